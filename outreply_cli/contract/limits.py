@@ -1,0 +1,70 @@
+"""Limits that hold before the server is asked (reference: Tiers & limits, Endpoint reference)."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from types import MappingProxyType
+
+SCHEDULE_EARLIEST = timedelta(minutes=10)
+SCHEDULE_LATEST = timedelta(days=75)
+MESSAGE_MAX_CHARACTERS = 5_000
+PAGE_MIN_GAP = timedelta(seconds=60)
+BRAND_PUBLISHES_PER_DAY = 500
+LIST_LIMIT_MAX = 100
+LIST_LIMIT_DEFAULT = 50
+IDEMPOTENCY_KEY_MAX_CHARACTERS = 120
+IDEMPOTENCY_KEY_LIFETIME = timedelta(hours=24)
+
+TOKEN_PREFIXES = ("outreply_live_", "orply_live_", "outreply_test_")
+SANDBOX_PREFIX = "outreply_test_"
+
+MEGABYTE = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Tier:
+    """What one plan allows; counts a month, bytes for storage.
+
+    The reference gives Pro 60 requests a minute in its table and 30 in a header example, so these
+    figures serve the emulator and a first guess only: what the server says wins.
+    """
+
+    publishes: int
+    replies: int
+    reads: int
+    webhooks: int
+    per_minute: int
+    storage_bytes: int
+    max_file_bytes: int
+
+
+TIERS = MappingProxyType(
+    {
+        "free": Tier(60, 200, 10_000, 2_000, 10, 100 * MEGABYTE, 25 * MEGABYTE),
+        "pro": Tier(500, 3_000, 100_000, 50_000, 60, 1024 * MEGABYTE, 100 * MEGABYTE),
+        "elite": Tier(3_000, 20_000, 1_000_000, 500_000, 300, 5120 * MEGABYTE, 250 * MEGABYTE),
+    }
+)
+
+SCOPES = (
+    "read:account",
+    "read:brands",
+    "read:pages",
+    "read:posts",
+    "write:posts",
+    "read:comments",
+    "write:comments",
+    "read:media",
+    "write:media",
+)
+EVERY_SCOPE = "*"
+SANDBOX_SCOPES = tuple(scope for scope in SCOPES if scope.startswith("read:"))
+
+EVENTS = MappingProxyType(
+    {
+        "post.published": "A scheduled post is successfully published on the platform.",
+        "post.failed": "All retry attempts for a scheduled post were exhausted.",
+        "comment.received": "Someone comments on one of your linked pages.",
+        "comment.replied": "A reply was posted through the API.",
+        "account.quota.warning": "The account crossed 80% of a monthly bucket.",
+    }
+)

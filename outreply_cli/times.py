@@ -1,0 +1,263 @@
+"""People's times to UTC instants and back; the only module that knows time zones.
+
+An instant is an aware `datetime` in UTC with whole seconds. A local time that a clock change skips
+or repeats is never guessed at.
+"""
+
+import re
+from datetime import UTC, date, datetime, time, timedelta
+from typing import NoReturn
+from zoneinfo import ZoneInfo
+
+from outreply_cli.errors import TimeError
+
+_UNITS = {
+    "s": "seconds", "sec": "seconds", "second": "seconds", "seconds": "seconds",
+    "m": "minutes", "min": "minutes", "minute": "minutes", "minutes": "minutes",
+    "h": "hours", "hr": "hours", "hour": "hours", "hours": "hours",
+    "d": "days", "day": "days", "days": "days",
+    "w": "weeks", "week": "weeks", "weeks": "weeks",
+}  # fmt: skip
+_DURATION_PART = re.compile(r"(\d{1,6})\s*([a-z]+)\s*")
+_WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_WEEKDAY = re.compile(
+    r"(?:next\s+)?(mon|tue|wed|thu|fri|sat|sun)"
+    r"(?:day|s|sday|nes|nesday|r|rs|rsday|ur|urday)?\s+(?:at\s+)?(\S.*)"
+)
+_DAY_WORD = re.compile(r"(today|tomorrow|yesterday)\s+(?:at\s+)?(\S.*)")
+_CLOCK = re.compile(r"(\d{1,2})(?::(\d{2})(?::(\d{2}))?)?\s*(am|pm)?")
+_NUMERIC_DATE = re.compile(r"\d{1,2}[/.\-]\d{1,2}[/.\-]\d{2,4}")
+_FORMS = "2026-12-24 18:00, 2026-12-24T18:00+01:00, 'tomorrow 09:00', 'fri 17:30', 'in 2h', '+3d'"
+
+
+def read_zone(name: str) -> ZoneInfo:
+    """The IANA time zone called `name`; raises TimeError when there is none."""
+    try:
+        return ZoneInfo(name.strip())
+    except (KeyError, ValueError, OSError):
+        raise TimeError(
+            f"there is no time zone {name!r}",
+            hint="Use an IANA name such as Europe/Paris, America/New_York or UTC.",
+        ) from None
+
+
+def machine_zone() -> ZoneInfo:
+    """This machine's time zone, or UTC where it has none that can be named."""
+    import tzlocal
+
+    try:
+        return ZoneInfo(tzlocal.get_localzone_name() or "UTC")
+    except (KeyError, ValueError, OSError):
+        return ZoneInfo("UTC")
+
+
+def read_duration(text: str) -> timedelta:
+    """`90s`, `2h`, `1h30m`, `3 days` as a span of exact length; raises TimeError."""
+    rest = text.strip().lower()
+    amounts: dict[str, int] = {}
+    position = 0
+    while position < len(rest):
+        part = _DURATION_PART.match(rest, position)
+        unit = _UNITS.get(part[2]) if part else None
+        if part is None or unit is None or unit in amounts:
+            break
+        amounts[unit] = int(part[1])
+        position = part.end()
+    if not amounts or position < len(rest):
+        raise TimeError(f"{text!r} is not a duration", hint="Write 30s, 15m, 2h, 1h30m, 3d or 1w.")
+    return timedelta(**amounts)
+
+
+def read_time(text: str, *, now: datetime, zone: ZoneInfo) -> datetime:
+    """The one instant that `text` names, in UTC.
+
+    Args:
+        text: ISO 8601, `in 2h`, `+3d`, `tomorrow 09:00`, `fri 17:30`, `2026-12-24 18:00`, or a
+            date in words with a time. Days and weeks keep the wall clock; hours are exact.
+        now: The present instant.
+        zone: What a time without an offset is read in.
+
+    Raises:
+        TimeError: It is no time, a date alone, ambiguous, or a local time that a clock change
+            skips or repeats.
+    """
+    words = " ".join(text.split())
+    lowered = words.lower()
+    if not words:
+        raise TimeError("the time is empty", hint=f"Write one of: {_FORMS}")
+    if lowered.startswith(("+", "in ")):
+        return _after(now, lowered.removeprefix("+").removeprefix("in ").strip(), zone)
+    exact = _read_iso(words, zone)
+    if exact is not None:
+        return exact
+    today = now.astimezone(zone).date()
+    if match := _DAY_WORD.fullmatch(lowered):
+        offset = {"yesterday": -1, "today": 0, "tomorrow": 1}[match[1]]
+        return local_instant(today + timedelta(days=offset), _read_clock(match[2], text), zone)
+    if match := _WEEKDAY.fullmatch(lowered):
+        clock = _read_clock(match[2], text)
+        ahead = (_WEEKDAYS.index(match[1]) - today.weekday()) % 7
+        instant = local_instant(today + timedelta(days=ahead), clock, zone)
+        if instant <= now:
+            instant = local_instant(today + timedelta(days=ahead + 7), clock, zone)
+        return instant
+    return _read_worded(words, zone)
+
+
+def read_past_time(text: str, *, now: datetime, zone: ZoneInfo) -> datetime:
+    """The instant that `--since text` names: a duration counts back, a date starts its day.
+
+    Raises:
+        TimeError: As `read_time`.
+    """
+    words = text.strip().lower()
+    bare = words.removesuffix("ago").removeprefix("-").strip()
+    if _DURATION_PART.match(bare):
+        try:
+            return (now - read_duration(bare)).replace(microsecond=0)
+        except TimeError:
+            pass
+        except OverflowError:
+            raise TimeError(f"{text!r} is before the calendar begins") from None
+    if words in {"today", "yesterday"}:
+        return read_time(f"{words} 00:00", now=now, zone=zone)
+    try:
+        day = date.fromisoformat(words)
+    except ValueError:
+        return read_time(text, now=now, zone=zone)
+    return local_instant(day, time(0), zone)
+
+
+def local_instant(day: date, clock: time, zone: ZoneInfo) -> datetime:
+    """The instant at which clocks in `zone` show `day` and `clock`.
+
+    Raises:
+        TimeError: A clock change skips or repeats that local time; both readings are shown.
+    """
+    local = datetime.combine(day, clock.replace(microsecond=0), tzinfo=zone)
+    try:
+        first, second = (local.replace(fold=fold).astimezone(UTC) for fold in (0, 1))
+    except OverflowError:
+        raise TimeError(f"{local:%Y-%m-%d %H:%M} is outside the calendar") from None
+    if first == second:
+        return first
+    shown = f"{local:%Y-%m-%d %H:%M}"
+    readings = sorted((first, second))
+    both = " or ".join(f"{reading.astimezone(zone).isoformat()}" for reading in readings)
+    verb = "happens twice" if first < second else "is skipped"
+    raise TimeError(
+        f"{shown} {verb} in {zone.key}, where the clocks change: it could be {both}",
+        hint="Write the one you mean with its offset.",
+        details={"readings": [to_api(reading) for reading in readings]},
+    )
+
+
+def from_api(text: str) -> datetime:
+    """An instant from the API's ISO 8601 (milliseconds kept); raises ValueError."""
+    instant = datetime.fromisoformat(text)
+    return (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).astimezone(UTC)
+
+
+def to_api(instant: datetime) -> str:
+    """`instant` as the API takes it: `2026-05-12T14:30:00Z`."""
+    return f"{instant.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def show_instant(instant: datetime, zone: ZoneInfo) -> str:
+    """`instant` for people, local and UTC: `Thu 24 Dec 2026 18:00 CET (17:00 UTC)`."""
+    local, utc = instant.astimezone(zone), instant.astimezone(UTC)
+    seconds = ":%S" if utc.second else ""
+    shown = f"{local:%a %d %b %Y %H:%M{seconds} %Z}"
+    if local.utcoffset() == timedelta(0):
+        return shown
+    same_day = local.date() == utc.date()
+    return f"{shown} ({utc:%H:%M{seconds} UTC})" if same_day else f"{shown} ({utc:%d %b %H:%M UTC})"
+
+
+def show_duration(span: timedelta) -> str:
+    """`span` in its two largest units: `2d 3h`, `15m`, `8s`."""
+    seconds = round(abs(span.total_seconds()))
+    parts = []
+    for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)):
+        amount, seconds = divmod(seconds, size)
+        if amount:
+            parts.append(f"{amount}{unit}")
+    return " ".join(parts[:2]) or "0s"
+
+
+def _after(now: datetime, duration: str, zone: ZoneInfo) -> datetime:
+    span = read_duration(duration)
+    try:
+        if re.fullmatch(r"(?:\d+\s*[dw][a-z]*\s*)+", duration):
+            local = now.astimezone(zone) + timedelta(days=span.days)
+            return local_instant(local.date(), local.time(), zone)
+        return (now + span).astimezone(UTC).replace(microsecond=0)
+    except OverflowError:
+        raise TimeError(f"'in {duration}' is after the calendar ends") from None
+
+
+def _read_iso(text: str, zone: ZoneInfo) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    if re.fullmatch(r"[\dW-]{7,10}", text):
+        _refuse_date_alone(text)
+    if moment.tzinfo is None:
+        return local_instant(moment.date(), moment.time(), zone)
+    try:
+        return moment.astimezone(UTC).replace(microsecond=0)
+    except OverflowError:
+        raise TimeError(f"{text!r} is outside the calendar") from None
+
+
+def _read_clock(clock: str, whole: str) -> time:
+    match = _CLOCK.fullmatch(clock)
+    if match and (match[2] or match[4]):
+        hour, half = int(match[1]), match[4]
+        if half and 1 <= hour <= 12:
+            hour = hour % 12 + (12 if half == "pm" else 0)
+        elif half:
+            hour = 24
+        if hour < 24 and int(match[2] or 0) < 60 and int(match[3] or 0) < 60:
+            return time(hour, int(match[2] or 0), int(match[3] or 0))
+    raise TimeError(f"{clock!r} in {whole!r} is not a time of day", hint="Write 09:00 or 5pm.")
+
+
+def _read_worded(text: str, zone: ZoneInfo) -> datetime:
+    if _NUMERIC_DATE.search(text):
+        raise TimeError(
+            f"{text!r} could be read day first or month first",
+            hint="Write the date as 2026-12-24 18:00.",
+        )
+    import warnings
+
+    from dateutil import parser
+
+    readings = []
+    # Two defaults that share no part: what differs afterwards was not in the text.
+    for default in (datetime(2001, 1, 1, 1), datetime(2002, 2, 2, 2)):  # noqa: DTZ001
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")
+                readings.append(parser.parse(text, default=default))
+        except (ValueError, OverflowError, TypeError, Warning):
+            _refuse(text)
+    first, second = readings
+    if first.date() == second.date() and first.time() != second.time():
+        _refuse_date_alone(text)
+    if first != second:
+        _refuse(text)
+    if first.tzinfo is None:
+        return local_instant(first.date(), first.time(), zone)
+    if not re.search(r"(?:[+-]\d{2}:?\d{2}|Z|UTC|GMT)$", text):
+        _refuse(text)
+    return first.astimezone(UTC).replace(microsecond=0)
+
+
+def _refuse(text: str) -> NoReturn:
+    raise TimeError(f"{text!r} is not a time that can be read", hint=f"Write one of: {_FORMS}")
+
+
+def _refuse_date_alone(text: str) -> NoReturn:
+    raise TimeError(f"{text!r} has a date but no time", hint=f"Add the time: '{text} 09:00'")

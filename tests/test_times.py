@@ -1,0 +1,178 @@
+"""Times: what people write becomes exactly one instant, or is refused."""
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, strategies as st
+
+from outreply_cli.errors import TimeError
+from outreply_cli.times import (
+    from_api,
+    local_instant,
+    read_duration,
+    read_past_time,
+    read_time,
+    read_zone,
+    show_duration,
+    show_instant,
+    to_api,
+)
+
+PARIS = ZoneInfo("Europe/Paris")
+NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)  # a Monday, 13:00 in Paris
+ZONES = [
+    "Europe/Paris",
+    "America/New_York",
+    "Australia/Lord_Howe",
+    "Africa/Casablanca",
+    "America/St_Johns",
+    "Pacific/Apia",
+    "Asia/Kathmandu",
+    "UTC",
+]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2026-12-24 18:00", "2026-12-24T17:00:00Z"),
+        ("2026-12-24T18:00", "2026-12-24T17:00:00Z"),
+        ("2026-12-24T18:00:30-05:00", "2026-12-24T23:00:30Z"),
+        ("2026-12-24T18:00:00Z", "2026-12-24T18:00:00Z"),
+        ("2026-12-24T18:00:00.250Z", "2026-12-24T18:00:00Z"),
+        ("in 2h", "2026-11-23T14:00:00Z"),
+        ("in 1h30m", "2026-11-23T13:30:00Z"),
+        ("in 90 minutes", "2026-11-23T13:30:00Z"),
+        ("+3d", "2026-11-26T12:00:00Z"),
+        ("+1w", "2026-11-30T12:00:00Z"),
+        ("tomorrow 09:00", "2026-11-24T08:00:00Z"),
+        ("Tomorrow at 9am", "2026-11-24T08:00:00Z"),
+        ("today 17:30", "2026-11-23T16:30:00Z"),
+        ("fri 17:30", "2026-11-27T16:30:00Z"),
+        ("Friday 17:30", "2026-11-27T16:30:00Z"),
+        ("wednesday 12am", "2026-11-24T23:00:00Z"),
+        ("mon 12:00", "2026-11-30T11:00:00Z"),
+        ("mon 14:00", "2026-11-23T13:00:00Z"),
+        ("24 Dec 2026 18:00", "2026-12-24T17:00:00Z"),
+        ("December 24, 2026 6pm", "2026-12-24T17:00:00Z"),
+        ("24 Dec 2026 18:00 UTC", "2026-12-24T18:00:00Z"),
+    ],
+)
+def test_a_time_in_any_of_its_forms_is_one_instant(text: str, expected: str) -> None:
+    assert to_api(read_time(text, now=NOW, zone=PARIS)) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "empty"),
+        ("2026-12-24", "no time"),
+        ("20261224", "no time"),
+        ("24 Dec 2026", "no time"),
+        ("24/12/2026 18:00", "day first or month first"),
+        ("03.04.2026 18:00", "day first or month first"),
+        ("18:00", "not a time"),
+        ("whenever", "not a time"),
+        ("tomorrow", "not a time"),
+        ("tomorrow 25:00", "not a time of day"),
+        ("tomorrow 9", "not a time of day"),
+        ("fri 13pm", "not a time of day"),
+        ("in two hours", "not a duration"),
+        ("in 2h 2h", "not a duration"),
+        ("in 999999w", "calendar"),
+        ("9999-12-31T23:59:00-10:00", "calendar"),
+        ("24 Dec 2026 18:00 XYZ", "not a time"),
+    ],
+)
+def test_what_is_not_one_instant_is_refused_with_the_reason(text: str, reason: str) -> None:
+    with pytest.raises(TimeError) as refusal:
+        read_time(text, now=NOW, zone=PARIS)
+    assert reason in refusal.value.message
+
+
+def test_a_repeated_local_time_shows_both_readings() -> None:
+    with pytest.raises(TimeError, match="happens twice in Europe/Paris") as refusal:
+        read_time("2026-10-25 02:30", now=NOW, zone=PARIS)
+    assert "2026-10-25T02:30:00+02:00 or 2026-10-25T02:30:00+01:00" in refusal.value.message
+    assert refusal.value.details["readings"] == ["2026-10-25T00:30:00Z", "2026-10-25T01:30:00Z"]
+
+
+def test_a_skipped_local_time_shows_both_readings() -> None:
+    with pytest.raises(TimeError, match="is skipped in America/New_York") as refusal:
+        read_time("2026-03-08 02:30", now=NOW, zone=ZoneInfo("America/New_York"))
+    assert "2026-03-08T01:30:00-05:00 or 2026-03-08T03:30:00-04:00" in refusal.value.message
+
+
+def test_days_keep_the_wall_clock_over_a_clock_change_and_hours_are_exact() -> None:
+    before = datetime(2026, 10, 24, 10, 0, tzinfo=UTC)  # noon in Paris, the day before the change
+    assert to_api(read_time("+1d", now=before, zone=PARIS)) == "2026-10-25T11:00:00Z"
+    assert to_api(read_time("in 24h", now=before, zone=PARIS)) == "2026-10-25T10:00:00Z"
+    assert to_api(read_time("in 25h", now=before, zone=PARIS)) == "2026-10-25T11:00:00Z"
+
+
+@given(
+    naive=st.datetimes(datetime(2020, 1, 1), datetime(2037, 1, 1)),  # noqa: DTZ001
+    zone=st.sampled_from(ZONES),
+)
+def test_a_local_time_is_read_exactly_when_it_happens_once(naive: datetime, zone: str) -> None:
+    naive = naive.replace(microsecond=0)
+    tz = ZoneInfo(zone)
+    # An independent count: every UTC instant within a day whose local clock shows this time.
+    offsets = {
+        (naive.replace(tzinfo=UTC) + timedelta(hours=h)).astimezone(tz).utcoffset()
+        for h in range(-26, 27)
+    }
+    instants = {
+        instant
+        for offset in offsets
+        if offset is not None
+        for instant in [(naive - offset).replace(tzinfo=UTC)]
+        if instant.astimezone(tz).replace(tzinfo=None, fold=0) == naive
+    }
+    if len(instants) == 1:
+        assert local_instant(naive.date(), naive.time(), tz) in instants
+    else:
+        with pytest.raises(TimeError, match="twice" if instants else "skipped"):
+            local_instant(naive.date(), naive.time(), tz)
+
+
+@given(st.datetimes(datetime(2000, 1, 1), datetime(2090, 1, 1), timezones=st.just(UTC)))  # noqa: DTZ001
+def test_what_is_sent_reads_back_as_the_same_instant(instant: datetime) -> None:
+    whole = instant.replace(microsecond=0)
+    assert from_api(to_api(whole)) == whole
+    assert read_time(to_api(whole), now=NOW, zone=PARIS) == whole
+
+
+@given(st.text(max_size=40))
+def test_any_text_is_an_instant_or_a_time_error(text: str) -> None:
+    try:
+        instant = read_time(text, now=NOW, zone=PARIS)
+    except TimeError as refusal:
+        assert refusal.message  # noqa: PT017
+    else:
+        assert instant.utcoffset() == timedelta(0)
+
+
+def test_since_counts_back_and_a_date_starts_its_day() -> None:
+    assert to_api(read_past_time("2h", now=NOW, zone=PARIS)) == "2026-11-23T10:00:00Z"
+    assert to_api(read_past_time("3 days ago", now=NOW, zone=PARIS)) == "2026-11-20T12:00:00Z"
+    assert to_api(read_past_time("2026-11-01", now=NOW, zone=PARIS)) == "2026-10-31T23:00:00Z"
+    assert to_api(read_past_time("yesterday", now=NOW, zone=PARIS)) == "2026-11-21T23:00:00Z"
+
+
+def test_an_instant_is_shown_in_local_time_and_utc() -> None:
+    instant = datetime(2026, 12, 24, 17, 0, tzinfo=UTC)
+    assert show_instant(instant, PARIS) == "Thu 24 Dec 2026 18:00 CET (17:00 UTC)"
+    assert show_instant(instant, ZoneInfo("UTC")) == "Thu 24 Dec 2026 17:00 UTC"
+    late = datetime(2026, 12, 24, 23, 30, tzinfo=UTC)
+    assert show_instant(late, PARIS) == "Fri 25 Dec 2026 00:30 CET (24 Dec 23:30 UTC)"
+
+
+def test_durations_and_zones() -> None:
+    assert read_duration("1h30m") == timedelta(minutes=90)
+    assert show_duration(timedelta(days=2, hours=3, minutes=4)) == "2d 3h"
+    assert show_duration(timedelta(0)) == "0s"
+    for bad in ("Mars/Olympus", "", "../etc/passwd"):
+        with pytest.raises(TimeError, match="no time zone"):
+            read_zone(bad)
