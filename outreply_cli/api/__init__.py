@@ -1,0 +1,1 @@
+"""The thin HTTP layer between the services and the OutReply API."""

@@ -1,0 +1,147 @@
+"""What the API or the way to it can answer instead of a result (reference: Errors).
+
+OutReplyError
+├── ApiError                     1  the API refused it (400, 409, 422 and what is not below)
+│   ├── AuthenticationError      4  401
+│   ├── NotAllowedError          4  403
+│   ├── NotFoundError            5  404
+│   ├── LimitError               6  402, 413, 429
+│   └── ServerError              7  5xx
+├── NetworkError                 7  no answer: refused, cut, timed out
+└── BadAnswerError               7  an answer that is no JSON of the API
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from outreply_cli.contract.error_catalogue import fix_for
+from outreply_cli.errors import ExitCode, OutReplyError
+
+_KNOWN_KEYS = {"error", "message", "code", "request_id", "retry_after_seconds"}
+
+
+class ApiError(OutReplyError):
+    """An error answer, with everything it said.
+
+    Args:
+        status: The HTTP status.
+        body: The error object; every key beyond text, code and request id is kept in `details`.
+        request_id: From the body, else from the answer's header.
+        retry_after_seconds: How long the server asks to wait, where it says.
+    """
+
+    exit_code = ExitCode.REFUSED
+
+    def __init__(
+        self,
+        status: int,
+        body: Mapping[str, Any],
+        *,
+        request_id: str | None = None,
+        retry_after_seconds: float | None = None,
+    ) -> None:
+        code = body.get("code")
+        self.code = code if isinstance(code, str) and code else f"HTTP_{status}"
+        text = body.get("error") or body.get("message") or f"the API answered {status}"
+        super().__init__(
+            text if isinstance(text, str) else str(text),
+            hint=fix_for(self.code),
+            details={key: value for key, value in body.items() if key not in _KNOWN_KEYS},
+        )
+        self.status = status
+        own_id = body.get("request_id")
+        self.request_id = own_id if isinstance(own_id, str) else request_id
+        self.retry_after_seconds = retry_after_seconds
+
+
+class AuthenticationError(ApiError):
+    """401: no token, or one that is unknown, revoked or expired."""
+
+    exit_code = ExitCode.NOT_ALLOWED
+
+
+class NotAllowedError(ApiError):
+    """403: the token may not do this."""
+
+    exit_code = ExitCode.NOT_ALLOWED
+
+
+class NotFoundError(ApiError):
+    """404: it does not exist, or is not ours."""
+
+    exit_code = ExitCode.NOT_FOUND
+
+
+class LimitError(ApiError):
+    """402, 413, 429: a rate, quota, guardrail, storage or sandbox limit is reached."""
+
+    exit_code = ExitCode.LIMIT
+
+
+class ServerError(ApiError):
+    """5xx: something went wrong on the server's side."""
+
+    exit_code = ExitCode.NETWORK
+
+
+class NetworkError(OutReplyError):
+    """No whole answer came back.
+
+    Args:
+        code: `CONNECTION_FAILED`, `CONNECTION_LOST` or `TIMED_OUT`.
+        message: What happened, with the host.
+        sent: Whether the server may have received the request.
+    """
+
+    exit_code = ExitCode.NETWORK
+
+    def __init__(self, code: str, message: str, *, sent: bool) -> None:
+        super().__init__(message, hint="Check the network and OUTREPLY_BASE_URL, then try again.")
+        self.code = code
+        self.sent = sent
+
+
+class BadAnswerError(OutReplyError):
+    """An answer that is not the API's: HTML, empty, truncated, not JSON, or a stray redirect.
+
+    Args:
+        code: `HTML_ANSWER`, `EMPTY_ANSWER`, `NOT_JSON`, `UNEXPECTED_SHAPE`, `ANSWER_TOO_LARGE` or
+            `REDIRECT_REFUSED`.
+        message: What came instead.
+        status: The HTTP status it came with.
+        request_id: From the answer's header.
+    """
+
+    exit_code = ExitCode.NETWORK
+
+    def __init__(
+        self, code: str, message: str, *, status: int, request_id: str | None = None
+    ) -> None:
+        super().__init__(
+            message, hint="Check OUTREPLY_BASE_URL, and whether a proxy answers in its place."
+        )
+        self.code = code
+        self.status = status
+        self.request_id = request_id
+
+
+_BY_STATUS: dict[int, type[ApiError]] = {
+    401: AuthenticationError,
+    402: LimitError,
+    403: NotAllowedError,
+    404: NotFoundError,
+    413: LimitError,
+    429: LimitError,
+}
+
+
+def error_for(
+    status: int,
+    body: Mapping[str, Any],
+    *,
+    request_id: str | None,
+    retry_after_seconds: float | None,
+) -> ApiError:
+    """The typed error for an answer with `status` (400 and above) and the error object `body`."""
+    kind = ServerError if status >= 500 else _BY_STATUS.get(status, ApiError)
+    return kind(status, body, request_id=request_id, retry_after_seconds=retry_after_seconds)

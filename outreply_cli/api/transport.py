@@ -1,0 +1,336 @@
+"""One request to the API, sent until it has an answer: headers, key, retries, timing.
+
+Nothing else in the program imports httpx.
+"""
+
+import ipaddress
+import json
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import httpx
+
+from outreply_cli import __version__
+from outreply_cli.api.errors import BadAnswerError, NetworkError, error_for
+from outreply_cli.api.retry import Attempts, Patience, asked_wait, is_refusal, wait_before_retry
+from outreply_cli.clock import Clock
+from outreply_cli.contract.token import Token
+from outreply_cli.errors import InvalidInputError, OutReplyError
+
+DEFAULT_BASE_URL = "https://api.outreply.com/api/v1"
+_WRITES = {"POST", "PUT", "PATCH", "DELETE"}
+_ANSWER_MAX_BYTES = 32 * 1024 * 1024
+_REDIRECTS_MAX = 5
+_TIMEOUT = httpx.Timeout(connect=10.0, read=60.0, write=60.0, pool=None)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A successful answer.
+
+    Attributes:
+        status: The HTTP status, 200 to 299.
+        body: The parsed JSON, untouched.
+        headers: Header names in lower case.
+        request_id: The server's name for this exchange, where it gives one.
+    """
+
+    status: int
+    body: Any
+    headers: Mapping[str, str]
+    request_id: str | None
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """One sending as `--verbose` shows it; holds nothing secret.
+
+    Attributes:
+        outcome: The status, or the name of what went wrong.
+        milliseconds: From sending to the whole answer.
+        budget_left: Requests left this minute, where the server says.
+        retry_in: Seconds until it is sent again, None when it is not.
+    """
+
+    method: str
+    path: str
+    outcome: str
+    milliseconds: float
+    budget_left: str | None
+    retry_in: float | None
+
+
+def check_base_url(base_url: str) -> str:
+    """`base_url` without a trailing slash, if a token may be sent there.
+
+    Raises:
+        InvalidInputError: It is no http(s) URL, carries a password, or is plain http to a host
+            that is not this machine.
+    """
+    hint = f"Set OUTREPLY_BASE_URL or the profile's base_url, such as {DEFAULT_BASE_URL}."
+    try:
+        url = httpx.URL(base_url.strip())
+    except (httpx.InvalidURL, UnicodeError):
+        raise InvalidInputError("the base URL is not a URL", hint=hint) from None
+    if url.scheme not in {"http", "https"} or not url.host:
+        raise InvalidInputError("the base URL must begin with https://", hint=hint)
+    if url.userinfo:
+        raise InvalidInputError("the base URL has a user name or password in it", hint=hint)
+    if url.query or url.fragment:
+        raise InvalidInputError("the base URL has a query or fragment in it", hint=hint)
+    if url.scheme == "http" and not is_loopback(url.host):
+        raise InvalidInputError(
+            f"a token is never sent over plain http to {url.host}",
+            hint="Use https://, or a server on this machine (127.0.0.1).",
+        )
+    return str(url).rstrip("/")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether `host` is this machine by name or by literal address."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+class Transport:
+    """Sends requests with one token to one base URL; safe to share between threads.
+
+    Args:
+        base_url: Where the API lives; checked by `check_base_url`.
+        token: What authenticates; None only for the routes that need none.
+        clock: Time, waiting and chance.
+        patience: How long retries may go on.
+        on_exchange: Called after each sending.
+    """
+
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        token: Token | None,
+        clock: Clock,
+        patience: Patience | None = None,
+        on_exchange: Callable[[Exchange], None] | None = None,
+    ) -> None:
+        self.base_url = check_base_url(base_url)
+        self.patience = patience or Patience()
+        self._token = token
+        self._clock = clock
+        self._on_exchange = on_exchange
+        self._http = httpx.Client(
+            timeout=_TIMEOUT,
+            follow_redirects=False,
+            # A proxy from the environment must not see what is meant for this machine.
+            trust_env=not is_loopback(httpx.URL(self.base_url).host),
+            headers={"Accept": "application/json", "User-Agent": f"outreply-cli/{__version__}"},
+        )
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._http.close()
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str | int] | None = None,
+        body: Any = None,
+        idempotency_key: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Send one request, again where that is safe and sensible, and return its answer.
+
+        Every write carries an `Idempotency-Key` (reference: Idempotency), the same one each time
+        it is sent; without one from the caller it is a new UUIDv4.
+
+        Args:
+            method: In upper case.
+            path: Below the base URL, with a leading slash.
+            query: Parameters to add.
+            body: JSON to send, or None.
+            idempotency_key: 1 to 120 characters, for a write whose occasion the caller names.
+            headers: More headers; they can't replace the token.
+
+        Raises:
+            ApiError: The API answered 400 or above, finally.
+            NetworkError: No answer came within the patience.
+            BadAnswerError: What came is not an answer of the API.
+        """
+        sent_headers = dict(headers or {})
+        if method in _WRITES:
+            sent_headers["Idempotency-Key"] = idempotency_key or str(uuid.uuid4())
+        if self._token is not None:
+            sent_headers["Authorization"] = f"Bearer {self._token.reveal()}"
+        request = self._http.build_request(
+            method,
+            self.base_url + path,
+            params=dict(query) if query else None,
+            json=body,
+            headers=sent_headers,
+        )
+        attempts = Attempts()
+        while True:
+            started = self._clock.monotonic()
+            response: httpx.Response | None = None
+            try:
+                response = self._send(request)
+                answer = self._read(response)
+            except OutReplyError as error:
+                if is_refusal(error):
+                    attempts.refusals += 1
+                else:
+                    attempts.failures += 1
+                wait = wait_before_retry(
+                    error, attempts, self.patience, repeatable=True, chance=self._clock.chance()
+                )
+                outcome = error.code if response is None else f"{response.status_code} {error.code}"
+                self._tell(request, outcome, started, response, wait)
+                if wait is None:
+                    raise
+                self._clock.sleep(wait)
+                attempts.waited += wait
+            else:
+                self._tell(request, str(answer.status), started, response, None)
+                return answer
+
+    def _send(self, request: httpx.Request) -> httpx.Response:
+        for _ in range(_REDIRECTS_MAX):
+            response = self._fetch(request)
+            if not response.has_redirect_location:
+                return response
+            request = self._follow(request, response)
+        raise BadAnswerError(
+            "REDIRECT_REFUSED", "the server redirects in circles", status=response.status_code
+        )
+
+    def _fetch(self, request: httpx.Request) -> httpx.Response:
+        host = request.url.host
+        try:
+            response = self._http.send(request, stream=True)
+            try:
+                content = bytearray()
+                for chunk in response.iter_bytes():
+                    content += chunk
+                    if len(content) > _ANSWER_MAX_BYTES:
+                        raise BadAnswerError(
+                            "ANSWER_TOO_LARGE",
+                            f"{host} answered with more than 32 MiB",
+                            status=response.status_code,
+                        )
+            finally:
+                response.close()
+        except (httpx.ConnectError, httpx.ConnectTimeout) as failure:
+            reason = str(failure) or type(failure).__name__
+            message = f"can't connect to {host}: {reason}"
+            raise NetworkError("CONNECTION_FAILED", message, sent=False) from None
+        except httpx.TimeoutException:
+            raise NetworkError("TIMED_OUT", f"{host} did not answer in time", sent=True) from None
+        except httpx.ProxyError as failure:
+            message = f"the proxy refused: {failure}"
+            raise NetworkError("CONNECTION_FAILED", message, sent=False) from None
+        except httpx.DecodingError:
+            message = f"{host} answered with bytes that are not what their encoding says"
+            raise NetworkError("CONNECTION_LOST", message, sent=True) from None
+        except httpx.TransportError as failure:
+            message = f"the connection to {host} was lost: {failure or type(failure).__name__}"
+            raise NetworkError("CONNECTION_LOST", message, sent=True) from None
+        return httpx.Response(
+            response.status_code,
+            headers=[(k, v) for k, v in response.headers.items() if k != "content-encoding"],
+            content=bytes(content),
+            request=request,
+        )
+
+    def _follow(self, request: httpx.Request, response: httpx.Response) -> httpx.Request:
+        try:
+            target = request.url.join(response.headers["location"])
+        except (httpx.InvalidURL, UnicodeError):
+            self._refuse_redirect(response, "somewhere that is not a URL")
+        here = request.url
+        if (target.scheme, target.host, target.port) != (here.scheme, here.host, here.port):
+            self._refuse_redirect(response, f"{target.scheme}://{target.host}")
+        if request.method != "GET" and response.status_code not in {307, 308}:
+            self._refuse_redirect(response, "a place where the write would become a read")
+        return httpx.Request(
+            request.method, target, headers=request.headers, content=request.read()
+        )
+
+    @staticmethod
+    def _refuse_redirect(response: httpx.Response, target: str) -> NoReturn:
+        raise BadAnswerError(
+            "REDIRECT_REFUSED",
+            f"the server redirects to {target}; the token is not sent there",
+            status=response.status_code,
+        )
+
+    def _read(self, response: httpx.Response) -> Answer:
+        request_id = response.headers.get("x-request-id")
+        status = response.status_code
+        if status < 400:
+            body = None if status == 204 else _read_json(response, request_id)
+            return Answer(status, body, dict(response.headers), request_id)
+        try:
+            said = _read_json(response, request_id)
+        except BadAnswerError as unreadable:
+            said = {"error": f"the server answered {status}: {unreadable.message}"}
+        said = said if isinstance(said, dict) else {"error": f"the server answered {status}"}
+        raise error_for(
+            status,
+            said,
+            request_id=request_id,
+            retry_after_seconds=asked_wait(
+                retry_after=response.headers.get("retry-after"),
+                in_body=said.get("retry_after_seconds"),
+                reset=response.headers.get("x-ratelimit-reset") if status == 429 else None,
+                date=response.headers.get("date"),
+                now=self._clock.now(),
+            ),
+        )
+
+    def _tell(
+        self,
+        request: httpx.Request,
+        outcome: str,
+        started: float,
+        response: httpx.Response | None,
+        retry_in: float | None,
+    ) -> None:
+        if self._on_exchange is None:
+            return
+        self._on_exchange(
+            Exchange(
+                method=request.method,
+                path=request.url.raw_path.decode("ascii"),
+                outcome=outcome,
+                milliseconds=(self._clock.monotonic() - started) * 1000,
+                budget_left=response.headers.get("x-ratelimit-remaining") if response else None,
+                retry_in=retry_in,
+            )
+        )
+
+
+def _read_json(response: httpx.Response, request_id: str | None) -> Any:
+    content = response.content
+    host = response.request.url.host
+    name, problem = "NOT_JSON", f"{host} answered with something that is not JSON"
+    if not content.strip():
+        name, problem = "EMPTY_ANSWER", f"{host} answered with nothing"
+    elif content.lstrip()[:1] == b"<":
+        name, problem = "HTML_ANSWER", f"{host} answered with a web page, not with JSON"
+    else:
+        try:
+            return json.loads(content, parse_constant=_refuse_constant)
+        except (ValueError, RecursionError):
+            pass
+    raise BadAnswerError(name, problem, status=response.status_code, request_id=request_id)
+
+
+def _refuse_constant(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not JSON")

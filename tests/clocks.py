@@ -1,0 +1,28 @@
+"""A clock that tests move by hand."""
+
+from datetime import UTC, datetime, timedelta
+
+
+class ManualClock:
+    """Time stands still but for `sleep` and `advance`; chance is what the test says."""
+
+    def __init__(self, now: datetime = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)) -> None:
+        self.instant = now
+        self.sleeps: list[float] = []
+        self.next_chance = 0.5
+
+    def now(self) -> datetime:
+        return self.instant
+
+    def monotonic(self) -> float:
+        return self.instant.timestamp()
+
+    def sleep(self, seconds: float) -> None:
+        self.sleeps.append(seconds)
+        self.advance(seconds)
+
+    def chance(self) -> float:
+        return self.next_chance
+
+    def advance(self, seconds: float) -> None:
+        self.instant += timedelta(seconds=seconds)
