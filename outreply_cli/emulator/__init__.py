@@ -1,0 +1,1 @@
+"""The OutReply API on this machine: an independent reading of the reference, state in SQLite."""

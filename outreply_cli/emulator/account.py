@@ -1,0 +1,250 @@
+"""`/me`, `/account`, brands and pages (reference: Endpoint reference)."""
+
+import json
+import sqlite3
+from datetime import UTC, datetime
+from typing import Any
+
+from outreply_cli.contract.limits import (
+    BRAND_PUBLISHES_PER_DAY,
+    PAGE_MIN_GAP,
+    TIERS,
+)
+from outreply_cli.contract.platforms import PLATFORMS, platform_named
+from outreply_cli.emulator.call import Call, Caller, Refusal, invalid_field, show_instant
+
+_MINUTES_OF_FULL_RATE_PER_DAY = 1_500
+
+
+def me(call: Call) -> dict[str, Any]:
+    """`GET /me`: who the token belongs to; needs no scope."""
+    user, key = call.caller.user, _key_view(call.caller)
+    return {
+        "authenticated_as": {
+            "user_id": user["id"],
+            "email": user["email"],
+            "firstname": user["firstname"],
+            "lastname": user["lastname"],
+        },
+        "api_key": {name: key[name] for name in ("id", "name", "prefix", "scopes", "expires_at")},
+    }
+
+
+def account(call: Call) -> dict[str, Any]:
+    """`GET /account`: the user, the key and what is left of every quota."""
+    user = call.caller.user
+    tier = TIERS[user["tier"]]
+    used = usage_of(call.db, user["id"], call.now)
+    monthly: dict[str, Any] = {
+        "year_month": f"{call.now:%Y-%m}",
+        "resets_at": show_instant(next_month(call.now).timestamp()),
+    }
+    for bucket, limit in (
+        ("publishes", tier.publishes),
+        ("replies", tier.replies),
+        ("reads", tier.reads),
+        ("webhooks", tier.webhooks),
+    ):
+        spent = used.get(bucket, 0)
+        monthly[bucket] = {"used": spent, "limit": limit, "remaining": max(0, limit - spent)}
+    monthly["writes"] = {"used": used.get("writes", 0), "limit": None, "remaining": None}
+    monthly["total_requests"] = used.get("requests", 0)
+    return {
+        "user": {name: user[name] for name in ("id", "email", "firstname", "lastname")},
+        "credits": {"remaining": user["credits"], "plan": user["tier"]},
+        "tier": user["tier"],
+        "api_key": _key_view(call.caller),
+        "quota": {
+            "storage": {
+                "used_bytes": 0,
+                "limit_bytes": tier.storage_bytes,
+                "remaining_bytes": tier.storage_bytes,
+                "max_file_bytes": tier.max_file_bytes,
+            },
+            "rate_limit": {
+                "per_minute": tier.per_minute,
+                "per_day": tier.per_minute * _MINUTES_OF_FULL_RATE_PER_DAY,
+            },
+            "monthly": monthly,
+            "publish_guardrails": {
+                "perPage": {
+                    platform.code: {"perHour": platform.per_hour, "per24h": platform.per_day}
+                    for platform in PLATFORMS
+                    if platform.per_hour is not None
+                },
+                "minGapBetweenSchedulesMs": int(PAGE_MIN_GAP.total_seconds() * 1000),
+                "perBrandPer24hSafetyNet": BRAND_PUBLISHES_PER_DAY,
+            },
+        },
+    }
+
+
+def brands(call: Call) -> dict[str, Any]:
+    """`GET /brands`."""
+    rows = call.db.execute(
+        "SELECT brands.*, (SELECT count(*) FROM pages WHERE brand_id = brands.id) AS pages_count "
+        "FROM brands WHERE user_id = ? ORDER BY created_at, id",
+        (call.caller.user["id"],),
+    )
+    return {
+        "brands": [
+            {
+                **_brand_view(row),
+                "created_at": show_instant(row["created_at"]),
+                "pages_count": row["pages_count"],
+            }
+            for row in rows
+            if _reaches(call.caller, row["id"])
+        ]
+    }
+
+
+def brand(call: Call) -> dict[str, Any]:
+    """`GET /brands/:brandId`."""
+    row = _own_brand(call, call.path["brand_id"])
+    return {"brand": {**_brand_view(row), "pages": _pages(call, row["id"], None)}}
+
+
+def brand_pages(call: Call) -> dict[str, Any]:
+    """`GET /brands/:brandId/pages`."""
+    return {"pages": _pages(call, _own_brand(call, call.path["brand_id"])["id"], None)}
+
+
+def pages(call: Call) -> dict[str, Any]:
+    """`GET /pages`, filtered by `platform` and `brand_id`."""
+    platform, brand_id = call.query.get("platform"), call.query.get("brand_id")
+    if platform is not None and platform not in {known.name for known in PLATFORMS}:
+        raise invalid_field("platform", f"must be one of {', '.join(p.name for p in PLATFORMS)}")
+    if brand_id is not None:
+        _own_brand(call, brand_id)
+    return {"pages": _pages(call, brand_id, platform)}
+
+
+def page(call: Call) -> dict[str, Any]:
+    """`GET /pages/:pageId`."""
+    row = own_page(call, call.path["page_id"])
+    view = _page_view(row)
+    del view["brand_name"]
+    return {
+        "page": {
+            **view,
+            "profile_picture": row["profile_picture"],
+            "created_at": show_instant(row["created_at"]),
+        }
+    }
+
+
+def own_page(call: Call, page_id: str) -> sqlite3.Row:
+    """The page called `page_id`, if the caller's user owns it and the token reaches its brand."""
+    row: sqlite3.Row | None = call.db.execute(
+        "SELECT pages.*, brands.name AS brand_name, brands.user_id FROM pages "
+        "JOIN brands ON brands.id = pages.brand_id WHERE pages.id = ? AND brands.user_id = ?",
+        (page_id, call.caller.user["id"]),
+    ).fetchone()
+    if row is None:
+        raise Refusal(404, "NOT_FOUND", "Page not found")
+    require_brand(call.caller, row["brand_id"])
+    return row
+
+
+def require_brand(caller: Caller, brand_id: str) -> None:
+    """Refuse a token that is restricted to other brands (`403 BRAND_NOT_AUTHORIZED`)."""
+    if not _reaches(caller, brand_id):
+        raise Refusal(403, "BRAND_NOT_AUTHORIZED", brand_id=brand_id)
+
+
+def usage_of(db: sqlite3.Connection, user_id: str, now: datetime) -> dict[str, int]:
+    """What the user has used of each bucket in the UTC month of `now`."""
+    return dict(
+        db.execute(
+            "SELECT bucket, used FROM usage WHERE user_id = ? AND month = ?",
+            (user_id, f"{now:%Y-%m}"),
+        ).fetchall()
+    )
+
+
+def count_usage(call: Call, bucket: str, limit: int | None = None) -> None:
+    """Use one of this month's `bucket`; refuse where `limit` is reached already."""
+    user_id = call.caller.user["id"]
+    spent = usage_of(call.db, user_id, call.now).get(bucket, 0)
+    if limit is not None and spent >= limit:
+        raise Refusal(
+            429,
+            "MONTHLY_QUOTA_EXCEEDED",
+            f"Monthly {bucket} quota exceeded",
+            quota=bucket,
+            tier=call.caller.user["tier"],
+            limit=limit,
+            used=spent,
+            resets_at=show_instant(next_month(call.now).timestamp()),
+            upgrade_url="https://outreply.com/pricing",
+        )
+    call.db.execute(
+        "INSERT INTO usage VALUES (?, ?, ?, 1) "
+        "ON CONFLICT (user_id, month, bucket) DO UPDATE SET used = used + 1",
+        (user_id, f"{call.now:%Y-%m}", bucket),
+    )
+
+
+def next_month(now: datetime) -> datetime:
+    """The first instant of the next UTC month."""
+    years, month = divmod(now.month, 12)
+    return datetime(now.year + years, month + 1, 1, tzinfo=UTC)
+
+
+def _reaches(caller: Caller, brand_id: str) -> bool:
+    return not caller.brand_ids or brand_id in caller.brand_ids
+
+
+def _own_brand(call: Call, brand_id: str) -> sqlite3.Row:
+    row: sqlite3.Row | None = call.db.execute(
+        "SELECT * FROM brands WHERE id = ? AND user_id = ?", (brand_id, call.caller.user["id"])
+    ).fetchone()
+    if row is None:
+        raise Refusal(404, "NOT_FOUND", "Brand not found")
+    require_brand(call.caller, brand_id)
+    return row
+
+
+def _pages(call: Call, brand_id: str | None, platform: str | None) -> list[dict[str, Any]]:
+    rows = call.db.execute(
+        "SELECT pages.*, brands.name AS brand_name FROM pages "
+        "JOIN brands ON brands.id = pages.brand_id WHERE brands.user_id = ?1 "
+        "AND (?2 IS NULL OR pages.brand_id = ?2) AND (?3 IS NULL OR pages.platform = ?3) "
+        "ORDER BY pages.created_at, pages.id",
+        (call.caller.user["id"], brand_id, platform),
+    )
+    return [_page_view(row) for row in rows if _reaches(call.caller, row["brand_id"])]
+
+
+def _brand_view(row: sqlite3.Row) -> dict[str, Any]:
+    return {name: row[name] for name in ("id", "name", "logo", "timezone")}
+
+
+def _page_view(row: sqlite3.Row) -> dict[str, Any]:
+    known = platform_named(row["platform"])
+    return {
+        "id": row["id"],
+        "brand_id": row["brand_id"],
+        "brand_name": row["brand_name"],
+        "platform": known.name if known else row["platform"],
+        "name": row["name"],
+        "username": row["username"],
+        "followers": row["followers"],
+        "expired": bool(row["expired"]),
+    }
+
+
+def _key_view(caller: Caller) -> dict[str, Any]:
+    row = caller.token
+    head, _, secret = row["secret"].rpartition("_")
+    return {
+        "id": row["id"],
+        "name": row["name"],
+        "prefix": f"{head}_{secret[:5]}",
+        "scopes": json.loads(row["scopes"]),
+        "brand_ids": json.loads(row["brand_ids"]),
+        "expires_at": show_instant(row["expires_at"]),
+        "last_used_at": show_instant(row["last_used_at"]),
+        "request_count": row["request_count"],
+    }

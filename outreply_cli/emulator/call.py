@@ -1,0 +1,131 @@
+"""One request inside the emulator: what came, who sent it, and how it may be refused."""
+
+import json
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from outreply_cli.contract.error_catalogue import entries_for
+from outreply_cli.contract.limits import EVERY_SCOPE, LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX
+from outreply_cli.emulator.state import State
+
+
+class Refusal(Exception):  # noqa: N818 - an answer of the emulated API, not an error of ours
+    """An error answer (reference: Errors).
+
+    Args:
+        status: The HTTP status.
+        code: The machine-readable code.
+        text: The `error` string; the catalogue's words where none are given.
+        headers: Headers that go with it.
+        extra: The code's own keys.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        text: str | None = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        **extra: Any,
+    ) -> None:
+        super().__init__(code)
+        known = entries_for(code)
+        self.status = status
+        self.headers = dict(headers or {})
+        self.body = {"error": text or (known[0].message if known else code), "code": code, **extra}
+
+
+@dataclass(frozen=True)
+class Caller:
+    """The token that authenticated a request, and its user."""
+
+    token: sqlite3.Row
+    user: sqlite3.Row
+    scopes: tuple[str, ...]
+    brand_ids: tuple[str, ...]
+
+    def may(self, scope: str) -> bool:
+        """Whether the token holds `scope`."""
+        return scope in self.scopes or EVERY_SCOPE in self.scopes
+
+
+@dataclass
+class Call:
+    """One authenticated request, as the resources read it."""
+
+    state: State
+    db: sqlite3.Connection
+    now: datetime
+    caller: Caller
+    path: Mapping[str, str]
+    query: Mapping[str, str]
+    raw_body: bytes
+    _body: dict[str, Any] | None = field(default=None, init=False)
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """The JSON object that was sent."""
+        if self._body is None:
+            try:
+                parsed = json.loads(self.raw_body or b"{}")
+            except (ValueError, RecursionError):
+                raise Refusal(400, "INVALID_JSON", "The request body is not valid JSON") from None
+            if not isinstance(parsed, dict):
+                raise Refusal(400, "INVALID_JSON", "The request body must be a JSON object")
+            self._body = parsed
+        return self._body
+
+    def text(self, name: str, *, required: bool = False, longest: int | None = None) -> str | None:
+        """The body's string `name`; refuses one that is missing where required, or too long."""
+        value = self.body.get(name)
+        if value is None or value == "":
+            if required:
+                raise Refusal(400, "MISSING_FIELD", f"Missing required field: {name}", field=name)
+            return None
+        if not isinstance(value, str):
+            raise invalid_field(name, "must be a string")
+        if longest is not None and len(value) > longest:
+            raise invalid_field(name, f"must be at most {longest} characters")
+        return value
+
+    def limit(self) -> int:
+        """The query's `limit`, 1 to 100, 50 where it is not given."""
+        given = self.query.get("limit")
+        if given is None:
+            return LIST_LIMIT_DEFAULT
+        if not given.isascii() or not given.isdigit() or not 1 <= int(given) <= LIST_LIMIT_MAX:
+            raise invalid_field("limit", f"must be a whole number from 1 to {LIST_LIMIT_MAX}")
+        return int(given)
+
+    def since(self) -> float | None:
+        """The query's `since` as a Unix time, or None."""
+        given = self.query.get("since")
+        return None if given is None else read_instant("since", given).timestamp()
+
+
+def invalid_field(name: str, reason: str) -> Refusal:
+    """The refusal of a field whose value can't be right."""
+    return Refusal(400, "INVALID_FIELD", f"{name} {reason}", field=name)
+
+
+def read_instant(name: str, value: object) -> datetime:
+    """An ISO 8601 instant from outside; refuses what is none (`400 INVALID_DATE`)."""
+    if isinstance(value, str):
+        try:
+            moment = datetime.fromisoformat(value)
+            return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+        except (ValueError, OverflowError):
+            pass
+    raise Refusal(400, "INVALID_DATE", f"{name} must be an ISO 8601 timestamp", field=name)
+
+
+def show_instant(timestamp: float | None) -> str | None:
+    """A Unix time as the API writes it: `2026-05-01T09:00:00.000Z`."""
+    if timestamp is None:
+        return None
+    moment = datetime.fromtimestamp(timestamp, UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"

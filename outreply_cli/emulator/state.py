@@ -1,0 +1,143 @@
+"""The emulator's state: one SQLite file, whole after any stop, and the ids in it."""
+
+import hashlib
+import os
+import secrets
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from outreply_cli.clock import Clock
+from outreply_cli.emulator.clock import EmulatorClock
+from outreply_cli.errors import StorageError
+
+SCHEMA_VERSION = 1
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS users (
+    id TEXT PRIMARY KEY, email TEXT NOT NULL, firstname TEXT NOT NULL, lastname TEXT NOT NULL,
+    tier TEXT NOT NULL, credits INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS tokens (
+    id TEXT PRIMARY KEY, user_id TEXT NOT NULL REFERENCES users(id), secret TEXT NOT NULL UNIQUE,
+    name TEXT NOT NULL, scopes TEXT NOT NULL, brand_ids TEXT NOT NULL DEFAULT '[]',
+    expires_at REAL, revoked_at REAL, last_used_at REAL, request_count INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS brands (
+    id TEXT PRIMARY KEY, user_id TEXT NOT NULL REFERENCES users(id), name TEXT NOT NULL,
+    logo TEXT, timezone TEXT NOT NULL, created_at REAL NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS pages (
+    id TEXT PRIMARY KEY, brand_id TEXT NOT NULL REFERENCES brands(id), platform TEXT NOT NULL,
+    name TEXT NOT NULL, username TEXT NOT NULL, followers INTEGER NOT NULL,
+    expired INTEGER NOT NULL DEFAULT 0, profile_picture TEXT, created_at REAL NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS posts (
+    number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, page_id TEXT NOT NULL REFERENCES pages(id),
+    status TEXT NOT NULL, scheduled_at REAL, published_at REAL, message TEXT, media TEXT NOT NULL,
+    first_comment TEXT, tiktok_settings TEXT, link TEXT, created_at REAL NOT NULL,
+    remote_id TEXT UNIQUE, permalink TEXT, likes INTEGER NOT NULL DEFAULT 0,
+    shares INTEGER NOT NULL DEFAULT 0
+);
+CREATE INDEX IF NOT EXISTS posts_due ON posts (status, scheduled_at);
+CREATE INDEX IF NOT EXISTS posts_published ON posts (status, published_at);
+CREATE INDEX IF NOT EXISTS posts_of_page ON posts (page_id, status, scheduled_at);
+CREATE TABLE IF NOT EXISTS comments (
+    number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, post_id TEXT NOT NULL REFERENCES posts(id),
+    parent_id TEXT, author_name TEXT NOT NULL, author_username TEXT NOT NULL,
+    message TEXT NOT NULL, created_at REAL NOT NULL
+);
+CREATE INDEX IF NOT EXISTS comments_of_post ON comments (post_id, created_at);
+CREATE TABLE IF NOT EXISTS idempotency (
+    token_id TEXT NOT NULL, key TEXT NOT NULL, fingerprint TEXT NOT NULL, status INTEGER NOT NULL,
+    body TEXT NOT NULL, created_at REAL NOT NULL, PRIMARY KEY (token_id, key)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS usage (
+    user_id TEXT NOT NULL, month TEXT NOT NULL, bucket TEXT NOT NULL, used INTEGER NOT NULL,
+    PRIMARY KEY (user_id, month, bucket)
+) WITHOUT ROWID;
+"""
+
+
+class State:
+    """One emulator's state, for one process; its threads take turns.
+
+    Args:
+        path: The SQLite file, made with mode 0600 where there is none.
+        system: The machine's clock.
+        id_seed: Makes ids deterministic; None for random ones.
+
+    Raises:
+        StorageError: The file can't be opened, or is not an emulator's state of this version.
+    """
+
+    def __init__(self, path: Path, system: Clock, *, id_seed: int | None = None) -> None:
+        self.path = path
+        self._turn = threading.RLock()
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+            self.connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            self.connection.row_factory = sqlite3.Row
+            self.connection.execute("PRAGMA journal_mode = WAL")
+            self.connection.execute("PRAGMA synchronous = NORMAL")
+            version = self.connection.execute("PRAGMA user_version").fetchone()[0]
+            if version not in {0, SCHEMA_VERSION}:
+                raise StorageError(
+                    f"{path} was written by another version of the emulator",
+                    hint="Use that version, or another --state directory.",
+                )
+            self.connection.executescript(_SCHEMA)
+            self.connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        except (OSError, sqlite3.Error) as failure:
+            raise StorageError(
+                f"the emulator's state in {path} can't be used: {failure}",
+                hint="Choose another --state directory, or delete the file.",
+            ) from None
+        self.clock = EmulatorClock(system, self.connection)
+        self._id_seed = id_seed
+
+    @contextmanager
+    def change(self) -> Iterator[sqlite3.Connection]:
+        """A transaction that is all kept, or not at all when the block raises."""
+        with self._turn:
+            self.connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self.connection
+            except BaseException:
+                self.connection.execute("ROLLBACK")
+                raise
+            self.connection.execute("COMMIT")
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nobody has an account here yet."""
+        return self.connection.execute("SELECT 1 FROM users LIMIT 1").fetchone() is None
+
+    def clear(self) -> None:
+        """Forget everything but how to hold it; the caller's transaction keeps it."""
+        for table in (
+            "comments", "posts", "pages", "brands", "tokens", "users", "usage", "idempotency", "meta",
+        ):  # fmt: skip
+            self.connection.execute(f"DELETE FROM {table}")  # noqa: S608 - names from this line
+        self.clock.shift_to(self.clock.system_now())
+
+    def new_id(self) -> str:
+        """A 24-digit hexadecimal id, as the API's are."""
+        if self._id_seed is None:
+            return secrets.token_hex(12)
+        row = self.connection.execute(
+            "INSERT INTO meta VALUES ('ids', 1) "
+            "ON CONFLICT (key) DO UPDATE SET value = value + 1 RETURNING value"
+        ).fetchone()
+        return hashlib.sha256(f"{self._id_seed}/{row[0]}".encode()).hexdigest()[:24]
+
+    def new_remote_id(self) -> str:
+        """An id as the platforms give them: 17 digits that begin with 17."""
+        return f"17{int(self.new_id(), 16) % 10**15:015d}"
+
+    def close(self) -> None:
+        """Close the file."""
+        self.connection.close()
