@@ -60,6 +60,18 @@ CREATE TABLE IF NOT EXISTS usage (
 ) WITHOUT ROWID;
 """
 
+_TABLES = (
+    "comments",
+    "posts",
+    "pages",
+    "brands",
+    "tokens",
+    "users",
+    "usage",
+    "idempotency",
+    "meta",
+)
+
 
 class State:
     """One emulator's state, for one process; its threads take turns.
@@ -118,10 +130,8 @@ class State:
 
     def clear(self) -> None:
         """Forget everything but how to hold it; the caller's transaction keeps it."""
-        for table in (
-            "comments", "posts", "pages", "brands", "tokens", "users", "usage", "idempotency", "meta",
-        ):  # fmt: skip
-            self.connection.execute(f"DELETE FROM {table}")  # noqa: S608 - names from this line
+        for table in _TABLES:
+            self.connection.execute(f"DELETE FROM {table}")  # noqa: S608 - our own names
         self.clock.shift_to(self.clock.system_now())
 
     def new_id(self) -> str:

@@ -1,0 +1,275 @@
+"""Scheduling, publishing, listing and cancelling posts (reference: Endpoint reference)."""
+
+import ipaddress
+import json
+import sqlite3
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from outreply_cli.contract.limits import (
+    MESSAGE_MAX_CHARACTERS,
+    SCHEDULE_EARLIEST,
+    SCHEDULE_LATEST,
+    TIERS,
+)
+from outreply_cli.contract.platforms import platform_named
+from outreply_cli.emulator.account import count_usage, own_page, require_brand
+from outreply_cli.emulator.call import Call, Refusal, invalid_field, read_instant, show_instant
+
+_PERMALINKS = {
+    "facebook": "https://www.facebook.com/{username}/posts/{remote_id}",
+    "instagram": "https://www.instagram.com/p/{remote_id}/",
+    "linkedin": "https://www.linkedin.com/feed/update/urn:li:share:{remote_id}",
+    "tiktok": "https://www.tiktok.com/@{username}/video/{remote_id}",
+    "twitter": "https://x.com/{username}/status/{remote_id}",
+    "youtube": "https://www.youtube.com/watch?v={remote_id}",
+}
+_VIDEO_ENDINGS = (".mp4", ".mov", ".webm")
+_MINE = (
+    "SELECT posts.*, pages.platform, pages.brand_id, pages.username, brands.user_id FROM posts "
+    "JOIN pages ON pages.id = posts.page_id JOIN brands ON brands.id = pages.brand_id "
+)
+
+
+def schedule(call: Call) -> dict[str, Any]:
+    """`POST /posts/schedule`: 10 minutes to 75 days ahead."""
+    page = own_page(call, call.text("page_id", required=True) or "")
+    if call.body.get("scheduled_at") in {None, ""}:
+        raise Refusal(
+            400, "MISSING_FIELD", "Missing required field: scheduled_at", field="scheduled_at"
+        )
+    moment = read_instant("scheduled_at", call.body["scheduled_at"])
+    if moment < call.now + SCHEDULE_EARLIEST:
+        raise Refusal(400, "INVALID_DATE", "scheduled_at must be at least 10 minutes in the future")
+    if moment > call.now + SCHEDULE_LATEST:
+        raise Refusal(400, "INVALID_DATE", "scheduled_at must be at most 75 days in the future")
+    content = _content(call)
+    _count_publish(call)
+    post_id = call.state.new_id()
+    call.db.execute(
+        "INSERT INTO posts (id, page_id, status, scheduled_at, created_at, message, media, "
+        "first_comment, tiktok_settings, link) VALUES (?, ?, 'scheduled', ?, ?, ?, ?, ?, ?, ?)",
+        (post_id, page["id"], moment.timestamp(), call.now.timestamp(), *content),
+    )
+    return {"scheduled_post": _scheduled_view(_own_post(call, post_id))}
+
+
+def publish(call: Call) -> dict[str, Any]:
+    """`POST /posts/publish`: accepted by the platform before the answer."""
+    page = own_page(call, call.text("page_id", required=True) or "")
+    content = _content(call)
+    _count_publish(call)
+    post_id, now = call.state.new_id(), call.now.timestamp()
+    call.db.execute(
+        "INSERT INTO posts (id, page_id, status, created_at, message, media, "
+        "first_comment, tiktok_settings, link) VALUES (?, ?, 'scheduled', ?, ?, ?, ?, ?, ?)",
+        (post_id, page["id"], now, *content),
+    )
+    row = _own_post(call, post_id)
+    mark_published(call.db, row, call.state.new_remote_id(), now)
+    row = _own_post(call, post_id)
+    platform = platform_named(row["platform"])
+    return {
+        "post_id": row["remote_id"],
+        "platform": platform.code if platform else row["platform"],
+        "published_at": show_instant(row["published_at"]),
+        "message": row["message"],
+        "permalink": row["permalink"],
+        "status": "published",
+    }
+
+
+def scheduled_posts(call: Call) -> dict[str, Any]:
+    """`GET /posts/scheduled`: pending ones, soonest first."""
+    return {
+        "scheduled_posts": [
+            _scheduled_view(row)
+            for row in _listed(call, "scheduled", "posts.scheduled_at, posts.number", None)
+        ]
+    }
+
+
+def scheduled_post(call: Call) -> dict[str, Any]:
+    """`GET /posts/scheduled/:postId`: one that is pending or has failed."""
+    row = _own_post(call, call.path["post_id"])
+    if row["status"] not in {"scheduled", "failed"}:
+        raise Refusal(404, "NOT_FOUND", "Scheduled post not found")
+    return {"scheduled_post": _scheduled_view(row)}
+
+
+def cancel(call: Call) -> dict[str, Any]:
+    """`DELETE /posts/scheduled/:postId`: 404 once it is cancelled or published."""
+    row = _own_post(call, call.path["post_id"])
+    if row["status"] != "scheduled":
+        raise Refusal(404, "NOT_FOUND", "Scheduled post not found")
+    call.db.execute("UPDATE posts SET status = 'cancelled' WHERE id = ?", (row["id"],))
+    return {"success": True, "id": row["id"]}
+
+
+def published_posts(call: Call) -> dict[str, Any]:
+    """`GET /posts/published`: newest first, after `since` where it is given."""
+    rows = _listed(call, "published", "posts.published_at DESC, posts.number DESC", call.since())
+    return {"published_posts": [_published_view(call.db, row) for row in rows]}
+
+
+def publish_due(
+    state_db: sqlite3.Connection, new_remote_id: Callable[[], str], now: datetime
+) -> int:
+    """Publish every scheduled post whose time has come; returns how many."""
+    due = state_db.execute(
+        _MINE + "WHERE posts.status = 'scheduled' AND posts.scheduled_at <= ? "
+        "ORDER BY posts.scheduled_at, posts.number",
+        (now.timestamp(),),
+    ).fetchall()
+    for row in due:
+        mark_published(state_db, row, new_remote_id(), row["scheduled_at"])
+    return len(due)
+
+
+def mark_published(
+    db: sqlite3.Connection, row: sqlite3.Row, remote_id: str, published_at: float
+) -> None:
+    """Make the post `row` a published one."""
+    link = _PERMALINKS.get(row["platform"], "https://outreply.com/posts/{remote_id}")
+    db.execute(
+        "UPDATE posts SET status = 'published', published_at = ?, remote_id = ?, permalink = ? "
+        "WHERE id = ?",
+        (
+            published_at,
+            remote_id,
+            link.format(username=row["username"], remote_id=remote_id),
+            row["id"],
+        ),
+    )
+
+
+def own_published_post(call: Call, post_id: str) -> sqlite3.Row:
+    """The published post called `post_id`, by our id or the platform's."""
+    row = call.db.execute("SELECT id FROM posts WHERE remote_id = ?", (post_id,)).fetchone()
+    post = _own_post(call, row["id"] if row else post_id)
+    if post["status"] != "published":
+        raise Refusal(404, "NOT_FOUND", "Published post not found")
+    return post
+
+
+def _own_post(call: Call, post_id: str) -> sqlite3.Row:
+    row: sqlite3.Row | None = call.db.execute(
+        _MINE + "WHERE posts.id = ? AND brands.user_id = ?", (post_id, call.caller.user["id"])
+    ).fetchone()
+    if row is None:
+        raise Refusal(404, "NOT_FOUND", "Post not found")
+    require_brand(call.caller, row["brand_id"])
+    return row
+
+
+def _listed(call: Call, status: str, order: str, since: float | None) -> list[sqlite3.Row]:
+    page_id = call.query.get("page_id")
+    if page_id is not None:
+        own_page(call, page_id)
+    clauses, values = ["posts.status = ?", "brands.user_id = ?"], [status, call.caller.user["id"]]
+    if page_id is not None:
+        clauses.append("posts.page_id = ?")
+        values.append(page_id)
+    if since is not None:
+        clauses.append("posts.published_at > ?")
+        values.append(since)
+    if call.caller.brand_ids:
+        clauses.append(f"pages.brand_id IN ({', '.join('?' * len(call.caller.brand_ids))})")
+        values.extend(call.caller.brand_ids)
+    sql = f"{_MINE}WHERE {' AND '.join(clauses)} ORDER BY {order} LIMIT ?"
+    return call.db.execute(sql, (*values, call.limit())).fetchall()
+
+
+def _content(call: Call) -> tuple[str | None, str, str | None, str | None, str | None]:
+    message = call.text("message", longest=MESSAGE_MAX_CHARACTERS)
+    ids, urls = _strings(call, "media_ids"), _strings(call, "media_urls")
+    if ids:
+        raise Refusal(404, "NOT_FOUND", f"Media not found: {ids[0]}", media_id=ids[0])
+    for url in urls:
+        _refuse_private(url)
+    if not (message and message.strip()) and not urls:
+        raise Refusal(
+            400, "MISSING_FIELD", "Either message or at least one media item is required",
+            field="message",
+        )  # fmt: skip
+    settings = call.body.get("tiktok_settings")
+    if settings is not None and not isinstance(settings, dict):
+        raise invalid_field("tiktok_settings", "must be an object")
+    media = [
+        {"src": url, "type": "video" if urlsplit(url).path.endswith(_VIDEO_ENDINGS) else "photo"}
+        for url in urls
+    ]
+    return (
+        message,
+        json.dumps(media),
+        call.text("first_comment"),
+        None if settings is None else json.dumps(settings),
+        call.text("link"),
+    )
+
+
+def _strings(call: Call, name: str) -> list[str]:
+    given = call.body.get(name)
+    if given is None:
+        return []
+    if not isinstance(given, list) or not all(isinstance(item, str) for item in given):
+        raise invalid_field(name, "must be an array of strings")
+    return given
+
+
+def _refuse_private(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+    except ValueError:
+        parts, host = urlsplit(""), ""
+    allowed = parts.scheme in {"http", "https"} and host not in {"", "localhost"}
+    if allowed and not host.endswith(".localhost"):
+        try:
+            allowed = ipaddress.ip_address(host).is_global
+        except ValueError:
+            return
+        if allowed:
+            return
+    raise Refusal(400, "INVALID_MEDIA_URL", url=url)
+
+
+def _count_publish(call: Call) -> None:
+    count_usage(call, "publishes", TIERS[call.caller.user["tier"]].publishes)
+
+
+def _scheduled_view(row: sqlite3.Row) -> dict[str, Any]:
+    view = {
+        "id": row["id"],
+        "page_id": row["page_id"],
+        "platform": row["platform"],
+        "scheduled_at": show_instant(row["scheduled_at"]),
+        "status": row["status"],
+        "message": row["message"],
+        "media": json.loads(row["media"]),
+        "first_comment": row["first_comment"],
+        "created_at": show_instant(row["created_at"]),
+    }
+    if row["tiktok_settings"] is not None:
+        view["tiktok_settings"] = json.loads(row["tiktok_settings"])
+    if row["link"] is not None:
+        view["link"] = row["link"]
+    return view
+
+
+def _published_view(db: sqlite3.Connection, row: sqlite3.Row) -> dict[str, Any]:
+    comments = db.execute(
+        "SELECT count(*) FROM comments WHERE post_id = ?", (row["id"],)
+    ).fetchone()[0]
+    return {
+        "id": row["id"],
+        "page_id": row["page_id"],
+        "platform": row["platform"],
+        "remote_id": row["remote_id"],
+        "permalink": row["permalink"],
+        "published_at": show_instant(row["published_at"]),
+        "message": row["message"],
+        "metrics": {"likes": row["likes"], "comments": comments, "shares": row["shares"]},
+    }
