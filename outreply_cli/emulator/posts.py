@@ -36,11 +36,12 @@ _MINE = (
 def schedule(call: Call) -> dict[str, Any]:
     """`POST /posts/schedule`: 10 minutes to 75 days ahead."""
     page = own_page(call, call.text("page_id", required=True) or "")
-    if call.body.get("scheduled_at") in {None, ""}:
+    given = call.body.get("scheduled_at")
+    if given is None or given == "":
         raise Refusal(
             400, "MISSING_FIELD", "Missing required field: scheduled_at", field="scheduled_at"
         )
-    moment = read_instant("scheduled_at", call.body["scheduled_at"])
+    moment = read_instant("scheduled_at", given)
     if moment < call.now + SCHEDULE_EARLIEST:
         raise Refusal(400, "INVALID_DATE", "scheduled_at must be at least 10 minutes in the future")
     if moment > call.now + SCHEDULE_LATEST:

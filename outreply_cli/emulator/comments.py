@@ -1,0 +1,69 @@
+"""Comments on published posts and the replies to them (reference: Endpoint reference)."""
+
+import sqlite3
+from typing import Any
+
+from outreply_cli.contract.limits import MESSAGE_MAX_CHARACTERS, TIERS
+from outreply_cli.emulator.account import count_usage
+from outreply_cli.emulator.call import Call, Refusal, show_instant
+from outreply_cli.emulator.posts import own_published_post
+
+
+def comments(call: Call) -> dict[str, Any]:
+    """`GET /comments`: those on one published post, newest first, after `since` where given."""
+    post_id = call.query.get("post_id")
+    if not post_id:
+        raise Refusal(400, "MISSING_FIELD", "Missing required field: post_id", field="post_id")
+    post = own_published_post(call, post_id)
+    rows = call.db.execute(
+        "SELECT c.*, (SELECT count(*) FROM comments WHERE parent_id = c.id) AS replies_count "
+        "FROM comments c WHERE c.post_id = ? AND (?2 IS NULL OR c.created_at > ?2) "
+        "ORDER BY c.created_at DESC, c.number DESC LIMIT ?3",
+        (post["id"], call.since(), call.limit()),
+    )
+    return {"comments": [_comment_view(row, post["platform"]) for row in rows]}
+
+
+def reply(call: Call) -> dict[str, Any]:
+    """`POST /comments/reply`."""
+    comment_id = call.text("comment_id", required=True)
+    message = call.text("message", required=True, longest=MESSAGE_MAX_CHARACTERS)
+    parent = call.db.execute(
+        "SELECT id, post_id FROM comments WHERE id = ?", (comment_id,)
+    ).fetchone()
+    if parent is None:
+        raise Refusal(404, "NOT_FOUND", "Comment not found")
+    post = own_published_post(call, parent["post_id"])
+    count_usage(call, "replies", TIERS[call.caller.user["tier"]].replies)
+    reply_id = f"c_{call.state.new_id()}"
+    call.db.execute(
+        "INSERT INTO comments (id, post_id, parent_id, author_name, author_username, message, "
+        "created_at) SELECT ?, ?, ?, name, username, ?, ? FROM pages WHERE id = ?",
+        (reply_id, post["id"], comment_id, message, call.now.timestamp(), post["page_id"]),
+    )
+    return {
+        "reply": {
+            "id": reply_id,
+            "parent_id": comment_id,
+            "message": message,
+            "created_at": show_instant(call.now.timestamp()),
+        }
+    }
+
+
+def _comment_view(row: sqlite3.Row, platform: str) -> dict[str, Any]:
+    username = row["author_username"]
+    return {
+        "id": row["id"],
+        "post_id": row["post_id"],
+        "platform": platform,
+        "author": {
+            "name": row["author_name"],
+            "username": username,
+            "profile_picture": f"https://cdn.example.com/people/{username}.jpg",
+        },
+        "message": row["message"],
+        "created_at": show_instant(row["created_at"]),
+        "replies_count": row["replies_count"],
+        "parent_id": row["parent_id"],
+    }
