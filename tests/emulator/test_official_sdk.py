@@ -1,0 +1,120 @@
+"""The official SDK, a client that we did not write, against the emulator."""
+
+from collections.abc import Iterator
+
+import pytest
+from outreply import OutReply, OutReplyAuthError, OutReplyError, OutReplyIdempotencyError
+
+from outreply_cli.emulator.server import EmulatorServer
+from tests.clocks import ManualClock
+
+
+@pytest.fixture
+def sdk(emulator: EmulatorServer) -> Iterator[OutReply]:
+    with OutReply(emulator.token, base_url=emulator.base_url, max_retries=0) as client:
+        yield client
+
+
+def page_of(sdk: OutReply, platform: str) -> str:
+    (page,) = sdk.pages.list(platform=platform)["pages"]
+    return str(page["id"])
+
+
+def test_account_brands_and_pages(sdk: OutReply) -> None:
+    account = sdk.account.retrieve()
+    assert account["tier"] == "pro"
+    assert account["quota"]["monthly"]["publishes"] == {"used": 0, "limit": 500, "remaining": 500}
+    brands = sdk.brands.list()["brands"]
+    assert [(b["name"], b["timezone"], b["pages_count"]) for b in brands] == [
+        ("Acme Co.", "Europe/Paris", 3),
+        ("Bluebird Coffee", "America/New_York", 3),
+    ]
+    assert len(sdk.pages.list()["pages"]) == 6
+    of_brand = sdk.pages.list(brand_id=brands[0]["id"])["pages"]
+    assert {page["platform"] for page in of_brand} == {"facebook", "instagram", "linkedin"}
+
+
+def test_a_post_is_scheduled_listed_retrieved_and_cancelled(sdk: OutReply) -> None:
+    page_id = page_of(sdk, "instagram")
+    post = sdk.posts.schedule(
+        page_id=page_id,
+        message="Launching tomorrow 🚀",
+        scheduled_at="2026-11-24T09:00:00Z",
+        first_comment="More at acme.com",
+    )["scheduled_post"]
+    assert post["scheduled_at"] == "2026-11-24T09:00:00.000Z"
+    assert post["status"] == "scheduled"
+    assert [p["id"] for p in sdk.posts.list_scheduled(page_id=page_id)["scheduled_posts"]] == [
+        post["id"]
+    ]
+    assert sdk.posts.retrieve_scheduled(post["id"])["scheduled_post"] == post
+    sdk.posts.cancel_scheduled(post["id"])
+    assert sdk.posts.list_scheduled()["scheduled_posts"] == []
+    with pytest.raises(OutReplyError) as gone:
+        sdk.posts.cancel_scheduled(post["id"])
+    assert (gone.value.status, gone.value.code) == (404, "NOT_FOUND")
+
+
+def test_a_post_is_published_at_once(sdk: OutReply) -> None:
+    published = sdk.posts.publish(page_id=page_of(sdk, "twitter"), message="Live")
+    assert (published["platform"], published["status"]) == ("TW", "published")
+    newest = sdk.posts.list_published(limit=1)["published_posts"][0]
+    assert newest["remote_id"] == published["post_id"]
+    assert newest["permalink"] == published["permalink"]
+
+
+def test_a_due_post_is_published_at_its_time(sdk: OutReply, emulated_clock: ManualClock) -> None:
+    post = sdk.posts.schedule(
+        page_id=page_of(sdk, "facebook"), message="Soon", scheduled_at="2026-11-23T13:00:00Z"
+    )["scheduled_post"]
+    emulated_clock.advance(3600)
+    newest = sdk.posts.list_published(limit=1)["published_posts"][0]
+    assert (newest["id"], newest["published_at"]) == (post["id"], "2026-11-23T13:00:00.000Z")
+
+
+def test_the_same_key_is_one_post_for_24_hours_and_another_body_is_refused(
+    sdk: OutReply, emulated_clock: ManualClock
+) -> None:
+    page_id = page_of(sdk, "linkedin")
+
+    def schedule(message: str) -> str:
+        answer = sdk.posts.schedule(
+            page_id=page_id,
+            message=message,
+            scheduled_at="2026-12-24T09:00:00Z",
+            idempotency_key="launch",
+        )
+        return str(answer["scheduled_post"]["id"])
+
+    first = schedule("Hello")
+    assert schedule("Hello") == first
+    with pytest.raises(OutReplyIdempotencyError):
+        schedule("Changed")
+    emulated_clock.advance(24 * 3600 + 1)
+    assert schedule("Hello") != first
+
+
+def test_comments_are_listed_and_replied_to(sdk: OutReply) -> None:
+    posts = sdk.posts.list_published()["published_posts"]
+    post = next(p for p in posts if p["platform"] == "instagram")
+    comments = sdk.comments.list(post_id=post["id"])["comments"]
+    assert len(comments) == post["metrics"]["comments"] == 2
+    reply = sdk.comments.reply(comment_id=comments[0]["id"], message="Thanks 💚")["reply"]
+    assert reply["parent_id"] == comments[0]["id"]
+
+
+def test_an_unknown_token_is_the_sdks_auth_error(emulator: EmulatorServer) -> None:
+    with OutReply("outreply_live_nobody", base_url=emulator.base_url, max_retries=0) as client:
+        with pytest.raises(OutReplyAuthError) as refusal:
+            client.account.retrieve()
+    assert refusal.value.code == "INVALID_TOKEN"
+
+
+def test_ten_minutes_is_the_earliest_and_75_days_the_latest(sdk: OutReply) -> None:
+    page_id = page_of(sdk, "youtube")
+    for moment in ("2026-11-23T12:09:59Z", "2027-02-06T12:00:01Z", "soon"):
+        with pytest.raises(OutReplyError) as refusal:
+            sdk.posts.schedule(page_id=page_id, message="x", scheduled_at=moment)
+        assert (refusal.value.status, refusal.value.code) == (400, "INVALID_DATE")
+    for moment in ("2026-11-23T12:10:00Z", "2027-02-06T12:00:00Z"):
+        sdk.posts.schedule(page_id=page_id, message="x", scheduled_at=moment)
