@@ -1,0 +1,216 @@
+"""The API's resources as methods; objects come back as the API sent them, unknown fields kept."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote
+
+from outreply_cli.api.errors import BadAnswerError, NotFoundError
+from outreply_cli.api.transport import Answer, Transport
+from outreply_cli.contract.limits import LIST_LIMIT_MAX
+from outreply_cli.times import from_api, to_api
+
+Resource = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What a list call gave.
+
+    Attributes:
+        items: The objects, in the server's order.
+        cut_off: Whether there may be more that the server would not give: it answered with as
+            many as one call can hold and offered no cursor.
+    """
+
+    items: list[Resource]
+    cut_off: bool
+
+
+class Client:
+    """The resources of one account (reference: Endpoint reference).
+
+    Every method raises what `Transport.request` raises, and BadAnswerError for a shape that the
+    reference does not know.
+    """
+
+    def __init__(self, transport: Transport) -> None:
+        self.transport = transport
+
+    def me(self) -> Resource:
+        """`GET /me`: who the token belongs to; any token will do."""
+        return _as_object(self.transport.request("GET", "/me"))
+
+    def account(self) -> Resource:
+        """`GET /account`: the user, the key and live quotas (`read:account`)."""
+        return _as_object(self.transport.request("GET", "/account"))
+
+    def error_catalogue(self) -> list[Resource]:
+        """`GET /errors`: the live catalogue; needs no token."""
+        return _items(self.transport.request("GET", "/errors"), "errors")
+
+    def brands(self) -> Listing:
+        """`GET /brands` (`read:brands`)."""
+        return self._list("/brands", "brands")
+
+    def brand(self, brand_id: str) -> Resource:
+        """`GET /brands/:brandId` with its pages (`read:brands`)."""
+        return self._one(f"/brands/{_segment(brand_id)}", "brand")
+
+    def pages(self, *, platform: str | None = None, brand_id: str | None = None) -> Listing:
+        """`GET /pages` (`read:pages`)."""
+        return self._list("/pages", "pages", {"platform": platform, "brand_id": brand_id})
+
+    def page(self, page_id: str) -> Resource:
+        """`GET /pages/:pageId` (`read:pages`)."""
+        return self._one(f"/pages/{_segment(page_id)}", "page")
+
+    def schedule(self, post: Mapping[str, Any], *, idempotency_key: str | None = None) -> Resource:
+        """`POST /posts/schedule`: `post` is the request's body (`write:posts`)."""
+        answer = self.transport.request(
+            "POST", "/posts/schedule", body=dict(post), idempotency_key=idempotency_key
+        )
+        return _named(answer, "scheduled_post")
+
+    def publish(self, post: Mapping[str, Any], *, idempotency_key: str | None = None) -> Resource:
+        """`POST /posts/publish`: `post` is the request's body (`write:posts`)."""
+        return _as_object(
+            self.transport.request(
+                "POST", "/posts/publish", body=dict(post), idempotency_key=idempotency_key
+            )
+        )
+
+    def scheduled_posts(self, *, page_id: str | None = None, most: int | None = None) -> Listing:
+        """`GET /posts/scheduled`, up to `most` of them (`read:posts`)."""
+        return self._list("/posts/scheduled", "scheduled_posts", {"page_id": page_id}, most)
+
+    def scheduled_post(self, post_id: str) -> Resource:
+        """`GET /posts/scheduled/:postId` (`read:posts`)."""
+        return self._one(f"/posts/scheduled/{_segment(post_id)}", "scheduled_post")
+
+    def cancel(self, post_id: str, *, idempotency_key: str | None = None) -> None:
+        """`DELETE /posts/scheduled/:postId` (`write:posts`).
+
+        Raises:
+            NotFoundError: It is cancelled or published already, or never was.
+        """
+        self.transport.request(
+            "DELETE", f"/posts/scheduled/{_segment(post_id)}", idempotency_key=idempotency_key
+        )
+
+    def published_posts(
+        self,
+        *,
+        page_id: str | None = None,
+        since: datetime | None = None,
+        most: int | None = None,
+    ) -> Listing:
+        """`GET /posts/published`, up to `most` of them, after `since` (`read:posts`)."""
+        query = {"page_id": page_id, "since": to_api(since) if since else None}
+        return self._list("/posts/published", "published_posts", query, most)
+
+    def find_published(self, post_id: str, *, since: datetime | None = None) -> Resource | None:
+        """The published post called `post_id`, by our id or the platform's, if the list has it."""
+        for post in self.published_posts(since=since).items:
+            if post_id in {post.get("id"), post.get("remote_id")}:
+                return post
+        return None
+
+    def post(self, post_id: str) -> Resource:
+        """The post called `post_id`, scheduled or published.
+
+        Raises:
+            NotFoundError: It is in neither list.
+        """
+        try:
+            return self.scheduled_post(post_id)
+        except NotFoundError as missing:
+            published = self.find_published(post_id)
+            if published is None:
+                raise missing from None
+            return {"status": "published", **published}
+
+    def _one(self, path: str, name: str) -> Resource:
+        return _named(self.transport.request("GET", path), name)
+
+    def _list(
+        self,
+        path: str,
+        name: str,
+        query: Mapping[str, str | None] | None = None,
+        most: int | None = None,
+    ) -> Listing:
+        asked: dict[str, str | int] = {k: v for k, v in (query or {}).items() if v is not None}
+        paged = path.startswith("/posts/")
+        items: list[Resource] = []
+        seen_cursors: set[str] = set()
+        while True:
+            wanted = LIST_LIMIT_MAX if most is None else min(LIST_LIMIT_MAX, most - len(items))
+            if paged:
+                asked["limit"] = wanted
+            answer = self.transport.request("GET", path, query=asked)
+            batch = _items(answer, name)
+            items += batch
+            cursor = answer.body.get("cursor")
+            more = answer.body.get("has_more") is True and isinstance(cursor, str) and bool(cursor)
+            if most is not None and len(items) >= most:
+                return Listing(items[:most], cut_off=False)
+            # A server that hands out the same cursor again would keep us here for ever.
+            if not more or cursor in seen_cursors:
+                unsaid = "has_more" not in answer.body
+                return Listing(items, cut_off=paged and unsaid and len(batch) >= wanted)
+            seen_cursors.add(cursor)
+            asked["cursor"] = cursor
+
+
+def when(post: Mapping[str, Any]) -> datetime | None:
+    """When `post` is or was due: `scheduled_at`, else `published_at`; None if neither reads."""
+    for name in ("scheduled_at", "published_at"):
+        value = post.get(name)
+        if isinstance(value, str):
+            try:
+                return from_api(value)
+            except ValueError:
+                continue
+    return None
+
+
+def _segment(identifier: str) -> str:
+    # An id from a user must stay one path segment, whatever is in it.
+    return quote(identifier, safe="") if identifier not in {".", ".."} else "%2E"
+
+
+def _as_object(answer: Answer) -> Resource:
+    if isinstance(answer.body, dict):
+        return answer.body
+    raise _unexpected(answer, "an object")
+
+
+def _named(answer: Answer, name: str) -> Resource:
+    body = _as_object(answer)
+    for envelope in (name, "data"):
+        if isinstance(body.get(envelope), dict):
+            inner: Resource = body[envelope]
+            return inner
+    if "id" in body:
+        return body
+    raise _unexpected(answer, f"an object with {name!r}")
+
+
+def _items(answer: Answer, name: str) -> list[Resource]:
+    body = _as_object(answer)
+    for envelope in (name, "data"):
+        found = body.get(envelope)
+        if isinstance(found, list) and all(isinstance(item, dict) for item in found):
+            return found
+    raise _unexpected(answer, f"a list called {name!r}")
+
+
+def _unexpected(answer: Answer, wanted: str) -> BadAnswerError:
+    return BadAnswerError(
+        "UNEXPECTED_SHAPE",
+        f"the API answered without {wanted}",
+        status=answer.status,
+        request_id=answer.request_id,
+    )
