@@ -37,10 +37,13 @@ class OutReplyError(Exception):
         message: What failed and why, for a person.
         hint: What to do now; may name the next command.
         details: Facts for scripts, JSON-ready.
+
+    `outcome_unknown` says that a write may have been carried out all the same.
     """
 
     code: str = "ERROR"
     exit_code: ClassVar[ExitCode] = ExitCode.REFUSED
+    outcome_unknown: bool = False
 
     def __init__(
         self, message: str, *, hint: str | None = None, details: Mapping[str, Any] | None = None

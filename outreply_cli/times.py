@@ -174,6 +174,17 @@ def show_instant(instant: datetime, zone: ZoneInfo) -> str:
     return f"{shown} ({utc:%H:%M{seconds} UTC})" if same_day else f"{shown} ({utc:%d %b %H:%M UTC})"
 
 
+def show_instant_briefly(instant: datetime, zone: ZoneInfo) -> str:
+    """`instant` without its year, local and UTC: `Thu 24 Dec 18:00 (17:00Z)`."""
+    local, utc = instant.astimezone(zone), instant.astimezone(UTC)
+    same_day = local.date() == utc.date()
+    return (
+        f"{local:%a %d %b %H:%M} ({utc:%H:%MZ})"
+        if same_day
+        else f"{local:%a %d %b %H:%M} ({utc:%a %H:%MZ})"
+    )
+
+
 def show_duration(span: timedelta) -> str:
     """`span` in its two largest units: `2d 3h`, `15m`, `8s`."""
     seconds = round(abs(span.total_seconds()))

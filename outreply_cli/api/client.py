@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
-from outreply_cli.api.errors import BadAnswerError, NotFoundError
+from outreply_cli.api.errors import BadAnswerError, NotAllowedError, NotFoundError
 from outreply_cli.api.transport import Answer, Transport
 from outreply_cli.contract.limits import LIST_LIMIT_MAX
 from outreply_cli.times import from_api, to_api
@@ -37,6 +37,10 @@ class Client:
 
     def __init__(self, transport: Transport) -> None:
         self.transport = transport
+
+    def now(self) -> datetime:
+        """The present instant by the server's clock, in UTC."""
+        return self.transport.now()
 
     def me(self) -> Resource:
         """`GET /me`: who the token belongs to; any token will do."""
@@ -117,6 +121,17 @@ class Client:
                 return post
         return None
 
+    def media_of_post(self, post_id: str) -> list[Resource]:
+        """The uploaded media that are attached to a scheduled post (`read:media`).
+
+        A token that may not read media, or a server without that route, shows none.
+        """
+        try:
+            media = self._list("/media", "media").items
+        except (NotAllowedError, NotFoundError):
+            return []
+        return [item for item in media if item.get("scheduled_post_id") == post_id]
+
     def post(self, post_id: str) -> Resource:
         """The post called `post_id`, scheduled or published.
 
@@ -142,7 +157,7 @@ class Client:
         most: int | None = None,
     ) -> Listing:
         asked: dict[str, str | int] = {k: v for k, v in (query or {}).items() if v is not None}
-        paged = path.startswith("/posts/")
+        paged = path.startswith(("/posts/", "/media"))
         items: list[Resource] = []
         seen_cursors: set[str] = set()
         while True:

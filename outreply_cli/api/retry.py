@@ -1,7 +1,7 @@
 """When a request is sent again, and after how long: a pure decision."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 from outreply_cli.api.errors import ApiError, BadAnswerError, LimitError, NetworkError, ServerError
@@ -11,6 +11,8 @@ FAILURES_BEFORE_GIVING_UP = 6
 REFUSALS_BEFORE_GIVING_UP = 60
 _FIRST_BACKOFF = 0.5
 _LONGEST_BACKOFF = 20.0
+# A Date has whole seconds, and the answer took a while to arrive.
+_CLOCKS_AGREE = timedelta(seconds=10)
 
 # Waiting a minute does not help against these: they need another day, month, time or token.
 _NOT_WORTH_WAITING = frozenset(
@@ -57,6 +59,22 @@ def is_refusal(error: OutReplyError) -> bool:
         and error.code not in _NOT_WORTH_WAITING
         and not error.code.endswith("_GUARDRAIL")
     )
+
+
+def leaves_doubt(error: OutReplyError) -> bool:
+    """Whether the request that ended in `error` may have been carried out."""
+    if isinstance(error, NetworkError):
+        return error.sent
+    return isinstance(error, (BadAnswerError, ServerError))
+
+
+def is_verdict(error: OutReplyError) -> bool:
+    """Whether `error` tells that no sending with this key was carried out.
+
+    An idempotent server replays what it did before it judges the request again; only limits and
+    permissions are checked earlier.
+    """
+    return isinstance(error, ApiError) and error.status in {400, 404, 409, 422}
 
 
 def wait_before_retry(
@@ -130,6 +148,14 @@ def asked_wait(
     if moment is None:
         return None
     return max(0.0, moment - present.timestamp())
+
+
+def clock_difference(date: str | None, now: datetime) -> timedelta:
+    """How far an answer's `Date` is ahead of `now`; nothing where they are seconds apart."""
+    server_now = _http_date(date)
+    if server_now is None or abs(server_now - now) < _CLOCKS_AGREE:
+        return timedelta(0)
+    return server_now - now
 
 
 def _seconds(text: str) -> float | None:

@@ -8,13 +8,23 @@ import json
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any, NoReturn
 
 import httpx
 
 from outreply_cli import __version__
 from outreply_cli.api.errors import BadAnswerError, NetworkError, error_for
-from outreply_cli.api.retry import Attempts, Patience, asked_wait, is_refusal, wait_before_retry
+from outreply_cli.api.retry import (
+    Attempts,
+    Patience,
+    asked_wait,
+    clock_difference,
+    is_refusal,
+    is_verdict,
+    leaves_doubt,
+    wait_before_retry,
+)
 from outreply_cli.clock import Clock
 from outreply_cli.contract.token import Token
 from outreply_cli.errors import InvalidInputError, OutReplyError
@@ -98,6 +108,11 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def is_local_url(base_url: str) -> bool:
+    """Whether the checked `base_url` is on this machine."""
+    return is_loopback(httpx.URL(base_url).host)
+
+
 class Transport:
     """Sends requests with one token to one base URL; safe to share between threads.
 
@@ -107,6 +122,10 @@ class Transport:
         clock: Time, waiting and chance.
         patience: How long retries may go on.
         on_exchange: Called after each sending.
+
+    Attributes:
+        server_ahead: How far the server's clock is ahead of ours, as its last `Date` told;
+            nothing where the two agree within a few seconds.
     """
 
     def __init__(
@@ -120,6 +139,7 @@ class Transport:
     ) -> None:
         self.base_url = check_base_url(base_url)
         self.patience = patience or Patience()
+        self.server_ahead = timedelta(0)
         self._token = token
         self._clock = clock
         self._on_exchange = on_exchange
@@ -127,9 +147,13 @@ class Transport:
             timeout=_TIMEOUT,
             follow_redirects=False,
             # A proxy from the environment must not see what is meant for this machine.
-            trust_env=not is_loopback(httpx.URL(self.base_url).host),
+            trust_env=not is_local_url(self.base_url),
             headers={"Accept": "application/json", "User-Agent": f"outreply-cli/{__version__}"},
         )
+
+    def now(self) -> datetime:
+        """The present instant by the server's clock, in UTC: what its rules are measured on."""
+        return self._clock.now() + self.server_ahead
 
     def close(self) -> None:
         """Give the connections back."""
@@ -176,6 +200,7 @@ class Transport:
             headers=sent_headers,
         )
         attempts = Attempts()
+        may_be_done = False
         while True:
             started = self._clock.monotonic()
             response: httpx.Response | None = None
@@ -192,7 +217,9 @@ class Transport:
                 )
                 outcome = error.code if response is None else f"{response.status_code} {error.code}"
                 self._tell(request, outcome, started, response, wait)
+                may_be_done = may_be_done or leaves_doubt(error)
                 if wait is None:
+                    error.outcome_unknown = may_be_done and not is_verdict(error)
                     raise
                 self._clock.sleep(wait)
                 attempts.waited += wait
@@ -273,6 +300,7 @@ class Transport:
     def _read(self, response: httpx.Response) -> Answer:
         request_id = response.headers.get("x-request-id")
         status = response.status_code
+        self.server_ahead = clock_difference(response.headers.get("date"), self._clock.now())
         if status < 400:
             body = None if status == 204 else _read_json(response, request_id)
             return Answer(status, body, dict(response.headers), request_id)

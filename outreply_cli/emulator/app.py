@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from werkzeug.http import http_date
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
@@ -61,7 +62,10 @@ class Emulator:
     ) -> Iterable[bytes]:
         """Answer one request."""
         request = Request(environ)
-        headers = {"X-Request-Id": f"req_{secrets.token_hex(8)}"}
+        headers = {
+            "X-Request-Id": f"req_{secrets.token_hex(8)}",
+            "Date": http_date(self._state.clock.now()),
+        }
         try:
             response = self._answer(request, headers)
         except Refusal as refusal:
@@ -73,7 +77,7 @@ class Emulator:
         if request.host.rsplit(":", 1)[0].lower() not in self._hosts:
             raise Refusal(403, "HOST_NOT_ALLOWED", "This emulator answers local requests only")
         if request.path.startswith("/_emulator/"):
-            return self._steer(request)
+            return self._steer(request, headers)
         if request.path in {API_ROOT, API_ROOT + "/"} and request.method == "GET":
             about = {"name": "OutReply API", "version": "v1", "status": "ok"}
             return _json(200, about, headers)
@@ -81,7 +85,7 @@ class Emulator:
             return _json(200, _catalogue(), headers)
         return self._answer_call(request, headers)
 
-    def _steer(self, request: Request) -> Response:
+    def _steer(self, request: Request, headers: dict[str, str]) -> Response:
         given = request.headers.get("X-Emulator-Key", "")
         if not hmac.compare_digest(given.encode(), self._control_key.encode()):
             raise Refusal(403, "CONTROL_KEY_REQUIRED", "The control key is missing or wrong")
@@ -91,7 +95,7 @@ class Emulator:
         except ValueError:
             raise Refusal(400, "INVALID_JSON", "The control body is not JSON") from None
         with self._state.change():
-            return _json(200, self._control.do(verb, asked), {})
+            return _json(200, self._control.do(verb, asked), headers)
 
     def _answer_call(self, request: Request, headers: dict[str, str]) -> Response:
         with self._state.change() as db:

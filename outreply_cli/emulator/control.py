@@ -1,5 +1,7 @@
 """What drives a running emulator from outside its API: its clock, its tokens, its contents."""
 
+import json
+import os
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -24,6 +26,7 @@ class Control:
             "advance": self._advance,
             "token": self._token,
             "reset": self._reset,
+            "seed": self._seed,
         }
         if verb not in verbs:
             raise Refusal(404, "NOT_FOUND", f"There is no control verb {verb!r}")
@@ -32,11 +35,17 @@ class Control:
     def _status(self, _: Mapping[str, Any]) -> dict[str, Any]:
         db = self._state.connection
         counts = dict(db.execute("SELECT status, count(*) FROM posts GROUP BY status").fetchall())
-        tokens = db.execute("SELECT name, secret, scopes FROM tokens WHERE revoked_at IS NULL")
+        tokens = db.execute(
+            "SELECT name, secret, scopes FROM tokens WHERE revoked_at IS NULL ORDER BY rowid"
+        )
         return {
+            "pid": os.getpid(),
             "now": show_instant(self._state.clock.now().timestamp()),
             "posts": {name: counts.get(name, 0) for name in ("scheduled", "published", "failed")},
-            "tokens": [{"name": row["name"], "token": row["secret"]} for row in tokens],
+            "tokens": [
+                {"name": row["name"], "token": row["secret"], "scopes": json.loads(row["scopes"])}
+                for row in tokens
+            ],
         }
 
     def _advance(self, asked: Mapping[str, Any]) -> dict[str, Any]:
@@ -70,4 +79,9 @@ class Control:
     def _reset(self, _: Mapping[str, Any]) -> dict[str, Any]:
         self._state.clear()
         seed_default(self._state)
+        return self._status({})
+
+    def _seed(self, _: Mapping[str, Any]) -> dict[str, Any]:
+        if self._state.is_empty:
+            seed_default(self._state)
         return self._status({})

@@ -24,7 +24,7 @@ CREATE TABLE IF NOT EXISTS tokens (
     id TEXT PRIMARY KEY, user_id TEXT NOT NULL REFERENCES users(id), secret TEXT NOT NULL UNIQUE,
     name TEXT NOT NULL, scopes TEXT NOT NULL, brand_ids TEXT NOT NULL DEFAULT '[]',
     expires_at REAL, revoked_at REAL, last_used_at REAL, request_count INTEGER NOT NULL DEFAULT 0
-) WITHOUT ROWID;
+);
 CREATE TABLE IF NOT EXISTS brands (
     id TEXT PRIMARY KEY, user_id TEXT NOT NULL REFERENCES users(id), name TEXT NOT NULL,
     logo TEXT, timezone TEXT NOT NULL, created_at REAL NOT NULL

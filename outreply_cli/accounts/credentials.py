@@ -1,0 +1,131 @@
+"""Where a token comes from: the environment, a file of the owner's alone, or the keyring."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from outreply_cli.accounts.private_files import is_open_to_others, read_private, write_private
+from outreply_cli.accounts.profiles import Profile, Storage
+from outreply_cli.contract.token import Token
+from outreply_cli.errors import InvalidInputError, StorageError
+
+TOKEN_VARIABLES = ("OUTREPLY_API_KEY", "OUTREPLY_TOKEN")
+
+
+@dataclass(frozen=True)
+class Credential:
+    """A token and where it was found.
+
+    Attributes:
+        source: `environment`, `file` or `keyring`.
+        place: The variable, the path or the keyring, for people.
+        warning: What is wrong with that place, if anything.
+    """
+
+    token: Token
+    source: str
+    place: str
+    warning: str | None = None
+
+
+class SecretStore(Protocol):
+    """A keyring, or a test's stand-in for one."""
+
+    def read(self, profile: str) -> str | None:
+        """The token of `profile`, or None."""
+
+    def write(self, profile: str, token: str) -> None:
+        """Keep `token` for `profile`."""
+
+    def delete(self, profile: str) -> None:
+        """Forget the token of `profile`."""
+
+
+class Credentials:
+    """Finds and keeps tokens.
+
+    Args:
+        environ: The environment's variables.
+        config_dir: Where token files live.
+        keyring: What keeps tokens for profiles stored there; made on first use.
+    """
+
+    def __init__(
+        self, environ: Mapping[str, str], config_dir: Path, keyring: SecretStore | None = None
+    ) -> None:
+        self._environ = environ
+        self._dir = config_dir / "tokens"
+        self._given_keyring = keyring
+
+    def from_environment(self) -> Credential | None:
+        """The token that a variable carries; raises InvalidInputError for one that can't be."""
+        for variable in TOKEN_VARIABLES:
+            text = self._environ.get(variable)
+            if text:
+                try:
+                    return Credential(Token(text), "environment", variable)
+                except InvalidInputError as problem:
+                    raise InvalidInputError(
+                        f"{variable}: {problem.message}", hint=problem.hint
+                    ) from None
+        return None
+
+    def stored(self, profile: Profile) -> Credential | None:
+        """The token kept for `profile`, or None.
+
+        Raises:
+            StorageError: Its store can't be read.
+        """
+        path = self.path_of(profile.name)
+        text = read_private(path)
+        if text:
+            warning = None
+            if is_open_to_others(path):
+                warning = f"others on this machine can read {path}; run: chmod 600 '{path}'"
+            return Credential(_kept(text, str(path)), "file", str(path), warning)
+        if profile.storage == "keyring":
+            text = self._keyring.read(profile.name)
+            if text:
+                place = "the system's keyring"
+                return Credential(_kept(text, place), "keyring", place)
+        return None
+
+    def keep(self, profile: str, token: Token, storage: Storage) -> None:
+        """Keep `token` for `profile` in `storage`, and nowhere else; raises StorageError."""
+        if storage == "keyring":
+            self._keyring.write(profile, token.reveal())
+            self.path_of(profile).unlink(missing_ok=True)
+        else:
+            write_private(self.path_of(profile), token.reveal() + "\n")
+
+    def forget(self, profile: Profile) -> None:
+        """Delete what is kept for `profile`; raises StorageError."""
+        try:
+            self.path_of(profile.name).unlink(missing_ok=True)
+        except OSError as failure:
+            place = self.path_of(profile.name)
+            raise StorageError(f"{place} can't be deleted: {failure.strerror}") from None
+        if profile.storage == "keyring":
+            self._keyring.delete(profile.name)
+
+    def path_of(self, profile: str) -> Path:
+        """The file that keeps the token of `profile`, where a file does."""
+        return self._dir / profile
+
+    @property
+    def _keyring(self) -> SecretStore:
+        if self._given_keyring is None:
+            from outreply_cli.accounts.keyring_store import KeyringStore
+
+            self._given_keyring = KeyringStore()
+        return self._given_keyring
+
+
+def _kept(text: str, place: str) -> Token:
+    try:
+        return Token(text)
+    except InvalidInputError as problem:
+        raise StorageError(
+            f"{place} holds no token: {problem.message}", hint="Sign in again: outreply auth login"
+        ) from None

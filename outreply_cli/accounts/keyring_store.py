@@ -1,0 +1,98 @@
+"""The operating system's keyring, given a few seconds and then left alone.
+
+Without a desktop session its service can be absent, locked, or never answer at all.
+"""
+
+import queue
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
+
+from outreply_cli.errors import StorageError
+
+if TYPE_CHECKING:
+    from keyring.backend import KeyringBackend
+
+KEYRING_SECONDS = 3.0
+_SERVICE = "outreply-cli"
+_T = TypeVar("_T")
+
+
+class KeyringError(StorageError):
+    """The keyring is absent, locked, or does not answer."""
+
+    code = "KEYRING_UNAVAILABLE"
+
+
+class KeyringStore:
+    """Tokens in the keyring, one for each profile.
+
+    Every method raises KeyringError when the keyring can't do it within `seconds`.
+    """
+
+    def __init__(self, seconds: float = KEYRING_SECONDS) -> None:
+        self._seconds = seconds
+
+    def read(self, profile: str) -> str | None:
+        """The token of `profile`, or None."""
+        return self._within_time(lambda: _backend().get_password(_SERVICE, profile))
+
+    def write(self, profile: str, token: str) -> None:
+        """Keep `token` for `profile`, and see that it can be read again."""
+
+        def keep() -> bool:
+            backend = _backend()
+            backend.set_password(_SERVICE, profile, token)
+            return bool(backend.get_password(_SERVICE, profile) == token)
+
+        if not self._within_time(keep):
+            raise _unavailable("it did not keep the token")
+
+    def delete(self, profile: str) -> None:
+        """Forget the token of `profile`; nothing happens when there is none."""
+
+        def forget() -> None:
+            backend = _backend()
+            if backend.get_password(_SERVICE, profile) is not None:
+                backend.delete_password(_SERVICE, profile)
+
+        self._within_time(forget)
+
+    def _within_time(self, work: Callable[[], _T]) -> _T:
+        results: queue.Queue[tuple[bool, _T | Exception]] = queue.Queue()
+
+        def attempt() -> None:
+            try:
+                results.put((True, work()))
+            except Exception as failure:  # noqa: BLE001 - backends raise what they like
+                results.put((False, failure))
+
+        # A daemon thread: one that hangs for ever must not keep the program from ending.
+        threading.Thread(target=attempt, name="keyring", daemon=True).start()
+        try:
+            worked, result = results.get(timeout=self._seconds)
+        except queue.Empty:
+            raise _unavailable(f"it did not answer within {self._seconds:g} seconds") from None
+        if worked:
+            return result  # type: ignore[return-value]
+        raise _unavailable(_reason(result))  # type: ignore[arg-type]
+
+
+def _backend() -> "KeyringBackend":
+    import keyring
+
+    return keyring.get_keyring()
+
+
+def _reason(failure: Exception) -> str:
+    # Only our own words: a backend's message may quote what it was given.
+    kind = type(failure).__name__
+    return "there is none on this machine" if kind == "NoKeyringError" else f"it failed ({kind})"
+
+
+def _unavailable(reason: str) -> KeyringError:
+    return KeyringError(
+        f"the system's keyring can't be used: {reason}",
+        hint="Store the token in a file that only you can read: "
+        "outreply auth login --insecure-storage, or set OUTREPLY_API_KEY.",
+    )

@@ -1,0 +1,55 @@
+"""`outreply api`: any endpoint, signed in, retried, paged."""
+
+from typing import Annotated
+
+import typer
+
+from outreply_cli.commands.options import command, new_command
+from outreply_cli.terminal.session import Session
+
+app = new_command()
+
+
+@command(app, "api")
+def api(
+    session: Session,
+    method: Annotated[str, typer.Argument(metavar="METHOD", help="GET, POST, PATCH or DELETE.")],
+    path: Annotated[str, typer.Argument(metavar="PATH", help="Such as /pages.")],
+    raw_field: Annotated[
+        list[str] | None,
+        typer.Option("-f", "--raw-field", metavar="K=V", help="A text; with GET a parameter."),
+    ] = None,
+    typed_field: Annotated[
+        list[str] | None,
+        typer.Option("-F", "--field", metavar="K=V", help="JSON, or K=@FILE for a file's text."),
+    ] = None,
+    body_file: Annotated[
+        str | None, typer.Option("--input", metavar="FILE", help="The whole body; - is stdin.")
+    ] = None,
+    header: Annotated[
+        list[str] | None, typer.Option("-H", "--header", metavar="H:V", help="One more header.")
+    ] = None,
+    paginate: Annotated[
+        bool, typer.Option("--paginate", help="Follow the cursor to the end of a list.")
+    ] = False,
+) -> None:
+    """Call any endpoint and print its JSON.
+
+    Examples:
+    outreply api GET /me
+
+    outreply api GET /posts/published -f limit=5
+    """
+    from outreply_cli.api.raw_call import answers, joined, read_call
+
+    call = read_call(
+        method,
+        path,
+        raw_fields=raw_field or [],
+        typed_fields=typed_field or [],
+        body_text=session.read_text(body_file) if body_file else None,
+        headers=header or [],
+        read_file=session.read_text,
+    )
+    pages = [answer.body for answer in answers(session.client().transport, call, paginate=paginate)]
+    session.output.show_value(joined(pages))

@@ -1,0 +1,176 @@
+"""`outreply auth`: sign in and out, and switch between accounts."""
+
+from dataclasses import replace
+from typing import Annotated, Any
+
+import typer
+
+from outreply_cli.accounts.credentials import Credentials
+from outreply_cli.accounts.profiles import Profile, check_profile_name
+from outreply_cli.accounts.sign_in import sign_in, who_am_i
+from outreply_cli.commands.options import Yes, command, new_group
+from outreply_cli.contract.token import Token
+from outreply_cli.errors import InvalidInputError
+from outreply_cli.terminal.output import Column
+from outreply_cli.terminal.session import Session
+from outreply_cli.times import from_api, read_zone, show_instant
+
+app = new_group("Sign in and out, and switch between accounts.")
+
+_LIST = (
+    Column("Profile", "name", style=lambda profile: "bold" if profile["current"] else ""),
+    Column("Current", "current", lambda profile: "yes" if profile["current"] else ""),
+    Column("API", "base_url", lambda profile: str(profile["base_url"] or "default"), flexible=True),
+    Column("Time zone", "timezone", lambda profile: str(profile["timezone"] or "this machine's")),
+    Column("Token in", "storage", lambda profile: str(profile["storage"] or "nowhere")),
+)
+
+
+@command(app, "login")
+def auth_login(
+    session: Session,
+    with_token: Annotated[
+        bool, typer.Option("--with-token", help="Read the token from stdin.")
+    ] = False,
+    base_url: Annotated[
+        str | None, typer.Option(metavar="URL", help="Where the API lives, if elsewhere.")
+    ] = None,
+    insecure_storage: Annotated[
+        bool,
+        typer.Option(
+            "--insecure-storage", help="Keep the token in a file only you can read, not a keyring."
+        ),
+    ] = False,
+    tz: Annotated[
+        str | None, typer.Option("--tz", metavar="ZONE", help="The account's time zone.")
+    ] = None,
+    yes: Yes = False,
+) -> None:
+    """Sign in: the token is checked with the API before it is stored.
+
+    Without --with-token it is asked for, and not shown. Examples:
+
+    outreply auth login
+
+    outreply auth login --with-token --profile agency < token.txt
+    """
+    if not with_token and not session.can_ask:
+        raise InvalidInputError(
+            "nobody can be asked for the token here",
+            hint="Give it on stdin: outreply auth login --with-token < FILE",
+        )
+    token = Token(session.stdin.readline() if with_token else session.ask_secret("API token: "))
+    profiles = session.profiles
+    name = check_profile_name(session.choices.profile or profiles.current)
+    base_url = base_url or session.environ.get("OUTREPLY_BASE_URL") or None
+    session.question_token(token, base_url, accepted=yes)
+    profile = Profile(name, base_url, read_zone(tz).key if tz else None)
+    signed_in = sign_in(
+        session.client_for(token, base_url),
+        token,
+        profiles=profiles,
+        credentials=Credentials(session.environ, session.config_dir),
+        profile=profile,
+        insecure_storage=insecure_storage,
+        may_use_file=lambda problem: (
+            session.can_ask
+            and session.ask(f"Note: {problem.message}. Keep it in a file only you can read?")
+        ),
+    )
+    session.note(
+        f"Signed in as {signed_in.email} with the key {signed_in.key_name!r} "
+        f"(profile {signed_in.profile!r}, token in {signed_in.place})."
+    )
+    _note_sandbox(session, token)
+
+
+@command(app, "status")
+def auth_status(session: Session) -> None:
+    """Show who you are here, with which token, and whether it works.
+
+    Exits 4 when it does not work. Example: outreply auth status --json
+    """
+    account = session.account
+    facts = who_am_i(session.client())
+    credential = account.credential
+    zone = session.zone()
+    expires = facts["expires_at"]
+    item: dict[str, Any] = {
+        **facts,
+        "profile": account.profile.name if account.profile else None,
+        "base_url": session.client().transport.base_url,
+        "token_source": credential.source,
+        "token_place": credential.place,
+    }
+    session.output.show_one(
+        item,
+        [
+            Column("Account", "email", lambda it: f"{it['name']} <{it['email']}>".strip()),
+            Column("Profile", "profile", lambda it: str(it["profile"] or "none")),
+            Column("API", "base_url"),
+            Column("Key", "key_name"),
+            Column("Token", "prefix", lambda it: f"{it['prefix']}…"),
+            Column("From", "token_place", lambda it: f"{it['token_source']}: {it['token_place']}"),
+            Column("Scopes", "scopes", lambda it: ", ".join(it["scopes"])),
+            Column("Expires", "expires_at",
+                   lambda _: show_instant(from_api(expires), zone) if expires else "never"),
+            Column("Tier", "tier", lambda it: str(it["tier"] or "unknown (needs read:account)")),
+        ],
+        id_field="prefix",
+    )  # fmt: skip
+    _note_sandbox(session, credential.token)
+
+
+@command(app, "list", api=False)
+def auth_list(session: Session) -> None:
+    """List the accounts that are stored on this machine."""
+    profiles = session.profiles
+    items = [
+        {
+            "name": profile.name,
+            "current": profile.name == profiles.current,
+            "base_url": profile.base_url,
+            "timezone": profile.timezone,
+            "storage": profile.storage,
+        }
+        for profile in profiles.stored.values()
+    ]
+    session.output.show_list(items, _LIST, id_field="name")
+    if not items:
+        session.note("No account is stored here. Sign in with: outreply auth login")
+
+
+@command(app, "switch", api=False)
+def auth_switch(
+    session: Session, name: Annotated[str, typer.Argument(metavar="N", help="The profile.")]
+) -> None:
+    """Choose the account that is used when none is named."""
+    profiles = session.profiles
+    profiles.current = profiles.named(name).name
+    profiles.save()
+    session.note(f"Now using the profile {name!r}.")
+
+
+@command(app, "logout")
+def auth_logout(session: Session) -> None:
+    """Forget the token of an account, on this machine; the token itself stays valid."""
+    profiles = session.profiles
+    profile = profiles.named(session.choices.profile or profiles.current)
+    Credentials(session.environ, session.config_dir).forget(profile)
+    profiles.stored[profile.name] = replace(profile, storage=None)
+    profiles.save()
+    session.note(f"Signed out of {profile.name!r}. Revoke the token in the dashboard if it leaked.")
+
+
+@command(app, "token")
+def auth_token(session: Session) -> None:
+    """Print the token, for a pipe into another program.
+
+    Example: outreply auth token | ssh server 'outreply auth login --with-token'
+    """
+    session.output.show_text(session.account.credential.token.reveal())
+
+
+def _note_sandbox(session: Session, token: Token) -> None:
+    if token.is_sandbox:
+        session.note("This is a sandbox token: it only reads, 100 requests in its whole life.")

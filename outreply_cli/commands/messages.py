@@ -1,0 +1,105 @@
+"""Options that say what a post holds, shared by the commands that make posts."""
+
+import json
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+
+from outreply_cli.errors import InvalidInputError
+from outreply_cli.posting.content import PostContent
+from outreply_cli.terminal.message_editor import edit_message
+from outreply_cli.terminal.session import Session
+
+PageOption = Annotated[
+    list[str],
+    typer.Option("--page", metavar="PAGE", help="Id, platform:username or name; may be repeated."),
+]
+MessageOption = Annotated[
+    str | None, typer.Option("--message", "-m", metavar="TEXT", help="The post's text.")
+]
+FileOption = Annotated[
+    str | None,
+    typer.Option("--file", "-F", metavar="FILE", help="A file with the text; - is stdin."),
+]
+EditOption = Annotated[bool, typer.Option("--edit", help="Write the text in $EDITOR.")]
+MediaOption = Annotated[
+    list[str] | None,
+    typer.Option("--media", metavar="URL|media:ID", help="A picture or video; may be repeated."),
+]
+FirstCommentOption = Annotated[
+    str | None, typer.Option(metavar="TEXT", help="Instagram and Facebook only.")
+]
+TiktokOption = Annotated[
+    str | None, typer.Option(metavar="JSON|@FILE", help="TikTok's own settings.")
+]
+LinkOption = Annotated[str | None, typer.Option(metavar="URL", help="A link to attach.")]
+KeyOption = Annotated[
+    str | None,
+    typer.Option(metavar="K", help="Names the occasion: the same key again is the same post."),
+]
+DryRunOption = Annotated[
+    bool, typer.Option("--dry-run", help="Check everything and show it; send nothing.")
+]
+
+
+_OPTIONS = {"scheduled_at": "--at", "media_urls": "--media", "tiktok_settings": "--tiktok"}
+
+
+def option_of(field: str) -> str:
+    """The option that sets a post's `field`."""
+    return _OPTIONS.get(field, "--" + field.replace("_", "-"))
+
+
+def read_message(
+    session: Session, message: str | None, file: str | None, *, edit: bool
+) -> str | None:
+    """The text that the options give; raises InvalidInputError when they give two."""
+    if sum((message is not None, file is not None, edit)) > 1:
+        raise InvalidInputError("give the message once", hint="One of -m, -F and --edit.")
+    if edit:
+        return edit_message(session.environ)
+    if file is not None:
+        return session.read_text(file).rstrip("\n")
+    return message
+
+
+def read_content(
+    session: Session,
+    message: str | None,
+    *,
+    media: Sequence[str],
+    first_comment: str | None,
+    tiktok: str | None,
+    link: str | None,
+) -> PostContent:
+    """The post that the options describe; raises InvalidInputError."""
+    ids = [item.removeprefix("media:") for item in media if item.startswith("media:")]
+    urls = [item for item in media if "://" in item]
+    for item in media:
+        if not item.startswith("media:") and "://" not in item:
+            raise InvalidInputError(
+                f"--media {item!r} is neither a URL nor media:ID",
+                hint="Upload the file in the dashboard and use media:ID, or give a public URL.",
+            )
+    return PostContent(
+        message=message,
+        media_ids=tuple(ids),
+        media_urls=tuple(urls),
+        first_comment=first_comment,
+        link=link,
+        tiktok_settings=_read_tiktok(session, tiktok),
+    )
+
+
+def _read_tiktok(session: Session, text: str | None) -> dict[str, Any] | None:
+    if text is None:
+        return None
+    document = session.read_text(text[1:]) if text.startswith("@") else text
+    try:
+        settings = json.loads(document)
+    except (ValueError, RecursionError) as problem:
+        raise InvalidInputError(f"--tiktok is not JSON: {problem}") from None
+    if not isinstance(settings, dict):
+        raise InvalidInputError('--tiktok must be an object, such as {"privacy_level": "PUBLIC"}')
+    return settings

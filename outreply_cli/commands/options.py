@@ -1,0 +1,136 @@
+"""What every command shares: its options, and how it is handed the session."""
+
+import inspect
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+
+from outreply_cli.terminal.session import Choices, Session
+
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Answer every question with yes.")]
+TimeZone = Annotated[
+    str | None,
+    typer.Option(
+        "--tz", metavar="ZONE", help="Time zone of local times, such as Europe/Paris; or 'brand'."
+    ),
+]
+
+_SETTINGS: dict[str, Any] = {
+    "add_completion": False,
+    "pretty_exceptions_enable": False,
+    "context_settings": {"help_option_names": ["-h", "--help"]},
+}
+_SHARED = "Options of every command"
+_OUTPUT_OPTIONS: dict[str, Any] = {
+    "output": Annotated[
+        str,
+        typer.Option(
+            "--output", "-o", metavar="FORMAT", help="table, json, jsonl, yaml, csv or tsv.",
+            rich_help_panel=_SHARED,
+        ),
+    ],
+    "json": Annotated[
+        bool, typer.Option("--json", help="Short for -o json.", rich_help_panel=_SHARED)
+    ],
+    "fields": Annotated[
+        str | None,
+        typer.Option(
+            metavar="A,B.C", help="Only these fields, in this order.", rich_help_panel=_SHARED
+        ),
+    ],
+    "quiet": Annotated[
+        bool, typer.Option("--quiet", "-q", help="Only ids, one a line.", rich_help_panel=_SHARED)
+    ],
+    "no_color": Annotated[
+        bool, typer.Option("--no-color", help="No colours.", rich_help_panel=_SHARED)
+    ],
+    "plain": Annotated[
+        bool,
+        typer.Option("--plain", help="No boxes, bars or symbols.", rich_help_panel=_SHARED),
+    ],
+}  # fmt: skip
+_API_OPTIONS: dict[str, Any] = {
+    "profile": Annotated[
+        str | None,
+        typer.Option(
+            "--profile", "-p", metavar="NAME", help="Which stored account to use.",
+            rich_help_panel=_SHARED,
+        ),
+    ],
+    **_OUTPUT_OPTIONS,
+    "verbose": Annotated[
+        bool,
+        typer.Option("--verbose", "-v", help="Each request on stderr.", rich_help_panel=_SHARED),
+    ],
+    "max_wait": Annotated[
+        str | None,
+        typer.Option(
+            metavar="T", help="How long retries and waits for a limit may go on.",
+            rich_help_panel=_SHARED,
+        ),
+    ],
+}  # fmt: skip
+_DEFAULTS: dict[str, Any] = {"output": "table", "json": False, "quiet": False, "no_color": False,
+                             "plain": False, "verbose": False}  # fmt: skip
+
+
+def new_group(help_line: str) -> typer.Typer:
+    """A group of commands."""
+    group = typer.Typer(help=help_line, no_args_is_help=True, **_SETTINGS)
+    # Without a callback a group of one command would become that command.
+    group.callback()(lambda: None)
+    return group
+
+
+def new_command() -> typer.Typer:
+    """What holds a command that stands by itself."""
+    return typer.Typer(**_SETTINGS)
+
+
+def command(
+    group: typer.Typer, name: str, *, api: bool = True, **settings: Any
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Make a function a command: it takes the session first and its own options by name.
+
+    Args:
+        group: Where it belongs.
+        name: What people type.
+        api: Whether it talks to the API, and so takes the options of every such command; others
+            take those of output alone.
+        settings: More for typer.
+    """
+    shared = _API_OPTIONS if api else _OUTPUT_OPTIONS
+
+    def declare(function: Callable[..., None]) -> Callable[..., None]:
+        own = list(inspect.signature(function).parameters.values())[1:]
+        # A command that has an option of its own by a shared name goes without the shared one.
+        taken = {parameter.name for parameter in own}
+        added = {key: kind for key, kind in shared.items() if key not in taken}
+
+        def run(ctx: typer.Context, **values: Any) -> None:
+            chosen = {key: values.pop(key) for key in added}
+            if chosen.pop("json", False):
+                chosen["output"] = "json"
+            session: Session = ctx.obj
+            session.configure(Choices(**chosen))
+            function(session, **values)
+
+        parameters = [
+            inspect.Parameter("ctx", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context),
+            *(p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own),
+            *(
+                inspect.Parameter(
+                    key, inspect.Parameter.KEYWORD_ONLY, default=_DEFAULTS.get(key), annotation=kind
+                )
+                for key, kind in added.items()
+            ),
+        ]
+        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        run.__annotations__ = {p.name: p.annotation for p in parameters}
+        run.__doc__ = function.__doc__
+        run.__name__ = function.__name__
+        group.command(name, **settings)(run)
+        return function
+
+    return declare

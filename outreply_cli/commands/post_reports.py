@@ -1,0 +1,104 @@
+"""How posts look in tables, and how a command that made some tells of it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from outreply_cli.api.client import Resource, when
+from outreply_cli.contract.platforms import long_name
+from outreply_cli.errors import PartialFailureError
+from outreply_cli.posting.account_posts import Posted
+from outreply_cli.posting.page_lookup import page_alias
+from outreply_cli.terminal.output import Column, Item
+from outreply_cli.terminal.session import Session
+from outreply_cli.times import show_instant, show_instant_briefly
+
+
+def post_columns(
+    zone: ZoneInfo,
+    pages: Sequence[Mapping[str, Any]],
+    alone: Resource | None = None,
+    *,
+    with_status: bool = True,
+) -> list[Column]:
+    """The columns of posts; one that stands `alone` is shown with everything it holds."""
+    aliases = {page.get("id"): page_alias(page) for page in pages}
+
+    def show_page(post: Item) -> str:
+        return aliases.get(post.get("page_id")) or long_name(str(post.get("platform") or ""))
+
+    def show_when(post: Item) -> str:
+        moment = when(post)
+        return show_instant(moment, zone) if moment is not None else ""
+
+    def show_briefly(post: Item) -> str:
+        moment = when(post)
+        return show_instant_briefly(moment, zone) if moment is not None else ""
+
+    columns = [
+        Column("ID", "id", lambda post: str(post.get("id") or post.get("post_id") or "")),
+        Column("When", "scheduled_at", show_when, brief=show_briefly),
+        Column("Page", "page_id", show_page, flexible=True),
+        *([Column("Status", "status", style=_status_style)] if with_status else []),
+        Column("Message", "message", flexible=True),
+    ]
+    if alone is not None:
+        extra = ("first_comment", "link", "permalink", "created_at")
+        columns += [
+            Column(name.replace("_", " ").capitalize(), name) for name in extra if alone.get(name)
+        ]
+        if alone.get("media"):
+            columns.append(Column("Media", "media", _show_media))
+        if alone.get("metrics"):
+            columns.append(Column("Metrics", "metrics", _show_metrics))
+    return columns
+
+
+def report_posted(
+    session: Session,
+    done: Sequence[Posted],
+    zone: ZoneInfo,
+    pages: Sequence[Mapping[str, Any]],
+) -> None:
+    """Show what was made; raises what stopped it, PartialFailureError when only some of it did."""
+    made = [posted for posted in done if posted.post is not None]
+    failed = [posted for posted in done if posted.error is not None]
+    items = [dict(posted.post or {}) for posted in made]
+    if session.choices.output != "table" or session.choices.quiet:
+        id_field = "id" if all("id" in item for item in items) else "post_id"
+        if len(done) == 1 and items:
+            session.output.show_one(items[0], post_columns(zone, pages), id_field=id_field)
+        elif items:
+            session.output.show_list(items, post_columns(zone, pages), id_field=id_field)
+    elif items:
+        session.output.show_list(items, post_columns(zone, pages))
+    for posted in made:
+        if posted.already_there and posted.post is not None:
+            session.note(f"{posted.post.get('id')} was there already; nothing was sent.")
+    if not failed:
+        return
+    first = failed[0]
+    if first.error is not None and len(done) == 1:
+        raise first.error
+    raise PartialFailureError(
+        f"{len(failed)} of {len(done)} posts were not made: "
+        + "; ".join(f"{page_alias(p.page)}: {p.error.message}" for p in failed if p.error),
+        hint="The others are made; give only the failed pages the next time.",
+        details={
+            "failed": [
+                {"page_id": p.page.get("id"), "code": p.error.code} for p in failed if p.error
+            ]
+        },
+    )
+
+
+def _status_style(post: Item) -> str:
+    return {"failed": "bold red", "published": "green"}.get(str(post.get("status")), "")
+
+
+def _show_media(post: Item) -> str:
+    return ", ".join(str(item.get("src")) for item in post["media"] if isinstance(item, dict))
+
+
+def _show_metrics(post: Item) -> str:
+    return ", ".join(f"{value} {name}" for name, value in dict(post["metrics"]).items())

@@ -1,0 +1,295 @@
+"""`outreply posts`: schedule, publish, list, cancel and move posts."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Annotated, Any
+
+import typer
+
+from outreply_cli.api.client import Client, Resource, when
+from outreply_cli.commands.messages import (
+    DryRunOption,
+    EditOption,
+    FileOption,
+    FirstCommentOption,
+    KeyOption,
+    LinkOption,
+    MediaOption,
+    MessageOption,
+    PageOption,
+    TiktokOption,
+    read_content,
+    option_of,
+    read_message,
+)
+from outreply_cli.commands.options import TimeZone, Yes, command, new_group
+from outreply_cli.commands.post_reports import post_columns, report_posted
+from outreply_cli.errors import InvalidInputError, OutReplyError, PartialFailureError
+from outreply_cli.posting.account_posts import AccountPosts
+from outreply_cli.posting.checks import check_posts
+from outreply_cli.posting.content import PostContent
+from outreply_cli.posting.page_lookup import find_page, page_alias
+from outreply_cli.posting.waiting import wait_until_published
+from outreply_cli.terminal.session import Session
+from outreply_cli.times import read_duration, read_past_time, read_time, read_zone
+
+app = new_group("Schedule, publish, list and cancel posts.")
+
+PostId = Annotated[str, typer.Argument(metavar="ID", help="The post's id.")]
+
+
+@command(app, "schedule")
+def posts_schedule(
+    session: Session,
+    page: PageOption,
+    at: Annotated[str, typer.Option("--at", metavar="TIME", help="When, such as 'fri 17:30'.")],
+    message: MessageOption = None,
+    file: FileOption = None,
+    edit: EditOption = False,
+    media: MediaOption = None,
+    first_comment: FirstCommentOption = None,
+    tiktok: TiktokOption = None,
+    link: LinkOption = None,
+    key: KeyOption = None,
+    tz: TimeZone = None,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Schedule a post, one on each page.
+
+    Example: outreply posts schedule --page instagram:acme --at 'tomorrow 09:00' -m 'Good morning'
+    """
+    text = read_message(session, message, file, edit=edit)
+    content = read_content(
+        session, text, media=media or [], first_comment=first_comment, tiktok=tiktok, link=link
+    )
+    client = session.client()
+    pages = _find_pages(client, page)
+
+    def moment_on(one: Resource) -> datetime:
+        zone = read_zone(_brand_zone(client, one)) if tz == "brand" else session.zone(tz)
+        return read_time(at, now=client.now(), zone=zone)
+
+    _post(session, client, pages, content, moment_on=moment_on, key=key, dry_run=dry_run)
+
+
+@command(app, "publish")
+def posts_publish(
+    session: Session,
+    page: PageOption,
+    message: MessageOption = None,
+    file: FileOption = None,
+    edit: EditOption = False,
+    media: MediaOption = None,
+    first_comment: FirstCommentOption = None,
+    tiktok: TiktokOption = None,
+    link: LinkOption = None,
+    key: KeyOption = None,
+    dry_run: DryRunOption = False,
+    yes: Yes = False,
+) -> None:
+    """Publish a post at once, one on each page.
+
+    Example: outreply posts publish --page x:bluebird -m 'We are open' --yes
+    """
+    text = read_message(session, message, file, edit=edit)
+    content = read_content(
+        session, text, media=media or [], first_comment=first_comment, tiktok=tiktok, link=link
+    )
+    client = session.client()
+    pages = _find_pages(client, page)
+    if not dry_run and session.can_ask:
+        names = ", ".join(page_alias(one) for one in pages)
+        session.confirm(f"Publish on {names} now?", yes=yes)
+    _post(session, client, pages, content, moment_on=None, key=key, dry_run=dry_run)
+
+
+@command(app, "list")
+def posts_list(
+    session: Session,
+    scheduled: Annotated[
+        bool, typer.Option("--scheduled", help="What is pending (default).")
+    ] = False,
+    published: Annotated[bool, typer.Option("--published", help="What is out.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Both.")] = False,
+    page: Annotated[str | None, typer.Option(metavar="P", help="Only of one page.")] = None,
+    since: Annotated[
+        str | None, typer.Option(metavar="T", help="Only after this, such as 7d or 2026-11-01.")
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="At most so many of each.")
+    ] = None,
+    tz: TimeZone = None,
+) -> None:
+    """List posts: scheduled ones unless told otherwise.
+
+    Example: outreply posts list --published --since 7d
+    """
+    if sum((scheduled, published, every)) > 1:
+        raise InvalidInputError("choose one of --scheduled, --published and --all")
+    client, zone = session.client(), session.zone(tz)
+    after = read_past_time(since, now=client.now(), zone=zone) if since else None
+    known = client.pages().items if page or session.choices.output == "table" else []
+    page_id = str(find_page(known, page)["id"]) if page else None
+    items: list[Resource] = []
+    cut_off = False
+    if not published:
+        listing = client.scheduled_posts(page_id=page_id, most=limit)
+        items += [post for post in listing.items if after is None or _is_after(post, after)]
+        cut_off = listing.cut_off
+    if published or every:
+        listing = client.published_posts(page_id=page_id, since=after, most=limit)
+        items += [{"status": "published", **post} for post in listing.items]
+        cut_off = cut_off or listing.cut_off
+    columns = post_columns(zone, known, with_status=published or every)
+    session.output.show_list(items, columns)
+    if cut_off:
+        session.warn("the API lists 100 posts at most; there may be more")
+
+
+@command(app, "show")
+def posts_show(session: Session, post_id: PostId, tz: TimeZone = None) -> None:
+    """Show one post, scheduled or published.
+
+    Example: outreply posts show 68a100000000000000000001
+    """
+    client = session.client()
+    post = client.post(post_id)
+    known = client.pages().items if session.choices.output == "table" else []
+    session.output.show_one(post, post_columns(session.zone(tz), known, post))
+
+
+@command(app, "cancel")
+def posts_cancel(
+    session: Session,
+    post_ids: Annotated[list[str], typer.Argument(metavar="ID...", help="The posts' ids.")],
+) -> None:
+    """Cancel scheduled posts.
+
+    Example: outreply posts cancel 68a100000000000000000001
+    """
+    posts = AccountPosts(session.client(), session.state_dir, session.note)
+    posts.finish_leftovers()
+    failures: list[tuple[str, OutReplyError]] = []
+    cancelled: list[dict[str, Any]] = []
+    for post_id in dict.fromkeys(post_ids):
+        try:
+            posts.cancel(post_id)
+            cancelled.append({"id": post_id, "success": True})
+        except OutReplyError as error:
+            failures.append((post_id, error))
+    if session.choices.output == "table":
+        for item in cancelled:
+            session.output.say(f"Cancelled {item['id']}")
+    elif cancelled:
+        session.output.show_value(cancelled if len(post_ids) > 1 else cancelled[0])
+    _raise_failures(failures, len(post_ids))
+
+
+@command(app, "reschedule")
+def posts_reschedule(
+    session: Session,
+    post_id: PostId,
+    at: Annotated[str, typer.Option("--at", metavar="TIME", help="The new time.")],
+    tz: TimeZone = None,
+) -> None:
+    """Move a scheduled post: a new one is made first, then the old one is cancelled.
+
+    Example: outreply posts reschedule 68a100000000000000000001 --at 'fri 17:30'
+    """
+    client = session.client()
+    post = client.scheduled_post(post_id)
+    known = client.pages().items
+    if tz == "brand":
+        tz = _brand_zone(client, find_page(known, str(post.get("page_id"))))
+    zone = session.zone(tz)
+    moment = read_time(at, now=client.now(), zone=zone)
+    problems = check_posts([({}, PostContent(message="-"), moment)], client.now())
+    if problems:
+        raise InvalidInputError(f"--at: {problems[0].what}")
+    moved = AccountPosts(client, session.state_dir, session.note).reschedule(post_id, moment)
+    report_posted(session, [moved], zone, known)
+
+
+@command(app, "wait")
+def posts_wait(
+    session: Session,
+    post_id: PostId,
+    timeout: Annotated[str, typer.Option(metavar="T", help="How long at most.")] = "15m",
+    tz: TimeZone = None,
+) -> None:
+    """Wait until a scheduled post is out: exits 0 once published, 1 once failed.
+
+    Example: outreply posts wait 68a100000000000000000001 --timeout 1h
+    """
+    client = session.client()
+    seconds = read_duration(timeout).total_seconds()
+    post = wait_until_published(client, session.clock, post_id, seconds=seconds)
+    known = client.pages().items if session.choices.output == "table" else []
+    session.output.show_one(post, post_columns(session.zone(tz), known, post))
+
+
+def _post(
+    session: Session,
+    client: Client,
+    pages: Sequence[Resource],
+    content: PostContent,
+    *,
+    moment_on: Callable[[Resource], datetime] | None,
+    key: str | None,
+    dry_run: bool,
+) -> None:
+    moments = [moment_on(page) if moment_on else None for page in pages]
+    planned = list(zip(pages, [content] * len(pages), moments, strict=True))
+    problems = check_posts(planned, client.now())
+    for problem in problems:
+        if problem.is_warning:
+            session.warn(f"{option_of(problem.field)}: {problem.what}")
+    wrong = [f"{option_of(p.field)}: {p.what}" for p in problems if not p.is_warning]
+    if wrong:
+        raise InvalidInputError("; ".join(dict.fromkeys(wrong)), hint="Nothing was sent.")
+    zone = session.zone()
+    if dry_run:
+        bodies = [content.body(str(page["id"]), moment) for page, _, moment in planned]
+        session.output.show_list(bodies, post_columns(zone, pages), id_field="page_id")
+        session.note("Nothing was sent: --dry-run.")
+        return
+    posts = AccountPosts(client, session.state_dir, session.note)
+    done = [
+        posted
+        for page, _, moment in planned
+        for posted in posts.post([page], content, scheduled_at=moment, occasion=key)
+    ]
+    report_posted(session, done, zone, pages)
+
+
+def _find_pages(client: Client, wanted: Sequence[str]) -> list[Resource]:
+    known = client.pages().items
+    found = {str(page["id"]): page for page in (find_page(known, name) for name in wanted)}
+    expired = [page_alias(page) for page in found.values() if page.get("expired")]
+    if expired:
+        raise InvalidInputError(
+            f"the connection of {', '.join(expired)} has expired",
+            hint="Reconnect the page in the dashboard first.",
+        )
+    return [dict(page) for page in found.values()]
+
+
+def _brand_zone(client: Client, page: Any) -> str:
+    return str(client.brand(str(page["brand_id"])).get("timezone") or "UTC")
+
+
+def _is_after(post: Resource, after: datetime) -> bool:
+    moment = when(post)
+    return moment is None or moment > after
+
+
+def _raise_failures(failures: Sequence[tuple[str, OutReplyError]], asked: int) -> None:
+    if not failures:
+        return
+    if asked == 1:
+        raise failures[0][1]
+    raise PartialFailureError(
+        f"{len(failures)} of {asked} failed: "
+        + "; ".join(f"{name}: {error.message}" for name, error in failures),
+        details={"failed": [{"id": name, "code": error.code} for name, error in failures]},
+    )

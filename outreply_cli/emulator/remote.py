@@ -1,0 +1,93 @@
+"""Steering an emulator that runs in another process, and finding it again."""
+
+import http.client
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from outreply_cli.accounts.private_files import read_private, write_private
+from outreply_cli.errors import OutReplyError
+
+_FILE = "running.json"
+_SECONDS = 10.0
+
+
+class EmulatorError(OutReplyError):
+    """The emulator is not running, or refused what was asked of it."""
+
+    code = "EMULATOR"
+
+
+@dataclass(frozen=True)
+class Running:
+    """An emulator that was started, as its state directory remembers it.
+
+    Attributes:
+        control_key: What steering it asks for.
+    """
+
+    pid: int
+    host: str
+    port: int
+    base_url: str
+    control_key: str
+
+    def save(self, directory: Path) -> None:
+        """Leave word in the state directory; raises StorageError."""
+        write_private(directory / _FILE, json.dumps(asdict(self)) + "\n")
+
+    def ask(self, verb: str, **asked: Any) -> dict[str, Any]:
+        """Have the emulator carry out a control verb.
+
+        Raises:
+            EmulatorError: It does not answer, or refuses.
+        """
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=_SECONDS)
+        headers = {"X-Emulator-Key": self.control_key, "Content-Type": "application/json"}
+        try:
+            connection.request("POST", f"/_emulator/{verb}", json.dumps(asked), headers)
+            response = connection.getresponse()
+            body = json.loads(response.read())
+        except (OSError, http.client.HTTPException, ValueError):
+            raise not_running() from None
+        finally:
+            connection.close()
+        if response.status >= 400 or not isinstance(body, Mapping):
+            raise EmulatorError(str(body.get("error") or f"it answered {response.status}"))
+        return dict(body)
+
+    def answers(self) -> bool:
+        """Whether it is there, and is the one that left word."""
+        try:
+            return self.ask("status").get("pid") == self.pid
+        except EmulatorError:
+            return False
+
+
+def find_running(directory: Path) -> Running | None:
+    """The emulator that runs with its state in `directory`, or None."""
+    text = read_private(directory / _FILE)
+    if text is None:
+        return None
+    try:
+        running = Running(**json.loads(text))
+    except (ValueError, TypeError):
+        return None
+    return running if running.answers() else None
+
+
+def forget_running(directory: Path) -> None:
+    """Remove the word that an emulator of this process left."""
+    text = read_private(directory / _FILE)
+    if text is not None and f'"pid": {os.getpid()},' in text:
+        (directory / _FILE).unlink(missing_ok=True)
+
+
+def not_running() -> EmulatorError:
+    """What is said when there is no emulator to steer."""
+    error = EmulatorError("no emulator is running", hint="Start one with: outreply emulator start")
+    error.code = "EMULATOR_NOT_RUNNING"
+    return error

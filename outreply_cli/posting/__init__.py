@@ -1,0 +1,1 @@
+"""One post: what it may hold, which page it is for, and how it is sent exactly once."""

@@ -1,0 +1,20 @@
+"""Posts checked as the server would, before anything is sent."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from outreply_cli.posting.content import PostContent, Problem, content_problems, time_problem
+
+
+def check_posts(
+    posts: Sequence[tuple[Mapping[str, Any], PostContent, datetime | None]], now: datetime
+) -> list[Problem]:
+    """Everything that is wrong with `posts`: pages, what they hold, and when in UTC, if ever."""
+    problems: list[Problem] = []
+    for page, content, moment in posts:
+        problems += content_problems(content, str(page.get("platform") or ""))
+        wrong_time = time_problem(moment, now) if moment is not None else None
+        if wrong_time is not None:
+            problems.append(wrong_time)
+    return list(dict.fromkeys(problems))

@@ -1,0 +1,357 @@
+"""What was meant to be sent and what came of it, durable before each request goes out.
+
+An entry is one post of one row of one calendar. Its life:
+
+    planned ─► sent ─► done ─► cancelling ─► cancelled
+       ▲        │
+       └────────┴─► failed
+
+`sent` means that the request may have arrived; only the server can tell. An entry that replaces
+another one takes its place in the same transaction that makes the old one `cancelling`.
+"""
+
+import json
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from outreply_cli.accounts.private_files import make_private_dir
+from outreply_cli.errors import StorageError
+
+SCHEMA_VERSION = 1
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS entries (
+    id INTEGER PRIMARY KEY,
+    account TEXT NOT NULL,
+    calendar TEXT NOT NULL,
+    row TEXT NOT NULL,
+    generation INTEGER NOT NULL,
+    page_id TEXT NOT NULL,
+    scheduled_at TEXT NOT NULL,
+    body TEXT NOT NULL,
+    fingerprint TEXT NOT NULL,
+    idempotency_key TEXT NOT NULL,
+    state TEXT NOT NULL,
+    sent_at REAL,
+    post_id TEXT,
+    replaces INTEGER REFERENCES entries(id),
+    error_code TEXT,
+    error TEXT,
+    UNIQUE (account, calendar, row, generation)
+);
+CREATE INDEX IF NOT EXISTS entries_of_post ON entries (account, post_id);
+CREATE INDEX IF NOT EXISTS entries_unsettled ON entries (account, state)
+    WHERE state IN ('sent', 'cancelling');
+"""
+_BUSY_SECONDS = 30.0
+
+
+class EntryState(StrEnum):
+    """Where an entry is in its life."""
+
+    PLANNED = "planned"
+    SENT = "sent"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLING = "cancelling"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One post of one row.
+
+    Attributes:
+        account: Whose post it is: a digest of the API's address and the user.
+        calendar: The file's path, or the command that the post belongs to.
+        row: What the row is called over runs.
+        generation: Counts the row's posts, from 1.
+        body: The request, as it is sent.
+        fingerprint: A digest of `body`.
+        sent_at: When it was first sent, in UTC.
+        post_id: The server's id, once it answered.
+        replaces: The entry whose post goes when this one's has come.
+    """
+
+    id: int
+    account: str
+    calendar: str
+    row: str
+    generation: int
+    page_id: str
+    scheduled_at: datetime
+    body: dict[str, Any]
+    fingerprint: str
+    idempotency_key: str
+    state: EntryState
+    sent_at: datetime | None
+    post_id: str | None
+    replaces: int | None
+    error_code: str | None
+    error: str | None
+
+
+@dataclass(frozen=True)
+class NewEntry:
+    """An entry that is about to be planned; see Entry."""
+
+    account: str
+    calendar: str
+    row: str
+    generation: int
+    page_id: str
+    scheduled_at: datetime
+    body: dict[str, Any]
+    fingerprint: str
+    idempotency_key: str
+    replaces: int | None = None
+
+
+@dataclass(frozen=True)
+class RowHistory:
+    """What became of one row over all runs.
+
+    Attributes:
+        row: What the row is called.
+        live: The entry whose post stands, or may stand; None when no post does.
+        generation: Of the row's next post.
+    """
+
+    row: str
+    live: Entry | None
+    generation: int
+
+    @classmethod
+    def of(cls, entries: Sequence[Entry]) -> "RowHistory":
+        """The history that `entries`, all of one row, make up."""
+        newest = max(entries, key=lambda entry: entry.generation)
+        standing = (EntryState.DONE, EntryState.SENT, EntryState.CANCELLING)
+        live = [entry for entry in entries if entry.state in standing]
+        # What was planned and not sent may still be sent under its own key.
+        used = newest.state != EntryState.PLANNED
+        return cls(
+            row=newest.row,
+            live=max(live, key=lambda entry: entry.generation) if live else None,
+            generation=newest.generation + used,
+        )
+
+
+class Journal:
+    """The journal of one state directory; several processes may have it open.
+
+    Every method raises StorageError when the file can't be read or written: nothing may be sent
+    that is not journaled first.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._turn = threading.RLock()
+        with self._usable():
+            make_private_dir(path.parent)
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+            self._db = sqlite3.connect(
+                path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
+            )
+            self._db.row_factory = sqlite3.Row
+            self._prepare()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    def rows(self, account: str, calendar: str) -> list["RowHistory"]:
+        """Every row of a calendar, in the order they were first planned."""
+        found: dict[str, list[Entry]] = {}
+        for entry in self._read(
+            "SELECT * FROM entries WHERE account = ? AND calendar = ? ORDER BY id",
+            (account, calendar),
+        ):
+            found.setdefault(entry.row, []).append(entry)
+        return [RowHistory.of(entries) for entries in found.values()]
+
+    def unsettled(self, account: str, calendar: str | None = None) -> list[Entry]:
+        """Entries whose outcome only the server knows, oldest first."""
+        found = self._read(
+            "SELECT * FROM entries WHERE account = ? AND state IN ('sent', 'cancelling') "
+            "ORDER BY id",
+            (account,),
+        )
+        return [entry for entry in found if calendar is None or entry.calendar == calendar]
+
+    @property
+    def has_unsettled(self) -> bool:
+        """Whether any account's entry has an outcome that only the server knows."""
+        with self._usable():
+            found = self._db.execute(
+                "SELECT 1 FROM entries WHERE state IN ('sent', 'cancelling') LIMIT 1"
+            ).fetchone()
+        return found is not None
+
+    def of_post(self, account: str, post_id: str) -> Entry | None:
+        """The entry whose post is called `post_id`."""
+        found = self._read(
+            "SELECT * FROM entries WHERE account = ? AND post_id = ? ORDER BY id DESC LIMIT 1",
+            (account, post_id),
+        )
+        return found[0] if found else None
+
+    def post_ids(self, account: str) -> set[str]:
+        """Every post that an entry stands for and that was not cancelled by us."""
+        with self._usable():
+            rows = self._db.execute(
+                "SELECT post_id FROM entries WHERE account = ? AND post_id IS NOT NULL "
+                "AND state <> 'cancelled'",
+                (account,),
+            ).fetchall()
+        return {row["post_id"] for row in rows}
+
+    def entry(self, entry_id: int) -> Entry:
+        """The entry numbered `entry_id`."""
+        return self._read("SELECT * FROM entries WHERE id = ?", (entry_id,))[0]
+
+    def replacement_of(self, entry: Entry) -> Entry | None:
+        """The newest entry that replaces `entry`."""
+        found = self._read(
+            "SELECT * FROM entries WHERE replaces = ? ORDER BY id DESC LIMIT 1", (entry.id,)
+        )
+        return found[0] if found else None
+
+    def plan(self, new: Sequence[NewEntry]) -> list[Entry]:
+        """Write entries down as planned, all or none; one that is planned already stays."""
+        ids = []
+        with self._change() as db:
+            for one in new:
+                cursor = db.execute(
+                    "INSERT INTO entries (account, calendar, row, generation, page_id, "
+                    "scheduled_at, body, fingerprint, idempotency_key, state, replaces) "
+                    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'planned', ?) "
+                    "ON CONFLICT (account, calendar, row, generation) DO UPDATE SET "
+                    "page_id = excluded.page_id, scheduled_at = excluded.scheduled_at, "
+                    "body = excluded.body, fingerprint = excluded.fingerprint, "
+                    "idempotency_key = excluded.idempotency_key, state = 'planned', "
+                    "replaces = excluded.replaces, sent_at = NULL, error = NULL, "
+                    "error_code = NULL WHERE state IN ('planned', 'failed') RETURNING id",
+                    (one.account, one.calendar, one.row, one.generation, one.page_id,
+                     one.scheduled_at.isoformat(), json.dumps(one.body), one.fingerprint,
+                     one.idempotency_key, one.replaces),
+                )  # fmt: skip
+                written = cursor.fetchone()
+                if written is None:
+                    raise StorageError(
+                        f"{self.path}: {one.row} was carried out by another process meanwhile",
+                        hint="Run the command again.",
+                    )
+                ids.append(written["id"])
+        return [self.entry(entry_id) for entry_id in ids]
+
+    def mark_sent(self, entry: Entry, now: datetime) -> None:
+        """The request is about to go out; the time of its first sending is kept."""
+        self._set(entry, "state = 'sent', sent_at = coalesce(sent_at, ?)", (now.timestamp(),))
+
+    def mark_unsent(self, entry: Entry) -> None:
+        """The request surely did nothing: it is planned again."""
+        self._set(entry, "state = 'planned', sent_at = NULL", ())
+
+    def mark_done(self, entry: Entry, post_id: str) -> None:
+        """The server has the post; what it replaces has to go from this instant on."""
+        with self._change() as db:
+            db.execute(
+                "UPDATE entries SET state = 'done', post_id = ?, error = NULL, error_code = NULL "
+                "WHERE id = ?",
+                (post_id, entry.id),
+            )
+            db.execute(
+                "UPDATE entries SET state = 'cancelling' WHERE id = ? AND state = 'done'",
+                (entry.replaces,),
+            )
+
+    def mark_failed(self, entry: Entry, code: str, error: str) -> None:
+        """The server refused it, finally."""
+        self._set(entry, "state = 'failed', error_code = ?, error = ?", (code, error))
+
+    def mark_cancelling(self, entry: Entry) -> None:
+        """The post has to go."""
+        self._set(entry, "state = 'cancelling'", ())
+
+    def mark_cancelled(self, entry: Entry) -> None:
+        """The post is gone."""
+        self._set(entry, "state = 'cancelled'", ())
+
+    def mark_kept(self, entry: Entry) -> None:
+        """The post could not be cancelled: it is out."""
+        self._set(entry, "state = 'done'", ())
+
+    def adopt(self, new: NewEntry, post_id: str) -> Entry:
+        """Write down a post that the server has already, as if it had been sent from here."""
+        (entry,) = self.plan([new])
+        self.mark_done(entry, post_id)
+        return self.entry(entry.id)
+
+    def _prepare(self) -> None:
+        version = self._db.execute("PRAGMA user_version").fetchone()[0]
+        if version > SCHEMA_VERSION:
+            raise StorageError(
+                f"{self.path} was written by a newer version of outreply",
+                hint="Update outreply, or choose another place with OUTREPLY_STATE_DIR.",
+            )
+        if version == 0:
+            self._db.execute("PRAGMA journal_mode = WAL")
+        # An intent must be on the disk before its request is on the wire.
+        self._db.execute("PRAGMA synchronous = FULL")
+        if self._db.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
+            raise sqlite3.DatabaseError("it is damaged")
+        if version == 0:
+            self._db.executescript(
+                f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
+            )
+
+    def _read(self, sql: str, values: tuple[Any, ...]) -> list[Entry]:
+        with self._usable():
+            return [_entry(row) for row in self._db.execute(sql, values).fetchall()]
+
+    def _set(self, entry: Entry, assignments: str, values: tuple[Any, ...]) -> None:
+        with self._change() as db:
+            db.execute(
+                f"UPDATE entries SET {assignments} WHERE id = ?",  # noqa: S608 - our own words
+                (*values, entry.id),
+            )
+
+    @contextmanager
+    def _change(self) -> Iterator[sqlite3.Connection]:
+        with self._usable():
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._db
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                raise
+            self._db.execute("COMMIT")
+
+    @contextmanager
+    def _usable(self) -> Iterator[None]:
+        try:
+            with self._turn:
+                yield
+        except (OSError, sqlite3.Error) as failure:
+            raise StorageError(
+                f"the journal {self.path} can't be used: {failure}",
+                hint="Nothing more is sent. Make room or mend its permissions; if it is damaged, "
+                "move it away and run again with --adopt.",
+            ) from None
+
+
+def _entry(row: sqlite3.Row) -> Entry:
+    values = dict(row)
+    values["scheduled_at"] = datetime.fromisoformat(values["scheduled_at"])
+    values["body"] = json.loads(values["body"])
+    values["state"] = EntryState(values["state"])
+    sent_at = values["sent_at"]
+    values["sent_at"] = None if sent_at is None else datetime.fromtimestamp(sent_at, UTC)
+    return Entry(**values)

@@ -1,0 +1,1 @@
+"""What every command shares: the session, output in every format, failures, prompts, progress."""

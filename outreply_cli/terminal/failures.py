@@ -1,0 +1,105 @@
+"""From an exception to a message and an exit code."""
+
+import json
+import sys
+import traceback
+from collections.abc import Iterable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, TextIO
+
+from outreply_cli.errors import CalendarError, OutReplyError
+from outreply_cli.terminal.harmless import harmless
+from outreply_cli.times import show_duration
+
+
+def failure_object(error: OutReplyError) -> dict[str, Any]:
+    """`error` as the contract's JSON object."""
+    return {
+        "error": {
+            "code": error.code,
+            "message": error.message,
+            "status": getattr(error, "status", None),
+            "hint": error.hint,
+            "request_id": getattr(error, "request_id", None),
+            "retry_after_seconds": getattr(error, "retry_after_seconds", None),
+            "details": error.details,
+        }
+    }
+
+
+def show_failure(error: OutReplyError, stream: TextIO, *, as_json: bool) -> None:
+    """Write what failed, why, and what to do now: three lines at most, or one JSON object."""
+    if as_json:
+        stream.write(json.dumps(failure_object(error), ensure_ascii=False) + "\n")
+        return
+    if isinstance(error, CalendarError):
+        stream.writelines(harmless(str(problem["text"])) + "\n" for problem in error.problems)
+    stream.write(f"Error: {harmless(_sentence(error.message))}\n")
+    facts = _facts(error)
+    if facts:
+        stream.write(f"  {harmless(facts)}\n")
+    if error.hint:
+        stream.write(f"  {harmless(error.hint)}\n")
+
+
+def unexpected(fault: BaseException, secrets: Iterable[str], *, with_traceback: bool) -> str:
+    """What is said of a fault of our own: its kind and place, nothing that was being handled.
+
+    Args:
+        fault: What was not foreseen.
+        secrets: Text that must not appear, whatever happens.
+        with_traceback: Whether the calls that led there are wanted too.
+    """
+    last = traceback.extract_tb(fault.__traceback__)[-1:]
+    place = f" at {Path(last[0].filename).name}:{last[0].lineno}" if last else ""
+    text = f"Error: something unexpected: {type(fault).__name__}: {fault}{place}\n"
+    if with_traceback:
+        text = "".join(traceback.format_exception(fault)) + text
+    else:
+        text += "  This is a fault of outreply; run it again with --verbose to see where.\n"
+    for secret in secrets:
+        text = text.replace(secret, "(hidden)")
+    return harmless(text, keep_lines=True)
+
+
+def flush_quietly(stream: TextIO) -> bool:
+    """Flush `stream`; False when its reader is gone, which is then left alone."""
+    try:
+        stream.flush()
+    except BrokenPipeError:
+        # The interpreter would complain at exit when it flushes again.
+        if stream is sys.stdout:
+            sys.stdout = None
+        return False
+    return True
+
+
+def _sentence(message: str) -> str:
+    # A name (an option, a field, an id) stays as it is written.
+    first_word = message.split(" ", 1)[0]
+    return message[:1].upper() + message[1:] if first_word.isalpha() else message
+
+
+def _facts(error: OutReplyError) -> str:
+    status = getattr(error, "status", None)
+    if status is None:
+        return ""
+    facts = [f"{error.code}, HTTP {status}" if error.code != f"HTTP_{status}" else error.code]
+    wait = getattr(error, "retry_after_seconds", None)
+    if wait is not None:
+        facts.append(f"it may be tried again in {show_duration(timedelta(seconds=wait))}")
+    facts += [
+        f"{name.replace('_', ' ')}: {_short(value)}"
+        for name, value in error.details.items()
+        if isinstance(value, (str, int, float, list)) and value not in ("", [])
+    ]
+    request_id = getattr(error, "request_id", None)
+    if request_id:
+        facts.append(f"request {request_id}")
+    return "; ".join(facts)
+
+
+def _short(value: Any) -> str:
+    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return text if len(text) <= 200 else text[:199] + "…"

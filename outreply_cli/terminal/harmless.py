@@ -1,0 +1,53 @@
+"""Text from strangers, made safe to show: nothing in it can steer a terminal or hide."""
+
+import unicodedata
+
+# Joiners and variation selectors are what emoji and several scripts are made of.
+_KEPT_FORMATS = {"\u200c", "\u200d"}
+_TAGS = range(0xE0020, 0xE0080)
+
+
+def harmless(text: str, *, keep_lines: bool = False) -> str:
+    r"""`text` with control, bidi-override and invisible characters shown as escapes.
+
+    Args:
+        text: From anywhere.
+        keep_lines: Whether line breaks stay; otherwise they become spaces, as tabs always do.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(_shown(character, keep_lines=keep_lines) for character in text)
+
+
+def harmless_json(document: str) -> str:
+    """A JSON document whose risky characters are JSON escapes: equal when it is parsed."""
+    if document.isascii():
+        return document.replace("\x7f", "\\u007f")
+    return "".join(
+        _json_escape(character) if _is_risky(character) and character not in "\n\t" else character
+        for character in document
+    )
+
+
+def _shown(character: str, *, keep_lines: bool) -> str:
+    if character == "\n":
+        return "\n" if keep_lines else " "
+    if character == "\t":
+        return " "
+    if character == "\r":
+        return ""
+    if not _is_risky(character):
+        return character
+    number = ord(character)
+    return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}"
+
+
+def _is_risky(character: str) -> bool:
+    if character in _KEPT_FORMATS or ord(character) in _TAGS:
+        return False
+    return unicodedata.category(character) in {"Cc", "Cf", "Cs", "Zl", "Zp"}
+
+
+def _json_escape(character: str) -> str:
+    pairs = character.encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{pairs[i]:02x}{pairs[i + 1]:02x}" for i in range(0, len(pairs), 2))

@@ -1,0 +1,321 @@
+"""The one object that a command is handed: who it acts as, where it writes, what time it is."""
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+from zoneinfo import ZoneInfo
+
+from outreply_cli.accounts.choice import Account, choose_account, chosen_profile
+from outreply_cli.accounts.places import config_dir, state_dir
+from outreply_cli.accounts.profiles import CONFIG_FILE, Profiles
+from outreply_cli.clock import Clock, SystemClock
+from outreply_cli.errors import InvalidInputError, NotSignedInError
+from outreply_cli.terminal.fields import read_fields
+from outreply_cli.terminal.harmless import harmless
+from outreply_cli.terminal.output import FORMATS, JSON_FORMATS, Output
+from outreply_cli.times import machine_zone, read_duration, read_zone
+
+if TYPE_CHECKING:
+    from outreply_cli.api.client import Client
+    from outreply_cli.api.transport import Exchange
+    from outreply_cli.contract.token import Token
+
+DEFAULT_MAX_WAIT = 60.0
+
+
+@dataclass(frozen=True)
+class Choices:
+    """The options that every command of the API takes; see the contract's table."""
+
+    profile: str | None = None
+    output: str = "table"
+    fields: str | None = None
+    quiet: bool = False
+    verbose: bool = False
+    no_color: bool = False
+    plain: bool = False
+    max_wait: str | None = None
+
+
+@dataclass
+class Session:
+    """Everything a command needs from outside, each costly part made on first use.
+
+    Attributes:
+        environ: The environment's variables.
+        stdin, stdout, stderr: The streams; whether one is a terminal is asked of itself.
+        clock: Time, waiting and chance.
+        choices: What the options said.
+    """
+
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    stdin: TextIO = field(default_factory=lambda: sys.stdin)
+    stdout: TextIO = field(default_factory=lambda: sys.stdout)
+    stderr: TextIO = field(default_factory=lambda: sys.stderr)
+    clock: Clock = field(default_factory=SystemClock)
+    choices: Choices = field(default_factory=Choices)
+    _account: Account | None = None
+    _client: "Client | None" = None
+    _opened: "list[Client]" = field(default_factory=list)
+
+    def configure(self, choices: Choices) -> None:
+        """Take what the options said; raises InvalidInputError for what can't be meant."""
+        if choices.output not in FORMATS:
+            raise InvalidInputError(
+                f"--output {choices.output!r} is no format", hint=f"Choose: {', '.join(FORMATS)}"
+            )
+        if choices.fields is not None and not read_fields(choices.fields):
+            raise InvalidInputError("--fields names no field", hint="Such as: --fields id,message")
+        self.choices = choices
+
+    @property
+    def config_dir(self) -> Path:
+        """Where profiles are kept."""
+        return config_dir(self.environ)
+
+    @property
+    def state_dir(self) -> Path:
+        """Where journals and the emulator are kept."""
+        return state_dir(self.environ)
+
+    @property
+    def profiles(self) -> Profiles:
+        """The config file, as it is now."""
+        return Profiles.load(self.config_dir / CONFIG_FILE)
+
+    @property
+    def output(self) -> Output:
+        """Where results go."""
+        fields = self.choices.fields
+        on_terminal = is_terminal(self.stdout)
+        return Output(
+            stream=self.stdout,
+            format=self.choices.output,
+            fields=None if fields is None else read_fields(fields),
+            quiet=self.choices.quiet,
+            is_terminal=on_terminal,
+            color=on_terminal and self._colors_allowed,
+            plain=self.choices.plain,
+            width=terminal_width(self.stdout, self.environ),
+        )
+
+    @property
+    def notes(self) -> Output:
+        """Where what is not a result goes: stderr, for people, in their format."""
+        on_terminal = is_terminal(self.stderr)
+        return replace(
+            self.output,
+            stream=self.stderr,
+            format="table",
+            fields=None,
+            is_terminal=on_terminal,
+            color=on_terminal and self._colors_allowed,
+            width=terminal_width(self.stderr, self.environ),
+        )
+
+    @property
+    def wants_json(self) -> bool:
+        """Whether the answer is for a program."""
+        return self.choices.output in JSON_FORMATS
+
+    @property
+    def can_ask(self) -> bool:
+        """Whether there is a person to answer a question."""
+        return is_terminal(self.stdin) and is_terminal(self.stderr)
+
+    @property
+    def account(self) -> Account:
+        """Who the command acts as.
+
+        Raises:
+            NotSignedInError: There is no token, or a doubtful one that nobody confirms.
+        """
+        if self._account is None:
+            account = choose_account(self.config_dir, self.environ, self.choices.profile)
+            if account.credential.warning:
+                self.warn(account.credential.warning)
+            if account.credential.source == "environment":
+                self.question_token(account.credential.token, account.base_url)
+            self._account = account
+        return self._account
+
+    def client(self, *, patient: bool = False) -> "Client":
+        """The account's client.
+
+        Args:
+            patient: Whether waits for a limit go on as long as it takes, unless `--max-wait`
+                says otherwise.
+        """
+        if self._client is None:
+            account = self.account
+            self._client = self.client_for(
+                account.credential.token,
+                account.base_url,
+                max_wait=None if patient else DEFAULT_MAX_WAIT,
+            )
+        return self._client
+
+    def client_for(
+        self,
+        token: "Token | None",
+        base_url: str | None,
+        *,
+        max_wait: float | None = DEFAULT_MAX_WAIT,
+    ) -> "Client":
+        """A client with `token` for `base_url` that waits `max_wait` seconds unless told otherwise.
+
+        It is closed with the session.
+        """
+        from outreply_cli.api.client import Client
+        from outreply_cli.api.retry import Patience
+        from outreply_cli.api.transport import DEFAULT_BASE_URL, Transport
+
+        client = Client(
+            Transport(
+                base_url=base_url or DEFAULT_BASE_URL,
+                token=token,
+                clock=self.clock,
+                patience=Patience(max_wait=self._max_wait(max_wait)),
+                on_exchange=self.show_exchange if self.choices.verbose else None,
+            )
+        )
+        self._opened.append(client)
+        return client
+
+    def question_token(
+        self, token: "Token", base_url: str | None, *, accepted: bool = False
+    ) -> None:
+        """Ask before a token of an unknown kind is sent anywhere but to this machine.
+
+        Raises:
+            NotSignedInError: It is not confirmed.
+        """
+        if token.known_prefix is not None or accepted:
+            return
+        if base_url is not None:
+            from outreply_cli.api.transport import check_base_url, is_local_url
+
+            if is_local_url(check_base_url(base_url)):
+                return
+        what = "the token does not look like OutReply's: it should start with outreply_live_"
+        if self.can_ask and self.ask(f"{what[:1].upper()}{what[1:]}. Send it all the same?"):
+            return
+        raise NotSignedInError(
+            what,
+            hint="Copy it again from the dashboard. If it is right all the same, store it with: "
+            "outreply auth login --yes",
+        )
+
+    def zone(self, tz: str | None = None) -> ZoneInfo:
+        """What local times are read and shown in: `tz`, environment, profile, machine."""
+        name = tz or self.environ.get("OUTREPLY_TIMEZONE")
+        if not name:
+            try:
+                profile = chosen_profile(self.profiles, self.choices.profile, self.environ)
+            except InvalidInputError:
+                profile = None
+            name = profile.timezone if profile else None
+        return read_zone(name) if name else machine_zone()
+
+    def note(self, text: str) -> None:
+        """Tell something that is not a result; `-q` leaves it out."""
+        if not self.choices.quiet:
+            self.stderr.write(harmless(text, keep_lines=True) + "\n")
+
+    def warn(self, text: str) -> None:
+        """Tell something that needs attention."""
+        self.stderr.write(f"Warning: {harmless(text)}\n")
+
+    def ask(self, question: str) -> bool:
+        """A question that is answered by yes or no; no is what Enter means."""
+        self.stderr.write(f"{harmless(question)} [y/N] ")
+        self.stderr.flush()
+        return self.stdin.readline().strip().lower() in {"y", "yes"}
+
+    def ask_secret(self, prompt: str) -> str:
+        """What is typed at `prompt`, which the terminal does not show."""
+        import getpass
+
+        return getpass.getpass(prompt, stream=self.stderr)
+
+    def read_text(self, name: str) -> str:
+        """The text of the file called `name`, or of stdin for `-`.
+
+        Raises:
+            InvalidInputError: It can't be read, or is not UTF-8.
+        """
+        try:
+            if name == "-":
+                return self.stdin.read()
+            return Path(name).read_text(encoding="utf-8-sig")
+        except OSError as failure:
+            raise InvalidInputError(f"{name}: {failure.strerror or failure}") from None
+        except UnicodeDecodeError:
+            raise InvalidInputError(f"{name}: it is not UTF-8 text") from None
+
+    def confirm(self, question: str, *, yes: bool) -> None:
+        """Go on only when the person, or `--yes`, agrees; raises InvalidInputError otherwise."""
+        if yes:
+            return
+        if not self.can_ask:
+            raise InvalidInputError(
+                "this needs to be confirmed, and nobody can be asked here", hint="Add --yes."
+            )
+        if not self.ask(question):
+            raise InvalidInputError("not confirmed; nothing was done")
+
+    def show_exchange(self, exchange: "Exchange") -> None:
+        """Write one request for `--verbose`."""
+        line = (
+            f"{exchange.method} {exchange.path} {exchange.outcome} {exchange.milliseconds:.0f} ms"
+        )
+        if exchange.budget_left is not None:
+            line += f", {exchange.budget_left} requests left this minute"
+        if exchange.retry_in is not None:
+            line += f", again in {exchange.retry_in:.1f} s"
+        self.stderr.write(harmless(line) + "\n")
+
+    def close(self) -> None:
+        """Give back what was opened."""
+        for client in self._opened:
+            client.transport.close()
+
+    @property
+    def secrets(self) -> list[str]:
+        """Text that must never be shown."""
+        found = [self.environ.get(name, "") for name in ("OUTREPLY_API_KEY", "OUTREPLY_TOKEN")]
+        if self._account is not None:
+            found.append(self._account.credential.token.reveal())
+        return [text for text in found if text]
+
+    def _max_wait(self, default: float | None) -> float | None:
+        if self.choices.max_wait is not None:
+            return read_duration(self.choices.max_wait).total_seconds()
+        return default
+
+    @property
+    def _colors_allowed(self) -> bool:
+        forbidden = self.choices.no_color or self.choices.plain or self.environ.get("NO_COLOR")
+        return not forbidden and self.environ.get("TERM") != "dumb"
+
+
+def is_terminal(stream: TextIO) -> bool:
+    """Whether a person sits at the other end of `stream`."""
+    try:
+        return stream.isatty()
+    except ValueError:
+        return False
+
+
+def terminal_width(stream: TextIO, environ: Mapping[str, str]) -> int:
+    """Columns of the terminal behind `stream`; 80 where there is none."""
+    columns = environ.get("COLUMNS", "")
+    if columns.isdecimal() and int(columns) > 0:
+        return int(columns)
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or 80
+    except (OSError, ValueError):
+        return 80

@@ -1,0 +1,94 @@
+"""Tables on a terminal; the only module, with progress, that draws with rich."""
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from rich.cells import cell_len
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from outreply_cli.terminal.output import Column, Item, Output
+
+_GAP = 2
+_NARROWEST = 8
+_WIDE = 110
+
+
+def console_for(output: "Output") -> Console:
+    """A console that writes to `output` and reads no markup in what it writes."""
+    return Console(
+        file=output.stream,
+        force_terminal=output.is_terminal,
+        no_color=not output.color,
+        color_system="auto" if output.color else None,
+        width=output.width,
+        markup=False,
+        highlight=False,
+        emoji=False,
+        legacy_windows=False,
+    )
+
+
+def print_table(output: "Output", items: Sequence["Item"], columns: Sequence["Column"]) -> None:
+    """Show one line for each item; flexible columns give way until a line fits the terminal."""
+    narrow = output.width < _WIDE
+    rows = [[column.text(item, narrow=narrow) for column in columns] for item in items]
+    widths = fitted_widths(
+        [[column.header for column in columns], *rows],
+        flexible=[column.flexible for column in columns],
+        width=output.width,
+    )
+    console = console_for(output)
+    _print_line(console, [Text(column.header, style="bold") for column in columns], widths)
+    if not output.plain:
+        rule = sum(widths) + _GAP * (len(widths) - 1)
+        console.print(Text("─" * min(rule, output.width), style="dim"), soft_wrap=True)
+    for item, row in zip(items, rows, strict=True):
+        cells = [
+            Text(cell, style=column.style(item) if column.style else "")
+            for cell, column in zip(row, columns, strict=True)
+        ]
+        _print_line(console, cells, widths)
+
+
+def _print_line(console: Console, cells: Sequence[Text], widths: Sequence[int]) -> None:
+    line = Text()
+    for place, (cell, width) in enumerate(zip(cells, widths, strict=True)):
+        last = place == len(widths) - 1
+        cell.truncate(width, overflow="ellipsis", pad=not last)
+        line.append_text(cell)
+        if not last:
+            line.append(" " * _GAP)
+    console.print(line, soft_wrap=True)
+
+
+def print_pairs(output: "Output", pairs: Iterable[tuple[str, str, str]]) -> None:
+    """Show `(name, value, style)` as lines, the values in one column and wrapped there."""
+    table = Table(box=None, padding=(0, _GAP, 0, 0), pad_edge=False, show_header=False)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value, style in pairs:
+        table.add_row(Text(name), Text(value, style=style))
+    console_for(output).print(table)
+
+
+def fitted_widths(
+    rows: Sequence[Sequence[str]], *, flexible: Sequence[bool], width: int
+) -> list[int]:
+    """How wide each column may be, in terminal cells, so that a line fits `width`.
+
+    The widest flexible column gives way first. Columns that may not give way keep their width,
+    even when the line is then too long: an id that is cut is no id.
+    """
+    widths = [max((cell_len(row[i]) for row in rows), default=0) for i in range(len(flexible))]
+    spare = width - sum(widths) - _GAP * (len(widths) - 1)
+    while spare < 0:
+        candidates = [i for i, may in enumerate(flexible) if may and widths[i] > _NARROWEST]
+        if not candidates:
+            break
+        widest = max(candidates, key=lambda i: widths[i])
+        widths[widest] -= 1
+        spare += 1
+    return widths
