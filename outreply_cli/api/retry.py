@@ -150,6 +150,12 @@ def asked_wait(
     return max(0.0, moment - present.timestamp())
 
 
+def unix_time(date: str | None) -> float | None:
+    """An answer's `Date` in Unix seconds."""
+    moment = _http_date(date)
+    return moment.timestamp() if moment is not None else None
+
+
 def clock_difference(date: str | None, now: datetime) -> timedelta:
     """How far an answer's `Date` is ahead of `now`; nothing where they are seconds apart."""
     server_now = _http_date(date)

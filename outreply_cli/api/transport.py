@@ -14,7 +14,8 @@ from typing import Any, NoReturn
 import httpx
 
 from outreply_cli import __version__
-from outreply_cli.api.errors import BadAnswerError, NetworkError, error_for
+from outreply_cli.api.budget import Budget
+from outreply_cli.api.errors import BadAnswerError, LimitError, NetworkError, error_for
 from outreply_cli.api.retry import (
     Attempts,
     Patience,
@@ -23,6 +24,7 @@ from outreply_cli.api.retry import (
     is_refusal,
     is_verdict,
     leaves_doubt,
+    unix_time,
     wait_before_retry,
 )
 from outreply_cli.clock import Clock
@@ -122,6 +124,7 @@ class Transport:
         clock: Time, waiting and chance.
         patience: How long retries may go on.
         on_exchange: Called after each sending.
+        budget: Who may send now; None for everybody.
 
     Attributes:
         server_ahead: How far the server's clock is ahead of ours, as its last `Date` told;
@@ -136,6 +139,7 @@ class Transport:
         clock: Clock,
         patience: Patience | None = None,
         on_exchange: Callable[[Exchange], None] | None = None,
+        budget: Budget | None = None,
     ) -> None:
         self.base_url = check_base_url(base_url)
         self.patience = patience or Patience()
@@ -143,6 +147,7 @@ class Transport:
         self._token = token
         self._clock = clock
         self._on_exchange = on_exchange
+        self._budget = budget
         self._http = httpx.Client(
             timeout=_TIMEOUT,
             follow_redirects=False,
@@ -158,6 +163,8 @@ class Transport:
     def close(self) -> None:
         """Give the connections back."""
         self._http.close()
+        if self._budget is not None:
+            self._budget.close()
 
     def request(
         self,
@@ -202,6 +209,7 @@ class Transport:
         attempts = Attempts()
         may_be_done = False
         while True:
+            self._wait_for_budget(attempts)
             started = self._clock.monotonic()
             response: httpx.Response | None = None
             try:
@@ -210,6 +218,7 @@ class Transport:
             except OutReplyError as error:
                 if is_refusal(error):
                     attempts.refusals += 1
+                    self._tell_budget(error)
                 else:
                     attempts.failures += 1
                 wait = wait_before_retry(
@@ -221,11 +230,36 @@ class Transport:
                 if wait is None:
                     error.outcome_unknown = may_be_done and not is_verdict(error)
                     raise
-                self._clock.sleep(wait)
-                attempts.waited += wait
+                self._pause(wait, attempts, may_be_done=may_be_done)
             else:
                 self._tell(request, str(answer.status), started, response, None)
                 return answer
+
+    def _wait_for_budget(self, attempts: Attempts) -> None:
+        if self._budget is None:
+            return
+        while (wait := self._budget.reserve()) > 0:
+            most = self.patience.max_wait
+            if most is not None and attempts.waited + wait > most:
+                raise LimitError(
+                    429,
+                    {"error": "the requests of this minute are used up", "code": "RATE_LIMITED"},
+                    retry_after_seconds=wait,
+                )
+            self._pause(wait, attempts, may_be_done=False)
+
+    def _tell_budget(self, refusal: OutReplyError) -> None:
+        wait = getattr(refusal, "retry_after_seconds", None)
+        if self._budget is not None and wait is not None:
+            self._budget.exhausted(wait)
+
+    def _pause(self, seconds: float, attempts: Attempts, *, may_be_done: bool) -> None:
+        try:
+            self._clock.sleep(seconds)
+        except OutReplyError as interrupted:
+            interrupted.outcome_unknown = may_be_done
+            raise
+        attempts.waited += seconds
 
     def _send(self, request: httpx.Request) -> httpx.Response:
         for _ in range(_REDIRECTS_MAX):
@@ -300,7 +334,10 @@ class Transport:
     def _read(self, response: httpx.Response) -> Answer:
         request_id = response.headers.get("x-request-id")
         status = response.status_code
-        self.server_ahead = clock_difference(response.headers.get("date"), self._clock.now())
+        date = response.headers.get("date")
+        self.server_ahead = clock_difference(date, self._clock.now())
+        if self._budget is not None:
+            self._budget.learn(response.headers, unix_time(date))
         if status < 400:
             body = None if status == 204 else _read_json(response, request_id)
             return Answer(status, body, dict(response.headers), request_id)

@@ -18,8 +18,8 @@ from outreply_cli.commands.messages import (
     MessageOption,
     PageOption,
     TiktokOption,
-    read_content,
     option_of,
+    read_content,
     read_message,
 )
 from outreply_cli.commands.options import TimeZone, Yes, command, new_group

@@ -15,7 +15,7 @@ from outreply_cli.api.errors import NotFoundError
 from outreply_cli.api.retry import is_verdict
 from outreply_cli.contract.limits import IDEMPOTENCY_KEY_LIFETIME
 from outreply_cli.errors import OutReplyError
-from outreply_cli.posting.journal import Entry, EntryState, Journal
+from outreply_cli.posting.journal import Entry, EntryState, Journal, NewEntry
 
 # Our clock and the server's may disagree about when 24 hours are over.
 _KEY_SAFELY_REMEMBERED = IDEMPOTENCY_KEY_LIFETIME - timedelta(hours=2)
@@ -199,7 +199,7 @@ class Sender:
         return None, scheduled.cut_off or published.cut_off
 
 
-def is_post_of(post: dict[str, Any], entry: Entry) -> bool:
+def is_post_of(post: dict[str, Any], entry: Entry | NewEntry) -> bool:
     """Whether `post`, from either list, is what `entry` asked for: page, instant and text."""
     moment = when(post)
     if moment is None or post.get("page_id") != entry.page_id:

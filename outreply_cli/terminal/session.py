@@ -19,6 +19,7 @@ from outreply_cli.terminal.output import FORMATS, JSON_FORMATS, Output
 from outreply_cli.times import machine_zone, read_duration, read_zone
 
 if TYPE_CHECKING:
+    from outreply_cli.api.budget import Budget
     from outreply_cli.api.client import Client
     from outreply_cli.api.transport import Exchange
     from outreply_cli.contract.token import Token
@@ -142,12 +143,13 @@ class Session:
             self._account = account
         return self._account
 
-    def client(self, *, patient: bool = False) -> "Client":
+    def client(self, *, patient: bool = False, clock: Clock | None = None) -> "Client":
         """The account's client.
 
         Args:
             patient: Whether waits for a limit go on as long as it takes, unless `--max-wait`
                 says otherwise.
+            clock: What waits; the session's by default.
         """
         if self._client is None:
             account = self.account
@@ -155,6 +157,7 @@ class Session:
                 account.credential.token,
                 account.base_url,
                 max_wait=None if patient else DEFAULT_MAX_WAIT,
+                clock=clock,
             )
         return self._client
 
@@ -164,6 +167,7 @@ class Session:
         base_url: str | None,
         *,
         max_wait: float | None = DEFAULT_MAX_WAIT,
+        clock: Clock | None = None,
     ) -> "Client":
         """A client with `token` for `base_url` that waits `max_wait` seconds unless told otherwise.
 
@@ -177,9 +181,10 @@ class Session:
             Transport(
                 base_url=base_url or DEFAULT_BASE_URL,
                 token=token,
-                clock=self.clock,
+                clock=clock or self.clock,
                 patience=Patience(max_wait=self._max_wait(max_wait)),
                 on_exchange=self.show_exchange if self.choices.verbose else None,
+                budget=self._budget(token, base_url or DEFAULT_BASE_URL, clock or self.clock),
             )
         )
         self._opened.append(client)
@@ -290,6 +295,13 @@ class Session:
         if self._account is not None:
             found.append(self._account.credential.token.reveal())
         return [text for text in found if text]
+
+    def _budget(self, token: "Token | None", base_url: str, clock: Clock) -> "Budget | None":
+        if token is None:
+            return None
+        from outreply_cli.api.budget import SharedBudget
+
+        return SharedBudget(self.state_dir / "budget.db", token, base_url, clock)
 
     def _max_wait(self, default: float | None) -> float | None:
         if self.choices.max_wait is not None:

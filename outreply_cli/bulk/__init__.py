@@ -1,0 +1,1 @@
+"""A calendar file carried out: read, checked, planned, and sent exactly once."""

@@ -1,0 +1,126 @@
+"""What the server holds, as far as a plan needs to know it."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from outreply_cli.api.client import Client, Resource, when
+from outreply_cli.api.errors import NotAllowedError, NotFoundError
+from outreply_cli.posting.journal import Entry, EntryState
+
+_SINGLE_READS_MAX = 200
+_DAY = timedelta(hours=24)
+
+
+class Standing(StrEnum):
+    """What became of an entry's post."""
+
+    SCHEDULED = "scheduled"
+    EDITED = "edited"
+    PUBLISHED = "published"
+    FAILED = "failed"
+    GONE = "gone"
+    UNKNOWN = "unknown"
+
+
+@dataclass
+class AccountView:
+    """What was read of an account before planning.
+
+    Attributes:
+        account_id: The user's id.
+        account: `GET /account`, where the token may read it.
+        pages: Every page.
+        scheduled: Pending posts, as far as the server lists them.
+        published: What was published lately, newest first.
+        cut_off: Whether there may be more pending posts than were listed.
+    """
+
+    account_id: str
+    account: Resource | None
+    pages: list[Resource]
+    scheduled: list[Resource] = field(default_factory=list)
+    published: list[Resource] = field(default_factory=list)
+    cut_off: bool = False
+
+    def publishes_left(self) -> int | None:
+        """Publishes left this month, where the account tells."""
+        monthly = ((self.account or {}).get("quota") or {}).get("monthly") or {}
+        left = (monthly.get("publishes") or {}).get("remaining")
+        return left if isinstance(left, int) else None
+
+
+def read_account(client: Client) -> AccountView:
+    """Who this is and which pages there are; raises what the requests raise."""
+    account: Resource | None
+    try:
+        account = client.account()
+        user_id = (account.get("user") or {}).get("id")
+    except NotAllowedError:
+        account, user_id = None, None
+    if user_id is None:
+        user_id = (client.me().get("authenticated_as") or {}).get("user_id")
+    return AccountView(str(user_id), account, client.pages().items)
+
+
+def read_posts(client: Client, view: AccountView, page_ids: Iterable[str], now: datetime) -> None:
+    """Add to `view` what is scheduled, and what the last 24 hours published.
+
+    A list that may be cut off is read again page by page, for `page_ids`.
+    """
+    listing = client.scheduled_posts()
+    view.scheduled, view.cut_off = listing.items, listing.cut_off
+    if listing.cut_off:
+        posts = {str(post.get("id")): post for post in listing.items}
+        view.cut_off = False
+        for page_id in sorted(set(page_ids)):
+            of_page = client.scheduled_posts(page_id=page_id)
+            posts |= {str(post.get("id")): post for post in of_page.items}
+            view.cut_off = view.cut_off or of_page.cut_off
+        view.scheduled = list(posts.values())
+    view.published = client.published_posts(since=now - _DAY).items
+
+
+def standings(
+    client: Client, view: AccountView, entries: Sequence[Entry], now: datetime
+) -> dict[int, Standing]:
+    """What became of the posts of `entries`, by the entry's number."""
+    scheduled = {str(post.get("id")): post for post in view.scheduled}
+    published = {str(post.get("id")) for post in view.published}
+    found: dict[int, Standing] = {}
+    missing: list[Entry] = []
+    for entry in entries:
+        post = scheduled.get(str(entry.post_id))
+        if entry.state != EntryState.DONE:
+            found[entry.id] = Standing.UNKNOWN
+        elif post is not None:
+            same = _is_as_sent(post, entry)
+            found[entry.id] = Standing.SCHEDULED if same else Standing.EDITED
+        elif entry.scheduled_at <= now or str(entry.post_id) in published:
+            found[entry.id] = Standing.PUBLISHED
+        else:
+            missing.append(entry)
+    ask = view.cut_off
+    for place, entry in enumerate(missing):
+        if ask and place >= _SINGLE_READS_MAX:
+            found[entry.id] = Standing.SCHEDULED
+        else:
+            found[entry.id] = _ask(client, entry) if ask else Standing.GONE
+    return found
+
+
+def _ask(client: Client, entry: Entry) -> Standing:
+    try:
+        post = client.scheduled_post(str(entry.post_id))
+    except NotFoundError:
+        return Standing.GONE
+    if post.get("status") == "failed":
+        return Standing.FAILED
+    return Standing.SCHEDULED if _is_as_sent(post, entry) else Standing.EDITED
+
+
+def _is_as_sent(post: dict[str, Any], entry: Entry) -> bool:
+    text, sent = str(post.get("message") or ""), str(entry.body.get("message") or "")
+    return when(post) == entry.scheduled_at and text.strip() == sent.strip()

@@ -1,0 +1,139 @@
+"""Which row of a file is which row of earlier runs."""
+
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from outreply_cli.bulk.targets import Target
+from outreply_cli.posting.content import fingerprint
+from outreply_cli.posting.journal import Entry, EntryState, RowHistory
+from outreply_cli.times import to_api
+
+_KEYED = "key:"
+
+
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """A target, and what earlier runs know of it.
+
+    Attributes:
+        target: What the file asks for.
+        body: Its request.
+        digest: Of the body.
+        row: What the journal calls it.
+        generation: Of its next post.
+        live: The entry whose post stands for it, if any.
+    """
+
+    target: Target
+    body: dict[str, Any]
+    digest: str
+    row: str
+    generation: int
+    live: Entry | None
+
+
+def match_rows(
+    targets: Sequence[Target], histories: Sequence[RowHistory], now: datetime
+) -> tuple[list[Matched], list[Entry]]:
+    """Pair `targets` with the rows of earlier runs.
+
+    A row with a key is the row with that key. One without is, on its page, the row that is equal;
+    else the pending one at the same instant; else the pending one with the same content: so a row
+    keeps its identity when its text or its time is edited, and when others come and go. The same
+    text at a later time is a new row once the earlier one is out.
+
+    Returns:
+        The targets in their order, and the entries that no target stands for any more.
+    """
+    bodies = [target.body() for target in targets]
+    digests = [fingerprint(body) for body in bodies]
+    by_row = {history.row: history for history in histories}
+    free: dict[str, Entry] = {h.row: h.live for h in histories if h.live is not None}
+    pairs: dict[int, Entry] = {}
+
+    def pair(
+        places: Iterable[int], mark: Callable[[int], Hashable], of: Callable[[Entry], Hashable],
+        may: Callable[[Entry], bool],
+    ) -> None:  # fmt: skip
+        waiting: dict[Hashable, list[str]] = defaultdict(list)
+        for row, entry in free.items():
+            if may(entry):
+                waiting[of(entry)].append(row)
+        for place in places:
+            candidates = waiting.get(mark(place))
+            if place not in pairs and candidates:
+                pairs[place] = free.pop(candidates.pop(0))
+
+    keyed = [i for i, target in enumerate(targets) if target.row.key is not None]
+    unkeyed = [i for i, target in enumerate(targets) if target.row.key is None]
+    pair(keyed, lambda i: _keyed_row(targets[i]), lambda e: e.row, _has_key)
+    # A key whose page was changed keeps its post until the new one has come.
+    pair(
+        keyed, lambda i: targets[i].row.key, _key_of, lambda e: _has_key(e) and e.scheduled_at > now
+    )
+
+    def pending(entry: Entry) -> bool:
+        return not _has_key(entry) and _is_pending(entry, now)
+
+    pair(unkeyed, lambda i: digests[i], lambda e: e.fingerprint, lambda e: not _has_key(e))
+    pair(
+        unkeyed,
+        lambda i: (targets[i].page_id, targets[i].instant),
+        lambda e: (e.page_id, e.scheduled_at),
+        pending,
+    )
+    pair(unkeyed, lambda i: _content_digest(bodies[i]), lambda e: _content_digest(e.body), pending)
+
+    taken = {entry.row for entry in pairs.values()} | set(free)
+    matched = []
+    for place, target in enumerate(targets):
+        live = pairs.get(place)
+        row = _row_name(target, live, taken)
+        taken.add(row)
+        history = by_row.get(row)
+        matched.append(
+            Matched(
+                target=target,
+                body=bodies[place],
+                digest=digests[place],
+                row=row,
+                generation=history.generation if history else 1,
+                live=live,
+            )
+        )
+    return matched, [entry for entry in free.values() if _is_pending(entry, now)]
+
+
+def _row_name(target: Target, live: Entry | None, taken: set[str]) -> str:
+    if target.row.key is not None:
+        return _keyed_row(target)
+    if live is not None:
+        return live.row
+    stem = f"{target.page_id}@{to_api(target.instant)}"
+    number = 0
+    while f"{stem}#{number}" in taken:
+        number += 1
+    return f"{stem}#{number}"
+
+
+def _keyed_row(target: Target) -> str:
+    return f"{_KEYED}{target.row.key}@{target.page_id}"
+
+
+def _has_key(entry: Entry) -> bool:
+    return entry.row.startswith(_KEYED)
+
+
+def _key_of(entry: Entry) -> str:
+    return entry.row.removeprefix(_KEYED).rpartition("@")[0]
+
+
+def _is_pending(entry: Entry, now: datetime) -> bool:
+    return entry.scheduled_at > now or entry.state != EntryState.DONE
+
+
+def _content_digest(body: dict[str, Any]) -> str:
+    return fingerprint({key: value for key, value in body.items() if key != "scheduled_at"})

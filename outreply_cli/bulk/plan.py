@@ -1,0 +1,280 @@
+"""Rows, journal and account to actions: a pure decision."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from outreply_cli.api.client import Resource, when
+from outreply_cli.bulk.account_view import Standing
+from outreply_cli.bulk.guardrails import (
+    Limits,
+    Violation,
+    brand_violations,
+    page_violations,
+)
+from outreply_cli.bulk.matching import Matched
+from outreply_cli.bulk.rows import CalendarProblem
+from outreply_cli.posting.content import time_problem
+from outreply_cli.posting.journal import Entry
+from outreply_cli.times import to_api
+
+
+class Kind(StrEnum):
+    """What is to be done about a row."""
+
+    CREATE = "create"
+    CHANGE = "change"
+    KEEP = "keep"
+    CANCEL = "cancel"
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One row's part of a plan.
+
+    Attributes:
+        matched: The row, and what is known of it; None for a row that was taken out.
+        entry: The entry whose post stands for the row so far, if any.
+        reason: Why, in words, where that is not plain.
+        cancel_first: Whether the old post has to go before the new one can come.
+        is_undecided: Whether the row is held back, because only the server knows of its post.
+    """
+
+    kind: Kind
+    matched: Matched | None
+    entry: Entry | None = None
+    reason: str = ""
+    cancel_first: bool = False
+    is_undecided: bool = False
+
+    @property
+    def instant(self) -> datetime:
+        """When the row's post is due, in UTC."""
+        if self.matched is not None:
+            return self.matched.target.instant
+        assert self.entry is not None
+        return self.entry.scheduled_at
+
+    @property
+    def page_id(self) -> str:
+        """The page it is for."""
+        if self.matched is not None:
+            return self.matched.target.page_id
+        assert self.entry is not None
+        return self.entry.page_id
+
+
+@dataclass
+class Plan:
+    """What a run would do.
+
+    Attributes:
+        actions: One for each row, in the file's order; cancels after them.
+        problems: What forbids the run; rows that may go out all the same are warnings.
+        left_out: Posts of rows that were taken out of the file and are not cancelled.
+    """
+
+    actions: list[Action] = field(default_factory=list)
+    problems: list[CalendarProblem] = field(default_factory=list)
+    left_out: list[Entry] = field(default_factory=list)
+
+    def of_kind(self, *kinds: Kind) -> list[Action]:
+        """The actions of some kinds."""
+        return [action for action in self.actions if action.kind in kinds]
+
+
+def make_plan(
+    matched: Sequence[Matched],
+    gone: Sequence[Entry],
+    standing: Mapping[int, Standing],
+    *,
+    now: datetime,
+    prune: bool,
+) -> Plan:
+    """What to do about each row.
+
+    Args:
+        matched: The file's rows, and what earlier runs know of them.
+        gone: Entries that no row stands for any more.
+        standing: What became of the posts of earlier runs.
+        now: The present, by the server's clock.
+        prune: Whether posts of rows that were taken out are cancelled.
+    """
+    plan = Plan()
+    for one in matched:
+        action = _decide(one, standing)
+        plan.actions.append(action)
+        if action.reason == _PUBLISHED:
+            plan.problems.append(_problem(one, "", _PUBLISHED_HELP, is_warning=True))
+        elif action.kind in {Kind.CREATE, Kind.CHANGE}:
+            wrong = time_problem(one.target.instant, now)
+            if wrong is not None:
+                plan.problems.append(_problem(one, wrong.field, wrong.what))
+    for entry in gone:
+        if standing.get(entry.id) in {Standing.GONE, Standing.PUBLISHED, Standing.FAILED}:
+            continue
+        if prune:
+            plan.actions.append(Action(Kind.CANCEL, None, entry, "its row was taken out"))
+        else:
+            plan.left_out.append(entry)
+    return plan
+
+
+def check_guardrails(
+    plan: Plan, posts: Sequence[Resource], brand_of: Mapping[str, str], limits: Limits
+) -> None:
+    """Add to `plan` every rule that its posts break together with what the server holds.
+
+    Args:
+        plan: Its creates and changes are what can be blamed.
+        posts: What the server has scheduled and lately published.
+        brand_of: The brand's id by the page's.
+        limits: What is allowed.
+    """
+    replaced = {a.entry.post_id for a in plan.of_kind(Kind.CHANGE, Kind.CANCEL) if a.entry}
+    by_page: dict[str, list[tuple[datetime, Matched | None]]] = defaultdict(list)
+    for post in posts:
+        moment = when(post)
+        if moment is not None and post.get("id") not in replaced:
+            by_page[str(post.get("page_id"))].append((moment, None))
+    blamable = plan.of_kind(Kind.CREATE, Kind.CHANGE)
+    for action in blamable:
+        by_page[action.page_id].append((action.instant, action.matched))
+    by_brand: dict[str, list[tuple[datetime, Matched | None]]] = defaultdict(list)
+    changed_pages = {action.page_id for action in blamable}
+    for page_id, found in by_page.items():
+        by_brand[brand_of.get(page_id, "")] += found
+        if page_id not in changed_pages:
+            continue
+        found.sort(key=_by_time)
+        platform = next(m.target.page.get("platform") for _, m in found if m is not None)
+        violations = page_violations([moment for moment, _ in found], str(platform), limits)
+        plan.problems += _blame(violations, found)
+    for brand_id, found in by_brand.items():
+        if brand_id and len(found) > limits.per_brand_day:
+            found.sort(key=_by_time)
+            plan.problems += _blame(brand_violations([m for m, _ in found], limits), found)
+
+
+def check_month(plan: Plan, left: int | None, now: datetime) -> None:
+    """Add to `plan` that it needs more publishes than this month has left.
+
+    Publishes count when they are scheduled (reference: Tiers & limits), so every new post counts
+    now; how many the coming months allow is not known.
+    """
+    new = [a.matched for a in plan.of_kind(Kind.CREATE, Kind.CHANGE) if a.matched is not None]
+    if left is None or len(new) <= left or not new:
+        return
+    first = new[left]
+    what = (
+        f"this and later rows need {len(new)} publishes, and {left} are left until the month ends; "
+        f"schedule the rest from the 1st (UTC, {now:%B} is counted), or move to a larger tier"
+    )
+    plan.problems.append(_problem(first, "", what))
+
+
+def order_cancels(plan: Plan, posts: Sequence[Resource], limits: Limits) -> None:
+    """Mark the changes whose old post has to go before new ones can come.
+
+    New first is safer, because the page is never without its post; but a rule may forbid that the
+    old and the new post stand together, if only for a moment.
+    """
+    removed: dict[str, list[Entry]] = defaultdict(list)
+    for action in plan.of_kind(Kind.CHANGE, Kind.CANCEL):
+        if action.entry is not None:
+            removed[action.entry.page_id].append(action.entry)
+    coming: dict[str, list[datetime]] = defaultdict(list)
+    platform: dict[str, str] = {}
+    for action in plan.of_kind(Kind.CREATE, Kind.CHANGE):
+        coming[action.page_id].append(action.instant)
+        if action.matched is not None:
+            platform[action.page_id] = str(action.matched.target.page.get("platform"))
+    early: set[int] = set()
+    for page_id, entries in removed.items():
+        new = sorted(coming.get(page_id, ()))
+        if not new:
+            continue
+        standing = [m for p in posts if p.get("page_id") == page_id and (m := when(p)) is not None]
+        both = sorted([*standing, *new])
+        crowded = any(True for _ in page_violations(both, platform[page_id], limits))
+        if crowded:
+            early |= {entry.id for entry in entries}
+    plan.actions = [
+        replace(action, cancel_first=True)
+        if action.kind == Kind.CHANGE and action.entry is not None and action.entry.id in early
+        else action
+        for action in plan.actions
+    ]
+
+
+_PUBLISHED = "it is published already"
+_PUBLISHED_HELP = (
+    "its post is published already and stays as it is; for another post use another key or row"
+)
+
+
+def _decide(one: Matched, standing: Mapping[int, Standing]) -> Action:
+    live = one.live
+    if live is None:
+        return Action(Kind.CREATE, one)
+    what = standing.get(live.id, Standing.UNKNOWN)
+    same = live.fingerprint == one.digest
+    if what == Standing.UNKNOWN:
+        return Action(Kind.KEEP, one, live, "whether it was sent is not known", is_undecided=True)
+    if what in {Standing.PUBLISHED, Standing.FAILED}:
+        return Action(Kind.KEEP, one, live, "" if same else _PUBLISHED)
+    if what == Standing.GONE:
+        return Action(Kind.CREATE, one, live, "it was cancelled elsewhere")
+    if not same:
+        return Action(Kind.CHANGE, one, live, _difference(one, live))
+    if what == Standing.EDITED:
+        return Action(Kind.CHANGE, one, live, "it was edited elsewhere")
+    return Action(Kind.KEEP, one, live)
+
+
+def _difference(one: Matched, live: Entry) -> str:
+    names = [
+        name
+        for name in dict.fromkeys([*one.body, *live.body])
+        if one.body.get(name) != live.body.get(name)
+    ]
+    if "scheduled_at" in names:
+        names[names.index("scheduled_at")] = f"moved from {to_api(live.scheduled_at)}"
+    return ", ".join(name.replace("_", " ") for name in names)
+
+
+def _blame(
+    violations: Iterable[Violation], found: Sequence[tuple[datetime, Matched | None]]
+) -> Iterator[CalendarProblem]:
+    by_instant: dict[datetime, list[Matched | None]] = defaultdict(list)
+    for moment, one in found:
+        by_instant[moment].append(one)
+    for violation in violations:
+        involved = [one for m in dict.fromkeys(violation.instants) for one in by_instant[m]]
+        rows = [one for one in involved if one is not None]
+        if not rows:
+            continue
+        lines = sorted({one.target.row.line for one in rows})
+        others = len(involved) - len(rows)
+        with_whom = f"lines {', '.join(map(str, lines[:10]))}" if len(lines) > 1 else ""
+        if len(lines) > 10:
+            with_whom += f" and {len(lines) - 10} more"
+        if others:
+            already = f"{others} post{'s' * (others > 1)} that the account has already"
+            with_whom = f"{with_whom} and {already}" if with_whom else already
+        what = f"{violation.rule} ({with_whom or 'here'}); move rows apart, or use --spread"
+        yield _problem(rows[-1], "scheduled_at", what)
+
+
+def _problem(
+    one: Matched, field_name: str, what: str, *, is_warning: bool = False
+) -> CalendarProblem:
+    row = one.target.row
+    return CalendarProblem(row.file, row.line, field_name, what, is_warning=is_warning)
+
+
+def _by_time(found: tuple[datetime, Any]) -> datetime:
+    return found[0]

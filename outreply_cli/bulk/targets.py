@@ -1,0 +1,188 @@
+"""From rows to targets: one post on one page at one instant."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from outreply_cli.bulk.rows import Calendar, CalendarProblem, Row
+from outreply_cli.errors import InvalidInputError, TimeError
+from outreply_cli.posting.content import PostContent, content_problems
+from outreply_cli.posting.page_lookup import find_page
+from outreply_cli.times import read_time, read_zone
+
+BRAND_ZONE = "brand"
+DATE_ORDERS = ("dmy", "mdy", "ymd")
+_NUMERIC_DATE = re.compile(r"(\d{1,4})[/.\-](\d{1,2})[/.\-](\d{1,4})(?=\D|$)")
+_RELATIVE = re.compile(r"(?i)(\+|in |today|tomorrow|yesterday|next |mon|tue|wed|thu|fri|sat|sun)")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One post that a calendar asks for.
+
+    Attributes:
+        row: Where it was written.
+        page: The API's page.
+        instant: When, in UTC.
+        content: With media that are uploaded already.
+        media_files: Still to be uploaded.
+    """
+
+    row: Row
+    page: Mapping[str, Any]
+    instant: datetime
+    content: PostContent
+    media_files: tuple[Path, ...] = ()
+
+    @property
+    def page_id(self) -> str:
+        """The page's id."""
+        return str(self.page["id"])
+
+    def body(self) -> dict[str, Any]:
+        """The request's body (reference: POST /posts/schedule)."""
+        return self.content.body(self.page_id, self.instant)
+
+    def moved_to(self, instant: datetime) -> "Target":
+        """The same post at another time."""
+        return replace(self, instant=instant)
+
+
+class Zones:
+    """Which zone a row's local times are read in: the row's, the file's, then the command's.
+
+    Args:
+        default: The command's, or None for the zone of each page's brand.
+        brand_zone: Gives a brand's zone by its id.
+    """
+
+    def __init__(self, default: ZoneInfo | None, brand_zone: Callable[[str], str]) -> None:
+        self._default = default
+        self._brand_zone = lru_cache(maxsize=None)(brand_zone)
+
+    def of(self, row: Row, calendar: Calendar, page: Mapping[str, Any]) -> ZoneInfo:
+        """The zone of one row; raises TimeError where its name is unknown."""
+        name = row.timezone or calendar.timezone
+        if name is None and self._default is not None:
+            return self._default
+        if name is None or name.strip().lower() == BRAND_ZONE:
+            name = self._brand_zone(str(page.get("brand_id")))
+        return read_zone(name)
+
+
+def make_targets(
+    calendar: Calendar,
+    pages: Sequence[Mapping[str, Any]],
+    zones: Zones,
+    *,
+    now: datetime,
+    date_order: str | None = None,
+) -> tuple[list[Target], list[CalendarProblem]]:
+    """The posts that `calendar` asks for, and everything that is wrong with its rows.
+
+    Args:
+        calendar: Read already.
+        pages: Every page that the token reaches.
+        zones: Of local times.
+        now: The present, for times such as `tomorrow 09:00`.
+        date_order: How `24/12/2026` is read: dmy, mdy or ymd; refused without.
+    """
+    maker = _TargetMaker(calendar, pages, zones, now=now, date_order=date_order)
+    for row in calendar.rows:
+        maker.add(row)
+    return maker.targets, maker.problems
+
+
+class _TargetMaker:
+    def __init__(
+        self,
+        calendar: Calendar,
+        pages: Sequence[Mapping[str, Any]],
+        zones: Zones,
+        *,
+        now: datetime,
+        date_order: str | None,
+    ) -> None:
+        self.targets: list[Target] = []
+        self.problems: list[CalendarProblem] = []
+        self._calendar = calendar
+        self._zones = zones
+        self._now = now
+        self._date_order = date_order
+        self._find = lru_cache(maxsize=None)(lambda name: find_page(pages, name))
+
+    def add(self, row: Row) -> None:
+        pages = self._pages_of(row)
+        if not pages:
+            # The rest of the row is checked all the same; a zone that needs the page is not known.
+            if (row.timezone or self._calendar.timezone or BRAND_ZONE).lower() != BRAND_ZONE:
+                self._instant(row, {})
+            self._judge(row, "")
+        for page in pages:
+            self._judge(row, str(page.get("platform")))
+            instant = self._instant(row, page)
+            if instant is not None:
+                self.targets.append(Target(row, page, instant, row.content, row.media_files))
+
+    def _pages_of(self, row: Row) -> list[Mapping[str, Any]]:
+        pages: dict[str, Mapping[str, Any]] = {}
+        for name in row.pages:
+            try:
+                page = self._find(name)
+            except InvalidInputError as problem:
+                self._complain(row, "page", f"{problem.message}. {problem.hint}")
+                continue
+            if page.get("expired"):
+                what = f"the connection of {name} has expired; reconnect it in the dashboard"
+                self._complain(row, "page", what)
+            if str(page["id"]) in pages:
+                self._complain(row, "page", f"{name} is named twice; keep one")
+            pages[str(page["id"])] = page
+        return list(pages.values())
+
+    def _judge(self, row: Row, platform: str) -> None:
+        if row.has_bad_content:
+            return
+        for found in content_problems(row.content, platform, has_files=bool(row.media_files)):
+            self._complain(row, found.field, found.what, is_warning=found.is_warning)
+
+    def _instant(self, row: Row, page: Mapping[str, Any]) -> datetime | None:
+        text = row.scheduled_at
+        if not text:
+            return None
+        try:
+            zone = self._zones.of(row, self._calendar, page)
+        except TimeError as problem:
+            self._complain(row, "timezone", f"{problem.message}. {problem.hint}")
+            return None
+        try:
+            instant = read_time(_ordered(text, self._date_order), now=self._now, zone=zone)
+        except TimeError as problem:
+            told = " ".join(filter(None, (f"{problem.message}.", problem.hint)))
+            if self._date_order is None and "/" in text:
+                told += " Or say how to read it: --date-order dmy"
+            self._complain(row, "scheduled_at", told)
+            return None
+        if not text[:1].isdigit() and _RELATIVE.match(text.strip()):
+            what = f"{text!r} means another time on another day; write the date"
+            self._complain(row, "scheduled_at", what, is_warning=True)
+        return instant
+
+    def _complain(self, row: Row, field: str, what: str, *, is_warning: bool = False) -> None:
+        self.problems.append(
+            CalendarProblem(self._calendar.name, row.line, field, what, is_warning=is_warning)
+        )
+
+
+def _ordered(text: str, date_order: str | None) -> str:
+    match = _NUMERIC_DATE.match(text.strip()) if date_order else None
+    if match is None or date_order is None:
+        return text
+    parts = dict(zip(date_order, match.groups(), strict=True))
+    year = parts["y"] if len(parts["y"]) == 4 else f"20{parts['y']:0>2}"
+    return f"{year}-{parts['m']:0>2}-{parts['d']:0>2}{text.strip()[match.end() :]}"

@@ -1,0 +1,39 @@
+"""A calendar file to begin with."""
+
+from datetime import datetime, timedelta
+
+_CSV = """\
+key,page,scheduled_at,timezone,message,media_urls,first_comment
+welcome,instagram:acme,{day1} 09:00,,Good morning! The doors are open.,,Tell us what you think
+offer,instagram:acme;facebook:acme,{day2} 17:30,Europe/Paris,"Two lines,
+one post.",https://cdn.example.com/offer.jpg,
+"""
+_YAML = """\
+# Local times are read in this zone; a row may have its own, or an offset such as +01:00.
+timezone: Europe/Paris
+
+# What every post has unless it says otherwise.
+defaults:
+  page: instagram:acme
+
+posts:
+  # A key names the row: edit the rest, and its post is replaced.
+  - key: welcome
+    scheduled_at: {day1} 09:00
+    message: Good morning! The doors are open.
+    first_comment: Tell us what you think
+
+  - key: offer
+    page: [instagram:acme, facebook:acme]
+    scheduled_at: {day2} 17:30
+    message: |
+      Two lines,
+      one post.
+    media_urls: https://cdn.example.com/offer.jpg
+"""
+
+
+def template(kind: str, now: datetime) -> str:
+    """A calendar to begin with, `csv` or `yaml`, with times in the days after `now`."""
+    days = {f"day{n}": f"{now + timedelta(days=n):%Y-%m-%d}" for n in (1, 2)}
+    return (_CSV if kind == "csv" else _YAML).format(**days)

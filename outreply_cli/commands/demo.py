@@ -1,0 +1,70 @@
+"""`outreply demo`: see it work, without an account and without a trace."""
+
+from datetime import UTC, timedelta
+from zoneinfo import ZoneInfo
+
+from outreply_cli.api.client import when
+from outreply_cli.commands.options import command, new_command
+from outreply_cli.demo import CALENDAR_NAME, Demo
+from outreply_cli.posting.page_lookup import page_alias
+from outreply_cli.terminal.output import Column, Item
+from outreply_cli.terminal.plans import aliases_of, plan_summary, show_plan
+from outreply_cli.terminal.session import Session
+from outreply_cli.times import show_instant_briefly
+
+app = new_command()
+
+_ZONE = ZoneInfo("Europe/Paris")
+_NEXT = (
+    ("outreply emulator start", "the same API, kept running, to try things on"),
+    ("outreply bulk template csv > my.csv", "a calendar of your own to fill in"),
+    ("outreply auth login", "your OutReply account, when you are ready"),
+)
+
+
+@command(app, "demo", api=False)
+def demo(session: Session) -> None:
+    """See it work: a calendar scheduled over HTTP on this machine; nothing stays."""
+    say = session.output.say
+    with Demo(session.clock) as show:
+        path = show.write_calendar()
+        say(f"1. An OutReply API runs on this machine: {show.server.base_url}")
+        say(f"   A calendar of a dozen posts is in {CALENDAR_NAME}. The plan:")
+        say()
+        run, prepared = show.prepare(path)
+        pages = prepared.view.pages
+        show_plan(
+            session.output, CALENDAR_NAME, prepared.plan, _ZONE, aliases_of(prepared.plan, pages)
+        )
+        report = show.carry_out(run, prepared)
+        done = sum(result.post_id is not None for result in report.results)
+        say()
+        say(f"2. Scheduled over HTTP: {done} of {len(report.results)} posts.")
+        _, again = show.prepare(path)
+        say(f"3. The same command again: {plan_summary(again.plan)}; nothing is sent twice.")
+        began = show.client.now()
+        moved = show.advance(days=3.5)
+        say(f"4. Three and a half days later, {moved['published']} posts are out:")
+        say()
+        aliases = {page["id"]: page_alias(page) for page in pages}
+        session.output.show_list(
+            show.published_since(began - timedelta(minutes=1)),
+            [
+                Column("When", "published_at", _show_when),
+                Column("Page", "page_id", lambda post: aliases.get(post["page_id"], "")),
+                Column("Message", "message", flexible=True),
+            ],
+        )
+        left = show.client.account()["quota"]["monthly"]["publishes"]
+        say()
+        say(f"5. Publishes left this month: {left['remaining']} of {left['limit']}.")
+    say()
+    say("Next:")
+    width = max(len(words) for words, _ in _NEXT)
+    for words, why in _NEXT:
+        say(f"  {words:<{width}}  {why}")
+
+
+def _show_when(post: Item) -> str:
+    moment = when(post)
+    return show_instant_briefly(moment.astimezone(UTC), _ZONE) if moment is not None else ""

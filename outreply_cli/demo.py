@@ -1,0 +1,117 @@
+"""The demonstration's parts: an emulator in this process, a calendar, and a run over real HTTP."""
+
+import tempfile
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+from zoneinfo import ZoneInfo
+
+from outreply_cli.api.client import Client, Resource
+from outreply_cli.api.transport import Transport
+from outreply_cli.bulk.account_view import read_account
+from outreply_cli.bulk.engine import RunReport, Stop
+from outreply_cli.bulk.reading import read_calendar
+from outreply_cli.bulk.run import BulkRun, Prepared, Settings
+from outreply_cli.clock import Clock
+from outreply_cli.contract.token import Token
+from outreply_cli.emulator.remote import Running
+from outreply_cli.emulator.server import EmulatorServer
+from outreply_cli.posting.journal import Journal
+
+CALENDAR_NAME = "spring-launch.yaml"
+_HEAD = """\
+timezone: Europe/Paris
+defaults:
+  page: instagram:acme
+posts:
+"""
+# Days from today, time, page, zone of its own, message.
+_POSTS = (
+    (1, "09:00", "", "", "Spring is in the workshop 🌱"),
+    (1, "17:30", "linkedin:acme-co", "", "We are hiring two joiners"),
+    (2, "08:30", "x:bluebird", "America/New_York", "New beans: Huehuetenango"),
+    (2, "12:00", "", "", "Oiled oak, three coats"),
+    (2, "12:00", "facebook:acme", "", "Oiled oak, three coats"),
+    (3, "07:45", "tiktok:bluebirdcoffee", "America/New_York", "Latte art in 20 seconds"),
+    (3, "18:00", "facebook:acme", "", "Open evening on Friday"),
+    (4, "09:00", "", "", "What a dovetail is for"),
+    (4, "16:00", "x:bluebird", "America/New_York", "Cold brew weather ☀️"),
+    (5, "11:00", "linkedin:acme-co", "", "From log to table"),
+    (5, "20:00", "youtube:bluebirdathome", "Asia/Tokyo", "Brewing at home, part 1"),
+    (6, "10:00", "", "", "Sunday: closed, sawdust everywhere"),
+)
+
+
+class Demo:
+    """An account on this machine for as long as the block lasts; nothing of it stays.
+
+    Args:
+        clock: The machine's.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    def __enter__(self) -> Self:
+        """Start the emulator on a free port."""
+        self._directory = tempfile.TemporaryDirectory(prefix="outreply-demo-")
+        self.directory = Path(self._directory.name)
+        self.server = EmulatorServer(self.directory / "emulator.db", self._clock)
+        self.server.__enter__()
+        self.client = Client(
+            Transport(
+                base_url=self.server.base_url, token=Token(self.server.token), clock=self._clock
+            )
+        )
+        self._journal = Journal(self.directory / "journal.db")
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """End the emulator and remove what it left."""
+        self._journal.close()
+        self.client.transport.close()
+        self.server.__exit__(kind, error, trace)
+        self._directory.cleanup()
+
+    def write_calendar(self) -> Path:
+        """A calendar of a dozen posts over six pages and three time zones."""
+        # The day begins late enough for the first post to be more than 10 minutes ahead anywhere.
+        today = self._clock.now().astimezone(ZoneInfo("Asia/Tokyo")).date()
+        lines = [_HEAD]
+        for number, (days, time, page, zone, message) in enumerate(_POSTS, start=1):
+            lines.append(f"  - key: post-{number:02}\n")
+            lines.append(f"    scheduled_at: {today + timedelta(days=days)} {time}\n")
+            lines += [f"    page: {page}\n"] if page else []
+            lines += [f"    timezone: {zone}\n"] if zone else []
+            lines.append(f"    message: '{message}'\n")
+        path = self.directory / CALENDAR_NAME
+        path.write_text("".join(lines), encoding="utf-8")
+        return path
+
+    def prepare(self, path: Path) -> tuple[BulkRun, Prepared]:
+        """The calendar's plan against the account as it is now."""
+        run = BulkRun(self.client, self._journal, Settings(zone=ZoneInfo("Europe/Paris")))
+        calendar = read_calendar(str(path))
+        calendar.name = CALENDAR_NAME
+        return run, run.prepare(calendar, read_account(self.client), settle=True)
+
+    def carry_out(self, run: BulkRun, prepared: Prepared) -> RunReport:
+        """Do what the plan says, over HTTP."""
+        return run.carry_out(prepared, Stop(), lambda _: None)
+
+    def advance(self, days: float) -> dict[str, Any]:
+        """Move the emulator's clock; tells how many posts were published meanwhile."""
+        running = Running(
+            0, "127.0.0.1", self.server.port, self.server.base_url, self.server.control_key
+        )
+        return running.ask("advance", seconds=days * 86_400)
+
+    def published_since(self, moment: datetime) -> list[Resource]:
+        """What came out after `moment`, oldest first."""
+        return self.client.published_posts(since=moment.astimezone(UTC)).items[::-1]

@@ -1,0 +1,53 @@
+"""A bar on a terminal while a batch goes on; nothing in a pipe."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+from outreply_cli.terminal.output import Output
+
+
+class Progress(Protocol):
+    """What a batch tells as it goes on."""
+
+    def step(self) -> None:
+        """One more is done."""
+
+
+class _Silent:
+    def step(self) -> None:
+        pass
+
+
+@contextmanager
+def progress(notes: Output, what: str, total: int) -> Iterator[Progress]:
+    """A bar over `total` steps on the terminal behind `notes`; silent elsewhere and with `-q`."""
+    if not notes.is_terminal or notes.quiet or notes.plain or total == 0:
+        yield _Silent()
+        return
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress as Bar,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    from outreply_cli.terminal.tables import console_for
+
+    bar = Bar(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=None),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console_for(notes),
+        transient=True,
+    )
+    task = bar.add_task(what, total=total)
+
+    class _Shown:
+        def step(self) -> None:
+            bar.advance(task)
+
+    with bar:
+        yield _Shown()
