@@ -14,9 +14,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
-from outreply_cli.accounts.private_files import make_private_dir
 from outreply_cli.clock import Clock
 from outreply_cli.contract.token import Token
+from outreply_cli.private_files import make_private_dir
 
 _WINDOW_SECONDS = 60.0
 # Resets that lie further apart than this belong to different windows.

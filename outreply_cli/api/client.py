@@ -3,13 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from outreply_cli.api.answers import Answer
 from outreply_cli.api.errors import BadAnswerError, NotAllowedError, NotFoundError
-from outreply_cli.api.transport import Answer, Transport
 from outreply_cli.contract.limits import LIST_LIMIT_MAX
 from outreply_cli.times import from_api, to_api
+
+if TYPE_CHECKING:
+    from outreply_cli.api.transport import Transport
 
 Resource = dict[str, Any]
 
@@ -35,7 +38,7 @@ class Client:
     reference does not know.
     """
 
-    def __init__(self, transport: Transport) -> None:
+    def __init__(self, transport: "Transport") -> None:
         self.transport = transport
 
     def now(self) -> datetime:

@@ -3,10 +3,13 @@
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from outreply_cli.api.transport import Answer, Transport
+from outreply_cli.api.answers import Answer
 from outreply_cli.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from outreply_cli.api.transport import Transport
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _OURS = frozenset({"authorization", "x-api-key", "host", "content-length", "transfer-encoding"})
@@ -79,7 +82,7 @@ def read_call(
     )
 
 
-def answers(transport: Transport, call: RawCall, *, paginate: bool) -> Iterator[Answer]:
+def answers(transport: "Transport", call: RawCall, *, paginate: bool) -> Iterator[Answer]:
     """The answer to `call`, and those of the pages after it; raises as `Transport.request`."""
     query: dict[str, str | int] = dict(call.query)
     seen: set[str] = set()

@@ -3,8 +3,6 @@
 Nothing else in the program imports httpx.
 """
 
-import ipaddress
-import json
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,12 +12,13 @@ from typing import Any, NoReturn
 import httpx
 
 from outreply_cli import __version__
+from outreply_cli.api.answers import Answer, read_answer, read_error
+from outreply_cli.api.base_url import check_base_url, is_local_url
 from outreply_cli.api.budget import Budget
-from outreply_cli.api.errors import BadAnswerError, LimitError, NetworkError, error_for
+from outreply_cli.api.errors import BadAnswerError, LimitError, NetworkError
 from outreply_cli.api.retry import (
     Attempts,
     Patience,
-    asked_wait,
     clock_difference,
     is_refusal,
     is_verdict,
@@ -29,30 +28,12 @@ from outreply_cli.api.retry import (
 )
 from outreply_cli.clock import Clock
 from outreply_cli.contract.token import Token
-from outreply_cli.errors import InvalidInputError, OutReplyError
+from outreply_cli.errors import OutReplyError
 
-DEFAULT_BASE_URL = "https://api.outreply.com/api/v1"
 _WRITES = {"POST", "PUT", "PATCH", "DELETE"}
 _ANSWER_MAX_BYTES = 32 * 1024 * 1024
 _REDIRECTS_MAX = 5
 _TIMEOUT = httpx.Timeout(connect=10.0, read=60.0, write=60.0, pool=None)
-
-
-@dataclass(frozen=True)
-class Answer:
-    """A successful answer.
-
-    Attributes:
-        status: The HTTP status, 200 to 299.
-        body: The parsed JSON, untouched.
-        headers: Header names in lower case.
-        request_id: The server's name for this exchange, where it gives one.
-    """
-
-    status: int
-    body: Any
-    headers: Mapping[str, str]
-    request_id: str | None
 
 
 @dataclass(frozen=True)
@@ -72,47 +53,6 @@ class Exchange:
     milliseconds: float
     budget_left: str | None
     retry_in: float | None
-
-
-def check_base_url(base_url: str) -> str:
-    """`base_url` without a trailing slash, if a token may be sent there.
-
-    Raises:
-        InvalidInputError: It is no http(s) URL, carries a password, or is plain http to a host
-            that is not this machine.
-    """
-    hint = f"Set OUTREPLY_BASE_URL or the profile's base_url, such as {DEFAULT_BASE_URL}."
-    try:
-        url = httpx.URL(base_url.strip())
-    except (httpx.InvalidURL, UnicodeError):
-        raise InvalidInputError("the base URL is not a URL", hint=hint) from None
-    if url.scheme not in {"http", "https"} or not url.host:
-        raise InvalidInputError("the base URL must begin with https://", hint=hint)
-    if url.userinfo:
-        raise InvalidInputError("the base URL has a user name or password in it", hint=hint)
-    if url.query or url.fragment:
-        raise InvalidInputError("the base URL has a query or fragment in it", hint=hint)
-    if url.scheme == "http" and not is_loopback(url.host):
-        raise InvalidInputError(
-            f"a token is never sent over plain http to {url.host}",
-            hint="Use https://, or a server on this machine (127.0.0.1).",
-        )
-    return str(url).rstrip("/")
-
-
-def is_loopback(host: str) -> bool:
-    """Whether `host` is this machine by name or by literal address."""
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
-
-
-def is_local_url(base_url: str) -> bool:
-    """Whether the checked `base_url` is on this machine."""
-    return is_loopback(httpx.URL(base_url).host)
 
 
 class Transport:
@@ -332,32 +272,15 @@ class Transport:
         )
 
     def _read(self, response: httpx.Response) -> Answer:
-        request_id = response.headers.get("x-request-id")
-        status = response.status_code
-        date = response.headers.get("date")
+        headers = dict(response.headers)
+        date = headers.get("date")
         self.server_ahead = clock_difference(date, self._clock.now())
         if self._budget is not None:
-            self._budget.learn(response.headers, unix_time(date))
+            self._budget.learn(headers, unix_time(date))
+        status, host = response.status_code, response.request.url.host
         if status < 400:
-            body = None if status == 204 else _read_json(response, request_id)
-            return Answer(status, body, dict(response.headers), request_id)
-        try:
-            said = _read_json(response, request_id)
-        except BadAnswerError as unreadable:
-            said = {"error": f"the server answered {status}: {unreadable.message}"}
-        said = said if isinstance(said, dict) else {"error": f"the server answered {status}"}
-        raise error_for(
-            status,
-            said,
-            request_id=request_id,
-            retry_after_seconds=asked_wait(
-                retry_after=response.headers.get("retry-after"),
-                in_body=said.get("retry_after_seconds"),
-                reset=response.headers.get("x-ratelimit-reset") if status == 429 else None,
-                date=response.headers.get("date"),
-                now=self._clock.now(),
-            ),
-        )
+            return read_answer(status, headers, response.content, host)
+        raise read_error(status, headers, response.content, host, self._clock.now())
 
     def _tell(
         self,
@@ -379,23 +302,3 @@ class Transport:
                 retry_in=retry_in,
             )
         )
-
-
-def _read_json(response: httpx.Response, request_id: str | None) -> Any:
-    content = response.content
-    host = response.request.url.host
-    name, problem = "NOT_JSON", f"{host} answered with something that is not JSON"
-    if not content.strip():
-        name, problem = "EMPTY_ANSWER", f"{host} answered with nothing"
-    elif content.lstrip()[:1] == b"<":
-        name, problem = "HTML_ANSWER", f"{host} answered with a web page, not with JSON"
-    else:
-        try:
-            return json.loads(content, parse_constant=_refuse_constant)
-        except (ValueError, RecursionError):
-            pass
-    raise BadAnswerError(name, problem, status=response.status_code, request_id=request_id)
-
-
-def _refuse_constant(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is not JSON")

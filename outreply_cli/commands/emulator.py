@@ -41,7 +41,7 @@ def emulator_start(
 
     Example: outreply emulator start && outreply pages list -p emulator
     """
-    from outreply_cli.api.transport import is_loopback
+    from outreply_cli.api.base_url import is_loopback
     from outreply_cli.emulator.background import serve, start_in_background
 
     if not is_loopback(host):

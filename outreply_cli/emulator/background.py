@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import FrameType
 
-from outreply_cli.accounts.private_files import make_private_dir
 from outreply_cli.clock import Clock
 from outreply_cli.emulator.remote import EmulatorError, Running, find_running, forget_running
 from outreply_cli.emulator.server import EmulatorServer
+from outreply_cli.private_files import make_private_dir
 
 STATE_FILE = "emulator.db"
 _LOG_FILE = "emulator.log"

@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from outreply_cli.accounts.private_files import read_private, write_private
 from outreply_cli.errors import OutReplyError
+from outreply_cli.private_files import read_private, write_private
 
 _FILE = "running.json"
 _SECONDS = 10.0

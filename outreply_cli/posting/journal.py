@@ -22,8 +22,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from outreply_cli.accounts.private_files import make_private_dir
 from outreply_cli.errors import StorageError
+from outreply_cli.private_files import make_private_dir
 
 SCHEMA_VERSION = 1
 _SCHEMA = """

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from outreply_cli.accounts.private_files import make_private_dir
 from outreply_cli.errors import OutReplyError, StorageError
+from outreply_cli.private_files import make_private_dir
 
 
 class CalendarBusyError(OutReplyError):

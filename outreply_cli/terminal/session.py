@@ -173,9 +173,10 @@ class Session:
 
         It is closed with the session.
         """
+        from outreply_cli.api.base_url import DEFAULT_BASE_URL
         from outreply_cli.api.client import Client
         from outreply_cli.api.retry import Patience
-        from outreply_cli.api.transport import DEFAULT_BASE_URL, Transport
+        from outreply_cli.api.transport import Transport
 
         client = Client(
             Transport(
@@ -201,7 +202,7 @@ class Session:
         if token.known_prefix is not None or accepted:
             return
         if base_url is not None:
-            from outreply_cli.api.transport import check_base_url, is_local_url
+            from outreply_cli.api.base_url import check_base_url, is_local_url
 
             if is_local_url(check_base_url(base_url)):
                 return

@@ -1,7 +1,6 @@
 """The client against the emulator, and against envelopes that only the SDKs know."""
 
 import json
-from collections.abc import Iterator
 
 import pytest
 
@@ -9,17 +8,8 @@ from outreply_cli.api.client import Client
 from outreply_cli.api.errors import BadAnswerError, NotFoundError
 from outreply_cli.api.transport import Transport
 from outreply_cli.contract.token import Token
-from outreply_cli.emulator.server import EmulatorServer
 from tests.clocks import ManualClock
 from tests.scripted_server import ScriptedServer, answer
-
-
-@pytest.fixture
-def client(emulator: EmulatorServer, emulated_clock: ManualClock) -> Iterator[Client]:
-    token = Token(emulator.token)
-    transport = Transport(base_url=emulator.base_url, token=token, clock=emulated_clock)
-    yield Client(transport)
-    transport.close()
 
 
 def scripted(server: ScriptedServer) -> Client:

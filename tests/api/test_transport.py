@@ -9,6 +9,7 @@ from email.utils import format_datetime
 
 import pytest
 
+from outreply_cli.api.base_url import check_base_url
 from outreply_cli.api.errors import (
     ApiError,
     AuthenticationError,
@@ -20,7 +21,7 @@ from outreply_cli.api.errors import (
     ServerError,
 )
 from outreply_cli.api.retry import Patience
-from outreply_cli.api.transport import Exchange, Transport, check_base_url
+from outreply_cli.api.transport import Exchange, Transport
 from outreply_cli.contract.token import Token
 from outreply_cli.errors import ExitCode, InvalidInputError
 from tests.clocks import ManualClock

@@ -1,0 +1,53 @@
+"""Where the API lives, and whether a token may be sent there."""
+
+import ipaddress
+from urllib.parse import urlsplit
+
+from outreply_cli.errors import InvalidInputError
+
+DEFAULT_BASE_URL = "https://api.outreply.com/api/v1"
+
+
+def check_base_url(base_url: str) -> str:
+    """`base_url` without a trailing slash, if a token may be sent there.
+
+    Raises:
+        InvalidInputError: It is no http(s) URL, carries a password, or is plain http to a host
+            that is not this machine.
+    """
+    hint = f"Set OUTREPLY_BASE_URL or the profile's base_url, such as {DEFAULT_BASE_URL}."
+    text = base_url.strip()
+    try:
+        url = urlsplit(text)
+        host, port = url.hostname, url.port
+    except ValueError:
+        raise InvalidInputError("the base URL is not a URL", hint=hint) from None
+    if not text.isascii() or any(character <= " " or character == "\\" for character in text):
+        raise InvalidInputError("the base URL is not a URL", hint=hint)
+    if url.scheme not in {"http", "https"} or not host or port == 0:
+        raise InvalidInputError("the base URL must begin with https://", hint=hint)
+    if url.username is not None or url.password is not None:
+        raise InvalidInputError("the base URL has a user name or password in it", hint=hint)
+    if url.query or url.fragment:
+        raise InvalidInputError("the base URL has a query or fragment in it", hint=hint)
+    if url.scheme == "http" and not is_loopback(host):
+        raise InvalidInputError(
+            f"a token is never sent over plain http to {host}",
+            hint="Use https://, or a server on this machine (127.0.0.1).",
+        )
+    return text.rstrip("/")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether `host` is this machine by name or by literal address."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def is_local_url(base_url: str) -> bool:
+    """Whether the checked `base_url` is on this machine."""
+    return is_loopback(urlsplit(base_url).hostname or "")

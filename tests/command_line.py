@@ -1,0 +1,79 @@
+"""The command line as tests use it: the real entry point, with streams and clock of their own."""
+
+import io
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from outreply_cli.app import main
+from outreply_cli.terminal.session import Session
+from tests.clocks import ManualClock
+
+
+@dataclass(frozen=True)
+class Ran:
+    """How a command line ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+@dataclass
+class CommandLine:
+    """Runs command lines against one home directory."""
+
+    home: Path
+    clock: ManualClock
+    environ: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.environ = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.home),
+            "OUTREPLY_CONFIG_DIR": str(self.home / "config"),
+            "OUTREPLY_STATE_DIR": str(self.home / "state"),
+            "OUTREPLY_TIMEZONE": "Europe/Paris",
+            "PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring",
+            **self.environ,
+        }
+
+    def run(self, *words: str, stdin: str = "", env: Mapping[str, str] | None = None) -> Ran:
+        """In this process: quick, with the test's clock."""
+        out, err = io.StringIO(), io.StringIO()
+        session = Session(
+            environ={**self.environ, **(env or {})},
+            stdin=io.StringIO(stdin),
+            stdout=out,
+            stderr=err,
+            clock=self.clock,
+        )
+        code = main(words, session)
+        return Ran(code, out.getvalue(), err.getvalue())
+
+    def spawn(
+        self,
+        *words: str,
+        stdin: str = "",
+        env: Mapping[str, str] | None = None,
+        seconds: float = 60,
+    ) -> Ran:
+        """As a process of its own: what people run."""
+        done = subprocess.run(
+            self.words(*words),
+            input=stdin,
+            env={**self.environ, **(env or {})},
+            capture_output=True,
+            text=True,
+            timeout=seconds,
+            check=False,
+        )
+        return Ran(done.returncode, done.stdout, done.stderr)
+
+    @staticmethod
+    def words(*words: str) -> list[str]:
+        """The argument vector of the command."""
+        return [sys.executable, "-m", "outreply_cli", *words]

@@ -1,0 +1,174 @@
+"""Every exit code of the contract, from the cause that a user meets."""
+
+import json
+import signal
+import subprocess
+import time
+
+import pytest
+
+from outreply_cli.emulator.server import EmulatorServer
+from tests.clocks import ManualClock
+from tests.command_line import CommandLine
+from tests.scripted_server import DROP, ScriptedServer, answer
+
+
+def error_of(text: str) -> dict[str, object]:
+    error = json.loads(text)["error"]
+    assert set(error) == {
+        "code", "message", "status", "hint", "request_id", "retry_after_seconds", "details",
+    }  # fmt: skip
+    return dict(error)
+
+
+def test_done_is_0(cli: CommandLine) -> None:
+    assert cli.run("pages", "list").code == 0
+
+
+def test_no_token_is_4_and_says_how_to_sign_in(alone: CommandLine) -> None:
+    ran = alone.run("pages", "list")
+    assert (ran.code, ran.out) == (4, "")
+    assert "outreply auth login" in ran.err
+    assert error_of(alone.run("pages", "list", "--json").err)["code"] == "NOT_SIGNED_IN"
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "code"),
+    [
+        ("revoked_at", 1, "TOKEN_REVOKED"),
+        ("expires_at", 1, "TOKEN_EXPIRED"),
+        ("secret", "outreply_live_other", "INVALID_TOKEN"),
+        ("scopes", '["read:account"]', "MISSING_SCOPE"),
+    ],
+)
+def test_a_token_that_does_not_work_is_4(
+    cli: CommandLine, emulator: EmulatorServer, column: str, value: object, code: str
+) -> None:
+    emulator.state.connection.execute(f"UPDATE tokens SET {column} = ?", (value,))  # noqa: S608
+    ran = cli.run("pages", "list", "--json")
+    assert ran.code == 4
+    assert error_of(ran.err)["code"] == code
+    shown = cli.run("pages", "list")
+    assert shown.code == 4
+    assert code in shown.err
+    assert len(shown.err.strip().splitlines()) <= 3
+
+
+def test_not_found_is_5(cli: CommandLine) -> None:
+    ran = cli.run("posts", "show", "68a100000000000000000001", "--json")
+    assert ran.code == 5
+    assert error_of(ran.err)["status"] == 404
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "code"),
+    [
+        (400, {"error": "No", "code": "MISSING_FIELD"}, 1),
+        (409, {"error": "Other body", "code": "IDEMPOTENCY_KEY_MISMATCH"}, 1),
+        (422, {"message": "No", "code": "VALIDATION"}, 1),
+        (402, {"error": "Used up", "code": "SANDBOX_EXHAUSTED", "upgrade_url": "https://x.y"}, 6),
+        (413, {"error": "Full", "code": "QUOTA_EXCEEDED"}, 6),
+        (429, {"error": "Month", "code": "MONTHLY_QUOTA_EXCEEDED", "resets_at": "2026-12-01"}, 6),
+        (429, {"error": "Page", "code": "PAGE_PUBLISH_GUARDRAIL", "retry_after_seconds": 9}, 6),
+        (429, {"error": "Slow", "code": "RATE_LIMITED", "retry_after_seconds": 30}, 6),
+        (500, {"error": "Ours", "code": "SERVER_ERROR"}, 7),
+        (403, {"error": "Brand", "code": "BRAND_NOT_AUTHORIZED"}, 4),
+    ],
+)
+def test_what_the_api_refuses_has_its_code(
+    alone: CommandLine, status: int, body: dict[str, object], code: int
+) -> None:
+    with ScriptedServer([answer(status, body)]) as server:
+        env = {"OUTREPLY_API_KEY": "outreply_live_x", "OUTREPLY_BASE_URL": server.url}
+        ran = alone.run("api", "GET", "/me", "--json", env=env)
+    assert ran.code == code
+    error = error_of(ran.err)
+    assert (error["code"], error["status"]) == (body["code"], status)
+
+
+@pytest.mark.parametrize(
+    ("script", "code"),
+    [
+        (answer(200, None, b"<html>hi</html>"), "HTML_ANSWER"),
+        (answer(200, None, b'{"truncated": '), "NOT_JSON"),
+        (answer(200, None, b""), "EMPTY_ANSWER"),
+        (answer(302, location="https://evil.example/"), "REDIRECT_REFUSED"),
+        (DROP, "CONNECTION_LOST"),
+    ],
+)
+def test_what_is_no_answer_of_the_api_is_7(alone: CommandLine, script: bytes, code: str) -> None:
+    with ScriptedServer([script]) as server:
+        env = {"OUTREPLY_API_KEY": "outreply_live_x", "OUTREPLY_BASE_URL": server.url}
+        ran = alone.run("pages", "list", "--json", env=env)
+    assert ran.code == 7
+    assert error_of(ran.err)["code"] == code
+
+
+def test_a_dead_server_is_7(cli: CommandLine) -> None:
+    ran = cli.run("pages", "list", env={"OUTREPLY_BASE_URL": "http://127.0.0.1:9/api/v1"})
+    assert ran.code == 7
+    assert "127.0.0.1" in ran.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("pages", "list", "--nonsense"),
+        ("pages", "nonsense"),
+        ("nonsense",),
+        ("pages", "list", "-o", "xml"),
+        ("pages", "list", "--fields", ","),
+        ("pages", "list", "--platform", "myspace"),
+        ("pages", "list", "-p", "nobody"),
+        ("posts", "schedule", "--page", "instagram:acme", "--at", "soon", "-m", "x"),
+        ("posts", "schedule", "--page", "instagram:acme", "--at", "in 2m", "-m", "x"),
+        ("posts", "list", "--published", "--all"),
+        ("bulk", "schedule", "missing.csv"),
+    ],
+)
+def test_wrong_usage_is_2_with_json_when_asked(cli: CommandLine, words: tuple[str, ...]) -> None:
+    ran = cli.run(*words)
+    assert (ran.code, ran.out) == (2, "")
+    assert "Traceback" not in ran.err
+    error_of(cli.run(*words, "--json").err)
+
+
+def test_some_of_a_batch_failed_is_3(cli: CommandLine) -> None:
+    posted = cli.run(
+        "posts", "schedule", "--page", "instagram:acme", "--at", "in 2h", "-m", "Hi", "-q"
+    )
+    ran = cli.run("posts", "cancel", posted.out.strip(), "68a100000000000000000001")
+    assert ran.code == 3
+    assert "1 of 2" in ran.err
+
+
+def test_ctrl_c_is_130(alone: CommandLine, emulated_clock: ManualClock) -> None:
+    slow = answer(503, {"error": "Later"}, retry_after="30")
+    with ScriptedServer([slow]) as server:
+        env = {"OUTREPLY_API_KEY": "outreply_live_x", "OUTREPLY_BASE_URL": server.url}
+        process = subprocess.Popen(
+            alone.words("pages", "list"),
+            env={**alone.environ, **env},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(200):
+            if server.received:
+                break
+            time.sleep(0.05)
+        time.sleep(0.2)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=10)
+    assert process.returncode == 130
+    assert "Traceback" not in err
+
+
+def test_a_reader_that_goes_away_is_no_failure(cli: CommandLine) -> None:
+    line = " ".join(cli.words("posts", "list", "--published"))
+    done = subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {line} | head -c 1 >/dev/null; echo ${{PIPESTATUS[0]}}"],
+        env=cli.environ, capture_output=True, text=True, timeout=30, check=False,
+    )  # fmt: skip
+    assert done.stdout.strip() == "0"
+    assert done.stderr == ""

@@ -1,0 +1,94 @@
+"""The token appears nowhere that anybody but the API can read."""
+
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from outreply_cli.emulator.server import EmulatorServer
+from tests.command_line import CommandLine, Ran
+from tests.scripted_server import ScriptedServer, answer
+
+
+def everything(ran: Ran) -> str:
+    return ran.out + ran.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("pages", "list", "-v"),
+        ("auth", "status", "-v", "--json"),
+        ("posts", "show", "nope", "-v"),
+        ("api", "GET", "/nowhere", "-v", "--json"),
+        ("api", "GET", "/me", "-H", "Authorization: x"),
+        ("quota", "show", "-o", "yaml"),
+        ("errors", "-v"),
+        ("auth", "list"),
+    ],
+)
+def test_no_output_has_the_token(
+    cli: CommandLine, emulator: EmulatorServer, words: tuple[str, ...]
+) -> None:
+    assert emulator.token not in everything(cli.run(*words))
+
+
+def test_a_server_that_echoes_the_token_does_not_get_it_shown(alone: CommandLine) -> None:
+    token = "outreply_live_0123456789abcdef0123"
+    with ScriptedServer([answer(400, {"error": f"bad token {token}", "code": "X"})]) as server:
+        env = {"OUTREPLY_API_KEY": token, "OUTREPLY_BASE_URL": server.url}
+        for words in (("pages", "list"), ("pages", "list", "--json"), ("pages", "list", "-v")):
+            assert token not in everything(alone.run(*words, env=env))
+
+
+def test_a_fault_of_ours_shows_no_token(cli: CommandLine, emulator: EmulatorServer) -> None:
+    # A catalogue of the wrong shape inside the server's answer makes a renderer fail.
+    with ScriptedServer([answer(200, {"quota": {"monthly": {"publishes": {}}}})]) as server:
+        cli.environ["OUTREPLY_BASE_URL"] = server.url
+        broken = cli.home / "broken"
+        broken.mkdir(parents=True)
+        (broken / "sitecustomize.py").write_text(
+            "import outreply_cli.commands.quota as q\n"
+            "def fault(account, token='x'):\n"
+            "    import os\n"
+            "    raise RuntimeError('fault near ' + os.environ['OUTREPLY_API_KEY'])\n"
+            "q._rows = fault\n"
+        )
+        for extra in ((), ("-v",)):
+            ran = cli.spawn("quota", "show", *extra, env={"PYTHONPATH": f"{broken}:{Path.cwd()}"})
+            assert ran.code == 1
+            assert "RuntimeError" in ran.err
+            assert emulator.token not in everything(ran)
+
+
+def test_the_process_list_has_no_token(cli: CommandLine, emulator: EmulatorServer) -> None:
+    slow = answer(503, {"error": "Later"}, retry_after="30")
+    with ScriptedServer([slow]) as server:
+        process = subprocess.Popen(
+            cli.words("pages", "list"),
+            env={**cli.environ, "OUTREPLY_BASE_URL": server.url},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        for _ in range(200):
+            if server.received:
+                break
+            time.sleep(0.05)
+        listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True)
+        process.kill()
+        process.communicate()
+    assert "outreply_cli" in listed.stdout
+    assert emulator.token not in listed.stdout
+
+
+def test_a_background_emulator_has_no_token_in_its_environment(alone: CommandLine) -> None:
+    secret = "outreply_live_only_for_the_parent_0123"
+    alone.environ["OUTREPLY_API_KEY"] = secret
+    assert alone.spawn("emulator", "start", "--port", "0").code == 0
+    try:
+        status = alone.spawn("emulator", "status", "-o", "tsv", "--fields", "pid")
+        pid = status.out.splitlines()[1]
+        assert secret not in Path(f"/proc/{pid}/environ").read_text()
+    finally:
+        assert alone.spawn("emulator", "stop").code == 0

@@ -1,0 +1,130 @@
+"""What is imported when, and which layer may import which."""
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import outreply_cli
+from outreply_cli.emulator.server import EmulatorServer
+from tests.command_line import CommandLine
+
+ROOT = Path(outreply_cli.__file__).parent
+# A package may import those that stand on a lower floor, and itself.
+FLOORS = (
+    {"__main__"},
+    {"app"},
+    {"commands"},
+    {"terminal"},
+    {"demo"},
+    {"bulk"},
+    {"posting", "emulator"},
+    {"accounts"},
+    {"api"},
+    {"contract", "times", "private_files"},
+    {"clock", "errors"},
+)
+KEEPERS = {
+    "typer": {"commands", "app"},
+    "rich": {"terminal"},
+    "httpx": {"api.transport"},
+    "keyring": {"accounts.keyring_store"},
+    "waitress": {"emulator"},
+    "werkzeug": {"emulator"},
+    "dateutil": {"times"},
+    "tzlocal": {"times"},
+    "yaml": {"bulk.yaml_calendar", "terminal.output"},
+}
+FORBIDDEN_PAIRS = {("emulator", "api"), ("api", "emulator"), ("posting", "emulator")}
+
+
+def imports_of(path: Path) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def modules() -> list[tuple[str, Path]]:
+    return [
+        (".".join(path.relative_to(ROOT).with_suffix("").parts), path)
+        for path in sorted(ROOT.rglob("*.py"))
+        if path != ROOT / "__init__.py"
+    ]
+
+
+def floor_of(module: str) -> int:
+    top = module.split(".", maxsplit=1)[0]
+    return next(number for number, names in enumerate(FLOORS) if top in names)
+
+
+@pytest.mark.parametrize(("module", "path"), modules(), ids=lambda value: str(value)[-40:])
+def test_a_module_imports_only_what_lies_below_it(module: str, path: Path) -> None:
+    for name in imports_of(path):
+        if not name.startswith("outreply_cli.") or name == "outreply_cli.__version__":
+            continue
+        target = name.removeprefix("outreply_cli.")
+        mine, theirs = module.split(".", maxsplit=1)[0], target.split(".")[0]
+        assert mine == theirs or floor_of(module) < floor_of(target), f"{module} imports {target}"
+        assert (mine, theirs) not in FORBIDDEN_PAIRS
+
+
+@pytest.mark.parametrize(("module", "path"), modules(), ids=lambda value: str(value)[-40:])
+def test_each_library_has_its_keeper(module: str, path: Path) -> None:
+    for name in imports_of(path):
+        keepers = KEEPERS.get(name.split(".")[0])
+        if keepers is not None:
+            assert any(module == k or module.startswith(f"{k}.") for k in keepers), name
+
+
+@pytest.mark.parametrize(("module", "path"), modules(), ids=lambda value: str(value)[-40:])
+def test_a_module_can_be_read_in_one_sitting(module: str, path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= 400
+
+
+def loaded_by(cli: CommandLine, *words: str) -> set[str]:
+    program = (
+        "import sys, json\n"
+        "from outreply_cli.__main__ import run\n"
+        f"sys.argv = ['outreply', *{list(words)!r}]\n"
+        "code = run()\n"
+        "sys.stdout.flush()\n"
+        "print(json.dumps({'code': code, 'modules': sorted(sys.modules)}), file=sys.stderr)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=cli.environ, capture_output=True, text=True,
+        timeout=60, check=True,
+    )  # fmt: skip
+    last = json.loads(done.stderr.splitlines()[-1])
+    assert last["code"] == 0, done.stderr
+    return {name.split(".")[0] for name in last["modules"]} | set(last["modules"])
+
+
+def test_the_version_needs_next_to_nothing(alone: CommandLine) -> None:
+    assert not {"typer", "httpx", "rich", "yaml", "keyring", "sqlite3"} & loaded_by(
+        alone, "--version"
+    )
+
+
+def test_json_with_a_token_in_the_environment_needs_no_rich_keyring_or_yaml(
+    cli: CommandLine, emulator: EmulatorServer
+) -> None:
+    loaded = loaded_by(cli, "pages", "list", "--json")
+    assert not {"rich", "keyring", "yaml", "dateutil", "tomllib", "waitress", "werkzeug"} & loaded
+
+
+def test_what_needs_no_network_imports_no_httpx(alone: CommandLine) -> None:
+    for words in (("auth", "list"), ("bulk", "template"), ("--help",)):
+        assert "httpx" not in loaded_by(alone, *words), words
+
+
+def test_help_and_completion_import_no_command(alone: CommandLine) -> None:
+    loaded = loaded_by(alone, "--help")
+    assert not any(name.startswith("outreply_cli.commands.") for name in loaded)
