@@ -10,7 +10,7 @@ from typer.core import TyperGroup
 
 from outreply_cli import __version__
 from outreply_cli.errors import ExitCode, InvalidInputError, OutReplyError
-from outreply_cli.terminal.failures import flush_quietly, show_failure, unexpected
+from outreply_cli.terminal.failures import failure_text, fault_text, flush_quietly
 from outreply_cli.terminal.session import Session
 
 # name -> (module, help line); the module is imported when the name is typed, not before.
@@ -104,14 +104,14 @@ def main(args: Sequence[str], session: Session) -> int:
         )
         code = code if isinstance(code, int) else 0
     except OutReplyError as error:
-        show_failure(error, session.stderr, as_json=as_json)
+        session.tell(failure_text(error, as_json=as_json))
         code = error.exit_code
     except _WrongUsage as wrong:
         if type(wrong).__name__ == "NoArgsIsHelpError":
             # Its help has been shown by then: a group alone is a question, not a mistake.
             code = ExitCode.DONE
         else:
-            show_failure(_usage_error(wrong), session.stderr, as_json=as_json)
+            session.tell(failure_text(_usage_error(wrong), as_json=as_json))
             code = ExitCode.USAGE
     except (KeyboardInterrupt, typer.Abort):
         code = ExitCode.INTERRUPTED
@@ -121,9 +121,7 @@ def main(args: Sequence[str], session: Session) -> int:
         # Typer ends so when the reader of a pipe has gone.
         code = leaving.code if isinstance(leaving.code, int) else ExitCode.REFUSED
     except Exception as fault:  # noqa: BLE001 - a fault of ours must not show what was handled
-        session.stderr.write(
-            unexpected(fault, session.secrets, with_traceback=session.choices.verbose)
-        )
+        session.tell(fault_text(fault, with_traceback=session.choices.verbose))
         code = ExitCode.REFUSED
     finally:
         session.close()

@@ -3,13 +3,12 @@
 import json
 import sys
 import traceback
-from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, TextIO
 
 from outreply_cli.errors import CalendarError, OutReplyError
-from outreply_cli.terminal.harmless import harmless
+from outreply_cli.terminal.harmless import harmless, harmless_json
 from outreply_cli.times import show_duration
 
 
@@ -28,27 +27,26 @@ def failure_object(error: OutReplyError) -> dict[str, Any]:
     }
 
 
-def show_failure(error: OutReplyError, stream: TextIO, *, as_json: bool) -> None:
-    """Write what failed, why, and what to do now: three lines at most, or one JSON object."""
+def failure_text(error: OutReplyError, *, as_json: bool) -> str:
+    """What failed, why, and what to do now: three lines at most, or one JSON object.
+
+    A calendar's problems come before them, a line each.
+    """
     if as_json:
-        stream.write(json.dumps(failure_object(error), ensure_ascii=False) + "\n")
-        return
+        return harmless_json(json.dumps(failure_object(error), ensure_ascii=False)) + "\n"
+    lines = []
     if isinstance(error, CalendarError):
-        stream.writelines(harmless(str(problem["text"])) + "\n" for problem in error.problems)
-    stream.write(f"Error: {harmless(_sentence(error.message))}\n")
-    facts = _facts(error)
-    if facts:
-        stream.write(f"  {harmless(facts)}\n")
-    if error.hint:
-        stream.write(f"  {harmless(error.hint)}\n")
+        lines = [harmless(str(problem["text"])) for problem in error.problems]
+    lines.append(f"Error: {harmless(_sentence(error.message))}")
+    lines += [f"  {harmless(line)}" for line in (_facts(error), error.hint) if line]
+    return "\n".join(lines) + "\n"
 
 
-def unexpected(fault: BaseException, secrets: Iterable[str], *, with_traceback: bool) -> str:
-    """What is said of a fault of our own: its kind and place, nothing that was being handled.
+def fault_text(fault: BaseException, *, with_traceback: bool) -> str:
+    """What is said of a fault of our own: its kind and place.
 
     Args:
         fault: What was not foreseen.
-        secrets: Text that must not appear, whatever happens.
         with_traceback: Whether the calls that led there are wanted too.
     """
     last = traceback.extract_tb(fault.__traceback__)[-1:]
@@ -58,8 +56,6 @@ def unexpected(fault: BaseException, secrets: Iterable[str], *, with_traceback: 
         text = "".join(traceback.format_exception(fault)) + text
     else:
         text += "  This is a fault of outreply; run it again with --verbose to see where.\n"
-    for secret in secrets:
-        text = text.replace(secret, "(hidden)")
     return harmless(text, keep_lines=True)
 
 

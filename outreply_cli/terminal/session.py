@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TextIO
 from zoneinfo import ZoneInfo
 
 from outreply_cli.accounts.choice import Account, choose_account, chosen_profile
+from outreply_cli.accounts.credentials import TOKEN_VARIABLES
 from outreply_cli.accounts.places import config_dir, state_dir
 from outreply_cli.accounts.profiles import CONFIG_FILE, Profiles
 from outreply_cli.clock import Clock, SystemClock
@@ -226,14 +227,20 @@ class Session:
             name = profile.timezone if profile else None
         return read_zone(name) if name else machine_zone()
 
+    def tell(self, text: str) -> None:
+        """Write to stderr, whatever `text` quotes: a token in it is never shown."""
+        for secret in self._secrets:
+            text = text.replace(secret, "(hidden)")
+        self.stderr.write(text)
+
     def note(self, text: str) -> None:
         """Tell something that is not a result; `-q` leaves it out."""
         if not self.choices.quiet:
-            self.stderr.write(harmless(text, keep_lines=True) + "\n")
+            self.tell(harmless(text, keep_lines=True) + "\n")
 
     def warn(self, text: str) -> None:
         """Tell something that needs attention."""
-        self.stderr.write(f"Warning: {harmless(text)}\n")
+        self.tell(f"Warning: {harmless(text)}\n")
 
     def ask(self, question: str) -> bool:
         """A question that is answered by yes or no; no is what Enter means."""
@@ -282,7 +289,7 @@ class Session:
             line += f", {exchange.budget_left} requests left this minute"
         if exchange.retry_in is not None:
             line += f", again in {exchange.retry_in:.1f} s"
-        self.stderr.write(harmless(line) + "\n")
+        self.tell(harmless(line) + "\n")
 
     def close(self) -> None:
         """Give back what was opened."""
@@ -290,9 +297,8 @@ class Session:
             client.transport.close()
 
     @property
-    def secrets(self) -> list[str]:
-        """Text that must never be shown."""
-        found = [self.environ.get(name, "") for name in ("OUTREPLY_API_KEY", "OUTREPLY_TOKEN")]
+    def _secrets(self) -> list[str]:
+        found = [self.environ.get(name, "").strip() for name in TOKEN_VARIABLES]
         if self._account is not None:
             found.append(self._account.credential.token.reveal())
         return [text for text in found if text]

