@@ -22,6 +22,7 @@ class Standing(StrEnum):
     PUBLISHED = "published"
     FAILED = "failed"
     GONE = "gone"
+    UNLISTED = "unlisted"
     UNKNOWN = "unknown"
 
 
@@ -58,7 +59,7 @@ def read_account(client: Client) -> AccountView:
     try:
         account = client.account()
         user_id = (account.get("user") or {}).get("id")
-    except NotAllowedError:
+    except (NotAllowedError, NotFoundError):
         account, user_id = None, None
     if user_id is None:
         user_id = (client.me().get("authenticated_as") or {}).get("user_id")
@@ -102,12 +103,10 @@ def standings(
             found[entry.id] = Standing.PUBLISHED
         else:
             missing.append(entry)
-    ask = view.cut_off
+    # A post is made again only when the server says of it, by its id, that it is gone.
     for place, entry in enumerate(missing):
-        if ask and place >= _SINGLE_READS_MAX:
-            found[entry.id] = Standing.SCHEDULED
-        else:
-            found[entry.id] = _ask(client, entry) if ask else Standing.GONE
+        asked = place < _SINGLE_READS_MAX
+        found[entry.id] = _ask(client, entry) if asked else Standing.UNLISTED
     return found
 
 

@@ -1,0 +1,406 @@
+"""`bulk schedule` as people use it, against the emulator over a real socket."""
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from outreply_cli.api.client import Client
+from outreply_cli.emulator.server import EmulatorServer
+from tests.clocks import ManualClock
+from tests.command_line import CommandLine, Ran
+
+
+@pytest.fixture
+def calendar(tmp_path: Path) -> Path:
+    return tmp_path / "calendar.csv"
+
+
+def write_csv(path: Path, rows: Sequence[Mapping[str, str]]) -> None:
+    fields = list(dict.fromkeys(name for row in rows for name in row))
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, fields)
+    writer.writeheader()
+    writer.writerows(rows)
+    path.write_text(stream.getvalue(), encoding="utf-8")
+
+
+def report_of(ran: Ran) -> dict[str, Any]:
+    return dict(json.loads(ran.out))
+
+
+def summary_of(ran: Ran) -> dict[str, int]:
+    return {name: count for name, count in report_of(ran)["summary"].items() if count}
+
+
+def writes(emulator: EmulatorServer) -> int:
+    row = emulator.state.connection.execute(
+        "SELECT sum(used) FROM usage WHERE bucket = 'writes'"
+    ).fetchone()
+    return int(row[0] or 0)
+
+
+def test_forty_rows_arrive_to_the_second_in_utc_and_a_second_run_writes_nothing(
+    cli: CommandLine, calendar: Path, client: Client, emulator: EmulatorServer
+) -> None:
+    pages = ["instagram:acme", "facebook:acme", "x:bluebird", "Bluebird at Home"]
+    rows: list[Mapping[str, str]] = [
+        {
+            "page": pages[n % 4],
+            "scheduled_at": f"2026-12-{1 + n // 4:02} {8 + n % 4:02}:15:0{n % 10}",
+            "timezone": "America/New_York" if n % 3 == 0 else "",
+            "message": f"Row {n} — ünïcode 🚀",
+        }
+        for n in range(40)
+    ]
+    write_csv(calendar, rows)
+    ran = cli.run("bulk", "schedule", str(calendar), "--json")
+    assert ran.code == 0, ran.err
+    assert summary_of(ran) == {"created": 40}
+    posts = {post["message"]: post for post in client.scheduled_posts().items}
+    for n, row in enumerate(rows):
+        hours = 5 if row["timezone"] else -1
+        local = datetime.fromisoformat(row["scheduled_at"]).replace(tzinfo=UTC)
+        expected = f"{local + timedelta(hours=hours):%Y-%m-%dT%H:%M:%S}.000Z"
+        assert posts[f"Row {n} — ünïcode 🚀"]["scheduled_at"] == expected
+    before = writes(emulator)
+    again = cli.run("bulk", "schedule", str(calendar), "--json")
+    assert (again.code, summary_of(again)) == (0, {"unchanged": 40})
+    assert writes(emulator) == before
+
+
+def test_yaml_with_a_zone_an_offset_defaults_and_a_long_message(
+    cli: CommandLine, tmp_path: Path, client: Client
+) -> None:
+    path = tmp_path / "calendar.yaml"
+    path.write_text(
+        "timezone: Asia/Kolkata\n"
+        "defaults:\n  page: instagram:acme\n  first_comment: First!\n"
+        "posts:\n"
+        "  - scheduled_at: 2026-12-24 18:00\n    message: |\n      Line one\n\n      Line two\n"
+        "  - scheduled_at: 2026-12-25T18:00:30-05:00\n    message: Offset\n"
+        "    page: [instagram:acme, facebook:acme]\n",
+        encoding="utf-8",
+    )
+    ran = cli.run("bulk", "schedule", str(path), "--json")
+    assert ran.code == 0, ran.err
+    posts = client.scheduled_posts().items
+    assert sorted((p["scheduled_at"], p["message"]) for p in posts) == [
+        ("2026-12-24T12:30:00.000Z", "Line one\n\nLine two\n"),
+        ("2026-12-25T23:00:30.000Z", "Offset"),
+        ("2026-12-25T23:00:30.000Z", "Offset"),
+    ]
+    assert {client.scheduled_post(p["id"])["first_comment"] for p in posts} == {"First!"}
+
+
+def test_everything_that_is_wrong_is_told_at_once_and_nothing_is_sent(
+    cli: CommandLine, calendar: Path, emulator: EmulatorServer
+) -> None:
+    good = "2026-12-24 18:00"
+    write_csv(
+        calendar,
+        [
+            {"key": "a", "page": "instagram:acme", "scheduled_at": good, "message": "ok",
+             "first_comment": "", "colour": "red"},
+            {"key": "b", "page": "linkedin:acme-co", "scheduled_at": good, "message": "x",
+             "first_comment": "no"},
+            {"key": "c", "page": "facebook:acme", "scheduled_at": "2026-11-23T12:02:00Z",
+             "message": "soon"},
+            {"key": "d", "page": "facebook:acme", "scheduled_at": "2027-02-11T12:00:00Z",
+             "message": "far"},
+            {"key": "e", "page": "facebook:acme", "scheduled_at": good, "message": "x" * 5001},
+            {"key": "f", "page": "instagram:nobody", "scheduled_at": good, "message": "x"},
+            {"key": "a", "page": "youtube:bluebirdathome", "scheduled_at": good, "message": "x"},
+            {"key": "g", "page": "tiktok:bluebirdcoffee", "scheduled_at": "2026-12-24",
+             "message": "x"},
+            {"key": "h", "page": "tiktok:bluebirdcoffee", "scheduled_at": good, "message": ""},
+        ],
+    )  # fmt: skip
+    ran = cli.run("bulk", "schedule", str(calendar))
+    assert (ran.code, ran.out) == (2, "")
+    assert writes(emulator) == 0
+    for line, field in [
+        (1, "colour"), (3, "first_comment"), (4, "scheduled_at"), (5, "scheduled_at"),
+        (6, "message"), (7, "page"), (8, "key"), (9, "scheduled_at"), (10, "message"),
+    ]:  # fmt: skip
+        assert f"{calendar}:{line}: {field}: " in ran.err, (line, field, ran.err)
+    told = json.loads(cli.run("bulk", "schedule", str(calendar), "--json").err)["error"]
+    assert told["code"] == "INVALID_CALENDAR"
+    assert len(told["details"]["problems"]) == 9
+    assert "Did you mean" in ran.err
+
+
+def test_a_local_time_that_is_skipped_or_repeated_is_refused(
+    cli: CommandLine, calendar: Path, emulated_clock: ManualClock
+) -> None:
+    emulated_clock.instant = datetime(2027, 3, 1, tzinfo=UTC)
+    rows: list[Mapping[str, str]] = [
+        {"page": "instagram:acme", "scheduled_at": "2027-03-28 02:30", "message": "skipped"},
+        {"page": "instagram:acme", "scheduled_at": "2027-03-14 02:30", "message": "skipped",
+         "timezone": "America/New_York"},
+    ]  # fmt: skip
+    write_csv(calendar, rows)
+    ran = cli.run("bulk", "schedule", str(calendar))
+    assert ran.code == 2
+    assert "2027-03-28T01:30:00+01:00 or 2027-03-28T03:30:00+02:00" in ran.err
+
+
+def row(key: str, at: str, message: str, page: str = "instagram:acme") -> dict[str, str]:
+    return {"key": key, "page": page, "scheduled_at": at, "message": message}
+
+
+def bare(at: str, message: str, page: str = "instagram:acme") -> dict[str, str]:
+    return {"page": page, "scheduled_at": at, "message": message}
+
+
+def posts_now(client: Client) -> list[tuple[str, str]]:
+    return sorted((p["scheduled_at"][:16], p["message"]) for p in client.scheduled_posts().items)
+
+
+def test_an_edited_row_replaces_its_post(cli: CommandLine, calendar: Path, client: Client) -> None:
+    write_csv(calendar, [row("a", "2026-12-01 09:00", "One"), row("b", "2026-12-02 09:00", "Two")])
+    assert cli.run("bulk", "schedule", str(calendar)).code == 0
+    write_csv(
+        calendar, [row("a", "2026-12-01 09:00", "One, edited"), row("b", "2026-12-03 09:00", "Two")]
+    )
+    ran = cli.run("bulk", "schedule", str(calendar), "--json")
+    assert summary_of(ran) == {"changed": 2}
+    assert posts_now(client) == [
+        ("2026-12-01T08:00", "One, edited"),
+        ("2026-12-03T08:00", "Two"),
+    ]
+    assert summary_of(cli.run("bulk", "schedule", str(calendar), "--json")) == {"unchanged": 2}
+
+
+def test_rows_without_keys_keep_their_identity_while_others_come_and_go(
+    cli: CommandLine, calendar: Path, client: Client
+) -> None:
+    first = [bare(f"2026-12-0{n} 09:00", f"Text {n}") for n in range(1, 5)]
+    write_csv(calendar, first)
+    assert cli.run("bulk", "schedule", str(calendar)).code == 0
+    edited = [
+        bare("2026-12-02 09:00", "Text 2"),
+        bare("2026-12-03 09:00", "Text 3, edited"),
+        bare("2026-12-06 11:00", "Text 4"),
+        bare("2026-12-09 11:00", "Text 2"),
+    ]
+    write_csv(calendar, edited)
+    ran = cli.run("bulk", "schedule", str(calendar), "--json")
+    assert summary_of(ran) == {"created": 1, "changed": 2, "unchanged": 1}
+    assert len(posts_now(client)) == 5, "the row that was taken out stays without --prune"
+    pruned = cli.run("bulk", "schedule", str(calendar), "--prune", "--json")
+    assert summary_of(pruned) == {"unchanged": 4, "cancelled": 1}
+    assert posts_now(client) == sorted(
+        (f"{r['scheduled_at'][:10]}T{int(r['scheduled_at'][11:13]) - 1:02}:00", r["message"])
+        for r in edited
+    )
+
+
+def test_two_equal_rows_are_two_posts(cli: CommandLine, calendar: Path, client: Client) -> None:
+    write_csv(
+        calendar,
+        [bare("2026-12-01 09:00", "Same"), bare("2026-12-01 09:00", "Same", "facebook:acme")],
+    )
+    assert summary_of(cli.run("bulk", "schedule", str(calendar), "--json")) == {"created": 2}
+    assert summary_of(cli.run("bulk", "schedule", str(calendar), "--json")) == {"unchanged": 2}
+
+
+def test_the_same_text_next_week_is_a_new_post_once_the_first_is_out(
+    cli: CommandLine, calendar: Path, client: Client, emulated_clock: ManualClock
+) -> None:
+    write_csv(calendar, [bare("2026-12-01 09:00", "Weekly tip")])
+    assert cli.run("bulk", "schedule", str(calendar)).code == 0
+    emulated_clock.advance(9 * 86_400)
+    write_csv(calendar, [bare("2026-12-08 09:00", "Weekly tip")])
+    ran = cli.run("bulk", "schedule", str(calendar), "--json")
+    assert summary_of(ran) == {"created": 1}
+    assert posts_now(client) == [("2026-12-08T08:00", "Weekly tip")]
+
+
+def test_a_published_row_stays_as_it_is(
+    cli: CommandLine, calendar: Path, client: Client, emulated_clock: ManualClock
+) -> None:
+    write_csv(calendar, [row("a", "2026-12-01 09:00", "Out soon")])
+    assert cli.run("bulk", "schedule", str(calendar)).code == 0
+    emulated_clock.advance(9 * 86_400)
+    assert summary_of(cli.run("bulk", "schedule", str(calendar), "--json")) == {"unchanged": 1}
+    write_csv(calendar, [row("a", "2026-12-20 09:00", "Edited too late")])
+    ran = cli.run("bulk", "schedule", str(calendar), "--json")
+    assert summary_of(ran) == {"unchanged": 1}
+    assert "published already" in ran.err
+    assert posts_now(client) == []
+
+
+def test_a_post_cancelled_elsewhere_is_made_again(
+    cli: CommandLine, calendar: Path, client: Client
+) -> None:
+    write_csv(calendar, [row("a", "2026-12-01 09:00", "One"), row("b", "2026-12-02 09:00", "Two")])
+    assert cli.run("bulk", "schedule", str(calendar)).code == 0
+    client.cancel(client.scheduled_posts().items[0]["id"])
+    ran = cli.run("bulk", "schedule", str(calendar), "--json")
+    assert summary_of(ran) == {"created": 1, "unchanged": 1}
+    assert len(posts_now(client)) == 2
+
+
+def test_a_key_that_moves_to_another_page_moves_its_post(
+    cli: CommandLine, calendar: Path, client: Client
+) -> None:
+    write_csv(calendar, [row("a", "2026-12-01 09:00", "One")])
+    assert cli.run("bulk", "schedule", str(calendar)).code == 0
+    write_csv(calendar, [row("a", "2026-12-01 09:00", "One", "facebook:acme")])
+    assert summary_of(cli.run("bulk", "schedule", str(calendar), "--json")) == {"changed": 1}
+    assert [p["platform"] for p in client.scheduled_posts().items] == ["facebook"]
+
+
+def test_rows_that_swap_their_times_are_both_moved(
+    cli: CommandLine, calendar: Path, client: Client
+) -> None:
+    write_csv(calendar, [row("a", "2026-12-01 09:00", "A"), row("b", "2026-12-01 10:00", "B")])
+    assert cli.run("bulk", "schedule", str(calendar)).code == 0
+    write_csv(calendar, [row("a", "2026-12-01 10:00", "A"), row("b", "2026-12-01 09:00", "B")])
+    assert summary_of(cli.run("bulk", "schedule", str(calendar), "--json")) == {"changed": 2}
+    assert posts_now(client) == [("2026-12-01T08:00", "B"), ("2026-12-01T09:00", "A")]
+
+
+def test_a_dry_run_plans_and_sends_nothing(
+    cli: CommandLine, calendar: Path, emulator: EmulatorServer
+) -> None:
+    write_csv(calendar, [row("a", "2026-12-01 09:00", "One"), row("b", "2026-12-02 09:00", "Two")])
+    ran = cli.run("bulk", "schedule", str(calendar), "--dry-run", "--json")
+    document = report_of(ran)
+    assert ran.code == 0
+    assert set(document["summary"]) == {
+        "created", "changed", "unchanged", "cancelled", "failed", "pending",
+    }  # fmt: skip
+    assert [(r["line"], r["key"], r["action"], r["status"]) for r in document["rows"]] == [
+        (2, "a", "create", "planned"),
+        (3, "b", "create", "planned"),
+    ]
+    assert set(document["rows"][0]) == {
+        "file", "line", "key", "page_id", "scheduled_at", "action", "status", "id", "error",
+    }  # fmt: skip
+    assert document["rows"][0]["scheduled_at"] == "2026-12-01T08:00:00Z"
+    assert writes(emulator) == 0
+
+
+def test_guardrails_are_told_before_the_server_is_asked(
+    cli: CommandLine, calendar: Path, client: Client, emulator: EmulatorServer
+) -> None:
+    (page,) = client.pages(platform="linkedin").items
+    client.schedule(
+        {"page_id": page["id"], "message": "there", "scheduled_at": "2026-12-05T09:00:00Z"}
+    )
+    before = writes(emulator)
+    rows: list[Mapping[str, str]] = [
+        row("gap1", "2026-12-01 09:00:00", "x"),
+        row("gap2", "2026-12-01 09:00:59", "y"),
+        row("with", "2026-12-05 10:00:30", "z", "linkedin:acme-co"),
+        *(row(f"h{n}", f"2026-12-07 09:{n}0", f"n{n}", "linkedin:acme-co") for n in range(4)),
+    ]
+    write_csv(calendar, rows)
+    ran = cli.run("bulk", "schedule", str(calendar))
+    assert ran.code == 2
+    assert f"{calendar}:3: scheduled_at: posts of a page must be 60 s apart (lines 2, 3)" in ran.err
+    assert f"{calendar}:4: scheduled_at: posts of a page must be 60 s apart (1 post that" in ran.err
+    assert "linkedin takes 3 posts in any 1 h, and these are 4 (lines 5, 6, 7, 8)" in ran.err
+    assert writes(emulator) == before
+
+
+def test_an_expired_page_and_a_used_up_month_are_errors_of_the_plan(
+    cli: CommandLine, calendar: Path, emulator: EmulatorServer
+) -> None:
+    write_csv(calendar, [row("a", "2026-11-28 09:00", "x"), row("b", "2026-11-29 09:00", "y")])
+    db = emulator.state.connection
+    db.execute("UPDATE users SET tier = 'free'")
+    user = db.execute("SELECT id FROM users").fetchone()[0]
+    db.execute("INSERT INTO usage VALUES (?, '2026-11', 'publishes', 59)", (user,))
+    ran = cli.run("bulk", "schedule", str(calendar))
+    assert ran.code == 2
+    assert f"{calendar}:3: this and later rows need 2 publishes, and 1 are left" in ran.err
+    db.execute("UPDATE pages SET expired = 1")
+    assert "has expired; reconnect it" in cli.run("bulk", "schedule", str(calendar)).err
+
+
+def test_adopt_takes_over_what_the_account_has_already(
+    cli: CommandLine, calendar: Path, client: Client
+) -> None:
+    (page,) = client.pages(platform="instagram").items
+    post = {"page_id": page["id"], "message": "There", "scheduled_at": "2026-12-01T08:00:00Z"}
+    there = client.schedule(post)
+    write_csv(calendar, [row("a", "2026-12-01 09:00", "There")])
+    refused = cli.run("bulk", "schedule", str(calendar))
+    assert refused.code == 2
+    assert "--adopt" in refused.err
+    ran = cli.run("bulk", "schedule", str(calendar), "--adopt", "--json")
+    assert summary_of(ran) == {"unchanged": 1}
+    assert report_of(ran)["rows"][0]["id"] == there["id"]
+    assert summary_of(cli.run("bulk", "schedule", str(calendar), "--json")) == {"unchanged": 1}
+
+
+def test_a_moved_file_does_not_post_twice(cli: CommandLine, calendar: Path, client: Client) -> None:
+    write_csv(calendar, [row("a", "2026-12-01 09:00", "One")])
+    assert cli.run("bulk", "schedule", str(calendar)).code == 0
+    moved = calendar.with_name("renamed.csv")
+    calendar.rename(moved)
+    ran = cli.run("bulk", "schedule", str(moved))
+    assert ran.code == 2
+    assert len(posts_now(client)) == 1
+
+
+def test_several_files_are_checked_together(
+    cli: CommandLine, tmp_path: Path, client: Client
+) -> None:
+    one, two = tmp_path / "one.csv", tmp_path / "two.csv"
+    write_csv(one, [row("a", "2026-12-01 09:00:00", "One")])
+    write_csv(two, [row("a", "2026-12-01 09:00:30", "Two")])
+    ran = cli.run("bulk", "schedule", str(one), str(two))
+    assert ran.code == 2
+    assert f"{two}:2:" in ran.err
+    assert posts_now(client) == []
+
+
+def test_without_an_account_the_file_is_checked_by_itself(
+    alone: CommandLine, calendar: Path
+) -> None:
+    calendar.write_text("page,scheduled_at,mesage\ninstagram:acme,2026-12-01 09:00,x\n")
+    ran = alone.run("bulk", "schedule", str(calendar))
+    assert ran.code == 2
+    assert "did you mean 'message'?" in ran.err
+    write_csv(calendar, [row("a", "2026-12-01 09:00", "One")])
+    assert alone.run("bulk", "schedule", str(calendar)).code == 4
+
+
+def test_the_report_is_formula_safe(
+    cli: CommandLine, calendar: Path, tmp_path: Path, emulator: EmulatorServer
+) -> None:
+    write_csv(calendar, [row("=cmd|' /C calc'!A0", "2026-12-01 09:00", "One")])
+    report = tmp_path / "report.csv"
+    assert cli.run("bulk", "schedule", str(calendar), "--report", str(report)).code == 0
+    (line,) = csv.DictReader(io.StringIO(report.read_text(encoding="utf-8-sig")))
+    assert line["key"].startswith("'=cmd")
+    assert (line["status"], line["action"]) == ("done", "create")
+
+
+@pytest.mark.parametrize("kind", ["csv", "yaml"])
+def test_the_template_can_be_scheduled_as_it_is(
+    cli: CommandLine, tmp_path: Path, kind: str
+) -> None:
+    path = tmp_path / f"mine.{kind}"
+    path.write_text(cli.run("bulk", "template", kind).out)
+    assert summary_of(cli.run("bulk", "schedule", str(path), "--json")) == {"created": 3}
+
+
+def test_tz_brand_reads_each_page_in_its_brands_zone(
+    cli: CommandLine, calendar: Path, client: Client
+) -> None:
+    write_csv(
+        calendar,
+        [bare("2026-12-01 09:00", "Paris"), bare("2026-12-01 09:00", "New York", "x:bluebird")],
+    )
+    assert cli.run("bulk", "schedule", str(calendar), "--tz", "brand").code == 0
+    assert posts_now(client) == [("2026-12-01T08:00", "Paris"), ("2026-12-01T14:00", "New York")]

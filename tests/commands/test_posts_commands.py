@@ -1,0 +1,250 @@
+"""One-off posts through the command line, against the emulator."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from outreply_cli.api.client import Client
+from outreply_cli.emulator.server import EmulatorServer
+from outreply_cli.posting.account_posts import AccountPosts
+from outreply_cli.posting.content import PostContent
+from outreply_cli.posting.journal import Journal
+from outreply_cli.posting.sending import Sender
+from tests.clocks import ManualClock
+from tests.command_line import CommandLine
+
+
+def schedule(cli: CommandLine, *more: str, at: str = "2026-12-24 18:00") -> Any:
+    ran = cli.run(
+        "posts", "schedule", "--page", "instagram:acme", "--at", at, "-m", "Hello", "--json", *more
+    )
+    assert ran.code == 0, ran.err
+    return json.loads(ran.out)
+
+
+def times(client: Client) -> list[str]:
+    return sorted(post["scheduled_at"][:16] for post in client.scheduled_posts().items)
+
+
+def test_a_post_is_scheduled_in_the_zone_that_was_asked_for(
+    cli: CommandLine, client: Client
+) -> None:
+    assert schedule(cli)["scheduled_at"] == "2026-12-24T17:00:00.000Z"
+    assert schedule(cli, "--tz", "Asia/Tokyo")["scheduled_at"] == "2026-12-24T09:00:00.000Z"
+    post = cli.run(
+        "posts", "schedule", "--page", "x:bluebird", "--at", "2026-12-24 18:00", "--tz", "brand",
+        "-m", "Hi", "--json",
+    )  # fmt: skip
+    assert json.loads(post.out)["scheduled_at"] == "2026-12-24T23:00:00.000Z"
+    shown = cli.run("posts", "list")
+    assert "Thu 24 Dec 2026 18:00 CET (17:00 UTC)" in shown.out
+
+
+@pytest.mark.parametrize("name", ["instagram:acme", "IG:acme", "ig:@Acme"])
+def test_a_page_has_many_names(cli: CommandLine, name: str) -> None:
+    shown = cli.run("pages", "show", name, "--json")
+    assert json.loads(shown.out)["platform"] == "instagram"
+    page_id = json.loads(shown.out)["id"]
+    assert json.loads(cli.run("pages", "show", page_id, "--json").out)["id"] == page_id
+
+
+def test_an_ambiguous_name_lists_the_candidates(cli: CommandLine) -> None:
+    ran = cli.run("pages", "show", "Acme Official")
+    assert ran.code == 2
+    assert "facebook:acme" in ran.err
+    assert "instagram:acme" in ran.err
+
+
+def test_several_pages_get_a_post_each(cli: CommandLine) -> None:
+    ran = cli.run(
+        "posts", "schedule", "--page", "instagram:acme", "--page", "facebook:acme",
+        "--at", "in 3h", "-m", "Hi", "-q",
+    )  # fmt: skip
+    assert ran.code == 0
+    assert len(ran.out.split()) == 2
+
+
+def test_the_message_comes_from_a_file_stdin_or_an_editor(
+    cli: CommandLine, tmp_path: Path, client: Client
+) -> None:
+    file = tmp_path / "message.txt"
+    file.write_text("From a file ünï\n", encoding="utf-8")
+    editor = tmp_path / "editor"
+    editor.write_text("#!/bin/sh\necho 'From an editor' > \"$1\"\n")
+    editor.chmod(0o755)
+    words = ("posts", "schedule", "--page", "instagram:acme", "--at")
+    assert cli.run(*words, "in 3h", "-F", str(file)).code == 0
+    assert cli.run(*words, "in 4h", "-F", "-", stdin="From stdin\n").code == 0
+    assert cli.run(*words, "in 5h", "--edit", env={"EDITOR": str(editor)}).code == 0
+    assert [post["message"] for post in client.scheduled_posts().items] == [
+        "From a file ünï", "From stdin", "From an editor",
+    ]  # fmt: skip
+    assert cli.run(*words, "in 6h", "--edit").code == 2
+    assert cli.run(*words, "in 6h", "-m", "x", "-F", str(file)).code == 2
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        (("-m", "x" * 5001), "5,001"),
+        (("-m", " "), "neither a message nor any media"),
+        (("-m", "x", "--media", "http://127.0.0.1/a.png"), "private address"),
+        (("-m", "x", "--media", "https://2130706433/a.png"), "private address"),
+        (("-m", "x", "--media", "https://[::ffff:10.0.0.1]/a.png"), "private address"),
+        (("-m", "x", "--media", "https://user@example.com/a.png"), "user name"),
+        (("-m", "x", "--media", "ftp://example.com/a.png"), "https://"),
+        (("-m", "x", "--tiktok", "{}"), "mean nothing"),
+        (("-m", "x", "--tiktok", "[1]"), "must be an object"),
+    ],
+)
+def test_what_can_be_known_to_be_wrong_is_not_sent(
+    cli: CommandLine, client: Client, more: tuple[str, ...], told: str
+) -> None:
+    ran = cli.run("posts", "schedule", "--page", "instagram:acme", "--at", "in 3h", *more)
+    assert ran.code == 2
+    assert told in ran.err
+    assert client.scheduled_posts().items == []
+
+
+def test_a_dry_run_sends_nothing(cli: CommandLine, client: Client) -> None:
+    ran = cli.run(
+        "posts", "schedule", "--page", "instagram:acme", "--at", "in 3h", "-m", "x", "--dry-run"
+    )
+    assert ran.code == 0
+    assert client.scheduled_posts().items == []
+
+
+def test_the_same_occasion_twice_is_one_post(cli: CommandLine, client: Client) -> None:
+    first = schedule(cli, "--key", "launch")
+    again = schedule(cli, "--key", "launch")
+    later = schedule(cli, "--key", "launch", at="2026-12-25 18:00")
+    assert first["id"] == again["id"] == later["id"]
+    assert schedule(cli, "--key", "other", at="2026-12-26 18:00")["id"] != first["id"]
+    assert len(times(client)) == 2
+
+
+def test_the_same_occasion_on_a_fresh_machine_is_one_post(
+    cli: CommandLine, client: Client, emulated_clock: ManualClock
+) -> None:
+    first = schedule(cli, "--key", "launch")
+    cli.environ["OUTREPLY_STATE_DIR"] = str(cli.home / "another")
+    assert schedule(cli, "--key", "launch")["id"] == first["id"]
+    cli.environ["OUTREPLY_STATE_DIR"] = str(cli.home / "third")
+    emulated_clock.advance(3600)
+    other_time = cli.run(
+        "posts", "schedule", "--page", "instagram:acme", "--at", "in 9h", "-m", "Hello",
+        "--key", "launch",
+    )  # fmt: skip
+    assert other_time.code == 1
+    assert "has its post already" in other_time.err
+    assert len(times(client)) == 1
+
+
+def test_publish_goes_out_at_once_and_its_key_holds(cli: CommandLine, client: Client) -> None:
+    words = ("posts", "publish", "--page", "x:bluebird", "-m", "Live", "--key", "v1.2", "--json")
+    first = cli.run(*words)
+    assert first.code == 0, first.err
+    assert json.loads(first.out)["status"] == "published"
+    assert cli.run(*words).code == 0
+    assert [p["message"] for p in client.published_posts().items].count("Live") == 1
+
+
+def test_reschedule_makes_the_new_post_before_the_old_one_goes(
+    cli: CommandLine, client: Client
+) -> None:
+    post = schedule(cli, "--first-comment", "Me first")
+    ran = cli.run("posts", "reschedule", post["id"], "--at", "2026-12-25 18:00", "-v", "--json")
+    assert ran.code == 0, ran.err
+    assert times(client) == ["2026-12-25T17:00"]
+    new = client.scheduled_post(json.loads(ran.out)["id"])
+    assert (new["message"], new["first_comment"]) == ("Hello", "Me first")
+    assert ran.err.index("POST ") < ran.err.index("DELETE ")
+    moved_again = cli.run("posts", "reschedule", new["id"], "--at", "2026-12-26 18:00")
+    assert moved_again.code == 0
+    assert times(client) == ["2026-12-26T17:00"]
+    assert cli.run("posts", "reschedule", post["id"], "--at", "2026-12-27 18:00").code == 5
+
+
+STEPS = ("before sent", "before request", "after request", "after done", "before delete",
+         "after delete", "after cancelled")  # fmt: skip
+
+
+class KilledError(BaseException):
+    """Stands for the end of the process: nothing of ours catches it."""
+
+
+@pytest.fixture
+def posts(cli: CommandLine, client: Client) -> Iterator[AccountPosts]:
+    yield AccountPosts(client, Path(cli.environ["OUTREPLY_STATE_DIR"]), lambda _: None)
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_reschedule_killed_anywhere_is_finished_by_the_next_command(
+    cli: CommandLine, client: Client, step: str
+) -> None:
+    post = schedule(cli)
+
+    class DyingPosts(AccountPosts):
+        def _sender(self, journal: Journal) -> Sender:
+            def die(name: str) -> None:
+                if name == step:
+                    raise KilledError
+
+            return Sender(client, journal, die)
+
+    state = Path(cli.environ["OUTREPLY_STATE_DIR"])
+    moment = client.now().replace(month=12, day=25, hour=17, minute=0)
+    with pytest.raises(KilledError):
+        DyingPosts(client, state, lambda _: None).reschedule(post["id"], moment)
+    assert times(client), "the page is never without its post"
+    assert cli.run("posts", "cancel", "68a100000000000000000001").code == 5
+    assert len(times(client)) == 1
+    ran = cli.run("posts", "reschedule", client.scheduled_posts().items[0]["id"],
+                  "--at", "2026-12-25 18:00")  # fmt: skip
+    assert ran.code == 0
+    assert times(client) == ["2026-12-25T17:00"]
+
+
+def test_wait_ends_when_the_post_is_out(
+    cli: CommandLine, emulator: EmulatorServer, emulated_clock: ManualClock
+) -> None:
+    post = schedule(cli, at="in 20m")
+    ran = cli.run("posts", "wait", post["id"], "--timeout", "30m", "--json")
+    assert ran.code == 0, ran.err
+    assert json.loads(ran.out)["status"] == "published"
+    late = schedule(cli, at="in 3h")
+    assert cli.run("posts", "wait", late["id"], "--timeout", "10m").code == 1
+    emulator.state.connection.execute("UPDATE posts SET status = 'failed' WHERE id = ?",
+                                      (late["id"],))  # fmt: skip
+    assert cli.run("posts", "wait", late["id"]).code == 1
+    assert cli.run("posts", "wait", "nope").code == 5
+
+
+def test_a_cancelled_post_is_gone_and_its_row_knows(
+    cli: CommandLine, client: Client, posts: AccountPosts
+) -> None:
+    post = schedule(cli)
+    assert cli.run("posts", "cancel", post["id"]).code == 0
+    assert times(client) == []
+    assert cli.run("posts", "cancel", post["id"]).code == 5
+    content = PostContent(message="Hi")
+    page = client.pages(platform="instagram").items[0]
+    moment = client.now().replace(day=30)
+    (made,) = posts.post([page], content, scheduled_at=moment, occasion="k")
+    assert made.post is not None
+    posts.cancel(made.post["id"])
+    (again,) = posts.post([page], content, scheduled_at=moment, occasion="k")
+    assert again.post is not None
+    assert again.post["id"] != made.post["id"]
+
+
+def test_published_posts_are_listed_since_a_time(cli: CommandLine) -> None:
+    everything = json.loads(cli.run("posts", "list", "--published", "--json").out)
+    assert len(everything) == 4
+    lately = json.loads(cli.run("posts", "list", "--published", "--since", "24h", "--json").out)
+    assert len(lately) == 2
+    only = cli.run("posts", "list", "--all", "--page", "instagram:acme", "--limit", "1", "--json")
+    assert [post["platform"] for post in json.loads(only.out)] == ["instagram"]
