@@ -3,7 +3,7 @@
 import secrets
 import threading
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from waitress.server import create_server
 
@@ -48,9 +48,11 @@ class EmulatorServer:
         with self.state.change():
             if self.state.is_empty:
                 seed_default(self.state)
+        self._sockets: dict[int, Any] = {}
         try:
             self._server = create_server(
                 Emulator(self.state, control_key=self.control_key),
+                map=self._sockets,
                 host=host,
                 port=port,
                 threads=_THREADS,
@@ -68,18 +70,26 @@ class EmulatorServer:
                 f"can't listen on {host}:{port}: {failure.strerror}",
                 hint="Another program has the port; choose one with --port.",
             ) from None
+        self._stopping = threading.Event()
         self.port = int(self._server.effective_port)
         self.base_url = f"http://{host}:{self.port}{API_ROOT}"
 
     def run(self) -> None:
-        """Serve until `stop` is called from another thread or a signal ends it."""
-        self._server.run()
+        """Serve until `stop` is called from another thread; what is being answered is finished."""
+        server = self._server
+        while not self._stopping.is_set():
+            # Waitress's own loop ends only with its process; one round of it can be left.
+            server.asyncore.loop(
+                timeout=1.0, map=self._sockets, use_poll=server.adj.asyncore_use_poll, count=1
+            )
+        server.task_dispatcher.shutdown()
+        server.asyncore.close_all(map=self._sockets, ignore_all=True)
+        self.state.close()
 
     def stop(self) -> None:
-        """Stop serving and close the state."""
-        self._server.close()
-        self._server.task_dispatcher.shutdown()
-        self.state.close()
+        """Make `run` return."""
+        self._stopping.set()
+        self._server.pull_trigger()
 
     def __enter__(self) -> Self:
         self._thread = threading.Thread(target=self.run, name="emulator", daemon=True)
@@ -88,7 +98,7 @@ class EmulatorServer:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
-        self._thread.join(5)
+        self._thread.join(10)
 
     @property
     def token(self) -> str:

@@ -31,7 +31,7 @@ class Kept(KeyringBackend):
 
 class Hanging(KeyringBackend):
     priority = 1
-    def get_password(self, service, username):
+    def get_password(self, *words):
         time.sleep(3600)
     set_password = delete_password = get_password
 

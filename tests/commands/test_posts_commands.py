@@ -1,7 +1,6 @@
 """One-off posts through the command line, against the emulator."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -177,8 +176,8 @@ class KilledError(BaseException):
 
 
 @pytest.fixture
-def posts(cli: CommandLine, client: Client) -> Iterator[AccountPosts]:
-    yield AccountPosts(client, Path(cli.environ["OUTREPLY_STATE_DIR"]), lambda _: None)
+def posts(cli: CommandLine, client: Client) -> AccountPosts:
+    return AccountPosts(client, Path(cli.environ["OUTREPLY_STATE_DIR"]), lambda _: None)
 
 
 @pytest.mark.parametrize("step", STEPS)

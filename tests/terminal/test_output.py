@@ -2,6 +2,7 @@
 
 import io
 import json
+from typing import Any
 
 import pytest
 import yaml
@@ -11,7 +12,7 @@ from outreply_cli.terminal.harmless import harmless, harmless_json
 from outreply_cli.terminal.output import Column, Output
 from outreply_cli.terminal.tables import fitted_widths
 
-ITEMS = [
+ITEMS: list[dict[str, Any]] = [
     {"id": "1", "name": 'Ünï, "quoted"', "nested": {"list": [{"deep": 7}]}, "none": None},
     {"id": "2", "name": "tab\there\nline", "nested": {}, "flag": True},
 ]
@@ -54,8 +55,8 @@ def test_a_pipe_gets_plain_lines_without_header() -> None:
 
 
 def test_a_terminal_gets_a_table_that_fits() -> None:
-    table = shown(is_terminal=True, width=24)
-    assert all(len(line) <= 24 for line in table.splitlines())
+    table = shown(is_terminal=True, width=20)
+    assert all(len(line) <= 20 for line in table.splitlines())
     assert "…" in table
     assert "\x1b" not in table
     assert "─" not in shown(is_terminal=True, width=24, plain=True)
