@@ -80,7 +80,7 @@ class CalendarError(InvalidInputError):
     def __init__(self, message: str, *, problems: Sequence[Mapping[str, Any]]) -> None:
         super().__init__(
             message,
-            hint="Correct the file and run the command again; nothing was sent.",
+            hint="Correct the file and run the command again.",
             details={"problems": list(problems)},
         )
         self.problems = problems

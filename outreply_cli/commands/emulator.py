@@ -70,7 +70,7 @@ def emulator_stop(session: Session, state: StateOption = None) -> None:
     directory = _directory(session, state)
     running = _running(directory)
     stop(running, directory, session.clock)
-    session.note(f"The emulator on port {running.port} has ended; its state is in {directory}.")
+    session.note(f"The emulator on port {running.port} has ended; its state is kept.")
 
 
 @command(app, "status", api=False)

@@ -100,7 +100,7 @@ class Session:
             quiet=self.choices.quiet,
             is_terminal=on_terminal,
             color=on_terminal and self._colors_allowed,
-            plain=self.choices.plain,
+            plain=self.choices.plain or self.environ.get("TERM") == "dumb",
             width=terminal_width(self.stdout, self.environ),
         )
 

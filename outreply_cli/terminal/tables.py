@@ -1,11 +1,10 @@
 """Tables on a terminal; the only module, with progress, that draws with rich."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
@@ -64,14 +63,14 @@ def _print_line(console: Console, cells: Sequence[Text], widths: Sequence[int]) 
     console.print(line, soft_wrap=True)
 
 
-def print_pairs(output: "Output", pairs: Iterable[tuple[str, str, str]]) -> None:
-    """Show `(name, value, style)` as lines, the values in one column and wrapped there."""
-    table = Table(box=None, padding=(0, _GAP, 0, 0), pad_edge=False, show_header=False)
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column(overflow="fold")
+def print_pairs(output: "Output", pairs: Sequence[tuple[str, str, str]]) -> None:
+    """Show `(name, value, style)` as lines, the values in one column."""
+    console = console_for(output)
+    width = max((cell_len(name) for name, _, _ in pairs), default=0)
     for name, value, style in pairs:
-        table.add_row(Text(name), Text(value, style=style))
-    console_for(output).print(table)
+        label = Text(name, style="bold")
+        label.truncate(width + _GAP, pad=True)
+        console.print(label.append_text(Text(value, style=style)), soft_wrap=True)
 
 
 def fitted_widths(

@@ -1,0 +1,81 @@
+"""What the README shows is what the tool prints; `UPDATE_README=1 pytest tests/test_readme.py -n 0`
+pastes it anew."""
+
+import os
+import re
+from pathlib import Path
+
+import pexpect
+import pytest
+
+from tests.command_line import CommandLine
+
+README = Path(__file__).parent.parent / "README.md"
+# A bar comes, moves and goes.
+PROGRESS = re.compile(r"\x1b\[\?25l.*?\x1b\[1A\x1b\[2K", re.DOTALL)
+BLOCK = re.compile(r"```console\n(.*?)```", re.DOTALL)
+
+
+def shape_of(text: str) -> str:
+    """`text` without what differs between two runs: ids, ports, dates, the lengths of numbers."""
+    text = re.sub(r"outreply_live_[0-9a-f]+", "TOKEN", text)
+    text = re.sub(r"\b[0-9a-f]{24}\b", "ID", text)
+    text = re.sub(r"\b(Mon|Tue|Wed|Thu|Fri|Sat|Sun)\b", "Day", text)
+    text = re.sub(r"\b(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\b", "Month", text)
+    text = re.sub(r"\bCES?T\b", "ZONE", text)
+    return re.sub(r"[\d,]+", "0", re.sub(r" +", " ", text))
+
+
+def run_block(shell: "pexpect.spawn[str]", block: str) -> str:
+    shown = []
+    for line in block.splitlines():
+        if not line.startswith("$ "):
+            continue
+        words = line[2:].replace("emulator start", "emulator start --port 0")
+        shell.sendline(words)
+        shell.expect_exact("PROMPT> ")
+        output = PROGRESS.sub("", str(shell.before).replace("\r\n", "\n")).replace("\r", "")
+        shown.append(f"{line}\n{output}")
+    return "".join(shown)
+
+
+@pytest.fixture
+def shell(alone: CommandLine, tmp_path: Path) -> "pexpect.spawn[str]":
+    bin_dir = tmp_path / "bin"
+    bin_dir.mkdir()
+    python, *words = alone.words()
+    (bin_dir / "outreply").write_text(f'#!/bin/sh\nexec {python} {" ".join(words)} "$@"\n')
+    (bin_dir / "outreply").chmod(0o755)
+    environment = {
+        **alone.environ,
+        "PATH": f"{bin_dir}:{os.environ['PATH']}",
+        "PYTHONPATH": str(README.parent),
+        "NO_COLOR": "1",
+        "TERM": "xterm",
+        "PS1": "PROMPT> ",
+    }
+    del environment["OUTREPLY_TIMEZONE"]
+    child = pexpect.spawn(
+        "bash", ["--norc", "--noprofile", "--noediting"], env=environment, cwd=str(tmp_path),
+        encoding="utf-8", timeout=60, dimensions=(50, 80), echo=True,
+    )  # fmt: skip
+    child.expect_exact("PROMPT> ")
+    child.sendline("stty -echo columns 100")
+    child.expect_exact("PROMPT> ")
+    return child
+
+
+def test_the_readme_shows_what_is_printed(shell: "pexpect.spawn[str]") -> None:
+    text = README.read_text(encoding="utf-8")
+    fresh = text
+    try:
+        for block in BLOCK.findall(text):
+            fresh = fresh.replace(block, run_block(shell, block))
+    finally:
+        shell.sendline("outreply emulator stop; exit")
+        shell.expect(pexpect.EOF)
+        shell.close()
+    if os.environ.get("UPDATE_README"):
+        README.write_text(fresh, encoding="utf-8")
+    assert "Traceback" not in fresh
+    assert shape_of(fresh) == shape_of(text)
