@@ -33,7 +33,9 @@ from outreply_cli.errors import OutReplyError
 _WRITES = {"POST", "PUT", "PATCH", "DELETE"}
 _ANSWER_MAX_BYTES = 32 * 1024 * 1024
 _REDIRECTS_MAX = 5
-_TIMEOUT = httpx.Timeout(connect=10.0, read=60.0, write=60.0, pool=None)
+_CONNECT_SECONDS = 10.0
+# A publish is answered only once the platform has taken the post, video and all.
+_ANSWER_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,7 @@ class Transport:
         patience: How long retries may go on.
         on_exchange: Called after each sending.
         budget: Who may send now; None for everybody.
+        answer_seconds: How long a silent server is given.
 
     Attributes:
         server_ahead: How far the server's clock is ahead of ours, as its last `Date` told;
@@ -80,6 +83,7 @@ class Transport:
         patience: Patience | None = None,
         on_exchange: Callable[[Exchange], None] | None = None,
         budget: Budget | None = None,
+        answer_seconds: float = _ANSWER_SECONDS,
     ) -> None:
         self.base_url = check_base_url(base_url)
         self.patience = patience or Patience()
@@ -89,7 +93,9 @@ class Transport:
         self._on_exchange = on_exchange
         self._budget = budget
         self._http = httpx.Client(
-            timeout=_TIMEOUT,
+            timeout=httpx.Timeout(
+                connect=_CONNECT_SECONDS, read=answer_seconds, write=answer_seconds, pool=None
+            ),
             follow_redirects=False,
             # A proxy from the environment must not see what is meant for this machine.
             trust_env=not is_local_url(self.base_url),

@@ -17,6 +17,7 @@ from outreply_cli.contract.limits import (
 from outreply_cli.contract.platforms import platform_named
 from outreply_cli.emulator.account import count_usage, own_page, require_brand
 from outreply_cli.emulator.call import Call, Refusal, invalid_field, read_instant, show_instant
+from outreply_cli.emulator.guardrails import check_guardrails
 
 _PERMALINKS = {
     "facebook": "https://www.facebook.com/{username}/posts/{remote_id}",
@@ -47,6 +48,7 @@ def schedule(call: Call) -> dict[str, Any]:
     if moment > call.now + SCHEDULE_LATEST:
         raise Refusal(400, "INVALID_DATE", "scheduled_at must be at most 75 days in the future")
     content = _content(call)
+    check_guardrails(call.db, page, moment.timestamp(), keep_gap=True)
     _count_publish(call)
     post_id = call.state.new_id()
     call.db.execute(
@@ -61,6 +63,7 @@ def publish(call: Call) -> dict[str, Any]:
     """`POST /posts/publish`: accepted by the platform before the answer."""
     page = own_page(call, call.text("page_id", required=True) or "")
     content = _content(call)
+    check_guardrails(call.db, page, call.now.timestamp(), keep_gap=False)
     _count_publish(call)
     post_id, now = call.state.new_id(), call.now.timestamp()
     call.db.execute(

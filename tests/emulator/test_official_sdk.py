@@ -91,6 +91,7 @@ def test_the_same_key_is_one_post_for_24_hours_and_another_body_is_refused(
     with pytest.raises(OutReplyIdempotencyError):
         schedule("Changed")
     emulated_clock.advance(24 * 3600 + 1)
+    sdk.posts.cancel_scheduled(first)
     assert schedule("Hello") != first
 
 
