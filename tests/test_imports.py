@@ -36,7 +36,7 @@ KEEPERS = {
     "werkzeug": {"emulator"},
     "dateutil": {"times"},
     "tzlocal": {"times"},
-    "yaml": {"bulk.yaml_calendar", "terminal.output"},
+    "yaml": {"bulk.yaml_calendar", "bulk.plan_file", "terminal.output"},
 }
 FORBIDDEN_PAIRS = {("emulator", "api"), ("api", "emulator"), ("posting", "emulator")}
 

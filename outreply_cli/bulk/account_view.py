@@ -52,6 +52,12 @@ class AccountView:
         left = (monthly.get("publishes") or {}).get("remaining")
         return left if isinstance(left, int) else None
 
+    def requests_per_minute(self) -> int | None:
+        """Requests a minute that the token has, where the account tells."""
+        rate = ((self.account or {}).get("quota") or {}).get("rate_limit") or {}
+        figure = rate.get("per_minute")
+        return figure if isinstance(figure, int) and figure > 0 else None
+
 
 def read_account(client: Client) -> AccountView:
     """Who this is and which pages there are; raises what the requests raise."""

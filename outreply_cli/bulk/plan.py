@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -17,9 +17,10 @@ from outreply_cli.bulk.guardrails import (
 )
 from outreply_cli.bulk.matching import Matched
 from outreply_cli.bulk.rows import CalendarProblem
+from outreply_cli.contract.limits import SCHEDULE_EARLIEST
 from outreply_cli.posting.content import time_problem
 from outreply_cli.posting.journal import Entry
-from outreply_cli.times import to_api
+from outreply_cli.times import show_duration, to_api
 
 
 class Kind(StrEnum):
@@ -81,6 +82,11 @@ class Plan:
     problems: list[CalendarProblem] = field(default_factory=list)
     left_out: list[Entry] = field(default_factory=list)
 
+    @property
+    def cancels(self) -> int:
+        """How many posts go without another in their place."""
+        return len(self.of_kind(Kind.CANCEL))
+
     def of_kind(self, *kinds: Kind) -> list[Action]:
         """The actions of some kinds."""
         return [action for action in self.actions if action.kind in kinds]
@@ -106,6 +112,8 @@ def make_plan(
     plan = Plan()
     for one in matched:
         action = _decide(one, standing)
+        if one.target.moved_from is not None and action.kind in {Kind.CREATE, Kind.CHANGE}:
+            action = replace(action, reason=_moved(one.target.moved_from, one.target.instant))
         plan.actions.append(action)
         if action.reason == _PUBLISHED:
             plan.problems.append(_problem(one, "", _PUBLISHED_HELP, is_warning=True))
@@ -176,6 +184,22 @@ def check_month(plan: Plan, left: int | None, now: datetime) -> None:
     plan.problems.append(_problem(first, "", what))
 
 
+def check_pace(plan: Plan, per_minute: int | None, now: datetime) -> None:
+    """Warn of rows that fall under the 10-minute floor while they wait for the rate limit."""
+    if per_minute is None:
+        return
+    due = sorted(plan.of_kind(Kind.CREATE, Kind.CHANGE), key=lambda action: action.instant)
+    for place, action in enumerate(due):
+        minutes = place // per_minute
+        sent = now + timedelta(minutes=minutes)
+        if action.matched is not None and action.instant - sent < SCHEDULE_EARLIEST:
+            what = (
+                f"at {per_minute} requests a minute it is sent in about {minutes} minutes, and is "
+                "then less than 10 minutes ahead; move it to a later time"
+            )
+            plan.problems.append(_problem(action.matched, "scheduled_at", what, is_warning=True))
+
+
 def order_cancels(plan: Plan, posts: Sequence[Resource], limits: Limits) -> None:
     """Mark the changes whose old post has to go before new ones can come.
 
@@ -233,6 +257,11 @@ def _decide(one: Matched, standing: Mapping[int, Standing]) -> Action:
     if what == Standing.EDITED:
         return Action(Kind.CHANGE, one, live, "it was edited elsewhere")
     return Action(Kind.KEEP, one, live)
+
+
+def _moved(wanted: datetime, instant: datetime) -> str:
+    direction = "later" if instant > wanted else "earlier"
+    return f"spread: {show_duration(instant - wanted)} {direction} than {wanted:%H:%MZ}"
 
 
 def _difference(one: Matched, live: Entry) -> str:

@@ -1,28 +1,43 @@
 """`bulk schedule` from beginning to end: read, check, plan, carry out."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from outreply_cli.api.client import Client, Resource
-from outreply_cli.bulk.account_view import AccountView, read_posts, standings
+from outreply_cli.bulk.account_view import AccountView, Standing, read_posts, standings
+from outreply_cli.bulk.adoption import Adoption
 from outreply_cli.bulk.engine import Engine, Result, RunReport, Stop
 from outreply_cli.bulk.guardrails import Limits
 from outreply_cli.bulk.matching import Matched, match_rows
 from outreply_cli.bulk.plan import (
+    Action,
     Kind,
     Plan,
     check_guardrails,
     check_month,
+    check_pace,
     make_plan,
     order_cancels,
 )
 from outreply_cli.bulk.rows import Calendar, CalendarProblem, in_order
+from outreply_cli.bulk.spreading import spread_targets
 from outreply_cli.bulk.targets import Target, Zones, make_targets
-from outreply_cli.errors import CalendarError
-from outreply_cli.posting.journal import Entry, EntryState, Journal, NewEntry
-from outreply_cli.posting.sending import Sender, account_digest, idempotency_key, is_post_of
+from outreply_cli.errors import CalendarError, InvalidInputError
+from outreply_cli.posting.journal import Entry, EntryState, Journal
+from outreply_cli.posting.sending import Sender, account_digest
+
+_CANCELS_UNASKED = 10
+_CANCELS_UNASKED_SHARE = 5
+
+
+class TooManyCancelsError(InvalidInputError):
+    """More posts would be cancelled than goes without saying."""
+
+    code = "TOO_MANY_CANCELS"
 
 
 @dataclass(frozen=True)
@@ -35,6 +50,8 @@ class Settings:
         prune: Whether rows that were taken out of the file are cancelled.
         adopt: Whether equal posts that the account has already are taken over.
         concurrency: Requests in flight at most.
+        spread_window: How far rows that break a rule may be moved; None leaves them.
+        max_cancel: How many posts may be cancelled; None for ten or a fifth of the calendar.
     """
 
     zone: ZoneInfo | None
@@ -42,23 +59,45 @@ class Settings:
     prune: bool = False
     adopt: bool = False
     concurrency: int = 4
+    spread_window: timedelta | None = None
+    max_cancel: int | None = None
 
 
-@dataclass
+@dataclass(frozen=True)
+class Comparison:
+    """A calendar's rows beside the journal and the server.
+
+    Attributes:
+        account: As the journal calls it.
+        view: What was read of the account.
+        matched: The rows, and what earlier runs know of them.
+        gone: Entries that no row stands for any more.
+        standing: What became of the posts, by the entry's number.
+        problems: What is wrong with the rows.
+    """
+
+    calendar: Calendar
+    account: str
+    view: AccountView
+    matched: list[Matched]
+    gone: list[Entry]
+    standing: dict[int, Standing]
+    problems: list[CalendarProblem]
+
+
+@dataclass(frozen=True)
 class Prepared:
     """A calendar that is ready to be carried out.
 
     Attributes:
         account: As the journal calls it.
         view: What was read of the account.
-        unsettled: Entries of an earlier run that could not be settled.
     """
 
     calendar: Calendar
     account: str
     view: AccountView
     plan: Plan
-    unsettled: list[Entry] = field(default_factory=list)
 
     @property
     def warnings(self) -> list[CalendarProblem]:
@@ -94,17 +133,17 @@ class BulkRun:
         """What the journal calls the account."""
         return account_digest(self._client.transport.base_url, view.account_id)
 
-    def prepare(self, calendar: Calendar, view: AccountView, *, settle: bool) -> Prepared:
-        """Check `calendar` against the account and plan it; nothing new is sent.
+    def compare(self, calendar: Calendar, view: AccountView, *, settle: bool) -> Comparison:
+        """Check `calendar` by itself and find what is known of its rows; nothing new is sent.
 
         Args:
             calendar: Read already, with its own problems.
-            view: From `read_account`.
+            view: From `read_account`; what the account has scheduled is added to it.
             settle: Whether what an earlier run left open is settled first, which may send that
                 run's requests again; not for a dry run.
 
         Raises:
-            CalendarError: Something in it is wrong; every problem of it is listed.
+            CalendarError: The file can't be read at all.
             OutReplyError: The account can't be read.
         """
         account, name = self.account_of(view), str(calendar.path)
@@ -113,45 +152,100 @@ class BulkRun:
         problems = [*calendar.problems, *problems]
         if calendar.problems and not targets:
             raise calendar_error(problems)
-        unsettled = (
-            self._settle(account, name) if settle else self._journal.unsettled(account, name)
-        )
+        if settle:
+            self._settle(account, name)
         read_posts(self._client, view, (target.page_id for target in targets), now)
-        matched, gone = match_rows(targets, self._journal.rows(account, name), now)
-        matched = self._adopt(matched, view, account, name, problems)
+        histories = self._journal.rows(account, name)
+        matched, gone = match_rows(targets, histories, now)
+        if self._settings.spread_window is not None:
+            targets, unplaced = spread_targets(
+                matched,
+                [*view.scheduled, *view.published, *self._coming],
+                Limits.from_account(view.account),
+                now=now,
+                window=self._settings.spread_window,
+            )
+            problems += unplaced
+            matched, gone = match_rows(targets, histories, now)
+        adoption = Adoption(
+            self._journal, account, name, may_adopt=self._settings.adopt, may_write=settle
+        )
+        matched = adoption.adopt(matched, view)
         entries = [one.live for one in matched if one.live is not None] + gone
         standing = standings(self._client, view, entries, now)
-        plan = make_plan(matched, gone, standing, now=now, prune=self._settings.prune)
+        return Comparison(
+            calendar, account, view, matched, gone, standing, [*problems, *adoption.problems]
+        )
+
+    def prepare(self, calendar: Calendar, view: AccountView, *, settle: bool) -> Prepared:
+        """Plan `calendar`; arguments as in `compare`.
+
+        Raises:
+            CalendarError: Something in it is wrong; every problem of it is listed.
+            TooManyCancelsError: It would cancel more than goes without saying.
+            OutReplyError: The account can't be read.
+        """
+        known = self.compare(calendar, view, settle=settle)
+        now = self._client.now()
+        plan = make_plan(
+            known.matched, known.gone, known.standing, now=now, prune=self._settings.prune
+        )
         limits = Limits.from_account(view.account)
         posts: list[Resource] = [*view.scheduled, *view.published, *self._coming]
         brand_of = {str(page["id"]): str(page.get("brand_id")) for page in view.pages}
         check_guardrails(plan, posts, brand_of, limits)
         check_month(plan, view.publishes_left(), now)
+        check_pace(plan, view.requests_per_minute(), now)
         order_cancels(plan, posts, limits)
-        plan.problems = in_order([*problems, *plan.problems])
+        plan.problems = in_order([*known.problems, *plan.problems])
         if any(not problem.is_warning for problem in plan.problems):
             raise calendar_error(plan.problems)
+        self._refuse_many_cancels(plan, len(known.standing))
         self._coming += [
             one.body
             for action in plan.of_kind(Kind.CREATE, Kind.CHANGE)
             if (one := action.matched) is not None
         ]
-        return Prepared(calendar, account, view, plan, unsettled)
+        return Prepared(calendar, known.account, view, plan)
+
+    def pending_entries(self, view: AccountView, path: Path) -> list[Entry]:
+        """The posts of the calendar at `path` that are still to come, settled."""
+        account, now = self.account_of(view), self._client.now()
+        self._settle(account, str(path))
+        read_posts(self._client, view, (), now)
+        live = [h.live for h in self._journal.rows(account, str(path)) if h.live is not None]
+        pending = [entry for entry in live if entry.scheduled_at > now]
+        standing = standings(self._client, view, pending, now)
+        still = {Standing.SCHEDULED, Standing.EDITED, Standing.UNLISTED}
+        return [entry for entry in pending if standing[entry.id] in still]
 
     def carry_out(
         self, prepared: Prepared, stop: Stop, on_result: Callable[[Result], None]
     ) -> RunReport:
         """Do what the plan says; see Engine.run."""
+        return self.carry_out_actions(
+            prepared.account, prepared.calendar.path, prepared.plan.actions, stop, on_result
+        )
+
+    def carry_out_actions(
+        self,
+        account: str,
+        path: Path,
+        actions: Sequence[Action],
+        stop: Stop,
+        on_result: Callable[[Result], None],
+    ) -> RunReport:
+        """Do `actions` of the calendar at `path`; see Engine.run."""
         engine = Engine(
             self._sender,
             self._journal,
-            account=prepared.account,
-            calendar=str(prepared.calendar.path),
+            account=account,
+            calendar=str(path),
             stop=stop,
             concurrency=self._settings.concurrency,
             on_result=on_result,
         )
-        return engine.run(prepared.plan.actions)
+        return engine.run(actions)
 
     def _targets(
         self, calendar: Calendar, view: AccountView
@@ -168,75 +262,25 @@ class BulkRun:
     def _brand_zone(self, brand_id: str) -> str:
         return str(self._client.brand(brand_id).get("timezone") or "UTC")
 
-    def _settle(self, account: str, calendar: str) -> list[Entry]:
-        unsettled = []
+    def _settle(self, account: str, calendar: str) -> None:
         for entry in self._journal.unsettled(account, calendar):
             outcome = self._sender.settle(entry)
-            if outcome.entry.state in {EntryState.SENT, EntryState.CANCELLING}:
-                if outcome.error is not None and outcome.error.code != "OUTCOME_UNKNOWN":
-                    raise outcome.error
-                unsettled.append(outcome.entry)
-        return unsettled
+            if outcome.entry.state not in {EntryState.SENT, EntryState.CANCELLING}:
+                continue
+            # What can't be told is held back, row by row; anything else ends the run.
+            if outcome.error is not None and outcome.error.code != "OUTCOME_UNKNOWN":
+                raise outcome.error
 
-    def _adopt(
-        self,
-        matched: Sequence[Matched],
-        view: AccountView,
-        account: str,
-        calendar: str,
-        problems: list[CalendarProblem],
-    ) -> list[Matched]:
-        claimed = self._journal.post_ids(account)
-        free = [
-            post
-            for post in (*view.scheduled, *view.published)
-            if str(post.get("id")) not in claimed
-        ]
-        by_page: dict[str, list[Resource]] = {}
-        for post in free:
-            by_page.setdefault(str(post.get("page_id")), []).append(post)
-        if not by_page:
-            return list(matched)
-        return [
-            self._adopt_one(one, by_page.get(one.target.page_id, []), account, calendar, problems)
-            if one.live is None
-            else one
-            for one in matched
-        ]
-
-    def _adopt_one(
-        self,
-        one: Matched,
-        posts: list[Resource],
-        account: str,
-        calendar: str,
-        problems: list[CalendarProblem],
-    ) -> Matched:
-        new = NewEntry(
-            account=account,
-            calendar=calendar,
-            row=one.row,
-            generation=one.generation,
-            page_id=one.target.page_id,
-            scheduled_at=one.target.instant,
-            body=one.body,
-            fingerprint=one.digest,
-            idempotency_key=idempotency_key(account, calendar, one.row, one.digest, one.generation),
-        )
-        twin = next((post for post in posts if is_post_of(post, new)), None)
-        if twin is None:
-            return one
-        posts.remove(twin)
-        if not self._settings.adopt:
-            row = one.target.row
-            what = (
-                f"the account has exactly this post already ({twin.get('id')}), and not from this "
-                "file; take it over with --adopt"
+    def _refuse_many_cancels(self, plan: Plan, posts: int) -> None:
+        allowed = self._settings.max_cancel
+        if allowed is None:
+            allowed = min(_CANCELS_UNASKED, posts // _CANCELS_UNASKED_SHARE)
+        if plan.cancels > allowed:
+            raise TooManyCancelsError(
+                f"{plan.cancels} posts would be cancelled, of {posts} in the calendar",
+                hint=f"Nothing was sent. If that is meant, add: --max-cancel {plan.cancels}",
+                details={"cancels": plan.cancels, "allowed": allowed},
             )
-            problems.append(CalendarProblem(row.file, row.line, "", what))
-            return one
-        live = self._journal.adopt(new, str(twin["id"]))
-        return Matched(one.target, one.body, one.digest, one.row, one.generation + 1, live)
 
 
 def calendar_error(problems: Sequence[CalendarProblem]) -> CalendarError:

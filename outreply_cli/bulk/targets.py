@@ -31,6 +31,7 @@ class Target:
         instant: When, in UTC.
         content: With media that are uploaded already.
         media_files: Still to be uploaded.
+        moved_from: When the file wants it, where `--spread` moved it.
     """
 
     row: Row
@@ -38,6 +39,7 @@ class Target:
     instant: datetime
     content: PostContent
     media_files: tuple[Path, ...] = ()
+    moved_from: datetime | None = None
 
     @property
     def page_id(self) -> str:
@@ -49,8 +51,8 @@ class Target:
         return self.content.body(self.page_id, self.instant)
 
     def moved_to(self, instant: datetime) -> "Target":
-        """The same post at another time."""
-        return replace(self, instant=instant)
+        """The same post at another time than the file says."""
+        return replace(self, instant=instant, moved_from=self.instant)
 
 
 class Zones:

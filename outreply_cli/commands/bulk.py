@@ -1,39 +1,49 @@
 """`outreply bulk`: a whole calendar file, exactly once."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from outreply_cli.bulk.account_view import read_account
-from outreply_cli.bulk.engine import Result, Stop, StoppableClock
-from outreply_cli.bulk.plan import Kind
+from outreply_cli.bulk.engine import Result
+from outreply_cli.bulk.export import export_calendar
+from outreply_cli.bulk.plan import Action, Kind
+from outreply_cli.bulk.plan_file import load_plan, refuse_drift, save_plan
 from outreply_cli.bulk.reading import read_calendar, read_columns
-from outreply_cli.bulk.reports import planned_results, report_object, write_report
-from outreply_cli.bulk.run import BulkRun, Prepared, Settings, calendar_error, joined_error
-from outreply_cli.bulk.targets import BRAND_ZONE, DATE_ORDERS
+from outreply_cli.bulk.reports import planned_results
+from outreply_cli.bulk.rows import Calendar
+from outreply_cli.bulk.run import Prepared, joined_error
+from outreply_cli.bulk.status import RowState, row_states
 from outreply_cli.bulk.template import template
-from outreply_cli.commands.options import TimeZone, command, new_group
-from outreply_cli.errors import (
-    CalendarError,
-    InvalidInputError,
-    NotSignedInError,
-    OutReplyError,
-    PartialFailureError,
+from outreply_cli.commands.bulk_reports import end_run, show_plans, show_results
+from outreply_cli.commands.calendars import (
+    Adopt,
+    Columns,
+    Concurrency,
+    DateOrder,
+    File,
+    Files,
+    MaxCancel,
+    OpenBulk,
+    Prune,
+    Spread,
+    SpreadWindow,
+    WaitLock,
+    open_bulk,
+    read_calendars,
+    read_settings,
 )
-from outreply_cli.posting.account_posts import JOURNAL_FILE
-from outreply_cli.posting.journal import Journal
-from outreply_cli.posting.locks import calendar_lock
-from outreply_cli.terminal.plans import aliases_of, show_plan
+from outreply_cli.commands.options import TimeZone, Yes, command, new_group
+from outreply_cli.errors import CalendarError, InvalidInputError, StorageError
+from outreply_cli.posting.page_lookup import find_page, page_alias
+from outreply_cli.terminal.annotations import annotate_problems
+from outreply_cli.terminal.output import Column
 from outreply_cli.terminal.progress import progress
 from outreply_cli.terminal.session import Session
-from outreply_cli.times import read_duration
+from outreply_cli.times import from_api, show_instant, show_instant_briefly, to_api
 
 app = new_group("Schedule a whole calendar file, exactly once.")
-
-Files = Annotated[list[str], typer.Argument(metavar="FILE...", help="CSV or YAML calendars.")]
 
 
 @command(app, "schedule")
@@ -41,29 +51,18 @@ def bulk_schedule(
     session: Session,
     files: Files,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan; do nothing.")] = False,
-    prune: Annotated[
-        bool, typer.Option("--prune", help="Cancel posts whose rows were taken out.")
-    ] = False,
-    adopt: Annotated[
-        bool, typer.Option("--adopt", help="Take over equal posts that the account has already.")
-    ] = False,
-    concurrency: Annotated[
-        int, typer.Option(metavar="N", min=1, max=32, help="Requests in flight at most.")
-    ] = 4,
-    columns: Annotated[
-        str | None,
-        typer.Option(metavar="A=B,…", help="Rename columns: 'Text=message,Date=scheduled_at'."),
-    ] = None,
-    date_order: Annotated[
-        str | None,
-        typer.Option(metavar="dmy|mdy|ymd", help="How 24/12/2026 is read; refused without."),
-    ] = None,
+    prune: Prune = False,
+    spread: Spread = False,
+    spread_window: SpreadWindow = "24h",
+    adopt: Adopt = False,
+    max_cancel: MaxCancel = None,
+    concurrency: Concurrency = 4,
+    columns: Columns = None,
+    date_order: DateOrder = None,
     report: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the rows and how they went as CSV.")
     ] = None,
-    wait_lock: Annotated[
-        str, typer.Option(metavar="T", help="How long to wait for another run of the calendar.")
-    ] = "30s",
+    wait_lock: WaitLock = "30s",
     tz: TimeZone = None,
 ) -> None:
     """Make the account hold exactly the posts of a calendar file.
@@ -73,53 +72,192 @@ def bulk_schedule(
 
     Example: outreply bulk schedule launch.csv --dry-run
     """
-    if date_order is not None and date_order not in DATE_ORDERS:
-        raise InvalidInputError(
-            f"--date-order {date_order!r} is unknown", hint=f"Choose: {', '.join(DATE_ORDERS)}"
-        )
-    settings = Settings(
-        zone=None if tz == BRAND_ZONE else session.zone(tz),
+    settings = read_settings(
+        session,
+        tz=tz,
         date_order=date_order,
         prune=prune,
         adopt=adopt,
         concurrency=concurrency,
+        spread=spread,
+        spread_window=spread_window,
+        max_cancel=max_cancel,
     )
-    calendars = [read_calendar(name, read_columns(columns)) for name in dict.fromkeys(files)]
-    stop = Stop()
+    calendars = read_calendars(files, columns)
+    paths = [calendar.path for calendar in calendars]
+    lock = None if dry_run else wait_lock
+    with open_bulk(session, settings, paths, wait_lock=lock, calendars=calendars) as bulk:
+        prepared = _prepare(session, bulk, calendars, settle=not dry_run)
+        show_plans(session, prepared, tz)
+        if dry_run:
+            planned = [
+                (one.calendar.name, result)
+                for one in prepared
+                for result in planned_results(one.plan)
+            ]
+            show_results(session, planned, report)
+            session.note("Nothing was sent: --dry-run.")
+            return
+        results = _carry_out(session, bulk, prepared)
+    show_results(session, results, report)
+    end_run(session, results, bulk.stop)
+
+
+@command(app, "plan")
+def bulk_plan(
+    session: Session,
+    file: File,
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="PLAN", help="The plan file.")],
+    prune: Prune = False,
+    spread: Spread = False,
+    spread_window: SpreadWindow = "24h",
+    max_cancel: MaxCancel = None,
+    columns: Columns = None,
+    date_order: DateOrder = None,
+    tz: TimeZone = None,
+) -> None:
+    """Save what `bulk schedule` would do, for review; `bulk apply` does exactly that.
+
+    Example: outreply bulk plan launch.csv -o launch.plan
+    """
+    options = {
+        "tz": tz or session.zone().key,
+        "date_order": date_order,
+        "prune": prune,
+        "spread": spread,
+        "spread_window": spread_window,
+        "max_cancel": max_cancel,
+    }
+    settings = read_settings(session, **options)  # type: ignore[arg-type]
+    calendars = read_calendars([file], columns)
+    with open_bulk(session, settings, [], wait_lock=None, calendars=calendars) as bulk:
+        (prepared,) = _prepare(session, bulk, calendars, settle=False)
+    show_plans(session, [prepared], tz)
+    save_plan(
+        output,
+        prepared.calendar.path,
+        prepared.account,
+        {**options, "columns": columns},
+        prepared.plan,
+    )
+    session.note(f"The plan is in {output}. Carry it out with: outreply bulk apply {output}")
+
+
+@command(app, "apply")
+def bulk_apply(
+    session: Session,
+    plan: Annotated[Path, typer.Argument(metavar="PLAN", help="From `bulk plan`.")],
+    concurrency: Concurrency = 4,
+    report: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the rows and how they went as CSV.")
+    ] = None,
+    wait_lock: WaitLock = "30s",
+) -> None:
+    """Do exactly what a saved plan says; refused when file, account or clock have moved on.
+
+    Example: outreply bulk apply launch.plan
+    """
+    saved = load_plan(plan)
+    options = dict(saved.options)
+    columns = options.pop("columns", None)
     try:
-        client = session.client(patient=True, clock=StoppableClock(session.clock, stop))
-        view = read_account(client)
-    except NotSignedInError:
-        # Without an account, what is wrong with the files by themselves is still worth telling.
-        problems = [problem for calendar in calendars for problem in calendar.problems]
-        if problems:
-            raise calendar_error(problems) from None
-        raise
-    with ExitStack() as stack:
-        journal = Journal(session.state_dir / JOURNAL_FILE)
-        stack.callback(journal.close)
-        run = BulkRun(client, journal, settings)
-        account = run.account_of(view)
-        seconds = read_duration(wait_lock).total_seconds()
-        if not dry_run:
-            for path in sorted(str(calendar.path) for calendar in calendars):
-                stack.enter_context(calendar_lock(session.state_dir, account, path, wait=seconds))
-        prepared = []
-        wrong: list[Mapping[str, Any]] = []
-        for calendar in calendars:
-            try:
-                prepared.append(run.prepare(calendar, view, settle=not dry_run))
-            except CalendarError as error:
-                wrong += error.problems
-        if wrong:
-            raise joined_error(wrong)
-        _show_plans(session, prepared, tz)
-        results = _carry_out(session, run, prepared, stop, dry_run=dry_run)
-    _report(session, results, report)
-    if dry_run:
-        session.note("Nothing was sent: --dry-run.")
-        return
-    _end(session, results, stop)
+        settings = read_settings(session, concurrency=concurrency, **options)
+    except TypeError:
+        raise InvalidInputError(f"{plan} has options that outreply does not know") from None
+    calendars = [read_calendar(saved.calendar, read_columns(columns))]
+    paths = [calendar.path for calendar in calendars]
+    with open_bulk(session, settings, paths, wait_lock=wait_lock, calendars=calendars) as bulk:
+        prepared = _prepare(session, bulk, calendars, settle=True)
+        refuse_drift(saved, prepared[0].account, prepared[0].plan)
+        results = _carry_out(session, bulk, prepared)
+    show_results(session, results, report)
+    end_run(session, results, bulk.stop)
+
+
+@command(app, "status")
+def bulk_status(
+    session: Session,
+    file: File,
+    columns: Columns = None,
+    date_order: DateOrder = None,
+    tz: TimeZone = None,
+) -> None:
+    """Compare a calendar file with what was sent and what the account holds; sends nothing.
+
+    Example: outreply bulk status launch.csv
+    """
+    settings = read_settings(session, tz=tz, date_order=date_order)
+    calendars = read_calendars([file], columns)
+    with open_bulk(session, settings, [], wait_lock=None, calendars=calendars) as bulk:
+        known = bulk.run.compare(calendars[0], bulk.view, settle=False)
+    for problem in known.problems:
+        session.warn(problem.text)
+    zone = settings.zone or session.zone()
+    aliases = {str(page["id"]): page_alias(page) for page in bulk.view.pages}
+    states = row_states(known.matched, known.gone, known.standing)
+    session.output.show_list([_state_object(calendars[0], state) for state in states], [
+        Column("Line", "line"),
+        Column("Key", "key", flexible=True),
+        Column("When", "scheduled_at",
+               lambda it: show_instant(from_api(it["scheduled_at"]), zone),
+               brief=lambda it: show_instant_briefly(from_api(it["scheduled_at"]), zone)),
+        Column("Page", "page_id", lambda it: aliases.get(it["page_id"]) or str(it["page_id"]),
+               flexible=True),
+        Column("State", "state", style=lambda it: "" if it["state"] == "in step" else "yellow"),
+    ])  # fmt: skip
+
+
+@command(app, "cancel")
+def bulk_cancel(
+    session: Session, file: File, wait_lock: WaitLock = "30s", yes: Yes = False
+) -> None:
+    """Cancel every pending post of a calendar; what is out stays.
+
+    Example: outreply bulk cancel launch.csv --yes
+    """
+    path = Path(file).expanduser().resolve()
+    settings = read_settings(session, tz=None)
+    with open_bulk(session, settings, [path], wait_lock=wait_lock) as bulk:
+        pending = bulk.run.pending_entries(bulk.view, path)
+        if not pending:
+            session.note(f"There is nothing to cancel: no pending post came from {file}.")
+            return
+        session.confirm(f"Cancel {len(pending)} pending posts of {file}?", yes=yes)
+        actions = [Action(Kind.CANCEL, None, entry, "bulk cancel") for entry in pending]
+        with progress(session.notes, "Cancelling", len(actions)) as bar:
+            done = bulk.run.carry_out_actions(
+                bulk.run.account_of(bulk.view), path, actions, bulk.stop, bar.step
+            )
+    results = [(file, result) for result in done.results]
+    show_results(session, results, None)
+    end_run(session, results, bulk.stop)
+
+
+@command(app, "export")
+def bulk_export(
+    session: Session,
+    file: Annotated[
+        Path | None, typer.Option("--file", metavar="FILE", help="Where to; stdout by default.")
+    ] = None,
+    page: Annotated[str | None, typer.Option(metavar="P", help="Only of one page.")] = None,
+) -> None:
+    """Write what is scheduled as a calendar file that `bulk schedule` finds unchanged.
+
+    Example: outreply bulk export --file now.csv
+    """
+    client = session.client(patient=True)
+    page_id = str(find_page(client.pages().items, page)["id"]) if page else None
+    text, count, cut_off = export_calendar(client, page_id)
+    if file is None:
+        session.output.show_text(text)
+    else:
+        try:
+            file.write_text(text, encoding="utf-8", newline="")
+        except OSError as failure:
+            raise StorageError(f"{file} can't be written: {failure.strerror}") from None
+        session.note(f"{count} posts are in {file}.")
+    if cut_off:
+        session.warn("the API lists 100 posts at most; export page by page with --page")
 
 
 @command(app, "template", api=False)
@@ -136,67 +274,41 @@ def bulk_template(
     session.output.show_text(template(kind, session.clock.now()))
 
 
-def _show_plans(session: Session, prepared: Sequence[Prepared], tz: str | None) -> None:
-    zone = session.zone(None if tz == BRAND_ZONE else tz)
-    for one in prepared:
-        for problem in one.warnings:
-            session.warn(problem.text)
-        if session.choices.output == "table" and not session.choices.quiet:
-            aliases = aliases_of(one.plan, one.view.pages)
-            show_plan(session.output, one.calendar.name, one.plan, zone, aliases)
+def _prepare(
+    session: Session, bulk: OpenBulk, calendars: Sequence[Calendar], *, settle: bool
+) -> list[Prepared]:
+    prepared: list[Prepared] = []
+    wrong: list[Mapping[str, Any]] = []
+    for calendar in calendars:
+        try:
+            prepared.append(bulk.run.prepare(calendar, bulk.view, settle=settle))
+        except CalendarError as error:
+            wrong += error.problems
+    if wrong:
+        annotate_problems(session, wrong)
+        raise joined_error(wrong)
+    return prepared
 
 
 def _carry_out(
-    session: Session, run: BulkRun, prepared: Sequence[Prepared], stop: Stop, *, dry_run: bool
+    session: Session, bulk: OpenBulk, prepared: Sequence[Prepared]
 ) -> list[tuple[str, Result]]:
     results: list[tuple[str, Result]] = []
     for one in prepared:
-        name = one.calendar.name
-        if dry_run:
-            results += [(name, result) for result in planned_results(one.plan)]
-            continue
         total = len(one.plan.of_kind(Kind.CREATE, Kind.CHANGE, Kind.CANCEL))
         with progress(session.notes, "Scheduling", total) as bar:
-            done = run.carry_out(one, stop, lambda _: bar.step())
-        results += [(name, result) for result in done.results]
+            done = bulk.run.carry_out(one, bulk.stop, bar.step)
+        results += [(one.calendar.name, result) for result in done.results]
     return results
 
 
-def _report(session: Session, results: Sequence[tuple[str, Result]], path: Path | None) -> None:
-    if path is not None:
-        write_report(path, results)
-    document = report_object(results)
-    if session.choices.quiet:
-        session.output.show_list([row for row in document["rows"] if row["id"]], [])
-    elif session.choices.output == "json":
-        session.output.show_value(document)
-    elif session.choices.output != "table":
-        session.output.show_value(document["rows"])
-    for name, result in results:
-        if result.error is not None:
-            row = result.action.matched.target.row if result.action.matched else None
-            place = f"{name}:{row.line}" if row else name
-            session.note(f"{place}: {result.status.value}: {result.error.message}")
-
-
-def _end(session: Session, results: Sequence[tuple[str, Result]], stop: Stop) -> None:
-    summary = report_object(results)["summary"]
-    told = ", ".join(f"{count} {name}" for name, count in summary.items() if count)
-    session.note(f"Done: {told or 'nothing to do'}.")
-    if stop.cause is not None:
-        raise _with_advice(stop.cause, summary["pending"])
-    failed, pending = summary["failed"], summary["pending"]
-    if failed or pending:
-        codes = {result.error.code for _, result in results if result.error is not None}
-        raise PartialFailureError(
-            f"{failed} of {len(results)} rows failed and {pending} are pending",
-            hint="Run the same command again: what is done stays done.",
-            details={"failed": failed, "pending": pending, "codes": sorted(codes)},
-        )
-
-
-def _with_advice(cause: OutReplyError, pending: int) -> OutReplyError:
-    cause.hint = (
-        f"{pending} rows are still planned; run the same command again to go on. {cause.hint or ''}"
-    ).strip()
-    return cause
+def _state_object(calendar: Calendar, state: RowState) -> dict[str, Any]:
+    return {
+        "file": calendar.name,
+        "line": state.line,
+        "key": state.key,
+        "page_id": state.page_id,
+        "scheduled_at": to_api(state.scheduled_at),
+        "id": state.post_id,
+        "state": state.state,
+    }

@@ -10,6 +10,7 @@ An entry is one post of one row of one calendar. Its life:
 another one takes its place in the same transaction that makes the old one `cancelling`.
 """
 
+import hashlib
 import json
 import os
 import sqlite3
@@ -51,6 +52,8 @@ CREATE INDEX IF NOT EXISTS entries_unsettled ON entries (account, state)
     WHERE state IN ('sent', 'cancelling');
 """
 _BUSY_SECONDS = 30.0
+# Numbers that no entry in the file has.
+_IMAGINED = -1
 
 
 class EntryState(StrEnum):
@@ -293,6 +296,18 @@ class Journal:
         (entry,) = self.plan([new])
         self.mark_done(entry, post_id)
         return self.entry(entry.id)
+
+    def imagined(self, new: NewEntry, post_id: str) -> Entry:
+        """The entry that `adopt` would make, without writing it."""
+        return Entry(
+            id=_IMAGINED - int(hashlib.sha256(post_id.encode()).hexdigest()[:8], 16),
+            state=EntryState.DONE,
+            sent_at=None,
+            post_id=post_id,
+            error_code=None,
+            error=None,
+            **vars(new),
+        )
 
     def _prepare(self) -> None:
         version = self._db.execute("PRAGMA user_version").fetchone()[0]

@@ -10,12 +10,12 @@ from outreply_cli.terminal.output import Output
 class Progress(Protocol):
     """What a batch tells as it goes on."""
 
-    def step(self) -> None:
+    def step(self, _done: object = None) -> None:
         """One more is done."""
 
 
 class _Silent:
-    def step(self) -> None:
+    def step(self, _done: object = None) -> None:
         pass
 
 
@@ -46,7 +46,7 @@ def progress(notes: Output, what: str, total: int) -> Iterator[Progress]:
     task = bar.add_task(what, total=total)
 
     class _Shown:
-        def step(self) -> None:
+        def step(self, _done: object = None) -> None:
             bar.advance(task)
 
     with bar:

@@ -1,0 +1,94 @@
+"""What the account has scheduled, as a calendar file that `bulk schedule` finds unchanged."""
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterable, Sequence
+
+from outreply_cli.api.client import Client, when
+from outreply_cli.api.errors import NotFoundError
+from outreply_cli.bulk.adoption import EXPORTED_KEY
+from outreply_cli.posting.content import PostContent, content_of
+from outreply_cli.posting.journal import Entry
+from outreply_cli.posting.page_lookup import page_alias
+from outreply_cli.times import to_api
+
+COLUMNS = (
+    "key",
+    "page",
+    "scheduled_at",
+    "message",
+    "media_ids",
+    "media_urls",
+    "first_comment",
+    "link",
+    "tiktok_settings",
+)
+
+
+def export_calendar(
+    client: Client, page_id: str | None, on_post: Callable[[], None] = lambda: None
+) -> tuple[str, int, bool]:
+    """The account's scheduled posts as CSV, how many, and whether there may be more.
+
+    Each post is read by itself, because lists leave out first comments and media.
+    """
+    aliases = {str(page["id"]): page_alias(page) for page in client.pages().items}
+    listing = client.scheduled_posts(page_id=page_id)
+    rows = []
+    for listed in listing.items:
+        try:
+            post = client.scheduled_post(str(listed["id"]))
+        except NotFoundError:
+            continue
+        finally:
+            on_post()
+        moment = when(post)
+        if moment is None:
+            continue
+        content, _ = content_of(post, client.media_of_post)
+        page = aliases.get(str(post.get("page_id")), str(post.get("page_id")))
+        rows.append(_row(f"{EXPORTED_KEY}{post['id']}", page, to_api(moment), content))
+    return _csv(rows), len(rows), listing.cut_off
+
+
+def undo_calendar(entries: Iterable[Entry]) -> str:
+    """Posts that were cancelled, as CSV: scheduling it makes them again."""
+    rows = []
+    for entry in entries:
+        body = entry.body
+        content = PostContent(
+            message=body.get("message"),
+            media_ids=tuple(body.get("media_ids") or ()),
+            media_urls=tuple(body.get("media_urls") or ()),
+            first_comment=body.get("first_comment"),
+            link=body.get("link"),
+            tiktok_settings=body.get("tiktok_settings"),
+        )
+        rows.append(
+            _row(f"undo:{entry.post_id}", entry.page_id, to_api(entry.scheduled_at), content)
+        )
+    return _csv(rows)
+
+
+def _row(key: str, page: str, scheduled_at: str, content: PostContent) -> list[str]:
+    settings = content.tiktok_settings
+    return [
+        key,
+        page,
+        scheduled_at,
+        content.message or "",
+        ";".join(content.media_ids),
+        ";".join(content.media_urls),
+        content.first_comment or "",
+        content.link or "",
+        json.dumps(settings, ensure_ascii=False) if settings else "",
+    ]
+
+
+def _csv(rows: Sequence[Sequence[str]]) -> str:
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    writer.writerows(rows)
+    return stream.getvalue()

@@ -1,0 +1,145 @@
+"""Options and openings that the commands on calendar files share."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from outreply_cli.api.client import Client
+from outreply_cli.bulk.account_view import AccountView, read_account
+from outreply_cli.bulk.engine import Stop, StoppableClock
+from outreply_cli.bulk.reading import read_calendar, read_columns
+from outreply_cli.bulk.rows import Calendar
+from outreply_cli.bulk.run import BulkRun, Settings, calendar_error
+from outreply_cli.bulk.targets import BRAND_ZONE, DATE_ORDERS
+from outreply_cli.errors import InvalidInputError, NotSignedInError
+from outreply_cli.posting.account_posts import JOURNAL_FILE
+from outreply_cli.posting.journal import Journal
+from outreply_cli.posting.locks import calendar_lock
+from outreply_cli.terminal.session import Session
+from outreply_cli.times import read_duration
+
+Files = Annotated[list[str], typer.Argument(metavar="FILE...", help="CSV or YAML calendars.")]
+File = Annotated[str, typer.Argument(metavar="FILE", help="A CSV or YAML calendar.")]
+Prune = Annotated[bool, typer.Option("--prune", help="Cancel posts whose rows were taken out.")]
+Adopt = Annotated[
+    bool, typer.Option("--adopt", help="Take over equal posts that the account has already.")
+]
+Spread = Annotated[
+    bool, typer.Option("--spread", help="Move rows that break a guardrail to a free time nearby.")
+]
+SpreadWindow = Annotated[str, typer.Option(metavar="T", help="How far --spread may move a row.")]
+MaxCancel = Annotated[
+    int | None,
+    typer.Option(metavar="N", min=0, help="Posts that may be cancelled; 10 or a fifth by default."),
+]
+Concurrency = Annotated[
+    int, typer.Option(metavar="N", min=1, max=32, help="Requests in flight at most.")
+]
+Columns = Annotated[
+    str | None,
+    typer.Option(metavar="A=B,…", help="Rename columns: 'Text=message,Date=scheduled_at'."),
+]
+DateOrder = Annotated[
+    str | None, typer.Option(metavar="dmy|mdy|ymd", help="How 24/12/2026 is read; refused without.")
+]
+WaitLock = Annotated[
+    str, typer.Option(metavar="T", help="How long to wait for another run of the calendar.")
+]
+
+
+@dataclass(frozen=True)
+class OpenBulk:
+    """A run that may begin.
+
+    Attributes:
+        view: What was read of the account.
+        stop: Ends the run.
+    """
+
+    client: Client
+    run: BulkRun
+    view: AccountView
+    stop: Stop
+
+
+def read_settings(
+    session: Session,
+    *,
+    tz: str | None,
+    date_order: str | None = None,
+    prune: bool = False,
+    adopt: bool = False,
+    concurrency: int = 4,
+    spread: bool = False,
+    spread_window: str = "24h",
+    max_cancel: int | None = None,
+) -> Settings:
+    """What the options say; raises InvalidInputError."""
+    if date_order is not None and date_order not in DATE_ORDERS:
+        raise InvalidInputError(
+            f"--date-order {date_order!r} is unknown", hint=f"Choose: {', '.join(DATE_ORDERS)}"
+        )
+    return Settings(
+        zone=None if tz == BRAND_ZONE else session.zone(tz),
+        date_order=date_order,
+        prune=prune,
+        adopt=adopt,
+        concurrency=concurrency,
+        spread_window=read_duration(spread_window) if spread else None,
+        max_cancel=max_cancel,
+    )
+
+
+def read_calendars(names: Sequence[str], columns: str | None) -> list[Calendar]:
+    """The calendars in the files called `names`, each once."""
+    renamed = read_columns(columns)
+    return [read_calendar(name, renamed) for name in dict.fromkeys(names)]
+
+
+@contextmanager
+def open_bulk(
+    session: Session,
+    settings: Settings,
+    paths: Sequence[Path],
+    *,
+    wait_lock: str | None,
+    calendars: Sequence[Calendar] = (),
+) -> Iterator[OpenBulk]:
+    """The account's bulk run, with the locks of the calendars at `paths` held.
+
+    Args:
+        session: Whose account.
+        settings: How calendars are read and carried out.
+        paths: Of the calendars.
+        wait_lock: How long to wait for a lock; None takes none, for what writes nothing.
+        calendars: What is wrong with them by themselves is told when there is no account.
+
+    Raises:
+        CalendarBusyError: Another process is at one of the calendars.
+        NotSignedInError: There is no account.
+    """
+    stop = Stop()
+    try:
+        client = session.client(patient=True, clock=StoppableClock(session.clock, stop))
+    except NotSignedInError:
+        problems = [problem for calendar in calendars for problem in calendar.problems]
+        if problems:
+            raise calendar_error(problems) from None
+        raise
+    with ExitStack() as stack:
+        journal = Journal(session.state_dir / JOURNAL_FILE)
+        stack.callback(journal.close)
+        view = read_account(client)
+        run = BulkRun(client, journal, settings)
+        if wait_lock is not None:
+            seconds = read_duration(wait_lock).total_seconds()
+            # Always in the same order: two runs can't wait for each other.
+            for path in sorted(set(paths)):
+                stack.enter_context(
+                    calendar_lock(session.state_dir, run.account_of(view), str(path), wait=seconds)
+                )
+        yield OpenBulk(client, run, view, stop)
