@@ -27,6 +27,7 @@ _WEEKDAY = re.compile(
 _DAY_WORD = re.compile(r"(today|tomorrow|yesterday)\s+(?:at\s+)?(\S.*)")
 _CLOCK = re.compile(r"(\d{1,2})(?::(\d{2})(?::(\d{2}))?)?\s*(am|pm)?")
 _NUMERIC_DATE = re.compile(r"\d{1,2}[/.\-]\d{1,2}[/.\-]\d{2,4}")
+_DATE_ALONE_LONGEST = 10
 _FORMS = "2026-12-24 18:00, 2026-12-24T18:00+01:00, 'tomorrow 09:00', 'fri 17:30', 'in 2h', '+3d'"
 
 
@@ -81,6 +82,11 @@ def read_time(text: str, *, now: datetime, zone: ZoneInfo) -> datetime:
         TimeError: It is no time, a date alone, ambiguous, or a local time that a clock change
             skips or repeats.
     """
+    # Nearly every time is ISO 8601: the rest of the forms need not be tried for it.
+    if text[:4].isdigit() and len(text) > _DATE_ALONE_LONGEST:
+        exact = _read_iso(text.strip(), zone)
+        if exact is not None:
+            return exact
     words = " ".join(text.split())
     lowered = words.lower()
     if not words:
@@ -160,7 +166,7 @@ def from_api(text: str) -> datetime:
 
 def to_api(instant: datetime) -> str:
     """`instant` as the API takes it: `2026-05-12T14:30:00Z`."""
-    return f"{instant.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    return instant.astimezone(UTC).isoformat(timespec="seconds")[:19] + "Z"
 
 
 def show_instant(instant: datetime, zone: ZoneInfo) -> str:
@@ -212,7 +218,7 @@ def _read_iso(text: str, zone: ZoneInfo) -> datetime | None:
         moment = datetime.fromisoformat(text)
     except ValueError:
         return None
-    if re.fullmatch(r"[\dW-]{7,10}", text):
+    if len(text) <= _DATE_ALONE_LONGEST and re.fullmatch(r"[\dW-]{7,10}", text):
         _refuse_date_alone(text)
     if moment.tzinfo is None:
         return local_instant(moment.date(), moment.time(), zone)

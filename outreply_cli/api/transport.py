@@ -97,6 +97,9 @@ class Transport:
                 connect=_CONNECT_SECONDS, read=answer_seconds, write=answer_seconds, pool=None
             ),
             follow_redirects=False,
+            # Plain http, which check_base_url allows on this machine alone, has no certificates:
+            # reading them takes longer than the request.
+            verify=not self.base_url.startswith("http:"),
             # A proxy from the environment must not see what is meant for this machine.
             trust_env=not is_local_url(self.base_url),
             headers={"Accept": "application/json", "User-Agent": f"outreply-cli/{__version__}"},

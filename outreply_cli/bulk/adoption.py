@@ -89,7 +89,7 @@ class Adoption:
             live = self._journal.imagined(new, str(post["id"]))
         else:
             live = self._journal.adopt(new, str(post["id"]))
-        return replace(one, generation=one.generation + 1, live=live)
+        return one._replace(generation=one.generation + 1, live=live)
 
     def _entry(self, one: Matched) -> NewEntry:
         return NewEntry(

@@ -3,7 +3,7 @@
 import codecs
 import csv
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from outreply_cli.bulk.rows import (
@@ -46,18 +46,20 @@ def read_csv(calendar: Calendar, content: bytes, columns: Mapping[str, str]) -> 
     csv.field_size_limit(_CELL_MAX_CHARACTERS)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text), strict=True)
     fields: list[str | None] | None = None
+    columns_read: list[tuple[int, str]] = []
     begins = 1
     try:
         for cells in reader:
             line, begins = begins, reader.line_num + 1
-            if not any(cells) or not any(cell.strip() for cell in cells):
+            if not any(cells) or "".join(cells).isspace():
                 continue
             if fields is None:
                 fields = _header(calendar, line, cells, columns)
                 if not {"page", "scheduled_at"} <= set(fields):
                     return
+                columns_read = [(place, name) for place, name in enumerate(fields) if name]
             else:
-                _read_row(calendar, line, fields, cells)
+                _read_row(calendar, line, columns_read, cells, len(fields))
     except csv.Error as problem:
         calendar.complain(begins, "", f"it is not CSV here: {problem}; check the quotation marks")
         return
@@ -105,21 +107,27 @@ def _header(
     return fields
 
 
-def _read_row(calendar: Calendar, line: int, fields: list[str | None], cells: list[str]) -> None:
-    if len(cells) > len(fields) and any(cell.strip() for cell in cells[len(fields) :]):
+def _read_row(
+    calendar: Calendar, line: int, columns: Sequence[tuple[int, str]], cells: list[str], width: int
+) -> None:
+    if len(cells) > width and any(cell.strip() for cell in cells[width:]):
         calendar.complain(
             line,
             "",
-            f"it has {len(cells)} cells and the header has {len(fields)}; put cells with a "
-            "delimiter in quotation marks",
+            f"it has {len(cells)} cells and the header has {width}; put cells with a delimiter in "
+            "quotation marks",
         )
         return
     values: dict[str, Any] = {}
-    for name, cell in zip(fields, cells, strict=False):
-        if name is None or not cell or not cell.strip():
+    present = len(cells)
+    for place, name in columns:
+        cell = cells[place] if place < present else ""
+        if not cell or cell.isspace():
             continue
-        if name in LIST_FIELDS:
+        if name == "message":
+            values[name] = cell
+        elif name in LIST_FIELDS:
             values[name] = split_list(cell)
         else:
-            values[name] = cell if name == "message" else cell.strip()
+            values[name] = cell.strip()
     calendar.rows.append(make_row(calendar, line, values))

@@ -6,6 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 from outreply_cli.api.errors import AuthenticationError, BadAnswerError, LimitError, NetworkError
 from outreply_cli.bulk.plan import Action, Kind
@@ -31,8 +32,7 @@ class Status(StrEnum):
     PENDING = "pending"
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(NamedTuple):
     """How one action went.
 
     Attributes:

@@ -2,9 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from outreply_cli.bulk.targets import Target
 from outreply_cli.posting.content import fingerprint
@@ -14,8 +13,7 @@ from outreply_cli.times import to_api
 _KEYED = "key:"
 
 
-@dataclass(frozen=True, slots=True)
-class Matched:
+class Matched(NamedTuple):
     """A target, and what earlier runs know of it.
 
     Attributes:
@@ -58,6 +56,8 @@ def match_rows(
         places: Iterable[int], mark: Callable[[int], Hashable], of: Callable[[Entry], Hashable],
         may: Callable[[Entry], bool],
     ) -> None:  # fmt: skip
+        if not free:
+            return
         waiting: dict[Hashable, list[str]] = defaultdict(list)
         for row, entry in free.items():
             if may(entry):

@@ -2,10 +2,10 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from outreply_cli.api.client import Resource, when
 from outreply_cli.bulk.account_view import Standing
@@ -32,11 +32,12 @@ class Kind(StrEnum):
     CANCEL = "cancel"
 
 
-@dataclass(frozen=True, slots=True)
-class Action:
+class Action(NamedTuple):
     """One row's part of a plan.
 
     Attributes:
+        instant: When the row's post is due, in UTC.
+        page_id: The page it is for.
         matched: The row, and what is known of it; None for a row that was taken out.
         entry: The entry whose post stands for the row so far, if any.
         reason: Why, in words, where that is not plain.
@@ -45,27 +46,23 @@ class Action:
     """
 
     kind: Kind
+    instant: datetime
+    page_id: str
     matched: Matched | None
     entry: Entry | None = None
     reason: str = ""
     cancel_first: bool = False
     is_undecided: bool = False
 
-    @property
-    def instant(self) -> datetime:
-        """When the row's post is due, in UTC."""
-        if self.matched is not None:
-            return self.matched.target.instant
-        assert self.entry is not None
-        return self.entry.scheduled_at
+    @classmethod
+    def on_row(cls, kind: Kind, one: Matched, entry: Entry | None = None, **more: Any) -> "Action":
+        """What is done about a row of the file."""
+        return cls(kind, one.target.instant, one.target.page_id, one, entry, **more)
 
-    @property
-    def page_id(self) -> str:
-        """The page it is for."""
-        if self.matched is not None:
-            return self.matched.target.page_id
-        assert self.entry is not None
-        return self.entry.page_id
+    @classmethod
+    def on_entry(cls, kind: Kind, entry: Entry, reason: str) -> "Action":
+        """What is done about a post that has no row."""
+        return cls(kind, entry.scheduled_at, entry.page_id, None, entry, reason)
 
 
 @dataclass
@@ -113,7 +110,8 @@ def make_plan(
     for one in matched:
         action = _decide(one, standing)
         if one.target.moved_from is not None and action.kind in {Kind.CREATE, Kind.CHANGE}:
-            action = replace(action, reason=_moved(one.target.moved_from, one.target.instant))
+            reason = _moved(one.target.moved_from, one.target.instant)
+            action = action._replace(reason=reason)
         plan.actions.append(action)
         if action.reason == _PUBLISHED:
             plan.problems.append(_problem(one, "", _PUBLISHED_HELP, is_warning=True))
@@ -125,7 +123,7 @@ def make_plan(
         if standing.get(entry.id) in {Standing.GONE, Standing.PUBLISHED, Standing.FAILED}:
             continue
         if prune:
-            plan.actions.append(Action(Kind.CANCEL, None, entry, "its row was taken out"))
+            plan.actions.append(Action.on_entry(Kind.CANCEL, entry, "its row was taken out"))
         else:
             plan.left_out.append(entry)
     return plan
@@ -168,27 +166,43 @@ def check_guardrails(
 
 
 def check_month(plan: Plan, left: int | None, now: datetime) -> None:
-    """Add to `plan` that it needs more publishes than this month has left.
+    """Add to `plan` that a month has fewer publishes than its new posts need.
 
-    Publishes count when they are scheduled (reference: Tiers & limits), so every new post counts
-    now; how many the coming months allow is not known.
+    Only what is left of the current month (UTC) is known; of later ones it is said that it is not.
+
+    Args:
+        plan: Its creates and changes need a publish each.
+        left: Publishes left this month, where the account tells.
+        now: The present.
     """
     new = [a.matched for a in plan.of_kind(Kind.CREATE, Kind.CHANGE) if a.matched is not None]
-    if left is None or len(new) <= left or not new:
+    if left is None or len(new) <= left:
         return
-    first = new[left]
+    this_month = [one for one in new if _month(one.target.instant) == _month(now)]
+    if len(this_month) > left:
+        what = (
+            f"this and later rows of {now:%B} need {len(this_month)} publishes, and {left} are "
+            "left; move them to a later month, or to a larger tier"
+        )
+        plan.problems.append(_problem(this_month[left], "", what))
+        return
     what = (
-        f"this and later rows need {len(new)} publishes, and {left} are left until the month ends; "
-        f"schedule the rest from the 1st (UTC, {now:%B} is counted), or move to a larger tier"
+        f"with this row the file needs more publishes than the {left} that {now:%B} has left; how "
+        "many later months have is not known yet: if the API refuses, run again then"
     )
-    plan.problems.append(_problem(first, "", what))
+    plan.problems.append(_problem(new[left], "", what, is_warning=True))
 
 
 def check_pace(plan: Plan, per_minute: int | None, now: datetime) -> None:
     """Warn of rows that fall under the 10-minute floor while they wait for the rate limit."""
     if per_minute is None:
         return
-    due = sorted(plan.of_kind(Kind.CREATE, Kind.CHANGE), key=lambda action: action.instant)
+    actions = plan.of_kind(Kind.CREATE, Kind.CHANGE)
+    horizon = now + timedelta(minutes=len(actions) // per_minute) + SCHEDULE_EARLIEST
+    due = sorted(
+        (action for action in actions if action.instant < horizon),
+        key=lambda action: action.instant,
+    )
     for place, action in enumerate(due):
         minutes = place // per_minute
         sent = now + timedelta(minutes=minutes)
@@ -210,6 +224,8 @@ def order_cancels(plan: Plan, posts: Sequence[Resource], limits: Limits) -> None
     for action in plan.of_kind(Kind.CHANGE, Kind.CANCEL):
         if action.entry is not None:
             removed[action.entry.page_id].append(action.entry)
+    if not removed:
+        return
     coming: dict[str, list[datetime]] = defaultdict(list)
     platform: dict[str, str] = {}
     for action in plan.of_kind(Kind.CREATE, Kind.CHANGE):
@@ -227,7 +243,7 @@ def order_cancels(plan: Plan, posts: Sequence[Resource], limits: Limits) -> None
         if crowded:
             early |= {entry.id for entry in entries}
     plan.actions = [
-        replace(action, cancel_first=True)
+        action._replace(cancel_first=True)
         if action.kind == Kind.CHANGE and action.entry is not None and action.entry.id in early
         else action
         for action in plan.actions
@@ -243,20 +259,21 @@ _PUBLISHED_HELP = (
 def _decide(one: Matched, standing: Mapping[int, Standing]) -> Action:
     live = one.live
     if live is None:
-        return Action(Kind.CREATE, one)
+        return Action.on_row(Kind.CREATE, one)
     what = standing.get(live.id, Standing.UNKNOWN)
     same = live.fingerprint == one.digest
     if what == Standing.UNKNOWN:
-        return Action(Kind.KEEP, one, live, "whether it was sent is not known", is_undecided=True)
+        reason = "whether it was sent is not known"
+        return Action.on_row(Kind.KEEP, one, live, reason=reason, is_undecided=True)
     if what in {Standing.PUBLISHED, Standing.FAILED}:
-        return Action(Kind.KEEP, one, live, "" if same else _PUBLISHED)
+        return Action.on_row(Kind.KEEP, one, live, reason="" if same else _PUBLISHED)
     if what == Standing.GONE:
-        return Action(Kind.CREATE, one, live, "it was cancelled elsewhere")
+        return Action.on_row(Kind.CREATE, one, live, reason="it was cancelled elsewhere")
     if not same:
-        return Action(Kind.CHANGE, one, live, _difference(one, live))
+        return Action.on_row(Kind.CHANGE, one, live, reason=_difference(one, live))
     if what == Standing.EDITED:
-        return Action(Kind.CHANGE, one, live, "it was edited elsewhere")
-    return Action(Kind.KEEP, one, live)
+        return Action.on_row(Kind.CHANGE, one, live, reason="it was edited elsewhere")
+    return Action.on_row(Kind.KEEP, one, live)
 
 
 def _moved(wanted: datetime, instant: datetime) -> str:
@@ -279,9 +296,10 @@ def _blame(
     violations: Iterable[Violation], found: Sequence[tuple[datetime, Matched | None]]
 ) -> Iterator[CalendarProblem]:
     by_instant: dict[datetime, list[Matched | None]] = defaultdict(list)
-    for moment, one in found:
-        by_instant[moment].append(one)
     for violation in violations:
+        if not by_instant:
+            for moment, one in found:
+                by_instant[moment].append(one)
         involved = [one for m in dict.fromkeys(violation.instants) for one in by_instant[m]]
         rows = [one for one in involved if one is not None]
         if not rows:
@@ -303,6 +321,10 @@ def _problem(
 ) -> CalendarProblem:
     row = one.target.row
     return CalendarProblem(row.file, row.line, field_name, what, is_warning=is_warning)
+
+
+def _month(instant: datetime) -> tuple[int, int]:
+    return instant.year, instant.month
 
 
 def _by_time(found: tuple[datetime, Any]) -> datetime:

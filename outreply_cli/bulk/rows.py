@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from outreply_cli.posting.content import PostContent
 
@@ -63,8 +63,7 @@ class CalendarProblem:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One row as it was written.
 
     Attributes:
@@ -136,42 +135,41 @@ def make_row(calendar: Calendar, line: int, values: Mapping[str, Any]) -> Row:
         values: By field: text, lists of text for LIST_FIELDS, an object for `tiktok_settings`;
             empty ones are left out.
     """
-    pages = values.get("page") or ()
+    get = values.get
+    pages, scheduled_at, key = get("page") or (), get("scheduled_at"), get("key")
     if not pages:
         calendar.complain(line, "page", "it is missing; name a page, such as instagram:acme")
-    scheduled_at = values.get("scheduled_at")
     if not scheduled_at:
         calendar.complain(line, "scheduled_at", "it is missing; write 2026-12-24 18:00")
-    key = values.get("key")
     if key is not None and len(key) > _KEY_MAX_CHARACTERS:
         calendar.complain(line, "key", f"it is longer than {_KEY_MAX_CHARACTERS} characters")
     before = len(calendar.problems)
-    message = values.get("message")
+    message, settings, files = get("message"), get("tiktok_settings"), get("media_files") or ()
     if "message_file" in values:
         if message is not None:
             calendar.complain(line, "message_file", "there is a message too; keep one of them")
         else:
             message = _read_message(calendar, line, values["message_file"])
-    settings = values.get("tiktok_settings")
     if isinstance(settings, str):
         settings = _read_settings(calendar, line, settings)
+    content = PostContent(
+        message,
+        tuple(get("media_ids") or ()),
+        tuple(get("media_urls") or ()),
+        get("first_comment"),
+        get("link"),
+        settings,
+    )
     return Row(
-        file=calendar.name,
-        line=line,
-        key=key,
-        pages=tuple(pages),
-        scheduled_at=str(scheduled_at or ""),
-        timezone=values.get("timezone"),
-        content=PostContent(
-            message,
-            tuple(values.get("media_ids") or ()),
-            tuple(values.get("media_urls") or ()),
-            values.get("first_comment"),
-            values.get("link"),
-            settings,
-        ),
-        media_files=tuple(calendar.path.parent / name for name in values.get("media_files") or ()),
-        has_bad_content=len(calendar.problems) > before,
+        calendar.name,
+        line,
+        key,
+        tuple(pages),
+        scheduled_at or "",
+        get("timezone"),
+        content,
+        tuple(calendar.path.parent / name for name in files),
+        len(calendar.problems) > before,
     )
 
 

@@ -24,7 +24,6 @@ from outreply_cli.bulk.plan import (
     order_cancels,
 )
 from outreply_cli.bulk.rows import Calendar, CalendarProblem, in_order
-from outreply_cli.bulk.spreading import spread_targets
 from outreply_cli.bulk.targets import Target, Zones, make_targets
 from outreply_cli.errors import CalendarError, InvalidInputError
 from outreply_cli.posting.journal import Entry, EntryState, Journal
@@ -158,6 +157,8 @@ class BulkRun:
         histories = self._journal.rows(account, name)
         matched, gone = match_rows(targets, histories, now)
         if self._settings.spread_window is not None:
+            from outreply_cli.bulk.spreading import spread_targets
+
             targets, unplaced = spread_targets(
                 matched,
                 [*view.scheduled, *view.published, *self._coming],

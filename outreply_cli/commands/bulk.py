@@ -2,20 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from outreply_cli.bulk.engine import Result
-from outreply_cli.bulk.export import export_calendar
 from outreply_cli.bulk.plan import Action, Kind
-from outreply_cli.bulk.plan_file import load_plan, refuse_drift, save_plan
 from outreply_cli.bulk.reading import read_calendar, read_columns
 from outreply_cli.bulk.reports import planned_results
 from outreply_cli.bulk.rows import Calendar
 from outreply_cli.bulk.run import Prepared, joined_error
-from outreply_cli.bulk.status import RowState, row_states
-from outreply_cli.bulk.template import template
 from outreply_cli.commands.bulk_reports import end_run, show_plans, show_results
 from outreply_cli.commands.calendars import (
     Adopt,
@@ -42,6 +38,9 @@ from outreply_cli.terminal.output import Column
 from outreply_cli.terminal.progress import progress
 from outreply_cli.terminal.session import Session
 from outreply_cli.times import from_api, show_instant, show_instant_briefly, to_api
+
+if TYPE_CHECKING:
+    from outreply_cli.bulk.status import RowState
 
 app = new_group("Schedule a whole calendar file, exactly once.")
 
@@ -120,6 +119,8 @@ def bulk_plan(
 
     Example: outreply bulk plan launch.csv -o launch.plan
     """
+    from outreply_cli.bulk.plan_file import save_plan
+
     options = {
         "tz": tz or session.zone().key,
         "date_order": date_order,
@@ -157,6 +158,8 @@ def bulk_apply(
 
     Example: outreply bulk apply launch.plan
     """
+    from outreply_cli.bulk.plan_file import load_plan, refuse_drift
+
     saved = load_plan(plan)
     options = dict(saved.options)
     columns = options.pop("columns", None)
@@ -186,6 +189,8 @@ def bulk_status(
 
     Example: outreply bulk status launch.csv
     """
+    from outreply_cli.bulk.status import row_states
+
     settings = read_settings(session, tz=tz, date_order=date_order)
     calendars = read_calendars([file], columns)
     with open_bulk(session, settings, [], wait_lock=None, calendars=calendars) as bulk:
@@ -223,7 +228,7 @@ def bulk_cancel(
             session.note(f"There is nothing to cancel: no pending post came from {file}.")
             return
         session.confirm(f"Cancel {len(pending)} pending posts of {file}?", yes=yes)
-        actions = [Action(Kind.CANCEL, None, entry, "bulk cancel") for entry in pending]
+        actions = [Action.on_entry(Kind.CANCEL, entry, "bulk cancel") for entry in pending]
         with progress(session.notes, "Cancelling", len(actions)) as bar:
             done = bulk.run.carry_out_actions(
                 bulk.run.account_of(bulk.view), path, actions, bulk.stop, bar.step
@@ -245,6 +250,8 @@ def bulk_export(
 
     Example: outreply bulk export --file now.csv
     """
+    from outreply_cli.bulk.export import export_calendar
+
     client = session.client(patient=True)
     page_id = str(find_page(client.pages().items, page)["id"]) if page else None
     text, count, cut_off = export_calendar(client, page_id)
@@ -269,6 +276,8 @@ def bulk_template(
 
     Example: outreply bulk template csv > launch.csv
     """
+    from outreply_cli.bulk.template import template
+
     if kind not in {"yaml", "csv"}:
         raise InvalidInputError(f"{kind!r} is no kind of calendar", hint="Choose yaml or csv.")
     session.output.show_text(template(kind, session.clock.now()))
@@ -302,7 +311,7 @@ def _carry_out(
     return results
 
 
-def _state_object(calendar: Calendar, state: RowState) -> dict[str, Any]:
+def _state_object(calendar: Calendar, state: "RowState") -> dict[str, Any]:
     return {
         "file": calendar.name,
         "line": state.line,

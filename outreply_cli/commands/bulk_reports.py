@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from outreply_cli.bulk.engine import Result, Status, Stop
-from outreply_cli.bulk.export import undo_calendar
 from outreply_cli.bulk.plan import Kind
 from outreply_cli.bulk.reports import report_object, write_report
 from outreply_cli.bulk.run import Prepared
@@ -34,7 +33,8 @@ def show_results(session: Session, results: Results, report: Path | None) -> Non
     """Show how the rows went, in the session's format, and write the report where one is asked."""
     if report is not None:
         write_report(report, results)
-    document = report_object(results)
+    wanted = session.choices.quiet or session.choices.output != "table"
+    document = report_object(results) if wanted else {"rows": []}
     if session.choices.quiet:
         session.output.show_list([row for row in document["rows"] if row["id"]], [])
     elif session.choices.output == "json":
@@ -77,6 +77,8 @@ def _offer_undo(session: Session, results: Results) -> None:
     ]
     if not gone:
         return
+    from outreply_cli.bulk.export import undo_calendar
+
     stamp = f"{session.clock.now():%Y%m%d-%H%M%S}-{os.getpid()}"
     path = session.state_dir / "undo" / f"cancelled-{stamp}.csv"
     write_private(path, undo_calendar(gone))

@@ -1,5 +1,6 @@
 """Options and openings that the commands on calendar files share."""
 
+import gc
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from outreply_cli.posting.journal import Journal
 from outreply_cli.posting.locks import calendar_lock
 from outreply_cli.terminal.session import Session
 from outreply_cli.times import read_duration
+
+_OBJECTS_BEFORE_COLLECTING = 1_000_000
 
 Files = Annotated[list[str], typer.Argument(metavar="FILE...", help="CSV or YAML calendars.")]
 File = Annotated[str, typer.Argument(metavar="FILE", help="A CSV or YAML calendar.")]
@@ -96,6 +99,8 @@ def read_settings(
 
 def read_calendars(names: Sequence[str], columns: str | None) -> list[Calendar]:
     """The calendars in the files called `names`, each once."""
+    # Rows are many small objects that all stay: to collect them again and again finds nothing.
+    gc.set_threshold(_OBJECTS_BEFORE_COLLECTING)
     renamed = read_columns(columns)
     return [read_calendar(name, renamed) for name in dict.fromkeys(names)]
 

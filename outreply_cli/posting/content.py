@@ -5,16 +5,18 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from outreply_cli.contract.limits import (
     MESSAGE_MAX_CHARACTERS,
     SCHEDULE_EARLIEST,
     SCHEDULE_LATEST,
 )
-from outreply_cli.contract.platforms import Platform, platform_named
+from outreply_cli.contract.platforms import PLATFORMS, Platform, platform_named
 from outreply_cli.posting.media_urls import media_url_problem, media_url_warning
 from outreply_cli.times import show_duration, to_api
+
+_canonical = json.JSONEncoder(sort_keys=True, ensure_ascii=False).encode
 
 
 @dataclass(frozen=True)
@@ -32,8 +34,7 @@ class Problem:
     is_warning: bool = False
 
 
-@dataclass(frozen=True)
-class PostContent:
+class PostContent(NamedTuple):
     """A post's words and media (reference: POST /posts/schedule)."""
 
     message: str | None = None
@@ -57,10 +58,14 @@ class PostContent:
         return body
 
 
+# What most posts are: a short message and nothing else, about which nothing can be wrong.
+_SHORT = min(platform.customary_length or MESSAGE_MAX_CHARACTERS for platform in PLATFORMS)
+_NOTHING_ELSE = tuple(PostContent())[1:]
+
+
 def fingerprint(body: dict[str, Any]) -> str:
     """A short digest that is equal for equal bodies."""
-    canonical = json.dumps(body, sort_keys=True, ensure_ascii=False)
-    return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    return hashlib.sha256(_canonical(body).encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 def content_problems(
@@ -73,6 +78,8 @@ def content_problems(
         platform_name: As the page tells it; an unknown platform has no rules of its own.
         has_files: Whether files that are still to be uploaded belong to it.
     """
+    if _is_plain(content):
+        return
     platform = platform_named(platform_name)
     yield from _message_problems(content, platform, has_files=has_files)
     for url in content.media_urls:
@@ -122,6 +129,13 @@ def content_of(
     return content, doubt
 
 
+def _is_plain(content: PostContent) -> bool:
+    message = content.message
+    if not message or content[1:] != _NOTHING_ELSE or len(message) > _SHORT:
+        return False
+    return message.isascii() and not message.isspace() and "\x00" not in message
+
+
 def time_problem(instant: datetime, now: datetime) -> Problem | None:
     """What is wrong with scheduling at `instant` (10 minutes to 75 days ahead)."""
     ahead = instant - now
@@ -153,7 +167,7 @@ def _message_problems(
         return
     if len(message) > MESSAGE_MAX_CHARACTERS:
         yield Problem("message", _too_long(len(message)))
-    elif any("\ud800" <= character <= "\udfff" for character in message):
+    elif not _is_unicode(message):
         yield Problem("message", "it is not valid Unicode text; save it as UTF-8")
     elif "\x00" in message:
         yield Problem("message", "it has a NUL character in it; remove it")
@@ -164,6 +178,14 @@ def _message_problems(
             f"{platform.customary_length:,}",
             is_warning=True,
         )
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _too_long(length: int) -> str:

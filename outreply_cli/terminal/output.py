@@ -117,8 +117,7 @@ class Output:
             objects = [row if isinstance(row, Mapping) else {"value": row} for row in rows]
             self._separated(objects, self._chosen([]) or _columns_of(objects))
         else:
-            indent = None if self.format == "jsonl" else 2
-            self._lines([self._json(self._reduced(value), indent)])
+            self._lines([self._json(self._reduced(value), indented=self.format != "jsonl")])
 
     def _chosen(self, columns: Sequence[Column]) -> Sequence[Column]:
         if self.fields is None:
@@ -147,7 +146,7 @@ class Output:
         elif self.format == "yaml":
             self.show_text(_yaml(reduced[0] if alone else reduced))
         else:
-            self._lines([self._json(reduced[0] if alone else reduced, 2)])
+            self._lines([self._json(reduced[0] if alone else reduced, indented=True)])
 
     def _reduced(self, value: Any) -> Any:
         if self.fields is None:
@@ -156,7 +155,9 @@ class Output:
             return [self._reduced(item) for item in value]
         return only(value, self.fields)
 
-    def _json(self, value: Any, indent: int | None = None) -> str:
+    def _json(self, value: Any, *, indented: bool = False) -> str:
+        # Indenting is for eyes, and several times slower.
+        indent = 2 if indented and self.is_terminal else None
         document = json.dumps(value, ensure_ascii=False, indent=indent)
         return harmless_json(document) if self.is_terminal else document
 

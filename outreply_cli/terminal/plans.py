@@ -46,7 +46,9 @@ def plan_summary(plan: Plan) -> str:
 def aliases_of(plan: Plan, pages: Sequence[dict[str, object]]) -> dict[str, str]:
     """How people write each page of a plan, by its id."""
     wanted = {action.page_id for action in plan.actions}
-    return {str(page["id"]): page_alias(page) for page in pages if str(page["id"]) in wanted}
+    return {
+        str(page["id"]): harmless(page_alias(page)) for page in pages if str(page["id"]) in wanted
+    }
 
 
 def _plan_lines(
@@ -78,9 +80,10 @@ def _plan_lines(
 def _line(
     action: Action, local: datetime, aliases: dict[str, str], page_width: int, width: int
 ) -> str:
-    page = harmless(aliases.get(action.page_id, action.page_id))[:page_width]
-    utc = f"{action.instant:%H:%MZ}"
-    start = f"  {_SIGNS[action.kind]} {local:%H:%M} {utc}  {page:<{page_width}}  "
+    page = aliases.get(action.page_id, action.page_id)[:page_width]
+    utc = action.instant
+    times = f"{local.hour:02}:{local.minute:02} {utc.hour:02}:{utc.minute:02}Z"
+    start = f"  {_SIGNS[action.kind]} {times}  {page:<{page_width}}  "
     text = _what(action)
     room = max(12, width - len(start))
     return start + (text if len(text) <= room else text[: room - 1] + "…")

@@ -321,7 +321,7 @@ def test_an_expired_page_and_a_used_up_month_are_errors_of_the_plan(
     db.execute("INSERT INTO usage VALUES (?, '2026-11', 'publishes', 59)", (user,))
     ran = cli.run("bulk", "schedule", str(calendar))
     assert ran.code == 2
-    assert f"{calendar}:3: this and later rows need 2 publishes, and 1 are left" in ran.err
+    assert f"{calendar}:3: this and later rows of November need 2 publishes, and 1 are" in ran.err
     db.execute("UPDATE pages SET expired = 1")
     assert "has expired; reconnect it" in cli.run("bulk", "schedule", str(calendar)).err
 
