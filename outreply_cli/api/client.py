@@ -12,7 +12,7 @@ from outreply_cli.contract.limits import LIST_LIMIT_MAX
 from outreply_cli.times import from_api, to_api
 
 if TYPE_CHECKING:
-    from outreply_cli.api.transport import Transport
+    from outreply_cli.api.transport import Transport, Upload
 
 Resource = dict[str, Any]
 
@@ -124,13 +124,37 @@ class Client:
                 return post
         return None
 
+    def media(self) -> Listing:
+        """`GET /media`: active uploads (`read:media`)."""
+        return self._list("/media", "media")
+
+    def media_item(self, media_id: str) -> Resource:
+        """`GET /media/:mediaId`; where the server has no such route, from the list."""
+        try:
+            return _unwrapped(
+                self.transport.request("GET", f"/media/{_segment(media_id)}"), "media"
+            )
+        except NotFoundError as missing:
+            for item in self.media().items:
+                if item.get("media_id") == media_id:
+                    return item
+            raise missing from None
+
+    def upload(self, upload: "Upload") -> Resource:
+        """`POST /media/upload`: the API's object, with `media_id` (`write:media`)."""
+        return _unwrapped(self.transport.upload("/media/upload", upload), "media")
+
+    def delete_media(self, media_id: str) -> None:
+        """`DELETE /media/:mediaId`; raises ApiError `MEDIA_IN_USE` while a post waits for it."""
+        self.transport.request("DELETE", f"/media/{_segment(media_id)}")
+
     def media_of_post(self, post_id: str) -> list[Resource]:
         """The uploaded media that are attached to a scheduled post (`read:media`).
 
         A token that may not read media, or a server without that route, shows none.
         """
         try:
-            media = self._list("/media", "media").items
+            media = self.media().items
         except (NotAllowedError, NotFoundError):
             return []
         return [item for item in media if item.get("scheduled_post_id") == post_id]
@@ -203,6 +227,14 @@ def _as_object(answer: Answer) -> Resource:
     if isinstance(answer.body, dict):
         return answer.body
     raise _unexpected(answer, "an object")
+
+
+def _unwrapped(answer: Answer, name: str) -> Resource:
+    body = _as_object(answer)
+    inner = body.get(name, body.get("data", body))
+    if isinstance(inner, dict) and isinstance(inner.get("media_id"), str):
+        return inner
+    raise _unexpected(answer, "an object with 'media_id'")
 
 
 def _named(answer: Answer, name: str) -> Resource:

@@ -7,7 +7,8 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, NoReturn
+from pathlib import Path
+from typing import IO, Any, NoReturn, cast
 
 import httpx
 
@@ -55,6 +56,44 @@ class Exchange:
     milliseconds: float
     budget_left: str | None
     retry_in: float | None
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file on its way.
+
+    Attributes:
+        filename: What the server is told; only its ending matters there.
+        mime: What its bytes are.
+        on_bytes: Called with the number of bytes that went out, again and again.
+    """
+
+    path: Path
+    filename: str
+    mime: str
+    on_bytes: Callable[[int], None] = lambda _: None
+
+
+class _Counted:
+    """A file that tells how much of it was read."""
+
+    def __init__(self, stream: IO[bytes], on_bytes: Callable[[int], None]) -> None:
+        self._stream = stream
+        self._on_bytes = on_bytes
+
+    def read(self, size: int = -1) -> bytes:
+        chunk = self._stream.read(size)
+        self._on_bytes(len(chunk))
+        return chunk
+
+    def seek(self, place: int, whence: int = 0) -> int:
+        return self._stream.seek(place, whence)
+
+    def tell(self) -> int:
+        return self._stream.tell()
+
+    def fileno(self) -> int:
+        return self._stream.fileno()
 
 
 class Transport:
@@ -146,19 +185,48 @@ class Transport:
         sent_headers = dict(headers or {})
         if method in _WRITES:
             sent_headers["Idempotency-Key"] = idempotency_key or str(uuid.uuid4())
+
+        def build() -> httpx.Request:
+            return self._build(method, path, sent_headers, params=query or None, json=body)
+
+        return self._exchange(build, repeatable=True)
+
+    def upload(self, path: str, upload: Upload) -> Answer:
+        """Send one file as `multipart/form-data`, streamed from disk.
+
+        It is sent again only when it surely did not arrive, or was refused for the rate limit: the
+        API does not recognise a second upload (reference: Idempotency).
+
+        Raises:
+            OSError: The file can't be read any more.
+            ApiError, NetworkError, BadAnswerError: As `request`; `outcome_unknown` says that the
+                file may be there all the same.
+        """
+        headers = {"Idempotency-Key": str(uuid.uuid4())}
+        with upload.path.open("rb") as stream:
+
+            def build() -> httpx.Request:
+                stream.seek(0)
+                counted = _Counted(stream, upload.on_bytes)
+                part = (upload.filename, cast("IO[bytes]", counted), upload.mime)
+                return self._build("POST", path, headers, files={"file": part})
+
+            return self._exchange(build, repeatable=False)
+
+    def _build(
+        self, method: str, path: str, headers: Mapping[str, str], **content: Any
+    ) -> httpx.Request:
+        sent = dict(headers)
         if self._token is not None:
-            sent_headers["Authorization"] = f"Bearer {self._token.reveal()}"
-        request = self._http.build_request(
-            method,
-            self.base_url + path,
-            params=dict(query) if query else None,
-            json=body,
-            headers=sent_headers,
-        )
+            sent["Authorization"] = f"Bearer {self._token.reveal()}"
+        return self._http.build_request(method, self.base_url + path, headers=sent, **content)
+
+    def _exchange(self, build: Callable[[], httpx.Request], *, repeatable: bool) -> Answer:
         attempts = Attempts()
         may_be_done = False
         while True:
             self._wait_for_budget(attempts)
+            request = build()
             started = self._clock.monotonic()
             response: httpx.Response | None = None
             try:
@@ -171,7 +239,11 @@ class Transport:
                 else:
                     attempts.failures += 1
                 wait = wait_before_retry(
-                    error, attempts, self.patience, repeatable=True, chance=self._clock.chance()
+                    error,
+                    attempts,
+                    self.patience,
+                    repeatable=repeatable,
+                    chance=self._clock.chance(),
                 )
                 outcome = error.code if response is None else f"{response.status_code} {error.code}"
                 self._tell(request, outcome, started, response, wait)

@@ -8,7 +8,7 @@ from typing import Any
 
 from outreply_cli.api.client import Client, Resource, when
 from outreply_cli.api.errors import NotAllowedError, NotFoundError
-from outreply_cli.posting.journal import Entry, EntryState
+from outreply_cli.posting.entries import Entry, EntryState
 
 _SINGLE_READS_MAX = 200
 _DAY = timedelta(hours=24)

@@ -9,7 +9,8 @@ from outreply_cli.bulk.account_view import AccountView
 from outreply_cli.bulk.matching import Matched
 from outreply_cli.bulk.rows import CalendarProblem
 from outreply_cli.posting.content import fingerprint
-from outreply_cli.posting.journal import Journal, NewEntry
+from outreply_cli.posting.entries import NewEntry
+from outreply_cli.posting.journal import Journal
 from outreply_cli.posting.sending import idempotency_key, is_post_of
 from outreply_cli.times import from_api
 

@@ -1,21 +1,24 @@
 """Carries a plan out: concurrently, nearest first, each row exactly once."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from outreply_cli.api.errors import AuthenticationError, BadAnswerError, LimitError, NetworkError
 from outreply_cli.bulk.plan import Action, Kind
 from outreply_cli.clock import Clock
 from outreply_cli.errors import InterruptedRunError, OutReplyError
-from outreply_cli.posting.journal import Entry, Journal, NewEntry
+from outreply_cli.posting.entries import Entry, NewEntry
+from outreply_cli.posting.journal import Journal
 from outreply_cli.posting.sending import Outcome, Sender, idempotency_key
 
 _WAKE_SECONDS = 0.2
+_NONE: Mapping[int, Any] = MappingProxyType({})
 # Codes that end a run: what is left can't succeed until something outside it changes.
 _ENDING_CODES = frozenset(
     {"MONTHLY_QUOTA_EXCEEDED", "DAILY_LIMIT_EXCEEDED", "SANDBOX_EXHAUSTED", "MISSING_SCOPE",
@@ -139,8 +142,8 @@ class Engine:
         self._concurrency = concurrency
         self._on_result = on_result
 
-    def run(self, actions: Sequence[Action]) -> RunReport:
-        """Carry `actions` out.
+    def run(self, actions: Sequence[Action], settled: Mapping[int, Result] = _NONE) -> RunReport:
+        """Carry `actions` out, but for those whose results are `settled` already, by their place.
 
         Ctrl-C, a used-up quota, a revoked token and a dead network end it politely: what is in
         flight is finished, the rest stays planned for the next run.
@@ -148,8 +151,10 @@ class Engine:
         Raises:
             StorageError: The journal can't be written.
         """
-        results: dict[int, Result] = {}
-        work = [i for i, action in enumerate(actions) if action.kind != Kind.KEEP]
+        results: dict[int, Result] = dict(settled)
+        work = [
+            i for i, action in enumerate(actions) if action.kind != Kind.KEEP and i not in settled
+        ]
         for place, action in enumerate(actions):
             if action.kind == Kind.KEEP:
                 results[place] = _kept(action)
@@ -257,7 +262,7 @@ class Engine:
         if isinstance(error, InterruptedRunError):
             self._stop.set(error)
             return Result(action, Status.PENDING)
-        if _ends_run(error):
+        if ends_run(error):
             self._stop.set(error)
             return Result(action, Status.PENDING, outcome.entry.post_id, error)
         if error.outcome_unknown:
@@ -265,7 +270,8 @@ class Engine:
         return Result(action, Status.FAILED, outcome.entry.post_id, error)
 
 
-def _ends_run(error: OutReplyError) -> bool:
+def ends_run(error: OutReplyError) -> bool:
+    """Whether `error` will meet every other row too."""
     if isinstance(error, (AuthenticationError, NetworkError, BadAnswerError)):
         return True
     return error.code in _ENDING_CODES or (isinstance(error, LimitError) and error.status == 402)

@@ -9,7 +9,7 @@ from outreply_cli.api.client import Client, when
 from outreply_cli.api.errors import NotFoundError
 from outreply_cli.bulk.adoption import EXPORTED_KEY
 from outreply_cli.posting.content import PostContent, content_of
-from outreply_cli.posting.journal import Entry
+from outreply_cli.posting.entries import Entry
 from outreply_cli.posting.page_lookup import page_alias
 from outreply_cli.times import to_api
 

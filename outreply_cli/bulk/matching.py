@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from outreply_cli.bulk.targets import Target
 from outreply_cli.posting.content import fingerprint
-from outreply_cli.posting.journal import Entry, EntryState, RowHistory
+from outreply_cli.posting.entries import FILES_FIELD, Entry, EntryState, RowHistory
 from outreply_cli.times import to_api
 
 _KEYED = "key:"
@@ -136,4 +136,6 @@ def _is_pending(entry: Entry, now: datetime) -> bool:
 
 
 def _content_digest(body: dict[str, Any]) -> str:
-    return fingerprint({key: value for key, value in body.items() if key != "scheduled_at"})
+    # Uploaded media have ids of their own each time; their files say whether they are the same.
+    left_out = {"scheduled_at", "media_ids"} if FILES_FIELD in body else {"scheduled_at"}
+    return fingerprint({key: value for key, value in body.items() if key not in left_out})

@@ -19,7 +19,7 @@ from outreply_cli.bulk.matching import Matched
 from outreply_cli.bulk.rows import CalendarProblem
 from outreply_cli.contract.limits import SCHEDULE_EARLIEST
 from outreply_cli.posting.content import time_problem
-from outreply_cli.posting.journal import Entry
+from outreply_cli.posting.entries import FILES_FIELD, Entry
 from outreply_cli.times import show_duration, to_api
 
 
@@ -285,7 +285,8 @@ def _difference(one: Matched, live: Entry) -> str:
     names = [
         name
         for name in dict.fromkeys([*one.body, *live.body])
-        if one.body.get(name) != live.body.get(name)
+        if not (name == "media_ids" and FILES_FIELD in one.body)
+        and one.body.get(name) != live.body.get(name)
     ]
     if "scheduled_at" in names:
         names[names.index("scheduled_at")] = f"moved from {to_api(live.scheduled_at)}"

@@ -23,10 +23,13 @@ from outreply_cli.bulk.plan import (
     make_plan,
     order_cancels,
 )
+from outreply_cli.bulk.row_media import check_storage, upload_files
 from outreply_cli.bulk.rows import Calendar, CalendarProblem, in_order
 from outreply_cli.bulk.targets import Target, Zones, make_targets
 from outreply_cli.errors import CalendarError, InvalidInputError
-from outreply_cli.posting.journal import Entry, EntryState, Journal
+from outreply_cli.posting.entries import Entry, EntryState
+from outreply_cli.posting.journal import Journal
+from outreply_cli.posting.media_files import StorageLimits, Uploader
 from outreply_cli.posting.sending import Sender, account_digest
 
 _CANCELS_UNASKED = 10
@@ -50,6 +53,7 @@ class Settings:
         adopt: Whether equal posts that the account has already are taken over.
         concurrency: Requests in flight at most.
         spread_window: How far rows that break a rule may be moved; None leaves them.
+        may_upload: Whether files of rows may be uploaded.
         max_cancel: How many posts may be cancelled; None for ten or a fifth of the calendar.
     """
 
@@ -60,6 +64,7 @@ class Settings:
     concurrency: int = 4
     spread_window: timedelta | None = None
     max_cancel: int | None = None
+    may_upload: bool = True
 
 
 @dataclass(frozen=True)
@@ -197,6 +202,12 @@ class BulkRun:
         check_guardrails(plan, posts, brand_of, limits)
         check_month(plan, view.publishes_left(), now)
         check_pace(plan, view.requests_per_minute(), now)
+        check_storage(
+            plan,
+            StorageLimits.from_account(view.account),
+            Uploader(self._client, self._journal, known.account),
+            may_upload=self._settings.may_upload,
+        )
         order_cancels(plan, posts, limits)
         plan.problems = in_order([*known.problems, *plan.problems])
         if any(not problem.is_warning for problem in plan.problems):
@@ -224,8 +235,15 @@ class BulkRun:
         self, prepared: Prepared, stop: Stop, on_result: Callable[[Result], None]
     ) -> RunReport:
         """Do what the plan says; see Engine.run."""
+        uploader = Uploader(self._client, self._journal, prepared.account)
+        actions, failed = upload_files(prepared.plan.actions, uploader, stop.set)
         return self.carry_out_actions(
-            prepared.account, prepared.calendar.path, prepared.plan.actions, stop, on_result
+            prepared.account,
+            prepared.calendar.path,
+            actions,
+            stop,
+            on_result=on_result,
+            settled=failed,
         )
 
     def carry_out_actions(
@@ -234,7 +252,9 @@ class BulkRun:
         path: Path,
         actions: Sequence[Action],
         stop: Stop,
+        *,
         on_result: Callable[[Result], None],
+        settled: Mapping[int, Result] | None = None,
     ) -> RunReport:
         """Do `actions` of the calendar at `path`; see Engine.run."""
         engine = Engine(
@@ -246,7 +266,7 @@ class BulkRun:
             concurrency=self._settings.concurrency,
             on_result=on_result,
         )
-        return engine.run(actions)
+        return engine.run(actions, settled or {})
 
     def _targets(
         self, calendar: Calendar, view: AccountView
@@ -258,6 +278,7 @@ class BulkRun:
             zones,
             now=self._client.now(),
             date_order=self._settings.date_order,
+            storage=StorageLimits.from_account(view.account),
         )
 
     def _brand_zone(self, brand_id: str) -> str:

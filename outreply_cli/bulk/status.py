@@ -6,7 +6,7 @@ from datetime import datetime
 
 from outreply_cli.bulk.account_view import Standing
 from outreply_cli.bulk.matching import Matched
-from outreply_cli.posting.journal import Entry, EntryState
+from outreply_cli.posting.entries import Entry, EntryState
 
 
 @dataclass(frozen=True)

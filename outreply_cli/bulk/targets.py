@@ -11,6 +11,13 @@ from zoneinfo import ZoneInfo
 from outreply_cli.bulk.rows import Calendar, CalendarProblem, Row
 from outreply_cli.errors import InvalidInputError, TimeError
 from outreply_cli.posting.content import PostContent, content_problems
+from outreply_cli.posting.entries import FILES_FIELD
+from outreply_cli.posting.media_files import (
+    MediaFile,
+    MediaFileError,
+    StorageLimits,
+    inspect_file,
+)
 from outreply_cli.posting.page_lookup import find_page
 from outreply_cli.times import read_time, read_zone
 
@@ -39,12 +46,18 @@ class Target(NamedTuple):
     page_id: str
     instant: datetime
     content: PostContent
-    media_files: tuple[Path, ...] = ()
+    media_files: tuple[MediaFile, ...] = ()
     moved_from: datetime | None = None
 
     def body(self) -> dict[str, Any]:
-        """The request's body (reference: POST /posts/schedule)."""
-        return self.content.body(self.page_id, self.instant)
+        """The request's body (reference: POST /posts/schedule).
+
+        Files that are still to be uploaded are named by their digests.
+        """
+        body = self.content.body(self.page_id, self.instant)
+        if self.media_files:
+            body[FILES_FIELD] = [file.sha256 for file in self.media_files]
+        return body
 
     def moved_to(self, instant: datetime) -> "Target":
         """The same post at another time than the file says."""
@@ -80,6 +93,7 @@ def make_targets(
     *,
     now: datetime,
     date_order: str | None = None,
+    storage: StorageLimits | None = None,
 ) -> tuple[list[Target], list[CalendarProblem]]:
     """The posts that `calendar` asks for, and everything that is wrong with its rows.
 
@@ -89,8 +103,11 @@ def make_targets(
         zones: Of local times.
         now: The present, for times such as `tomorrow 09:00`.
         date_order: How `24/12/2026` is read: dmy, mdy or ymd; refused without.
+        storage: How large files may be.
     """
-    maker = _TargetMaker(calendar, pages, zones, now=now, date_order=date_order)
+    maker = _TargetMaker(
+        calendar, pages, zones, now=now, date_order=date_order, storage=storage or StorageLimits()
+    )
     for row in calendar.rows:
         maker.add(row)
     return maker.targets, maker.problems
@@ -105,6 +122,7 @@ class _TargetMaker:
         *,
         now: datetime,
         date_order: str | None,
+        storage: StorageLimits,
     ) -> None:
         self.targets: list[Target] = []
         self.problems: list[CalendarProblem] = []
@@ -114,6 +132,8 @@ class _TargetMaker:
         self._date_order = date_order
         self._pages = pages
         self._sound_pages: dict[str, Mapping[str, Any]] = {}
+        self._storage = storage
+        self._files: dict[Path, MediaFile] = {}
 
     def add(self, row: Row) -> None:
         pages = self._pages_of(row)
@@ -122,13 +142,12 @@ class _TargetMaker:
             if (row.timezone or self._calendar.timezone or BRAND_ZONE).lower() != BRAND_ZONE:
                 self._instant(row, {})
             self._judge(row, "")
+        files = self._files_of(row)
         for page in pages:
             self._judge(row, str(page.get("platform")))
             instant = self._instant(row, page)
             if instant is not None:
-                self.targets.append(
-                    Target(row, page, str(page["id"]), instant, row.content, row.media_files)
-                )
+                self.targets.append(Target(row, page, str(page["id"]), instant, row.content, files))
 
     def _pages_of(self, row: Row) -> list[Mapping[str, Any]]:
         if len(row.pages) == 1 and row.pages[0] in self._sound_pages:
@@ -149,6 +168,17 @@ class _TargetMaker:
                 self._complain(row, "page", f"{name} is named twice; keep one")
             pages[str(page["id"])] = page
         return list(pages.values())
+
+    def _files_of(self, row: Row) -> tuple[MediaFile, ...]:
+        found = []
+        for path in row.media_files:
+            try:
+                if path not in self._files:
+                    self._files[path] = inspect_file(path, self._storage)
+                found.append(self._files[path])
+            except MediaFileError as problem:
+                self._complain(row, "media_files", f"{path.name}: {problem.message}")
+        return tuple(found)
 
     def _judge(self, row: Row, platform: str) -> None:
         if row.has_bad_content:

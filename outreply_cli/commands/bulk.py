@@ -21,6 +21,7 @@ from outreply_cli.commands.calendars import (
     File,
     Files,
     MaxCancel,
+    NoUpload,
     OpenBulk,
     Prune,
     Spread,
@@ -55,6 +56,7 @@ def bulk_schedule(
     spread_window: SpreadWindow = "24h",
     adopt: Adopt = False,
     max_cancel: MaxCancel = None,
+    no_upload: NoUpload = False,
     concurrency: Concurrency = 4,
     columns: Columns = None,
     date_order: DateOrder = None,
@@ -81,6 +83,7 @@ def bulk_schedule(
         spread=spread,
         spread_window=spread_window,
         max_cancel=max_cancel,
+        no_upload=no_upload,
     )
     calendars = read_calendars(files, columns)
     paths = [calendar.path for calendar in calendars]
@@ -231,7 +234,7 @@ def bulk_cancel(
         actions = [Action.on_entry(Kind.CANCEL, entry, "bulk cancel") for entry in pending]
         with progress(session.notes, "Cancelling", len(actions)) as bar:
             done = bulk.run.carry_out_actions(
-                bulk.run.account_of(bulk.view), path, actions, bulk.stop, bar.step
+                bulk.run.account_of(bulk.view), path, actions, bulk.stop, on_result=bar.step
             )
     results = [(file, result) for result in done.results]
     show_results(session, results, None)

@@ -39,6 +39,7 @@ MaxCancel = Annotated[
     int | None,
     typer.Option(metavar="N", min=0, help="Posts that may be cancelled; 10 or a fifth by default."),
 ]
+NoUpload = Annotated[bool, typer.Option("--no-upload", help="Refuse rows whose files are new.")]
 Concurrency = Annotated[
     int, typer.Option(metavar="N", min=1, max=32, help="Requests in flight at most.")
 ]
@@ -80,6 +81,7 @@ def read_settings(
     spread: bool = False,
     spread_window: str = "24h",
     max_cancel: int | None = None,
+    no_upload: bool = False,
 ) -> Settings:
     """What the options say; raises InvalidInputError."""
     if date_order is not None and date_order not in DATE_ORDERS:
@@ -94,6 +96,7 @@ def read_settings(
         concurrency=concurrency,
         spread_window=read_duration(spread_window) if spread else None,
         max_cancel=max_cancel,
+        may_upload=not no_upload,
     )
 
 

@@ -2,12 +2,19 @@
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.posting.content import PostContent
+from outreply_cli.posting.media_files import (
+    MediaFile,
+    MediaFileError,
+    StorageLimits,
+    inspect_file,
+)
 from outreply_cli.terminal.message_editor import edit_message
 from outreply_cli.terminal.session import Session
 
@@ -25,7 +32,9 @@ FileOption = Annotated[
 EditOption = Annotated[bool, typer.Option("--edit", help="Write the text in $EDITOR.")]
 MediaOption = Annotated[
     list[str] | None,
-    typer.Option("--media", metavar="URL|media:ID", help="A picture or video; may be repeated."),
+    typer.Option(
+        "--media", metavar="FILE|URL|media:ID", help="A picture or video; may be repeated."
+    ),
 ]
 FirstCommentOption = Annotated[
     str | None, typer.Option(metavar="TEXT", help="Instagram and Facebook only.")
@@ -34,6 +43,9 @@ TiktokOption = Annotated[
     str | None, typer.Option(metavar="JSON|@FILE", help="TikTok's own settings.")
 ]
 LinkOption = Annotated[str | None, typer.Option(metavar="URL", help="A link to attach.")]
+KeepMediaOption = Annotated[
+    bool, typer.Option("--keep-media", help="Keep uploaded files when the post fails.")
+]
 KeyOption = Annotated[
     str | None,
     typer.Option(metavar="K", help="Names the occasion: the same key again is the same post."),
@@ -43,6 +55,7 @@ DryRunOption = Annotated[
 ]
 
 
+_MEDIA_ID = "media:"
 _OPTIONS = {"scheduled_at": "--at", "media_urls": "--media", "tiktok_settings": "--tiktok"}
 
 
@@ -64,6 +77,19 @@ def read_message(
     return message
 
 
+def read_files(media: Sequence[str], limits: StorageLimits) -> list[MediaFile]:
+    """The files among what `--media` names; raises InvalidInputError for one that is no media."""
+    files = []
+    for item in media:
+        if item.startswith(_MEDIA_ID) or "://" in item:
+            continue
+        try:
+            files.append(inspect_file(Path(item).expanduser(), limits))
+        except MediaFileError as problem:
+            raise InvalidInputError(f"--media {item}: {problem.message}") from None
+    return files
+
+
 def read_content(
     session: Session,
     message: str | None,
@@ -74,14 +100,8 @@ def read_content(
     link: str | None,
 ) -> PostContent:
     """The post that the options describe; raises InvalidInputError."""
-    ids = [item.removeprefix("media:") for item in media if item.startswith("media:")]
+    ids = [item.removeprefix(_MEDIA_ID) for item in media if item.startswith(_MEDIA_ID)]
     urls = [item for item in media if "://" in item]
-    for item in media:
-        if not item.startswith("media:") and "://" not in item:
-            raise InvalidInputError(
-                f"--media {item!r} is neither a URL nor media:ID",
-                hint="Upload the file in the dashboard and use media:ID, or give a public URL.",
-            )
     return PostContent(
         message=message,
         media_ids=tuple(ids),

@@ -1,17 +1,20 @@
 """`outreply posts`: schedule, publish, list, cancel and move posts."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
 
 import typer
 
 from outreply_cli.api.client import Client, Resource, when
+from outreply_cli.api.errors import NotAllowedError
 from outreply_cli.commands.messages import (
     DryRunOption,
     EditOption,
     FileOption,
     FirstCommentOption,
+    KeepMediaOption,
     KeyOption,
     LinkOption,
     MediaOption,
@@ -20,6 +23,7 @@ from outreply_cli.commands.messages import (
     TiktokOption,
     option_of,
     read_content,
+    read_files,
     read_message,
 )
 from outreply_cli.commands.options import TimeZone, Yes, command, new_group
@@ -28,6 +32,7 @@ from outreply_cli.errors import InvalidInputError, OutReplyError, PartialFailure
 from outreply_cli.posting.account_posts import AccountPosts
 from outreply_cli.posting.checks import check_posts
 from outreply_cli.posting.content import PostContent
+from outreply_cli.posting.media_files import MediaFile, StorageLimits
 from outreply_cli.posting.page_lookup import find_page, page_alias
 from outreply_cli.posting.waiting import wait_until_published
 from outreply_cli.terminal.session import Session
@@ -51,6 +56,7 @@ def posts_schedule(
     tiktok: TiktokOption = None,
     link: LinkOption = None,
     key: KeyOption = None,
+    keep_media: KeepMediaOption = False,
     tz: TimeZone = None,
     dry_run: DryRunOption = False,
 ) -> None:
@@ -69,7 +75,8 @@ def posts_schedule(
         zone = read_zone(_brand_zone(client, one)) if tz == "brand" else session.zone(tz)
         return read_time(at, now=client.now(), zone=zone)
 
-    _post(session, client, pages, content, moment_on=moment_on, key=key, dry_run=dry_run)
+    batch = _Batch(pages, content, _files(client, media), key, keep_media=keep_media)
+    _post(session, client, batch, moment_on=moment_on, dry_run=dry_run)
 
 
 @command(app, "publish")
@@ -84,6 +91,7 @@ def posts_publish(
     tiktok: TiktokOption = None,
     link: LinkOption = None,
     key: KeyOption = None,
+    keep_media: KeepMediaOption = False,
     dry_run: DryRunOption = False,
     yes: Yes = False,
 ) -> None:
@@ -100,7 +108,8 @@ def posts_publish(
     if not dry_run and session.can_ask:
         names = ", ".join(page_alias(one) for one in pages)
         session.confirm(f"Publish on {names} now?", yes=yes)
-    _post(session, client, pages, content, moment_on=None, key=key, dry_run=dry_run)
+    batch = _Batch(pages, content, _files(client, media), key, keep_media=keep_media)
+    _post(session, client, batch, moment_on=None, dry_run=dry_run)
 
 
 @command(app, "list")
@@ -228,19 +237,36 @@ def posts_wait(
     session.output.show_one(post, post_columns(session.zone(tz), known, post))
 
 
+@dataclass(frozen=True)
+class _Batch:
+    """What one command posts: the same on each page.
+
+    Attributes:
+        files: Still to be uploaded.
+        key: Names the occasion.
+        keep_media: Whether what was uploaded stays when nothing could be posted.
+    """
+
+    pages: Sequence[Resource]
+    content: PostContent
+    files: Sequence[MediaFile]
+    key: str | None
+    keep_media: bool
+
+
 def _post(
     session: Session,
     client: Client,
-    pages: Sequence[Resource],
-    content: PostContent,
+    batch: _Batch,
     *,
     moment_on: Callable[[Resource], datetime] | None,
-    key: str | None,
     dry_run: bool,
 ) -> None:
-    moments = [moment_on(page) if moment_on else None for page in pages]
-    planned = list(zip(pages, [content] * len(pages), moments, strict=True))
-    problems = check_posts(planned, client.now())
+    moments = [moment_on(page) if moment_on else None for page in batch.pages]
+    planned = [
+        (page, batch.content, moment) for page, moment in zip(batch.pages, moments, strict=True)
+    ]
+    problems = check_posts(planned, client.now(), has_files=bool(batch.files))
     for problem in problems:
         if problem.is_warning:
             session.warn(f"{option_of(problem.field)}: {problem.what}")
@@ -249,17 +275,31 @@ def _post(
         raise InvalidInputError("; ".join(dict.fromkeys(wrong)), hint="Nothing was sent.")
     zone = session.zone()
     if dry_run:
-        bodies = [content.body(str(page["id"]), moment) for page, _, moment in planned]
-        session.output.show_list(bodies, post_columns(zone, pages), id_field="page_id")
+        bodies = [batch.content.body(str(page["id"]), moment) for page, _, moment in planned]
+        session.output.show_list(bodies, post_columns(zone, batch.pages), id_field="page_id")
         session.note("Nothing was sent: --dry-run.")
         return
     posts = AccountPosts(client, session.state_dir, session.note)
+    content = posts.upload(batch.content, batch.files)
     done = [
         posted
         for page, _, moment in planned
-        for posted in posts.post([page], content, scheduled_at=moment, occasion=key)
+        for posted in posts.post([page], content, scheduled_at=moment, occasion=batch.key)
     ]
-    report_posted(session, done, zone, pages)
+    if batch.files and not batch.keep_media and all(posted.error for posted in done):
+        posts.delete_uploads(content, batch.content)
+    report_posted(session, done, zone, batch.pages)
+
+
+def _files(client: Client, media: Sequence[str] | None) -> list[MediaFile]:
+    local = [item for item in media or [] if not item.startswith("media:") and "://" not in item]
+    if not local:
+        return []
+    try:
+        account: Resource | None = client.account()
+    except NotAllowedError:
+        account = None
+    return read_files(local, StorageLimits.from_account(account))
 
 
 def _find_pages(client: Client, wanted: Sequence[str]) -> list[Resource]:

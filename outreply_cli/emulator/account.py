@@ -12,6 +12,7 @@ from outreply_cli.contract.limits import (
 )
 from outreply_cli.contract.platforms import PLATFORMS, platform_named
 from outreply_cli.emulator.call import Call, Caller, Refusal, invalid_field, show_instant
+from outreply_cli.emulator.media import storage_view
 
 _MINUTES_OF_FULL_RATE_PER_DAY = 1_500
 
@@ -56,9 +57,7 @@ def account(call: Call) -> dict[str, Any]:
         "api_key": _key_view(call.caller),
         "quota": {
             "storage": {
-                "used_bytes": 0,
-                "limit_bytes": tier.storage_bytes,
-                "remaining_bytes": tier.storage_bytes,
+                **storage_view(call),
                 "max_file_bytes": tier.max_file_bytes,
             },
             "rate_limit": {

@@ -70,6 +70,9 @@ class Emulator:
             response = self._answer(request, headers)
         except Refusal as refusal:
             response = _json(refusal.status, refusal.body, {**headers, **refusal.headers})
+        finally:
+            # Uploaded files are temporary ones.
+            request.close()
         return response(environ, start_response)
 
     def _answer(self, request: Request, headers: dict[str, str]) -> Response:
@@ -121,6 +124,7 @@ class Emulator:
                 required_scope=route.scope,
                 your_scopes=list(caller.scopes),
             )
+        multipart = request.mimetype == "multipart/form-data"
         call = Call(
             state=self._state,
             db=db,
@@ -128,7 +132,8 @@ class Emulator:
             caller=caller,
             path=path,
             query=request.args.to_dict(),
-            raw_body=request.get_data(),
+            raw_body=b"" if multipart else request.get_data(),
+            files=lambda: request.files,
         )
         count_usage(call, "requests")
         if request.method == "GET":

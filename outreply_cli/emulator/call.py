@@ -2,10 +2,12 @@
 
 import json
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
+
+from werkzeug.datastructures import FileStorage
 
 from outreply_cli.contract.error_catalogue import entries_for
 from outreply_cli.contract.limits import EVERY_SCOPE, LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX
@@ -55,7 +57,7 @@ class Caller:
 
 @dataclass
 class Call:
-    """One authenticated request, as the resources read it."""
+    """One authenticated request, as the resources read it; `files` are those of a multipart one."""
 
     state: State
     db: sqlite3.Connection
@@ -64,6 +66,7 @@ class Call:
     path: Mapping[str, str]
     query: Mapping[str, str]
     raw_body: bytes
+    files: Callable[[], Mapping[str, FileStorage]] = dict
     _body: dict[str, Any] | None = field(default=None, init=False)
 
     @property

@@ -18,6 +18,7 @@ from outreply_cli.contract.platforms import platform_named
 from outreply_cli.emulator.account import count_usage, own_page, require_brand
 from outreply_cli.emulator.call import Call, Refusal, invalid_field, read_instant, show_instant
 from outreply_cli.emulator.guardrails import check_guardrails
+from outreply_cli.emulator.media import attach, attached, free_media
 
 _PERMALINKS = {
     "facebook": "https://www.facebook.com/{username}/posts/{remote_id}",
@@ -56,6 +57,7 @@ def schedule(call: Call) -> dict[str, Any]:
         "first_comment, tiktok_settings, link) VALUES (?, ?, 'scheduled', ?, ?, ?, ?, ?, ?, ?)",
         (post_id, page["id"], moment.timestamp(), call.now.timestamp(), *content),
     )
+    attach(call.db, post_id, _strings(call, "media_ids"))
     return {"scheduled_post": _scheduled_view(_own_post(call, post_id))}
 
 
@@ -71,6 +73,7 @@ def publish(call: Call) -> dict[str, Any]:
         "first_comment, tiktok_settings, link) VALUES (?, ?, 'scheduled', ?, ?, ?, ?, ?, ?)",
         (post_id, page["id"], now, *content),
     )
+    attach(call.db, post_id, _strings(call, "media_ids"))
     row = _own_post(call, post_id)
     mark_published(call.db, row, call.state.new_remote_id(), now)
     row = _own_post(call, post_id)
@@ -147,6 +150,7 @@ def mark_published(
             row["id"],
         ),
     )
+    free_media(db, row["id"], published_at)
 
 
 def own_published_post(call: Call, post_id: str) -> sqlite3.Row:
@@ -189,11 +193,10 @@ def _listed(call: Call, status: str, order: str, since: float | None) -> list[sq
 def _content(call: Call) -> tuple[str | None, str, str | None, str | None, str | None]:
     message = call.text("message", longest=MESSAGE_MAX_CHARACTERS)
     ids, urls = _strings(call, "media_ids"), _strings(call, "media_urls")
-    if ids:
-        raise Refusal(404, "NOT_FOUND", f"Media not found: {ids[0]}", media_id=ids[0])
+    uploaded = attached(call, ids)
     for url in urls:
         _refuse_private(url)
-    if not (message and message.strip()) and not urls:
+    if not (message and message.strip()) and not (urls or ids):
         raise Refusal(
             400, "MISSING_FIELD", "Either message or at least one media item is required",
             field="message",
@@ -201,7 +204,7 @@ def _content(call: Call) -> tuple[str | None, str, str | None, str | None, str |
     settings = call.body.get("tiktok_settings")
     if settings is not None and not isinstance(settings, dict):
         raise invalid_field("tiktok_settings", "must be an object")
-    media = [
+    media = uploaded + [
         {"src": url, "type": "video" if urlsplit(url).path.endswith(_VIDEO_ENDINGS) else "photo"}
         for url in urls
     ]

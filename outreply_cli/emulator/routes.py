@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from outreply_cli.emulator import account, comments, posts
+from outreply_cli.emulator import account, comments, media, posts
 from outreply_cli.emulator.call import Call
 
 
@@ -41,6 +41,10 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/posts/scheduled/<post_id>", "read:posts", posts.scheduled_post),
     Route("DELETE", "/posts/scheduled/<post_id>", "write:posts", posts.cancel),
     Route("GET", "/posts/published", "read:posts", posts.published_posts),
+    Route("POST", "/media/upload", "write:media", media.upload, 201),
+    Route("GET", "/media", "read:media", media.media_list),
+    Route("GET", "/media/<media_id>", "read:media", media.media_item),
+    Route("DELETE", "/media/<media_id>", "write:media", media.delete),
     Route("GET", "/comments", "read:comments", comments.comments),
     Route("POST", "/comments/reply", "write:comments", comments.reply, 201),
 )

@@ -50,6 +50,17 @@ CREATE TABLE IF NOT EXISTS comments (
     message TEXT NOT NULL, created_at REAL NOT NULL
 );
 CREATE INDEX IF NOT EXISTS comments_of_post ON comments (post_id, created_at);
+CREATE TABLE IF NOT EXISTS media (
+    number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, user_id TEXT NOT NULL REFERENCES users(id),
+    filename TEXT NOT NULL, size_bytes INTEGER NOT NULL, mime_type TEXT NOT NULL,
+    sha256 TEXT NOT NULL, created_at REAL NOT NULL, deleted_at REAL
+);
+CREATE INDEX IF NOT EXISTS media_of_user ON media (user_id, deleted_at, created_at);
+CREATE TABLE IF NOT EXISTS post_media (
+    post_id TEXT NOT NULL REFERENCES posts(id), media_id TEXT NOT NULL REFERENCES media(id),
+    PRIMARY KEY (post_id, media_id)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS posts_of_media ON post_media (media_id);
 CREATE TABLE IF NOT EXISTS idempotency (
     token_id TEXT NOT NULL, key TEXT NOT NULL, fingerprint TEXT NOT NULL, status INTEGER NOT NULL,
     body TEXT NOT NULL, created_at REAL NOT NULL, PRIMARY KEY (token_id, key)
@@ -62,6 +73,8 @@ CREATE TABLE IF NOT EXISTS usage (
 
 _TABLES = (
     "comments",
+    "post_media",
+    "media",
     "posts",
     "pages",
     "brands",

@@ -1,7 +1,7 @@
 """One-off posts of one account: scheduled, published, cancelled and moved, exactly once."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -12,8 +12,10 @@ from outreply_cli.api.errors import ApiError, NotFoundError
 from outreply_cli.contract.limits import PAGE_MIN_GAP
 from outreply_cli.errors import InvalidInputError, OutReplyError
 from outreply_cli.posting.content import PostContent, content_of, fingerprint
-from outreply_cli.posting.journal import Entry, EntryState, Journal, NewEntry, RowHistory
+from outreply_cli.posting.entries import Entry, EntryState, NewEntry, RowHistory
+from outreply_cli.posting.journal import Journal
 from outreply_cli.posting.locks import CalendarBusyError, calendar_lock
+from outreply_cli.posting.media_files import MediaFile, Uploader
 from outreply_cli.posting.sending import Outcome, Sender, account_digest, idempotency_key
 from outreply_cli.times import to_api
 
@@ -80,6 +82,21 @@ class AccountPosts:
                     yield self._post_for_occasion(page, body, occasion, scheduled_at)
             except OutReplyError as error:
                 yield Posted(page, error=error)
+
+    def upload(self, content: PostContent, files: Sequence[MediaFile]) -> PostContent:
+        """`content` with `files` as uploaded media; each content is uploaded once."""
+        if not files:
+            return content
+        with self._journal() as journal:
+            uploader = Uploader(self._client, journal, self._account())
+            ids = [uploader.media_id_of(file) for file in files]
+        return content._replace(media_ids=(*content.media_ids, *ids))
+
+    def delete_uploads(self, content: PostContent, before: PostContent) -> None:
+        """Delete the media that `upload` added to `before`, where no post has them."""
+        for media_id in content.media_ids[len(before.media_ids) :]:
+            with suppress(ApiError):
+                self._client.delete_media(media_id)
 
     def cancel(self, post_id: str) -> None:
         """Cancel a scheduled post; raises NotFoundError when it is not scheduled (any more)."""

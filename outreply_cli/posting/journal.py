@@ -17,13 +17,12 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from outreply_cli.errors import StorageError
+from outreply_cli.posting.entries import Entry, EntryState, NewEntry, RowHistory
 from outreply_cli.private_files import make_private_dir
 
 SCHEMA_VERSION = 1
@@ -47,6 +46,13 @@ CREATE TABLE IF NOT EXISTS entries (
     error TEXT,
     UNIQUE (account, calendar, row, generation)
 );
+CREATE TABLE IF NOT EXISTS uploads (
+    account TEXT NOT NULL,
+    sha256 TEXT NOT NULL,
+    started_at REAL NOT NULL,
+    media_id TEXT,
+    PRIMARY KEY (account, sha256)
+) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS entries_of_post ON entries (account, post_id);
 CREATE INDEX IF NOT EXISTS entries_unsettled ON entries (account, state)
     WHERE state IN ('sent', 'cancelling');
@@ -54,96 +60,6 @@ CREATE INDEX IF NOT EXISTS entries_unsettled ON entries (account, state)
 _BUSY_SECONDS = 30.0
 # Numbers that no entry in the file has.
 _IMAGINED = -1
-
-
-class EntryState(StrEnum):
-    """Where an entry is in its life."""
-
-    PLANNED = "planned"
-    SENT = "sent"
-    DONE = "done"
-    FAILED = "failed"
-    CANCELLING = "cancelling"
-    CANCELLED = "cancelled"
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One post of one row.
-
-    Attributes:
-        account: Whose post it is: a digest of the API's address and the user.
-        calendar: The file's path, or the command that the post belongs to.
-        row: What the row is called over runs.
-        generation: Counts the row's posts, from 1.
-        body: The request, as it is sent.
-        fingerprint: A digest of `body`.
-        sent_at: When it was first sent, in UTC.
-        post_id: The server's id, once it answered.
-        replaces: The entry whose post goes when this one's has come.
-    """
-
-    id: int
-    account: str
-    calendar: str
-    row: str
-    generation: int
-    page_id: str
-    scheduled_at: datetime
-    body: dict[str, Any]
-    fingerprint: str
-    idempotency_key: str
-    state: EntryState
-    sent_at: datetime | None
-    post_id: str | None
-    replaces: int | None
-    error_code: str | None
-    error: str | None
-
-
-@dataclass(frozen=True)
-class NewEntry:
-    """An entry that is about to be planned; see Entry."""
-
-    account: str
-    calendar: str
-    row: str
-    generation: int
-    page_id: str
-    scheduled_at: datetime
-    body: dict[str, Any]
-    fingerprint: str
-    idempotency_key: str
-    replaces: int | None = None
-
-
-@dataclass(frozen=True)
-class RowHistory:
-    """What became of one row over all runs.
-
-    Attributes:
-        row: What the row is called.
-        live: The entry whose post stands, or may stand; None when no post does.
-        generation: Of the row's next post.
-    """
-
-    row: str
-    live: Entry | None
-    generation: int
-
-    @classmethod
-    def of(cls, entries: Sequence[Entry]) -> "RowHistory":
-        """The history that `entries`, all of one row, make up."""
-        newest = max(entries, key=lambda entry: entry.generation)
-        standing = (EntryState.DONE, EntryState.SENT, EntryState.CANCELLING)
-        live = [entry for entry in entries if entry.state in standing]
-        # What was planned and not sent may still be sent under its own key.
-        used = newest.state != EntryState.PLANNED
-        return cls(
-            row=newest.row,
-            live=max(live, key=lambda entry: entry.generation) if live else None,
-            generation=newest.generation + used,
-        )
 
 
 class Journal:
@@ -169,7 +85,7 @@ class Journal:
         """Close the file."""
         self._db.close()
 
-    def rows(self, account: str, calendar: str) -> list["RowHistory"]:
+    def rows(self, account: str, calendar: str) -> list[RowHistory]:
         """Every row of a calendar, in the order they were first planned."""
         found: dict[str, list[Entry]] = {}
         for entry in self._read(
@@ -296,6 +212,36 @@ class Journal:
         (entry,) = self.plan([new])
         self.mark_done(entry, post_id)
         return self.entry(entry.id)
+
+    def upload_of(self, account: str, sha256: str) -> tuple[str | None, datetime] | None:
+        """The media id of a file's content, if it is known, and when its upload began."""
+        with self._usable():
+            row = self._db.execute(
+                "SELECT media_id, started_at FROM uploads WHERE account = ? AND sha256 = ?",
+                (account, sha256),
+            ).fetchone()
+        if row is None:
+            return None
+        return row["media_id"], datetime.fromtimestamp(row["started_at"], UTC)
+
+    def media_ids(self, account: str) -> set[str]:
+        """Every media id that an upload of ours is known by."""
+        with self._usable():
+            rows = self._db.execute(
+                "SELECT media_id FROM uploads WHERE account = ? AND media_id IS NOT NULL",
+                (account,),
+            ).fetchall()
+        return {row["media_id"] for row in rows}
+
+    def mark_upload(
+        self, account: str, sha256: str, now: datetime, media_id: str | None = None
+    ) -> None:
+        """An upload begins, or has ended with `media_id`."""
+        with self._change() as db:
+            db.execute(
+                "INSERT OR REPLACE INTO uploads VALUES (?, ?, ?, ?)",
+                (account, sha256, now.timestamp(), media_id),
+            )
 
     def imagined(self, new: NewEntry, post_id: str) -> Entry:
         """The entry that `adopt` would make, without writing it."""

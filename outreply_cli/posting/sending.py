@@ -15,7 +15,8 @@ from outreply_cli.api.errors import NotFoundError
 from outreply_cli.api.retry import is_verdict
 from outreply_cli.contract.limits import IDEMPOTENCY_KEY_LIFETIME
 from outreply_cli.errors import OutReplyError
-from outreply_cli.posting.journal import Entry, EntryState, Journal, NewEntry
+from outreply_cli.posting.entries import FILES_FIELD, Entry, EntryState, NewEntry
+from outreply_cli.posting.journal import Journal
 
 # Our clock and the server's may disagree about when 24 hours are over.
 _KEY_SAFELY_REMEMBERED = IDEMPOTENCY_KEY_LIFETIME - timedelta(hours=2)
@@ -110,7 +111,8 @@ class Sender:
 
     def _make(self, entry: Entry) -> str:
         send = self._client.schedule if "scheduled_at" in entry.body else self._client.publish
-        post = send(entry.body, idempotency_key=entry.idempotency_key)
+        body = {name: value for name, value in entry.body.items() if name != FILES_FIELD}
+        post = send(body, idempotency_key=entry.idempotency_key)
         return str(post.get("id") or post.get("post_id"))
 
     def _refused(self, entry: Entry, error: OutReplyError, *, doubtful: bool) -> Outcome:

@@ -1,0 +1,45 @@
+"""Which files are media, told by their first bytes (reference: POST /media/upload)."""
+
+IMAGE_TYPES = ("image/jpeg", "image/png", "image/gif", "image/webp")
+VIDEO_TYPES = ("video/mp4", "video/quicktime", "video/webm")
+MEDIA_TYPES = (*IMAGE_TYPES, *VIDEO_TYPES)
+ENDINGS = {
+    "image/jpeg": ".jpg",
+    "image/png": ".png",
+    "image/gif": ".gif",
+    "image/webp": ".webp",
+    "video/mp4": ".mp4",
+    "video/quicktime": ".mov",
+    "video/webm": ".webm",
+}
+HEAD_BYTES = 64
+
+_QUICKTIME_BRANDS = (b"qt  ",)
+_STILL_BRANDS = (b"heic", b"heix", b"heif", b"hevc", b"mif1", b"msf1", b"avif", b"avis")
+
+
+def mime_of(head: bytes) -> str | None:
+    """The media type that a file's first HEAD_BYTES bytes tell, or None for what is no media."""
+    if head.startswith(b"\xff\xd8\xff"):
+        return "image/jpeg"
+    if head.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "image/png"
+    if head.startswith((b"GIF87a", b"GIF89a")):
+        return "image/gif"
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "image/webp"
+    if head.startswith(b"\x1a\x45\xdf\xa3") and b"webm" in head:
+        return "video/webm"
+    if head[4:8] == b"ftyp":
+        brand = head[8:12]
+        if brand in _STILL_BRANDS:
+            return None
+        return "video/quicktime" if brand in _QUICKTIME_BRANDS else "video/mp4"
+    if head[4:8] in {b"moov", b"mdat", b"wide", b"free"}:
+        return "video/quicktime"
+    return None
+
+
+def type_named(mime: str) -> str:
+    """What the API calls a media type: `photo` or `video`."""
+    return "photo" if mime in IMAGE_TYPES else "video"
