@@ -2,6 +2,7 @@
 
 import secrets
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -89,7 +90,9 @@ class EmulatorServer:
     def stop(self) -> None:
         """Make `run` return."""
         self._stopping.set()
-        self._server.pull_trigger()
+        # The loop may have ended by itself between the two lines.
+        with suppress(OSError):
+            self._server.pull_trigger()
 
     def __enter__(self) -> Self:
         self._thread = threading.Thread(target=self.run, name="emulator", daemon=True)
