@@ -14,7 +14,8 @@ def harmless(text: str, *, keep_lines: bool = False) -> str:
         text: From anywhere.
         keep_lines: Whether line breaks stay; otherwise they become spaces, as tabs always do.
     """
-    if text.isprintable() and (text.isascii() or not any(map(_is_risky, text))):
+    # Printable text has no control, format, surrogate or separator characters.
+    if text.isprintable():
         return text
     return "".join(_shown(character, keep_lines=keep_lines) for character in text)
 

@@ -1,0 +1,111 @@
+"""`bulk schedule` as a process: at a terminal, interrupted, in a crontab's empty environment."""
+
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pexpect
+import pytest
+
+from outreply_cli.emulator.server import EmulatorServer
+from tests.bulk.calendars import Snapshot, held, lines, wanted, write
+from tests.clocks import ManualClock
+from tests.command_line import CommandLine
+from tests.faulty_proxy import Fault, FaultyProxy
+
+ROWS = lines(24, datetime.now(UTC).replace(minute=0, second=0, microsecond=0) + timedelta(days=2))
+
+
+@pytest.fixture
+def emulated_clock() -> ManualClock:
+    return ManualClock(datetime.now(UTC).replace(microsecond=0))
+
+
+@pytest.fixture
+def calendar(tmp_path: Path, emulator: EmulatorServer) -> Path:
+    Snapshot(emulator).close()
+    path = tmp_path / "calendar.csv"
+    write(path, ROWS)
+    return path
+
+
+def test_a_terminal_sees_a_plan_a_bar_and_a_summary(
+    cli: CommandLine, calendar: Path, emulator: EmulatorServer
+) -> None:
+    words = cli.words("bulk", "schedule", str(calendar))
+    environment = {**cli.environ, "TERM": "xterm-256color"}
+    child = pexpect.spawn(
+        words[0], words[1:], env=environment, encoding="utf-8", timeout=60, dimensions=(40, 80)
+    )
+    child.expect("24 to create")
+    child.expect("Scheduling")
+    child.expect("Done: 24 created.")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 0
+    assert held(emulator) == wanted(ROWS)
+
+
+def test_no_line_of_the_plan_is_wider_than_the_terminal(cli: CommandLine, calendar: Path) -> None:
+    words = cli.words("bulk", "schedule", str(calendar), "--dry-run")
+    child = pexpect.spawn(
+        words[0], words[1:], env={**cli.environ, "TERM": "xterm"}, encoding="utf-8", timeout=60,
+        dimensions=(40, 80),
+    )  # fmt: skip
+    child.expect(pexpect.EOF)
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", str(child.before))
+    child.close()
+    assert max(len(line) for line in text.splitlines() if line.startswith("  +")) <= 80
+
+
+def test_ctrl_c_finishes_what_is_in_flight_and_the_next_run_the_rest(
+    cli: CommandLine, calendar: Path, emulator: EmulatorServer
+) -> None:
+    class Slow(FaultyProxy):
+        def _fault_of(self, method: str) -> Fault | None:
+            if method == "POST":
+                time.sleep(0.15)
+            return super()._fault_of(method)
+
+    with Slow(emulator.port) as proxy:
+        env = {**cli.environ, "OUTREPLY_BASE_URL": proxy.url}
+        words = cli.words("bulk", "schedule", str(calendar), "--json", "--concurrency", "2")
+        process = subprocess.Popen(
+            words, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        for _ in range(400):
+            if sum(held(emulator).values()) >= 4:
+                break
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=20)
+        assert process.returncode == 130, err
+        assert "Traceback" not in err
+        summary = json.loads(out)["summary"]
+        assert summary["created"] == sum(held(emulator).values()) < 24
+        assert summary["created"] + summary["pending"] == 24
+        again = cli.spawn("bulk", "schedule", str(calendar), env={"OUTREPLY_BASE_URL": proxy.url})
+    assert again.code == 0, again.err
+    assert held(emulator) == wanted(ROWS)
+
+
+def test_it_runs_in_an_empty_environment(
+    calendar: Path, emulator: EmulatorServer, tmp_path: Path
+) -> None:
+    line = (
+        f"OUTREPLY_API_KEY={emulator.token} OUTREPLY_BASE_URL={emulator.base_url} "
+        f"OUTREPLY_STATE_DIR={tmp_path / 's'} OUTREPLY_CONFIG_DIR={tmp_path / 'c'} "
+        f"{sys.executable} -m outreply_cli bulk schedule {calendar}"
+    )
+    done = subprocess.run(
+        ["env", "-i", "/bin/sh", "-c", line], capture_output=True, text=True, check=False,
+        cwd=Path(__file__).parent.parent.parent,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "\x1b" not in done.stdout + done.stderr
+    assert held(emulator) == wanted(ROWS)
