@@ -111,6 +111,7 @@ class Transport:
     Attributes:
         server_ahead: How far the server's clock is ahead of ours, as its last `Date` told;
             nothing where the two agree within a few seconds.
+        requests_left: Of this minute, as the last answer said.
     """
 
     def __init__(
@@ -127,6 +128,7 @@ class Transport:
         self.base_url = check_base_url(base_url)
         self.patience = patience or Patience()
         self.server_ahead = timedelta(0)
+        self.requests_left: str | None = None
         self._token = token
         self._clock = clock
         self._on_exchange = on_exchange
@@ -355,6 +357,7 @@ class Transport:
     def _read(self, response: httpx.Response) -> Answer:
         headers = dict(response.headers)
         date = headers.get("date")
+        self.requests_left = headers.get("x-ratelimit-remaining", self.requests_left)
         self.server_ahead = clock_difference(date, self._clock.now())
         if self._budget is not None:
             self._budget.learn(headers, unix_time(date))

@@ -232,7 +232,7 @@ def bulk_cancel(
             return
         session.confirm(f"Cancel {len(pending)} pending posts of {file}?", yes=yes)
         actions = [Action.on_entry(Kind.CANCEL, entry, "bulk cancel") for entry in pending]
-        with progress(session.notes, "Cancelling", len(actions)) as bar:
+        with progress(session.notes, "Cancelling", len(actions), bulk.requests_left) as bar:
             done = bulk.run.carry_out_actions(
                 bulk.run.account_of(bulk.view), path, actions, bulk.stop, on_result=bar.step
             )
@@ -308,7 +308,7 @@ def _carry_out(
     results: list[tuple[str, Result]] = []
     for one in prepared:
         total = len(one.plan.of_kind(Kind.CREATE, Kind.CHANGE, Kind.CANCEL))
-        with progress(session.notes, "Scheduling", total) as bar:
+        with progress(session.notes, "Scheduling", total, bulk.requests_left) as bar:
             done = bulk.run.carry_out(one, bulk.stop, bar.step)
         results += [(one.calendar.name, result) for result in done.results]
     return results

@@ -69,6 +69,11 @@ class OpenBulk:
     view: AccountView
     stop: Stop
 
+    def requests_left(self) -> str:
+        """What is left of the rate limit, for a bar."""
+        left = self.client.transport.requests_left
+        return f"{left} requests left" if left is not None else ""
+
 
 def read_settings(
     session: Session,

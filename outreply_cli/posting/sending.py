@@ -117,6 +117,11 @@ class Sender:
 
     def _refused(self, entry: Entry, error: OutReplyError, *, doubtful: bool) -> Outcome:
         verdict = is_verdict(error)
+        if error.code == "IDEMPOTENCY_KEY_MISMATCH":
+            error.hint = (
+                "The API knows this row's key with another content, from another program or from "
+                "a journal that was put back. See what stands: outreply posts list"
+            )
         if error.outcome_unknown or (doubtful and not verdict):
             return Outcome(self._journal.entry(entry.id), error)
         if verdict or error.code.endswith("_GUARDRAIL"):

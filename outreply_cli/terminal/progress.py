@@ -1,6 +1,6 @@
 """A bar on a terminal while a batch goes on; nothing in a pipe."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -20,8 +20,13 @@ class _Silent:
 
 
 @contextmanager
-def progress(notes: Output, what: str, total: int) -> Iterator[Progress]:
-    """A bar over `total` steps on the terminal behind `notes`; silent elsewhere and with `-q`."""
+def progress(
+    notes: Output, what: str, total: int, status: Callable[[], str] = lambda: ""
+) -> Iterator[Progress]:
+    """A bar over `total` steps on the terminal behind `notes`; silent elsewhere and with `-q`.
+
+    `status` gives what stands at its end, such as what is left of a limit.
+    """
     if not notes.is_terminal or notes.quiet or notes.plain or total == 0:
         yield _Silent()
         return
@@ -29,16 +34,25 @@ def progress(notes: Output, what: str, total: int) -> Iterator[Progress]:
         BarColumn,
         MofNCompleteColumn,
         Progress as Bar,
+        ProgressColumn,
+        Task,
         TextColumn,
         TimeRemainingColumn,
     )
+    from rich.text import Text
 
     from outreply_cli.terminal.tables import console_for
+
+    class _Rate(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            speed = f"{task.speed * 60:.0f}/min" if task.speed else ""
+            return Text("  ".join(filter(None, (speed, status()))))
 
     bar = Bar(
         TextColumn("{task.description}"),
         BarColumn(bar_width=None),
         MofNCompleteColumn(),
+        _Rate(),
         TimeRemainingColumn(),
         console=console_for(notes),
         transient=True,

@@ -6,7 +6,9 @@ is a sample of it that fits the suite.
 
 import shutil
 import signal
+import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from outreply_cli.emulator.server import EmulatorServer
 from tests.bulk.calendars import Snapshot, edited, held, lines, wanted, write
 from tests.bulk.dying import Run, carry_out, carry_out_apart
 from tests.clocks import ManualClock
+from tests.command_line import CommandLine
 
 FIRST = datetime(2026, 12, 1, 9, tzinfo=UTC)
 ROWS = lines(18, FIRST)
@@ -93,3 +96,50 @@ def test_a_lost_journal_does_not_post_twice_within_a_day(
     with pytest.raises(Exception, match="problem"):
         carry_out(run)
     assert held(emulator) == wanted(ROWS)
+
+
+def test_what_can_not_be_told_from_a_list_that_is_cut_off_is_held_back(
+    emulator: EmulatorServer, tmp_path: Path, emulated_clock: ManualClock
+) -> None:
+    calendar = tmp_path / "calendar.csv"
+    row = replace(ROWS[5], instant=FIRST + timedelta(days=30))
+    write(calendar, [row])
+    run = Run(emulator.base_url, emulator.token, emulated_clock.now(), calendar, tmp_path / "state")
+    for steps in range(1, 9):
+        carry_out_apart(replace(run, die_after_steps=steps))
+        if held(emulator):
+            break
+    db = emulator.state.connection
+    page = db.execute("SELECT id FROM pages WHERE platform = 'youtube'").fetchone()[0]
+    early = emulated_clock.now().timestamp() + 3 * 86_400
+    db.executemany(
+        "INSERT INTO posts (id, page_id, status, scheduled_at, created_at, message, media) "
+        "VALUES (?, ?, 'scheduled', ?, 0, 'other', '[]')",
+        [(f"other{n}", page, early + 600 * n) for n in range(120)],
+    )
+    emulated_clock.advance(25 * 3600)
+    later = replace(run, now=emulated_clock.now())
+    (result,) = carry_out(later).results
+    assert (result.status, result.action.kind) == ("pending", "keep")
+    assert held(emulator) == wanted([row])
+    db.execute("DELETE FROM posts WHERE message = 'other'")
+    (result,) = carry_out(later).results
+    assert result.status == "done"
+    assert held(emulator) == wanted([row])
+
+
+def test_a_full_disk_stops_the_run_before_anything_is_sent(
+    cli: CommandLine, emulator: EmulatorServer, tmp_path: Path
+) -> None:
+    calendar = tmp_path / "calendar.csv"
+    write(calendar, ROWS)
+    words = " ".join(cli.words("bulk", "schedule", str(calendar)))
+    done = subprocess.run(
+        ["bash", "-c", f"ulimit -f 4; exec {words}"], capture_output=True, text=True, check=False,
+        # The interpreter's own caches would be cut short too, and stay so.
+        env={**cli.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+    )  # fmt: skip
+    assert done.returncode == 1, done.stderr
+    assert "journal" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not held(emulator)
