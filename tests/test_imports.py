@@ -24,6 +24,7 @@ FLOORS = (
     {"posting", "emulator"},
     {"accounts"},
     {"api"},
+    {"databases"},
     {"contract", "times", "private_files"},
     {"clock", "errors"},
 )

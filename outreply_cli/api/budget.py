@@ -6,7 +6,6 @@ together stays within what the server last said.
 """
 
 import hashlib
-import os
 import sqlite3
 import threading
 from collections.abc import Mapping
@@ -16,12 +15,12 @@ from typing import Protocol
 
 from outreply_cli.clock import Clock
 from outreply_cli.contract.token import Token
-from outreply_cli.private_files import make_private_dir
+from outreply_cli.databases import open_database
+from outreply_cli.errors import StorageError
 
 _WINDOW_SECONDS = 60.0
 # Resets that lie further apart than this belong to different windows.
 _SAME_WINDOW_SECONDS = 3.0
-_BUSY_SECONDS = 5.0
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS budgets (
     token TEXT PRIMARY KEY, most INTEGER NOT NULL, remaining INTEGER NOT NULL,
@@ -64,16 +63,8 @@ class SharedBudget:
         self._clock = clock
         self._turn = threading.Lock()
         self._db: sqlite3.Connection | None = None
-        with suppress(OSError, sqlite3.Error):
-            make_private_dir(path.parent)
-            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-            db = sqlite3.connect(
-                path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
-            )
-            db.execute("PRAGMA journal_mode = WAL")
-            db.execute("PRAGMA synchronous = OFF")
-            db.execute(_SCHEMA)
-            self._db = db
+        with suppress(OSError, sqlite3.Error, StorageError):
+            self._db = open_database(path, _SCHEMA, version=1, durable=False)
 
     def close(self) -> None:
         """Close the file."""

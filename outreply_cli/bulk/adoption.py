@@ -6,12 +6,11 @@ from dataclasses import replace
 
 from outreply_cli.api.client import Resource, when
 from outreply_cli.bulk.account_view import AccountView
-from outreply_cli.bulk.matching import Matched
+from outreply_cli.bulk.matching import Matched, new_entry
 from outreply_cli.bulk.rows import CalendarProblem
 from outreply_cli.posting.content import fingerprint
-from outreply_cli.posting.entries import NewEntry
 from outreply_cli.posting.journal import Journal
-from outreply_cli.posting.sending import idempotency_key, is_post_of
+from outreply_cli.posting.sending import is_post_of
 from outreply_cli.times import from_api
 
 EXPORTED_KEY = "post:"
@@ -64,7 +63,7 @@ class Adoption:
         candidates = free.get(one.target.page_id)
         if not candidates:
             return one
-        new = self._entry(one)
+        new = new_entry(one, self._account, self._calendar)
         twin = next((post for post in candidates if is_post_of(post, new)), None)
         if twin is None:
             return one
@@ -80,7 +79,7 @@ class Adoption:
         return one
 
     def _take(self, one: Matched, post: Resource) -> Matched:
-        new = self._entry(one)
+        new = new_entry(one, self._account, self._calendar)
         if not is_post_of(post, new):
             # The row was edited since it was exported: what stands is the post as it is now.
             moment = when(post) or from_api(str(one.body["scheduled_at"]))
@@ -91,18 +90,3 @@ class Adoption:
         else:
             live = self._journal.adopt(new, str(post["id"]))
         return one._replace(generation=one.generation + 1, live=live)
-
-    def _entry(self, one: Matched) -> NewEntry:
-        return NewEntry(
-            account=self._account,
-            calendar=self._calendar,
-            row=one.row,
-            generation=one.generation,
-            page_id=one.target.page_id,
-            scheduled_at=one.target.instant,
-            body=one.body,
-            fingerprint=one.digest,
-            idempotency_key=idempotency_key(
-                self._account, self._calendar, one.row, one.digest, one.generation
-            ),
-        )

@@ -10,12 +10,13 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from outreply_cli.api.errors import AuthenticationError, BadAnswerError, LimitError, NetworkError
+from outreply_cli.bulk.matching import new_entry
 from outreply_cli.bulk.plan import Action, Kind
 from outreply_cli.clock import Clock
 from outreply_cli.errors import InterruptedRunError, OutReplyError
 from outreply_cli.posting.entries import Entry, NewEntry
 from outreply_cli.posting.journal import Journal
-from outreply_cli.posting.sending import Outcome, Sender, idempotency_key
+from outreply_cli.posting.sending import Outcome, Sender
 
 _WAKE_SECONDS = 0.2
 _NONE: Mapping[int, Any] = MappingProxyType({})
@@ -182,20 +183,8 @@ class Engine:
         one = action.matched
         if one is None or action.kind not in {Kind.CREATE, Kind.CHANGE}:
             return None
-        return NewEntry(
-            account=self._account,
-            calendar=self._calendar,
-            row=one.row,
-            generation=one.generation,
-            page_id=one.target.page_id,
-            scheduled_at=one.target.instant,
-            body=one.body,
-            fingerprint=one.digest,
-            idempotency_key=idempotency_key(
-                self._account, self._calendar, one.row, one.digest, one.generation
-            ),
-            replaces=action.entry.id if action.kind == Kind.CHANGE and action.entry else None,
-        )
+        replaced = action.entry if action.kind == Kind.CHANGE else None
+        return new_entry(one, self._account, self._calendar, replaced)
 
     def _each(
         self,

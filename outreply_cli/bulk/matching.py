@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 from outreply_cli.bulk.targets import Target
 from outreply_cli.posting.content import fingerprint
-from outreply_cli.posting.entries import FILES_FIELD, Entry, EntryState, RowHistory
+from outreply_cli.posting.entries import FILES_FIELD, Entry, EntryState, NewEntry, RowHistory
+from outreply_cli.posting.sending import idempotency_key
 from outreply_cli.times import to_api
 
 _KEYED = "key:"
@@ -105,6 +106,22 @@ def match_rows(
             )
         )
     return matched, [entry for entry in free.values() if _is_pending(entry, now)]
+
+
+def new_entry(one: Matched, account: str, calendar: str, replaced: Entry | None = None) -> NewEntry:
+    """The entry of the row's next post, which takes the place of `replaced`."""
+    return NewEntry(
+        account=account,
+        calendar=calendar,
+        row=one.row,
+        generation=one.generation,
+        page_id=one.target.page_id,
+        scheduled_at=one.target.instant,
+        body=one.body,
+        fingerprint=one.digest,
+        idempotency_key=idempotency_key(account, calendar, one.row, one.digest, one.generation),
+        replaces=replaced.id if replaced is not None else None,
+    )
 
 
 def _row_name(target: Target, live: Entry | None, taken: set[str]) -> str:

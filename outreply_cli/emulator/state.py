@@ -1,7 +1,6 @@
 """The emulator's state: one SQLite file, whole after any stop, and the ids in it."""
 
 import hashlib
-import os
 import secrets
 import sqlite3
 import threading
@@ -10,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from outreply_cli.clock import Clock
+from outreply_cli.databases import open_database
 from outreply_cli.emulator.clock import EmulatorClock
 from outreply_cli.errors import StorageError
 
@@ -102,20 +102,7 @@ class State:
         self.path = path
         self._turn = threading.RLock()
         try:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-            self.connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-            self.connection.row_factory = sqlite3.Row
-            self.connection.execute("PRAGMA journal_mode = WAL")
-            self.connection.execute("PRAGMA synchronous = NORMAL")
-            version = self.connection.execute("PRAGMA user_version").fetchone()[0]
-            if version not in {0, SCHEMA_VERSION}:
-                raise StorageError(
-                    f"{path} was written by another version of the emulator",
-                    hint="Use that version, or another --state directory.",
-                )
-            self.connection.executescript(_SCHEMA)
-            self.connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            self.connection = open_database(path, _SCHEMA, version=SCHEMA_VERSION, durable=False)
         except (OSError, sqlite3.Error) as failure:
             raise StorageError(
                 f"the emulator's state in {path} can't be used: {failure}",

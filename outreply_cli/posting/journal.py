@@ -12,7 +12,6 @@ another one takes its place in the same transaction that makes the old one `canc
 
 import hashlib
 import json
-import os
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
@@ -21,9 +20,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from outreply_cli.databases import open_database
 from outreply_cli.errors import StorageError
 from outreply_cli.posting.entries import Entry, EntryState, NewEntry, RowHistory
-from outreply_cli.private_files import make_private_dir
 
 SCHEMA_VERSION = 1
 _SCHEMA = """
@@ -57,7 +56,6 @@ CREATE INDEX IF NOT EXISTS entries_of_post ON entries (account, post_id);
 CREATE INDEX IF NOT EXISTS entries_unsettled ON entries (account, state)
     WHERE state IN ('sent', 'cancelling');
 """
-_BUSY_SECONDS = 30.0
 # Numbers that no entry in the file has.
 _IMAGINED = -1
 
@@ -73,13 +71,10 @@ class Journal:
         self.path = path
         self._turn = threading.RLock()
         with self._usable():
-            make_private_dir(path.parent)
-            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-            self._db = sqlite3.connect(
-                path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
-            )
-            self._db.row_factory = sqlite3.Row
-            self._prepare()
+            # An intent must be on the disk before its request is on the wire.
+            self._db = open_database(path, _SCHEMA, version=SCHEMA_VERSION, durable=True)
+            if self._db.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
+                raise sqlite3.DatabaseError("it is damaged")
 
     def close(self) -> None:
         """Close the file."""
@@ -254,24 +249,6 @@ class Journal:
             error=None,
             **vars(new),
         )
-
-    def _prepare(self) -> None:
-        version = self._db.execute("PRAGMA user_version").fetchone()[0]
-        if version > SCHEMA_VERSION:
-            raise StorageError(
-                f"{self.path} was written by a newer version of outreply",
-                hint="Update outreply, or choose another place with OUTREPLY_STATE_DIR.",
-            )
-        if version == 0:
-            self._db.execute("PRAGMA journal_mode = WAL")
-        # An intent must be on the disk before its request is on the wire.
-        self._db.execute("PRAGMA synchronous = FULL")
-        if self._db.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
-            raise sqlite3.DatabaseError("it is damaged")
-        if version == 0:
-            self._db.executescript(
-                f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
-            )
 
     def _read(self, sql: str, values: tuple[Any, ...]) -> list[Entry]:
         with self._usable():

@@ -4,9 +4,10 @@ import hashlib
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from outreply_cli.databases import held
 from outreply_cli.errors import OutReplyError, StorageError
 from outreply_cli.private_files import make_private_dir
 
@@ -20,9 +21,6 @@ class CalendarBusyError(OutReplyError):
 @contextmanager
 def calendar_lock(state_dir: Path, account: str, calendar: str, *, wait: float) -> Iterator[None]:
     """Hold the lock of a calendar while the block runs.
-
-    SQLite's own file lock is used, because the operating system drops it when a process dies,
-    on every platform.
 
     Args:
         state_dir: Where locks are kept.
@@ -38,28 +36,25 @@ def calendar_lock(state_dir: Path, account: str, calendar: str, *, wait: float) 
     name = f"{account}\n{calendar}".encode("utf-8", "surrogatepass")
     digest = hashlib.sha256(name).hexdigest()[:32]
     path, owner = directory / f"{digest}.lock", directory / f"{digest}.pid"
-    try:
-        make_private_dir(directory)
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-        lock = sqlite3.connect(path, timeout=wait, isolation_level=None, check_same_thread=False)
-    except (OSError, sqlite3.Error) as failure:
-        raise StorageError(
-            f"the lock {path} can't be used: {failure}",
-            hint="Mend its permissions, or choose another place with OUTREPLY_STATE_DIR.",
-        ) from None
-    try:
+    with ExitStack() as stack:
         try:
-            lock.execute("BEGIN EXCLUSIVE")
-        except sqlite3.OperationalError as failure:
-            if "locked" not in str(failure):
-                raise StorageError(f"the lock {path} can't be used: {failure}") from None
-            holder = owner.read_text() if owner.exists() else "unknown"
-            raise CalendarBusyError(
-                f"another process is working on it (pid {holder})",
-                hint="Wait until it has ended, or wait longer with --wait-lock 10m.",
-                details={"pid": int(holder) if holder.isdecimal() else None},
+            make_private_dir(directory)
+            stack.enter_context(held(path, wait=wait))
+            owner.write_text(str(os.getpid()))
+        except (OSError, sqlite3.Error) as failure:
+            if "locked" in str(failure):
+                raise _busy(owner) from None
+            raise StorageError(
+                f"the lock {path} can't be used: {failure}",
+                hint="Mend its permissions, or choose another place with OUTREPLY_STATE_DIR.",
             ) from None
-        owner.write_text(str(os.getpid()))
         yield
-    finally:
-        lock.close()
+
+
+def _busy(owner: Path) -> CalendarBusyError:
+    holder = owner.read_text() if owner.exists() else "unknown"
+    return CalendarBusyError(
+        f"another process is working on it (pid {holder})",
+        hint="Wait until it has ended, or wait longer with --wait-lock 10m.",
+        details={"pid": int(holder) if holder.isdecimal() else None},
+    )

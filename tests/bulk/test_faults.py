@@ -1,5 +1,6 @@
 """Every way an answer can go wrong, on every second write: the end is exactly once all the same."""
 
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from outreply_cli.emulator.server import EmulatorServer
+from outreply_cli.posting.journal import Journal
 from tests.bulk.calendars import Snapshot, edited, held, lines, wanted, write
 from tests.bulk.dying import Run, carry_out, start
 from tests.clocks import ManualClock
@@ -81,6 +83,21 @@ def test_a_date_that_lies_is_no_harm(run: Run, emulator: EmulatorServer) -> None
         write(run.calendar, ROWS)
         carry_out(replace(run, base_url=proxy.url))
     assert held(emulator) == wanted(ROWS)
+
+
+def test_many_processes_may_make_the_same_journal_at_once(tmp_path: Path) -> None:
+    for attempt in range(10):
+        journals = [tmp_path / f"{attempt}.db"] * 6
+        with ProcessPoolExecutor(6) as pool:
+            assert list(pool.map(open_journal, journals)) == [False] * 6
+
+
+def open_journal(path: Path) -> bool:
+    journal = Journal(path)
+    try:
+        return journal.has_unsettled
+    finally:
+        journal.close()
 
 
 @pytest.mark.parametrize("runners", [2, 8])

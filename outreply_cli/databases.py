@@ -1,0 +1,81 @@
+"""SQLite files of ours: private, write-ahead logged, set up by one process at a time."""
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from outreply_cli.errors import StorageError
+from outreply_cli.private_files import make_private_dir
+
+_BUSY_SECONDS = 30.0
+
+
+class NewerVersionError(StorageError):
+    """The file was written by a newer version of outreply."""
+
+    code = "NEWER_VERSION"
+
+
+def open_database(path: Path, schema: str, *, version: int, durable: bool) -> sqlite3.Connection:
+    """A connection in autocommit mode to the database at `path`, made where there is none.
+
+    Args:
+        path: Made with mode 0600.
+        schema: Statements that make every table.
+        version: Kept in the file; a file with a higher one is refused.
+        durable: Whether what is committed is on the disk before the commit returns.
+
+    Raises:
+        NewerVersionError: The file's version is higher than `version`.
+        OSError, sqlite3.Error: It can't be used.
+    """
+    make_private_dir(path.parent)
+    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    database = sqlite3.connect(
+        path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
+    )
+    try:
+        database.row_factory = sqlite3.Row
+        with held(path.with_name(f"{path.name}.setup"), wait=_BUSY_SECONDS):
+            _set_up(database, path, schema, version)
+        database.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+@contextmanager
+def held(path: Path, *, wait: float) -> Iterator[None]:
+    """Hold the lock file at `path` while the block runs.
+
+    It is SQLite's own lock: the operating system drops it when a process dies, on every platform.
+
+    Raises:
+        OSError, sqlite3.Error: It can't be used; sqlite3.OperationalError with `locked` in its
+            text when another process held it for longer than `wait` seconds.
+    """
+    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    lock = sqlite3.connect(path, timeout=wait, isolation_level=None, check_same_thread=False)
+    try:
+        lock.execute("BEGIN EXCLUSIVE")
+        yield
+    finally:
+        lock.close()
+
+
+def _set_up(database: sqlite3.Connection, path: Path, schema: str, version: int) -> None:
+    found = database.execute("PRAGMA user_version").fetchone()[0]
+    if found > version:
+        raise NewerVersionError(
+            f"{path} was written by a newer version of outreply",
+            hint="Update outreply, or choose another place with OUTREPLY_STATE_DIR.",
+        )
+    if found == 0:
+        # Two processes that switch to the log at once would fail instead of waiting.
+        database.execute("PRAGMA journal_mode = WAL")
+        database.executescript(
+            f"BEGIN IMMEDIATE; {schema}; PRAGMA user_version = {version}; COMMIT;"
+        )
