@@ -1,7 +1,7 @@
 """The demonstration's parts: an emulator in this process, a calendar, and a run over real HTTP."""
 
 import tempfile
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -18,7 +18,9 @@ from outreply_cli.contract.token import Token
 from outreply_cli.emulator.remote import Running
 from outreply_cli.emulator.server import EmulatorServer
 from outreply_cli.posting.journal import Journal
+from outreply_cli.times import to_api
 
+_ZONE = ZoneInfo("Europe/Paris")
 CALENDAR_NAME = "spring-launch.yaml"
 _HEAD = """\
 timezone: Europe/Paris
@@ -52,6 +54,8 @@ class Demo:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
+        # The furthest east: the first post is more than ten minutes ahead everywhere.
+        self._today = clock.now().astimezone(ZoneInfo("Asia/Tokyo")).date()
 
     def __enter__(self) -> Self:
         """Start the emulator on a free port."""
@@ -81,12 +85,10 @@ class Demo:
 
     def write_calendar(self) -> Path:
         """A calendar of a dozen posts over six pages and three time zones."""
-        # The day begins late enough for the first post to be more than 10 minutes ahead anywhere.
-        today = self._clock.now().astimezone(ZoneInfo("Asia/Tokyo")).date()
         lines = [_HEAD]
-        for number, (days, time, page, zone, message) in enumerate(_POSTS, start=1):
+        for number, (days, hour, page, zone, message) in enumerate(_POSTS, start=1):
             lines.append(f"  - key: post-{number:02}\n")
-            lines.append(f"    scheduled_at: {today + timedelta(days=days)} {time}\n")
+            lines.append(f"    scheduled_at: {self._today + timedelta(days=days)} {hour}\n")
             lines += [f"    page: {page}\n"] if page else []
             lines += [f"    timezone: {zone}\n"] if zone else []
             lines.append(f"    message: '{message}'\n")
@@ -96,7 +98,7 @@ class Demo:
 
     def prepare(self, path: Path) -> tuple[BulkRun, Prepared]:
         """The calendar's plan against the account as it is now."""
-        run = BulkRun(self.client, self._journal, Settings(zone=ZoneInfo("Europe/Paris")))
+        run = BulkRun(self.client, self._journal, Settings(zone=_ZONE))
         calendar = read_calendar(str(path))
         calendar.name = CALENDAR_NAME
         return run, run.prepare(calendar, read_account(self.client), settle=True)
@@ -105,12 +107,13 @@ class Demo:
         """Do what the plan says, over HTTP."""
         return run.carry_out(prepared, Stop(), lambda _: None)
 
-    def advance(self, days: float) -> dict[str, Any]:
-        """Move the emulator's clock; tells how many posts were published meanwhile."""
+    def advance_past(self, days: int) -> dict[str, Any]:
+        """Move the emulator's clock past the calendar's first `days`; tells what was published."""
+        moment = datetime.combine(self._today + timedelta(days=days + 1), time(), _ZONE)
         running = Running(
             0, "127.0.0.1", self.server.port, self.server.base_url, self.server.control_key
         )
-        return running.ask("advance", seconds=days * 86_400)
+        return running.ask("advance", to=to_api(moment))
 
     def published_since(self, moment: datetime) -> list[Resource]:
         """What came out after `moment`, oldest first."""

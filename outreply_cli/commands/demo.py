@@ -16,9 +16,9 @@ app = new_command()
 
 _ZONE = ZoneInfo("Europe/Paris")
 _NEXT = (
-    ("outreply emulator start", "the same API, kept running, to try things on"),
-    ("outreply bulk template csv > my.csv", "a calendar of your own to fill in"),
-    ("outreply auth login", "your OutReply account, when you are ready"),
+    ("outreply emulator start", "the same API, kept running"),
+    ("outreply bulk template csv > my.csv", "a calendar to fill in"),
+    ("outreply auth login", "your own account, when you are ready"),
 )
 
 
@@ -43,8 +43,8 @@ def demo(session: Session) -> None:
         _, again = show.prepare(path)
         say(f"3. The same command again: {plan_summary(again.plan)}; nothing is sent twice.")
         began = show.client.now()
-        moved = show.advance(days=3.5)
-        say(f"4. Three and a half days later, {moved['published']} posts are out:")
+        moved = show.advance_past(days=3)
+        say(f"4. Three days later, {moved['published']} posts are out:")
         say()
         aliases = {page["id"]: page_alias(page) for page in pages}
         session.output.show_list(
