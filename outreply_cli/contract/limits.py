@@ -57,6 +57,18 @@ SCOPES = (
     "write:media",
 )
 EVERY_SCOPE = "*"
+
+
+@dataclass(frozen=True)
+class SandboxCaps:
+    """What a sandbox token may do (reference: Sandbox tokens)."""
+
+    lifetime_requests: int = 100
+    per_day: int = 50
+    per_minute: int = 5
+
+
+SANDBOX_CAPS = SandboxCaps()
 SANDBOX_SCOPES = tuple(scope for scope in SCOPES if scope.startswith("read:"))
 
 EVENTS = MappingProxyType(

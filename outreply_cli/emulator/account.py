@@ -13,8 +13,7 @@ from outreply_cli.contract.limits import (
 from outreply_cli.contract.platforms import PLATFORMS, platform_named
 from outreply_cli.emulator.call import Call, Caller, Refusal, invalid_field, show_instant
 from outreply_cli.emulator.media import storage_view
-
-_MINUTES_OF_FULL_RATE_PER_DAY = 1_500
+from outreply_cli.emulator.tokens import is_sandbox, rate_of
 
 
 def me(call: Call) -> dict[str, Any]:
@@ -60,10 +59,7 @@ def account(call: Call) -> dict[str, Any]:
                 **storage_view(call),
                 "max_file_bytes": tier.max_file_bytes,
             },
-            "rate_limit": {
-                "per_minute": tier.per_minute,
-                "per_day": tier.per_minute * _MINUTES_OF_FULL_RATE_PER_DAY,
-            },
+            "rate_limit": dict(zip(("per_minute", "per_day"), rate_of(call.caller), strict=True)),
             "monthly": monthly,
             "publish_guardrails": {
                 "perPage": {
@@ -163,7 +159,12 @@ def usage_of(db: sqlite3.Connection, user_id: str, now: datetime) -> dict[str, i
 
 
 def count_usage(call: Call, bucket: str, limit: int | None = None) -> None:
-    """Use one of this month's `bucket`; refuse where `limit` is reached already."""
+    """Use one of this month's `bucket`; refuse where `limit` is reached already.
+
+    Sandbox requests do not count (reference: Sandbox tokens).
+    """
+    if is_sandbox(call.caller):
+        return
     user_id = call.caller.user["id"]
     spent = usage_of(call.db, user_id, call.now).get(bucket, 0)
     if limit is not None and spent >= limit:

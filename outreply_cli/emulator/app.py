@@ -26,6 +26,7 @@ from outreply_cli.emulator.posts import publish_due
 from outreply_cli.emulator.rate import RateWindows
 from outreply_cli.emulator.routes import ROUTES, Route
 from outreply_cli.emulator.state import State
+from outreply_cli.emulator.tokens import authenticate, count_rate, count_request
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -102,10 +103,13 @@ class Emulator:
 
     def _answer_call(self, request: Request, headers: dict[str, str]) -> Response:
         with self._state.change() as db:
-            caller = self._authenticate(db, request)
+            caller = authenticate(db, request, self._state.clock.now())
         headers["X-API-Tier"] = caller.user["tier"]
         headers["X-API-Scopes"] = " ".join(caller.scopes)
-        self._count_rate(caller, headers)
+        clock = self._state.clock
+        count_rate(self._rate, caller, headers, now=clock.now(), monotonic=clock.monotonic())
+        with self._state.change() as db:
+            count_request(db, caller, clock.now())
         with self._state.change() as db:
             publish_due(db, self._state.new_remote_id, self._state.clock.now())
         with self._state.change() as db:
@@ -182,44 +186,6 @@ class Emulator:
         except HTTPException:
             raise Refusal(404, "NOT_FOUND", "No such endpoint") from None
         return route, path
-
-    def _authenticate(self, db: sqlite3.Connection, request: Request) -> Caller:
-        scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
-        secret = bearer.strip() if scheme.lower() == "bearer" else ""
-        secret = secret or request.headers.get("X-API-Key", "").strip()
-        if not secret:
-            raise Refusal(401, "MISSING_TOKEN")
-        token = db.execute("SELECT * FROM tokens WHERE secret = ?", (secret,)).fetchone()
-        if token is None:
-            raise Refusal(401, "INVALID_TOKEN")
-        now = self._state.clock.now().timestamp()
-        if token["revoked_at"] is not None:
-            raise Refusal(401, "TOKEN_REVOKED")
-        if token["expires_at"] is not None and token["expires_at"] <= now:
-            raise Refusal(401, "TOKEN_EXPIRED")
-        db.execute(
-            "UPDATE tokens SET last_used_at = ?, request_count = request_count + 1 WHERE id = ?",
-            (now, token["id"]),
-        )
-        user = db.execute("SELECT * FROM users WHERE id = ?", (token["user_id"],)).fetchone()
-        scopes, brand_ids = json.loads(token["scopes"]), json.loads(token["brand_ids"])
-        return Caller(token, user, tuple(scopes), tuple(brand_ids))
-
-    def _count_rate(self, caller: Caller, headers: dict[str, str]) -> None:
-        limit = TIERS[caller.user["tier"]].per_minute
-        window = self._rate.spend(caller.token["id"], limit, self._state.clock.monotonic())
-        reset = self._state.clock.now().timestamp() + window.seconds_left
-        headers["X-RateLimit-Limit"] = str(limit)
-        headers["X-RateLimit-Remaining"] = str(window.remaining)
-        headers["X-RateLimit-Reset"] = str(int(reset) + 1)
-        if window.refused:
-            wait = int(window.seconds_left) + 1
-            raise Refusal(
-                429,
-                "RATE_LIMITED",
-                headers={"Retry-After": str(wait)},
-                retry_after_seconds=wait,
-            )
 
 
 def _catalogue() -> dict[str, Any]:

@@ -23,7 +23,9 @@ CREATE TABLE IF NOT EXISTS users (
 CREATE TABLE IF NOT EXISTS tokens (
     id TEXT PRIMARY KEY, user_id TEXT NOT NULL REFERENCES users(id), secret TEXT NOT NULL UNIQUE,
     name TEXT NOT NULL, scopes TEXT NOT NULL, brand_ids TEXT NOT NULL DEFAULT '[]',
-    expires_at REAL, revoked_at REAL, last_used_at REAL, request_count INTEGER NOT NULL DEFAULT 0
+    expires_at REAL, revoked_at REAL, last_used_at REAL, request_count INTEGER NOT NULL DEFAULT 0,
+    ip_allowlist TEXT NOT NULL DEFAULT '[]', on_behalf_of_brand_id TEXT REFERENCES brands(id),
+    issued_by_collaborator_id TEXT, has_full_access INTEGER NOT NULL DEFAULT 1
 );
 CREATE TABLE IF NOT EXISTS brands (
     id TEXT PRIMARY KEY, user_id TEXT NOT NULL REFERENCES users(id), name TEXT NOT NULL,

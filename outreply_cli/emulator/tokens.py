@@ -1,0 +1,126 @@
+"""Who may call: tokens, their kinds, and what each may send in a minute, a day, a lifetime.
+
+Reference: Authentication, Security controls, Sandbox tokens, Collaborator-issued tokens.
+"""
+
+import ipaddress
+import json
+import sqlite3
+from datetime import datetime, timedelta
+
+from werkzeug.wrappers import Request
+
+from outreply_cli.contract.limits import SANDBOX_CAPS, SANDBOX_PREFIX, TIERS
+from outreply_cli.emulator.call import Caller, Refusal
+from outreply_cli.emulator.rate import RateWindows
+
+_MINUTES_OF_FULL_RATE_PER_DAY = 1500
+_UPGRADE_URL = "https://outreply.com/dashboard/api"
+
+
+def authenticate(db: sqlite3.Connection, request: Request, now: datetime) -> Caller:
+    """The caller of `request`, by either header.
+
+    Raises:
+        Refusal: 401 for a token that is missing, unknown, revoked or expired; 403 for one that may
+            not be used from here, or whose issuer lost full access.
+    """
+    scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
+    secret = bearer.strip() if scheme.lower() == "bearer" else ""
+    secret = secret or request.headers.get("X-API-Key", "").strip()
+    if not secret:
+        raise Refusal(401, "MISSING_TOKEN")
+    token = db.execute("SELECT * FROM tokens WHERE secret = ?", (secret,)).fetchone()
+    if token is None:
+        raise Refusal(401, "INVALID_TOKEN")
+    if token["revoked_at"] is not None:
+        raise Refusal(401, "TOKEN_REVOKED")
+    if token["expires_at"] is not None and token["expires_at"] <= now.timestamp():
+        raise Refusal(401, "TOKEN_EXPIRED")
+    allowlist = json.loads(token["ip_allowlist"])
+    if allowlist and not _is_listed(request.remote_addr or "", allowlist):
+        raise Refusal(403, "IP_NOT_ALLOWED", ip=request.remote_addr)
+    if token["issued_by_collaborator_id"] is not None and not token["has_full_access"]:
+        raise Refusal(403, "COLLABORATOR_INSUFFICIENT")
+    user = db.execute("SELECT * FROM users WHERE id = ?", (token["user_id"],)).fetchone()
+    brand_ids = json.loads(token["brand_ids"])
+    if token["on_behalf_of_brand_id"] is not None:
+        brand_ids = [token["on_behalf_of_brand_id"]]
+    return Caller(token, user, tuple(json.loads(token["scopes"])), tuple(brand_ids))
+
+
+def rate_of(caller: Caller) -> tuple[int, int]:
+    """Requests a minute and a day that the caller's token has."""
+    if is_sandbox(caller):
+        return SANDBOX_CAPS.per_minute, SANDBOX_CAPS.per_day
+    per_minute = TIERS[caller.user["tier"]].per_minute
+    return per_minute, per_minute * _MINUTES_OF_FULL_RATE_PER_DAY
+
+
+def is_sandbox(caller: Caller) -> bool:
+    """Whether the caller's token is a sandbox one: no quota of the user is spent, no hook fires."""
+    return bool(caller.token["secret"].startswith(SANDBOX_PREFIX))
+
+
+def count_rate(
+    rate: RateWindows,
+    caller: Caller,
+    headers: dict[str, str],
+    *,
+    now: datetime,
+    monotonic: float,
+) -> None:
+    """Count a request in its minute and tell of it in `headers`; 429 RATE_LIMITED beyond it."""
+    limit, _ = rate_of(caller)
+    window = rate.spend(caller.token["id"], limit, monotonic)
+    headers["X-RateLimit-Limit"] = str(limit)
+    headers["X-RateLimit-Remaining"] = str(window.remaining)
+    headers["X-RateLimit-Reset"] = str(int(now.timestamp() + window.seconds_left) + 1)
+    if window.refused:
+        wait = int(window.seconds_left) + 1
+        raise Refusal(
+            429, "RATE_LIMITED", headers={"Retry-After": str(wait)}, retry_after_seconds=wait
+        )
+
+
+def count_request(db: sqlite3.Connection, caller: Caller, now: datetime) -> None:
+    """Count a request in its day and in its token's life.
+
+    Raises:
+        Refusal: 402 SANDBOX_EXHAUSTED, or 429 DAILY_LIMIT_EXCEEDED until the next UTC day.
+    """
+    if is_sandbox(caller) and caller.token["request_count"] >= SANDBOX_CAPS.lifetime_requests:
+        raise Refusal(402, "SANDBOX_EXHAUSTED", upgrade_url=_UPGRADE_URL)
+    _, per_day = rate_of(caller)
+    day = f"{now:%Y-%m-%d}"
+    bucket = f"day of {caller.token['id']}"
+    row = db.execute(
+        "SELECT used FROM usage WHERE user_id = ? AND month = ? AND bucket = ?",
+        (caller.user["id"], day, bucket),
+    ).fetchone()
+    if row is not None and row["used"] >= per_day:
+        midnight = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
+        wait = int((midnight - now).total_seconds()) + 1
+        raise Refusal(
+            429,
+            "DAILY_LIMIT_EXCEEDED",
+            headers={"Retry-After": str(wait)},
+            retry_after_seconds=wait,
+        )
+    db.execute(
+        "INSERT INTO usage VALUES (?, ?, ?, 1) "
+        "ON CONFLICT (user_id, month, bucket) DO UPDATE SET used = used + 1",
+        (caller.user["id"], day, bucket),
+    )
+    db.execute(
+        "UPDATE tokens SET last_used_at = ?, request_count = request_count + 1 WHERE id = ?",
+        (now.timestamp(), caller.token["id"]),
+    )
+
+
+def _is_listed(address: str, allowlist: list[str]) -> bool:
+    try:
+        ip = ipaddress.ip_address(address)
+        return any(ip in ipaddress.ip_network(entry, strict=False) for entry in allowlist)
+    except ValueError:
+        return False
