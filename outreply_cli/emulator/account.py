@@ -12,8 +12,11 @@ from outreply_cli.contract.limits import (
 )
 from outreply_cli.contract.platforms import PLATFORMS, platform_named
 from outreply_cli.emulator.call import Call, Caller, Refusal, invalid_field, show_instant
+from outreply_cli.emulator.hooks import Happening, emit
 from outreply_cli.emulator.media import storage_view
 from outreply_cli.emulator.tokens import is_sandbox, rate_of
+
+_WARN_AT = 0.8
 
 
 def me(call: Call) -> dict[str, Any]:
@@ -184,6 +187,11 @@ def count_usage(call: Call, bucket: str, limit: int | None = None) -> None:
         "ON CONFLICT (user_id, month, bucket) DO UPDATE SET used = used + 1",
         (user_id, f"{call.now:%Y-%m}", bucket),
     )
+    # Crossed by this one: so it is told once for each bucket and month.
+    if limit is not None and spent + 1 >= _WARN_AT * limit > spent:
+        told = {"bucket": bucket, "used": spent + 1, "limit": limit, "percent": 80}
+        warning = Happening(user_id, "account.quota.warning", told)
+        emit(call.db, warning, call.now, call.state.new_id)
 
 
 def next_month(now: datetime) -> datetime:

@@ -22,6 +22,7 @@ from outreply_cli.contract.limits import (
 from outreply_cli.emulator.account import count_usage
 from outreply_cli.emulator.call import Call, Caller, Refusal
 from outreply_cli.emulator.control import Control
+from outreply_cli.emulator.delivery import Deliverer
 from outreply_cli.emulator.posts import publish_due
 from outreply_cli.emulator.rate import RateWindows
 from outreply_cli.emulator.routes import ROUTES, Route
@@ -40,14 +41,17 @@ class Emulator:
 
     Args:
         state: What it serves; seeded already.
+        deliverer: Sends the state's webhooks.
         control_key: What the control routes ask for, so that only this machine's owner drives it.
         hosts: Host names, beyond this machine's own, that requests may name.
     """
 
-    def __init__(self, state: State, *, control_key: str, hosts: Iterable[str] = ()) -> None:
+    def __init__(
+        self, state: State, deliverer: Deliverer, *, control_key: str, hosts: Iterable[str] = ()
+    ) -> None:
         self._state = state
         self._rate = RateWindows()
-        self._control = Control(state)
+        self._control = Control(state, deliverer)
         self._control_key = control_key
         self._hosts = _LOCAL_HOSTS | set(hosts)
         self._map = Map(
@@ -98,8 +102,7 @@ class Emulator:
             asked = json.loads(request.get_data() or b"{}")
         except ValueError:
             raise Refusal(400, "INVALID_JSON", "The control body is not JSON") from None
-        with self._state.change():
-            return _json(200, self._control.do(verb, asked), headers)
+        return _json(200, self._control.do(verb, asked), headers)
 
     def _answer_call(self, request: Request, headers: dict[str, str]) -> Response:
         with self._state.change() as db:
@@ -111,7 +114,7 @@ class Emulator:
         with self._state.change() as db:
             count_request(db, caller, clock.now())
         with self._state.change() as db:
-            publish_due(db, self._state.new_remote_id, self._state.clock.now())
+            publish_due(self._state, db, self._state.clock.now())
         with self._state.change() as db:
             status, body = self._perform(db, request, caller, headers)
         return _json(status, body, headers)

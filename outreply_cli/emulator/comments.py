@@ -6,6 +6,7 @@ from typing import Any
 from outreply_cli.contract.limits import MESSAGE_MAX_CHARACTERS, TIERS
 from outreply_cli.emulator.account import count_usage
 from outreply_cli.emulator.call import Call, Refusal, show_instant
+from outreply_cli.emulator.hooks import Happening, emit
 from outreply_cli.emulator.posts import own_published_post
 
 
@@ -41,14 +42,16 @@ def reply(call: Call) -> dict[str, Any]:
         "created_at) SELECT ?, ?, ?, name, username, ?, ? FROM pages WHERE id = ?",
         (reply_id, post["id"], comment_id, message, call.now.timestamp(), post["page_id"]),
     )
-    return {
-        "reply": {
-            "id": reply_id,
-            "parent_id": comment_id,
-            "message": message,
-            "created_at": show_instant(call.now.timestamp()),
-        }
+    told = {
+        "id": reply_id,
+        "parent_id": comment_id,
+        "message": message,
+        "created_at": show_instant(call.now.timestamp()),
     }
+    data = {"brandId": post["brand_id"], "post_id": post["id"], "reply": told}
+    happening = Happening(call.caller.user["id"], "comment.replied", data)
+    emit(call.db, happening, call.now, call.state.new_id)
+    return {"reply": told}
 
 
 def _comment_view(row: sqlite3.Row, platform: str) -> dict[str, Any]:

@@ -3,34 +3,46 @@
 import json
 import os
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from outreply_cli.contract.limits import EVERY_SCOPE, SCOPES
 from outreply_cli.emulator.call import Refusal, show_instant
+from outreply_cli.emulator.delivery import Deliverer
+from outreply_cli.emulator.hooks import rotate
 from outreply_cli.emulator.posts import publish_due
 from outreply_cli.emulator.seed import create_token, seed_default
 from outreply_cli.emulator.state import State
 
 
 class Control:
-    """The verbs behind `/_emulator/`; each is called inside a transaction."""
+    """The verbs behind `/_emulator/`.
 
-    def __init__(self, state: State) -> None:
+    Args:
+        state: What they steer.
+        deliverer: Sends what falls due while the clock is moved.
+    """
+
+    def __init__(self, state: State, deliverer: Deliverer) -> None:
         self._state = state
+        self._deliverer = deliverer
 
     def do(self, verb: str, asked: Mapping[str, Any]) -> dict[str, Any]:
         """Carry out `verb` and tell what came of it."""
+        if verb == "advance":
+            return self._advance(asked)
         verbs = {
             "status": self._status,
-            "advance": self._advance,
+            "rotate": self._rotate,
+            "deliveries": self._deliveries,
             "token": self._token,
             "reset": self._reset,
             "seed": self._seed,
         }
         if verb not in verbs:
             raise Refusal(404, "NOT_FOUND", f"There is no control verb {verb!r}")
-        return verbs[verb](asked)
+        with self._state.change():
+            return verbs[verb](asked)
 
     def _status(self, _: Mapping[str, Any]) -> dict[str, Any]:
         db = self._state.connection
@@ -51,14 +63,62 @@ class Control:
     def _advance(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         clock = self._state.clock
         if "to" in asked:
-            moment = datetime.fromisoformat(asked["to"])
+            target = datetime.fromisoformat(asked["to"])
         else:
-            moment = clock.now() + timedelta(seconds=float(asked["seconds"]))
-        if moment < clock.now():
+            target = clock.now() + timedelta(seconds=float(asked["seconds"]))
+        if target < clock.now():
             raise Refusal(400, "INVALID_DATE", "The emulator's clock only moves forward")
-        clock.shift_to(moment)
-        published = publish_due(self._state.connection, self._state.new_remote_id, clock.now())
-        return {"now": show_instant(clock.now().timestamp()), "published": published}
+        published, delivered = 0, self._deliverer.deliver_due()
+        # From one thing that falls due to the next, so that each happens at its own time.
+        while (moment := self._next_due()) is not None and moment <= target.timestamp():
+            self._move_to(max(clock.now(), datetime.fromtimestamp(moment, UTC)))
+            published += self._publish()
+            delivered += self._deliverer.deliver_due()
+        self._move_to(target)
+        published += self._publish()
+        delivered += self._deliverer.deliver_due()
+        now = show_instant(clock.now().timestamp())
+        return {"now": now, "published": published, "deliveries": delivered}
+
+    def _next_due(self) -> float | None:
+        with self._state.change() as db:
+            row = db.execute("SELECT min(scheduled_at) FROM posts WHERE status = 'scheduled'")
+            post = row.fetchone()[0]
+        delivery = self._deliverer.next_due()
+        return min((due for due in (post, delivery) if due is not None), default=None)
+
+    def _move_to(self, moment: datetime) -> None:
+        with self._state.change():
+            self._state.clock.shift_to(moment)
+
+    def _publish(self) -> int:
+        with self._state.change() as db:
+            return publish_due(self._state, db, self._state.clock.now())
+
+    def _rotate(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        hook_id = str(asked.get("id"))
+        secret = rotate(self._state.connection, hook_id, self._state.clock.now())
+        return {"id": hook_id, "secret": secret}
+
+    def _deliveries(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        rows = self._state.connection.execute(
+            "SELECT * FROM deliveries ORDER BY number DESC LIMIT ?", (int(asked.get("limit", 50)),)
+        )
+        return {
+            "deliveries": [
+                {
+                    "id": row["id"],
+                    "webhook_id": row["hook_id"],
+                    "event": row["event"],
+                    "attempts": row["attempts"],
+                    "status": row["status"],
+                    "error": row["error"],
+                    "next_attempt_at": show_instant(row["due_at"]),
+                    "created_at": show_instant(row["created_at"]),
+                }
+                for row in rows
+            ]
+        }
 
     def _token(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         scopes = asked.get("scopes") or [EVERY_SCOPE]

@@ -3,7 +3,6 @@
 import ipaddress
 import json
 import sqlite3
-from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,7 +17,9 @@ from outreply_cli.contract.platforms import platform_named
 from outreply_cli.emulator.account import count_usage, own_page, require_brand
 from outreply_cli.emulator.call import Call, Refusal, invalid_field, read_instant, show_instant
 from outreply_cli.emulator.guardrails import check_guardrails
+from outreply_cli.emulator.hooks import Happening, emit
 from outreply_cli.emulator.media import attach, attached, free_media
+from outreply_cli.emulator.state import State
 
 _PERMALINKS = {
     "facebook": "https://www.facebook.com/{username}/posts/{remote_id}",
@@ -30,7 +31,8 @@ _PERMALINKS = {
 }
 _VIDEO_ENDINGS = (".mp4", ".mov", ".webm")
 _MINE = (
-    "SELECT posts.*, pages.platform, pages.brand_id, pages.username, brands.user_id FROM posts "
+    "SELECT posts.*, pages.platform, pages.brand_id, pages.username, "
+    "pages.expired AS page_expired, brands.user_id FROM posts "
     "JOIN pages ON pages.id = posts.page_id JOIN brands ON brands.id = pages.brand_id "
 )
 
@@ -121,18 +123,30 @@ def published_posts(call: Call) -> dict[str, Any]:
     return {"published_posts": [_published_view(call.db, row) for row in rows]}
 
 
-def publish_due(
-    state_db: sqlite3.Connection, new_remote_id: Callable[[], str], now: datetime
-) -> int:
-    """Publish every scheduled post whose time has come; returns how many."""
-    due = state_db.execute(
+def publish_due(state: State, db: sqlite3.Connection, now: datetime) -> int:
+    """Publish every scheduled post whose time has come; returns how many.
+
+    A post whose page's connection has expired fails. Hooks are told of either; the caller holds the
+    transaction.
+    """
+    due = db.execute(
         _MINE + "WHERE posts.status = 'scheduled' AND posts.scheduled_at <= ? "
         "ORDER BY posts.scheduled_at, posts.number",
         (now.timestamp(),),
     ).fetchall()
+    published = 0
     for row in due:
-        mark_published(state_db, row, new_remote_id(), row["scheduled_at"])
-    return len(due)
+        fails = bool(row["page_expired"])
+        if fails:
+            db.execute("UPDATE posts SET status = 'failed' WHERE id = ?", (row["id"],))
+        else:
+            mark_published(db, row, state.new_remote_id(), row["scheduled_at"])
+            published += 1
+        current = db.execute(_MINE + "WHERE posts.id = ?", (row["id"],)).fetchone()
+        told = {"brandId": row["brand_id"], "post": _told_post(current)}
+        event = "post.failed" if fails else "post.published"
+        emit(db, Happening(row["user_id"], event, told), now, state.new_id)
+    return published
 
 
 def mark_published(
@@ -245,6 +259,19 @@ def _refuse_private(url: str) -> None:
 
 def _count_publish(call: Call) -> None:
     count_usage(call, "publishes", TIERS[call.caller.user["tier"]].publishes)
+
+
+def _told_post(row: sqlite3.Row) -> dict[str, Any]:
+    view = _scheduled_view(row)
+    if row["status"] == "published":
+        view |= {
+            "remote_id": row["remote_id"],
+            "permalink": row["permalink"],
+            "published_at": show_instant(row["published_at"]),
+        }
+    else:
+        view["error"] = "The page's connection has expired"
+    return view
 
 
 def _scheduled_view(row: sqlite3.Row) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from outreply_cli.emulator import account, comments, media, posts
+from outreply_cli.emulator import account, comments, hooks, media, posts
 from outreply_cli.emulator.call import Call
 
 
@@ -45,6 +45,10 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/media", "read:media", media.media_list),
     Route("GET", "/media/<media_id>", "read:media", media.media_item),
     Route("DELETE", "/media/<media_id>", "write:media", media.delete),
+    Route("GET", "/webhooks", None, hooks.hooks),
+    Route("POST", "/webhooks", None, hooks.create, 201),
+    Route("GET", "/webhooks/<hook_id>", None, hooks.hook),
+    Route("DELETE", "/webhooks/<hook_id>", None, hooks.delete),
     Route("GET", "/comments", "read:comments", comments.comments),
     Route("POST", "/comments/reply", "write:comments", comments.reply, 201),
 )

@@ -10,11 +10,13 @@ from waitress.server import create_server
 
 from outreply_cli.clock import Clock
 from outreply_cli.emulator.app import API_ROOT, Emulator
+from outreply_cli.emulator.delivery import Deliverer
 from outreply_cli.emulator.seed import seed_default
 from outreply_cli.emulator.state import State
 from outreply_cli.errors import StorageError
 
 _THREADS = 8
+_DELIVERY_SECONDS = 12.0
 _CONNECTIONS_MAX = 600
 _REQUEST_SECONDS_MAX = 30
 _HEADER_BYTES_MAX = 32 * 1024
@@ -29,6 +31,7 @@ class EmulatorServer:
         system: The machine's clock.
         port: 0 for any free one.
         host: Where to listen.
+        sends_anywhere: Whether webhooks may go to other machines.
         control_key: What steering it asks for; a new random one by default.
 
     Raises:
@@ -43,16 +46,18 @@ class EmulatorServer:
         port: int = 0,
         host: str = "127.0.0.1",
         control_key: str | None = None,
+        sends_anywhere: bool = False,
     ) -> None:
         self.control_key = control_key or secrets.token_urlsafe(24)
-        self.state = State(state_path, system)
+        self.state = State(state_path, system, sends_anywhere=sends_anywhere)
         with self.state.change():
             if self.state.is_empty:
                 seed_default(self.state)
         self._sockets: dict[int, Any] = {}
+        self._deliverer = Deliverer(self.state)
         try:
             self._server = create_server(
-                Emulator(self.state, control_key=self.control_key),
+                Emulator(self.state, self._deliverer, control_key=self.control_key),
                 map=self._sockets,
                 host=host,
                 port=port,
@@ -78,12 +83,16 @@ class EmulatorServer:
     def run(self) -> None:
         """Serve until `stop` is called from another thread; what is being answered is finished."""
         server = self._server
+        delivering = threading.Thread(target=self._deliverer.run, name="deliveries", daemon=True)
+        delivering.start()
         while not self._stopping.is_set():
             # Waitress's own loop ends only with its process; one round of it can be left.
             server.asyncore.loop(
                 timeout=1.0, map=self._sockets, use_poll=server.adj.asyncore_use_poll, count=1
             )
+        self._deliverer.stop()
         server.task_dispatcher.shutdown()
+        delivering.join(_DELIVERY_SECONDS)
         server.asyncore.close_all(map=self._sockets, ignore_all=True)
         self.state.close()
 

@@ -63,6 +63,18 @@ CREATE TABLE IF NOT EXISTS post_media (
     PRIMARY KEY (post_id, media_id)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS posts_of_media ON post_media (media_id);
+CREATE TABLE IF NOT EXISTS hooks (
+    number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, user_id TEXT NOT NULL REFERENCES users(id),
+    url TEXT NOT NULL, events TEXT NOT NULL, secret TEXT NOT NULL, previous_secret TEXT,
+    rotated_at REAL, disabled_at REAL, failures INTEGER NOT NULL DEFAULT 0, created_at REAL NOT NULL
+);
+CREATE TABLE IF NOT EXISTS deliveries (
+    number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, hook_id TEXT NOT NULL REFERENCES hooks(id),
+    event TEXT NOT NULL, body TEXT NOT NULL, created_at REAL NOT NULL, due_at REAL,
+    attempts INTEGER NOT NULL DEFAULT 0, status INTEGER, error TEXT, milliseconds REAL, last_at REAL
+);
+CREATE INDEX IF NOT EXISTS deliveries_due ON deliveries (due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX IF NOT EXISTS deliveries_of_hook ON deliveries (hook_id, number);
 CREATE TABLE IF NOT EXISTS idempotency (
     token_id TEXT NOT NULL, key TEXT NOT NULL, fingerprint TEXT NOT NULL, status INTEGER NOT NULL,
     body TEXT NOT NULL, created_at REAL NOT NULL, PRIMARY KEY (token_id, key)
@@ -74,6 +86,8 @@ CREATE TABLE IF NOT EXISTS usage (
 """
 
 _TABLES = (
+    "deliveries",
+    "hooks",
     "comments",
     "post_media",
     "media",
@@ -95,12 +109,20 @@ class State:
         path: The SQLite file, made with mode 0600 where there is none.
         system: The machine's clock.
         id_seed: Makes ids deterministic; None for random ones.
+        sends_anywhere: Whether webhooks may go to other machines.
 
     Raises:
         StorageError: The file can't be opened, or is not an emulator's state of this version.
     """
 
-    def __init__(self, path: Path, system: Clock, *, id_seed: int | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        system: Clock,
+        *,
+        id_seed: int | None = None,
+        sends_anywhere: bool = False,
+    ) -> None:
         self.path = path
         self._turn = threading.RLock()
         try:
@@ -111,6 +133,7 @@ class State:
                 hint="Choose another --state directory, or delete the file.",
             ) from None
         self.clock = EmulatorClock(system, self.connection)
+        self.sends_anywhere = sends_anywhere
         self._id_seed = id_seed
 
     @contextmanager

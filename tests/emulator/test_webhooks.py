@@ -1,0 +1,213 @@
+"""Webhooks out of the emulator, judged by the official SDK's verifier on a real socket."""
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from outreply import OutReply, OutReplyError
+from outreply.webhooks import construct_event
+
+from outreply_cli.emulator.remote import Running
+from outreply_cli.emulator.server import EmulatorServer
+
+EVENTS = ["post.published", "post.failed", "comment.replied", "account.quota.warning"]
+
+
+class Receiver(ThreadingHTTPServer):
+    """Keeps what it gets and answers as it is told."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.got: list[tuple[dict[str, str], bytes]] = []
+        self.status = 200
+        self.url = f"http://127.0.0.1:{self.server_address[1]}/hook?x=1"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Receiver
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["content-length"]))
+        self.server.got.append(({k.lower(): v for k, v in self.headers.items()}, body))
+        self.send_response_only(self.server.status)
+        self.end_headers()
+
+    def log_message(self, *args: Any) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    server = Receiver()
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield server
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.fixture
+def sdk(emulator: EmulatorServer) -> Iterator[OutReply]:
+    with OutReply(emulator.token, base_url=emulator.base_url, max_retries=0) as client:
+        yield client
+
+
+@pytest.fixture
+def steer(emulator: EmulatorServer) -> Running:
+    return Running(0, "127.0.0.1", emulator.port, emulator.base_url, emulator.control_key)
+
+
+def schedule(sdk: OutReply, platform: str = "facebook", at: str = "2026-11-23T13:00:00Z") -> str:
+    (page,) = sdk.pages.list(platform=platform)["pages"]
+    post = sdk.posts.schedule(page_id=page["id"], message="Soon", scheduled_at=at)
+    return str(post["scheduled_post"]["id"])
+
+
+def test_a_published_post_is_told_with_a_signature_that_the_sdk_accepts(
+    sdk: OutReply, steer: Running, receiver: Receiver
+) -> None:
+    hook = sdk.webhooks.create(url=receiver.url, events=EVENTS)["webhook"]
+    post_id = schedule(sdk)
+    moved = steer.ask("advance", seconds=7200)
+    assert (moved["published"], moved["deliveries"]) == (1, 1)
+    ((headers, body),) = receiver.got
+    event = construct_event(body, headers["x-outreply-signature"], hook["secret"])
+    assert event["event"] == headers["x-outreply-event"] == "post.published"
+    assert event["created_at"] == "2026-11-23T13:00:00.000Z"
+    assert set(event["data"]) == {"userId", "brandId", "post"}
+    assert event["data"]["post"]["id"] == post_id
+    assert headers["x-outreply-timestamp"].isdigit()
+    assert headers["x-outreply-delivery"] == event["id"]
+    with pytest.raises(ValueError, match="signature"):
+        construct_event(body + b" ", headers["x-outreply-signature"], hook["secret"])
+
+
+def test_subscriptions_are_listed_without_their_secret_and_deleted(
+    sdk: OutReply, receiver: Receiver
+) -> None:
+    hook = sdk.webhooks.create(url=receiver.url, events=["post.failed"])["webhook"]
+    (listed,) = sdk.webhooks.list()["webhooks"]
+    assert "secret" not in listed
+    assert sdk.webhooks.retrieve(hook["id"])["webhook"] == listed
+    sdk.webhooks.delete(hook["id"])
+    with pytest.raises(OutReplyError) as gone:
+        sdk.webhooks.retrieve(hook["id"])
+    assert gone.value.status == 404
+
+
+@pytest.mark.parametrize(
+    ("url", "events"),
+    [
+        ("https://example.com/hook", ["post.failed"]),
+        ("http://192.168.1.1/", ["post.failed"]),
+        ("ftp://127.0.0.1/", ["post.failed"]),
+        ("http://[::1", ["post.failed"]),
+        ("http://127.0.0.1/", ["post.nonsense"]),
+        ("http://127.0.0.1/", []),
+    ],
+)
+def test_other_machines_and_other_events_are_refused(
+    sdk: OutReply, url: str, events: list[str]
+) -> None:
+    with pytest.raises(OutReplyError) as refused:
+        sdk.webhooks.create(url=url, events=events)
+    assert refused.value.status == 400
+
+
+def test_a_failed_delivery_is_tried_again_at_the_references_times(
+    sdk: OutReply, steer: Running, receiver: Receiver
+) -> None:
+    sdk.webhooks.create(url=receiver.url, events=EVENTS)
+    receiver.status = 500
+    schedule(sdk)
+    assert steer.ask("advance", seconds=3600)["deliveries"] == 1
+    for wait in (30, 120, 600, 1800, 7200):
+        assert steer.ask("advance", seconds=wait - 1)["deliveries"] == 0
+        assert steer.ask("advance", seconds=1)["deliveries"] == 1
+    assert steer.ask("advance", seconds=86_400)["deliveries"] == 0
+    bodies = {body for _, body in receiver.got}
+    assert (len(receiver.got), len(bodies)) == (6, 1)
+
+
+def test_one_leap_of_the_clock_makes_every_retry_at_its_own_time(
+    sdk: OutReply, steer: Running, receiver: Receiver
+) -> None:
+    sdk.webhooks.create(url=receiver.url, events=EVENTS)
+    receiver.status = 503
+    schedule(sdk)
+    assert steer.ask("advance", seconds=86_400)["deliveries"] == 6
+    times = [int(headers["x-outreply-timestamp"]) for headers, _ in receiver.got]
+    assert [b - a for a, b in pairwise(times)] == [30, 120, 600, 1800, 7200]
+
+
+def test_after_twenty_failures_in_a_row_a_hook_is_disabled(
+    sdk: OutReply, steer: Running, receiver: Receiver
+) -> None:
+    hook = sdk.webhooks.create(url=receiver.url, events=EVENTS)["webhook"]
+    receiver.status = 404
+    for n in range(4):
+        schedule(sdk, at=f"2026-11-23T{13 + n}:00:00Z")
+    steer.ask("advance", seconds=86_400)
+    shown = sdk.webhooks.retrieve(hook["id"])["webhook"]
+    assert (shown["active"], shown["consecutive_failures"]) == (False, 20)
+    assert len(receiver.got) == 20
+
+
+def test_after_a_rotation_both_secrets_sign_for_a_day(
+    sdk: OutReply, steer: Running, receiver: Receiver
+) -> None:
+    hook = sdk.webhooks.create(url=receiver.url, events=EVENTS)["webhook"]
+    rotated = steer.ask("rotate", id=hook["id"])
+    schedule(sdk)
+    schedule(sdk, at="2026-11-25T13:00:00Z")
+    steer.ask("advance", seconds=3 * 86_400)
+    (first, body), (second, later) = receiver.got
+    for secret in (hook["secret"], rotated["secret"]):
+        construct_event(body, first["x-outreply-signature"], secret)
+    construct_event(later, second["x-outreply-signature"], rotated["secret"])
+    with pytest.raises(ValueError, match="signature"):
+        construct_event(later, second["x-outreply-signature"], hook["secret"])
+
+
+def test_a_page_that_expired_fails_its_post_and_tells_it(
+    sdk: OutReply, steer: Running, receiver: Receiver, emulator: EmulatorServer
+) -> None:
+    sdk.webhooks.create(url=receiver.url, events=EVENTS)
+    post_id = schedule(sdk)
+    emulator.state.connection.execute("UPDATE pages SET expired = 1")
+    assert steer.ask("advance", seconds=7200)["published"] == 0
+    event = json.loads(receiver.got[0][1])
+    assert (event["event"], event["data"]["post"]["status"]) == ("post.failed", "failed")
+    assert sdk.posts.retrieve_scheduled(post_id)["scheduled_post"]["status"] == "failed"
+
+
+def test_eighty_percent_of_a_bucket_is_told_once_a_month(
+    sdk: OutReply, steer: Running, receiver: Receiver, emulator: EmulatorServer
+) -> None:
+    sdk.webhooks.create(url=receiver.url, events=["account.quota.warning"])
+    db = emulator.state.connection
+    db.execute("UPDATE users SET tier = 'free'")
+    user = db.execute("SELECT id FROM users").fetchone()[0]
+    db.execute("INSERT OR REPLACE INTO usage VALUES (?, '2026-11', 'publishes', 46)", (user,))
+    for n in range(3):
+        schedule(sdk, at=f"2026-11-23T{14 + n}:00:00Z")
+    steer.ask("advance", seconds=1)
+    (event,) = (json.loads(body) for _, body in receiver.got)
+    assert event["data"]["bucket"] == "publishes"
+    assert (event["data"]["used"], event["data"]["limit"]) == (48, 60)
+
+
+def test_a_reply_is_told(sdk: OutReply, steer: Running, receiver: Receiver) -> None:
+    sdk.webhooks.create(url=receiver.url, events=["comment.replied"])
+    post = next(
+        p for p in sdk.posts.list_published()["published_posts"] if p["metrics"]["comments"]
+    )
+    comment = sdk.comments.list(post_id=post["id"])["comments"][0]
+    sdk.comments.reply(comment_id=comment["id"], message="Thanks")
+    steer.ask("advance", seconds=1)
+    assert json.loads(receiver.got[0][1])["data"]["reply"]["message"] == "Thanks"
