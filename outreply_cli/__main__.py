@@ -10,9 +10,12 @@ def run() -> int:
 
         sys.stdout.write(f"outreply {__version__}\n")
         return 0
-    from outreply_cli.app import run as run_app
+    try:
+        from outreply_cli.app import run as run_app
 
-    return run_app()
+        return run_app()
+    except KeyboardInterrupt:
+        return 130
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The command tree, and the one place where an error becomes a message and an exit code."""
 
 import importlib
+import io
 import sys
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -10,7 +11,7 @@ from typer.core import TyperGroup
 
 from outreply_cli import __version__
 from outreply_cli.errors import ExitCode, InvalidInputError, OutReplyError
-from outreply_cli.terminal.failures import failure_text, fault_text, flush_quietly
+from outreply_cli.terminal.failures import failure_text, fault_text, flush
 from outreply_cli.terminal.session import Session
 
 # name -> (module, help line); the module is imported when the name is typed, not before.
@@ -125,12 +126,19 @@ def main(args: Sequence[str], session: Session) -> int:
         code = ExitCode.REFUSED
     finally:
         session.close()
-    flush_quietly(session.stdout)
+    problem = flush(session.stdout)
+    if problem is not None:
+        session.tell(f"Error: the output can't be written: {problem}\n")
+        code = code or ExitCode.REFUSED
     return int(code)
 
 
 def run() -> int:
     """The installed command."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # Characters that the terminal's encoding lacks are shown as escapes.
+            stream.reconfigure(errors="backslashreplace")
     return main(sys.argv[1:], Session())
 
 

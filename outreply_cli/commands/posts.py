@@ -105,7 +105,7 @@ def posts_publish(
     )
     client = session.client()
     pages = _find_pages(client, page)
-    if not dry_run and session.can_ask:
+    if not dry_run:
         names = ", ".join(page_alias(one) for one in pages)
         session.confirm(f"Publish on {names} now?", yes=yes)
     batch = _Batch(pages, content, _files(client, media), key, keep_media=keep_media)

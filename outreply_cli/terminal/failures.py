@@ -59,16 +59,16 @@ def fault_text(fault: BaseException, *, with_traceback: bool) -> str:
     return harmless(text, keep_lines=True)
 
 
-def flush_quietly(stream: TextIO) -> bool:
-    """Flush `stream`; False when its reader is gone, which is then left alone."""
+def flush(stream: TextIO) -> str | None:
+    """Write out what `stream` holds back; tells why it can't be, but for a reader that has gone."""
     try:
         stream.flush()
-    except BrokenPipeError:
+    except OSError as failure:
         # The interpreter would complain at exit when it flushes again.
         if stream is sys.stdout:
             sys.stdout = None
-        return False
-    return True
+        return None if isinstance(failure, BrokenPipeError) else failure.strerror or "it failed"
+    return None
 
 
 def _sentence(message: str) -> str:

@@ -1,5 +1,6 @@
 """The one object that a command is handed: who it acts as, where it writes, what time it is."""
 
+import io
 import os
 import sys
 from collections.abc import Mapping
@@ -54,9 +55,10 @@ class Session:
     """
 
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
-    stdin: TextIO = field(default_factory=lambda: sys.stdin)
-    stdout: TextIO = field(default_factory=lambda: sys.stdout)
-    stderr: TextIO = field(default_factory=lambda: sys.stderr)
+    # A stream that was closed before we began is None.
+    stdin: TextIO = field(default_factory=lambda: sys.stdin or io.StringIO())
+    stdout: TextIO = field(default_factory=lambda: sys.stdout or io.StringIO())
+    stderr: TextIO = field(default_factory=lambda: sys.stderr or io.StringIO())
     clock: Clock = field(default_factory=SystemClock)
     choices: Choices = field(default_factory=Choices)
     _account: Account | None = None

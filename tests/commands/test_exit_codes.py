@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
@@ -173,3 +174,26 @@ def test_a_reader_that_goes_away_is_no_failure(cli: CommandLine) -> None:
     )  # fmt: skip
     assert done.stdout.strip() == "0"
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("redirection", "code"),
+    [("</dev/null", "0"), ("<&-", "0"), (">&-", "0"), ("2>&-", "0"), (">/dev/full", "1")],
+)
+def test_odd_streams_are_no_fault(cli: CommandLine, redirection: str, code: str) -> None:
+    line = f"{' '.join(cli.words('posts', 'list', '--published', '--json'))} {redirection}"
+    done = subprocess.run(
+        ["bash", "-c", f"{line}; echo $? >$RESULT"],
+        env={**cli.environ, "RESULT": str(cli.home) + ".code"},
+        capture_output=True, text=True, timeout=30, check=False,
+    )  # fmt: skip
+    assert Path(str(cli.home) + ".code").read_text().strip() == code, done.stderr
+    assert "Traceback" not in done.stderr
+    assert "Exception ignored" not in done.stderr
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "iso8859-1", "utf-8"])
+def test_characters_that_the_terminal_lacks_are_escaped(cli: CommandLine, encoding: str) -> None:
+    ran = cli.spawn("posts", "list", "--published", env={"PYTHONIOENCODING": encoding})
+    assert ran.code == 0
+    assert ("\\u2615" in ran.out) == (encoding != "utf-8")

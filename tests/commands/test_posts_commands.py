@@ -142,8 +142,26 @@ def test_the_same_occasion_on_a_fresh_machine_is_one_post(
     assert len(times(client)) == 1
 
 
+def test_publish_needs_a_yes_where_nobody_can_be_asked(cli: CommandLine, client: Client) -> None:
+    ran = cli.run("posts", "publish", "--page", "x:bluebird", "-m", "Live")
+    assert ran.code == 2
+    assert "--yes" in ran.err
+    assert "Live" not in [post["message"] for post in client.published_posts().items]
+
+
 def test_publish_goes_out_at_once_and_its_key_holds(cli: CommandLine, client: Client) -> None:
-    words = ("posts", "publish", "--page", "x:bluebird", "-m", "Live", "--key", "v1.2", "--json")
+    words = (
+        "posts",
+        "publish",
+        "--page",
+        "x:bluebird",
+        "-m",
+        "Live",
+        "--key",
+        "v1.2",
+        "--yes",
+        "--json",
+    )
     first = cli.run(*words)
     assert first.code == 0, first.err
     assert json.loads(first.out)["status"] == "published"
