@@ -1,5 +1,6 @@
 """The command tree, and the one place where an error becomes a message and an exit code."""
 
+import difflib
 import importlib
 import io
 import sys
@@ -156,6 +157,11 @@ def _asks_for_json(args: Sequence[str]) -> bool:
 def _usage_error(wrong: Any) -> InvalidInputError:
     context = getattr(wrong, "ctx", None)
     path = context.command_path if context is not None else "outreply"
-    error = InvalidInputError(wrong.format_message(), hint=f"See: {path} --help")
+    message = wrong.format_message()
+    typed = message.removeprefix("No such command '").removesuffix("'.")
+    near = difflib.get_close_matches(typed, COMMANDS, n=1) if typed != message else []
+    if near and path == "outreply":
+        message = f"{message} Did you mean '{near[0]}'?"
+    error = InvalidInputError(message, hint=f"See: {path} --help")
     error.code = "USAGE"
     return error

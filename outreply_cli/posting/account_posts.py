@@ -122,25 +122,32 @@ class AccountPosts:
         """
         self.finish_leftovers()
         account = self._account()
-        post = self._client.scheduled_post(post_id)
         with self._journal() as journal:
-            old = journal.of_post(account, post_id)
-            if old is None or old.state != EntryState.DONE:
-                old = journal.adopt(self._entry_for(account, post), post_id)
-            if moment == old.scheduled_at:
-                return Posted({"id": old.page_id}, post, already_there=True)
-            if abs(moment - old.scheduled_at) < PAGE_MIN_GAP:
-                raise InvalidInputError(
-                    "it moves by less than 60 seconds, and the API wants 60 s between two posts "
-                    "of a page",
-                    hint="The new post is made before the old one goes: move it by a minute.",
-                )
-            with self._lock(account, old.calendar):
-                (new,) = journal.plan([_moved(old, moment, journal)])
-                outcome = self._sender(journal).send(new)
-            if outcome.error is not None:
-                raise outcome.error
-            return Posted({"id": new.page_id}, self._shown(outcome.entry))
+            known = journal.of_post(account, post_id)
+            with self._lock(account, known.calendar if known is not None else _RESCHEDULE):
+                return self._move(journal, account, post_id, moment)
+
+    def _move(self, journal: Journal, account: str, post_id: str, moment: datetime) -> Posted:
+        # Read under the lock: while it was waited for, another command may have moved the post.
+        post = self._client.scheduled_post(post_id)
+        old = journal.of_post(account, post_id)
+        if old is None:
+            old = journal.adopt(self._entry_for(account, post), post_id)
+        if old.state != EntryState.DONE:
+            raise OutReplyError("another command is changing this post", hint="Try again.")
+        if moment == old.scheduled_at:
+            return Posted({"id": old.page_id}, post, already_there=True)
+        if abs(moment - old.scheduled_at) < PAGE_MIN_GAP:
+            raise InvalidInputError(
+                "it moves by less than 60 seconds, and the API wants 60 s between two posts of a "
+                "page",
+                hint="The new post is made before the old one goes: move it by a minute.",
+            )
+        (new,) = journal.plan([_moved(old, moment, journal)])
+        outcome = self._sender(journal).send(new)
+        if outcome.error is not None:
+            raise outcome.error
+        return Posted({"id": new.page_id}, self._shown(outcome.entry))
 
     def finish_leftovers(self) -> None:
         """Finish what commands of this account left open when they were killed."""

@@ -14,7 +14,7 @@ from outreply_cli.accounts.credentials import TOKEN_VARIABLES
 from outreply_cli.accounts.places import config_dir, state_dir
 from outreply_cli.accounts.profiles import CONFIG_FILE, Profiles
 from outreply_cli.clock import Clock, SystemClock
-from outreply_cli.errors import InvalidInputError, NotSignedInError
+from outreply_cli.errors import InvalidInputError, NotSignedInError, TimeError
 from outreply_cli.terminal.fields import read_fields
 from outreply_cli.terminal.harmless import harmless
 from outreply_cli.terminal.output import FORMATS, JSON_FORMATS, Output
@@ -220,7 +220,15 @@ class Session:
 
     def zone(self, tz: str | None = None) -> ZoneInfo:
         """What local times are read and shown in: `tz`, environment, profile, machine."""
-        name = tz or self.environ.get("OUTREPLY_TIMEZONE")
+        variable = self.environ.get("OUTREPLY_TIMEZONE")
+        if not tz and variable:
+            try:
+                return read_zone(variable)
+            except TimeError as problem:
+                raise TimeError(
+                    f"OUTREPLY_TIMEZONE: {problem.message}", hint=problem.hint
+                ) from None
+        name = tz
         if not name:
             try:
                 profile = chosen_profile(self.profiles, self.choices.profile, self.environ)

@@ -1,6 +1,7 @@
 """One-off posts through the command line, against the emulator."""
 
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -265,3 +266,26 @@ def test_published_posts_are_listed_since_a_time(cli: CommandLine) -> None:
     assert len(lately) == 2
     only = cli.run("posts", "list", "--all", "--page", "instagram:acme", "--limit", "1", "--json")
     assert [post["platform"] for post in json.loads(only.out)] == ["instagram"]
+
+
+def test_commands_at_once_end_in_one_post(cli: CommandLine, client: Client) -> None:
+    def at_once(*command_lines: tuple[str, ...]) -> list[int]:
+        processes = [
+            subprocess.Popen(
+                cli.words(*words), env=cli.environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            )
+            for words in command_lines
+        ]
+        for process in processes:
+            process.communicate(timeout=60)
+        return [process.returncode for process in processes]
+
+    words = ("posts", "schedule", "--page", "facebook:acme", "-m", "Once", "--key", "k", "--at")
+    assert at_once(*[(*words, "2026-12-25 10:00")] * 4) == [0] * 4
+    (post,) = client.scheduled_posts().items
+    moves = [("posts", "reschedule", post["id"], "--at", f"2026-12-25 1{n}:30") for n in range(4)]
+    assert sorted(at_once(*moves)) == [0, 5, 5, 5]
+    assert len(times(client)) == 1
+    publish = ("posts", "publish", "--page", "x:bluebird", "-m", "Now", "--key", "k", "--yes")
+    assert at_once(*[publish] * 4) == [0] * 4
+    assert [p["message"] for p in client.published_posts().items].count("Now") == 1
