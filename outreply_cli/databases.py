@@ -12,6 +12,12 @@ from outreply_cli.private_files import make_private_dir
 _BUSY_SECONDS = 30.0
 
 
+class OlderVersionError(StorageError):
+    """The file was written by a version of outreply whose layout is no longer read."""
+
+    code = "OLDER_VERSION"
+
+
 class NewerVersionError(StorageError):
     """The file was written by a newer version of outreply."""
 
@@ -29,6 +35,7 @@ def open_database(path: Path, schema: str, *, version: int, durable: bool) -> sq
 
     Raises:
         NewerVersionError: The file's version is higher than `version`.
+        OlderVersionError: It is lower.
         OSError, sqlite3.Error: It can't be used.
     """
     make_private_dir(path.parent)
@@ -72,6 +79,11 @@ def _set_up(database: sqlite3.Connection, path: Path, schema: str, version: int)
         raise NewerVersionError(
             f"{path} was written by a newer version of outreply",
             hint="Update outreply, or choose another place with OUTREPLY_STATE_DIR.",
+        )
+    if 0 < found < version:
+        raise OlderVersionError(
+            f"{path} was written by an older version of outreply, and can't be read",
+            hint="Delete it, or choose another place with OUTREPLY_STATE_DIR.",
         )
     if found == 0:
         # Two processes that switch to the log at once would fail instead of waiting.

@@ -37,7 +37,13 @@ KEEPERS = {
     "werkzeug": {"emulator"},
     "dateutil": {"times"},
     "tzlocal": {"times"},
-    "yaml": {"bulk.yaml_calendar", "bulk.plan_file", "terminal.output"},
+    "yaml": {
+        "emulator.seed_file",
+        "emulator.seed_export",
+        "bulk.yaml_calendar",
+        "bulk.plan_file",
+        "terminal.output",
+    },
 }
 FORBIDDEN_PAIRS = {("emulator", "api"), ("api", "emulator"), ("posting", "emulator")}
 

@@ -8,13 +8,12 @@ from typing import Any
 from outreply_cli.contract.limits import (
     BRAND_PUBLISHES_PER_DAY,
     PAGE_MIN_GAP,
-    TIERS,
 )
 from outreply_cli.contract.platforms import PLATFORMS, platform_named
 from outreply_cli.emulator.call import Call, Caller, Refusal, invalid_field, show_instant
 from outreply_cli.emulator.hooks import Happening, emit
 from outreply_cli.emulator.media import storage_view
-from outreply_cli.emulator.tokens import is_sandbox, rate_of
+from outreply_cli.emulator.tokens import is_sandbox, rate_of, tier_of
 
 _WARN_AT = 0.8
 
@@ -36,7 +35,7 @@ def me(call: Call) -> dict[str, Any]:
 def account(call: Call) -> dict[str, Any]:
     """`GET /account`: the user, the key and what is left of every quota."""
     user = call.caller.user
-    tier = TIERS[user["tier"]]
+    tier = tier_of(user)
     used = usage_of(call.db, user["id"], call.now)
     monthly: dict[str, Any] = {
         "year_month": f"{call.now:%Y-%m}",

@@ -13,27 +13,29 @@ from werkzeug.http import http_date
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
-from outreply_cli.contract.error_catalogue import CATALOGUE
 from outreply_cli.contract.limits import (
     IDEMPOTENCY_KEY_LIFETIME,
     IDEMPOTENCY_KEY_MAX_CHARACTERS,
-    TIERS,
 )
 from outreply_cli.emulator.account import count_usage
+from outreply_cli.emulator.address_guard import AddressGuard
+from outreply_cli.emulator.answers import as_json, misbehave
 from outreply_cli.emulator.call import Call, Caller, Refusal
 from outreply_cli.emulator.control import Control
 from outreply_cli.emulator.delivery import Deliverer
-from outreply_cli.emulator.posts import publish_due
+from outreply_cli.emulator.due import settle_due
+from outreply_cli.emulator.faults import FAULT_HEADER, Faults
+from outreply_cli.emulator.hosts import is_own_host
+from outreply_cli.emulator.openapi import OPEN_ROUTES
 from outreply_cli.emulator.rate import RateWindows
-from outreply_cli.emulator.routes import ROUTES, Route
+from outreply_cli.emulator.routes import API_ROOT, ROUTES, Route
+from outreply_cli.emulator.screen import RequestLog, show_screen
 from outreply_cli.emulator.state import State
-from outreply_cli.emulator.tokens import authenticate, count_rate, count_request
+from outreply_cli.emulator.tokens import authenticate, count_rate, count_request, tier_of
+from outreply_cli.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
-
-API_ROOT = "/api/v1"
-_LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
 
 
 class Emulator:
@@ -43,17 +45,20 @@ class Emulator:
         state: What it serves; seeded already.
         deliverer: Sends the state's webhooks.
         control_key: What the control routes ask for, so that only this machine's owner drives it.
-        hosts: Host names, beyond this machine's own, that requests may name.
+        host: Where it listens: whoever reaches it there may name it so.
     """
 
     def __init__(
-        self, state: State, deliverer: Deliverer, *, control_key: str, hosts: Iterable[str] = ()
+        self, state: State, deliverer: Deliverer, *, control_key: str, host: str = "127.0.0.1"
     ) -> None:
         self._state = state
         self._rate = RateWindows()
-        self._control = Control(state, deliverer)
+        self._faults = Faults()
+        self._log = RequestLog()
+        self._guard = AddressGuard()
+        self._control = Control(state, deliverer, self._faults)
         self._control_key = control_key
-        self._hosts = _LOCAL_HOSTS | set(hosts)
+        self._host = host
         self._map = Map(
             [
                 Rule(API_ROOT + route.rule, methods=[route.method], endpoint=route)
@@ -67,6 +72,7 @@ class Emulator:
     ) -> Iterable[bytes]:
         """Answer one request."""
         request = Request(environ)
+        began = self._state.clock.monotonic()
         headers = {
             "X-Request-Id": f"req_{secrets.token_hex(8)}",
             "Date": http_date(self._state.clock.now()),
@@ -74,23 +80,42 @@ class Emulator:
         try:
             response = self._answer(request, headers)
         except Refusal as refusal:
-            response = _json(refusal.status, refusal.body, {**headers, **refusal.headers})
+            response = as_json(refusal.status, refusal.body, {**headers, **refusal.headers})
         finally:
             # Uploaded files are temporary ones.
             request.close()
+        if request.path.startswith(API_ROOT):
+            milliseconds = (self._state.clock.monotonic() - began) * 1000
+            self._log.add(request, response, milliseconds, self._state.clock.now())
         return response(environ, start_response)
+
+    def close(self) -> None:
+        """Let go of what it uses beside its state."""
+        self._guard.close()
 
     def _answer(self, request: Request, headers: dict[str, str]) -> Response:
         # A page of another origin can make a browser send requests here under its own host name.
-        if request.host.rsplit(":", 1)[0].lower() not in self._hosts:
+        if not is_own_host(request.host, self._host):
             raise Refusal(403, "HOST_NOT_ALLOWED", "This emulator answers local requests only")
+        if request.path == "/" and request.method in {"GET", "HEAD"}:
+            return show_screen(self._state, self._log.recent())
         if request.path.startswith("/_emulator/"):
             return self._steer(request, headers)
-        if request.path in {API_ROOT, API_ROOT + "/"} and request.method == "GET":
-            about = {"name": "OutReply API", "version": "v1", "status": "ok"}
-            return _json(200, about, headers)
-        if request.path == f"{API_ROOT}/errors" and request.method == "GET":
-            return _json(200, _catalogue(), headers)
+        path = request.path.removeprefix(API_ROOT) or "/"
+        try:
+            fault = self._faults.pick(request.method, path, request.headers.get(FAULT_HEADER))
+        except InvalidInputError as wrong:
+            raise Refusal(400, "INVALID_FAULT", str(wrong)) from None
+        if fault is None:
+            return self._answer_api(request, headers)
+        return misbehave(
+            fault, self._state.clock, headers, lambda: self._answer_api(request, headers)
+        )
+
+    def _answer_api(self, request: Request, headers: dict[str, str]) -> Response:
+        path = request.path.removeprefix(API_ROOT).rstrip("/")
+        if request.method in {"GET", "HEAD"} and path in OPEN_ROUTES:
+            return as_json(200, OPEN_ROUTES[path].answer(), headers)
         return self._answer_call(request, headers)
 
     def _steer(self, request: Request, headers: dict[str, str]) -> Response:
@@ -102,22 +127,36 @@ class Emulator:
             asked = json.loads(request.get_data() or b"{}")
         except ValueError:
             raise Refusal(400, "INVALID_JSON", "The control body is not JSON") from None
-        return _json(200, self._control.do(verb, asked), headers)
+        try:
+            return as_json(200, self._control.do(verb, asked), headers)
+        except InvalidInputError as wrong:
+            raise Refusal(400, wrong.code, str(wrong), hint=wrong.hint) from None
 
     def _answer_call(self, request: Request, headers: dict[str, str]) -> Response:
-        with self._state.change() as db:
-            caller = authenticate(db, request, self._state.clock.now())
-        headers["X-API-Tier"] = caller.user["tier"]
-        headers["X-API-Scopes"] = " ".join(caller.scopes)
+        multipart = request.mimetype == "multipart/form-data"
+        if multipart:
+            # Read before the state is held: others go on meanwhile.
+            _ = request.files
         clock = self._state.clock
-        count_rate(self._rate, caller, headers, now=clock.now(), monotonic=clock.monotonic())
+        refused = None
         with self._state.change() as db:
+            caller = authenticate(db, request, clock.now())
+            headers["X-API-Tier"] = caller.user["tier"]
+            headers["X-API-Scopes"] = " ".join(caller.scopes)
+            count_rate(self._rate, caller, headers, now=clock.now(), monotonic=clock.monotonic())
             count_request(db, caller, clock.now())
-        with self._state.change() as db:
-            publish_due(self._state, db, self._state.clock.now())
-        with self._state.change() as db:
-            status, body = self._perform(db, request, caller, headers)
-        return _json(status, body, headers)
+            settle_due(self._state, db, clock.now())
+            db.execute("SAVEPOINT call")
+            try:
+                status, body = self._perform(db, request, caller, headers)
+            except Refusal as refusal:
+                # The request counts all the same, and what fell due stays done.
+                db.execute("ROLLBACK TO call")
+                refused = refusal
+            db.execute("RELEASE call")
+        if refused is not None:
+            raise refused
+        return as_json(status, body, headers)
 
     def _perform(
         self, db: sqlite3.Connection, request: Request, caller: Caller, headers: dict[str, str]
@@ -140,11 +179,13 @@ class Emulator:
             path=path,
             query=request.args.to_dict(),
             raw_body=b"" if multipart else request.get_data(),
+            guard=self._guard,
+            is_multipart=multipart,
             files=lambda: request.files,
         )
         count_usage(call, "requests")
-        if request.method == "GET":
-            count_usage(call, "reads", TIERS[caller.user["tier"]].reads)
+        if request.method in {"GET", "HEAD"}:
+            count_usage(call, "reads", tier_of(caller.user).reads)
             return route.status, route.answer(call)
         count_usage(call, "writes")
         return self._perform_once(call, route, request, headers)
@@ -172,6 +213,7 @@ class Emulator:
             headers["Idempotency-Replayed"] = "true"
             return kept["status"], json.loads(kept["body"])
         body = route.answer(call)
+        call.db.execute("DELETE FROM idempotency WHERE created_at <= ?", (forgotten,))
         call.db.execute(
             "INSERT OR REPLACE INTO idempotency VALUES (?, ?, ?, ?, ?, ?)",
             (*owner, fingerprint, route.status, json.dumps(body), call.now.timestamp()),
@@ -189,27 +231,3 @@ class Emulator:
         except HTTPException:
             raise Refusal(404, "NOT_FOUND", "No such endpoint") from None
         return route, path
-
-
-def _catalogue() -> dict[str, Any]:
-    return {
-        "errors": [
-            {
-                "code": entry.code,
-                "status": entry.status,
-                "category": entry.category,
-                "message": entry.message,
-                "fix": entry.fix,
-            }
-            for entry in CATALOGUE
-        ]
-    }
-
-
-def _json(status: int, body: Any, headers: dict[str, str]) -> Response:
-    return Response(
-        json.dumps(body, ensure_ascii=False),
-        status=status,
-        headers=headers,
-        content_type="application/json; charset=utf-8",
-    )

@@ -11,6 +11,7 @@ from werkzeug.datastructures import FileStorage
 
 from outreply_cli.contract.error_catalogue import entries_for
 from outreply_cli.contract.limits import EVERY_SCOPE, LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX
+from outreply_cli.emulator.address_guard import AddressGuard
 from outreply_cli.emulator.state import State
 
 
@@ -66,6 +67,8 @@ class Call:
     path: Mapping[str, str]
     query: Mapping[str, str]
     raw_body: bytes
+    guard: AddressGuard
+    is_multipart: bool = False
     files: Callable[[], Mapping[str, FileStorage]] = dict
     _body: dict[str, Any] | None = field(default=None, init=False)
 

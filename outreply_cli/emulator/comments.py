@@ -3,11 +3,12 @@
 import sqlite3
 from typing import Any
 
-from outreply_cli.contract.limits import MESSAGE_MAX_CHARACTERS, TIERS
+from outreply_cli.contract.limits import MESSAGE_MAX_CHARACTERS
 from outreply_cli.emulator.account import count_usage
 from outreply_cli.emulator.call import Call, Refusal, show_instant
 from outreply_cli.emulator.hooks import Happening, emit
 from outreply_cli.emulator.posts import own_published_post
+from outreply_cli.emulator.tokens import tier_of
 
 
 def comments(call: Call) -> dict[str, Any]:
@@ -22,7 +23,7 @@ def comments(call: Call) -> dict[str, Any]:
         "ORDER BY c.created_at DESC, c.number DESC LIMIT ?3",
         (post["id"], call.since(), call.limit()),
     )
-    return {"comments": [_comment_view(row, post["platform"]) for row in rows]}
+    return {"comments": [comment_view(row, post["platform"]) for row in rows]}
 
 
 def reply(call: Call) -> dict[str, Any]:
@@ -35,7 +36,7 @@ def reply(call: Call) -> dict[str, Any]:
     if parent is None:
         raise Refusal(404, "NOT_FOUND", "Comment not found")
     post = own_published_post(call, parent["post_id"])
-    count_usage(call, "replies", TIERS[call.caller.user["tier"]].replies)
+    count_usage(call, "replies", tier_of(call.caller.user).replies)
     reply_id = f"c_{call.state.new_id()}"
     call.db.execute(
         "INSERT INTO comments (id, post_id, parent_id, author_name, author_username, message, "
@@ -54,7 +55,8 @@ def reply(call: Call) -> dict[str, Any]:
     return {"reply": told}
 
 
-def _comment_view(row: sqlite3.Row, platform: str) -> dict[str, Any]:
+def comment_view(row: sqlite3.Row, platform: str) -> dict[str, Any]:
+    """One comment, as lists and events show it."""
     username = row["author_username"]
     return {
         "id": row["id"],

@@ -7,11 +7,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from outreply_cli.contract.limits import EVERY_SCOPE, SCOPES
+from outreply_cli.emulator.arrivals import expect_comment
 from outreply_cli.emulator.call import Refusal, show_instant
 from outreply_cli.emulator.delivery import Deliverer
+from outreply_cli.emulator.due import next_due, settle_due
+from outreply_cli.emulator.faults import Faults
 from outreply_cli.emulator.hooks import rotate
-from outreply_cli.emulator.posts import publish_due
-from outreply_cli.emulator.seed import create_token, seed_default
+from outreply_cli.emulator.seed import create_token, plant, seed_default
+from outreply_cli.emulator.seed_export import export_seed
+from outreply_cli.emulator.seed_file import read_seed
 from outreply_cli.emulator.state import State
 
 
@@ -21,10 +25,12 @@ class Control:
     Args:
         state: What they steer.
         deliverer: Sends what falls due while the clock is moved.
+        faults: What the emulator does wrong.
     """
 
-    def __init__(self, state: State, deliverer: Deliverer) -> None:
+    def __init__(self, state: State, deliverer: Deliverer, faults: Faults) -> None:
         self._state = state
+        self._faults = faults
         self._deliverer = deliverer
 
     def do(self, verb: str, asked: Mapping[str, Any]) -> dict[str, Any]:
@@ -38,6 +44,10 @@ class Control:
             "token": self._token,
             "reset": self._reset,
             "seed": self._seed,
+            "export": self._export,
+            "freeze": self._freeze,
+            "comment": self._comment,
+            "fault": self._fault,
         }
         if verb not in verbs:
             raise Refusal(404, "NOT_FOUND", f"There is no control verb {verb!r}")
@@ -53,6 +63,7 @@ class Control:
         return {
             "pid": os.getpid(),
             "now": show_instant(self._state.clock.now().timestamp()),
+            "frozen": self._state.clock.is_frozen,
             "posts": {name: counts.get(name, 0) for name in ("scheduled", "published", "failed")},
             "tokens": [
                 {"name": row["name"], "token": row["secret"], "scopes": json.loads(row["scopes"])}
@@ -82,10 +93,9 @@ class Control:
 
     def _next_due(self) -> float | None:
         with self._state.change() as db:
-            row = db.execute("SELECT min(scheduled_at) FROM posts WHERE status = 'scheduled'")
-            post = row.fetchone()[0]
+            happening = next_due(db)
         delivery = self._deliverer.next_due()
-        return min((due for due in (post, delivery) if due is not None), default=None)
+        return min((due for due in (happening, delivery) if due is not None), default=None)
 
     def _move_to(self, moment: datetime) -> None:
         with self._state.change():
@@ -93,7 +103,7 @@ class Control:
 
     def _publish(self) -> int:
         with self._state.change() as db:
-            return publish_due(self._state, db, self._state.clock.now())
+            return settle_due(self._state, db, self._state.clock.now())
 
     def _rotate(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         hook_id = str(asked.get("id"))
@@ -141,7 +151,42 @@ class Control:
         seed_default(self._state)
         return self._status({})
 
-    def _seed(self, _: Mapping[str, Any]) -> dict[str, Any]:
-        if self._state.is_empty:
+    def _seed(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        if "text" in asked:
+            seed = read_seed(str(asked["text"]), str(asked.get("name") or "seed"))
+            self._state.clear()
+            plant(self._state, seed)
+            # What lies in the past by the seed's own time has happened.
+            settle_due(self._state, self._state.connection, self._state.clock.now())
+        elif self._state.is_empty:
             seed_default(self._state)
         return self._status({})
+
+    def _export(self, _: Mapping[str, Any]) -> dict[str, Any]:
+        return {"seed": export_seed(self._state)}
+
+    def _freeze(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        clock = self._state.clock
+        (clock.freeze if asked.get("on", True) else clock.run_on)()
+        return {"now": show_instant(clock.now().timestamp()), "frozen": clock.is_frozen}
+
+    def _comment(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        db, now = self._state.connection, self._state.clock.now()
+        post = db.execute(
+            "SELECT id FROM posts WHERE status = 'published' AND (id = ?1 OR remote_id = ?1)",
+            (str(asked.get("post_id")),),
+        ).fetchone()
+        if post is None:
+            raise Refusal(404, "NOT_FOUND", "Published post not found")
+        texts = tuple(str(asked.get(name) or "") for name in ("name", "username", "message"))
+        expect_comment(db, post["id"], (texts[0], texts[1], texts[2]), now.timestamp())
+        settle_due(self._state, db, now)
+        row = db.execute("SELECT id FROM comments ORDER BY number DESC LIMIT 1").fetchone()
+        return {"id": row["id"], "post_id": post["id"]}
+
+    def _fault(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        if "add" in asked:
+            return self._faults.add(str(asked["add"]), **asked.get("choices", {})).view()
+        if "clear" in asked:
+            return {"ended": self._faults.clear(asked["clear"])}
+        return {"faults": self._faults.view()}

@@ -14,9 +14,9 @@ from datetime import datetime
 from urllib.parse import urlsplit
 
 from outreply_cli import __version__
-from outreply_cli.contract.limits import TIERS
 from outreply_cli.emulator.account import usage_of
 from outreply_cli.emulator.state import State
+from outreply_cli.emulator.tokens import tier_of
 
 RETRY_SECONDS = (30.0, 120.0, 600.0, 1_800.0, 7_200.0)
 FAILURES_BEFORE_DISABLING = 20
@@ -178,8 +178,8 @@ def post(url: str, body: bytes, headers: dict[str, str]) -> Outcome:
 
 
 def _spend(db: sqlite3.Connection, user_id: str, now: datetime) -> bool:
-    tier = db.execute("SELECT tier FROM users WHERE id = ?", (user_id,)).fetchone()["tier"]
-    if usage_of(db, user_id, now).get("webhooks", 0) >= TIERS[tier].webhooks:
+    user = db.execute("SELECT * FROM users WHERE id = ?", (user_id,)).fetchone()
+    if usage_of(db, user_id, now).get("webhooks", 0) >= tier_of(user).webhooks:
         return False
     db.execute(
         "INSERT INTO usage VALUES (?, ?, 'webhooks', 1) "

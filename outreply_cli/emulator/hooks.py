@@ -26,7 +26,7 @@ def create(call: Call) -> dict[str, Any]:
     events = call.body.get("events")
     if not isinstance(events, list) or not events or not all(e in EVENTS for e in events):
         raise invalid_field("events", f"must be a list of: {', '.join(EVENTS)}")
-    _check_target(url, anywhere=call.state.sends_anywhere)
+    _check_target(url, anywhere=call.state.settings.sends_anywhere)
     hook_id, secret = call.state.new_id(), f"whsec_{secrets.token_hex(24)}"
     call.db.execute(
         "INSERT INTO hooks (id, user_id, url, events, secret, created_at) "

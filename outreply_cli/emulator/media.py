@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from pathlib import PurePath
 from typing import Any
 
-from outreply_cli.contract.limits import TIERS
 from outreply_cli.contract.media_types import mime_of, type_named
 from outreply_cli.emulator.call import Call, Refusal, show_instant
+from outreply_cli.emulator.tokens import tier_of
 
 _ACTIVE = "deleted_at IS NULL"
 _ENDINGS = {
@@ -25,11 +25,13 @@ _ENDINGS = {
     "video/quicktime": (".mov", ".qt"),
     "video/webm": (".webm",),
 }
-_ASSETS = "https://api.outreply.com/assets/media/posts/uploads/"
+ASSETS = "https://api.outreply.com/assets/media/posts/uploads/"
 
 
 def upload(call: Call) -> dict[str, Any]:
     """`POST /media/upload`: one image or video in the multipart field `file`."""
+    if not call.is_multipart:
+        raise Refusal(400, "UPLOAD_ERROR", "The request body must be multipart/form-data")
     file = call.files().get("file")
     if file is None or not file.filename:
         raise Refusal(400, "NO_FILE", "No file was sent in the field named file")
@@ -43,7 +45,7 @@ def upload(call: Call) -> dict[str, Any]:
         raise Refusal(400, "UPLOAD_ERROR", "This file type is not allowed")
     if mime_of(head) != declared:
         raise Refusal(400, "INVALID_FILE_CONTENT", declared_mime=declared)
-    tier = TIERS[call.caller.user["tier"]]
+    tier = tier_of(call.caller.user)
     if size > tier.max_file_bytes:
         raise Refusal(413, "FILE_TOO_LARGE", max_file_bytes=tier.max_file_bytes, size_bytes=size)
     used = used_bytes(call.db, call.caller.user["id"])
@@ -64,7 +66,7 @@ def upload(call: Call) -> dict[str, Any]:
     del view["scheduled_post_id"], view["created_at"]
     return {
         **view,
-        "url": _ASSETS + row["filename"],
+        "url": ASSETS + row["filename"],
         "tier": call.caller.user["tier"],
         "quota": storage_view(call),
     }
@@ -87,7 +89,7 @@ def media_list(call: Call) -> dict[str, Any]:
 def media_item(call: Call) -> dict[str, Any]:
     """`GET /media/:mediaId`: one active item."""
     row = _own(call, call.path["media_id"])
-    return {"media": {**_view(call.db, row), "url": _ASSETS + row["filename"]}}
+    return {"media": {**_view(call.db, row), "url": ASSETS + row["filename"]}}
 
 
 def delete(call: Call) -> dict[str, Any]:
@@ -103,9 +105,7 @@ def delete(call: Call) -> dict[str, Any]:
 def attached(call: Call, media_ids: Sequence[str]) -> list[dict[str, Any]]:
     """What a post shows of the uploaded `media_ids`; 404 where one is not the caller's."""
     rows = [_own(call, media_id) for media_id in media_ids]
-    return [
-        {"src": _ASSETS + row["filename"], "type": type_named(row["mime_type"])} for row in rows
-    ]
+    return [{"src": ASSETS + row["filename"], "type": type_named(row["mime_type"])} for row in rows]
 
 
 def attach(db: sqlite3.Connection, post_id: str, media_ids: Sequence[str]) -> None:
@@ -134,7 +134,7 @@ def used_bytes(db: sqlite3.Connection, user_id: str) -> int:
 
 def storage_view(call: Call) -> dict[str, int]:
     """The caller's storage as answers show it."""
-    limit = TIERS[call.caller.user["tier"]].storage_bytes
+    limit = tier_of(call.caller.user).storage_bytes
     used = used_bytes(call.db, call.caller.user["id"])
     return {"used_bytes": used, "limit_bytes": limit, "remaining_bytes": max(0, limit - used)}
 

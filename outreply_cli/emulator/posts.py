@@ -1,9 +1,8 @@
 """Scheduling, publishing, listing and cancelling posts (reference: Endpoint reference)."""
 
-import ipaddress
 import json
 import sqlite3
-from datetime import datetime
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -11,15 +10,14 @@ from outreply_cli.contract.limits import (
     MESSAGE_MAX_CHARACTERS,
     SCHEDULE_EARLIEST,
     SCHEDULE_LATEST,
-    TIERS,
 )
 from outreply_cli.contract.platforms import platform_named
 from outreply_cli.emulator.account import count_usage, own_page, require_brand
+from outreply_cli.emulator.arrivals import expect_comments
 from outreply_cli.emulator.call import Call, Refusal, invalid_field, read_instant, show_instant
 from outreply_cli.emulator.guardrails import check_guardrails
-from outreply_cli.emulator.hooks import Happening, emit
 from outreply_cli.emulator.media import attach, attached, free_media
-from outreply_cli.emulator.state import State
+from outreply_cli.emulator.tokens import tier_of
 
 _PERMALINKS = {
     "facebook": "https://www.facebook.com/{username}/posts/{remote_id}",
@@ -30,7 +28,7 @@ _PERMALINKS = {
     "youtube": "https://www.youtube.com/watch?v={remote_id}",
 }
 _VIDEO_ENDINGS = (".mp4", ".mov", ".webm")
-_MINE = (
+OWNED_POSTS = (
     "SELECT posts.*, pages.platform, pages.brand_id, pages.username, "
     "pages.expired AS page_expired, brands.user_id FROM posts "
     "JOIN pages ON pages.id = posts.page_id JOIN brands ON brands.id = pages.brand_id "
@@ -78,6 +76,7 @@ def publish(call: Call) -> dict[str, Any]:
     attach(call.db, post_id, _strings(call, "media_ids"))
     row = _own_post(call, post_id)
     mark_published(call.db, row, call.state.new_remote_id(), now)
+    expect_comments(call.state, call.db, post_id, now)
     row = _own_post(call, post_id)
     platform = platform_named(row["platform"])
     return {
@@ -123,32 +122,6 @@ def published_posts(call: Call) -> dict[str, Any]:
     return {"published_posts": [_published_view(call.db, row) for row in rows]}
 
 
-def publish_due(state: State, db: sqlite3.Connection, now: datetime) -> int:
-    """Publish every scheduled post whose time has come; returns how many.
-
-    A post whose page's connection has expired fails. Hooks are told of either; the caller holds the
-    transaction.
-    """
-    due = db.execute(
-        _MINE + "WHERE posts.status = 'scheduled' AND posts.scheduled_at <= ? "
-        "ORDER BY posts.scheduled_at, posts.number",
-        (now.timestamp(),),
-    ).fetchall()
-    published = 0
-    for row in due:
-        fails = bool(row["page_expired"])
-        if fails:
-            db.execute("UPDATE posts SET status = 'failed' WHERE id = ?", (row["id"],))
-        else:
-            mark_published(db, row, state.new_remote_id(), row["scheduled_at"])
-            published += 1
-        current = db.execute(_MINE + "WHERE posts.id = ?", (row["id"],)).fetchone()
-        told = {"brandId": row["brand_id"], "post": _told_post(current)}
-        event = "post.failed" if fails else "post.published"
-        emit(db, Happening(row["user_id"], event, told), now, state.new_id)
-    return published
-
-
 def mark_published(
     db: sqlite3.Connection, row: sqlite3.Row, remote_id: str, published_at: float
 ) -> None:
@@ -167,6 +140,27 @@ def mark_published(
     free_media(db, row["id"], published_at)
 
 
+def linked_media(urls: Sequence[str]) -> list[dict[str, str]]:
+    """What a post shows of media that stand at URLs."""
+    return [
+        {"src": url, "type": "video" if urlsplit(url).path.endswith(_VIDEO_ENDINGS) else "photo"}
+        for url in urls
+    ]
+
+
+def told_post(row: sqlite3.Row, reason: str | None) -> dict[str, Any]:
+    """A post as events tell of it; `reason` is why it failed."""
+    view = _scheduled_view(row)
+    if reason is not None:
+        return {**view, "error": reason}
+    return {
+        **view,
+        "remote_id": row["remote_id"],
+        "permalink": row["permalink"],
+        "published_at": show_instant(row["published_at"]),
+    }
+
+
 def own_published_post(call: Call, post_id: str) -> sqlite3.Row:
     """The published post called `post_id`, by our id or the platform's."""
     row = call.db.execute("SELECT id FROM posts WHERE remote_id = ?", (post_id,)).fetchone()
@@ -178,7 +172,7 @@ def own_published_post(call: Call, post_id: str) -> sqlite3.Row:
 
 def _own_post(call: Call, post_id: str) -> sqlite3.Row:
     row: sqlite3.Row | None = call.db.execute(
-        _MINE + "WHERE posts.id = ? AND brands.user_id = ?", (post_id, call.caller.user["id"])
+        OWNED_POSTS + "WHERE posts.id = ? AND brands.user_id = ?", (post_id, call.caller.user["id"])
     ).fetchone()
     if row is None:
         raise Refusal(404, "NOT_FOUND", "Post not found")
@@ -200,7 +194,7 @@ def _listed(call: Call, status: str, order: str, since: float | None) -> list[sq
     if call.caller.brand_ids:
         clauses.append(f"pages.brand_id IN ({', '.join('?' * len(call.caller.brand_ids))})")
         values.extend(call.caller.brand_ids)
-    sql = f"{_MINE}WHERE {' AND '.join(clauses)} ORDER BY {order} LIMIT ?"
+    sql = f"{OWNED_POSTS}WHERE {' AND '.join(clauses)} ORDER BY {order} LIMIT ?"
     return call.db.execute(sql, (*values, call.limit())).fetchall()
 
 
@@ -209,7 +203,8 @@ def _content(call: Call) -> tuple[str | None, str, str | None, str | None, str |
     ids, urls = _strings(call, "media_ids"), _strings(call, "media_urls")
     uploaded = attached(call, ids)
     for url in urls:
-        _refuse_private(url)
+        if not call.guard.allows(url):
+            raise Refusal(400, "INVALID_MEDIA_URL", url=url)
     if not (message and message.strip()) and not (urls or ids):
         raise Refusal(
             400, "MISSING_FIELD", "Either message or at least one media item is required",
@@ -218,10 +213,7 @@ def _content(call: Call) -> tuple[str | None, str, str | None, str | None, str |
     settings = call.body.get("tiktok_settings")
     if settings is not None and not isinstance(settings, dict):
         raise invalid_field("tiktok_settings", "must be an object")
-    media = uploaded + [
-        {"src": url, "type": "video" if urlsplit(url).path.endswith(_VIDEO_ENDINGS) else "photo"}
-        for url in urls
-    ]
+    media = uploaded + linked_media(urls)
     return (
         message,
         json.dumps(media),
@@ -240,38 +232,8 @@ def _strings(call: Call, name: str) -> list[str]:
     return given
 
 
-def _refuse_private(url: str) -> None:
-    try:
-        parts = urlsplit(url)
-        host = parts.hostname or ""
-    except ValueError:
-        parts, host = urlsplit(""), ""
-    allowed = parts.scheme in {"http", "https"} and host not in {"", "localhost"}
-    if allowed and not host.endswith(".localhost"):
-        try:
-            allowed = ipaddress.ip_address(host).is_global
-        except ValueError:
-            return
-        if allowed:
-            return
-    raise Refusal(400, "INVALID_MEDIA_URL", url=url)
-
-
 def _count_publish(call: Call) -> None:
-    count_usage(call, "publishes", TIERS[call.caller.user["tier"]].publishes)
-
-
-def _told_post(row: sqlite3.Row) -> dict[str, Any]:
-    view = _scheduled_view(row)
-    if row["status"] == "published":
-        view |= {
-            "remote_id": row["remote_id"],
-            "permalink": row["permalink"],
-            "published_at": show_instant(row["published_at"]),
-        }
-    else:
-        view["error"] = "The page's connection has expired"
-    return view
+    count_usage(call, "publishes", tier_of(call.caller.user).publishes)
 
 
 def _scheduled_view(row: sqlite3.Row) -> dict[str, Any]:

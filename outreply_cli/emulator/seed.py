@@ -1,77 +1,60 @@
-"""The account that an emulator begins with, and the tokens it gives out."""
+"""Filling an emulator's state from a seed: accounts with all that they own.
 
+The caller holds the transaction, so that a seed is there whole or not at all.
+"""
+
+import hashlib
 import json
 import secrets
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from importlib import resources
 
-from outreply_cli.contract.limits import EVERY_SCOPE
-from outreply_cli.emulator.posts import mark_published
+from outreply_cli.contract.limits import EVERY_SCOPE, SANDBOX_PREFIX, SANDBOX_SCOPES
+from outreply_cli.contract.media_types import ENDINGS, type_named
+from outreply_cli.emulator.arrivals import expect_comment
+from outreply_cli.emulator.media import ASSETS
+from outreply_cli.emulator.posts import linked_media, mark_published
+from outreply_cli.emulator.seed_file import (
+    Field,
+    check_events,
+    check_limits,
+    check_mime,
+    check_platform,
+    check_scopes,
+    check_tier,
+    check_zone,
+    read_seed,
+)
 from outreply_cli.emulator.state import State
 
-_PAGES = (
-    ("Acme Co.", "facebook", "Acme Official", "acme", 8_410),
-    ("Acme Co.", "instagram", "Acme Official", "acme", 12_450),
-    ("Acme Co.", "linkedin", "Acme Company", "acme-co", 3_975),
-    ("Bluebird Coffee", "tiktok", "Bluebird Coffee", "bluebirdcoffee", 20_118),
-    ("Bluebird Coffee", "twitter", "Bluebird Coffee", "bluebird", 1_902),
-    ("Bluebird Coffee", "youtube", "Bluebird at Home", "bluebirdathome", 640),
-)
-_BRAND_ZONES = {"Acme Co.": "Europe/Paris", "Bluebird Coffee": "America/New_York"}
-_POSTS = (
-    ("instagram", 50, "Meet the new workshop 🛠️ Twelve benches, one very old lathe.", 142, 9, (
-        ("Jane Doe", "jane.doe", "Love this! When can we visit?", 49),
-        ("Mateo Ruiz", "mateo", "That lathe is older than me 😄", 47),
-    )),
-    ("facebook", 28, "We are open on Saturday until 18:00.", 37, 4, (
-        ("Priya Nair", "priya.n", "Is there parking nearby?", 26),
-    )),
-    ("tiktok", 20, "How we roast 12 kg in 11 minutes ☕", 1_204, 88, (
-        ("Sam Lee", "samlee", "What machine is that?", 19),
-        ("Ana Souza", "anasouza", "Saudades do Brasil 💚", 15),
-    )),
-    ("twitter", 6, "Fresh beans, fresh week.", 12, 2, ()),
-)  # fmt: skip
+_AGE = timedelta(days=400)
 
 
 def seed_default(state: State) -> None:
-    """Fill an empty state: one account, two brands, a page on each platform, a few posts.
+    """Fill an empty state with the built-in account."""
+    text = resources.files("outreply_cli.emulator").joinpath("default_seed.yaml").read_text("utf-8")
+    plant(state, read_seed(text, "default_seed.yaml"))
 
-    The caller holds the transaction.
+
+def plant(state: State, seed: Field) -> None:
+    """Add to the state what a seed file describes.
+
+    Raises:
+        SeedError: Something in it can't be meant; with file, line and field.
     """
-    db, now = state.connection, state.clock.now()
-    user_id = state.new_id()
-    db.execute(
-        "INSERT INTO users VALUES (?, 'alex@example.com', 'Alex', 'Doe', 'pro', 420)", (user_id,)
-    )
-    began = (now - timedelta(days=400)).timestamp()
-    brand_ids = {}
-    for order, (name, zone) in enumerate(_BRAND_ZONES.items()):
-        brand_ids[name] = state.new_id()
-        db.execute(
-            "INSERT INTO brands VALUES (?, ?, ?, ?, ?, ?)",
-            (brand_ids[name], user_id, name, f"https://cdn.example.com/{order}.png", zone,
-             began + order),
-        )  # fmt: skip
-    page_ids = {}
-    for order, (brand, platform, name, username, followers) in enumerate(_PAGES):
-        page_ids[platform] = state.new_id()
-        db.execute(
-            "INSERT INTO pages VALUES (?, ?, ?, ?, ?, ?, 0, ?, ?)",
-            (page_ids[platform], brand_ids[brand], platform, name, username, followers,
-             f"https://cdn.example.com/pages/{username}.jpg", began + 10 + order),
-        )  # fmt: skip
-    for platform, hours_ago, message, likes, shares, comments in _POSTS:
-        _add_published(
-            state,
-            page_ids[platform],
-            hours_ago=hours_ago,
-            message=message,
-            metrics=(likes, shares),
-            comments=comments,
-        )
-    create_token(state, user_id, name="emulator")
+    top = seed.fields("now", "accounts")
+    if "now" in top:
+        given = top["now"]
+        moment = given.moment(state.clock.now())
+        state.clock.shift_to(state.clock.now() + timedelta(
+            seconds=moment - state.clock.now().timestamp()
+        ))  # fmt: skip
+    if "accounts" not in top:
+        raise seed.wrong("has no accounts")
+    for account in top["accounts"].items():
+        _Account(state, account).plant()
 
 
 def create_token(
@@ -81,49 +64,286 @@ def create_token(
     name: str,
     scopes: Sequence[str] = (EVERY_SCOPE,),
     expires_in: timedelta | None = None,
+    prefix: str = "outreply_live_",
+    secret: str | None = None,
 ) -> sqlite3.Row:
-    """A new live token for `user_id`; the caller holds the transaction."""
+    """A new token for `user_id`; the caller holds the transaction."""
     token_id = state.new_id()
     expires_at = None if expires_in is None else (state.clock.now() + expires_in).timestamp()
+    if secret is None:
+        digits = secrets.token_hex(24) if state.settings.seed is None else state.new_id() * 2
+        secret = prefix + digits
     state.connection.execute(
         "INSERT INTO tokens (id, user_id, secret, name, scopes, expires_at) "
         "VALUES (?, ?, ?, ?, ?, ?)",
-        (token_id, user_id, f"outreply_live_{secrets.token_hex(24)}", name,
-         json.dumps(list(scopes)), expires_at),
-    )  # fmt: skip
+        (token_id, user_id, secret, name, json.dumps(list(scopes)), expires_at),
+    )
     row: sqlite3.Row = state.connection.execute(
         "SELECT * FROM tokens WHERE id = ?", (token_id,)
     ).fetchone()
     return row
 
 
-def _add_published(
-    state: State,
-    page_id: str,
-    *,
-    hours_ago: int,
-    message: str,
-    metrics: tuple[int, int],
-    comments: Sequence[tuple[str, str, str, int]],
-) -> None:
-    db, now = state.connection, state.clock.now()
-    moment = (now - timedelta(hours=hours_ago)).timestamp()
-    post_id = state.new_id()
-    db.execute(
-        "INSERT INTO posts (id, page_id, status, scheduled_at, created_at, message, media, likes, "
-        "shares) VALUES (?, ?, 'scheduled', ?, ?, ?, '[]', ?, ?)",
-        (post_id, page_id, moment, moment - 86_400, message, *metrics),
-    )
-    row = db.execute(
-        "SELECT posts.id, pages.platform, pages.username FROM posts "
-        "JOIN pages ON pages.id = posts.page_id WHERE posts.id = ?",
-        (post_id,),
-    ).fetchone()
-    mark_published(db, row, state.new_remote_id(), moment)
-    for name, username, text, ago in comments:
-        db.execute(
-            "INSERT INTO comments (id, post_id, author_name, author_username, message, "
-            "created_at) VALUES (?, ?, ?, ?, ?, ?)",
-            (f"c_{state.new_id()}", post_id, name, username, text,
-             (now - timedelta(hours=ago)).timestamp()),
+class _Account:
+    """One account of a seed, on its way into the state."""
+
+    def __init__(self, state: State, seed: Field) -> None:
+        self._state, self._db, self._seed = state, state.connection, seed
+        self._now = state.clock.now()
+        self._user_id = ""
+        self._brands: dict[str, str] = {}
+        self._pages: dict[str, str] = {}
+        self._media: dict[str, dict[str, str]] = {}
+
+    def plant(self) -> None:
+        fields = self._seed.fields(
+            "id", "email", "firstname", "lastname", "tier", "credits", "limits", "tokens",
+            "brands", "media", "posts", "webhooks", "usage",
         )  # fmt: skip
+        self._user_id = self._id(fields)
+        limits = check_limits(fields["limits"]) if "limits" in fields else "{}"
+        self._insert("users", {
+            "id": self._user_id, "email": _text(fields, "email", "alex@example.com"),
+            "firstname": _text(fields, "firstname", "Alex"),
+            "lastname": _text(fields, "lastname", "Doe"),
+            "tier": check_tier(fields["tier"]) if "tier" in fields else "pro",
+            "credits": fields["credits"].number() if "credits" in fields else 0,
+            "limits": limits,
+        }, fields)  # fmt: skip
+        for name, plant in (
+            ("brands", self._plant_brand), ("tokens", self._plant_token),
+            ("media", self._plant_media), ("posts", self._plant_post),
+            ("webhooks", self._plant_hook),
+        ):  # fmt: skip
+            if name in fields:
+                for item in fields[name].items():
+                    plant(item)
+        for bucket, used in (fields["usage"].fields(
+            "publishes", "replies", "reads", "webhooks", "writes", "requests"
+        ) if "usage" in fields else {}).items():  # fmt: skip
+            self._db.execute(
+                "INSERT INTO usage VALUES (?, ?, ?, ?)",
+                (self._user_id, f"{self._now:%Y-%m}", bucket, used.number()),
+            )
+
+    def _plant_brand(self, item: Field) -> None:
+        fields = item.fields("id", "name", "timezone", "logo", "created_at", "pages")
+        name, brand_id = _required(item, fields, "name").text(longest=200), self._id(fields)
+        self._brands[name] = self._brands[brand_id] = brand_id
+        self._insert("brands", {
+            "id": brand_id, "user_id": self._user_id, "name": name,
+            "logo": fields["logo"].text() if "logo" in fields else None,
+            "timezone": check_zone(fields["timezone"]) if "timezone" in fields else "UTC",
+            "created_at": self._created(fields),
+        }, fields)  # fmt: skip
+        for page in fields["pages"].items() if "pages" in fields else ():
+            self._plant_page(page, brand_id)
+
+    def _plant_page(self, item: Field, brand_id: str) -> None:
+        fields = item.fields(
+            "id", "platform", "username", "name", "followers", "expired", "profile_picture",
+            "created_at",
+        )  # fmt: skip
+        platform = check_platform(_required(item, fields, "platform"))
+        username = _required(item, fields, "username").text(longest=200)
+        page_id = self._id(fields)
+        self._pages[page_id] = self._pages[f"{platform}:{username}"] = page_id
+        picture = f"https://cdn.example.com/pages/{username}.jpg"
+        self._insert("pages", {
+            "id": page_id, "brand_id": brand_id, "platform": platform, "username": username,
+            "name": _text(fields, "name", username),
+            "followers": fields["followers"].number() if "followers" in fields else 0,
+            "expired": fields["expired"].switch() if "expired" in fields else False,
+            "profile_picture": _text(fields, "profile_picture", picture),
+            "created_at": self._created(fields),
+        }, fields)  # fmt: skip
+
+    def _plant_token(self, item: Field) -> None:
+        fields = item.fields(
+            "name", "scopes", "token", "brands", "expires_at", "revoked", "ip_allowlist",
+            "sandbox", "collaborator", "full_access", "on_behalf_of",
+        )  # fmt: skip
+        sandbox = fields["sandbox"].switch() if "sandbox" in fields else False
+        scopes = check_scopes(fields["scopes"]) if "scopes" in fields else None
+        secret = fields["token"].text(longest=200) if "token" in fields else None
+        if secret is not None and not (secret.isascii() and secret.isprintable()):
+            raise fields["token"].wrong("must be printable ASCII")
+        try:
+            row = create_token(
+                self._state, self._user_id, name=_text(fields, "name", "seeded"),
+                scopes=scopes or (SANDBOX_SCOPES if sandbox else (EVERY_SCOPE,)),
+                prefix=SANDBOX_PREFIX if sandbox else "outreply_live_", secret=secret,
+            )  # fmt: skip
+        except sqlite3.IntegrityError:
+            raise item.wrong("there is such a token already") from None
+        brands = (
+            [self._brand(one) for one in fields["brands"].items()] if "brands" in fields else []
+        )
+        allowed = fields["ip_allowlist"].texts() if "ip_allowlist" in fields else []
+        changes = {
+            "brand_ids": json.dumps(brands),
+            "ip_allowlist": json.dumps(allowed),
+            "expires_at": _moment(fields, "expires_at", self._state),
+            "revoked_at": self._now.timestamp()
+            if "revoked" in fields and fields["revoked"].switch()
+            else None,
+            "issued_by_collaborator_id": fields["collaborator"].text()
+            if "collaborator" in fields
+            else None,
+            "has_full_access": fields["full_access"].switch() if "full_access" in fields else True,
+            "on_behalf_of_brand_id": self._brand(fields["on_behalf_of"])
+            if "on_behalf_of" in fields
+            else None,
+        }
+        names = ", ".join(f"{name} = ?" for name in changes)
+        self._db.execute(
+            f"UPDATE tokens SET {names} WHERE id = ?",  # noqa: S608 - our own names
+            (*changes.values(), row["id"]),
+        )
+
+    def _plant_media(self, item: Field) -> None:
+        fields = item.fields("id", "mime_type", "size_bytes", "created_at")
+        media_id = self._id(fields)
+        mime = check_mime(_required(item, fields, "mime_type"))
+        name = f"api_{hashlib.sha256(media_id.encode()).hexdigest()[:32]}{ENDINGS[mime]}"
+        self._media[media_id] = {"src": ASSETS + name, "type": type_named(mime)}
+        self._insert("media", {
+            "id": media_id, "user_id": self._user_id,
+            "filename": name,
+            "size_bytes": _required(item, fields, "size_bytes").number(), "mime_type": mime,
+            "sha256": "", "created_at": self._created(fields),
+        }, fields)  # fmt: skip
+
+    def _plant_post(self, item: Field) -> None:
+        fields = item.fields(
+            "id", "page", "message", "media_urls", "media_ids", "first_comment", "link",
+            "tiktok_settings", "scheduled_at", "published_at", "failed_at", "likes", "shares",
+            "comments", "remote_id",
+        )  # fmt: skip
+        moments = [name for name in ("scheduled_at", "published_at", "failed_at") if name in fields]
+        if len(moments) != 1:
+            raise item.wrong("has to have scheduled_at, published_at or failed_at, one of them")
+        page = _required(item, fields, "page")
+        if page.text() not in self._pages:
+            raise page.wrong(f"no page {page.text()!r} stands in this account")
+        moment = fields[moments[0]].moment(self._now)
+        urls = fields["media_urls"].texts() if "media_urls" in fields else []
+        ids = fields["media_ids"].items() if "media_ids" in fields else []
+        for one in ids:
+            if one.text() not in self._media:
+                raise one.wrong(f"no media {one.text()!r} stands in this account")
+        settings = _plain(fields["tiktok_settings"]) if "tiktok_settings" in fields else None
+        post_id = self._id(fields)
+        self._insert("posts", {
+            "id": post_id, "page_id": self._pages[page.text()], "status": "scheduled",
+            "scheduled_at": moment, "created_at": min(moment, self._now.timestamp()) - 86_400,
+            "message": _text(fields, "message", ""),
+            "media": json.dumps([self._media[one.text()] for one in ids] + linked_media(urls)),
+            "first_comment": fields["first_comment"].text() if "first_comment" in fields else None,
+            "link": fields["link"].text() if "link" in fields else None,
+            "tiktok_settings": None if settings is None else json.dumps(settings),
+            "likes": fields["likes"].number() if "likes" in fields else 0,
+            "shares": fields["shares"].number() if "shares" in fields else 0,
+        }, fields)  # fmt: skip
+        self._db.executemany(
+            "INSERT INTO post_media VALUES (?, ?)", [(post_id, one.text()) for one in ids]
+        )
+        if moments == ["failed_at"]:
+            self._db.execute("UPDATE posts SET status = 'failed' WHERE id = ?", (post_id,))
+        if moments == ["published_at"]:
+            self._publish(fields, post_id, moment)
+        for comment in fields["comments"].items() if "comments" in fields else ():
+            if moments != ["published_at"]:
+                raise comment.wrong("only a published post has comments")
+            self._plant_comment(comment, post_id, None)
+
+    def _publish(self, fields: Mapping[str, Field], post_id: str, moment: float) -> None:
+        row = self._db.execute(
+            "SELECT posts.id, pages.platform, pages.username FROM posts "
+            "JOIN pages ON pages.id = posts.page_id WHERE posts.id = ?",
+            (post_id,),
+        ).fetchone()
+        given = fields.get("remote_id")
+        remote_id = given.text(longest=100) if given is not None else self._state.new_remote_id()
+        mark_published(self._db, row, remote_id, moment)
+
+    def _plant_comment(self, item: Field, post_id: str, parent_id: str | None) -> None:
+        fields = item.fields("id", "name", "username", "message", "at", "replies")
+        at = _required(item, fields, "at").moment(self._now)
+        name = _text(fields, "name", "Someone")
+        username = _text(fields, "username", "someone")
+        message = _required(item, fields, "message").text(longest=100_000)
+        if at > self._now.timestamp():
+            if "replies" in fields:
+                raise fields["replies"].wrong("a comment that is still to come has none")
+            expect_comment(self._db, post_id, (name, username, message), at, parent_id)
+            return
+        comment_id = fields["id"].text() if "id" in fields else f"c_{self._state.new_id()}"
+        self._insert("comments", {
+            "id": comment_id, "post_id": post_id, "parent_id": parent_id, "author_name": name,
+            "author_username": username, "message": message, "created_at": at,
+        }, fields)  # fmt: skip
+        for answer in fields["replies"].items() if "replies" in fields else ():
+            self._plant_comment(answer, post_id, comment_id)
+
+    def _plant_hook(self, item: Field) -> None:
+        fields = item.fields("id", "url", "events", "secret")
+        secret = fields["secret"].text(longest=200) if "secret" in fields else None
+        self._insert("hooks", {
+            "id": self._id(fields), "user_id": self._user_id,
+            "url": _required(item, fields, "url").text(longest=2_000),
+            "events": json.dumps(check_events(_required(item, fields, "events"))),
+            "secret": secret or f"whsec_{secrets.token_hex(24)}",
+            "created_at": self._now.timestamp(),
+        }, fields)  # fmt: skip
+
+    def _brand(self, field: Field) -> str:
+        if field.text() not in self._brands:
+            raise field.wrong(f"no brand {field.text()!r} stands in this account")
+        return self._brands[field.text()]
+
+    def _id(self, fields: Mapping[str, Field]) -> str:
+        return fields["id"].text(longest=100) if "id" in fields else self._state.new_id()
+
+    def _created(self, fields: Mapping[str, Field]) -> float:
+        if "created_at" in fields:
+            return fields["created_at"].moment(self._now)
+        # In the seed's order, which is how lists show what is equally old.
+        rows = self._db.execute(
+            "SELECT (SELECT count(*) FROM brands) + (SELECT count(*) FROM pages)"
+        ).fetchone()
+        return (self._now - _AGE).timestamp() + float(rows[0])
+
+    def _insert(
+        self, table: str, values: Mapping[str, object], fields: Mapping[str, Field]
+    ) -> None:
+        marks = ", ".join("?" * len(values))
+        try:
+            self._db.execute(
+                f"INSERT INTO {table} ({', '.join(values)}) VALUES ({marks})",  # noqa: S608
+                tuple(values.values()),
+            )
+        except sqlite3.IntegrityError:
+            given = fields.get("id", self._seed)
+            raise given.wrong(f"there is such an id among the {table} already") from None
+
+
+def _required(item: Field, fields: Mapping[str, Field], name: str) -> Field:
+    if name not in fields:
+        raise item.wrong(f"has no {name}")
+    return fields[name]
+
+
+def _text(fields: Mapping[str, Field], name: str, default: str) -> str:
+    return fields[name].text() if name in fields else default
+
+
+def _moment(fields: Mapping[str, Field], name: str, state: State) -> float | None:
+    return fields[name].moment(state.clock.now()) if name in fields else None
+
+
+def _plain(field: Field) -> object:
+    value = field.value
+    if isinstance(value, dict):
+        return {key: _plain(inner) for key, inner in value.items()}
+    return [_plain(inner) for inner in value] if isinstance(value, list) else value

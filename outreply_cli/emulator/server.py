@@ -9,9 +9,11 @@ from typing import Any, Self
 from waitress.server import create_server
 
 from outreply_cli.clock import Clock
-from outreply_cli.emulator.app import API_ROOT, Emulator
+from outreply_cli.emulator.app import Emulator
 from outreply_cli.emulator.delivery import Deliverer
+from outreply_cli.emulator.routes import API_ROOT
 from outreply_cli.emulator.seed import seed_default
+from outreply_cli.emulator.settings import Settings
 from outreply_cli.emulator.state import State
 from outreply_cli.errors import StorageError
 
@@ -31,7 +33,7 @@ class EmulatorServer:
         system: The machine's clock.
         port: 0 for any free one.
         host: Where to listen.
-        sends_anywhere: Whether webhooks may go to other machines.
+        settings: How the emulator behaves.
         control_key: What steering it asks for; a new random one by default.
 
     Raises:
@@ -46,18 +48,21 @@ class EmulatorServer:
         port: int = 0,
         host: str = "127.0.0.1",
         control_key: str | None = None,
-        sends_anywhere: bool = False,
+        settings: Settings = Settings(),  # noqa: B008 - frozen
     ) -> None:
         self.control_key = control_key or secrets.token_urlsafe(24)
-        self.state = State(state_path, system, sends_anywhere=sends_anywhere)
+        self.state = State(state_path, system, settings)
         with self.state.change():
             if self.state.is_empty:
                 seed_default(self.state)
         self._sockets: dict[int, Any] = {}
         self._deliverer = Deliverer(self.state)
+        self._emulator = Emulator(
+            self.state, self._deliverer, control_key=self.control_key, host=host
+        )
         try:
             self._server = create_server(
-                Emulator(self.state, self._deliverer, control_key=self.control_key),
+                self._emulator,
                 map=self._sockets,
                 host=host,
                 port=port,
@@ -94,6 +99,7 @@ class EmulatorServer:
         server.task_dispatcher.shutdown()
         delivering.join(_DELIVERY_SECONDS)
         server.asyncore.close_all(map=self._sockets, ignore_all=True)
+        self._emulator.close()
         self.state.close()
 
     def stop(self) -> None:

@@ -11,14 +11,15 @@ from pathlib import Path
 from outreply_cli.clock import Clock
 from outreply_cli.databases import open_database
 from outreply_cli.emulator.clock import EmulatorClock
+from outreply_cli.emulator.settings import Settings
 from outreply_cli.errors import StorageError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS users (
     id TEXT PRIMARY KEY, email TEXT NOT NULL, firstname TEXT NOT NULL, lastname TEXT NOT NULL,
-    tier TEXT NOT NULL, credits INTEGER NOT NULL
+    tier TEXT NOT NULL, credits INTEGER NOT NULL, limits TEXT NOT NULL DEFAULT '{}'
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS tokens (
     id TEXT PRIMARY KEY, user_id TEXT NOT NULL REFERENCES users(id), secret TEXT NOT NULL UNIQUE,
@@ -46,12 +47,20 @@ CREATE TABLE IF NOT EXISTS posts (
 CREATE INDEX IF NOT EXISTS posts_due ON posts (status, scheduled_at);
 CREATE INDEX IF NOT EXISTS posts_published ON posts (status, published_at);
 CREATE INDEX IF NOT EXISTS posts_of_page ON posts (page_id, status, scheduled_at);
+CREATE INDEX IF NOT EXISTS posts_at ON posts (page_id, coalesce(published_at, scheduled_at))
+    WHERE status IN ('scheduled', 'published');
 CREATE TABLE IF NOT EXISTS comments (
     number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, post_id TEXT NOT NULL REFERENCES posts(id),
     parent_id TEXT, author_name TEXT NOT NULL, author_username TEXT NOT NULL,
     message TEXT NOT NULL, created_at REAL NOT NULL
 );
 CREATE INDEX IF NOT EXISTS comments_of_post ON comments (post_id, created_at);
+CREATE INDEX IF NOT EXISTS replies_of_comment ON comments (parent_id) WHERE parent_id IS NOT NULL;
+CREATE TABLE IF NOT EXISTS arrivals (
+    number INTEGER PRIMARY KEY, due_at REAL NOT NULL, post_id TEXT NOT NULL REFERENCES posts(id),
+    parent_id TEXT, author_name TEXT NOT NULL, author_username TEXT NOT NULL, message TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS arrivals_due ON arrivals (due_at);
 CREATE TABLE IF NOT EXISTS media (
     number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, user_id TEXT NOT NULL REFERENCES users(id),
     filename TEXT NOT NULL, size_bytes INTEGER NOT NULL, mime_type TEXT NOT NULL,
@@ -79,6 +88,7 @@ CREATE TABLE IF NOT EXISTS idempotency (
     token_id TEXT NOT NULL, key TEXT NOT NULL, fingerprint TEXT NOT NULL, status INTEGER NOT NULL,
     body TEXT NOT NULL, created_at REAL NOT NULL, PRIMARY KEY (token_id, key)
 ) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS idempotency_age ON idempotency (created_at);
 CREATE TABLE IF NOT EXISTS usage (
     user_id TEXT NOT NULL, month TEXT NOT NULL, bucket TEXT NOT NULL, used INTEGER NOT NULL,
     PRIMARY KEY (user_id, month, bucket)
@@ -88,6 +98,7 @@ CREATE TABLE IF NOT EXISTS usage (
 _TABLES = (
     "deliveries",
     "hooks",
+    "arrivals",
     "comments",
     "post_media",
     "media",
@@ -108,8 +119,7 @@ class State:
     Args:
         path: The SQLite file, made with mode 0600 where there is none.
         system: The machine's clock.
-        id_seed: Makes ids deterministic; None for random ones.
-        sends_anywhere: Whether webhooks may go to other machines.
+        settings: How it behaves.
 
     Raises:
         StorageError: The file can't be opened, or is not an emulator's state of this version.
@@ -119,9 +129,7 @@ class State:
         self,
         path: Path,
         system: Clock,
-        *,
-        id_seed: int | None = None,
-        sends_anywhere: bool = False,
+        settings: Settings = Settings(),  # noqa: B008 - frozen
     ) -> None:
         self.path = path
         self._turn = threading.RLock()
@@ -133,8 +141,10 @@ class State:
                 hint="Choose another --state directory, or delete the file.",
             ) from None
         self.clock = EmulatorClock(system, self.connection)
-        self.sends_anywhere = sends_anywhere
-        self._id_seed = id_seed
+        if settings.is_frozen:
+            with self.change():
+                self.clock.freeze()
+        self.settings = settings
 
     @contextmanager
     def change(self) -> Iterator[sqlite3.Connection]:
@@ -157,17 +167,26 @@ class State:
         """Forget everything but how to hold it; the caller's transaction keeps it."""
         for table in _TABLES:
             self.connection.execute(f"DELETE FROM {table}")  # noqa: S608 - our own names
-        self.clock.shift_to(self.clock.system_now())
+        self.clock.start_anew()
+        if self.settings.is_frozen:
+            self.clock.freeze()
 
     def new_id(self) -> str:
         """A 24-digit hexadecimal id, as the API's are."""
-        if self._id_seed is None:
+        seed = self.settings.seed
+        if seed is None:
             return secrets.token_hex(12)
         row = self.connection.execute(
             "INSERT INTO meta VALUES ('ids', 1) "
             "ON CONFLICT (key) DO UPDATE SET value = value + 1 RETURNING value"
         ).fetchone()
-        return hashlib.sha256(f"{self._id_seed}/{row[0]}".encode()).hexdigest()[:24]
+        return hashlib.sha256(f"{seed}/{row[0]}".encode()).hexdigest()[:24]
+
+    def chance(self, of: str) -> float:
+        """A number from 0 to 1 that belongs to the thing called `of`, the same at every asking."""
+        seed = self.settings.seed or 0
+        digest = hashlib.sha256(f"{seed}/{of}".encode()).digest()
+        return int.from_bytes(digest[:6]) / 2**48
 
     def new_remote_id(self) -> str:
         """An id as the platforms give them: 17 digits that begin with 17."""

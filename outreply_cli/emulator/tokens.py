@@ -6,11 +6,12 @@ Reference: Authentication, Security controls, Sandbox tokens, Collaborator-issue
 import ipaddress
 import json
 import sqlite3
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from werkzeug.wrappers import Request
 
-from outreply_cli.contract.limits import SANDBOX_CAPS, SANDBOX_PREFIX, TIERS
+from outreply_cli.contract.limits import SANDBOX_CAPS, SANDBOX_PREFIX, TIERS, Tier
 from outreply_cli.emulator.call import Caller, Refusal
 from outreply_cli.emulator.rate import RateWindows
 
@@ -49,11 +50,17 @@ def authenticate(db: sqlite3.Connection, request: Request, now: datetime) -> Cal
     return Caller(token, user, tuple(json.loads(token["scopes"])), tuple(brand_ids))
 
 
+def tier_of(user: sqlite3.Row) -> Tier:
+    """The limits of a user: those of the tier, but for what the seed set otherwise."""
+    tier = TIERS[user["tier"]]
+    return tier if user["limits"] == "{}" else replace(tier, **json.loads(user["limits"]))
+
+
 def rate_of(caller: Caller) -> tuple[int, int]:
     """Requests a minute and a day that the caller's token has."""
     if is_sandbox(caller):
         return SANDBOX_CAPS.per_minute, SANDBOX_CAPS.per_day
-    per_minute = TIERS[caller.user["tier"]].per_minute
+    per_minute = tier_of(caller.user).per_minute
     return per_minute, per_minute * _MINUTES_OF_FULL_RATE_PER_DAY
 
 

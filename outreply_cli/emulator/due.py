@@ -1,0 +1,78 @@
+"""What happens by itself as the emulator's time goes on: posts come out, comments arrive."""
+
+import sqlite3
+from datetime import datetime
+
+from outreply_cli.emulator.arrivals import expect_comments
+from outreply_cli.emulator.comments import comment_view
+from outreply_cli.emulator.hooks import Happening, emit
+from outreply_cli.emulator.posts import OWNED_POSTS, mark_published, told_post
+from outreply_cli.emulator.state import State
+
+_EXPIRED = "The page's connection has expired"
+_REFUSED = "The platform refused the post"
+
+
+def settle_due(state: State, db: sqlite3.Connection, now: datetime) -> int:
+    """Do everything whose time has come; returns how many posts were published.
+
+    A post fails where its page's connection has expired, or where the failure rate asks for it.
+    Hooks are told of each happening; the caller holds the transaction.
+    """
+    published = 0
+    posts = db.execute(
+        OWNED_POSTS + "WHERE posts.status = 'scheduled' AND posts.scheduled_at <= ? "
+        "ORDER BY posts.scheduled_at, posts.number",
+        (now.timestamp(),),
+    ).fetchall()
+    for row in posts:
+        published += _settle_post(state, db, row, now)
+    arrivals = db.execute(
+        "SELECT * FROM arrivals WHERE due_at <= ? ORDER BY due_at, number", (now.timestamp(),)
+    ).fetchall()
+    for row in arrivals:
+        _receive_comment(state, db, row, now)
+    return published
+
+
+def next_due(db: sqlite3.Connection) -> float | None:
+    """The Unix time of the next thing that happens by itself, or None."""
+    row = db.execute(
+        "SELECT min(due) FROM (SELECT min(scheduled_at) AS due FROM posts "
+        "WHERE status = 'scheduled' UNION ALL SELECT min(due_at) FROM arrivals)"
+    ).fetchone()
+    found: float | None = row[0]
+    return found
+
+
+def _settle_post(state: State, db: sqlite3.Connection, row: sqlite3.Row, now: datetime) -> bool:
+    reason = _EXPIRED if row["page_expired"] else None
+    if reason is None and state.chance(row["id"]) < state.settings.failure_rate:
+        reason = _REFUSED
+    if reason is None:
+        mark_published(db, row, state.new_remote_id(), row["scheduled_at"])
+        expect_comments(state, db, row["id"], row["scheduled_at"])
+    else:
+        db.execute("UPDATE posts SET status = 'failed' WHERE id = ?", (row["id"],))
+    current = db.execute(OWNED_POSTS + "WHERE posts.id = ?", (row["id"],)).fetchone()
+    told = {"brandId": row["brand_id"], "post": told_post(current, reason)}
+    event = "post.published" if reason is None else "post.failed"
+    emit(db, Happening(row["user_id"], event, told), now, state.new_id)
+    return reason is None
+
+
+def _receive_comment(state: State, db: sqlite3.Connection, row: sqlite3.Row, now: datetime) -> None:
+    db.execute("DELETE FROM arrivals WHERE number = ?", (row["number"],))
+    comment_id = f"c_{state.new_id()}"
+    db.execute(
+        "INSERT INTO comments (id, post_id, parent_id, author_name, author_username, message, "
+        "created_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (comment_id, row["post_id"], row["parent_id"], row["author_name"],
+         row["author_username"], row["message"], row["due_at"]),
+    )  # fmt: skip
+    post = db.execute(OWNED_POSTS + "WHERE posts.id = ?", (row["post_id"],)).fetchone()
+    comment = db.execute(
+        "SELECT *, 0 AS replies_count FROM comments WHERE id = ?", (comment_id,)
+    ).fetchone()
+    told = {"brandId": post["brand_id"], "comment": comment_view(comment, post["platform"])}
+    emit(db, Happening(post["user_id"], "comment.received", told), now, state.new_id)

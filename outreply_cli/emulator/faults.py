@@ -1,0 +1,160 @@
+"""Misbehaviour on request: what the emulator does wrong, to which requests, how often."""
+
+import fnmatch
+import random
+import re
+import threading
+from dataclasses import dataclass, field
+from typing import Any
+
+from outreply_cli.errors import InvalidInputError
+
+FAULT_HEADER = "X-Emulator-Fault"
+KINDS = {
+    "drop-before": "cut the connection before the request is carried out",
+    "drop-after": "carry the request out, then cut the connection",
+    "delay": "answer SECONDS late, such as delay:2.5",
+    "status": "answer with a STATUS without carrying out, such as status:503",
+    "garbage": "carry out, then answer with bytes that are no JSON",
+    "truncate": "carry out, then end in the middle of the answer",
+    "rate-limit": "answer 429 with Retry-After SECONDS, such as rate-limit:3",
+    "skew": "send a Date that is off by SECONDS, such as skew:-300",
+}
+_NEEDS_VALUE = {"delay", "status", "skew"}
+_NUMBER = re.compile(r"-?\d{1,9}(\.\d{1,3})?")
+_DELAY_MAX = 600.0
+
+
+@dataclass(frozen=True)
+class Misbehaviour:
+    """One thing to do wrong; `value` is in the unit that KINDS tells."""
+
+    kind: str
+    value: float = 0.0
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.value:g}" if self.value else self.kind
+
+
+@dataclass
+class Fault:
+    """A misbehaviour and the requests that meet it.
+
+    Attributes:
+        number: What it is called by.
+        method: The requests' method; None for any.
+        path: A pattern of their path below `/api/v1`, such as `/posts/*`; None for any.
+        every: Every which matching request is met.
+        probability: The chance of one that `every` chose.
+        times: How often it strikes in all; None for always.
+        seen: How many requests matched.
+        struck: How many were met.
+    """
+
+    number: int
+    misbehaviour: Misbehaviour
+    method: str | None = None
+    path: str | None = None
+    every: int = 1
+    probability: float = 1.0
+    seed: int = 0
+    times: int | None = None
+    seen: int = 0
+    struck: int = 0
+    _chance: random.Random = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        # Chance here is for rehearsals, and has to be the same at each run.
+        self._chance = random.Random(self.seed)  # noqa: S311
+
+    def strikes(self, method: str, path: str) -> bool:
+        """Whether this request is met; counts it."""
+        if self.method not in {None, method}:
+            return False
+        if self.path is not None and not fnmatch.fnmatchcase(path, self.path):
+            return False
+        if self.times is not None and self.struck >= self.times:
+            return False
+        self.seen += 1
+        if self.seen % self.every or self._chance.random() >= self.probability:
+            return False
+        self.struck += 1
+        return True
+
+    def view(self) -> dict[str, Any]:
+        """As `fault list` shows it."""
+        return {
+            "number": self.number,
+            "fault": str(self.misbehaviour),
+            "method": self.method,
+            "path": self.path,
+            "every": self.every,
+            "probability": self.probability,
+            "times": self.times,
+            "seen": self.seen,
+            "struck": self.struck,
+        }
+
+
+class Faults:
+    """The faults in force; they end with the emulator."""
+
+    def __init__(self) -> None:
+        self._turn = threading.Lock()
+        self._kept: list[Fault] = []
+        self._last = 0
+
+    def add(self, text: str, **choices: Any) -> Fault:
+        """Put one in force; raises InvalidInputError."""
+        misbehaviour = read_misbehaviour(text)
+        if choices.get("every", 1) < 1 or not 0 <= choices.get("probability", 1.0) <= 1:
+            raise InvalidInputError("every is at least 1, and a probability from 0 to 1")
+        with self._turn:
+            self._last += 1
+            fault = Fault(self._last, misbehaviour, **choices)
+            self._kept.append(fault)
+        return fault
+
+    def clear(self, number: int | None = None) -> int:
+        """End one, or all of them; returns how many."""
+        with self._turn:
+            kept = [f for f in self._kept if number is not None and f.number != number]
+            ended = len(self._kept) - len(kept)
+            self._kept = kept
+        return ended
+
+    def view(self) -> list[dict[str, Any]]:
+        """All in force, oldest first."""
+        with self._turn:
+            return [fault.view() for fault in self._kept]
+
+    def pick(self, method: str, path: str, header: str | None) -> Misbehaviour | None:
+        """What goes wrong with a request: what its own header asks for, else the first that meets.
+
+        Raises:
+            InvalidInputError: The header names no fault.
+        """
+        if header is not None:
+            return read_misbehaviour(header)
+        with self._turn:
+            struck = [fault for fault in self._kept if fault.strikes(method, path)]
+        return struck[0].misbehaviour if struck else None
+
+
+def read_misbehaviour(text: str) -> Misbehaviour:
+    """`KIND` or `KIND:NUMBER`; raises InvalidInputError."""
+    kind, _, given = text.strip().partition(":")
+    if kind not in KINDS:
+        raise InvalidInputError(f"there is no fault {kind!r}", hint=f"Choose: {', '.join(KINDS)}")
+    if not given and kind not in _NEEDS_VALUE:
+        return Misbehaviour(kind, 1.0 if kind == "rate-limit" else 0.0)
+    if not _NUMBER.fullmatch(given):
+        raise InvalidInputError(f"the fault {kind} needs a number: {KINDS[kind]}")
+    value = float(given)
+    wrong_status = kind == "status" and not (400 <= value <= 599 and value.is_integer())
+    if wrong_status or (kind == "delay" and not 0 <= value <= _DELAY_MAX):
+        raise InvalidInputError(
+            f"{given} can't be meant for {kind}",
+            hint=f"A status is from 400 to 599, a delay at most {_DELAY_MAX:.0f} seconds.",
+        )
+    return Misbehaviour(kind, value)

@@ -1,0 +1,168 @@
+"""The page to look at: the account, its calendar, deliveries and requests as plain HTML."""
+
+import sqlite3
+import threading
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from html import escape
+
+from werkzeug.wrappers import Request, Response
+
+from outreply_cli.emulator.account import usage_of
+from outreply_cli.emulator.call import show_instant
+from outreply_cli.emulator.posts import OWNED_POSTS
+from outreply_cli.emulator.state import State
+from outreply_cli.emulator.tokens import tier_of
+
+_KEPT = 100
+_SHOWN = 25
+_MESSAGE_CHARACTERS = 120
+_STYLE = """
+body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 70rem; padding: 0 1rem;
+  color: #1c2430; background: #fafbfc }
+h1 { font-size: 1.4rem } h2 { font-size: 1.1rem; margin-top: 2rem }
+table { border-collapse: collapse; width: 100% }
+th, td { text-align: left; padding: .3rem .6rem; border-bottom: 1px solid #e3e7ec;
+  vertical-align: top; overflow-wrap: anywhere }
+th { font-weight: 600; color: #5a6675 } .bad { color: #b3261e } .none { color: #7a8594 }
+@media (prefers-color-scheme: dark) { body { color: #e6e9ee; background: #14181d }
+  th, td { border-color: #2b323b } }
+"""
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'"
+
+
+@dataclass(frozen=True)
+class SeenRequest:
+    """One request, as the page lists it."""
+
+    at: datetime
+    method: str
+    path: str
+    status: int
+    milliseconds: float
+
+
+class RequestLog:
+    """The latest requests, in memory."""
+
+    def __init__(self) -> None:
+        self._turn = threading.Lock()
+        self._kept: deque[SeenRequest] = deque(maxlen=_KEPT)
+
+    def add(self, request: Request, response: Response, milliseconds: float, at: datetime) -> None:
+        """Remember one."""
+        with self._turn:
+            self._kept.append(
+                SeenRequest(at, request.method, request.path, response.status_code, milliseconds)
+            )
+
+    def recent(self) -> Sequence[SeenRequest]:
+        """The latest, newest first."""
+        with self._turn:
+            return list(self._kept)[::-1][:_SHOWN]
+
+
+def show_screen(state: State, requests: Sequence[SeenRequest]) -> Response:
+    """The page; everything on it is escaped, nothing comes from elsewhere."""
+    with state.change():
+        parts = [
+            *_account(state), *_calendar(state), *_published(state), *_deliveries(state),
+            *_requests(requests),
+        ]  # fmt: skip
+    document = (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta http-equiv="refresh" content="2"><title>OutReply emulator</title>'
+        f"<style>{_STYLE}</style></head><body>{''.join(parts)}</body></html>"
+    )
+    headers = {"Content-Security-Policy": _POLICY, "X-Content-Type-Options": "nosniff",
+               "Referrer-Policy": "no-referrer", "Cache-Control": "no-store"}  # fmt: skip
+    return Response(document, headers=headers, content_type="text/html; charset=utf-8")
+
+
+def _account(state: State) -> list[str]:
+    now = state.clock.now()
+    stands = " (it stands still)" if state.clock.is_frozen else ""
+    parts = [f"<h1>OutReply emulator</h1><p>Its time: {_time(now.timestamp())}{stands}</p>"]
+    for user in state.connection.execute("SELECT * FROM users ORDER BY id").fetchall():
+        used, tier = usage_of(state.connection, user["id"], now), tier_of(user)
+        rows = [
+            (bucket, used.get(bucket, 0), limit)
+            for bucket, limit in (
+                ("publishes", tier.publishes), ("replies", tier.replies), ("reads", tier.reads),
+                ("webhooks", tier.webhooks),
+            )
+        ]  # fmt: skip
+        parts.append(f"<h2>{escape(user['email'])}, {escape(user['tier'])}</h2>")
+        parts.append(_table(("This month", "Used", "Limit"), rows))
+    return parts
+
+
+def _calendar(state: State) -> list[str]:
+    rows = state.connection.execute(
+        OWNED_POSTS + "WHERE posts.status = 'scheduled' ORDER BY scheduled_at LIMIT ?", (_SHOWN,)
+    )
+    shown = [(_time(row["scheduled_at"]), _page(row), _short(row["message"])) for row in rows]
+    return ["<h2>Calendar</h2>", _table(("When", "Page", "Message"), shown)]
+
+
+def _published(state: State) -> list[str]:
+    rows = state.connection.execute(
+        OWNED_POSTS + "WHERE posts.status IN ('published', 'failed') "
+        "ORDER BY coalesce(published_at, scheduled_at) DESC LIMIT ?",
+        (_SHOWN,),
+    )
+    shown = [
+        (_time(row["published_at"] or row["scheduled_at"]), _page(row), row["status"],
+         _short(row["message"]))
+        for row in rows
+    ]  # fmt: skip
+    return ["<h2>Out</h2>", _table(("When", "Page", "Status", "Message"), shown)]
+
+
+def _deliveries(state: State) -> list[str]:
+    rows = state.connection.execute(
+        "SELECT deliveries.*, hooks.url FROM deliveries JOIN hooks ON hooks.id = hook_id "
+        "ORDER BY deliveries.number DESC LIMIT ?",
+        (_SHOWN,),
+    )
+    shown = [
+        (_time(row["created_at"]), row["event"], row["url"],
+         row["status"] or row["error"] or "waits", row["attempts"], _time(row["due_at"]))
+        for row in rows
+    ]  # fmt: skip
+    heads = ("When", "Event", "To", "Answer", "Attempts", "Next attempt")
+    return ["<h2>Deliveries</h2>", _table(heads, shown)]
+
+
+def _requests(requests: Sequence[SeenRequest]) -> list[str]:
+    shown = [
+        (_time(seen.at.timestamp()), seen.method, seen.path, seen.status,
+         f"{seen.milliseconds:.1f} ms")
+        for seen in requests
+    ]  # fmt: skip
+    return ["<h2>Requests</h2>", _table(("When", "Method", "Path", "Status", "Took"), shown)]
+
+
+def _table(heads: Iterable[str], rows: Iterable[Sequence[object]]) -> str:
+    lines = [
+        "<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in row) + "</tr>" for row in rows
+    ]
+    if not lines:
+        return '<p class="none">Nothing yet.</p>'
+    head = "".join(f"<th>{escape(name)}</th>" for name in heads)
+    return f"<table><tr>{head}</tr>{''.join(lines)}</table>"
+
+
+def _page(row: sqlite3.Row) -> str:
+    return f"{row['platform']}:{row['username']}"
+
+
+def _short(text: str | None) -> str:
+    text = text or ""
+    return text if len(text) <= _MESSAGE_CHARACTERS else text[:_MESSAGE_CHARACTERS] + "…"
+
+
+def _time(moment: float | None) -> str:
+    return (show_instant(moment) or "").replace("T", " ").replace(".000Z", " UTC")
