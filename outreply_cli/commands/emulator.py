@@ -1,87 +1,29 @@
 """`outreply emulator`: the whole API on this machine, without an account."""
 
-from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from outreply_cli.accounts.credentials import Credentials
-from outreply_cli.accounts.profiles import Profile
-from outreply_cli.commands.options import Yes, command, new_group
-from outreply_cli.contract.token import Token
-from outreply_cli.emulator.remote import Running, find_running, not_running
+from outreply_cli.commands import emulator_process, emulator_rehearsal
+from outreply_cli.commands.emulator_group import (
+    StateOption,
+    app,
+    keep_profile,
+    running_emulator,
+    show_emulator,
+    show_time_of,
+    state_directory,
+)
+from outreply_cli.commands.options import Yes, command
 from outreply_cli.errors import InvalidInputError
-from outreply_cli.terminal.output import Column, Item
+from outreply_cli.terminal.output import Column
 from outreply_cli.terminal.session import Session
-from outreply_cli.times import from_api, read_duration, read_time, show_instant, to_api
+from outreply_cli.times import from_api, read_duration, read_time, to_api
 
-app = new_group("The whole API on this machine, without an account.")
-
-PROFILE = "emulator"
-StateOption = Annotated[
-    Path | None, typer.Option("--state", metavar="DIR", help="Where its state is kept.")
-]
-
-
-@command(app, "start", api=False)
-def emulator_start(
-    session: Session,
-    port: Annotated[int, typer.Option(metavar="PORT", min=0, max=65535)] = 8787,
-    state: StateOption = None,
-    foreground: Annotated[
-        bool, typer.Option("--foreground", help="Stay in this terminal.")
-    ] = False,
-    host: Annotated[
-        str, typer.Option(metavar="ADDRESS", help="Where to listen; anybody there may drive it.")
-    ] = "127.0.0.1",
-) -> None:
-    """Start it in the background, with a profile `emulator` to use it by.
-
-    Example: outreply emulator start && outreply pages list -p emulator
-    """
-    from outreply_cli.api.base_url import is_loopback
-    from outreply_cli.emulator.background import serve, start_in_background
-
-    if not is_loopback(host):
-        session.warn(f"{host} is reached from other machines; anybody there can use this emulator")
-    directory = _directory(session, state)
-    if foreground:
-        serve(
-            directory,
-            session.clock,
-            port=port,
-            host=host,
-            on_ready=lambda _, running: _announce(session, running),
-        )
-        return
-    running = start_in_background(
-        directory, session.clock, port=port, host=host, environ=session.environ
-    )
-    _announce(session, running)
-
-
-@command(app, "stop", api=False)
-def emulator_stop(session: Session, state: StateOption = None) -> None:
-    """End it; its state stays."""
-    from outreply_cli.emulator.background import stop
-
-    directory = _directory(session, state)
-    running = _running(directory)
-    stop(running, directory, session.clock)
-    session.note(f"The emulator on port {running.port} has ended; its state is kept.")
-
-
-@command(app, "status", api=False)
-def emulator_status(session: Session, state: StateOption = None) -> None:
-    """Show where it is, its time, its posts and tokens.
-
-    Example: outreply emulator status --json
-    """
-    directory = _directory(session, state)
-    running = _running(directory)
-    _show(session, running, {**running.ask("status"), "state": str(directory)})
+# Their commands register themselves.
+__all__ = ["app", "emulator_process", "emulator_rehearsal"]
 
 
 @command(app, "advance", api=False)
@@ -99,7 +41,7 @@ def emulator_advance(
 
     outreply emulator advance until '2026-12-24 18:00'
     """
-    running = _running(_directory(session, state))
+    running = running_emulator(state_directory(session, state))
     text = until if time == "until" and until is not None else time
     try:
         span: timedelta | None = read_duration(text.removeprefix("+"))
@@ -114,7 +56,7 @@ def emulator_advance(
     session.output.show_one(
         result,
         [
-            Column("Now", "now", lambda it: _show_time(session, it)),
+            Column("Now", "now", lambda it: show_time_of(session, it)),
             Column("Published", "published"),
         ],
         id_field=None,
@@ -137,7 +79,7 @@ def emulator_token(
 
     Example: export OUTREPLY_API_KEY=$(outreply emulator token)
     """
-    running = _running(_directory(session, state))
+    running = running_emulator(state_directory(session, state))
     if scopes is None and expires_in is None and name is None:
         token = running.ask("status")["tokens"][0]
     else:
@@ -153,73 +95,55 @@ def emulator_token(
         session.output.show_value({**token, "base_url": running.base_url})
 
 
-@command(app, "reset", api=False)
-def emulator_reset(session: Session, state: StateOption = None, yes: Yes = False) -> None:
-    """Forget everything in it and begin anew with the built-in account."""
-    running = _running(_directory(session, state))
-    session.confirm("Forget everything in the emulator?", yes=yes)
-    status = running.ask("reset")
-    _keep_profile(session, running, status)
-    _show(session, running, status)
-
-
 @command(app, "seed", api=False)
 def emulator_seed(
     session: Session,
+    file: Annotated[
+        Path | None, typer.Argument(metavar="[FILE]", help="YAML that describes accounts.")
+    ] = None,
+    export: Annotated[
+        bool, typer.Option("--export", help="Print what is in it as a seed file.")
+    ] = False,
     state: StateOption = None,
+    yes: Yes = False,
 ) -> None:
-    """Put the built-in account into it when it is empty."""
-    running = _running(_directory(session, state))
-    status = running.ask("seed")
-    _keep_profile(session, running, status)
-    _show(session, running, status)
+    """Put the accounts of a YAML file into it instead of what is there.
+
+    With no FILE an empty emulator gets the built-in account.
+
+    Examples: outreply emulator seed --export > seed.yaml
+
+    outreply emulator seed seed.yaml --yes
+    """
+    running = running_emulator(state_directory(session, state))
+    if export:
+        if file is not None:
+            raise InvalidInputError("--export prints to stdout; leave the FILE out")
+        session.output.show_text(str(running.ask("export")["seed"]))
+        return
+    if file is None:
+        status = running.ask("seed")
+    else:
+        text = session.read_text(str(file))
+        session.confirm("Replace everything in the emulator?", yes=yes)
+        status = running.ask("seed", text=text, name=str(file))
+    keep_profile(session, running, status)
+    show_emulator(session, running, status)
 
 
-def _directory(session: Session, state: Path | None) -> Path:
-    return (state or session.state_dir / "emulator").expanduser().absolute()
+@command(app, "reset", api=False)
+def emulator_reset(session: Session, state: StateOption = None, yes: Yes = False) -> None:
+    """Forget everything in it and begin anew with the built-in account."""
+    running = running_emulator(state_directory(session, state))
+    session.confirm("Forget everything in the emulator?", yes=yes)
+    status = running.ask("reset")
+    keep_profile(session, running, status)
+    show_emulator(session, running, status)
 
 
-def _running(directory: Path) -> Running:
-    running = find_running(directory)
-    if running is None:
-        raise not_running()
-    return running
+@command(app, "openapi", api=False)
+def emulator_openapi(session: Session) -> None:
+    """Print the API's description, OpenAPI 3.1; nothing has to run for it."""
+    from outreply_cli.emulator.openapi import document
 
-
-def _announce(session: Session, running: Running) -> None:
-    status = running.ask("status")
-    _keep_profile(session, running, status)
-    _show(session, running, status)
-    session.note(f"Use it with: outreply pages list --profile {PROFILE}")
-
-
-def _keep_profile(session: Session, running: Running, status: dict[str, Any]) -> None:
-    token = Token(str(status["tokens"][0]["token"]))
-    Credentials(session.environ, session.config_dir).keep(PROFILE, token, "file")
-    profiles = session.profiles
-    profiles.stored[PROFILE] = Profile(PROFILE, running.base_url, storage="file")
-    profiles.save()
-
-
-def _show(session: Session, running: Running, status: dict[str, Any]) -> None:
-    facts = {key: value for key, value in asdict(running).items() if key != "control_key"}
-    item = {**facts, **status, "profile": PROFILE}
-    session.output.show_one(
-        item,
-        [
-            Column("URL", "base_url"),
-            Column("Token", "tokens", lambda it: str(it["tokens"][0]["token"])),
-            Column("Profile", "profile"),
-            Column("Time", "now", lambda it: _show_time(session, it)),
-            Column(
-                "Posts", "posts",
-                lambda it: ", ".join(f"{count} {name}" for name, count in it["posts"].items()),
-            ),
-            Column("Process", "pid"),
-        ],
-        id_field="base_url",
-    )  # fmt: skip
-
-
-def _show_time(session: Session, item: Item) -> str:
-    return show_instant(from_api(str(item["now"])), session.zone())
+    session.output.show_value(document())

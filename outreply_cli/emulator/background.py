@@ -5,16 +5,20 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 
 from outreply_cli.clock import Clock
 from outreply_cli.emulator.remote import EmulatorError, Running, find_running, forget_running
 from outreply_cli.emulator.server import EmulatorServer
+from outreply_cli.emulator.settings import Settings
+from outreply_cli.errors import InvalidInputError
 from outreply_cli.private_files import make_private_dir
 
 STATE_FILE = "emulator.db"
+STATE_VARIABLE = "OUTREPLY_EMULATOR_STATE"
+_TOKENS = {"OUTREPLY_API_KEY", "OUTREPLY_TOKEN"}
 _LOG_FILE = "emulator.log"
 _START_SECONDS = 20.0
 _STOP_SECONDS = 10.0
@@ -27,6 +31,7 @@ def serve(
     *,
     port: int,
     host: str,
+    settings: Settings,
     on_ready: Callable[[EmulatorServer, Running], None],
 ) -> None:
     """Serve in this process until SIGTERM or Ctrl-C.
@@ -36,6 +41,7 @@ def serve(
         clock: The machine's.
         port: 0 for any free one.
         host: Where to listen.
+        settings: How it behaves.
         on_ready: Called once it listens.
 
     Raises:
@@ -43,9 +49,8 @@ def serve(
         StorageError: The port is taken, or the state can't be used.
     """
     _refuse_second(directory)
-    server = EmulatorServer(directory / STATE_FILE, clock, port=port, host=host)
-    running = Running(os.getpid(), host, server.port, server.base_url, server.control_key)
-    running.save(directory)
+    server = EmulatorServer(directory / STATE_FILE, clock, port=port, host=host, settings=settings)
+    running = announce(server, host, directory)
     ended = threading.Event()
 
     def end(_signal: int, _frame: FrameType | None) -> None:
@@ -62,10 +67,86 @@ def serve(
         forget_running(directory)
 
 
+def run_beside(
+    words: Sequence[str],
+    directory: Path,
+    clock: Clock,
+    *,
+    settings: Settings,
+    environ: Mapping[str, str],
+    on_ready: Callable[[Running], None],
+) -> int:
+    """Run a command with an emulator of its own on a free port; returns the command's exit code.
+
+    Args:
+        words: The command.
+        directory: The emulator's state.
+        clock: The machine's.
+        settings: How the emulator behaves.
+        environ: The command's environment, to which the emulator's address and token are added.
+        on_ready: Called before the command starts; it may seed the emulator.
+
+    Raises:
+        InvalidInputError: There is no such command.
+    """
+    _refuse_second(directory)
+    server = EmulatorServer(directory / STATE_FILE, clock, settings=settings)
+    running = announce(server, "127.0.0.1", directory)
+    with server:
+        try:
+            on_ready(running)
+            return _run(words, {
+                **{name: value for name, value in environ.items() if name not in _TOKENS},
+                "OUTREPLY_API_KEY": str(running.ask("status")["tokens"][0]["token"]),
+                "OUTREPLY_BASE_URL": running.base_url,
+                STATE_VARIABLE: str(directory),
+            })  # fmt: skip
+        finally:
+            forget_running(directory)
+
+
+def announce(server: EmulatorServer, host: str, directory: Path) -> Running:
+    """Leave word in the state directory of an emulator in this process."""
+    running = Running(os.getpid(), host, server.port, server.base_url, server.control_key)
+    running.save(directory)
+    return running
+
+
+def _run(words: Sequence[str], environ: Mapping[str, str]) -> int:
+    try:
+        child = subprocess.Popen(list(words), env=dict(environ))  # noqa: S603 - the user's own words
+    except OSError as failure:
+        reason = failure.strerror or str(failure)
+        raise InvalidInputError(f"{words[0]} can't be run: {reason}") from None
+
+    def pass_on(number: int, _frame: FrameType | None) -> None:
+        child.send_signal(number)
+
+    before = signal.signal(signal.SIGTERM, pass_on)
+    try:
+        while True:
+            try:
+                code = child.wait()
+                return code if code >= 0 else 128 - code
+            except KeyboardInterrupt:
+                # The terminal told the command as well: it ends in its own time.
+                continue
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def start_in_background(
-    directory: Path, clock: Clock, *, port: int, host: str, environ: Mapping[str, str]
+    directory: Path,
+    clock: Clock,
+    *,
+    port: int,
+    host: str,
+    words: Sequence[str],
+    environ: Mapping[str, str],
 ) -> Running:
     """Start an emulator that outlives this process, and return once it answers.
+
+    `words` are more options of `emulator start`.
 
     Raises:
         EmulatorError: One runs there already, or the new one ended at once; its log is quoted.
@@ -73,18 +154,16 @@ def start_in_background(
     _refuse_second(directory)
     make_private_dir(directory)
     log = directory / _LOG_FILE
-    words = ["emulator", "start", "--foreground", "--port", str(port), "--host", host]
+    start = ["emulator", "start", "--foreground", "--port", str(port), "--host", host, *words]
     with os.fdopen(os.open(log, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "wb") as stream:
         process = subprocess.Popen(  # noqa: S603 - our own interpreter, our own words
-            [sys.executable, "-m", "outreply_cli", *words, "--state", str(directory)],
+            [sys.executable, "-m", "outreply_cli", *start, "--state", str(directory)],
             stdin=subprocess.DEVNULL,
             stdout=stream,
             stderr=stream,
             start_new_session=True,
             # A daemon keeps the environment that it was born with: no token of ours in it.
-            env={
-                k: v for k, v in environ.items() if k not in {"OUTREPLY_API_KEY", "OUTREPLY_TOKEN"}
-            },
+            env={name: value for name, value in environ.items() if name not in _TOKENS},
         )
     waited = 0.0
     while waited < _START_SECONDS:

@@ -58,7 +58,8 @@ class Control:
         db = self._state.connection
         counts = dict(db.execute("SELECT status, count(*) FROM posts GROUP BY status").fetchall())
         tokens = db.execute(
-            "SELECT name, secret, scopes FROM tokens WHERE revoked_at IS NULL ORDER BY rowid"
+            "SELECT name, secret, scopes FROM tokens WHERE revoked_at IS NULL "
+            "ORDER BY scopes != '[\"*\"]', rowid"
         )
         return {
             "pid": os.getpid(),

@@ -118,6 +118,8 @@ class _Account:
             if name in fields:
                 for item in fields[name].items():
                     plant(item)
+        if "tokens" not in fields:
+            create_token(self._state, self._user_id, name="emulator")
         for bucket, used in (fields["usage"].fields(
             "publishes", "replies", "reads", "webhooks", "writes", "requests"
         ) if "usage" in fields else {}).items():  # fmt: skip

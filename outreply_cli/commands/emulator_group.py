@@ -1,0 +1,82 @@
+"""What the emulator's commands share: where it is, who uses it, how it is shown."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from outreply_cli.accounts.credentials import Credentials
+from outreply_cli.accounts.profiles import Profile
+from outreply_cli.commands.options import new_group
+from outreply_cli.contract.token import Token
+from outreply_cli.emulator.remote import Running, find_running, not_running
+from outreply_cli.terminal.output import Column, Item
+from outreply_cli.terminal.session import Session
+from outreply_cli.times import from_api, show_instant
+
+app = new_group("The whole API on this machine, without an account.")
+
+PROFILE = "emulator"
+StateOption = Annotated[
+    Path | None, typer.Option("--state", metavar="DIR", help="Where its state is kept.")
+]
+
+
+def state_directory(session: Session, state: Path | None) -> Path:
+    """Where the emulator's state is: `--state`, else what `emulator exec` set, else ours."""
+    # What `emulator exec` runs finds the emulator that was started for it.
+    given = session.environ.get("OUTREPLY_EMULATOR_STATE")
+    chosen = state or (Path(given) if given else session.state_dir / "emulator")
+    return chosen.expanduser().absolute()
+
+
+def running_emulator(directory: Path) -> Running:
+    """The emulator that runs there; raises EmulatorError when none does."""
+    running = find_running(directory)
+    if running is None:
+        raise not_running()
+    return running
+
+
+def announce(session: Session, running: Running) -> None:
+    """Tell how to use an emulator that has just started."""
+    status = running.ask("status")
+    keep_profile(session, running, status)
+    show_emulator(session, running, status)
+    session.note(f"Use it with: outreply pages list --profile {PROFILE}")
+
+
+def keep_profile(session: Session, running: Running, status: dict[str, Any]) -> None:
+    """Keep the profile `emulator`, with a token of full access where there is one."""
+    token = Token(str(status["tokens"][0]["token"]))
+    Credentials(session.environ, session.config_dir).keep(PROFILE, token, "file")
+    profiles = session.profiles
+    profiles.stored[PROFILE] = Profile(PROFILE, running.base_url, storage="file")
+    profiles.save()
+
+
+def show_emulator(session: Session, running: Running, status: dict[str, Any]) -> None:
+    """Show where it is, its token, time and posts."""
+    facts = {key: value for key, value in asdict(running).items() if key != "control_key"}
+    item = {**facts, **status, "profile": PROFILE}
+    session.output.show_one(
+        item,
+        [
+            Column("URL", "base_url"),
+            Column("Token", "tokens", lambda it: str(it["tokens"][0]["token"])),
+            Column("Profile", "profile"),
+            Column("Time", "now", lambda it: show_time_of(session, it)),
+            Column(
+                "Posts", "posts",
+                lambda it: ", ".join(f"{count} {name}" for name, count in it["posts"].items()),
+            ),
+            Column("Process", "pid"),
+        ],
+        id_field="base_url",
+    )  # fmt: skip
+
+
+def show_time_of(session: Session, item: Item) -> str:
+    """The emulator's time in what it told."""
+    return show_instant(from_api(str(item["now"])), session.zone())
