@@ -23,7 +23,10 @@ def expect_comments(
         of = f"{post_id}/{number}"
         name, username, text = _COMMENTERS[int(state.chance(of) * len(_COMMENTERS))]
         expect_comment(
-            db, post_id, (name, username, text), published_at + _DAY * state.chance(of + "/time")
+            db,
+            post_id,
+            (name, username, text),
+            published_at + round(_DAY * state.chance(of + "/time")),
         )
 
 

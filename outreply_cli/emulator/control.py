@@ -83,7 +83,7 @@ class Control:
         published, delivered = 0, self._deliverer.deliver_due()
         # From one thing that falls due to the next, so that each happens at its own time.
         while (moment := self._next_due()) is not None and moment <= target.timestamp():
-            self._move_to(max(clock.now(), datetime.fromtimestamp(moment, UTC)))
+            self._move_to(max(clock.now(), _not_before(moment)))
             published += self._publish()
             delivered += self._deliverer.deliver_due()
         self._move_to(target)
@@ -191,3 +191,9 @@ class Control:
         if "clear" in asked:
             return {"ended": self._faults.clear(asked["clear"])}
         return {"faults": self._faults.view()}
+
+
+def _not_before(moment: float) -> datetime:
+    # A float between two microseconds would be rounded to a time at which nothing is due yet.
+    found = datetime.fromtimestamp(moment, UTC)
+    return found if found.timestamp() >= moment else found + timedelta(microseconds=1)

@@ -13,6 +13,7 @@ from outreply_cli.private_files import read_private, write_private
 
 _FILE = "running.json"
 _SECONDS = 10.0
+_ADVANCE_SECONDS = 3600.0
 
 
 class EmulatorError(OutReplyError):
@@ -45,12 +46,16 @@ class Running:
         Raises:
             EmulatorError: It does not answer, or refuses.
         """
-        connection = http.client.HTTPConnection(self.host, self.port, timeout=_SECONDS)
+        # Each delivery that falls due meanwhile may take as long as its receiver likes.
+        seconds = _ADVANCE_SECONDS if verb == "advance" else _SECONDS
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=seconds)
         headers = {"X-Emulator-Key": self.control_key, "Content-Type": "application/json"}
         try:
             connection.request("POST", f"/_emulator/{verb}", json.dumps(asked), headers)
             response = connection.getresponse()
             body = json.loads(response.read())
+        except TimeoutError:
+            raise EmulatorError(f"the emulator did not answer within {seconds:.0f} s") from None
         except (OSError, http.client.HTTPException, ValueError):
             raise not_running() from None
         finally:

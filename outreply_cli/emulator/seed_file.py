@@ -5,15 +5,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import yaml
 
 from outreply_cli.contract.limits import EVENTS, EVERY_SCOPE, SCOPES, TIERS, Tier
 from outreply_cli.contract.media_types import MEDIA_TYPES
 from outreply_cli.contract.platforms import platform_named
-from outreply_cli.errors import InvalidInputError
-from outreply_cli.times import read_duration
+from outreply_cli.errors import InvalidInputError, TimeError
+from outreply_cli.times import read_duration, read_zone
 
 _NODES_MAX = 200_000
 _LIMITS = tuple(Tier.__dataclass_fields__)
@@ -156,8 +155,8 @@ def check_zone(field: Field) -> str:
     """A time zone's name; raises SeedError."""
     text = field.text()
     try:
-        ZoneInfo(text)
-    except (ValueError, OSError):
+        read_zone(text)
+    except TimeError:
         raise field.wrong(f"there is no time zone {text!r}") from None
     return text
 

@@ -193,5 +193,6 @@ class State:
         return f"17{int(self.new_id(), 16) % 10**15:015d}"
 
     def close(self) -> None:
-        """Close the file."""
-        self.connection.close()
+        """Close the file, once nobody is at it."""
+        with self._turn:
+            self.connection.close()

@@ -1,0 +1,134 @@
+"""Seed files: read with their lines, planted whole or not at all, and written again."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from outreply_cli.emulator.remote import EmulatorError, Running
+from outreply_cli.emulator.server import EmulatorServer
+from outreply_cli.emulator.settings import Settings
+from tests.clocks import ManualClock
+
+REFERENCE = (Path(__file__).parent / "reference_account.yaml").read_text()
+
+
+@pytest.fixture
+def steer(emulator: EmulatorServer) -> Running:
+    return Running(0, "127.0.0.1", emulator.port, emulator.base_url, emulator.control_key)
+
+
+def test_what_is_exported_makes_the_same_account_again(steer: Running) -> None:
+    steer.ask("seed", text=REFERENCE, name="a.yaml")
+    first = steer.ask("export")["seed"]
+    steer.ask("seed", text=first, name="b.yaml")
+    assert steer.ask("export")["seed"] == first
+    for part in ("s1", "c_abc123", "m2", "p_youtube", "revoked: true", "192.0.2.0/24"):
+        assert part in first
+
+
+def test_comments_to_come_come_and_are_exported_until_then(steer: Running) -> None:
+    text = """
+accounts:
+  - brands: [{name: B, pages: [{platform: x, username: b}]}]
+    posts:
+      - {page: "twitter:b", published_at: -1h, message: Out,
+         comments: [{name: N, username: n, message: Later, at: +2h}]}
+"""
+    steer.ask("seed", text=text, name="s.yaml")
+    exported = steer.ask("export")["seed"]
+    assert "Later" in exported
+    steer.ask("seed", text=exported, name="s.yaml")
+    steer.ask("advance", seconds=3 * 3600)
+    assert "id: c_" in steer.ask("export")["seed"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "s.yaml: the seed file is empty"),
+        ("accounts: [", "s.yaml:1:"),
+        ("[]", "s.yaml:1: seed: must be a mapping"),
+        ("account: []", "s.yaml:1: account: is no field here; there are: now, accounts"),
+        ("accounts:\n  - tier: gold", "s.yaml:2: tier: must be one of: free, pro, elite"),
+        ("accounts:\n  - brands:\n    - {}", "s.yaml:3: brands: has no name"),
+        ("accounts:\n  - brands:\n    - {name: B, timezone: Mars}", "there is no time zone 'Mars'"),
+        ("accounts:\n  - posts:\n    - {page: a, message: b}", "s.yaml:3: posts: has to have"),
+        (
+            "accounts:\n  - posts:\n    - {page: a, scheduled_at: +1h}",
+            "s.yaml:3: page: no page 'a' stands in this account",
+        ),
+        ("now: never\naccounts: []", "s.yaml:1: now: must be a time"),
+        ("accounts:\n  - id: a\n  - id: a", "s.yaml:3: id: there is such an id among the users"),
+        ("accounts:\n  - tier: pro\n    tier: free", "tier stands twice"),
+        ("a: &a [x]\nb: &b [*a,*a]\n", "is no field"),
+        ("accounts: " + "[" * 5000, "nests too deeply"),
+        ("accounts:\n  - tokens: [{scopes: [fly]}]", "s.yaml:2: scopes: must be one of"),
+        ("accounts:\n  - credits: -1", "s.yaml:2: credits: must be a whole number from 0"),
+        ("now: 2026-02-30 10:00:00\naccounts: []", "s.yaml:1: now"),
+    ],
+)
+def test_a_wrong_seed_names_its_place_and_changes_nothing(
+    steer: Running, text: str, said: str
+) -> None:
+    before = steer.ask("export")["seed"].splitlines()[1:]
+    with pytest.raises(EmulatorError, match=re.escape(said)):
+        steer.ask("seed", text=text, name="s.yaml")
+    assert steer.ask("export")["seed"].splitlines()[1:] == before
+
+
+def test_aliases_upon_aliases_are_refused(steer: Running) -> None:
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 9)]
+    with pytest.raises(EmulatorError, match="more than 200000 values"):
+        steer.ask("seed", text="\n".join(lines), name="bomb.yaml")
+
+
+@pytest.fixture
+def twins(tmp_path: Path) -> Iterator[list[EmulatorServer]]:
+    settings = Settings(seed=3, failure_rate=0.5, comments_per_post=2)
+    servers = [EmulatorServer(tmp_path / n, ManualClock(), settings=settings) for n in ("a", "b")]
+    for server in servers:
+        server.__enter__()
+    yield servers
+    for server in servers:
+        server.__exit__()
+
+
+def test_the_same_seed_number_makes_the_same_ids_failures_and_comments(
+    twins: list[EmulatorServer],
+) -> None:
+    told = []
+    for server in twins:
+        with server.state.change() as db:
+            page = db.execute("SELECT id FROM pages ORDER BY created_at LIMIT 1").fetchone()["id"]
+            for number in range(20):
+                db.execute(
+                    "INSERT INTO posts (id, page_id, status, scheduled_at, created_at, media) "
+                    "VALUES (?, ?, 'scheduled', ?, 0, '[]')",
+                    (server.state.new_id(), page, 1_795_500_000 + 600 * number),
+                )
+        steer = Running(0, "127.0.0.1", server.port, server.base_url, server.control_key)
+        moved = steer.ask("advance", seconds=30 * 86_400)
+        status = steer.ask("status")
+        assert status["posts"]["failed"] + moved["published"] == 20
+        assert 3 < status["posts"]["failed"] < 17
+        comments = server.state.connection.execute("SELECT count(*) FROM comments").fetchone()[0]
+        assert comments == 5 + 2 * moved["published"]
+        told.append(steer.ask("export")["seed"])
+    assert told[0] == told[1]
+
+
+def test_a_frozen_clock_moves_only_when_it_is_told_to(
+    emulator: EmulatorServer, steer: Running, emulated_clock: ManualClock
+) -> None:
+    frozen = steer.ask("freeze")["now"]
+    emulated_clock.advance(3600)
+    assert steer.ask("status")["now"] == frozen
+    assert steer.ask("advance", seconds=60)["now"] == "2026-11-23T12:01:00.000Z"
+    steer.ask("freeze", on=False)
+    emulated_clock.advance(60)
+    assert steer.ask("status")["now"] == "2026-11-23T12:02:00.000Z"
+    assert json.loads(json.dumps(steer.ask("status")))["frozen"] is False
