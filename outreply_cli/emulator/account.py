@@ -168,8 +168,15 @@ def count_usage(call: Call, bucket: str, limit: int | None = None) -> None:
     if is_sandbox(call.caller):
         return
     user_id = call.caller.user["id"]
-    spent = usage_of(call.db, user_id, call.now).get(bucket, 0)
-    if limit is not None and spent >= limit:
+    used = call.db.execute(
+        "INSERT INTO usage VALUES (?, ?, ?, 1) "
+        "ON CONFLICT (user_id, month, bucket) DO UPDATE SET used = used + 1 RETURNING used",
+        (user_id, f"{call.now:%Y-%m}", bucket),
+    ).fetchone()["used"]
+    if limit is None:
+        return
+    if used > limit:
+        # What a refused request did is undone, and so is this count.
         raise Refusal(
             429,
             "MONTHLY_QUOTA_EXCEEDED",
@@ -177,18 +184,13 @@ def count_usage(call: Call, bucket: str, limit: int | None = None) -> None:
             quota=bucket,
             tier=call.caller.user["tier"],
             limit=limit,
-            used=spent,
+            used=used - 1,
             resets_at=show_instant(next_month(call.now).timestamp()),
             upgrade_url="https://outreply.com/pricing",
         )
-    call.db.execute(
-        "INSERT INTO usage VALUES (?, ?, ?, 1) "
-        "ON CONFLICT (user_id, month, bucket) DO UPDATE SET used = used + 1",
-        (user_id, f"{call.now:%Y-%m}", bucket),
-    )
     # Crossed by this one: so it is told once for each bucket and month.
-    if limit is not None and spent + 1 >= _WARN_AT * limit > spent:
-        told = {"bucket": bucket, "used": spent + 1, "limit": limit, "percent": 80}
+    if used >= _WARN_AT * limit > used - 1:
+        told = {"bucket": bucket, "used": used, "limit": limit, "percent": 80}
         warning = Happening(user_id, "account.quota.warning", told)
         emit(call.db, warning, call.now, call.state.new_id)
 

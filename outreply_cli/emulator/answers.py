@@ -1,38 +1,69 @@
 """Answers on their way out: as JSON, and wrong where a fault asks for it."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from waitress.channel import ClientDisconnected
-from werkzeug.http import http_date
-from werkzeug.wrappers import Response
+from werkzeug.http import HTTP_STATUS_CODES, http_date
 
 from outreply_cli.contract.error_catalogue import CATALOGUE
 from outreply_cli.emulator.call import Refusal
 from outreply_cli.emulator.clock import EmulatorClock
 from outreply_cli.emulator.faults import Misbehaviour
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+_JSON = "application/json; charset=utf-8"
 _GARBAGE = b"<html>\xff\xfe upstream is having a moment {"
 
 
-def as_json(status: int, body: Any, headers: dict[str, str]) -> Response:
+class Answer:
+    """What goes back for one request.
+
+    Attributes:
+        status: Of HTTP.
+        headers: Without the two that belong to the body.
+        body: What the reader gets, though Content-Length may promise more.
+        length: What Content-Length says.
+    """
+
+    __slots__ = ("body", "content_type", "headers", "length", "status")
+
+    def __init__(
+        self, status: int, body: bytes, headers: dict[str, str], content_type: str = _JSON
+    ) -> None:
+        self.status, self.body, self.headers = status, body, headers
+        self.content_type, self.length = content_type, len(body)
+
+    def __call__(
+        self, environ: "WSGIEnvironment", start_response: "StartResponse"
+    ) -> Iterable[bytes]:
+        """Send it."""
+        start_response(
+            f"{self.status} {HTTP_STATUS_CODES.get(self.status, 'Unknown')}",
+            [
+                *self.headers.items(),
+                ("Content-Type", self.content_type),
+                ("Content-Length", str(self.length)),
+            ],
+        )
+        return () if environ["REQUEST_METHOD"] == "HEAD" else (self.body,)
+
+
+def as_json(status: int, body: Any, headers: dict[str, str]) -> Answer:
     """`body` as a JSON answer."""
-    return Response(
-        json.dumps(body, ensure_ascii=False),
-        status=status,
-        headers=headers,
-        content_type="application/json; charset=utf-8",
-    )
+    return Answer(status, json.dumps(body, ensure_ascii=False).encode(), headers)
 
 
 def misbehave(
     fault: Misbehaviour,
     clock: EmulatorClock,
     headers: dict[str, str],
-    answer: Callable[[], Response],
-) -> Response:
+    answer: Callable[[], Answer],
+) -> Answer:
     """What `answer` says, made wrong by a fault.
 
     Raises:
@@ -47,11 +78,9 @@ def misbehave(
     if fault.kind == "drop-after":
         raise ClientDisconnected
     if fault.kind == "garbage":
-        response.set_data(_GARBAGE)
+        response.body, response.length = _GARBAGE, len(_GARBAGE)
     elif fault.kind == "truncate":
-        whole = response.get_data()
-        response.response = _half(whole)
-        response.headers["Content-Length"] = str(len(whole))
+        response.body = response.body[: response.length // 2]
     return response
 
 
@@ -69,10 +98,6 @@ def _go_wrong_before(fault: Misbehaviour, clock: EmulatorClock, headers: dict[st
         clock.sleep(fault.value)
     elif fault.kind == "skew":
         headers["Date"] = http_date(clock.now() + timedelta(seconds=fault.value))
-
-
-def _half(whole: bytes) -> Iterator[bytes]:
-    yield whole[: len(whole) // 2]
 
 
 def _refusal(status: int) -> Refusal:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.http import http_date
 from werkzeug.routing import Map, Rule
-from werkzeug.wrappers import Request, Response
+from werkzeug.wrappers import Request
 
 from outreply_cli.contract.limits import (
     IDEMPOTENCY_KEY_LIFETIME,
@@ -19,7 +19,7 @@ from outreply_cli.contract.limits import (
 )
 from outreply_cli.emulator.account import count_usage
 from outreply_cli.emulator.address_guard import AddressGuard
-from outreply_cli.emulator.answers import as_json, misbehave
+from outreply_cli.emulator.answers import Answer, as_json, misbehave
 from outreply_cli.emulator.call import Call, Caller, Refusal
 from outreply_cli.emulator.control import Control
 from outreply_cli.emulator.delivery import Deliverer
@@ -93,7 +93,7 @@ class Emulator:
         """Let go of what it uses beside its state."""
         self._guard.close()
 
-    def _answer(self, request: Request, headers: dict[str, str]) -> Response:
+    def _answer(self, request: Request, headers: dict[str, str]) -> Answer:
         # A page of another origin can make a browser send requests here under its own host name.
         if not is_own_host(request.host, self._host):
             raise Refusal(403, "HOST_NOT_ALLOWED", "This emulator answers local requests only")
@@ -112,13 +112,13 @@ class Emulator:
             fault, self._state.clock, headers, lambda: self._answer_api(request, headers)
         )
 
-    def _answer_api(self, request: Request, headers: dict[str, str]) -> Response:
+    def _answer_api(self, request: Request, headers: dict[str, str]) -> Answer:
         path = request.path.removeprefix(API_ROOT).rstrip("/")
         if request.method in {"GET", "HEAD"} and path in OPEN_ROUTES:
             return as_json(200, OPEN_ROUTES[path].answer(), headers)
         return self._answer_call(request, headers)
 
-    def _steer(self, request: Request, headers: dict[str, str]) -> Response:
+    def _steer(self, request: Request, headers: dict[str, str]) -> Answer:
         given = request.headers.get("X-Emulator-Key", "")
         if not hmac.compare_digest(given.encode(), self._control_key.encode()):
             raise Refusal(403, "CONTROL_KEY_REQUIRED", "The control key is missing or wrong")
@@ -132,7 +132,7 @@ class Emulator:
         except InvalidInputError as wrong:
             raise Refusal(400, wrong.code, str(wrong), hint=wrong.hint) from None
 
-    def _answer_call(self, request: Request, headers: dict[str, str]) -> Response:
+    def _answer_call(self, request: Request, headers: dict[str, str]) -> Answer:
         multipart = request.mimetype == "multipart/form-data"
         if multipart:
             # Read before the state is held: others go on meanwhile.

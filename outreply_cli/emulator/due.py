@@ -19,6 +19,13 @@ def settle_due(state: State, db: sqlite3.Connection, now: datetime) -> int:
     A post fails where its page's connection has expired, or where the failure rate asks for it.
     Hooks are told of each happening; the caller holds the transaction.
     """
+    nothing = db.execute(
+        "SELECT NOT EXISTS (SELECT 1 FROM posts WHERE status = 'scheduled' AND scheduled_at <= ?1) "
+        "AND NOT EXISTS (SELECT 1 FROM arrivals WHERE due_at <= ?1)",
+        (now.timestamp(),),
+    ).fetchone()[0]
+    if nothing:
+        return 0
     published = 0
     posts = db.execute(
         OWNED_POSTS + "WHERE posts.status = 'scheduled' AND posts.scheduled_at <= ? "

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from html import escape
 
-from werkzeug.wrappers import Request, Response
+from werkzeug.wrappers import Request
 
 from outreply_cli.emulator.account import usage_of
+from outreply_cli.emulator.answers import Answer
 from outreply_cli.emulator.call import show_instant
 from outreply_cli.emulator.posts import OWNED_POSTS
 from outreply_cli.emulator.state import State
@@ -51,11 +52,11 @@ class RequestLog:
         self._turn = threading.Lock()
         self._kept: deque[SeenRequest] = deque(maxlen=_KEPT)
 
-    def add(self, request: Request, response: Response, milliseconds: float, at: datetime) -> None:
+    def add(self, request: Request, answer: Answer, milliseconds: float, at: datetime) -> None:
         """Remember one."""
         with self._turn:
             self._kept.append(
-                SeenRequest(at, request.method, request.path, response.status_code, milliseconds)
+                SeenRequest(at, request.method, request.path, answer.status, milliseconds)
             )
 
     def recent(self) -> Sequence[SeenRequest]:
@@ -64,7 +65,7 @@ class RequestLog:
             return list(self._kept)[::-1][:_SHOWN]
 
 
-def show_screen(state: State, requests: Sequence[SeenRequest]) -> Response:
+def show_screen(state: State, requests: Sequence[SeenRequest]) -> Answer:
     """The page; everything on it is escaped, nothing comes from elsewhere."""
     with state.change():
         parts = [
@@ -78,7 +79,7 @@ def show_screen(state: State, requests: Sequence[SeenRequest]) -> Response:
     )
     headers = {"Content-Security-Policy": _POLICY, "X-Content-Type-Options": "nosniff",
                "Referrer-Policy": "no-referrer", "Cache-Control": "no-store"}  # fmt: skip
-    return Response(document, headers=headers, content_type="text/html; charset=utf-8")
+    return Answer(200, document.encode(), headers, "text/html; charset=utf-8")
 
 
 def _account(state: State) -> list[str]:

@@ -8,6 +8,7 @@ import json
 import sqlite3
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import cache
 
 from werkzeug.wrappers import Request
 
@@ -52,8 +53,12 @@ def authenticate(db: sqlite3.Connection, request: Request, now: datetime) -> Cal
 
 def tier_of(user: sqlite3.Row) -> Tier:
     """The limits of a user: those of the tier, but for what the seed set otherwise."""
-    tier = TIERS[user["tier"]]
-    return tier if user["limits"] == "{}" else replace(tier, **json.loads(user["limits"]))
+    return _tier(user["tier"], user["limits"])
+
+
+@cache
+def _tier(name: str, limits: str) -> Tier:
+    return replace(TIERS[name], **json.loads(limits))
 
 
 def rate_of(caller: Caller) -> tuple[int, int]:
@@ -101,11 +106,13 @@ def count_request(db: sqlite3.Connection, caller: Caller, now: datetime) -> None
     _, per_day = rate_of(caller)
     day = f"{now:%Y-%m-%d}"
     bucket = f"day of {caller.token['id']}"
-    row = db.execute(
-        "SELECT used FROM usage WHERE user_id = ? AND month = ? AND bucket = ?",
+    used = db.execute(
+        "INSERT INTO usage VALUES (?, ?, ?, 1) "
+        "ON CONFLICT (user_id, month, bucket) DO UPDATE SET used = used + 1 RETURNING used",
         (caller.user["id"], day, bucket),
-    ).fetchone()
-    if row is not None and row["used"] >= per_day:
+    ).fetchone()["used"]
+    if used > per_day:
+        # The caller's transaction is undone, and with it this count.
         midnight = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
         wait = int((midnight - now).total_seconds()) + 1
         raise Refusal(
@@ -114,11 +121,6 @@ def count_request(db: sqlite3.Connection, caller: Caller, now: datetime) -> None
             headers={"Retry-After": str(wait)},
             retry_after_seconds=wait,
         )
-    db.execute(
-        "INSERT INTO usage VALUES (?, ?, ?, 1) "
-        "ON CONFLICT (user_id, month, bucket) DO UPDATE SET used = used + 1",
-        (caller.user["id"], day, bucket),
-    )
     db.execute(
         "UPDATE tokens SET last_used_at = ?, request_count = request_count + 1 WHERE id = ?",
         (now.timestamp(), caller.token["id"]),
