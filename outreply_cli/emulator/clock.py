@@ -18,7 +18,13 @@ class EmulatorClock:
     def __init__(self, system: Clock, connection: sqlite3.Connection) -> None:
         self._system = system
         self._connection = connection
-        kept = dict(connection.execute("SELECT key, value FROM meta WHERE key LIKE 'clock_%'"))
+        self.read()
+
+    def read(self) -> None:
+        """Take over what the state says, as after a change that was undone."""
+        kept = dict(
+            self._connection.execute("SELECT key, value FROM meta WHERE key LIKE 'clock_%'")
+        )
         self._shift = timedelta(seconds=float(kept.get("clock_shift", 0)))
         frozen = kept.get("clock_frozen")
         self._frozen = None if frozen is None else datetime.fromtimestamp(float(frozen), UTC)

@@ -8,12 +8,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from outreply_cli.errors import OutReplyError
+from outreply_cli.emulator.seed_file import SeedError
+from outreply_cli.errors import InvalidInputError, OutReplyError
 from outreply_cli.private_files import read_private, write_private
 
 _FILE = "running.json"
 _SECONDS = 10.0
 _ADVANCE_SECONDS = 3600.0
+_INVALID = frozenset({InvalidInputError.code, SeedError.code})
 
 
 class EmulatorError(OutReplyError):
@@ -45,6 +47,7 @@ class Running:
 
         Raises:
             EmulatorError: It does not answer, or refuses.
+            InvalidInputError: What was asked can't be meant.
         """
         # Each delivery that falls due meanwhile may take as long as its receiver likes.
         seconds = _ADVANCE_SECONDS if verb == "advance" else _SECONDS
@@ -61,7 +64,7 @@ class Running:
         finally:
             connection.close()
         if response.status >= 400 or not isinstance(body, Mapping):
-            raise EmulatorError(str(body.get("error") or f"it answered {response.status}"))
+            raise _refusal(body, response.status)
         return dict(body)
 
     def answers(self) -> bool:
@@ -89,6 +92,12 @@ def forget_running(directory: Path) -> None:
     text = read_private(directory / _FILE)
     if text is not None and f'"pid": {os.getpid()},' in text:
         (directory / _FILE).unlink(missing_ok=True)
+
+
+def _refusal(body: Mapping[str, Any], status: int) -> OutReplyError:
+    says = str(body.get("error") or f"it answered {status}")
+    kind = InvalidInputError if body.get("code") in _INVALID else EmulatorError
+    return kind(says, hint=body.get("hint"))
 
 
 def not_running() -> EmulatorError:

@@ -155,6 +155,7 @@ class State:
                 yield self.connection
             except BaseException:
                 self.connection.execute("ROLLBACK")
+                self.clock.read()
                 raise
             self.connection.execute("COMMIT")
 

@@ -1,6 +1,7 @@
 """The official SDK, a client that we did not write, against the emulator."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from outreply import OutReply, OutReplyAuthError, OutReplyError, OutReplyIdempotencyError
@@ -119,3 +120,37 @@ def test_ten_minutes_is_the_earliest_and_75_days_the_latest(sdk: OutReply) -> No
         assert (refusal.value.status, refusal.value.code) == (400, "INVALID_DATE")
     for moment in ("2026-11-23T12:10:00Z", "2027-02-06T12:00:00Z"):
         sdk.posts.schedule(page_id=page_id, message="x", scheduled_at=moment)
+
+
+def test_media_are_uploaded_listed_retrieved_and_deleted(sdk: OutReply) -> None:
+    picture = b"\x89PNG\r\n\x1a\n" + b"\0" * 100
+    made = sdk.media.upload(picture, filename="a.png", mime_type="image/png")
+    assert [m["media_id"] for m in sdk.media.list()["media"]] == [made["media_id"]]
+    assert made["media_id"] in str(sdk.media.retrieve(made["media_id"]))
+    sdk.media.delete(made["media_id"])
+    assert sdk.media.list()["media"] == []
+    with pytest.raises(OutReplyError) as gone:
+        sdk.media.retrieve(made["media_id"])
+    assert gone.value.status == 404
+
+
+def test_webhooks_are_created_listed_retrieved_and_deleted(sdk: OutReply) -> None:
+    made = sdk.webhooks.create(url="http://127.0.0.1:9/", events=["post.failed"])["webhook"]
+    assert made["secret"]
+    assert [h["id"] for h in sdk.webhooks.list()["webhooks"]] == [made["id"]]
+    assert "secret" not in sdk.webhooks.retrieve(made["id"])["webhook"]
+    sdk.webhooks.delete(made["id"])
+    assert sdk.webhooks.list()["webhooks"] == []
+
+
+def test_every_method_of_the_sdk_is_called_in_this_module(sdk: OutReply) -> None:
+    spoken = Path(__file__).read_text()
+    resources = ("account", "brands", "pages", "posts", "comments", "media", "webhooks")
+    methods = [
+        f"sdk.{resource}.{name}("
+        for resource in resources
+        for name in dir(getattr(sdk, resource))
+        if not name.startswith("_")
+    ]
+    assert len(methods) >= 18
+    assert [method for method in methods if method not in spoken] == []
