@@ -135,8 +135,9 @@ class SharedBudget:
             return
         until = self._clock.now().timestamp() + min(seconds, 2 * _WINDOW_SECONDS)
         with self._turn, suppress(sqlite3.Error), _Transaction(self._db) as db:
+            # Its pause is newer word than the window that it told of before.
             db.execute(
-                "UPDATE budgets SET remaining = 0, resets_at = max(resets_at, ?) WHERE token = ?",
+                "UPDATE budgets SET remaining = 0, resets_at = ?, is_guess = 1 WHERE token = ?",
                 (until, self._key),
             )
 

@@ -56,6 +56,19 @@ def test_two_processes_share_what_is_left_and_wait_for_the_reset(
     two.close()
 
 
+def test_a_refusals_pause_is_believed_more_than_the_window_known_before(
+    tmp_path: Path, clock: ManualClock
+) -> None:
+    shared = budget(tmp_path, clock)
+    now = clock.now().timestamp()
+    shared.learn(headers(10, 8, now + 57), now)
+    shared.exhausted(1)
+    assert shared.reserve() == pytest.approx(1, abs=0.1)
+    clock.advance(1.1)
+    assert shared.reserve() == 0
+    shared.close()
+
+
 def test_another_token_has_a_budget_of_its_own(tmp_path: Path, clock: ManualClock) -> None:
     one, other = budget(tmp_path, clock), budget(tmp_path, clock, Token("outreply_live_other"))
     now = clock.now().timestamp()

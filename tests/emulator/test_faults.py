@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from outreply_cli.emulator.faults import Faults, read_misbehaviour
-from outreply_cli.emulator.remote import EmulatorError, Running
+from outreply_cli.emulator.remote import Running
 from outreply_cli.emulator.server import EmulatorServer
 from outreply_cli.errors import InvalidInputError
 from tests.clocks import ManualClock
@@ -98,7 +98,7 @@ def test_a_fault_that_can_not_be_meant_is_refused(
 ) -> None:
     with pytest.raises(InvalidInputError):
         read_misbehaviour(text)
-    with pytest.raises(EmulatorError):
+    with pytest.raises(InvalidInputError):
         steer.ask("fault", add=text)
     refused = http.get("/me", headers={"X-Emulator-Fault": text})
     assert (refused.status_code, refused.json()["code"]) == (400, "INVALID_FAULT")

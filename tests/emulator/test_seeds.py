@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from outreply_cli.emulator.remote import EmulatorError, Running
+from outreply_cli.emulator.remote import InvalidInputError, Running
 from outreply_cli.emulator.server import EmulatorServer
 from outreply_cli.emulator.settings import Settings
 from tests.clocks import ManualClock
@@ -74,7 +74,7 @@ def test_a_wrong_seed_names_its_place_and_changes_nothing(
     steer: Running, text: str, said: str
 ) -> None:
     before = steer.ask("export")["seed"].splitlines()[1:]
-    with pytest.raises(EmulatorError, match=re.escape(said)):
+    with pytest.raises(InvalidInputError, match=re.escape(said)):
         steer.ask("seed", text=text, name="s.yaml")
     assert steer.ask("export")["seed"].splitlines()[1:] == before
 
@@ -82,7 +82,7 @@ def test_a_wrong_seed_names_its_place_and_changes_nothing(
 def test_aliases_upon_aliases_are_refused(steer: Running) -> None:
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 9)]
-    with pytest.raises(EmulatorError, match="more than 200000 values"):
+    with pytest.raises(InvalidInputError, match="more than 200000 values"):
         steer.ask("seed", text="\n".join(lines), name="bomb.yaml")
 
 
