@@ -21,10 +21,10 @@ FLOORS = (
     {"terminal"},
     {"demo"},
     {"bulk"},
-    {"posting", "emulator"},
+    {"posting", "emulator", "webhooks"},
     {"accounts"},
     {"api"},
-    {"databases"},
+    {"databases", "serving"},
     {"contract", "times", "private_files"},
     {"clock", "errors"},
 )
@@ -33,8 +33,8 @@ KEEPERS = {
     "rich": {"terminal"},
     "httpx": {"api.transport"},
     "keyring": {"accounts.keyring_store"},
-    "waitress": {"emulator"},
-    "werkzeug": {"emulator"},
+    "waitress": {"serving", "emulator.answers"},
+    "werkzeug": {"emulator", "serving", "webhooks"},
     "dateutil": {"times"},
     "tzlocal": {"times"},
     "yaml": {
@@ -45,7 +45,15 @@ KEEPERS = {
         "terminal.output",
     },
 }
-FORBIDDEN_PAIRS = {("emulator", "api"), ("api", "emulator"), ("posting", "emulator")}
+FORBIDDEN_PAIRS = {
+    ("webhooks", "emulator"),
+    ("emulator", "webhooks"),
+    ("webhooks", "posting"),
+    ("posting", "webhooks"),
+    ("emulator", "api"),
+    ("api", "emulator"),
+    ("posting", "emulator"),
+}
 
 
 def imports_of(path: Path) -> set[str]:

@@ -1,61 +1,18 @@
 """Answers on their way out: as JSON, and wrong where a fault asks for it."""
 
-import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
 
 from waitress.channel import ClientDisconnected
-from werkzeug.http import HTTP_STATUS_CODES, http_date
+from werkzeug.http import http_date
 
 from outreply_cli.contract.error_catalogue import CATALOGUE
 from outreply_cli.emulator.call import Refusal
 from outreply_cli.emulator.clock import EmulatorClock
 from outreply_cli.emulator.faults import Misbehaviour
+from outreply_cli.serving.answer import Answer, as_json
 
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIEnvironment
-
-_JSON = "application/json; charset=utf-8"
 _GARBAGE = b"<html>\xff\xfe upstream is having a moment {"
-
-
-class Answer:
-    """What goes back for one request.
-
-    Attributes:
-        status: Of HTTP.
-        headers: Without the two that belong to the body.
-        body: What the reader gets, though Content-Length may promise more.
-        length: What Content-Length says.
-    """
-
-    __slots__ = ("body", "content_type", "headers", "length", "status")
-
-    def __init__(
-        self, status: int, body: bytes, headers: dict[str, str], content_type: str = _JSON
-    ) -> None:
-        self.status, self.body, self.headers = status, body, headers
-        self.content_type, self.length = content_type, len(body)
-
-    def __call__(
-        self, environ: "WSGIEnvironment", start_response: "StartResponse"
-    ) -> Iterable[bytes]:
-        """Send it."""
-        start_response(
-            f"{self.status} {HTTP_STATUS_CODES.get(self.status, 'Unknown')}",
-            [
-                *self.headers.items(),
-                ("Content-Type", self.content_type),
-                ("Content-Length", str(self.length)),
-            ],
-        )
-        return () if environ["REQUEST_METHOD"] == "HEAD" else (self.body,)
-
-
-def as_json(status: int, body: Any, headers: dict[str, str]) -> Answer:
-    """`body` as a JSON answer."""
-    return Answer(status, json.dumps(body, ensure_ascii=False).encode(), headers)
 
 
 def misbehave(

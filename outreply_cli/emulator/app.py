@@ -19,13 +19,12 @@ from outreply_cli.contract.limits import (
 )
 from outreply_cli.emulator.account import count_usage
 from outreply_cli.emulator.address_guard import AddressGuard
-from outreply_cli.emulator.answers import Answer, as_json, misbehave
+from outreply_cli.emulator.answers import misbehave
 from outreply_cli.emulator.call import Call, Caller, Refusal
 from outreply_cli.emulator.control import Control
 from outreply_cli.emulator.delivery import Deliverer
 from outreply_cli.emulator.due import settle_due
 from outreply_cli.emulator.faults import FAULT_HEADER, Faults
-from outreply_cli.emulator.hosts import is_own_host
 from outreply_cli.emulator.openapi import OPEN_ROUTES
 from outreply_cli.emulator.rate import RateWindows
 from outreply_cli.emulator.routes import API_ROOT, ROUTES, Route
@@ -33,6 +32,8 @@ from outreply_cli.emulator.screen import RequestLog, show_screen
 from outreply_cli.emulator.state import State
 from outreply_cli.emulator.tokens import authenticate, count_rate, count_request, tier_of
 from outreply_cli.errors import InvalidInputError
+from outreply_cli.serving.answer import Answer, as_json
+from outreply_cli.serving.hosts import is_own_host
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment

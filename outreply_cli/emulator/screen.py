@@ -3,7 +3,7 @@
 import sqlite3
 import threading
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from html import escape
@@ -11,27 +11,16 @@ from html import escape
 from werkzeug.wrappers import Request
 
 from outreply_cli.emulator.account import usage_of
-from outreply_cli.emulator.answers import Answer
 from outreply_cli.emulator.call import show_instant
 from outreply_cli.emulator.posts import OWNED_POSTS
 from outreply_cli.emulator.state import State
 from outreply_cli.emulator.tokens import tier_of
+from outreply_cli.serving.answer import Answer
+from outreply_cli.serving.page import page, table
 
 _KEPT = 100
 _SHOWN = 25
 _MESSAGE_CHARACTERS = 120
-_STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 70rem; padding: 0 1rem;
-  color: #1c2430; background: #fafbfc }
-h1 { font-size: 1.4rem } h2 { font-size: 1.1rem; margin-top: 2rem }
-table { border-collapse: collapse; width: 100% }
-th, td { text-align: left; padding: .3rem .6rem; border-bottom: 1px solid #e3e7ec;
-  vertical-align: top; overflow-wrap: anywhere }
-th { font-weight: 600; color: #5a6675 } .bad { color: #b3261e } .none { color: #7a8594 }
-@media (prefers-color-scheme: dark) { body { color: #e6e9ee; background: #14181d }
-  th, td { border-color: #2b323b } }
-"""
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'"
 
 
 @dataclass(frozen=True)
@@ -72,14 +61,7 @@ def show_screen(state: State, requests: Sequence[SeenRequest]) -> Answer:
             *_account(state), *_calendar(state), *_published(state), *_deliveries(state),
             *_requests(requests),
         ]  # fmt: skip
-    document = (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        '<meta http-equiv="refresh" content="2"><title>OutReply emulator</title>'
-        f"<style>{_STYLE}</style></head><body>{''.join(parts)}</body></html>"
-    )
-    headers = {"Content-Security-Policy": _POLICY, "X-Content-Type-Options": "nosniff",
-               "Referrer-Policy": "no-referrer", "Cache-Control": "no-store"}  # fmt: skip
-    return Answer(200, document.encode(), headers, "text/html; charset=utf-8")
+    return page("OutReply emulator", parts, refresh_seconds=2)
 
 
 def _account(state: State) -> list[str]:
@@ -96,7 +78,7 @@ def _account(state: State) -> list[str]:
             )
         ]  # fmt: skip
         parts.append(f"<h2>{escape(user['email'])}, {escape(user['tier'])}</h2>")
-        parts.append(_table(("This month", "Used", "Limit"), rows))
+        parts.append(table(("This month", "Used", "Limit"), rows))
     return parts
 
 
@@ -105,7 +87,7 @@ def _calendar(state: State) -> list[str]:
         OWNED_POSTS + "WHERE posts.status = 'scheduled' ORDER BY scheduled_at LIMIT ?", (_SHOWN,)
     )
     shown = [(_time(row["scheduled_at"]), _page(row), _short(row["message"])) for row in rows]
-    return ["<h2>Calendar</h2>", _table(("When", "Page", "Message"), shown)]
+    return ["<h2>Calendar</h2>", table(("When", "Page", "Message"), shown)]
 
 
 def _published(state: State) -> list[str]:
@@ -119,7 +101,7 @@ def _published(state: State) -> list[str]:
          _short(row["message"]))
         for row in rows
     ]  # fmt: skip
-    return ["<h2>Out</h2>", _table(("When", "Page", "Status", "Message"), shown)]
+    return ["<h2>Out</h2>", table(("When", "Page", "Status", "Message"), shown)]
 
 
 def _deliveries(state: State) -> list[str]:
@@ -134,7 +116,7 @@ def _deliveries(state: State) -> list[str]:
         for row in rows
     ]  # fmt: skip
     heads = ("When", "Event", "To", "Answer", "Attempts", "Next attempt")
-    return ["<h2>Deliveries</h2>", _table(heads, shown)]
+    return ["<h2>Deliveries</h2>", table(heads, shown)]
 
 
 def _requests(requests: Sequence[SeenRequest]) -> list[str]:
@@ -143,17 +125,7 @@ def _requests(requests: Sequence[SeenRequest]) -> list[str]:
          f"{seen.milliseconds:.1f} ms")
         for seen in requests
     ]  # fmt: skip
-    return ["<h2>Requests</h2>", _table(("When", "Method", "Path", "Status", "Took"), shown)]
-
-
-def _table(heads: Iterable[str], rows: Iterable[Sequence[object]]) -> str:
-    lines = [
-        "<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in row) + "</tr>" for row in rows
-    ]
-    if not lines:
-        return '<p class="none">Nothing yet.</p>'
-    head = "".join(f"<th>{escape(name)}</th>" for name in heads)
-    return f"<table><tr>{head}</tr>{''.join(lines)}</table>"
+    return ["<h2>Requests</h2>", table(("When", "Method", "Path", "Status", "Took"), shown)]
 
 
 def _page(row: sqlite3.Row) -> str:

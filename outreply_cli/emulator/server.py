@@ -2,11 +2,8 @@
 
 import secrets
 import threading
-from contextlib import suppress
 from pathlib import Path
-from typing import Any, Self
-
-from waitress.server import create_server
+from typing import Self
 
 from outreply_cli.clock import Clock
 from outreply_cli.emulator.app import Emulator
@@ -16,13 +13,11 @@ from outreply_cli.emulator.seed import seed_default
 from outreply_cli.emulator.settings import Settings
 from outreply_cli.emulator.state import State
 from outreply_cli.errors import StorageError
+from outreply_cli.serving.server import Limits, LocalServer
 
-_THREADS = 8
 _DELIVERY_SECONDS = 12.0
-_CONNECTIONS_MAX = 600
-_REQUEST_SECONDS_MAX = 30
-_HEADER_BYTES_MAX = 32 * 1024
-_BODY_BYTES_MAX = 260 * 1024 * 1024
+# The largest file of any tier, and its multipart envelope; a slow upload may take its time.
+_LIMITS = Limits(body_bytes=260 * 1024 * 1024, request_seconds=30)
 
 
 class EmulatorServer:
@@ -55,59 +50,31 @@ class EmulatorServer:
         with self.state.change():
             if self.state.is_empty:
                 seed_default(self.state)
-        self._sockets: dict[int, Any] = {}
         self._deliverer = Deliverer(self.state)
         self._emulator = Emulator(
             self.state, self._deliverer, control_key=self.control_key, host=host
         )
         try:
-            self._server = create_server(
-                self._emulator,
-                map=self._sockets,
-                host=host,
-                port=port,
-                threads=_THREADS,
-                connection_limit=_CONNECTIONS_MAX,
-                channel_timeout=_REQUEST_SECONDS_MAX,
-                cleanup_interval=5,
-                max_request_header_size=_HEADER_BYTES_MAX,
-                max_request_body_size=_BODY_BYTES_MAX,
-                ident=None,
-                clear_untrusted_proxy_headers=True,
-            )
-        except OSError as failure:
+            self._server = LocalServer(self._emulator, host=host, port=port, limits=_LIMITS)
+        except StorageError:
             self.state.close()
-            raise StorageError(
-                f"can't listen on {host}:{port}: {failure.strerror}",
-                hint="Another program has the port; choose one with --port.",
-            ) from None
-        self._stopping = threading.Event()
-        self.port = int(self._server.effective_port)
+            raise
+        self.port = self._server.port
         self.base_url = f"http://{host}:{self.port}{API_ROOT}"
 
     def run(self) -> None:
         """Serve until `stop` is called from another thread; what is being answered is finished."""
-        server = self._server
         delivering = threading.Thread(target=self._deliverer.run, name="deliveries", daemon=True)
         delivering.start()
-        while not self._stopping.is_set():
-            # Waitress's own loop ends only with its process; one round of it can be left.
-            server.asyncore.loop(
-                timeout=1.0, map=self._sockets, use_poll=server.adj.asyncore_use_poll, count=1
-            )
+        self._server.run()
         self._deliverer.stop()
-        server.task_dispatcher.shutdown()
         delivering.join(_DELIVERY_SECONDS)
-        server.asyncore.close_all(map=self._sockets, ignore_all=True)
         self._emulator.close()
         self.state.close()
 
     def stop(self) -> None:
         """Make `run` return."""
-        self._stopping.set()
-        # The loop may have ended by itself between the two lines.
-        with suppress(OSError):
-            self._server.pull_trigger()
+        self._server.stop()
 
     def __enter__(self) -> Self:
         self._thread = threading.Thread(target=self.run, name="emulator", daemon=True)

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from outreply_cli.emulator.hosts import is_own_host
 from outreply_cli.emulator.remote import Running
 from outreply_cli.emulator.server import EmulatorServer
+from outreply_cli.serving.hosts import is_own_host
 from tests.browser import dom_of, needs_browser
 
 HOSTILE = "<script>document.title='taken'</script><img src=x onerror=document.title='taken'>"

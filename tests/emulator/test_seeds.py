@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from outreply_cli.emulator.remote import InvalidInputError, Running
+from outreply_cli.emulator.remote import Running
 from outreply_cli.emulator.server import EmulatorServer
 from outreply_cli.emulator.settings import Settings
+from outreply_cli.errors import InvalidInputError
 from tests.clocks import ManualClock
 
 REFERENCE = (Path(__file__).parent / "reference_account.yaml").read_text()

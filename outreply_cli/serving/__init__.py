@@ -1,0 +1,1 @@
+"""A server on this machine: its limits, its doors, its pages."""

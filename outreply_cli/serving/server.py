@@ -1,0 +1,130 @@
+"""A waitress server that can be ended, with limits that hold against slow and greedy senders."""
+
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from waitress.channel import HTTPChannel
+from waitress.server import create_server
+
+from outreply_cli.errors import StorageError
+
+_CHUNK_HEADS = 64 * 1024
+_FLUSH_ROUND_SECONDS = 0.05
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a server puts up with.
+
+    Attributes:
+        body_bytes: The largest body; what is clearly larger gets 413 before it is read.
+        request_seconds: How long a request may take to arrive, and an idle connection may stay.
+        is_absolute: Whether `request_seconds` counts from a request's first byte, however
+            steadily the rest drips in; else from its latest.
+        header_bytes: The largest head of a request.
+        connections: How many at once; more wait in the operating system's queue.
+        threads: How many requests are answered at once.
+        farewell_seconds: How long answers that are under way are waited for at the end.
+    """
+
+    body_bytes: int
+    request_seconds: int
+    is_absolute: bool = False
+    header_bytes: int = 32 * 1024
+    connections: int = 800
+    threads: int = 8
+    farewell_seconds: float = 5.0
+
+
+class LocalServer:
+    """An application behind a socket.
+
+    Args:
+        app: WSGI.
+        host: Where to listen.
+        port: 0 for any free one.
+        limits: What it puts up with.
+
+    Raises:
+        StorageError: The port is taken, or the address is not this machine's.
+    """
+
+    def __init__(self, app: Callable[..., Any], *, host: str, port: int, limits: Limits) -> None:
+        self._sockets: dict[int, Any] = {}
+        self._stopping = threading.Event()
+        self._farewell_seconds = limits.farewell_seconds
+        try:
+            self._server = create_server(
+                app,
+                map=self._sockets,
+                host=host,
+                port=port,
+                threads=limits.threads,
+                connection_limit=limits.connections,
+                channel_timeout=limits.request_seconds,
+                cleanup_interval=min(5, limits.request_seconds),
+                max_request_header_size=limits.header_bytes,
+                # Waitress counts the chunks' own heads; the application weighs what came of them.
+                max_request_body_size=limits.body_bytes + _CHUNK_HEADS,
+                asyncore_use_poll=True,
+                ident=None,
+                clear_untrusted_proxy_headers=True,
+            )
+        except OSError as failure:
+            raise StorageError(
+                f"can't listen on {host}:{port}: {failure.strerror}",
+                hint="Another program has the port; choose one with --port.",
+            ) from None
+        if limits.is_absolute:
+            self._server.channel_class = _DeadlineChannel
+        self.port = int(self._server.effective_port)
+
+    def run(self) -> None:
+        """Serve until `stop` is called from another thread; what is being answered is finished."""
+        server = self._server
+        while not self._stopping.is_set():
+            # Waitress's own loop ends only with its process; one round of it can be left.
+            server.asyncore.loop(
+                timeout=1.0, map=self._sockets, use_poll=server.adj.asyncore_use_poll, count=1
+            )
+        deadline = time.monotonic() + self._farewell_seconds
+        server.task_dispatcher.shutdown(timeout=self._farewell_seconds)
+        while time.monotonic() < deadline and self._owes_an_answer():
+            server.asyncore.loop(
+                timeout=_FLUSH_ROUND_SECONDS,
+                map=self._sockets,
+                use_poll=server.adj.asyncore_use_poll,
+                count=1,
+            )
+        server.asyncore.close_all(map=self._sockets, ignore_all=True)
+
+    def _owes_an_answer(self) -> bool:
+        return any(getattr(item, "total_outbufs_len", 0) for item in self._sockets.values())
+
+    def stop(self) -> None:
+        """Make `run` return."""
+        self._stopping.set()
+        # The loop may have ended by itself between the two lines.
+        with suppress(OSError):
+            self._server.pull_trigger()
+
+
+class _DeadlineChannel(HTTPChannel):  # type: ignore[misc]
+    """A connection whose request must be whole in time: a byte now and then buys no more of it."""
+
+    _began: float | None = None
+
+    def received(self, data: bytes) -> bool:
+        """Take what arrived."""
+        if self._began is None:
+            self._began = time.time()
+        result = super().received(data)
+        if self.request is None:
+            self._began = None
+        else:
+            self.last_activity = self._began
+        return bool(result)
