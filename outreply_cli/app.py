@@ -22,6 +22,8 @@ COMMANDS = {
     "pages": ("pages", "The social pages of your brands."),
     "posts": ("posts", "Schedule, publish, list and cancel posts."),
     "bulk": ("bulk", "Schedule a whole calendar file, exactly once."),
+    "webhooks": ("webhooks", "Verify, send, replay and subscribe to webhooks."),
+    "serve-webhook": ("serve_webhook", "Receive webhooks here, and pass them on."),
     "quota": ("quota", "What is left of your limits."),
     "emulator": ("emulator", "The whole API on this machine, without an account."),
     "api": ("api", "Call any endpoint, signed in and retried."),

@@ -1,6 +1,6 @@
 """The API's resources as methods; objects come back as the API sent them, unknown fields kept."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -147,6 +147,30 @@ class Client:
     def delete_media(self, media_id: str) -> None:
         """`DELETE /media/:mediaId`; raises ApiError `MEDIA_IN_USE` while a post waits for it."""
         self.transport.request("DELETE", f"/media/{_segment(media_id)}")
+
+    def webhooks(self) -> Listing:
+        """`GET /webhooks` (not in the reference; the SDKs call it)."""
+        return self._list("/webhooks", "webhooks")
+
+    def webhook(self, webhook_id: str) -> Resource:
+        """`GET /webhooks/:id` (not in the reference; the SDKs call it)."""
+        return self._one(f"/webhooks/{_segment(webhook_id)}", "webhook")
+
+    def create_webhook(
+        self, url: str, events: Sequence[str], *, idempotency_key: str | None = None
+    ) -> Resource:
+        """`POST /webhooks`: with the `secret`, which no other answer holds (the SDKs call it)."""
+        answer = self.transport.request(
+            "POST",
+            "/webhooks",
+            body={"url": url, "events": list(events)},
+            idempotency_key=idempotency_key,
+        )
+        return _named(answer, "webhook")
+
+    def delete_webhook(self, webhook_id: str) -> None:
+        """`DELETE /webhooks/:id` (not in the reference; the SDKs call it)."""
+        self.transport.request("DELETE", f"/webhooks/{_segment(webhook_id)}")
 
     def media_of_post(self, post_id: str) -> list[Resource]:
         """The uploaded media that are attached to a scheduled post (`read:media`).

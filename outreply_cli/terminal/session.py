@@ -218,6 +218,12 @@ class Session:
             "outreply auth login --yes",
         )
 
+    @property
+    def profile_name(self) -> str:
+        """The profile that a command acts for, stored or not."""
+        profile = chosen_profile(self.profiles, self.choices.profile, self.environ)
+        return profile.name if profile is not None else self.profiles.current
+
     def zone(self, tz: str | None = None) -> ZoneInfo:
         """What local times are read and shown in: `tz`, environment, profile, machine."""
         variable = self.environ.get("OUTREPLY_TIMEZONE")

@@ -1,0 +1,254 @@
+"""`outreply serve-webhook`: receive, verify, keep, pass on."""
+
+import signal
+from contextlib import ExitStack
+from secrets import token_hex
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from outreply_cli.commands.options import command, new_command
+from outreply_cli.commands.webhook_group import emulated_webhook, open_inbox, webhook_secrets
+from outreply_cli.errors import InvalidInputError
+from outreply_cli.terminal.session import Session
+from outreply_cli.times import read_duration
+
+if TYPE_CHECKING:
+    from outreply_cli.terminal.deliveries import DeliveryReport
+    from outreply_cli.webhooks.forward import Forwarded, Target
+    from outreply_cli.webhooks.listening import Listening
+    from outreply_cli.webhooks.receiver import Received
+
+app = new_command()
+_PASSING = "Passing on"
+_REHEARSING = "Answering otherwise, to see how the sender takes it"
+_ENDING = "Ending"
+
+
+@command(app, "serve-webhook", api=False)
+def serve_webhook(
+    session: Session,
+    port: Annotated[int, typer.Option(metavar="PORT", min=0, max=65535)] = 8484,
+    host: Annotated[str, typer.Option(metavar="ADDRESS", help="Where to listen.")] = "127.0.0.1",
+    path: Annotated[str, typer.Option(metavar="PATH", help="Where deliveries are posted.")] = "/",
+    secret_env: Annotated[
+        list[str] | None,
+        typer.Option(metavar="V", help="A variable that holds a secret; several times while one "
+                     "is rotated. OUTREPLY_WEBHOOK_SECRET by default."),
+    ] = None,
+    no_verify: Annotated[
+        bool, typer.Option("--no-verify", help="Take what anybody sends; for a quick look.")
+    ] = False,
+    tolerance: Annotated[
+        float | None,
+        typer.Option(metavar="SECONDS", min=0, help="How far X-OutReply-Timestamp may be from now. "
+                     "Off by default: it is not among the signed bytes, and a late retry may carry "
+                     "an old one. What protects from replays is knowing what came before."),
+    ] = None,
+    require_timestamp: Annotated[
+        bool, typer.Option("--require-timestamp", help="Refuse a delivery without one.")
+    ] = False,
+    events: Annotated[
+        str | None, typer.Option(metavar="A,B", help="Only these, such as 'post.*'.")
+    ] = None,
+    emulator: Annotated[
+        bool, typer.Option("--emulator", help="Register with the running emulator meanwhile.")
+    ] = False,
+    no_inspect: Annotated[
+        bool, typer.Option("--no-inspect", help="No page at /_inspect.")
+    ] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show the bodies.")] = False,
+    forward_to: Annotated[
+        list[str] | None,
+        typer.Option(metavar="URL", help="Send the same bytes and headers there, in order, tried "
+                     "again; several times.", rich_help_panel=_PASSING),
+    ] = None,
+    forward_duplicates: Annotated[
+        bool, typer.Option("--forward-duplicates", help="Also what came before.",
+                           rich_help_panel=_PASSING)
+    ] = False,
+    pass_status: Annotated[
+        bool, typer.Option("--pass-status", help="Answer what the first URL answers.",
+                           rich_help_panel=_PASSING)
+    ] = False,
+    allow_public: Annotated[
+        bool, typer.Option("--allow-public", help="URLs outside this machine and its networks.",
+                           rich_help_panel=_PASSING)
+    ] = False,
+    exec_command: Annotated[
+        str | None,
+        typer.Option("--exec", metavar="CMD", help="Run it for each event, without a shell: the "
+                     "body on stdin, OUTREPLY_EVENT in the environment.", rich_help_panel=_PASSING),
+    ] = None,
+    exec_jobs: Annotated[
+        int, typer.Option(metavar="N", min=1, max=64, help="How many commands at once.",
+                          rich_help_panel=_PASSING)
+    ] = 4,
+    exec_timeout: Annotated[
+        str, typer.Option(metavar="T", help="How long one may run.", rich_help_panel=_PASSING)
+    ] = "60s",
+    max_events: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="End after N good events.",
+                                 rich_help_panel=_ENDING)
+    ] = None,
+    until: Annotated[
+        str | None,
+        typer.Option(metavar="PATH=VALUE,…", help="End with the event that has these values, such "
+                     "as event=post.published,data.post.id=ID.", rich_help_panel=_ENDING),
+    ] = None,
+    timeout: Annotated[
+        str | None,
+        typer.Option(metavar="T", help="End after so long; with exit code 1 where something was "
+                     "waited for.", rich_help_panel=_ENDING),
+    ] = None,
+    respond: Annotated[
+        str, typer.Option(metavar="STATUS", help="Such as 500, or 500x3,200.",
+                          rich_help_panel=_REHEARSING)
+    ] = "200",
+    delay: Annotated[
+        str | None, typer.Option(metavar="T", help="Answer so much later.",
+                                 rich_help_panel=_REHEARSING)
+    ] = None,
+    drop: Annotated[
+        bool, typer.Option("--drop", help="Close the connection without an answer.",
+                           rich_help_panel=_REHEARSING)
+    ] = False,
+    fail_rate: Annotated[
+        float, typer.Option(metavar="P", min=0, max=1, help="The share that is answered 500.",
+                            rich_help_panel=_REHEARSING)
+    ] = 0.0,
+    seed: Annotated[
+        int, typer.Option(metavar="N", help="Makes that share the same again.",
+                          rich_help_panel=_REHEARSING)
+    ] = 0,
+) -> None:  # fmt: skip
+    """Receive webhooks: verify, keep, show and pass on each delivery.
+
+    A delivery is on the disk before it is answered 200. See it later with: outreply webhooks
+    history
+
+    Examples: outreply serve-webhook --emulator
+
+    OUTREPLY_WEBHOOK_SECRET=whsec_… outreply serve-webhook --forward-to localhost:3000/hooks
+    """
+    from outreply_cli.terminal.deliveries import DeliveryReport
+    from outreply_cli.webhooks.answering import Answering, read_script
+    from outreply_cli.webhooks.forward import UrlTarget
+    from outreply_cli.webhooks.listening import Ending, Listening, read_conditions
+    from outreply_cli.webhooks.receiver import Terms
+    from outreply_cli.webhooks.server import WebhookServer
+    from outreply_cli.webhooks.signature import Tolerance
+
+    if not path.startswith("/") or path.startswith(("/_inspect", "/healthz")):
+        raise InvalidInputError(f"--path {path!r} can't be used", hint="Such as /webhooks")
+    answering = Answering(
+        read_script(respond), delay=_seconds(delay) or 0.0, drops=drop, fail_rate=fail_rate,
+        seed=seed,
+    )  # fmt: skip
+    targets: list[Target] = [
+        UrlTarget(url, allow_public=allow_public) for url in dict.fromkeys(forward_to or [])
+    ]
+    if pass_status and not targets:
+        raise InvalidInputError("--pass-status needs --forward-to")
+    if exec_command is not None:
+        targets.append(_command_target(session, exec_command, exec_jobs, exec_timeout, secret_env))
+    ending = Ending(max_events, _seconds(timeout), read_conditions(until) if until else None)
+    secrets = webhook_secrets(session, secret_env or [], needed=not (emulator or no_verify))
+    if not secrets.values and not no_verify and not emulator:
+        raise InvalidInputError(
+            "there is no secret to verify with",
+            hint="Set OUTREPLY_WEBHOOK_SECRET to the webhook's secret; or --emulator, --no-verify.",
+        )
+    report = DeliveryReport(
+        session.output, session.zone(), targets=len(targets), with_bodies=verbose
+    )
+    listening = Listening(ending)
+    inbox = open_inbox(session)
+
+    wanted = [part.strip() for part in events.split(",")] if events else []
+    # Until the emulator has told its secret, nothing is signed with this one.
+    known = [token_hex(32)] if emulator else [] if no_verify else list(secrets.values)
+    terms = Terms(
+        secrets=known,
+        path=path,
+        events=wanted,
+        tolerance=Tolerance(tolerance, is_required=require_timestamp),
+        forwards_duplicates=forward_duplicates,
+        passes_status=pass_status,
+    )
+    try:
+        server = WebhookServer(
+            inbox, terms=terms, clock=session.clock, tell_received=listening.tell,
+            tell_forwarded=listening.tell, host=host, port=port, answering=answering,
+            targets=targets, has_inspector=not no_inspect,
+        )  # fmt: skip
+        with server, ExitStack() as held:
+            _announce(session, server.url, host, has_inspector=not no_inspect)
+            if emulator:
+                known[:] = [held.enter_context(emulated_webhook(session, server.url, wanted))]
+            _listen(session, listening, report)
+    finally:
+        for item in listening.rest():
+            _show(session, report, item)
+        report.close()
+        session.note(f"Received: {report.summary.text()}.")
+        for name, count in inbox.waiting_counts().items():
+            session.note(f"{count} still wait for {name}; the queue is kept.")
+        inbox.close()
+
+
+def _listen(session: Session, listening: "Listening", report: "DeliveryReport") -> None:
+    before = {
+        name: signal.signal(name, lambda *_: listening.end())
+        for name in (signal.SIGTERM, signal.SIGINT)
+    }
+    try:
+        for item in listening.items():
+            _show(session, report, item)
+    finally:
+        for name, handler in before.items():
+            signal.signal(name, handler)
+
+
+def _show(session: Session, report: "DeliveryReport", item: "Received | Forwarded") -> None:
+    from outreply_cli.webhooks.forward import Forwarded
+
+    if isinstance(item, Forwarded):
+        report.show_forwarded(item)
+        return
+    report.show_received(item)
+    if item.arrival.is_verified:
+        said = report.senders_view.of(item.status, item.milliseconds / 1000, item.arrival.seen + 1)
+        if said is not None:
+            session.note(f"  The sender: {said}")
+
+
+def _announce(session: Session, url: str, host: str, *, has_inspector: bool) -> None:
+    from outreply_cli.api.base_url import is_loopback
+
+    look = (
+        f"; look at {url.split('://', maxsplit=1)[0]}://{url.split('/')[2]}/_inspect"
+        if has_inspector
+        else ""
+    )
+    session.note(f"Receiving at {url}{look}. Ctrl-C ends it.")
+    session.note(f"Register it: outreply webhooks create --url {url}  (or in the dashboard)")
+    if is_loopback(host):
+        session.note("From the internet: run a tunnel to it, and register the tunnel's address.")
+    else:
+        session.warn(f"{host} is reached from other machines")
+
+
+def _command_target(
+    session: Session, line: str, jobs: int, limit: str, secret_env: list[str] | None
+) -> "Target":
+    from outreply_cli.webhooks.forward import CommandTarget
+
+    return CommandTarget(
+        line, session.environ, at_once=jobs, seconds=_seconds(limit) or 0.0,
+        hidden=secret_env or [],
+    )  # fmt: skip
+
+
+def _seconds(text: str | None) -> float | None:
+    return read_duration(text).total_seconds() if text is not None else None

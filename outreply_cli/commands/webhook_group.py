@@ -1,0 +1,118 @@
+"""What the commands about webhooks share: secrets, the inbox, how a sending is shown."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from outreply_cli.accounts.webhook_secrets import WebhookSecrets, find_webhook_secrets
+from outreply_cli.commands.options import new_group
+from outreply_cli.errors import InvalidInputError, OutReplyError, PartialFailureError
+from outreply_cli.terminal.session import Session
+
+if TYPE_CHECKING:
+    from outreply_cli.webhooks.inbox import Inbox
+
+app = new_group("Verify, send, replay and subscribe to webhooks.")
+SecretOption = Annotated[
+    list[str] | None,
+    typer.Option("--secret-env", metavar="V", help="A variable that holds the secret; "
+                 "OUTREPLY_WEBHOOK_SECRET by default."),
+]  # fmt: skip
+ToOption = Annotated[
+    str, typer.Option("--to", metavar="URL", help="Where to send it.", show_default=True)
+]
+PublicOption = Annotated[
+    bool, typer.Option("--allow-public", help="URLs outside this machine and its networks.")
+]
+OWN_URL = "http://127.0.0.1:8484/"
+
+
+def open_inbox(session: Session) -> "Inbox":
+    """The deliveries that were received on this machine; raises StorageError."""
+    from outreply_cli.webhooks.inbox import Inbox
+
+    return Inbox(session.state_dir / "webhooks.db")
+
+
+def webhook_secrets(
+    session: Session, variables: Sequence[str], *, needed: bool = True
+) -> WebhookSecrets:
+    """The secrets to verify with; the keyring is asked only where one is needed."""
+    from outreply_cli.accounts.keyring_store import KeyringStore
+
+    profile = session.profile_name
+    try:
+        return find_webhook_secrets(
+            session.environ, variables, KeyringStore() if needed else None, profile
+        )
+    except OutReplyError as problem:
+        if problem.code != "KEYRING_UNAVAILABLE":
+            raise
+        return WebhookSecrets([], [])
+
+
+def one_secret(session: Session, variables: Sequence[str] | None) -> str:
+    """The secret to sign with; raises InvalidInputError where there is none."""
+    found = webhook_secrets(session, variables or [])
+    if not found.values:
+        raise InvalidInputError(
+            "there is no secret to sign with",
+            hint="Set OUTREPLY_WEBHOOK_SECRET, or name another variable with --secret-env.",
+        )
+    return found.values[0]
+
+
+@contextmanager
+def emulated_webhook(session: Session, url: str, events: Sequence[str]) -> Iterator[str]:
+    """The secret of a webhook that the running emulator has while the block runs.
+
+    Raises:
+        EmulatorError: No emulator is running.
+    """
+    import fnmatch
+
+    from outreply_cli.commands.emulator_group import running_emulator, state_directory
+    from outreply_cli.contract.limits import EVENTS
+    from outreply_cli.contract.token import Token
+
+    running = running_emulator(state_directory(session, None))
+    token = Token(str(running.ask("status")["tokens"][0]["token"]))
+    client = session.client_for(token, running.base_url)
+    address = url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
+    for left in client.webhooks().items:
+        # One that a killed run left behind.
+        if left.get("url") == address:
+            client.delete_webhook(str(left["id"]))
+    wanted = [
+        name
+        for name in EVENTS
+        if not events or any(fnmatch.fnmatchcase(name, each) for each in events)
+    ]
+    hook = client.create_webhook(address, wanted)
+    session.note(f"Registered with the emulator on port {running.port}, until this ends.")
+    try:
+        yield str(hook["secret"])
+    finally:
+        with suppress(OutReplyError):
+            client.delete_webhook(str(hook["id"]))
+
+
+def show_sendings(session: Session, items: list[dict[str, Any]]) -> None:
+    """Show what was sent, and how it was taken; raises PartialFailureError where it was not."""
+    from outreply_cli.terminal.output import Column
+
+    session.output.show_list(
+        items,
+        [
+            Column("Id", "id", flexible=True), Column("Event", "event"), Column("To", "to"),
+            Column("Answer", "status", lambda it: str(it["error"] or it["status"])),
+            Column("Took", "latency_ms", lambda it: f"{it['latency_ms']:.0f} ms"),
+        ],
+    )  # fmt: skip
+    missed = sum(not item["taken"] for item in items)
+    if missed:
+        raise PartialFailureError(
+            f"{missed} of {len(items)} were not taken", hint="See the answers above."
+        )

@@ -1,0 +1,115 @@
+"""`outreply webhooks list`, `show`, `create` and `delete`: the account's subscriptions."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, ClassVar
+
+import typer
+
+from outreply_cli.api.errors import NotFoundError
+from outreply_cli.commands import webhook_inbox, webhook_tools
+from outreply_cli.commands.options import Yes, command
+from outreply_cli.commands.webhook_group import app
+from outreply_cli.errors import ExitCode, InvalidInputError, OutReplyError
+from outreply_cli.terminal.output import Column
+from outreply_cli.terminal.session import Session
+
+# Its commands register themselves.
+__all__ = ["app", "webhook_inbox", "webhook_tools"]
+
+_COLUMNS = [
+    Column("ID", "id"),
+    Column("URL", "url", flexible=True),
+    Column("Events", "events", lambda it: ", ".join(map(str, it.get("events") or [])),
+           flexible=True),
+    Column("State", "active", lambda it: "disabled" if it.get("active") is False else "active"),
+]  # fmt: skip
+
+
+class InDashboardError(OutReplyError):
+    """The account's webhooks can't be reached through the API."""
+
+    code = "WEBHOOKS_IN_DASHBOARD"
+    exit_code: ClassVar[ExitCode] = ExitCode.NOT_FOUND
+
+
+@command(app, "list")
+def webhooks_list(session: Session) -> None:
+    """List the account's webhooks."""
+    with _explained():
+        found = session.client().webhooks().items
+    session.output.show_list(found, _COLUMNS)
+
+
+@command(app, "show")
+def webhooks_show(session: Session, webhook: Annotated[str, typer.Argument(metavar="ID")]) -> None:
+    """Show one webhook."""
+    session.output.show_one(session.client().webhook(webhook), _COLUMNS)
+
+
+@command(app, "create")
+def webhooks_create(
+    session: Session,
+    url: Annotated[str, typer.Option(metavar="URL", help="Where deliveries are sent.")],
+    events: Annotated[
+        str | None, typer.Option(metavar="A,B", help="Which events; all by default.")
+    ] = None,
+    save_secret: Annotated[
+        bool, typer.Option("--save-secret", help="Keep the secret in the keyring, for "
+                           "serve-webhook, and don't print it.")
+    ] = False,
+) -> None:  # fmt: skip
+    """Subscribe a URL. Its secret is shown this once.
+
+    Example: outreply webhooks create --url https://example.com/hooks --events post.published
+    """
+    import difflib
+
+    from outreply_cli.accounts.keyring_store import KeyringStore
+    from outreply_cli.accounts.webhook_secrets import keyring_name
+    from outreply_cli.contract.limits import EVENTS
+
+    names = [part.strip() for part in events.split(",")] if events else list(EVENTS)
+    for name in names:
+        if name not in EVENTS:
+            near = difflib.get_close_matches(name, EVENTS, n=1)
+            hint = f"Did you mean {near[0]}?" if near else f"Choose: {', '.join(EVENTS)}"
+            raise InvalidInputError(f"--events: there is no event {name!r}", hint=hint)
+    keyring = KeyringStore()
+    place = keyring_name(session.profile_name)
+    if save_secret:
+        # Before the webhook is made: its secret is told only once.
+        keyring.read(place)
+    with _explained():
+        made = session.client().create_webhook(url, names)
+    shown = dict(made)
+    if save_secret:
+        try:
+            keyring.write(place, str(made["secret"]))
+            shown["secret"] = "(in the keyring)"  # noqa: S105 - says where it is
+        except OutReplyError as problem:
+            session.warn(f"{problem.message}; the secret is shown instead, this once")
+    session.output.show_one(shown, [*_COLUMNS, Column("Secret", "secret")])
+    if shown.get("secret") == made.get("secret"):
+        session.note("Keep the secret now: it is not shown again. See: outreply serve-webhook -h")
+
+
+@command(app, "delete")
+def webhooks_delete(
+    session: Session, webhook: Annotated[str, typer.Argument(metavar="ID")], yes: Yes = False
+) -> None:
+    """Remove a webhook; what it still had to deliver is dropped."""
+    session.confirm(f"Remove the webhook {webhook}?", yes=yes)
+    session.client().delete_webhook(webhook)
+    session.note(f"{webhook} is removed.")
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    try:
+        yield
+    except NotFoundError:
+        raise InDashboardError(
+            "this account manages webhooks in the dashboard",
+            hint="Dashboard → API → Webhooks; then set OUTREPLY_WEBHOOK_SECRET here.",
+        ) from None

@@ -1,0 +1,229 @@
+"""Deliveries passed on: to URLs in their order, tried again; to commands, several at once."""
+
+import contextlib
+import os
+import shlex
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from outreply_cli.clock import Clock
+from outreply_cli.errors import InvalidInputError, StorageError
+from outreply_cli.webhooks.inbox import Delivery, Inbox, Waiting
+from outreply_cli.webhooks.sending import ANSWER_SECONDS, Outcome, check_target, post
+
+RETRY_SECONDS = (1.0, 2.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0)
+_POLL_SECONDS = 0.2
+# A command of ours must not act in the account's name by accident.
+_SECRET_VARIABLES = frozenset(
+    {"OUTREPLY_API_KEY", "OUTREPLY_TOKEN", "OUTREPLY_WEBHOOK_SECRET"}
+)  # fmt: skip
+
+
+class Target(Protocol):
+    """Where deliveries go.
+
+    Attributes:
+        name: What the queue knows it by, and people.
+        at_once: How many may be under way.
+        retries: Seconds before each further attempt.
+    """
+
+    name: str
+    at_once: int
+    retries: Sequence[float]
+
+    def send(self, delivery: Delivery) -> Outcome:
+        """Pass one on; never raises for what the other side does."""
+
+
+class UrlTarget:
+    """A URL that gets the raw bytes with the original headers, in order.
+
+    Raises:
+        InvalidInputError: It is no URL that deliveries can go to.
+    """
+
+    at_once = 1
+    retries: Sequence[float] = RETRY_SECONDS
+
+    def __init__(
+        self, url: str, *, allow_public: bool = False, seconds: float = ANSWER_SECONDS
+    ) -> None:
+        self.name = check_target(url, "--forward-to")
+        self._allow_public = allow_public
+        self._seconds = seconds
+
+    def send(self, delivery: Delivery) -> Outcome:
+        """Pass one on."""
+        return post(
+            self.name,
+            delivery.body,
+            delivery.headers,
+            allow_public=self._allow_public,
+            seconds=self._seconds,
+        )
+
+
+class CommandTarget:
+    """A command that gets the body on stdin, without a shell; it is run once for each event.
+
+    Raises:
+        InvalidInputError: There are no words in it, or they are not quoted soundly.
+    """
+
+    retries: Sequence[float] = ()
+
+    def __init__(
+        self, line: str, environ: Mapping[str, str], *, at_once: int, seconds: float,
+        hidden: Sequence[str] = (),
+    ) -> None:  # fmt: skip
+        try:
+            self._words = shlex.split(line)
+        except ValueError as problem:
+            raise InvalidInputError(f"--exec: {problem}") from None
+        if not self._words:
+            raise InvalidInputError("--exec: there is no command in it")
+        self.name = f"exec:{line}"
+        self.at_once = at_once
+        self._seconds = seconds
+        secrets = _SECRET_VARIABLES | set(hidden)
+        self._environ = {key: value for key, value in environ.items() if key not in secrets}
+
+    def send(self, delivery: Delivery) -> Outcome:
+        """Run it; its exit code 0 counts as 200, any other as 500."""
+        began = time.monotonic()
+        told = {"OUTREPLY_EVENT": delivery.event, "OUTREPLY_DELIVERY": delivery.id}
+        try:
+            process = subprocess.Popen(  # noqa: S603 - the user's own words
+                self._words,
+                stdin=subprocess.PIPE,
+                env={**self._environ, **told},
+                start_new_session=True,
+            )
+        except (OSError, ValueError) as failure:
+            reason = getattr(failure, "strerror", None) or str(failure)
+            return Outcome(None, f"it can't be run: {reason}", 0.0)
+        error = None
+        try:
+            process.communicate(delivery.body, timeout=self._seconds)
+        except subprocess.TimeoutExpired:
+            _end(process)
+            error = f"ended after {self._seconds:g} s"
+        if error is None and process.returncode != 0:
+            error = f"exit code {process.returncode}"
+        taken = (time.monotonic() - began) * 1000
+        return Outcome(200 if error is None else 500, error, taken)
+
+
+@dataclass(frozen=True)
+class Forwarded:
+    """One attempt to pass a delivery on.
+
+    Attributes:
+        attempt: 1 for the first.
+        retry_in: Seconds until the next one; None when there is none.
+    """
+
+    delivery: Delivery
+    target: str
+    outcome: Outcome
+    attempt: int
+    retry_in: float | None
+
+
+class Forwarder:
+    """Empties one target's queue from threads of its own.
+
+    Args:
+        inbox: Where the queue is.
+        target: Where it goes.
+        clock: Decides what is due.
+        tell: Called with each attempt, from any thread.
+    """
+
+    def __init__(
+        self, inbox: Inbox, target: Target, clock: Clock, tell: Callable[[Forwarded], None]
+    ) -> None:
+        self._inbox, self._target, self._clock, self._tell = inbox, target, clock, tell
+        self._ended = threading.Event()
+        self._woken = threading.Condition()
+        self._under_way: set[int] = set()
+        self._threads = [
+            threading.Thread(target=self._work, name=f"forward {target.name}", daemon=True)
+            for _ in range(target.at_once)
+        ]
+
+    def start(self) -> None:
+        """Begin with what waits since an earlier run."""
+        for thread in self._threads:
+            thread.start()
+
+    def wake(self) -> None:
+        """Look at the queue now."""
+        with self._woken:
+            self._woken.notify_all()
+
+    def end(self) -> None:
+        """Begin nothing more; the queue is kept."""
+        self._ended.set()
+        self.wake()
+
+    def join(self, seconds: float) -> None:
+        """Wait for what is under way, at most `seconds`."""
+        deadline = time.monotonic() + seconds
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+
+    def _work(self) -> None:
+        while not self._ended.is_set():
+            with self._woken:
+                waiting = self._claim()
+                if waiting is None:
+                    self._woken.wait(_POLL_SECONDS)
+                    continue
+            try:
+                self._attempt(waiting)
+            except StorageError:
+                # The queue is as it was; what was sent may be sent again.
+                self._ended.wait(_POLL_SECONDS)
+            finally:
+                with self._woken:
+                    self._under_way.discard(waiting.number)
+
+    def _claim(self) -> Waiting | None:
+        waiting = self._inbox.next_waiting(self._target.name, self._under_way)
+        if waiting is None or waiting.due_at > self._clock.now().timestamp():
+            return None
+        self._under_way.add(waiting.number)
+        return waiting
+
+    def _attempt(self, waiting: Waiting) -> None:
+        outcome = self._target.send(waiting.delivery)
+        pauses = self._target.retries
+        again = not outcome.is_taken and waiting.attempts < len(pauses)
+        pause = pauses[waiting.attempts] if again else None
+        due_at = None if pause is None else self._clock.now().timestamp() + pause
+        self._inbox.record_forward(
+            waiting,
+            status=outcome.status,
+            error=outcome.error,
+            milliseconds=outcome.milliseconds,
+            due_at=due_at,
+        )
+        attempt = waiting.attempts + 1
+        self._tell(Forwarded(waiting.delivery, self._target.name, outcome, attempt, pause))
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    # The command may have children that hold its pipes: its whole group is ended.
+    with contextlib.suppress(OSError):
+        if hasattr(os, "killpg"):
+            os.killpg(process.pid, signal.SIGKILL)
+        else:
+            process.kill()
+    process.wait()

@@ -1,0 +1,253 @@
+"""Deliveries received: judged, stored, answered; then passed on and told of.
+
+Reference: Signature verification, Retries & auto-disable.
+"""
+
+import fnmatch
+import json
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from waitress.channel import ClientDisconnected
+
+from outreply_cli.clock import Clock
+from outreply_cli.errors import StorageError
+from outreply_cli.serving.answer import Answer, as_json
+from outreply_cli.webhooks.answering import Answering
+from outreply_cli.webhooks.event import Event, EventError, body_key, parse_event
+from outreply_cli.webhooks.forward import Forwarder, Target
+from outreply_cli.webhooks.inbox import Arrival, Inbox
+from outreply_cli.webhooks.sending import Outcome
+from outreply_cli.webhooks.signature import Tolerance, judge
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+BODY_BYTES_MAX = 1024 * 1024
+_REJECTED_BYTES_KEPT = 64 * 1024
+_NAME_CHARACTERS = 100
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What is taken, and from whom.
+
+    Attributes:
+        secrets: Ours; any will do. None of them: nothing is verified.
+        path: Where deliveries are posted.
+        events: Patterns of the events that matter; none for all of them.
+        tolerance: What is asked of the timestamp.
+        forwards_duplicates: Whether a redelivery is passed on again.
+        passes_status: Whether the sender waits for the first target's own answer.
+    """
+
+    secrets: Sequence[str]
+    path: str = "/"
+    events: Sequence[str] = ()
+    tolerance: Tolerance = field(default_factory=Tolerance)
+    forwards_duplicates: bool = False
+    passes_status: bool = False
+
+    def wants(self, event: str) -> bool:
+        """Whether an event matters."""
+        return not self.events or any(fnmatch.fnmatchcase(event, each) for each in self.events)
+
+
+@dataclass(frozen=True)
+class Received:
+    """A delivery that has been answered.
+
+    Attributes:
+        arrival: As it is stored.
+        event: What it says; None where it is bad or says nothing.
+        status: What it was answered; None where the connection was dropped.
+        milliseconds: From its last byte to our answer.
+        is_wanted: Whether its event matters here.
+        forward: How the target took it whose answer the sender waited for.
+    """
+
+    arrival: Arrival
+    event: Event | None
+    status: int | None
+    milliseconds: float
+    is_wanted: bool
+    forward: tuple[str, Outcome] | None = None
+
+
+class Receiver:
+    """The application behind the receiver's socket.
+
+    Args:
+        inbox: Where deliveries are kept.
+        terms: What is taken.
+        answering: What good ones are answered.
+        clock: The present.
+        tell: Called with each delivery after it is answered or about to be, from any thread.
+        targets: Where good ones are passed on.
+        forwarders: Who does that; woken when there is something to do.
+        inspect: Answers what is asked below `/_inspect`; None for nobody.
+    """
+
+    def __init__(
+        self,
+        inbox: Inbox,
+        *,
+        terms: Terms,
+        answering: Answering,
+        clock: Clock,
+        tell: Callable[[Received], None],
+        targets: Sequence[Target] = (),
+        forwarders: Sequence[Forwarder] = (),
+        inspect: "Callable[[WSGIEnvironment], Answer | None] | None" = None,
+    ) -> None:
+        self._inbox, self._terms, self._answering = inbox, terms, answering
+        self._clock, self._tell, self._inspect = clock, tell, inspect
+        # The first one is passed on to at once where the sender waits for it.
+        self._waited_for = targets[0] if targets and terms.passes_status else None
+        queued = targets[1:] if self._waited_for else targets
+        self._queued = [target.name for target in queued]
+        self._forwarders = forwarders
+
+    def __call__(
+        self, environ: "WSGIEnvironment", start_response: "StartResponse"
+    ) -> Iterable[bytes]:
+        """Answer one request."""
+        return self._answer(environ)(environ, start_response)
+
+    def _answer(self, environ: "WSGIEnvironment") -> Answer:
+        path, method = environ["PATH_INFO"] or "/", environ["REQUEST_METHOD"]
+        if path == self._terms.path and method == "POST":
+            return self._receive(environ)
+        if path == "/healthz":
+            if method in {"GET", "HEAD"}:
+                return as_json(200, {"status": "ok"}, {})
+            return _refusal(405, "Use GET", {"Allow": "GET, HEAD"})
+        if path.startswith("/_inspect") and self._inspect is not None:
+            found = self._inspect(environ)
+            if found is not None:
+                return found
+        if path == self._terms.path:
+            return _refusal(405, "Deliveries are sent with POST", {"Allow": "POST"})
+        return _refusal(404, f"Deliveries are taken at {self._terms.path}")
+
+    def _receive(self, environ: "WSGIEnvironment") -> Answer:
+        began = time.perf_counter()
+        body = environ["wsgi.input"].read()
+        if len(body) > BODY_BYTES_MAX:
+            return _refusal(413, "A delivery is at most 1 MiB")
+        headers = headers_of(environ)
+        arrival, event = self._judge(body, headers, environ)
+        is_good = arrival.is_verified and event is not None
+        scripted = self._answering.next() if is_good else None
+        if scripted is not None:
+            arrival.status = scripted.status
+        wanted = is_good and self._terms.wants(arrival.event)
+        if wanted:
+            arrival.targets = self._queued
+        try:
+            self._inbox.store(arrival)
+        except StorageError as problem:
+            # Nothing that is not on the disk is acknowledged: it will be sent again.
+            return _refusal(503, str(problem))
+        forward = self._pass_on(arrival) if wanted else None
+        if forward is not None:
+            arrival.status = _status_of(forward[1])
+            self._inbox.answered(arrival.number, arrival.status)
+        if scripted is not None and scripted.delay:
+            self._clock.sleep(scripted.delay)
+        dropped = scripted is not None and scripted.is_dropped
+        received = Received(
+            arrival, event, None if dropped else arrival.status,
+            (time.perf_counter() - began) * 1000, wanted, forward,
+        )  # fmt: skip
+        self._tell(received)
+        if wanted and not arrival.is_duplicate:
+            for forwarder in self._forwarders:
+                forwarder.wake()
+        if dropped:
+            raise ClientDisconnected
+        return _answer_to(arrival)
+
+    def _judge(
+        self, body: bytes, headers: Sequence[tuple[str, str]], environ: Mapping[str, Any]
+    ) -> tuple[Arrival, Event | None]:
+        now = self._clock.now().timestamp()
+        reason: str | None = None
+        if self._terms.secrets:
+            verdict = judge(
+                body,
+                environ.get("HTTP_X_OUTREPLY_SIGNATURE"),
+                self._terms.secrets,
+                timestamp=environ.get("HTTP_X_OUTREPLY_TIMESTAMP"),
+                tolerance=self._terms.tolerance,
+                now=now,
+            )
+            reason = verdict.reason
+        if reason is not None:
+            told = environ.get("HTTP_X_OUTREPLY_EVENT", "")
+            refused = Arrival(
+                body_key(body), now, _printable(told), is_verified=False, reason=str(reason),
+                status=401, headers=headers, body=body[:_REJECTED_BYTES_KEPT],
+            )  # fmt: skip
+            return refused, None
+        try:
+            event = parse_event(body)
+        except EventError as problem:
+            wrong = Arrival(
+                body_key(body), now, "", is_verified=False, reason=problem.message, status=400,
+                headers=headers, body=body[:_REJECTED_BYTES_KEPT],
+            )  # fmt: skip
+            return wrong, None
+        return Arrival(
+            event.key, now, _printable(event.name), is_verified=True, reason=None, status=200,
+            headers=headers, body=body,
+            duplicates_too=self._terms.forwards_duplicates,
+        ), event  # fmt: skip
+
+    def _pass_on(self, arrival: Arrival) -> tuple[str, Outcome] | None:
+        target = self._waited_for
+        if target is None:
+            return None
+        # A redelivery goes on too: the sender tries again because the target refused it.
+        outcome = target.send(self._inbox.find(f"#{arrival.number}"))
+        self._inbox.note_forward(
+            arrival.number,
+            target.name,
+            status=outcome.status,
+            error=outcome.error,
+            milliseconds=outcome.milliseconds,
+        )
+        return target.name, outcome
+
+
+def headers_of(environ: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """A request's headers, named as HTTP names them."""
+    found = [
+        (name[5:].replace("_", "-").title().replace("Outreply", "OutReply"), str(value))
+        for name, value in environ.items()
+        if name.startswith("HTTP_")
+    ]
+    if environ.get("CONTENT_TYPE"):
+        found.append(("Content-Type", str(environ["CONTENT_TYPE"])))
+    return found
+
+
+def _answer_to(arrival: Arrival) -> Answer:
+    if arrival.reason is not None:
+        return _refusal(arrival.status, arrival.reason)
+    told = {"received": True, "id": arrival.id, "duplicate": arrival.is_duplicate}
+    return as_json(arrival.status, told, {})
+
+
+def _status_of(outcome: Outcome) -> int:
+    return outcome.status if outcome.status is not None else 502
+
+
+def _refusal(status: int, why: str, headers: dict[str, str] | None = None) -> Answer:
+    return Answer(status, json.dumps({"error": why}).encode(), headers or {})
+
+
+def _printable(text: str) -> str:
+    return text if text.isprintable() and len(text) <= _NAME_CHARACTERS else ""

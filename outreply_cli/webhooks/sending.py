@@ -1,0 +1,175 @@
+"""A delivery sent to a URL: one attempt, no redirect, and only to an allowed address."""
+
+import http.client
+import ipaddress
+import socket
+import ssl
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import SplitResult, urlsplit
+
+from outreply_cli.errors import InvalidInputError
+
+ANSWER_SECONDS = 10.0
+_ANSWER_BYTES_MAX = 64 * 1024
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of an attempt.
+
+    Attributes:
+        status: Of HTTP; None where no answer came.
+        error: Why none came, in our words.
+        milliseconds: How long it took.
+        body: The answer's first bytes.
+    """
+
+    status: int | None
+    error: str | None
+    milliseconds: float
+    body: bytes = b""
+
+    @property
+    def is_taken(self) -> bool:
+        """Whether the receiver took it: any 2xx (reference: Retries & auto-disable)."""
+        return self.status is not None and 200 <= self.status < 300
+
+
+def check_target(url: str, option: str) -> str:
+    """`url`, if a delivery can be sent there.
+
+    Raises:
+        InvalidInputError: It is no http(s) URL, or has a password in it.
+    """
+    hint = "Such as http://127.0.0.1:3000/webhooks"
+    text = url if "://" in url else f"http://{url}"
+    try:
+        parts = urlsplit(text)
+        sound = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        sound = False
+    if not sound or not text.isascii() or any(c <= " " or c == "\\" for c in text):
+        raise InvalidInputError(f"{option}: {url!r} is no http or https URL", hint=hint)
+    if parts.username is not None or parts.password is not None:
+        raise InvalidInputError(f"{option}: a URL with a password in it is not used", hint=hint)
+    return text
+
+
+def post(
+    url: str,
+    body: bytes,
+    headers: Sequence[tuple[str, str]],
+    *,
+    allow_public: bool = False,
+    method: str = "POST",
+    seconds: float = ANSWER_SECONDS,
+) -> Outcome:
+    """Send one delivery, byte for byte.
+
+    Args:
+        url: Checked by `check_target`.
+        body: The raw bytes.
+        headers: As they are to go out; those that belong to the connection are ours.
+        allow_public: Whether it may leave this machine and its private networks.
+        method: Of HTTP.
+        seconds: For connecting and for each wait on the answer.
+    """
+    began = time.monotonic()
+    status, error, content = None, None, b""
+    try:
+        connection = _connect(urlsplit(url), seconds, allow_public=allow_public)
+    except _NotAllowedError as refused:
+        return Outcome(None, str(refused), 0.0)
+    except (OSError, UnicodeError) as failure:
+        return Outcome(None, _why(failure), _since(began))
+    try:
+        parts = urlsplit(url)
+        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        connection.putrequest(method, target, skip_accept_encoding=True)
+        for name, value in headers:
+            if name.lower() not in _OURS:
+                connection.putheader(name, value.encode("latin-1", "replace"))
+        connection.putheader("Content-Length", str(len(body)))
+        connection.putheader("Connection", "close")
+        connection.endheaders(body)
+        response = connection.getresponse()
+        content = response.read(_ANSWER_BYTES_MAX)
+        status = response.status
+    except (OSError, http.client.HTTPException, ValueError) as failure:
+        error = _why(failure)
+    finally:
+        connection.close()
+    return Outcome(status, error, _since(began), content)
+
+
+_OURS = frozenset(
+    {"host", "content-length", "connection", "transfer-encoding", "expect", "te", "upgrade",
+     "keep-alive", "proxy-authorization", "proxy-connection", "trailer"}
+)  # fmt: skip
+
+
+class _NotAllowedError(Exception):
+    """The address is none that deliveries may go to."""
+
+
+def _connect(
+    parts: SplitResult, seconds: float, *, allow_public: bool
+) -> http.client.HTTPConnection:
+    host = parts.hostname or ""
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    address = _address_of(host, port, allow_public=allow_public)
+    # To the address that was judged: a name that is asked twice may answer twice.
+    link = socket.create_connection((address, port), timeout=seconds)
+    if parts.scheme == "https":
+        try:
+            link = ssl.create_default_context().wrap_socket(link, server_hostname=host)
+        except OSError:
+            link.close()
+            raise
+    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    connection = kind(host, port, timeout=seconds)
+    connection.sock = link
+    return connection
+
+
+def _address_of(host: str, port: int, *, allow_public: bool) -> str:
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    addresses = [str(item[4][0]) for item in found]
+    for address in addresses:
+        if _is_allowed(address, allow_public=allow_public):
+            return address
+    if allow_public:
+        raise _NotAllowedError("not sent: deliveries never go to such an address")
+    raise _NotAllowedError(
+        "not sent: it is neither on this machine nor in a private network; see --allow-public"
+    )
+
+
+def _is_allowed(address: str, *, allow_public: bool) -> bool:
+    number = ipaddress.ip_address(address.partition("%")[0])
+    mapped = getattr(number, "ipv4_mapped", None)
+    number = mapped or number
+    # Link-local addresses are where clouds keep their machines' credentials.
+    if number.is_link_local or number.is_multicast or number.is_unspecified:
+        return False
+    return allow_public or number.is_loopback or number.is_private
+
+
+def _why(failure: Exception) -> str:
+    if isinstance(failure, TimeoutError):
+        return "no answer in time"
+    if isinstance(failure, ConnectionRefusedError):
+        return "connection refused"
+    if isinstance(failure, socket.gaierror):
+        return "there is no such host"
+    if isinstance(failure, ssl.SSLError):
+        return "TLS failed"
+    if isinstance(failure, (ConnectionError, http.client.RemoteDisconnected)):
+        return "connection closed without an answer"
+    return type(failure).__name__
+
+
+def _since(began: float) -> float:
+    return (time.monotonic() - began) * 1000
