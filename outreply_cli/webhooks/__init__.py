@@ -7,7 +7,7 @@ abort(401)
 event = parse_event(request.get_data())
 """
 
-from outreply_cli.webhooks.event import Event, parse_event
+from outreply_cli.webhooks.event import Event, EventError, parse_event
 from outreply_cli.webhooks.signature import sign, verify
 
-__all__ = ["Event", "parse_event", "sign", "verify"]
+__all__ = ["Event", "EventError", "parse_event", "sign", "verify"]

@@ -106,10 +106,19 @@ def _mistakes(body: bytes, signature: str | None, secrets: Sequence[str]) -> Ite
             found = True
             yield f"it is {what}; OutReply sends {PREFIX} and 64 hexadecimal digits"
     if not found:
-        if all(not each for each in candidates_of(signature)):
-            yield f"it is no signature: {PREFIX} and 64 hexadecimal digits are expected"
-        else:
-            yield "another secret signed it, or the body was changed on its way"
+        yield from _unknown_mistake(body, signature)
+
+
+def _unknown_mistake(body: bytes, signature: str | None) -> Iterator[str]:
+    if all(not each for each in candidates_of(signature)):
+        yield f"it is no signature: {PREFIX} and 64 hexadecimal digits are expected"
+        return
+    yield "another secret signed it, or the body was changed on its way"
+    if _looks_sorted(body):
+        yield (
+            "its fields stand in the order of the alphabet, as another JSON writer sorts them: "
+            "verify the bytes as they came"
+        )
 
 
 def _other_bodies(body: bytes) -> Iterator[tuple[str, bytes]]:
@@ -133,6 +142,14 @@ def _other_bodies(body: bytes) -> Iterator[tuple[str, bytes]]:
         if again != body:
             yield "the body as another JSON writer writes it", again
             yield "the body as another JSON writer writes it", again + b"\n"
+
+
+def _looks_sorted(body: bytes) -> bool:
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(value, dict) and len(value) > 1 and list(value) == sorted(value)
 
 
 def _encodings(value: Any) -> Iterator[bytes]:

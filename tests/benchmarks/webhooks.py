@@ -1,0 +1,167 @@
+"""What a delivery costs that is verified and on the disk, beside a bare application.
+
+Run: python -m tests.benchmarks.webhooks [--events 100000]
+"""
+
+import argparse
+import multiprocessing
+import os
+import resource
+import socket
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median, quantiles
+from threading import Thread
+from typing import TYPE_CHECKING, Any
+
+from waitress.server import create_server
+from werkzeug.wrappers import Request, Response
+
+from outreply_cli.clock import SystemClock
+from outreply_cli.webhooks import sign
+from outreply_cli.webhooks.inbox import Inbox
+from outreply_cli.webhooks.receiver import Terms
+from outreply_cli.webhooks.samples import encode, sample
+from outreply_cli.webhooks.server import WebhookServer
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+SECRET = "whsec_benchmark"
+SENDERS = 8
+SECONDS = 3.0
+ROUNDS = 3
+
+
+@contextmanager
+def bare() -> Iterator[int]:
+    """A server that answers 200 with no work."""
+
+    def answer(environ: "WSGIEnvironment", start: "StartResponse") -> "list[bytes]":
+        Request(environ).get_data()
+        return list(Response("{}", content_type="application/json")(environ, start))
+
+    server = create_server(answer, host="127.0.0.1", port=0, threads=12)
+    Thread(target=server.run, daemon=True).start()
+    yield int(server.effective_port)
+    server.task_dispatcher.shutdown()
+    server.close()
+
+
+@contextmanager
+def ours(directory: Path) -> Iterator[int]:
+    """The receiver, with its inbox on the disk."""
+    inbox = Inbox(directory / "inbox.db")
+
+    def ignore(_: Any) -> None:
+        """Nobody looks."""
+
+    server = WebhookServer(
+        inbox, terms=Terms([SECRET]), clock=SystemClock(), tell_received=ignore,
+        tell_forwarded=ignore,
+    )  # fmt: skip
+    with server:
+        yield server.port
+    inbox.close()
+
+
+def requests(count: int) -> list[bytes]:
+    """Signed deliveries of about 1 KB, as they go over the wire."""
+    made = []
+    now = SystemClock().now()
+    for _ in range(count):
+        body = encode(sample("post.published", now, [f"data.post.message={'x' * 500}"]))
+        head = (
+            f"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+            f"Content-Length: {len(body)}\r\nX-OutReply-Signature: {sign(body, SECRET)}\r\n\r\n"
+        )
+        made.append(head.encode() + body)
+    return made
+
+
+def _send(port: int, seconds: float, count: int | None, told: Any) -> None:
+    ready = requests(2_000 if count is None else count)
+    link = socket.create_connection(("127.0.0.1", port))
+    link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    latencies: list[float] = []
+    began = time.perf_counter()
+    while (count is None and time.perf_counter() - began < seconds) or (
+        count is not None and len(latencies) < count
+    ):
+        sent = time.perf_counter()
+        link.sendall(ready[len(latencies) % len(ready)])
+        answer = link.recv(65_536)
+        if not answer.startswith(b"HTTP/1.1 200"):
+            raise SystemExit(answer.decode())
+        latencies.append(time.perf_counter() - sent)
+    link.close()
+    told.put(latencies)
+
+
+def load(port: int, *, count: int | None = None) -> tuple[float, list[float]]:
+    """Deliveries a second from all senders together, and each one's latency in seconds."""
+    context = multiprocessing.get_context("spawn")
+    told = context.Queue()
+    senders = [
+        context.Process(target=_send, args=(port, SECONDS, count, told)) for _ in range(SENDERS)
+    ]
+    for sender in senders:
+        sender.start()
+    each = [told.get() for _ in senders]
+    for sender in senders:
+        sender.join()
+    rates = [len(latencies) / sum(latencies) for latencies in each]
+    return sum(rates), [latency for latencies in each for latency in latencies]
+
+
+def lookup(inbox: Inbox) -> float:
+    """Seconds for one look at the history."""
+
+    def once(work: Callable[[], object]) -> float:
+        began = time.perf_counter()
+        work()
+        return time.perf_counter() - began
+
+    middle = inbox.history(limit=500)[-1]["delivery"].id
+    return median(
+        once(lambda: (inbox.history(limit=20, event="post.*"), inbox.find(middle)))
+        for _ in range(50)
+    )
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    """Print the ratios."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--events", type=int, default=100_000)
+    events = parser.parse_args(words).events
+    with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR")) as name:
+        pairs = []
+        latencies: list[float] = []
+        for number in range(ROUNDS):
+            with ours(Path(name) / str(number)) as port:
+                mine, each = load(port)
+                latencies += each
+            with bare() as port:
+                pairs.append(mine / load(port)[0])
+        print(f"{median(pairs):6.2f}  verified and durable deliveries, of a bare application's")
+        p99 = quantiles(latencies, n=100)[98] / median(latencies)
+        print(f"{p99:6.2f}  the 99th percentile's latency, of the median's")
+        path = Path(name) / "many"
+        with ours(path) as port:
+            load(port, count=1_000 // SENDERS)
+            few_memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+            inbox = Inbox(path / "inbox.db")
+            few = lookup(inbox)
+            load(port, count=events // SENDERS)
+            many_memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+            many = lookup(inbox)
+            inbox.close()
+        print(f"{many / few:6.2f}  history lookup with {events:,} events, of 1,000 events'")
+        print(f"{many_memory / few_memory:6.2f}  peak memory after {events:,} events, of 1,000's")
+
+
+if __name__ == "__main__":
+    main()

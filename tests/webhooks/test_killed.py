@@ -1,0 +1,89 @@
+"""kill -9 while deliveries arrive: what was acknowledged is in the history, once."""
+
+import http.client
+import json
+import os
+import random
+import signal
+import socket
+import subprocess
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+
+from outreply_cli.webhooks import sign
+from outreply_cli.webhooks.inbox import Inbox
+from tests.command_line import CommandLine
+from tests.webhooks.receiving import SECRET, event_body
+
+DELIVERIES, SENDERS, KILLS = 2_000, 8, 6
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def start(alone: CommandLine, port: int) -> "subprocess.Popen[bytes]":
+    process = subprocess.Popen(
+        alone.words("serve-webhook", "--port", str(port), "-q"),
+        env={**alone.environ, "OUTREPLY_WEBHOOK_SECRET": SECRET},
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    for _ in range(400):
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return process
+    raise AssertionError("it did not start")
+
+
+def test_every_acknowledged_delivery_is_in_the_history_once(alone: CommandLine) -> None:
+    port = free_port()
+    bodies = [event_body() for _ in range(DELIVERIES)]
+    todo = list(bodies)
+    turn = threading.Lock()
+    acknowledged: set[str] = set()
+
+    def send() -> None:
+        while True:
+            with turn:
+                if not todo:
+                    return
+                body = todo.pop()
+            headers = {"X-OutReply-Signature": sign(body, SECRET)}
+            # Each is sent once: what gets no answer is not sent again.
+            try:
+                link = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+                link.request("POST", "/", body, headers)
+                if link.getresponse().status == 200:
+                    with turn:
+                        acknowledged.add(json.loads(body)["id"])
+                link.close()
+            except (OSError, http.client.HTTPException):
+                time.sleep(0.01)
+
+    chance = random.Random(7)  # noqa: S311 - when to kill
+    process = start(alone, port)
+    threads = [threading.Thread(target=send) for _ in range(SENDERS)]
+    for thread in threads:
+        thread.start()
+    for _ in range(KILLS):
+        time.sleep(chance.uniform(0.05, 0.25))
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        process = start(alone, port)
+    for thread in threads:
+        thread.join()
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(10) == 0
+    inbox = Inbox(Path(alone.environ["OUTREPLY_STATE_DIR"]) / "webhooks.db")
+    kept = Counter(each["delivery"].id for each in inbox.history(limit=100_000))
+    inbox.close()
+    assert len(acknowledged) > 200
+    assert acknowledged <= kept.keys()
+    assert set(kept.values()) == {1}
