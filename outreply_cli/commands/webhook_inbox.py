@@ -20,7 +20,7 @@ from outreply_cli.errors import InvalidInputError
 from outreply_cli.terminal.session import Session
 
 if TYPE_CHECKING:
-    from outreply_cli.webhooks.inbox import Delivery
+    from outreply_cli.webhooks.records import Delivery
 
 
 @command(app, "history", api=False)

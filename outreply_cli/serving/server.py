@@ -1,5 +1,6 @@
 """A waitress server that can be ended, with limits that hold against slow and greedy senders."""
 
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -54,6 +55,8 @@ class LocalServer:
     """
 
     def __init__(self, app: Callable[..., Any], *, host: str, port: int, limits: Limits) -> None:
+        # Requests that wait for a thread are no news on somebody's terminal.
+        logging.getLogger("waitress.queue").setLevel(logging.ERROR)
         self._sockets: dict[int, Any] = {}
         self._stopping = threading.Event()
         self._farewell_seconds = limits.farewell_seconds

@@ -46,7 +46,7 @@ def parse_event(body: bytes | str) -> Event:
     """
     raw = body.encode("utf-8", "surrogatepass") if isinstance(body, str) else bytes(body)
     try:
-        payload = json.loads(raw.decode(), parse_constant=_refuse_constant)
+        payload = _DECODER.decode(raw.decode())
     except (ValueError, RecursionError) as problem:
         reason = "nested too deeply" if isinstance(problem, RecursionError) else "not JSON"
         raise EventError(f"the body is {reason}") from None
@@ -100,6 +100,9 @@ def _is_key(value: Any) -> TypeGuard[str]:
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(name)
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

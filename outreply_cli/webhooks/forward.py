@@ -13,7 +13,8 @@ from typing import Protocol
 
 from outreply_cli.clock import Clock
 from outreply_cli.errors import InvalidInputError, StorageError
-from outreply_cli.webhooks.inbox import Delivery, Inbox, Waiting
+from outreply_cli.webhooks.inbox import Inbox
+from outreply_cli.webhooks.records import Delivery, Waiting
 from outreply_cli.webhooks.sending import ANSWER_SECONDS, Outcome, check_target, post
 
 RETRY_SECONDS = (1.0, 2.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0)

@@ -1,21 +1,19 @@
-"""Every delivery that came, in SQLite: on the disk before it is acknowledged.
-
-Commits are grouped: whoever finds the database free commits for all who wait, so that one write to
-the disk serves as many deliveries as arrived meanwhile.
-"""
+"""Every delivery that came, in SQLite: on the disk before it is acknowledged."""
 
 import json
 import sqlite3
 import threading
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from outreply_cli.databases import open_database
 from outreply_cli.errors import InvalidInputError, StorageError
+from outreply_cli.webhooks.gathering import Gathering
+from outreply_cli.webhooks.records import Arrival, Delivery, Waiting, delivery_of
 
 KEPT_SECONDS = 30 * 86_400.0
 REJECTED_KEPT = 200
@@ -30,82 +28,25 @@ CREATE TABLE deliveries (
 CREATE INDEX deliveries_by_id ON deliveries (id, verified);
 CREATE INDEX deliveries_by_event ON deliveries (event, number);
 CREATE INDEX deliveries_by_time ON deliveries (received_at);
+CREATE INDEX deliveries_refused ON deliveries (number) WHERE verified = 0;
 CREATE TABLE forwards (
     number INTEGER PRIMARY KEY AUTOINCREMENT, delivery INTEGER NOT NULL, target TEXT NOT NULL,
     attempts INTEGER NOT NULL DEFAULT 0, due_at REAL, status INTEGER, error TEXT, milliseconds REAL
 );
 CREATE INDEX forwards_due ON forwards (target, number) WHERE due_at IS NOT NULL;
 CREATE INDEX forwards_of ON forwards (delivery);
+CREATE INDEX forwards_failed ON forwards (delivery)
+    WHERE error IS NOT NULL OR status NOT BETWEEN 200 AND 299;
 """
-
-
-@dataclass
-class Arrival:
-    """A delivery as it came in, before it has a number.
-
-    Attributes:
-        id: What tells redeliveries of its event; for a bad one what tells its body.
-        event: Its name, or an empty text.
-        is_verified: Whether a secret of ours signed it.
-        reason: Why it is bad; None for a good one.
-        status: What it is answered.
-        headers: Name and value as they came, in their order.
-        targets: Where it is to be passed on.
-        duplicates_too: Whether it is passed on although its event came before.
-        number, is_duplicate: Set once it is stored.
-        seen: How often its event came before; set once it is stored.
-    """
-
-    id: str
-    received_at: float
-    event: str
-    is_verified: bool
-    reason: str | None
-    status: int
-    headers: Sequence[tuple[str, str]]
-    body: bytes
-    targets: Sequence[str] = ()
-    duplicates_too: bool = False
-    number: int = 0
-    seen: int = 0
-    failure: Exception | None = None
-    stored: threading.Event = field(default_factory=threading.Event)
-
-    @property
-    def is_duplicate(self) -> bool:
-        """Whether its event came before."""
-        return self.seen > 0
-
-
-@dataclass(frozen=True)
-class Delivery:
-    """A delivery that is stored."""
-
-    number: int
-    id: str
-    received_at: float
-    event: str
-    is_verified: bool
-    reason: str | None
-    is_duplicate: bool
-    status: int
-    headers: Sequence[tuple[str, str]]
-    body: bytes
-
-    def header(self, name: str) -> str | None:
-        """The value of a header, several joined by commas; None where there is none."""
-        found = [value for key, value in self.headers if key.lower() == name.lower()]
-        return ", ".join(found) if found else None
-
-
-@dataclass(frozen=True)
-class Waiting:
-    """A delivery that waits to be passed on."""
-
-    number: int
-    attempts: int
-    due_at: float
-    delivery: Delivery
+# One look at the index for each name, however many deliveries have it.
+_EVENT_NAMES = """
+WITH RECURSIVE names (event) AS (
+    SELECT min(event) FROM deliveries
+    UNION ALL SELECT (SELECT min(event) FROM deliveries WHERE event > names.event) FROM names
+    WHERE names.event IS NOT NULL
+)
+SELECT event FROM names WHERE event GLOB ?
+"""
 
 
 class Inbox:
@@ -121,8 +62,7 @@ class Inbox:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._turn = threading.Lock()
-        self._pending: list[Arrival] = []
-        self._pending_turn = threading.Lock()
+        self._gathering = Gathering(self._commit)
         self._since_prune = 0
         try:
             self._db = open_database(path, _SCHEMA, version=1, durable=True)
@@ -140,62 +80,88 @@ class Inbox:
         Raises:
             StorageError: It could not be kept.
         """
-        with self._pending_turn:
-            self._pending.append(arrival)
-        with self._turn:
-            # Somebody may have committed it while we waited for our turn.
-            if not arrival.stored.is_set():
-                self._commit_pending()
+        self._gathering.store(arrival)
         if arrival.failure is not None:
             raise _unusable(self._path, arrival.failure)
 
-    def _commit_pending(self) -> None:
-        with self._pending_turn:
-            batch, self._pending = self._pending, []
+    def _commit(self, batch: Sequence[Arrival]) -> None:
+        with self._turn:
+            self._commit_alone(batch)
+
+    def _commit_alone(self, batch: Sequence[Arrival]) -> None:
         try:
             self._db.execute("BEGIN IMMEDIATE")
             try:
-                for arrival in batch:
-                    self._insert(arrival)
+                self._insert(batch)
                 self._prune_now_and_then(batch)
             except BaseException:
                 self._db.execute("ROLLBACK")
                 raise
             self._db.execute("COMMIT")
-        except sqlite3.Error as failure:
+        except Exception as failure:  # noqa: BLE001 - each who waits has to be told, whatever it is
             for arrival in batch:
                 arrival.failure = failure
-        finally:
-            for arrival in batch:
-                arrival.stored.set()
 
-    def _insert(self, arrival: Arrival) -> None:
-        if arrival.is_verified:
-            arrival.seen = self._db.execute(
-                "SELECT count(*) FROM deliveries WHERE id = ? AND verified = 1", (arrival.id,)
-            ).fetchone()[0]
+    def _insert(self, batch: Sequence[Arrival]) -> None:
+        # One statement for all: between two of them every other thread may want its turn.
+        seen = self._times_seen({each.id for each in batch if each.is_verified})
+        for arrival in batch:
+            if arrival.is_verified:
+                arrival.seen = seen[arrival.id]
+                seen[arrival.id] += 1
         inserted = self._db.execute(
             "INSERT INTO deliveries (id, received_at, event, verified, reason, duplicate, status, "
-            "headers, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (arrival.id, arrival.received_at, arrival.event, arrival.is_verified, arrival.reason,
-             arrival.is_duplicate, arrival.status, json.dumps(list(arrival.headers)),
-             arrival.body),
+            f"headers, body) VALUES {_marks(len(batch), 9)}",
+            [
+                value
+                for each in batch
+                for value in (
+                    each.id, each.received_at, each.event, each.is_verified, each.reason,
+                    each.is_duplicate, each.status, json.dumps(list(each.headers)), each.body,
+                )
+            ],
         )  # fmt: skip
-        arrival.number = inserted.lastrowid or 0
-        if arrival.targets and (arrival.duplicates_too or not arrival.is_duplicate):
-            self._queue(arrival.number, arrival.targets, arrival.received_at)
+        # Within a transaction of ours numbers follow one another.
+        first = (inserted.lastrowid or 0) - len(batch) + 1
+        for number, arrival in enumerate(batch, first):
+            arrival.number = number
+        self._queue([
+            (each.number, target, each.received_at)
+            for each in batch
+            if each.duplicates_too or not each.is_duplicate
+            for target in each.targets
+        ])  # fmt: skip
 
-    def _queue(self, number: int, targets: Iterable[str], due_at: float) -> None:
-        for target in targets:
-            waiting = self._db.execute(
-                "SELECT count(*) FROM forwards WHERE target = ? AND due_at IS NOT NULL", (target,)
-            ).fetchone()[0]
-            is_full = waiting >= QUEUE_MAX
+    def _times_seen(self, ids: Collection[str]) -> Counter[str]:
+        rows = self._db.execute(
+            "SELECT id, count(*) FROM deliveries "  # noqa: S608 - marks alone
+            f"WHERE verified = 1 AND id IN {_marks(1, len(ids))} GROUP BY id",
+            tuple(ids),
+        )
+        return Counter({row[0]: row[1] for row in rows})
+
+    def _queue(self, entries: Sequence[tuple[int, str, float]]) -> None:
+        if not entries:
+            return
+        waiting = Counter(self._waiting_counts())
+        rows = []
+        for number, target, due_at in entries:
+            is_full = waiting[target] >= QUEUE_MAX
+            waiting[target] += not is_full
+            error = "the queue is full" if is_full else None
+            rows += [number, target, None if is_full else due_at, error]
+        self._db.execute(
+            "INSERT INTO forwards (delivery, target, due_at, error) "
+            f"VALUES {_marks(len(entries), 4)}",
+            rows,
+        )
+
+    def _waiting_counts(self) -> dict[str, int]:
+        return dict(
             self._db.execute(
-                "INSERT INTO forwards (delivery, target, due_at, error) VALUES (?, ?, ?, ?)",
-                (number, target, None if is_full else due_at,
-                 "the queue is full" if is_full else None),
-            )  # fmt: skip
+                "SELECT target, count(*) FROM forwards WHERE due_at IS NOT NULL GROUP BY target"
+            ).fetchall()
+        )
 
     def _prune_now_and_then(self, batch: Sequence[Arrival]) -> None:
         if any(not arrival.is_verified for arrival in batch):
@@ -227,7 +193,7 @@ class Inbox:
     def queue_again(self, delivery: Delivery, target: str, now: float) -> None:
         """Pass a stored delivery on once more."""
         with self._exclusively():
-            self._queue(delivery.number, [target], now)
+            self._queue([(delivery.number, target, now)])
 
     def next_waiting(self, target: str, under_way: Collection[int] = ()) -> Waiting | None:
         """The oldest delivery that waits for `target`, due or not, or None.
@@ -251,7 +217,7 @@ class Inbox:
             if found is None:
                 self._db.execute("DELETE FROM forwards WHERE number = ?", (row["number"],))
                 return None
-        return Waiting(row["number"], row["attempts"], row["due_at"], _delivery(found))
+        return Waiting(row["number"], row["attempts"], row["due_at"], delivery_of(found))
 
     def record_forward(
         self,
@@ -295,11 +261,7 @@ class Inbox:
     def waiting_counts(self) -> Mapping[str, int]:
         """How many deliveries wait, by target."""
         with self._exclusively():
-            return dict(
-                self._db.execute(
-                    "SELECT target, count(*) FROM forwards WHERE due_at IS NOT NULL GROUP BY target"
-                ).fetchall()
-            )
+            return self._waiting_counts()
 
     def history(
         self,
@@ -319,11 +281,8 @@ class Inbox:
             only_failed: Only those that a target has not taken.
             only_bad: Only those that were refused.
         """
-        wheres: list[str] = ["1"]
+        wheres: list[str] = []
         values: list[str | float] = []
-        if event is not None:
-            wheres.append("event GLOB ?")
-            values.append(event)
         if since is not None:
             wheres.append("received_at >= ?")
             values.append(since.timestamp())
@@ -331,16 +290,31 @@ class Inbox:
             wheres.append("verified = 0")
         if only_failed:
             wheres.append(
-                "EXISTS (SELECT 1 FROM forwards WHERE delivery = deliveries.number "
-                "AND (error IS NOT NULL OR status NOT BETWEEN 200 AND 299))"
+                "number IN (SELECT delivery FROM forwards "
+                "WHERE error IS NOT NULL OR status NOT BETWEEN 200 AND 299)"
             )
         with self._exclusively():
-            rows = self._db.execute(
-                f"SELECT * FROM deliveries WHERE {' AND '.join(wheres)} "  # noqa: S608 - our words
-                "ORDER BY number DESC LIMIT ?",
-                (*values, limit),
-            ).fetchall()
-            return [{"delivery": _delivery(row), "forwards": self._forwards(row)} for row in rows]
+            if event is None:
+                rows = self._newest(wheres, values, limit)
+            else:
+                names = [row[0] for row in self._db.execute(_EVENT_NAMES, (event,))]
+                # The newest of each name, then of all: an order over all of them takes ever longer.
+                found = [
+                    row
+                    for name in names
+                    for row in self._newest(["event = ?", *wheres], [name, *values], limit)
+                ]
+                rows = sorted(found, key=lambda row: -int(row["number"]))[:limit]
+            return [{"delivery": delivery_of(row), "forwards": self._forwards(row)} for row in rows]
+
+    def _newest(
+        self, wheres: Sequence[str], values: Sequence[str | float], limit: int
+    ) -> list[sqlite3.Row]:
+        return self._db.execute(
+            f"SELECT * FROM deliveries WHERE {' AND '.join(wheres or ['1'])} "  # noqa: S608 - ours
+            "ORDER BY number DESC LIMIT ?",
+            (*values, limit),
+        ).fetchall()
 
     def find(self, identity: str) -> Delivery:
         """The first delivery with an id, or a number as `#12`.
@@ -362,7 +336,7 @@ class Inbox:
             raise InvalidInputError(
                 f"there is no delivery {identity!r}", hint="See: outreply webhooks history"
             )
-        return _delivery(row)
+        return delivery_of(row)
 
     def _forwards(self, row: sqlite3.Row) -> list[dict[str, Any]]:
         return [
@@ -375,19 +349,8 @@ class Inbox:
         ]
 
 
-def _delivery(row: sqlite3.Row) -> Delivery:
-    return Delivery(
-        number=row["number"],
-        id=row["id"],
-        received_at=row["received_at"],
-        event=row["event"],
-        is_verified=bool(row["verified"]),
-        reason=row["reason"],
-        is_duplicate=bool(row["duplicate"]),
-        status=row["status"],
-        headers=[(name, value) for name, value in json.loads(row["headers"])],
-        body=row["body"],
-    )
+def _marks(rows: int, columns: int) -> str:
+    return ", ".join([f"({', '.join('?' * columns)})"] * rows)
 
 
 def _unusable(path: Path, failure: Exception) -> StorageError:

@@ -15,7 +15,8 @@ from outreply_cli.serving.answer import Answer
 from outreply_cli.serving.hosts import is_own_host
 from outreply_cli.serving.page import Html, page, table
 from outreply_cli.webhooks.explain import explain
-from outreply_cli.webhooks.inbox import Delivery, Inbox
+from outreply_cli.webhooks.inbox import Inbox
+from outreply_cli.webhooks.records import Delivery
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment

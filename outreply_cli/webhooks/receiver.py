@@ -8,6 +8,7 @@ import json
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from outreply_cli.clock import Clock
@@ -17,7 +18,8 @@ from outreply_cli.serving.hanging_up import hang_up
 from outreply_cli.webhooks.answering import Answering
 from outreply_cli.webhooks.event import Event, EventError, body_key, parse_event
 from outreply_cli.webhooks.forward import Forwarder, Target
-from outreply_cli.webhooks.inbox import Arrival, Inbox
+from outreply_cli.webhooks.inbox import Inbox
+from outreply_cli.webhooks.records import Arrival
 from outreply_cli.webhooks.sending import Outcome
 from outreply_cli.webhooks.signature import Tolerance, judge
 
@@ -224,7 +226,7 @@ class Receiver:
 def headers_of(environ: Mapping[str, Any]) -> list[tuple[str, str]]:
     """A request's headers, named as HTTP names them."""
     found = [
-        (name[5:].replace("_", "-").title().replace("Outreply", "OutReply"), str(value))
+        (_header_name(name), str(value))
         for name, value in environ.items()
         if name.startswith("HTTP_")
     ]
@@ -233,11 +235,16 @@ def headers_of(environ: Mapping[str, Any]) -> list[tuple[str, str]]:
     return found
 
 
+@lru_cache(1_000)
+def _header_name(name: str) -> str:
+    return name[5:].replace("_", "-").title().replace("Outreply", "OutReply")
+
+
 def _answer_to(arrival: Arrival) -> Answer:
     if arrival.reason is not None:
         return _refusal(arrival.status, arrival.reason)
     told = {"received": True, "id": arrival.id, "duplicate": arrival.is_duplicate}
-    return as_json(arrival.status, told, {})
+    return Answer(arrival.status, json.dumps(told).encode(), {})
 
 
 def _status_of(outcome: Outcome) -> int:

@@ -14,7 +14,7 @@ from outreply_cli.webhooks.receiver import BODY_BYTES_MAX, Received, Receiver, T
 
 FAREWELL_SECONDS = 1.3
 _FORWARD_SECONDS = 0.2
-_LIMITS = Limits(
+LIMITS = Limits(
     body_bytes=BODY_BYTES_MAX,
     request_seconds=10,
     is_absolute=True,
@@ -69,7 +69,7 @@ class WebhookServer:
             forwarders=self._forwarders,
             inspect=Inspector(inbox, terms.secrets, names, clock) if has_inspector else None,
         )
-        self._server = LocalServer(receiver, host=host, port=port, limits=_LIMITS)
+        self._server = LocalServer(receiver, host=host, port=port, limits=LIMITS)
         self._thread = threading.Thread(target=self._server.run, name="receiver", daemon=True)
         self.port = self._server.port
         shown = f"[{host}]" if ":" in host else host

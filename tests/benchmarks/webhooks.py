@@ -15,17 +15,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from statistics import median, quantiles
 from threading import Thread
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
-from waitress.server import create_server
 from werkzeug.wrappers import Request, Response
 
 from outreply_cli.clock import SystemClock
+from outreply_cli.serving.server import LocalServer
 from outreply_cli.webhooks import sign
 from outreply_cli.webhooks.inbox import Inbox
 from outreply_cli.webhooks.receiver import Terms
 from outreply_cli.webhooks.samples import encode, sample
-from outreply_cli.webhooks.server import WebhookServer
+from outreply_cli.webhooks.server import LIMITS, WebhookServer
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -34,6 +34,7 @@ SECRET = "whsec_benchmark"
 SENDERS = 8
 SECONDS = 3.0
 ROUNDS = 3
+_PATIENCE_SECONDS = 300
 
 
 @contextmanager
@@ -44,11 +45,12 @@ def bare() -> Iterator[int]:
         Request(environ).get_data()
         return list(Response("{}", content_type="application/json")(environ, start))
 
-    server = create_server(answer, host="127.0.0.1", port=0, threads=12)
-    Thread(target=server.run, daemon=True).start()
-    yield int(server.effective_port)
-    server.task_dispatcher.shutdown()
-    server.close()
+    server = LocalServer(answer, host="127.0.0.1", port=0, limits=LIMITS)
+    thread = Thread(target=server.run, daemon=True)
+    thread.start()
+    yield server.port
+    server.stop()
+    thread.join()
 
 
 @contextmanager
@@ -86,6 +88,7 @@ def _send(port: int, seconds: float, count: int | None, told: Any) -> None:
     ready = requests(2_000 if count is None else count)
     link = socket.create_connection(("127.0.0.1", port))
     link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    answers = link.makefile("rb")
     latencies: list[float] = []
     began = time.perf_counter()
     while (count is None and time.perf_counter() - began < seconds) or (
@@ -93,12 +96,23 @@ def _send(port: int, seconds: float, count: int | None, told: Any) -> None:
     ):
         sent = time.perf_counter()
         link.sendall(ready[len(latencies) % len(ready)])
-        answer = link.recv(65_536)
-        if not answer.startswith(b"HTTP/1.1 200"):
-            raise SystemExit(answer.decode())
+        status = _read_status(answers)
+        if status != 200:
+            break
         latencies.append(time.perf_counter() - sent)
+    answers.close()
     link.close()
     told.put(latencies)
+
+
+def _read_status(answers: BinaryIO) -> int:
+    status, length = int(answers.readline().split()[1]), 0
+    while (line := answers.readline()) not in {b"\r\n", b""}:
+        name, _, value = line.partition(b":")
+        if name.lower() == b"content-length":
+            length = int(value)
+    answers.read(length)
+    return status
 
 
 def load(port: int, *, count: int | None = None) -> tuple[float, list[float]]:
@@ -110,7 +124,7 @@ def load(port: int, *, count: int | None = None) -> tuple[float, list[float]]:
     ]
     for sender in senders:
         sender.start()
-    each = [told.get() for _ in senders]
+    each = [told.get(timeout=_PATIENCE_SECONDS) for _ in senders]
     for sender in senders:
         sender.join()
     rates = [len(latencies) / sum(latencies) for latencies in each]
