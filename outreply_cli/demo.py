@@ -1,6 +1,8 @@
-"""The demonstration's parts: an emulator in this process, a calendar, and a run over real HTTP."""
+"""The demonstration's parts: an emulator and a receiver in this process, a calendar, real HTTP."""
 
+import queue
 import tempfile
+from contextlib import ExitStack
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from types import TracebackType
@@ -19,9 +21,13 @@ from outreply_cli.emulator.remote import Running
 from outreply_cli.emulator.server import EmulatorServer
 from outreply_cli.posting.journal import Journal
 from outreply_cli.times import to_api
+from outreply_cli.webhooks.inbox import Inbox
+from outreply_cli.webhooks.receiver import Received, Terms
+from outreply_cli.webhooks.server import WebhookServer
 
 _ZONE = ZoneInfo("Europe/Paris")
 CALENDAR_NAME = "spring-launch.yaml"
+_DELIVERY_SECONDS = 10.0
 _HEAD = """\
 timezone: Europe/Paris
 defaults:
@@ -69,6 +75,8 @@ class Demo:
             )
         )
         self._journal = Journal(self.directory / "journal.db")
+        self._received: queue.SimpleQueue[Received] = queue.SimpleQueue()
+        self._listening = ExitStack()
         return self
 
     def __exit__(
@@ -78,6 +86,7 @@ class Demo:
         trace: TracebackType | None,
     ) -> None:
         """End the emulator and remove what it left."""
+        self._listening.close()
         self._journal.close()
         self.client.transport.close()
         self.server.__exit__(kind, error, trace)
@@ -106,6 +115,29 @@ class Demo:
     def carry_out(self, run: BulkRun, prepared: Prepared) -> RunReport:
         """Do what the plan says, over HTTP."""
         return run.carry_out(prepared, Stop(), lambda _: None)
+
+    def receive_webhooks(self) -> None:
+        """Listen from now on for what becomes of the posts, with a webhook of the account."""
+        inbox = Inbox(self.directory / "webhooks.db")
+        self._listening.callback(inbox.close)
+        secrets: list[str] = []
+        server = WebhookServer(
+            inbox, terms=Terms(secrets), clock=self._clock, tell_received=self._received.put,
+            tell_forwarded=lambda _: None, has_inspector=False,
+        )  # fmt: skip
+        self._listening.enter_context(server)
+        hook = self.client.create_webhook(server.url, ["post.published"])
+        secrets.append(str(hook["secret"]))
+
+    def deliveries(self, count: int) -> list[Received]:
+        """The next `count` deliveries, or those that came in time."""
+        found: list[Received] = []
+        while len(found) < count:
+            try:
+                found.append(self._received.get(timeout=_DELIVERY_SECONDS))
+            except queue.Empty:
+                break
+        return found
 
     def advance_past(self, days: int) -> dict[str, Any]:
         """Move the emulator's clock past the calendar's first `days`; tells what was published."""

@@ -11,6 +11,7 @@ from outreply_cli.terminal.output import Column, Item
 from outreply_cli.terminal.plans import aliases_of, plan_summary, show_plan
 from outreply_cli.terminal.session import Session
 from outreply_cli.times import show_instant_briefly
+from outreply_cli.webhooks.event import in_words
 
 app = new_command()
 
@@ -42,6 +43,7 @@ def demo(session: Session) -> None:
         say(f"2. Scheduled over HTTP: {done} of {len(report.results)} posts.")
         _, again = show.prepare(path)
         say(f"3. The same command again: {plan_summary(again.plan)}; nothing is sent twice.")
+        show.receive_webhooks()
         began = show.client.now()
         moved = show.advance_past(days=3)
         say(f"4. Three days later, {moved['published']} posts are out:")
@@ -55,9 +57,18 @@ def demo(session: Session) -> None:
                 Column("Message", "message", flexible=True),
             ],
         )
+        told = show.deliveries(moved["published"])
+        good = sum(one.arrival.is_verified for one in told)
+        say()
+        say(
+            f"5. A receiver here was told of each: {good} of {len(told)} webhooks verified, such as"
+        )
+        for one in told[:2]:
+            if one.event is not None:
+                say(f"   {one.event.name}  {in_words(one.event)}")
         left = show.client.account()["quota"]["monthly"]["publishes"]
         say()
-        say(f"5. Publishes left this month: {left['remaining']} of {left['limit']}.")
+        say(f"6. Publishes left this month: {left['remaining']} of {left['limit']}.")
     say()
     say("Next:")
     width = max(len(words) for words, _ in _NEXT)

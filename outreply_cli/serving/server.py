@@ -10,6 +10,7 @@ from typing import Any
 
 from waitress.channel import HTTPChannel
 from waitress.server import create_server
+from waitress.wasyncore import close_all
 
 from outreply_cli.errors import StorageError
 
@@ -78,6 +79,7 @@ class LocalServer:
                 clear_untrusted_proxy_headers=True,
             )
         except OSError as failure:
+            close_all(self._sockets, ignore_all=True)
             raise StorageError(
                 f"can't listen on {host}:{port}: {failure.strerror}",
                 hint="Another program has the port; choose one with --port.",

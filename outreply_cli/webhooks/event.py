@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, NoReturn, TypeGuard
 
 from outreply_cli.contract.platforms import platform_named
@@ -70,8 +71,13 @@ def body_key(body: bytes) -> str:
     return f"sha256-{hashlib.sha256(body).hexdigest()[:24]}"
 
 
-def in_words(event: Event) -> str:
-    """What an event is about, on one line; from a stranger: make it harmless before it is shown."""
+def in_words(event: Event, usernames: Mapping[str, str] = MappingProxyType({})) -> str:
+    """What an event is about, on one line; from a stranger: make it harmless before it is shown.
+
+    Args:
+        event: The event.
+        usernames: Those of the pages that are known, by page id: the reference's posts have none.
+    """
     data = event.data
     if event.name == "account.quota.warning":
         percent = data.get("percent", 80)
@@ -88,8 +94,9 @@ def in_words(event: Event) -> str:
         done = event.name.removeprefix("post.")
         error = post.get("error") or data.get("error")
         because = f": {error}" if error and done == "failed" else ""
-        name = post.get("username") or _mapping(post.get("page")).get("username")
-        who = f"@{name}" if name else str(post.get("page_id") or "a post")
+        page = str(post.get("page_id") or "a post")
+        name = post.get("username") or usernames.get(page)
+        who = f"@{name}" if name else page
         return f"{who}{_where(post)}{_quoted(post.get('message'))} {done}{because}"
     return ""
 

@@ -110,8 +110,8 @@ class Inbox:
                 arrival.seen = seen[arrival.id]
                 seen[arrival.id] += 1
         inserted = self._db.execute(
-            "INSERT INTO deliveries (id, received_at, event, verified, reason, duplicate, status, "
-            f"headers, body) VALUES {_marks(len(batch), 9)}",
+            "INSERT INTO deliveries (id, received_at, event, verified, reason, duplicate, "  # noqa: S608
+            f"status, headers, body) VALUES {_marks(len(batch), 9)}",
             [
                 value
                 for each in batch
@@ -151,7 +151,7 @@ class Inbox:
             error = "the queue is full" if is_full else None
             rows += [number, target, None if is_full else due_at, error]
         self._db.execute(
-            "INSERT INTO forwards (delivery, target, due_at, error) "
+            "INSERT INTO forwards (delivery, target, due_at, error) "  # noqa: S608 - marks alone
             f"VALUES {_marks(len(entries), 4)}",
             rows,
         )

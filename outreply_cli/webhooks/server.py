@@ -15,7 +15,8 @@ from outreply_cli.webhooks.receiver import BODY_BYTES_MAX, Received, Receiver, T
 FAREWELL_SECONDS = 1.3
 _FORWARD_SECONDS = 0.2
 LIMITS = Limits(
-    body_bytes=BODY_BYTES_MAX,
+    # A sender that is cut off in the middle may miss why: what is a little too large is read.
+    body_bytes=4 * BODY_BYTES_MAX,
     request_seconds=10,
     is_absolute=True,
     threads=12,

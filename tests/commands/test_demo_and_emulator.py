@@ -21,6 +21,8 @@ def test_the_demo_shows_the_main_job_and_leaves_nothing(alone: CommandLine) -> N
     assert "Scheduled over HTTP: 12 of 12" in ran.out
     assert "12 unchanged; nothing is sent twice" in ran.out
     assert "7 posts are out" in ran.out
+    assert "7 of 7 webhooks verified" in ran.out
+    assert 'post.published  @acme on Instagram: "Spring is in the workshop 🌱" published' in ran.out
     assert "Publishes left this month" in ran.out
     assert ran.out.count("\n  outreply ") == 3
     assert max(map(len, ran.out.splitlines())) <= 80

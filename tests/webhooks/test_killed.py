@@ -10,6 +10,7 @@ import subprocess
 import threading
 import time
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 
 from outreply_cli.webhooks import sign
@@ -57,13 +58,13 @@ def test_every_acknowledged_delivery_is_in_the_history_once(alone: CommandLine) 
                 body = todo.pop()
             headers = {"X-OutReply-Signature": sign(body, SECRET)}
             # Each is sent once: what gets no answer is not sent again.
+            link = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
             try:
-                link = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-                link.request("POST", "/", body, headers)
-                if link.getresponse().status == 200:
-                    with turn:
-                        acknowledged.add(json.loads(body)["id"])
-                link.close()
+                with closing(link):
+                    link.request("POST", "/", body, headers)
+                    if link.getresponse().status == 200:
+                        with turn:
+                            acknowledged.add(json.loads(body)["id"])
             except (OSError, http.client.HTTPException):
                 time.sleep(0.01)
 
