@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from outreply_cli.api.client import Resource, when
 from outreply_cli.bulk.account_view import Standing
-from outreply_cli.bulk.guardrails import (
+from outreply_cli.posting.guardrails import (
     Limits,
     Violation,
     brand_violations,

@@ -11,7 +11,7 @@ from outreply_cli.api.client import Client, Resource
 from outreply_cli.bulk.account_view import AccountView, Standing, read_posts, standings
 from outreply_cli.bulk.adoption import Adoption
 from outreply_cli.bulk.engine import Engine, Result, RunReport, Stop
-from outreply_cli.bulk.guardrails import Limits
+from outreply_cli.posting.guardrails import Limits
 from outreply_cli.bulk.matching import Matched, match_rows
 from outreply_cli.bulk.plan import (
     Action,

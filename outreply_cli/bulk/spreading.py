@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from outreply_cli.api.client import Resource, when
-from outreply_cli.bulk.guardrails import Limits
+from outreply_cli.posting.guardrails import Limits
 from outreply_cli.bulk.matching import Matched
 from outreply_cli.bulk.rows import CalendarProblem
 from outreply_cli.bulk.spread import Room, Wish, spread
