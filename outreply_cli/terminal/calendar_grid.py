@@ -1,10 +1,12 @@
 """A week or a month of posts, drawn in the terminal's width; an agenda where a grid can't be."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from itertools import groupby
 from zoneinfo import ZoneInfo
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
@@ -46,8 +48,8 @@ def show_calendar(
     marks = brand_marks([harmless(post.brand) for post in posts])
     entries = [_entry(post, zone, marks[harmless(post.brand)]) for post in posts]
     console = console_for(output)
-    scheduled = sum(entry.status == "scheduled" for entry in entries)
-    counted = f"{scheduled} scheduled, {len(entries) - scheduled} out" if entries else "no posts"
+    counts = Counter(harmless(entry.status) for entry in entries)
+    counted = ", ".join(f"{count} {status}" for status, count in counts.items()) or "no posts"
     _print(console, Text(f"{period.title} ({zone.key}): {counted}", style="bold"))
     if can_draw_grid(output):
         _draw_grid(console, output.width, period, entries)
@@ -152,7 +154,7 @@ def _draw_legend(
     words += ["✓ published"] * ("published" in statuses) + ["✗ failed"] * ("failed" in statuses)
     line = ""
     for word in words:
-        if line and len(line) + 3 + len(word) > width:
+        if line and cell_len(line) + 3 + cell_len(word) > width:
             _print(console, Text(line, style="dim"))
             line = ""
         line = f"{line} · {word}" if line else fit(word, width)
