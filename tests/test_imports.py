@@ -20,7 +20,7 @@ FLOORS = (
     {"commands"},
     {"terminal"},
     {"demo"},
-    {"bulk"},
+    {"bulk", "quotas"},
     {"posting", "emulator", "webhooks"},
     {"accounts"},
     {"api"},
