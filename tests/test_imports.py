@@ -19,7 +19,7 @@ FLOORS = (
     {"app"},
     {"commands"},
     {"terminal"},
-    {"demo"},
+    {"demo", "diagnosis"},
     {"bulk", "quotas"},
     {"posting", "emulator", "webhooks"},
     {"accounts"},

@@ -67,7 +67,7 @@ def quota_check(
 
     Example: outreply quota check --min-publishes 20 --warn-at 80%
 
-    Example: outreply quota check --min-reads 500 && outreply bulk schedule launch.csv
+    Example: outreply quota check --min-reads 500 --json
     """
     from outreply_cli.quotas.check import (
         QuotaShortError,
