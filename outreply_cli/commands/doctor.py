@@ -12,9 +12,9 @@ app = new_command()
 def doctor(session: Session) -> None:
     """Check this machine, the account and the way between; nothing is changed.
 
-    Each check is ok, a warning, a failure, or skipped because of another one, with what to do.
-    Exits 0 when nothing failed, 1 otherwise; warnings do not count. No secret is shown: the
-    output can go into a report as it is.
+    Each check is ok, a warning, a failure, or skipped after another one.
+    Exits 0 when nothing failed, 1 otherwise; warnings do not count.
+    No secret is shown: the output can go into a report as it is.
 
     Example: outreply doctor
 

@@ -34,8 +34,8 @@ def posts_calendar(
 ) -> None:
     """Look at a week or a month: what is scheduled, and what went out.
 
-    A terminal of 60 columns or more shows a grid, a narrower one and --plain an agenda. In the
-    grid IG is Instagram, and the letter after it stands for the brand.
+    A terminal of 60 columns or more shows a grid, others an agenda.
+    In the grid IG is Instagram; the letter after it is the brand's.
 
     Example: outreply posts calendar --month
 
@@ -92,8 +92,8 @@ def posts_export(
 ) -> None:
     """Write posts as iCalendar, or as a calendar file that `bulk schedule` finds unchanged.
 
-    Times in iCalendar are in UTC: the program that shows them uses its own time zone. Each post
-    keeps its UID, so that a file imported again moves events and doubles none.
+    iCalendar's times are in UTC: who reads them sees local ones.
+    Each post keeps its UID: a file imported again doubles no event.
 
     Example: outreply posts export --all --ics posts.ics
 

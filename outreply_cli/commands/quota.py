@@ -24,8 +24,8 @@ Least = Annotated[int | None, typer.Option(metavar="N", min=0, help="How many mu
 def quota_show(session: Session) -> None:
     """Show the month's buckets, storage, rate limit and the guardrails of each page.
 
-    A guardrail's figure is the most posts in any hour, or any 24 hours, that contains now, of what
-    went out and what is scheduled.
+    A guardrail's figure is the most posts in any hour, or any 24 hours,
+    that contains now: of what went out and what is scheduled.
 
     Example: outreply quota show
 
@@ -62,8 +62,8 @@ def quota_check(
 ) -> None:
     """Check that enough is left this month: silent when it is, exit 6 when it is not.
 
-    Without a --min option, a bucket is short when nothing of it is left. What --warn-at finds is
-    told on stderr, and leaves the exit code alone.
+    Without a --min option, a bucket with nothing left is short.
+    What --warn-at finds is told on stderr; the exit code stays 0.
 
     Example: outreply quota check --min-publishes 20 --warn-at 80%
 
@@ -118,7 +118,9 @@ def quota_watch(
 ) -> None:
     """Look again and again: one screen that is redrawn, or a line a look in a pipe.
 
-    Each look is one read. Example: outreply quota watch --interval 10s --max 2
+    Each look is one read.
+
+    Example: outreply quota watch --interval 10s --max 2
 
     Example: outreply quota watch --max 1 -o jsonl
     """
@@ -149,8 +151,8 @@ def quota_watch(
 def quota_forecast(session: Session) -> None:
     """Tell when each bucket runs out at this month's pace, with what is scheduled already.
 
-    A post counts as a publish when it is scheduled: those that wait use no more of them, but a
-    webhook delivery for each subscription.
+    A post counts as a publish when it is scheduled: those that wait
+    use no more of them, but a webhook delivery for each subscription.
 
     Example: outreply quota forecast
 
