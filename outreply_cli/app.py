@@ -28,6 +28,7 @@ COMMANDS = {
     "emulator": ("emulator", "The whole API on this machine, without an account."),
     "api": ("api", "Call any endpoint, signed in and retried."),
     "errors": ("errors", "Explain an error code."),
+    "doctor": ("doctor", "Check this machine, the account and the way between."),
     "demo": ("demo", "See it work: a calendar scheduled on this machine."),
 }
 

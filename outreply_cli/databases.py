@@ -55,6 +55,24 @@ def open_database(path: Path, schema: str, *, version: int, durable: bool) -> sq
 
 
 @contextmanager
+def examined(path: Path) -> Iterator[sqlite3.Connection]:
+    """The database at `path`, whole and only to be read, while the block runs.
+
+    Raises:
+        sqlite3.Error: It can't be read, or is damaged.
+    """
+    database = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=1)
+    try:
+        database.row_factory = sqlite3.Row
+        verdict = database.execute("PRAGMA integrity_check(1)").fetchone()[0]
+        if verdict != "ok":
+            raise sqlite3.DatabaseError(str(verdict))
+        yield database
+    finally:
+        database.close()
+
+
+@contextmanager
 def held(path: Path, *, wait: float) -> Iterator[None]:
     """Hold the lock file at `path` while the block runs.
 

@@ -134,6 +134,32 @@ def read_past_time(text: str, *, now: datetime, zone: ZoneInfo) -> datetime:
     return local_instant(day, time(0), zone)
 
 
+def read_day(text: str, *, now: datetime, zone: ZoneInfo) -> date:
+    """The day in `zone` that `text` names: `2026-12-24`, `2026-12`, `today`, `tomorrow` or `+7d`.
+
+    Raises:
+        TimeError: It is none of them.
+    """
+    words, today = text.strip().lower(), now.astimezone(zone).date()
+    named = {"today": 0, "yesterday": -1, "tomorrow": 1}
+    try:
+        if words in named:
+            return today + timedelta(days=named[words])
+        if words[:1] in {"+", "-"}:
+            span = read_duration(words[1:])
+            return today + (span if words[0] == "+" else -span)
+        return date.fromisoformat(f"{words}-01" if re.fullmatch(r"\d{4}-\d\d", words) else words)
+    except (ValueError, OverflowError, TimeError):
+        raise TimeError(
+            f"{text!r} is not a day", hint="Write 2026-12-24, 2026-12, tomorrow, +7d or -7d."
+        ) from None
+
+
+def day_start(day: date, zone: ZoneInfo) -> datetime:
+    """The first instant of `day` in `zone`, also where a clock change skips its midnight."""
+    return datetime.combine(day, time(0), tzinfo=zone).astimezone(UTC)
+
+
 def local_instant(day: date, clock: time, zone: ZoneInfo) -> datetime:
     """The instant at which clocks in `zone` show `day` and `clock`.
 

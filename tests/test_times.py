@@ -1,6 +1,6 @@
 """Times: what people write becomes exactly one instant, or is refused."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -8,8 +8,10 @@ from hypothesis import given, strategies as st
 
 from outreply_cli.errors import TimeError
 from outreply_cli.times import (
+    day_start,
     from_api,
     local_instant,
+    read_day,
     read_duration,
     read_past_time,
     read_time,
@@ -176,3 +178,23 @@ def test_durations_and_zones() -> None:
     for bad in ("Mars/Olympus", "", "../etc/passwd"):
         with pytest.raises(TimeError, match="no time zone"):
             read_zone(bad)
+
+
+def test_a_day_is_named_by_date_month_word_or_distance() -> None:
+    for text, day in (
+        ("2026-12-24", date(2026, 12, 24)),
+        ("2026-12", date(2026, 12, 1)),
+        ("tomorrow", date(2026, 11, 24)),
+        ("+1w", date(2026, 11, 30)),
+        ("-7d", date(2026, 11, 16)),
+    ):
+        assert read_day(text, now=NOW, zone=PARIS) == day
+    for bad in ("", "soon", "2026-13", "+", "+99999999w", "24/12/2026"):
+        with pytest.raises(TimeError, match="is not a day"):
+            read_day(bad, now=NOW, zone=PARIS)
+
+
+def test_a_day_begins_also_where_its_midnight_is_skipped() -> None:
+    beirut = ZoneInfo("Asia/Beirut")
+    assert to_api(day_start(date(2026, 11, 24), PARIS)) == "2026-11-23T23:00:00Z"
+    assert to_api(day_start(date(2026, 3, 29), beirut)) == "2026-03-28T22:00:00Z"

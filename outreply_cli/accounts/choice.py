@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from outreply_cli.accounts.credentials import Credential, Credentials
+from outreply_cli.accounts.credentials import Credential, Credentials, SecretStore
 from outreply_cli.accounts.profiles import CONFIG_FILE, Profile, Profiles
 from outreply_cli.errors import InvalidInputError, NotSignedInError
 
@@ -45,8 +45,22 @@ def chosen_profile(
     return profiles.stored.get(profiles.current)
 
 
-def choose_account(config_dir: Path, environ: Mapping[str, str], flag: str | None) -> Account:
-    """The account that a command acts for.
+def chosen_base_url(
+    profile: Profile | None, flag: str | None, environ: Mapping[str, str]
+) -> str | None:
+    """Where the API lives, by profile and environment; None for the default."""
+    of_profile = profile.base_url if profile else None
+    of_environment = environ.get("OUTREPLY_BASE_URL") or None
+    return (of_profile or of_environment) if flag else (of_environment or of_profile)
+
+
+def choose_account(
+    config_dir: Path,
+    environ: Mapping[str, str],
+    flag: str | None,
+    keyring: SecretStore | None = None,
+) -> Account:
+    """The account that a command acts for; `keyring` is the machine's unless it is given.
 
     `--profile` is a flag, so it beats a token in the environment: a command that names one account
     never acts for another.
@@ -57,7 +71,7 @@ def choose_account(config_dir: Path, environ: Mapping[str, str], flag: str | Non
         StorageError: The config file or the token's store can't be read.
     """
     profile = chosen_profile(Profiles.load(config_dir / CONFIG_FILE), flag, environ)
-    credentials = Credentials(environ, config_dir)
+    credentials = Credentials(environ, config_dir, keyring)
     credential = credentials.from_environment() if flag is None else None
     if credential is None and profile is not None:
         credential = credentials.stored(profile)
@@ -69,7 +83,4 @@ def choose_account(config_dir: Path, environ: Mapping[str, str], flag: str | Non
             hint=f"Sign in with: outreply auth login{option}, or set OUTREPLY_API_KEY. "
             "To try it without an account: outreply demo",
         )
-    of_profile = profile.base_url if profile else None
-    of_environment = environ.get("OUTREPLY_BASE_URL") or None
-    base_url = (of_profile or of_environment) if flag else (of_environment or of_profile)
-    return Account(profile, credential, base_url)
+    return Account(profile, credential, chosen_base_url(profile, flag, environ))

@@ -58,6 +58,16 @@ class KeyringStore:
 
         self._within_time(forget)
 
+    def probe(self, profile: str) -> str:
+        """The name of what keeps the tokens, once it has answered for `profile`."""
+
+        def ask() -> str:
+            backend = _backend()
+            backend.get_password(_SERVICE, profile)
+            return f"{type(backend).__module__}.{type(backend).__qualname__}"
+
+        return self._within_time(ask)
+
     def _within_time(self, work: Callable[[], _T]) -> _T:
         results: queue.Queue[tuple[bool, _T | Exception]] = queue.Queue()
 

@@ -112,6 +112,7 @@ class Transport:
         server_ahead: How far the server's clock is ahead of ours, as its last `Date` told;
             nothing where the two agree within a few seconds.
         requests_left: Of this minute, as the last answer said.
+        tls: The last answer's `ssl.SSLObject`, while it is open; None over plain http.
     """
 
     def __init__(
@@ -129,6 +130,7 @@ class Transport:
         self.patience = patience or Patience()
         self.server_ahead = timedelta(0)
         self.requests_left: str | None = None
+        self.tls: Any = None
         self._token = token
         self._clock = clock
         self._on_exchange = on_exchange
@@ -298,6 +300,8 @@ class Transport:
         host = request.url.host
         try:
             response = self._http.send(request, stream=True)
+            stream = response.extensions.get("network_stream")
+            self.tls = stream.get_extra_info("ssl_object") if stream is not None else None
             try:
                 content = bytearray()
                 for chunk in response.iter_bytes():

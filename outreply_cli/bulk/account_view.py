@@ -9,6 +9,7 @@ from typing import Any
 from outreply_cli.api.client import Client, Resource, when
 from outreply_cli.api.errors import NotAllowedError, NotFoundError
 from outreply_cli.posting.entries import Entry, EntryState
+from outreply_cli.posting.post_lists import every_scheduled_post
 
 _SINGLE_READS_MAX = 200
 _DAY = timedelta(hours=24)
@@ -77,16 +78,8 @@ def read_posts(client: Client, view: AccountView, page_ids: Iterable[str], now: 
 
     A list that may be cut off is read again page by page, for `page_ids`.
     """
-    listing = client.scheduled_posts()
+    listing = every_scheduled_post(client, page_ids)
     view.scheduled, view.cut_off = listing.items, listing.cut_off
-    if listing.cut_off:
-        posts = {str(post.get("id")): post for post in listing.items}
-        view.cut_off = False
-        for page_id in sorted(set(page_ids)):
-            of_page = client.scheduled_posts(page_id=page_id)
-            posts |= {str(post.get("id")): post for post in of_page.items}
-            view.cut_off = view.cut_off or of_page.cut_off
-        view.scheduled = list(posts.values())
     view.published = client.published_posts(since=now - _DAY).items
 
 

@@ -11,7 +11,6 @@ from outreply_cli.api.client import Client, Resource
 from outreply_cli.bulk.account_view import AccountView, Standing, read_posts, standings
 from outreply_cli.bulk.adoption import Adoption
 from outreply_cli.bulk.engine import Engine, Result, RunReport, Stop
-from outreply_cli.bulk.guardrails import Limits
 from outreply_cli.bulk.matching import Matched, match_rows
 from outreply_cli.bulk.plan import (
     Action,
@@ -28,6 +27,7 @@ from outreply_cli.bulk.rows import Calendar, CalendarProblem, in_order
 from outreply_cli.bulk.targets import Target, Zones, make_targets
 from outreply_cli.errors import CalendarError, InvalidInputError
 from outreply_cli.posting.entries import Entry, EntryState
+from outreply_cli.posting.guardrails import Limits
 from outreply_cli.posting.journal import Journal
 from outreply_cli.posting.media_files import StorageLimits, Uploader
 from outreply_cli.posting.sending import Sender, account_digest

@@ -32,7 +32,7 @@ from outreply_cli.commands.calendars import (
     read_settings,
 )
 from outreply_cli.commands.options import TimeZone, Yes, command, new_group
-from outreply_cli.errors import CalendarError, InvalidInputError, StorageError
+from outreply_cli.errors import CalendarError, InvalidInputError
 from outreply_cli.posting.page_lookup import find_page, page_alias
 from outreply_cli.terminal.annotations import annotate_problems
 from outreply_cli.terminal.output import Column
@@ -258,13 +258,8 @@ def bulk_export(
     client = session.client(patient=True)
     page_id = str(find_page(client.pages().items, page)["id"]) if page else None
     text, count, cut_off = export_calendar(client, page_id)
-    if file is None:
-        session.output.show_text(text)
-    else:
-        try:
-            file.write_text(text, encoding="utf-8", newline="")
-        except OSError as failure:
-            raise StorageError(f"{file} can't be written: {failure.strerror}") from None
+    session.write_text(file or Path("-"), text)
+    if file is not None:
         session.note(f"{count} posts are in {file}.")
     if cut_off:
         session.warn("the API lists 100 posts at most; export page by page with --page")

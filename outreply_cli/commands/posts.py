@@ -9,6 +9,7 @@ import typer
 
 from outreply_cli.api.client import Client, Resource, when
 from outreply_cli.api.errors import NotAllowedError
+from outreply_cli.commands import post_calendar
 from outreply_cli.commands.messages import (
     DryRunOption,
     EditOption,
@@ -26,7 +27,8 @@ from outreply_cli.commands.messages import (
     read_files,
     read_message,
 )
-from outreply_cli.commands.options import TimeZone, Yes, command, new_group
+from outreply_cli.commands.options import TimeZone, Yes, command
+from outreply_cli.commands.post_group import app
 from outreply_cli.commands.post_reports import post_columns, report_posted
 from outreply_cli.errors import InvalidInputError, OutReplyError, PartialFailureError
 from outreply_cli.posting.account_posts import AccountPosts
@@ -38,7 +40,8 @@ from outreply_cli.posting.waiting import wait_until_published
 from outreply_cli.terminal.session import Session
 from outreply_cli.times import read_duration, read_past_time, read_time, read_zone
 
-app = new_group("Schedule, publish, list and cancel posts.")
+# Their commands register themselves.
+__all__ = ["app", "post_calendar"]
 
 PostId = Annotated[str, typer.Argument(metavar="ID", help="The post's id.")]
 

@@ -16,11 +16,12 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from outreply_cli.databases import open_database
+from outreply_cli.databases import examined, open_database
 from outreply_cli.errors import StorageError
 from outreply_cli.posting.entries import Entry, EntryState, NewEntry, RowHistory
 
@@ -58,6 +59,30 @@ CREATE INDEX IF NOT EXISTS entries_unsettled ON entries (account, state)
 """
 # Numbers that no entry in the file has.
 _IMAGINED = -1
+
+
+@dataclass(frozen=True)
+class JournalHealth:
+    """What a journal holds; `unsettled` entries have an outcome that only the server knows."""
+
+    entries: int
+    unsettled: int
+
+
+def journal_health(path: Path) -> JournalHealth:
+    """What the journal at `path` holds, without writing to it.
+
+    Raises:
+        sqlite3.Error: It is damaged, or no journal of this version.
+    """
+    with examined(path) as database:
+        version = database.execute("PRAGMA user_version").fetchone()[0]
+        if version != SCHEMA_VERSION:
+            raise sqlite3.DatabaseError(f"its version is {version}, not {SCHEMA_VERSION}")
+        counts = database.execute(
+            "SELECT count(*), count(*) FILTER (WHERE state IN ('sent', 'cancelling')) FROM entries"
+        ).fetchone()
+    return JournalHealth(*counts)
 
 
 class Journal:

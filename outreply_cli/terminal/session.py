@@ -14,7 +14,7 @@ from outreply_cli.accounts.credentials import TOKEN_VARIABLES
 from outreply_cli.accounts.places import config_dir, state_dir
 from outreply_cli.accounts.profiles import CONFIG_FILE, Profiles
 from outreply_cli.clock import Clock, SystemClock
-from outreply_cli.errors import InvalidInputError, NotSignedInError, TimeError
+from outreply_cli.errors import InvalidInputError, NotSignedInError, StorageError, TimeError
 from outreply_cli.terminal.fields import read_fields
 from outreply_cli.terminal.harmless import harmless
 from outreply_cli.terminal.output import FORMATS, JSON_FORMATS, Output
@@ -284,6 +284,16 @@ class Session:
             raise InvalidInputError(f"{name}: {failure.strerror or failure}") from None
         except UnicodeDecodeError:
             raise InvalidInputError(f"{name}: it is not UTF-8 text") from None
+
+    def write_text(self, path: Path, text: str) -> None:
+        """Put `text` in the file at `path` as it is, or on stdout for `-`; raises StorageError."""
+        if str(path) == "-":
+            self.output.show_text(text)
+            return
+        try:
+            path.write_text(text, encoding="utf-8", newline="")
+        except OSError as failure:
+            raise StorageError(f"{path} can't be written: {failure.strerror}") from None
 
     def confirm(self, question: str, *, yes: bool) -> None:
         """Go on only when the person, or `--yes`, agrees; raises InvalidInputError otherwise."""

@@ -44,16 +44,17 @@ def test_a_server_that_echoes_the_token_does_not_get_it_shown(alone: CommandLine
 
 def test_a_fault_of_ours_shows_no_token(cli: CommandLine, emulator: EmulatorServer) -> None:
     # A catalogue of the wrong shape inside the server's answer makes a renderer fail.
-    with ScriptedServer([answer(200, {"quota": {"monthly": {"publishes": {}}}})]) as server:
+    body: dict[str, object] = {"pages": [], "scheduled_posts": [], "published_posts": []}
+    with ScriptedServer([answer(200, body)]) as server:
         cli.environ["OUTREPLY_BASE_URL"] = server.url
         broken = cli.home / "broken"
         broken.mkdir(parents=True)
         (broken / "sitecustomize.py").write_text(
             "import outreply_cli.commands.quota as q\n"
-            "def fault(account, token='x'):\n"
+            "def fault(*parts, token='x'):\n"
             "    import os\n"
             "    raise RuntimeError('fault near ' + os.environ['OUTREPLY_API_KEY'])\n"
-            "q._rows = fault\n"
+            "q.quota_meters = fault\n"
         )
         for extra in ((), ("-v",)):
             ran = cli.spawn("quota", "show", *extra, env={"PYTHONPATH": f"{broken}:{Path.cwd()}"})

@@ -1,0 +1,1 @@
+"""What is left of an account's limits, and how long it lasts."""

@@ -1,0 +1,119 @@
+"""`posts calendar` and `posts export`, against the emulator."""
+
+import json
+from pathlib import Path
+
+import icalendar as reader
+import pexpect
+import pytest
+
+from outreply_cli.emulator.server import EmulatorServer
+from tests.command_line import CommandLine
+
+
+@pytest.fixture
+def scheduled(cli: CommandLine) -> CommandLine:
+    for page, at in (("instagram:acme", "+1d"), ("x:bluebird", "+2d"), ("instagram:acme", "+9d")):
+        ran = cli.run("posts", "schedule", "--page", page, "--at", at, "-m", f"On {page} {at}")
+        assert ran.code == 0, ran.err
+    return cli
+
+
+def test_a_pipe_gets_the_week_s_posts_as_lines(scheduled: CommandLine) -> None:
+    ran = scheduled.run("posts", "calendar")
+    assert ran.code == 0
+    rows = [line.split("\t") for line in ran.out.splitlines()]
+    assert [(row[2], row[3]) for row in rows] == [
+        ("twitter:bluebird", "published"),
+        ("instagram:acme", "scheduled"),
+        ("twitter:bluebird", "scheduled"),
+    ]
+
+
+def test_a_month_of_one_page_has_what_went_out_and_what_is_to_come(scheduled: CommandLine) -> None:
+    ran = scheduled.run("posts", "calendar", "--month", "--page", "instagram:acme", "--json")
+    posts = json.loads(ran.out)
+    assert [post["status"] for post in posts] == ["published", "scheduled"]
+    later = scheduled.run("posts", "calendar", "--from", "2026-12", "--month", "--json")
+    assert [post["message"] for post in json.loads(later.out)] == ["On instagram:acme +9d"]
+
+
+def test_the_time_zone_decides_the_day(scheduled: CommandLine) -> None:
+    # 12:00 UTC on the 29th is already the next week at the date line.
+    ran = scheduled.run("posts", "schedule", "--page", "x:bluebird", "--at", "2026-11-29T12:00Z",
+                        "-m", "Edge")  # fmt: skip
+    assert ran.code == 0
+    here = scheduled.run("posts", "calendar", "--tz", "UTC", "--json")
+    there = scheduled.run("posts", "calendar", "--tz", "Pacific/Kiritimati", "--json")
+    assert "Edge" in here.out
+    assert "Edge" not in there.out
+
+
+def test_a_terminal_gets_a_grid(scheduled: CommandLine) -> None:
+    words = scheduled.words("posts", "calendar", "--from", "2026-11-24")
+    child = pexpect.spawn(
+        words[0], words[1:], env={**scheduled.environ, "TERM": "xterm"}, encoding="utf-8",
+        timeout=60, dimensions=(40, 100),
+    )  # fmt: skip
+    child.expect("Week 48: 23 – 29 November 2026")
+    child.expect("│")
+    child.expect("IG A")
+    child.expect("A Acme Co. · B Bluebird Coffee")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 0
+
+
+def test_what_can_not_be_meant_is_2(cli: CommandLine) -> None:
+    assert cli.run("posts", "calendar", "--week", "--month").code == 2
+    assert cli.run("posts", "calendar", "--from", "soon").code == 2
+    assert cli.run("posts", "export", "--csv", "-", "--published").code == 2
+    assert cli.run("posts", "export", "--all", "--published").code == 2
+
+
+def test_ics_goes_to_stdout_or_a_file(scheduled: CommandLine, tmp_path: Path) -> None:
+    shown = scheduled.run("posts", "export")
+    events = reader.Calendar.from_ical(shown.out).walk("VEVENT")
+    assert len(events) == 3
+    path = tmp_path / "posts.ics"
+    ran = scheduled.run("posts", "export", "--all", "--ics", str(path))
+    assert (ran.out, ran.code) == ("", 0)
+    text = path.read_bytes().decode()
+    assert len(reader.Calendar.from_ical(text).walk("VEVENT")) == 7
+    assert text.count("\n") == text.count("\r\n")
+
+
+def test_csv_is_what_bulk_schedule_finds_unchanged(
+    scheduled: CommandLine, tmp_path: Path, emulator: EmulatorServer
+) -> None:
+    path = tmp_path / "now.csv"
+    assert scheduled.run("posts", "export", "--csv", str(path)).code == 0
+    ran = scheduled.run("bulk", "schedule", str(path), "--json")
+    assert ran.code == 0, ran.err
+    assert json.loads(ran.out)["summary"]["unchanged"] == 3
+    assert json.loads(ran.out)["summary"]["created"] == 0
+
+
+def test_a_file_that_can_not_be_written_is_said_so(cli: CommandLine, tmp_path: Path) -> None:
+    ran = cli.run("posts", "export", "--ics", str(tmp_path / "no" / "such.ics"))
+    assert ran.code == 1
+    assert "can't be written" in ran.err
+
+
+def test_more_posts_than_a_list_holds_are_read_page_by_page(
+    cli: CommandLine, tmp_path: Path
+) -> None:
+    rows = ["key,page,scheduled_at,message"]
+    rows += [
+        f"k{number},{page},2026-12-{day:02}T{hour:02}:0{place}Z,Post {number}"
+        for place, page in enumerate(("instagram:acme", "facebook:acme"))
+        for number, (day, hour) in enumerate(
+            ((day, hour) for day in range(1, 13) for hour in range(8, 13)), start=place * 60
+        )
+    ]
+    path = tmp_path / "many.csv"
+    path.write_text("\n".join(rows) + "\n")
+    assert cli.run("bulk", "schedule", str(path)).code == 0
+    ran = cli.run("posts", "calendar", "--month", "--from", "2026-12", "--json")
+    assert len(json.loads(ran.out)) == 120
+    assert ran.err == ""
