@@ -57,6 +57,7 @@ def demo(session: Session) -> None:
                 Column("Message", "message", flexible=True),
             ],
         )
+        usernames = {page["id"]: page["username"] for page in pages}
         told = show.deliveries(moved["published"])
         good = sum(one.arrival.is_verified for one in told)
         say()
@@ -65,7 +66,7 @@ def demo(session: Session) -> None:
         )
         for one in told[:2]:
             if one.event is not None:
-                say(f"   {one.event.name}  {in_words(one.event)}")
+                say(f"   {one.event.name}  {in_words(one.event, usernames)}")
         left = show.client.account()["quota"]["monthly"]["publishes"]
         say()
         say(f"6. Publishes left this month: {left['remaining']} of {left['limit']}.")
