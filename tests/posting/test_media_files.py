@@ -33,7 +33,7 @@ def media(emulator: EmulatorServer) -> list[tuple[str, int]]:
         (b"GIF89a....", "image/gif"),
         (b"RIFF\x00\x00\x00\x00WEBPVP8 ", "image/webp"),
         (MP4, "video/mp4"),
-        (b"\x00\x00\x00\x14ftypqt  \x00", "video/quicktime"),
+        (b"\x00\x00\x00\x14ftypqt  " + b"\x00" * 8, "video/quicktime"),
         (b"\x1a\x45\xdf\xa3\x01\x00\x00\x00\x00\x00\x00\x1f\x42\x86\x81\x01webm", "video/webm"),
     ],
 )
@@ -54,7 +54,7 @@ def test_a_type_is_told_by_the_bytes_and_not_by_the_name(
         (b"<html></html>", "web page"),
         (b"%PDF-1.4", "PDF"),
         (b"\x00\x00\x00\x18ftypheic", "HEIC"),
-        (b"PK\x03\x04", "no picture"),
+        (b"PK\x03\x04", "ZIP"),
         (b"\x89PN", "no picture"),
     ],
 )
@@ -174,5 +174,6 @@ def test_a_file_over_the_limit_or_the_storage_is_an_error_of_the_plan(
         "VALUES ('m', ?, 'f', 104857600, 'video/mp4', 'x', 0)", (user,),
     )  # fmt: skip
     assert (
-        "does not fit: 0.0 MB of storage are left" in cli.run("bulk", "schedule", str(calendar)).err
+        "does not fit: 0 bytes of storage are left"
+        in cli.run("bulk", "schedule", str(calendar)).err
     )
