@@ -1,10 +1,16 @@
 """A bar on a terminal while a batch goes on; nothing in a pipe."""
 
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
+from outreply_cli.posting.upload_batch import Watch
+from outreply_cli.terminal.harmless import harmless
 from outreply_cli.terminal.output import Output
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
 
 
 class Progress(Protocol):
@@ -65,3 +71,71 @@ def progress(
 
     with bar:
         yield _Shown()
+
+
+@contextmanager
+def upload_bars(notes: Output, sizes: Sequence[int]) -> Iterator[Watch]:
+    """A bar for each file that is on its way and one for all, on the terminal behind `notes`.
+
+    Silent elsewhere, with `-q` and with `--plain`.
+
+    Args:
+        notes: stderr.
+        sizes: Of all files, in bytes.
+    """
+    if not notes.is_terminal or notes.quiet or notes.plain or not sizes:
+        yield Watch()
+        return
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        Progress as Bar,
+        TextColumn,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
+
+    from outreply_cli.terminal.tables import console_for, fitted
+
+    bar = Bar(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=None),
+        DownloadColumn(binary_units=True),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+        console=console_for(notes),
+        transient=True,
+    )
+    name_width = max(12, notes.width // 3)
+
+    class _Bars(Watch):
+        def __init__(self) -> None:
+            self._turn = threading.Lock()
+            self._tasks: dict[int, TaskID] = {}
+            self._sent: dict[int, int] = {}
+            self._sizes: dict[int, int] = {}
+            self._total = bar.add_task(f"Total of {len(sizes)}", total=sum(sizes))
+
+        def begin(self, place: int, name: str, size: int) -> None:
+            shown = fitted(harmless(name), name_width)
+            with self._turn:
+                self._sizes[place] = size
+                self._tasks[place] = bar.add_task(shown, total=size)
+
+        def move(self, place: int, sent: int) -> None:
+            with self._turn:
+                self._sent[place] = sent
+                bar.update(self._tasks[place], completed=sent)
+                bar.update(self._total, completed=sum(self._sent.values()))
+
+        def end(self, place: int) -> None:
+            with self._turn:
+                task = self._tasks.pop(place, None)
+                if task is None:
+                    return
+                self._sent[place] = self._sizes[place]
+                bar.remove_task(task)
+                bar.update(self._total, completed=sum(self._sent.values()))
+
+    with bar:
+        yield _Bars()
