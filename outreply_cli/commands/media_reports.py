@@ -10,6 +10,7 @@ from outreply_cli.posting.media_files import MediaFile
 from outreply_cli.posting.stored_media import created_at, size_of
 from outreply_cli.posting.upload_batch import BatchReport, Checked, FileResult, Status
 from outreply_cli.sizes import show_size
+from outreply_cli.terminal.harmless import harmless
 from outreply_cli.terminal.output import Column, Item
 from outreply_cli.terminal.session import Session
 from outreply_cli.times import show_duration, show_instant
@@ -124,8 +125,7 @@ def _end_failed(session: Session, report: BatchReport, failed: Sequence[FileResu
         raise first.error
     for result in failed:
         if result.error is not None:
-            # A name may hold line breaks: each file stays one line.
-            session.note(f"{result.name}: failed: {result.error.message}".replace("\n", " "))
+            session.tell(f"{harmless(result.name)}: {harmless(result.error.message)}\n")
     details = {
         "failed": [
             {"file": result.name, "code": result.error.code} for result in failed if result.error

@@ -101,6 +101,8 @@ def read_content(
 ) -> PostContent:
     """The post that the options describe; raises InvalidInputError."""
     ids = [item.removeprefix(_MEDIA_ID) for item in media if item.startswith(_MEDIA_ID)]
+    if "" in ids:
+        raise InvalidInputError("--media media: names no media", hint="See: outreply media list")
     urls = [item for item in media if "://" in item]
     return PostContent(
         message=message,

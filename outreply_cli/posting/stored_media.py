@@ -73,7 +73,7 @@ def _name_post(client: Client, media_id: str, error: ApiError) -> None:
         except OutReplyError:
             post_id = None
     if isinstance(post_id, str):
-        error.message = f"a pending post needs {media_id}: {post_id}"
+        error.message = f"{media_id} is attached to the pending post {post_id}"
         error.hint = f"Cancel the post first: outreply posts cancel {post_id}"
         error.details["scheduled_post_id"] = post_id
     else:
