@@ -102,7 +102,7 @@ def _png_is_cut(stream: IO[bytes], size: int) -> bool:
 def _jpeg_is_cut(stream: IO[bytes], size: int) -> bool:
     place = 2
     # Lengths are believed once a segment was what its name says.
-    trusted = size < 4 or _read_at(stream, 6, 5) in {b"JFIF\x00", b"Exif\x00"}
+    trusted = size < 4 or _read_at(stream, 6, 4) in {b"JFIF", b"Exif"}
     for _ in range(_LONGEST_WALK):
         head = _read_at(stream, place, 4)
         if len(head) < 4:

@@ -94,14 +94,16 @@ class Uploader:
         with turn:
             if self.may_be_known(file):
                 file = read_whole(file)
-            known = self._journal.upload_of(self._account, _name_of(file))
-            if known is not None:
-                media_id, began = known
-                if reuse and media_id is not None and media_id in self._active():
-                    return Stored(media_id, read_whole(file), is_new=False)
-                lost = self._find_lost(file, began) if media_id is None else None
-                if lost is not None:
-                    return self._settle(file, read_whole(file), began, lost, is_new=True)
+            # A run that was killed may have known the file under either name.
+            for name in (_unread_name(file), _name_of(file)):
+                known = self._journal.upload_of(self._account, name)
+                if known is not None and known[0] is None:
+                    lost = self._find_lost(file, known[1])
+                    if lost is not None:
+                        return self._settle(read_whole(file), known[1], lost)
+            there = self.known_media_id(file) if reuse and isinstance(file, MediaFile) else None
+            if there is not None:
+                return Stored(there, read_whole(file), is_new=False)
             return self._send(file, on_sent)
 
     def _send(self, file: SeenFile, on_sent: Callable[[int], None]) -> Stored:
@@ -121,20 +123,18 @@ class Uploader:
                 if not error.outcome_unknown:
                     self._journal.forget_upload(self._account, _name_of(file))
                 raise
-            return self._settle(file, watched.as_read(), began, item, is_new=True)
+            return self._settle(watched.as_read(), began, item)
 
-    def _settle(
-        self, file: SeenFile, read: MediaFile, began: datetime, item: Resource, *, is_new: bool
-    ) -> Stored:
+    def _settle(self, file: MediaFile, began: datetime, item: Resource) -> Stored:
         media_id = str(item["media_id"])
-        self._journal.mark_upload(self._account, read.sha256, began, media_id)
-        if _name_of(file) != read.sha256:
-            self._journal.forget_upload(self._account, _name_of(file))
+        self._journal.mark_upload(
+            self._account, file.sha256, began, media_id, instead_of=_unread_name(file)
+        )
         with self._turn:
             if self._listed is not None:
                 self._listed[media_id] = {"size_bytes": file.size, **item}
         left = (item.get("quota") or {}).get("remaining_bytes")
-        return Stored(media_id, read, is_new, left if isinstance(left, int) else None)
+        return Stored(media_id, file, is_new=True, storage_left=_whole(left))
 
     def _look_again(self, file: SeenFile, began: datetime, before: set[str]) -> Resource | None:
         with self._turn:
@@ -174,7 +174,15 @@ class Uploader:
 
 def _name_of(file: SeenFile) -> str:
     # What the journal calls a content; until it is read, the file stands for it.
-    return file.sha256 if isinstance(file, MediaFile) else f"unread {file.mark}"
+    return file.sha256 if isinstance(file, MediaFile) else _unread_name(file)
+
+
+def _unread_name(file: SeenFile) -> str:
+    return f"unread {file.mark}"
+
+
+def _whole(figure: object) -> int | None:
+    return figure if isinstance(figure, int) else None
 
 
 def _created(item: Resource) -> datetime:
