@@ -89,7 +89,9 @@ def look_at_file(path: Path, limits: StorageLimits) -> SeenFile:
         MediaFileError: It can't be read, is no media, is damaged, or is too large.
     """
     try:
-        # Opened without waiting: a pipe would keep us for ever.
+        # Some devices do something when they are opened, and a socket can't be.
+        _check_status(path.stat(), limits)
+        # Opened without waiting: a pipe that took the file's place would keep us for ever.
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
         with os.fdopen(descriptor, "rb") as stream:
             status = os.fstat(stream.fileno())

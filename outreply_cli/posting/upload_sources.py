@@ -15,40 +15,13 @@ STDIN = "-"
 _PIECE_BYTES = 1024 * 1024
 # What a file of a directory is called when somebody means it as a picture or video.
 _MEANT_AS_MEDIA = frozenset(
-    [
-        ".jpg",
-        ".jpeg",
-        ".jpe",
-        ".jfif",
-        ".png",
-        ".apng",
-        ".gif",
-        ".webp",
-        ".mp4",
-        ".m4v",
-        ".mov",
-        ".qt",
-        ".webm",
-        ".svg",
-        ".svgz",
-        ".heic",
-        ".heif",
-        ".avif",
-        ".bmp",
-        ".tif",
-        ".tiff",
-        ".psd",
-        ".raw",
-        ".avi",
-        ".mkv",
-        ".mpg",
-        ".mpeg",
-        ".wmv",
-        ".flv",
-        ".3gp",
-        ".ts",
-    ]
-)
+    {
+        ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".gif", ".webp", ".svg", ".svgz",
+        ".heic", ".heif", ".avif", ".bmp", ".tif", ".tiff", ".psd", ".raw",
+        ".mp4", ".m4v", ".mov", ".qt", ".webm", ".avi", ".mkv", ".mpg", ".mpeg", ".wmv", ".flv",
+        ".3gp", ".ts",
+    }
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -75,10 +48,9 @@ def find_candidates(names: Sequence[str], *, recursive: bool) -> list[Candidate]
     """
     found: dict[str, Candidate] = {}
     for name in names:
-        path = Path(name).expanduser()
-        for one in (
-            _files_in(path, recursive=recursive) if path.is_dir() else [Candidate(name, path)]
-        ):
+        path = Path(os.path.expanduser(name))  # noqa: PTH111 - pathlib's raises for ~nobody
+        below = _files_in(path, recursive=recursive) if _is_dir(path) else [Candidate(name, path)]
+        for one in below:
             found.setdefault(str(one.path), one)
     return list(found.values())
 
@@ -96,11 +68,16 @@ def _files_in(directory: Path, *, recursive: bool) -> Iterator[Candidate]:
             continue
         if entry.is_dir(follow_symlinks=False):
             below.append(Path(entry.path))
-        elif not (entry.is_symlink() and Path(entry.path).is_dir()):
+        elif not (entry.is_symlink() and _is_dir(Path(entry.path))):
             is_meant = Path(entry.name).suffix.lower() in _MEANT_AS_MEDIA
             yield Candidate(entry.path, Path(entry.path), is_meant)
     for one in below if recursive else ():
         yield from _files_in(one, recursive=True)
+
+
+def _is_dir(path: Path) -> bool:
+    # pathlib's raises for a name that no file can have.
+    return os.path.isdir(path)  # noqa: PTH112
 
 
 @contextmanager
