@@ -201,18 +201,7 @@ class Transport:
                 response = self._send(request)
                 answer = self._read(response)
             except OutReplyError as error:
-                if is_refusal(error):
-                    attempts.refusals += 1
-                    self._tell_budget(error)
-                else:
-                    attempts.failures += 1
-                wait = wait_before_retry(
-                    error,
-                    attempts,
-                    self.patience,
-                    repeatable=repeatable,
-                    chance=self._clock.chance(),
-                )
+                wait = self._wait_after(error, attempts, repeatable=repeatable)
                 outcome = error.code if response is None else f"{response.status_code} {error.code}"
                 self._tell(request, outcome, started, response, wait)
                 may_be_done = may_be_done or leaves_doubt(error)
@@ -228,6 +217,19 @@ class Transport:
             else:
                 self._tell(request, str(answer.status), started, response, None)
                 return answer
+
+    def _wait_after(
+        self, error: OutReplyError, attempts: Attempts, *, repeatable: bool
+    ) -> float | None:
+        if is_refusal(error):
+            attempts.refusals += 1
+            self._tell_budget(error)
+        else:
+            attempts.failures += 1
+        chance = self._clock.chance()
+        return wait_before_retry(
+            error, attempts, self.patience, repeatable=repeatable, chance=chance
+        )
 
     def _wait_for_budget(self, attempts: Attempts) -> None:
         if self._budget is None:

@@ -10,7 +10,7 @@ from outreply_cli.terminal.harmless import harmless
 from outreply_cli.terminal.output import Output
 
 if TYPE_CHECKING:
-    from rich.progress import TaskID
+    from rich.progress import Progress as RichProgress, TaskID
 
 
 class Progress(Protocol):
@@ -95,7 +95,7 @@ def upload_bars(notes: Output, sizes: Sequence[int]) -> Iterator[Watch]:
         TransferSpeedColumn,
     )
 
-    from outreply_cli.terminal.tables import console_for, fitted
+    from outreply_cli.terminal.tables import console_for
 
     bar = Bar(
         TextColumn("{task.description}", markup=False),
@@ -106,36 +106,38 @@ def upload_bars(notes: Output, sizes: Sequence[int]) -> Iterator[Watch]:
         console=console_for(notes),
         transient=True,
     )
-    name_width = max(12, notes.width // 3)
-
-    class _Bars(Watch):
-        def __init__(self) -> None:
-            self._turn = threading.Lock()
-            self._tasks: dict[int, TaskID] = {}
-            self._sent: dict[int, int] = {}
-            self._sizes: dict[int, int] = {}
-            self._total = bar.add_task(f"Total of {len(sizes)}", total=sum(sizes))
-
-        def begin(self, place: int, name: str, size: int) -> None:
-            shown = fitted(harmless(name), name_width)
-            with self._turn:
-                self._sizes[place] = size
-                self._tasks[place] = bar.add_task(shown, total=size)
-
-        def move(self, place: int, sent: int) -> None:
-            with self._turn:
-                self._sent[place] = sent
-                bar.update(self._tasks[place], completed=sent)
-                bar.update(self._total, completed=sum(self._sent.values()))
-
-        def end(self, place: int) -> None:
-            with self._turn:
-                task = self._tasks.pop(place, None)
-                if task is None:
-                    return
-                self._sent[place] = self._sizes[place]
-                bar.remove_task(task)
-                bar.update(self._total, completed=sum(self._sent.values()))
-
     with bar:
-        yield _Bars()
+        yield _UploadBars(bar, sizes, name_width=max(12, notes.width // 3))
+
+
+class _UploadBars(Watch):
+    def __init__(self, bar: "RichProgress", sizes: Sequence[int], *, name_width: int) -> None:
+        self._bar = bar
+        self._name_width = name_width
+        self._turn = threading.Lock()
+        self._tasks: dict[int, tuple[TaskID, int]] = {}
+        self._sent: dict[int, int] = {}
+        self._total = bar.add_task(f"Total of {len(sizes)}", total=sum(sizes))
+
+    def begin(self, place: int, name: str, size: int) -> None:
+        from outreply_cli.terminal.tables import fitted
+
+        shown = fitted(harmless(name), self._name_width)
+        with self._turn:
+            self._tasks[place] = self._bar.add_task(shown, total=size), size
+
+    def move(self, place: int, sent: int) -> None:
+        with self._turn:
+            self._show(place, self._tasks[place][0], sent)
+
+    def end(self, place: int) -> None:
+        with self._turn:
+            if place in self._tasks:
+                task, size = self._tasks.pop(place)
+                self._show(place, task, size)
+                self._bar.remove_task(task)
+
+    def _show(self, place: int, task: "TaskID", sent: int) -> None:
+        self._sent[place] = sent
+        self._bar.update(task, completed=sent)
+        self._bar.update(self._total, completed=sum(self._sent.values()))

@@ -34,18 +34,29 @@ def write_video(path: Path, megabytes: int) -> None:
             stream.write(os.urandom(min(_MEGABYTE, left)))
 
 
-def measure(words: Sequence[str], environ: dict[str, str]) -> tuple[float, float]:
-    """How long a process took, in seconds, and its peak memory in MB."""
+def seconds_of(words: Sequence[str], environ: dict[str, str]) -> float:
+    """How long a process took."""
     began = time.perf_counter()
-    process = subprocess.Popen(words, env=environ, stdout=subprocess.DEVNULL,
-                               stderr=subprocess.PIPE)  # fmt: skip
-    _, status, usage = os.wait4(process.pid, 0)
+    done = subprocess.run(words, env=environ, capture_output=True, text=True, check=False)
     seconds = time.perf_counter() - began
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode != 0:
-        assert process.stderr is not None
-        raise SystemExit(process.stderr.read().decode())
-    return seconds, usage.ru_maxrss / 1024
+    if done.returncode != 0:
+        raise SystemExit(done.stderr)
+    return seconds
+
+
+def peak_of(words: Sequence[str], environ: dict[str, str]) -> float:
+    """The most memory that a process took, in MB.
+
+    A small process starts it: what it inherits of a large one would be counted too.
+    """
+    program = (
+        "import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True, "
+        "stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL); "
+        "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
+    )
+    done = subprocess.run([sys.executable, "-c", program, *words], env=environ,
+                          capture_output=True, text=True, check=True)  # fmt: skip
+    return int(done.stdout) / 1024
 
 
 def main() -> dict[str, float]:
@@ -69,21 +80,23 @@ def main() -> dict[str, float]:
                 "OUTREPLY_STATE_DIR": str(root / "state"),
                 "OUTREPLY_CONFIG_DIR": str(root / "config"),
             }
-            _, idle = measure((*_CLI, "media", "list"), environ)
-            ours, theirs, peak = [], [], 0.0
+
+            def forget() -> None:
+                # A file of the same size that is there already would be read twice.
+                with server.state.change() as db:
+                    db.execute("UPDATE media SET deleted_at = 1")
+
+            ours, theirs = [], []
+            upload = (*_CLI, "media", "upload", str(video))
+            memory = peak_of(upload, environ) - peak_of((*_CLI, "media", "list"), environ)
             for _ in range(asked.rounds):
+                forget()
                 if program is not None:
-                    theirs.append(measure(_curl_words(program, server, video), environ)[0])
-                # What is there already has the size of the file, which then is read twice.
-                with server.state.change() as db:
-                    db.execute("UPDATE media SET deleted_at = 1")
-                seconds, memory = measure((*_CLI, "media", "upload", str(video)), environ)
-                ours.append(seconds)
-                peak = max(peak, memory)
-                with server.state.change() as db:
-                    db.execute("UPDATE media SET deleted_at = 1")
+                    theirs.append(seconds_of(_curl_words(program, server, video), environ))
+                forget()
+                ours.append(seconds_of(upload, environ))
     figures = {
-        "MB of memory above `media list`": peak - idle,
+        "MB of memory above `media list`": memory,
         "seconds for `media upload`, median": statistics.median(ours),
     }
     if theirs:
