@@ -9,6 +9,7 @@ The same command without an upload (`media list`) is what its memory is compared
 
 import argparse
 import os
+import re
 import shutil
 import statistics
 import subprocess
@@ -34,14 +35,15 @@ def write_video(path: Path, megabytes: int) -> None:
             stream.write(os.urandom(min(_MEGABYTE, left)))
 
 
-def seconds_of(words: Sequence[str], environ: dict[str, str]) -> float:
-    """How long a process took."""
+def seconds_of(words: Sequence[str], environ: dict[str, str]) -> tuple[float, float]:
+    """How long a process took, and how long the sending that it tells of with `-v`."""
     began = time.perf_counter()
     done = subprocess.run(words, env=environ, capture_output=True, text=True, check=False)
     seconds = time.perf_counter() - began
     if done.returncode != 0:
         raise SystemExit(done.stderr)
-    return seconds
+    sending = re.search(r"/media/upload 201 (\d+) ms", done.stderr)
+    return seconds, int(sending[1]) / 1000 if sending else seconds
 
 
 def peak_of(words: Sequence[str], environ: dict[str, str]) -> float:
@@ -86,23 +88,26 @@ def main() -> dict[str, float]:
                 with server.state.change() as db:
                     db.execute("UPDATE media SET deleted_at = 1")
 
-            ours, theirs = [], []
+            ours, sendings, theirs = [], [], []
             upload = (*_CLI, "media", "upload", str(video))
             memory = peak_of(upload, environ) - peak_of((*_CLI, "media", "list"), environ)
             for _ in range(asked.rounds):
                 forget()
                 if program is not None:
-                    theirs.append(seconds_of(_curl_words(program, server, video), environ))
+                    theirs.append(seconds_of(_curl_words(program, server, video), environ)[0])
                 forget()
-                ours.append(seconds_of(upload, environ))
+                whole, sending = seconds_of((*upload, "-v"), environ)
+                ours.append(whole)
+                sendings.append(sending)
     figures = {
         "MB of memory above `media list`": memory,
         "seconds for `media upload`, median": statistics.median(ours),
     }
     if theirs:
         figures["seconds for `curl -F`, median"] = statistics.median(theirs)
-        ratios = [curl / command for curl, command in zip(theirs, ours, strict=True)]
-        figures["of curl's speed, median of the rounds"] = statistics.median(ratios)
+        for name, seconds in (("whole process", ours), ("sending alone", sendings)):
+            ratios = [curl / command for curl, command in zip(theirs, seconds, strict=True)]
+            figures[f"of curl's speed, {name}, median of the rounds"] = statistics.median(ratios)
     for name, figure in figures.items():
         print(f"{figure:6.2f}  {name}")
     return figures
