@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from email.utils import formatdate
-from typing import Self
+from typing import BinaryIO, Self
 
 from tests.scripted_server import answer
 
@@ -104,7 +104,10 @@ class FaultyProxy:
             while (line := stream.readline().decode().strip()) != "":
                 name, _, value = line.partition(":")
                 headers[name.lower()] = value.strip()
-            body = stream.read(int(headers.get("content-length", 0)))
+            length = int(headers.get("content-length", 0))
+            body = self._read_body(stream, length)
+            if len(body) < length:
+                return
             fault = self._fault_of(words[0])
             reply = b""
             for _ in range(fault.forward if fault else 1):
@@ -115,6 +118,9 @@ class FaultyProxy:
             if fault is not None and fault.reply is not None:
                 reply = fault.reply(reply)
             connection.sendall(reply)
+
+    def _read_body(self, stream: BinaryIO, length: int) -> bytes:
+        return stream.read(length)
 
     def _fault_of(self, method: str) -> Fault | None:
         if method == "GET" or self.fault is None:

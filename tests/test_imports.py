@@ -25,7 +25,7 @@ FLOORS = (
     {"accounts"},
     {"api"},
     {"databases", "serving"},
-    {"contract", "times", "private_files"},
+    {"contract", "times", "private_files", "sizes"},
     {"clock", "errors"},
 )
 KEEPERS = {

@@ -12,7 +12,8 @@ from outreply_cli.contract.limits import LIST_LIMIT_MAX
 from outreply_cli.times import from_api, to_api
 
 if TYPE_CHECKING:
-    from outreply_cli.api.transport import Transport, Upload
+    from outreply_cli.api.transport import Transport
+    from outreply_cli.api.uploading import Upload
 
 Resource = dict[str, Any]
 

@@ -7,7 +7,6 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import IO, Any, NoReturn, cast
 
 import httpx
@@ -27,6 +26,7 @@ from outreply_cli.api.retry import (
     unix_time,
     wait_before_retry,
 )
+from outreply_cli.api.uploading import Look, Upload, look_after
 from outreply_cli.clock import Clock
 from outreply_cli.contract.token import Token
 from outreply_cli.errors import OutReplyError
@@ -56,44 +56,6 @@ class Exchange:
     milliseconds: float
     budget_left: str | None
     retry_in: float | None
-
-
-@dataclass(frozen=True)
-class Upload:
-    """A file on its way.
-
-    Attributes:
-        filename: What the server is told; only its ending matters there.
-        mime: What its bytes are.
-        on_bytes: Called with the number of bytes that went out, again and again.
-    """
-
-    path: Path
-    filename: str
-    mime: str
-    on_bytes: Callable[[int], None] = lambda _: None
-
-
-class _Counted:
-    """A file that tells how much of it was read."""
-
-    def __init__(self, stream: IO[bytes], on_bytes: Callable[[int], None]) -> None:
-        self._stream = stream
-        self._on_bytes = on_bytes
-
-    def read(self, size: int = -1) -> bytes:
-        chunk = self._stream.read(size)
-        self._on_bytes(len(chunk))
-        return chunk
-
-    def seek(self, place: int, whence: int = 0) -> int:
-        return self._stream.seek(place, whence)
-
-    def tell(self) -> int:
-        return self._stream.tell()
-
-    def fileno(self) -> int:
-        return self._stream.fileno()
 
 
 class Transport:
@@ -198,24 +160,22 @@ class Transport:
     def upload(self, path: str, upload: Upload) -> Answer:
         """Send one file as `multipart/form-data`, streamed from disk.
 
-        It is sent again only when it surely did not arrive, or was refused for the rate limit: the
-        API does not recognise a second upload (reference: Idempotency).
+        The API does not recognise a second upload (reference: Idempotency), so one that may have
+        arrived is looked for before it is sent again, and is not where nobody can look.
 
         Raises:
-            OSError: The file can't be read any more.
+            OutReplyError: What the stream raises.
             ApiError, NetworkError, BadAnswerError: As `request`; `outcome_unknown` says that the
                 file may be there all the same.
         """
         headers = {"Idempotency-Key": str(uuid.uuid4())}
-        with upload.path.open("rb") as stream:
 
-            def build() -> httpx.Request:
-                stream.seek(0)
-                counted = _Counted(stream, upload.on_bytes)
-                part = (upload.filename, cast("IO[bytes]", counted), upload.mime)
-                return self._build("POST", path, headers, files={"file": part})
+        def build() -> httpx.Request:
+            upload.stream.seek(0)
+            part = (upload.filename, cast("IO[bytes]", upload.stream), upload.mime)
+            return self._build("POST", path, headers, files={"file": part})
 
-            return self._exchange(build, repeatable=False)
+        return self._exchange(build, repeatable=upload.look is not None, look=upload.look)
 
     def _build(
         self, method: str, path: str, headers: Mapping[str, str], **content: Any
@@ -225,7 +185,13 @@ class Transport:
             sent["Authorization"] = f"Bearer {self._token.reveal()}"
         return self._http.build_request(method, self.base_url + path, headers=sent, **content)
 
-    def _exchange(self, build: Callable[[], httpx.Request], *, repeatable: bool) -> Answer:
+    def _exchange(
+        self,
+        build: Callable[[], httpx.Request],
+        *,
+        repeatable: bool,
+        look: Look | None = None,
+    ) -> Answer:
         attempts = Attempts()
         may_be_done = False
         while True:
@@ -237,28 +203,35 @@ class Transport:
                 response = self._send(request)
                 answer = self._read(response)
             except OutReplyError as error:
-                if is_refusal(error):
-                    attempts.refusals += 1
-                    self._tell_budget(error)
-                else:
-                    attempts.failures += 1
-                wait = wait_before_retry(
-                    error,
-                    attempts,
-                    self.patience,
-                    repeatable=repeatable,
-                    chance=self._clock.chance(),
-                )
+                wait = self._wait_after(error, attempts, repeatable=repeatable)
                 outcome = error.code if response is None else f"{response.status_code} {error.code}"
                 self._tell(request, outcome, started, response, wait)
                 may_be_done = may_be_done or leaves_doubt(error)
+                if wait is not None:
+                    self._pause(wait, attempts, may_be_done=may_be_done)
+                if may_be_done and look is not None:
+                    there = look_after(error, look)
+                    if there is not None:
+                        return Answer(200, dict(there), {}, None)
                 if wait is None:
                     error.outcome_unknown = may_be_done and not is_verdict(error)
                     raise
-                self._pause(wait, attempts, may_be_done=may_be_done)
             else:
                 self._tell(request, str(answer.status), started, response, None)
                 return answer
+
+    def _wait_after(
+        self, error: OutReplyError, attempts: Attempts, *, repeatable: bool
+    ) -> float | None:
+        if is_refusal(error):
+            attempts.refusals += 1
+            self._tell_budget(error)
+        else:
+            attempts.failures += 1
+        chance = self._clock.chance()
+        return wait_before_retry(
+            error, attempts, self.patience, repeatable=repeatable, chance=chance
+        )
 
     def _wait_for_budget(self, attempts: Attempts) -> None:
         if self._budget is None:
@@ -346,9 +319,7 @@ class Transport:
             self._refuse_redirect(response, f"{target.scheme}://{target.host}")
         if request.method != "GET" and response.status_code not in {307, 308}:
             self._refuse_redirect(response, "a place where the write would become a read")
-        return httpx.Request(
-            request.method, target, headers=request.headers, content=request.read()
-        )
+        return httpx.Request(request.method, target, headers=request.headers, stream=request.stream)
 
     @staticmethod
     def _refuse_redirect(response: httpx.Response, target: str) -> NoReturn:

@@ -6,7 +6,9 @@ from outreply_cli.bulk.engine import Result, Status, ends_run
 from outreply_cli.bulk.plan import Action, Kind, Plan
 from outreply_cli.bulk.rows import CalendarProblem
 from outreply_cli.errors import OutReplyError
-from outreply_cli.posting.media_files import MediaFile, StorageLimits, Uploader
+from outreply_cli.posting.media_files import MediaFile, StorageLimits
+from outreply_cli.posting.uploader import Uploader
+from outreply_cli.sizes import show_size
 
 
 def check_storage(
@@ -33,8 +35,8 @@ def check_storage(
             if not may_upload:
                 what = f"{file.path.name} has to be uploaded, and --no-upload forbids it"
             elif limits.remaining_bytes is not None and sum(new.values()) > limits.remaining_bytes:
-                left = limits.remaining_bytes / 1024 / 1024
-                what = f"{file.path.name} does not fit: {left:.1f} MB of storage are left"
+                left = show_size(limits.remaining_bytes)
+                what = f"{file.path.name} does not fit: {left} of storage are left"
             if what is not None:
                 plan.problems.append(CalendarProblem(row.file, row.line, "media_files", what))
 

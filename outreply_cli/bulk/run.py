@@ -29,8 +29,9 @@ from outreply_cli.errors import CalendarError, InvalidInputError
 from outreply_cli.posting.entries import Entry, EntryState
 from outreply_cli.posting.guardrails import Limits
 from outreply_cli.posting.journal import Journal
-from outreply_cli.posting.media_files import StorageLimits, Uploader
+from outreply_cli.posting.media_files import StorageLimits
 from outreply_cli.posting.sending import Sender, account_digest
+from outreply_cli.posting.uploader import Uploader
 
 _CANCELS_UNASKED = 10
 _CANCELS_UNASKED_SHARE = 5

@@ -1,6 +1,7 @@
 """Options that say what a post holds, shared by the commands that make posts."""
 
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -84,7 +85,9 @@ def read_files(media: Sequence[str], limits: StorageLimits) -> list[MediaFile]:
         if item.startswith(_MEDIA_ID) or "://" in item:
             continue
         try:
-            files.append(inspect_file(Path(item).expanduser(), limits))
+            # pathlib's own raises for ~nobody.
+            path = Path(os.path.expanduser(item))  # noqa: PTH111
+            files.append(inspect_file(path, limits))
         except MediaFileError as problem:
             raise InvalidInputError(f"--media {item}: {problem.message}") from None
     return files
@@ -101,6 +104,8 @@ def read_content(
 ) -> PostContent:
     """The post that the options describe; raises InvalidInputError."""
     ids = [item.removeprefix(_MEDIA_ID) for item in media if item.startswith(_MEDIA_ID)]
+    if "" in ids:
+        raise InvalidInputError("--media media: names no media", hint="See: outreply media list")
     urls = [item for item in media if "://" in item]
     return PostContent(
         message=message,

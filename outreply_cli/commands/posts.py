@@ -283,14 +283,15 @@ def _post(
         session.note("Nothing was sent: --dry-run.")
         return
     posts = AccountPosts(client, session.state_dir, session.note)
-    content = posts.upload(batch.content, batch.files)
+    content, new_media = posts.upload(batch.content, batch.files, keep=batch.keep_media)
     done = [
         posted
         for page, _, moment in planned
         for posted in posts.post([page], content, scheduled_at=moment, occasion=batch.key)
     ]
-    if batch.files and not batch.keep_media and all(posted.error for posted in done):
-        posts.delete_uploads(content, batch.content)
+    # A post whose outcome nobody knows may be there, and need them.
+    if not batch.keep_media and all(p.error and not p.error.outcome_unknown for p in done):
+        posts.delete_uploads(new_media)
     report_posted(session, done, zone, batch.pages)
 
 

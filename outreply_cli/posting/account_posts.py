@@ -15,8 +15,9 @@ from outreply_cli.posting.content import PostContent, content_of, fingerprint
 from outreply_cli.posting.entries import Entry, EntryState, NewEntry, RowHistory
 from outreply_cli.posting.journal import Journal
 from outreply_cli.posting.locks import CalendarBusyError, calendar_lock
-from outreply_cli.posting.media_files import MediaFile, Uploader
+from outreply_cli.posting.media_files import MediaFile
 from outreply_cli.posting.sending import Outcome, Sender, account_digest, idempotency_key
+from outreply_cli.posting.uploader import Uploader
 from outreply_cli.times import to_api
 
 JOURNAL_FILE = "journal.db"
@@ -83,19 +84,39 @@ class AccountPosts:
             except OutReplyError as error:
                 yield Posted(page, error=error)
 
-    def upload(self, content: PostContent, files: Sequence[MediaFile]) -> PostContent:
-        """`content` with `files` as uploaded media; each content is uploaded once."""
+    def upload(
+        self, content: PostContent, files: Sequence[MediaFile], *, keep: bool
+    ) -> tuple[PostContent, list[str]]:
+        """`content` with `files` as uploaded media; each content is uploaded once.
+
+        Args:
+            content: What the post holds besides.
+            files: To upload.
+            keep: Whether those that were uploaded stay when a later one can't be.
+
+        Returns:
+            The content, and the ids of those media that were not there before.
+        """
         if not files:
-            return content
+            return content, []
+        ids, new = [], []
         with self._journal() as journal:
             uploader = Uploader(self._client, journal, self._account())
-            ids = [uploader.media_id_of(file) for file in files]
-        return content._replace(media_ids=(*content.media_ids, *ids))
+            try:
+                for file in files:
+                    stored = uploader.store(file, reuse=True)
+                    ids.append(stored.media_id)
+                    new += [stored.media_id] if stored.is_new else []
+            except OutReplyError:
+                if not keep:
+                    self.delete_uploads(new)
+                raise
+        return content._replace(media_ids=(*content.media_ids, *ids)), new
 
-    def delete_uploads(self, content: PostContent, before: PostContent) -> None:
-        """Delete the media that `upload` added to `before`, where no post has them."""
-        for media_id in content.media_ids[len(before.media_ids) :]:
-            with suppress(ApiError):
+    def delete_uploads(self, media_ids: Sequence[str]) -> None:
+        """Delete what was uploaded for a post that was not made; what a post has stays."""
+        for media_id in media_ids:
+            with suppress(OutReplyError):
                 self._client.delete_media(media_id)
 
     def cancel(self, post_id: str) -> None:

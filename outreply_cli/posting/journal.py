@@ -254,14 +254,42 @@ class Journal:
         return {row["media_id"] for row in rows}
 
     def mark_upload(
-        self, account: str, sha256: str, now: datetime, media_id: str | None = None
+        self,
+        account: str,
+        sha256: str,
+        now: datetime,
+        media_id: str | None = None,
+        *,
+        instead_of: str | None = None,
     ) -> None:
-        """An upload begins, or has ended with `media_id`."""
+        """An upload begins, or has ended with `media_id`.
+
+        Args:
+            account: Whose it is.
+            sha256: Of the content; any other name of it while that is not known.
+            now: When it began.
+            media_id: What the server calls it.
+            instead_of: What the content was called before.
+        """
         with self._change() as db:
+            db.execute(
+                "DELETE FROM uploads WHERE account = ? AND sha256 = ?", (account, instead_of)
+            )
+            # An earlier copy of the same content stays known as ours.
+            db.execute(
+                "UPDATE OR REPLACE uploads SET sha256 = sha256 || ' ' || media_id "
+                "WHERE account = ? AND sha256 = ? AND media_id IS NOT NULL AND media_id IS NOT ?",
+                (account, sha256, media_id),
+            )
             db.execute(
                 "INSERT OR REPLACE INTO uploads VALUES (?, ?, ?, ?)",
                 (account, sha256, now.timestamp(), media_id),
             )
+
+    def forget_upload(self, account: str, sha256: str) -> None:
+        """The upload surely did nothing."""
+        with self._change() as db:
+            db.execute("DELETE FROM uploads WHERE account = ? AND sha256 = ?", (account, sha256))
 
     def imagined(self, new: NewEntry, post_id: str) -> Entry:
         """The entry that `adopt` would make, without writing it."""

@@ -1,51 +1,32 @@
-"""Files on this machine as media: checked by their bytes, uploaded once for each content."""
+"""Files on this machine as media: checked by their bytes, and watched while they are sent."""
 
 import hashlib
 import os
 import stat
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, Self
 
-from outreply_cli.api.client import Client, Resource
-from outreply_cli.api.errors import NotAllowedError
 from outreply_cli.contract.media_types import ENDINGS, HEAD_BYTES, mime_of
-from outreply_cli.errors import InvalidInputError, OutReplyError
-from outreply_cli.posting.journal import Journal
-from outreply_cli.times import from_api
+from outreply_cli.errors import InvalidInputError
+from outreply_cli.posting.media_bytes import problem_inside, what_it_is
+from outreply_cli.sizes import show_size
 
 _CHUNK_BYTES = 1024 * 1024
-# The server's created_at and our own note of the beginning come from clocks seconds apart.
-_BEGAN_BEFORE = timedelta(minutes=2)
+_SPECIAL_KINDS = (
+    (stat.S_ISDIR, "a directory"),
+    (stat.S_ISFIFO, "a named pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
 
 
 class MediaFileError(InvalidInputError):
     """A file that can't be media."""
 
     code = "INVALID_MEDIA_FILE"
-
-
-@dataclass(frozen=True)
-class MediaFile:
-    """A file that can be uploaded.
-
-    Attributes:
-        mime: What its bytes are, whatever its name says.
-        size: In bytes.
-        sha256: Of its content.
-    """
-
-    path: Path
-    mime: str
-    size: int
-    sha256: str
-
-    @property
-    def upload_name(self) -> str:
-        """A name that the server takes: the real ones may hold anything."""
-        return f"upload{ENDINGS[self.mime]}"
 
 
 @dataclass(frozen=True)
@@ -69,146 +50,173 @@ class StorageLimits:
         return cls(most, left)
 
 
-def inspect_file(path: Path, limits: StorageLimits) -> MediaFile:
-    """What the file at `path` is, told by its bytes.
+@dataclass(frozen=True)
+class SeenFile:
+    """A file whose beginning and end say that it can be uploaded.
+
+    Attributes:
+        mime: What its bytes are, whatever its name says.
+        size: In bytes.
+        mark: What the disk says of it; another one, and it is not the same file any more.
+    """
+
+    path: Path
+    mime: str
+    size: int
+    mark: str
+
+    @property
+    def upload_name(self) -> str:
+        """A name that the server takes: the real ones may hold anything."""
+        return f"upload{ENDINGS[self.mime]}"
+
+
+@dataclass(frozen=True)
+class MediaFile(SeenFile):
+    """A file that was read whole.
+
+    Attributes:
+        sha256: Of its content.
+    """
+
+    sha256: str
+
+
+def look_at_file(path: Path, limits: StorageLimits) -> SeenFile:
+    """What the file at `path` is, told by its bytes; most of it is left unread.
 
     Raises:
-        MediaFileError: It can't be read, is no media, or is too large.
+        MediaFileError: It can't be read, is no media, is damaged, or is too large.
     """
     try:
-        # Opened without waiting: a pipe would keep us for ever.
+        # Some devices do something when they are opened, and a socket can't be.
+        _check_status(path.stat(), limits)
+        # Opened without waiting: a pipe that took the file's place would keep us for ever.
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
         with os.fdopen(descriptor, "rb") as stream:
             status = os.fstat(stream.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                raise MediaFileError("it is no regular file")
-            if status.st_size == 0:
-                raise MediaFileError("it is empty")
-            if limits.max_file_bytes is not None and status.st_size > limits.max_file_bytes:
-                raise MediaFileError(
-                    f"it has {_megabytes(status.st_size)}, and the most is "
-                    f"{_megabytes(limits.max_file_bytes)}; make it smaller"
-                )
+            _check_status(status, limits)
             head = stream.read(HEAD_BYTES)
             mime = mime_of(head)
             if mime is None:
-                raise MediaFileError(_what_it_is(head))
-            digest = hashlib.sha256(head)
-            while chunk := stream.read(_CHUNK_BYTES):
-                digest.update(chunk)
+                raise MediaFileError(what_it_is(head))
+            problem = problem_inside(stream, mime, status.st_size)
+            if problem is not None:
+                raise MediaFileError(problem)
     except (OSError, ValueError) as failure:
-        reason = getattr(failure, "strerror", None) or str(failure)
-        raise MediaFileError(f"it can't be read: {reason}") from None
-    return MediaFile(path, mime, status.st_size, digest.hexdigest())
+        raise _unreadable(failure) from None
+    return SeenFile(path, mime, status.st_size, _mark_of(status))
 
 
-class Uploader:
-    """Uploads files, each content once, also after an answer that was lost.
+def read_whole(file: SeenFile) -> MediaFile:
+    """`file` with its content's digest; raises MediaFileError when it changed meanwhile."""
+    if isinstance(file, MediaFile):
+        return file
+    with WatchedFile(file) as stream:
+        while stream.read(_CHUNK_BYTES):
+            pass
+        return stream.as_read()
+
+
+def inspect_file(path: Path, limits: StorageLimits) -> MediaFile:
+    """`look_at_file`, then `read_whole`."""
+    return read_whole(look_at_file(path, limits))
+
+
+class WatchedFile:
+    """A file that gives exactly the bytes that were looked at, or an error.
+
+    Its last bytes come only when the disk says that nothing has changed, so that a server never
+    gets a whole copy of what was altered on the way. It is hashed as it is read.
 
     Args:
-        client: The account's client.
-        journal: Remembers which content is which media.
-        account: As the journal calls it.
-        on_bytes: Called as bytes go out.
+        file: As it was seen.
+        on_read: Called with how many of its bytes have been read since the beginning.
+
+    Raises:
+        MediaFileError: From its opening and from `read`: it is not what it was, or is gone.
     """
 
-    def __init__(
-        self,
-        client: Client,
-        journal: Journal,
-        account: str,
-        on_bytes: Callable[[int], None] = lambda _: None,
-    ) -> None:
-        self._client = client
-        self._journal = journal
-        self._account = account
-        self._on_bytes = on_bytes
-        self._listed: dict[str, Resource] | None = None
-
-    def media_id_of(self, file: MediaFile) -> str:
-        """The media id of a file's content, uploaded now where it is not there yet.
-
-        Raises:
-            OutReplyError: The upload failed; what `Transport.upload` raises.
-        """
-        known = self._journal.upload_of(self._account, file.sha256)
-        if known is not None:
-            media_id, began = known
-            if media_id is not None and media_id in self._active():
-                return media_id
-            found = self._find_lost(file, began) if media_id is None else None
-            if found is not None:
-                self._journal.mark_upload(self._account, file.sha256, began, found)
-                return found
-        return self._upload(file)
-
-    def known_media_id(self, file: MediaFile) -> str | None:
-        """The media id of a file's content if it is there already; uploads nothing."""
-        known = self._journal.upload_of(self._account, file.sha256)
-        media_id = known[0] if known is not None else None
-        return media_id if media_id is not None and media_id in self._active() else None
-
-    def _upload(self, file: MediaFile) -> str:
-        from outreply_cli.api.transport import Upload
-
-        began = self._client.now()
-        self._journal.mark_upload(self._account, file.sha256, began)
-        upload = Upload(file.path, file.upload_name, file.mime, self._on_bytes)
+    def __init__(self, file: SeenFile, on_read: Callable[[int], None] = lambda _: None) -> None:
+        self._file = file
+        self._on_read = on_read
+        self._place = 0
+        self._digest = hashlib.sha256()
         try:
-            media_id = str(self._client.upload(upload)["media_id"])
+            self._stream: IO[bytes] = file.path.open("rb")
         except OSError as failure:
-            raise MediaFileError(f"{file.path} can't be read: {failure.strerror}") from None
-        except OutReplyError as error:
-            self._listed = None
-            found = self._find_lost(file, began) if error.outcome_unknown else None
-            if found is None:
-                raise
-            media_id = found
-        self._journal.mark_upload(self._account, file.sha256, began, media_id)
-        if self._listed is not None:
-            self._listed[media_id] = {"media_id": media_id}
-        return media_id
+            raise _unreadable(failure) from None
+        self._check()
 
-    def _find_lost(self, file: MediaFile, began: datetime) -> str | None:
-        ours = self._journal.media_ids(self._account)
-        for media_id, item in self._active().items():
-            if media_id in ours or item.get("size_bytes") != file.size:
-                continue
-            same_kind = item.get("mime_type") in {None, file.mime}
-            if same_kind and _created(item) >= began - _BEGAN_BEFORE:
-                return media_id
-        return None
+    def __enter__(self) -> Self:
+        return self
 
-    def _active(self) -> dict[str, Resource]:
-        if self._listed is None:
-            try:
-                items: Iterable[Resource] = self._client.media().items
-            except NotAllowedError:
-                items = ()
-            self._listed = {str(item.get("media_id")): item for item in items}
-        return self._listed
+    def __exit__(self, *_: object) -> None:
+        self._stream.close()
 
+    def read(self, size: int = -1) -> bytes:
+        """The next `size` bytes; none once all of them were read."""
+        left = self._file.size - self._place
+        if left == 0:
+            return b""
+        try:
+            piece = self._stream.read(left if size < 0 else min(size, left))
+        except OSError as failure:
+            raise _unreadable(failure) from None
+        if not piece:
+            raise _changed()
+        if len(piece) == left:
+            self._check()
+        self._digest.update(piece)
+        self._place += len(piece)
+        self._on_read(self._place)
+        return piece
 
-def _created(item: Resource) -> datetime:
-    try:
-        return from_api(str(item.get("created_at")))
-    except ValueError:
-        return datetime.min.replace(tzinfo=UTC)
+    def seek(self, place: int, whence: int = os.SEEK_SET) -> int:
+        """Go to the beginning or the end, and tell where that is; reading starts at the former."""
+        if whence == os.SEEK_END:
+            self._place = self._file.size
+        elif place == 0:
+            self._stream.seek(0)
+            self._place, self._digest = 0, hashlib.sha256()
+            self._on_read(0)
+        return self._place
 
+    def tell(self) -> int:
+        """How many bytes were read since the beginning."""
+        return self._place
 
-def _what_it_is(head: bytes) -> str:
-    text = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    allowed = "the API takes jpeg, png, gif, webp, mp4, mov and webm"
-    if text.startswith((b"<svg", b"<?xml", b"<!doctype svg")):
-        return f"it is an SVG, which the API refuses; {allowed}: export it as PNG"
-    if head[4:8] == b"ftyp" and head[8:12] in {b"heic", b"heix", b"mif1", b"heif"}:
-        return f"it is a HEIC photo; {allowed}: export it as JPEG"
-    if text.startswith(b"<"):
-        return f"it is a web page; {allowed}"
-    if text.startswith(b"%pdf"):
-        return f"it is a PDF; {allowed}"
-    return f"its bytes are no picture or video; {allowed}"
+    def as_read(self) -> MediaFile:
+        """The file with the digest of what was read; only after the last byte."""
+        return MediaFile(**{**vars(self._file), "sha256": self._digest.hexdigest()})
+
+    def _check(self) -> None:
+        if _mark_of(os.fstat(self._stream.fileno())) != self._file.mark:
+            self._stream.close()
+            raise _changed()
 
 
-def _megabytes(size: int) -> str:
-    return f"{size / 1024 / 1024:.1f} MB"
+def _check_status(status: os.stat_result, limits: StorageLimits) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        kind = next((name for is_kind, name in _SPECIAL_KINDS if is_kind(status.st_mode)), None)
+        raise MediaFileError(f"it is {kind}, no regular file" if kind else "it is no regular file")
+    if status.st_size == 0:
+        raise MediaFileError("it is empty")
+    if limits.max_file_bytes is not None and status.st_size > limits.max_file_bytes:
+        raise MediaFileError(
+            f"it has {show_size(status.st_size)}, and the most is "
+            f"{show_size(limits.max_file_bytes)}; make it smaller"
+        )
+
+
+def _mark_of(status: os.stat_result) -> str:
+    return f"{status.st_dev}-{status.st_ino}-{status.st_size}-{status.st_mtime_ns}"
+
+
+def _changed() -> MediaFileError:
+    return MediaFileError("it changed while it was read; try again once it is complete")
+
+
+def _unreadable(failure: OSError | ValueError) -> MediaFileError:
+    reason = getattr(failure, "strerror", None) or str(failure)
+    return MediaFileError(f"it can't be read: {reason}")

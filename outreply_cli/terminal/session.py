@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, BinaryIO, TextIO
 from zoneinfo import ZoneInfo
 
 from outreply_cli.accounts.choice import Account, choose_account, chosen_profile
@@ -269,6 +269,12 @@ class Session:
         import getpass
 
         return getpass.getpass(prompt, stream=self.stderr)
+
+    @property
+    def stdin_bytes(self) -> BinaryIO:
+        """Stdin as it comes, undecoded."""
+        raw: BinaryIO | None = getattr(self.stdin, "buffer", None)
+        return raw or io.BytesIO(self.stdin.read().encode("utf-8", "surrogateescape"))
 
     def read_text(self, name: str) -> str:
         """The text of the file called `name`, or of stdin for `-`.

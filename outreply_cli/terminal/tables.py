@@ -63,6 +63,13 @@ def _print_line(console: Console, cells: Sequence[Text], widths: Sequence[int]) 
     console.print(line, soft_wrap=True)
 
 
+def fitted(text: str, width: int) -> str:
+    """`text` in at most `width` terminal cells; its end gives way."""
+    shown = Text(text)
+    shown.truncate(width, overflow="ellipsis")
+    return shown.plain
+
+
 def print_pairs(output: "Output", pairs: Sequence[tuple[str, str, str]]) -> None:
     """Show `(name, value, style)` as lines, the values in one column."""
     console = console_for(output)

@@ -11,7 +11,8 @@ from outreply_cli.emulator.server import EmulatorServer
 from outreply_cli.posting.media_files import MediaFileError, StorageLimits, inspect_file
 from tests.bulk.test_bulk_schedule import bare, summary_of, write_csv
 from tests.command_line import CommandLine
-from tests.faulty_proxy import FAULTS, FaultyProxy
+from tests.faulty_proxy import FAULTS, Fault, FaultyProxy
+from tests.scripted_server import answer
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\x00" * 200
 JPEG = b"\xff\xd8\xff\xe0" + b"\x01" * 300
@@ -33,7 +34,7 @@ def media(emulator: EmulatorServer) -> list[tuple[str, int]]:
         (b"GIF89a....", "image/gif"),
         (b"RIFF\x00\x00\x00\x00WEBPVP8 ", "image/webp"),
         (MP4, "video/mp4"),
-        (b"\x00\x00\x00\x14ftypqt  \x00", "video/quicktime"),
+        (b"\x00\x00\x00\x14ftypqt  " + b"\x00" * 8, "video/quicktime"),
         (b"\x1a\x45\xdf\xa3\x01\x00\x00\x00\x00\x00\x00\x1f\x42\x86\x81\x01webm", "video/webm"),
     ],
 )
@@ -54,7 +55,7 @@ def test_a_type_is_told_by_the_bytes_and_not_by_the_name(
         (b"<html></html>", "web page"),
         (b"%PDF-1.4", "PDF"),
         (b"\x00\x00\x00\x18ftypheic", "HEIC"),
-        (b"PK\x03\x04", "no picture"),
+        (b"PK\x03\x04", "ZIP"),
         (b"\x89PN", "no picture"),
     ],
 )
@@ -104,6 +105,73 @@ def test_a_post_that_is_refused_leaves_no_upload_behind(
     assert media(emulator) == []
     assert cli.run(*words, "--keep-media").code == 6
     assert media(emulator) == [("image/png", len(PNG))]
+
+
+def test_a_failed_post_deletes_only_what_it_uploaded_itself(
+    cli: CommandLine, client: Client, emulator: EmulatorServer, tmp_path: Path
+) -> None:
+    kept, new = tmp_path / "kept.png", tmp_path / "new.jpg"
+    kept.write_bytes(PNG)
+    new.write_bytes(JPEG)
+    assert cli.run("media", "upload", str(kept)).code == 0
+    (page,) = client.pages(platform="instagram").items
+    client.schedule({"page_id": page["id"], "message": "x", "scheduled_at": "2026-11-23T15:00:00Z"})
+    ran = cli.run(
+        "posts", "schedule", "--page", "instagram:acme", "--at", "2026-11-23 16:00:30",
+        "--media", str(kept), "--media", str(new),
+    )  # fmt: skip
+    assert ran.code == 6
+    assert media(emulator) == [("image/png", len(PNG))]
+
+
+def test_a_post_whose_second_file_is_refused_leaves_no_first_one(
+    cli: CommandLine, emulator: EmulatorServer, tmp_path: Path
+) -> None:
+    (tmp_path / "a.png").write_bytes(PNG)
+    (tmp_path / "b.jpg").write_bytes(JPEG)
+    words = ("posts", "schedule", "--page", "instagram:acme", "--at", "in 2h",
+             "--media", str(tmp_path / "a.png"), "--media", str(tmp_path / "b.jpg"))  # fmt: skip
+    refusal = answer(413, {"error": "Too large", "code": "FILE_TOO_LARGE"})
+    refused = Fault("the second upload is too large", 0, lambda _: refusal)
+    with FaultyProxy(emulator.port, refused, every=2) as proxy:
+        env = {"OUTREPLY_BASE_URL": proxy.url}
+        assert cli.run(*words, env=env).code == 6
+        assert media(emulator) == []
+        proxy.writes = 0
+        assert cli.run(*words, "--keep-media", env=env).code == 6
+    assert media(emulator) == [("image/png", len(PNG))]
+
+
+def test_a_post_that_may_be_there_keeps_its_media(
+    cli: CommandLine, client: Client, emulator: EmulatorServer, tmp_path: Path
+) -> None:
+    (tmp_path / "a.png").write_bytes(PNG)
+    lost = next(fault for fault in FAULTS if fault.name == "cut before the server commits")
+
+    class AfterTheUpload(FaultyProxy):
+        def _fault_of(self, method: str) -> Fault | None:
+            self.writes += method != "GET"
+            return lost if method != "GET" and self.writes > 1 else None
+
+    with AfterTheUpload(emulator.port) as proxy:
+        ran = cli.run(
+            "posts", "schedule", "--page", "instagram:acme", "--at", "in 2h",
+            "--media", str(tmp_path / "a.png"), env={"OUTREPLY_BASE_URL": proxy.url},
+        )  # fmt: skip
+    assert ran.code == 7
+    assert media(emulator) == [("image/png", len(PNG))]
+
+
+@pytest.mark.parametrize(
+    ("name", "told"), [("media:", "names no media"), ("~nobody-here/a.png", "No such file")]
+)
+def test_a_media_option_that_names_nothing_is_wrong_usage(
+    cli: CommandLine, name: str, told: str
+) -> None:
+    words = ("posts", "schedule", "--page", "instagram:acme", "--at", "in 2h", "--media", name)
+    ran = cli.run(*words)
+    assert ran.code == 2
+    assert told in ran.err
 
 
 def test_rows_share_one_upload_and_a_second_run_uploads_nothing(
@@ -174,5 +242,6 @@ def test_a_file_over_the_limit_or_the_storage_is_an_error_of_the_plan(
         "VALUES ('m', ?, 'f', 104857600, 'video/mp4', 'x', 0)", (user,),
     )  # fmt: skip
     assert (
-        "does not fit: 0.0 MB of storage are left" in cli.run("bulk", "schedule", str(calendar)).err
+        "does not fit: 0 bytes of storage are left"
+        in cli.run("bulk", "schedule", str(calendar)).err
     )

@@ -1,0 +1,150 @@
+"""How media look in tables, and how a command that uploaded or deleted some tells of it."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, NoReturn
+from zoneinfo import ZoneInfo
+
+from outreply_cli.errors import InvalidInputError, OutReplyError, PartialFailureError
+from outreply_cli.posting.media_files import MediaFile
+from outreply_cli.posting.stored_media import created_at, size_of
+from outreply_cli.posting.upload_batch import BatchReport, Checked, FileResult, Status
+from outreply_cli.sizes import show_size
+from outreply_cli.terminal.harmless import harmless
+from outreply_cli.terminal.output import Column, Item
+from outreply_cli.terminal.session import Session
+from outreply_cli.times import show_duration, show_instant
+
+ID_FIELD = "media_id"
+_UPLOAD_COLUMNS = (
+    Column("ID", ID_FIELD),
+    Column("Status", "status"),
+    Column("Type", "mime_type"),
+    Column("Size", "size_bytes", lambda item: show_size(size_of(item))),
+    Column("File", "file", flexible=True),
+)
+
+
+def media_columns(
+    now: datetime, zone: ZoneInfo, alone: Mapping[str, Any] | None = None
+) -> list[Column]:
+    """The columns of stored media; one that stands `alone` is shown with all that it tells.
+
+    Args:
+        now: What ages are counted to.
+        zone: What local times are shown in.
+        alone: The item, if it is the only one.
+    """
+
+    def show_age(item: Item) -> str:
+        made = created_at(item)
+        return "" if made is None else show_duration(now - made).split()[0]
+
+    def show_made(item: Item) -> str:
+        made = created_at(item)
+        return (
+            "" if made is None else f"{show_instant(made, zone)}, {show_duration(now - made)} ago"
+        )
+
+    columns = [
+        Column("ID", ID_FIELD),
+        Column("Type", "mime_type"),
+        Column("Size", "size_bytes", lambda item: show_size(size_of(item))),
+        Column("Age", "created_at", show_age),
+        Column("Post", "scheduled_post_id", _show_post),
+        Column("Name", "filename", flexible=True),
+    ]
+    if alone is not None:
+        columns[3] = Column("Uploaded", "created_at", show_made)
+        columns += [Column("URL", "url")] if alone.get("url") else []
+    return columns
+
+
+def file_object(result: FileResult) -> dict[str, Any]:
+    """One file of an upload as scripts read it."""
+    file, error = result.file, result.error
+    return {
+        "file": result.name,
+        "status": result.status.value,
+        "media_id": result.media_id,
+        "size_bytes": file.size if file else None,
+        "mime_type": file.mime if file else None,
+        "sha256": file.sha256 if isinstance(file, MediaFile) else None,
+        "error": {"code": error.code, "message": error.message} if error else None,
+    }
+
+
+def note_left_out(session: Session, checked: Checked) -> None:
+    """Tell which files of a directory are no media."""
+    if checked.left_out:
+        session.note(f"Left out, as no media: {', '.join(checked.left_out)}")
+
+
+def report_uploads(session: Session, report: BatchReport, storage_left: int | None) -> None:
+    """Show how the files went; raises what failed.
+
+    Args:
+        session: Where to show it.
+        report: What came of the files.
+        storage_left: In bytes, as the account told before.
+    """
+    there = [file_object(result) for result in report.results if result.media_id]
+    wants_all = session.choices.output != "table" and not session.choices.quiet
+    shown = [file_object(result) for result in report.results] if wants_all else there
+    if shown or wants_all:
+        session.output.show_list(shown, _UPLOAD_COLUMNS, id_field=ID_FIELD)
+    left = report.storage_left if report.storage_left is not None else storage_left
+    if left is not None:
+        session.note(f"Storage left: {show_size(left)}.")
+    failed = [result for result in report.results if result.error is not None]
+    if failed:
+        _end_failed(session, report, failed)
+
+
+def raise_failures(failures: Sequence[tuple[str, OutReplyError]], asked: int) -> None:
+    """Raise what stopped the only one of `asked` items, or PartialFailureError for several."""
+    if not failures:
+        return
+    if asked == 1:
+        raise failures[0][1]
+    raise PartialFailureError(
+        f"{len(failures)} of {asked} failed: "
+        + "; ".join(f"{name}: {error.message}" for name, error in failures),
+        hint=next((error.hint for _, error in failures if error.hint), None),
+        details={"failed": [{"id": name, "code": error.code} for name, error in failures]},
+    )
+
+
+def _end_failed(session: Session, report: BatchReport, failed: Sequence[FileResult]) -> NoReturn:
+    first, count = failed[0], len(report.results)
+    assert first.error is not None
+    if report.stopped_by is not None and len(failed) == count:
+        raise report.stopped_by
+    if count == 1:
+        first.error.message = f"{first.name}: {first.error.message}"
+        raise first.error
+    for result in failed:
+        if result.error is not None:
+            session.tell(f"{harmless(result.name)}: {harmless(result.error.message)}\n")
+    details = {
+        "failed": [
+            {"file": result.name, "code": result.error.code} for result in failed if result.error
+        ]
+    }
+    if len(failed) == count and all(isinstance(r.error, InvalidInputError) for r in failed):
+        raise InvalidInputError(
+            f"none of the {count} files can be uploaded", hint="Nothing was sent.", details=details
+        )
+    if report.stopped_by is not None and report.stopped_by.exit_code == 130:
+        raise report.stopped_by
+    raise PartialFailureError(
+        f"{len(failed)} of {count} files failed",
+        hint="Run it again with --skip-existing: what is there is not sent twice."
+        if any(result.status == Status.UPLOADED for result in report.results)
+        else None,
+        details=details,
+    )
+
+
+def _show_post(item: Item) -> str:
+    return str(item.get("scheduled_post_id") or "")

@@ -1,0 +1,51 @@
+"""The media of one account: what it takes, and what uploads to it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from outreply_cli.api.client import Client, Resource
+from outreply_cli.api.errors import NotAllowedError
+from outreply_cli.posting.account_posts import JOURNAL_FILE
+from outreply_cli.posting.journal import Journal
+from outreply_cli.posting.media_files import StorageLimits
+from outreply_cli.posting.sending import account_digest
+from outreply_cli.posting.upload_batch import UploadBatch
+from outreply_cli.posting.uploader import Uploader
+
+
+class AccountMedia:
+    """The uploads of one account; what it takes is read once, from `GET /account`.
+
+    Args:
+        client: Speaks for the account.
+        state_dir: Where the journal is.
+
+    Attributes:
+        limits: What the account takes; unknown where the token may not read that.
+    """
+
+    def __init__(self, client: Client, state_dir: Path) -> None:
+        self._client = client
+        self._state_dir = state_dir
+        try:
+            self._account: Resource = client.account()
+        except NotAllowedError:
+            self._account = {}
+        self.limits = StorageLimits.from_account(self._account)
+
+    @contextmanager
+    def batch(self, *, skip_existing: bool) -> Iterator[UploadBatch]:
+        """A batch of uploads; `skip_existing` leaves content alone that is there already."""
+        journal = Journal(self._state_dir / JOURNAL_FILE)
+        try:
+            uploader = Uploader(self._client, journal, self._digest())
+            yield UploadBatch(uploader, self.limits, skip_existing=skip_existing)
+        finally:
+            journal.close()
+
+    def _digest(self) -> str:
+        user_id = (self._account.get("user") or {}).get("id")
+        if user_id is None:
+            user_id = (self._client.me().get("authenticated_as") or {}).get("user_id")
+        return account_digest(self._client.transport.base_url, str(user_id))

@@ -1,0 +1,359 @@
+"""`outreply media` against the emulator."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pexpect
+import pytest
+
+from outreply_cli.api.client import Client
+from outreply_cli.contract.limits import MEGABYTE
+from outreply_cli.emulator.server import EmulatorServer
+from tests.clocks import ManualClock
+from tests.command_line import CommandLine
+from tests.faulty_proxy import FAULTS, Fault, FaultyProxy
+from tests.posting.pictures import WHOLE, jpeg, mp4, png
+from tests.scripted_server import ScriptedServer, answer
+
+ONE_COPY = [fault for fault in FAULTS if fault.forward < 2 and not fault.hang]
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """A directory with a picture, a video, a text, and a directory with another picture."""
+    directory = tmp_path / "pictures"
+    (directory / "more").mkdir(parents=True)
+    (directory / "a.png").write_bytes(png())
+    (directory / "b.mp4").write_bytes(mp4())
+    (directory / "notes.txt").write_text("shopping")
+    (directory / ".hidden.png").write_bytes(png(b"hidden"))
+    (directory / "more" / "c.jpg").write_bytes(jpeg())
+    return directory
+
+
+def upload(cli: CommandLine, *words: str) -> list[dict[str, Any]]:
+    ran = cli.run("media", "upload", *words, "--json")
+    assert ran.code == 0, ran.err
+    return list(json.loads(ran.out))
+
+
+def kept(client: Client) -> list[str]:
+    return sorted(item["mime_type"] for item in client.media().items)
+
+
+def test_files_are_told_by_their_bytes_and_each_is_reported(
+    cli: CommandLine, client: Client, tmp_path: Path
+) -> None:
+    for number, content in enumerate(WHOLE.values()):
+        (tmp_path / f"{number}.txt").write_bytes(content)
+    files = [str(tmp_path / f"{number}.txt") for number in range(len(WHOLE))]
+    results = upload(cli, *files)
+    assert [result["file"] for result in results] == files
+    assert [result["mime_type"] for result in results] == list(WHOLE)
+    assert {tuple(result) for result in results} == {
+        ("file", "status", "media_id", "size_bytes", "mime_type", "sha256", "error")
+    }
+    assert {item["media_id"] for item in client.media().items} == {r["media_id"] for r in results}
+
+
+def test_a_directory_stands_for_its_media_and_deeper_ones_only_when_asked(
+    cli: CommandLine, pictures: Path
+) -> None:
+    names = [Path(one["file"]).name for one in upload(cli, str(pictures))]
+    assert names == ["a.png", "b.mp4"]
+    names = [Path(one["file"]).name for one in upload(cli, str(pictures), "--recursive")]
+    assert names == ["a.png", "b.mp4", "c.jpg"]
+    told = cli.run("media", "upload", str(pictures))
+    assert "Left out, as no media: " in told.err
+    assert "notes.txt" in told.err
+    empty = cli.run("media", "upload", str(pictures / "more" / ".."), "--json")
+    assert empty.code == 0
+    (pictures / "more" / "c.jpg").unlink()
+    assert cli.run("media", "upload", str(pictures / "more")).code == 2
+
+
+def test_stdin_is_a_file_too(cli: CommandLine, client: Client, tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(png())
+    words = f"{' '.join(cli.words('media', 'upload', '-', '-q'))} < {tmp_path / 'a.png'}"
+    child = pexpect.spawn("/bin/sh", ["-c", words], env=cli.environ, encoding="utf-8")
+    child.expect(pexpect.EOF)
+    assert str(child.before).split()[0] == client.media().items[0]["media_id"]
+    assert cli.run("media", "upload", "-", stdin="no picture").code == 2
+    assert cli.run("media", "upload", "-", stdin="").code == 2
+
+
+def test_too_much_through_stdin_is_not_kept(cli: CommandLine, emulator: EmulatorServer) -> None:
+    emulator.state.connection.execute("UPDATE users SET tier = 'free'")
+    ran = cli.run("media", "upload", "-", stdin="x" * (25 * MEGABYTE + 1))
+    assert ran.code == 2
+    assert "more than the 25.0 MB" in ran.err
+
+
+def test_content_that_is_there_is_skipped_when_asked(
+    cli: CommandLine, client: Client, tmp_path: Path
+) -> None:
+    first, copy, other = (tmp_path / name for name in ("a.png", "copy.png", "other.png"))
+    first.write_bytes(png(b"one"))
+    copy.write_bytes(png(b"one"))
+    other.write_bytes(png(b"two"))
+    (made,) = upload(cli, str(first))
+    assert made["status"] == "uploaded"
+    results = upload(cli, str(copy), str(other), str(first), "--skip-existing")
+    assert [result["status"] for result in results] == ["skipped", "uploaded", "skipped"]
+    assert results[0]["media_id"] == results[2]["media_id"] == made["media_id"]
+    assert len(client.media().items) == 2
+    # Without the option the wish is a copy; and what was deleted is not there.
+    assert upload(cli, str(first))[0]["media_id"] != made["media_id"]
+    for item in client.media().items:
+        client.delete_media(item["media_id"])
+    assert upload(cli, str(first), "--skip-existing")[0]["status"] == "uploaded"
+
+
+def test_copies_within_one_batch_are_sent_once_when_asked(
+    cli: CommandLine, client: Client, tmp_path: Path
+) -> None:
+    for number in range(6):
+        (tmp_path / f"{number}.png").write_bytes(png(str(number // 3).encode()))
+    files = [str(tmp_path / f"{number}.png") for number in range(6)]
+    results = upload(cli, *files, "--skip-existing", "--concurrency", "6")
+    assert [result["status"] for result in results].count("uploaded") == 2
+    assert len({result["media_id"] for result in results}) == 2
+    assert len({result["media_id"] for result in results[:3]}) == 1
+    assert len(client.media().items) == 2
+
+
+@pytest.mark.parametrize("fault", ONE_COPY, ids=lambda fault: fault.name)
+def test_whatever_happens_to_an_answer_one_copy_is_kept(
+    cli: CommandLine, client: Client, tmp_path: Path, emulator: EmulatorServer, fault: Fault
+) -> None:
+    (tmp_path / "a.png").write_bytes(png())
+    with FaultyProxy(emulator.port, fault, every=2, writes=1) as proxy:
+        env = {"OUTREPLY_BASE_URL": proxy.url}
+        ran = cli.run("media", "upload", str(tmp_path / "a.png"), "-q", env=env)
+    assert ran.code == 0, ran.err
+    assert [item["media_id"] for item in client.media().items] == ran.out.split()
+
+
+def test_alike_files_whose_answers_are_all_lost_are_not_mistaken(
+    cli: CommandLine, emulator: EmulatorServer, tmp_path: Path
+) -> None:
+    files = [tmp_path / f"{number}.png" for number in range(8)]
+    for number, file in enumerate(files):
+        file.write_bytes(png(str(number).encode()))
+    lost = next(fault for fault in FAULTS if fault.name == "cut after the server commits")
+    with FaultyProxy(emulator.port, lost) as proxy:
+        ran = cli.run("media", "upload", *map(str, files), "--json", "--concurrency", "4",
+                      env={"OUTREPLY_BASE_URL": proxy.url})  # fmt: skip
+    assert ran.code == 0, ran.err
+    rows = emulator.state.connection.execute(
+        "SELECT id, sha256 FROM media WHERE deleted_at IS NULL"
+    )
+    stored = {row["id"]: row["sha256"] for row in rows}
+    assert {one["media_id"]: one["sha256"] for one in json.loads(ran.out)} == stored
+    assert len(stored) == 8
+
+
+def test_what_a_killed_upload_left_on_the_server_is_found_by_the_next(
+    cli: CommandLine, client: Client, emulator: EmulatorServer, tmp_path: Path
+) -> None:
+    (tmp_path / "a.png").write_bytes(png())
+    silent = next(fault for fault in FAULTS if fault.hang)
+    words = cli.words("media", "upload", str(tmp_path / "a.png"))
+    with FaultyProxy(emulator.port, silent) as proxy:
+        environ = {**cli.environ, "OUTREPLY_BASE_URL": proxy.url}
+        child = pexpect.spawn(words[0], words[1:], env=environ)
+        for _ in range(400):
+            if client.media().items:
+                break
+            child.expect([pexpect.TIMEOUT, pexpect.EOF], timeout=0.05)
+        child.kill(9)
+        child.wait()
+        proxy.fault = None
+        ran = cli.run("media", "upload", str(tmp_path / "a.png"), "-q",
+                      env={"OUTREPLY_BASE_URL": proxy.url})  # fmt: skip
+    assert ran.code == 0, ran.err
+    assert [item["media_id"] for item in client.media().items] == ran.out.split()
+
+
+def test_a_token_that_can_not_look_does_not_send_twice(
+    cli: CommandLine, emulator: EmulatorServer, tmp_path: Path
+) -> None:
+    emulator.state.connection.execute("""UPDATE tokens SET scopes = '["write:media"]'""")
+    (tmp_path / "a.png").write_bytes(png())
+    assert cli.run("media", "upload", str(tmp_path / "a.png")).code == 0
+    lost = next(fault for fault in FAULTS if fault.name == "cut after the server commits")
+    with FaultyProxy(emulator.port, lost) as proxy:
+        env = {"OUTREPLY_BASE_URL": proxy.url}
+        assert cli.run("media", "upload", str(tmp_path / "a.png"), env=env).code == 7
+        assert proxy.writes == 1
+
+
+def test_limits_are_told_before_a_byte_is_sent(
+    cli: CommandLine, emulator: EmulatorServer, tmp_path: Path
+) -> None:
+    db = emulator.state.connection
+    db.execute("UPDATE users SET tier = 'free'")
+    names = []
+    for number in range(5):
+        names.append(str(tmp_path / f"{number}.mp4"))
+        with Path(names[-1]).open("wb") as stream:
+            stream.write(b"\x00\x00\x00\x18ftypmp42" + bytes(12))
+            stream.truncate(24 * MEGABYTE + number)
+    (tmp_path / "large.mp4").write_bytes(b"\x00\x00\x00\x18ftypmp42" + bytes(26 * MEGABYTE))
+    ran = cli.run("media", "upload", *names, str(tmp_path / "large.mp4"), "--json")
+    assert ran.code == 3
+    results = json.loads(ran.out)
+    assert [result["status"] for result in results] == ["uploaded"] * 4 + ["failed"] * 2
+    assert "does not fit: 4.0 MB of storage are left" in results[4]["error"]["message"]
+    assert "26.0 MB, and the most is 25.0 MB" in results[5]["error"]["message"]
+    assert "Storage left: 4.0 MB." in ran.err
+    assert db.execute("SELECT count(*) FROM media").fetchone()[0] == 4
+
+
+def test_a_refusal_that_meets_every_file_ends_the_batch(
+    cli: CommandLine, emulator: EmulatorServer, tmp_path: Path
+) -> None:
+    emulator.state.connection.execute("""UPDATE tokens SET scopes = '["read:media"]'""")
+    for number in range(9):
+        (tmp_path / f"{number}.png").write_bytes(png(str(number).encode()))
+    ran = cli.run("media", "upload", *(str(tmp_path / f"{n}.png") for n in range(9)), "--json")
+    assert ran.code == 4
+    assert len(json.loads(ran.out)) == 9
+    assert json.loads(ran.err.splitlines()[-1])["error"]["code"] == "MISSING_SCOPE"
+
+
+def test_a_pipe_sees_no_bar_and_a_terminal_one_for_each_file_and_a_total(
+    cli: CommandLine, tmp_path: Path
+) -> None:
+    names = ("first.mp4", "second\x1b[2J.mp4")
+    for name in names:
+        with (tmp_path / name).open("wb") as stream:
+            stream.write(b"\x00\x00\x00\x18ftypmp42" + bytes(12) + os.urandom(30 * MEGABYTE))
+    ran = cli.spawn("media", "upload", *(str(tmp_path / name) for name in names))
+    assert ran.code == 0
+    assert "\x1b" not in ran.out + ran.err
+    assert "Total" not in ran.out + ran.err
+    words = cli.words("media", "upload", "first.mp4", "second\x1b[2J.mp4")
+    child = pexpect.spawn(
+        words[0], words[1:], env={**cli.environ, "TERM": "xterm", "NO_COLOR": "1",
+                                  "PYTHONPATH": str(Path.cwd())},
+        encoding="utf-8", timeout=60, dimensions=(30, 100), cwd=str(tmp_path),
+    )  # fmt: skip
+    child.expect("Total of 2")
+    child.expect(pexpect.EOF)
+    text = str(child.before)
+    child.close()
+    assert child.exitstatus == 0
+    assert "first.mp4" in text
+    assert r"second\x1b[2J.mp4" in text
+    assert "second\x1b[2J" not in text
+    assert "Storage left" in text
+
+
+def test_the_list_is_sorted_as_asked_and_says_which_post_waits(
+    cli: CommandLine, client: Client, emulated_clock: ManualClock, tmp_path: Path
+) -> None:
+    ids = {}
+    for name, content in (("b", mp4()), ("a", png()), ("c", jpeg())):
+        (tmp_path / name).write_bytes(content)
+        ids[name] = upload(cli, str(tmp_path / name))[0]["media_id"]
+        emulated_clock.advance(7200)
+    (page,) = client.pages(platform="instagram").items
+    post = client.schedule(
+        {"page_id": page["id"], "scheduled_at": "2026-12-01T09:00:00Z", "media_ids": [ids["a"]]}
+    )
+
+    def listed(*words: str) -> list[str]:
+        ran = cli.run("media", "list", "-q", *words)
+        assert ran.code == 0, ran.err
+        return [name for one in ran.out.split() for name in ids if ids[name] == one]
+
+    assert listed("--sort", "age") == ["b", "a", "c"]
+    assert listed("--sort", "size") == ["b", "c", "a"]
+    assert listed("--sort", "post")[0] == "a"
+    assert sorted(listed("--unused")) == ["b", "c"]
+    shown = cli.run("media", "list").out
+    assert f"{ids['a']}\timage/png\t{len(png())} bytes\t4h\t{post['id']}" in shown
+    assert cli.run("media", "list", "--sort", "colour").code == 2
+    alone = cli.run("media", "show", ids["a"]).out
+    assert f"post\t{post['id']}" in alone
+    assert "Mon 23 Nov 2026 15:00 CET (14:00 UTC), 4h ago" in alone
+
+
+def test_show_falls_back_to_the_list(cli: CommandLine) -> None:
+    item = {"media_id": "m1", "size_bytes": 3, "mime_type": "image/png", "filename": "a.png"}
+    missing = answer(404, {"error": "No route", "code": "NOT_FOUND"})
+    with ScriptedServer([missing, answer(200, {"media": [item]})]) as server:
+        ran = cli.run("media", "show", "m1", "--json", env={"OUTREPLY_BASE_URL": server.url})
+    assert json.loads(ran.out) == item
+    assert cli.run("media", "show", "m1").code == 5
+
+
+def test_what_a_post_needs_is_not_deleted_and_the_post_is_named(
+    cli: CommandLine, client: Client, tmp_path: Path
+) -> None:
+    ids = []
+    for number in range(3):
+        (tmp_path / f"{number}.png").write_bytes(png(str(number).encode()))
+        ids.append(upload(cli, str(tmp_path / f"{number}.png"))[0]["media_id"])
+    (page,) = client.pages(platform="instagram").items
+    post = client.schedule(
+        {"page_id": page["id"], "scheduled_at": "2026-12-01T09:00:00Z", "media_ids": [ids[0]]}
+    )
+    assert cli.run("media", "delete", *ids).code == 2
+    alone = cli.run("media", "delete", ids[0], "--yes")
+    assert alone.code == 1
+    assert post["id"] in alone.err
+    assert f"outreply posts cancel {post['id']}" in alone.err
+    some = cli.run("media", "delete", *ids, "--yes", "--json")
+    assert some.code == 3
+    assert [one["media_id"] for one in json.loads(some.out)] == ids[1:]
+    assert "MEDIA_IN_USE" in some.err
+    assert cli.run("media", "delete", ids[1], "--yes").code == 5
+    assert cli.run("posts", "cancel", post["id"]).code == 0
+    assert cli.run("media", "delete", ids[0], "--yes").code == 0
+    assert client.media().items == []
+
+
+def test_a_refusal_that_names_no_post_is_looked_up(cli: CommandLine) -> None:
+    in_use = answer(409, {"error": "Media is attached", "code": "MEDIA_IN_USE"})
+    item = answer(200, {"media": {"media_id": "m1", "scheduled_post_id": "p1"}})
+    with ScriptedServer([in_use, item]) as server:
+        ran = cli.run("media", "delete", "m1", "-y", env={"OUTREPLY_BASE_URL": server.url})
+    assert "M1 is attached to the pending post p1" in ran.err.replace("m1", "M1")
+    assert "outreply posts cancel p1" in ran.err
+
+
+def test_prune_deletes_what_no_pending_post_uses_and_is_old_enough(
+    cli: CommandLine, client: Client, emulated_clock: ManualClock, tmp_path: Path
+) -> None:
+    ids = []
+    for number in range(3):
+        (tmp_path / f"{number}.png").write_bytes(png(str(number).encode()))
+        ids.append(upload(cli, str(tmp_path / f"{number}.png"))[0]["media_id"])
+        emulated_clock.advance(86_400)
+    (page,) = client.pages(platform="instagram").items
+    client.schedule(
+        {"page_id": page["id"], "scheduled_at": "2026-12-03T09:00:00Z", "media_ids": [ids[0]]}
+    )
+    preview = cli.run("media", "prune", "--dry-run", "-q")
+    assert sorted(preview.out.split()) == sorted(ids[1:])
+    refused = cli.run("media", "prune")
+    assert refused.code == 2
+    assert ids[1] in refused.err
+    assert len(client.media().items) == 3
+    ran = cli.run("media", "prune", "--older-than", "36h", "--yes")
+    assert ran.out == f"Deleted {ids[1]}\n"
+    assert cli.run("media", "prune", "--yes", "-q").out.split() == [ids[2]]
+    assert "nothing to delete" in cli.run("media", "prune", "--yes").err
+    assert [item["media_id"] for item in client.media().items] == [ids[0]]
+
+
+def test_what_does_not_say_whether_a_post_uses_it_is_not_pruned(cli: CommandLine) -> None:
+    listing = answer(200, {"media": [{"media_id": "m1", "created_at": "2020-01-01T00:00:00Z"}]})
+    with ScriptedServer([listing]) as server:
+        ran = cli.run("media", "prune", "--yes", env={"OUTREPLY_BASE_URL": server.url})
+        assert ran.code == 0
+        assert [one.method for one in server.received] == ["GET"]
