@@ -3,12 +3,13 @@
 import hashlib
 import hmac
 import json
-import secrets
 import sqlite3
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import IO, TYPE_CHECKING, Any
 
+from werkzeug.datastructures import FileStorage
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from werkzeug.formparser import FormDataParser
 from werkzeug.http import http_date
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request
@@ -19,8 +20,8 @@ from outreply_cli.contract.limits import (
 )
 from outreply_cli.emulator.account import count_usage
 from outreply_cli.emulator.address_guard import AddressGuard
-from outreply_cli.emulator.answers import misbehave
-from outreply_cli.emulator.call import Call, Caller, Refusal
+from outreply_cli.emulator.answers import misbehave, own_fault, request_id
+from outreply_cli.emulator.call import Call, Caller, Refusal, read_object
 from outreply_cli.emulator.control import Control
 from outreply_cli.emulator.delivery import Deliverer
 from outreply_cli.emulator.due import settle_due
@@ -37,6 +38,30 @@ from outreply_cli.serving.hosts import is_own_host
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+
+class _Sent(Request):
+    """A request whose multipart body is refused where it can't be read, not taken for empty."""
+
+    def __init__(self, environ: "WSGIEnvironment") -> None:
+        super().__init__(environ)
+        self._opened: list[IO[bytes]] = []
+
+    def make_form_data_parser(self) -> FormDataParser:
+        parser = super().make_form_data_parser()
+        parser.silent = False
+        return parser
+
+    def _get_file_stream(self, *args: Any, **named: Any) -> IO[bytes]:
+        stream = super()._get_file_stream(*args, **named)
+        self._opened.append(stream)
+        return stream
+
+    def close(self) -> None:
+        super().close()
+        # A body that broke off within a file never became one of the request's files.
+        for stream in self._opened:
+            stream.close()
 
 
 class Emulator:
@@ -72,16 +97,18 @@ class Emulator:
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
         """Answer one request."""
-        request = Request(environ)
+        request = _Sent(environ)
         began = self._state.clock.monotonic()
         headers = {
-            "X-Request-Id": f"req_{secrets.token_hex(8)}",
+            "X-Request-Id": request_id(),
             "Date": http_date(self._state.clock.now()),
         }
         try:
             response = self._answer(request, headers)
         except Refusal as refusal:
             response = as_json(refusal.status, refusal.body, {**headers, **refusal.headers})
+        except Exception as failure:  # noqa: BLE001 - the client is owed an answer, the log a word
+            response = own_fault(failure, f"{request.method} {request.path}", headers)
         finally:
             # Uploaded files are temporary ones.
             request.close()
@@ -124,20 +151,15 @@ class Emulator:
         if not hmac.compare_digest(given.encode(), self._control_key.encode()):
             raise Refusal(403, "CONTROL_KEY_REQUIRED", "The control key is missing or wrong")
         verb = request.path.removeprefix("/_emulator/")
-        try:
-            asked = json.loads(request.get_data() or b"{}")
-        except ValueError:
-            raise Refusal(400, "INVALID_JSON", "The control body is not JSON") from None
+        asked = read_object(request.get_data() or b"{}")
         try:
             return as_json(200, self._control.do(verb, asked), headers)
         except InvalidInputError as wrong:
             raise Refusal(400, wrong.code, str(wrong), hint=wrong.hint) from None
 
     def _answer_call(self, request: Request, headers: dict[str, str]) -> Answer:
-        multipart = request.mimetype == "multipart/form-data"
-        if multipart:
-            # Read before the state is held: others go on meanwhile.
-            _ = request.files
+        # Read before the state is held: others go on meanwhile.
+        files = _files_of(request) if _is_multipart(request) else dict
         clock = self._state.clock
         refused = None
         with self._state.change() as db:
@@ -149,7 +171,7 @@ class Emulator:
             settle_due(self._state, db, clock.now())
             db.execute("SAVEPOINT call")
             try:
-                status, body = self._perform(db, request, caller, headers)
+                status, body = self._perform(db, request, files, caller, headers)
             except Refusal as refusal:
                 # The request counts all the same, and what fell due stays done.
                 db.execute("ROLLBACK TO call")
@@ -160,7 +182,12 @@ class Emulator:
         return as_json(status, body, headers)
 
     def _perform(
-        self, db: sqlite3.Connection, request: Request, caller: Caller, headers: dict[str, str]
+        self,
+        db: sqlite3.Connection,
+        request: Request,
+        files: Callable[[], Mapping[str, FileStorage]],
+        caller: Caller,
+        headers: dict[str, str],
     ) -> tuple[int, Any]:
         route, path = self._match(request)
         if route.scope is not None and not caller.may(route.scope):
@@ -171,7 +198,7 @@ class Emulator:
                 required_scope=route.scope,
                 your_scopes=list(caller.scopes),
             )
-        multipart = request.mimetype == "multipart/form-data"
+        multipart = _is_multipart(request)
         call = Call(
             state=self._state,
             db=db,
@@ -182,7 +209,7 @@ class Emulator:
             raw_body=b"" if multipart else request.get_data(),
             guard=self._guard,
             is_multipart=multipart,
-            files=lambda: request.files,
+            files=files,
         )
         count_usage(call, "requests")
         if request.method in {"GET", "HEAD"}:
@@ -195,7 +222,7 @@ class Emulator:
         self, call: Call, route: Route, request: Request, headers: dict[str, str]
     ) -> tuple[int, Any]:
         key = request.headers.get("Idempotency-Key")
-        if key is None or request.mimetype == "multipart/form-data":
+        if key is None or call.is_multipart:
             return route.status, route.answer(call)
         if not 1 <= len(key) <= IDEMPOTENCY_KEY_MAX_CHARACTERS:
             raise Refusal(400, "INVALID_IDEMPOTENCY_KEY")
@@ -232,3 +259,19 @@ class Emulator:
         except HTTPException:
             raise Refusal(404, "NOT_FOUND", "No such endpoint") from None
         return route, path
+
+
+def _is_multipart(request: Request) -> bool:
+    return request.mimetype == "multipart/form-data"
+
+
+def _files_of(request: Request) -> Callable[[], Mapping[str, FileStorage]]:
+    try:
+        files = request.files
+    except (HTTPException, ValueError):
+        return _refuse_files
+    return lambda: files
+
+
+def _refuse_files() -> Mapping[str, FileStorage]:
+    raise Refusal(400, "UPLOAD_ERROR", "The multipart body can't be read")

@@ -1,6 +1,8 @@
 """One request inside the emulator: what came, who sent it, and how it may be refused."""
 
 import json
+import math
+import re
 import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -13,6 +15,9 @@ from outreply_cli.contract.error_catalogue import entries_for
 from outreply_cli.contract.limits import EVERY_SCOPE, LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX
 from outreply_cli.emulator.address_guard import AddressGuard
 from outreply_cli.emulator.state import State
+
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+_LIMIT_DIGITS = len(str(LIST_LIMIT_MAX))
 
 
 class Refusal(Exception):  # noqa: N818 - an answer of the emulated API, not an error of ours
@@ -76,13 +81,7 @@ class Call:
     def body(self) -> dict[str, Any]:
         """The JSON object that was sent."""
         if self._body is None:
-            try:
-                parsed = json.loads(self.raw_body or b"{}")
-            except (ValueError, RecursionError):
-                raise Refusal(400, "INVALID_JSON", "The request body is not valid JSON") from None
-            if not isinstance(parsed, dict):
-                raise Refusal(400, "INVALID_JSON", "The request body must be a JSON object")
-            self._body = parsed
+            self._body = read_object(self.raw_body or b"{}")
         return self._body
 
     def text(self, name: str, *, required: bool = False, longest: int | None = None) -> str | None:
@@ -103,7 +102,8 @@ class Call:
         given = self.query.get("limit")
         if given is None:
             return LIST_LIMIT_DEFAULT
-        if not given.isascii() or not given.isdigit() or not 1 <= int(given) <= LIST_LIMIT_MAX:
+        sound = given.isascii() and given.isdigit() and len(given) <= _LIMIT_DIGITS
+        if not sound or not 1 <= int(given) <= LIST_LIMIT_MAX:
             raise invalid_field("limit", f"must be a whole number from 1 to {LIST_LIMIT_MAX}")
         return int(given)
 
@@ -111,6 +111,23 @@ class Call:
         """The query's `since` as a Unix time, or None."""
         given = self.query.get("since")
         return None if given is None else read_instant("since", given).timestamp()
+
+
+def read_object(raw: bytes) -> dict[str, Any]:
+    """The JSON object in a body; refuses everything else (`400 INVALID_JSON`).
+
+    Numbers without end and halves of characters are no JSON, though Python reads both.
+    """
+    try:
+        text = raw.decode("utf-8-sig")
+        parsed = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
+        if _SURROGATE.search(text):
+            json.dumps(parsed, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
+        raise Refusal(400, "INVALID_JSON", "The request body is not valid JSON") from None
+    if not isinstance(parsed, dict):
+        raise Refusal(400, "INVALID_JSON", "The request body must be a JSON object")
+    return parsed
 
 
 def invalid_field(name: str, reason: str) -> Refusal:
@@ -135,3 +152,14 @@ def show_instant(timestamp: float | None) -> str | None:
         return None
     moment = datetime.fromtimestamp(timestamp, UTC)
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(name)
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if math.isinf(value):
+        raise ValueError(text)
+    return value

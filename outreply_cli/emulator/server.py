@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Self
 
 from outreply_cli.clock import Clock
+from outreply_cli.emulator.answers import refuse_unread
 from outreply_cli.emulator.app import Emulator
 from outreply_cli.emulator.delivery import Deliverer
 from outreply_cli.emulator.routes import API_ROOT
@@ -55,7 +56,9 @@ class EmulatorServer:
             self.state, self._deliverer, control_key=self.control_key, host=host
         )
         try:
-            self._server = LocalServer(self._emulator, host=host, port=port, limits=_LIMITS)
+            self._server = LocalServer(
+                self._emulator, host=host, port=port, limits=_LIMITS, refuse=refuse_unread
+            )
         except StorageError:
             self.state.close()
             raise
