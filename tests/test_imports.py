@@ -33,7 +33,7 @@ KEEPERS = {
     "rich": {"terminal"},
     "httpx": {"api.transport"},
     "keyring": {"accounts.keyring_store"},
-    "waitress": {"serving", "emulator.answers"},
+    "waitress": {"serving"},
     "werkzeug": {"emulator", "serving", "webhooks"},
     "dateutil": {"times"},
     "tzlocal": {"times"},

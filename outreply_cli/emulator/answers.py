@@ -6,7 +6,6 @@ import traceback
 from collections.abc import Callable
 from datetime import timedelta
 
-from waitress.channel import ClientDisconnected
 from werkzeug.http import http_date
 
 from outreply_cli.contract.error_catalogue import CATALOGUE
@@ -14,6 +13,7 @@ from outreply_cli.emulator.call import Refusal
 from outreply_cli.emulator.clock import EmulatorClock
 from outreply_cli.emulator.faults import Misbehaviour
 from outreply_cli.serving.answer import Answer, as_json
+from outreply_cli.serving.hanging_up import hang_up, is_hang_up
 
 _GARBAGE = b"<html>\xff\xfe upstream is having a moment {"
 
@@ -28,7 +28,6 @@ def misbehave(
 
     Raises:
         Refusal: What the fault refuses with before anything is carried out.
-        ClientDisconnected: The server then cuts the connection without a word.
     """
     _go_wrong_before(fault, clock, headers)
     try:
@@ -36,7 +35,7 @@ def misbehave(
     except Refusal as refusal:
         response = as_json(refusal.status, refusal.body, {**headers, **refusal.headers})
     if fault.kind == "drop-after":
-        raise ClientDisconnected
+        hang_up()
     if fault.kind == "garbage":
         response.body, response.length = _GARBAGE, len(_GARBAGE)
     elif fault.kind == "truncate":
@@ -52,7 +51,7 @@ def own_fault(failure: Exception, asked: str, headers: dict[str, str]) -> Answer
         asked: The request in words.
         headers: Those of every answer.
     """
-    if isinstance(failure, ClientDisconnected):
+    if is_hang_up(failure):
         raise failure
     report(failure, asked)
     refusal = Refusal(500, "SERVER_ERROR")
@@ -80,7 +79,7 @@ def report(failure: Exception, during: str) -> None:
 
 def _go_wrong_before(fault: Misbehaviour, clock: EmulatorClock, headers: dict[str, str]) -> None:
     if fault.kind == "drop-before":
-        raise ClientDisconnected
+        hang_up()
     if fault.kind == "status":
         raise _refusal(int(fault.value))
     if fault.kind == "rate-limit":

@@ -4,9 +4,10 @@ import json
 import math
 import re
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
 from werkzeug.datastructures import FileStorage
@@ -14,9 +15,11 @@ from werkzeug.datastructures import FileStorage
 from outreply_cli.contract.error_catalogue import entries_for
 from outreply_cli.contract.limits import EVERY_SCOPE, LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX
 from outreply_cli.emulator.address_guard import AddressGuard
+from outreply_cli.emulator.lookups import Address, Lookups
 from outreply_cli.emulator.state import State
 
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+_LOOKUP_SECONDS = 1.0
 _LIMIT_DIGITS = len(str(LIST_LIMIT_MAX))
 
 
@@ -61,9 +64,41 @@ class Caller:
         return scope in self.scopes or EVERY_SCOPE in self.scopes
 
 
+@dataclass(frozen=True)
+class Outside:
+    """What the network is asked before the state is held, so that others go on meanwhile."""
+
+    guard: AddressGuard
+    lookups: Lookups
+    sends_anywhere: bool
+
+    def addresses_of(self, host: str) -> Sequence[Address]:
+        """What a name resolves to; nothing where that takes longer than a request may wait."""
+        return self.lookups.all_of([host], _LOOKUP_SECONDS)[host] or ()
+
+
+@dataclass
+class Sent:
+    """A request's body: JSON that is read once, or the files of a form."""
+
+    raw: bytes
+    is_multipart: bool
+    files: Callable[[], Mapping[str, FileStorage]] = dict
+
+    @cached_property
+    def body(self) -> dict[str, Any]:
+        """The JSON object; refuses what is none (`400 INVALID_JSON`)."""
+        return read_object(self.raw or b"{}")
+
+
 @dataclass
 class Call:
-    """One authenticated request, as the resources read it; `files` are those of a multipart one."""
+    """One authenticated request, as the resources read it.
+
+    Attributes:
+        sent: Its body.
+        refused_urls: Those in its body that may not be used, and why: `url` completed.
+    """
 
     state: State
     db: sqlite3.Connection
@@ -71,18 +106,13 @@ class Call:
     caller: Caller
     path: Mapping[str, str]
     query: Mapping[str, str]
-    raw_body: bytes
-    guard: AddressGuard
-    is_multipart: bool = False
-    files: Callable[[], Mapping[str, FileStorage]] = dict
-    _body: dict[str, Any] | None = field(default=None, init=False)
+    sent: "Sent"
+    refused_urls: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def body(self) -> dict[str, Any]:
         """The JSON object that was sent."""
-        if self._body is None:
-            self._body = read_object(self.raw_body or b"{}")
-        return self._body
+        return self.sent.body
 
     def text(self, name: str, *, required: bool = False, longest: int | None = None) -> str | None:
         """The body's string `name`; refuses one that is missing where required, or too long."""

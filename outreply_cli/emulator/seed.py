@@ -5,7 +5,6 @@ The caller holds the transaction, so that a seed is there whole or not at all.
 
 import hashlib
 import json
-import secrets
 import sqlite3
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -14,6 +13,7 @@ from importlib import resources
 from outreply_cli.contract.limits import EVERY_SCOPE, SANDBOX_PREFIX, SANDBOX_SCOPES
 from outreply_cli.contract.media_types import ENDINGS, type_named
 from outreply_cli.emulator.arrivals import expect_comment
+from outreply_cli.emulator.hooks import new_secret
 from outreply_cli.emulator.media import ASSETS
 from outreply_cli.emulator.posts import linked_media, mark_published
 from outreply_cli.emulator.seed_file import (
@@ -28,6 +28,7 @@ from outreply_cli.emulator.seed_file import (
     read_seed,
 )
 from outreply_cli.emulator.state import State
+from outreply_cli.emulator.targets import TargetError, check_target
 
 _AGE = timedelta(days=400)
 
@@ -71,8 +72,7 @@ def create_token(
     token_id = state.new_id()
     expires_at = None if expires_in is None else (state.clock.now() + expires_in).timestamp()
     if secret is None:
-        digits = secrets.token_hex(24) if state.settings.seed is None else state.new_id() * 2
-        secret = prefix + digits
+        secret = prefix + state.new_hex(48)
     state.connection.execute(
         "INSERT INTO tokens (id, user_id, secret, name, scopes, expires_at) "
         "VALUES (?, ?, ?, ?, ?, ?)",
@@ -291,11 +291,16 @@ class _Account:
     def _plant_hook(self, item: Field) -> None:
         fields = item.fields("id", "url", "events", "secret")
         secret = fields["secret"].text(longest=200) if "secret" in fields else None
+        url = _required(item, fields, "url")
+        try:
+            check_target(url.text(longest=2_000), anywhere=self._state.settings.sends_anywhere)
+        except TargetError as refusal:
+            raise url.wrong(str(refusal)) from None
         self._insert("hooks", {
             "id": self._id(fields), "user_id": self._user_id,
-            "url": _required(item, fields, "url").text(longest=2_000),
+            "url": url.text(),
             "events": json.dumps(check_events(_required(item, fields, "events"))),
-            "secret": secret or f"whsec_{secrets.token_hex(24)}",
+            "secret": secret or new_secret(self._state),
             "created_at": self._now.timestamp(),
         }, fields)  # fmt: skip
 

@@ -9,6 +9,7 @@ from outreply_cli.clock import Clock
 from outreply_cli.emulator.answers import refuse_unread
 from outreply_cli.emulator.app import Emulator
 from outreply_cli.emulator.delivery import Deliverer
+from outreply_cli.emulator.lookups import Lookups
 from outreply_cli.emulator.routes import API_ROOT
 from outreply_cli.emulator.seed import seed_default
 from outreply_cli.emulator.settings import Settings
@@ -51,15 +52,17 @@ class EmulatorServer:
         with self.state.change():
             if self.state.is_empty:
                 seed_default(self.state)
-        self._deliverer = Deliverer(self.state)
+        self._lookups = Lookups()
+        self._deliverer = Deliverer(self.state, self._lookups)
         self._emulator = Emulator(
-            self.state, self._deliverer, control_key=self.control_key, host=host
+            self.state, self._deliverer, self._lookups, control_key=self.control_key, host=host
         )
         try:
             self._server = LocalServer(
                 self._emulator, host=host, port=port, limits=_LIMITS, refuse=refuse_unread
             )
         except StorageError:
+            self._lookups.close()
             self.state.close()
             raise
         self.port = self._server.port
@@ -72,7 +75,7 @@ class EmulatorServer:
         self._server.run()
         self._deliverer.stop()
         delivering.join(_DELIVERY_SECONDS)
-        self._emulator.close()
+        self._lookups.close()
         self.state.close()
 
     def stop(self) -> None:

@@ -174,14 +174,18 @@ class State:
 
     def new_id(self) -> str:
         """A 24-digit hexadecimal id, as the API's are."""
+        return self.new_hex(24)
+
+    def new_hex(self, digits: int) -> str:
+        """Up to 64 new hexadecimal digits, the same at each run with a seed."""
         seed = self.settings.seed
         if seed is None:
-            return secrets.token_hex(12)
+            return secrets.token_hex(32)[:digits]
         row = self.connection.execute(
             "INSERT INTO meta VALUES ('ids', 1) "
             "ON CONFLICT (key) DO UPDATE SET value = value + 1 RETURNING value"
         ).fetchone()
-        return hashlib.sha256(f"{seed}/{row[0]}".encode()).hexdigest()[:24]
+        return hashlib.sha256(f"{seed}/{row[0]}".encode()).hexdigest()[:digits]
 
     def chance(self, of: str) -> float:
         """A number from 0 to 1 that belongs to the thing called `of`, the same at every asking."""

@@ -10,11 +10,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from waitress.channel import ClientDisconnected
-
 from outreply_cli.clock import Clock
 from outreply_cli.errors import StorageError
 from outreply_cli.serving.answer import Answer, as_json
+from outreply_cli.serving.hanging_up import hang_up
 from outreply_cli.webhooks.answering import Answering
 from outreply_cli.webhooks.event import Event, EventError, body_key, parse_event
 from outreply_cli.webhooks.forward import Forwarder, Target
@@ -167,7 +166,7 @@ class Receiver:
             for forwarder in self._forwarders:
                 forwarder.wake()
         if dropped:
-            raise ClientDisconnected
+            hang_up()
         return _answer_to(arrival)
 
     def _judge(

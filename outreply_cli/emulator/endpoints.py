@@ -1,0 +1,221 @@
+"""One call of the API: who calls, what it counts as, what is done, once for each key."""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from typing import IO, TYPE_CHECKING, Any
+
+from werkzeug.datastructures import FileStorage
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from werkzeug.formparser import FormDataParser
+from werkzeug.routing import Map, Rule
+from werkzeug.wrappers import Request
+
+from outreply_cli.contract.limits import (
+    IDEMPOTENCY_KEY_LIFETIME,
+    IDEMPOTENCY_KEY_MAX_CHARACTERS,
+)
+from outreply_cli.emulator.account import count_usage
+from outreply_cli.emulator.call import Call, Outside, Refusal, Sent
+from outreply_cli.emulator.due import settle_due
+from outreply_cli.emulator.rate import RateWindows
+from outreply_cli.emulator.routes import API_ROOT, ROUTES, Route
+from outreply_cli.emulator.state import State
+from outreply_cli.emulator.tokens import (
+    authenticate,
+    count_rate,
+    count_request,
+    known_caller,
+    require_scope,
+    tell_caller,
+    tell_rate,
+    tier_of,
+)
+from outreply_cli.serving.answer import Answer, as_json
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+_READS = frozenset({"GET", "HEAD"})
+
+
+class ApiRequest(Request):
+    """A request whose multipart body is refused where it can't be read, not taken for empty."""
+
+    def __init__(self, environ: "WSGIEnvironment") -> None:
+        super().__init__(environ)
+        self._opened: list[IO[bytes]] = []
+
+    def make_form_data_parser(self) -> FormDataParser:
+        """A parser that tells of what it can't read."""
+        parser = super().make_form_data_parser()
+        parser.silent = False
+        return parser
+
+    def _get_file_stream(self, *args: Any, **named: Any) -> IO[bytes]:
+        stream = super()._get_file_stream(*args, **named)
+        self._opened.append(stream)
+        return stream
+
+    def close(self) -> None:
+        """Let go of uploaded files."""
+        super().close()
+        # A body that broke off within a file never became one of the request's files.
+        for stream in self._opened:
+            stream.close()
+
+
+class Endpoints:
+    """What is served below `/api/v1` to those who have a token.
+
+    Args:
+        state: What it serves.
+        rate: Where each token stands in its minute.
+        outside: What may be asked of the network.
+    """
+
+    def __init__(self, state: State, rate: RateWindows, outside: Outside) -> None:
+        self._state, self._rate, self._outside = state, rate, outside
+        self._map = Map(
+            [
+                Rule(API_ROOT + route.rule, methods=[route.method], endpoint=route)
+                for route in ROUTES
+            ],
+            strict_slashes=False,
+        )
+
+    def answer(self, request: Request, headers: dict[str, str]) -> Answer:
+        """What a call is answered; fills `headers`, and raises Refusal."""
+        # The body is read and the network asked before the state is held: others go on meanwhile.
+        sent, found = _sent(request), self._match(request)
+        refused_urls = self._look_up(found, sent)
+        clock = self._state.clock
+        with self._state.change() as db:
+            now = clock.now()
+            caller = authenticate(db, request, now)
+            tell_caller(caller, headers)
+            count_rate(self._rate, caller, headers, now=now, monotonic=clock.monotonic())
+            count_request(db, caller, now)
+            settle_due(self._state, db, now)
+            path = {} if isinstance(found, Refusal) else found[1]
+            call = Call(
+                self._state, db, now, caller, path, request.args.to_dict(), sent, refused_urls
+            )
+            try:
+                status, body = self._perform(call, found, request, headers)
+            except Refusal as refusal:
+                # It counts all the same, and what fell due stays done: so the block ends well.
+                refused = refusal
+            else:
+                return as_json(status, body, headers)
+        raise refused
+
+    def tell(self, request: Request, headers: dict[str, str]) -> None:
+        """Put into `headers` what can be known of a caller whose request is not carried out."""
+        clock = self._state.clock
+        with self._state.change() as db:
+            caller = known_caller(db, request)
+            if caller is not None:
+                tell_caller(caller, headers)
+                tell_rate(self._rate, caller, headers, now=clock.now(), monotonic=clock.monotonic())
+
+    def _look_up(
+        self, found: "tuple[Route, Mapping[str, str]] | Refusal", sent: Sent
+    ) -> Mapping[str, str]:
+        if isinstance(found, Refusal) or found[0].look_up is None:
+            return {}
+        try:
+            return found[0].look_up(sent.body, self._outside)
+        except Refusal:
+            # Who calls is to be known before the body is found to be none.
+            return {}
+
+    def _perform(
+        self,
+        call: Call,
+        found: "tuple[Route, Mapping[str, str]] | Refusal",
+        request: Request,
+        headers: dict[str, str],
+    ) -> tuple[int, Any]:
+        """Carry a call out.
+
+        Every call is one of the month's requests; one that its scopes allow is a read or a write
+        too, however it is answered. What it did besides is undone when it is refused.
+        """
+        count_usage(call, "requests")
+        if not isinstance(found, Refusal):
+            require_scope(call.caller, found[0].scope, reads=request.method in _READS)
+        if request.method in _READS:
+            count_usage(call, "reads", tier_of(call.caller.user).reads)
+        else:
+            count_usage(call, "writes")
+        if isinstance(found, Refusal):
+            raise found
+        call.db.execute("SAVEPOINT call")
+        try:
+            return self._perform_once(call, found[0], request, headers)
+        except Refusal:
+            call.db.execute("ROLLBACK TO call")
+            raise
+        finally:
+            call.db.execute("RELEASE call")
+
+    def _perform_once(
+        self, call: Call, route: Route, request: Request, headers: dict[str, str]
+    ) -> tuple[int, Any]:
+        key = request.headers.get("Idempotency-Key")
+        if key is None or request.method in _READS or call.sent.is_multipart:
+            return route.status, route.answer(call)
+        if not 1 <= len(key) <= IDEMPOTENCY_KEY_MAX_CHARACTERS:
+            raise Refusal(400, "INVALID_IDEMPOTENCY_KEY")
+        owner = (call.caller.token["id"], key)
+        forgotten = (call.now - IDEMPOTENCY_KEY_LIFETIME).timestamp()
+        fingerprint = hashlib.sha256(
+            f"{request.method} {request.path}\n".encode() + call.sent.raw
+        ).hexdigest()
+        kept = call.db.execute(
+            "SELECT * FROM idempotency WHERE token_id = ? AND key = ? AND created_at > ?",
+            (*owner, forgotten),
+        ).fetchone()
+        if kept is not None:
+            if kept["fingerprint"] != fingerprint:
+                raise Refusal(409, "IDEMPOTENCY_KEY_MISMATCH")
+            headers["Idempotency-Replayed"] = "true"
+            return kept["status"], json.loads(kept["body"])
+        body = route.answer(call)
+        call.db.execute("DELETE FROM idempotency WHERE created_at <= ?", (forgotten,))
+        call.db.execute(
+            "INSERT OR REPLACE INTO idempotency VALUES (?, ?, ?, ?, ?, ?)",
+            (*owner, fingerprint, route.status, json.dumps(body), call.now.timestamp()),
+        )
+        return route.status, body
+
+    def _match(self, request: Request) -> "tuple[Route, Mapping[str, str]] | Refusal":
+        try:
+            route, path = self._map.bind("localhost").match(request.path, request.method)
+        except MethodNotAllowed as refusal:
+            allowed = ", ".join(sorted(set(refusal.valid_methods or []) - {"HEAD"}))
+            return Refusal(
+                405, "METHOD_NOT_ALLOWED", "Method not allowed", headers={"Allow": allowed}
+            )
+        except HTTPException:
+            return Refusal(404, "NOT_FOUND", "No such endpoint")
+        return route, path
+
+
+def _sent(request: Request) -> Sent:
+    if request.mimetype != "multipart/form-data":
+        return Sent(request.get_data(), is_multipart=False)
+    return Sent(b"", is_multipart=True, files=_files_of(request))
+
+
+def _files_of(request: Request) -> Callable[[], Mapping[str, FileStorage]]:
+    try:
+        files = request.files
+    except (HTTPException, ValueError):
+        return _refuse_files
+    return lambda: files
+
+
+def _refuse_files() -> Mapping[str, FileStorage]:
+    raise Refusal(400, "UPLOAD_ERROR", "The multipart body can't be read")
