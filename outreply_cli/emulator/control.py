@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from outreply_cli.contract.limits import EVERY_SCOPE, SCOPES
@@ -17,6 +18,7 @@ from outreply_cli.emulator.rate import RateWindows
 from outreply_cli.emulator.seed import create_token, plant, seed_default
 from outreply_cli.emulator.seed_export import export_seed
 from outreply_cli.emulator.seed_file import read_seed
+from outreply_cli.emulator.snapshots import load_snapshot, save_snapshot
 from outreply_cli.emulator.state import State
 from outreply_cli.errors import InvalidInputError
 
@@ -56,6 +58,8 @@ class Control:
             # What falls due meanwhile is this clock's doing, and counted here.
             with self._deliverer.held():
                 return self._advance(target)
+        if verb == "snapshot":
+            return self._snapshot(asked)
         verbs = {
             "status": self._status,
             "rotate": self._rotate,
@@ -73,6 +77,15 @@ class Control:
             raise Refusal(404, "NOT_FOUND", f"There is no control verb {verb!r}")
         with self._state.change():
             return verbs[verb](asked)
+
+    def _snapshot(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        if "save" in asked:
+            save_snapshot(self._state, Path(_text(asked, "save")))
+        else:
+            load_snapshot(self._state, Path(_text(asked, "load")))
+            self._rate.clear()
+        with self._state.change():
+            return self._status({})
 
     def _status(self, _: Mapping[str, Any]) -> dict[str, Any]:
         db = self._state.connection

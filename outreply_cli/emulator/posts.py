@@ -34,7 +34,7 @@ _PERMALINKS = {
     "twitter": "https://x.com/{username}/status/{remote_id}",
     "youtube": "https://www.youtube.com/watch?v={remote_id}",
 }
-_VIDEO_ENDINGS = (".mp4", ".mov", ".webm")
+_VIDEO_ENDINGS = (".mp4", ".m4v", ".mov", ".qt", ".webm")
 OWNED_POSTS = (
     "SELECT posts.*, pages.platform, pages.brand_id, pages.username, "
     "pages.expired AS page_expired, brands.user_id FROM posts "

@@ -22,6 +22,11 @@ _DELIVERY_SECONDS = 12.0
 _LIMITS = Limits(body_bytes=260 * 1024 * 1024, request_seconds=30)
 
 
+def reached_at(host: str) -> str:
+    """Where this machine reaches a server that listens on `host`, every address included."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)  # noqa: S104
+
+
 class EmulatorServer:
     """An emulator that listens on loopback.
 
@@ -66,7 +71,9 @@ class EmulatorServer:
             self.state.close()
             raise
         self.port = self._server.port
-        self.base_url = f"http://{host}:{self.port}{API_ROOT}"
+        name = reached_at(host)
+        name = f"[{name}]" if ":" in name else name
+        self.base_url = f"http://{name}:{self.port}{API_ROOT}"
 
     def run(self) -> None:
         """Serve until `stop` is called from another thread; what is being answered is finished."""
