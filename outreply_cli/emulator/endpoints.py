@@ -18,6 +18,7 @@ from outreply_cli.contract.limits import (
 from outreply_cli.emulator.account import count_usage
 from outreply_cli.emulator.call import Call, Outside, Refusal, Sent
 from outreply_cli.emulator.due import settle_due
+from outreply_cli.emulator.openapi import OPEN_ROUTES
 from outreply_cli.emulator.rate import RateWindows
 from outreply_cli.emulator.routes import API_ROOT, ROUTES, Route
 from outreply_cli.emulator.state import State
@@ -194,13 +195,21 @@ class Endpoints:
         try:
             route, path = self._map.bind("localhost").match(request.path, request.method)
         except MethodNotAllowed as refusal:
-            allowed = ", ".join(sorted(set(refusal.valid_methods or []) - {"HEAD"}))
-            return Refusal(
-                405, "METHOD_NOT_ALLOWED", "Method not allowed", headers={"Allow": allowed}
-            )
+            return _method_not_allowed(set(refusal.valid_methods or []) - {"HEAD"})
         except HTTPException:
+            if request.path.removeprefix(API_ROOT).rstrip("/") in OPEN_ROUTES:
+                return _method_not_allowed({"GET"})
             return Refusal(404, "NOT_FOUND", "No such endpoint")
         return route, path
+
+
+def _method_not_allowed(allowed: set[str]) -> Refusal:
+    return Refusal(
+        405,
+        "METHOD_NOT_ALLOWED",
+        "Method not allowed",
+        headers={"Allow": ", ".join(sorted(allowed))},
+    )
 
 
 def _sent(request: Request) -> Sent:
