@@ -194,8 +194,9 @@ def _success(result: str, *, replayed: bool = False) -> dict[str, Any]:
 def _refusals(codes: Iterable[str]) -> dict[str, Any]:
     """The responses by their status, each with the codes that come with it."""
     by_status: dict[int, set[str]] = {}
-    for status, code in sorted((status, code) for code in codes for status in _statuses(code)):
-        by_status.setdefault(status, set()).add(code)
+    pairs = [(status, code) for code in codes for status in _statuses(code)]
+    for status, name in sorted(pairs):
+        by_status.setdefault(status, set()).add(name)
     return {
         str(status): _refusal(status, sorted(by_status[status])) for status in sorted(by_status)
     }
