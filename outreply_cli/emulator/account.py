@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -161,8 +162,8 @@ def usage_of(db: sqlite3.Connection, user_id: str, now: datetime) -> dict[str, i
     )
 
 
-def count_usage(call: Call, bucket: str, limit: int | None = None) -> None:
-    """Use one of this month's `bucket`; refuse where `limit` is reached already.
+def count_usage(call: Call, *buckets: str, limit: int | None = None) -> None:
+    """Use one of each of this month's `buckets`; refuse where the last one's `limit` is reached.
 
     Sandbox requests do not count (reference: Sandbox tokens).
     """
@@ -170,30 +171,34 @@ def count_usage(call: Call, bucket: str, limit: int | None = None) -> None:
         return
     user_id = call.caller.user["id"]
     if limit is None:
-        _use(call.db, user_id, bucket, call.now)
-    elif not spend(call.state, call.db, user_id, (bucket, limit), call.now):
+        _use(call.db, user_id, buckets, call.now)
+    elif not spend(call.state, call.db, user_id, buckets, limit, call.now):
         raise Refusal(
             429,
             "MONTHLY_QUOTA_EXCEEDED",
-            f"Monthly {bucket} quota exceeded",
-            quota=bucket,
+            f"Monthly {buckets[-1]} quota exceeded",
+            quota=buckets[-1],
             tier=call.caller.user["tier"],
             limit=limit,
-            used=usage_of(call.db, user_id, call.now).get(bucket, 0),
+            used=usage_of(call.db, user_id, call.now).get(buckets[-1], 0),
             resets_at=show_instant(next_month(call.now).timestamp()),
             upgrade_url="https://outreply.com/pricing",
         )
 
 
-def spend(
-    state: State, db: sqlite3.Connection, user_id: str, bucket: tuple[str, int], now: datetime
+def spend(  # noqa: PLR0917 - what is spent, and of whom
+    state: State,
+    db: sqlite3.Connection,
+    user_id: str,
+    buckets: Sequence[str],
+    limit: int,
+    now: datetime,
 ) -> bool:
-    """Use one of a month's bucket (name, limit); False, and nothing used, where none is left.
+    """Use one of each of a month's buckets; False, and nothing of the last, beyond its `limit`.
 
-    At 80 % of it the user's hooks are warned, once for each bucket and month.
+    At 80 % of the last the user's hooks are warned, once for each bucket and month.
     """
-    name, limit = bucket
-    used = _use(db, user_id, name, now)
+    name, used = buckets[-1], _use(db, user_id, buckets, now)
     if used > limit:
         db.execute(
             "UPDATE usage SET used = used - 1 WHERE user_id = ? AND month = ? AND bucket = ?",
@@ -207,13 +212,14 @@ def spend(
     return True
 
 
-def _use(db: sqlite3.Connection, user_id: str, bucket: str, now: datetime) -> int:
-    row = db.execute(
-        "INSERT INTO usage VALUES (?, ?, ?, 1) "
+def _use(db: sqlite3.Connection, user_id: str, buckets: Sequence[str], now: datetime) -> int:
+    month = f"{now:%Y-%m}"
+    rows = db.execute(
+        f"INSERT INTO usage VALUES {', '.join(['(?, ?, ?, 1)'] * len(buckets))} "  # noqa: S608
         "ON CONFLICT (user_id, month, bucket) DO UPDATE SET used = used + 1 RETURNING used",
-        (user_id, f"{now:%Y-%m}", bucket),
-    ).fetchone()
-    used: int = row["used"]
+        [value for bucket in buckets for value in (user_id, month, bucket)],
+    ).fetchall()
+    used: int = rows[-1]["used"]
     return used
 
 

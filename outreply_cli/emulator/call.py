@@ -150,7 +150,7 @@ def read_object(raw: bytes) -> dict[str, Any]:
     """
     try:
         text = raw.decode("utf-8-sig")
-        parsed = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
+        parsed = _DECODER.decode(text)
         if _SURROGATE.search(text):
             json.dumps(parsed, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
@@ -193,3 +193,7 @@ def _finite(text: str) -> float:
     if math.isinf(value):
         raise ValueError(text)
     return value
+
+
+# Made once: `json.loads` makes one for each call that asks for anything but its defaults.
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)

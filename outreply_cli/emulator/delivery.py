@@ -98,8 +98,8 @@ class Deliverer:
             settle_due(self._state, db, now)
             while (row := _next(db, now)) is not None:
                 user = db.execute("SELECT * FROM users WHERE id = ?", (row["user_id"],)).fetchone()
-                bucket = ("webhooks", tier_of(user).webhooks)
-                if spend(self._state, db, user["id"], bucket, now):
+                limit = tier_of(user).webhooks
+                if spend(self._state, db, user["id"], ("webhooks",), limit, now):
                     return row
                 db.execute(
                     "UPDATE deliveries SET due_at = NULL, error = 'monthly quota' WHERE id = ?",

@@ -83,7 +83,7 @@ class Endpoints:
                 for route in ROUTES
             ],
             strict_slashes=False,
-        )
+        ).bind("localhost")
 
     def answer(self, request: Request, headers: dict[str, str]) -> Answer:
         """What a call is answered; fills `headers`, and raises Refusal."""
@@ -143,15 +143,21 @@ class Endpoints:
         Every call is one of the month's requests; one that its scopes allow is a read or a write
         too, however it is answered. What it did besides is undone when it is refused.
         """
-        count_usage(call, "requests")
+        reads = request.method in _READS
         if not isinstance(found, Refusal):
-            require_scope(call.caller, found[0].scope, reads=request.method in _READS)
-        if request.method in _READS:
-            count_usage(call, "reads", tier_of(call.caller.user).reads)
+            try:
+                require_scope(call.caller, found[0].scope, reads=reads)
+            except Refusal:
+                count_usage(call, "requests")
+                raise
+        if reads:
+            count_usage(call, "requests", "reads", limit=tier_of(call.caller.user).reads)
         else:
-            count_usage(call, "writes")
+            count_usage(call, "requests", "writes")
         if isinstance(found, Refusal):
             raise found
+        if reads:
+            return found[0].status, found[0].answer(call)
         call.db.execute("SAVEPOINT call")
         try:
             return self._perform_once(call, found[0], request, headers)
@@ -165,7 +171,7 @@ class Endpoints:
         self, call: Call, route: Route, request: Request, headers: dict[str, str]
     ) -> tuple[int, Any]:
         key = request.headers.get("Idempotency-Key")
-        if key is None or request.method in _READS or call.sent.is_multipart:
+        if key is None or call.sent.is_multipart:
             return route.status, route.answer(call)
         if not 1 <= len(key) <= IDEMPOTENCY_KEY_MAX_CHARACTERS:
             raise Refusal(400, "INVALID_IDEMPOTENCY_KEY")
@@ -193,7 +199,7 @@ class Endpoints:
 
     def _match(self, request: Request) -> "tuple[Route, Mapping[str, str]] | Refusal":
         try:
-            route, path = self._map.bind("localhost").match(request.path, request.method)
+            route, path = self._map.match(request.path, request.method)
         except MethodNotAllowed as refusal:
             return _method_not_allowed(set(refusal.valid_methods or []) - {"HEAD"})
         except HTTPException:
@@ -213,6 +219,8 @@ def _method_not_allowed(allowed: set[str]) -> Refusal:
 
 
 def _sent(request: Request) -> Sent:
+    if request.method in _READS:
+        return Sent(b"", is_multipart=False)
     if request.mimetype != "multipart/form-data":
         return Sent(request.get_data(), is_multipart=False)
     return Sent(b"", is_multipart=True, files=_files_of(request))

@@ -247,7 +247,7 @@ def _strings(call: Call, name: str) -> list[str]:
 
 
 def _count_publish(call: Call) -> None:
-    count_usage(call, "publishes", tier_of(call.caller.user).publishes)
+    count_usage(call, "publishes", limit=tier_of(call.caller.user).publishes)
 
 
 def _scheduled_view(row: sqlite3.Row) -> dict[str, Any]:

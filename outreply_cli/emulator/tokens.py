@@ -6,9 +6,10 @@ Reference: Authentication, Security controls, Sandbox tokens, Collaborator-issue
 import ipaddress
 import json
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 
 from werkzeug.wrappers import Request
 
@@ -35,17 +36,15 @@ def authenticate(db: sqlite3.Connection, request: Request, now: datetime) -> Cal
         Refusal: 401 for a token that is missing, unknown, revoked or expired; 403 for one that may
             not be used from here, or whose issuer lost full access.
     """
-    if not _secret_of(request):
-        raise Refusal(401, "MISSING_TOKEN")
     caller = known_caller(db, request)
     if caller is None:
-        raise Refusal(401, "INVALID_TOKEN")
+        raise Refusal(401, "INVALID_TOKEN" if _secret_of(request) else "MISSING_TOKEN")
     token = caller.token
     if token["revoked_at"] is not None:
         raise Refusal(401, "TOKEN_REVOKED")
     if token["expires_at"] is not None and token["expires_at"] <= now.timestamp():
         raise Refusal(401, "TOKEN_EXPIRED")
-    allowlist = json.loads(token["ip_allowlist"])
+    allowlist = _listed(token["ip_allowlist"])
     if allowlist and not _is_listed(request.remote_addr or "", allowlist):
         raise Refusal(403, "IP_NOT_ALLOWED", ip=request.remote_addr)
     if token["issued_by_collaborator_id"] is not None and not token["has_full_access"]:
@@ -62,13 +61,13 @@ def known_caller(db: sqlite3.Connection, request: Request) -> Caller | None:
     if token is None:
         return None
     user = db.execute("SELECT * FROM users WHERE id = ?", (token["user_id"],)).fetchone()
-    scopes, brand_ids = json.loads(token["scopes"]), json.loads(token["brand_ids"])
+    scopes, brand_ids = _listed(token["scopes"]), _listed(token["brand_ids"])
     if secret.startswith(SANDBOX_PREFIX):
         # Read-only, whatever else it was given.
-        scopes = [one for one in SANDBOX_SCOPES if one in scopes or EVERY_SCOPE in scopes]
+        scopes = tuple(one for one in SANDBOX_SCOPES if one in scopes or EVERY_SCOPE in scopes)
     if token["on_behalf_of_brand_id"] is not None:
-        brand_ids = [token["on_behalf_of_brand_id"]]
-    return Caller(token, user, tuple(scopes), tuple(brand_ids))
+        brand_ids = (token["on_behalf_of_brand_id"],)
+    return Caller(token, user, scopes, brand_ids)
 
 
 def require_scope(caller: Caller, scope: str | None, *, reads: bool) -> None:
@@ -184,13 +183,18 @@ def count_request(db: sqlite3.Connection, caller: Caller, now: datetime) -> None
     )
 
 
+@lru_cache(maxsize=1_000)
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(json.loads(text))
+
+
 def _secret_of(request: Request) -> str:
     scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
     secret = bearer.strip() if scheme.lower() == "bearer" else ""
     return secret or request.headers.get("X-API-Key", "").strip()
 
 
-def _is_listed(address: str, allowlist: list[str]) -> bool:
+def _is_listed(address: str, allowlist: Sequence[str]) -> bool:
     networks = [network for entry in allowlist if (network := network_of(entry)) is not None]
     try:
         ip = ipaddress.ip_address(address)
