@@ -18,6 +18,11 @@ from outreply_cli.emulator.state import State
 from outreply_cli.emulator.tokens import is_sandbox, rate_of, tier_of
 
 _WARN_AT = 0.8
+_USE = {
+    buckets: f"INSERT INTO usage VALUES {', '.join(['(?, ?, ?, 1)'] * buckets)} "  # noqa: S608
+    "ON CONFLICT (user_id, month, bucket) DO UPDATE SET used = used + 1 RETURNING used"
+    for buckets in (1, 2)
+}
 
 
 def me(call: Call) -> dict[str, Any]:
@@ -214,11 +219,10 @@ def spend(  # noqa: PLR0917 - what is spent, and of whom
 
 def _use(db: sqlite3.Connection, user_id: str, buckets: Sequence[str], now: datetime) -> int:
     month = f"{now:%Y-%m}"
-    rows = db.execute(
-        f"INSERT INTO usage VALUES {', '.join(['(?, ?, ?, 1)'] * len(buckets))} "  # noqa: S608
-        "ON CONFLICT (user_id, month, bucket) DO UPDATE SET used = used + 1 RETURNING used",
-        [value for bucket in buckets for value in (user_id, month, bucket)],
-    ).fetchall()
+    values: list[str] = []
+    for bucket in buckets:
+        values += (user_id, month, bucket)
+    rows = db.execute(_USE[len(buckets)], values).fetchall()
     used: int = rows[-1]["used"]
     return used
 

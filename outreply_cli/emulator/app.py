@@ -2,6 +2,7 @@
 
 import hmac
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from werkzeug.http import http_date
@@ -26,6 +27,11 @@ from outreply_cli.serving.hosts import is_own_host
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+
+@lru_cache(maxsize=4)
+def _date(second: int) -> str:
+    return http_date(second)
 
 
 class Emulator:
@@ -64,7 +70,10 @@ class Emulator:
         """Answer one request."""
         request = ApiRequest(environ)
         began = self._state.clock.monotonic()
-        headers = {"X-Request-Id": request_id(), "Date": http_date(self._state.clock.now())}
+        headers = {
+            "X-Request-Id": request_id(),
+            "Date": _date(int(self._state.clock.now().timestamp())),
+        }
         try:
             response = self._answer(request, headers)
         except Refusal as refusal:
