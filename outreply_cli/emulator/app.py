@@ -98,9 +98,10 @@ class Emulator:
             return self._steer(request, headers)
         try:
             return self._answer_or_misbehave(request, headers)
-        except Refusal:
+        except Refusal as refusal:
             if "X-API-Tier" not in headers:
-                self._endpoints.tell(request, headers)
+                # A 429 that was asked for would contradict what is left of the minute.
+                self._endpoints.tell(request, headers, rate=refusal.status != 429)
             raise
 
     def _answer_or_misbehave(self, request: Request, headers: dict[str, str]) -> Answer:
@@ -118,7 +119,7 @@ class Emulator:
     def _answer_api(self, request: Request, headers: dict[str, str]) -> Answer:
         path = request.path.removeprefix(API_ROOT).rstrip("/")
         if request.method in {"GET", "HEAD"} and path in OPEN_ROUTES:
-            self._endpoints.tell(request, headers)
+            self._endpoints.tell(request, headers, rate=True)
             return as_json(200, OPEN_ROUTES[path].answer(), headers)
         return self._endpoints.answer(request, headers)
 

@@ -117,14 +117,20 @@ class Endpoints:
                 return as_json(status, body, headers)
         raise refused
 
-    def tell(self, request: Request, headers: dict[str, str]) -> None:
-        """Put into `headers` what can be known of a caller whose request is not carried out."""
+    def tell(self, request: Request, headers: dict[str, str], *, rate: bool) -> None:
+        """Put into `headers` what can be known of a caller whose request is not carried out.
+
+        `rate` says whether where it stands in its minute belongs to that.
+        """
         clock = self._state.clock
         with self._state.change() as db:
             caller = known_caller(db, request)
-            if caller is not None:
-                tell_caller(caller, headers)
-                tell_rate(self._rate, caller, headers, now=clock.now(), monotonic=clock.monotonic())
+            if caller is None:
+                return
+            tell_caller(caller, headers)
+            if rate:
+                now, monotonic = clock.now(), clock.monotonic()
+                tell_rate(self._rate, caller, headers, now=now, monotonic=monotonic)
 
     def _look_up(
         self, found: "tuple[Route, Mapping[str, str]] | Refusal", sent: Sent
