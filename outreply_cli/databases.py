@@ -2,9 +2,10 @@
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 from outreply_cli.errors import StorageError
 from outreply_cli.private_files import make_private_dir
@@ -24,7 +25,14 @@ class NewerVersionError(StorageError):
     code = "NEWER_VERSION"
 
 
-def open_database(path: Path, schema: str, *, version: int, durable: bool) -> sqlite3.Connection:
+def open_database(
+    path: Path,
+    schema: str,
+    *,
+    version: int,
+    durable: bool,
+    upgrades: Mapping[int, str] = MappingProxyType({}),
+) -> sqlite3.Connection:
     """A connection in autocommit mode to the database at `path`, made where there is none.
 
     Args:
@@ -32,10 +40,11 @@ def open_database(path: Path, schema: str, *, version: int, durable: bool) -> sq
         schema: Statements that make every table.
         version: Kept in the file; a file with a higher one is refused.
         durable: Whether what is committed is on the disk before the commit returns.
+        upgrades: Statements that make a file of a version into one of the next.
 
     Raises:
         NewerVersionError: The file's version is higher than `version`.
-        OlderVersionError: It is lower.
+        OlderVersionError: It is lower, and no upgrade leads from it.
         OSError, sqlite3.Error: It can't be used.
     """
     make_private_dir(path.parent)
@@ -46,7 +55,7 @@ def open_database(path: Path, schema: str, *, version: int, durable: bool) -> sq
     try:
         database.row_factory = sqlite3.Row
         with held(path.with_name(f"{path.name}.setup"), wait=_BUSY_SECONDS):
-            _set_up(database, path, schema, version)
+            _set_up(database, path, schema, version, upgrades)
         database.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
     except BaseException:
         database.close()
@@ -91,14 +100,21 @@ def held(path: Path, *, wait: float) -> Iterator[None]:
         lock.close()
 
 
-def _set_up(database: sqlite3.Connection, path: Path, schema: str, version: int) -> None:
+def _set_up(
+    database: sqlite3.Connection,
+    path: Path,
+    schema: str,
+    version: int,
+    upgrades: Mapping[int, str],
+) -> None:
     found = database.execute("PRAGMA user_version").fetchone()[0]
     if found > version:
         raise NewerVersionError(
             f"{path} was written by a newer version of outreply",
             hint="Update outreply, or choose another place with OUTREPLY_STATE_DIR.",
         )
-    if 0 < found < version:
+    steps = range(found, version) if found else range(0)
+    if not all(step in upgrades for step in steps):
         raise OlderVersionError(
             f"{path} was written by an older version of outreply, and can't be read",
             hint="Delete it, or choose another place with OUTREPLY_STATE_DIR.",
@@ -108,4 +124,9 @@ def _set_up(database: sqlite3.Connection, path: Path, schema: str, version: int)
         database.execute("PRAGMA journal_mode = WAL")
         database.executescript(
             f"BEGIN IMMEDIATE; {schema}; PRAGMA user_version = {version}; COMMIT;"
+        )
+    elif steps:
+        changes = ";".join(upgrades[step] for step in steps)
+        database.executescript(
+            f"BEGIN IMMEDIATE; {changes}; PRAGMA user_version = {version}; COMMIT;"
         )

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from outreply_cli.commands import emulator_process, emulator_rehearsal
+from outreply_cli.commands import emulator_process, emulator_rehearsal, emulator_snapshot
 from outreply_cli.commands.emulator_group import (
     StateOption,
     app,
@@ -17,13 +17,14 @@ from outreply_cli.commands.emulator_group import (
     state_directory,
 )
 from outreply_cli.commands.options import Yes, command
+from outreply_cli.emulator.remote import EmulatorError
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.terminal.output import Column
 from outreply_cli.terminal.session import Session
 from outreply_cli.times import from_api, read_duration, read_time, to_api
 
 # Their commands register themselves.
-__all__ = ["app", "emulator_process", "emulator_rehearsal"]
+__all__ = ["app", "emulator_process", "emulator_rehearsal", "emulator_snapshot"]
 
 
 @command(app, "advance", api=False)
@@ -81,7 +82,12 @@ def emulator_token(
     """
     running = running_emulator(state_directory(session, state))
     if scopes is None and expires_in is None and name is None:
-        token = running.ask("status")["tokens"][0]
+        token = next(iter(running.ask("status")["tokens"]), None)
+        if token is None:
+            raise EmulatorError(
+                "no token in the emulator is in force",
+                hint="Make one with: outreply emulator token --name A",
+            )
     else:
         token = running.ask(
             "token",

@@ -1,5 +1,6 @@
 """What the emulator's commands share: where it is, who uses it, how it is shown."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -49,22 +50,32 @@ def announce(session: Session, running: Running) -> None:
 
 def keep_profile(session: Session, running: Running, status: dict[str, Any]) -> None:
     """Keep the profile `emulator`, with a token of full access where there is one."""
-    token = Token(str(status["tokens"][0]["token"]))
-    Credentials(session.environ, session.config_dir).keep(PROFILE, token, "file")
+    profile = Profile(PROFILE, running.base_url, storage="file")
+    credentials, token = Credentials(session.environ, session.config_dir), live_token(status)
+    if token is None:
+        credentials.forget(profile)
+        session.warn("no token in it is in force; make one with: outreply emulator token --name A")
+    else:
+        credentials.keep(PROFILE, Token(token), "file")
     profiles = session.profiles
-    profiles.stored[PROFILE] = Profile(PROFILE, running.base_url, storage="file")
+    profiles.stored[PROFILE] = profile
     profiles.save()
+
+
+def live_token(status: Mapping[str, Any]) -> str | None:
+    """The token of most scopes that is in force in an emulator, or None."""
+    return next((str(token["token"]) for token in status["tokens"]), None)
 
 
 def show_emulator(session: Session, running: Running, status: dict[str, Any]) -> None:
     """Show where it is, its token, time and posts."""
     facts = {key: value for key, value in asdict(running).items() if key != "control_key"}
-    item = {**facts, **status, "profile": PROFILE}
+    item: dict[str, Any] = {**facts, **status, "profile": PROFILE}
     session.output.show_one(
         item,
         [
             Column("URL", "base_url"),
-            Column("Token", "tokens", lambda it: str(it["tokens"][0]["token"])),
+            Column("Token", "tokens", lambda it: live_token(it) or "none"),
             Column("Profile", "profile"),
             Column("Time", "now", lambda it: show_time_of(session, it)),
             Column(

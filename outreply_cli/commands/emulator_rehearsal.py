@@ -86,6 +86,17 @@ def emulator_rotate(
     session.output.show_one(made, [Column("Webhook", "id"), Column("Secret", "secret")])
 
 
+@command(app, "enable", api=False)
+def emulator_enable(
+    session: Session,
+    hook: Annotated[str, typer.Argument(metavar="WEBHOOK", help="A webhook's id.")],
+    state: StateOption = None,
+) -> None:
+    """Let a webhook be told again that 20 failures in a row had disabled."""
+    made = running_emulator(state_directory(session, state)).ask("enable", id=hook)
+    session.output.show_one(made, [Column("Webhook", "id"), Column("Active", "active")])
+
+
 fault = new_group("Make it misbehave, until it ends.")
 app.add_typer(fault, name="fault")
 

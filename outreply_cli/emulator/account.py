@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,9 +14,15 @@ from outreply_cli.contract.platforms import PLATFORMS, platform_named
 from outreply_cli.emulator.call import Call, Caller, Refusal, invalid_field, show_instant
 from outreply_cli.emulator.hooks import Happening, emit
 from outreply_cli.emulator.media import storage_view
+from outreply_cli.emulator.state import State
 from outreply_cli.emulator.tokens import is_sandbox, rate_of, tier_of
 
 _WARN_AT = 0.8
+_USE = {
+    buckets: f"INSERT INTO usage VALUES {', '.join(['(?, ?, ?, 1)'] * buckets)} "  # noqa: S608
+    "ON CONFLICT (user_id, month, bucket) DO UPDATE SET used = used + 1 RETURNING used"
+    for buckets in (1, 2)
+}
 
 
 def me(call: Call) -> dict[str, Any]:
@@ -160,39 +167,64 @@ def usage_of(db: sqlite3.Connection, user_id: str, now: datetime) -> dict[str, i
     )
 
 
-def count_usage(call: Call, bucket: str, limit: int | None = None) -> None:
-    """Use one of this month's `bucket`; refuse where `limit` is reached already.
+def count_usage(call: Call, *buckets: str, limit: int | None = None) -> None:
+    """Use one of each of this month's `buckets`; refuse where the last one's `limit` is reached.
 
     Sandbox requests do not count (reference: Sandbox tokens).
     """
     if is_sandbox(call.caller):
         return
     user_id = call.caller.user["id"]
-    used = call.db.execute(
-        "INSERT INTO usage VALUES (?, ?, ?, 1) "
-        "ON CONFLICT (user_id, month, bucket) DO UPDATE SET used = used + 1 RETURNING used",
-        (user_id, f"{call.now:%Y-%m}", bucket),
-    ).fetchone()["used"]
     if limit is None:
-        return
-    if used > limit:
-        # What a refused request did is undone, and so is this count.
+        _use(call.db, user_id, buckets, call.now)
+    elif not spend(call.state, call.db, user_id, buckets, limit, call.now):
         raise Refusal(
             429,
             "MONTHLY_QUOTA_EXCEEDED",
-            f"Monthly {bucket} quota exceeded",
-            quota=bucket,
+            f"Monthly {buckets[-1]} quota exceeded",
+            quota=buckets[-1],
             tier=call.caller.user["tier"],
             limit=limit,
-            used=used - 1,
+            used=usage_of(call.db, user_id, call.now).get(buckets[-1], 0),
             resets_at=show_instant(next_month(call.now).timestamp()),
             upgrade_url="https://outreply.com/pricing",
         )
-    # Crossed by this one: so it is told once for each bucket and month.
+
+
+def spend(  # noqa: PLR0917 - what is spent, and of whom
+    state: State,
+    db: sqlite3.Connection,
+    user_id: str,
+    buckets: Sequence[str],
+    limit: int,
+    now: datetime,
+) -> bool:
+    """Use one of each of a month's buckets; False, and nothing of the last, beyond its `limit`.
+
+    At 80 % of the last the user's hooks are warned, once for each bucket and month.
+    """
+    name, used = buckets[-1], _use(db, user_id, buckets, now)
+    if used > limit:
+        db.execute(
+            "UPDATE usage SET used = used - 1 WHERE user_id = ? AND month = ? AND bucket = ?",
+            (user_id, f"{now:%Y-%m}", name),
+        )
+        return False
+    # Crossed by this one: so it is told once.
     if used >= _WARN_AT * limit > used - 1:
-        told = {"bucket": bucket, "used": used, "limit": limit, "percent": 80}
-        warning = Happening(user_id, "account.quota.warning", told)
-        emit(call.db, warning, call.now, call.state.new_id)
+        told = {"bucket": name, "used": used, "limit": limit, "percent": 80}
+        emit(db, Happening(user_id, "account.quota.warning", told), now, state.new_id)
+    return True
+
+
+def _use(db: sqlite3.Connection, user_id: str, buckets: Sequence[str], now: datetime) -> int:
+    month = f"{now:%Y-%m}"
+    values: list[str] = []
+    for bucket in buckets:
+        values += (user_id, month, bucket)
+    rows = db.execute(_USE[len(buckets)], values).fetchall()
+    used: int = rows[-1]["used"]
+    return used
 
 
 def next_month(now: datetime) -> datetime:
@@ -252,7 +284,7 @@ def _key_view(caller: Caller) -> dict[str, Any]:
         "name": row["name"],
         "prefix": f"{head}_{secret[:5]}",
         "scopes": json.loads(row["scopes"]),
-        "brand_ids": json.loads(row["brand_ids"]),
+        "brand_ids": list(caller.brand_ids),
         "expires_at": show_instant(row["expires_at"]),
         "last_used_at": show_instant(row["last_used_at"]),
         "request_count": row["request_count"],

@@ -2,71 +2,68 @@
 
 import ipaddress
 import socket
-from concurrent.futures import ThreadPoolExecutor, TimeoutError as LookupTimeoutError
+import unicodedata
+from collections.abc import Iterable
 from urllib.parse import urlsplit
+
+from outreply_cli.emulator.lookups import Address, Lookups
 
 _LOOKUP_SECONDS = 1.0
 _PRIVATE_ENDINGS = (".localhost", ".local", ".internal", ".home.arpa")
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
-
-_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+# All that has been given out so far; every form that hides an IPv4 address otherwise is outside.
+_GIVEN_OUT = ipaddress.IPv6Network("2000::/3")
 
 
 class AddressGuard:
-    """Tells public URLs from private ones; remembers what names resolved to."""
+    """Tells public URLs from private ones.
 
-    def __init__(self) -> None:
-        self._lookups = ThreadPoolExecutor(4, thread_name_prefix="lookup")
-        self._known: dict[str, bool] = {}
+    Args:
+        lookups: Where names are looked up.
+    """
 
-    def allows(self, url: str) -> bool:
-        """Whether `url` is http(s), without credentials, to no address but a public one.
+    def __init__(self, lookups: Lookups) -> None:
+        self._lookups = lookups
 
-        A name that does not resolve here is allowed: it is fetched when the post publishes.
+    def refused(self, urls: Iterable[str]) -> frozenset[str]:
+        """Those of `urls` that are not http(s), without credentials, to public addresses alone.
+
+        A name that does not resolve here, or not within a second, is allowed: it is fetched when
+        the post publishes.
         """
-        try:
-            parts = urlsplit(url)
-            host, port = (parts.hostname or "").rstrip("."), parts.port
-        except ValueError:
-            return False
-        if parts.scheme not in {"http", "https"} or not host or port == 0:
-            return False
-        if "@" in parts.netloc or "\\" in url or any(c.isspace() or c < " " for c in url):
-            return False
-        if host == "localhost" or host.endswith(_PRIVATE_ENDINGS):
-            return False
-        address = _literal(host)
-        return _is_public(address) if address is not None else self._name_is_public(host)
-
-    def close(self) -> None:
-        """Stop looking up."""
-        self._lookups.shutdown(wait=False, cancel_futures=True)
-
-    def _name_is_public(self, host: str) -> bool:
-        if host not in self._known:
-            looked_up = self._lookups.submit(_resolve, host)
-            try:
-                self._known[host] = all(
-                    _is_public(one) for one in looked_up.result(_LOOKUP_SECONDS)
-                )
-            except LookupTimeoutError:
-                self._known[host] = True
-        return self._known[host]
+        hosts = {url: _host_of(url) for url in urls}
+        names = {host for host in hosts.values() if host is not None and _literal(host) is None}
+        found = self._lookups.all_of(names, _LOOKUP_SECONDS)
+        refused = set()
+        for url, host in hosts.items():
+            address = None if host is None else _literal(host)
+            addresses = [address] if address is not None else found.get(host or "") or ()
+            if host is None or not all(_is_public(one) for one in addresses):
+                refused.add(url)
+        return frozenset(refused)
 
 
-def _resolve(host: str) -> list[_Address]:
+def _host_of(url: str) -> str | None:
+    """The host of a URL that is sound by its looks, in the form in which resolvers read it."""
     try:
-        return [
-            ipaddress.ip_address(str(item[4][0]).partition("%")[0])
-            for item in socket.getaddrinfo(host, None)
-        ]
-    except (OSError, UnicodeError, ValueError):
-        return []
+        parts = urlsplit(url)
+        host, port = (parts.hostname or ""), parts.port
+    except ValueError:
+        return None
+    host = unicodedata.normalize("NFKC", host).rstrip(".")
+    if parts.scheme not in {"http", "https"} or not host or port == 0:
+        return None
+    if "@" in parts.netloc or "\\" in url or any(c.isspace() or c < " " for c in url):
+        return None
+    # Some fetchers undo escapes in a host, and no host needs any.
+    if "%" in host or host == "localhost" or host.endswith(_PRIVATE_ENDINGS):
+        return None
+    return host
 
 
-def _literal(host: str) -> _Address | None:
+def _literal(host: str) -> Address | None:
     try:
-        return ipaddress.ip_address(host.partition("%")[0])
+        return ipaddress.ip_address(host)
     except ValueError:
         pass
     try:
@@ -76,11 +73,13 @@ def _literal(host: str) -> _Address | None:
         return None
 
 
-def _is_public(address: _Address) -> bool:
+def _is_public(address: Address) -> bool:
     if isinstance(address, ipaddress.IPv6Address):
         inner = address.ipv4_mapped or address.sixtofour
         if inner is None and address in _NAT64:
             inner = ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
         if inner is not None:
             return _is_public(inner)
+        if address not in _GIVEN_OUT:
+            return False
     return address.is_global and not address.is_multicast

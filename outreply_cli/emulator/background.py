@@ -11,7 +11,7 @@ from types import FrameType
 
 from outreply_cli.clock import Clock
 from outreply_cli.emulator.remote import EmulatorError, Running, find_running, forget_running
-from outreply_cli.emulator.server import EmulatorServer
+from outreply_cli.emulator.server import EmulatorServer, reached_at
 from outreply_cli.emulator.settings import Settings
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.private_files import make_private_dir
@@ -83,7 +83,8 @@ def run_beside(
         directory: The emulator's state.
         clock: The machine's.
         settings: How the emulator behaves.
-        environ: The command's environment, to which the emulator's address and token are added.
+        environ: The command's environment, to which the emulator's address is added, and a token
+            where one is in force.
         on_ready: Called before the command starts; it may seed the emulator.
 
     Raises:
@@ -95,9 +96,10 @@ def run_beside(
     with server:
         try:
             on_ready(running)
+            tokens = running.ask("status")["tokens"]
             return _run(words, {
                 **{name: value for name, value in environ.items() if name not in _TOKENS},
-                "OUTREPLY_API_KEY": str(running.ask("status")["tokens"][0]["token"]),
+                **({"OUTREPLY_API_KEY": str(tokens[0]["token"])} if tokens else {}),
                 "OUTREPLY_BASE_URL": running.base_url,
                 STATE_VARIABLE: str(directory),
             })  # fmt: skip
@@ -107,6 +109,7 @@ def run_beside(
 
 def announce(server: EmulatorServer, host: str, directory: Path) -> Running:
     """Leave word in the state directory of an emulator in this process."""
+    host = reached_at(host)
     running = Running(os.getpid(), host, server.port, server.base_url, server.control_key)
     running.save(directory)
     return running
@@ -157,7 +160,7 @@ def start_in_background(
     start = ["emulator", "start", "--foreground", "--port", str(port), "--host", host, *words]
     with os.fdopen(os.open(log, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "wb") as stream:
         process = subprocess.Popen(  # noqa: S603 - our own interpreter, our own words
-            [sys.executable, "-m", "outreply_cli", *start, "--state", str(directory)],
+            [sys.executable, "-P", "-m", "outreply_cli", *start, "--state", str(directory)],
             stdin=subprocess.DEVNULL,
             stdout=stream,
             stderr=stream,

@@ -1,10 +1,13 @@
 """One request inside the emulator: what came, who sent it, and how it may be refused."""
 
 import json
+import math
+import re
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
 from werkzeug.datastructures import FileStorage
@@ -12,7 +15,12 @@ from werkzeug.datastructures import FileStorage
 from outreply_cli.contract.error_catalogue import entries_for
 from outreply_cli.contract.limits import EVERY_SCOPE, LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX
 from outreply_cli.emulator.address_guard import AddressGuard
+from outreply_cli.emulator.lookups import Address, Lookups
 from outreply_cli.emulator.state import State
+
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+_LOOKUP_SECONDS = 1.0
+_LIMIT_DIGITS = len(str(LIST_LIMIT_MAX))
 
 
 class Refusal(Exception):  # noqa: N818 - an answer of the emulated API, not an error of ours
@@ -56,9 +64,41 @@ class Caller:
         return scope in self.scopes or EVERY_SCOPE in self.scopes
 
 
+@dataclass(frozen=True)
+class Outside:
+    """What the network is asked before the state is held, so that others go on meanwhile."""
+
+    guard: AddressGuard
+    lookups: Lookups
+    sends_anywhere: bool
+
+    def addresses_of(self, host: str) -> Sequence[Address]:
+        """What a name resolves to; nothing where that takes longer than a request may wait."""
+        return self.lookups.all_of([host], _LOOKUP_SECONDS)[host] or ()
+
+
+@dataclass
+class Sent:
+    """A request's body: JSON that is read once, or the files of a form."""
+
+    raw: bytes
+    is_multipart: bool
+    files: Callable[[], Mapping[str, FileStorage]] = dict
+
+    @cached_property
+    def body(self) -> dict[str, Any]:
+        """The JSON object; refuses what is none (`400 INVALID_JSON`)."""
+        return read_object(self.raw or b"{}")
+
+
 @dataclass
 class Call:
-    """One authenticated request, as the resources read it; `files` are those of a multipart one."""
+    """One authenticated request, as the resources read it.
+
+    Attributes:
+        sent: Its body.
+        refused_urls: Those in its body that may not be used, and why: `url` completed.
+    """
 
     state: State
     db: sqlite3.Connection
@@ -66,24 +106,13 @@ class Call:
     caller: Caller
     path: Mapping[str, str]
     query: Mapping[str, str]
-    raw_body: bytes
-    guard: AddressGuard
-    is_multipart: bool = False
-    files: Callable[[], Mapping[str, FileStorage]] = dict
-    _body: dict[str, Any] | None = field(default=None, init=False)
+    sent: "Sent"
+    refused_urls: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def body(self) -> dict[str, Any]:
         """The JSON object that was sent."""
-        if self._body is None:
-            try:
-                parsed = json.loads(self.raw_body or b"{}")
-            except (ValueError, RecursionError):
-                raise Refusal(400, "INVALID_JSON", "The request body is not valid JSON") from None
-            if not isinstance(parsed, dict):
-                raise Refusal(400, "INVALID_JSON", "The request body must be a JSON object")
-            self._body = parsed
-        return self._body
+        return self.sent.body
 
     def text(self, name: str, *, required: bool = False, longest: int | None = None) -> str | None:
         """The body's string `name`; refuses one that is missing where required, or too long."""
@@ -103,7 +132,8 @@ class Call:
         given = self.query.get("limit")
         if given is None:
             return LIST_LIMIT_DEFAULT
-        if not given.isascii() or not given.isdigit() or not 1 <= int(given) <= LIST_LIMIT_MAX:
+        sound = given.isascii() and given.isdigit() and len(given) <= _LIMIT_DIGITS
+        if not sound or not 1 <= int(given) <= LIST_LIMIT_MAX:
             raise invalid_field("limit", f"must be a whole number from 1 to {LIST_LIMIT_MAX}")
         return int(given)
 
@@ -111,6 +141,23 @@ class Call:
         """The query's `since` as a Unix time, or None."""
         given = self.query.get("since")
         return None if given is None else read_instant("since", given).timestamp()
+
+
+def read_object(raw: bytes) -> dict[str, Any]:
+    """The JSON object in a body; refuses everything else (`400 INVALID_JSON`).
+
+    Numbers without end and halves of characters are no JSON, though Python reads both.
+    """
+    try:
+        text = raw.decode("utf-8-sig")
+        parsed = _DECODER.decode(text)
+        if _SURROGATE.search(text):
+            json.dumps(parsed, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
+        raise Refusal(400, "INVALID_JSON", "The request body is not valid JSON") from None
+    if not isinstance(parsed, dict):
+        raise Refusal(400, "INVALID_JSON", "The request body must be a JSON object")
+    return parsed
 
 
 def invalid_field(name: str, reason: str) -> Refusal:
@@ -135,3 +182,18 @@ def show_instant(timestamp: float | None) -> str | None:
         return None
     moment = datetime.fromtimestamp(timestamp, UTC)
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(name)
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if math.isinf(value):
+        raise ValueError(text)
+    return value
+
+
+# Made once: `json.loads` makes one for each call that asks for anything but its defaults.
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)

@@ -36,7 +36,7 @@ def reply(call: Call) -> dict[str, Any]:
     if parent is None:
         raise Refusal(404, "NOT_FOUND", "Comment not found")
     post = own_published_post(call, parent["post_id"])
-    count_usage(call, "replies", tier_of(call.caller.user).replies)
+    count_usage(call, "replies", limit=tier_of(call.caller.user).replies)
     reply_id = f"c_{call.state.new_id()}"
     call.db.execute(
         "INSERT INTO comments (id, post_id, parent_id, author_name, author_username, message, "

@@ -5,44 +5,27 @@ Reference: Signature verification, Retries & auto-disable, Secret rotation.
 
 import hashlib
 import hmac
-import http.client
 import sqlite3
 import threading
-import time
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
-from urllib.parse import urlsplit
 
 from outreply_cli import __version__
-from outreply_cli.emulator.account import usage_of
+from outreply_cli.emulator.account import spend
+from outreply_cli.emulator.answers import report
+from outreply_cli.emulator.due import settle_due
+from outreply_cli.emulator.lookups import Lookups
+from outreply_cli.emulator.sending import Outcome, post
 from outreply_cli.emulator.state import State
 from outreply_cli.emulator.tokens import tier_of
 
 RETRY_SECONDS = (30.0, 120.0, 600.0, 1_800.0, 7_200.0)
 FAILURES_BEFORE_DISABLING = 20
 ROTATION_SECONDS = 86_400.0
-ANSWER_SECONDS = 10.0
 _LOG_SECONDS = 30 * 86_400.0
 _POLL_SECONDS = 0.2
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a target answered.
-
-    Attributes:
-        status: Of HTTP; None where no answer came.
-        error: Why none came.
-    """
-
-    status: int | None
-    milliseconds: float
-    error: str | None = None
-
-    @property
-    def is_success(self) -> bool:
-        """Whether it counts as delivered: any 2xx."""
-        return self.status is not None and 200 <= self.status < 300
+_RECOVERY_SECONDS = 5.0
 
 
 def signature_header(body: bytes, row: sqlite3.Row, now: datetime) -> str:
@@ -56,32 +39,45 @@ def signature_header(body: bytes, row: sqlite3.Row, now: datetime) -> str:
 
 
 class Deliverer:
-    """Sends what is due, from a thread of its own while the emulator serves.
+    """Does what is due and tells of it, from a thread of its own while the emulator serves.
 
     Args:
-        state: Where deliveries wait.
+        state: Where posts, comments and deliveries wait.
+        lookups: Where names of targets are looked up.
     """
 
-    def __init__(self, state: State) -> None:
-        self._state = state
+    def __init__(self, state: State, lookups: Lookups) -> None:
+        self._state, self._lookups = state, lookups
         self._ended = threading.Event()
-        self._working = threading.Lock()
+        self._working = threading.RLock()
 
     def run(self) -> None:
-        """Deliver what falls due until `stop`."""
-        while not self._ended.wait(_POLL_SECONDS):
-            self.deliver_due()
+        """Let happen and deliver what falls due until `stop`."""
+        pause = _POLL_SECONDS
+        while not self._ended.wait(pause):
+            try:
+                self.deliver_due()
+                pause = _POLL_SECONDS
+            except Exception as failure:  # noqa: BLE001 - one mishap must not end all deliveries
+                report(failure, "deliveries")
+                pause = _RECOVERY_SECONDS
 
     def stop(self) -> None:
         """Make `run` return after what it is at."""
         self._ended.set()
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Let nothing fall due but what the block itself makes happen."""
+        with self._working:
+            yield
+
     def deliver_due(self) -> int:
-        """Send everything that is due now; returns how many attempts were made."""
+        """Do all that is due and send what is to be told of it; returns how many attempts."""
         attempts = 0
         with self._working:
             while not self._ended.is_set():
-                row = self._next_due()
+                row = self._take()
                 if row is None:
                     return attempts
                 self._attempt(row)
@@ -95,26 +91,24 @@ class Deliverer:
             found: float | None = row.fetchone()[0]
         return found
 
-    def _next_due(self) -> sqlite3.Row | None:
+    def _take(self) -> sqlite3.Row | None:
+        """The next delivery that is due, counted in its month; None where there is none."""
         with self._state.change() as db:
-            row: sqlite3.Row | None = db.execute(
-                "SELECT deliveries.*, hooks.url, hooks.secret, hooks.previous_secret, "
-                "hooks.rotated_at, hooks.user_id FROM deliveries "
-                "JOIN hooks ON hooks.id = deliveries.hook_id "
-                "WHERE due_at <= ? ORDER BY due_at, deliveries.number LIMIT 1",
-                (self._state.clock.now().timestamp(),),
-            ).fetchone()
-        return row
-
-    def _attempt(self, row: sqlite3.Row) -> None:
-        now = self._state.clock.now()
-        with self._state.change() as db:
-            if not _spend(db, row["user_id"], now):
+            now = self._state.clock.now()
+            settle_due(self._state, db, now)
+            while (row := _next(db, now)) is not None:
+                user = db.execute("SELECT * FROM users WHERE id = ?", (row["user_id"],)).fetchone()
+                limit = tier_of(user).webhooks
+                if spend(self._state, db, user["id"], ("webhooks",), limit, now):
+                    return row
                 db.execute(
                     "UPDATE deliveries SET due_at = NULL, error = 'monthly quota' WHERE id = ?",
                     (row["id"],),
                 )
-                return
+        return None
+
+    def _attempt(self, row: sqlite3.Row) -> None:
+        now = self._state.clock.now()
         body = row["body"].encode()
         headers = {
             "Content-Type": "application/json",
@@ -124,7 +118,8 @@ class Deliverer:
             "X-OutReply-Event": row["event"],
             "X-OutReply-Delivery": row["id"],
         }
-        outcome = post(row["url"], body, headers)
+        anywhere = self._state.settings.sends_anywhere
+        outcome = post(row["url"], body, headers, lookups=self._lookups, anywhere=anywhere)
         with self._state.change() as db:
             self._record(db, row, outcome)
 
@@ -140,7 +135,10 @@ class Deliverer:
             (attempt, due_at, outcome.status, outcome.error, outcome.milliseconds, moment,
              row["id"]),
         )  # fmt: skip
-        db.execute("DELETE FROM deliveries WHERE created_at < ?", (moment - _LOG_SECONDS,))
+        db.execute(
+            "DELETE FROM deliveries WHERE created_at < ? AND due_at IS NULL",
+            (moment - _LOG_SECONDS,),
+        )
         if outcome.is_success:
             db.execute("UPDATE hooks SET failures = 0 WHERE id = ?", (row["hook_id"],))
             return
@@ -153,37 +151,12 @@ class Deliverer:
             db.execute("UPDATE deliveries SET due_at = NULL WHERE hook_id = ?", (row["hook_id"],))
 
 
-def post(url: str, body: bytes, headers: dict[str, str]) -> Outcome:
-    """Send one delivery; redirects are not followed, an answer is waited for 10 s in all."""
-    parts = urlsplit(url)
-    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    connection = kind(parts.hostname or "", parts.port, timeout=ANSWER_SECONDS)
-    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    began = time.monotonic()
-    status, error = None, None
-    try:
-        connection.request("POST", path, body, headers)
-        response = connection.getresponse()
-        response.read(65_536)
-        status = response.status
-        if time.monotonic() - began > ANSWER_SECONDS:
-            status, error = None, "timed out"
-    except TimeoutError:
-        error = "timed out"
-    except (OSError, http.client.HTTPException, ValueError) as failure:
-        error = type(failure).__name__
-    finally:
-        connection.close()
-    return Outcome(status, (time.monotonic() - began) * 1000, error)
-
-
-def _spend(db: sqlite3.Connection, user_id: str, now: datetime) -> bool:
-    user = db.execute("SELECT * FROM users WHERE id = ?", (user_id,)).fetchone()
-    if usage_of(db, user_id, now).get("webhooks", 0) >= tier_of(user).webhooks:
-        return False
-    db.execute(
-        "INSERT INTO usage VALUES (?, ?, 'webhooks', 1) "
-        "ON CONFLICT (user_id, month, bucket) DO UPDATE SET used = used + 1",
-        (user_id, f"{now:%Y-%m}"),
-    )
-    return True
+def _next(db: sqlite3.Connection, now: datetime) -> sqlite3.Row | None:
+    row: sqlite3.Row | None = db.execute(
+        "SELECT deliveries.*, hooks.url, hooks.secret, hooks.previous_secret, "
+        "hooks.rotated_at, hooks.user_id FROM deliveries "
+        "JOIN hooks ON hooks.id = deliveries.hook_id "
+        "WHERE due_at <= ? ORDER BY due_at, deliveries.number LIMIT 1",
+        (now.timestamp(),),
+    ).fetchone()
+    return row

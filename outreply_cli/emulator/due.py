@@ -1,7 +1,7 @@
 """What happens by itself as the emulator's time goes on: posts come out, comments arrive."""
 
 import sqlite3
-from datetime import datetime
+from datetime import UTC, datetime
 
 from outreply_cli.emulator.arrivals import expect_comments
 from outreply_cli.emulator.comments import comment_view
@@ -17,7 +17,7 @@ def settle_due(state: State, db: sqlite3.Connection, now: datetime) -> int:
     """Do everything whose time has come; returns how many posts were published.
 
     A post fails where its page's connection has expired, or where the failure rate asks for it.
-    Hooks are told of each happening; the caller holds the transaction.
+    Hooks are told of each happening as of its own time; the caller holds the transaction.
     """
     nothing = db.execute(
         "SELECT NOT EXISTS (SELECT 1 FROM posts WHERE status = 'scheduled' AND scheduled_at <= ?1) "
@@ -27,18 +27,12 @@ def settle_due(state: State, db: sqlite3.Connection, now: datetime) -> int:
     if nothing:
         return 0
     published = 0
-    posts = db.execute(
-        OWNED_POSTS + "WHERE posts.status = 'scheduled' AND posts.scheduled_at <= ? "
-        "ORDER BY posts.scheduled_at, posts.number",
-        (now.timestamp(),),
-    ).fetchall()
-    for row in posts:
-        published += _settle_post(state, db, row, now)
-    arrivals = db.execute(
-        "SELECT * FROM arrivals WHERE due_at <= ? ORDER BY due_at, number", (now.timestamp(),)
-    ).fetchall()
-    for row in arrivals:
-        _receive_comment(state, db, row, now)
+    # One after the other, in the order of their times: what one brings about may be due as well.
+    while (happening := _earliest(db, now.timestamp())) is not None:
+        if happening["kind"] == "post":
+            published += _settle_post(state, db, happening["number"])
+        else:
+            _receive_comment(state, db, happening["number"])
     return published
 
 
@@ -52,24 +46,39 @@ def next_due(db: sqlite3.Connection) -> float | None:
     return found
 
 
-def _settle_post(state: State, db: sqlite3.Connection, row: sqlite3.Row, now: datetime) -> bool:
+def _earliest(db: sqlite3.Connection, moment: float) -> sqlite3.Row | None:
+    row: sqlite3.Row | None = db.execute(
+        "SELECT * FROM (SELECT 'post' AS kind, number, scheduled_at AS due FROM posts "
+        "WHERE status = 'scheduled' AND scheduled_at <= ?1 ORDER BY scheduled_at, number LIMIT 1) "
+        "UNION ALL "
+        "SELECT * FROM (SELECT 'comment', number, due_at FROM arrivals "
+        "WHERE due_at <= ?1 ORDER BY due_at, number LIMIT 1) ORDER BY due, kind DESC LIMIT 1",
+        (moment,),
+    ).fetchone()
+    return row
+
+
+def _settle_post(state: State, db: sqlite3.Connection, number: int) -> bool:
+    row = db.execute(OWNED_POSTS + "WHERE posts.number = ?", (number,)).fetchone()
+    due = row["scheduled_at"]
     reason = _EXPIRED if row["page_expired"] else None
     if reason is None and state.chance(row["id"]) < state.settings.failure_rate:
         reason = _REFUSED
     if reason is None:
-        mark_published(db, row, state.new_remote_id(), row["scheduled_at"])
-        expect_comments(state, db, row["id"], row["scheduled_at"])
+        mark_published(db, row, state.new_remote_id(), due)
+        expect_comments(state, db, row["id"], due)
     else:
         db.execute("UPDATE posts SET status = 'failed' WHERE id = ?", (row["id"],))
-    current = db.execute(OWNED_POSTS + "WHERE posts.id = ?", (row["id"],)).fetchone()
+    current = db.execute(OWNED_POSTS + "WHERE posts.number = ?", (number,)).fetchone()
     told = {"brandId": row["brand_id"], "post": told_post(current, reason)}
     event = "post.published" if reason is None else "post.failed"
-    emit(db, Happening(row["user_id"], event, told), now, state.new_id)
+    emit(db, Happening(row["user_id"], event, told), _instant(due), state.new_id)
     return reason is None
 
 
-def _receive_comment(state: State, db: sqlite3.Connection, row: sqlite3.Row, now: datetime) -> None:
-    db.execute("DELETE FROM arrivals WHERE number = ?", (row["number"],))
+def _receive_comment(state: State, db: sqlite3.Connection, number: int) -> None:
+    row = db.execute("SELECT * FROM arrivals WHERE number = ?", (number,)).fetchone()
+    db.execute("DELETE FROM arrivals WHERE number = ?", (number,))
     comment_id = f"c_{state.new_id()}"
     db.execute(
         "INSERT INTO comments (id, post_id, parent_id, author_name, author_username, message, "
@@ -82,4 +91,9 @@ def _receive_comment(state: State, db: sqlite3.Connection, row: sqlite3.Row, now
         "SELECT *, 0 AS replies_count FROM comments WHERE id = ?", (comment_id,)
     ).fetchone()
     told = {"brandId": post["brand_id"], "comment": comment_view(comment, post["platform"])}
-    emit(db, Happening(post["user_id"], "comment.received", told), now, state.new_id)
+    happening = Happening(post["user_id"], "comment.received", told)
+    emit(db, happening, _instant(row["due_at"]), state.new_id)
+
+
+def _instant(moment: float) -> datetime:
+    return datetime.fromtimestamp(moment, UTC)

@@ -4,6 +4,7 @@ import fnmatch
 import random
 import re
 import threading
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +24,14 @@ KINDS = {
 _NEEDS_VALUE = {"delay", "status", "skew"}
 _NUMBER = re.compile(r"-?\d{1,9}(\.\d{1,3})?")
 _DELAY_MAX = 600.0
+_CHOICES: dict[str, Callable[[Any], bool]] = {
+    "method": lambda given: given is None or isinstance(given, str),
+    "path": lambda given: given is None or isinstance(given, str),
+    "every": lambda given: type(given) is int and given >= 1,
+    "probability": lambda given: type(given) in {int, float} and 0 <= given <= 1,
+    "seed": lambda given: type(given) is int,
+    "times": lambda given: given is None or (type(given) is int and given >= 1),
+}
 
 
 @dataclass(frozen=True)
@@ -107,8 +116,7 @@ class Faults:
     def add(self, text: str, **choices: Any) -> Fault:
         """Put one in force; raises InvalidInputError."""
         misbehaviour = read_misbehaviour(text)
-        if choices.get("every", 1) < 1 or not 0 <= choices.get("probability", 1.0) <= 1:
-            raise InvalidInputError("every is at least 1, and a probability from 0 to 1")
+        _check_choices(choices)
         with self._turn:
             self._last += 1
             fault = Fault(self._last, misbehaviour, **choices)
@@ -137,8 +145,21 @@ class Faults:
         if header is not None:
             return read_misbehaviour(header)
         with self._turn:
-            struck = [fault for fault in self._kept if fault.strikes(method, path)]
-        return struck[0].misbehaviour if struck else None
+            struck = next((one for one in self._kept if one.strikes(method, path)), None)
+        return struck.misbehaviour if struck is not None else None
+
+
+def _check_choices(choices: Mapping[str, Any]) -> None:
+    for name, given in choices.items():
+        if name not in _CHOICES:
+            raise InvalidInputError(
+                f"a fault has no choice {name!r}", hint=f"Choose: {', '.join(_CHOICES)}"
+            )
+        if not _CHOICES[name](given):
+            raise InvalidInputError(
+                f"{given!r} can't be meant for {name}",
+                hint="every and times are at least 1, and a probability from 0 to 1.",
+            )
 
 
 def read_misbehaviour(text: str) -> Misbehaviour:
@@ -151,10 +172,15 @@ def read_misbehaviour(text: str) -> Misbehaviour:
     if not _NUMBER.fullmatch(given):
         raise InvalidInputError(f"the fault {kind} needs a number: {KINDS[kind]}")
     value = float(given)
-    wrong_status = kind == "status" and not (400 <= value <= 599 and value.is_integer())
-    if wrong_status or (kind == "delay" and not 0 <= value <= _DELAY_MAX):
+    sound = {
+        "status": 400 <= value <= 599 and value.is_integer(),
+        "delay": 0 <= value <= _DELAY_MAX,
+        "rate-limit": value >= 0 and value.is_integer(),
+    }
+    if not sound.get(kind, True):
         raise InvalidInputError(
             f"{given} can't be meant for {kind}",
-            hint=f"A status is from 400 to 599, a delay at most {_DELAY_MAX:.0f} seconds.",
+            hint=f"A status is from 400 to 599, a delay at most {_DELAY_MAX:.0f} seconds, and "
+            "Retry-After a whole number from 0.",
         )
     return Misbehaviour(kind, value)

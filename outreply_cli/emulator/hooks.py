@@ -3,19 +3,17 @@
 The routes are those that the official SDKs call; the reference leaves them to the dashboard.
 """
 
-import ipaddress
 import json
-import secrets
-import socket
 import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 from outreply_cli.contract.limits import EVENTS
-from outreply_cli.emulator.call import Call, Refusal, invalid_field, show_instant
+from outreply_cli.emulator.call import Call, Outside, Refusal, invalid_field, show_instant
+from outreply_cli.emulator.state import State
+from outreply_cli.emulator.targets import TargetError, check_target
 
 _URL_MAX_CHARACTERS = 2_000
 
@@ -26,8 +24,9 @@ def create(call: Call) -> dict[str, Any]:
     events = call.body.get("events")
     if not isinstance(events, list) or not events or not all(e in EVENTS for e in events):
         raise invalid_field("events", f"must be a list of: {', '.join(EVENTS)}")
-    _check_target(url, anywhere=call.state.settings.sends_anywhere)
-    hook_id, secret = call.state.new_id(), f"whsec_{secrets.token_hex(24)}"
+    if url in call.refused_urls:
+        raise invalid_field("url", call.refused_urls[url])
+    hook_id, secret = call.state.new_id(), new_secret(call.state)
     call.db.execute(
         "INSERT INTO hooks (id, user_id, url, events, secret, created_at) "
         "VALUES (?, ?, ?, ?, ?, ?)",
@@ -58,16 +57,42 @@ def delete(call: Call) -> dict[str, Any]:
     return {"success": True, "id": row["id"]}
 
 
-def rotate(db: sqlite3.Connection, hook_id: str, now: datetime) -> str:
+def look_up(body: Mapping[str, Any], outside: Outside) -> Mapping[str, str]:
+    """Why the URL of a new webhook may not be used, where it may not."""
+    url = body.get("url")
+    if not isinstance(url, str) or len(url) > _URL_MAX_CHARACTERS:
+        return {}
+    try:
+        check_target(url, anywhere=outside.sends_anywhere, look_up=outside.addresses_of)
+    except TargetError as refusal:
+        return {url: str(refusal)}
+    return {}
+
+
+def new_secret(state: State) -> str:
+    """A signing secret."""
+    return f"whsec_{state.new_hex(48)}"
+
+
+def rotate(state: State, hook_id: str) -> str:
     """Give a hook a new secret; the old one signs beside it for 24 hours."""
-    secret = f"whsec_{secrets.token_hex(24)}"
-    changed = db.execute(
+    secret = new_secret(state)
+    changed = state.connection.execute(
         "UPDATE hooks SET previous_secret = secret, secret = ?, rotated_at = ? WHERE id = ?",
-        (secret, now.timestamp(), hook_id),
+        (secret, state.clock.now().timestamp(), hook_id),
     )
     if changed.rowcount == 0:
         raise Refusal(404, "NOT_FOUND", "Webhook not found")
     return secret
+
+
+def enable(state: State, hook_id: str) -> None:
+    """Let a hook that was disabled be told again (reference: Retries & auto-disable)."""
+    changed = state.connection.execute(
+        "UPDATE hooks SET disabled_at = NULL, failures = 0 WHERE id = ?", (hook_id,)
+    )
+    if changed.rowcount == 0:
+        raise Refusal(404, "NOT_FOUND", "Webhook not found")
 
 
 @dataclass(frozen=True)
@@ -129,32 +154,3 @@ def _view(row: sqlite3.Row) -> dict[str, Any]:
         "consecutive_failures": row["failures"],
         "created_at": show_instant(row["created_at"]),
     }
-
-
-def _check_target(url: str, *, anywhere: bool) -> None:
-    try:
-        parts = urlsplit(url)
-        host = parts.hostname or ""
-        sound = parts.scheme in {"http", "https"} and bool(host) and parts.port != 0
-    except ValueError:
-        sound, host = False, ""
-    if not sound:
-        raise invalid_field("url", "must be an http or https URL")
-    if anywhere or _is_loopback(host):
-        return
-    # An emulator must not knock at machines that never asked for it.
-    raise invalid_field("url", "must be on this machine; start the emulator with --send-anywhere")
-
-
-def _is_loopback(host: str) -> bool:
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        pass
-    try:
-        found = socket.getaddrinfo(host, None)
-    except (OSError, UnicodeError):
-        return False
-    return bool(found) and all(ipaddress.ip_address(item[4][0]).is_loopback for item in found)

@@ -5,7 +5,6 @@ Reference: POST /media/upload, How storage works.
 
 import hashlib
 import os
-import secrets
 import sqlite3
 from collections.abc import Sequence
 from pathlib import PurePath
@@ -30,9 +29,9 @@ ASSETS = "https://api.outreply.com/assets/media/posts/uploads/"
 
 def upload(call: Call) -> dict[str, Any]:
     """`POST /media/upload`: one image or video in the multipart field `file`."""
-    if not call.is_multipart:
+    if not call.sent.is_multipart:
         raise Refusal(400, "UPLOAD_ERROR", "The request body must be multipart/form-data")
-    file = call.files().get("file")
+    file = call.sent.files().get("file")
     if file is None or not file.filename:
         raise Refusal(400, "NO_FILE", "No file was sent in the field named file")
     head = file.stream.read(64)
@@ -58,7 +57,7 @@ def upload(call: Call) -> dict[str, Any]:
     call.db.execute(
         "INSERT INTO media (id, user_id, filename, size_bytes, mime_type, sha256, created_at) "
         "VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (media_id, call.caller.user["id"], f"api_{secrets.token_hex(16)}{ending}", size, declared,
+        (media_id, call.caller.user["id"], f"api_{call.state.new_hex(32)}{ending}", size, declared,
          digest.hexdigest(), call.now.timestamp()),
     )  # fmt: skip
     row = _own(call, media_id)

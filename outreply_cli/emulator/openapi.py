@@ -1,23 +1,25 @@
 """The API described: OpenAPI 3.1, made from the table that is served."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from outreply_cli import __version__
 from outreply_cli.contract.error_catalogue import CATALOGUE, entries_for
 from outreply_cli.contract.limits import IDEMPOTENCY_KEY_MAX_CHARACTERS, LIST_LIMIT_MAX
+from outreply_cli.emulator.examples import EXAMPLES, PARAMETERS, error_example
 from outreply_cli.emulator.routes import API_ROOT, ROUTES, Route
-from outreply_cli.emulator.schemas import COMPONENTS, EXAMPLES, PLATFORM, TEXT, WHOLE, one
+from outreply_cli.emulator.schemas import COMPONENTS, PLATFORM, TEXT, WHOLE, error_schema, one
 
 # Codes that the reference has no name for, with the status they come with.
-OWN_CODES = {"INVALID_FIELD": 400, "INVALID_JSON": 400, "HOST_NOT_ALLOWED": 403,
-             "METHOD_NOT_ALLOWED": 405}  # fmt: skip
+OWN_CODES = {"INVALID_FIELD": 400, "INVALID_JSON": 400, "INVALID_FAULT": 400,
+             "HOST_NOT_ALLOWED": 403, "METHOD_NOT_ALLOWED": 405}  # fmt: skip
+_OPEN = ("HOST_NOT_ALLOWED", "INVALID_FAULT", "METHOD_NOT_ALLOWED", "SERVER_ERROR")
 _EVERYWHERE = (
     "MISSING_TOKEN", "INVALID_TOKEN", "TOKEN_REVOKED", "TOKEN_EXPIRED", "SANDBOX_EXHAUSTED",
-    "IP_NOT_ALLOWED", "BRAND_NOT_AUTHORIZED", "COLLABORATOR_INSUFFICIENT", "HOST_NOT_ALLOWED",
-    "RATE_LIMITED", "DAILY_LIMIT_EXCEEDED", "MONTHLY_QUOTA_EXCEEDED", "SERVER_ERROR",
+    "IP_NOT_ALLOWED", "BRAND_NOT_AUTHORIZED", "COLLABORATOR_INSUFFICIENT",
+    "RATE_LIMITED", "DAILY_LIMIT_EXCEEDED", "MONTHLY_QUOTA_EXCEEDED", *_OPEN,
 )  # fmt: skip
 _WRITES = ("INVALID_IDEMPOTENCY_KEY", "IDEMPOTENCY_KEY_MISMATCH")
 _QUERY: dict[str, dict[str, Any]] = {
@@ -34,6 +36,11 @@ _HEADERS = {
     "X-RateLimit-Remaining": "Requests left in this minute.",
     "X-RateLimit-Reset": "When the minute ends, in Unix seconds.",
 }
+_WHOLE_HEADERS = {"X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "Retry-After"}
+_HEADERS_OF = {
+    405: {"Allow": "The methods that the path has."},
+    429: {"Retry-After": "Seconds after which it may be tried again; not for a month's quota."},
+}
 
 
 def document() -> dict[str, Any]:
@@ -42,7 +49,7 @@ def document() -> dict[str, Any]:
     for rule, opened in OPEN_ROUTES.items():
         paths.setdefault(rule or "/", {})["get"] = {
             "operationId": opened.name, "summary": opened.about, "security": [],
-            "responses": {"200": _success(opened.result), "403": _refusals(["HOST_NOT_ALLOWED"])},
+            "responses": {"200": _success(opened.result), **_refusals(_OPEN)},
         }  # fmt: skip
     for route in ROUTES:
         paths.setdefault(_PATH_PART.sub(r"{\1}", route.rule), {})[route.method.lower()] = (
@@ -65,8 +72,8 @@ def document() -> dict[str, Any]:
                 "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
             },
             "schemas": {
-                name: {**schema, "examples": [EXAMPLES[name]]} if name in EXAMPLES else schema
-                for name, schema in COMPONENTS.items()
+                **COMPONENTS,
+                **{code: error_schema(code) for code in sorted({*OWN_CODES, *_catalogued()})},
             },
         },
     }
@@ -84,6 +91,10 @@ class OpenRoute:
 
 def _about() -> dict[str, Any]:
     return {"name": "OutReply API", "version": "v1", "status": "ok"}
+
+
+def _catalogued() -> set[str]:
+    return {entry.code for entry in CATALOGUE}
 
 
 def _catalogue() -> dict[str, Any]:
@@ -125,9 +136,7 @@ def _operation(route: Route) -> dict[str, Any]:
         found["x-required-scope"] = route.scope
     if route.body is not None:
         found["requestBody"] = _body(route.body)
-    for status in sorted({status for code in codes for status in _statuses(code)}):
-        of_status = [code for code in codes if status in _statuses(code)]
-        found["responses"][str(status)] = _refusals(of_status)
+    found["responses"].update(_refusals(codes))
     return found
 
 
@@ -141,15 +150,17 @@ _IDEMPOTENCY_KEY = {
 
 def _parameters(route: Route) -> list[dict[str, Any]]:
     in_path = [
-        {"name": name, "in": "path", "required": True, "schema": {**TEXT, "minLength": 1}}
+        {"name": name, "in": "path", "required": True, "schema": {**TEXT, "minLength": 1},
+         "example": PARAMETERS[name]}
         for name in _PATH_PART.findall(route.rule)
-    ]
+    ]  # fmt: skip
     in_query = [
         {
             "name": name.rstrip("!"),
             "in": "query",
             "required": name.endswith("!"),
             "schema": _QUERY.get(name, TEXT),
+            "example": PARAMETERS[name.rstrip("!")],
         }
         for name in route.query
     ]
@@ -158,13 +169,15 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
 
 def _body(name: str) -> dict[str, Any]:
     if name != "file":
-        return {"required": True, "content": {"application/json": {"schema": one(name)}}}
+        content = {"schema": one(name), "example": EXAMPLES[name]}
+        return {"required": True, "content": {"application/json": content}}
     schema = {
         "type": "object",
         "properties": {"file": {"type": "string", "contentMediaType": "application/octet-stream"}},
         "required": ["file"],
     }
-    return {"required": True, "content": {"multipart/form-data": {"schema": schema}}}
+    content = {"schema": schema, "example": EXAMPLES[name]}
+    return {"required": True, "content": {"multipart/form-data": content}}
 
 
 def _success(result: str, *, replayed: bool = False) -> dict[str, Any]:
@@ -173,23 +186,40 @@ def _success(result: str, *, replayed: bool = False) -> dict[str, Any]:
         headers["Idempotency-Replayed"] = "`true` where the answer is an earlier one."
     return {
         "description": "Success.",
-        "headers": {
-            name: {"description": about, "schema": WHOLE if "RateLimit" in name else TEXT}
-            for name, about in headers.items()
-        },
-        "content": {"application/json": {"schema": one(result)}},
+        "headers": _described(headers),
+        "content": {"application/json": {"schema": one(result), "example": EXAMPLES[result]}},
     }
 
 
 def _refusals(codes: Iterable[str]) -> dict[str, Any]:
-    names = sorted(set(codes))
-    schema = {
-        **one("Error"),
-        "properties": {"code": {"enum": names}},
+    """The responses by their status, each with the codes that come with it."""
+    by_status: dict[int, set[str]] = {}
+    pairs = [(status, code) for code in codes for status in _statuses(code)]
+    for status, name in sorted(pairs):
+        by_status.setdefault(status, set()).add(name)
+    return {
+        str(status): _refusal(status, sorted(by_status[status])) for status in sorted(by_status)
     }
+
+
+def _refusal(status: int, names: Sequence[str]) -> dict[str, Any]:
+    headers = {**_HEADERS, **_HEADERS_OF.get(status, {})}
     return {
         "description": ", ".join(names),
-        "content": {"application/json": {"schema": schema}},
+        "headers": _described(headers),
+        "content": {
+            "application/json": {
+                "schema": {"anyOf": [one(name) for name in names]},
+                "examples": {name: {"value": error_example(name)} for name in names},
+            }
+        },
+    }
+
+
+def _described(headers: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        name: {"description": about, "schema": WHOLE if name in _WHOLE_HEADERS else TEXT}
+        for name, about in headers.items()
     }
 
 

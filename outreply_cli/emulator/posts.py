@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,7 +14,14 @@ from outreply_cli.contract.limits import (
 from outreply_cli.contract.platforms import platform_named
 from outreply_cli.emulator.account import count_usage, own_page, require_brand
 from outreply_cli.emulator.arrivals import expect_comments
-from outreply_cli.emulator.call import Call, Refusal, invalid_field, read_instant, show_instant
+from outreply_cli.emulator.call import (
+    Call,
+    Outside,
+    Refusal,
+    invalid_field,
+    read_instant,
+    show_instant,
+)
 from outreply_cli.emulator.guardrails import check_guardrails
 from outreply_cli.emulator.media import attach, attached, free_media
 from outreply_cli.emulator.tokens import tier_of
@@ -27,7 +34,7 @@ _PERMALINKS = {
     "twitter": "https://x.com/{username}/status/{remote_id}",
     "youtube": "https://www.youtube.com/watch?v={remote_id}",
 }
-_VIDEO_ENDINGS = (".mp4", ".mov", ".webm")
+_VIDEO_ENDINGS = (".mp4", ".m4v", ".mov", ".qt", ".webm")
 OWNED_POSTS = (
     "SELECT posts.*, pages.platform, pages.brand_id, pages.username, "
     "pages.expired AS page_expired, brands.user_id FROM posts "
@@ -203,7 +210,7 @@ def _content(call: Call) -> tuple[str | None, str, str | None, str | None, str |
     ids, urls = _strings(call, "media_ids"), _strings(call, "media_urls")
     uploaded = attached(call, ids)
     for url in urls:
-        if not call.guard.allows(url):
+        if url in call.refused_urls:
             raise Refusal(400, "INVALID_MEDIA_URL", url=url)
     if not (message and message.strip()) and not (urls or ids):
         raise Refusal(
@@ -223,6 +230,13 @@ def _content(call: Call) -> tuple[str | None, str, str | None, str | None, str |
     )
 
 
+def look_up(body: Mapping[str, Any], outside: Outside) -> Mapping[str, str]:
+    """Which of a post's `media_urls` lead to no public address (reference: SSRF protection)."""
+    given = body.get("media_urls")
+    urls = [url for url in given if isinstance(url, str)] if isinstance(given, list) else []
+    return dict.fromkeys(outside.guard.refused(urls), "must be public") if urls else {}
+
+
 def _strings(call: Call, name: str) -> list[str]:
     given = call.body.get(name)
     if given is None:
@@ -233,7 +247,7 @@ def _strings(call: Call, name: str) -> list[str]:
 
 
 def _count_publish(call: Call) -> None:
-    count_usage(call, "publishes", tier_of(call.caller.user).publishes)
+    count_usage(call, "publishes", limit=tier_of(call.caller.user).publishes)
 
 
 def _scheduled_view(row: sqlite3.Row) -> dict[str, Any]:

@@ -1,4 +1,7 @@
-"""The per-minute limit of each token, in real time (reference: Tiers & limits)."""
+"""The per-minute limit of each token (reference: Tiers & limits).
+
+Real time runs it, since clients wait in real time, and so does moving the emulator's clock.
+"""
 
 import threading
 from dataclasses import dataclass
@@ -22,13 +25,30 @@ class RateWindows:
         self._turn = threading.Lock()
         self._open: dict[str, tuple[float, int]] = {}
 
-    def spend(self, token_id: str, limit: int, now: float) -> Window:
-        """Count one request at the monotonic time `now`; refused once `limit` is spent."""
+    def look(self, token_id: str, limit: int, now: float, *, spend: bool) -> Window:
+        """Where a token stands at the monotonic time `now`, after one more request if `spend`.
+
+        It is refused once `limit` is spent.
+        """
         with self._turn:
             began, spent = self._open.get(token_id, (now, 0))
             if now - began >= _WINDOW_SECONDS:
                 began, spent = now, 0
             refused = spent >= limit
-            spent += not refused
-            self._open[token_id] = (began, spent)
+            if spend:
+                spent += not refused
+                self._open[token_id] = (began, spent)
             return Window(refused, limit - spent, began + _WINDOW_SECONDS - now)
+
+    def age(self, seconds: float) -> None:
+        """Let time pass that was passed by moving the clock."""
+        with self._turn:
+            self._open = {
+                token_id: (began - seconds, spent)
+                for token_id, (began, spent) in self._open.items()
+            }
+
+    def clear(self) -> None:
+        """Begin anew for every token."""
+        with self._turn:
+            self._open.clear()

@@ -14,7 +14,9 @@ from outreply_cli.private_files import read_private, write_private
 
 _FILE = "running.json"
 _SECONDS = 10.0
-_ADVANCE_SECONDS = 3600.0
+_LONG_SECONDS = 3600.0
+# Each delivery that falls due meanwhile may take as long as its receiver likes; each file its own.
+_LONG = frozenset({"advance", "seed", "snapshot"})
 _INVALID = frozenset({InvalidInputError.code, SeedError.code})
 
 
@@ -49,8 +51,7 @@ class Running:
             EmulatorError: It does not answer, or refuses.
             InvalidInputError: What was asked can't be meant.
         """
-        # Each delivery that falls due meanwhile may take as long as its receiver likes.
-        seconds = _ADVANCE_SECONDS if verb == "advance" else _SECONDS
+        seconds = _LONG_SECONDS if verb in _LONG else _SECONDS
         connection = http.client.HTTPConnection(self.host, self.port, timeout=seconds)
         headers = {"X-Emulator-Key": self.control_key, "Content-Type": "application/json"}
         try:

@@ -1,11 +1,11 @@
 """The emulator's endpoints as one table: the source of what is served and of what is described."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from outreply_cli.emulator import account, comments, hooks, media, posts
-from outreply_cli.emulator.call import Call
+from outreply_cli.emulator.call import Call, Outside
 
 API_ROOT = "/api/v1"
 
@@ -25,6 +25,7 @@ class Route:
         body: The schema of the JSON body; `file` for an upload; None where there is none.
         refusals: Codes that it may refuse with, beyond those of every request.
         status: The status of success.
+        look_up: Asks the network about the body, before the state is held.
     """
 
     method: str
@@ -37,6 +38,7 @@ class Route:
     body: str | None = None
     refusals: tuple[str, ...] = ()
     status: int = 200
+    look_up: Callable[[Mapping[str, Any], Outside], Mapping[str, str]] | None = None
 
 
 _BODY = ("MISSING_FIELD", "INVALID_FIELD", "INVALID_JSON")
@@ -60,9 +62,11 @@ ROUTES: tuple[Route, ...] = (
           refusals=("NOT_FOUND",)),
     Route("POST", "/posts/schedule", "write:posts", posts.schedule,
           "Schedule a post, 10 minutes to 75 days ahead.", "OneScheduledPost",
-          body="ScheduleBody", refusals=(*_PUBLISH, "INVALID_DATE"), status=201),
+          body="ScheduleBody", refusals=(*_PUBLISH, "INVALID_DATE"), status=201,
+          look_up=posts.look_up),
     Route("POST", "/posts/publish", "write:posts", posts.publish, "Publish a post at once.",
-          "Publication", body="PublishBody", refusals=_PUBLISH, status=201),
+          "Publication", body="PublishBody", refusals=_PUBLISH, status=201,
+          look_up=posts.look_up),
     Route("GET", "/posts/scheduled", "read:posts", posts.scheduled_posts, "Pending posts.",
           "ScheduledPosts", query=("page_id", "limit"), refusals=(*_LIST, "NOT_FOUND")),
     Route("GET", "/posts/scheduled/<post_id>", "read:posts", posts.scheduled_post,
@@ -88,7 +92,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/webhooks", None, hooks.hooks, "Webhook subscriptions.", "Hooks"),
     Route("POST", "/webhooks", None, hooks.create,
           "Subscribe a URL to events; the secret is shown once.", "NewHook", body="HookBody",
-          refusals=_BODY, status=201),
+          refusals=_BODY, status=201, look_up=hooks.look_up),
     Route("GET", "/webhooks/<hook_id>", None, hooks.hook, "One subscription.", "OneHook",
           refusals=("NOT_FOUND",)),
     Route("DELETE", "/webhooks/<hook_id>", None, hooks.delete, "End a subscription.", "Cancelled",

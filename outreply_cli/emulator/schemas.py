@@ -62,7 +62,6 @@ _HOOK = {"id": TEXT, "url": TEXT, "events": _many(_EVENT), "active": _FLAG,
 _DONE: Schema = {"type": "boolean", "const": True}
 
 COMPONENTS: dict[str, Schema] = {
-    "Error": _object({"error": TEXT, "code": TEXT}),
     "Key": _object({**_KEY, "brand_ids": _many(TEXT), "last_used_at": _INSTANT_OR_NULL,
                     "request_count": WHOLE}),
     "Me": _object({
@@ -145,20 +144,34 @@ COMPONENTS: dict[str, Schema] = {
     "Document": {"type": "object"},
 }  # fmt: skip
 
-EXAMPLES: dict[str, Any] = {
-    "ScheduleBody": {
-        "page_id": "6711d0a8c3f24e5b9a7d1e02",
-        "message": "Launching tomorrow 🚀",
-        "scheduled_at": "2026-05-01T09:00:00Z",
-        "media_urls": ["https://cdn.example.com/hero.jpg"],
-        "first_comment": "More details at acme.com",
-    },
-    "PublishBody": {
-        "page_id": "6711d0a8c3f24e5b9a7d1e02",
-        "message": "Live from the API 🚀",
-        "media_urls": ["https://cdn.example.com/hero.jpg"],
-        "first_comment": "More details at acme.com",
-    },
-    "ReplyBody": {"comment_id": "c_abc123", "message": "Thanks 💚"},
-    "HookBody": {"url": "http://127.0.0.1:8484/", "events": ["post.published", "post.failed"]},
-}
+# What an error code says beside `error` and `code`: always, and where it is known.
+ERROR_KEYS: dict[str, tuple[Mapping[str, Schema], Mapping[str, Schema]]] = {
+    "MISSING_FIELD": ({"field": TEXT}, {}),
+    "INVALID_FIELD": ({"field": TEXT}, {}),
+    "INVALID_DATE": ({}, {"field": TEXT}),
+    "INVALID_MEDIA_URL": ({"url": TEXT}, {}),
+    "INVALID_FILE_CONTENT": ({"declared_mime": TEXT}, {}),
+    "MISSING_SCOPE": ({"required_scope": _SCOPE, "your_scopes": _many(_SCOPE)}, {}),
+    "IP_NOT_ALLOWED": ({"ip": TEXT}, {}),
+    "BRAND_NOT_AUTHORIZED": ({"brand_id": TEXT}, {}),
+    "NOT_FOUND": ({}, {"media_id": TEXT}),
+    "MEDIA_IN_USE": ({"scheduled_post_id": TEXT}, {}),
+    "FILE_TOO_LARGE": ({}, {"max_file_bytes": WHOLE, "size_bytes": WHOLE}),
+    "QUOTA_EXCEEDED": ({"quota": one("Storage")}, {}),
+    "SANDBOX_EXHAUSTED": ({"upgrade_url": TEXT}, {}),
+    "RATE_LIMITED": ({"retry_after_seconds": WHOLE}, {}),
+    "DAILY_LIMIT_EXCEEDED": ({"retry_after_seconds": WHOLE}, {}),
+    "PAGE_PUBLISH_GUARDRAIL": ({"retry_after_seconds": WHOLE}, {}),
+    "BRAND_PUBLISH_GUARDRAIL": ({"retry_after_seconds": WHOLE}, {}),
+    "MONTHLY_QUOTA_EXCEEDED": (
+        {"quota": TEXT, "tier": _TIER, "limit": WHOLE, "used": WHOLE, "resets_at": _INSTANT,
+         "upgrade_url": TEXT},
+        {},
+    ),
+}  # fmt: skip
+
+
+def error_schema(code: str) -> Schema:
+    """The body of a refusal with `code`."""
+    always, known = ERROR_KEYS.get(code, ({}, {}))
+    return _object({"error": TEXT, "code": {"type": "string", "const": code}, **always}, known)

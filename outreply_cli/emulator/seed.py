@@ -5,7 +5,6 @@ The caller holds the transaction, so that a seed is there whole or not at all.
 
 import hashlib
 import json
-import secrets
 import sqlite3
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -14,22 +13,27 @@ from importlib import resources
 from outreply_cli.contract.limits import EVERY_SCOPE, SANDBOX_PREFIX, SANDBOX_SCOPES
 from outreply_cli.contract.media_types import ENDINGS, type_named
 from outreply_cli.emulator.arrivals import expect_comment
+from outreply_cli.emulator.hooks import new_secret
 from outreply_cli.emulator.media import ASSETS
 from outreply_cli.emulator.posts import linked_media, mark_published
 from outreply_cli.emulator.seed_file import (
     Field,
+    check_allowlist,
     check_events,
     check_limits,
     check_mime,
     check_platform,
     check_scopes,
     check_tier,
+    check_token,
     check_zone,
     read_seed,
 )
 from outreply_cli.emulator.state import State
+from outreply_cli.emulator.targets import TargetError, check_target
 
 _AGE = timedelta(days=400)
+_LONG_TEXT = 10_000_000
 
 
 def seed_default(state: State) -> None:
@@ -71,8 +75,7 @@ def create_token(
     token_id = state.new_id()
     expires_at = None if expires_in is None else (state.clock.now() + expires_in).timestamp()
     if secret is None:
-        digits = secrets.token_hex(24) if state.settings.seed is None else state.new_id() * 2
-        secret = prefix + digits
+        secret = prefix + state.new_hex(48)
     state.connection.execute(
         "INSERT INTO tokens (id, user_id, secret, name, scopes, expires_at) "
         "VALUES (?, ?, ?, ?, ?, ?)",
@@ -107,7 +110,7 @@ class _Account:
             "firstname": _text(fields, "firstname", "Alex"),
             "lastname": _text(fields, "lastname", "Doe"),
             "tier": check_tier(fields["tier"]) if "tier" in fields else "pro",
-            "credits": fields["credits"].number() if "credits" in fields else 0,
+            "credits": _count(fields, "credits"),
             "limits": limits,
         }, fields)  # fmt: skip
         for name, plant in (
@@ -134,7 +137,7 @@ class _Account:
         self._brands[name] = self._brands[brand_id] = brand_id
         self._insert("brands", {
             "id": brand_id, "user_id": self._user_id, "name": name,
-            "logo": fields["logo"].text() if "logo" in fields else None,
+            "logo": _optional(fields, "logo"),
             "timezone": check_zone(fields["timezone"]) if "timezone" in fields else "UTC",
             "created_at": self._created(fields),
         }, fields)  # fmt: skip
@@ -154,7 +157,7 @@ class _Account:
         self._insert("pages", {
             "id": page_id, "brand_id": brand_id, "platform": platform, "username": username,
             "name": _text(fields, "name", username),
-            "followers": fields["followers"].number() if "followers" in fields else 0,
+            "followers": _count(fields, "followers"),
             "expired": fields["expired"].switch() if "expired" in fields else False,
             "profile_picture": _text(fields, "profile_picture", picture),
             "created_at": self._created(fields),
@@ -162,14 +165,13 @@ class _Account:
 
     def _plant_token(self, item: Field) -> None:
         fields = item.fields(
-            "name", "scopes", "token", "brands", "expires_at", "revoked", "ip_allowlist",
-            "sandbox", "collaborator", "full_access", "on_behalf_of",
+            "id", "name", "scopes", "token", "brands", "expires_at", "revoked", "ip_allowlist",
+            "sandbox", "collaborator", "full_access", "on_behalf_of", "last_used_at",
+            "request_count", "requests_today",
         )  # fmt: skip
         sandbox = fields["sandbox"].switch() if "sandbox" in fields else False
         scopes = check_scopes(fields["scopes"]) if "scopes" in fields else None
-        secret = fields["token"].text(longest=200) if "token" in fields else None
-        if secret is not None and not (secret.isascii() and secret.isprintable()):
-            raise fields["token"].wrong("must be printable ASCII")
+        secret = check_token(fields["token"], sandbox=sandbox) if "token" in fields else None
         try:
             row = create_token(
                 self._state, self._user_id, name=_text(fields, "name", "seeded"),
@@ -181,8 +183,12 @@ class _Account:
         brands = (
             [self._brand(one) for one in fields["brands"].items()] if "brands" in fields else []
         )
-        allowed = fields["ip_allowlist"].texts() if "ip_allowlist" in fields else []
+        allowed = check_allowlist(fields["ip_allowlist"]) if "ip_allowlist" in fields else []
+        token_id = fields["id"].text(longest=100) if "id" in fields else row["id"]
         changes = {
+            "id": token_id,
+            "last_used_at": _moment(fields, "last_used_at", self._state),
+            "request_count": _count(fields, "request_count"),
             "brand_ids": json.dumps(brands),
             "ip_allowlist": json.dumps(allowed),
             "expires_at": _moment(fields, "expires_at", self._state),
@@ -198,16 +204,25 @@ class _Account:
             else None,
         }
         names = ", ".join(f"{name} = ?" for name in changes)
-        self._db.execute(
-            f"UPDATE tokens SET {names} WHERE id = ?",  # noqa: S608 - our own names
-            (*changes.values(), row["id"]),
-        )
+        try:
+            self._db.execute(
+                f"UPDATE tokens SET {names} WHERE id = ?",  # noqa: S608 - our own names
+                (*changes.values(), row["id"]),
+            )
+        except sqlite3.IntegrityError:
+            raise fields["id"].wrong("there is such an id among the tokens already") from None
+        if today := _count(fields, "requests_today"):
+            self._db.execute(
+                "INSERT INTO usage VALUES (?, ?, ?, ?)",
+                (self._user_id, f"{self._now:%Y-%m-%d}", f"day of {token_id}", today),
+            )
 
     def _plant_media(self, item: Field) -> None:
-        fields = item.fields("id", "mime_type", "size_bytes", "created_at")
+        fields = item.fields("id", "mime_type", "size_bytes", "filename", "created_at")
         media_id = self._id(fields)
         mime = check_mime(_required(item, fields, "mime_type"))
-        name = f"api_{hashlib.sha256(media_id.encode()).hexdigest()[:32]}{ENDINGS[mime]}"
+        own_name = f"api_{hashlib.sha256(media_id.encode()).hexdigest()[:32]}{ENDINGS[mime]}"
+        name = fields["filename"].text(longest=200) if "filename" in fields else own_name
         self._media[media_id] = {"src": ASSETS + name, "type": type_named(mime)}
         self._insert("media", {
             "id": media_id, "user_id": self._user_id,
@@ -220,7 +235,7 @@ class _Account:
         fields = item.fields(
             "id", "page", "message", "media_urls", "media_ids", "first_comment", "link",
             "tiktok_settings", "scheduled_at", "published_at", "failed_at", "likes", "shares",
-            "comments", "remote_id",
+            "comments", "remote_id", "created_at",
         )  # fmt: skip
         moments = [name for name in ("scheduled_at", "published_at", "failed_at") if name in fields]
         if len(moments) != 1:
@@ -229,26 +244,28 @@ class _Account:
         if page.text() not in self._pages:
             raise page.wrong(f"no page {page.text()!r} stands in this account")
         moment = fields[moments[0]].moment(self._now)
-        urls = fields["media_urls"].texts() if "media_urls" in fields else []
+        urls = fields["media_urls"].texts(longest=_LONG_TEXT) if "media_urls" in fields else []
         ids = fields["media_ids"].items() if "media_ids" in fields else []
         for one in ids:
             if one.text() not in self._media:
                 raise one.wrong(f"no media {one.text()!r} stands in this account")
         settings = _plain(fields["tiktok_settings"]) if "tiktok_settings" in fields else None
         post_id = self._id(fields)
+        created = min(moment, self._now.timestamp()) - 86_400
+        given = fields["created_at"].moment(self._now) if "created_at" in fields else created
         self._insert("posts", {
             "id": post_id, "page_id": self._pages[page.text()], "status": "scheduled",
-            "scheduled_at": moment, "created_at": min(moment, self._now.timestamp()) - 86_400,
-            "message": _text(fields, "message", ""),
+            "scheduled_at": moment, "created_at": given,
+            "message": _optional(fields, "message"),
             "media": json.dumps([self._media[one.text()] for one in ids] + linked_media(urls)),
-            "first_comment": fields["first_comment"].text() if "first_comment" in fields else None,
-            "link": fields["link"].text() if "link" in fields else None,
+            "first_comment": _optional(fields, "first_comment"),
+            "link": _optional(fields, "link"),
             "tiktok_settings": None if settings is None else json.dumps(settings),
-            "likes": fields["likes"].number() if "likes" in fields else 0,
-            "shares": fields["shares"].number() if "shares" in fields else 0,
+            "likes": _count(fields, "likes"),
+            "shares": _count(fields, "shares"),
         }, fields)  # fmt: skip
         self._db.executemany(
-            "INSERT INTO post_media VALUES (?, ?)", [(post_id, one.text()) for one in ids]
+            "INSERT OR IGNORE INTO post_media VALUES (?, ?)", [(post_id, one.text()) for one in ids]
         )
         if moments == ["failed_at"]:
             self._db.execute("UPDATE posts SET status = 'failed' WHERE id = ?", (post_id,))
@@ -289,14 +306,28 @@ class _Account:
             self._plant_comment(answer, post_id, comment_id)
 
     def _plant_hook(self, item: Field) -> None:
-        fields = item.fields("id", "url", "events", "secret")
+        fields = item.fields(
+            "id", "url", "events", "secret", "previous_secret", "rotated_at", "disabled_at",
+            "consecutive_failures", "created_at",
+        )  # fmt: skip
         secret = fields["secret"].text(longest=200) if "secret" in fields else None
+        url = _required(item, fields, "url")
+        try:
+            check_target(url.text(longest=2_000), anywhere=self._state.settings.sends_anywhere)
+        except TargetError as refusal:
+            raise url.wrong(str(refusal)) from None
         self._insert("hooks", {
             "id": self._id(fields), "user_id": self._user_id,
-            "url": _required(item, fields, "url").text(longest=2_000),
+            "url": url.text(),
             "events": json.dumps(check_events(_required(item, fields, "events"))),
-            "secret": secret or f"whsec_{secrets.token_hex(24)}",
-            "created_at": self._now.timestamp(),
+            "secret": secret or new_secret(self._state),
+            "previous_secret": _optional(fields, "previous_secret"),
+            "rotated_at": _moment(fields, "rotated_at", self._state),
+            "disabled_at": _moment(fields, "disabled_at", self._state),
+            "failures": _count(fields, "consecutive_failures"),
+            "created_at": fields["created_at"].moment(self._now)
+            if "created_at" in fields
+            else self._now.timestamp(),
         }, fields)  # fmt: skip
 
     def _brand(self, field: Field) -> str:
@@ -338,6 +369,14 @@ def _required(item: Field, fields: Mapping[str, Field], name: str) -> Field:
 
 def _text(fields: Mapping[str, Field], name: str, default: str) -> str:
     return fields[name].text() if name in fields else default
+
+
+def _optional(fields: Mapping[str, Field], name: str) -> str | None:
+    return fields[name].text(longest=_LONG_TEXT) if name in fields else None
+
+
+def _count(fields: Mapping[str, Field], name: str) -> int:
+    return fields[name].number() if name in fields else 0
 
 
 def _moment(fields: Mapping[str, Field], name: str, state: State) -> float | None:

@@ -7,13 +7,15 @@ from typing import Any
 
 import yaml
 
+from outreply_cli.emulator.media import ASSETS
 from outreply_cli.emulator.state import State
 
 
 def export_seed(state: State) -> str:
     """The state as YAML, as of one instant; the caller holds the transaction.
 
-    Cancelled posts, deliveries, deleted media and answers kept for idempotency are left out.
+    Cancelled posts, deliveries, deleted media, answers kept for idempotency and what was used in
+    earlier months are left out; a snapshot has them too.
     """
     db = state.connection
     users = db.execute("SELECT * FROM users ORDER BY id")
@@ -34,15 +36,13 @@ def _account(state: State, user: sqlite3.Row) -> dict[str, Any]:
     return _kept({
         **{name: user[name] for name in
            ("id", "email", "firstname", "lastname", "tier", "credits")},
-        "limits": json.loads(user["limits"]),
-        "usage": dict(usage.fetchall()),
-        "tokens": [_token(row) for row in db.execute(
-            "SELECT * FROM tokens WHERE user_id = ? ORDER BY rowid", mine)],
+        "limits": json.loads(user["limits"]) or None,
+        "usage": dict(usage.fetchall()) or None,
         "brands": [_brand(db, row) for row in db.execute(
             "SELECT * FROM brands WHERE user_id = ? ORDER BY created_at, id", mine).fetchall()],
         "media": [
-            {"id": row["id"], "mime_type": row["mime_type"], "size_bytes": row["size_bytes"],
-             "created_at": _show(row["created_at"])}
+            {"id": row["id"], "filename": row["filename"], "mime_type": row["mime_type"],
+             "size_bytes": row["size_bytes"], "created_at": _show(row["created_at"])}
             for row in db.execute("SELECT * FROM media WHERE user_id = ? AND deleted_at IS NULL "
                                   "ORDER BY number", mine)
         ],
@@ -51,23 +51,40 @@ def _account(state: State, user: sqlite3.Row) -> dict[str, Any]:
             "JOIN pages ON pages.id = posts.page_id JOIN brands ON brands.id = pages.brand_id "
             "WHERE brands.user_id = ? AND status != 'cancelled' ORDER BY posts.number",
             mine).fetchall()],
-        "webhooks": [
-            {"id": row["id"], "url": row["url"], "events": json.loads(row["events"]),
-             "secret": row["secret"]}
-            for row in db.execute("SELECT * FROM hooks WHERE user_id = ? ORDER BY number", mine)
-        ],
-    })  # fmt: skip
+        "webhooks": [_hook(row) for row in db.execute(
+            "SELECT * FROM hooks WHERE user_id = ? ORDER BY number", mine)],
+    }) | {
+        # An account without this field gets a token.
+        "tokens": [_token(db, row, f"{now:%Y-%m-%d}") for row in db.execute(
+            "SELECT * FROM tokens WHERE user_id = ? ORDER BY rowid", mine).fetchall()],
+    }  # fmt: skip
 
 
-def _token(row: sqlite3.Row) -> dict[str, Any]:
+def _token(db: sqlite3.Connection, row: sqlite3.Row, day: str) -> dict[str, Any]:
+    today = db.execute(
+        "SELECT used FROM usage WHERE user_id = ? AND month = ? AND bucket = ?",
+        (row["user_id"], day, f"day of {row['id']}"),
+    ).fetchone()
     return _kept({
-        "name": row["name"], "token": row["secret"], "scopes": json.loads(row["scopes"]),
+        "id": row["id"], "name": row["name"], "token": row["secret"],
+        "scopes": json.loads(row["scopes"]),
         "brands": json.loads(row["brand_ids"]), "expires_at": _show(row["expires_at"]),
         "revoked": row["revoked_at"] is not None,
         "ip_allowlist": json.loads(row["ip_allowlist"]),
         "collaborator": row["issued_by_collaborator_id"],
         "on_behalf_of": row["on_behalf_of_brand_id"],
+        "last_used_at": _show(row["last_used_at"]), "request_count": row["request_count"] or None,
+        "requests_today": today["used"] if today is not None else None,
     }) | ({} if row["has_full_access"] else {"full_access": False})  # fmt: skip
+
+
+def _hook(row: sqlite3.Row) -> dict[str, Any]:
+    return _kept({
+        "id": row["id"], "url": row["url"], "events": json.loads(row["events"]),
+        "secret": row["secret"], "previous_secret": row["previous_secret"],
+        "rotated_at": _show(row["rotated_at"]), "disabled_at": _show(row["disabled_at"]),
+        "consecutive_failures": row["failures"] or None, "created_at": _show(row["created_at"]),
+    })  # fmt: skip
 
 
 def _brand(db: sqlite3.Connection, row: sqlite3.Row) -> dict[str, Any]:
@@ -90,26 +107,43 @@ def _brand(db: sqlite3.Connection, row: sqlite3.Row) -> dict[str, Any]:
 
 def _post(db: sqlite3.Connection, row: sqlite3.Row) -> dict[str, Any]:
     moment = {"published": "published_at", "failed": "failed_at"}.get(row["status"], "scheduled_at")
-    media_ids = db.execute("SELECT media_id FROM post_media JOIN media ON media.id = media_id "
-                           "WHERE post_id = ? AND deleted_at IS NULL", (row["id"],))  # fmt: skip
-    ids = [one["media_id"] for one in media_ids]
+    ids, urls = _media_of(db, row)
     return _kept({
         "id": row["id"], "page": row["page_id"],
         moment: _show(row["published_at"] if moment == "published_at" else row["scheduled_at"]),
+        "created_at": _show(row["created_at"]),
         "remote_id": row["remote_id"], "message": row["message"],
-        # What was uploaded stands first in a post's media.
-        "media_urls": [one["src"] for one in json.loads(row["media"])[len(ids):]]
-        if row["status"] == "scheduled" else [one["src"] for one in json.loads(row["media"])],
-        "media_ids": ids,
+        "media_ids": ids, "media_urls": urls,
         **{name: row[name] for name in ("first_comment", "link", "likes", "shares")},
         "tiktok_settings": json.loads(row["tiktok_settings"] or "null"),
-        "comments": _comments(db, row["id"], None) + _coming(db, row["id"]),
+        "comments": _comments(db, row["id"], None),
     })  # fmt: skip
+
+
+def _media_of(db: sqlite3.Connection, row: sqlite3.Row) -> tuple[list[str], list[str]]:
+    """The ids of what was uploaded for a post, in their order, and the URLs of the rest."""
+    shown = [one["src"] for one in json.loads(row["media"])]
+    if row["status"] == "published":
+        # What was uploaded has been freed.
+        return [], shown
+    ids = {
+        ASSETS + media["filename"]: media["id"]
+        for media in db.execute(
+            "SELECT media.id, filename FROM post_media JOIN media ON media.id = media_id "
+            "WHERE post_id = ? AND deleted_at IS NULL",
+            (row["id"],),
+        )
+    }
+    return [ids[src] for src in shown if src in ids], [src for src in shown if src not in ids]
 
 
 def _comments(db: sqlite3.Connection, post_id: str, parent: str | None) -> list[dict[str, Any]]:
     rows = db.execute(
         "SELECT * FROM comments WHERE post_id = ? AND parent_id IS ? ORDER BY number",
+        (post_id, parent),
+    ).fetchall()
+    coming = db.execute(
+        "SELECT * FROM arrivals WHERE post_id = ? AND parent_id IS ? ORDER BY due_at, number",
         (post_id, parent),
     ).fetchall()
     return [
@@ -119,20 +153,11 @@ def _comments(db: sqlite3.Connection, post_id: str, parent: str | None) -> list[
             "replies": _comments(db, post_id, row["id"]),
         })
         for row in rows
+    ] + [
+        {"name": row["author_name"], "username": row["author_username"],
+         "message": row["message"], "at": _show(row["due_at"])}
+        for row in coming
     ]  # fmt: skip
-
-
-def _coming(db: sqlite3.Connection, post_id: str) -> list[dict[str, Any]]:
-    rows = db.execute("SELECT * FROM arrivals WHERE post_id = ? ORDER BY due_at", (post_id,))
-    return [
-        {
-            "name": row["author_name"],
-            "username": row["author_username"],
-            "message": row["message"],
-            "at": _show(row["due_at"]),
-        }
-        for row in rows
-    ]
 
 
 def _show(moment: float | None) -> str | None:
@@ -140,5 +165,9 @@ def _show(moment: float | None) -> str | None:
 
 
 def _kept(fields: dict[str, Any]) -> dict[str, Any]:
-    # Zero says something; nothing, no and an empty list go without saying.
-    return {name: value for name, value in fields.items() if value or type(value) is int}
+    # Zero and an empty text say something; nothing, no and an empty list go without saying.
+    return {
+        name: value
+        for name, value in fields.items()
+        if value is not None and value is not False and value != []
+    }

@@ -8,9 +8,18 @@ from typing import Any
 
 import yaml
 
-from outreply_cli.contract.limits import EVENTS, EVERY_SCOPE, SCOPES, TIERS, Tier
+from outreply_cli.contract.limits import (
+    EVENTS,
+    EVERY_SCOPE,
+    SANDBOX_PREFIX,
+    SCOPES,
+    TIERS,
+    TOKEN_PREFIXES,
+    Tier,
+)
 from outreply_cli.contract.media_types import MEDIA_TYPES
 from outreply_cli.contract.platforms import platform_named
+from outreply_cli.emulator.tokens import network_of
 from outreply_cli.errors import InvalidInputError, TimeError
 from outreply_cli.times import read_duration, read_zone
 
@@ -79,9 +88,12 @@ class Field:
             raise self.wrong(f"must be one of: {', '.join(allowed)}")
         return str(self.value)
 
-    def texts(self, allowed: tuple[str, ...] | None = None) -> list[str]:
+    def texts(self, allowed: tuple[str, ...] | None = None, *, longest: int = 5_000) -> list[str]:
         """A list of texts; raises SeedError."""
-        return [item.text() if allowed is None else item.one_of(allowed) for item in self.items()]
+        return [
+            item.text(longest=longest) if allowed is None else item.one_of(allowed)
+            for item in self.items()
+        ]
 
     def moment(self, now: datetime) -> float:
         """A time as Unix seconds; raises SeedError.
@@ -177,6 +189,26 @@ def check_limits(field: Field) -> str:
 def check_scopes(field: Field) -> list[str]:
     """Scopes of a token; raises SeedError."""
     return field.texts((*SCOPES, EVERY_SCOPE))
+
+
+def check_token(field: Field, *, sandbox: bool) -> str:
+    """A token's text: of a kind that the API knows, and of the one it is said to be."""
+    text = field.text(longest=200)
+    if not (text.isascii() and text.isprintable()):
+        raise field.wrong("must be printable ASCII")
+    if not text.startswith(TOKEN_PREFIXES):
+        raise field.wrong(f"must begin with one of: {', '.join(TOKEN_PREFIXES)}")
+    if sandbox and not text.startswith(SANDBOX_PREFIX):
+        raise field.wrong(f"a sandbox token begins with {SANDBOX_PREFIX}")
+    return text
+
+
+def check_allowlist(field: Field) -> list[str]:
+    """Addresses and CIDR ranges; raises SeedError."""
+    for item in field.items():
+        if network_of(item.text()) is None:
+            raise item.wrong(f"{item.text()!r} is no IP address and no CIDR range")
+    return field.texts()
 
 
 def check_events(field: Field) -> list[str]:

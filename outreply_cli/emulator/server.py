@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Self
 
 from outreply_cli.clock import Clock
+from outreply_cli.emulator.answers import refuse_unread
 from outreply_cli.emulator.app import Emulator
 from outreply_cli.emulator.delivery import Deliverer
+from outreply_cli.emulator.lookups import Lookups
 from outreply_cli.emulator.routes import API_ROOT
 from outreply_cli.emulator.seed import seed_default
 from outreply_cli.emulator.settings import Settings
@@ -18,6 +20,11 @@ from outreply_cli.serving.server import Limits, LocalServer
 _DELIVERY_SECONDS = 12.0
 # The largest file of any tier, and its multipart envelope; a slow upload may take its time.
 _LIMITS = Limits(body_bytes=260 * 1024 * 1024, request_seconds=30)
+
+
+def reached_at(host: str) -> str:
+    """Where this machine reaches a server that listens on `host`, every address included."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)  # noqa: S104
 
 
 class EmulatorServer:
@@ -50,17 +57,23 @@ class EmulatorServer:
         with self.state.change():
             if self.state.is_empty:
                 seed_default(self.state)
-        self._deliverer = Deliverer(self.state)
+        self._lookups = Lookups()
+        self._deliverer = Deliverer(self.state, self._lookups)
         self._emulator = Emulator(
-            self.state, self._deliverer, control_key=self.control_key, host=host
+            self.state, self._deliverer, self._lookups, control_key=self.control_key, host=host
         )
         try:
-            self._server = LocalServer(self._emulator, host=host, port=port, limits=_LIMITS)
+            self._server = LocalServer(
+                self._emulator, host=host, port=port, limits=_LIMITS, refuse=refuse_unread
+            )
         except StorageError:
+            self._lookups.close()
             self.state.close()
             raise
         self.port = self._server.port
-        self.base_url = f"http://{host}:{self.port}{API_ROOT}"
+        name = reached_at(host)
+        name = f"[{name}]" if ":" in name else name
+        self.base_url = f"http://{name}:{self.port}{API_ROOT}"
 
     def run(self) -> None:
         """Serve until `stop` is called from another thread; what is being answered is finished."""
@@ -69,7 +82,7 @@ class EmulatorServer:
         self._server.run()
         self._deliverer.stop()
         delivering.join(_DELIVERY_SECONDS)
-        self._emulator.close()
+        self._lookups.close()
         self.state.close()
 
     def stop(self) -> None:

@@ -6,6 +6,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 from outreply_cli.clock import Clock
@@ -14,7 +15,7 @@ from outreply_cli.emulator.clock import EmulatorClock
 from outreply_cli.emulator.settings import Settings
 from outreply_cli.errors import StorageError
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS users (
@@ -47,6 +48,7 @@ CREATE TABLE IF NOT EXISTS posts (
 CREATE INDEX IF NOT EXISTS posts_due ON posts (status, scheduled_at);
 CREATE INDEX IF NOT EXISTS posts_published ON posts (status, published_at);
 CREATE INDEX IF NOT EXISTS posts_of_page ON posts (page_id, status, scheduled_at);
+CREATE INDEX IF NOT EXISTS posts_published_of_page ON posts (page_id, status, published_at);
 CREATE INDEX IF NOT EXISTS posts_at ON posts (page_id, coalesce(published_at, scheduled_at))
     WHERE status IN ('scheduled', 'published');
 CREATE TABLE IF NOT EXISTS comments (
@@ -95,6 +97,12 @@ CREATE TABLE IF NOT EXISTS usage (
 ) WITHOUT ROWID;
 """
 
+_UPGRADES = {
+    2: "CREATE INDEX posts_published_of_page ON posts (page_id, status, published_at)",
+}
+# When a copy was made, in its `meta` table.
+_COPIED_AT = "copied_at"
+# Those that lean on others first.
 _TABLES = (
     "deliveries",
     "hooks",
@@ -111,6 +119,19 @@ _TABLES = (
     "idempotency",
     "meta",
 )
+
+
+def open_state(path: Path) -> sqlite3.Connection:
+    """The SQLite file of a state, brought up to date; raises StorageError."""
+    try:
+        return open_database(
+            path, _SCHEMA, version=SCHEMA_VERSION, durable=False, upgrades=_UPGRADES
+        )
+    except (OSError, sqlite3.Error) as failure:
+        raise StorageError(
+            f"the emulator's state in {path} can't be used: {failure}",
+            hint="Choose another --state directory, or delete the file.",
+        ) from None
 
 
 class State:
@@ -133,13 +154,7 @@ class State:
     ) -> None:
         self.path = path
         self._turn = threading.RLock()
-        try:
-            self.connection = open_database(path, _SCHEMA, version=SCHEMA_VERSION, durable=False)
-        except (OSError, sqlite3.Error) as failure:
-            raise StorageError(
-                f"the emulator's state in {path} can't be used: {failure}",
-                hint="Choose another --state directory, or delete the file.",
-            ) from None
+        self.connection = open_state(path)
         self.clock = EmulatorClock(system, self.connection)
         if settings.is_frozen:
             with self.change():
@@ -159,6 +174,45 @@ class State:
                 raise
             self.connection.execute("COMMIT")
 
+    def copy_to(self, target: sqlite3.Connection) -> None:
+        """Put a copy, as of one instant, in place of everything in the file `target`."""
+        with self._turn:
+            self.connection.backup(target)
+            target.execute("PRAGMA journal_mode = DELETE")
+            moment = self.clock.now().timestamp()
+            target.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (_COPIED_AT, moment))
+
+    def take_over(self, path: Path) -> None:
+        """Hold what `copy_to` put into the file at `path`, as of that instant, or be as before.
+
+        Raises:
+            sqlite3.Error: The file does not hold a state.
+        """
+        with self._turn:
+            self.connection.execute("ATTACH ? AS copied", (str(path),))
+            try:
+                with self.change() as db:
+                    for table in reversed(_TABLES):
+                        self._take_over_table(table)
+                    self.clock.read()
+                    row = db.execute("SELECT value FROM meta WHERE key = ?", (_COPIED_AT,))
+                    moment = row.fetchone()
+                    if moment is not None:
+                        self.clock.shift_to(datetime.fromtimestamp(float(moment[0]), UTC))
+                    db.execute("DELETE FROM meta WHERE key = ?", (_COPIED_AT,))
+            finally:
+                self.connection.execute("DETACH copied")
+
+    def _take_over_table(self, table: str) -> None:
+        columns = ", ".join(
+            row["name"] for row in self.connection.execute(f"PRAGMA main.table_info({table})")
+        )
+        self.connection.execute(f"DELETE FROM main.{table}")  # noqa: S608 - our own names
+        self.connection.execute(
+            f"INSERT INTO main.{table} ({columns}) "  # noqa: S608 - our own names
+            f"SELECT {columns} FROM copied.{table}"
+        )
+
     @property
     def is_empty(self) -> bool:
         """Whether nobody has an account here yet."""
@@ -174,14 +228,18 @@ class State:
 
     def new_id(self) -> str:
         """A 24-digit hexadecimal id, as the API's are."""
+        return self.new_hex(24)
+
+    def new_hex(self, digits: int) -> str:
+        """Up to 64 new hexadecimal digits, the same at each run with a seed."""
         seed = self.settings.seed
         if seed is None:
-            return secrets.token_hex(12)
+            return secrets.token_hex(32)[:digits]
         row = self.connection.execute(
             "INSERT INTO meta VALUES ('ids', 1) "
             "ON CONFLICT (key) DO UPDATE SET value = value + 1 RETURNING value"
         ).fetchone()
-        return hashlib.sha256(f"{seed}/{row[0]}".encode()).hexdigest()[:24]
+        return hashlib.sha256(f"{seed}/{row[0]}".encode()).hexdigest()[:digits]
 
     def chance(self, of: str) -> float:
         """A number from 0 to 1 that belongs to the thing called `of`, the same at every asking."""

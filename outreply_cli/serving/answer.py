@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 _JSON = "application/json; charset=utf-8"
+# Made once: `json.dumps` makes one for each call that asks for anything but its defaults.
+_ENCODER = json.JSONEncoder(ensure_ascii=False)
 
 
 class Answer:
@@ -47,4 +49,4 @@ class Answer:
 
 def as_json(status: int, body: Any, headers: dict[str, str]) -> Answer:
     """`body` as a JSON answer."""
-    return Answer(status, json.dumps(body, ensure_ascii=False).encode(), headers)
+    return Answer(status, _ENCODER.encode(body).encode(), headers)

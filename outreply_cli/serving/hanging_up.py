@@ -9,3 +9,8 @@ def hang_up() -> NoReturn:
     """Close the connection of the request that is being answered; nothing is sent."""
     # The server takes this for a client that has gone, and says nothing to it.
     raise ClientDisconnected
+
+
+def is_hang_up(failure: BaseException) -> bool:
+    """Whether `failure` is what `hang_up` ends a connection by, and is to reach the server."""
+    return isinstance(failure, ClientDisconnected)

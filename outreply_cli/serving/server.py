@@ -10,9 +10,11 @@ from typing import Any
 
 from waitress.channel import HTTPChannel
 from waitress.server import create_server
+from waitress.task import ErrorTask
 from waitress.wasyncore import close_all
 
 from outreply_cli.errors import StorageError
+from outreply_cli.serving.answer import Answer
 
 _CHUNK_HEADS = 64 * 1024
 _FLUSH_ROUND_SECONDS = 0.05
@@ -50,12 +52,22 @@ class LocalServer:
         host: Where to listen.
         port: 0 for any free one.
         limits: What it puts up with.
+        refuse: Answers a request that is no HTTP, or too large, by its status; in plain text
+            where it is not given.
 
     Raises:
         StorageError: The port is taken, or the address is not this machine's.
     """
 
-    def __init__(self, app: Callable[..., Any], *, host: str, port: int, limits: Limits) -> None:
+    def __init__(
+        self,
+        app: Callable[..., Any],
+        *,
+        host: str,
+        port: int,
+        limits: Limits,
+        refuse: Callable[[int], Answer] | None = None,
+    ) -> None:
         # Requests that wait for a thread are no news on somebody's terminal.
         logging.getLogger("waitress.queue").setLevel(logging.ERROR)
         self._sockets: dict[int, Any] = {}
@@ -84,8 +96,10 @@ class LocalServer:
                 f"can't listen on {host}:{port}: {failure.strerror}",
                 hint="Another program has the port; choose one with --port.",
             ) from None
-        if limits.is_absolute:
-            self._server.channel_class = _DeadlineChannel
+        channel = _DeadlineChannel if limits.is_absolute else HTTPChannel
+        if refuse is not None:
+            channel = type("_RefusingChannel", (channel,), {"error_task_class": _task(refuse)})
+        self._server.channel_class = channel
         self.port = int(self._server.effective_port)
 
     def run(self) -> None:
@@ -116,6 +130,21 @@ class LocalServer:
         # The loop may have ended by itself between the two lines.
         with suppress(OSError):
             self._server.pull_trigger()
+
+
+def _task(refuse: Callable[[int], Answer]) -> type:
+    class RefusingTask(ErrorTask):  # type: ignore[misc]
+        def execute(self) -> None:
+            error = self.request.error
+            answer = refuse(error.code)
+            self.status = f"{error.code} {error.reason}"
+            self.response_headers.extend(answer.headers.items())
+            self.response_headers.append(("Content-Type", answer.content_type))
+            self.set_close_on_finish()
+            self.content_length = len(answer.body)
+            self.write(answer.body)
+
+    return RefusingTask
 
 
 class _DeadlineChannel(HTTPChannel):  # type: ignore[misc]

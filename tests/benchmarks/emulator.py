@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
@@ -30,6 +30,7 @@ TOKEN = "outreply_live_roomyroomyroomyroomyroomyroomyroomyroomy"
 SECONDS = 1.5
 ROUNDS = 5
 _MINUTE = 60
+PATHS = ("/pages", "/posts/scheduled?limit=10", "/posts/published?page_id=page1")
 
 
 @contextmanager
@@ -63,50 +64,94 @@ def rate(port: int, send: Callable[[http.client.HTTPConnection], int]) -> float:
     return sent / spent
 
 
-def main() -> dict[str, float]:
-    """Print the ratios, and give them."""
-    clock = SystemClock()
+class Sender:
+    """Requests to an emulator that nobody's limits stop."""
+
+    def __init__(self, server: EmulatorServer) -> None:
+        self.server, self.number = server, 0
+        self._headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
+
+    def get(self, path: str) -> Callable[[http.client.HTTPConnection], int]:
+        """What sends `GET path`."""
+        return lambda connection: self._send(connection, "GET", path)
+
+    def post(self, connection: http.client.HTTPConnection) -> int:
+        """Send `POST /posts/schedule`."""
+        # Over the 75 days and around: 480 a day is what a brand may publish.
+        self.number = (self.number + 1) % 35_000
+        at = datetime.now(UTC) + timedelta(days=1, seconds=181 * self.number)
+        body = {"page_id": "page1", "message": "x", "scheduled_at": at.isoformat()}
+        return self._send(connection, "POST", "/posts/schedule", json.dumps(body))
+
+    def _send(
+        self, connection: http.client.HTTPConnection, method: str, path: str,
+        body: str | None = None,
+    ) -> int:  # fmt: skip
+        connection.request(method, f"/api/v1{path}", body, self._headers)
+        answer = connection.getresponse()
+        answer.read()
+        return answer.status
+
+
+@contextmanager
+def emulator() -> Iterator[Sender]:
+    """A new emulator with a roomy account."""
     with tempfile.TemporaryDirectory() as directory:
-        with EmulatorServer(Path(directory) / "e.db", clock) as server:
+        with EmulatorServer(Path(directory) / "e.db", SystemClock()) as server:
             steer = Running(0, "127.0.0.1", server.port, server.base_url, server.control_key)
             steer.ask("seed", text=SEED.read_text(), name=SEED.name)
-            headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
-            number = 0
+            yield Sender(server)
 
-            def get(connection: http.client.HTTPConnection) -> int:
-                connection.request("GET", "/api/v1/pages", headers=headers)
-                answer = connection.getresponse()
-                answer.read()
-                return answer.status
 
-            def post(connection: http.client.HTTPConnection) -> int:
-                nonlocal number
-                # Over the 75 days and around: 480 a day is what a brand may publish.
-                number = (number + 1) % 35_000
-                at = clock.now() + timedelta(days=1, seconds=181 * number)
-                body = {"page_id": "page1", "message": "x", "scheduled_at": at.isoformat()}
-                connection.request("POST", "/api/v1/posts/schedule", json.dumps(body), headers)
-                answer = connection.getresponse()
-                answer.read()
-                return answer.status
-
-            with bare(json.dumps({"pages": ["x" * 400]}).encode()) as port:
-                gets = [(rate(server.port, get), rate(port, get)) for _ in range(ROUNDS)]
-                posts = [(rate(server.port, post), rate(port, post)) for _ in range(ROUNDS)]
-            few = [rate(server.port, get) for _ in range(3)]
-            with server.state.change() as db:
-                for n in range(10_000):
-                    db.execute(
-                        "INSERT INTO posts (id, page_id, status, scheduled_at, created_at, media) "
-                        "VALUES (?, 'page2', 'scheduled', ?, 0, '[]')",
-                        (f"n{n}", clock.now().timestamp() + 86_400 + _MINUTE * n),
-                    )
-            many = [rate(server.port, get) for _ in range(3)]
-    figures = {
+def throughput() -> dict[str, float]:
+    """Rates as ratios to a bare application's, each pair measured one after the other."""
+    with emulator() as sender, bare(json.dumps({"pages": ["x" * 400]}).encode()) as port:
+        own, get = sender.server.port, sender.get("/pages")
+        gets = [(rate(own, get), rate(port, get)) for _ in range(ROUNDS)]
+        posts = [(rate(own, sender.post), rate(port, sender.post)) for _ in range(ROUNDS)]
+    return {
         "GET /pages, of a bare application": median(a / b for a, b in gets),
         "POST /posts/schedule, of a bare application": median(a / b for a, b in posts),
-        "GET /pages with 10,000 posts more, of before": median(many) / median(few),
     }
+
+
+def flatness() -> dict[str, float]:
+    """Rates with 10,000 posts of each kind on another page, as ratios to those with 10."""
+    with emulator() as few, emulator() as many:
+        for sender, posts in ((few, 10), (many, 10_000)):
+            _fill(sender.server, posts)
+        found: dict[str, float] = {}
+        for path in PATHS:
+            pairs = [
+                (rate(many.server.port, many.get(path)), rate(few.server.port, few.get(path)))
+                for _ in range(ROUNDS)
+            ]
+            found[f"GET {path}"] = median(a / b for a, b in pairs)
+        pairs = [
+            (rate(many.server.port, many.post), rate(few.server.port, few.post))
+            for _ in range(ROUNDS)
+        ]
+        found["POST /posts/schedule"] = median(a / b for a, b in pairs)
+    return {f"{name} with 10,000 posts, of with 10": ratio for name, ratio in found.items()}
+
+
+def _fill(server: EmulatorServer, posts: int) -> None:
+    now = datetime.now(UTC).timestamp()
+    with server.state.change() as db:
+        for n in range(posts):
+            for status, published in (("scheduled", None), ("published", now - _MINUTE * n)):
+                db.execute(
+                    "INSERT INTO posts (id, page_id, status, scheduled_at, published_at, "
+                    "remote_id, permalink, created_at, media) "
+                    "VALUES (?1, 'page2', ?2, ?3, ?4, ?1, '', 0, '[]')",
+                    # Beyond the 75 days, where no guardrail of the brand looks.
+                    (f"{status}{n}", status, now + 100 * 86_400 + _MINUTE * n, published),
+                )
+
+
+def main() -> dict[str, float]:
+    """Print the ratios, and give them."""
+    figures = {**throughput(), **flatness()}
     for name, figure in figures.items():
         print(f"{figure:6.2f}  {name}")
     return figures

@@ -1,6 +1,8 @@
 """The emulator's own commands, typed as people type them."""
 
 import json
+import stat
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -147,10 +149,82 @@ def test_the_description_needs_nothing_that_runs(alone: CommandLine) -> None:
     assert told["openapi"].startswith("3.1")
 
 
-def test_an_address_that_others_reach_is_warned_of(alone: CommandLine) -> None:
-    started = alone.spawn("emulator", "start", "--port", "0", "--host", "0.0.0.0")  # noqa: S104
+@pytest.mark.parametrize(
+    ("host", "shown", "warned"),
+    [("0.0.0.0", "http://127.0.0.1:", True), ("::1", "http://[::1]:", False),  # noqa: S104
+     ("::", "http://[::1]:", True)],
+)  # fmt: skip
+def test_the_profile_reaches_it_wherever_it_listens(
+    alone: CommandLine, host: str, shown: str, warned: bool
+) -> None:
+    started = alone.spawn("emulator", "start", "--port", "0", "--host", host, "--json")
     try:
-        assert started.code == 0
-        assert "other machines" in started.err
+        assert started.code == 0, started.err
+        assert ("other machines" in started.err) is warned
+        assert json.loads(started.out)["base_url"].startswith(shown)
+        pages = alone.spawn("pages", "list", "-p", "emulator", "-q")
+        assert (pages.code, len(pages.out.split())) == (0, 6), pages.err
     finally:
         alone.spawn("emulator", "stop")
+
+
+def test_a_module_in_the_current_directory_is_not_run(alone: CommandLine, tmp_path: Path) -> None:
+    (tmp_path / "yaml.py").write_text("raise SystemExit('a stranger was run')\n")
+    outreply = Path(sys.executable).with_name("outreply")
+    started = subprocess.run(
+        [outreply, "emulator", "start", "--port", "0", "-q"],
+        env=alone.environ, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    try:
+        assert started.returncode == 0, started.stderr
+    finally:
+        alone.spawn("emulator", "stop")
+
+
+NO_TOKEN = "accounts:\n  - brands: [{name: B}]\n    tokens: [{revoked: true}]\n"
+
+
+def test_an_account_without_a_live_token_has_a_status_all_the_same(
+    running: CommandLine, tmp_path: Path
+) -> None:
+    seed = tmp_path / "seed.yaml"
+    seed.write_text(NO_TOKEN)
+    seeded = running.spawn("emulator", "seed", str(seed), "--yes")
+    assert seeded.code == 0, seeded.err
+    assert "no token" in seeded.err
+    assert "none" in running.spawn("emulator", "status").out
+    assert running.spawn("brands", "list", "-p", "emulator").code == 4
+    refused = running.spawn("emulator", "token")
+    assert refused.code == 1
+    assert "--name" in refused.err
+    assert running.spawn("emulator", "token", "--name", "A").code == 0
+    script = "import os; print(os.environ.get('OUTREPLY_API_KEY'))"
+    words = ("emulator", "exec", "--seed-file", str(seed), "--", sys.executable, "-c", script)
+    ran = running.spawn(*words, env={"OUTREPLY_API_KEY": "outreply_live_mine"})
+    assert (ran.code, ran.out) == (0, "None\n"), ran.err
+
+
+def test_a_snapshot_brings_everything_back_at_the_time_it_was_made(
+    running: CommandLine, tmp_path: Path
+) -> None:
+    words = ("posts", "schedule", "-p", "emulator", "--page", "x:bluebird", "-q", "--at", "in 1h")
+    post = running.spawn(*words, "-m", "Kept").out.strip()
+    before = running.spawn("emulator", "seed", "--export").out
+    snapshot = tmp_path / "a.db"
+    assert running.spawn("emulator", "snapshot", "save", str(snapshot)).code == 0
+    assert stat.S_IMODE(snapshot.stat().st_mode) == 0o600
+    assert running.spawn("emulator", "snapshot", "save", str(snapshot)).code == 2
+    running.spawn("emulator", "advance", "2h")
+    assert running.spawn("emulator", "seed", "--export").out != before
+    assert running.spawn("emulator", "snapshot", "load", str(snapshot)).code == 2, "it asks first"
+    loaded = running.spawn("emulator", "snapshot", "load", str(snapshot), "--yes")
+    assert loaded.code == 0, loaded.err
+    assert running.spawn("emulator", "seed", "--export").out == before
+    shown = running.spawn("posts", "show", post, "-p", "emulator", "--json")
+    assert json.loads(shown.out)["status"] == "scheduled"
+
+
+def test_a_disabled_webhook_is_enabled_by_its_id(running: CommandLine) -> None:
+    refused = running.spawn("emulator", "enable", "nobody")
+    assert refused.code == 1
+    assert "Webhook not found" in refused.err

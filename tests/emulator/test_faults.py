@@ -92,7 +92,18 @@ def test_chance_is_the_same_at_each_run() -> None:
     assert 5 < sum(struck(1)) < 25
 
 
-@pytest.mark.parametrize("text", ["", "boom", "delay", "delay:9999", "status:200", "skew:x"])
+def test_the_first_fault_that_strikes_leaves_the_others_their_times(
+    http: httpx.Client, steer: Running
+) -> None:
+    for status in (500, 503):
+        steer.ask("fault", add=f"status:{status}", choices={"path": "/pages", "times": 1})
+    assert [http.get("/pages").status_code for _ in range(3)] == [500, 503, 200]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "boom", "delay", "delay:9999", "status:200", "skew:x", "rate-limit:-5", "rate-limit:1.5"],
+)
 def test_a_fault_that_can_not_be_meant_is_refused(
     text: str, http: httpx.Client, steer: Running
 ) -> None:

@@ -5,6 +5,13 @@ from pathlib import Path
 
 import pytest
 from outreply import OutReply, OutReplyAuthError, OutReplyError, OutReplyIdempotencyError
+from outreply.errors import (
+    OutReplyConnectionError,
+    OutReplyRateLimitError,
+    OutReplyScopeError,
+    OutReplyServerError,
+    OutReplyValidationError,
+)
 
 from outreply_cli.emulator.server import EmulatorServer
 from tests.clocks import ManualClock
@@ -141,6 +148,52 @@ def test_webhooks_are_created_listed_retrieved_and_deleted(sdk: OutReply) -> Non
     assert "secret" not in sdk.webhooks.retrieve(made["id"])["webhook"]
     sdk.webhooks.delete(made["id"])
     assert sdk.webhooks.list()["webhooks"] == []
+
+
+def refusal(emulator: EmulatorServer, **more: str) -> OutReplyError:
+    headers = {name.replace("_", "-"): value for name, value in more.items()}
+    with OutReply(
+        emulator.token, base_url=emulator.base_url, max_retries=0, default_headers=headers
+    ) as client:
+        with pytest.raises(OutReplyError) as refused:
+            client.posts.schedule(page_id="nobody", message="x", scheduled_at="2026-11-24T09:00Z")
+    error: OutReplyError = refused.value
+    return error
+
+
+def test_each_typed_error_of_the_sdk_arises_where_its_contract_says(
+    emulator: EmulatorServer,
+) -> None:
+    db = emulator.state.connection
+    missing = refusal(emulator)
+    assert (type(missing), missing.status, missing.code) == (OutReplyError, 404, "NOT_FOUND")
+    db.execute("UPDATE users SET tier = 'free'")
+    limited = [refusal(emulator) for _ in range(10)][-1]
+    assert isinstance(limited, OutReplyRateLimitError)
+    assert (limited.code, limited.retry_after_sec) == ("RATE_LIMITED", 61)
+    # The reference answers wrong input with 400; the SDK's kind for it is 422's.
+    for fault, kind in (
+        ("status:422", OutReplyValidationError),
+        ("status:500", OutReplyServerError),
+        ("status:503", OutReplyServerError),
+        ("drop-before", OutReplyConnectionError),
+        ("rate-limit:7", OutReplyRateLimitError),
+    ):
+        assert type(refusal(emulator, X_Emulator_Fault=fault)) is kind
+    db.execute("UPDATE tokens SET scopes = '[\"read:posts\"]', id = 'another'")
+    with OutReply(secret_of(emulator), base_url=emulator.base_url, max_retries=0) as client:
+        with pytest.raises(OutReplyScopeError) as denied:
+            client.posts.publish(page_id="x", message="x")
+    assert denied.value.code == "MISSING_SCOPE"
+    db.execute("UPDATE tokens SET revoked_at = 1")
+    with OutReply(secret_of(emulator), base_url=emulator.base_url, max_retries=0) as client:
+        with pytest.raises(OutReplyAuthError) as revoked:
+            client.pages.list()
+    assert revoked.value.code == "TOKEN_REVOKED"
+
+
+def secret_of(emulator: EmulatorServer) -> str:
+    return str(emulator.state.connection.execute("SELECT secret FROM tokens").fetchone()[0])
 
 
 def test_every_method_of_the_sdk_is_called_in_this_module(sdk: OutReply) -> None:

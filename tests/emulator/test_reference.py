@@ -10,10 +10,12 @@ from typing import Any
 import httpx
 import pytest
 import yaml
+from jsonschema import Draft202012Validator
 
 from outreply_cli.contract.error_catalogue import CATALOGUE
 from outreply_cli.contract.limits import EVENTS, TOKEN_PREFIXES
 from outreply_cli.emulator.delivery import RETRY_SECONDS
+from outreply_cli.emulator.openapi import document
 from outreply_cli.emulator.remote import Running
 from outreply_cli.emulator.server import EmulatorServer
 from outreply_cli.emulator.settings import Settings
@@ -266,6 +268,9 @@ def test_an_error_arises_with_its_status_words_and_keys(api: Api, row: dict[str,
     assert all(name in answer.headers for name in row.get("headers", ()))
     if "retry_after_seconds" in body:
         assert body["retry_after_seconds"] > 0
+    schemas = document()["components"]
+    Draft202012Validator({**schemas["schemas"][row["code"]], "components": schemas}).validate(body)
+    assert set(body) <= set(schemas["schemas"][row["code"]]["properties"])
     assert any(e.code == row["code"] and e.status == row["status"] for e in CATALOGUE)
 
 

@@ -4,9 +4,12 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 
+from outreply_cli.emulator.arrivals import expect_comment
 from outreply_cli.emulator.remote import Running
 from outreply_cli.emulator.server import EmulatorServer
 from outreply_cli.emulator.settings import Settings
@@ -133,3 +136,111 @@ def test_a_frozen_clock_moves_only_when_it_is_told_to(
     emulated_clock.advance(60)
     assert steer.ask("status")["now"] == "2026-11-23T12:02:00.000Z"
     assert json.loads(json.dumps(steer.ask("status")))["frozen"] is False
+
+
+CONTENTS = {
+    "users": "*", "tokens": "*", "brands": "*", "pages": "*", "hooks": "*", "usage": "*",
+    "media": "id, user_id, filename, size_bytes, mime_type, created_at, deleted_at",
+    "posts": "id, page_id, status, scheduled_at, message, media, first_comment, link, "
+    "tiktok_settings, created_at, remote_id, permalink, likes, shares",
+    "comments": "id, post_id, parent_id, author_name, author_username, message, created_at",
+    "arrivals": "due_at, post_id, parent_id, author_name, author_username, message",
+    "post_media": "*",
+}  # fmt: skip
+
+
+def contents(emulator: EmulatorServer) -> dict[str, list[tuple[object, ...]]]:
+    db = emulator.state.connection
+    with emulator.state.change():
+        return {
+            table: [tuple(row) for row in db.execute(f"SELECT {columns} FROM {table}")]  # noqa: S608
+            for table, columns in CONTENTS.items()
+        }
+
+
+def test_nothing_is_lost_on_the_way_out_and_in_again(
+    emulator: EmulatorServer, steer: Running
+) -> None:
+    steer.ask("freeze")
+    steer.ask("seed", text=REFERENCE, name="a.yaml")
+    token = {"Authorization": "Bearer outreply_live_everything0000000000000"}
+    with httpx.Client(base_url=emulator.base_url, headers=token, trust_env=False) as http:
+        uploads = [
+            http.post("/media/upload", files={"file": (name, data, kind)}).json()["media_id"]
+            for name, data, kind in (
+                ("b.m4v", b"\0\0\0\x18ftypmp42" + b"\0" * 80, "video/mp4"),
+                ("a.jpg", b"\xff\xd8\xff\xe0" + b"\0" * 100, "image/jpeg"),
+            )
+        ]
+        body: dict[str, Any] = {"page_id": "p_youtube", "scheduled_at": "2026-11-25T12:00:00Z",
+                "media_ids": sorted(uploads, reverse=True), "tiktok_settings": {},
+                "media_urls": ["https://cdn.example.com/z.webm"]}  # fmt: skip
+        made = http.post("/posts/schedule", json=body)
+        assert made.status_code == 201, made.text
+        for ids, message in ((uploads[::-1], None), (["m2"], "")):
+            body = {"page_id": "p_twitter", "media_ids": ids, "message": message}
+            assert http.post("/posts/publish", json=body).status_code == 201
+        hook = {"url": "http://127.0.0.1:9/", "events": ["post.failed"]}
+        hook_id = http.post("/webhooks", json=hook).json()["webhook"]["id"]
+    steer.ask("rotate", id=hook_id)
+    with emulator.state.change() as db:
+        db.execute("UPDATE users SET firstname = '', credits = 0")
+        db.execute("UPDATE hooks SET disabled_at = 1795500000.25, failures = 20, created_at = 17.5")
+        db.execute("UPDATE tokens SET request_count = 99, last_used_at = 1795500000.125")
+        db.execute("UPDATE comments SET author_name = ''")
+        db.execute("UPDATE posts SET status = 'failed' WHERE id = 's2'")
+        expect_comment(db, "o1", ("", "n", "Later"), 1_795_500_000 + 86_400, "c_abc123")
+    before = contents(emulator)
+    exported = steer.ask("export")["seed"]
+    steer.ask("reset")
+    steer.ask("seed", text=exported, name="b.yaml")
+    after = contents(emulator)
+    for state in (before, after):
+        # Media of posts that are out have been freed: an export has no use for them.
+        state["media"] = [row for row in state["media"] if row[-1] is None]
+        live = {row[0] for row in state["media"]}
+        out = {row[0] for row in state["posts"] if row[2] == "published"}
+        state["post_media"] = sorted(
+            row for row in state["post_media"] if row[1] in live and row[0] not in out
+        )
+        state["tokens"] = [row for row in state["tokens"] if row[7] is None]
+        state["usage"].sort()
+        # What was published at once was never scheduled.
+        state["posts"] = [(*row[:3], *row[4:]) if row[0] in out else row for row in state["posts"]]
+    for table, rows in before.items():
+        assert after[table] == rows, table
+    assert steer.ask("export")["seed"] == exported
+
+
+@pytest.mark.parametrize(
+    ("token", "said"),
+    [
+        ("{token: foo_bar}", "token: must begin with one of: outreply_live_"),
+        ("{token: outreply_live_x, sandbox: true}", "token: a sandbox token begins with"),
+        ("{ip_allowlist: [10.0.0.0/8, 10.0.0]}", "ip_allowlist: '10.0.0' is no IP address"),
+        ("{token: outreply_live_\xe9}", "token: must be printable ASCII"),
+        ("{id: a}, {id: a}", "id: there is such an id among the tokens already"),
+    ],
+)
+def test_a_token_that_could_not_work_is_refused(steer: Running, token: str, said: str) -> None:
+    with pytest.raises(InvalidInputError, match=re.escape(said)):
+        steer.ask("seed", text=f"accounts:\n  - tokens: [{token}]", name="s.yaml")
+
+
+def test_a_seed_number_decides_secrets_and_filenames_too(twins: list[EmulatorServer]) -> None:
+    told = []
+    for server in twins:
+        steer = Running(0, "127.0.0.1", server.port, server.base_url, server.control_key)
+        text = "accounts:\n  - webhooks: [{url: 'http://127.0.0.1:9/', events: [post.failed]}]"
+        token = steer.ask("seed", text=text)["tokens"][0]["token"]
+        headers = {"X-API-Key": token}
+        with httpx.Client(base_url=server.base_url, headers=headers, trust_env=False) as http:
+            hook = {"url": "http://127.0.0.1:9/", "events": ["post.failed"]}
+            made = http.post("/webhooks", json=hook).json()["webhook"]
+            file = ("a.jpg", b"\xff\xd8\xff\xe0" + b"\0" * 100, "image/jpeg")
+            uploaded = http.post("/media/upload", files={"file": file}).json()["filename"]
+        rotated = steer.ask("rotate", id=made["id"])["secret"]
+        assert len({made["secret"], rotated, token}) == 3
+        exported = re.sub(r"now: .*", "", steer.ask("export")["seed"])
+        told.append((token, made["secret"], rotated, uploaded, exported))
+    assert told[0] == told[1]

@@ -2,7 +2,10 @@
 
 import json
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
 from typing import Any
@@ -11,8 +14,15 @@ import pytest
 from outreply import OutReply, OutReplyError
 from outreply.webhooks import construct_event
 
-from outreply_cli.emulator.remote import Running
+from outreply_cli.emulator.arrivals import expect_comment
+from outreply_cli.emulator.delivery import Deliverer
+from outreply_cli.emulator.due import settle_due
+from outreply_cli.emulator.lookups import Lookups
+from outreply_cli.emulator.remote import EmulatorError, Running
+from outreply_cli.emulator.sending import post
 from outreply_cli.emulator.server import EmulatorServer
+from outreply_cli.errors import InvalidInputError
+from tests.clocks import ManualClock
 
 EVENTS = ["post.published", "post.failed", "comment.replied", "account.quota.warning"]
 
@@ -24,6 +34,9 @@ class Receiver(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.got: list[tuple[dict[str, str], bytes]] = []
         self.status = 200
+        self.drips = 0
+        self.paused = threading.Event()
+        self.dripped = 0
         self.url = f"http://127.0.0.1:{self.server_address[1]}/hook?x=1"
 
 
@@ -34,7 +47,13 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["content-length"]))
         self.server.got.append(({k.lower(): v for k, v in self.headers.items()}, body))
         self.send_response_only(self.server.status)
-        self.end_headers()
+        with suppress(OSError):
+            self.flush_headers()
+            for _ in range(self.server.drips):
+                self.wfile.write(b"X-Slow: 1\r\n")
+                self.server.dripped += 1
+                self.server.paused.wait(0.05)
+            self.end_headers()
 
     def log_message(self, *args: Any) -> None:
         """Say nothing."""
@@ -60,6 +79,13 @@ def sdk(emulator: EmulatorServer) -> Iterator[OutReply]:
 @pytest.fixture
 def steer(emulator: EmulatorServer) -> Running:
     return Running(0, "127.0.0.1", emulator.port, emulator.base_url, emulator.control_key)
+
+
+def wait_until(true: Callable[[], bool]) -> None:
+    until = time.monotonic() + 20
+    while not true():
+        assert time.monotonic() < until
+        time.sleep(0.02)
 
 
 def schedule(sdk: OutReply, platform: str = "facebook", at: str = "2026-11-23T13:00:00Z") -> str:
@@ -211,3 +237,158 @@ def test_a_reply_is_told(sdk: OutReply, steer: Running, receiver: Receiver) -> N
     sdk.comments.reply(comment_id=comment["id"], message="Thanks")
     steer.ask("advance", seconds=1)
     assert json.loads(receiver.got[0][1])["data"]["reply"]["message"] == "Thanks"
+
+
+def test_what_falls_due_is_told_though_nobody_calls(
+    sdk: OutReply, emulator: EmulatorServer, emulated_clock: ManualClock, receiver: Receiver
+) -> None:
+    sdk.webhooks.create(url=receiver.url, events=EVENTS)
+    schedule(sdk)
+    emulated_clock.advance(3600)
+    wait_until(lambda: len(receiver.got) == 1)
+    assert json.loads(receiver.got[0][1])["created_at"] == "2026-11-23T13:00:00.000Z"
+    row = emulator.state.connection.execute(
+        "SELECT count(*) FROM posts WHERE status = 'scheduled'"
+    ).fetchone()
+    assert row[0] == 0
+
+
+def test_what_fell_due_is_told_in_its_order_and_as_of_its_own_time(
+    sdk: OutReply, steer: Running, emulator: EmulatorServer, emulated_clock: ManualClock
+) -> None:
+    steer.ask("freeze")
+    events = ["post.published", "comment.received"]
+    sdk.webhooks.create(url="http://127.0.0.1:9/", events=events)
+    for hour in (13, 15):
+        schedule(sdk, at=f"2026-11-23T{hour}:00:00Z")
+    state = emulator.state
+    out = sdk.posts.list_published()["published_posts"][0]["id"]
+    with state.change() as db:
+        due = emulated_clock.now().timestamp() + 2 * 3600
+        expect_comment(db, out, ("N", "n", "Between"), due)
+        state.clock.shift_to(emulated_clock.now() + timedelta(hours=5))
+        settle_due(state, db, state.clock.now())
+        rows = db.execute("SELECT event, body FROM deliveries ORDER BY number").fetchall()
+    told = [(row["event"], json.loads(row["body"])["created_at"][11:16]) for row in rows]
+    assert told == [
+        ("post.published", "13:00"), ("comment.received", "14:00"), ("post.published", "15:00"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("url", ["http://example.com/", "http://10.0.0.1/", "http://[::1", "ftp:/"])
+def test_a_seed_sends_no_webhook_elsewhere(steer: Running, url: str) -> None:
+    text = f'accounts:\n  - webhooks: [{{url: "{url}", events: [post.failed]}}]'
+    with pytest.raises(InvalidInputError, match=r"s.yaml:2: url: must be"):
+        steer.ask("seed", text=text, name="s.yaml")
+
+
+@pytest.mark.parametrize(
+    ("url", "error"),
+    [("http://192.0.2.1/", "url must be on this machine"), ("http://[::1", "url must be an http"),
+     ("http://127.0.0.1:99999/", "url must be an http")],
+)  # fmt: skip
+def test_one_bad_url_fails_alone_and_the_others_are_told(  # noqa: PLR0917 - parts and a case
+    sdk: OutReply,
+    steer: Running,
+    receiver: Receiver,
+    emulator: EmulatorServer,
+    url: str,
+    error: str,
+) -> None:
+    bad = sdk.webhooks.create(url="http://127.0.0.1:9/", events=EVENTS)["webhook"]["id"]
+    sdk.webhooks.create(url=receiver.url, events=EVENTS)
+    emulator.state.connection.execute("UPDATE hooks SET url = ? WHERE id = ?", (url, bad))
+    schedule(sdk)
+    assert steer.ask("advance", seconds=3600)["deliveries"] == 2
+    assert len(receiver.got) == 1
+    (row,) = [d for d in steer.ask("deliveries")["deliveries"] if d["webhook_id"] == bad]
+    assert row["error"].startswith(error)
+
+
+def test_the_thread_survives_what_goes_wrong_in_it(
+    sdk: OutReply, emulator: EmulatorServer, emulated_clock: ManualClock, receiver: Receiver,
+    capfd: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    lookups = Lookups()
+    deliverer = Deliverer(emulator.state, lookups)
+    sdk.webhooks.create(url=receiver.url, events=EVENTS)
+    db = emulator.state.connection
+    with emulator.state.change():
+        db.execute("ALTER TABLE deliveries RENAME TO hidden")
+    thread = threading.Thread(target=deliverer.run)
+    thread.start()
+    said = ""
+
+    def told() -> bool:
+        nonlocal said
+        said += capfd.readouterr().err
+        return "no such table: deliveries" in said
+
+    wait_until(told)
+    assert thread.is_alive()
+    with emulator.state.change():
+        db.execute("ALTER TABLE hidden RENAME TO deliveries")
+    schedule(sdk)
+    emulated_clock.advance(3600)
+    wait_until(lambda: len(receiver.got) == 1)
+    deliverer.stop()
+    thread.join()
+    lookups.close()
+
+
+def test_an_answer_that_drips_in_is_cut_at_the_end_of_its_time(receiver: Receiver) -> None:
+    receiver.drips = 90
+    lookups = Lookups()
+    outcome = post(receiver.url, b"{}", {}, lookups=lookups, anywhere=False, seconds=0.3)
+    assert (outcome.status, outcome.error) == (None, "timed out")
+    assert receiver.dripped < receiver.drips
+    receiver.paused.set()
+    lookups.close()
+
+
+def test_a_name_is_checked_when_it_is_sent_to() -> None:
+    lookups = Lookups()
+    for url in ("http://no-such-name.invalid/", "http://192.0.2.1/", "http://0.0.0.0:9/"):
+        outcome = post(url, b"{}", {}, lookups=lookups, anywhere=False)
+        assert outcome.error is not None
+        assert outcome.error.startswith("url must be on this machine")
+    assert post("http://localhost:9/", b"{}", {}, lookups=lookups, anywhere=False).error == (
+        "ConnectionRefusedError"
+    )
+    lookups.close()
+
+
+def test_deliveries_warn_of_their_own_bucket(
+    sdk: OutReply, steer: Running, receiver: Receiver, emulator: EmulatorServer
+) -> None:
+    sdk.webhooks.create(url=receiver.url, events=EVENTS)
+    db = emulator.state.connection
+    db.execute("UPDATE users SET tier = 'free'")
+    user = db.execute("SELECT id FROM users").fetchone()[0]
+    db.execute("INSERT OR REPLACE INTO usage VALUES (?, '2026-11', 'webhooks', 1598)", (user,))
+    for hour in range(13, 17):
+        schedule(sdk, at=f"2026-11-23T{hour}:00:00Z")
+    steer.ask("advance", seconds=86_400)
+    events = [json.loads(body) for _, body in receiver.got]
+    (warned,) = [event for event in events if event["event"] == "account.quota.warning"]
+    assert warned["data"] == {"userId": user, "bucket": "webhooks", "used": 1600, "limit": 2000,
+                              "percent": 80}  # fmt: skip
+    db.execute("UPDATE usage SET used = 1999 WHERE bucket = 'webhooks'")
+    for hour in (16, 17):
+        schedule(sdk, at=f"2026-11-24T{hour}:00:00Z")
+    assert steer.ask("advance", seconds=86_400)["deliveries"] == 1
+    assert steer.ask("deliveries")["deliveries"][0]["error"] == "monthly quota"
+
+
+def test_a_disabled_hook_is_enabled_again(
+    sdk: OutReply, steer: Running, receiver: Receiver, emulator: EmulatorServer
+) -> None:
+    hook = sdk.webhooks.create(url=receiver.url, events=EVENTS)["webhook"]["id"]
+    emulator.state.connection.execute("UPDATE hooks SET disabled_at = 1, failures = 20")
+    assert steer.ask("enable", id=hook) == {"id": hook, "active": True}
+    shown = sdk.webhooks.retrieve(hook)["webhook"]
+    assert (shown["active"], shown["consecutive_failures"]) == (True, 0)
+    schedule(sdk)
+    assert steer.ask("advance", seconds=3600)["deliveries"] == 1
+    with pytest.raises(EmulatorError):
+        steer.ask("enable", id="nobody")
