@@ -1,10 +1,10 @@
 """OutReply's webhooks: for programs `verify`, `sign` and `parse_event`; for the command the rest.
 
-from outreply_cli.webhooks import parse_event, verify
+In a handler, with the raw body and the header as they came:
 
-if not verify(request.get_data(), request.headers.get("X-OutReply-Signature"), secret):
-abort(401)
-event = parse_event(request.get_data())
+    if not verify(body, signature, secret):
+        return 401
+    event = parse_event(body)
 """
 
 from outreply_cli.webhooks.event import Event, EventError, parse_event

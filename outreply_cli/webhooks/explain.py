@@ -92,11 +92,16 @@ def _mistakes(body: bytes, signature: str | None, secrets: Sequence[str]) -> Ite
         return
     listed = [part.strip().removeprefix(PREFIX) for part in (signature or "").split(",")]
     given = {part.lower() for part in listed}
-    found = False
-    for what, changed in _other_bodies(body):
-        if any(_hex(changed, secret) in given for secret in secrets):
-            found = True
-            yield f"it fits {what}: verify the bytes as they came, before anything parses them"
+    # The first one that fits is the smallest change; what else fits says nothing more.
+    fitting = (
+        what
+        for what, changed in _other_bodies(body)
+        if any(_hex(changed, secret) in given for secret in secrets)
+    )
+    body_mistake = next(fitting, None)
+    found = body_mistake is not None
+    if found:
+        yield f"it fits {body_mistake}: verify the bytes as they came, before anything parses them"
     for what, change in _OTHER_SECRETS:
         if any(_hex(body, change(secret)) in given for secret in secrets):
             found = True
