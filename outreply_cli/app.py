@@ -21,6 +21,7 @@ COMMANDS = {
     "brands": ("brands", "The brands you can reach."),
     "pages": ("pages", "The social pages of your brands."),
     "posts": ("posts", "Schedule, publish, list and cancel posts."),
+    "comments": ("comments", "Read and answer what people write under your posts."),
     "media": ("media", "Upload, list and delete pictures and videos."),
     "bulk": ("bulk", "Schedule a whole calendar file, exactly once."),
     "webhooks": ("webhooks", "Verify, send, replay and subscribe to webhooks."),

@@ -21,11 +21,12 @@ FLOORS = (
     {"terminal"},
     {"demo", "diagnosis"},
     {"bulk", "quotas"},
+    {"conversations"},
     {"posting", "emulator", "webhooks"},
     {"accounts"},
     {"api"},
     {"databases", "serving"},
-    {"contract", "times", "private_files", "sizes"},
+    {"contract", "times", "private_files", "sizes", "child_commands"},
     {"clock", "errors"},
 )
 KEEPERS = {

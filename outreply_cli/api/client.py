@@ -125,6 +125,25 @@ class Client:
                 return post
         return None
 
+    def comments(
+        self, post_id: str, *, since: datetime | None = None, most: int | None = None
+    ) -> Listing:
+        """`GET /comments`: those on a published post, created after `since` (`read:comments`)."""
+        query = {"post_id": post_id, "since": to_api(since) if since else None}
+        return self._list("/comments", "comments", query, most)
+
+    def reply(
+        self, comment_id: str, message: str, *, idempotency_key: str | None = None
+    ) -> Resource:
+        """`POST /comments/reply` (`write:comments`)."""
+        answer = self.transport.request(
+            "POST",
+            "/comments/reply",
+            body={"comment_id": comment_id, "message": message},
+            idempotency_key=idempotency_key,
+        )
+        return _named(answer, "reply")
+
     def media(self) -> Listing:
         """`GET /media`: active uploads (`read:media`)."""
         return self._list("/media", "media")
@@ -209,7 +228,7 @@ class Client:
         most: int | None = None,
     ) -> Listing:
         asked: dict[str, str | int] = {k: v for k, v in (query or {}).items() if v is not None}
-        paged = path.startswith(("/posts/", "/media"))
+        paged = path.startswith(("/posts/", "/media", "/comments"))
         items: list[Resource] = []
         seen_cursors: set[str] = set()
         while True:

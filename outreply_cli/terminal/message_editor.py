@@ -7,9 +7,8 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from outreply_cli.child_commands import without_secrets
 from outreply_cli.errors import InvalidInputError
-
-_SECRETS = ("OUTREPLY_API_KEY", "OUTREPLY_TOKEN", "OUTREPLY_WEBHOOK_SECRET")
 
 
 def edit_message(environ: Mapping[str, str], draft: str = "") -> str:
@@ -28,7 +27,7 @@ def edit_message(environ: Mapping[str, str], draft: str = "") -> str:
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
             stream.write(draft)
-        environment = {key: value for key, value in environ.items() if key not in _SECRETS}
+        environment = without_secrets(environ)
         try:
             ended = subprocess.run([*shlex.split(editor), name], env=environment, check=False)  # noqa: S603 - the person's own editor
         except (OSError, ValueError) as failure:

@@ -264,6 +264,13 @@ class Session:
         self.stderr.flush()
         return self.stdin.readline().strip().lower() in {"y", "yes"}
 
+    def ask_line(self, prompt: str) -> str | None:
+        """What is typed at `prompt`, without white space around it; None where nobody types."""
+        self.stderr.write(harmless(prompt))
+        self.stderr.flush()
+        line = self.stdin.readline()
+        return line.strip() if line else None
+
     def ask_secret(self, prompt: str) -> str:
         """What is typed at `prompt`, which the terminal does not show."""
         import getpass

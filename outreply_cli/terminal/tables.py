@@ -52,8 +52,38 @@ def print_table(output: "Output", items: Sequence["Item"], columns: Sequence["Co
         _print_line(console, cells, widths)
 
 
-def _print_line(console: Console, cells: Sequence[Text], widths: Sequence[int]) -> None:
-    line = Text()
+def print_groups(
+    output: "Output",
+    groups: Sequence[tuple[str, Sequence["Item"]]],
+    columns: Sequence["Column"],
+) -> None:
+    """Show groups of items, each below its heading, their columns one below the other."""
+    narrow = output.width < _WIDE
+    rows = [
+        [[c.text(item, narrow=narrow) for c in columns] for item in items] for _, items in groups
+    ]
+    widths = fitted_widths(
+        [row for group in rows for row in group] or [[""] * len(columns)],
+        flexible=[column.flexible for column in columns],
+        width=output.width - _GAP,
+    )
+    console = console_for(output)
+    for (heading, items), group in zip(groups, rows, strict=True):
+        title = Text(heading, style="bold")
+        title.truncate(output.width, overflow="ellipsis")
+        console.print(title, soft_wrap=True)
+        for item, row in zip(items, group, strict=True):
+            cells = [
+                Text(cell, style=column.style(item) if column.style else "")
+                for cell, column in zip(row, columns, strict=True)
+            ]
+            _print_line(console, cells, widths, indent=_GAP)
+
+
+def _print_line(
+    console: Console, cells: Sequence[Text], widths: Sequence[int], *, indent: int = 0
+) -> None:
+    line = Text(" " * indent)
     for place, (cell, width) in enumerate(zip(cells, widths, strict=True)):
         last = place == len(widths) - 1
         cell.truncate(width, overflow="ellipsis", pad=not last)

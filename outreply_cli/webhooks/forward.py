@@ -1,28 +1,20 @@
 """Deliveries passed on: to URLs in their order, tried again; to commands, several at once."""
 
-import contextlib
-import os
-import shlex
-import signal
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from outreply_cli.child_commands import command_words, run_command, without_secrets
 from outreply_cli.clock import Clock
-from outreply_cli.errors import InvalidInputError, StorageError
+from outreply_cli.errors import StorageError
 from outreply_cli.webhooks.inbox import Inbox
 from outreply_cli.webhooks.records import Delivery, Waiting
 from outreply_cli.webhooks.sending import ANSWER_SECONDS, Outcome, check_target, post
 
 RETRY_SECONDS = (1.0, 2.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0)
 _POLL_SECONDS = 0.2
-# A command of ours must not act in the account's name by accident.
-_SECRET_VARIABLES = frozenset(
-    {"OUTREPLY_API_KEY", "OUTREPLY_TOKEN", "OUTREPLY_WEBHOOK_SECRET"}
-)  # fmt: skip
 
 
 class Target(Protocol):
@@ -83,40 +75,21 @@ class CommandTarget:
         self, line: str, environ: Mapping[str, str], *, at_once: int, seconds: float,
         hidden: Sequence[str] = (),
     ) -> None:  # fmt: skip
-        try:
-            self._words = shlex.split(line)
-        except ValueError as problem:
-            raise InvalidInputError(f"--exec: {problem}") from None
-        if not self._words:
-            raise InvalidInputError("--exec: there is no command in it")
+        self._words = command_words(line, "--exec")
         self.name = f"exec:{line}"
         self.at_once = at_once
         self._seconds = seconds
-        secrets = _SECRET_VARIABLES | set(hidden)
-        self._environ = {key: value for key, value in environ.items() if key not in secrets}
+        self._environ = without_secrets(environ, hidden)
 
     def send(self, delivery: Delivery) -> Outcome:
         """Run it; its exit code 0 counts as 200, any other as 500."""
         began = time.monotonic()
         told = {"OUTREPLY_EVENT": delivery.event, "OUTREPLY_DELIVERY": delivery.id}
-        try:
-            process = subprocess.Popen(  # noqa: S603 - the user's own words
-                self._words,
-                stdin=subprocess.PIPE,
-                env={**self._environ, **told},
-                start_new_session=True,
-            )
-        except (OSError, ValueError) as failure:
-            reason = getattr(failure, "strerror", None) or str(failure)
-            return Outcome(None, f"it can't be run: {reason}", 0.0)
-        error = None
-        try:
-            process.communicate(delivery.body, timeout=self._seconds)
-        except subprocess.TimeoutExpired:
-            _end(process)
-            error = f"ended after {self._seconds:g} s"
-        if error is None and process.returncode != 0:
-            error = f"exit code {process.returncode}"
+        was_started, error = run_command(
+            self._words, {**self._environ, **told}, delivery.body, seconds=self._seconds
+        )
+        if not was_started:
+            return Outcome(None, error, 0.0)
         taken = (time.monotonic() - began) * 1000
         return Outcome(200 if error is None else 500, error, taken)
 
@@ -218,13 +191,3 @@ class Forwarder:
         )
         attempt = waiting.attempts + 1
         self._tell(Forwarded(waiting.delivery, self._target.name, outcome, attempt, pause))
-
-
-def _end(process: "subprocess.Popen[bytes]") -> None:
-    # The command may have children that hold its pipes: its whole group is ended.
-    with contextlib.suppress(OSError):
-        if hasattr(os, "killpg"):
-            os.killpg(process.pid, signal.SIGKILL)
-        else:
-            process.kill()
-    process.wait()

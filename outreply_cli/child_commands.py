@@ -1,0 +1,69 @@
+"""Commands of the user's own, run without a shell and without our secrets in their environment."""
+
+import contextlib
+import os
+import shlex
+import signal
+import subprocess
+from collections.abc import Collection, Mapping, Sequence
+
+from outreply_cli.errors import InvalidInputError
+
+SECRET_VARIABLES = frozenset({"OUTREPLY_API_KEY", "OUTREPLY_TOKEN", "OUTREPLY_WEBHOOK_SECRET"})
+
+
+def command_words(line: str, option: str) -> list[str]:
+    """The words of a command line, split as a shell splits them.
+
+    Raises:
+        InvalidInputError: There are none in it, or they are not quoted soundly.
+    """
+    try:
+        words = shlex.split(line)
+    except ValueError as problem:
+        raise InvalidInputError(f"{option}: {problem}") from None
+    if not words:
+        raise InvalidInputError(f"{option}: there is no command in it")
+    return words
+
+
+def without_secrets(environ: Mapping[str, str], hidden: Collection[str] = ()) -> dict[str, str]:
+    """`environ` without the variables that hold secrets of ours, and without those in `hidden`."""
+    secrets = SECRET_VARIABLES | set(hidden)
+    return {name: value for name, value in environ.items() if name not in secrets}
+
+
+def run_command(
+    words: Sequence[str], environ: Mapping[str, str], stdin: bytes, *, seconds: float
+) -> tuple[bool, str | None]:
+    """Run a command; returns whether it could be started, and what went wrong, if anything.
+
+    Args:
+        words: The command.
+        environ: All of its environment.
+        stdin: What it gets to read.
+        seconds: How long it may run; then it is ended with all that it started.
+    """
+    try:
+        process = subprocess.Popen(  # noqa: S603 - the user's own words
+            list(words), stdin=subprocess.PIPE, env=dict(environ), start_new_session=True
+        )
+    except (OSError, ValueError) as failure:
+        reason = getattr(failure, "strerror", None) or str(failure)
+        return False, f"it can't be run: {reason}"
+    try:
+        process.communicate(stdin, timeout=seconds)
+    except subprocess.TimeoutExpired:
+        _end(process)
+        return True, f"ended after {seconds:g} s"
+    return True, f"exit code {process.returncode}" if process.returncode else None
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    # The command may have children that hold its pipes: its whole group is ended.
+    with contextlib.suppress(OSError):
+        if hasattr(os, "killpg"):
+            os.killpg(process.pid, signal.SIGKILL)
+        else:
+            process.kill()
+    process.wait()

@@ -1,0 +1,53 @@
+"""What the commands about comments share: the account's memory, posts by any name, templates."""
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from outreply_cli.commands.options import new_group
+from outreply_cli.errors import InvalidInputError
+from outreply_cli.terminal.session import Session
+
+if TYPE_CHECKING:
+    from outreply_cli.api.client import Client, Resource
+    from outreply_cli.conversations.memory import Memory
+
+app = new_group("Read and answer what people write under your posts.")
+SinceOption = Annotated[
+    str | None, typer.Option(metavar="T", help="Only later ones, such as 2h or 'mon 09:00'.")
+]
+DaysOption = Annotated[
+    int, typer.Option(metavar="N", min=1, max=365, help="How old the posts may be.")
+]
+
+
+@contextmanager
+def memory_of(session: Session, client: "Client") -> "Iterator[Memory]":
+    """What this machine knows of the account's comments; raises StorageError."""
+    from outreply_cli.conversations.memory import Memory
+    from outreply_cli.posting.sending import account_digest
+
+    me = client.me().get("authenticated_as") or {}
+    account = account_digest(client.transport.base_url, str(me.get("user_id")))
+    with closing(Memory(session.state_dir / "comments.db", account)) as memory:
+        yield memory
+
+
+def published_post(client: "Client", name: str) -> "Resource":
+    """The published post with an id (ours or the platform's) or an address.
+
+    Raises:
+        InvalidInputError: An address that none of the listed posts has.
+    """
+    if "://" not in name:
+        return client.find_published(name) or {"id": name}
+    wanted = name.strip().rstrip("/")
+    for post in client.published_posts().items:
+        if str(post.get("permalink") or "").rstrip("/") == wanted:
+            return post
+    raise InvalidInputError(
+        f"no published post has the address {name!r}",
+        hint="Use its id; see: outreply posts list --published",
+    )

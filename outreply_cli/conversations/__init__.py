@@ -1,0 +1,1 @@
+"""Comments under posts: threads, what was seen and answered, replies that are sent once."""

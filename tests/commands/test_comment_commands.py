@@ -1,0 +1,214 @@
+"""`outreply comments`: threads, the inbox, watching, replying and a pass at a terminal."""
+
+import json
+import sys
+from pathlib import Path
+
+import pexpect
+import pytest
+
+from outreply_cli.emulator.remote import Running
+from outreply_cli.emulator.server import EmulatorServer
+from tests.clocks import ManualClock
+from tests.command_line import CommandLine
+
+HOSTILE = (
+    "\x1b]52;c;cm0gLXJm\x07\x1b[2J\x1b]8;;http://evil\x07link\x1b]8;;\x07 [bold red]markup[/] "
+    "\u202egnitirw\u202c \u200b\u2066x\u2069 \x9b31m ünï \U0001f469\u200d\U0001f467 עברית "
+    + "y"
+    * 50_000
+)
+
+
+@pytest.fixture
+def post(cli: CommandLine) -> str:
+    listed = json.loads(cli.run("posts", "list", "--published", "--json").out)
+    return str(listed[0]["id"])
+
+
+def add_comment(emulator: EmulatorServer, post: str, message: str) -> str:
+    running = Running(0, "127.0.0.1", emulator.port, emulator.base_url, emulator.control_key)
+    told = running.ask(
+        "comment", post_id=post, message=message, name="Jane Doe", username="jane.doe"
+    )
+    return str(told["id"])
+
+
+def test_a_posts_comments_are_listed_filtered_and_found_by_address(
+    cli: CommandLine, emulator: EmulatorServer, post: str
+) -> None:
+    mine = add_comment(emulator, post, "Is it OPEN on Sunday?")
+    everything = json.loads(cli.run("comments", "list", post, "--json").out)
+    assert mine in {one["id"] for one in everything}
+    assert {"author", "message", "created_at", "replies_count", "parent_id"} <= set(everything[0])
+    asked = json.loads(cli.run("comments", "list", post, "--contains", "open on", "--json").out)
+    assert [one["id"] for one in asked] == [mine]
+    address = json.loads(cli.run("posts", "list", "--published", "--json").out)[0]["permalink"]
+    same = json.loads(cli.run("comments", "list", address, "--json").out)
+    assert len(same) == len(everything)
+    assert cli.run("comments", "reply", mine, "-m", "Yes!").code == 0
+    left = json.loads(cli.run("comments", "list", post, "--unanswered", "--json").out)
+    assert mine not in {one["id"] for one in left}
+    assert cli.run("comments", "list", "https://nowhere.example/p").code == 2
+    assert cli.run("comments", "list", "nobody").code == 5
+
+
+def test_the_inbox_shows_what_is_new_and_costs_a_read_a_post(
+    cli: CommandLine, emulator: EmulatorServer, post: str
+) -> None:
+    first = cli.run("comments", "inbox", "--days", "365", "--json", "-v")
+    assert first.code == 0, first.err
+    posts = len(json.loads(cli.run("posts", "list", "--published", "--json").out))
+    assert first.err.count("GET /api/v1/comments") == posts
+    assert json.loads(first.out)
+    again = cli.run("comments", "inbox", "--days", "365", "--json")
+    assert json.loads(again.out) == []
+    mine = add_comment(emulator, post, "And on Monday?")
+    fresh = json.loads(cli.run("comments", "inbox", "--days", "365", "--json").out)
+    assert [one["id"] for one in fresh] == [mine]
+    every = json.loads(cli.run("comments", "inbox", "--days", "365", "--all", "--json").out)
+    assert len(every) == len(json.loads(first.out)) + 1
+    waits = [one["waits"] for one in every]
+    assert any(waits)
+
+
+def test_an_answered_comment_is_asked_about(
+    cli: CommandLine, emulator: EmulatorServer, post: str
+) -> None:
+    mine = add_comment(emulator, post, "Is it open?")
+    assert cli.run("comments", "reply", mine, "-m", "Yes").code == 0
+    same = cli.run("comments", "reply", mine, "-m", "Yes", "--json")
+    assert same.code == 0
+    other = cli.run("comments", "reply", mine, "-m", "No")
+    assert other.code == 2
+    assert "--yes" in other.err
+    assert cli.run("comments", "reply", mine, "-m", "No", "--yes").code == 0
+    listed = json.loads(cli.run("comments", "list", post, "--json").out)
+    assert sorted(one["message"] for one in listed if one["parent_id"] == mine) == ["No", "Yes"]
+
+
+def test_a_template_knows_who_is_answered(
+    cli: CommandLine, emulator: EmulatorServer, post: str, tmp_path: Path
+) -> None:
+    mine = add_comment(emulator, post, "Nice")
+    template = tmp_path / "thanks.txt"
+    template.write_text("Thank you, {author}!\n")
+    unknown = cli.run("comments", "reply", mine, "--template", str(template))
+    assert unknown.code == 2
+    assert "comments list" in unknown.err
+    cli.run("comments", "list", post)
+    done = cli.run("comments", "reply", mine, "--template", str(template), "--json")
+    assert json.loads(done.out)["message"] == "Thank you, Jane Doe!"
+
+
+def test_watch_shows_each_once_and_runs_a_command_without_the_token(
+    cli: CommandLine,
+    emulator: EmulatorServer,
+    post: str,
+    tmp_path: Path,
+    emulated_clock: ManualClock,
+) -> None:
+    mine = add_comment(emulator, post, "Now?")
+    emulated_clock.advance(60)
+    out = tmp_path / "out"
+    program = (
+        "import json, os, sys; item = json.load(sys.stdin); "
+        "open(sys.argv[1], 'a').write(item['id'] + os.environ['OUTREPLY_COMMENT'] + "
+        "str('OUTREPLY_API_KEY' in os.environ))"
+    )
+    ran = cli.run(
+        "comments", "watch", "--days", "365", "--since", "2m", "--max", "3", "-o", "jsonl",
+        "--exec", f"{sys.executable} -c {json.dumps(program)} {out}",
+    )  # fmt: skip
+    assert ran.code == 0, ran.err
+    (line,) = ran.out.splitlines()
+    assert json.loads(line)["id"] == mine
+    assert out.read_text() == f"{mine}{mine}False"
+    assert sum(emulated_clock.sleeps) >= 120
+
+
+def at_terminal(cli: CommandLine, *words: str) -> "pexpect.spawn[str]":
+    first, *rest = cli.words(*words)
+    return pexpect.spawn(
+        first, rest, env={**cli.environ, "TERM": "xterm"}, encoding="utf-8", timeout=20,
+        dimensions=(40, 100),
+    )  # fmt: skip
+
+
+def test_hostile_comments_can_not_steer_the_terminal_and_json_keeps_them(
+    cli: CommandLine, emulator: EmulatorServer, post: str
+) -> None:
+    add_comment(emulator, post, HOSTILE)
+    child = at_terminal(cli, "comments", "list", post, "--no-color")
+    child.expect(pexpect.EOF)
+    shown = str(child.before)
+    child.close()
+    assert child.exitstatus == 0
+    for part in ("\x1b]", "\x1b[2J", "\x07", "\x9b", "\u202e", "\u2066", "\u200b"):
+        assert part not in shown
+    assert max(len(line) for line in shown.splitlines()) <= 130
+    kept = json.loads(cli.run("comments", "list", post, "--json").out)
+    assert HOSTILE in {one["message"] for one in kept}
+
+
+def test_a_pass_replies_skips_takes_back_and_resumes(
+    cli: CommandLine, emulator: EmulatorServer, post: str, emulated_clock: ManualClock
+) -> None:
+    assert cli.run("comments", "triage").code == 2
+    for one in json.loads(cli.run("comments", "inbox", "--days", "365", "--all", "--json").out):
+        if one["waits"]:
+            cli.run("comments", "reply", one["id"], "-m", "Thanks", "--yes")
+    first = add_comment(emulator, post, "First question?")
+    emulated_clock.advance(60)
+    second = add_comment(emulator, post, "Second question?")
+    child = at_terminal(cli, "comments", "triage", "--days", "365")
+    child.expect("First question")
+    child.expect("quit\\? ")
+    child.sendline("r")
+    child.expect("Reply: ")
+    child.sendline("Wrong answer")
+    child.expect("Second question")
+    child.sendline("u")
+    child.expect("Taken back")
+    child.expect("First question")
+    child.expect("quit\\? ")
+    child.sendline("r")
+    child.expect("Reply: ")
+    child.sendline("Right answer")
+    child.expect("Second question")
+    child.expect("quit\\? ")
+    child.sendline("q")
+    child.expect("1 sent, 0 skipped, 1 left")
+    child.expect(pexpect.EOF)
+    child.close()
+    listed = json.loads(cli.run("comments", "list", post, "--json").out)
+    answers = {one["message"] for one in listed if one["parent_id"] == first}
+    assert answers == {"Right answer"}
+    child = at_terminal(cli, "comments", "triage", "--days", "365")
+    child.expect("Second question")
+    child.sendline("s")
+    child.expect("0 sent, 1 skipped, 0 left")
+    child.close()
+    child = at_terminal(cli, "comments", "triage", "--days", "365")
+    child.expect("0 sent, 0 skipped, 0 left")
+    child.close()
+    assert second in {one["id"] for one in listed}
+
+
+def test_the_inbox_of_many_posts_keeps_to_the_budget(
+    cli: CommandLine, emulator: EmulatorServer, emulated_clock: ManualClock
+) -> None:
+    page = json.loads(cli.run("pages", "list", "--json").out)[4]
+    with emulator.state.change() as db:
+        for number in range(100):
+            db.execute(
+                "INSERT INTO posts (id, page_id, status, created_at, published_at, remote_id, "
+                "permalink, message, media) VALUES (?, ?, 'published', ?, ?, ?, '', 'x', '[]')",
+                (f"post{number}", page["id"], 0, emulated_clock.now().timestamp() - number,
+                 f"remote{number}"),
+            )  # fmt: skip
+    ran = cli.run("comments", "inbox", "--days", "1", "-v")
+    assert ran.code == 0, ran.err
+    assert ran.err.count("GET /api/v1/comments") == 101
+    assert "101 posts, a read each" in ran.err
+    assert " 429 " not in ran.err
