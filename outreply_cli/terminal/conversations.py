@@ -53,9 +53,9 @@ class CommentView:
 
     def heading(self, group: "PostComments") -> str:
         """A post on one line."""
-        parts = [group.alias, self._when(group.post, "published_at"), quoted(group.post)]
-        if group.waiting:
-            parts.append(f"{group.waiting} unanswered")
+        waiting = f"{group.waiting} unanswered" if group.waiting else ""
+        when = self._when(group.post, "published_at")
+        parts = [group.alias, when, waiting, quoted(group.post)]
         return harmless("  ".join(part for part in parts if part))
 
     def age(self, item: Item) -> str:
