@@ -51,7 +51,7 @@ def comments_inbox(
         for group in groups:
             memory.see(str(group.post["id"]), [one.comment for one in group.placed])
     count = sum(len(group.placed) for group in groups)
-    what = "comments" if every else "new comments"
+    what = f"{'' if every else 'new '}comment{'s' * (count != 1)}"
     waiting = sum(group.waiting for group in groups)
     session.note(f"{count} {what}, {waiting} unanswered; {len(recent.posts)} posts, a read each.")
     if recent.cut_off or any(group.cut_off for group in groups):

@@ -81,7 +81,7 @@ def comments_of(
         post: As the list of published posts shows it.
         page: The post's page, as far as it is known.
         since: Only later ones.
-        only_new: Only those that were not seen before.
+        only_new: Only other people's, and only those that were not seen before.
     """
     post_id = str(post.get("id"))
     newest = memory.newest(post_id) if only_new else None
@@ -99,7 +99,7 @@ def comments_of(
     )
     if only_new:
         fresh = {comment_id(one) for one in memory.unseen(listing.items)}
-        placed = [one for one in placed if comment_id(one.comment) in fresh]
+        placed = [one for one in placed if comment_id(one.comment) in fresh and not one.is_ours]
     alias = page_alias(page) if page else str(post.get("page_id"))
     return PostComments(post, alias, placed, listing.cut_off)
 

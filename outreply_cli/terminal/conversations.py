@@ -59,12 +59,12 @@ class CommentView:
         return harmless("  ".join(part for part in parts if part))
 
     def age(self, item: Item) -> str:
-        """How long ago a comment was written: `2h 5m ago`."""
+        """How long ago a comment was written, in its largest unit: `2h ago`."""
         try:
             span = self._now - from_api(str(item.get("created_at")))
         except ValueError:
             return ""
-        return f"{show_duration(span)} ago" if span.total_seconds() >= 1 else "now"
+        return f"{show_duration(span).split()[0]} ago" if span.total_seconds() >= 1 else "now"
 
     def _columns(self) -> list[Column]:
         return [

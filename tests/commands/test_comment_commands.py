@@ -66,8 +66,12 @@ def test_the_inbox_shows_what_is_new_and_costs_a_read_a_post(
     mine = add_comment(emulator, post, "And on Monday?")
     fresh = json.loads(cli.run("comments", "inbox", "--days", "365", "--json").out)
     assert [one["id"] for one in fresh] == [mine]
+    assert cli.run("comments", "reply", mine, "-m", "Closed").code == 0
+    after = cli.run("comments", "inbox", "--days", "365", "--json")
+    assert json.loads(after.out) == []
+    assert "0 new comments" in after.err
     every = json.loads(cli.run("comments", "inbox", "--days", "365", "--all", "--json").out)
-    assert len(every) == len(json.loads(first.out)) + 1
+    assert len(every) == len(json.loads(first.out)) + 2
     waits = [one["waits"] for one in every]
     assert any(waits)
 
