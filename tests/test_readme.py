@@ -19,7 +19,7 @@ BLOCK = re.compile(r"```console\n(.*?)```", re.DOTALL)
 def shape_of(text: str) -> str:
     """`text` without what differs between two runs: ids, ports, dates, the lengths of numbers."""
     text = re.sub(r"outreply_live_[0-9a-f]+", "TOKEN", text)
-    text = re.sub(r"\b[0-9a-f]{24}\b", "ID", text)
+    text = re.sub(r"(?<![0-9a-f])[0-9a-f]{24}(?![0-9a-f])", "ID", text)
     text = re.sub(r"\b(Mon|Tue|Wed|Thu|Fri|Sat|Sun)\b", "Day", text)
     text = re.sub(r"\b(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\b", "Month", text)
     text = re.sub(r"\bCES?T\b", "ZONE", text)

@@ -12,11 +12,11 @@ from outreply_cli.commands.media_reports import (
     ID_FIELD,
     media_columns,
     note_left_out,
-    raise_failures,
     report_uploads,
 )
 from outreply_cli.commands.messages import DryRunOption
 from outreply_cli.commands.options import TimeZone, Yes, command, new_group
+from outreply_cli.commands.partial_failures import raise_failures
 from outreply_cli.errors import InvalidInputError, OutReplyError
 from outreply_cli.posting.account_media import AccountMedia
 from outreply_cli.posting.stored_media import ORDERS, delete_media, size_of, unused

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, NoReturn
 from zoneinfo import ZoneInfo
 
-from outreply_cli.errors import InvalidInputError, OutReplyError, PartialFailureError
+from outreply_cli.errors import InvalidInputError, PartialFailureError
 from outreply_cli.posting.media_files import MediaFile
 from outreply_cli.posting.stored_media import created_at, size_of
 from outreply_cli.posting.upload_batch import BatchReport, Checked, FileResult, Status
@@ -99,20 +99,6 @@ def report_uploads(session: Session, report: BatchReport, storage_left: int | No
     failed = [result for result in report.results if result.error is not None]
     if failed:
         _end_failed(session, report, failed)
-
-
-def raise_failures(failures: Sequence[tuple[str, OutReplyError]], asked: int) -> None:
-    """Raise what stopped the only one of `asked` items, or PartialFailureError for several."""
-    if not failures:
-        return
-    if asked == 1:
-        raise failures[0][1]
-    raise PartialFailureError(
-        f"{len(failures)} of {asked} failed: "
-        + "; ".join(f"{name}: {error.message}" for name, error in failures),
-        hint=next((error.hint for _, error in failures if error.hint), None),
-        details={"failed": [{"id": name, "code": error.code} for name, error in failures]},
-    )
 
 
 def _end_failed(session: Session, report: BatchReport, failed: Sequence[FileResult]) -> NoReturn:

@@ -28,9 +28,10 @@ from outreply_cli.commands.messages import (
     read_message,
 )
 from outreply_cli.commands.options import TimeZone, Yes, command
+from outreply_cli.commands.partial_failures import raise_failures
 from outreply_cli.commands.post_group import app
 from outreply_cli.commands.post_reports import post_columns, report_posted
-from outreply_cli.errors import InvalidInputError, OutReplyError, PartialFailureError
+from outreply_cli.errors import InvalidInputError, OutReplyError
 from outreply_cli.posting.account_posts import AccountPosts
 from outreply_cli.posting.checks import check_posts
 from outreply_cli.posting.content import PostContent
@@ -194,7 +195,7 @@ def posts_cancel(
             session.output.say(f"Cancelled {item['id']}")
     elif cancelled:
         session.output.show_value(cancelled if len(post_ids) > 1 else cancelled[0])
-    _raise_failures(failures, len(post_ids))
+    raise_failures(failures, len(post_ids))
 
 
 @command(app, "reschedule")
@@ -325,15 +326,3 @@ def _brand_zone(client: Client, page: Any) -> str:
 def _is_after(post: Resource, after: datetime) -> bool:
     moment = when(post)
     return moment is None or moment > after
-
-
-def _raise_failures(failures: Sequence[tuple[str, OutReplyError]], asked: int) -> None:
-    if not failures:
-        return
-    if asked == 1:
-        raise failures[0][1]
-    raise PartialFailureError(
-        f"{len(failures)} of {asked} failed: "
-        + "; ".join(f"{name}: {error.message}" for name, error in failures),
-        details={"failed": [{"id": name, "code": error.code} for name, error in failures]},
-    )
