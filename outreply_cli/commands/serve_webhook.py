@@ -1,7 +1,8 @@
 """`outreply serve-webhook`: receive, verify, keep, pass on."""
 
 import signal
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from secrets import token_hex
 from typing import TYPE_CHECKING, Annotated
 
@@ -184,11 +185,13 @@ def serve_webhook(
             tell_forwarded=listening.tell, host=host, port=port, answering=answering,
             targets=targets, has_inspector=not no_inspect,
         )  # fmt: skip
-        with server, ExitStack() as held:
+        # Before anybody is told that it runs: what is told may at once ask it to end.
+        with server, _ended_by_signals(listening), ExitStack() as held:
             _announce(session, server.url, host, has_inspector=not no_inspect)
             if emulator:
                 known[:] = [held.enter_context(emulated_webhook(session, server.url, wanted))]
-            _listen(session, listening, report)
+            for item in listening.items():
+                _show(session, report, item)
     finally:
         for item in listening.rest():
             _show(session, report, item)
@@ -199,14 +202,14 @@ def serve_webhook(
         inbox.close()
 
 
-def _listen(session: Session, listening: "Listening", report: "DeliveryReport") -> None:
+@contextmanager
+def _ended_by_signals(listening: "Listening") -> Iterator[None]:
     before = {
         name: signal.signal(name, lambda *_: listening.end())
         for name in (signal.SIGTERM, signal.SIGINT)
     }
     try:
-        for item in listening.items():
-            _show(session, report, item)
+        yield
     finally:
         for name, handler in before.items():
             signal.signal(name, handler)
