@@ -31,6 +31,7 @@ COMMANDS = {
     "api": ("api", "Call any endpoint, signed in and retried."),
     "errors": ("errors", "Explain an error code."),
     "doctor": ("doctor", "Check this machine, the account and the way between."),
+    "completion": ("completion", "Complete words and values in your shell."),
     "demo": ("demo", "See it work: a calendar scheduled on this machine."),
 }
 

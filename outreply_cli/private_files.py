@@ -1,28 +1,33 @@
 """Files that only their owner may read, written whole or not at all."""
 
 import os
-import secrets
 import stat
 from pathlib import Path
 
 from outreply_cli.errors import StorageError
 
 
-def write_private(path: Path, text: str) -> None:
+def write_private(path: Path, text: str, *, is_durable: bool = True) -> None:
     """Replace the file at `path` by `text`, with mode 0600 from its first byte on.
+
+    Args:
+        path: Its directory is made where there is none.
+        text: The whole of it.
+        is_durable: Whether it is on the disk before this returns.
 
     Raises:
         StorageError: It can't be written.
     """
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
+    draft = path.with_name(f".{path.name}.{os.urandom(6).hex()}")
     try:
         make_private_dir(path.parent)
         descriptor = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
         try:
             with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
                 stream.write(text)
-                stream.flush()
-                os.fsync(stream.fileno())
+                if is_durable:
+                    stream.flush()
+                    os.fsync(stream.fileno())
             draft.replace(path)
         finally:
             draft.unlink(missing_ok=True)

@@ -20,13 +20,13 @@ FLOORS = (
     {"commands"},
     {"terminal"},
     {"demo", "diagnosis"},
-    {"bulk", "quotas"},
+    {"bulk", "quotas", "completion"},
     {"conversations"},
     {"posting", "emulator", "webhooks"},
     {"accounts"},
     {"api"},
     {"databases", "serving"},
-    {"contract", "times", "private_files", "sizes", "child_commands"},
+    {"contract", "times", "private_files", "sizes", "child_commands", "command_tree"},
     {"clock", "errors"},
 )
 KEEPERS = {
@@ -127,6 +127,15 @@ def test_the_version_needs_next_to_nothing(alone: CommandLine) -> None:
     assert not {"typer", "httpx", "rich", "yaml", "keyring", "sqlite3"} & loaded_by(
         alone, "--version"
     )
+
+
+def test_what_a_shell_waits_for_needs_next_to_nothing(alone: CommandLine) -> None:
+    for kind in ("page", "profile", "zone"):
+        loaded = loaded_by(alone, "__complete", kind, "")
+        assert not {
+            "typer", "httpx", "rich", "yaml", "keyring", "sqlite3", "dataclasses", "typing",
+            "pathlib", "subprocess", "tomllib", "platformdirs",
+        } & loaded  # fmt: skip
 
 
 def test_json_with_a_token_in_the_environment_needs_no_rich_keyring_or_yaml(

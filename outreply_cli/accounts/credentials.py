@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from outreply_cli.accounts.places import TOKEN_VARIABLES
 from outreply_cli.accounts.profiles import Profile, Storage
 from outreply_cli.contract.token import Token
 from outreply_cli.errors import InvalidInputError, StorageError
 from outreply_cli.private_files import is_open_to_others, read_private, write_private
-
-TOKEN_VARIABLES = ("OUTREPLY_API_KEY", "OUTREPLY_TOKEN")
 
 
 @dataclass(frozen=True)

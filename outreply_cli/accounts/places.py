@@ -1,24 +1,52 @@
-"""Where our files live on this machine."""
+"""What the environment says: where our files live, and which variables carry a token."""
 
+import os
+import sys
 from collections.abc import Mapping
-from pathlib import Path
 
-import platformdirs
-
+TOKEN_VARIABLES = ("OUTREPLY_API_KEY", "OUTREPLY_TOKEN")
 _APPLICATION = "outreply"
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
-def config_dir(environ: Mapping[str, str]) -> Path:
+def config_path(environ: Mapping[str, str]) -> str:
     """Where profiles are kept: `OUTREPLY_CONFIG_DIR`, else the platform's place for it."""
-    chosen = environ.get("OUTREPLY_CONFIG_DIR")
-    if chosen:
-        return Path(chosen).expanduser()
-    return platformdirs.user_config_path(_APPLICATION, appauthor=False)
+    return _place(environ, "OUTREPLY_CONFIG_DIR", "XDG_CONFIG_HOME", "~/.config")
 
 
-def state_dir(environ: Mapping[str, str]) -> Path:
+def state_path(environ: Mapping[str, str]) -> str:
     """Where journals and the emulator are kept: `OUTREPLY_STATE_DIR`, else the platform's place."""
-    chosen = environ.get("OUTREPLY_STATE_DIR")
+    return _place(environ, "OUTREPLY_STATE_DIR", "XDG_STATE_HOME", "~/.local/state")
+
+
+def config_dir(environ: Mapping[str, str]) -> "Path":
+    """`config_path` as a path."""
+    from pathlib import Path
+
+    return Path(config_path(environ))
+
+
+def state_dir(environ: Mapping[str, str]) -> "Path":
+    """`state_path` as a path."""
+    from pathlib import Path
+
+    return Path(state_path(environ))
+
+
+def _place(environ: Mapping[str, str], variable: str, xdg: str, otherwise: str) -> str:
+    chosen = environ.get(variable)
     if chosen:
-        return Path(chosen).expanduser()
-    return platformdirs.user_state_path(_APPLICATION, appauthor=False)
+        return os.path.expanduser(chosen)  # noqa: PTH111 - pathlib is slow to import
+    if sys.platform == "linux":
+        # What platformdirs answers here; to ask it costs a shell's completion a third.
+        base = environ.get(xdg, "")
+        if not base.strip():
+            base = os.path.expanduser(otherwise)  # noqa: PTH111
+        return os.path.join(base, _APPLICATION)  # noqa: PTH118
+    import platformdirs
+
+    if variable == "OUTREPLY_CONFIG_DIR":
+        return platformdirs.user_config_dir(_APPLICATION, appauthor=False)
+    return platformdirs.user_state_dir(_APPLICATION, appauthor=False)

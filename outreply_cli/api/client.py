@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote
 
 from outreply_cli.api.answers import Answer
@@ -32,15 +32,30 @@ class Listing:
     cut_off: bool
 
 
+class Observer(Protocol):
+    """Told of the objects that pass."""
+
+    def see(self, listing: str, items: Sequence[Resource], *, is_whole: bool) -> None:
+        """Objects of the list that the API calls `listing`; all of them when it `is_whole`."""
+
+    def miss(self, listing: str, identity: str) -> None:
+        """An object of that list is there no longer."""
+
+
 class Client:
     """The resources of one account (reference: Endpoint reference).
+
+    Args:
+        transport: Sends the requests.
+        observer: Told of what is listed, made and deleted.
 
     Every method raises what `Transport.request` raises, and BadAnswerError for a shape that the
     reference does not know.
     """
 
-    def __init__(self, transport: "Transport") -> None:
+    def __init__(self, transport: "Transport", observer: Observer | None = None) -> None:
         self.transport = transport
+        self._observer = observer
 
     def now(self) -> datetime:
         """The present instant by the server's clock, in UTC."""
@@ -79,7 +94,10 @@ class Client:
         answer = self.transport.request(
             "POST", "/posts/schedule", body=dict(post), idempotency_key=idempotency_key
         )
-        return _named(answer, "scheduled_post")
+        made = _named(answer, "scheduled_post")
+        if self._observer is not None:
+            self._observer.see("scheduled_posts", [made], is_whole=False)
+        return made
 
     def publish(self, post: Mapping[str, Any], *, idempotency_key: str | None = None) -> Resource:
         """`POST /posts/publish`: `post` is the request's body (`write:posts`)."""
@@ -106,6 +124,7 @@ class Client:
         self.transport.request(
             "DELETE", f"/posts/scheduled/{_segment(post_id)}", idempotency_key=idempotency_key
         )
+        self._miss("scheduled_posts", post_id)
 
     def published_posts(
         self,
@@ -167,6 +186,7 @@ class Client:
     def delete_media(self, media_id: str) -> None:
         """`DELETE /media/:mediaId`; raises ApiError `MEDIA_IN_USE` while a post waits for it."""
         self.transport.request("DELETE", f"/media/{_segment(media_id)}")
+        self._miss("media", media_id)
 
     def webhooks(self) -> Listing:
         """`GET /webhooks` (not in the reference; the SDKs call it)."""
@@ -191,6 +211,7 @@ class Client:
     def delete_webhook(self, webhook_id: str) -> None:
         """`DELETE /webhooks/:id` (not in the reference; the SDKs call it)."""
         self.transport.request("DELETE", f"/webhooks/{_segment(webhook_id)}")
+        self._miss("webhooks", webhook_id)
 
     def media_of_post(self, post_id: str) -> list[Resource]:
         """The uploaded media that are attached to a scheduled post (`read:media`).
@@ -220,6 +241,10 @@ class Client:
     def _one(self, path: str, name: str) -> Resource:
         return _named(self.transport.request("GET", path), name)
 
+    def _miss(self, listing: str, identity: str) -> None:
+        if self._observer is not None:
+            self._observer.miss(listing, identity)
+
     def _list(
         self,
         path: str,
@@ -227,7 +252,17 @@ class Client:
         query: Mapping[str, str | None] | None = None,
         most: int | None = None,
     ) -> Listing:
-        asked: dict[str, str | int] = {k: v for k, v in (query or {}).items() if v is not None}
+        found = self._read_list(path, name, query or {}, most)
+        if self._observer is not None:
+            is_filtered = any((query or {}).values())
+            is_whole = not is_filtered and most is None and not found.cut_off
+            self._observer.see(name, found.items, is_whole=is_whole)
+        return found
+
+    def _read_list(
+        self, path: str, name: str, query: Mapping[str, str | None], most: int | None
+    ) -> Listing:
+        asked: dict[str, str | int] = {k: v for k, v in query.items() if v is not None}
         paged = path.startswith(("/posts/", "/media", "/comments"))
         items: list[Resource] = []
         seen_cursors: set[str] = set()

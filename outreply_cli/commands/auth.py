@@ -54,6 +54,8 @@ def auth_login(
 
     outreply auth login --with-token --profile agency < token.txt
     """
+    from outreply_cli.completion.sighting import begin_account
+
     if not with_token and not session.can_ask:
         raise InvalidInputError(
             "nobody can be asked for the token here",
@@ -77,6 +79,7 @@ def auth_login(
             and session.ask(f"Note: {problem.message}. Keep it in a file only you can read?")
         ),
     )
+    begin_account(session.known_values_file(name), may_refresh=not token.is_sandbox)
     session.note(
         f"Signed in as {signed_in.email} with the key {signed_in.key_name!r} "
         f"(profile {signed_in.profile!r}, token in {signed_in.place})."
@@ -159,6 +162,7 @@ def auth_logout(session: Session) -> None:
     Credentials(session.environ, session.config_dir).forget(profile)
     profiles.stored[profile.name] = replace(profile, storage=None)
     profiles.save()
+    session.known_values_file(profile.name).unlink(missing_ok=True)
     session.note(f"Signed out of {profile.name!r}. Revoke the token in the dashboard if it leaked.")
 
 

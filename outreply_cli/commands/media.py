@@ -28,7 +28,8 @@ from outreply_cli.posting.upload_sources import (
 )
 from outreply_cli.sizes import show_size
 from outreply_cli.terminal.progress import upload_bars
-from outreply_cli.terminal.session import Session, is_terminal
+from outreply_cli.terminal.session import Session
+from outreply_cli.terminal.streams import is_terminal
 from outreply_cli.times import read_duration
 
 app = new_group("Upload, list and delete pictures and videos.")

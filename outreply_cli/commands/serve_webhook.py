@@ -132,6 +132,7 @@ def serve_webhook(
 
     OUTREPLY_WEBHOOK_SECRET=whsec_… outreply serve-webhook --forward-to localhost:3000/hooks
     """
+    from outreply_cli.commands.emulator_group import PROFILE as EMULATOR_PROFILE
     from outreply_cli.terminal.deliveries import DeliveryReport
     from outreply_cli.webhooks.answering import Answering, read_script
     from outreply_cli.webhooks.forward import UrlTarget
@@ -161,8 +162,9 @@ def serve_webhook(
             hint="Set OUTREPLY_WEBHOOK_SECRET to the webhook's secret; or --emulator, --no-verify.",
         )
     report = DeliveryReport(
-        session.output, session.zone(), targets=len(targets), with_bodies=verbose
-    )
+        session.output, session.zone(), targets=len(targets), with_bodies=verbose,
+        usernames=session.page_usernames(EMULATOR_PROFILE if emulator else None),
+    )  # fmt: skip
     listening = Listening(ending)
     inbox = open_inbox(session)
 

@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from outreply_cli.accounts.choice import Account, choose_account
-from outreply_cli.accounts.credentials import TOKEN_VARIABLES
 from outreply_cli.accounts.keyring_store import KeyringError, KeyringStore
+from outreply_cli.accounts.places import TOKEN_VARIABLES
 from outreply_cli.accounts.profiles import CONFIG_FILE, DEFAULT_PROFILE, Profile, Profiles
 from outreply_cli.api.client import Client
 from outreply_cli.api.errors import ApiError, AuthenticationError

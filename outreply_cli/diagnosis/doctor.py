@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from outreply_cli.accounts.choice import chosen_base_url, chosen_profile
-from outreply_cli.accounts.credentials import TOKEN_VARIABLES
+from outreply_cli.accounts.places import TOKEN_VARIABLES
 from outreply_cli.accounts.profiles import CONFIG_FILE, Profiles
 from outreply_cli.accounts.webhook_secrets import SECRET_VARIABLE
 from outreply_cli.api.base_url import DEFAULT_BASE_URL

@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Iterator
 
 from outreply_cli.accounts.choice import chosen_profile
-from outreply_cli.accounts.credentials import TOKEN_VARIABLES
+from outreply_cli.accounts.places import TOKEN_VARIABLES
 from outreply_cli.accounts.profiles import CONFIG_FILE, Profile, Profiles
 from outreply_cli.api.base_url import check_base_url
 from outreply_cli.contract.token import Token

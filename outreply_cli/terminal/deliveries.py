@@ -51,6 +51,7 @@ class DeliveryReport:
         zone: Whose time is shown.
         targets: How many queues a delivery goes to, whose first attempts its object waits for.
         with_bodies: Whether bodies are shown.
+        usernames: Of the pages that are known, by page id.
 
     Raises:
         InvalidInputError: The format is none for a stream.
@@ -60,6 +61,7 @@ class DeliveryReport:
     zone: ZoneInfo
     targets: int = 0
     with_bodies: bool = False
+    usernames: Mapping[str, str] = field(default_factory=dict)
     summary: Summary = field(default_factory=Summary)
     senders_view: SendersView = field(default_factory=SendersView)
     _open: dict[int, dict[str, Any]] = field(default_factory=dict)
@@ -125,7 +127,7 @@ class DeliveryReport:
         elif arrival.is_duplicate:
             state, style = "ok, seen before", _DIM
         answer = "dropped" if received.status is None else str(received.status)
-        words = in_words(received.event) if received.event is not None else ""
+        words = in_words(received.event, self.usernames) if received.event is not None else ""
         cells = [
             (self._time(arrival.received_at), _DIM),
             (arrival.event or "-", "bold"),

@@ -4,26 +4,34 @@ import io
 import os
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TextIO
 from zoneinfo import ZoneInfo
 
 from outreply_cli.accounts.choice import Account, choose_account, chosen_profile
-from outreply_cli.accounts.credentials import TOKEN_VARIABLES
-from outreply_cli.accounts.places import config_dir, state_dir
+from outreply_cli.accounts.places import TOKEN_VARIABLES, config_dir, state_dir
 from outreply_cli.accounts.profiles import CONFIG_FILE, Profiles
 from outreply_cli.clock import Clock, SystemClock
-from outreply_cli.errors import InvalidInputError, NotSignedInError, StorageError, TimeError
+from outreply_cli.errors import (
+    InvalidInputError,
+    NotSignedInError,
+    OutReplyError,
+    StorageError,
+    TimeError,
+)
 from outreply_cli.terminal.fields import read_fields
 from outreply_cli.terminal.harmless import harmless
 from outreply_cli.terminal.output import FORMATS, JSON_FORMATS, Output
+from outreply_cli.terminal.streams import is_terminal, terminal_width
 from outreply_cli.times import machine_zone, read_duration, read_zone
 
 if TYPE_CHECKING:
     from outreply_cli.api.budget import Budget
-    from outreply_cli.api.client import Client
+    from outreply_cli.api.client import Client, Observer
     from outreply_cli.api.transport import Exchange
+    from outreply_cli.completion.sighting import Sighting
     from outreply_cli.contract.token import Token
 
 DEFAULT_MAX_WAIT = 60.0
@@ -64,6 +72,7 @@ class Session:
     _account: Account | None = None
     _client: "Client | None" = None
     _opened: "list[Client]" = field(default_factory=list)
+    _sighting: "Sighting | None" = None
 
     def configure(self, choices: Choices) -> None:
         """Take what the options said; raises InvalidInputError for what can't be meant."""
@@ -156,11 +165,15 @@ class Session:
         """
         if self._client is None:
             account = self.account
+            from outreply_cli.completion.sighting import Sighting
+
+            self._sighting = Sighting()
             self._client = self.client_for(
                 account.credential.token,
                 account.base_url,
                 max_wait=None if patient else DEFAULT_MAX_WAIT,
                 clock=clock,
+                observer=self._sighting,
             )
         return self._client
 
@@ -171,10 +184,11 @@ class Session:
         *,
         max_wait: float | None = DEFAULT_MAX_WAIT,
         clock: Clock | None = None,
+        observer: "Observer | None" = None,
     ) -> "Client":
         """A client with `token` for `base_url` that waits `max_wait` seconds unless told otherwise.
 
-        It is closed with the session.
+        It is closed with the session, and tells `observer` of what passes.
         """
         from outreply_cli.api.base_url import DEFAULT_BASE_URL
         from outreply_cli.api.client import Client
@@ -189,7 +203,8 @@ class Session:
                 patience=Patience(max_wait=self._max_wait(max_wait)),
                 on_exchange=self.show_exchange if self.choices.verbose else None,
                 budget=self._budget(token, base_url or DEFAULT_BASE_URL, clock or self.clock),
-            )
+            ),
+            observer,
         )
         self._opened.append(client)
         return client
@@ -330,10 +345,41 @@ class Session:
             line += f", again in {exchange.retry_in:.1f} s"
         self.tell(harmless(line) + "\n")
 
+    def known_values_file(self, profile: str | None = None) -> Path:
+        """Where what was seen of an account is kept for completion.
+
+        Args:
+            profile: Whose; by default that which the command acts for.
+        """
+        from outreply_cli.completion.known_values import account_file
+
+        flag = profile or self.choices.profile
+        current = "" if flag else self.profiles.current
+        return Path(account_file(self.state_dir, self.environ, flag=flag, current=current))
+
+    def page_usernames(self, profile: str | None = None) -> dict[str, str]:
+        """User names by page id, as commands saw them the last time; asks nobody.
+
+        Args:
+            profile: Whose pages; by default those of the account that the command acts for.
+        """
+        from outreply_cli.completion.known_values import KnownValues
+
+        return KnownValues.load(self.known_values_file(profile)).usernames()
+
     def close(self) -> None:
-        """Give back what was opened."""
+        """Give back what was opened, and keep what was seen for completion."""
         for client in self._opened:
             client.transport.close()
+        if self._sighting is None or self._account is None:
+            return
+        with suppress(OutReplyError):
+            # It only helps to type: a disk that is full must not make a command fail.
+            self._sighting.keep(
+                self.known_values_file(),
+                self.clock.now().timestamp(),
+                may_refresh=not self._account.credential.token.is_sandbox,
+            )
 
     @property
     def _secrets(self) -> list[str]:
@@ -358,22 +404,3 @@ class Session:
     def _colors_allowed(self) -> bool:
         forbidden = self.choices.no_color or self.choices.plain or self.environ.get("NO_COLOR")
         return not forbidden and self.environ.get("TERM") != "dumb"
-
-
-def is_terminal(stream: TextIO) -> bool:
-    """Whether a person sits at the other end of `stream`."""
-    try:
-        return stream.isatty()
-    except ValueError:
-        return False
-
-
-def terminal_width(stream: TextIO, environ: Mapping[str, str]) -> int:
-    """Columns of the terminal behind `stream`; 80 where there is none."""
-    columns = environ.get("COLUMNS", "")
-    if columns.isdecimal() and int(columns) > 0:
-        return int(columns)
-    try:
-        return os.get_terminal_size(stream.fileno()).columns or 80
-    except (OSError, ValueError):
-        return 80

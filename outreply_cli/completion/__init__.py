@@ -1,0 +1,1 @@
+"""What the shells complete: words from static files, values that were seen a short time ago."""

@@ -1,0 +1,58 @@
+"""The files that packages put where shells look are what the tool writes today;
+`UPDATE_COMPLETIONS=1 pytest tests/completion/test_scripts.py -n 0` writes them anew."""
+
+import os
+import shutil
+import subprocess
+import tomllib
+
+import pytest
+
+from tests.command_line import CommandLine
+from tests.completion.shells import COMPLETIONS
+
+FILES = {
+    "bash": "outreply.bash",
+    "zsh": "_outreply",
+    "fish": "outreply.fish",
+    "powershell": "outreply.ps1",
+}
+
+
+@pytest.mark.parametrize("shell", list(FILES))
+def test_the_file_of_a_shell_is_current(shell: str, alone: CommandLine) -> None:
+    written = alone.run("completion", shell)
+    assert (written.code, written.err) == (0, "")
+    path = COMPLETIONS / FILES[shell]
+    if os.environ.get("UPDATE_COMPLETIONS"):
+        path.write_text(written.out, encoding="utf-8", newline="\n")
+    assert path.read_text(encoding="utf-8") == written.out
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_shell_itself_finds_no_fault_in_its_file(shell: str) -> None:
+    if shutil.which(shell) is None:
+        pytest.skip(f"{shell} is not installed here")
+    checked = subprocess.run(
+        [shell, "-n", str(COMPLETIONS / FILES[shell])], capture_output=True, text=True, check=False
+    )
+    assert (checked.returncode, checked.stderr) == (0, "")
+
+
+def test_another_shell_is_wrong_usage(alone: CommandLine) -> None:
+    ran = alone.run("completion", "tcsh")
+    assert ran.code == 2
+    assert "bash, zsh, fish, powershell" in ran.err
+
+
+def test_the_wheel_puts_them_where_shells_look() -> None:
+    project = tomllib.loads((COMPLETIONS.parent / "pyproject.toml").read_text(encoding="utf-8"))
+    targets = project["tool"]["hatch"]["build"]["targets"]
+    placed = targets["wheel"]["shared-data"]
+    assert all((COMPLETIONS.parent / source).exists() for source in placed)
+    assert {
+        "share/bash-completion/completions/outreply",
+        "share/zsh/site-functions/_outreply",
+        "share/fish/vendor_completions.d/outreply.fish",
+    } <= set(placed.values())
+    assert "/completions" in targets["sdist"]["include"]
