@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from outreply_cli.terminal.session import Choices, Session
+from outreply_cli.terminal.choices import Choices
+from outreply_cli.terminal.session import Session
 
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Answer every question with yes.")]
 TimeZone = Annotated[
