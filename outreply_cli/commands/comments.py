@@ -97,6 +97,8 @@ def comments_reply(
         raise InvalidInputError("give the reply once", hint="One of -m, -F, --edit, --template.")
     pattern = session.read_text(template).rstrip("\n") if template is not None else None
     text = None if pattern is not None else read_message(session, message, file, edit=edit)
+    if pattern is None:
+        check_reply(text or "")
     client = session.client()
     with memory_of(session, client) as memory:
         if pattern is not None:
@@ -108,7 +110,7 @@ def comments_reply(
                 )
             post = client.find_published(str(seen["post_id"])) if "{post}" in pattern else None
             text = fill_template(pattern, seen, post or {})
-        check_reply(text or "")
+            check_reply(text)
         replies = Replies(client, memory)
         earlier = replies.answers_to(comment) if key is None else []
         if earlier and text not in earlier:

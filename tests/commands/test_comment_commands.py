@@ -216,3 +216,25 @@ def test_the_inbox_of_many_posts_keeps_to_the_budget(
     assert ran.err.count("GET /api/v1/comments") == 101
     assert "101 posts, a read each" in ran.err
     assert " 429 " not in ran.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["reply", "c_1", "-m", ""], ["reply", "c_1"], ["reply", "c_1", "-m", "x" * 5_001],
+        ["reply", "c_1", "-F", "/no/such/file"], ["reply", "c_1", "-m", "x", "--edit"],
+        ["inbox", "--days", "0"], ["watch", "--interval", "0s"], ["watch", "--exec", "'"],
+        ["watch", "-o", "csv"], ["triage"],
+    ],
+    ids=lambda words: " ".join(words)[:30],
+)  # fmt: skip
+def test_what_can_not_be_meant_is_refused_without_an_account(
+    alone: CommandLine, words: list[str]
+) -> None:
+    ran = alone.run("comments", *words)
+    assert ran.code == 2, ran.err
+
+
+def test_no_post_and_an_unreadable_time_are_refused(cli: CommandLine) -> None:
+    assert cli.run("comments", "list", "").code == 2
+    assert cli.run("comments", "inbox", "--since", "nonsense").code == 2
