@@ -21,6 +21,7 @@ from outreply_cli.errors import (
     StorageError,
     TimeError,
 )
+from outreply_cli.terminal.choices import Choices
 from outreply_cli.terminal.fields import read_fields
 from outreply_cli.terminal.harmless import harmless
 from outreply_cli.terminal.output import FORMATS, JSON_FORMATS, Output
@@ -35,20 +36,6 @@ if TYPE_CHECKING:
     from outreply_cli.contract.token import Token
 
 DEFAULT_MAX_WAIT = 60.0
-
-
-@dataclass(frozen=True)
-class Choices:
-    """The options that every command of the API takes; see the contract's table."""
-
-    profile: str | None = None
-    output: str = "table"
-    fields: str | None = None
-    quiet: bool = False
-    verbose: bool = False
-    no_color: bool = False
-    plain: bool = False
-    max_wait: str | None = None
 
 
 @dataclass

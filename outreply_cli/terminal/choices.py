@@ -1,0 +1,17 @@
+"""What the options that every command takes said."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Choices:
+    """The options that every command of the API takes; see the contract's table."""
+
+    profile: str | None = None
+    output: str = "table"
+    fields: str | None = None
+    quiet: bool = False
+    verbose: bool = False
+    no_color: bool = False
+    plain: bool = False
+    max_wait: str | None = None
