@@ -5,7 +5,7 @@ _outreply_command() {
     commands= flags= valued= arguments=
     case $1 in
     '')
-        commands='auth brands pages posts comments media bulk webhooks serve-webhook quota emulator api errors doctor completion demo' flags='--version --help -h'
+        commands='auth brands pages posts comments media bulk webhooks serve-webhook quota emulator api errors doctor completion help demo' flags='--version --help -h'
         ;;
     'auth')
         commands='login status list switch logout token' flags='--help -h'
@@ -270,6 +270,9 @@ _outreply_command() {
         ;;
     'completion')
         flags='--help -h' arguments='shell'
+        ;;
+    'help')
+        flags='--man --help -h' arguments='-*'
         ;;
     'demo')
         flags='--output -o --json --fields --quiet -q --no-color --plain --help -h' valued='--output=output -o=output --fields='

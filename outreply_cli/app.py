@@ -1,6 +1,5 @@
 """The command tree, and the one place where an error becomes a message and an exit code."""
 
-import difflib
 import importlib
 import io
 import sys
@@ -8,9 +7,9 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
 from outreply_cli import __version__
+from outreply_cli.commands.options import HelpfulGroup
 from outreply_cli.errors import ExitCode, InvalidInputError, OutReplyError
 from outreply_cli.terminal.failures import failure_text, fault_text, flush
 from outreply_cli.terminal.session import Session
@@ -32,51 +31,38 @@ COMMANDS = {
     "errors": ("errors", "Explain an error code."),
     "doctor": ("doctor", "Check this machine, the account and the way between."),
     "completion": ("completion", "Complete words and values in your shell."),
+    "help": ("help", "Explain a command or a topic."),
     "demo": ("demo", "See it work: a calendar scheduled on this machine."),
 }
+
+_OF_COMMANDS = {
+    "-p", "--profile", "-o", "--output", "--json", "--fields", "-q", "--quiet", "-v", "--verbose",
+    "--no-color", "--plain", "--max-wait",
+}  # fmt: skip
 
 # The kind of error that a wrong option raises; typer exports only a child of it.
 _WrongUsage: type[Exception] = typer.BadParameter.__mro__[2]
 
 
-class LazyGroup(TyperGroup):
+class LazyGroup(HelpfulGroup):
     """The root: lists every command from the table, imports only the one that is typed."""
 
-    def list_commands(self, _ctx: Any) -> list[str]:
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - typer's own signature
         """Every name, in the table's order."""
         return list(COMMANDS)
 
-    def get_command(self, _ctx: Any, cmd_name: str) -> Any:
-        """The command called `cmd_name`; a stub of it while help or completion is written."""
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - as above
+        """The command called `cmd_name`, whose module is imported for it."""
         if cmd_name not in COMMANDS:
             return None
-        module, help_line = COMMANDS[cmd_name]
-        if self._is_listing:
-            stub = typer.Typer(name=cmd_name, help=help_line, add_completion=False)
-            stub.callback()(lambda: None)
-            return typer.main.get_command(stub)
-        loaded = importlib.import_module(f"outreply_cli.commands.{module}")
+        loaded = importlib.import_module(f"outreply_cli.commands.{COMMANDS[cmd_name][0]}")
         found = typer.main.get_command(loaded.app)
         found.name = cmd_name
         return found
 
-    def format_help(self, ctx: Any, formatter: Any) -> None:
-        """Write the root's help, importing no command."""
-        self._is_listing = True
-        try:
-            super().format_help(ctx, formatter)
-        finally:
-            self._is_listing = False
-
-    def shell_complete(self, ctx: Any, incomplete: str) -> Any:
-        """Complete a command's name, importing none."""
-        self._is_listing = True
-        try:
-            return super().shell_complete(ctx, incomplete)
-        finally:
-            self._is_listing = False
-
-    _is_listing = False
+    def purpose_of(self, ctx: Any, name: str) -> str:  # noqa: ARG002 - as above
+        """One line about a command, from the table: help imports none of them."""
+        return COMMANDS[name][1]
 
 
 app = typer.Typer(
@@ -84,6 +70,7 @@ app = typer.Typer(
     cls=LazyGroup,
     add_completion=False,
     no_args_is_help=True,
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -163,11 +150,23 @@ def _asks_for_json(args: Sequence[str]) -> bool:
 def _usage_error(wrong: Any) -> InvalidInputError:
     context = getattr(wrong, "ctx", None)
     path = context.command_path if context is not None else "outreply"
-    message = wrong.format_message()
-    typed = message.removeprefix("No such command '").removesuffix("'.")
-    near = difflib.get_close_matches(typed, COMMANDS, n=1) if typed != message else []
-    if near and path == "outreply":
-        message = f"{message} Did you mean '{near[0]}'?"
-    error = InvalidInputError(message, hint=f"See: {path} --help")
+    message, hint = wrong.format_message(), f"See: {path} --help"
+    typed = getattr(wrong, "option_name", None)
+    if typed is not None and message.startswith("No such option"):
+        message = f"there is no option {typed} in {path}"
+        hint = _hint_on_option(context, typed, path) or hint
+    error = InvalidInputError(message, hint=hint)
     error.code = "USAGE"
     return error
+
+
+def _hint_on_option(context: Any, typed: str, path: str) -> str | None:
+    if hasattr(context.command, "list_commands") and typed in _OF_COMMANDS:
+        return f"Options follow the command's words: {path} COMMAND {typed}"
+    if not typed.startswith("--"):
+        return None
+    import difflib
+
+    known = [flag for each in context.command.params for flag in each.opts]
+    near = difflib.get_close_matches(typed, [*known, "--help"], n=1)
+    return f"Did you mean: {near[0]}" if near else None

@@ -113,7 +113,7 @@ HELP = Parameter("help", ("--help", "-h"), "", "Show this help.")
 def read_command(command: Any, path: Sequence[str]) -> Command:
     """What a Typer command says of itself; a group's members are left out."""
     text = inspect.cleandoc(command.help or "")
-    paragraphs = [each.strip() for each in text.split("\n\n")]
+    paragraphs = [each.strip("\n") for each in text.split("\n\n")]
     examples = [
         found[1] for each in paragraphs if (found := _EXAMPLE.match(" ".join(each.split())))
     ]

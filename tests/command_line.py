@@ -8,7 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from outreply_cli.app import main
+import typer
+
+from outreply_cli.app import app, main
+from outreply_cli.command_tree import Command, read_tree
 from outreply_cli.terminal.session import Session
 from tests.clocks import ManualClock
 
@@ -77,3 +80,9 @@ class CommandLine:
     def words(*words: str) -> list[str]:
         """The argument vector of the command."""
         return [sys.executable, "-m", "outreply_cli", *words]
+
+
+def command_tree() -> Command:
+    """Every command that there is."""
+    root = typer.main.get_command(app)
+    return read_tree(root, typer.Context(root, info_name="outreply"))

@@ -218,6 +218,8 @@ def _ordered(text: str, date_order: str | None) -> str:
     match = _NUMERIC_DATE.match(text.strip()) if date_order else None
     if match is None or date_order is None:
         return text
-    parts = dict(zip(date_order, match.groups(), strict=True))
+    # A year that comes first says so itself.
+    order = "ymd" if len(match[1]) == 4 else date_order
+    parts = dict(zip(order, match.groups(), strict=True))
     year = parts["y"] if len(parts["y"]) == 4 else f"20{parts['y']:0>2}"
     return f"{year}-{parts['m']:0>2}-{parts['d']:0>2}{text.strip()[match.end() :]}"

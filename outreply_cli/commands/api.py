@@ -35,10 +35,9 @@ def api(
 ) -> None:
     """Call any endpoint and print its JSON.
 
-    Examples:
-    outreply api GET /me
+    Example: outreply api GET /me
 
-    outreply api GET /posts/published -f limit=5
+    Example: outreply api GET /posts/published -f limit=2 --paginate
     """
     from outreply_cli.api.raw_call import answers, joined, read_call
 

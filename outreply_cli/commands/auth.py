@@ -48,11 +48,11 @@ def auth_login(
 ) -> None:
     """Sign in: the token is checked with the API before it is stored.
 
-    Without --with-token it is asked for, and not shown. Examples:
+    Without --with-token it is asked for, and not shown.
 
-    outreply auth login
+    Example: outreply auth login --with-token < token.txt
 
-    outreply auth login --with-token --profile agency < token.txt
+    Example: outreply auth login --with-token --profile agency --tz Europe/Paris < token.txt
     """
     from outreply_cli.completion.sighting import begin_account
 
@@ -91,7 +91,11 @@ def auth_login(
 def auth_status(session: Session) -> None:
     """Show who you are here, with which token, and whether it works.
 
-    Exits 4 when it does not work. Example: outreply auth status --json
+    Exits 4 when it does not work.
+
+    Example: outreply auth status
+
+    Example: outreply auth status --json
     """
     account = session.account
     facts = who_am_i(session.client())
@@ -126,7 +130,12 @@ def auth_status(session: Session) -> None:
 
 @command(app, "list", api=False)
 def auth_list(session: Session) -> None:
-    """List the accounts that are stored on this machine."""
+    """List the accounts that are stored on this machine.
+
+    Example: outreply auth list
+
+    Example: outreply auth list --fields name,timezone -o csv
+    """
     profiles = session.profiles
     items = [
         {
@@ -147,7 +156,12 @@ def auth_list(session: Session) -> None:
 def auth_switch(
     session: Session, name: Annotated[str, typer.Argument(metavar="N", help="The profile.")]
 ) -> None:
-    """Choose the account that is used when none is named."""
+    """Choose the account that is used when none is named.
+
+    Example: outreply auth switch emulator
+
+    Example: outreply auth switch $(outreply auth list -q | head -n 1)
+    """
     profiles = session.profiles
     profiles.current = profiles.named(name).name
     profiles.save()
@@ -156,7 +170,12 @@ def auth_switch(
 
 @command(app, "logout")
 def auth_logout(session: Session) -> None:
-    """Forget the token of an account, on this machine; the token itself stays valid."""
+    """Forget the token of an account, on this machine; the token itself stays valid.
+
+    Example: outreply auth logout
+
+    Example: outreply auth logout --profile agency
+    """
     profiles = session.profiles
     profile = profiles.named(session.choices.profile or profiles.current)
     Credentials(session.environ, session.config_dir).forget(profile)
@@ -170,7 +189,9 @@ def auth_logout(session: Session) -> None:
 def auth_token(session: Session) -> None:
     """Print the token, for a pipe into another program.
 
-    Example: outreply auth token | ssh server 'outreply auth login --with-token'
+    Example: outreply auth token --profile emulator
+
+    Example: OUTREPLY_API_KEY=$(outreply auth token) outreply auth status
     """
     session.output.show_text(session.account.credential.token.reveal())
 

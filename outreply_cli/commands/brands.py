@@ -22,7 +22,9 @@ _COLUMNS = (
 def brands_list(session: Session) -> None:
     """List the brands that the token reaches.
 
-    Example: outreply brands list --json
+    Example: outreply brands list
+
+    Example: outreply brands list --fields id,name -o csv
     """
     listing = session.client().brands()
     session.output.show_list(listing.items, [*_COLUMNS, Column("Pages", "pages_count")])
@@ -34,7 +36,9 @@ def brands_show(
 ) -> None:
     """Show one brand with its pages.
 
-    Example: outreply brands show 65f000000000000000000001
+    Example: outreply brands show $(outreply brands list -q | head -n 1)
+
+    Example: outreply brands show $(outreply brands list -q | head -n 1) --json
     """
     session.output.show_one(
         session.client().brand(brand_id),

@@ -72,6 +72,8 @@ def bulk_schedule(
     left alone.
 
     Example: outreply bulk schedule launch.csv --dry-run
+
+    Example: outreply bulk schedule launch.csv --prune --report done.csv
     """
     settings = read_settings(
         session,
@@ -121,6 +123,8 @@ def bulk_plan(
     """Save what `bulk schedule` would do, for review; `bulk apply` does exactly that.
 
     Example: outreply bulk plan launch.csv -o launch.plan
+
+    Example: outreply bulk plan launch.csv --prune -o launch.plan
     """
     from outreply_cli.bulk.plan_file import save_plan
 
@@ -160,6 +164,8 @@ def bulk_apply(
     """Do exactly what a saved plan says; refused when file, account or clock have moved on.
 
     Example: outreply bulk apply launch.plan
+
+    Example: outreply bulk apply launch.plan --report done.csv
     """
     from outreply_cli.bulk.plan_file import load_plan, refuse_drift
 
@@ -191,6 +197,8 @@ def bulk_status(
     """Compare a calendar file with what was sent and what the account holds; sends nothing.
 
     Example: outreply bulk status launch.csv
+
+    Example: outreply bulk status launch.csv --json
     """
     from outreply_cli.bulk.status import row_states
 
@@ -222,6 +230,8 @@ def bulk_cancel(
     """Cancel every pending post of a calendar; what is out stays.
 
     Example: outreply bulk cancel launch.csv --yes
+
+    Example: outreply bulk cancel launch.csv --yes --json
     """
     path = Path(file).expanduser().resolve()
     settings = read_settings(session, tz=None)
@@ -252,6 +262,8 @@ def bulk_export(
     """Write what is scheduled as a calendar file that `bulk schedule` finds unchanged.
 
     Example: outreply bulk export --file now.csv
+
+    Example: outreply bulk export --page instagram:acme > acme.csv
     """
     from outreply_cli.bulk.export import export_calendar
 
@@ -273,6 +285,8 @@ def bulk_template(
     """Print a calendar file to begin with.
 
     Example: outreply bulk template csv > launch.csv
+
+    Example: outreply bulk template yaml > launch.yaml
     """
     from outreply_cli.bulk.template import template
 

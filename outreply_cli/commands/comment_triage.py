@@ -32,6 +32,8 @@ def comments_triage(
     A reply is held until the next comment is decided about: until then it can be undone.
 
     Example: outreply comments triage --days 30
+
+    Example: outreply comments triage --skipped
     """
     from outreply_cli.conversations.inbox import read_inbox, recent_posts
     from outreply_cli.conversations.replying import Replies

@@ -89,7 +89,9 @@ def comments_reply(
     Asks first where the comment has been answered already.
 
     Example: outreply comments reply $(outreply comments inbox --all -q | head -n 1) -m 'Thank you!' --yes
-    """  # noqa: E501 - a line that can be pasted
+
+    Example: outreply comments reply $(outreply comments inbox --all -q | head -n 1) -F post.txt --key thanks
+    """  # noqa: E501 - lines that can be pasted
     from outreply_cli.conversations.replying import Replies, check_reply, fill_template
     from outreply_cli.terminal.output import Column
 

@@ -5,25 +5,30 @@ from typing import Annotated
 import typer
 
 from outreply_cli.command_tree import read_tree
-from outreply_cli.commands.options import new_command
+from outreply_cli.commands.options import HelpfulCommand, new_command
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.terminal.session import Session
 
 app = new_command()
 
 
-@app.command("completion")
+@app.command("completion", cls=HelpfulCommand)
 def completion(
     ctx: typer.Context,
     shell: Annotated[str, typer.Argument(metavar="SHELL", help="bash, zsh, fish or powershell.")],
 ) -> None:
     """Print the script that completes commands, options and values in a shell.
 
-    A package puts it where bash, zsh and fish look. Otherwise, once:
-    bash: outreply completion bash > ~/.local/share/bash-completion/completions/outreply
-    zsh: outreply completion zsh > a directory of your fpath, as _outreply
-    fish: outreply completion fish > ~/.config/fish/completions/outreply.fish
-    PowerShell: outreply completion powershell >> $PROFILE
+    pip puts it where bash, zsh and fish look, below the environment it installs into. Otherwise
+    put what is printed into:
+
+      bash        ~/.local/share/bash-completion/completions/outreply
+      zsh         _outreply, in a directory of fpath
+      fish        ~/.config/fish/completions/outreply.fish
+      PowerShell  the file that $PROFILE names
+
+    Pages, posts and media complete from what commands saw during the last day; no key press waits
+    for the network. What is older than five minutes is read anew in the background.
 
     Example: outreply completion bash
 

@@ -25,7 +25,12 @@ _NEXT = (
 
 @command(app, "demo", api=False)
 def demo(session: Session) -> None:
-    """See it work: a calendar scheduled over HTTP on this machine; nothing stays."""
+    """See it work: a calendar scheduled over HTTP on this machine; nothing stays.
+
+    Example: outreply demo
+
+    Example: outreply demo --plain
+    """
     say = session.output.say
     with Demo(session.clock) as show:
         path = show.write_calendar()

@@ -38,9 +38,9 @@ def emulator_advance(
 ) -> None:
     """Move its clock; posts that fall due are published.
 
-    Examples: outreply emulator advance 2h
+    Example: outreply emulator advance 2h
 
-    outreply emulator advance until '2026-12-24 18:00'
+    Example: outreply emulator advance until 'tomorrow 18:00'
     """
     running = running_emulator(state_directory(session, state))
     text = until if time == "until" and until is not None else time
@@ -79,6 +79,8 @@ def emulator_token(
     """Print a token of it: the profile's own, or a new one with --scopes or --expires-in.
 
     Example: export OUTREPLY_API_KEY=$(outreply emulator token)
+
+    Example: outreply emulator token --scopes read:posts,read:pages --expires-in 1h
     """
     running = running_emulator(state_directory(session, state))
     if scopes is None and expires_in is None and name is None:
@@ -117,9 +119,9 @@ def emulator_seed(
 
     With no FILE an empty emulator gets the built-in account.
 
-    Examples: outreply emulator seed --export > seed.yaml
+    Example: outreply emulator seed --export > seed.yaml
 
-    outreply emulator seed seed.yaml --yes
+    Example: outreply emulator seed seed.yaml --yes
     """
     running = running_emulator(state_directory(session, state))
     if export:
@@ -139,7 +141,12 @@ def emulator_seed(
 
 @command(app, "reset", api=False)
 def emulator_reset(session: Session, state: StateOption = None, yes: Yes = False) -> None:
-    """Forget everything in it and begin anew with the built-in account."""
+    """Forget everything in it and begin anew with the built-in account.
+
+    Example: outreply emulator reset --yes
+
+    Example: outreply emulator reset --yes --json
+    """
     running = running_emulator(state_directory(session, state))
     session.confirm("Forget everything in the emulator?", yes=yes)
     status = running.ask("reset")
@@ -149,7 +156,12 @@ def emulator_reset(session: Session, state: StateOption = None, yes: Yes = False
 
 @command(app, "openapi", api=False)
 def emulator_openapi(session: Session) -> None:
-    """Print the API's description, OpenAPI 3.1; nothing has to run for it."""
+    """Print the API's description, OpenAPI 3.1; nothing has to run for it.
+
+    Example: outreply emulator openapi > openapi.json
+
+    Example: outreply emulator openapi -o yaml
+    """
     from outreply_cli.emulator.openapi import document
 
     session.output.show_value(document())

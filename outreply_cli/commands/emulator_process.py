@@ -36,7 +36,9 @@ CommentsOption = Annotated[
 @command(app, "start", api=False)
 def emulator_start(
     session: Session,
-    port: Annotated[int, typer.Option(metavar="PORT", min=0, max=65535)] = 8787,
+    port: Annotated[
+        int, typer.Option(metavar="PORT", min=0, max=65535, help="0 takes a free one.")
+    ] = 8787,
     state: StateOption = None,
     foreground: Annotated[
         bool, typer.Option("--foreground", help="Stay in this terminal.")
@@ -54,7 +56,9 @@ def emulator_start(
 ) -> None:
     """Start it in the background, with a profile `emulator` to use it by.
 
-    Example: outreply emulator start && outreply pages list -p emulator
+    Example: outreply emulator start
+
+    Example: outreply emulator start --seed 7 --frozen --failure-rate 0.1
     """
     from outreply_cli.api.base_url import is_loopback
     from outreply_cli.emulator.background import serve, start_in_background
@@ -99,7 +103,9 @@ def emulator_exec(
 
     The command finds OUTREPLY_BASE_URL and OUTREPLY_API_KEY in its environment.
 
-    Example: outreply emulator exec -- pytest
+    Example: outreply emulator exec -- outreply pages list
+
+    Example: outreply emulator exec --seed 7 -- sh -c 'outreply posts list --published --json'
     """
     import tempfile
 
@@ -126,7 +132,12 @@ def emulator_exec(
 
 @command(app, "stop", api=False)
 def emulator_stop(session: Session, state: StateOption = None) -> None:
-    """End it; its state stays."""
+    """End it; its state stays.
+
+    Example: outreply emulator stop
+
+    Example: outreply emulator start --state rehearsal && outreply emulator stop --state rehearsal
+    """
     from outreply_cli.emulator.background import stop
 
     directory = state_directory(session, state)
@@ -138,6 +149,8 @@ def emulator_stop(session: Session, state: StateOption = None) -> None:
 @command(app, "status", api=False)
 def emulator_status(session: Session, state: StateOption = None) -> None:
     """Show where it is, its time, its posts and tokens.
+
+    Example: outreply emulator status
 
     Example: outreply emulator status --json
     """

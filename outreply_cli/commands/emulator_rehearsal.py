@@ -25,13 +25,23 @@ _FAULT_COLUMNS = [
 
 @command(app, "freeze", api=False)
 def emulator_freeze(session: Session, state: StateOption = None) -> None:
-    """Stop its clock: time goes on only by `advance`."""
+    """Stop its clock: time goes on only by `advance`.
+
+    Example: outreply emulator freeze
+
+    Example: outreply emulator freeze -q && outreply emulator advance 1h
+    """
     _show_clock(session, running_emulator(state_directory(session, state)).ask("freeze", on=True))
 
 
 @command(app, "unfreeze", api=False)
 def emulator_unfreeze(session: Session, state: StateOption = None) -> None:
-    """Let its clock run again, from where it stands."""
+    """Let its clock run again, from where it stands.
+
+    Example: outreply emulator unfreeze
+
+    Example: outreply emulator unfreeze --json
+    """
     _show_clock(session, running_emulator(state_directory(session, state)).ask("freeze", on=False))
 
 
@@ -39,15 +49,17 @@ def emulator_unfreeze(session: Session, state: StateOption = None) -> None:
 def emulator_comment(
     session: Session,
     post: Annotated[str, typer.Argument(metavar="POST", help="A published post's id.")],
-    message: Annotated[str, typer.Option("--message", "-m", metavar="TEXT")],
+    message: Annotated[str, typer.Option("--message", "-m", metavar="TEXT", help="What it says.")],
     name: Annotated[str, typer.Option(metavar="NAME", help="Who writes.")] = "Jane Doe",
-    username: Annotated[str, typer.Option(metavar="NAME")] = "jane.doe",
+    username: Annotated[str, typer.Option(metavar="NAME", help="Their user name.")] = "jane.doe",
     state: StateOption = None,
 ) -> None:
     """Let a comment come in on a published post; webhooks are told.
 
-    Example: outreply emulator comment 68a1… -m 'Is it open on Sunday?'
-    """
+    Example: outreply emulator comment $(outreply posts list --published -q --limit 1) -m 'Is it open?'
+
+    Example: outreply emulator comment $(outreply posts list --published -q --limit 1) -m Hello --name Ana --json
+    """  # noqa: E501 - a line that can be pasted
     running = running_emulator(state_directory(session, state))
     made = running.ask("comment", post_id=post, message=message, name=name, username=username)
     session.output.show_one(made, [Column("Comment", "id"), Column("Post", "post_id")])
@@ -56,10 +68,15 @@ def emulator_comment(
 @command(app, "deliveries", api=False)
 def emulator_deliveries(
     session: Session,
-    limit: Annotated[int, typer.Option(metavar="N", min=1, max=1000)] = 50,
+    limit: Annotated[int, typer.Option(metavar="N", min=1, max=1000, help="At most so many.")] = 50,
     state: StateOption = None,
 ) -> None:
-    """Show the webhooks that it sent, newest first, and when it tries again."""
+    """Show the webhooks that it sent, newest first, and when it tries again.
+
+    Example: outreply emulator deliveries
+
+    Example: outreply emulator deliveries --limit 5 --json
+    """
     found = running_emulator(state_directory(session, state)).ask("deliveries", limit=limit)[
         "deliveries"
     ]
@@ -81,7 +98,12 @@ def emulator_rotate(
     hook: Annotated[str, typer.Argument(metavar="WEBHOOK", help="A webhook's id.")],
     state: StateOption = None,
 ) -> None:
-    """Give a webhook a new secret and print it; the old one signs too for 24 hours."""
+    """Give a webhook a new secret and print it; the old one signs too for 24 hours.
+
+    Example: outreply emulator rotate $(outreply webhooks list -q | head -n 1)
+
+    Example: outreply emulator rotate $(outreply webhooks list -q | head -n 1) --json
+    """
     made = running_emulator(state_directory(session, state)).ask("rotate", id=hook)
     session.output.show_one(made, [Column("Webhook", "id"), Column("Secret", "secret")])
 
@@ -92,7 +114,12 @@ def emulator_enable(
     hook: Annotated[str, typer.Argument(metavar="WEBHOOK", help="A webhook's id.")],
     state: StateOption = None,
 ) -> None:
-    """Let a webhook be told again that 20 failures in a row had disabled."""
+    """Let a webhook be told again that 20 failures in a row had disabled.
+
+    Example: outreply emulator enable $(outreply webhooks list -q | head -n 1)
+
+    Example: outreply emulator enable $(outreply webhooks list -q | head -n 1) --json
+    """
     made = running_emulator(state_directory(session, state)).ask("enable", id=hook)
     session.output.show_one(made, [Column("Webhook", "id"), Column("Active", "active")])
 
@@ -112,7 +139,9 @@ def emulator_fault_add(
             "rate-limit[:SECONDS] or skew:SECONDS.",
         ),
     ],
-    method: Annotated[str | None, typer.Option(metavar="METHOD")] = None,
+    method: Annotated[
+        str | None, typer.Option(metavar="METHOD", help="Such as POST; any by default.")
+    ] = None,
     path: Annotated[
         str | None, typer.Option(metavar="PATTERN", help="Such as '/posts/*'; any by default.")
     ] = None,
@@ -129,6 +158,8 @@ def emulator_fault_add(
     """Add a fault that matching requests meet.
 
     Example: outreply emulator fault add drop-after --method POST --path '/posts/*' --times 1
+
+    Example: outreply emulator fault add delay:2 --path /pages --times 1
     """
     running = running_emulator(state_directory(session, state))
     choices = {
@@ -142,7 +173,12 @@ def emulator_fault_add(
 
 @command(fault, "list", api=False)
 def emulator_fault_list(session: Session, state: StateOption = None) -> None:
-    """List the faults in force, and how often each struck."""
+    """List the faults in force, and how often each struck.
+
+    Example: outreply emulator fault list
+
+    Example: outreply emulator fault list --json
+    """
     found = running_emulator(state_directory(session, state)).ask("fault")["faults"]
     session.output.show_list(found, _FAULT_COLUMNS, id_field="number")
 
@@ -155,7 +191,12 @@ def emulator_fault_clear(
     ] = None,
     state: StateOption = None,
 ) -> None:
-    """End one fault, or all of them."""
+    """End one fault, or all of them.
+
+    Example: outreply emulator fault clear
+
+    Example: outreply emulator fault clear 1
+    """
     ended = running_emulator(state_directory(session, state)).ask("fault", clear=number)["ended"]
     session.note(f"{ended} ended.")
 

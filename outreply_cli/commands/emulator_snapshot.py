@@ -29,6 +29,8 @@ def emulator_snapshot_save(
     """Write everything in it to FILE, as of this instant; tokens and secrets too.
 
     Example: outreply emulator snapshot save before-launch.db
+
+    Example: outreply emulator snapshot save before-launch.db --yes --json
     """
     running = running_emulator(state_directory(session, state))
     path = file.expanduser().absolute()
@@ -45,6 +47,8 @@ def emulator_snapshot_load(
     """Put what is in FILE in place of everything in it; its time goes on from then.
 
     Example: outreply emulator snapshot load before-launch.db --yes
+
+    Example: outreply emulator snapshot load before-launch.db --yes --json
     """
     running = running_emulator(state_directory(session, state))
     session.confirm("Replace everything in the emulator?", yes=yes)

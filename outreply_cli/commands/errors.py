@@ -33,6 +33,8 @@ def errors(
     """Explain an error code: from the live catalogue, from the built-in copy when offline.
 
     Example: outreply errors PAGE_PUBLISH_GUARDRAIL
+
+    Example: outreply errors --fields code,fix -o csv
     """
     entries = _catalogue(session)
     if code is None:

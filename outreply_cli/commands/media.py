@@ -55,6 +55,8 @@ def media_upload(
     """Upload pictures and videos; their type is told by their bytes.
 
     Example: outreply media upload hero.jpg --skip-existing
+
+    Example: outreply media upload pictures --recursive --json
     """
     media = AccountMedia(session.client(), session.state_dir)
     with (
@@ -85,6 +87,8 @@ def media_list(
     """List uploaded media, and which post waits for them.
 
     Example: outreply media list --sort size
+
+    Example: outreply media list --unused -q
     """
     if sort is not None and sort not in ORDERS:
         raise InvalidInputError(f"--sort {sort!r} is unknown", hint=f"Choose: {', '.join(ORDERS)}")
@@ -107,7 +111,9 @@ def media_show(
 ) -> None:
     """Show one uploaded picture or video.
 
-    Example: outreply media show 69b200000000000000000001
+    Example: outreply media show $(outreply media list -q | head -n 1)
+
+    Example: outreply media show $(outreply media list -q | head -n 1) --json
     """
     client = session.client()
     item = client.media_item(media_id)
@@ -123,7 +129,9 @@ def media_delete(
 ) -> None:
     """Delete uploaded media; what a pending post needs stays.
 
-    Example: outreply media delete 69b200000000000000000001 --yes
+    Example: outreply media delete $(outreply media list -q | head -n 1) --yes
+
+    Example: outreply media delete $(outreply media list --unused -q) --yes
     """
     wanted = list(dict.fromkeys(media_ids))
     client = session.client()
@@ -143,6 +151,8 @@ def media_prune(
     tz: TimeZone = None,
 ) -> None:
     """Delete what no pending post uses, after showing it.
+
+    Example: outreply media prune --dry-run
 
     Example: outreply media prune --older-than 7d --yes
     """

@@ -1,11 +1,15 @@
 """What every command shares: its options, and how it is handed the session."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
+from outreply_cli.command_tree import Command, read_command
+from outreply_cli.errors import InvalidInputError
 from outreply_cli.terminal.choices import Choices
 from outreply_cli.terminal.session import Session
 
@@ -19,6 +23,7 @@ TimeZone = Annotated[
 
 _SETTINGS: dict[str, Any] = {
     "add_completion": False,
+    "rich_markup_mode": None,
     "pretty_exceptions_enable": False,
     "context_settings": {"help_option_names": ["-h", "--help"]},
 }
@@ -76,16 +81,75 @@ _DEFAULTS: dict[str, Any] = {"output": "table", "json": False, "quiet": False, "
                              "plain": False, "verbose": False}  # fmt: skip
 
 
+class UnknownCommandError(InvalidInputError):
+    """There is no command called that."""
+
+    code = "USAGE"
+
+
+class HelpfulCommand(TyperCommand):
+    """A command whose help is our own page."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Write its help."""
+        formatter.write(_page_of(self, ctx))
+
+
+class HelpfulGroup(TyperGroup):
+    """A group whose help is our own page, and which knows what was meant."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Write its help."""
+        formatter.write(_page_of(self, ctx))
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command that is named; raises UnknownCommandError with the nearest one."""
+        names = self.list_commands(ctx)
+        if args[0] in names or args[0].startswith("-"):
+            return super().resolve_command(ctx, args)
+        import difflib
+
+        near = difflib.get_close_matches(args[0], names, n=1)
+        hint = f"Did you mean: {ctx.command_path} {near[0]}" if near else None
+        raise UnknownCommandError(
+            f"there is no command {ctx.command_path} {args[0]}",
+            hint=hint or f"See: {ctx.command_path} --help",
+        )
+
+    def purpose_of(self, ctx: Any, name: str) -> str:
+        """One line about one of its commands."""
+        return read_command(self.get_command(ctx, name), ()).purpose
+
+
+def describe(command: Any, path: Sequence[str], context: Any) -> Command:
+    """A command as data; of a group's commands their names and purposes alone."""
+    read = read_command(command, path)
+    if not isinstance(command, HelpfulGroup):
+        return read
+    below = tuple(
+        Command((*path, name), command.purpose_of(context, name))
+        for name in command.list_commands(context)
+    )
+    return replace(read, commands=below)
+
+
+def _page_of(command: Any, ctx: Any) -> str:
+    from outreply_cli.terminal.help_page import help_page
+
+    session: Session = ctx.obj
+    return help_page(describe(command, ctx.command_path.split()[1:], ctx), session.output)
+
+
 def new_group(help_line: str) -> typer.Typer:
     """A group of commands."""
-    group = typer.Typer(help=help_line, no_args_is_help=True, **_SETTINGS)
+    group = typer.Typer(help=help_line, cls=HelpfulGroup, no_args_is_help=True, **_SETTINGS)
     # Without a callback a group of one command would become that command.
     group.callback()(lambda: None)
     return group
 
 
 def new_command() -> typer.Typer:
-    """What holds a command that stands by itself."""
+    """What holds a command that stands by itself; it is made with `cls=HelpfulCommand`."""
     return typer.Typer(**_SETTINGS)
 
 
@@ -131,7 +195,7 @@ def command(
         run.__annotations__ = {p.name: p.annotation for p in parameters}
         run.__doc__ = function.__doc__
         run.__name__ = function.__name__
-        group.command(name, **settings)(run)
+        group.command(name, cls=HelpfulCommand, **settings)(run)
         return function
 
     return declare

@@ -45,6 +45,8 @@ def pages_list(
     """List the pages that posts can go to.
 
     Example: outreply pages list --platform instagram
+
+    Example: outreply pages list --brand $(outreply brands list -q | head -n 1)
     """
     known = platform_named(platform) if platform else None
     if platform and known is None:
@@ -67,6 +69,8 @@ def pages_show(
     """Show one page.
 
     Example: outreply pages show instagram:acme
+
+    Example: outreply pages show x:bluebird --fields username,followers
     """
     client = session.client()
     found = find_page(client.pages().items, page)

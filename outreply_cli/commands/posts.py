@@ -67,6 +67,8 @@ def posts_schedule(
     """Schedule a post, one on each page.
 
     Example: outreply posts schedule --page instagram:acme --at 'tomorrow 09:00' -m 'Good morning'
+
+    Example: outreply posts schedule --page instagram:acme --page facebook:acme --at +3d -F post.txt
     """
     text = read_message(session, message, file, edit=edit)
     content = read_content(
@@ -102,6 +104,8 @@ def posts_publish(
     """Publish a post at once, one on each page.
 
     Example: outreply posts publish --page x:bluebird -m 'We are open' --yes
+
+    Example: outreply posts publish --page linkedin:acme-co -F post.txt --key v1.2 --yes
     """
     text = read_message(session, message, file, edit=edit)
     content = read_content(
@@ -136,6 +140,8 @@ def posts_list(
     """List posts: scheduled ones unless told otherwise.
 
     Example: outreply posts list --published --since 7d
+
+    Example: outreply posts list --all --page instagram:acme --json
     """
     if sum((scheduled, published, every)) > 1:
         raise InvalidInputError("choose one of --scheduled, --published and --all")
@@ -163,7 +169,9 @@ def posts_list(
 def posts_show(session: Session, post_id: PostId, tz: TimeZone = None) -> None:
     """Show one post, scheduled or published.
 
-    Example: outreply posts show 68a100000000000000000001
+    Example: outreply posts show $(outreply posts list --published -q --limit 1)
+
+    Example: outreply posts show $(outreply posts list -q --limit 1) --json
     """
     client = session.client()
     post = client.post(post_id)
@@ -178,7 +186,9 @@ def posts_cancel(
 ) -> None:
     """Cancel scheduled posts.
 
-    Example: outreply posts cancel 68a100000000000000000001
+    Example: outreply posts cancel $(outreply posts list -q --limit 1)
+
+    Example: outreply posts cancel $(outreply posts list -q --page instagram:acme)
     """
     posts = AccountPosts(session.client(), session.state_dir, session.note)
     posts.finish_leftovers()
@@ -207,8 +217,10 @@ def posts_reschedule(
 ) -> None:
     """Move a scheduled post: a new one is made first, then the old one is cancelled.
 
-    Example: outreply posts reschedule 68a100000000000000000001 --at 'fri 17:30'
-    """
+    Example: outreply posts reschedule $(outreply posts list -q --limit 1) --at +3d
+
+    Example: outreply posts reschedule $(outreply posts list -q --limit 1) --at 'tomorrow 10:30' --tz brand
+    """  # noqa: E501 - a line that can be pasted
     client = session.client()
     post = client.scheduled_post(post_id)
     known = client.pages().items
@@ -232,7 +244,9 @@ def posts_wait(
 ) -> None:
     """Wait until a scheduled post is out: exits 0 once published, 1 once failed.
 
-    Example: outreply posts wait 68a100000000000000000001 --timeout 1h
+    Example: outreply posts wait $(outreply posts list --published -q --limit 1)
+
+    Example: outreply posts wait $(outreply posts list -q --limit 1) --timeout 1h
     """
     client = session.client()
     seconds = read_duration(timeout).total_seconds()

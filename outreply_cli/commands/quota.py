@@ -120,7 +120,7 @@ def quota_watch(
 
     Each look is one read.
 
-    Example: outreply quota watch --interval 10s --max 2
+    Example: outreply quota watch --interval 2s --max 2
 
     Example: outreply quota watch --max 1 -o jsonl
     """

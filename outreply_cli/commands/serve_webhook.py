@@ -29,7 +29,9 @@ _ENDING = "Ending"
 @command(app, "serve-webhook", api=False)
 def serve_webhook(
     session: Session,
-    port: Annotated[int, typer.Option(metavar="PORT", min=0, max=65535)] = 8484,
+    port: Annotated[
+        int, typer.Option(metavar="PORT", min=0, max=65535, help="0 takes a free one.")
+    ] = 8484,
     host: Annotated[str, typer.Option(metavar="ADDRESS", help="Where to listen.")] = "127.0.0.1",
     path: Annotated[str, typer.Option(metavar="PATH", help="Where deliveries are posted.")] = "/",
     secret_env: Annotated[
@@ -128,9 +130,9 @@ def serve_webhook(
     A delivery is on the disk before it is answered 200. See it later with: outreply webhooks
     history
 
-    Examples: outreply serve-webhook --emulator
+    Example: outreply serve-webhook --emulator
 
-    OUTREPLY_WEBHOOK_SECRET=whsec_… outreply serve-webhook --forward-to localhost:3000/hooks
+    Example: OUTREPLY_WEBHOOK_SECRET=mine outreply serve-webhook --forward-to localhost:3000/hooks
     """
     from outreply_cli.commands.emulator_group import PROFILE as EMULATOR_PROFILE
     from outreply_cli.terminal.deliveries import DeliveryReport

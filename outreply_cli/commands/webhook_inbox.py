@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 @command(app, "history", api=False)
 def webhooks_history(
     session: Session,
-    limit: Annotated[int, typer.Option(metavar="N", min=1, max=100_000)] = 50,
+    limit: Annotated[
+        int, typer.Option(metavar="N", min=1, max=100_000, help="At most so many.")
+    ] = 50,
     event: Annotated[
         str | None, typer.Option(metavar="E", help="Only these, such as 'post.*'.")
     ] = None,
@@ -44,6 +46,8 @@ def webhooks_history(
     """Show what serve-webhook received here, newest first.
 
     Example: outreply webhooks history --failed --since 2h
+
+    Example: outreply webhooks history --event 'post.*' --json
     """
     from outreply_cli.terminal.deliveries import history_columns
     from outreply_cli.times import from_api, read_past_time, show_instant_briefly
@@ -87,6 +91,8 @@ def webhooks_replay(
     """Send received deliveries again: byte for byte with their own signature, or signed anew.
 
     Example: outreply webhooks replay --failed --to localhost:3000/hooks
+
+    Example: outreply webhooks replay --since 2h --resign --to localhost:3000/hooks
     """
     from outreply_cli.terminal.message_editor import edit_message
     from outreply_cli.times import read_past_time

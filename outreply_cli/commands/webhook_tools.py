@@ -47,8 +47,10 @@ def webhooks_verify(
 
     Exits with 1 when it was not.
 
-    Example: outreply webhooks verify --signature "$SIGNATURE" --file body.json
-    """
+    Example: outreply webhooks verify --signature "$(outreply webhooks sign -F body.json)" -F body.json
+
+    Example: outreply webhooks verify --signature "$(outreply webhooks sign -F body.json)" < body.json
+    """  # noqa: E501 - a line that can be pasted
     from outreply_cli.webhooks.explain import explain
     from outreply_cli.webhooks.signature import Tolerance
 
@@ -80,6 +82,8 @@ def webhooks_sign(
     """Print the X-OutReply-Signature of a body.
 
     Example: outreply webhooks sign --file body.json
+
+    Example: outreply webhooks sign < body.json
     """
     from outreply_cli.webhooks.signature import sign
 
@@ -98,6 +102,8 @@ def webhooks_events(
     ] = None,
 ) -> None:
     """List the events, or show an example of one.
+
+    Example: outreply webhooks events
 
     Example: outreply webhooks events post.published
     """
@@ -143,6 +149,8 @@ def webhooks_trigger(
     """Send an example event, signed like the real thing.
 
     Example: outreply webhooks trigger post.failed --to localhost:3000/hooks
+
+    Example: outreply webhooks trigger comment.received --stale --to localhost:3000/hooks
     """
     from outreply_cli.webhooks.samples import delivery_headers, encode, sample
     from outreply_cli.webhooks.sending import check_target, post
@@ -175,6 +183,8 @@ def webhooks_check(
     Exits with 3 when it got something wrong.
 
     Example: outreply webhooks check localhost:3000/hooks
+
+    Example: outreply webhooks check localhost:3000/hooks --json
     """
     from outreply_cli.terminal.output import Column
     from outreply_cli.webhooks.checkup import Checkup

@@ -35,15 +35,28 @@ class InDashboardError(OutReplyError):
 
 @command(app, "list")
 def webhooks_list(session: Session) -> None:
-    """List the account's webhooks."""
+    """List the account's webhooks.
+
+    Example: outreply webhooks list
+
+    Example: outreply webhooks list --json
+    """
     with _explained():
         found = session.client().webhooks().items
     session.output.show_list(found, _COLUMNS)
 
 
 @command(app, "show")
-def webhooks_show(session: Session, webhook: Annotated[str, typer.Argument(metavar="ID")]) -> None:
-    """Show one webhook."""
+def webhooks_show(
+    session: Session,
+    webhook: Annotated[str, typer.Argument(metavar="ID", help="The webhook's id.")],
+) -> None:
+    """Show one webhook.
+
+    Example: outreply webhooks show $(outreply webhooks list -q | head -n 1)
+
+    Example: outreply webhooks show $(outreply webhooks list -q | head -n 1) --json
+    """
     session.output.show_one(session.client().webhook(webhook), _COLUMNS)
 
 
@@ -61,7 +74,9 @@ def webhooks_create(
 ) -> None:  # fmt: skip
     """Subscribe a URL. Its secret is shown this once.
 
-    Example: outreply webhooks create --url https://example.com/hooks --events post.published
+    Example: outreply webhooks create --url http://127.0.0.1:8484/ --events post.published
+
+    Example: outreply webhooks create --url http://127.0.0.1:8484/hooks --json
     """
     import difflib
 
@@ -96,9 +111,16 @@ def webhooks_create(
 
 @command(app, "delete")
 def webhooks_delete(
-    session: Session, webhook: Annotated[str, typer.Argument(metavar="ID")], yes: Yes = False
+    session: Session,
+    webhook: Annotated[str, typer.Argument(metavar="ID", help="The webhook's id.")],
+    yes: Yes = False,
 ) -> None:
-    """Remove a webhook; what it still had to deliver is dropped."""
+    """Remove a webhook; what it still had to deliver is dropped.
+
+    Example: outreply webhooks delete $(outreply webhooks list -q | head -n 1) --yes
+
+    Example: outreply webhooks list -q | xargs -n 1 outreply webhooks delete --yes
+    """
     session.confirm(f"Remove the webhook {webhook}?", yes=yes)
     session.client().delete_webhook(webhook)
     session.note(f"{webhook} is removed.")

@@ -1,4 +1,4 @@
-"""What the options say that many commands share."""
+"""What the options that every command takes said."""
 
 from dataclasses import dataclass
 

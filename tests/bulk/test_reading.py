@@ -106,7 +106,7 @@ def test_other_schedulers_columns_are_renamed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("order", "date"),
     [("dmy", "24/12/2026 18:00"), ("mdy", "12/24/2026 18:00"), ("ymd", "2026/12/24 18:00"),
-     ("dmy", "24.12.26 18:00")],
+     ("dmy", "24.12.26 18:00"), ("dmy", "2026/12/24 18:00")],
 )  # fmt: skip
 def test_slash_dates_are_read_only_when_their_order_is_told(
     cli: CommandLine, tmp_path: Path, order: str, date: str
@@ -118,6 +118,16 @@ def test_slash_dates_are_read_only_when_their_order_is_told(
     ran = cli.run("bulk", "schedule", str(path), "--date-order", order, "--json")
     assert summary_of(ran) == {"created": 1}
     assert '"2026-12-24T17:00:00Z"' in ran.out
+
+
+@pytest.mark.parametrize("order", ["dmy", "mdy", "ymd"])
+def test_a_date_that_begins_with_its_year_is_read_so_in_every_order(
+    cli: CommandLine, tmp_path: Path, order: str
+) -> None:
+    path = tmp_path / "c.csv"
+    path.write_text("page,scheduled_at,message\ninstagram:acme,2026-12-24 18:00,Hi\n")
+    ran = cli.run("bulk", "schedule", str(path), "--date-order", order, "--json")
+    assert '"2026-12-24T17:00:00Z"' in ran.out, ran.err
 
 
 def test_yaml_as_deep_as_it_is_long_is_refused_by_the_parser_or_by_us(tmp_path: Path) -> None:

@@ -8,9 +8,11 @@ import tomllib
 
 import pytest
 
-from tests.command_line import CommandLine
+from outreply_cli.manual import manual_names
+from tests.command_line import CommandLine, command_tree
 from tests.completion.shells import COMPLETIONS
 
+ROOT = command_tree()
 FILES = {
     "bash": "outreply.bash",
     "zsh": "_outreply",
@@ -27,6 +29,33 @@ def test_the_file_of_a_shell_is_current(shell: str, alone: CommandLine) -> None:
     if os.environ.get("UPDATE_COMPLETIONS"):
         path.write_text(written.out, encoding="utf-8", newline="\n")
     assert path.read_text(encoding="utf-8") == written.out
+
+
+@pytest.mark.parametrize("name", manual_names(ROOT))
+def test_the_manual_page_is_current(name: str, alone: CommandLine) -> None:
+    group = name.removeprefix("outreply").removeprefix("-")
+    written = alone.run("help", "--man", *([group] if group else []))
+    assert (written.code, written.err) == (0, "")
+    path = COMPLETIONS / "man" / f"{name}.1"
+    if os.environ.get("UPDATE_COMPLETIONS"):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(written.out, encoding="utf-8", newline="\n")
+    assert path.read_text(encoding="utf-8") == written.out
+
+
+def test_there_is_no_manual_page_of_what_is_gone() -> None:
+    written = {path.stem for path in (COMPLETIONS / "man").iterdir()}
+    assert written == set(manual_names(ROOT))
+
+
+@pytest.mark.skipif(shutil.which("groff") is None, reason="groff is not installed here")
+@pytest.mark.parametrize("name", manual_names(ROOT))
+def test_groff_finds_no_fault_in_a_manual_page(name: str) -> None:
+    checked = subprocess.run(
+        ["groff", "-man", "-Tutf8", "-ww", "-z", str(COMPLETIONS / "man" / f"{name}.1")],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (checked.returncode, checked.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
@@ -54,5 +83,6 @@ def test_the_wheel_puts_them_where_shells_look() -> None:
         "share/bash-completion/completions/outreply",
         "share/zsh/site-functions/_outreply",
         "share/fish/vendor_completions.d/outreply.fish",
+        "share/man/man1",
     } <= set(placed.values())
     assert "/completions" in targets["sdist"]["include"]

@@ -1,0 +1,28 @@
+"""A keyring for tests: a file below HOME. Chosen by PYTHON_KEYRING_BACKEND."""
+
+import json
+from pathlib import Path
+
+from keyring.backend import KeyringBackend
+
+
+class FileKeyring(KeyringBackend):
+    priority = 1.0
+
+    @property
+    def _path(self) -> Path:
+        return Path.home() / "keyring.json"
+
+    def _all(self) -> dict[str, str]:
+        return dict(json.loads(self._path.read_text())) if self._path.exists() else {}
+
+    def get_password(self, service: str, username: str) -> str | None:
+        return self._all().get(f"{service}/{username}")
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        self._path.write_text(json.dumps({**self._all(), f"{service}/{username}": password}))
+
+    def delete_password(self, service: str, username: str) -> None:
+        kept = self._all()
+        kept.pop(f"{service}/{username}")
+        self._path.write_text(json.dumps(kept))
