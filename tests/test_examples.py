@@ -138,8 +138,18 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         made.shell("exec outreply emulator stop").communicate(timeout=60)
 
 
+def with_snapshot_or_terminal(world: World, example: str) -> str:
+    if "snapshot load" in example:
+        world.quick("emulator", "snapshot", "save", "before-launch.db", "--yes")
+    if "snapshot save" in example:
+        (world.directory / "before-launch.db").unlink(missing_ok=True)
+    # It asks at a terminal.
+    return f"script -qec '{example}' /dev/null <<< q" if "comments triage" in example else example
+
+
 def prepared(world: World, example: str) -> str:
     """`example` with ports that are free here, and what it stands on set up."""
+    example = with_snapshot_or_terminal(world, example)
     if "--profile agency" in example and "logout" in example:
         login = "outreply auth login --with-token --profile agency < token.txt"
         world.paste(login)
@@ -150,13 +160,6 @@ def prepared(world: World, example: str) -> str:
         world.paste("outreply bulk schedule launch.csv")
     if example.startswith("outreply auth logout"):
         world.quick("auth", "switch", "emulator")
-    if "snapshot load" in example:
-        world.quick("emulator", "snapshot", "save", "before-launch.db", "--yes")
-    if "snapshot save" in example:
-        (world.directory / "before-launch.db").unlink(missing_ok=True)
-    if "comments triage" in example:
-        # It asks at a terminal.
-        example = f"script -qec '{example}' /dev/null <<< q"
     if "posts wait" in example:
         # Before the post is made to be due.
         for command in re.findall(r"\$\(outreply (.*?)\)", example):

@@ -23,6 +23,8 @@ def shape_of(text: str) -> str:
     text = re.sub(r"\b(Mon|Tue|Wed|Thu|Fri|Sat|Sun)\b", "Day", text)
     text = re.sub(r"\b(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\b", "Month", text)
     text = re.sub(r"\bCES?T\b", "ZONE", text)
+    # How full a bar is depends on the hour of the day.
+    text = re.sub(r"[█░]+", "BAR", text)
     # A full minute is shown without its seconds.
     text = re.sub(r"\b\d\d:\d\d(:\d\d)?", "TIME", text)
     return re.sub(r"[\d,]+", "0", re.sub(r" +", " ", text))
