@@ -299,7 +299,11 @@ def when(post: Mapping[str, Any]) -> datetime | None:
 
 def _segment(identifier: str) -> str:
     # An id from a user must stay one path segment, whatever is in it.
-    return quote(identifier, safe="") if identifier not in {".", ".."} else "%2E"
+    return (
+        quote(identifier, safe="", errors="surrogateescape")
+        if identifier not in {".", ".."}
+        else "%2E"
+    )
 
 
 def _as_object(answer: Answer) -> Resource:

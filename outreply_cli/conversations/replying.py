@@ -115,6 +115,8 @@ def check_reply(message: str) -> None:
     """Raise InvalidInputError for a text that no reply can have."""
     if not message.strip():
         raise InvalidInputError("the reply is empty", hint="Give it with -m, -F or --edit.")
+    if any("\ud800" <= character <= "\udfff" for character in message):
+        raise InvalidInputError("the reply is not UTF-8", hint="Save it as UTF-8, or use -F FILE.")
     if len(message) > MESSAGE_MAX_CHARACTERS:
         raise InvalidInputError(
             f"the reply has {len(message):,} characters, and the most is "

@@ -90,10 +90,10 @@ class LocalServer:
                 ident=None,
                 clear_untrusted_proxy_headers=True,
             )
-        except OSError as failure:
+        except (OSError, ValueError) as failure:
             close_all(self._sockets, ignore_all=True)
             raise StorageError(
-                f"can't listen on {host}:{port}: {failure.strerror}",
+                f"can't listen on {host}:{port}: {getattr(failure, 'strerror', None) or failure}",
                 hint="Another program has the port; choose one with --port.",
             ) from None
         channel = _DeadlineChannel if limits.is_absolute else HTTPChannel

@@ -323,7 +323,7 @@ class Inbox:
             InvalidInputError: There is none.
         """
         with self._exclusively():
-            if identity.startswith("#") and identity[1:].isdigit():
+            if identity.startswith("#") and identity[1:].isdecimal() and len(identity) < 19:
                 row = self._db.execute(
                     "SELECT * FROM deliveries WHERE number = ?", (int(identity[1:]),)
                 ).fetchone()

@@ -161,9 +161,8 @@ def _judge_timestamp(text: str | None, tolerance: Tolerance, now: float) -> Reas
         return Reason.WRONG_TIMESTAMP
     if not math.isfinite(moment):
         return Reason.WRONG_TIMESTAMP
-    if tolerance.seconds is not None and abs(now - moment) > tolerance.seconds:
-        return Reason.OLD_TIMESTAMP
-    return None
+    is_near = tolerance.seconds is None or abs(now - moment) <= tolerance.seconds
+    return None if is_near else Reason.OLD_TIMESTAMP
 
 
 def _digest(body: bytes, secret: str) -> str:

@@ -201,3 +201,17 @@ def test_with_the_emulator_it_registers_itself_and_goes_again(alone: CommandLine
         assert json.loads(alone.spawn("webhooks", "list", "--json").out) == []
     finally:
         alone.spawn("emulator", "stop")
+
+
+def test_a_host_that_is_none_is_told(alone: CommandLine) -> None:
+    env = {"OUTREPLY_WEBHOOK_SECRET": "x"}
+    ran = alone.run("serve-webhook", "--port", "0", "--host", "nosuch.invalid", env=env)
+    assert ran.code == 1
+    assert "can't listen on nosuch.invalid" in ran.err
+    assert "fault of outreply" not in ran.err
+
+
+def test_a_number_that_no_delivery_can_have_is_refused(alone: CommandLine) -> None:
+    ran = alone.run("webhooks", "replay", "#" + "9" * 30)
+    assert ran.code == 2
+    assert "there is no delivery" in ran.err.lower()

@@ -119,3 +119,7 @@ def test_an_event_is_known_again_by_its_id_or_by_its_bytes() -> None:
     assert parse_event(b'{"event": "a"}').key != parse_event(b'{"event":"a"}').key
     assert parse_event(b'{"id": "\\u001b[2J", "type": "a"}').key.startswith("sha256-")
     assert parse_event(b'{"type": "post.failed"}').name == "post.failed"
+
+
+def test_a_tolerance_that_is_no_number_lets_nothing_through() -> None:
+    assert not verify(b"x", sign(b"x", "s"), "s", timestamp="1", tolerance=float("nan"))
