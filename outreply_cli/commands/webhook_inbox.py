@@ -119,6 +119,9 @@ def webhooks_replay(
         if secret is not None:
             headers = delivery_headers(body, delivery.event, secret, now)
         outcome = post(url, body, headers, allow_public=allow_public)
+        if outcome.is_taken:
+            with closing(open_inbox(session)) as inbox:
+                inbox.taken_elsewhere(delivery.number, url, outcome.status or 200)
         items.append({
             "id": delivery.id, "number": delivery.number, "event": delivery.event,
             "to": url, "status": outcome.status, "error": outcome.error,

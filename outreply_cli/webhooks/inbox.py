@@ -253,6 +253,15 @@ class Inbox:
                 (number, target, status, error, milliseconds),
             )
 
+    def taken_elsewhere(self, number: int, target: str, status: int) -> None:
+        """Keep that a target has taken a delivery after all: it waits for it no more."""
+        with self._exclusively():
+            self._db.execute(
+                "UPDATE forwards SET due_at = NULL, status = ?, error = NULL "
+                "WHERE delivery = ? AND target = ?",
+                (status, number, target),
+            )
+
     def answered(self, number: int, status: int) -> None:
         """Keep what a stored delivery was answered in the end."""
         with self._exclusively():

@@ -221,7 +221,8 @@ def test_the_inbox_of_many_posts_keeps_to_the_budget(
 @pytest.mark.parametrize(
     "words",
     [
-        ["reply", "c_1", "-m", ""], ["reply", "c_1"], ["reply", "c_1", "-m", "\ud800"], ["reply", "c_1", "-m", "x" * 5_001],
+        ["reply", "c_1", "-m", ""], ["reply", "c_1"], ["reply", "c_1", "-m", "\ud800"],
+        ["reply", "c_1", "-m", "x" * 5_001],
         ["reply", "c_1", "-F", "/no/such/file"], ["reply", "c_1", "-m", "x", "--edit"],
         ["inbox", "--days", "0"], ["watch", "--interval", "0s"], ["watch", "--exec", "'"],
         ["watch", "-o", "csv"], ["triage"],

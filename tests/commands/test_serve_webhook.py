@@ -215,3 +215,23 @@ def test_a_number_that_no_delivery_can_have_is_refused(alone: CommandLine) -> No
     ran = alone.run("webhooks", "replay", "#" + "9" * 30)
     assert ran.code == 2
     assert "there is no delivery" in ran.err.lower()
+
+
+def test_what_a_replay_delivered_waits_no_more_and_is_no_failure(alone: CommandLine) -> None:
+    with serving(alone) as app:
+        url = app.url
+        assert app.end().code == 0
+    port = str(urlsplit(url).port)
+    with serving(alone, "--forward-to", url) as receiver:
+        assert send(receiver.url, event_body()) == 200
+        while not alone.run("webhooks", "history", "--failed", "-q").out:
+            pass
+        receiver.end(signal.SIGKILL)
+    other = CommandLine(alone.home / "other", alone.clock)
+    with serving(other, "--port", port):
+        again = alone.run("webhooks", "replay", "--failed", "--to", url)
+        assert again.code == 0, again.err
+    assert alone.run("webhooks", "history", "--failed", "-q").out == ""
+    with serving(alone, "--forward-to", url) as receiver:
+        ran = receiver.end()
+    assert "still wait" not in ran.err
