@@ -26,6 +26,9 @@ from tests.webhooks.receiving import SECRET, Setup, event_body, receiving
 class App(ThreadingHTTPServer):
     """Somebody's handler: answers as it is told, with the statuses of a script first."""
 
+    # As real servers have it: twenty senders at once are not turned away.
+    request_queue_size = 128
+
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.got: list[tuple[dict[str, str], bytes]] = []
