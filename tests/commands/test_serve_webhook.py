@@ -191,7 +191,8 @@ def test_with_the_emulator_it_registers_itself_and_goes_again(alone: CommandLine
                 "posts", "schedule", "--page", "x:bluebird", "--at", "in 1h", "-m", "Soon", "-q"
             )
             assert posted.code == 0, posted.err
-            moved = alone.spawn("emulator", "advance", "1d")
+            # A comment comes in within the day after its post, which is out in an hour.
+            moved = alone.spawn("emulator", "advance", "2d")
             assert moved.code == 0, moved.err
             ran = receiver.wait(30)
         assert ran.code == 0, ran.err
