@@ -91,6 +91,7 @@ def comments_watch(
             f"comments that come in are no {session.output.format}", hint="Use -o jsonl."
         )
     words = command_words(exec_command, "--exec") if exec_command is not None else None
+    environ = without_secrets(session.environ)
     client, zone = session.client(patient=True), session.zone()
     begin = read_past_time(since, now=client.now(), zone=zone) if since else client.now()
     with memory_of(session, client) as memory:
@@ -103,7 +104,6 @@ def comments_watch(
             CommentView(session.output, zone, client.now()).show_new(item)
             if words is None:
                 continue
-            environ = without_secrets(session.environ)
             _, problem = run_command(
                 words, {**environ, "OUTREPLY_COMMENT": str(comment.get("id"))},
                 json.dumps(item).encode(), seconds=_EXEC_SECONDS,

@@ -48,9 +48,8 @@ def comments_list(
     found = published_post(client, post)
     pages = {str(page.get("id")): page for page in client.pages().items}
     with memory_of(session, client) as memory:
-        group = comments_of(
-            client, memory, found, pages.get(str(found.get("page_id")), {}), since=begin
-        )
+        page = pages.get(str(found.get("page_id")), {})
+        group = comments_of(client, memory, found, page, sent=memory.replies(), since=begin)
         kept = [
             one
             for one in group.placed

@@ -110,23 +110,22 @@ def webhooks_replay(
             begin = read_past_time(since, now=now, zone=session.zone()) if since else None
             seen = inbox.history(limit=10_000, only_failed=failed, since=begin)
             chosen += [each["delivery"] for each in reversed(seen)]
-    items = []
-    for delivery in chosen:
-        body, headers = delivery.body, list(delivery.headers)
-        if edit:
-            text = edit_message(session.environ, body.decode("utf-8", "replace"))
-            body = text.encode("utf-8", "surrogatepass")
-        if secret is not None:
-            headers = delivery_headers(body, delivery.event, secret, now)
-        outcome = post(url, body, headers, allow_public=allow_public)
-        if outcome.is_taken:
-            with closing(open_inbox(session)) as inbox:
+        items = []
+        for delivery in chosen:
+            body, headers = delivery.body, list(delivery.headers)
+            if edit:
+                text = edit_message(session.environ, body.decode("utf-8", "replace"))
+                body = text.encode("utf-8", "surrogatepass")
+            if secret is not None:
+                headers = delivery_headers(body, delivery.event, secret, now)
+            outcome = post(url, body, headers, allow_public=allow_public)
+            if outcome.is_taken and not edit:
                 inbox.taken_elsewhere(delivery.number, url, outcome.status or 200)
-        items.append({
-            "id": delivery.id, "number": delivery.number, "event": delivery.event,
-            "to": url, "status": outcome.status, "error": outcome.error,
-            "latency_ms": round(outcome.milliseconds, 3), "taken": outcome.is_taken,
-        })  # fmt: skip
+            items.append({
+                "id": delivery.id, "number": delivery.number, "event": delivery.event,
+                "to": url, "status": outcome.status, "error": outcome.error,
+                "latency_ms": round(outcome.milliseconds, 3), "taken": outcome.is_taken,
+            })  # fmt: skip
     show_sendings(session, items)
 
 

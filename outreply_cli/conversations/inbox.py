@@ -10,7 +10,7 @@ from typing import Any
 
 from outreply_cli.api.client import Client, Resource
 from outreply_cli.clock import Clock
-from outreply_cli.conversations.memory import Memory
+from outreply_cli.conversations.memory import KnownReply, Memory
 from outreply_cli.conversations.threads import Comment, Placed, comment_id, in_threads, written_at
 from outreply_cli.posting.page_lookup import page_alias
 from outreply_cli.posting.post_lists import every_published_post
@@ -70,6 +70,7 @@ def comments_of(
     post: Resource,
     page: Mapping[str, Any],
     *,
+    sent: Sequence[KnownReply],
     since: datetime | None = None,
     only_new: bool = False,
 ) -> PostComments:
@@ -80,6 +81,7 @@ def comments_of(
         memory: What was seen and answered from here.
         post: As the list of published posts shows it.
         page: The post's page, as far as it is known.
+        sent: The replies that were sent from here.
         since: Only later ones.
         only_new: Only other people's, and only those that were not seen before.
     """
@@ -90,12 +92,12 @@ def comments_of(
         latest = datetime.fromtimestamp(newest, UTC) - _OVERLAP
         begin = latest if since is None else max(since, latest)
     listing = client.comments(post_id, since=begin)
-    known = memory.replies()
+    arrived = [one for one in sent if one.reply is not None]
     placed = in_threads(
         listing.items,
         username=str(page["username"]) if page.get("username") else None,
-        answered={one.comment_id for one in known if one.reply is not None},
-        ours={str(one.reply.get("id")) for one in known if one.reply is not None},
+        answered={one.comment_id for one in arrived},
+        ours={str((one.reply or {}).get("id")) for one in arrived},
     )
     if only_new:
         fresh = {comment_id(one) for one in memory.unseen(listing.items)}
@@ -123,10 +125,10 @@ def read_inbox(
         only_new: Only those that were not seen before.
         step: Called after each post.
     """
-    found = []
+    found, sent = [], memory.replies()
     for post in recent.posts:
         page = recent.pages.get(str(post.get("page_id")), {})
-        one = comments_of(client, memory, post, page, since=since, only_new=only_new)
+        one = comments_of(client, memory, post, page, sent=sent, since=since, only_new=only_new)
         step()
         if one.placed:
             found.append(one)

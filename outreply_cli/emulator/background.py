@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 
+from outreply_cli.accounts.places import TOKEN_VARIABLES
+from outreply_cli.child_commands import without_secrets
 from outreply_cli.clock import Clock
 from outreply_cli.emulator.remote import EmulatorError, Running, find_running, forget_running
 from outreply_cli.emulator.server import EmulatorServer, reached_at
@@ -18,7 +20,6 @@ from outreply_cli.private_files import make_private_dir
 
 STATE_FILE = "emulator.db"
 STATE_VARIABLE = "OUTREPLY_EMULATOR_STATE"
-_TOKENS = {"OUTREPLY_API_KEY", "OUTREPLY_TOKEN"}
 _LOG_FILE = "emulator.log"
 _START_SECONDS = 20.0
 _STOP_SECONDS = 10.0
@@ -98,7 +99,7 @@ def run_beside(
             on_ready(running)
             tokens = running.ask("status")["tokens"]
             return _run(words, {
-                **{name: value for name, value in environ.items() if name not in _TOKENS},
+                **{name: value for name, value in environ.items() if name not in TOKEN_VARIABLES},
                 **({"OUTREPLY_API_KEY": str(tokens[0]["token"])} if tokens else {}),
                 "OUTREPLY_BASE_URL": running.base_url,
                 STATE_VARIABLE: str(directory),
@@ -165,8 +166,8 @@ def start_in_background(
             stdout=stream,
             stderr=stream,
             start_new_session=True,
-            # A daemon keeps the environment that it was born with: no token of ours in it.
-            env={name: value for name, value in environ.items() if name not in _TOKENS},
+            # A daemon keeps the environment that it was born with: no secret of ours in it.
+            env=without_secrets(environ),
         )
     waited = 0.0
     while waited < _START_SECONDS:
