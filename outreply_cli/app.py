@@ -9,10 +9,12 @@ from typing import Annotated, Any
 import typer
 
 from outreply_cli import __version__
+from outreply_cli.accounts.choice import is_signed_in
 from outreply_cli.commands.options import HelpfulGroup
 from outreply_cli.errors import ExitCode, InvalidInputError, OutReplyError
 from outreply_cli.terminal.failures import failure_text, fault_text, flush
 from outreply_cli.terminal.session import Session
+from outreply_cli.terminal.welcome import WELCOME
 
 # name -> (module, help line); the module is imported when the name is typed, not before.
 COMMANDS = {
@@ -91,6 +93,18 @@ def main(args: Sequence[str], session: Session) -> int:
     if "--version" in args[:1]:
         session.stdout.write(f"outreply {__version__}\n")
         return ExitCode.DONE
+    if not args and not is_signed_in(session.config_dir, session.environ):
+        session.output.show_text(WELCOME)
+        return ExitCode.DONE
+    code = _run(args, session)
+    problem = flush(session.stdout)
+    if problem is not None:
+        session.tell(f"Error: the output can't be written: {problem}\n")
+        code = code or ExitCode.REFUSED
+    return code
+
+
+def _run(args: Sequence[str], session: Session) -> int:
     as_json = _asks_for_json(args)
     try:
         code = typer.main.get_command(app).main(
@@ -102,7 +116,8 @@ def main(args: Sequence[str], session: Session) -> int:
         code = error.exit_code
     except _WrongUsage as wrong:
         if type(wrong).__name__ == "NoArgsIsHelpError":
-            # Its help has been shown by then: a group alone is a question, not a mistake.
+            # A group alone is a question, not a mistake; the message is its help.
+            session.output.show_text(str(wrong))
             code = ExitCode.DONE
         else:
             session.tell(failure_text(_usage_error(wrong), as_json=as_json))
@@ -119,10 +134,6 @@ def main(args: Sequence[str], session: Session) -> int:
         code = ExitCode.REFUSED
     finally:
         session.close()
-    problem = flush(session.stdout)
-    if problem is not None:
-        session.tell(f"Error: the output can't be written: {problem}\n")
-        code = code or ExitCode.REFUSED
     return int(code)
 
 

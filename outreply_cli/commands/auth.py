@@ -7,7 +7,7 @@ import typer
 
 from outreply_cli.accounts.credentials import Credentials
 from outreply_cli.accounts.profiles import Profile, check_profile_name
-from outreply_cli.accounts.sign_in import sign_in, who_am_i
+from outreply_cli.accounts.sign_in import SignedIn, sign_in, who_am_i
 from outreply_cli.commands.options import Yes, command, new_group
 from outreply_cli.contract.token import Token
 from outreply_cli.errors import InvalidInputError
@@ -84,6 +84,7 @@ def auth_login(
         f"Signed in as {signed_in.email} with the key {signed_in.key_name!r} "
         f"(profile {signed_in.profile!r}, token in {signed_in.place})."
     )
+    _note_powers(session, signed_in)
     _note_sandbox(session, token)
 
 
@@ -194,6 +195,16 @@ def auth_token(session: Session) -> None:
     Example: OUTREPLY_API_KEY=$(outreply auth token) outreply auth status
     """
     session.output.show_text(session.account.credential.token.reveal())
+
+
+def _note_powers(session: Session, signed_in: SignedIn) -> None:
+    from outreply_cli.terminal.token_powers import powers_of
+
+    for line in powers_of(signed_in.scopes):
+        session.note(line)
+    if signed_in.expires_at:
+        expires = show_instant(from_api(signed_in.expires_at), session.zone())
+        session.note(f"It expires on {expires}.")
 
 
 def _note_sandbox(session: Session, token: Token) -> None:
