@@ -1,19 +1,18 @@
 """`outreply auth`: sign in and out, and switch between accounts."""
 
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from outreply_cli.accounts.credentials import Credentials
-from outreply_cli.accounts.profiles import Profile, check_profile_name
-from outreply_cli.accounts.sign_in import SignedIn, sign_in, who_am_i
 from outreply_cli.commands.options import Yes, command, new_group
-from outreply_cli.contract.token import Token
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.terminal.output import Column
 from outreply_cli.terminal.session import Session
-from outreply_cli.times import from_api, read_zone, show_instant
+
+if TYPE_CHECKING:
+    from outreply_cli.accounts.sign_in import SignedIn
+    from outreply_cli.contract.token import Token
 
 app = new_group("Sign in and out, and switch between accounts.")
 
@@ -54,7 +53,12 @@ def auth_login(
 
     Example: outreply auth login --with-token --profile agency --tz Europe/Paris < token.txt
     """
+    from outreply_cli.accounts.credentials import Credentials
+    from outreply_cli.accounts.profiles import Profile, check_profile_name
+    from outreply_cli.accounts.sign_in import sign_in
     from outreply_cli.completion.sighting import begin_account
+    from outreply_cli.contract.token import Token
+    from outreply_cli.times import read_zone
 
     if not with_token and not session.can_ask:
         raise InvalidInputError(
@@ -98,6 +102,9 @@ def auth_status(session: Session) -> None:
 
     Example: outreply auth status --json
     """
+    from outreply_cli.accounts.sign_in import who_am_i
+    from outreply_cli.times import from_api, show_instant
+
     account = session.account
     facts = who_am_i(session.client())
     credential = account.credential
@@ -177,6 +184,8 @@ def auth_logout(session: Session) -> None:
 
     Example: outreply auth logout --profile agency
     """
+    from outreply_cli.accounts.credentials import Credentials
+
     profiles = session.profiles
     profile = profiles.named(session.choices.profile or profiles.current)
     Credentials(session.environ, session.config_dir).forget(profile)
@@ -197,8 +206,9 @@ def auth_token(session: Session) -> None:
     session.output.show_text(session.account.credential.token.reveal())
 
 
-def _note_powers(session: Session, signed_in: SignedIn) -> None:
+def _note_powers(session: Session, signed_in: "SignedIn") -> None:
     from outreply_cli.terminal.token_powers import powers_of
+    from outreply_cli.times import from_api, show_instant
 
     for line in powers_of(signed_in.scopes):
         session.note(line)
@@ -207,6 +217,6 @@ def _note_powers(session: Session, signed_in: SignedIn) -> None:
         session.note(f"It expires on {expires}.")
 
 
-def _note_sandbox(session: Session, token: Token) -> None:
+def _note_sandbox(session: Session, token: "Token") -> None:
     if token.is_sandbox:
         session.note("This is a sandbox token: it only reads, 100 requests in its whole life.")

@@ -1,5 +1,8 @@
-"""What `outreply` alone says to somebody who is not signed in."""
+"""What `outreply` says of itself, and alone to somebody who is not signed in."""
 
+ROOT_HELP = """Run an OutReply account: schedule, publish, answer, watch.
+
+Try it without an account: outreply demo"""
 WELCOME = """\
 outreply runs an OutReply account from here: schedule and publish social posts,
 carry out a calendar file exactly once, watch limits, receive webhooks.
