@@ -332,38 +332,18 @@ class Session:
             line += f", again in {exchange.retry_in:.1f} s"
         self.tell(harmless(line) + "\n")
 
-    def known_values_file(self, profile: str | None = None) -> Path:
-        """Where what was seen of an account is kept for completion.
-
-        Args:
-            profile: Whose; by default that which the command acts for.
-        """
-        from outreply_cli.completion.known_values import account_file
-
-        flag = profile or self.choices.profile
-        current = "" if flag else self.profiles.current
-        return Path(account_file(self.state_dir, self.environ, flag=flag, current=current))
-
-    def page_usernames(self, profile: str | None = None) -> dict[str, str]:
-        """User names by page id, as commands saw them the last time; asks nobody.
-
-        Args:
-            profile: Whose pages; by default those of the account that the command acts for.
-        """
-        from outreply_cli.completion.known_values import KnownValues
-
-        return KnownValues.load(self.known_values_file(profile)).usernames()
-
     def close(self) -> None:
         """Give back what was opened, and keep what was seen for completion."""
         for client in self._opened:
             client.transport.close()
         if self._sighting is None or self._account is None:
             return
+        from outreply_cli.terminal.memory import known_values_file
+
         with suppress(OutReplyError):
             # It only helps to type: a disk that is full must not make a command fail.
             self._sighting.keep(
-                self.known_values_file(),
+                known_values_file(self),
                 self.clock.now().timestamp(),
                 may_refresh=not self._account.credential.token.is_sandbox,
             )
