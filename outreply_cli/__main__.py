@@ -1,10 +1,19 @@
 """`outreply` and `python -m outreply_cli`."""
 
+import gc
+import os
 import sys
 
 # A reading that a shell's completion started in the background ends after so long, whatever it
 # waits for.
 _REFRESH_SECONDS = 15.0
+
+
+def main() -> None:
+    """The installed command."""
+    # What is imported stays: to look among it again and again for what can go finds nothing.
+    gc.set_threshold(50_000, 20, 20)
+    _leave(run())
 
 
 def run() -> int:
@@ -29,7 +38,6 @@ def run() -> int:
 
 
 def _complete() -> int:
-    import os
     import time
 
     from outreply_cli.completion.answer import answer
@@ -38,8 +46,21 @@ def _complete() -> int:
     return 0
 
 
+def _leave(code: int) -> None:
+    """End: at once where nothing is left to be done, as to take Python apart takes a while."""
+    threads = sys.modules.get("threading")
+    if threads is not None and threads.active_count() > 1:
+        sys.exit(code)
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except (OSError, ValueError):
+            sys.exit(code)
+    os._exit(code)
+
+
 def _end_in_time() -> None:
-    import os
     import threading
 
     timer = threading.Timer(_REFRESH_SECONDS, os._exit, [0])
@@ -48,4 +69,4 @@ def _end_in_time() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(run())
+    main()

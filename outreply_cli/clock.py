@@ -1,6 +1,5 @@
 """Time, waiting and chance, passed in wherever they are needed so that tests decide them."""
 
-import random
 import time
 from datetime import UTC, datetime
 from typing import Protocol
@@ -43,4 +42,6 @@ class SystemClock:
 
     def chance(self) -> float:
         """A random number from 0 up to, not including, 1."""
+        import random
+
         return random.random()  # noqa: S311 - spreads retries, guards nothing

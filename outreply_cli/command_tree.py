@@ -5,7 +5,7 @@ Help, manual pages and shell completion are all written from it.
 
 import inspect
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -108,6 +108,19 @@ class Command:
 
 
 HELP = Parameter("help", ("--help", "-h"), "", "Show this help.")
+
+
+def root_of(told: str, purposes: Mapping[str, str]) -> Command:
+    """The root without what its commands take.
+
+    Args:
+        told: What it is, a paragraph of one line first.
+        purposes: One line about each command, by name.
+    """
+    purpose, _, text = told.partition("\n\n")
+    below = tuple(Command((name,), line) for name, line in purposes.items())
+    version = Parameter("version", ("--version",), "", "Show the version.")
+    return Command((), purpose, text, parameters=(version,), commands=below)
 
 
 def read_command(command: Any, path: Sequence[str]) -> Command:

@@ -11,6 +11,9 @@ from zoneinfo import ZoneInfo
 
 from outreply_cli.errors import TimeError
 
+# They belong to times as well: who shows some also reads them.
+from outreply_cli.instants import from_api as from_api, to_api as to_api  # noqa: PLC0414
+
 _UNITS = {
     "s": "seconds", "sec": "seconds", "second": "seconds", "seconds": "seconds",
     "m": "minutes", "min": "minutes", "minute": "minutes", "minutes": "minutes",
@@ -182,17 +185,6 @@ def local_instant(day: date, clock: time, zone: ZoneInfo) -> datetime:
         hint="Write the one you mean with its offset.",
         details={"readings": [to_api(reading) for reading in readings]},
     )
-
-
-def from_api(text: str) -> datetime:
-    """An instant from the API's ISO 8601 (milliseconds kept); raises ValueError."""
-    instant = datetime.fromisoformat(text)
-    return (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).astimezone(UTC)
-
-
-def to_api(instant: datetime) -> str:
-    """`instant` as the API takes it: `2026-05-12T14:30:00Z`."""
-    return instant.astimezone(UTC).isoformat(timespec="seconds")[:19] + "Z"
 
 
 def show_instant(instant: datetime, zone: ZoneInfo) -> str:

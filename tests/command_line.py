@@ -10,8 +10,9 @@ from pathlib import Path
 
 import typer
 
-from outreply_cli.app import app, main
+from outreply_cli.app import COMMANDS, main
 from outreply_cli.command_tree import Command, read_tree
+from outreply_cli.commands.root import root_group
 from outreply_cli.terminal.session import Session
 from tests.clocks import ManualClock
 
@@ -84,5 +85,5 @@ class CommandLine:
 
 def command_tree() -> Command:
     """Every command that there is."""
-    root = typer.main.get_command(app)
+    root = root_group(COMMANDS)
     return read_tree(root, typer.Context(root, info_name="outreply"))

@@ -27,7 +27,7 @@ FLOORS = (
     {"api"},
     {"databases", "serving"},
     {"contract", "times", "private_files", "sizes", "child_commands", "command_tree"},
-    {"clock", "errors"},
+    {"clock", "errors", "instants"},
 )
 KEEPERS = {
     "typer": {"commands", "app"},
@@ -142,7 +142,10 @@ def test_json_with_a_token_in_the_environment_needs_no_rich_keyring_or_yaml(
     cli: CommandLine, emulator: EmulatorServer
 ) -> None:
     loaded = loaded_by(cli, "pages", "list", "--json")
-    assert not {"rich", "keyring", "yaml", "dateutil", "tomllib", "waitress", "werkzeug"} & loaded
+    assert not {
+        "rich", "keyring", "yaml", "dateutil", "tomllib", "waitress", "werkzeug", "zoneinfo",
+        "tzlocal", "csv",
+    } & loaded  # fmt: skip
 
 
 def test_what_needs_no_network_imports_no_httpx(alone: CommandLine) -> None:
@@ -150,8 +153,24 @@ def test_what_needs_no_network_imports_no_httpx(alone: CommandLine) -> None:
         assert "httpx" not in loaded_by(alone, *words), words
 
 
-def test_help_and_completion_import_no_command(alone: CommandLine) -> None:
-    loaded = loaded_by(alone, "--help")
-    commands = {name for name in loaded if name.startswith("outreply_cli.commands.")}
-    assert commands == {"outreply_cli.commands.options"}
-    assert not {"rich", "sqlite3", "yaml", "keyring"} & loaded
+def test_the_help_of_everything_needs_neither_typer_nor_rich(alone: CommandLine) -> None:
+    for words in (("--help",), ("-h",), ()):
+        loaded = loaded_by(alone, *words)
+        assert not {"typer", "rich", "zoneinfo", "sqlite3", "keyring"} & loaded, words
+        assert not any(name.startswith("outreply_cli.commands") for name in loaded), words
+
+
+def test_help_draws_without_rich_and_imports_no_other_command(alone: CommandLine) -> None:
+    loaded = loaded_by(alone, "quota", "--help")
+    assert "rich" not in loaded
+    modules = {name for name in loaded if name.startswith("outreply_cli.commands.")}
+    assert modules == {
+        f"outreply_cli.commands.{name}" for name in ("root", "options", "quota", "quota_reports")
+    }
+
+
+def test_an_offline_command_imports_what_it_needs_alone(alone: CommandLine) -> None:
+    loaded = loaded_by(alone, "auth", "list")
+    assert not {
+        "httpx", "rich", "zoneinfo", "email", "sqlite3", "random", "csv", "dateutil", "tzlocal",
+    } & loaded  # fmt: skip

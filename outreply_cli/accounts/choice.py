@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from outreply_cli.accounts.credentials import Credential, Credentials, SecretStore
+from outreply_cli.accounts.places import TOKEN_VARIABLES
 from outreply_cli.accounts.profiles import CONFIG_FILE, Profile, Profiles
-from outreply_cli.errors import InvalidInputError, NotSignedInError
+from outreply_cli.errors import InvalidInputError, NotSignedInError, StorageError
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,18 @@ def chosen_base_url(
     of_profile = profile.base_url if profile else None
     of_environment = environ.get("OUTREPLY_BASE_URL") or None
     return (of_profile or of_environment) if flag else (of_environment or of_profile)
+
+
+def is_signed_in(config_dir: Path, environ: Mapping[str, str]) -> bool:
+    """Whether a token is likely to be found; no keyring is asked."""
+    if any(map(environ.get, TOKEN_VARIABLES)):
+        return True
+    try:
+        stored = Profiles.load(config_dir / CONFIG_FILE).stored
+    except StorageError:
+        # What is wrong with the file is told by the command that needs it.
+        return True
+    return any(profile.storage for profile in stored.values())
 
 
 def choose_account(

@@ -14,12 +14,14 @@ from outreply_cli.contract.token import Token
 
 @dataclass(frozen=True)
 class SignedIn:
-    """Who signed in, and where the token is now."""
+    """Who signed in, where the token is now, and what it may do."""
 
     profile: str
     email: str
     key_name: str
     place: str
+    scopes: tuple[str, ...]
+    expires_at: str | None
 
 
 def who_am_i(client: Client) -> dict[str, Any]:
@@ -90,4 +92,11 @@ def sign_in(
     profiles.save()
     user, key = me.get("authenticated_as") or {}, me.get("api_key") or {}
     place = str(credentials.path_of(profile.name)) if storage == "file" else "the system's keyring"
-    return SignedIn(profile.name, str(user.get("email")), str(key.get("name")), place)
+    return SignedIn(
+        profile.name,
+        str(user.get("email")),
+        str(key.get("name")),
+        place,
+        tuple(map(str, key.get("scopes") or ())),
+        key.get("expires_at"),
+    )

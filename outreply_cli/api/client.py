@@ -9,7 +9,7 @@ from urllib.parse import quote
 from outreply_cli.api.answers import Answer
 from outreply_cli.api.errors import BadAnswerError, NotAllowedError, NotFoundError
 from outreply_cli.contract.limits import LIST_LIMIT_MAX
-from outreply_cli.times import from_api, to_api
+from outreply_cli.instants import from_api, to_api
 
 if TYPE_CHECKING:
     from outreply_cli.api.transport import Transport

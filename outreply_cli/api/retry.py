@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 
 from outreply_cli.api.errors import ApiError, BadAnswerError, LimitError, NetworkError, ServerError
 from outreply_cli.errors import OutReplyError
@@ -175,6 +174,8 @@ def _seconds(text: str) -> float | None:
 def _http_date(text: str | None) -> datetime | None:
     if text is None:
         return None
+    from email.utils import parsedate_to_datetime
+
     try:
         moment = parsedate_to_datetime(text)
     except (ValueError, IndexError, TypeError):

@@ -1,19 +1,18 @@
 """`outreply auth`: sign in and out, and switch between accounts."""
 
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from outreply_cli.accounts.credentials import Credentials
-from outreply_cli.accounts.profiles import Profile, check_profile_name
-from outreply_cli.accounts.sign_in import sign_in, who_am_i
 from outreply_cli.commands.options import Yes, command, new_group
-from outreply_cli.contract.token import Token
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.terminal.output import Column
 from outreply_cli.terminal.session import Session
-from outreply_cli.times import from_api, read_zone, show_instant
+
+if TYPE_CHECKING:
+    from outreply_cli.accounts.sign_in import SignedIn
+    from outreply_cli.contract.token import Token
 
 app = new_group("Sign in and out, and switch between accounts.")
 
@@ -54,7 +53,13 @@ def auth_login(
 
     Example: outreply auth login --with-token --profile agency --tz Europe/Paris < token.txt
     """
+    from outreply_cli.accounts.credentials import Credentials
+    from outreply_cli.accounts.profiles import Profile, check_profile_name
+    from outreply_cli.accounts.sign_in import sign_in
     from outreply_cli.completion.sighting import begin_account
+    from outreply_cli.contract.token import Token
+    from outreply_cli.terminal.memory import known_values_file
+    from outreply_cli.times import read_zone
 
     if not with_token and not session.can_ask:
         raise InvalidInputError(
@@ -79,11 +84,12 @@ def auth_login(
             and session.ask(f"Note: {problem.message}. Keep it in a file only you can read?")
         ),
     )
-    begin_account(session.known_values_file(name), may_refresh=not token.is_sandbox)
+    begin_account(known_values_file(session, name), may_refresh=not token.is_sandbox)
     session.note(
         f"Signed in as {signed_in.email} with the key {signed_in.key_name!r} "
         f"(profile {signed_in.profile!r}, token in {signed_in.place})."
     )
+    _note_powers(session, signed_in)
     _note_sandbox(session, token)
 
 
@@ -97,6 +103,9 @@ def auth_status(session: Session) -> None:
 
     Example: outreply auth status --json
     """
+    from outreply_cli.accounts.sign_in import who_am_i
+    from outreply_cli.times import from_api, show_instant
+
     account = session.account
     facts = who_am_i(session.client())
     credential = account.credential
@@ -176,12 +185,15 @@ def auth_logout(session: Session) -> None:
 
     Example: outreply auth logout --profile agency
     """
+    from outreply_cli.accounts.credentials import Credentials
+    from outreply_cli.terminal.memory import known_values_file
+
     profiles = session.profiles
     profile = profiles.named(session.choices.profile or profiles.current)
     Credentials(session.environ, session.config_dir).forget(profile)
     profiles.stored[profile.name] = replace(profile, storage=None)
     profiles.save()
-    session.known_values_file(profile.name).unlink(missing_ok=True)
+    known_values_file(session, profile.name).unlink(missing_ok=True)
     session.note(f"Signed out of {profile.name!r}. Revoke the token in the dashboard if it leaked.")
 
 
@@ -196,6 +208,17 @@ def auth_token(session: Session) -> None:
     session.output.show_text(session.account.credential.token.reveal())
 
 
-def _note_sandbox(session: Session, token: Token) -> None:
+def _note_powers(session: Session, signed_in: "SignedIn") -> None:
+    from outreply_cli.terminal.token_powers import powers_of
+    from outreply_cli.times import from_api, show_instant
+
+    for line in powers_of(signed_in.scopes):
+        session.note(line)
+    if signed_in.expires_at:
+        expires = show_instant(from_api(signed_in.expires_at), session.zone())
+        session.note(f"It expires on {expires}.")
+
+
+def _note_sandbox(session: Session, token: "Token") -> None:
     if token.is_sandbox:
         session.note("This is a sandbox token: it only reads, 100 requests in its whole life.")

@@ -2,16 +2,17 @@
 
 import inspect
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from outreply_cli.command_tree import Command, read_command
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.terminal.choices import Choices
 from outreply_cli.terminal.session import Session
+
+if TYPE_CHECKING:
+    from outreply_cli.command_tree import Command
 
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Answer every question with yes.")]
 TimeZone = Annotated[
@@ -118,11 +119,17 @@ class HelpfulGroup(TyperGroup):
 
     def purpose_of(self, ctx: Any, name: str) -> str:
         """One line about one of its commands."""
+        from outreply_cli.command_tree import read_command
+
         return read_command(self.get_command(ctx, name), ()).purpose
 
 
-def describe(command: Any, path: Sequence[str], context: Any) -> Command:
+def describe(command: Any, path: Sequence[str], context: Any) -> "Command":
     """A command as data; of a group's commands their names and purposes alone."""
+    import dataclasses
+
+    from outreply_cli.command_tree import Command, read_command
+
     read = read_command(command, path)
     if not isinstance(command, HelpfulGroup):
         return read
@@ -130,7 +137,7 @@ def describe(command: Any, path: Sequence[str], context: Any) -> Command:
         Command((*path, name), command.purpose_of(context, name))
         for name in command.list_commands(context)
     )
-    return replace(read, commands=below)
+    return dataclasses.replace(read, commands=below)
 
 
 def _page_of(command: Any, ctx: Any) -> str:

@@ -136,6 +136,7 @@ def serve_webhook(
     """
     from outreply_cli.commands.emulator_group import PROFILE as EMULATOR_PROFILE
     from outreply_cli.terminal.deliveries import DeliveryReport
+    from outreply_cli.terminal.memory import page_usernames
     from outreply_cli.webhooks.answering import Answering, read_script
     from outreply_cli.webhooks.forward import UrlTarget
     from outreply_cli.webhooks.listening import Ending, Listening, read_conditions
@@ -165,7 +166,7 @@ def serve_webhook(
         )
     report = DeliveryReport(
         session.output, session.zone(), targets=len(targets), with_bodies=verbose,
-        usernames=session.page_usernames(EMULATOR_PROFILE if emulator else None),
+        usernames=page_usernames(session, EMULATOR_PROFILE if emulator else None),
     )  # fmt: skip
     listening = Listening(ending)
     inbox = open_inbox(session)

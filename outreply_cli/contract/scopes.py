@@ -53,6 +53,16 @@ COMMAND_SCOPES = MappingProxyType(
 )
 
 
+def allowed_commands(held: Iterable[str]) -> list[str]:
+    """The commands that a token with `held` can do."""
+    have = set(held)
+    return [
+        command
+        for command, needed in COMMAND_SCOPES.items()
+        if EVERY_SCOPE in have or have.issuperset(needed)
+    ]
+
+
 def missing_scopes(held: Iterable[str]) -> dict[str, list[str]]:
     """The scopes that a token with `held` lacks, and the commands that each keeps from working."""
     have = set(held)

@@ -1,11 +1,10 @@
 """From an exception to a message and an exit code."""
 
 import json
-import sys
 import traceback
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from outreply_cli.errors import CalendarError, OutReplyError
 from outreply_cli.terminal.harmless import harmless, harmless_json
@@ -57,18 +56,6 @@ def fault_text(fault: BaseException, *, with_traceback: bool) -> str:
     else:
         text += "  This is a fault of outreply; run it again with --verbose to see where.\n"
     return harmless(text, keep_lines=True)
-
-
-def flush(stream: TextIO) -> str | None:
-    """Write out what `stream` holds back; tells why it can't be, but for a reader that has gone."""
-    try:
-        stream.flush()
-    except OSError as failure:
-        # The interpreter would complain at exit when it flushes again.
-        if stream is sys.stdout:
-            sys.stdout = None
-        return None if isinstance(failure, BrokenPipeError) else failure.strerror or "it failed"
-    return None
 
 
 def _sentence(message: str) -> str:

@@ -1,6 +1,5 @@
 """Results on stdout, in every format: the one place where what a service returns is rendered."""
 
-import csv
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ JSON_FORMATS = ("json", "jsonl")
 Item = Mapping[str, Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Column:
     """One column of a table.
 
@@ -40,7 +39,7 @@ class Column:
         return harmless(show(item) if show else as_text(value_at(item, self.field)))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Output:
     """Where results go, and how they look.
 
@@ -167,6 +166,8 @@ class Output:
         if self.is_terminal:
             rows = [[harmless(cell, keep_lines=True) for cell in row] for row in rows]
         if self.format == "csv":
+            import csv
+
             csv.writer(self.stream, lineterminator="\n").writerows(rows)
         else:
             self._lines("\t".join(_tsv_cell(cell) for cell in row) for row in rows)

@@ -8,9 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TextIO
-from zoneinfo import ZoneInfo
 
-from outreply_cli.accounts.choice import Account, choose_account, chosen_profile
 from outreply_cli.accounts.places import TOKEN_VARIABLES, config_dir, state_dir
 from outreply_cli.accounts.profiles import CONFIG_FILE, Profiles
 from outreply_cli.clock import Clock, SystemClock
@@ -26,9 +24,11 @@ from outreply_cli.terminal.fields import read_fields
 from outreply_cli.terminal.harmless import harmless
 from outreply_cli.terminal.output import FORMATS, JSON_FORMATS, Output
 from outreply_cli.terminal.streams import is_terminal, terminal_width
-from outreply_cli.times import machine_zone, read_duration, read_zone
 
 if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
+    from outreply_cli.accounts.choice import Account
     from outreply_cli.api.budget import Budget
     from outreply_cli.api.client import Client, Observer
     from outreply_cli.api.transport import Exchange
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 DEFAULT_MAX_WAIT = 60.0
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Session:
     """Everything a command needs from outside, each costly part made on first use.
 
@@ -56,7 +56,7 @@ class Session:
     stderr: TextIO = field(default_factory=lambda: sys.stderr or io.StringIO())
     clock: Clock = field(default_factory=SystemClock)
     choices: Choices = field(default_factory=Choices)
-    _account: Account | None = None
+    _account: "Account | None" = None
     _client: "Client | None" = None
     _opened: "list[Client]" = field(default_factory=list)
     _sighting: "Sighting | None" = None
@@ -127,13 +127,15 @@ class Session:
         return is_terminal(self.stdin) and is_terminal(self.stderr)
 
     @property
-    def account(self) -> Account:
+    def account(self) -> "Account":
         """Who the command acts as.
 
         Raises:
             NotSignedInError: There is no token, or a doubtful one that nobody confirms.
         """
         if self._account is None:
+            from outreply_cli.accounts.choice import choose_account
+
             account = choose_account(self.config_dir, self.environ, self.choices.profile)
             if account.credential.warning:
                 self.warn(account.credential.warning)
@@ -223,11 +225,16 @@ class Session:
     @property
     def profile_name(self) -> str:
         """The profile that a command acts for, stored or not."""
+        from outreply_cli.accounts.choice import chosen_profile
+
         profile = chosen_profile(self.profiles, self.choices.profile, self.environ)
         return profile.name if profile is not None else self.profiles.current
 
-    def zone(self, tz: str | None = None) -> ZoneInfo:
+    def zone(self, tz: str | None = None) -> "ZoneInfo":
         """What local times are read and shown in: `tz`, environment, profile, machine."""
+        from outreply_cli.accounts.choice import chosen_profile
+        from outreply_cli.times import machine_zone, read_zone
+
         variable = self.environ.get("OUTREPLY_TIMEZONE")
         if not tz and variable:
             try:
@@ -332,38 +339,18 @@ class Session:
             line += f", again in {exchange.retry_in:.1f} s"
         self.tell(harmless(line) + "\n")
 
-    def known_values_file(self, profile: str | None = None) -> Path:
-        """Where what was seen of an account is kept for completion.
-
-        Args:
-            profile: Whose; by default that which the command acts for.
-        """
-        from outreply_cli.completion.known_values import account_file
-
-        flag = profile or self.choices.profile
-        current = "" if flag else self.profiles.current
-        return Path(account_file(self.state_dir, self.environ, flag=flag, current=current))
-
-    def page_usernames(self, profile: str | None = None) -> dict[str, str]:
-        """User names by page id, as commands saw them the last time; asks nobody.
-
-        Args:
-            profile: Whose pages; by default those of the account that the command acts for.
-        """
-        from outreply_cli.completion.known_values import KnownValues
-
-        return KnownValues.load(self.known_values_file(profile)).usernames()
-
     def close(self) -> None:
         """Give back what was opened, and keep what was seen for completion."""
         for client in self._opened:
             client.transport.close()
         if self._sighting is None or self._account is None:
             return
+        from outreply_cli.terminal.memory import known_values_file
+
         with suppress(OutReplyError):
             # It only helps to type: a disk that is full must not make a command fail.
             self._sighting.keep(
-                self.known_values_file(),
+                known_values_file(self),
                 self.clock.now().timestamp(),
                 may_refresh=not self._account.credential.token.is_sandbox,
             )
@@ -384,6 +371,8 @@ class Session:
 
     def _max_wait(self, default: float | None) -> float | None:
         if self.choices.max_wait is not None:
+            from outreply_cli.times import read_duration
+
             return read_duration(self.choices.max_wait).total_seconds()
         return default
 

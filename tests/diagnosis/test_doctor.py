@@ -14,11 +14,9 @@ from typing import Any
 
 import pexpect
 import pytest
-import typer
 
 from outreply_cli.api.client import Client
 from outreply_cli.api.transport import Transport
-from outreply_cli.app import COMMANDS, app as root
 from outreply_cli.contract.limits import SCOPES
 from outreply_cli.contract.scopes import COMMAND_SCOPES, missing_scopes
 from outreply_cli.diagnosis.connection import _tls, proxy_for, without_password
@@ -26,7 +24,7 @@ from outreply_cli.diagnosis.finding import Standing
 from outreply_cli.emulator.server import EmulatorServer
 from tests.accounts.test_auth_commands import BACKENDS
 from tests.clocks import ManualClock
-from tests.command_line import CommandLine, Ran
+from tests.command_line import CommandLine, Ran, command_tree
 
 Findings = dict[str, list[dict[str, Any]]]
 CHECKS = {
@@ -270,14 +268,13 @@ def test_quiet_names_the_failed_checks(alone: CommandLine) -> None:
 
 
 def commands_of_the_api() -> list[str]:
-    found = []
-    for name in COMMANDS:
-        group = typer.main.get_command(root).get_command(None, name)  # type: ignore[attr-defined]
-        for verb, command in getattr(group, "commands", {}).items():
-            options = {option for parameter in command.params for option in parameter.opts}
-            if "--max-wait" in options and name not in {"auth", "emulator"}:
-                found.append(f"{name} {verb}")
-    return found
+    return [
+        " ".join(command.path)
+        for command in command_tree().walk()
+        if len(command.path) == 2
+        and command.path[0] not in {"auth", "emulator"}
+        and any("--max-wait" in option.flags for option in command.options)
+    ]
 
 
 def test_every_command_of_the_api_says_what_it_needs() -> None:
