@@ -8,13 +8,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from waitress.channel import HTTPChannel
 from waitress.server import create_server
 from waitress.task import ErrorTask
 from waitress.wasyncore import close_all
 
 from outreply_cli.errors import StorageError
 from outreply_cli.serving.answer import Answer
+from outreply_cli.serving.together import Prepare, PreparedChannel, TogetherDispatcher
 
 _CHUNK_HEADS = 64 * 1024
 _FLUSH_ROUND_SECONDS = 0.05
@@ -54,6 +54,8 @@ class LocalServer:
         limits: What it puts up with.
         refuse: Answers a request that is no HTTP, or too large, by its status; in plain text
             where it is not given.
+        prepare: Sees requests that arrive together before `app` answers them, and says of each
+            whether that will be quick; where it is not given, every request gets a thread.
 
     Raises:
         StorageError: The port is taken, or the address is not this machine's.
@@ -67,16 +69,19 @@ class LocalServer:
         port: int,
         limits: Limits,
         refuse: Callable[[int], Answer] | None = None,
+        prepare: Prepare | None = None,
     ) -> None:
         # Requests that wait for a thread are no news on somebody's terminal.
         logging.getLogger("waitress.queue").setLevel(logging.ERROR)
         self._sockets: dict[int, Any] = {}
         self._stopping = threading.Event()
         self._farewell_seconds = limits.farewell_seconds
+        self._together = TogetherDispatcher(prepare) if prepare is not None else None
         try:
             self._server = create_server(
                 app,
                 map=self._sockets,
+                _dispatcher=self._together,
                 host=host,
                 port=port,
                 threads=limits.threads,
@@ -96,7 +101,9 @@ class LocalServer:
                 f"can't listen on {host}:{port}: {getattr(failure, 'strerror', None) or failure}",
                 hint="Another program has the port; choose one with --port.",
             ) from None
-        channel = _DeadlineChannel if limits.is_absolute else HTTPChannel
+        if self._together is not None:
+            self._together.set_thread_count(limits.threads)
+        channel: type = _DeadlineChannel if limits.is_absolute else PreparedChannel
         if refuse is not None:
             channel = type("_RefusingChannel", (channel,), {"error_task_class": _task(refuse)})
         self._server.channel_class = channel
@@ -105,11 +112,15 @@ class LocalServer:
     def run(self) -> None:
         """Serve until `stop` is called from another thread; what is being answered is finished."""
         server = self._server
+        if self._together is not None:
+            self._together.begin()
         while not self._stopping.is_set():
             # Waitress's own loop ends only with its process; one round of it can be left.
             server.asyncore.loop(
                 timeout=1.0, map=self._sockets, use_poll=server.adj.asyncore_use_poll, count=1
             )
+            if self._together is not None:
+                self._together.end_round()
         deadline = time.monotonic() + self._farewell_seconds
         server.task_dispatcher.shutdown(timeout=self._farewell_seconds)
         while time.monotonic() < deadline and self._owes_an_answer():
@@ -147,7 +158,7 @@ def _task(refuse: Callable[[int], Answer]) -> type:
     return RefusingTask
 
 
-class _DeadlineChannel(HTTPChannel):  # type: ignore[misc]
+class _DeadlineChannel(PreparedChannel):
     """A connection whose request must be whole in time: a byte now and then buys no more of it."""
 
     _began: float | None = None

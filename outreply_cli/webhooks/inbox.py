@@ -12,7 +12,6 @@ from typing import Any
 
 from outreply_cli.databases import open_database
 from outreply_cli.errors import InvalidInputError, StorageError
-from outreply_cli.webhooks.gathering import Gathering
 from outreply_cli.webhooks.records import Arrival, Delivery, Waiting, delivery_of
 
 KEPT_SECONDS = 30 * 86_400.0
@@ -62,7 +61,6 @@ class Inbox:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._turn = threading.Lock()
-        self._gathering = Gathering(self._commit)
         self._since_prune = 0
         try:
             self._db = open_database(path, _SCHEMA, version=1, durable=True)
@@ -74,33 +72,26 @@ class Inbox:
         with self._turn:
             self._db.close()
 
-    def store(self, arrival: Arrival) -> None:
-        """Keep a delivery: on return it is on the disk, and its number is set.
+    def store(self, arrivals: Sequence[Arrival]) -> None:
+        """Keep deliveries in one write: on return they are on the disk, and have their numbers.
 
         Raises:
-            StorageError: It could not be kept.
+            StorageError: None of them could be kept.
         """
-        self._gathering.store(arrival)
-        if arrival.failure is not None:
-            raise _unusable(self._path, arrival.failure)
-
-    def _commit(self, batch: Sequence[Arrival]) -> None:
-        with self._turn:
-            self._commit_alone(batch)
-
-    def _commit_alone(self, batch: Sequence[Arrival]) -> None:
+        if not arrivals:
+            return
         try:
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                self._insert(batch)
-                self._prune_now_and_then(batch)
-            except BaseException:
-                self._db.execute("ROLLBACK")
-                raise
-            self._db.execute("COMMIT")
-        except Exception as failure:  # noqa: BLE001 - each who waits has to be told, whatever it is
-            for arrival in batch:
-                arrival.failure = failure
+            with self._turn:
+                self._db.execute("BEGIN IMMEDIATE")
+                try:
+                    self._insert(arrivals)
+                    self._prune_now_and_then(arrivals)
+                except BaseException:
+                    self._db.execute("ROLLBACK")
+                    raise
+                self._db.execute("COMMIT")
+        except sqlite3.Error as failure:
+            raise _unusable(self._path, failure) from None
 
     def _insert(self, batch: Sequence[Arrival]) -> None:
         # One statement for all: between two of them every other thread may want its turn.

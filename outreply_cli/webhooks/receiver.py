@@ -15,7 +15,7 @@ from outreply_cli.clock import Clock
 from outreply_cli.errors import StorageError
 from outreply_cli.serving.answer import Answer, as_json
 from outreply_cli.serving.hanging_up import hang_up
-from outreply_cli.webhooks.answering import Answering
+from outreply_cli.webhooks.answering import Answering, Scripted
 from outreply_cli.webhooks.event import Event, EventError, body_key, parse_event
 from outreply_cli.webhooks.forward import Forwarder, Target
 from outreply_cli.webhooks.inbox import Inbox
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 BODY_BYTES_MAX = 1024 * 1024
 _REJECTED_BYTES_KEPT = 64 * 1024
 _NAME_CHARACTERS = 100
+_TAKEN = "outreply.taken"
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,24 @@ class Received:
     milliseconds: float
     is_wanted: bool
     forward: tuple[str, Outcome] | None = None
+
+
+@dataclass
+class _Taken:
+    """A delivery that has been judged, on its way to its answer.
+
+    Attributes:
+        began: Of `time.perf_counter`.
+        scripted: What it is answered on purpose; None for a bad one.
+        refusal: Its answer if it could not be stored.
+    """
+
+    began: float
+    arrival: Arrival
+    event: Event | None
+    scripted: Scripted | None
+    is_wanted: bool
+    refusal: Answer | None = None
 
 
 class Receiver:
@@ -133,26 +152,59 @@ class Receiver:
             return _refusal(405, "Deliveries are sent with POST", {"Allow": "POST"})
         return _refusal(404, f"Deliveries are taken at {self._terms.path}")
 
-    def _receive(self, environ: "WSGIEnvironment") -> Answer:
+    def prepare(self, environs: "Sequence[WSGIEnvironment]") -> list[bool]:
+        """Judge and store the deliveries among requests that came together, in one write.
+
+        Returns:
+            Of each request whether it can be answered without waiting for anybody.
+        """
+        took = [self._take(environ) if self._is_delivery(environ) else None for environ in environs]
+        taken = [each for each in took if each is not None]
+        refusal = None
+        try:
+            self._inbox.store([each.arrival for each in taken])
+        except StorageError as problem:
+            # Nothing that is not on the disk is acknowledged: it will be sent again.
+            refusal = _refusal(503, str(problem))
+        for environ, each in zip(environs, took, strict=True):
+            if each is not None:
+                each.refusal = refusal
+                environ[_TAKEN] = each
+        return [each is not None and self._is_quick(each) for each in took]
+
+    def _is_delivery(self, environ: "WSGIEnvironment") -> bool:
+        return (
+            environ["REQUEST_METHOD"] == "POST"
+            and (environ["PATH_INFO"] or "/") == self._terms.path
+            and int(environ.get("CONTENT_LENGTH") or 0) <= BODY_BYTES_MAX
+        )
+
+    def _is_quick(self, taken: "_Taken") -> bool:
+        waits = taken.scripted is not None and taken.scripted.delay > 0
+        return not waits and (self._waited_for is None or not taken.is_wanted)
+
+    def _take(self, environ: "WSGIEnvironment") -> "_Taken":
         began = time.perf_counter()
-        body = environ["wsgi.input"].read()
-        if len(body) > BODY_BYTES_MAX:
-            return _refusal(413, "A delivery is at most 1 MiB")
-        headers = headers_of(environ)
-        arrival, event = self._judge(body, headers, environ)
+        arrival, event = self._judge(environ["wsgi.input"].read(), headers_of(environ), environ)
         is_good = arrival.is_verified and event is not None
         scripted = self._answering.next() if is_good else None
         if scripted is not None:
             arrival.status = scripted.status
-        wanted = is_good and self._terms.wants(arrival.event)
-        if wanted:
+        is_wanted = is_good and self._terms.wants(arrival.event)
+        if is_wanted:
             arrival.targets = self._queued
-        try:
-            self._inbox.store(arrival)
-        except StorageError as problem:
-            # Nothing that is not on the disk is acknowledged: it will be sent again.
-            return _refusal(503, str(problem))
-        forward = self._pass_on(arrival) if wanted else None
+        return _Taken(began, arrival, event, scripted, is_wanted)
+
+    def _receive(self, environ: "WSGIEnvironment") -> Answer:
+        if not self._is_delivery(environ):
+            return _refusal(413, "A delivery is at most 1 MiB")
+        if _TAKEN not in environ:
+            self.prepare([environ])
+        taken: _Taken = environ[_TAKEN]
+        if taken.refusal is not None:
+            return taken.refusal
+        arrival, scripted = taken.arrival, taken.scripted
+        forward = self._pass_on(arrival) if taken.is_wanted else None
         if forward is not None:
             arrival.status = _status_of(forward[1])
             self._inbox.answered(arrival.number, arrival.status)
@@ -160,11 +212,11 @@ class Receiver:
             self._clock.sleep(scripted.delay)
         dropped = scripted is not None and scripted.is_dropped
         received = Received(
-            arrival, event, None if dropped else arrival.status,
-            (time.perf_counter() - began) * 1000, wanted, forward,
+            arrival, taken.event, None if dropped else arrival.status,
+            (time.perf_counter() - taken.began) * 1000, taken.is_wanted, forward,
         )  # fmt: skip
         self._tell(received)
-        if wanted and not arrival.is_duplicate:
+        if taken.is_wanted and not arrival.is_duplicate:
             for forwarder in self._forwarders:
                 forwarder.wake()
         if dropped:

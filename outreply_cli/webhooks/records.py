@@ -2,15 +2,8 @@
 
 import json
 import sqlite3
-import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-
-
-def _held_lock() -> threading.Lock:
-    lock = threading.Lock()
-    lock.acquire()
-    return lock
+from dataclasses import dataclass
 
 
 @dataclass
@@ -28,9 +21,6 @@ class Arrival:
         duplicates_too: Whether it is passed on although its event came before.
         number, is_duplicate: Set once it is stored.
         seen: How often its event came before; set once it is stored.
-        failure: Why it could not be stored; None for one that was, or is still to be.
-        is_settled: Whether it is stored, or has failed to be.
-        turn: Held until whoever brings it may go on.
     """
 
     id: str
@@ -45,9 +35,6 @@ class Arrival:
     duplicates_too: bool = False
     number: int = 0
     seen: int = 0
-    failure: Exception | None = None
-    is_settled: bool = False
-    turn: threading.Lock = field(default_factory=_held_lock)
 
     @property
     def is_duplicate(self) -> bool:

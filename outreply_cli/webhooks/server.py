@@ -70,7 +70,9 @@ class WebhookServer:
             forwarders=self._forwarders,
             inspect=Inspector(inbox, terms.secrets, names, clock) if has_inspector else None,
         )
-        self._server = LocalServer(receiver, host=host, port=port, limits=LIMITS)
+        self._server = LocalServer(
+            receiver, host=host, port=port, limits=LIMITS, prepare=receiver.prepare
+        )
         self._thread = threading.Thread(target=self._server.run, name="receiver", daemon=True)
         self.port = self._server.port
         shown = f"[{host}]" if ":" in host else host

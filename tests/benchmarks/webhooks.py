@@ -21,6 +21,7 @@ from werkzeug.wrappers import Request, Response
 
 from outreply_cli.clock import SystemClock
 from outreply_cli.serving.server import LocalServer
+from outreply_cli.serving.together import Prepare
 from outreply_cli.webhooks import sign
 from outreply_cli.webhooks.inbox import Inbox
 from outreply_cli.webhooks.receiver import Terms
@@ -38,14 +39,14 @@ _PATIENCE_SECONDS = 300
 
 
 @contextmanager
-def bare() -> Iterator[int]:
-    """A server that answers 200 with no work."""
+def bare(prepare: Prepare | None = None) -> Iterator[int]:
+    """A server that answers 200 with no work, by a thread for each request or as ours does."""
 
     def answer(environ: "WSGIEnvironment", start: "StartResponse") -> "list[bytes]":
         Request(environ).get_data()
         return list(Response("{}", content_type="application/json")(environ, start))
 
-    server = LocalServer(answer, host="127.0.0.1", port=0, limits=LIMITS)
+    server = LocalServer(answer, host="127.0.0.1", port=0, limits=LIMITS, prepare=prepare)
     thread = Thread(target=server.run, daemon=True)
     thread.start()
     yield server.port
@@ -152,7 +153,7 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--events", type=int, default=100_000)
     events = parser.parse_args(words).events
     with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR")) as name:
-        pairs = []
+        pairs, without_threads = [], []
         latencies: list[float] = []
         for number in range(ROUNDS):
             with ours(Path(name) / str(number)) as port:
@@ -160,7 +161,12 @@ def main(words: Sequence[str] | None = None) -> None:
                 latencies += each
             with bare() as port:
                 pairs.append(mine / load(port)[0])
+            with bare(lambda environs: [True] * len(environs)) as port:
+                without_threads.append(mine / load(port)[0])
         print(f"{median(pairs):6.2f}  verified and durable deliveries, of a bare application's")
+        print(
+            f"{median(without_threads):6.2f}  the same, of one answered without threads, as ours is"
+        )
         p99 = quantiles(latencies, n=100)[98] / median(latencies)
         print(f"{p99:6.2f}  the 99th percentile's latency, of the median's")
         path = Path(name) / "many"
