@@ -169,6 +169,12 @@ def test_help_draws_without_rich_and_imports_no_other_command(alone: CommandLine
     }
 
 
+def test_the_help_of_a_group_needs_no_server_and_no_network(alone: CommandLine) -> None:
+    for group in ("emulator", "webhooks", "comments", "media", "posts", "bulk"):
+        loaded = loaded_by(alone, group, "--help")
+        assert not {"waitress", "werkzeug", "httpx", "yaml", "http.client", "rich"} & loaded, group
+
+
 def test_an_offline_command_imports_what_it_needs_alone(alone: CommandLine) -> None:
     loaded = loaded_by(alone, "auth", "list")
     assert not {

@@ -17,7 +17,7 @@ from outreply_cli.commands.emulator_group import (
     state_directory,
 )
 from outreply_cli.commands.options import Yes, command
-from outreply_cli.emulator.remote import EmulatorError
+from outreply_cli.emulator.errors import EmulatorError
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.terminal.output import Column
 from outreply_cli.terminal.session import Session

@@ -12,7 +12,8 @@ from types import FrameType
 from outreply_cli.accounts.places import TOKEN_VARIABLES
 from outreply_cli.child_commands import without_secrets
 from outreply_cli.clock import Clock
-from outreply_cli.emulator.remote import EmulatorError, Running, find_running, forget_running
+from outreply_cli.emulator.errors import EmulatorError
+from outreply_cli.emulator.remote import Running, find_running, forget_running
 from outreply_cli.emulator.server import EmulatorServer, reached_at
 from outreply_cli.emulator.settings import Settings
 from outreply_cli.errors import InvalidInputError

@@ -1,6 +1,5 @@
 """Steering an emulator that runs in another process, and finding it again."""
 
-import http.client
 import json
 import os
 from collections.abc import Mapping
@@ -8,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from outreply_cli.emulator.seed_file import SeedError
+from outreply_cli.emulator.errors import EmulatorError, SeedError
 from outreply_cli.errors import InvalidInputError, OutReplyError
 from outreply_cli.private_files import read_private, write_private
 
@@ -18,12 +17,6 @@ _LONG_SECONDS = 3600.0
 # Each delivery that falls due meanwhile may take as long as its receiver likes; each file its own.
 _LONG = frozenset({"advance", "seed", "snapshot"})
 _INVALID = frozenset({InvalidInputError.code, SeedError.code})
-
-
-class EmulatorError(OutReplyError):
-    """The emulator is not running, or refused what was asked of it."""
-
-    code = "EMULATOR"
 
 
 @dataclass(frozen=True)
@@ -52,6 +45,8 @@ class Running:
             InvalidInputError: What was asked can't be meant.
         """
         seconds = _LONG_SECONDS if verb in _LONG else _SECONDS
+        import http.client
+
         connection = http.client.HTTPConnection(self.host, self.port, timeout=seconds)
         headers = {"X-Emulator-Key": self.control_key, "Content-Type": "application/json"}
         try:

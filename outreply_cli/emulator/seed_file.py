@@ -19,6 +19,7 @@ from outreply_cli.contract.limits import (
 )
 from outreply_cli.contract.media_types import MEDIA_TYPES
 from outreply_cli.contract.platforms import platform_named
+from outreply_cli.emulator.errors import SeedError
 from outreply_cli.emulator.tokens import network_of
 from outreply_cli.errors import InvalidInputError, TimeError
 from outreply_cli.times import read_duration, read_zone
@@ -26,12 +27,6 @@ from outreply_cli.times import read_duration, read_zone
 _NODES_MAX = 200_000
 _LIMITS = tuple(Tier.__dataclass_fields__)
 _MISSING = object()
-
-
-class SeedError(InvalidInputError):
-    """A seed file has something in it that can't be meant."""
-
-    code = "SEED"
 
 
 @dataclass(frozen=True)

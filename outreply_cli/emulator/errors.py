@@ -1,0 +1,15 @@
+"""What goes wrong with an emulator, as those who steer it are told."""
+
+from outreply_cli.errors import InvalidInputError, OutReplyError
+
+
+class EmulatorError(OutReplyError):
+    """The emulator is not running, or refused what was asked of it."""
+
+    code = "EMULATOR"
+
+
+class SeedError(InvalidInputError):
+    """A seed file has something in it that can't be meant."""
+
+    code = "SEED"
