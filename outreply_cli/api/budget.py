@@ -118,7 +118,10 @@ class SharedBudget:
                 return
             counted, in_flight, known_reset, is_guess = row
             in_flight = max(0, in_flight - 1)
-            if left > 0 and is_guess:
+            if is_guess and counted <= 0 < remaining:
+                # A pause that was asked for stays as long as it is, whatever others are answered.
+                self._write(db, most, counted, in_flight, known_reset, is_guess=True)
+            elif left > 0 and is_guess:
                 self._write(db, most, min(counted, remaining), in_flight, resets_at)
             elif resets_at > known_reset + _SAME_WINDOW_SECONDS:
                 # The server began a window that we did not expect; what is on its way counts in it.

@@ -69,6 +69,35 @@ def test_a_refusals_pause_is_believed_more_than_the_window_known_before(
     shared.close()
 
 
+def test_a_pause_is_not_longer_for_what_others_are_answered_meanwhile(
+    tmp_path: Path, clock: ManualClock
+) -> None:
+    one, two = budget(tmp_path, clock), budget(tmp_path, clock)
+    now = clock.now().timestamp()
+    one.learn(headers(10, 8, now + 57), now)
+    one.exhausted(1)
+    for remaining in (7, 6):
+        two.learn(headers(10, remaining, now + 57), now)
+        assert one.reserve() == pytest.approx(1, abs=0.1)
+    clock.advance(1.1)
+    assert one.reserve() == 0
+    one.close()
+    two.close()
+
+
+def test_a_window_that_is_used_up_is_believed_more_than_a_shorter_pause(
+    tmp_path: Path, clock: ManualClock
+) -> None:
+    one, two = budget(tmp_path, clock), budget(tmp_path, clock)
+    now = clock.now().timestamp()
+    one.learn(headers(10, 8, now + 57), now)
+    one.exhausted(1)
+    two.learn(headers(10, 0, now + 57), now)
+    assert one.reserve() == pytest.approx(57, abs=1)
+    one.close()
+    two.close()
+
+
 def test_another_token_has_a_budget_of_its_own(tmp_path: Path, clock: ManualClock) -> None:
     one, other = budget(tmp_path, clock), budget(tmp_path, clock, Token("outreply_live_other"))
     now = clock.now().timestamp()

@@ -1,10 +1,11 @@
 """What the emulator's answers cost, beside a bare application on the same server.
 
-Run: python -m tests.benchmarks.emulator
+`python -m tests.benchmarks.emulator`
 """
 
 import http.client
 import json
+import sys
 import tempfile
 import threading
 import time
@@ -21,6 +22,7 @@ from werkzeug.wrappers import Request, Response
 from outreply_cli.clock import SystemClock
 from outreply_cli.emulator.remote import Running
 from outreply_cli.emulator.server import EmulatorServer
+from tests.benchmarks.figures import Figure, Growth, main
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -30,6 +32,9 @@ TOKEN = "outreply_live_roomyroomyroomyroomyroomyroomyroomyroomy"
 SECONDS = 1.5
 ROUNDS = 5
 _MINUTE = 60
+Send = Callable[[http.client.HTTPConnection], int]
+# Where something is sent, and how.
+Measured = tuple[int, Send]
 PATHS = ("/pages", "/posts/scheduled?limit=10", "/posts/published?page_id=page1")
 
 
@@ -50,15 +55,15 @@ def bare(body: bytes) -> Iterator[int]:
     server.close()
 
 
-def rate(port: int, send: Callable[[http.client.HTTPConnection], int]) -> float:
+def rate(port: int, send: Send, seconds: float) -> float:
     """Requests a second over one kept connection."""
     connection = http.client.HTTPConnection("127.0.0.1", port)
     for _ in range(20):
         send(connection)
     began, sent = time.perf_counter(), 0
-    while (spent := time.perf_counter() - began) < SECONDS:
+    while (spent := time.perf_counter() - began) < seconds:
         if send(connection) >= 400:
-            raise SystemExit("a request was refused")
+            raise RuntimeError("a request was refused")
         sent += 1
     connection.close()
     return sent / spent
@@ -71,7 +76,7 @@ class Sender:
         self.server, self.number = server, 0
         self._headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
 
-    def get(self, path: str) -> Callable[[http.client.HTTPConnection], int]:
+    def get(self, path: str) -> Send:
         """What sends `GET path`."""
         return lambda connection: self._send(connection, "GET", path)
 
@@ -103,36 +108,34 @@ def emulator() -> Iterator[Sender]:
             yield Sender(server)
 
 
-def throughput() -> dict[str, float]:
-    """Rates as ratios to a bare application's, each pair measured one after the other."""
-    with emulator() as sender, bare(json.dumps({"pages": ["x" * 400]}).encode()) as port:
-        own, get = sender.server.port, sender.get("/pages")
-        gets = [(rate(own, get), rate(port, get)) for _ in range(ROUNDS)]
-        posts = [(rate(own, sender.post), rate(port, sender.post)) for _ in range(ROUNDS)]
-    return {
-        "GET /pages, of a bare application": median(a / b for a, b in gets),
-        "POST /posts/schedule, of a bare application": median(a / b for a, b in posts),
-    }
+def figures(quick: bool) -> Iterator[Figure]:
+    """Rates as ratios to a bare application's, and how much longer answers take with 10,000 posts.
 
+    Each pair is measured one after the other, so that what else the machine does falls on both.
+    """
+    seconds, rounds, posts = (0.1, 1, 100) if quick else (SECONDS, ROUNDS, 10_000)
+    body = json.dumps({"pages": ["x" * 400]}).encode()
+    with emulator() as few, emulator() as many, bare(body) as port:
+        _fill(few.server, 10)
+        _fill(many.server, posts)
 
-def flatness() -> dict[str, float]:
-    """Rates with 10,000 posts of each kind on another page, as ratios to those with 10."""
-    with emulator() as few, emulator() as many:
-        for sender, posts in ((few, 10), (many, 10_000)):
-            _fill(sender.server, posts)
-        found: dict[str, float] = {}
-        for path in PATHS:
-            pairs = [
-                (rate(many.server.port, many.get(path)), rate(few.server.port, few.get(path)))
-                for _ in range(ROUNDS)
-            ]
-            found[f"GET {path}"] = median(a / b for a, b in pairs)
-        pairs = [
-            (rate(many.server.port, many.post), rate(few.server.port, few.post))
-            for _ in range(ROUNDS)
-        ]
-        found["POST /posts/schedule"] = median(a / b for a, b in pairs)
-    return {f"{name} with 10,000 posts, of with 10": ratio for name, ratio in found.items()}
+        def compared(a: Measured, b: Measured) -> float:
+            pairs = [(rate(*a, seconds), rate(*b, seconds)) for _ in range(rounds)]
+            return median(first / second for first, second in pairs)
+
+        asked = [(f"`GET {path}`", few.get(path), many.get(path)) for path in PATHS]
+        for name, of_few, of_many in [*asked, ("`POST /posts/schedule`", few.post, many.post)]:
+            few_port, many_port = few.server.port, many.server.port
+            yield Figure(
+                f"the emulator's {name}, answers a second",
+                compared((few_port, of_few), (port, of_few)),
+                "a bare application on the same server",
+                0.3, "at least",
+                Growth(
+                    compared((few_port, of_few), (many_port, of_many)),
+                    f"10 to {posts:,} posts of each kind",
+                ),
+            )  # fmt: skip
 
 
 def _fill(server: EmulatorServer, posts: int) -> None:
@@ -149,13 +152,5 @@ def _fill(server: EmulatorServer, posts: int) -> None:
                 )
 
 
-def main() -> dict[str, float]:
-    """Print the ratios, and give them."""
-    figures = {**throughput(), **flatness()}
-    for name, figure in figures.items():
-        print(f"{figure:6.2f}  {name}")
-    return figures
-
-
 if __name__ == "__main__":
-    main()
+    sys.exit(main({"emulator": figures}))

@@ -1,18 +1,21 @@
-"""300 rows against 40 requests a window: how near to the least time that the limit allows.
+"""300 rows against a rate limit: how near to the least time that it allows.
 
-`python -m tests.benchmarks.rate [--rows 300] [--limit 40] [--window 10] [--runners 1]`
+`python -m tests.benchmarks.rate`
 
-The server is a bare one that counts requests in fixed windows and refuses what is too much; its
-window is short, so that the benchmark is.
+Once against the emulator with its limit of 60 a minute, on a clock of both that goes ten times as
+fast as the machine's; and by eight runners at once against a bare server that counts requests in
+short fixed windows and refuses what is too much.
 """
 
-import argparse
 import json
 import math
 import multiprocessing
+import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -23,19 +26,37 @@ from zoneinfo import ZoneInfo
 from outreply_cli.api.budget import SharedBudget
 from outreply_cli.api.client import Client
 from outreply_cli.api.retry import Patience
-from outreply_cli.api.transport import Transport
+from outreply_cli.api.transport import Exchange, Transport
 from outreply_cli.bulk.account_view import read_account
 from outreply_cli.bulk.engine import Stop
 from outreply_cli.bulk.reading import read_calendar
 from outreply_cli.bulk.run import BulkRun, Settings
-from outreply_cli.clock import SystemClock
+from outreply_cli.clock import Clock, SystemClock
 from outreply_cli.contract.token import Token
+from outreply_cli.emulator.server import EmulatorServer
 from outreply_cli.posting.journal import Journal
-from tests.bulk.calendars import lines, write
+from tests.benchmarks.figures import Figure, main
+from tests.bulk.calendars import PAGES, lines, write
+from tests.clocks import HurriedClock
 
 TOKEN = Token("outreply_live_benchmark")
-PAGES = ("facebook:acme", "instagram:acme", "linkedin:acme-co", "tiktok:bluebirdcoffee",
-         "twitter:bluebird", "youtube:bluebirdathome")  # fmt: skip
+_HURRY = 10.0
+_MINUTE = 60.0
+_PER_MINUTE = 60
+
+
+@dataclass(frozen=True)
+class Taken:
+    """How long a run took as a multiple of the least time, and what the server refused.
+
+    Attributes:
+        requests: How many were carried out.
+        refused: How many were not.
+    """
+
+    ratio: float
+    requests: int
+    refused: int
 
 
 class LimitedServer(ThreadingHTTPServer):
@@ -112,12 +133,14 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-def carry_out(url: str, calendar: Path, state: Path) -> None:
-    """One runner's whole work."""
-    clock = SystemClock()
+def carry_out(
+    url: str, calendar: Path, state: Path, clock: Clock, token: Token = TOKEN
+) -> list[Exchange]:
+    """One runner's whole work, and each of its requests."""
+    exchanges: list[Exchange] = []
     transport = Transport(
-        base_url=url, token=TOKEN, clock=clock, patience=Patience(max_wait=None),
-        budget=SharedBudget(state / "budget.db", TOKEN, url, clock),
+        base_url=url, token=token, clock=clock, patience=Patience(max_wait=None),
+        budget=SharedBudget(state / "budget.db", token, url, clock), on_exchange=exchanges.append,
     )  # fmt: skip
     journal = Journal(state / "journal.db")
     run = BulkRun(Client(transport), journal, Settings(zone=ZoneInfo("UTC"), concurrency=8))
@@ -128,10 +151,28 @@ def carry_out(url: str, calendar: Path, state: Path) -> None:
     assert report.stopped_by is None
     journal.close()
     transport.close()
+    return exchanges
 
 
-def measure(rows: int, limit: int, window: float, runners: int) -> dict[str, Any]:
-    """One run; the ratio is to the least time that the server's windows allow."""
+def with_the_emulator(rows: int) -> Taken:
+    """One run against the emulator; all times are of the hurried clock."""
+    clock = HurriedClock(_HURRY)
+    with tempfile.TemporaryDirectory() as name, \
+            EmulatorServer(Path(name) / "emulator.db", clock) as server:  # fmt: skip
+        calendar = Path(name) / "calendar.csv"
+        write(calendar, lines(rows, clock.now().replace(microsecond=0) + timedelta(days=1)))
+        began = clock.monotonic()
+        exchanges = carry_out(
+            server.base_url, calendar, Path(name), clock, Token(server.token)
+        )  # fmt: skip
+        took = clock.monotonic() - began
+    requests = sum(exchange.outcome != "429" for exchange in exchanges)
+    least = (math.ceil(requests / _PER_MINUTE) - 1) * _MINUTE
+    return Taken(took / least, requests, len(exchanges) - requests)
+
+
+def with_runners(rows: int, limit: int, window: float, runners: int) -> Taken:
+    """Several processes at once, each with its share of the rows, on the machine's clock."""
     server = LimitedServer(limit, window)
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
@@ -144,7 +185,7 @@ def measure(rows: int, limit: int, window: float, runners: int) -> dict[str, Any
         began = time.monotonic()
         processes = [
             multiprocessing.get_context("spawn").Process(
-                target=carry_out, args=(server.url, calendar, root)
+                target=carry_out, args=(server.url, calendar, root, SystemClock())
             )
             for calendar in calendars
         ]
@@ -158,21 +199,25 @@ def measure(rows: int, limit: int, window: float, runners: int) -> dict[str, Any
     least = (math.ceil(server.requests / limit) - 1) * window
     server.shutdown()
     server.server_close()
-    return {
-        "rows": rows, "runners": runners, "requests": server.requests, "refused": server.refused,
-        "seconds": round(took, 2), "least": least, "ratio": round(took / least, 3),
-    }  # fmt: skip
+    return Taken(took / least, server.requests, server.refused)
 
 
-def main() -> None:
-    """Print one line."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--rows", type=int, default=300)
-    parser.add_argument("--limit", type=int, default=40)
-    parser.add_argument("--window", type=float, default=60.0)
-    parser.add_argument("--runners", type=int, default=1)
-    print(json.dumps(measure(**vars(parser.parse_args()))))
+def figures(quick: bool) -> Iterator[Figure]:
+    """Times as ratios to the least, and the share of requests that a server had to refuse."""
+    least = "the least time that the rate limit allows"
+    alone = with_the_emulator(70 if quick else 300)
+    yield Figure(
+        f"{alone.requests} requests of `bulk schedule`, 60 a minute", alone.ratio, least, 1.1
+    )
+    yield Figure("refused of them", alone.refused / alone.requests, "all requests", 0.01)
+    rows, window, runners = (60, 2.0, 2) if quick else (300, 10.0, 8)
+    many = with_runners(rows, 40, window, runners)
+    yield Figure(
+        f"{rows} rows by {runners} runners at once, 40 requests in {window:g} s", many.ratio, least,
+        1.25,
+    )  # fmt: skip
+    yield Figure("refused of theirs", many.refused / many.requests, "all requests", 0.01)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main({"rate": figures}))

@@ -1,28 +1,49 @@
-"""`bulk schedule --dry-run` of 10,000 and 100,000 rows beside `list(csv.DictReader(f))`.
+"""A calendar of 10,000 rows read, checked and planned, beside `list(csv.DictReader(f))`.
 
-`python -m tests.benchmarks.size [--rows 10000]`
+`python -m tests.benchmarks.size`
+
+Each is a whole process, from its start to its exit, and its figure the median of several runs.
 """
 
-import argparse
-import json
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 from outreply_cli.clock import SystemClock
 from outreply_cli.emulator.server import EmulatorServer
+from tests.benchmarks.figures import Figure, Growth, main
+from tests.benchmarks.processes import peak_mb, run
 
-_RUNS = 5
+_BASELINE = "`list(csv.DictReader(f))`"
+_PLANNING = "`bulk schedule --dry-run`"
+# More rows than any account may publish: all of that is told, with exit 2.
+_CODES = (0, 2)
 _MESSAGE = (
     "Row {n}: the workshop is open on Saturday from nine to five; bring the wobbly chair, "
     "and stay for coffee while the glue dries. Twelve benches, one very old lathe."
 )
+
+
+@dataclass(frozen=True)
+class Cost:
+    """The median seconds of a process, and its peak memory."""
+
+    seconds: float
+    peak_mb: float
+
+
+@dataclass(frozen=True)
+class Costs:
+    """What one calendar costs."""
+
+    plain: Cost
+    checking: Cost
+    planning: Cost
 
 
 def write_rows(path: Path, rows: int) -> None:
@@ -37,52 +58,65 @@ def write_rows(path: Path, rows: int) -> None:
             stream.write(f'k{n},youtube:bluebirdathome,{moment},Europe/Paris,"{message}",,\n')
 
 
-def median_seconds(words: list[str], environ: dict[str, str]) -> tuple[float, float]:
-    """The median of several runs, and the peak memory in MB of the last one."""
-    seconds, peak = [], 0.0
-    for _ in range(_RUNS):
-        began = time.perf_counter()
-        process = subprocess.Popen(words, env=environ, stdout=subprocess.DEVNULL,
-                                   stderr=subprocess.DEVNULL)  # fmt: skip
-        _, status, usage = os.wait4(process.pid, 0)
-        seconds.append(time.perf_counter() - began)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        # 100,000 rows exceed what any two brands may publish: all of that is told, with exit 2.
-        assert process.returncode in {0, 2}
-        peak = usage.ru_maxrss / 1024
-    return statistics.median(seconds), peak
+def cost(words: Sequence[str], environ: dict[str, str], runs: int) -> Cost:
+    """What a process costs."""
+    seconds = [run(words, environ, _CODES).seconds for _ in range(runs)]
+    return Cost(statistics.median(seconds), peak_mb(words, environ, _CODES))
 
 
-def measure(rows: int) -> dict[str, Any]:
-    """Both times, their ratio, and the peak memory in MB."""
+def measure(rows: int, runs: int) -> Costs:
+    """A calendar of `rows` rows, in each of the ways."""
     with tempfile.TemporaryDirectory() as name:
-        root = Path(name)
-        calendar = root / "calendar.csv"
+        calendar = Path(name) / "calendar.csv"
         write_rows(calendar, rows)
-        with EmulatorServer(root / "emulator.db", SystemClock()) as server:
+        plain = f"import csv; list(csv.DictReader(open({str(calendar)!r})))"
+        checking = (
+            "from outreply_cli.bulk.reading import read_calendar; "
+            f"assert not read_calendar({str(calendar)!r}).problems"
+        )
+        with EmulatorServer(Path(name) / "emulator.db", SystemClock()) as server:
             server.state.connection.execute("UPDATE users SET tier = 'elite'")
             environ = {
                 "PATH": os.environ["PATH"], "HOME": name, "OUTREPLY_API_KEY": server.token,
                 "OUTREPLY_BASE_URL": server.base_url, "OUTREPLY_STATE_DIR": f"{name}/state",
                 "OUTREPLY_CONFIG_DIR": f"{name}/config",
             }  # fmt: skip
-            program = f"import csv; list(csv.DictReader(open({str(calendar)!r})))"
-            base, _ = median_seconds([sys.executable, "-c", program], environ)
-            words = [sys.executable, "-m", "outreply_cli", "bulk", "schedule", str(calendar),
-                     "--dry-run"]  # fmt: skip
-            ours, peak = median_seconds(words, environ)
-    return {
-        "rows": rows, "baseline": "list(csv.DictReader(f)), interpreter included",
-        "ratio": round(ours / base, 2), "seconds": round(ours, 3), "peak_mb": round(peak, 1),
-    }  # fmt: skip
+            planning = ["-m", "outreply_cli", "bulk", "schedule", str(calendar), "--dry-run"]
+            return Costs(
+                cost([sys.executable, "-c", plain], environ, runs),
+                cost([sys.executable, "-c", checking], environ, runs),
+                cost([sys.executable, *planning], environ, runs),
+            )
 
 
-def main() -> None:
-    """Print one line."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--rows", type=int, default=10_000)
-    print(json.dumps(measure(parser.parse_args().rows)))
+def figures(quick: bool) -> Iterator[Figure]:
+    """Ratios of time, and how time and memory grow."""
+    runs = 1 if quick else 5
+    sizes = [100, 1_000] if quick else [1_000, 10_000, 100_000]
+    costs = [measure(rows, runs) for rows in sizes]
+    (few, many), amounts = costs[:2], f"{sizes[0]:,} to {sizes[1]:,} rows"
+    yield Figure(
+        f"reading and checking {sizes[1]:,} rows", many.checking.seconds / many.plain.seconds,
+        _BASELINE, 10.0, growth=Growth(many.checking.seconds / few.checking.seconds, amounts),
+        peak_mb=many.checking.peak_mb,
+    )  # fmt: skip
+    yield Figure(
+        f"{_PLANNING} of {sizes[1]:,} rows", many.planning.seconds / many.plain.seconds,
+        _BASELINE, 15.0, growth=Growth(many.planning.seconds / few.planning.seconds, amounts),
+        peak_mb=many.planning.peak_mb,
+    )  # fmt: skip
+    yield Figure(
+        f"its peak memory with {sizes[1]:,} rows", many.planning.peak_mb / few.planning.peak_mb,
+        f"with {sizes[0]:,} rows", 2.0, peak_mb=many.planning.peak_mb,
+    )  # fmt: skip
+    for most in costs[2:]:
+        yield Figure(
+            f"{_PLANNING} of {sizes[2]:,} rows", most.planning.seconds / most.plain.seconds,
+            _BASELINE, growth=Growth(most.planning.seconds / many.planning.seconds,
+                                     f"{sizes[1]:,} to {sizes[2]:,} rows"),
+            peak_mb=most.planning.peak_mb,
+        )  # fmt: skip
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main({"size": figures}))

@@ -1,13 +1,12 @@
 """How long commands take to start, as multiples of `python -c pass` in the same environment.
 
-`python -m tests.benchmarks.startup [--rounds 21] [--python PATH]`
+`python -m tests.benchmarks.startup`
 
-The environment has the runtime dependencies alone: one is made for it, or PATH is the Python of one
-that exists. Each figure is a median; the commands run in turns, so that what else the machine does
-falls on all of them. What else is installed of `gh`, `http`, `hf` and `toot` is measured beside.
+The environment is made for it and has the runtime dependencies alone. Each figure is a median; the
+commands run in turns, so that what else the machine does falls on all of them. What else is
+installed of `gh`, `http`, `hf` and `toot` is measured beside.
 """
 
-import argparse
 import os
 import pty
 import shutil
@@ -23,10 +22,19 @@ from pathlib import Path
 
 import pexpect
 
+from outreply_cli.accounts.keyring_store import KEYRING_SECONDS
 from outreply_cli.clock import SystemClock
 from outreply_cli.emulator.server import EmulatorServer
+from tests.benchmarks.figures import Figure, main
+from tests.benchmarks.processes import peak_mb
 
 _ROOT = Path(__file__).parents[2]
+_COMMANDS = (
+    (("--version",), 2.0),
+    (("--help",), 6.5),
+    (("auth", "list"), 6.5),
+    (("pages", "list", "--json"), 13.0),
+)
 _OTHERS = ("gh", "http", "hf", "toot")
 _HANGING_KEYRING = """
 import time
@@ -48,11 +56,13 @@ class Row:
         name: What is shown.
         run: Does it once, and tells how many seconds it took.
         most: How many times the baseline it may take; None for what is measured beside.
+        words: What its peak memory is told of; None where a process outlives it.
     """
 
     name: str
     run: Callable[[], float]
     most: float | None = None
+    words: Sequence[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -97,7 +107,7 @@ class Place:
                     pass
             os.close(ours)
             if process.wait() != 0:
-                raise SystemExit(f"{words} failed at a terminal")
+                raise RuntimeError(f"{words} failed at a terminal")
             return time.perf_counter() - began
 
         return run
@@ -197,7 +207,7 @@ def hanging_keyring_seconds(place: Place) -> float:
     )  # fmt: skip
     took = time.perf_counter() - began
     if "did not answer" not in ended.stderr:
-        raise SystemExit(f"the keyring was not asked: {ended.stderr}")
+        raise RuntimeError(f"the keyring was not asked: {ended.stderr}")
     return took
 
 
@@ -211,49 +221,43 @@ def medians(rows: Sequence[Row], rounds: int) -> list[float]:
 
 def rows_of(place: Place, held: ExitStack) -> list[Row]:
     """The baseline first, then ours, then what others take."""
-    rows = [
-        Row("python -c pass", place.program(str(place.python), "-c", "pass")),
-        Row("outreply --version", place.outreply("--version"), 2.0),
-        Row("outreply --help", place.outreply("--help"), 6.5),
-        Row("outreply auth list", place.outreply("auth", "list"), 6.5),
-        Row("outreply pages list --json", place.outreply("pages", "list", "--json"), 13.0),
-        Row("outreply pages list, a table", place.at_terminal("pages", "list"), 17.0),
-    ]
+    rows = [Row("`python -c pass`", place.program(str(place.python), "-c", "pass"))]
+    rows += [
+        Row(f"`outreply {' '.join(words)}`", place.outreply(*words), most,
+            [str(place.python.parent / "outreply"), *words])
+        for words, most in _COMMANDS
+    ]  # fmt: skip
+    rows.append(
+        Row("`outreply pages list`, a table", place.at_terminal("pages", "list"), 17.0)
+    )  # fmt: skip
     for shell, most in (("bash", 6.5), ("zsh", 7.0)):
         if shutil.which(shell):
             rows.append(Row(f"TAB in {shell}", held.enter_context(tab_in(shell, place)), most))
     for other in filter(shutil.which, _OTHERS):
         rows += [
-            Row(f"{other} --version", place.program(other, "--version")),
-            Row(f"{other} --help", place.program(other, "--help")),
+            Row(f"`{other} {word}`", place.program(other, word), words=[other, word])
+            for word in ("--version", "--help")
         ]
     return rows
 
 
-def main() -> None:
-    """Print the figures; ends with 1 where one is missed."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=21)
-    parser.add_argument("--python", type=Path, help="of an environment with outreply")
-    chosen = parser.parse_args()
+def figures(quick: bool) -> Iterator[Figure]:
+    """Start-up as multiples of a bare interpreter's."""
     with tempfile.TemporaryDirectory() as name, ExitStack() as held:
         directory = Path(name)
-        python = chosen.python or made_environment(directory / "venv")
-        place = held.enter_context(place_with(python.absolute(), directory))
-        rows = rows_of(place, held)
-        found = medians(rows, chosen.rounds)
-        missed = []
+        python = made_environment(directory / "venv")
+        place = held.enter_context(place_with(python, directory))
+        baseline, *rows = rows_of(place, held)
+        base, *found = medians([baseline, *rows], 1 if quick else 21)
         for row, seconds in zip(rows, found, strict=True):
-            multiple = seconds / found[0]
-            limit = "" if row.most is None else f"  (at most {row.most:g})"
-            print(f"{row.name:<32} {seconds * 1000:7.1f} ms  {multiple:5.2f} x{limit}")
-            missed += [row.name] if row.most is not None and multiple > row.most else []
-        hang = hanging_keyring_seconds(place)
-        print(f"{'a keyring that never answers':<32} {hang:7.2f} s in all  (at most 3.5)")
-        missed += ["the keyring"] if hang > 3.5 else []
-    if missed:
-        raise SystemExit(f"Missed: {', '.join(missed)}")
+            peak = None if row.words is None else peak_mb(row.words, place.environ)
+            yield Figure(row.name, seconds / base, baseline.name, row.most, peak_mb=peak)
+        yield Figure(
+            "a command whose keyring never answers",
+            hanging_keyring_seconds(place) / KEYRING_SECONDS,
+            "the time that a keyring is given", 1.2,
+        )  # fmt: skip
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main({"startup": figures}))

@@ -1,17 +1,17 @@
 """What a delivery costs that is verified and on the disk, beside a bare application.
 
-Run: python -m tests.benchmarks.webhooks [--events 100000]
+`python -m tests.benchmarks.webhooks`
 """
 
-import argparse
 import multiprocessing
 import os
 import resource
 import socket
+import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from statistics import median, quantiles
 from threading import Thread
@@ -27,6 +27,7 @@ from outreply_cli.webhooks.inbox import Inbox
 from outreply_cli.webhooks.receiver import Terms
 from outreply_cli.webhooks.samples import encode, sample
 from outreply_cli.webhooks.server import LIMITS, WebhookServer
+from tests.benchmarks.figures import Figure, main
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -116,12 +117,14 @@ def _read_status(answers: BinaryIO) -> int:
     return status
 
 
-def load(port: int, *, count: int | None = None) -> tuple[float, list[float]]:
+def load(
+    port: int, seconds: float = SECONDS, *, count: int | None = None
+) -> tuple[float, list[float]]:
     """Deliveries a second from all senders together, and each one's latency in seconds."""
     context = multiprocessing.get_context("spawn")
     told = context.Queue()
     senders = [
-        context.Process(target=_send, args=(port, SECONDS, count, told)) for _ in range(SENDERS)
+        context.Process(target=_send, args=(port, seconds, count, told)) for _ in range(SENDERS)
     ]
     for sender in senders:
         sender.start()
@@ -147,41 +150,48 @@ def lookup(inbox: Inbox) -> float:
     )
 
 
-def main(words: Sequence[str] | None = None) -> None:
-    """Print the ratios."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--events", type=int, default=100_000)
-    events = parser.parse_args(words).events
+def figures(quick: bool) -> Iterator[Figure]:
+    """Throughput beside a bare application's, and how a long history is looked into."""
+    seconds, rounds, events = (0.3, 1, 2_000) if quick else (SECONDS, ROUNDS, 100_000)
     with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR")) as name:
         pairs, without_threads = [], []
         latencies: list[float] = []
-        for number in range(ROUNDS):
+        for number in range(rounds):
             with ours(Path(name) / str(number)) as port:
-                mine, each = load(port)
+                mine, each = load(port, seconds)
                 latencies += each
             with bare() as port:
-                pairs.append(mine / load(port)[0])
+                pairs.append(mine / load(port, seconds)[0])
             with bare(lambda environs: [True] * len(environs)) as port:
-                without_threads.append(mine / load(port)[0])
-        print(f"{median(pairs):6.2f}  verified and durable deliveries, of a bare application's")
-        print(
-            f"{median(without_threads):6.2f}  the same, of one answered without threads, as ours is"
-        )
+                without_threads.append(mine / load(port, seconds)[0])
+        yield Figure(
+            f"webhooks verified and durably stored, {SENDERS} senders", median(pairs),
+            "a bare application on the same server", 0.55, "at least",
+        )  # fmt: skip
+        yield Figure(
+            "the same", median(without_threads),
+            "a bare application answered without threads, as ours is",
+        )  # fmt: skip
         p99 = quantiles(latencies, n=100)[98] / median(latencies)
-        print(f"{p99:6.2f}  the 99th percentile's latency, of the median's")
-        path = Path(name) / "many"
-        with ours(path) as port:
-            load(port, count=1_000 // SENDERS)
-            few_memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-            inbox = Inbox(path / "inbox.db")
+        yield Figure("their 99th percentile's latency", p99, "the median's", 5.0)
+        yield from _long_history(Path(name) / "many", events)
+
+
+def _long_history(directory: Path, events: int) -> Iterator[Figure]:
+    with ours(directory) as port:
+        load(port, count=1_000 // SENDERS)
+        few_memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        with closing(Inbox(directory / "inbox.db")) as inbox:
             few = lookup(inbox)
             load(port, count=events // SENDERS)
             many_memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
             many = lookup(inbox)
-            inbox.close()
-        print(f"{many / few:6.2f}  history lookup with {events:,} events, of 1,000 events'")
-        print(f"{many_memory / few_memory:6.2f}  peak memory after {events:,} events, of 1,000's")
+    yield Figure(f"looking into a history of {events:,} events", many / few, "of 1,000", 1.5)
+    yield Figure(
+        f"the receiver's peak memory after {events:,} events", many_memory / few_memory,
+        "after 1,000", 1.5, peak_mb=many_memory / 1024,
+    )  # fmt: skip
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main({"webhooks": figures}))

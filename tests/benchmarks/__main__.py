@@ -1,0 +1,19 @@
+"""All figures in one table: `python -m tests.benchmarks [NAME…] [--quick] [--json FILE|-]`."""
+
+import sys
+
+from tests.benchmarks import crash_sweep, emulator, rate, size, startup, upload, webhooks
+from tests.benchmarks.figures import Benchmark, main
+
+BENCHMARKS: dict[str, Benchmark] = {
+    "startup": startup.figures,
+    "size": size.figures,
+    "rate": rate.figures,
+    "emulator": emulator.figures,
+    "webhooks": webhooks.figures,
+    "upload": upload.figures,
+    "crash_sweep": crash_sweep.figures,
+}
+
+if __name__ == "__main__":
+    sys.exit(main(BENCHMARKS))
