@@ -137,8 +137,6 @@ class Session:
             from outreply_cli.accounts.choice import choose_account
 
             account = choose_account(self.config_dir, self.environ, self.choices.profile)
-            if account.credential.warning:
-                self.warn(account.credential.warning)
             if account.credential.source == "environment":
                 self.question_token(account.credential.token, account.base_url)
             self._account = account
