@@ -32,7 +32,7 @@ FLOORS = (
 KEEPERS = {
     "typer": {"commands", "app"},
     "rich": {"terminal"},
-    "httpx": {"api.transport"},
+    "httpx": {"api.transport", "api.http_client"},
     "keyring": {"accounts.keyring_store"},
     "waitress": {"serving"},
     "werkzeug": {"emulator", "serving", "webhooks"},
