@@ -26,7 +26,15 @@ FLOORS = (
     {"accounts"},
     {"api"},
     {"databases", "serving"},
-    {"contract", "times", "private_files", "sizes", "child_commands", "command_tree"},
+    {
+        "contract",
+        "times",
+        "private_files",
+        "network_addresses",
+        "sizes",
+        "child_commands",
+        "command_tree",
+    },
     {"clock", "errors", "instants"},
 )
 KEEPERS = {
