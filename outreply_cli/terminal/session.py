@@ -308,7 +308,7 @@ class Session:
     def write_text(self, path: Path, text: str) -> None:
         """Put `text` in the file at `path` as it is, or on stdout for `-`; raises StorageError."""
         if str(path) == "-":
-            self.output.show_text(text)
+            self.output.show_document(text)
             return
         try:
             path.write_text(text, encoding="utf-8", newline="")
