@@ -35,7 +35,7 @@ FLOORS = (
         "child_commands",
         "command_tree",
     },
-    {"clock", "errors", "instants"},
+    {"clock", "errors", "instants", "secret_variables"},
 )
 KEEPERS = {
     "typer": {"commands", "app"},

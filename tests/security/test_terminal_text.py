@@ -1,4 +1,4 @@
-"""Text from strangers, shown by every command at a terminal: it steers nothing and hides nothing."""
+"""Text from strangers, shown by every command at a terminal: it steers and hides nothing."""
 
 import csv
 import io
