@@ -1,11 +1,13 @@
 """The command tree, and the one place where an error becomes a message and an exit code."""
 
 import io
+import os
 import sys
 from collections.abc import Sequence
 
 from outreply_cli import __version__
 from outreply_cli.errors import ExitCode, OutReplyError
+from outreply_cli.secret_variables import take_secrets
 from outreply_cli.terminal.session import Session
 
 # name -> (module, help line); the module is imported when the name is typed, not before.
@@ -112,7 +114,7 @@ def run() -> int:
         if isinstance(stream, io.TextIOWrapper):
             # Characters that the terminal's encoding lacks are shown as escapes.
             stream.reconfigure(errors="backslashreplace")
-    return main(sys.argv[1:], Session())
+    return main(sys.argv[1:], Session(environ=take_secrets(os.environ)))
 
 
 def _asks_for_json(args: Sequence[str]) -> bool:

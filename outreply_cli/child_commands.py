@@ -8,8 +8,7 @@ import subprocess
 from collections.abc import Collection, Mapping, Sequence
 
 from outreply_cli.errors import InvalidInputError
-
-SECRET_VARIABLES = frozenset({"OUTREPLY_API_KEY", "OUTREPLY_TOKEN", "OUTREPLY_WEBHOOK_SECRET"})
+from outreply_cli.secret_variables import SECRET_VARIABLES
 
 
 def command_words(line: str, option: str) -> list[str]:

@@ -1,6 +1,5 @@
 """SQLite files of ours: private, write-ahead logged, set up by one process at a time."""
 
-import os
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -8,7 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from outreply_cli.errors import StorageError
-from outreply_cli.private_files import make_private_dir
+from outreply_cli.private_files import ensure_private, make_private_dir
 
 _BUSY_SECONDS = 30.0
 
@@ -48,7 +47,7 @@ def open_database(
         OSError, sqlite3.Error: It can't be used.
     """
     make_private_dir(path.parent)
-    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    ensure_private(path)
     database = sqlite3.connect(
         path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
     )
@@ -91,7 +90,7 @@ def held(path: Path, *, wait: float) -> Iterator[None]:
         OSError, sqlite3.Error: It can't be used; sqlite3.OperationalError with `locked` in its
             text when another process held it for longer than `wait` seconds.
     """
-    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    ensure_private(path)
     lock = sqlite3.connect(path, timeout=wait, isolation_level=None, check_same_thread=False)
     try:
         lock.execute("BEGIN EXCLUSIVE")

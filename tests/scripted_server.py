@@ -3,6 +3,7 @@
 import json
 import socket
 import threading
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -59,7 +60,8 @@ class ScriptedServer:
                 connection, _ = self._listener.accept()
             except OSError:
                 return
-            with connection:
+            # A client may leave before an answer's end.
+            with connection, suppress(ConnectionError):
                 self._answer(connection)
 
     def _answer(self, connection: socket.socket) -> None:

@@ -9,7 +9,7 @@ from outreply_cli.accounts.places import TOKEN_VARIABLES
 from outreply_cli.accounts.profiles import Profile, Storage
 from outreply_cli.contract.token import Token
 from outreply_cli.errors import InvalidInputError, StorageError
-from outreply_cli.private_files import is_open_to_others, read_private, write_private
+from outreply_cli.private_files import read_secret, write_private
 
 
 @dataclass(frozen=True)
@@ -19,13 +19,11 @@ class Credential:
     Attributes:
         source: `environment`, `file` or `keyring`.
         place: The variable, the path or the keyring, for people.
-        warning: What is wrong with that place, if anything.
     """
 
     token: Token
     source: str
     place: str
-    warning: str | None = None
 
 
 class SecretStore(Protocol):
@@ -74,15 +72,12 @@ class Credentials:
         """The token kept for `profile`, or None.
 
         Raises:
-            StorageError: Its store can't be read.
+            StorageError: Its store can't be read, or others can read its file.
         """
         path = self.path_of(profile.name)
-        text = read_private(path)
+        text = read_secret(path)
         if text:
-            warning = None
-            if is_open_to_others(path):
-                warning = f"others on this machine can read {path}; run: chmod 600 '{path}'"
-            return Credential(_kept(text, str(path)), "file", str(path), warning)
+            return Credential(_kept(text, str(path)), "file", str(path))
         if profile.storage == "keyring":
             text = self._keyring.read(profile.name)
             if text:

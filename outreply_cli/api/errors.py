@@ -8,6 +8,7 @@ OutReplyError
 │   ├── LimitError               6  402, 413, 429
 │   └── ServerError              7  5xx
 ├── NetworkError                 7  no answer: refused, cut, timed out
+│   └── CertificateError            whoever answers can't show who it is
 └── BadAnswerError               7  an answer that is no JSON of the API
 """
 
@@ -99,6 +100,23 @@ class NetworkError(OutReplyError):
         super().__init__(message, hint="Check the network and OUTREPLY_BASE_URL, then try again.")
         self.code = code
         self.sent = sent
+
+
+class CertificateError(NetworkError):
+    """Nothing was sent: whoever answers for `host` shows no certificate that is trusted.
+
+    Args:
+        host: Who was meant.
+        reason: What is wrong with its certificate.
+    """
+
+    def __init__(self, host: str, reason: str) -> None:
+        message = f"the certificate of {host} is not trusted: {reason}"
+        super().__init__("CERTIFICATE_NOT_TRUSTED", message, sent=False)
+        self.hint = (
+            "Somebody may be listening in. If a proxy or server of yours signs certificates "
+            "itself, name its own in SSL_CERT_FILE."
+        )
 
 
 class BadAnswerError(OutReplyError):

@@ -3,7 +3,14 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from outreply_cli.api.errors import ApiError, BadAnswerError, LimitError, NetworkError, ServerError
+from outreply_cli.api.errors import (
+    ApiError,
+    BadAnswerError,
+    CertificateError,
+    LimitError,
+    NetworkError,
+    ServerError,
+)
 from outreply_cli.errors import OutReplyError
 
 FAILURES_BEFORE_GIVING_UP = 6
@@ -102,7 +109,7 @@ def wait_before_retry(
         passing = isinstance(error, (ServerError, NetworkError, BadAnswerError))
         if not passing or not (repeatable or never_arrived):
             return None
-        if isinstance(error, BadAnswerError) and error.code == "REDIRECT_REFUSED":
+        if error.code == "REDIRECT_REFUSED" or isinstance(error, CertificateError):
             return None
         if attempts.failures >= patience.failures:
             return None

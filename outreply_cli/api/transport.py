@@ -1,8 +1,6 @@
-"""One request to the API, sent until it has an answer: headers, key, retries, timing.
+"""One request to the API, sent until it has an answer: headers, key, retries, timing."""
 
-Nothing else in the program imports httpx.
-"""
-
+import ssl
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,11 +9,11 @@ from typing import IO, Any, NoReturn, cast
 
 import httpx
 
-from outreply_cli import __version__
 from outreply_cli.api.answers import Answer, read_answer, read_error
-from outreply_cli.api.base_url import check_base_url, is_local_url
+from outreply_cli.api.base_url import check_base_url
 from outreply_cli.api.budget import Budget
-from outreply_cli.api.errors import BadAnswerError, LimitError, NetworkError
+from outreply_cli.api.errors import BadAnswerError, CertificateError, LimitError, NetworkError
+from outreply_cli.api.http_client import open_http
 from outreply_cli.api.retry import (
     Attempts,
     Patience,
@@ -26,6 +24,7 @@ from outreply_cli.api.retry import (
     unix_time,
     wait_before_retry,
 )
+from outreply_cli.api.unpacking import TooLargeError, UnpackingError, unpacked
 from outreply_cli.api.uploading import Look, Upload, look_after
 from outreply_cli.clock import Clock
 from outreply_cli.contract.token import Token
@@ -34,7 +33,6 @@ from outreply_cli.errors import OutReplyError
 _WRITES = {"POST", "PUT", "PATCH", "DELETE"}
 _ANSWER_MAX_BYTES = 32 * 1024 * 1024
 _REDIRECTS_MAX = 5
-_CONNECT_SECONDS = 10.0
 # A publish is answered only once the platform has taken the post, video and all.
 _ANSWER_SECONDS = 60.0
 
@@ -97,18 +95,7 @@ class Transport:
         self._clock = clock
         self._on_exchange = on_exchange
         self._budget = budget
-        self._http = httpx.Client(
-            timeout=httpx.Timeout(
-                connect=_CONNECT_SECONDS, read=answer_seconds, write=answer_seconds, pool=None
-            ),
-            follow_redirects=False,
-            # Plain http, which check_base_url allows on this machine alone, has no certificates:
-            # reading them takes longer than the request.
-            verify=not self.base_url.startswith("http:"),
-            # A proxy from the environment must not see what is meant for this machine.
-            trust_env=not is_local_url(self.base_url),
-            headers={"Accept": "application/json", "User-Agent": f"outreply-cli/{__version__}"},
-        )
+        self._http = open_http(self.base_url, answer_seconds)
 
     def now(self) -> datetime:
         """The present instant by the server's clock, in UTC: what its rules are measured on."""
@@ -276,18 +263,18 @@ class Transport:
             stream = response.extensions.get("network_stream")
             self.tls = stream.get_extra_info("ssl_object") if stream is not None else None
             try:
-                content = bytearray()
-                for chunk in response.iter_bytes():
-                    content += chunk
-                    if len(content) > _ANSWER_MAX_BYTES:
-                        raise BadAnswerError(
-                            "ANSWER_TOO_LARGE",
-                            f"{host} answered with more than 32 MiB",
-                            status=response.status_code,
-                        )
+                encoding = response.headers.get("content-encoding", "")
+                content = unpacked(response.iter_raw(), encoding, most=_ANSWER_MAX_BYTES)
             finally:
                 response.close()
+        except TooLargeError:
+            message = f"{host} answered with more than 32 MiB"
+            status = response.status_code
+            raise BadAnswerError("ANSWER_TOO_LARGE", message, status=status) from None
         except (httpx.ConnectError, httpx.ConnectTimeout) as failure:
+            untrusted = _distrust(failure)
+            if untrusted is not None:
+                raise CertificateError(host, untrusted.verify_message) from None
             reason = str(failure) or type(failure).__name__
             message = f"can't connect to {host}: {reason}"
             raise NetworkError("CONNECTION_FAILED", message, sent=False) from None
@@ -296,7 +283,7 @@ class Transport:
         except httpx.ProxyError as failure:
             message = f"the proxy refused: {failure}"
             raise NetworkError("CONNECTION_FAILED", message, sent=False) from None
-        except httpx.DecodingError:
+        except UnpackingError:
             message = f"{host} answered with bytes that are not what their encoding says"
             raise NetworkError("CONNECTION_LOST", message, sent=True) from None
         except httpx.TransportError as failure:
@@ -305,7 +292,7 @@ class Transport:
         return httpx.Response(
             response.status_code,
             headers=[(k, v) for k, v in response.headers.items() if k != "content-encoding"],
-            content=bytes(content),
+            content=content,
             request=request,
         )
 
@@ -361,3 +348,9 @@ class Transport:
                 retry_in=retry_in,
             )
         )
+
+
+def _distrust(failure: BaseException | None) -> ssl.SSLCertVerificationError | None:
+    while failure is not None and not isinstance(failure, ssl.SSLCertVerificationError):
+        failure = failure.__cause__ or failure.__context__
+    return failure

@@ -16,7 +16,8 @@ _COUNTED_AS = {
     Kind.KEEP: "unchanged",
     Kind.CANCEL: "cancelled",
 }
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+# Some spreadsheets read the wide forms of East Asian keyboards too.
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 COLUMNS = ("file", "line", "key", "page_id", "scheduled_at", "action", "status", "id", "error")
 
 

@@ -127,7 +127,7 @@ def emulator_seed(
     if export:
         if file is not None:
             raise InvalidInputError("--export prints to stdout; leave the FILE out")
-        session.output.show_text(str(running.ask("export")["seed"]))
+        session.output.show_document(str(running.ask("export")["seed"]))
         return
     if file is None:
         status = running.ask("seed")

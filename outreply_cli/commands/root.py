@@ -18,6 +18,8 @@ _OF_COMMANDS = {
     "--no-color", "--plain", "--max-wait",
 }  # fmt: skip
 
+_OF_SECRETS = {"--token", "--api-key", "--api-token", "--access-token", "--password", "--secret"}
+
 # The kind of error that a wrong option raises; typer exports only a child of it.
 WrongUsage: type[Exception] = typer.BadParameter.__mro__[2]
 Abort = typer.Abort
@@ -109,6 +111,11 @@ def _group_of(members: typer.Typer, name: str) -> VerbGroup:
 
 
 def _hint_on_option(context: Any, typed: str, path: str) -> str | None:
+    if typed in _OF_SECRETS:
+        return (
+            "No option takes a secret, as arguments are public: set OUTREPLY_API_KEY or "
+            "OUTREPLY_WEBHOOK_SECRET, or sign in with: outreply auth login"
+        )
     if hasattr(context.command, "list_commands") and typed in _OF_COMMANDS:
         return f"Options follow the command's words: {path} COMMAND {typed}"
     if not typed.startswith("--"):

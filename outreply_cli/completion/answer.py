@@ -136,16 +136,18 @@ def _refresh(path: str, shelf: str, line: Sequence[str], now: float) -> None:
     if words is None:
         return
     asked = f"{path}.{shelf}"
-    descriptor = os.open(asked, os.O_CREAT | os.O_RDWR, 0o600)
+    descriptor = os.open(asked, os.O_CREAT | os.O_RDWR | getattr(os, "O_NOFOLLOW", 0), 0o600)
     if os.fstat(descriptor).st_size and 0 <= now - os.fstat(descriptor).st_mtime < _SECONDS_BETWEEN:
         return
+    if hasattr(os, "fchmod"):
+        os.fchmod(descriptor, 0o600)
     os.write(descriptor, b".")
     os.close(descriptor)
     import subprocess
 
     flag = _profile_flag(line)
     subprocess.Popen(  # noqa: S603 - our own program
-        [sys.executable, "-m", "outreply_cli", _REFRESH, *words, "-q", "--max-wait", "5s",
+        [sys.executable, "-P", "-m", "outreply_cli", _REFRESH, *words, "-q", "--max-wait", "5s",
          *(["-p", flag] if flag else [])],
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         start_new_session=True,

@@ -63,10 +63,10 @@ def proxy_for(base_url: str, environ: Mapping[str, str]) -> str | None:
 
 def without_password(url: str) -> str:
     """`url` with what stands before its host hidden."""
-    scheme, separator, rest = url.rpartition("://")
-    place, slash, path = rest.partition("/")
-    _, at, host = place.rpartition("@")
-    return f"{scheme}{separator}{'(hidden)@' if at else ''}{host}{slash}{path}"
+    scheme, separator, rest = url.partition("://") if "://" in url else ("", "", url)
+    # A password may have any character in it, a slash too; no proxy has an @ after its host.
+    _, at, host = rest.rpartition("@")
+    return f"{scheme}{separator}{'(hidden)@' if at else ''}{host}"
 
 
 def _proxy(proxy: str | None, environ: Mapping[str, str], *, is_local: bool) -> Finding:

@@ -13,7 +13,7 @@ from outreply_cli.diagnosis.finding import Finding, Patient, failure, ok, warnin
 from outreply_cli.errors import OutReplyError
 from outreply_cli.posting.account_posts import JOURNAL_FILE
 from outreply_cli.posting.journal import journal_health
-from outreply_cli.private_files import is_open_to_others
+from outreply_cli.private_files import is_open_to_others, is_shared
 
 _OLDEST_PYTHON = (3, 11)
 _DISTRIBUTION = "outreply-cli"
@@ -115,6 +115,12 @@ def _unwritable(directory: Path) -> Iterator[Finding]:
             f"{directory} can't be written",
             "Mend its permissions, or choose other places with OUTREPLY_CONFIG_DIR and "
             "OUTREPLY_STATE_DIR.",
+        )
+    elif nearest == directory and is_shared(directory):
+        yield failure(
+            "permissions",
+            f"others on this machine can write in {directory}",
+            f"Run: chmod go-w '{directory}'; if somebody did, look at what stands in it.",
         )
 
 

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
+from typing import BinaryIO
 
 from outreply_cli.accounts.places import TOKEN_VARIABLES
 from outreply_cli.child_commands import without_secrets
@@ -17,7 +18,7 @@ from outreply_cli.emulator.remote import Running, find_running, forget_running
 from outreply_cli.emulator.server import EmulatorServer, reached_at
 from outreply_cli.emulator.settings import Settings
 from outreply_cli.errors import InvalidInputError
-from outreply_cli.private_files import make_private_dir
+from outreply_cli.private_files import create_private, make_private_dir
 
 STATE_FILE = "emulator.db"
 STATE_VARIABLE = "OUTREPLY_EMULATOR_STATE"
@@ -157,10 +158,9 @@ def start_in_background(
         EmulatorError: One runs there already, or the new one ended at once; its log is quoted.
     """
     _refuse_second(directory)
-    make_private_dir(directory)
     log = directory / _LOG_FILE
     start = ["emulator", "start", "--foreground", "--port", str(port), "--host", host, *words]
-    with os.fdopen(os.open(log, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "wb") as stream:
+    with _anew(log) as stream:
         process = subprocess.Popen(  # noqa: S603 - our own interpreter, our own words
             [sys.executable, "-P", "-m", "outreply_cli", *start, "--state", str(directory)],
             stdin=subprocess.DEVNULL,
@@ -194,6 +194,16 @@ def stop(running: Running, directory: Path, clock: Clock) -> None:
             raise EmulatorError(f"the emulator (pid {running.pid}) did not end")
         clock.sleep(_POLL_SECONDS)
         waited += _POLL_SECONDS
+
+
+def _anew(log: Path) -> BinaryIO:
+    try:
+        make_private_dir(log.parent)
+        # Never into what is there: a link would lead into somebody's file.
+        log.unlink(missing_ok=True)
+        return os.fdopen(create_private(log), "wb")
+    except OSError as failure:
+        raise EmulatorError(f"{log} can't be written: {failure.strerror}") from None
 
 
 def _refuse_second(directory: Path) -> None:

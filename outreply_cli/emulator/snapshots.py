@@ -10,6 +10,7 @@ from pathlib import Path
 
 from outreply_cli.emulator.state import State, open_state
 from outreply_cli.errors import StorageError
+from outreply_cli.private_files import create_private
 
 _HINT = "Make one with: outreply emulator snapshot save FILE"
 
@@ -21,7 +22,7 @@ def save_snapshot(state: State, path: Path) -> None:
     """
     draft = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
     try:
-        os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        os.close(create_private(draft))
         try:
             with closing(sqlite3.connect(draft, isolation_level=None)) as copy:
                 state.copy_to(copy)

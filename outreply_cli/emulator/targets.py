@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from outreply_cli.emulator.lookups import Address, resolve
+from outreply_cli.network_addresses import is_forbidden
 
 
 class TargetError(ValueError):
@@ -43,8 +44,7 @@ def check_target(
 ) -> None:
     """Refuse a URL that no webhook may have; raises TargetError."""
     target = read_target(url)
-    if not anywhere:
-        addresses_of(target, anywhere=False, look_up=look_up)
+    addresses_of(target, anywhere=anywhere, look_up=look_up)
 
 
 def addresses_of(
@@ -55,4 +55,6 @@ def addresses_of(
     # An emulator must not knock at machines that never asked for it.
     if not anywhere and not (found and all(address.is_loopback for address in found)):
         raise TargetError("must be on this machine; start the emulator with --send-anywhere")
+    if any(map(is_forbidden, found)):
+        raise TargetError("must not be where machines keep their credentials")
     return found

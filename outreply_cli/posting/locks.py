@@ -9,7 +9,7 @@ from pathlib import Path
 
 from outreply_cli.databases import held
 from outreply_cli.errors import OutReplyError, StorageError
-from outreply_cli.private_files import make_private_dir
+from outreply_cli.private_files import make_private_dir, write_private
 
 
 class CalendarBusyError(OutReplyError):
@@ -40,7 +40,7 @@ def calendar_lock(state_dir: Path, account: str, calendar: str, *, wait: float) 
         try:
             make_private_dir(directory)
             stack.enter_context(held(path, wait=wait))
-            owner.write_text(str(os.getpid()))
+            write_private(owner, str(os.getpid()), is_durable=False)
         except (OSError, sqlite3.Error) as failure:
             if "locked" in str(failure):
                 raise _busy(owner) from None

@@ -102,15 +102,19 @@ class Output:
             self._lines([harmless(text, keep_lines=True)])
 
     def show_text(self, text: str) -> None:
-        """Put `text` on stdout as it is, whatever the format: a token, a template, a document."""
+        """Put `text` of our own on stdout as it is, whatever the format: a token, a template."""
         self.stream.write(text if text.endswith("\n") else text + "\n")
+
+    def show_document(self, text: str) -> None:
+        """Put a document with strangers' text in it on stdout: as it is, but for a terminal."""
+        self.show_text(harmless(text, keep_lines=True) if self.is_terminal else text)
 
     def show_value(self, value: Any) -> None:
         """Show parsed JSON of no known shape: as JSON where the format is for people."""
         if isinstance(value, list) and self.format == "jsonl":
             self._lines(self._json(self._reduced(item)) for item in value)
         elif self.format == "yaml":
-            self.show_text(_yaml(self._reduced(value)))
+            self.show_text(self._yaml(self._reduced(value)))
         elif self.format in {"csv", "tsv"}:
             rows = value if isinstance(value, list) else [value]
             objects = [row if isinstance(row, Mapping) else {"value": row} for row in rows]
@@ -143,7 +147,7 @@ class Output:
         if self.format == "jsonl":
             self._lines(self._json(item) for item in reduced)
         elif self.format == "yaml":
-            self.show_text(_yaml(reduced[0] if alone else reduced))
+            self.show_text(self._yaml(reduced[0] if alone else reduced))
         else:
             self._lines([self._json(reduced[0] if alone else reduced, indented=True)])
 
@@ -159,6 +163,15 @@ class Output:
         indent = 2 if indented and self.is_terminal else None
         document = json.dumps(value, ensure_ascii=False, indent=indent)
         return harmless_json(document) if self.is_terminal else document
+
+    def _yaml(self, value: Any) -> str:
+        import yaml
+
+        text = str(yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=100))
+        if self.is_terminal and harmless(text, keep_lines=True) != text:
+            # Escapes stand for the same characters when it is read.
+            text = str(yaml.safe_dump(value, sort_keys=False, width=100))
+        return text
 
     def _separated(self, items: Sequence[Item], columns: Sequence[Column]) -> None:
         rows = [[column.field for column in columns]]
@@ -191,9 +204,3 @@ def _tsv_cell(text: str) -> str:
     for character, escape in escapes:
         text = text.replace(character, escape)
     return text
-
-
-def _yaml(value: Any) -> str:
-    import yaml
-
-    return str(yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=100))

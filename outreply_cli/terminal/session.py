@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TextIO
 
-from outreply_cli.accounts.places import TOKEN_VARIABLES, config_dir, state_dir
+from outreply_cli.accounts.places import config_dir, state_dir
 from outreply_cli.accounts.profiles import CONFIG_FILE, Profiles
 from outreply_cli.clock import Clock, SystemClock
 from outreply_cli.errors import (
@@ -19,6 +19,7 @@ from outreply_cli.errors import (
     StorageError,
     TimeError,
 )
+from outreply_cli.secret_variables import SECRET_VARIABLES
 from outreply_cli.terminal.choices import Choices
 from outreply_cli.terminal.fields import read_fields
 from outreply_cli.terminal.harmless import harmless
@@ -59,6 +60,7 @@ class Session:
     _account: "Account | None" = None
     _client: "Client | None" = None
     _opened: "list[Client]" = field(default_factory=list)
+    _tokens: "list[Token]" = field(default_factory=list)
     _sighting: "Sighting | None" = None
 
     def configure(self, choices: Choices) -> None:
@@ -137,8 +139,6 @@ class Session:
             from outreply_cli.accounts.choice import choose_account
 
             account = choose_account(self.config_dir, self.environ, self.choices.profile)
-            if account.credential.warning:
-                self.warn(account.credential.warning)
             if account.credential.source == "environment":
                 self.question_token(account.credential.token, account.base_url)
             self._account = account
@@ -196,6 +196,8 @@ class Session:
             observer,
         )
         self._opened.append(client)
+        if token is not None:
+            self._tokens.append(token)
         return client
 
     def question_token(
@@ -253,10 +255,10 @@ class Session:
         return read_zone(name) if name else machine_zone()
 
     def tell(self, text: str) -> None:
-        """Write to stderr, whatever `text` quotes: a token in it is never shown."""
-        for secret in self._secrets:
-            text = text.replace(secret, "(hidden)")
-        self.stderr.write(text)
+        """Write to stderr, whatever `text` quotes: a secret in it is never shown."""
+        from outreply_cli.terminal.secrecy import hide_secrets
+
+        self.stderr.write(hide_secrets(text, self._secrets))
 
     def note(self, text: str) -> None:
         """Tell something that is not a result; `-q` leaves it out."""
@@ -310,7 +312,7 @@ class Session:
     def write_text(self, path: Path, text: str) -> None:
         """Put `text` in the file at `path` as it is, or on stdout for `-`; raises StorageError."""
         if str(path) == "-":
-            self.output.show_text(text)
+            self.output.show_document(text)
             return
         try:
             path.write_text(text, encoding="utf-8", newline="")
@@ -357,10 +359,10 @@ class Session:
 
     @property
     def _secrets(self) -> list[str]:
-        found = [self.environ.get(name, "").strip() for name in TOKEN_VARIABLES]
+        found = [self.environ.get(name, "").strip() for name in SECRET_VARIABLES]
         if self._account is not None:
             found.append(self._account.credential.token.reveal())
-        return [text for text in found if text]
+        return found + [token.reveal() for token in self._tokens]
 
     def _budget(self, token: "Token | None", base_url: str, clock: Clock) -> "Budget | None":
         if token is None:

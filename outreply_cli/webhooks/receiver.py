@@ -139,6 +139,10 @@ class Receiver:
     def _answer(self, environ: "WSGIEnvironment") -> Answer:
         path, method = environ["PATH_INFO"] or "/", environ["REQUEST_METHOD"]
         if path == self._terms.path and method == "POST":
+            # A browser says whose page sends. Where nothing is verified, any page that somebody
+            # looks at could deliver here.
+            if not self._terms.secrets and "HTTP_ORIGIN" in environ:
+                return _refusal(403, "A page in a browser delivers nothing")
             return self._receive(environ)
         if path == "/healthz":
             if method in {"GET", "HEAD"}:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
 from outreply_cli.errors import InvalidInputError
+from outreply_cli.network_addresses import is_forbidden, meant_by
 
 ANSWER_SECONDS = 10.0
 _ANSWER_BYTES_MAX = 64 * 1024
@@ -149,12 +150,10 @@ def _address_of(host: str, port: int, *, allow_public: bool) -> str:
 
 def _is_allowed(address: str, *, allow_public: bool) -> bool:
     number = ipaddress.ip_address(address.partition("%")[0])
-    mapped = getattr(number, "ipv4_mapped", None)
-    number = mapped or number
-    # Link-local addresses are where clouds keep their machines' credentials.
-    if number.is_link_local or number.is_multicast or number.is_unspecified:
+    if is_forbidden(number):
         return False
-    return allow_public or number.is_loopback or number.is_private
+    meant = meant_by(number)
+    return allow_public or meant.is_loopback or meant.is_private
 
 
 def _why(failure: Exception) -> str:

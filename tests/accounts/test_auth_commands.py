@@ -77,9 +77,9 @@ def test_a_token_in_a_file_is_for_its_owner_alone(
     assert emulator.token not in config.read_text()
     assert signed_out.run("pages", "list").code == 0
     token.chmod(0o644)
-    warned = signed_out.run("pages", "list")
-    assert warned.code == 0
-    assert "chmod 600" in warned.err
+    refused = signed_out.run("pages", "list")
+    assert refused.code == 1
+    assert "chmod 600" in refused.err
 
 
 def test_a_token_that_does_not_work_is_not_stored(signed_out: CommandLine) -> None:

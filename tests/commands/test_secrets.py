@@ -53,11 +53,12 @@ def test_a_fault_of_ours_shows_no_token(cli: CommandLine, emulator: EmulatorServ
             "import outreply_cli.commands.quota as q\n"
             "def fault(*parts, token='x'):\n"
             "    import os\n"
-            "    raise RuntimeError('fault near ' + os.environ['OUTREPLY_API_KEY'])\n"
+            "    raise RuntimeError('fault near ' + os.environ['NEARBY'])\n"
             "q.quota_meters = fault\n"
         )
         for extra in ((), ("-v",)):
-            ran = cli.spawn("quota", "show", *extra, env={"PYTHONPATH": f"{broken}:{Path.cwd()}"})
+            env = {"PYTHONPATH": f"{broken}:{Path.cwd()}", "NEARBY": emulator.token}
+            ran = cli.spawn("quota", "show", *extra, env=env)
             assert ran.code == 1
             assert "RuntimeError" in ran.err
             assert emulator.token not in everything(ran)

@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -181,3 +183,18 @@ def test_our_places_are_those_of_platformdirs(
             monkeypatch.setenv(name, xdg)
     assert config_path(os.environ) == platformdirs.user_config_dir("outreply", appauthor=False)
     assert state_path(os.environ) == platformdirs.user_state_dir("outreply", appauthor=False)
+
+
+def test_a_module_in_the_current_directory_is_not_run(cli: CommandLine, tmp_path: Path) -> None:
+    cli.spawn("brands", "list")
+    trap = tmp_path / "trap"
+    trap.mkdir()
+    (trap / "httpx.py").write_text(f"open({str(trap / 'run')!r}, 'w')\n")
+    program = (
+        "import os; from outreply_cli.completion import answer as a; "
+        f"a._refresh({str(known_file(cli))!r}, 'page', [], 0.0); os.wait()"
+    )
+    subprocess.run(
+        [sys.executable, "-P", "-c", program], cwd=trap, env=cli.environ, check=True, timeout=60
+    )
+    assert not (trap / "run").exists()

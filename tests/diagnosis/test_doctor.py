@@ -182,6 +182,9 @@ def test_files_that_others_can_read_are_told(cli: CommandLine) -> None:
     ran = cli.run("doctor", "--json")
     assert ran.code == 1
     assert standings(findings_of(ran), "permissions") == ["failure", "warning"]
+    (cli.home / "config").chmod(0o770)
+    found = findings_of(cli.run("doctor", "--json"))["permissions"]
+    assert "can write in" in found[0]["found"]
 
 
 def test_a_config_file_that_is_no_toml_is_a_failure_and_not_the_end(cli: CommandLine) -> None:

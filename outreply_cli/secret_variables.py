@@ -1,0 +1,17 @@
+"""The environment's variables that hold secrets of ours, and who gets to see them."""
+
+from collections.abc import MutableMapping
+
+SECRET_VARIABLES = frozenset({"OUTREPLY_API_KEY", "OUTREPLY_TOKEN", "OUTREPLY_WEBHOOK_SECRET"})
+
+
+def take_secrets(environ: MutableMapping[str, str]) -> dict[str, str]:
+    """All that `environ` holds; it keeps no secret of ours.
+
+    Of this process's own environment that means: whatever is started from here, by a keyring or
+    a browser too, inherits none.
+    """
+    taken = dict(environ)
+    for name in SECRET_VARIABLES:
+        environ.pop(name, None)
+    return taken

@@ -1,0 +1,141 @@
+"""Requests that are sent for others: never to where machines keep their credentials."""
+
+import ipaddress
+import socket
+import threading
+from collections.abc import Sequence
+
+import pytest
+
+from outreply_cli.emulator.lookups import Address, Lookups, resolve
+from outreply_cli.emulator.sending import post as post_of_emulator
+from outreply_cli.emulator.targets import TargetError, check_target as check_target_of_emulator
+from outreply_cli.network_addresses import is_forbidden
+from outreply_cli.webhooks.sending import check_target, post
+from tests.command_line import CommandLine
+from tests.scripted_server import ScriptedServer, answer
+
+# Where clouds keep credentials, in every spelling that a resolver or a network reads.
+METADATA = [
+    "169.254.169.254", "2852039166", "0xa9fea9fe", "0251.0376.0251.0376", "0xa9.254.43518",
+    "169.254.43518", "169.254.170.2", "169.254.42.42", "100.100.100.200", "1684301000",
+    "168.63.129.16", "192.0.0.192", "[fd00:ec2::254]", "[fd00:ec2::23]", "[fd20:ce::254]",
+    "[fd00:42::42]", "[::ffff:169.254.169.254]", "[::ffff:a9fe:a9fe]", "[::169.254.169.254]",
+    "[64:ff9b::a9fe:a9fe]", "[64:ff9b:1::a9fe:a9fe]", "[2002:a9fe:a9fe::]",
+    "[::ffff:0:a9fe:a9fe]", "[::ffff:100.100.100.200]", "[fe80::a9fe:a9fe]", "0.0.0.0", "[::]",  # noqa: S104
+    "224.0.0.1", "255.255.255.255", "[2001:0:a00:1::5601:5601]",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("host", METADATA)
+@pytest.mark.parametrize("allow_public", [False, True])
+def test_nothing_is_passed_on_to_where_credentials_are_kept(
+    host: str, *, allow_public: bool
+) -> None:
+    url = check_target(f"http://{host}/latest/meta-data/", "--to")
+    outcome = post(url, b"{}", [], seconds=1, allow_public=allow_public)
+    assert (outcome.status, (outcome.error or "")[:8]) == (None, "not sent")
+
+
+@pytest.mark.parametrize("host", METADATA)
+def test_the_emulator_sends_no_webhook_there_even_when_it_may_send_anywhere(host: str) -> None:
+    url = f"http://{host}/"
+    with pytest.raises(TargetError):
+        check_target_of_emulator(url, anywhere=True)
+    lookups = Lookups()
+    outcome = post_of_emulator(url, b"{}", {}, lookups=lookups, anywhere=True, seconds=5)
+    lookups.close()
+    assert outcome.status is None
+    assert (outcome.error or "").startswith("url must")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["127.0.0.1", "::1", "10.0.0.1", "192.168.1.1", "172.16.0.1", "fd12::1", "8.8.8.8",
+     "2606:4700::1", "::ffff:127.0.0.1", "100.64.0.1", "64:ff9b::808:808"],
+)  # fmt: skip
+def test_loopback_private_and_public_addresses_are_no_such_place(text: str) -> None:
+    assert not is_forbidden(ipaddress.ip_address(text))
+
+
+@pytest.mark.parametrize("anywhere", [False, True])
+def test_a_name_that_also_resolves_there_is_refused(*, anywhere: bool) -> None:
+    found = [ipaddress.ip_address("127.0.0.1"), ipaddress.ip_address("169.254.169.254")]
+    with pytest.raises(TargetError):
+        check_target_of_emulator(
+            "http://metadata.google.internal/", anywhere=anywhere, look_up=lambda _: found
+        )
+
+
+def test_a_name_is_asked_once_and_its_answer_is_where_the_connection_goes() -> None:
+    asked: list[str] = []
+
+    def resolver(host: str) -> Sequence[Address]:
+        # The second answer is another one, as of whoever means harm.
+        asked.append(host)
+        return resolve("127.0.0.1" if len(asked) == 1 else "169.254.169.254")
+
+    lookups = Lookups(resolver)
+    with ScriptedServer([answer(200)]) as server:
+        url = f"http://rebinding.example:{server.port}/"
+        check_target_of_emulator(
+            url, anywhere=True, look_up=lambda host: lookups.all_of([host], 5)[host] or ()
+        )
+        outcome = post_of_emulator(url, b"{}", {}, lookups=lookups, anywhere=True)
+        (received,) = server.received
+    lookups.close()
+    assert outcome.status == 200
+    assert asked == ["rebinding.example"]
+    assert received.headers["host"] == f"rebinding.example:{server.port}"
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_an_answer_and_followed_by_nobody(status: int) -> None:
+    with ScriptedServer([answer(200)]) as elsewhere:
+        target = f"http://127.0.0.1:{elsewhere.port}/"
+        with ScriptedServer([answer(status, location=target)]) as server:
+            outcome = post(f"http://127.0.0.1:{server.port}/", b"{}", [])
+            lookups = Lookups()
+            of_emulator = post_of_emulator(
+                f"http://127.0.0.1:{server.port}/", b"{}", {}, lookups=lookups, anywhere=True
+            )
+            lookups.close()
+        assert (outcome.status, of_emulator.status) == (status, status)
+        assert not outcome.is_taken
+        assert not of_emulator.is_success
+        assert elsewhere.received == []
+
+
+def test_every_command_that_sends_for_others_refuses(alone: CommandLine) -> None:
+    env = {"OUTREPLY_WEBHOOK_SECRET": "whsec_0123456789abcdef"}
+    url = "http://2852039166/latest/meta-data/"
+    triggered = alone.run("webhooks", "trigger", "post.published", "--to", url, env=env)
+    assert triggered.code != 0
+    assert "not sent" in triggered.err + triggered.out
+    checked = alone.run("webhooks", "check", url, "--allow-public", env=env)
+    assert checked.code != 0
+    assert "not sent" in checked.err + checked.out
+
+
+def test_a_media_url_is_never_fetched_here(cli: CommandLine) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(0.2)
+        came = threading.Event()
+
+        def wait() -> None:
+            try:
+                listener.accept()[0].close()
+                came.set()
+            except TimeoutError:
+                return
+
+        thread = threading.Thread(target=wait)
+        thread.start()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/a.png"
+        ran = cli.run(
+            "posts", "schedule", "--page", "instagram:acme", "--at", "in 2h", "--media", url
+        )
+        thread.join()
+    assert ran.code == 2
+    assert "private address" in ran.err
+    assert not came.is_set()

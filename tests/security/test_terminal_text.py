@@ -1,0 +1,169 @@
+"""Text from strangers, shown by every command at a terminal: it steers and hides nothing."""
+
+import csv
+import io
+import json
+import unicodedata
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from outreply_cli.app import main
+from outreply_cli.bulk.reports import formula_safe
+from outreply_cli.emulator.server import EmulatorServer
+from outreply_cli.terminal.session import Session
+from outreply_cli.webhooks.inbox import Inbox
+from outreply_cli.webhooks.records import Arrival
+from tests.command_line import CommandLine, Ran
+from tests.posting.pictures import png
+from tests.scripted_server import ScriptedServer, answer
+
+HOSTILE = (
+    "\x1b]52;c;cm0gLXJm\x07\x1b[2J\x1b]8;;http://evil\x07link\x1b]8;;\x07\x1bP+q\x1b\\ [red]m[/] "
+    "\u202egnitirw\u202c \u200b\u2066x\u2069 \x9b31m\x85\x7f\x08 \u2028\ufeff\u00ad ::error::x"
+)
+FORMATS = ("table", "json", "jsonl", "yaml", "csv", "tsv")
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def at_terminal(cli: CommandLine, *words: str, env: dict[str, str] | None = None) -> Ran:
+    out, err = Terminal(), io.StringIO()
+    environ = {**cli.environ, "NO_COLOR": "1", "COLUMNS": "200", **(env or {})}
+    session = Session(environ=environ, stdin=io.StringIO(), stdout=out, stderr=err, clock=cli.clock)
+    return Ran(main(words, session), out.getvalue(), err.getvalue())
+
+
+def steering(text: str) -> set[str]:
+    return {
+        character
+        for character in text
+        if unicodedata.category(character) in {"Cc", "Cf", "Zl", "Zp"} and character not in "\n\t"
+    }
+
+
+@pytest.fixture
+def taken_over(cli: CommandLine, emulator: EmulatorServer, tmp_path: Path) -> CommandLine:
+    """An account in which every text is a stranger's."""
+    picture = tmp_path / "a.png"
+    picture.write_bytes(png())
+    assert cli.run("media", "upload", str(picture)).code == 0
+    assert cli.run("webhooks", "create", "--url", "http://127.0.0.1:9/", "--events",
+                   "post.published").code == 0  # fmt: skip
+    assert cli.run("posts", "schedule", "--page", "x:bluebird", "--at", "in 2h", "-m", "x",
+                   "--key", "k").code == 0  # fmt: skip
+    columns = (
+        ("users", "email"), ("users", "firstname"), ("users", "lastname"), ("brands", "name"),
+        ("pages", "name"), ("pages", "username"), ("posts", "message"), ("posts", "permalink"),
+        ("posts", "first_comment"), ("comments", "message"), ("comments", "author_name"),
+        ("comments", "author_username"), ("media", "filename"), ("tokens", "name"),
+    )  # fmt: skip
+    with emulator.state.change() as db:
+        for table, column in columns:
+            known = {row[1] for row in db.execute(f"PRAGMA table_info({table})")}
+            assert column in known, (table, sorted(known))
+            db.execute(f"UPDATE {table} SET {column} = ?", (HOSTILE,))  # noqa: S608
+        db.execute("UPDATE hooks SET url = url || ?", (HOSTILE,))
+    return cli
+
+
+def ids(cli: CommandLine, *words: str) -> Iterator[str]:
+    yield from cli.run(*words, "-q").out.split()
+
+
+def test_no_command_lets_a_strangers_text_steer_the_terminal(taken_over: CommandLine) -> None:
+    cli = taken_over
+    state = cli.home / "state"
+    inbox = Inbox(state / "webhooks.db")
+    body = json.dumps({"event": HOSTILE, "id": HOSTILE, "data": {"x": HOSTILE}}).encode()
+    inbox.store(Arrival(HOSTILE, 1.0, HOSTILE, is_verified=False, reason=HOSTILE, status=401,
+                        headers=[("X-OutReply-Event", HOSTILE)], body=body))  # fmt: skip
+    inbox.close()
+    scheduled = next(ids(cli, "posts", "list"))
+    published = next(ids(cli, "posts", "list", "--published"))
+    page, brand = next(ids(cli, "pages", "list")), next(ids(cli, "brands", "list"))
+    media, hook = next(ids(cli, "media", "list")), next(ids(cli, "webhooks", "list"))
+    shown = 0
+    for words in (
+        ("pages", "list"), ("pages", "show", page), ("brands", "list"), ("brands", "show", brand),
+        ("posts", "list"), ("posts", "list", "--published"), ("posts", "show", scheduled),
+        ("posts", "show", published), ("posts", "calendar"), ("posts", "calendar", "--month"),
+        ("posts", "export", "--all"), ("posts", "export", "--all", "--ics", "-"),
+        ("comments", "list", published), ("comments", "inbox", "--days", "300", "--all"),
+        ("media", "list"), ("media", "show", media), ("media", "prune", "--dry-run"),
+        ("webhooks", "list"), ("webhooks", "show", hook), ("quota", "show"),
+        ("quota", "show", "--forecast"), ("auth", "status"), ("bulk", "export"),
+        ("api", "GET", "/me"), ("api", "GET", "/pages"), ("webhooks", "history"),
+        ("webhooks", "history", "-v"), ("posts", "cancel", scheduled, "--yes"),
+    ):  # fmt: skip
+        cli.clock.advance(61)
+        for kind in FORMATS:
+            ran = at_terminal(cli, *words, *(["-o", kind] if "export" not in words else []))
+            assert ran.code in {0, 2, 5}, (words, ran.err)
+            assert steering(ran.out) == set(), (words, kind)
+            assert steering(ran.err) == set(), (words, kind)
+            shown += "gnitirw" in ran.out
+    assert shown >= 100
+
+
+def test_what_a_terminal_shows_for_programs_is_equal_when_it_is_read(
+    taken_over: CommandLine,
+) -> None:
+    words = ("api", "GET", "/pages")
+    raw = json.loads(taken_over.run(*words).out)
+    assert HOSTILE in str([page["name"] for page in raw["pages"]]) or raw["pages"]
+    for kind in ("json", "yaml"):
+        read = yaml.safe_load(at_terminal(taken_over, *words, "-o", kind).out)
+        assert [page["name"] for page in read["pages"]] == [page["name"] for page in raw["pages"]]
+
+
+def test_an_error_of_a_stranger_steers_nothing(alone: CommandLine) -> None:
+    body = {"error": HOSTILE, "code": HOSTILE, "request_id": HOSTILE, HOSTILE: HOSTILE,
+            "list": [HOSTILE]}  # fmt: skip
+    env = {"OUTREPLY_API_KEY": "outreply_live_" + "x" * 30}
+    for status in (400, 401, 403, 404, 409, 418, 429, 500):
+        with ScriptedServer([answer(status, body)]) as server:
+            env["OUTREPLY_BASE_URL"] = server.url
+            for extra in ((), ("--json",), ("-v",)):
+                ran = at_terminal(alone, "pages", "list", "--max-wait", "0s", *extra, env=env)
+                assert ran.code != 0
+                assert "gnitirw" in ran.err
+                assert steering(ran.out + ran.err) == set()
+    with ScriptedServer([answer(302, location="http://\u202eevil/")]) as server:
+        env["OUTREPLY_BASE_URL"] = server.url
+        assert steering(at_terminal(alone, "pages", "list", env=env).err) == set()
+
+
+def test_names_of_files_steer_nothing(cli: CommandLine, tmp_path: Path) -> None:
+    name = HOSTILE.replace("/", "")
+    for ending in (".png", ".csv", ".yaml"):
+        (tmp_path / f"{name}{ending}").write_bytes(b"posts: 3\n")
+    for words in (
+        ("media", "upload", str(tmp_path / f"{name}.png")),
+        ("bulk", "schedule", str(tmp_path / f"{name}.csv")),
+        ("bulk", "schedule", str(tmp_path / f"{name}.yaml")),
+        ("bulk", "apply", str(tmp_path / f"{name}.csv")),
+        ("posts", "schedule", "--page", name, "--at", "in 2h", "-F", str(tmp_path / name)),
+        ("posts", "show", name),
+        ("pages", "show", name),
+        (name,),
+        ("errors", name),
+        ("webhooks", "replay", name, "--to", "http://127.0.0.1:9/"),
+    ):
+        ran = at_terminal(cli, *words)
+        assert ran.code != 0
+        assert steering(ran.out + ran.err) == set(), words
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠"])
+def test_a_report_holds_no_formula(start: str) -> None:
+    stream = io.StringIO()
+    csv.writer(stream).writerow([formula_safe(f"{start}cmd|' /C calc'!A0")])
+    (cell,) = next(csv.reader(io.StringIO(stream.getvalue(), newline="")))
+    assert cell == f"'{start}cmd|' /C calc'!A0"
+    assert formula_safe("Good = morning") == "Good = morning"
