@@ -123,6 +123,7 @@ def _asks_for_json(args: Sequence[str]) -> bool:
             return False
         if word in {"--json", "-ojson", "-ojsonl", "--output=json", "--output=jsonl"}:
             return True
-        if word in {"-o", "--output"} and args[place + 1 : place + 2] in (["json"], ["jsonl"]):
+        following = args[place + 1 : place + 2]
+        if word in {"-o", "--output"} and {*following} & {"json", "jsonl"}:
             return True
     return False
