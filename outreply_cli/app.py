@@ -52,10 +52,9 @@ def main(args: Sequence[str], session: Session) -> int:
 
 
 def _greet(session: Session, *, asked: bool) -> None:
-    from outreply_cli.accounts.choice import is_signed_in
     from outreply_cli.terminal.welcome import ROOT_HELP, WELCOME
 
-    if not asked and not is_signed_in(session.config_dir, session.environ):
+    if not asked and not _is_signed_in(session):
         session.output.show_text(WELCOME)
         return
     # Most often asked for, and all of it is in the table: Typer would take twice the time.
@@ -64,6 +63,16 @@ def _greet(session: Session, *, asked: bool) -> None:
 
     purposes = {name: purpose for name, (_, purpose) in COMMANDS.items()}
     session.output.show_text(help_page(root_of(ROOT_HELP, purposes), session.output))
+
+
+def _is_signed_in(session: Session) -> bool:
+    from outreply_cli.accounts.choice import is_signed_in
+
+    try:
+        return is_signed_in(session.config_dir, session.environ)
+    except OutReplyError:
+        # Nothing is kept where there is no home.
+        return False
 
 
 def _run(args: Sequence[str], session: Session) -> int:

@@ -22,8 +22,6 @@ LINES = (
     "posts schedule --help",
     "help times",
     "completion bash",
-    "emulator openapi",
-    "bulk template csv",
     "--help",
     "--version",
     "",
