@@ -20,10 +20,7 @@ def run() -> int:
     """Run the command line; `--version` is answered before anything heavy is imported."""
     first = sys.argv[1:2]
     if first == ["--version"]:
-        from outreply_cli import __version__
-
-        sys.stdout.write(f"outreply {__version__}\n")
-        return 0
+        return _show_version()
     if first == ["__complete"]:
         return _complete()
     if first == ["__refresh"]:
@@ -35,6 +32,27 @@ def run() -> int:
         return run_app()
     except KeyboardInterrupt:
         return 130
+
+
+def _show_version() -> int:
+    from outreply_cli import __version__
+
+    reason = "it is closed"
+    try:
+        if sys.stdout is not None:
+            sys.stdout.write(f"outreply {__version__}\n")
+            sys.stdout.flush()
+            return 0
+    except BrokenPipeError:
+        sys.stdout = None
+        return 0
+    except OSError as failure:
+        # What it holds back would be tried again at exit, and complained of.
+        sys.stdout = None
+        reason = failure.strerror or reason
+    if sys.stderr is not None:
+        sys.stderr.write(f"Error: The output can't be written: {reason}\n")
+    return 1
 
 
 def _complete() -> int:

@@ -4,11 +4,13 @@ import io
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
 from outreply_cli import __version__
 from outreply_cli.errors import ExitCode, OutReplyError
 from outreply_cli.secret_variables import take_secrets
 from outreply_cli.terminal.session import Session
+from outreply_cli.terminal.streams import LostOutputError, NoteStream, ResultStream
 
 # name -> (module, help line); the module is imported when the name is typed, not before.
 COMMANDS = {
@@ -39,22 +41,22 @@ def main(args: Sequence[str], session: Session) -> int:
         return ExitCode.DONE
     if list(args) in ([], ["--help"], ["-h"]):
         _greet(session, asked=bool(args))
-        return ExitCode.DONE
-    code = _run(args, session)
-    from outreply_cli.terminal.streams import flush
-
-    problem = flush(session.stdout)
-    if problem is not None:
-        session.tell(f"Error: the output can't be written: {problem}\n")
-        code = code or ExitCode.REFUSED
+        code: int = ExitCode.DONE
+    else:
+        code = _run(args, session)
+    with suppress(LostOutputError):
+        session.stdout.flush()
+    lost = session.stdout.lost if isinstance(session.stdout, ResultStream) else None
+    if lost is not None and not lost.is_reader_gone:
+        _tell_failure(session, lost, as_json=_asks_for_json(args))
+        code = code or lost.exit_code
     return code
 
 
 def _greet(session: Session, *, asked: bool) -> None:
-    from outreply_cli.accounts.choice import is_signed_in
     from outreply_cli.terminal.welcome import ROOT_HELP, WELCOME
 
-    if not asked and not is_signed_in(session.config_dir, session.environ):
+    if not asked and not _is_signed_in(session):
         session.output.show_text(WELCOME)
         return
     # Most often asked for, and all of it is in the table: Typer would take twice the time.
@@ -63,6 +65,16 @@ def _greet(session: Session, *, asked: bool) -> None:
 
     purposes = {name: purpose for name, (_, purpose) in COMMANDS.items()}
     session.output.show_text(help_page(root_of(ROOT_HELP, purposes), session.output))
+
+
+def _is_signed_in(session: Session) -> bool:
+    from outreply_cli.accounts.choice import is_signed_in
+
+    try:
+        return is_signed_in(session.config_dir, session.environ)
+    except OutReplyError:
+        # Nothing is kept where there is no home.
+        return False
 
 
 def _run(args: Sequence[str], session: Session) -> int:
@@ -74,6 +86,9 @@ def _run(args: Sequence[str], session: Session) -> int:
             args=list(args), prog_name="outreply", standalone_mode=False, obj=session
         )
         code = code if isinstance(code, int) else 0
+    except LostOutputError:
+        # What goes on for ever ends with its reader; `main` tells of it.
+        code = ExitCode.DONE
     except OutReplyError as error:
         _tell_failure(session, error, as_json=as_json)
         code = error.exit_code
@@ -87,11 +102,6 @@ def _run(args: Sequence[str], session: Session) -> int:
             code = ExitCode.USAGE
     except (KeyboardInterrupt, Abort):
         code = ExitCode.INTERRUPTED
-    except BrokenPipeError:
-        code = ExitCode.DONE
-    except SystemExit as leaving:
-        # Typer ends so when the reader of a pipe has gone.
-        code = leaving.code if isinstance(leaving.code, int) else ExitCode.REFUSED
     except Exception as fault:  # noqa: BLE001 - a fault of ours must not show what was handled
         from outreply_cli.terminal.failures import fault_text
 
@@ -110,10 +120,11 @@ def _tell_failure(session: Session, error: OutReplyError, *, as_json: bool) -> N
 
 def run() -> int:
     """The installed command."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            # Characters that the terminal's encoding lacks are shown as escapes.
-            stream.reconfigure(errors="backslashreplace")
+    # Typer writes to these by itself. None is one that was closed before we began.
+    if sys.stdout is None or isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout = ResultStream(sys.stdout)
+    if sys.stderr is None or isinstance(sys.stderr, io.TextIOWrapper):
+        sys.stderr = NoteStream(sys.stderr)
     return main(sys.argv[1:], Session(environ=take_secrets(os.environ)))
 
 
@@ -123,6 +134,7 @@ def _asks_for_json(args: Sequence[str]) -> bool:
             return False
         if word in {"--json", "-ojson", "-ojsonl", "--output=json", "--output=jsonl"}:
             return True
-        if word in {"-o", "--output"} and args[place + 1 : place + 2] in (["json"], ["jsonl"]):
+        following = args[place + 1 : place + 2]
+        if word in {"-o", "--output"} and {*following} & {"json", "jsonl"}:
             return True
     return False

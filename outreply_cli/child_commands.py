@@ -5,20 +5,32 @@ import os
 import shlex
 import signal
 import subprocess
+import sys
 from collections.abc import Collection, Mapping, Sequence
 
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.secret_variables import SECRET_VARIABLES
 
 
-def command_words(line: str, option: str) -> list[str]:
+def command_words(
+    line: str, option: str, *, is_windows: bool = sys.platform == "win32"
+) -> list[str]:
     """The words of a command line, split as a shell splits them.
+
+    Args:
+        line: The command.
+        option: What gave it, for the error.
+        is_windows: Whether a backslash is what paths are made of, and quotes nothing.
 
     Raises:
         InvalidInputError: There are none in it, or they are not quoted soundly.
     """
+    splitter = shlex.shlex(line, posix=True, punctuation_chars=False)
+    splitter.whitespace_split, splitter.commenters = True, ""
+    if is_windows:
+        splitter.escape = ""
     try:
-        words = shlex.split(line)
+        words = list(splitter)
     except ValueError as problem:
         raise InvalidInputError(f"{option}: {problem}") from None
     if not words:

@@ -12,12 +12,20 @@ if TYPE_CHECKING:
 
 
 def config_path(environ: Mapping[str, str]) -> str:
-    """Where profiles are kept: `OUTREPLY_CONFIG_DIR`, else the platform's place for it."""
+    """Where profiles are kept: `OUTREPLY_CONFIG_DIR`, else the platform's place for it.
+
+    Raises:
+        StorageError: There is no home directory to keep anything in.
+    """
     return _place(environ, "OUTREPLY_CONFIG_DIR", "XDG_CONFIG_HOME", "~/.config")
 
 
 def state_path(environ: Mapping[str, str]) -> str:
-    """Where journals and the emulator are kept: `OUTREPLY_STATE_DIR`, else the platform's place."""
+    """Where journals and the emulator are kept: `OUTREPLY_STATE_DIR`, else the platform's place.
+
+    Raises:
+        StorageError: There is no home directory to keep anything in.
+    """
     return _place(environ, "OUTREPLY_STATE_DIR", "XDG_STATE_HOME", "~/.local/state")
 
 
@@ -44,9 +52,20 @@ def _place(environ: Mapping[str, str], variable: str, xdg: str, otherwise: str) 
         base = environ.get(xdg, "")
         if not base.strip():
             base = os.path.expanduser(otherwise)  # noqa: PTH111
+        if base.startswith("~"):
+            raise _homeless()
         return os.path.join(base, _APPLICATION)  # noqa: PTH118
     import platformdirs
 
     if variable == "OUTREPLY_CONFIG_DIR":
         return platformdirs.user_config_dir(_APPLICATION, appauthor=False)
     return platformdirs.user_state_dir(_APPLICATION, appauthor=False)
+
+
+def _homeless() -> Exception:
+    from outreply_cli.errors import StorageError
+
+    return StorageError(
+        "there is no home directory: HOME is not set, and this user has none",
+        hint="Set HOME, or OUTREPLY_CONFIG_DIR and OUTREPLY_STATE_DIR.",
+    )

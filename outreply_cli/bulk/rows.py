@@ -2,9 +2,10 @@
 
 import difflib
 import json
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Any, NamedTuple
 
 from outreply_cli.posting.content import PostContent
@@ -168,7 +169,7 @@ def make_row(calendar: Calendar, line: int, values: Mapping[str, Any]) -> Row:
         scheduled_at or "",
         get("timezone"),
         content,
-        tuple(calendar.path.parent / name for name in files),
+        tuple(_beside(calendar, name) for name in files),
         len(calendar.problems) > before,
     )
 
@@ -201,8 +202,16 @@ def in_order(problems: Iterable[CalendarProblem]) -> list[CalendarProblem]:
     return sorted(dict.fromkeys(problems), key=lambda problem: (problem.file, problem.line))
 
 
-def _read_message(calendar: Calendar, line: int, name: str) -> str | None:
+def _beside(calendar: Calendar, name: str) -> Path:
     path = calendar.path.parent / name
+    if "\\" in name and not os.path.exists(path):  # noqa: PTH110 - pathlib's own raises
+        # Written on Windows, and carried out by a server.
+        return calendar.path.parent / PureWindowsPath(name).as_posix()
+    return path
+
+
+def _read_message(calendar: Calendar, line: int, name: str) -> str | None:
+    path = _beside(calendar, name)
     try:
         return path.read_text(encoding="utf-8-sig").rstrip("\n")
     except FileNotFoundError:

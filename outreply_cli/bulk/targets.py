@@ -76,12 +76,17 @@ class Zones:
         self._default = default
         self._brand_zone = lru_cache(maxsize=None)(brand_zone)
 
+    def needs_page(self, row: Row, calendar: Calendar) -> bool:
+        """Whether the zone of one row is that of its page's brand."""
+        name = row.timezone or calendar.timezone
+        return self._default is None if name is None else name.strip().lower() == BRAND_ZONE
+
     def of(self, row: Row, calendar: Calendar, page: Mapping[str, Any]) -> ZoneInfo:
         """The zone of one row; raises TimeError where its name is unknown."""
         name = row.timezone or calendar.timezone
         if name is None and self._default is not None:
             return self._default
-        if name is None or name.strip().lower() == BRAND_ZONE:
+        if name is None or self.needs_page(row, calendar):
             name = self._brand_zone(str(page.get("brand_id")))
         return read_zone(name)
 
@@ -139,7 +144,7 @@ class _TargetMaker:
         pages = self._pages_of(row)
         if not pages:
             # The rest of the row is checked all the same; a zone that needs the page is not known.
-            if (row.timezone or self._calendar.timezone or BRAND_ZONE).lower() != BRAND_ZONE:
+            if not self._zones.needs_page(row, self._calendar):
                 self._instant(row, {})
             self._judge(row, "")
         files = self._files_of(row)

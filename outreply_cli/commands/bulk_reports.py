@@ -11,7 +11,7 @@ from outreply_cli.bulk.run import Prepared
 from outreply_cli.bulk.targets import BRAND_ZONE
 from outreply_cli.errors import OutReplyError, PartialFailureError
 from outreply_cli.private_files import write_private
-from outreply_cli.terminal.annotations import annotate_results
+from outreply_cli.terminal.annotations import annotate_problems, annotate_results
 from outreply_cli.terminal.plans import aliases_of, show_plan
 from outreply_cli.terminal.session import Session
 
@@ -24,6 +24,8 @@ def show_plans(session: Session, prepared: Sequence[Prepared], tz: str | None) -
     for one in prepared:
         for problem in one.warnings:
             session.warn(problem.text)
+        warnings = [problem.as_details() for problem in one.warnings]
+        annotate_problems(session, warnings, level="warning")
         if session.choices.output == "table" and not session.choices.quiet:
             aliases = aliases_of(one.plan, one.view.pages)
             show_plan(session.output, one.calendar.name, one.plan, zone, aliases)

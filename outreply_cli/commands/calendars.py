@@ -20,6 +20,7 @@ from outreply_cli.errors import InvalidInputError, NotSignedInError
 from outreply_cli.posting.account_posts import JOURNAL_FILE
 from outreply_cli.posting.journal import Journal
 from outreply_cli.posting.locks import calendar_lock
+from outreply_cli.terminal.annotations import annotate_problems
 from outreply_cli.terminal.session import Session
 from outreply_cli.times import read_duration
 
@@ -141,7 +142,9 @@ def open_bulk(
     except NotSignedInError:
         problems = [problem for calendar in calendars for problem in calendar.problems]
         if problems:
-            raise calendar_error(problems) from None
+            error = calendar_error(problems)
+            annotate_problems(session, error.problems)
+            raise error from None
         raise
     with ExitStack() as stack:
         journal = Journal(session.state_dir / JOURNAL_FILE)

@@ -15,14 +15,21 @@ _HEAD = (
 )
 
 
-def annotate_problems(session: Session, problems: Sequence[Mapping[str, Any]]) -> None:
-    """Put a calendar's problems on its lines; does nothing outside GitHub Actions."""
+def annotate_problems(
+    session: Session, problems: Sequence[Mapping[str, Any]], *, level: str = "error"
+) -> None:
+    """Put a calendar's problems on its lines; does nothing outside GitHub Actions.
+
+    Args:
+        session: Says whether this is one of its jobs.
+        problems: As CalendarProblem tells of itself.
+        level: `error` or `warning`.
+    """
     if session.environ.get("GITHUB_ACTIONS") != "true":
         return
     for problem in problems:
-        place = f"file={_property(str(problem['file']))},line={problem['line'] or 1}"
         text = ": ".join(filter(None, (str(problem["field"]), str(problem["message"]))))
-        session.tell(f"::error {place},title=outreply::{_data(text)}\n")
+        _annotate(session, level, problem, text)
 
 
 def annotate_results(session: Session, results: Sequence[tuple[str, Result]]) -> None:
@@ -32,8 +39,7 @@ def annotate_results(session: Session, results: Sequence[tuple[str, Result]]) ->
     document = report_object(results)
     for row in document["rows"]:
         if row["error"] is not None:
-            place = f"file={_property(str(row['file']))},line={row['line'] or 1}"
-            session.tell(f"::error {place},title=outreply::{_data(row['error']['message'])}\n")
+            _annotate(session, "error", row, row["error"]["message"])
     summary = session.environ.get("GITHUB_STEP_SUMMARY")
     if summary:
         try:
@@ -41,6 +47,16 @@ def annotate_results(session: Session, results: Sequence[tuple[str, Result]]) ->
                 stream.write(_markdown(document))
         except OSError as failure:
             session.warn(f"GITHUB_STEP_SUMMARY can't be written: {failure.strerror}")
+
+
+def _annotate(session: Session, level: str, item: Mapping[str, Any], text: str) -> None:
+    # A step may run in a directory of its own; annotations are found from the repository's root.
+    path = Path(str(item["file"])).absolute()
+    root = session.environ.get("GITHUB_WORKSPACE")
+    inside = root is not None and path.is_relative_to(root)
+    name = path.relative_to(root).as_posix() if inside and root else str(item["file"])
+    place = f"file={_property(name)},line={item['line'] or 1}"
+    session.tell(f"::{level} {place},title=outreply::{_data(text)}\n")
 
 
 def _markdown(document: Mapping[str, Any]) -> str:

@@ -1,13 +1,12 @@
 """A message written in the person's own editor."""
 
 import os
-import shlex
 import subprocess
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from outreply_cli.child_commands import without_secrets
+from outreply_cli.child_commands import command_words, without_secrets
 from outreply_cli.errors import InvalidInputError
 
 
@@ -29,12 +28,13 @@ def edit_message(environ: Mapping[str, str], draft: str = "") -> str:
             stream.write(draft)
         environment = without_secrets(environ)
         try:
-            ended = subprocess.run([*shlex.split(editor), name], env=environment, check=False)  # noqa: S603 - the person's own editor
+            words = [*command_words(editor, "EDITOR"), name]
+            ended = subprocess.run(words, env=environment, check=False)  # noqa: S603 - the person's own editor
         except (OSError, ValueError) as failure:
             raise InvalidInputError(f"the editor {editor!r} can't be run: {failure}") from None
         if ended.returncode != 0:
             raise InvalidInputError(f"the editor ended with {ended.returncode}; nothing was sent")
-        text = path.read_text(encoding="utf-8").rstrip()
+        text = path.read_text(encoding="utf-8-sig").rstrip()
     finally:
         path.unlink(missing_ok=True)
     if not text:

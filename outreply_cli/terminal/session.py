@@ -51,10 +51,10 @@ class Session:
     """
 
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
-    # A stream that was closed before we began is None.
+    # One that was closed before we began is None.
     stdin: TextIO = field(default_factory=lambda: sys.stdin or io.StringIO())
-    stdout: TextIO = field(default_factory=lambda: sys.stdout or io.StringIO())
-    stderr: TextIO = field(default_factory=lambda: sys.stderr or io.StringIO())
+    stdout: TextIO = field(default_factory=lambda: sys.stdout)
+    stderr: TextIO = field(default_factory=lambda: sys.stderr)
     clock: Clock = field(default_factory=SystemClock)
     choices: Choices = field(default_factory=Choices)
     _account: "Account | None" = None

@@ -200,6 +200,28 @@ def test_github_actions_gets_annotations_and_a_summary(
     assert "line=2,title=outreply::scheduled_at: 'never' is not a time" in ran.err
 
 
+def test_annotations_are_found_from_the_repository_s_root_also_without_a_token(
+    cli: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "repository" / "social").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "repository" / "social")
+    env = {"GITHUB_ACTIONS": "true", "GITHUB_WORKSPACE": str(tmp_path / "repository")}
+    calendar = Path("launch.csv")
+    write_csv(calendar, [row("a", "2026-12-01 09:00", "One"), row("a", "2026-12-02 09:00", "Two")])
+    for token in ({}, {"OUTREPLY_API_KEY": ""}):
+        ran = cli.run("bulk", "schedule", "launch.csv", env={**env, **token})
+        assert ran.code == 2
+        assert (
+            "\n::error file=social/launch.csv,line=3,title=outreply::key: 'a' is" in f"\n{ran.err}"
+        )
+    write_csv(calendar, [row("a", "+3d", "One")])
+    ran = cli.run("bulk", "schedule", "launch.csv", env=env)
+    assert ran.code == 0
+    assert (
+        "\n::warning file=social/launch.csv,line=2,title=outreply::scheduled_at: '+3d'" in ran.err
+    )
+
+
 def test_a_busy_calendar_is_refused_with_the_pid_that_holds_it(
     cli: CommandLine, calendar: Path, client: Client
 ) -> None:

@@ -4,7 +4,6 @@ import json
 import signal
 import subprocess
 import time
-from pathlib import Path
 
 import pytest
 
@@ -164,32 +163,6 @@ def test_ctrl_c_is_130(alone: CommandLine, emulated_clock: ManualClock) -> None:
         _, err = process.communicate(timeout=10)
     assert process.returncode == 130
     assert "Traceback" not in err
-
-
-def test_a_reader_that_goes_away_is_no_failure(cli: CommandLine) -> None:
-    line = " ".join(cli.words("posts", "list", "--published"))
-    done = subprocess.run(
-        ["bash", "-c", f"set -o pipefail; {line} | head -c 1 >/dev/null; echo ${{PIPESTATUS[0]}}"],
-        env=cli.environ, capture_output=True, text=True, timeout=30, check=False,
-    )  # fmt: skip
-    assert done.stdout.strip() == "0"
-    assert done.stderr == ""
-
-
-@pytest.mark.parametrize(
-    ("redirection", "code"),
-    [("</dev/null", "0"), ("<&-", "0"), (">&-", "0"), ("2>&-", "0"), (">/dev/full", "1")],
-)
-def test_odd_streams_are_no_fault(cli: CommandLine, redirection: str, code: str) -> None:
-    line = f"{' '.join(cli.words('posts', 'list', '--published', '--json'))} {redirection}"
-    done = subprocess.run(
-        ["bash", "-c", f"{line}; echo $? >$RESULT"],
-        env={**cli.environ, "RESULT": str(cli.home) + ".code"},
-        capture_output=True, text=True, timeout=30, check=False,
-    )  # fmt: skip
-    assert Path(str(cli.home) + ".code").read_text().strip() == code, done.stderr
-    assert "Traceback" not in done.stderr
-    assert "Exception ignored" not in done.stderr
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "iso8859-1", "utf-8"])
