@@ -1,6 +1,7 @@
 """The command tree, and the one place where an error becomes a message and an exit code."""
 
 import io
+import os
 import sys
 from collections.abc import Sequence
 
@@ -108,10 +109,11 @@ def _tell_failure(session: Session, error: OutReplyError, *, as_json: bool) -> N
 
 def run() -> int:
     """The installed command."""
+    from outreply_cli.terminal.streams import settle_encoding
+
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            # Characters that the terminal's encoding lacks are shown as escapes.
-            stream.reconfigure(errors="backslashreplace")
+            settle_encoding(stream, os.environ)
     return main(sys.argv[1:], Session())
 
 
