@@ -120,7 +120,7 @@ def _line_of(cell: Cell | None, number: int, styles: Sequence[str]) -> Text:
     line = cell.lines[number]
     if line.post is None:
         return Text(line.text, style="bold")
-    return Text(line.text, style=styles[line.post] if line.is_head else "dim")
+    return Text(line.text, style=styles[line.post] if line.is_head else "")
 
 
 def _styles_of(entries: Sequence[CalendarPost]) -> list[str]:
@@ -130,7 +130,8 @@ def _styles_of(entries: Sequence[CalendarPost]) -> list[str]:
 
 
 def _row(console: Console, cells: Sequence[Text], column: int) -> None:
-    line = Text("│", style="dim")
+    # A style of the whole line would be one of its words too.
+    line = Text().append("│", style="dim")
     for cell in cells:
         line.append_text(cell)
         line.append(pad("", column - cell.cell_len))

@@ -107,7 +107,9 @@ def print_pairs(output: "Output", pairs: Sequence[tuple[str, str, str]]) -> None
     for name, value, style in pairs:
         label = Text(name, style="bold")
         label.truncate(width + _GAP, pad=True)
-        console.print(label.append_text(Text(value, style=style)), soft_wrap=True)
+        # A style of the label would be one of the value too.
+        line = Text().append_text(label).append(value, style=style)
+        console.print(line, soft_wrap=True)
 
 
 def fitted_widths(
