@@ -218,7 +218,7 @@ def history_columns(show_time: Callable[[Mapping[str, Any]], str]) -> list[Any]:
         Column("Number", "number"),
         Column("Received", "received_at", show_time),
         Column("Event", "event"),
-        Column("Id", "id", flexible=True),
+        Column("Id", "id"),
         Column("State", "state", lambda it: str(it["reason"] or _seen(it)), flexible=True),
         Column("Answer", "status"),
         Column("Passed on", "forwards", _all_passed_on, flexible=True),
