@@ -79,7 +79,9 @@ def report_posted(
         elif items:
             session.output.show_list(items, post_columns(zone, pages), id_field=id_field)
     elif items:
-        session.output.show_list(items, post_columns(zone, pages))
+        # What is published at once does not name its page.
+        named = [{"page_id": posted.page.get("id"), **(posted.post or {})} for posted in made]
+        session.output.show_list(named, post_columns(zone, pages))
     for posted in made:
         if posted.already_there and posted.post is not None:
             session.note(f"{posted.post.get('id')} was there already; nothing was sent.")
