@@ -32,7 +32,8 @@ _WEEK_LINES = 30
 _MESSAGE_LINES = 3
 # What the columns need before words below a post are more than crumbs.
 _ROOM_FOR_WORDS = 9
-_BRAND_STYLES = ("cyan", "magenta", "green", "yellow", "blue", "bright_red")
+# Readable on black and on white; red is for what failed.
+_BRAND_STYLES = ("cyan", "magenta", "green", "bold cyan", "bold magenta", "bold green")
 
 
 def can_draw_grid(output: Output) -> bool:
