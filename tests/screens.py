@@ -179,6 +179,8 @@ class Stage:
             stream = TerminalStream()
             held.enter_context(known_to_rich(environ))
             settle_encoding(stream, environ)
+            # The help of a command is written past the session.
+            held.enter_context(contextlib.redirect_stdout(stream))
             session = Session(environ, stream, stream, stream, self.clock)
             if screen.draw is None:
                 main([self._ids.get(word, word) for word in (*screen.words, *options)], session)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pexpect
 import pytest
+from rich.cells import cell_len
 
 from outreply_cli.diagnosis.finding import failure, ok, skipped, warning
 from outreply_cli.terminal.deliveries import DeliveryReport
@@ -34,6 +35,7 @@ STYLES = {
     "1": "bold", "2": "dim", "7": "reverse", "31": "red", "32": "green", "33": "yellow",
     "35": "magenta", "36": "cyan",
 }  # fmt: skip
+SYMBOLS = set("─│┌┬┐├┼┤└┴┘█░●→✓✗·")
 STYLE = re.compile(r"\x1b\[([0-9;]*)m")
 
 
@@ -56,7 +58,11 @@ def deliveries(session: Session) -> None:
     for number, arrival in enumerate(arrivals()):
         arrival.seen = int(number == 4)
         event = parse_event(arrival.body) if arrival.is_verified else None
-        report.show_received(Received(arrival, event, arrival.status, 4.2 + number, is_wanted=True))
+        forward = ("http://127.0.0.1:3000", Outcome(200, None, 12.0)) if number == 0 else None
+        received = Received(
+            arrival, event, arrival.status, 4.2 + number, is_wanted=True, forward=forward
+        )
+        report.show_received(received)
 
 
 SCREENS = [
@@ -115,9 +121,29 @@ def golden(drawn: list[tuple[str, str]]) -> str:
     )
 
 
+# Sentences, and what is to be copied, are folded by the terminal itself.
+FOLDED = {
+    "welcome",
+    "help-of-a-command",
+    "pages-list",
+    "quota-show",
+    "quota-forecast",
+    "serve-webhook",
+    "error",
+}
+
+
 @pytest.mark.parametrize("screen", SCREENS, ids=lambda screen: screen.name)
 def test_a_screen_is_what_was_looked_at(screen: Screen, stage: Stage) -> None:
-    drawn = [(look.name, readable(stage.drawn(screen, look))) for look in LOOKS]
+    drawn = []
+    for look in LOOKS:
+        text = stage.drawn(screen, look)
+        lines = STYLE.sub("", text).splitlines()
+        if screen.name not in FOLDED:
+            assert max(map(cell_len, lines)) <= look.width, look.name
+        assert look.environ.get("LANG") != "C" or text.isascii()
+        assert "--plain" not in look.options or not SYMBOLS & set(text)
+        drawn.append((look.name, readable(text)))
     path = GOLDEN / "screens" / f"{screen.name}.txt"
     if os.environ.get("UPDATE_SCREENS"):
         path.write_text(golden(drawn), encoding="utf-8", newline="\n")
