@@ -10,7 +10,12 @@ from outreply_cli import __version__
 from outreply_cli.errors import ExitCode, OutReplyError
 from outreply_cli.secret_variables import take_secrets
 from outreply_cli.terminal.session import Session
-from outreply_cli.terminal.streams import LostOutputError, NoteStream, ResultStream
+from outreply_cli.terminal.streams import (
+    LostOutputError,
+    NoteStream,
+    ResultStream,
+    settle_encoding,
+)
 
 # name -> (module, help line); the module is imported when the name is typed, not before.
 COMMANDS = {
@@ -120,6 +125,9 @@ def _tell_failure(session: Session, error: OutReplyError, *, as_json: bool) -> N
 
 def run() -> int:
     """The installed command."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            settle_encoding(stream, os.environ)
     # Typer writes to these by itself. None is one that was closed before we began.
     if sys.stdout is None or isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout = ResultStream(sys.stdout)

@@ -11,7 +11,7 @@ from outreply_cli.posting.account_posts import Posted
 from outreply_cli.posting.page_lookup import page_alias
 from outreply_cli.terminal.output import Column, Item
 from outreply_cli.terminal.session import Session
-from outreply_cli.times import show_instant, show_instant_briefly
+from outreply_cli.times import from_api, show_instant, show_instant_briefly
 
 
 def post_columns(
@@ -35,6 +35,12 @@ def post_columns(
         moment = when(post)
         return show_instant_briefly(moment, zone) if moment is not None else ""
 
+    def show_created(post: Item) -> str:
+        try:
+            return show_instant(from_api(str(post["created_at"])), zone)
+        except ValueError:
+            return str(post["created_at"])
+
     columns = [
         Column("ID", "id", lambda post: str(post.get("id") or post.get("post_id") or "")),
         Column("When", "scheduled_at", show_when, brief=show_briefly),
@@ -43,10 +49,12 @@ def post_columns(
         Column("Message", "message", flexible=True),
     ]
     if alone is not None:
-        extra = ("first_comment", "link", "permalink", "created_at")
+        extra = ("first_comment", "link", "permalink")
         columns += [
             Column(name.replace("_", " ").capitalize(), name) for name in extra if alone.get(name)
         ]
+        if alone.get("created_at"):
+            columns.append(Column("Created", "created_at", show_created))
         if alone.get("media"):
             columns.append(Column("Media", "media", _show_media))
         if alone.get("metrics"):
@@ -71,7 +79,9 @@ def report_posted(
         elif items:
             session.output.show_list(items, post_columns(zone, pages), id_field=id_field)
     elif items:
-        session.output.show_list(items, post_columns(zone, pages))
+        # What is published at once does not name its page.
+        named = [{"page_id": posted.page.get("id"), **(posted.post or {})} for posted in made]
+        session.output.show_list(named, post_columns(zone, pages))
     for posted in made:
         if posted.already_there and posted.post is not None:
             session.note(f"{posted.post.get('id')} was there already; nothing was sent.")

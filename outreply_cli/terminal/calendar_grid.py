@@ -32,7 +32,8 @@ _WEEK_LINES = 30
 _MESSAGE_LINES = 3
 # What the columns need before words below a post are more than crumbs.
 _ROOM_FOR_WORDS = 9
-_BRAND_STYLES = ("cyan", "magenta", "green", "yellow", "blue", "bright_red")
+# Readable on black and on white; red is for what failed.
+_BRAND_STYLES = ("cyan", "magenta", "green", "bold cyan", "bold magenta", "bold green")
 
 
 def can_draw_grid(output: Output) -> bool:
@@ -120,7 +121,7 @@ def _line_of(cell: Cell | None, number: int, styles: Sequence[str]) -> Text:
     line = cell.lines[number]
     if line.post is None:
         return Text(line.text, style="bold")
-    return Text(line.text, style=styles[line.post] if line.is_head else "dim")
+    return Text(line.text, style=styles[line.post] if line.is_head else "")
 
 
 def _styles_of(entries: Sequence[CalendarPost]) -> list[str]:
@@ -130,7 +131,8 @@ def _styles_of(entries: Sequence[CalendarPost]) -> list[str]:
 
 
 def _row(console: Console, cells: Sequence[Text], column: int) -> None:
-    line = Text("│", style="dim")
+    # A style of the whole line would be one of its words too.
+    line = Text().append("│", style="dim")
     for cell in cells:
         line.append_text(cell)
         line.append(pad("", column - cell.cell_len))

@@ -137,13 +137,13 @@ class DeliveryReport:
             (f"{received.milliseconds:.0f} ms", _DIM),
         ]
         if received.forward is not None:
-            cells.append((_passed(*received.forward), ""))
-        self._show_cells(cells)
+            cells.append((self._passed(*received.forward), ""))
+        self._show_cells(cells, longest=2)
         if self.with_bodies:
             self._write(harmless(_pretty(arrival.body), keep_lines=True))
 
     def _show_attempt(self, forwarded: "Forwarded") -> None:
-        text = _passed(forwarded.target, forwarded.outcome)
+        text = self._passed(forwarded.target, forwarded.outcome)
         if forwarded.retry_in is not None:
             text += f", again in {forwarded.retry_in:g} s"
         elif not forwarded.outcome.is_taken:
@@ -154,7 +154,14 @@ class DeliveryReport:
             (text, style),
         ])  # fmt: skip
 
-    def _show_cells(self, cells: list[tuple[str, str]]) -> None:
+    def _passed(self, target: str, outcome: "Outcome") -> str:
+        to = f"to {target}" if self.output.plain else f"→ {target}"
+        if outcome.status is None or outcome.error:
+            return f"{to} {outcome.error}"
+        return f"{to} {outcome.status} {outcome.milliseconds:.0f} ms"
+
+    def _show_cells(self, cells: list[tuple[str, str]], longest: int | None = None) -> None:
+        """Write `cells` on a line, the `longest` of them on one of its own where they don't fit."""
         shown = [(harmless(text), style) for text, style in cells]
         if not self.output.is_terminal:
             self._write("\t".join(text for text, _ in shown))
@@ -163,12 +170,15 @@ class DeliveryReport:
 
         from outreply_cli.terminal.tables import console_for
 
-        line = Text()
-        for text, style in shown:
-            if text:
-                line.append(text, style=style)
-                line.append("  ")
-        console_for(self.output).print(line, soft_wrap=True)
+        gap = Text("  ")
+        line = gap.join(Text(text, style=style) for text, style in shown if text)
+        console = console_for(self.output)
+        if longest is None or not shown[longest][0] or line.cell_len <= self.output.width:
+            console.print(line, soft_wrap=True)
+            return
+        told = Text(*shown.pop(longest))
+        console.print(gap.join(Text(text, style=style) for text, style in shown), soft_wrap=True)
+        console.print(Text(" " * len(f"{shown[0][0]}  ")).append_text(told), soft_wrap=True)
 
     def _show_object(self, received: "Received") -> None:
         arrival = received.arrival
@@ -218,7 +228,7 @@ def history_columns(show_time: Callable[[Mapping[str, Any]], str]) -> list[Any]:
         Column("Number", "number"),
         Column("Received", "received_at", show_time),
         Column("Event", "event"),
-        Column("Id", "id", flexible=True),
+        Column("Id", "id"),
         Column("State", "state", lambda it: str(it["reason"] or _seen(it)), flexible=True),
         Column("Answer", "status"),
         Column("Passed on", "forwards", _all_passed_on, flexible=True),
@@ -234,12 +244,6 @@ def _all_passed_on(item: Mapping[str, Any]) -> str:
         f"{each['target']} {each['error'] or each['status'] or 'waits'}"
         for each in item["forwards"]
     )
-
-
-def _passed(target: str, outcome: "Outcome") -> str:
-    if outcome.status is None or outcome.error:
-        return f"→ {target} {outcome.error}"
-    return f"→ {target} {outcome.status} {outcome.milliseconds:.0f} ms"
 
 
 def _attempt(target: str, outcome: "Outcome", attempt: int) -> dict[str, Any]:

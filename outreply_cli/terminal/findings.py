@@ -47,10 +47,10 @@ def _lines(findings: Sequence[Item], width: int) -> "Iterator[Text]":
     room = max(_NARROWEST_TEXT, width - indent)
     for one in findings:
         standing = str(one["standing"])
-        head = Text(f"{standing:<{longest}}", style=_STYLES.get(standing, ""))
+        head = Text().append(f"{standing:<{longest}}", style=_STYLES.get(standing, ""))
         head.append(f"  {one['check']:<{checks}}  ", style="bold")
         for number, text in enumerate(_wrapped(str(one["found"]), room)):
-            yield head.append(text, style="none") if number == 0 else Text(" " * indent + text)
+            yield head.append(text) if number == 0 else Text(" " * indent + text)
         if one["advice"]:
             for text in _wrapped(str(one["advice"]), room):
                 yield Text(" " * indent + text, style="bold")

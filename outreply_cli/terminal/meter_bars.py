@@ -71,7 +71,7 @@ def _bar(share: float | None, length: int) -> Text:
     full = max(int(share * length), 1 if share > 0 else 0)
     full = min(full, length if share >= 1 else length - 1)
     style = "red" if share >= 0.95 else "yellow" if share >= 0.8 else "green"
-    return Text("█" * full, style=style).append("░" * (length - full), style="dim")
+    return Text().append("█" * full, style=style).append("░" * (length - full), style="dim")
 
 
 def _figures(meter: Meter) -> str:

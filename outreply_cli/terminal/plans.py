@@ -1,6 +1,7 @@
 """A plan that a person can read: grouped by day and page, local time and UTC."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
@@ -19,22 +20,36 @@ _WORDS = {
 }
 
 
+@dataclass(frozen=True)
+class _Line:
+    """A line of a plan: a styled sign, and text of which what follows `kept` may give way."""
+
+    style: str
+    sign: str
+    text: str = ""
+    kept: int = 0
+
+
 def show_plan(
     output: Output, name: str, plan: Plan, zone: ZoneInfo, aliases: dict[str, str]
 ) -> None:
     """Write the plan of the calendar called `name`: what is done, and how many are left alone."""
-    lines = list(_plan_lines(name, plan, zone, aliases, output.width))
+    lines = _plan_lines(name, plan, zone, aliases)
     if not output.is_terminal:
-        for _, text in lines:
-            output.say(text)
+        for line in lines:
+            output.say(line.sign + line.text)
         return
     from rich.text import Text
 
+    from outreply_cli.terminal.calendar_layout import fit
     from outreply_cli.terminal.tables import console_for
 
     console = console_for(output)
-    for style, text in lines:
-        console.print(Text(text, style=style), soft_wrap=True)
+    for line in lines:
+        shown = Text().append(line.sign, style=line.style)
+        room = max(12, output.width - len(line.sign) - line.kept)
+        text = line.text[: line.kept] + fit(line.text[line.kept :], room)
+        console.print(shown.append(text), soft_wrap=True)
 
 
 def plan_summary(plan: Plan) -> str:
@@ -51,10 +66,8 @@ def aliases_of(plan: Plan, pages: Sequence[dict[str, object]]) -> dict[str, str]
     }
 
 
-def _plan_lines(
-    name: str, plan: Plan, zone: ZoneInfo, aliases: dict[str, str], width: int
-) -> Iterator[tuple[str, str]]:
-    yield "bold", f"{harmless(name)}: {plan_summary(plan)}"
+def _plan_lines(name: str, plan: Plan, zone: ZoneInfo, aliases: dict[str, str]) -> Iterator[_Line]:
+    yield _Line("bold", f"{harmless(name)}: {plan_summary(plan)}")
     shown = sorted(
         (action for action in plan.actions if action.kind != Kind.KEEP),
         key=lambda action: (action.instant, aliases.get(action.page_id, "")),
@@ -65,28 +78,24 @@ def _plan_lines(
         local = action.instant.astimezone(zone)
         if local.date() != day:
             day = local.date()
-            yield "bold", f"{local:%a %d %b %Y} ({zone.key})"
-        yield _STYLES[action.kind], _line(action, local, aliases, min(longest, 28), width)
+            yield _Line("bold", f"{local:%a %d %b %Y} ({zone.key})")
+        yield _line(action, local, aliases, min(longest, 28))
     for entry in plan.left_out[:5]:
         moment = entry.scheduled_at.astimezone(zone)
-        yield (
-            "yellow",
-            (f"  ! {moment:%a %d %b %H:%M} {entry.post_id} has no row now; --prune cancels it"),
-        )
+        text = f"{moment:%a %d %b %H:%M} {entry.post_id} has no row now; --prune cancels it"
+        yield _Line("yellow", "  ! ", text, len(text))
     if len(plan.left_out) > 5:
-        yield "yellow", f"  ! and {len(plan.left_out) - 5} more without a row; --prune cancels them"
+        text = f"and {len(plan.left_out) - 5} more without a row; --prune cancels them"
+        yield _Line("yellow", "  ! ", text, len(text))
 
 
-def _line(
-    action: Action, local: datetime, aliases: dict[str, str], page_width: int, width: int
-) -> str:
+def _line(action: Action, local: datetime, aliases: dict[str, str], page_width: int) -> _Line:
     page = aliases.get(action.page_id, action.page_id)[:page_width]
     utc = action.instant
     times = f"{local.hour:02}:{local.minute:02} {utc.hour:02}:{utc.minute:02}Z"
-    start = f"  {_SIGNS[action.kind]} {times}  {page:<{page_width}}  "
-    text = _what(action)
-    room = max(12, width - len(start))
-    return start + (text if len(text) <= room else text[: room - 1] + "…")
+    start = f"{times}  {page:<{page_width}}  "
+    sign = f"  {_SIGNS[action.kind]} "
+    return _Line(_STYLES[action.kind], sign, start + _what(action), len(start))
 
 
 def _what(action: Action) -> str:

@@ -29,6 +29,35 @@ def terminal_width(stream: TextIO, environ: Mapping[str, str]) -> int:
         return 80
 
 
+def settle_encoding(stream: io.TextIOWrapper, environ: Mapping[str, str]) -> None:
+    """Have `stream` show what its encoding lacks: as escapes, on a terminal in as many cells.
+
+    A terminal whose locale is said to be C gets ASCII, which Python makes UTF-8 of. No locale at
+    all says nothing: containers and crontabs have none.
+    """
+    if not is_terminal(stream):
+        stream.reconfigure(errors="backslashreplace")
+        return
+    encoding = "ascii" if _locale_of(environ) in {"C", "POSIX"} else stream.encoding
+    if "utf" in encoding.lower():
+        stream.reconfigure(errors="backslashreplace")
+        return
+    import codecs
+
+    from outreply_cli.terminal.ascii_cells import NAME, in_ascii_cells
+
+    codecs.register_error(NAME, in_ascii_cells)
+    stream.reconfigure(encoding=encoding, errors=NAME)
+
+
+def _locale_of(environ: Mapping[str, str]) -> str:
+    names = [environ.get(name, "") for name in ("LC_ALL", "LC_CTYPE", "LANG")]
+    # Python itself sets LC_CTYPE where the locale is C, and tells of it here.
+    if sys.flags.utf8_mode and names[1] in {"C.UTF-8", "C.utf8", "UTF-8"}:
+        names[1] = ""
+    return next(filter(None, names), "")
+
+
 class LostOutputError(OutReplyError):
     """What was written did not arrive; raised once, when the stream is flushed.
 
@@ -120,10 +149,9 @@ class _Outlet(io.RawIOBase):
 
 
 def _settings_of(behind: io.TextIOWrapper | None) -> dict[str, Any]:
-    # Characters that the terminal's encoding lacks are shown as escapes.
     return {
         "encoding": behind.encoding if behind is not None else "utf-8",
-        "errors": "backslashreplace",
+        "errors": behind.errors if behind is not None else "backslashreplace",
         "line_buffering": behind is not None and behind.line_buffering,
         "write_through": behind is not None and behind.write_through,
     }

@@ -1,6 +1,7 @@
 """Tables on a terminal; the only module, with progress, that draws with rich."""
 
 from collections.abc import Sequence
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
@@ -13,6 +14,10 @@ if TYPE_CHECKING:
 _GAP = 2
 _NARROWEST = 8
 _WIDE = 110
+# Less than this of a name, or of a longer text, tells nothing.
+_LEGIBLE_NAME, _LEGIBLE_TEXT, _LONG = 12, 16, 24
+# The lines of a row; of each the columns, by number, and their widths.
+Layout = Sequence[Sequence[tuple[int, int]]]
 
 
 def console_for(output: "Output") -> Console:
@@ -31,25 +36,19 @@ def console_for(output: "Output") -> Console:
 
 
 def print_table(output: "Output", items: Sequence["Item"], columns: Sequence["Column"]) -> None:
-    """Show one line for each item; flexible columns give way until a line fits the terminal."""
-    narrow = output.width < _WIDE
-    rows = [[column.text(item, narrow=narrow) for column in columns] for item in items]
-    widths = fitted_widths(
-        [[column.header for column in columns], *rows],
-        flexible=[column.flexible for column in columns],
-        width=output.width,
+    """Show one line for each item, or several where too little of it would be left on one."""
+    headers = [column.header for column in columns]
+    rows = _texts(items, columns, output.width)
+    layout = arranged(
+        [headers, *rows], flexible=[column.flexible for column in columns], width=output.width
     )
     console = console_for(output)
-    _print_line(console, [Text(column.header, style="bold") for column in columns], widths)
+    _print_row(console, [Text(header, style="bold") for header in headers], layout)
     if not output.plain:
-        rule = sum(widths) + _GAP * (len(widths) - 1)
+        rule = max(_width_of(line) for line in layout) if layout else 0
         console.print(Text("─" * min(rule, output.width), style="dim"), soft_wrap=True)
     for item, row in zip(items, rows, strict=True):
-        cells = [
-            Text(cell, style=column.style(item) if column.style else "")
-            for cell, column in zip(row, columns, strict=True)
-        ]
-        _print_line(console, cells, widths)
+        _print_row(console, _cells(item, row, columns), layout)
 
 
 def print_groups(
@@ -58,12 +57,11 @@ def print_groups(
     columns: Sequence["Column"],
 ) -> None:
     """Show groups of items, each below its heading, their columns one below the other."""
-    narrow = output.width < _WIDE
-    rows = [
-        [[c.text(item, narrow=narrow) for c in columns] for item in items] for _, items in groups
-    ]
-    widths = fitted_widths(
-        [row for group in rows for row in group] or [[""] * len(columns)],
+    every = _texts([it for _, items in groups for it in items], columns, output.width - _GAP)
+    left = iter(every)
+    rows = [list(islice(left, len(items))) for _, items in groups]
+    layout = arranged(
+        every or [[""] * len(columns)],
         flexible=[column.flexible for column in columns],
         width=output.width - _GAP,
     )
@@ -73,24 +71,39 @@ def print_groups(
         title.truncate(output.width, overflow="ellipsis")
         console.print(title, soft_wrap=True)
         for item, row in zip(items, group, strict=True):
-            cells = [
-                Text(cell, style=column.style(item) if column.style else "")
-                for cell, column in zip(row, columns, strict=True)
-            ]
-            _print_line(console, cells, widths, indent=_GAP)
+            _print_row(console, _cells(item, row, columns), layout, indent=_GAP)
 
 
-def _print_line(
-    console: Console, cells: Sequence[Text], widths: Sequence[int], *, indent: int = 0
-) -> None:
-    line = Text(" " * indent)
-    for place, (cell, width) in enumerate(zip(cells, widths, strict=True)):
-        last = place == len(widths) - 1
-        cell.truncate(width, overflow="ellipsis", pad=not last)
-        line.append_text(cell)
-        if not last:
-            line.append(" " * _GAP)
-    console.print(line, soft_wrap=True)
+def _texts(items: Sequence["Item"], columns: Sequence["Column"], width: int) -> list[list[str]]:
+    """The cells' texts: in full on a terminal where all of them have room, else briefly."""
+    if width >= _WIDE:
+        rows = [[column.text(item) for column in columns] for item in items]
+        widest = fitted_widths(rows, flexible=[False] * len(columns), width=width)
+        if _width_of(list(enumerate(widest))) <= width:
+            return rows
+    return [[column.text(item, narrow=True) for column in columns] for item in items]
+
+
+def _cells(item: "Item", row: Sequence[str], columns: Sequence["Column"]) -> list[Text]:
+    return [
+        Text(cell, style=column.style(item) if column.style else "")
+        for cell, column in zip(row, columns, strict=True)
+    ]
+
+
+def _print_row(console: Console, cells: Sequence[Text], layout: Layout, *, indent: int = 0) -> None:
+    for number, places in enumerate(layout):
+        line = Text(" " * (indent + (_GAP if number else 0)))
+        for place, width in places:
+            cells[place].truncate(width, overflow="ellipsis", pad=True)
+            line.append_text(cells[place]).append(" " * _GAP)
+        line.rstrip()
+        if line or not number:
+            console.print(line, soft_wrap=True)
+
+
+def _width_of(line: Sequence[tuple[int, int]]) -> int:
+    return sum(width + _GAP for _, width in line) - _GAP
 
 
 def fitted(text: str, width: int) -> str:
@@ -107,7 +120,48 @@ def print_pairs(output: "Output", pairs: Sequence[tuple[str, str, str]]) -> None
     for name, value, style in pairs:
         label = Text(name, style="bold")
         label.truncate(width + _GAP, pad=True)
-        console.print(label.append_text(Text(value, style=style)), soft_wrap=True)
+        # A style of the label would be one of the value too.
+        line = Text().append_text(label).append(value, style=style)
+        console.print(line, soft_wrap=True)
+
+
+def arranged(rows: Sequence[Sequence[str]], *, flexible: Sequence[bool], width: int) -> Layout:
+    """Where each column stands: all on one line where enough is left of each, else on several.
+
+    Lines after the first are indented, and that much narrower.
+    """
+    natural = [max((cell_len(row[i]) for row in rows), default=0) for i in range(len(flexible))]
+    on_one = fitted_widths(rows, flexible=flexible, width=width)
+    legible = [_legible(full) if may else full for full, may in zip(natural, flexible, strict=True)]
+    if _width_of(list(enumerate(on_one))) <= width and all(
+        mine >= least for mine, least in zip(on_one, legible, strict=True)
+    ):
+        return [list(enumerate(on_one))]
+    lines: list[list[int]] = [[]]
+    for place, full in enumerate(natural):
+        least = min(full, _LONG) if flexible[place] else full
+        room = width - (_GAP if len(lines) > 1 else 0)
+        used = sum(min(natural[i], _LONG) if flexible[i] else natural[i] for i in lines[-1])
+        if lines[-1] and used + _GAP * len(lines[-1]) + least > room:
+            lines.append([])
+        lines[-1].append(place)
+    return [
+        list(zip(line, _widths_of(line, rows, flexible, width - (_GAP if number else 0)),
+                 strict=True))
+        for number, line in enumerate(lines)
+    ]  # fmt: skip
+
+
+def _legible(natural: int) -> int:
+    return min(natural, _LEGIBLE_NAME if natural <= _LONG else _LEGIBLE_TEXT)
+
+
+def _widths_of(
+    line: Sequence[int], rows: Sequence[Sequence[str]], flexible: Sequence[bool], width: int
+) -> list[int]:
+    return fitted_widths(
+        [[row[i] for i in line] for row in rows], flexible=[flexible[i] for i in line], width=width
+    )
 
 
 def fitted_widths(

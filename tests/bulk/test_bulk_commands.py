@@ -56,6 +56,13 @@ def test_a_plan_can_be_read_and_is_carried_out_exactly(
     assert "line 2: action was 'create' and is 'keep'" in drifted.err
 
 
+def test_a_plan_in_a_pipe_is_cut_nowhere(cli: CommandLine, tmp_path: Path) -> None:
+    path = tmp_path / "long.csv"
+    write_csv(path, [row("a", "2026-12-01 09:00", "A word and another, " * 10 + "and the last")])
+    ran = cli.run("bulk", "schedule", str(path), "--dry-run")
+    assert "and the last\n" in ran.out
+
+
 def test_apply_refuses_when_the_file_or_the_account_or_the_clock_moved_on(
     cli: CommandLine, calendar: Path, client: Client, emulated_clock: ManualClock
 ) -> None:

@@ -81,8 +81,9 @@ def test_no_command_lets_a_strangers_text_steer_the_terminal(taken_over: Command
     state = cli.home / "state"
     inbox = Inbox(state / "webhooks.db")
     body = json.dumps({"event": HOSTILE, "id": HOSTILE, "data": {"x": HOSTILE}}).encode()
-    inbox.store(Arrival(HOSTILE, 1.0, HOSTILE, is_verified=False, reason=HOSTILE, status=401,
-                        headers=[("X-OutReply-Event", HOSTILE)], body=body))  # fmt: skip
+    arrival = Arrival(HOSTILE, 1.0, HOSTILE, is_verified=False, reason=HOSTILE, status=401,
+                      headers=[("X-OutReply-Event", HOSTILE)], body=body)  # fmt: skip
+    inbox.store([arrival])
     inbox.close()
     scheduled = next(ids(cli, "posts", "list"))
     published = next(ids(cli, "posts", "list", "--published"))

@@ -10,7 +10,7 @@ from hypothesis import given, strategies as st
 
 from outreply_cli.terminal.harmless import harmless, harmless_json
 from outreply_cli.terminal.output import Column, Output
-from outreply_cli.terminal.tables import fitted_widths
+from outreply_cli.terminal.tables import arranged, fitted_widths
 
 ITEMS: list[dict[str, Any]] = [
     {"id": "1", "name": 'Ünï, "quoted"', "nested": {"list": [{"deep": 7}]}, "none": None},
@@ -55,12 +55,25 @@ def test_a_pipe_gets_plain_lines_without_header() -> None:
 
 
 def test_a_terminal_gets_a_table_that_fits() -> None:
-    table = shown(is_terminal=True, width=20)
-    assert all(len(line) <= 20 for line in table.splitlines())
+    table = shown(is_terminal=True, width=22)
+    assert all(len(line) <= 22 for line in table.splitlines())
     assert "…" in table
     assert "\x1b" not in table
     assert "─" not in shown(is_terminal=True, width=24, plain=True)
     assert "\x1b" in shown(is_terminal=True, color=True, width=24)
+
+
+def test_a_row_of_which_too_little_would_be_left_takes_several_lines() -> None:
+    assert (
+        shown(is_terminal=True, width=18, plain=True)
+        == """\
+ID  Name
+  Deep
+1   Ünï, "quoted"
+  7
+2   tab here line
+"""
+    )
 
 
 def test_one_object_is_named_lines() -> None:
@@ -121,3 +134,22 @@ def test_columns_never_outgrow_their_text(rows: list[list[str]], width: int) -> 
     fitted = fitted_widths(rows, flexible=[False, True, True], width=width)
     assert all(mine <= full for mine, full in zip(fitted, natural, strict=True))
     assert fitted[0] == natural[0]
+
+
+@given(
+    st.lists(st.lists(st.text(max_size=60), min_size=3, max_size=3), min_size=1, max_size=5),
+    st.lists(st.booleans(), min_size=3, max_size=3),
+    st.integers(min_value=20, max_value=200),
+)
+def test_every_column_stands_once_and_is_cut_only_where_it_may_be(
+    rows: list[list[str]], flexible: list[bool], width: int
+) -> None:
+    natural = fitted_widths(rows, flexible=[False] * 3, width=10_000)
+    layout = arranged(rows, flexible=flexible, width=width)
+    assert [place for line in layout for place, _ in line] == [0, 1, 2]
+    for line in layout:
+        used = sum(room for _, room in line) + 2 * (len(line) - 1)
+        # What may not give way may be alone on a line that is too long.
+        assert used <= width or len(line) == 1
+        for place, room in line:
+            assert room == natural[place] or (flexible[place] and room >= min(natural[place], 8))
