@@ -9,6 +9,8 @@ from collections.abc import Collection, Mapping, Sequence
 
 from outreply_cli.errors import InvalidInputError
 
+# The longest that the system's own wait takes: 24 days.
+_LONGEST_WAIT_SECONDS = 2**31 / 1000 - 1
 SECRET_VARIABLES = frozenset({"OUTREPLY_API_KEY", "OUTREPLY_TOKEN", "OUTREPLY_WEBHOOK_SECRET"})
 
 
@@ -52,7 +54,7 @@ def run_command(
         reason = getattr(failure, "strerror", None) or str(failure)
         return False, f"it can't be run: {reason}"
     try:
-        process.communicate(stdin, timeout=seconds)
+        process.communicate(stdin, timeout=min(seconds, _LONGEST_WAIT_SECONDS))
     except subprocess.TimeoutExpired:
         _end(process)
         return True, f"ended after {seconds:g} s"

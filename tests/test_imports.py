@@ -26,7 +26,16 @@ FLOORS = (
     {"accounts"},
     {"api"},
     {"databases", "serving"},
-    {"contract", "times", "private_files", "sizes", "child_commands", "command_tree"},
+    {
+        "contract",
+        "times",
+        "private_files",
+        "sizes",
+        "json_text",
+        "csv_text",
+        "child_commands",
+        "command_tree",
+    },
     {"clock", "errors", "instants"},
 )
 KEEPERS = {
@@ -43,7 +52,7 @@ KEEPERS = {
         "emulator.seed_export",
         "bulk.yaml_calendar",
         "bulk.plan_file",
-        "terminal.output",
+        "terminal.yaml_text",
     },
 }
 FORBIDDEN_PAIRS = {

@@ -16,7 +16,8 @@ _COUNTED_AS = {
     Kind.KEEP: "unchanged",
     Kind.CANCEL: "cancelled",
 }
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+# The full-width ones are signs where Chinese, Japanese or Korean is typed.
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 COLUMNS = ("file", "line", "key", "page_id", "scheduled_at", "action", "status", "id", "error")
 
 
@@ -58,7 +59,8 @@ def write_report(path: Path, results: Sequence[tuple[str, Result]]) -> None:
         StorageError: The file can't be written.
     """
     try:
-        with path.open("w", encoding="utf-8-sig", newline="") as stream:
+        # A server's text may have characters that no file can hold: they are shown as escapes.
+        with path.open("w", encoding="utf-8-sig", errors="backslashreplace", newline="") as stream:
             writer = csv.writer(stream)
             writer.writerow(COLUMNS)
             writer.writerows(_cells(_row(file, result)) for file, result in results)
