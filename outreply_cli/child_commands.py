@@ -11,6 +11,9 @@ from collections.abc import Collection, Mapping, Sequence
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.secret_variables import SECRET_VARIABLES
 
+# The longest that the system's own wait takes: 24 days.
+_LONGEST_WAIT_SECONDS = 2**31 / 1000 - 1
+
 
 def command_words(
     line: str, option: str, *, is_windows: bool = sys.platform == "win32"
@@ -63,7 +66,7 @@ def run_command(
         reason = getattr(failure, "strerror", None) or str(failure)
         return False, f"it can't be run: {reason}"
     try:
-        process.communicate(stdin, timeout=seconds)
+        process.communicate(stdin, timeout=min(seconds, _LONGEST_WAIT_SECONDS))
     except subprocess.TimeoutExpired:
         _end(process)
         return True, f"ended after {seconds:g} s"

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from outreply_cli.errors import StorageError
 from outreply_cli.private_files import ensure_private, make_private_dir
@@ -97,6 +98,29 @@ def held(path: Path, *, wait: float) -> Iterator[None]:
         yield
     finally:
         lock.close()
+
+
+@contextmanager
+def undamaged() -> Iterator[None]:
+    """Tell of a stored value that can't be what was written as of a damaged file.
+
+    Raises:
+        sqlite3.DatabaseError: The block met such a value.
+    """
+    try:
+        yield
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
+        raise sqlite3.DatabaseError("a value in it is damaged") from None
+
+
+def check_kinds(row: Mapping[str, Any] | sqlite3.Row, kinds: Mapping[str, Any]) -> None:
+    """See that the values of `row` are of their `kinds`; raises TypeError for one that is not.
+
+    SQLite keeps whatever it is given, and a damaged file gives whatever it likes.
+    """
+    for name, kind in kinds.items():
+        if not isinstance(row[name], kind):
+            raise TypeError(name)
 
 
 def _set_up(

@@ -1,12 +1,27 @@
 """Instants as the API writes them; without time zones, whose tables take a while to find."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+
+# Every zone on earth can show what is at least a day away from the ends of the calendar.
+_FIRST = datetime.min.replace(tzinfo=UTC) + timedelta(days=1)
+_LAST = datetime.max.replace(tzinfo=UTC) - timedelta(days=1)
 
 
 def from_api(text: str) -> datetime:
     """An instant from the API's ISO 8601 (milliseconds kept); raises ValueError."""
     instant = datetime.fromisoformat(text)
-    return (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).astimezone(UTC)
+    return in_utc(instant if instant.tzinfo else instant.replace(tzinfo=UTC))
+
+
+def in_utc(instant: datetime) -> datetime:
+    """`instant` in UTC; raises ValueError for one that some zone could not show."""
+    try:
+        moved = instant.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("it is outside the calendar") from None
+    if not _FIRST <= moved <= _LAST:
+        raise ValueError("it is outside the calendar")
+    return moved
 
 
 def to_api(instant: datetime) -> str:

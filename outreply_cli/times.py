@@ -5,6 +5,7 @@ or repeats is never guessed at.
 """
 
 import re
+from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
 from typing import NoReturn
 from zoneinfo import ZoneInfo
@@ -12,7 +13,7 @@ from zoneinfo import ZoneInfo
 from outreply_cli.errors import TimeError
 
 # They belong to times as well: who shows some also reads them.
-from outreply_cli.instants import from_api as from_api, to_api as to_api  # noqa: PLC0414
+from outreply_cli.instants import from_api as from_api, in_utc, to_api as to_api  # noqa: PLC0414
 
 _UNITS = {
     "s": "seconds", "sec": "seconds", "second": "seconds", "seconds": "seconds",
@@ -31,18 +32,23 @@ _DAY_WORD = re.compile(r"(today|tomorrow|yesterday)\s+(?:at\s+)?(\S.*)")
 _CLOCK = re.compile(r"(\d{1,2})(?::(\d{2})(?::(\d{2}))?)?\s*(am|pm)?")
 _NUMERIC_DATE = re.compile(r"\d{1,2}[/.\-]\d{1,2}[/.\-]\d{2,4}")
 _DATE_ALONE_LONGEST = 10
+_ZONE_NAME = re.compile(r"[A-Za-z0-9_+-]{1,32}(?:/[A-Za-z0-9_+-]{1,32}){0,3}")
+# Beyond a century the machine's own waits and deadlines give up.
+_LONGEST_DURATION = timedelta(days=36_525)
 _FORMS = "2026-12-24 18:00, 2026-12-24T18:00+01:00, 'tomorrow 09:00', 'fri 17:30', 'in 2h', '+3d'"
 
 
 def read_zone(name: str) -> ZoneInfo:
     """The IANA time zone called `name`; raises TimeError when there is none."""
-    try:
-        return ZoneInfo(name.strip())
-    except (KeyError, ValueError, OSError):
-        raise TimeError(
-            f"there is no time zone {name!r}",
-            hint="Use an IANA name such as Europe/Paris, America/New_York or UTC.",
-        ) from None
+    plain = name.strip()
+    # Names become paths, and a path may lead anywhere, or too deep to follow.
+    with suppress(KeyError, ValueError, OSError):
+        if _ZONE_NAME.fullmatch(plain):
+            return ZoneInfo(plain)
+    raise TimeError(
+        f"there is no time zone {name!r}",
+        hint="Use an IANA name such as Europe/Paris, America/New_York or UTC.",
+    )
 
 
 def machine_zone() -> ZoneInfo:
@@ -56,7 +62,11 @@ def machine_zone() -> ZoneInfo:
 
 
 def read_duration(text: str) -> timedelta:
-    """`90s`, `2h`, `1h30m`, `3 days` as a span of exact length; raises TimeError."""
+    """`90s`, `2h`, `1h30m`, `3 days` as a span of exact length, at most a century.
+
+    Raises:
+        TimeError: It is none, or longer.
+    """
     rest = text.strip().lower()
     amounts: dict[str, int] = {}
     position = 0
@@ -69,7 +79,10 @@ def read_duration(text: str) -> timedelta:
         position = part.end()
     if not amounts or position < len(rest):
         raise TimeError(f"{text!r} is not a duration", hint="Write 30s, 15m, 2h, 1h30m, 3d or 1w.")
-    return timedelta(**amounts)
+    span = timedelta(**amounts)
+    if span > _LONGEST_DURATION:
+        raise TimeError(f"{text!r} is longer than a century", hint="Write a shorter one.")
+    return span
 
 
 def read_time(text: str, *, now: datetime, zone: ZoneInfo) -> datetime:
@@ -143,19 +156,17 @@ def read_day(text: str, *, now: datetime, zone: ZoneInfo) -> date:
     Raises:
         TimeError: It is none of them.
     """
-    words, today = text.strip().lower(), now.astimezone(zone).date()
-    named = {"today": 0, "yesterday": -1, "tomorrow": 1}
+    today = now.astimezone(zone).date()
     try:
-        if words in named:
-            return today + timedelta(days=named[words])
-        if words[:1] in {"+", "-"}:
-            span = read_duration(words[1:])
-            return today + (span if words[0] == "+" else -span)
-        return date.fromisoformat(f"{words}-01" if re.fullmatch(r"\d{4}-\d\d", words) else words)
+        day = _read_day(text.strip().lower(), today)
     except (ValueError, OverflowError, TimeError):
-        raise TimeError(
-            f"{text!r} is not a day", hint="Write 2026-12-24, 2026-12, tomorrow, +7d or -7d."
-        ) from None
+        day = date.min
+    # The weeks around it have to be in the calendar too.
+    if date.min.year < day.year < date.max.year:
+        return day
+    raise TimeError(
+        f"{text!r} is not a day", hint="Write 2026-12-24, 2026-12, tomorrow, +7d or -7d."
+    )
 
 
 def day_start(day: date, zone: ZoneInfo) -> datetime:
@@ -170,13 +181,10 @@ def local_instant(day: date, clock: time, zone: ZoneInfo) -> datetime:
         TimeError: A clock change skips or repeats that local time; both readings are shown.
     """
     local = datetime.combine(day, clock.replace(microsecond=0), tzinfo=zone)
-    try:
-        first, second = (local.replace(fold=fold).astimezone(UTC) for fold in (0, 1))
-    except OverflowError:
-        raise TimeError(f"{local:%Y-%m-%d %H:%M} is outside the calendar") from None
+    shown = f"{local:%Y-%m-%d %H:%M}"
+    first, second = (_instant(local.replace(fold=fold), shown) for fold in (0, 1))
     if first == second:
         return first
-    shown = f"{local:%Y-%m-%d %H:%M}"
     readings = sorted((first, second))
     both = " or ".join(f"{reading.astimezone(zone).isoformat()}" for reading in readings)
     verb = "happens twice" if first < second else "is skipped"
@@ -220,13 +228,23 @@ def show_duration(span: timedelta) -> str:
     return " ".join(parts[:2]) or "0s"
 
 
+def _read_day(words: str, today: date) -> date:
+    named = {"today": 0, "yesterday": -1, "tomorrow": 1}
+    if words in named:
+        return today + timedelta(days=named[words])
+    if words[:1] in {"+", "-"}:
+        span = read_duration(words[1:])
+        return today + (span if words[0] == "+" else -span)
+    return date.fromisoformat(f"{words}-01" if re.fullmatch(r"\d{4}-\d\d", words) else words)
+
+
 def _after(now: datetime, duration: str, zone: ZoneInfo) -> datetime:
     span = read_duration(duration)
     try:
         if re.fullmatch(r"(?:\d+\s*[dw][a-z]*\s*)+", duration):
             local = now.astimezone(zone) + timedelta(days=span.days)
             return local_instant(local.date(), local.time(), zone)
-        return (now + span).astimezone(UTC).replace(microsecond=0)
+        return _instant(now + span, f"in {duration}")
     except OverflowError:
         raise TimeError(f"'in {duration}' is after the calendar ends") from None
 
@@ -240,9 +258,13 @@ def _read_iso(text: str, zone: ZoneInfo) -> datetime | None:
         _refuse_date_alone(text)
     if moment.tzinfo is None:
         return local_instant(moment.date(), moment.time(), zone)
+    return _instant(moment, text)
+
+
+def _instant(moment: datetime, text: str) -> datetime:
     try:
-        return moment.astimezone(UTC).replace(microsecond=0)
-    except OverflowError:
+        return in_utc(moment).replace(microsecond=0)
+    except ValueError:
         raise TimeError(f"{text!r} is outside the calendar") from None
 
 
@@ -276,7 +298,7 @@ def _read_worded(text: str, zone: ZoneInfo) -> datetime:
             with warnings.catch_warnings():
                 warnings.simplefilter("error")
                 readings.append(parser.parse(text, default=default))
-        except (ValueError, OverflowError, TypeError, Warning):
+        except (ValueError, ArithmeticError, TypeError, Warning):
             _refuse(text)
     first, second = readings
     if first.date() == second.date() and first.time() != second.time():
@@ -287,7 +309,7 @@ def _read_worded(text: str, zone: ZoneInfo) -> datetime:
         return local_instant(first.date(), first.time(), zone)
     if not re.search(r"(?:[+-]\d{2}:?\d{2}|Z|UTC|GMT)$", text):
         _refuse(text)
-    return first.astimezone(UTC).replace(microsecond=0)
+    return _instant(first, text)
 
 
 def _refuse(text: str) -> NoReturn:

@@ -32,6 +32,8 @@ FLOORS = (
         "private_files",
         "network_addresses",
         "sizes",
+        "json_text",
+        "csv_text",
         "child_commands",
         "command_tree",
     },
@@ -51,7 +53,7 @@ KEEPERS = {
         "emulator.seed_export",
         "bulk.yaml_calendar",
         "bulk.plan_file",
-        "terminal.output",
+        "terminal.yaml_text",
     },
 }
 FORBIDDEN_PAIRS = {

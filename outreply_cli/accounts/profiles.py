@@ -59,7 +59,8 @@ class Profiles:
 
         try:
             read = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as problem:
+        # Of its own errors it has one; numbers without end and nesting without end are Python's.
+        except (ValueError, RecursionError) as problem:
             raise StorageError(
                 f"{path} is not valid TOML: {problem}", hint="Mend or delete the file."
             ) from None

@@ -1,13 +1,13 @@
 """What comes back from the API, read from its bytes."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NoReturn
+from typing import Any
 
 from outreply_cli.api.errors import ApiError, BadAnswerError, error_for
 from outreply_cli.api.retry import asked_wait
+from outreply_cli.json_text import parse_json
 
 
 @dataclass(frozen=True)
@@ -67,11 +67,7 @@ def read_json(content: bytes, host: str, status: int, request_id: str | None) ->
         name, problem = "HTML_ANSWER", f"{host} answered with a web page, not with JSON"
     else:
         try:
-            return json.loads(content, parse_constant=_refuse_constant)
-        except (ValueError, RecursionError):
+            return parse_json(content)
+        except ValueError:
             pass
     raise BadAnswerError(name, problem, status=status, request_id=request_id)
-
-
-def _refuse_constant(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is not JSON")

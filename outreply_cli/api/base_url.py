@@ -22,7 +22,7 @@ def check_base_url(base_url: str) -> str:
         host, port = url.hostname, url.port
     except ValueError:
         raise InvalidInputError("the base URL is not a URL", hint=hint) from None
-    if not text.isascii() or any(character <= " " or character == "\\" for character in text):
+    if not text.isascii() or not text.isprintable() or " " in text or "\\" in text:
         raise InvalidInputError("the base URL is not a URL", hint=hint)
     if url.scheme not in {"http", "https"} or not host or port == 0:
         raise InvalidInputError("the base URL must begin with https://", hint=hint)

@@ -6,6 +6,7 @@ together stays within what the server last said.
 """
 
 import hashlib
+import math
 import sqlite3
 import threading
 from collections.abc import Mapping
@@ -21,6 +22,7 @@ from outreply_cli.errors import StorageError
 _WINDOW_SECONDS = 60.0
 # Resets that lie further apart than this belong to different windows.
 _SAME_WINDOW_SECONDS = 3.0
+_LARGEST_NUMBER = 1e12
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS budgets (
     token TEXT PRIMARY KEY, most INTEGER NOT NULL, remaining INTEGER NOT NULL,
@@ -174,6 +176,8 @@ class _Transaction:
 
 def _whole(text: str | None) -> int | None:
     try:
-        return int(float(text)) if text is not None else None
-    except (ValueError, OverflowError):
+        number = float(text) if text is not None else math.nan
+    except ValueError:
         return None
+    # Larger ones are no counts and no times, and a database holds no number without end.
+    return int(number) if abs(number) < _LARGEST_NUMBER else None

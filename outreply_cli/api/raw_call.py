@@ -1,17 +1,19 @@
 """What `outreply api` sends: words from a command line, checked, as one request."""
 
-import json
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from outreply_cli.api.answers import Answer
 from outreply_cli.errors import InvalidInputError
+from outreply_cli.json_text import parse_json
 
 if TYPE_CHECKING:
     from outreply_cli.api.transport import Transport
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _OURS = frozenset({"authorization", "x-api-key", "host", "content-length", "transfer-encoding"})
 
 
@@ -129,15 +131,15 @@ def _pair(word: str, separator: str, option: str) -> tuple[str, str]:
 
 def _typed(text: str) -> Any:
     try:
-        return json.loads(text)
+        return parse_json(text)
     except ValueError:
         return text
 
 
 def _json_body(text: str) -> Any:
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as problem:
+        return parse_json(text)
+    except ValueError as problem:
         raise InvalidInputError(f"--input is not JSON: {problem}") from None
 
 
@@ -146,6 +148,6 @@ def _headers(words: Sequence[str]) -> Iterator[tuple[str, str]]:
         name, value = _pair(word, ":", "-H")
         if name.lower() in _OURS:
             raise InvalidInputError(f"-H can't set {name}: outreply does")
-        if not name.isascii() or not value.isprintable() or not value.isascii():
+        if not _HEADER_NAME.fullmatch(name) or not value.isprintable() or not value.isascii():
             raise InvalidInputError(f"-H {name!r} has characters that no header may carry")
         yield name, value.strip()

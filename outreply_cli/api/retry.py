@@ -12,12 +12,15 @@ from outreply_cli.api.errors import (
     ServerError,
 )
 from outreply_cli.errors import OutReplyError
+from outreply_cli.instants import in_utc
 
 FAILURES_BEFORE_GIVING_UP = 6
 REFUSALS_BEFORE_GIVING_UP = 60
 _FIRST_BACKOFF = 0.5
 _LONGEST_BACKOFF = 20.0
 # A Date has whole seconds, and the answer took a while to arrive.
+# As a time it is in the year 2096, and as a wait no machine refuses to sleep for it.
+_LARGEST_SECONDS = 4e9
 _CLOCKS_AGREE = timedelta(seconds=10)
 
 # Waiting a minute does not help against these: they need another day, month, time or token.
@@ -175,7 +178,7 @@ def _seconds(text: str) -> float | None:
         seconds = float(text)
     except ValueError:
         return None
-    return seconds if 0 <= seconds < 10**11 else None
+    return seconds if 0 <= seconds < _LARGEST_SECONDS else None
 
 
 def _http_date(text: str | None) -> datetime | None:
@@ -185,6 +188,6 @@ def _http_date(text: str | None) -> datetime | None:
 
     try:
         moment = parsedate_to_datetime(text)
-    except (ValueError, IndexError, TypeError):
+        return in_utc(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+    except (ValueError, IndexError, TypeError, OverflowError):
         return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -28,7 +28,7 @@ from outreply_cli.api.unpacking import TooLargeError, UnpackingError, unpacked
 from outreply_cli.api.uploading import Look, Upload, look_after
 from outreply_cli.clock import Clock
 from outreply_cli.contract.token import Token
-from outreply_cli.errors import OutReplyError
+from outreply_cli.errors import InvalidInputError, OutReplyError
 
 _WRITES = {"POST", "PUT", "PATCH", "DELETE"}
 _ANSWER_MAX_BYTES = 32 * 1024 * 1024
@@ -170,7 +170,13 @@ class Transport:
         sent = dict(headers)
         if self._token is not None:
             sent["Authorization"] = f"Bearer {self._token.reveal()}"
-        return self._http.build_request(method, self.base_url + path, headers=sent, **content)
+        try:
+            return self._http.build_request(method, self.base_url + path, headers=sent, **content)
+        except (httpx.InvalidURL, ValueError) as problem:
+            raise InvalidInputError(
+                f"the request can't be written: {problem}",
+                hint="Take out control characters, and what is no Unicode text.",
+            ) from None
 
     def _exchange(
         self,
@@ -286,12 +292,17 @@ class Transport:
         except UnpackingError:
             message = f"{host} answered with bytes that are not what their encoding says"
             raise NetworkError("CONNECTION_LOST", message, sent=True) from None
+        except httpx.InvalidURL:
+            # Where an answer leads is looked at before the answer is handed out.
+            message = f"{host} redirects to something that is not a URL"
+            raise NetworkError("CONNECTION_LOST", message, sent=True) from None
         except httpx.TransportError as failure:
             message = f"the connection to {host} was lost: {failure or type(failure).__name__}"
             raise NetworkError("CONNECTION_LOST", message, sent=True) from None
         return httpx.Response(
             response.status_code,
-            headers=[(k, v) for k, v in response.headers.items() if k != "content-encoding"],
+            # Their bytes: a value may be in any encoding.
+            headers=[(k, v) for k, v in response.headers.raw if k.lower() != b"content-encoding"],
             content=content,
             request=request,
         )

@@ -13,6 +13,7 @@ from outreply_cli.bulk.rows import (
     field_named,
     make_row,
     split_list,
+    split_urls,
     unknown_field,
 )
 
@@ -127,7 +128,7 @@ def _read_row(
         if name == "message":
             values[name] = cell
         elif name in LIST_FIELDS:
-            values[name] = split_list(cell)
+            values[name] = split_urls(cell) if name == "media_urls" else split_list(cell)
         else:
             values[name] = cell.strip()
     calendar.rows.append(make_row(calendar, line, values))

@@ -1,13 +1,13 @@
 """What the account has scheduled, as a calendar file that `bulk schedule` finds unchanged."""
 
-import csv
-import io
 import json
 from collections.abc import Callable, Iterable, Sequence
 
 from outreply_cli.api.client import Client, when
 from outreply_cli.api.errors import NotFoundError
 from outreply_cli.bulk.adoption import EXPORTED_KEY
+from outreply_cli.bulk.rows import split_urls
+from outreply_cli.csv_text import csv_lines
 from outreply_cli.posting.content import PostContent, content_of
 from outreply_cli.posting.entries import Entry
 from outreply_cli.posting.page_lookup import page_alias
@@ -79,7 +79,7 @@ def _row(key: str, page: str, scheduled_at: str, content: PostContent) -> list[s
         scheduled_at,
         content.message or "",
         ";".join(content.media_ids),
-        ";".join(content.media_urls),
+        _joined(content.media_urls),
         content.first_comment or "",
         content.link or "",
         json.dumps(settings, ensure_ascii=False) if settings else "",
@@ -87,8 +87,11 @@ def _row(key: str, page: str, scheduled_at: str, content: PostContent) -> list[s
 
 
 def _csv(rows: Sequence[Sequence[str]]) -> str:
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    writer.writerows(rows)
-    return stream.getvalue()
+    return "".join(csv_lines([COLUMNS, *rows]))
+
+
+def _joined(urls: Sequence[str]) -> str:
+    text = ";".join(urls)
+    if split_urls(text) == [url.strip() for url in urls]:
+        return text
+    return ";".join(url.replace(";", "%3B") for url in urls)

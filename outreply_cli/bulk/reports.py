@@ -59,7 +59,8 @@ def write_report(path: Path, results: Sequence[tuple[str, Result]]) -> None:
         StorageError: The file can't be written.
     """
     try:
-        with path.open("w", encoding="utf-8-sig", newline="") as stream:
+        # A server's text may have characters that no file can hold: they are shown as escapes.
+        with path.open("w", encoding="utf-8-sig", errors="backslashreplace", newline="") as stream:
             writer = csv.writer(stream)
             writer.writerow(COLUMNS)
             writer.writerows(_cells(_row(file, result)) for file, result in results)

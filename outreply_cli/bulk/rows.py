@@ -1,13 +1,14 @@
 """Rows of calendar files: what each field means, and where everything stands in its file."""
 
 import difflib
-import json
 import os
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PureWindowsPath
 from typing import Any, NamedTuple
 
+from outreply_cli.json_text import parse_json
 from outreply_cli.posting.content import PostContent
 
 FIELDS = (
@@ -26,6 +27,7 @@ FIELDS = (
 )
 LIST_FIELDS = frozenset({"page", "media_files", "media_ids", "media_urls"})
 _ALIASES = {"page_id": "page", "pages": "page"}
+_BETWEEN_URLS = re.compile(r"[;\n](?=\s*[A-Za-z][A-Za-z0-9+.-]*:)|\n")
 _KEY_MAX_CHARACTERS = 200
 
 
@@ -182,6 +184,12 @@ def split_list(text: str) -> list[str]:
     return [part for part in parts if part]
 
 
+def split_urls(text: str) -> list[str]:
+    """The URLs of a CSV cell: a `;` in one of them is its own, unless another URL follows it."""
+    parts = (part.strip().rstrip(";").rstrip() for part in _BETWEEN_URLS.split(text))
+    return [part for part in parts if part]
+
+
 def complain_of_duplicate_keys(calendar: Calendar) -> None:
     """Keys name rows: the same one twice is a problem of both rows."""
     seen: dict[str, int] = {}
@@ -226,8 +234,8 @@ def _read_message(calendar: Calendar, line: int, name: str) -> str | None:
 
 def _read_settings(calendar: Calendar, line: int, text: str) -> dict[str, Any] | None:
     try:
-        settings = json.loads(text)
-    except (ValueError, RecursionError):
+        settings = parse_json(text)
+    except ValueError:
         settings = None
     if isinstance(settings, dict):
         return settings

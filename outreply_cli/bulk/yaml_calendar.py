@@ -1,5 +1,6 @@
 """Calendars written by hand: YAML with a time zone, defaults and posts."""
 
+import math
 from typing import Any
 
 import yaml
@@ -17,8 +18,15 @@ from outreply_cli.bulk.rows import (
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _DEEPEST = 20
 
-_TOP = ("timezone", "defaults", "posts")
 _NULL = "tag:yaml.org,2002:null"
+_Constructor = yaml.constructor.SafeConstructor
+_SCALARS: dict[str, Any] = {
+    _NULL: _Constructor.construct_yaml_null,
+    "tag:yaml.org,2002:bool": _Constructor.construct_yaml_bool,
+    "tag:yaml.org,2002:int": _Constructor.construct_yaml_int,
+    "tag:yaml.org,2002:float": _Constructor.construct_yaml_float,
+}
+_TOP = ("timezone", "defaults", "posts")
 _SHAPE = "write: posts: and below it a list, each entry with page, scheduled_at and message"
 
 
@@ -130,20 +138,35 @@ def _mapping(
 
 def _value(calendar: Calendar, node: yaml.Node, name: str) -> Any:
     if name == "tiktok_settings" and isinstance(node, yaml.MappingNode):
-        loader = yaml.SafeLoader("")
         try:
-            return loader.construct_mapping(node, deep=True)
-        except (yaml.YAMLError, ValueError) as problem:
+            return _as_json(node)
+        except ValueError as problem:
             calendar.complain(_line(node), name, f"it can't be read: {problem}")
             return None
-        finally:
-            loader.dispose()
     if name in LIST_FIELDS:
         nodes = node.value if isinstance(node, yaml.SequenceNode) else [node]
         entries = [_text(calendar, each, name) for each in nodes]
         return [entry.strip() for entry in entries if entry] or None
     text = _text(calendar, node, name)
     return text if text is None or name == "message" else text.strip()
+
+
+def _as_json(node: yaml.Node) -> Any:
+    """What a node is in JSON; what JSON has no kind for, such as a date, is its own text."""
+    if isinstance(node, yaml.MappingNode):
+        if not all(isinstance(key, yaml.ScalarNode) for key, _ in node.value):
+            raise ValueError("a name in it is no word")
+        return {str(key.value): _as_json(value) for key, value in node.value}
+    if isinstance(node, yaml.SequenceNode):
+        return [_as_json(item) for item in node.value]
+    constructor = _Constructor()
+    try:
+        value = _SCALARS[node.tag](constructor, node) if node.tag in _SCALARS else str(node.value)
+    except (KeyError, IndexError, ValueError):
+        raise ValueError(f"{node.value!r} is no {node.tag.rpartition(':')[2]}") from None
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{node.value!r} is no number of JSON")
+    return value
 
 
 def _text(calendar: Calendar, node: yaml.Node, name: str) -> str | None:

@@ -29,7 +29,10 @@ def doctor(session: Session) -> None:
     )
     watching = session.show_exchange if session.choices.verbose else None
     found = Doctor(patient, session.clock, watching).findings()
-    show_findings(session.output, [asdict(finding) for finding in found])
+    show_findings(
+        session.output,
+        [{**asdict(finding), "standing": finding.standing.value} for finding in found],
+    )
     failed = [finding.check for finding in found if finding.standing == Standing.FAILURE]
     if failed:
         count = "1 check" if len(failed) == 1 else f"{len(failed)} checks"

@@ -1,6 +1,5 @@
 """Options that say what a post holds, shared by the commands that make posts."""
 
-import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from outreply_cli.errors import InvalidInputError
+from outreply_cli.json_text import parse_json
 from outreply_cli.posting.content import PostContent
 from outreply_cli.posting.media_files import (
     MediaFile,
@@ -122,8 +122,8 @@ def _read_tiktok(session: Session, text: str | None) -> dict[str, Any] | None:
         return None
     document = session.read_text(text[1:]) if text.startswith("@") else text
     try:
-        settings = json.loads(document)
-    except (ValueError, RecursionError) as problem:
+        settings = parse_json(document)
+    except ValueError as problem:
         raise InvalidInputError(f"--tiktok is not JSON: {problem}") from None
     if not isinstance(settings, dict):
         raise InvalidInputError('--tiktok must be an object, such as {"privacy_level": "PUBLIC"}')

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from outreply_cli.conversations.threads import Comment, comment_id, written_at
-from outreply_cli.databases import open_database
+from outreply_cli.databases import check_kinds, open_database, undamaged
 from outreply_cli.errors import StorageError
 
 _SCHEMA = """
@@ -29,6 +29,8 @@ CREATE TABLE replies (
     PRIMARY KEY (account, comment_id, occasion)
 ) WITHOUT ROWID;
 """
+
+_KINDS = {"comment_id": str, "message": str, "idempotency_key": str, "sent_at": float}
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,8 @@ class Memory:
         """A comment as it was seen, or None."""
         with self._usable():
             row = self._row(identity)
-        return None if row is None else {"post_id": row["post_id"], **json.loads(row["body"])}
+            with undamaged():
+                return None if row is None else {"post_id": row["post_id"], **_object(row["body"])}
 
     def skip(self, identity: str) -> None:
         """Leave a comment out of the next passes."""
@@ -124,7 +127,7 @@ class Memory:
                 "ORDER BY sent_at",
                 (self._account, identity),
             ).fetchall()
-        return [_reply(row) for row in rows]
+            return [_reply(row) for row in rows]
 
     def reply_for(self, identity: str, occasion: str) -> KnownReply | None:
         """The reply of one occasion to a comment, or None."""
@@ -133,7 +136,7 @@ class Memory:
                 "SELECT * FROM replies WHERE account = ? AND comment_id = ? AND occasion = ?",
                 (self._account, identity, occasion),
             ).fetchone()
-        return None if row is None else _reply(row)
+            return None if row is None else _reply(row)
 
     def intend(
         self, identity: str, occasion: str, message: str, *, key: str, now: datetime
@@ -178,8 +181,14 @@ class Memory:
             ) from None
 
 
+def _object(document: str) -> dict[str, Any]:
+    return dict(json.loads(document))
+
+
 def _reply(row: sqlite3.Row) -> KnownReply:
-    return KnownReply(
-        row["comment_id"], row["message"], row["idempotency_key"], row["sent_at"],
-        None if row["reply"] is None else json.loads(row["reply"]),
-    )  # fmt: skip
+    with undamaged():
+        check_kinds(row, _KINDS)
+        return KnownReply(
+            row["comment_id"], row["message"], row["idempotency_key"], row["sent_at"],
+            None if row["reply"] is None else _object(row["reply"]),
+        )  # fmt: skip

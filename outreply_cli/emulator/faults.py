@@ -21,7 +21,9 @@ KINDS = {
     "rate-limit": "answer 429 with Retry-After SECONDS, such as rate-limit:3",
     "skew": "send a Date that is off by SECONDS, such as skew:-300",
 }
-_NEEDS_VALUE = {"delay", "status", "skew"}
+# Of those that may stand without a number.
+_DEFAULTS = {"drop-before": 0.0, "drop-after": 0.0, "garbage": 0.0, "truncate": 0.0,
+             "rate-limit": 1.0}  # fmt: skip
 _NUMBER = re.compile(r"-?\d{1,9}(\.\d{1,3})?")
 _DELAY_MAX = 600.0
 _CHOICES: dict[str, Callable[[Any], bool]] = {
@@ -42,7 +44,10 @@ class Misbehaviour:
     value: float = 0.0
 
     def __str__(self) -> str:
-        return f"{self.kind}:{self.value:g}" if self.value else self.kind
+        # As it is written, to three decimals; what means nothing is left out.
+        if not self.value and _DEFAULTS.get(self.kind) == self.value:
+            return self.kind
+        return f"{self.kind}:{f'{self.value:.3f}'.rstrip('0').rstrip('.')}"
 
 
 @dataclass
@@ -167,8 +172,8 @@ def read_misbehaviour(text: str) -> Misbehaviour:
     kind, _, given = text.strip().partition(":")
     if kind not in KINDS:
         raise InvalidInputError(f"there is no fault {kind!r}", hint=f"Choose: {', '.join(KINDS)}")
-    if not given and kind not in _NEEDS_VALUE:
-        return Misbehaviour(kind, 1.0 if kind == "rate-limit" else 0.0)
+    if not given and kind in _DEFAULTS:
+        return Misbehaviour(kind, _DEFAULTS[kind])
     if not _NUMBER.fullmatch(given):
         raise InvalidInputError(f"the fault {kind} needs a number: {KINDS[kind]}")
     value = float(given)

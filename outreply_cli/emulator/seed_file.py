@@ -116,8 +116,9 @@ def read_seed(text: str, name: str) -> Field:
     Raises:
         SeedError: It is not YAML, nests without end, or has a key twice.
     """
-    loader = yaml.SafeLoader(text)
+    loader = None
     try:
+        loader = yaml.SafeLoader(text)
         node = loader.get_single_node()
         if node is None:
             raise SeedError(f"{name}: the seed file is empty", hint=_HINT)
@@ -130,7 +131,8 @@ def read_seed(text: str, name: str) -> Field:
     except RecursionError:
         raise SeedError(f"{name}: it nests too deeply") from None
     finally:
-        loader.dispose()
+        if loader is not None:
+            loader.dispose()
 
 
 _HINT = "See one with: outreply emulator seed --export"

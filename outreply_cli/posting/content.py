@@ -88,6 +88,7 @@ def content_problems(
             yield Problem("media_urls", f"{url!r} {problem}")
         elif warning := media_url_warning(url):
             yield Problem("media_urls", f"{url!r} {warning}", is_warning=True)
+    yield from _text_problems(content)
     if content.first_comment is not None:
         if platform is not None and not platform.first_comment:
             yield Problem(
@@ -167,10 +168,8 @@ def _message_problems(
         return
     if len(message) > MESSAGE_MAX_CHARACTERS:
         yield Problem("message", _too_long(len(message)))
-    elif not _is_unicode(message):
-        yield Problem("message", "it is not valid Unicode text; save it as UTF-8")
-    elif "\x00" in message:
-        yield Problem("message", "it has a NUL character in it; remove it")
+    elif problem := _character_problem(message):
+        yield Problem("message", problem)
     elif platform is not None and len(message) > (platform.customary_length or len(message)):
         yield Problem(
             "message",
@@ -180,12 +179,24 @@ def _message_problems(
         )
 
 
-def _is_unicode(text: str) -> bool:
+def _character_problem(text: str) -> str | None:
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:
-        return False
-    return True
+        return "it is not valid Unicode text; save it as UTF-8"
+    return "it has a NUL character in it; remove it" if "\x00" in text else None
+
+
+def _text_problems(content: PostContent) -> Iterator[Problem]:
+    settings = json.dumps(content.tiktok_settings, ensure_ascii=False)
+    for name, text in (
+        ("first_comment", content.first_comment or ""),
+        ("link", content.link or ""),
+        ("tiktok_settings", settings),
+    ):
+        problem = _character_problem(text)
+        if problem is not None:
+            yield Problem(name, problem)
 
 
 def _too_long(length: int) -> str:

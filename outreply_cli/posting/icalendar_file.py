@@ -75,7 +75,7 @@ def _event(post: DatedPost, now: datetime) -> Iterator[str]:
     yield f"DESCRIPTION:{escaped(message)}"
     permalink = str(facts.get("permalink") or "")
     if permalink.startswith(("https://", "http://")) and permalink.isascii():
-        yield f"URL:{''.join(letter for letter in permalink if letter > ' ')}"
+        yield f"URL:{''.join(letter for letter in permalink if '!' <= letter <= '~')}"
     yield f"CATEGORIES:{','.join(escaped(name) for name in (label, post.brand, status) if name)}"
     # A post takes nobody's time.
     yield "TRANSP:TRANSPARENT"

@@ -21,8 +21,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from outreply_cli.databases import examined, open_database
+from outreply_cli.databases import check_kinds, examined, open_database, undamaged
 from outreply_cli.errors import StorageError
+from outreply_cli.instants import from_api
 from outreply_cli.posting.entries import Entry, EntryState, NewEntry, RowHistory
 
 SCHEMA_VERSION = 1
@@ -57,6 +58,14 @@ CREATE INDEX IF NOT EXISTS entries_of_post ON entries (account, post_id);
 CREATE INDEX IF NOT EXISTS entries_unsettled ON entries (account, state)
     WHERE state IN ('sent', 'cancelling');
 """
+_KINDS = {
+    **dict.fromkeys(
+        ("account", "calendar", "row", "page_id", "fingerprint", "idempotency_key"), str
+    ),
+    **dict.fromkeys(("post_id", "error_code", "error"), str | None),
+    "generation": int,
+    "replaces": int | None,
+}
 # Numbers that no entry in the file has.
 _IMAGINED = -1
 
@@ -240,9 +249,11 @@ class Journal:
                 "SELECT media_id, started_at FROM uploads WHERE account = ? AND sha256 = ?",
                 (account, sha256),
             ).fetchone()
-        if row is None:
-            return None
-        return row["media_id"], datetime.fromtimestamp(row["started_at"], UTC)
+            if row is None:
+                return None
+            with undamaged():
+                check_kinds(row, {"media_id": str | None})
+                return row["media_id"], datetime.fromtimestamp(row["started_at"], UTC)
 
     def media_ids(self, account: str) -> set[str]:
         """Every media id that an upload of ours is known by."""
@@ -340,9 +351,12 @@ class Journal:
 
 def _entry(row: sqlite3.Row) -> Entry:
     values = dict(row)
-    values["scheduled_at"] = datetime.fromisoformat(values["scheduled_at"])
-    values["body"] = json.loads(values["body"])
-    values["state"] = EntryState(values["state"])
-    sent_at = values["sent_at"]
-    values["sent_at"] = None if sent_at is None else datetime.fromtimestamp(sent_at, UTC)
+    with undamaged():
+        check_kinds(values, _KINDS)
+        values["scheduled_at"] = from_api(values["scheduled_at"])
+        values["body"] = json.loads(values["body"])
+        values["state"] = EntryState(values["state"])
+        sent_at = values["sent_at"]
+        values["sent_at"] = None if sent_at is None else datetime.fromtimestamp(sent_at, UTC)
+        check_kinds(values, {"body": dict})
     return Entry(**values)

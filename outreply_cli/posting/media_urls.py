@@ -17,8 +17,10 @@ def media_url_problem(url: str) -> str | None:
         port = parts.port
     except ValueError:
         return "is not a URL; use a public https URL"
-    if url != url.strip() or any(character <= " " for character in url):
+    if any(character.isspace() for character in url):
         return "has blanks in it; write them as %20"
+    if not url.isprintable():
+        return "has characters in it that can't be seen; write them percent-encoded"
     if parts.scheme not in {"http", "https"}:
         return "must begin with https://; for a file on this machine use media_files"
     if not host or port == 0:
@@ -26,6 +28,8 @@ def media_url_problem(url: str) -> str | None:
     if parts.username is not None or parts.password is not None or "\\" in url:
         return "has a user name or a backslash in it; use a plain public https URL"
     name = host.rstrip(".").lower()
+    if not name:
+        return "has no host; use a public https URL"
     if name in _LOCAL_NAMES or name.endswith(_LOCAL_ENDINGS):
         return "points to a private machine, which OutReply can't reach; use a public https URL"
     address = _address(name)
@@ -80,4 +84,4 @@ def _is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
         # NAT64's well-known prefix carries an IPv4 address in its last four bytes.
         if address in ipaddress.IPv6Network("64:ff9b::/96"):
             return _is_public(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
-    return address.is_global and not address.is_multicast
+    return address.is_global and not (address.is_multicast or address.is_reserved)

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+_LONGEST_PLACE = 18
+
 
 def read_fields(text: str) -> list[str]:
     """`a,b.c` as its paths, in order; blanks around them do not count."""
@@ -19,7 +21,9 @@ def value_at(item: Any, path: str) -> Any:
         if isinstance(found, Mapping):
             found = found.get(step)
         elif isinstance(found, Sequence) and not isinstance(found, str) and step.isdecimal():
-            found = found[int(step)] if int(step) < len(found) else None
+            # So long a number is beyond any list, and Python reads none that is very long.
+            place = int(step) if len(step) < _LONGEST_PLACE else len(found)
+            found = found[place] if place < len(found) else None
         else:
             return None
     return found

@@ -25,7 +25,7 @@ def harmless_json(document: str) -> str:
     if document.isascii():
         return document.replace("\x7f", "\\u007f")
     return "".join(
-        _json_escape(character) if _is_risky(character) and character not in "\n\t" else character
+        json_escape(character) if is_risky(character) and character not in "\n\t" else character
         for character in document
     )
 
@@ -37,18 +37,20 @@ def _shown(character: str, *, keep_lines: bool) -> str:
         return " "
     if character == "\r":
         return ""
-    if not _is_risky(character):
+    if not is_risky(character):
         return character
     number = ord(character)
     return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}"
 
 
-def _is_risky(character: str) -> bool:
+def is_risky(character: str) -> bool:
+    """Whether `character` can steer a terminal, or hides."""
     if character in _KEPT_FORMATS or ord(character) in _TAGS:
         return False
     return unicodedata.category(character) in {"Cc", "Cf", "Cs", "Zl", "Zp"}
 
 
-def _json_escape(character: str) -> str:
+def json_escape(character: str) -> str:
+    r"""`character` as `\u` escapes of JSON."""
     pairs = character.encode("utf-16-be", "surrogatepass")
     return "".join(f"\\u{pairs[i]:02x}{pairs[i + 1]:02x}" for i in range(0, len(pairs), 2))

@@ -114,7 +114,7 @@ class Output:
         if isinstance(value, list) and self.format == "jsonl":
             self._lines(self._json(self._reduced(item)) for item in value)
         elif self.format == "yaml":
-            self.show_text(self._yaml(self._reduced(value)))
+            self._show_yaml(self._reduced(value))
         elif self.format in {"csv", "tsv"}:
             rows = value if isinstance(value, list) else [value]
             objects = [row if isinstance(row, Mapping) else {"value": row} for row in rows]
@@ -147,7 +147,7 @@ class Output:
         if self.format == "jsonl":
             self._lines(self._json(item) for item in reduced)
         elif self.format == "yaml":
-            self.show_text(self._yaml(reduced[0] if alone else reduced))
+            self._show_yaml(reduced[0] if alone else reduced)
         else:
             self._lines([self._json(reduced[0] if alone else reduced, indented=True)])
 
@@ -164,14 +164,10 @@ class Output:
         document = json.dumps(value, ensure_ascii=False, indent=indent)
         return harmless_json(document) if self.is_terminal else document
 
-    def _yaml(self, value: Any) -> str:
-        import yaml
+    def _show_yaml(self, value: Any) -> None:
+        from outreply_cli.terminal.yaml_text import yaml_text
 
-        text = str(yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=100))
-        if self.is_terminal and harmless(text, keep_lines=True) != text:
-            # Escapes stand for the same characters when it is read.
-            text = str(yaml.safe_dump(value, sort_keys=False, width=100))
-        return text
+        self.show_text(yaml_text(value))
 
     def _separated(self, items: Sequence[Item], columns: Sequence[Column]) -> None:
         rows = [[column.field for column in columns]]
@@ -179,9 +175,9 @@ class Output:
         if self.is_terminal:
             rows = [[harmless(cell, keep_lines=True) for cell in row] for row in rows]
         if self.format == "csv":
-            import csv
+            from outreply_cli.csv_text import csv_lines
 
-            csv.writer(self.stream, lineterminator="\n").writerows(rows)
+            self.stream.writelines(csv_lines(rows))
         else:
             self._lines("\t".join(_tsv_cell(cell) for cell in row) for row in rows)
 

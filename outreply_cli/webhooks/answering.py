@@ -8,6 +8,7 @@ import re
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain, repeat
 
 from outreply_cli.errors import InvalidInputError
 
@@ -53,7 +54,7 @@ class Answering:
         fail_rate: float = 0.0,
         seed: int = 0,
     ) -> None:
-        self._statuses = [status for status, times in script for _ in range(times)]
+        self._statuses = chain.from_iterable(repeat(status, times) for status, times in script)
         self._last = script[-1][0]
         self._delay, self._drops, self._fail_rate = delay, drops, fail_rate
         self._chance = random.Random(seed)  # noqa: S311 - plays a part, guards nothing
@@ -62,7 +63,7 @@ class Answering:
     def next(self) -> Scripted:
         """The next answer."""
         with self._turn:
-            status = self._statuses.pop(0) if self._statuses else self._last
+            status = next(self._statuses, self._last)
             if self._fail_rate and self._chance.random() < self._fail_rate:
                 status = 500
         return Scripted(status, self._delay, self._drops)

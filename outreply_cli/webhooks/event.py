@@ -1,14 +1,14 @@
 """What a delivery says (reference: Payload shape), and the same in words."""
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, NoReturn, TypeGuard
+from typing import Any, TypeGuard
 
 from outreply_cli.contract.platforms import platform_named
 from outreply_cli.errors import InvalidInputError
+from outreply_cli.json_text import parse_json
 
 _QUOTED_CHARACTERS = 40
 _KEY_CHARACTERS = 200
@@ -47,10 +47,9 @@ def parse_event(body: bytes | str) -> Event:
     """
     raw = body.encode("utf-8", "surrogatepass") if isinstance(body, str) else bytes(body)
     try:
-        payload = _DECODER.decode(raw.decode())
-    except (ValueError, RecursionError) as problem:
-        reason = "nested too deeply" if isinstance(problem, RecursionError) else "not JSON"
-        raise EventError(f"the body is {reason}") from None
+        payload = parse_json(raw.decode())
+    except ValueError:
+        raise EventError("the body is not JSON that can be read") from None
     if not isinstance(payload, dict):
         raise EventError("the body is JSON, but no object")
     name = payload.get("event", payload.get("type"))
@@ -103,13 +102,6 @@ def in_words(event: Event, usernames: Mapping[str, str] = MappingProxyType({})) 
 
 def _is_key(value: Any) -> TypeGuard[str]:
     return isinstance(value, str) and 0 < len(value) <= _KEY_CHARACTERS and value.isprintable()
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(name)
-
-
-_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

@@ -208,7 +208,7 @@ class Inbox:
             if found is None:
                 self._db.execute("DELETE FROM forwards WHERE number = ?", (row["number"],))
                 return None
-        return Waiting(row["number"], row["attempts"], row["due_at"], delivery_of(found))
+            return Waiting(row["number"], row["attempts"], row["due_at"], delivery_of(found))
 
     def record_forward(
         self,
@@ -332,11 +332,11 @@ class Inbox:
                     "SELECT * FROM deliveries WHERE id = ? ORDER BY verified DESC, number LIMIT 1",
                     (identity,),
                 ).fetchone()
-        if row is None:
-            raise InvalidInputError(
-                f"there is no delivery {identity!r}", hint="See: outreply webhooks history"
-            )
-        return delivery_of(row)
+            if row is not None:
+                return delivery_of(row)
+        raise InvalidInputError(
+            f"there is no delivery {identity!r}", hint="See: outreply webhooks history"
+        )
 
     def _forwards(self, row: sqlite3.Row) -> list[dict[str, Any]]:
         return [

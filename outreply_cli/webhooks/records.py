@@ -5,6 +5,11 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from outreply_cli.databases import check_kinds, undamaged
+
+_KINDS = {"id": str, "event": str, "received_at": float, "reason": str | None, "status": int,
+          "body": bytes}  # fmt: skip
+
 
 @dataclass
 class Arrival:
@@ -74,16 +79,22 @@ class Waiting:
 
 
 def delivery_of(row: sqlite3.Row) -> Delivery:
-    """The delivery that a row of the inbox holds."""
-    return Delivery(
-        number=row["number"],
-        id=row["id"],
-        received_at=row["received_at"],
-        event=row["event"],
-        is_verified=bool(row["verified"]),
-        reason=row["reason"],
-        is_duplicate=bool(row["duplicate"]),
-        status=row["status"],
-        headers=[(name, value) for name, value in json.loads(row["headers"])],
-        body=row["body"],
-    )
+    """The delivery that a row of the inbox holds.
+
+    Raises:
+        sqlite3.DatabaseError: It is damaged.
+    """
+    with undamaged():
+        check_kinds(row, _KINDS)
+        return Delivery(
+            number=row["number"],
+            id=row["id"],
+            received_at=row["received_at"],
+            event=row["event"],
+            is_verified=bool(row["verified"]),
+            reason=row["reason"],
+            is_duplicate=bool(row["duplicate"]),
+            status=row["status"],
+            headers=[(str(name), str(value)) for name, value in json.loads(row["headers"])],
+            body=row["body"],
+        )

@@ -51,7 +51,8 @@ def check_target(url: str, option: str) -> str:
         sound = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
     except ValueError:
         sound = False
-    if not sound or not text.isascii() or any(c <= " " or c == "\\" for c in text):
+    plain = text.isascii() and text.isprintable() and " " not in text and "\\" not in text
+    if not sound or not plain:
         raise InvalidInputError(f"{option}: {url!r} is no http or https URL", hint=hint)
     if parts.username is not None or parts.password is not None:
         raise InvalidInputError(f"{option}: a URL with a password in it is not used", hint=hint)

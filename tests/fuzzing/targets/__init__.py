@@ -1,0 +1,26 @@
+"""Every target, by name."""
+
+from tests.fuzzing.target import Target
+from tests.fuzzing.targets import (
+    answers,
+    calendars,
+    commands,
+    databases,
+    icalendars,
+    media,
+    moments,
+    option_words,
+    posts,
+    screens,
+    settings_files,
+    signatures,
+    spreadsheets,
+)
+
+_MODULES = (
+    calendars, moments, option_words, posts, signatures, answers, commands, settings_files,
+    databases, screens, media, spreadsheets, icalendars,
+)  # fmt: skip
+TARGETS: dict[str, Target] = {
+    target.name: target for module in _MODULES for target in module.TARGETS
+}

@@ -1,0 +1,195 @@
+"""A server's answers, any bytes with any head: a value, or one of our own errors that can be shown.
+
+Over a real socket the whole answer is made of the input; in this process its parts are, which is
+many times quicker.
+"""
+
+import gzip
+import json
+import tempfile
+import zlib
+from collections.abc import Callable
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from outreply_cli.api.budget import SharedBudget
+from outreply_cli.api.client import Client, Listing, when
+from outreply_cli.api.errors import ApiError, BadAnswerError, NetworkError
+from outreply_cli.api.raw_call import RawCall, answers, joined
+from outreply_cli.api.retry import Patience
+from outreply_cli.api.transport import Transport
+from outreply_cli.contract.token import Token
+from outreply_cli.errors import OutReplyError
+from outreply_cli.terminal.failures import failure_text
+from tests.clocks import ManualClock
+from tests.fuzzing.raw_server import RawServer
+from tests.fuzzing.target import Refused, Taken, Target
+
+_TOKEN = Token("outreply_live_" + "s3cr3t" * 6)
+_CALLS: tuple[Callable[[Client], Any], ...] = (
+    Client.me,
+    Client.pages,
+    Client.error_catalogue,
+    lambda client: client.page("1"),
+    lambda client: client.media_item("1"),
+    lambda client: client.scheduled_posts(most=150),
+    lambda client: client.post("1"),
+    lambda client: client.schedule({"message": "x"}),
+    lambda client: client.cancel("1"),
+    lambda client: joined(
+        [a.body for a in answers(client.transport, RawCall("GET", "/x", {}, None, {}),
+         paginate=True)]
+    ),
+)  # fmt: skip
+
+
+@cache
+def _server() -> RawServer:
+    return RawServer(lambda _: b"")
+
+
+@cache
+def _budget_file() -> Path:
+    return Path(tempfile.mkdtemp(prefix="fuzzing-")) / "budget.db"
+
+
+def _transport(url: str) -> Transport:
+    clock = ManualClock()
+    return Transport(
+        base_url=url, token=_TOKEN, clock=clock, patience=Patience(failures=2, refusals=2),
+        budget=SharedBudget(_budget_file(), _TOKEN, url, clock), answer_seconds=3,
+        on_exchange=lambda exchange: assert_shown(exchange.path + exchange.outcome),
+    )  # fmt: skip
+
+
+def assert_shown(text: str) -> None:
+    """It can be written to any stream."""
+    assert isinstance(text, str)
+    assert "\n" not in text
+
+
+def _check_socket(data: bytes) -> None:
+    taken = Taken(data)
+    call = _CALLS[taken.number(len(_CALLS))]
+    raw = taken.rest()
+    server = _server()
+    server.answer = lambda _: raw
+    _check(_transport(server.url), call)
+
+
+def _check_parts(data: bytes) -> None:
+    taken = Taken(data)
+    call = _CALLS[taken.number(len(_CALLS))]
+    status = 200 + taken.number(256) * 2
+    headers = [
+        (name.strip(), value.strip())
+        for name, colon, value in (line.partition(b":") for line in taken.part().split(b"\n"))
+        if (colon and name.strip().isalnum()) or b"-" in name
+    ]
+    body = taken.rest()
+    transport = _transport("http://127.0.0.1:1/api/v1")
+    transport._http.close()
+    transport._http = httpx.Client(
+        transport=httpx.MockTransport(
+            lambda _: httpx.Response(status, headers=headers, stream=httpx.ByteStream(body))
+        ),
+        base_url="http://127.0.0.1:1",
+    )
+    _check(transport, call)
+
+
+def _check(transport: Transport, call: Callable[[Client], Any]) -> None:
+    try:
+        _check_value(call(Client(transport)))
+    except OutReplyError as error:
+        assert isinstance(error, (ApiError, BadAnswerError, NetworkError))
+        assert error.message.strip()
+        assert error.exit_code in {1, 4, 5, 6, 7}
+        for line in failure_text(error, as_json=False).splitlines():
+            assert not any(c < " " or "\x7f" <= c <= "\x9f" for c in line)
+        told = json.loads(failure_text(error, as_json=True))["error"]
+        assert told["code"] == error.code
+        raise Refused from None
+    finally:
+        assert isinstance(transport.now(), datetime)
+        transport.close()
+
+
+def _check_value(found: Any) -> None:
+    if isinstance(found, Listing):
+        assert all(isinstance(item, dict) for item in found.items)
+        for item in found.items:
+            moment = when(item)
+            assert moment is None or moment.tzinfo is not None
+    # What the API said is what a program is told.
+    json.dumps(found.items if isinstance(found, Listing) else found, allow_nan=False)
+
+
+def _whole(status: bytes, body: bytes, *headers: bytes) -> bytes:
+    head = [b"HTTP/1.1 " + status, b"Content-Length: %d" % len(body), *headers]
+    return b"\r\n".join(head) + b"\r\n\r\n" + body
+
+
+_ITEM = {"id": "1", "scheduled_at": "2026-12-24T17:00:00.000Z", "media_id": "1"}
+_BODIES = [
+    json.dumps(body).encode()
+    for body in (
+        {"pages": [_ITEM], "scheduled_posts": [_ITEM], "published_posts": [_ITEM],
+        "errors": [_ITEM],
+         "media": [_ITEM], "page": _ITEM, "scheduled_post": _ITEM, "reply": _ITEM, "success": True},
+        {"data": [_ITEM], "cursor": "abc", "has_more": True},
+        {"data": _ITEM},
+        {"error": "no", "code": "RATE_LIMITED", "retry_after_seconds": 3, "request_id": "r"},
+        {"message": "no", "details": {"a": [1]}, "required_scope": "x", "your_scopes": ["y"]},
+    )
+]  # fmt: skip
+_LIMITS = b"X-RateLimit-Limit: 30\r\nX-RateLimit-Remaining: 28\r\nX-RateLimit-Reset: 1744963280"
+_DATE = b"Date: Mon, 23 Nov 2026 12:00:00 GMT"
+_BOMB = gzip.compress(gzip.compress(bytes(1_000_000)))
+_SOCKET_SEEDS = [
+    *(_whole(b"200 OK", body, _LIMITS, _DATE) for body in _BODIES),
+    _whole(b"429 Too Many", _BODIES[3], b"Retry-After: 3", _LIMITS),
+    _whole(b"429 Too Many", _BODIES[3], b"Retry-After: Mon, 23 Nov 2026 12:00:09 GMT", _DATE),
+    _whole(b"503 Down", b"<html>", b"Content-Type: text/html"),
+    _whole(b"301 Moved", b"", b"Location: /api/v1/elsewhere"),
+    _whole(b"307 Moved", b"", b"Location: https://example.com/"),
+    _whole(b"200 OK", gzip.compress(_BODIES[0]), b"Content-Encoding: gzip"),
+    _whole(b"200 OK", _BOMB, b"Content-Encoding: gzip, gzip"),
+    b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{"a":\r\n2\r\n1}\r\n0\r\n\r\n',
+    b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n",
+    b"HTTP/1.0 200 OK\r\n\r\n" + _BODIES[1],
+]  # fmt: skip
+_PARTS_SEEDS = [
+    bytes([call, status]) + headers + b"\0\0" + body
+    for call in range(len(_CALLS))
+    for status, headers, body in (
+        (0, _LIMITS.replace(b"\r", b"") + b"\n" + _DATE, _BODIES[0]),
+        (0, b"X-Request-Id: r", _BODIES[1]),
+        (1, b"", _BODIES[2]),
+        (100, b"X-Request-Id: r", _BODIES[4]),
+        (115, b"Retry-After: 3", _BODIES[3]),
+        (0, b"Content-Encoding: deflate", zlib.compress(_BODIES[0])),
+        (54, b"Location: ?x", b""),
+    )
+]  # fmt: skip
+_WORDS = (
+    b"Content-Encoding: gzip\r\n", b"Content-Encoding: gzip, gzip, deflate\r\n", b"Location: ",
+    b"Content-Length: 99999999999", b"Transfer-Encoding: chunked\r\n", b"Set-Cookie: a=b\r\n",
+    b"Retry-After: ", b"X-RateLimit-Limit: ", b"X-RateLimit-Remaining: ", b"X-RateLimit-Reset: ",
+    b"Date: ", b"-1", b"1e300", b"1e18", b"99999999999999999999", b"inf", b"+999999999999", b"\xe9",
+    b"http://[", b"//evil", b"\\", b"http://127.0.0.1:1/x", b"\xff", b"NaN", b"[" * 3000, b'"',
+    b'"\\ud800"', b"\r\n\r\n", b"HTTP/1.1 ", b"429", b"has_more", b"cursor", b"null", b"[]",
+    b"9" * 5000,
+)  # fmt: skip
+TARGETS = (
+    Target(
+        "answers-socket", _check_socket,
+        [bytes([n % len(_CALLS)]) + seed for n, seed in enumerate(_SOCKET_SEEDS * 3)], _WORDS,
+        smoke=120,
+    ),
+    Target("answers", _check_parts, _PARTS_SEEDS, _WORDS, smoke=150),
+)  # fmt: skip

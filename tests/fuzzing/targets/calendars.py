@@ -1,0 +1,128 @@
+"""Calendar files: whatever is taken can be sent, and survives export and being read again."""
+
+import codecs
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from outreply_cli.bulk.csv_calendar import read_csv
+from outreply_cli.bulk.export import undo_calendar
+from outreply_cli.bulk.rows import FIELDS, Calendar
+from outreply_cli.bulk.template import template
+from outreply_cli.bulk.yaml_calendar import read_yaml
+from outreply_cli.posting.content import PostContent, content_problems
+from outreply_cli.posting.entries import Entry, EntryState
+from tests.fuzzing.target import Refused, Target
+
+_NOWHERE = Path("/nonexistent/calendar")
+_WHEN = datetime(2026, 12, 24, 17, 0, tzinfo=UTC)
+_ROWS_CHECKED = 50
+
+
+def _check_csv(data: bytes) -> None:
+    _check(data, lambda calendar, content: read_csv(calendar, content, {"text": "message"}))
+
+
+def _check_yaml(data: bytes) -> None:
+    _check(data, read_yaml)
+
+
+def _check(data: bytes, read: Callable[[Calendar, bytes], None]) -> None:
+    calendar = Calendar("c", _NOWHERE)
+    read(calendar, data)
+    # The last three end lines for YAML alone.
+    lines = 2 + sum(map(data.count, (b"\n", b"\r", b"\xe2\x80\xa8", b"\xe2\x80\xa9", b"\xc2\x85")))
+    assert len(calendar.rows) <= len(data)
+    assert all(1 <= row.line <= lines for row in calendar.rows)
+    for problem in calendar.problems:
+        assert 0 <= problem.line <= lines
+        assert problem.what.strip()
+        assert problem.text.startswith("c")
+    if calendar.problems:
+        raise Refused
+    for row in calendar.rows[:_ROWS_CHECKED]:
+        assert row.pages
+        assert row.scheduled_at.strip()
+        if not any(not one.is_warning for one in content_problems(row.content, "tiktok")):
+            check_content(row.content)
+
+
+def check_content(content: PostContent) -> None:
+    """What no check objects to can be sent as JSON, exported, and read as the same again."""
+    body = content.body("1", _WHEN)
+    json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
+    again = Calendar("again", _NOWHERE)
+    read_csv(again, undo_calendar([_entry(content)]).encode(), {})
+    assert [problem.text for problem in again.problems] == []
+    (row,) = again.rows
+    assert row.content == content._replace(tiktok_settings=content.tiktok_settings or None)
+
+
+def _entry(content: PostContent) -> Entry:
+    return Entry(
+        id=1, account="a", calendar="c", row="r", generation=1, page_id="1", scheduled_at=_WHEN,
+        body=content.body("1", _WHEN), fingerprint="", idempotency_key="",
+        state=EntryState.CANCELLED, sent_at=None, post_id="p", replaces=None, error_code=None,
+        error=None,
+    )  # fmt: skip
+
+
+_CSV = template("csv", _WHEN).encode()
+_YAML = template("yaml", _WHEN).encode()
+_ALL_CSV = (
+    b"key,page,scheduled_at,timezone,text,media_files,media_ids,media_urls,first_comment,link,"
+    b"tiktok_settings\n"
+    b'k,tiktok:a;x:b,2026-12-24T18:00+01:00,Asia/Tokyo,"a ""b""\r\nc",a.jpg;b.png,m1;m2,'
+    b'"https://e.com/a.jpg\nhttps://e.com/b.jpg",one,https://e.com,'
+    b'"{""privacy_level"": ""SELF_ONLY"", ""n"": [1, 2.5, null, true]}"\n'
+)
+_ALL_YAML = b"""\
+timezone: Asia/Tokyo
+defaults: {page: [tiktok:a, "x:b"], timezone: UTC, link: "https://e.com"}
+posts:
+- key: k
+  scheduled_at: 2026-12-24T18:00+01:00
+  message: >-
+    a
+    b
+  media_files: [a.jpg]
+  media_ids: [m1, m2]
+  media_urls: "https://e.com/a.jpg"
+  first_comment: 'it''s'
+  tiktok_settings: {privacy_level: SELF_ONLY, n: [1, 2.5, null, yes, 0x1F, 1_000, 12:30, 2026-1-2]}
+"""
+_JSON = json.dumps(
+    {
+        "timezone": "UTC",
+        "posts": [
+            {
+                "page": "1", "scheduled_at": "2026-12-24 18:00", "message": "é\ud83c\udf31",
+                "tiktok_settings": {"a": [1.5, "x"]},
+            }
+        ],
+    }
+).encode()  # fmt: skip
+_FIELDS = [name.encode() for name in FIELDS]
+TARGETS = (
+    Target(
+        "calendar-csv",
+        _check_csv,
+        [
+            _CSV, _ALL_CSV, codecs.BOM_UTF8 + _CSV, _CSV.replace(b",", b"\t"),
+            _ALL_CSV.replace(b";", b" ").replace(b",", b";"), _CSV.decode().encode("utf-16"),
+            _CSV.replace(b"\n", b"\r\n"), _CSV.replace(b"\n", b"\r"),
+        ],
+        [*_FIELDS, b'""', b'",', b"page_id", b"https://e.com/a;b.jpg", b'{"a": NaN}',
+         b'"{""a"": ""\\ud800""}"', b"\n\n", b",,"],
+    ),
+    Target(
+        "calendar-yaml",
+        _check_yaml,
+        [_YAML, _ALL_YAML, _JSON, b"posts: []", b"posts: [{page: a, scheduled_at: b}]"],
+        [*_FIELDS, b"&a ", b"*a", b"<<: ", b"!!int ", b"!!float ", b"!!bool ", b"!!timestamp ",
+         b"!!binary ", b"!!set ", b"!!omap ", b"!!python/object:os.system ", b"|\n  ", b"? ",
+         b"--- ", b"...\n", b"'\\0'", b'"\\ud800"', b'"\\0"', b".nan", b".inf", b"~", b"- ",
+         b"%YAML 1.1\n", b'"https://e.com/a;b.jpg"', b"2026-99-99", b"[" * 30],
+    ),
+)  # fmt: skip

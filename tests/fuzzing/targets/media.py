@@ -1,0 +1,88 @@
+"""Media told by its bytes: a type with reasons, a clear word otherwise, and bounded reading."""
+
+import io
+import struct
+import zlib
+from collections.abc import Callable
+
+from outreply_cli.contract.media_types import ENDINGS, HEAD_BYTES, MEDIA_TYPES, mime_of
+from outreply_cli.posting.media_bytes import EDGE_BYTES, problem_inside, what_it_is
+from tests.fuzzing.target import Target
+
+_SIGNS: dict[str, Callable[[bytes], bool]] = {
+    "image/jpeg": lambda head: head[:2] == b"\xff\xd8",
+    "image/png": lambda head: head[1:4] == b"PNG",
+    "image/gif": lambda head: head[:4] == b"GIF8",
+    "image/webp": lambda head: head[8:12] == b"WEBP",
+    "video/mp4": lambda head: head[4:8] == b"ftyp" and head[8:12] != b"qt  ",
+    "video/quicktime": lambda head: head[4:8] in {b"ftyp", b"moov", b"mdat", b"wide", b"free"},
+    "video/webm": lambda head: head[:2] == b"\x1aE" and b"webm" in head,
+}  # fmt: skip
+
+
+class _Counted(io.BytesIO):
+    """Counts what is read from it."""
+
+    reads = 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self.reads += 1
+        return super().read(size)
+
+
+def _check(data: bytes) -> None:
+    mime = mime_of(data[:HEAD_BYTES])
+    if mime is None:
+        word = what_it_is(data[:HEAD_BYTES])
+        assert word.isprintable()
+        assert word.endswith(("webm", "JPEG", "PNG"))
+        return
+    assert mime in MEDIA_TYPES
+    assert mime in ENDINGS
+    assert _SIGNS[mime](data)
+    stream = _Counted(data)
+    problem = problem_inside(stream, mime, len(data))
+    assert problem is None or problem.isprintable()
+    # Each step reads what it steps over.
+    assert stream.reads <= len(data) + 20
+    edges = data[:EDGE_BYTES] + b" " + data[-EDGE_BYTES:]
+    if problem is None:
+        assert b"<script>" not in edges.lower()
+        assert b"<html>" not in edges.lower()
+    # What was looked at is not changed by looking again.
+    assert problem_inside(io.BytesIO(data), mime, len(data)) == problem
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    check = struct.pack(">I", zlib.crc32(kind + data))
+    return struct.pack(">I", len(data)) + kind + data + check
+
+
+_PNG = (
+    b"\x89PNG\r\n\x1a\n"
+    + _chunk(b"IHDR", struct.pack(">IIBBBBB", 1, 1, 8, 0, 0, 0, 0))
+    + _chunk(b"IDAT", zlib.compress(b"\0\0"))
+    + _chunk(b"IEND", b"")
+)
+_GIF = (
+    b"GIF89a\x01\x00\x01\x00\x80\x00\x00\0\0\0\xff\xff\xff"
+    b"!\xf9\x04\x01\x00\x00\x00\x00,\0\0\0\0\x01\x00\x01\x00\x00\x02\x02D\x01\x00;"
+)
+_JPEG = b"\xff\xd8\xff\xe0\x00\x10JFIF\0\x01\x01\0\0\x01\0\x01\0\0\xff\xda\x00\x02ab\xff\xd9"
+_WEBP = b"RIFF\x10\x00\x00\x00WEBPVP8 \x04\x00\x00\x00abcd"
+_MP4 = b"\0\0\0\x10ftypisom\0\0\0\0" + b"\0\0\0\x08free" + b"\0\0\0\x0cmdatabcd"
+_MOV = b"\0\0\0\x10ftypqt  \0\0\0\0" + b"\0\0\0\x01mdat\0\0\0\0\0\0\0\x14abcd"
+_WEBM = b"\x1aE\xdf\xa3\x87B\x82\x84webm\x18S\x80g\x84abcd"
+TARGETS = (
+    Target(
+        "media", _check,
+        [_PNG, _GIF, _JPEG, _WEBP, _MP4, _MOV, _WEBM, b"%PDF-1.4", b"<svg xmlns='x'>",
+         b"PK\x03\x04",
+         b"\xff\xfe<\0s\0v\0g\0", b"\0\0\0\x18ftypheic", b"MZ", b"#!/bin/sh",
+         b"\x1aE\xdf\xa3matroska"],
+        [b"<script>", b"<HTML>", b"<svg ", b"ftyp", b"moov", b"mdat", b"IHDR", b"IEND", b"\xff\xda",
+         b"\xff\xd9", b"!", b",", b"\0\0\0\0", b"\xff" * 8, b"\0\0\0\x01", b"\x18S\x80g", b"webm",
+         b"\0" * 5000],
+        smoke=400,
+    ),
+)  # fmt: skip

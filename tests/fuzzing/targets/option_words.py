@@ -1,0 +1,236 @@
+"""The little languages of options: each word is taken as what it says, or refused as declared."""
+
+import json
+from collections.abc import Callable
+from contextlib import suppress
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import Any
+from urllib.parse import urlsplit
+
+from outreply_cli.accounts.profiles import check_profile_name
+from outreply_cli.api.base_url import check_base_url, is_local_url
+from outreply_cli.api.raw_call import METHODS, read_call
+from outreply_cli.bulk.reading import read_columns
+from outreply_cli.bulk.rows import FIELDS
+from outreply_cli.child_commands import command_words
+from outreply_cli.contract.token import Token
+from outreply_cli.emulator.faults import read_misbehaviour
+from outreply_cli.emulator.targets import TargetError, read_target
+from outreply_cli.errors import InvalidInputError
+from outreply_cli.posting.media_urls import media_url_problem, media_url_warning
+from outreply_cli.posting.page_lookup import find_page
+from outreply_cli.quotas.check import read_share
+from outreply_cli.terminal.fields import as_text, only, read_fields, value_at
+from outreply_cli.webhooks.answering import Answering, read_script
+from outreply_cli.webhooks.listening import matches, read_conditions
+from outreply_cli.webhooks.sending import check_target
+from tests.fuzzing.target import Target, as_argument, declared
+
+_PAGES: list[dict[str, Any]] = [
+    {"id": "1", "platform": "instagram", "username": "acme", "name": "Acme"},
+    {"id": "2", "platform": "X", "username": "acme", "name": "Acme"},
+    {"id": "3", "platform": None, "username": 7, "name": None},
+    {"id": "4"},
+]
+_OBJECT = {
+    "id": "1", "event": "post.published", "media": [{"src": "a"}, {"src": None}], "data": {
+        "post": {"id": "68a1", "n": 1, "t": True, "none": None}, "": {"": 0}},
+}  # fmt: skip
+
+
+def _columns(text: str) -> None:
+    with declared(InvalidInputError):
+        renamed = read_columns(text)
+    assert set(renamed.values()) <= {*FIELDS, ""}
+    assert read_columns(",".join(f"{theirs}={ours}" for theirs, ours in renamed.items())) == renamed
+
+
+def _fields(text: str) -> None:
+    paths = read_fields(text)
+    assert read_fields(",".join(paths)) == paths
+    for path in paths:
+        found = value_at(_OBJECT, path)
+        assert found is None or json.dumps(found) in json.dumps(_OBJECT)
+        assert isinstance(as_text(found), str)
+    assert list(only(_OBJECT, paths)) == list(dict.fromkeys(paths))
+
+
+def _share(text: str) -> None:
+    with declared(InvalidInputError):
+        share = read_share(text)
+    assert 0 < share <= 1
+    assert abs(read_share(f"{share * 100!r}%") - share) < 1e-9
+
+
+def _conditions(text: str) -> None:
+    with declared(InvalidInputError):
+        conditions = read_conditions(text)
+    assert conditions
+    assert read_conditions(",".join(f"{k}={v}" for k, v in conditions.items())) == conditions
+    met = matches(_OBJECT, conditions)
+    assert met == all(
+        value == (found if isinstance(found, str) else json.dumps(found))
+        for path, value in conditions.items()
+        for found in [_walked(path)]
+    )
+
+
+def _walked(path: str) -> Any:
+    found: Any = _OBJECT
+    try:
+        for step in path.split("."):
+            found = found[step]
+    except (KeyError, TypeError, IndexError):
+        return "\0 is no value"
+    return found
+
+
+def _script(text: str) -> None:
+    with declared(InvalidInputError):
+        script = read_script(text)
+    assert read_script(",".join(f"{status}x{times}" for status, times in script)) == script
+    assert all(200 <= status <= 599 for status, _ in script)
+    answering = Answering(script)
+    for status, times in script[:20]:
+        given = [answering.next().status for _ in range(min(times, 20))]
+        assert given == [status] * len(given)
+        if times > 20:
+            return
+    if len(script) <= 20:
+        assert {answering.next().status for _ in range(3)} == {script[-1][0]}
+
+
+def _misbehaviour(text: str) -> None:
+    with declared(InvalidInputError):
+        fault = read_misbehaviour(text)
+    assert read_misbehaviour(str(fault)) == fault
+    assert fault.kind != "status" or 400 <= fault.value <= 599
+
+
+def _base_url(text: str) -> None:
+    with declared(InvalidInputError):
+        url = check_base_url(text)
+    parts = urlsplit(url)
+    assert check_base_url(url) == url
+    assert parts.scheme == "https" or is_local_url(url)
+    assert "@" not in parts.netloc
+    assert url.isascii()
+    assert url.isprintable()
+
+
+def _media_url(text: str) -> None:
+    if media_url_problem(text) is not None:
+        return
+    parts = urlsplit(text)
+    assert parts.scheme in {"http", "https"}
+    host = (parts.hostname or "").lower().rstrip(".")
+    assert host
+    assert host != "localhost"
+    with suppress(ValueError):
+        address = ip_address(host)
+        if isinstance(address, IPv6Address):
+            # Only what begins with 2 or 3 is the internet's, or an address of the older kind.
+            older = address.ipv4_mapped or (IPv4Address(int(address) & 0xFFFFFFFF))
+            assert host[0] in "23" or (older.is_global and host.startswith(("::ffff:", "64:ff9b:")))
+        assert address.is_global or "::ffff:" in host
+    assert parts.scheme == "https" or media_url_warning(text)
+    text.encode()
+
+
+def _forward_to(text: str) -> None:
+    with declared(InvalidInputError):
+        url = check_target(text, "--forward-to")
+    assert check_target(url, "--forward-to") == url
+    assert url.isascii()
+    assert url.isprintable()
+    with declared(TargetError):
+        read_target(url)
+
+
+def _token(text: str) -> None:
+    with declared(InvalidInputError):
+        token = Token(text)
+    assert token.reveal() == text.strip()
+    f"Bearer {token.reveal()}".encode("ascii")
+    secret = token.reveal().removeprefix(token.known_prefix or "")
+    assert len(secret) < 6 or secret not in repr(token).replace(token.known_prefix or "", "")
+
+
+def _profile(text: str) -> None:
+    with declared(InvalidInputError):
+        assert check_profile_name(text) == text
+    assert "/" not in text
+    assert text.isascii()
+    assert text not in {".", ".."}
+
+
+def _page(text: str) -> None:
+    with declared(InvalidInputError):
+        page = find_page(_PAGES, text)
+    assert page in _PAGES
+
+
+def _command(text: str) -> None:
+    with declared(InvalidInputError):
+        words = command_words(text, "--exec")
+    assert words
+
+
+def _call(text: str) -> None:
+    words = text.split("\n")
+    method, path, raw, typed, header, body = (words + [""] * 6)[:6]
+    with declared(InvalidInputError):
+        call = read_call(
+            method, path, raw_fields=[raw] if raw else [], typed_fields=[typed] if typed else [],
+            headers=[header] if header else [], body_text=body or None,
+            read_file=lambda name: name,
+        )  # fmt: skip
+    assert call.method in METHODS
+    assert call.path.startswith("/")
+    assert not call.path.startswith("//")
+    for name, value in call.headers.items():
+        assert name.lower() not in {"authorization", "host"}
+        assert (name + value).isascii()
+        assert (name + value).isprintable()
+    json.dumps(call.body, allow_nan=False)
+
+
+_LANGUAGES: dict[str, tuple[Callable[[str], None], tuple[bytes, ...]]] = {
+    "columns": (_columns, (b"Text=message,Date=scheduled_at,Note=", b"a=page", b" A = key ,")),
+    "fields": (_fields, (b"id,media.0.src,data.post.id", b"media.1,data.post", b".,..,")),
+    "share": (_share, (b"80%", b"80", b"0.5%", b"1e1", b"100%")),
+    "until": (_conditions, (b"event=post.published,data.post.id=68a1", b"data.post.none=null",
+                            b"data.post.t=true", b"media={}", b"data..=0")),
+    "respond": (_script, (b"500x3,200", b"503", b"429x999999,200", b"200x1,201x2,202")),
+    "faults": (_misbehaviour, (b"delay:2.5", b"status:503", b"skew:-300", b"rate-limit",
+    b"drop-before",
+                               b"garbage", b"rate-limit:3")),
+    "base-urls": (_base_url, (b"https://api.outreply.com/api/v1/", b"http://127.0.0.1:8787/api/v1",
+                              b"http://[::1]:80/x", b"http://localhost")),
+    "media-urls": (_media_url, (b"https://cdn.example.com/a.jpg?x=1", b"http://127.1/a",
+                                b"https://[::ffff:127.0.0.1]/", b"https://0x7f.1/", b"http://a.local")),
+    "forward-to": (_forward_to, (b"localhost:3000/hooks", b"http://127.0.0.1:3000/webhooks?a=1",
+                                 b"https://[::1]/x")),
+    "tokens": (_token, (b"outreply_live_" + b"s3cr3t" * 6, b"orply_live_x",
+    b"outreply_test_abcdef")),
+    "profile-names": (_profile, (b"default", b"a.b-c_d", b"..", b"a" * 64)),
+    "page-names": (_page, (b"instagram:acme", b"x:@acme", b"Acme", b"1", b"IG:ACME")),
+    "exec": (_command, (b"python -c 'print(1)'", b'a "b c" d\\ e', b"x;y")),
+    "api-words": (_call, (b"get\n/pages\nlimit=5", b"POST\n/x\na=b\nn=1\nX-A: b",
+    b"PUT\nx\n\n\n\n[1]",
+                          b"post\n/x\n\nn=@file", b"post\n/x\n\nn=[1,{}]")),
+}  # fmt: skip
+_WORDS = (
+    b"=", b",", b":", b"/", b"//", b"..", b"@", b"%", b"http://", b"https://", b"localhost",
+    b"[::1]",
+    b"0x7f000001", b"2130706433", b"[" * 2000, b"9" * 5000, b"NaN", b"Infinity", b"x1000000",
+    b"data", b"post", b"media", b"id", b"\xc2\xb2", b"\xe2\x91\xa0", b"xn--", b":99999", b"#", b"?",
+    b"1e400", b"_", b"\n",
+)  # fmt: skip
+
+
+def _target(name: str, check: Callable[[str], None], seeds: tuple[bytes, ...]) -> Target:
+    return Target(name, lambda data: check(as_argument(data)), seeds, _WORDS, smoke=100)
+
+
+TARGETS = tuple(_target(name, check, seeds) for name, (check, seeds) in _LANGUAGES.items())

@@ -1,0 +1,125 @@
+"""Text files of ours: only clear errors, and a file that can't be read stays as it is."""
+
+import json
+import tempfile
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+from outreply_cli.accounts.choice import choose_account
+from outreply_cli.accounts.credentials import Credentials
+from outreply_cli.accounts.profiles import CONFIG_FILE, Profile, Profiles
+from outreply_cli.bulk.plan_file import load_plan
+from outreply_cli.completion.known_values import KnownValues
+from outreply_cli.emulator.seed_file import read_seed
+from outreply_cli.errors import InvalidInputError, OutReplyError, StorageError
+from tests.fuzzing.target import Taken, Target, as_argument, declared
+
+
+@cache
+def _directory() -> Path:
+    return Path(tempfile.mkdtemp(prefix="fuzzing-"))
+
+
+def _check(data: bytes) -> None:
+    taken = Taken(data)
+    name, read = _FILES[taken.number(len(_FILES))]
+    path = _directory() / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(taken.rest())
+    before = path.read_bytes()
+    try:
+        with declared(OutReplyError):
+            read(path)
+    finally:
+        assert path.read_bytes() == before
+        path.unlink()
+
+
+def _config(path: Path) -> None:
+    with declared(StorageError):
+        profiles = Profiles.load(path)
+    for name, profile in profiles.stored.items():
+        assert profiles.named(name) is profile
+    copy = Profiles(path.with_name("copy.toml"), profiles.current, profiles.stored)
+    copy.save()
+    again = Profiles.load(copy.path)
+    assert (again.current, again.stored) == (profiles.current, profiles.stored)
+
+
+def _account(path: Path) -> None:
+    account = choose_account(path.parent, {}, None)
+    assert account.credential.token.reveal().isascii()
+
+
+def _token(path: Path) -> None:
+    with declared(StorageError):
+        found = Credentials({}, path.parent.parent).stored(Profile(path.name))
+    assert found is None or found.token.reveal().isascii()
+
+
+def _plan(path: Path) -> None:
+    with declared(InvalidInputError):
+        plan = load_plan(path)
+    for step in plan.steps:
+        assert isinstance(step, dict)
+
+
+def _known(path: Path) -> None:
+    known = KnownValues.load(path)
+    for kind in known.shelves:
+        for value, text, identity in known.shown(kind, 1e9):
+            assert isinstance(value + text + identity, str)
+    assert isinstance(known.usernames(), dict)
+
+
+def _seed(path: Path) -> None:
+    with declared(InvalidInputError):
+        found = read_seed(as_argument(path.read_bytes()), "seed.yaml")
+    assert found.place
+
+
+_FILES: tuple[tuple[str, Callable[[Path], None]], ...] = (
+    ("config.toml", _config),
+    (CONFIG_FILE, _account),
+    ("tokens/default", _token),
+    ("plan.yaml", _plan),
+    ("known.json", _known),
+    ("seed.yaml", _seed),
+)
+_CONFIG = b"""\
+current = "work"
+[profiles.work]
+base_url = "https://api.outreply.com/api/v1"
+timezone = "Europe/Paris"
+storage = "file"
+[profiles."a.b"]
+"""
+_PLAN = b"""\
+version: 1
+calendar: c.csv
+calendar_sha256: abc
+account: a
+options: {prune: true}
+steps:
+- {action: create, line: 2, page_id: '1', scheduled_at: '2026-12-24T17:00:00Z'}
+"""
+_KNOWN = json.dumps(
+    {"may_refresh": True, "kinds": {"page": {"at": 1e9, "values": [["instagram:acme", "A", "1"]]}}}
+).encode()
+_SEED = b"now: 2026-11-23T12:00:00Z\nusers:\n- {email: a@b.c, tier: pro, tokens: [{name: t}]}\n"
+TARGETS = (
+    Target(
+        "settings-files", _check,
+        [b"\0" + _CONFIG, b"\1" + _CONFIG, b"\2outreply_live_" + b"s3cr3t" * 6 + b"\n",
+         b"\3" + _PLAN,
+         b"\4" + _KNOWN, b"\5" + _SEED],
+        [b"[" * 2000, b"a.b.c.d = 1\n", b"9" * 5000, b"nan", b"2026-12-24T18:00:00Z", b"'''",
+         b'"""',
+         b"[[profiles]]\n", b"[profiles]\n", b"profiles = 1\n", b"storage = 'keyring'\n",
+         b"\\u0000",
+         b"\\ud800", b"&a ", b"*a", b"!!int ", b"!!timestamp x", b"!!bool x", b"!!float ",
+         b"!!binary x",
+         b"<<: ", b"? ", b"{{}: 1}", b"0x", b"99:99", b"2026-99-99", b"\xef\xbb\xbf", b"null"],
+    ),
+)  # fmt: skip
