@@ -29,7 +29,7 @@ from outreply_cli.api.retry import (
 from outreply_cli.api.uploading import Look, Upload, look_after
 from outreply_cli.clock import Clock
 from outreply_cli.contract.token import Token
-from outreply_cli.errors import OutReplyError
+from outreply_cli.errors import InvalidInputError, OutReplyError
 
 _WRITES = {"POST", "PUT", "PATCH", "DELETE"}
 _ANSWER_MAX_BYTES = 32 * 1024 * 1024
@@ -147,6 +147,7 @@ class Transport:
             ApiError: The API answered 400 or above, finally.
             NetworkError: No answer came within the patience.
             BadAnswerError: What came is not an answer of the API.
+            InvalidInputError: The body holds text that can't be sent; nothing was.
         """
         sent_headers = dict(headers or {})
         if method in _WRITES:
@@ -183,7 +184,13 @@ class Transport:
         sent = dict(headers)
         if self._token is not None:
             sent["Authorization"] = f"Bearer {self._token.reveal()}"
-        return self._http.build_request(method, self.base_url + path, headers=sent, **content)
+        try:
+            return self._http.build_request(method, self.base_url + path, headers=sent, **content)
+        except UnicodeEncodeError:
+            # JSON can escape half a character; the UTF-8 that is sent can't hold one.
+            raise InvalidInputError(
+                "there is text in the request that is not valid Unicode", hint="Save it as UTF-8."
+            ) from None
 
     def _exchange(
         self,

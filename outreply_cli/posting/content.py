@@ -13,6 +13,7 @@ from outreply_cli.contract.limits import (
     SCHEDULE_LATEST,
 )
 from outreply_cli.contract.platforms import PLATFORMS, Platform, platform_named
+from outreply_cli.contract.texts import text_problem
 from outreply_cli.posting.media_urls import media_url_problem, media_url_warning
 from outreply_cli.times import show_duration, to_api
 
@@ -82,6 +83,7 @@ def content_problems(
         return
     platform = platform_named(platform_name)
     yield from _message_problems(content, platform, has_files=has_files)
+    yield from _other_text_problems(content)
     for url in content.media_urls:
         problem = media_url_problem(url)
         if problem:
@@ -97,6 +99,8 @@ def content_problems(
         length = len(content.first_comment)
         if length > MESSAGE_MAX_CHARACTERS:
             yield Problem("first_comment", _too_long(length))
+        elif wrong := text_problem(content.first_comment):
+            yield Problem("first_comment", wrong)
     if content.tiktok_settings is not None and platform is not None and platform.name != "tiktok":
         yield Problem("tiktok_settings", f"they mean nothing on {platform.label}; leave them out")
 
@@ -167,10 +171,8 @@ def _message_problems(
         return
     if len(message) > MESSAGE_MAX_CHARACTERS:
         yield Problem("message", _too_long(len(message)))
-    elif not _is_unicode(message):
-        yield Problem("message", "it is not valid Unicode text; save it as UTF-8")
-    elif "\x00" in message:
-        yield Problem("message", "it has a NUL character in it; remove it")
+    elif wrong := text_problem(message):
+        yield Problem("message", wrong)
     elif platform is not None and len(message) > (platform.customary_length or len(message)):
         yield Problem(
             "message",
@@ -180,12 +182,16 @@ def _message_problems(
         )
 
 
-def _is_unicode(text: str) -> bool:
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True
+def _other_text_problems(content: PostContent) -> Iterator[Problem]:
+    named = [("media_ids", media_id) for media_id in content.media_ids]
+    named += [("media_urls", url) for url in content.media_urls]
+    if content.link is not None:
+        named.append(("link", content.link))
+    if content.tiktok_settings is not None:
+        named.append(("tiktok_settings", _canonical(content.tiktok_settings)))
+    for field, text in named:
+        if wrong := text_problem(text):
+            yield Problem(field, wrong)
 
 
 def _too_long(length: int) -> str:
