@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 from collections.abc import Collection, Mapping, Sequence
@@ -12,18 +13,30 @@ from outreply_cli.errors import InvalidInputError
 SECRET_VARIABLES = frozenset({"OUTREPLY_API_KEY", "OUTREPLY_TOKEN", "OUTREPLY_WEBHOOK_SECRET"})
 
 
-def command_words(line: str, option: str) -> list[str]:
+def command_words(line: str, option: str, environ: Mapping[str, str]) -> list[str]:
     """The words of a command line, split as a shell splits them.
 
+    Args:
+        line: What was typed.
+        option: Where.
+        environ: What it will run with; its PATH is where the command is looked for.
+
     Raises:
-        InvalidInputError: There are none in it, or they are not quoted soundly.
+        InvalidInputError: There are none in it, they are not quoted soundly, or the first is no
+            command that can be run.
     """
     try:
         words = shlex.split(line)
     except ValueError as problem:
-        raise InvalidInputError(f"{option}: {problem}") from None
+        hint = "Quote it as a shell wants it."
+        raise InvalidInputError(f"{option}: {problem}", hint=hint) from None
     if not words:
-        raise InvalidInputError(f"{option}: there is no command in it")
+        raise InvalidInputError(f"{option}: there is no command in it", hint="Name a program.")
+    if shutil.which(words[0], path=environ.get("PATH", os.defpath)) is None:
+        raise InvalidInputError(
+            f"{option}: {words[0]!r} is no command that can be run",
+            hint="It is run without a shell: name a program, or write: sh -c '...'",
+        )
     return words
 
 

@@ -69,7 +69,10 @@ def read_duration(text: str) -> timedelta:
         position = part.end()
     if not amounts or position < len(rest):
         raise TimeError(f"{text!r} is not a duration", hint="Write 30s, 15m, 2h, 1h30m, 3d or 1w.")
-    return timedelta(**amounts)
+    try:
+        return timedelta(**amounts)
+    except OverflowError:
+        raise TimeError(f"{text!r} is longer than any clock runs", hint="Write less.") from None
 
 
 def read_time(text: str, *, now: datetime, zone: ZoneInfo) -> datetime:

@@ -1,6 +1,7 @@
 """What every command shares: its options, and how it is handed the session."""
 
 import inspect
+import math
 import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
@@ -222,6 +223,12 @@ def _check_values(ctx: typer.Context) -> None:
         for word in value if isinstance(value, (list, tuple)) else [value]:
             if isinstance(word, str):
                 _check_word(ctx, parameter, word)
+            elif isinstance(word, float) and not math.isfinite(word):
+                # It is within any bounds that Typer was given.
+                raise InvalidInputError(
+                    f"{parameter.opts[0]}: {word:g} is no number to go by",
+                    hint=f"See: {ctx.command_path} --help",
+                )
 
 
 def _check_word(ctx: typer.Context, parameter: Any, word: str) -> None:
