@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -35,9 +36,30 @@ def command_words(
     try:
         words = list(splitter)
     except ValueError as problem:
-        raise InvalidInputError(f"{option}: {problem}") from None
+        hint = "Quote it as a shell wants it."
+        raise InvalidInputError(f"{option}: {problem}", hint=hint) from None
     if not words:
-        raise InvalidInputError(f"{option}: there is no command in it")
+        raise InvalidInputError(f"{option}: there is no command in it", hint="Name a program.")
+    return words
+
+
+def runnable_command(line: str, option: str, environ: Mapping[str, str]) -> list[str]:
+    """The words of a command line whose first is a command that can be run.
+
+    Args:
+        line: What was typed.
+        option: Where.
+        environ: What it will run with; its PATH is where the command is looked for.
+
+    Raises:
+        InvalidInputError: There are no words, they are not quoted soundly, or it can't be run.
+    """
+    words = command_words(line, option)
+    if shutil.which(words[0], path=environ.get("PATH", os.defpath)) is None:
+        raise InvalidInputError(
+            f"{option}: {words[0]!r} is no command that can be run",
+            hint="It is run without a shell: name a program, or write: sh -c '...'",
+        )
     return words
 
 

@@ -79,7 +79,10 @@ def read_duration(text: str) -> timedelta:
         position = part.end()
     if not amounts or position < len(rest):
         raise TimeError(f"{text!r} is not a duration", hint="Write 30s, 15m, 2h, 1h30m, 3d or 1w.")
-    span = timedelta(**amounts)
+    try:
+        span = timedelta(**amounts)
+    except OverflowError:
+        span = timedelta.max
     if span > _LONGEST_DURATION:
         raise TimeError(f"{text!r} is longer than a century", hint="Write a shorter one.")
     return span

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
 KEYRING_SECONDS = 3.0
 _SERVICE = "outreply-cli"
+_FOR_TOKENS = (
+    "Store the token in a file that only you can read: "
+    "outreply auth login --insecure-storage, or set OUTREPLY_API_KEY."
+)
 _T = TypeVar("_T")
 
 
@@ -27,11 +31,12 @@ class KeyringError(StorageError):
 class KeyringStore:
     """Tokens in the keyring, one for each profile.
 
-    Every method raises KeyringError when the keyring can't do it within `seconds`.
+    Every method raises KeyringError when the keyring can't do it within `seconds`; its hint is
+    `hint`.
     """
 
-    def __init__(self, seconds: float = KEYRING_SECONDS) -> None:
-        self._seconds = seconds
+    def __init__(self, seconds: float = KEYRING_SECONDS, hint: str = _FOR_TOKENS) -> None:
+        self._seconds, self._hint = seconds, hint
 
     def read(self, profile: str) -> str | None:
         """The token of `profile`, or None."""
@@ -46,7 +51,7 @@ class KeyringStore:
             return bool(backend.get_password(_SERVICE, profile) == token)
 
         if not self._within_time(keep):
-            raise _unavailable("it did not keep the token")
+            raise self._unavailable("it did not keep what it was given")
 
     def delete(self, profile: str) -> None:
         """Forget the token of `profile`; nothing happens when there is none."""
@@ -82,10 +87,13 @@ class KeyringStore:
         try:
             worked, result = results.get(timeout=self._seconds)
         except queue.Empty:
-            raise _unavailable(f"it did not answer within {self._seconds:g} seconds") from None
+            raise self._unavailable(f"it did not answer within {self._seconds:g} seconds") from None
         if worked:
             return result  # type: ignore[return-value]
-        raise _unavailable(_reason(result))  # type: ignore[arg-type]
+        raise self._unavailable(_reason(result))  # type: ignore[arg-type]
+
+    def _unavailable(self, reason: str) -> KeyringError:
+        return KeyringError(f"the system's keyring can't be used: {reason}", hint=self._hint)
 
 
 def _backend() -> "KeyringBackend":
@@ -98,11 +106,3 @@ def _reason(failure: Exception) -> str:
     # Only our own words: a backend's message may quote what it was given.
     kind = type(failure).__name__
     return "there is none on this machine" if kind == "NoKeyringError" else f"it failed ({kind})"
-
-
-def _unavailable(reason: str) -> KeyringError:
-    return KeyringError(
-        f"the system's keyring can't be used: {reason}",
-        hint="Store the token in a file that only you can read: "
-        "outreply auth login --insecure-storage, or set OUTREPLY_API_KEY.",
-    )

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from outreply_cli.accounts.credentials import SecretStore
+from outreply_cli.accounts.keyring_store import KeyringStore
 from outreply_cli.errors import InvalidInputError
 
 SECRET_VARIABLE = "OUTREPLY_WEBHOOK_SECRET"  # noqa: S105 - a variable's name
@@ -48,6 +49,13 @@ def find_webhook_secrets(
         return WebhookSecrets([environ[name].strip() for name in found], found)
     kept = keyring.read(keyring_name(profile)) if keyring is not None else None
     return WebhookSecrets([kept], ["the keyring"]) if kept else WebhookSecrets([], [])
+
+
+def webhook_keyring() -> KeyringStore:
+    """The keyring, with what to do about a webhook's secret where there is none."""
+    return KeyringStore(
+        hint="Leave out --save-secret: the secret is shown once, for OUTREPLY_WEBHOOK_SECRET."
+    )
 
 
 def keyring_name(profile: str) -> str:

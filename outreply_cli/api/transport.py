@@ -134,6 +134,7 @@ class Transport:
             ApiError: The API answered 400 or above, finally.
             NetworkError: No answer came within the patience.
             BadAnswerError: What came is not an answer of the API.
+            InvalidInputError: The body holds text that can't be sent; nothing was.
         """
         sent_headers = dict(headers or {})
         if method in _WRITES:

@@ -39,12 +39,8 @@ def published_post(client: "Client", name: str) -> "Resource":
     """The published post with an id (ours or the platform's) or an address.
 
     Raises:
-        InvalidInputError: Nothing, or an address that none of the listed posts has.
+        InvalidInputError: It is an address that none of the listed posts has.
     """
-    if not name.strip():
-        raise InvalidInputError(
-            "no post is named", hint="Use its id; see: outreply posts list --published"
-        )
     if "://" not in name:
         return client.find_published(name) or {"id": name}
     wanted = name.strip().rstrip("/")

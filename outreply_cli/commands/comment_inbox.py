@@ -79,7 +79,7 @@ def comments_watch(
 
     Example: outreply comments watch --since 1d --max 2 --interval 1s -o jsonl
     """
-    from outreply_cli.child_commands import command_words, run_command, without_secrets
+    from outreply_cli.child_commands import run_command, runnable_command, without_secrets
     from outreply_cli.conversations.inbox import new_comments
     from outreply_cli.terminal.conversations import CommentView, item_of
 
@@ -90,8 +90,8 @@ def comments_watch(
         raise InvalidInputError(
             f"comments that come in are no {session.output.format}", hint="Use -o jsonl."
         )
-    words = command_words(exec_command, "--exec") if exec_command is not None else None
     environ = without_secrets(session.environ)
+    words = runnable_command(exec_command, "--exec", environ) if exec_command is not None else None
     client, zone = session.client(patient=True), session.zone()
     begin = read_past_time(since, now=client.now(), zone=zone) if since else client.now()
     with memory_of(session, client) as memory:

@@ -1,12 +1,15 @@
 """What every command shares: its options, and how it is handed the session."""
 
 import inspect
+import math
+import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from outreply_cli.contract.texts import is_unicode
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.terminal.choices import Choices
 from outreply_cli.terminal.session import Session
@@ -78,6 +81,10 @@ _API_OPTIONS: dict[str, Any] = {
         ),
     ],
 }  # fmt: skip
+# An empty text is a text, and an empty signature is one to judge.
+_MAY_BE_EMPTY = frozenset({"TEXT", "S"})
+# A file's name is whatever bytes it was given.
+_MAY_BE_BYTES = re.compile(r"FILE|DIR|PLAN")
 _DEFAULTS: dict[str, Any] = {"output": "table", "json": False, "quiet": False, "no_color": False,
                              "plain": False, "verbose": False}  # fmt: skip
 
@@ -186,6 +193,7 @@ def command(
                 chosen["output"] = "json"
             session: Session = ctx.obj
             session.configure(Choices(**chosen))
+            _check_values(ctx)
             function(session, **values)
 
         parameters = [
@@ -206,3 +214,29 @@ def command(
         return function
 
     return declare
+
+
+def _check_values(ctx: typer.Context) -> None:
+    """Raise InvalidInputError for a value that no command can use: an empty one, or stray bytes."""
+    for parameter in ctx.command.params:
+        value = ctx.params.get(str(parameter.name))
+        for word in value if isinstance(value, (list, tuple)) else [value]:
+            if isinstance(word, str):
+                _check_word(ctx, parameter, word)
+            elif isinstance(word, float) and not math.isfinite(word):
+                # It is within any bounds that Typer was given.
+                raise InvalidInputError(
+                    f"{parameter.opts[0]}: {word:g} is no number to go by",
+                    hint=f"See: {ctx.command_path} --help",
+                )
+
+
+def _check_word(ctx: typer.Context, parameter: Any, word: str) -> None:
+    metavar = str(parameter.metavar)
+    is_option = parameter.param_type_name == "option"
+    name = max(parameter.opts, key=len) if is_option else metavar.strip("[].…")
+    hint = f"See: {ctx.command_path} --help"
+    if not word.strip() and metavar not in _MAY_BE_EMPTY:
+        raise InvalidInputError(f"{name} is empty", hint=hint)
+    if not _MAY_BE_BYTES.search(metavar) and not is_unicode(word):
+        raise InvalidInputError(f"{name} has bytes in it that are no UTF-8 text", hint=hint)

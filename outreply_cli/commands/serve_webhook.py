@@ -2,7 +2,7 @@
 
 import signal
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from secrets import token_hex
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,13 +10,14 @@ import typer
 
 from outreply_cli.commands.options import command, new_command
 from outreply_cli.commands.webhook_group import emulated_webhook, open_inbox, webhook_secrets
-from outreply_cli.errors import InvalidInputError
+from outreply_cli.errors import InvalidInputError, TimeError
 from outreply_cli.terminal.session import Session
 from outreply_cli.times import read_duration
 
 if TYPE_CHECKING:
     from outreply_cli.terminal.deliveries import DeliveryReport
     from outreply_cli.webhooks.forward import Forwarded, Target
+    from outreply_cli.webhooks.inbox import Inbox
     from outreply_cli.webhooks.listening import Listening
     from outreply_cli.webhooks.receiver import Received
 
@@ -135,6 +136,7 @@ def serve_webhook(
     Example: OUTREPLY_WEBHOOK_SECRET=mine outreply serve-webhook --forward-to localhost:3000/hooks
     """
     from outreply_cli.commands.emulator_group import PROFILE as EMULATOR_PROFILE
+    from outreply_cli.contract.events import fits, read_patterns
     from outreply_cli.terminal.deliveries import DeliveryReport
     from outreply_cli.terminal.memory import page_usernames
     from outreply_cli.webhooks.answering import Answering, read_script
@@ -147,17 +149,26 @@ def serve_webhook(
     if not path.startswith("/") or path.startswith(("/_inspect", "/healthz")):
         raise InvalidInputError(f"--path {path!r} can't be used", hint="Such as /webhooks")
     answering = Answering(
-        read_script(respond), delay=_seconds(delay) or 0.0, drops=drop, fail_rate=fail_rate,
-        seed=seed,
+        read_script(respond), delay=_seconds(delay, "--delay") or 0.0, drops=drop,
+        fail_rate=fail_rate, seed=seed,
     )  # fmt: skip
     targets: list[Target] = [
         UrlTarget(url, allow_public=allow_public) for url in dict.fromkeys(forward_to or [])
     ]
     if pass_status and not targets:
-        raise InvalidInputError("--pass-status needs --forward-to")
+        raise InvalidInputError(
+            "--pass-status needs --forward-to", hint="Add the URL whose answer is passed on."
+        )
     if exec_command is not None:
         targets.append(_command_target(session, exec_command, exec_jobs, exec_timeout, secret_env))
-    ending = Ending(max_events, _seconds(timeout), read_conditions(until) if until else None)
+    wanted = read_patterns(events, "--events") if events else []
+    conditions = read_conditions(until) if until else None
+    if conditions and not fits(conditions.get("event", "*"), wanted):
+        raise InvalidInputError(
+            f"--until waits for {conditions['event']}, which --events leaves out",
+            hint="Leave out --events, or add it there.",
+        )
+    ending = Ending(max_events, _seconds(timeout, "--timeout"), conditions)
     secrets = webhook_secrets(session, secret_env or [], needed=not (emulator or no_verify))
     if not secrets.values and not no_verify and not emulator:
         raise InvalidInputError(
@@ -169,9 +180,6 @@ def serve_webhook(
         usernames=page_usernames(session, EMULATOR_PROFILE if emulator else None),
     )  # fmt: skip
     listening = Listening(ending)
-    inbox = open_inbox(session)
-
-    wanted = [part.strip() for part in events.split(",")] if events else []
     # Until the emulator has told its secret, nothing is signed with this one.
     known = [token_hex(32)] if emulator else [] if no_verify else list(secrets.values)
     terms = Terms(
@@ -182,7 +190,7 @@ def serve_webhook(
         forwards_duplicates=forward_duplicates,
         passes_status=pass_status,
     )
-    try:
+    with closing(open_inbox(session)) as inbox, _summed_up(session, listening, report, inbox):
         server = WebhookServer(
             inbox, terms=terms, clock=session.clock, tell_received=listening.tell,
             tell_forwarded=listening.tell, host=host, port=port, answering=answering,
@@ -190,19 +198,33 @@ def serve_webhook(
         )  # fmt: skip
         # Before anybody is told where it is: from then on it may be asked to end.
         with _ended_by_signals(listening), server, ExitStack() as held:
-            _announce(session, server.url, host, has_inspector=not no_inspect)
+            registered = None
             if emulator:
-                known[:] = [held.enter_context(emulated_webhook(session, server.url, wanted))]
+                known[0], registered = held.enter_context(
+                    emulated_webhook(session, server.url, wanted)
+                )
+            _announce(session, server.url, host, has_inspector=not no_inspect)
+            if registered is not None:
+                session.note(f"Registered with the emulator on port {registered}, until this ends.")
             for item in listening.items():
                 _show(session, report, item)
+
+
+@contextmanager
+def _summed_up(
+    session: Session, listening: "Listening", report: "DeliveryReport", inbox: "Inbox"
+) -> Iterator[None]:
+    try:
+        yield
     finally:
-        for item in listening.rest():
-            _show(session, report, item)
-        report.close()
-        session.note(f"Received: {report.summary.text()}.")
-        for name, count in inbox.waiting_counts().items():
-            session.note(f"{count} still wait for {name}; the queue is kept.")
-        inbox.close()
+        # Where it could not begin, that alone is to be told.
+        if listening.has_begun:
+            for item in listening.rest():
+                _show(session, report, item)
+            report.close()
+            session.note(f"Received: {report.summary.text()}.")
+            for name, count in inbox.waiting_counts().items():
+                session.note(f"{count} still wait for {name}; the queue is kept.")
 
 
 @contextmanager
@@ -252,11 +274,18 @@ def _command_target(
 ) -> "Target":
     from outreply_cli.webhooks.forward import CommandTarget
 
+    seconds = _seconds(limit, "--exec-timeout")
+    if not seconds:
+        raise InvalidInputError("--exec-timeout leaves no time to run", hint="Such as 60s.")
     return CommandTarget(
-        line, session.environ, at_once=jobs, seconds=_seconds(limit) or 0.0,
-        hidden=secret_env or [],
-    )  # fmt: skip
+        line, session.environ, at_once=jobs, seconds=seconds, hidden=secret_env or []
+    )
 
 
-def _seconds(text: str | None) -> float | None:
-    return read_duration(text).total_seconds() if text is not None else None
+def _seconds(text: str | None, option: str) -> float | None:
+    if text is None:
+        return None
+    try:
+        return read_duration(text).total_seconds()
+    except TimeError as problem:
+        raise InvalidInputError(f"{option}: {problem.message}", hint=problem.hint) from None

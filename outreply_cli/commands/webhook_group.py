@@ -65,15 +65,16 @@ def one_secret(session: Session, variables: Sequence[str] | None) -> str:
 
 
 @contextmanager
-def emulated_webhook(session: Session, url: str, events: Sequence[str]) -> Iterator[str]:
-    """The secret of a webhook that the running emulator has while the block runs.
+def emulated_webhook(
+    session: Session, url: str, events: Sequence[str]
+) -> Iterator[tuple[str, int]]:
+    """The secret of a webhook that the running emulator has while the block runs; and its port.
 
     Raises:
         EmulatorError: No emulator is running.
     """
-    import fnmatch
-
     from outreply_cli.commands.emulator_group import running_emulator, state_directory
+    from outreply_cli.contract.events import fits
     from outreply_cli.contract.limits import EVENTS
     from outreply_cli.contract.token import Token
 
@@ -85,23 +86,23 @@ def emulated_webhook(session: Session, url: str, events: Sequence[str]) -> Itera
         # One that a killed run left behind.
         if left.get("url") == address:
             client.delete_webhook(str(left["id"]))
-    wanted = [
-        name
-        for name in EVENTS
-        if not events or any(fnmatch.fnmatchcase(name, each) for each in events)
-    ]
-    hook = client.create_webhook(address, wanted)
-    session.note(f"Registered with the emulator on port {running.port}, until this ends.")
+    hook = client.create_webhook(address, [name for name in EVENTS if fits(name, events)])
     try:
-        yield str(hook["secret"])
+        yield str(hook["secret"]), running.port
     finally:
         with suppress(OutReplyError):
             client.delete_webhook(str(hook["id"]))
 
 
 def show_sendings(session: Session, items: list[dict[str, Any]]) -> None:
-    """Show what was sent, and how it was taken; raises PartialFailureError where it was not."""
+    """Show what was sent, and how it was taken.
+
+    Raises:
+        UnreachableError: Nobody answered at all.
+        PartialFailureError: Some were not taken.
+    """
     from outreply_cli.terminal.output import Column
+    from outreply_cli.webhooks.sending import UnreachableError
 
     session.output.show_list(
         items,
@@ -111,6 +112,11 @@ def show_sendings(session: Session, items: list[dict[str, Any]]) -> None:
             Column("Took", "latency_ms", lambda it: f"{it['latency_ms']:.0f} ms"),
         ],
     )  # fmt: skip
+    if items and all(item["status"] is None for item in items):
+        raise UnreachableError(
+            f"{items[0]['to']} can't be reached: {items[0]['error']}",
+            hint="Start the handler there, or name another with --to.",
+        )
     missed = sum(not item["taken"] for item in items)
     if missed:
         raise PartialFailureError(

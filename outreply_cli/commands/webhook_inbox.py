@@ -49,6 +49,7 @@ def webhooks_history(
 
     Example: outreply webhooks history --event 'post.*' --json
     """
+    from outreply_cli.contract.events import check_pattern
     from outreply_cli.terminal.deliveries import history_columns
     from outreply_cli.times import from_api, read_past_time, show_instant_briefly
 
@@ -58,6 +59,9 @@ def webhooks_history(
             limit=limit, event=event, only_failed=failed, only_bad=bad,
             since=read_past_time(since, now=now, zone=zone) if since else None,
         )  # fmt: skip
+    if event is not None and not found:
+        # What came may have names that are newer than this program.
+        check_pattern(event, "--event")
     items = [_item(each["delivery"], each["forwards"], whole=verbose) for each in found]
     if verbose and session.choices.output == "table":
         session.output.show_value(items)
@@ -99,7 +103,7 @@ def webhooks_replay(
     from outreply_cli.webhooks.samples import delivery_headers
     from outreply_cli.webhooks.sending import check_target, post
 
-    url = check_target(to, "--to")
+    url = check_target(to, "--to", allow_public=allow_public)
     if not ids and not failed and since is None:
         raise InvalidInputError("nothing is named", hint="Name IDs, or --failed, or --since 2h.")
     secret = one_secret(session, secret_env) if resign or edit else None

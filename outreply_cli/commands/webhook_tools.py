@@ -155,7 +155,7 @@ def webhooks_trigger(
     from outreply_cli.webhooks.samples import delivery_headers, encode, sample
     from outreply_cli.webhooks.sending import check_target, post
 
-    url = check_target(to, "--to")
+    url = check_target(to, "--to", allow_public=allow_public)
     now = session.clock.now()
     payload = sample(event, now, settings or [])
     body = encode(payload)
@@ -190,7 +190,7 @@ def webhooks_check(
     from outreply_cli.webhooks.checkup import Checkup
     from outreply_cli.webhooks.sending import check_target
 
-    target = check_target(url, "URL")
+    target = check_target(url, "URL", allow_public=allow_public)
     checkup = Checkup(
         target, one_secret(session, secret_env), session.clock.now(), allow_public=allow_public
     )

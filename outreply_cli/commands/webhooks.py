@@ -78,34 +78,36 @@ def webhooks_create(
 
     Example: outreply webhooks create --url http://127.0.0.1:8484/hooks --json
     """
-    import difflib
-
-    from outreply_cli.accounts.keyring_store import KeyringStore
-    from outreply_cli.accounts.webhook_secrets import keyring_name
+    from outreply_cli.accounts.webhook_secrets import keyring_name, webhook_keyring
+    from outreply_cli.contract.events import check_event
     from outreply_cli.contract.limits import EVENTS
+    from outreply_cli.webhooks.sending import is_http_url
 
+    if not is_http_url(url):
+        raise InvalidInputError(
+            f"--url: {url!r} is no http or https URL", hint="Such as https://example.com/webhooks"
+        )
     names = [part.strip() for part in events.split(",")] if events else list(EVENTS)
     for name in names:
-        if name not in EVENTS:
-            near = difflib.get_close_matches(name, EVENTS, n=1)
-            hint = f"Did you mean {near[0]}?" if near else f"Choose: {', '.join(EVENTS)}"
-            raise InvalidInputError(f"--events: there is no event {name!r}", hint=hint)
-    keyring = KeyringStore()
+        check_event(name, "--events")
+    keyring = webhook_keyring()
     place = keyring_name(session.profile_name)
     if save_secret:
         # Before the webhook is made: its secret is told only once.
         keyring.read(place)
     with _explained():
         made = session.client().create_webhook(url, names)
-    shown = dict(made)
-    if save_secret:
+    shown, secret = dict(made), made.get("secret")
+    if secret is None:
+        session.warn("the API told no secret; see it in the dashboard")
+    elif save_secret:
         try:
-            keyring.write(place, str(made["secret"]))
+            keyring.write(place, str(secret))
             shown["secret"] = "(in the keyring)"  # noqa: S105 - says where it is
         except OutReplyError as problem:
             session.warn(f"{problem.message}; the secret is shown instead, this once")
     session.output.show_one(shown, [*_COLUMNS, Column("Secret", "secret")])
-    if shown.get("secret") == made.get("secret"):
+    if secret is not None and shown["secret"] == secret:
         session.note("Keep the secret now: it is not shown again. See: outreply serve-webhook -h")
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from outreply_cli.api.client import Client
 from outreply_cli.contract.limits import IDEMPOTENCY_KEY_LIFETIME, MESSAGE_MAX_CHARACTERS
+from outreply_cli.contract.texts import text_problem
 from outreply_cli.conversations.memory import KnownReply, Memory
 from outreply_cli.conversations.threads import Comment, author_of
 from outreply_cli.errors import InvalidInputError, OutReplyError
@@ -115,8 +116,9 @@ def check_reply(message: str) -> None:
     """Raise InvalidInputError for a text that no reply can have."""
     if not message.strip():
         raise InvalidInputError("the reply is empty", hint="Give it with -m, -F or --edit.")
-    if any("\ud800" <= character <= "\udfff" for character in message):
-        raise InvalidInputError("the reply is not UTF-8", hint="Save it as UTF-8, or use -F FILE.")
+    wrong = text_problem(message)
+    if wrong is not None:
+        raise InvalidInputError(f"the reply can't be sent: {wrong}")
     if len(message) > MESSAGE_MAX_CHARACTERS:
         raise InvalidInputError(
             f"the reply has {len(message):,} characters, and the most is "

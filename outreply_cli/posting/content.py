@@ -13,6 +13,7 @@ from outreply_cli.contract.limits import (
     SCHEDULE_LATEST,
 )
 from outreply_cli.contract.platforms import PLATFORMS, Platform, platform_named
+from outreply_cli.contract.texts import text_problem
 from outreply_cli.posting.media_urls import media_url_problem, media_url_warning
 from outreply_cli.times import show_duration, to_api
 
@@ -82,13 +83,13 @@ def content_problems(
         return
     platform = platform_named(platform_name)
     yield from _message_problems(content, platform, has_files=has_files)
+    yield from _other_text_problems(content)
     for url in content.media_urls:
         problem = media_url_problem(url)
         if problem:
             yield Problem("media_urls", f"{url!r} {problem}")
         elif warning := media_url_warning(url):
             yield Problem("media_urls", f"{url!r} {warning}", is_warning=True)
-    yield from _text_problems(content)
     if content.first_comment is not None:
         if platform is not None and not platform.first_comment:
             yield Problem(
@@ -98,6 +99,8 @@ def content_problems(
         length = len(content.first_comment)
         if length > MESSAGE_MAX_CHARACTERS:
             yield Problem("first_comment", _too_long(length))
+        elif wrong := text_problem(content.first_comment):
+            yield Problem("first_comment", wrong)
     if content.tiktok_settings is not None and platform is not None and platform.name != "tiktok":
         yield Problem("tiktok_settings", f"they mean nothing on {platform.label}; leave them out")
 
@@ -168,8 +171,8 @@ def _message_problems(
         return
     if len(message) > MESSAGE_MAX_CHARACTERS:
         yield Problem("message", _too_long(len(message)))
-    elif problem := _character_problem(message):
-        yield Problem("message", problem)
+    elif wrong := text_problem(message):
+        yield Problem("message", wrong)
     elif platform is not None and len(message) > (platform.customary_length or len(message)):
         yield Problem(
             "message",
@@ -179,24 +182,16 @@ def _message_problems(
         )
 
 
-def _character_problem(text: str) -> str | None:
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        return "it is not valid Unicode text; save it as UTF-8"
-    return "it has a NUL character in it; remove it" if "\x00" in text else None
-
-
-def _text_problems(content: PostContent) -> Iterator[Problem]:
-    settings = json.dumps(content.tiktok_settings, ensure_ascii=False)
-    for name, text in (
-        ("first_comment", content.first_comment or ""),
-        ("link", content.link or ""),
-        ("tiktok_settings", settings),
-    ):
-        problem = _character_problem(text)
-        if problem is not None:
-            yield Problem(name, problem)
+def _other_text_problems(content: PostContent) -> Iterator[Problem]:
+    named = [("media_ids", media_id) for media_id in content.media_ids]
+    named += [("media_urls", url) for url in content.media_urls]
+    if content.link is not None:
+        named.append(("link", content.link))
+    if content.tiktok_settings is not None:
+        named.append(("tiktok_settings", _canonical(content.tiktok_settings)))
+    for field, text in named:
+        if wrong := text_problem(text):
+            yield Problem(field, wrong)
 
 
 def _too_long(length: int) -> str:

@@ -16,7 +16,7 @@ RETRY_SECONDS = (30, 120, 600, 1_800, 7_200)
 FAILURES_BEFORE_DISABLING = 20
 ANSWER_SECONDS = 10.0
 _NEARLY_SECONDS = 8.0
-_STEP = re.compile(r"([1-5]\d\d)(?:x(\d{1,6}))?")
+_STEP = re.compile(r"([1-5]\d\d)(?:x([1-9]\d{0,5}))?")
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from outreply_cli.webhooks.samples import delivery_headers, encode, sample
-from outreply_cli.webhooks.sending import Outcome, post
+from outreply_cli.webhooks.sending import Outcome, UnreachableError, post
 from outreply_cli.webhooks.signature import sign
 
 _AT_ONCE = 20
@@ -52,9 +52,14 @@ class Checkup:
     def __init__(self, url: str, secret: str, now: datetime, *, allow_public: bool = False) -> None:
         self._url, self._secret, self._now = url, secret, now
         self._allow_public = allow_public
+        self._was_connected = False
 
     def run(self) -> Iterator[Trial]:
-        """Try one thing after the other."""
+        """Try one thing after the other.
+
+        Raises:
+            UnreachableError: There is nobody at the URL.
+        """
         body = self._body()
         good = self._headers(body)
         yield self._taken(
@@ -166,7 +171,15 @@ class Checkup:
         return Trial(name, wanted, _shown(outcome), is_right(outcome), advice, outcome.milliseconds)
 
     def _send(self, body: bytes, headers: Sequence[tuple[str, str]]) -> Outcome:
-        return post(self._url, body, headers, allow_public=self._allow_public)
+        outcome = post(self._url, body, headers, allow_public=self._allow_public)
+        # One that was there, and went away, has its part in that.
+        if not outcome.is_connected and not self._was_connected:
+            raise UnreachableError(
+                f"{self._url} can't be reached: {outcome.error}",
+                hint="Start your handler there, then check it again.",
+            )
+        self._was_connected = True
+        return outcome
 
     def _body(self) -> bytes:
         return encode(sample("post.published", self._now))

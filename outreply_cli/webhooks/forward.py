@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from outreply_cli.child_commands import command_words, run_command, without_secrets
+from outreply_cli.child_commands import run_command, runnable_command, without_secrets
 from outreply_cli.clock import Clock
 from outreply_cli.errors import StorageError
 from outreply_cli.webhooks.inbox import Inbox
@@ -47,7 +47,7 @@ class UrlTarget:
     def __init__(
         self, url: str, *, allow_public: bool = False, seconds: float = ANSWER_SECONDS
     ) -> None:
-        self.name = check_target(url, "--forward-to")
+        self.name = check_target(url, "--forward-to", allow_public=allow_public)
         self._allow_public = allow_public
         self._seconds = seconds
 
@@ -66,7 +66,7 @@ class CommandTarget:
     """A command that gets the body on stdin, without a shell; it is run once for each event.
 
     Raises:
-        InvalidInputError: There are no words in it, or they are not quoted soundly.
+        InvalidInputError: It is no command that can be run.
     """
 
     retries: Sequence[float] = ()
@@ -75,7 +75,7 @@ class CommandTarget:
         self, line: str, environ: Mapping[str, str], *, at_once: int, seconds: float,
         hidden: Sequence[str] = (),
     ) -> None:  # fmt: skip
-        self._words = command_words(line, "--exec")
+        self._words = runnable_command(line, "--exec", environ)
         self.name = f"exec:{line}"
         self.at_once = at_once
         self._seconds = seconds

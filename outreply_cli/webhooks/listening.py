@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from outreply_cli.errors import InvalidInputError, OutReplyError
+from outreply_cli.contract.events import check_event
+from outreply_cli.errors import InterruptedRunError, InvalidInputError, OutReplyError
 from outreply_cli.webhooks.forward import Forwarded
 from outreply_cli.webhooks.receiver import Received
 
@@ -40,11 +41,15 @@ class Listening:
 
     Args:
         ending: When it is over.
+
+    Attributes:
+        has_begun: Whether somebody looks, or has looked.
     """
 
     def __init__(self, ending: Ending) -> None:
         self._ending = ending
         self._told: queue.SimpleQueue[Received | Forwarded | None] = queue.SimpleQueue()
+        self.has_begun = False
         self._good = 0
         self._is_met = ending.events is None and ending.until is None
 
@@ -61,7 +66,9 @@ class Listening:
 
         Raises:
             NotReceivedError: The time was over, and something was still waited for.
+            InterruptedRunError: It was ended, and something was still waited for.
         """
+        self.has_begun = True
         began = time.monotonic()
         while True:
             left = self._left(began)
@@ -77,6 +84,12 @@ class Listening:
             except queue.Empty:
                 continue
             if item is None:
+                if not self._is_met:
+                    # A script must not take this for the event that it waits for.
+                    raise InterruptedRunError(
+                        "ended before what was waited for came",
+                        hint="See what came: outreply webhooks history",
+                    )
                 return
             yield item
             if isinstance(item, Received) and self._is_over(item):
@@ -111,17 +124,19 @@ def read_conditions(text: str) -> dict[str, str]:
     """`event=post.published,data.post.id=68a1` by path.
 
     Raises:
-        InvalidInputError: A part is no PATH=VALUE.
+        InvalidInputError: A part is no PATH=VALUE, or no event can have that value.
     """
     found = {}
     for part in text.split(","):
         path, equals, value = part.partition("=")
-        if not equals or not path.strip():
+        if not equals or not path.strip() or not value.strip():
             raise InvalidInputError(
                 f"--until: {part!r} is no PATH=VALUE",
                 hint="Such as: --until event=post.published,data.post.id=68a1",
             )
         found[path.strip()] = value.strip()
+    if "event" in found:
+        check_event(found["event"], "--until")
     return found
 
 

@@ -3,7 +3,6 @@
 Reference: Signature verification, Retries & auto-disable.
 """
 
-import fnmatch
 import json
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -12,6 +11,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from outreply_cli.clock import Clock
+from outreply_cli.contract.events import fits
 from outreply_cli.errors import StorageError
 from outreply_cli.serving.answer import Answer, as_json
 from outreply_cli.serving.hanging_up import hang_up
@@ -54,7 +54,7 @@ class Terms:
 
     def wants(self, event: str) -> bool:
         """Whether an event matters."""
-        return not self.events or any(fnmatch.fnmatchcase(event, each) for each in self.events)
+        return fits(event, self.events)
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ import re
 import secrets as randomness
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NoReturn
 
 from outreply_cli import __version__
-from outreply_cli.contract.limits import EVENTS
+from outreply_cli.contract.events import check_event
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.times import to_api
 from outreply_cli.webhooks.signature import sign
@@ -74,8 +74,7 @@ def sample(event: str, now: datetime, settings: Sequence[str] = ()) -> dict[str,
     Raises:
         InvalidInputError: There is no such event, or a setting can't be meant.
     """
-    if event not in EVENTS:
-        raise InvalidInputError(f"there is no event {event!r}", hint=f"Choose: {', '.join(EVENTS)}")
+    check_event(event, "EVENT")
     payload = {
         "id": f"evt_{randomness.token_hex(12)}",
         "event": event,
@@ -146,6 +145,14 @@ def _set(payload: dict[str, Any], setting: str) -> None:
             raise InvalidInputError(f"--set {setting!r}: {name} holds no fields")
         place = below
     try:
-        place[last] = json.loads(text)
-    except ValueError:
-        place[last] = text
+        value = json.loads(text, parse_constant=_refuse_constant)
+        encode(value)
+    except UnicodeEncodeError:
+        raise InvalidInputError(f"--set {path}: it is not valid Unicode text") from None
+    except (ValueError, RecursionError):
+        value = text
+    place[last] = value
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(name)

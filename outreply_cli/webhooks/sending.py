@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
-from outreply_cli.errors import InvalidInputError
+from outreply_cli.errors import ExitCode, InvalidInputError, OutReplyError
 from outreply_cli.network_addresses import is_forbidden, meant_by
 
 ANSWER_SECONDS = 10.0
@@ -25,12 +25,14 @@ class Outcome:
         error: Why none came, in our words.
         milliseconds: How long it took.
         body: The answer's first bytes.
+        is_connected: Whether there was anybody to send it to.
     """
 
     status: int | None
     error: str | None
     milliseconds: float
     body: bytes = b""
+    is_connected: bool = True
 
     @property
     def is_taken(self) -> bool:
@@ -38,24 +40,48 @@ class Outcome:
         return self.status is not None and 200 <= self.status < 300
 
 
-def check_target(url: str, option: str) -> str:
-    """`url`, if a delivery can be sent there.
+class UnreachableError(OutReplyError):
+    """Nobody answers at a URL."""
 
-    Raises:
-        InvalidInputError: It is no http(s) URL, or has a password in it.
-    """
-    hint = "Such as http://127.0.0.1:3000/webhooks"
-    text = url if "://" in url else f"http://{url}"
+    code = "UNREACHABLE"
+    exit_code = ExitCode.NETWORK
+
+
+def is_http_url(text: str) -> bool:
+    """Whether `text` is a whole http or https URL."""
     try:
         parts = urlsplit(text)
         sound = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
     except ValueError:
-        sound = False
-    plain = text.isascii() and text.isprintable() and " " not in text and "\\" not in text
-    if not sound or not plain:
+        return False
+    return sound and text.isprintable() and " " not in text and "\\" not in text
+
+
+def check_target(url: str, option: str, *, allow_public: bool = False) -> str:
+    """`url`, if a delivery can be sent there; a host that can't be looked up now may be later.
+
+    Args:
+        url: With or without its scheme.
+        option: Where it was given.
+        allow_public: Whether it may lie outside this machine and its private networks.
+
+    Raises:
+        InvalidInputError: It is no http(s) URL, has a password in it, or lies where no delivery
+            may go.
+    """
+    hint = "Such as http://127.0.0.1:3000/webhooks"
+    text = url if "://" in url else f"http://{url}"
+    if not is_http_url(text) or not text.isascii():
         raise InvalidInputError(f"{option}: {url!r} is no http or https URL", hint=hint)
+    parts = urlsplit(text)
     if parts.username is not None or parts.password is not None:
         raise InvalidInputError(f"{option}: a URL with a password in it is not used", hint=hint)
+    try:
+        _address_of(parts.hostname or "", parts.port or 80, allow_public=allow_public)
+    except _NotAllowedError as refused:
+        raise InvalidInputError(f"{option}: {url}: {refused}", hint=refused.hint) from None
+    except (OSError, UnicodeError):
+        pass
     return text
 
 
@@ -83,9 +109,9 @@ def post(
     try:
         connection = _connect(urlsplit(url), seconds, allow_public=allow_public)
     except _NotAllowedError as refused:
-        return Outcome(None, str(refused), 0.0)
+        return Outcome(None, f"not sent: {refused}", 0.0, is_connected=False)
     except (OSError, UnicodeError) as failure:
-        return Outcome(None, _why(failure), _since(began))
+        return Outcome(None, _why(failure), _since(began), is_connected=False)
     try:
         parts = urlsplit(url)
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
@@ -115,6 +141,10 @@ _OURS = frozenset(
 class _NotAllowedError(Exception):
     """The address is none that deliveries may go to."""
 
+    def __init__(self, why: str, hint: str) -> None:
+        super().__init__(why)
+        self.hint = hint
+
 
 def _connect(
     parts: SplitResult, seconds: float, *, allow_public: bool
@@ -143,9 +173,12 @@ def _address_of(host: str, port: int, *, allow_public: bool) -> str:
         if _is_allowed(address, allow_public=allow_public):
             return address
     if allow_public:
-        raise _NotAllowedError("not sent: deliveries never go to such an address")
+        raise _NotAllowedError(
+            "deliveries never go to such an address", hint="Use the address of your handler."
+        )
     raise _NotAllowedError(
-        "not sent: it is neither on this machine nor in a private network; see --allow-public"
+        "it is neither on this machine nor in a private network; see --allow-public",
+        hint="Add --allow-public where it is your own.",
     )
 
 

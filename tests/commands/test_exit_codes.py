@@ -1,15 +1,17 @@
 """Every exit code of the contract, from the cause that a user meets."""
 
 import json
+import re
 import signal
 import subprocess
 import time
 
 import pytest
 
+from outreply_cli.command_tree import Command
 from outreply_cli.emulator.server import EmulatorServer
 from tests.clocks import ManualClock
-from tests.command_line import CommandLine
+from tests.command_line import CommandLine, command_tree
 from tests.scripted_server import DROP, ScriptedServer, answer
 
 
@@ -132,6 +134,66 @@ def test_wrong_usage_is_2_with_json_when_asked(cli: CommandLine, words: tuple[st
     assert "Traceback" not in ran.err
     if "--output" not in words:
         error_of(cli.run(*words, "--json").err)
+
+
+def words_with(command: Command, metavar: str, value: str) -> list[str]:
+    """A command line of `command` whose values with that metavar are `value`."""
+    words = list(command.path)
+    for one in command.parameters:
+        if one.metavar == metavar or one.is_required:
+            words += [*one.flags[:1], value if one.metavar == metavar else "1"]
+    return words
+
+
+def places_of_values(*, but: str) -> list[tuple[Command, str]]:
+    """Every command that there is, with each kind of value that it takes."""
+    return [
+        (command, metavar)
+        for command in command_tree().walk()
+        if not command.commands and command.path not in {("api",), ("emulator", "exec")}
+        for metavar in dict.fromkeys(one.metavar for one in command.parameters)
+        if metavar and metavar not in _NUMBERS and not re.search(but, metavar)
+    ]
+
+
+_NUMBERS = {"N", "PORT", "SECONDS", "[NUMBER]", "RATE"}
+
+
+@pytest.mark.parametrize("blank", ["", " \t"])
+def test_an_empty_value_is_refused_before_anything_is_asked(alone: CommandLine, blank: str) -> None:
+    for command, metavar in places_of_values(but="^TEXT$|^S$|DIR$"):
+        words = words_with(command, metavar, blank)
+        ran = alone.run(*words)
+        assert (ran.code, ran.out) == (2, ""), (words, ran.err)
+        assert "Error: " in ran.err
+    ran = alone.run("comments", "reply", "", "-m", "Thanks")
+    assert ran.err.startswith("Error: COMMENT is empty\n  See: outreply comments reply --help")
+
+
+def test_bytes_that_are_no_text_are_refused_before_anything_is_asked(alone: CommandLine) -> None:
+    for command, metavar in places_of_values(but="FILE|DIR|PLAN"):
+        words = words_with(command, metavar, "a\udcff")
+        ran = alone.run(*words)
+        assert (ran.code, ran.out) == (2, ""), (words, ran.err)
+        assert "fault of outreply" not in ran.err
+    shown = alone.run("media", "show", "\udcff", "--json")
+    assert error_of(shown.err)["message"] == "ID has bytes in it that are no UTF-8 text"
+
+
+def test_half_a_character_in_json_is_refused(cli: CommandLine) -> None:
+    for words in (
+        ["api", "POST", "/comments/reply", "-F", 'message="\\ud800"'],
+        ["api", "POST", "/comments/reply", "--input", "-"],
+        ["posts", "schedule", "--page", "tiktok:bluebirdcoffee", "--at", "in 1h", "-m", "x",
+         "--tiktok", '{"a": "\\ud800"}'],
+        ["posts", "schedule", "--page", "instagram:acme", "--at", "in 1h", "-m", "x",
+         "--media", "media:\udcff"],
+        ["posts", "schedule", "--page", "instagram:acme", "--at", "in 1h", "-m", "x",
+         "--media", "https://x.example/\udcff"],
+    ):  # fmt: skip
+        ran = cli.run(*words, stdin='{"a": "\\udfff"}')
+        assert ran.code == 2, ran.err
+        assert "Unicode" in ran.err
 
 
 def test_some_of_a_batch_failed_is_3(cli: CommandLine) -> None:

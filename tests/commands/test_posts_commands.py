@@ -98,6 +98,7 @@ def test_the_message_comes_from_a_file_stdin_or_an_editor(
         (("-m", "x", "--media", "ftp://example.com/a.png"), "https://"),
         (("-m", "x", "--tiktok", "{}"), "mean nothing"),
         (("-m", "x", "--tiktok", "[1]"), "must be an object"),
+        (("-m", "x", "--first-comment", "a\x00b"), "NUL"),
     ],
 )
 def test_what_can_be_known_to_be_wrong_is_not_sent(

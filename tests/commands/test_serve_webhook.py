@@ -95,6 +95,19 @@ def test_asked_to_end_it_finishes_what_it_answers(alone: CommandLine, number: in
     assert "Traceback" not in ran.err
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("words", [("--max-events", "2"), ("--until", "event=post.failed")])
+def test_ended_before_what_it_waits_for_it_is_no_success(
+    alone: CommandLine, words: tuple[str, ...], number: int
+) -> None:
+    with serving(alone, *words) as receiver:
+        assert send(receiver.url, event_body()) == 200
+        ran = receiver.end(number)
+    assert ran.code == 130
+    assert "1 good" in ran.err
+    assert "what was waited for" in ran.err
+
+
 def test_it_waits_for_one_event_and_says_when_it_did_not_come(alone: CommandLine) -> None:
     body = event_body()
     post = json.loads(body)["data"]["post"]["id"]
@@ -155,7 +168,14 @@ def test_what_is_received_can_be_seen_and_sent_again(alone: CommandLine) -> None
         ["--path", "hooks"], ["--path", "/_inspect"], ["--respond", "99"], ["--respond", "x"],
         ["--until", "event"], ["--pass-status"], ["--forward-to", "ftp://x"], ["--exec", "'"],
         ["--delay", "soon"], ["--timeout", "-1s"], ["-o", "yaml"], ["--secret-env", "UNSET"],
-        ["--max-events", "0"], ["--fail-rate", "2"],
+        ["--max-events", "0"], ["--fail-rate", "2"], ["--fail-rate", "nan"],
+        ["--fail-rate", "-0.1"], ["--tolerance", "nan"], ["--tolerance", "inf"],
+        ["--tolerance", "-1"], ["--exec", "/nonexistent"], ["--exec", "/"], ["--events", "zzz"],
+        ["--events", "[[["], ["--events", ""], ["--events", ","], ["--events", "post.*,zzz"],
+        ["--respond", "500x0"], ["--until", "event="], ["--until", "event=post.publish"],
+        ["--until", ""], ["--until", "event=post.failed", "--events", "comment.*"],
+        ["--forward-to", "http://8.8.8.8/"], ["--forward-to", "http://169.254.1.1/"],
+        ["--exec", "sleep 1", "--exec-timeout", "0s"],
     ],
     ids=" ".join,
 )  # fmt: skip
@@ -164,7 +184,9 @@ def test_what_can_not_be_meant_is_refused_before_it_listens(
 ) -> None:
     ran = alone.run("serve-webhook", "--port", "0", *words, env={"OUTREPLY_WEBHOOK_SECRET": "x"})
     assert ran.code == 2, ran.err
-    assert "Receiving" not in ran.err
+    assert ran.err.startswith("Error: ")
+    assert words[0] in ran.err
+    assert len(ran.err.splitlines()) == 2, ran.err
 
 
 def test_a_port_that_is_taken_is_told(alone: CommandLine) -> None:
@@ -172,7 +194,8 @@ def test_a_port_that_is_taken_is_told(alone: CommandLine) -> None:
         port = str(urlsplit(receiver.url).port)
         ran = alone.run("serve-webhook", "--port", port, env={"OUTREPLY_WEBHOOK_SECRET": "x"})
         assert ran.code == 1
-        assert f"can't listen on 127.0.0.1:{port}" in ran.err
+        assert ran.err.startswith(f"Error: can't listen on 127.0.0.1:{port}"), ran.err
+        assert "Received" not in ran.err
         assert "--port" in ran.err
 
 
@@ -208,8 +231,15 @@ def test_a_host_that_is_none_is_told(alone: CommandLine) -> None:
     env = {"OUTREPLY_WEBHOOK_SECRET": "x"}
     ran = alone.run("serve-webhook", "--port", "0", "--host", "nosuch.invalid", env=env)
     assert ran.code == 1
-    assert "can't listen on nosuch.invalid" in ran.err
-    assert "fault of outreply" not in ran.err
+    assert ran.err.startswith("Error: can't listen on nosuch.invalid"), ran.err
+    assert "Received" not in ran.err
+
+
+def test_without_an_emulator_only_that_is_told(alone: CommandLine) -> None:
+    ran = alone.run("serve-webhook", "--port", "0", "--emulator")
+    assert ran.code != 0
+    assert ran.err.startswith("Error: "), ran.err
+    assert "Receiv" not in ran.err
 
 
 def test_a_number_that_no_delivery_can_have_is_refused(alone: CommandLine) -> None:

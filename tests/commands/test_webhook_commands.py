@@ -84,9 +84,63 @@ def test_trigger_sends_what_the_receiver_verifies(developer: CommandLine) -> Non
 
 def test_trigger_to_nobody_says_so(developer: CommandLine) -> None:
     ran = developer.run("webhooks", "trigger", "post.published", "--to", "127.0.0.1:1")
-    assert ran.code == 3
+    assert ran.code == 7
     assert "connection refused" in ran.out + ran.err
     assert developer.run("webhooks", "trigger", "post.nothing").code == 2
+
+
+def test_what_nobody_answers_is_a_failure_of_the_network(developer: CommandLine) -> None:
+    with serving(developer) as receiver:
+        assert developer.run("webhooks", "trigger", "post.failed", "--to", receiver.url).code == 0
+    for words in (["replay", "#1", "--to", receiver.url], ["check", receiver.url]):
+        ran = developer.run("webhooks", *words, "--json")
+        assert ran.code == 7, ran.err
+        error = json.loads(ran.err)["error"]
+        assert error["code"] == "UNREACHABLE"
+        assert f"{receiver.url} can't be reached: connection refused" in error["message"]
+    assert ran.out == ""
+
+
+@pytest.mark.parametrize(
+    "words", [("trigger", "post.failed", "--to"), ("replay", "#1", "--to"), ("check",)]
+)
+def test_where_no_delivery_may_go_nothing_is_sent(
+    developer: CommandLine, words: tuple[str, ...]
+) -> None:
+    ran = developer.run("webhooks", *words, "http://8.8.8.8/hooks")
+    assert (ran.code, ran.out) == (2, "")
+    assert "--allow-public" in ran.err
+    ran = developer.run("webhooks", *words, "http://169.254.169.254/", "--allow-public")
+    assert (ran.code, ran.out) == (2, "")
+    assert "deliveries never go to such an address" in ran.err
+
+
+def test_a_setting_that_no_json_can_hold_is_refused_or_a_text(developer: CommandLine) -> None:
+    ran = developer.run("webhooks", "trigger", "post.failed", "--set", 'data.x="\\ud800"')
+    assert ran.code == 2
+    assert "--set data.x" in ran.err
+    with serving(developer, "-o", "jsonl") as receiver:
+        to = ("--to", receiver.url)
+        assert (
+            developer.run("webhooks", "trigger", "post.failed", "--set", "data.x=NaN", *to).code
+            == 0
+        )
+        assert receiver.objects(receiver.end())[0]["data"]["x"] == "NaN"
+
+
+def test_a_name_that_no_event_has_is_told_where_nothing_is_found(developer: CommandLine) -> None:
+    for name in ("[[[", "post.publish", "post.*,comment.*"):
+        ran = developer.run("webhooks", "history", "--event", name)
+        assert (ran.code, ran.out) == (2, "")
+        assert f"--event: no event is called {name!r}" in ran.err
+    assert developer.run("webhooks", "history", "--event", "post.*").code == 0
+
+
+@pytest.mark.parametrize("number", ["nan", "inf", "-1"])
+def test_a_tolerance_that_is_no_number_is_refused(developer: CommandLine, number: str) -> None:
+    ran = developer.run("webhooks", "verify", "--signature", "x", "--tolerance", number, stdin=BODY)
+    assert (ran.code, ran.out) == (2, "")
+    assert "--tolerance" in ran.err
 
 
 def test_our_own_receiver_passes_the_check(developer: CommandLine) -> None:
@@ -129,6 +183,34 @@ def test_a_saved_secret_is_in_the_keyring_and_nowhere_else(
     (kept,) = json.loads((tmp_path / "kept.json").read_text()).values()
     signed = cli.spawn("webhooks", "sign", stdin=BODY)
     assert signed.out.strip() == sign(BODY, kept)
+
+
+@pytest.mark.parametrize(
+    "url", ["", "localhost:3000", "ftp://x.example/", "http://", "http://[::1", "https://a b/"]
+)
+def test_what_no_webhook_can_be_sent_to_is_not_asked_for(alone: CommandLine, url: str) -> None:
+    ran = alone.run("webhooks", "create", "--url", url)
+    assert ran.code == 2
+    assert "--url" in ran.err
+
+
+def test_without_a_keyring_no_webhook_is_made_whose_secret_is_to_be_saved(cli: CommandLine) -> None:
+    words = ("webhooks", "create", "--url", "http://127.0.0.1:9/", "--save-secret")
+    ran = cli.run(*words, env={"PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring"})
+    assert ran.code == 1
+    assert "Leave out --save-secret" in ran.err
+    assert "token" not in ran.err
+    assert json.loads(cli.run("webhooks", "list", "--json").out) == []
+
+
+def test_a_secret_that_is_not_told_is_not_missed(alone: CommandLine) -> None:
+    made = answer(201, {"webhook": {"id": "wh_1", "url": "https://x.example/"}})
+    with ScriptedServer([made]) as server:
+        env = {"OUTREPLY_API_KEY": "outreply_live_" + "x" * 30, "OUTREPLY_BASE_URL": server.url}
+        ran = alone.run("webhooks", "create", "--url", "https://x.example/", env=env)
+    assert ran.code == 0
+    assert "the API told no secret" in ran.err
+    assert "Keep the secret" not in ran.err
 
 
 @pytest.mark.parametrize("words", [("list",), ("create", "--url", "https://x.example/")])

@@ -113,7 +113,7 @@ def test_a_refused_reply_is_forgotten(client: Client, memory: Memory) -> None:
     assert memory.replies() == []
 
 
-@pytest.mark.parametrize("text", ["", "  \n", "x" * 5_001])
+@pytest.mark.parametrize("text", ["", "  \n", "x" * 5_001, "a\x00b", "a\ud800"])
 def test_a_text_that_no_reply_can_have_is_refused(
     client: Client, memory: Memory, text: str
 ) -> None:

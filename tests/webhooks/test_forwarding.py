@@ -191,18 +191,22 @@ def test_a_command_gets_the_body_and_no_secret(tmp_path: Path) -> None:
 
 
 def test_a_command_that_fails_hangs_or_is_missing_is_told(tmp_path: Path) -> None:
-    for line, said in (
-        (f"{sys.executable} -c 'raise SystemExit(3)'", "exit code 3"),
-        (f"{sys.executable} -c 'import time; time.sleep(60)'", "ended after 0.5 s"),
-        ("/no/such/command", "it can't be run"),
-    ):
-        target = CommandTarget(line, {}, at_once=1, seconds=0.5)
+    gone = tmp_path / "gone"
+    gone.symlink_to(sys.executable)
+    lines = {
+        f"{sys.executable} -c 'raise SystemExit(3)'": "exit code 3",
+        f"{sys.executable} -c 'import time; time.sleep(60)'": "ended after 0.5 s",
+        str(gone): "it can't be run",
+    }
+    targets = [CommandTarget(line, {}, at_once=1, seconds=0.5) for line in lines]
+    gone.unlink()
+    for target, said in zip(targets, lines.values(), strict=True):
         with receiving(tmp_path / str(len(said)), targets=[target]) as setup:
             setup.send(event_body())
             wait_for(partial(_has_passed_on, setup, 1))
             assert said in (setup.forwarded[0].outcome.error or "")
             assert setup.forwarded[0].retry_in is None
-    for line in ("", "'"):
+    for line in ("", "'", "/no/such/command", str(tmp_path)):
         with pytest.raises(InvalidInputError):
             CommandTarget(line, {}, at_once=1, seconds=1)
 
