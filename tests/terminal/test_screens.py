@@ -79,6 +79,11 @@ def test_a_screen_is_what_was_looked_at(screen: Screen, stage: Stage) -> None:
     assert path.read_text(encoding="utf-8") == golden(drawn)
 
 
+def test_there_is_no_golden_screen_of_what_is_gone() -> None:
+    kept = {path.stem for path in (GOLDEN / "screens").iterdir()}
+    assert kept == {screen.name for screen in SCREENS}
+
+
 def section(screen: str, look: str) -> str:
     """What the golden file of `screen` holds for `look`."""
     text = (GOLDEN / "screens" / f"{screen}.txt").read_text(encoding="utf-8")
