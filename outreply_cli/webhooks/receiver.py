@@ -139,11 +139,7 @@ class Receiver:
     def _answer(self, environ: "WSGIEnvironment") -> Answer:
         path, method = environ["PATH_INFO"] or "/", environ["REQUEST_METHOD"]
         if path == self._terms.path and method == "POST":
-            # A browser says whose page sends. Where nothing is verified, any page that somebody
-            # looks at could deliver here.
-            if not self._terms.secrets and "HTTP_ORIGIN" in environ:
-                return _refusal(403, "A page in a browser delivers nothing")
-            return self._receive(environ)
+            return self._turned_away(environ) or self._receive(environ)
         if path == "/healthz":
             if method in {"GET", "HEAD"}:
                 return as_json(200, {"status": "ok"}, {})
@@ -180,8 +176,17 @@ class Receiver:
         return (
             environ["REQUEST_METHOD"] == "POST"
             and (environ["PATH_INFO"] or "/") == self._terms.path
-            and int(environ.get("CONTENT_LENGTH") or 0) <= BODY_BYTES_MAX
+            and self._turned_away(environ) is None
         )
+
+    def _turned_away(self, environ: "WSGIEnvironment") -> Answer | None:
+        # A browser says whose page sends. Where nothing is verified, any page that somebody looks
+        # at could deliver here.
+        if not self._terms.secrets and "HTTP_ORIGIN" in environ:
+            return _refusal(403, "A page in a browser delivers nothing")
+        if int(environ.get("CONTENT_LENGTH") or 0) > BODY_BYTES_MAX:
+            return _refusal(413, "A delivery is at most 1 MiB")
+        return None
 
     def _is_quick(self, taken: "_Taken") -> bool:
         waits = taken.scripted is not None and taken.scripted.delay > 0
@@ -200,8 +205,6 @@ class Receiver:
         return _Taken(began, arrival, event, scripted, is_wanted)
 
     def _receive(self, environ: "WSGIEnvironment") -> Answer:
-        if not self._is_delivery(environ):
-            return _refusal(413, "A delivery is at most 1 MiB")
         if _TAKEN not in environ:
             self.prepare([environ])
         taken: _Taken = environ[_TAKEN]

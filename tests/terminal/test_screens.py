@@ -9,26 +9,9 @@ import pexpect
 import pytest
 from rich.cells import cell_len
 
-from outreply_cli.diagnosis.finding import failure, ok, skipped, warning
-from outreply_cli.terminal.deliveries import DeliveryReport
-from outreply_cli.terminal.findings import show_findings
-from outreply_cli.terminal.session import Session
-from outreply_cli.webhooks.event import parse_event
-from outreply_cli.webhooks.receiver import Received
-from outreply_cli.webhooks.sending import Outcome
 from tests.command_line import CommandLine
-from tests.screens import (
-    C_LOCALE,
-    DUMB,
-    GOLDEN,
-    LOOKS,
-    NO_COLOR,
-    Look,
-    Screen,
-    Stage,
-    arrivals,
-    steady,
-)
+from tests.screens import C_LOCALE, DUMB, LOOKS, NO_COLOR, SCREENS
+from tests.stage import GOLDEN, Look, Screen, Stage, steady
 
 # No others: blue is lost on black, white and bright ones on white.
 STYLES = {
@@ -37,60 +20,6 @@ STYLES = {
 }  # fmt: skip
 SYMBOLS = set("─│┌┬┐├┼┤└┴┘█░●→✓✗·")
 STYLE = re.compile(r"\x1b\[([0-9;]*)m")
-
-
-def doctor(session: Session) -> None:
-    findings = [
-        ok("python", "3.11.9 on Linux"),
-        warning("config", "/home/alex/.config/outreply/config.toml may be read by others (0644)",
-                "chmod 600 /home/alex/.config/outreply/config.toml"),
-        warning("keyring", "no answer within 3 s; the file with the tokens is used instead",
-                "Unlock the keyring, or sign in with: outreply auth login --insecure-storage"),
-        failure("tls", "api.example.com: the certificate has expired on 22 Nov 2026",
-                "If a proxy opens TLS here, add its certificate to those of this machine."),
-        skipped("scopes", "the token could not be asked for them"),
-    ]  # fmt: skip
-    show_findings(session.output, [vars(one) for one in findings])
-
-
-def deliveries(session: Session) -> None:
-    report = DeliveryReport(session.output, session.zone())
-    for number, arrival in enumerate(arrivals()):
-        arrival.seen = int(number == 4)
-        event = parse_event(arrival.body) if arrival.is_verified else None
-        forward = ("http://127.0.0.1:3000", Outcome(200, None, 12.0)) if number == 0 else None
-        received = Received(
-            arrival, event, arrival.status, 4.2 + number, is_wanted=True, forward=forward
-        )
-        report.show_received(received)
-
-
-SCREENS = [
-    Screen("welcome", is_signed_in=False, takes_plain=False),
-    Screen("help", ("--help",), takes_plain=False),
-    Screen("help-of-a-command", ("posts", "schedule", "--help"), takes_plain=False),
-    Screen("pages-list", ("pages", "list")),
-    Screen("posts-list", ("posts", "list", "--all")),
-    Screen("posts-show", ("posts", "show", "POST")),
-    Screen("posts-calendar-week", ("posts", "calendar", "--week")),
-    Screen("posts-calendar-month", ("posts", "calendar", "--month")),
-    Screen("posts-publish", ("posts", "publish", "--page", "x:bluebird", "--page", "facebook:acme",
-                             "-m", "The kettle is on ☕ until six", "--yes")),
-    Screen("quota-show", ("quota", "show")),
-    Screen("quota-forecast", ("quota", "forecast")),
-    Screen("comments-inbox", ("comments", "inbox")),
-    Screen("comments-list", ("comments", "list", "THREAD")),
-    Screen("media-list", ("media", "list")),
-    Screen("webhooks-history", ("webhooks", "history")),
-    Screen("webhooks-list", ("webhooks", "list")),
-    Screen("serve-webhook", draw=deliveries),
-    Screen("bulk-plan", ("bulk", "schedule", "spring.yaml", "--dry-run")),
-    Screen("bulk-schedule", ("bulk", "schedule", "spring.yaml")),
-    Screen("doctor", draw=doctor),
-    Screen("error", ("posts", "show", "65f0c0ffee65f0c0ffee0404")),
-    Screen("error-of-usage", ("posts", "lst", "--al")),
-    Screen("auth-status", ("auth", "status")),
-]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -148,6 +77,11 @@ def test_a_screen_is_what_was_looked_at(screen: Screen, stage: Stage) -> None:
     if os.environ.get("UPDATE_SCREENS"):
         path.write_text(golden(drawn), encoding="utf-8", newline="\n")
     assert path.read_text(encoding="utf-8") == golden(drawn)
+
+
+def test_there_is_no_golden_screen_of_what_is_gone() -> None:
+    kept = {path.stem for path in (GOLDEN / "screens").iterdir()}
+    assert kept == {screen.name for screen in SCREENS}
 
 
 def section(screen: str, look: str) -> str:
