@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import time
+from datetime import datetime
 
 import pytest
 
@@ -132,6 +133,25 @@ def test_wrong_usage_is_2_with_json_when_asked(cli: CommandLine, words: tuple[st
     assert "Traceback" not in ran.err
     if "--output" not in words:
         error_of(cli.run(*words, "--json").err)
+
+
+class StoppedClock(ManualClock):
+    def now(self) -> datetime:
+        message = "the\x1b[31m hands fell off"
+        raise RuntimeError(message)
+
+
+def test_a_fault_of_our_own_is_1_with_its_place_and_json_when_asked(alone: CommandLine) -> None:
+    alone.clock = StoppedClock()
+    ran = alone.run("bulk", "template")
+    assert (ran.code, ran.out) == (1, "")
+    assert "RuntimeError: the" in ran.err
+    assert "test_exit_codes.py:" in ran.err
+    assert "\x1b" not in ran.err
+    assert len(ran.err.splitlines()) <= 3
+    ran = alone.run("bulk", "template", "--json")
+    assert (ran.code, ran.out) == (1, "")
+    assert error_of(ran.err)["code"] == "UNEXPECTED"
 
 
 def test_some_of_a_batch_failed_is_3(cli: CommandLine) -> None:
