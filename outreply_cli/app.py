@@ -108,9 +108,11 @@ def _run(args: Sequence[str], session: Session) -> int:
     except (KeyboardInterrupt, Abort):
         code = ExitCode.INTERRUPTED
     except Exception as fault:  # noqa: BLE001 - a fault of ours must not show what was handled
-        from outreply_cli.terminal.failures import fault_text
+        from outreply_cli.terminal.failures import fault_error, trace_text
 
-        session.tell(fault_text(fault, with_traceback=session.choices.verbose))
+        if session.choices.verbose:
+            session.tell(trace_text(fault))
+        _tell_failure(session, fault_error(fault), as_json=as_json)
         code = ExitCode.REFUSED
     finally:
         session.close()

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from outreply_cli.errors import StorageError
 
+# Windows has neither owners nor modes of this kind.
+_HAS_OWNERS = hasattr(os, "geteuid")
 _WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 _OPEN_TO_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
@@ -106,7 +108,7 @@ def ensure_private(path: Path) -> None:
 
 def is_open_to_others(path: Path) -> bool:
     """Whether anybody but the owner may read or write the file at `path`."""
-    if os.name != "posix":
+    if not _HAS_OWNERS:
         return False
     try:
         return bool(path.stat().st_mode & _OPEN_TO_OTHERS)
@@ -120,7 +122,7 @@ def is_shared(path: Path) -> bool:
     Raises:
         OSError: There is none, or it can't be looked at.
     """
-    if os.name != "posix":
+    if not _HAS_OWNERS:
         return False
     found = path.stat()
     # A link of somebody else's making must not lead even root to a directory of theirs.
@@ -133,7 +135,7 @@ def _read(path: Path, refused: int, verb: str, remedy: str) -> str | None:
     try:
         with path.open(encoding="utf-8") as stream:
             found = os.fstat(stream.fileno())
-            if os.name == "posix" and (found.st_mode & refused or not _is_trusted(found.st_uid)):
+            if _HAS_OWNERS and (found.st_mode & refused or not _is_trusted(found.st_uid)):
                 raise StorageError(
                     f"others on this machine can {verb} {path}",
                     hint=f"If nobody did, run: {remedy} '{path}', and see that it is yours.",

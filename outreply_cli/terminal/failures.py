@@ -41,21 +41,21 @@ def failure_text(error: OutReplyError, *, as_json: bool) -> str:
     return "\n".join(lines) + "\n"
 
 
-def fault_text(fault: BaseException, *, with_traceback: bool) -> str:
-    """What is said of a fault of our own: its kind and place.
-
-    Args:
-        fault: What was not foreseen.
-        with_traceback: Whether the calls that led there are wanted too.
-    """
+def fault_error(fault: BaseException) -> OutReplyError:
+    """What is said of a fault of our own, which nobody foresaw: its kind and place."""
     last = traceback.extract_tb(fault.__traceback__)[-1:]
     place = f" at {Path(last[0].filename).name}:{last[0].lineno}" if last else ""
-    text = f"Error: something unexpected: {type(fault).__name__}: {fault}{place}\n"
-    if with_traceback:
-        text = "".join(traceback.format_exception(fault)) + text
-    else:
-        text += "  This is a fault of outreply; run it again with --verbose to see where.\n"
-    return harmless(text, keep_lines=True)
+    error = OutReplyError(
+        f"something unexpected: {type(fault).__name__}: {fault}{place}",
+        hint="This is a fault of outreply; run it again with --verbose to see where.",
+    )
+    error.code = "UNEXPECTED"
+    return error
+
+
+def trace_text(fault: BaseException) -> str:
+    """The calls that led to a fault."""
+    return harmless("".join(traceback.format_exception(fault)), keep_lines=True)
 
 
 def _sentence(message: str) -> str:

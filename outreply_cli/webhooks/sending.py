@@ -169,25 +169,20 @@ def _connect(
 def _address_of(host: str, port: int, *, allow_public: bool) -> str:
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     addresses = [str(item[4][0]) for item in found]
-    for address in addresses:
-        if _is_allowed(address, allow_public=allow_public):
-            return address
-    if allow_public:
+    numbers = [ipaddress.ip_address(address.partition("%")[0]) for address in addresses]
+    if all(map(is_forbidden, numbers)):
         raise _NotAllowedError(
             "deliveries never go to such an address", hint="Use the address of your handler."
         )
+    for address, number in zip(addresses, numbers, strict=True):
+        meant = meant_by(number)
+        is_near = meant.is_loopback or meant.is_private
+        if not is_forbidden(number) and (allow_public or is_near):
+            return address
     raise _NotAllowedError(
         "it is neither on this machine nor in a private network; see --allow-public",
         hint="Add --allow-public where it is your own.",
     )
-
-
-def _is_allowed(address: str, *, allow_public: bool) -> bool:
-    number = ipaddress.ip_address(address.partition("%")[0])
-    if is_forbidden(number):
-        return False
-    meant = meant_by(number)
-    return allow_public or meant.is_loopback or meant.is_private
 
 
 def _why(failure: Exception) -> str:

@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import time
+from datetime import datetime
 
 import pytest
 
@@ -194,6 +195,25 @@ def test_half_a_character_in_json_is_refused(cli: CommandLine) -> None:
         ran = cli.run(*words, stdin='{"a": "\\udfff"}')
         assert ran.code == 2, ran.err
         assert "Unicode" in ran.err
+
+
+class StoppedClock(ManualClock):
+    def now(self) -> datetime:
+        message = "the\x1b[31m hands fell off"
+        raise RuntimeError(message)
+
+
+def test_a_fault_of_our_own_is_1_with_its_place_and_json_when_asked(alone: CommandLine) -> None:
+    alone.clock = StoppedClock()
+    ran = alone.run("bulk", "template")
+    assert (ran.code, ran.out) == (1, "")
+    assert "RuntimeError: the" in ran.err
+    assert "test_exit_codes.py:" in ran.err
+    assert "\x1b" not in ran.err
+    assert len(ran.err.splitlines()) <= 3
+    ran = alone.run("bulk", "template", "--json")
+    assert (ran.code, ran.out) == (1, "")
+    assert error_of(ran.err)["code"] == "UNEXPECTED"
 
 
 def test_some_of_a_batch_failed_is_3(cli: CommandLine) -> None:

@@ -40,7 +40,7 @@ def _check_request(data: bytes) -> None:
 
     def answer(request: httpx.Request) -> httpx.Response:
         sent.append(request)
-        return httpx.Response(200, json={})
+        return httpx.Response(200, stream=httpx.ByteStream(b"{}"))
 
     transport = Transport(
         base_url="http://127.0.0.1:1/api/v1", token=Token("outreply_live_x"), clock=ManualClock()

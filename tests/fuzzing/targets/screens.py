@@ -11,7 +11,7 @@ from outreply_cli.errors import OutReplyError
 from outreply_cli.posting.period import Period
 from outreply_cli.posting.post_lists import DatedPost
 from outreply_cli.terminal.calendar_grid import show_calendar
-from outreply_cli.terminal.failures import failure_text, fault_text
+from outreply_cli.terminal.failures import failure_text, fault_error, trace_text
 from outreply_cli.terminal.findings import show_findings
 from outreply_cli.terminal.harmless import harmless, harmless_json
 from outreply_cli.terminal.output import Column, Output
@@ -59,7 +59,9 @@ def _check_harmless(data: bytes) -> None:
     assert_harmless(failure_text(error, as_json=True))
     assert_harmless(failure_text(error, as_json=False))
     assert failure_text(error, as_json=False).count("\n") == 1 + bool(text)
-    assert_harmless(fault_text(ValueError(text), with_traceback=False))
+    fault = ValueError(text)
+    assert_harmless(failure_text(fault_error(fault), as_json=False))
+    assert_harmless(trace_text(fault))
 
 
 def _check_fitted(data: bytes) -> None:
