@@ -104,6 +104,7 @@ def auth_status(session: Session) -> None:
     Example: outreply auth status --json
     """
     from outreply_cli.accounts.sign_in import who_am_i
+    from outreply_cli.times import show_api_instant
 
     account = session.account
     facts = who_am_i(session.client())
