@@ -1,5 +1,6 @@
 """Every format of one result, on a terminal and in a pipe, and text that means harm."""
 
+import csv
 import io
 import json
 from typing import Any
@@ -121,3 +122,18 @@ def test_columns_never_outgrow_their_text(rows: list[list[str]], width: int) -> 
     fitted = fitted_widths(rows, flexible=[False, True, True], width=width)
     assert all(mine <= full for mine, full in zip(fitted, natural, strict=True))
     assert fitted[0] == natural[0]
+
+
+@pytest.mark.parametrize("text", [*HOSTILE[:-1], "\x85", "a\u2029b", "\ufeff", "two\nlines"])
+def test_yaml_hides_nothing_and_reads_back_as_it_was(text: str) -> None:
+    stream = io.StringIO()
+    Output(stream, format="yaml", is_terminal=True).show_list([{"id": text, text: [text]}], [])
+    shown = stream.getvalue()
+    assert yaml.safe_load(shown) == [{"id": text, text: [text]}]
+    assert harmless(shown, keep_lines=True) == shown
+
+
+def test_a_carriage_return_in_csv_stays_in_its_cell() -> None:
+    stream = io.StringIO(newline="")
+    Output(stream, format="csv").show_list([{"id": "a\rb"}], COLUMNS[:1])
+    assert list(csv.reader(io.StringIO(stream.getvalue(), newline=""))) == [["id"], ["a\rb"]]
