@@ -8,7 +8,15 @@ from urllib.parse import quote
 
 from outreply_cli.api.answers import Answer
 from outreply_cli.api.errors import BadAnswerError, NotAllowedError, NotFoundError
-from outreply_cli.api.shapes import ACCOUNT, ME, identity_of, is_identity, misshapen_part
+from outreply_cli.api.shapes import (
+    ACCOUNT,
+    ME,
+    PARTS_OF,
+    Kind,
+    identity_of,
+    is_identity,
+    misshapen_part,
+)
 from outreply_cli.contract.limits import LIST_LIMIT_MAX
 from outreply_cli.instants import from_api, to_api
 
@@ -313,12 +321,15 @@ def _as_object(answer: Answer) -> Resource:
     raise _unexpected(answer, "an object")
 
 
-def _with_parts(answer: Answer, parts: Mapping[str, type]) -> Resource:
-    body = _as_object(answer)
-    path = misshapen_part(body, parts)
+def _with_parts(answer: Answer, parts: Mapping[str, Kind]) -> Resource:
+    return _checked(answer, _as_object(answer), parts)
+
+
+def _checked(answer: Answer, found: Resource, parts: Mapping[str, Kind]) -> Resource:
+    path = misshapen_part(found, parts)
     if path is not None:
         raise _unexpected(answer, f"what is expected of {path!r}")
-    return body
+    return found
 
 
 def _unwrapped(answer: Answer, name: str) -> Resource:
@@ -336,7 +347,7 @@ def _named(answer: Answer, name: str) -> Resource:
             body = body[envelope]
             break
     if is_identity(body.get("id")):
-        return body
+        return _checked(answer, body, PARTS_OF.get(name, {}))
     raise _unexpected(answer, f"an object with {name!r}")
 
 
@@ -345,9 +356,9 @@ def _items(answer: Answer, name: str) -> list[Resource]:
     for envelope in (name, "data"):
         found = body.get(envelope)
         if isinstance(found, list) and all(isinstance(item, dict) for item in found):
-            if all(is_identity(item.get(identity)) for item in found):
-                return found
-            raise _unexpected(answer, f"{identity!r} in each of {name!r}")
+            if not all(is_identity(item.get(identity)) for item in found):
+                raise _unexpected(answer, f"{identity!r} in each of {name!r}")
+            return [_checked(answer, item, PARTS_OF.get(name, {})) for item in found]
     raise _unexpected(answer, f"a list called {name!r}")
 
 

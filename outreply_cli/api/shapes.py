@@ -1,32 +1,56 @@
 """What the API's objects are sure to have: whoever is handed one need not ask again."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeGuard
 
-_KEY = {"api_key": dict, "api_key.scopes": list, "api_key.expires_at": str}
+Kind = Callable[[Any], bool]
+
+
+def _is_object(value: Any) -> bool:
+    return isinstance(value, dict)
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, list)
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _are_objects(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, dict) for item in value)
+
+
+_KEY = {"api_key": _is_object, "api_key.scopes": _is_list, "api_key.expires_at": _is_text}
 # By dotted path, what stands there; nothing and null may stand anywhere (reference: GET /account).
-ME: Mapping[str, type] = {"authenticated_as": dict, **_KEY}
-ACCOUNT: Mapping[str, type] = {
-    "user": dict,
+ME: Mapping[str, Kind] = {"authenticated_as": _is_object, **_KEY}
+ACCOUNT: Mapping[str, Kind] = {
+    "user": _is_object,
     **_KEY,
-    "quota": dict,
-    "quota.storage": dict,
-    "quota.rate_limit": dict,
-    "quota.publish_guardrails": dict,
-    "quota.monthly": dict,
-    "quota.monthly.publishes": dict,
+    "quota": _is_object,
+    "quota.storage": _is_object,
+    "quota.rate_limit": _is_object,
+    "quota.publish_guardrails": _is_object,
+    "quota.monthly": _is_object,
+    "quota.monthly.publishes": _is_object,
+}
+# The same for the objects of a list, and for one of them alone.
+PARTS_OF: Mapping[str, Mapping[str, Kind]] = {
+    "brands": {"pages": _are_objects},
+    "brand": {"pages": _are_objects},
 }
 # What names the objects of a list, where that is not `id`.
 _IDENTITIES = {"media": "media_id", "errors": "code"}
 
 
-def misshapen_part(body: Mapping[str, Any], parts: Mapping[str, type]) -> str | None:
+def misshapen_part(body: Mapping[str, Any], parts: Mapping[str, Kind]) -> str | None:
     """The first of `parts` that `body` has and that is something else, or None."""
-    for path, kind in parts.items():
+    for path, is_kind in parts.items():
         found: Any = body
         for step in path.split("."):
             found = found.get(step) if isinstance(found, dict) else None
-        if found is not None and not isinstance(found, kind):
+        if found is not None and not is_kind(found):
             return path
     return None
 

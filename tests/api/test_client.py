@@ -90,3 +90,9 @@ def test_an_account_of_another_shape_is_a_wrong_answer(account: dict[str, object
         with pytest.raises(BadAnswerError) as failure:
             scripted(server).account()
     assert failure.value.code == "UNEXPECTED_SHAPE"
+
+
+def test_a_brand_whose_pages_are_none_is_a_wrong_answer() -> None:
+    with ScriptedServer([answer(200, {"brand": {"id": "b", "pages": ["p"]}})]) as server:
+        with pytest.raises(BadAnswerError, match="'pages'"):
+            scripted(server).brand("b")
