@@ -1,14 +1,17 @@
 """Instants as the API writes them; without time zones, whose tables take a while to find."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 # Every zone on earth can show what is at least a day away from the ends of the calendar.
 _FIRST = datetime.min.replace(tzinfo=UTC) + timedelta(days=1)
 _LAST = datetime.max.replace(tzinfo=UTC) - timedelta(days=1)
 
 
-def from_api(text: str) -> datetime:
+def from_api(text: Any) -> datetime:
     """An instant from the API's ISO 8601 (milliseconds kept); raises ValueError."""
+    if not isinstance(text, str):
+        raise ValueError("it is no text")  # noqa: TRY004 - it is the API that may send anything
     instant = datetime.fromisoformat(text)
     return in_utc(instant if instant.tzinfo else instant.replace(tzinfo=UTC))
 

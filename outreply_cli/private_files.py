@@ -88,7 +88,7 @@ def create_private(path: Path) -> int:
         OSError: It can't be made.
     """
     descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    if os.name == "posix":
+    if _HAS_OWNERS:
         os.fchmod(descriptor, 0o600)
     return descriptor
 

@@ -7,7 +7,7 @@ or repeats is never guessed at.
 import re
 from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
-from typing import NoReturn
+from typing import Any, NoReturn
 from zoneinfo import ZoneInfo
 
 from outreply_cli.errors import TimeError
@@ -207,6 +207,14 @@ def show_instant(instant: datetime, zone: ZoneInfo) -> str:
         return shown
     same_day = local.date() == utc.date()
     return f"{shown} ({utc:%H:%M{seconds} UTC})" if same_day else f"{shown} ({utc:%d %b %H:%M UTC})"
+
+
+def show_api_instant(value: Any, zone: ZoneInfo) -> str:
+    """An instant of the API for people; what is none is shown as it came."""
+    try:
+        return show_instant(from_api(value), zone)
+    except ValueError:
+        return str(value)
 
 
 def show_instant_briefly(instant: datetime, zone: ZoneInfo) -> str:

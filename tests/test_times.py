@@ -198,3 +198,41 @@ def test_a_day_begins_also_where_its_midnight_is_skipped() -> None:
     beirut = ZoneInfo("Asia/Beirut")
     assert to_api(day_start(date(2026, 11, 24), PARIS)) == "2026-11-23T23:00:00Z"
     assert to_api(day_start(date(2026, 3, 29), beirut)) == "2026-03-28T22:00:00Z"
+
+
+@pytest.mark.parametrize("text", ["0001-01-01T00:00Z", "9999-12-31T23:59Z", "24Dec2026 18+9999"])
+def test_an_instant_that_some_zone_could_not_show_is_refused(text: str) -> None:
+    with pytest.raises(TimeError):
+        read_time(text, now=NOW, zone=PARIS)
+
+
+@pytest.mark.parametrize(
+    "text", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59Z", None, 7, "soon"]
+)
+def test_what_the_api_says_is_no_time_is_not_a_fault(text: object) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - the declared kind; its words are for people
+        from_api(text)
+
+
+def test_a_number_without_end_is_no_time() -> None:
+    with pytest.raises(TimeError):
+        read_time("618:" + "9" * 30, now=NOW, zone=PARIS)
+
+
+def test_a_zone_s_name_leads_nowhere_else() -> None:
+    for name in ("a/" * 500 + "b", "../UTC", "/etc/localtime", "UTC\0", "Europe"):
+        with pytest.raises(TimeError):
+            read_zone(name)
+    assert read_zone("America/Argentina/Ushuaia").key == "America/Argentina/Ushuaia"
+
+
+def test_a_duration_is_at_most_a_century() -> None:
+    assert read_duration("36525d") == timedelta(days=36_525)
+    with pytest.raises(TimeError, match="longer than a century"):
+        read_duration("36525d 1s")
+
+
+@pytest.mark.parametrize("text", ["0001-01-01", "9999-12-31"])
+def test_a_day_at_an_end_of_the_calendar_is_refused(text: str) -> None:
+    with pytest.raises(TimeError, match="is not a day"):
+        read_day(text, now=NOW, zone=PARIS)

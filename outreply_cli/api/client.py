@@ -8,6 +8,15 @@ from urllib.parse import quote
 
 from outreply_cli.api.answers import Answer
 from outreply_cli.api.errors import BadAnswerError, NotAllowedError, NotFoundError
+from outreply_cli.api.shapes import (
+    ACCOUNT,
+    ME,
+    PARTS_OF,
+    Kind,
+    identity_of,
+    is_identity,
+    misshapen_part,
+)
 from outreply_cli.contract.limits import LIST_LIMIT_MAX
 from outreply_cli.instants import from_api, to_api
 
@@ -63,11 +72,11 @@ class Client:
 
     def me(self) -> Resource:
         """`GET /me`: who the token belongs to; any token will do."""
-        return _as_object(self.transport.request("GET", "/me"))
+        return _with_parts(self.transport.request("GET", "/me"), ME)
 
     def account(self) -> Resource:
         """`GET /account`: the user, the key and live quotas (`read:account`)."""
-        return _as_object(self.transport.request("GET", "/account"))
+        return _with_parts(self.transport.request("GET", "/account"), ACCOUNT)
 
     def error_catalogue(self) -> list[Resource]:
         """`GET /errors`: the live catalogue; needs no token."""
@@ -312,6 +321,17 @@ def _as_object(answer: Answer) -> Resource:
     raise _unexpected(answer, "an object")
 
 
+def _with_parts(answer: Answer, parts: Mapping[str, Kind]) -> Resource:
+    return _checked(answer, _as_object(answer), parts)
+
+
+def _checked(answer: Answer, found: Resource, parts: Mapping[str, Kind]) -> Resource:
+    path = misshapen_part(found, parts)
+    if path is not None:
+        raise _unexpected(answer, f"what is expected of {path!r}")
+    return found
+
+
 def _unwrapped(answer: Answer, name: str) -> Resource:
     body = _as_object(answer)
     inner = body.get(name, body.get("data", body))
@@ -324,19 +344,21 @@ def _named(answer: Answer, name: str) -> Resource:
     body = _as_object(answer)
     for envelope in (name, "data"):
         if isinstance(body.get(envelope), dict):
-            inner: Resource = body[envelope]
-            return inner
-    if "id" in body:
-        return body
+            body = body[envelope]
+            break
+    if is_identity(body.get("id")):
+        return _checked(answer, body, PARTS_OF.get(name, {}))
     raise _unexpected(answer, f"an object with {name!r}")
 
 
 def _items(answer: Answer, name: str) -> list[Resource]:
-    body = _as_object(answer)
+    body, identity = _as_object(answer), identity_of(name)
     for envelope in (name, "data"):
         found = body.get(envelope)
         if isinstance(found, list) and all(isinstance(item, dict) for item in found):
-            return found
+            if not all(is_identity(item.get(identity)) for item in found):
+                raise _unexpected(answer, f"{identity!r} in each of {name!r}")
+            return [_checked(answer, item, PARTS_OF.get(name, {})) for item in found]
     raise _unexpected(answer, f"a list called {name!r}")
 
 

@@ -97,7 +97,11 @@ def load_plan(path: Path) -> SavedPlan:
         )
     except OSError as failure:
         raise InvalidInputError(f"{path} can't be read: {failure.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError, ValueError, RecursionError):
+    # A value that is not of the kind that a tag claims fails as its reader happens to fail.
+    except (
+        yaml.YAMLError, ValueError, ArithmeticError, LookupError, AttributeError, TypeError,
+        RecursionError,
+    ):  # fmt: skip
         raise InvalidInputError(
             f"{path} is no plan of outreply", hint="Make one with: outreply bulk plan FILE -o PLAN"
         ) from None

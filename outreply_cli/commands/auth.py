@@ -104,7 +104,7 @@ def auth_status(session: Session) -> None:
     Example: outreply auth status --json
     """
     from outreply_cli.accounts.sign_in import who_am_i
-    from outreply_cli.times import from_api, show_instant
+    from outreply_cli.times import show_api_instant
 
     account = session.account
     facts = who_am_i(session.client())
@@ -127,9 +127,9 @@ def auth_status(session: Session) -> None:
             Column("Key", "key_name"),
             Column("Token", "prefix", lambda it: f"{it['prefix']}…"),
             Column("From", "token_place", lambda it: f"{it['token_source']}: {it['token_place']}"),
-            Column("Scopes", "scopes", lambda it: ", ".join(it["scopes"])),
+            Column("Scopes", "scopes", lambda it: ", ".join(map(str, it["scopes"]))),
             Column("Expires", "expires_at",
-                   lambda _: show_instant(from_api(expires), zone) if expires else "never"),
+                   lambda _: show_api_instant(expires, zone) if expires else "never"),
             Column("Tier", "tier", lambda it: str(it["tier"] or "unknown (needs read:account)")),
         ],
         id_field="prefix",
@@ -210,13 +210,12 @@ def auth_token(session: Session) -> None:
 
 def _note_powers(session: Session, signed_in: "SignedIn") -> None:
     from outreply_cli.terminal.token_powers import powers_of
-    from outreply_cli.times import from_api, show_instant
+    from outreply_cli.times import show_api_instant
 
     for line in powers_of(signed_in.scopes):
         session.note(line)
     if signed_in.expires_at:
-        expires = show_instant(from_api(signed_in.expires_at), session.zone())
-        session.note(f"It expires on {expires}.")
+        session.note(f"It expires on {show_api_instant(signed_in.expires_at, session.zone())}.")
 
 
 def _note_sandbox(session: Session, token: "Token") -> None:

@@ -156,7 +156,8 @@ def _read(loader: Any, node: Any, name: str, path: str, count: Iterator[int]) ->
         return Field(items, place, path)
     try:
         return Field(loader.construct_object(node), place, path)
-    except (ValueError, OverflowError):
+    # A value that is not of the kind that a tag claims fails as its reader happens to fail.
+    except (ValueError, ArithmeticError, LookupError, AttributeError, TypeError):
         raise SeedError(f"{place}: {path}: {node.value!r} is no value") from None
 
 

@@ -72,3 +72,27 @@ def test_a_shape_the_reference_does_not_know_has_a_name(body: object) -> None:
         with pytest.raises(BadAnswerError) as failure:
             scripted(server).pages()
     assert failure.value.code == ("UNEXPECTED_SHAPE")
+
+
+@pytest.mark.parametrize("item", [{}, {"id": None}, {"id": ""}, {"id": True}, {"id": ["1"]}])
+def test_objects_that_nothing_names_are_a_wrong_answer(item: dict[str, object]) -> None:
+    with ScriptedServer([answer(200, {"pages": [{"id": "1"}, item]})]) as server:
+        with pytest.raises(BadAnswerError, match="'id' in each of 'pages'"):
+            scripted(server).pages()
+
+
+@pytest.mark.parametrize(
+    "account",
+    [{"user": 1}, {"quota": []}, {"quota": {"storage": "x"}}, {"api_key": {"scopes": "*"}}],
+)
+def test_an_account_of_another_shape_is_a_wrong_answer(account: dict[str, object]) -> None:
+    with ScriptedServer([answer(200, account)]) as server:
+        with pytest.raises(BadAnswerError) as failure:
+            scripted(server).account()
+    assert failure.value.code == "UNEXPECTED_SHAPE"
+
+
+def test_a_brand_whose_pages_are_none_is_a_wrong_answer() -> None:
+    with ScriptedServer([answer(200, {"brand": {"id": "b", "pages": ["p"]}})]) as server:
+        with pytest.raises(BadAnswerError, match="'pages'"):
+            scripted(server).brand("b")

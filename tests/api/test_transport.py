@@ -6,10 +6,12 @@ import socket
 import uuid
 from datetime import timedelta
 from email.utils import format_datetime
+from pathlib import Path
 
 import pytest
 
 from outreply_cli.api.base_url import check_base_url
+from outreply_cli.api.budget import SharedBudget
 from outreply_cli.api.errors import (
     ApiError,
     AuthenticationError,
@@ -316,3 +318,56 @@ def test_a_token_does_not_show_itself() -> None:
         with pytest.raises(InvalidInputError) as refusal:
             Token(bad)
         assert bad.strip() == "" or bad not in refusal.value.message
+
+
+def test_a_header_of_any_encoding_does_no_harm(clock: ManualClock) -> None:
+    with ScriptedServer(
+        [answer(200, {"x": 1}).replace(b": application", b": \xff\xe9 a")]
+    ) as server:
+        assert transport(server, clock).request("GET", "/me").body == {"x": 1}
+
+
+def test_an_answer_that_is_packed_twice_is_refused_unread(clock: ManualClock) -> None:
+    # 645 bytes for 300 MB.
+    bomb = gzip.compress(gzip.compress(bytes(300_000_000), 9), 9)
+    with ScriptedServer([answer(200, None, bomb, content_encoding="gzip, gzip")]) as server:
+        with pytest.raises(BadAnswerError) as failure:
+            transport(server, clock).request("GET", "/me")
+    assert failure.value.code == "ANSWER_TOO_LARGE"
+
+
+def test_figures_beyond_all_measure_are_not_believed(clock: ManualClock, tmp_path: Path) -> None:
+    headers = {
+        "x_ratelimit_limit": "1e300", "x_ratelimit_remaining": "1e300",
+        "x_ratelimit_reset": "1e300", "date": "Mon, 23 Nov 2026 12:00:00 +99999999999",
+    }  # fmt: skip
+    refused = answer(429, {"code": "RATE_LIMITED"}, retry_after="99999999999", **headers)
+    with ScriptedServer([answer(200, {"x": 1}, **headers), refused, answer(200)]) as server:
+        budget = SharedBudget(tmp_path / "budget.db", Token(SECRET), server.url, clock)
+        sender = transport(server, clock, budget=budget)
+        assert sender.request("GET", "/me").body == {"x": 1}
+        assert sender.request("GET", "/me").body == {}
+        sender.close()
+    assert sum(clock.sleeps) < 10
+
+
+def test_a_redirect_to_no_url_is_a_failure_of_the_server(clock: ManualClock) -> None:
+    with ScriptedServer([answer(301, location="X: i/v1/elsewhere")]) as server:
+        with pytest.raises(NetworkError, match="not a URL"):
+            transport(server, clock).request("GET", "/me")
+
+
+@pytest.mark.parametrize("path", ["/a\x1b", "/\udc80"])
+def test_what_can_not_be_written_in_a_request_is_wrong_input(clock: ManualClock, path: str) -> None:
+    with ScriptedServer([answer()]) as server:
+        with pytest.raises(InvalidInputError, match="can't be written"):
+            transport(server, clock).request("GET", path)
+        with pytest.raises(InvalidInputError, match="can't be written"):
+            transport(server, clock).request("POST", "/x", body={"n": float("inf")})
+        assert server.received == []
+
+
+def test_a_number_that_json_can_not_hold_is_no_answer(clock: ManualClock) -> None:
+    with ScriptedServer([answer(200, None, b'{"n": 1e999}')]) as server:
+        with pytest.raises(BadAnswerError):
+            transport(server, clock).request("GET", "/me")

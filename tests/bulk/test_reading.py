@@ -199,3 +199,34 @@ def test_what_is_no_file_is_told(tmp_path: Path) -> None:
     assert "no file" in told(read_calendar(str(tmp_path)))[0]
     assert "No such file" in told(read_calendar(str(tmp_path / "missing.csv")))[0]
     assert told(read_calendar("a\x00b.csv"))
+
+
+def test_settings_in_yaml_become_json_whatever_yaml_has_beyond_it() -> None:
+    calendar = Calendar("c", Path("/nowhere/c"))
+    row = b"posts: [{page: a, scheduled_at: b, tiktok_settings: {d: 2026-01-02, n: [1, yes, 1.5]}}]"
+    read_yaml(calendar, row)
+    assert calendar.problems == []
+    assert calendar.rows[0].content.tiktok_settings == {"d": "2026-01-02", "n": [1, True, 1.5]}
+
+
+@pytest.mark.parametrize("value", [".nan", ".inf", "!!bool x", "!!int ''", "!!float x", "{[]: 1}"])
+def test_settings_that_json_can_not_hold_are_refused(value: str) -> None:
+    calendar = Calendar("c", Path("/nowhere/c"))
+    row = f"posts: [{{page: a, scheduled_at: b, tiktok_settings: {{n: {value}}}}}]"
+    read_yaml(calendar, row.encode())
+    assert [problem.field for problem in calendar.problems] == ["tiktok_settings"]
+
+
+@pytest.mark.parametrize(
+    ("cell", "urls"),
+    [
+        ("https://e.com/a;b.jpg", ("https://e.com/a;b.jpg",)),
+        ("https://e.com/a;v=1; https://e.com/b;", ("https://e.com/a;v=1", "https://e.com/b")),
+        ('"https://e.com/a\nhttp://e.com/b"', ("https://e.com/a", "http://e.com/b")),
+    ],
+)
+def test_a_semicolon_in_a_url_does_not_end_it(
+    tmp_path: Path, cell: str, urls: tuple[str, ...]
+) -> None:
+    calendar = read(tmp_path, "c.csv", f"page,scheduled_at,media_urls\na,b,{cell}\n".encode())
+    assert calendar.rows[0].content.media_urls == urls

@@ -14,6 +14,7 @@ from typing import Any
 
 import pexpect
 import pytest
+import yaml
 
 from outreply_cli.api.client import Client
 from outreply_cli.api.transport import Transport
@@ -390,3 +391,10 @@ def test_a_certificate_that_ends_soon_is_a_warning(certificate: tuple[Path, Path
     transport.close()
     assert told.standing == (Standing.WARNING if days == 10 else Standing.OK)
     assert told.found.startswith("TLSv1.3")
+
+
+def test_what_was_found_can_be_had_in_every_format(cli: CommandLine) -> None:
+    wanted = json.loads(cli.run("doctor", "--json").out)
+    ran = cli.run("doctor", "-o", "yaml")
+    assert ran.code == 0, ran.err
+    assert [one["check"] for one in yaml.safe_load(ran.out)] == [one["check"] for one in wanted]

@@ -114,3 +114,10 @@ def test_a_fault_that_can_not_be_meant_is_refused(
     refused = http.get("/me", headers={"X-Emulator-Fault": text})
     assert (refused.status_code, refused.json()["code"]) == (400, "INVALID_FAULT")
     assert json.loads(refused.text)["error"]
+
+
+@pytest.mark.parametrize(
+    "text", ["skew:0", "skew:-123456789.125", "delay:0", "garbage", "rate-limit:0"]
+)
+def test_a_fault_is_shown_as_it_can_be_asked_for(text: str) -> None:
+    assert str(read_misbehaviour(text)) == text

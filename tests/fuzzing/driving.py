@@ -2,6 +2,7 @@
 
 import hashlib
 import random
+import re
 import signal
 import time
 import traceback
@@ -13,6 +14,7 @@ from pathlib import Path
 from tests.fuzzing.mutation import Mutator
 from tests.fuzzing.target import Target
 
+_PLACE = re.compile(r" at (\w+\.py:\d+)$", re.MULTILINE)
 _SLOWEST_SECONDS = 10
 _SHRINKING_SECONDS = 10.0
 
@@ -117,7 +119,11 @@ def _cause(problem: BaseException) -> str:
     frames = traceback.extract_tb(problem.__traceback__)
     ours = [frame for frame in frames if "outreply_cli" in frame.filename] or frames
     place = f"{Path(ours[-1].filename).name}:{ours[-1].lineno}"
-    if isinstance(problem, AssertionError):
+    told = _PLACE.search(str(problem))
+    if told is not None:
+        # A command tells of a fault where it came from.
+        place = told[1]
+    elif isinstance(problem, AssertionError):
         place = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}"
     return f"{type(problem).__name__} at {place}"
 

@@ -1,5 +1,6 @@
 """Every format of one result, on a terminal and in a pipe, and text that means harm."""
 
+import csv
 import io
 import json
 from typing import Any
@@ -153,3 +154,18 @@ def test_every_column_stands_once_and_is_cut_only_where_it_may_be(
         assert used <= width or len(line) == 1
         for place, room in line:
             assert room == natural[place] or (flexible[place] and room >= min(natural[place], 8))
+
+
+@pytest.mark.parametrize("text", [*HOSTILE[:-1], "\x85", "a\u2029b", "\ufeff", "two\nlines"])
+def test_yaml_hides_nothing_and_reads_back_as_it_was(text: str) -> None:
+    stream = io.StringIO()
+    Output(stream, format="yaml", is_terminal=True).show_list([{"id": text, text: [text]}], [])
+    shown = stream.getvalue()
+    assert yaml.safe_load(shown) == [{"id": text, text: [text]}]
+    assert harmless(shown, keep_lines=True) == shown
+
+
+def test_a_carriage_return_in_csv_stays_in_its_cell() -> None:
+    stream = io.StringIO(newline="")
+    Output(stream, format="csv").show_list([{"id": "a\rb"}], COLUMNS[:1])
+    assert list(csv.reader(io.StringIO(stream.getvalue(), newline=""))) == [["id"], ["a\rb"]]

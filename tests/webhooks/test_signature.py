@@ -123,3 +123,8 @@ def test_an_event_is_known_again_by_its_id_or_by_its_bytes() -> None:
 
 def test_a_tolerance_that_is_no_number_lets_nothing_through() -> None:
     assert not verify(b"x", sign(b"x", "s"), "s", timestamp="1", tolerance=float("nan"))
+
+
+def test_a_number_that_json_can_not_hold_is_no_event() -> None:
+    with pytest.raises(EventError):
+        parse_event(b'{"event": "a", "data": {"n": 1e999}}')
