@@ -31,6 +31,7 @@ _DAY_WORD = re.compile(r"(today|tomorrow|yesterday)\s+(?:at\s+)?(\S.*)")
 _CLOCK = re.compile(r"(\d{1,2})(?::(\d{2})(?::(\d{2}))?)?\s*(am|pm)?")
 _NUMERIC_DATE = re.compile(r"\d{1,2}[/.\-]\d{1,2}[/.\-]\d{2,4}")
 _DATE_ALONE_LONGEST = 10
+_LONGEST = 200
 _FORMS = "2026-12-24 18:00, 2026-12-24T18:00+01:00, 'tomorrow 09:00', 'fri 17:30', 'in 2h', '+3d'"
 
 
@@ -94,6 +95,8 @@ def read_time(text: str, *, now: datetime, zone: ZoneInfo) -> datetime:
     lowered = words.lower()
     if not words:
         raise TimeError("the time is empty", hint=f"Write one of: {_FORMS}")
+    if len(words) > _LONGEST:
+        raise TimeError(f"no time is as long as {words[:20]!r}…", hint=f"Write one of: {_FORMS}")
     if lowered.startswith(("+", "in ")):
         return _after(now, lowered.removeprefix("+").removeprefix("in ").strip(), zone)
     exact = _read_iso(words, zone)

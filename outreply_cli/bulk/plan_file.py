@@ -84,8 +84,12 @@ def load_plan(path: Path) -> SavedPlan:
     """Read a plan; raises InvalidInputError when it is none."""
     import yaml
 
+    from outreply_cli.bulk.yaml_calendar import TooMuchError, refuse_bombs
+
     try:
-        read = yaml.safe_load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        refuse_bombs(text)
+        read = yaml.safe_load(text)
         if read["version"] != _VERSION:
             raise InvalidInputError(f"{path} was written by another version of outreply")
         return SavedPlan(
@@ -97,7 +101,7 @@ def load_plan(path: Path) -> SavedPlan:
         )
     except OSError as failure:
         raise InvalidInputError(f"{path} can't be read: {failure.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError, ValueError, RecursionError):
+    except (yaml.YAMLError, TooMuchError, KeyError, TypeError, ValueError, RecursionError):
         raise InvalidInputError(
             f"{path} is no plan of outreply", hint="Make one with: outreply bulk plan FILE -o PLAN"
         ) from None
