@@ -35,6 +35,7 @@ _DATE_ALONE_LONGEST = 10
 _ZONE_NAME = re.compile(r"[A-Za-z0-9_+-]{1,32}(?:/[A-Za-z0-9_+-]{1,32}){0,3}")
 # Beyond a century the machine's own waits and deadlines give up.
 _LONGEST_DURATION = timedelta(days=36_525)
+_LONGEST_TEXT = 200
 _FORMS = "2026-12-24 18:00, 2026-12-24T18:00+01:00, 'tomorrow 09:00', 'fri 17:30', 'in 2h', '+3d'"
 
 
@@ -110,6 +111,8 @@ def read_time(text: str, *, now: datetime, zone: ZoneInfo) -> datetime:
     lowered = words.lower()
     if not words:
         raise TimeError("the time is empty", hint=f"Write one of: {_FORMS}")
+    if len(words) > _LONGEST_TEXT:
+        raise TimeError(f"no time is as long as {words[:20]!r}…", hint=f"Write one of: {_FORMS}")
     if lowered.startswith(("+", "in ")):
         return _after(now, lowered.removeprefix("+").removeprefix("in ").strip(), zone)
     exact = _read_iso(words, zone)

@@ -3,7 +3,7 @@
 import codecs
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from outreply_cli.bulk.rows import (
@@ -27,6 +27,8 @@ _ZIP = b"PK\x03\x04"
 _OLD_EXCEL = b"\xd0\xcf\x11\xe0"
 _SAVE_AS = "in the spreadsheet, choose 'Save as' and 'CSV UTF-8'"
 _CELL_MAX_CHARACTERS = 1_000_000
+_ROWS_AND_PROBLEMS_MAX = 200_000
+_COLUMNS_MAX = 1_000
 
 
 def read_csv(calendar: Calendar, content: bytes, columns: Mapping[str, str]) -> None:
@@ -48,25 +50,33 @@ def read_csv(calendar: Calendar, content: bytes, columns: Mapping[str, str]) -> 
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text), strict=True)
     fields: list[str | None] | None = None
     columns_read: list[tuple[int, str]] = []
+    for line, cells in _records(calendar, reader):
+        if fields is None:
+            fields = _header(calendar, line, cells, columns)
+            if not {"page", "scheduled_at"} <= set(fields):
+                return
+            columns_read = [(place, name) for place, name in enumerate(fields) if name]
+        else:
+            _read_row(calendar, line, columns_read, cells, len(fields))
+    if fields is None and not calendar.problems:
+        calendar.complain(1, "", "it is empty; begin with a header row: page,scheduled_at,message")
+    complain_of_duplicate_keys(calendar)
+
+
+def _records(calendar: Calendar, reader: Any) -> Iterator[tuple[int, list[str]]]:
+    """The records that say something, with their lines, as far as they can be read."""
     begins = 1
     try:
         for cells in reader:
             line, begins = begins, reader.line_num + 1
-            if not any(cells) or "".join(cells).isspace():
-                continue
-            if fields is None:
-                fields = _header(calendar, line, cells, columns)
-                if not {"page", "scheduled_at"} <= set(fields):
-                    return
-                columns_read = [(place, name) for place, name in enumerate(fields) if name]
-            else:
-                _read_row(calendar, line, columns_read, cells, len(fields))
+            if len(calendar.rows) + len(calendar.problems) >= _ROWS_AND_PROBLEMS_MAX:
+                most = f"there are more than {_ROWS_AND_PROBLEMS_MAX} rows and problems"
+                calendar.complain(line, "", f"{most}; split the file")
+                return
+            if any(cells) and not "".join(cells).isspace():
+                yield line, cells
     except csv.Error as problem:
         calendar.complain(begins, "", f"it is not CSV here: {problem}; check the quotation marks")
-        return
-    if fields is None:
-        calendar.complain(1, "", "it is empty; begin with a header row: page,scheduled_at,message")
-    complain_of_duplicate_keys(calendar)
 
 
 def _decode(calendar: Calendar, content: bytes) -> str | None:
@@ -93,6 +103,9 @@ def _header(
     calendar: Calendar, line: int, cells: list[str], columns: Mapping[str, str]
 ) -> list[str | None]:
     fields: list[str | None] = []
+    if len(cells) > _COLUMNS_MAX:
+        calendar.complain(line, "", f"it has {len(cells)} columns; keep those we know")
+        return fields
     for cell in cells:
         renamed = columns.get(cell.strip().lower())
         name = field_named(cell) if renamed is None else renamed

@@ -84,8 +84,12 @@ def load_plan(path: Path) -> SavedPlan:
     """Read a plan; raises InvalidInputError when it is none."""
     import yaml
 
+    from outreply_cli.bulk.yaml_calendar import TooMuchError, refuse_bombs
+
     try:
-        read = yaml.safe_load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        refuse_bombs(text)
+        read = yaml.safe_load(text)
         if read["version"] != _VERSION:
             raise InvalidInputError(f"{path} was written by another version of outreply")
         return SavedPlan(
@@ -99,7 +103,7 @@ def load_plan(path: Path) -> SavedPlan:
         raise InvalidInputError(f"{path} can't be read: {failure.strerror}") from None
     # A value that is not of the kind that a tag claims fails as its reader happens to fail.
     except (
-        yaml.YAMLError, ValueError, ArithmeticError, LookupError, AttributeError, TypeError,
+        yaml.YAMLError, TooMuchError, ValueError, ArithmeticError, LookupError, AttributeError, TypeError,
         RecursionError,
     ):  # fmt: skip
         raise InvalidInputError(

@@ -9,7 +9,7 @@ from outreply_cli.errors import InvalidInputError
 
 _YAML_ENDINGS = {".yaml", ".yml"}
 _SPREADSHEETS = {".xlsx", ".xls", ".ods", ".numbers"}
-_FILE_MAX_BYTES = 256 * 1024 * 1024
+_FILE_MAX_BYTES = 64 * 1024 * 1024
 
 
 def read_calendar(name: str, columns: Mapping[str, str] | None = None) -> Calendar:
@@ -32,7 +32,7 @@ def read_calendar(name: str, columns: Mapping[str, str] | None = None) -> Calend
             calendar.complain(0, "", "it is no file; give a CSV or YAML file")
             return calendar
         if path.stat().st_size > _FILE_MAX_BYTES:
-            calendar.complain(0, "", "it is larger than 256 MB; split it")
+            calendar.complain(0, "", "it is larger than 64 MB; split it")
             return calendar
         calendar.path = path.resolve()
         content = path.read_bytes()

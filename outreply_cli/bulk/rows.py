@@ -29,6 +29,7 @@ LIST_FIELDS = frozenset({"page", "media_files", "media_ids", "media_urls"})
 _ALIASES = {"page_id": "page", "pages": "page"}
 _BETWEEN_URLS = re.compile(r"[;\n](?=\s*[A-Za-z][A-Za-z0-9+.-]*:)|\n")
 _KEY_MAX_CHARACTERS = 200
+_MESSAGE_FILE_MAX_CHARACTERS = 100_000
 
 
 @dataclass(frozen=True)
@@ -221,7 +222,15 @@ def _beside(calendar: Calendar, name: str) -> Path:
 def _read_message(calendar: Calendar, line: int, name: str) -> str | None:
     path = _beside(calendar, name)
     try:
-        return path.read_text(encoding="utf-8-sig").rstrip("\n")
+        # A pipe or a device may never end.
+        if path.exists() and not path.is_file():
+            calendar.complain(line, "message_file", f"{path} is no file")
+            return None
+        with path.open(encoding="utf-8-sig") as stream:
+            text = stream.read(_MESSAGE_FILE_MAX_CHARACTERS + 1)
+        if len(text) <= _MESSAGE_FILE_MAX_CHARACTERS:
+            return text.rstrip("\n")
+        calendar.complain(line, "message_file", f"{path} is too long for a message")
     except FileNotFoundError:
         calendar.complain(line, "message_file", f"there is no file {path}")
     except UnicodeDecodeError:

@@ -17,6 +17,7 @@ from outreply_cli.bulk.rows import (
 # The C loader is some ten times quicker; where it was not built, the other reads the same.
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _DEEPEST = 20
+_VALUES_MAX = 2_000_000
 
 _NULL = "tag:yaml.org,2002:null"
 _Constructor = yaml.constructor.SafeConstructor
@@ -30,8 +31,8 @@ _TOP = ("timezone", "defaults", "posts")
 _SHAPE = "write: posts: and below it a list, each entry with page, scheduled_at and message"
 
 
-class _TooMuchError(Exception):
-    """The document is nested or repeated beyond what a calendar needs."""
+class TooMuchError(Exception):
+    """The document is nested, repeated or long beyond what a calendar needs; it says how."""
 
 
 def read_yaml(calendar: Calendar, content: bytes) -> None:
@@ -65,12 +66,12 @@ def read_yaml(calendar: Calendar, content: bytes) -> None:
 def _parsed(calendar: Calendar, content: bytes) -> yaml.Node | None:
     try:
         text = content.decode("utf-8-sig")
-        _refuse_bombs(text)
+        refuse_bombs(text)
         return yaml.compose(text, Loader=_Loader)
     except UnicodeDecodeError as problem:
         line = content[: problem.start].count(b"\n") + 1
         calendar.complain(line, "", "it is not UTF-8 text; save it as UTF-8")
-    except _TooMuchError as problem:
+    except TooMuchError as problem:
         calendar.complain(0, "", str(problem))
     except yaml.YAMLError as problem:
         mark = getattr(problem, "problem_mark", None)
@@ -89,17 +90,20 @@ def _completed(own: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _refuse_bombs(text: str) -> None:
+def refuse_bombs(text: str) -> None:
+    """Read YAML without keeping it; raises TooMuchError for more than there is room for."""
     depth = 0
-    for event in yaml.parse(text, Loader=_Loader):
+    for number, event in enumerate(yaml.parse(text, Loader=_Loader)):
+        if number > _VALUES_MAX:
+            raise TooMuchError(f"it has more than {_VALUES_MAX} values; split it")
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
             if depth > _DEEPEST:
-                raise _TooMuchError(f"it is nested more than {_DEEPEST} deep; a calendar is not")
+                raise TooMuchError(f"it is nested more than {_DEEPEST} deep; a calendar is not")
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
         elif isinstance(event, yaml.AliasEvent):
-            raise _TooMuchError(
+            raise TooMuchError(
                 f"it repeats an anchor (*{event.anchor}); write the value out, or use defaults:"
             )
 
