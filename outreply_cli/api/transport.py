@@ -15,7 +15,7 @@ from outreply_cli import __version__
 from outreply_cli.api.answers import Answer, read_answer, read_error
 from outreply_cli.api.base_url import check_base_url, is_local_url
 from outreply_cli.api.budget import Budget
-from outreply_cli.api.errors import BadAnswerError, LimitError, NetworkError
+from outreply_cli.api.errors import BadAnswerError, LimitError, NetworkError, NotFoundError
 from outreply_cli.api.retry import (
     Attempts,
     Patience,
@@ -28,6 +28,7 @@ from outreply_cli.api.retry import (
 )
 from outreply_cli.api.uploading import Look, Upload, look_after
 from outreply_cli.clock import Clock
+from outreply_cli.contract.error_catalogue import fix_for_missing
 from outreply_cli.contract.token import Token
 from outreply_cli.errors import InvalidInputError, OutReplyError
 
@@ -156,7 +157,12 @@ class Transport:
         def build() -> httpx.Request:
             return self._build(method, path, sent_headers, params=query or None, json=body)
 
-        return self._exchange(build, repeatable=True)
+        try:
+            return self._exchange(build, repeatable=True)
+        except NotFoundError as missing:
+            if missing.code == "NOT_FOUND":
+                missing.hint = fix_for_missing(path) or missing.hint
+            raise
 
     def upload(self, path: str, upload: Upload) -> Answer:
         """Send one file as `multipart/form-data`, streamed from disk.

@@ -64,6 +64,31 @@ def test_not_found_is_5(cli: CommandLine) -> None:
 
 
 @pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("brands", "show"), "outreply brands list"),
+        (("posts", "cancel"), "the post's id"),
+        (("posts", "wait"), "the post's id"),
+        (("comments", "list"), "outreply posts list --published"),
+        (("comments", "reply", "-m", "Thanks"), "outreply comments inbox --all"),
+        (("media", "show"), "outreply media list"),
+        (("media", "delete", "--yes"), "outreply media list"),
+        (("webhooks", "show"), "outreply webhooks list"),
+        (("webhooks", "delete", "--yes"), "outreply webhooks list"),
+        (("api", "GET", "/media/x"), "outreply media list"),
+    ],
+)
+def test_what_is_not_found_is_named_with_where_to_look(
+    cli: CommandLine, words: tuple[str, ...], told: str
+) -> None:
+    ran = cli.run(*words, *(["nope"] if words[0] != "api" else []))
+    assert ran.code == 5, ran.err
+    hint = ran.err.splitlines()[-1]
+    assert told in hint
+    assert "post" not in hint or words[0] in {"posts", "comments"}
+
+
+@pytest.mark.parametrize(
     ("status", "body", "code"),
     [
         (400, {"error": "No", "code": "MISSING_FIELD"}, 1),
