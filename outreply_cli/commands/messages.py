@@ -104,7 +104,7 @@ def read_content(
 ) -> PostContent:
     """The post that the options describe; raises InvalidInputError."""
     ids = [item.removeprefix(_MEDIA_ID) for item in media if item.startswith(_MEDIA_ID)]
-    if "" in ids:
+    if not all(one.strip() for one in ids):
         raise InvalidInputError("--media media: names no media", hint="See: outreply media list")
     urls = [item for item in media if "://" in item]
     return PostContent(

@@ -165,7 +165,8 @@ def test_what_is_received_can_be_seen_and_sent_again(alone: CommandLine) -> None
 @pytest.mark.parametrize(
     "words",
     [
-        ["--path", "hooks"], ["--path", "/_inspect"], ["--respond", "99"], ["--respond", "x"],
+        ["--path", "hooks"], ["--path", "/_inspect"], ["--path", "/a?b=c"], ["--path", "/a b"],
+        ["--respond", "99"], ["--respond", "x"],
         ["--until", "event"], ["--pass-status"], ["--forward-to", "ftp://x"], ["--exec", "'"],
         ["--delay", "soon"], ["--timeout", "-1s"], ["-o", "yaml"], ["--secret-env", "UNSET"],
         ["--max-events", "0"], ["--fail-rate", "2"], ["--fail-rate", "nan"],
@@ -232,6 +233,7 @@ def test_a_host_that_is_none_is_told(alone: CommandLine) -> None:
     ran = alone.run("serve-webhook", "--port", "0", "--host", "nosuch.invalid", env=env)
     assert ran.code == 1
     assert ran.err.startswith("Error: can't listen on nosuch.invalid"), ran.err
+    assert "--host" in ran.err
     assert "Received" not in ran.err
 
 
