@@ -62,7 +62,7 @@ def calendar_path(name: str) -> Path:
     """
     path = Path(name).expanduser().resolve()
     if not is_unicode(str(path)):
-        raise InvalidInputError("the name of the calendar has bytes that are no UTF-8 text; rename it")
+        raise InvalidInputError("the calendar's name has bytes that are no UTF-8 text; rename it")
     return path
 
 
