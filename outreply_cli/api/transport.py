@@ -163,6 +163,11 @@ class Transport:
             if missing.code == "NOT_FOUND":
                 missing.hint = fix_for_missing(path) or missing.hint
             raise
+        except OutReplyError as error:
+            if error.outcome_unknown and method in _WRITES and idempotency_key is None:
+                # The next run has another key.
+                error.hint = "It may have been done all the same: look before you run it again."
+            raise
 
     def upload(self, path: str, upload: Upload) -> Answer:
         """Send one file as `multipart/form-data`, streamed from disk.

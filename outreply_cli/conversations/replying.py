@@ -109,7 +109,9 @@ class Replies:
             if not error.outcome_unknown and known is None:
                 self._memory.settle(identity, named, None)
             if error.outcome_unknown:
-                error.message += "; the reply may have been sent all the same"
+                error.message = (
+                    f"{error.message.rstrip('.')}; the reply may have been sent all the same"
+                )
                 error.hint = "Run the same again: it finds that reply, and sends no second one."
             raise
         self._memory.settle(identity, named, reply)

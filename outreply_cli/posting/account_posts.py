@@ -321,7 +321,7 @@ def _words(body: dict[str, Any]) -> dict[str, Any]:
 
 
 def _tell_doubt(error: OutReplyError, occasion: str | None) -> None:
-    error.message += "; the post may have been made all the same"
+    error.message = f"{error.message.rstrip('.')}; the post may have been made all the same"
     if occasion is None:
         error.hint = (
             "Look before you run it again: outreply posts list --all; with --key a post is made "

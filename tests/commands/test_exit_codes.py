@@ -162,6 +162,24 @@ def test_wrong_usage_is_2_with_json_when_asked(cli: CommandLine, words: tuple[st
         error_of(cli.run(*words, "--json").err)
 
 
+@pytest.mark.parametrize(
+    ("words", "is_doubtful"),
+    [
+        (("webhooks", "create", "--url", "http://127.0.0.1:9/"), True),
+        (("api", "POST", "/webhooks", "-f", "url=http://127.0.0.1:9/"), True),
+        (("api", "POST", "/webhooks", "-f", "url=x", "-H", "Idempotency-Key: mine"), False),
+        (("api", "GET", "/webhooks"), False),
+    ],
+)
+def test_a_write_that_may_have_been_done_is_not_just_run_again(
+    cli: CommandLine, emulator: EmulatorServer, words: tuple[str, ...], is_doubtful: bool
+) -> None:
+    emulator._emulator._faults.add("drop-after", path="/webhooks", times=100)
+    ran = cli.run(*words)
+    assert ran.code == 7
+    assert ("look before you run it again" in ran.err) == is_doubtful
+
+
 def words_with(command: Command, metavar: str, value: str) -> list[str]:
     """A command line of `command` whose values with that metavar are `value`."""
     words = list(command.path)
