@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from outreply_cli.accounts.places import path_of
 from outreply_cli.bulk.csv_calendar import read_csv
 from outreply_cli.bulk.rows import FIELDS, Calendar, field_named, unknown_field
 from outreply_cli.contract.texts import is_unicode
@@ -20,7 +21,7 @@ def read_calendar(name: str, columns: Mapping[str, str] | None = None) -> Calend
         name: A path; its ending tells YAML from CSV.
         columns: What `--columns` renames.
     """
-    path = Path(name).expanduser().absolute()
+    path = path_of(name).absolute()
     calendar = Calendar(name, path)
     ending = path.suffix.lower()
     if ending in _SPREADSHEETS:
@@ -60,7 +61,7 @@ def calendar_path(name: str) -> Path:
     Raises:
         InvalidInputError: There are bytes in it that no text can hold.
     """
-    path = Path(name).expanduser().resolve()
+    path = path_of(name).resolve()
     if not is_unicode(str(path)):
         raise InvalidInputError("the calendar's name has bytes that are no UTF-8 text; rename it")
     return path

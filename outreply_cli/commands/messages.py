@@ -1,13 +1,12 @@
 """Options that say what a post holds, shared by the commands that make posts."""
 
 import json
-import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from outreply_cli.accounts.places import path_of
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.posting.content import PostContent
 from outreply_cli.posting.media_files import (
@@ -85,9 +84,7 @@ def read_files(media: Sequence[str], limits: StorageLimits) -> list[MediaFile]:
         if item.startswith(_MEDIA_ID) or "://" in item:
             continue
         try:
-            # pathlib's own raises for ~nobody.
-            path = Path(os.path.expanduser(item))  # noqa: PTH111
-            files.append(inspect_file(path, limits))
+            files.append(inspect_file(path_of(item), limits))
         except MediaFileError as problem:
             raise InvalidInputError(f"--media {item}: {problem.message}") from None
     return files
