@@ -166,9 +166,10 @@ def serve_webhook(
         targets.append(_command_target(session, exec_command, exec_jobs, exec_timeout, secret_env))
     wanted = read_patterns(events, "--events") if events else []
     conditions = read_conditions(until) if until else None
-    if conditions and not fits(conditions.get("event", "*"), wanted):
+    awaited = conditions.get("event") if conditions else None
+    if awaited is not None and not fits(awaited, wanted):
         raise InvalidInputError(
-            f"--until waits for {conditions['event']}, which --events leaves out",
+            f"--until waits for {awaited}, which --events leaves out",
             hint="Leave out --events, or add it there.",
         )
     ending = Ending(max_events, _seconds(timeout, "--timeout"), conditions)
