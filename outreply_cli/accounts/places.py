@@ -11,6 +11,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+def path_of(name: "str | Path") -> "Path":
+    """The path that a person names; `~nobody` stays as it is where there is no such user."""
+    from pathlib import Path
+
+    # pathlib's own raises for that.
+    return Path(os.path.expanduser(name))  # noqa: PTH111
+
+
 def config_path(environ: Mapping[str, str]) -> str:
     """Where profiles are kept: `OUTREPLY_CONFIG_DIR`, else the platform's place for it.
 

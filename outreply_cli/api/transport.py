@@ -12,7 +12,13 @@ import httpx
 from outreply_cli.api.answers import Answer, read_answer, read_error
 from outreply_cli.api.base_url import check_base_url
 from outreply_cli.api.budget import Budget
-from outreply_cli.api.errors import BadAnswerError, CertificateError, LimitError, NetworkError
+from outreply_cli.api.errors import (
+    BadAnswerError,
+    CertificateError,
+    LimitError,
+    NetworkError,
+    NotFoundError,
+)
 from outreply_cli.api.http_client import open_http
 from outreply_cli.api.retry import (
     Attempts,
@@ -27,6 +33,7 @@ from outreply_cli.api.retry import (
 from outreply_cli.api.unpacking import TooLargeError, UnpackingError, unpacked
 from outreply_cli.api.uploading import Look, Upload, look_after
 from outreply_cli.clock import Clock
+from outreply_cli.contract.error_catalogue import fix_for_missing
 from outreply_cli.contract.token import Token
 from outreply_cli.errors import InvalidInputError, OutReplyError
 
@@ -143,7 +150,17 @@ class Transport:
         def build() -> httpx.Request:
             return self._build(method, path, sent_headers, params=query or None, json=body)
 
-        return self._exchange(build, repeatable=True)
+        try:
+            return self._exchange(build, repeatable=True)
+        except NotFoundError as missing:
+            if missing.code == "NOT_FOUND":
+                missing.hint = fix_for_missing(path) or missing.hint
+            raise
+        except OutReplyError as error:
+            if error.outcome_unknown and method in _WRITES and idempotency_key is None:
+                # The next run has another key.
+                error.hint = "It may have been done all the same: look before you run it again."
+            raise
 
     def upload(self, path: str, upload: Upload) -> Answer:
         """Send one file as `multipart/form-data`, streamed from disk.

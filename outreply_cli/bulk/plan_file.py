@@ -103,8 +103,8 @@ def load_plan(path: Path) -> SavedPlan:
         raise InvalidInputError(f"{path} can't be read: {failure.strerror}") from None
     # A value that is not of the kind that a tag claims fails as its reader happens to fail.
     except (
-        yaml.YAMLError, TooMuchError, ValueError, ArithmeticError, LookupError, AttributeError, TypeError,
-        RecursionError,
+        yaml.YAMLError, TooMuchError, ValueError, ArithmeticError, LookupError,
+        AttributeError, TypeError, RecursionError,
     ):  # fmt: skip
         raise InvalidInputError(
             f"{path} is no plan of outreply", hint="Make one with: outreply bulk plan FILE -o PLAN"

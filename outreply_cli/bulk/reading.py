@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from outreply_cli.accounts.places import path_of
 from outreply_cli.bulk.csv_calendar import read_csv
 from outreply_cli.bulk.rows import FIELDS, Calendar, field_named, unknown_field
+from outreply_cli.contract.texts import is_unicode
 from outreply_cli.errors import InvalidInputError
 
 _YAML_ENDINGS = {".yaml", ".yml"}
@@ -19,7 +21,7 @@ def read_calendar(name: str, columns: Mapping[str, str] | None = None) -> Calend
         name: A path; its ending tells YAML from CSV.
         columns: What `--columns` renames.
     """
-    path = Path(name).expanduser().absolute()
+    path = path_of(name).absolute()
     calendar = Calendar(name, path)
     ending = path.suffix.lower()
     if ending in _SPREADSHEETS:
@@ -34,8 +36,11 @@ def read_calendar(name: str, columns: Mapping[str, str] | None = None) -> Calend
         if path.stat().st_size > _FILE_MAX_BYTES:
             calendar.complain(0, "", "it is larger than 64 MB; split it")
             return calendar
-        calendar.path = path.resolve()
+        calendar.path = calendar_path(name)
         content = path.read_bytes()
+    except InvalidInputError as problem:
+        calendar.complain(0, "", problem.message)
+        return calendar
     except (OSError, ValueError) as failure:
         calendar.complain(0, "", f"it can't be read: {getattr(failure, 'strerror', '') or failure}")
         return calendar
@@ -48,6 +53,18 @@ def read_calendar(name: str, columns: Mapping[str, str] | None = None) -> Calend
     if not calendar.rows and not calendar.problems:
         calendar.complain(0, "", "it has no posts")
     return calendar
+
+
+def calendar_path(name: str) -> Path:
+    """Where the calendar called `name` is: what the journal keeps its posts under.
+
+    Raises:
+        InvalidInputError: There are bytes in it that no text can hold.
+    """
+    path = path_of(name).resolve()
+    if not is_unicode(str(path)):
+        raise InvalidInputError("the calendar's name has bytes that are no UTF-8 text; rename it")
+    return path
 
 
 def read_columns(text: str | None) -> dict[str, str]:

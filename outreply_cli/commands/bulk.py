@@ -8,7 +8,7 @@ import typer
 
 from outreply_cli.bulk.engine import Result
 from outreply_cli.bulk.plan import Action, Kind
-from outreply_cli.bulk.reading import read_calendar, read_columns
+from outreply_cli.bulk.reading import calendar_path, read_calendar, read_columns
 from outreply_cli.bulk.reports import planned_results
 from outreply_cli.bulk.rows import Calendar
 from outreply_cli.bulk.run import Prepared, joined_error
@@ -233,7 +233,7 @@ def bulk_cancel(
 
     Example: outreply bulk cancel launch.csv --yes --json
     """
-    path = Path(file).expanduser().resolve()
+    path = calendar_path(file)
     settings = read_settings(session, tz=None)
     with open_bulk(session, settings, [path], wait_lock=wait_lock) as bulk:
         pending = bulk.run.pending_entries(bulk.view, path)

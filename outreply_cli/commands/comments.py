@@ -16,7 +16,7 @@ from outreply_cli.commands.messages import EditOption, FileOption, MessageOption
 from outreply_cli.commands.options import Yes, command
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.terminal.session import Session
-from outreply_cli.times import read_past_time
+from outreply_cli.times import read_past_time, show_instant_briefly
 
 # Its commands register themselves.
 __all__ = ["app", "comment_inbox", "comment_triage"]
@@ -92,6 +92,7 @@ def comments_reply(
     Example: outreply comments reply $(outreply comments inbox --all -q | head -n 1) -F post.txt --key thanks
     """  # noqa: E501 - lines that can be pasted
     from outreply_cli.conversations.replying import Replies, check_reply, fill_template
+    from outreply_cli.terminal.conversations import quoted
     from outreply_cli.terminal.output import Column
 
     if template is not None and (message is not None or file is not None or edit):
@@ -114,8 +115,13 @@ def comments_reply(
             check_reply(text)
         replies = Replies(client, memory)
         earlier = replies.answers_to(comment) if key is None else []
-        if earlier and text not in earlier:
-            session.confirm(f'It was answered: "{earlier[-1]}". Answer once more?', yes=yes)
+        if earlier and text not in [given.message for given in earlier]:
+            last = earlier[-1]
+            when = show_instant_briefly(last.at, session.zone())
+            session.confirm(
+                f"It was already answered at {when} with {quoted(last.message)}. Answer once more?",
+                yes=yes,
+            )
         done = replies.send(comment, text or "", key)
     session.output.show_one(
         done.reply,

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from outreply_cli.accounts.credentials import Credentials
+from outreply_cli.accounts.places import path_of
 from outreply_cli.accounts.profiles import Profile
 from outreply_cli.commands.options import new_group
 from outreply_cli.contract.token import Token
@@ -29,7 +30,7 @@ def state_directory(session: Session, state: Path | None) -> Path:
     # What `emulator exec` runs finds the emulator that was started for it.
     given = session.environ.get("OUTREPLY_EMULATOR_STATE")
     chosen = state or (Path(given) if given else session.state_dir / "emulator")
-    return chosen.expanduser().absolute()
+    return path_of(chosen).absolute()
 
 
 def running_emulator(directory: Path) -> Running:

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from outreply_cli.accounts.places import path_of
 from outreply_cli.commands.emulator_group import (
     StateOption,
     app,
@@ -33,7 +34,7 @@ def emulator_snapshot_save(
     Example: outreply emulator snapshot save before-launch.db --yes --json
     """
     running = running_emulator(state_directory(session, state))
-    path = file.expanduser().absolute()
+    path = path_of(file).absolute()
     if path.exists():
         session.confirm(f"Replace {file}?", yes=yes)
     running.ask("snapshot", save=str(path))
@@ -52,6 +53,6 @@ def emulator_snapshot_load(
     """
     running = running_emulator(state_directory(session, state))
     session.confirm("Replace everything in the emulator?", yes=yes)
-    status = running.ask("snapshot", load=str(file.expanduser().absolute()))
+    status = running.ask("snapshot", load=str(path_of(file).absolute()))
     keep_profile(session, running, status)
     show_emulator(session, running, status)

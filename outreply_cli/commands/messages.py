@@ -1,12 +1,11 @@
 """Options that say what a post holds, shared by the commands that make posts."""
 
-import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from outreply_cli.accounts.places import path_of
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.json_text import parse_json
 from outreply_cli.posting.content import PostContent
@@ -85,9 +84,7 @@ def read_files(media: Sequence[str], limits: StorageLimits) -> list[MediaFile]:
         if item.startswith(_MEDIA_ID) or "://" in item:
             continue
         try:
-            # pathlib's own raises for ~nobody.
-            path = Path(os.path.expanduser(item))  # noqa: PTH111
-            files.append(inspect_file(path, limits))
+            files.append(inspect_file(path_of(item), limits))
         except MediaFileError as problem:
             raise InvalidInputError(f"--media {item}: {problem.message}") from None
     return files
@@ -104,7 +101,7 @@ def read_content(
 ) -> PostContent:
     """The post that the options describe; raises InvalidInputError."""
     ids = [item.removeprefix(_MEDIA_ID) for item in media if item.startswith(_MEDIA_ID)]
-    if "" in ids:
+    if not all(one.strip() for one in ids):
         raise InvalidInputError("--media media: names no media", hint="See: outreply media list")
     urls = [item for item in media if "://" in item]
     return PostContent(

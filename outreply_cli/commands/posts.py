@@ -38,6 +38,7 @@ from outreply_cli.posting.content import PostContent
 from outreply_cli.posting.media_files import MediaFile, StorageLimits
 from outreply_cli.posting.page_lookup import find_page, page_alias
 from outreply_cli.posting.waiting import wait_until_published
+from outreply_cli.terminal.progress import upload_bars
 from outreply_cli.terminal.session import Session
 from outreply_cli.times import read_duration, read_past_time, read_time, read_zone
 
@@ -298,7 +299,10 @@ def _post(
         session.note("Nothing was sent: --dry-run.")
         return
     posts = AccountPosts(client, session.state_dir, session.note)
-    content, new_media = posts.upload(batch.content, batch.files, keep=batch.keep_media)
+    with upload_bars(session.notes, [file.size for file in batch.files]) as watch:
+        content, new_media = posts.upload(
+            batch.content, batch.files, keep=batch.keep_media, watch=watch
+        )
     done = [
         posted
         for page, _, moment in planned

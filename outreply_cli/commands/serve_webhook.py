@@ -1,5 +1,6 @@
 """`outreply serve-webhook`: receive, verify, keep, pass on."""
 
+import re
 import signal
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -25,6 +26,8 @@ app = new_command()
 _PASSING = "Passing on"
 _REHEARSING = "Answering otherwise, to see how the sender takes it"
 _ENDING = "Ending"
+# What reaches a server as it is written: no query, nothing that is escaped on the way.
+_PLAIN_PATH = re.compile(r"/[A-Za-z0-9._~!$&'()*+,;=:@/-]*")
 
 
 @command(app, "serve-webhook", api=False)
@@ -146,7 +149,7 @@ def serve_webhook(
     from outreply_cli.webhooks.server import WebhookServer
     from outreply_cli.webhooks.signature import Tolerance
 
-    if not path.startswith("/") or path.startswith(("/_inspect", "/healthz")):
+    if not _PLAIN_PATH.fullmatch(path) or path.startswith(("/_inspect", "/healthz")):
         raise InvalidInputError(f"--path {path!r} can't be used", hint="Such as /webhooks")
     answering = Answering(
         read_script(respond), delay=_seconds(delay, "--delay") or 0.0, drops=drop,
@@ -163,9 +166,10 @@ def serve_webhook(
         targets.append(_command_target(session, exec_command, exec_jobs, exec_timeout, secret_env))
     wanted = read_patterns(events, "--events") if events else []
     conditions = read_conditions(until) if until else None
-    if conditions and not fits(conditions.get("event", "*"), wanted):
+    awaited = conditions.get("event") if conditions else None
+    if awaited is not None and not fits(awaited, wanted):
         raise InvalidInputError(
-            f"--until waits for {conditions['event']}, which --events leaves out",
+            f"--until waits for {awaited}, which --events leaves out",
             hint="Leave out --events, or add it there.",
         )
     ending = Ending(max_events, _seconds(timeout, "--timeout"), conditions)

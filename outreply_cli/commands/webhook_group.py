@@ -114,7 +114,7 @@ def show_sendings(session: Session, items: list[dict[str, Any]]) -> None:
     )  # fmt: skip
     if items and all(item["status"] is None for item in items):
         raise UnreachableError(
-            f"{items[0]['to']} can't be reached: {items[0]['error']}",
+            f"no answer came from {items[0]['to']}: {items[0]['error']}",
             hint="Start the handler there, or name another with --to.",
         )
     missed = sum(not item["taken"] for item in items)

@@ -59,7 +59,7 @@ _ROWS = (
      "The issuing collaborator no longer has full access",
      "Ask the brand's owner to restore full access, or use the owner's token."),
     (404, "not_found", "NOT_FOUND", "Resource does not exist or not yours",
-     "Check the id; a post that is published or cancelled is no longer scheduled."),
+     "Check the id; it may be deleted, or another account's."),
     (409, "conflict", "MEDIA_IN_USE", "Media is attached to a pending post",
      "Cancel the post first, then delete the media."),
     (409, "conflict", "IDEMPOTENCY_KEY_MISMATCH",
@@ -99,3 +99,22 @@ def entries_for(code: str) -> tuple[CatalogueEntry, ...]:
 def fix_for(code: str) -> str | None:
     """What to do about `code`, or None when the catalogue does not know it."""
     return next((entry.fix for entry in entries_for(code)), None)
+
+
+# What an endpoint can miss, by how its path begins.
+_MISSING = (
+    ("/brands/", "Check the brand's id; see: outreply brands list"),
+    ("/pages/", "Check the page's id; see: outreply pages list"),
+    ("/posts/scheduled/",
+     "Check the post's id; one that is published or cancelled is no longer scheduled."),
+    ("/posts/", "Check the ids of the page and its media; see: outreply pages list"),
+    ("/comments/reply", "Check the comment's id; see: outreply comments inbox --all"),
+    ("/comments", "Check the post's id; see: outreply posts list --published"),
+    ("/media/", "Check the media's id; see: outreply media list"),
+    ("/webhooks/", "Check the webhook's id; see: outreply webhooks list"),
+)  # fmt: skip
+
+
+def fix_for_missing(path: str) -> str | None:
+    """What to do about NOT_FOUND from an endpoint below the base URL, where it has one thing."""
+    return next((fix for beginning, fix in _MISSING if path.startswith(beginning)), None)

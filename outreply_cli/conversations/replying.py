@@ -11,7 +11,7 @@ from outreply_cli.api.client import Client
 from outreply_cli.contract.limits import IDEMPOTENCY_KEY_LIFETIME, MESSAGE_MAX_CHARACTERS
 from outreply_cli.contract.texts import text_problem
 from outreply_cli.conversations.memory import KnownReply, Memory
-from outreply_cli.conversations.threads import Comment, author_of
+from outreply_cli.conversations.threads import Comment, author_of, written_at
 from outreply_cli.errors import InvalidInputError, OutReplyError
 
 _PLACE = re.compile(r"\{\{|\}\}|\{([^{}]*)\}")
@@ -33,6 +33,14 @@ class Replied:
     already_there: bool
 
 
+@dataclass(frozen=True)
+class Given:
+    """An answer that a comment has: its text, and when it was written."""
+
+    message: str
+    at: datetime
+
+
 class Replies:
     """Sends an account's replies.
 
@@ -44,17 +52,25 @@ class Replies:
     def __init__(self, client: Client, memory: Memory) -> None:
         self._client, self._memory = client, memory
 
-    def answers_to(self, identity: str) -> list[str]:
-        """The texts that a comment was answered with, as far as can be told.
+    def answers_to(self, identity: str) -> list[Given]:
+        """What a comment was answered with, as far as can be told, the latest last.
 
         Costs one read where the comment's post is known.
         """
-        sent = [known.message for known in self._memory.replies(identity) if known.reply]
+        sent = [
+            Given(known.message, datetime.fromtimestamp(known.sent_at, UTC))
+            for known in self._memory.replies(identity)
+            if known.reply
+        ]
         seen = self._memory.comment(identity)
         if sent or seen is None:
             return sent
         listed = self._client.comments(str(seen["post_id"])).items
-        return [str(one.get("message")) for one in listed if one.get("parent_id") == identity]
+        below = [one for one in listed if one.get("parent_id") == identity]
+        return sorted(
+            (Given(str(one.get("message")), written_at(one)) for one in below),
+            key=lambda given: given.at,
+        )
 
     def send(self, identity: str, message: str, occasion: str | None = None) -> Replied:
         """Answer a comment.
@@ -67,7 +83,8 @@ class Replies:
 
         Raises:
             UndecidedReplyError: An earlier try of the same may have arrived, and can't be found.
-            OutReplyError: What `Client.reply` raises.
+            OutReplyError: What `Client.reply` raises; where the reply may have arrived all the
+                same, it says so.
         """
         check_reply(message)
         named = f"key {occasion}" if occasion is not None else f"text {_digest(message)}"
@@ -91,6 +108,11 @@ class Replies:
         except OutReplyError as error:
             if not error.outcome_unknown and known is None:
                 self._memory.settle(identity, named, None)
+            if error.outcome_unknown:
+                error.message = (
+                    f"{error.message.rstrip('.')}; the reply may have been sent all the same"
+                )
+                error.hint = "Run the same again: it finds that reply, and sends no second one."
             raise
         self._memory.settle(identity, named, reply)
         return Replied(reply, already_there=False)

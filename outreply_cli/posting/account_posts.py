@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from outreply_cli.posting.journal import Journal
 from outreply_cli.posting.locks import CalendarBusyError, calendar_lock
 from outreply_cli.posting.media_files import MediaFile
 from outreply_cli.posting.sending import Outcome, Sender, account_digest, idempotency_key
+from outreply_cli.posting.upload_watch import Watch
 from outreply_cli.posting.uploader import Uploader
 from outreply_cli.times import to_api
 
@@ -82,10 +84,17 @@ class AccountPosts:
                 else:
                     yield self._post_for_occasion(page, body, occasion, scheduled_at)
             except OutReplyError as error:
+                if error.outcome_unknown:
+                    _tell_doubt(error, occasion)
                 yield Posted(page, error=error)
 
     def upload(
-        self, content: PostContent, files: Sequence[MediaFile], *, keep: bool
+        self,
+        content: PostContent,
+        files: Sequence[MediaFile],
+        *,
+        keep: bool,
+        watch: Watch,
     ) -> tuple[PostContent, list[str]]:
         """`content` with `files` as uploaded media; each content is uploaded once.
 
@@ -93,6 +102,7 @@ class AccountPosts:
             content: What the post holds besides.
             files: To upload.
             keep: Whether those that were uploaded stay when a later one can't be.
+            watch: Told how it goes on.
 
         Returns:
             The content, and the ids of those media that were not there before.
@@ -103,8 +113,10 @@ class AccountPosts:
         with self._journal() as journal:
             uploader = Uploader(self._client, journal, self._account())
             try:
-                for file in files:
-                    stored = uploader.store(file, reuse=True)
+                for place, file in enumerate(files):
+                    watch.begin(place, file.path.name, file.size)
+                    stored = uploader.store(file, reuse=True, on_sent=partial(watch.move, place))
+                    watch.end(place)
                     ids.append(stored.media_id)
                     new += [stored.media_id] if stored.is_new else []
             except OutReplyError:
@@ -306,6 +318,17 @@ def _moved(old: Entry, moment: datetime, journal: Journal) -> NewEntry:
 
 def _words(body: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in body.items() if key != "scheduled_at"}
+
+
+def _tell_doubt(error: OutReplyError, occasion: str | None) -> None:
+    error.message = f"{error.message.rstrip('.')}; the post may have been made all the same"
+    if occasion is None:
+        error.hint = (
+            "Look before you run it again: outreply posts list --all; with --key a post is made "
+            "once however often it is run."
+        )
+    else:
+        error.hint = "Run the same again: it finds that post, and makes no second one."
 
 
 def _explained(error: OutReplyError, occasion: str) -> OutReplyError:

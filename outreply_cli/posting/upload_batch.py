@@ -22,6 +22,7 @@ from outreply_cli.posting.media_files import (
     read_whole,
 )
 from outreply_cli.posting.upload_sources import Candidate
+from outreply_cli.posting.upload_watch import Watch
 from outreply_cli.posting.uploader import Stored, Uploader
 from outreply_cli.sizes import show_size
 
@@ -86,19 +87,6 @@ class BatchReport:
     results: list[FileResult]
     storage_left: int | None = None
     stopped_by: OutReplyError | None = None
-
-
-class Watch:
-    """Told how a batch goes on, from any thread; this one does nothing with it."""
-
-    def begin(self, place: int, name: str, size: int) -> None:
-        """A file of `size` bytes is about to be sent."""
-
-    def move(self, place: int, sent: int) -> None:
-        """`sent` of its bytes have gone out; fewer than before when it is sent again."""
-
-    def end(self, place: int) -> None:
-        """It is done with."""
 
 
 class UploadBatch:

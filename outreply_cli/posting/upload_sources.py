@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from outreply_cli.accounts.places import path_of
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.sizes import show_size
 
@@ -48,7 +49,7 @@ def find_candidates(names: Sequence[str], *, recursive: bool) -> list[Candidate]
     """
     found: dict[str, Candidate] = {}
     for name in names:
-        path = Path(os.path.expanduser(name))  # noqa: PTH111 - pathlib's raises for ~nobody
+        path = path_of(name)
         below = _files_in(path, recursive=recursive) if _is_dir(path) else [Candidate(name, path)]
         for one in below:
             found.setdefault(str(one.path), one)

@@ -1,5 +1,6 @@
 """A waitress server that can be ended, with limits that hold against slow and greedy senders."""
 
+import errno
 import logging
 import threading
 import time
@@ -97,9 +98,12 @@ class LocalServer:
             )
         except (OSError, ValueError) as failure:
             close_all(self._sockets, ignore_all=True)
+            is_of_port = getattr(failure, "errno", None) in {errno.EADDRINUSE, errno.EACCES}
             raise StorageError(
                 f"can't listen on {host}:{port}: {getattr(failure, 'strerror', None) or failure}",
-                hint="Another program has the port; choose one with --port.",
+                hint="Another program has the port, or may have it alone; choose one with --port."
+                if is_of_port
+                else "Give an address of this machine with --host, such as 127.0.0.1.",
             ) from None
         if self._together is not None:
             self._together.set_thread_count(limits.threads)

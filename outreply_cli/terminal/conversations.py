@@ -1,6 +1,6 @@
 """Comments as people read them: below their posts, in their threads; flat for programs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -55,7 +55,7 @@ class CommentView:
         """A post on one line."""
         waiting = f"{group.waiting} unanswered" if group.waiting else ""
         when = self._when(group.post, "published_at")
-        parts = [group.alias, when, waiting, quoted(group.post)]
+        parts = [group.alias, when, waiting, quoted(str(group.post.get("message") or ""))]
         return harmless("  ".join(part for part in parts if part))
 
     def age(self, item: Item) -> str:
@@ -117,9 +117,9 @@ def who(item: Item) -> str:
     return f"@{author['username']}" if author.get("username") else str(author.get("name") or "")
 
 
-def quoted(post: Mapping[str, Any]) -> str:
-    """The beginning of a post's text in quotation marks."""
-    text = " ".join(str(post.get("message") or "")[: 4 * _QUOTED_CHARACTERS].split())
+def quoted(message: str) -> str:
+    """The beginning of a text in quotation marks; nothing for an empty one."""
+    text = " ".join(message[: 4 * _QUOTED_CHARACTERS].split())
     if not text:
         return ""
     return f'"{text}"' if len(text) <= _QUOTED_CHARACTERS else f'"{text[:_QUOTED_CHARACTERS]}…"'

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
-from outreply_cli.posting.upload_batch import Watch
+from outreply_cli.posting.upload_watch import Watch
 from outreply_cli.terminal.harmless import harmless
 from outreply_cli.terminal.output import Output
 

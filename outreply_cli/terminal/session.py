@@ -325,7 +325,7 @@ class Session:
             return
         if not self.can_ask:
             raise InvalidInputError(
-                "this needs to be confirmed, and nobody can be asked here", hint="Add --yes."
+                f"nobody can be asked here: {question}", hint="If so, add --yes."
             )
         if not self.ask(question):
             raise InvalidInputError("not confirmed; nothing was done")

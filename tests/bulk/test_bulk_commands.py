@@ -299,3 +299,23 @@ def test_a_token_revoked_in_the_middle_is_4(
     ran = cli.run("bulk", "schedule", str(calendar), "--json", "--concurrency", "1")
     assert ran.code == 4
     assert summary_of(ran) == {"created": 1, "pending": 1}
+
+
+def test_a_calendar_whose_name_is_no_text_is_refused(cli: CommandLine, tmp_path: Path) -> None:
+    path = tmp_path / "cal\udcff.csv"
+    path.write_text("page,scheduled_at,message\ninstagram:acme,2026-12-24 18:00,Hi\n")
+    for words in (["schedule"], ["status"], ["cancel", "--yes"], ["plan", "-o", "plan.json"]):
+        ran = cli.run("bulk", words[0], str(path), *words[1:])
+        assert (ran.code, ran.out) == (2, "")
+        assert "rename it" in ran.err
+
+
+def test_a_home_that_nobody_has_is_a_file_that_is_not_there(cli: CommandLine) -> None:
+    for words in (
+        ["bulk", "schedule", "~nosuchuser/x.csv"],
+        ["emulator", "status", "--state", "~nosuchuser/x"],
+        ["posts", "schedule", "--page", "instagram:acme", "--at", "+3h", "--media", "~nosuchuser"],
+    ):  # fmt: skip
+        ran = cli.run(*words)
+        assert ran.code in {1, 2}
+        assert "fault of outreply" not in ran.err

@@ -1,6 +1,7 @@
 """`outreply comments`: threads, the inbox, watching, replying and a pass at a terminal."""
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -86,9 +87,39 @@ def test_an_answered_comment_is_asked_about(
     other = cli.run("comments", "reply", mine, "-m", "No")
     assert other.code == 2
     assert "--yes" in other.err
+    assert re.search(r'already answered at \w{3} \d\d \w{3} \d\d:\d\d .* with "Yes"', other.err)
     assert cli.run("comments", "reply", mine, "-m", "No", "--yes").code == 0
     listed = json.loads(cli.run("comments", "list", post, "--json").out)
     assert sorted(one["message"] for one in listed if one["parent_id"] == mine) == ["No", "Yes"]
+
+
+def test_an_answer_from_elsewhere_is_told_too(
+    cli: CommandLine, emulator: EmulatorServer, post: str
+) -> None:
+    mine = add_comment(emulator, post, "Is it open?")
+    elsewhere = {"OUTREPLY_STATE_DIR": str(cli.home / "elsewhere")}
+    assert cli.run("comments", "reply", mine, "-m", "Yes", env=elsewhere).code == 0
+    assert cli.run("comments", "list", post).code == 0
+    other = cli.run("comments", "reply", mine, "-m", "No")
+    assert other.code == 2
+    assert 'with "Yes"' in other.err
+
+
+def test_a_reply_that_may_have_arrived_is_told_as_such(
+    cli: CommandLine, emulator: EmulatorServer, post: str
+) -> None:
+    mine = add_comment(emulator, post, "Is it open?")
+    faults = emulator._emulator._faults
+    faults.add("drop-after", method="POST", path="/comments/reply", times=100)
+    lost = cli.run("comments", "reply", mine, "-m", "Yes")
+    faults.clear()
+    assert lost.code == 7
+    assert "may have been sent all the same" in lost.err
+    assert "Run the same again" in lost.err
+    again = cli.run("comments", "reply", mine, "-m", "Yes")
+    assert again.code == 0, again.err
+    listed = json.loads(cli.run("comments", "list", post, "--json").out)
+    assert [one["message"] for one in listed if one["parent_id"] == mine] == ["Yes"]
 
 
 def test_a_template_knows_who_is_answered(

@@ -64,6 +64,31 @@ def test_not_found_is_5(cli: CommandLine) -> None:
 
 
 @pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("brands", "show"), "outreply brands list"),
+        (("posts", "cancel"), "the post's id"),
+        (("posts", "wait"), "the post's id"),
+        (("comments", "list"), "outreply posts list --published"),
+        (("comments", "reply", "-m", "Thanks"), "outreply comments inbox --all"),
+        (("media", "show"), "outreply media list"),
+        (("media", "delete", "--yes"), "outreply media list"),
+        (("webhooks", "show"), "outreply webhooks list"),
+        (("webhooks", "delete", "--yes"), "outreply webhooks list"),
+        (("api", "GET", "/media/x"), "outreply media list"),
+    ],
+)
+def test_what_is_not_found_is_named_with_where_to_look(
+    cli: CommandLine, words: tuple[str, ...], told: str
+) -> None:
+    ran = cli.run(*words, *(["nope"] if words[0] != "api" else []))
+    assert ran.code == 5, ran.err
+    hint = ran.err.splitlines()[-1]
+    assert told in hint
+    assert "post" not in hint or words[0] in {"posts", "comments"}
+
+
+@pytest.mark.parametrize(
     ("status", "body", "code"),
     [
         (400, {"error": "No", "code": "MISSING_FIELD"}, 1),
@@ -135,6 +160,24 @@ def test_wrong_usage_is_2_with_json_when_asked(cli: CommandLine, words: tuple[st
     assert "Traceback" not in ran.err
     if "--output" not in words:
         error_of(cli.run(*words, "--json").err)
+
+
+@pytest.mark.parametrize(
+    ("words", "is_doubtful"),
+    [
+        (("webhooks", "create", "--url", "http://127.0.0.1:9/"), True),
+        (("api", "POST", "/webhooks", "-f", "url=http://127.0.0.1:9/"), True),
+        (("api", "POST", "/webhooks", "-f", "url=x", "-H", "Idempotency-Key: mine"), False),
+        (("api", "GET", "/webhooks"), False),
+    ],
+)
+def test_a_write_that_may_have_been_done_is_not_just_run_again(
+    cli: CommandLine, emulator: EmulatorServer, words: tuple[str, ...], is_doubtful: bool
+) -> None:
+    emulator._emulator._faults.add("drop-after", path="/webhooks", times=100)
+    ran = cli.run(*words)
+    assert ran.code == 7
+    assert ("look before you run it again" in ran.err) == is_doubtful
 
 
 def words_with(command: Command, metavar: str, value: str) -> list[str]:

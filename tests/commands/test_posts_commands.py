@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import pexpect
 import pytest
 
 from outreply_cli.api.client import Client
@@ -15,6 +16,7 @@ from outreply_cli.posting.journal import Journal
 from outreply_cli.posting.sending import Sender
 from tests.clocks import ManualClock
 from tests.command_line import CommandLine
+from tests.posting.pictures import png
 
 
 def schedule(cli: CommandLine, *more: str, at: str = "2026-12-24 18:00") -> Any:
@@ -290,3 +292,41 @@ def test_commands_at_once_end_in_one_post(cli: CommandLine, client: Client) -> N
     publish = ("posts", "publish", "--page", "x:bluebird", "-m", "Now", "--key", "k", "--yes")
     assert at_once(*[publish] * 4) == [0] * 4
     assert [p["message"] for p in client.published_posts().items].count("Now") == 1
+
+
+@pytest.mark.parametrize(
+    ("more", "told"), [((), "Look before you run it again"), (("--key", "k"), "Run the same again")]
+)
+def test_a_post_that_may_have_been_made_is_told_as_such(
+    cli: CommandLine, emulator: EmulatorServer, more: tuple[str, ...], told: str
+) -> None:
+    emulator._emulator._faults.add("drop-after", method="POST", path="/posts/schedule", times=100)
+    words = ("posts", "schedule", "--page", "instagram:acme", "--at", "in 3h", "-m", "Hi", *more)
+    ran = cli.run(*words)
+    assert ran.code == 7
+    assert "may have been made all the same" in ran.err
+    assert told in ran.err
+
+
+def test_an_upload_for_a_post_has_a_bar_on_a_terminal_alone(
+    cli: CommandLine, tmp_path: Path
+) -> None:
+    (tmp_path / "first.png").write_bytes(png())
+    words = (
+        "posts", "schedule", "--page", "instagram:acme", "--media", str(tmp_path / "first.png"),
+    )  # fmt: skip
+    ran = cli.spawn(*words, "--at", "in 3h")
+    assert ran.code == 0, ran.err
+    assert "Total" not in ran.out + ran.err
+    (tmp_path / "first.png").write_bytes(png(b"other"))
+    at_terminal = cli.words(*words, "--at", "in 5h")
+    child = pexpect.spawn(
+        at_terminal[0], at_terminal[1:], timeout=30, encoding="utf-8", dimensions=(30, 100),
+        env={**cli.environ, "TERM": "xterm", "NO_COLOR": "1"},
+    )  # fmt: skip
+    child.expect("Total of 1")
+    child.expect(pexpect.EOF)
+    shown = str(child.before)
+    child.close()
+    assert child.exitstatus == 0
+    assert "first.png" in shown
