@@ -7,6 +7,7 @@ from tests.fuzzing.targets import (
     calendars,
     commands,
     databases,
+    deliveries,
     icalendars,
     media,
     moments,
@@ -20,7 +21,7 @@ from tests.fuzzing.targets import (
 
 _MODULES = (
     calendars, moments, option_words, posts, signatures, answers, commands, settings_files,
-    databases, screens, media, spreadsheets, icalendars, annotations,
+    databases, screens, media, spreadsheets, icalendars, annotations, deliveries,
 )  # fmt: skip
 TARGETS: dict[str, Target] = {
     target.name: target for module in _MODULES for target in module.TARGETS
