@@ -54,9 +54,10 @@ def open_database(
     )
     try:
         database.row_factory = sqlite3.Row
-        with held(path.with_name(f"{path.name}.setup"), wait=_BUSY_SECONDS):
+        with undamaged(), held(path.with_name(f"{path.name}.setup"), wait=_BUSY_SECONDS):
             _set_up(database, path, schema, version, upgrades)
-        database.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+        with undamaged():
+            database.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
     except BaseException:
         database.close()
         raise
@@ -73,10 +74,11 @@ def examined(path: Path) -> Iterator[sqlite3.Connection]:
     database = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=1)
     try:
         database.row_factory = sqlite3.Row
-        verdict = database.execute("PRAGMA integrity_check(1)").fetchone()[0]
-        if verdict != "ok":
-            raise sqlite3.DatabaseError(str(verdict))
-        yield database
+        with undamaged():
+            verdict = database.execute("PRAGMA integrity_check(1)").fetchone()[0]
+            if verdict != "ok":
+                raise sqlite3.DatabaseError(str(verdict))
+            yield database
     finally:
         database.close()
 
@@ -109,7 +111,7 @@ def undamaged() -> Iterator[None]:
     """
     try:
         yield
-    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
+    except (ValueError, TypeError, LookupError, OverflowError, RecursionError):
         raise sqlite3.DatabaseError("a value in it is damaged") from None
 
 

@@ -2,7 +2,12 @@
 
 import json
 import math
+from contextlib import suppress
 from typing import Any, NoReturn
+
+_GROWTH = 8
+_ROOM_CHARACTERS = 1_000
+_INDENTING = json.JSONEncoder(ensure_ascii=False, indent=2)
 
 
 def parse_json(document: str | bytes) -> Any:
@@ -32,3 +37,21 @@ def _finite(text: str) -> float:
 
 
 _DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)
+
+
+def indented(document: bytes) -> str:
+    """`document` with a line for each value; as it came where that is no JSON.
+
+    As it came also where the lines would be many times as long: what is nested deeply is mostly
+    the space before it.
+    """
+    pieces: list[str] = []
+    room = _GROWTH * len(document) + _ROOM_CHARACTERS
+    with suppress(ValueError, RecursionError):
+        for piece in _INDENTING.iterencode(parse_json(document)):
+            room -= len(piece)
+            if room < 0:
+                raise ValueError("it is nested too deeply to be indented")
+            pieces.append(piece)
+        return "".join(pieces)
+    return document.decode("utf-8", "backslashreplace")

@@ -174,7 +174,8 @@ class Memory:
     def _usable(self) -> Iterator[None]:
         try:
             yield
-        except (OSError, sqlite3.Error) as failure:
+        # A damaged file's texts, and what SQLite says of it, need not be UTF-8.
+        except (OSError, sqlite3.Error, UnicodeDecodeError) as failure:
             raise StorageError(
                 f"the memory of comments {self._path} can't be used: {failure}",
                 hint="Mend its permissions, or choose another place with OUTREPLY_STATE_DIR.",

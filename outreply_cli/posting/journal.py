@@ -162,7 +162,9 @@ class Journal:
 
     def entry(self, entry_id: int) -> Entry:
         """The entry numbered `entry_id`."""
-        return self._read("SELECT * FROM entries WHERE id = ?", (entry_id,))[0]
+        found = self._read("SELECT * FROM entries WHERE id = ?", (entry_id,))
+        with self._usable(), undamaged():
+            return found[0]
 
     def replacement_of(self, entry: Entry) -> Entry | None:
         """The newest entry that replaces `entry`."""
@@ -341,7 +343,8 @@ class Journal:
         try:
             with self._turn:
                 yield
-        except (OSError, sqlite3.Error) as failure:
+        # A damaged file's texts, and what SQLite says of it, need not be UTF-8.
+        except (OSError, sqlite3.Error, UnicodeDecodeError) as failure:
             raise StorageError(
                 f"the journal {self.path} can't be used: {failure}",
                 hint="Nothing more is sent. Make room or mend its permissions; if it is damaged, "

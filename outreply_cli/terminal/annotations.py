@@ -6,6 +6,7 @@ from typing import Any
 
 from outreply_cli.bulk.engine import Result
 from outreply_cli.bulk.reports import report_object
+from outreply_cli.terminal.harmless import harmless
 from outreply_cli.terminal.session import Session
 
 _ROWS_SHOWN = 200
@@ -73,14 +74,17 @@ def _markdown(document: Mapping[str, Any]) -> str:
 
 
 def _cell(value: Any) -> str:
-    text = "" if value is None else str(value)
-    for character, escape in (("&", "&amp;"), ("<", "&lt;"), ("|", "\\|"), ("\n", " "), ("`", "'")):
+    text = "" if value is None else harmless(str(value))
+    # A backslash first: it would take the meaning from the one that a bar is given.
+    for character, escape in (
+        ("\\", "\\\\"), ("&", "&amp;"), ("<", "&lt;"), ("|", "\\|"), ("`", "'"),
+    ):  # fmt: skip
         text = text.replace(character, escape)
     return text
 
 
 def _data(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return harmless(text, keep_lines=True).replace("%", "%25").replace("\n", "%0A")
 
 
 def _property(text: str) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from outreply_cli.errors import InvalidInputError
+from outreply_cli.json_text import indented
 from outreply_cli.terminal.harmless import harmless
 from outreply_cli.terminal.output import Output
 from outreply_cli.times import to_api
@@ -140,7 +141,7 @@ class DeliveryReport:
             cells.append((self._passed(*received.forward), ""))
         self._show_cells(cells, longest=2)
         if self.with_bodies:
-            self._write(harmless(_pretty(arrival.body), keep_lines=True))
+            self._write(harmless(indented(arrival.body), keep_lines=True))
 
     def _show_attempt(self, forwarded: "Forwarded") -> None:
         text = self._passed(forwarded.target, forwarded.outcome)
@@ -254,10 +255,3 @@ def _attempt(target: str, outcome: "Outcome", attempt: int) -> dict[str, Any]:
         "latency_ms": round(outcome.milliseconds, 3),
         "attempt": attempt,
     }
-
-
-def _pretty(body: bytes) -> str:
-    try:
-        return json.dumps(json.loads(body), ensure_ascii=False, indent=2)
-    except (ValueError, RecursionError):
-        return body.decode("utf-8", "backslashreplace")

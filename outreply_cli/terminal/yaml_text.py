@@ -10,6 +10,8 @@ from outreply_cli.terminal.harmless import is_risky, json_escape
 def yaml_text(value: Any) -> str:
     """`value` as YAML in which nothing steers a terminal or hides."""
     document = yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
+    if document.replace("\n", "").isprintable():
+        return document
     # What is risky stands in double quotes, where YAML has JSON's escapes.
     return "".join(
         json_escape(character) if is_risky(character) and character != "\n" else character

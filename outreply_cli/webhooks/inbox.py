@@ -178,7 +178,8 @@ class Inbox:
         try:
             with self._turn:
                 yield
-        except sqlite3.Error as failure:
+        # A damaged file's texts, and what SQLite says of it, need not be UTF-8.
+        except (sqlite3.Error, UnicodeDecodeError) as failure:
             raise _unusable(self._path, failure) from None
 
     def queue_again(self, delivery: Delivery, target: str, now: float) -> None:

@@ -1,7 +1,6 @@
 """The page below `/_inspect`: what came in, why it is good or bad, and a button to pass it on."""
 
 import hmac
-import json
 import secrets as randomness
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -11,6 +10,7 @@ from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from outreply_cli.clock import Clock
 from outreply_cli.errors import InvalidInputError
+from outreply_cli.json_text import indented
 from outreply_cli.serving.answer import Answer
 from outreply_cli.serving.hosts import is_own_host
 from outreply_cli.serving.page import Html, page, table
@@ -101,7 +101,7 @@ class Inspector:
             self._button(delivery),
             f"<h2>Verification</h2><ul>{steps}</ul>",
             "<h2>Headers</h2>", table(("Name", "Value"), headers),
-            f"<h2>Body</h2><pre>{escape(_pretty(delivery.body))}</pre>",
+            f"<h2>Body</h2><pre>{escape(indented(delivery.body)[:_BODY_SHOWN])}</pre>",
         ])  # fmt: skip
 
     def _button(self, delivery: Delivery) -> str:
@@ -140,14 +140,6 @@ def _passed_on(forward: dict[str, Any]) -> str:
     if forward["due_at"] is not None:
         return f"{forward['target']} waits"
     return f"{forward['target']} {forward['error'] or forward['status']}"
-
-
-def _pretty(body: bytes) -> str:
-    shown = body[:_BODY_SHOWN]
-    try:
-        return json.dumps(json.loads(body), ensure_ascii=False, indent=2)[:_BODY_SHOWN]
-    except (ValueError, RecursionError):
-        return shown.decode("utf-8", "backslashreplace")
 
 
 def _time(moment: float) -> str:

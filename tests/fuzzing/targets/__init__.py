@@ -2,10 +2,12 @@
 
 from tests.fuzzing.target import Target
 from tests.fuzzing.targets import (
+    annotations,
     answers,
     calendars,
     commands,
     databases,
+    deliveries,
     icalendars,
     media,
     moments,
@@ -19,7 +21,7 @@ from tests.fuzzing.targets import (
 
 _MODULES = (
     calendars, moments, option_words, posts, signatures, answers, commands, settings_files,
-    databases, screens, media, spreadsheets, icalendars,
+    databases, screens, media, spreadsheets, icalendars, annotations, deliveries,
 )  # fmt: skip
 TARGETS: dict[str, Target] = {
     target.name: target for module in _MODULES for target in module.TARGETS

@@ -189,7 +189,7 @@ TARGETS = (
     Target(
         "answers-socket", _check_socket,
         [bytes([n % len(_CALLS)]) + seed for n, seed in enumerate(_SOCKET_SEEDS * 3)], _WORDS,
-        smoke=120,
+        smoke=80,
     ),
-    Target("answers", _check_parts, _PARTS_SEEDS, _WORDS, smoke=150),
+    Target("answers", _check_parts, _PARTS_SEEDS, _WORDS, smoke=100),
 )  # fmt: skip

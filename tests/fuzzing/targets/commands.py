@@ -266,6 +266,6 @@ TARGETS = (
          for format_ in range(len(_FORMATS))],
         [bytes([high, low, kind]) for kind in (*range(len(_PUT)), 255) for high in (0, 1)
          for low in range(0, 256, 37)],
-        smoke=60,
+        smoke=40,
     ),
 )  # fmt: skip

@@ -146,7 +146,7 @@ _TABLE_SEEDS = [
     for plain in (0, 1)
 ]
 TARGETS = (
-    Target("harmless", _check_harmless, _HOSTILE, _HOSTILE),
+    Target("harmless", _check_harmless, _HOSTILE, _HOSTILE, smoke=150),
     Target("fitted", _check_fitted, [bytes([n]) + t for t in _HOSTILE for n in (3, 10)], _HOSTILE),
     Target("screens", _check_tables, _TABLE_SEEDS, _HOSTILE, smoke=100),
 )

@@ -1,0 +1,64 @@
+"""What GitHub Actions is told: a stranger's text is no command, and no cell more than its own."""
+
+import io
+import re
+import tempfile
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+
+from outreply_cli.bulk.engine import Result, Status
+from outreply_cli.bulk.plan import Action, Kind
+from outreply_cli.errors import OutReplyError
+from outreply_cli.terminal.annotations import annotate_problems, annotate_results
+from outreply_cli.terminal.session import Session
+from tests.fuzzing.target import Taken, Target, as_text
+from tests.fuzzing.targets.screens import assert_harmless
+
+_WHEN = datetime(2026, 12, 24, 17, 0, tzinfo=UTC)
+_COMMAND = re.compile(r"::error file=[^:,]*,line=\d+,title=outreply::.*")
+
+
+@cache
+def _summary() -> Path:
+    return Path(tempfile.mkdtemp(prefix="fuzzing-")) / "summary.md"
+
+
+def _check(data: bytes) -> None:
+    taken = Taken(data)
+    file, post, message = (as_text(taken.part()) for _ in range(3))
+    summary = _summary()
+    summary.unlink(missing_ok=True)
+    stderr = io.StringIO()
+    session = Session(
+        environ={"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(summary)}, stderr=stderr
+    )
+    annotate_problems(session, [{"file": file, "line": 3, "field": post, "message": message}])
+    action = Action(Kind.CANCEL, _WHEN, "p", None)
+    annotate_results(session, [(file, Result(action, Status.FAILED, post, OutReplyError(message)))])
+    told = stderr.getvalue()
+    assert_harmless(told)
+    assert [bool(_COMMAND.fullmatch(line)) for line in told.split("\n")] == [True, True, False]
+    page = summary.read_bytes().decode()
+    assert_harmless(page)
+    title, blank, _, ruler, row, *rest = page.split("\n")
+    assert title.startswith("### outreply: ")
+    assert (blank, rest) == ("", ["", ""])
+    # A bar that no backslash takes its meaning from begins a cell.
+    assert len(re.findall(r"(?<!\\)(?:\\\\)*\|", row)) == ruler.count("|")
+    assert not re.search(r"<\w", row)
+
+
+_TEXTS = (
+    b"calendar.csv", b"a:b,c%d", b"x\n::error file=y::owned", b"x\r::set-output name=a::b", b"a|b",
+    b"a\\|b\\\\|", b"<script>alert(1)</script>", b"[x](http://evil)", b"\x1b[2J", b"\xff",
+    b"\xe2\x80\xae", b"`code`", b"::stop-commands::t", b"%0A::error::x",
+)  # fmt: skip
+TARGETS = (
+    Target(
+        "annotations", _check,
+        [b"\0\0".join((a, b, a)) for n, a in enumerate(_TEXTS) for b in (_TEXTS[n - 1], b"1")],
+        [*_TEXTS, b"|", b"\\", b"\\|", b"\r", b"\n"],
+        smoke=150,
+    ),
+)  # fmt: skip
