@@ -1,0 +1,124 @@
+"""What is in the packages, and what is not."""
+
+import re
+import subprocess
+import tarfile
+import zipfile
+from email.message import Message
+from email.parser import Parser
+from pathlib import Path
+
+import pytest
+
+from outreply_cli import __version__
+from tests.packaging.conftest import Packages, build
+from tests.packaging.environments import ROOT
+
+_WHEEL_MOST_BYTES = 600_000
+_SDIST_MOST_BYTES = 900_000
+_COMPLETIONS = {
+    "share/bash-completion/completions/outreply": "completions/outreply.bash",
+    "share/zsh/site-functions/_outreply": "completions/_outreply",
+    "share/fish/vendor_completions.d/outreply.fish": "completions/outreply.fish",
+}
+
+
+@pytest.fixture(scope="module")
+def wheel(packages: Packages) -> dict[str, bytes]:
+    with zipfile.ZipFile(packages.wheel) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+@pytest.fixture(scope="module")
+def metadata(wheel: dict[str, bytes]) -> Message:
+    name = next(name for name in wheel if name.endswith(".dist-info/METADATA"))
+    return Parser().parsestr(wheel[name].decode())
+
+
+def test_both_are_small(packages: Packages) -> None:
+    assert packages.wheel.stat().st_size <= _WHEEL_MOST_BYTES
+    assert packages.sdist.stat().st_size <= _SDIST_MOST_BYTES
+
+
+def test_the_wheel_runs_on_every_system(packages: Packages) -> None:
+    assert packages.wheel.name == f"outreply_cli-{__version__}-py3-none-any.whl"
+
+
+def test_the_wheel_has_every_source_file_and_nothing_else_of_python(
+    wheel: dict[str, bytes],
+) -> None:
+    written = {
+        str(path.relative_to(ROOT))
+        for path in (ROOT / "outreply_cli").rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    assert {name for name in wheel if name.startswith("outreply_cli/")} == written
+    assert "outreply_cli/py.typed" in written
+
+
+def test_the_wheel_has_no_tests_and_nothing_hidden(wheel: dict[str, bytes]) -> None:
+    for name in wheel:
+        first, *rest = Path(name).parts
+        assert first == "outreply_cli" or re.fullmatch(
+            r"outreply_cli-[\d.]+\.(dist-info|data)", first
+        )
+        assert not any(part.startswith(".") or part == "tests" for part in (first, *rest)), name
+
+
+def test_completions_and_manual_pages_lie_where_shells_and_man_look(
+    wheel: dict[str, bytes],
+) -> None:
+    data = f"outreply_cli-{__version__}.data/data/"
+    pages = {
+        f"share/man/man1/{path.name}": f"completions/man/{path.name}"
+        for path in (ROOT / "completions" / "man").iterdir()
+    }
+    assert len(pages) > 5
+    wanted = {
+        data + place: (ROOT / source).read_bytes()
+        for place, source in {**_COMPLETIONS, **pages}.items()
+    }
+    assert {name: wheel[name] for name in wheel if name.startswith(data)} == wanted
+
+
+def test_the_metadata_say_what_it_is(metadata: Message, wheel: dict[str, bytes]) -> None:
+    assert metadata["Name"] == "outreply-cli"
+    assert metadata["Version"] == __version__
+    assert metadata["License-Expression"] == "MIT"
+    assert metadata["License-File"] == "LICENSE"
+    assert metadata["Requires-Python"] == ">=3.11"
+    assert metadata["Description-Content-Type"] == "text/markdown"
+    assert metadata.get_payload() == (ROOT / "README.md").read_text(encoding="utf-8")
+    classifiers = metadata.get_all("Classifier", [])
+    assert {f"Programming Language :: Python :: 3.{minor}" for minor in (11, 12, 13)} <= set(
+        classifiers
+    )
+    assert "Typing :: Typed" in classifiers
+    urls = dict(each.split(", ", 1) for each in metadata.get_all("Project-URL", []))
+    assert urls["Homepage"].startswith("https://")
+    entry_points = wheel[f"outreply_cli-{__version__}.dist-info/entry_points.txt"].decode()
+    assert entry_points == "[console_scripts]\noutreply = outreply_cli.__main__:main\n"
+
+
+def test_the_sdist_has_what_its_own_tests_need_and_nothing_hidden(packages: Packages) -> None:
+    tracked = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+    wanted = {name for name in tracked if not name.startswith(".")}
+    with tarfile.open(packages.sdist) as archive:
+        held = {name.partition("/")[2] for name in archive.getnames()}
+    # The build adds a list of what it left out.
+    assert held - wanted <= {"PKG-INFO", ".gitignore"}
+    assert wanted <= held
+
+
+def test_the_sdist_builds_the_same_wheel_byte_for_byte(packages: Packages, tmp_path: Path) -> None:
+    with tarfile.open(packages.sdist) as archive:
+        archive.extractall(tmp_path, filter="data")
+    (source,) = tmp_path.iterdir()
+    again = build("wheel", source, tmp_path / "again")
+    assert again.read_bytes() == packages.wheel.read_bytes()

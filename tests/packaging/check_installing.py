@@ -1,0 +1,88 @@
+"""Installed without a network, and used from anywhere with nothing else there."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from outreply_cli import __version__
+from tests.packaging.conftest import Packages
+from tests.packaging.environments import Environment
+
+
+@pytest.fixture(scope="module")
+def installed(
+    packages: Packages, wheelhouse: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Environment:
+    place = Environment.create(tmp_path_factory.mktemp("from-wheel"))
+    place.install_offline(wheelhouse, str(packages.wheel))
+    return place
+
+
+def test_the_wheel_installs_without_a_network_and_what_it_needs_fits(
+    installed: Environment,
+) -> None:
+    installed.run(installed.program("python"), "-m", "pip", "check")
+
+
+def test_the_sdist_installs_without_a_network(
+    packages: Packages, wheelhouse: Path, tmp_path: Path
+) -> None:
+    place = Environment.create(tmp_path)
+    place.install_offline(wheelhouse, str(packages.sdist))
+    assert place.run(place.program("outreply"), "--version") == f"outreply {__version__}\n"
+
+
+def test_it_runs_by_its_path_from_another_directory_with_an_empty_home(
+    installed: Environment, tmp_path: Path
+) -> None:
+    """As pipx and its likes run it: nobody activates anything."""
+    elsewhere, home = tmp_path / "elsewhere", tmp_path / "home"
+    elsewhere.mkdir()
+    home.mkdir()
+
+    def outreply(*words: str) -> str:
+        return installed.run(
+            installed.program("outreply"), *words, cwd=elsewhere, HOME=str(home)
+        )  # fmt: skip
+
+    assert outreply("--version") == f"outreply {__version__}\n"
+    assert "serve-webhook" in outreply("--help")
+    assert "key,page" in outreply("bulk", "template", "csv")
+    assert list(elsewhere.iterdir()) == list(home.iterdir()) == []
+
+
+def test_the_demo_works_there(installed: Environment, tmp_path: Path) -> None:
+    assert "outreply" in installed.run(installed.program("outreply"), "demo", cwd=tmp_path)
+
+
+def test_it_runs_through_a_link_on_the_path(installed: Environment, tmp_path: Path) -> None:
+    link = tmp_path / "outreply"
+    link.symlink_to(installed.program("outreply"))
+    assert installed.run(link, "--version") == f"outreply {__version__}\n"
+
+
+def test_completions_and_manual_pages_are_installed(installed: Environment) -> None:
+    share = installed.directory / "share"
+    assert (share / "bash-completion" / "completions" / "outreply").is_file()
+    assert (share / "zsh" / "site-functions" / "_outreply").is_file()
+    assert (share / "fish" / "vendor_completions.d" / "outreply.fish").is_file()
+    assert (share / "man" / "man1" / "outreply-bulk.1").is_file()
+
+
+def test_its_types_are_seen_by_those_who_use_it_as_a_library(
+    installed: Environment, tmp_path: Path
+) -> None:
+    """A wrong argument is told: without `py.typed` everything would be Any."""
+    (tmp_path / "right.py").write_text(
+        "from outreply_cli.webhooks import verify\nfits: bool = verify(b'', '', 'secret')\n"
+    )
+    (tmp_path / "wrong.py").write_text(
+        "from outreply_cli.webhooks import verify\nverify(1, '', 'secret')\n"
+    )
+    check = ["-m", "mypy", "--python-executable", str(installed.program("python")),
+             "--cache-dir", str(tmp_path / "cache")]  # fmt: skip
+    python = Path(sys.executable)
+    installed.run(python, *check, "right.py", cwd=tmp_path)
+    with pytest.raises(AssertionError, match=r"Argument 1 to .verify. has incompatible type"):
+        installed.run(python, *check, "wrong.py", cwd=tmp_path)

@@ -1,0 +1,50 @@
+"""Both packages, built once from a copy of the tree."""
+
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from shutil import copytree, ignore_patterns
+
+import pytest
+
+from tests.packaging.environments import ROOT, Environment
+
+_NOT_SOURCE = ignore_patterns(".venv*", ".git", "__pycache__", ".*_cache", ".hypothesis", "dist")
+
+
+@dataclass(frozen=True)
+class Packages:
+    """The files that people get."""
+
+    wheel: Path
+    sdist: Path
+
+
+def build(kind: str, source: Path, directory: Path) -> Path:
+    """Build a `wheel` or an `sdist` of the project in `source`."""
+    words = [sys.executable, "-m", "hatchling", "build", "-t", kind, "-d", str(directory)]
+    subprocess.run(words, cwd=source, check=True, capture_output=True)
+    (made,) = directory.glob("*.whl" if kind == "wheel" else "*.tar.gz")
+    return made
+
+
+@pytest.fixture(scope="session")
+def packages(tmp_path_factory: pytest.TempPathFactory) -> Packages:
+    source = tmp_path_factory.mktemp("tree") / "source"
+    copytree(ROOT, source, ignore=_NOT_SOURCE)
+    directory = tmp_path_factory.mktemp("packages")
+    return Packages(build("wheel", source, directory), build("sdist", source, directory))
+
+
+@pytest.fixture(scope="session")
+def wheelhouse(packages: Packages, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Every wheel that installing and building takes; ours is not among them."""
+    directory = tmp_path_factory.mktemp("wheelhouse")
+    place = Environment.create(tmp_path_factory.mktemp("gathering"))
+    place.run(
+        place.program("python"), "-m", "pip", "download", "--quiet", "--only-binary", ":all:",
+        "--dest", str(directory), str(packages.wheel), "hatchling",
+    )  # fmt: skip
+    (directory / packages.wheel.name).unlink(missing_ok=True)
+    return directory
