@@ -1,4 +1,4 @@
-"""The workflows, the crontab and the script of `examples/`, run as their hosts would run them."""
+"""The workflows, the crontab and the script of `.examples/`, run as their hosts would run them."""
 
 import os
 import re
@@ -16,7 +16,7 @@ from outreply_cli.emulator.server import EmulatorServer
 from tests.command_line import CommandLine, Ran
 from tests.scripted_server import ScriptedServer, answer
 
-EXAMPLES = Path(__file__).parent.parent / "examples"
+EXAMPLES = Path(__file__).parent.parent / ".examples"
 INSTALL = "python -m pip install outreply-cli"
 ACTIONS = {"checkout@v4", "setup-python@v5", "cache/restore@v4", "cache/save@v4"}
 GOOD = "key,page,scheduled_at,message\na,instagram:acme,2026-12-01 09:00,Hello ☕\n"
