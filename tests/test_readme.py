@@ -8,12 +8,16 @@ from pathlib import Path
 import pexpect
 import pytest
 
+import outreply_cli
 from tests.command_line import CommandLine
 
+PACKAGE = Path(outreply_cli.__file__).parent
 README = Path(__file__).parent.parent / "README.md"
 # A bar comes, moves and goes.
 PROGRESS = re.compile(r"\x1b\[\?25l.*?\x1b\[1A\x1b\[2K", re.DOTALL)
 BLOCK = re.compile(r"```console\n(.*?)```", re.DOTALL)
+FILE = re.compile(r"<!-- (\.examples/\S+) -->\n```\w+\n(.*?)```", re.DOTALL)
+PICTURE = re.compile(r"!\[[^\]]+\]\((\S+)\)")
 
 
 def shape_of(text: str) -> str:
@@ -85,3 +89,22 @@ def test_the_readme_shows_what_is_printed(shell: "pexpect.spawn[str]") -> None:
         README.write_text(fresh, encoding="utf-8")
     assert "Traceback" not in fresh
     assert shape_of(fresh) == shape_of(text)
+
+
+def test_example_files_and_pictures_are_those_of_the_repository() -> None:
+    text = README.read_text(encoding="utf-8")
+    shown = FILE.findall(text)
+    assert len(shown) == text.count("<!-- .examples/") == 3
+    for name, content in shown:
+        assert (README.parent / name).read_text(encoding="utf-8") == content, name
+    for path in (README.parent / ".examples").iterdir():
+        assert f".examples/{path.name}" in text
+    pictures = {f".pictures/{path.name}" for path in (README.parent / ".pictures").iterdir()}
+    assert set(PICTURE.findall(text)) == pictures
+
+
+def test_every_part_of_the_package_stands_in_the_picture_of_it() -> None:
+    section = README.read_text(encoding="utf-8").split("## How it is built")[1].split("\n## ")[0]
+    parts = [path for path in PACKAGE.iterdir() if not path.name.startswith(("_", "py.typed"))]
+    missing = [path.name for path in parts if not re.search(rf"\b{path.stem}\b", section)]
+    assert missing == []
