@@ -1,6 +1,6 @@
 """All checks of the packages: `python -m tests.packaging [PYTEST'S OPTIONS…]`.
 
-Needs `pip install -e '.[packaging]'`, and a package index for the wheelhouse and the bounds.
+Needs `pip install -e '.[test,lint,packaging]'`, and a package index for wheelhouse and bounds.
 """
 
 import sys
