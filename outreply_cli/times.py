@@ -187,10 +187,10 @@ def local_instant(day: date, clock: time, zone: ZoneInfo) -> datetime:
         TimeError: A clock change skips or repeats that local time; both readings are shown.
     """
     local = datetime.combine(day, clock.replace(microsecond=0), tzinfo=zone)
-    shown = f"{local:%Y-%m-%d %H:%M}"
-    first, second = (_instant(local.replace(fold=fold), shown) for fold in (0, 1))
+    first, second = (_instant(local.replace(fold=fold), local) for fold in (0, 1))
     if first == second:
         return first
+    shown = f"{local:%Y-%m-%d %H:%M}"
     readings = sorted((first, second))
     both = " or ".join(f"{reading.astimezone(zone).isoformat()}" for reading in readings)
     verb = "happens twice" if first < second else "is skipped"
@@ -275,11 +275,11 @@ def _read_iso(text: str, zone: ZoneInfo) -> datetime | None:
     return _instant(moment, text)
 
 
-def _instant(moment: datetime, text: str) -> datetime:
+def _instant(moment: datetime, named: object) -> datetime:
     try:
         return in_utc(moment).replace(microsecond=0)
     except ValueError:
-        raise TimeError(f"{text!r} is outside the calendar") from None
+        raise TimeError(f"'{named}' is outside the calendar") from None
 
 
 def _read_clock(clock: str, whole: str) -> time:

@@ -27,7 +27,7 @@ FIELDS = (
 )
 LIST_FIELDS = frozenset({"page", "media_files", "media_ids", "media_urls"})
 _ALIASES = {"page_id": "page", "pages": "page"}
-_BETWEEN_URLS = re.compile(r"[;\n](?=\s*[A-Za-z][A-Za-z0-9+.-]*:)|\n")
+_BETWEEN_URLS = re.compile(r";(?=\s*[A-Za-z][A-Za-z0-9+.-]*:)|\n")
 _KEY_MAX_CHARACTERS = 200
 _MESSAGE_FILE_MAX_CHARACTERS = 100_000
 

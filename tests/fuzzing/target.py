@@ -1,8 +1,12 @@
 """What is fuzzed: a name, inputs to begin with, and a check that any bytes at all must pass."""
 
+import atexit
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from outreply_cli.errors import OutReplyError
@@ -74,6 +78,14 @@ class Taken:
     def rest(self) -> bytes:
         """All that is left."""
         return self._data
+
+
+@cache
+def scratch() -> Path:
+    """A directory of this process, gone with it."""
+    path = Path(tempfile.mkdtemp(prefix="fuzzing-"))
+    atexit.register(shutil.rmtree, path, ignore_errors=True)
+    return path
 
 
 def as_argument(data: bytes) -> str:

@@ -2,7 +2,6 @@
 
 import io
 import re
-import tempfile
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -12,7 +11,7 @@ from outreply_cli.bulk.plan import Action, Kind
 from outreply_cli.errors import OutReplyError
 from outreply_cli.terminal.annotations import annotate_problems, annotate_results
 from outreply_cli.terminal.session import Session
-from tests.fuzzing.target import Taken, Target, as_text
+from tests.fuzzing.target import Taken, Target, as_text, scratch
 from tests.fuzzing.targets.screens import assert_harmless
 
 _WHEN = datetime(2026, 12, 24, 17, 0, tzinfo=UTC)
@@ -21,7 +20,7 @@ _COMMAND = re.compile(r"::error file=[^:,]*,line=\d+,title=outreply::.*")
 
 @cache
 def _summary() -> Path:
-    return Path(tempfile.mkdtemp(prefix="fuzzing-")) / "summary.md"
+    return scratch() / "summary.md"
 
 
 def _check(data: bytes) -> None:

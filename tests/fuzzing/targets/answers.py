@@ -6,7 +6,6 @@ many times quicker.
 
 import gzip
 import json
-import tempfile
 import zlib
 from collections.abc import Callable
 from datetime import datetime
@@ -27,7 +26,7 @@ from outreply_cli.errors import OutReplyError
 from outreply_cli.terminal.failures import failure_text
 from tests.clocks import ManualClock
 from tests.fuzzing.raw_server import RawServer
-from tests.fuzzing.target import Refused, Taken, Target
+from tests.fuzzing.target import Refused, Taken, Target, scratch
 
 _TOKEN = Token("outreply_live_" + "s3cr3t" * 6)
 _CALLS: tuple[Callable[[Client], Any], ...] = (
@@ -54,7 +53,7 @@ def _server() -> RawServer:
 
 @cache
 def _budget_file() -> Path:
-    return Path(tempfile.mkdtemp(prefix="fuzzing-")) / "budget.db"
+    return scratch() / "budget.db"
 
 
 def _transport(url: str) -> Transport:

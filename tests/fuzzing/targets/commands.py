@@ -8,7 +8,6 @@ import io
 import json
 import re
 import shutil
-import tempfile
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -18,7 +17,7 @@ from outreply_cli.app import main
 from outreply_cli.terminal.session import Session
 from tests.clocks import ManualClock
 from tests.fuzzing.raw_server import RawServer
-from tests.fuzzing.target import Refused, Taken, Target
+from tests.fuzzing.target import Refused, Taken, Target, scratch
 from tests.fuzzing.targets.screens import assert_harmless
 
 _PAGE = {
@@ -184,7 +183,7 @@ def _server() -> RawServer:
 
 @cache
 def _home() -> Path:
-    return Path(tempfile.mkdtemp(prefix="fuzzing-"))
+    return scratch()
 
 
 def _check(data: bytes) -> None:

@@ -1,7 +1,6 @@
 """Databases of ours with damaged bytes or values: our own error, never a wrong reading's crash."""
 
 import sqlite3
-import tempfile
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache
@@ -16,7 +15,7 @@ from outreply_cli.posting.journal import Journal, journal_health
 from outreply_cli.webhooks.inbox import Inbox
 from outreply_cli.webhooks.records import Arrival
 from tests.clocks import ManualClock
-from tests.fuzzing.target import Refused, Taken, Target, declared
+from tests.fuzzing.target import Refused, Taken, Target, declared, scratch
 
 _NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 _TOKEN = Token("outreply_live_x")
@@ -117,7 +116,7 @@ _KINDS: tuple[tuple[Callable[[Path], None], Callable[[Path], None], tuple[str, .
 
 @cache
 def _directory() -> Path:
-    return Path(tempfile.mkdtemp(prefix="fuzzing-"))
+    return scratch()
 
 
 @cache

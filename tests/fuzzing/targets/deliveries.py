@@ -2,9 +2,7 @@
 
 import io
 import json
-import tempfile
 from functools import cache
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -16,7 +14,7 @@ from outreply_cli.webhooks.answering import Answering
 from outreply_cli.webhooks.inbox import Inbox
 from outreply_cli.webhooks.receiver import Received, Receiver, Terms
 from tests.clocks import ManualClock
-from tests.fuzzing.target import Taken, Target
+from tests.fuzzing.target import Taken, Target, scratch
 from tests.fuzzing.targets.screens import assert_harmless
 from tests.fuzzing.targets.signatures import TARGETS as SIGNED
 
@@ -25,10 +23,7 @@ _ZONE = ZoneInfo("Asia/Tokyo")
 
 @cache
 def _inbox() -> Inbox:
-    # Memory has no disk to wait for.
-    shared = Path("/dev/shm")  # noqa: S108 - a directory of our own is made in it
-    place = tempfile.mkdtemp(prefix="fuzzing-", dir=shared if shared.is_dir() else None)
-    return Inbox(Path(place) / "inbox.db")
+    return Inbox(scratch() / "inbox.db")
 
 
 def _check(data: bytes) -> None:

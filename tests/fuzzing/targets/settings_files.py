@@ -1,7 +1,6 @@
 """Text files of ours: only clear errors, and a file that can't be read stays as it is."""
 
 import json
-import tempfile
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -13,12 +12,12 @@ from outreply_cli.bulk.plan_file import load_plan
 from outreply_cli.completion.known_values import KnownValues
 from outreply_cli.emulator.seed_file import read_seed
 from outreply_cli.errors import InvalidInputError, OutReplyError, StorageError
-from tests.fuzzing.target import Taken, Target, as_argument, declared
+from tests.fuzzing.target import Taken, Target, as_argument, declared, scratch
 
 
 @cache
 def _directory() -> Path:
-    return Path(tempfile.mkdtemp(prefix="fuzzing-"))
+    return scratch()
 
 
 def _check(data: bytes) -> None:

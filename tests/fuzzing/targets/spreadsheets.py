@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import tempfile
 import unicodedata
 from datetime import UTC, datetime
 from functools import cache
@@ -16,7 +15,7 @@ from outreply_cli.bulk.plan import Action, Kind
 from outreply_cli.bulk.reports import COLUMNS, write_report
 from outreply_cli.errors import OutReplyError
 from outreply_cli.terminal.output import Column, Output
-from tests.fuzzing.target import Taken, Target, as_text
+from tests.fuzzing.target import Taken, Target, as_text, scratch
 from tests.fuzzing.targets.screens import assert_harmless
 
 _WHEN = datetime(2026, 12, 24, 17, 0, tzinfo=UTC)
@@ -24,7 +23,7 @@ _WHEN = datetime(2026, 12, 24, 17, 0, tzinfo=UTC)
 
 @cache
 def _directory() -> Path:
-    return Path(tempfile.mkdtemp(prefix="fuzzing-"))
+    return scratch()
 
 
 def _check_report(data: bytes) -> None:
