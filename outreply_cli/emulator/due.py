@@ -20,7 +20,8 @@ def settle_due(state: State, db: sqlite3.Connection, now: datetime) -> int:
     Hooks are told of each happening as of its own time; the caller holds the transaction.
     """
     nothing = db.execute(
-        "SELECT NOT EXISTS (SELECT 1 FROM posts WHERE status = 'scheduled' AND scheduled_at <= :at) "
+        "SELECT NOT EXISTS "
+        "(SELECT 1 FROM posts WHERE status = 'scheduled' AND scheduled_at <= :at) "
         "AND NOT EXISTS (SELECT 1 FROM arrivals WHERE due_at <= :at)",
         {"at": now.timestamp()},
     ).fetchone()[0]
