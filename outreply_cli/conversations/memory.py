@@ -123,7 +123,7 @@ class Memory:
         """The replies to a comment, or to all of them, that were sent or may have been."""
         with self._usable():
             rows = self._db.execute(
-                "SELECT * FROM replies WHERE account = ?1 AND (?2 IS NULL OR comment_id = ?2) "
+                "SELECT * FROM replies WHERE account = ? AND comment_id = coalesce(?, comment_id) "
                 "ORDER BY sent_at",
                 (self._account, identity),
             ).fetchall()

@@ -250,8 +250,9 @@ def _own_brand(call: Call, brand_id: str) -> sqlite3.Row:
 def _pages(call: Call, brand_id: str | None, platform: str | None) -> list[dict[str, Any]]:
     rows = call.db.execute(
         "SELECT pages.*, brands.name AS brand_name FROM pages "
-        "JOIN brands ON brands.id = pages.brand_id WHERE brands.user_id = ?1 "
-        "AND (?2 IS NULL OR pages.brand_id = ?2) AND (?3 IS NULL OR pages.platform = ?3) "
+        "JOIN brands ON brands.id = pages.brand_id WHERE brands.user_id = ? "
+        "AND pages.brand_id = coalesce(?, pages.brand_id) "
+        "AND pages.platform = coalesce(?, pages.platform) "
         "ORDER BY pages.created_at, pages.id",
         (call.caller.user["id"], brand_id, platform),
     )

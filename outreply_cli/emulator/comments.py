@@ -19,8 +19,8 @@ def comments(call: Call) -> dict[str, Any]:
     post = own_published_post(call, post_id)
     rows = call.db.execute(
         "SELECT c.*, (SELECT count(*) FROM comments WHERE parent_id = c.id) AS replies_count "
-        "FROM comments c WHERE c.post_id = ? AND (?2 IS NULL OR c.created_at > ?2) "
-        "ORDER BY c.created_at DESC, c.number DESC LIMIT ?3",
+        "FROM comments c WHERE c.post_id = ? AND c.created_at > coalesce(?, -1e20) "
+        "ORDER BY c.created_at DESC, c.number DESC LIMIT ?",
         (post["id"], call.since(), call.limit()),
     )
     return {"comments": [comment_view(row, post["platform"]) for row in rows]}

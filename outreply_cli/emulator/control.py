@@ -233,7 +233,7 @@ class Control:
     def _comment(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         db, now = self._state.connection, self._state.clock.now()
         post = db.execute(
-            "SELECT id FROM posts WHERE status = 'published' AND (id = ?1 OR remote_id = ?1)",
+            "SELECT id FROM posts WHERE status = 'published' AND ? IN (id, remote_id)",
             (_text(asked, "post_id"),),
         ).fetchone()
         if post is None:

@@ -20,9 +20,10 @@ def settle_due(state: State, db: sqlite3.Connection, now: datetime) -> int:
     Hooks are told of each happening as of its own time; the caller holds the transaction.
     """
     nothing = db.execute(
-        "SELECT NOT EXISTS (SELECT 1 FROM posts WHERE status = 'scheduled' AND scheduled_at <= ?1) "
-        "AND NOT EXISTS (SELECT 1 FROM arrivals WHERE due_at <= ?1)",
-        (now.timestamp(),),
+        "SELECT NOT EXISTS "
+        "(SELECT 1 FROM posts WHERE status = 'scheduled' AND scheduled_at <= :at) "
+        "AND NOT EXISTS (SELECT 1 FROM arrivals WHERE due_at <= :at)",
+        {"at": now.timestamp()},
     ).fetchone()[0]
     if nothing:
         return 0
@@ -49,11 +50,11 @@ def next_due(db: sqlite3.Connection) -> float | None:
 def _earliest(db: sqlite3.Connection, moment: float) -> sqlite3.Row | None:
     row: sqlite3.Row | None = db.execute(
         "SELECT * FROM (SELECT 'post' AS kind, number, scheduled_at AS due FROM posts "
-        "WHERE status = 'scheduled' AND scheduled_at <= ?1 ORDER BY scheduled_at, number LIMIT 1) "
+        "WHERE status = 'scheduled' AND scheduled_at <= :at ORDER BY scheduled_at, number LIMIT 1) "
         "UNION ALL "
         "SELECT * FROM (SELECT 'comment', number, due_at FROM arrivals "
-        "WHERE due_at <= ?1 ORDER BY due_at, number LIMIT 1) ORDER BY due, kind DESC LIMIT 1",
-        (moment,),
+        "WHERE due_at <= :at ORDER BY due_at, number LIMIT 1) ORDER BY due, kind DESC LIMIT 1",
+        {"at": moment},
     ).fetchone()
     return row
 
