@@ -31,6 +31,8 @@ def shape_of(text: str) -> str:
     text = re.sub(r"[█░]+", "BAR", text)
     # A full minute is shown without its seconds.
     text = re.sub(r"\b\d\d:\d\d(:\d\d)?", "TIME", text)
+    # The longer a time is, the earlier the title after it is cut.
+    text = re.sub(r'"[^"\n]*…', '"TITLE…', text)
     # Near midnight UTC's day is another than the local one, and is shown.
     text = re.sub(r"\((\d\d Month|Day) TIME", "(TIME", text)
     return re.sub(r"[\d,]+", "0", re.sub(r" +", " ", text))
