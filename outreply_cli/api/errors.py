@@ -46,7 +46,7 @@ class ApiError(OutReplyError):
         text = body.get("error") or body.get("message") or f"the API answered {status}"
         super().__init__(
             text if isinstance(text, str) else str(text),
-            hint=fix_for(self.code),
+            hint=fix_for(self.code, status),
             details={key: value for key, value in body.items() if key not in _KNOWN_KEYS},
         )
         self.status = status
