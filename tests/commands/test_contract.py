@@ -1,5 +1,6 @@
 """The words, options and numbers that scripts were promised: none may go, none may change."""
 
+import json
 import re
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from outreply_cli.emulator.server import EmulatorServer
 from outreply_cli.errors import ExitCode
 from tests.clocks import ManualClock
 from tests.command_line import CommandLine, command_tree
+from tests.scripted_server import ScriptedServer, answer
 
 README = Path(__file__).parent.parent.parent / "README.md"
 TREE = command_tree()
@@ -172,15 +174,84 @@ def calendar(tmp_path: Path) -> str:
     ],
 )
 def test_a_command_waits_a_minute_for_a_limit_and_a_batch_as_long_as_it_takes(
-    cli: CommandLine,
-    emulator: EmulatorServer,
-    calendar: str,
-    words: tuple[str, ...],
-    *,
-    waits: bool,
+    cli: CommandLine, emulator: EmulatorServer, calendar: str, words: list[str], *, waits: bool
 ) -> None:
     emulator._emulator._faults.add("rate-limit:90", times=1)
     ran = cli.run(*(calendar if word == "CALENDAR" else word for word in words))
     assert ran.code == (0 if waits else ExitCode.LIMIT), ran.err
     assert isinstance(cli.clock, ManualClock)
     assert (sum(cli.clock.sleeps) >= 90) == waits
+
+
+def test_the_explanation_of_a_code_is_the_live_one_or_the_one_built_in(alone: CommandLine) -> None:
+    live = {"code": "NEW_ONE", "status": 418, "category": "tea", "message": "M", "fix": "Brew"}
+    alone.environ["OUTREPLY_API_KEY"] = "outreply_live_x"
+    with ScriptedServer([answer(200, {"errors": [live]})]) as server:
+        env = {"OUTREPLY_BASE_URL": server.url}
+        assert json.loads(alone.run("errors", "new_one", "--json", env=env).out) == live
+        (asked,) = server.received
+    assert (asked.path, "authorization" in asked.headers) == ("/api/v1/errors", False)
+    away = alone.run("errors", "MEDIA_IN_USE", env={"OUTREPLY_BASE_URL": "http://127.0.0.1:9"})
+    assert away.code == 0
+    assert "Cancel the post first" in away.out
+    assert "built-in copy" in away.err
+
+
+_NEW = {"brand_new": {"deep": [1, None]}}
+_PAGE = {"id": "p1", "platform": "mastodon", "name": "A", "username": "a", **_NEW}
+
+
+@pytest.mark.parametrize(
+    ("words", "bodies"),
+    [
+        (("pages", "list"), [{"pages": [_PAGE]}]),
+        (("pages", "show", "p1"), [{"pages": [_PAGE]}, {"page": _PAGE}]),
+        (("brands", "list"), [{"data": [{"id": "b1", **_NEW}], "has_more": False}]),
+        (("brands", "show", "b1"), [{"brand": {"id": "b1", "pages": [], **_NEW}}]),
+        (("posts", "list"), [{"scheduled_posts": [{"id": "s1", **_NEW}]}]),
+        (("posts", "show", "s1"), [{"scheduled_post": {"id": "s1", **_NEW}}]),
+        (("posts", "list", "--published"), [{"published_posts": [{"id": "o1", **_NEW}]}]),
+        (("media", "list"), [{"media": [{"media_id": "m1", **_NEW}]}]),
+        (("media", "show", "m1"), [{"media_id": "m1", **_NEW}]),
+        (("webhooks", "list"), [{"webhooks": [{"id": "w1", **_NEW}]}]),
+        (("webhooks", "show", "w1"), [{"webhook": {"id": "w1", **_NEW}}]),
+    ],
+)
+def test_fields_that_are_new_are_kept_in_json_and_can_be_asked_for(
+    alone: CommandLine, words: tuple[str, ...], bodies: list[object]
+) -> None:
+    script = [answer(200, body) for body in bodies]
+    with ScriptedServer([*script, *script]) as server:
+        env = {"OUTREPLY_API_KEY": "outreply_live_x", "OUTREPLY_BASE_URL": server.url}
+        told = json.loads(alone.run(*words, "--json", env=env).out)
+        chosen = alone.run(*words, "-o", "jsonl", "--fields", "brand_new.deep.0", env=env)
+    assert isinstance(told, list) == ("list" in words)
+    item = told[0] if isinstance(told, list) else told
+    assert item.items() >= _NEW.items()
+    assert json.loads(chosen.out) == {"brand_new.deep.0": 1}
+
+
+def test_pages_are_chosen_by_platform_and_brand(cli: CommandLine) -> None:
+    brand = cli.run("brands", "list", "-q").out.split()[1]
+    chosen = cli.run("pages", "list", "--brand", brand, "--fields", "platform").out.split()
+    assert chosen == ["tiktok", "twitter", "youtube"]
+    for name in ("twitter", "TW", "x"):
+        words = ("--platform", name, "--brand", brand, "--fields", "username")
+        assert cli.run("pages", "list", *words).out.split() == ["bluebird"]
+
+
+def test_comments_are_listed_since_a_time(cli: CommandLine) -> None:
+    post = cli.run("posts", "list", "--published", "--page", "instagram:acme", "-q").out.strip()
+    first, second = json.loads(cli.run("comments", "list", post, "--json").out)
+    later = cli.run("comments", "list", post, "--since", first["created_at"], "--json")
+    assert json.loads(later.out) == [second]
+
+
+def test_a_sandbox_token_is_told_apart(alone: CommandLine) -> None:
+    me = {"authenticated_as": {"email": "a@b.c"}, "api_key": {"prefix": "outreply_test_abc12"}}
+    with ScriptedServer([answer(200, me)]) as server:
+        where = ("--base-url", server.url, "--insecure-storage")
+        ran = alone.run("auth", "login", "--with-token", *where, stdin="outreply_test_abc12345")
+        assert ran.code == 0
+        assert "it only reads, 100 requests" in ran.err
+        assert "it only reads, 100 requests" in alone.run("auth", "status").err
