@@ -255,3 +255,23 @@ def test_a_sandbox_token_is_told_apart(alone: CommandLine) -> None:
         assert ran.code == 0
         assert "it only reads, 100 requests" in ran.err
         assert "it only reads, 100 requests" in alone.run("auth", "status").err
+
+
+@pytest.mark.parametrize(
+    ("words", "named", "item"),
+    [
+        (("posts", "list"), "scheduled_posts", "id"),
+        (("posts", "list", "--published"), "published_posts", "id"),
+        (("media", "list"), "media", "media_id"),
+    ],
+)
+def test_a_list_that_may_be_cut_off_is_told_to_be(
+    alone: CommandLine, words: tuple[str, ...], named: str, item: str
+) -> None:
+    for count in (99, 100):
+        body = {named: [{item: f"{number}"} for number in range(count)]}
+        with ScriptedServer([answer(200, body)]) as server:
+            env = {"OUTREPLY_API_KEY": "outreply_live_x", "OUTREPLY_BASE_URL": server.url}
+            ran = alone.run(*words, "-o", "jsonl", env=env)
+        assert len(ran.out.splitlines()) == count
+        assert ("there may be more" in ran.err) == (count == 100)

@@ -131,6 +131,19 @@ def test_a_quota_is_of_storage_or_of_the_month_as_its_status_says(
 
 
 @pytest.mark.parametrize(
+    ("code", "hint"),
+    [("BRAND_NEW", "  See: outreply errors BRAND_NEW"), ("X; rm -rf ~", None), (5, None)],
+)
+def test_a_code_that_is_newer_than_the_catalogue_built_in_is_explained_by_the_live_one(
+    alone: CommandLine, code: object, hint: str | None
+) -> None:
+    with ScriptedServer([answer(400, {"message": "No", "code": code})]) as server:
+        env = {"OUTREPLY_API_KEY": "outreply_live_x", "OUTREPLY_BASE_URL": server.url}
+        ran = alone.run("brands", "list", env=env)
+    assert ran.err.splitlines()[2:] == ([hint] if hint else [])
+
+
+@pytest.mark.parametrize(
     ("script", "code"),
     [
         (answer(200, None, b"<html>hi</html>"), "HTML_ANSWER"),
