@@ -6,13 +6,16 @@ from pathlib import Path
 
 import pytest
 
+from outreply_cli.app import main
 from outreply_cli.command_tree import Parameter
 from outreply_cli.contract.scopes import COMMAND_SCOPES
 from outreply_cli.emulator.server import EmulatorServer
 from outreply_cli.errors import ExitCode
+from outreply_cli.terminal.session import Session
 from tests.clocks import ManualClock
 from tests.command_line import CommandLine, command_tree
 from tests.scripted_server import ScriptedServer, answer
+from tests.stage import TerminalStream, known_to_rich
 
 README = Path(__file__).parent.parent.parent / "README.md"
 TREE = command_tree()
@@ -275,3 +278,30 @@ def test_a_list_that_may_be_cut_off_is_told_to_be(
             ran = alone.run(*words, "-o", "jsonl", env=env)
         assert len(ran.out.splitlines()) == count
         assert ("there may be more" in ran.err) == (count == 100)
+
+
+@pytest.mark.parametrize(
+    ("flags", "variables", "is_coloured", "has_lines"),
+    [
+        ((), {}, True, True),
+        (("--no-color",), {}, False, True),
+        ((), {"NO_COLOR": "1"}, False, True),
+        (("--plain",), {}, False, False),
+        ((), {"TERM": "dumb"}, False, False),
+    ],
+)
+def test_colours_and_lines_are_left_out_when_they_are_unwanted(
+    cli: CommandLine,
+    flags: tuple[str, ...],
+    variables: dict[str, str],
+    *,
+    is_coloured: bool,
+    has_lines: bool,
+) -> None:
+    environ = {**cli.environ, "TERM": "xterm", "COLUMNS": "120", **variables}
+    with known_to_rich(environ):
+        stream = TerminalStream()
+        session = Session(environ, stream, stream, stream, cli.clock)
+        assert main(["pages", "list", *flags], session) == 0
+    assert ("\x1b[" in stream.text()) == is_coloured
+    assert ("─" in stream.text()) == has_lines
