@@ -56,7 +56,7 @@ _outreply_command() {
         flags='--ics --csv --page --scheduled --published --all --profile -p --output -o --json --fields --quiet -q --no-color --plain --verbose -v --max-wait --help -h' valued='--ics=files --csv=files --page=page --profile=profile -p=profile --output=output -o=output --fields= --max-wait='
         ;;
     'posts schedule')
-        flags='--page --at --message -m --file -F --edit --media --first-comment --tiktok --link --key --keep-media --tz --dry-run --profile -p --output -o --json --fields --quiet -q --no-color --plain --verbose -v --max-wait --help -h' valued='--page=page --at= --message= -m= --file=files -F=files --media=attachment --first-comment= --tiktok= --link= --key= --tz=zone --profile=profile -p=profile --output=output -o=output --fields= --max-wait='
+        flags='--page --at --message -m --file -F --edit --media --first-comment --tiktok --link --key --keep-media --tz --dry-run --profile -p --output -o --json --fields --quiet -q --no-color --plain --verbose -v --max-wait --help -h' valued='--page=page --at= --message= -m= --file=files -F=files --media=attachment --first-comment= --tiktok= --link= --key= --tz=reading_zone --profile=profile -p=profile --output=output -o=output --fields= --max-wait='
         ;;
     'posts publish')
         flags='--page --message -m --file -F --edit --media --first-comment --tiktok --link --key --keep-media --dry-run --yes -y --profile -p --output -o --json --fields --quiet -q --no-color --plain --verbose -v --max-wait --help -h' valued='--page=page --message= -m= --file=files -F=files --media=attachment --first-comment= --tiktok= --link= --key= --profile=profile -p=profile --output=output -o=output --fields= --max-wait='
@@ -71,7 +71,7 @@ _outreply_command() {
         flags='--profile -p --output -o --json --fields --quiet -q --no-color --plain --verbose -v --max-wait --help -h' valued='--profile=profile -p=profile --output=output -o=output --fields= --max-wait=' arguments='scheduled*'
         ;;
     'posts reschedule')
-        flags='--at --tz --profile -p --output -o --json --fields --quiet -q --no-color --plain --verbose -v --max-wait --help -h' valued='--at= --tz=zone --profile=profile -p=profile --output=output -o=output --fields= --max-wait=' arguments='scheduled'
+        flags='--at --tz --profile -p --output -o --json --fields --quiet -q --no-color --plain --verbose -v --max-wait --help -h' valued='--at= --tz=reading_zone --profile=profile -p=profile --output=output -o=output --fields= --max-wait=' arguments='scheduled'
         ;;
     'posts wait')
         flags='--timeout --tz --profile -p --output -o --json --fields --quiet -q --no-color --plain --verbose -v --max-wait --help -h' valued='--timeout= --tz=zone --profile=profile -p=profile --output=output -o=output --fields= --max-wait=' arguments='scheduled'
@@ -116,16 +116,16 @@ _outreply_command() {
         commands='schedule plan apply status cancel export template' flags='--help -h'
         ;;
     'bulk schedule')
-        flags='--dry-run --prune --spread --spread-window --adopt --max-cancel --no-upload --concurrency --columns --date-order --report --wait-lock --tz --profile -p --output -o --json --fields --quiet -q --no-color --plain --verbose -v --max-wait --help -h' valued='--spread-window= --max-cancel= --concurrency= --columns= --date-order=date_order --report=files --wait-lock= --tz=zone --profile=profile -p=profile --output=output -o=output --fields= --max-wait=' arguments='files*'
+        flags='--dry-run --prune --spread --spread-window --adopt --max-cancel --no-upload --concurrency --columns --date-order --report --wait-lock --tz --profile -p --output -o --json --fields --quiet -q --no-color --plain --verbose -v --max-wait --help -h' valued='--spread-window= --max-cancel= --concurrency= --columns= --date-order=date_order --report=files --wait-lock= --tz=reading_zone --profile=profile -p=profile --output=output -o=output --fields= --max-wait=' arguments='files*'
         ;;
     'bulk plan')
-        flags='--output -o --prune --spread --spread-window --max-cancel --columns --date-order --tz --profile -p --json --fields --quiet -q --no-color --plain --verbose -v --max-wait --help -h' valued='--output=files -o=files --spread-window= --max-cancel= --columns= --date-order=date_order --tz=zone --profile=profile -p=profile --fields= --max-wait=' arguments='files'
+        flags='--output -o --prune --spread --spread-window --max-cancel --columns --date-order --tz --profile -p --json --fields --quiet -q --no-color --plain --verbose -v --max-wait --help -h' valued='--output=files -o=files --spread-window= --max-cancel= --columns= --date-order=date_order --tz=reading_zone --profile=profile -p=profile --fields= --max-wait=' arguments='files'
         ;;
     'bulk apply')
         flags='--concurrency --report --wait-lock --profile -p --output -o --json --fields --quiet -q --no-color --plain --verbose -v --max-wait --help -h' valued='--concurrency= --report=files --wait-lock= --profile=profile -p=profile --output=output -o=output --fields= --max-wait=' arguments='files'
         ;;
     'bulk status')
-        flags='--columns --date-order --tz --profile -p --output -o --json --fields --quiet -q --no-color --plain --verbose -v --max-wait --help -h' valued='--columns= --date-order=date_order --tz=zone --profile=profile -p=profile --output=output -o=output --fields= --max-wait=' arguments='files'
+        flags='--columns --date-order --tz --profile -p --output -o --json --fields --quiet -q --no-color --plain --verbose -v --max-wait --help -h' valued='--columns= --date-order=date_order --tz=reading_zone --profile=profile -p=profile --output=output -o=output --fields= --max-wait=' arguments='files'
         ;;
     'bulk cancel')
         flags='--wait-lock --yes -y --profile -p --output -o --json --fields --quiet -q --no-color --plain --verbose -v --max-wait --help -h' valued='--wait-lock= --profile=profile -p=profile --output=output -o=output --fields= --max-wait=' arguments='files'
@@ -242,7 +242,7 @@ _outreply_command() {
         commands='add list clear' flags='--help -h'
         ;;
     'emulator fault add')
-        flags='--method --path --every --probability --seed --times --state --output -o --json --fields --quiet -q --no-color --plain --help -h' valued='--method=method --path= --every= --probability= --seed= --times= --state=directories --output=output -o=output --fields=' arguments='kind_21'
+        flags='--method --path --every --probability --seed --times --state --output -o --json --fields --quiet -q --no-color --plain --help -h' valued='--method=method --path= --every= --probability= --seed= --times= --state=directories --output=output -o=output --fields=' arguments='kind_22'
         ;;
     'emulator fault list')
         flags='--state --output -o --json --fields --quiet -q --no-color --plain --help -h' valued='--state=directories --output=output -o=output --fields='
@@ -291,6 +291,7 @@ _outreply_kind() {
     page) known='page' ;;
     files) paths='-f' ;;
     attachment) paths='-f' known='attachment' ;;
+    reading_zone) known='reading_zone' ;;
     post) known='post' ;;
     scheduled) known='scheduled' ;;
     published) known='published' ;;
@@ -304,7 +305,7 @@ _outreply_kind() {
     events) known='events' ;;
     directories) paths='-d' ;;
     scopes) known='scopes' ;;
-    kind_21) choices='drop-before drop-after delay: status: garbage truncate rate-limit skew:' ;;
+    kind_22) choices='drop-before drop-after delay: status: garbage truncate rate-limit skew:' ;;
     method) choices='GET POST PATCH PUT DELETE' ;;
     code) choices='MISSING_FIELD INVALID_DATE INVALID_MEDIA_URL INVALID_FILE_CONTENT UPLOAD_ERROR NO_FILE INVALID_IDEMPOTENCY_KEY MISSING_TOKEN INVALID_TOKEN TOKEN_REVOKED TOKEN_EXPIRED SANDBOX_EXHAUSTED MISSING_SCOPE IP_NOT_ALLOWED BRAND_NOT_AUTHORIZED COLLABORATOR_INSUFFICIENT NOT_FOUND MEDIA_IN_USE IDEMPOTENCY_KEY_MISMATCH FILE_TOO_LARGE QUOTA_EXCEEDED RATE_LIMITED DAILY_LIMIT_EXCEEDED MONTHLY_QUOTA_EXCEEDED PAGE_PUBLISH_GUARDRAIL BRAND_PUBLISH_GUARDRAIL SERVER_ERROR' ;;
     shell) choices='bash zsh fish powershell' ;;

@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -53,7 +54,7 @@ def main(args: Sequence[str], session: Session) -> int:
         session.stdout.flush()
     lost = session.stdout.lost if isinstance(session.stdout, ResultStream) else None
     if lost is not None and not lost.is_reader_gone:
-        _tell_failure(session, lost, as_json=_asks_for_json(args))
+        _tell_failure(session, lost, args)
         code = code or lost.exit_code
     return code
 
@@ -85,7 +86,6 @@ def _is_signed_in(session: Session) -> bool:
 def _run(args: Sequence[str], session: Session) -> int:
     from outreply_cli.commands.root import Abort, WrongUsage, root_group, usage_error
 
-    as_json = _asks_for_json(args)
     try:
         code = root_group(COMMANDS).main(
             args=list(args), prog_name="outreply", standalone_mode=False, obj=session
@@ -95,7 +95,7 @@ def _run(args: Sequence[str], session: Session) -> int:
         # What goes on for ever ends with its reader; `main` tells of it.
         code = ExitCode.DONE
     except OutReplyError as error:
-        _tell_failure(session, error, as_json=as_json)
+        _tell_failure(session, error, args)
         code = error.exit_code
     except WrongUsage as wrong:
         if type(wrong).__name__ == "NoArgsIsHelpError":
@@ -103,7 +103,7 @@ def _run(args: Sequence[str], session: Session) -> int:
             session.output.show_text(str(wrong))
             code = ExitCode.DONE
         else:
-            _tell_failure(session, usage_error(wrong), as_json=as_json)
+            _tell_failure(session, usage_error(wrong), args)
             code = ExitCode.USAGE
     except (KeyboardInterrupt, Abort):
         code = ExitCode.INTERRUPTED
@@ -112,16 +112,18 @@ def _run(args: Sequence[str], session: Session) -> int:
 
         if session.choices.verbose:
             session.tell(trace_text(fault))
-        _tell_failure(session, fault_error(fault), as_json=as_json)
+        _tell_failure(session, fault_error(fault), args)
         code = ExitCode.REFUSED
     finally:
         session.close()
     return int(code)
 
 
-def _tell_failure(session: Session, error: OutReplyError, *, as_json: bool) -> None:
+def _tell_failure(session: Session, error: OutReplyError, args: Sequence[str]) -> None:
     from outreply_cli.terminal.failures import failure_text
 
+    # Where the options could not be read, the words tell what was probably meant.
+    as_json = session.wants_json if session.is_configured else _asks_for_json(args)
     session.tell(failure_text(error, as_json=as_json))
 
 
@@ -142,9 +144,13 @@ def _asks_for_json(args: Sequence[str]) -> bool:
     for place, word in enumerate(args):
         if word == "--":
             return False
-        if word in {"--json", "-ojson", "-ojsonl", "--output=json", "--output=jsonl"}:
+        if word in {"--json", "--output=json", "--output=jsonl"}:
+            return True
+        # Switches may share the dash: -qo json.
+        short = re.fullmatch(r"-[qvyr]*o(jsonl?)?", word)
+        if short is not None and short[1]:
             return True
         following = args[place + 1 : place + 2]
-        if word in {"-o", "--output"} and {*following} & {"json", "jsonl"}:
+        if (short is not None or word == "--output") and {*following} & {"json", "jsonl"}:
             return True
     return False

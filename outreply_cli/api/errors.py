@@ -12,12 +12,14 @@ OutReplyError
 └── BadAnswerError               7  an answer that is no JSON of the API
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from outreply_cli.contract.error_catalogue import fix_for
 from outreply_cli.errors import ExitCode, OutReplyError
 
+_CODE = re.compile(r"[A-Z][A-Z0-9_]{1,60}")
 _KNOWN_KEYS = {"error", "message", "code", "request_id", "retry_after_seconds"}
 
 
@@ -46,7 +48,7 @@ class ApiError(OutReplyError):
         text = body.get("error") or body.get("message") or f"the API answered {status}"
         super().__init__(
             text if isinstance(text, str) else str(text),
-            hint=fix_for(self.code),
+            hint=fix_for(self.code, status) or _where_explained(code),
             details={key: value for key, value in body.items() if key not in _KNOWN_KEYS},
         )
         self.status = status
@@ -141,6 +143,12 @@ class BadAnswerError(OutReplyError):
         self.code = code
         self.status = status
         self.request_id = request_id
+
+
+def _where_explained(code: object) -> str | None:
+    # The live catalogue may know what is newer than ours; what is no code is not to be pasted.
+    is_code = isinstance(code, str) and _CODE.fullmatch(code)
+    return f"See: outreply errors {code}" if is_code else None
 
 
 _BY_STATUS: dict[int, type[ApiError]] = {

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from outreply_cli.api.answers import Answer
+from outreply_cli.contract.limits import IDEMPOTENCY_KEY_MAX_CHARACTERS as _KEY_MAX
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.json_text import parse_json
 
@@ -148,6 +149,8 @@ def _headers(words: Sequence[str]) -> Iterator[tuple[str, str]]:
         name, value = _pair(word, ":", "-H")
         if name.lower() in _OURS:
             raise InvalidInputError(f"-H can't set {name}: outreply does")
+        if name.lower() == "idempotency-key" and not 0 < len(value.strip()) <= _KEY_MAX:
+            raise InvalidInputError(f"-H Idempotency-Key must have 1 to {_KEY_MAX} characters")
         if not _HEADER_NAME.fullmatch(name) or not value.isprintable() or not value.isascii():
             raise InvalidInputError(f"-H {name!r} has characters that no header may carry")
         yield name, value.strip()

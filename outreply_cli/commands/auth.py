@@ -68,7 +68,8 @@ def auth_login(
         )
     token = Token(session.stdin.readline() if with_token else session.ask_secret("API token: "))
     profiles = session.profiles
-    name = check_profile_name(session.choices.profile or profiles.current)
+    variable = session.environ.get("OUTREPLY_PROFILE")
+    name = check_profile_name(session.choices.profile or variable or profiles.current)
     base_url = base_url or session.environ.get("OUTREPLY_BASE_URL") or None
     session.question_token(token, base_url, accepted=yes)
     profile = Profile(name, base_url, read_zone(tz).key if tz else None)
@@ -132,7 +133,7 @@ def auth_status(session: Session) -> None:
                    lambda _: show_api_instant(expires, zone) if expires else "never"),
             Column("Tier", "tier", lambda it: str(it["tier"] or "unknown (needs read:account)")),
         ],
-        id_field="prefix",
+        id_field=None,
     )  # fmt: skip
     _note_sandbox(session, credential.token)
 
@@ -189,7 +190,7 @@ def auth_logout(session: Session) -> None:
     from outreply_cli.terminal.memory import known_values_file
 
     profiles = session.profiles
-    profile = profiles.named(session.choices.profile or profiles.current)
+    profile = profiles.named(session.profile_name)
     Credentials(session.environ, session.config_dir).forget(profile)
     profiles.stored[profile.name] = replace(profile, storage=None)
     profiles.save()

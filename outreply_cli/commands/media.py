@@ -15,7 +15,7 @@ from outreply_cli.commands.media_reports import (
     report_uploads,
 )
 from outreply_cli.commands.messages import DryRunOption
-from outreply_cli.commands.options import TimeZone, Yes, command, new_group
+from outreply_cli.commands.options import ShownZone, Yes, command, new_group
 from outreply_cli.commands.partial_failures import raise_failures
 from outreply_cli.errors import InvalidInputError, OutReplyError
 from outreply_cli.posting.account_media import AccountMedia
@@ -82,7 +82,7 @@ def media_list(
     only_unused: Annotated[
         bool, typer.Option("--unused", help="Only what no pending post uses.")
     ] = False,
-    tz: TimeZone = None,
+    tz: ShownZone = None,
 ) -> None:
     """List uploaded media, and which post waits for them.
 
@@ -107,7 +107,7 @@ def media_list(
 def media_show(
     session: Session,
     media_id: Annotated[str, typer.Argument(metavar="ID", help="The media's id.")],
-    tz: TimeZone = None,
+    tz: ShownZone = None,
 ) -> None:
     """Show one uploaded picture or video.
 
@@ -148,7 +148,7 @@ def media_prune(
     ] = None,
     dry_run: DryRunOption = False,
     yes: Yes = False,
-    tz: TimeZone = None,
+    tz: ShownZone = None,
 ) -> None:
     """Delete what no pending post uses, after showing it.
 

@@ -24,6 +24,10 @@ TimeZone = Annotated[
         "--tz", metavar="ZONE", help="Time zone of local times, such as Europe/Paris; or 'brand'."
     ),
 ]
+ShownZone = Annotated[
+    str | None,
+    typer.Option("--tz", metavar="ZONE", help="Time zone of local times, such as Europe/Paris."),
+]
 
 _SETTINGS: dict[str, Any] = {
     "add_completion": False,

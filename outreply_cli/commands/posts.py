@@ -1,9 +1,10 @@
 """`outreply posts`: schedule, publish, list, cancel and move posts."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 import typer
 
@@ -27,7 +28,7 @@ from outreply_cli.commands.messages import (
     read_files,
     read_message,
 )
-from outreply_cli.commands.options import TimeZone, Yes, command
+from outreply_cli.commands.options import ShownZone, TimeZone, Yes, command
 from outreply_cli.commands.partial_failures import raise_failures
 from outreply_cli.commands.post_group import app
 from outreply_cli.commands.post_reports import post_columns, report_posted
@@ -78,12 +79,15 @@ def posts_schedule(
     client = session.client()
     pages = _find_pages(client, page)
 
-    def moment_on(one: Resource) -> datetime:
-        zone = read_zone(_brand_zone(client, one)) if tz == "brand" else session.zone(tz)
-        return read_time(at, now=client.now(), zone=zone)
-
     batch = _Batch(pages, content, _files(client, media), key, keep_media=keep_media)
-    _post(session, client, batch, moment_on=moment_on, dry_run=dry_run)
+    if tz == "brand":
+        zones = [read_zone(_brand_zone(client, one)) for one in pages]
+    else:
+        zones = [session.zone(tz)] * len(pages)
+    moments = [read_time(at, now=client.now(), zone=zone) for zone in zones]
+    # A table has one zone: that in which the time was read, where it was one.
+    shown_in = zones[0] if len(set(zones)) == 1 else session.zone()
+    _post(session, client, batch, moments, shown_in=shown_in, dry_run=dry_run)
 
 
 @command(app, "publish")
@@ -118,7 +122,8 @@ def posts_publish(
         names = ", ".join(page_alias(one) for one in pages)
         session.confirm(f"Publish on {names} now?", yes=yes)
     batch = _Batch(pages, content, _files(client, media), key, keep_media=keep_media)
-    _post(session, client, batch, moment_on=None, dry_run=dry_run)
+    moments = [None] * len(pages)
+    _post(session, client, batch, moments, shown_in=session.zone(), dry_run=dry_run)
 
 
 @command(app, "list")
@@ -136,7 +141,7 @@ def posts_list(
     limit: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="At most so many of each.")
     ] = None,
-    tz: TimeZone = None,
+    tz: ShownZone = None,
 ) -> None:
     """List posts: scheduled ones unless told otherwise.
 
@@ -153,8 +158,10 @@ def posts_list(
     items: list[Resource] = []
     cut_off = False
     if not published:
-        listing = client.scheduled_posts(page_id=page_id, most=limit)
-        items += [post for post in listing.items if after is None or _is_after(post, after)]
+        # The API knows no `since` here: what is left out must not count as listed.
+        listing = client.scheduled_posts(page_id=page_id, most=None if after else limit)
+        pending = [post for post in listing.items if after is None or _is_after(post, after)]
+        items += pending[:limit]
         cut_off = listing.cut_off
     if published or every:
         listing = client.published_posts(page_id=page_id, since=after, most=limit)
@@ -167,7 +174,7 @@ def posts_list(
 
 
 @command(app, "show")
-def posts_show(session: Session, post_id: PostId, tz: TimeZone = None) -> None:
+def posts_show(session: Session, post_id: PostId, tz: ShownZone = None) -> None:
     """Show one post, scheduled or published.
 
     Example: outreply posts show $(outreply posts list --published -q --limit 1)
@@ -195,7 +202,8 @@ def posts_cancel(
     posts.finish_leftovers()
     failures: list[tuple[str, OutReplyError]] = []
     cancelled: list[dict[str, Any]] = []
-    for post_id in dict.fromkeys(post_ids):
+    wanted = list(dict.fromkeys(post_ids))
+    for post_id in wanted:
         try:
             posts.cancel(post_id)
             cancelled.append({"id": post_id, "success": True})
@@ -205,8 +213,8 @@ def posts_cancel(
         for item in cancelled:
             session.output.say(f"Cancelled {item['id']}")
     elif cancelled:
-        session.output.show_value(cancelled if len(post_ids) > 1 else cancelled[0])
-    raise_failures(failures, len(post_ids))
+        session.output.show_value(cancelled if len(wanted) > 1 else cancelled[0])
+    raise_failures(failures, len(wanted))
 
 
 @command(app, "reschedule")
@@ -241,7 +249,7 @@ def posts_wait(
     session: Session,
     post_id: PostId,
     timeout: Annotated[str, typer.Option(metavar="T", help="How long at most.")] = "15m",
-    tz: TimeZone = None,
+    tz: ShownZone = None,
 ) -> None:
     """Wait until a scheduled post is out: exits 0 once published, 1 once failed.
 
@@ -277,11 +285,11 @@ def _post(
     session: Session,
     client: Client,
     batch: _Batch,
+    moments: Sequence[datetime | None],
     *,
-    moment_on: Callable[[Resource], datetime] | None,
+    shown_in: ZoneInfo,
     dry_run: bool,
 ) -> None:
-    moments = [moment_on(page) if moment_on else None for page in batch.pages]
     planned = [
         (page, batch.content, moment) for page, moment in zip(batch.pages, moments, strict=True)
     ]
@@ -292,10 +300,9 @@ def _post(
     wrong = [f"{option_of(p.field)}: {p.what}" for p in problems if not p.is_warning]
     if wrong:
         raise InvalidInputError("; ".join(dict.fromkeys(wrong)), hint="Nothing was sent.")
-    zone = session.zone()
     if dry_run:
         bodies = [batch.content.body(str(page["id"]), moment) for page, _, moment in planned]
-        session.output.show_list(bodies, post_columns(zone, batch.pages), id_field="page_id")
+        session.output.show_list(bodies, post_columns(shown_in, batch.pages), id_field=None)
         session.note("Nothing was sent: --dry-run.")
         return
     posts = AccountPosts(client, session.state_dir, session.note)
@@ -311,7 +318,7 @@ def _post(
     # A post whose outcome nobody knows may be there, and need them.
     if not batch.keep_media and all(p.error and not p.error.outcome_unknown for p in done):
         posts.delete_uploads(new_media)
-    report_posted(session, done, zone, batch.pages)
+    report_posted(session, done, shown_in, batch.pages)
 
 
 def _files(client: Client, media: Sequence[str] | None) -> list[MediaFile]:

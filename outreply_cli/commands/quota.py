@@ -181,7 +181,7 @@ def quota_forecast(session: Session) -> None:
             Column("Runs out", "runs_out_at", runs_out,
                    style=lambda it: "bold red" if it["runs_out_at"] else "green"),
         ],
-        id_field="bucket",
+        id_field=None,
     )  # fmt: skip
     session.note(f"The month's limits reset on {show_instant(outlook.resets_at, zone)}.")
     if outlook.scheduled:
@@ -237,5 +237,5 @@ def _show_meters(session: Session, meters: Sequence[Meter]) -> None:
             Column("Left", "left", style=lambda row: "red" if row["left"] == "0" else ""),
             Column("Percent", "percent"),
         ],
-        id_field="name",
+        id_field=None,
     )

@@ -63,7 +63,7 @@ def webhooks_history(
         # What came may have names that are newer than this program.
         check_pattern(event, "--event")
     items = [_item(each["delivery"], each["forwards"], whole=verbose) for each in found]
-    if verbose and session.choices.output == "table":
+    if verbose and session.choices.output == "table" and not session.choices.quiet:
         session.output.show_value(items)
         return
     session.output.show_list(

@@ -56,8 +56,8 @@ def _values(
 ) -> Answer:
     if kind == "profile":
         return ((name, "") for name in _profiles(environ))
-    if kind == "zone":
-        return ((name, "") for name in [*_zones(), "brand"])
+    if kind in {"zone", "reading_zone"}:
+        return ((name, "") for name in [*_zones(), *(["brand"] if kind != "zone" else [])])
     if kind in {"events", "scopes"}:
         return _listed(kind, prefix)
     path = account_file(

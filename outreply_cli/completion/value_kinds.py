@@ -37,6 +37,7 @@ DIRECTORIES = Values(paths="directories")
 SHELLS = ("bash", "zsh", "fish", "powershell")
 _EVENTS = Values(words=tuple(EVENTS.items()))
 _ZONE = Values(known="zone")
+_ZONE_TO_READ_IN = Values(known="reading_zone")
 _PAGE = Values(known="page")
 _POST = Values(known="post")
 _SCHEDULED = Values(known="scheduled")
@@ -87,6 +88,11 @@ _BY_NAME = {
 _BY_PLACE = {
     ("auth switch", "name"): Values(known="profile"),
     ("posts reschedule", "post_id"): _SCHEDULED,
+    ("posts schedule", "tz"): _ZONE_TO_READ_IN,
+    ("posts reschedule", "tz"): _ZONE_TO_READ_IN,
+    ("bulk schedule", "tz"): _ZONE_TO_READ_IN,
+    ("bulk plan", "tz"): _ZONE_TO_READ_IN,
+    ("bulk status", "tz"): _ZONE_TO_READ_IN,
     ("posts wait", "post_id"): _SCHEDULED,
     ("bulk plan", "output"): FILES,
     ("bulk template", "kind"): _words("yaml", "csv"),

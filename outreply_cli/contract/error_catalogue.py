@@ -96,8 +96,11 @@ def entries_for(code: str) -> tuple[CatalogueEntry, ...]:
     return tuple(entry for entry in CATALOGUE if entry.code == wanted)
 
 
-def fix_for(code: str) -> str | None:
-    """What to do about `code`, or None when the catalogue does not know it."""
+def fix_for(code: str, status: int) -> str | None:
+    """What to do about `code`, which came with `status`; None when the catalogue lacks it."""
+    if (code, status) == ("QUOTA_EXCEEDED", 429):
+        # The SDKs know it so: then it is no storage that is full, but a bucket of the month.
+        code = "MONTHLY_QUOTA_EXCEEDED"
     return next((entry.fix for entry in entries_for(code)), None)
 
 
@@ -105,6 +108,7 @@ def fix_for(code: str) -> str | None:
 _MISSING = (
     ("/brands/", "Check the brand's id; see: outreply brands list"),
     ("/pages/", "Check the page's id; see: outreply pages list"),
+    ("/pages", "Check the brand's id; see: outreply brands list"),
     ("/posts/scheduled/",
      "Check the post's id; one that is published or cancelled is no longer scheduled."),
     ("/posts/", "Check the ids of the page and its media; see: outreply pages list"),

@@ -237,7 +237,8 @@ class Control:
             (_text(asked, "post_id"),),
         ).fetchone()
         if post is None:
-            raise Refusal(404, "NOT_FOUND", "Published post not found")
+            hint = "See: outreply posts list --published"
+            raise Refusal(404, "NOT_FOUND", "Published post not found", hint=hint)
         comment = (_text(asked, "name", ""), _text(asked, "username", ""), _text(asked, "message"))
         expect_comment(db, post["id"], comment, now.timestamp())
         settle_due(self._state, db, now)

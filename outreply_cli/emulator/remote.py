@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from outreply_cli.emulator.errors import EmulatorError, SeedError
+from outreply_cli.emulator.errors import EmulatorError, NotThereError, SeedError
 from outreply_cli.errors import InvalidInputError, OutReplyError
 from outreply_cli.private_files import read_private, write_private
 
@@ -16,7 +16,7 @@ _SECONDS = 10.0
 _LONG_SECONDS = 3600.0
 # Each delivery that falls due meanwhile may take as long as its receiver likes; each file its own.
 _LONG = frozenset({"advance", "seed", "snapshot"})
-_INVALID = frozenset({InvalidInputError.code, SeedError.code})
+_INVALID = frozenset({InvalidInputError.code, SeedError.code, "INVALID_FIELD", "INVALID_DATE"})
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,7 @@ class Running:
 
         Raises:
             EmulatorError: It does not answer, or refuses.
+            NotThereError: It has no such post, webhook or account.
             InvalidInputError: What was asked can't be meant.
         """
         seconds = _LONG_SECONDS if verb in _LONG else _SECONDS
@@ -92,8 +93,9 @@ def forget_running(directory: Path) -> None:
 
 def _refusal(body: Mapping[str, Any], status: int) -> OutReplyError:
     says = str(body.get("error") or f"it answered {status}")
-    kind = InvalidInputError if body.get("code") in _INVALID else EmulatorError
-    return kind(says, hint=body.get("hint"))
+    if body.get("code") in _INVALID:
+        return InvalidInputError(says, hint=body.get("hint"))
+    return (NotThereError if status == 404 else EmulatorError)(says, hint=body.get("hint"))
 
 
 def not_running() -> EmulatorError:

@@ -64,11 +64,15 @@ class Output:
     width: int = 80
 
     def show_list(
-        self, items: Sequence[Item], columns: Sequence[Column], *, id_field: str = "id"
+        self, items: Sequence[Item], columns: Sequence[Column], *, id_field: str | None = "id"
     ) -> None:
-        """Show objects of one kind: an array in JSON, a line each elsewhere."""
+        """Show objects of one kind: an array in JSON, a line each elsewhere.
+
+        With `-q` their ids, where they have any.
+        """
         if self.quiet:
-            self._lines(harmless(as_text(value_at(item, id_field))) for item in items)
+            found = (value_at(item, id_field) for item in items) if id_field is not None else ()
+            self._lines(harmless(as_text(value)) for value in found if value is not None)
         elif self.format == "table":
             self._table(items, self._chosen(columns))
         else:
@@ -110,7 +114,12 @@ class Output:
         self.show_text(harmless(text, keep_lines=True) if self.is_terminal else text)
 
     def show_value(self, value: Any) -> None:
-        """Show parsed JSON of no known shape: as JSON where the format is for people."""
+        """Show parsed JSON of no known shape: as JSON where the format is for people.
+
+        With `-q` nothing, as no id of it is known.
+        """
+        if self.quiet:
+            return
         if isinstance(value, list) and self.format == "jsonl":
             self._lines(self._json(self._reduced(item)) for item in value)
         elif self.format == "yaml":

@@ -48,6 +48,7 @@ class Session:
         stdin, stdout, stderr: The streams; whether one is a terminal is asked of itself.
         clock: Time, waiting and chance.
         choices: What the options said.
+        is_configured: Whether they could be read.
     """
 
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
@@ -57,6 +58,7 @@ class Session:
     stderr: TextIO = field(default_factory=lambda: sys.stderr)
     clock: Clock = field(default_factory=SystemClock)
     choices: Choices = field(default_factory=Choices)
+    is_configured: bool = False
     _account: "Account | None" = None
     _client: "Client | None" = None
     _opened: "list[Client]" = field(default_factory=list)
@@ -71,7 +73,7 @@ class Session:
             )
         if choices.fields is not None and not read_fields(choices.fields):
             raise InvalidInputError("--fields names no field", hint="Such as: --fields id,message")
-        self.choices = choices
+        self.choices, self.is_configured = choices, True
 
     @property
     def config_dir(self) -> Path:

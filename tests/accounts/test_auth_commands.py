@@ -199,6 +199,47 @@ def test_profiles_are_listed_and_switched(
     assert signed_out.run("auth", "switch", "three").code == 2
 
 
+def test_the_profile_that_the_environment_names_is_signed_in_and_out(
+    signed_out: CommandLine, emulator: EmulatorServer
+) -> None:
+    login = ("auth", "login", "--with-token", "--insecure-storage")
+    for env in ({}, {"OUTREPLY_PROFILE": "work"}):
+        assert signed_out.run(*login, stdin=emulator.token, env=env).code == 0
+    assert signed_out.run("auth", "list", "-q").out.split() == ["default", "work"]
+    assert signed_out.run("auth", "logout", env={"OUTREPLY_PROFILE": "work"}).code == 0
+    tokens = signed_out.home / "config" / "tokens"
+    assert [path.name for path in tokens.iterdir()] == ["default"]
+    assert signed_out.run("auth", "logout", env={"OUTREPLY_PROFILE": "nobody"}).code == 2
+    other = {"OUTREPLY_PROFILE": "x"}
+    assert signed_out.run(*login, "-p", "own", stdin=emulator.token, env=other).code == 0
+    assert signed_out.run("auth", "list", "-q").out.split() == ["default", "work", "own"]
+
+
+def test_each_setting_comes_from_flag_environment_profile_and_default_in_that_order(
+    alone: CommandLine, emulator: EmulatorServer
+) -> None:
+    here, nowhere = emulator.base_url, "http://127.0.0.1:9/api/v1"
+    login = ("auth", "login", "--with-token", "--insecure-storage", "--tz", "Asia/Tokyo")
+    assert alone.run(*login, "--base-url", here, stdin=emulator.token).code == 0
+    del alone.environ["OUTREPLY_TIMEZONE"]
+
+    def hour(*words: str, **env: str) -> str:
+        ran = alone.run("posts", "list", "--published", "--page", "x:bluebird", *words, env=env)
+        return ran.out.split("\t")[1][16:25] if ran.code == 0 else str(ran.code)
+
+    assert hour() == "15:00 JST"
+    assert hour(OUTREPLY_TIMEZONE="UTC") == "06:00 UTC"
+    assert hour("--tz", "America/New_York", OUTREPLY_TIMEZONE="UTC") == "01:00 EST"
+    assert hour(OUTREPLY_BASE_URL=nowhere) == "7"
+    assert hour("-p", "default", OUTREPLY_BASE_URL=nowhere) == "15:00 JST"
+    status = json.loads(alone.run("auth", "status", "--json").out)
+    assert (status["profile"], status["base_url"]) == ("default", here)
+    second = {"OUTREPLY_API_KEY": "", "OUTREPLY_TOKEN": "outreply_live_wrong"}
+    assert alone.run("pages", "list", env=second).code == 4
+    both = {"OUTREPLY_API_KEY": emulator.token, "OUTREPLY_TOKEN": "outreply_live_wrong"}
+    assert alone.run("pages", "list", env=both).code == 0
+
+
 @pytest.mark.parametrize(
     "text",
     ["not = [toml", "profiles = 3", "[profiles.a]\nbase_url = 7", "[profiles.a]\nstorage = 'x'",

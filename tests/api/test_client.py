@@ -1,6 +1,9 @@
 """The client against the emulator, and against envelopes that only the SDKs know."""
 
 import json
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime
 
 import pytest
 
@@ -64,6 +67,61 @@ def test_a_cursor_that_goes_in_circles_ends() -> None:
     page = {"data": [{"id": "1"}], "cursor": "same", "has_more": True}
     with ScriptedServer([answer(200, page)]) as server:
         assert len(scripted(server).published_posts().items) == 2
+
+
+SINCE = datetime(2026, 11, 1, 9, 30, tzinfo=UTC)
+POST = {"page_id": "p1", "message": "Hi"}
+
+
+@pytest.mark.parametrize(
+    ("call", "request_line", "body"),
+    [
+        (lambda api: api.me(), "GET /me", None),
+        (lambda api: api.account(), "GET /account", None),
+        (lambda api: api.error_catalogue(), "GET /errors", None),
+        (lambda api: api.brands(), "GET /brands", None),
+        (lambda api: api.brand("b1"), "GET /brands/b1", None),
+        (lambda api: api.pages(), "GET /pages", None),
+        (lambda api: api.pages(platform="tiktok", brand_id="b1"),
+         "GET /pages?platform=tiktok&brand_id=b1", None),
+        (lambda api: api.page("p1"), "GET /pages/p1", None),
+        (lambda api: api.schedule(POST), "POST /posts/schedule", POST),
+        (lambda api: api.publish(POST), "POST /posts/publish", POST),
+        (lambda api: api.scheduled_posts(page_id="p1", most=7),
+         "GET /posts/scheduled?page_id=p1&limit=7", None),
+        (lambda api: api.scheduled_post("s1"), "GET /posts/scheduled/s1", None),
+        (lambda api: api.cancel("s1"), "DELETE /posts/scheduled/s1", None),
+        (lambda api: api.published_posts(page_id="p1", since=SINCE),
+         "GET /posts/published?page_id=p1&since=2026-11-01T09%3A30%3A00Z&limit=100", None),
+        (lambda api: api.comments("o1", since=SINCE, most=500),
+         "GET /comments?post_id=o1&since=2026-11-01T09%3A30%3A00Z&limit=100", None),
+        (lambda api: api.reply("c1", "Thanks"), "POST /comments/reply",
+         {"comment_id": "c1", "message": "Thanks"}),
+        (lambda api: api.media(), "GET /media?limit=100", None),
+        (lambda api: api.media_item("m1"), "GET /media/m1", None),
+        (lambda api: api.delete_media("m1"), "DELETE /media/m1", None),
+        (lambda api: api.webhooks(), "GET /webhooks", None),
+        (lambda api: api.webhook("w1"), "GET /webhooks/w1", None),
+        (lambda api: api.create_webhook("https://a.b/", ["post.failed"]), "POST /webhooks",
+         {"url": "https://a.b/", "events": ["post.failed"]}),
+        (lambda api: api.delete_webhook("w1"), "DELETE /webhooks/w1", None),
+    ],
+)  # fmt: skip
+def test_each_method_asks_as_the_reference_says(
+    call: Callable[[Client], object], request_line: str, body: object
+) -> None:
+    lists = ("errors", "brands", "pages", "scheduled_posts", "published_posts", "comments", "media",
+             "webhooks")  # fmt: skip
+    found = {"id": "x", "media_id": "m1", **{name: [] for name in lists}}
+    with ScriptedServer([answer(200, found)]) as server:
+        with suppress(BadAnswerError):
+            call(scripted(server))
+        (asked,) = server.received
+    assert f"{asked.method} {asked.path}" == request_line.replace(" ", " /api/v1", 1)
+    assert (json.loads(asked.body) if asked.body else None) == body
+    assert ("idempotency-key" in asked.headers) == (asked.method != "GET")
+    assert asked.headers["authorization"] == "Bearer outreply_live_x"
+    assert asked.headers.get("content-type") == ("application/json" if body else None)
 
 
 @pytest.mark.parametrize("body", [[], {}, {"pages": "x"}, {"pages": [1]}, {"pages": None}, "x"])

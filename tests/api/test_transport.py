@@ -51,12 +51,13 @@ def test_a_read_carries_the_bearer_token_and_no_key(clock: ManualClock) -> None:
     assert "idempotency-key" not in request.headers
 
 
-def test_every_retry_of_a_write_carries_the_same_new_uuid(clock: ManualClock) -> None:
+@pytest.mark.parametrize("method", ["POST", "PATCH", "DELETE"])
+def test_every_retry_of_a_write_carries_the_same_new_uuid(clock: ManualClock, method: str) -> None:
     script = [DROP, answer(500, {"error": "oops", "code": "SERVER_ERROR"}), answer(201, {"ok": 1})]
     with ScriptedServer(script) as server:
         sender = transport(server, clock)
-        sender.request("POST", "/posts/schedule", body={"message": "hé"})
-        sender.request("POST", "/posts/schedule", body={"message": "hé"})
+        sender.request(method, "/posts/schedule", body={"message": "hé"})
+        sender.request(method, "/posts/schedule", body={"message": "hé"})
     keys = [request.headers["idempotency-key"] for request in server.received]
     assert uuid.UUID(keys[0]).version == 4
     assert keys[0] == keys[1] == keys[2] != keys[3]

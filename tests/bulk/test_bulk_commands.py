@@ -94,6 +94,8 @@ def test_what_is_no_plan_is_refused(cli: CommandLine, tmp_path: Path, text: str)
     ran = cli.run("bulk", "apply", str(path))
     assert ran.code == 2
     assert "Traceback" not in ran.err
+    # A name is told as it is written.
+    assert "plan nowhere can't be read" in cli.run("bulk", "apply", "nowhere").err
 
 
 def test_status_finds_drift(cli: CommandLine, calendar: Path, client: Client) -> None:

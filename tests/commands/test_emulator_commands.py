@@ -122,7 +122,7 @@ def test_a_comment_comes_in_when_it_is_asked_for(running: CommandLine) -> None:
     assert json.loads(made.out)["post_id"] == post
     listed = running.spawn("api", "GET", "/comments", "-f", f"post_id={post}", "-p", "emulator")
     assert "Open on Sunday?" in listed.out
-    assert running.spawn("emulator", "comment", "nonsense", "-m", "Hi").code != 0
+    assert running.spawn("emulator", "comment", "nonsense", "-m", "Hi").code == 5
 
 
 def test_deliveries_that_failed_say_when_they_are_tried_again(running: CommandLine) -> None:
@@ -226,5 +226,5 @@ def test_a_snapshot_brings_everything_back_at_the_time_it_was_made(
 
 def test_a_disabled_webhook_is_enabled_by_its_id(running: CommandLine) -> None:
     refused = running.spawn("emulator", "enable", "nobody")
-    assert refused.code == 1
+    assert refused.code == 5
     assert "Webhook not found" in refused.err

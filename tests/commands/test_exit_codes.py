@@ -67,6 +67,7 @@ def test_not_found_is_5(cli: CommandLine) -> None:
     ("words", "told"),
     [
         (("brands", "show"), "outreply brands list"),
+        (("pages", "list", "--brand"), "outreply brands list"),
         (("posts", "cancel"), "the post's id"),
         (("posts", "wait"), "the post's id"),
         (("comments", "list"), "outreply posts list --published"),
@@ -96,6 +97,7 @@ def test_what_is_not_found_is_named_with_where_to_look(
         (422, {"message": "No", "code": "VALIDATION"}, 1),
         (402, {"error": "Used up", "code": "SANDBOX_EXHAUSTED", "upgrade_url": "https://x.y"}, 6),
         (413, {"error": "Full", "code": "QUOTA_EXCEEDED"}, 6),
+        (429, {"error": "Month", "code": "QUOTA_EXCEEDED"}, 6),
         (429, {"error": "Month", "code": "MONTHLY_QUOTA_EXCEEDED", "resets_at": "2026-12-01"}, 6),
         (429, {"error": "Page", "code": "PAGE_PUBLISH_GUARDRAIL", "retry_after_seconds": 9}, 6),
         (429, {"error": "Slow", "code": "RATE_LIMITED", "retry_after_seconds": 30}, 6),
@@ -112,6 +114,33 @@ def test_what_the_api_refuses_has_its_code(
     assert ran.code == code
     error = error_of(ran.err)
     assert (error["code"], error["status"]) == (body["code"], status)
+
+
+@pytest.mark.parametrize(("status", "told"), [(413, "Delete media"), (429, "the next month")])
+def test_a_quota_is_of_storage_or_of_the_month_as_its_status_says(
+    alone: CommandLine, status: int, told: str
+) -> None:
+    full = {"error": "Full", "code": "QUOTA_EXCEEDED", "quota": "publishes", "resets_at": "2026-12"}
+    with ScriptedServer([answer(status, full)]) as server:
+        env = {"OUTREPLY_API_KEY": "outreply_live_x", "OUTREPLY_BASE_URL": server.url}
+        ran = alone.run("brands", "list", env=env)
+    what, why, now = ran.err.splitlines()
+    assert what == "Error: Full"
+    assert why.startswith(f"  QUOTA_EXCEEDED, HTTP {status}; quota: publishes; resets at: 2026-12")
+    assert told in now
+
+
+@pytest.mark.parametrize(
+    ("code", "hint"),
+    [("BRAND_NEW", "  See: outreply errors BRAND_NEW"), ("X; rm -rf ~", None), (5, None)],
+)
+def test_a_code_that_is_newer_than_the_catalogue_built_in_is_explained_by_the_live_one(
+    alone: CommandLine, code: object, hint: str | None
+) -> None:
+    with ScriptedServer([answer(400, {"message": "No", "code": code})]) as server:
+        env = {"OUTREPLY_API_KEY": "outreply_live_x", "OUTREPLY_BASE_URL": server.url}
+        ran = alone.run("brands", "list", env=env)
+    assert ran.err.splitlines()[2:] == ([hint] if hint else [])
 
 
 @pytest.mark.parametrize(
@@ -152,6 +181,8 @@ def test_a_dead_server_is_7(cli: CommandLine) -> None:
         ("posts", "schedule", "--page", "instagram:acme", "--at", "in 2m", "-m", "x"),
         ("posts", "list", "--published", "--all"),
         ("bulk", "schedule", "missing.csv"),
+        ("api", "POST", "/posts/schedule", "-H", "Idempotency-Key:"),
+        ("api", "POST", "/posts/schedule", "-H", f"idempotency-key: {'k' * 121}"),
     ],
 )
 def test_wrong_usage_is_2_with_json_when_asked(cli: CommandLine, words: tuple[str, ...]) -> None:
@@ -159,7 +190,14 @@ def test_wrong_usage_is_2_with_json_when_asked(cli: CommandLine, words: tuple[st
     assert (ran.code, ran.out) == (2, "")
     assert "Traceback" not in ran.err
     if "--output" not in words:
-        error_of(cli.run(*words, "--json").err)
+        for flags in (("--json",), ("-o", "jsonl"), ("-qo", "json"), ("-qojson",)):
+            error_of(cli.run(*words, *flags).err)
+
+
+def test_a_value_that_looks_like_the_flag_asks_for_no_json(cli: CommandLine) -> None:
+    words = ("posts", "schedule", "--page", "instagram:acme", "--at", "in 2m", "-m", "--json")
+    assert cli.run(*words).err.startswith("Error: ")
+    error_of(cli.run(*words, "-qo", "json").err)
 
 
 @pytest.mark.parametrize(

@@ -45,10 +45,36 @@ def test_a_post_is_scheduled_in_the_zone_that_was_asked_for(
     assert "Thu 24 Dec 2026 18:00 CET (17:00 UTC)" in shown.out
 
 
-@pytest.mark.parametrize("name", ["instagram:acme", "IG:acme", "ig:@Acme"])
-def test_a_page_has_many_names(cli: CommandLine, name: str) -> None:
+@pytest.mark.parametrize(
+    ("zone", "shown"),
+    [("Asia/Tokyo", "18:00 JST (09:00 UTC)"), ("brand", "18:00 EST (23:00 UTC)"),
+     (None, "18:00 CET (17:00 UTC)")],
+)  # fmt: skip
+def test_a_time_is_shown_in_the_zone_that_it_was_read_in(
+    cli: CommandLine, zone: str | None, shown: str
+) -> None:
+    words = ("--page", "x:bluebird", "--at", "2026-12-24 18:00", "-m", "Hi")
+    ran = cli.run("posts", "schedule", *words, *(["--tz", zone] if zone else []))
+    assert f"Thu 24 Dec 2026 {shown}" in ran.out
+
+
+def test_pages_of_brands_in_different_zones_each_get_their_own_time(
+    cli: CommandLine, client: Client
+) -> None:
+    words = ("--page", "x:bluebird", "--page", "instagram:acme", "-m", "Hi", "--tz", "brand")
+    ran = cli.run("posts", "schedule", *words, "--at", "2026-12-24 18:00")
+    assert times(client) == ["2026-12-24T17:00", "2026-12-24T23:00"]
+    assert "Fri 25 Dec 2026 00:00 CET (24 Dec 23:00 UTC)" in ran.out
+
+
+@pytest.mark.parametrize(
+    ("name", "platform"),
+    [("instagram:acme", "instagram"), ("IG:acme", "instagram"), ("ig:@Acme", "instagram"),
+     ("x:bluebird", "twitter"), ("TW:bluebird", "twitter"), ("Acme Company", "linkedin")],
+)  # fmt: skip
+def test_a_page_has_many_names(cli: CommandLine, name: str, platform: str) -> None:
     shown = cli.run("pages", "show", name, "--json")
-    assert json.loads(shown.out)["platform"] == "instagram"
+    assert json.loads(shown.out)["platform"] == platform
     page_id = json.loads(shown.out)["id"]
     assert json.loads(cli.run("pages", "show", page_id, "--json").out)["id"] == page_id
 
@@ -113,10 +139,12 @@ def test_what_can_be_known_to_be_wrong_is_not_sent(
 
 
 def test_a_dry_run_sends_nothing(cli: CommandLine, client: Client) -> None:
-    ran = cli.run(
-        "posts", "schedule", "--page", "instagram:acme", "--at", "in 3h", "-m", "x", "--dry-run"
-    )
+    words = ("posts", "schedule", "--page", "instagram:acme", "--at", "in 3h", "-m", "x")
+    ran = cli.run(*words, "--dry-run")
     assert ran.code == 0
+    assert ran.out.startswith("\tMon 23 Nov 2026 16:00 CET (15:00 UTC)\tinstagram:acme")
+    # There is no id yet.
+    assert cli.run(*words, "--dry-run", "-q").out == ""
     assert client.scheduled_posts().items == []
 
 
@@ -251,6 +279,8 @@ def test_a_cancelled_post_is_gone_and_its_row_knows(
     assert cli.run("posts", "cancel", post["id"]).code == 0
     assert times(client) == []
     assert cli.run("posts", "cancel", post["id"]).code == 5
+    # Named twice it is no batch.
+    assert cli.run("posts", "cancel", post["id"], post["id"]).code == 5
     content = PostContent(message="Hi")
     page = client.pages(platform="instagram").items[0]
     moment = client.now().replace(day=30)
@@ -269,6 +299,13 @@ def test_published_posts_are_listed_since_a_time(cli: CommandLine) -> None:
     assert len(lately) == 2
     only = cli.run("posts", "list", "--all", "--page", "instagram:acme", "--limit", "1", "--json")
     assert [post["platform"] for post in json.loads(only.out)] == ["instagram"]
+
+
+def test_scheduled_posts_before_since_are_not_among_the_limit(cli: CommandLine) -> None:
+    ids = [schedule(cli, at=f"2026-12-2{day} 18:00")["id"] for day in (1, 2, 3)]
+    words = ("posts", "list", "--since", "2026-12-22", "-q", "--limit")
+    assert cli.run(*words, "1").out.split() == ids[1:2]
+    assert cli.run(*words, "5").out.split() == ids[1:]
 
 
 def test_commands_at_once_end_in_one_post(cli: CommandLine, client: Client) -> None:

@@ -47,6 +47,9 @@ def test_values_that_never_change_complete(shell: Shell) -> None:
     assert shell.completed("outreply posts list -o jsonl") == ["posts", "list", "-o", "jsonl"]
     assert shell.completed("outreply pages list --platform insta")[-1] == "instagram"
     assert shell.completed("outreply posts list --tz Europe/Par")[-1] == "Europe/Paris"
+    # A page's own zone is one to read a time in.
+    assert shell.completed("outreply posts schedule --tz bra")[-1] == "brand"
+    assert shell.completed("outreply posts list --tz bra")[-1] == "bra"
 
 
 def test_pages_complete_by_name_with_the_network_down(shell: Shell) -> None:

@@ -29,7 +29,8 @@ def me(emulator: EmulatorServer) -> int:
         ("advance", {"seconds": True}), ("advance", {"to": 5}), ("advance", {"to": "soon"}),
         ("advance", {"to": "9999-12-31T23:59:59Z"}), ("advance", {"seconds": -5}),
         ("deliveries", {"limit": "x"}), ("token", {"expires_in": "x"}), ("token", {"scopes": 5}),
-        ("token", {"scopes": [[]]}), ("token", {"name": 5}), ("seed", {"text": 5}),
+        ("token", {"scopes": [[]]}), ("token", {"scopes": ["no"]}), ("token", {"name": 5}),
+        ("seed", {"text": 5}),
         ("comment", {}), ("comment", {"post_id": "x", "message": 5}), ("rotate", {}),
         ("enable", {"id": 5}), ("fault", {"add": 5}), ("fault", {"add": "garbage", "choices": 5}),
         ("fault", {"add": "garbage", "choices": {"often": 1}}),
@@ -45,13 +46,13 @@ def me(emulator: EmulatorServer) -> int:
 def test_what_can_not_be_meant_is_refused_in_words(
     emulator: EmulatorServer, steer: Running, verb: str, asked: dict[str, Any]
 ) -> None:
-    with pytest.raises(OutReplyError):
+    with pytest.raises(OutReplyError) as refusal:
         steer.ask(verb, **asked)
     answer = httpx.post(
         f"http://127.0.0.1:{emulator.port}/_emulator/{verb}",
         headers={"X-Emulator-Key": emulator.control_key}, json=asked,
     )  # fmt: skip
-    assert answer.status_code in {400, 404}, answer.text
+    assert refusal.value.exit_code == {400: 2, 404: 5}[answer.status_code], answer.text
     assert answer.json()["error"]
 
 

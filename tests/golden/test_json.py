@@ -1,5 +1,6 @@
 """The JSON of every command keeps its shape: fields may be added, never taken away or retyped.
 
+On the way each is asked with `-q` too, and without the `--yes` that it needs where nobody answers.
 `UPDATE_GOLDEN=1 pytest tests/golden -n 0` writes down what is new.
 """
 
@@ -18,7 +19,7 @@ from outreply_cli.command_tree import Command
 from outreply_cli.emulator.background import STATE_FILE, announce
 from outreply_cli.emulator.server import EmulatorServer
 from tests.clocks import ManualClock
-from tests.command_line import CommandLine, command_tree
+from tests.command_line import CommandLine, Ran, command_tree
 from tests.commands.serving_webhooks import SECRET, Serving, serving
 from tests.golden.shapes import Shape, broken_promises, joined, read, shape_of, written
 from tests.posting.pictures import jpeg, png
@@ -35,6 +36,16 @@ SILENT = {
     "emulator snapshot save", "emulator stop", "webhooks delete",
 }  # fmt: skip
 AT_A_TERMINAL = {"comments triage"}
+# Asked twice they answer the same.
+READS = {
+    "api", "auth list", "auth status", "brands list", "brands show", "bulk status", "comments list",
+    "emulator deliveries", "emulator fault list", "emulator openapi", "errors", "media list",
+    "media show", "pages list", "pages show", "posts calendar", "posts list", "posts show",
+    "posts wait", "quota check", "quota forecast", "quota show", "webhooks events",
+    "webhooks history", "webhooks list", "webhooks show",
+}  # fmt: skip
+# What their objects are known by.
+IDENTITIES = ("id", "media_id", "number", "code", "name", "event")
 # What they show below this depth is the API's own description of itself.
 DEPTHS = {"emulator openapi": 2}
 CALENDAR = (
@@ -54,8 +65,13 @@ class Looks:
     cli: CommandLine
     shapes: dict[str, list[Shape]] = field(default_factory=lambda: defaultdict(list))
     silent: set[str] = field(default_factory=set)
+    quiet: dict[str, list[tuple[str, Any]]] = field(default_factory=lambda: defaultdict(list))
+    unasked: dict[str, Ran] = field(default_factory=dict)
 
     def ran(self, command: str, *words: str, stdin: str = "", code: int = 0) -> str:
+        if "--yes" in words:
+            unsaid = [word for word in words if word != "--yes"]
+            self.unasked[command] = self.cli.run(*command.split(), *unsaid)
         # Each in a minute of its own, so that no limit is reached.
         self.cli.clock.advance(61)
         ran = self.cli.run(*command.split(), *words, stdin=stdin)
@@ -64,7 +80,10 @@ class Looks:
 
     def see(self, command: str, *words: str, stdin: str = "", code: int = 0) -> Any:
         """Run a command with `--json`, and remember its shape."""
-        return self.keep(command, self.ran(command, *words, "--json", stdin=stdin, code=code))
+        value = self.keep(command, self.ran(command, *words, "--json", stdin=stdin, code=code))
+        if command in READS:
+            self.quiet[command].append((self.ran(command, *words, "-q"), value))
+        return value
 
     def keep(self, command: str, out: str) -> Any:
         value = json.loads(out)
@@ -265,6 +284,30 @@ def test_every_command_for_programs_is_looked_at(looks: Looks) -> None:
     assert names == {*looks.shapes, *looks.silent, *DOCUMENTS, *AT_A_TERMINAL}
     assert looks.silent == SILENT
     assert {path.stem for path in GOLDEN.iterdir()} == {n.replace(" ", "-") for n in looks.shapes}
+
+
+def identities_of(value: Any) -> list[str]:
+    items = value if isinstance(value, list) else [value]
+    names = [next((name for name in IDENTITIES if name in item), "") for item in items]
+    found = [item.get(name) for item, name in zip(items, names, strict=True)]
+    return [str(identity) for identity in found if identity is not None]
+
+
+def test_quiet_leaves_ids_alone_or_nothing(looks: Looks) -> None:
+    assert looks.quiet.keys() == READS
+    for command, seen in looks.quiet.items():
+        for out, value in seen:
+            assert out.splitlines() in ([], identities_of(value)), command
+    assert looks.quiet["pages list"][0][0].count("\n") == 6
+
+
+def test_where_nobody_can_be_asked_the_flag_that_answers_is_named(looks: Looks) -> None:
+    asking = {"posts publish", "media delete", "media prune", "bulk cancel", "webhooks delete",
+              "emulator reset", "emulator snapshot load"}  # fmt: skip
+    assert looks.unasked.keys() == asking
+    for command, ran in looks.unasked.items():
+        assert ran.code == 2, command
+        assert "--yes" in ran.err
 
 
 def error_in(err: str) -> dict[str, Any]:

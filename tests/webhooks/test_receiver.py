@@ -11,6 +11,7 @@ import pytest
 from outreply_cli.webhooks import sign
 from outreply_cli.webhooks.answering import Answering, SendersView, read_script
 from outreply_cli.webhooks.receiver import BODY_BYTES_MAX, Terms
+from outreply_cli.webhooks.signature import Tolerance
 from tests.webhooks.receiving import SECRET, event_body, ids, receiving
 
 MIB = b'{"a": "' + b"x" * (BODY_BYTES_MAX - 9) + b'"}'
@@ -114,6 +115,32 @@ def test_a_request_that_is_none_gets_an_error_and_hurts_nobody(
         first = setup.raw(request_text.encode()).split(b"\r\n")[0]
         assert int(first.split()[1]) in {400, 411, 413, 431, 501}
         assert setup.send(event_body())[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("tolerance", "seconds_ago", "status"),
+    [
+        (Tolerance(), 3_600, 200), (Tolerance(), None, 200),
+        (Tolerance(300), 0, 200), (Tolerance(300), 3_600, 401), (Tolerance(300), -3_600, 401),
+        (Tolerance(300), None, 200), (Tolerance(300, is_required=True), None, 401),
+    ],
+)  # fmt: skip
+def test_a_timestamp_matters_where_a_tolerance_was_asked_for(
+    tmp_path: Path, tolerance: Tolerance, seconds_ago: int | None, status: int
+) -> None:
+    stamp = None if seconds_ago is None else str(int(time.time()) - seconds_ago)
+    headers = {"X-OutReply-Timestamp": stamp} if stamp else None
+    with receiving(tmp_path, Terms(secrets=[SECRET], tolerance=tolerance)) as setup:
+        assert setup.send(event_body(), headers=headers)[0] == status
+        assert (setup.received[0].event is None) == (status == 401)
+
+
+def test_while_a_secret_is_rotated_the_old_one_and_the_new_one_are_good(tmp_path: Path) -> None:
+    with receiving(tmp_path, Terms(secrets=["whsec_old", "whsec_new"])) as setup:
+        for number, secrets in enumerate((["whsec_old"], ["whsec_new"], ["x", "whsec_new"], ["x"])):
+            body = event_body("post.published", f"data.post.message={number}")
+            signature = ", ".join(sign(body, secret) for secret in secrets)
+            assert setup.send(body, signature=signature)[0] == (401 if secrets == ["x"] else 200)
 
 
 def test_a_signature_in_two_headers_is_one_list(tmp_path: Path) -> None:
