@@ -40,7 +40,7 @@ from outreply_cli.posting.page_lookup import find_page, page_alias
 from outreply_cli.posting.waiting import wait_until_published
 from outreply_cli.terminal.progress import upload_bars
 from outreply_cli.terminal.session import Session
-from outreply_cli.times import read_duration, read_past_time, read_time, read_zone
+from outreply_cli.times import read_duration, read_past_time, read_time
 
 # Their commands register themselves.
 __all__ = ["app", "post_calendar"]
@@ -79,8 +79,8 @@ def posts_schedule(
     pages = _find_pages(client, page)
 
     def moment_on(one: Resource) -> datetime:
-        zone = read_zone(_brand_zone(client, one)) if tz == "brand" else session.zone(tz)
-        return read_time(at, now=client.now(), zone=zone)
+        zone = client.brand_zone(str(one["brand_id"])) if tz == "brand" else tz
+        return read_time(at, now=client.now(), zone=session.zone(zone))
 
     batch = _Batch(pages, content, _files(client, media), key, keep_media=keep_media)
     _post(session, client, batch, moment_on=moment_on, dry_run=dry_run)
@@ -226,7 +226,7 @@ def posts_reschedule(
     post = client.scheduled_post(post_id)
     known = client.pages().items
     if tz == "brand":
-        tz = _brand_zone(client, find_page(known, str(post.get("page_id"))))
+        tz = client.brand_zone(str(find_page(known, str(post.get("page_id")))["brand_id"]))
     zone = session.zone(tz)
     moment = read_time(at, now=client.now(), zone=zone)
     problems = check_posts([({}, PostContent(message="-"), moment)], client.now())
@@ -335,10 +335,6 @@ def _find_pages(client: Client, wanted: Sequence[str]) -> list[Resource]:
             hint="Reconnect the page in the dashboard first.",
         )
     return [dict(page) for page in found.values()]
-
-
-def _brand_zone(client: Client, page: Any) -> str:
-    return str(client.brand(str(page["brand_id"])).get("timezone") or "UTC")
 
 
 def _is_after(post: Resource, after: datetime) -> bool:

@@ -9,7 +9,7 @@ from outreply_cli.api.errors import NotAllowedError
 from outreply_cli.posting.account_posts import JOURNAL_FILE
 from outreply_cli.posting.journal import Journal
 from outreply_cli.posting.media_files import StorageLimits
-from outreply_cli.posting.sending import account_digest
+from outreply_cli.posting.sending import account_of
 from outreply_cli.posting.upload_batch import UploadBatch
 from outreply_cli.posting.uploader import Uploader
 
@@ -39,13 +39,7 @@ class AccountMedia:
         """A batch of uploads; `skip_existing` leaves content alone that is there already."""
         journal = Journal(self._state_dir / JOURNAL_FILE)
         try:
-            uploader = Uploader(self._client, journal, self._digest())
+            uploader = Uploader(self._client, journal, account_of(self._client, self._account))
             yield UploadBatch(uploader, self.limits, skip_existing=skip_existing)
         finally:
             journal.close()
-
-    def _digest(self) -> str:
-        user_id = (self._account.get("user") or {}).get("id")
-        if user_id is None:
-            user_id = (self._client.me().get("authenticated_as") or {}).get("user_id")
-        return account_digest(self._client.transport.base_url, str(user_id))

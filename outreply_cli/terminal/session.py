@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TextIO
 
 from outreply_cli.accounts.places import config_dir, state_dir
-from outreply_cli.accounts.profiles import CONFIG_FILE, Profiles
+from outreply_cli.accounts.profiles import CONFIG_FILE, Profile, Profiles
 from outreply_cli.clock import Clock, SystemClock
 from outreply_cli.errors import (
     InvalidInputError,
@@ -23,7 +23,7 @@ from outreply_cli.secret_variables import SECRET_VARIABLES
 from outreply_cli.terminal.choices import Choices
 from outreply_cli.terminal.fields import read_fields
 from outreply_cli.terminal.harmless import harmless
-from outreply_cli.terminal.output import FORMATS, JSON_FORMATS, Output
+from outreply_cli.terminal.output import FORMATS, Output
 from outreply_cli.terminal.streams import is_terminal, terminal_width
 
 if TYPE_CHECKING:
@@ -89,6 +89,17 @@ class Session:
         return Profiles.load(self.config_dir / CONFIG_FILE)
 
     @property
+    def profile(self) -> Profile | None:
+        """The stored profile that a command acts for, if there is one.
+
+        Raises:
+            InvalidInputError: One is named that is not stored.
+        """
+        from outreply_cli.accounts.choice import chosen_profile
+
+        return chosen_profile(self.profiles, self.choices.profile, self.environ)
+
+    @property
     def output(self) -> Output:
         """Where results go."""
         fields = self.choices.fields
@@ -117,11 +128,6 @@ class Session:
             color=on_terminal and self._colors_allowed,
             width=terminal_width(self.stderr, self.environ),
         )
-
-    @property
-    def wants_json(self) -> bool:
-        """Whether the answer is for a program."""
-        return self.choices.output in JSON_FORMATS
 
     @property
     def can_ask(self) -> bool:
@@ -227,14 +233,11 @@ class Session:
     @property
     def profile_name(self) -> str:
         """The profile that a command acts for, stored or not."""
-        from outreply_cli.accounts.choice import chosen_profile
-
-        profile = chosen_profile(self.profiles, self.choices.profile, self.environ)
+        profile = self.profile
         return profile.name if profile is not None else self.profiles.current
 
     def zone(self, tz: str | None = None) -> "ZoneInfo":
         """What local times are read and shown in: `tz`, environment, profile, machine."""
-        from outreply_cli.accounts.choice import chosen_profile
         from outreply_cli.times import machine_zone, read_zone
 
         variable = self.environ.get("OUTREPLY_TIMEZONE")
@@ -248,7 +251,7 @@ class Session:
         name = tz
         if not name:
             try:
-                profile = chosen_profile(self.profiles, self.choices.profile, self.environ)
+                profile = self.profile
             except InvalidInputError:
                 profile = None
             name = profile.timezone if profile else None
