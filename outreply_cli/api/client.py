@@ -78,6 +78,13 @@ class Client:
         """`GET /account`: the user, the key and live quotas (`read:account`)."""
         return _with_parts(self.transport.request("GET", "/account"), ACCOUNT)
 
+    def account_if_allowed(self) -> Resource | None:
+        """`account`; None where the token may not read it."""
+        try:
+            return self.account()
+        except NotAllowedError:
+            return None
+
     def error_catalogue(self) -> list[Resource]:
         """`GET /errors`: the live catalogue; needs no token."""
         return _items(self.transport.request("GET", "/errors"), "errors")

@@ -8,7 +8,6 @@ from typing import Annotated, Any
 import typer
 
 from outreply_cli.api.client import Client, Resource, when
-from outreply_cli.api.errors import NotAllowedError
 from outreply_cli.commands import post_calendar
 from outreply_cli.commands.messages import (
     DryRunOption,
@@ -29,13 +28,20 @@ from outreply_cli.commands.messages import (
 )
 from outreply_cli.commands.options import TimeZone, Yes, command
 from outreply_cli.commands.partial_failures import raise_failures
-from outreply_cli.commands.post_group import app
+from outreply_cli.commands.post_group import (
+    Every,
+    OnePage,
+    Published,
+    Scheduled,
+    app,
+    refuse_several,
+)
 from outreply_cli.commands.post_reports import post_columns, report_posted
 from outreply_cli.errors import InvalidInputError, OutReplyError
 from outreply_cli.posting.account_posts import AccountPosts
 from outreply_cli.posting.checks import check_posts
 from outreply_cli.posting.content import PostContent
-from outreply_cli.posting.media_files import MediaFile, StorageLimits
+from outreply_cli.posting.media_files import MediaFile
 from outreply_cli.posting.page_lookup import find_page, page_alias
 from outreply_cli.posting.waiting import wait_until_published
 from outreply_cli.terminal.progress import upload_bars
@@ -82,7 +88,7 @@ def posts_schedule(
         zone = client.brand_zone(str(one["brand_id"])) if tz == "brand" else tz
         return read_time(at, now=client.now(), zone=session.zone(zone))
 
-    batch = _Batch(pages, content, _files(client, media), key, keep_media=keep_media)
+    batch = _Batch(pages, content, read_files(client, media or []), key, keep_media=keep_media)
     _post(session, client, batch, moment_on=moment_on, dry_run=dry_run)
 
 
@@ -117,19 +123,17 @@ def posts_publish(
     if not dry_run:
         names = ", ".join(page_alias(one) for one in pages)
         session.confirm(f"Publish on {names} now?", yes=yes)
-    batch = _Batch(pages, content, _files(client, media), key, keep_media=keep_media)
+    batch = _Batch(pages, content, read_files(client, media or []), key, keep_media=keep_media)
     _post(session, client, batch, moment_on=None, dry_run=dry_run)
 
 
 @command(app, "list")
 def posts_list(
     session: Session,
-    scheduled: Annotated[
-        bool, typer.Option("--scheduled", help="What is pending (default).")
-    ] = False,
-    published: Annotated[bool, typer.Option("--published", help="What is out.")] = False,
-    every: Annotated[bool, typer.Option("--all", help="Both.")] = False,
-    page: Annotated[str | None, typer.Option(metavar="P", help="Only of one page.")] = None,
+    scheduled: Scheduled = False,
+    published: Published = False,
+    every: Every = False,
+    page: OnePage = None,
     since: Annotated[
         str | None, typer.Option(metavar="T", help="Only after this, such as 7d or 2026-11-01.")
     ] = None,
@@ -144,8 +148,7 @@ def posts_list(
 
     Example: outreply posts list --all --page instagram:acme --json
     """
-    if sum((scheduled, published, every)) > 1:
-        raise InvalidInputError("choose one of --scheduled, --published and --all")
+    refuse_several(scheduled, published, every)
     client, zone = session.client(), session.zone(tz)
     after = read_past_time(since, now=client.now(), zone=zone) if since else None
     known = client.pages().items if page or session.choices.output == "table" else []
@@ -312,17 +315,6 @@ def _post(
     if not batch.keep_media and all(p.error and not p.error.outcome_unknown for p in done):
         posts.delete_uploads(new_media)
     report_posted(session, done, zone, batch.pages)
-
-
-def _files(client: Client, media: Sequence[str] | None) -> list[MediaFile]:
-    local = [item for item in media or [] if not item.startswith("media:") and "://" not in item]
-    if not local:
-        return []
-    try:
-        account: Resource | None = client.account()
-    except NotAllowedError:
-        account = None
-    return read_files(local, StorageLimits.from_account(account))
 
 
 def _find_pages(client: Client, wanted: Sequence[str]) -> list[Resource]:

@@ -4,8 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from outreply_cli.api.client import Client, Resource
-from outreply_cli.api.errors import NotAllowedError
+from outreply_cli.api.client import Client
 from outreply_cli.posting.account_posts import JOURNAL_FILE
 from outreply_cli.posting.journal import Journal
 from outreply_cli.posting.media_files import StorageLimits
@@ -28,10 +27,7 @@ class AccountMedia:
     def __init__(self, client: Client, state_dir: Path) -> None:
         self._client = client
         self._state_dir = state_dir
-        try:
-            self._account: Resource = client.account()
-        except NotAllowedError:
-            self._account = {}
+        self._account = client.account_if_allowed()
         self.limits = StorageLimits.from_account(self._account)
 
     @contextmanager
