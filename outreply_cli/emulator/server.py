@@ -51,7 +51,7 @@ class EmulatorServer:
         *,
         port: int = 0,
         host: str = "127.0.0.1",
-        settings: Settings = Settings(),  # noqa: B008 - frozen
+        settings: Settings = Settings(),
     ) -> None:
         control_key = secrets.token_urlsafe(24)
         self.state = State(state_path, system, settings)

@@ -145,7 +145,7 @@ class State:
         self,
         path: Path,
         system: Clock,
-        settings: Settings = Settings(),  # noqa: B008 - frozen
+        settings: Settings = Settings(),
     ) -> None:
         self.path = path
         self._turn = threading.RLock()
