@@ -103,6 +103,36 @@ def held(path: Path, *, wait: float) -> Iterator[None]:
 
 
 @contextmanager
+def transaction(database: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+    """Keep all that the block writes, or nothing of it when it raises.
+
+    Raises:
+        sqlite3.Error: It can't be kept.
+    """
+    database.execute("BEGIN IMMEDIATE")
+    try:
+        yield database
+    except BaseException:
+        database.execute("ROLLBACK")
+        raise
+    database.execute("COMMIT")
+
+
+@contextmanager
+def usable(what: str, *, hint: str) -> Iterator[None]:
+    """Tell of a file that the block can't use by `what` it is, with its path.
+
+    Raises:
+        StorageError: It can't be read or written, or is damaged.
+    """
+    try:
+        yield
+    # A damaged file's texts, and what SQLite says of it, need not be UTF-8.
+    except (OSError, sqlite3.Error, UnicodeDecodeError) as failure:
+        raise StorageError(f"{what} can't be used: {failure}", hint=hint) from None
+
+
+@contextmanager
 def undamaged() -> Iterator[None]:
     """Tell of a stored value that can't be what was written as of a damaged file.
 

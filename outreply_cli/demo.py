@@ -17,7 +17,6 @@ from outreply_cli.bulk.reading import read_calendar
 from outreply_cli.bulk.run import BulkRun, Prepared, Settings
 from outreply_cli.clock import Clock
 from outreply_cli.contract.token import Token
-from outreply_cli.emulator.remote import Running
 from outreply_cli.emulator.server import EmulatorServer
 from outreply_cli.posting.journal import Journal
 from outreply_cli.times import to_api
@@ -25,7 +24,7 @@ from outreply_cli.webhooks.inbox import Inbox
 from outreply_cli.webhooks.receiver import Received, Terms
 from outreply_cli.webhooks.server import WebhookServer
 
-_ZONE = ZoneInfo("Europe/Paris")
+ZONE = ZoneInfo("Europe/Paris")
 CALENDAR_NAME = "spring-launch.yaml"
 _DELIVERY_SECONDS = 10.0
 _HEAD = """\
@@ -107,7 +106,7 @@ class Demo:
 
     def prepare(self, path: Path) -> tuple[BulkRun, Prepared]:
         """The calendar's plan against the account as it is now."""
-        run = BulkRun(self.client, self._journal, Settings(zone=_ZONE))
+        run = BulkRun(self.client, self._journal, Settings(zone=ZONE))
         calendar = read_calendar(str(path))
         calendar.name = CALENDAR_NAME
         return run, run.prepare(calendar, read_account(self.client), settle=True)
@@ -141,11 +140,8 @@ class Demo:
 
     def advance_past(self, days: int) -> dict[str, Any]:
         """Move the emulator's clock past the calendar's first `days`; tells what was published."""
-        moment = datetime.combine(self._today + timedelta(days=days + 1), time(), _ZONE)
-        running = Running(
-            0, "127.0.0.1", self.server.port, self.server.base_url, self.server.control_key
-        )
-        return running.ask("advance", to=to_api(moment))
+        moment = datetime.combine(self._today + timedelta(days=days + 1), time(), ZONE)
+        return self.server.running.ask("advance", to=to_api(moment))
 
     def published_since(self, moment: datetime) -> list[Resource]:
         """What came out after `moment`, oldest first."""

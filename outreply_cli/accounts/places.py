@@ -16,7 +16,7 @@ def path_of(name: "str | Path") -> "Path":
     from pathlib import Path
 
     # pathlib's own raises for that.
-    return Path(os.path.expanduser(name))  # noqa: PTH111
+    return Path(os.path.expanduser(name))
 
 
 def config_path(environ: Mapping[str, str]) -> str:
@@ -54,15 +54,15 @@ def state_dir(environ: Mapping[str, str]) -> "Path":
 def _place(environ: Mapping[str, str], variable: str, xdg: str, otherwise: str) -> str:
     chosen = environ.get(variable)
     if chosen:
-        return os.path.expanduser(chosen)  # noqa: PTH111 - pathlib is slow to import
+        return os.path.expanduser(chosen)
     if sys.platform == "linux":
         # What platformdirs answers here; to ask it costs a shell's completion a third.
         base = environ.get(xdg, "")
         if not base.strip():
-            base = os.path.expanduser(otherwise)  # noqa: PTH111
+            base = os.path.expanduser(otherwise)
         if base.startswith("~"):
             raise _homeless()
-        return os.path.join(base, _APPLICATION)  # noqa: PTH118
+        return os.path.join(base, _APPLICATION)
     import platformdirs
 
     if variable == "OUTREPLY_CONFIG_DIR":

@@ -8,7 +8,6 @@ from outreply_cli.accounts.credentials import Credentials
 from outreply_cli.accounts.keyring_store import KeyringError
 from outreply_cli.accounts.profiles import Profile, Profiles, Storage, check_profile_name
 from outreply_cli.api.client import Client
-from outreply_cli.api.errors import NotAllowedError
 from outreply_cli.contract.token import Token
 
 
@@ -32,10 +31,7 @@ def who_am_i(client: Client) -> dict[str, Any]:
     """
     me = client.me()
     user, key = me.get("authenticated_as") or {}, me.get("api_key") or {}
-    try:
-        tier = client.account().get("tier")
-    except NotAllowedError:
-        tier = None
+    account = client.account_if_allowed() or {}
     names = (user.get("firstname"), user.get("lastname"))
     return {
         "user_id": user.get("user_id"),
@@ -45,7 +41,7 @@ def who_am_i(client: Client) -> dict[str, Any]:
         "prefix": key.get("prefix"),
         "scopes": key.get("scopes") or [],
         "expires_at": key.get("expires_at"),
-        "tier": tier,
+        "tier": account.get("tier"),
     }
 
 

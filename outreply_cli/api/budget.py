@@ -16,7 +16,7 @@ from typing import Protocol
 
 from outreply_cli.clock import Clock
 from outreply_cli.contract.token import Token
-from outreply_cli.databases import open_database, undamaged
+from outreply_cli.databases import open_database, transaction, undamaged
 from outreply_cli.errors import StorageError
 
 _WINDOW_SECONDS = 60.0
@@ -79,7 +79,7 @@ class SharedBudget:
             if self._db is None:
                 return 0.0
             now = self._clock.now().timestamp()
-            with _Transaction(self._db) as db:
+            with transaction(self._db) as db:
                 row = db.execute(
                     "SELECT most, remaining, resets_at FROM budgets WHERE token = ?", (self._key,)
                 ).fetchone()
@@ -110,7 +110,7 @@ class SharedBudget:
         now = self._clock.now().timestamp()
         left = reset - (server_now if server_now is not None else now)
         resets_at = now + min(max(left, 0.0), _WINDOW_SECONDS + _SAME_WINDOW_SECONDS)
-        with self._turn, suppress(sqlite3.Error), undamaged(), _Transaction(self._db) as db:
+        with self._turn, suppress(sqlite3.Error), undamaged(), transaction(self._db) as db:
             row = db.execute(
                 "SELECT remaining, in_flight, resets_at, is_guess FROM budgets WHERE token = ?",
                 (self._key,),
@@ -139,7 +139,7 @@ class SharedBudget:
         if self._db is None:
             return
         until = self._clock.now().timestamp() + min(seconds, 2 * _WINDOW_SECONDS)
-        with self._turn, suppress(sqlite3.Error), undamaged(), _Transaction(self._db) as db:
+        with self._turn, suppress(sqlite3.Error), undamaged(), transaction(self._db) as db:
             # Its pause is newer word than the window that it told of before.
             db.execute(
                 "UPDATE budgets SET remaining = 0, resets_at = ?, is_guess = 1 WHERE token = ?",
@@ -160,18 +160,6 @@ class SharedBudget:
             "INSERT OR REPLACE INTO budgets VALUES (?, ?, ?, ?, ?, ?)",
             (self._key, most, remaining, in_flight, resets_at, is_guess),
         )
-
-
-class _Transaction:
-    def __init__(self, db: sqlite3.Connection) -> None:
-        self._db = db
-
-    def __enter__(self) -> sqlite3.Connection:
-        self._db.execute("BEGIN IMMEDIATE")
-        return self._db
-
-    def __exit__(self, kind: object, *_: object) -> None:
-        self._db.execute("COMMIT" if kind is None else "ROLLBACK")
 
 
 def _whole(text: str | None) -> int | None:

@@ -78,6 +78,13 @@ class Client:
         """`GET /account`: the user, the key and live quotas (`read:account`)."""
         return _with_parts(self.transport.request("GET", "/account"), ACCOUNT)
 
+    def account_if_allowed(self) -> Resource | None:
+        """`account`; None where the token may not read it."""
+        try:
+            return self.account()
+        except NotAllowedError:
+            return None
+
     def error_catalogue(self) -> list[Resource]:
         """`GET /errors`: the live catalogue; needs no token."""
         return _items(self.transport.request("GET", "/errors"), "errors")
@@ -89,6 +96,10 @@ class Client:
     def brand(self, brand_id: str) -> Resource:
         """`GET /brands/:brandId` with its pages (`read:brands`)."""
         return self._one(f"/brands/{_segment(brand_id)}", "brand")
+
+    def brand_zone(self, brand_id: str) -> str:
+        """The name of a brand's time zone; UTC where it has none (`read:brands`)."""
+        return str(self.brand(brand_id).get("timezone") or "UTC")
 
     def pages(self, *, platform: str | None = None, brand_id: str | None = None) -> Listing:
         """`GET /pages` (`read:pages`)."""
@@ -153,12 +164,10 @@ class Client:
                 return post
         return None
 
-    def comments(
-        self, post_id: str, *, since: datetime | None = None, most: int | None = None
-    ) -> Listing:
+    def comments(self, post_id: str, *, since: datetime | None = None) -> Listing:
         """`GET /comments`: those on a published post, created after `since` (`read:comments`)."""
         query = {"post_id": post_id, "since": to_api(since) if since else None}
-        return self._list("/comments", "comments", query, most)
+        return self._list("/comments", "comments", query)
 
     def reply(
         self, comment_id: str, message: str, *, idempotency_key: str | None = None
@@ -205,17 +214,10 @@ class Client:
         """`GET /webhooks/:id` (not in the reference; the SDKs call it)."""
         return self._one(f"/webhooks/{_segment(webhook_id)}", "webhook")
 
-    def create_webhook(
-        self, url: str, events: Sequence[str], *, idempotency_key: str | None = None
-    ) -> Resource:
+    def create_webhook(self, url: str, events: Sequence[str]) -> Resource:
         """`POST /webhooks`: with the `secret`, which no other answer holds (the SDKs call it)."""
-        answer = self.transport.request(
-            "POST",
-            "/webhooks",
-            body={"url": url, "events": list(events)},
-            idempotency_key=idempotency_key,
-        )
-        return _named(answer, "webhook")
+        body = {"url": url, "events": list(events)}
+        return _named(self.transport.request("POST", "/webhooks", body=body), "webhook")
 
     def delete_webhook(self, webhook_id: str) -> None:
         """`DELETE /webhooks/:id` (not in the reference; the SDKs call it)."""

@@ -18,9 +18,9 @@ FAILURES_BEFORE_GIVING_UP = 6
 REFUSALS_BEFORE_GIVING_UP = 60
 _FIRST_BACKOFF = 0.5
 _LONGEST_BACKOFF = 20.0
-# A Date has whole seconds, and the answer took a while to arrive.
 # As a time it is in the year 2096, and as a wait no machine refuses to sleep for it.
 _LARGEST_SECONDS = 4e9
+# A Date has whole seconds, and the answer took a while to arrive.
 _CLOCKS_AGREE = timedelta(seconds=10)
 
 # Waiting a minute does not help against these: they need another day, month, time or token.

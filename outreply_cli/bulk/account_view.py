@@ -10,6 +10,7 @@ from outreply_cli.api.client import Client, Resource, when
 from outreply_cli.api.errors import NotAllowedError, NotFoundError
 from outreply_cli.posting.entries import Entry, EntryState
 from outreply_cli.posting.post_lists import every_scheduled_post
+from outreply_cli.posting.sending import account_of
 
 _SINGLE_READS_MAX = 200
 _DAY = timedelta(hours=24)
@@ -32,7 +33,7 @@ class AccountView:
     """What was read of an account before planning.
 
     Attributes:
-        account_id: The user's id.
+        digest: What the journal calls it.
         account: `GET /account`, where the token may read it.
         pages: Every page.
         scheduled: Pending posts, as far as the server lists them.
@@ -40,7 +41,7 @@ class AccountView:
         cut_off: Whether there may be more pending posts than were listed.
     """
 
-    account_id: str
+    digest: str
     account: Resource | None
     pages: list[Resource]
     scheduled: list[Resource] = field(default_factory=list)
@@ -65,12 +66,9 @@ def read_account(client: Client) -> AccountView:
     account: Resource | None
     try:
         account = client.account()
-        user_id = (account.get("user") or {}).get("id")
     except (NotAllowedError, NotFoundError):
-        account, user_id = None, None
-    if user_id is None:
-        user_id = (client.me().get("authenticated_as") or {}).get("user_id")
-    return AccountView(str(user_id), account, client.pages().items)
+        account = None
+    return AccountView(account_of(client, account), account, client.pages().items)
 
 
 def read_posts(client: Client, view: AccountView, page_ids: Iterable[str], now: datetime) -> None:

@@ -70,12 +70,11 @@ class Adoption:
         candidates.remove(twin)
         if self._may_adopt:
             return self._take(one, twin)
-        row = one.target.row
         what = (
             f"the account has exactly this post already ({twin.get('id')}), and not from this "
             "file; take it over with --adopt"
         )
-        self.problems.append(CalendarProblem(row.file, row.line, "", what))
+        self.problems.append(one.target.row.problem("", what))
         return one
 
     def _take(self, one: Matched, post: Resource) -> Matched:

@@ -1,7 +1,7 @@
 """What the account has scheduled, as a calendar file that `bulk schedule` finds unchanged."""
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 from outreply_cli.api.client import Client, when
 from outreply_cli.api.errors import NotFoundError
@@ -26,9 +26,7 @@ COLUMNS = (
 )
 
 
-def export_calendar(
-    client: Client, page_id: str | None, on_post: Callable[[], None] = lambda: None
-) -> tuple[str, int, bool]:
+def export_calendar(client: Client, page_id: str | None) -> tuple[str, int, bool]:
     """The account's scheduled posts as CSV, how many, and whether there may be more.
 
     Each post is read by itself, because lists leave out first comments and media.
@@ -41,8 +39,6 @@ def export_calendar(
             post = client.scheduled_post(str(listed["id"]))
         except NotFoundError:
             continue
-        finally:
-            on_post()
         moment = when(post)
         if moment is None:
             continue

@@ -1,7 +1,7 @@
 """Which row of a file is which row of earlier runs."""
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -49,63 +49,78 @@ def match_rows(
     """
     bodies = [target.body() for target in targets]
     digests = [fingerprint(body) for body in bodies]
-    by_row = {history.row: history for history in histories}
-    free: dict[str, Entry] = {h.row: h.live for h in histories if h.live is not None}
-    pairs: dict[int, Entry] = {}
-
-    def pair(
-        places: Iterable[int], mark: Callable[[int], Hashable], of: Callable[[Entry], Hashable],
-        may: Callable[[Entry], bool],
-    ) -> None:  # fmt: skip
-        if not free:
-            return
-        waiting: dict[Hashable, list[str]] = defaultdict(list)
-        for row, entry in free.items():
-            if may(entry):
-                waiting[of(entry)].append(row)
-        for place in places:
-            candidates = waiting.get(mark(place))
-            if place not in pairs and candidates:
-                pairs[place] = free.pop(candidates.pop(0))
-
+    pairing = _Pairing(histories)
     keyed = [i for i, target in enumerate(targets) if target.row.key is not None]
     unkeyed = [i for i, target in enumerate(targets) if target.row.key is None]
-    pair(keyed, lambda i: _keyed_row(targets[i]), lambda e: e.row, _has_key)
-    # A key whose page was changed keeps its post until the new one has come.
-    pair(
-        keyed, lambda i: targets[i].row.key, _key_of, lambda e: _has_key(e) and e.scheduled_at > now
-    )
 
     def pending(entry: Entry) -> bool:
         return not _has_key(entry) and _is_pending(entry, now)
 
-    pair(unkeyed, lambda i: digests[i], lambda e: e.fingerprint, lambda e: not _has_key(e))
-    pair(
+    pairing.pair(keyed, lambda i: _keyed_row(targets[i]), lambda e: e.row, _has_key)
+    # A key whose page was changed keeps its post until the new one has come.
+    pairing.pair(
+        keyed, lambda i: targets[i].row.key, _key_of, lambda e: _has_key(e) and e.scheduled_at > now
+    )
+    pairing.pair(unkeyed, lambda i: digests[i], lambda e: e.fingerprint, lambda e: not _has_key(e))
+    pairing.pair(
         unkeyed,
         lambda i: (targets[i].page_id, targets[i].instant),
         lambda e: (e.page_id, e.scheduled_at),
         pending,
     )
-    pair(unkeyed, lambda i: _content_digest(bodies[i]), lambda e: _content_digest(e.body), pending)
-
-    taken = {entry.row for entry in pairs.values()} | set(free)
-    matched = []
-    for place, target in enumerate(targets):
-        live = pairs.get(place)
-        row = _row_name(target, live, taken)
-        taken.add(row)
-        history = by_row.get(row)
-        matched.append(
-            Matched(
-                target=target,
-                body=bodies[place],
-                digest=digests[place],
-                row=row,
-                generation=history.generation if history else 1,
-                live=live,
-            )
+    pairing.pair(
+        unkeyed, lambda i: _content_digest(bodies[i]), lambda e: _content_digest(e.body), pending
+    )
+    generations = {history.row: history.generation for history in histories}
+    rows = pairing.row_names(targets)
+    matched = [
+        Matched(target, body, digest, row, generations.get(row, 1), pairing.pairs.get(place))
+        for place, (target, body, digest, row) in enumerate(
+            zip(targets, bodies, digests, rows, strict=True)
         )
-    return matched, [entry for entry in free.values() if _is_pending(entry, now)]
+    ]
+    return matched, [entry for entry in pairing.free.values() if _is_pending(entry, now)]
+
+
+class _Pairing:
+    """Which target stands for which entry of earlier runs.
+
+    Attributes:
+        pairs: The entries found so far, by the target's place.
+        free: Those that no target stands for, by row.
+    """
+
+    def __init__(self, histories: Sequence[RowHistory]) -> None:
+        self.pairs: dict[int, Entry] = {}
+        self.free = {h.row: h.live for h in histories if h.live is not None}
+
+    def pair(
+        self,
+        places: Sequence[int],
+        mark: Callable[[int], Hashable],
+        mark_of: Callable[[Entry], Hashable],
+        may: Callable[[Entry], bool],
+    ) -> None:
+        """Pair those of `places` with entries that `may` be theirs, where their marks are equal."""
+        if not self.free:
+            return
+        waiting: dict[Hashable, list[str]] = defaultdict(list)
+        for row, entry in self.free.items():
+            if may(entry):
+                waiting[mark_of(entry)].append(row)
+        for place in places:
+            candidates = waiting.get(mark(place))
+            if place not in self.pairs and candidates:
+                self.pairs[place] = self.free.pop(candidates.pop(0))
+
+    def row_names(self, targets: Sequence[Target]) -> list[str]:
+        """What the journal calls each target's row, all different."""
+        taken = {entry.row for entry in self.pairs.values()} | set(self.free)
+        names = []
+        for place, target in enumerate(targets):
+            names.append(_row_name(target, self.pairs.get(place), taken))
+            taken.add(names[-1])
+        return names
 
 
 def new_entry(one: Matched, account: str, calendar: str, replaced: Entry | None = None) -> NewEntry:

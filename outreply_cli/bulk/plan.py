@@ -114,11 +114,11 @@ def make_plan(
             action = action._replace(reason=reason)
         plan.actions.append(action)
         if action.reason == _PUBLISHED:
-            plan.problems.append(_problem(one, "", _PUBLISHED_HELP, is_warning=True))
+            plan.problems.append(one.target.row.problem("", _PUBLISHED_HELP, is_warning=True))
         elif action.kind in {Kind.CREATE, Kind.CHANGE}:
             wrong = time_problem(one.target.instant, now)
             if wrong is not None:
-                plan.problems.append(_problem(one, wrong.field, wrong.what))
+                plan.problems.append(one.target.row.problem(wrong.field, wrong.what))
     for entry in gone:
         if standing.get(entry.id) in {Standing.GONE, Standing.PUBLISHED, Standing.FAILED}:
             continue
@@ -184,13 +184,13 @@ def check_month(plan: Plan, left: int | None, now: datetime) -> None:
             f"this and later rows of {now:%B} need {len(this_month)} publishes, and {left} are "
             "left; move them to a later month, or to a larger tier"
         )
-        plan.problems.append(_problem(this_month[left], "", what))
+        plan.problems.append(this_month[left].target.row.problem("", what))
         return
     what = (
         f"with this row the file needs more publishes than the {left} that {now:%B} has left; how "
         "many later months have is not known yet: if the API refuses, run again then"
     )
-    plan.problems.append(_problem(new[left], "", what, is_warning=True))
+    plan.problems.append(new[left].target.row.problem("", what, is_warning=True))
 
 
 def check_pace(plan: Plan, per_minute: int | None, now: datetime) -> None:
@@ -211,7 +211,8 @@ def check_pace(plan: Plan, per_minute: int | None, now: datetime) -> None:
                 f"at {per_minute} requests a minute it is sent in about {minutes} minutes, and is "
                 "then less than 10 minutes ahead; move it to a later time"
             )
-            plan.problems.append(_problem(action.matched, "scheduled_at", what, is_warning=True))
+            row = action.matched.target.row
+            plan.problems.append(row.problem("scheduled_at", what, is_warning=True))
 
 
 def order_cancels(plan: Plan, posts: Sequence[Resource], limits: Limits) -> None:
@@ -314,14 +315,7 @@ def _blame(
             already = f"{others} post{'s' * (others > 1)} that the account has already"
             with_whom = f"{with_whom} and {already}" if with_whom else already
         what = f"{violation.rule} ({with_whom or 'here'}); move rows apart, or use --spread"
-        yield _problem(rows[-1], "scheduled_at", what)
-
-
-def _problem(
-    one: Matched, field_name: str, what: str, *, is_warning: bool = False
-) -> CalendarProblem:
-    row = one.target.row
-    return CalendarProblem(row.file, row.line, field_name, what, is_warning=is_warning)
+        yield rows[-1].target.row.problem("scheduled_at", what)
 
 
 def _month(instant: datetime) -> tuple[int, int]:

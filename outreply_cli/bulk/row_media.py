@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 
 from outreply_cli.bulk.engine import Result, Status, ends_run
 from outreply_cli.bulk.plan import Action, Kind, Plan
-from outreply_cli.bulk.rows import CalendarProblem
 from outreply_cli.errors import OutReplyError
 from outreply_cli.posting.media_files import MediaFile, StorageLimits
 from outreply_cli.posting.uploader import Uploader
@@ -26,7 +25,6 @@ def check_storage(
     for action in plan.of_kind(Kind.CREATE, Kind.CHANGE):
         if action.matched is None or not action.matched.target.media_files:
             continue
-        row = action.matched.target.row
         for file in action.matched.target.media_files:
             if file.sha256 in new or uploader.known_media_id(file) is not None:
                 continue
@@ -38,7 +36,7 @@ def check_storage(
                 left = show_size(limits.remaining_bytes)
                 what = f"{file.path.name} does not fit: {left} of storage are left"
             if what is not None:
-                plan.problems.append(CalendarProblem(row.file, row.line, "media_files", what))
+                plan.problems.append(action.matched.target.row.problem("media_files", what))
 
 
 def upload_files(

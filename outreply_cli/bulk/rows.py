@@ -90,6 +90,10 @@ class Row(NamedTuple):
     media_files: tuple[Path, ...] = ()
     has_bad_content: bool = False
 
+    def problem(self, field: str, what: str, *, is_warning: bool = False) -> CalendarProblem:
+        """What is wrong with one field of it, or with all of it for ""."""
+        return CalendarProblem(self.file, self.line, field, what, is_warning=is_warning)
+
 
 @dataclass
 class Calendar:

@@ -30,7 +30,7 @@ from outreply_cli.posting.entries import Entry, EntryState
 from outreply_cli.posting.guardrails import Limits
 from outreply_cli.posting.journal import Journal
 from outreply_cli.posting.media_files import StorageLimits
-from outreply_cli.posting.sending import Sender, account_digest
+from outreply_cli.posting.sending import Sender
 from outreply_cli.posting.uploader import Uploader
 
 _CANCELS_UNASKED = 10
@@ -73,7 +73,6 @@ class Comparison:
     """A calendar's rows beside the journal and the server.
 
     Attributes:
-        account: As the journal calls it.
         view: What was read of the account.
         matched: The rows, and what earlier runs know of them.
         gone: Entries that no row stands for any more.
@@ -82,7 +81,6 @@ class Comparison:
     """
 
     calendar: Calendar
-    account: str
     view: AccountView
     matched: list[Matched]
     gone: list[Entry]
@@ -95,12 +93,10 @@ class Prepared:
     """A calendar that is ready to be carried out.
 
     Attributes:
-        account: As the journal calls it.
         view: What was read of the account.
     """
 
     calendar: Calendar
-    account: str
     view: AccountView
     plan: Plan
 
@@ -134,10 +130,6 @@ class BulkRun:
         # What earlier files of this command will add: the rules hold for all files together.
         self._coming: list[Resource] = []
 
-    def account_of(self, view: AccountView) -> str:
-        """What the journal calls the account."""
-        return account_digest(self._client.transport.base_url, view.account_id)
-
     def compare(self, calendar: Calendar, view: AccountView, *, settle: bool) -> Comparison:
         """Check `calendar` by itself and find what is known of its rows; nothing new is sent.
 
@@ -151,7 +143,7 @@ class BulkRun:
             CalendarError: The file can't be read at all.
             OutReplyError: The account can't be read.
         """
-        account, name = self.account_of(view), str(calendar.path)
+        account, name = view.digest, str(calendar.path)
         now = self._client.now()
         targets, problems = self._targets(calendar, view)
         problems = [*calendar.problems, *problems]
@@ -167,7 +159,7 @@ class BulkRun:
 
             targets, unplaced = spread_targets(
                 matched,
-                [*view.scheduled, *view.published, *self._coming],
+                self._standing_beside(view),
                 Limits.from_account(view.account),
                 now=now,
                 window=self._settings.spread_window,
@@ -180,9 +172,7 @@ class BulkRun:
         matched = adoption.adopt(matched, view)
         entries = [one.live for one in matched if one.live is not None] + gone
         standing = standings(self._client, view, entries, now)
-        return Comparison(
-            calendar, account, view, matched, gone, standing, [*problems, *adoption.problems]
-        )
+        return Comparison(calendar, view, matched, gone, standing, [*problems, *adoption.problems])
 
     def prepare(self, calendar: Calendar, view: AccountView, *, settle: bool) -> Prepared:
         """Plan `calendar`; arguments as in `compare`.
@@ -198,7 +188,7 @@ class BulkRun:
             known.matched, known.gone, known.standing, now=now, prune=self._settings.prune
         )
         limits = Limits.from_account(view.account)
-        posts: list[Resource] = [*view.scheduled, *view.published, *self._coming]
+        posts = self._standing_beside(view)
         brand_of = {str(page["id"]): str(page.get("brand_id")) for page in view.pages}
         check_guardrails(plan, posts, brand_of, limits)
         check_month(plan, view.publishes_left(), now)
@@ -206,7 +196,7 @@ class BulkRun:
         check_storage(
             plan,
             StorageLimits.from_account(view.account),
-            Uploader(self._client, self._journal, known.account),
+            Uploader(self._client, self._journal, view.digest),
             may_upload=self._settings.may_upload,
         )
         order_cancels(plan, posts, limits)
@@ -219,11 +209,11 @@ class BulkRun:
             for action in plan.of_kind(Kind.CREATE, Kind.CHANGE)
             if (one := action.matched) is not None
         ]
-        return Prepared(calendar, known.account, view, plan)
+        return Prepared(calendar, view, plan)
 
     def pending_entries(self, view: AccountView, path: Path) -> list[Entry]:
         """The posts of the calendar at `path` that are still to come, settled."""
-        account, now = self.account_of(view), self._client.now()
+        account, now = view.digest, self._client.now()
         self._settle(account, str(path))
         read_posts(self._client, view, (), now)
         live = [h.live for h in self._journal.rows(account, str(path)) if h.live is not None]
@@ -236,10 +226,11 @@ class BulkRun:
         self, prepared: Prepared, stop: Stop, on_result: Callable[[Result], None]
     ) -> RunReport:
         """Do what the plan says; see Engine.run."""
-        uploader = Uploader(self._client, self._journal, prepared.account)
+        account = prepared.view.digest
+        uploader = Uploader(self._client, self._journal, account)
         actions, failed = upload_files(prepared.plan.actions, uploader, stop.set)
         return self.carry_out_actions(
-            prepared.account,
+            account,
             prepared.calendar.path,
             actions,
             stop,
@@ -272,7 +263,7 @@ class BulkRun:
     def _targets(
         self, calendar: Calendar, view: AccountView
     ) -> tuple[list[Target], list[CalendarProblem]]:
-        zones = Zones(self._settings.zone, self._brand_zone)
+        zones = Zones(self._settings.zone, self._client.brand_zone)
         return make_targets(
             calendar,
             view.pages,
@@ -282,8 +273,8 @@ class BulkRun:
             storage=StorageLimits.from_account(view.account),
         )
 
-    def _brand_zone(self, brand_id: str) -> str:
-        return str(self._client.brand(brand_id).get("timezone") or "UTC")
+    def _standing_beside(self, view: AccountView) -> list[Resource]:
+        return [*view.scheduled, *view.published, *self._coming]
 
     def _settle(self, account: str, calendar: str) -> None:
         for entry in self._journal.unsettled(account, calendar):

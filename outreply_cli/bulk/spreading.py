@@ -58,11 +58,9 @@ def spread_targets(
         for place, instant in zip(places, instants, strict=True):
             target = targets[place]
             if instant is None:
-                what = (
-                    f"it finds no free time within {show_duration(window)}; widen --spread-window"
-                )
-                row = target.row
-                problems.append(CalendarProblem(row.file, row.line, "scheduled_at", what))
+                within = show_duration(window)
+                what = f"it finds no free time within {within}; widen --spread-window"
+                problems.append(target.row.problem("scheduled_at", what))
             elif instant != target.instant:
                 targets[place] = target.moved_to(instant)
     return targets, problems

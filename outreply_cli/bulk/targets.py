@@ -214,9 +214,7 @@ class _TargetMaker:
         return instant
 
     def _complain(self, row: Row, field: str, what: str, *, is_warning: bool = False) -> None:
-        self.problems.append(
-            CalendarProblem(self._calendar.name, row.line, field, what, is_warning=is_warning)
-        )
+        self.problems.append(row.problem(field, what, is_warning=is_warning))
 
 
 def _ordered(text: str, date_order: str | None) -> str:

@@ -144,7 +144,7 @@ def bulk_plan(
     save_plan(
         output,
         prepared.calendar.path,
-        prepared.account,
+        prepared.view.digest,
         {**options, "columns": columns},
         prepared.plan,
     )
@@ -180,7 +180,7 @@ def bulk_apply(
     paths = [calendar.path for calendar in calendars]
     with open_bulk(session, settings, paths, wait_lock=wait_lock, calendars=calendars) as bulk:
         prepared = _prepare(session, bulk, calendars, settle=True)
-        refuse_drift(saved, prepared[0].account, prepared[0].plan)
+        refuse_drift(saved, prepared[0].view.digest, prepared[0].plan)
         results = _carry_out(session, bulk, prepared)
     show_results(session, results, report)
     end_run(session, results, bulk.stop)
@@ -244,7 +244,7 @@ def bulk_cancel(
         actions = [Action.on_entry(Kind.CANCEL, entry, "bulk cancel") for entry in pending]
         with progress(session.notes, "Cancelling", len(actions), bulk.requests_left) as bar:
             done = bulk.run.carry_out_actions(
-                bulk.run.account_of(bulk.view), path, actions, bulk.stop, on_result=bar.step
+                bulk.view.digest, path, actions, bulk.stop, on_result=bar.step
             )
     results = [(file, result) for result in done.results]
     show_results(session, results, None)

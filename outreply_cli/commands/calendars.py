@@ -156,6 +156,6 @@ def open_bulk(
             # Always in the same order: two runs can't wait for each other.
             for path in sorted(set(paths)):
                 stack.enter_context(
-                    calendar_lock(session.state_dir, run.account_of(view), str(path), wait=seconds)
+                    calendar_lock(session.state_dir, view.digest, str(path), wait=seconds)
                 )
         yield OpenBulk(client, run, view, stop)

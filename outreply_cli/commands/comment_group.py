@@ -27,11 +27,9 @@ DaysOption = Annotated[
 def memory_of(session: Session, client: "Client") -> "Iterator[Memory]":
     """What this machine knows of the account's comments; raises StorageError."""
     from outreply_cli.conversations.memory import Memory
-    from outreply_cli.posting.sending import account_digest
+    from outreply_cli.posting.sending import account_of
 
-    me = client.me().get("authenticated_as") or {}
-    account = account_digest(client.transport.base_url, str(me.get("user_id")))
-    with closing(Memory(session.state_dir / "comments.db", account)) as memory:
+    with closing(Memory(session.state_dir / "comments.db", account_of(client))) as memory:
         yield memory
 
 

@@ -7,10 +7,10 @@ from typing import Annotated
 import typer
 
 from outreply_cli.commands.comment_group import DaysOption, SinceOption, app, memory_of
-from outreply_cli.commands.options import command
+from outreply_cli.commands.options import Looks, command, read_interval
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.terminal.session import Session
-from outreply_cli.times import read_duration, read_past_time
+from outreply_cli.times import read_past_time
 
 _EXEC_SECONDS = 60.0
 
@@ -63,9 +63,7 @@ def comments_watch(
     session: Session,
     days: DaysOption = 7,
     interval: Annotated[str, typer.Option(metavar="T", help="Time between two looks.")] = "1m",
-    most: Annotated[
-        int | None, typer.Option("--max", metavar="N", min=1, help="Looks; for ever without.")
-    ] = None,
+    most: Looks = None,
     since: SinceOption = None,
     exec_command: Annotated[
         str | None,
@@ -83,9 +81,7 @@ def comments_watch(
     from outreply_cli.conversations.inbox import new_comments
     from outreply_cli.terminal.conversations import CommentView, item_of
 
-    seconds = read_duration(interval).total_seconds()
-    if seconds < 1:
-        raise InvalidInputError("--interval is too short", hint="Give it a second or more.")
+    seconds = read_interval(interval)
     if session.output.format not in {"table", "json", "jsonl"}:
         raise InvalidInputError(
             f"comments that come in are no {session.output.format}", hint="Use -o jsonl."

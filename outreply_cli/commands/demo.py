@@ -1,11 +1,10 @@
 """`outreply demo`: see it work, without an account and without a trace."""
 
 from datetime import UTC, timedelta
-from zoneinfo import ZoneInfo
 
 from outreply_cli.api.client import when
 from outreply_cli.commands.options import command, new_command
-from outreply_cli.demo import CALENDAR_NAME, Demo
+from outreply_cli.demo import CALENDAR_NAME, ZONE, Demo
 from outreply_cli.posting.page_lookup import page_alias
 from outreply_cli.terminal.output import Column, Item
 from outreply_cli.terminal.plans import aliases_of, plan_summary, show_plan
@@ -15,7 +14,6 @@ from outreply_cli.webhooks.event import in_words
 
 app = new_command()
 
-_ZONE = ZoneInfo("Europe/Paris")
 _NEXT = (
     ("outreply emulator start", "the same API, kept running"),
     ("outreply bulk template csv > my.csv", "a calendar to fill in"),
@@ -40,7 +38,7 @@ def demo(session: Session) -> None:
         run, prepared = show.prepare(path)
         pages = prepared.view.pages
         show_plan(
-            session.output, CALENDAR_NAME, prepared.plan, _ZONE, aliases_of(prepared.plan, pages)
+            session.output, CALENDAR_NAME, prepared.plan, ZONE, aliases_of(prepared.plan, pages)
         )
         report = show.carry_out(run, prepared)
         done = sum(result.post_id is not None for result in report.results)
@@ -84,4 +82,4 @@ def demo(session: Session) -> None:
 
 def _show_when(post: Item) -> str:
     moment = when(post)
-    return show_instant_briefly(moment.astimezone(UTC), _ZONE) if moment is not None else ""
+    return show_instant_briefly(moment.astimezone(UTC), ZONE) if moment is not None else ""

@@ -12,7 +12,7 @@ from outreply_cli.accounts.places import path_of
 from outreply_cli.accounts.profiles import Profile
 from outreply_cli.commands.options import new_group
 from outreply_cli.contract.token import Token
-from outreply_cli.emulator.remote import Running, find_running, not_running
+from outreply_cli.emulator.remote import STATE_VARIABLE, Running, find_running, not_running
 from outreply_cli.terminal.output import Column, Item
 from outreply_cli.terminal.session import Session
 from outreply_cli.times import from_api, show_instant
@@ -27,8 +27,7 @@ StateOption = Annotated[
 
 def state_directory(session: Session, state: Path | None) -> Path:
     """Where the emulator's state is: `--state`, else what `emulator exec` set, else ours."""
-    # What `emulator exec` runs finds the emulator that was started for it.
-    given = session.environ.get("OUTREPLY_EMULATOR_STATE")
+    given = session.environ.get(STATE_VARIABLE)
     chosen = state or (Path(given) if given else session.state_dir / "emulator")
     return path_of(chosen).absolute()
 

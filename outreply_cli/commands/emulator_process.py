@@ -74,7 +74,7 @@ def emulator_start(
             port=port,
             host=host,
             settings=Settings(seed, frozen, failure_rate, comments, send_anywhere),
-            on_ready=lambda _, running: announce(session, running),
+            on_ready=lambda running: announce(session, running),
         )
         return
     words = [f"--failure-rate={failure_rate}", f"--comments={comments}"]

@@ -5,7 +5,6 @@ from typing import Annotated, Any
 
 import typer
 
-from outreply_cli.accounts.choice import chosen_profile
 from outreply_cli.commands.options import command, new_command
 from outreply_cli.contract.error_catalogue import CATALOGUE
 from outreply_cli.errors import InvalidInputError, OutReplyError
@@ -58,7 +57,7 @@ def errors(
 def _catalogue(session: Session) -> list[dict[str, Any]]:
     built_in = [vars(entry) for entry in CATALOGUE]
     base_url = session.environ.get("OUTREPLY_BASE_URL") or None
-    profile = chosen_profile(session.profiles, session.choices.profile, session.environ)
+    profile = session.profile
     try:
         # The live catalogue needs no token, so none is sent.
         client = session.client_for(

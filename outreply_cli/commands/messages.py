@@ -1,7 +1,7 @@
 """Options that say what a post holds, shared by the commands that make posts."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,6 +17,9 @@ from outreply_cli.posting.media_files import (
 )
 from outreply_cli.terminal.message_editor import edit_message
 from outreply_cli.terminal.session import Session
+
+if TYPE_CHECKING:
+    from outreply_cli.api.client import Client
 
 PageOption = Annotated[
     list[str],
@@ -77,12 +80,17 @@ def read_message(
     return message
 
 
-def read_files(media: Sequence[str], limits: StorageLimits) -> list[MediaFile]:
-    """The files among what `--media` names; raises InvalidInputError for one that is no media."""
-    files = []
-    for item in media:
-        if item.startswith(_MEDIA_ID) or "://" in item:
-            continue
+def read_files(client: "Client", media: Sequence[str]) -> list[MediaFile]:
+    """The files among what `--media` names; asks the account what it takes where there are some.
+
+    Raises:
+        InvalidInputError: One is no media, or larger than the account takes.
+    """
+    local = [item for item in media if not item.startswith(_MEDIA_ID) and "://" not in item]
+    if not local:
+        return []
+    limits, files = StorageLimits.from_account(client.account_if_allowed()), []
+    for item in local:
         try:
             files.append(inspect_file(path_of(item), limits))
         except MediaFileError as problem:

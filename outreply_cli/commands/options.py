@@ -29,6 +29,10 @@ ShownZone = Annotated[
     typer.Option("--tz", metavar="ZONE", help="Time zone of local times, such as Europe/Paris."),
 ]
 
+Looks = Annotated[
+    int | None, typer.Option("--max", metavar="N", min=1, help="Looks; for ever without.")
+]
+
 _SETTINGS: dict[str, Any] = {
     "add_completion": False,
     "rich_markup_mode": None,
@@ -218,6 +222,16 @@ def command(
         return function
 
     return declare
+
+
+def read_interval(text: str) -> float:
+    """The seconds between two looks that `--interval` says; raises InvalidInputError below one."""
+    from outreply_cli.times import read_duration
+
+    seconds = read_duration(text).total_seconds()
+    if seconds < 1:
+        raise InvalidInputError("--interval is too short", hint="Give it a second or more.")
+    return seconds
 
 
 def _check_values(ctx: typer.Context) -> None:

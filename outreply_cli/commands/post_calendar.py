@@ -7,12 +7,18 @@ from typing import Annotated
 import typer
 
 from outreply_cli.commands.options import command
-from outreply_cli.commands.post_group import app
+from outreply_cli.commands.post_group import (
+    Every,
+    OnePage,
+    Published,
+    Scheduled,
+    app,
+    refuse_several,
+)
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.posting.page_lookup import find_page
 from outreply_cli.terminal.session import Session
 
-OnePage = Annotated[str | None, typer.Option("--page", metavar="P", help="Only of one page.")]
 _STDOUT = Path("-")
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 _CUT_OFF = "the API lists 100 posts of a page at most; there may be more"
@@ -84,11 +90,9 @@ def posts_export(
         typer.Option(metavar="FILE", help="A calendar for `bulk schedule`; - for stdout."),
     ] = None,
     page: OnePage = None,
-    scheduled: Annotated[
-        bool, typer.Option("--scheduled", help="What is pending (default).")
-    ] = False,
-    published: Annotated[bool, typer.Option("--published", help="What is out.")] = False,
-    every: Annotated[bool, typer.Option("--all", help="Both.")] = False,
+    scheduled: Scheduled = False,
+    published: Published = False,
+    every: Every = False,
 ) -> None:
     """Write posts as iCalendar, or as a calendar file that `bulk schedule` finds unchanged.
 
@@ -99,8 +103,7 @@ def posts_export(
 
     Example: outreply posts export --csv posts.csv --page instagram:acme
     """
-    if sum((scheduled, published, every)) > 1:
-        raise InvalidInputError("choose one of --scheduled, --published and --all")
+    refuse_several(scheduled, published, every)
     if csv is not None and (published or every):
         raise InvalidInputError(
             "--csv holds what is scheduled alone: what is out can't be scheduled again",

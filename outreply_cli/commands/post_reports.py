@@ -11,7 +11,7 @@ from outreply_cli.posting.account_posts import Posted
 from outreply_cli.posting.page_lookup import page_alias
 from outreply_cli.terminal.output import Column, Item
 from outreply_cli.terminal.session import Session
-from outreply_cli.times import from_api, show_instant, show_instant_briefly
+from outreply_cli.times import show_api_instant, show_instant, show_instant_briefly
 
 
 def post_columns(
@@ -35,12 +35,6 @@ def post_columns(
         moment = when(post)
         return show_instant_briefly(moment, zone) if moment is not None else ""
 
-    def show_created(post: Item) -> str:
-        try:
-            return show_instant(from_api(str(post["created_at"])), zone)
-        except ValueError:
-            return str(post["created_at"])
-
     columns = [
         Column("ID", "id", lambda post: str(post.get("id") or post.get("post_id") or "")),
         Column("When", "scheduled_at", show_when, brief=show_briefly),
@@ -54,7 +48,8 @@ def post_columns(
             Column(name.replace("_", " ").capitalize(), name) for name in extra if alone.get(name)
         ]
         if alone.get("created_at"):
-            columns.append(Column("Created", "created_at", show_created))
+            created = show_api_instant(alone["created_at"], zone)
+            columns.append(Column("Created", "created_at", lambda _: created))
         if alone.get("media"):
             columns.append(Column("Media", "media", _show_media))
         if alone.get("metrics"):

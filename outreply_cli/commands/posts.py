@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 import typer
 
 from outreply_cli.api.client import Client, Resource, when
-from outreply_cli.api.errors import NotAllowedError
 from outreply_cli.commands import post_calendar
 from outreply_cli.commands.messages import (
     DryRunOption,
@@ -30,18 +29,25 @@ from outreply_cli.commands.messages import (
 )
 from outreply_cli.commands.options import ShownZone, TimeZone, Yes, command
 from outreply_cli.commands.partial_failures import raise_failures
-from outreply_cli.commands.post_group import app
+from outreply_cli.commands.post_group import (
+    Every,
+    OnePage,
+    Published,
+    Scheduled,
+    app,
+    refuse_several,
+)
 from outreply_cli.commands.post_reports import post_columns, report_posted
 from outreply_cli.errors import InvalidInputError, OutReplyError
 from outreply_cli.posting.account_posts import AccountPosts
 from outreply_cli.posting.checks import check_posts
 from outreply_cli.posting.content import PostContent
-from outreply_cli.posting.media_files import MediaFile, StorageLimits
+from outreply_cli.posting.media_files import MediaFile
 from outreply_cli.posting.page_lookup import find_page, page_alias
 from outreply_cli.posting.waiting import wait_until_published
 from outreply_cli.terminal.progress import upload_bars
 from outreply_cli.terminal.session import Session
-from outreply_cli.times import read_duration, read_past_time, read_time, read_zone
+from outreply_cli.times import read_duration, read_past_time, read_time
 
 # Their commands register themselves.
 __all__ = ["app", "post_calendar"]
@@ -79,9 +85,9 @@ def posts_schedule(
     client = session.client()
     pages = _find_pages(client, page)
 
-    batch = _Batch(pages, content, _files(client, media), key, keep_media=keep_media)
+    batch = _Batch(pages, content, read_files(client, media or []), key, keep_media=keep_media)
     if tz == "brand":
-        zones = [read_zone(_brand_zone(client, one)) for one in pages]
+        zones = [session.zone(client.brand_zone(str(one["brand_id"]))) for one in pages]
     else:
         zones = [session.zone(tz)] * len(pages)
     moments = [read_time(at, now=client.now(), zone=zone) for zone in zones]
@@ -121,7 +127,7 @@ def posts_publish(
     if not dry_run:
         names = ", ".join(page_alias(one) for one in pages)
         session.confirm(f"Publish on {names} now?", yes=yes)
-    batch = _Batch(pages, content, _files(client, media), key, keep_media=keep_media)
+    batch = _Batch(pages, content, read_files(client, media or []), key, keep_media=keep_media)
     moments = [None] * len(pages)
     _post(session, client, batch, moments, shown_in=session.zone(), dry_run=dry_run)
 
@@ -129,12 +135,10 @@ def posts_publish(
 @command(app, "list")
 def posts_list(
     session: Session,
-    scheduled: Annotated[
-        bool, typer.Option("--scheduled", help="What is pending (default).")
-    ] = False,
-    published: Annotated[bool, typer.Option("--published", help="What is out.")] = False,
-    every: Annotated[bool, typer.Option("--all", help="Both.")] = False,
-    page: Annotated[str | None, typer.Option(metavar="P", help="Only of one page.")] = None,
+    scheduled: Scheduled = False,
+    published: Published = False,
+    every: Every = False,
+    page: OnePage = None,
     since: Annotated[
         str | None, typer.Option(metavar="T", help="Only after this, such as 7d or 2026-11-01.")
     ] = None,
@@ -149,8 +153,7 @@ def posts_list(
 
     Example: outreply posts list --all --page instagram:acme --json
     """
-    if sum((scheduled, published, every)) > 1:
-        raise InvalidInputError("choose one of --scheduled, --published and --all")
+    refuse_several(scheduled, published, every)
     client, zone = session.client(), session.zone(tz)
     after = read_past_time(since, now=client.now(), zone=zone) if since else None
     known = client.pages().items if page or session.choices.output == "table" else []
@@ -234,7 +237,7 @@ def posts_reschedule(
     post = client.scheduled_post(post_id)
     known = client.pages().items
     if tz == "brand":
-        tz = _brand_zone(client, find_page(known, str(post.get("page_id"))))
+        tz = client.brand_zone(str(find_page(known, str(post.get("page_id")))["brand_id"]))
     zone = session.zone(tz)
     moment = read_time(at, now=client.now(), zone=zone)
     problems = check_posts([({}, PostContent(message="-"), moment)], client.now())
@@ -321,17 +324,6 @@ def _post(
     report_posted(session, done, shown_in, batch.pages)
 
 
-def _files(client: Client, media: Sequence[str] | None) -> list[MediaFile]:
-    local = [item for item in media or [] if not item.startswith("media:") and "://" not in item]
-    if not local:
-        return []
-    try:
-        account: Resource | None = client.account()
-    except NotAllowedError:
-        account = None
-    return read_files(local, StorageLimits.from_account(account))
-
-
 def _find_pages(client: Client, wanted: Sequence[str]) -> list[Resource]:
     known = client.pages().items
     found = {str(page["id"]): page for page in (find_page(known, name) for name in wanted)}
@@ -342,10 +334,6 @@ def _find_pages(client: Client, wanted: Sequence[str]) -> list[Resource]:
             hint="Reconnect the page in the dashboard first.",
         )
     return [dict(page) for page in found.values()]
-
-
-def _brand_zone(client: Client, page: Any) -> str:
-    return str(client.brand(str(page["brand_id"])).get("timezone") or "UTC")
 
 
 def _is_after(post: Resource, after: datetime) -> bool:

@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from outreply_cli.commands.options import command, new_group
+from outreply_cli.commands.options import Looks, command, new_group, read_interval
 from outreply_cli.commands.quota_reports import forecast_items, quota_meters, use_object
 from outreply_cli.terminal.meters import Meter, can_draw_bars
 from outreply_cli.terminal.output import Column
 from outreply_cli.terminal.session import Session
-from outreply_cli.times import read_duration, show_instant, show_instant_briefly, to_api
+from outreply_cli.times import show_instant, show_instant_briefly, to_api
 
 if TYPE_CHECKING:
     from outreply_cli.quotas.outlook import Look
@@ -112,9 +112,7 @@ def quota_check(
 def quota_watch(
     session: Session,
     interval: Annotated[str, typer.Option(metavar="T", help="Time between looks.")] = "1m",
-    most: Annotated[
-        int | None, typer.Option("--max", metavar="N", min=1, help="Looks; for ever without.")
-    ] = None,
+    most: Looks = None,
 ) -> None:
     """Look again and again: one screen that is redrawn, or a line a look in a pipe.
 
@@ -124,12 +122,9 @@ def quota_watch(
 
     Example: outreply quota watch --max 1 -o jsonl
     """
-    from outreply_cli.errors import InvalidInputError
     from outreply_cli.quotas.outlook import looks
 
-    seconds = read_duration(interval).total_seconds()
-    if seconds < 1:
-        raise InvalidInputError("--interval is too short", hint="Give it a second or more.")
+    seconds = read_interval(interval)
     client, output = session.client(patient=True), session.output
     found = looks(client, session.clock, interval=seconds, most=most)
     if output.format != "table" or output.fields is not None:

@@ -32,12 +32,12 @@ class VerbGroup(HelpfulGroup):
         super().__init__(**settings)
         self._members = members
 
-    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - typer's own signature
+    def list_commands(self, ctx: Any) -> list[str]:
         """Their names, in the order of the source."""
         groups = [str(each.name) for each in self._members.registered_groups]
         return [*(str(each.name) for each in self._members.registered_commands), *groups]
 
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - as above
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """The command called `cmd_name`."""
         for info in self._members.registered_commands:
             if info.name == cmd_name:
@@ -57,11 +57,11 @@ class RootGroup(HelpfulGroup):
         super().__init__(**settings)
         self._table = table
 
-    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - as above
+    def list_commands(self, ctx: Any) -> list[str]:
         """Every name, in the table's order."""
         return list(self._table)
 
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - as above
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """The command called `cmd_name`, whose module is imported for it."""
         if cmd_name not in self._table:
             return None
@@ -72,7 +72,7 @@ class RootGroup(HelpfulGroup):
         found.name = cmd_name
         return found
 
-    def purpose_of(self, ctx: Any, name: str) -> str:  # noqa: ARG002 - as above
+    def purpose_of(self, ctx: Any, name: str) -> str:
         """One line about a command, from the table: help imports none of them."""
         return self._table[name][1]
 

@@ -13,6 +13,7 @@ from outreply_cli.terminal.session import Session
 
 if TYPE_CHECKING:
     from outreply_cli.webhooks.inbox import Inbox
+    from outreply_cli.webhooks.sending import Outcome
 
 app = new_group("Verify, send, replay and subscribe to webhooks.")
 SecretOption = Annotated[
@@ -92,6 +93,22 @@ def emulated_webhook(
     finally:
         with suppress(OutReplyError):
             client.delete_webhook(str(hook["id"]))
+
+
+def sending_object(
+    identity: str, event: str, url: str, outcome: "Outcome", **names: Any
+) -> dict[str, Any]:
+    """What was sent and how it was taken, as scripts read it; `names` are more beside its id."""
+    return {
+        "id": identity,
+        **names,
+        "event": event,
+        "to": url,
+        "status": outcome.status,
+        "error": outcome.error,
+        "latency_ms": round(outcome.milliseconds, 3),
+        "taken": outcome.is_taken,
+    }
 
 
 def show_sendings(session: Session, items: list[dict[str, Any]]) -> None:

@@ -14,6 +14,7 @@ from outreply_cli.commands.webhook_group import (
     app,
     one_secret,
     open_inbox,
+    sending_object,
     show_sendings,
 )
 from outreply_cli.errors import InvalidInputError
@@ -125,11 +126,9 @@ def webhooks_replay(
             outcome = post(url, body, headers, allow_public=allow_public)
             if outcome.is_taken and not edit:
                 inbox.taken_elsewhere(delivery.number, url, outcome.status or 200)
-            items.append({
-                "id": delivery.id, "number": delivery.number, "event": delivery.event,
-                "to": url, "status": outcome.status, "error": outcome.error,
-                "latency_ms": round(outcome.milliseconds, 3), "taken": outcome.is_taken,
-            })  # fmt: skip
+            items.append(
+                sending_object(delivery.id, delivery.event, url, outcome, number=delivery.number)
+            )
     show_sendings(session, items)
 
 

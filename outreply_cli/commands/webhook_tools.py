@@ -13,6 +13,7 @@ from outreply_cli.commands.webhook_group import (
     ToOption,
     app,
     one_secret,
+    sending_object,
     show_sendings,
     webhook_secrets,
 )
@@ -61,7 +62,7 @@ def webhooks_verify(
             hint="Set OUTREPLY_WEBHOOK_SECRET, or name another variable with --secret-env.",
         )
     found = explain(
-        read_raw(session, file), signature, secrets.values, names=secrets.names,
+        _read_raw(session, file), signature, secrets.values, names=secrets.names,
         timestamp=timestamp, tolerance=Tolerance(tolerance), now=session.clock.now().timestamp(),
     )  # fmt: skip
     if not found.verdict.is_good:
@@ -87,7 +88,7 @@ def webhooks_sign(
     """
     from outreply_cli.webhooks.signature import sign
 
-    signed = sign(read_raw(session, file), one_secret(session, secret_env))
+    signed = sign(_read_raw(session, file), one_secret(session, secret_env))
     if session.choices.output == "table":
         session.output.show_text(signed)
     else:
@@ -164,11 +165,7 @@ def webhooks_trigger(
         is_rotated=rotate, is_stale=stale, is_bad=bad_signature,
     )  # fmt: skip
     outcome = post(url, body, headers, allow_public=allow_public)
-    show_sendings(session, [{
-        "id": payload["id"], "event": event, "to": url, "status": outcome.status,
-        "error": outcome.error, "latency_ms": round(outcome.milliseconds, 3),
-        "taken": outcome.is_taken,
-    }])  # fmt: skip
+    show_sendings(session, [sending_object(payload["id"], event, url, outcome)])
 
 
 @command(app, "check", api=False)
@@ -218,17 +215,10 @@ def webhooks_check(
         raise PartialFailureError(f"{len(wrong)} of {len(items)} went wrong at {target}")
 
 
-def read_raw(session: Session, name: str) -> bytes:
-    """The bytes of a file, or of stdin for `-`: a signature is over bytes, not text.
-
-    Raises:
-        InvalidInputError: It can't be read.
-    """
+def _read_raw(session: Session, name: str) -> bytes:
+    # A signature is over bytes, not text.
     try:
-        if name != "-":
-            return Path(name).read_bytes()
-        binary = getattr(session.stdin, "buffer", None)
-        return binary.read() if binary is not None else session.stdin.read().encode()
+        return session.stdin_bytes.read() if name == "-" else Path(name).read_bytes()
     except OSError as failure:
         raise InvalidInputError(f"{name}: {failure.strerror or failure}") from None
 

@@ -89,8 +89,8 @@ def _listed(kind: str, prefix: str) -> Answer:
 def _zones() -> list[str]:
     import tzdata
 
-    directory = os.path.dirname(str(tzdata.__file__))  # noqa: PTH120 - pathlib costs a third
-    return _text_of(os.path.join(directory, "zones")).split()  # noqa: PTH118
+    directory = os.path.dirname(str(tzdata.__file__))
+    return _text_of(os.path.join(directory, "zones")).split()
 
 
 def _profile_flag(line: Sequence[str]) -> str | None:
@@ -104,7 +104,7 @@ def _profile_flag(line: Sequence[str]) -> str | None:
 
 
 def _config(environ: Mapping[str, str]) -> str:
-    return _text_of(os.path.join(config_path(environ), "config.toml"))  # noqa: PTH118
+    return _text_of(os.path.join(config_path(environ), "config.toml"))
 
 
 def _profiles(environ: Mapping[str, str]) -> list[str]:
@@ -125,7 +125,7 @@ def _current_profile(environ: Mapping[str, str]) -> str:
 
 def _text_of(path: str) -> str:
     try:
-        with open(path, encoding="utf-8") as stream:  # noqa: PTH123
+        with open(path, encoding="utf-8") as stream:
             return stream.read()
     except OSError:
         return ""

@@ -37,7 +37,7 @@ class KnownValues:
     def load(cls, path: str | os.PathLike[str]) -> "KnownValues":
         """What the file at `path` holds; nothing where there is none, or none of ours."""
         try:
-            with open(path, encoding="utf-8") as stream:  # noqa: PTH123 - pathlib costs a third
+            with open(path, encoding="utf-8") as stream:
                 read = json.load(stream)
             shelves = {
                 str(kind): (
@@ -85,4 +85,4 @@ def account_file(
     else:
         account = f"profile\n{flag or environ.get('OUTREPLY_PROFILE') or current}\n{address}"
     name = hashlib.sha256(account.encode("utf-8", "surrogateescape")).hexdigest()[:24]
-    return os.path.join(state, _DIRECTORY, f"{name}.json")  # noqa: PTH118 - as above
+    return os.path.join(state, _DIRECTORY, f"{name}.json")

@@ -36,6 +36,16 @@ class Tier:
     storage_bytes: int
     max_file_bytes: int
 
+    @property
+    def monthly(self) -> dict[str, int]:
+        """The buckets of a month that have a limit."""
+        return {
+            "publishes": self.publishes,
+            "replies": self.replies,
+            "reads": self.reads,
+            "webhooks": self.webhooks,
+        }
+
 
 TIERS = MappingProxyType(
     {

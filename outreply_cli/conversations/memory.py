@@ -6,16 +6,15 @@ settled and not sent again.
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from outreply_cli.conversations.threads import Comment, comment_id, written_at
-from outreply_cli.databases import check_kinds, open_database, undamaged
-from outreply_cli.errors import StorageError
+from outreply_cli.databases import check_kinds, open_database, transaction, undamaged, usable
 
 _SCHEMA = """
 CREATE TABLE comments (
@@ -85,9 +84,8 @@ class Memory:
 
     def see(self, post_id: str, comments: Iterable[Comment]) -> None:
         """Remember comments of a post."""
-        with self._usable():
-            self._db.execute("BEGIN IMMEDIATE")
-            self._db.executemany(
+        with self._usable(), transaction(self._db) as db:
+            db.executemany(
                 "INSERT INTO comments (account, id, post_id, written_at, body) "
                 "VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET body = excluded.body",
                 [
@@ -96,7 +94,6 @@ class Memory:
                     for one in comments
                 ],
             )  # fmt: skip
-            self._db.execute("COMMIT")
 
     def comment(self, identity: str) -> Comment | None:
         """A comment as it was seen, or None."""
@@ -170,16 +167,11 @@ class Memory:
         ).fetchone()
         return row
 
-    @contextmanager
-    def _usable(self) -> Iterator[None]:
-        try:
-            yield
-        # A damaged file's texts, and what SQLite says of it, need not be UTF-8.
-        except (OSError, sqlite3.Error, UnicodeDecodeError) as failure:
-            raise StorageError(
-                f"the memory of comments {self._path} can't be used: {failure}",
-                hint="Mend its permissions, or choose another place with OUTREPLY_STATE_DIR.",
-            ) from None
+    def _usable(self) -> AbstractContextManager[None]:
+        return usable(
+            f"the memory of comments {self._path}",
+            hint="Mend its permissions, or choose another place with OUTREPLY_STATE_DIR.",
+        )
 
 
 def _object(document: str) -> dict[str, Any]:

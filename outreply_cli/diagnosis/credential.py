@@ -7,7 +7,7 @@ from typing import Any
 from outreply_cli.accounts.choice import Account, choose_account
 from outreply_cli.accounts.keyring_store import KeyringError, KeyringStore
 from outreply_cli.accounts.places import TOKEN_VARIABLES
-from outreply_cli.accounts.profiles import CONFIG_FILE, DEFAULT_PROFILE, Profile, Profiles
+from outreply_cli.accounts.profiles import DEFAULT_PROFILE, Profile
 from outreply_cli.api.client import Client
 from outreply_cli.api.errors import ApiError, AuthenticationError
 from outreply_cli.clock import Clock
@@ -25,8 +25,7 @@ _EXPIRES_SOON = timedelta(days=14)
 
 def find_account(patient: Patient, clock: Clock) -> tuple[list[Finding], Account | None]:
     """What is found of keyring and token, and the account that a command would act for."""
-    profile = _profile(patient)
-    keyring, answers = _keyring(profile, patient, clock)
+    keyring, answers = _keyring(patient.profile, patient, clock)
     store = KeyringStore(_PROBE_SECONDS if answers else _AGAIN_SECONDS)
     try:
         account = choose_account(patient.config_dir, patient.environ, patient.flag, store)
@@ -76,15 +75,6 @@ def token_findings(account: Account, client: Client | None, now: datetime) -> It
     key = me.get("api_key") if isinstance(me.get("api_key"), dict) else {}
     yield _token(place, me, key or {}, now, is_sandbox=credential.token.is_sandbox)
     yield _scopes([str(scope) for scope in (key or {}).get("scopes") or []])
-
-
-def _profile(patient: Patient) -> Profile | None:
-    try:
-        profiles = Profiles.load(patient.config_dir / CONFIG_FILE)
-    except OutReplyError:
-        return None
-    name = patient.flag or patient.environ.get("OUTREPLY_PROFILE") or profiles.current
-    return profiles.stored.get(name)
 
 
 def _keyring(profile: Profile | None, patient: Patient, clock: Clock) -> tuple[Finding, bool]:

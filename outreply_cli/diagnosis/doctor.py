@@ -2,9 +2,8 @@
 
 from collections.abc import Callable, Iterator
 
-from outreply_cli.accounts.choice import chosen_base_url, chosen_profile
+from outreply_cli.accounts.choice import chosen_base_url
 from outreply_cli.accounts.places import TOKEN_VARIABLES
-from outreply_cli.accounts.profiles import CONFIG_FILE, Profiles
 from outreply_cli.accounts.webhook_secrets import SECRET_VARIABLE
 from outreply_cli.api.base_url import DEFAULT_BASE_URL
 from outreply_cli.api.client import Client
@@ -75,8 +74,10 @@ class Doctor:
         return [finding.without(shown) for finding in found]
 
     def _connection(self) -> Iterator[Finding]:
+        patient = self._patient
+        base_url = chosen_base_url(patient.profile, patient.flag, patient.environ)
         try:
-            client = self._client(None, self._base_url())
+            client = self._client(None, base_url or DEFAULT_BASE_URL)
         except OutReplyError as problem:
             yield failure("api", problem.message, problem.hint or "Set OUTREPLY_BASE_URL.")
             return
@@ -84,15 +85,6 @@ class Doctor:
             yield from connection_findings(client, self._clock, self._patient.environ)
         finally:
             client.transport.close()
-
-    def _base_url(self) -> str:
-        patient = self._patient
-        try:
-            profiles = Profiles.load(patient.config_dir / CONFIG_FILE)
-            profile = chosen_profile(profiles, patient.flag, patient.environ)
-        except OutReplyError:
-            profile = None
-        return chosen_base_url(profile, patient.flag, patient.environ) or DEFAULT_BASE_URL
 
     def _client(self, token: Token | None, base_url: str) -> Client:
         return Client(

@@ -31,7 +31,7 @@ _GIVEN = ("OUTREPLY_EVENT", "OUTREPLY_DELIVERY", "OUTREPLY_SIGNATURE", "OUTREPLY
 def environment_findings(patient: Patient) -> Iterator[Finding]:
     """A finding for each of our variables that is set, or one that none is."""
     given = {name: value for name, value in patient.environ.items() if value.strip()}
-    profile = _stored_profile(patient)
+    profile = patient.profile
     findings = [
         *_tokens(given, profile, patient.flag),
         *_base_url(given, profile),
@@ -40,14 +40,6 @@ def environment_findings(patient: Patient) -> Iterator[Finding]:
         *_others(given),
     ]
     yield from findings or [ok(_CHECK, "no variable of ours is set")]
-
-
-def _stored_profile(patient: Patient) -> Profile | None:
-    try:
-        profiles = Profiles.load(patient.config_dir / CONFIG_FILE)
-        return chosen_profile(profiles, patient.flag, patient.environ)
-    except OutReplyError:
-        return None
 
 
 def _tokens(given: dict[str, str], profile: Profile | None, flag: str | None) -> Iterator[Finding]:

@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
+from outreply_cli.accounts.choice import chosen_profile
+from outreply_cli.accounts.profiles import CONFIG_FILE, Profile, Profiles
 from outreply_cli.errors import OutReplyError
 
 
@@ -55,6 +57,15 @@ class Patient:
     config_dir: Path
     state_dir: Path
     flag: str | None = None
+
+    @property
+    def profile(self) -> Profile | None:
+        """The profile that a command would act for; None where none can be told."""
+        try:
+            profiles = Profiles.load(self.config_dir / CONFIG_FILE)
+            return chosen_profile(profiles, self.flag, self.environ)
+        except OutReplyError:
+            return None
 
 
 class UnhealthyError(OutReplyError):

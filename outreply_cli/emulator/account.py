@@ -6,10 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from outreply_cli.contract.limits import (
-    BRAND_PUBLISHES_PER_DAY,
-    PAGE_MIN_GAP,
-)
+from outreply_cli.contract.limits import BRAND_PUBLISHES_PER_DAY, PAGE_MIN_GAP
 from outreply_cli.contract.platforms import PLATFORMS, platform_named
 from outreply_cli.emulator.call import Call, Caller, Refusal, invalid_field, show_instant
 from outreply_cli.emulator.hooks import Happening, emit
@@ -48,12 +45,7 @@ def account(call: Call) -> dict[str, Any]:
         "year_month": f"{call.now:%Y-%m}",
         "resets_at": show_instant(next_month(call.now).timestamp()),
     }
-    for bucket, limit in (
-        ("publishes", tier.publishes),
-        ("replies", tier.replies),
-        ("reads", tier.reads),
-        ("webhooks", tier.webhooks),
-    ):
+    for bucket, limit in tier.monthly.items():
         spent = used.get(bucket, 0)
         monthly[bucket] = {"used": spent, "limit": limit, "remaining": max(0, limit - spent)}
     monthly["writes"] = {"used": used.get("writes", 0), "limit": None, "remaining": None}
@@ -64,10 +56,7 @@ def account(call: Call) -> dict[str, Any]:
         "tier": user["tier"],
         "api_key": _key_view(call.caller),
         "quota": {
-            "storage": {
-                **storage_view(call),
-                "max_file_bytes": tier.max_file_bytes,
-            },
+            "storage": {**storage_view(call), "max_file_bytes": tier.max_file_bytes},
             "rate_limit": dict(zip(("per_minute", "per_day"), rate_of(call.caller), strict=True)),
             "monthly": monthly,
             "publish_guardrails": {

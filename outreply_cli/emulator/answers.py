@@ -9,7 +9,7 @@ from datetime import timedelta
 from werkzeug.http import http_date
 
 from outreply_cli.contract.error_catalogue import CATALOGUE
-from outreply_cli.emulator.call import Refusal
+from outreply_cli.emulator.call import Refusal, too_many
 from outreply_cli.emulator.clock import EmulatorClock
 from outreply_cli.emulator.faults import Misbehaviour
 from outreply_cli.serving.answer import Answer, as_json
@@ -83,10 +83,7 @@ def _go_wrong_before(fault: Misbehaviour, clock: EmulatorClock, headers: dict[st
     if fault.kind == "status":
         raise _refusal(int(fault.value))
     if fault.kind == "rate-limit":
-        seconds = int(fault.value)
-        raise Refusal(
-            429, "RATE_LIMITED", headers={"Retry-After": str(seconds)}, retry_after_seconds=seconds
-        )
+        raise too_many("RATE_LIMITED", int(fault.value))
     if fault.kind == "delay":
         clock.sleep(fault.value)
     elif fault.kind == "skew":

@@ -14,14 +14,18 @@ from outreply_cli.accounts.places import TOKEN_VARIABLES
 from outreply_cli.child_commands import without_secrets
 from outreply_cli.clock import Clock
 from outreply_cli.emulator.errors import EmulatorError
-from outreply_cli.emulator.remote import Running, find_running, forget_running
-from outreply_cli.emulator.server import EmulatorServer, reached_at
+from outreply_cli.emulator.remote import (
+    STATE_VARIABLE,
+    Running,
+    find_running,
+    forget_running,
+)
+from outreply_cli.emulator.server import EmulatorServer
 from outreply_cli.emulator.settings import Settings
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.private_files import create_private, make_private_dir
 
 STATE_FILE = "emulator.db"
-STATE_VARIABLE = "OUTREPLY_EMULATOR_STATE"
 _LOG_FILE = "emulator.log"
 _START_SECONDS = 20.0
 _STOP_SECONDS = 10.0
@@ -35,7 +39,7 @@ def serve(
     port: int,
     host: str,
     settings: Settings,
-    on_ready: Callable[[EmulatorServer, Running], None],
+    on_ready: Callable[[Running], None],
 ) -> None:
     """Serve in this process until SIGTERM or Ctrl-C.
 
@@ -53,7 +57,7 @@ def serve(
     """
     _refuse_second(directory)
     server = EmulatorServer(directory / STATE_FILE, clock, port=port, host=host, settings=settings)
-    running = announce(server, host, directory)
+    server.running.save(directory)
     ended = threading.Event()
 
     def end(_signal: int, _frame: FrameType | None) -> None:
@@ -63,7 +67,7 @@ def serve(
         signal.signal(name, end)
     try:
         with server:
-            on_ready(server, running)
+            on_ready(server.running)
             while not ended.wait(0.5):
                 pass
     finally:
@@ -95,7 +99,8 @@ def run_beside(
     """
     _refuse_second(directory)
     server = EmulatorServer(directory / STATE_FILE, clock, settings=settings)
-    running = announce(server, "127.0.0.1", directory)
+    running = server.running
+    running.save(directory)
     with server:
         try:
             on_ready(running)
@@ -108,14 +113,6 @@ def run_beside(
             })  # fmt: skip
         finally:
             forget_running(directory)
-
-
-def announce(server: EmulatorServer, host: str, directory: Path) -> Running:
-    """Leave word in the state directory of an emulator in this process."""
-    host = reached_at(host)
-    running = Running(os.getpid(), host, server.port, server.base_url, server.control_key)
-    running.save(directory)
-    return running
 
 
 def _run(words: Sequence[str], environ: Mapping[str, str]) -> int:

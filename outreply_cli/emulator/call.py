@@ -15,8 +15,9 @@ from werkzeug.datastructures import FileStorage
 from outreply_cli.contract.error_catalogue import entries_for
 from outreply_cli.contract.limits import EVERY_SCOPE, LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX
 from outreply_cli.emulator.address_guard import AddressGuard
-from outreply_cli.emulator.lookups import Address, Lookups
+from outreply_cli.emulator.lookups import Lookups
 from outreply_cli.emulator.state import State
+from outreply_cli.network_addresses import Address
 
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _LOOKUP_SECONDS = 1.0
@@ -158,6 +159,13 @@ def read_object(raw: bytes) -> dict[str, Any]:
     if not isinstance(parsed, dict):
         raise Refusal(400, "INVALID_JSON", "The request body must be a JSON object")
     return parsed
+
+
+def too_many(code: str, seconds: int, text: str | None = None) -> Refusal:
+    """429 with a `code`, and in how many seconds it may be tried again: in header and body."""
+    return Refusal(
+        429, code, text, headers={"Retry-After": str(seconds)}, retry_after_seconds=seconds
+    )
 
 
 def invalid_field(name: str, reason: str) -> Refusal:

@@ -6,9 +6,10 @@ from bisect import insort
 
 from outreply_cli.contract.limits import BRAND_PUBLISHES_PER_DAY, PAGE_MIN_GAP
 from outreply_cli.contract.platforms import platform_named
-from outreply_cli.emulator.call import Refusal
+from outreply_cli.emulator.call import too_many
 
 _HOUR, _DAY = 3600.0, 86_400.0
+_PAGE = "PAGE_PUBLISH_GUARDRAIL"
 # Left to choose, the database would count a brand's posts by reading every one there is.
 _POSTS = "posts INDEXED BY posts_at"
 _TIME = "coalesce(posts.published_at, posts.scheduled_at)"
@@ -30,10 +31,8 @@ def check_guardrails(
     of_page, of_brand = ("posts.page_id = ?", page["id"]), (_OF_BRAND, page["brand_id"])
     gap = PAGE_MIN_GAP.total_seconds()
     if keep_gap and (too_near := _times(db, of_page, moment, gap)):
-        _refuse_page(
-            f"Posts on the same page must be at least {gap:.0f} seconds apart",
-            too_near[-1] + gap - moment,
-        )
+        text = f"Posts on the same page must be at least {gap:.0f} seconds apart"
+        raise too_many(_PAGE, _whole(too_near[-1] + gap - moment), text)
     platform = platform_named(page["platform"])
     for most, length, word in (
         (platform.per_hour if platform else None, _HOUR, "hour"),
@@ -41,16 +40,12 @@ def check_guardrails(
     ):
         wait = None if most is None else _overflow(db, of_page, moment, length, most)
         if wait is not None:
-            _refuse_page(f"This page reached its {most} publishes per {word}", wait)
+            text = f"This page reached its {most} publishes per {word}"
+            raise too_many(_PAGE, _whole(wait), text)
     wait = _overflow(db, of_brand, moment, _DAY, BRAND_PUBLISHES_PER_DAY)
     if wait is not None:
-        raise Refusal(
-            429,
-            "BRAND_PUBLISH_GUARDRAIL",
-            f"This brand reached {BRAND_PUBLISHES_PER_DAY} publishes in 24 hours",
-            headers={"Retry-After": str(math.ceil(wait))},
-            retry_after_seconds=math.ceil(wait),
-        )
+        text = f"This brand reached {BRAND_PUBLISHES_PER_DAY} publishes in 24 hours"
+        raise too_many("BRAND_PUBLISH_GUARDRAIL", _whole(wait), text)
 
 
 def _times(
@@ -85,12 +80,5 @@ def _overflow(
     return None
 
 
-def _refuse_page(message: str, wait: float) -> None:
-    seconds = max(1, math.ceil(wait))
-    raise Refusal(
-        429,
-        "PAGE_PUBLISH_GUARDRAIL",
-        message,
-        headers={"Retry-After": str(seconds)},
-        retry_after_seconds=seconds,
-    )
+def _whole(seconds: float) -> int:
+    return max(1, math.ceil(seconds))

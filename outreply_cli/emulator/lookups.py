@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
+from outreply_cli.network_addresses import Address
+
 _FRESH_SECONDS = 60.0
 _KEPT = 1_000
-
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class Lookups:

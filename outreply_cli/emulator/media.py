@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import PurePath
 from typing import Any
 
-from outreply_cli.contract.media_types import mime_of, type_named
+from outreply_cli.contract.media_types import HEAD_BYTES, mime_of, type_named
 from outreply_cli.emulator.call import Call, Refusal, show_instant
 from outreply_cli.emulator.tokens import tier_of
 
@@ -34,7 +34,7 @@ def upload(call: Call) -> dict[str, Any]:
     file = call.sent.files().get("file")
     if file is None or not file.filename:
         raise Refusal(400, "NO_FILE", "No file was sent in the field named file")
-    head = file.stream.read(64)
+    head = file.stream.read(HEAD_BYTES)
     file.stream.seek(0, os.SEEK_END)
     size = file.stream.tell()
     file.stream.seek(0)

@@ -11,6 +11,8 @@ from outreply_cli.emulator.errors import EmulatorError, NotThereError, SeedError
 from outreply_cli.errors import InvalidInputError, OutReplyError
 from outreply_cli.private_files import read_private, write_private
 
+# Where the emulator is that `emulator exec` started, for the command that it runs.
+STATE_VARIABLE = "OUTREPLY_EMULATOR_STATE"
 _FILE = "running.json"
 _SECONDS = 10.0
 _LONG_SECONDS = 3600.0

@@ -70,13 +70,7 @@ def _account(state: State) -> list[str]:
     parts = [f"<h1>OutReply emulator</h1><p>Its time: {_time(now.timestamp())}{stands}</p>"]
     for user in state.connection.execute("SELECT * FROM users ORDER BY id").fetchall():
         used, tier = usage_of(state.connection, user["id"], now), tier_of(user)
-        rows = [
-            (bucket, used.get(bucket, 0), limit)
-            for bucket, limit in (
-                ("publishes", tier.publishes), ("replies", tier.replies), ("reads", tier.reads),
-                ("webhooks", tier.webhooks),
-            )
-        ]  # fmt: skip
+        rows = [(name, used.get(name, 0), limit) for name, limit in tier.monthly.items()]
         parts.append(f"<h2>{escape(user['email'])}, {escape(user['tier'])}</h2>")
         parts.append(table(("This month", "Used", "Limit"), rows))
     return parts

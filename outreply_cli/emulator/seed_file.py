@@ -26,7 +26,6 @@ from outreply_cli.times import read_duration, read_zone
 
 _NODES_MAX = 200_000
 _LIMITS = tuple(Tier.__dataclass_fields__)
-_MISSING = object()
 
 
 @dataclass(frozen=True)
@@ -65,10 +64,10 @@ class Field:
             raise self.wrong(f"must be at most {longest} characters")
         return text
 
-    def number(self, lowest: int = 0) -> int:
-        """A whole number; raises SeedError."""
-        if isinstance(self.value, bool) or not isinstance(self.value, int) or self.value < lowest:
-            raise self.wrong(f"must be a whole number from {lowest}")
+    def number(self) -> int:
+        """A whole number from 0; raises SeedError."""
+        if isinstance(self.value, bool) or not isinstance(self.value, int) or self.value < 0:
+            raise self.wrong("must be a whole number from 0")
         return self.value
 
     def switch(self) -> bool:

@@ -1,5 +1,6 @@
 """The emulator behind a real socket, in this process: for the demo, for tests, for `start`."""
 
+import os
 import secrets
 import threading
 from pathlib import Path
@@ -10,6 +11,7 @@ from outreply_cli.emulator.answers import refuse_unread
 from outreply_cli.emulator.app import Emulator
 from outreply_cli.emulator.delivery import Deliverer
 from outreply_cli.emulator.lookups import Lookups
+from outreply_cli.emulator.remote import Running
 from outreply_cli.emulator.routes import API_ROOT
 from outreply_cli.emulator.seed import seed_default
 from outreply_cli.emulator.settings import Settings
@@ -22,11 +24,6 @@ _DELIVERY_SECONDS = 12.0
 _LIMITS = Limits(body_bytes=260 * 1024 * 1024, request_seconds=30)
 
 
-def reached_at(host: str) -> str:
-    """Where this machine reaches a server that listens on `host`, every address included."""
-    return {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)  # noqa: S104
-
-
 class EmulatorServer:
     """An emulator that listens on loopback.
 
@@ -36,7 +33,12 @@ class EmulatorServer:
         port: 0 for any free one.
         host: Where to listen.
         settings: How the emulator behaves.
-        control_key: What steering it asks for; a new random one by default.
+
+    Attributes:
+        port: Where it listens.
+        base_url: Of its API.
+        running: Steers it, from here or from another process.
+        state: What it serves.
 
     Raises:
         StorageError: The port is taken, or the state can't be used.
@@ -49,10 +51,9 @@ class EmulatorServer:
         *,
         port: int = 0,
         host: str = "127.0.0.1",
-        control_key: str | None = None,
-        settings: Settings = Settings(),  # noqa: B008 - frozen
+        settings: Settings = Settings(),
     ) -> None:
-        self.control_key = control_key or secrets.token_urlsafe(24)
+        control_key = secrets.token_urlsafe(24)
         self.state = State(state_path, system, settings)
         with self.state.change():
             if self.state.is_empty:
@@ -60,7 +61,7 @@ class EmulatorServer:
         self._lookups = Lookups()
         self._deliverer = Deliverer(self.state, self._lookups)
         self._emulator = Emulator(
-            self.state, self._deliverer, self._lookups, control_key=self.control_key, host=host
+            self.state, self._deliverer, self._lookups, control_key=control_key, host=host
         )
         try:
             self._server = LocalServer(
@@ -71,9 +72,11 @@ class EmulatorServer:
             self.state.close()
             raise
         self.port = self._server.port
-        name = reached_at(host)
-        name = f"[{name}]" if ":" in name else name
+        # Whoever listens on every address is reached at this machine's own.
+        here = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)  # noqa: S104
+        name = f"[{here}]" if ":" in here else here
         self.base_url = f"http://{name}:{self.port}{API_ROOT}"
+        self.running = Running(os.getpid(), here, self.port, self.base_url, control_key)
 
     def run(self) -> None:
         """Serve until `stop` is called from another thread; what is being answered is finished."""

@@ -10,10 +10,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from outreply_cli.clock import Clock
-from outreply_cli.databases import open_database
+from outreply_cli.databases import open_database, transaction, usable
 from outreply_cli.emulator.clock import EmulatorClock
 from outreply_cli.emulator.settings import Settings
-from outreply_cli.errors import StorageError
 
 SCHEMA_VERSION = 3
 _SCHEMA = """
@@ -123,15 +122,11 @@ _TABLES = (
 
 def open_state(path: Path) -> sqlite3.Connection:
     """The SQLite file of a state, brought up to date; raises StorageError."""
-    try:
+    hint = "Choose another --state directory, or delete the file."
+    with usable(f"the emulator's state in {path}", hint=hint):
         return open_database(
             path, _SCHEMA, version=SCHEMA_VERSION, durable=False, upgrades=_UPGRADES
         )
-    except (OSError, sqlite3.Error) as failure:
-        raise StorageError(
-            f"the emulator's state in {path} can't be used: {failure}",
-            hint="Choose another --state directory, or delete the file.",
-        ) from None
 
 
 class State:
@@ -150,7 +145,7 @@ class State:
         self,
         path: Path,
         system: Clock,
-        settings: Settings = Settings(),  # noqa: B008 - frozen
+        settings: Settings = Settings(),
     ) -> None:
         self.path = path
         self._turn = threading.RLock()
@@ -165,14 +160,12 @@ class State:
     def change(self) -> Iterator[sqlite3.Connection]:
         """A transaction that is all kept, or not at all when the block raises."""
         with self._turn:
-            self.connection.execute("BEGIN IMMEDIATE")
             try:
-                yield self.connection
+                with transaction(self.connection) as db:
+                    yield db
             except BaseException:
-                self.connection.execute("ROLLBACK")
                 self.clock.read()
                 raise
-            self.connection.execute("COMMIT")
 
     def copy_to(self, target: sqlite3.Connection) -> None:
         """Put a copy, as of one instant, in place of everything in the file `target`."""

@@ -22,7 +22,7 @@ from outreply_cli.contract.limits import (
     TOKEN_PREFIXES,
     Tier,
 )
-from outreply_cli.emulator.call import Caller, Refusal
+from outreply_cli.emulator.call import Caller, Refusal, too_many
 from outreply_cli.emulator.rate import RateWindows, Window
 
 _MINUTES_OF_FULL_RATE_PER_DAY = 1500
@@ -145,10 +145,7 @@ def count_rate(
     """Count a request in its minute and tell of it in `headers`; 429 RATE_LIMITED beyond it."""
     window = tell_rate(rate, caller, headers, now=now, monotonic=monotonic, spend=True)
     if window.refused:
-        wait = int(window.seconds_left) + 1
-        raise Refusal(
-            429, "RATE_LIMITED", headers={"Retry-After": str(wait)}, retry_after_seconds=wait
-        )
+        raise too_many("RATE_LIMITED", int(window.seconds_left) + 1)
 
 
 def count_request(db: sqlite3.Connection, caller: Caller, now: datetime) -> None:
@@ -170,13 +167,7 @@ def count_request(db: sqlite3.Connection, caller: Caller, now: datetime) -> None
     if used > per_day:
         # The caller's transaction is undone, and with it this count.
         midnight = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
-        wait = int((midnight - now).total_seconds()) + 1
-        raise Refusal(
-            429,
-            "DAILY_LIMIT_EXCEEDED",
-            headers={"Retry-After": str(wait)},
-            retry_after_seconds=wait,
-        )
+        raise too_many("DAILY_LIMIT_EXCEEDED", int((midnight - now).total_seconds()) + 1)
     db.execute(
         "UPDATE tokens SET last_used_at = ?, request_count = request_count + 1 WHERE id = ?",
         (now.timestamp(), caller.token["id"]),

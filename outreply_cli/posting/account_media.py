@@ -4,12 +4,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from outreply_cli.api.client import Client, Resource
-from outreply_cli.api.errors import NotAllowedError
+from outreply_cli.api.client import Client
 from outreply_cli.posting.account_posts import JOURNAL_FILE
 from outreply_cli.posting.journal import Journal
 from outreply_cli.posting.media_files import StorageLimits
-from outreply_cli.posting.sending import account_digest
+from outreply_cli.posting.sending import account_of
 from outreply_cli.posting.upload_batch import UploadBatch
 from outreply_cli.posting.uploader import Uploader
 
@@ -28,10 +27,7 @@ class AccountMedia:
     def __init__(self, client: Client, state_dir: Path) -> None:
         self._client = client
         self._state_dir = state_dir
-        try:
-            self._account: Resource = client.account()
-        except NotAllowedError:
-            self._account = {}
+        self._account = client.account_if_allowed()
         self.limits = StorageLimits.from_account(self._account)
 
     @contextmanager
@@ -39,13 +35,7 @@ class AccountMedia:
         """A batch of uploads; `skip_existing` leaves content alone that is there already."""
         journal = Journal(self._state_dir / JOURNAL_FILE)
         try:
-            uploader = Uploader(self._client, journal, self._digest())
+            uploader = Uploader(self._client, journal, account_of(self._client, self._account))
             yield UploadBatch(uploader, self.limits, skip_existing=skip_existing)
         finally:
             journal.close()
-
-    def _digest(self) -> str:
-        user_id = (self._account.get("user") or {}).get("id")
-        if user_id is None:
-            user_id = (self._client.me().get("authenticated_as") or {}).get("user_id")
-        return account_digest(self._client.transport.base_url, str(user_id))

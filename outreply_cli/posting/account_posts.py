@@ -17,7 +17,7 @@ from outreply_cli.posting.entries import Entry, EntryState, NewEntry, RowHistory
 from outreply_cli.posting.journal import Journal
 from outreply_cli.posting.locks import CalendarBusyError, calendar_lock
 from outreply_cli.posting.media_files import MediaFile
-from outreply_cli.posting.sending import Outcome, Sender, account_digest, idempotency_key
+from outreply_cli.posting.sending import Outcome, Sender, account_of, idempotency_key
 from outreply_cli.posting.upload_watch import Watch
 from outreply_cli.posting.uploader import Uploader
 from outreply_cli.times import to_api
@@ -111,7 +111,7 @@ class AccountPosts:
             return content, []
         ids, new = [], []
         with self._journal() as journal:
-            uploader = Uploader(self._client, journal, self._account())
+            uploader = Uploader(self._client, journal, account_of(self._client))
             try:
                 for place, file in enumerate(files):
                     watch.begin(place, file.path.name, file.size)
@@ -135,7 +135,7 @@ class AccountPosts:
         """Cancel a scheduled post; raises NotFoundError when it is not scheduled (any more)."""
         if self._journal_path.exists():
             with self._journal() as journal:
-                entry = journal.of_post(self._account(), post_id)
+                entry = journal.of_post(account_of(self._client), post_id)
                 if entry is not None and entry.state == EntryState.DONE:
                     self._client.scheduled_post(post_id)
                     outcome = self._sender(journal).cancel(entry)
@@ -154,7 +154,7 @@ class AccountPosts:
             NotFoundError: It is not scheduled (any more).
         """
         self.finish_leftovers()
-        account = self._account()
+        account = account_of(self._client)
         with self._journal() as journal:
             known = journal.of_post(account, post_id)
             with self._lock(account, known.calendar if known is not None else _RESCHEDULE):
@@ -189,7 +189,7 @@ class AccountPosts:
         with self._journal() as journal:
             if not journal.has_unsettled:
                 return
-            account = self._account()
+            account = account_of(self._client)
             for entry in journal.unsettled(account):
                 try:
                     with calendar_lock(self._state_dir, account, entry.calendar, wait=0):
@@ -229,7 +229,7 @@ class AccountPosts:
     def _post_for_occasion(
         self, page: Resource, body: dict[str, Any], occasion: str, scheduled_at: datetime | None
     ) -> Posted:
-        account, calendar, row = self._account(), _OCCASION + occasion, str(page["id"])
+        account, calendar, row = account_of(self._client), _OCCASION + occasion, str(page["id"])
         with self._lock(account, calendar), self._journal() as journal:
             sender = self._sender(journal)
             for entry in journal.unsettled(account, calendar):
@@ -272,10 +272,6 @@ class AccountPosts:
             return self._client.post(str(entry.post_id))
         except NotFoundError:
             return {"id": entry.post_id, "status": "gone", **entry.body}
-
-    def _account(self) -> str:
-        me = self._client.me().get("authenticated_as") or {}
-        return account_digest(self._client.transport.base_url, str(me.get("user_id")))
 
     @property
     def _journal_path(self) -> Path:

@@ -21,7 +21,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from outreply_cli.databases import check_kinds, examined, open_database, undamaged
+from outreply_cli.databases import (
+    check_kinds,
+    examined,
+    open_database,
+    transaction,
+    undamaged,
+    usable,
+)
 from outreply_cli.errors import StorageError
 from outreply_cli.instants import from_api
 from outreply_cli.posting.entries import Entry, EntryState, NewEntry, RowHistory
@@ -329,27 +336,17 @@ class Journal:
 
     @contextmanager
     def _change(self) -> Iterator[sqlite3.Connection]:
-        with self._usable():
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._db
-            except BaseException:
-                self._db.execute("ROLLBACK")
-                raise
-            self._db.execute("COMMIT")
+        with self._usable(), transaction(self._db) as db:
+            yield db
 
     @contextmanager
     def _usable(self) -> Iterator[None]:
-        try:
-            with self._turn:
-                yield
-        # A damaged file's texts, and what SQLite says of it, need not be UTF-8.
-        except (OSError, sqlite3.Error, UnicodeDecodeError) as failure:
-            raise StorageError(
-                f"the journal {self.path} can't be used: {failure}",
-                hint="Nothing more is sent. Make room or mend its permissions; if it is damaged, "
-                "move it away and run again with --adopt.",
-            ) from None
+        hint = (
+            "Nothing more is sent. Make room or mend its permissions; if it is damaged, move it "
+            "away and run again with --adopt."
+        )
+        with usable(f"the journal {self.path}", hint=hint), self._turn:
+            yield
 
 
 def _entry(row: sqlite3.Row) -> Entry:

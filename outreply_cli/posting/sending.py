@@ -5,7 +5,7 @@ its key while the server remembers it (reference: Idempotency, 24 hours), and lo
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -31,9 +31,16 @@ def idempotency_key(
     return f"outreply-{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:48]}"
 
 
-def account_digest(base_url: str, user_id: str) -> str:
-    """What the journal calls an account: it holds no address and no id of a person."""
-    return hashlib.sha256(f"{base_url}\n{user_id}".encode()).hexdigest()[:16]
+def account_of(client: Client, account: Mapping[str, Any] | None = None) -> str:
+    """What the journal calls the account of `client`: it holds no address and no id of a person.
+
+    Whose it is costs one read, unless `account` (`GET /account`) told it already.
+    """
+    user_id = ((account or {}).get("user") or {}).get("id")
+    if user_id is None:
+        user_id = (client.me().get("authenticated_as") or {}).get("user_id")
+    named = f"{client.transport.base_url}\n{user_id}"
+    return hashlib.sha256(named.encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)

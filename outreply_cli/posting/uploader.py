@@ -4,7 +4,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from outreply_cli.api.client import Client, Resource
 from outreply_cli.api.errors import NotAllowedError
@@ -12,7 +12,7 @@ from outreply_cli.api.uploading import Upload
 from outreply_cli.errors import OutReplyError
 from outreply_cli.posting.journal import Journal
 from outreply_cli.posting.media_files import MediaFile, SeenFile, WatchedFile, read_whole
-from outreply_cli.times import from_api
+from outreply_cli.posting.stored_media import created_at
 
 # The server's created_at and our own note of the beginning come from clocks seconds apart.
 _BEGAN_BEFORE = timedelta(minutes=2)
@@ -151,8 +151,9 @@ class Uploader:
         for media_id, item in self._active().items():
             if media_id in ours or item.get("size_bytes") != file.size:
                 continue
+            made = created_at(item)
             same_kind = item.get("mime_type") in {None, file.mime}
-            if same_kind and _created(item) >= began - _BEGAN_BEFORE:
+            if same_kind and made is not None and made >= began - _BEGAN_BEFORE:
                 return item
         return None
 
@@ -183,10 +184,3 @@ def _unread_name(file: SeenFile) -> str:
 
 def _whole(figure: object) -> int | None:
     return figure if isinstance(figure, int) else None
-
-
-def _created(item: Resource) -> datetime:
-    try:
-        return from_api(str(item.get("created_at")))
-    except ValueError:
-        return datetime.min.replace(tzinfo=UTC)

@@ -9,7 +9,6 @@ from outreply_cli.terminal.fields import as_text, only, value_at
 from outreply_cli.terminal.harmless import harmless, harmless_json
 
 FORMATS = ("table", "json", "jsonl", "yaml", "csv", "tsv")
-JSON_FORMATS = ("json", "jsonl")
 Item = Mapping[str, Any]
 
 

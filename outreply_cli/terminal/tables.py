@@ -1,4 +1,4 @@
-"""Tables on a terminal; the only module, with progress, that draws with rich."""
+"""Tables on a terminal, and the console that everything is drawn on there."""
 
 from collections.abc import Sequence
 from itertools import islice

@@ -40,7 +40,7 @@ def explain(
     *,
     names: Sequence[str] = (),
     timestamp: str | None = None,
-    tolerance: Tolerance = Tolerance(),  # noqa: B008 - frozen
+    tolerance: Tolerance = Tolerance(),
     now: float,
 ) -> Explanation:
     """Whether a delivery is good, and what speaks for and against it.
@@ -161,15 +161,16 @@ def _encodings(value: Any) -> Iterator[bytes]:
     for separators in ((",", ":"), (", ", ": ")):
         for ascii_only in (True, False):
             for is_sorted in (False, True):
-                yield _dump(value, ascii_only, is_sorted, separators=separators)
+                yield _dump(
+                    value, ensure_ascii=ascii_only, sort_keys=is_sorted, separators=separators
+                )
     for indent in (2, 4, "\t"):
         for ascii_only in (True, False):
-            yield _dump(value, ascii_only, False, indent=indent)  # noqa: FBT003 - as above
+            yield _dump(value, ensure_ascii=ascii_only, indent=indent)
 
 
-def _dump(value: Any, ascii_only: bool, is_sorted: bool, **form: Any) -> bytes:  # noqa: FBT001
-    text = json.dumps(value, ensure_ascii=ascii_only, sort_keys=is_sorted, **form)
-    return text.encode("utf-8", "surrogatepass")
+def _dump(value: Any, **form: Any) -> bytes:
+    return json.dumps(value, **form).encode("utf-8", "surrogatepass")
 
 
 _OTHER_SECRETS: Sequence[tuple[str, Callable[[str], str]]] = (

@@ -11,7 +11,7 @@ from outreply_cli.clock import Clock
 from outreply_cli.errors import StorageError
 from outreply_cli.webhooks.inbox import Inbox
 from outreply_cli.webhooks.records import Delivery, Waiting
-from outreply_cli.webhooks.sending import ANSWER_SECONDS, Outcome, check_target, post
+from outreply_cli.webhooks.sending import Outcome, check_target, post
 
 RETRY_SECONDS = (1.0, 2.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0)
 _POLL_SECONDS = 0.2
@@ -44,22 +44,13 @@ class UrlTarget:
     at_once = 1
     retries: Sequence[float] = RETRY_SECONDS
 
-    def __init__(
-        self, url: str, *, allow_public: bool = False, seconds: float = ANSWER_SECONDS
-    ) -> None:
+    def __init__(self, url: str, *, allow_public: bool = False) -> None:
         self.name = check_target(url, "--forward-to", allow_public=allow_public)
         self._allow_public = allow_public
-        self._seconds = seconds
 
     def send(self, delivery: Delivery) -> Outcome:
         """Pass one on."""
-        return post(
-            self.name,
-            delivery.body,
-            delivery.headers,
-            allow_public=self._allow_public,
-            seconds=self._seconds,
-        )
+        return post(self.name, delivery.body, delivery.headers, allow_public=self._allow_public)
 
 
 class CommandTarget:

@@ -10,8 +10,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from outreply_cli.databases import open_database
-from outreply_cli.errors import InvalidInputError, StorageError
+from outreply_cli.databases import open_database, transaction, usable
+from outreply_cli.errors import InvalidInputError
 from outreply_cli.webhooks.records import Arrival, Delivery, Waiting, delivery_of
 
 KEPT_SECONDS = 30 * 86_400.0
@@ -62,10 +62,8 @@ class Inbox:
         self._path = path
         self._turn = threading.Lock()
         self._since_prune = 0
-        try:
+        with self._exclusively():
             self._db = open_database(path, _SCHEMA, version=1, durable=True)
-        except (OSError, sqlite3.Error) as failure:
-            raise _unusable(path, failure) from None
 
     def close(self) -> None:
         """Close the file, once nobody is at it."""
@@ -78,20 +76,10 @@ class Inbox:
         Raises:
             StorageError: None of them could be kept.
         """
-        if not arrivals:
-            return
-        try:
-            with self._turn:
-                self._db.execute("BEGIN IMMEDIATE")
-                try:
-                    self._insert(arrivals)
-                    self._prune_now_and_then(arrivals)
-                except BaseException:
-                    self._db.execute("ROLLBACK")
-                    raise
-                self._db.execute("COMMIT")
-        except sqlite3.Error as failure:
-            raise _unusable(self._path, failure) from None
+        if arrivals:
+            with self._exclusively(), transaction(self._db):
+                self._insert(arrivals)
+                self._prune_now_and_then(arrivals)
 
     def _insert(self, batch: Sequence[Arrival]) -> None:
         # One statement for all: between two of them every other thread may want its turn.
@@ -175,12 +163,9 @@ class Inbox:
 
     @contextmanager
     def _exclusively(self) -> Iterator[None]:
-        try:
-            with self._turn:
-                yield
-        # A damaged file's texts, and what SQLite says of it, need not be UTF-8.
-        except (sqlite3.Error, UnicodeDecodeError) as failure:
-            raise _unusable(self._path, failure) from None
+        hint = "Choose another place with OUTREPLY_STATE_DIR."
+        with usable(f"the inbox {self._path}", hint=hint), self._turn:
+            yield
 
     def queue_again(self, delivery: Delivery, target: str, now: float) -> None:
         """Pass a stored delivery on once more."""
@@ -352,10 +337,3 @@ class Inbox:
 
 def _marks(rows: int, columns: int) -> str:
     return ", ".join([f"({', '.join('?' * columns)})"] * rows)
-
-
-def _unusable(path: Path, failure: Exception) -> StorageError:
-    return StorageError(
-        f"the inbox {path} can't be used: {failure}",
-        hint="Choose another place with OUTREPLY_STATE_DIR.",
-    )

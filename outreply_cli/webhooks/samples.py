@@ -9,11 +9,12 @@ import re
 import secrets as randomness
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, NoReturn
+from typing import Any
 
 from outreply_cli import __version__
 from outreply_cli.contract.events import check_event
 from outreply_cli.errors import InvalidInputError
+from outreply_cli.json_text import parse_json
 from outreply_cli.times import to_api
 from outreply_cli.webhooks.signature import sign
 
@@ -145,14 +146,10 @@ def _set(payload: dict[str, Any], setting: str) -> None:
             raise InvalidInputError(f"--set {setting!r}: {name} holds no fields")
         place = below
     try:
-        value = json.loads(text, parse_constant=_refuse_constant)
+        value = parse_json(text)
         encode(value)
     except UnicodeEncodeError:
         raise InvalidInputError(f"--set {path}: it is not valid Unicode text") from None
     except (ValueError, RecursionError):
         value = text
     place[last] = value
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(name)

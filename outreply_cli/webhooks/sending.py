@@ -24,14 +24,12 @@ class Outcome:
         status: Of HTTP; None where no answer came.
         error: Why none came, in our words.
         milliseconds: How long it took.
-        body: The answer's first bytes.
         is_connected: Whether there was anybody to send it to.
     """
 
     status: int | None
     error: str | None
     milliseconds: float
-    body: bytes = b""
     is_connected: bool = True
 
     @property
@@ -91,7 +89,6 @@ def post(
     headers: Sequence[tuple[str, str]],
     *,
     allow_public: bool = False,
-    method: str = "POST",
     seconds: float = ANSWER_SECONDS,
 ) -> Outcome:
     """Send one delivery, byte for byte.
@@ -101,11 +98,10 @@ def post(
         body: The raw bytes.
         headers: As they are to go out; those that belong to the connection are ours.
         allow_public: Whether it may leave this machine and its private networks.
-        method: Of HTTP.
         seconds: For connecting and for each wait on the answer.
     """
     began = time.monotonic()
-    status, error, content = None, None, b""
+    status, error = None, None
     try:
         connection = _connect(urlsplit(url), seconds, allow_public=allow_public)
     except _NotAllowedError as refused:
@@ -115,7 +111,7 @@ def post(
     try:
         parts = urlsplit(url)
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        connection.putrequest(method, target, skip_accept_encoding=True)
+        connection.putrequest("POST", target, skip_accept_encoding=True)
         for name, value in headers:
             if name.lower() not in _OURS:
                 connection.putheader(name, value.encode("latin-1", "replace"))
@@ -123,13 +119,13 @@ def post(
         connection.putheader("Connection", "close")
         connection.endheaders(body)
         response = connection.getresponse()
-        content = response.read(_ANSWER_BYTES_MAX)
+        response.read(_ANSWER_BYTES_MAX)
         status = response.status
     except (OSError, http.client.HTTPException, ValueError) as failure:
         error = _why(failure)
     finally:
         connection.close()
-    return Outcome(status, error, _since(began), content)
+    return Outcome(status, error, _since(began))
 
 
 _OURS = frozenset(

@@ -20,7 +20,6 @@ from waitress.server import create_server
 from werkzeug.wrappers import Request, Response
 
 from outreply_cli.clock import SystemClock
-from outreply_cli.emulator.remote import Running
 from outreply_cli.emulator.server import EmulatorServer
 from tests.benchmarks.figures import Figure, Growth, main
 
@@ -103,8 +102,7 @@ def emulator() -> Iterator[Sender]:
     """A new emulator with a roomy account."""
     with tempfile.TemporaryDirectory() as directory:
         with EmulatorServer(Path(directory) / "e.db", SystemClock()) as server:
-            steer = Running(0, "127.0.0.1", server.port, server.base_url, server.control_key)
-            steer.ask("seed", text=SEED.read_text(), name=SEED.name)
+            server.running.ask("seed", text=SEED.read_text(), name=SEED.name)
             yield Sender(server)
 
 

@@ -62,7 +62,7 @@ def carry_out(run: Run) -> RunReport:
         settings = Settings(zone=ZoneInfo("UTC"), prune=True, concurrency=run.concurrency)
         bulk = BulkRun(Client(transport), journal, settings, count)
         view = read_account(Client(transport))
-        account = bulk.account_of(view)
+        account = view.digest
         with calendar_lock(run.state, account, str(run.calendar), wait=run.wait_lock):
             prepared = bulk.prepare(read_calendar(str(run.calendar)), view, settle=True)
             return bulk.carry_out(prepared, Stop(), lambda _: None)

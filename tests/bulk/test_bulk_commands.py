@@ -10,7 +10,7 @@ import yaml
 from outreply_cli.api.client import Client
 from outreply_cli.emulator.server import EmulatorServer
 from outreply_cli.posting.locks import calendar_lock
-from outreply_cli.posting.sending import account_digest
+from outreply_cli.posting.sending import account_of
 from tests.bulk.test_bulk_schedule import (
     bare,
     posts_now,
@@ -235,10 +235,8 @@ def test_a_busy_calendar_is_refused_with_the_pid_that_holds_it(
     cli: CommandLine, calendar: Path, client: Client
 ) -> None:
 
-    me = client.me()["authenticated_as"]["user_id"]
-    account = account_digest(client.transport.base_url, me)
     state = Path(cli.environ["OUTREPLY_STATE_DIR"])
-    with calendar_lock(state, account, str(calendar), wait=0):
+    with calendar_lock(state, account_of(client), str(calendar), wait=0):
         ran = cli.run("bulk", "schedule", str(calendar), "--wait-lock", "0s")
         assert ran.code == 1
         assert "(pid " in ran.err

@@ -8,7 +8,6 @@ from pathlib import Path
 import pexpect
 import pytest
 
-from outreply_cli.emulator.remote import Running
 from outreply_cli.emulator.server import EmulatorServer
 from tests.clocks import ManualClock
 from tests.command_line import CommandLine
@@ -28,8 +27,7 @@ def post(cli: CommandLine) -> str:
 
 
 def add_comment(emulator: EmulatorServer, post: str, message: str) -> str:
-    running = Running(0, "127.0.0.1", emulator.port, emulator.base_url, emulator.control_key)
-    told = running.ask(
+    told = emulator.running.ask(
         "comment", post_id=post, message=message, name="Jane Doe", username="jane.doe"
     )
     return str(told["id"])

@@ -12,10 +12,11 @@ from werkzeug.test import Client
 from outreply_cli.emulator.address_guard import AddressGuard
 from outreply_cli.emulator.app import Emulator
 from outreply_cli.emulator.delivery import Deliverer
-from outreply_cli.emulator.lookups import Address, Lookups
+from outreply_cli.emulator.lookups import Lookups
 from outreply_cli.emulator.seed import seed_default
 from outreply_cli.emulator.settings import Settings
 from outreply_cli.emulator.state import State
+from outreply_cli.network_addresses import Address
 from tests.clocks import ManualClock
 
 

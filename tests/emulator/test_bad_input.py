@@ -2,7 +2,6 @@
 
 import http.client
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -11,13 +10,6 @@ import pytest
 from outreply_cli.emulator.server import EmulatorServer
 
 JPEG = b"\xff\xd8\xff\xe0" + b"\0" * 100
-
-
-@pytest.fixture
-def http_client(emulator: EmulatorServer) -> Iterator[httpx.Client]:
-    headers = {"Authorization": f"Bearer {emulator.token}"}
-    with httpx.Client(base_url=emulator.base_url, headers=headers, trust_env=False) as client:
-        yield client
 
 
 def check(answer: httpx.Response, status: int, code: str) -> None:
@@ -37,38 +29,36 @@ def body_of(client: httpx.Client, **more: Any) -> dict[str, Any]:
      {"tiktok_settings": {"a": ["\ud800"]}}, {"tiktok_settings": {"\udbff": 1}}],
     ids=str,
 )  # fmt: skip
-def test_half_a_character_is_no_json(http_client: httpx.Client, more: dict[str, Any]) -> None:
-    raw = json.dumps(body_of(http_client, **more))
-    check(http_client.post("/posts/schedule", content=raw), 400, "INVALID_JSON")
+def test_half_a_character_is_no_json(http: httpx.Client, more: dict[str, Any]) -> None:
+    raw = json.dumps(body_of(http, **more))
+    check(http.post("/posts/schedule", content=raw), 400, "INVALID_JSON")
 
 
-def test_a_whole_character_in_two_escapes_is_read(http_client: httpx.Client) -> None:
-    raw = json.dumps(body_of(http_client, message="🚀"))
+def test_a_whole_character_in_two_escapes_is_read(http: httpx.Client) -> None:
+    raw = json.dumps(body_of(http, message="🚀"))
     assert "\\ud83d" in raw
-    made = http_client.post("/posts/schedule", content=raw)
+    made = http.post("/posts/schedule", content=raw)
     assert made.json()["scheduled_post"]["message"] == "🚀"
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999", "1" * 5000])
-def test_a_number_that_json_does_not_have_is_refused(
-    http_client: httpx.Client, number: str
-) -> None:
-    raw = json.dumps(body_of(http_client, tiktok_settings={"a": 0})).replace(": 0", f": {number}")
-    check(http_client.post("/posts/schedule", content=raw), 400, "INVALID_JSON")
+def test_a_number_that_json_does_not_have_is_refused(http: httpx.Client, number: str) -> None:
+    raw = json.dumps(body_of(http, tiktok_settings={"a": 0})).replace(": 0", f": {number}")
+    check(http.post("/posts/schedule", content=raw), 400, "INVALID_JSON")
 
 
 @pytest.mark.parametrize("limit", ["0" * 5000 + "1", "9" * 5000, "0", "101", "-1", "²", "1e1"])
-def test_a_limit_that_is_none_is_refused(http_client: httpx.Client, limit: str) -> None:
-    check(http_client.get("/media", params={"limit": limit}), 400, "INVALID_FIELD")
+def test_a_limit_that_is_none_is_refused(http: httpx.Client, limit: str) -> None:
+    check(http.get("/media", params={"limit": limit}), 400, "INVALID_FIELD")
 
 
 def test_more_text_or_parts_than_a_form_may_have_is_an_upload_error(
-    http_client: httpx.Client,
+    http: httpx.Client,
 ) -> None:
     files = {"file": ("a.jpg", JPEG, "image/jpeg")}
-    text = http_client.post("/media/upload", data={"note": "x" * 600_000}, files=files)
+    text = http.post("/media/upload", data={"note": "x" * 600_000}, files=files)
     check(text, 400, "UPLOAD_ERROR")
-    many = http_client.post("/media/upload", data={f"n{n}": "x" for n in range(1100)}, files=files)
+    many = http.post("/media/upload", data={f"n{n}": "x" for n in range(1100)}, files=files)
     check(many, 400, "UPLOAD_ERROR")
 
 
@@ -88,25 +78,25 @@ def test_more_text_or_parts_than_a_form_may_have_is_an_upload_error(
     ],
 )
 def test_a_form_that_can_not_be_read_is_an_upload_error(
-    http_client: httpx.Client, kind: str, body: bytes
+    http: httpx.Client, kind: str, body: bytes
 ) -> None:
-    answer = http_client.post(
+    answer = http.post(
         "/media/upload", content=body, headers={b"Content-Type": kind.encode("latin-1")}
     )
     check(answer, 400, "UPLOAD_ERROR")
 
 
 def test_a_mistake_of_ours_is_a_server_error_in_json_and_a_line_on_the_log(
-    emulator: EmulatorServer, http_client: httpx.Client, capfd: pytest.CaptureFixture[str]
+    emulator: EmulatorServer, http: httpx.Client, capfd: pytest.CaptureFixture[str]
 ) -> None:
     emulator.state.connection.execute("ALTER TABLE brands RENAME TO hidden")
-    check(http_client.get("/brands"), 500, "SERVER_ERROR")
+    check(http.get("/brands"), 500, "SERVER_ERROR")
     said = capfd.readouterr().err
     assert "GET /api/v1/brands" in said
     assert "no such table: brands" in said
     assert "Traceback" not in said
     emulator.state.connection.execute("ALTER TABLE hidden RENAME TO brands")
-    assert http_client.get("/brands").status_code == 200
+    assert http.get("/brands").status_code == 200
 
 
 def test_what_is_no_http_or_too_much_of_it_is_refused_in_json(emulator: EmulatorServer) -> None:

@@ -12,11 +12,6 @@ from outreply_cli.errors import OutReplyError
 from tests.clocks import ManualClock
 
 
-@pytest.fixture
-def steer(emulator: EmulatorServer) -> Running:
-    return Running(0, "127.0.0.1", emulator.port, emulator.base_url, emulator.control_key)
-
-
 def me(emulator: EmulatorServer) -> int:
     headers = {"Authorization": f"Bearer {emulator.token}"}
     return httpx.get(emulator.base_url + "/me", headers=headers, trust_env=False).status_code
@@ -50,7 +45,7 @@ def test_what_can_not_be_meant_is_refused_in_words(
         steer.ask(verb, **asked)
     answer = httpx.post(
         f"http://127.0.0.1:{emulator.port}/_emulator/{verb}",
-        headers={"X-Emulator-Key": emulator.control_key}, json=asked,
+        headers={"X-Emulator-Key": emulator.running.control_key}, json=asked,
     )  # fmt: skip
     assert refusal.value.exit_code == {400: 2, 404: 5}[answer.status_code], answer.text
     assert answer.json()["error"]
@@ -60,7 +55,7 @@ def test_what_can_not_be_meant_is_refused_in_words(
 def test_a_body_that_is_no_object_is_refused(emulator: EmulatorServer, raw: str) -> None:
     answer = httpx.post(
         f"http://127.0.0.1:{emulator.port}/_emulator/token",
-        headers={"X-Emulator-Key": emulator.control_key}, content=raw.encode("latin-1"),
+        headers={"X-Emulator-Key": emulator.running.control_key}, content=raw.encode("latin-1"),
     )  # fmt: skip
     assert (answer.status_code, answer.json()["code"]) == (400, "INVALID_JSON")
 

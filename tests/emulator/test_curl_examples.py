@@ -15,7 +15,6 @@ import pytest
 import yaml
 
 from outreply_cli.clock import Clock, SystemClock
-from outreply_cli.emulator.remote import Running
 from outreply_cli.emulator.server import EmulatorServer
 from tests.clocks import ManualClock
 
@@ -44,8 +43,7 @@ accounts:
 @contextmanager
 def account(directory: Path, clock: Clock) -> Iterator[EmulatorServer]:
     with EmulatorServer(directory / "e.db", clock) as server:
-        steer = Running(0, "127.0.0.1", server.port, server.base_url, server.control_key)
-        steer.ask("seed", text=SEED, name="s.yaml")
+        server.running.ask("seed", text=SEED, name="s.yaml")
         yield server
 
 

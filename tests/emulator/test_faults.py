@@ -1,28 +1,14 @@
 """Misbehaviour on request: what a client sees, and what was carried out behind its back."""
 
 import json
-from collections.abc import Iterator
 
 import httpx
 import pytest
 
 from outreply_cli.emulator.faults import Faults, read_misbehaviour
 from outreply_cli.emulator.remote import Running
-from outreply_cli.emulator.server import EmulatorServer
 from outreply_cli.errors import InvalidInputError
 from tests.clocks import ManualClock
-
-
-@pytest.fixture
-def http(emulator: EmulatorServer) -> Iterator[httpx.Client]:
-    headers = {"Authorization": f"Bearer {emulator.token}"}
-    with httpx.Client(base_url=emulator.base_url, headers=headers, trust_env=False) as client:
-        yield client
-
-
-@pytest.fixture
-def steer(emulator: EmulatorServer) -> Running:
-    return Running(0, "127.0.0.1", emulator.port, emulator.base_url, emulator.control_key)
 
 
 def schedule(http: httpx.Client, fault: str | None = None) -> httpx.Response:

@@ -1,6 +1,5 @@
 """The official SDK, a client that we did not write, against the emulator."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,12 +14,6 @@ from outreply.errors import (
 
 from outreply_cli.emulator.server import EmulatorServer
 from tests.clocks import ManualClock
-
-
-@pytest.fixture
-def sdk(emulator: EmulatorServer) -> Iterator[OutReply]:
-    with OutReply(emulator.token, base_url=emulator.base_url, max_retries=0) as client:
-        yield client
 
 
 def page_of(sdk: OutReply, platform: str) -> str:

@@ -16,7 +16,6 @@ from outreply_cli.contract.error_catalogue import CATALOGUE
 from outreply_cli.contract.limits import EVENTS, TOKEN_PREFIXES
 from outreply_cli.emulator.delivery import RETRY_SECONDS
 from outreply_cli.emulator.openapi import document
-from outreply_cli.emulator.remote import Running
 from outreply_cli.emulator.server import EmulatorServer
 from outreply_cli.emulator.settings import Settings
 from tests.clocks import ManualClock
@@ -39,7 +38,7 @@ class Api:
     def __init__(self, server: EmulatorServer, clock: ManualClock) -> None:
         self.server, self.clock = server, clock
         self.http = httpx.Client(base_url=server.base_url, trust_env=False)
-        self.running = Running(0, "127.0.0.1", server.port, server.base_url, server.control_key)
+        self.running = server.running
 
     def send(
         self, method: str, path: str, *, token: str | None = "everything",  # noqa: S107 - a name

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from outreply_cli.emulator.remote import Running
 from outreply_cli.emulator.server import EmulatorServer
 from outreply_cli.serving.hosts import is_own_host
 from tests.browser import dom_of, needs_browser
@@ -38,8 +37,7 @@ def fill(emulator: EmulatorServer) -> None:
             (user, "http://127.0.0.1:9/" + HOSTILE),
         )
         post = db.execute("SELECT id FROM posts").fetchone()[0]
-    steer = Running(0, "127.0.0.1", emulator.port, emulator.base_url, emulator.control_key)
-    steer.ask("comment", post_id=post, message="Hi", name="J", username="j")
+    emulator.running.ask("comment", post_id=post, message="Hi", name="J", username="j")
 
 
 def test_everything_on_the_page_is_escaped(emulator: EmulatorServer) -> None:

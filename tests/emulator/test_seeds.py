@@ -19,11 +19,6 @@ from tests.clocks import ManualClock
 REFERENCE = (Path(__file__).parent / "reference_account.yaml").read_text()
 
 
-@pytest.fixture
-def steer(emulator: EmulatorServer) -> Running:
-    return Running(0, "127.0.0.1", emulator.port, emulator.base_url, emulator.control_key)
-
-
 def test_what_is_exported_makes_the_same_account_again(steer: Running) -> None:
     steer.ask("seed", text=REFERENCE, name="a.yaml")
     first = steer.ask("export")["seed"]
@@ -114,7 +109,7 @@ def test_the_same_seed_number_makes_the_same_ids_failures_and_comments(
                     "VALUES (?, ?, 'scheduled', ?, 0, '[]')",
                     (server.state.new_id(), page, 1_795_500_000 + 600 * number),
                 )
-        steer = Running(0, "127.0.0.1", server.port, server.base_url, server.control_key)
+        steer = server.running
         moved = steer.ask("advance", seconds=30 * 86_400)
         status = steer.ask("status")
         assert status["posts"]["failed"] + moved["published"] == 20
@@ -230,7 +225,7 @@ def test_a_token_that_could_not_work_is_refused(steer: Running, token: str, said
 def test_a_seed_number_decides_secrets_and_filenames_too(twins: list[EmulatorServer]) -> None:
     told = []
     for server in twins:
-        steer = Running(0, "127.0.0.1", server.port, server.base_url, server.control_key)
+        steer = server.running
         text = "accounts:\n  - webhooks: [{url: 'http://127.0.0.1:9/', events: [post.failed]}]"
         token = steer.ask("seed", text=text)["tokens"][0]["token"]
         headers = {"X-API-Key": token}

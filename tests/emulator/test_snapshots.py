@@ -12,11 +12,6 @@ from outreply_cli.emulator.state import State
 from tests.clocks import ManualClock
 
 
-@pytest.fixture
-def steer(emulator: EmulatorServer) -> Running:
-    return Running(0, "127.0.0.1", emulator.port, emulator.base_url, emulator.control_key)
-
-
 def make_older(path: Path) -> None:
     """Make a state's file one of version 2, which had no such index."""
     with sqlite3.connect(path) as db:

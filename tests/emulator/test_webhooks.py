@@ -71,17 +71,6 @@ def receiver() -> Iterator[Receiver]:
     thread.join()
 
 
-@pytest.fixture
-def sdk(emulator: EmulatorServer) -> Iterator[OutReply]:
-    with OutReply(emulator.token, base_url=emulator.base_url, max_retries=0) as client:
-        yield client
-
-
-@pytest.fixture
-def steer(emulator: EmulatorServer) -> Running:
-    return Running(0, "127.0.0.1", emulator.port, emulator.base_url, emulator.control_key)
-
-
 def wait_until(true: Callable[[], bool]) -> None:
     until = time.monotonic() + 20
     while not true():

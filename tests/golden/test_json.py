@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from outreply_cli.command_tree import Command
-from outreply_cli.emulator.background import STATE_FILE, announce
+from outreply_cli.emulator.background import STATE_FILE
 from outreply_cli.emulator.server import EmulatorServer
 from tests.clocks import ManualClock
 from tests.command_line import CommandLine, Ran, command_tree
@@ -102,7 +102,7 @@ def emulated(cli: CommandLine) -> Iterator[EmulatorServer]:
     directory = cli.home / "state" / "emulator"
     directory.mkdir(parents=True)
     with EmulatorServer(directory / STATE_FILE, cli.clock) as server:
-        announce(server, "127.0.0.1", directory)
+        server.running.save(directory)
         cli.environ["OUTREPLY_API_KEY"] = server.token
         cli.environ["OUTREPLY_BASE_URL"] = server.base_url
         cli.environ["OUTREPLY_WEBHOOK_SECRET"] = SECRET

@@ -1,0 +1,28 @@
+"""An emulator as those see it who drive it, and who call its API."""
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from outreply import OutReply
+
+from outreply_cli.emulator.remote import Running
+from outreply_cli.emulator.server import EmulatorServer
+
+
+@pytest.fixture
+def steer(emulator: EmulatorServer) -> Running:
+    return emulator.running
+
+
+@pytest.fixture
+def http(emulator: EmulatorServer) -> Iterator[httpx.Client]:
+    headers = {"Authorization": f"Bearer {emulator.token}"}
+    with httpx.Client(base_url=emulator.base_url, headers=headers, trust_env=False) as client:
+        yield client
+
+
+@pytest.fixture
+def sdk(emulator: EmulatorServer) -> Iterator[OutReply]:
+    with OutReply(emulator.token, base_url=emulator.base_url, max_retries=0) as client:
+        yield client
