@@ -91,7 +91,7 @@ def load_plan(path: Path) -> SavedPlan:
         refuse_bombs(text)
         read = yaml.safe_load(text)
         if read["version"] != _VERSION:
-            raise InvalidInputError(f"{path} was written by another version of outreply")
+            raise InvalidInputError(f"the plan {path} was written by another version of outreply")
         return SavedPlan(
             calendar=str(read["calendar"]),
             digest=str(read["calendar_sha256"]),
@@ -100,14 +100,15 @@ def load_plan(path: Path) -> SavedPlan:
             steps=[dict(step) for step in read["steps"] or []],
         )
     except OSError as failure:
-        raise InvalidInputError(f"{path} can't be read: {failure.strerror}") from None
+        raise InvalidInputError(f"the plan {path} can't be read: {failure.strerror}") from None
     # A value that is not of the kind that a tag claims fails as its reader happens to fail.
     except (
         yaml.YAMLError, TooMuchError, ValueError, ArithmeticError, LookupError,
         AttributeError, TypeError, RecursionError,
     ):  # fmt: skip
         raise InvalidInputError(
-            f"{path} is no plan of outreply", hint="Make one with: outreply bulk plan FILE -o PLAN"
+            f"the file {path} is no plan of outreply",
+            hint="Make one with: outreply bulk plan FILE -o PLAN",
         ) from None
 
 
@@ -116,7 +117,7 @@ def file_digest(path: Path) -> str:
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as failure:
-        raise InvalidInputError(f"{path} can't be read: {failure.strerror}") from None
+        raise InvalidInputError(f"the calendar {path} can't be read: {failure.strerror}") from None
 
 
 def refuse_drift(saved: SavedPlan, account: str, plan: Plan) -> None:

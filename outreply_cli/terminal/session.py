@@ -317,7 +317,7 @@ class Session:
         try:
             path.write_text(text, encoding="utf-8", newline="")
         except OSError as failure:
-            raise StorageError(f"{path} can't be written: {failure.strerror}") from None
+            raise StorageError(f"the file {path} can't be written: {failure.strerror}") from None
 
     def confirm(self, question: str, *, yes: bool) -> None:
         """Go on only when the person, or `--yes`, agrees; raises InvalidInputError otherwise."""
