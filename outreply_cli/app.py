@@ -84,7 +84,8 @@ def _is_signed_in(session: Session) -> bool:
 
 
 def _run(args: Sequence[str], session: Session) -> int:
-    from outreply_cli.commands.root import Abort, WrongUsage, root_group, usage_error
+    from outreply_cli.commands.options import WrongUsage
+    from outreply_cli.commands.root import Abort, root_group, usage_error
 
     try:
         code = root_group(COMMANDS).main(

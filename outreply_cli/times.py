@@ -30,6 +30,8 @@ _WEEKDAY = re.compile(
 )
 _DAY_WORD = re.compile(r"(today|tomorrow|yesterday)\s+(?:at\s+)?(\S.*)")
 _CLOCK = re.compile(r"(\d{1,2})(?::(\d{2})(?::(\d{2}))?)?\s*(am|pm)?")
+_YEAR_FIRST = re.compile(r"(\d{4}-\d{1,2}-\d{1,2})(?:(?:t|\s+(?:at\s+)?)(\S.*))?")
+_OFFSET = re.compile(r"(\d{2}:\d{2}(?::\d{2})?)\s*(?:([+-]\d{2}:?\d{2})|utc|gmt|z)")
 _NUMERIC_DATE = re.compile(r"\d{1,2}[/.\-]\d{1,2}[/.\-]\d{2,4}")
 _DATE_ALONE_LONGEST = 10
 _ZONE_NAME = re.compile(r"[A-Za-z0-9_+-]{1,32}(?:/[A-Za-z0-9_+-]{1,32}){0,3}")
@@ -295,7 +297,25 @@ def _read_clock(clock: str, whole: str) -> time:
     raise TimeError(f"{clock!r} in {whole!r} is not a time of day", hint="Write 09:00 or 5pm.")
 
 
+def _read_year_first(day: str, clock: str | None, whole: str, zone: ZoneInfo) -> datetime:
+    try:
+        exact = date(*map(int, day.split("-")))
+    except ValueError:
+        raise TimeError(
+            f"{day!r} is not in the calendar", hint="Write a day that there is, as 2026-12-24."
+        ) from None
+    if clock is None:
+        _refuse_date_alone(whole)
+    if match := _OFFSET.fullmatch(clock):
+        moment = _read_iso(f"{exact}T{match[1]}{match[2] or '+00:00'}", zone)
+        if moment is not None:
+            return moment
+    return local_instant(exact, _read_clock(clock, whole), zone)
+
+
 def _read_worded(text: str, zone: ZoneInfo) -> datetime:
+    if match := _YEAR_FIRST.fullmatch(text.lower()):
+        return _read_year_first(match[1], match[2], text, zone)
     if _NUMERIC_DATE.search(text):
         raise TimeError(
             f"{text!r} could be read day first or month first",

@@ -97,6 +97,9 @@ def test_topics_are_listed_and_each_has_its_file(alone: CommandLine) -> None:
         (["errors", "RATE_LIMITD"], "RATE_LIMITED"),
         (["--profile", "x", "posts"], "outreply COMMAND --profile"),
         (["posts", "-q", "list"], "outreply posts COMMAND -q"),
+        (["posts", "cancel", "abc", "--yes"], "It asks nothing: leave --yes out"),
+        (["auth", "token", "-y"], "It asks nothing: leave -y out"),
+        (["posts", "list", "--plain=yes"], "outreply posts list --help"),
     ],
 )
 def test_what_was_meant_is_told(alone: CommandLine, typed: list[str], meant: str) -> None:
@@ -116,6 +119,23 @@ def test_what_nobody_can_have_meant_is_pointed_to_help(
     assert ran.code == 2
     assert "--help" in ran.err
     assert "Did you mean" not in ran.err
+
+
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        (["posts", "list", "--limit", "x"], "Invalid value for '--limit': 'x' is no whole number."),
+        (["emulator", "start", "--failure-rate", "x"], "'x' is no number."),
+        (["bulk", "apply", "nope"], "The plan nope can't be read: No such file or directory"),
+        (["emulator", "exec", "--", "nope"], "'nope' can't be run: No such file or directory"),
+    ],
+)
+def test_what_is_wrong_with_a_value_is_told_in_plain_words_as_it_was_typed(
+    cli: CommandLine, typed: list[str], told: str
+) -> None:
+    ran = cli.run(*typed)
+    assert ran.code == 2
+    assert told in ran.err.splitlines()[0]
 
 
 def test_help_is_coloured_on_a_terminal_alone(alone: CommandLine) -> None:

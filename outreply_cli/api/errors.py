@@ -8,6 +8,7 @@ OutReplyError
 │   ├── LimitError               6  402, 413, 429
 │   └── ServerError              7  5xx
 ├── NetworkError                 7  no answer: refused, cut, timed out
+│   ├── NobodyHereError             nothing listens on this machine
 │   └── CertificateError            whoever answers can't show who it is
 └── BadAnswerError               7  an answer that is no JSON of the API
 """
@@ -102,6 +103,22 @@ class NetworkError(OutReplyError):
         super().__init__(message, hint="Check the network and OUTREPLY_BASE_URL, then try again.")
         self.code = code
         self.sent = sent
+
+
+class NobodyHereError(NetworkError):
+    """Nothing was sent: the server should run on this machine, and does not.
+
+    Args:
+        place: Its host and port.
+        reason: What the machine says.
+    """
+
+    def __init__(self, place: str, reason: str) -> None:
+        super().__init__("CONNECTION_FAILED", f"can't connect to {place}: {reason}", sent=False)
+        self.hint = (
+            "Nothing listens there. Start an emulator with: outreply emulator start, or choose "
+            "another account with: outreply auth switch NAME"
+        )
 
 
 class CertificateError(NetworkError):

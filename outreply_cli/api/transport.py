@@ -10,13 +10,14 @@ from typing import IO, Any, NoReturn, cast
 import httpx
 
 from outreply_cli.api.answers import Answer, read_answer, read_error
-from outreply_cli.api.base_url import check_base_url
+from outreply_cli.api.base_url import check_base_url, is_loopback
 from outreply_cli.api.budget import Budget
 from outreply_cli.api.errors import (
     BadAnswerError,
     CertificateError,
     LimitError,
     NetworkError,
+    NobodyHereError,
     NotFoundError,
 )
 from outreply_cli.api.http_client import open_http
@@ -42,6 +43,7 @@ _ANSWER_MAX_BYTES = 32 * 1024 * 1024
 _REDIRECTS_MAX = 5
 # A publish is answered only once the platform has taken the post, video and all.
 _ANSWER_SECONDS = 60.0
+_USED_UP = "the requests of this minute are used up"
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,7 @@ class Transport:
         clock: Time, waiting and chance.
         patience: How long retries may go on.
         on_exchange: Called after each sending.
+        on_pause: Called before each wait, with its seconds and what it is for.
         budget: Who may send now; None for everybody.
         answer_seconds: How long a silent server is given.
 
@@ -90,6 +93,7 @@ class Transport:
         clock: Clock,
         patience: Patience | None = None,
         on_exchange: Callable[[Exchange], None] | None = None,
+        on_pause: Callable[[float, str], None] | None = None,
         budget: Budget | None = None,
         answer_seconds: float = _ANSWER_SECONDS,
     ) -> None:
@@ -101,6 +105,7 @@ class Transport:
         self._token = token
         self._clock = clock
         self._on_exchange = on_exchange
+        self._on_pause = on_pause
         self._budget = budget
         self._http = open_http(self.base_url, answer_seconds)
 
@@ -219,7 +224,7 @@ class Transport:
                 self._tell(request, outcome, started, response, wait)
                 may_be_done = may_be_done or leaves_doubt(error)
                 if wait is not None:
-                    self._pause(wait, attempts, may_be_done=may_be_done)
+                    self._pause(wait, error.message, attempts, may_be_done=may_be_done)
                 if may_be_done and look is not None:
                     there = look_after(error, look)
                     if there is not None:
@@ -252,17 +257,19 @@ class Transport:
             if most is not None and attempts.waited + wait > most:
                 raise LimitError(
                     429,
-                    {"error": "the requests of this minute are used up", "code": "RATE_LIMITED"},
+                    {"error": _USED_UP, "code": "RATE_LIMITED"},
                     retry_after_seconds=wait,
                 )
-            self._pause(wait, attempts, may_be_done=False)
+            self._pause(wait, _USED_UP, attempts, may_be_done=False)
 
     def _tell_budget(self, refusal: OutReplyError) -> None:
         wait = getattr(refusal, "retry_after_seconds", None)
         if self._budget is not None and wait is not None:
             self._budget.exhausted(wait)
 
-    def _pause(self, seconds: float, attempts: Attempts, *, may_be_done: bool) -> None:
+    def _pause(self, seconds: float, why: str, attempts: Attempts, *, may_be_done: bool) -> None:
+        if self._on_pause is not None:
+            self._on_pause(seconds, why)
         try:
             self._clock.sleep(seconds)
         except OutReplyError as interrupted:
@@ -300,6 +307,8 @@ class Transport:
             if untrusted is not None:
                 raise CertificateError(host, untrusted.verify_message) from None
             reason = str(failure) or type(failure).__name__
+            if is_loopback(host):
+                raise NobodyHereError(request.url.netloc.decode("ascii"), reason) from None
             message = f"can't connect to {host}: {reason}"
             raise NetworkError("CONNECTION_FAILED", message, sent=False) from None
         except httpx.TimeoutException:

@@ -91,7 +91,7 @@ def load_plan(path: Path) -> SavedPlan:
         refuse_bombs(text)
         read = yaml.safe_load(text)
         if read["version"] != _VERSION:
-            raise InvalidInputError(f"{path} was written by another version of outreply")
+            raise InvalidInputError(f"the plan {path} was written by another version of outreply")
         return SavedPlan(
             calendar=str(read["calendar"]),
             digest=str(read["calendar_sha256"]),

@@ -33,6 +33,9 @@ Looks = Annotated[
     int | None, typer.Option("--max", metavar="N", min=1, help="Looks; for ever without.")
 ]
 
+# The kind of error that a wrong option raises; typer exports only a child of it.
+WrongUsage: type[Exception] = typer.BadParameter.__mro__[2]
+
 _SETTINGS: dict[str, Any] = {
     "add_completion": False,
     "rich_markup_mode": None,
@@ -104,7 +107,16 @@ class UnknownCommandError(InvalidInputError):
 
 
 class HelpfulCommand(TyperCommand):
-    """A command whose help is our own page."""
+    """A command whose help is our own page, and whose errors know where they came from."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read what was typed; raises WrongUsage with the command that it was typed for."""
+        try:
+            return super().parse_args(ctx, args)
+        except WrongUsage as wrong:
+            # Typer leaves it out where an option lacks its value, or has one too many.
+            wrong.ctx = wrong.ctx or ctx  # type: ignore[attr-defined]
+            raise
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write its help."""

@@ -1,6 +1,7 @@
 """The root of the command tree: what is typed is imported and built, and nothing beside it."""
 
 import importlib
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,8 +21,10 @@ _OF_COMMANDS = {
 
 _OF_SECRETS = {"--token", "--api-key", "--api-token", "--access-token", "--password", "--secret"}
 
-# The kind of error that a wrong option raises; typer exports only a child of it.
-WrongUsage: type[Exception] = typer.BadParameter.__mro__[2]
+_OF_QUESTIONS = {"--yes", "-y"}
+# Typer's names of types, in words.
+_NO_NUMBER = {"int": "is no whole number", "float": "is no number"}
+
 Abort = typer.Abort
 
 
@@ -94,6 +97,9 @@ def usage_error(wrong: Any) -> InvalidInputError:
     context = getattr(wrong, "ctx", None)
     path = context.command_path if context is not None else "outreply"
     message, hint = wrong.format_message(), f"See: {path} --help"
+    message = re.sub(
+        r"is not a valid (int|float)\w*( range)?(?=\.$)", lambda it: _NO_NUMBER[it[1]], message
+    )
     typed = getattr(wrong, "option_name", None)
     if typed is not None and message.startswith("No such option"):
         message = f"there is no option {typed} in {path}"
@@ -118,10 +124,14 @@ def _hint_on_option(context: Any, typed: str, path: str) -> str | None:
         )
     if hasattr(context.command, "list_commands") and typed in _OF_COMMANDS:
         return f"Options follow the command's words: {path} COMMAND {typed}"
+    if typed in _OF_QUESTIONS:
+        return f"It asks nothing: leave {typed} out"
     if not typed.startswith("--"):
         return None
     import difflib
 
-    known = [flag for each in context.command.params for flag in each.opts]
-    near = difflib.get_close_matches(typed, [*known, "--help"], n=1)
-    return f"Did you mean: {near[0]}" if near else None
+    # The dashes that all of them begin with make no two alike.
+    flags = [flag for each in context.command.params for flag in each.opts]
+    known = [flag[2:] for flag in [*flags, "--help"] if flag.startswith("--")]
+    near = difflib.get_close_matches(typed[2:], known, n=1)
+    return f"Did you mean: --{near[0]}" if near else None

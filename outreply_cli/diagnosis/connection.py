@@ -11,7 +11,7 @@ from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined
 
 from outreply_cli.api.base_url import is_local_url, is_loopback
 from outreply_cli.api.client import Client
-from outreply_cli.api.errors import ApiError, NetworkError
+from outreply_cli.api.errors import ApiError, NetworkError, NobodyHereError
 from outreply_cli.clock import Clock
 from outreply_cli.diagnosis.finding import Finding, failure, ok, skipped, warning
 from outreply_cli.errors import OutReplyError
@@ -166,6 +166,6 @@ def _clock(ahead: timedelta) -> Finding:
 
 
 def _advice(problem: OutReplyError) -> str:
-    if isinstance(problem, NetworkError):
+    if isinstance(problem, NetworkError) and not isinstance(problem, NobodyHereError):
         return "Check the network, the proxy and OUTREPLY_BASE_URL, then try again."
     return problem.hint or "Try again later."

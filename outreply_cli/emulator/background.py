@@ -120,7 +120,7 @@ def _run(words: Sequence[str], environ: Mapping[str, str]) -> int:
         child = subprocess.Popen(list(words), env=dict(environ))  # noqa: S603 - the user's own words
     except OSError as failure:
         reason = failure.strerror or str(failure)
-        raise InvalidInputError(f"{words[0]} can't be run: {reason}") from None
+        raise InvalidInputError(f"{words[0]!r} can't be run: {reason}") from None
 
     def pass_on(number: int, _frame: FrameType | None) -> None:
         child.send_signal(number)

@@ -60,7 +60,7 @@ def trace_text(fault: BaseException) -> str:
 
 def _sentence(message: str) -> str:
     # A name (an option, a field, an id) stays as it is written.
-    first_word = message.split(" ", 1)[0]
+    first_word = message.split(" ", 1)[0].replace("'", "")
     return message[:1].upper() + message[1:] if first_word.isalpha() else message
 
 

@@ -1,11 +1,13 @@
 """The one object that a command is handed: who it acts as, where it writes, what time it is."""
 
 import io
+import math
 import os
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TextIO
 
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
     from outreply_cli.contract.token import Token
 
 DEFAULT_MAX_WAIT = 60.0
+# Until then nobody wonders whether it hangs.
+_NOTICED_SECONDS = 2.0
 
 
 @dataclass(eq=False, repr=False)
@@ -199,6 +203,8 @@ class Session:
                 clock=clock or self.clock,
                 patience=Patience(max_wait=self._max_wait(max_wait)),
                 on_exchange=self.show_exchange if self.choices.verbose else None,
+                # Who is patient draws a bar, or is left alone for hours.
+                on_pause=self.tell_pause if max_wait is not None else None,
                 budget=self._budget(token, base_url or DEFAULT_BASE_URL, clock or self.clock),
             ),
             observer,
@@ -716,7 +722,7 @@ class Session:
         try:
             path.write_text(text, encoding="utf-8", newline="")
         except OSError as failure:
-            raise StorageError(f"{path} can't be written: {failure.strerror}") from None
+            raise StorageError(f"the file {path} can't be written: {failure.strerror}") from None
 
     def confirm(self, question: str, *, yes: bool) -> None:
         """Go on only when the person, or `--yes`, agrees; raises InvalidInputError otherwise."""
@@ -739,6 +745,15 @@ class Session:
         if exchange.retry_in is not None:
             line += f", again in {exchange.retry_in:.1f} s"
         self.tell(harmless(line) + "\n")
+
+    def tell_pause(self, seconds: float, why: str) -> None:
+        """Tell a person why nothing happens, when that lasts; a pipe waits in silence."""
+        if seconds < _NOTICED_SECONDS or not is_terminal(self.stderr):
+            return
+        from outreply_cli.times import show_duration
+
+        shown = show_duration(timedelta(seconds=math.ceil(seconds)))
+        self.note(f"{why[:1].upper()}{why[1:]}; it goes on in {shown}")
 
     def close(self) -> None:
         """Give back what was opened, and keep what was seen for completion."""

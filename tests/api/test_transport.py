@@ -226,6 +226,8 @@ def test_a_dead_server_is_a_network_error(clock: ManualClock) -> None:
     with pytest.raises(NetworkError, match=r"can't connect to 127\.0\.0\.1") as failure:
         sender.request("GET", "/me")
     assert failure.value.sent is False
+    assert f":{port}" in failure.value.message
+    assert "outreply emulator start" in str(failure.value.hint)
     assert len(clock.sleeps) == 5
 
 
