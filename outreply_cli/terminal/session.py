@@ -25,7 +25,7 @@ from outreply_cli.secret_variables import SECRET_VARIABLES
 from outreply_cli.terminal.choices import Choices
 from outreply_cli.terminal.fields import read_fields
 from outreply_cli.terminal.harmless import harmless
-from outreply_cli.terminal.output import FORMATS, JSON_FORMATS, Output
+from outreply_cli.terminal.output import FORMATS, Output
 from outreply_cli.terminal.streams import is_terminal, terminal_width
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ class Session:
     @property
     def wants_json(self) -> bool:
         """Whether the answer is for a program."""
-        return self.choices.output in JSON_FORMATS
+        return self.choices.output in {"json", "jsonl"}
 
     @property
     def config_dir(self) -> Path:
