@@ -120,10 +120,7 @@ def test_what_nobody_can_have_meant_is_pointed_to_help(
 
 def test_help_is_coloured_on_a_terminal_alone(alone: CommandLine) -> None:
     for environment, is_coloured in (({}, True), ({"NO_COLOR": "1"}, False)):
-        child = pexpect.spawn(
-            alone.words()[0], alone.words("posts", "list", "-h")[1:], encoding="utf-8",
-            env={**alone.environ, "TERM": "xterm", **environment}, timeout=20,
-        )  # fmt: skip
+        child = alone.at_terminal("posts", "list", "-h", env=environment)
         child.expect(pexpect.EOF)
         assert ("\x1b[1mUsage:" in str(child.before)) == is_coloured
         child.close()
