@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from outreply_cli.accounts.places import TOKEN_VARIABLES
 from outreply_cli.accounts.profiles import Profile, Storage
 from outreply_cli.contract.token import Token
 from outreply_cli.errors import InvalidInputError, StorageError
 from outreply_cli.private_files import read_secret, write_private
+from outreply_cli.secret_variables import TOKEN_VARIABLES
 
 
 @dataclass(frozen=True)
