@@ -2,7 +2,10 @@
 
 from collections.abc import MutableMapping
 
-SECRET_VARIABLES = frozenset({"OUTREPLY_API_KEY", "OUTREPLY_TOKEN", "OUTREPLY_WEBHOOK_SECRET"})
+# The first that is set counts.
+TOKEN_VARIABLES = ("OUTREPLY_API_KEY", "OUTREPLY_TOKEN")
+WEBHOOK_SECRET_VARIABLE = "OUTREPLY_WEBHOOK_SECRET"  # noqa: S105 - a variable's name
+SECRET_VARIABLES = frozenset({*TOKEN_VARIABLES, WEBHOOK_SECRET_VARIABLE})
 
 
 def take_secrets(environ: MutableMapping[str, str]) -> dict[str, str]:

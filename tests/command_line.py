@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -15,6 +16,9 @@ from outreply_cli.command_tree import Command, read_tree
 from outreply_cli.commands.root import root_group
 from outreply_cli.terminal.session import Session
 from tests.clocks import ManualClock
+
+if TYPE_CHECKING:
+    import pexpect
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,22 @@ class CommandLine:
             check=False,
         )
         return Ran(done.returncode, done.stdout, done.stderr)
+
+    def at_terminal(
+        self,
+        *words: str,
+        env: Mapping[str, str] | None = None,
+        lines: int = 40,
+        columns: int = 80,
+    ) -> "pexpect.spawn[str]":
+        """As a process of its own that a person sits before."""
+        import pexpect
+
+        program, *rest = self.words(*words)
+        return pexpect.spawn(
+            program, rest, env={**self.environ, "TERM": "xterm", **(env or {})}, timeout=60,
+            encoding="utf-8", dimensions=(lines, columns),
+        )  # fmt: skip
 
     @staticmethod
     def words(*words: str) -> list[str]:

@@ -140,10 +140,7 @@ def test_what_is_wrong_with_a_value_is_told_in_plain_words_as_it_was_typed(
 
 def test_help_is_coloured_on_a_terminal_alone(alone: CommandLine) -> None:
     for environment, is_coloured in (({}, True), ({"NO_COLOR": "1"}, False)):
-        child = pexpect.spawn(
-            alone.words()[0], alone.words("posts", "list", "-h")[1:], encoding="utf-8",
-            env={**alone.environ, "TERM": "xterm", **environment}, timeout=20,
-        )  # fmt: skip
+        child = alone.at_terminal("posts", "list", "-h", env=environment)
         child.expect(pexpect.EOF)
         assert ("\x1b[1mUsage:" in str(child.before)) == is_coloured
         child.close()

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from outreply_cli.accounts.credentials import Credential, Credentials, SecretStore
-from outreply_cli.accounts.places import TOKEN_VARIABLES
 from outreply_cli.accounts.profiles import CONFIG_FILE, Profile, Profiles
 from outreply_cli.errors import InvalidInputError, NotSignedInError, StorageError
+from outreply_cli.secret_variables import TOKEN_VARIABLES
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from outreply_cli.accounts.places import TOKEN_VARIABLES
 from outreply_cli.accounts.profiles import Profile, Storage
 from outreply_cli.contract.token import Token
 from outreply_cli.errors import InvalidInputError, StorageError
 from outreply_cli.private_files import read_secret, write_private
+from outreply_cli.secret_variables import TOKEN_VARIABLES
+
+_IN_KEYRING = "the system's keyring"
 
 
 @dataclass(frozen=True)
@@ -74,37 +76,41 @@ class Credentials:
         Raises:
             StorageError: Its store can't be read, or others can read its file.
         """
-        path = self.path_of(profile.name)
+        path = self._path_of(profile.name)
         text = read_secret(path)
         if text:
             return Credential(_kept(text, str(path)), "file", str(path))
         if profile.storage == "keyring":
             text = self._keyring.read(profile.name)
             if text:
-                place = "the system's keyring"
-                return Credential(_kept(text, place), "keyring", place)
+                return Credential(_kept(text, _IN_KEYRING), "keyring", _IN_KEYRING)
         return None
 
-    def keep(self, profile: str, token: Token, storage: Storage) -> None:
-        """Keep `token` for `profile` in `storage`, and nowhere else; raises StorageError."""
+    def keep(self, profile: str, token: Token, storage: Storage) -> str:
+        """Keep `token` for `profile` in `storage`, and nowhere else; tells the place, for people.
+
+        Raises:
+            StorageError: It can't be kept there.
+        """
+        path = self._path_of(profile)
         if storage == "keyring":
             self._keyring.write(profile, token.reveal())
-            self.path_of(profile).unlink(missing_ok=True)
-        else:
-            write_private(self.path_of(profile), token.reveal() + "\n")
+            path.unlink(missing_ok=True)
+            return _IN_KEYRING
+        write_private(path, token.reveal() + "\n")
+        return str(path)
 
     def forget(self, profile: Profile) -> None:
         """Delete what is kept for `profile`; raises StorageError."""
+        path = self._path_of(profile.name)
         try:
-            self.path_of(profile.name).unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
         except OSError as failure:
-            place = self.path_of(profile.name)
-            raise StorageError(f"{place} can't be deleted: {failure.strerror}") from None
+            raise StorageError(f"{path} can't be deleted: {failure.strerror}") from None
         if profile.storage == "keyring":
             self._keyring.delete(profile.name)
 
-    def path_of(self, profile: str) -> Path:
-        """The file that keeps the token of `profile`, where a file does."""
+    def _path_of(self, profile: str) -> Path:
         return self._dir / profile
 
     @property

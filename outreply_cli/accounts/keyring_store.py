@@ -3,7 +3,6 @@
 Without a desktop session its service can be absent, locked, or never answer at all.
 """
 
-import queue
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
@@ -74,23 +73,24 @@ class KeyringStore:
         return self._within_time(ask)
 
     def _within_time(self, work: Callable[[], _T]) -> _T:
-        results: queue.Queue[tuple[bool, _T | Exception]] = queue.Queue()
+        results: list[_T] = []
+        failures: list[Exception] = []
 
         def attempt() -> None:
             try:
-                results.put((True, work()))
+                results.append(work())
             except Exception as failure:  # noqa: BLE001 - backends raise what they like
-                results.put((False, failure))
+                failures.append(failure)
 
         # A daemon thread: one that hangs for ever must not keep the program from ending.
-        threading.Thread(target=attempt, name="keyring", daemon=True).start()
-        try:
-            worked, result = results.get(timeout=self._seconds)
-        except queue.Empty:
-            raise self._unavailable(f"it did not answer within {self._seconds:g} seconds") from None
-        if worked:
-            return result  # type: ignore[return-value]
-        raise self._unavailable(_reason(result))  # type: ignore[arg-type]
+        thread = threading.Thread(target=attempt, name="keyring", daemon=True)
+        thread.start()
+        thread.join(self._seconds)
+        if failures:
+            raise self._unavailable(_reason(failures[0]))
+        if not results:
+            raise self._unavailable(f"it did not answer within {self._seconds:g} seconds")
+        return results[0]
 
     def _unavailable(self, reason: str) -> KeyringError:
         return KeyringError(f"the system's keyring can't be used: {reason}", hint=self._hint)

@@ -1,10 +1,9 @@
-"""What the environment says: where our files live, and which variables carry a token."""
+"""Where files are: ours, as the environment says, and those that people name."""
 
 import os
 import sys
 from collections.abc import Mapping
 
-TOKEN_VARIABLES = ("OUTREPLY_API_KEY", "OUTREPLY_TOKEN")
 _APPLICATION = "outreply"
 TYPE_CHECKING = False
 if TYPE_CHECKING:

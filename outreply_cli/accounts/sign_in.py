@@ -74,12 +74,12 @@ def sign_in(
     me = client.me()
     storage: Storage = "file" if insecure_storage else "keyring"
     try:
-        credentials.keep(profile.name, token, storage)
+        place = credentials.keep(profile.name, token, storage)
     except KeyringError as problem:
         if not may_use_file(problem):
             raise
         storage = "file"
-        credentials.keep(profile.name, token, storage)
+        place = credentials.keep(profile.name, token, storage)
     if not profiles.stored:
         profiles.current = profile.name
     profiles.stored[profile.name] = Profile(
@@ -87,7 +87,6 @@ def sign_in(
     )
     profiles.save()
     user, key = me.get("authenticated_as") or {}, me.get("api_key") or {}
-    place = str(credentials.path_of(profile.name)) if storage == "file" else "the system's keyring"
     return SignedIn(
         profile.name,
         str(user.get("email")),

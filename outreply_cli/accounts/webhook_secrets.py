@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from outreply_cli.accounts.credentials import SecretStore
 from outreply_cli.accounts.keyring_store import KeyringStore
 from outreply_cli.errors import InvalidInputError
-
-SECRET_VARIABLE = "OUTREPLY_WEBHOOK_SECRET"  # noqa: S105 - a variable's name
+from outreply_cli.secret_variables import WEBHOOK_SECRET_VARIABLE
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,8 @@ def find_webhook_secrets(
                 f"--secret-env {name}: that variable is not set",
                 hint="It takes the variable's name, not the secret itself.",
             )
-    found = list(variables) or [SECRET_VARIABLE] * bool(environ.get(SECRET_VARIABLE, "").strip())
+    usual = WEBHOOK_SECRET_VARIABLE
+    found = list(variables) or [usual] * bool(environ.get(usual, "").strip())
     if found:
         return WebhookSecrets([environ[name].strip() for name in found], found)
     kept = keyring.read(keyring_name(profile)) if keyring is not None else None

@@ -7,7 +7,7 @@ import typer
 
 from outreply_cli.commands.options import Looks, command, new_group, read_interval
 from outreply_cli.commands.quota_reports import forecast_items, quota_meters, use_object
-from outreply_cli.terminal.meters import Meter, can_draw_bars
+from outreply_cli.terminal.meters import Meter
 from outreply_cli.terminal.output import Column
 from outreply_cli.terminal.session import Session
 from outreply_cli.times import show_instant, show_instant_briefly, to_api
@@ -132,7 +132,7 @@ def quota_watch(
             output.show_value({"at": to_api(look.at), **look.account})
             session.stdout.flush()
         return
-    if can_draw_bars(output):
+    if output.can_draw:
         from outreply_cli.terminal.meter_bars import redraw_meters
 
         redraw_meters(output, _screens(session, found))
@@ -209,7 +209,7 @@ def _line_of(look: "Look") -> str:
 
 def _show_meters(session: Session, meters: Sequence[Meter]) -> None:
     output = session.output
-    if can_draw_bars(output) and not output.quiet:
+    if output.can_draw and not output.quiet:
         from outreply_cli.terminal.meter_bars import print_meters
 
         print_meters(output, meters)

@@ -9,7 +9,7 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 
-from outreply_cli.accounts.places import TOKEN_VARIABLES
+from outreply_cli.secret_variables import TOKEN_VARIABLES
 
 FRESH_SECONDS = 300.0
 SHOWN_SECONDS = 86_400.0

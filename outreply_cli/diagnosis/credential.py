@@ -6,7 +6,6 @@ from typing import Any
 
 from outreply_cli.accounts.choice import Account, choose_account
 from outreply_cli.accounts.keyring_store import KeyringError, KeyringStore
-from outreply_cli.accounts.places import TOKEN_VARIABLES
 from outreply_cli.accounts.profiles import DEFAULT_PROFILE, Profile
 from outreply_cli.api.client import Client
 from outreply_cli.api.errors import ApiError, AuthenticationError
@@ -15,6 +14,7 @@ from outreply_cli.contract.limits import EVERY_SCOPE, SCOPES
 from outreply_cli.contract.scopes import missing_scopes
 from outreply_cli.diagnosis.finding import Finding, Patient, failure, ok, skipped, warning
 from outreply_cli.errors import NotSignedInError, OutReplyError
+from outreply_cli.secret_variables import TOKEN_VARIABLES
 from outreply_cli.times import from_api, show_duration
 
 # Both together are what a keyring that never answers may cost.

@@ -3,8 +3,6 @@
 from collections.abc import Callable, Iterator
 
 from outreply_cli.accounts.choice import chosen_base_url
-from outreply_cli.accounts.places import TOKEN_VARIABLES
-from outreply_cli.accounts.webhook_secrets import SECRET_VARIABLE
 from outreply_cli.api.base_url import DEFAULT_BASE_URL
 from outreply_cli.api.client import Client
 from outreply_cli.api.retry import Patience
@@ -17,6 +15,7 @@ from outreply_cli.diagnosis.environment import environment_findings
 from outreply_cli.diagnosis.finding import Finding, Patient, Standing, failure, skipped
 from outreply_cli.diagnosis.machine import machine_findings
 from outreply_cli.errors import OutReplyError
+from outreply_cli.secret_variables import SECRET_VARIABLES
 
 # Long enough for a slow line, and no waiting after that: a person looks on.
 _ANSWER_SECONDS = 10.0
@@ -43,10 +42,7 @@ class Doctor:
 
     def findings(self) -> list[Finding]:
         """What every check found; no secret is in it."""
-        secrets = [
-            self._patient.environ.get(name, "").strip()
-            for name in (*TOKEN_VARIABLES, SECRET_VARIABLE)
-        ]
+        secrets = [self._patient.environ.get(name, "").strip() for name in SECRET_VARIABLES]
         of_keyring, account = find_account(self._patient, self._clock)
         if account is not None:
             secrets.append(account.credential.token.reveal())

@@ -4,21 +4,21 @@ import difflib
 from collections.abc import Iterator
 
 from outreply_cli.accounts.choice import chosen_profile
-from outreply_cli.accounts.places import TOKEN_VARIABLES
 from outreply_cli.accounts.profiles import CONFIG_FILE, Profile, Profiles
 from outreply_cli.api.base_url import check_base_url
 from outreply_cli.contract.token import Token
 from outreply_cli.diagnosis.finding import Finding, Patient, failure, ok, warning
 from outreply_cli.errors import OutReplyError
+from outreply_cli.secret_variables import TOKEN_VARIABLES, WEBHOOK_SECRET_VARIABLE
 from outreply_cli.times import read_zone
 
 _CHECK = "environment"
 _OWN = "OUTREPLY_"
 _KNOWN = (
     *TOKEN_VARIABLES,
+    WEBHOOK_SECRET_VARIABLE,
     "OUTREPLY_BASE_URL",
     "OUTREPLY_PROFILE",
-    "OUTREPLY_WEBHOOK_SECRET",
     "OUTREPLY_TIMEZONE",
     "OUTREPLY_CONFIG_DIR",
     "OUTREPLY_STATE_DIR",

@@ -10,7 +10,6 @@ from pathlib import Path
 from types import FrameType
 from typing import BinaryIO
 
-from outreply_cli.accounts.places import TOKEN_VARIABLES
 from outreply_cli.child_commands import without_secrets
 from outreply_cli.clock import Clock
 from outreply_cli.emulator.errors import EmulatorError
@@ -24,6 +23,7 @@ from outreply_cli.emulator.server import EmulatorServer
 from outreply_cli.emulator.settings import Settings
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.private_files import create_private, make_private_dir
+from outreply_cli.secret_variables import TOKEN_VARIABLES
 
 STATE_FILE = "emulator.db"
 _LOG_FILE = "emulator.log"

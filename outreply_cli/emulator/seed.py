@@ -14,7 +14,7 @@ from outreply_cli.contract.limits import EVERY_SCOPE, SANDBOX_PREFIX, SANDBOX_SC
 from outreply_cli.contract.media_types import ENDINGS, type_named
 from outreply_cli.emulator.arrivals import expect_comment
 from outreply_cli.emulator.hooks import new_secret
-from outreply_cli.emulator.media import ASSETS
+from outreply_cli.emulator.media import ASSETS, attach
 from outreply_cli.emulator.posts import linked_media, mark_published
 from outreply_cli.emulator.seed_file import (
     Field,
@@ -118,9 +118,8 @@ class _Account:
             ("media", self._plant_media), ("posts", self._plant_post),
             ("webhooks", self._plant_hook),
         ):  # fmt: skip
-            if name in fields:
-                for item in fields[name].items():
-                    plant(item)
+            for item in _items(fields, name):
+                plant(item)
         if "tokens" not in fields:
             create_token(self._state, self._user_id, name="emulator")
         for bucket, used in (fields["usage"].fields(
@@ -141,7 +140,7 @@ class _Account:
             "timezone": check_zone(fields["timezone"]) if "timezone" in fields else "UTC",
             "created_at": self._created(fields),
         }, fields)  # fmt: skip
-        for page in fields["pages"].items() if "pages" in fields else ():
+        for page in _items(fields, "pages"):
             self._plant_page(page, brand_id)
 
     def _plant_page(self, item: Field, brand_id: str) -> None:
@@ -158,7 +157,7 @@ class _Account:
             "id": page_id, "brand_id": brand_id, "platform": platform, "username": username,
             "name": _text(fields, "name", username),
             "followers": _count(fields, "followers"),
-            "expired": fields["expired"].switch() if "expired" in fields else False,
+            "expired": _switch(fields, "expired", default=False),
             "profile_picture": _text(fields, "profile_picture", picture),
             "created_at": self._created(fields),
         }, fields)  # fmt: skip
@@ -169,7 +168,7 @@ class _Account:
             "sandbox", "collaborator", "full_access", "on_behalf_of", "last_used_at",
             "request_count", "requests_today",
         )  # fmt: skip
-        sandbox = fields["sandbox"].switch() if "sandbox" in fields else False
+        sandbox = _switch(fields, "sandbox", default=False)
         scopes = check_scopes(fields["scopes"]) if "scopes" in fields else None
         secret = check_token(fields["token"], sandbox=sandbox) if "token" in fields else None
         try:
@@ -180,29 +179,8 @@ class _Account:
             )  # fmt: skip
         except sqlite3.IntegrityError:
             raise item.wrong("there is such a token already") from None
-        brands = (
-            [self._brand(one) for one in fields["brands"].items()] if "brands" in fields else []
-        )
-        allowed = check_allowlist(fields["ip_allowlist"]) if "ip_allowlist" in fields else []
         token_id = fields["id"].text(longest=100) if "id" in fields else row["id"]
-        changes = {
-            "id": token_id,
-            "last_used_at": _moment(fields, "last_used_at", self._state),
-            "request_count": _count(fields, "request_count"),
-            "brand_ids": json.dumps(brands),
-            "ip_allowlist": json.dumps(allowed),
-            "expires_at": _moment(fields, "expires_at", self._state),
-            "revoked_at": self._now.timestamp()
-            if "revoked" in fields and fields["revoked"].switch()
-            else None,
-            "issued_by_collaborator_id": fields["collaborator"].text()
-            if "collaborator" in fields
-            else None,
-            "has_full_access": fields["full_access"].switch() if "full_access" in fields else True,
-            "on_behalf_of_brand_id": self._brand(fields["on_behalf_of"])
-            if "on_behalf_of" in fields
-            else None,
-        }
+        changes = {"id": token_id, **self._token_settings(fields)}
         names = ", ".join(f"{name} = ?" for name in changes)
         try:
             self._db.execute(
@@ -216,6 +194,22 @@ class _Account:
                 "INSERT INTO usage VALUES (?, ?, ?, ?)",
                 (self._user_id, f"{self._now:%Y-%m-%d}", f"day of {token_id}", today),
             )
+
+    def _token_settings(self, fields: Mapping[str, Field]) -> dict[str, object]:
+        revoked = _switch(fields, "revoked", default=False)
+        allowed = check_allowlist(fields["ip_allowlist"]) if "ip_allowlist" in fields else []
+        issuer, acted_for = fields.get("collaborator"), fields.get("on_behalf_of")
+        return {
+            "last_used_at": _moment(fields, "last_used_at", self._state),
+            "request_count": _count(fields, "request_count"),
+            "brand_ids": json.dumps([self._brand(one) for one in _items(fields, "brands")]),
+            "ip_allowlist": json.dumps(allowed),
+            "expires_at": _moment(fields, "expires_at", self._state),
+            "revoked_at": self._now.timestamp() if revoked else None,
+            "issued_by_collaborator_id": issuer.text() if issuer is not None else None,
+            "has_full_access": _switch(fields, "full_access", default=True),
+            "on_behalf_of_brand_id": self._brand(acted_for) if acted_for is not None else None,
+        }
 
     def _plant_media(self, item: Field) -> None:
         fields = item.fields("id", "mime_type", "size_bytes", "filename", "created_at")
@@ -245,7 +239,7 @@ class _Account:
             raise page.wrong(f"no page {page.text()!r} stands in this account")
         moment = fields[moments[0]].moment(self._now)
         urls = fields["media_urls"].texts(longest=_LONG_TEXT) if "media_urls" in fields else []
-        ids = fields["media_ids"].items() if "media_ids" in fields else []
+        ids = _items(fields, "media_ids")
         for one in ids:
             if one.text() not in self._media:
                 raise one.wrong(f"no media {one.text()!r} stands in this account")
@@ -264,14 +258,12 @@ class _Account:
             "likes": _count(fields, "likes"),
             "shares": _count(fields, "shares"),
         }, fields)  # fmt: skip
-        self._db.executemany(
-            "INSERT OR IGNORE INTO post_media VALUES (?, ?)", [(post_id, one.text()) for one in ids]
-        )
+        attach(self._db, post_id, [one.text() for one in ids])
         if moments == ["failed_at"]:
             self._db.execute("UPDATE posts SET status = 'failed' WHERE id = ?", (post_id,))
         if moments == ["published_at"]:
             self._publish(fields, post_id, moment)
-        for comment in fields["comments"].items() if "comments" in fields else ():
+        for comment in _items(fields, "comments"):
             if moments != ["published_at"]:
                 raise comment.wrong("only a published post has comments")
             self._plant_comment(comment, post_id, None)
@@ -302,7 +294,7 @@ class _Account:
             "id": comment_id, "post_id": post_id, "parent_id": parent_id, "author_name": name,
             "author_username": username, "message": message, "created_at": at,
         }, fields)  # fmt: skip
-        for answer in fields["replies"].items() if "replies" in fields else ():
+        for answer in _items(fields, "replies"):
             self._plant_comment(answer, post_id, comment_id)
 
     def _plant_hook(self, item: Field) -> None:
@@ -373,6 +365,14 @@ def _text(fields: Mapping[str, Field], name: str, default: str) -> str:
 
 def _optional(fields: Mapping[str, Field], name: str) -> str | None:
     return fields[name].text(longest=_LONG_TEXT) if name in fields else None
+
+
+def _items(fields: Mapping[str, Field], name: str) -> list[Field]:
+    return fields[name].items() if name in fields else []
+
+
+def _switch(fields: Mapping[str, Field], name: str, *, default: bool) -> bool:
+    return fields[name].switch() if name in fields else default
 
 
 def _count(fields: Mapping[str, Field], name: str) -> int:

@@ -101,13 +101,7 @@ class LocalServer:
             )
         except (OSError, ValueError) as failure:
             close_all(self._sockets, ignore_all=True)
-            is_of_port = getattr(failure, "errno", None) in {errno.EADDRINUSE, errno.EACCES}
-            raise StorageError(
-                f"can't listen on {host}:{port}: {getattr(failure, 'strerror', None) or failure}",
-                hint="Another program has the port, or may have it alone; choose one with --port."
-                if is_of_port
-                else "Give an address of this machine with --host, such as 127.0.0.1.",
-            ) from None
+            raise _cant_listen(host, port, failure) from None
         if self._together is not None:
             self._together.set_thread_count(limits.threads)
         channel: type = _DeadlineChannel if limits.is_absolute else PreparedChannel
@@ -124,22 +118,19 @@ class LocalServer:
         if self._together is not None:
             self._together.begin()
         while not self._stopping.is_set():
-            # Waitress's own loop ends only with its process; one round of it can be left.
-            server.asyncore.loop(
-                timeout=1.0, map=self._sockets, use_poll=server.adj.asyncore_use_poll, count=1
-            )
+            self._go_round(1.0)
             if self._together is not None:
                 self._together.end_round()
         deadline = time.monotonic() + self._farewell_seconds
         server.task_dispatcher.shutdown(timeout=self._farewell_seconds)
         while time.monotonic() < deadline and self._owes_an_answer():
-            server.asyncore.loop(
-                timeout=_FLUSH_ROUND_SECONDS,
-                map=self._sockets,
-                use_poll=server.adj.asyncore_use_poll,
-                count=1,
-            )
+            self._go_round(_FLUSH_ROUND_SECONDS)
         server.asyncore.close_all(map=self._sockets, ignore_all=True)
+
+    def _go_round(self, seconds: float) -> None:
+        # Waitress's own loop ends only with its process; one round of it can be left.
+        use_poll = self._server.adj.asyncore_use_poll
+        self._server.asyncore.loop(timeout=seconds, map=self._sockets, use_poll=use_poll, count=1)
 
     def _owes_an_answer(self) -> bool:
         return any(getattr(item, "total_outbufs_len", 0) for item in self._sockets.values())
@@ -150,6 +141,16 @@ class LocalServer:
         # The loop may have ended by itself between the two lines.
         with suppress(OSError):
             self._server.pull_trigger()
+
+
+def _cant_listen(host: str, port: int, failure: OSError | ValueError) -> StorageError:
+    is_of_port = getattr(failure, "errno", None) in {errno.EADDRINUSE, errno.EACCES}
+    return StorageError(
+        f"can't listen on {host}:{port}: {getattr(failure, 'strerror', None) or failure}",
+        hint="Another program has the port, or may have it alone; choose one with --port."
+        if is_of_port
+        else "Give an address of this machine with --host, such as 127.0.0.1.",
+    )
 
 
 def _task(refuse: Callable[[int], Answer]) -> type:

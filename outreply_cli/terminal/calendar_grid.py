@@ -26,7 +26,7 @@ from outreply_cli.terminal.harmless import harmless
 from outreply_cli.terminal.output import Output
 from outreply_cli.terminal.tables import console_for
 
-NARROWEST_GRID = 60
+_NARROWEST_GRID = 60
 _MONTH_LINES = 5
 _WEEK_LINES = 30
 _MESSAGE_LINES = 3
@@ -34,12 +34,6 @@ _MESSAGE_LINES = 3
 _ROOM_FOR_WORDS = 9
 # Readable on black and on white; red is for what failed.
 _BRAND_STYLES = ("cyan", "magenta", "green", "bold cyan", "bold magenta", "bold green")
-
-
-def can_draw_grid(output: Output) -> bool:
-    """Whether a grid can be drawn: a wide enough terminal that has its lines."""
-    encoding = getattr(output.stream, "encoding", None) or "utf-8"
-    return output.width >= NARROWEST_GRID and not output.plain and "utf" in encoding.lower()
 
 
 def show_calendar(
@@ -52,7 +46,7 @@ def show_calendar(
     counts = Counter(harmless(entry.status) for entry in entries)
     counted = ", ".join(f"{count} {status}" for status, count in counts.items()) or "no posts"
     _print(console, Text(f"{period.title} ({zone.key}): {counted}", style="bold"))
-    if can_draw_grid(output):
+    if output.can_draw and output.width >= _NARROWEST_GRID:
         _draw_grid(console, output.width, period, entries)
         _draw_legend(console, output.width, marks, entries)
     else:

@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-from outreply_cli.terminal.output import Output
-
 NOW = "now"
 
 
@@ -36,9 +34,3 @@ class Meter:
     def percent(self) -> str:
         """`17%`; rounded down, so that only what is all used is 100%."""
         return "-" if self.share is None else f"{int(self.share * 100)}%"
-
-
-def can_draw_bars(output: Output) -> bool:
-    """Whether bars may be drawn: to a person, whose terminal has them."""
-    encoding = getattr(output.stream, "encoding", None) or "utf-8"
-    return output.is_terminal and not output.plain and "utf" in encoding.lower()

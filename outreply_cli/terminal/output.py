@@ -62,6 +62,12 @@ class Output:
     plain: bool = False
     width: int = 80
 
+    @property
+    def can_draw(self) -> bool:
+        """Whether grids and bars may be drawn: to a person, whose terminal has them."""
+        encoding = getattr(self.stream, "encoding", None) or "utf-8"
+        return self.is_terminal and not self.plain and "utf" in encoding.lower()
+
     def show_list(
         self, items: Sequence[Item], columns: Sequence[Column], *, id_field: str | None = "id"
     ) -> None:

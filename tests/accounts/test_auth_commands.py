@@ -137,8 +137,7 @@ def test_a_keyring_whose_error_quotes_the_token_is_not_quoted(
 
 
 def test_the_hidden_prompt_does_not_echo(signed_out: CommandLine, emulator: EmulatorServer) -> None:
-    words = signed_out.words("auth", "login", "--insecure-storage")
-    child = pexpect.spawn(words[0], words[1:], env=signed_out.environ, encoding="utf-8", timeout=20)
+    child = signed_out.at_terminal("auth", "login", "--insecure-storage")
     child.expect("API token: ")
     child.sendline(emulator.token)
     child.expect("Signed in as alex@example.com")

@@ -1,6 +1,8 @@
 """One rate limit for every process: bursts are used, refusals avoided."""
 
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from tests.clocks import ManualClock
 from tests.scripted_server import ScriptedServer, answer
 
 TOKEN = Token("outreply_live_budget")
+Make = Callable[..., SharedBudget]
 
 
 @pytest.fixture
@@ -23,8 +26,17 @@ def clock() -> ManualClock:
     return ManualClock()
 
 
-def budget(path: Path, clock: ManualClock, token: Token = TOKEN) -> SharedBudget:
-    return SharedBudget(path / "budget.db", token, "https://x", clock)
+@pytest.fixture
+def budget(tmp_path: Path, clock: ManualClock) -> Iterator[Make]:
+    """Makes the budget of a token, as another process has it too."""
+    with ExitStack() as opened:
+
+        def make(token: Token = TOKEN) -> SharedBudget:
+            made = SharedBudget(tmp_path / "budget.db", token, "https://x", clock)
+            opened.callback(made.close)
+            return made
+
+        yield make
 
 
 def headers(limit: int, remaining: int, reset: float) -> dict[str, str]:
@@ -35,16 +47,15 @@ def headers(limit: int, remaining: int, reset: float) -> dict[str, str]:
     }
 
 
-def test_before_the_first_answer_nothing_is_held_back(tmp_path: Path, clock: ManualClock) -> None:
-    shared = budget(tmp_path, clock)
+def test_before_the_first_answer_nothing_is_held_back(clock: ManualClock, budget: Make) -> None:
+    shared = budget()
     assert [shared.reserve() for _ in range(5)] == [0.0] * 5
-    shared.close()
 
 
 def test_two_processes_share_what_is_left_and_wait_for_the_reset(
-    tmp_path: Path, clock: ManualClock
+    clock: ManualClock, budget: Make
 ) -> None:
-    one, two = budget(tmp_path, clock), budget(tmp_path, clock)
+    one, two = budget(), budget()
     now = clock.now().timestamp()
     one.learn(headers(10, 3, now + 30), now)
     assert [one.reserve(), two.reserve(), one.reserve()] == [0.0, 0.0, 0.0]
@@ -52,27 +63,24 @@ def test_two_processes_share_what_is_left_and_wait_for_the_reset(
     clock.advance(31)
     assert [two.reserve() for _ in range(10)] == [0.0] * 10
     assert one.reserve() > 0
-    one.close()
-    two.close()
 
 
 def test_a_refusals_pause_is_believed_more_than_the_window_known_before(
-    tmp_path: Path, clock: ManualClock
+    clock: ManualClock, budget: Make
 ) -> None:
-    shared = budget(tmp_path, clock)
+    shared = budget()
     now = clock.now().timestamp()
     shared.learn(headers(10, 8, now + 57), now)
     shared.exhausted(1)
     assert shared.reserve() == pytest.approx(1, abs=0.1)
     clock.advance(1.1)
     assert shared.reserve() == 0
-    shared.close()
 
 
 def test_a_pause_is_not_longer_for_what_others_are_answered_meanwhile(
-    tmp_path: Path, clock: ManualClock
+    clock: ManualClock, budget: Make
 ) -> None:
-    one, two = budget(tmp_path, clock), budget(tmp_path, clock)
+    one, two = budget(), budget()
     now = clock.now().timestamp()
     one.learn(headers(10, 8, now + 57), now)
     one.exhausted(1)
@@ -81,48 +89,41 @@ def test_a_pause_is_not_longer_for_what_others_are_answered_meanwhile(
         assert one.reserve() == pytest.approx(1, abs=0.1)
     clock.advance(1.1)
     assert one.reserve() == 0
-    one.close()
-    two.close()
 
 
 def test_a_window_that_is_used_up_is_believed_more_than_a_shorter_pause(
-    tmp_path: Path, clock: ManualClock
+    clock: ManualClock, budget: Make
 ) -> None:
-    one, two = budget(tmp_path, clock), budget(tmp_path, clock)
+    one, two = budget(), budget()
     now = clock.now().timestamp()
     one.learn(headers(10, 8, now + 57), now)
     one.exhausted(1)
     two.learn(headers(10, 0, now + 57), now)
     assert one.reserve() == pytest.approx(57, abs=1)
-    one.close()
-    two.close()
 
 
-def test_another_token_has_a_budget_of_its_own(tmp_path: Path, clock: ManualClock) -> None:
-    one, other = budget(tmp_path, clock), budget(tmp_path, clock, Token("outreply_live_other"))
+def test_another_token_has_a_budget_of_its_own(clock: ManualClock, budget: Make) -> None:
+    one, other = budget(), budget(Token("outreply_live_other"))
     now = clock.now().timestamp()
     one.learn(headers(10, 0, now + 30), now)
     assert one.reserve() > 0
     assert other.reserve() == 0
-    one.close()
-    other.close()
 
 
 @pytest.mark.parametrize("ahead", [-3600, 0, 3600])
 def test_a_server_whose_clock_differs_is_understood(
-    tmp_path: Path, clock: ManualClock, ahead: int
+    clock: ManualClock, budget: Make, ahead: int
 ) -> None:
-    shared = budget(tmp_path, clock)
+    shared = budget()
     server_now = clock.now().timestamp() + ahead
     shared.learn(headers(10, 0, server_now + 20), server_now)
     assert shared.reserve() == pytest.approx(20, abs=1)
-    shared.close()
 
 
 def test_a_limit_that_changes_and_answers_that_come_late_are_understood(
-    tmp_path: Path, clock: ManualClock
+    clock: ManualClock, budget: Make
 ) -> None:
-    shared = budget(tmp_path, clock)
+    shared = budget()
     now = clock.now().timestamp()
     shared.learn(headers(10, 8, now + 50), now)
     shared.learn(headers(5, 1, now + 50), now)
@@ -135,35 +136,31 @@ def test_a_limit_that_changes_and_answers_that_come_late_are_understood(
     shared.learn(headers(5, 4, later + 60), later)
     assert [shared.reserve() for _ in range(4)] == [0.0] * 4
     assert shared.reserve() > 0
-    shared.close()
 
 
-def test_missing_or_nonsensical_headers_teach_nothing(tmp_path: Path, clock: ManualClock) -> None:
-    shared = budget(tmp_path, clock)
+def test_missing_or_nonsensical_headers_teach_nothing(clock: ManualClock, budget: Make) -> None:
+    shared = budget()
     for bad in ({}, {"x-ratelimit-limit": "x"}, headers(0, 0, 0), headers(-1, -1, -1)):
         shared.learn(bad, None)
     assert shared.reserve() == 0
-    shared.close()
 
 
-def test_a_clock_that_was_set_back_does_not_hold_for_ever(
-    tmp_path: Path, clock: ManualClock
-) -> None:
-    shared = budget(tmp_path, clock)
+def test_a_clock_that_was_set_back_does_not_hold_for_ever(clock: ManualClock, budget: Make) -> None:
+    shared = budget()
     now = clock.now().timestamp()
     shared.learn(headers(10, 0, now + 30), now)
     clock.instant -= timedelta(days=1)
     assert shared.reserve() == 0
-    shared.close()
 
 
-def test_a_file_that_can_not_be_used_holds_nobody_up(tmp_path: Path, clock: ManualClock) -> None:
+def test_a_file_that_can_not_be_used_holds_nobody_up(
+    tmp_path: Path, clock: ManualClock, budget: Make
+) -> None:
     (tmp_path / "budget.db").write_bytes(b"not a database at all" * 100)
-    shared = budget(tmp_path, clock)
+    shared = budget()
     assert shared.reserve() == 0
     shared.learn(headers(10, 0, clock.now().timestamp() + 9), None)
     assert shared.reserve() == 0
-    shared.close()
 
 
 def test_a_refusal_makes_everybody_wait(tmp_path: Path, clock: ManualClock) -> None:

@@ -37,11 +37,7 @@ def calendar(tmp_path: Path, emulator: EmulatorServer) -> Path:
 def test_a_terminal_sees_a_plan_a_bar_and_a_summary(
     cli: CommandLine, calendar: Path, emulator: EmulatorServer
 ) -> None:
-    words = cli.words("bulk", "schedule", str(calendar))
-    environment = {**cli.environ, "TERM": "xterm-256color"}
-    child = pexpect.spawn(
-        words[0], words[1:], env=environment, encoding="utf-8", timeout=60, dimensions=(40, 80)
-    )
+    child = cli.at_terminal("bulk", "schedule", str(calendar), env={"TERM": "xterm-256color"})
     child.expect("24 to create")
     child.expect("Scheduling")
     child.expect("Done: 24 created.")
@@ -52,11 +48,7 @@ def test_a_terminal_sees_a_plan_a_bar_and_a_summary(
 
 
 def test_no_line_of_the_plan_is_wider_than_the_terminal(cli: CommandLine, calendar: Path) -> None:
-    words = cli.words("bulk", "schedule", str(calendar), "--dry-run")
-    child = pexpect.spawn(
-        words[0], words[1:], env={**cli.environ, "TERM": "xterm"}, encoding="utf-8", timeout=60,
-        dimensions=(40, 80),
-    )  # fmt: skip
+    child = cli.at_terminal("bulk", "schedule", str(calendar), "--dry-run")
     child.expect(pexpect.EOF)
     text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", str(child.before))
     child.close()

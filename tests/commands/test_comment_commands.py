@@ -160,19 +160,11 @@ def test_watch_shows_each_once_and_runs_a_command_without_the_token(
     assert sum(emulated_clock.sleeps) >= 120
 
 
-def at_terminal(cli: CommandLine, *words: str) -> "pexpect.spawn[str]":
-    first, *rest = cli.words(*words)
-    return pexpect.spawn(
-        first, rest, env={**cli.environ, "TERM": "xterm"}, encoding="utf-8", timeout=20,
-        dimensions=(40, 100),
-    )  # fmt: skip
-
-
 def test_hostile_comments_can_not_steer_the_terminal_and_json_keeps_them(
     cli: CommandLine, emulator: EmulatorServer, post: str
 ) -> None:
     add_comment(emulator, post, HOSTILE)
-    child = at_terminal(cli, "comments", "list", post, "--no-color")
+    child = cli.at_terminal("comments", "list", post, "--no-color", columns=100)
     child.expect(pexpect.EOF)
     shown = str(child.before)
     child.close()
@@ -194,7 +186,7 @@ def test_a_pass_replies_skips_takes_back_and_resumes(
     first = add_comment(emulator, post, "First question?")
     emulated_clock.advance(60)
     second = add_comment(emulator, post, "Second question?")
-    child = at_terminal(cli, "comments", "triage", "--days", "365")
+    child = cli.at_terminal("comments", "triage", "--days", "365", columns=100)
     child.expect("First question")
     child.expect("uit\\? ")
     child.sendline("r")
@@ -217,12 +209,12 @@ def test_a_pass_replies_skips_takes_back_and_resumes(
     listed = json.loads(cli.run("comments", "list", post, "--json").out)
     answers = {one["message"] for one in listed if one["parent_id"] == first}
     assert answers == {"Right answer"}
-    child = at_terminal(cli, "comments", "triage", "--days", "365")
+    child = cli.at_terminal("comments", "triage", "--days", "365", columns=100)
     child.expect("Second question")
     child.sendline("s")
     child.expect("0 sent, 1 skipped, 0 left")
     child.close()
-    child = at_terminal(cli, "comments", "triage", "--days", "365")
+    child = cli.at_terminal("comments", "triage", "--days", "365", columns=100)
     child.expect("0 sent, 0 skipped, 0 left")
     child.close()
     assert second in {one["id"] for one in listed}

@@ -2,6 +2,7 @@
 
 import json
 import os
+from contextlib import chdir
 from pathlib import Path
 from typing import Any
 
@@ -160,10 +161,9 @@ def test_what_a_killed_upload_left_on_the_server_is_found_by_the_next(
 ) -> None:
     (tmp_path / "a.png").write_bytes(png())
     silent = next(fault for fault in FAULTS if fault.hang)
-    words = cli.words("media", "upload", str(tmp_path / "a.png"))
+    words = ("media", "upload", str(tmp_path / "a.png"))
     with FaultyProxy(emulator.port, silent) as proxy:
-        environ = {**cli.environ, "OUTREPLY_BASE_URL": proxy.url}
-        child = pexpect.spawn(words[0], words[1:], env=environ)
+        child = cli.at_terminal(*words, env={"OUTREPLY_BASE_URL": proxy.url})
         for _ in range(400):
             if client.media().items:
                 break
@@ -171,8 +171,7 @@ def test_what_a_killed_upload_left_on_the_server_is_found_by_the_next(
         child.kill(9)
         child.wait()
         proxy.fault = None
-        ran = cli.run("media", "upload", str(tmp_path / "a.png"), "-q",
-                      env={"OUTREPLY_BASE_URL": proxy.url})  # fmt: skip
+        ran = cli.run(*words, "-q", env={"OUTREPLY_BASE_URL": proxy.url})
     assert ran.code == 0, ran.err
     assert [item["media_id"] for item in client.media().items] == ran.out.split()
 
@@ -235,12 +234,9 @@ def test_a_pipe_sees_no_bar_and_a_terminal_one_for_each_file_and_a_total(
     assert ran.code == 0
     assert "\x1b" not in ran.out + ran.err
     assert "Total" not in ran.out + ran.err
-    words = cli.words("media", "upload", "first.mp4", "second\x1b[2J.mp4")
-    child = pexpect.spawn(
-        words[0], words[1:], env={**cli.environ, "TERM": "xterm", "NO_COLOR": "1",
-                                  "PYTHONPATH": str(Path.cwd())},
-        encoding="utf-8", timeout=60, dimensions=(30, 100), cwd=str(tmp_path),
-    )  # fmt: skip
+    here = {"NO_COLOR": "1", "PYTHONPATH": str(Path.cwd())}
+    with chdir(tmp_path):
+        child = cli.at_terminal("media", "upload", *names, env=here, columns=100)
     child.expect("Total of 2")
     child.expect(pexpect.EOF)
     text = str(child.before)

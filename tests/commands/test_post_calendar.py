@@ -50,11 +50,7 @@ def test_the_time_zone_decides_the_day(scheduled: CommandLine) -> None:
 
 
 def test_a_terminal_gets_a_grid(scheduled: CommandLine) -> None:
-    words = scheduled.words("posts", "calendar", "--from", "2026-11-24")
-    child = pexpect.spawn(
-        words[0], words[1:], env={**scheduled.environ, "TERM": "xterm"}, encoding="utf-8",
-        timeout=60, dimensions=(40, 100),
-    )  # fmt: skip
+    child = scheduled.at_terminal("posts", "calendar", "--from", "2026-11-24", columns=100)
     child.expect("Week 48: 23 – 29 November 2026")
     child.expect("│")
     child.expect("IG A")

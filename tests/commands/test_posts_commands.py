@@ -356,11 +356,7 @@ def test_an_upload_for_a_post_has_a_bar_on_a_terminal_alone(
     assert ran.code == 0, ran.err
     assert "Total" not in ran.out + ran.err
     (tmp_path / "first.png").write_bytes(png(b"other"))
-    at_terminal = cli.words(*words, "--at", "in 5h")
-    child = pexpect.spawn(
-        at_terminal[0], at_terminal[1:], timeout=30, encoding="utf-8", dimensions=(30, 100),
-        env={**cli.environ, "TERM": "xterm", "NO_COLOR": "1"},
-    )  # fmt: skip
+    child = cli.at_terminal(*words, "--at", "in 5h", env={"NO_COLOR": "1"}, columns=100)
     child.expect("Total of 1")
     child.expect(pexpect.EOF)
     shown = str(child.before)

@@ -65,11 +65,7 @@ def test_a_token_that_may_not_read_posts_still_sees_the_rest(
 
 
 def test_a_terminal_gets_bars(cli: CommandLine) -> None:
-    words = cli.words("quota", "show")
-    child = pexpect.spawn(
-        words[0], words[1:], env={**cli.environ, "TERM": "xterm", "NO_COLOR": "1"},
-        encoding="utf-8", timeout=60, dimensions=(50, 80),
-    )  # fmt: skip
+    child = cli.at_terminal("quota", "show", env={"NO_COLOR": "1"})
     child.expect("publishes +░+")
     child.expect("in any hour")
     child.expect(pexpect.EOF)
@@ -129,11 +125,7 @@ def test_watch_writes_a_line_a_look(cli: CommandLine, emulated_clock: ManualCloc
 
 
 def test_watch_redraws_on_a_terminal(cli: CommandLine) -> None:
-    words = cli.words("quota", "watch", "--max", "2", "--interval", "1s")
-    child = pexpect.spawn(
-        words[0], words[1:], env={**cli.environ, "TERM": "xterm"}, encoding="utf-8", timeout=60,
-        dimensions=(40, 80),
-    )  # fmt: skip
+    child = cli.at_terminal("quota", "watch", "--max", "2", "--interval", "1s")
     child.expect("publishes")
     child.expect(r"\x1b\[1A")
     child.expect("publishes")

@@ -252,11 +252,7 @@ def test_a_keyring_that_never_answers_costs_little_and_is_told(keyrings: Command
 
 @pytest.mark.parametrize("width", [60, 100])
 def test_a_terminal_sees_no_line_that_is_too_long(cli: CommandLine, width: int) -> None:
-    words = cli.words("doctor")
-    child = pexpect.spawn(
-        words[0], words[1:], env={**cli.environ, "TERM": "xterm", "NO_COLOR": "1"},
-        encoding="utf-8", timeout=60, dimensions=(60, width),
-    )  # fmt: skip
+    child = cli.at_terminal("doctor", env={"NO_COLOR": "1"}, columns=width)
     child.expect(pexpect.EOF)
     text = str(child.before)
     child.close()

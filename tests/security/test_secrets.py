@@ -126,10 +126,9 @@ def test_what_a_person_opens_or_edits_with_inherits_no_secret(
     seen, program = tmp_path / "seen", tmp_path / "program"
     program.write_text(f'#!/bin/sh\necho "$1" >> {seen}\nenv >> {seen}\necho Hi >> "$1"\n')
     program.chmod(0o700)
-    env = {**cli.environ, "BROWSER": str(program), "EDITOR": str(program),
-           "OUTREPLY_WEBHOOK_SECRET": SECRET, "MINE": "kept"}  # fmt: skip
-    words = cli.words("comments", "triage", "--days", "300")
-    child = pexpect.spawn(words[0], words[1:], env=env, encoding="utf-8", timeout=30)
+    env = {"BROWSER": str(program), "EDITOR": str(program), "OUTREPLY_WEBHOOK_SECRET": SECRET,
+           "MINE": "kept"}  # fmt: skip
+    child = cli.at_terminal("comments", "triage", "--days", "300", env=env)
     child.expect("uit\\? ")
     child.sendline("o")
     child.expect("uit\\? ")

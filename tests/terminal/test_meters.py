@@ -7,7 +7,7 @@ from hypothesis import given, strategies as st
 from rich.cells import cell_len
 
 from outreply_cli.terminal.meter_bars import print_meters
-from outreply_cli.terminal.meters import Meter, can_draw_bars
+from outreply_cli.terminal.meters import Meter
 from outreply_cli.terminal.output import Output
 
 METERS = [
@@ -54,7 +54,7 @@ def test_a_bar_fits_and_is_full_only_when_all_is_used(share: float, width: int) 
 
 def test_no_bars_in_a_pipe_with_plain_or_in_latin_1() -> None:
     latin = io.TextIOWrapper(io.BytesIO(), encoding="latin-1")
-    assert can_draw_bars(Output(io.StringIO(), is_terminal=True))
-    assert not can_draw_bars(Output(io.StringIO()))
-    assert not can_draw_bars(Output(io.StringIO(), is_terminal=True, plain=True))
-    assert not can_draw_bars(Output(latin, is_terminal=True))
+    assert Output(io.StringIO(), is_terminal=True).can_draw
+    assert not Output(io.StringIO()).can_draw
+    assert not Output(io.StringIO(), is_terminal=True, plain=True).can_draw
+    assert not Output(latin, is_terminal=True).can_draw
