@@ -33,6 +33,8 @@ def shape_of(text: str) -> str:
     text = re.sub(r"\b\d\d:\d\d(:\d\d)?", "TIME", text)
     # Near midnight UTC's day is another than the local one, and is shown.
     text = re.sub(r"\((\d\d Month|Day) TIME", "(TIME", text)
+    # How much of a text is shown is what those leave it.
+    text = re.sub(r'"[^"\n]+…', '"TEXT…', text)
     return re.sub(r"[\d,]+", "0", re.sub(r" +", " ", text))
 
 
