@@ -35,6 +35,8 @@ def shape_of(text: str) -> str:
     text = re.sub(r'"[^"\n]*…', '"TITLE…', text)
     # Near midnight UTC's day is another than the local one, and is shown.
     text = re.sub(r"\((\d\d Month|Day) TIME", "(TIME", text)
+    # How much of a text is shown is what those leave it.
+    text = re.sub(r'"[^"\n]+…', '"TEXT…', text)
     return re.sub(r"[\d,]+", "0", re.sub(r" +", " ", text))
 
 

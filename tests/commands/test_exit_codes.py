@@ -98,6 +98,7 @@ def test_what_is_not_found_is_named_with_where_to_look(
         (402, {"error": "Used up", "code": "SANDBOX_EXHAUSTED", "upgrade_url": "https://x.y"}, 6),
         (413, {"error": "Full", "code": "QUOTA_EXCEEDED"}, 6),
         (429, {"error": "Month", "code": "QUOTA_EXCEEDED"}, 6),
+        (400, {"error": "a\nb\r\nc\u2028d", "code": "UPLOAD_ERROR", "more": ["e\nf"] * 9}, 1),
         (429, {"error": "Month", "code": "MONTHLY_QUOTA_EXCEEDED", "resets_at": "2026-12-01"}, 6),
         (429, {"error": "Page", "code": "PAGE_PUBLISH_GUARDRAIL", "retry_after_seconds": 9}, 6),
         (429, {"error": "Slow", "code": "RATE_LIMITED", "retry_after_seconds": 30}, 6),
@@ -111,7 +112,10 @@ def test_what_the_api_refuses_has_its_code(
     with ScriptedServer([answer(status, body)]) as server:
         env = {"OUTREPLY_API_KEY": "outreply_live_x", "OUTREPLY_BASE_URL": server.url}
         ran = alone.run("api", "GET", "/me", "--json", env=env)
-    assert ran.code == code
+        for_people = alone.run("api", "GET", "/me", env=env)
+    assert ran.code == for_people.code == code
+    assert 2 <= len(for_people.err.splitlines()) <= 3
+    assert for_people.err.startswith("Error: ")
     error = error_of(ran.err)
     assert (error["code"], error["status"]) == (body["code"], status)
 

@@ -348,3 +348,7 @@ def test_failures_are_json_on_stderr_and_nothing_on_stdout(alone: CommandLine) -
         assert ran.code != 0, command.words
         assert ran.out == "", command.words
         assert error_in(ran.err)["message"]
+        for_people = alone.run(*command.path, *required_words(command))
+        assert for_people.code == ran.code
+        assert "Error: " in for_people.err
+        assert len(for_people.err.splitlines()) <= 3, command.words
