@@ -1,12 +1,19 @@
 """What goes wrong with an emulator, as those who steer it are told."""
 
-from outreply_cli.errors import InvalidInputError, OutReplyError
+from outreply_cli.errors import ExitCode, InvalidInputError, OutReplyError
 
 
 class EmulatorError(OutReplyError):
     """The emulator is not running, or refused what was asked of it."""
 
     code = "EMULATOR"
+
+
+class NothingThereError(EmulatorError):
+    """The emulator has nothing by the id that it was given."""
+
+    code = "NOT_FOUND"
+    exit_code = ExitCode.NOT_FOUND
 
 
 class SeedError(InvalidInputError):

@@ -82,7 +82,7 @@ def rotate(state: State, hook_id: str) -> str:
         (secret, state.clock.now().timestamp(), hook_id),
     )
     if changed.rowcount == 0:
-        raise Refusal(404, "NOT_FOUND", "Webhook not found")
+        raise _no_hook()
     return secret
 
 
@@ -92,7 +92,12 @@ def enable(state: State, hook_id: str) -> None:
         "UPDATE hooks SET disabled_at = NULL, failures = 0 WHERE id = ?", (hook_id,)
     )
     if changed.rowcount == 0:
-        raise Refusal(404, "NOT_FOUND", "Webhook not found")
+        raise _no_hook()
+
+
+def _no_hook() -> Refusal:
+    hint = "See: outreply webhooks list --profile emulator"
+    return Refusal(404, "NOT_FOUND", "Webhook not found", hint=hint)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from outreply_cli.emulator.errors import EmulatorError, SeedError
+from outreply_cli.emulator.errors import EmulatorError, NothingThereError, SeedError
 from outreply_cli.errors import InvalidInputError, OutReplyError
 from outreply_cli.private_files import read_private, write_private
 
@@ -92,7 +92,11 @@ def forget_running(directory: Path) -> None:
 
 def _refusal(body: Mapping[str, Any], status: int) -> OutReplyError:
     says = str(body.get("error") or f"it answered {status}")
-    kind = InvalidInputError if body.get("code") in _INVALID else EmulatorError
+    kind: type[OutReplyError] = EmulatorError
+    if body.get("code") in _INVALID:
+        kind = InvalidInputError
+    elif body.get("code") == NothingThereError.code:
+        kind = NothingThereError
     return kind(says, hint=body.get("hint"))
 
 
