@@ -26,7 +26,7 @@ from outreply_cli.bulk.row_media import check_storage, upload_files
 from outreply_cli.bulk.rows import Calendar, CalendarProblem, in_order
 from outreply_cli.bulk.targets import Target, Zones, make_targets
 from outreply_cli.errors import CalendarError, InvalidInputError
-from outreply_cli.posting.entries import Entry, EntryState
+from outreply_cli.posting.entries import Entry, EntryState, RowHistory
 from outreply_cli.posting.guardrails import Limits
 from outreply_cli.posting.journal import Journal
 from outreply_cli.posting.media_files import StorageLimits
@@ -78,6 +78,7 @@ class Comparison:
         gone: Entries that no row stands for any more.
         standing: What became of the posts, by the entry's number.
         problems: What is wrong with the rows.
+        twins: Ids of posts that are just what a row asks for, and not taken over.
     """
 
     calendar: Calendar
@@ -86,6 +87,7 @@ class Comparison:
     gone: list[Entry]
     standing: dict[int, Standing]
     problems: list[CalendarProblem]
+    twins: set[str]
 
 
 @dataclass(frozen=True)
@@ -154,25 +156,36 @@ class BulkRun:
         read_posts(self._client, view, (target.page_id for target in targets), now)
         histories = self._journal.rows(account, name)
         matched, gone = match_rows(targets, histories, now)
-        if self._settings.spread_window is not None:
+        adoption = Adoption(
+            self._journal, account, name, may_adopt=self._settings.adopt, may_write=settle
+        )
+        window = self._settings.spread_window
+        # A row that moved out of the way of its own post would be posted twice.
+        known = matched
+        matched = adoption.adopt(known, view, reach=window or timedelta(0))
+        if window is not None and not adoption.problems:
             from outreply_cli.bulk.spreading import spread_targets
 
+            histories += [
+                RowHistory(one.row, one.live, one.generation)
+                for one, before in zip(matched, known, strict=True)
+                if one.live is not before.live
+            ]
             targets, unplaced = spread_targets(
                 matched,
                 self._standing_beside(view),
                 Limits.from_account(view.account),
                 now=now,
-                window=self._settings.spread_window,
+                window=window,
             )
             problems += unplaced
             matched, gone = match_rows(targets, histories, now)
-        adoption = Adoption(
-            self._journal, account, name, may_adopt=self._settings.adopt, may_write=settle
-        )
-        matched = adoption.adopt(matched, view)
         entries = [one.live for one in matched if one.live is not None] + gone
         standing = standings(self._client, view, entries, now)
-        return Comparison(calendar, view, matched, gone, standing, [*problems, *adoption.problems])
+        return Comparison(
+            calendar, view, matched, gone, standing, [*problems, *adoption.problems],
+            adoption.twins,
+        )  # fmt: skip
 
     def prepare(self, calendar: Calendar, view: AccountView, *, settle: bool) -> Prepared:
         """Plan `calendar`; arguments as in `compare`.
@@ -188,7 +201,10 @@ class BulkRun:
             known.matched, known.gone, known.standing, now=now, prune=self._settings.prune
         )
         limits = Limits.from_account(view.account)
-        posts = self._standing_beside(view)
+        # A row does not collide with the post that it asks for.
+        posts = [
+            post for post in self._standing_beside(view) if str(post.get("id")) not in known.twins
+        ]
         brand_of = {str(page["id"]): str(page.get("brand_id")) for page in view.pages}
         check_guardrails(plan, posts, brand_of, limits)
         check_month(plan, view.publishes_left(), now)

@@ -135,4 +135,4 @@ def posts_export(
 def _write(session: Session, path: Path, text: str, count: int) -> None:
     session.write_text(path, text)
     if path != _STDOUT:
-        session.note(f"{count} posts are in {path}.")
+        session.note(f"{count} posts are in {path}." if count != 1 else f"1 post is in {path}.")

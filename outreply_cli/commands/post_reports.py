@@ -38,6 +38,7 @@ def post_columns(
     columns = [
         Column("ID", "id", lambda post: str(post.get("id") or post.get("post_id") or "")),
         Column("When", "scheduled_at", show_when, brief=show_briefly),
+        *([Column("Published", "published_at", separated_only=True)] if with_status else []),
         Column("Page", "page_id", show_page, flexible=True),
         *([Column("Status", "status", style=_status_style)] if with_status else []),
         Column("Message", "message", flexible=True),

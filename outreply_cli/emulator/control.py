@@ -120,7 +120,10 @@ class Control:
         if not in_reach:
             raise InvalidInputError("the clock can't be moved there")
         if target < now:
-            raise Refusal(400, "INVALID_DATE", "The emulator's clock only moves forward")
+            raise InvalidInputError(
+                "the emulator's clock only moves forward",
+                hint="Begin anew with: outreply emulator reset, or bring back a snapshot.",
+            )
         return target
 
     def _advance(self, target: datetime) -> dict[str, Any]:
@@ -189,7 +192,9 @@ class Control:
             raise InvalidInputError("scopes is a list of them")
         unknown = [scope for scope in scopes if scope not in (*SCOPES, EVERY_SCOPE)]
         if unknown:
-            raise Refusal(400, "INVALID_FIELD", f"There is no scope {unknown[0]!r}")
+            raise InvalidInputError(
+                f"there is no scope {unknown[0]!r}", hint=f"Choose: {', '.join(SCOPES)}, *"
+            )
         user = self._state.connection.execute("SELECT id FROM users LIMIT 1").fetchone()
         if user is None:
             raise Refusal(404, "NOT_FOUND", "There is no account to make a token for")
@@ -237,7 +242,7 @@ class Control:
             (_text(asked, "post_id"),),
         ).fetchone()
         if post is None:
-            hint = "See: outreply posts list --published"
+            hint = "See: outreply posts list --published --profile emulator"
             raise Refusal(404, "NOT_FOUND", "Published post not found", hint=hint)
         comment = (_text(asked, "name", ""), _text(asked, "username", ""), _text(asked, "message"))
         expect_comment(db, post["id"], comment, now.timestamp())

@@ -50,7 +50,8 @@ def load_snapshot(state: State, path: Path) -> None:
             open_state(copy).close()
             state.take_over(copy)
     except (OSError, sqlite3.Error, ValueError) as failure:
-        raise StorageError(f"{path} can't be loaded: {failure}", hint=_HINT) from None
+        reason = getattr(failure, "strerror", None) or failure
+        raise StorageError(f"the snapshot {path} can't be loaded: {reason}", hint=_HINT) from None
 
 
 def _check(path: Path) -> None:

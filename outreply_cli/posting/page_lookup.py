@@ -69,8 +69,13 @@ def _called(pages: Sequence[Page], text: str) -> list[Page]:
 
 
 def _suggestion(pages: Sequence[Page], text: str) -> str:
-    names = [page_alias(page) for page in pages]
-    names += [str(page.get("name")) for page in pages]
-    near = difflib.get_close_matches(text, names, n=2, cutoff=0.5)
+    # The right user name on a platform that was left out, or is another one.
+    handle = text.rpartition(":")[2].removeprefix("@").lower()
+    near = [page_alias(page) for page in pages if str(page.get("username") or "").lower() == handle]
+    if not handle or not near:
+        called = [*map(page_alias, pages), *(str(page.get("name")) for page in pages)]
+        names = {name.lower(): name for name in called}
+        close = difflib.get_close_matches(text.lower(), names, n=2, cutoff=0.5)
+        near = [names[name] for name in close]
     did_you_mean = f"Did you mean {' or '.join(near)}? " if near else ""
     return f"{did_you_mean}See: outreply pages list"

@@ -23,6 +23,7 @@ class Column:
         flexible: Whether it gives way when the terminal is narrow.
         style: How it looks on a terminal, from the whole object.
         brief: The cell's text on a narrow terminal, where it can be shorter.
+        separated_only: Whether it stands in csv and tsv alone, as people see it in another one.
     """
 
     header: str
@@ -31,6 +32,7 @@ class Column:
     flexible: bool = False
     style: Callable[[Item], str] | None = None
     brief: Callable[[Item], str] | None = None
+    separated_only: bool = False
 
     def text(self, item: Item, *, narrow: bool = False) -> str:
         """The cell's text for people, harmless, on one line."""
@@ -138,7 +140,7 @@ class Output:
 
     def _chosen(self, columns: Sequence[Column]) -> Sequence[Column]:
         if self.fields is None:
-            return columns
+            return [each for each in columns if self.format != "table" or not each.separated_only]
         known = {column.field: column for column in columns}
         return [
             known.get(path, Column(path.replace("_", " ").capitalize(), path))

@@ -183,6 +183,54 @@ def test_spread_moves_what_collides_and_a_second_run_sends_nothing(
     assert writes(emulator) == before
 
 
+@pytest.mark.parametrize(
+    "rows", [["2026-12-01 09:00"], ["2026-12-01 09:00:00", "2026-12-01 09:00:10"]]
+)
+def test_spread_without_a_journal_posts_nothing_twice(
+    cli: CommandLine, calendar: Path, client: Client, emulator: EmulatorServer, rows: list[str]
+) -> None:
+    write_csv(calendar, [bare(at, f"Row {n}") for n, at in enumerate(rows)])
+    assert cli.run("bulk", "schedule", str(calendar), "--spread").code == 0
+    (cli.home / "state" / "journal.db").unlink()
+    before = writes(emulator)
+    for more in ([], ["--spread"]):
+        refused = cli.run("bulk", "schedule", str(calendar), *more)
+        assert refused.code == 2, refused.out
+        assert "take it over with --adopt" in refused.err
+    shown = cli.run("bulk", "schedule", str(calendar), "--spread", "--adopt", "--dry-run", "--json")
+    assert summary_of(shown) == {"unchanged": len(rows)}
+    for more in (["--adopt"], []):
+        ran = cli.run("bulk", "schedule", str(calendar), "--spread", *more, "--json")
+        assert summary_of(ran) == {"unchanged": len(rows)}, ran.err
+    assert writes(emulator) == before
+    assert len(posts_now(client)) == len(rows)
+
+
+def test_a_text_that_comes_daily_is_taken_for_no_other_days_post(
+    cli: CommandLine, calendar: Path, client: Client
+) -> None:
+    days = [f"2026-12-0{day} 09:00" for day in (1, 2, 3)]
+    write_csv(calendar, [bare(at, "Good morning") for at in days[:2]])
+    assert cli.run("bulk", "schedule", str(calendar)).code == 0
+    write_csv(calendar, [bare(at, "Good morning") for at in days])
+    ran = cli.run("bulk", "schedule", str(calendar), "--spread", "--json")
+    assert summary_of(ran) == {"created": 1, "unchanged": 2}, ran.err
+    (cli.home / "state" / "journal.db").unlink()
+    ran = cli.run("bulk", "schedule", str(calendar), "--spread", "--adopt", "--json")
+    assert summary_of(ran) == {"unchanged": 3}, ran.err
+
+
+def test_a_post_that_stands_already_is_told_once_and_not_as_a_collision(
+    cli: CommandLine, calendar: Path
+) -> None:
+    assert cli.run("bulk", "schedule", str(calendar)).code == 0
+    (cli.home / "state" / "journal.db").unlink()
+    refused = cli.run("bulk", "schedule", str(calendar))
+    assert refused.code == 2
+    assert "2 problems in" in refused.err
+    assert "--spread" not in refused.err
+
+
 def test_many_cancels_are_asked_for(cli: CommandLine, calendar: Path, client: Client) -> None:
     write_csv(calendar, [row(f"k{n}", f"2026-12-{n:02} 09:00", f"R{n}") for n in range(1, 13)])
     cli.run("bulk", "schedule", str(calendar))

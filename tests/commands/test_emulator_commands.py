@@ -228,3 +228,17 @@ def test_a_disabled_webhook_is_enabled_by_its_id(running: CommandLine) -> None:
     refused = running.spawn("emulator", "enable", "nobody")
     assert refused.code == 5
     assert "Webhook not found" in refused.err
+    assert "outreply webhooks list" in refused.err
+
+
+def test_what_can_not_be_meant_is_wrong_usage_with_what_can(
+    running: CommandLine, tmp_path: Path
+) -> None:
+    scope = running.run("emulator", "token", "--scopes", "read:post")
+    assert (scope.code, "read:posts" in scope.err) == (2, True)
+    past = running.run("emulator", "advance", "2020-01-01 10:00")
+    assert (past.code, "only moves forward" in past.err) == (2, True)
+    for name, reason in (("nowhere", "No such file or directory"), (".", "Is a directory")):
+        load = running.run("emulator", "snapshot", "load", str(tmp_path / name), "--yes")
+        assert f"can't be loaded: {reason}\n" in load.err
+        assert load.code == 1

@@ -363,3 +363,35 @@ def test_an_upload_for_a_post_has_a_bar_on_a_terminal_alone(
     child.close()
     assert child.exitstatus == 0
     assert "first.png" in shown
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("acme", "facebook:acme or instagram:acme"),
+        ("@ACME", "facebook:acme or instagram:acme"),
+        ("mastodon:bluebird", "twitter:bluebird"),
+        ("acme company", "Acme Company or Acme Official"),
+        ("instagram:acne", "instagram:acme"),
+    ],
+)
+def test_a_page_that_is_none_is_answered_with_those_that_may_be_meant(
+    cli: CommandLine, typed: str, meant: str
+) -> None:
+    ran = cli.run("posts", "schedule", "--page", typed, "--at", "in 2h", "-m", "Hi")
+    assert ran.code == 2
+    assert f"Did you mean {meant}?" in ran.err
+
+
+def test_published_posts_have_their_time_in_csv_too(cli: CommandLine) -> None:
+    for more in (["--published"], ["--all"]):
+        lines = cli.run("posts", "list", *more, "-o", "csv", "--limit", "1").out.splitlines()
+        assert lines[0] == "id,scheduled_at,published_at,page_id,status,message"
+        assert lines[1].split(",")[2].startswith("2026-11-2")
+    assert cli.run("posts", "list", "-o", "csv").out == "id,scheduled_at,page_id,message\n"
+
+
+def test_one_exported_post_is_one(cli: CommandLine, tmp_path: Path) -> None:
+    schedule(cli)
+    ran = cli.run("posts", "export", "--ics", str(tmp_path / "a.ics"))
+    assert ran.err == f"1 post is in {tmp_path / 'a.ics'}.\n"
