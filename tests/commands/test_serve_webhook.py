@@ -197,7 +197,7 @@ def test_a_port_that_is_taken_is_told(alone: CommandLine) -> None:
         port = str(urlsplit(receiver.url).port)
         ran = alone.run("serve-webhook", "--port", port, env={"OUTREPLY_WEBHOOK_SECRET": "x"})
         assert ran.code == 1
-        assert ran.err.startswith(f"Error: can't listen on 127.0.0.1:{port}"), ran.err
+        assert ran.err.startswith(f"Error: Can't listen on 127.0.0.1:{port}"), ran.err
         assert "Received" not in ran.err
         assert "--port" in ran.err
 
@@ -234,7 +234,7 @@ def test_a_host_that_is_none_is_told(alone: CommandLine) -> None:
     env = {"OUTREPLY_WEBHOOK_SECRET": "x"}
     ran = alone.run("serve-webhook", "--port", "0", "--host", "nosuch.invalid", env=env)
     assert ran.code == 1
-    assert ran.err.startswith("Error: can't listen on nosuch.invalid"), ran.err
+    assert ran.err.startswith("Error: Can't listen on nosuch.invalid"), ran.err
     assert "--host" in ran.err
     assert "Received" not in ran.err
 
