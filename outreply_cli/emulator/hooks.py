@@ -82,7 +82,7 @@ def rotate(state: State, hook_id: str) -> str:
         (secret, state.clock.now().timestamp(), hook_id),
     )
     if changed.rowcount == 0:
-        raise _missing()
+        raise _unknown_to_steering()
     return secret
 
 
@@ -92,7 +92,7 @@ def enable(state: State, hook_id: str) -> None:
         "UPDATE hooks SET disabled_at = NULL, failures = 0 WHERE id = ?", (hook_id,)
     )
     if changed.rowcount == 0:
-        raise _missing()
+        raise _unknown_to_steering()
 
 
 @dataclass(frozen=True)
@@ -141,12 +141,14 @@ def _own(call: Call, hook_id: str) -> sqlite3.Row:
         "SELECT * FROM hooks WHERE id = ? AND user_id = ?", (hook_id, call.caller.user["id"])
     ).fetchone()
     if row is None:
-        raise _missing()
+        raise Refusal(404, "NOT_FOUND", "Webhook not found")
     return row
 
 
-def _missing() -> Refusal:
-    return Refusal(404, "NOT_FOUND", "Webhook not found")
+def _unknown_to_steering() -> Refusal:
+    # People who steer the emulator get a hint; the API's own answers have none.
+    hint = "See: outreply webhooks list --profile emulator"
+    return Refusal(404, "NOT_FOUND", "Webhook not found", hint=hint)
 
 
 def _view(row: sqlite3.Row) -> dict[str, Any]:

@@ -18,11 +18,11 @@ from outreply_cli.errors import (
     InvalidInputError,
     NotSignedInError,
     OutReplyError,
-    StorageError,
     TimeError,
 )
 from outreply_cli.secret_variables import SECRET_VARIABLES
 from outreply_cli.terminal.choices import Choices
+from outreply_cli.terminal.documents import read_document, write_document
 from outreply_cli.terminal.fields import read_fields
 from outreply_cli.terminal.harmless import harmless
 from outreply_cli.terminal.output import FORMATS, Output
@@ -311,29 +311,15 @@ class Session:
         return raw or io.BytesIO(self.stdin.read().encode("utf-8", "surrogateescape"))
 
     def read_text(self, name: str) -> str:
-        """The text of the file called `name`, or of stdin for `-`.
-
-        Raises:
-            InvalidInputError: It can't be read, or is not UTF-8.
-        """
-        try:
-            if name == "-":
-                return self.stdin.read()
-            return Path(name).read_text(encoding="utf-8-sig")
-        except OSError as failure:
-            raise InvalidInputError(f"{name}: {failure.strerror or failure}") from None
-        except UnicodeDecodeError:
-            raise InvalidInputError(f"{name}: it is not UTF-8 text") from None
+        """The text of the file called `name`, or of stdin for `-`; raises InvalidInputError."""
+        return read_document(name, self.stdin)
 
     def write_text(self, path: Path, text: str) -> None:
         """Put `text` in the file at `path` as it is, or on stdout for `-`; raises StorageError."""
         if str(path) == "-":
             self.output.show_document(text)
-            return
-        try:
-            path.write_text(text, encoding="utf-8", newline="")
-        except OSError as failure:
-            raise StorageError(f"the file {path} can't be written: {failure.strerror}") from None
+        else:
+            write_document(path, text)
 
     def confirm(self, question: str, *, yes: bool) -> None:
         """Go on only when the person, or `--yes`, agrees; raises InvalidInputError otherwise."""

@@ -93,7 +93,7 @@ POST = {"page_id": "p1", "message": "Hi"}
         (lambda api: api.cancel("s1"), "DELETE /posts/scheduled/s1", None),
         (lambda api: api.published_posts(page_id="p1", since=SINCE),
          "GET /posts/published?page_id=p1&since=2026-11-01T09%3A30%3A00Z&limit=100", None),
-        (lambda api: api.comments("o1", since=SINCE, most=500),
+        (lambda api: api.comments("o1", since=SINCE),
          "GET /comments?post_id=o1&since=2026-11-01T09%3A30%3A00Z&limit=100", None),
         (lambda api: api.reply("c1", "Thanks"), "POST /comments/reply",
          {"comment_id": "c1", "message": "Thanks"}),
