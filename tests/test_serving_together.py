@@ -44,11 +44,13 @@ class Echo:
         return Answer(200, told.encode(), {})(environ, start)  # type: ignore[arg-type]
 
 
+def server_of(app: Echo, prepare: Prepare | None = None) -> LocalServer:
+    return LocalServer(app, host="127.0.0.1", port=0, limits=LIMITS, prepare=prepare or app.prepare)
+
+
 @contextmanager
 def serving(app: Echo, prepare: Prepare | None = None) -> Iterator[int]:
-    server = LocalServer(
-        app, host="127.0.0.1", port=0, limits=LIMITS, prepare=prepare or app.prepare
-    )
+    server = server_of(app, prepare)
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
@@ -168,3 +170,22 @@ def test_requests_that_arrive_while_one_round_works_are_one_round() -> None:
             assert answers(link, 1)[0][0] == 200
             link.close()
     assert app.rounds == [["/first"], ["/later"] * 5]
+
+
+def test_what_was_prepared_is_answered_though_the_server_is_ended() -> None:
+    app = Echo()
+    server = server_of(app)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    count = LIMITS.threads + 2
+    links = [link_to(server.port) for _ in range(count)]
+    for link in links:
+        link.sendall(request("/slow"))
+    while sum(len(paths) for paths in app.rounds) < count:
+        pass
+    server.stop()
+    threading.Timer(0.2, app.may_go_on.set).start()
+    assert [answers(link, 1)[0] for link in links] == [(200, "/slow prepared")] * count
+    thread.join(10)
+    for link in links:
+        link.close()
