@@ -58,7 +58,6 @@ def auth_login(
     from outreply_cli.accounts.sign_in import sign_in
     from outreply_cli.completion.sighting import begin_account
     from outreply_cli.contract.token import Token
-    from outreply_cli.terminal.memory import known_values_file
     from outreply_cli.times import read_zone
 
     if not with_token and not session.can_ask:
@@ -85,7 +84,7 @@ def auth_login(
             and session.ask(f"Note: {problem.message}. Keep it in a file only you can read?")
         ),
     )
-    begin_account(known_values_file(session, name), may_refresh=not token.is_sandbox)
+    begin_account(session.known_values_file(name), may_refresh=not token.is_sandbox)
     session.note(
         f"Signed in as {signed_in.email} with the key {signed_in.key_name!r} "
         f"(profile {signed_in.profile!r}, token in {signed_in.place})."
@@ -187,14 +186,13 @@ def auth_logout(session: Session) -> None:
     Example: outreply auth logout --profile agency
     """
     from outreply_cli.accounts.credentials import Credentials
-    from outreply_cli.terminal.memory import known_values_file
 
     profiles = session.profiles
     profile = profiles.named(session.profile_name)
     Credentials(session.environ, session.config_dir).forget(profile)
     profiles.stored[profile.name] = replace(profile, storage=None)
     profiles.save()
-    known_values_file(session, profile.name).unlink(missing_ok=True)
+    session.known_values_file(profile.name).unlink(missing_ok=True)
     session.note(f"Signed out of {profile.name!r}. Revoke the token in the dashboard if it leaked.")
 
 

@@ -349,8 +349,16 @@ class Session:
             return
         from outreply_cli.times import show_duration
 
-        shown = show_duration(timedelta(seconds=math.ceil(seconds)))
-        self.note(f"{why[:1].upper()}{why[1:]}; it goes on in {shown}")
+        span = show_duration(timedelta(seconds=math.ceil(seconds)))
+        self.note(f"{why[:1].upper()}{why[1:]}; it goes on in {span}")
+
+    def known_values_file(self, profile: str | None = None) -> Path:
+        """Where what was seen of an account is kept; by default that which a command acts for."""
+        from outreply_cli.completion.known_values import account_file
+
+        flag = profile or self.choices.profile
+        current = "" if flag else self.profiles.current
+        return Path(account_file(self.state_dir, self.environ, flag=flag, current=current))
 
     def close(self) -> None:
         """Give back what was opened, and keep what was seen for completion."""
@@ -358,15 +366,11 @@ class Session:
             client.transport.close()
         if self._sighting is None or self._account is None:
             return
-        from outreply_cli.terminal.memory import known_values_file
-
+        now = self.clock.now().timestamp()
+        is_sandbox = self._account.credential.token.is_sandbox
+        # It only helps to type: a disk that is full must not make a command fail.
         with suppress(OutReplyError):
-            # It only helps to type: a disk that is full must not make a command fail.
-            self._sighting.keep(
-                known_values_file(self),
-                self.clock.now().timestamp(),
-                may_refresh=not self._account.credential.token.is_sandbox,
-            )
+            self._sighting.keep(self.known_values_file(), now, may_refresh=not is_sandbox)
 
     @property
     def _secrets(self) -> list[str]:
