@@ -2,7 +2,7 @@
 
 import socket
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ from outreply_cli.serving.server import Limits, LocalServer
 from outreply_cli.serving.together import Prepare
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 LIMITS = Limits(body_bytes=10_000, request_seconds=10, threads=2, farewell_seconds=1.0)
 
@@ -34,14 +34,14 @@ class Echo:
             environ["test.noted"] = "prepared"
         return [not path.startswith("/slow") for path in paths]
 
-    def __call__(self, environ: "WSGIEnvironment", start: object) -> object:
+    def __call__(self, environ: "WSGIEnvironment", start: "StartResponse") -> Iterable[bytes]:
         path = environ["PATH_INFO"]
         if path == "/poison":
             raise ValueError(path)
         if path == "/slow":
             self.may_go_on.wait(10)
         told = f"{path} {environ.get('test.noted', 'alone')}"
-        return Answer(200, told.encode(), {})(environ, start)  # type: ignore[arg-type]
+        return Answer(200, told.encode(), {})(environ, start)
 
 
 def server_of(app: Echo, prepare: Prepare | None = None) -> LocalServer:

@@ -71,10 +71,12 @@ class Profiles:
         for name, table in tables.items():
             if not isinstance(table, dict):
                 raise _misshapen(path, f"profiles.{name}", "must be a table")
-            settings = {setting: _text(path, table, setting) for setting in _SETTINGS}
+            settings: dict[str, Any] = {
+                setting: _text(path, table, setting) for setting in _SETTINGS
+            }
             if settings["storage"] not in {None, "file", "keyring"}:
                 raise _misshapen(path, f"profiles.{name}.storage", "must be 'file' or 'keyring'")
-            profiles.stored[name] = Profile(name, **settings)  # type: ignore[arg-type]
+            profiles.stored[name] = Profile(name, **settings)
         return profiles
 
     def named(self, name: str) -> Profile:

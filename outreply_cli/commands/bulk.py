@@ -128,7 +128,7 @@ def bulk_plan(
     """
     from outreply_cli.bulk.plan_file import save_plan
 
-    options = {
+    options: dict[str, Any] = {
         "tz": tz or session.zone().key,
         "date_order": date_order,
         "prune": prune,
@@ -136,7 +136,7 @@ def bulk_plan(
         "spread_window": spread_window,
         "max_cancel": max_cancel,
     }
-    settings = read_settings(session, **options)  # type: ignore[arg-type]
+    settings = read_settings(session, **options)
     calendars = read_calendars([file], columns)
     with open_bulk(session, settings, [], wait_lock=None, calendars=calendars) as bulk:
         (prepared,) = _prepare(session, bulk, calendars, settle=False)

@@ -113,9 +113,10 @@ class HelpfulCommand(TyperCommand):
         """Read what was typed; raises WrongUsage with the command that it was typed for."""
         try:
             return super().parse_args(ctx, args)
-        except WrongUsage as wrong:
+        except WrongUsage as failure:
+            wrong: Any = failure
             # Typer leaves it out where an option lacks its value, or has one too many.
-            wrong.ctx = wrong.ctx or ctx  # type: ignore[attr-defined]
+            wrong.ctx = wrong.ctx or ctx
             raise
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
@@ -226,7 +227,8 @@ def command(
                 for key, kind in added.items()
             ),
         ]
-        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        declared: Any = run
+        declared.__signature__ = inspect.Signature(parameters)
         run.__annotations__ = {p.name: p.annotation for p in parameters}
         run.__doc__ = function.__doc__
         run.__name__ = function.__name__

@@ -1,5 +1,6 @@
 """The way to the API: proxy, DNS, TLS, an answer, and what its clock says."""
 
+import importlib
 import queue
 import socket
 import ssl
@@ -7,7 +8,6 @@ import threading
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
-from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]
 
 from outreply_cli.api.base_url import is_local_url, is_loopback
 from outreply_cli.api.client import Client
@@ -51,7 +51,9 @@ def proxy_for(base_url: str, environ: Mapping[str, str]) -> str | None:
     if is_local_url(base_url):
         return None
     none = environ.get("no_proxy") or environ.get("NO_PROXY") or ""
-    if proxy_bypass_environment(url.hostname or "", {"no": none}):
+    # What is known of the types of `urllib.request` lacks it.
+    bypasses = importlib.import_module("urllib.request").proxy_bypass_environment
+    if bypasses(url.hostname or "", {"no": none}):
         return None
     for name in (f"{url.scheme}_proxy", "all_proxy"):
         # A server that runs CGI scripts lets anybody set HTTP_PROXY.

@@ -154,7 +154,7 @@ def _cant_listen(host: str, port: int, failure: OSError | ValueError) -> Storage
 
 
 def _task(refuse: Callable[[int], Answer]) -> type:
-    class RefusingTask(ErrorTask):  # type: ignore[misc]
+    class RefusingTask(ErrorTask):
         def execute(self) -> None:
             error = self.request.error
             answer = refuse(error.code)

@@ -20,7 +20,7 @@ _LOOK_SECONDS = 0.01
 Prepare = Callable[[Sequence["WSGIEnvironment"]], Sequence[bool]]
 
 
-class PreparedChannel(HTTPChannel):  # type: ignore[misc]
+class PreparedChannel(HTTPChannel):
     """A connection whose next request the application may see before it is asked to answer."""
 
     _prepared: WSGITask | None = None
@@ -31,7 +31,7 @@ class PreparedChannel(HTTPChannel):  # type: ignore[misc]
         if request.error:
             return None
         self._prepared = WSGITask(self, request)
-        return self._prepared.get_environment()  # type: ignore[no-any-return]
+        return self._prepared.get_environment()
 
     def task_class(self, channel: HTTPChannel, request: HTTPRequestParser) -> WSGITask:
         """The task that answers a request: the one whose environment has been seen, if any."""
@@ -39,7 +39,7 @@ class PreparedChannel(HTTPChannel):  # type: ignore[misc]
         return prepared or WSGITask(channel, request)
 
 
-class TogetherDispatcher(ThreadedTaskDispatcher):  # type: ignore[misc]
+class TogetherDispatcher(ThreadedTaskDispatcher):
     """Collects what arrives in a round of the server's loop; what has to wait goes to a thread.
 
     Args:

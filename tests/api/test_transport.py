@@ -7,6 +7,7 @@ import uuid
 from datetime import timedelta
 from email.utils import format_datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,8 +33,8 @@ from tests.scripted_server import DROP, ScriptedServer, answer
 SECRET = "outreply_live_" + "s3cr3t" * 6
 
 
-def transport(server: ScriptedServer, clock: ManualClock, **options: object) -> Transport:
-    return Transport(base_url=server.url, token=Token(SECRET), clock=clock, **options)  # type: ignore[arg-type]
+def transport(server: ScriptedServer, clock: ManualClock, **options: Any) -> Transport:
+    return Transport(base_url=server.url, token=Token(SECRET), clock=clock, **options)
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import threading
 from dataclasses import dataclass
 from datetime import datetime
 from multiprocessing import get_context
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -71,7 +72,7 @@ def carry_out(run: Run) -> RunReport:
         transport.close()
 
 
-def start(run: Run) -> "_processes.Process":  # type: ignore[name-defined]
+def start(run: Run) -> BaseProcess:
     """The run, in a process of its own, going."""
     process = _processes.Process(target=carry_out, args=(run,))
     process.start()

@@ -210,12 +210,12 @@ def test_rows_share_one_upload_and_a_second_run_uploads_nothing(
 @pytest.mark.parametrize("fault", [f for f in FAULTS if f.forward == 1 and not f.hang],
                          ids=lambda fault: fault.name)  # fmt: skip
 def test_an_upload_whose_answer_was_lost_is_found_and_not_sent_again(
-    cli: CommandLine, emulator: EmulatorServer, tmp_path: Path, fault: object
+    cli: CommandLine, emulator: EmulatorServer, tmp_path: Path, fault: Fault
 ) -> None:
     (tmp_path / "a.png").write_bytes(PNG)
     calendar = tmp_path / "calendar.csv"
     write_csv(calendar, [{**bare("2026-12-01 09:00", "One"), "media_files": "a.png"}])
-    with FaultyProxy(emulator.port, fault, every=2) as proxy:  # type: ignore[arg-type]
+    with FaultyProxy(emulator.port, fault, every=2) as proxy:
         proxy.writes = 1
         env = {"OUTREPLY_BASE_URL": proxy.url}
         ran = cli.run("bulk", "schedule", str(calendar), "--json", env=env)

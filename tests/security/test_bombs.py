@@ -97,7 +97,8 @@ def patterns() -> list[tuple[str, str, int, list[str]]]:
     for path in sorted(root.rglob("*.py")):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         for call, name in calls_of_re(tree):
-            place, method = f"{path.relative_to(root)}:{call.lineno}", call.func.attr  # type: ignore[attr-defined]
+            assert isinstance(call.func, ast.Attribute)
+            place, method = f"{path.relative_to(root)}:{call.lineno}", call.func.attr
             used = [method] if method != "compile" else methods_of(tree, name)
             assert used, f"{place} is used by nobody"
             is_ignoring_case = any("IGNORECASE" in ast.dump(part) for part in call.args[1:])

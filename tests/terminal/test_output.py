@@ -24,9 +24,9 @@ COLUMNS = [
 ]
 
 
-def shown(format_: str = "table", **settings: object) -> str:
+def shown(format_: str = "table", **settings: Any) -> str:
     stream = io.StringIO()
-    Output(stream, format=format_, **settings).show_list(ITEMS, COLUMNS)  # type: ignore[arg-type]
+    Output(stream, format=format_, **settings).show_list(ITEMS, COLUMNS)
     return stream.getvalue()
 
 
