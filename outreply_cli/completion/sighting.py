@@ -15,9 +15,14 @@ _PUNCTUATION = frozenset("._:@+-")
 
 
 class Sighting:
-    """What one run saw of an account, until it is kept."""
+    """What one run saw of an account, until it is kept.
 
-    def __init__(self) -> None:
+    Args:
+        path: The file that keeps it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._found = path, _state_of(path)
         self._seen: dict[str, dict[str, Known]] = {}
         self._whole: set[str] = set()
         self._gone: dict[str, set[str]] = {}
@@ -48,20 +53,33 @@ class Sighting:
         self._gone.setdefault(kind, set()).add(identity)
         self._seen.get(kind, {}).pop(identity, None)
 
-    def keep(self, path: Path, now: float, *, may_refresh: bool) -> None:
-        """Add it to the file at `path`; raises StorageError."""
+    def keep(self, now: float, *, may_refresh: bool) -> None:
+        """Add it to the file; raises StorageError."""
         if not self._seen and not self._gone:
             return
-        before = KnownValues.load(path)
-        shelves = dict(before.shelves)
+        # What another run has kept meanwhile may be newer than a list that was read before.
+        is_latest = _state_of(self._path) == self._found
+        shelves = dict(KnownValues.load(self._path).shelves)
         for kind in {*self._seen, *self._gone}:
+            is_whole = kind in self._whole
             then, old = shelves.get(kind, (now - FRESH_SECONDS, ()))
-            kept = {} if kind in self._whole else {one[2]: one for one in old}
-            merged = {**kept, **self._seen.get(kind, {})}
+            kept = {} if is_whole and is_latest else {one[2]: one for one in old}
+            seen = {} if is_whole and not is_latest else self._seen.get(kind, {})
+            merged = {**kept, **seen}
             values = [one for one in merged.values() if one[2] not in self._gone.get(kind, ())]
             # A part that was seen makes the rest no fresher: it is to be read anew.
-            shelves[kind] = (now if kind in self._whole else then, values[-_MOST:])
-        _write(path, KnownValues(shelves, may_refresh=may_refresh))
+            at = now if is_whole and is_latest else then
+            shelves[kind] = (at, values[-_MOST:])
+        _write(self._path, KnownValues(shelves, may_refresh=may_refresh))
+
+
+def _state_of(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    # Each write makes a new file.
+    return found.st_ino, found.st_mtime_ns
 
 
 def begin_account(path: Path, *, may_refresh: bool) -> None:

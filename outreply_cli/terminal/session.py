@@ -173,7 +173,7 @@ class Session:
             account = self.account
             from outreply_cli.completion.sighting import Sighting
 
-            self._sighting = Sighting()
+            self._sighting = Sighting(self.known_values_file())
             self._client = self.client_for(
                 account.credential.token,
                 account.base_url,
@@ -370,7 +370,7 @@ class Session:
         is_sandbox = self._account.credential.token.is_sandbox
         # It only helps to type: a disk that is full must not make a command fail.
         with suppress(OutReplyError):
-            self._sighting.keep(self.known_values_file(), now, may_refresh=not is_sandbox)
+            self._sighting.keep(now, may_refresh=not is_sandbox)
 
     @property
     def _secrets(self) -> list[str]:

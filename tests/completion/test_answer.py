@@ -32,9 +32,9 @@ def known_file(cli: CommandLine) -> Path:
 
 
 def kept(tmp_path: Path, listing: str, *items: Mapping[str, object]) -> KnownValues:
-    sighting = Sighting()
+    sighting = Sighting(tmp_path / "known.json")
     sighting.see(listing, items, is_whole=True)
-    sighting.keep(tmp_path / "known.json", NOW, may_refresh=True)
+    sighting.keep(NOW, may_refresh=True)
     return KnownValues.load(tmp_path / "known.json")
 
 
@@ -53,6 +53,18 @@ def test_a_post_is_offered_once_it_is_made_until_it_is_cancelled(cli: CommandLin
     assert line.endswith("twitter Hi")
     assert cli.spawn("posts", "cancel", post_id).code == 0
     assert answers(cli, "scheduled") == []
+
+
+def test_a_list_that_was_read_before_brings_nothing_back(tmp_path: Path) -> None:
+    path = tmp_path / "known.json"
+    posts = [{"id": "68a1", "message": "One"}, {"id": "68a2", "message": "Two"}]
+    kept(tmp_path, "scheduled_posts", *posts)
+    slow, quick = Sighting(path), Sighting(path)
+    slow.see("scheduled_posts", posts, is_whole=True)
+    quick.miss("scheduled_posts", "68a1")
+    quick.keep(NOW, may_refresh=True)
+    slow.keep(NOW, may_refresh=True)
+    assert [each[0] for each in KnownValues.load(path).shown("scheduled", NOW)] == ["68a2"]
 
 
 def test_only_the_owner_can_read_it_and_no_token_is_in_it(
