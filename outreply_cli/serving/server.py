@@ -80,7 +80,7 @@ class LocalServer:
         self._sockets: dict[int, Any] = {}
         self._stopping = threading.Event()
         self._farewell_seconds = limits.farewell_seconds
-        self._together = TogetherDispatcher(prepare) if prepare is not None else None
+        self._together = TogetherDispatcher(prepare)
         try:
             self._server = create_server(
                 app,
@@ -102,8 +102,7 @@ class LocalServer:
         except (OSError, ValueError) as failure:
             close_all(self._sockets, ignore_all=True)
             raise _cant_listen(host, port, failure) from None
-        if self._together is not None:
-            self._together.set_thread_count(limits.threads)
+        self._together.set_thread_count(limits.threads)
         channel: type = _DeadlineChannel if limits.is_absolute else PreparedChannel
         if refuse is not None:
             channel = type("_RefusingChannel", (channel,), {"error_task_class": _task(refuse)})
@@ -115,14 +114,12 @@ class LocalServer:
         server = self._server
         # A server lives long: what goes in circles, as failed requests do, has to go meanwhile.
         gc.set_threshold(*_COLLECTING)
-        if self._together is not None:
-            self._together.begin()
+        self._together.begin()
         while not self._stopping.is_set():
             self._go_round(1.0)
-            if self._together is not None:
-                self._together.end_round()
+            self._together.end_round()
         deadline = time.monotonic() + self._farewell_seconds
-        server.task_dispatcher.shutdown(timeout=self._farewell_seconds)
+        self._together.shutdown(timeout=self._farewell_seconds)
         while time.monotonic() < deadline and self._owes_an_answer():
             self._go_round(_FLUSH_ROUND_SECONDS)
         server.asyncore.close_all(map=self._sockets, ignore_all=True)

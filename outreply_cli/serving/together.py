@@ -45,18 +45,19 @@ class TogetherDispatcher(ThreadedTaskDispatcher):
     Args:
         prepare: Sees the environments of all requests of a round, and says of each whether it can
             be answered without waiting; what it notes in an environment is there when the
-            application answers it.
+            application answers it. Where it is None, every request goes to a thread at once.
     """
 
-    def __init__(self, prepare: Prepare) -> None:
+    def __init__(self, prepare: Prepare | None) -> None:
         super().__init__()
         self._prepare = prepare
         self._reader: int | None = None
         self._arrived: list[PreparedChannel] = []
 
     def begin(self) -> None:
-        """Take the calling thread for the one that reads requests."""
-        self._reader = threading.get_ident()
+        """Take the calling thread for the one that reads requests, if they are to be prepared."""
+        if self._prepare is not None:
+            self._reader = threading.get_ident()
 
     def add_task(self, task: PreparedChannel) -> None:
         """Take a connection whose next request is complete."""
@@ -67,11 +68,12 @@ class TogetherDispatcher(ThreadedTaskDispatcher):
 
     def end_round(self) -> None:
         """Answer what has arrived, and what came with it on the same connections."""
-        while self._arrived:
+        while self._prepare is not None and self._arrived:
             channels, self._arrived = self._arrived, []
-            for channel in self._answerable(channels):
+            for channel in self._answerable(channels, self._prepare):
                 try:
                     channel.service()
+                # As in a thread: a fault that could not be answered ends no other connection.
                 except Exception:
                     self.logger.exception("Exception when servicing %r", channel)
 
@@ -85,11 +87,13 @@ class TogetherDispatcher(ThreadedTaskDispatcher):
         left = max(0.0, deadline - time.monotonic())
         return bool(super().shutdown(cancel_pending, left))
 
-    def _answerable(self, channels: Sequence[PreparedChannel]) -> list[PreparedChannel]:
+    def _answerable(
+        self, channels: Sequence[PreparedChannel], prepare: Prepare
+    ) -> list[PreparedChannel]:
         try:
             ahead = [(channel, channel.environ_ahead()) for channel in channels]
             seen = [(channel, environ) for channel, environ in ahead if environ is not None]
-            verdicts = self._prepare([environ for _, environ in seen])
+            verdicts = prepare([environ for _, environ in seen])
             at_once = [channel for (channel, _), quick in zip(seen, verdicts, strict=True) if quick]
         except Exception:
             # The thread that reads must live on; a fault shows again in the one request it is of.

@@ -47,6 +47,14 @@ def headers(limit: int, remaining: int, reset: float) -> dict[str, str]:
     }
 
 
+def refuse_for_a_second(budget: SharedBudget, clock: ManualClock) -> float:
+    """Let a server refuse, in a window that ends in 57 s; returns its time."""
+    now = clock.now().timestamp()
+    budget.learn(headers(10, 8, now + 57), now)
+    budget.exhausted(1)
+    return now
+
+
 def test_before_the_first_answer_nothing_is_held_back(clock: ManualClock, budget: Make) -> None:
     shared = budget()
     assert [shared.reserve() for _ in range(5)] == [0.0] * 5
@@ -69,9 +77,7 @@ def test_a_refusals_pause_is_believed_more_than_the_window_known_before(
     clock: ManualClock, budget: Make
 ) -> None:
     shared = budget()
-    now = clock.now().timestamp()
-    shared.learn(headers(10, 8, now + 57), now)
-    shared.exhausted(1)
+    refuse_for_a_second(shared, clock)
     assert shared.reserve() == pytest.approx(1, abs=0.1)
     clock.advance(1.1)
     assert shared.reserve() == 0
@@ -81,9 +87,7 @@ def test_a_pause_is_not_longer_for_what_others_are_answered_meanwhile(
     clock: ManualClock, budget: Make
 ) -> None:
     one, two = budget(), budget()
-    now = clock.now().timestamp()
-    one.learn(headers(10, 8, now + 57), now)
-    one.exhausted(1)
+    now = refuse_for_a_second(one, clock)
     for remaining in (7, 6):
         two.learn(headers(10, remaining, now + 57), now)
         assert one.reserve() == pytest.approx(1, abs=0.1)
@@ -95,9 +99,7 @@ def test_a_window_that_is_used_up_is_believed_more_than_a_shorter_pause(
     clock: ManualClock, budget: Make
 ) -> None:
     one, two = budget(), budget()
-    now = clock.now().timestamp()
-    one.learn(headers(10, 8, now + 57), now)
-    one.exhausted(1)
+    now = refuse_for_a_second(one, clock)
     two.learn(headers(10, 0, now + 57), now)
     assert one.reserve() == pytest.approx(57, abs=1)
 
