@@ -58,7 +58,7 @@ def _show_version() -> int:
 def _complete() -> int:
     import time
 
-    from outreply_cli.completion.answer import answer
+    from outreply_cli.completion.query import answer
 
     answer(sys.argv[2:], os.environ, time.time())
     return 0

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from outreply_cli import __version__
+from outreply_cli.context import Session
+from outreply_cli.env import take_secrets
 from outreply_cli.errors import ExitCode, OutReplyError
-from outreply_cli.secret_variables import take_secrets
-from outreply_cli.terminal.session import Session
-from outreply_cli.terminal.streams import (
+from outreply_cli.ui.streams import (
     LostOutputError,
     NoteStream,
     ResultStream,
@@ -60,21 +60,21 @@ def main(args: Sequence[str], session: Session) -> int:
 
 
 def _greet(session: Session, *, asked: bool) -> None:
-    from outreply_cli.terminal.welcome import ROOT_HELP, WELCOME
+    from outreply_cli.cli.welcome import ROOT_HELP, WELCOME
 
     if not asked and not _is_signed_in(session):
         session.output.show_text(WELCOME)
         return
     # Most often asked for, and all of it is in the table: Typer would take twice the time.
-    from outreply_cli.command_tree import root_of
-    from outreply_cli.terminal.help_page import help_page
+    from outreply_cli.cli.help_page import help_page
+    from outreply_cli.cli.tree import root_of
 
     purposes = {name: purpose for name, (_, purpose) in COMMANDS.items()}
     session.output.show_text(help_page(root_of(ROOT_HELP, purposes), session.output))
 
 
 def _is_signed_in(session: Session) -> bool:
-    from outreply_cli.accounts.choice import is_signed_in
+    from outreply_cli.accounts.resolve import is_signed_in
 
     try:
         return is_signed_in(session.config_dir, session.environ)
@@ -84,8 +84,8 @@ def _is_signed_in(session: Session) -> bool:
 
 
 def _run(args: Sequence[str], session: Session) -> int:
-    from outreply_cli.commands.options import WrongUsage
-    from outreply_cli.commands.root import Abort, root_group, usage_error
+    from outreply_cli.cli.lazy_group import Abort, root_group, usage_error
+    from outreply_cli.cli.options import WrongUsage
 
     try:
         code = root_group(COMMANDS).main(
@@ -109,7 +109,7 @@ def _run(args: Sequence[str], session: Session) -> int:
     except (KeyboardInterrupt, Abort):
         code = ExitCode.INTERRUPTED
     except Exception as fault:  # noqa: BLE001 - a fault of ours must not show what was handled
-        from outreply_cli.terminal.failures import fault_error, trace_text
+        from outreply_cli.ui.errors import fault_error, trace_text
 
         if session.choices.verbose:
             session.tell(trace_text(fault))
@@ -121,7 +121,7 @@ def _run(args: Sequence[str], session: Session) -> int:
 
 
 def _tell_failure(session: Session, error: OutReplyError, args: Sequence[str]) -> None:
-    from outreply_cli.terminal.failures import failure_text
+    from outreply_cli.ui.errors import failure_text
 
     # Where the options could not be read, the words tell what was probably meant.
     as_json = session.wants_json if session.is_configured else _asks_for_json(args)

@@ -11,18 +11,18 @@ from zoneinfo import ZoneInfo
 
 from outreply_cli.api.client import Client, Resource
 from outreply_cli.api.transport import Transport
-from outreply_cli.bulk.account_view import read_account
-from outreply_cli.bulk.engine import RunReport, Stop
-from outreply_cli.bulk.reading import read_calendar
-from outreply_cli.bulk.run import BulkRun, Prepared, Settings
+from outreply_cli.bulk.executor import RunReport, Stop
+from outreply_cli.bulk.loader import read_calendar
+from outreply_cli.bulk.remote_state import read_account
+from outreply_cli.bulk.service import BulkRun, Prepared, Settings
 from outreply_cli.clock import Clock
-from outreply_cli.contract.token import Token
 from outreply_cli.emulator.server import EmulatorServer
-from outreply_cli.posting.journal import Journal
+from outreply_cli.journal.journal import Journal
+from outreply_cli.spec.token import Token
 from outreply_cli.times import to_api
-from outreply_cli.webhooks.inbox import Inbox
 from outreply_cli.webhooks.receiver import Received, Terms
 from outreply_cli.webhooks.server import WebhookServer
+from outreply_cli.webhooks.store import Inbox
 
 ZONE = ZoneInfo("Europe/Paris")
 CALENDAR_NAME = "spring-launch.yaml"

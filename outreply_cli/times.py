@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from outreply_cli.errors import TimeError
 
 # They belong to times as well: who shows some also reads them.
-from outreply_cli.instants import from_api as from_api, in_utc, to_api as to_api  # noqa: PLC0414
+from outreply_cli.timestamps import from_api as from_api, in_utc, to_api as to_api  # noqa: PLC0414
 
 _UNITS = {
     "s": "seconds", "sec": "seconds", "second": "seconds", "seconds": "seconds",

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import typer
 
 from outreply_cli.app import COMMANDS, main
-from outreply_cli.command_tree import Command, read_tree
-from outreply_cli.commands.root import root_group
-from outreply_cli.terminal.session import Session
+from outreply_cli.cli.lazy_group import root_group
+from outreply_cli.cli.tree import Command, read_tree
+from outreply_cli.context import Session
 from tests.clocks import ManualClock
 
 if TYPE_CHECKING:

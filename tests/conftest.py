@@ -7,8 +7,8 @@ import pytest
 
 from outreply_cli.api.client import Client
 from outreply_cli.api.transport import Transport
-from outreply_cli.contract.token import Token
 from outreply_cli.emulator.server import EmulatorServer
+from outreply_cli.spec.token import Token
 from tests.clocks import ManualClock
 from tests.command_line import CommandLine
 

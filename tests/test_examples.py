@@ -17,9 +17,9 @@ import outreply_cli
 from outreply_cli.app import main
 from outreply_cli.clock import SystemClock
 from outreply_cli.commands.help import TOPICS
-from outreply_cli.terminal.session import Session
+from outreply_cli.context import Session
 from tests.command_line import CommandLine, command_tree
-from tests.posting.pictures import jpeg, png
+from tests.media.sample_files import jpeg, png
 
 PACKAGE = Path(outreply_cli.__file__).parent
 SECRET = "whsec_of_these_tests"

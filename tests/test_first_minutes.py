@@ -3,9 +3,9 @@
 import re
 from pathlib import Path
 
-from outreply_cli.contract.scopes import COMMAND_SCOPES
+from outreply_cli.commands.auth_output import powers_of
 from outreply_cli.emulator.server import EmulatorServer
-from outreply_cli.terminal.token_powers import powers_of
+from outreply_cli.spec.scopes import COMMAND_SCOPES
 from tests.command_line import CommandLine, command_tree
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fuzzing.driving import run
+from tests.fuzzing.runner import run
 from tests.fuzzing.target import REGRESSIONS, Target
 from tests.fuzzing.targets import TARGETS
 

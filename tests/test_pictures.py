@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from tests.pictures import ALL, PICTURES, Picture, draw, picture_path
-from tests.stage import Stage
+from tests.golden_account import Stage
 
 SVG = "http://www.w3.org/2000/svg"
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from outreply_cli.child_commands import command_words
+from outreply_cli.subprocesses import command_words
 from tests.command_line import CommandLine
-from tests.posting.pictures import jpeg
+from tests.media.sample_files import jpeg
 
 PROGRAM = """
 import importlib, pkgutil, signal, sys

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Protocol
 
 from outreply_cli.accounts.profiles import Profile, Storage
-from outreply_cli.contract.token import Token
+from outreply_cli.env import TOKEN_VARIABLES
 from outreply_cli.errors import InvalidInputError, StorageError
-from outreply_cli.private_files import read_secret, write_private
-from outreply_cli.secret_variables import TOKEN_VARIABLES
+from outreply_cli.spec.token import Token
+from outreply_cli.storage.private_files import read_secret, write_private
 
 _IN_KEYRING = "the system's keyring"
 
@@ -116,7 +116,7 @@ class Credentials:
     @property
     def _keyring(self) -> SecretStore:
         if self._given_keyring is None:
-            from outreply_cli.accounts.keyring_store import KeyringStore
+            from outreply_cli.accounts.keyring import KeyringStore
 
             self._given_keyring = KeyringStore()
         return self._given_keyring

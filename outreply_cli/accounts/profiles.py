@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from outreply_cli.errors import InvalidInputError, StorageError
-from outreply_cli.private_files import read_private, write_private
+from outreply_cli.storage.private_files import read_private, write_private
 
 CONFIG_FILE = "config.toml"
 DEFAULT_PROFILE = "default"

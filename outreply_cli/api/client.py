@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote
 
-from outreply_cli.api.answers import Answer
 from outreply_cli.api.errors import BadAnswerError, NotAllowedError, NotFoundError
-from outreply_cli.api.shapes import (
+from outreply_cli.api.responses import Answer
+from outreply_cli.api.validation import (
     ACCOUNT,
     ME,
     PARTS_OF,
@@ -17,8 +17,8 @@ from outreply_cli.api.shapes import (
     is_identity,
     misshapen_part,
 )
-from outreply_cli.contract.limits import LIST_LIMIT_MAX
-from outreply_cli.instants import from_api, to_api
+from outreply_cli.spec.limits import LIST_LIMIT_MAX
+from outreply_cli.timestamps import from_api, to_api
 
 if TYPE_CHECKING:
     from outreply_cli.api.transport import Transport

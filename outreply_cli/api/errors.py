@@ -17,8 +17,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from outreply_cli.contract.error_catalogue import fix_for
 from outreply_cli.errors import ExitCode, OutReplyError
+from outreply_cli.spec.errors import fix_for
 
 _CODE = re.compile(r"[A-Z][A-Z0-9_]{1,60}")
 _KNOWN_KEYS = {"error", "message", "code", "request_id", "retry_after_seconds"}

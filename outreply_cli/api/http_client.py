@@ -9,7 +9,7 @@ import httpx
 
 from outreply_cli import __version__
 from outreply_cli.api.base_url import is_local_url
-from outreply_cli.api.unpacking import ACCEPTED
+from outreply_cli.api.decoding import ACCEPTED
 from outreply_cli.errors import InvalidInputError
 
 _CONNECT_SECONDS = 10.0

@@ -12,7 +12,7 @@ from outreply_cli.api.errors import (
     ServerError,
 )
 from outreply_cli.errors import OutReplyError
-from outreply_cli.instants import in_utc
+from outreply_cli.timestamps import in_utc
 
 FAILURES_BEFORE_GIVING_UP = 6
 REFUSALS_BEFORE_GIVING_UP = 60

@@ -9,9 +9,8 @@ from typing import IO, Any, NoReturn, cast
 
 import httpx
 
-from outreply_cli.api.answers import Answer, read_answer, read_error
 from outreply_cli.api.base_url import check_base_url, is_loopback
-from outreply_cli.api.budget import Budget
+from outreply_cli.api.decoding import TooLargeError, UnpackingError, unpacked
 from outreply_cli.api.errors import (
     BadAnswerError,
     CertificateError,
@@ -21,6 +20,8 @@ from outreply_cli.api.errors import (
     NotFoundError,
 )
 from outreply_cli.api.http_client import open_http
+from outreply_cli.api.rate_limit import Budget
+from outreply_cli.api.responses import Answer, read_answer, read_error
 from outreply_cli.api.retry import (
     Attempts,
     Patience,
@@ -31,12 +32,11 @@ from outreply_cli.api.retry import (
     unix_time,
     wait_before_retry,
 )
-from outreply_cli.api.unpacking import TooLargeError, UnpackingError, unpacked
 from outreply_cli.api.uploading import Look, Upload, look_after
 from outreply_cli.clock import Clock
-from outreply_cli.contract.error_catalogue import fix_for_missing
-from outreply_cli.contract.token import Token
 from outreply_cli.errors import InvalidInputError, OutReplyError
+from outreply_cli.spec.errors import fix_for_missing
+from outreply_cli.spec.token import Token
 
 _WRITES = {"POST", "PUT", "PATCH", "DELETE"}
 _ANSWER_MAX_BYTES = 32 * 1024 * 1024

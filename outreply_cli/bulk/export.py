@@ -5,12 +5,12 @@ from collections.abc import Iterable, Sequence
 
 from outreply_cli.api.client import Client, when
 from outreply_cli.api.errors import NotFoundError
-from outreply_cli.bulk.adoption import EXPORTED_KEY
-from outreply_cli.bulk.rows import split_urls
-from outreply_cli.csv_text import csv_lines
-from outreply_cli.posting.content import PostContent, content_of
-from outreply_cli.posting.entries import Entry
-from outreply_cli.posting.page_lookup import page_alias
+from outreply_cli.bulk.adopt import EXPORTED_KEY
+from outreply_cli.bulk.calendar import split_urls
+from outreply_cli.formats.csv import csv_lines
+from outreply_cli.journal.models import Entry
+from outreply_cli.pages import page_alias
+from outreply_cli.posts.content import PostContent, content_of
 from outreply_cli.times import to_api
 
 COLUMNS = (

@@ -5,10 +5,10 @@ from collections.abc import Callable, Hashable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from outreply_cli.bulk.targets import Target
-from outreply_cli.posting.content import fingerprint
-from outreply_cli.posting.entries import FILES_FIELD, Entry, EntryState, NewEntry, RowHistory
-from outreply_cli.posting.sending import idempotency_key
+from outreply_cli.bulk.resolve import Target
+from outreply_cli.journal.models import FILES_FIELD, Entry, EntryState, NewEntry, RowHistory
+from outreply_cli.posts.content import fingerprint
+from outreply_cli.posts.sender import idempotency_key
 from outreply_cli.times import to_api
 
 _KEYED = "key:"

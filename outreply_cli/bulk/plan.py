@@ -8,18 +8,18 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from outreply_cli.api.client import Resource, when
-from outreply_cli.bulk.account_view import Standing
+from outreply_cli.bulk.calendar import CalendarProblem
 from outreply_cli.bulk.matching import Matched
-from outreply_cli.bulk.rows import CalendarProblem
-from outreply_cli.contract.limits import SCHEDULE_EARLIEST
-from outreply_cli.posting.content import time_problem
-from outreply_cli.posting.entries import FILES_FIELD, Entry
-from outreply_cli.posting.guardrails import (
+from outreply_cli.bulk.remote_state import Standing
+from outreply_cli.journal.models import FILES_FIELD, Entry
+from outreply_cli.posts.content import time_problem
+from outreply_cli.posts.guardrails import (
     Limits,
     Violation,
     brand_violations,
     page_violations,
 )
+from outreply_cli.spec.limits import SCHEDULE_EARLIEST
 from outreply_cli.times import show_duration, to_api
 
 

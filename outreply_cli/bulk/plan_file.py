@@ -84,7 +84,7 @@ def load_plan(path: Path) -> SavedPlan:
     """Read a plan; raises InvalidInputError when it is none."""
     import yaml
 
-    from outreply_cli.bulk.yaml_calendar import TooMuchError, refuse_bombs
+    from outreply_cli.bulk.yaml_reader import TooMuchError, refuse_bombs
 
     try:
         text = path.read_text(encoding="utf-8")

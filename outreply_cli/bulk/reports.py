@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from outreply_cli.bulk.engine import Result, Status
+from outreply_cli.bulk.executor import Result, Status
 from outreply_cli.bulk.plan import Kind, Plan
 from outreply_cli.errors import StorageError
 from outreply_cli.times import to_api

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from outreply_cli.posting.guardrails import Limits, fits
+from outreply_cli.posts.guardrails import Limits, fits
 
 _SECOND = timedelta(seconds=1)
 

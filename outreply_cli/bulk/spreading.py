@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from outreply_cli.api.client import Resource, when
+from outreply_cli.bulk.calendar import CalendarProblem
 from outreply_cli.bulk.matching import Matched
-from outreply_cli.bulk.rows import CalendarProblem
+from outreply_cli.bulk.resolve import Target
 from outreply_cli.bulk.spread import Room, Wish, spread
-from outreply_cli.bulk.targets import Target
-from outreply_cli.contract.limits import SCHEDULE_EARLIEST, SCHEDULE_LATEST
-from outreply_cli.posting.guardrails import Limits
+from outreply_cli.posts.guardrails import Limits
+from outreply_cli.spec.limits import SCHEDULE_EARLIEST, SCHEDULE_LATEST
 from outreply_cli.times import show_duration
 
 # A run takes its time: what is moved must still be ten minutes ahead when it is sent.

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from outreply_cli.bulk.account_view import Standing
 from outreply_cli.bulk.matching import Matched
-from outreply_cli.posting.entries import Entry, EntryState
+from outreply_cli.bulk.remote_state import Standing
+from outreply_cli.journal.models import Entry, EntryState
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from outreply_cli.commands.options import command, new_command
-from outreply_cli.terminal.session import Session
+from outreply_cli.cli.options import command, new_command
+from outreply_cli.context import Session
 
 app = new_command()
 
@@ -39,7 +39,7 @@ def api(
 
     Example: outreply api GET /posts/published -f limit=2 --paginate
     """
-    from outreply_cli.api.raw_call import answers, joined, read_call
+    from outreply_cli.api.raw_request import answers, joined, read_call
 
     call = read_call(
         method,

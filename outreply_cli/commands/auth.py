@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from outreply_cli.commands.options import Yes, command, new_group
+from outreply_cli.cli.options import Yes, command, new_group
+from outreply_cli.context import Session
 from outreply_cli.errors import InvalidInputError
-from outreply_cli.terminal.output import Column
-from outreply_cli.terminal.session import Session
+from outreply_cli.ui.output import Column
 
 if TYPE_CHECKING:
-    from outreply_cli.accounts.sign_in import SignedIn
-    from outreply_cli.contract.token import Token
+    from outreply_cli.accounts.login import SignedIn
+    from outreply_cli.spec.token import Token
 
 app = new_group("Sign in and out, and switch between accounts.")
 
@@ -54,10 +54,10 @@ def auth_login(
     Example: outreply auth login --with-token --profile agency --tz Europe/Paris < token.txt
     """
     from outreply_cli.accounts.credentials import Credentials
+    from outreply_cli.accounts.login import sign_in
     from outreply_cli.accounts.profiles import Profile, check_profile_name
-    from outreply_cli.accounts.sign_in import sign_in
-    from outreply_cli.completion.sighting import begin_account
-    from outreply_cli.contract.token import Token
+    from outreply_cli.completion.cache_writer import begin_account
+    from outreply_cli.spec.token import Token
     from outreply_cli.times import read_zone
 
     if not with_token and not session.can_ask:
@@ -103,7 +103,7 @@ def auth_status(session: Session) -> None:
 
     Example: outreply auth status --json
     """
-    from outreply_cli.accounts.sign_in import who_am_i
+    from outreply_cli.accounts.login import who_am_i
     from outreply_cli.times import show_api_instant
 
     account = session.account
@@ -208,7 +208,7 @@ def auth_token(session: Session) -> None:
 
 
 def _note_powers(session: Session, signed_in: "SignedIn") -> None:
-    from outreply_cli.terminal.token_powers import powers_of
+    from outreply_cli.commands.auth_output import powers_of
     from outreply_cli.times import show_api_instant
 
     for line in powers_of(signed_in.scopes):

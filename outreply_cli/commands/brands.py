@@ -4,10 +4,10 @@ from typing import Annotated
 
 import typer
 
-from outreply_cli.commands.options import command, new_group
-from outreply_cli.posting.page_lookup import page_alias
-from outreply_cli.terminal.output import Column
-from outreply_cli.terminal.session import Session
+from outreply_cli.cli.options import command, new_group
+from outreply_cli.context import Session
+from outreply_cli.pages import page_alias
+from outreply_cli.ui.output import Column
 
 app = new_group("The brands you can reach.")
 

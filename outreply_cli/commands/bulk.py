@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from outreply_cli.bulk.engine import Result
+from outreply_cli.bulk.calendar import Calendar
+from outreply_cli.bulk.executor import Result
+from outreply_cli.bulk.loader import calendar_path, read_calendar, read_columns
 from outreply_cli.bulk.plan import Action, Kind
-from outreply_cli.bulk.reading import calendar_path, read_calendar, read_columns
 from outreply_cli.bulk.reports import planned_results
-from outreply_cli.bulk.rows import Calendar
-from outreply_cli.bulk.run import Prepared, joined_error
+from outreply_cli.bulk.service import Prepared, joined_error
+from outreply_cli.cli.options import TimeZone, Yes, command, new_group
 from outreply_cli.commands.bulk_reports import end_run, show_plans, show_results
 from outreply_cli.commands.calendars import (
     Adopt,
@@ -31,14 +32,13 @@ from outreply_cli.commands.calendars import (
     read_calendars,
     read_settings,
 )
-from outreply_cli.commands.options import TimeZone, Yes, command, new_group
+from outreply_cli.context import Session
 from outreply_cli.errors import CalendarError, InvalidInputError
-from outreply_cli.posting.page_lookup import find_page, page_alias
-from outreply_cli.terminal.annotations import annotate_problems
-from outreply_cli.terminal.output import Column
-from outreply_cli.terminal.progress import progress
-from outreply_cli.terminal.session import Session
+from outreply_cli.pages import find_page, page_alias
 from outreply_cli.times import from_api, show_instant, show_instant_briefly, to_api
+from outreply_cli.ui.github_actions import annotate_problems
+from outreply_cli.ui.output import Column
+from outreply_cli.ui.progress import progress
 
 if TYPE_CHECKING:
     from outreply_cli.bulk.status import RowState

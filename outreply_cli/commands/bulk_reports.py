@@ -4,16 +4,16 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from outreply_cli.bulk.engine import Result, Status, Stop
+from outreply_cli.bulk.executor import Result, Status, Stop
 from outreply_cli.bulk.plan import Kind
 from outreply_cli.bulk.reports import report_object, write_report
-from outreply_cli.bulk.run import Prepared
-from outreply_cli.bulk.targets import BRAND_ZONE
+from outreply_cli.bulk.resolve import BRAND_ZONE
+from outreply_cli.bulk.service import Prepared
+from outreply_cli.commands.bulk_output import aliases_of, show_plan
+from outreply_cli.context import Session
 from outreply_cli.errors import OutReplyError, PartialFailureError
-from outreply_cli.private_files import write_private
-from outreply_cli.terminal.annotations import annotate_problems, annotate_results
-from outreply_cli.terminal.plans import aliases_of, show_plan
-from outreply_cli.terminal.session import Session
+from outreply_cli.storage.private_files import write_private
+from outreply_cli.ui.github_actions import annotate_problems, annotate_results
 
 Results = Sequence[tuple[str, Result]]
 

@@ -10,19 +10,19 @@ from typing import Annotated
 import typer
 
 from outreply_cli.api.client import Client
-from outreply_cli.bulk.account_view import AccountView, read_account
-from outreply_cli.bulk.engine import Stop, StoppableClock
-from outreply_cli.bulk.reading import read_calendar, read_columns
-from outreply_cli.bulk.rows import Calendar
-from outreply_cli.bulk.run import BulkRun, Settings, calendar_error
-from outreply_cli.bulk.targets import BRAND_ZONE, DATE_ORDERS
+from outreply_cli.bulk.calendar import Calendar
+from outreply_cli.bulk.executor import Stop, StoppableClock
+from outreply_cli.bulk.loader import read_calendar, read_columns
+from outreply_cli.bulk.remote_state import AccountView, read_account
+from outreply_cli.bulk.resolve import BRAND_ZONE, DATE_ORDERS
+from outreply_cli.bulk.service import BulkRun, Settings, calendar_error
+from outreply_cli.context import Session
 from outreply_cli.errors import InvalidInputError, NotSignedInError
-from outreply_cli.posting.account_posts import JOURNAL_FILE
-from outreply_cli.posting.journal import Journal
-from outreply_cli.posting.locks import calendar_lock
-from outreply_cli.terminal.annotations import annotate_problems
-from outreply_cli.terminal.session import Session
+from outreply_cli.journal.journal import Journal
+from outreply_cli.journal.locks import calendar_lock
+from outreply_cli.posts.service import JOURNAL_FILE
 from outreply_cli.times import read_duration
+from outreply_cli.ui.github_actions import annotate_problems
 
 _OBJECTS_BEFORE_COLLECTING = 1_000_000
 

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from outreply_cli.commands.options import new_group
+from outreply_cli.cli.options import new_group
+from outreply_cli.context import Session
 from outreply_cli.errors import InvalidInputError
-from outreply_cli.terminal.session import Session
 
 if TYPE_CHECKING:
     from outreply_cli.api.client import Client, Resource
-    from outreply_cli.conversations.memory import Memory
+    from outreply_cli.comments.store import Memory
 
 app = new_group("Read and answer what people write under your posts.")
 SinceOption = Annotated[
@@ -26,8 +26,8 @@ DaysOption = Annotated[
 @contextmanager
 def memory_of(session: Session, client: "Client") -> "Iterator[Memory]":
     """What this machine knows of the account's comments; raises StorageError."""
-    from outreply_cli.conversations.memory import Memory
-    from outreply_cli.posting.sending import account_of
+    from outreply_cli.comments.store import Memory
+    from outreply_cli.posts.sender import account_of
 
     with closing(Memory(session.state_dir / "comments.db", account_of(client))) as memory:
         yield memory

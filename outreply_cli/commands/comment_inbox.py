@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
+from outreply_cli.cli.options import Looks, command, read_interval
 from outreply_cli.commands.comment_group import DaysOption, SinceOption, app, memory_of
-from outreply_cli.commands.options import Looks, command, read_interval
+from outreply_cli.context import Session
 from outreply_cli.errors import InvalidInputError
-from outreply_cli.terminal.session import Session
 from outreply_cli.times import read_past_time
 
 _EXEC_SECONDS = 60.0
@@ -32,9 +32,9 @@ def comments_inbox(
 
     Example: outreply comments inbox --days 30 --json
     """
-    from outreply_cli.conversations.inbox import read_inbox, recent_posts
-    from outreply_cli.terminal.conversations import CommentView
-    from outreply_cli.terminal.progress import progress
+    from outreply_cli.commands.comments_output import CommentView
+    from outreply_cli.comments.inbox import read_inbox, recent_posts
+    from outreply_cli.ui.progress import progress
 
     client, zone = session.client(patient=True), session.zone()
     now = client.now()
@@ -77,9 +77,9 @@ def comments_watch(
 
     Example: outreply comments watch --since 1d --max 2 --interval 1s -o jsonl
     """
-    from outreply_cli.child_commands import run_command, runnable_command, without_secrets
-    from outreply_cli.conversations.inbox import new_comments
-    from outreply_cli.terminal.conversations import CommentView, item_of
+    from outreply_cli.commands.comments_output import CommentView, item_of
+    from outreply_cli.comments.inbox import new_comments
+    from outreply_cli.subprocesses import run_command, runnable_command, without_secrets
 
     seconds = read_interval(interval)
     if session.output.format not in {"table", "json", "jsonl"}:

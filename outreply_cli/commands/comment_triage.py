@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from outreply_cli.cli.options import command
 from outreply_cli.commands.comment_group import DaysOption, app, memory_of
-from outreply_cli.commands.options import command
+from outreply_cli.context import Session
 from outreply_cli.errors import InvalidInputError, OutReplyError
-from outreply_cli.terminal.harmless import harmless
-from outreply_cli.terminal.session import Session
+from outreply_cli.ui.sanitize import harmless
 
 if TYPE_CHECKING:
-    from outreply_cli.conversations.triage import Triage, Waiting
-    from outreply_cli.terminal.conversations import CommentView
+    from outreply_cli.commands.comments_output import CommentView
+    from outreply_cli.comments.triage import Triage, Waiting
 
 _QUESTION = "[r]eply, [e]dit in $EDITOR, [s]kip, [o]pen, [u]ndo, [q]uit? "
 
@@ -35,11 +35,11 @@ def comments_triage(
 
     Example: outreply comments triage --skipped
     """
-    from outreply_cli.conversations.inbox import read_inbox, recent_posts
-    from outreply_cli.conversations.replying import Replies
-    from outreply_cli.conversations.triage import Triage
-    from outreply_cli.terminal.conversations import CommentView
-    from outreply_cli.terminal.progress import progress
+    from outreply_cli.commands.comments_output import CommentView
+    from outreply_cli.comments.inbox import read_inbox, recent_posts
+    from outreply_cli.comments.replies import Replies
+    from outreply_cli.comments.triage import Triage
+    from outreply_cli.ui.progress import progress
 
     if not session.can_ask:
         raise InvalidInputError(
@@ -85,7 +85,7 @@ def _decide(session: Session, triage: "Triage", current: "Waiting", word: str) -
         if message:
             _reply(session, triage, message)
     elif word == "e":
-        from outreply_cli.terminal.message_editor import edit_message
+        from outreply_cli.ui.editor import edit_message
 
         _reply(session, triage, edit_message(session.environ))
     elif word == "s":
@@ -104,7 +104,7 @@ def _decide(session: Session, triage: "Triage", current: "Waiting", word: str) -
 
 
 def _reply(session: Session, triage: "Triage", message: str) -> None:
-    from outreply_cli.conversations.replying import check_reply
+    from outreply_cli.comments.replies import check_reply
 
     check_reply(message)
     triage.reply(message)
@@ -119,7 +119,7 @@ def _send_held(session: Session, triage: "Triage") -> None:
 
 
 def _show(session: Session, view: "CommentView", current: "Waiting", left: int) -> None:
-    from outreply_cli.terminal.conversations import item_of, who
+    from outreply_cli.commands.comments_output import item_of, who
 
     item = item_of(current.group, current.placed)
     text = harmless(str(item.get("message") or ""), keep_lines=True)

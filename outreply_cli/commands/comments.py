@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from outreply_cli.cli.options import Yes, command
 from outreply_cli.commands import comment_inbox, comment_triage
 from outreply_cli.commands.comment_group import (
     SinceOption,
@@ -13,9 +14,8 @@ from outreply_cli.commands.comment_group import (
     published_post,
 )
 from outreply_cli.commands.messages import EditOption, FileOption, MessageOption, read_message
-from outreply_cli.commands.options import Yes, command
+from outreply_cli.context import Session
 from outreply_cli.errors import InvalidInputError
-from outreply_cli.terminal.session import Session
 from outreply_cli.times import read_past_time, show_instant_briefly
 
 # Its commands register themselves.
@@ -40,8 +40,8 @@ def comments_list(
 
     Example: outreply comments list $(outreply posts list --published -q --limit 1) --unanswered
     """
-    from outreply_cli.conversations.inbox import comments_of
-    from outreply_cli.terminal.conversations import CommentView
+    from outreply_cli.commands.comments_output import CommentView
+    from outreply_cli.comments.inbox import comments_of
 
     client, zone = session.client(), session.zone()
     begin = read_past_time(since, now=client.now(), zone=zone) if since else None
@@ -91,9 +91,9 @@ def comments_reply(
 
     Example: outreply comments reply $(outreply comments inbox --all -q | head -n 1) -F post.txt --key thanks
     """  # noqa: E501 - lines that can be pasted
-    from outreply_cli.conversations.replying import Replies, check_reply, fill_template
-    from outreply_cli.terminal.conversations import quoted
-    from outreply_cli.terminal.output import Column
+    from outreply_cli.commands.comments_output import quoted
+    from outreply_cli.comments.replies import Replies, check_reply, fill_template
+    from outreply_cli.ui.output import Column
 
     if template is not None and (message is not None or file is not None or edit):
         raise InvalidInputError("give the reply once", hint="One of -m, -F, --edit, --template.")

@@ -4,10 +4,10 @@ from typing import Annotated
 
 import typer
 
-from outreply_cli.command_tree import read_tree
-from outreply_cli.commands.options import HelpfulCommand, new_command
+from outreply_cli.cli.options import HelpfulCommand, new_command
+from outreply_cli.cli.tree import read_tree
+from outreply_cli.context import Session
 from outreply_cli.errors import InvalidInputError
-from outreply_cli.terminal.session import Session
 
 app = new_command()
 

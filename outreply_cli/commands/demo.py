@@ -3,13 +3,13 @@
 from datetime import UTC, timedelta
 
 from outreply_cli.api.client import when
-from outreply_cli.commands.options import command, new_command
+from outreply_cli.cli.options import command, new_command
+from outreply_cli.commands.bulk_output import aliases_of, plan_summary, show_plan
+from outreply_cli.context import Session
 from outreply_cli.demo import CALENDAR_NAME, ZONE, Demo
-from outreply_cli.posting.page_lookup import page_alias
-from outreply_cli.terminal.output import Column, Item
-from outreply_cli.terminal.plans import aliases_of, plan_summary, show_plan
-from outreply_cli.terminal.session import Session
+from outreply_cli.pages import page_alias
 from outreply_cli.times import show_instant_briefly
+from outreply_cli.ui.output import Column, Item
 from outreply_cli.webhooks.event import in_words
 
 app = new_command()

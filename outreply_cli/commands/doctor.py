@@ -2,8 +2,8 @@
 
 from dataclasses import asdict
 
-from outreply_cli.commands.options import command, new_command
-from outreply_cli.terminal.session import Session
+from outreply_cli.cli.options import command, new_command
+from outreply_cli.context import Session
 
 app = new_command()
 
@@ -20,9 +20,9 @@ def doctor(session: Session) -> None:
 
     Example: outreply doctor --json
     """
-    from outreply_cli.diagnosis.doctor import Doctor
-    from outreply_cli.diagnosis.finding import Patient, Standing, UnhealthyError
-    from outreply_cli.terminal.findings import show_findings
+    from outreply_cli.commands.doctor_output import show_findings
+    from outreply_cli.doctor.checks import Doctor
+    from outreply_cli.doctor.result import Patient, Standing, UnhealthyError
 
     patient = Patient(
         session.environ, session.config_dir, session.state_dir, session.choices.profile

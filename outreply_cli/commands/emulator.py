@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from outreply_cli.cli.options import Yes, command
 from outreply_cli.commands import emulator_process, emulator_rehearsal, emulator_snapshot
 from outreply_cli.commands.emulator_group import (
     StateOption,
@@ -16,12 +17,11 @@ from outreply_cli.commands.emulator_group import (
     show_time_of,
     state_directory,
 )
-from outreply_cli.commands.options import Yes, command
+from outreply_cli.context import Session
 from outreply_cli.emulator.errors import EmulatorError
 from outreply_cli.errors import InvalidInputError
-from outreply_cli.terminal.output import Column
-from outreply_cli.terminal.session import Session
 from outreply_cli.times import from_api, read_duration, read_time, to_api
+from outreply_cli.ui.output import Column
 
 # Their commands register themselves.
 __all__ = ["app", "emulator_process", "emulator_rehearsal", "emulator_snapshot"]

@@ -8,14 +8,14 @@ from typing import Annotated, Any
 import typer
 
 from outreply_cli.accounts.credentials import Credentials
-from outreply_cli.accounts.places import path_of
 from outreply_cli.accounts.profiles import Profile
-from outreply_cli.commands.options import new_group
-from outreply_cli.contract.token import Token
-from outreply_cli.emulator.remote import STATE_VARIABLE, Running, find_running, not_running
-from outreply_cli.terminal.output import Column, Item
-from outreply_cli.terminal.session import Session
+from outreply_cli.cli.options import new_group
+from outreply_cli.context import Session
+from outreply_cli.emulator.client import STATE_VARIABLE, Running, find_running, not_running
+from outreply_cli.paths import path_of
+from outreply_cli.spec.token import Token
 from outreply_cli.times import from_api, show_instant
+from outreply_cli.ui.output import Column, Item
 
 app = new_group("The whole API on this machine, without an account.")
 

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from outreply_cli.cli.options import command
 from outreply_cli.commands.emulator_group import (
     StateOption,
     announce,
@@ -13,9 +14,8 @@ from outreply_cli.commands.emulator_group import (
     show_emulator,
     state_directory,
 )
-from outreply_cli.commands.options import command
-from outreply_cli.emulator.remote import Running
-from outreply_cli.terminal.session import Session
+from outreply_cli.context import Session
+from outreply_cli.emulator.client import Running
 
 SeedOption = Annotated[
     int | None, typer.Option("--seed", metavar="N", help="Makes ids and chance the same again.")
@@ -61,8 +61,8 @@ def emulator_start(
     Example: outreply emulator start --seed 7 --frozen --failure-rate 0.1
     """
     from outreply_cli.api.base_url import is_loopback
-    from outreply_cli.emulator.background import serve, start_in_background
-    from outreply_cli.emulator.settings import Settings
+    from outreply_cli.emulator.config import Settings
+    from outreply_cli.emulator.daemon import serve, start_in_background
 
     if not is_loopback(host):
         session.warn(f"{host} is reached from other machines; anybody there can use this emulator")
@@ -109,8 +109,8 @@ def emulator_exec(
     """
     import tempfile
 
-    from outreply_cli.emulator.background import run_beside
-    from outreply_cli.emulator.settings import Settings
+    from outreply_cli.emulator.config import Settings
+    from outreply_cli.emulator.daemon import run_beside
 
     text = None if file is None else session.read_text(str(file))
 
@@ -138,7 +138,7 @@ def emulator_stop(session: Session, state: StateOption = None) -> None:
 
     Example: outreply emulator start --state rehearsal && outreply emulator stop --state rehearsal
     """
-    from outreply_cli.emulator.background import stop
+    from outreply_cli.emulator.daemon import stop
 
     directory = state_directory(session, state)
     running = running_emulator(directory)

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from outreply_cli.cli.options import command, new_group
 from outreply_cli.commands.emulator_group import (
     StateOption,
     app,
@@ -11,10 +12,9 @@ from outreply_cli.commands.emulator_group import (
     show_time_of,
     state_directory,
 )
-from outreply_cli.commands.options import command, new_group
-from outreply_cli.terminal.output import Column, Item
-from outreply_cli.terminal.session import Session
+from outreply_cli.context import Session
 from outreply_cli.times import from_api, show_instant
+from outreply_cli.ui.output import Column, Item
 
 _FAULT_COLUMNS = [
     Column("Number", "number"), Column("Fault", "fault"), Column("Method", "method"),

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from outreply_cli.accounts.places import path_of
+from outreply_cli.cli.options import Yes, command, new_group
 from outreply_cli.commands.emulator_group import (
     StateOption,
     app,
@@ -14,8 +14,8 @@ from outreply_cli.commands.emulator_group import (
     show_emulator,
     state_directory,
 )
-from outreply_cli.commands.options import Yes, command, new_group
-from outreply_cli.terminal.session import Session
+from outreply_cli.context import Session
+from outreply_cli.paths import path_of
 
 snapshot = new_group("Keep everything in it in a file, and bring it back.")
 app.add_typer(snapshot, name="snapshot")

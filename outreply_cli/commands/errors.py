@@ -5,11 +5,11 @@ from typing import Annotated, Any
 
 import typer
 
-from outreply_cli.commands.options import command, new_command
-from outreply_cli.contract.error_catalogue import CATALOGUE
+from outreply_cli.cli.options import command, new_command
+from outreply_cli.context import Session
 from outreply_cli.errors import InvalidInputError, OutReplyError
-from outreply_cli.terminal.output import Column
-from outreply_cli.terminal.session import Session
+from outreply_cli.spec.errors import CATALOGUE
+from outreply_cli.ui.output import Column
 
 app = new_command()
 _LIVE_SECONDS = 3.0

@@ -6,10 +6,10 @@ from typing import Annotated, Any
 
 import typer
 
-from outreply_cli.command_tree import read_tree
-from outreply_cli.commands.options import HelpfulCommand, describe, new_command
+from outreply_cli.cli.options import HelpfulCommand, describe, new_command
+from outreply_cli.cli.tree import read_tree
+from outreply_cli.context import Session
 from outreply_cli.errors import InvalidInputError
-from outreply_cli.terminal.session import Session
 
 app = new_command()
 
@@ -36,7 +36,7 @@ def help_about(
     root = ctx.find_root()
     words = about or []
     if man:
-        from outreply_cli.manual import manual_page
+        from outreply_cli.cli.man_pages import manual_page
 
         session.output.show_text(manual_page(read_tree(root.command, root), words, _read_topic))
     elif not words:
@@ -64,7 +64,7 @@ def _list_topics(session: Session) -> None:
 
 
 def _show_topic(session: Session, name: str) -> None:
-    from outreply_cli.terminal.help_page import topic_page
+    from outreply_cli.cli.help_page import topic_page
 
     session.output.show_text(topic_page(_read_topic(name), session.output))
 
@@ -74,7 +74,7 @@ def _read_topic(name: str) -> str:
 
 
 def _command_page(session: Session, root: Any, words: list[str]) -> str:
-    from outreply_cli.terminal.help_page import help_page
+    from outreply_cli.cli.help_page import help_page
 
     command = root.command
     path: list[str] = []

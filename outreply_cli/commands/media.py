@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from outreply_cli.api.client import Client, Listing, Resource
+from outreply_cli.cli.options import ShownZone, Yes, command, new_group
 from outreply_cli.commands.media_reports import (
     ID_FIELD,
     media_columns,
@@ -15,22 +16,21 @@ from outreply_cli.commands.media_reports import (
     report_uploads,
 )
 from outreply_cli.commands.messages import DryRunOption
-from outreply_cli.commands.options import ShownZone, Yes, command, new_group
 from outreply_cli.commands.partial_failures import raise_failures
+from outreply_cli.context import Session
 from outreply_cli.errors import InvalidInputError, OutReplyError
-from outreply_cli.posting.account_media import AccountMedia
-from outreply_cli.posting.stored_media import ORDERS, delete_media, size_of, unused
-from outreply_cli.posting.upload_sources import (
+from outreply_cli.formats.sizes import show_size
+from outreply_cli.media.library import ORDERS, delete_media, size_of, unused
+from outreply_cli.media.service import AccountMedia
+from outreply_cli.media.sources import (
     STDIN,
     Candidate,
     find_candidates,
     kept_on_disk,
 )
-from outreply_cli.sizes import show_size
-from outreply_cli.terminal.progress import upload_bars
-from outreply_cli.terminal.session import Session
-from outreply_cli.terminal.streams import is_terminal
 from outreply_cli.times import read_duration
+from outreply_cli.ui.progress import upload_bars
+from outreply_cli.ui.streams import is_terminal
 
 app = new_group("Upload, list and delete pictures and videos.")
 

@@ -5,15 +5,15 @@ from datetime import datetime
 from typing import Any, NoReturn
 from zoneinfo import ZoneInfo
 
+from outreply_cli.context import Session
 from outreply_cli.errors import InvalidInputError, PartialFailureError
-from outreply_cli.posting.media_files import MediaFile
-from outreply_cli.posting.stored_media import created_at, size_of
-from outreply_cli.posting.upload_batch import BatchReport, Checked, FileResult, Status
-from outreply_cli.sizes import show_size
-from outreply_cli.terminal.harmless import harmless
-from outreply_cli.terminal.output import Column, Item
-from outreply_cli.terminal.session import Session
+from outreply_cli.formats.sizes import show_size
+from outreply_cli.media.batch import BatchReport, Checked, FileResult, Status
+from outreply_cli.media.files import MediaFile
+from outreply_cli.media.library import created_at, size_of
 from outreply_cli.times import show_duration, show_instant
+from outreply_cli.ui.output import Column, Item
+from outreply_cli.ui.sanitize import harmless
 
 ID_FIELD = "media_id"
 _UPLOAD_COLUMNS = (

@@ -5,18 +5,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from outreply_cli.accounts.places import path_of
+from outreply_cli.context import Session
 from outreply_cli.errors import InvalidInputError
-from outreply_cli.json_text import parse_json
-from outreply_cli.posting.content import PostContent
-from outreply_cli.posting.media_files import (
+from outreply_cli.formats.json import parse_json
+from outreply_cli.media.files import (
     MediaFile,
     MediaFileError,
     StorageLimits,
     inspect_file,
 )
-from outreply_cli.terminal.message_editor import edit_message
-from outreply_cli.terminal.session import Session
+from outreply_cli.paths import path_of
+from outreply_cli.posts.content import PostContent
+from outreply_cli.ui.editor import edit_message
 
 if TYPE_CHECKING:
     from outreply_cli.api.client import Client

@@ -4,12 +4,12 @@ from typing import Annotated
 
 import typer
 
-from outreply_cli.commands.options import command, new_group
-from outreply_cli.contract.platforms import PLATFORMS, platform_named
+from outreply_cli.cli.options import command, new_group
+from outreply_cli.context import Session
 from outreply_cli.errors import InvalidInputError
-from outreply_cli.posting.page_lookup import find_page
-from outreply_cli.terminal.output import Column, Item
-from outreply_cli.terminal.session import Session
+from outreply_cli.pages import find_page
+from outreply_cli.spec.platforms import PLATFORMS, platform_named
+from outreply_cli.ui.output import Column, Item
 
 app = new_group("The social pages of your brands.")
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from outreply_cli.commands.options import command
+from outreply_cli.cli.options import command
 from outreply_cli.commands.post_group import (
     Every,
     OnePage,
@@ -15,9 +15,9 @@ from outreply_cli.commands.post_group import (
     app,
     refuse_several,
 )
+from outreply_cli.context import Session
 from outreply_cli.errors import InvalidInputError
-from outreply_cli.posting.page_lookup import find_page
-from outreply_cli.terminal.session import Session
+from outreply_cli.pages import find_page
 
 _STDOUT = Path("-")
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
@@ -48,9 +48,9 @@ def posts_calendar(
     Example: outreply posts calendar --page instagram:acme --from +7d
     """
     from outreply_cli.commands.post_reports import post_columns
-    from outreply_cli.posting.period import Period
-    from outreply_cli.posting.post_lists import dated_posts
+    from outreply_cli.posts.listing import dated_posts
     from outreply_cli.times import day_start, read_day
+    from outreply_cli.ui.calendar.period import Period
 
     if week and month:
         raise InvalidInputError("choose one of --week and --month")
@@ -69,7 +69,7 @@ def posts_calendar(
     posts = [one for one in found.posts if begin <= one.instant < end]
     output = session.output
     if output.is_terminal and output.format == "table" and not (output.quiet or output.fields):
-        from outreply_cli.terminal.calendar_grid import show_calendar
+        from outreply_cli.ui.calendar.grid import show_calendar
 
         show_calendar(output, period, posts, zone)
     else:
@@ -119,8 +119,8 @@ def posts_export(
         text, count, cut_off = export_calendar(client, page_id)
         _write(session, csv, text, count)
     if ics is not None or csv is None:
-        from outreply_cli.posting.icalendar_file import icalendar
-        from outreply_cli.posting.post_lists import dated_posts
+        from outreply_cli.posts.ical import icalendar
+        from outreply_cli.posts.listing import dated_posts
 
         found = dated_posts(
             client, known, page_id=page_id, scheduled=not published,

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from outreply_cli.commands.options import new_group
+from outreply_cli.cli.options import new_group
 from outreply_cli.errors import InvalidInputError
 
 app = new_group("Schedule, publish, list and cancel posts.")

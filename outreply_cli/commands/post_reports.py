@@ -5,13 +5,13 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from outreply_cli.api.client import Resource, when
-from outreply_cli.contract.platforms import long_name
+from outreply_cli.context import Session
 from outreply_cli.errors import PartialFailureError
-from outreply_cli.posting.account_posts import Posted
-from outreply_cli.posting.page_lookup import page_alias
-from outreply_cli.terminal.output import Column, Item
-from outreply_cli.terminal.session import Session
+from outreply_cli.pages import page_alias
+from outreply_cli.posts.service import Posted
+from outreply_cli.spec.platforms import long_name
 from outreply_cli.times import show_api_instant, show_instant, show_instant_briefly
+from outreply_cli.ui.output import Column, Item
 
 
 def post_columns(

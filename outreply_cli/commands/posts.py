@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from outreply_cli.api.client import Client, Resource, when
+from outreply_cli.cli.options import ShownZone, TimeZone, Yes, command
 from outreply_cli.commands import post_calendar
 from outreply_cli.commands.messages import (
     DryRunOption,
@@ -27,7 +28,6 @@ from outreply_cli.commands.messages import (
     read_files,
     read_message,
 )
-from outreply_cli.commands.options import ShownZone, TimeZone, Yes, command
 from outreply_cli.commands.partial_failures import raise_failures
 from outreply_cli.commands.post_group import (
     Every,
@@ -38,16 +38,16 @@ from outreply_cli.commands.post_group import (
     refuse_several,
 )
 from outreply_cli.commands.post_reports import post_columns, report_posted
+from outreply_cli.context import Session
 from outreply_cli.errors import InvalidInputError, OutReplyError
-from outreply_cli.posting.account_posts import AccountPosts
-from outreply_cli.posting.checks import check_posts
-from outreply_cli.posting.content import PostContent
-from outreply_cli.posting.media_files import MediaFile
-from outreply_cli.posting.page_lookup import find_page, page_alias
-from outreply_cli.posting.waiting import wait_until_published
-from outreply_cli.terminal.progress import upload_bars
-from outreply_cli.terminal.session import Session
+from outreply_cli.media.files import MediaFile
+from outreply_cli.pages import find_page, page_alias
+from outreply_cli.posts.checks import check_posts
+from outreply_cli.posts.content import PostContent
+from outreply_cli.posts.service import AccountPosts
+from outreply_cli.posts.wait import wait_until_published
 from outreply_cli.times import read_duration, read_past_time, read_time
+from outreply_cli.ui.progress import upload_bars
 
 # Their commands register themselves.
 __all__ = ["app", "post_calendar"]

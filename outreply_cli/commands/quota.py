@@ -5,15 +5,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from outreply_cli.commands.options import Looks, command, new_group, read_interval
+from outreply_cli.cli.options import Looks, command, new_group, read_interval
 from outreply_cli.commands.quota_reports import forecast_items, quota_meters, use_object
-from outreply_cli.terminal.meters import Meter
-from outreply_cli.terminal.output import Column
-from outreply_cli.terminal.session import Session
+from outreply_cli.context import Session
 from outreply_cli.times import show_instant, show_instant_briefly, to_api
+from outreply_cli.ui.meters import Meter
+from outreply_cli.ui.output import Column
 
 if TYPE_CHECKING:
-    from outreply_cli.quotas.outlook import Look
+    from outreply_cli.quota.snapshot import Look
 
 app = new_group("What is left of your limits.")
 
@@ -31,8 +31,8 @@ def quota_show(session: Session) -> None:
 
     Example: outreply quota show --json
     """
-    from outreply_cli.quotas.guardrail_use import read_guardrail_use
-    from outreply_cli.quotas.quota import Quota
+    from outreply_cli.quota.guardrail_usage import read_guardrail_use
+    from outreply_cli.quota.quota import Quota
 
     client, zone = session.client(), session.zone()
     account = client.account()
@@ -69,13 +69,13 @@ def quota_check(
 
     Example: outreply quota check --min-reads 500 --json
     """
-    from outreply_cli.quotas.check import (
+    from outreply_cli.quota.check import (
         QuotaShortError,
         nearly_used,
         read_share,
         short_buckets,
     )
-    from outreply_cli.quotas.quota import Quota
+    from outreply_cli.quota.quota import Quota
 
     share = read_share(warn_at) if warn_at is not None else None
     asked = {"publishes": min_publishes, "replies": min_replies, "reads": min_reads}
@@ -122,7 +122,7 @@ def quota_watch(
 
     Example: outreply quota watch --max 1 -o jsonl
     """
-    from outreply_cli.quotas.outlook import looks
+    from outreply_cli.quota.snapshot import looks
 
     seconds = read_interval(interval)
     client, output = session.client(patient=True), session.output
@@ -133,7 +133,7 @@ def quota_watch(
             session.stdout.flush()
         return
     if output.can_draw:
-        from outreply_cli.terminal.meter_bars import redraw_meters
+        from outreply_cli.ui.meter_bars import redraw_meters
 
         redraw_meters(output, _screens(session, found))
         return
@@ -153,7 +153,7 @@ def quota_forecast(session: Session) -> None:
 
     Example: outreply quota forecast --json
     """
-    from outreply_cli.quotas.outlook import read_outlook
+    from outreply_cli.quota.snapshot import read_outlook
 
     zone = session.zone()
     outlook = read_outlook(session.client())
@@ -185,7 +185,7 @@ def quota_forecast(session: Session) -> None:
 
 
 def _screens(session: Session, found: "Iterator[Look]") -> Iterator[tuple[str, Sequence[Meter]]]:
-    from outreply_cli.quotas.quota import Quota
+    from outreply_cli.quota.quota import Quota
 
     zone = session.zone()
     for look in found:
@@ -197,7 +197,7 @@ def _screens(session: Session, found: "Iterator[Look]") -> Iterator[tuple[str, S
 
 
 def _line_of(look: "Look") -> str:
-    from outreply_cli.quotas.quota import Quota
+    from outreply_cli.quota.quota import Quota
 
     quota = Quota.from_account(look.account)
     figures = [
@@ -210,7 +210,7 @@ def _line_of(look: "Look") -> str:
 def _show_meters(session: Session, meters: Sequence[Meter]) -> None:
     output = session.output
     if output.can_draw and not output.quiet:
-        from outreply_cli.terminal.meter_bars import print_meters
+        from outreply_cli.ui.meter_bars import print_meters
 
         print_meters(output, meters)
         return

@@ -4,15 +4,15 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from outreply_cli.contract.limits import MEGABYTE
-from outreply_cli.terminal.harmless import harmless
-from outreply_cli.terminal.meters import NOW, Meter
+from outreply_cli.spec.limits import MEGABYTE
 from outreply_cli.times import show_instant_briefly, to_api
+from outreply_cli.ui.meters import NOW, Meter
+from outreply_cli.ui.sanitize import harmless
 
 if TYPE_CHECKING:
-    from outreply_cli.quotas.guardrail_use import GuardrailUse, WindowUse
-    from outreply_cli.quotas.outlook import Outlook
-    from outreply_cli.quotas.quota import Bucket, Quota
+    from outreply_cli.quota.guardrail_usage import GuardrailUse, WindowUse
+    from outreply_cli.quota.quota import Bucket, Quota
+    from outreply_cli.quota.snapshot import Outlook
 
 
 def quota_meters(

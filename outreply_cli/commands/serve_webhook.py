@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from outreply_cli.commands.options import command, new_command
+from outreply_cli.cli.options import command, new_command
 from outreply_cli.commands.webhook_group import emulated_webhook, open_inbox, webhook_secrets
+from outreply_cli.context import Session
 from outreply_cli.errors import InvalidInputError, TimeError
-from outreply_cli.terminal.session import Session
 from outreply_cli.times import read_duration
 
 if TYPE_CHECKING:
-    from outreply_cli.terminal.deliveries import DeliveryReport
+    from outreply_cli.commands.webhooks_output import DeliveryReport
+    from outreply_cli.webhooks.event_stream import Listening
     from outreply_cli.webhooks.forward import Forwarded, Target
-    from outreply_cli.webhooks.inbox import Inbox
-    from outreply_cli.webhooks.listening import Listening
     from outreply_cli.webhooks.receiver import Received
+    from outreply_cli.webhooks.store import Inbox
 
 app = new_command()
 _PASSING = "Passing on"
@@ -138,13 +138,13 @@ def serve_webhook(
 
     Example: OUTREPLY_WEBHOOK_SECRET=mine outreply serve-webhook --forward-to localhost:3000/hooks
     """
+    from outreply_cli.commands.completion_memory import page_usernames
     from outreply_cli.commands.emulator_group import PROFILE as EMULATOR_PROFILE
-    from outreply_cli.contract.events import fits, read_patterns
-    from outreply_cli.terminal.deliveries import DeliveryReport
-    from outreply_cli.terminal.memory import page_usernames
-    from outreply_cli.webhooks.answering import Answering, read_script
+    from outreply_cli.commands.webhooks_output import DeliveryReport
+    from outreply_cli.spec.events import fits, read_patterns
+    from outreply_cli.webhooks.event_stream import Ending, Listening, read_conditions
     from outreply_cli.webhooks.forward import UrlTarget
-    from outreply_cli.webhooks.listening import Ending, Listening, read_conditions
+    from outreply_cli.webhooks.mock_responses import Answering, read_script
     from outreply_cli.webhooks.receiver import Terms
     from outreply_cli.webhooks.server import WebhookServer
     from outreply_cli.webhooks.signature import Tolerance

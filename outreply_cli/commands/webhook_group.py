@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from outreply_cli.accounts.webhook_secrets import WebhookSecrets, find_webhook_secrets
-from outreply_cli.commands.options import new_group
+from outreply_cli.cli.options import new_group
+from outreply_cli.context import Session
 from outreply_cli.errors import InvalidInputError, OutReplyError, PartialFailureError
-from outreply_cli.terminal.session import Session
+from outreply_cli.webhooks.secrets import WebhookSecrets, find_webhook_secrets
 
 if TYPE_CHECKING:
-    from outreply_cli.webhooks.inbox import Inbox
     from outreply_cli.webhooks.sending import Outcome
+    from outreply_cli.webhooks.store import Inbox
 
 app = new_group("Verify, send, replay and subscribe to webhooks.")
 SecretOption = Annotated[
@@ -32,7 +32,7 @@ OWN_URL = "http://127.0.0.1:8484/"
 
 def open_inbox(session: Session) -> "Inbox":
     """The deliveries that were received on this machine; raises StorageError."""
-    from outreply_cli.webhooks.inbox import Inbox
+    from outreply_cli.webhooks.store import Inbox
 
     return Inbox(session.state_dir / "webhooks.db")
 
@@ -41,7 +41,7 @@ def webhook_secrets(
     session: Session, variables: Sequence[str], *, needed: bool = True
 ) -> WebhookSecrets:
     """The secrets to verify with; the keyring is asked only where one is needed."""
-    from outreply_cli.accounts.keyring_store import KeyringStore
+    from outreply_cli.accounts.keyring import KeyringStore
 
     profile = session.profile_name
     try:
@@ -75,9 +75,9 @@ def emulated_webhook(
         EmulatorError: No emulator is running.
     """
     from outreply_cli.commands.emulator_group import running_emulator, state_directory
-    from outreply_cli.contract.events import fits
-    from outreply_cli.contract.limits import EVENTS
-    from outreply_cli.contract.token import Token
+    from outreply_cli.spec.events import fits
+    from outreply_cli.spec.limits import EVENTS
+    from outreply_cli.spec.token import Token
 
     running = running_emulator(state_directory(session, None))
     token = Token(str(running.ask("status")["tokens"][0]["token"]))
@@ -118,7 +118,7 @@ def show_sendings(session: Session, items: list[dict[str, Any]]) -> None:
         UnreachableError: Nobody answered at all.
         PartialFailureError: Some were not taken.
     """
-    from outreply_cli.terminal.output import Column
+    from outreply_cli.ui.output import Column
     from outreply_cli.webhooks.sending import UnreachableError
 
     session.output.show_list(

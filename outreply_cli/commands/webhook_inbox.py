@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from outreply_cli.commands.options import command
+from outreply_cli.cli.options import command
 from outreply_cli.commands.webhook_group import (
     OWN_URL,
     PublicOption,
@@ -17,11 +17,11 @@ from outreply_cli.commands.webhook_group import (
     sending_object,
     show_sendings,
 )
+from outreply_cli.context import Session
 from outreply_cli.errors import InvalidInputError
-from outreply_cli.terminal.session import Session
 
 if TYPE_CHECKING:
-    from outreply_cli.webhooks.records import Delivery
+    from outreply_cli.webhooks.models import Delivery
 
 
 @command(app, "history", api=False)
@@ -50,8 +50,8 @@ def webhooks_history(
 
     Example: outreply webhooks history --event 'post.*' --json
     """
-    from outreply_cli.contract.events import check_pattern
-    from outreply_cli.terminal.deliveries import history_columns
+    from outreply_cli.commands.webhooks_output import history_columns
+    from outreply_cli.spec.events import check_pattern
     from outreply_cli.times import from_api, read_past_time, show_instant_briefly
 
     now, zone = session.clock.now(), session.zone()
@@ -99,9 +99,9 @@ def webhooks_replay(
 
     Example: outreply webhooks replay --since 2h --resign --to localhost:3000/hooks
     """
-    from outreply_cli.terminal.message_editor import edit_message
     from outreply_cli.times import read_past_time
-    from outreply_cli.webhooks.samples import delivery_headers
+    from outreply_cli.ui.editor import edit_message
+    from outreply_cli.webhooks.fixtures import delivery_headers
     from outreply_cli.webhooks.sending import check_target, post
 
     url = check_target(to, "--to", allow_public=allow_public)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from outreply_cli.commands.options import command
+from outreply_cli.cli.options import command
 from outreply_cli.commands.webhook_group import (
     OWN_URL,
     PublicOption,
@@ -17,8 +17,8 @@ from outreply_cli.commands.webhook_group import (
     show_sendings,
     webhook_secrets,
 )
+from outreply_cli.context import Session
 from outreply_cli.errors import InvalidInputError, OutReplyError, PartialFailureError
-from outreply_cli.terminal.session import Session
 
 FileOption = Annotated[
     str, typer.Option("--file", "-F", metavar="FILE", help="The raw body; - is stdin.")
@@ -52,7 +52,7 @@ def webhooks_verify(
 
     Example: outreply webhooks verify --signature "$(outreply webhooks sign -F body.json)" < body.json
     """  # noqa: E501 - a line that can be pasted
-    from outreply_cli.webhooks.explain import explain
+    from outreply_cli.webhooks.diagnose import explain
     from outreply_cli.webhooks.signature import Tolerance
 
     secrets = webhook_secrets(session, secret_env or [])
@@ -108,9 +108,9 @@ def webhooks_events(
 
     Example: outreply webhooks events post.published
     """
-    from outreply_cli.contract.limits import EVENTS
-    from outreply_cli.terminal.output import Column
-    from outreply_cli.webhooks.samples import sample
+    from outreply_cli.spec.limits import EVENTS
+    from outreply_cli.ui.output import Column
+    from outreply_cli.webhooks.fixtures import sample
 
     now = session.clock.now()
     if event is not None:
@@ -153,7 +153,7 @@ def webhooks_trigger(
 
     Example: outreply webhooks trigger comment.received --stale --to localhost:3000/hooks
     """
-    from outreply_cli.webhooks.samples import delivery_headers, encode, sample
+    from outreply_cli.webhooks.fixtures import delivery_headers, encode, sample
     from outreply_cli.webhooks.sending import check_target, post
 
     url = check_target(to, "--to", allow_public=allow_public)
@@ -183,8 +183,8 @@ def webhooks_check(
 
     Example: outreply webhooks check localhost:3000/hooks --json
     """
-    from outreply_cli.terminal.output import Column
-    from outreply_cli.webhooks.checkup import Checkup
+    from outreply_cli.ui.output import Column
+    from outreply_cli.webhooks.conformance import Checkup
     from outreply_cli.webhooks.sending import check_target
 
     target = check_target(url, "URL", allow_public=allow_public)

@@ -7,12 +7,12 @@ from typing import Annotated, ClassVar
 import typer
 
 from outreply_cli.api.errors import NotFoundError
+from outreply_cli.cli.options import Yes, command
 from outreply_cli.commands import webhook_inbox, webhook_tools
-from outreply_cli.commands.options import Yes, command
 from outreply_cli.commands.webhook_group import app
+from outreply_cli.context import Session
 from outreply_cli.errors import ExitCode, InvalidInputError, OutReplyError
-from outreply_cli.terminal.output import Column
-from outreply_cli.terminal.session import Session
+from outreply_cli.ui.output import Column
 
 # Its commands register themselves.
 __all__ = ["app", "webhook_inbox", "webhook_tools"]
@@ -78,9 +78,9 @@ def webhooks_create(
 
     Example: outreply webhooks create --url http://127.0.0.1:8484/hooks --json
     """
-    from outreply_cli.accounts.webhook_secrets import keyring_name, webhook_keyring
-    from outreply_cli.contract.events import check_event
-    from outreply_cli.contract.limits import EVENTS
+    from outreply_cli.spec.events import check_event
+    from outreply_cli.spec.limits import EVENTS
+    from outreply_cli.webhooks.secrets import keyring_name, webhook_keyring
     from outreply_cli.webhooks.sending import is_http_url
 
     if not is_http_url(url):

@@ -1,6 +1,6 @@
 """The script for bash, 3.2 (macOS) and later; it needs no package beside bash itself."""
 
-from outreply_cli.command_tree import Command
+from outreply_cli.cli.tree import Command
 from outreply_cli.completion.grammar import HEADER, Grammar, single_quoted
 
 _HEAD = f"# {HEADER} bash\n"

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from outreply_cli.command_tree import Command, Parameter
+from outreply_cli.cli.tree import Command, Parameter
 from outreply_cli.completion.grammar import HEADER, Grammar
-from outreply_cli.completion.value_kinds import Values
+from outreply_cli.completion.values import Values
 
 _HEAD = f"# {HEADER} fish\n"
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from outreply_cli.command_tree import Command, Parameter
-from outreply_cli.completion.value_kinds import Values, values_of
+from outreply_cli.cli.tree import Command, Parameter
+from outreply_cli.completion.values import Values, values_of
 
 HEADER = "What outreply completes; written by: outreply completion"
 

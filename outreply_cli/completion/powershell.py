@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from outreply_cli.command_tree import Command
+from outreply_cli.cli.tree import Command
 from outreply_cli.completion.grammar import HEADER, Grammar, single_quoted
 
 _HEAD = f"# {HEADER} powershell\n"

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from outreply_cli.command_tree import Command
+from outreply_cli.cli.tree import Command
 from outreply_cli.completion.bash import bash_script
 from outreply_cli.completion.fish import fish_script
 from outreply_cli.completion.grammar import Grammar

@@ -1,8 +1,8 @@
 """The script for zsh: for a directory in `fpath`, or to be sourced after `compinit`."""
 
-from outreply_cli.command_tree import Command, Parameter
+from outreply_cli.cli.tree import Command, Parameter
 from outreply_cli.completion.grammar import HEADER, Grammar, single_quoted
-from outreply_cli.completion.value_kinds import Values
+from outreply_cli.completion.values import Values
 
 _HEAD = f"#compdef outreply\n# {HEADER} zsh\n"
 

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from outreply_cli.contract.limits import BRAND_PUBLISHES_PER_DAY, PAGE_MIN_GAP
-from outreply_cli.contract.platforms import PLATFORMS, platform_named
-from outreply_cli.emulator.call import Call, Caller, Refusal, invalid_field, show_instant
-from outreply_cli.emulator.hooks import Happening, emit
+from outreply_cli.emulator.auth import is_sandbox, rate_of, tier_of
 from outreply_cli.emulator.media import storage_view
+from outreply_cli.emulator.request import Call, Caller, Refusal, invalid_field, show_instant
 from outreply_cli.emulator.state import State
-from outreply_cli.emulator.tokens import is_sandbox, rate_of, tier_of
+from outreply_cli.emulator.webhooks import Happening, emit
+from outreply_cli.spec.limits import BRAND_PUBLISHES_PER_DAY, PAGE_MIN_GAP
+from outreply_cli.spec.platforms import PLATFORMS, platform_named
 
 _WARN_AT = 0.8
 _USE = {

@@ -6,8 +6,8 @@ import unicodedata
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
-from outreply_cli.emulator.lookups import Lookups
-from outreply_cli.network_addresses import Address
+from outreply_cli.emulator.dns import Lookups
+from outreply_cli.net.ssrf import Address
 
 _LOOKUP_SECONDS = 1.0
 _PRIVATE_ENDINGS = (".localhost", ".local", ".internal", ".home.arpa")

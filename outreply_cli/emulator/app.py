@@ -9,21 +9,21 @@ from werkzeug.http import http_date
 from werkzeug.wrappers import Request
 
 from outreply_cli.emulator.address_guard import AddressGuard
-from outreply_cli.emulator.answers import misbehave, own_fault, request_id
-from outreply_cli.emulator.call import Outside, Refusal, read_object
-from outreply_cli.emulator.control import Control
+from outreply_cli.emulator.admin import Control
+from outreply_cli.emulator.dashboard import RequestLog, show_screen
 from outreply_cli.emulator.delivery import Deliverer
+from outreply_cli.emulator.dns import Lookups
 from outreply_cli.emulator.endpoints import ApiRequest, Endpoints
 from outreply_cli.emulator.faults import FAULT_HEADER, Faults
-from outreply_cli.emulator.lookups import Lookups
 from outreply_cli.emulator.openapi import OPEN_ROUTES
 from outreply_cli.emulator.rate import RateWindows
+from outreply_cli.emulator.request import Outside, Refusal, read_object
+from outreply_cli.emulator.responses import misbehave, own_fault, request_id
 from outreply_cli.emulator.routes import API_ROOT
-from outreply_cli.emulator.screen import RequestLog, show_screen
 from outreply_cli.emulator.state import State
 from outreply_cli.errors import OutReplyError
-from outreply_cli.serving.answer import Answer, as_json
-from outreply_cli.serving.hosts import is_own_host
+from outreply_cli.net.server.host_check import is_own_host
+from outreply_cli.net.server.response import Answer, as_json
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment

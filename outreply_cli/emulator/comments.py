@@ -3,12 +3,12 @@
 import sqlite3
 from typing import Any
 
-from outreply_cli.contract.limits import MESSAGE_MAX_CHARACTERS
 from outreply_cli.emulator.account import count_usage
-from outreply_cli.emulator.call import Call, Refusal, show_instant
-from outreply_cli.emulator.hooks import Happening, emit
+from outreply_cli.emulator.auth import tier_of
 from outreply_cli.emulator.posts import own_published_post
-from outreply_cli.emulator.tokens import tier_of
+from outreply_cli.emulator.request import Call, Refusal, show_instant
+from outreply_cli.emulator.webhooks import Happening, emit
+from outreply_cli.spec.limits import MESSAGE_MAX_CHARACTERS
 
 
 def comments(call: Call) -> dict[str, Any]:

@@ -13,12 +13,12 @@ from datetime import datetime
 
 from outreply_cli import __version__
 from outreply_cli.emulator.account import spend
-from outreply_cli.emulator.answers import report
-from outreply_cli.emulator.due import settle_due
-from outreply_cli.emulator.lookups import Lookups
+from outreply_cli.emulator.auth import tier_of
+from outreply_cli.emulator.dns import Lookups
+from outreply_cli.emulator.responses import report
+from outreply_cli.emulator.scheduler import settle_due
 from outreply_cli.emulator.sending import Outcome, post
 from outreply_cli.emulator.state import State
-from outreply_cli.emulator.tokens import tier_of
 
 RETRY_SECONDS = (30.0, 120.0, 600.0, 1_800.0, 7_200.0)
 FAILURES_BEFORE_DISABLING = 20

@@ -11,18 +11,8 @@ from werkzeug.formparser import FormDataParser
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request
 
-from outreply_cli.contract.limits import (
-    IDEMPOTENCY_KEY_LIFETIME,
-    IDEMPOTENCY_KEY_MAX_CHARACTERS,
-)
 from outreply_cli.emulator.account import count_usage
-from outreply_cli.emulator.call import Call, Outside, Refusal, Sent
-from outreply_cli.emulator.due import settle_due
-from outreply_cli.emulator.openapi import OPEN_ROUTES
-from outreply_cli.emulator.rate import RateWindows
-from outreply_cli.emulator.routes import API_ROOT, ROUTES, Route
-from outreply_cli.emulator.state import State
-from outreply_cli.emulator.tokens import (
+from outreply_cli.emulator.auth import (
     authenticate,
     count_rate,
     count_request,
@@ -32,7 +22,17 @@ from outreply_cli.emulator.tokens import (
     tell_rate,
     tier_of,
 )
-from outreply_cli.serving.answer import Answer, as_json
+from outreply_cli.emulator.openapi import OPEN_ROUTES
+from outreply_cli.emulator.rate import RateWindows
+from outreply_cli.emulator.request import Call, Outside, Refusal, Sent
+from outreply_cli.emulator.routes import API_ROOT, ROUTES, Route
+from outreply_cli.emulator.scheduler import settle_due
+from outreply_cli.emulator.state import State
+from outreply_cli.net.server.response import Answer, as_json
+from outreply_cli.spec.limits import (
+    IDEMPOTENCY_KEY_LIFETIME,
+    IDEMPOTENCY_KEY_MAX_CHARACTERS,
+)
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from outreply_cli.contract.error_catalogue import entries_for
+from outreply_cli.spec.errors import entries_for
 
 _USER, _BRAND, _PAGE, _POST = (
     "6501c0de5a7b3c1f2e4d6a01", "65f1d0a8c3f24e5b9a7d1e01", "6711d0a8c3f24e5b9a7d1e02",

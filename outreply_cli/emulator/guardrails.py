@@ -4,9 +4,9 @@ import math
 import sqlite3
 from bisect import insort
 
-from outreply_cli.contract.limits import BRAND_PUBLISHES_PER_DAY, PAGE_MIN_GAP
-from outreply_cli.contract.platforms import platform_named
-from outreply_cli.emulator.call import too_many
+from outreply_cli.emulator.request import too_many
+from outreply_cli.spec.limits import BRAND_PUBLISHES_PER_DAY, PAGE_MIN_GAP
+from outreply_cli.spec.platforms import platform_named
 
 _HOUR, _DAY = 3600.0, 86_400.0
 _PAGE = "PAGE_PUBLISH_GUARDRAIL"

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from pathlib import PurePath
 from typing import Any
 
-from outreply_cli.contract.media_types import HEAD_BYTES, mime_of, type_named
-from outreply_cli.emulator.call import Call, Refusal, show_instant
-from outreply_cli.emulator.tokens import tier_of
+from outreply_cli.emulator.auth import tier_of
+from outreply_cli.emulator.request import Call, Refusal, show_instant
+from outreply_cli.spec.media_types import HEAD_BYTES, mime_of, type_named
 
 _ACTIVE = "deleted_at IS NULL"
 _ENDINGS = {

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from outreply_cli import __version__
-from outreply_cli.contract.error_catalogue import CATALOGUE, entries_for
-from outreply_cli.contract.limits import IDEMPOTENCY_KEY_MAX_CHARACTERS, LIST_LIMIT_MAX
 from outreply_cli.emulator.examples import EXAMPLES, PARAMETERS, error_example
 from outreply_cli.emulator.routes import API_ROOT, ROUTES, Route
 from outreply_cli.emulator.schemas import COMPONENTS, PLATFORM, TEXT, WHOLE, error_schema, one
+from outreply_cli.spec.errors import CATALOGUE, entries_for
+from outreply_cli.spec.limits import IDEMPOTENCY_KEY_MAX_CHARACTERS, LIST_LIMIT_MAX
 
 # Codes that the reference has no name for, with the status they come with.
 OWN_CODES = {"INVALID_FIELD": 400, "INVALID_JSON": 400, "INVALID_FAULT": 400,

@@ -6,15 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from outreply_cli.contract.limits import (
-    MESSAGE_MAX_CHARACTERS,
-    SCHEDULE_EARLIEST,
-    SCHEDULE_LATEST,
-)
-from outreply_cli.contract.platforms import platform_named
 from outreply_cli.emulator.account import count_usage, own_page, require_brand
-from outreply_cli.emulator.arrivals import expect_comments
-from outreply_cli.emulator.call import (
+from outreply_cli.emulator.auth import tier_of
+from outreply_cli.emulator.guardrails import check_guardrails
+from outreply_cli.emulator.incoming_comments import expect_comments
+from outreply_cli.emulator.media import attach, attached, free_media
+from outreply_cli.emulator.request import (
     Call,
     Outside,
     Refusal,
@@ -22,9 +19,12 @@ from outreply_cli.emulator.call import (
     read_instant,
     show_instant,
 )
-from outreply_cli.emulator.guardrails import check_guardrails
-from outreply_cli.emulator.media import attach, attached, free_media
-from outreply_cli.emulator.tokens import tier_of
+from outreply_cli.spec.limits import (
+    MESSAGE_MAX_CHARACTERS,
+    SCHEDULE_EARLIEST,
+    SCHEDULE_LATEST,
+)
+from outreply_cli.spec.platforms import platform_named
 
 _PERMALINKS = {
     "facebook": "https://www.facebook.com/{username}/posts/{remote_id}",

@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from outreply_cli.emulator import account, comments, hooks, media, posts
-from outreply_cli.emulator.call import Call, Outside
+from outreply_cli.emulator import account, comments, media, posts, webhooks
+from outreply_cli.emulator.request import Call, Outside
 
 API_ROOT = "/api/v1"
 
@@ -89,12 +89,12 @@ ROUTES: tuple[Route, ...] = (
           "OneMedia", refusals=("NOT_FOUND",)),
     Route("DELETE", "/media/<media_id>", "write:media", media.delete, "Delete a media item.",
           "MediaDeleted", refusals=("NOT_FOUND", "MEDIA_IN_USE")),
-    Route("GET", "/webhooks", None, hooks.hooks, "Webhook subscriptions.", "Hooks"),
-    Route("POST", "/webhooks", None, hooks.create,
+    Route("GET", "/webhooks", None, webhooks.hooks, "Webhook subscriptions.", "Hooks"),
+    Route("POST", "/webhooks", None, webhooks.create,
           "Subscribe a URL to events; the secret is shown once.", "NewHook", body="HookBody",
-          refusals=_BODY, status=201, look_up=hooks.look_up),
-    Route("GET", "/webhooks/<hook_id>", None, hooks.hook, "One subscription.", "OneHook",
+          refusals=_BODY, status=201, look_up=webhooks.look_up),
+    Route("GET", "/webhooks/<hook_id>", None, webhooks.hook, "One subscription.", "OneHook",
           refusals=("NOT_FOUND",)),
-    Route("DELETE", "/webhooks/<hook_id>", None, hooks.delete, "End a subscription.", "Cancelled",
+    Route("DELETE", "/webhooks/<hook_id>", None, webhooks.delete, "End a subscription.", "Cancelled",
           refusals=("NOT_FOUND",)),
 )  # fmt: skip

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from outreply_cli.contract.limits import EVENTS, EVERY_SCOPE, MESSAGE_MAX_CHARACTERS, SCOPES, TIERS
-from outreply_cli.contract.platforms import PLATFORMS
+from outreply_cli.spec.limits import EVENTS, EVERY_SCOPE, MESSAGE_MAX_CHARACTERS, SCOPES, TIERS
+from outreply_cli.spec.platforms import PLATFORMS
 
 Schema = dict[str, Any]
 

@@ -10,10 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from importlib import resources
 
-from outreply_cli.contract.limits import EVERY_SCOPE, SANDBOX_PREFIX, SANDBOX_SCOPES
-from outreply_cli.contract.media_types import ENDINGS, type_named
-from outreply_cli.emulator.arrivals import expect_comment
-from outreply_cli.emulator.hooks import new_secret
+from outreply_cli.emulator.incoming_comments import expect_comment
 from outreply_cli.emulator.media import ASSETS, attach
 from outreply_cli.emulator.posts import linked_media, mark_published
 from outreply_cli.emulator.seed_file import (
@@ -31,6 +28,9 @@ from outreply_cli.emulator.seed_file import (
 )
 from outreply_cli.emulator.state import State
 from outreply_cli.emulator.targets import TargetError, check_target
+from outreply_cli.emulator.webhooks import new_secret
+from outreply_cli.spec.limits import EVERY_SCOPE, SANDBOX_PREFIX, SANDBOX_SCOPES
+from outreply_cli.spec.media_types import ENDINGS, type_named
 
 _AGE = timedelta(days=400)
 _LONG_TEXT = 10_000_000

@@ -8,7 +8,10 @@ from typing import Any
 
 import yaml
 
-from outreply_cli.contract.limits import (
+from outreply_cli.emulator.auth import network_of
+from outreply_cli.emulator.errors import SeedError
+from outreply_cli.errors import InvalidInputError, TimeError
+from outreply_cli.spec.limits import (
     EVENTS,
     EVERY_SCOPE,
     SANDBOX_PREFIX,
@@ -17,11 +20,8 @@ from outreply_cli.contract.limits import (
     TOKEN_PREFIXES,
     Tier,
 )
-from outreply_cli.contract.media_types import MEDIA_TYPES
-from outreply_cli.contract.platforms import platform_named
-from outreply_cli.emulator.errors import SeedError
-from outreply_cli.emulator.tokens import network_of
-from outreply_cli.errors import InvalidInputError, TimeError
+from outreply_cli.spec.media_types import MEDIA_TYPES
+from outreply_cli.spec.platforms import platform_named
 from outreply_cli.times import read_duration, read_zone
 
 _NODES_MAX = 200_000

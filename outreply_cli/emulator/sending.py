@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from outreply_cli.emulator.lookups import Lookups
+from outreply_cli.emulator.dns import Lookups
 from outreply_cli.emulator.targets import Target, TargetError, addresses_of, read_target
-from outreply_cli.network_addresses import Address
+from outreply_cli.net.ssrf import Address
 
 ANSWER_SECONDS = 10.0
 _ANSWER_BYTES = 65_536

@@ -7,17 +7,17 @@ from pathlib import Path
 from typing import Self
 
 from outreply_cli.clock import Clock
-from outreply_cli.emulator.answers import refuse_unread
 from outreply_cli.emulator.app import Emulator
+from outreply_cli.emulator.client import Running
+from outreply_cli.emulator.config import Settings
 from outreply_cli.emulator.delivery import Deliverer
-from outreply_cli.emulator.lookups import Lookups
-from outreply_cli.emulator.remote import Running
+from outreply_cli.emulator.dns import Lookups
+from outreply_cli.emulator.responses import refuse_unread
 from outreply_cli.emulator.routes import API_ROOT
 from outreply_cli.emulator.seed import seed_default
-from outreply_cli.emulator.settings import Settings
 from outreply_cli.emulator.state import State
 from outreply_cli.errors import StorageError
-from outreply_cli.serving.server import Limits, LocalServer
+from outreply_cli.net.server.server import Limits, LocalServer
 
 _DELIVERY_SECONDS = 12.0
 # The largest file of any tier, and its multipart envelope; a slow upload may take its time.

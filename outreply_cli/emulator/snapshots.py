@@ -10,7 +10,7 @@ from pathlib import Path
 
 from outreply_cli.emulator.state import State, open_state
 from outreply_cli.errors import StorageError
-from outreply_cli.private_files import create_private
+from outreply_cli.storage.private_files import create_private
 
 _HINT = "Make one with: outreply emulator snapshot save FILE"
 

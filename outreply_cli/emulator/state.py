@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from outreply_cli.clock import Clock
-from outreply_cli.databases import open_database, transaction, usable
 from outreply_cli.emulator.clock import EmulatorClock
-from outreply_cli.emulator.settings import Settings
+from outreply_cli.emulator.config import Settings
+from outreply_cli.storage.sqlite import open_database, transaction, usable
 
 SCHEMA_VERSION = 3
 _SCHEMA = """

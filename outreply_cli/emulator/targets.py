@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from outreply_cli.emulator.lookups import resolve
-from outreply_cli.network_addresses import Address, is_forbidden
+from outreply_cli.emulator.dns import resolve
+from outreply_cli.net.ssrf import Address, is_forbidden
 
 
 class TargetError(ValueError):

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, TypeGuard
 
-from outreply_cli.contract.platforms import platform_named
 from outreply_cli.errors import InvalidInputError
-from outreply_cli.json_text import parse_json
+from outreply_cli.formats.json import parse_json
+from outreply_cli.spec.platforms import platform_named
 
 _QUOTED_CHARACTERS = 40
 _KEY_CHARACTERS = 200

@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from outreply_cli.child_commands import run_command, runnable_command, without_secrets
 from outreply_cli.clock import Clock
 from outreply_cli.errors import StorageError
-from outreply_cli.webhooks.inbox import Inbox
-from outreply_cli.webhooks.records import Delivery, Waiting
+from outreply_cli.subprocesses import run_command, runnable_command, without_secrets
+from outreply_cli.webhooks.models import Delivery, Waiting
 from outreply_cli.webhooks.sending import Outcome, check_target, post
+from outreply_cli.webhooks.store import Inbox
 
 RETRY_SECONDS = (1.0, 2.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0)
 _POLL_SECONDS = 0.2

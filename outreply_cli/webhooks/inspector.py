@@ -10,13 +10,13 @@ from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from outreply_cli.clock import Clock
 from outreply_cli.errors import InvalidInputError
-from outreply_cli.json_text import indented
-from outreply_cli.serving.answer import Answer
-from outreply_cli.serving.hosts import is_own_host
-from outreply_cli.serving.page import Html, page, table
-from outreply_cli.webhooks.explain import explain
-from outreply_cli.webhooks.inbox import Inbox
-from outreply_cli.webhooks.records import Delivery
+from outreply_cli.formats.json import indented
+from outreply_cli.net.server.host_check import is_own_host
+from outreply_cli.net.server.html import Html, page, table
+from outreply_cli.net.server.response import Answer
+from outreply_cli.webhooks.diagnose import explain
+from outreply_cli.webhooks.models import Delivery
+from outreply_cli.webhooks.store import Inbox
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment

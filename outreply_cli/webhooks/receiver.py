@@ -11,17 +11,17 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from outreply_cli.clock import Clock
-from outreply_cli.contract.events import fits
 from outreply_cli.errors import StorageError
-from outreply_cli.serving.answer import Answer, as_json
-from outreply_cli.serving.hanging_up import hang_up
-from outreply_cli.webhooks.answering import Answering, Scripted
+from outreply_cli.net.server.hanging_up import hang_up
+from outreply_cli.net.server.response import Answer, as_json
+from outreply_cli.spec.events import fits
 from outreply_cli.webhooks.event import Event, EventError, body_key, parse_event
 from outreply_cli.webhooks.forward import Forwarder, Target
-from outreply_cli.webhooks.inbox import Inbox
-from outreply_cli.webhooks.records import Arrival
+from outreply_cli.webhooks.mock_responses import Answering, Scripted
+from outreply_cli.webhooks.models import Arrival
 from outreply_cli.webhooks.sending import Outcome
 from outreply_cli.webhooks.signature import Tolerance, judge
+from outreply_cli.webhooks.store import Inbox
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment

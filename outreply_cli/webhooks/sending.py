@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
 from outreply_cli.errors import ExitCode, InvalidInputError, OutReplyError
-from outreply_cli.network_addresses import is_forbidden, meant_by
+from outreply_cli.net.ssrf import is_forbidden, meant_by
 
 ANSWER_SECONDS = 10.0
 _ANSWER_BYTES_MAX = 64 * 1024

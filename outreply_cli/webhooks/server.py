@@ -5,12 +5,12 @@ from collections.abc import Callable, Sequence
 from typing import Self
 
 from outreply_cli.clock import Clock
-from outreply_cli.serving.server import Limits, LocalServer
-from outreply_cli.webhooks.answering import Answering
+from outreply_cli.net.server.server import Limits, LocalServer
 from outreply_cli.webhooks.forward import Forwarded, Forwarder, Target
-from outreply_cli.webhooks.inbox import Inbox
 from outreply_cli.webhooks.inspector import Inspector
+from outreply_cli.webhooks.mock_responses import Answering
 from outreply_cli.webhooks.receiver import BODY_BYTES_MAX, Received, Receiver, Terms
+from outreply_cli.webhooks.store import Inbox
 
 FAREWELL_SECONDS = 1.3
 _FORWARD_SECONDS = 0.2

@@ -10,7 +10,7 @@ import pytest
 from outreply_cli.api.client import Client
 from outreply_cli.api.errors import BadAnswerError, NotFoundError
 from outreply_cli.api.transport import Transport
-from outreply_cli.contract.token import Token
+from outreply_cli.spec.token import Token
 from tests.clocks import ManualClock
 from tests.scripted_server import ScriptedServer, answer
 

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from outreply_cli.api.base_url import check_base_url
-from outreply_cli.api.budget import SharedBudget
 from outreply_cli.api.errors import (
     ApiError,
     AuthenticationError,
@@ -23,10 +22,11 @@ from outreply_cli.api.errors import (
     NotFoundError,
     ServerError,
 )
+from outreply_cli.api.rate_limit import SharedBudget
 from outreply_cli.api.retry import Patience
 from outreply_cli.api.transport import Exchange, Transport
-from outreply_cli.contract.token import Token
 from outreply_cli.errors import ExitCode, InvalidInputError
+from outreply_cli.spec.token import Token
 from tests.clocks import ManualClock
 from tests.scripted_server import DROP, ScriptedServer, answer
 

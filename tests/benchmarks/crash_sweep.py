@@ -21,7 +21,7 @@ from shutil import copytree, rmtree
 from outreply_cli.emulator.server import EmulatorServer
 from tests.benchmarks.figures import Figure, main
 from tests.bulk.calendars import Snapshot, edited, held, lines, wanted, write
-from tests.bulk.dying import Run, carry_out, carry_out_apart, start
+from tests.bulk.killable_run import Run, carry_out, carry_out_apart, start
 from tests.clocks import ManualClock
 
 ROWS = lines(60, datetime(2026, 12, 1, 9, tzinfo=UTC))

@@ -23,18 +23,18 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from outreply_cli.api.budget import SharedBudget
 from outreply_cli.api.client import Client
+from outreply_cli.api.rate_limit import SharedBudget
 from outreply_cli.api.retry import Patience
 from outreply_cli.api.transport import Exchange, Transport
-from outreply_cli.bulk.account_view import read_account
-from outreply_cli.bulk.engine import Stop
-from outreply_cli.bulk.reading import read_calendar
-from outreply_cli.bulk.run import BulkRun, Settings
+from outreply_cli.bulk.executor import Stop
+from outreply_cli.bulk.loader import read_calendar
+from outreply_cli.bulk.remote_state import read_account
+from outreply_cli.bulk.service import BulkRun, Settings
 from outreply_cli.clock import Clock, SystemClock
-from outreply_cli.contract.token import Token
 from outreply_cli.emulator.server import EmulatorServer
-from outreply_cli.posting.journal import Journal
+from outreply_cli.journal.journal import Journal
+from outreply_cli.spec.token import Token
 from tests.benchmarks.figures import Figure, main
 from tests.bulk.calendars import PAGES, lines, write
 from tests.clocks import HurriedClock

@@ -71,7 +71,7 @@ def measure(rows: int, runs: int) -> Costs:
         write_rows(calendar, rows)
         plain = f"import csv; list(csv.DictReader(open({str(calendar)!r})))"
         checking = (
-            "from outreply_cli.bulk.reading import read_calendar; "
+            "from outreply_cli.bulk.loader import read_calendar; "
             f"assert not read_calendar({str(calendar)!r}).problems"
         )
         with EmulatorServer(Path(name) / "emulator.db", SystemClock()) as server:

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import pexpect
 
-from outreply_cli.accounts.keyring_store import KEYRING_SECONDS
+from outreply_cli.accounts.keyring import KEYRING_SECONDS
 from outreply_cli.clock import SystemClock
 from outreply_cli.emulator.server import EmulatorServer
 from tests.benchmarks.figures import Figure, main

@@ -20,13 +20,13 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from werkzeug.wrappers import Request, Response
 
 from outreply_cli.clock import SystemClock
-from outreply_cli.serving.server import LocalServer
-from outreply_cli.serving.together import Prepare
+from outreply_cli.net.server.batching import Prepare
+from outreply_cli.net.server.server import LocalServer
 from outreply_cli.webhooks import sign
-from outreply_cli.webhooks.inbox import Inbox
+from outreply_cli.webhooks.fixtures import encode, sample
 from outreply_cli.webhooks.receiver import Terms
-from outreply_cli.webhooks.samples import encode, sample
 from outreply_cli.webhooks.server import LIMITS, WebhookServer
+from outreply_cli.webhooks.store import Inbox
 from tests.benchmarks.figures import Figure, main
 
 if TYPE_CHECKING:

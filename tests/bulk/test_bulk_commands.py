@@ -9,8 +9,8 @@ import yaml
 
 from outreply_cli.api.client import Client
 from outreply_cli.emulator.server import EmulatorServer
-from outreply_cli.posting.locks import calendar_lock
-from outreply_cli.posting.sending import account_of
+from outreply_cli.journal.locks import calendar_lock
+from outreply_cli.posts.sender import account_of
 from tests.bulk.test_bulk_schedule import (
     bare,
     posts_now,

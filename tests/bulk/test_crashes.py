@@ -17,7 +17,7 @@ import pytest
 from outreply_cli.emulator.server import EmulatorServer
 from outreply_cli.errors import CalendarError
 from tests.bulk.calendars import Snapshot, edited, held, lines, wanted, write
-from tests.bulk.dying import Run, carry_out, carry_out_apart
+from tests.bulk.killable_run import Run, carry_out, carry_out_apart
 from tests.clocks import ManualClock
 from tests.command_line import CommandLine
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from outreply_cli.emulator.server import EmulatorServer
-from outreply_cli.posting.journal import Journal
+from outreply_cli.journal.journal import Journal
 from tests.bulk.calendars import Snapshot, edited, held, lines, wanted, write
-from tests.bulk.dying import Run, carry_out, start
+from tests.bulk.killable_run import Run, carry_out, start
 from tests.clocks import ManualClock
 from tests.faulty_proxy import FAULTS, Fault, FaultyProxy
 

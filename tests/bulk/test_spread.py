@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given, settings, strategies as st
 
 from outreply_cli.bulk.spread import Room, Wish, spread
-from outreply_cli.posting.guardrails import Limits, fits, page_violations
+from outreply_cli.posts.guardrails import Limits, fits, page_violations
 
 BEGIN = datetime(2026, 12, 1, tzinfo=UTC)
 LIMITS = Limits.from_account(None)

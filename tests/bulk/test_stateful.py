@@ -15,13 +15,13 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from outreply_cli.api.client import Client
 from outreply_cli.api.transport import Transport
-from outreply_cli.bulk.account_view import read_account
-from outreply_cli.bulk.engine import Stop
-from outreply_cli.bulk.reading import read_calendar
-from outreply_cli.bulk.run import BulkRun, Settings
-from outreply_cli.contract.token import Token
+from outreply_cli.bulk.executor import Stop
+from outreply_cli.bulk.loader import read_calendar
+from outreply_cli.bulk.remote_state import read_account
+from outreply_cli.bulk.service import BulkRun, Settings
 from outreply_cli.emulator.server import EmulatorServer
-from outreply_cli.posting.journal import Journal
+from outreply_cli.journal.journal import Journal
+from outreply_cli.spec.token import Token
 from tests.bulk.calendars import Line, held, lines, wanted, write
 from tests.clocks import ManualClock
 

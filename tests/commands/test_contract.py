@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 
 from outreply_cli.app import main
-from outreply_cli.command_tree import Parameter
-from outreply_cli.contract.scopes import COMMAND_SCOPES
+from outreply_cli.cli.tree import Parameter
+from outreply_cli.context import Session
 from outreply_cli.emulator.server import EmulatorServer
 from outreply_cli.errors import ExitCode
-from outreply_cli.terminal.session import Session
+from outreply_cli.spec.scopes import COMMAND_SCOPES
 from tests.clocks import ManualClock
 from tests.command_line import CommandLine, command_tree
 from tests.scripted_server import ScriptedServer, answer
-from tests.stage import TerminalStream, known_to_rich
+from tests.golden_account import TerminalStream, known_to_rich
 
 README = Path(__file__).parent.parent.parent / "README.md"
 TREE = command_tree()

@@ -9,7 +9,7 @@ from datetime import datetime
 
 import pytest
 
-from outreply_cli.command_tree import Command
+from outreply_cli.cli.tree import Command
 from outreply_cli.emulator.server import EmulatorServer
 from tests.clocks import ManualClock
 from tests.command_line import CommandLine, command_tree

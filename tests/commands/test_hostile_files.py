@@ -15,11 +15,11 @@ from typing import BinaryIO
 import pytest
 
 from outreply_cli.api.client import Client
-from outreply_cli.contract.limits import MEGABYTE
 from outreply_cli.emulator.server import EmulatorServer
+from outreply_cli.spec.limits import MEGABYTE
 from tests.command_line import CommandLine
 from tests.faulty_proxy import FaultyProxy
-from tests.posting.pictures import gif, jpeg, mp4, png, webm, webp
+from tests.media.sample_files import gif, jpeg, mp4, png, webm, webp
 
 Maker = Callable[[Path], object]
 

@@ -10,12 +10,12 @@ import pexpect
 import pytest
 
 from outreply_cli.api.client import Client
-from outreply_cli.contract.limits import MEGABYTE
 from outreply_cli.emulator.server import EmulatorServer
+from outreply_cli.spec.limits import MEGABYTE
 from tests.clocks import ManualClock
 from tests.command_line import CommandLine
 from tests.faulty_proxy import FAULTS, Fault, FaultyProxy
-from tests.posting.pictures import WHOLE, jpeg, mp4, png
+from tests.media.sample_files import WHOLE, jpeg, mp4, png
 from tests.scripted_server import ScriptedServer, answer
 
 ONE_COPY = [fault for fault in FAULTS if fault.forward < 2 and not fault.hang]

@@ -10,13 +10,13 @@ import pytest
 
 from outreply_cli.api.client import Client
 from outreply_cli.emulator.server import EmulatorServer
-from outreply_cli.posting.account_posts import AccountPosts
-from outreply_cli.posting.content import PostContent
-from outreply_cli.posting.journal import Journal
-from outreply_cli.posting.sending import Sender
+from outreply_cli.journal.journal import Journal
+from outreply_cli.posts.content import PostContent
+from outreply_cli.posts.sender import Sender
+from outreply_cli.posts.service import AccountPosts
 from tests.clocks import ManualClock
 from tests.command_line import CommandLine
-from tests.posting.pictures import png
+from tests.media.sample_files import png
 
 
 def schedule(cli: CommandLine, *more: str, at: str = "2026-12-24 18:00") -> Any:

@@ -8,11 +8,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from outreply_cli.completion.known_values import KnownValues
+from outreply_cli.completion.cache import KnownValues
 from outreply_cli.webhooks import sign
 from tests.command_line import CommandLine
-from tests.commands.serving_webhooks import SECRET, serving
-from tests.webhooks.receiving import event_body
+from tests.commands.receiver_process import SECRET, serving
+from tests.webhooks.receiver_fixture import event_body
 
 
 def send(url: str, body: bytes, signature: str | None = None, path: str | None = None) -> int:

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from outreply_cli.contract.limits import EVENTS
 from outreply_cli.emulator.server import EmulatorServer
+from outreply_cli.spec.limits import EVENTS
 from outreply_cli.webhooks import sign, verify
 from tests.accounts.test_auth_commands import BACKENDS
 from tests.command_line import CommandLine
-from tests.commands.serving_webhooks import SECRET, serving
+from tests.commands.receiver_process import SECRET, serving
 from tests.scripted_server import ScriptedServer, answer
 
 BODY = '{"event":"post.published","data":{}}'

@@ -8,7 +8,7 @@ import tomllib
 
 import pytest
 
-from outreply_cli.manual import manual_names
+from outreply_cli.cli.man_pages import manual_names
 from tests.command_line import CommandLine, command_tree
 from tests.completion.shells import COMPLETIONS
 

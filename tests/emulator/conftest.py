@@ -6,7 +6,7 @@ import httpx
 import pytest
 from outreply import OutReply
 
-from outreply_cli.emulator.remote import Running
+from outreply_cli.emulator.client import Running
 from outreply_cli.emulator.server import EmulatorServer
 
 

@@ -5,8 +5,8 @@ import json
 import httpx
 import pytest
 
+from outreply_cli.emulator.client import Running
 from outreply_cli.emulator.faults import Faults, read_misbehaviour
-from outreply_cli.emulator.remote import Running
 from outreply_cli.errors import InvalidInputError
 from tests.clocks import ManualClock
 

@@ -7,9 +7,9 @@ import httpx
 import pytest
 from jsonschema import Draft202012Validator
 
-from outreply_cli.contract.error_catalogue import CATALOGUE
 from outreply_cli.emulator.openapi import document
 from outreply_cli.emulator.server import EmulatorServer
+from outreply_cli.spec.errors import CATALOGUE
 
 DOCUMENT = document()
 

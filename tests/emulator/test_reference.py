@@ -12,12 +12,12 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from outreply_cli.contract.error_catalogue import CATALOGUE
-from outreply_cli.contract.limits import EVENTS, TOKEN_PREFIXES
+from outreply_cli.emulator.config import Settings
 from outreply_cli.emulator.delivery import RETRY_SECONDS
 from outreply_cli.emulator.openapi import document
 from outreply_cli.emulator.server import EmulatorServer
-from outreply_cli.emulator.settings import Settings
+from outreply_cli.spec.errors import CATALOGUE
+from outreply_cli.spec.limits import EVENTS, TOKEN_PREFIXES
 from tests.clocks import ManualClock
 
 HERE = Path(__file__).parent

@@ -9,10 +9,10 @@ from typing import Any
 import httpx
 import pytest
 
-from outreply_cli.emulator.arrivals import expect_comment
-from outreply_cli.emulator.remote import Running
+from outreply_cli.emulator.client import Running
+from outreply_cli.emulator.config import Settings
+from outreply_cli.emulator.incoming_comments import expect_comment
 from outreply_cli.emulator.server import EmulatorServer
-from outreply_cli.emulator.settings import Settings
 from outreply_cli.errors import InvalidInputError
 from tests.clocks import ManualClock
 

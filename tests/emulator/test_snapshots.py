@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from outreply_cli.emulator.client import Running
 from outreply_cli.emulator.errors import EmulatorError
-from outreply_cli.emulator.remote import Running
 from outreply_cli.emulator.server import EmulatorServer
 from outreply_cli.emulator.state import State
 from tests.clocks import ManualClock

@@ -14,12 +14,12 @@ import pytest
 from outreply import OutReply, OutReplyError
 from outreply.webhooks import construct_event
 
-from outreply_cli.emulator.arrivals import expect_comment
+from outreply_cli.emulator.client import Running
 from outreply_cli.emulator.delivery import Deliverer
-from outreply_cli.emulator.due import settle_due
+from outreply_cli.emulator.dns import Lookups
 from outreply_cli.emulator.errors import EmulatorError
-from outreply_cli.emulator.lookups import Lookups
-from outreply_cli.emulator.remote import Running
+from outreply_cli.emulator.incoming_comments import expect_comment
+from outreply_cli.emulator.scheduler import settle_due
 from outreply_cli.emulator.sending import post
 from outreply_cli.emulator.server import EmulatorServer
 from outreply_cli.errors import InvalidInputError

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from tests.posting.pictures import png
+from tests.media.sample_files import png
 
 # Each page's distance between two posts keeps its platform's rules, replacements included.
 _PAGES = {

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from outreply_cli.emulator.background import STATE_FILE
-from outreply_cli.emulator.remote import Running
+from outreply_cli.emulator.client import Running
+from outreply_cli.emulator.daemon import STATE_FILE
 from tests.clocks import HurriedClock
 from tests.command_line import CommandLine
 from tests.endurance.changing_calendar import ChangingCalendar
 from tests.endurance.handler import Handler, digest
 from tests.endurance.long_running import Receiver, Size, emulating, misbehave, receiving, size_of
-from tests.endurance.reckoning import Books, Match, match
+from tests.endurance.assertions import Books, Match, match
 
 TOKEN = "outreply_live_endurance"
 SECRET = "whsec_endurance"

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from outreply_cli.emulator.remote import Running, find_running
+from outreply_cli.emulator.client import Running, find_running
 from tests.command_line import CommandLine
 
 _START_SECONDS = 20.0

@@ -8,7 +8,7 @@ import resource
 import sys
 from pathlib import Path
 
-from tests.fuzzing.driving import run
+from tests.fuzzing.runner import run
 from tests.fuzzing.targets import TARGETS
 
 # What a reader takes beyond this is a finding: memory must not follow what a stranger claims.

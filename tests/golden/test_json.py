@@ -15,14 +15,14 @@ from typing import Any
 
 import pytest
 
-from outreply_cli.command_tree import Command
-from outreply_cli.emulator.background import STATE_FILE
+from outreply_cli.cli.tree import Command
+from outreply_cli.emulator.daemon import STATE_FILE
 from outreply_cli.emulator.server import EmulatorServer
 from tests.clocks import ManualClock
 from tests.command_line import CommandLine, Ran, command_tree
-from tests.commands.serving_webhooks import SECRET, Serving, serving
+from tests.commands.receiver_process import SECRET, Serving, serving
 from tests.golden.shapes import Shape, broken_promises, joined, read, shape_of, written
-from tests.posting.pictures import jpeg, png
+from tests.media.sample_files import jpeg, png
 
 GOLDEN = Path(__file__).parent / "json"
 # Their result is a document, the same in every format.

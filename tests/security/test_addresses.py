@@ -7,11 +7,11 @@ from collections.abc import Sequence
 
 import pytest
 
-from outreply_cli.emulator.lookups import Lookups, resolve
+from outreply_cli.emulator.dns import Lookups, resolve
 from outreply_cli.emulator.sending import post as post_of_emulator
 from outreply_cli.emulator.targets import TargetError, check_target as check_target_of_emulator
 from outreply_cli.errors import InvalidInputError
-from outreply_cli.network_addresses import Address, is_forbidden
+from outreply_cli.net.ssrf import Address, is_forbidden
 from outreply_cli.webhooks.sending import check_target, post
 from tests.command_line import CommandLine
 from tests.scripted_server import ScriptedServer, answer

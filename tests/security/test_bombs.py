@@ -18,7 +18,7 @@ SECONDS = 20
 READ = """
 import sys, time
 from pathlib import Path
-from outreply_cli.bulk.reading import read_calendar
+from outreply_cli.bulk.loader import read_calendar
 for name in sys.argv[1:]:
     calendar = read_calendar(name)
     assert calendar.problems, name
@@ -159,7 +159,7 @@ import json, sys
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 from outreply_cli.errors import OutReplyError
-from outreply_cli.posting.media_urls import media_url_problem
+from outreply_cli.media.urls import media_url_problem
 from outreply_cli.times import read_duration, read_past_time, read_time
 from outreply_cli.webhooks.signature import Tolerance, judge
 now, zone = datetime(2026, 12, 1, tzinfo=UTC), ZoneInfo("Europe/Paris")

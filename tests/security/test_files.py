@@ -8,12 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from outreply_cli.emulator.remote import Running
+from outreply_cli.emulator.client import Running
 from outreply_cli.emulator.server import EmulatorServer
 from outreply_cli.emulator.snapshots import save_snapshot
 from outreply_cli.errors import StorageError
-from outreply_cli.private_files import ensure_private, make_private_dir, read_private, write_private
-from outreply_cli.webhooks.inbox import Inbox
+from outreply_cli.storage.private_files import (
+    ensure_private,
+    make_private_dir,
+    read_private,
+    write_private,
+)
+from outreply_cli.webhooks.store import Inbox
 from tests.command_line import CommandLine
 
 SOMEBODY = 54_321

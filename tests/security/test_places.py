@@ -4,7 +4,7 @@ from pathlib import Path
 
 from outreply_cli.emulator.server import EmulatorServer
 from tests.command_line import CommandLine
-from tests.posting.pictures import png
+from tests.media.sample_files import png
 
 HOSTILE = "../../../../escaped/../x\x00/\\..\\y"
 

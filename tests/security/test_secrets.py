@@ -15,7 +15,7 @@ from outreply_cli.webhooks.receiver import Terms
 from tests.command_line import CommandLine, command_tree
 from tests.scripted_server import ScriptedServer, answer
 from tests.security.test_transit import flags_of
-from tests.webhooks.receiving import event_body, receiving
+from tests.webhooks.receiver_fixture import event_body, receiving
 
 TOKEN = "outreply_live_0123456789abcdef0123456789abcdef"
 SECRET = "whsec_0123456789abcdef0123456789abcdef"
@@ -64,7 +64,7 @@ def test_a_server_that_echoes_what_is_being_stored_does_not_get_it_shown(
 
 def test_a_crash_shows_no_secret_in_any_of_pythons_modes(tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text(
-        "import outreply_cli.terminal.session as s\n"
+        "import outreply_cli.context as s\n"
         "def fault(session):\n"
         "    token = session.environ['OUTREPLY_API_KEY']\n"
         "    secret = session.environ['OUTREPLY_WEBHOOK_SECRET']\n"

@@ -12,12 +12,12 @@ import yaml
 
 from outreply_cli.app import main
 from outreply_cli.bulk.reports import formula_safe
+from outreply_cli.context import Session
 from outreply_cli.emulator.server import EmulatorServer
-from outreply_cli.terminal.session import Session
-from outreply_cli.webhooks.inbox import Inbox
-from outreply_cli.webhooks.records import Arrival
+from outreply_cli.webhooks.models import Arrival
+from outreply_cli.webhooks.store import Inbox
 from tests.command_line import CommandLine, Ran
-from tests.posting.pictures import png
+from tests.media.sample_files import png
 from tests.scripted_server import ScriptedServer, answer
 
 HOSTILE = (

@@ -20,9 +20,9 @@ import pytest
 from outreply_cli.api.errors import BadAnswerError, NetworkError
 from outreply_cli.api.retry import Patience
 from outreply_cli.api.transport import Transport
-from outreply_cli.command_tree import Command
-from outreply_cli.contract.token import Token
-from outreply_cli.diagnosis.connection import without_password
+from outreply_cli.cli.tree import Command
+from outreply_cli.doctor.network import without_password
+from outreply_cli.spec.token import Token
 from tests.clocks import ManualClock
 from tests.command_line import CommandLine, command_tree
 from tests.scripted_server import ScriptedServer, answer
@@ -219,7 +219,7 @@ BOMB = """
 import resource, sys
 from outreply_cli.api.retry import Patience
 from outreply_cli.api.transport import Transport
-from outreply_cli.contract.token import Token
+from outreply_cli.spec.token import Token
 from outreply_cli.errors import OutReplyError
 from tests.clocks import ManualClock
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

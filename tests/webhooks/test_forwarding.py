@@ -16,11 +16,11 @@ import pytest
 from outreply_cli.clock import SystemClock
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.webhooks import verify
-from outreply_cli.webhooks.checkup import Checkup
+from outreply_cli.webhooks.conformance import Checkup
 from outreply_cli.webhooks.forward import CommandTarget, UrlTarget
 from outreply_cli.webhooks.receiver import Terms
 from outreply_cli.webhooks.sending import check_target, post
-from tests.webhooks.receiving import SECRET, Setup, event_body, receiving
+from tests.webhooks.receiver_fixture import SECRET, Setup, event_body, receiving
 
 
 class App(ThreadingHTTPServer):

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from outreply_cli.webhooks.forward import UrlTarget
 from tests.browser import dom_of, needs_browser
-from tests.webhooks.receiving import Setup, event_body, receiving
+from tests.webhooks.receiver_fixture import Setup, event_body, receiving
 
 HOSTILE = "</pre><script>document.title='taken'</script><img src=x onerror=alert(1)>"
 

@@ -14,9 +14,9 @@ from contextlib import closing
 from pathlib import Path
 
 from outreply_cli.webhooks import sign
-from outreply_cli.webhooks.inbox import Inbox
+from outreply_cli.webhooks.store import Inbox
 from tests.command_line import CommandLine
-from tests.webhooks.receiving import SECRET, event_body
+from tests.webhooks.receiver_fixture import SECRET, event_body
 
 DELIVERIES, SENDERS, KILLS = 2_000, 8, 6
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from outreply_cli.webhooks import sign
-from outreply_cli.webhooks.answering import Answering, SendersView, read_script
+from outreply_cli.webhooks.mock_responses import Answering, SendersView, read_script
 from outreply_cli.webhooks.receiver import BODY_BYTES_MAX, Terms
 from outreply_cli.webhooks.signature import Tolerance
-from tests.webhooks.receiving import SECRET, event_body, ids, receiving
+from tests.webhooks.receiver_fixture import SECRET, event_body, ids, receiving
 
 MIB = b'{"a": "' + b"x" * (BODY_BYTES_MAX - 9) + b'"}'
 

@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
-from outreply_cli.bulk.engine import Result, Status
+from outreply_cli.bulk.executor import Result, Status
 from outreply_cli.bulk.plan import Action, Kind
+from outreply_cli.context import Session
 from outreply_cli.errors import OutReplyError
-from outreply_cli.terminal.annotations import annotate_problems, annotate_results
-from outreply_cli.terminal.session import Session
+from outreply_cli.ui.github_actions import annotate_problems, annotate_results
 from tests.fuzzing.target import Taken, Target, as_text, scratch
 from tests.fuzzing.targets.screens import assert_harmless
 

@@ -15,15 +15,15 @@ from typing import Any
 
 import httpx
 
-from outreply_cli.api.budget import SharedBudget
 from outreply_cli.api.client import Client, Listing, when
 from outreply_cli.api.errors import ApiError, BadAnswerError, NetworkError
-from outreply_cli.api.raw_call import RawCall, answers, joined
+from outreply_cli.api.rate_limit import SharedBudget
+from outreply_cli.api.raw_request import RawCall, answers, joined
 from outreply_cli.api.retry import Patience
 from outreply_cli.api.transport import Transport
-from outreply_cli.contract.token import Token
 from outreply_cli.errors import OutReplyError
-from outreply_cli.terminal.failures import failure_text
+from outreply_cli.spec.token import Token
+from outreply_cli.ui.errors import failure_text
 from tests.clocks import ManualClock
 from tests.fuzzing.raw_server import RawServer
 from tests.fuzzing.target import Refused, Taken, Target, scratch

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from outreply_cli.bulk.csv_calendar import read_csv
+from outreply_cli.bulk.calendar import FIELDS, Calendar
+from outreply_cli.bulk.csv_reader import read_csv
 from outreply_cli.bulk.export import undo_calendar
-from outreply_cli.bulk.rows import FIELDS, Calendar
 from outreply_cli.bulk.template import template
-from outreply_cli.bulk.yaml_calendar import read_yaml
-from outreply_cli.posting.content import PostContent, content_problems
-from outreply_cli.posting.entries import Entry, EntryState
+from outreply_cli.bulk.yaml_reader import read_yaml
+from outreply_cli.journal.models import Entry, EntryState
+from outreply_cli.posts.content import PostContent, content_problems
 from tests.fuzzing.target import Refused, Target
 
 _NOWHERE = Path("/nonexistent/calendar")

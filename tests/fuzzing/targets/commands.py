@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from outreply_cli.app import main
-from outreply_cli.terminal.session import Session
+from outreply_cli.context import Session
 from tests.clocks import ManualClock
 from tests.fuzzing.raw_server import RawServer
 from tests.fuzzing.target import Refused, Taken, Target, scratch

@@ -6,14 +6,14 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
-from outreply_cli.api.budget import SharedBudget
-from outreply_cli.contract.token import Token
-from outreply_cli.conversations.memory import Memory
+from outreply_cli.api.rate_limit import SharedBudget
+from outreply_cli.comments.store import Memory
 from outreply_cli.errors import InvalidInputError, StorageError
-from outreply_cli.posting.entries import NewEntry
-from outreply_cli.posting.journal import Journal, journal_health
-from outreply_cli.webhooks.inbox import Inbox
-from outreply_cli.webhooks.records import Arrival
+from outreply_cli.journal.journal import Journal, journal_health
+from outreply_cli.journal.models import NewEntry
+from outreply_cli.spec.token import Token
+from outreply_cli.webhooks.models import Arrival
+from outreply_cli.webhooks.store import Inbox
 from tests.clocks import ManualClock
 from tests.fuzzing.target import Refused, Taken, Target, declared, scratch
 

@@ -7,13 +7,13 @@ from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from outreply_cli.json_text import indented
-from outreply_cli.terminal.deliveries import DeliveryReport
-from outreply_cli.terminal.output import Output
+from outreply_cli.commands.webhooks_output import DeliveryReport
+from outreply_cli.formats.json import indented
+from outreply_cli.ui.output import Output
 from outreply_cli.webhooks import sign
-from outreply_cli.webhooks.answering import Answering
-from outreply_cli.webhooks.inbox import Inbox
+from outreply_cli.webhooks.mock_responses import Answering
 from outreply_cli.webhooks.receiver import Received, Receiver, Terms
+from outreply_cli.webhooks.store import Inbox
 from tests.clocks import ManualClock
 from tests.fuzzing.target import Taken, Target, scratch
 from tests.fuzzing.targets.screens import assert_harmless

@@ -6,8 +6,8 @@ from typing import Any
 
 import icalendar as reader
 
-from outreply_cli.posting.icalendar_file import icalendar
-from outreply_cli.posting.post_lists import DatedPost
+from outreply_cli.posts.ical import icalendar
+from outreply_cli.posts.listing import DatedPost
 from tests.fuzzing.target import Taken, Target, as_text
 
 _NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)

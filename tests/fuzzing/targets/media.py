@@ -5,8 +5,8 @@ import struct
 import zlib
 from collections.abc import Callable
 
-from outreply_cli.contract.media_types import ENDINGS, HEAD_BYTES, MEDIA_TYPES, mime_of
-from outreply_cli.posting.media_bytes import EDGE_BYTES, problem_inside, what_it_is
+from outreply_cli.media.sniff import EDGE_BYTES, problem_inside, what_it_is
+from outreply_cli.spec.media_types import ENDINGS, HEAD_BYTES, MEDIA_TYPES, mime_of
 from tests.fuzzing.target import Target
 
 _SIGNS: dict[str, Callable[[bytes], bool]] = {

@@ -4,7 +4,6 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from outreply_cli.errors import TimeError
-from outreply_cli.posting.period import month_weeks, week_days
 from outreply_cli.times import (
     day_start,
     from_api,
@@ -18,6 +17,7 @@ from outreply_cli.times import (
     show_instant_briefly,
     to_api,
 )
+from outreply_cli.ui.calendar.period import month_weeks, week_days
 from tests.fuzzing.target import Taken, Target, as_argument, declared
 
 _NOW = datetime(2026, 11, 24, 12, 0, 0, 123, tzinfo=UTC)

@@ -9,20 +9,20 @@ from urllib.parse import urlsplit
 
 from outreply_cli.accounts.profiles import check_profile_name
 from outreply_cli.api.base_url import check_base_url, is_local_url
-from outreply_cli.api.raw_call import METHODS, read_call
-from outreply_cli.bulk.reading import read_columns
-from outreply_cli.bulk.rows import FIELDS
-from outreply_cli.child_commands import command_words
-from outreply_cli.contract.token import Token
+from outreply_cli.api.raw_request import METHODS, read_call
+from outreply_cli.bulk.calendar import FIELDS
+from outreply_cli.bulk.loader import read_columns
 from outreply_cli.emulator.faults import read_misbehaviour
 from outreply_cli.emulator.targets import TargetError, read_target
 from outreply_cli.errors import InvalidInputError
-from outreply_cli.posting.media_urls import media_url_problem, media_url_warning
-from outreply_cli.posting.page_lookup import find_page
-from outreply_cli.quotas.check import read_share
-from outreply_cli.terminal.fields import as_text, only, read_fields, value_at
-from outreply_cli.webhooks.answering import Answering, read_script
-from outreply_cli.webhooks.listening import matches, read_conditions
+from outreply_cli.media.urls import media_url_problem, media_url_warning
+from outreply_cli.pages import find_page
+from outreply_cli.quota.check import read_share
+from outreply_cli.spec.token import Token
+from outreply_cli.subprocesses import command_words
+from outreply_cli.ui.fields import as_text, only, read_fields, value_at
+from outreply_cli.webhooks.event_stream import matches, read_conditions
+from outreply_cli.webhooks.mock_responses import Answering, read_script
 from outreply_cli.webhooks.sending import check_target
 from tests.fuzzing.target import Target, as_argument, declared
 

@@ -6,9 +6,9 @@ from typing import Any
 import httpx
 
 from outreply_cli.api.transport import Transport
-from outreply_cli.contract.token import Token
 from outreply_cli.errors import InvalidInputError
-from outreply_cli.posting.content import PostContent, content_problems
+from outreply_cli.posts.content import PostContent, content_problems
+from outreply_cli.spec.token import Token
 from tests.clocks import ManualClock
 from tests.fuzzing.target import Taken, Target, as_argument, declared
 from tests.fuzzing.targets.calendars import check_content

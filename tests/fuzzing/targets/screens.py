@@ -7,15 +7,15 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
+from outreply_cli.commands.doctor_output import show_findings
 from outreply_cli.errors import OutReplyError
-from outreply_cli.posting.period import Period
-from outreply_cli.posting.post_lists import DatedPost
-from outreply_cli.terminal.calendar_grid import show_calendar
-from outreply_cli.terminal.failures import failure_text, fault_error, trace_text
-from outreply_cli.terminal.findings import show_findings
-from outreply_cli.terminal.harmless import harmless, harmless_json
-from outreply_cli.terminal.output import Column, Output
-from outreply_cli.terminal.tables import fitted
+from outreply_cli.posts.listing import DatedPost
+from outreply_cli.ui.calendar.grid import show_calendar
+from outreply_cli.ui.calendar.period import Period
+from outreply_cli.ui.errors import failure_text, fault_error, trace_text
+from outreply_cli.ui.output import Column, Output
+from outreply_cli.ui.sanitize import harmless, harmless_json
+from outreply_cli.ui.tables import fitted
 from tests.fuzzing.target import Taken, Target, as_text
 
 _NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)

@@ -5,11 +5,11 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-from outreply_cli.accounts.choice import choose_account
 from outreply_cli.accounts.credentials import Credentials
 from outreply_cli.accounts.profiles import CONFIG_FILE, Profile, Profiles
+from outreply_cli.accounts.resolve import choose_account
 from outreply_cli.bulk.plan_file import load_plan
-from outreply_cli.completion.known_values import KnownValues
+from outreply_cli.completion.cache import KnownValues
 from outreply_cli.emulator.seed_file import read_seed
 from outreply_cli.errors import InvalidInputError, OutReplyError, StorageError
 from tests.fuzzing.target import Taken, Target, as_argument, declared, scratch

@@ -5,10 +5,10 @@ from typing import Any
 
 from outreply.webhooks import verify_webhook_signature
 
-from outreply_cli.terminal.harmless import harmless
+from outreply_cli.ui.sanitize import harmless
 from outreply_cli.webhooks import EventError, parse_event, sign, verify
+from outreply_cli.webhooks.diagnose import explain
 from outreply_cli.webhooks.event import in_words
-from outreply_cli.webhooks.explain import explain
 from outreply_cli.webhooks.signature import CANDIDATES_MAX, Reason, Tolerance, candidates_of, judge
 from tests.fuzzing.target import Taken, Target, declared
 

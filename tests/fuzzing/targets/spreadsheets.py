@@ -10,11 +10,11 @@ from pathlib import Path
 
 import yaml
 
-from outreply_cli.bulk.engine import Result, Status
+from outreply_cli.bulk.executor import Result, Status
 from outreply_cli.bulk.plan import Action, Kind
 from outreply_cli.bulk.reports import COLUMNS, write_report
 from outreply_cli.errors import OutReplyError
-from outreply_cli.terminal.output import Column, Output
+from outreply_cli.ui.output import Column, Output
 from tests.fuzzing.target import Taken, Target, as_text, scratch
 from tests.fuzzing.targets.screens import assert_harmless
 

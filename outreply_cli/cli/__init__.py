@@ -1,0 +1,1 @@
+"""How the command line is built: commands as data, help, lazy groups and shared options."""

@@ -1,0 +1,63 @@
+"""What `doctor` found: what is wrong, and below it what to do."""
+
+import textwrap
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from outreply_cli.ui.output import Column, Item, Output
+from outreply_cli.ui.sanitize import harmless
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+_STYLES = {"ok": "green", "warning": "yellow", "failure": "bold red", "skipped": "dim"}
+_NARROWEST_TEXT = 20
+_COLUMNS = (
+    Column("Standing", "standing"),
+    Column("Check", "check"),
+    Column("Found", "found"),
+    Column("Advice", "advice"),
+)
+
+
+def show_findings(output: Output, findings: Sequence[Item]) -> None:
+    """Show `{check, standing, found, advice}` objects: wrapped for people, a line each in a pipe.
+
+    With `-q` only the names of the checks that failed.
+    """
+    if output.quiet:
+        failed = [one for one in findings if one["standing"] == "failure"]
+        output.show_list(failed, _COLUMNS, id_field="check")
+    elif output.is_terminal and output.format == "table" and output.fields is None:
+        from outreply_cli.ui.tables import console_for
+
+        console = console_for(output)
+        for line in _lines(findings, output.width):
+            console.print(line, soft_wrap=True)
+    else:
+        output.show_list(findings, _COLUMNS, id_field="check")
+
+
+def _lines(findings: Sequence[Item], width: int) -> "Iterator[Text]":
+    from rich.text import Text
+
+    checks = max((len(str(one["check"])) for one in findings), default=0)
+    longest = max(map(len, _STYLES))
+    indent = longest + checks + 4
+    room = max(_NARROWEST_TEXT, width - indent)
+    for one in findings:
+        standing = str(one["standing"])
+        head = Text().append(f"{standing:<{longest}}", style=_STYLES.get(standing, ""))
+        head.append(f"  {one['check']:<{checks}}  ", style="bold")
+        for number, text in enumerate(_wrapped(str(one["found"]), room)):
+            yield head.append(text) if number == 0 else Text(" " * indent + text)
+        if one["advice"]:
+            for text in _wrapped(str(one["advice"]), room):
+                yield Text(" " * indent + text, style="bold")
+
+
+def _wrapped(text: str, room: int) -> list[str]:
+    # A path or a command that is broken can't be copied.
+    return textwrap.wrap(harmless(text), room, break_long_words=False, break_on_hyphens=False) or [
+        ""
+    ]

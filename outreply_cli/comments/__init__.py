@@ -1,0 +1,1 @@
+"""Comments on posts: threads, the inbox, replies and triage."""

@@ -1,1 +1,0 @@
-"""Comments under posts: threads, what was seen and answered, replies that are sent once."""

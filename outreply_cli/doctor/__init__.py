@@ -1,0 +1,1 @@
+"""Checks of this machine, the account and the connection between them."""

@@ -1,0 +1,1 @@
+"""What was meant to be sent, and what came of it."""

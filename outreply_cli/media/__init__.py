@@ -1,0 +1,1 @@
+"""Media files: recognition, upload and the account's library."""

@@ -1,0 +1,41 @@
+"""The media of one account: what it takes, and what uploads to it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from outreply_cli.api.client import Client
+from outreply_cli.journal.journal import Journal
+from outreply_cli.media.batch import UploadBatch
+from outreply_cli.media.files import StorageLimits
+from outreply_cli.media.uploader import Uploader
+from outreply_cli.posts.sender import account_of
+from outreply_cli.posts.service import JOURNAL_FILE
+
+
+class AccountMedia:
+    """The uploads of one account; what it takes is read once, from `GET /account`.
+
+    Args:
+        client: Speaks for the account.
+        state_dir: Where the journal is.
+
+    Attributes:
+        limits: What the account takes; unknown where the token may not read that.
+    """
+
+    def __init__(self, client: Client, state_dir: Path) -> None:
+        self._client = client
+        self._state_dir = state_dir
+        self._account = client.account_if_allowed()
+        self.limits = StorageLimits.from_account(self._account)
+
+    @contextmanager
+    def batch(self, *, skip_existing: bool) -> Iterator[UploadBatch]:
+        """A batch of uploads; `skip_existing` leaves content alone that is there already."""
+        journal = Journal(self._state_dir / JOURNAL_FILE)
+        try:
+            uploader = Uploader(self._client, journal, account_of(self._client, self._account))
+            yield UploadBatch(uploader, self.limits, skip_existing=skip_existing)
+        finally:
+            journal.close()

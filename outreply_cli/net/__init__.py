@@ -1,0 +1,1 @@
+"""Network plumbing: the SSRF guard, webhook delivery and the local server."""

@@ -1,0 +1,1 @@
+"""Posts: content, guardrails, sending and listing."""

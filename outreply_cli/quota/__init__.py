@@ -1,0 +1,1 @@
+"""Monthly quotas, rate limits and guardrail usage."""

@@ -1,1 +1,0 @@
-"""What is left of an account's limits, and how long it lasts."""

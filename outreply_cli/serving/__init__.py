@@ -1,1 +1,0 @@
-"""A server on this machine: its limits, its doors, its pages."""

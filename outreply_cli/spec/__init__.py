@@ -1,0 +1,1 @@
+"""What the API is, as data: limits, scopes, events, platforms, errors and media types."""

@@ -1,0 +1,1 @@
+"""SQLite set-up and private files."""

@@ -1,1 +1,0 @@
-"""What every command shares: the session, output in every format, failures, prompts, progress."""

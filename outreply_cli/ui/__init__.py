@@ -1,0 +1,1 @@
+"""Terminal primitives that know no feature."""

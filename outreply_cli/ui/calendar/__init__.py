@@ -1,0 +1,1 @@
+"""Month and week calendar layouts for the terminal."""

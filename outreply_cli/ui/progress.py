@@ -1,0 +1,143 @@
+"""A bar on a terminal while a batch goes on; nothing in a pipe."""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Protocol
+
+from outreply_cli.media.progress import Watch
+from outreply_cli.ui.output import Output
+from outreply_cli.ui.sanitize import harmless
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as RichProgress, TaskID
+
+
+class Progress(Protocol):
+    """What a batch tells as it goes on."""
+
+    def step(self, _done: object = None) -> None:
+        """One more is done."""
+
+
+class _Silent:
+    def step(self, _done: object = None) -> None:
+        pass
+
+
+@contextmanager
+def progress(
+    notes: Output, what: str, total: int, status: Callable[[], str] = lambda: ""
+) -> Iterator[Progress]:
+    """A bar over `total` steps on the terminal behind `notes`; silent elsewhere and with `-q`.
+
+    `status` gives what stands at its end, such as what is left of a limit.
+    """
+    if not notes.is_terminal or notes.quiet or notes.plain or total == 0:
+        yield _Silent()
+        return
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress as Bar,
+        ProgressColumn,
+        Task,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+    from rich.text import Text
+
+    from outreply_cli.ui.tables import console_for
+
+    class _Rate(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            speed = f"{task.speed * 60:.0f}/min" if task.speed else ""
+            return Text("  ".join(filter(None, (speed, status()))))
+
+    bar = Bar(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=None),
+        MofNCompleteColumn(),
+        _Rate(),
+        TimeRemainingColumn(),
+        console=console_for(notes),
+        transient=True,
+    )
+    task = bar.add_task(what, total=total)
+
+    class _Shown:
+        def step(self, _done: object = None) -> None:
+            bar.advance(task)
+
+    with bar:
+        yield _Shown()
+
+
+@contextmanager
+def upload_bars(notes: Output, sizes: Sequence[int]) -> Iterator[Watch]:
+    """A bar for each file that is on its way and one for all, on the terminal behind `notes`.
+
+    Silent elsewhere, with `-q` and with `--plain`.
+
+    Args:
+        notes: stderr.
+        sizes: Of all files, in bytes.
+    """
+    if not notes.is_terminal or notes.quiet or notes.plain or not sizes:
+        yield Watch()
+        return
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        Progress as Bar,
+        TextColumn,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
+
+    from outreply_cli.ui.tables import console_for
+
+    bar = Bar(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=None),
+        DownloadColumn(binary_units=True),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+        console=console_for(notes),
+        transient=True,
+    )
+    with bar:
+        yield _UploadBars(bar, sizes, name_width=max(12, notes.width // 3))
+
+
+class _UploadBars(Watch):
+    def __init__(self, bar: "RichProgress", sizes: Sequence[int], *, name_width: int) -> None:
+        self._bar = bar
+        self._name_width = name_width
+        self._turn = threading.Lock()
+        self._tasks: dict[int, tuple[TaskID, int]] = {}
+        self._sent: dict[int, int] = {}
+        self._total = bar.add_task(f"Total of {len(sizes)}", total=sum(sizes))
+
+    def begin(self, place: int, name: str, size: int) -> None:
+        from outreply_cli.ui.tables import fitted
+
+        shown = fitted(harmless(name), self._name_width)
+        with self._turn:
+            self._tasks[place] = self._bar.add_task(shown, total=size), size
+
+    def move(self, place: int, sent: int) -> None:
+        with self._turn:
+            self._show(place, self._tasks[place][0], sent)
+
+    def end(self, place: int) -> None:
+        with self._turn:
+            if place in self._tasks:
+                task, size = self._tasks.pop(place)
+                self._show(place, task, size)
+                self._bar.remove_task(task)
+
+    def _show(self, place: int, task: "TaskID", sent: int) -> None:
+        self._sent[place] = sent
+        self._bar.update(task, completed=sent)
+        self._bar.update(self._total, completed=sum(self._sent.values()))

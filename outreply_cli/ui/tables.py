@@ -1,0 +1,184 @@
+"""Tables on a terminal, and the console that everything is drawn on there."""
+
+from collections.abc import Sequence
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from rich.cells import cell_len
+from rich.console import Console
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from outreply_cli.ui.output import Column, Item, Output
+
+_GAP = 2
+_NARROWEST = 8
+_WIDE = 110
+# Less than this of a name, or of a longer text, tells nothing.
+_LEGIBLE_NAME, _LEGIBLE_TEXT, _LONG = 12, 16, 24
+# The lines of a row; of each the columns, by number, and their widths.
+Layout = Sequence[Sequence[tuple[int, int]]]
+
+
+def console_for(output: "Output") -> Console:
+    """A console that writes to `output` and reads no markup in what it writes."""
+    return Console(
+        file=output.stream,
+        force_terminal=output.is_terminal,
+        no_color=not output.color,
+        color_system="auto" if output.color else None,
+        width=output.width,
+        markup=False,
+        highlight=False,
+        emoji=False,
+        legacy_windows=False,
+    )
+
+
+def print_table(output: "Output", items: Sequence["Item"], columns: Sequence["Column"]) -> None:
+    """Show one line for each item, or several where too little of it would be left on one."""
+    headers = [column.header for column in columns]
+    rows = _texts(items, columns, output.width)
+    layout = arranged(
+        [headers, *rows], flexible=[column.flexible for column in columns], width=output.width
+    )
+    console = console_for(output)
+    _print_row(console, [Text(header, style="bold") for header in headers], layout)
+    if not output.plain:
+        rule = max(_width_of(line) for line in layout) if layout else 0
+        console.print(Text("─" * min(rule, output.width), style="dim"), soft_wrap=True)
+    for item, row in zip(items, rows, strict=True):
+        _print_row(console, _cells(item, row, columns), layout)
+
+
+def print_groups(
+    output: "Output",
+    groups: Sequence[tuple[str, Sequence["Item"]]],
+    columns: Sequence["Column"],
+) -> None:
+    """Show groups of items, each below its heading, their columns one below the other."""
+    every = _texts([it for _, items in groups for it in items], columns, output.width - _GAP)
+    left = iter(every)
+    rows = [list(islice(left, len(items))) for _, items in groups]
+    layout = arranged(
+        every or [[""] * len(columns)],
+        flexible=[column.flexible for column in columns],
+        width=output.width - _GAP,
+    )
+    console = console_for(output)
+    for (heading, items), group in zip(groups, rows, strict=True):
+        title = Text(heading, style="bold")
+        title.truncate(output.width, overflow="ellipsis")
+        console.print(title, soft_wrap=True)
+        for item, row in zip(items, group, strict=True):
+            _print_row(console, _cells(item, row, columns), layout, indent=_GAP)
+
+
+def _texts(items: Sequence["Item"], columns: Sequence["Column"], width: int) -> list[list[str]]:
+    """The cells' texts: in full on a terminal where all of them have room, else briefly."""
+    if width >= _WIDE:
+        rows = [[column.text(item) for column in columns] for item in items]
+        widest = fitted_widths(rows, flexible=[False] * len(columns), width=width)
+        if _width_of(list(enumerate(widest))) <= width:
+            return rows
+    return [[column.text(item, narrow=True) for column in columns] for item in items]
+
+
+def _cells(item: "Item", row: Sequence[str], columns: Sequence["Column"]) -> list[Text]:
+    return [
+        Text(cell, style=column.style(item) if column.style else "")
+        for cell, column in zip(row, columns, strict=True)
+    ]
+
+
+def _print_row(console: Console, cells: Sequence[Text], layout: Layout, *, indent: int = 0) -> None:
+    for number, places in enumerate(layout):
+        line = Text(" " * (indent + (_GAP if number else 0)))
+        for place, width in places:
+            cells[place].truncate(width, overflow="ellipsis", pad=True)
+            line.append_text(cells[place]).append(" " * _GAP)
+        line.rstrip()
+        if line or not number:
+            console.print(line, soft_wrap=True)
+
+
+def _width_of(line: Sequence[tuple[int, int]]) -> int:
+    return sum(width + _GAP for _, width in line) - _GAP
+
+
+def fitted(text: str, width: int) -> str:
+    """`text` in at most `width` terminal cells; its end gives way."""
+    shown = Text(text)
+    shown.truncate(width, overflow="ellipsis")
+    return shown.plain
+
+
+def print_pairs(output: "Output", pairs: Sequence[tuple[str, str, str]]) -> None:
+    """Show `(name, value, style)` as lines, the values in one column."""
+    console = console_for(output)
+    width = max((cell_len(name) for name, _, _ in pairs), default=0)
+    for name, value, style in pairs:
+        label = Text(name, style="bold")
+        label.truncate(width + _GAP, pad=True)
+        # A style of the label would be one of the value too.
+        line = Text().append_text(label).append(value, style=style)
+        console.print(line, soft_wrap=True)
+
+
+def arranged(rows: Sequence[Sequence[str]], *, flexible: Sequence[bool], width: int) -> Layout:
+    """Where each column stands: all on one line where enough is left of each, else on several.
+
+    Lines after the first are indented, and that much narrower.
+    """
+    natural = [max((cell_len(row[i]) for row in rows), default=0) for i in range(len(flexible))]
+    on_one = fitted_widths(rows, flexible=flexible, width=width)
+    legible = [_legible(full) if may else full for full, may in zip(natural, flexible, strict=True)]
+    if _width_of(list(enumerate(on_one))) <= width and all(
+        mine >= least for mine, least in zip(on_one, legible, strict=True)
+    ):
+        return [list(enumerate(on_one))]
+    lines: list[list[int]] = [[]]
+    for place, full in enumerate(natural):
+        least = min(full, _LONG) if flexible[place] else full
+        room = width - (_GAP if len(lines) > 1 else 0)
+        used = sum(min(natural[i], _LONG) if flexible[i] else natural[i] for i in lines[-1])
+        if lines[-1] and used + _GAP * len(lines[-1]) + least > room:
+            lines.append([])
+        lines[-1].append(place)
+    return [
+        list(zip(line, _widths_of(line, rows, flexible, width - (_GAP if number else 0)),
+                 strict=True))
+        for number, line in enumerate(lines)
+    ]  # fmt: skip
+
+
+def _legible(natural: int) -> int:
+    return min(natural, _LEGIBLE_NAME if natural <= _LONG else _LEGIBLE_TEXT)
+
+
+def _widths_of(
+    line: Sequence[int], rows: Sequence[Sequence[str]], flexible: Sequence[bool], width: int
+) -> list[int]:
+    return fitted_widths(
+        [[row[i] for i in line] for row in rows], flexible=[flexible[i] for i in line], width=width
+    )
+
+
+def fitted_widths(
+    rows: Sequence[Sequence[str]], *, flexible: Sequence[bool], width: int
+) -> list[int]:
+    """How wide each column may be, in terminal cells, so that a line fits `width`.
+
+    The widest flexible column gives way first. Columns that may not give way keep their width,
+    even when the line is then too long: an id that is cut is no id.
+    """
+    widths = [max((cell_len(row[i]) for row in rows), default=0) for i in range(len(flexible))]
+    spare = width - sum(widths) - _GAP * (len(widths) - 1)
+    while spare < 0:
+        candidates = [i for i, may in enumerate(flexible) if may and widths[i] > _NARROWEST]
+        if not candidates:
+            break
+        widest = max(candidates, key=lambda i: widths[i])
+        widths[widest] -= 1
+        spare += 1
+    return widths

@@ -1,0 +1,155 @@
+"""Example deliveries: the five events with plausible data, signed like the real ones.
+
+Reference: Events, Payload shape.
+"""
+
+import copy
+import json
+import re
+import secrets as randomness
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from outreply_cli import __version__
+from outreply_cli.errors import InvalidInputError
+from outreply_cli.formats.json import parse_json
+from outreply_cli.spec.events import check_event
+from outreply_cli.times import to_api
+from outreply_cli.webhooks.signature import sign
+
+_STALE_SECONDS = 3_600
+_POST = {
+    "id": "6a1f3c0de9a1b2c3d4e5f601",
+    "page_id": "6a1f3c0de9a1b2c3d4e5f6a1",
+    "platform": "instagram",
+    "username": "acme",
+    "message": "Launching tomorrow 🚀",
+    "scheduled_at": "2026-11-24T09:00:00.000Z",
+    "media": [],
+}
+_COMMENT = {
+    "id": "c_6a1f3c0de9a1b2c3d4e5f6c1",
+    "post_id": _POST["id"],
+    "platform": "instagram",
+    "author": {"name": "Jane Doe", "username": "jane.doe"},
+    "message": "Is it open on Sunday?",
+    "created_at": "2026-11-24T09:30:00.000Z",
+    "replies_count": 0,
+    "parent_id": None,
+}
+_DATA: dict[str, dict[str, Any]] = {
+    "post.published": {
+        "post": {
+            **_POST,
+            "status": "published",
+            "published_at": "2026-11-24T09:00:04.000Z",
+            "remote_id": "17900000000000001",
+            "permalink": "https://www.instagram.com/p/Cexample/",
+        }
+    },
+    "post.failed": {"post": {**_POST, "status": "failed", "error": "The page's token expired"}},
+    "comment.received": {"comment": _COMMENT},
+    "comment.replied": {
+        "post_id": _POST["id"],
+        "reply": {
+            "id": "c_6a1f3c0de9a1b2c3d4e5f6c2",
+            "parent_id": _COMMENT["id"],
+            "message": "Yes, from 10 to 18!",
+            "created_at": "2026-11-24T09:45:00.000Z",
+        },
+    },
+    "account.quota.warning": {"bucket": "publishes", "used": 400, "limit": 500, "percent": 80},
+}
+_PATH = re.compile(r"[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*")
+
+
+def sample(event: str, now: datetime, settings: Sequence[str] = ()) -> dict[str, Any]:
+    """An example payload.
+
+    Args:
+        event: One of the reference's five.
+        now: When it happens.
+        settings: `data.post.message=TEXT`; a value that is JSON is taken as JSON.
+
+    Raises:
+        InvalidInputError: There is no such event, or a setting can't be meant.
+    """
+    check_event(event, "EVENT")
+    payload = {
+        "id": f"evt_{randomness.token_hex(12)}",
+        "event": event,
+        "created_at": to_api(now),
+        "data": {
+            "userId": "6a1f3c0de9a1b2c3d4e5f6d1",
+            "brandId": "6a1f3c0de9a1b2c3d4e5f6b1",
+            **copy.deepcopy(_DATA[event]),
+        },
+    }
+    for setting in settings:
+        _set(payload, setting)
+    return payload
+
+
+def encode(payload: Any) -> bytes:
+    """A payload as the bytes that are signed and sent."""
+    return json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def delivery_headers(
+    body: bytes,
+    event: str,
+    secret: str | None,
+    now: datetime,
+    *,
+    is_rotated: bool = False,
+    is_stale: bool = False,
+    is_bad: bool = False,
+) -> list[tuple[str, str]]:
+    """The headers that a real delivery of `body` has.
+
+    Args:
+        body: The raw bytes.
+        event: Its name.
+        secret: What signs it; None leaves the signature out.
+        now: The timestamp.
+        is_rotated: Whether another secret signs too, before ours, as during a rotation.
+        is_stale: Whether the timestamp is an hour old.
+        is_bad: Whether the signature fits nothing.
+    """
+    moment = int(now.timestamp()) - (_STALE_SECONDS if is_stale else 0)
+    headers = [
+        ("Content-Type", "application/json"),
+        ("User-Agent", f"outreply-cli/{__version__}"),
+        ("X-OutReply-Event", event),
+        ("X-OutReply-Timestamp", str(moment)),
+    ]
+    if secret is not None:
+        signatures = [sign(body, randomness.token_hex(16) if is_bad else secret)]
+        if is_rotated:
+            signatures.insert(0, sign(body, randomness.token_hex(16)))
+        headers.append(("X-OutReply-Signature", ", ".join(signatures)))
+    return headers
+
+
+def _set(payload: dict[str, Any], setting: str) -> None:
+    path, equals, text = setting.partition("=")
+    if not equals or not _PATH.fullmatch(path):
+        raise InvalidInputError(
+            f"--set {setting!r} is no PATH=VALUE", hint="Such as: --set data.post.message=Hello"
+        )
+    *parents, last = path.split(".")
+    place = payload
+    for name in parents:
+        below = place.setdefault(name, {})
+        if not isinstance(below, dict):
+            raise InvalidInputError(f"--set {setting!r}: {name} holds no fields")
+        place = below
+    try:
+        value = parse_json(text)
+        encode(value)
+    except UnicodeEncodeError:
+        raise InvalidInputError(f"--set {path}: it is not valid Unicode text") from None
+    except (ValueError, RecursionError):
+        value = text
+    place[last] = value

@@ -1,0 +1,109 @@
+"""Media URLs that would make the server knock at private doors."""
+
+import ipaddress
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from werkzeug.test import Client
+
+from outreply_cli.emulator.address_guard import AddressGuard
+from outreply_cli.emulator.app import Emulator
+from outreply_cli.emulator.config import Settings
+from outreply_cli.emulator.delivery import Deliverer
+from outreply_cli.emulator.dns import Lookups
+from outreply_cli.emulator.seed import seed_default
+from outreply_cli.emulator.state import State
+from outreply_cli.net.ssrf import Address
+from tests.clocks import ManualClock
+
+
+@pytest.fixture
+def guard() -> Iterator[AddressGuard]:
+    lookups = Lookups()
+    yield AddressGuard(lookups)
+    lookups.close()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ftp://cdn.example.com/a", "//cdn.example.com/a", "javascript:alert(1)", "http://",
+        "http://localhost/a", "http://LOCALHOST./a", "http://a.localhost/", "http://db.internal/a",
+        "http://127.0.0.1/", "http://10.1.2.3/", "http://192.168.0.1/", "http://172.16.0.1/",
+        "http://169.254.169.254/latest", "http://0.0.0.0/", "http://100.64.0.1/",
+        "http://224.0.0.1/", "http://[::1]/", "http://[::ffff:127.0.0.1]/", "http://[fe80::1]/",
+        "http://[fe80::1%25eth0]/", "http://[fd00::1]/", "http://[2002:7f00:1::]/",
+        "http://[64:ff9b::7f00:1]/", "http://[::]/", "http://2130706433/", "http://0x7f000001/",
+        "http://0x7f.1/", "http://0177.0.0.1/", "http://127.1/", "http://0/",
+        "http://cdn.example.com@127.0.0.1/", "http://user:pw@cdn.example.com/",
+        "http://cdn.example.com\\@127.0.0.1/", "http://cdn.example.com:0/",
+        "http://cdn.example.com:99999/", "http://[::1", "http://cdn.example.com/a b",
+        "http://%31%32%37.0.0.1/", "http://loc%61lhost/", "http://cdn.example.com%2e/",
+        "http://[::127.0.0.1]/", "http://[::ffff:0:127.0.0.1]/", "http://[fec0::1]/",
+        "http://[64:ff9b:1::7f00:1]/", "http://[2001::7f00:1]/", "http://[100::1]/",
+        "http://１２７.0.0.1/", "http://ｌｏｃａｌｈｏｓｔ/", "http://127。0。0。1/",
+        "http://cdn.example.com/\n", f"http://{socket.gethostname()}/",
+    ],
+)  # fmt: skip
+def test_a_private_door_is_refused(guard: AddressGuard, url: str) -> None:
+    assert guard.refused([url]) == {url}
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://cdn.example.com/hero.jpg", "http://93.184.216.34/a", "https://[2606:4700::1]/a.png",
+     "http://[::ffff:93.184.216.34]/", "http://[64:ff9b::5db8:d822]/",
+     "https://cdn.example.com:8443/a?b=c#d", "https://bücher.example/ü.jpg"],
+)  # fmt: skip
+def test_a_public_one_is_allowed(guard: AddressGuard, url: str) -> None:
+    assert guard.refused([url]) == frozenset()
+
+
+def test_a_slow_name_is_allowed_once_and_judged_when_it_is_known() -> None:
+    answered = threading.Event()
+
+    def resolver(_: str) -> list[Address]:
+        answered.wait(20)
+        return [ipaddress.ip_address("10.0.0.1")]
+
+    lookups = Lookups(resolver)
+    guard, url = AddressGuard(lookups), "http://slow.example/a.jpg"
+    assert guard.refused([url]) == frozenset()
+    answered.set()
+    assert guard.refused([url]) == {url}
+    lookups.close()
+
+
+def test_others_go_on_while_a_name_is_looked_up(tmp_path: Path) -> None:
+    asked, answered = threading.Event(), threading.Event()
+
+    def resolver(_: str) -> list[Address]:
+        asked.set()
+        answered.wait(20)
+        return []
+
+    lookups = Lookups(resolver)
+    state = State(tmp_path / "e.db", ManualClock(), Settings(seed=1))
+    with state.change():
+        seed_default(state)
+        secret = state.connection.execute("SELECT secret FROM tokens").fetchone()[0]
+    app = Emulator(state, Deliverer(state, lookups), lookups, control_key="k")
+    client = Client(app)
+    headers = {"X-API-Key": secret, "Host": "localhost"}
+    body = {"page_id": "x", "message": "x", "media_urls": ["http://slow.example/a.jpg"]}
+    thread = threading.Thread(
+        target=lambda: client.post("/api/v1/posts/publish", json=body, headers=headers)
+    )
+    thread.start()
+    assert asked.wait(20)
+    is_free = state._turn.acquire(timeout=5)
+    if is_free:
+        state._turn.release()
+    answered.set()
+    thread.join()
+    assert is_free
+    lookups.close()
+    state.close()

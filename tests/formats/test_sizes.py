@@ -1,0 +1,22 @@
+"""Bytes as people read them."""
+
+import pytest
+
+from outreply_cli.formats.sizes import show_size
+
+
+@pytest.mark.parametrize(
+    ("count", "shown"),
+    [
+        (0, "0 bytes"),
+        (1, "1 byte"),
+        (1023, "1023 bytes"),
+        (1024, "1.0 KB"),
+        (1024 * 1024 - 1, "1.0 MB"),
+        (25 * 1024 * 1024, "25.0 MB"),
+        (5 * 1024**3, "5.0 GB"),
+        (5000 * 1024**4, "5,000.0 TB"),
+    ],
+)
+def test_a_size_has_the_largest_unit_that_fits(count: int, shown: str) -> None:
+    assert show_size(count) == shown

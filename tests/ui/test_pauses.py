@@ -1,0 +1,67 @@
+"""Waits for a limit or a server, as a person at a terminal is told of them."""
+
+import io
+
+import pytest
+
+from outreply_cli.app import main
+from outreply_cli.context import Session
+from tests.command_line import CommandLine
+from tests.scripted_server import ScriptedServer, answer
+
+REFUSED = answer(429, {"error": "Too many requests", "code": "RATE_LIMITED"}, retry_after="42")
+BRANDS = answer(200, {"brands": []})
+
+
+class Screen(io.StringIO):
+    """What a person looks at."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def told(alone: CommandLine, script: list[bytes], stream: io.StringIO, *more: str) -> str:
+    with ScriptedServer(script) as server:
+        environ = {
+            **alone.environ, "OUTREPLY_BASE_URL": server.url, "OUTREPLY_API_KEY": "outreply_live_x",
+        }  # fmt: skip
+        session = Session(environ=environ, stdout=io.StringIO(), stderr=stream, clock=alone.clock)
+        assert main(["brands", "list", "--json", *more], session) == 0
+    return stream.getvalue()
+
+
+def test_a_person_is_told_why_nothing_happens_and_for_how_long(alone: CommandLine) -> None:
+    alone.clock.next_chance = 0.0
+    said = told(alone, [REFUSED, BRANDS], Screen())
+    assert said.splitlines() == ["Too many requests; it goes on in 42s"]
+
+
+def test_a_minute_that_is_used_up_is_told_too(alone: CommandLine) -> None:
+    soon = str(int(alone.clock.now().timestamp()) + 30)
+    used_up = answer(
+        200, {"brands": []}, None,
+        x_ratelimit_limit="10", x_ratelimit_remaining="0", x_ratelimit_reset=soon,
+    )  # fmt: skip
+    with ScriptedServer([used_up]) as server:
+        environ = {
+            **alone.environ, "OUTREPLY_BASE_URL": server.url, "OUTREPLY_API_KEY": "outreply_live_x",
+        }  # fmt: skip
+        said = []
+        for _ in range(2):
+            screen = Screen()
+            session = Session(
+                environ=environ, stdout=io.StringIO(), stderr=screen, clock=alone.clock
+            )
+            assert main(["brands", "list"], session) == 0
+            said.append(screen.getvalue())
+    assert "goes on" not in said[0]
+    assert "The requests of this minute are used up; it goes on in 30s" in said[1]
+
+
+@pytest.mark.parametrize("more", [["-q"], []])
+def test_nobody_is_told_in_a_pipe_or_when_quiet(alone: CommandLine, more: list[str]) -> None:
+    assert told(alone, [REFUSED, BRANDS], Screen() if more else io.StringIO(), *more) == ""
+
+
+def test_a_moment_is_not_worth_a_word(alone: CommandLine) -> None:
+    assert told(alone, [answer(503, {"error": "busy"}), BRANDS], Screen()) == ""

@@ -1,0 +1,124 @@
+"""Readers that go away, disks that are full, and streams that were closed before we began."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from outreply_cli.emulator.server import EmulatorServer
+from tests.command_line import CommandLine
+from tests.commands.receiver_process import serving
+from tests.commands.test_serve_webhook import send
+from tests.webhooks.receiver_fixture import event_body
+
+FULL = Path("/dev/full")
+# One that is small, one that is larger than a buffer, help by Typer and help without it, and one
+# that is answered before anything is imported.
+LINES = (
+    "posts list --published",
+    "posts list --published --json",
+    "api GET /posts/published --paginate -o jsonl",
+    "posts schedule --help",
+    "help times",
+    "completion bash",
+    "--help",
+    "--version",
+    "",
+)
+
+
+def in_bash(cli: CommandLine, script: str, **env: str) -> tuple[str, str]:
+    """What a script writes; `outreply` is ours in it, and `$OUT` a file."""
+    done = subprocess.run(
+        ["bash", "-c", f'outreply() {{ {" ".join(cli.words())} "$@"; }}\n{script}'],
+        env={**cli.environ, **env}, capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    return done.stdout, done.stderr
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_reader_that_goes_away_is_no_failure_and_nothing_is_said(
+    cli: CommandLine, unbuffered: str
+) -> None:
+    # The first reader is gone before anything is written, the second after one byte.
+    script = "".join(
+        f"outreply {line} | {reader} >/dev/null; echo ${{PIPESTATUS[0]}} {line}\n"
+        for line in LINES
+        for reader in (["true"] if unbuffered else ["head -c 1"])
+    )
+    out, err = in_bash(cli, script, PYTHONUNBUFFERED=unbuffered)
+    assert err == ""
+    assert out.splitlines() == [f"0 {line}".strip() for line in LINES]
+
+
+def test_a_failure_keeps_its_code_when_nobody_reads_of_it(cli: CommandLine) -> None:
+    script = """
+    outreply posts show 68a100000000000000000001 2>&1 | true; echo ${PIPESTATUS[0]}
+    outreply posts show 68a100000000000000000001 2>/dev/full; echo $?
+    outreply posts shw 2>&-; echo $?
+    """
+    out, err = in_bash(cli, script, PYTHONUNBUFFERED="1")
+    assert (out.split(), err) == (["5", "5", "2"], "")
+
+
+def test_a_calendar_is_carried_out_whole_though_nobody_reads_the_plan(
+    cli: CommandLine, tmp_path: Path, emulator: EmulatorServer
+) -> None:
+    calendar = tmp_path / "launch.csv"
+    calendar.write_text(
+        "page,scheduled_at,message\ninstagram:acme,2026-12-01 09:00,One\n"
+        "x:bluebird,2026-12-01 09:00,Two\n"
+    )
+    line = f"outreply bulk schedule {calendar} 2>&1 | true; echo ${{PIPESTATUS[0]}}"
+    assert in_bash(cli, line, PYTHONUNBUFFERED="1") == ("0\n", "")
+    assert len(cli.run("posts", "list", "-q").out.splitlines()) == 2
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="this system has no full device")
+@pytest.mark.parametrize(("stdout", "why"), [(">/dev/full", "No space left"), (">&-", "is closed")])
+def test_what_can_not_be_written_is_told_and_is_no_success(
+    cli: CommandLine, stdout: str, why: str
+) -> None:
+    script = "".join(f"outreply {line} {stdout}; echo $? >&2\n" for line in LINES)
+    out, err = in_bash(cli, script)
+    assert out == ""
+    assert "Traceback" not in err
+    assert "Exception ignored" not in err
+    said = err.splitlines()
+    assert [line for line in said if line.isdecimal()] == ["1"] * len(LINES)
+    problems = [line for line in said if "can't be written" in line and why in line]
+    assert len(problems) == len(LINES)
+    assert json.loads(problems[1])["error"]["code"] == "OUTPUT_LOST"
+    assert "fault of outreply" not in err
+
+
+def test_a_post_is_scheduled_once_though_its_id_was_lost(cli: CommandLine) -> None:
+    post = "outreply posts schedule --page x:bluebird --at +2d -m Hi --key k -q"
+    out, err = in_bash(cli, f"{post} >/dev/full; echo $?; {post}; echo $?")
+    first, post_id, second = out.split()
+    assert (first, second) == ("1", "0")
+    assert "What the command did is done" in err
+    assert cli.run("posts", "list", "-q").out.split() == [post_id]
+
+
+@pytest.mark.parametrize("redirection", ["</dev/null", "<&-", "2>&-", "2>/dev/full"])
+def test_a_stream_that_is_not_needed_may_be_missing(cli: CommandLine, redirection: str) -> None:
+    out, err = in_bash(cli, f"outreply posts list --published --json -v {redirection}; echo $?")
+    assert out.splitlines()[-1] == "0"
+    assert "Traceback" not in err
+    assert "Exception ignored" not in err
+
+
+def test_a_receiver_ends_with_the_reader_of_its_events(alone: CommandLine) -> None:
+    with serving(alone, "-o", "jsonl") as receiver:
+        assert send(receiver.url, event_body()) == 200
+        reader = receiver.process.stdout
+        assert reader is not None
+        assert json.loads(reader.readline())["verified"]
+        reader.close()
+        assert send(receiver.url, event_body()) == 200
+        _, said = receiver.process.communicate(timeout=20)
+    assert receiver.process.returncode == 0
+    assert "Received: 2 good" in said
+    assert "Traceback" not in said
