@@ -58,9 +58,9 @@ def _show_version() -> int:
 def _complete() -> int:
     import time
 
-    from outreply_cli.completion.query import answer
+    from outreply_cli.completion.query import complete
 
-    answer(sys.argv[2:], os.environ, time.time())
+    complete(sys.argv[2:], os.environ, time.time())
     return 0
 
 

@@ -1,4 +1,4 @@
-"""The command tree, and the one place where an error becomes a message and an exit code."""
+"""The root of the command line, where every error becomes a message and an exit code."""
 
 import io
 import os
@@ -8,141 +8,145 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from outreply_cli import __version__
-from outreply_cli.context import Session
-from outreply_cli.env import take_secrets
+from outreply_cli.context import Context
+from outreply_cli.env import pop_secrets
 from outreply_cli.errors import ExitCode, OutReplyError
 from outreply_cli.ui.streams import (
-    LostOutputError,
-    NoteStream,
-    ResultStream,
-    settle_encoding,
+    OutputWriteError,
+    SafeStderr,
+    SafeStdout,
+    configure_encoding,
 )
 
-# name -> (module, help line); the module is imported when the name is typed, not before.
+# The commands in reading order, each with its summary; a command's module is imported only when
+# the command is used.
 COMMANDS = {
-    "auth": ("auth", "Sign in and out, and switch between accounts."),
-    "brands": ("brands", "The brands you can reach."),
-    "pages": ("pages", "The social pages of your brands."),
-    "posts": ("posts", "Schedule, publish, list and cancel posts."),
-    "comments": ("comments", "Read and answer what people write under your posts."),
-    "media": ("media", "Upload, list and delete pictures and videos."),
-    "bulk": ("bulk", "Schedule a whole calendar file, exactly once."),
-    "webhooks": ("webhooks", "Verify, send, replay and subscribe to webhooks."),
-    "serve-webhook": ("serve_webhook", "Receive webhooks here, and pass them on."),
-    "quota": ("quota", "What is left of your limits."),
-    "emulator": ("emulator", "The whole API on this machine, without an account."),
-    "api": ("api", "Call any endpoint, signed in and retried."),
-    "errors": ("errors", "Explain an error code."),
-    "doctor": ("doctor", "Check this machine, the account and the way between."),
-    "completion": ("completion", "Complete words and values in your shell."),
-    "help": ("help", "Explain a command or a topic."),
-    "demo": ("demo", "See it work: a calendar scheduled on this machine."),
+    "auth": "Log in and out, and switch between accounts.",
+    "brands": "List and view brands.",
+    "pages": "List and view pages.",
+    "posts": "Schedule, publish, list and cancel posts.",
+    "bulk": "Schedule posts from a calendar file.",
+    "comments": "Read and reply to comments on your posts.",
+    "media": "Upload, list and delete pictures and videos.",
+    "webhooks": "Manage, verify, send and replay webhooks.",
+    "serve-webhook": "Receive webhooks locally and forward them.",
+    "quota": "Show quotas and rate limits.",
+    "emulator": "Run a local emulator of the OutReply API.",
+    "api": "Make an authenticated request to any endpoint.",
+    "errors": "Explain an error code.",
+    "doctor": "Diagnose problems with your setup, account and network connection.",
+    "demo": "Run a self-contained demo against a local emulator.",
+    "completion": "Generate shell completion scripts.",
+    "help": "Explain a topic or a command.",
 }
 
 
-def main(args: Sequence[str], session: Session) -> int:
+def main(args: Sequence[str], context: Context) -> int:
     """Run one command line and return its exit code; the only place that catches our errors."""
     if "--version" in args[:1]:
-        session.stdout.write(f"outreply {__version__}\n")
-        return ExitCode.DONE
+        context.stdout.write(f"outreply {__version__}\n")
+        return ExitCode.SUCCESS
     if list(args) in ([], ["--help"], ["-h"]):
-        _greet(session, asked=bool(args))
-        code: int = ExitCode.DONE
+        _show_root_help(context, requested=bool(args))
+        code: int = ExitCode.SUCCESS
     else:
-        code = _run(args, session)
-    with suppress(LostOutputError):
-        session.stdout.flush()
-    lost = session.stdout.lost if isinstance(session.stdout, ResultStream) else None
+        code = _run(args, context)
+    with suppress(OutputWriteError):
+        context.stdout.flush()
+    lost = context.stdout.lost if isinstance(context.stdout, SafeStdout) else None
     if lost is not None and not lost.is_reader_gone:
-        _tell_failure(session, lost, args)
+        _print_error(context, lost, args)
         code = code or lost.exit_code
     return code
 
 
-def _greet(session: Session, *, asked: bool) -> None:
+def _show_root_help(context: Context, *, requested: bool) -> None:
     from outreply_cli.cli.welcome import ROOT_HELP, WELCOME
 
-    if not asked and not _is_signed_in(session):
-        session.output.show_text(WELCOME)
+    if not requested and not _is_logged_in(context):
+        context.output.print_text(WELCOME)
         return
-    # Most often asked for, and all of it is in the table: Typer would take twice the time.
+    # The table of commands holds all that the page shows; importing Typer would double the time.
     from outreply_cli.cli.help_page import help_page
-    from outreply_cli.cli.tree import root_of
+    from outreply_cli.cli.tree import root_command
 
-    purposes = {name: purpose for name, (_, purpose) in COMMANDS.items()}
-    session.output.show_text(help_page(root_of(ROOT_HELP, purposes), session.output))
+    context.output.print_text(help_page(root_command(ROOT_HELP, COMMANDS), context.output))
 
 
-def _is_signed_in(session: Session) -> bool:
-    from outreply_cli.accounts.resolve import is_signed_in
+def _is_logged_in(context: Context) -> bool:
+    from outreply_cli.accounts.resolve import is_logged_in
 
     try:
-        return is_signed_in(session.config_dir, session.environ)
+        return is_logged_in(context.config_dir, context.environ)
     except OutReplyError:
-        # Nothing is kept where there is no home.
+        # No home directory, so nothing is stored.
         return False
 
 
-def _run(args: Sequence[str], session: Session) -> int:
-    from outreply_cli.cli.lazy_group import Abort, root_group, usage_error
-    from outreply_cli.cli.options import WrongUsage
+def _run(args: Sequence[str], context: Context) -> int:
+    from outreply_cli.cli.typer_adapter import (
+        Abort,
+        UsageError,
+        is_missing_command,
+        root_group,
+        to_input_error,
+    )
 
     try:
         code = root_group(COMMANDS).main(
-            args=list(args), prog_name="outreply", standalone_mode=False, obj=session
+            args=list(args), prog_name="outreply", standalone_mode=False, obj=context
         )
         code = code if isinstance(code, int) else 0
-    except LostOutputError:
-        # What goes on for ever ends with its reader; `main` tells of it.
-        code = ExitCode.DONE
+    except OutputWriteError:
+        # A command that runs on ends with its reader; `main` reports other causes.
+        code = ExitCode.SUCCESS
     except OutReplyError as error:
-        _tell_failure(session, error, args)
+        _print_error(context, error, args)
         code = error.exit_code
-    except WrongUsage as wrong:
-        if type(wrong).__name__ == "NoArgsIsHelpError":
-            # A group alone is a question, not a mistake; the message is its help.
-            session.output.show_text(str(wrong))
-            code = ExitCode.DONE
+    except UsageError as error:
+        if is_missing_command(error):
+            context.output.print_text(str(error))
+            code = ExitCode.SUCCESS
         else:
-            _tell_failure(session, usage_error(wrong), args)
+            _print_error(context, to_input_error(error), args)
             code = ExitCode.USAGE
     except (KeyboardInterrupt, Abort):
         code = ExitCode.INTERRUPTED
-    except Exception as fault:  # noqa: BLE001 - a fault of ours must not show what was handled
-        from outreply_cli.ui.errors import fault_error, trace_text
+    except Exception as error:  # noqa: BLE001 - a bug must not print what was being handled
+        from outreply_cli.ui.errors import format_traceback, internal_error
 
-        if session.choices.verbose:
-            session.tell(trace_text(fault))
-        _tell_failure(session, fault_error(fault), args)
-        code = ExitCode.REFUSED
+        if context.options.verbose:
+            context.echo_err(format_traceback(error))
+        _print_error(context, internal_error(error), args)
+        code = ExitCode.ERROR
     finally:
-        session.close()
+        context.close()
     return int(code)
 
 
-def _tell_failure(session: Session, error: OutReplyError, args: Sequence[str]) -> None:
-    from outreply_cli.ui.errors import failure_text
+def _print_error(context: Context, error: OutReplyError, args: Sequence[str]) -> None:
+    from outreply_cli.ui.errors import format_error
 
-    # Where the options could not be read, the words tell what was probably meant.
-    as_json = session.wants_json if session.is_configured else _asks_for_json(args)
-    session.tell(failure_text(error, as_json=as_json))
+    # When the options could not be parsed, the words say which format was probably wanted.
+    as_json = context.wants_json if context.is_configured else _requests_json(args)
+    context.echo_err(format_error(error, as_json=as_json))
 
 
 def run() -> int:
-    """The installed command."""
+    """Run the installed command with this process's arguments, streams and environment."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            settle_encoding(stream, os.environ)
-    # Typer writes to these by itself. None is one that was closed before we began.
+            configure_encoding(stream, os.environ)
+    # Typer writes to sys.stdout and sys.stderr itself. A stream that was closed is None.
     if sys.stdout is None or isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout = ResultStream(sys.stdout)
+        sys.stdout = SafeStdout(sys.stdout)
     if sys.stderr is None or isinstance(sys.stderr, io.TextIOWrapper):
-        sys.stderr = NoteStream(sys.stderr)
-    return main(sys.argv[1:], Session(environ=take_secrets(os.environ)))
+        sys.stderr = SafeStderr(sys.stderr)
+    return main(sys.argv[1:], Context(environ=pop_secrets(os.environ)))
 
 
-def _asks_for_json(args: Sequence[str]) -> bool:
-    for place, word in enumerate(args):
+def _requests_json(args: Sequence[str]) -> bool:
+    for index, word in enumerate(args):
         if word == "--":
             return False
         if word in {"--json", "--output=json", "--output=jsonl"}:
@@ -151,7 +155,7 @@ def _asks_for_json(args: Sequence[str]) -> bool:
         short = re.fullmatch(r"-[qvyr]*o(jsonl?)?", word)
         if short is not None and short[1]:
             return True
-        following = args[place + 1 : place + 2]
+        following = args[index + 1 : index + 2]
         if (short is not None or word == "--output") and {*following} & {"json", "jsonl"}:
             return True
     return False

@@ -20,7 +20,7 @@ class Clock(Protocol):
         """Wait for `seconds`."""
         ...
 
-    def chance(self) -> float:
+    def random(self) -> float:
         """A random number from 0 up to, not including, 1."""
         ...
 
@@ -40,7 +40,7 @@ class SystemClock:
         """Wait for `seconds`."""
         time.sleep(seconds)
 
-    def chance(self) -> float:
+    def random(self) -> float:
         """A random number from 0 up to, not including, 1."""
         import random
 

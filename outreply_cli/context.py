@@ -16,26 +16,26 @@ from outreply_cli.clock import Clock, SystemClock
 from outreply_cli.env import SECRET_VARIABLES
 from outreply_cli.errors import (
     InvalidInputError,
-    NotSignedInError,
+    NotLoggedInError,
     OutReplyError,
     TimeError,
 )
 from outreply_cli.paths import config_dir, state_dir
-from outreply_cli.ui.fields import read_fields
-from outreply_cli.ui.files import read_document, write_document
-from outreply_cli.ui.options import Choices
+from outreply_cli.ui.fields import parse_fields
+from outreply_cli.ui.files import read_text_file, write_text_file
+from outreply_cli.ui.options import GlobalOptions
 from outreply_cli.ui.output import FORMATS, Output
-from outreply_cli.ui.sanitize import harmless
+from outreply_cli.ui.sanitize import sanitize
 from outreply_cli.ui.streams import is_terminal, terminal_width
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from outreply_cli.accounts.resolve import Account
-    from outreply_cli.api.client import Client, Observer
-    from outreply_cli.api.rate_limit import Budget
-    from outreply_cli.api.transport import Exchange
-    from outreply_cli.completion.cache_writer import Sighting
+    from outreply_cli.api.client import Client, ClientObserver
+    from outreply_cli.api.rate_limit import RateLimiter
+    from outreply_cli.api.transport import RequestRecord
+    from outreply_cli.completion.cache_writer import CacheUpdate
     from outreply_cli.spec.token import Token
 
 DEFAULT_MAX_WAIT = 60.0
@@ -44,14 +44,14 @@ _NOTICED_SECONDS = 2.0
 
 
 @dataclass(eq=False, repr=False)
-class Session:
+class Context:
     """Everything a command needs from outside, each costly part made on first use.
 
     Attributes:
         environ: The environment's variables.
         stdin, stdout, stderr: The streams; whether one is a terminal is asked of itself.
         clock: Time, waiting and chance.
-        choices: What the options said.
+        options: What the options said.
         is_configured: Whether they could be read.
     """
 
@@ -61,28 +61,28 @@ class Session:
     stdout: TextIO = field(default_factory=lambda: sys.stdout)
     stderr: TextIO = field(default_factory=lambda: sys.stderr)
     clock: Clock = field(default_factory=SystemClock)
-    choices: Choices = field(default_factory=Choices)
+    options: GlobalOptions = field(default_factory=GlobalOptions)
     is_configured: bool = False
     _account: "Account | None" = None
     _client: "Client | None" = None
     _opened: "list[Client]" = field(default_factory=list)
     _tokens: "list[Token]" = field(default_factory=list)
-    _sighting: "Sighting | None" = None
+    _cache_update: "CacheUpdate | None" = None
 
-    def configure(self, choices: Choices) -> None:
+    def configure(self, choices: GlobalOptions) -> None:
         """Take what the options said; raises InvalidInputError for what can't be meant."""
         if choices.output not in FORMATS:
             raise InvalidInputError(
                 f"--output {choices.output!r} is no format", hint=f"Choose: {', '.join(FORMATS)}"
             )
-        if choices.fields is not None and not read_fields(choices.fields):
+        if choices.fields is not None and not parse_fields(choices.fields):
             raise InvalidInputError("--fields names no field", hint="Such as: --fields id,message")
-        self.choices, self.is_configured = choices, True
+        self.options, self.is_configured = choices, True
 
     @property
     def wants_json(self) -> bool:
         """Whether the answer is for a program."""
-        return self.choices.output in {"json", "jsonl"}
+        return self.options.output in {"json", "jsonl"}
 
     @property
     def config_dir(self) -> Path:
@@ -106,23 +106,23 @@ class Session:
         Raises:
             InvalidInputError: One is named that is not stored.
         """
-        from outreply_cli.accounts.resolve import chosen_profile
+        from outreply_cli.accounts.resolve import resolve_profile
 
-        return chosen_profile(self.profiles, self.choices.profile, self.environ)
+        return resolve_profile(self.profiles, self.options.profile, self.environ)
 
     @property
     def output(self) -> Output:
         """Where results go."""
-        fields = self.choices.fields
+        fields = self.options.fields
         on_terminal = is_terminal(self.stdout)
         return Output(
             stream=self.stdout,
-            format=self.choices.output,
-            fields=None if fields is None else read_fields(fields),
-            quiet=self.choices.quiet,
+            format=self.options.output,
+            fields=None if fields is None else parse_fields(fields),
+            quiet=self.options.quiet,
             is_terminal=on_terminal,
             color=on_terminal and self._colors_allowed,
-            plain=self.choices.plain or self.environ.get("TERM") == "dumb",
+            plain=self.options.plain or self.environ.get("TERM") == "dumb",
             width=terminal_width(self.stdout, self.environ),
         )
 
@@ -141,7 +141,7 @@ class Session:
         )
 
     @property
-    def can_ask(self) -> bool:
+    def is_interactive(self) -> bool:
         """Whether there is a person to answer a question."""
         return is_terminal(self.stdin) and is_terminal(self.stderr)
 
@@ -153,11 +153,11 @@ class Session:
             NotSignedInError: There is no token, or a doubtful one that nobody confirms.
         """
         if self._account is None:
-            from outreply_cli.accounts.resolve import choose_account
+            from outreply_cli.accounts.resolve import resolve_account
 
-            account = choose_account(self.config_dir, self.environ, self.choices.profile)
+            account = resolve_account(self.config_dir, self.environ, self.options.profile)
             if account.credential.source == "environment":
-                self.question_token(account.credential.token, account.base_url)
+                self.confirm_unrecognized_token(account.credential.token, account.base_url)
             self._account = account
         return self._account
 
@@ -171,15 +171,15 @@ class Session:
         """
         if self._client is None:
             account = self.account
-            from outreply_cli.completion.cache_writer import Sighting
+            from outreply_cli.completion.cache_writer import CacheUpdate
 
-            self._sighting = Sighting(self.known_values_file())
+            self._cache_update = CacheUpdate(self.completion_cache_path())
             self._client = self.client_for(
                 account.credential.token,
                 account.base_url,
                 max_wait=None if patient else DEFAULT_MAX_WAIT,
                 clock=clock,
-                observer=self._sighting,
+                observer=self._cache_update,
             )
         return self._client
 
@@ -190,7 +190,7 @@ class Session:
         *,
         max_wait: float | None = DEFAULT_MAX_WAIT,
         clock: Clock | None = None,
-        observer: "Observer | None" = None,
+        observer: "ClientObserver | None" = None,
     ) -> "Client":
         """A client with `token` for `base_url` that waits `max_wait` seconds unless told otherwise.
 
@@ -198,7 +198,7 @@ class Session:
         """
         from outreply_cli.api.base_url import DEFAULT_BASE_URL
         from outreply_cli.api.client import Client
-        from outreply_cli.api.retry import Patience
+        from outreply_cli.api.retry import RetryPolicy
         from outreply_cli.api.transport import Transport
 
         client = Client(
@@ -206,11 +206,11 @@ class Session:
                 base_url=base_url or DEFAULT_BASE_URL,
                 token=token,
                 clock=clock or self.clock,
-                patience=Patience(max_wait=self._max_wait(max_wait)),
-                on_exchange=self.show_exchange if self.choices.verbose else None,
+                patience=RetryPolicy(max_wait=self._max_wait(max_wait)),
+                on_exchange=self.log_request if self.options.verbose else None,
                 # Who is patient draws a bar, or is left alone for hours.
-                on_pause=self.tell_pause if max_wait is not None else None,
-                budget=self._budget(token, base_url or DEFAULT_BASE_URL, clock or self.clock),
+                on_pause=self.report_wait if max_wait is not None else None,
+                budget=self._rate_limiter(token, base_url or DEFAULT_BASE_URL, clock or self.clock),
             ),
             observer,
         )
@@ -219,7 +219,7 @@ class Session:
             self._tokens.append(token)
         return client
 
-    def question_token(
+    def confirm_unrecognized_token(
         self, token: "Token", base_url: str | None, *, accepted: bool = False
     ) -> None:
         """Ask before a token of an unknown kind is sent anywhere but to this machine.
@@ -235,9 +235,11 @@ class Session:
             if is_local_url(check_base_url(base_url)):
                 return
         what = "the token does not look like OutReply's: it should start with outreply_live_"
-        if self.can_ask and self.ask(f"{what[:1].upper()}{what[1:]}. Send it all the same?"):
+        if self.is_interactive and self.prompt_yes_no(
+            f"{what[:1].upper()}{what[1:]}. Send it all the same?"
+        ):
             return
-        raise NotSignedInError(
+        raise NotLoggedInError(
             what,
             hint="Copy it again from the dashboard. If it is right all the same, store it with: "
             "outreply auth login --yes",
@@ -251,12 +253,12 @@ class Session:
 
     def zone(self, tz: str | None = None) -> "ZoneInfo":
         """What local times are read and shown in: `tz`, environment, profile, machine."""
-        from outreply_cli.times import machine_zone, read_zone
+        from outreply_cli.times import machine_zone, parse_zone
 
         variable = self.environ.get("OUTREPLY_TIMEZONE")
         if not tz and variable:
             try:
-                return read_zone(variable)
+                return parse_zone(variable)
             except TimeError as problem:
                 raise TimeError(
                     f"OUTREPLY_TIMEZONE: {problem.message}", hint=problem.hint
@@ -268,37 +270,37 @@ class Session:
             except InvalidInputError:
                 profile = None
             name = profile.timezone if profile else None
-        return read_zone(name) if name else machine_zone()
+        return parse_zone(name) if name else machine_zone()
 
-    def tell(self, text: str) -> None:
+    def echo_err(self, text: str) -> None:
         """Write to stderr, whatever `text` quotes: a secret in it is never shown."""
-        from outreply_cli.ui.redact import hide_secrets
+        from outreply_cli.ui.redact import redact
 
-        self.stderr.write(hide_secrets(text, self._secrets))
+        self.stderr.write(redact(text, self._secrets))
 
-    def note(self, text: str) -> None:
+    def info(self, text: str) -> None:
         """Tell something that is not a result; `-q` leaves it out."""
-        if not self.choices.quiet:
-            self.tell(harmless(text, keep_lines=True) + "\n")
+        if not self.options.quiet:
+            self.echo_err(sanitize(text, keep_lines=True) + "\n")
 
     def warn(self, text: str) -> None:
         """Tell something that needs attention."""
-        self.tell(f"Warning: {harmless(text)}\n")
+        self.echo_err(f"Warning: {sanitize(text)}\n")
 
-    def ask(self, question: str) -> bool:
+    def prompt_yes_no(self, question: str) -> bool:
         """A question that is answered by yes or no; no is what Enter means."""
-        self.stderr.write(f"{harmless(question)} [y/N] ")
+        self.stderr.write(f"{sanitize(question)} [y/N] ")
         self.stderr.flush()
         return self.stdin.readline().strip().lower() in {"y", "yes"}
 
-    def ask_line(self, prompt: str) -> str | None:
+    def prompt(self, prompt: str) -> str | None:
         """What is typed at `prompt`, without white space around it; None where nobody types."""
-        self.stderr.write(harmless(prompt))
+        self.stderr.write(sanitize(prompt))
         self.stderr.flush()
         line = self.stdin.readline()
         return line.strip() if line else None
 
-    def ask_secret(self, prompt: str) -> str:
+    def prompt_secret(self, prompt: str) -> str:
         """What is typed at `prompt`, which the terminal does not show."""
         import getpass
 
@@ -312,27 +314,27 @@ class Session:
 
     def read_text(self, name: str) -> str:
         """The text of the file called `name`, or of stdin for `-`; raises InvalidInputError."""
-        return read_document(name, self.stdin)
+        return read_text_file(name, self.stdin)
 
     def write_text(self, path: Path, text: str) -> None:
         """Put `text` in the file at `path` as it is, or on stdout for `-`; raises StorageError."""
         if str(path) == "-":
-            self.output.show_document(text)
+            self.output.write_document(text)
         else:
-            write_document(path, text)
+            write_text_file(path, text)
 
     def confirm(self, question: str, *, yes: bool) -> None:
         """Go on only when the person, or `--yes`, agrees; raises InvalidInputError otherwise."""
         if yes:
             return
-        if not self.can_ask:
+        if not self.is_interactive:
             raise InvalidInputError(
                 f"nobody can be asked here: {question}", hint="If so, add --yes."
             )
-        if not self.ask(question):
+        if not self.prompt_yes_no(question):
             raise InvalidInputError("not confirmed; nothing was done")
 
-    def show_exchange(self, exchange: "Exchange") -> None:
+    def log_request(self, exchange: "RequestRecord") -> None:
         """Write one request for `--verbose`."""
         line = (
             f"{exchange.method} {exchange.path} {exchange.outcome} {exchange.milliseconds:.0f} ms"
@@ -341,22 +343,22 @@ class Session:
             line += f", {exchange.budget_left} requests left this minute"
         if exchange.retry_in is not None:
             line += f", again in {exchange.retry_in:.1f} s"
-        self.tell(harmless(line) + "\n")
+        self.echo_err(sanitize(line) + "\n")
 
-    def tell_pause(self, seconds: float, why: str) -> None:
+    def report_wait(self, seconds: float, why: str) -> None:
         """Tell a person why nothing happens, when that lasts; a pipe waits in silence."""
         if seconds < _NOTICED_SECONDS or not is_terminal(self.stderr):
             return
-        from outreply_cli.times import show_duration
+        from outreply_cli.times import format_duration
 
-        span = show_duration(timedelta(seconds=math.ceil(seconds)))
-        self.note(f"{why[:1].upper()}{why[1:]}; it goes on in {span}")
+        span = format_duration(timedelta(seconds=math.ceil(seconds)))
+        self.info(f"{why[:1].upper()}{why[1:]}; it goes on in {span}")
 
-    def known_values_file(self, profile: str | None = None) -> Path:
+    def completion_cache_path(self, profile: str | None = None) -> Path:
         """Where what was seen of an account is kept; by default that which a command acts for."""
         from outreply_cli.completion.cache import account_file
 
-        flag = profile or self.choices.profile
+        flag = profile or self.options.profile
         current = "" if flag else self.profiles.current
         return Path(account_file(self.state_dir, self.environ, flag=flag, current=current))
 
@@ -364,13 +366,13 @@ class Session:
         """Give back what was opened, and keep what was seen for completion."""
         for client in self._opened:
             client.transport.close()
-        if self._sighting is None or self._account is None:
+        if self._cache_update is None or self._account is None:
             return
         now = self.clock.now().timestamp()
         is_sandbox = self._account.credential.token.is_sandbox
         # It only helps to type: a disk that is full must not make a command fail.
         with suppress(OutReplyError):
-            self._sighting.keep(now, may_refresh=not is_sandbox)
+            self._cache_update.save(now, may_refresh=not is_sandbox)
 
     @property
     def _secrets(self) -> list[str]:
@@ -379,21 +381,23 @@ class Session:
             found.append(self._account.credential.token.reveal())
         return found + [token.reveal() for token in self._tokens]
 
-    def _budget(self, token: "Token | None", base_url: str, clock: Clock) -> "Budget | None":
+    def _rate_limiter(
+        self, token: "Token | None", base_url: str, clock: Clock
+    ) -> "RateLimiter | None":
         if token is None:
             return None
-        from outreply_cli.api.rate_limit import SharedBudget
+        from outreply_cli.api.rate_limit import SharedRateLimiter
 
-        return SharedBudget(self.state_dir / "budget.db", token, base_url, clock)
+        return SharedRateLimiter(self.state_dir / "budget.db", token, base_url, clock)
 
     def _max_wait(self, default: float | None) -> float | None:
-        if self.choices.max_wait is not None:
-            from outreply_cli.times import read_duration
+        if self.options.max_wait is not None:
+            from outreply_cli.times import parse_duration
 
-            return read_duration(self.choices.max_wait).total_seconds()
+            return parse_duration(self.options.max_wait).total_seconds()
         return default
 
     @property
     def _colors_allowed(self) -> bool:
-        forbidden = self.choices.no_color or self.choices.plain or self.environ.get("NO_COLOR")
+        forbidden = self.options.no_color or self.options.plain or self.environ.get("NO_COLOR")
         return not forbidden and self.environ.get("TERM") != "dumb"

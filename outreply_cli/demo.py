@@ -11,18 +11,18 @@ from zoneinfo import ZoneInfo
 
 from outreply_cli.api.client import Client, Resource
 from outreply_cli.api.transport import Transport
-from outreply_cli.bulk.executor import RunReport, Stop
-from outreply_cli.bulk.loader import read_calendar
-from outreply_cli.bulk.remote_state import read_account
-from outreply_cli.bulk.service import BulkRun, Prepared, Settings
+from outreply_cli.bulk.executor import CancellationToken, RunReport
+from outreply_cli.bulk.loader import load_calendar
+from outreply_cli.bulk.remote_state import fetch_remote_state
+from outreply_cli.bulk.service import BulkOptions, BulkService, PlannedCalendar
 from outreply_cli.clock import Clock
 from outreply_cli.emulator.server import EmulatorServer
 from outreply_cli.journal.journal import Journal
 from outreply_cli.spec.token import Token
-from outreply_cli.times import to_api
-from outreply_cli.webhooks.receiver import Received, Terms
+from outreply_cli.timestamps import format_timestamp
+from outreply_cli.webhooks.receiver import Received, ReceiverConfig
 from outreply_cli.webhooks.server import WebhookServer
-from outreply_cli.webhooks.store import Inbox
+from outreply_cli.webhooks.store import DeliveryStore
 
 ZONE = ZoneInfo("Europe/Paris")
 CALENDAR_NAME = "spring-launch.yaml"
@@ -104,24 +104,24 @@ class Demo:
         path.write_text("".join(lines), encoding="utf-8")
         return path
 
-    def prepare(self, path: Path) -> tuple[BulkRun, Prepared]:
+    def prepare(self, path: Path) -> tuple[BulkService, PlannedCalendar]:
         """The calendar's plan against the account as it is now."""
-        run = BulkRun(self.client, self._journal, Settings(zone=ZONE))
-        calendar = read_calendar(str(path))
+        run = BulkService(self.client, self._journal, BulkOptions(zone=ZONE))
+        calendar = load_calendar(str(path))
         calendar.name = CALENDAR_NAME
-        return run, run.prepare(calendar, read_account(self.client), settle=True)
+        return run, run.plan(calendar, fetch_remote_state(self.client), settle=True)
 
-    def carry_out(self, run: BulkRun, prepared: Prepared) -> RunReport:
+    def carry_out(self, run: BulkService, prepared: PlannedCalendar) -> RunReport:
         """Do what the plan says, over HTTP."""
-        return run.carry_out(prepared, Stop(), lambda _: None)
+        return run.apply(prepared, CancellationToken(), lambda _: None)
 
     def receive_webhooks(self) -> None:
         """Listen from now on for what becomes of the posts, with a webhook of the account."""
-        inbox = Inbox(self.directory / "webhooks.db")
+        inbox = DeliveryStore(self.directory / "webhooks.db")
         self._listening.callback(inbox.close)
         secrets: list[str] = []
         server = WebhookServer(
-            inbox, terms=Terms(secrets), clock=self._clock, tell_received=self._received.put,
+            inbox, terms=ReceiverConfig(secrets), clock=self._clock, tell_received=self._received.put,
             tell_forwarded=lambda _: None, has_inspector=False,
         )  # fmt: skip
         self._listening.enter_context(server)
@@ -141,7 +141,7 @@ class Demo:
     def advance_past(self, days: int) -> dict[str, Any]:
         """Move the emulator's clock past the calendar's first `days`; tells what was published."""
         moment = datetime.combine(self._today + timedelta(days=days + 1), time(), ZONE)
-        return self.server.running.ask("advance", to=to_api(moment))
+        return self.server.running.request("advance", to=format_timestamp(moment))
 
     def published_since(self, moment: datetime) -> list[Resource]:
         """What came out after `moment`, oldest first."""

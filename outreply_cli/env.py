@@ -8,7 +8,7 @@ WEBHOOK_SECRET_VARIABLE = "OUTREPLY_WEBHOOK_SECRET"  # noqa: S105 - a variable's
 SECRET_VARIABLES = frozenset({*TOKEN_VARIABLES, WEBHOOK_SECRET_VARIABLE})
 
 
-def take_secrets(environ: MutableMapping[str, str]) -> dict[str, str]:
+def pop_secrets(environ: MutableMapping[str, str]) -> dict[str, str]:
     """All that `environ` holds; it keeps no secret of ours.
 
     Of this process's own environment that means: whatever is started from here, by a keyring or

@@ -19,14 +19,15 @@ from typing import Any, ClassVar
 class ExitCode(IntEnum):
     """What a script may rely on."""
 
-    DONE = 0
-    REFUSED = 1
+    SUCCESS = 0
+    ERROR = 1
     USAGE = 2
     PARTIAL = 3
-    NOT_ALLOWED = 4
+    AUTH = 4
     NOT_FOUND = 5
-    LIMIT = 6
+    LIMIT_EXCEEDED = 6
     NETWORK = 7
+    TIMEOUT = 124
     INTERRUPTED = 130
 
 
@@ -42,8 +43,8 @@ class OutReplyError(Exception):
     """
 
     code: str = "ERROR"
-    exit_code: ClassVar[ExitCode] = ExitCode.REFUSED
-    outcome_unknown: bool = False
+    exit_code: ClassVar[ExitCode] = ExitCode.ERROR
+    maybe_applied: bool = False
 
     def __init__(
         self, message: str, *, hint: str | None = None, details: Mapping[str, Any] | None = None
@@ -93,11 +94,11 @@ class PartialFailureError(OutReplyError):
     exit_code = ExitCode.PARTIAL
 
 
-class NotSignedInError(OutReplyError):
+class NotLoggedInError(OutReplyError):
     """There is no token to use, or none that may be used here."""
 
     code = "NOT_SIGNED_IN"
-    exit_code = ExitCode.NOT_ALLOWED
+    exit_code = ExitCode.AUTH
 
 
 class StorageError(OutReplyError):
@@ -111,3 +112,17 @@ class InterruptedRunError(OutReplyError):
 
     code = "INTERRUPTED"
     exit_code = ExitCode.INTERRUPTED
+
+
+def raise_for_failures(failures: Sequence[tuple[str, OutReplyError]], asked: int) -> None:
+    """Raise what stopped the only one of `asked` items, or PartialFailureError for several."""
+    if not failures:
+        return
+    if asked == 1:
+        raise failures[0][1]
+    raise PartialFailureError(
+        f"{len(failures)} of {asked} failed: "
+        + "; ".join(f"{name}: {error.message}" for name, error in failures),
+        hint=next((error.hint for _, error in failures if error.hint), None),
+        details={"failed": [{"id": name, "code": error.code} for name, error in failures]},
+    )

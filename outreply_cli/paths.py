@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def path_of(name: "str | Path") -> "Path":
+def to_path(name: "str | Path") -> "Path":
     """The path that a person names; `~nobody` stays as it is where there is no such user."""
     from pathlib import Path
 

@@ -16,7 +16,7 @@ from outreply_cli.errors import InvalidInputError
 _LONGEST_WAIT_SECONDS = 2**31 / 1000 - 1
 
 
-def command_words(
+def split_command(
     line: str, option: str, *, is_windows: bool = sys.platform == "win32"
 ) -> list[str]:
     """The words of a command line, split as a shell splits them.
@@ -43,7 +43,7 @@ def command_words(
     return words
 
 
-def runnable_command(line: str, option: str, environ: Mapping[str, str]) -> list[str]:
+def resolve_command(line: str, option: str, environ: Mapping[str, str]) -> list[str]:
     """The words of a command line whose first is a command that can be run.
 
     Args:
@@ -54,7 +54,7 @@ def runnable_command(line: str, option: str, environ: Mapping[str, str]) -> list
     Raises:
         InvalidInputError: There are no words, they are not quoted soundly, or it can't be run.
     """
-    words = command_words(line, option)
+    words = split_command(line, option)
     if shutil.which(words[0], path=environ.get("PATH", os.defpath)) is None:
         raise InvalidInputError(
             f"{option}: {words[0]!r} is no command that can be run",
@@ -63,7 +63,7 @@ def runnable_command(line: str, option: str, environ: Mapping[str, str]) -> list
     return words
 
 
-def without_secrets(environ: Mapping[str, str], hidden: Collection[str] = ()) -> dict[str, str]:
+def strip_secrets(environ: Mapping[str, str], hidden: Collection[str] = ()) -> dict[str, str]:
     """`environ` without the variables that hold secrets of ours, and without those in `hidden`."""
     secrets = SECRET_VARIABLES | set(hidden)
     return {name: value for name, value in environ.items() if name not in secrets}

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from outreply_cli.errors import TimeError
 
 # They belong to times as well: who shows some also reads them.
-from outreply_cli.timestamps import from_api as from_api, in_utc, to_api as to_api  # noqa: PLC0414
+from outreply_cli.timestamps import format_timestamp, parse_timestamp, to_utc
 
 _UNITS = {
     "s": "seconds", "sec": "seconds", "second": "seconds", "seconds": "seconds",
@@ -41,7 +41,7 @@ _LONGEST_TEXT = 200
 _FORMS = "2026-12-24 18:00, 2026-12-24T18:00+01:00, 'tomorrow 09:00', 'fri 17:30', 'in 2h', '+3d'"
 
 
-def read_zone(name: str) -> ZoneInfo:
+def parse_zone(name: str) -> ZoneInfo:
     """The IANA time zone called `name`; raises TimeError when there is none."""
     plain = name.strip()
     # Names become paths, and a path may lead anywhere, or too deep to follow.
@@ -64,7 +64,7 @@ def machine_zone() -> ZoneInfo:
         return ZoneInfo("UTC")
 
 
-def read_duration(text: str) -> timedelta:
+def parse_duration(text: str) -> timedelta:
     """`90s`, `2h`, `1h30m`, `3 days` as a span of exact length, at most a century.
 
     Raises:
@@ -91,7 +91,7 @@ def read_duration(text: str) -> timedelta:
     return span
 
 
-def read_time(text: str, *, now: datetime, zone: ZoneInfo) -> datetime:
+def parse_time(text: str, *, now: datetime, zone: ZoneInfo) -> datetime:
     """The one instant that `text` names, in UTC.
 
     Args:
@@ -134,31 +134,31 @@ def read_time(text: str, *, now: datetime, zone: ZoneInfo) -> datetime:
     return _read_worded(words, zone)
 
 
-def read_past_time(text: str, *, now: datetime, zone: ZoneInfo) -> datetime:
+def parse_past_time(text: str, *, now: datetime, zone: ZoneInfo) -> datetime:
     """The instant that `--since text` names: a duration counts back, a date starts its day.
 
     Raises:
-        TimeError: As `read_time`.
+        TimeError: As `parse_time`.
     """
     words = text.strip().lower()
     bare = words.removesuffix("ago").removeprefix("-").strip()
     if _DURATION_PART.match(bare):
         try:
-            return (now - read_duration(bare)).replace(microsecond=0)
+            return (now - parse_duration(bare)).replace(microsecond=0)
         except TimeError:
             pass
         except OverflowError:
             raise TimeError(f"{text!r} is before the calendar begins") from None
     if words in {"today", "yesterday"}:
-        return read_time(f"{words} 00:00", now=now, zone=zone)
+        return parse_time(f"{words} 00:00", now=now, zone=zone)
     try:
         day = date.fromisoformat(words)
     except ValueError:
-        return read_time(text, now=now, zone=zone)
+        return parse_time(text, now=now, zone=zone)
     return local_instant(day, time(0), zone)
 
 
-def read_day(text: str, *, now: datetime, zone: ZoneInfo) -> date:
+def parse_day(text: str, *, now: datetime, zone: ZoneInfo) -> date:
     """The day in `zone` that `text` names: `2026-12-24`, `2026-12`, `today`, `tomorrow` or `+7d`.
 
     Raises:
@@ -199,11 +199,11 @@ def local_instant(day: date, clock: time, zone: ZoneInfo) -> datetime:
     raise TimeError(
         f"{shown} {verb} in {zone.key}, where the clocks change: it could be {both}",
         hint="Write the one you mean with its offset.",
-        details={"readings": [to_api(reading) for reading in readings]},
+        details={"readings": [format_timestamp(reading) for reading in readings]},
     )
 
 
-def show_instant(instant: datetime, zone: ZoneInfo) -> str:
+def format_time(instant: datetime, zone: ZoneInfo) -> str:
     """`instant` for people, local and UTC: `Thu 24 Dec 2026 18:00 CET (17:00 UTC)`."""
     local, utc = instant.astimezone(zone), instant.astimezone(UTC)
     seconds = ":%S" if utc.second else ""
@@ -214,15 +214,15 @@ def show_instant(instant: datetime, zone: ZoneInfo) -> str:
     return f"{shown} ({utc:%H:%M{seconds} UTC})" if same_day else f"{shown} ({utc:%d %b %H:%M UTC})"
 
 
-def show_api_instant(value: Any, zone: ZoneInfo) -> str:
+def format_api_time(value: Any, zone: ZoneInfo) -> str:
     """An instant of the API for people; what is none is shown as it came."""
     try:
-        return show_instant(from_api(value), zone)
+        return format_time(parse_timestamp(value), zone)
     except ValueError:
         return str(value)
 
 
-def show_instant_briefly(instant: datetime, zone: ZoneInfo) -> str:
+def format_time_short(instant: datetime, zone: ZoneInfo) -> str:
     """`instant` without its year, local and UTC: `Thu 24 Dec 18:00 (17:00Z)`."""
     local, utc = instant.astimezone(zone), instant.astimezone(UTC)
     same_day = local.date() == utc.date()
@@ -233,7 +233,7 @@ def show_instant_briefly(instant: datetime, zone: ZoneInfo) -> str:
     )
 
 
-def show_duration(span: timedelta) -> str:
+def format_duration(span: timedelta) -> str:
     """`span` in its two largest units: `2d 3h`, `15m`, `8s`."""
     seconds = round(abs(span.total_seconds()))
     parts = []
@@ -249,13 +249,13 @@ def _read_day(words: str, today: date) -> date:
     if words in named:
         return today + timedelta(days=named[words])
     if words[:1] in {"+", "-"}:
-        span = read_duration(words[1:])
+        span = parse_duration(words[1:])
         return today + (span if words[0] == "+" else -span)
     return date.fromisoformat(f"{words}-01" if re.fullmatch(r"\d{4}-\d\d", words) else words)
 
 
 def _after(now: datetime, duration: str, zone: ZoneInfo) -> datetime:
-    span = read_duration(duration)
+    span = parse_duration(duration)
     try:
         if re.fullmatch(r"(?:\d+\s*[dw][a-z]*\s*)+", duration):
             local = now.astimezone(zone) + timedelta(days=span.days)
@@ -279,7 +279,7 @@ def _read_iso(text: str, zone: ZoneInfo) -> datetime | None:
 
 def _instant(moment: datetime, named: object) -> datetime:
     try:
-        return in_utc(moment).replace(microsecond=0)
+        return to_utc(moment).replace(microsecond=0)
     except ValueError:
         raise TimeError(f"'{named}' is outside the calendar") from None
 

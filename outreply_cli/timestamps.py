@@ -8,15 +8,15 @@ _FIRST = datetime.min.replace(tzinfo=UTC) + timedelta(days=1)
 _LAST = datetime.max.replace(tzinfo=UTC) - timedelta(days=1)
 
 
-def from_api(text: Any) -> datetime:
+def parse_timestamp(text: Any) -> datetime:
     """An instant from the API's ISO 8601 (milliseconds kept); raises ValueError."""
     if not isinstance(text, str):
         raise ValueError("it is no text")  # noqa: TRY004 - it is the API that may send anything
     instant = datetime.fromisoformat(text)
-    return in_utc(instant if instant.tzinfo else instant.replace(tzinfo=UTC))
+    return to_utc(instant if instant.tzinfo else instant.replace(tzinfo=UTC))
 
 
-def in_utc(instant: datetime) -> datetime:
+def to_utc(instant: datetime) -> datetime:
     """`instant` in UTC; raises ValueError for one that some zone could not show."""
     try:
         moved = instant.astimezone(UTC)
@@ -27,6 +27,6 @@ def in_utc(instant: datetime) -> datetime:
     return moved
 
 
-def to_api(instant: datetime) -> str:
+def format_timestamp(instant: datetime) -> str:
     """`instant` as the API takes it: `2026-05-12T14:30:00Z`."""
     return instant.astimezone(UTC).isoformat(timespec="seconds")[:19] + "Z"

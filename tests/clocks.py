@@ -22,7 +22,7 @@ class ManualClock:
         self.sleeps.append(seconds)
         self.advance(seconds)
 
-    def chance(self) -> float:
+    def random(self) -> float:
         return self.next_chance
 
     def advance(self, seconds: float) -> None:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import typer
 
 from outreply_cli.app import COMMANDS, main
-from outreply_cli.cli.lazy_group import root_group
 from outreply_cli.cli.tree import Command, read_tree
-from outreply_cli.context import Session
+from outreply_cli.cli.typer_adapter import root_group
+from outreply_cli.context import Context
 from tests.clocks import ManualClock
 
 if TYPE_CHECKING:
@@ -52,14 +52,14 @@ class CommandLine:
     def run(self, *words: str, stdin: str = "", env: Mapping[str, str] | None = None) -> Ran:
         """In this process: quick, with the test's clock."""
         out, err = io.StringIO(), io.StringIO()
-        session = Session(
+        context = Context(
             environ={**self.environ, **(env or {})},
             stdin=io.StringIO(stdin),
             stdout=out,
             stderr=err,
             clock=self.clock,
         )
-        code = main(words, session)
+        code = main(words, context)
         return Ran(code, out.getvalue(), err.getvalue())
 
     def spawn(

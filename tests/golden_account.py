@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import Self
 
 from outreply_cli.app import main
-from outreply_cli.context import Session
-from outreply_cli.emulator.config import Settings
-from outreply_cli.emulator.seed import plant
-from outreply_cli.emulator.seed_file import read_seed
+from outreply_cli.context import Context
+from outreply_cli.emulator.config import EmulatorConfig
+from outreply_cli.emulator.seed import load_seed
+from outreply_cli.emulator.seed_file import parse_seed
 from outreply_cli.emulator.server import EmulatorServer
 from outreply_cli.emulator.state import State
-from outreply_cli.ui.options import Choices
-from outreply_cli.ui.streams import settle_encoding
+from outreply_cli.ui.options import GlobalOptions
+from outreply_cli.ui.streams import configure_encoding
 from tests.clocks import ManualClock
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -68,7 +68,7 @@ class Screen:
 
     name: str
     words: Sequence[str] = ()
-    draw: Callable[[Session], None] | None = None
+    draw: Callable[[Context], None] | None = None
     prepare: Callable[[Path], None] | None = None
     is_signed_in: bool = True
     takes_plain: bool = True
@@ -95,12 +95,12 @@ class Stage:
         self._directory = directory
         self.clock = ManualClock(NOW)
         path = directory / "emulator.db"
-        state = State(path, self.clock, Settings(seed=1))
-        with state.change():
+        state = State(path, self.clock, EmulatorConfig(seed=1))
+        with state.transaction():
             seed = (GOLDEN / "account.yaml").read_text(encoding="utf-8")
-            plant(state, read_seed(seed, "account.yaml"))
+            load_seed(state, parse_seed(seed, "account.yaml"))
         state.close()
-        self.server = EmulatorServer(path, self.clock, settings=Settings(seed=1))
+        self.server = EmulatorServer(path, self.clock, settings=EmulatorConfig(seed=1))
         posts = self.server.state.connection.execute("SELECT id, message FROM posts").fetchall()
         self._ids = {
             name: str(row["id"])
@@ -138,7 +138,7 @@ class Stage:
     @contextlib.contextmanager
     def home(self) -> Iterator[Path]:
         """A new home with a calendar and a history, and the account as it was at first."""
-        with self.server.state._turn:
+        with self.server.state._lock:
             self._kept.backup(self.server.state.connection)
         # Its clock stands still, and with it the minute that requests are counted in.
         self.server._emulator._control._rate.clear()
@@ -162,15 +162,15 @@ class Stage:
                 screen.prepare(home)
             stream = TerminalStream()
             held.enter_context(known_to_rich(environ))
-            settle_encoding(stream, environ)
-            # The help of a command is written past the session.
+            configure_encoding(stream, environ)
+            # The help of a command is written past the context.
             held.enter_context(contextlib.redirect_stdout(stream))
-            session = Session(environ, stream, stream, stream, self.clock)
+            context = Context(environ, stream, stream, stream, self.clock)
             if screen.draw is None:
-                main([self._ids.get(word, word) for word in (*screen.words, *options)], session)
+                main([self._ids.get(word, word) for word in (*screen.words, *options)], context)
             else:
-                session.configure(Choices(plain=bool(options)))
-                screen.draw(session)
+                context.configure(GlobalOptions(plain=bool(options)))
+                screen.draw(context)
         return steady(stream.text())
 
 

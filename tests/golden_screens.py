@@ -3,16 +3,16 @@
 from datetime import timedelta
 from pathlib import Path
 
-from outreply_cli.commands.doctor_output import show_findings
-from outreply_cli.commands.webhooks_output import DeliveryReport
-from outreply_cli.context import Session
+from outreply_cli.commands.doctor import show_findings
+from outreply_cli.commands.webhooks.output import DeliveryReport
+from outreply_cli.context import Context
 from outreply_cli.doctor.result import failure, ok, skipped, warning
 from outreply_cli.webhooks.event import parse_event
-from outreply_cli.webhooks.fixtures import encode, sample
-from outreply_cli.webhooks.models import Arrival
+from outreply_cli.webhooks.fixtures import encode_body, sample_event
+from outreply_cli.webhooks.models import IncomingDelivery
 from outreply_cli.webhooks.receiver import Received
-from outreply_cli.webhooks.sending import Outcome
-from outreply_cli.webhooks.store import Inbox
+from outreply_cli.webhooks.sending import DeliveryResult
+from outreply_cli.webhooks.store import DeliveryStore
 from tests.golden_account import NOW, Look, Screen
 
 NO_COLOR = {"NO_COLOR": "1"}
@@ -30,7 +30,7 @@ LOOKS = (
 )
 
 
-def arrivals() -> list[Arrival]:
+def arrivals() -> list[IncomingDelivery]:
     """Good, bad and repeated deliveries."""
     found = []
     for minutes, event, reason in (
@@ -41,9 +41,9 @@ def arrivals() -> list[Arrival]:
         (5, "post.failed", None),
     ):
         moment = NOW - timedelta(minutes=minutes)
-        body = encode(sample(event, moment, []))
+        body = encode_body(sample_event(event, moment, []))
         found.append(
-            Arrival(
+            IncomingDelivery(
                 id=f"{event}:65f0c0ffee65f0c0ffee{minutes:04}",
                 received_at=moment.timestamp(),
                 event=event,
@@ -62,12 +62,12 @@ def fill_inbox(home: Path) -> None:
     """Put `arrivals` into the history."""
     path = home / "state" / "webhooks.db"
     path.parent.mkdir(parents=True)
-    inbox = Inbox(path)
+    inbox = DeliveryStore(path)
     inbox.store(list(arrivals()))
     inbox.close()
 
 
-def doctor(session: Session) -> None:
+def doctor(context: Context) -> None:
     """Each standing that a check may have."""
     findings = [
         ok("python", "3.11.9 on Linux"),
@@ -79,16 +79,16 @@ def doctor(session: Session) -> None:
                 "If a proxy opens TLS here, add its certificate to those of this machine."),
         skipped("scopes", "the token could not be asked for them"),
     ]  # fmt: skip
-    show_findings(session.output, [vars(one) for one in findings])
+    show_findings(context.output, [vars(one) for one in findings])
 
 
-def deliveries(session: Session) -> None:
+def deliveries(context: Context) -> None:
     """What `serve-webhook` tells of `arrivals`."""
-    report = DeliveryReport(session.output, session.zone())
+    report = DeliveryReport(context.output, context.zone())
     for number, arrival in enumerate(arrivals()):
         arrival.seen = int(number == 4)
         event = parse_event(arrival.body) if arrival.is_verified else None
-        forward = ("localhost:3000", Outcome(200, None, 12.0)) if number == 0 else None
+        forward = ("localhost:3000", DeliveryResult(200, None, 12.0)) if number == 0 else None
         received = Received(
             arrival, event, arrival.status, 4.2 + number, is_wanted=True, forward=forward
         )

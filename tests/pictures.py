@@ -8,8 +8,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from tests.golden_screens import SCREENS
 from tests.golden_account import Look, Screen, Stage
+from tests.golden_screens import SCREENS
 
 PICTURES = Path(__file__).parent.parent / ".pictures"
 _WIDTH = 88

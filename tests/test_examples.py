@@ -17,7 +17,7 @@ import outreply_cli
 from outreply_cli.app import main
 from outreply_cli.clock import SystemClock
 from outreply_cli.commands.help import TOPICS
-from outreply_cli.context import Session
+from outreply_cli.context import Context
 from tests.command_line import CommandLine, command_tree
 from tests.media.sample_files import jpeg, png
 
@@ -58,10 +58,10 @@ class World:
     def quick(self, *words: str) -> str:
         """Run outreply in this process; it must work."""
         out, err = io.StringIO(), io.StringIO()
-        session = Session(
+        context = Context(
             environ=self.environ, stdin=io.StringIO(), stdout=out, stderr=err, clock=SystemClock()
         )
-        assert main(words, session) == 0, err.getvalue()
+        assert main(words, context) == 0, err.getvalue()
         return out.getvalue()
 
     def shell(self, line: str) -> "subprocess.Popen[str]":

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from outreply_cli.commands.auth_output import powers_of
+from outreply_cli.commands.auth.output import describe_scopes
 from outreply_cli.emulator.server import EmulatorServer
 from outreply_cli.spec.scopes import COMMAND_SCOPES
 from tests.command_line import CommandLine, command_tree
@@ -68,7 +68,7 @@ def test_after_signing_in_it_tells_what_a_token_can_not_do(
 
 
 def test_every_command_of_the_table_is_told_of_on_one_side() -> None:
-    lines = powers_of(["read:pages"])
+    lines = describe_scopes(["read:pages"])
     assert lines[0].startswith("This token can: auth status; pages;")
     told = "\n".join(lines)
     groups = {command.split()[0] for command in COMMAND_SCOPES}

@@ -8,8 +8,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from tests.pictures import ALL, PICTURES, Picture, draw, picture_path
 from tests.golden_account import Stage
+from tests.pictures import ALL, PICTURES, Picture, draw, picture_path
 
 SVG = "http://www.w3.org/2000/svg"
 

@@ -9,17 +9,16 @@ from hypothesis import given, strategies as st
 from outreply_cli.errors import TimeError
 from outreply_cli.times import (
     day_start,
-    from_api,
+    format_duration,
+    format_time,
     local_instant,
-    read_day,
-    read_duration,
-    read_past_time,
-    read_time,
-    read_zone,
-    show_duration,
-    show_instant,
-    to_api,
+    parse_day,
+    parse_duration,
+    parse_past_time,
+    parse_time,
+    parse_zone,
 )
+from outreply_cli.timestamps import format_timestamp, parse_timestamp
 
 PARIS = ZoneInfo("Europe/Paris")
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)  # a Monday, 13:00 in Paris
@@ -67,7 +66,7 @@ ZONES = [
     ],
 )
 def test_a_time_in_any_of_its_forms_is_one_instant(text: str, expected: str) -> None:
-    assert to_api(read_time(text, now=NOW, zone=PARIS)) == expected
+    assert format_timestamp(parse_time(text, now=NOW, zone=PARIS)) == expected
 
 
 @pytest.mark.parametrize(
@@ -102,28 +101,28 @@ def test_a_time_in_any_of_its_forms_is_one_instant(text: str, expected: str) -> 
 )
 def test_what_is_not_one_instant_is_refused_with_the_reason(text: str, reason: str) -> None:
     with pytest.raises(TimeError) as refusal:
-        read_time(text, now=NOW, zone=PARIS)
+        parse_time(text, now=NOW, zone=PARIS)
     assert reason in refusal.value.message
 
 
 def test_a_repeated_local_time_shows_both_readings() -> None:
     with pytest.raises(TimeError, match="happens twice in Europe/Paris") as refusal:
-        read_time("2026-10-25 02:30", now=NOW, zone=PARIS)
+        parse_time("2026-10-25 02:30", now=NOW, zone=PARIS)
     assert "2026-10-25T02:30:00+02:00 or 2026-10-25T02:30:00+01:00" in refusal.value.message
     assert refusal.value.details["readings"] == ["2026-10-25T00:30:00Z", "2026-10-25T01:30:00Z"]
 
 
 def test_a_skipped_local_time_shows_both_readings() -> None:
     with pytest.raises(TimeError, match="is skipped in America/New_York") as refusal:
-        read_time("2026-03-08 02:30", now=NOW, zone=ZoneInfo("America/New_York"))
+        parse_time("2026-03-08 02:30", now=NOW, zone=ZoneInfo("America/New_York"))
     assert "2026-03-08T01:30:00-05:00 or 2026-03-08T03:30:00-04:00" in refusal.value.message
 
 
 def test_days_keep_the_wall_clock_over_a_clock_change_and_hours_are_exact() -> None:
     before = datetime(2026, 10, 24, 10, 0, tzinfo=UTC)  # noon in Paris, the day before the change
-    assert to_api(read_time("+1d", now=before, zone=PARIS)) == "2026-10-25T11:00:00Z"
-    assert to_api(read_time("in 24h", now=before, zone=PARIS)) == "2026-10-25T10:00:00Z"
-    assert to_api(read_time("in 25h", now=before, zone=PARIS)) == "2026-10-25T11:00:00Z"
+    assert format_timestamp(parse_time("+1d", now=before, zone=PARIS)) == "2026-10-25T11:00:00Z"
+    assert format_timestamp(parse_time("in 24h", now=before, zone=PARIS)) == "2026-10-25T10:00:00Z"
+    assert format_timestamp(parse_time("in 25h", now=before, zone=PARIS)) == "2026-10-25T11:00:00Z"
 
 
 @given(
@@ -155,14 +154,14 @@ def test_a_local_time_is_read_exactly_when_it_happens_once(naive: datetime, zone
 @given(st.datetimes(datetime(2000, 1, 1), datetime(2090, 1, 1), timezones=st.just(UTC)))  # noqa: DTZ001
 def test_what_is_sent_reads_back_as_the_same_instant(instant: datetime) -> None:
     whole = instant.replace(microsecond=0)
-    assert from_api(to_api(whole)) == whole
-    assert read_time(to_api(whole), now=NOW, zone=PARIS) == whole
+    assert parse_timestamp(format_timestamp(whole)) == whole
+    assert parse_time(format_timestamp(whole), now=NOW, zone=PARIS) == whole
 
 
 @given(st.text(max_size=40))
 def test_any_text_is_an_instant_or_a_time_error(text: str) -> None:
     try:
-        instant = read_time(text, now=NOW, zone=PARIS)
+        instant = parse_time(text, now=NOW, zone=PARIS)
     except TimeError as refusal:
         assert refusal.message  # noqa: PT017
     else:
@@ -170,27 +169,27 @@ def test_any_text_is_an_instant_or_a_time_error(text: str) -> None:
 
 
 def test_since_counts_back_and_a_date_starts_its_day() -> None:
-    assert to_api(read_past_time("2h", now=NOW, zone=PARIS)) == "2026-11-23T10:00:00Z"
-    assert to_api(read_past_time("3 days ago", now=NOW, zone=PARIS)) == "2026-11-20T12:00:00Z"
-    assert to_api(read_past_time("2026-11-01", now=NOW, zone=PARIS)) == "2026-10-31T23:00:00Z"
-    assert to_api(read_past_time("yesterday", now=NOW, zone=PARIS)) == "2026-11-21T23:00:00Z"
+    assert format_timestamp(parse_past_time("2h", now=NOW, zone=PARIS)) == "2026-11-23T10:00:00Z"
+    assert format_timestamp(parse_past_time("3 days ago", now=NOW, zone=PARIS)) == "2026-11-20T12:00:00Z"
+    assert format_timestamp(parse_past_time("2026-11-01", now=NOW, zone=PARIS)) == "2026-10-31T23:00:00Z"
+    assert format_timestamp(parse_past_time("yesterday", now=NOW, zone=PARIS)) == "2026-11-21T23:00:00Z"
 
 
 def test_an_instant_is_shown_in_local_time_and_utc() -> None:
     instant = datetime(2026, 12, 24, 17, 0, tzinfo=UTC)
-    assert show_instant(instant, PARIS) == "Thu 24 Dec 2026 18:00 CET (17:00 UTC)"
-    assert show_instant(instant, ZoneInfo("UTC")) == "Thu 24 Dec 2026 17:00 UTC"
+    assert format_time(instant, PARIS) == "Thu 24 Dec 2026 18:00 CET (17:00 UTC)"
+    assert format_time(instant, ZoneInfo("UTC")) == "Thu 24 Dec 2026 17:00 UTC"
     late = datetime(2026, 12, 24, 23, 30, tzinfo=UTC)
-    assert show_instant(late, PARIS) == "Fri 25 Dec 2026 00:30 CET (24 Dec 23:30 UTC)"
+    assert format_time(late, PARIS) == "Fri 25 Dec 2026 00:30 CET (24 Dec 23:30 UTC)"
 
 
 def test_durations_and_zones() -> None:
-    assert read_duration("1h30m") == timedelta(minutes=90)
-    assert show_duration(timedelta(days=2, hours=3, minutes=4)) == "2d 3h"
-    assert show_duration(timedelta(0)) == "0s"
+    assert parse_duration("1h30m") == timedelta(minutes=90)
+    assert format_duration(timedelta(days=2, hours=3, minutes=4)) == "2d 3h"
+    assert format_duration(timedelta(0)) == "0s"
     for bad in ("Mars/Olympus", "", "../etc/passwd"):
         with pytest.raises(TimeError, match="no time zone"):
-            read_zone(bad)
+            parse_zone(bad)
 
 
 def test_a_day_is_named_by_date_month_word_or_distance() -> None:
@@ -201,22 +200,22 @@ def test_a_day_is_named_by_date_month_word_or_distance() -> None:
         ("+1w", date(2026, 11, 30)),
         ("-7d", date(2026, 11, 16)),
     ):
-        assert read_day(text, now=NOW, zone=PARIS) == day
+        assert parse_day(text, now=NOW, zone=PARIS) == day
     for bad in ("", "soon", "2026-13", "+", "+99999999w", "24/12/2026"):
         with pytest.raises(TimeError, match="is not a day"):
-            read_day(bad, now=NOW, zone=PARIS)
+            parse_day(bad, now=NOW, zone=PARIS)
 
 
 def test_a_day_begins_also_where_its_midnight_is_skipped() -> None:
     beirut = ZoneInfo("Asia/Beirut")
-    assert to_api(day_start(date(2026, 11, 24), PARIS)) == "2026-11-23T23:00:00Z"
-    assert to_api(day_start(date(2026, 3, 29), beirut)) == "2026-03-28T22:00:00Z"
+    assert format_timestamp(day_start(date(2026, 11, 24), PARIS)) == "2026-11-23T23:00:00Z"
+    assert format_timestamp(day_start(date(2026, 3, 29), beirut)) == "2026-03-28T22:00:00Z"
 
 
 @pytest.mark.parametrize("text", ["0001-01-01T00:00Z", "9999-12-31T23:59Z", "24Dec2026 18+9999"])
 def test_an_instant_that_some_zone_could_not_show_is_refused(text: str) -> None:
     with pytest.raises(TimeError):
-        read_time(text, now=NOW, zone=PARIS)
+        parse_time(text, now=NOW, zone=PARIS)
 
 
 @pytest.mark.parametrize(
@@ -224,28 +223,28 @@ def test_an_instant_that_some_zone_could_not_show_is_refused(text: str) -> None:
 )
 def test_what_the_api_says_is_no_time_is_not_a_fault(text: object) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - the declared kind; its words are for people
-        from_api(text)
+        parse_timestamp(text)
 
 
 def test_a_number_without_end_is_no_time() -> None:
     with pytest.raises(TimeError):
-        read_time("618:" + "9" * 30, now=NOW, zone=PARIS)
+        parse_time("618:" + "9" * 30, now=NOW, zone=PARIS)
 
 
 def test_a_zone_s_name_leads_nowhere_else() -> None:
     for name in ("a/" * 500 + "b", "../UTC", "/etc/localtime", "UTC\0", "Europe"):
         with pytest.raises(TimeError):
-            read_zone(name)
-    assert read_zone("America/Argentina/Ushuaia").key == "America/Argentina/Ushuaia"
+            parse_zone(name)
+    assert parse_zone("America/Argentina/Ushuaia").key == "America/Argentina/Ushuaia"
 
 
 def test_a_duration_is_at_most_a_century() -> None:
-    assert read_duration("36525d") == timedelta(days=36_525)
+    assert parse_duration("36525d") == timedelta(days=36_525)
     with pytest.raises(TimeError, match="longer than a century"):
-        read_duration("36525d 1s")
+        parse_duration("36525d 1s")
 
 
 @pytest.mark.parametrize("text", ["0001-01-01", "9999-12-31"])
 def test_a_day_at_an_end_of_the_calendar_is_refused(text: str) -> None:
     with pytest.raises(TimeError, match="is not a day"):
-        read_day(text, now=NOW, zone=PARIS)
+        parse_day(text, now=NOW, zone=PARIS)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from outreply_cli.subprocesses import command_words
+from outreply_cli.subprocesses import split_command
 from tests.command_line import CommandLine
 from tests.media.sample_files import jpeg
 
@@ -56,8 +56,8 @@ def test_nothing_that_windows_lacks_is_needed(cli: CommandLine, tmp_path: Path) 
     ],
 )
 def test_a_command_line_of_windows_keeps_its_backslashes(line: str, words: list[str]) -> None:
-    assert command_words(line, "--exec", is_windows=True) == words
-    assert command_words(r"a\ b 'c d'", "--exec", is_windows=False) == ["a b", "c d"]
+    assert split_command(line, "--exec", is_windows=True) == words
+    assert split_command(r"a\ b 'c d'", "--exec", is_windows=False) == ["a b", "c d"]
 
 
 @pytest.mark.parametrize("ending", ["csv", "yaml"])

@@ -86,7 +86,7 @@ class Credentials:
                 return Credential(_kept(text, _IN_KEYRING), "keyring", _IN_KEYRING)
         return None
 
-    def keep(self, profile: str, token: Token, storage: Storage) -> str:
+    def save(self, profile: str, token: Token, storage: Storage) -> str:
         """Keep `token` for `profile` in `storage`, and nowhere else; tells the place, for people.
 
         Raises:
@@ -100,7 +100,7 @@ class Credentials:
         write_private(path, token.reveal() + "\n")
         return str(path)
 
-    def forget(self, profile: Profile) -> None:
+    def delete(self, profile: Profile) -> None:
         """Delete what is kept for `profile`; raises StorageError."""
         path = self._path_of(profile.name)
         try:

@@ -12,7 +12,7 @@ from outreply_cli.spec.token import Token
 
 
 @dataclass(frozen=True)
-class SignedIn:
+class LoginResult:
     """Who signed in, where the token is now, and what it may do."""
 
     profile: str
@@ -23,7 +23,7 @@ class SignedIn:
     expires_at: str | None
 
 
-def who_am_i(client: Client) -> dict[str, Any]:
+def fetch_identity(client: Client) -> dict[str, Any]:
     """Who the client's token belongs to, and its tier where the token may read it (`GET /me`).
 
     Raises:
@@ -31,7 +31,7 @@ def who_am_i(client: Client) -> dict[str, Any]:
     """
     me = client.me()
     user, key = me.get("authenticated_as") or {}, me.get("api_key") or {}
-    account = client.account_if_allowed() or {}
+    account = client.account_or_none() or {}
     names = (user.get("firstname"), user.get("lastname"))
     return {
         "user_id": user.get("user_id"),
@@ -45,7 +45,7 @@ def who_am_i(client: Client) -> dict[str, Any]:
     }
 
 
-def sign_in(
+def log_in(
     client: Client,
     token: Token,
     *,
@@ -54,7 +54,7 @@ def sign_in(
     profile: Profile,
     insecure_storage: bool,
     may_use_file: Callable[[KeyringError], bool],
-) -> SignedIn:
+) -> LoginResult:
     """Check `token` with the API and store it for `profile`.
 
     Args:
@@ -74,12 +74,12 @@ def sign_in(
     me = client.me()
     storage: Storage = "file" if insecure_storage else "keyring"
     try:
-        place = credentials.keep(profile.name, token, storage)
+        place = credentials.save(profile.name, token, storage)
     except KeyringError as problem:
         if not may_use_file(problem):
             raise
         storage = "file"
-        place = credentials.keep(profile.name, token, storage)
+        place = credentials.save(profile.name, token, storage)
     if not profiles.stored:
         profiles.current = profile.name
     profiles.stored[profile.name] = Profile(
@@ -87,7 +87,7 @@ def sign_in(
     )
     profiles.save()
     user, key = me.get("authenticated_as") or {}, me.get("api_key") or {}
-    return SignedIn(
+    return LoginResult(
         profile.name,
         str(user.get("email")),
         str(key.get("name")),

@@ -7,7 +7,7 @@ from pathlib import Path
 from outreply_cli.accounts.credentials import Credential, Credentials, SecretStore
 from outreply_cli.accounts.profiles import CONFIG_FILE, Profile, Profiles
 from outreply_cli.env import TOKEN_VARIABLES
-from outreply_cli.errors import InvalidInputError, NotSignedInError, StorageError
+from outreply_cli.errors import InvalidInputError, NotLoggedInError, StorageError
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Account:
     base_url: str | None
 
 
-def chosen_profile(
+def resolve_profile(
     profiles: Profiles, flag: str | None, environ: Mapping[str, str]
 ) -> Profile | None:
     """The profile that a flag, `OUTREPLY_PROFILE` or the config file chooses, if it is stored.
@@ -46,7 +46,7 @@ def chosen_profile(
     return profiles.stored.get(profiles.current)
 
 
-def chosen_base_url(
+def resolve_base_url(
     profile: Profile | None, flag: str | None, environ: Mapping[str, str]
 ) -> str | None:
     """Where the API lives, by profile and environment; None for the default."""
@@ -55,7 +55,7 @@ def chosen_base_url(
     return (of_profile or of_environment) if flag else (of_environment or of_profile)
 
 
-def is_signed_in(config_dir: Path, environ: Mapping[str, str]) -> bool:
+def is_logged_in(config_dir: Path, environ: Mapping[str, str]) -> bool:
     """Whether a token is likely to be found; no keyring is asked."""
     if any(map(environ.get, TOKEN_VARIABLES)):
         return True
@@ -67,7 +67,7 @@ def is_signed_in(config_dir: Path, environ: Mapping[str, str]) -> bool:
     return any(profile.storage for profile in stored.values())
 
 
-def choose_account(
+def resolve_account(
     config_dir: Path,
     environ: Mapping[str, str],
     flag: str | None,
@@ -83,7 +83,7 @@ def choose_account(
         NotSignedInError: There is no token.
         StorageError: The config file or the token's store can't be read.
     """
-    profile = chosen_profile(Profiles.load(config_dir / CONFIG_FILE), flag, environ)
+    profile = resolve_profile(Profiles.load(config_dir / CONFIG_FILE), flag, environ)
     credentials = Credentials(environ, config_dir, keyring)
     credential = credentials.from_environment() if flag is None else None
     if credential is None and profile is not None:
@@ -91,9 +91,9 @@ def choose_account(
     if credential is None:
         named = f" for the profile {profile.name!r}" if profile else ""
         option = f" --profile {profile.name}" if profile else ""
-        raise NotSignedInError(
+        raise NotLoggedInError(
             f"there is no token{named}",
             hint=f"Sign in with: outreply auth login{option}, or set OUTREPLY_API_KEY. "
             "To try it without an account: outreply demo",
         )
-    return Account(profile, credential, chosen_base_url(profile, flag, environ))
+    return Account(profile, credential, resolve_base_url(profile, flag, environ))

@@ -6,19 +6,19 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote
 
-from outreply_cli.api.errors import BadAnswerError, NotAllowedError, NotFoundError
-from outreply_cli.api.responses import Answer
+from outreply_cli.api.errors import InvalidResponseError, NotFoundError, PermissionDeniedError
+from outreply_cli.api.responses import Response
 from outreply_cli.api.validation import (
     ACCOUNT,
     ME,
     PARTS_OF,
-    Kind,
-    identity_of,
-    is_identity,
-    misshapen_part,
+    Validator,
+    find_invalid_field,
+    id_field,
+    is_id,
 )
 from outreply_cli.spec.limits import LIST_LIMIT_MAX
-from outreply_cli.timestamps import from_api, to_api
+from outreply_cli.timestamps import format_timestamp, parse_timestamp
 
 if TYPE_CHECKING:
     from outreply_cli.api.transport import Transport
@@ -28,26 +28,26 @@ Resource = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Listing:
+class ListResult:
     """What a list call gave.
 
     Attributes:
         items: The objects, in the server's order.
-        cut_off: Whether there may be more that the server would not give: it answered with as
+        truncated: Whether there may be more that the server would not give: it answered with as
             many as one call can hold and offered no cursor.
     """
 
     items: list[Resource]
-    cut_off: bool
+    truncated: bool
 
 
-class Observer(Protocol):
+class ClientObserver(Protocol):
     """Told of the objects that pass."""
 
-    def see(self, listing: str, items: Sequence[Resource], *, is_whole: bool) -> None:
+    def on_list(self, listing: str, items: Sequence[Resource], *, is_whole: bool) -> None:
         """Objects of the list that the API calls `listing`; all of them when it `is_whole`."""
 
-    def miss(self, listing: str, identity: str) -> None:
+    def on_delete(self, listing: str, identity: str) -> None:
         """An object of that list is there no longer."""
 
 
@@ -62,7 +62,7 @@ class Client:
     reference does not know.
     """
 
-    def __init__(self, transport: "Transport", observer: Observer | None = None) -> None:
+    def __init__(self, transport: "Transport", observer: ClientObserver | None = None) -> None:
         self.transport = transport
         self._observer = observer
 
@@ -78,18 +78,18 @@ class Client:
         """`GET /account`: the user, the key and live quotas (`read:account`)."""
         return _with_parts(self.transport.request("GET", "/account"), ACCOUNT)
 
-    def account_if_allowed(self) -> Resource | None:
+    def account_or_none(self) -> Resource | None:
         """`account`; None where the token may not read it."""
         try:
             return self.account()
-        except NotAllowedError:
+        except PermissionDeniedError:
             return None
 
     def error_catalogue(self) -> list[Resource]:
         """`GET /errors`: the live catalogue; needs no token."""
         return _items(self.transport.request("GET", "/errors"), "errors")
 
-    def brands(self) -> Listing:
+    def brands(self) -> ListResult:
         """`GET /brands` (`read:brands`)."""
         return self._list("/brands", "brands")
 
@@ -101,7 +101,7 @@ class Client:
         """The name of a brand's time zone; UTC where it has none (`read:brands`)."""
         return str(self.brand(brand_id).get("timezone") or "UTC")
 
-    def pages(self, *, platform: str | None = None, brand_id: str | None = None) -> Listing:
+    def pages(self, *, platform: str | None = None, brand_id: str | None = None) -> ListResult:
         """`GET /pages` (`read:pages`)."""
         return self._list("/pages", "pages", {"platform": platform, "brand_id": brand_id})
 
@@ -116,7 +116,7 @@ class Client:
         )
         made = _named(answer, "scheduled_post")
         if self._observer is not None:
-            self._observer.see("scheduled_posts", [made], is_whole=False)
+            self._observer.on_list("scheduled_posts", [made], is_whole=False)
         return made
 
     def publish(self, post: Mapping[str, Any], *, idempotency_key: str | None = None) -> Resource:
@@ -127,7 +127,7 @@ class Client:
             )
         )
 
-    def scheduled_posts(self, *, page_id: str | None = None, most: int | None = None) -> Listing:
+    def scheduled_posts(self, *, page_id: str | None = None, most: int | None = None) -> ListResult:
         """`GET /posts/scheduled`, up to `most` of them (`read:posts`)."""
         return self._list("/posts/scheduled", "scheduled_posts", {"page_id": page_id}, most)
 
@@ -152,9 +152,9 @@ class Client:
         page_id: str | None = None,
         since: datetime | None = None,
         most: int | None = None,
-    ) -> Listing:
+    ) -> ListResult:
         """`GET /posts/published`, up to `most` of them, after `since` (`read:posts`)."""
-        query = {"page_id": page_id, "since": to_api(since) if since else None}
+        query = {"page_id": page_id, "since": format_timestamp(since) if since else None}
         return self._list("/posts/published", "published_posts", query, most)
 
     def find_published(self, post_id: str, *, since: datetime | None = None) -> Resource | None:
@@ -164,9 +164,9 @@ class Client:
                 return post
         return None
 
-    def comments(self, post_id: str, *, since: datetime | None = None) -> Listing:
+    def comments(self, post_id: str, *, since: datetime | None = None) -> ListResult:
         """`GET /comments`: those on a published post, created after `since` (`read:comments`)."""
-        query = {"post_id": post_id, "since": to_api(since) if since else None}
+        query = {"post_id": post_id, "since": format_timestamp(since) if since else None}
         return self._list("/comments", "comments", query)
 
     def reply(
@@ -181,7 +181,7 @@ class Client:
         )
         return _named(answer, "reply")
 
-    def media(self) -> Listing:
+    def media(self) -> ListResult:
         """`GET /media`: active uploads (`read:media`)."""
         return self._list("/media", "media")
 
@@ -206,7 +206,7 @@ class Client:
         self.transport.request("DELETE", f"/media/{_segment(media_id)}")
         self._miss("media", media_id)
 
-    def webhooks(self) -> Listing:
+    def webhooks(self) -> ListResult:
         """`GET /webhooks` (not in the reference; the SDKs call it)."""
         return self._list("/webhooks", "webhooks")
 
@@ -224,14 +224,14 @@ class Client:
         self.transport.request("DELETE", f"/webhooks/{_segment(webhook_id)}")
         self._miss("webhooks", webhook_id)
 
-    def media_of_post(self, post_id: str) -> list[Resource]:
+    def post_media(self, post_id: str) -> list[Resource]:
         """The uploaded media that are attached to a scheduled post (`read:media`).
 
         A token that may not read media, or a server without that route, shows none.
         """
         try:
             media = self.media().items
-        except (NotAllowedError, NotFoundError):
+        except (PermissionDeniedError, NotFoundError):
             return []
         return [item for item in media if item.get("scheduled_post_id") == post_id]
 
@@ -254,7 +254,7 @@ class Client:
 
     def _miss(self, listing: str, identity: str) -> None:
         if self._observer is not None:
-            self._observer.miss(listing, identity)
+            self._observer.on_delete(listing, identity)
 
     def _list(
         self,
@@ -262,17 +262,17 @@ class Client:
         name: str,
         query: Mapping[str, str | None] | None = None,
         most: int | None = None,
-    ) -> Listing:
+    ) -> ListResult:
         found = self._read_list(path, name, query or {}, most)
         if self._observer is not None:
             is_filtered = any((query or {}).values())
-            is_whole = not is_filtered and most is None and not found.cut_off
-            self._observer.see(name, found.items, is_whole=is_whole)
+            is_whole = not is_filtered and most is None and not found.truncated
+            self._observer.on_list(name, found.items, is_whole=is_whole)
         return found
 
     def _read_list(
         self, path: str, name: str, query: Mapping[str, str | None], most: int | None
-    ) -> Listing:
+    ) -> ListResult:
         asked: dict[str, str | int] = {k: v for k, v in query.items() if v is not None}
         paged = path.startswith(("/posts/", "/media", "/comments"))
         items: list[Resource] = []
@@ -287,22 +287,22 @@ class Client:
             cursor = answer.body.get("cursor")
             more = answer.body.get("has_more") is True and isinstance(cursor, str) and bool(cursor)
             if most is not None and len(items) >= most:
-                return Listing(items[:most], cut_off=False)
+                return ListResult(items[:most], truncated=False)
             # A server that hands out the same cursor again would keep us here for ever.
             if not more or cursor in seen_cursors:
                 unsaid = "has_more" not in answer.body
-                return Listing(items, cut_off=paged and unsaid and len(batch) >= wanted)
+                return ListResult(items, truncated=paged and unsaid and len(batch) >= wanted)
             seen_cursors.add(cursor)
             asked["cursor"] = cursor
 
 
-def when(post: Mapping[str, Any]) -> datetime | None:
+def post_time(post: Mapping[str, Any]) -> datetime | None:
     """When `post` is or was due: `scheduled_at`, else `published_at`; None if neither reads."""
     for name in ("scheduled_at", "published_at"):
         value = post.get(name)
         if isinstance(value, str):
             try:
-                return from_api(value)
+                return parse_timestamp(value)
             except ValueError:
                 continue
     return None
@@ -317,24 +317,24 @@ def _segment(identifier: str) -> str:
     )
 
 
-def _as_object(answer: Answer) -> Resource:
+def _as_object(answer: Response) -> Resource:
     if isinstance(answer.body, dict):
         return answer.body
     raise _unexpected(answer, "an object")
 
 
-def _with_parts(answer: Answer, parts: Mapping[str, Kind]) -> Resource:
+def _with_parts(answer: Response, parts: Mapping[str, Validator]) -> Resource:
     return _checked(answer, _as_object(answer), parts)
 
 
-def _checked(answer: Answer, found: Resource, parts: Mapping[str, Kind]) -> Resource:
-    path = misshapen_part(found, parts)
+def _checked(answer: Response, found: Resource, parts: Mapping[str, Validator]) -> Resource:
+    path = find_invalid_field(found, parts)
     if path is not None:
         raise _unexpected(answer, f"what is expected of {path!r}")
     return found
 
 
-def _unwrapped(answer: Answer, name: str) -> Resource:
+def _unwrapped(answer: Response, name: str) -> Resource:
     body = _as_object(answer)
     inner = body.get(name, body.get("data", body))
     if isinstance(inner, dict) and isinstance(inner.get("media_id"), str):
@@ -342,30 +342,30 @@ def _unwrapped(answer: Answer, name: str) -> Resource:
     raise _unexpected(answer, "an object with 'media_id'")
 
 
-def _named(answer: Answer, name: str) -> Resource:
+def _named(answer: Response, name: str) -> Resource:
     body = _as_object(answer)
     for envelope in (name, "data"):
         if isinstance(body.get(envelope), dict):
             body = body[envelope]
             break
-    if is_identity(body.get("id")):
+    if is_id(body.get("id")):
         return _checked(answer, body, PARTS_OF.get(name, {}))
     raise _unexpected(answer, f"an object with {name!r}")
 
 
-def _items(answer: Answer, name: str) -> list[Resource]:
-    body, identity = _as_object(answer), identity_of(name)
+def _items(answer: Response, name: str) -> list[Resource]:
+    body, identity = _as_object(answer), id_field(name)
     for envelope in (name, "data"):
         found = body.get(envelope)
         if isinstance(found, list) and all(isinstance(item, dict) for item in found):
-            if not all(is_identity(item.get(identity)) for item in found):
+            if not all(is_id(item.get(identity)) for item in found):
                 raise _unexpected(answer, f"{identity!r} in each of {name!r}")
             return [_checked(answer, item, PARTS_OF.get(name, {})) for item in found]
     raise _unexpected(answer, f"a list called {name!r}")
 
 
-def _unexpected(answer: Answer, wanted: str) -> BadAnswerError:
-    return BadAnswerError(
+def _unexpected(answer: Response, wanted: str) -> InvalidResponseError:
+    return InvalidResponseError(
         "UNEXPECTED_SHAPE",
         f"the API answered without {wanted}",
         status=answer.status,

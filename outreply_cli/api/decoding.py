@@ -7,15 +7,15 @@ ACCEPTED = "gzip"
 _GZIP_WINDOW = 31
 
 
-class UnpackingError(Exception):
+class DecodingError(Exception):
     """The bytes are not what their encoding says, or it is none that was asked for."""
 
 
-class TooLargeError(Exception):
+class ResponseTooLargeError(Exception):
     """There is more than an answer may have."""
 
 
-def unpacked(chunks: Iterable[bytes], encoding: str, *, most: int) -> bytes:
+def decompress(chunks: Iterable[bytes], encoding: str, *, most: int) -> bytes:
     """The content of an answer.
 
     A few bytes can stand for thousands, and in several layers for millions: so there is one layer
@@ -34,19 +34,19 @@ def unpacked(chunks: Iterable[bytes], encoding: str, *, most: int) -> bytes:
     if named in {"", "identity"}:
         return b"".join(_counted(chunks, most))
     if named not in {ACCEPTED, "x-gzip"}:
-        raise UnpackingError
+        raise DecodingError
     decoder, content, came = zlib.decompressobj(_GZIP_WINDOW), bytearray(), False
     try:
         for chunk in _counted(chunks, most):
             came = came or bool(chunk)
             content += decoder.decompress(chunk, most + 1 - len(content))
             if len(content) > most:
-                raise TooLargeError
+                raise ResponseTooLargeError
     except zlib.error:
-        raise UnpackingError from None
+        raise DecodingError from None
     # An answer without content may name an encoding all the same.
     if came and (not decoder.eof or decoder.unused_data):
-        raise UnpackingError
+        raise DecodingError
     return bytes(content)
 
 
@@ -55,5 +55,5 @@ def _counted(chunks: Iterable[bytes], most: int) -> Iterable[bytes]:
     for chunk in chunks:
         total += len(chunk)
         if total > most:
-            raise TooLargeError
+            raise ResponseTooLargeError
         yield chunk

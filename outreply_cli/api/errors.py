@@ -34,7 +34,7 @@ class ApiError(OutReplyError):
         retry_after_seconds: How long the server asks to wait, where it says.
     """
 
-    exit_code = ExitCode.REFUSED
+    exit_code = ExitCode.ERROR
 
     def __init__(
         self,
@@ -61,13 +61,13 @@ class ApiError(OutReplyError):
 class AuthenticationError(ApiError):
     """401: no token, or one that is unknown, revoked or expired."""
 
-    exit_code = ExitCode.NOT_ALLOWED
+    exit_code = ExitCode.AUTH
 
 
-class NotAllowedError(ApiError):
+class PermissionDeniedError(ApiError):
     """403: the token may not do this."""
 
-    exit_code = ExitCode.NOT_ALLOWED
+    exit_code = ExitCode.AUTH
 
 
 class NotFoundError(ApiError):
@@ -76,10 +76,10 @@ class NotFoundError(ApiError):
     exit_code = ExitCode.NOT_FOUND
 
 
-class LimitError(ApiError):
+class LimitExceededError(ApiError):
     """402, 413, 429: a rate, quota, guardrail, storage or sandbox limit is reached."""
 
-    exit_code = ExitCode.LIMIT
+    exit_code = ExitCode.LIMIT_EXCEEDED
 
 
 class ServerError(ApiError):
@@ -105,7 +105,7 @@ class NetworkError(OutReplyError):
         self.sent = sent
 
 
-class NobodyHereError(NetworkError):
+class LocalServerUnavailableError(NetworkError):
     """Nothing was sent: the server should run on this machine, and does not.
 
     Args:
@@ -121,7 +121,7 @@ class NobodyHereError(NetworkError):
         )
 
 
-class CertificateError(NetworkError):
+class TLSVerificationError(NetworkError):
     """Nothing was sent: whoever answers for `host` shows no certificate that is trusted.
 
     Args:
@@ -138,7 +138,7 @@ class CertificateError(NetworkError):
         )
 
 
-class BadAnswerError(OutReplyError):
+class InvalidResponseError(OutReplyError):
     """An answer that is not the API's: HTML, empty, truncated, not JSON, or a stray redirect.
 
     Args:
@@ -170,11 +170,11 @@ def _where_explained(code: object) -> str | None:
 
 _BY_STATUS: dict[int, type[ApiError]] = {
     401: AuthenticationError,
-    402: LimitError,
-    403: NotAllowedError,
+    402: LimitExceededError,
+    403: PermissionDeniedError,
     404: NotFoundError,
-    413: LimitError,
-    429: LimitError,
+    413: LimitExceededError,
+    429: LimitExceededError,
 }
 
 

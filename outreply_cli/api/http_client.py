@@ -15,7 +15,7 @@ from outreply_cli.errors import InvalidInputError
 _CONNECT_SECONDS = 10.0
 
 
-def open_http(base_url: str, answer_seconds: float) -> httpx.Client:
+def build_http_client(base_url: str, answer_seconds: float) -> httpx.Client:
     """A client for the checked `base_url`; a silent server is given `answer_seconds`.
 
     Certificates are always verified. `SSL_CERT_FILE` and `SSL_CERT_DIR` name others to trust,

@@ -17,7 +17,7 @@ from typing import Protocol
 from outreply_cli.clock import Clock
 from outreply_cli.errors import StorageError
 from outreply_cli.spec.token import Token
-from outreply_cli.storage.sqlite import open_database, transaction, undamaged
+from outreply_cli.storage.sqlite import open_database, transaction, wrap_corruption
 
 _WINDOW_SECONDS = 60.0
 # Resets that lie further apart than this belong to different windows.
@@ -31,23 +31,23 @@ CREATE TABLE IF NOT EXISTS budgets (
 """
 
 
-class Budget(Protocol):
+class RateLimiter(Protocol):
     """Who may send a request now."""
 
-    def reserve(self) -> float:
+    def acquire(self) -> float:
         """Seconds to wait before asking again; 0 means: it is counted, send it."""
 
-    def learn(self, headers: Mapping[str, str], server_now: float | None) -> None:
+    def update(self, headers: Mapping[str, str], server_now: float | None) -> None:
         """Take what an answer says; `server_now` is its `Date` in Unix seconds."""
 
-    def exhausted(self, seconds: float) -> None:
+    def throttle(self, seconds: float) -> None:
         """Take that the server refused, and wants `seconds` of pause."""
 
     def close(self) -> None:
         """Give back what it holds."""
 
 
-class SharedBudget:
+class SharedRateLimiter:
     """The budget of one token on this machine.
 
     It is a courtesy and no lock: where its file can't be used, requests go out uncounted, and the
@@ -73,9 +73,9 @@ class SharedBudget:
         if self._db is not None:
             self._db.close()
 
-    def reserve(self) -> float:
+    def acquire(self) -> float:
         """Seconds to wait before asking again; 0 means: it is counted, send it."""
-        with self._turn, suppress(sqlite3.Error), undamaged():
+        with self._turn, suppress(sqlite3.Error), wrap_corruption():
             if self._db is None:
                 return 0.0
             now = self._clock.now().timestamp()
@@ -100,7 +100,7 @@ class SharedBudget:
                 )
         return 0.0
 
-    def learn(self, headers: Mapping[str, str], server_now: float | None) -> None:
+    def update(self, headers: Mapping[str, str], server_now: float | None) -> None:
         """Take what an answer says; `server_now` is its `Date` in Unix seconds."""
         most = _whole(headers.get("x-ratelimit-limit"))
         remaining = _whole(headers.get("x-ratelimit-remaining"))
@@ -110,7 +110,7 @@ class SharedBudget:
         now = self._clock.now().timestamp()
         left = reset - (server_now if server_now is not None else now)
         resets_at = now + min(max(left, 0.0), _WINDOW_SECONDS + _SAME_WINDOW_SECONDS)
-        with self._turn, suppress(sqlite3.Error), undamaged(), transaction(self._db) as db:
+        with self._turn, suppress(sqlite3.Error), wrap_corruption(), transaction(self._db) as db:
             row = db.execute(
                 "SELECT remaining, in_flight, resets_at, is_guess FROM budgets WHERE token = ?",
                 (self._key,),
@@ -134,12 +134,12 @@ class SharedBudget:
                 # A late answer of the window before this one: its figures are history.
                 self._write(db, most, counted, in_flight, known_reset, is_guess=bool(is_guess))
 
-    def exhausted(self, seconds: float) -> None:
+    def throttle(self, seconds: float) -> None:
         """Take that the server refused, and wants `seconds` of pause."""
         if self._db is None:
             return
         until = self._clock.now().timestamp() + min(seconds, 2 * _WINDOW_SECONDS)
-        with self._turn, suppress(sqlite3.Error), undamaged(), transaction(self._db) as db:
+        with self._turn, suppress(sqlite3.Error), wrap_corruption(), transaction(self._db) as db:
             # Its pause is newer word than the window that it told of before.
             db.execute(
                 "UPDATE budgets SET remaining = 0, resets_at = ?, is_guess = 1 WHERE token = ?",

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from outreply_cli.api.responses import Answer
+from outreply_cli.api.responses import Response
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.formats.json import parse_json
 from outreply_cli.spec.limits import IDEMPOTENCY_KEY_MAX_CHARACTERS as _KEY_MAX
@@ -19,7 +19,7 @@ _OURS = frozenset({"authorization", "x-api-key", "host", "content-length", "tran
 
 
 @dataclass(frozen=True)
-class RawCall:
+class RawRequest:
     """One request to any endpoint.
 
     Attributes:
@@ -35,7 +35,7 @@ class RawCall:
     headers: dict[str, str]
 
 
-def read_call(
+def parse_request(
     method: str,
     path: str,
     *,
@@ -44,7 +44,7 @@ def read_call(
     body_text: str | None,
     headers: Sequence[str],
     read_file: Callable[[str], str],
-) -> RawCall:
+) -> RawRequest:
     """The request that the words mean.
 
     Args:
@@ -76,7 +76,7 @@ def read_call(
     if body_text is not None and fields:
         raise InvalidInputError("--input is the whole body", hint="Leave out -f and -F.")
     reads = verb in {"GET", "DELETE"}
-    return RawCall(
+    return RawRequest(
         method=verb,
         path="/" + path.lstrip("/"),
         query={key: str(value) for key, value in fields.items()} if reads else {},
@@ -85,7 +85,9 @@ def read_call(
     )
 
 
-def answers(transport: "Transport", call: RawCall, *, paginate: bool) -> Iterator[Answer]:
+def request_pages(
+    transport: "Transport", call: RawRequest, *, paginate: bool
+) -> Iterator[Response]:
     """The answer to `call`, and those of the pages after it; raises as `Transport.request`."""
     query: dict[str, str | int] = dict(call.query)
     seen: set[str] = set()
@@ -112,7 +114,7 @@ def answers(transport: "Transport", call: RawCall, *, paginate: bool) -> Iterato
         query["cursor"] = cursor
 
 
-def joined(pages: Sequence[Any]) -> Any:
+def merge_pages(pages: Sequence[Any]) -> Any:
     """One body for the pages of a list: their first list, whole; a single page is itself."""
     if len(pages) == 1:
         return pages[0]

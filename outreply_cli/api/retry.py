@@ -5,14 +5,14 @@ from datetime import UTC, datetime, timedelta
 
 from outreply_cli.api.errors import (
     ApiError,
-    BadAnswerError,
-    CertificateError,
-    LimitError,
+    InvalidResponseError,
+    LimitExceededError,
     NetworkError,
     ServerError,
+    TLSVerificationError,
 )
 from outreply_cli.errors import OutReplyError
-from outreply_cli.timestamps import in_utc
+from outreply_cli.timestamps import to_utc
 
 FAILURES_BEFORE_GIVING_UP = 6
 REFUSALS_BEFORE_GIVING_UP = 60
@@ -37,7 +37,7 @@ _NOT_WORTH_WAITING = frozenset(
 
 
 @dataclass(frozen=True)
-class Patience:
+class RetryPolicy:
     """How long retries may go on.
 
     Attributes:
@@ -52,7 +52,7 @@ class Patience:
 
 
 @dataclass
-class Attempts:
+class RetryState:
     """What has been tried for one request so far; `waited` in seconds."""
 
     failures: int = 0
@@ -60,24 +60,24 @@ class Attempts:
     waited: float = 0.0
 
 
-def is_refusal(error: OutReplyError) -> bool:
+def is_rate_limited(error: OutReplyError) -> bool:
     """Whether `error` says "too fast, come back": nothing was done and waiting helps."""
     return (
-        isinstance(error, LimitError)
+        isinstance(error, LimitExceededError)
         and error.status == 429
         and error.code not in _NOT_WORTH_WAITING
         and not error.code.endswith("_GUARDRAIL")
     )
 
 
-def leaves_doubt(error: OutReplyError) -> bool:
+def is_ambiguous(error: OutReplyError) -> bool:
     """Whether the request that ended in `error` may have been carried out."""
     if isinstance(error, NetworkError):
         return error.sent
-    return isinstance(error, (BadAnswerError, ServerError))
+    return isinstance(error, (InvalidResponseError, ServerError))
 
 
-def is_verdict(error: OutReplyError) -> bool:
+def is_definitive(error: OutReplyError) -> bool:
     """Whether `error` tells that no sending with this key was carried out.
 
     An idempotent server replays what it did before it judges the request again; only limits and
@@ -86,10 +86,10 @@ def is_verdict(error: OutReplyError) -> bool:
     return isinstance(error, ApiError) and error.status in {400, 404, 409, 422}
 
 
-def wait_before_retry(
+def retry_delay(
     error: OutReplyError,
-    attempts: Attempts,
-    patience: Patience,
+    attempts: RetryState,
+    patience: RetryPolicy,
     *,
     repeatable: bool,
     chance: float,
@@ -103,16 +103,16 @@ def wait_before_retry(
         repeatable: Whether a second arrival does no harm (a read, or a write with its key).
         chance: A random number in [0, 1), for full jitter.
     """
-    refused = is_refusal(error)
+    refused = is_rate_limited(error)
     if refused:
         if attempts.refusals >= patience.refusals:
             return None
     else:
         never_arrived = isinstance(error, NetworkError) and not error.sent
-        passing = isinstance(error, (ServerError, NetworkError, BadAnswerError))
+        passing = isinstance(error, (ServerError, NetworkError, InvalidResponseError))
         if not passing or not (repeatable or never_arrived):
             return None
-        if error.code == "REDIRECT_REFUSED" or isinstance(error, CertificateError):
+        if error.code == "REDIRECT_REFUSED" or isinstance(error, TLSVerificationError):
             return None
         if attempts.failures >= patience.failures:
             return None
@@ -126,7 +126,7 @@ def wait_before_retry(
     return wait
 
 
-def asked_wait(
+def retry_after(
     *,
     retry_after: str | None,
     in_body: object,
@@ -159,7 +159,7 @@ def asked_wait(
     return max(0.0, moment - present.timestamp())
 
 
-def unix_time(date: str | None) -> float | None:
+def parse_http_date(date: str | None) -> float | None:
     """An answer's `Date` in Unix seconds."""
     moment = _http_date(date)
     return moment.timestamp() if moment is not None else None
@@ -188,6 +188,6 @@ def _http_date(text: str | None) -> datetime | None:
 
     try:
         moment = parsedate_to_datetime(text)
-        return in_utc(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+        return to_utc(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
     except (ValueError, IndexError, TypeError, OverflowError):
         return None

@@ -10,29 +10,29 @@ from typing import IO, Any, NoReturn, cast
 import httpx
 
 from outreply_cli.api.base_url import check_base_url, is_loopback
-from outreply_cli.api.decoding import TooLargeError, UnpackingError, unpacked
+from outreply_cli.api.decoding import DecodingError, ResponseTooLargeError, decompress
 from outreply_cli.api.errors import (
-    BadAnswerError,
-    CertificateError,
-    LimitError,
+    InvalidResponseError,
+    LimitExceededError,
+    LocalServerUnavailableError,
     NetworkError,
-    NobodyHereError,
     NotFoundError,
+    TLSVerificationError,
 )
-from outreply_cli.api.http_client import open_http
-from outreply_cli.api.rate_limit import Budget
-from outreply_cli.api.responses import Answer, read_answer, read_error
+from outreply_cli.api.http_client import build_http_client
+from outreply_cli.api.rate_limit import RateLimiter
+from outreply_cli.api.responses import Response, parse_error, parse_response
 from outreply_cli.api.retry import (
-    Attempts,
-    Patience,
+    RetryPolicy,
+    RetryState,
     clock_difference,
-    is_refusal,
-    is_verdict,
-    leaves_doubt,
-    unix_time,
-    wait_before_retry,
+    is_ambiguous,
+    is_definitive,
+    is_rate_limited,
+    parse_http_date,
+    retry_delay,
 )
-from outreply_cli.api.uploading import Look, Upload, look_after
+from outreply_cli.api.uploading import FindUpload, Upload, find_uploaded
 from outreply_cli.clock import Clock
 from outreply_cli.errors import InvalidInputError, OutReplyError
 from outreply_cli.spec.errors import fix_for_missing
@@ -47,7 +47,7 @@ _USED_UP = "the requests of this minute are used up"
 
 
 @dataclass(frozen=True)
-class Exchange:
+class RequestRecord:
     """One sending as `--verbose` shows it; holds nothing secret.
 
     Attributes:
@@ -91,14 +91,14 @@ class Transport:
         base_url: str,
         token: Token | None,
         clock: Clock,
-        patience: Patience | None = None,
-        on_exchange: Callable[[Exchange], None] | None = None,
+        patience: RetryPolicy | None = None,
+        on_exchange: Callable[[RequestRecord], None] | None = None,
         on_pause: Callable[[float, str], None] | None = None,
-        budget: Budget | None = None,
+        budget: RateLimiter | None = None,
         answer_seconds: float = _ANSWER_SECONDS,
     ) -> None:
         self.base_url = check_base_url(base_url)
-        self.patience = patience or Patience()
+        self.patience = patience or RetryPolicy()
         self.server_ahead = timedelta(0)
         self.requests_left: str | None = None
         self.tls: Any = None
@@ -107,7 +107,7 @@ class Transport:
         self._on_exchange = on_exchange
         self._on_pause = on_pause
         self._budget = budget
-        self._http = open_http(self.base_url, answer_seconds)
+        self._http = build_http_client(self.base_url, answer_seconds)
 
     def now(self) -> datetime:
         """The present instant by the server's clock, in UTC: what its rules are measured on."""
@@ -128,7 +128,7 @@ class Transport:
         body: Any = None,
         idempotency_key: str | None = None,
         headers: Mapping[str, str] | None = None,
-    ) -> Answer:
+    ) -> Response:
         """Send one request, again where that is safe and sensible, and return its answer.
 
         Every write carries an `Idempotency-Key` (reference: Idempotency), the same one each time
@@ -162,12 +162,12 @@ class Transport:
                 missing.hint = fix_for_missing(path) or missing.hint
             raise
         except OutReplyError as error:
-            if error.outcome_unknown and method in _WRITES and idempotency_key is None:
+            if error.maybe_applied and method in _WRITES and idempotency_key is None:
                 # The next run has another key.
                 error.hint = "It may have been done all the same: look before you run it again."
             raise
 
-    def upload(self, path: str, upload: Upload) -> Answer:
+    def upload(self, path: str, upload: Upload) -> Response:
         """Send one file as `multipart/form-data`, streamed from disk.
 
         The API does not recognise a second upload (reference: Idempotency), so one that may have
@@ -206,9 +206,9 @@ class Transport:
         build: Callable[[], httpx.Request],
         *,
         repeatable: bool,
-        look: Look | None = None,
-    ) -> Answer:
-        attempts = Attempts()
+        look: FindUpload | None = None,
+    ) -> Response:
+        attempts = RetryState()
         may_be_done = False
         while True:
             self._wait_for_budget(attempts)
@@ -222,40 +222,38 @@ class Transport:
                 wait = self._wait_after(error, attempts, repeatable=repeatable)
                 outcome = error.code if response is None else f"{response.status_code} {error.code}"
                 self._tell(request, outcome, started, response, wait)
-                may_be_done = may_be_done or leaves_doubt(error)
+                may_be_done = may_be_done or is_ambiguous(error)
                 if wait is not None:
                     self._pause(wait, error.message, attempts, may_be_done=may_be_done)
                 if may_be_done and look is not None:
-                    there = look_after(error, look)
+                    there = find_uploaded(error, look)
                     if there is not None:
-                        return Answer(200, dict(there), {}, None)
+                        return Response(200, dict(there), {}, None)
                 if wait is None:
-                    error.outcome_unknown = may_be_done and not is_verdict(error)
+                    error.maybe_applied = may_be_done and not is_definitive(error)
                     raise
             else:
                 self._tell(request, str(answer.status), started, response, None)
                 return answer
 
     def _wait_after(
-        self, error: OutReplyError, attempts: Attempts, *, repeatable: bool
+        self, error: OutReplyError, attempts: RetryState, *, repeatable: bool
     ) -> float | None:
-        if is_refusal(error):
+        if is_rate_limited(error):
             attempts.refusals += 1
             self._tell_budget(error)
         else:
             attempts.failures += 1
-        chance = self._clock.chance()
-        return wait_before_retry(
-            error, attempts, self.patience, repeatable=repeatable, chance=chance
-        )
+        chance = self._clock.random()
+        return retry_delay(error, attempts, self.patience, repeatable=repeatable, chance=chance)
 
-    def _wait_for_budget(self, attempts: Attempts) -> None:
+    def _wait_for_budget(self, attempts: RetryState) -> None:
         if self._budget is None:
             return
-        while (wait := self._budget.reserve()) > 0:
+        while (wait := self._budget.acquire()) > 0:
             most = self.patience.max_wait
             if most is not None and attempts.waited + wait > most:
-                raise LimitError(
+                raise LimitExceededError(
                     429,
                     {"error": _USED_UP, "code": "RATE_LIMITED"},
                     retry_after_seconds=wait,
@@ -265,15 +263,15 @@ class Transport:
     def _tell_budget(self, refusal: OutReplyError) -> None:
         wait = getattr(refusal, "retry_after_seconds", None)
         if self._budget is not None and wait is not None:
-            self._budget.exhausted(wait)
+            self._budget.throttle(wait)
 
-    def _pause(self, seconds: float, why: str, attempts: Attempts, *, may_be_done: bool) -> None:
+    def _pause(self, seconds: float, why: str, attempts: RetryState, *, may_be_done: bool) -> None:
         if self._on_pause is not None:
             self._on_pause(seconds, why)
         try:
             self._clock.sleep(seconds)
         except OutReplyError as interrupted:
-            interrupted.outcome_unknown = may_be_done
+            interrupted.maybe_applied = may_be_done
             raise
         attempts.waited += seconds
 
@@ -283,7 +281,7 @@ class Transport:
             if not response.has_redirect_location:
                 return response
             request = self._follow(request, response)
-        raise BadAnswerError(
+        raise InvalidResponseError(
             "REDIRECT_REFUSED", "the server redirects in circles", status=response.status_code
         )
 
@@ -295,20 +293,22 @@ class Transport:
             self.tls = stream.get_extra_info("ssl_object") if stream is not None else None
             try:
                 encoding = response.headers.get("content-encoding", "")
-                content = unpacked(response.iter_raw(), encoding, most=_ANSWER_MAX_BYTES)
+                content = decompress(response.iter_raw(), encoding, most=_ANSWER_MAX_BYTES)
             finally:
                 response.close()
-        except TooLargeError:
+        except ResponseTooLargeError:
             message = f"{host} answered with more than 32 MiB"
             status = response.status_code
-            raise BadAnswerError("ANSWER_TOO_LARGE", message, status=status) from None
+            raise InvalidResponseError("ANSWER_TOO_LARGE", message, status=status) from None
         except (httpx.ConnectError, httpx.ConnectTimeout) as failure:
             untrusted = _distrust(failure)
             if untrusted is not None:
-                raise CertificateError(host, untrusted.verify_message) from None
+                raise TLSVerificationError(host, untrusted.verify_message) from None
             reason = str(failure) or type(failure).__name__
             if is_loopback(host):
-                raise NobodyHereError(request.url.netloc.decode("ascii"), reason) from None
+                raise LocalServerUnavailableError(
+                    request.url.netloc.decode("ascii"), reason
+                ) from None
             message = f"can't connect to {host}: {reason}"
             raise NetworkError("CONNECTION_FAILED", message, sent=False) from None
         except httpx.TimeoutException:
@@ -316,7 +316,7 @@ class Transport:
         except httpx.ProxyError as failure:
             message = f"the proxy refused: {failure}"
             raise NetworkError("CONNECTION_FAILED", message, sent=False) from None
-        except UnpackingError:
+        except DecodingError:
             message = f"{host} answered with bytes that are not what their encoding says"
             raise NetworkError("CONNECTION_LOST", message, sent=True) from None
         except httpx.InvalidURL:
@@ -348,23 +348,23 @@ class Transport:
 
     @staticmethod
     def _refuse_redirect(response: httpx.Response, target: str) -> NoReturn:
-        raise BadAnswerError(
+        raise InvalidResponseError(
             "REDIRECT_REFUSED",
             f"the server redirects to {target}; the token is not sent there",
             status=response.status_code,
         )
 
-    def _read(self, response: httpx.Response) -> Answer:
+    def _read(self, response: httpx.Response) -> Response:
         headers = dict(response.headers)
         date = headers.get("date")
         self.requests_left = headers.get("x-ratelimit-remaining", self.requests_left)
         self.server_ahead = clock_difference(date, self._clock.now())
         if self._budget is not None:
-            self._budget.learn(headers, unix_time(date))
+            self._budget.update(headers, parse_http_date(date))
         status, host = response.status_code, response.request.url.host
         if status < 400:
-            return read_answer(status, headers, response.content, host)
-        raise read_error(status, headers, response.content, host, self._clock.now())
+            return parse_response(status, headers, response.content, host)
+        raise parse_error(status, headers, response.content, host, self._clock.now())
 
     def _tell(
         self,
@@ -377,7 +377,7 @@ class Transport:
         if self._on_exchange is None:
             return
         self._on_exchange(
-            Exchange(
+            RequestRecord(
                 method=request.method,
                 path=request.url.raw_path.decode("ascii"),
                 outcome=outcome,

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from outreply_cli.errors import OutReplyError
 
-Look = Callable[[], Mapping[str, Any] | None]
+FindUpload = Callable[[], Mapping[str, Any] | None]
 
 
 class Readable(Protocol):
@@ -40,14 +40,14 @@ class Upload:
     filename: str
     mime: str
     stream: Readable
-    look: Look | None = None
+    look: FindUpload | None = None
 
 
-def look_after(error: OutReplyError, look: Look) -> Mapping[str, Any] | None:
+def find_uploaded(error: OutReplyError, look: FindUpload) -> Mapping[str, Any] | None:
     """What `look` finds of an upload that ended in `error`; raises `error` where it can't tell."""
     try:
         return look()
     except OutReplyError:
         # Nobody can tell now: the failure that made us look is what there is to say.
-        error.outcome_unknown = True
+        error.maybe_applied = True
         raise error from None

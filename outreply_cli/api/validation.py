@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, TypeGuard
 
-Kind = Callable[[Any], bool]
+Validator = Callable[[Any], bool]
 
 
 def _is_object(value: Any) -> bool:
@@ -24,8 +24,8 @@ def _are_objects(value: Any) -> bool:
 
 _KEY = {"api_key": _is_object, "api_key.scopes": _is_list, "api_key.expires_at": _is_text}
 # By dotted path, what stands there; nothing and null may stand anywhere (reference: GET /account).
-ME: Mapping[str, Kind] = {"authenticated_as": _is_object, **_KEY}
-ACCOUNT: Mapping[str, Kind] = {
+ME: Mapping[str, Validator] = {"authenticated_as": _is_object, **_KEY}
+ACCOUNT: Mapping[str, Validator] = {
     "user": _is_object,
     **_KEY,
     "quota": _is_object,
@@ -36,7 +36,7 @@ ACCOUNT: Mapping[str, Kind] = {
     "quota.monthly.publishes": _is_object,
 }
 # The same for the objects of a list, and for one of them alone.
-PARTS_OF: Mapping[str, Mapping[str, Kind]] = {
+PARTS_OF: Mapping[str, Mapping[str, Validator]] = {
     "brands": {"pages": _are_objects},
     "brand": {"pages": _are_objects},
 }
@@ -44,7 +44,7 @@ PARTS_OF: Mapping[str, Mapping[str, Kind]] = {
 _IDENTITIES = {"media": "media_id", "errors": "code"}
 
 
-def misshapen_part(body: Mapping[str, Any], parts: Mapping[str, Kind]) -> str | None:
+def find_invalid_field(body: Mapping[str, Any], parts: Mapping[str, Validator]) -> str | None:
     """The first of `parts` that `body` has and that is something else, or None."""
     for path, is_kind in parts.items():
         found: Any = body
@@ -55,11 +55,11 @@ def misshapen_part(body: Mapping[str, Any], parts: Mapping[str, Kind]) -> str | 
     return None
 
 
-def identity_of(listing: str) -> str:
+def id_field(listing: str) -> str:
     """The field that names the objects of the list that the API calls `listing`."""
     return _IDENTITIES.get(listing, "id")
 
 
-def is_identity(value: Any) -> TypeGuard[str | int]:
+def is_id(value: Any) -> TypeGuard[str | int]:
     """Whether `value` can name an object."""
     return isinstance(value, (str, int)) and not isinstance(value, bool) and value != ""

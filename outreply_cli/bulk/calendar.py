@@ -33,7 +33,7 @@ _MESSAGE_FILE_MAX_CHARACTERS = 100_000
 
 
 @dataclass(frozen=True)
-class CalendarProblem:
+class Diagnostic:
     """What is wrong at one place of a calendar.
 
     Attributes:
@@ -90,9 +90,9 @@ class Row(NamedTuple):
     media_files: tuple[Path, ...] = ()
     has_bad_content: bool = False
 
-    def problem(self, field: str, what: str, *, is_warning: bool = False) -> CalendarProblem:
+    def problem(self, field: str, what: str, *, is_warning: bool = False) -> Diagnostic:
         """What is wrong with one field of it, or with all of it for ""."""
-        return CalendarProblem(self.file, self.line, field, what, is_warning=is_warning)
+        return Diagnostic(self.file, self.line, field, what, is_warning=is_warning)
 
 
 @dataclass
@@ -110,14 +110,14 @@ class Calendar:
     path: Path
     timezone: str | None = None
     rows: list[Row] = field(default_factory=list)
-    problems: list[CalendarProblem] = field(default_factory=list)
+    problems: list[Diagnostic] = field(default_factory=list)
 
-    def complain(self, line: int, field_name: str, what: str) -> None:
+    def add_error(self, line: int, field_name: str, what: str) -> None:
         """Write a problem down."""
-        self.problems.append(CalendarProblem(self.name, line, field_name, what))
+        self.problems.append(Diagnostic(self.name, line, field_name, what))
 
 
-def field_named(name: str) -> str | None:
+def normalize_field(name: str) -> str | None:
     """The field that a column or key called `name` holds, or None."""
     if name in FIELDS:
         return name
@@ -126,7 +126,7 @@ def field_named(name: str) -> str | None:
     return plain if plain in FIELDS else None
 
 
-def unknown_field(name: str) -> str:
+def unknown_field_message(name: str) -> str:
     """What is said of a field that does not exist."""
     near = difflib.get_close_matches(name.strip().lower(), [*FIELDS, *_ALIASES], n=1, cutoff=0.5)
     if near:
@@ -146,16 +146,16 @@ def make_row(calendar: Calendar, line: int, values: Mapping[str, Any]) -> Row:
     get = values.get
     pages, scheduled_at, key = get("page") or (), get("scheduled_at"), get("key")
     if not pages:
-        calendar.complain(line, "page", "it is missing; name a page, such as instagram:acme")
+        calendar.add_error(line, "page", "it is missing; name a page, such as instagram:acme")
     if not scheduled_at:
-        calendar.complain(line, "scheduled_at", "it is missing; write 2026-12-24 18:00")
+        calendar.add_error(line, "scheduled_at", "it is missing; write 2026-12-24 18:00")
     if key is not None and len(key) > _KEY_MAX_CHARACTERS:
-        calendar.complain(line, "key", f"it is longer than {_KEY_MAX_CHARACTERS} characters")
+        calendar.add_error(line, "key", f"it is longer than {_KEY_MAX_CHARACTERS} characters")
     before = len(calendar.problems)
     message, settings, files = get("message"), get("tiktok_settings"), get("media_files") or ()
     if "message_file" in values:
         if message is not None:
-            calendar.complain(line, "message_file", "there is a message too; keep one of them")
+            calendar.add_error(line, "message_file", "there is a message too; keep one of them")
         else:
             message = _read_message(calendar, line, values["message_file"])
     if isinstance(settings, str):
@@ -195,14 +195,14 @@ def split_urls(text: str) -> list[str]:
     return [part for part in parts if part]
 
 
-def complain_of_duplicate_keys(calendar: Calendar) -> None:
+def check_duplicate_keys(calendar: Calendar) -> None:
     """Keys name rows: the same one twice is a problem of both rows."""
     seen: dict[str, int] = {}
     for row in calendar.rows:
         if row.key is None:
             continue
         if row.key in seen:
-            calendar.complain(
+            calendar.add_error(
                 row.line,
                 "key",
                 f"{row.key!r} is the key of line {seen[row.key]} too; every row needs its own",
@@ -210,7 +210,7 @@ def complain_of_duplicate_keys(calendar: Calendar) -> None:
         seen.setdefault(row.key, row.line)
 
 
-def in_order(problems: Iterable[CalendarProblem]) -> list[CalendarProblem]:
+def sort_diagnostics(problems: Iterable[Diagnostic]) -> list[Diagnostic]:
     """`problems` as a reader meets them in the files, each once."""
     return sorted(dict.fromkeys(problems), key=lambda problem: (problem.file, problem.line))
 
@@ -228,20 +228,20 @@ def _read_message(calendar: Calendar, line: int, name: str) -> str | None:
     try:
         # A pipe or a device may never end.
         if path.exists() and not path.is_file():
-            calendar.complain(line, "message_file", f"{path} is no file")
+            calendar.add_error(line, "message_file", f"{path} is no file")
             return None
         with path.open(encoding="utf-8-sig") as stream:
             text = stream.read(_MESSAGE_FILE_MAX_CHARACTERS + 1)
         if len(text) <= _MESSAGE_FILE_MAX_CHARACTERS:
             return text.rstrip("\n")
-        calendar.complain(line, "message_file", f"{path} is too long for a message")
+        calendar.add_error(line, "message_file", f"{path} is too long for a message")
     except FileNotFoundError:
-        calendar.complain(line, "message_file", f"there is no file {path}")
+        calendar.add_error(line, "message_file", f"there is no file {path}")
     except UnicodeDecodeError:
-        calendar.complain(line, "message_file", f"{path} is not UTF-8 text")
+        calendar.add_error(line, "message_file", f"{path} is not UTF-8 text")
     except (OSError, ValueError) as failure:
         reason = getattr(failure, "strerror", None) or failure
-        calendar.complain(line, "message_file", f"{path} can't be read: {reason}")
+        calendar.add_error(line, "message_file", f"{path} can't be read: {reason}")
     return None
 
 
@@ -252,7 +252,7 @@ def _read_settings(calendar: Calendar, line: int, text: str) -> dict[str, Any] |
         settings = None
     if isinstance(settings, dict):
         return settings
-    calendar.complain(
+    calendar.add_error(
         line, "tiktok_settings", 'it is no JSON object; write {"privacy_level": "SELF_ONLY"}'
     )
     return None

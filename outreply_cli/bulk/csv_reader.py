@@ -9,12 +9,12 @@ from typing import Any
 from outreply_cli.bulk.calendar import (
     LIST_FIELDS,
     Calendar,
-    complain_of_duplicate_keys,
-    field_named,
+    check_duplicate_keys,
     make_row,
+    normalize_field,
     split_list,
     split_urls,
-    unknown_field,
+    unknown_field_message,
 )
 
 _DELIMITERS = (",", ";", "\t")
@@ -41,7 +41,7 @@ def read_csv(calendar: Calendar, content: bytes, columns: Mapping[str, str]) -> 
             field, or to nothing for a column to leave out.
     """
     if content.startswith((_ZIP, _OLD_EXCEL)):
-        calendar.complain(0, "", f"it is a spreadsheet, not CSV; {_SAVE_AS}")
+        calendar.add_error(0, "", f"it is a spreadsheet, not CSV; {_SAVE_AS}")
         return
     text = _decode(calendar, content)
     if text is None:
@@ -59,8 +59,8 @@ def read_csv(calendar: Calendar, content: bytes, columns: Mapping[str, str]) -> 
         else:
             _read_row(calendar, line, columns_read, cells, len(fields))
     if fields is None and not calendar.problems:
-        calendar.complain(1, "", "it is empty; begin with a header row: page,scheduled_at,message")
-    complain_of_duplicate_keys(calendar)
+        calendar.add_error(1, "", "it is empty; begin with a header row: page,scheduled_at,message")
+    check_duplicate_keys(calendar)
 
 
 def _records(calendar: Calendar, reader: Any) -> Iterator[tuple[int, list[str]]]:
@@ -71,12 +71,12 @@ def _records(calendar: Calendar, reader: Any) -> Iterator[tuple[int, list[str]]]
             line, begins = begins, reader.line_num + 1
             if len(calendar.rows) + len(calendar.problems) >= _ROWS_AND_PROBLEMS_MAX:
                 most = f"there are more than {_ROWS_AND_PROBLEMS_MAX} rows and problems"
-                calendar.complain(line, "", f"{most}; split the file")
+                calendar.add_error(line, "", f"{most}; split the file")
                 return
             if any(cells) and not "".join(cells).isspace():
                 yield line, cells
     except csv.Error as problem:
-        calendar.complain(begins, "", f"it is not CSV here: {problem}; check the quotation marks")
+        calendar.add_error(begins, "", f"it is not CSV here: {problem}; check the quotation marks")
 
 
 def _decode(calendar: Calendar, content: bytes) -> str | None:
@@ -85,11 +85,11 @@ def _decode(calendar: Calendar, content: bytes) -> str | None:
         text = content.decode(encoding)
     except UnicodeDecodeError as problem:
         line = content[: problem.start].count(b"\n") + 1
-        calendar.complain(line, "", f"it is not UTF-8 text; {_SAVE_AS}")
+        calendar.add_error(line, "", f"it is not UTF-8 text; {_SAVE_AS}")
         return None
     if "\x00" in text:
         line = text[: text.index("\x00")].count("\n") + 1
-        calendar.complain(line, "", f"it has NUL characters, as UTF-16 without a mark; {_SAVE_AS}")
+        calendar.add_error(line, "", f"it has NUL characters, as UTF-16 without a mark; {_SAVE_AS}")
         return None
     return text
 
@@ -104,20 +104,20 @@ def _header(
 ) -> list[str | None]:
     fields: list[str | None] = []
     if len(cells) > _COLUMNS_MAX:
-        calendar.complain(line, "", f"it has {len(cells)} columns; keep those we know")
+        calendar.add_error(line, "", f"it has {len(cells)} columns; keep those we know")
         return fields
     for cell in cells:
         renamed = columns.get(cell.strip().lower())
-        name = field_named(cell) if renamed is None else renamed
+        name = normalize_field(cell) if renamed is None else renamed
         if name is None and cell.strip():
-            calendar.complain(line, cell.strip(), unknown_field(cell))
+            calendar.add_error(line, cell.strip(), unknown_field_message(cell))
         elif name and name in fields:
-            calendar.complain(line, cell.strip(), f"there are two columns for {name}; keep one")
+            calendar.add_error(line, cell.strip(), f"there are two columns for {name}; keep one")
         fields.append(name or None)
     for needed in ("page", "scheduled_at"):
         if needed not in fields:
             what = f"the header has no column {needed!r}; begin with: page,scheduled_at,message"
-            calendar.complain(line, needed, what)
+            calendar.add_error(line, needed, what)
     return fields
 
 
@@ -125,7 +125,7 @@ def _read_row(
     calendar: Calendar, line: int, columns: Sequence[tuple[int, str]], cells: list[str], width: int
 ) -> None:
     if len(cells) > width and any(cell.strip() for cell in cells[width:]):
-        calendar.complain(
+        calendar.add_error(
             line,
             "",
             f"it has {len(cells)} cells and the header has {width}; put cells with a delimiter in "

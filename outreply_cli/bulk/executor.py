@@ -9,14 +9,19 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from outreply_cli.api.errors import AuthenticationError, BadAnswerError, LimitError, NetworkError
+from outreply_cli.api.errors import (
+    AuthenticationError,
+    InvalidResponseError,
+    LimitExceededError,
+    NetworkError,
+)
 from outreply_cli.bulk.matching import new_entry
-from outreply_cli.bulk.plan import Action, Kind
+from outreply_cli.bulk.plan import Action, ActionType
 from outreply_cli.clock import Clock
 from outreply_cli.errors import InterruptedRunError, OutReplyError
 from outreply_cli.journal.journal import Journal
-from outreply_cli.journal.models import Entry, NewEntry
-from outreply_cli.posts.sender import Outcome, Sender
+from outreply_cli.journal.models import JournalEntry, JournalEntryDraft
+from outreply_cli.posts.sender import Sender, SendResult
 
 _WAKE_SECONDS = 0.2
 _NONE: Mapping[int, Any] = MappingProxyType({})
@@ -27,7 +32,7 @@ _ENDING_CODES = frozenset(
 )  # fmt: skip
 
 
-class Status(StrEnum):
+class RowStatus(StrEnum):
     """How a row went."""
 
     PLANNED = "planned"
@@ -36,7 +41,7 @@ class Status(StrEnum):
     PENDING = "pending"
 
 
-class Result(NamedTuple):
+class RowResult(NamedTuple):
     """How one action went.
 
     Attributes:
@@ -45,7 +50,7 @@ class Result(NamedTuple):
     """
 
     action: Action
-    status: Status
+    status: RowStatus
     post_id: str | None = None
     error: OutReplyError | None = None
 
@@ -59,11 +64,11 @@ class RunReport:
         stopped_by: What ended the run before its end, if anything did.
     """
 
-    results: list[Result]
+    results: list[RowResult]
     stopped_by: OutReplyError | None = None
 
 
-class Stop:
+class CancellationToken:
     """Says that a run has to end; a first cause stays the cause."""
 
     def __init__(self) -> None:
@@ -83,10 +88,10 @@ class Stop:
             self._event.set()
 
 
-class StoppableClock:
+class InterruptibleClock:
     """A clock whose waits end when the run has to: nobody sits out a limit after Ctrl-C."""
 
-    def __init__(self, clock: Clock, stop: Stop) -> None:
+    def __init__(self, clock: Clock, stop: CancellationToken) -> None:
         self._clock = clock
         self._stop = stop
 
@@ -98,9 +103,9 @@ class StoppableClock:
         """Seconds that never run backwards, from an arbitrary start."""
         return self._clock.monotonic()
 
-    def chance(self) -> float:
+    def random(self) -> float:
         """A random number from 0 up to, not including, 1."""
-        return self._clock.chance()
+        return self._clock.random()
 
     def sleep(self, seconds: float) -> None:
         """Wait for `seconds`; raises InterruptedRunError when the run is to end meanwhile."""
@@ -111,7 +116,7 @@ class StoppableClock:
             self._clock.sleep(min(left, _WAKE_SECONDS))
 
 
-class Engine:
+class PlanExecutor:
     """Carries out plans of one calendar.
 
     Args:
@@ -131,9 +136,9 @@ class Engine:
         *,
         account: str,
         calendar: str,
-        stop: Stop,
+        stop: CancellationToken,
         concurrency: int,
-        on_result: Callable[[Result], None] = lambda _: None,
+        on_result: Callable[[RowResult], None] = lambda _: None,
     ) -> None:
         self._sender = sender
         self._journal = journal
@@ -143,7 +148,7 @@ class Engine:
         self._concurrency = concurrency
         self._on_result = on_result
 
-    def run(self, actions: Sequence[Action], settled: Mapping[int, Result] = _NONE) -> RunReport:
+    def run(self, actions: Sequence[Action], settled: Mapping[int, RowResult] = _NONE) -> RunReport:
         """Carry `actions` out, but for those whose results are `settled` already, by their place.
 
         Ctrl-C, a used-up quota, a revoked token and a dead network end it politely: what is in
@@ -152,46 +157,50 @@ class Engine:
         Raises:
             StorageError: The journal can't be written.
         """
-        results: dict[int, Result] = dict(settled)
+        results: dict[int, RowResult] = dict(settled)
         work = [
-            i for i, action in enumerate(actions) if action.kind != Kind.KEEP and i not in settled
+            i
+            for i, action in enumerate(actions)
+            if action.kind != ActionType.KEEP and i not in settled
         ]
         for place, action in enumerate(actions):
-            if action.kind == Kind.KEEP:
+            if action.kind == ActionType.KEEP:
                 results[place] = _kept(action)
         entries = self._write_down(actions, work)
-        early = [i for i in work if actions[i].cancel_first or actions[i].kind == Kind.CANCEL]
+        early = [i for i in work if actions[i].cancel_first or actions[i].kind == ActionType.CANCEL]
         self._each(early, lambda i: self._clear_way(actions[i]), actions, results)
         rest = [i for i in work if i not in results]
         # Nearest first, so that none falls under the 10-minute floor while it waits.
         rest.sort(key=lambda i: actions[i].instant)
         self._each(rest, lambda i: self._send(actions[i], entries[i]), actions, results)
         return RunReport(
-            [results.get(i) or Result(a, Status.PENDING) for i, a in enumerate(actions)],
+            [results.get(i) or RowResult(a, RowStatus.PENDING) for i, a in enumerate(actions)],
             self._stop.cause,
         )
 
-    def _write_down(self, actions: Sequence[Action], work: Sequence[int]) -> dict[int, Entry]:
+    def _write_down(
+        self, actions: Sequence[Action], work: Sequence[int]
+    ) -> dict[int, JournalEntry]:
         new = {i: entry for i in work if (entry := self._new_entry(actions[i])) is not None}
         for place in new:
             old = actions[place].entry
-            if old is not None and actions[place].kind == Kind.CREATE:
+            if old is not None and actions[place].kind == ActionType.CREATE:
                 self._journal.mark_cancelled(old)
-        return dict(zip(new, self._journal.plan(list(new.values())), strict=True))
+        return dict(zip(new, self._journal.record_planned(list(new.values())), strict=True))
 
-    def _new_entry(self, action: Action) -> NewEntry | None:
+    def _new_entry(self, action: Action) -> JournalEntryDraft | None:
         one = action.matched
-        if one is None or action.kind not in {Kind.CREATE, Kind.CHANGE}:
+        if one is None or action.kind not in {ActionType.CREATE, ActionType.CHANGE}:
             return None
-        replaced = action.entry if action.kind == Kind.CHANGE else None
+        replaced = action.entry if action.kind == ActionType.CHANGE else None
         return new_entry(one, self._account, self._calendar, replaced)
 
     def _each(
         self,
         places: Sequence[int],
-        step: Callable[[int], Result | None],
+        step: Callable[[int], RowResult | None],
         actions: Sequence[Action],
-        results: dict[int, Result],
+        results: dict[int, RowResult],
     ) -> None:
         if not places:
             return
@@ -212,60 +221,62 @@ class Engine:
             self._collect(future, place, results)
 
     def _guarded(
-        self, step: Callable[[int], Result | None], place: int, action: Action
-    ) -> Result | None:
+        self, step: Callable[[int], RowResult | None], place: int, action: Action
+    ) -> RowResult | None:
         if self._stop.is_set:
             return None
         try:
             return step(place)
         except InterruptedRunError as error:
             self._stop.set(error)
-            return Result(action, Status.PENDING)
+            return RowResult(action, RowStatus.PENDING)
 
     def _collect(
-        self, future: Future[Result | None], place: int, results: dict[int, Result]
+        self, future: Future[RowResult | None], place: int, results: dict[int, RowResult]
     ) -> None:
         result = future.result()
         if result is not None and place not in results:
             results[place] = result
             self._on_result(result)
 
-    def _clear_way(self, action: Action) -> Result | None:
+    def _clear_way(self, action: Action) -> RowResult | None:
         assert action.entry is not None
         outcome = self._sender.cancel(action.entry)
         if outcome.error is not None:
             return self._failed(action, outcome)
-        if action.kind == Kind.CANCEL:
-            return Result(action, Status.DONE, action.entry.post_id)
+        if action.kind == ActionType.CANCEL:
+            return RowResult(action, RowStatus.DONE, action.entry.post_id)
         return None
 
-    def _send(self, action: Action, entry: Entry) -> Result:
+    def _send(self, action: Action, entry: JournalEntry) -> RowResult:
         outcome = self._sender.send(entry)
         if outcome.error is not None:
             return self._failed(action, outcome)
-        return Result(action, Status.DONE, outcome.entry.post_id)
+        return RowResult(action, RowStatus.DONE, outcome.entry.post_id)
 
-    def _failed(self, action: Action, outcome: Outcome) -> Result:
+    def _failed(self, action: Action, outcome: SendResult) -> RowResult:
         error = outcome.error
         assert error is not None
         if isinstance(error, InterruptedRunError):
             self._stop.set(error)
-            return Result(action, Status.PENDING)
-        if ends_run(error):
+            return RowResult(action, RowStatus.PENDING)
+        if is_fatal(error):
             self._stop.set(error)
-            return Result(action, Status.PENDING, outcome.entry.post_id, error)
-        if error.outcome_unknown:
-            return Result(action, Status.PENDING, outcome.entry.post_id, error)
-        return Result(action, Status.FAILED, outcome.entry.post_id, error)
+            return RowResult(action, RowStatus.PENDING, outcome.entry.post_id, error)
+        if error.maybe_applied:
+            return RowResult(action, RowStatus.PENDING, outcome.entry.post_id, error)
+        return RowResult(action, RowStatus.FAILED, outcome.entry.post_id, error)
 
 
-def ends_run(error: OutReplyError) -> bool:
+def is_fatal(error: OutReplyError) -> bool:
     """Whether `error` will meet every other row too."""
-    if isinstance(error, (AuthenticationError, NetworkError, BadAnswerError)):
+    if isinstance(error, (AuthenticationError, NetworkError, InvalidResponseError)):
         return True
-    return error.code in _ENDING_CODES or (isinstance(error, LimitError) and error.status == 402)
+    return error.code in _ENDING_CODES or (
+        isinstance(error, LimitExceededError) and error.status == 402
+    )
 
 
-def _kept(action: Action) -> Result:
-    status = Status.PENDING if action.is_undecided else Status.DONE
-    return Result(action, status, action.entry.post_id if action.entry else None)
+def _kept(action: Action) -> RowResult:
+    status = RowStatus.PENDING if action.unresolved else RowStatus.DONE
+    return RowResult(action, status, action.entry.post_id if action.entry else None)

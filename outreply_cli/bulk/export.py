@@ -3,15 +3,15 @@
 import json
 from collections.abc import Iterable, Sequence
 
-from outreply_cli.api.client import Client, when
+from outreply_cli.api.client import Client, post_time
 from outreply_cli.api.errors import NotFoundError
 from outreply_cli.bulk.adopt import EXPORTED_KEY
 from outreply_cli.bulk.calendar import split_urls
 from outreply_cli.formats.csv import csv_lines
-from outreply_cli.journal.models import Entry
+from outreply_cli.journal.models import JournalEntry
 from outreply_cli.pages import page_alias
-from outreply_cli.posts.content import PostContent, content_of
-from outreply_cli.times import to_api
+from outreply_cli.posts.content import PostContent, content_from_api
+from outreply_cli.timestamps import format_timestamp
 
 COLUMNS = (
     "key",
@@ -39,16 +39,16 @@ def export_calendar(client: Client, page_id: str | None) -> tuple[str, int, bool
             post = client.scheduled_post(str(listed["id"]))
         except NotFoundError:
             continue
-        moment = when(post)
+        moment = post_time(post)
         if moment is None:
             continue
-        content, _ = content_of(post, client.media_of_post)
+        content, _ = content_from_api(post, client.post_media)
         page = aliases.get(str(post.get("page_id")), str(post.get("page_id")))
-        rows.append(_row(f"{EXPORTED_KEY}{post['id']}", page, to_api(moment), content))
-    return _csv(rows), len(rows), listing.cut_off
+        rows.append(_row(f"{EXPORTED_KEY}{post['id']}", page, format_timestamp(moment), content))
+    return _csv(rows), len(rows), listing.truncated
 
 
-def undo_calendar(entries: Iterable[Entry]) -> str:
+def undo_calendar(entries: Iterable[JournalEntry]) -> str:
     """Posts that were cancelled, as CSV: scheduling it makes them again."""
     rows = []
     for entry in entries:
@@ -62,7 +62,12 @@ def undo_calendar(entries: Iterable[Entry]) -> str:
             tiktok_settings=body.get("tiktok_settings"),
         )
         rows.append(
-            _row(f"undo:{entry.post_id}", entry.page_id, to_api(entry.scheduled_at), content)
+            _row(
+                f"undo:{entry.post_id}",
+                entry.page_id,
+                format_timestamp(entry.scheduled_at),
+                content,
+            )
         )
     return _csv(rows)
 

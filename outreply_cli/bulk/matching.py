@@ -5,16 +5,22 @@ from collections.abc import Callable, Hashable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from outreply_cli.bulk.resolve import Target
-from outreply_cli.journal.models import FILES_FIELD, Entry, EntryState, NewEntry, RowHistory
+from outreply_cli.bulk.resolve import PlannedPost
+from outreply_cli.journal.models import (
+    FILES_FIELD,
+    EntryState,
+    JournalEntry,
+    JournalEntryDraft,
+    RowHistory,
+)
 from outreply_cli.posts.content import fingerprint
 from outreply_cli.posts.sender import idempotency_key
-from outreply_cli.times import to_api
+from outreply_cli.timestamps import format_timestamp
 
 _KEYED = "key:"
 
 
-class Matched(NamedTuple):
+class MatchedRow(NamedTuple):
     """A target, and what earlier runs know of it.
 
     Attributes:
@@ -26,17 +32,17 @@ class Matched(NamedTuple):
         live: The entry whose post stands for it, if any.
     """
 
-    target: Target
+    target: PlannedPost
     body: dict[str, Any]
     digest: str
     row: str
     generation: int
-    live: Entry | None
+    live: JournalEntry | None
 
 
 def match_rows(
-    targets: Sequence[Target], histories: Sequence[RowHistory], now: datetime
-) -> tuple[list[Matched], list[Entry]]:
+    targets: Sequence[PlannedPost], histories: Sequence[RowHistory], now: datetime
+) -> tuple[list[MatchedRow], list[JournalEntry]]:
     """Pair `targets` with the rows of earlier runs.
 
     A row with a key is the row with that key. One without is, on its page, the row that is equal;
@@ -53,7 +59,7 @@ def match_rows(
     keyed = [i for i, target in enumerate(targets) if target.row.key is not None]
     unkeyed = [i for i, target in enumerate(targets) if target.row.key is None]
 
-    def pending(entry: Entry) -> bool:
+    def pending(entry: JournalEntry) -> bool:
         return not _has_key(entry) and _is_pending(entry, now)
 
     pairing.pair(keyed, lambda i: _keyed_row(targets[i]), lambda e: e.row, _has_key)
@@ -71,10 +77,10 @@ def match_rows(
     pairing.pair(
         unkeyed, lambda i: _content_digest(bodies[i]), lambda e: _content_digest(e.body), pending
     )
-    generations = {history.row: history.generation for history in histories}
+    generations = {history.row: history.revision for history in histories}
     rows = pairing.row_names(targets)
     matched = [
-        Matched(target, body, digest, row, generations.get(row, 1), pairing.pairs.get(place))
+        MatchedRow(target, body, digest, row, generations.get(row, 1), pairing.pairs.get(place))
         for place, (target, body, digest, row) in enumerate(
             zip(targets, bodies, digests, rows, strict=True)
         )
@@ -91,15 +97,15 @@ class _Pairing:
     """
 
     def __init__(self, histories: Sequence[RowHistory]) -> None:
-        self.pairs: dict[int, Entry] = {}
-        self.free = {h.row: h.live for h in histories if h.live is not None}
+        self.pairs: dict[int, JournalEntry] = {}
+        self.free = {h.row: h.active for h in histories if h.active is not None}
 
     def pair(
         self,
         places: Sequence[int],
         mark: Callable[[int], Hashable],
-        mark_of: Callable[[Entry], Hashable],
-        may: Callable[[Entry], bool],
+        mark_of: Callable[[JournalEntry], Hashable],
+        may: Callable[[JournalEntry], bool],
     ) -> None:
         """Pair those of `places` with entries that `may` be theirs, where their marks are equal."""
         if not self.free:
@@ -113,7 +119,7 @@ class _Pairing:
             if place not in self.pairs and candidates:
                 self.pairs[place] = self.free.pop(candidates.pop(0))
 
-    def row_names(self, targets: Sequence[Target]) -> list[str]:
+    def row_names(self, targets: Sequence[PlannedPost]) -> list[str]:
         """What the journal calls each target's row, all different."""
         taken = {entry.row for entry in self.pairs.values()} | set(self.free)
         names = []
@@ -123,9 +129,11 @@ class _Pairing:
         return names
 
 
-def new_entry(one: Matched, account: str, calendar: str, replaced: Entry | None = None) -> NewEntry:
+def new_entry(
+    one: MatchedRow, account: str, calendar: str, replaced: JournalEntry | None = None
+) -> JournalEntryDraft:
     """The entry of the row's next post, which takes the place of `replaced`."""
-    return NewEntry(
+    return JournalEntryDraft(
         account=account,
         calendar=calendar,
         row=one.row,
@@ -139,31 +147,31 @@ def new_entry(one: Matched, account: str, calendar: str, replaced: Entry | None 
     )
 
 
-def _row_name(target: Target, live: Entry | None, taken: set[str]) -> str:
+def _row_name(target: PlannedPost, live: JournalEntry | None, taken: set[str]) -> str:
     if target.row.key is not None:
         return _keyed_row(target)
     if live is not None:
         return live.row
-    stem = f"{target.page_id}@{to_api(target.instant)}"
+    stem = f"{target.page_id}@{format_timestamp(target.instant)}"
     number = 0
     while f"{stem}#{number}" in taken:
         number += 1
     return f"{stem}#{number}"
 
 
-def _keyed_row(target: Target) -> str:
+def _keyed_row(target: PlannedPost) -> str:
     return f"{_KEYED}{target.row.key}@{target.page_id}"
 
 
-def _has_key(entry: Entry) -> bool:
+def _has_key(entry: JournalEntry) -> bool:
     return entry.row.startswith(_KEYED)
 
 
-def _key_of(entry: Entry) -> str:
+def _key_of(entry: JournalEntry) -> str:
     return entry.row.removeprefix(_KEYED).rpartition("@")[0]
 
 
-def _is_pending(entry: Entry, now: datetime) -> bool:
+def _is_pending(entry: JournalEntry, now: datetime) -> bool:
     return entry.scheduled_at > now or entry.state != EntryState.DONE
 
 

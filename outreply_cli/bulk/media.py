@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Sequence
 
-from outreply_cli.bulk.executor import Result, Status, ends_run
-from outreply_cli.bulk.plan import Action, Kind, Plan
+from outreply_cli.bulk.executor import RowResult, RowStatus, is_fatal
+from outreply_cli.bulk.plan import Action, ActionType, Plan
 from outreply_cli.errors import OutReplyError
-from outreply_cli.formats.sizes import show_size
+from outreply_cli.formats.sizes import format_size
 from outreply_cli.media.files import MediaFile, StorageLimits
 from outreply_cli.media.uploader import Uploader
 
@@ -22,7 +22,7 @@ def check_storage(
         may_upload: Whether files may be uploaded at all.
     """
     new: dict[str, int] = {}
-    for action in plan.of_kind(Kind.CREATE, Kind.CHANGE):
+    for action in plan.of_kind(ActionType.CREATE, ActionType.CHANGE):
         if action.matched is None or not action.matched.target.media_files:
             continue
         for file in action.matched.target.media_files:
@@ -33,7 +33,7 @@ def check_storage(
             if not may_upload:
                 what = f"{file.path.name} has to be uploaded, and --no-upload forbids it"
             elif limits.remaining_bytes is not None and sum(new.values()) > limits.remaining_bytes:
-                left = show_size(limits.remaining_bytes)
+                left = format_size(limits.remaining_bytes)
                 what = f"{file.path.name} does not fit: {left} of storage are left"
             if what is not None:
                 plan.problems.append(action.matched.target.row.problem("media_files", what))
@@ -41,7 +41,7 @@ def check_storage(
 
 def upload_files(
     actions: Sequence[Action], uploader: Uploader, on_failure: Callable[[OutReplyError], None]
-) -> tuple[list[Action], dict[int, Result]]:
+) -> tuple[list[Action], dict[int, RowResult]]:
     """Upload what the rows need.
 
     Args:
@@ -54,21 +54,21 @@ def upload_files(
         by their place.
     """
     ready: list[Action] = []
-    failed: dict[int, Result] = {}
+    failed: dict[int, RowResult] = {}
     for place, action in enumerate(actions):
         files = action.matched.target.media_files if action.matched is not None else ()
-        if not files or action.kind not in {Kind.CREATE, Kind.CHANGE}:
+        if not files or action.kind not in {ActionType.CREATE, ActionType.CHANGE}:
             ready.append(action)
             continue
         try:
             ready.append(_with_media(action, files, uploader))
         except OutReplyError as error:
             ready.append(action)
-            if ends_run(error):
-                failed[place] = Result(action, Status.PENDING, None, error)
+            if is_fatal(error):
+                failed[place] = RowResult(action, RowStatus.PENDING, None, error)
                 on_failure(error)
             else:
-                failed[place] = Result(action, Status.FAILED, None, error)
+                failed[place] = RowResult(action, RowStatus.FAILED, None, error)
     return ready, failed
 
 
@@ -76,5 +76,5 @@ def _with_media(action: Action, files: Sequence[MediaFile], uploader: Uploader) 
     one = action.matched
     assert one is not None
     own = list(one.target.content.media_ids)
-    body = {**one.body, "media_ids": own + [uploader.media_id_of(file) for file in files]}
+    body = {**one.body, "media_ids": own + [uploader.upload(file) for file in files]}
     return action._replace(matched=one._replace(body=body))

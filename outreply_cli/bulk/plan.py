@@ -7,23 +7,24 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from outreply_cli.api.client import Resource, when
-from outreply_cli.bulk.calendar import CalendarProblem
-from outreply_cli.bulk.matching import Matched
-from outreply_cli.bulk.remote_state import Standing
-from outreply_cli.journal.models import FILES_FIELD, Entry
-from outreply_cli.posts.content import time_problem
+from outreply_cli.api.client import Resource, post_time
+from outreply_cli.bulk.calendar import Diagnostic
+from outreply_cli.bulk.matching import MatchedRow
+from outreply_cli.bulk.remote_state import PostStatus
+from outreply_cli.journal.models import FILES_FIELD, JournalEntry
+from outreply_cli.posts.content import validate_time
 from outreply_cli.posts.guardrails import (
-    Limits,
+    GuardrailLimits,
     Violation,
     brand_violations,
     page_violations,
 )
 from outreply_cli.spec.limits import SCHEDULE_EARLIEST
-from outreply_cli.times import show_duration, to_api
+from outreply_cli.times import format_duration
+from outreply_cli.timestamps import format_timestamp
 
 
-class Kind(StrEnum):
+class ActionType(StrEnum):
     """What is to be done about a row."""
 
     CREATE = "create"
@@ -42,25 +43,27 @@ class Action(NamedTuple):
         entry: The entry whose post stands for the row so far, if any.
         reason: Why, in words, where that is not plain.
         cancel_first: Whether the old post has to go before the new one can come.
-        is_undecided: Whether the row is held back, because only the server knows of its post.
+        unresolved: Whether the row is held back, because only the server knows of its post.
     """
 
-    kind: Kind
+    kind: ActionType
     instant: datetime
     page_id: str
-    matched: Matched | None
-    entry: Entry | None = None
+    matched: MatchedRow | None
+    entry: JournalEntry | None = None
     reason: str = ""
     cancel_first: bool = False
-    is_undecided: bool = False
+    unresolved: bool = False
 
     @classmethod
-    def on_row(cls, kind: Kind, one: Matched, entry: Entry | None = None, **more: Any) -> "Action":
+    def on_row(
+        cls, kind: ActionType, one: MatchedRow, entry: JournalEntry | None = None, **more: Any
+    ) -> "Action":
         """What is done about a row of the file."""
         return cls(kind, one.target.instant, one.target.page_id, one, entry, **more)
 
     @classmethod
-    def on_entry(cls, kind: Kind, entry: Entry, reason: str) -> "Action":
+    def on_entry(cls, kind: ActionType, entry: JournalEntry, reason: str) -> "Action":
         """What is done about a post that has no row."""
         return cls(kind, entry.scheduled_at, entry.page_id, None, entry, reason)
 
@@ -72,27 +75,27 @@ class Plan:
     Attributes:
         actions: One for each row, in the file's order; cancels after them.
         problems: What forbids the run; rows that may go out all the same are warnings.
-        left_out: Posts of rows that were taken out of the file and are not cancelled.
+        orphaned: Posts of rows that were taken out of the file and are not cancelled.
     """
 
     actions: list[Action] = field(default_factory=list)
-    problems: list[CalendarProblem] = field(default_factory=list)
-    left_out: list[Entry] = field(default_factory=list)
+    problems: list[Diagnostic] = field(default_factory=list)
+    orphaned: list[JournalEntry] = field(default_factory=list)
 
     @property
     def cancels(self) -> int:
         """How many posts go without another in their place."""
-        return len(self.of_kind(Kind.CANCEL))
+        return len(self.of_kind(ActionType.CANCEL))
 
-    def of_kind(self, *kinds: Kind) -> list[Action]:
+    def of_kind(self, *kinds: ActionType) -> list[Action]:
         """The actions of some kinds."""
         return [action for action in self.actions if action.kind in kinds]
 
 
 def make_plan(
-    matched: Sequence[Matched],
-    gone: Sequence[Entry],
-    standing: Mapping[int, Standing],
+    matched: Sequence[MatchedRow],
+    gone: Sequence[JournalEntry],
+    standing: Mapping[int, PostStatus],
     *,
     now: datetime,
     prune: bool,
@@ -109,28 +112,31 @@ def make_plan(
     plan = Plan()
     for one in matched:
         action = _decide(one, standing)
-        if one.target.moved_from is not None and action.kind in {Kind.CREATE, Kind.CHANGE}:
+        if one.target.moved_from is not None and action.kind in {
+            ActionType.CREATE,
+            ActionType.CHANGE,
+        }:
             reason = _moved(one.target.moved_from, one.target.instant)
             action = action._replace(reason=reason)
         plan.actions.append(action)
         if action.reason == _PUBLISHED:
             plan.problems.append(one.target.row.problem("", _PUBLISHED_HELP, is_warning=True))
-        elif action.kind in {Kind.CREATE, Kind.CHANGE}:
-            wrong = time_problem(one.target.instant, now)
+        elif action.kind in {ActionType.CREATE, ActionType.CHANGE}:
+            wrong = validate_time(one.target.instant, now)
             if wrong is not None:
                 plan.problems.append(one.target.row.problem(wrong.field, wrong.what))
     for entry in gone:
-        if standing.get(entry.id) in {Standing.GONE, Standing.PUBLISHED, Standing.FAILED}:
+        if standing.get(entry.id) in {PostStatus.GONE, PostStatus.PUBLISHED, PostStatus.FAILED}:
             continue
         if prune:
-            plan.actions.append(Action.on_entry(Kind.CANCEL, entry, "its row was taken out"))
+            plan.actions.append(Action.on_entry(ActionType.CANCEL, entry, "its row was taken out"))
         else:
-            plan.left_out.append(entry)
+            plan.orphaned.append(entry)
     return plan
 
 
 def check_guardrails(
-    plan: Plan, posts: Sequence[Resource], brand_of: Mapping[str, str], limits: Limits
+    plan: Plan, posts: Sequence[Resource], brand_of: Mapping[str, str], limits: GuardrailLimits
 ) -> None:
     """Add to `plan` every rule that its posts break together with what the server holds.
 
@@ -140,16 +146,18 @@ def check_guardrails(
         brand_of: The brand's id by the page's.
         limits: What is allowed.
     """
-    replaced = {a.entry.post_id for a in plan.of_kind(Kind.CHANGE, Kind.CANCEL) if a.entry}
-    by_page: dict[str, list[tuple[datetime, Matched | None]]] = defaultdict(list)
+    replaced = {
+        a.entry.post_id for a in plan.of_kind(ActionType.CHANGE, ActionType.CANCEL) if a.entry
+    }
+    by_page: dict[str, list[tuple[datetime, MatchedRow | None]]] = defaultdict(list)
     for post in posts:
-        moment = when(post)
+        moment = post_time(post)
         if moment is not None and post.get("id") not in replaced:
             by_page[str(post.get("page_id"))].append((moment, None))
-    blamable = plan.of_kind(Kind.CREATE, Kind.CHANGE)
+    blamable = plan.of_kind(ActionType.CREATE, ActionType.CHANGE)
     for action in blamable:
         by_page[action.page_id].append((action.instant, action.matched))
-    by_brand: dict[str, list[tuple[datetime, Matched | None]]] = defaultdict(list)
+    by_brand: dict[str, list[tuple[datetime, MatchedRow | None]]] = defaultdict(list)
     changed_pages = {action.page_id for action in blamable}
     for page_id, found in by_page.items():
         by_brand[brand_of.get(page_id, "")] += found
@@ -165,7 +173,7 @@ def check_guardrails(
             plan.problems += _blame(brand_violations([m for m, _ in found], limits), found)
 
 
-def check_month(plan: Plan, left: int | None, now: datetime) -> None:
+def check_monthly_quota(plan: Plan, left: int | None, now: datetime) -> None:
     """Add to `plan` that a month has fewer publishes than its new posts need.
 
     Only what is left of the current month (UTC) is known; of later ones it is said that it is not.
@@ -175,7 +183,11 @@ def check_month(plan: Plan, left: int | None, now: datetime) -> None:
         left: Publishes left this month, where the account tells.
         now: The present.
     """
-    new = [a.matched for a in plan.of_kind(Kind.CREATE, Kind.CHANGE) if a.matched is not None]
+    new = [
+        a.matched
+        for a in plan.of_kind(ActionType.CREATE, ActionType.CHANGE)
+        if a.matched is not None
+    ]
     if left is None or len(new) <= left:
         return
     this_month = [one for one in new if _month(one.target.instant) == _month(now)]
@@ -193,11 +205,11 @@ def check_month(plan: Plan, left: int | None, now: datetime) -> None:
     plan.problems.append(new[left].target.row.problem("", what, is_warning=True))
 
 
-def check_pace(plan: Plan, per_minute: int | None, now: datetime) -> None:
+def check_lead_time(plan: Plan, per_minute: int | None, now: datetime) -> None:
     """Warn of rows that fall under the 10-minute floor while they wait for the rate limit."""
     if per_minute is None:
         return
-    actions = plan.of_kind(Kind.CREATE, Kind.CHANGE)
+    actions = plan.of_kind(ActionType.CREATE, ActionType.CHANGE)
     horizon = now + timedelta(minutes=len(actions) // per_minute) + SCHEDULE_EARLIEST
     due = sorted(
         (action for action in actions if action.instant < horizon),
@@ -215,21 +227,21 @@ def check_pace(plan: Plan, per_minute: int | None, now: datetime) -> None:
             plan.problems.append(row.problem("scheduled_at", what, is_warning=True))
 
 
-def order_cancels(plan: Plan, posts: Sequence[Resource], limits: Limits) -> None:
+def schedule_cancels_first(plan: Plan, posts: Sequence[Resource], limits: GuardrailLimits) -> None:
     """Mark the changes whose old post has to go before new ones can come.
 
     New first is safer, because the page is never without its post; but a rule may forbid that the
     old and the new post stand together, if only for a moment.
     """
-    removed: dict[str, list[Entry]] = defaultdict(list)
-    for action in plan.of_kind(Kind.CHANGE, Kind.CANCEL):
+    removed: dict[str, list[JournalEntry]] = defaultdict(list)
+    for action in plan.of_kind(ActionType.CHANGE, ActionType.CANCEL):
         if action.entry is not None:
             removed[action.entry.page_id].append(action.entry)
     if not removed:
         return
     coming: dict[str, list[datetime]] = defaultdict(list)
     platform: dict[str, str] = {}
-    for action in plan.of_kind(Kind.CREATE, Kind.CHANGE):
+    for action in plan.of_kind(ActionType.CREATE, ActionType.CHANGE):
         coming[action.page_id].append(action.instant)
         if action.matched is not None:
             platform[action.page_id] = str(action.matched.target.page.get("platform"))
@@ -238,14 +250,18 @@ def order_cancels(plan: Plan, posts: Sequence[Resource], limits: Limits) -> None
         new = sorted(coming.get(page_id, ()))
         if not new:
             continue
-        standing = [m for p in posts if p.get("page_id") == page_id and (m := when(p)) is not None]
+        standing = [
+            m for p in posts if p.get("page_id") == page_id and (m := post_time(p)) is not None
+        ]
         both = sorted([*standing, *new])
         crowded = any(True for _ in page_violations(both, platform[page_id], limits))
         if crowded:
             early |= {entry.id for entry in entries}
     plan.actions = [
         action._replace(cancel_first=True)
-        if action.kind == Kind.CHANGE and action.entry is not None and action.entry.id in early
+        if action.kind == ActionType.CHANGE
+        and action.entry is not None
+        and action.entry.id in early
         else action
         for action in plan.actions
     ]
@@ -257,32 +273,32 @@ _PUBLISHED_HELP = (
 )
 
 
-def _decide(one: Matched, standing: Mapping[int, Standing]) -> Action:
+def _decide(one: MatchedRow, standing: Mapping[int, PostStatus]) -> Action:
     live = one.live
     if live is None:
-        return Action.on_row(Kind.CREATE, one)
-    what = standing.get(live.id, Standing.UNKNOWN)
+        return Action.on_row(ActionType.CREATE, one)
+    what = standing.get(live.id, PostStatus.UNKNOWN)
     same = live.fingerprint == one.digest
-    if what == Standing.UNKNOWN:
+    if what == PostStatus.UNKNOWN:
         reason = "whether it was sent is not known"
-        return Action.on_row(Kind.KEEP, one, live, reason=reason, is_undecided=True)
-    if what in {Standing.PUBLISHED, Standing.FAILED}:
-        return Action.on_row(Kind.KEEP, one, live, reason="" if same else _PUBLISHED)
-    if what == Standing.GONE:
-        return Action.on_row(Kind.CREATE, one, live, reason="it was cancelled elsewhere")
+        return Action.on_row(ActionType.KEEP, one, live, reason=reason, is_undecided=True)
+    if what in {PostStatus.PUBLISHED, PostStatus.FAILED}:
+        return Action.on_row(ActionType.KEEP, one, live, reason="" if same else _PUBLISHED)
+    if what == PostStatus.GONE:
+        return Action.on_row(ActionType.CREATE, one, live, reason="it was cancelled elsewhere")
     if not same:
-        return Action.on_row(Kind.CHANGE, one, live, reason=_difference(one, live))
-    if what == Standing.EDITED:
-        return Action.on_row(Kind.CHANGE, one, live, reason="it was edited elsewhere")
-    return Action.on_row(Kind.KEEP, one, live)
+        return Action.on_row(ActionType.CHANGE, one, live, reason=_difference(one, live))
+    if what == PostStatus.EDITED:
+        return Action.on_row(ActionType.CHANGE, one, live, reason="it was edited elsewhere")
+    return Action.on_row(ActionType.KEEP, one, live)
 
 
 def _moved(wanted: datetime, instant: datetime) -> str:
     direction = "later" if instant > wanted else "earlier"
-    return f"spread: {show_duration(instant - wanted)} {direction} than {wanted:%H:%MZ}"
+    return f"spread: {format_duration(instant - wanted)} {direction} than {wanted:%H:%MZ}"
 
 
-def _difference(one: Matched, live: Entry) -> str:
+def _difference(one: MatchedRow, live: JournalEntry) -> str:
     names = [
         name
         for name in dict.fromkeys([*one.body, *live.body])
@@ -290,14 +306,14 @@ def _difference(one: Matched, live: Entry) -> str:
         and one.body.get(name) != live.body.get(name)
     ]
     if "scheduled_at" in names:
-        names[names.index("scheduled_at")] = f"moved from {to_api(live.scheduled_at)}"
+        names[names.index("scheduled_at")] = f"moved from {format_timestamp(live.scheduled_at)}"
     return ", ".join(name.replace("_", " ") for name in names)
 
 
 def _blame(
-    violations: Iterable[Violation], found: Sequence[tuple[datetime, Matched | None]]
-) -> Iterator[CalendarProblem]:
-    by_instant: dict[datetime, list[Matched | None]] = defaultdict(list)
+    violations: Iterable[Violation], found: Sequence[tuple[datetime, MatchedRow | None]]
+) -> Iterator[Diagnostic]:
+    by_instant: dict[datetime, list[MatchedRow | None]] = defaultdict(list)
     for violation in violations:
         if not by_instant:
             for moment, one in found:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from outreply_cli.bulk.plan import Action, Kind, Plan
+from outreply_cli.bulk.plan import Action, ActionType, Plan
 from outreply_cli.errors import InvalidInputError, StorageError
-from outreply_cli.times import to_api
+from outreply_cli.timestamps import format_timestamp
 
 _VERSION = 1
 _HEAD = """\
@@ -32,7 +32,7 @@ class SavedPlan:
         digest: Of the calendar file.
         account: As the journal calls it.
         options: What the plan was made with, by option name.
-        steps: One for each action, as `step_of` makes them.
+        steps: One for each action, as `serialize_action` makes them.
     """
 
     calendar: str
@@ -42,13 +42,13 @@ class SavedPlan:
     steps: list[dict[str, Any]]
 
 
-def step_of(action: Action) -> dict[str, Any]:
+def serialize_action(action: Action) -> dict[str, Any]:
     """An action as a plan file shows it: enough to read it, and to see that it is the same."""
     step: dict[str, Any] = {"action": action.kind.value}
     if action.matched is not None:
         row = action.matched.target.row
         step |= {"line": row.line, "key": row.key}
-    step |= {"page_id": action.page_id, "scheduled_at": to_api(action.instant)}
+    step |= {"page_id": action.page_id, "scheduled_at": format_timestamp(action.instant)}
     if action.matched is not None:
         step |= {"message": action.matched.target.content.message, "digest": action.matched.digest}
     if action.entry is not None:
@@ -68,8 +68,8 @@ def save_plan(
         "calendar_sha256": file_digest(calendar),
         "account": account,
         "options": {name: value for name, value in options.items() if value is not None},
-        "summary": {kind.value: len(plan.of_kind(kind)) for kind in Kind},
-        "steps": [step_of(action) for action in plan.actions],
+        "summary": {kind.value: len(plan.of_kind(kind)) for kind in ActionType},
+        "steps": [serialize_action(action) for action in plan.actions],
     }
     text = _HEAD.format(name=path.name) + yaml.safe_dump(
         document, sort_keys=False, allow_unicode=True, width=100
@@ -84,11 +84,11 @@ def load_plan(path: Path) -> SavedPlan:
     """Read a plan; raises InvalidInputError when it is none."""
     import yaml
 
-    from outreply_cli.bulk.yaml_reader import TooMuchError, refuse_bombs
+    from outreply_cli.bulk.yaml_reader import DocumentTooComplexError, reject_yaml_bombs
 
     try:
         text = path.read_text(encoding="utf-8")
-        refuse_bombs(text)
+        reject_yaml_bombs(text)
         read = yaml.safe_load(text)
         if read["version"] != _VERSION:
             raise InvalidInputError(f"the plan {path} was written by another version of outreply")
@@ -103,7 +103,7 @@ def load_plan(path: Path) -> SavedPlan:
         raise InvalidInputError(f"the plan {path} can't be read: {failure.strerror}") from None
     # A value that is not of the kind that a tag claims fails as its reader happens to fail.
     except (
-        yaml.YAMLError, TooMuchError, ValueError, ArithmeticError, LookupError,
+        yaml.YAMLError, DocumentTooComplexError, ValueError, ArithmeticError, LookupError,
         AttributeError, TypeError, RecursionError,
     ):  # fmt: skip
         raise InvalidInputError(
@@ -120,7 +120,7 @@ def file_digest(path: Path) -> str:
         raise InvalidInputError(f"the calendar {path} can't be read: {failure.strerror}") from None
 
 
-def refuse_drift(saved: SavedPlan, account: str, plan: Plan) -> None:
+def check_drift(saved: SavedPlan, account: str, plan: Plan) -> None:
     """Compare a saved plan with what would be planned now.
 
     Raises:
@@ -143,7 +143,10 @@ def _differences(saved: SavedPlan, account: str, plan: Plan) -> Iterator[str]:
         return
     if saved.digest != file_digest(Path(saved.calendar)):
         yield f"{saved.calendar} was edited"
-    before, now = _by_row(saved.steps), _by_row([step_of(action) for action in plan.actions])
+    before, now = (
+        _by_row(saved.steps),
+        _by_row([serialize_action(action) for action in plan.actions]),
+    )
     for name in [*before, *(name for name in now if name not in before)]:
         if name not in now:
             yield f"{_called(before[name])} is not in it any more"

@@ -6,17 +6,17 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from outreply_cli.api.client import Client, Resource, when
-from outreply_cli.api.errors import NotAllowedError, NotFoundError
-from outreply_cli.journal.models import Entry, EntryState
-from outreply_cli.posts.listing import every_scheduled_post
-from outreply_cli.posts.sender import account_of
+from outreply_cli.api.client import Client, Resource, post_time
+from outreply_cli.api.errors import NotFoundError, PermissionDeniedError
+from outreply_cli.journal.account import account_fingerprint
+from outreply_cli.journal.models import EntryState, JournalEntry
+from outreply_cli.posts.listing import list_all_scheduled
 
 _SINGLE_READS_MAX = 200
 _DAY = timedelta(hours=24)
 
 
-class Standing(StrEnum):
+class PostStatus(StrEnum):
     """What became of an entry's post."""
 
     SCHEDULED = "scheduled"
@@ -29,7 +29,7 @@ class Standing(StrEnum):
 
 
 @dataclass
-class AccountView:
+class RemoteState:
     """What was read of an account before planning.
 
     Attributes:
@@ -38,7 +38,7 @@ class AccountView:
         pages: Every page.
         scheduled: Pending posts, as far as the server lists them.
         published: What was published lately, newest first.
-        cut_off: Whether there may be more pending posts than were listed.
+        truncated: Whether there may be more pending posts than were listed.
     """
 
     digest: str
@@ -46,7 +46,7 @@ class AccountView:
     pages: list[Resource]
     scheduled: list[Resource] = field(default_factory=list)
     published: list[Resource] = field(default_factory=list)
-    cut_off: bool = False
+    truncated: bool = False
 
     def publishes_left(self) -> int | None:
         """Publishes left this month, where the account tells."""
@@ -61,62 +61,62 @@ class AccountView:
         return figure if isinstance(figure, int) and figure > 0 else None
 
 
-def read_account(client: Client) -> AccountView:
+def fetch_remote_state(client: Client) -> RemoteState:
     """Who this is and which pages there are; raises what the requests raise."""
     account: Resource | None
     try:
         account = client.account()
-    except (NotAllowedError, NotFoundError):
+    except (PermissionDeniedError, NotFoundError):
         account = None
-    return AccountView(account_of(client, account), account, client.pages().items)
+    return RemoteState(account_fingerprint(client, account), account, client.pages().items)
 
 
-def read_posts(client: Client, view: AccountView, page_ids: Iterable[str], now: datetime) -> None:
+def read_posts(client: Client, view: RemoteState, page_ids: Iterable[str], now: datetime) -> None:
     """Add to `view` what is scheduled, and what the last 24 hours published.
 
     A list that may be cut off is read again page by page, for `page_ids`.
     """
-    listing = every_scheduled_post(client, page_ids)
-    view.scheduled, view.cut_off = listing.items, listing.cut_off
+    listing = list_all_scheduled(client, page_ids)
+    view.scheduled, view.truncated = listing.items, listing.truncated
     view.published = client.published_posts(since=now - _DAY).items
 
 
-def standings(
-    client: Client, view: AccountView, entries: Sequence[Entry], now: datetime
-) -> dict[int, Standing]:
+def fetch_statuses(
+    client: Client, view: RemoteState, entries: Sequence[JournalEntry], now: datetime
+) -> dict[int, PostStatus]:
     """What became of the posts of `entries`, by the entry's number."""
     scheduled = {str(post.get("id")): post for post in view.scheduled}
     published = {str(post.get("id")) for post in view.published}
-    found: dict[int, Standing] = {}
-    missing: list[Entry] = []
+    found: dict[int, PostStatus] = {}
+    missing: list[JournalEntry] = []
     for entry in entries:
         post = scheduled.get(str(entry.post_id))
         if entry.state != EntryState.DONE:
-            found[entry.id] = Standing.UNKNOWN
+            found[entry.id] = PostStatus.UNKNOWN
         elif post is not None:
             same = _is_as_sent(post, entry)
-            found[entry.id] = Standing.SCHEDULED if same else Standing.EDITED
+            found[entry.id] = PostStatus.SCHEDULED if same else PostStatus.EDITED
         elif entry.scheduled_at <= now or str(entry.post_id) in published:
-            found[entry.id] = Standing.PUBLISHED
+            found[entry.id] = PostStatus.PUBLISHED
         else:
             missing.append(entry)
     # A post is made again only when the server says of it, by its id, that it is gone.
     for place, entry in enumerate(missing):
         asked = place < _SINGLE_READS_MAX
-        found[entry.id] = _ask(client, entry) if asked else Standing.UNLISTED
+        found[entry.id] = _ask(client, entry) if asked else PostStatus.UNLISTED
     return found
 
 
-def _ask(client: Client, entry: Entry) -> Standing:
+def _ask(client: Client, entry: JournalEntry) -> PostStatus:
     try:
         post = client.scheduled_post(str(entry.post_id))
     except NotFoundError:
-        return Standing.GONE
+        return PostStatus.GONE
     if post.get("status") == "failed":
-        return Standing.FAILED
-    return Standing.SCHEDULED if _is_as_sent(post, entry) else Standing.EDITED
+        return PostStatus.FAILED
+    return PostStatus.SCHEDULED if _is_as_sent(post, entry) else PostStatus.EDITED
 
 
-def _is_as_sent(post: dict[str, Any], entry: Entry) -> bool:
+def _is_as_sent(post: dict[str, Any], entry: JournalEntry) -> bool:
     text, sent = str(post.get("message") or ""), str(entry.body.get("message") or "")
-    return when(post) == entry.scheduled_at and text.strip() == sent.strip()
+    return post_time(post) == entry.scheduled_at and text.strip() == sent.strip()

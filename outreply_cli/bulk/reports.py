@@ -5,31 +5,31 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from outreply_cli.bulk.executor import Result, Status
-from outreply_cli.bulk.plan import Kind, Plan
+from outreply_cli.bulk.executor import RowResult, RowStatus
+from outreply_cli.bulk.plan import ActionType, Plan
 from outreply_cli.errors import StorageError
-from outreply_cli.times import to_api
+from outreply_cli.timestamps import format_timestamp
 
 _COUNTED_AS = {
-    Kind.CREATE: "created",
-    Kind.CHANGE: "changed",
-    Kind.KEEP: "unchanged",
-    Kind.CANCEL: "cancelled",
+    ActionType.CREATE: "created",
+    ActionType.CHANGE: "changed",
+    ActionType.KEEP: "unchanged",
+    ActionType.CANCEL: "cancelled",
 }
 # Some spreadsheets read the wide forms of East Asian keyboards too.
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 COLUMNS = ("file", "line", "key", "page_id", "scheduled_at", "action", "status", "id", "error")
 
 
-def planned_results(plan: Plan) -> list[Result]:
+def planned_results(plan: Plan) -> list[RowResult]:
     """A plan's actions as the results of a dry run."""
     return [
-        Result(action, Status.PLANNED, action.entry.post_id if action.entry else None)
+        RowResult(action, RowStatus.PLANNED, action.entry.post_id if action.entry else None)
         for action in plan.actions
     ]
 
 
-def report_object(results: Sequence[tuple[str, Result]]) -> dict[str, Any]:
+def build_report(results: Sequence[tuple[str, RowResult]]) -> dict[str, Any]:
     """The contract's object: how many of each, and every row.
 
     Args:
@@ -39,20 +39,20 @@ def report_object(results: Sequence[tuple[str, Result]]) -> dict[str, Any]:
         ("created", "changed", "unchanged", "cancelled", "failed", "pending"), 0
     )
     for _, result in results:
-        summary[counted_as(result)] += 1
+        summary[summary_key(result)] += 1
     return {"summary": summary, "rows": [_row(file, result) for file, result in results]}
 
 
-def counted_as(result: Result) -> str:
+def summary_key(result: RowResult) -> str:
     """Which number of the summary a row counts in."""
-    if result.status == Status.FAILED:
+    if result.status == RowStatus.FAILED:
         return "failed"
-    if result.status == Status.PENDING:
+    if result.status == RowStatus.PENDING:
         return "pending"
     return _COUNTED_AS[result.action.kind]
 
 
-def write_report(path: Path, results: Sequence[tuple[str, Result]]) -> None:
+def write_report(path: Path, results: Sequence[tuple[str, RowResult]]) -> None:
     """Write the rows as CSV; cells that a spreadsheet would run are made text.
 
     Raises:
@@ -73,7 +73,7 @@ def formula_safe(text: str) -> str:
     return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
 
 
-def _row(file: str, result: Result) -> dict[str, Any]:
+def _row(file: str, result: RowResult) -> dict[str, Any]:
     action, error = result.action, result.error
     row = action.matched.target.row if action.matched else None
     return {
@@ -81,7 +81,7 @@ def _row(file: str, result: Result) -> dict[str, Any]:
         "line": row.line if row else None,
         "key": row.key if row else None,
         "page_id": action.page_id,
-        "scheduled_at": to_api(action.instant),
+        "scheduled_at": format_timestamp(action.instant),
         "action": action.kind.value,
         "status": result.status.value,
         "id": result.post_id,

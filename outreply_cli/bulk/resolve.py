@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from outreply_cli.bulk.calendar import Calendar, CalendarProblem, Row
+from outreply_cli.bulk.calendar import Calendar, Diagnostic, Row
 from outreply_cli.errors import InvalidInputError, TimeError
 from outreply_cli.journal.models import FILES_FIELD
 from outreply_cli.media.files import (
@@ -18,8 +18,8 @@ from outreply_cli.media.files import (
     inspect_file,
 )
 from outreply_cli.pages import find_page
-from outreply_cli.posts.content import PostContent, content_problems
-from outreply_cli.times import read_time, read_zone
+from outreply_cli.posts.content import PostContent, validate_content
+from outreply_cli.times import parse_time, parse_zone
 
 BRAND_ZONE = "brand"
 DATE_ORDERS = ("dmy", "mdy", "ymd")
@@ -28,7 +28,7 @@ _RELATIVE = re.compile(r"(?i)(\+|in |today|tomorrow|yesterday|next |mon|tue|wed|
 
 
 # There are as many of these as rows: named tuples are several times quicker to make.
-class Target(NamedTuple):
+class PlannedPost(NamedTuple):
     """One post that a calendar asks for.
 
     Attributes:
@@ -59,12 +59,12 @@ class Target(NamedTuple):
             body[FILES_FIELD] = [file.sha256 for file in self.media_files]
         return body
 
-    def moved_to(self, instant: datetime) -> "Target":
+    def moved_to(self, instant: datetime) -> "PlannedPost":
         """The same post at another time than the file says."""
         return self._replace(instant=instant, moved_from=self.instant)
 
 
-class Zones:
+class ZoneResolver:
     """Which zone a row's local times are read in: the row's, the file's, then the command's.
 
     Args:
@@ -88,18 +88,18 @@ class Zones:
             return self._default
         if name is None or self.needs_page(row, calendar):
             name = self._brand_zone(str(page.get("brand_id")))
-        return read_zone(name)
+        return parse_zone(name)
 
 
-def make_targets(
+def resolve_rows(
     calendar: Calendar,
     pages: Sequence[Mapping[str, Any]],
-    zones: Zones,
+    zones: ZoneResolver,
     *,
     now: datetime,
     date_order: str | None = None,
     storage: StorageLimits | None = None,
-) -> tuple[list[Target], list[CalendarProblem]]:
+) -> tuple[list[PlannedPost], list[Diagnostic]]:
     """The posts that `calendar` asks for, and everything that is wrong with its rows.
 
     Args:
@@ -123,14 +123,14 @@ class _TargetMaker:
         self,
         calendar: Calendar,
         pages: Sequence[Mapping[str, Any]],
-        zones: Zones,
+        zones: ZoneResolver,
         *,
         now: datetime,
         date_order: str | None,
         storage: StorageLimits,
     ) -> None:
-        self.targets: list[Target] = []
-        self.problems: list[CalendarProblem] = []
+        self.targets: list[PlannedPost] = []
+        self.problems: list[Diagnostic] = []
         self._calendar = calendar
         self._zones = zones
         self._now = now
@@ -152,7 +152,9 @@ class _TargetMaker:
             self._judge(row, str(page.get("platform")))
             instant = self._instant(row, page)
             if instant is not None:
-                self.targets.append(Target(row, page, str(page["id"]), instant, row.content, files))
+                self.targets.append(
+                    PlannedPost(row, page, str(page["id"]), instant, row.content, files)
+                )
 
     def _pages_of(self, row: Row) -> list[Mapping[str, Any]]:
         if len(row.pages) == 1 and row.pages[0] in self._sound_pages:
@@ -188,7 +190,7 @@ class _TargetMaker:
     def _judge(self, row: Row, platform: str) -> None:
         if row.has_bad_content:
             return
-        for found in content_problems(row.content, platform, has_files=bool(row.media_files)):
+        for found in validate_content(row.content, platform, has_files=bool(row.media_files)):
             self._complain(row, found.field, found.what, is_warning=found.is_warning)
 
     def _instant(self, row: Row, page: Mapping[str, Any]) -> datetime | None:
@@ -201,7 +203,7 @@ class _TargetMaker:
             self._complain(row, "timezone", f"{problem.message}. {problem.hint}")
             return None
         try:
-            instant = read_time(_ordered(text, self._date_order), now=self._now, zone=zone)
+            instant = parse_time(_ordered(text, self._date_order), now=self._now, zone=zone)
         except TimeError as problem:
             told = " ".join(filter(None, (f"{problem.message}.", problem.hint)))
             if self._date_order is None and "/" in text:

@@ -8,29 +8,29 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from outreply_cli.api.client import Client, Resource
-from outreply_cli.bulk.adopt import Adoption
-from outreply_cli.bulk.calendar import Calendar, CalendarProblem, in_order
-from outreply_cli.bulk.executor import Engine, Result, RunReport, Stop
-from outreply_cli.bulk.matching import Matched, match_rows
+from outreply_cli.bulk.adopt import PostAdopter
+from outreply_cli.bulk.calendar import Calendar, Diagnostic, sort_diagnostics
+from outreply_cli.bulk.executor import CancellationToken, PlanExecutor, RowResult, RunReport
+from outreply_cli.bulk.matching import MatchedRow, match_rows
 from outreply_cli.bulk.media import check_storage, upload_files
 from outreply_cli.bulk.plan import (
     Action,
-    Kind,
+    ActionType,
     Plan,
     check_guardrails,
-    check_month,
-    check_pace,
+    check_lead_time,
+    check_monthly_quota,
     make_plan,
-    order_cancels,
+    schedule_cancels_first,
 )
-from outreply_cli.bulk.remote_state import AccountView, Standing, read_posts, standings
-from outreply_cli.bulk.resolve import Target, Zones, make_targets
+from outreply_cli.bulk.remote_state import PostStatus, RemoteState, fetch_statuses, read_posts
+from outreply_cli.bulk.resolve import PlannedPost, ZoneResolver, resolve_rows
 from outreply_cli.errors import CalendarError, InvalidInputError
 from outreply_cli.journal.journal import Journal
-from outreply_cli.journal.models import Entry, EntryState, RowHistory
+from outreply_cli.journal.models import EntryState, JournalEntry, RowHistory
 from outreply_cli.media.files import StorageLimits
 from outreply_cli.media.uploader import Uploader
-from outreply_cli.posts.guardrails import Limits
+from outreply_cli.posts.guardrails import GuardrailLimits
 from outreply_cli.posts.sender import Sender
 
 _CANCELS_UNASKED = 10
@@ -44,7 +44,7 @@ class TooManyCancelsError(InvalidInputError):
 
 
 @dataclass(frozen=True)
-class Settings:
+class BulkOptions:
     """How a calendar is read and carried out.
 
     Attributes:
@@ -69,46 +69,46 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class CalendarDiff:
     """A calendar's rows beside the journal and the server.
 
     Attributes:
         view: What was read of the account.
         matched: The rows, and what earlier runs know of them.
         gone: Entries that no row stands for any more.
-        standing: What became of the posts, by the entry's number.
+        statuses: What became of the posts, by the entry's number.
         problems: What is wrong with the rows.
         twins: Ids of posts that are just what a row asks for, and not taken over.
     """
 
     calendar: Calendar
-    view: AccountView
-    matched: list[Matched]
-    gone: list[Entry]
-    standing: dict[int, Standing]
-    problems: list[CalendarProblem]
+    view: RemoteState
+    matched: list[MatchedRow]
+    gone: list[JournalEntry]
+    statuses: dict[int, PostStatus]
+    problems: list[Diagnostic]
     twins: set[str]
 
 
 @dataclass(frozen=True)
-class Prepared:
+class PlannedCalendar:
     """A calendar that is ready to be carried out.
 
     Attributes:
-        view: What was read of the account.
+        remote: What was read of the account.
     """
 
     calendar: Calendar
-    view: AccountView
+    remote: RemoteState
     plan: Plan
 
     @property
-    def warnings(self) -> list[CalendarProblem]:
+    def warnings(self) -> list[Diagnostic]:
         """What may be wrong, and does not forbid the run."""
         return [problem for problem in self.plan.problems if problem.is_warning]
 
 
-class BulkRun:
+class BulkService:
     """One command's work on calendars of one account.
 
     Args:
@@ -122,7 +122,7 @@ class BulkRun:
         self,
         client: Client,
         journal: Journal,
-        settings: Settings,
+        settings: BulkOptions,
         before_step: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._client = client
@@ -132,7 +132,7 @@ class BulkRun:
         # What earlier files of this command will add: the rules hold for all files together.
         self._coming: list[Resource] = []
 
-    def compare(self, calendar: Calendar, view: AccountView, *, settle: bool) -> Comparison:
+    def diff(self, calendar: Calendar, view: RemoteState, *, settle: bool) -> CalendarDiff:
         """Check `calendar` by itself and find what is known of its rows; nothing new is sent.
 
         Args:
@@ -156,7 +156,7 @@ class BulkRun:
         read_posts(self._client, view, (target.page_id for target in targets), now)
         histories = self._journal.rows(account, name)
         matched, gone = match_rows(targets, histories, now)
-        adoption = Adoption(
+        adoption = PostAdopter(
             self._journal, account, name, may_adopt=self._settings.adopt, may_write=settle
         )
         window = self._settings.spread_window
@@ -164,30 +164,30 @@ class BulkRun:
         known = matched
         matched = adoption.adopt(known, view, reach=window or timedelta(0))
         if window is not None and not adoption.problems:
-            from outreply_cli.bulk.spreading import spread_targets
+            from outreply_cli.bulk.spreading import apply_spread
 
             histories += [
                 RowHistory(one.row, one.live, one.generation)
                 for one, before in zip(matched, known, strict=True)
                 if one.live is not before.live
             ]
-            targets, unplaced = spread_targets(
+            targets, unplaced = apply_spread(
                 matched,
                 self._standing_beside(view),
-                Limits.from_account(view.account),
+                GuardrailLimits.from_account(view.account),
                 now=now,
                 window=window,
             )
             problems += unplaced
             matched, gone = match_rows(targets, histories, now)
         entries = [one.live for one in matched if one.live is not None] + gone
-        standing = standings(self._client, view, entries, now)
-        return Comparison(
+        standing = fetch_statuses(self._client, view, entries, now)
+        return CalendarDiff(
             calendar, view, matched, gone, standing, [*problems, *adoption.problems],
-            adoption.twins,
+            adoption.duplicates,
         )  # fmt: skip
 
-    def prepare(self, calendar: Calendar, view: AccountView, *, settle: bool) -> Prepared:
+    def plan(self, calendar: Calendar, view: RemoteState, *, settle: bool) -> PlannedCalendar:
         """Plan `calendar`; arguments as in `compare`.
 
         Raises:
@@ -195,57 +195,60 @@ class BulkRun:
             TooManyCancelsError: It would cancel more than goes without saying.
             OutReplyError: The account can't be read.
         """
-        known = self.compare(calendar, view, settle=settle)
+        known = self.diff(calendar, view, settle=settle)
         now = self._client.now()
         plan = make_plan(
-            known.matched, known.gone, known.standing, now=now, prune=self._settings.prune
+            known.matched, known.gone, known.statuses, now=now, prune=self._settings.prune
         )
-        limits = Limits.from_account(view.account)
+        limits = GuardrailLimits.from_account(view.account)
         # A row does not collide with the post that it asks for.
         posts = [
             post for post in self._standing_beside(view) if str(post.get("id")) not in known.twins
         ]
         brand_of = {str(page["id"]): str(page.get("brand_id")) for page in view.pages}
         check_guardrails(plan, posts, brand_of, limits)
-        check_month(plan, view.publishes_left(), now)
-        check_pace(plan, view.requests_per_minute(), now)
+        check_monthly_quota(plan, view.publishes_left(), now)
+        check_lead_time(plan, view.requests_per_minute(), now)
         check_storage(
             plan,
             StorageLimits.from_account(view.account),
             Uploader(self._client, self._journal, view.digest),
             may_upload=self._settings.may_upload,
         )
-        order_cancels(plan, posts, limits)
-        plan.problems = in_order([*known.problems, *plan.problems])
+        schedule_cancels_first(plan, posts, limits)
+        plan.problems = sort_diagnostics([*known.problems, *plan.problems])
         if any(not problem.is_warning for problem in plan.problems):
             raise calendar_error(plan.problems)
-        self._refuse_many_cancels(plan, len(known.standing))
+        self._refuse_many_cancels(plan, len(known.statuses))
         self._coming += [
             one.body
-            for action in plan.of_kind(Kind.CREATE, Kind.CHANGE)
+            for action in plan.of_kind(ActionType.CREATE, ActionType.CHANGE)
             if (one := action.matched) is not None
         ]
-        return Prepared(calendar, view, plan)
+        return PlannedCalendar(calendar, view, plan)
 
-    def pending_entries(self, view: AccountView, path: Path) -> list[Entry]:
+    def pending_entries(self, view: RemoteState, path: Path) -> list[JournalEntry]:
         """The posts of the calendar at `path` that are still to come, settled."""
         account, now = view.digest, self._client.now()
         self._settle(account, str(path))
         read_posts(self._client, view, (), now)
-        live = [h.live for h in self._journal.rows(account, str(path)) if h.live is not None]
+        live = [h.active for h in self._journal.rows(account, str(path)) if h.active is not None]
         pending = [entry for entry in live if entry.scheduled_at > now]
-        standing = standings(self._client, view, pending, now)
-        still = {Standing.SCHEDULED, Standing.EDITED, Standing.UNLISTED}
+        standing = fetch_statuses(self._client, view, pending, now)
+        still = {PostStatus.SCHEDULED, PostStatus.EDITED, PostStatus.UNLISTED}
         return [entry for entry in pending if standing[entry.id] in still]
 
-    def carry_out(
-        self, prepared: Prepared, stop: Stop, on_result: Callable[[Result], None]
+    def apply(
+        self,
+        prepared: PlannedCalendar,
+        stop: CancellationToken,
+        on_result: Callable[[RowResult], None],
     ) -> RunReport:
         """Do what the plan says; see Engine.run."""
-        account = prepared.view.digest
+        account = prepared.remote.digest
         uploader = Uploader(self._client, self._journal, account)
         actions, failed = upload_files(prepared.plan.actions, uploader, stop.set)
-        return self.carry_out_actions(
+        return self.apply_actions(
             account,
             prepared.calendar.path,
             actions,
@@ -254,18 +257,18 @@ class BulkRun:
             settled=failed,
         )
 
-    def carry_out_actions(
+    def apply_actions(
         self,
         account: str,
         path: Path,
         actions: Sequence[Action],
-        stop: Stop,
+        stop: CancellationToken,
         *,
-        on_result: Callable[[Result], None],
-        settled: Mapping[int, Result] | None = None,
+        on_result: Callable[[RowResult], None],
+        settled: Mapping[int, RowResult] | None = None,
     ) -> RunReport:
         """Do `actions` of the calendar at `path`; see Engine.run."""
-        engine = Engine(
+        engine = PlanExecutor(
             self._sender,
             self._journal,
             account=account,
@@ -277,10 +280,10 @@ class BulkRun:
         return engine.run(actions, settled or {})
 
     def _targets(
-        self, calendar: Calendar, view: AccountView
-    ) -> tuple[list[Target], list[CalendarProblem]]:
-        zones = Zones(self._settings.zone, self._client.brand_zone)
-        return make_targets(
+        self, calendar: Calendar, view: RemoteState
+    ) -> tuple[list[PlannedPost], list[Diagnostic]]:
+        zones = ZoneResolver(self._settings.zone, self._client.brand_zone)
+        return resolve_rows(
             calendar,
             view.pages,
             zones,
@@ -289,12 +292,12 @@ class BulkRun:
             storage=StorageLimits.from_account(view.account),
         )
 
-    def _standing_beside(self, view: AccountView) -> list[Resource]:
+    def _standing_beside(self, view: RemoteState) -> list[Resource]:
         return [*view.scheduled, *view.published, *self._coming]
 
     def _settle(self, account: str, calendar: str) -> None:
         for entry in self._journal.unsettled(account, calendar):
-            outcome = self._sender.settle(entry)
+            outcome = self._sender.reconcile(entry)
             if outcome.entry.state not in {EntryState.SENT, EntryState.CANCELLING}:
                 continue
             # What can't be told is held back, row by row; anything else ends the run.
@@ -313,14 +316,14 @@ class BulkRun:
             )
 
 
-def calendar_error(problems: Sequence[CalendarProblem]) -> CalendarError:
+def calendar_error(problems: Sequence[Diagnostic]) -> CalendarError:
     """Everything that is wrong with a calendar, as one failure; warnings are left out."""
-    return joined_error(
-        [problem.as_details() for problem in in_order(problems) if not problem.is_warning]
+    return merge_calendar_errors(
+        [problem.as_details() for problem in sort_diagnostics(problems) if not problem.is_warning]
     )
 
 
-def joined_error(problems: Sequence[Mapping[str, Any]]) -> CalendarError:
+def merge_calendar_errors(problems: Sequence[Mapping[str, Any]]) -> CalendarError:
     """The problems of several calendars, as one failure."""
     count = f"{len(problems)} problem{'s' * (len(problems) != 1)}"
     files = ", ".join(dict.fromkeys(str(problem["file"]) for problem in problems))

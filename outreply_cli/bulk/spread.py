@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from outreply_cli.posts.guardrails import Limits, fits
+from outreply_cli.posts.guardrails import GuardrailLimits, has_capacity
 
 _SECOND = timedelta(seconds=1)
 
 
 @dataclass(frozen=True)
-class Wish:
+class SlotRequest:
     """When a row wants to be out.
 
     Attributes:
@@ -28,7 +28,7 @@ class Wish:
 
 
 @dataclass(frozen=True)
-class Room:
+class SlotConstraints:
     """What a page offers to the rows that want to be on it.
 
     Attributes:
@@ -41,13 +41,13 @@ class Room:
 
     fixed: Sequence[datetime]
     platform: str
-    limits: Limits
+    limits: GuardrailLimits
     earliest: datetime
     latest: datetime
     window: timedelta
 
 
-def spread(wishes: Sequence[Wish], room: Room) -> list[datetime | None]:
+def spread(wishes: Sequence[SlotRequest], room: SlotConstraints) -> list[datetime | None]:
     """When each of `wishes`, all of one page, is out; None for one that finds no place.
 
     Rows keep their order. Those that fit where they are stay; where that leaves no place for the
@@ -63,7 +63,7 @@ def spread(wishes: Sequence[Wish], room: Room) -> list[datetime | None]:
 
 
 def _place_around(
-    wishes: Sequence[Wish], order: Sequence[int], room: Room
+    wishes: Sequence[SlotRequest], order: Sequence[int], room: SlotConstraints
 ) -> dict[int, datetime | None]:
     taken = list(room.fixed)
     placed: dict[int, datetime | None] = dict.fromkeys(order)
@@ -72,7 +72,7 @@ def _place_around(
         for instant in (wishes[i].wanted, wishes[i].current):
             if instant is None or (last is not None and instant < last):
                 continue
-            if fits(instant, taken, room.platform, room.limits):
+            if has_capacity(instant, taken, room.platform, room.limits):
                 placed[i] = last = instant
                 insort(taken, instant)
                 break
@@ -90,7 +90,7 @@ def _place_around(
 
 
 def _place_onward(
-    wishes: Sequence[Wish], order: Sequence[int], room: Room
+    wishes: Sequence[SlotRequest], order: Sequence[int], room: SlotConstraints
 ) -> dict[int, datetime | None]:
     taken = list(room.fixed)
     placed: dict[int, datetime | None] = {}
@@ -98,7 +98,11 @@ def _place_onward(
     for i in order:
         wish, found = wishes[i], None
         if last is None or wish.wanted >= last:
-            found = wish.wanted if fits(wish.wanted, taken, room.platform, room.limits) else None
+            found = (
+                wish.wanted
+                if has_capacity(wish.wanted, taken, room.platform, room.limits)
+                else None
+            )
         found = found or _nearest(wish, taken, room, last, None)
         placed[i] = found
         if found is not None:
@@ -108,22 +112,22 @@ def _place_onward(
 
 
 def _nearest(
-    wish: Wish,
+    wish: SlotRequest,
     taken: Sequence[datetime],
-    room: Room,
+    room: SlotConstraints,
     lower: datetime | None,
     upper: datetime | None,
 ) -> datetime | None:
     first = max(wish.wanted - room.window, room.earliest, lower or room.earliest)
     final = min(wish.wanted + room.window, room.latest, upper or room.latest)
-    steps = [room.limits.min_gap, *(length for length, _ in room.limits.windows_of(room.platform))]
+    steps = [room.limits.min_gap, *(length for length, _ in room.limits.windows_for(room.platform))]
     reach = max(steps)
     near = taken[bisect_left(taken, first - reach) : bisect_left(taken, final + reach + _SECOND)]
     # Only at the edge of another post's reach can a place begin or end.
     candidates = {other + sign * step for other in near for step in steps for sign in (1, -1)}
     candidates |= {first, final}
     for instant in sorted(candidates, key=lambda c: (abs(c - wish.wanted), c)):
-        if first <= instant <= final and fits(instant, taken, room.platform, room.limits):
+        if first <= instant <= final and has_capacity(instant, taken, room.platform, room.limits):
             return instant
     return None
 

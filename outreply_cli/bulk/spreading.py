@@ -4,27 +4,27 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from outreply_cli.api.client import Resource, when
-from outreply_cli.bulk.calendar import CalendarProblem
-from outreply_cli.bulk.matching import Matched
-from outreply_cli.bulk.resolve import Target
-from outreply_cli.bulk.spread import Room, Wish, spread
-from outreply_cli.posts.guardrails import Limits
+from outreply_cli.api.client import Resource, post_time
+from outreply_cli.bulk.calendar import Diagnostic
+from outreply_cli.bulk.matching import MatchedRow
+from outreply_cli.bulk.resolve import PlannedPost
+from outreply_cli.bulk.spread import SlotConstraints, SlotRequest, spread
+from outreply_cli.posts.guardrails import GuardrailLimits
 from outreply_cli.spec.limits import SCHEDULE_EARLIEST, SCHEDULE_LATEST
-from outreply_cli.times import show_duration
+from outreply_cli.times import format_duration
 
 # A run takes its time: what is moved must still be ten minutes ahead when it is sent.
 _MARGIN = timedelta(minutes=5)
 
 
-def spread_targets(
-    matched: Sequence[Matched],
+def apply_spread(
+    matched: Sequence[MatchedRow],
     posts: Sequence[Resource],
-    limits: Limits,
+    limits: GuardrailLimits,
     *,
     now: datetime,
     window: timedelta,
-) -> tuple[list[Target], list[CalendarProblem]]:
+) -> tuple[list[PlannedPost], list[Diagnostic]]:
     """The targets at times that break no rule, and those that find no place.
 
     Args:
@@ -37,16 +37,16 @@ def spread_targets(
     own = {one.live.post_id for one in matched if one.live is not None}
     fixed: dict[str, list[datetime]] = defaultdict(list)
     for post in posts:
-        moment = when(post)
+        moment = post_time(post)
         if moment is not None and post.get("id") not in own:
             fixed[str(post.get("page_id"))].append(moment)
     by_page: dict[str, list[int]] = defaultdict(list)
     for place, one in enumerate(matched):
         by_page[one.target.page_id].append(place)
     targets = [one.target for one in matched]
-    problems: list[CalendarProblem] = []
+    problems: list[Diagnostic] = []
     for page_id, places in by_page.items():
-        room = Room(
+        room = SlotConstraints(
             fixed=sorted(fixed[page_id]),
             platform=str(targets[places[0]].page.get("platform")),
             limits=limits,
@@ -58,7 +58,7 @@ def spread_targets(
         for place, instant in zip(places, instants, strict=True):
             target = targets[place]
             if instant is None:
-                within = show_duration(window)
+                within = format_duration(window)
                 what = f"it finds no free time within {within}; widen --spread-window"
                 problems.append(target.row.problem("scheduled_at", what))
             elif instant != target.instant:
@@ -66,11 +66,11 @@ def spread_targets(
     return targets, problems
 
 
-def _wish(one: Matched, window: timedelta) -> Wish:
+def _wish(one: MatchedRow, window: timedelta) -> SlotRequest:
     wanted, live = one.target.instant, one.live
     if live is None or abs(live.scheduled_at - wanted) > window:
-        return Wish(wanted)
-    return Wish(wanted, live.scheduled_at if _same_content(one.body, live.body) else None)
+        return SlotRequest(wanted)
+    return SlotRequest(wanted, live.scheduled_at if _same_content(one.body, live.body) else None)
 
 
 def _same_content(body: Mapping[str, object], other: Mapping[str, object]) -> bool:

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from outreply_cli.bulk.matching import Matched
-from outreply_cli.bulk.remote_state import Standing
-from outreply_cli.journal.models import Entry, EntryState
+from outreply_cli.bulk.matching import MatchedRow
+from outreply_cli.bulk.remote_state import PostStatus
+from outreply_cli.journal.models import EntryState, JournalEntry
 
 
 @dataclass(frozen=True)
-class RowState:
+class RowSyncStatus:
     """Where one row stands.
 
     Attributes:
@@ -27,31 +27,31 @@ class RowState:
 
 
 _WORDS = {
-    Standing.SCHEDULED: "in step",
-    Standing.UNLISTED: "in step, as far as the list goes",
-    Standing.PUBLISHED: "published",
-    Standing.FAILED: "failed on the platform",
-    Standing.GONE: "cancelled elsewhere",
-    Standing.EDITED: "edited elsewhere",
-    Standing.UNKNOWN: "not known; the next run settles it",
+    PostStatus.SCHEDULED: "in step",
+    PostStatus.UNLISTED: "in step, as far as the list goes",
+    PostStatus.PUBLISHED: "published",
+    PostStatus.FAILED: "failed on the platform",
+    PostStatus.GONE: "cancelled elsewhere",
+    PostStatus.EDITED: "edited elsewhere",
+    PostStatus.UNKNOWN: "not known; the next run settles it",
 }
 
 
-def row_states(
-    matched: Sequence[Matched], gone: Sequence[Entry], standing: dict[int, Standing]
-) -> list[RowState]:
+def compare_rows(
+    matched: Sequence[MatchedRow], gone: Sequence[JournalEntry], standing: dict[int, PostStatus]
+) -> list[RowSyncStatus]:
     """Where every row of a file stands, and every post that has no row any more."""
     states = []
     for one in matched:
         target, live = one.target, one.live
         state = "new" if live is None else _WORDS[standing[live.id]]
         if live is not None and live.fingerprint != one.digest:
-            if standing[live.id] in {Standing.SCHEDULED, Standing.UNLISTED, Standing.EDITED}:
+            if standing[live.id] in {PostStatus.SCHEDULED, PostStatus.UNLISTED, PostStatus.EDITED}:
                 state = "edited in the file"
-            elif standing[live.id] == Standing.PUBLISHED:
+            elif standing[live.id] == PostStatus.PUBLISHED:
                 state = "published, and edited in the file since"
         states.append(
-            RowState(
+            RowSyncStatus(
                 line=target.row.line,
                 key=target.row.key,
                 page_id=target.page_id,
@@ -61,9 +61,11 @@ def row_states(
             )
         )
     for entry in gone:
-        if entry.state == EntryState.DONE and standing[entry.id] == Standing.GONE:
+        if entry.state == EntryState.DONE and standing[entry.id] == PostStatus.GONE:
             continue
         states.append(
-            RowState(None, None, entry.page_id, entry.scheduled_at, entry.post_id, "has no row")
+            RowSyncStatus(
+                None, None, entry.page_id, entry.scheduled_at, entry.post_id, "has no row"
+            )
         )
     return states

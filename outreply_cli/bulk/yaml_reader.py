@@ -8,10 +8,10 @@ import yaml
 from outreply_cli.bulk.calendar import (
     LIST_FIELDS,
     Calendar,
-    complain_of_duplicate_keys,
-    field_named,
+    check_duplicate_keys,
     make_row,
-    unknown_field,
+    normalize_field,
+    unknown_field_message,
 )
 
 # The C loader is some ten times quicker; where it was not built, the other reads the same.
@@ -31,7 +31,7 @@ _TOP = ("timezone", "defaults", "posts")
 _SHAPE = "write: posts: and below it a list, each entry with page, scheduled_at and message"
 
 
-class TooMuchError(Exception):
+class DocumentTooComplexError(Exception):
     """The document is nested, repeated or long beyond what a calendar needs; it says how."""
 
 
@@ -41,43 +41,43 @@ def read_yaml(calendar: Calendar, content: bytes) -> None:
     if calendar.problems:
         return
     if not isinstance(root, yaml.MappingNode):
-        calendar.complain(1, "", f"it is no calendar; {_SHAPE}")
+        calendar.add_error(1, "", f"it is no calendar; {_SHAPE}")
         return
     top = _mapping(calendar, root, "")
     for name, (key, _) in top.items():
         if name not in _TOP:
             what = f"there is no {name!r} here, only {', '.join(_TOP)}"
-            calendar.complain(_line(key), name, what)
+            calendar.add_error(_line(key), name, what)
     if "timezone" in top:
         calendar.timezone = _text(calendar, top["timezone"][1], "timezone")
     defaults = _values(calendar, top["defaults"][1], "defaults") if "defaults" in top else {}
     posts = top["posts"][1] if "posts" in top else None
     if not isinstance(posts, yaml.SequenceNode):
-        calendar.complain(_line(posts or root), "posts", f"it is missing or no list; {_SHAPE}")
+        calendar.add_error(_line(posts or root), "posts", f"it is missing or no list; {_SHAPE}")
         return
     for node in posts.value:
         own = _values(calendar, node, "posts")
         if own is None or defaults is None:
             continue
         calendar.rows.append(make_row(calendar, _line(node), _completed(own, defaults)))
-    complain_of_duplicate_keys(calendar)
+    check_duplicate_keys(calendar)
 
 
 def _parsed(calendar: Calendar, content: bytes) -> yaml.Node | None:
     try:
         text = content.decode("utf-8-sig")
-        refuse_bombs(text)
+        reject_yaml_bombs(text)
         return yaml.compose(text, Loader=_Loader)
     except UnicodeDecodeError as problem:
         line = content[: problem.start].count(b"\n") + 1
-        calendar.complain(line, "", "it is not UTF-8 text; save it as UTF-8")
-    except TooMuchError as problem:
-        calendar.complain(0, "", str(problem))
+        calendar.add_error(line, "", "it is not UTF-8 text; save it as UTF-8")
+    except DocumentTooComplexError as problem:
+        calendar.add_error(0, "", str(problem))
     except yaml.YAMLError as problem:
         mark = getattr(problem, "problem_mark", None)
         what = getattr(problem, "problem", None) or "it can't be read"
         hint = "; indent with spaces, not tabs" if "\\t" in str(what) else ""
-        calendar.complain(mark.line + 1 if mark else 1, "", f"it is not YAML here: {what}{hint}")
+        calendar.add_error(mark.line + 1 if mark else 1, "", f"it is not YAML here: {what}{hint}")
     return None
 
 
@@ -90,35 +90,37 @@ def _completed(own: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def refuse_bombs(text: str) -> None:
+def reject_yaml_bombs(text: str) -> None:
     """Read YAML without keeping it; raises TooMuchError for more than there is room for."""
     depth = 0
     for number, event in enumerate(yaml.parse(text, Loader=_Loader)):
         if number > _VALUES_MAX:
-            raise TooMuchError(f"it has more than {_VALUES_MAX} values; split it")
+            raise DocumentTooComplexError(f"it has more than {_VALUES_MAX} values; split it")
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
             if depth > _DEEPEST:
-                raise TooMuchError(f"it is nested more than {_DEEPEST} deep; a calendar is not")
+                raise DocumentTooComplexError(
+                    f"it is nested more than {_DEEPEST} deep; a calendar is not"
+                )
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
         elif isinstance(event, yaml.AliasEvent):
-            raise TooMuchError(
+            raise DocumentTooComplexError(
                 f"it repeats an anchor (*{event.anchor}); write the value out, or use defaults:"
             )
 
 
 def _values(calendar: Calendar, node: yaml.Node, place: str) -> dict[str, Any] | None:
     if not isinstance(node, yaml.MappingNode):
-        calendar.complain(_line(node), place, "it must hold fields, such as page: instagram:acme")
+        calendar.add_error(_line(node), place, "it must hold fields, such as page: instagram:acme")
         return None
     values: dict[str, Any] = {}
     for name, (key, value) in _mapping(calendar, node, place).items():
-        known = field_named(name)
+        known = normalize_field(name)
         if known is None:
-            calendar.complain(_line(key), name, unknown_field(name))
+            calendar.add_error(_line(key), name, unknown_field_message(name))
         elif known in values:
-            calendar.complain(_line(key), name, f"{known} is given twice; keep one")
+            calendar.add_error(_line(key), name, f"{known} is given twice; keep one")
         else:
             values[known] = _value(calendar, value, known)
     return values
@@ -130,11 +132,11 @@ def _mapping(
     found: dict[str, tuple[yaml.Node, yaml.Node]] = {}
     for key, value in node.value:
         if not isinstance(key, yaml.ScalarNode):
-            calendar.complain(_line(key), place, "a field's name must be a word")
+            calendar.add_error(_line(key), place, "a field's name must be a word")
         elif key.value in found:
             first = _line(found[key.value][0])
             what = f"it is on line {first} already; keep one of them"
-            calendar.complain(_line(key), key.value, what)
+            calendar.add_error(_line(key), key.value, what)
         else:
             found[key.value] = (key, value)
     return found
@@ -145,7 +147,7 @@ def _value(calendar: Calendar, node: yaml.Node, name: str) -> Any:
         try:
             return _as_json(node)
         except ValueError as problem:
-            calendar.complain(_line(node), name, f"it can't be read: {problem}")
+            calendar.add_error(_line(node), name, f"it can't be read: {problem}")
             return None
     if name in LIST_FIELDS:
         nodes = node.value if isinstance(node, yaml.SequenceNode) else [node]
@@ -180,7 +182,7 @@ def _text(calendar: Calendar, node: yaml.Node, name: str) -> str | None:
             return None
         return str(node.value)
     kind = "a list" if isinstance(node, yaml.SequenceNode) else "a mapping"
-    calendar.complain(_line(node), name, f"it is {kind} and must be text")
+    calendar.add_error(_line(node), name, f"it is {kind} and must be text")
     return None
 
 

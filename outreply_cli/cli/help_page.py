@@ -1,4 +1,4 @@
-"""The help of a command: written without rich, so that it is there at once."""
+"""The help page of a command, written without Rich so that it appears at once."""
 
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
@@ -6,19 +6,19 @@ from collections.abc import Iterable, Iterator, Sequence
 from outreply_cli.cli.tree import Command, Parameter
 from outreply_cli.ui.output import Output
 
-_WIDEST = 100
-_NARROWEST = 40
-_WIDEST_LABEL = 28
-_BOLD, _CYAN, _DIM, _PLAIN = "\x1b[1m", "\x1b[36m", "\x1b[2m", "\x1b[0m"
+_MAX_WIDTH = 100
+_MIN_WIDTH = 40
+_MAX_LABEL_WIDTH = 28
+_BOLD, _CYAN, _DIM, _RESET = "\x1b[1m", "\x1b[36m", "\x1b[2m", "\x1b[0m"
 
 
 def help_page(command: Command, output: Output) -> str:
-    """The help of `command`, as wide and as colourful as `output`."""
+    """The help of `command`, in the width and color of `output`."""
     return "\n".join(_Page(output).lines(command))
 
 
 def topic_page(text: str, output: Output) -> str:
-    """A topic, with its headings as those of help."""
+    """A help topic, its headings styled as those of a help page."""
     page = _Page(output)
     return "\n".join(
         page.heading(line) if line.endswith(":") and not line.startswith(" ") else line
@@ -28,23 +28,23 @@ def topic_page(text: str, output: Output) -> str:
 
 class _Page:
     def __init__(self, output: Output) -> None:
-        self._width = max(_NARROWEST, min(output.width, _WIDEST))
+        self._width = max(_MIN_WIDTH, min(output.width, _MAX_WIDTH))
         self._color = output.color
 
     def lines(self, command: Command) -> Iterator[str]:
-        yield from self._wrapped(command.purpose)
+        yield from self._wrap(command.summary)
         yield ""
-        usage = command.usage.removeprefix(f"{command.words} ")
-        yield from self._usage(command.words, usage)
-        for paragraph in filter(None, command.text.split("\n\n")):
+        usage = command.usage.removeprefix(f"{command.full_name} ")
+        yield from self._usage(command.full_name, usage)
+        for paragraph in filter(None, command.description.split("\n\n")):
             yield ""
             yield from self._paragraph(paragraph)
-        rows = [(each.path[-1], each.purpose) for each in command.commands]
+        rows = [(below.path[-1], below.summary) for below in command.commands]
         yield from self._section("Commands", rows)
-        yield from self._section("Arguments", [_row(one) for one in command.arguments])
-        for panel in dict.fromkeys(["", *(one.panel for one in command.options)]):
-            options = [_row(one) for one in command.options if one.panel == panel]
-            yield from self._section(panel or "Options", options)
+        yield from self._section("Arguments", [_row(argument) for argument in command.arguments])
+        for group in dict.fromkeys(["", *(option.group for option in command.options)]):
+            options = [_row(option) for option in command.options if option.group == group]
+            yield from self._section(group or "Options", options)
         if command.examples:
             yield ""
             yield self.heading("Examples:")
@@ -54,9 +54,9 @@ class _Page:
     def heading(self, text: str) -> str:
         return self._styled(text, _BOLD)
 
-    def _usage(self, words: str, rest: str) -> Iterator[str]:
+    def _usage(self, name: str, rest: str) -> Iterator[str]:
         first, *more = textwrap.wrap(
-            f"Usage: {words} {rest}", self._width, subsequent_indent=" " * 7,
+            f"Usage: {name} {rest}", self._width, subsequent_indent=" " * 7,
             break_long_words=False, break_on_hyphens=False,
         )  # fmt: skip
         yield first.replace("Usage:", self.heading("Usage:"), 1)
@@ -64,58 +64,59 @@ class _Page:
 
     def _pointers(self, command: Command) -> Iterator[str]:
         yield ""
-        if not command.commands:
-            yield self._styled("Exit codes: outreply help exit-codes", _DIM)
-        elif command.path:
-            yield self._styled(f"More of one: {command.words} COMMAND --help", _DIM)
-        else:
-            yield self._styled("More of one: outreply COMMAND --help", _DIM)
-            yield self._styled("Topics and exit codes: outreply help", _DIM)
+        if command.commands:
+            pointer = (
+                f'Use "{command.full_name} COMMAND --help" for more information about a command.'
+            )
+            yield from (self._styled(line, _DIM) for line in self._wrap(pointer))
+        if not command.path:
+            yield self._styled('Use "outreply help" for topics and exit codes.', _DIM)
+        elif not command.commands:
+            yield self._styled('Use "outreply help exit-codes" for exit codes.', _DIM)
 
     def _section(self, title: str, rows: Sequence[tuple[str, str]]) -> Iterator[str]:
         if not rows:
             return
         yield ""
         yield self.heading(f"{title}:")
-        room = max((len(label) for label, _ in rows if len(label) <= _WIDEST_LABEL), default=0)
+        column = max((len(label) for label, _ in rows if len(label) <= _MAX_LABEL_WIDTH), default=0)
         for label, text in rows:
-            yield from self._entry(label, text, room)
+            yield from self._entry(label, text, column)
 
-    def _entry(self, label: str, text: str, room: int) -> Iterator[str]:
-        indent = 2 + room + 2
+    def _entry(self, label: str, text: str, column: int) -> Iterator[str]:
+        indent = 2 + column + 2
         lines = textwrap.wrap(text, self._width - indent, break_long_words=False) or [""]
         shown = self._styled(label, _CYAN)
-        if len(label) > room:
+        if len(label) > column:
             yield f"  {shown}"
         else:
             first = lines.pop(0)
-            yield f"  {shown}{' ' * (room - len(label))}  {first}".rstrip()
+            yield f"  {shown}{' ' * (column - len(label))}  {first}".rstrip()
         yield from (" " * indent + line for line in lines if line)
 
     def _paragraph(self, text: str) -> Iterable[str]:
         lines = text.splitlines()
-        # What is indented is laid out already.
-        return lines if any(line.startswith("  ") for line in lines) else self._wrapped(text)
+        # Indented lines are laid out already.
+        return lines if any(line.startswith("  ") for line in lines) else self._wrap(text)
 
-    def _wrapped(self, text: str) -> Iterable[str]:
+    def _wrap(self, text: str) -> Iterable[str]:
         return textwrap.wrap(text, self._width, break_long_words=False, break_on_hyphens=False)
 
     def _styled(self, text: str, style: str) -> str:
-        return f"{style}{text}{_PLAIN}" if self._color else text
+        return f"{style}{text}{_RESET}" if self._color else text
 
 
-def _row(one: Parameter) -> tuple[str, str]:
-    if not one.flags:
-        return one.metavar, one.help
-    # Short ones first, so that the long ones stand in one column.
-    short = [flag for flag in one.flags if not flag.startswith("--")]
-    long = [flag for flag in one.flags if flag.startswith("--")]
+def _row(parameter: Parameter) -> tuple[str, str]:
+    """The label of a parameter and its help, with `[required]` or `[default: …]`."""
+    notes = "[required]" if parameter.is_required and parameter.flags else ""
+    if parameter.default and "default" not in parameter.help:
+        notes = f"[default: {parameter.default}]"
+    text = f"{parameter.help} {notes}".strip()
+    if not parameter.flags:
+        return parameter.metavar, text
+    # Short flags first, so that the long ones line up.
+    short = [flag for flag in parameter.flags if not flag.startswith("--")]
+    long = [flag for flag in parameter.flags if flag.startswith("--")]
     label = ", ".join([*short, *long])
-    label = (label if short else f"    {label}") + (f" {one.metavar}" if one.metavar else "")
-    notes = ["needed"] if one.is_required else []
-    notes += [f"{one.default} by default"] if one.default and "default" not in one.help else []
-    text = one.help
-    if notes:
-        told = f"({'; '.join(notes)})"
-        text = f"{text} {told}" if text else told
-    return label, text
+    label = label if short else f"    {label}"
+    return f"{label} {parameter.metavar}".rstrip(), text

@@ -1,4 +1,4 @@
-"""Manual pages in roff, from the command tree and the topics."""
+"""Man pages in roff, from the command tree and the topics."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
@@ -7,12 +7,12 @@ from outreply_cli.cli.tree import Command, Parameter
 from outreply_cli.errors import InvalidInputError
 
 
-def manual_names(root: Command) -> list[str]:
+def man_page_names(root: Command) -> list[str]:
     """The pages that there are: `outreply`, and `outreply-GROUP` for each group."""
     return ["outreply", *(f"outreply-{group.path[0]}" for group in _groups(root))]
 
 
-def manual_page(root: Command, words: Sequence[str], topic: Callable[[str], str]) -> str:
+def man_page(root: Command, words: Sequence[str], topic: Callable[[str], str]) -> str:
     """The page about everything, or about the group that `words` name.
 
     Args:
@@ -28,8 +28,8 @@ def manual_page(root: Command, words: Sequence[str], topic: Callable[[str], str]
     group = next((each for each in _groups(root) if list(each.path) == list(words)), None)
     if group is None:
         raise InvalidInputError(
-            f"there is no manual page about {' '.join(words)!r}",
-            hint=f"There is: {', '.join(manual_names(root))}",
+            f"no man page about {' '.join(words)!r}",
+            hint=f"Available: {', '.join(man_page_names(root))}",
         )
     return "\n".join(_group_page(group)) + "\n"
 
@@ -42,12 +42,12 @@ def _overview(root: Command, topic: Callable[[str], str]) -> Iterator[str]:
     yield from _head("outreply", "run an OutReply account from the command line")
     yield from (".SH SYNOPSIS", r"\fBoutreply\fR \fICOMMAND\fR ... [\fIOPTIONS\fR]")
     yield ".SH DESCRIPTION"
-    yield from _prose(f"{root.purpose}\n\n{root.text}")
+    yield from _prose(f"{root.summary}\n\n{root.description}")
     yield ".SH COMMANDS"
     for each in root.commands:
-        yield from (".TP", rf"\fB{_text(each.path[0])}\fR", _text(each.purpose))
+        yield from (".TP", rf"\fB{_text(each.path[0])}\fR", _text(each.summary))
         for one in (command for command in each.walk() if command is not each):
-            yield from (".RS", ".TP", rf"\fB{_text(one.words)}\fR", _text(one.purpose), ".RE")
+            yield from (".RS", ".TP", rf"\fB{_text(one.full_name)}\fR", _text(one.summary), ".RE")
     for each in root.commands:
         if not each.commands:
             yield from _command(each)
@@ -61,8 +61,11 @@ def _overview(root: Command, topic: Callable[[str], str]) -> Iterator[str]:
 
 
 def _group_page(group: Command) -> Iterator[str]:
-    yield from _head(f"outreply-{group.path[0]}", group.purpose.rstrip("."))
-    yield from (".SH SYNOPSIS", rf"\fB{_text(group.words)}\fR \fICOMMAND\fR ... [\fIOPTIONS\fR]")
+    yield from _head(f"outreply-{group.path[0]}", group.summary.rstrip("."))
+    yield from (
+        ".SH SYNOPSIS",
+        rf"\fB{_text(group.full_name)}\fR \fICOMMAND\fR ... [\fIOPTIONS\fR]",
+    )
     for command in group.walk():
         if not command.commands:
             yield from _command(command)
@@ -70,8 +73,8 @@ def _group_page(group: Command) -> Iterator[str]:
 
 
 def _command(command: Command) -> Iterator[str]:
-    yield from (f".SH {_text(command.words.upper())}", _text(command.usage), ".PP")
-    yield from _prose(f"{command.purpose}\n\n{command.text}")
+    yield from (f".SH {_text(command.full_name.upper())}", _text(command.usage), ".PP")
+    yield from _prose(f"{command.summary}\n\n{command.description}")
     for one in (*command.arguments, *command.options):
         yield from (".TP", _label(one), _text(one.help) or r"\&")
     if command.examples:

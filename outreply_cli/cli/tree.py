@@ -1,6 +1,6 @@
-"""The command line as data: every command with its purpose, arguments and options.
+"""The command tree as data: every command with its summary, arguments and options.
 
-Help, manual pages and shell completion are all written from it.
+Help pages, man pages, shell completion and `outreply help --json` are made from it.
 """
 
 import inspect
@@ -17,29 +17,41 @@ class Parameter:
     """An option, or an argument when it has no flags.
 
     Attributes:
-        name: What the command's function calls it.
-        flags: Such as `--page` and `-p`, the long one first.
-        metavar: What stands for its value; empty for a switch.
-        help: One line or two.
-        panel: The heading it is listed under; empty for the first.
-        repeats: Whether it may be given several times.
-        is_required: Whether the command needs it.
-        default: As it would be typed; empty where it says nothing.
+        name: The name of the function's parameter.
+        flags: The flags, such as `--page` and `-p`, the long one first.
+        metavar: The placeholder for the value; empty for a switch.
+        help: A line or two of help.
+        group: The heading it is listed under; empty for the first one.
+        multiple: Whether it may be repeated.
+        is_required: Whether the command requires it.
+        default: The default value as typed; empty where none is worth showing.
     """
 
     name: str
     flags: tuple[str, ...]
     metavar: str
     help: str
-    panel: str = ""
-    repeats: bool = False
+    group: str = ""
+    multiple: bool = False
     is_required: bool = False
     default: str = ""
 
     @property
     def takes_value(self) -> bool:
-        """Whether a word follows it."""
+        """Whether a value follows it."""
         return bool(self.metavar)
+
+    def as_json(self) -> dict[str, Any]:
+        """The parameter as `outreply help --json` prints it."""
+        return {
+            "name": self.flags[0] if self.flags else self.name,
+            "flags": list(self.flags),
+            "metavar": self.metavar,
+            "help": self.help,
+            "default": self.default or None,
+            "required": self.is_required,
+            "multiple": self.multiple,
+        }
 
 
 @dataclass(frozen=True)
@@ -48,59 +60,60 @@ class Command:
 
     Attributes:
         path: The words after `outreply`.
-        purpose: One line.
-        text: What else is to be known: paragraphs, without the examples.
-        examples: Command lines that work when they are pasted.
-        parameters: Arguments and options, but for `--help`.
-        commands: Of a group.
+        summary: The first sentence of the help.
+        description: Further paragraphs, without the examples.
+        examples: Command lines that work when pasted.
+        parameters: Arguments and options, except `--help`.
+        commands: The commands of a group.
     """
 
     path: tuple[str, ...]
-    purpose: str
-    text: str = ""
+    summary: str
+    description: str = ""
     examples: tuple[str, ...] = ()
     parameters: tuple[Parameter, ...] = ()
     commands: tuple["Command", ...] = ()
 
     @property
-    def words(self) -> str:
-        """What is typed to call it."""
+    def full_name(self) -> str:
+        """The words that call the command, `outreply` included."""
         return " ".join(("outreply", *self.path))
 
     @property
     def arguments(self) -> tuple[Parameter, ...]:
-        """In their order."""
-        return tuple(one for one in self.parameters if not one.flags)
+        """The arguments, in order."""
+        return tuple(parameter for parameter in self.parameters if not parameter.flags)
 
     @property
     def options(self) -> tuple[Parameter, ...]:
-        """Its own and the shared ones, `--help` last."""
-        return (*(one for one in self.parameters if one.flags), HELP)
+        """Its own options and the global ones, `--help` last."""
+        return (*(parameter for parameter in self.parameters if parameter.flags), HELP)
 
     @property
     def usage(self) -> str:
-        """How it is called, on one line."""
-        words = [self.words]
-        if self.commands:
-            words.append("COMMAND ...")
-        for one in self.arguments:
-            shown = one.metavar
-            words.append(shown if one.is_required or shown.startswith("[") else f"[{shown}]")
+        """The usage on one line: `outreply bulk schedule [OPTIONS] FILE...`."""
+        words = [self.full_name]
         words += [
-            f"{one.flags[0]} {one.metavar}{'...' if one.repeats else ''}"
-            for one in self.options
-            if one.is_required
+            f"{option.flags[0]} {option.metavar}{'...' if option.multiple else ''}"
+            for option in self.options
+            if option.is_required
         ]
-        return " ".join([*words, "[OPTIONS]"])
+        words.append("[OPTIONS]")
+        if self.commands:
+            words.append("COMMAND")
+        for argument in self.arguments:
+            is_bare = argument.is_required or argument.metavar.startswith("[")
+            words.append(argument.metavar if is_bare else f"[{argument.metavar}]")
+        return " ".join(words)
 
     def walk(self) -> Iterator["Command"]:
-        """It and every command below it, depth first."""
+        """The command and every command below it, depth first."""
         yield self
         for command in self.commands:
             yield from command.walk()
 
     def find(self, words: Sequence[str]) -> "Command | None":
-        """The command that `words` lead to from here, if there is one."""
+        """The command that `words` name from here, or None."""
         found: Command | None = self
         for word in words:
             found = next((c for c in found.commands if c.path[-1] == word), None) if found else None
@@ -110,68 +123,72 @@ class Command:
 HELP = Parameter("help", ("--help", "-h"), "", "Show this help.")
 
 
-def root_of(told: str, purposes: Mapping[str, str]) -> Command:
-    """The root without what its commands take.
+def root_command(help_text: str, summaries: Mapping[str, str]) -> Command:
+    """The root command, without the options of the commands below it.
 
     Args:
-        told: What it is, a paragraph of one line first.
-        purposes: One line about each command, by name.
+        help_text: The help of the root, a paragraph of one line first.
+        summaries: The summary of each command by name, in reading order.
     """
-    purpose, _, text = told.partition("\n\n")
-    below = tuple(Command((name,), line) for name, line in purposes.items())
+    summary, _, description = help_text.partition("\n\n")
+    below = tuple(Command((name,), line) for name, line in summaries.items())
     version = Parameter("version", ("--version",), "", "Show the version.")
-    return Command((), purpose, text, parameters=(version,), commands=below)
+    return Command((), summary, description, parameters=(version,), commands=below)
 
 
 def read_command(command: Any, path: Sequence[str]) -> Command:
-    """What a Typer command says of itself; a group's members are left out."""
+    """A Typer command as data; the commands of a group are left out."""
     text = inspect.cleandoc(command.help or "")
-    paragraphs = [each.strip("\n") for each in text.split("\n\n")]
+    paragraphs = [paragraph.strip("\n") for paragraph in text.split("\n\n")]
     examples = [
-        found[1] for each in paragraphs if (found := _EXAMPLE.match(" ".join(each.split())))
+        found[1]
+        for paragraph in paragraphs
+        if (found := _EXAMPLE.match(" ".join(paragraph.split())))
     ]
-    prose = [each for each in paragraphs[1:] if not each.startswith("Example: ")]
+    prose = [paragraph for paragraph in paragraphs[1:] if not paragraph.startswith("Example: ")]
     return Command(
         path=tuple(path),
-        purpose=" ".join(paragraphs[0].split()),
-        text="\n\n".join(prose),
+        summary=" ".join(paragraphs[0].split()),
+        description="\n\n".join(prose),
         examples=tuple(examples),
-        parameters=tuple(_parameter(each) for each in command.params if not each.hidden),
+        parameters=tuple(
+            _read_parameter(parameter) for parameter in command.params if not parameter.hidden
+        ),
     )
 
 
-def read_tree(command: Any, context: Any, path: Sequence[str] = ()) -> Command:
-    """A Typer command and, for a group, everything below it; each module is imported for that."""
+def read_tree(command: Any, ctx: Any, path: Sequence[str] = ()) -> Command:
+    """A Typer command with everything below it; imports the module of each command."""
     read = read_command(command, path)
     if not hasattr(command, "list_commands"):
         return read
     below = [
-        read_tree(found, context, (*path, name))
-        for name in command.list_commands(context)
-        if not (found := command.get_command(context, name)).hidden
+        read_tree(found, ctx, (*path, name))
+        for name in command.list_commands(ctx)
+        if not (found := command.get_command(ctx, name)).hidden
     ]
     return replace(read, commands=tuple(below))
 
 
-def _parameter(read: Any) -> Parameter:
-    is_option = read.param_type_name == "option"
-    is_switch = is_option and read.is_flag
-    flags = sorted(read.opts, key=lambda flag: not flag.startswith("--")) if is_option else []
-    metavar = "" if is_switch else (read.metavar or read.name.upper())
+def _read_parameter(parameter: Any) -> Parameter:
+    is_option = parameter.param_type_name == "option"
+    is_switch = is_option and parameter.is_flag
+    flags = sorted(parameter.opts, key=lambda flag: not flag.startswith("--")) if is_option else []
+    metavar = "" if is_switch else (parameter.metavar or parameter.name.upper())
     return Parameter(
-        name=read.name,
+        name=parameter.name,
         flags=tuple(flags),
         metavar=metavar,
-        help=" ".join((read.help or "").split()),
-        panel=read.rich_help_panel or "",
-        repeats=bool(getattr(read, "multiple", False)) or read.nargs == -1,
-        is_required=bool(read.required),
-        default=_default(read, is_switch=is_switch),
+        help=" ".join((parameter.help or "").split()),
+        group=parameter.rich_help_panel or "",
+        multiple=bool(getattr(parameter, "multiple", False)) or parameter.nargs == -1,
+        is_required=bool(parameter.required),
+        default=_default(parameter, is_switch=is_switch),
     )
 
 
-def _default(read: Any, *, is_switch: bool) -> str:
-    value = read.default
+def _default(parameter: Any, *, is_switch: bool) -> str:
+    value = parameter.default
     if is_switch or value is None or callable(value) or isinstance(value, (list, tuple)):
         return ""
     return f"{value:g}" if isinstance(value, float) else str(value)

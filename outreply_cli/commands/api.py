@@ -4,15 +4,13 @@ from typing import Annotated
 
 import typer
 
-from outreply_cli.cli.options import command, new_command
-from outreply_cli.context import Session
-
-app = new_command()
+from outreply_cli.cli.options import command
+from outreply_cli.context import Context
 
 
-@command(app, "api")
-def api(
-    session: Session,
+@command()
+def run(
+    context: Context,
     method: Annotated[str, typer.Argument(metavar="METHOD", help="GET, POST, PATCH or DELETE.")],
     path: Annotated[str, typer.Argument(metavar="PATH", help="Such as /pages.")],
     raw_field: Annotated[
@@ -39,16 +37,18 @@ def api(
 
     Example: outreply api GET /posts/published -f limit=2 --paginate
     """
-    from outreply_cli.api.raw_request import answers, joined, read_call
+    from outreply_cli.api.raw_request import merge_pages, parse_request, request_pages
 
-    call = read_call(
+    call = parse_request(
         method,
         path,
         raw_fields=raw_field or [],
         typed_fields=typed_field or [],
-        body_text=session.read_text(body_file) if body_file else None,
+        body_text=context.read_text(body_file) if body_file else None,
         headers=header or [],
-        read_file=session.read_text,
+        read_file=context.read_text,
     )
-    pages = [answer.body for answer in answers(session.client().transport, call, paginate=paginate)]
-    session.output.show_value(joined(pages))
+    pages = [
+        answer.body for answer in request_pages(context.client().transport, call, paginate=paginate)
+    ]
+    context.output.write_json(merge_pages(pages))

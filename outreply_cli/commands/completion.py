@@ -1,26 +1,23 @@
-"""`outreply completion`: what makes a shell complete outreply's words and values."""
+"""`outreply completion`."""
 
 from typing import Annotated
 
 import typer
 
-from outreply_cli.cli.options import HelpfulCommand, new_command
-from outreply_cli.cli.tree import read_tree
-from outreply_cli.context import Session
+from outreply_cli.cli.options import command
+from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
 
-app = new_command()
 
-
-@app.command("completion", cls=HelpfulCommand)
-def completion(
-    ctx: typer.Context,
+@command(api=False)
+def run(
+    context: Context,
     shell: Annotated[str, typer.Argument(metavar="SHELL", help="bash, zsh, fish or powershell.")],
 ) -> None:
-    """Print the script that completes commands, options and values in a shell.
+    """Generate shell completion scripts.
 
-    pip puts it where bash, zsh and fish look, below the environment it installs into. Otherwise
-    put what is printed into:
+    pip installs them where bash, zsh and fish look below its environment. Otherwise save the
+    script to:
 
       bash        ~/.local/share/bash-completion/completions/outreply
       zsh         _outreply, in a directory of fpath
@@ -28,18 +25,14 @@ def completion(
       PowerShell  the file that $PROFILE names
 
     Pages, posts and media complete from what commands saw during the last day; no key press waits
-    for the network. What is older than five minutes is read anew in the background.
+    for the network. Values older than five minutes are refreshed in the background.
 
     Example: outreply completion bash
 
     Example: source <(outreply completion bash)
     """
-    from outreply_cli.completion.scripts import SCRIPTS, write_script
+    from outreply_cli.completion.stubs import STUBS, read_stub
 
-    session: Session = ctx.obj
-    if shell not in SCRIPTS:
-        raise InvalidInputError(
-            f"there is no completion for {shell!r}", hint=f"Choose: {', '.join(SCRIPTS)}"
-        )
-    root = ctx.find_root()
-    session.output.show_text(write_script(shell, read_tree(root.command, root)))
+    if shell not in STUBS:
+        raise InvalidInputError(f"unknown shell {shell!r}", hint=f"Choose: {', '.join(STUBS)}")
+    context.output.print_text(read_stub(shell).rstrip("\n"))

@@ -2,17 +2,15 @@
 
 from datetime import UTC, timedelta
 
-from outreply_cli.api.client import when
-from outreply_cli.cli.options import command, new_command
-from outreply_cli.commands.bulk_output import aliases_of, plan_summary, show_plan
-from outreply_cli.context import Session
+from outreply_cli.api.client import post_time
+from outreply_cli.cli.options import command
+from outreply_cli.commands.bulk.output import aliases_of, plan_summary, show_plan
+from outreply_cli.context import Context
 from outreply_cli.demo import CALENDAR_NAME, ZONE, Demo
 from outreply_cli.pages import page_alias
-from outreply_cli.times import show_instant_briefly
+from outreply_cli.times import format_time_short
 from outreply_cli.ui.output import Column, Item
-from outreply_cli.webhooks.event import in_words
-
-app = new_command()
+from outreply_cli.webhooks.event import summarize
 
 _NEXT = (
     ("outreply emulator start", "the same API, kept running"),
@@ -21,24 +19,24 @@ _NEXT = (
 )
 
 
-@command(app, "demo", api=False)
-def demo(session: Session) -> None:
+@command(api=False)
+def run(context: Context) -> None:
     """See it work: a calendar scheduled over HTTP on this machine; nothing stays.
 
     Example: outreply demo
 
     Example: outreply demo --plain
     """
-    say = session.output.say
-    with Demo(session.clock) as show:
+    say = context.output.print_line
+    with Demo(context.clock) as show:
         path = show.write_calendar()
         say(f"1. An OutReply API runs on this machine: {show.server.base_url}")
         say(f"   A calendar of a dozen posts is in {CALENDAR_NAME}. The plan:")
         say()
         run, prepared = show.prepare(path)
-        pages = prepared.view.pages
+        pages = prepared.remote.pages
         show_plan(
-            session.output, CALENDAR_NAME, prepared.plan, ZONE, aliases_of(prepared.plan, pages)
+            context.output, CALENDAR_NAME, prepared.plan, ZONE, aliases_of(prepared.plan, pages)
         )
         report = show.carry_out(run, prepared)
         done = sum(result.post_id is not None for result in report.results)
@@ -52,12 +50,12 @@ def demo(session: Session) -> None:
         say(f"4. Three days later, {moved['published']} posts are out:")
         say()
         aliases = {page["id"]: page_alias(page) for page in pages}
-        session.output.show_list(
+        context.output.print_list(
             show.published_since(began - timedelta(minutes=1)),
             [
                 Column("When", "published_at", _show_when),
                 Column("Page", "page_id", lambda post: aliases.get(post["page_id"], "")),
-                Column("Message", "message", flexible=True),
+                Column("Message", "message", shrinkable=True),
             ],
         )
         usernames = {page["id"]: page["username"] for page in pages}
@@ -69,7 +67,7 @@ def demo(session: Session) -> None:
         )
         for one in told[:2]:
             if one.event is not None:
-                say(f"   {one.event.name}  {in_words(one.event, usernames)}")
+                say(f"   {one.event.name}  {summarize(one.event, usernames)}")
         left = show.client.account()["quota"]["monthly"]["publishes"]
         say()
         say(f"6. Publishes left this month: {left['remaining']} of {left['limit']}.")
@@ -81,5 +79,5 @@ def demo(session: Session) -> None:
 
 
 def _show_when(post: Item) -> str:
-    moment = when(post)
-    return show_instant_briefly(moment.astimezone(UTC), ZONE) if moment is not None else ""
+    moment = post_time(post)
+    return format_time_short(moment.astimezone(UTC), ZONE) if moment is not None else ""

@@ -1,15 +1,30 @@
 """`outreply doctor`: what is wrong here, and how to mend it."""
 
+import textwrap
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
-from outreply_cli.cli.options import command, new_command
-from outreply_cli.context import Session
+from outreply_cli.cli.options import command
+from outreply_cli.context import Context
+from outreply_cli.ui.output import Column, Item, Output
+from outreply_cli.ui.sanitize import sanitize
 
-app = new_command()
+if TYPE_CHECKING:
+    from rich.text import Text
+
+_STYLES = {"ok": "green", "warning": "yellow", "failure": "bold red", "skipped": "dim"}
+_NARROWEST_TEXT = 20
+_COLUMNS = (
+    Column("Standing", "standing"),
+    Column("Check", "check"),
+    Column("Found", "found"),
+    Column("Advice", "advice"),
+)
 
 
-@command(app, "doctor")
-def doctor(session: Session) -> None:
+@command()
+def run(context: Context) -> None:
     """Check this machine, the account and the way between; nothing is changed.
 
     Each check is ok, a warning, a failure, or skipped after another one.
@@ -20,22 +35,64 @@ def doctor(session: Session) -> None:
 
     Example: outreply doctor --json
     """
-    from outreply_cli.commands.doctor_output import show_findings
     from outreply_cli.doctor.checks import Doctor
-    from outreply_cli.doctor.result import Patient, Standing, UnhealthyError
+    from outreply_cli.doctor.result import ChecksFailedError, CheckStatus, DoctorContext
 
-    patient = Patient(
-        session.environ, session.config_dir, session.state_dir, session.choices.profile
+    patient = DoctorContext(
+        context.environ, context.config_dir, context.state_dir, context.options.profile
     )
-    watching = session.show_exchange if session.choices.verbose else None
-    found = Doctor(patient, session.clock, watching).findings()
+    watching = context.log_request if context.options.verbose else None
+    found = Doctor(patient, context.clock, watching).run()
     show_findings(
-        session.output,
-        [{**asdict(finding), "standing": finding.standing.value} for finding in found],
+        context.output,
+        [{**asdict(finding), "standing": finding.status.value} for finding in found],
     )
-    failed = [finding.check for finding in found if finding.standing == Standing.FAILURE]
+    failed = [finding.check for finding in found if finding.status == CheckStatus.FAILURE]
     if failed:
         count = "1 check" if len(failed) == 1 else f"{len(failed)} checks"
-        raise UnhealthyError(
+        raise ChecksFailedError(
             f"{count} failed: {', '.join(dict.fromkeys(failed))}", details={"failed": failed}
         )
+
+
+def show_findings(output: Output, findings: Sequence[Item]) -> None:
+    """Show `{check, standing, found, advice}` objects: wrapped for people, a line each in a pipe.
+
+    With `-q` only the names of the checks that failed.
+    """
+    if output.quiet:
+        failed = [one for one in findings if one["standing"] == "failure"]
+        output.print_list(failed, _COLUMNS, id_field="check")
+    elif output.is_terminal and output.format == "table" and output.fields is None:
+        from outreply_cli.ui.tables import console_for
+
+        console = console_for(output)
+        for line in _lines(findings, output.width):
+            console.print(line, soft_wrap=True)
+    else:
+        output.print_list(findings, _COLUMNS, id_field="check")
+
+
+def _lines(findings: Sequence[Item], width: int) -> "Iterator[Text]":
+    from rich.text import Text
+
+    checks = max((len(str(one["check"])) for one in findings), default=0)
+    longest = max(map(len, _STYLES))
+    indent = longest + checks + 4
+    room = max(_NARROWEST_TEXT, width - indent)
+    for one in findings:
+        standing = str(one["standing"])
+        head = Text().append(f"{standing:<{longest}}", style=_STYLES.get(standing, ""))
+        head.append(f"  {one['check']:<{checks}}  ", style="bold")
+        for number, text in enumerate(_wrapped(str(one["found"]), room)):
+            yield head.append(text) if number == 0 else Text(" " * indent + text)
+        if one["advice"]:
+            for text in _wrapped(str(one["advice"]), room):
+                yield Text(" " * indent + text, style="bold")
+
+
+def _wrapped(text: str, room: int) -> list[str]:
+    # A path or a command that is broken can't be copied.
+    return textwrap.wrap(sanitize(text), room, break_long_words=False, break_on_hyphens=False) or [
+        ""
+    ]

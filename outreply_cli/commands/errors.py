@@ -5,26 +5,25 @@ from typing import Annotated, Any
 
 import typer
 
-from outreply_cli.cli.options import command, new_command
-from outreply_cli.context import Session
+from outreply_cli.cli.options import command
+from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError, OutReplyError
 from outreply_cli.spec.errors import CATALOGUE
 from outreply_cli.ui.output import Column
 
-app = new_command()
 _LIVE_SECONDS = 3.0
 _COLUMNS = (
     Column("Code", "code"),
     Column("Status", "status"),
     Column("Category", "category"),
-    Column("Meaning", "message", flexible=True),
-    Column("What to do", "fix", flexible=True),
+    Column("Meaning", "message", shrinkable=True),
+    Column("What to do", "fix", shrinkable=True),
 )
 
 
-@command(app, "errors")
-def errors(
-    session: Session,
+@command()
+def run(
+    context: Context,
     code: Annotated[
         str | None, typer.Argument(metavar="CODE", help="Such as RATE_LIMITED; all without it.")
     ] = None,
@@ -35,9 +34,9 @@ def errors(
 
     Example: outreply errors --fields code,fix -o csv
     """
-    entries = _catalogue(session)
+    entries = _catalogue(context)
     if code is None:
-        session.output.show_list(entries, _COLUMNS, id_field="code")
+        context.output.print_list(entries, _COLUMNS, id_field="code")
         return
     wanted = code.strip().upper()
     found = [entry for entry in entries if str(entry.get("code")).upper() == wanted]
@@ -49,23 +48,23 @@ def errors(
             hint=f"Did you mean {near[0]}?" if near else "See them all: outreply errors",
         )
     if len(found) == 1:
-        session.output.show_one(found[0], _COLUMNS, id_field="code")
+        context.output.print_one(found[0], _COLUMNS, id_field="code")
     else:
-        session.output.show_list(found, _COLUMNS, id_field="code")
+        context.output.print_list(found, _COLUMNS, id_field="code")
 
 
-def _catalogue(session: Session) -> list[dict[str, Any]]:
+def _catalogue(context: Context) -> list[dict[str, Any]]:
     built_in = [vars(entry) for entry in CATALOGUE]
-    base_url = session.environ.get("OUTREPLY_BASE_URL") or None
-    profile = session.profile
+    base_url = context.environ.get("OUTREPLY_BASE_URL") or None
+    profile = context.profile
     try:
         # The live catalogue needs no token, so none is sent.
-        client = session.client_for(
+        client = context.client_for(
             None, base_url or (profile.base_url if profile else None), max_wait=_LIVE_SECONDS
         )
         live = client.error_catalogue()
     except OutReplyError:
-        session.note("The live catalogue can't be reached; this is the built-in copy.")
+        context.info("The live catalogue can't be reached; this is the built-in copy.")
         return built_in
     known = {entry.get("code") for entry in live}
     # Codes that the reference lacks but the changelog has stay explained.

@@ -1,30 +1,33 @@
 """`outreply help`: topics, and the help of any command."""
 
 import difflib
+import json
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from outreply_cli.cli.options import HelpfulCommand, describe, new_command
-from outreply_cli.cli.tree import read_tree
-from outreply_cli.context import Session
+from outreply_cli.cli.tree import Command, read_tree
+from outreply_cli.cli.typer_adapter import CommandSpec, to_command
+from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
 
-app = new_command()
-
-TOPICS = ("times", "calendar", "environment", "exit-codes", "output", "webhooks")
+TOPICS = ("times", "calendar", "environment", "exit-codes", "output", "webhooks", "security")
 _DIRECTORY = Path(__file__).parent.parent / "topics"
 
 
-@app.command("help", cls=HelpfulCommand)
-def help_about(
+def _help(
     ctx: typer.Context,
     about: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[TOPIC|COMMAND...]", help="What to explain; all topics without."),
+        typer.Argument(
+            metavar="[TOPIC|COMMAND...]", help="What to explain; lists all topics without it."
+        ),
     ] = None,
-    man: Annotated[bool, typer.Option("--man", help="As a manual page, for: man -l -")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the whole command tree as JSON.")
+    ] = False,
+    man: Annotated[bool, typer.Option("--man", help="Print a man page, for: man -l -")] = False,
 ) -> None:
     """Explain a topic or a command.
 
@@ -32,48 +35,54 @@ def help_about(
 
     Example: outreply help posts schedule
     """
-    session: Session = ctx.obj
+    context: Context = ctx.obj
     root = ctx.find_root()
     words = about or []
-    if man:
-        from outreply_cli.cli.man_pages import manual_page
+    if as_json:
+        from outreply_cli.cli.reference import tree_as_json
 
-        session.output.show_text(manual_page(read_tree(root.command, root), words, _read_topic))
+        tree = tree_as_json(_find(read_tree(root.command, root), words))
+        context.output.print_text(json.dumps(tree, indent=2, ensure_ascii=False))
+    elif man:
+        from outreply_cli.cli.man_pages import man_page
+
+        context.output.print_text(man_page(read_tree(root.command, root), words, _read_topic))
     elif not words:
-        _list_topics(session)
-    elif len(words) == 1 and words[0] in TOPICS and words[0] != "webhooks":
-        _show_topic(session, words[0])
-    elif words == ["webhooks"]:
-        # It is a group as well, whose help names its commands.
-        _show_topic(session, "webhooks")
-        session.output.show_text("Its commands: outreply webhooks --help")
+        _list_topics(context)
+    elif len(words) == 1 and words[0] in TOPICS:
+        _show_topic(context, words[0])
     else:
-        session.output.show_text(_command_page(session, root, words))
+        context.output.print_text(_command_page(context, root, words))
 
 
-def _list_topics(session: Session) -> None:
+run = CommandSpec(_help, {})
+
+
+def _list_topics(context: Context) -> None:
     width = max(map(len, TOPICS))
     lines = [f"  {name:<{width}}  {_read_topic(name).splitlines()[0]}" for name in TOPICS]
-    session.output.show_text(
+    context.output.print_text(
         "\n".join([
             "Topics:", *lines, "",
-            "Read one: outreply help TOPIC",
-            "A command: outreply help posts schedule, or outreply posts schedule --help",
+            'Use "outreply help TOPIC" to read one, "outreply COMMAND --help" for a command.',
         ])
     )  # fmt: skip
 
 
-def _show_topic(session: Session, name: str) -> None:
+def _show_topic(context: Context, name: str) -> None:
     from outreply_cli.cli.help_page import topic_page
 
-    session.output.show_text(topic_page(_read_topic(name), session.output))
+    context.output.print_text(topic_page(_read_topic(name), context.output))
+    if name == "webhooks":
+        # The group of the same name has a help page too.
+        context.output.print_text('Use "outreply webhooks --help" for the commands.')
 
 
 def _read_topic(name: str) -> str:
     return (_DIRECTORY / f"{name}.txt").read_text(encoding="utf-8")
 
 
-def _command_page(session: Session, root: Any, words: list[str]) -> str:
+def _command_page(context: Context, root: Any, words: list[str]) -> str:
     from outreply_cli.cli.help_page import help_page
 
     command = root.command
@@ -82,20 +91,27 @@ def _command_page(session: Session, root: Any, words: list[str]) -> str:
         names = command.list_commands(root) if hasattr(command, "list_commands") else []
         found = command.get_command(root, word) if word in names else None
         if found is None:
-            raise _nothing_about(words, word, path, names)
+            raise _unknown_subject(words, word, path, names)
         command, path = found, [*path, word]
-    return help_page(describe(command, path, root), session.output)
+    return help_page(to_command(command, path, root), context.output)
 
 
-def _nothing_about(
+def _find(root: Command, words: list[str]) -> Command:
+    found = root.find(words)
+    if found is None:
+        names = [command.path[-1] for command in root.commands]
+        raise _unknown_subject(words, words[0], [], names)
+    return found
+
+
+def _unknown_subject(
     words: list[str], word: str, path: list[str], names: list[str]
 ) -> InvalidInputError:
-    known = [*names, *([] if path else TOPICS)]
-    near = difflib.get_close_matches(word, known, n=1)
+    near = difflib.get_close_matches(word, [*names, *([] if path else TOPICS)], n=1)
     if near:
         hint = f"Did you mean: outreply help {' '.join([*path, near[0]])}"
     elif path:
         hint = f"See: outreply {' '.join(path)} --help"
     else:
         hint = "See: outreply help"
-    return InvalidInputError(f"there is nothing about {' '.join(words)!r}", hint=hint)
+    return InvalidInputError(f"no help topic or command is called {' '.join(words)!r}", hint=hint)

@@ -9,20 +9,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from outreply_cli.cli.options import command, new_command
-from outreply_cli.commands.webhook_group import emulated_webhook, open_inbox, webhook_secrets
-from outreply_cli.context import Session
+from outreply_cli.cli.options import command
+from outreply_cli.commands.webhooks.shared import open_inbox, temporary_webhook, webhook_secrets
+from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError, TimeError
-from outreply_cli.times import read_duration
+from outreply_cli.times import parse_duration
 
 if TYPE_CHECKING:
-    from outreply_cli.commands.webhooks_output import DeliveryReport
-    from outreply_cli.webhooks.event_stream import Listening
-    from outreply_cli.webhooks.forward import Forwarded, Target
+    from outreply_cli.commands.webhooks.output import DeliveryReport
+    from outreply_cli.webhooks.event_stream import EventStream
+    from outreply_cli.webhooks.forward import ForwardAttempt, ForwardTarget
     from outreply_cli.webhooks.receiver import Received
-    from outreply_cli.webhooks.store import Inbox
+    from outreply_cli.webhooks.store import DeliveryStore
 
-app = new_command()
 _PASSING = "Passing on"
 _REHEARSING = "Answering otherwise, to see how the sender takes it"
 _ENDING = "Ending"
@@ -30,9 +29,9 @@ _ENDING = "Ending"
 _PLAIN_PATH = re.compile(r"/[A-Za-z0-9._~!$&'()*+,;=:@/-]*")
 
 
-@command(app, "serve-webhook", api=False)
-def serve_webhook(
-    session: Session,
+@command(api=False)
+def run(
+    context: Context,
     port: Annotated[
         int, typer.Option(metavar="PORT", min=0, max=65535, help="0 takes a free one.")
     ] = 8484,
@@ -138,24 +137,24 @@ def serve_webhook(
 
     Example: OUTREPLY_WEBHOOK_SECRET=mine outreply serve-webhook --forward-to localhost:3000/hooks
     """
-    from outreply_cli.commands.completion_memory import page_usernames
-    from outreply_cli.commands.emulator_group import PROFILE as EMULATOR_PROFILE
-    from outreply_cli.commands.webhooks_output import DeliveryReport
+    from outreply_cli.commands.emulator.shared import PROFILE as EMULATOR_PROFILE
+    from outreply_cli.commands.webhooks.output import DeliveryReport
+    from outreply_cli.completion.cache import CompletionCache
     from outreply_cli.spec.events import fits, read_patterns
-    from outreply_cli.webhooks.event_stream import Ending, Listening, read_conditions
+    from outreply_cli.webhooks.event_stream import EventStream, StopCondition, parse_conditions
     from outreply_cli.webhooks.forward import UrlTarget
-    from outreply_cli.webhooks.mock_responses import Answering, read_script
-    from outreply_cli.webhooks.receiver import Terms
+    from outreply_cli.webhooks.mock_responses import ResponseScript, parse_script
+    from outreply_cli.webhooks.receiver import ReceiverConfig
     from outreply_cli.webhooks.server import WebhookServer
     from outreply_cli.webhooks.signature import Tolerance
 
     if not _PLAIN_PATH.fullmatch(path) or path.startswith(("/_inspect", "/healthz")):
         raise InvalidInputError(f"--path {path!r} can't be used", hint="Such as /webhooks")
-    answering = Answering(
-        read_script(respond), delay=_seconds(delay, "--delay") or 0.0, drops=drop,
+    answering = ResponseScript(
+        parse_script(respond), delay=_seconds(delay, "--delay") or 0.0, drops=drop,
         fail_rate=fail_rate, seed=seed,
     )  # fmt: skip
-    targets: list[Target] = [
+    targets: list[ForwardTarget] = [
         UrlTarget(url, allow_public=allow_public) for url in dict.fromkeys(forward_to or [])
     ]
     if pass_status and not targets:
@@ -163,41 +162,42 @@ def serve_webhook(
             "--pass-status needs --forward-to", hint="Add the URL whose answer is passed on."
         )
     if exec_command is not None:
-        targets.append(_command_target(session, exec_command, exec_jobs, exec_timeout, secret_env))
+        targets.append(_command_target(context, exec_command, exec_jobs, exec_timeout, secret_env))
     wanted = read_patterns(events, "--events") if events else []
-    conditions = read_conditions(until) if until else None
+    conditions = parse_conditions(until) if until else None
     awaited = conditions.get("event") if conditions else None
     if awaited is not None and not fits(awaited, wanted):
         raise InvalidInputError(
             f"--until waits for {awaited}, which --events leaves out",
             hint="Leave out --events, or add it there.",
         )
-    ending = Ending(max_events, _seconds(timeout, "--timeout"), conditions)
-    secrets = webhook_secrets(session, secret_env or [], needed=not (emulator or no_verify))
+    ending = StopCondition(max_events, _seconds(timeout, "--timeout"), conditions)
+    secrets = webhook_secrets(context, secret_env or [], needed=not (emulator or no_verify))
     if not secrets.values and not no_verify and not emulator:
         raise InvalidInputError(
             "there is no secret to verify with",
             hint="Set OUTREPLY_WEBHOOK_SECRET to the webhook's secret; or --emulator, --no-verify.",
         )
+    cache_path = context.completion_cache_path(EMULATOR_PROFILE if emulator else None)
     report = DeliveryReport(
-        session.output, session.zone(), targets=len(targets), with_bodies=verbose,
-        usernames=page_usernames(session, EMULATOR_PROFILE if emulator else None),
+        context.output, context.zone(), targets=len(targets), with_bodies=verbose,
+        usernames=CompletionCache.load(cache_path).usernames(),
     )  # fmt: skip
-    listening = Listening(ending)
+    listening = EventStream(ending)
     # Until the emulator has told its secret, nothing is signed with this one.
     known = [token_hex(32)] if emulator else [] if no_verify else list(secrets.values)
-    terms = Terms(
+    terms = ReceiverConfig(
         secrets=known,
         path=path,
         events=wanted,
         tolerance=Tolerance(tolerance, is_required=require_timestamp),
         forwards_duplicates=forward_duplicates,
-        passes_status=pass_status,
+        relays_status=pass_status,
     )
-    with closing(open_inbox(session)) as inbox, _summed_up(session, listening, report, inbox):
+    with closing(open_inbox(context)) as inbox, _summed_up(context, listening, report, inbox):
         server = WebhookServer(
-            inbox, terms=terms, clock=session.clock, tell_received=listening.tell,
-            tell_forwarded=listening.tell, host=host, port=port, answering=answering,
+            inbox, terms=terms, clock=context.clock, tell_received=listening.put,
+            tell_forwarded=listening.put, host=host, port=port, answering=answering,
             targets=targets, has_inspector=not no_inspect,
         )  # fmt: skip
         # Before anybody is told where it is: from then on it may be asked to end.
@@ -205,36 +205,36 @@ def serve_webhook(
             registered = None
             if emulator:
                 known[0], registered = held.enter_context(
-                    emulated_webhook(session, server.url, wanted)
+                    temporary_webhook(context, server.url, wanted)
                 )
-            _announce(session, server.url, host, has_inspector=not no_inspect)
+            _announce(context, server.url, host, has_inspector=not no_inspect)
             if registered is not None:
-                session.note(f"Registered with the emulator on port {registered}, until this ends.")
-            for item in listening.items():
-                _show(session, report, item)
+                context.info(f"Registered with the emulator on port {registered}, until this ends.")
+            for item in listening.__iter__():
+                _show(context, report, item)
 
 
 @contextmanager
 def _summed_up(
-    session: Session, listening: "Listening", report: "DeliveryReport", inbox: "Inbox"
+    context: Context, listening: "EventStream", report: "DeliveryReport", inbox: "DeliveryStore"
 ) -> Iterator[None]:
     try:
         yield
     finally:
         # Where it could not begin, that alone is to be told.
-        if listening.has_begun:
-            for item in listening.rest():
-                _show(session, report, item)
+        if listening.started:
+            for item in listening.drain():
+                _show(context, report, item)
             report.close()
-            session.note(f"Received: {report.summary.text()}.")
-            for name, count in inbox.waiting_counts().items():
-                session.note(f"{count} still wait for {name}; the queue is kept.")
+            context.info(f"Received: {report.summary.text()}.")
+            for name, count in inbox.pending_counts().items():
+                context.info(f"{count} still wait for {name}; the queue is kept.")
 
 
 @contextmanager
-def _ended_by_signals(listening: "Listening") -> Iterator[None]:
+def _ended_by_signals(listening: "EventStream") -> Iterator[None]:
     before = {
-        name: signal.signal(name, lambda *_: listening.end())
+        name: signal.signal(name, lambda *_: listening.close())
         for name in (signal.SIGTERM, signal.SIGINT)
     }
     try:
@@ -244,20 +244,20 @@ def _ended_by_signals(listening: "Listening") -> Iterator[None]:
             signal.signal(name, handler)
 
 
-def _show(session: Session, report: "DeliveryReport", item: "Received | Forwarded") -> None:
-    from outreply_cli.webhooks.forward import Forwarded
+def _show(context: Context, report: "DeliveryReport", item: "Received | ForwardAttempt") -> None:
+    from outreply_cli.webhooks.forward import ForwardAttempt
 
-    if isinstance(item, Forwarded):
+    if isinstance(item, ForwardAttempt):
         report.show_forwarded(item)
         return
     report.show_received(item)
     if item.arrival.is_verified:
         said = report.senders_view.of(item.status, item.milliseconds / 1000, item.arrival.seen + 1)
         if said is not None:
-            session.note(f"  The sender: {said}")
+            context.info(f"  The sender: {said}")
 
 
-def _announce(session: Session, url: str, host: str, *, has_inspector: bool) -> None:
+def _announce(context: Context, url: str, host: str, *, has_inspector: bool) -> None:
     from outreply_cli.api.base_url import is_loopback
 
     look = (
@@ -265,24 +265,24 @@ def _announce(session: Session, url: str, host: str, *, has_inspector: bool) -> 
         if has_inspector
         else ""
     )
-    session.note(f"Receiving at {url}{look}. Ctrl-C ends it.")
-    session.note(f"Register it: outreply webhooks create --url {url}  (or in the dashboard)")
+    context.info(f"Receiving at {url}{look}. Ctrl-C ends it.")
+    context.info(f"Register it: outreply webhooks create --url {url}  (or in the dashboard)")
     if is_loopback(host):
-        session.note("From the internet: run a tunnel to it, and register the tunnel's address.")
+        context.info("From the internet: run a tunnel to it, and register the tunnel's address.")
     else:
-        session.warn(f"{host} is reached from other machines")
+        context.warn(f"{host} is reached from other machines")
 
 
 def _command_target(
-    session: Session, line: str, jobs: int, limit: str, secret_env: list[str] | None
-) -> "Target":
+    context: Context, line: str, jobs: int, limit: str, secret_env: list[str] | None
+) -> "ForwardTarget":
     from outreply_cli.webhooks.forward import CommandTarget
 
     seconds = _seconds(limit, "--exec-timeout")
     if not seconds:
         raise InvalidInputError("--exec-timeout leaves no time to run", hint="Such as 60s.")
     return CommandTarget(
-        line, session.environ, at_once=jobs, seconds=seconds, hidden=secret_env or []
+        line, context.environ, at_once=jobs, seconds=seconds, hidden=secret_env or []
     )
 
 
@@ -290,6 +290,6 @@ def _seconds(text: str | None, option: str) -> float | None:
     if text is None:
         return None
     try:
-        return read_duration(text).total_seconds()
+        return parse_duration(text).total_seconds()
     except TimeError as problem:
         raise InvalidInputError(f"{option}: {problem.message}", hint=problem.hint) from None

@@ -10,10 +10,16 @@ from typing import Any
 
 from outreply_cli.api.client import Client, Resource
 from outreply_cli.clock import Clock
-from outreply_cli.comments.store import KnownReply, Memory
-from outreply_cli.comments.threads import Comment, Placed, comment_id, in_threads, written_at
+from outreply_cli.comments.store import CommentStore, SentReply
+from outreply_cli.comments.threads import (
+    Comment,
+    ThreadedComment,
+    build_threads,
+    comment_id,
+    created_at,
+)
 from outreply_cli.pages import page_alias
-from outreply_cli.posts.listing import every_published_post
+from outreply_cli.posts.listing import list_all_published
 
 # Comments may reach the list a little after the moment that they carry.
 _OVERLAP = timedelta(minutes=10)
@@ -41,36 +47,36 @@ class PostComments:
     Attributes:
         post: The API's own object.
         alias: How people write its page.
-        placed: Its comments in their threads.
+        threads: Its comments in their threads.
         cut_off: Whether there may be more comments than the server lists.
     """
 
     post: Resource
     alias: str
-    placed: Sequence[Placed]
+    threads: Sequence[ThreadedComment]
     cut_off: bool
 
     @property
-    def waiting(self) -> int:
+    def unanswered(self) -> int:
         """How many wait for an answer."""
-        return sum(one.waits for one in self.placed)
+        return sum(one.needs_reply for one in self.threads)
 
 
 def recent_posts(client: Client, since: datetime) -> RecentPosts:
     """What went out after `since`; costs two reads, and one more a page where a list is full."""
     pages = {str(page.get("id")): page for page in client.pages().items}
-    listing = every_published_post(client, pages, since)
+    listing = list_all_published(client, pages, since)
     unique = {str(post.get("id")): post for post in listing.items}
-    return RecentPosts(list(unique.values()), pages, listing.cut_off)
+    return RecentPosts(list(unique.values()), pages, listing.truncated)
 
 
-def comments_of(
+def fetch_comments(
     client: Client,
-    memory: Memory,
+    memory: CommentStore,
     post: Resource,
     page: Mapping[str, Any],
     *,
-    sent: Sequence[KnownReply],
+    sent: Sequence[SentReply],
     since: datetime | None = None,
     only_new: bool = False,
 ) -> PostComments:
@@ -93,7 +99,7 @@ def comments_of(
         begin = latest if since is None else max(since, latest)
     listing = client.comments(post_id, since=begin)
     arrived = [one for one in sent if one.reply is not None]
-    placed = in_threads(
+    placed = build_threads(
         listing.items,
         username=str(page["username"]) if page.get("username") else None,
         answered={one.comment_id for one in arrived},
@@ -103,12 +109,12 @@ def comments_of(
         fresh = {comment_id(one) for one in memory.unseen(listing.items)}
         placed = [one for one in placed if comment_id(one.comment) in fresh and not one.is_ours]
     alias = page_alias(page) if page else str(post.get("page_id"))
-    return PostComments(post, alias, placed, listing.cut_off)
+    return PostComments(post, alias, placed, listing.truncated)
 
 
 def read_inbox(
     client: Client,
-    memory: Memory,
+    memory: CommentStore,
     recent: RecentPosts,
     *,
     since: datetime | None = None,
@@ -128,16 +134,16 @@ def read_inbox(
     found, sent = [], memory.replies()
     for post in recent.posts:
         page = recent.pages.get(str(post.get("page_id")), {})
-        one = comments_of(client, memory, post, page, sent=sent, since=since, only_new=only_new)
+        one = fetch_comments(client, memory, post, page, sent=sent, since=since, only_new=only_new)
         step()
-        if one.placed:
+        if one.threads:
             found.append(one)
-    return sorted(found, key=lambda one: -one.waiting)
+    return sorted(found, key=lambda one: -one.unanswered)
 
 
 def new_comments(
     client: Client,
-    memory: Memory,
+    memory: CommentStore,
     clock: Clock,
     *,
     begin: datetime,
@@ -163,10 +169,10 @@ def new_comments(
         found = [
             (group, placed.comment)
             for group in read_inbox(client, memory, recent, since=begin - _OVERLAP, only_new=False)
-            for placed in group.placed
-            if not placed.is_ours and written_at(placed.comment) > begin
+            for placed in group.threads
+            if not placed.is_ours and created_at(placed.comment) > begin
         ]
-        for group, comment in sorted(found, key=lambda pair: written_at(pair[1])):
+        for group, comment in sorted(found, key=lambda pair: created_at(pair[1])):
             if comment_id(comment) not in told:
                 told.add(comment_id(comment))
                 yield group, comment

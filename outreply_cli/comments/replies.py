@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from outreply_cli.api.client import Client
-from outreply_cli.comments.store import KnownReply, Memory
-from outreply_cli.comments.threads import Comment, author_of, written_at
+from outreply_cli.comments.store import CommentStore, SentReply
+from outreply_cli.comments.threads import Comment, created_at, get_author
 from outreply_cli.errors import InvalidInputError, OutReplyError
 from outreply_cli.spec.limits import IDEMPOTENCY_KEY_LIFETIME, MESSAGE_MAX_CHARACTERS
 from outreply_cli.spec.text import text_problem
@@ -19,14 +19,14 @@ _PLACE = re.compile(r"\{\{|\}\}|\{([^{}]*)\}")
 _KEY_MARGIN = timedelta(minutes=10)
 
 
-class UndecidedReplyError(OutReplyError):
+class AmbiguousReplyError(OutReplyError):
     """Whether an earlier reply arrived can't be told."""
 
     code = "REPLY_UNDECIDED"
 
 
 @dataclass(frozen=True)
-class Replied:
+class ReplyResult:
     """How it went; `already_there` where it had been sent before."""
 
     reply: dict[str, Any]
@@ -34,14 +34,14 @@ class Replied:
 
 
 @dataclass(frozen=True)
-class Given:
+class ExistingReply:
     """An answer that a comment has: its text, and when it was written."""
 
     message: str
     at: datetime
 
 
-class Replies:
+class ReplyService:
     """Sends an account's replies.
 
     Args:
@@ -49,16 +49,16 @@ class Replies:
         memory: What was answered from here.
     """
 
-    def __init__(self, client: Client, memory: Memory) -> None:
+    def __init__(self, client: Client, memory: CommentStore) -> None:
         self._client, self._memory = client, memory
 
-    def answers_to(self, identity: str) -> list[Given]:
+    def replies_to(self, identity: str) -> list[ExistingReply]:
         """What a comment was answered with, as far as can be told, the latest last.
 
         Costs one read where the comment's post is known.
         """
         sent = [
-            Given(known.message, datetime.fromtimestamp(known.sent_at, UTC))
+            ExistingReply(known.message, datetime.fromtimestamp(known.sent_at, UTC))
             for known in self._memory.replies(identity)
             if known.reply
         ]
@@ -68,11 +68,11 @@ class Replies:
         listed = self._client.comments(str(seen["post_id"])).items
         below = [one for one in listed if one.get("parent_id") == identity]
         return sorted(
-            (Given(str(one.get("message")), written_at(one)) for one in below),
+            (ExistingReply(str(one.get("message")), created_at(one)) for one in below),
             key=lambda given: given.at,
         )
 
-    def send(self, identity: str, message: str, occasion: str | None = None) -> Replied:
+    def send(self, identity: str, message: str, occasion: str | None = None) -> ReplyResult:
         """Answer a comment.
 
         Args:
@@ -90,7 +90,7 @@ class Replies:
         named = f"key {occasion}" if occasion is not None else f"text {_digest(message)}"
         known = self._memory.reply_for(identity, named)
         if known is not None and known.reply is not None:
-            return Replied(known.reply, already_there=True)
+            return ReplyResult(known.reply, already_there=True)
         now = self._client.now()
         if known is None:
             # Of comment and occasion alone: two processes that send the same send it once.
@@ -98,32 +98,32 @@ class Replies:
         else:
             found = self._look_for(known)
             if found is not None:
-                self._memory.settle(identity, named, found)
-                return Replied(found, already_there=True)
+                self._memory.record_reply(identity, named, found)
+                return ReplyResult(found, already_there=True)
             # The same key and the same text: the server tells the same request from another one.
             message, key = known.message, known.idempotency_key
-        self._memory.intend(identity, named, message, key=key, now=_first_sent(known, now))
+        self._memory.record_intent(identity, named, message, key=key, now=_first_sent(known, now))
         try:
             reply = self._client.reply(identity, message, idempotency_key=key)
         except OutReplyError as error:
-            if not error.outcome_unknown and known is None:
-                self._memory.settle(identity, named, None)
-            if error.outcome_unknown:
+            if not error.maybe_applied and known is None:
+                self._memory.record_reply(identity, named, None)
+            if error.maybe_applied:
                 error.message = (
                     f"{error.message.rstrip('.')}; the reply may have been sent all the same"
                 )
                 error.hint = "Run the same again: it finds that reply, and sends no second one."
             raise
-        self._memory.settle(identity, named, reply)
-        return Replied(reply, already_there=False)
+        self._memory.record_reply(identity, named, reply)
+        return ReplyResult(reply, already_there=False)
 
-    def _look_for(self, known: KnownReply) -> dict[str, Any] | None:
+    def _look_for(self, known: SentReply) -> dict[str, Any] | None:
         began = datetime.fromtimestamp(known.sent_at, UTC)
         if self._client.now() - began < IDEMPOTENCY_KEY_LIFETIME - _KEY_MARGIN:
             return None
         seen = self._memory.comment(known.comment_id)
         if seen is None:
-            raise UndecidedReplyError(
+            raise AmbiguousReplyError(
                 f"whether an earlier reply to {known.comment_id} arrived is not known",
                 hint="List its post's comments first: outreply comments list POST",
             )
@@ -160,7 +160,7 @@ def fill_template(template: str, comment: Comment, post: Mapping[str, Any]) -> s
     Raises:
         InvalidInputError: It names something else.
     """
-    author = author_of(comment)
+    author = get_author(comment)
     username = str(author.get("username") or "")
     values = {
         "author": str(author.get("name") or username or "there"),
@@ -181,7 +181,7 @@ def fill_template(template: str, comment: Comment, post: Mapping[str, Any]) -> s
     return _PLACE.sub(value, template)
 
 
-def _first_sent(known: KnownReply | None, now: datetime) -> datetime:
+def _first_sent(known: SentReply | None, now: datetime) -> datetime:
     return now if known is None else datetime.fromtimestamp(known.sent_at, UTC)
 
 

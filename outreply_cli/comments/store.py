@@ -13,8 +13,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from outreply_cli.comments.threads import Comment, comment_id, written_at
-from outreply_cli.storage.sqlite import check_kinds, open_database, transaction, undamaged, usable
+from outreply_cli.comments.threads import Comment, comment_id, created_at
+from outreply_cli.storage.sqlite import (
+    check_types,
+    open_database,
+    transaction,
+    wrap_corruption,
+    wrap_storage_errors,
+)
 
 _SCHEMA = """
 CREATE TABLE comments (
@@ -33,7 +39,7 @@ _KINDS = {"comment_id": str, "message": str, "idempotency_key": str, "sent_at": 
 
 
 @dataclass(frozen=True)
-class KnownReply:
+class SentReply:
     """A reply that was meant to be sent.
 
     Attributes:
@@ -48,7 +54,7 @@ class KnownReply:
     reply: dict[str, Any] | None
 
 
-class Memory:
+class CommentStore:
     """The memory of one account; several processes may have it open.
 
     Args:
@@ -82,14 +88,14 @@ class Memory:
         with self._usable():
             return [one for one in comments if self._row(comment_id(one)) is None]
 
-    def see(self, post_id: str, comments: Iterable[Comment]) -> None:
+    def mark_seen(self, post_id: str, comments: Iterable[Comment]) -> None:
         """Remember comments of a post."""
         with self._usable(), transaction(self._db) as db:
             db.executemany(
                 "INSERT INTO comments (account, id, post_id, written_at, body) "
                 "VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET body = excluded.body",
                 [
-                    (self._account, comment_id(one), post_id, written_at(one).timestamp(),
+                    (self._account, comment_id(one), post_id, created_at(one).timestamp(),
                      json.dumps(one))
                     for one in comments
                 ],
@@ -99,7 +105,7 @@ class Memory:
         """A comment as it was seen, or None."""
         with self._usable():
             row = self._row(identity)
-            with undamaged():
+            with wrap_corruption():
                 return None if row is None else {"post_id": row["post_id"], **_object(row["body"])}
 
     def skip(self, identity: str) -> None:
@@ -116,7 +122,7 @@ class Memory:
             row = self._row(identity)
         return row is not None and bool(row["skipped"])
 
-    def replies(self, identity: str | None = None) -> list[KnownReply]:
+    def replies(self, identity: str | None = None) -> list[SentReply]:
         """The replies to a comment, or to all of them, that were sent or may have been."""
         with self._usable():
             rows = self._db.execute(
@@ -126,7 +132,7 @@ class Memory:
             ).fetchall()
             return [_reply(row) for row in rows]
 
-    def reply_for(self, identity: str, occasion: str) -> KnownReply | None:
+    def reply_for(self, identity: str, occasion: str) -> SentReply | None:
         """The reply of one occasion to a comment, or None."""
         with self._usable():
             row = self._db.execute(
@@ -135,7 +141,7 @@ class Memory:
             ).fetchone()
             return None if row is None else _reply(row)
 
-    def intend(
+    def record_intent(
         self, identity: str, occasion: str, message: str, *, key: str, now: datetime
     ) -> None:
         """Put a reply's intent on the disk, before its request goes out."""
@@ -145,7 +151,7 @@ class Memory:
                 (self._account, identity, occasion, message, key, now.timestamp()),
             )
 
-    def settle(self, identity: str, occasion: str, reply: dict[str, Any] | None) -> None:
+    def record_reply(self, identity: str, occasion: str, reply: dict[str, Any] | None) -> None:
         """Keep how a reply ended: the API's object, or None for one that was refused."""
         place = (self._account, identity, occasion)
         with self._usable():
@@ -168,7 +174,7 @@ class Memory:
         return row
 
     def _usable(self) -> AbstractContextManager[None]:
-        return usable(
+        return wrap_storage_errors(
             f"the memory of comments {self._path}",
             hint="Mend its permissions, or choose another place with OUTREPLY_STATE_DIR.",
         )
@@ -178,10 +184,10 @@ def _object(document: str) -> dict[str, Any]:
     return dict(json.loads(document))
 
 
-def _reply(row: sqlite3.Row) -> KnownReply:
-    with undamaged():
-        check_kinds(row, _KINDS)
-        return KnownReply(
+def _reply(row: sqlite3.Row) -> SentReply:
+    with wrap_corruption():
+        check_types(row, _KINDS)
+        return SentReply(
             row["comment_id"], row["message"], row["idempotency_key"], row["sent_at"],
             None if row["reply"] is None else _object(row["reply"]),
         )  # fmt: skip

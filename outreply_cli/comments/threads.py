@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from outreply_cli.times import from_api
+from outreply_cli.timestamps import parse_timestamp
 
 Comment = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Placed:
+class ThreadedComment:
     """A comment in its thread.
 
     Attributes:
@@ -30,18 +30,18 @@ class Placed:
     is_answered: bool
 
     @property
-    def waits(self) -> bool:
+    def needs_reply(self) -> bool:
         """Whether somebody waits for an answer to it."""
         return not self.is_ours and not self.is_answered
 
 
-def in_threads(
+def build_threads(
     comments: Iterable[Comment],
     *,
     username: str | None = None,
     answered: Collection[str] = (),
     ours: Collection[str] = (),
-) -> list[Placed]:
+) -> list[ThreadedComment]:
     """Comments by age, each followed by what answers it.
 
     Args:
@@ -50,7 +50,7 @@ def in_threads(
         answered: Ids that were answered from here.
         ours: Ids of replies that were sent from here.
     """
-    by_age = sorted(comments, key=lambda one: (written_at(one), comment_id(one)))
+    by_age = sorted(comments, key=lambda one: (created_at(one), comment_id(one)))
     known = {comment_id(one) for one in by_age}
     below: dict[str | None, list[Comment]] = {}
     for one in by_age:
@@ -59,7 +59,7 @@ def in_threads(
         below.setdefault(parent if is_below else None, []).append(one)
 
     def is_own(one: Comment) -> bool:
-        name = author_of(one).get("username")
+        name = get_author(one).get("username")
         return comment_id(one) in ours or (username is not None and name == username)
 
     def is_answered(one: Comment) -> bool:
@@ -70,18 +70,18 @@ def in_threads(
         count = one.get("replies_count")
         return isinstance(count, int) and count > 0 and not children
 
-    placed: list[Placed] = []
+    placed: list[ThreadedComment] = []
     done: set[str] = set()
     # A stack: threads can be deeper than Python's calls may be.
     stack = [(one, 0) for one in reversed(below.get(None, []))]
     while stack:
         one, depth = stack.pop()
         done.add(comment_id(one))
-        placed.append(Placed(one, depth, is_own(one), is_answered(one)))
+        placed.append(ThreadedComment(one, depth, is_own(one), is_answered(one)))
         stack += [(child, depth + 1) for child in reversed(below.get(comment_id(one), []))]
     # Comments that answer one another in a circle hang from nothing.
     placed += [
-        Placed(one, 0, is_own(one), is_answered(one))
+        ThreadedComment(one, 0, is_own(one), is_answered(one))
         for one in by_age
         if comment_id(one) not in done
     ]
@@ -93,15 +93,15 @@ def comment_id(comment: Comment) -> str:
     return str(comment.get("id"))
 
 
-def author_of(comment: Comment) -> Mapping[str, Any]:
+def get_author(comment: Comment) -> Mapping[str, Any]:
     """Who wrote it, as far as the API tells."""
     author = comment.get("author")
     return author if isinstance(author, dict) else {}
 
 
-def written_at(comment: Comment) -> datetime:
+def created_at(comment: Comment) -> datetime:
     """When it was written; long ago where that can't be read."""
     try:
-        return from_api(str(comment.get("created_at")))
+        return parse_timestamp(str(comment.get("created_at")))
     except ValueError:
         return datetime.min.replace(tzinfo=UTC)

@@ -4,17 +4,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from outreply_cli.comments.inbox import PostComments
-from outreply_cli.comments.replies import Replies
-from outreply_cli.comments.store import Memory
-from outreply_cli.comments.threads import Placed, comment_id
+from outreply_cli.comments.replies import ReplyService
+from outreply_cli.comments.store import CommentStore
+from outreply_cli.comments.threads import ThreadedComment, comment_id
 
 
 @dataclass(frozen=True)
-class Waiting:
+class UnansweredComment:
     """A comment that waits, below its post."""
 
     group: PostComments
-    placed: Placed
+    placed: ThreadedComment
 
     @property
     def id(self) -> str:
@@ -34,18 +34,19 @@ class Triage:
 
     def __init__(
         self,
-        replies: Replies,
-        memory: Memory,
+        replies: ReplyService,
+        memory: CommentStore,
         groups: Sequence[PostComments],
         *,
         with_skipped: bool = False,
     ) -> None:
         self._replies, self._memory = replies, memory
         self._all = [
-            Waiting(group, placed)
+            UnansweredComment(group, placed)
             for group in groups
-            for placed in group.placed
-            if placed.waits and (with_skipped or not memory.is_skipped(comment_id(placed.comment)))
+            for placed in group.threads
+            if placed.needs_reply
+            and (with_skipped or not memory.is_skipped(comment_id(placed.comment)))
         ]
         self._place = 0
         self._held: tuple[str, str] | None = None
@@ -53,12 +54,12 @@ class Triage:
         self.skipped = 0
 
     @property
-    def current(self) -> Waiting | None:
+    def current(self) -> UnansweredComment | None:
         """The comment to decide about; None when the pass is over."""
         return self._all[self._place] if self._place < len(self._all) else None
 
     @property
-    def left(self) -> int:
+    def remaining(self) -> int:
         """How many are still to be decided about."""
         return len(self._all) - self._place
 
@@ -68,13 +69,13 @@ class Triage:
         Raises:
             OutReplyError: What was held could not be sent; the pass stands where it stood.
         """
-        self.send_held()
+        self.send_queued()
         self._held = (self._all[self._place].id, message)
         self._place += 1
 
     def skip(self) -> None:
         """Leave the current one, for the next passes too; what was held before is sent."""
-        self.send_held()
+        self.send_queued()
         self._memory.skip(self._all[self._place].id)
         self.skipped += 1
         self._place += 1
@@ -87,7 +88,7 @@ class Triage:
         self._place -= 1
         return True
 
-    def send_held(self) -> None:
+    def send_queued(self) -> None:
         """Send the reply that is held, if there is one.
 
         Raises:

@@ -18,23 +18,23 @@ _DIRECTORY = "completion"
 Known = tuple[str, str, str]
 
 
-class KnownValues:
+class CompletionCache:
     """What is known of one account.
 
     Attributes:
-        shelves: By kind: when it was seen, in seconds since 1970, and what.
-        may_refresh: Whether they may be read anew unasked: not with a token whose requests are
+        entries: By kind: when it was seen, in seconds since 1970, and what.
+        allow_refresh: Whether they may be read anew unasked: not with a token whose requests are
             numbered.
     """
 
     def __init__(
         self, shelves: Mapping[str, tuple[float, Sequence[Known]]], *, may_refresh: bool
     ) -> None:
-        self.shelves = shelves
-        self.may_refresh = may_refresh
+        self.entries = shelves
+        self.allow_refresh = may_refresh
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> "KnownValues":
+    def load(cls, path: str | os.PathLike[str]) -> "CompletionCache":
         """What the file at `path` holds; nothing where there is none, or none of ours."""
         try:
             with open(path, encoding="utf-8") as stream:
@@ -50,18 +50,18 @@ class KnownValues:
         except Exception:  # noqa: BLE001 - it is a cache: whatever is wrong with it, it is empty
             return cls({}, may_refresh=False)
 
-    def shown(self, kind: str, now: float) -> Sequence[Known]:
+    def get(self, kind: str, now: float) -> Sequence[Known]:
         """What may still be offered at `now`."""
-        at, values = self.shelves.get(kind, (0.0, ()))
+        at, values = self.entries.get(kind, (0.0, ()))
         return values if 0 <= now - at < SHOWN_SECONDS else ()
 
     def is_fresh(self, kind: str, now: float) -> bool:
         """Whether it need not be read anew at `now`."""
-        return 0 <= now - self.shelves.get(kind, (0.0, ()))[0] < FRESH_SECONDS
+        return 0 <= now - self.entries.get(kind, (0.0, ()))[0] < FRESH_SECONDS
 
     def usernames(self) -> dict[str, str]:
         """Of the pages, by page id; however long ago they were seen."""
-        _, pages = self.shelves.get("page", (0.0, ()))
+        _, pages = self.entries.get("page", (0.0, ()))
         return {identity: alias.partition(":")[2] for alias, _, identity in pages if ":" in alias}
 
 

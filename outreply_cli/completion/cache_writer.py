@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from outreply_cli.completion.cache import FRESH_SECONDS, Known, KnownValues
+from outreply_cli.completion.cache import FRESH_SECONDS, CompletionCache, Known
 from outreply_cli.pages import page_alias
 from outreply_cli.storage.private_files import write_private
 
@@ -14,7 +14,7 @@ _TEXT_CHARACTERS = 60
 _PUNCTUATION = frozenset("._:@+-")
 
 
-class Sighting:
+class CacheUpdate:
     """What one run saw of an account, until it is kept.
 
     Args:
@@ -27,7 +27,7 @@ class Sighting:
         self._whole: set[str] = set()
         self._gone: dict[str, set[str]] = {}
 
-    def see(self, listing: str, items: Iterable[Mapping[str, Any]], *, is_whole: bool) -> None:
+    def on_list(self, listing: str, items: Iterable[Mapping[str, Any]], *, is_whole: bool) -> None:
         """Take objects of the API.
 
         Args:
@@ -47,19 +47,19 @@ class Sighting:
             if is_plain(known[0]):
                 seen[known[2]] = known
 
-    def miss(self, listing: str, identity: str) -> None:
+    def on_delete(self, listing: str, identity: str) -> None:
         """Take that an object is there no longer."""
         kind = _DESCRIBED[listing][0]
         self._gone.setdefault(kind, set()).add(identity)
         self._seen.get(kind, {}).pop(identity, None)
 
-    def keep(self, now: float, *, may_refresh: bool) -> None:
+    def save(self, now: float, *, may_refresh: bool) -> None:
         """Add it to the file; raises StorageError."""
         if not self._seen and not self._gone:
             return
         # What another run has kept meanwhile may be newer than a list that was read before.
         is_latest = _state_of(self._path) == self._found
-        shelves = dict(KnownValues.load(self._path).shelves)
+        shelves = dict(CompletionCache.load(self._path).entries)
         for kind in {*self._seen, *self._gone}:
             is_whole = kind in self._whole
             then, old = shelves.get(kind, (now - FRESH_SECONDS, ()))
@@ -70,7 +70,7 @@ class Sighting:
             # A part that was seen makes the rest no fresher: it is to be read anew.
             at = now if is_whole and is_latest else then
             shelves[kind] = (at, values[-_MOST:])
-        _write(self._path, KnownValues(shelves, may_refresh=may_refresh))
+        _write(self._path, CompletionCache(shelves, may_refresh=may_refresh))
 
 
 def _state_of(path: Path) -> tuple[int, int] | None:
@@ -84,7 +84,7 @@ def _state_of(path: Path) -> tuple[int, int] | None:
 
 def begin_account(path: Path, *, may_refresh: bool) -> None:
     """Forget what was known of an account, and begin anew; raises StorageError."""
-    _write(path, KnownValues({}, may_refresh=may_refresh))
+    _write(path, CompletionCache({}, may_refresh=may_refresh))
 
 
 def is_plain(value: str) -> bool:
@@ -100,11 +100,11 @@ def is_plain(value: str) -> bool:
     )
 
 
-def _write(path: Path, known: KnownValues) -> None:
+def _write(path: Path, known: CompletionCache) -> None:
     document = {
-        "may_refresh": known.may_refresh,
+        "may_refresh": known.allow_refresh,
         "kinds": {
-            kind: {"at": at, "values": values} for kind, (at, values) in known.shelves.items()
+            kind: {"at": at, "values": values} for kind, (at, values) in known.entries.items()
         },
     }
     write_private(path, json.dumps(document), is_durable=False)

@@ -1,21 +1,30 @@
-"""`outreply __complete`: what a shell asks while somebody types; quick, silent, never the network.
+"""`outreply __complete`: candidates for the word under the cursor; fast, silent, never the network.
 
-Only what was seen a short time ago is offered. Where that has become old, a process of its own
-reads it anew for the next time.
+The shells' stubs pass the words of the line after `outreply`, the one under the cursor last. The
+answer is a line per candidate, its meaning after a tab, and a last line `:` that names what else
+the stub is to do: `:files` or `:directories` to offer paths too, `:nospace` to add no space.
+
+Only values seen recently are offered. When they are stale, a background process refreshes them for
+the next time.
 """
 
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from outreply_cli.completion.cache import KnownValues, account_file
+from outreply_cli.completion.cache import CompletionCache, account_file
+from outreply_cli.completion.spec import load_spec
 from outreply_cli.paths import config_path, state_path
 
-# Longer, and a prompt would feel stuck.
-_MOST_SECONDS = 0.1
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+# A slower answer makes the prompt feel stuck.
+_TIMEOUT_SECONDS = 0.1
 _REFRESH = "__refresh"
-_SECONDS_BETWEEN = 60.0
-# What reads a kind anew: our own commands, whose lists are remembered.
+_SECONDS_BETWEEN_REFRESHES = 60.0
+# The command that refreshes each kind; what it lists is cached.
 _READERS = {
     "page": ("pages", "list"),
     "scheduled": ("posts", "list"),
@@ -24,57 +33,130 @@ _READERS = {
     "webhook": ("webhooks", "list"),
     "brand": ("brands", "list"),
 }
-_SHELVES = {"post": ("scheduled", "published"), "attachment": ("media",)}
-Answer = Iterable[tuple[str, str]]
+_CACHED_KINDS = {"post": ("scheduled", "published"), "attachment": ("media",)}
+Candidates = Iterable[tuple[str, str]]
 
 
-def answer(words: Sequence[str], environ: Mapping[str, str], now: float) -> None:
-    """Print what may be typed, a line each, what it means after a tab; whatever is wrong, nothing.
+def complete(words: Sequence[str], environ: Mapping[str, str], now: float) -> None:
+    """Print the candidates for the last of `words`; prints nothing when anything is wrong.
 
     Args:
-        words: The kind, what is typed of it so far, and the line's words before it.
-        environ: The environment's variables.
-        now: In seconds since 1970.
+        words: The words of the line after `outreply`, the one under the cursor last.
+        environ: The environment variables.
+        now: Seconds since 1970.
     """
-    _leave_in_time()
+    _set_timeout()
     try:
-        kind, typed, *line = words
-        # PowerShell passes two quotes for nothing.
-        prefix = typed.strip("\"'")
+        *line, typed = words
+        candidates, directive = _complete(line, typed, environ, now)
         sys.stdout.writelines(
-            f"{value}\t{text}\n" if text else f"{value}\n"
-            for value, text in _values(kind, prefix, line, environ, now)
-            if value.startswith(prefix)
+            f"{value}\t{meaning}\n" if meaning else f"{value}\n" for value, meaning in candidates
         )
+        sys.stdout.write(f":{directive}\n")
         sys.stdout.flush()
-    except Exception:  # noqa: BLE001 - an error on the prompt helps nobody
+    except Exception:  # noqa: BLE001 - an error on the prompt helps no one
         return
+
+
+def _complete(
+    line: Sequence[str], typed: str, environ: Mapping[str, str], now: float
+) -> tuple[list[tuple[str, str]], str]:
+    spec = load_spec()
+    path, pending, arguments, only_arguments = _parse(spec, line)
+    command = spec["commands"][path]
+    options = [spec["options"][index] for index in command["options"]]
+    before = ""
+    kind: str | None
+    if pending is not None:
+        kind = pending
+    elif not only_arguments and typed.startswith("--") and "=" in typed:
+        flag, _, typed = typed.partition("=")
+        before = f"{flag}="
+        kind = next((option[2] for option in options if flag in option[0]), None)
+        if kind is None:
+            return [], ""
+    elif not only_arguments and typed.startswith("-"):
+        given = {*line}
+        flags = [
+            (flag, help_text)
+            for names, help_text, _, multiple in options
+            if multiple or not given.intersection(names)
+            for flag in names
+        ]
+        return _matching(flags, typed), ""
+    elif command["commands"] and not arguments:
+        return _matching(command["commands"].items(), typed), ""
+    else:
+        kind = _argument_kind(command["arguments"], arguments)
+    source = spec["kinds"].get(kind or "", {})
+    candidates = list(source.get("words", {}).items())
+    if source.get("query"):
+        candidates += _values(source["query"], typed, line, environ, now)
+    found = _matching(candidates, typed)
+    directive = source.get("paths", "")
+    if source.get("query") == "attachment" and found:
+        directive = ""
+    elif len(found) == 1 and found[0][0].endswith((":", ",", "=")):
+        directive = "nospace"
+    return [(before + value, meaning) for value, meaning in found], directive
+
+
+def _parse(spec: "Any", line: Sequence[str]) -> tuple[str, str | None, int, bool]:
+    """The command that `line` names, the kind of a value that is due, and the arguments given."""
+    path, arguments, only_arguments = "", 0, False
+    pending: str | None = None
+    for word in line:
+        options = (spec["options"][index] for index in spec["commands"][path]["options"])
+        if pending is not None:
+            pending = None
+        elif only_arguments:
+            arguments += 1
+        elif word == "--":
+            only_arguments = True
+        elif word.startswith("-"):
+            pending = next((option[2] for option in options if word in option[0]), None)
+        elif not arguments and word in spec["commands"][path]["commands"]:
+            path = f"{path} {word}".strip()
+        else:
+            arguments += 1
+    return path, pending, arguments, only_arguments
+
+
+def _argument_kind(arguments: "Sequence[Any]", given: int) -> str | None:
+    if given < len(arguments):
+        return str(arguments[given][0])
+    # The last argument may take any number of values.
+    return str(arguments[-1][0]) if arguments and arguments[-1][1] else None
+
+
+def _matching(candidates: Candidates, prefix: str) -> list[tuple[str, str]]:
+    return [(value, meaning) for value, meaning in candidates if value.startswith(prefix)]
 
 
 def _values(
     kind: str, prefix: str, line: Sequence[str], environ: Mapping[str, str], now: float
-) -> Answer:
+) -> Candidates:
     if kind == "profile":
         return ((name, "") for name in _profiles(environ))
-    if kind in {"zone", "reading_zone"}:
+    if kind in {"zone", "input_zone"}:
         return ((name, "") for name in [*_zones(), *(["brand"] if kind != "zone" else [])])
     if kind in {"events", "scopes"}:
-        return _listed(kind, prefix)
+        return _list_items(kind, prefix)
     path = account_file(
         state_path(environ), environ, flag=_profile_flag(line), current=_current_profile(environ)
     )
-    known = KnownValues.load(path)
+    cache = CompletionCache.load(path)
     before = "media:" if kind == "attachment" else ""
     found: list[tuple[str, str]] = []
-    for shelf in _SHELVES.get(kind, (kind,)):
-        found += [(before + value, text) for value, text, _ in known.shown(shelf, now)]
-        if known.may_refresh and not known.is_fresh(shelf, now):
-            _refresh(path, shelf, line, now)
+    for cached in _CACHED_KINDS.get(kind, (kind,)):
+        found += [(before + value, text) for value, text, _ in cache.get(cached, now)]
+        if cache.allow_refresh and not cache.is_fresh(cached, now):
+            _refresh(path, cached, line, now)
     given = set(line)
-    return [each for each in found if each[0] not in given]
+    return [candidate for candidate in found if candidate[0] not in given]
 
 
-def _listed(kind: str, prefix: str) -> Answer:
+def _list_items(kind: str, prefix: str) -> Candidates:
     from outreply_cli.spec.limits import EVENTS, SCOPES
 
     meanings = EVENTS if kind == "events" else dict.fromkeys(SCOPES, "")
@@ -90,25 +172,25 @@ def _zones() -> list[str]:
     import tzdata
 
     directory = os.path.dirname(str(tzdata.__file__))
-    return _text_of(os.path.join(directory, "zones")).split()
+    return _read_text(os.path.join(directory, "zones")).split()
 
 
 def _profile_flag(line: Sequence[str]) -> str | None:
     found = None
-    for place, word in enumerate(line):
-        if word in {"-p", "--profile"} and line[place + 1 :]:
-            found = line[place + 1]
+    for index, word in enumerate(line):
+        if word in {"-p", "--profile"} and line[index + 1 :]:
+            found = line[index + 1]
         elif word.startswith("--profile="):
             found = word.partition("=")[2] or found
     return found
 
 
 def _config(environ: Mapping[str, str]) -> str:
-    return _text_of(os.path.join(config_path(environ), "config.toml"))
+    return _read_text(os.path.join(config_path(environ), "config.toml"))
 
 
 def _profiles(environ: Mapping[str, str]) -> list[str]:
-    # We write this file: a table header is a line of its own, as in [profiles.agency].
+    # outreply writes this file; a table header such as [profiles.agency] is a line by itself.
     return [
         line.removeprefix("[profiles.").removesuffix("]").strip('"')
         for line in _config(environ).splitlines()
@@ -123,7 +205,7 @@ def _current_profile(environ: Mapping[str, str]) -> str:
     return "default"
 
 
-def _text_of(path: str) -> str:
+def _read_text(path: str) -> str:
     try:
         with open(path, encoding="utf-8") as stream:
             return stream.read()
@@ -131,13 +213,16 @@ def _text_of(path: str) -> str:
         return ""
 
 
-def _refresh(path: str, shelf: str, line: Sequence[str], now: float) -> None:
-    words = _READERS.get(shelf)
+def _refresh(path: str, kind: str, line: Sequence[str], now: float) -> None:
+    words = _READERS.get(kind)
     if words is None:
         return
-    asked = f"{path}.{shelf}"
-    descriptor = os.open(asked, os.O_CREAT | os.O_RDWR | getattr(os, "O_NOFOLLOW", 0), 0o600)
-    if os.fstat(descriptor).st_size and 0 <= now - os.fstat(descriptor).st_mtime < _SECONDS_BETWEEN:
+    marker = f"{path}.{kind}"
+    descriptor = os.open(marker, os.O_CREAT | os.O_RDWR | getattr(os, "O_NOFOLLOW", 0), 0o600)
+    if (
+        os.fstat(descriptor).st_size
+        and 0 <= now - os.fstat(descriptor).st_mtime < _SECONDS_BETWEEN_REFRESHES
+    ):
         return
     if hasattr(os, "fchmod"):
         os.fchmod(descriptor, 0o600)
@@ -146,7 +231,7 @@ def _refresh(path: str, shelf: str, line: Sequence[str], now: float) -> None:
     import subprocess
 
     flag = _profile_flag(line)
-    subprocess.Popen(  # noqa: S603 - our own program
+    subprocess.Popen(  # noqa: S603 - this program
         [sys.executable, "-P", "-m", "outreply_cli", _REFRESH, *words, "-q", "--max-wait", "5s",
          *(["-p", flag] if flag else [])],
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
@@ -154,11 +239,11 @@ def _refresh(path: str, shelf: str, line: Sequence[str], now: float) -> None:
     )  # fmt: skip
 
 
-def _leave_in_time() -> None:
+def _set_timeout() -> None:
     import signal
 
     if not hasattr(signal, "setitimer"):
         return
-    leave: Callable[..., None] = lambda *_: os._exit(0)  # noqa: E731 - it is used once
-    signal.signal(signal.SIGALRM, leave)
-    signal.setitimer(signal.ITIMER_REAL, _MOST_SECONDS)
+    stop: Callable[..., None] = lambda *_: os._exit(0)  # noqa: E731 - used once
+    signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, _TIMEOUT_SECONDS)

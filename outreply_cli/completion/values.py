@@ -1,7 +1,8 @@
-"""What may stand where a command takes a value."""
+"""The values that a shell can offer for each option and argument."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from outreply_cli.spec.errors import CATALOGUE
 from outreply_cli.spec.limits import EVENTS
@@ -11,47 +12,57 @@ Words = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
-class Values:
-    """What a shell offers in one place.
+class ValueSource:
+    """The source of the values of one option or argument.
 
     Attributes:
-        words: Each with what it means, or nothing.
-        paths: `files`, `directories`, or neither.
-        known: What `outreply __complete` is asked for; empty for nothing.
+        words: Fixed words, each with its meaning or an empty string.
+        paths: `files`, `directories`, or empty for neither.
+        query: The kind of value to look up on this machine; empty for none.
     """
 
     words: Words = ()
     paths: str = ""
-    known: str = ""
+    query: str = ""
 
     def __bool__(self) -> bool:
-        return bool(self.words or self.paths or self.known)
+        return bool(self.words or self.paths or self.query)
+
+    def as_json(self) -> dict[str, Any]:
+        """The source as it stands in the completion specification."""
+        return {
+            name: value
+            for name, value in (
+                ("words", dict(self.words)), ("paths", self.paths), ("query", self.query),
+            )
+            if value
+        }  # fmt: skip
 
 
-def _words(*plain: str) -> Values:
-    return Values(words=tuple((word, "") for word in plain))
+def _words(*plain: str) -> ValueSource:
+    return ValueSource(words=tuple((word, "") for word in plain))
 
 
-FILES = Values(paths="files")
-DIRECTORIES = Values(paths="directories")
+FILES = ValueSource(paths="files")
+DIRECTORIES = ValueSource(paths="directories")
 SHELLS = ("bash", "zsh", "fish", "powershell")
-_EVENTS = Values(words=tuple(EVENTS.items()))
-_ZONE = Values(known="zone")
-_ZONE_TO_READ_IN = Values(known="reading_zone")
-_PAGE = Values(known="page")
-_POST = Values(known="post")
-_SCHEDULED = Values(known="scheduled")
-_PUBLISHED = Values(known="published")
-_MEDIA = Values(known="media")
-_WEBHOOK = Values(known="webhook")
-_BRAND = Values(known="brand")
+_EVENTS = ValueSource(words=tuple(EVENTS.items()))
+_ZONE = ValueSource(query="zone")
+_INPUT_ZONE = ValueSource(query="input_zone")
+_PAGE = ValueSource(query="page")
+_POST = ValueSource(query="post")
+_SCHEDULED = ValueSource(query="scheduled")
+_PUBLISHED = ValueSource(query="published")
+_MEDIA = ValueSource(query="media")
+_WEBHOOK = ValueSource(query="webhook")
+_BRAND = ValueSource(query="brand")
 
-# By what the command's function calls the parameter, wherever that has one meaning.
+# By parameter name, where a name has one meaning everywhere.
 _BY_NAME = {
-    "profile": Values(known="profile"),
+    "profile": ValueSource(query="profile"),
     "output": _words("table", "json", "jsonl", "yaml", "csv", "tsv"),
     "page": _PAGE,
-    "platform": Values(words=tuple((each.name, each.label) for each in PLATFORMS)),
+    "platform": ValueSource(words=tuple((platform.name, platform.label) for platform in PLATFORMS)),
     "brand": _BRAND,
     "brand_id": _BRAND,
     "post": _PUBLISHED,
@@ -61,18 +72,18 @@ _BY_NAME = {
     "media_ids": _MEDIA,
     "webhook": _WEBHOOK,
     "hook": _WEBHOOK,
-    "comment": Values(known="comment"),
-    "comment_id": Values(known="comment"),
+    "comment": ValueSource(query="comment"),
+    "comment_id": ValueSource(query="comment"),
     "event": _EVENTS,
-    "events": Values(known="events"),
-    "scopes": Values(known="scopes"),
-    "code": Values(words=tuple((each.code, each.message) for each in CATALOGUE)),
+    "events": ValueSource(query="events"),
+    "scopes": ValueSource(query="scopes"),
+    "code": ValueSource(words=tuple((entry.code, entry.message) for entry in CATALOGUE)),
     "tz": _ZONE,
     "date_order": _words("dmy", "mdy", "ymd"),
     "sort": _words("age", "size", "name", "post"),
     "shell": _words(*SHELLS),
     "method": _words("GET", "POST", "PATCH", "PUT", "DELETE"),
-    "media": Values(paths="files", known="attachment"),
+    "media": ValueSource(paths="files", query="attachment"),
     "names": FILES,
     "file": FILES,
     "files": FILES,
@@ -84,15 +95,15 @@ _BY_NAME = {
     "words": FILES,
     "state": DIRECTORIES,
 }
-# Where the same name means something else.
-_BY_PLACE = {
-    ("auth switch", "name"): Values(known="profile"),
+# By command and parameter name, where the name means something else.
+_BY_COMMAND = {
+    ("auth switch", "name"): ValueSource(query="profile"),
     ("posts reschedule", "post_id"): _SCHEDULED,
-    ("posts schedule", "tz"): _ZONE_TO_READ_IN,
-    ("posts reschedule", "tz"): _ZONE_TO_READ_IN,
-    ("bulk schedule", "tz"): _ZONE_TO_READ_IN,
-    ("bulk plan", "tz"): _ZONE_TO_READ_IN,
-    ("bulk status", "tz"): _ZONE_TO_READ_IN,
+    ("posts schedule", "tz"): _INPUT_ZONE,
+    ("posts reschedule", "tz"): _INPUT_ZONE,
+    ("bulk schedule", "tz"): _INPUT_ZONE,
+    ("bulk plan", "tz"): _INPUT_ZONE,
+    ("bulk status", "tz"): _INPUT_ZONE,
     ("posts wait", "post_id"): _SCHEDULED,
     ("bulk plan", "output"): FILES,
     ("bulk template", "kind"): _words("yaml", "csv"),
@@ -103,7 +114,6 @@ _BY_PLACE = {
 }  # fmt: skip
 
 
-def values_of(path: Sequence[str], name: str) -> Values:
-    """What may stand for the parameter `name` of the command at `path`."""
-    place = (" ".join(path), name)
-    return _BY_PLACE.get(place) or _BY_NAME.get(name) or Values()
+def source_for(path: Sequence[str], name: str) -> ValueSource:
+    """The values of the parameter `name` of the command at `path`."""
+    return _BY_COMMAND.get((" ".join(path), name)) or _BY_NAME.get(name) or ValueSource()

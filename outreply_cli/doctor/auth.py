@@ -6,16 +6,17 @@ from typing import Any
 
 from outreply_cli.accounts.keyring import KeyringError, KeyringStore
 from outreply_cli.accounts.profiles import DEFAULT_PROFILE, Profile
-from outreply_cli.accounts.resolve import Account, choose_account
+from outreply_cli.accounts.resolve import Account, resolve_account
 from outreply_cli.api.client import Client
 from outreply_cli.api.errors import ApiError, AuthenticationError
 from outreply_cli.clock import Clock
-from outreply_cli.doctor.result import Finding, Patient, failure, ok, skipped, warning
+from outreply_cli.doctor.result import CheckResult, DoctorContext, failure, ok, skipped, warning
 from outreply_cli.env import TOKEN_VARIABLES
-from outreply_cli.errors import NotSignedInError, OutReplyError
+from outreply_cli.errors import NotLoggedInError, OutReplyError
 from outreply_cli.spec.limits import EVERY_SCOPE, SCOPES
 from outreply_cli.spec.scopes import missing_scopes
-from outreply_cli.times import from_api, show_duration
+from outreply_cli.times import format_duration
+from outreply_cli.timestamps import parse_timestamp
 
 # Both together are what a keyring that never answers may cost.
 _PROBE_SECONDS = 1.5
@@ -23,13 +24,13 @@ _AGAIN_SECONDS = 0.2
 _EXPIRES_SOON = timedelta(days=14)
 
 
-def find_account(patient: Patient, clock: Clock) -> tuple[list[Finding], Account | None]:
+def find_account(patient: DoctorContext, clock: Clock) -> tuple[list[CheckResult], Account | None]:
     """What is found of keyring and token, and the account that a command would act for."""
     keyring, answers = _keyring(patient.profile, patient, clock)
     store = KeyringStore(_PROBE_SECONDS if answers else _AGAIN_SECONDS)
     try:
-        account = choose_account(patient.config_dir, patient.environ, patient.flag, store)
-    except NotSignedInError as missing:
+        account = resolve_account(patient.config_dir, patient.environ, patient.flag, store)
+    except NotLoggedInError as missing:
         told = warning("token", missing.message, missing.hint or "Run: outreply auth login")
         return [keyring, told], None
     except KeyringError:
@@ -39,7 +40,7 @@ def find_account(patient: Patient, clock: Clock) -> tuple[list[Finding], Account
     return [keyring], account
 
 
-def token_findings(account: Account, client: Client | None, now: datetime) -> Iterator[Finding]:
+def check_token(account: Account, client: Client | None, now: datetime) -> Iterator[CheckResult]:
     """Whether the token works, and what it may do.
 
     Args:
@@ -77,7 +78,9 @@ def token_findings(account: Account, client: Client | None, now: datetime) -> It
     yield _scopes([str(scope) for scope in (key or {}).get("scopes") or []])
 
 
-def _keyring(profile: Profile | None, patient: Patient, clock: Clock) -> tuple[Finding, bool]:
+def _keyring(
+    profile: Profile | None, patient: DoctorContext, clock: Clock
+) -> tuple[CheckResult, bool]:
     by_variable = patient.flag is None and any(map(patient.environ.get, TOKEN_VARIABLES))
     is_needed = profile is not None and profile.storage == "keyring" and not by_variable
     started = clock.monotonic()
@@ -98,7 +101,7 @@ def _keyring(profile: Profile | None, patient: Patient, clock: Clock) -> tuple[F
 
 def _token(
     place: str, me: dict[str, Any], key: dict[str, Any], now: datetime, *, is_sandbox: bool
-) -> Finding:
+) -> CheckResult:
     who = (me.get("authenticated_as") or {}).get("email")
     found = f"{place}: {who}, key {key.get('name')!r}"
     if is_sandbox:
@@ -107,20 +110,20 @@ def _token(
             "It only reads, 100 requests in its whole life: make a live one in the dashboard.",
         )  # fmt: skip
     try:
-        ends = from_api(str(key["expires_at"])) if key.get("expires_at") else None
+        ends = parse_timestamp(str(key["expires_at"])) if key.get("expires_at") else None
     except ValueError:
         ends = None
     if ends is None:
         return ok("token", f"{found}, does not expire")
     if ends - now < _EXPIRES_SOON:
         return warning(
-            "token", f"{found}, expires in {show_duration(ends - now)}",
+            "token", f"{found}, expires in {format_duration(ends - now)}",
             "Make a new token in the dashboard, then: outreply auth login",
         )  # fmt: skip
-    return ok("token", f"{found}, expires in {show_duration(ends - now)}")
+    return ok("token", f"{found}, expires in {format_duration(ends - now)}")
 
 
-def _scopes(held: list[str]) -> Finding:
+def _scopes(held: list[str]) -> CheckResult:
     if EVERY_SCOPE in held:
         return ok("scopes", "all of them (*); a token with those you need alone is safer")
     missing = missing_scopes(held)

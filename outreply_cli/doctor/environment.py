@@ -4,13 +4,13 @@ import difflib
 from collections.abc import Iterator
 
 from outreply_cli.accounts.profiles import CONFIG_FILE, Profile, Profiles
-from outreply_cli.accounts.resolve import chosen_profile
+from outreply_cli.accounts.resolve import resolve_profile
 from outreply_cli.api.base_url import check_base_url
-from outreply_cli.doctor.result import Finding, Patient, failure, ok, warning
+from outreply_cli.doctor.result import CheckResult, DoctorContext, failure, ok, warning
 from outreply_cli.env import TOKEN_VARIABLES, WEBHOOK_SECRET_VARIABLE
 from outreply_cli.errors import OutReplyError
 from outreply_cli.spec.token import Token
-from outreply_cli.times import read_zone
+from outreply_cli.times import parse_zone
 
 _CHECK = "environment"
 _OWN = "OUTREPLY_"
@@ -28,7 +28,7 @@ _KNOWN = (
 _GIVEN = ("OUTREPLY_EVENT", "OUTREPLY_DELIVERY", "OUTREPLY_SIGNATURE", "OUTREPLY_TIMESTAMP")
 
 
-def environment_findings(patient: Patient) -> Iterator[Finding]:
+def check_environment(patient: DoctorContext) -> Iterator[CheckResult]:
     """A finding for each of our variables that is set, or one that none is."""
     given = {name: value for name, value in patient.environ.items() if value.strip()}
     profile = patient.profile
@@ -42,7 +42,9 @@ def environment_findings(patient: Patient) -> Iterator[Finding]:
     yield from findings or [ok(_CHECK, "no variable of ours is set")]
 
 
-def _tokens(given: dict[str, str], profile: Profile | None, flag: str | None) -> Iterator[Finding]:
+def _tokens(
+    given: dict[str, str], profile: Profile | None, flag: str | None
+) -> Iterator[CheckResult]:
     named = [name for name in TOKEN_VARIABLES if name in given]
     if not named:
         return
@@ -64,7 +66,7 @@ def _tokens(given: dict[str, str], profile: Profile | None, flag: str | None) ->
         yield ok(_CHECK, shown)
 
 
-def _base_url(given: dict[str, str], profile: Profile | None) -> Iterator[Finding]:
+def _base_url(given: dict[str, str], profile: Profile | None) -> Iterator[CheckResult]:
     name = "OUTREPLY_BASE_URL"
     if name not in given:
         return
@@ -83,11 +85,11 @@ def _base_url(given: dict[str, str], profile: Profile | None) -> Iterator[Findin
         yield ok(_CHECK, f"{name} is {base_url}")
 
 
-def _profile(given: dict[str, str], patient: Patient) -> Iterator[Finding]:
+def _profile(given: dict[str, str], patient: DoctorContext) -> Iterator[CheckResult]:
     if "OUTREPLY_PROFILE" not in given:
         return
     try:
-        chosen_profile(
+        resolve_profile(
             Profiles.load(patient.config_dir / CONFIG_FILE), patient.flag, patient.environ
         )
     except OutReplyError as problem:
@@ -96,17 +98,17 @@ def _profile(given: dict[str, str], patient: Patient) -> Iterator[Finding]:
         yield ok(_CHECK, f"OUTREPLY_PROFILE is {given['OUTREPLY_PROFILE']}")
 
 
-def _timezone(given: dict[str, str]) -> Iterator[Finding]:
+def _timezone(given: dict[str, str]) -> Iterator[CheckResult]:
     name = "OUTREPLY_TIMEZONE"
     if name not in given:
         return
     try:
-        yield ok(_CHECK, f"{name} is {read_zone(given[name]).key}")
+        yield ok(_CHECK, f"{name} is {parse_zone(given[name]).key}")
     except OutReplyError as problem:
         yield failure(_CHECK, f"{name}: {problem.message}", problem.hint or "Unset it.")
 
 
-def _others(given: dict[str, str]) -> Iterator[Finding]:
+def _others(given: dict[str, str]) -> Iterator[CheckResult]:
     for name in ("OUTREPLY_CONFIG_DIR", "OUTREPLY_STATE_DIR"):
         if name in given:
             yield ok(_CHECK, f"{name} is {given[name]}")

@@ -11,20 +11,20 @@ from urllib.parse import urlsplit
 
 from outreply_cli.api.base_url import is_local_url, is_loopback
 from outreply_cli.api.client import Client
-from outreply_cli.api.errors import ApiError, NetworkError, NobodyHereError
+from outreply_cli.api.errors import ApiError, LocalServerUnavailableError, NetworkError
 from outreply_cli.clock import Clock
-from outreply_cli.doctor.result import Finding, failure, ok, skipped, warning
+from outreply_cli.doctor.result import CheckResult, failure, ok, skipped, warning
 from outreply_cli.errors import OutReplyError
-from outreply_cli.times import show_duration
+from outreply_cli.times import format_duration
 
 _DNS_SECONDS = 5.0
 _CERTIFICATE_SOON = timedelta(days=14)
 _CERTIFICATE_FILES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
-def connection_findings(
+def check_network(
     client: Client, clock: Clock, environ: Mapping[str, str]
-) -> Iterator[Finding]:
+) -> Iterator[CheckResult]:
     """What is found between here and the API; `client` needs no token."""
     base_url = client.transport.base_url
     url = urlsplit(base_url)
@@ -71,7 +71,7 @@ def without_password(url: str) -> str:
     return f"{scheme}{separator}{'(hidden)@' if at else ''}{host}"
 
 
-def _proxy(proxy: str | None, environ: Mapping[str, str], *, is_local: bool) -> Finding:
+def _proxy(proxy: str | None, environ: Mapping[str, str], *, is_local: bool) -> CheckResult:
     own = [name for name in _CERTIFICATE_FILES if environ.get(name)]
     trust = f"; certificates from {', '.join(own)}" if own else ""
     if is_local:
@@ -79,7 +79,7 @@ def _proxy(proxy: str | None, environ: Mapping[str, str], *, is_local: bool) -> 
     return ok("proxy", f"through {proxy}{trust}" if proxy else f"none{trust}")
 
 
-def _dns(host: str) -> Finding:
+def _dns(host: str) -> CheckResult:
     if is_loopback(host):
         return ok("dns", f"{host} is this machine")
     answers: queue.Queue[list[str] | OSError] = queue.Queue()
@@ -120,7 +120,7 @@ def _problem_of(client: Client) -> OutReplyError | None:
     return None
 
 
-def _tls(client: Client, problem: OutReplyError | None, scheme: str, now: datetime) -> Finding:
+def _tls(client: Client, problem: OutReplyError | None, scheme: str, now: datetime) -> CheckResult:
     if scheme != "https":
         return ok("tls", "not used on this machine")
     refused = next((c for c in _causes(problem) if isinstance(c, ssl.SSLError)), None)
@@ -143,7 +143,7 @@ def _tls(client: Client, problem: OutReplyError | None, scheme: str, now: dateti
     if left is not None and left < _CERTIFICATE_SOON:
         return warning(
             "tls",
-            f"{version}; the certificate ends in {show_duration(left)}",
+            f"{version}; the certificate ends in {format_duration(left)}",
             "Nothing yet; if it stays so, tell whoever runs the server.",
         )
     return ok("tls", f"{version}" + (f"; certificate until {ends}" if ends else ""))
@@ -155,19 +155,19 @@ def _causes(problem: BaseException | None) -> Iterator[BaseException]:
         problem = problem.__cause__ or problem.__context__
 
 
-def _clock(ahead: timedelta) -> Finding:
+def _clock(ahead: timedelta) -> CheckResult:
     if not ahead:
         return ok("clock", "it agrees with the server's within 10 seconds")
     side = "behind" if ahead > timedelta(0) else "ahead of"
     return warning(
         "clock",
-        f"this machine's clock is {show_duration(ahead)} {side} the server's",
+        f"this machine's clock is {format_duration(ahead)} {side} the server's",
         "Set it, for example by turning on NTP. Times such as 'in 2h' are measured on the "
         "server's clock meanwhile.",
     )
 
 
 def _advice(problem: OutReplyError) -> str:
-    if isinstance(problem, NetworkError) and not isinstance(problem, NobodyHereError):
+    if isinstance(problem, NetworkError) and not isinstance(problem, LocalServerUnavailableError):
         return "Check the network, the proxy and OUTREPLY_BASE_URL, then try again."
     return problem.hint or "Try again later."

@@ -6,11 +6,11 @@ from enum import StrEnum
 from pathlib import Path
 
 from outreply_cli.accounts.profiles import CONFIG_FILE, Profile, Profiles
-from outreply_cli.accounts.resolve import chosen_profile
+from outreply_cli.accounts.resolve import resolve_profile
 from outreply_cli.errors import OutReplyError
 
 
-class Standing(StrEnum):
+class CheckStatus(StrEnum):
     """How bad it is; `skipped` is what could not be looked at because of another failure."""
 
     OK = "ok"
@@ -20,32 +20,32 @@ class Standing(StrEnum):
 
 
 @dataclass(frozen=True)
-class Finding:
+class CheckResult:
     """One thing that was looked at.
 
     Attributes:
         check: What was looked at.
-        standing: How bad it is.
-        found: What is there.
-        advice: What to do; None where there is nothing to do.
+        status: How bad it is.
+        detail: What is there.
+        hint: What to do; None where there is nothing to do.
     """
 
     check: str
-    standing: Standing
-    found: str
-    advice: str | None = None
+    status: CheckStatus
+    detail: str
+    hint: str | None = None
 
-    def without(self, secrets: list[str]) -> "Finding":
+    def without(self, secrets: list[str]) -> "CheckResult":
         """The same with none of `secrets` in it, whoever quoted them."""
-        found, advice = self.found, self.advice
+        found, advice = self.detail, self.hint
         for secret in secrets:
             found = found.replace(secret, "(hidden)")
             advice = advice.replace(secret, "(hidden)") if advice else advice
-        return replace(self, found=found, advice=advice)
+        return replace(self, detail=found, hint=advice)
 
 
 @dataclass(frozen=True)
-class Patient:
+class DoctorContext:
     """What is looked at.
 
     Attributes:
@@ -63,32 +63,32 @@ class Patient:
         """The profile that a command would act for; None where none can be told."""
         try:
             profiles = Profiles.load(self.config_dir / CONFIG_FILE)
-            return chosen_profile(profiles, self.flag, self.environ)
+            return resolve_profile(profiles, self.flag, self.environ)
         except OutReplyError:
             return None
 
 
-class UnhealthyError(OutReplyError):
+class ChecksFailedError(OutReplyError):
     """At least one check failed."""
 
     code = "UNHEALTHY"
 
 
-def ok(check: str, found: str) -> Finding:
+def ok(check: str, found: str) -> CheckResult:
     """Nothing is wrong."""
-    return Finding(check, Standing.OK, found)
+    return CheckResult(check, CheckStatus.OK, found)
 
 
-def warning(check: str, found: str, advice: str) -> Finding:
+def warning(check: str, found: str, advice: str) -> CheckResult:
     """It works, and may not do what is wanted."""
-    return Finding(check, Standing.WARNING, found, advice)
+    return CheckResult(check, CheckStatus.WARNING, found, advice)
 
 
-def failure(check: str, found: str, advice: str) -> Finding:
+def failure(check: str, found: str, advice: str) -> CheckResult:
     """It does not work."""
-    return Finding(check, Standing.FAILURE, found, advice)
+    return CheckResult(check, CheckStatus.FAILURE, found, advice)
 
 
-def skipped(check: str, found: str) -> Finding:
+def skipped(check: str, found: str) -> CheckResult:
     """It could not be looked at."""
-    return Finding(check, Standing.SKIPPED, found)
+    return CheckResult(check, CheckStatus.SKIPPED, found)

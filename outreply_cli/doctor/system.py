@@ -9,18 +9,17 @@ from pathlib import Path
 
 from outreply_cli import __version__
 from outreply_cli.accounts.profiles import CONFIG_FILE, Profiles
-from outreply_cli.doctor.result import Finding, Patient, failure, ok, warning
+from outreply_cli.doctor.result import CheckResult, DoctorContext, failure, ok, warning
 from outreply_cli.errors import OutReplyError
-from outreply_cli.journal.journal import journal_health
-from outreply_cli.posts.service import JOURNAL_FILE
-from outreply_cli.storage.private_files import is_open_to_others, is_shared
+from outreply_cli.journal.journal import JOURNAL_FILE, journal_health
+from outreply_cli.storage.private_files import is_accessible_to_others, is_writable_by_others
 
 _OLDEST_PYTHON = (3, 11)
 _DISTRIBUTION = "outreply-cli"
 _STATE_BYTES_MANY = 500 * 1024 * 1024
 
 
-def machine_findings(patient: Patient) -> Iterator[Finding]:
+def check_system(patient: DoctorContext) -> Iterator[CheckResult]:
     """Everything that needs no network, no keyring and no account."""
     yield _python()
     yield _package()
@@ -30,14 +29,14 @@ def machine_findings(patient: Patient) -> Iterator[Finding]:
     yield _state_size(patient.state_dir)
 
 
-def _python() -> Finding:
+def _python() -> CheckResult:
     found = f"{platform.python_implementation()} {platform.python_version()}, {sys.executable}"
     if sys.version_info[:2] < _OLDEST_PYTHON:
         return failure("python", found, "Install Python 3.11 or newer.")
     return ok("python", found)
 
 
-def _package() -> Finding:
+def _package() -> CheckResult:
     from importlib import metadata
 
     place = Path(__file__).parents[1]
@@ -68,7 +67,7 @@ def _name_of(requirement: str) -> str | None:
     return name[:end].lower().replace("_", "-")
 
 
-def _config(patient: Patient) -> Finding:
+def _config(patient: DoctorContext) -> CheckResult:
     path = patient.config_dir / CONFIG_FILE
     try:
         profiles = Profiles.load(path)
@@ -86,11 +85,11 @@ def _config(patient: Patient) -> Finding:
     return ok("config", f"{path}: {names}; current: {profiles.current}")
 
 
-def _permissions(patient: Patient) -> Iterator[Finding]:
+def _permissions(patient: DoctorContext) -> Iterator[CheckResult]:
     tokens = patient.config_dir / "tokens"
     problems = list(_unwritable(patient.config_dir)) + list(_unwritable(patient.state_dir))
     for path in sorted(tokens.glob("*")) if tokens.is_dir() else []:
-        if is_open_to_others(path):
+        if is_accessible_to_others(path):
             problems.append(
                 failure(
                     "permissions",
@@ -100,14 +99,14 @@ def _permissions(patient: Patient) -> Iterator[Finding]:
             )
     config = patient.config_dir / CONFIG_FILE
     for path in (config, *sorted(patient.state_dir.glob("*.db"))):
-        if is_open_to_others(path):
+        if is_accessible_to_others(path):
             problems.append(
                 warning("permissions", f"others can open {path}", f"Run: chmod 600 '{path}'")
             )
     yield from problems or [ok("permissions", f"{patient.config_dir} and {patient.state_dir}")]
 
 
-def _unwritable(directory: Path) -> Iterator[Finding]:
+def _unwritable(directory: Path) -> Iterator[CheckResult]:
     nearest = next(place for place in (directory, *directory.parents) if place.exists())
     if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
         yield failure(
@@ -116,7 +115,7 @@ def _unwritable(directory: Path) -> Iterator[Finding]:
             "Mend its permissions, or choose other places with OUTREPLY_CONFIG_DIR and "
             "OUTREPLY_STATE_DIR.",
         )
-    elif nearest == directory and is_shared(directory):
+    elif nearest == directory and is_writable_by_others(directory):
         yield failure(
             "permissions",
             f"others on this machine can write in {directory}",
@@ -124,7 +123,7 @@ def _unwritable(directory: Path) -> Iterator[Finding]:
         )
 
 
-def _databases(state_dir: Path) -> Iterator[Finding]:
+def _databases(state_dir: Path) -> Iterator[CheckResult]:
     journal = state_dir / JOURNAL_FILE
     if not journal.exists():
         yield ok("journal", "there is none yet")
@@ -152,7 +151,7 @@ def _databases(state_dir: Path) -> Iterator[Finding]:
             yield ok("journal", told)
 
 
-def _state_size(state_dir: Path) -> Finding:
+def _state_size(state_dir: Path) -> CheckResult:
     total = count = 0
     for folder, _, names in os.walk(state_dir):
         for name in names:

@@ -6,11 +6,17 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from outreply_cli.emulator.auth import is_sandbox, rate_of, tier_of
+from outreply_cli.emulator.auth import get_rate, get_tier, is_sandbox
 from outreply_cli.emulator.media import storage_view
-from outreply_cli.emulator.request import Call, Caller, Refusal, invalid_field, show_instant
+from outreply_cli.emulator.request import (
+    ErrorResponse,
+    Principal,
+    RequestContext,
+    format_timestamp,
+    invalid_field,
+)
 from outreply_cli.emulator.state import State
-from outreply_cli.emulator.webhooks import Happening, emit
+from outreply_cli.emulator.webhooks import WebhookEvent, emit
 from outreply_cli.spec.limits import BRAND_PUBLISHES_PER_DAY, PAGE_MIN_GAP
 from outreply_cli.spec.platforms import PLATFORMS, platform_named
 
@@ -22,7 +28,7 @@ _USE = {
 }
 
 
-def me(call: Call) -> dict[str, Any]:
+def me(call: RequestContext) -> dict[str, Any]:
     """`GET /me`: who the token belongs to; needs no scope."""
     user, key = call.caller.user, _key_view(call.caller)
     return {
@@ -36,14 +42,14 @@ def me(call: Call) -> dict[str, Any]:
     }
 
 
-def account(call: Call) -> dict[str, Any]:
+def account(call: RequestContext) -> dict[str, Any]:
     """`GET /account`: the user, the key and what is left of every quota."""
     user = call.caller.user
-    tier = tier_of(user)
-    used = usage_of(call.db, user["id"], call.now)
+    tier = get_tier(user)
+    used = get_usage(call.db, user["id"], call.now)
     monthly: dict[str, Any] = {
         "year_month": f"{call.now:%Y-%m}",
-        "resets_at": show_instant(next_month(call.now).timestamp()),
+        "resets_at": format_timestamp(next_month(call.now).timestamp()),
     }
     for bucket, limit in tier.monthly.items():
         spent = used.get(bucket, 0)
@@ -57,7 +63,7 @@ def account(call: Call) -> dict[str, Any]:
         "api_key": _key_view(call.caller),
         "quota": {
             "storage": {**storage_view(call), "max_file_bytes": tier.max_file_bytes},
-            "rate_limit": dict(zip(("per_minute", "per_day"), rate_of(call.caller), strict=True)),
+            "rate_limit": dict(zip(("per_minute", "per_day"), get_rate(call.caller), strict=True)),
             "monthly": monthly,
             "publish_guardrails": {
                 "perPage": {
@@ -72,7 +78,7 @@ def account(call: Call) -> dict[str, Any]:
     }
 
 
-def brands(call: Call) -> dict[str, Any]:
+def brands(call: RequestContext) -> dict[str, Any]:
     """`GET /brands`."""
     rows = call.db.execute(
         "SELECT brands.*, (SELECT count(*) FROM pages WHERE brand_id = brands.id) AS pages_count "
@@ -83,7 +89,7 @@ def brands(call: Call) -> dict[str, Any]:
         "brands": [
             {
                 **_brand_view(row),
-                "created_at": show_instant(row["created_at"]),
+                "created_at": format_timestamp(row["created_at"]),
                 "pages_count": row["pages_count"],
             }
             for row in rows
@@ -92,18 +98,18 @@ def brands(call: Call) -> dict[str, Any]:
     }
 
 
-def brand(call: Call) -> dict[str, Any]:
+def brand(call: RequestContext) -> dict[str, Any]:
     """`GET /brands/:brandId`."""
     row = _own_brand(call, call.path["brand_id"])
     return {"brand": {**_brand_view(row), "pages": _pages(call, row["id"], None)}}
 
 
-def brand_pages(call: Call) -> dict[str, Any]:
+def brand_pages(call: RequestContext) -> dict[str, Any]:
     """`GET /brands/:brandId/pages`."""
     return {"pages": _pages(call, _own_brand(call, call.path["brand_id"])["id"], None)}
 
 
-def pages(call: Call) -> dict[str, Any]:
+def pages(call: RequestContext) -> dict[str, Any]:
     """`GET /pages`, filtered by `platform` and `brand_id`."""
     platform, brand_id = call.query.get("platform"), call.query.get("brand_id")
     if platform is not None and platform not in {known.name for known in PLATFORMS}:
@@ -113,7 +119,7 @@ def pages(call: Call) -> dict[str, Any]:
     return {"pages": _pages(call, brand_id, platform)}
 
 
-def page(call: Call) -> dict[str, Any]:
+def page(call: RequestContext) -> dict[str, Any]:
     """`GET /pages/:pageId`."""
     row = own_page(call, call.path["page_id"])
     view = _page_view(row)
@@ -122,12 +128,12 @@ def page(call: Call) -> dict[str, Any]:
         "page": {
             **view,
             "profile_picture": row["profile_picture"],
-            "created_at": show_instant(row["created_at"]),
+            "created_at": format_timestamp(row["created_at"]),
         }
     }
 
 
-def own_page(call: Call, page_id: str) -> sqlite3.Row:
+def own_page(call: RequestContext, page_id: str) -> sqlite3.Row:
     """The page called `page_id`, if the caller's user owns it and the token reaches its brand."""
     row: sqlite3.Row | None = call.db.execute(
         "SELECT pages.*, brands.name AS brand_name, brands.user_id FROM pages "
@@ -135,18 +141,18 @@ def own_page(call: Call, page_id: str) -> sqlite3.Row:
         (page_id, call.caller.user["id"]),
     ).fetchone()
     if row is None:
-        raise Refusal(404, "NOT_FOUND", "Page not found")
+        raise ErrorResponse(404, "NOT_FOUND", "Page not found")
     require_brand(call.caller, row["brand_id"])
     return row
 
 
-def require_brand(caller: Caller, brand_id: str) -> None:
+def require_brand(caller: Principal, brand_id: str) -> None:
     """Refuse a token that is restricted to other brands (`403 BRAND_NOT_AUTHORIZED`)."""
     if not _reaches(caller, brand_id):
-        raise Refusal(403, "BRAND_NOT_AUTHORIZED", brand_id=brand_id)
+        raise ErrorResponse(403, "BRAND_NOT_AUTHORIZED", brand_id=brand_id)
 
 
-def usage_of(db: sqlite3.Connection, user_id: str, now: datetime) -> dict[str, int]:
+def get_usage(db: sqlite3.Connection, user_id: str, now: datetime) -> dict[str, int]:
     """What the user has used of each bucket in the UTC month of `now`."""
     return dict(
         db.execute(
@@ -156,7 +162,7 @@ def usage_of(db: sqlite3.Connection, user_id: str, now: datetime) -> dict[str, i
     )
 
 
-def count_usage(call: Call, *buckets: str, limit: int | None = None) -> None:
+def count_usage(call: RequestContext, *buckets: str, limit: int | None = None) -> None:
     """Use one of each of this month's `buckets`; refuse where the last one's `limit` is reached.
 
     Sandbox requests do not count (reference: Sandbox tokens).
@@ -167,15 +173,15 @@ def count_usage(call: Call, *buckets: str, limit: int | None = None) -> None:
     if limit is None:
         _use(call.db, user_id, buckets, call.now)
     elif not spend(call.state, call.db, user_id, buckets, limit, call.now):
-        raise Refusal(
+        raise ErrorResponse(
             429,
             "MONTHLY_QUOTA_EXCEEDED",
             f"Monthly {buckets[-1]} quota exceeded",
             quota=buckets[-1],
             tier=call.caller.user["tier"],
             limit=limit,
-            used=usage_of(call.db, user_id, call.now).get(buckets[-1], 0),
-            resets_at=show_instant(next_month(call.now).timestamp()),
+            used=get_usage(call.db, user_id, call.now).get(buckets[-1], 0),
+            resets_at=format_timestamp(next_month(call.now).timestamp()),
             upgrade_url="https://outreply.com/pricing",
         )
 
@@ -202,7 +208,7 @@ def spend(  # noqa: PLR0917 - what is spent, and of whom
     # Crossed by this one: so it is told once.
     if used >= _WARN_AT * limit > used - 1:
         told = {"bucket": name, "used": used, "limit": limit, "percent": 80}
-        emit(db, Happening(user_id, "account.quota.warning", told), now, state.new_id)
+        emit(db, WebhookEvent(user_id, "account.quota.warning", told), now, state.new_id)
     return True
 
 
@@ -222,21 +228,23 @@ def next_month(now: datetime) -> datetime:
     return datetime(now.year + years, month + 1, 1, tzinfo=UTC)
 
 
-def _reaches(caller: Caller, brand_id: str) -> bool:
+def _reaches(caller: Principal, brand_id: str) -> bool:
     return not caller.brand_ids or brand_id in caller.brand_ids
 
 
-def _own_brand(call: Call, brand_id: str) -> sqlite3.Row:
+def _own_brand(call: RequestContext, brand_id: str) -> sqlite3.Row:
     row: sqlite3.Row | None = call.db.execute(
         "SELECT * FROM brands WHERE id = ? AND user_id = ?", (brand_id, call.caller.user["id"])
     ).fetchone()
     if row is None:
-        raise Refusal(404, "NOT_FOUND", "Brand not found")
+        raise ErrorResponse(404, "NOT_FOUND", "Brand not found")
     require_brand(call.caller, brand_id)
     return row
 
 
-def _pages(call: Call, brand_id: str | None, platform: str | None) -> list[dict[str, Any]]:
+def _pages(
+    call: RequestContext, brand_id: str | None, platform: str | None
+) -> list[dict[str, Any]]:
     rows = call.db.execute(
         "SELECT pages.*, brands.name AS brand_name FROM pages "
         "JOIN brands ON brands.id = pages.brand_id WHERE brands.user_id = ? "
@@ -266,7 +274,7 @@ def _page_view(row: sqlite3.Row) -> dict[str, Any]:
     }
 
 
-def _key_view(caller: Caller) -> dict[str, Any]:
+def _key_view(caller: Principal) -> dict[str, Any]:
     row = caller.token
     head, _, secret = row["secret"].rpartition("_")
     return {
@@ -275,7 +283,7 @@ def _key_view(caller: Caller) -> dict[str, Any]:
         "prefix": f"{head}_{secret[:5]}",
         "scopes": json.loads(row["scopes"]),
         "brand_ids": list(caller.brand_ids),
-        "expires_at": show_instant(row["expires_at"]),
-        "last_used_at": show_instant(row["last_used_at"]),
+        "expires_at": format_timestamp(row["expires_at"]),
+        "last_used_at": format_timestamp(row["last_used_at"]),
         "request_count": row["request_count"],
     }

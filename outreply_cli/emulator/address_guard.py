@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
-from outreply_cli.emulator.dns import Lookups
+from outreply_cli.emulator.dns import Resolver
 from outreply_cli.net.ssrf import Address
 
 _LOOKUP_SECONDS = 1.0
@@ -16,14 +16,14 @@ _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 _GIVEN_OUT = ipaddress.IPv6Network("2000::/3")
 
 
-class AddressGuard:
+class SsrfGuard:
     """Tells public URLs from private ones.
 
     Args:
         lookups: Where names are looked up.
     """
 
-    def __init__(self, lookups: Lookups) -> None:
+    def __init__(self, lookups: Resolver) -> None:
         self._lookups = lookups
 
     def refused(self, urls: Iterable[str]) -> frozenset[str]:
@@ -34,7 +34,7 @@ class AddressGuard:
         """
         hosts = {url: _host_of(url) for url in urls}
         names = {host for host in hosts.values() if host is not None and _literal(host) is None}
-        found = self._lookups.all_of(names, _LOOKUP_SECONDS)
+        found = self._lookups.resolve(names, _LOOKUP_SECONDS)
         refused = set()
         for url, host in hosts.items():
             address = None if host is None else _literal(host)

@@ -7,15 +7,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from outreply_cli.emulator.delivery import Deliverer
+from outreply_cli.emulator.delivery import DeliveryWorker
 from outreply_cli.emulator.faults import Faults
 from outreply_cli.emulator.incoming_comments import expect_comment
 from outreply_cli.emulator.rate import RateWindows
-from outreply_cli.emulator.request import Refusal, show_instant
-from outreply_cli.emulator.scheduler import next_due, settle_due
-from outreply_cli.emulator.seed import create_token, plant, seed_default
+from outreply_cli.emulator.request import ErrorResponse, format_timestamp
+from outreply_cli.emulator.scheduler import next_due_at, process_due
+from outreply_cli.emulator.seed import create_token, load_default_seed, load_seed
 from outreply_cli.emulator.seed_export import export_seed
-from outreply_cli.emulator.seed_file import read_seed
+from outreply_cli.emulator.seed_file import parse_seed
 from outreply_cli.emulator.snapshots import load_snapshot, save_snapshot
 from outreply_cli.emulator.state import State
 from outreply_cli.emulator.webhooks import enable, rotate
@@ -28,7 +28,7 @@ _AGE_MAX = 100 * 366 * 86_400.0
 _NUMBER_MAX = 1e12
 
 
-class Control:
+class AdminApi:
     """The verbs behind `/_emulator/`.
 
     Args:
@@ -39,14 +39,14 @@ class Control:
     """
 
     def __init__(
-        self, state: State, deliverer: Deliverer, faults: Faults, rate: RateWindows
+        self, state: State, deliverer: DeliveryWorker, faults: Faults, rate: RateWindows
     ) -> None:
         self._state = state
         self._faults = faults
         self._rate = rate
         self._deliverer = deliverer
 
-    def do(self, verb: str, asked: Mapping[str, Any]) -> dict[str, Any]:
+    def handle(self, verb: str, asked: Mapping[str, Any]) -> dict[str, Any]:
         """Carry out `verb` and tell what came of it.
 
         Raises:
@@ -74,8 +74,8 @@ class Control:
             "fault": self._fault,
         }
         if verb not in verbs:
-            raise Refusal(404, "NOT_FOUND", f"There is no control verb {verb!r}")
-        with self._state.change():
+            raise ErrorResponse(404, "NOT_FOUND", f"There is no control verb {verb!r}")
+        with self._state.transaction():
             return verbs[verb](asked)
 
     def _snapshot(self, asked: Mapping[str, Any]) -> dict[str, Any]:
@@ -84,7 +84,7 @@ class Control:
         else:
             load_snapshot(self._state, Path(_text(asked, "load")))
             self._rate.clear()
-        with self._state.change():
+        with self._state.transaction():
             return self._status({})
 
     def _status(self, _: Mapping[str, Any]) -> dict[str, Any]:
@@ -97,7 +97,7 @@ class Control:
         )
         return {
             "pid": os.getpid(),
-            "now": show_instant(self._state.clock.now().timestamp()),
+            "now": format_timestamp(self._state.clock.now().timestamp()),
             "frozen": self._state.clock.is_frozen,
             "posts": {name: counts.get(name, 0) for name in ("scheduled", "published", "failed")},
             "tokens": [
@@ -137,23 +137,23 @@ class Control:
         self._move_to(max(clock.now(), target))
         published += self._publish()
         delivered += self._deliverer.deliver_due()
-        now = show_instant(clock.now().timestamp())
+        now = format_timestamp(clock.now().timestamp())
         return {"now": now, "published": published, "deliveries": delivered}
 
     def _next_due(self) -> float | None:
-        with self._state.change() as db:
-            happening = next_due(db)
+        with self._state.transaction() as db:
+            happening = next_due_at(db)
         delivery = self._deliverer.next_due()
         return min((due for due in (happening, delivery) if due is not None), default=None)
 
     def _move_to(self, moment: datetime) -> None:
-        with self._state.change():
+        with self._state.transaction():
             self._rate.age((moment - self._state.clock.now()).total_seconds())
-            self._state.clock.shift_to(moment)
+            self._state.clock.set_time(moment)
 
     def _publish(self) -> int:
-        with self._state.change() as db:
-            return settle_due(self._state, db, self._state.clock.now())
+        with self._state.transaction() as db:
+            return process_due(self._state, db, self._state.clock.now())
 
     def _rotate(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         hook_id = _text(asked, "id")
@@ -179,8 +179,8 @@ class Control:
                     "attempts": row["attempts"],
                     "status": row["status"],
                     "error": row["error"],
-                    "next_attempt_at": show_instant(row["due_at"]),
-                    "created_at": show_instant(row["created_at"]),
+                    "next_attempt_at": format_timestamp(row["due_at"]),
+                    "created_at": format_timestamp(row["created_at"]),
                 }
                 for row in rows
             ]
@@ -197,7 +197,7 @@ class Control:
             )
         user = self._state.connection.execute("SELECT id FROM users LIMIT 1").fetchone()
         if user is None:
-            raise Refusal(404, "NOT_FOUND", "There is no account to make a token for")
+            raise ErrorResponse(404, "NOT_FOUND", "There is no account to make a token for")
         seconds = None if asked.get("expires_in") is None else _number(asked, "expires_in")
         row = create_token(
             self._state,
@@ -210,21 +210,21 @@ class Control:
 
     def _reset(self, _: Mapping[str, Any]) -> dict[str, Any]:
         self._state.clear()
-        seed_default(self._state)
+        load_default_seed(self._state)
         self._faults.clear()
         self._rate.clear()
         return self._status({})
 
     def _seed(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         if "text" in asked:
-            seed = read_seed(_text(asked, "text"), _text(asked, "name", "seed"))
+            seed = parse_seed(_text(asked, "text"), _text(asked, "name", "seed"))
             self._state.clear()
-            plant(self._state, seed)
+            load_seed(self._state, seed)
             # What lies in the past by the seed's own time has happened.
-            settle_due(self._state, self._state.connection, self._state.clock.now())
+            process_due(self._state, self._state.connection, self._state.clock.now())
             self._rate.clear()
         elif self._state.is_empty:
-            seed_default(self._state)
+            load_default_seed(self._state)
         return self._status({})
 
     def _export(self, _: Mapping[str, Any]) -> dict[str, Any]:
@@ -232,8 +232,8 @@ class Control:
 
     def _freeze(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         clock = self._state.clock
-        (clock.freeze if asked.get("on", True) else clock.run_on)()
-        return {"now": show_instant(clock.now().timestamp()), "frozen": clock.is_frozen}
+        (clock.freeze if asked.get("on", True) else clock.unfreeze)()
+        return {"now": format_timestamp(clock.now().timestamp()), "frozen": clock.is_frozen}
 
     def _comment(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         db, now = self._state.connection, self._state.clock.now()
@@ -243,10 +243,10 @@ class Control:
         ).fetchone()
         if post is None:
             hint = "See: outreply posts list --published --profile emulator"
-            raise Refusal(404, "NOT_FOUND", "Published post not found", hint=hint)
+            raise ErrorResponse(404, "NOT_FOUND", "Published post not found", hint=hint)
         comment = (_text(asked, "name", ""), _text(asked, "username", ""), _text(asked, "message"))
         expect_comment(db, post["id"], comment, now.timestamp())
-        settle_due(self._state, db, now)
+        process_due(self._state, db, now)
         row = db.execute("SELECT id FROM comments ORDER BY number DESC LIMIT 1").fetchone()
         return {"id": row["id"], "post_id": post["id"]}
 

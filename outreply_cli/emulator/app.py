@@ -8,22 +8,22 @@ from typing import TYPE_CHECKING
 from werkzeug.http import http_date
 from werkzeug.wrappers import Request
 
-from outreply_cli.emulator.address_guard import AddressGuard
-from outreply_cli.emulator.admin import Control
-from outreply_cli.emulator.dashboard import RequestLog, show_screen
-from outreply_cli.emulator.delivery import Deliverer
-from outreply_cli.emulator.dns import Lookups
+from outreply_cli.emulator.address_guard import SsrfGuard
+from outreply_cli.emulator.admin import AdminApi
+from outreply_cli.emulator.dashboard import RequestLog, render_dashboard
+from outreply_cli.emulator.delivery import DeliveryWorker
+from outreply_cli.emulator.dns import Resolver
 from outreply_cli.emulator.endpoints import ApiRequest, Endpoints
 from outreply_cli.emulator.faults import FAULT_HEADER, Faults
 from outreply_cli.emulator.openapi import OPEN_ROUTES
 from outreply_cli.emulator.rate import RateWindows
-from outreply_cli.emulator.request import Outside, Refusal, read_object
-from outreply_cli.emulator.responses import misbehave, own_fault, request_id
+from outreply_cli.emulator.request import ErrorResponse, NetworkAccess, parse_object
+from outreply_cli.emulator.responses import apply_fault, internal_error, request_id
 from outreply_cli.emulator.routes import API_ROOT
 from outreply_cli.emulator.state import State
 from outreply_cli.errors import OutReplyError
-from outreply_cli.net.server.host_check import is_own_host
-from outreply_cli.net.server.response import Answer, as_json
+from outreply_cli.net.server.host_check import is_allowed_host
+from outreply_cli.net.server.response import Response, json_response
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -48,8 +48,8 @@ class Emulator:
     def __init__(
         self,
         state: State,
-        deliverer: Deliverer,
-        lookups: Lookups,
+        deliverer: DeliveryWorker,
+        lookups: Resolver,
         *,
         control_key: str,
         host: str = "127.0.0.1",
@@ -58,9 +58,9 @@ class Emulator:
         self._faults = Faults()
         self._log = RequestLog()
         rate = RateWindows()
-        outside = Outside(AddressGuard(lookups), lookups, state.settings.sends_anywhere)
+        outside = NetworkAccess(SsrfGuard(lookups), lookups, state.settings.sends_anywhere)
         self._endpoints = Endpoints(state, rate, outside)
-        self._control = Control(state, deliverer, self._faults, rate)
+        self._control = AdminApi(state, deliverer, self._faults, rate)
         self._control_key = control_key
         self._host = host
 
@@ -76,10 +76,10 @@ class Emulator:
         }
         try:
             response = self._answer(request, headers)
-        except Refusal as refusal:
-            response = as_json(refusal.status, refusal.body, {**headers, **refusal.headers})
+        except ErrorResponse as refusal:
+            response = json_response(refusal.status, refusal.body, {**headers, **refusal.headers})
         except Exception as failure:  # noqa: BLE001 - the client is owed an answer, the log a word
-            response = own_fault(failure, f"{request.method} {request.path}", headers)
+            response = internal_error(failure, f"{request.method} {request.path}", headers)
         finally:
             # Uploaded files are temporary ones.
             request.close()
@@ -88,48 +88,50 @@ class Emulator:
             self._log.add(request, response, milliseconds, self._state.clock.now())
         return response(environ, start_response)
 
-    def _answer(self, request: Request, headers: dict[str, str]) -> Answer:
+    def _answer(self, request: Request, headers: dict[str, str]) -> Response:
         # A page of another origin can make a browser send requests here under its own host name.
-        if not is_own_host(request.host, self._host):
-            raise Refusal(403, "HOST_NOT_ALLOWED", "This emulator answers local requests only")
+        if not is_allowed_host(request.host, self._host):
+            raise ErrorResponse(
+                403, "HOST_NOT_ALLOWED", "This emulator answers local requests only"
+            )
         if request.path == "/" and request.method in {"GET", "HEAD"}:
-            return show_screen(self._state, self._log.recent())
+            return render_dashboard(self._state, self._log.recent())
         if request.path.startswith("/_emulator/"):
             return self._steer(request, headers)
         try:
             return self._answer_or_misbehave(request, headers)
-        except Refusal as refusal:
+        except ErrorResponse as refusal:
             if "X-API-Tier" not in headers:
                 # A 429 that was asked for would contradict what is left of the minute.
-                self._endpoints.tell(request, headers, rate=refusal.status != 429)
+                self._endpoints.set_headers(request, headers, rate=refusal.status != 429)
             raise
 
-    def _answer_or_misbehave(self, request: Request, headers: dict[str, str]) -> Answer:
+    def _answer_or_misbehave(self, request: Request, headers: dict[str, str]) -> Response:
         path = request.path.removeprefix(API_ROOT) or "/"
         try:
             fault = self._faults.pick(request.method, path, request.headers.get(FAULT_HEADER))
         except OutReplyError as wrong:
-            raise Refusal(400, "INVALID_FAULT", str(wrong)) from None
+            raise ErrorResponse(400, "INVALID_FAULT", str(wrong)) from None
         if fault is None:
             return self._answer_api(request, headers)
-        return misbehave(
+        return apply_fault(
             fault, self._state.clock, headers, lambda: self._answer_api(request, headers)
         )
 
-    def _answer_api(self, request: Request, headers: dict[str, str]) -> Answer:
+    def _answer_api(self, request: Request, headers: dict[str, str]) -> Response:
         path = request.path.removeprefix(API_ROOT).rstrip("/")
         if request.method in {"GET", "HEAD"} and path in OPEN_ROUTES:
-            self._endpoints.tell(request, headers, rate=True)
-            return as_json(200, OPEN_ROUTES[path].answer(), headers)
-        return self._endpoints.answer(request, headers)
+            self._endpoints.set_headers(request, headers, rate=True)
+            return json_response(200, OPEN_ROUTES[path].answer(), headers)
+        return self._endpoints.handle(request, headers)
 
-    def _steer(self, request: Request, headers: dict[str, str]) -> Answer:
+    def _steer(self, request: Request, headers: dict[str, str]) -> Response:
         given = request.headers.get("X-Emulator-Key", "")
         if not hmac.compare_digest(given.encode(), self._control_key.encode()):
-            raise Refusal(403, "CONTROL_KEY_REQUIRED", "The control key is missing or wrong")
+            raise ErrorResponse(403, "CONTROL_KEY_REQUIRED", "The control key is missing or wrong")
         verb = request.path.removeprefix("/_emulator/")
-        asked = read_object(request.get_data() or b"{}")
+        asked = parse_object(request.get_data() or b"{}")
         try:
-            return as_json(200, self._control.do(verb, asked), headers)
+            return json_response(200, self._control.handle(verb, asked), headers)
         except OutReplyError as wrong:
-            raise Refusal(400, wrong.code, str(wrong), hint=wrong.hint) from None
+            raise ErrorResponse(400, wrong.code, str(wrong), hint=wrong.hint) from None

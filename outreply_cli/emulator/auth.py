@@ -14,7 +14,7 @@ from functools import cache, lru_cache
 from werkzeug.wrappers import Request
 
 from outreply_cli.emulator.rate import RateWindows, Window
-from outreply_cli.emulator.request import Caller, Refusal, too_many
+from outreply_cli.emulator.request import ErrorResponse, Principal, too_many
 from outreply_cli.spec.limits import (
     EVERY_SCOPE,
     SANDBOX_CAPS,
@@ -29,30 +29,30 @@ _MINUTES_OF_FULL_RATE_PER_DAY = 1500
 _UPGRADE_URL = "https://outreply.com/dashboard/api"
 
 
-def authenticate(db: sqlite3.Connection, request: Request, now: datetime) -> Caller:
+def authenticate(db: sqlite3.Connection, request: Request, now: datetime) -> Principal:
     """The caller of `request`, by either header.
 
     Raises:
         Refusal: 401 for a token that is missing, unknown, revoked or expired; 403 for one that may
             not be used from here, or whose issuer lost full access.
     """
-    caller = known_caller(db, request)
+    caller = identify_caller(db, request)
     if caller is None:
-        raise Refusal(401, "INVALID_TOKEN" if _secret_of(request) else "MISSING_TOKEN")
+        raise ErrorResponse(401, "INVALID_TOKEN" if _secret_of(request) else "MISSING_TOKEN")
     token = caller.token
     if token["revoked_at"] is not None:
-        raise Refusal(401, "TOKEN_REVOKED")
+        raise ErrorResponse(401, "TOKEN_REVOKED")
     if token["expires_at"] is not None and token["expires_at"] <= now.timestamp():
-        raise Refusal(401, "TOKEN_EXPIRED")
+        raise ErrorResponse(401, "TOKEN_EXPIRED")
     allowlist = _listed(token["ip_allowlist"])
     if allowlist and not _is_listed(request.remote_addr or "", allowlist):
-        raise Refusal(403, "IP_NOT_ALLOWED", ip=request.remote_addr)
+        raise ErrorResponse(403, "IP_NOT_ALLOWED", ip=request.remote_addr)
     if token["issued_by_collaborator_id"] is not None and not token["has_full_access"]:
-        raise Refusal(403, "COLLABORATOR_INSUFFICIENT")
+        raise ErrorResponse(403, "COLLABORATOR_INSUFFICIENT")
     return caller
 
 
-def known_caller(db: sqlite3.Connection, request: Request) -> Caller | None:
+def identify_caller(db: sqlite3.Connection, request: Request) -> Principal | None:
     """Whose token the request has, in force or not; None where nobody's."""
     secret = _secret_of(request)
     if not secret.startswith(TOKEN_PREFIXES):
@@ -67,10 +67,10 @@ def known_caller(db: sqlite3.Connection, request: Request) -> Caller | None:
         scopes = tuple(one for one in SANDBOX_SCOPES if one in scopes or EVERY_SCOPE in scopes)
     if token["on_behalf_of_brand_id"] is not None:
         brand_ids = (token["on_behalf_of_brand_id"],)
-    return Caller(token, user, scopes, brand_ids)
+    return Principal(token, user, scopes, brand_ids)
 
 
-def require_scope(caller: Caller, scope: str | None, *, reads: bool) -> None:
+def require_scope(caller: Principal, scope: str | None, *, reads: bool) -> None:
     """Refuse a token that lacks `scope` (`403 MISSING_SCOPE`).
 
     Where an endpoint needs none, a sandbox token still only reads.
@@ -78,7 +78,7 @@ def require_scope(caller: Caller, scope: str | None, *, reads: bool) -> None:
     if scope is None and not reads and is_sandbox(caller):
         scope = EVERY_SCOPE
     if scope is not None and not caller.may(scope):
-        raise Refusal(
+        raise ErrorResponse(
             403,
             "MISSING_SCOPE",
             f"This API token is missing the required scope: {scope}",
@@ -87,7 +87,7 @@ def require_scope(caller: Caller, scope: str | None, *, reads: bool) -> None:
         )
 
 
-def tier_of(user: sqlite3.Row) -> Tier:
+def get_tier(user: sqlite3.Row) -> Tier:
     """The limits of a user: those of the tier, but for what the seed set otherwise."""
     return _tier(user["tier"], user["limits"])
 
@@ -97,28 +97,28 @@ def _tier(name: str, limits: str) -> Tier:
     return replace(TIERS[name], **json.loads(limits))
 
 
-def rate_of(caller: Caller) -> tuple[int, int]:
+def get_rate(caller: Principal) -> tuple[int, int]:
     """Requests a minute and a day that the caller's token has."""
     if is_sandbox(caller):
         return SANDBOX_CAPS.per_minute, SANDBOX_CAPS.per_day
-    per_minute = tier_of(caller.user).per_minute
+    per_minute = get_tier(caller.user).per_minute
     return per_minute, per_minute * _MINUTES_OF_FULL_RATE_PER_DAY
 
 
-def is_sandbox(caller: Caller) -> bool:
+def is_sandbox(caller: Principal) -> bool:
     """Whether the caller's token is a sandbox one: no quota of the user is spent, no hook fires."""
     return bool(caller.token["secret"].startswith(SANDBOX_PREFIX))
 
 
-def tell_caller(caller: Caller, headers: dict[str, str]) -> None:
+def set_tier_header(caller: Principal, headers: dict[str, str]) -> None:
     """Put the caller's tier and scopes into `headers`."""
     headers["X-API-Tier"] = caller.user["tier"]
     headers["X-API-Scopes"] = " ".join(caller.scopes)
 
 
-def tell_rate(
+def set_rate_headers(
     rate: RateWindows,
-    caller: Caller,
+    caller: Principal,
     headers: dict[str, str],
     *,
     now: datetime,
@@ -126,7 +126,7 @@ def tell_rate(
     spend: bool = False,
 ) -> Window:
     """Put into `headers` where the caller stands in its minute, after one more where `spend`."""
-    limit, _ = rate_of(caller)
+    limit, _ = get_rate(caller)
     window = rate.look(caller.token["id"], limit, monotonic, spend=spend)
     headers["X-RateLimit-Limit"] = str(limit)
     headers["X-RateLimit-Remaining"] = str(window.remaining)
@@ -134,29 +134,29 @@ def tell_rate(
     return window
 
 
-def count_rate(
+def enforce_rate(
     rate: RateWindows,
-    caller: Caller,
+    caller: Principal,
     headers: dict[str, str],
     *,
     now: datetime,
     monotonic: float,
 ) -> None:
     """Count a request in its minute and tell of it in `headers`; 429 RATE_LIMITED beyond it."""
-    window = tell_rate(rate, caller, headers, now=now, monotonic=monotonic, spend=True)
+    window = set_rate_headers(rate, caller, headers, now=now, monotonic=monotonic, spend=True)
     if window.refused:
         raise too_many("RATE_LIMITED", int(window.seconds_left) + 1)
 
 
-def count_request(db: sqlite3.Connection, caller: Caller, now: datetime) -> None:
+def count_request(db: sqlite3.Connection, caller: Principal, now: datetime) -> None:
     """Count a request in its day and in its token's life.
 
     Raises:
         Refusal: 402 SANDBOX_EXHAUSTED, or 429 DAILY_LIMIT_EXCEEDED until the next UTC day.
     """
     if is_sandbox(caller) and caller.token["request_count"] >= SANDBOX_CAPS.lifetime_requests:
-        raise Refusal(402, "SANDBOX_EXHAUSTED", upgrade_url=_UPGRADE_URL)
-    _, per_day = rate_of(caller)
+        raise ErrorResponse(402, "SANDBOX_EXHAUSTED", upgrade_url=_UPGRADE_URL)
+    _, per_day = get_rate(caller)
     day = f"{now:%Y-%m-%d}"
     bucket = f"day of {caller.token['id']}"
     used = db.execute(
@@ -186,7 +186,7 @@ def _secret_of(request: Request) -> str:
 
 
 def _is_listed(address: str, allowlist: Sequence[str]) -> bool:
-    networks = [network for entry in allowlist if (network := network_of(entry)) is not None]
+    networks = [network for entry in allowlist if (network := parse_network(entry)) is not None]
     try:
         ip = ipaddress.ip_address(address)
     except ValueError:
@@ -194,7 +194,7 @@ def _is_listed(address: str, allowlist: Sequence[str]) -> bool:
     return any(ip in network for network in networks)
 
 
-def network_of(entry: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
+def parse_network(entry: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
     """What an entry of an allowlist stands for, an address or a CIDR range; None for neither."""
     try:
         return ipaddress.ip_network(entry, strict=False)

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from outreply_cli.emulator.errors import EmulatorError, NotThereError, SeedError
+from outreply_cli.emulator.errors import EmulatorError, EmulatorNotFoundError, SeedError
 from outreply_cli.errors import InvalidInputError, OutReplyError
 from outreply_cli.storage.private_files import read_private, write_private
 
@@ -22,7 +22,7 @@ _INVALID = frozenset({InvalidInputError.code, SeedError.code, "INVALID_FIELD", "
 
 
 @dataclass(frozen=True)
-class Running:
+class EmulatorHandle:
     """An emulator that was started, as its state directory remembers it.
 
     Attributes:
@@ -39,7 +39,7 @@ class Running:
         """Leave word in the state directory; raises StorageError."""
         write_private(directory / _FILE, json.dumps(asdict(self)) + "\n")
 
-    def ask(self, verb: str, **asked: Any) -> dict[str, Any]:
+    def request(self, verb: str, **asked: Any) -> dict[str, Any]:
         """Have the emulator carry out a control verb.
 
         Raises:
@@ -69,18 +69,18 @@ class Running:
     def answers(self) -> bool:
         """Whether it is there, and is the one that left word."""
         try:
-            return self.ask("status").get("pid") == self.pid
+            return self.request("status").get("pid") == self.pid
         except EmulatorError:
             return False
 
 
-def find_running(directory: Path) -> Running | None:
+def find_running(directory: Path) -> EmulatorHandle | None:
     """The emulator that runs with its state in `directory`, or None."""
     text = read_private(directory / _FILE)
     if text is None:
         return None
     try:
-        running = Running(**json.loads(text))
+        running = EmulatorHandle(**json.loads(text))
     except (ValueError, TypeError):
         return None
     return running if running.answers() else None
@@ -97,7 +97,7 @@ def _refusal(body: Mapping[str, Any], status: int) -> OutReplyError:
     says = str(body.get("error") or f"it answered {status}")
     if body.get("code") in _INVALID:
         return InvalidInputError(says, hint=body.get("hint"))
-    return (NotThereError if status == 404 else EmulatorError)(says, hint=body.get("hint"))
+    return (EmulatorNotFoundError if status == 404 else EmulatorError)(says, hint=body.get("hint"))
 
 
 def not_running() -> EmulatorError:

@@ -46,7 +46,7 @@ class EmulatorClock:
         """Let real time pass: a slow answer is slow for whoever waits for it."""
         self._system.sleep(seconds)
 
-    def shift_to(self, moment: datetime) -> None:
+    def set_time(self, moment: datetime) -> None:
         """Make `moment` the present; the caller commits."""
         if self._frozen is not None:
             self._frozen = moment
@@ -60,14 +60,14 @@ class EmulatorClock:
         self._frozen = self.now()
         self._keep("clock_frozen", self._frozen.timestamp())
 
-    def run_on(self) -> None:
+    def unfreeze(self) -> None:
         """Go on from the present with the machine's clock; the caller commits."""
         self._shift = self.now() - self._system.now()
         self._frozen = None
         self._connection.execute("DELETE FROM meta WHERE key = 'clock_frozen'")
         self._keep("clock_shift", self._shift.total_seconds())
 
-    def start_anew(self) -> None:
+    def reset(self) -> None:
         """Be the machine's clock again; the caller commits."""
         self._frozen, self._shift = None, timedelta(0)
         self._connection.execute("DELETE FROM meta WHERE key LIKE 'clock_%'")

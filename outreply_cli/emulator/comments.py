@@ -4,18 +4,20 @@ import sqlite3
 from typing import Any
 
 from outreply_cli.emulator.account import count_usage
-from outreply_cli.emulator.auth import tier_of
+from outreply_cli.emulator.auth import get_tier
 from outreply_cli.emulator.posts import own_published_post
-from outreply_cli.emulator.request import Call, Refusal, show_instant
-from outreply_cli.emulator.webhooks import Happening, emit
+from outreply_cli.emulator.request import ErrorResponse, RequestContext, format_timestamp
+from outreply_cli.emulator.webhooks import WebhookEvent, emit
 from outreply_cli.spec.limits import MESSAGE_MAX_CHARACTERS
 
 
-def comments(call: Call) -> dict[str, Any]:
+def comments(call: RequestContext) -> dict[str, Any]:
     """`GET /comments`: those on one published post, newest first, after `since` where given."""
     post_id = call.query.get("post_id")
     if not post_id:
-        raise Refusal(400, "MISSING_FIELD", "Missing required field: post_id", field="post_id")
+        raise ErrorResponse(
+            400, "MISSING_FIELD", "Missing required field: post_id", field="post_id"
+        )
     post = own_published_post(call, post_id)
     rows = call.db.execute(
         "SELECT c.*, (SELECT count(*) FROM comments WHERE parent_id = c.id) AS replies_count "
@@ -26,7 +28,7 @@ def comments(call: Call) -> dict[str, Any]:
     return {"comments": [comment_view(row, post["platform"]) for row in rows]}
 
 
-def reply(call: Call) -> dict[str, Any]:
+def reply(call: RequestContext) -> dict[str, Any]:
     """`POST /comments/reply`."""
     comment_id = call.text("comment_id", required=True)
     message = call.text("message", required=True, longest=MESSAGE_MAX_CHARACTERS)
@@ -34,9 +36,9 @@ def reply(call: Call) -> dict[str, Any]:
         "SELECT id, post_id FROM comments WHERE id = ?", (comment_id,)
     ).fetchone()
     if parent is None:
-        raise Refusal(404, "NOT_FOUND", "Comment not found")
+        raise ErrorResponse(404, "NOT_FOUND", "Comment not found")
     post = own_published_post(call, parent["post_id"])
-    count_usage(call, "replies", limit=tier_of(call.caller.user).replies)
+    count_usage(call, "replies", limit=get_tier(call.caller.user).replies)
     reply_id = f"c_{call.state.new_id()}"
     call.db.execute(
         "INSERT INTO comments (id, post_id, parent_id, author_name, author_username, message, "
@@ -47,10 +49,10 @@ def reply(call: Call) -> dict[str, Any]:
         "id": reply_id,
         "parent_id": comment_id,
         "message": message,
-        "created_at": show_instant(call.now.timestamp()),
+        "created_at": format_timestamp(call.now.timestamp()),
     }
     data = {"brandId": post["brand_id"], "post_id": post["id"], "reply": told}
-    happening = Happening(call.caller.user["id"], "comment.replied", data)
+    happening = WebhookEvent(call.caller.user["id"], "comment.replied", data)
     emit(call.db, happening, call.now, call.state.new_id)
     return {"reply": told}
 
@@ -68,7 +70,7 @@ def comment_view(row: sqlite3.Row, platform: str) -> dict[str, Any]:
             "profile_picture": f"https://cdn.example.com/people/{username}.jpg",
         },
         "message": row["message"],
-        "created_at": show_instant(row["created_at"]),
+        "created_at": format_timestamp(row["created_at"]),
         "replies_count": row["replies_count"],
         "parent_id": row["parent_id"],
     }

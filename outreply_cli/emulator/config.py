@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Settings:
+class EmulatorConfig:
     """What `emulator start` may ask for.
 
     Attributes:

@@ -13,17 +13,17 @@ from typing import BinaryIO
 from outreply_cli.clock import Clock
 from outreply_cli.emulator.client import (
     STATE_VARIABLE,
-    Running,
+    EmulatorHandle,
     find_running,
     forget_running,
 )
-from outreply_cli.emulator.config import Settings
+from outreply_cli.emulator.config import EmulatorConfig
 from outreply_cli.emulator.errors import EmulatorError
 from outreply_cli.emulator.server import EmulatorServer
 from outreply_cli.env import TOKEN_VARIABLES
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.storage.private_files import create_private, make_private_dir
-from outreply_cli.subprocesses import without_secrets
+from outreply_cli.subprocesses import strip_secrets
 
 STATE_FILE = "emulator.db"
 _LOG_FILE = "emulator.log"
@@ -38,8 +38,8 @@ def serve(
     *,
     port: int,
     host: str,
-    settings: Settings,
-    on_ready: Callable[[Running], None],
+    settings: EmulatorConfig,
+    on_ready: Callable[[EmulatorHandle], None],
 ) -> None:
     """Serve in this process until SIGTERM or Ctrl-C.
 
@@ -74,14 +74,14 @@ def serve(
         forget_running(directory)
 
 
-def run_beside(
+def run_with_emulator(
     words: Sequence[str],
     directory: Path,
     clock: Clock,
     *,
-    settings: Settings,
+    settings: EmulatorConfig,
     environ: Mapping[str, str],
-    on_ready: Callable[[Running], None],
+    on_ready: Callable[[EmulatorHandle], None],
 ) -> int:
     """Run a command with an emulator of its own on a free port; returns the command's exit code.
 
@@ -104,7 +104,7 @@ def run_beside(
     with server:
         try:
             on_ready(running)
-            tokens = running.ask("status")["tokens"]
+            tokens = running.request("status")["tokens"]
             return _run(words, {
                 **{name: value for name, value in environ.items() if name not in TOKEN_VARIABLES},
                 **({"OUTREPLY_API_KEY": str(tokens[0]["token"])} if tokens else {}),
@@ -138,7 +138,7 @@ def _run(words: Sequence[str], environ: Mapping[str, str]) -> int:
         signal.signal(signal.SIGTERM, before)
 
 
-def start_in_background(
+def start_daemon(
     directory: Path,
     clock: Clock,
     *,
@@ -146,7 +146,7 @@ def start_in_background(
     host: str,
     words: Sequence[str],
     environ: Mapping[str, str],
-) -> Running:
+) -> EmulatorHandle:
     """Start an emulator that outlives this process, and return once it answers.
 
     `words` are more options of `emulator start`.
@@ -165,7 +165,7 @@ def start_in_background(
             stderr=stream,
             start_new_session=True,
             # A daemon keeps the environment that it was born with: no secret of ours in it.
-            env=without_secrets(environ),
+            env=strip_secrets(environ),
         )
     waited = 0.0
     while waited < _START_SECONDS:
@@ -182,7 +182,7 @@ def start_in_background(
     raise EmulatorError(f"the emulator did not answer within {_START_SECONDS:.0f} s; see {log}")
 
 
-def stop(running: Running, directory: Path, clock: Clock) -> None:
+def stop(running: EmulatorHandle, directory: Path, clock: Clock) -> None:
     """End an emulator; raises EmulatorError when it does not go."""
     os.kill(running.pid, signal.SIGTERM)
     waited = 0.0

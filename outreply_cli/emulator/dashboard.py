@@ -10,13 +10,13 @@ from html import escape
 
 from werkzeug.wrappers import Request
 
-from outreply_cli.emulator.account import usage_of
-from outreply_cli.emulator.auth import tier_of
+from outreply_cli.emulator.account import get_usage
+from outreply_cli.emulator.auth import get_tier
 from outreply_cli.emulator.posts import OWNED_POSTS
-from outreply_cli.emulator.request import show_instant
+from outreply_cli.emulator.request import format_timestamp
 from outreply_cli.emulator.state import State
 from outreply_cli.net.server.html import page, table
-from outreply_cli.net.server.response import Answer
+from outreply_cli.net.server.response import Response
 
 _KEPT = 100
 _SHOWN = 25
@@ -41,7 +41,7 @@ class RequestLog:
         self._turn = threading.Lock()
         self._kept: deque[SeenRequest] = deque(maxlen=_KEPT)
 
-    def add(self, request: Request, answer: Answer, milliseconds: float, at: datetime) -> None:
+    def add(self, request: Request, answer: Response, milliseconds: float, at: datetime) -> None:
         """Remember one."""
         with self._turn:
             self._kept.append(
@@ -54,9 +54,9 @@ class RequestLog:
             return list(self._kept)[::-1][:_SHOWN]
 
 
-def show_screen(state: State, requests: Sequence[SeenRequest]) -> Answer:
+def render_dashboard(state: State, requests: Sequence[SeenRequest]) -> Response:
     """The page; everything on it is escaped, nothing comes from elsewhere."""
-    with state.change():
+    with state.transaction():
         parts = [
             *_account(state), *_calendar(state), *_published(state), *_deliveries(state),
             *_requests(requests),
@@ -69,7 +69,7 @@ def _account(state: State) -> list[str]:
     stands = " (it stands still)" if state.clock.is_frozen else ""
     parts = [f"<h1>OutReply emulator</h1><p>Its time: {_time(now.timestamp())}{stands}</p>"]
     for user in state.connection.execute("SELECT * FROM users ORDER BY id").fetchall():
-        used, tier = usage_of(state.connection, user["id"], now), tier_of(user)
+        used, tier = get_usage(state.connection, user["id"], now), get_tier(user)
         rows = [(name, used.get(name, 0), limit) for name, limit in tier.monthly.items()]
         parts.append(f"<h2>{escape(user['email'])}, {escape(user['tier'])}</h2>")
         parts.append(table(("This month", "Used", "Limit"), rows))
@@ -138,4 +138,4 @@ def _short(text: str | None) -> str:
 
 
 def _time(moment: float | None) -> str:
-    return (show_instant(moment) or "").replace("T", " ").replace(".000Z", " UTC")
+    return (format_timestamp(moment) or "").replace("T", " ").replace(".000Z", " UTC")

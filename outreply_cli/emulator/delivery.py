@@ -13,11 +13,11 @@ from datetime import datetime
 
 from outreply_cli import __version__
 from outreply_cli.emulator.account import spend
-from outreply_cli.emulator.auth import tier_of
-from outreply_cli.emulator.dns import Lookups
-from outreply_cli.emulator.responses import report
-from outreply_cli.emulator.scheduler import settle_due
-from outreply_cli.emulator.sending import Outcome, post
+from outreply_cli.emulator.auth import get_tier
+from outreply_cli.emulator.dns import Resolver
+from outreply_cli.emulator.responses import log_exception
+from outreply_cli.emulator.scheduler import process_due
+from outreply_cli.emulator.sending import DeliveryResult, deliver
 from outreply_cli.emulator.state import State
 
 RETRY_SECONDS = (30.0, 120.0, 600.0, 1_800.0, 7_200.0)
@@ -38,7 +38,7 @@ def signature_header(body: bytes, row: sqlite3.Row, now: datetime) -> str:
     return ", ".join(f"sha256={digest}" for digest in digests)
 
 
-class Deliverer:
+class DeliveryWorker:
     """Does what is due and tells of it, from a thread of its own while the emulator serves.
 
     Args:
@@ -46,7 +46,7 @@ class Deliverer:
         lookups: Where names of targets are looked up.
     """
 
-    def __init__(self, state: State, lookups: Lookups) -> None:
+    def __init__(self, state: State, lookups: Resolver) -> None:
         self._state, self._lookups = state, lookups
         self._ended = threading.Event()
         self._working = threading.RLock()
@@ -59,7 +59,7 @@ class Deliverer:
                 self.deliver_due()
                 pause = _POLL_SECONDS
             except Exception as failure:  # noqa: BLE001 - one mishap must not end all deliveries
-                report(failure, "deliveries")
+                log_exception(failure, "deliveries")
                 pause = _RECOVERY_SECONDS
 
     def stop(self) -> None:
@@ -86,19 +86,19 @@ class Deliverer:
 
     def next_due(self) -> float | None:
         """The Unix time of the earliest delivery that waits, or None."""
-        with self._state.change() as db:
+        with self._state.transaction() as db:
             row = db.execute("SELECT min(due_at) FROM deliveries WHERE due_at IS NOT NULL")
             found: float | None = row.fetchone()[0]
         return found
 
     def _take(self) -> sqlite3.Row | None:
         """The next delivery that is due, counted in its month; None where there is none."""
-        with self._state.change() as db:
+        with self._state.transaction() as db:
             now = self._state.clock.now()
-            settle_due(self._state, db, now)
+            process_due(self._state, db, now)
             while (row := _next(db, now)) is not None:
                 user = db.execute("SELECT * FROM users WHERE id = ?", (row["user_id"],)).fetchone()
-                limit = tier_of(user).webhooks
+                limit = get_tier(user).webhooks
                 if spend(self._state, db, user["id"], ("webhooks",), limit, now):
                     return row
                 db.execute(
@@ -119,11 +119,11 @@ class Deliverer:
             "X-OutReply-Delivery": row["id"],
         }
         anywhere = self._state.settings.sends_anywhere
-        outcome = post(row["url"], body, headers, lookups=self._lookups, anywhere=anywhere)
-        with self._state.change() as db:
+        outcome = deliver(row["url"], body, headers, lookups=self._lookups, anywhere=anywhere)
+        with self._state.transaction() as db:
             self._record(db, row, outcome)
 
-    def _record(self, db: sqlite3.Connection, row: sqlite3.Row, outcome: Outcome) -> None:
+    def _record(self, db: sqlite3.Connection, row: sqlite3.Row, outcome: DeliveryResult) -> None:
         # The clock may have been moved while the target thought about it.
         moment = self._state.clock.now().timestamp()
         attempt = row["attempts"] + 1

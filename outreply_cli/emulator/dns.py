@@ -13,7 +13,7 @@ _FRESH_SECONDS = 60.0
 _KEPT = 1_000
 
 
-class Lookups:
+class Resolver:
     """What names resolve to, remembered for a minute.
 
     Args:
@@ -26,7 +26,7 @@ class Lookups:
         self._turn = threading.Lock()
         self._asked: dict[str, tuple[float, Future[Sequence[Address]]]] = {}
 
-    def all_of(
+    def resolve(
         self, hosts: Iterable[str], seconds: float
     ) -> Mapping[str, Sequence[Address] | None]:
         """The addresses of each of `hosts`; None for one that `seconds` were too short for."""

@@ -14,21 +14,21 @@ from werkzeug.wrappers import Request
 from outreply_cli.emulator.account import count_usage
 from outreply_cli.emulator.auth import (
     authenticate,
-    count_rate,
     count_request,
-    known_caller,
+    enforce_rate,
+    get_tier,
+    identify_caller,
     require_scope,
-    tell_caller,
-    tell_rate,
-    tier_of,
+    set_rate_headers,
+    set_tier_header,
 )
 from outreply_cli.emulator.openapi import OPEN_ROUTES
 from outreply_cli.emulator.rate import RateWindows
-from outreply_cli.emulator.request import Call, Outside, Refusal, Sent
+from outreply_cli.emulator.request import ErrorResponse, NetworkAccess, RequestBody, RequestContext
 from outreply_cli.emulator.routes import API_ROOT, ROUTES, Route
-from outreply_cli.emulator.scheduler import settle_due
+from outreply_cli.emulator.scheduler import process_due
 from outreply_cli.emulator.state import State
-from outreply_cli.net.server.response import Answer, as_json
+from outreply_cli.net.server.response import Response, json_response
 from outreply_cli.spec.limits import (
     IDEMPOTENCY_KEY_LIFETIME,
     IDEMPOTENCY_KEY_MAX_CHARACTERS,
@@ -75,7 +75,7 @@ class Endpoints:
         outside: What may be asked of the network.
     """
 
-    def __init__(self, state: State, rate: RateWindows, outside: Outside) -> None:
+    def __init__(self, state: State, rate: RateWindows, outside: NetworkAccess) -> None:
         self._state, self._rate, self._outside = state, rate, outside
         # Most calls name no part of their path: one look tells their route.
         self._fixed: dict[tuple[str, str], tuple[Route, Mapping[str, str]]] = {
@@ -91,62 +91,62 @@ class Endpoints:
             strict_slashes=False,
         ).bind("localhost")
 
-    def answer(self, request: Request, headers: dict[str, str]) -> Answer:
+    def handle(self, request: Request, headers: dict[str, str]) -> Response:
         """What a call is answered; fills `headers`, and raises Refusal."""
         # The body is read and the network asked before the state is held: others go on meanwhile.
         sent, found = _sent(request), self._match(request)
         refused_urls = self._look_up(found, sent)
         clock = self._state.clock
-        with self._state.change() as db:
+        with self._state.transaction() as db:
             now = clock.now()
             caller = authenticate(db, request, now)
-            tell_caller(caller, headers)
-            count_rate(self._rate, caller, headers, now=now, monotonic=clock.monotonic())
+            set_tier_header(caller, headers)
+            enforce_rate(self._rate, caller, headers, now=now, monotonic=clock.monotonic())
             count_request(db, caller, now)
-            settle_due(self._state, db, now)
-            path = {} if isinstance(found, Refusal) else found[1]
-            call = Call(
+            process_due(self._state, db, now)
+            path = {} if isinstance(found, ErrorResponse) else found[1]
+            call = RequestContext(
                 self._state, db, now, caller, path, request.args.to_dict(), sent, refused_urls
             )
             try:
                 status, body = self._perform(call, found, request, headers)
-            except Refusal as refusal:
+            except ErrorResponse as refusal:
                 # It counts all the same, and what fell due stays done: so the block ends well.
                 refused = refusal
             else:
-                return as_json(status, body, headers)
+                return json_response(status, body, headers)
         raise refused
 
-    def tell(self, request: Request, headers: dict[str, str], *, rate: bool) -> None:
+    def set_headers(self, request: Request, headers: dict[str, str], *, rate: bool) -> None:
         """Put into `headers` what can be known of a caller whose request is not carried out.
 
         `rate` says whether where it stands in its minute belongs to that.
         """
         clock = self._state.clock
-        with self._state.change() as db:
-            caller = known_caller(db, request)
+        with self._state.transaction() as db:
+            caller = identify_caller(db, request)
             if caller is None:
                 return
-            tell_caller(caller, headers)
+            set_tier_header(caller, headers)
             if rate:
                 now, monotonic = clock.now(), clock.monotonic()
-                tell_rate(self._rate, caller, headers, now=now, monotonic=monotonic)
+                set_rate_headers(self._rate, caller, headers, now=now, monotonic=monotonic)
 
     def _look_up(
-        self, found: "tuple[Route, Mapping[str, str]] | Refusal", sent: Sent
+        self, found: "tuple[Route, Mapping[str, str]] | ErrorResponse", sent: RequestBody
     ) -> Mapping[str, str]:
-        if isinstance(found, Refusal) or found[0].look_up is None:
+        if isinstance(found, ErrorResponse) or found[0].look_up is None:
             return {}
         try:
             return found[0].look_up(sent.body, self._outside)
-        except Refusal:
+        except ErrorResponse:
             # Who calls is to be known before the body is found to be none.
             return {}
 
     def _perform(
         self,
-        call: Call,
-        found: "tuple[Route, Mapping[str, str]] | Refusal",
+        call: RequestContext,
+        found: "tuple[Route, Mapping[str, str]] | ErrorResponse",
         request: Request,
         headers: dict[str, str],
     ) -> tuple[int, Any]:
@@ -156,37 +156,37 @@ class Endpoints:
         too, however it is answered. What it did besides is undone when it is refused.
         """
         reads = request.method in _READS
-        if not isinstance(found, Refusal):
+        if not isinstance(found, ErrorResponse):
             try:
                 require_scope(call.caller, found[0].scope, reads=reads)
-            except Refusal:
+            except ErrorResponse:
                 count_usage(call, "requests")
                 raise
         if reads:
-            count_usage(call, "requests", "reads", limit=tier_of(call.caller.user).reads)
+            count_usage(call, "requests", "reads", limit=get_tier(call.caller.user).reads)
         else:
             count_usage(call, "requests", "writes")
-        if isinstance(found, Refusal):
+        if isinstance(found, ErrorResponse):
             raise found
         if reads:
             return found[0].status, found[0].answer(call)
         call.db.execute("SAVEPOINT call")
         try:
             return self._perform_once(call, found[0], request, headers)
-        except Refusal:
+        except ErrorResponse:
             call.db.execute("ROLLBACK TO call")
             raise
         finally:
             call.db.execute("RELEASE call")
 
     def _perform_once(
-        self, call: Call, route: Route, request: Request, headers: dict[str, str]
+        self, call: RequestContext, route: Route, request: Request, headers: dict[str, str]
     ) -> tuple[int, Any]:
         key = request.headers.get("Idempotency-Key")
         if key is None or call.sent.is_multipart:
             return route.status, route.answer(call)
         if not 1 <= len(key) <= IDEMPOTENCY_KEY_MAX_CHARACTERS:
-            raise Refusal(400, "INVALID_IDEMPOTENCY_KEY")
+            raise ErrorResponse(400, "INVALID_IDEMPOTENCY_KEY")
         owner = (call.caller.token["id"], key)
         forgotten = (call.now - IDEMPOTENCY_KEY_LIFETIME).timestamp()
         fingerprint = hashlib.sha256(
@@ -198,7 +198,7 @@ class Endpoints:
         ).fetchone()
         if kept is not None:
             if kept["fingerprint"] != fingerprint:
-                raise Refusal(409, "IDEMPOTENCY_KEY_MISMATCH")
+                raise ErrorResponse(409, "IDEMPOTENCY_KEY_MISMATCH")
             headers["Idempotency-Replayed"] = "true"
             return kept["status"], json.loads(kept["body"])
         body = route.answer(call)
@@ -209,7 +209,7 @@ class Endpoints:
         )
         return route.status, body
 
-    def _match(self, request: Request) -> "tuple[Route, Mapping[str, str]] | Refusal":
+    def _match(self, request: Request) -> "tuple[Route, Mapping[str, str]] | ErrorResponse":
         fixed = self._fixed.get((request.method, request.path))
         if fixed is not None:
             return fixed
@@ -220,12 +220,12 @@ class Endpoints:
         except HTTPException:
             if request.path.removeprefix(API_ROOT).rstrip("/") in OPEN_ROUTES:
                 return _method_not_allowed({"GET"})
-            return Refusal(404, "NOT_FOUND", "No such endpoint")
+            return ErrorResponse(404, "NOT_FOUND", "No such endpoint")
         return route, path
 
 
-def _method_not_allowed(allowed: set[str]) -> Refusal:
-    return Refusal(
+def _method_not_allowed(allowed: set[str]) -> ErrorResponse:
+    return ErrorResponse(
         405,
         "METHOD_NOT_ALLOWED",
         "Method not allowed",
@@ -233,12 +233,12 @@ def _method_not_allowed(allowed: set[str]) -> Refusal:
     )
 
 
-def _sent(request: Request) -> Sent:
+def _sent(request: Request) -> RequestBody:
     if request.method in _READS:
-        return Sent(b"", is_multipart=False)
+        return RequestBody(b"", is_multipart=False)
     if request.mimetype != "multipart/form-data":
-        return Sent(request.get_data(), is_multipart=False)
-    return Sent(b"", is_multipart=True, files=_files_of(request))
+        return RequestBody(request.get_data(), is_multipart=False)
+    return RequestBody(b"", is_multipart=True, files=_files_of(request))
 
 
 def _files_of(request: Request) -> Callable[[], Mapping[str, FileStorage]]:
@@ -250,4 +250,4 @@ def _files_of(request: Request) -> Callable[[], Mapping[str, FileStorage]]:
 
 
 def _refuse_files() -> Mapping[str, FileStorage]:
-    raise Refusal(400, "UPLOAD_ERROR", "The multipart body can't be read")
+    raise ErrorResponse(400, "UPLOAD_ERROR", "The multipart body can't be read")

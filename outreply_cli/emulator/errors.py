@@ -9,7 +9,7 @@ class EmulatorError(OutReplyError):
     code = "EMULATOR"
 
 
-class NotThereError(EmulatorError):
+class EmulatorNotFoundError(EmulatorError):
     """The emulator holds nothing that is called so."""
 
     code = "NOT_FOUND"

@@ -37,7 +37,7 @@ _CHOICES: dict[str, Callable[[Any], bool]] = {
 
 
 @dataclass(frozen=True)
-class Misbehaviour:
+class FaultSpec:
     """One thing to do wrong; `value` is in the unit that KINDS tells."""
 
     kind: str
@@ -62,11 +62,11 @@ class Fault:
         probability: The chance of one that `every` chose.
         times: How often it strikes in all; None for always.
         seen: How many requests matched.
-        struck: How many were met.
+        hits: How many were met.
     """
 
     number: int
-    misbehaviour: Misbehaviour
+    misbehaviour: FaultSpec
     method: str | None = None
     path: str | None = None
     every: int = 1
@@ -74,25 +74,25 @@ class Fault:
     seed: int = 0
     times: int | None = None
     seen: int = 0
-    struck: int = 0
+    hits: int = 0
     _chance: random.Random = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         # Chance here is for rehearsals, and has to be the same at each run.
         self._chance = random.Random(self.seed)  # noqa: S311
 
-    def strikes(self, method: str, path: str) -> bool:
+    def matches(self, method: str, path: str) -> bool:
         """Whether this request is met; counts it."""
         if self.method not in {None, method}:
             return False
         if self.path is not None and not fnmatch.fnmatchcase(path, self.path):
             return False
-        if self.times is not None and self.struck >= self.times:
+        if self.times is not None and self.hits >= self.times:
             return False
         self.seen += 1
         if self.seen % self.every or self._chance.random() >= self.probability:
             return False
-        self.struck += 1
+        self.hits += 1
         return True
 
     def view(self) -> dict[str, Any]:
@@ -106,7 +106,7 @@ class Fault:
             "probability": self.probability,
             "times": self.times,
             "seen": self.seen,
-            "struck": self.struck,
+            "struck": self.hits,
         }
 
 
@@ -120,7 +120,7 @@ class Faults:
 
     def add(self, text: str, **choices: Any) -> Fault:
         """Put one in force; raises InvalidInputError."""
-        misbehaviour = read_misbehaviour(text)
+        misbehaviour = parse_fault(text)
         _check_choices(choices)
         with self._turn:
             self._last += 1
@@ -141,16 +141,16 @@ class Faults:
         with self._turn:
             return [fault.view() for fault in self._kept]
 
-    def pick(self, method: str, path: str, header: str | None) -> Misbehaviour | None:
+    def pick(self, method: str, path: str, header: str | None) -> FaultSpec | None:
         """What goes wrong with a request: what its own header asks for, else the first that meets.
 
         Raises:
             InvalidInputError: The header names no fault.
         """
         if header is not None:
-            return read_misbehaviour(header)
+            return parse_fault(header)
         with self._turn:
-            struck = next((one for one in self._kept if one.strikes(method, path)), None)
+            struck = next((one for one in self._kept if one.matches(method, path)), None)
         return struck.misbehaviour if struck is not None else None
 
 
@@ -167,13 +167,13 @@ def _check_choices(choices: Mapping[str, Any]) -> None:
             )
 
 
-def read_misbehaviour(text: str) -> Misbehaviour:
+def parse_fault(text: str) -> FaultSpec:
     """`KIND` or `KIND:NUMBER`; raises InvalidInputError."""
     kind, _, given = text.strip().partition(":")
     if kind not in KINDS:
         raise InvalidInputError(f"there is no fault {kind!r}", hint=f"Choose: {', '.join(KINDS)}")
     if not given and kind in _DEFAULTS:
-        return Misbehaviour(kind, _DEFAULTS[kind])
+        return FaultSpec(kind, _DEFAULTS[kind])
     if not _NUMBER.fullmatch(given):
         raise InvalidInputError(f"the fault {kind} needs a number: {KINDS[kind]}")
     value = float(given)
@@ -188,4 +188,4 @@ def read_misbehaviour(text: str) -> Misbehaviour:
             hint=f"A status is from 400 to 599, a delay at most {_DELAY_MAX:.0f} seconds, and "
             "Retry-After a whole number from 0.",
         )
-    return Misbehaviour(kind, value)
+    return FaultSpec(kind, value)

@@ -21,12 +21,12 @@ def expect_comments(
     """Let comments come in during the day after a post is published, where that was asked for."""
     for number in range(state.settings.comments_per_post):
         of = f"{post_id}/{number}"
-        name, username, text = _COMMENTERS[int(state.chance(of) * len(_COMMENTERS))]
+        name, username, text = _COMMENTERS[int(state.random_for(of) * len(_COMMENTERS))]
         expect_comment(
             db,
             post_id,
             (name, username, text),
-            published_at + round(_DAY * state.chance(of + "/time")),
+            published_at + round(_DAY * state.random_for(of + "/time")),
         )
 
 

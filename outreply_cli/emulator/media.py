@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from pathlib import PurePath
 from typing import Any
 
-from outreply_cli.emulator.auth import tier_of
-from outreply_cli.emulator.request import Call, Refusal, show_instant
+from outreply_cli.emulator.auth import get_tier
+from outreply_cli.emulator.request import ErrorResponse, RequestContext, format_timestamp
 from outreply_cli.spec.media_types import HEAD_BYTES, mime_of, type_named
 
 _ACTIVE = "deleted_at IS NULL"
@@ -27,13 +27,13 @@ _ENDINGS = {
 ASSETS = "https://api.outreply.com/assets/media/posts/uploads/"
 
 
-def upload(call: Call) -> dict[str, Any]:
+def upload(call: RequestContext) -> dict[str, Any]:
     """`POST /media/upload`: one image or video in the multipart field `file`."""
     if not call.sent.is_multipart:
-        raise Refusal(400, "UPLOAD_ERROR", "The request body must be multipart/form-data")
+        raise ErrorResponse(400, "UPLOAD_ERROR", "The request body must be multipart/form-data")
     file = call.sent.files().get("file")
     if file is None or not file.filename:
-        raise Refusal(400, "NO_FILE", "No file was sent in the field named file")
+        raise ErrorResponse(400, "NO_FILE", "No file was sent in the field named file")
     head = file.stream.read(HEAD_BYTES)
     file.stream.seek(0, os.SEEK_END)
     size = file.stream.tell()
@@ -41,15 +41,17 @@ def upload(call: Call) -> dict[str, Any]:
     declared = file.mimetype
     ending = PurePath(file.filename).suffix.lower()
     if declared not in _ENDINGS or ending not in _ENDINGS[declared]:
-        raise Refusal(400, "UPLOAD_ERROR", "This file type is not allowed")
+        raise ErrorResponse(400, "UPLOAD_ERROR", "This file type is not allowed")
     if mime_of(head) != declared:
-        raise Refusal(400, "INVALID_FILE_CONTENT", declared_mime=declared)
-    tier = tier_of(call.caller.user)
+        raise ErrorResponse(400, "INVALID_FILE_CONTENT", declared_mime=declared)
+    tier = get_tier(call.caller.user)
     if size > tier.max_file_bytes:
-        raise Refusal(413, "FILE_TOO_LARGE", max_file_bytes=tier.max_file_bytes, size_bytes=size)
+        raise ErrorResponse(
+            413, "FILE_TOO_LARGE", max_file_bytes=tier.max_file_bytes, size_bytes=size
+        )
     used = used_bytes(call.db, call.caller.user["id"])
     if used + size > tier.storage_bytes:
-        raise Refusal(413, "QUOTA_EXCEEDED", quota=storage_view(call))
+        raise ErrorResponse(413, "QUOTA_EXCEEDED", quota=storage_view(call))
     digest = hashlib.sha256()
     while chunk := file.stream.read(1024 * 1024):
         digest.update(chunk)
@@ -71,7 +73,7 @@ def upload(call: Call) -> dict[str, Any]:
     }
 
 
-def media_list(call: Call) -> dict[str, Any]:
+def media_list(call: RequestContext) -> dict[str, Any]:
     """`GET /media`: active media, newest first."""
     rows = call.db.execute(
         f"SELECT * FROM media WHERE user_id = ? AND {_ACTIVE} "  # noqa: S608 - our own words
@@ -85,23 +87,23 @@ def media_list(call: Call) -> dict[str, Any]:
     }
 
 
-def media_item(call: Call) -> dict[str, Any]:
+def media_item(call: RequestContext) -> dict[str, Any]:
     """`GET /media/:mediaId`: one active item."""
     row = _own(call, call.path["media_id"])
     return {"media": {**_view(call.db, row), "url": ASSETS + row["filename"]}}
 
 
-def delete(call: Call) -> dict[str, Any]:
+def delete(call: RequestContext) -> dict[str, Any]:
     """`DELETE /media/:mediaId`: refused while a pending post has it."""
     row = _own(call, call.path["media_id"])
     pending = _pending_post(call.db, row["id"])
     if pending is not None:
-        raise Refusal(409, "MEDIA_IN_USE", scheduled_post_id=pending)
+        raise ErrorResponse(409, "MEDIA_IN_USE", scheduled_post_id=pending)
     _forget(call.db, row["id"], call.now.timestamp())
     return {"success": True, "media_id": row["id"]}
 
 
-def attached(call: Call, media_ids: Sequence[str]) -> list[dict[str, Any]]:
+def attached(call: RequestContext, media_ids: Sequence[str]) -> list[dict[str, Any]]:
     """What a post shows of the uploaded `media_ids`; 404 where one is not the caller's."""
     rows = [_own(call, media_id) for media_id in media_ids]
     return [{"src": ASSETS + row["filename"], "type": type_named(row["mime_type"])} for row in rows]
@@ -131,20 +133,20 @@ def used_bytes(db: sqlite3.Connection, user_id: str) -> int:
     return int(row[0] or 0)
 
 
-def storage_view(call: Call) -> dict[str, int]:
+def storage_view(call: RequestContext) -> dict[str, int]:
     """The caller's storage as answers show it."""
-    limit = tier_of(call.caller.user).storage_bytes
+    limit = get_tier(call.caller.user).storage_bytes
     used = used_bytes(call.db, call.caller.user["id"])
     return {"used_bytes": used, "limit_bytes": limit, "remaining_bytes": max(0, limit - used)}
 
 
-def _own(call: Call, media_id: str) -> sqlite3.Row:
+def _own(call: RequestContext, media_id: str) -> sqlite3.Row:
     row: sqlite3.Row | None = call.db.execute(
         f"SELECT * FROM media WHERE id = ? AND user_id = ? AND {_ACTIVE}",  # noqa: S608
         (media_id, call.caller.user["id"]),
     ).fetchone()
     if row is None:
-        raise Refusal(404, "NOT_FOUND", f"Media not found: {media_id}", media_id=media_id)
+        raise ErrorResponse(404, "NOT_FOUND", f"Media not found: {media_id}", media_id=media_id)
     return row
 
 
@@ -169,5 +171,5 @@ def _view(db: sqlite3.Connection, row: sqlite3.Row) -> dict[str, Any]:
         "type": type_named(row["mime_type"]),
         "mime_type": row["mime_type"],
         "scheduled_post_id": _pending_post(db, row["id"]),
-        "created_at": show_instant(row["created_at"]),
+        "created_at": format_timestamp(row["created_at"]),
     }

@@ -8,7 +8,14 @@ from typing import Any
 from outreply_cli import __version__
 from outreply_cli.emulator.examples import EXAMPLES, PARAMETERS, error_example
 from outreply_cli.emulator.routes import API_ROOT, ROUTES, Route
-from outreply_cli.emulator.schemas import COMPONENTS, PLATFORM, TEXT, WHOLE, error_schema, one
+from outreply_cli.emulator.schemas import (
+    COMPONENTS,
+    PLATFORM,
+    TEXT,
+    WHOLE,
+    error_schema,
+    object_schema,
+)
 from outreply_cli.spec.errors import CATALOGUE, entries_for
 from outreply_cli.spec.limits import IDEMPOTENCY_KEY_MAX_CHARACTERS, LIST_LIMIT_MAX
 
@@ -169,7 +176,7 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
 
 def _body(name: str) -> dict[str, Any]:
     if name != "file":
-        content = {"schema": one(name), "example": EXAMPLES[name]}
+        content = {"schema": object_schema(name), "example": EXAMPLES[name]}
         return {"required": True, "content": {"application/json": content}}
     schema = {
         "type": "object",
@@ -187,7 +194,9 @@ def _success(result: str, *, replayed: bool = False) -> dict[str, Any]:
     return {
         "description": "Success.",
         "headers": _described(headers),
-        "content": {"application/json": {"schema": one(result), "example": EXAMPLES[result]}},
+        "content": {
+            "application/json": {"schema": object_schema(result), "example": EXAMPLES[result]}
+        },
     }
 
 
@@ -209,7 +218,7 @@ def _refusal(status: int, names: Sequence[str]) -> dict[str, Any]:
         "headers": _described(headers),
         "content": {
             "application/json": {
-                "schema": {"anyOf": [one(name) for name in names]},
+                "schema": {"anyOf": [object_schema(name) for name in names]},
                 "examples": {name: {"value": error_example(name)} for name in names},
             }
         },

@@ -7,17 +7,17 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from outreply_cli.emulator.account import count_usage, own_page, require_brand
-from outreply_cli.emulator.auth import tier_of
+from outreply_cli.emulator.auth import get_tier
 from outreply_cli.emulator.guardrails import check_guardrails
 from outreply_cli.emulator.incoming_comments import expect_comments
 from outreply_cli.emulator.media import attach, attached, free_media
 from outreply_cli.emulator.request import (
-    Call,
-    Outside,
-    Refusal,
+    ErrorResponse,
+    NetworkAccess,
+    RequestContext,
+    format_timestamp,
     invalid_field,
-    read_instant,
-    show_instant,
+    parse_timestamp,
 )
 from outreply_cli.spec.limits import (
     MESSAGE_MAX_CHARACTERS,
@@ -42,19 +42,23 @@ OWNED_POSTS = (
 )
 
 
-def schedule(call: Call) -> dict[str, Any]:
+def schedule(call: RequestContext) -> dict[str, Any]:
     """`POST /posts/schedule`: 10 minutes to 75 days ahead."""
     page = own_page(call, call.text("page_id", required=True) or "")
     given = call.body.get("scheduled_at")
     if given is None or given == "":
-        raise Refusal(
+        raise ErrorResponse(
             400, "MISSING_FIELD", "Missing required field: scheduled_at", field="scheduled_at"
         )
-    moment = read_instant("scheduled_at", given)
+    moment = parse_timestamp("scheduled_at", given)
     if moment < call.now + SCHEDULE_EARLIEST:
-        raise Refusal(400, "INVALID_DATE", "scheduled_at must be at least 10 minutes in the future")
+        raise ErrorResponse(
+            400, "INVALID_DATE", "scheduled_at must be at least 10 minutes in the future"
+        )
     if moment > call.now + SCHEDULE_LATEST:
-        raise Refusal(400, "INVALID_DATE", "scheduled_at must be at most 75 days in the future")
+        raise ErrorResponse(
+            400, "INVALID_DATE", "scheduled_at must be at most 75 days in the future"
+        )
     content = _content(call)
     check_guardrails(call.db, page, moment.timestamp(), keep_gap=True)
     _count_publish(call)
@@ -68,7 +72,7 @@ def schedule(call: Call) -> dict[str, Any]:
     return {"scheduled_post": _scheduled_view(_own_post(call, post_id))}
 
 
-def publish(call: Call) -> dict[str, Any]:
+def publish(call: RequestContext) -> dict[str, Any]:
     """`POST /posts/publish`: accepted by the platform before the answer."""
     page = own_page(call, call.text("page_id", required=True) or "")
     content = _content(call)
@@ -89,14 +93,14 @@ def publish(call: Call) -> dict[str, Any]:
     return {
         "post_id": row["remote_id"],
         "platform": platform.code if platform else row["platform"],
-        "published_at": show_instant(row["published_at"]),
+        "published_at": format_timestamp(row["published_at"]),
         "message": row["message"],
         "permalink": row["permalink"],
         "status": "published",
     }
 
 
-def scheduled_posts(call: Call) -> dict[str, Any]:
+def scheduled_posts(call: RequestContext) -> dict[str, Any]:
     """`GET /posts/scheduled`: pending ones, soonest first."""
     return {
         "scheduled_posts": [
@@ -106,24 +110,24 @@ def scheduled_posts(call: Call) -> dict[str, Any]:
     }
 
 
-def scheduled_post(call: Call) -> dict[str, Any]:
+def scheduled_post(call: RequestContext) -> dict[str, Any]:
     """`GET /posts/scheduled/:postId`: one that is pending or has failed."""
     row = _own_post(call, call.path["post_id"])
     if row["status"] not in {"scheduled", "failed"}:
-        raise Refusal(404, "NOT_FOUND", "Scheduled post not found")
+        raise ErrorResponse(404, "NOT_FOUND", "Scheduled post not found")
     return {"scheduled_post": _scheduled_view(row)}
 
 
-def cancel(call: Call) -> dict[str, Any]:
+def cancel(call: RequestContext) -> dict[str, Any]:
     """`DELETE /posts/scheduled/:postId`: 404 once it is cancelled or published."""
     row = _own_post(call, call.path["post_id"])
     if row["status"] != "scheduled":
-        raise Refusal(404, "NOT_FOUND", "Scheduled post not found")
+        raise ErrorResponse(404, "NOT_FOUND", "Scheduled post not found")
     call.db.execute("UPDATE posts SET status = 'cancelled' WHERE id = ?", (row["id"],))
     return {"success": True, "id": row["id"]}
 
 
-def published_posts(call: Call) -> dict[str, Any]:
+def published_posts(call: RequestContext) -> dict[str, Any]:
     """`GET /posts/published`: newest first, after `since` where it is given."""
     rows = _listed(call, "published", "posts.published_at DESC, posts.number DESC", call.since())
     return {"published_posts": [_published_view(call.db, row) for row in rows]}
@@ -155,7 +159,7 @@ def linked_media(urls: Sequence[str]) -> list[dict[str, str]]:
     ]
 
 
-def told_post(row: sqlite3.Row, reason: str | None) -> dict[str, Any]:
+def post_view(row: sqlite3.Row, reason: str | None) -> dict[str, Any]:
     """A post as events tell of it; `reason` is why it failed."""
     view = _scheduled_view(row)
     if reason is not None:
@@ -164,30 +168,32 @@ def told_post(row: sqlite3.Row, reason: str | None) -> dict[str, Any]:
         **view,
         "remote_id": row["remote_id"],
         "permalink": row["permalink"],
-        "published_at": show_instant(row["published_at"]),
+        "published_at": format_timestamp(row["published_at"]),
     }
 
 
-def own_published_post(call: Call, post_id: str) -> sqlite3.Row:
+def own_published_post(call: RequestContext, post_id: str) -> sqlite3.Row:
     """The published post called `post_id`, by our id or the platform's."""
     row = call.db.execute("SELECT id FROM posts WHERE remote_id = ?", (post_id,)).fetchone()
     post = _own_post(call, row["id"] if row else post_id)
     if post["status"] != "published":
-        raise Refusal(404, "NOT_FOUND", "Published post not found")
+        raise ErrorResponse(404, "NOT_FOUND", "Published post not found")
     return post
 
 
-def _own_post(call: Call, post_id: str) -> sqlite3.Row:
+def _own_post(call: RequestContext, post_id: str) -> sqlite3.Row:
     row: sqlite3.Row | None = call.db.execute(
         OWNED_POSTS + "WHERE posts.id = ? AND brands.user_id = ?", (post_id, call.caller.user["id"])
     ).fetchone()
     if row is None:
-        raise Refusal(404, "NOT_FOUND", "Post not found")
+        raise ErrorResponse(404, "NOT_FOUND", "Post not found")
     require_brand(call.caller, row["brand_id"])
     return row
 
 
-def _listed(call: Call, status: str, order: str, since: float | None) -> list[sqlite3.Row]:
+def _listed(
+    call: RequestContext, status: str, order: str, since: float | None
+) -> list[sqlite3.Row]:
     page_id = call.query.get("page_id")
     if page_id is not None:
         own_page(call, page_id)
@@ -205,15 +211,15 @@ def _listed(call: Call, status: str, order: str, since: float | None) -> list[sq
     return call.db.execute(sql, (*values, call.limit())).fetchall()
 
 
-def _content(call: Call) -> tuple[str | None, str, str | None, str | None, str | None]:
+def _content(call: RequestContext) -> tuple[str | None, str, str | None, str | None, str | None]:
     message = call.text("message", longest=MESSAGE_MAX_CHARACTERS)
     ids, urls = _strings(call, "media_ids"), _strings(call, "media_urls")
     uploaded = attached(call, ids)
     for url in urls:
         if url in call.refused_urls:
-            raise Refusal(400, "INVALID_MEDIA_URL", url=url)
+            raise ErrorResponse(400, "INVALID_MEDIA_URL", url=url)
     if not (message and message.strip()) and not (urls or ids):
-        raise Refusal(
+        raise ErrorResponse(
             400, "MISSING_FIELD", "Either message or at least one media item is required",
             field="message",
         )  # fmt: skip
@@ -230,14 +236,14 @@ def _content(call: Call) -> tuple[str | None, str, str | None, str | None, str |
     )
 
 
-def look_up(body: Mapping[str, Any], outside: Outside) -> Mapping[str, str]:
+def look_up(body: Mapping[str, Any], outside: NetworkAccess) -> Mapping[str, str]:
     """Which of a post's `media_urls` lead to no public address (reference: SSRF protection)."""
     given = body.get("media_urls")
     urls = [url for url in given if isinstance(url, str)] if isinstance(given, list) else []
     return dict.fromkeys(outside.guard.refused(urls), "must be public") if urls else {}
 
 
-def _strings(call: Call, name: str) -> list[str]:
+def _strings(call: RequestContext, name: str) -> list[str]:
     given = call.body.get(name)
     if given is None:
         return []
@@ -246,8 +252,8 @@ def _strings(call: Call, name: str) -> list[str]:
     return given
 
 
-def _count_publish(call: Call) -> None:
-    count_usage(call, "publishes", limit=tier_of(call.caller.user).publishes)
+def _count_publish(call: RequestContext) -> None:
+    count_usage(call, "publishes", limit=get_tier(call.caller.user).publishes)
 
 
 def _scheduled_view(row: sqlite3.Row) -> dict[str, Any]:
@@ -255,12 +261,12 @@ def _scheduled_view(row: sqlite3.Row) -> dict[str, Any]:
         "id": row["id"],
         "page_id": row["page_id"],
         "platform": row["platform"],
-        "scheduled_at": show_instant(row["scheduled_at"]),
+        "scheduled_at": format_timestamp(row["scheduled_at"]),
         "status": row["status"],
         "message": row["message"],
         "media": json.loads(row["media"]),
         "first_comment": row["first_comment"],
-        "created_at": show_instant(row["created_at"]),
+        "created_at": format_timestamp(row["created_at"]),
     }
     if row["tiktok_settings"] is not None:
         view["tiktok_settings"] = json.loads(row["tiktok_settings"])
@@ -279,7 +285,7 @@ def _published_view(db: sqlite3.Connection, row: sqlite3.Row) -> dict[str, Any]:
         "platform": row["platform"],
         "remote_id": row["remote_id"],
         "permalink": row["permalink"],
-        "published_at": show_instant(row["published_at"]),
+        "published_at": format_timestamp(row["published_at"]),
         "message": row["message"],
         "metrics": {"likes": row["likes"], "comments": comments, "shares": row["shares"]},
     }

@@ -12,8 +12,8 @@ from typing import Any
 
 from werkzeug.datastructures import FileStorage
 
-from outreply_cli.emulator.address_guard import AddressGuard
-from outreply_cli.emulator.dns import Lookups
+from outreply_cli.emulator.address_guard import SsrfGuard
+from outreply_cli.emulator.dns import Resolver
 from outreply_cli.emulator.state import State
 from outreply_cli.net.ssrf import Address
 from outreply_cli.spec.errors import entries_for
@@ -24,7 +24,7 @@ _LOOKUP_SECONDS = 1.0
 _LIMIT_DIGITS = len(str(LIST_LIMIT_MAX))
 
 
-class Refusal(Exception):  # noqa: N818 - an answer of the emulated API, not an error of ours
+class ErrorResponse(Exception):  # noqa: N818 - an answer of the emulated API, not an error of ours
     """An error answer (reference: Errors).
 
     Args:
@@ -52,7 +52,7 @@ class Refusal(Exception):  # noqa: N818 - an answer of the emulated API, not an 
 
 
 @dataclass(frozen=True)
-class Caller:
+class Principal:
     """The token that authenticated a request, and its user."""
 
     token: sqlite3.Row
@@ -66,20 +66,20 @@ class Caller:
 
 
 @dataclass(frozen=True)
-class Outside:
+class NetworkAccess:
     """What the network is asked before the state is held, so that others go on meanwhile."""
 
-    guard: AddressGuard
-    lookups: Lookups
+    guard: SsrfGuard
+    lookups: Resolver
     sends_anywhere: bool
 
-    def addresses_of(self, host: str) -> Sequence[Address]:
+    def resolve(self, host: str) -> Sequence[Address]:
         """What a name resolves to; nothing where that takes longer than a request may wait."""
-        return self.lookups.all_of([host], _LOOKUP_SECONDS)[host] or ()
+        return self.lookups.resolve([host], _LOOKUP_SECONDS)[host] or ()
 
 
 @dataclass
-class Sent:
+class RequestBody:
     """A request's body: JSON that is read once, or the files of a form."""
 
     raw: bytes
@@ -89,11 +89,11 @@ class Sent:
     @cached_property
     def body(self) -> dict[str, Any]:
         """The JSON object; refuses what is none (`400 INVALID_JSON`)."""
-        return read_object(self.raw or b"{}")
+        return parse_object(self.raw or b"{}")
 
 
 @dataclass
-class Call:
+class RequestContext:
     """One authenticated request, as the resources read it.
 
     Attributes:
@@ -104,10 +104,10 @@ class Call:
     state: State
     db: sqlite3.Connection
     now: datetime
-    caller: Caller
+    caller: Principal
     path: Mapping[str, str]
     query: Mapping[str, str]
-    sent: "Sent"
+    sent: "RequestBody"
     refused_urls: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -120,7 +120,9 @@ class Call:
         value = self.body.get(name)
         if value is None or value == "":
             if required:
-                raise Refusal(400, "MISSING_FIELD", f"Missing required field: {name}", field=name)
+                raise ErrorResponse(
+                    400, "MISSING_FIELD", f"Missing required field: {name}", field=name
+                )
             return None
         if not isinstance(value, str):
             raise invalid_field(name, "must be a string")
@@ -141,10 +143,10 @@ class Call:
     def since(self) -> float | None:
         """The query's `since` as a Unix time, or None."""
         given = self.query.get("since")
-        return None if given is None else read_instant("since", given).timestamp()
+        return None if given is None else parse_timestamp("since", given).timestamp()
 
 
-def read_object(raw: bytes) -> dict[str, Any]:
+def parse_object(raw: bytes) -> dict[str, Any]:
     """The JSON object in a body; refuses everything else (`400 INVALID_JSON`).
 
     Numbers without end and halves of characters are no JSON, though Python reads both.
@@ -155,25 +157,25 @@ def read_object(raw: bytes) -> dict[str, Any]:
         if _SURROGATE.search(text):
             json.dumps(parsed, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
-        raise Refusal(400, "INVALID_JSON", "The request body is not valid JSON") from None
+        raise ErrorResponse(400, "INVALID_JSON", "The request body is not valid JSON") from None
     if not isinstance(parsed, dict):
-        raise Refusal(400, "INVALID_JSON", "The request body must be a JSON object")
+        raise ErrorResponse(400, "INVALID_JSON", "The request body must be a JSON object")
     return parsed
 
 
-def too_many(code: str, seconds: int, text: str | None = None) -> Refusal:
+def too_many(code: str, seconds: int, text: str | None = None) -> ErrorResponse:
     """429 with a `code`, and in how many seconds it may be tried again: in header and body."""
-    return Refusal(
+    return ErrorResponse(
         429, code, text, headers={"Retry-After": str(seconds)}, retry_after_seconds=seconds
     )
 
 
-def invalid_field(name: str, reason: str) -> Refusal:
+def invalid_field(name: str, reason: str) -> ErrorResponse:
     """The refusal of a field whose value can't be right."""
-    return Refusal(400, "INVALID_FIELD", f"{name} {reason}", field=name)
+    return ErrorResponse(400, "INVALID_FIELD", f"{name} {reason}", field=name)
 
 
-def read_instant(name: str, value: object) -> datetime:
+def parse_timestamp(name: str, value: object) -> datetime:
     """An ISO 8601 instant from outside; refuses what is none (`400 INVALID_DATE`)."""
     if isinstance(value, str):
         try:
@@ -181,10 +183,10 @@ def read_instant(name: str, value: object) -> datetime:
             return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
         except (ValueError, OverflowError):
             pass
-    raise Refusal(400, "INVALID_DATE", f"{name} must be an ISO 8601 timestamp", field=name)
+    raise ErrorResponse(400, "INVALID_DATE", f"{name} must be an ISO 8601 timestamp", field=name)
 
 
-def show_instant(timestamp: float | None) -> str | None:
+def format_timestamp(timestamp: float | None) -> str | None:
     """A Unix time as the API writes it: `2026-05-01T09:00:00.000Z`."""
     if timestamp is None:
         return None

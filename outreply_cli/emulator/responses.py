@@ -9,21 +9,21 @@ from datetime import timedelta
 from werkzeug.http import http_date
 
 from outreply_cli.emulator.clock import EmulatorClock
-from outreply_cli.emulator.faults import Misbehaviour
-from outreply_cli.emulator.request import Refusal, too_many
-from outreply_cli.net.server.hanging_up import hang_up, is_hang_up
-from outreply_cli.net.server.response import Answer, as_json
+from outreply_cli.emulator.faults import FaultSpec
+from outreply_cli.emulator.request import ErrorResponse, too_many
+from outreply_cli.net.server.hanging_up import drop_connection, is_dropped
+from outreply_cli.net.server.response import Response, json_response
 from outreply_cli.spec.errors import CATALOGUE
 
 _GARBAGE = b"<html>\xff\xfe upstream is having a moment {"
 
 
-def misbehave(
-    fault: Misbehaviour,
+def apply_fault(
+    fault: FaultSpec,
     clock: EmulatorClock,
     headers: dict[str, str],
-    answer: Callable[[], Answer],
-) -> Answer:
+    answer: Callable[[], Response],
+) -> Response:
     """What `answer` says, made wrong by a fault.
 
     Raises:
@@ -32,10 +32,10 @@ def misbehave(
     _go_wrong_before(fault, clock, headers)
     try:
         response = answer()
-    except Refusal as refusal:
-        response = as_json(refusal.status, refusal.body, {**headers, **refusal.headers})
+    except ErrorResponse as refusal:
+        response = json_response(refusal.status, refusal.body, {**headers, **refusal.headers})
     if fault.kind == "drop-after":
-        hang_up()
+        drop_connection()
     if fault.kind == "garbage":
         response.body, response.length = _GARBAGE, len(_GARBAGE)
     elif fault.kind == "truncate":
@@ -43,7 +43,7 @@ def misbehave(
     return response
 
 
-def own_fault(failure: Exception, asked: str, headers: dict[str, str]) -> Answer:
+def internal_error(failure: Exception, asked: str, headers: dict[str, str]) -> Response:
     """500 for a request that met a mistake of the emulator's; standard error says which.
 
     Args:
@@ -51,11 +51,11 @@ def own_fault(failure: Exception, asked: str, headers: dict[str, str]) -> Answer
         asked: The request in words.
         headers: Those of every answer.
     """
-    if is_hang_up(failure):
+    if is_dropped(failure):
         raise failure
-    report(failure, asked)
-    refusal = Refusal(500, "SERVER_ERROR")
-    return as_json(refusal.status, refusal.body, headers)
+    log_exception(failure, asked)
+    refusal = ErrorResponse(500, "SERVER_ERROR")
+    return json_response(refusal.status, refusal.body, headers)
 
 
 def request_id() -> str:
@@ -63,23 +63,23 @@ def request_id() -> str:
     return f"req_{secrets.token_hex(8)}"
 
 
-def refuse_unread(status: int) -> Answer:
+def bad_request(status: int) -> Response:
     """The answer to a request that the server below could not take in."""
     code = "FILE_TOO_LARGE" if status == 413 else "BAD_REQUEST"
-    refusal = Refusal(status, code, None if status == 413 else "This is no request in HTTP")
-    return as_json(status, refusal.body, {"X-Request-Id": request_id()})
+    refusal = ErrorResponse(status, code, None if status == 413 else "This is no request in HTTP")
+    return json_response(status, refusal.body, {"X-Request-Id": request_id()})
 
 
-def report(failure: Exception, during: str) -> None:
+def log_exception(failure: Exception, during: str) -> None:
     """Tell in one line on standard error, which `emulator.log` keeps, what went wrong and where."""
     place = traceback.extract_tb(failure.__traceback__)[-1]
     said = f"{type(failure).__name__}({str(failure)!r}) at {place.filename}:{place.lineno}"
     sys.stderr.write(f"emulator: {during!r}: {said}\n")
 
 
-def _go_wrong_before(fault: Misbehaviour, clock: EmulatorClock, headers: dict[str, str]) -> None:
+def _go_wrong_before(fault: FaultSpec, clock: EmulatorClock, headers: dict[str, str]) -> None:
     if fault.kind == "drop-before":
-        hang_up()
+        drop_connection()
     if fault.kind == "status":
         raise _refusal(int(fault.value))
     if fault.kind == "rate-limit":
@@ -90,6 +90,8 @@ def _go_wrong_before(fault: Misbehaviour, clock: EmulatorClock, headers: dict[st
         headers["Date"] = http_date(clock.now() + timedelta(seconds=fault.value))
 
 
-def _refusal(status: int) -> Refusal:
+def _refusal(status: int) -> ErrorResponse:
     known = next((entry for entry in CATALOGUE if entry.status == status), None)
-    return Refusal(status, known.code if known else "SERVER_ERROR", "A fault that was asked for")
+    return ErrorResponse(
+        status, known.code if known else "SERVER_ERROR", "A fault that was asked for"
+    )

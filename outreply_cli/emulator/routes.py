@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from outreply_cli.emulator import account, comments, media, posts, webhooks
-from outreply_cli.emulator.request import Call, Outside
+from outreply_cli.emulator.request import NetworkAccess, RequestContext
 
 API_ROOT = "/api/v1"
 
@@ -31,14 +31,14 @@ class Route:
     method: str
     rule: str
     scope: str | None
-    answer: Callable[[Call], dict[str, Any]]
+    answer: Callable[[RequestContext], dict[str, Any]]
     about: str
     result: str
     query: tuple[str, ...] = ()
     body: str | None = None
     refusals: tuple[str, ...] = ()
     status: int = 200
-    look_up: Callable[[Mapping[str, Any], Outside], Mapping[str, str]] | None = None
+    look_up: Callable[[Mapping[str, Any], NetworkAccess], Mapping[str, str]] | None = None
 
 
 _BODY = ("MISSING_FIELD", "INVALID_FIELD", "INVALID_JSON")

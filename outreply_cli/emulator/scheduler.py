@@ -5,15 +5,15 @@ from datetime import UTC, datetime
 
 from outreply_cli.emulator.comments import comment_view
 from outreply_cli.emulator.incoming_comments import expect_comments
-from outreply_cli.emulator.posts import OWNED_POSTS, mark_published, told_post
+from outreply_cli.emulator.posts import OWNED_POSTS, mark_published, post_view
 from outreply_cli.emulator.state import State
-from outreply_cli.emulator.webhooks import Happening, emit
+from outreply_cli.emulator.webhooks import WebhookEvent, emit
 
 _EXPIRED = "The page's connection has expired"
 _REFUSED = "The platform refused the post"
 
 
-def settle_due(state: State, db: sqlite3.Connection, now: datetime) -> int:
+def process_due(state: State, db: sqlite3.Connection, now: datetime) -> int:
     """Do everything whose time has come; returns how many posts were published.
 
     A post fails where its page's connection has expired, or where the failure rate asks for it.
@@ -37,7 +37,7 @@ def settle_due(state: State, db: sqlite3.Connection, now: datetime) -> int:
     return published
 
 
-def next_due(db: sqlite3.Connection) -> float | None:
+def next_due_at(db: sqlite3.Connection) -> float | None:
     """The Unix time of the next thing that happens by itself, or None."""
     row = db.execute(
         "SELECT min(due) FROM (SELECT min(scheduled_at) AS due FROM posts "
@@ -63,7 +63,7 @@ def _settle_post(state: State, db: sqlite3.Connection, number: int) -> bool:
     row = db.execute(OWNED_POSTS + "WHERE posts.number = ?", (number,)).fetchone()
     due = row["scheduled_at"]
     reason = _EXPIRED if row["page_expired"] else None
-    if reason is None and state.chance(row["id"]) < state.settings.failure_rate:
+    if reason is None and state.random_for(row["id"]) < state.settings.failure_rate:
         reason = _REFUSED
     if reason is None:
         mark_published(db, row, state.new_remote_id(), due)
@@ -71,9 +71,9 @@ def _settle_post(state: State, db: sqlite3.Connection, number: int) -> bool:
     else:
         db.execute("UPDATE posts SET status = 'failed' WHERE id = ?", (row["id"],))
     current = db.execute(OWNED_POSTS + "WHERE posts.number = ?", (number,)).fetchone()
-    told = {"brandId": row["brand_id"], "post": told_post(current, reason)}
+    told = {"brandId": row["brand_id"], "post": post_view(current, reason)}
     event = "post.published" if reason is None else "post.failed"
-    emit(db, Happening(row["user_id"], event, told), _instant(due), state.new_id)
+    emit(db, WebhookEvent(row["user_id"], event, told), _instant(due), state.new_id)
     return reason is None
 
 
@@ -92,7 +92,7 @@ def _receive_comment(state: State, db: sqlite3.Connection, number: int) -> None:
         "SELECT *, 0 AS replies_count FROM comments WHERE id = ?", (comment_id,)
     ).fetchone()
     told = {"brandId": post["brand_id"], "comment": comment_view(comment, post["platform"])}
-    happening = Happening(post["user_id"], "comment.received", told)
+    happening = WebhookEvent(post["user_id"], "comment.received", told)
     emit(db, happening, _instant(row["due_at"]), state.new_id)
 
 

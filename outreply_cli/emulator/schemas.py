@@ -21,7 +21,7 @@ _SCOPE: Schema = {"type": "string", "enum": [*SCOPES, EVERY_SCOPE]}
 _TIER: Schema = {"type": "string", "enum": list(TIERS)}
 
 
-def one(name: str) -> Schema:
+def object_schema(name: str) -> Schema:
     """A reference to a component."""
     return {"$ref": f"#/components/schemas/{name}"}
 
@@ -48,7 +48,10 @@ _PAGE = {"id": TEXT, "brand_id": TEXT, "platform": PLATFORM, "name": TEXT, "user
 _BRAND = {"id": TEXT, "name": TEXT, "logo": _TEXT_OR_NULL, "timezone": TEXT}
 _MESSAGE: Schema = {"type": "string", "maxLength": MESSAGE_MAX_CHARACTERS}
 _POST_BODY = {
-    "message": {**_MESSAGE, "description": "Post text; it or one media item is required."},
+    "message": {
+        **_MESSAGE,
+        "description": "Post text; it or object_schema media item is required.",
+    },
     "media_ids": {**_many(TEXT), "description": "Ids of uploaded media."},
     "media_urls": {**_many(TEXT), "description": "Public https URLs; no private address."},
     "first_comment": {**TEXT, "description": "Instagram and Facebook."},
@@ -72,9 +75,9 @@ COMPONENTS: dict[str, Schema] = {
         "user": _object({"id": TEXT, **_NAMES}),
         "credits": _object({"remaining": WHOLE, "plan": _TIER}),
         "tier": _TIER,
-        "api_key": one("Key"),
+        "api_key": object_schema("Key"),
         "quota": _object({
-            "storage": {**one("Storage"), "properties": {"max_file_bytes": WHOLE},
+            "storage": {**object_schema("Storage"), "properties": {"max_file_bytes": WHOLE},
                         "required": ["max_file_bytes"]},
             "rate_limit": _object({"per_minute": WHOLE, "per_day": WHOLE}),
             "monthly": _object({
@@ -90,24 +93,24 @@ COMPONENTS: dict[str, Schema] = {
         }),
     }),
     "Page": _object({**_PAGE, "brand_name": TEXT}),
-    "Pages": _object({"pages": _many(one("Page"))}),
+    "Pages": _object({"pages": _many(object_schema("Page"))}),
     "OnePage": _object({"page": _object({
         **_PAGE, "profile_picture": _TEXT_OR_NULL, "created_at": _INSTANT})}),
     "Brands": _object({"brands": _many(_object({
         **_BRAND, "created_at": _INSTANT, "pages_count": WHOLE}))}),
-    "OneBrand": _object({"brand": _object({**_BRAND, "pages": _many(one("Page"))})}),
+    "OneBrand": _object({"brand": _object({**_BRAND, "pages": _many(object_schema("Page"))})}),
     "ScheduleBody": _object({"page_id": TEXT, "scheduled_at": _INSTANT}, _POST_BODY),
     "PublishBody": _object({"page_id": TEXT}, _POST_BODY),
     "PostMedia": _object({"src": TEXT, "type": TEXT}),
     "ScheduledPost": _object(
         {"id": TEXT, "page_id": TEXT, "platform": PLATFORM, "scheduled_at": _INSTANT_OR_NULL,
          "status": {"type": "string", "enum": ["scheduled", "failed"]}, "message": _TEXT_OR_NULL,
-         "media": _many(one("PostMedia")), "first_comment": _TEXT_OR_NULL,
+         "media": _many(object_schema("PostMedia")), "first_comment": _TEXT_OR_NULL,
          "created_at": _INSTANT},
         {"tiktok_settings": {"type": "object"}, "link": TEXT},
     ),
-    "OneScheduledPost": _object({"scheduled_post": one("ScheduledPost")}),
-    "ScheduledPosts": _object({"scheduled_posts": _many(one("ScheduledPost"))}),
+    "OneScheduledPost": _object({"scheduled_post": object_schema("ScheduledPost")}),
+    "ScheduledPosts": _object({"scheduled_posts": _many(object_schema("ScheduledPost"))}),
     "Publication": _object({
         "post_id": TEXT, "platform": _CODE, "published_at": _INSTANT, "message": _TEXT_OR_NULL,
         "permalink": TEXT, "status": {"type": "string", "const": "published"}}),
@@ -126,17 +129,17 @@ COMPONENTS: dict[str, Schema] = {
     "ReplyBody": _object({"comment_id": TEXT, "message": {**_MESSAGE, "minLength": 1}}),
     "Reply": _object({"reply": _object({
         "id": TEXT, "parent_id": TEXT, "message": TEXT, "created_at": _INSTANT})}),
-    "Upload": _object({**_MEDIA, "url": TEXT, "tier": _TIER, "quota": one("Storage")}),
+    "Upload": _object({**_MEDIA, "url": TEXT, "tier": _TIER, "quota": object_schema("Storage")}),
     "MediaItem": _object({**_MEDIA, "scheduled_post_id": _TEXT_OR_NULL, "created_at": _INSTANT}),
     "MediaList": _object({
-        "media": _many(one("MediaItem")), "tier": _TIER, "quota": one("Storage")}),
-    "OneMedia": _object({"media": {**one("MediaItem"), "properties": {"url": TEXT}}}),
+        "media": _many(object_schema("MediaItem")), "tier": _TIER, "quota": object_schema("Storage")}),
+    "OneMedia": _object({"media": {**object_schema("MediaItem"), "properties": {"url": TEXT}}}),
     "MediaDeleted": _object({"success": _DONE, "media_id": TEXT}),
     "HookBody": _object({"url": {**TEXT, "maxLength": 2_000},
                          "events": {**_many(_EVENT), "minItems": 1}}),
     "Hook": _object(_HOOK),
-    "Hooks": _object({"webhooks": _many(one("Hook"))}),
-    "OneHook": _object({"webhook": one("Hook")}),
+    "Hooks": _object({"webhooks": _many(object_schema("Hook"))}),
+    "OneHook": _object({"webhook": object_schema("Hook")}),
     "NewHook": _object({"webhook": _object({**_HOOK, "secret": TEXT})}),
     "About": _object({"name": TEXT, "version": TEXT, "status": TEXT}),
     "Catalogue": _object({"errors": _many(_object({
@@ -157,7 +160,7 @@ ERROR_KEYS: dict[str, tuple[Mapping[str, Schema], Mapping[str, Schema]]] = {
     "NOT_FOUND": ({}, {"media_id": TEXT}),
     "MEDIA_IN_USE": ({"scheduled_post_id": TEXT}, {}),
     "FILE_TOO_LARGE": ({}, {"max_file_bytes": WHOLE, "size_bytes": WHOLE}),
-    "QUOTA_EXCEEDED": ({"quota": one("Storage")}, {}),
+    "QUOTA_EXCEEDED": ({"quota": object_schema("Storage")}, {}),
     "SANDBOX_EXHAUSTED": ({"upgrade_url": TEXT}, {}),
     "RATE_LIMITED": ({"retry_after_seconds": WHOLE}, {}),
     "DAILY_LIMIT_EXCEEDED": ({"retry_after_seconds": WHOLE}, {}),

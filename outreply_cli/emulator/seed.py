@@ -24,10 +24,10 @@ from outreply_cli.emulator.seed_file import (
     check_tier,
     check_token,
     check_zone,
-    read_seed,
+    parse_seed,
 )
 from outreply_cli.emulator.state import State
-from outreply_cli.emulator.targets import TargetError, check_target
+from outreply_cli.emulator.targets import TargetError, validate_url
 from outreply_cli.emulator.webhooks import new_secret
 from outreply_cli.spec.limits import EVERY_SCOPE, SANDBOX_PREFIX, SANDBOX_SCOPES
 from outreply_cli.spec.media_types import ENDINGS, type_named
@@ -36,13 +36,13 @@ _AGE = timedelta(days=400)
 _LONG_TEXT = 10_000_000
 
 
-def seed_default(state: State) -> None:
+def load_default_seed(state: State) -> None:
     """Fill an empty state with the built-in account."""
     text = resources.files("outreply_cli.emulator").joinpath("default_seed.yaml").read_text("utf-8")
-    plant(state, read_seed(text, "default_seed.yaml"))
+    load_seed(state, parse_seed(text, "default_seed.yaml"))
 
 
-def plant(state: State, seed: Field) -> None:
+def load_seed(state: State, seed: Field) -> None:
     """Add to the state what a seed file describes.
 
     Raises:
@@ -52,13 +52,13 @@ def plant(state: State, seed: Field) -> None:
     if "now" in top:
         given = top["now"]
         moment = given.moment(state.clock.now())
-        state.clock.shift_to(state.clock.now() + timedelta(
+        state.clock.set_time(state.clock.now() + timedelta(
             seconds=moment - state.clock.now().timestamp()
         ))  # fmt: skip
     if "accounts" not in top:
         raise seed.wrong("has no accounts")
     for account in top["accounts"].items():
-        _Account(state, account).plant()
+        _Account(state, account).load_seed()
 
 
 def create_token(
@@ -98,7 +98,7 @@ class _Account:
         self._pages: dict[str, str] = {}
         self._media: dict[str, dict[str, str]] = {}
 
-    def plant(self) -> None:
+    def load_seed(self) -> None:
         fields = self._seed.fields(
             "id", "email", "firstname", "lastname", "tier", "credits", "limits", "tokens",
             "brands", "media", "posts", "webhooks", "usage",
@@ -113,13 +113,13 @@ class _Account:
             "credits": _count(fields, "credits"),
             "limits": limits,
         }, fields)  # fmt: skip
-        for name, plant in (
+        for name, load_seed in (
             ("brands", self._plant_brand), ("tokens", self._plant_token),
             ("media", self._plant_media), ("posts", self._plant_post),
             ("webhooks", self._plant_hook),
         ):  # fmt: skip
             for item in _items(fields, name):
-                plant(item)
+                load_seed(item)
         if "tokens" not in fields:
             create_token(self._state, self._user_id, name="emulator")
         for bucket, used in (fields["usage"].fields(
@@ -305,7 +305,7 @@ class _Account:
         secret = fields["secret"].text(longest=200) if "secret" in fields else None
         url = _required(item, fields, "url")
         try:
-            check_target(url.text(longest=2_000), anywhere=self._state.settings.sends_anywhere)
+            validate_url(url.text(longest=2_000), anywhere=self._state.settings.sends_anywhere)
         except TargetError as refusal:
             raise url.wrong(str(refusal)) from None
         self._insert("hooks", {

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from outreply_cli.emulator.auth import network_of
+from outreply_cli.emulator.auth import parse_network
 from outreply_cli.emulator.errors import SeedError
 from outreply_cli.errors import InvalidInputError, TimeError
 from outreply_cli.spec.limits import (
@@ -22,7 +22,7 @@ from outreply_cli.spec.limits import (
 )
 from outreply_cli.spec.media_types import MEDIA_TYPES
 from outreply_cli.spec.platforms import platform_named
-from outreply_cli.times import read_duration, read_zone
+from outreply_cli.times import parse_duration, parse_zone
 
 _NODES_MAX = 200_000
 _LIMITS = tuple(Tier.__dataclass_fields__)
@@ -100,7 +100,7 @@ class Field:
         if isinstance(value, str):
             try:
                 if value[:1] in {"+", "-"}:
-                    span = read_duration(value[1:])
+                    span = parse_duration(value[1:])
                     return (now + (span if value[0] == "+" else -span)).timestamp()
                 moment = datetime.fromisoformat(value)
                 return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
@@ -109,7 +109,7 @@ class Field:
         raise self.wrong("must be a time: ISO 8601, or +2h, -3d from now")
 
 
-def read_seed(text: str, name: str) -> Field:
+def parse_seed(text: str, name: str) -> Field:
     """The document of a seed file called `name`.
 
     Raises:
@@ -164,7 +164,7 @@ def check_zone(field: Field) -> str:
     """A time zone's name; raises SeedError."""
     text = field.text()
     try:
-        read_zone(text)
+        parse_zone(text)
     except TimeError:
         raise field.wrong(f"there is no time zone {text!r}") from None
     return text
@@ -203,7 +203,7 @@ def check_token(field: Field, *, sandbox: bool) -> str:
 def check_allowlist(field: Field) -> list[str]:
     """Addresses and CIDR ranges; raises SeedError."""
     for item in field.items():
-        if network_of(item.text()) is None:
+        if parse_network(item.text()) is None:
             raise item.wrong(f"{item.text()!r} is no IP address and no CIDR range")
     return field.texts()
 

@@ -9,8 +9,13 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from outreply_cli.emulator.dns import Lookups
-from outreply_cli.emulator.targets import Target, TargetError, addresses_of, read_target
+from outreply_cli.emulator.dns import Resolver
+from outreply_cli.emulator.targets import (
+    TargetError,
+    WebhookUrl,
+    parse_webhook_url,
+    resolve_addresses,
+)
 from outreply_cli.net.ssrf import Address
 
 ANSWER_SECONDS = 10.0
@@ -18,7 +23,7 @@ _ANSWER_BYTES = 65_536
 
 
 @dataclass(frozen=True)
-class Outcome:
+class DeliveryResult:
     """What a target answered.
 
     Attributes:
@@ -36,15 +41,15 @@ class Outcome:
         return self.status is not None and 200 <= self.status < 300
 
 
-def post(
+def deliver(
     url: str,
     body: bytes,
     headers: dict[str, str],
     *,
-    lookups: Lookups,
+    lookups: Resolver,
     anywhere: bool,
     seconds: float = ANSWER_SECONDS,
-) -> Outcome:
+) -> DeliveryResult:
     """Send one delivery; redirects are not followed.
 
     Args:
@@ -60,11 +65,11 @@ def post(
     status, error = None, None
 
     def look_up(host: str) -> Sequence[Address]:
-        return lookups.all_of([host], until - time.monotonic())[host] or ()
+        return lookups.resolve([host], until - time.monotonic())[host] or ()
 
     try:
-        target = read_target(url)
-        addresses = addresses_of(target, anywhere=anywhere, look_up=look_up)
+        target = parse_webhook_url(url)
+        addresses = resolve_addresses(target, anywhere=anywhere, look_up=look_up)
         status = _send(target, addresses, body, headers, until)
     except TargetError as refusal:
         error = f"url {refusal}"
@@ -74,11 +79,11 @@ def post(
         error = type(failure).__name__
     if error != "timed out" and time.monotonic() >= until:
         status, error = None, "timed out"
-    return Outcome(status, (time.monotonic() - began) * 1000, error)
+    return DeliveryResult(status, (time.monotonic() - began) * 1000, error)
 
 
 def _send(
-    target: Target,
+    target: WebhookUrl,
     addresses: Sequence[Address],
     body: bytes,
     headers: dict[str, str],

@@ -8,20 +8,20 @@ from typing import Self
 
 from outreply_cli.clock import Clock
 from outreply_cli.emulator.app import Emulator
-from outreply_cli.emulator.client import Running
-from outreply_cli.emulator.config import Settings
-from outreply_cli.emulator.delivery import Deliverer
-from outreply_cli.emulator.dns import Lookups
-from outreply_cli.emulator.responses import refuse_unread
+from outreply_cli.emulator.client import EmulatorHandle
+from outreply_cli.emulator.config import EmulatorConfig
+from outreply_cli.emulator.delivery import DeliveryWorker
+from outreply_cli.emulator.dns import Resolver
+from outreply_cli.emulator.responses import bad_request
 from outreply_cli.emulator.routes import API_ROOT
-from outreply_cli.emulator.seed import seed_default
+from outreply_cli.emulator.seed import load_default_seed
 from outreply_cli.emulator.state import State
 from outreply_cli.errors import StorageError
-from outreply_cli.net.server.server import Limits, LocalServer
+from outreply_cli.net.server.server import LocalServer, ServerLimits
 
 _DELIVERY_SECONDS = 12.0
 # The largest file of any tier, and its multipart envelope; a slow upload may take its time.
-_LIMITS = Limits(body_bytes=260 * 1024 * 1024, request_seconds=30)
+_LIMITS = ServerLimits(body_bytes=260 * 1024 * 1024, request_seconds=30)
 
 
 class EmulatorServer:
@@ -51,21 +51,21 @@ class EmulatorServer:
         *,
         port: int = 0,
         host: str = "127.0.0.1",
-        settings: Settings = Settings(),
+        settings: EmulatorConfig = EmulatorConfig(),
     ) -> None:
         control_key = secrets.token_urlsafe(24)
         self.state = State(state_path, system, settings)
-        with self.state.change():
+        with self.state.transaction():
             if self.state.is_empty:
-                seed_default(self.state)
-        self._lookups = Lookups()
-        self._deliverer = Deliverer(self.state, self._lookups)
+                load_default_seed(self.state)
+        self._lookups = Resolver()
+        self._deliverer = DeliveryWorker(self.state, self._lookups)
         self._emulator = Emulator(
             self.state, self._deliverer, self._lookups, control_key=control_key, host=host
         )
         try:
             self._server = LocalServer(
-                self._emulator, host=host, port=port, limits=_LIMITS, refuse=refuse_unread
+                self._emulator, host=host, port=port, limits=_LIMITS, refuse=bad_request
             )
         except StorageError:
             self._lookups.close()
@@ -76,7 +76,7 @@ class EmulatorServer:
         here = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)  # noqa: S104
         name = f"[{here}]" if ":" in here else here
         self.base_url = f"http://{name}:{self.port}{API_ROOT}"
-        self.running = Running(os.getpid(), here, self.port, self.base_url, control_key)
+        self.running = EmulatorHandle(os.getpid(), here, self.port, self.base_url, control_key)
 
     def run(self) -> None:
         """Serve until `stop` is called from another thread; what is being answered is finished."""

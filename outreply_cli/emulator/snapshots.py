@@ -48,7 +48,7 @@ def load_snapshot(state: State, path: Path) -> None:
             shutil.copyfile(path, copy)
             _check(copy)
             open_state(copy).close()
-            state.take_over(copy)
+            state.restore_from(copy)
     except (OSError, sqlite3.Error, ValueError) as failure:
         reason = getattr(failure, "strerror", None) or failure
         raise StorageError(f"the snapshot {path} can't be loaded: {reason}", hint=_HINT) from None

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from outreply_cli.clock import Clock
 from outreply_cli.emulator.clock import EmulatorClock
-from outreply_cli.emulator.config import Settings
-from outreply_cli.storage.sqlite import open_database, transaction, usable
+from outreply_cli.emulator.config import EmulatorConfig
+from outreply_cli.storage.sqlite import open_database, transaction, wrap_storage_errors
 
 SCHEMA_VERSION = 3
 _SCHEMA = """
@@ -123,7 +123,7 @@ _TABLES = (
 def open_state(path: Path) -> sqlite3.Connection:
     """The SQLite file of a state, brought up to date; raises StorageError."""
     hint = "Choose another --state directory, or delete the file."
-    with usable(f"the emulator's state in {path}", hint=hint):
+    with wrap_storage_errors(f"the emulator's state in {path}", hint=hint):
         return open_database(
             path, _SCHEMA, version=SCHEMA_VERSION, durable=False, upgrades=_UPGRADES
         )
@@ -145,21 +145,21 @@ class State:
         self,
         path: Path,
         system: Clock,
-        settings: Settings = Settings(),
+        settings: EmulatorConfig = EmulatorConfig(),
     ) -> None:
         self.path = path
-        self._turn = threading.RLock()
+        self._lock = threading.RLock()
         self.connection = open_state(path)
         self.clock = EmulatorClock(system, self.connection)
         if settings.is_frozen:
-            with self.change():
+            with self.transaction():
                 self.clock.freeze()
         self.settings = settings
 
     @contextmanager
-    def change(self) -> Iterator[sqlite3.Connection]:
+    def transaction(self) -> Iterator[sqlite3.Connection]:
         """A transaction that is all kept, or not at all when the block raises."""
-        with self._turn:
+        with self._lock:
             try:
                 with transaction(self.connection) as db:
                     yield db
@@ -169,29 +169,29 @@ class State:
 
     def copy_to(self, target: sqlite3.Connection) -> None:
         """Put a copy, as of one instant, in place of everything in the file `target`."""
-        with self._turn:
+        with self._lock:
             self.connection.backup(target)
             target.execute("PRAGMA journal_mode = DELETE")
             moment = self.clock.now().timestamp()
             target.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (_COPIED_AT, moment))
 
-    def take_over(self, path: Path) -> None:
+    def restore_from(self, path: Path) -> None:
         """Hold what `copy_to` put into the file at `path`, as of that instant, or be as before.
 
         Raises:
             sqlite3.Error: The file does not hold a state.
         """
-        with self._turn:
+        with self._lock:
             self.connection.execute("ATTACH ? AS copied", (str(path),))
             try:
-                with self.change() as db:
+                with self.transaction() as db:
                     for table in reversed(_TABLES):
                         self._take_over_table(table)
                     self.clock.read()
                     row = db.execute("SELECT value FROM meta WHERE key = ?", (_COPIED_AT,))
                     moment = row.fetchone()
                     if moment is not None:
-                        self.clock.shift_to(datetime.fromtimestamp(float(moment[0]), UTC))
+                        self.clock.set_time(datetime.fromtimestamp(float(moment[0]), UTC))
                     db.execute("DELETE FROM meta WHERE key = ?", (_COPIED_AT,))
             finally:
                 self.connection.execute("DETACH copied")
@@ -215,7 +215,7 @@ class State:
         """Forget everything but how to hold it; the caller's transaction keeps it."""
         for table in _TABLES:
             self.connection.execute(f"DELETE FROM {table}")  # noqa: S608 - our own names
-        self.clock.start_anew()
+        self.clock.reset()
         if self.settings.is_frozen:
             self.clock.freeze()
 
@@ -234,7 +234,7 @@ class State:
         ).fetchone()
         return hashlib.sha256(f"{seed}/{row[0]}".encode()).hexdigest()[:digits]
 
-    def chance(self, of: str) -> float:
+    def random_for(self, of: str) -> float:
         """A number from 0 to 1 that belongs to the thing called `of`, the same at every asking."""
         seed = self.settings.seed or 0
         digest = hashlib.sha256(f"{seed}/{of}".encode()).digest()
@@ -246,5 +246,5 @@ class State:
 
     def close(self) -> None:
         """Close the file, once nobody is at it."""
-        with self._turn:
+        with self._lock:
             self.connection.close()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from outreply_cli.emulator.dns import resolve
-from outreply_cli.net.ssrf import Address, is_forbidden
+from outreply_cli.net.ssrf import Address, is_blocked
 
 
 class TargetError(ValueError):
@@ -13,7 +13,7 @@ class TargetError(ValueError):
 
 
 @dataclass(frozen=True)
-class Target:
+class WebhookUrl:
     """A webhook's URL in the parts that a connection needs; `path` has the query with it."""
 
     is_secure: bool
@@ -22,7 +22,7 @@ class Target:
     path: str
 
 
-def read_target(url: str) -> Target:
+def parse_webhook_url(url: str) -> WebhookUrl:
     """The parts of a webhook's URL; raises TargetError for any other URL."""
     try:
         parts = urlsplit(url)
@@ -33,28 +33,28 @@ def read_target(url: str) -> Target:
         raise TargetError("must be an http or https URL")
     is_secure = parts.scheme == "https"
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    return Target(is_secure, host, port or (443 if is_secure else 80), path)
+    return WebhookUrl(is_secure, host, port or (443 if is_secure else 80), path)
 
 
-def check_target(
+def validate_url(
     url: str,
     *,
     anywhere: bool,
     look_up: Callable[[str], Sequence[Address]] = resolve,
 ) -> None:
     """Refuse a URL that no webhook may have; raises TargetError."""
-    target = read_target(url)
-    addresses_of(target, anywhere=anywhere, look_up=look_up)
+    target = parse_webhook_url(url)
+    resolve_addresses(target, anywhere=anywhere, look_up=look_up)
 
 
-def addresses_of(
-    target: Target, *, anywhere: bool, look_up: Callable[[str], Sequence[Address]] = resolve
+def resolve_addresses(
+    target: WebhookUrl, *, anywhere: bool, look_up: Callable[[str], Sequence[Address]] = resolve
 ) -> Sequence[Address]:
     """The addresses to connect to; raises TargetError unless all are allowed."""
     found = look_up(target.host)
     # An emulator must not knock at machines that never asked for it.
     if not anywhere and not (found and all(address.is_loopback for address in found)):
         raise TargetError("must be on this machine; start the emulator with --send-anywhere")
-    if any(map(is_forbidden, found)):
+    if any(map(is_blocked, found)):
         raise TargetError("must not be where machines keep their credentials")
     return found

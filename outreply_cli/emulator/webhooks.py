@@ -10,15 +10,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from outreply_cli.emulator.request import Call, Outside, Refusal, invalid_field, show_instant
+from outreply_cli.emulator.request import (
+    ErrorResponse,
+    NetworkAccess,
+    RequestContext,
+    format_timestamp,
+    invalid_field,
+)
 from outreply_cli.emulator.state import State
-from outreply_cli.emulator.targets import TargetError, check_target
+from outreply_cli.emulator.targets import TargetError, validate_url
 from outreply_cli.spec.limits import EVENTS
 
 _URL_MAX_CHARACTERS = 2_000
 
 
-def create(call: Call) -> dict[str, Any]:
+def create(call: RequestContext) -> dict[str, Any]:
     """`POST /webhooks`: the secret is in this answer and in no other."""
     url = call.text("url", required=True, longest=_URL_MAX_CHARACTERS) or ""
     events = call.body.get("events")
@@ -36,7 +42,7 @@ def create(call: Call) -> dict[str, Any]:
     return {"webhook": {**_view(_own(call, hook_id)), "secret": secret}}
 
 
-def hooks(call: Call) -> dict[str, Any]:
+def hooks(call: RequestContext) -> dict[str, Any]:
     """`GET /webhooks`."""
     rows = call.db.execute(
         "SELECT * FROM hooks WHERE user_id = ? ORDER BY number", (call.caller.user["id"],)
@@ -44,12 +50,12 @@ def hooks(call: Call) -> dict[str, Any]:
     return {"webhooks": [_view(row) for row in rows]}
 
 
-def hook(call: Call) -> dict[str, Any]:
+def hook(call: RequestContext) -> dict[str, Any]:
     """`GET /webhooks/:id`."""
     return {"webhook": _view(_own(call, call.path["hook_id"]))}
 
 
-def delete(call: Call) -> dict[str, Any]:
+def delete(call: RequestContext) -> dict[str, Any]:
     """`DELETE /webhooks/:id`: what is still to be delivered is dropped."""
     row = _own(call, call.path["hook_id"])
     call.db.execute("DELETE FROM deliveries WHERE hook_id = ?", (row["id"],))
@@ -57,13 +63,13 @@ def delete(call: Call) -> dict[str, Any]:
     return {"success": True, "id": row["id"]}
 
 
-def look_up(body: Mapping[str, Any], outside: Outside) -> Mapping[str, str]:
+def look_up(body: Mapping[str, Any], outside: NetworkAccess) -> Mapping[str, str]:
     """Why the URL of a new webhook may not be used, where it may not."""
     url = body.get("url")
     if not isinstance(url, str) or len(url) > _URL_MAX_CHARACTERS:
         return {}
     try:
-        check_target(url, anywhere=outside.sends_anywhere, look_up=outside.addresses_of)
+        validate_url(url, anywhere=outside.sends_anywhere, look_up=outside.resolve)
     except TargetError as refusal:
         return {url: str(refusal)}
     return {}
@@ -96,7 +102,7 @@ def enable(state: State, hook_id: str) -> None:
 
 
 @dataclass(frozen=True)
-class Happening:
+class WebhookEvent:
     """Something that hooks may be told.
 
     Attributes:
@@ -110,7 +116,7 @@ class Happening:
 
 
 def emit(
-    db: sqlite3.Connection, happening: Happening, now: datetime, new_id: Callable[[], str]
+    db: sqlite3.Connection, happening: WebhookEvent, now: datetime, new_id: Callable[[], str]
 ) -> None:
     """Queue a happening for every hook of the user that wants it."""
     user_id, event = happening.user_id, happening.event
@@ -125,7 +131,7 @@ def emit(
         payload = {
             "id": delivery_id,
             "event": event,
-            "created_at": show_instant(moment),
+            "created_at": format_timestamp(moment),
             "data": {"userId": user_id, **happening.data},
         }
         db.execute(
@@ -136,19 +142,19 @@ def emit(
         )  # fmt: skip
 
 
-def _own(call: Call, hook_id: str) -> sqlite3.Row:
+def _own(call: RequestContext, hook_id: str) -> sqlite3.Row:
     row: sqlite3.Row | None = call.db.execute(
         "SELECT * FROM hooks WHERE id = ? AND user_id = ?", (hook_id, call.caller.user["id"])
     ).fetchone()
     if row is None:
-        raise Refusal(404, "NOT_FOUND", "Webhook not found")
+        raise ErrorResponse(404, "NOT_FOUND", "Webhook not found")
     return row
 
 
-def _unknown_to_steering() -> Refusal:
+def _unknown_to_steering() -> ErrorResponse:
     # People who steer the emulator get a hint; the API's own answers have none.
     hint = "See: outreply webhooks list --profile emulator"
-    return Refusal(404, "NOT_FOUND", "Webhook not found", hint=hint)
+    return ErrorResponse(404, "NOT_FOUND", "Webhook not found", hint=hint)
 
 
 def _view(row: sqlite3.Row) -> dict[str, Any]:
@@ -158,5 +164,5 @@ def _view(row: sqlite3.Row) -> dict[str, Any]:
         "events": json.loads(row["events"]),
         "active": row["disabled_at"] is None,
         "consecutive_failures": row["failures"],
-        "created_at": show_instant(row["created_at"]),
+        "created_at": format_timestamp(row["created_at"]),
     }

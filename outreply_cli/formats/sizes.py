@@ -3,7 +3,7 @@
 _UNITS = ("KB", "MB", "GB", "TB")
 
 
-def show_size(count: int) -> str:
+def format_size(count: int) -> str:
     """`count` bytes in the largest unit (of 1,024) that fits: `512 bytes`, `25.0 MB`."""
     if count < 1024:
         return f"{count} byte" if count == 1 else f"{count} bytes"

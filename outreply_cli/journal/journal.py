@@ -22,17 +22,18 @@ from pathlib import Path
 from typing import Any
 
 from outreply_cli.errors import StorageError
-from outreply_cli.journal.models import Entry, EntryState, NewEntry, RowHistory
+from outreply_cli.journal.models import EntryState, JournalEntry, JournalEntryDraft, RowHistory
 from outreply_cli.storage.sqlite import (
-    check_kinds,
-    examined,
+    check_types,
     open_database,
+    open_readonly,
     transaction,
-    undamaged,
-    usable,
+    wrap_corruption,
+    wrap_storage_errors,
 )
-from outreply_cli.timestamps import from_api
+from outreply_cli.timestamps import parse_timestamp
 
+JOURNAL_FILE = "journal.db"
 SCHEMA_VERSION = 1
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS entries (
@@ -91,7 +92,7 @@ def journal_health(path: Path) -> JournalHealth:
     Raises:
         sqlite3.Error: It is damaged, or no journal of this version.
     """
-    with examined(path) as database:
+    with open_readonly(path) as database:
         version = database.execute("PRAGMA user_version").fetchone()[0]
         if version != SCHEMA_VERSION:
             raise sqlite3.DatabaseError(f"its version is {version}, not {SCHEMA_VERSION}")
@@ -123,7 +124,7 @@ class Journal:
 
     def rows(self, account: str, calendar: str) -> list[RowHistory]:
         """Every row of a calendar, in the order they were first planned."""
-        found: dict[str, list[Entry]] = {}
+        found: dict[str, list[JournalEntry]] = {}
         for entry in self._read(
             "SELECT * FROM entries WHERE account = ? AND calendar = ? ORDER BY id",
             (account, calendar),
@@ -131,7 +132,7 @@ class Journal:
             found.setdefault(entry.row, []).append(entry)
         return [RowHistory.of(entries) for entries in found.values()]
 
-    def unsettled(self, account: str, calendar: str | None = None) -> list[Entry]:
+    def unsettled(self, account: str, calendar: str | None = None) -> list[JournalEntry]:
         """Entries whose outcome only the server knows, oldest first."""
         found = self._read(
             "SELECT * FROM entries WHERE account = ? AND state IN ('sent', 'cancelling') "
@@ -149,7 +150,7 @@ class Journal:
             ).fetchone()
         return found is not None
 
-    def of_post(self, account: str, post_id: str) -> Entry | None:
+    def by_post_id(self, account: str, post_id: str) -> JournalEntry | None:
         """The entry whose post is called `post_id`."""
         found = self._read(
             "SELECT * FROM entries WHERE account = ? AND post_id = ? ORDER BY id DESC LIMIT 1",
@@ -167,20 +168,20 @@ class Journal:
             ).fetchall()
         return {row["post_id"] for row in rows}
 
-    def entry(self, entry_id: int) -> Entry:
+    def entry(self, entry_id: int) -> JournalEntry:
         """The entry numbered `entry_id`."""
         found = self._read("SELECT * FROM entries WHERE id = ?", (entry_id,))
-        with self._usable(), undamaged():
+        with self._usable(), wrap_corruption():
             return found[0]
 
-    def replacement_of(self, entry: Entry) -> Entry | None:
+    def replacement_of(self, entry: JournalEntry) -> JournalEntry | None:
         """The newest entry that replaces `entry`."""
         found = self._read(
             "SELECT * FROM entries WHERE replaces = ? ORDER BY id DESC LIMIT 1", (entry.id,)
         )
         return found[0] if found else None
 
-    def plan(self, new: Sequence[NewEntry]) -> list[Entry]:
+    def record_planned(self, new: Sequence[JournalEntryDraft]) -> list[JournalEntry]:
         """Write entries down as planned, all or none; one that is planned already stays."""
         ids = []
         with self._change() as db:
@@ -208,15 +209,15 @@ class Journal:
                 ids.append(written["id"])
         return [self.entry(entry_id) for entry_id in ids]
 
-    def mark_sent(self, entry: Entry, now: datetime) -> None:
+    def mark_sent(self, entry: JournalEntry, now: datetime) -> None:
         """The request is about to go out; the time of its first sending is kept."""
         self._set(entry, "state = 'sent', sent_at = coalesce(sent_at, ?)", (now.timestamp(),))
 
-    def mark_unsent(self, entry: Entry) -> None:
+    def mark_unsent(self, entry: JournalEntry) -> None:
         """The request surely did nothing: it is planned again."""
         self._set(entry, "state = 'planned', sent_at = NULL", ())
 
-    def mark_done(self, entry: Entry, post_id: str) -> None:
+    def mark_done(self, entry: JournalEntry, post_id: str) -> None:
         """The server has the post; what it replaces has to go from this instant on."""
         with self._change() as db:
             db.execute(
@@ -229,29 +230,29 @@ class Journal:
                 (entry.replaces,),
             )
 
-    def mark_failed(self, entry: Entry, code: str, error: str) -> None:
+    def mark_failed(self, entry: JournalEntry, code: str, error: str) -> None:
         """The server refused it, finally."""
         self._set(entry, "state = 'failed', error_code = ?, error = ?", (code, error))
 
-    def mark_cancelling(self, entry: Entry) -> None:
+    def mark_cancelling(self, entry: JournalEntry) -> None:
         """The post has to go."""
         self._set(entry, "state = 'cancelling'", ())
 
-    def mark_cancelled(self, entry: Entry) -> None:
+    def mark_cancelled(self, entry: JournalEntry) -> None:
         """The post is gone."""
         self._set(entry, "state = 'cancelled'", ())
 
-    def mark_kept(self, entry: Entry) -> None:
+    def mark_published(self, entry: JournalEntry) -> None:
         """The post could not be cancelled: it is out."""
         self._set(entry, "state = 'done'", ())
 
-    def adopt(self, new: NewEntry, post_id: str) -> Entry:
+    def adopt(self, new: JournalEntryDraft, post_id: str) -> JournalEntry:
         """Write down a post that the server has already, as if it had been sent from here."""
-        (entry,) = self.plan([new])
+        (entry,) = self.record_planned([new])
         self.mark_done(entry, post_id)
         return self.entry(entry.id)
 
-    def upload_of(self, account: str, sha256: str) -> tuple[str | None, datetime] | None:
+    def find_upload(self, account: str, sha256: str) -> tuple[str | None, datetime] | None:
         """The media id of a file's content, if it is known, and when its upload began."""
         with self._usable():
             row = self._db.execute(
@@ -260,8 +261,8 @@ class Journal:
             ).fetchone()
             if row is None:
                 return None
-            with undamaged():
-                check_kinds(row, {"media_id": str | None})
+            with wrap_corruption():
+                check_types(row, {"media_id": str | None})
                 return row["media_id"], datetime.fromtimestamp(row["started_at"], UTC)
 
     def media_ids(self, account: str) -> set[str]:
@@ -311,9 +312,9 @@ class Journal:
         with self._change() as db:
             db.execute("DELETE FROM uploads WHERE account = ? AND sha256 = ?", (account, sha256))
 
-    def imagined(self, new: NewEntry, post_id: str) -> Entry:
+    def preview(self, new: JournalEntryDraft, post_id: str) -> JournalEntry:
         """The entry that `adopt` would make, without writing it."""
-        return Entry(
+        return JournalEntry(
             id=_IMAGINED - int(hashlib.sha256(post_id.encode()).hexdigest()[:8], 16),
             state=EntryState.DONE,
             sent_at=None,
@@ -323,11 +324,11 @@ class Journal:
             **vars(new),
         )
 
-    def _read(self, sql: str, values: tuple[Any, ...]) -> list[Entry]:
+    def _read(self, sql: str, values: tuple[Any, ...]) -> list[JournalEntry]:
         with self._usable():
             return [_entry(row) for row in self._db.execute(sql, values).fetchall()]
 
-    def _set(self, entry: Entry, assignments: str, values: tuple[Any, ...]) -> None:
+    def _set(self, entry: JournalEntry, assignments: str, values: tuple[Any, ...]) -> None:
         with self._change() as db:
             db.execute(
                 f"UPDATE entries SET {assignments} WHERE id = ?",  # noqa: S608 - our own words
@@ -345,18 +346,18 @@ class Journal:
             "Nothing more is sent. Make room or mend its permissions; if it is damaged, move it "
             "away and run again with --adopt."
         )
-        with usable(f"the journal {self.path}", hint=hint), self._turn:
+        with wrap_storage_errors(f"the journal {self.path}", hint=hint), self._turn:
             yield
 
 
-def _entry(row: sqlite3.Row) -> Entry:
+def _entry(row: sqlite3.Row) -> JournalEntry:
     values = dict(row)
-    with undamaged():
-        check_kinds(values, _KINDS)
-        values["scheduled_at"] = from_api(values["scheduled_at"])
+    with wrap_corruption():
+        check_types(values, _KINDS)
+        values["scheduled_at"] = parse_timestamp(values["scheduled_at"])
         values["body"] = json.loads(values["body"])
         values["state"] = EntryState(values["state"])
         sent_at = values["sent_at"]
         values["sent_at"] = None if sent_at is None else datetime.fromtimestamp(sent_at, UTC)
-        check_kinds(values, {"body": dict})
-    return Entry(**values)
+        check_types(values, {"body": dict})
+    return JournalEntry(**values)

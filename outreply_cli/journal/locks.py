@@ -9,7 +9,7 @@ from pathlib import Path
 
 from outreply_cli.errors import OutReplyError, StorageError
 from outreply_cli.storage.private_files import make_private_dir, write_private
-from outreply_cli.storage.sqlite import held
+from outreply_cli.storage.sqlite import file_lock
 
 
 class CalendarBusyError(OutReplyError):
@@ -39,7 +39,7 @@ def calendar_lock(state_dir: Path, account: str, calendar: str, *, wait: float) 
     with ExitStack() as stack:
         try:
             make_private_dir(directory)
-            stack.enter_context(held(path, wait=wait))
+            stack.enter_context(file_lock(path, wait=wait))
             write_private(owner, str(os.getpid()), is_durable=False)
         except (OSError, sqlite3.Error) as failure:
             if "locked" in str(failure):

@@ -22,7 +22,7 @@ class EntryState(StrEnum):
 
 
 @dataclass(frozen=True)
-class Entry:
+class JournalEntry:
     """One post of one row.
 
     Attributes:
@@ -56,7 +56,7 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class NewEntry:
+class JournalEntryDraft:
     """An entry that is about to be planned; see Entry."""
 
     account: str
@@ -77,16 +77,16 @@ class RowHistory:
 
     Attributes:
         row: What the row is called.
-        live: The entry whose post stands, or may stand; None when no post does.
-        generation: Of the row's next post.
+        active: The entry whose post stands, or may stand; None when no post does.
+        revision: Of the row's next post.
     """
 
     row: str
-    live: Entry | None
-    generation: int
+    active: JournalEntry | None
+    revision: int
 
     @classmethod
-    def of(cls, entries: Sequence[Entry]) -> "RowHistory":
+    def of(cls, entries: Sequence[JournalEntry]) -> "RowHistory":
         """The history that `entries`, all of one row, make up."""
         newest = max(entries, key=lambda entry: entry.generation)
         standing = (EntryState.DONE, EntryState.SENT, EntryState.CANCELLING)
@@ -95,6 +95,6 @@ class RowHistory:
         used = newest.state != EntryState.PLANNED
         return cls(
             row=newest.row,
-            live=max(live, key=lambda entry: entry.generation) if live else None,
-            generation=newest.generation + used,
+            active=max(live, key=lambda entry: entry.generation) if live else None,
+            revision=newest.generation + used,
         )

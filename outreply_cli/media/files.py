@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import IO, Any, Self
 
 from outreply_cli.errors import InvalidInputError
-from outreply_cli.formats.sizes import show_size
-from outreply_cli.media.sniff import problem_inside, what_it_is
+from outreply_cli.formats.sizes import format_size
+from outreply_cli.media.sniff import describe_unsupported, find_corruption
 from outreply_cli.spec.media_types import ENDINGS, HEAD_BYTES, mime_of
 
 _CHUNK_BYTES = 1024 * 1024
@@ -51,7 +51,7 @@ class StorageLimits:
 
 
 @dataclass(frozen=True)
-class SeenFile:
+class InspectedFile:
     """A file whose beginning and end say that it can be uploaded.
 
     Attributes:
@@ -72,7 +72,7 @@ class SeenFile:
 
 
 @dataclass(frozen=True)
-class MediaFile(SeenFile):
+class MediaFile(InspectedFile):
     """A file that was read whole.
 
     Attributes:
@@ -82,7 +82,7 @@ class MediaFile(SeenFile):
     sha256: str
 
 
-def look_at_file(path: Path, limits: StorageLimits) -> SeenFile:
+def inspect(path: Path, limits: StorageLimits) -> InspectedFile:
     """What the file at `path` is, told by its bytes; most of it is left unread.
 
     Raises:
@@ -99,31 +99,31 @@ def look_at_file(path: Path, limits: StorageLimits) -> SeenFile:
             head = stream.read(HEAD_BYTES)
             mime = mime_of(head)
             if mime is None:
-                raise MediaFileError(what_it_is(head))
-            problem = problem_inside(stream, mime, status.st_size)
+                raise MediaFileError(describe_unsupported(head))
+            problem = find_corruption(stream, mime, status.st_size)
             if problem is not None:
                 raise MediaFileError(problem)
     except (OSError, ValueError) as failure:
         raise _unreadable(failure) from None
-    return SeenFile(path, mime, status.st_size, _mark_of(status))
+    return InspectedFile(path, mime, status.st_size, _mark_of(status))
 
 
-def read_whole(file: SeenFile) -> MediaFile:
+def hash_file(file: InspectedFile) -> MediaFile:
     """`file` with its content's digest; raises MediaFileError when it changed meanwhile."""
     if isinstance(file, MediaFile):
         return file
-    with WatchedFile(file) as stream:
+    with VerifiedReader(file) as stream:
         while stream.read(_CHUNK_BYTES):
             pass
         return stream.as_read()
 
 
 def inspect_file(path: Path, limits: StorageLimits) -> MediaFile:
-    """`look_at_file`, then `read_whole`."""
-    return read_whole(look_at_file(path, limits))
+    """`inspect`, then `hash_file`."""
+    return hash_file(inspect(path, limits))
 
 
-class WatchedFile:
+class VerifiedReader:
     """A file that gives exactly the bytes that were looked at, or an error.
 
     Its last bytes come only when the disk says that nothing has changed, so that a server never
@@ -137,7 +137,9 @@ class WatchedFile:
         MediaFileError: From its opening and from `read`: it is not what it was, or is gone.
     """
 
-    def __init__(self, file: SeenFile, on_read: Callable[[int], None] = lambda _: None) -> None:
+    def __init__(
+        self, file: InspectedFile, on_read: Callable[[int], None] = lambda _: None
+    ) -> None:
         self._file = file
         self._on_read = on_read
         self._place = 0
@@ -204,8 +206,8 @@ def _check_status(status: os.stat_result, limits: StorageLimits) -> None:
         raise MediaFileError("it is empty")
     if limits.max_file_bytes is not None and status.st_size > limits.max_file_bytes:
         raise MediaFileError(
-            f"it has {show_size(status.st_size)}, and the most is "
-            f"{show_size(limits.max_file_bytes)}; make it smaller"
+            f"it has {format_size(status.st_size)}, and the most is "
+            f"{format_size(limits.max_file_bytes)}; make it smaller"
         )
 
 

@@ -8,14 +8,14 @@ from typing import Any
 from outreply_cli.api.client import Client, Resource
 from outreply_cli.api.errors import ApiError
 from outreply_cli.errors import OutReplyError
-from outreply_cli.times import from_api
+from outreply_cli.timestamps import parse_timestamp
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
 # How `--sort` orders: the oldest, the largest, and what a post waits for come first.
 ORDERS: Mapping[str, Callable[[Resource], Any]] = MappingProxyType(
     {
         "age": lambda item: created_at(item) or _NEVER,
-        "size": lambda item: -size_of(item),
+        "size": lambda item: -media_size(item),
         "name": lambda item: str(item.get("filename") or ""),
         "post": lambda item: (
             not item.get("scheduled_post_id"),
@@ -28,18 +28,18 @@ ORDERS: Mapping[str, Callable[[Resource], Any]] = MappingProxyType(
 def created_at(item: Mapping[str, Any]) -> datetime | None:
     """When `item` was uploaded, where it says so."""
     try:
-        return from_api(str(item.get("created_at")))
+        return parse_timestamp(str(item.get("created_at")))
     except ValueError:
         return None
 
 
-def size_of(item: Mapping[str, Any]) -> int:
+def media_size(item: Mapping[str, Any]) -> int:
     """Its bytes; 0 where it does not say."""
     size = item.get("size_bytes")
     return size if isinstance(size, int) else 0
 
 
-def unused(items: Iterable[Resource], *, before: datetime | None = None) -> list[Resource]:
+def find_unused(items: Iterable[Resource], *, before: datetime | None = None) -> list[Resource]:
     """What surely no pending post has, uploaded before `before` where that is given."""
     chosen = []
     for item in items:

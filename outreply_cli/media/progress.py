@@ -1,14 +1,16 @@
-"""How uploads go on, for whoever shows it."""
+"""The progress of uploads, for whatever shows it."""
+
+from typing import Protocol
 
 
-class Watch:
-    """Told how uploads go on, from any thread; this one does nothing with it."""
+class UploadProgress(Protocol):
+    """Receives the progress of uploads, from any thread."""
 
-    def begin(self, place: int, name: str, size: int) -> None:
-        """A file of `size` bytes is about to be sent."""
+    def start(self, index: int, name: str, size: int) -> None:
+        """File `index`, of `size` bytes, is about to be sent."""
 
-    def move(self, place: int, sent: int) -> None:
-        """`sent` of its bytes have gone out; fewer than before when it is sent again."""
+    def update(self, index: int, sent: int) -> None:
+        """`sent` bytes of file `index` have gone out; fewer than before when it is sent again."""
 
-    def end(self, place: int) -> None:
-        """It is done with."""
+    def finish(self, index: int) -> None:
+        """File `index` is finished."""

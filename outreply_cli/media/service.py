@@ -5,15 +5,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from outreply_cli.api.client import Client
-from outreply_cli.journal.journal import Journal
+from outreply_cli.journal.account import account_fingerprint
+from outreply_cli.journal.journal import JOURNAL_FILE, Journal
 from outreply_cli.media.batch import UploadBatch
 from outreply_cli.media.files import StorageLimits
 from outreply_cli.media.uploader import Uploader
-from outreply_cli.posts.sender import account_of
-from outreply_cli.posts.service import JOURNAL_FILE
 
 
-class AccountMedia:
+class MediaService:
     """The uploads of one account; what it takes is read once, from `GET /account`.
 
     Args:
@@ -27,7 +26,7 @@ class AccountMedia:
     def __init__(self, client: Client, state_dir: Path) -> None:
         self._client = client
         self._state_dir = state_dir
-        self._account = client.account_if_allowed()
+        self._account = client.account_or_none()
         self.limits = StorageLimits.from_account(self._account)
 
     @contextmanager
@@ -35,7 +34,9 @@ class AccountMedia:
         """A batch of uploads; `skip_existing` leaves content alone that is there already."""
         journal = Journal(self._state_dir / JOURNAL_FILE)
         try:
-            uploader = Uploader(self._client, journal, account_of(self._client, self._account))
+            uploader = Uploader(
+                self._client, journal, account_fingerprint(self._client, self._account)
+            )
             yield UploadBatch(uploader, self.limits, skip_existing=skip_existing)
         finally:
             journal.close()

@@ -42,7 +42,7 @@ _CHUNK_BYTES = 1024 * 1024
 _LONGEST_WALK = 100_000
 
 
-def what_it_is(head: bytes) -> str:
+def describe_unsupported(head: bytes) -> str:
     """What a file that is no media is instead, and what to do; `head` is how it begins."""
     text = _as_ascii(head).lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if text.startswith((b"<svg", b"<?xml", b"<!doctype svg")):
@@ -60,7 +60,7 @@ def what_it_is(head: bytes) -> str:
     return f"its bytes are no picture or video; {ALLOWED}"
 
 
-def problem_inside(stream: IO[bytes], mime: str, size: int) -> str | None:
+def find_corruption(stream: IO[bytes], mime: str, size: int) -> str | None:
     """What is wrong with a file that begins as media of the type `mime`, or None.
 
     It reads a file's edges and the lengths that it tells of itself. What it can't follow is no

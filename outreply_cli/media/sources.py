@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from outreply_cli.errors import InvalidInputError
-from outreply_cli.formats.sizes import show_size
-from outreply_cli.paths import path_of
+from outreply_cli.formats.sizes import format_size
+from outreply_cli.paths import to_path
 
 STDIN = "-"
 _PIECE_BYTES = 1024 * 1024
@@ -32,13 +32,13 @@ class Candidate:
     Attributes:
         name: As people are told of it.
         path: Where its bytes are.
-        is_meant: Whether it is an error when it turns out to be no media; other files of a
+        explicit: Whether it is an error when it turns out to be no media; other files of a
             directory are left out.
     """
 
     name: str
     path: Path
-    is_meant: bool = True
+    explicit: bool = True
 
 
 def find_candidates(names: Sequence[str], *, recursive: bool) -> list[Candidate]:
@@ -49,7 +49,7 @@ def find_candidates(names: Sequence[str], *, recursive: bool) -> list[Candidate]
     """
     found: dict[str, Candidate] = {}
     for name in names:
-        path = path_of(name)
+        path = to_path(name)
         below = _files_in(path, recursive=recursive) if _is_dir(path) else [Candidate(name, path)]
         for one in below:
             found.setdefault(str(one.path), one)
@@ -82,7 +82,7 @@ def _is_dir(path: Path) -> bool:
 
 
 @contextmanager
-def kept_on_disk(stream: BinaryIO, most: int | None) -> Iterator[Path]:
+def spool_stdin(stream: BinaryIO, most: int | None) -> Iterator[Path]:
     """What comes through `stream`, in a file that only its owner can read, while the block runs.
 
     Args:
@@ -100,7 +100,7 @@ def kept_on_disk(stream: BinaryIO, most: int | None) -> Iterator[Path]:
                     kept.write(piece)
                     if most is not None and kept.tell() > most:
                         raise InvalidInputError(
-                            f"stdin has more than the {show_size(most)} that one file may have",
+                            f"stdin has more than the {format_size(most)} that one file may have",
                             hint="Make it smaller.",
                         )
         except OSError as failure:

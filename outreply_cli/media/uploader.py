@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from outreply_cli.api.client import Client, Resource
-from outreply_cli.api.errors import NotAllowedError
+from outreply_cli.api.errors import PermissionDeniedError
 from outreply_cli.api.uploading import Upload
 from outreply_cli.errors import OutReplyError
 from outreply_cli.journal.journal import Journal
-from outreply_cli.media.files import MediaFile, SeenFile, WatchedFile, read_whole
+from outreply_cli.media.files import InspectedFile, MediaFile, VerifiedReader, hash_file
 from outreply_cli.media.library import created_at
 
 # The server's created_at and our own note of the beginning come from clocks seconds apart.
@@ -19,7 +19,7 @@ _BEGAN_BEFORE = timedelta(minutes=2)
 
 
 @dataclass(frozen=True)
-class Stored:
+class UploadedMedia:
     """A file that the server has.
 
     Attributes:
@@ -55,7 +55,7 @@ class Uploader:
         self._may_list = True
         self._list_is_whole = True
 
-    def media_id_of(self, file: MediaFile) -> str:
+    def upload(self, file: MediaFile) -> str:
         """The media id of a file's content, uploaded now where it is not there yet.
 
         Raises:
@@ -65,18 +65,18 @@ class Uploader:
 
     def known_media_id(self, file: MediaFile) -> str | None:
         """The media id of a file's content if it is there already; uploads nothing."""
-        known = self._journal.upload_of(self._account, file.sha256)
+        known = self._journal.find_upload(self._account, file.sha256)
         media_id = known[0] if known is not None else None
         return media_id if media_id is not None and media_id in self._active() else None
 
-    def may_be_known(self, file: SeenFile) -> bool:
+    def may_be_known(self, file: InspectedFile) -> bool:
         """Whether the server has media of just that size, so that only the content can tell."""
         sizes = {item.get("size_bytes") for item in self._active().values()}
         return file.size in sizes or not self._list_is_whole
 
     def store(
-        self, file: SeenFile, *, reuse: bool, on_sent: Callable[[int], None] = lambda _: None
-    ) -> Stored:
+        self, file: InspectedFile, *, reuse: bool, on_sent: Callable[[int], None] = lambda _: None
+    ) -> UploadedMedia:
         """Have the server keep `file`; it is read whole first only where that can save sending it.
 
         Args:
@@ -93,23 +93,23 @@ class Uploader:
             turn = self._turns[file.size, file.mime]
         with turn:
             if self.may_be_known(file):
-                file = read_whole(file)
+                file = hash_file(file)
             # A run that was killed may have known the file under either name.
             for name in (_unread_name(file), _name_of(file)):
-                known = self._journal.upload_of(self._account, name)
+                known = self._journal.find_upload(self._account, name)
                 if known is not None and known[0] is None:
                     lost = self._find_lost(file, known[1])
                     if lost is not None:
-                        return self._settle(read_whole(file), known[1], lost)
+                        return self._settle(hash_file(file), known[1], lost)
             there = self.known_media_id(file) if reuse and isinstance(file, MediaFile) else None
             if there is not None:
-                return Stored(there, read_whole(file), is_new=False)
+                return UploadedMedia(there, hash_file(file), is_new=False)
             return self._send(file, on_sent)
 
-    def _send(self, file: SeenFile, on_sent: Callable[[int], None]) -> Stored:
+    def _send(self, file: InspectedFile, on_sent: Callable[[int], None]) -> UploadedMedia:
         before = set(self._active())
         began = self._client.now()
-        watched = WatchedFile(file, on_sent)
+        watched = VerifiedReader(file, on_sent)
 
         def look() -> Resource | None:
             return self._look_again(file, began, before)
@@ -120,12 +120,12 @@ class Uploader:
             try:
                 item = self._client.upload(upload)
             except OutReplyError as error:
-                if not error.outcome_unknown:
+                if not error.maybe_applied:
                     self._journal.forget_upload(self._account, _name_of(file))
                 raise
             return self._settle(watched.as_read(), began, item)
 
-    def _settle(self, file: MediaFile, began: datetime, item: Resource) -> Stored:
+    def _settle(self, file: MediaFile, began: datetime, item: Resource) -> UploadedMedia:
         media_id = str(item["media_id"])
         self._journal.mark_upload(
             self._account, file.sha256, began, media_id, instead_of=_unread_name(file)
@@ -134,9 +134,11 @@ class Uploader:
             if self._listed is not None:
                 self._listed[media_id] = {"size_bytes": file.size, **item}
         left = (item.get("quota") or {}).get("remaining_bytes")
-        return Stored(media_id, file, is_new=True, storage_left=_whole(left))
+        return UploadedMedia(media_id, file, is_new=True, storage_left=_whole(left))
 
-    def _look_again(self, file: SeenFile, began: datetime, before: set[str]) -> Resource | None:
+    def _look_again(
+        self, file: InspectedFile, began: datetime, before: set[str]
+    ) -> Resource | None:
         with self._turn:
             self._listed = None
         found = self._find_lost(file, began, before)
@@ -145,7 +147,7 @@ class Uploader:
         return found
 
     def _find_lost(
-        self, file: SeenFile, began: datetime, before: set[str] | None = None
+        self, file: InspectedFile, began: datetime, before: set[str] | None = None
     ) -> Resource | None:
         ours = self._journal.media_ids(self._account) | (before or set())
         for media_id, item in self._active().items():
@@ -163,9 +165,9 @@ class Uploader:
                 self._listed = {}
                 try:
                     listing = self._client.media()
-                    self._list_is_whole = not listing.cut_off
+                    self._list_is_whole = not listing.truncated
                     self._listed = {str(item.get("media_id")): item for item in listing.items}
-                except NotAllowedError:
+                except PermissionDeniedError:
                     self._may_list = False
                 except BaseException:
                     self._listed = None
@@ -173,12 +175,12 @@ class Uploader:
             return dict(self._listed)
 
 
-def _name_of(file: SeenFile) -> str:
+def _name_of(file: InspectedFile) -> str:
     # What the journal calls a content; until it is read, the file stands for it.
     return file.sha256 if isinstance(file, MediaFile) else _unread_name(file)
 
 
-def _unread_name(file: SeenFile) -> str:
+def _unread_name(file: InspectedFile) -> str:
     return f"unread {file.mark}"
 
 

@@ -9,7 +9,7 @@ _LOCAL_ENDINGS = (".localhost", ".local", ".internal", ".home.arpa")
 _NUMBER = re.compile(r"0[xX][0-9a-fA-F]*|\d+")
 
 
-def media_url_problem(url: str) -> str | None:
+def find_media_url_problem(url: str) -> str | None:
     """Why `url` can't be a media URL, or None; names are not looked up, addresses are read."""
     try:
         parts = urlsplit(url)
@@ -38,7 +38,7 @@ def media_url_problem(url: str) -> str | None:
     return None
 
 
-def media_url_warning(url: str) -> str | None:
+def find_media_url_warning(url: str) -> str | None:
     """What is doubtful about a `url` that is allowed."""
     if url.lower().startswith("http:"):
         return "is http; the reference asks for https"

@@ -35,7 +35,7 @@ _CARRIERS = tuple(
 _OWN_NUMBERS = 1 << 16
 
 
-def meant_by(address: Address) -> Address:
+def embedded_ipv4(address: Address) -> Address:
     """The IPv4 address that an IPv6 one stands for, or itself where it stands for none."""
     if isinstance(address, ipaddress.IPv4Address):
         return address
@@ -49,7 +49,7 @@ def meant_by(address: Address) -> Address:
     return address
 
 
-def is_forbidden(address: Address) -> bool:
+def is_blocked(address: Address) -> bool:
     """Whether nothing may ever be sent to `address`, in any of the forms that it has."""
-    meant = meant_by(address)
+    meant = embedded_ipv4(address)
     return any(meant.version == network.version and meant in network for network in _FORBIDDEN)

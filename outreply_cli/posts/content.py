@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from outreply_cli.media.urls import media_url_problem, media_url_warning
+from outreply_cli.media.urls import find_media_url_problem, find_media_url_warning
 from outreply_cli.spec.limits import (
     MESSAGE_MAX_CHARACTERS,
     SCHEDULE_EARLIEST,
@@ -15,13 +15,14 @@ from outreply_cli.spec.limits import (
 )
 from outreply_cli.spec.platforms import PLATFORMS, Platform, platform_named
 from outreply_cli.spec.text import text_problem
-from outreply_cli.times import show_duration, to_api
+from outreply_cli.times import format_duration
+from outreply_cli.timestamps import format_timestamp
 
 _canonical = json.JSONEncoder(sort_keys=True, ensure_ascii=False).encode
 
 
 @dataclass(frozen=True)
-class Problem:
+class ContentProblem:
     """What is wrong with one field.
 
     Attributes:
@@ -49,7 +50,7 @@ class PostContent(NamedTuple):
         """The request's body; without `scheduled_at`, that of `/posts/publish`."""
         body: dict[str, Any] = {"page_id": page_id}
         if scheduled_at is not None:
-            body["scheduled_at"] = to_api(scheduled_at)
+            body["scheduled_at"] = format_timestamp(scheduled_at)
         for name in ("message", "first_comment", "link", "tiktok_settings"):
             if getattr(self, name) is not None:
                 body[name] = getattr(self, name)
@@ -69,9 +70,9 @@ def fingerprint(body: dict[str, Any]) -> str:
     return hashlib.sha256(_canonical(body).encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
-def content_problems(
+def validate_content(
     content: PostContent, platform_name: str, *, has_files: bool = False
-) -> Iterator[Problem]:
+) -> Iterator[ContentProblem]:
     """Everything that is wrong with `content` on a platform.
 
     Args:
@@ -85,27 +86,29 @@ def content_problems(
     yield from _message_problems(content, platform, has_files=has_files)
     yield from _other_text_problems(content)
     for url in content.media_urls:
-        problem = media_url_problem(url)
+        problem = find_media_url_problem(url)
         if problem:
-            yield Problem("media_urls", f"{url!r} {problem}")
-        elif warning := media_url_warning(url):
-            yield Problem("media_urls", f"{url!r} {warning}", is_warning=True)
+            yield ContentProblem("media_urls", f"{url!r} {problem}")
+        elif warning := find_media_url_warning(url):
+            yield ContentProblem("media_urls", f"{url!r} {warning}", is_warning=True)
     if content.first_comment is not None:
         if platform is not None and not platform.first_comment:
-            yield Problem(
+            yield ContentProblem(
                 "first_comment",
                 f"{platform.label} has none, only Instagram and Facebook do; leave it out",
             )
         length = len(content.first_comment)
         if length > MESSAGE_MAX_CHARACTERS:
-            yield Problem("first_comment", _too_long(length))
+            yield ContentProblem("first_comment", _too_long(length))
         elif wrong := text_problem(content.first_comment):
-            yield Problem("first_comment", wrong)
+            yield ContentProblem("first_comment", wrong)
     if content.tiktok_settings is not None and platform is not None and platform.name != "tiktok":
-        yield Problem("tiktok_settings", f"they mean nothing on {platform.label}; leave them out")
+        yield ContentProblem(
+            "tiktok_settings", f"they mean nothing on {platform.label}; leave them out"
+        )
 
 
-def content_of(
+def content_from_api(
     post: dict[str, Any], media_of_post: Callable[[str], list[dict[str, Any]]]
 ) -> tuple[PostContent, str | None]:
     """What the API's `post` holds, to make it again; and what of that can't be known, if anything.
@@ -140,41 +143,41 @@ def _is_plain(content: PostContent) -> bool:
     return message.isascii() and not message.isspace() and "\x00" not in message
 
 
-def time_problem(instant: datetime, now: datetime) -> Problem | None:
+def validate_time(instant: datetime, now: datetime) -> ContentProblem | None:
     """What is wrong with scheduling at `instant` (10 minutes to 75 days ahead)."""
     ahead = instant - now
     if ahead.total_seconds() < 0:
-        what = f"it is {show_duration(ahead)} in the past; choose a later time"
+        what = f"it is {format_duration(ahead)} in the past; choose a later time"
     elif ahead < SCHEDULE_EARLIEST:
         what = (
-            f"it is {show_duration(ahead)} ahead, and the earliest is 10 minutes ahead; "
+            f"it is {format_duration(ahead)} ahead, and the earliest is 10 minutes ahead; "
             "choose a later time, or publish at once"
         )
     elif ahead > SCHEDULE_LATEST:
-        latest = to_api(now + SCHEDULE_LATEST)
+        latest = format_timestamp(now + SCHEDULE_LATEST)
         what = (
-            f"it is {show_duration(ahead)} ahead, and the latest is 75 days ahead ({latest}); "
+            f"it is {format_duration(ahead)} ahead, and the latest is 75 days ahead ({latest}); "
             "choose an earlier time, or schedule it later on"
         )
     else:
         return None
-    return Problem("scheduled_at", what)
+    return ContentProblem("scheduled_at", what)
 
 
 def _message_problems(
     content: PostContent, platform: Platform | None, *, has_files: bool
-) -> Iterator[Problem]:
+) -> Iterator[ContentProblem]:
     message = content.message
     if message is None or not message.strip():
         if not (content.media_ids or content.media_urls or has_files):
-            yield Problem("message", "there is neither a message nor any media; add one")
+            yield ContentProblem("message", "there is neither a message nor any media; add one")
         return
     if len(message) > MESSAGE_MAX_CHARACTERS:
-        yield Problem("message", _too_long(len(message)))
+        yield ContentProblem("message", _too_long(len(message)))
     elif wrong := text_problem(message):
-        yield Problem("message", wrong)
+        yield ContentProblem("message", wrong)
     elif platform is not None and len(message) > (platform.customary_length or len(message)):
-        yield Problem(
+        yield ContentProblem(
             "message",
             f"it has {len(message):,} characters, and {platform.label} customarily takes "
             f"{platform.customary_length:,}",
@@ -182,7 +185,7 @@ def _message_problems(
         )
 
 
-def _other_text_problems(content: PostContent) -> Iterator[Problem]:
+def _other_text_problems(content: PostContent) -> Iterator[ContentProblem]:
     named = [("media_ids", media_id) for media_id in content.media_ids]
     named += [("media_urls", url) for url in content.media_urls]
     if content.link is not None:
@@ -191,7 +194,7 @@ def _other_text_problems(content: PostContent) -> Iterator[Problem]:
         named.append(("tiktok_settings", _canonical(content.tiktok_settings)))
     for field, text in named:
         if wrong := text_problem(text):
-            yield Problem(field, wrong)
+            yield ContentProblem(field, wrong)
 
 
 def _too_long(length: int) -> str:

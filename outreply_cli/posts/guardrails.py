@@ -18,7 +18,7 @@ _DAY = timedelta(hours=24)
 
 
 @dataclass(frozen=True)
-class Limits:
+class GuardrailLimits:
     """What the server allows; from `/account` where it tells, else from the reference.
 
     Attributes:
@@ -32,7 +32,7 @@ class Limits:
     per_page: Mapping[str, tuple[int | None, int | None]]
 
     @classmethod
-    def from_account(cls, account: Mapping[str, Any] | None) -> "Limits":
+    def from_account(cls, account: Mapping[str, Any] | None) -> "GuardrailLimits":
         """The limits that `GET /account` shows, where it may be read."""
         live = ((account or {}).get("quota") or {}).get("publish_guardrails") or {}
         gap = live.get("minGapBetweenSchedulesMs")
@@ -48,7 +48,7 @@ class Limits:
             },
         )
 
-    def windows_of(self, platform_name: str) -> tuple[tuple[timedelta, int], ...]:
+    def windows_for(self, platform_name: str) -> tuple[tuple[timedelta, int], ...]:
         """`(length, most)` of each rolling window that a page of the platform has."""
         platform = platform_named(platform_name)
         if platform is None:
@@ -72,29 +72,31 @@ class Violation:
 
 
 def page_violations(
-    instants: Sequence[datetime], platform: str, limits: Limits
+    instants: Sequence[datetime], platform: str, limits: GuardrailLimits
 ) -> Iterator[Violation]:
     """Every rule that posts of one page at the sorted `instants` break."""
     for earlier, later in pairwise(instants):
         if later - earlier < limits.min_gap:
             seconds = limits.min_gap.total_seconds()
             yield Violation(f"posts of a page must be {seconds:.0f} s apart", (earlier, later))
-    for length, most in limits.windows_of(platform):
+    for length, most in limits.windows_for(platform):
         yield from _window_violations(instants, length, most, f"{platform} takes")
 
 
-def brand_violations(instants: Sequence[datetime], limits: Limits) -> Iterator[Violation]:
+def brand_violations(instants: Sequence[datetime], limits: GuardrailLimits) -> Iterator[Violation]:
     """Where posts of one brand at the sorted `instants` exceed its safety net."""
     yield from _window_violations(instants, _DAY, limits.per_brand_day, "a brand may have")
 
 
-def fits(instant: datetime, others: Sequence[datetime], platform: str, limits: Limits) -> bool:
+def has_capacity(
+    instant: datetime, others: Sequence[datetime], platform: str, limits: GuardrailLimits
+) -> bool:
     """Whether a page with posts at the sorted `others` may have one more at `instant`."""
     place = bisect_left(others, instant)
     near = others[max(0, place - 1) : place + 1]
     if any(abs(instant - other) < limits.min_gap for other in near):
         return False
-    for length, most in limits.windows_of(platform):
+    for length, most in limits.windows_for(platform):
         first = bisect_right(others, instant - length)
         last = bisect_left(others, instant + length)
         window = list(others[first:last])

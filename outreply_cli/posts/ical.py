@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
 from outreply_cli import __version__
-from outreply_cli.posts.listing import DatedPost
+from outreply_cli.posts.listing import CalendarPost
 from outreply_cli.spec.platforms import platform_named
 
 _LINE_OCTETS = 75
@@ -16,7 +16,7 @@ _SUMMARY_CHARACTERS = 60
 _ESCAPES = str.maketrans({"\\": "\\\\", ";": "\\;", ",": "\\,", "\n": "\\n"})
 
 
-def icalendar(posts: Iterable[DatedPost], now: datetime) -> str:
+def render_ical(posts: Iterable[CalendarPost], now: datetime) -> str:
     """The file that shows `posts`; `now` is when it was written.
 
     A post's UID is made of its id alone: it stays the same when the post goes out, is listed by
@@ -32,10 +32,10 @@ def icalendar(posts: Iterable[DatedPost], now: datetime) -> str:
     for post in posts:
         lines += _event(post, now)
     lines.append("END:VCALENDAR")
-    return "".join(f"{folded(line)}\r\n" for line in lines)
+    return "".join(f"{fold_line(line)}\r\n" for line in lines)
 
 
-def folded(line: str) -> str:
+def fold_line(line: str) -> str:
     """`line` in pieces of at most 75 octets, none of which splits a character (3.1)."""
     pieces, piece, room = [], "", _LINE_OCTETS
     for character in line:
@@ -49,7 +49,7 @@ def folded(line: str) -> str:
     return "\r\n ".join([*pieces, piece])
 
 
-def escaped(text: str) -> str:
+def escape_text(text: str) -> str:
     """`text` as a TEXT value (3.3.11): without control characters, line breaks escaped."""
     lines = text.replace("\r\n", "\n").replace("\r", "\n")
     kept = "".join(
@@ -60,7 +60,7 @@ def escaped(text: str) -> str:
     return kept.encode("utf-8", "replace").decode("utf-8").translate(_ESCAPES)
 
 
-def _event(post: DatedPost, now: datetime) -> Iterator[str]:
+def _event(post: CalendarPost, now: datetime) -> Iterator[str]:
     facts = post.post
     status = str(facts.get("status") or "")
     message = str(facts.get("message") or "")
@@ -68,15 +68,15 @@ def _event(post: DatedPost, now: datetime) -> Iterator[str]:
     label = platform.label if platform else post.platform
     state = f"{status}: " if status == "failed" else ""
     yield "BEGIN:VEVENT"
-    yield f"UID:{escaped(str(facts.get('id') or facts.get('post_id')))}@outreply"
+    yield f"UID:{escape_text(str(facts.get('id') or facts.get('post_id')))}@outreply"
     yield f"DTSTAMP:{_utc(now)}"
     yield f"DTSTART:{_utc(post.instant)}"
-    yield f"SUMMARY:{escaped(f'{state}{post.alias}: {_short(message)}')}"
-    yield f"DESCRIPTION:{escaped(message)}"
+    yield f"SUMMARY:{escape_text(f'{state}{post.alias}: {_short(message)}')}"
+    yield f"DESCRIPTION:{escape_text(message)}"
     permalink = str(facts.get("permalink") or "")
     if permalink.startswith(("https://", "http://")) and permalink.isascii():
         yield f"URL:{''.join(letter for letter in permalink if '!' <= letter <= '~')}"
-    yield f"CATEGORIES:{','.join(escaped(name) for name in (label, post.brand, status) if name)}"
+    yield f"CATEGORIES:{','.join(escape_text(name) for name in (label, post.brand, status) if name)}"
     # A post takes nobody's time.
     yield "TRANSP:TRANSPARENT"
     yield "END:VEVENT"

@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from outreply_cli.api.client import Client, Listing, Resource, when
+from outreply_cli.api.client import Client, ListResult, Resource, post_time
 from outreply_cli.pages import Page, page_alias
 
 
 @dataclass(frozen=True)
-class DatedPost:
+class CalendarPost:
     """A post and when it is due or went out.
 
     Attributes:
@@ -28,31 +28,31 @@ class DatedPost:
 
 
 @dataclass(frozen=True)
-class DatedPosts:
+class CalendarPosts:
     """Posts by time, and whether the server may have more of them than it lists."""
 
-    posts: list[DatedPost]
+    posts: list[CalendarPost]
     cut_off: bool
 
 
-def every_scheduled_post(client: Client, page_ids: Iterable[str]) -> Listing:
+def list_all_scheduled(client: Client, page_ids: Iterable[str]) -> ListResult:
     """Pending posts; read page by page, for `page_ids`, when one list does not hold them all."""
     return _every(lambda page_id: client.scheduled_posts(page_id=page_id), page_ids)
 
 
-def every_published_post(client: Client, page_ids: Iterable[str], since: datetime) -> Listing:
+def list_all_published(client: Client, page_ids: Iterable[str], since: datetime) -> ListResult:
     """What went out after `since`; read page by page when one list does not hold it all."""
     return _every(lambda page_id: client.published_posts(page_id=page_id, since=since), page_ids)
 
 
-def dated_posts(
+def list_calendar_posts(
     client: Client,
     pages: Iterable[Page],
     *,
     page_id: str | None = None,
     scheduled: bool = True,
     published_since: datetime | None = None,
-) -> DatedPosts:
+) -> CalendarPosts:
     """Scheduled posts, and published ones, by time.
 
     Args:
@@ -66,48 +66,48 @@ def dated_posts(
         OutReplyError: The account can't be read.
     """
     known = {str(page.get("id")): page for page in pages}
-    listings: list[tuple[str, Listing]] = []
+    listings: list[tuple[str, ListResult]] = []
     if scheduled:
         pending = (
             client.scheduled_posts(page_id=page_id)
             if page_id is not None
-            else every_scheduled_post(client, known)
+            else list_all_scheduled(client, known)
         )
         listings.append(("scheduled", pending))
     if published_since is not None:
         out = (
             client.published_posts(page_id=page_id, since=published_since)
             if page_id is not None
-            else every_published_post(client, known, published_since)
+            else list_all_published(client, known, published_since)
         )
         listings.append(("published", out))
     posts = [
         _dated(moment, {"status": status, **post}, known)
         for status, listing in listings
         for post in listing.items
-        if (moment := when(post)) is not None
+        if (moment := post_time(post)) is not None
     ]
     posts.sort(key=lambda one: (one.instant, one.alias))
-    return DatedPosts(posts, any(listing.cut_off for _, listing in listings))
+    return CalendarPosts(posts, any(listing.truncated for _, listing in listings))
 
 
-def _every(read: Callable[[str | None], Listing], page_ids: Iterable[str]) -> Listing:
+def _every(read: Callable[[str | None], ListResult], page_ids: Iterable[str]) -> ListResult:
     listing = read(None)
-    if not listing.cut_off:
+    if not listing.truncated:
         return listing
     posts = {str(post.get("id")): post for post in listing.items}
     cut_off = False
     for page_id in sorted(set(page_ids)):
         of_page = read(page_id)
         posts |= {str(post.get("id")): post for post in of_page.items}
-        cut_off = cut_off or of_page.cut_off
-    return Listing(list(posts.values()), cut_off)
+        cut_off = cut_off or of_page.truncated
+    return ListResult(list(posts.values()), cut_off)
 
 
-def _dated(moment: datetime, post: Resource, pages: Mapping[str, Page]) -> DatedPost:
+def _dated(moment: datetime, post: Resource, pages: Mapping[str, Page]) -> CalendarPost:
     page = pages.get(str(post.get("page_id")), {})
     platform = str(page.get("platform") or post.get("platform") or "")
-    return DatedPost(
+    return CalendarPost(
         instant=moment,
         alias=page_alias(page) if page else str(post.get("page_id") or ""),
         platform=platform,

@@ -5,17 +5,17 @@ its key while the server remembers it (reference: Idempotency, 24 hours), and lo
 """
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from outreply_cli.api.client import Client, when
+from outreply_cli.api.client import Client, post_time
 from outreply_cli.api.errors import NotFoundError
-from outreply_cli.api.retry import is_verdict
+from outreply_cli.api.retry import is_definitive
 from outreply_cli.errors import OutReplyError
 from outreply_cli.journal.journal import Journal
-from outreply_cli.journal.models import FILES_FIELD, Entry, EntryState, NewEntry
+from outreply_cli.journal.models import FILES_FIELD, EntryState, JournalEntry, JournalEntryDraft
 from outreply_cli.spec.limits import IDEMPOTENCY_KEY_LIFETIME
 
 # Our clock and the server's may disagree about when 24 hours are over.
@@ -31,20 +31,8 @@ def idempotency_key(
     return f"outreply-{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:48]}"
 
 
-def account_of(client: Client, account: Mapping[str, Any] | None = None) -> str:
-    """What the journal calls the account of `client`: it holds no address and no id of a person.
-
-    Whose it is costs one read, unless `account` (`GET /account`) told it already.
-    """
-    user_id = ((account or {}).get("user") or {}).get("id")
-    if user_id is None:
-        user_id = (client.me().get("authenticated_as") or {}).get("user_id")
-    named = f"{client.transport.base_url}\n{user_id}"
-    return hashlib.sha256(named.encode()).hexdigest()[:16]
-
-
 @dataclass(frozen=True)
-class Outcome:
+class SendResult:
     """How one entry ended.
 
     Attributes:
@@ -52,7 +40,7 @@ class Outcome:
         error: What went wrong; None when nothing did.
     """
 
-    entry: Entry
+    entry: JournalEntry
     error: OutReplyError | None = None
 
 
@@ -76,7 +64,7 @@ class Sender:
         self._journal = journal
         self._step = before_step
 
-    def send(self, entry: Entry) -> Outcome:
+    def send(self, entry: JournalEntry) -> SendResult:
         """Schedule the post of `entry`, then cancel the one that it replaces.
 
         Raises:
@@ -95,64 +83,64 @@ class Sender:
         self._step("after request")
         return self._arrived(entry, post_id)
 
-    def cancel(self, entry: Entry) -> Outcome:
+    def cancel(self, entry: JournalEntry) -> SendResult:
         """Cancel the post of `entry`; one that is out already stays `done` and is an error."""
         self._step("before cancelling")
         self._journal.mark_cancelling(entry)
         return self._finish_cancelling(self._journal.entry(entry.id))
 
-    def settle(self, entry: Entry) -> Outcome:
+    def reconcile(self, entry: JournalEntry) -> SendResult:
         """Find out how an entry ended whose outcome only the server knows."""
         if entry.state == EntryState.CANCELLING:
             return self._finish_cancelling(entry)
         if entry.state != EntryState.SENT or entry.sent_at is None:
-            return Outcome(entry)
+            return SendResult(entry)
         if abs(self._client.now() - entry.sent_at) < _KEY_SAFELY_REMEMBERED:
             return self.send(entry)
         return self._look_for(entry)
 
-    def look_for(self, entry: Entry) -> Entry | None:
+    def find_existing(self, entry: JournalEntry) -> JournalEntry | None:
         """The entry as done, when the server has exactly its post already and nobody claims it."""
         found, _ = self._search(entry)
         return self._arrived(entry, found).entry if found is not None else None
 
-    def _make(self, entry: Entry) -> str:
+    def _make(self, entry: JournalEntry) -> str:
         send = self._client.schedule if "scheduled_at" in entry.body else self._client.publish
         body = {name: value for name, value in entry.body.items() if name != FILES_FIELD}
         post = send(body, idempotency_key=entry.idempotency_key)
         return str(post.get("id") or post.get("post_id"))
 
-    def _refused(self, entry: Entry, error: OutReplyError, *, doubtful: bool) -> Outcome:
-        verdict = is_verdict(error)
+    def _refused(self, entry: JournalEntry, error: OutReplyError, *, doubtful: bool) -> SendResult:
+        verdict = is_definitive(error)
         if error.code == "IDEMPOTENCY_KEY_MISMATCH":
             error.hint = (
                 "The API knows this row's key with another content, from another program or from "
                 "a journal that was put back. See what stands: outreply posts list"
             )
-        if error.outcome_unknown or (doubtful and not verdict):
-            return Outcome(self._journal.entry(entry.id), error)
+        if error.maybe_applied or (doubtful and not verdict):
+            return SendResult(self._journal.entry(entry.id), error)
         if verdict or error.code.endswith("_GUARDRAIL"):
             self._journal.mark_failed(entry, error.code, error.message)
         else:
             self._journal.mark_unsent(entry)
         self._step("after refused")
-        return Outcome(self._journal.entry(entry.id), error)
+        return SendResult(self._journal.entry(entry.id), error)
 
-    def _arrived(self, entry: Entry, post_id: str) -> Outcome:
+    def _arrived(self, entry: JournalEntry, post_id: str) -> SendResult:
         self._journal.mark_done(entry, post_id)
         self._step("after done")
         if entry.replaces is None:
-            return Outcome(self._journal.entry(entry.id))
+            return SendResult(self._journal.entry(entry.id))
         old = self._journal.entry(entry.replaces)
         if old.state != EntryState.CANCELLING:
-            return Outcome(self._journal.entry(entry.id))
+            return SendResult(self._journal.entry(entry.id))
         cancelled = self._finish_cancelling(old)
-        return Outcome(self._journal.entry(entry.id), cancelled.error)
+        return SendResult(self._journal.entry(entry.id), cancelled.error)
 
-    def _finish_cancelling(self, entry: Entry) -> Outcome:
+    def _finish_cancelling(self, entry: JournalEntry) -> SendResult:
         if entry.post_id is None:
             self._journal.mark_cancelled(entry)
-            return Outcome(self._journal.entry(entry.id))
+            return SendResult(self._journal.entry(entry.id))
         self._step("before delete")
         try:
             # Deterministic, so that a repeat after a lost answer is recognised.
@@ -160,24 +148,24 @@ class Sender:
         except NotFoundError as error:
             return self._missing(entry, entry.post_id, error)
         except OutReplyError as error:
-            return Outcome(entry, error)
+            return SendResult(entry, error)
         self._step("after delete")
         self._journal.mark_cancelled(entry)
         self._step("after cancelled")
-        return Outcome(self._journal.entry(entry.id))
+        return SendResult(self._journal.entry(entry.id))
 
-    def _missing(self, entry: Entry, post_id: str, error: NotFoundError) -> Outcome:
+    def _missing(self, entry: JournalEntry, post_id: str, error: NotFoundError) -> SendResult:
         try:
             published = self._client.find_published(
                 post_id, since=entry.scheduled_at - _PUBLISHED_WITHIN
             )
         except OutReplyError as failure:
-            return Outcome(entry, failure)
+            return SendResult(entry, failure)
         if published is None:
             # Cancelled already: by an answer that was lost, or elsewhere.
             self._journal.mark_cancelled(entry)
-            return Outcome(self._journal.entry(entry.id))
-        self._journal.mark_kept(entry)
+            return SendResult(self._journal.entry(entry.id))
+        self._journal.mark_published(entry)
         successor = self._journal.replacement_of(entry)
         if successor is not None and successor.state == EntryState.DONE:
             # The old post went out while the new one was made: one of them has to stay.
@@ -186,21 +174,21 @@ class Sender:
             self._finish_cancelling(self._journal.entry(successor.id))
         error.message = f"the post {post_id} was published before it could be cancelled"
         error.hint = "A post that is out can't be changed here; edit it on the platform."
-        return Outcome(self._journal.entry(entry.id), error)
+        return SendResult(self._journal.entry(entry.id), error)
 
-    def _look_for(self, entry: Entry) -> Outcome:
+    def _look_for(self, entry: JournalEntry) -> SendResult:
         try:
             found, may_be_hidden = self._search(entry)
         except OutReplyError as error:
-            return Outcome(entry, error)
+            return SendResult(entry, error)
         if found is not None:
             return self._arrived(entry, found)
         if may_be_hidden:
-            return Outcome(entry, _undecided(entry))
+            return SendResult(entry, _undecided(entry))
         self._journal.mark_unsent(entry)
-        return Outcome(self._journal.entry(entry.id))
+        return SendResult(self._journal.entry(entry.id))
 
-    def _search(self, entry: Entry) -> tuple[str | None, bool]:
+    def _search(self, entry: JournalEntry) -> tuple[str | None, bool]:
         # The id of what `entry` asked for, if it is listed; and whether it may be there unlisted.
         claimed = self._journal.post_ids(entry.account)
         scheduled = self._client.scheduled_posts(page_id=entry.page_id)
@@ -208,14 +196,14 @@ class Sender:
             page_id=entry.page_id, since=entry.scheduled_at - timedelta(minutes=1)
         )
         for post in (*scheduled.items, *published.items):
-            if str(post.get("id")) not in claimed and is_post_of(post, entry):
+            if str(post.get("id")) not in claimed and matches_entry(post, entry):
                 return str(post["id"]), False
-        return None, scheduled.cut_off or published.cut_off
+        return None, scheduled.truncated or published.truncated
 
 
-def is_post_of(post: dict[str, Any], entry: Entry | NewEntry) -> bool:
+def matches_entry(post: dict[str, Any], entry: JournalEntry | JournalEntryDraft) -> bool:
     """Whether `post`, from either list, is what `entry` asked for: page, instant and text."""
-    moment = when(post)
+    moment = post_time(post)
     if moment is None or post.get("page_id") != entry.page_id:
         return False
     late = moment - entry.scheduled_at
@@ -225,12 +213,12 @@ def is_post_of(post: dict[str, Any], entry: Entry | NewEntry) -> bool:
     return on_time and (post.get("message") or None) == (entry.body.get("message") or None)
 
 
-def _undecided(entry: Entry) -> OutReplyError:
+def _undecided(entry: JournalEntry) -> OutReplyError:
     error = OutReplyError(
         f"whether the post at {entry.scheduled_at:%Y-%m-%d %H:%M} UTC was sent can't be told: the "
         "server lists only 100 posts of the page",
         hint="It is held back so that it can't be posted twice; look in the dashboard.",
     )
     error.code = "OUTCOME_UNKNOWN"
-    error.outcome_unknown = True
+    error.maybe_applied = True
     return error

@@ -8,44 +8,44 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from outreply_cli.api.client import Client, Resource, when
+from outreply_cli.api.client import Client, Resource, post_time
 from outreply_cli.api.errors import ApiError, NotFoundError
 from outreply_cli.errors import InvalidInputError, OutReplyError
-from outreply_cli.journal.journal import Journal
+from outreply_cli.journal.account import account_fingerprint
+from outreply_cli.journal.journal import JOURNAL_FILE, Journal
 from outreply_cli.journal.locks import CalendarBusyError, calendar_lock
-from outreply_cli.journal.models import Entry, EntryState, NewEntry, RowHistory
+from outreply_cli.journal.models import EntryState, JournalEntry, JournalEntryDraft, RowHistory
 from outreply_cli.media.files import MediaFile
-from outreply_cli.media.progress import Watch
+from outreply_cli.media.progress import UploadProgress
 from outreply_cli.media.uploader import Uploader
-from outreply_cli.posts.content import PostContent, content_of, fingerprint
-from outreply_cli.posts.sender import Outcome, Sender, account_of, idempotency_key
+from outreply_cli.posts.content import PostContent, content_from_api, fingerprint
+from outreply_cli.posts.sender import Sender, SendResult, idempotency_key
 from outreply_cli.spec.limits import PAGE_MIN_GAP
-from outreply_cli.times import to_api
+from outreply_cli.timestamps import format_timestamp
 
-JOURNAL_FILE = "journal.db"
 _LOCK_SECONDS = 30.0
 _OCCASION = "posts --key "
 _RESCHEDULE = "posts reschedule"
 
 
 @dataclass(frozen=True)
-class Posted:
+class PostResult:
     """How one post of a command went.
 
     Attributes:
         page: The page it is for.
         post: The API's object, where there is one.
-        already_there: Whether an earlier command had made it.
+        existed: Whether an earlier command had made it.
         error: Why there is none.
     """
 
     page: Resource
     post: Resource | None = None
-    already_there: bool = False
+    existed: bool = False
     error: OutReplyError | None = None
 
 
-class AccountPosts:
+class PostService:
     """The one-off commands of one account.
 
     Args:
@@ -66,7 +66,7 @@ class AccountPosts:
         *,
         scheduled_at: datetime | None,
         occasion: str | None,
-    ) -> Iterator[Posted]:
+    ) -> Iterator[PostResult]:
         """Make one post on each page: scheduled, or published at once without `scheduled_at`.
 
         Args:
@@ -75,18 +75,18 @@ class AccountPosts:
             scheduled_at: In UTC.
             occasion: What `--key` names; the same one again is the same post.
         """
-        self.finish_leftovers()
+        self.recover_pending()
         for page in pages:
             body = content.body(str(page["id"]), scheduled_at)
             try:
                 if occasion is None:
-                    yield Posted(page, self._send_once(body))
+                    yield PostResult(page, self._send_once(body))
                 else:
                     yield self._post_for_occasion(page, body, occasion, scheduled_at)
             except OutReplyError as error:
-                if error.outcome_unknown:
+                if error.maybe_applied:
                     _tell_doubt(error, occasion)
-                yield Posted(page, error=error)
+                yield PostResult(page, error=error)
 
     def upload(
         self,
@@ -94,7 +94,7 @@ class AccountPosts:
         files: Sequence[MediaFile],
         *,
         keep: bool,
-        watch: Watch,
+        progress: UploadProgress,
     ) -> tuple[PostContent, list[str]]:
         """`content` with `files` as uploaded media; each content is uploaded once.
 
@@ -102,7 +102,7 @@ class AccountPosts:
             content: What the post holds besides.
             files: To upload.
             keep: Whether those that were uploaded stay when a later one can't be.
-            watch: Told how it goes on.
+            progress: Told how it goes on.
 
         Returns:
             The content, and the ids of those media that were not there before.
@@ -111,12 +111,14 @@ class AccountPosts:
             return content, []
         ids, new = [], []
         with self._journal() as journal:
-            uploader = Uploader(self._client, journal, account_of(self._client))
+            uploader = Uploader(self._client, journal, account_fingerprint(self._client))
             try:
                 for place, file in enumerate(files):
-                    watch.begin(place, file.path.name, file.size)
-                    stored = uploader.store(file, reuse=True, on_sent=partial(watch.move, place))
-                    watch.end(place)
+                    progress.start(place, file.path.name, file.size)
+                    stored = uploader.store(
+                        file, reuse=True, on_sent=partial(progress.update, place)
+                    )
+                    progress.finish(place)
                     ids.append(stored.media_id)
                     new += [stored.media_id] if stored.is_new else []
             except OutReplyError:
@@ -135,7 +137,7 @@ class AccountPosts:
         """Cancel a scheduled post; raises NotFoundError when it is not scheduled (any more)."""
         if self._journal_path.exists():
             with self._journal() as journal:
-                entry = journal.of_post(account_of(self._client), post_id)
+                entry = journal.by_post_id(account_fingerprint(self._client), post_id)
                 if entry is not None and entry.state == EntryState.DONE:
                     self._client.scheduled_post(post_id)
                     outcome = self._sender(journal).cancel(entry)
@@ -144,7 +146,7 @@ class AccountPosts:
                     return
         self._client.cancel(post_id)
 
-    def reschedule(self, post_id: str, moment: datetime) -> Posted:
+    def reschedule(self, post_id: str, moment: datetime) -> PostResult:
         """Move a scheduled post: the new one is made first, then the old one cancelled.
 
         What a killed run leaves open is finished by the next command that writes.
@@ -153,63 +155,63 @@ class AccountPosts:
             InvalidInputError: It is moved by less than the API wants between two posts of a page.
             NotFoundError: It is not scheduled (any more).
         """
-        self.finish_leftovers()
-        account = account_of(self._client)
+        self.recover_pending()
+        account = account_fingerprint(self._client)
         with self._journal() as journal:
-            known = journal.of_post(account, post_id)
+            known = journal.by_post_id(account, post_id)
             with self._lock(account, known.calendar if known is not None else _RESCHEDULE):
                 return self._move(journal, account, post_id, moment)
 
-    def _move(self, journal: Journal, account: str, post_id: str, moment: datetime) -> Posted:
+    def _move(self, journal: Journal, account: str, post_id: str, moment: datetime) -> PostResult:
         # Read under the lock: while it was waited for, another command may have moved the post.
         post = self._client.scheduled_post(post_id)
-        old = journal.of_post(account, post_id)
+        old = journal.by_post_id(account, post_id)
         if old is None:
             old = journal.adopt(self._entry_for(account, post), post_id)
         if old.state != EntryState.DONE:
             raise OutReplyError("another command is changing this post", hint="Try again.")
         if moment == old.scheduled_at:
-            return Posted({"id": old.page_id}, post, already_there=True)
+            return PostResult({"id": old.page_id}, post, existed=True)
         if abs(moment - old.scheduled_at) < PAGE_MIN_GAP:
             raise InvalidInputError(
                 "it moves by less than 60 seconds, and the API wants 60 s between two posts of a "
                 "page",
                 hint="The new post is made before the old one goes: move it by a minute.",
             )
-        (new,) = journal.plan([_moved(old, moment, journal)])
+        (new,) = journal.record_planned([_moved(old, moment, journal)])
         outcome = self._sender(journal).send(new)
         if outcome.error is not None:
             raise outcome.error
-        return Posted({"id": new.page_id}, self._shown(outcome.entry))
+        return PostResult({"id": new.page_id}, self._shown(outcome.entry))
 
-    def finish_leftovers(self) -> None:
+    def recover_pending(self) -> None:
         """Finish what commands of this account left open when they were killed."""
         if not self._journal_path.exists():
             return
         with self._journal() as journal:
             if not journal.has_unsettled:
                 return
-            account = account_of(self._client)
+            account = account_fingerprint(self._client)
             for entry in journal.unsettled(account):
                 try:
                     with calendar_lock(self._state_dir, account, entry.calendar, wait=0):
-                        outcome = self._sender(journal).settle(journal.entry(entry.id))
+                        outcome = self._sender(journal).reconcile(journal.entry(entry.id))
                 except CalendarBusyError:
                     continue
                 self._note(_leftover_note(outcome))
 
-    def _entry_for(self, account: str, post: Resource) -> NewEntry:
+    def _entry_for(self, account: str, post: Resource) -> JournalEntryDraft:
         page_id, post_id = str(post["page_id"]), str(post["id"])
-        moment = when(post)
+        moment = post_time(post)
         if moment is None:
             raise OutReplyError(f"the post {post_id} has no time that can be read")
-        content, doubt = content_of(post, self._client.media_of_post)
+        content, doubt = content_from_api(post, self._client.post_media)
         if doubt:
             self._note(doubt)
         body = content.body(page_id, moment)
         digest = fingerprint(body)
         row = f"{page_id}/{post_id}"
-        return NewEntry(
+        return JournalEntryDraft(
             account=account,
             calendar=_RESCHEDULE,
             row=row,
@@ -228,46 +230,50 @@ class AccountPosts:
 
     def _post_for_occasion(
         self, page: Resource, body: dict[str, Any], occasion: str, scheduled_at: datetime | None
-    ) -> Posted:
-        account, calendar, row = account_of(self._client), _OCCASION + occasion, str(page["id"])
+    ) -> PostResult:
+        account, calendar, row = (
+            account_fingerprint(self._client),
+            _OCCASION + occasion,
+            str(page["id"]),
+        )
         with self._lock(account, calendar), self._journal() as journal:
             sender = self._sender(journal)
             for entry in journal.unsettled(account, calendar):
-                sender.settle(entry)
+                sender.reconcile(entry)
             histories = [h for h in journal.rows(account, calendar) if h.row == row]
             history = histories[0] if histories else RowHistory(row, None, 1)
-            if history.live is not None:
-                return self._found(page, history.live, body)
-            new = NewEntry(
+            if history.active is not None:
+                return self._found(page, history.active, body)
+            new = JournalEntryDraft(
                 account=account,
                 calendar=calendar,
                 row=row,
-                generation=history.generation,
+                generation=history.revision,
                 page_id=row,
                 scheduled_at=scheduled_at or self._client.now(),
                 body=body,
                 fingerprint=fingerprint(body),
                 # Of the occasion alone: another text for the same occasion is no second post.
-                idempotency_key=idempotency_key(account, calendar, row, "", history.generation),
+                idempotency_key=idempotency_key(account, calendar, row, "", history.revision),
             )
-            (entry,) = journal.plan([new])
-            if not histories and (there := sender.look_for(entry)) is not None:
+            (entry,) = journal.record_planned([new])
+            if not histories and (there := sender.find_existing(entry)) is not None:
                 return self._found(page, there, body)
             outcome = sender.send(entry)
             if outcome.error is not None:
                 raise _explained(outcome.error, occasion)
-            return Posted(page, self._shown(outcome.entry))
+            return PostResult(page, self._shown(outcome.entry))
 
-    def _found(self, page: Resource, entry: Entry, body: dict[str, Any]) -> Posted:
+    def _found(self, page: Resource, entry: JournalEntry, body: dict[str, Any]) -> PostResult:
         if entry.state != EntryState.DONE:
             raise OutReplyError(
                 "whether this occasion's post was made is not known yet", hint="Try again later."
             )
         if _words(entry.body) != _words(body):
             self._note("This key has its post already, with other content; it is left as it is.")
-        return Posted(page, self._shown(entry), already_there=True)
+        return PostResult(page, self._shown(entry), existed=True)
 
-    def _shown(self, entry: Entry) -> Resource:
+    def _shown(self, entry: JournalEntry) -> Resource:
         try:
             return self._client.post(str(entry.post_id))
         except NotFoundError:
@@ -292,21 +298,21 @@ class AccountPosts:
         return calendar_lock(self._state_dir, account, calendar, wait=_LOCK_SECONDS)
 
 
-def _moved(old: Entry, moment: datetime, journal: Journal) -> NewEntry:
-    body = {**old.body, "scheduled_at": to_api(moment)}
+def _moved(old: JournalEntry, moment: datetime, journal: Journal) -> JournalEntryDraft:
+    body = {**old.body, "scheduled_at": format_timestamp(moment)}
     digest = fingerprint(body)
     history = next(h for h in journal.rows(old.account, old.calendar) if h.row == old.row)
-    return NewEntry(
+    return JournalEntryDraft(
         account=old.account,
         calendar=old.calendar,
         row=old.row,
-        generation=history.generation,
+        generation=history.revision,
         page_id=old.page_id,
         scheduled_at=moment,
         body=body,
         fingerprint=digest,
         idempotency_key=idempotency_key(
-            old.account, old.calendar, old.row, digest, history.generation
+            old.account, old.calendar, old.row, digest, history.revision
         ),
         replaces=old.id,
     )
@@ -336,7 +342,7 @@ def _explained(error: OutReplyError, occasion: str) -> OutReplyError:
     return error
 
 
-def _leftover_note(outcome: Outcome) -> str:
+def _leftover_note(outcome: SendResult) -> str:
     what = outcome.entry.calendar
     if outcome.error is not None:
         return f"An earlier command ({what}) is unfinished: {outcome.error.message}"

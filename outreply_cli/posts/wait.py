@@ -1,6 +1,6 @@
 """Waiting until a scheduled post is out."""
 
-from outreply_cli.api.client import Client, Resource, when
+from outreply_cli.api.client import Client, Resource, post_time
 from outreply_cli.api.errors import NotFoundError
 from outreply_cli.clock import Clock
 from outreply_cli.errors import OutReplyError
@@ -15,7 +15,7 @@ class PostFailedError(OutReplyError):
     code = "POST_FAILED"
 
 
-class WaitedTooLongError(OutReplyError):
+class WaitTimeoutError(OutReplyError):
     """The post was still pending when the time was over."""
 
     code = "WAITED_TOO_LONG"
@@ -48,10 +48,10 @@ def wait_until_published(client: Client, clock: Clock, post_id: str, *, seconds:
             return post
         left = deadline - clock.monotonic()
         if left <= 0:
-            raise WaitedTooLongError(
+            raise WaitTimeoutError(
                 f"the post {post_id} was still pending", hint="Wait longer with --timeout."
             )
-        due = when(post)
+        due = post_time(post)
         ahead = (due - client.now()).total_seconds() if due is not None else 0.0
         pause = min(max(_SHORTEST_PAUSE, ahead), _LONGEST_PAUSE, max(left, 0.1))
         clock.sleep(pause)

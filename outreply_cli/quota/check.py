@@ -6,11 +6,11 @@ from outreply_cli.errors import ExitCode, InvalidInputError, OutReplyError
 from outreply_cli.quota.quota import Bucket, Quota
 
 
-class QuotaShortError(OutReplyError):
+class QuotaExceededError(OutReplyError):
     """Less is left of a bucket than was asked for."""
 
     code = "QUOTA_SHORT"
-    exit_code = ExitCode.LIMIT
+    exit_code = ExitCode.LIMIT_EXCEEDED
 
 
 class QuotaUnknownError(OutReplyError):
@@ -50,7 +50,7 @@ def nearly_used(quota: Quota, share: float) -> list[Bucket]:
     ]
 
 
-def read_share(text: str) -> float:
+def parse_share(text: str) -> float:
     """`80%` or `80` as 0.8; raises InvalidInputError."""
     try:
         percent = float(text.strip().removesuffix("%"))

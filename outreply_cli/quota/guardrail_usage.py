@@ -10,17 +10,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from outreply_cli.api.client import Client, Resource, when
-from outreply_cli.api.errors import NotAllowedError
+from outreply_cli.api.client import Client, Resource, post_time
+from outreply_cli.api.errors import PermissionDeniedError
 from outreply_cli.pages import page_alias
-from outreply_cli.posts.guardrails import Limits
-from outreply_cli.posts.listing import every_published_post, every_scheduled_post
+from outreply_cli.posts.guardrails import GuardrailLimits
+from outreply_cli.posts.listing import list_all_published, list_all_scheduled
 
 _DAY = timedelta(hours=24)
 
 
 @dataclass(frozen=True)
-class WindowUse:
+class WindowUsage:
     """One rolling window.
 
     Attributes:
@@ -38,7 +38,7 @@ class WindowUse:
 
 
 @dataclass(frozen=True)
-class GuardrailUse:
+class GuardrailUsage:
     """The windows of one page, or of one brand when `page_id` is None.
 
     Attributes:
@@ -47,12 +47,12 @@ class GuardrailUse:
 
     name: str
     page_id: str | None
-    windows: tuple[WindowUse, ...]
+    windows: tuple[WindowUsage, ...]
 
 
-def window_use(
+def window_usage(
     instants: Sequence[datetime], now: datetime, length: timedelta, limit: int
-) -> WindowUse:
+) -> WindowUsage:
     """What the sorted `instants` use of windows of `length` that hold `limit` posts.
 
     Two posts that are exactly `length` apart are in no window together.
@@ -67,16 +67,16 @@ def window_use(
         if count > fullest:
             fullest, fullest_at = count, start
     from_now = bisect_left(instants, now + length) - bisect_left(instants, now)
-    return WindowUse(length, limit, max(used, from_now), fullest, fullest_at)
+    return WindowUsage(length, limit, max(used, from_now), fullest, fullest_at)
 
 
-def guardrail_use(
-    pages: Iterable[Resource], posts: Iterable[Resource], limits: Limits, now: datetime
-) -> list[GuardrailUse]:
+def guardrail_usage(
+    pages: Iterable[Resource], posts: Iterable[Resource], limits: GuardrailLimits, now: datetime
+) -> list[GuardrailUsage]:
     """The use of each page with limits of its own, then of each brand."""
     of_page: dict[str, list[datetime]] = defaultdict(list)
     for post in posts:
-        moment = when(post)
+        moment = post_time(post)
         if moment is not None and post.get("status") != "failed":
             of_page[str(post.get("page_id"))].append(moment)
     found = []
@@ -88,29 +88,29 @@ def guardrail_use(
         of_brand[brand_id] += of_page[page_id]
         instants = sorted(of_page[page_id])
         windows = tuple(
-            window_use(instants, now, length, most)
-            for length, most in limits.windows_of(str(page.get("platform")))
+            window_usage(instants, now, length, most)
+            for length, most in limits.windows_for(str(page.get("platform")))
         )
         if windows:
-            found.append(GuardrailUse(page_alias(page), page_id, windows))
+            found.append(GuardrailUsage(page_alias(page), page_id, windows))
     return found + [
-        GuardrailUse(
-            name, None, (window_use(sorted(of_brand[key]), now, _DAY, limits.per_brand_day),)
+        GuardrailUsage(
+            name, None, (window_usage(sorted(of_brand[key]), now, _DAY, limits.per_brand_day),)
         )
         for key, name in brands.items()
     ]
 
 
-def read_guardrail_use(client: Client, account: Resource) -> list[GuardrailUse] | None:
+def fetch_guardrail_usage(client: Client, account: Resource) -> list[GuardrailUsage] | None:
     """What is used of the guardrails; None when the token may not read pages or posts."""
     now = client.now()
     try:
         pages = client.pages().items
         page_ids = [str(page.get("id")) for page in pages]
         posts = [
-            *every_scheduled_post(client, page_ids).items,
-            *every_published_post(client, page_ids, now - _DAY).items,
+            *list_all_scheduled(client, page_ids).items,
+            *list_all_published(client, page_ids, now - _DAY).items,
         ]
-    except NotAllowedError:
+    except PermissionDeniedError:
         return None
-    return guardrail_use(pages, posts, Limits.from_account(account), now)
+    return guardrail_usage(pages, posts, GuardrailLimits.from_account(account), now)

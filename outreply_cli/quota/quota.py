@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from outreply_cli.times import from_api
+from outreply_cli.timestamps import parse_timestamp
 
 BUCKETS = ("publishes", "replies", "reads", "webhooks", "writes")
 
@@ -90,6 +90,6 @@ def _count(value: Any) -> int | None:
 
 def _instant(value: Any) -> datetime | None:
     try:
-        return from_api(value) if isinstance(value, str) else None
+        return parse_timestamp(value) if isinstance(value, str) else None
     except ValueError:
         return None

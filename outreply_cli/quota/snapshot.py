@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from outreply_cli.api.client import Client, Resource, when
-from outreply_cli.api.errors import NotAllowedError, NotFoundError
+from outreply_cli.api.client import Client, Resource, post_time
+from outreply_cli.api.errors import NotFoundError, PermissionDeniedError
 from outreply_cli.clock import Clock
 from outreply_cli.quota.check import QuotaUnknownError
 from outreply_cli.quota.forecast import Forecast, delivery_instants, forecast
@@ -13,7 +13,7 @@ from outreply_cli.quota.quota import Quota
 
 
 @dataclass(frozen=True)
-class Outlook:
+class QuotaForecast:
     """Where an account is heading.
 
     Attributes:
@@ -26,7 +26,7 @@ class Outlook:
 
 
 @dataclass(frozen=True)
-class Look:
+class QuotaSnapshot:
     """What `GET /account` told once, and what the answer's header left of the minute."""
 
     at: datetime
@@ -34,7 +34,7 @@ class Look:
     requests_left: str | None
 
 
-def read_outlook(client: Client) -> Outlook:
+def fetch_forecast(client: Client) -> QuotaForecast:
     """The forecast of each bucket that has a limit.
 
     A post counts as a publish when it is scheduled, so that those which wait add nothing to
@@ -48,9 +48,9 @@ def read_outlook(client: Client) -> Outlook:
         raise QuotaUnknownError("the account does not tell when its limits reset")
     try:
         posts = client.scheduled_posts().items
-    except (NotAllowedError, NotFoundError):
+    except (PermissionDeniedError, NotFoundError):
         posts = None
-    due = [moment for post in posts or [] if (moment := when(post)) is not None]
+    due = [moment for post in posts or [] if (moment := post_time(post)) is not None]
     deliveries = delivery_instants(due, _subscriptions(client), now) if due else []
     forecasts = [
         forecast(
@@ -61,15 +61,17 @@ def read_outlook(client: Client) -> Outlook:
         )
         for bucket in quota.buckets
     ]
-    return Outlook(forecasts, quota.resets_at, None if posts is None else len(posts))
+    return QuotaForecast(forecasts, quota.resets_at, None if posts is None else len(posts))
 
 
-def looks(client: Client, clock: Clock, *, interval: float, most: int | None) -> Iterator[Look]:
+def poll_account(
+    client: Client, clock: Clock, *, interval: float, most: int | None
+) -> Iterator[QuotaSnapshot]:
     """The account every `interval` seconds, `most` times or for ever."""
     seen = 0
     while True:
         account = client.account()
-        yield Look(client.now(), account, client.transport.requests_left)
+        yield QuotaSnapshot(client.now(), account, client.transport.requests_left)
         seen += 1
         if most is not None and seen >= most:
             return
@@ -79,7 +81,7 @@ def looks(client: Client, clock: Clock, *, interval: float, most: int | None) ->
 def _subscriptions(client: Client) -> int:
     try:
         hooks = client.webhooks().items
-    except (NotAllowedError, NotFoundError):
+    except (PermissionDeniedError, NotFoundError):
         return 0
     return sum(
         hook.get("active") is not False and "post.published" in (hook.get("events") or ())

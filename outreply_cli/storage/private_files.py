@@ -106,7 +106,7 @@ def ensure_private(path: Path) -> None:
             raise OSError(errno.ELOOP, "it is a symbolic link", str(path)) from None
 
 
-def is_open_to_others(path: Path) -> bool:
+def is_accessible_to_others(path: Path) -> bool:
     """Whether anybody but the owner may read or write the file at `path`."""
     if not _HAS_OWNERS:
         return False
@@ -116,7 +116,7 @@ def is_open_to_others(path: Path) -> bool:
         return False
 
 
-def is_shared(path: Path) -> bool:
+def is_writable_by_others(path: Path) -> bool:
     """Whether anybody but the owner may write in the directory `path`, or it is somebody else's.
 
     Raises:
@@ -150,7 +150,7 @@ def _read(path: Path, refused: int, verb: str, remedy: str) -> str | None:
 
 
 def _refuse_shared(path: Path) -> None:
-    if is_shared(path):
+    if is_writable_by_others(path):
         raise OSError(
             errno.EACCES, f"others on this machine can write in {path}; run: chmod go-w '{path}'"
         )

@@ -54,9 +54,9 @@ def open_database(
     )
     try:
         database.row_factory = sqlite3.Row
-        with undamaged(), held(path.with_name(f"{path.name}.setup"), wait=_BUSY_SECONDS):
+        with wrap_corruption(), file_lock(path.with_name(f"{path.name}.setup"), wait=_BUSY_SECONDS):
             _set_up(database, path, schema, version, upgrades)
-        with undamaged():
+        with wrap_corruption():
             database.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
     except BaseException:
         database.close()
@@ -65,7 +65,7 @@ def open_database(
 
 
 @contextmanager
-def examined(path: Path) -> Iterator[sqlite3.Connection]:
+def open_readonly(path: Path) -> Iterator[sqlite3.Connection]:
     """The database at `path`, whole and only to be read, while the block runs.
 
     Raises:
@@ -74,7 +74,7 @@ def examined(path: Path) -> Iterator[sqlite3.Connection]:
     database = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=1)
     try:
         database.row_factory = sqlite3.Row
-        with undamaged():
+        with wrap_corruption():
             verdict = database.execute("PRAGMA integrity_check(1)").fetchone()[0]
             if verdict != "ok":
                 raise sqlite3.DatabaseError(str(verdict))
@@ -84,7 +84,7 @@ def examined(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 @contextmanager
-def held(path: Path, *, wait: float) -> Iterator[None]:
+def file_lock(path: Path, *, wait: float) -> Iterator[None]:
     """Hold the lock file at `path` while the block runs.
 
     It is SQLite's own lock: the operating system drops it when a process dies, on every platform.
@@ -119,7 +119,7 @@ def transaction(database: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
 
 
 @contextmanager
-def usable(what: str, *, hint: str) -> Iterator[None]:
+def wrap_storage_errors(what: str, *, hint: str) -> Iterator[None]:
     """Tell of a file that the block can't use by `what` it is, with its path.
 
     Raises:
@@ -133,7 +133,7 @@ def usable(what: str, *, hint: str) -> Iterator[None]:
 
 
 @contextmanager
-def undamaged() -> Iterator[None]:
+def wrap_corruption() -> Iterator[None]:
     """Tell of a stored value that can't be what was written as of a damaged file.
 
     Raises:
@@ -145,7 +145,7 @@ def undamaged() -> Iterator[None]:
         raise sqlite3.DatabaseError("a value in it is damaged") from None
 
 
-def check_kinds(row: Mapping[str, Any] | sqlite3.Row, kinds: Mapping[str, Any]) -> None:
+def check_types(row: Mapping[str, Any] | sqlite3.Row, kinds: Mapping[str, Any]) -> None:
     """See that the values of `row` are of their `kinds`; raises TypeError for one that is not.
 
     SQLite keeps whatever it is given, and a damaged file gives whatever it likes.

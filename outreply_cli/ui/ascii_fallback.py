@@ -11,7 +11,7 @@ _SIGNS = {
 }  # fmt: skip
 
 
-def in_ascii_cells(failure: UnicodeError) -> tuple[str, int]:
+def ascii_fallback(failure: UnicodeError) -> tuple[str, int]:
     """What stands for characters that can't be encoded, so that columns stay columns.
 
     An error handler for `codecs`. Letters lose their accents; what has nothing like it in ASCII

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from outreply_cli.errors import InvalidInputError
-from outreply_cli.subprocesses import command_words, without_secrets
+from outreply_cli.subprocesses import split_command, strip_secrets
 
 
 def edit_message(environ: Mapping[str, str], draft: str = "") -> str:
@@ -26,9 +26,9 @@ def edit_message(environ: Mapping[str, str], draft: str = "") -> str:
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
             stream.write(draft)
-        environment = without_secrets(environ)
+        environment = strip_secrets(environ)
         try:
-            words = [*command_words(editor, "EDITOR"), name]
+            words = [*split_command(editor, "EDITOR"), name]
             ended = subprocess.run(words, env=environment, check=False)  # noqa: S603 - the person's own editor
         except (OSError, ValueError) as failure:
             raise InvalidInputError(f"the editor {editor!r} can't be run: {failure}") from None

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from outreply_cli.errors import CalendarError, OutReplyError
-from outreply_cli.times import show_duration
-from outreply_cli.ui.sanitize import harmless, harmless_json
+from outreply_cli.times import format_duration
+from outreply_cli.ui.sanitize import escape_control_json, sanitize
 
 
-def failure_object(error: OutReplyError) -> dict[str, Any]:
+def error_object(error: OutReplyError) -> dict[str, Any]:
     """`error` as the contract's JSON object."""
     return {
         "error": {
@@ -26,22 +26,22 @@ def failure_object(error: OutReplyError) -> dict[str, Any]:
     }
 
 
-def failure_text(error: OutReplyError, *, as_json: bool) -> str:
+def format_error(error: OutReplyError, *, as_json: bool) -> str:
     """What failed, why, and what to do now: three lines at most, or one JSON object.
 
     A calendar's problems come before them, a line each.
     """
     if as_json:
-        return harmless_json(json.dumps(failure_object(error), ensure_ascii=False)) + "\n"
+        return escape_control_json(json.dumps(error_object(error), ensure_ascii=False)) + "\n"
     lines = []
     if isinstance(error, CalendarError):
-        lines = [harmless(str(problem["text"])) for problem in error.problems]
-    lines.append(f"Error: {harmless(_sentence(error.message))}")
-    lines += [f"  {harmless(line)}" for line in (_facts(error), error.hint) if line]
+        lines = [sanitize(str(problem["text"])) for problem in error.problems]
+    lines.append(f"Error: {sanitize(_sentence(error.message))}")
+    lines += [f"  {sanitize(line)}" for line in (_facts(error), error.hint) if line]
     return "\n".join(lines) + "\n"
 
 
-def fault_error(fault: BaseException) -> OutReplyError:
+def internal_error(fault: BaseException) -> OutReplyError:
     """What is said of a fault of our own, which nobody foresaw: its kind and place."""
     last = traceback.extract_tb(fault.__traceback__)[-1:]
     place = f" at {Path(last[0].filename).name}:{last[0].lineno}" if last else ""
@@ -53,9 +53,9 @@ def fault_error(fault: BaseException) -> OutReplyError:
     return error
 
 
-def trace_text(fault: BaseException) -> str:
+def format_traceback(fault: BaseException) -> str:
     """The calls that led to a fault."""
-    return harmless("".join(traceback.format_exception(fault)), keep_lines=True)
+    return sanitize("".join(traceback.format_exception(fault)), keep_lines=True)
 
 
 def _sentence(message: str) -> str:
@@ -71,7 +71,7 @@ def _facts(error: OutReplyError) -> str:
     facts = [f"{error.code}, HTTP {status}" if error.code != f"HTTP_{status}" else error.code]
     wait = getattr(error, "retry_after_seconds", None)
     if wait is not None:
-        facts.append(f"it may be tried again in {show_duration(timedelta(seconds=wait))}")
+        facts.append(f"it may be tried again in {format_duration(timedelta(seconds=wait))}")
     facts += [
         f"{name.replace('_', ' ')}: {_short(value)}"
         for name, value in error.details.items()

@@ -6,12 +6,12 @@ from typing import Any
 _LONGEST_PLACE = 18
 
 
-def read_fields(text: str) -> list[str]:
+def parse_fields(text: str) -> list[str]:
     """`a,b.c` as its paths, in order; blanks around them do not count."""
     return [path for path in (part.strip() for part in text.split(",")) if path]
 
 
-def value_at(item: Any, path: str) -> Any:
+def get_field(item: Any, path: str) -> Any:
     """What `item` holds at the dotted `path`; None where it holds nothing.
 
     A number picks from a list: `media.0.src`.
@@ -29,9 +29,9 @@ def value_at(item: Any, path: str) -> Any:
     return found
 
 
-def only(item: Any, paths: Iterable[str]) -> dict[str, Any]:
+def select_fields(item: Any, paths: Iterable[str]) -> dict[str, Any]:
     """The values of `item` at `paths`, keyed by the path."""
-    return {path: value_at(item, path) for path in paths}
+    return {path: get_field(item, path) for path in paths}
 
 
 def as_text(value: Any) -> str:

@@ -6,7 +6,7 @@ from typing import TextIO
 from outreply_cli.errors import InvalidInputError, StorageError
 
 
-def read_document(name: str, stdin: TextIO) -> str:
+def read_text_file(name: str, stdin: TextIO) -> str:
     """The text of the file called `name`, or of stdin for `-`.
 
     Raises:
@@ -20,7 +20,7 @@ def read_document(name: str, stdin: TextIO) -> str:
         raise InvalidInputError(f"{name}: it is not UTF-8 text") from None
 
 
-def write_document(path: Path, text: str) -> None:
+def write_text_file(path: Path, text: str) -> None:
     """Put `text` in the file at `path` as it is; raises StorageError."""
     try:
         path.write_text(text, encoding="utf-8", newline="")

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Choices:
+class GlobalOptions:
     """The options that every command of the API takes; see the contract's table."""
 
     profile: str | None = None

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TextIO
 
-from outreply_cli.ui.fields import as_text, only, value_at
-from outreply_cli.ui.sanitize import harmless, harmless_json
+from outreply_cli.ui.fields import as_text, get_field, select_fields
+from outreply_cli.ui.sanitize import escape_control_json, sanitize
 
 FORMATS = ("table", "json", "jsonl", "yaml", "csv", "tsv")
 Item = Mapping[str, Any]
@@ -20,24 +20,24 @@ class Column:
         header: What stands above it on a terminal.
         field: Where its value is; the name of the column in csv and tsv.
         show: The cell's text for people, from the whole object; the value itself by default.
-        flexible: Whether it gives way when the terminal is narrow.
+        shrinkable: Whether it gives way when the terminal is narrow.
         style: How it looks on a terminal, from the whole object.
-        brief: The cell's text on a narrow terminal, where it can be shorter.
-        separated_only: Whether it stands in csv and tsv alone, as people see it in another one.
+        short: The cell's text on a narrow terminal, where it can be shorter.
+        csv_only: Whether it stands in csv and tsv alone, as people see it in another one.
     """
 
     header: str
     field: str
     show: Callable[[Item], str] | None = None
-    flexible: bool = False
+    shrinkable: bool = False
     style: Callable[[Item], str] | None = None
-    brief: Callable[[Item], str] | None = None
-    separated_only: bool = False
+    short: Callable[[Item], str] | None = None
+    csv_only: bool = False
 
     def text(self, item: Item, *, narrow: bool = False) -> str:
         """The cell's text for people, harmless, on one line."""
-        show = (self.brief if narrow else None) or self.show
-        return harmless(show(item) if show else as_text(value_at(item, self.field)))
+        show = (self.short if narrow else None) or self.show
+        return sanitize(show(item) if show else as_text(get_field(item, self.field)))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -70,7 +70,7 @@ class Output:
         encoding = getattr(self.stream, "encoding", None) or "utf-8"
         return self.is_terminal and not self.plain and "utf" in encoding.lower()
 
-    def show_list(
+    def print_list(
         self, items: Sequence[Item], columns: Sequence[Column], *, id_field: str | None = "id"
     ) -> None:
         """Show objects of one kind: an array in JSON, a line each elsewhere.
@@ -78,14 +78,14 @@ class Output:
         With `-q` their ids, where they have any.
         """
         if self.quiet:
-            found = (value_at(item, id_field) for item in items) if id_field is not None else ()
-            self._lines(harmless(as_text(value)) for value in found if value is not None)
+            found = (get_field(item, id_field) for item in items) if id_field is not None else ()
+            self._lines(sanitize(as_text(value)) for value in found if value is not None)
         elif self.format == "table":
             self._table(items, self._chosen(columns))
         else:
             self._document(items, columns, alone=False)
 
-    def show_one(
+    def print_one(
         self, item: Item, columns: Sequence[Column], *, id_field: str | None = "id"
     ) -> None:
         """Show one object: its columns as lines `name  value`; with `-q` its id, where it has one.
@@ -94,7 +94,7 @@ class Output:
         """
         if self.quiet:
             if id_field is not None:
-                self._lines([harmless(as_text(value_at(item, id_field)))])
+                self._lines([sanitize(as_text(get_field(item, id_field)))])
         elif self.format == "table":
             chosen = self._chosen(columns)
             pairs = [(column.header, column.text(item), _style(column, item)) for column in chosen]
@@ -107,20 +107,20 @@ class Output:
         else:
             self._document([item], columns, alone=True)
 
-    def say(self, text: str = "") -> None:
+    def print_line(self, text: str = "") -> None:
         """Show a line for people; formats for programs and `-q` leave it out."""
         if self.format == "table" and not self.quiet:
-            self._lines([harmless(text, keep_lines=True)])
+            self._lines([sanitize(text, keep_lines=True)])
 
-    def show_text(self, text: str) -> None:
+    def print_text(self, text: str) -> None:
         """Put `text` of our own on stdout as it is, whatever the format: a token, a template."""
         self.stream.write(text if text.endswith("\n") else text + "\n")
 
-    def show_document(self, text: str) -> None:
+    def write_document(self, text: str) -> None:
         """Put a document with strangers' text in it on stdout: as it is, but for a terminal."""
-        self.show_text(harmless(text, keep_lines=True) if self.is_terminal else text)
+        self.print_text(sanitize(text, keep_lines=True) if self.is_terminal else text)
 
-    def show_value(self, value: Any) -> None:
+    def write_json(self, value: Any) -> None:
         """Show parsed JSON of no known shape: as JSON where the format is for people.
 
         With `-q` nothing, as no id of it is known.
@@ -140,7 +140,7 @@ class Output:
 
     def _chosen(self, columns: Sequence[Column]) -> Sequence[Column]:
         if self.fields is None:
-            return [each for each in columns if self.format != "table" or not each.separated_only]
+            return [each for each in columns if self.format != "table" or not each.csv_only]
         known = {column.field: column for column in columns}
         return [
             known.get(path, Column(path.replace("_", " ").capitalize(), path))
@@ -172,24 +172,24 @@ class Output:
             return value
         if isinstance(value, list):
             return [self._reduced(item) for item in value]
-        return only(value, self.fields)
+        return select_fields(value, self.fields)
 
     def _json(self, value: Any, *, indented: bool = False) -> str:
         # Indenting is for eyes, and several times slower.
         indent = 2 if indented and self.is_terminal else None
         document = json.dumps(value, ensure_ascii=False, indent=indent)
-        return harmless_json(document) if self.is_terminal else document
+        return escape_control_json(document) if self.is_terminal else document
 
     def _show_yaml(self, value: Any) -> None:
-        from outreply_cli.formats.yaml import yaml_text
+        from outreply_cli.ui.yaml import yaml_text
 
-        self.show_text(yaml_text(value))
+        self.print_text(yaml_text(value))
 
     def _separated(self, items: Sequence[Item], columns: Sequence[Column]) -> None:
         rows = [[column.field for column in columns]]
-        rows += [[as_text(value_at(item, column.field)) for column in columns] for item in items]
+        rows += [[as_text(get_field(item, column.field)) for column in columns] for item in items]
         if self.is_terminal:
-            rows = [[harmless(cell, keep_lines=True) for cell in row] for row in rows]
+            rows = [[sanitize(cell, keep_lines=True) for cell in row] for row in rows]
         if self.format == "csv":
             from outreply_cli.formats.csv import csv_lines
 

@@ -5,9 +5,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
-from outreply_cli.media.progress import Watch
 from outreply_cli.ui.output import Output
-from outreply_cli.ui.sanitize import harmless
+from outreply_cli.ui.sanitize import sanitize
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress, TaskID
@@ -20,8 +19,32 @@ class Progress(Protocol):
         """One more is done."""
 
 
+class UploadProgress(Protocol):
+    """Receives the progress of uploads, from any thread."""
+
+    def start(self, index: int, name: str, size: int) -> None:
+        """File `index`, of `size` bytes, is about to be sent."""
+
+    def update(self, index: int, sent: int) -> None:
+        """`sent` bytes of file `index` have gone out; fewer than before when it is sent again."""
+
+    def finish(self, index: int) -> None:
+        """File `index` is finished."""
+
+
 class _Silent:
     def step(self, _done: object = None) -> None:
+        pass
+
+
+class _SilentUploads:
+    def start(self, index: int, name: str, size: int) -> None:
+        pass
+
+    def update(self, index: int, sent: int) -> None:
+        pass
+
+    def finish(self, index: int) -> None:
         pass
 
 
@@ -74,7 +97,7 @@ def progress(
 
 
 @contextmanager
-def upload_bars(notes: Output, sizes: Sequence[int]) -> Iterator[Watch]:
+def upload_bars(notes: Output, sizes: Sequence[int]) -> Iterator[UploadProgress]:
     """A bar for each file that is on its way and one for all, on the terminal behind `notes`.
 
     Silent elsewhere, with `-q` and with `--plain`.
@@ -84,7 +107,7 @@ def upload_bars(notes: Output, sizes: Sequence[int]) -> Iterator[Watch]:
         sizes: Of all files, in bytes.
     """
     if not notes.is_terminal or notes.quiet or notes.plain or not sizes:
-        yield Watch()
+        yield _SilentUploads()
         return
     from rich.progress import (
         BarColumn,
@@ -110,34 +133,34 @@ def upload_bars(notes: Output, sizes: Sequence[int]) -> Iterator[Watch]:
         yield _UploadBars(bar, sizes, name_width=max(12, notes.width // 3))
 
 
-class _UploadBars(Watch):
+class _UploadBars:
     def __init__(self, bar: "RichProgress", sizes: Sequence[int], *, name_width: int) -> None:
         self._bar = bar
         self._name_width = name_width
-        self._turn = threading.Lock()
+        self._lock = threading.Lock()
         self._tasks: dict[int, tuple[TaskID, int]] = {}
         self._sent: dict[int, int] = {}
         self._total = bar.add_task(f"Total of {len(sizes)}", total=sum(sizes))
 
-    def begin(self, place: int, name: str, size: int) -> None:
-        from outreply_cli.ui.tables import fitted
+    def start(self, index: int, name: str, size: int) -> None:
+        from outreply_cli.ui.tables import fit_text
 
-        shown = fitted(harmless(name), self._name_width)
-        with self._turn:
-            self._tasks[place] = self._bar.add_task(shown, total=size), size
+        shown = fit_text(sanitize(name), self._name_width)
+        with self._lock:
+            self._tasks[index] = self._bar.add_task(shown, total=size), size
 
-    def move(self, place: int, sent: int) -> None:
-        with self._turn:
-            self._show(place, self._tasks[place][0], sent)
+    def update(self, index: int, sent: int) -> None:
+        with self._lock:
+            self._show(index, self._tasks[index][0], sent)
 
-    def end(self, place: int) -> None:
-        with self._turn:
-            if place in self._tasks:
-                task, size = self._tasks.pop(place)
-                self._show(place, task, size)
+    def finish(self, index: int) -> None:
+        with self._lock:
+            if index in self._tasks:
+                task, size = self._tasks.pop(index)
+                self._show(index, task, size)
                 self._bar.remove_task(task)
 
-    def _show(self, place: int, task: "TaskID", sent: int) -> None:
-        self._sent[place] = sent
+    def _show(self, index: int, task: "TaskID", sent: int) -> None:
+        self._sent[index] = sent
         self._bar.update(task, completed=sent)
         self._bar.update(self._total, completed=sum(self._sent.values()))

@@ -14,7 +14,7 @@ _HIDDEN = "(hidden)"
 _SHORTEST = 6
 
 
-def hide_secrets(text: str, known: Iterable[str]) -> str:
+def redact(text: str, known: Iterable[str]) -> str:
     """`text` without the `known` secrets, as they are and in JSON, and without what looks like one.
 
     A token that is typed in the wrong place is nobody's known secret yet.

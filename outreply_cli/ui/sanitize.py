@@ -7,7 +7,7 @@ _KEPT_FORMATS = {"\u200c", "\u200d"}
 _TAGS = range(0xE0020, 0xE0080)
 
 
-def harmless(text: str, *, keep_lines: bool = False) -> str:
+def sanitize(text: str, *, keep_lines: bool = False) -> str:
     r"""`text` with control, bidi-override and invisible characters shown as escapes.
 
     Args:
@@ -20,7 +20,7 @@ def harmless(text: str, *, keep_lines: bool = False) -> str:
     return "".join(_shown(character, keep_lines=keep_lines) for character in text)
 
 
-def harmless_json(document: str) -> str:
+def escape_control_json(document: str) -> str:
     """A JSON document whose risky characters are JSON escapes: equal when it is parsed."""
     if document.isascii():
         return document.replace("\x7f", "\\u007f")

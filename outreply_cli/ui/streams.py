@@ -29,7 +29,7 @@ def terminal_width(stream: TextIO, environ: Mapping[str, str]) -> int:
         return 80
 
 
-def settle_encoding(stream: io.TextIOWrapper, environ: Mapping[str, str]) -> None:
+def configure_encoding(stream: io.TextIOWrapper, environ: Mapping[str, str]) -> None:
     """Have `stream` show what its encoding lacks: as escapes, on a terminal in as many cells.
 
     A terminal whose locale is said to be C gets ASCII, which Python makes UTF-8 of. No locale at
@@ -44,9 +44,9 @@ def settle_encoding(stream: io.TextIOWrapper, environ: Mapping[str, str]) -> Non
         return
     import codecs
 
-    from outreply_cli.ui.ascii_fallback import NAME, in_ascii_cells
+    from outreply_cli.ui.ascii_fallback import NAME, ascii_fallback
 
-    codecs.register_error(NAME, in_ascii_cells)
+    codecs.register_error(NAME, ascii_fallback)
     stream.reconfigure(encoding=encoding, errors=NAME)
 
 
@@ -58,7 +58,7 @@ def _locale_of(environ: Mapping[str, str]) -> str:
     return next(filter(None, names), "")
 
 
-class LostOutputError(OutReplyError):
+class OutputWriteError(OutReplyError):
     """What was written did not arrive; raised once, when the stream is flushed.
 
     Args:
@@ -77,7 +77,7 @@ class LostOutputError(OutReplyError):
         self.is_reader_gone = failure.errno in gone
 
 
-class ResultStream(io.TextIOWrapper):
+class SafeStdout(io.TextIOWrapper):
     """stdout that never fails in the midst of work: what can't be written is dropped and told.
 
     A reader that goes away, or a disk that is full, must not leave a calendar half sent. What goes
@@ -93,10 +93,10 @@ class ResultStream(io.TextIOWrapper):
         super().__init__(io.BufferedWriter(self._outlet), **_settings_of(behind))
 
     @property
-    def lost(self) -> LostOutputError | None:
+    def lost(self) -> OutputWriteError | None:
         """Why not all of it arrived, if so."""
         failure = self._outlet.failure
-        return None if failure is None else LostOutputError(failure)
+        return None if failure is None else OutputWriteError(failure)
 
     def flush(self) -> None:
         """Write out what is held back; raises LostOutputError, once."""
@@ -106,7 +106,7 @@ class ResultStream(io.TextIOWrapper):
             raise self.lost
 
 
-class NoteStream(io.TextIOWrapper):
+class SafeStderr(io.TextIOWrapper):
     """stderr that never fails: nobody is left to be told when a note can't be written.
 
     Args:

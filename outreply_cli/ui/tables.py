@@ -39,8 +39,8 @@ def print_table(output: "Output", items: Sequence["Item"], columns: Sequence["Co
     """Show one line for each item, or several where too little of it would be left on one."""
     headers = [column.header for column in columns]
     rows = _texts(items, columns, output.width)
-    layout = arranged(
-        [headers, *rows], flexible=[column.flexible for column in columns], width=output.width
+    layout = arrange(
+        [headers, *rows], flexible=[column.shrinkable for column in columns], width=output.width
     )
     console = console_for(output)
     _print_row(console, [Text(header, style="bold") for header in headers], layout)
@@ -60,9 +60,9 @@ def print_groups(
     every = _texts([it for _, items in groups for it in items], columns, output.width - _GAP)
     left = iter(every)
     rows = [list(islice(left, len(items))) for _, items in groups]
-    layout = arranged(
+    layout = arrange(
         every or [[""] * len(columns)],
-        flexible=[column.flexible for column in columns],
+        flexible=[column.shrinkable for column in columns],
         width=output.width - _GAP,
     )
     console = console_for(output)
@@ -78,7 +78,7 @@ def _texts(items: Sequence["Item"], columns: Sequence["Column"], width: int) -> 
     """The cells' texts: in full on a terminal where all of them have room, else briefly."""
     if width >= _WIDE:
         rows = [[column.text(item) for column in columns] for item in items]
-        widest = fitted_widths(rows, flexible=[False] * len(columns), width=width)
+        widest = fit_widths(rows, flexible=[False] * len(columns), width=width)
         if _width_of(list(enumerate(widest))) <= width:
             return rows
     return [[column.text(item, narrow=True) for column in columns] for item in items]
@@ -106,7 +106,7 @@ def _width_of(line: Sequence[tuple[int, int]]) -> int:
     return sum(width + _GAP for _, width in line) - _GAP
 
 
-def fitted(text: str, width: int) -> str:
+def fit_text(text: str, width: int) -> str:
     """`text` in at most `width` terminal cells; its end gives way."""
     shown = Text(text)
     shown.truncate(width, overflow="ellipsis")
@@ -125,13 +125,13 @@ def print_pairs(output: "Output", pairs: Sequence[tuple[str, str, str]]) -> None
         console.print(line, soft_wrap=True)
 
 
-def arranged(rows: Sequence[Sequence[str]], *, flexible: Sequence[bool], width: int) -> Layout:
+def arrange(rows: Sequence[Sequence[str]], *, flexible: Sequence[bool], width: int) -> Layout:
     """Where each column stands: all on one line where enough is left of each, else on several.
 
     Lines after the first are indented, and that much narrower.
     """
     natural = [max((cell_len(row[i]) for row in rows), default=0) for i in range(len(flexible))]
-    on_one = fitted_widths(rows, flexible=flexible, width=width)
+    on_one = fit_widths(rows, flexible=flexible, width=width)
     legible = [_legible(full) if may else full for full, may in zip(natural, flexible, strict=True)]
     if _width_of(list(enumerate(on_one))) <= width and all(
         mine >= least for mine, least in zip(on_one, legible, strict=True)
@@ -159,14 +159,12 @@ def _legible(natural: int) -> int:
 def _widths_of(
     line: Sequence[int], rows: Sequence[Sequence[str]], flexible: Sequence[bool], width: int
 ) -> list[int]:
-    return fitted_widths(
+    return fit_widths(
         [[row[i] for i in line] for row in rows], flexible=[flexible[i] for i in line], width=width
     )
 
 
-def fitted_widths(
-    rows: Sequence[Sequence[str]], *, flexible: Sequence[bool], width: int
-) -> list[int]:
+def fit_widths(rows: Sequence[Sequence[str]], *, flexible: Sequence[bool], width: int) -> list[int]:
     """How wide each column may be, in terminal cells, so that a line fits `width`.
 
     The widest flexible column gives way first. Columns that may not give way keep their width,

@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 
-from outreply_cli.webhooks.fixtures import delivery_headers, encode, sample
-from outreply_cli.webhooks.sending import Outcome, UnreachableError, post
+from outreply_cli.webhooks.fixtures import delivery_headers, encode_body, sample_event
+from outreply_cli.webhooks.sending import DeliveryResult, UnreachableError, deliver
 from outreply_cli.webhooks.signature import sign
 
 _AT_ONCE = 20
@@ -19,7 +19,7 @@ _SIGNATURE = "X-OutReply-Signature"
 
 
 @dataclass(frozen=True)
-class Trial:
+class ConformanceCheck:
     """One thing that was tried.
 
     Attributes:
@@ -39,7 +39,7 @@ class Trial:
     milliseconds: float
 
 
-class Checkup:
+class HandlerConformance:
     """The trials of one handler.
 
     Args:
@@ -54,7 +54,7 @@ class Checkup:
         self._allow_public = allow_public
         self._was_connected = False
 
-    def run(self) -> Iterator[Trial]:
+    def run(self) -> Iterator[ConformanceCheck]:
         """Try one thing after the other.
 
         Raises:
@@ -76,7 +76,7 @@ class Checkup:
             "a good one, written otherwise", pretty, self._headers(pretty),
             "Verify the bytes as they came, not a body that was parsed and written again.",
         )  # fmt: skip
-        unknown = encode({**json.loads(self._body()), "event": "post.reviewed"})
+        unknown = encode_body({**json.loads(self._body()), "event": "deliver.reviewed"})
         yield self._taken(
             "an event that it can't know", unknown, self._headers(unknown),
             "Answer 2xx to events that you don't use: new ones may come.",
@@ -87,7 +87,7 @@ class Checkup:
         yield self._not_json()
         yield self._many()
 
-    def _bad_ones(self, body: bytes) -> Iterator[Trial]:
+    def _bad_ones(self, body: bytes) -> Iterator[ConformanceCheck]:
         tampered = body.replace(b"Launching", b"Lurching!")
         advice = "Compare HMAC-SHA256 over the raw body before anything else, and answer 401."
         yield self._refused("a changed body", tampered, self._headers(body), advice)
@@ -101,7 +101,7 @@ class Checkup:
         short = [*unsigned, (_SIGNATURE, sign(body, self._secret)[:-1])]
         yield self._refused("a signature that is cut off", body, short, advice)
 
-    def _late(self) -> Trial:
+    def _late(self) -> ConformanceCheck:
         body, headers = self._signed(is_stale=True)
         return self._taken(
             "an hour-old timestamp", body, headers,
@@ -109,9 +109,11 @@ class Checkup:
             "loses events. What protects from replays is knowing the ids that you have seen.",
         )  # fmt: skip
 
-    def _oversized(self) -> Trial:
-        body = encode(
-            sample("post.published", self._now, [f"data.post.message={'x' * _OVERSIZED_BYTES}"])
+    def _oversized(self) -> ConformanceCheck:
+        body = encode_body(
+            sample_event(
+                "post.published", self._now, [f"data.post.message={'x' * _OVERSIZED_BYTES}"]
+            )
         )
         return self._trial(
             "2 MiB", body, self._headers(body), "Limit what you read, and answer 413.",
@@ -119,7 +121,7 @@ class Checkup:
             is_right=lambda outcome: outcome.status is None or outcome.status < 500,
         )  # fmt: skip
 
-    def _not_json(self) -> Trial:
+    def _not_json(self) -> ConformanceCheck:
         body = b'{"event": '
         return self._trial(
             "signed, but not JSON", body, self._headers(body),
@@ -128,14 +130,14 @@ class Checkup:
             is_right=lambda outcome: outcome.status is not None and outcome.status < 500,
         )  # fmt: skip
 
-    def _many(self) -> Trial:
-        def one(_: int) -> Outcome:
+    def _many(self) -> ConformanceCheck:
+        def one(_: int) -> DeliveryResult:
             return self._send(*self._signed())
 
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             outcomes = list(pool.map(one, range(_AT_ONCE)))
-        wrong = [outcome for outcome in outcomes if not outcome.is_taken]
-        return Trial(
+        wrong = [outcome for outcome in outcomes if not outcome.is_accepted]
+        return ConformanceCheck(
             f"{_AT_ONCE} at once", "2xx to each",
             _shown(wrong[0]) + f" to {len(wrong)}" if wrong else "2xx to each", not wrong,
             "Store the event, answer, and do the work afterwards: after 10 s it is sent again.",
@@ -144,14 +146,14 @@ class Checkup:
 
     def _taken(
         self, name: str, body: bytes, headers: Sequence[tuple[str, str]], advice: str
-    ) -> Trial:
+    ) -> ConformanceCheck:
         return self._trial(
-            name, body, headers, advice, wanted="2xx", is_right=lambda outcome: outcome.is_taken
+            name, body, headers, advice, wanted="2xx", is_right=lambda outcome: outcome.is_accepted
         )
 
     def _refused(
         self, name: str, body: bytes, headers: Sequence[tuple[str, str]], advice: str
-    ) -> Trial:
+    ) -> ConformanceCheck:
         return self._trial(
             name, body, headers, advice, wanted="4xx",
             is_right=lambda outcome: outcome.status is not None and 400 <= outcome.status < 500,
@@ -165,13 +167,15 @@ class Checkup:
         advice: str,
         *,
         wanted: str,
-        is_right: Callable[[Outcome], bool],
-    ) -> Trial:
+        is_right: Callable[[DeliveryResult], bool],
+    ) -> ConformanceCheck:
         outcome = self._send(body, headers)
-        return Trial(name, wanted, _shown(outcome), is_right(outcome), advice, outcome.milliseconds)
+        return ConformanceCheck(
+            name, wanted, _shown(outcome), is_right(outcome), advice, outcome.milliseconds
+        )
 
-    def _send(self, body: bytes, headers: Sequence[tuple[str, str]]) -> Outcome:
-        outcome = post(self._url, body, headers, allow_public=self._allow_public)
+    def _send(self, body: bytes, headers: Sequence[tuple[str, str]]) -> DeliveryResult:
+        outcome = deliver(self._url, body, headers, allow_public=self._allow_public)
         # One that was there, and went away, has its part in that.
         if not outcome.is_connected and not self._was_connected:
             raise UnreachableError(
@@ -182,7 +186,7 @@ class Checkup:
         return outcome
 
     def _body(self) -> bytes:
-        return encode(sample("post.published", self._now))
+        return encode_body(sample_event("post.published", self._now))
 
     def _headers(self, body: bytes) -> list[tuple[str, str]]:
         return delivery_headers(body, "post.published", self._secret, self._now)
@@ -197,5 +201,5 @@ class Checkup:
         )  # fmt: skip
 
 
-def _shown(outcome: Outcome) -> str:
+def _shown(outcome: DeliveryResult) -> str:
     return str(outcome.status) if outcome.status is not None else str(outcome.error)

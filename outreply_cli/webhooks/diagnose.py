@@ -11,17 +11,17 @@ from typing import Any
 from outreply_cli.webhooks.signature import (
     PREFIX,
     Tolerance,
-    Verdict,
-    candidates_of,
-    judge,
+    VerificationResult,
+    parse_signatures,
     sign,
+    verify_signature,
 )
 
 _SHOWN_DIGITS = 12
 
 
 @dataclass(frozen=True)
-class Explanation:
+class Diagnosis:
     """What was found out about a delivery.
 
     Attributes:
@@ -29,11 +29,11 @@ class Explanation:
         findings: One line each, for people: what fits and what does not.
     """
 
-    verdict: Verdict
+    verdict: VerificationResult
     findings: Sequence[str]
 
 
-def explain(
+def diagnose(
     body: bytes,
     signature: str | None,
     secrets: Sequence[str],
@@ -42,7 +42,7 @@ def explain(
     timestamp: str | None = None,
     tolerance: Tolerance = Tolerance(),
     now: float,
-) -> Explanation:
+) -> Diagnosis:
     """Whether a delivery is good, and what speaks for and against it.
 
     Args:
@@ -54,7 +54,9 @@ def explain(
         tolerance: What is asked of it.
         now: The present, in Unix seconds.
     """
-    verdict = judge(body, signature, secrets, timestamp=timestamp, tolerance=tolerance, now=now)
+    verdict = verify_signature(
+        body, signature, secrets, timestamp=timestamp, tolerance=tolerance, now=now
+    )
     findings: list[str] = []
     if verdict.secret is not None:
         findings += _of_match(verdict.secret, signature or "", list(names))
@@ -65,7 +67,7 @@ def explain(
             findings.append(f"expected with {name}: {_short(sign(body, secret))}")
         findings += [
             f"got: {_short(PREFIX + each.decode())}"
-            for each in candidates_of(signature)[:3]
+            for each in parse_signatures(signature)[:3]
             if each
         ]
     if verdict.reason is not None and verdict.secret is not None:
@@ -73,14 +75,14 @@ def explain(
     age = _age(timestamp, now)
     if age is not None:
         findings.append(f"the timestamp is {age:.0f} s {'old' if age >= 0 else 'ahead'}")
-    return Explanation(verdict, findings)
+    return Diagnosis(verdict, findings)
 
 
 def _of_match(place: int, signature: str, names: Sequence[str]) -> Iterator[str]:
     name = names[place] if place < len(names) else f"secret {place + 1}"
     older = ", an older one: it is refused 24 hours after the rotation" if place else ""
     yield f"signed with {name}{older}"
-    if len(candidates_of(signature)) > 1:
+    if len(parse_signatures(signature)) > 1:
         yield "the header lists several signatures: the secret is being rotated"
     if PREFIX not in signature:
         yield f"the signature has no {PREFIX} before it; that is accepted"
@@ -115,7 +117,7 @@ def _mistakes(body: bytes, signature: str | None, secrets: Sequence[str]) -> Ite
 
 
 def _unknown_mistake(body: bytes, signature: str | None) -> Iterator[str]:
-    if all(not each for each in candidates_of(signature)):
+    if all(not each for each in parse_signatures(signature)):
         yield f"it is no signature: {PREFIX} and 64 hexadecimal digits are expected"
         return
     yield "another secret signed it, or the body was changed on its way"

@@ -57,7 +57,7 @@ def parse_event(body: bytes | str) -> Event:
     data = payload.get("data")
     created = payload.get("created_at")
     return Event(
-        key=identity if _is_key(identity) else body_key(raw),
+        key=identity if _is_key(identity) else body_digest(raw),
         name=name if isinstance(name, str) else "",
         created_at=created if isinstance(created, str) else None,
         data=data if isinstance(data, dict) else {},
@@ -65,12 +65,12 @@ def parse_event(body: bytes | str) -> Event:
     )
 
 
-def body_key(body: bytes) -> str:
+def body_digest(body: bytes) -> str:
     """What tells redeliveries of a body that has no id."""
     return f"sha256-{hashlib.sha256(body).hexdigest()[:24]}"
 
 
-def in_words(event: Event, usernames: Mapping[str, str] = MappingProxyType({})) -> str:
+def summarize(event: Event, usernames: Mapping[str, str] = MappingProxyType({})) -> str:
     """What an event is about, on one line; from a stranger: make it harmless before it is shown.
 
     Args:

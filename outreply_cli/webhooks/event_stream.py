@@ -9,20 +9,20 @@ from typing import Any
 
 from outreply_cli.errors import InterruptedRunError, InvalidInputError, OutReplyError
 from outreply_cli.spec.events import check_event
-from outreply_cli.webhooks.forward import Forwarded
+from outreply_cli.webhooks.forward import ForwardAttempt
 from outreply_cli.webhooks.receiver import Received
 
 _POLL_SECONDS = 0.2
 
 
-class NotReceivedError(OutReplyError):
+class EventTimeoutError(OutReplyError):
     """The time was over before what was waited for came."""
 
     code = "WAITED_TOO_LONG"
 
 
 @dataclass(frozen=True)
-class Ending:
+class StopCondition:
     """When to stop listening.
 
     Attributes:
@@ -36,45 +36,45 @@ class Ending:
     until: Mapping[str, str] | None = None
 
 
-class Listening:
+class EventStream:
     """What receivers and forwarders tell, for one thread that looks at it.
 
     Args:
         ending: When it is over.
 
     Attributes:
-        has_begun: Whether somebody looks, or has looked.
+        started: Whether somebody looks, or has looked.
     """
 
-    def __init__(self, ending: Ending) -> None:
+    def __init__(self, ending: StopCondition) -> None:
         self._ending = ending
-        self._told: queue.SimpleQueue[Received | Forwarded | None] = queue.SimpleQueue()
-        self.has_begun = False
+        self._told: queue.SimpleQueue[Received | ForwardAttempt | None] = queue.SimpleQueue()
+        self.started = False
         self._good = 0
         self._is_met = ending.events is None and ending.until is None
 
-    def tell(self, item: Received | Forwarded) -> None:
+    def put(self, item: Received | ForwardAttempt) -> None:
         """Take something that happened; safe for any thread."""
         self._told.put(item)
 
-    def end(self) -> None:
+    def close(self) -> None:
         """Make `items` stop; safe for any thread and for a signal's handler."""
         self._told.put(None)
 
-    def items(self) -> Iterator[Received | Forwarded]:
+    def __iter__(self) -> Iterator[Received | ForwardAttempt]:
         """What happens, as it happens, until it is over.
 
         Raises:
             NotReceivedError: The time was over, and something was still waited for.
             InterruptedRunError: It was ended, and something was still waited for.
         """
-        self.has_begun = True
+        self.started = True
         began = time.monotonic()
         while True:
             left = self._left(began)
             if left is not None and left <= 0:
                 if not self._is_met:
-                    raise NotReceivedError(
+                    raise EventTimeoutError(
                         "what was waited for did not come in time",
                         hint="Wait longer with --timeout; see: outreply webhooks history",
                     )
@@ -95,7 +95,7 @@ class Listening:
             if isinstance(item, Received) and self._is_over(item):
                 return
 
-    def rest(self) -> Iterator[Received | Forwarded]:
+    def drain(self) -> Iterator[Received | ForwardAttempt]:
         """What was told after the end."""
         while True:
             try:
@@ -120,7 +120,7 @@ class Listening:
         return enough or met
 
 
-def read_conditions(text: str) -> dict[str, str]:
+def parse_conditions(text: str) -> dict[str, str]:
     """`event=post.published,data.post.id=68a1` by path.
 
     Raises:

@@ -15,7 +15,7 @@ from outreply_cli import __version__
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.formats.json import parse_json
 from outreply_cli.spec.events import check_event
-from outreply_cli.times import to_api
+from outreply_cli.timestamps import format_timestamp
 from outreply_cli.webhooks.signature import sign
 
 _STALE_SECONDS = 3_600
@@ -64,7 +64,7 @@ _DATA: dict[str, dict[str, Any]] = {
 _PATH = re.compile(r"[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*")
 
 
-def sample(event: str, now: datetime, settings: Sequence[str] = ()) -> dict[str, Any]:
+def sample_event(event: str, now: datetime, settings: Sequence[str] = ()) -> dict[str, Any]:
     """An example payload.
 
     Args:
@@ -79,7 +79,7 @@ def sample(event: str, now: datetime, settings: Sequence[str] = ()) -> dict[str,
     payload = {
         "id": f"evt_{randomness.token_hex(12)}",
         "event": event,
-        "created_at": to_api(now),
+        "created_at": format_timestamp(now),
         "data": {
             "userId": "6a1f3c0de9a1b2c3d4e5f6d1",
             "brandId": "6a1f3c0de9a1b2c3d4e5f6b1",
@@ -91,7 +91,7 @@ def sample(event: str, now: datetime, settings: Sequence[str] = ()) -> dict[str,
     return payload
 
 
-def encode(payload: Any) -> bytes:
+def encode_body(payload: Any) -> bytes:
     """A payload as the bytes that are signed and sent."""
     return json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode()
 
@@ -147,7 +147,7 @@ def _set(payload: dict[str, Any], setting: str) -> None:
         place = below
     try:
         value = parse_json(text)
-        encode(value)
+        encode_body(value)
     except UnicodeEncodeError:
         raise InvalidInputError(f"--set {path}: it is not valid Unicode text") from None
     except (ValueError, RecursionError):

@@ -8,16 +8,16 @@ from typing import Protocol
 
 from outreply_cli.clock import Clock
 from outreply_cli.errors import StorageError
-from outreply_cli.subprocesses import run_command, runnable_command, without_secrets
-from outreply_cli.webhooks.models import Delivery, Waiting
-from outreply_cli.webhooks.sending import Outcome, check_target, post
-from outreply_cli.webhooks.store import Inbox
+from outreply_cli.subprocesses import resolve_command, run_command, strip_secrets
+from outreply_cli.webhooks.models import Delivery, QueuedDelivery
+from outreply_cli.webhooks.sending import DeliveryResult, deliver, validate_url
+from outreply_cli.webhooks.store import DeliveryStore
 
 RETRY_SECONDS = (1.0, 2.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0)
 _POLL_SECONDS = 0.2
 
 
-class Target(Protocol):
+class ForwardTarget(Protocol):
     """Where deliveries go.
 
     Attributes:
@@ -30,7 +30,7 @@ class Target(Protocol):
     at_once: int
     retries: Sequence[float]
 
-    def send(self, delivery: Delivery) -> Outcome:
+    def send(self, delivery: Delivery) -> DeliveryResult:
         """Pass one on; never raises for what the other side does."""
 
 
@@ -45,12 +45,12 @@ class UrlTarget:
     retries: Sequence[float] = RETRY_SECONDS
 
     def __init__(self, url: str, *, allow_public: bool = False) -> None:
-        self.name = check_target(url, "--forward-to", allow_public=allow_public)
+        self.name = validate_url(url, "--forward-to", allow_public=allow_public)
         self._allow_public = allow_public
 
-    def send(self, delivery: Delivery) -> Outcome:
+    def send(self, delivery: Delivery) -> DeliveryResult:
         """Pass one on."""
-        return post(self.name, delivery.body, delivery.headers, allow_public=self._allow_public)
+        return deliver(self.name, delivery.body, delivery.headers, allow_public=self._allow_public)
 
 
 class CommandTarget:
@@ -66,13 +66,13 @@ class CommandTarget:
         self, line: str, environ: Mapping[str, str], *, at_once: int, seconds: float,
         hidden: Sequence[str] = (),
     ) -> None:  # fmt: skip
-        self._words = runnable_command(line, "--exec", environ)
+        self._words = resolve_command(line, "--exec", environ)
         self.name = f"exec:{line}"
         self.at_once = at_once
         self._seconds = seconds
-        self._environ = without_secrets(environ, hidden)
+        self._environ = strip_secrets(environ, hidden)
 
-    def send(self, delivery: Delivery) -> Outcome:
+    def send(self, delivery: Delivery) -> DeliveryResult:
         """Run it; its exit code 0 counts as 200, any other as 500."""
         began = time.monotonic()
         told = {"OUTREPLY_EVENT": delivery.event, "OUTREPLY_DELIVERY": delivery.id}
@@ -80,13 +80,13 @@ class CommandTarget:
             self._words, {**self._environ, **told}, delivery.body, seconds=self._seconds
         )
         if not was_started:
-            return Outcome(None, error, 0.0)
+            return DeliveryResult(None, error, 0.0)
         taken = (time.monotonic() - began) * 1000
-        return Outcome(200 if error is None else 500, error, taken)
+        return DeliveryResult(200 if error is None else 500, error, taken)
 
 
 @dataclass(frozen=True)
-class Forwarded:
+class ForwardAttempt:
     """One attempt to pass a delivery on.
 
     Attributes:
@@ -96,7 +96,7 @@ class Forwarded:
 
     delivery: Delivery
     target: str
-    outcome: Outcome
+    outcome: DeliveryResult
     attempt: int
     retry_in: float | None
 
@@ -112,7 +112,11 @@ class Forwarder:
     """
 
     def __init__(
-        self, inbox: Inbox, target: Target, clock: Clock, tell: Callable[[Forwarded], None]
+        self,
+        inbox: DeliveryStore,
+        target: ForwardTarget,
+        clock: Clock,
+        tell: Callable[[ForwardAttempt], None],
     ) -> None:
         self._inbox, self._target, self._clock, self._tell = inbox, target, clock, tell
         self._ended = threading.Event()
@@ -133,7 +137,7 @@ class Forwarder:
         with self._woken:
             self._woken.notify_all()
 
-    def end(self) -> None:
+    def stop(self) -> None:
         """Begin nothing more; the queue is kept."""
         self._ended.set()
         self.wake()
@@ -160,17 +164,17 @@ class Forwarder:
                 with self._woken:
                     self._under_way.discard(waiting.number)
 
-    def _claim(self) -> Waiting | None:
-        waiting = self._inbox.next_waiting(self._target.name, self._under_way)
+    def _claim(self) -> QueuedDelivery | None:
+        waiting = self._inbox.next_pending(self._target.name, self._under_way)
         if waiting is None or waiting.due_at > self._clock.now().timestamp():
             return None
         self._under_way.add(waiting.number)
         return waiting
 
-    def _attempt(self, waiting: Waiting) -> None:
+    def _attempt(self, waiting: QueuedDelivery) -> None:
         outcome = self._target.send(waiting.delivery)
         pauses = self._target.retries
-        again = not outcome.is_taken and waiting.attempts < len(pauses)
+        again = not outcome.is_accepted and waiting.attempts < len(pauses)
         pause = pauses[waiting.attempts] if again else None
         due_at = None if pause is None else self._clock.now().timestamp() + pause
         self._inbox.record_forward(
@@ -181,4 +185,4 @@ class Forwarder:
             due_at=due_at,
         )
         attempt = waiting.attempts + 1
-        self._tell(Forwarded(waiting.delivery, self._target.name, outcome, attempt, pause))
+        self._tell(ForwardAttempt(waiting.delivery, self._target.name, outcome, attempt, pause))

@@ -11,12 +11,12 @@ from urllib.parse import parse_qs, quote, unquote, urlsplit
 from outreply_cli.clock import Clock
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.formats.json import indented
-from outreply_cli.net.server.host_check import is_own_host
+from outreply_cli.net.server.host_check import is_allowed_host
 from outreply_cli.net.server.html import Html, page, table
-from outreply_cli.net.server.response import Answer
-from outreply_cli.webhooks.diagnose import explain
+from outreply_cli.net.server.response import Response
+from outreply_cli.webhooks.diagnose import diagnose
 from outreply_cli.webhooks.models import Delivery
-from outreply_cli.webhooks.store import Inbox
+from outreply_cli.webhooks.store import DeliveryStore
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -40,16 +40,16 @@ class Inspector:
     """
 
     def __init__(
-        self, inbox: Inbox, secrets: Sequence[str], targets: Sequence[str], clock: Clock
+        self, inbox: DeliveryStore, secrets: Sequence[str], targets: Sequence[str], clock: Clock
     ) -> None:
         self._inbox, self._secrets, self._targets, self._clock = inbox, secrets, targets, clock
         self._proof = randomness.token_urlsafe(24)
 
-    def __call__(self, environ: "WSGIEnvironment") -> Answer | None:
+    def __call__(self, environ: "WSGIEnvironment") -> Response | None:
         """The answer; None for whoever must not know that the page is there."""
         address = str(environ.get("REMOTE_ADDR", ""))
         # A tunnel's visitors come from loopback too, but under the tunnel's name.
-        local = is_own_host(environ.get("HTTP_HOST", ""), "127.0.0.1")
+        local = is_allowed_host(environ.get("HTTP_HOST", ""), "127.0.0.1")
         if not address.startswith(_LOOPBACK) or not local:
             return None
         path, method = environ["PATH_INFO"], environ["REQUEST_METHOD"]
@@ -63,7 +63,7 @@ class Inspector:
         except InvalidInputError as problem:
             return page("Not found", [f"<p>{escape(problem.message)}</p>"], status=404)
 
-    def _list(self) -> Answer:
+    def _list(self) -> Response:
         rows = []
         for seen in self._inbox.history(limit=_SHOWN):
             delivery: Delivery = seen["delivery"]
@@ -77,8 +77,8 @@ class Inspector:
             "Webhooks", ["<h1>Webhooks received</h1>", table(heads, rows)], refresh_seconds=2
         )
 
-    def _one(self, delivery: Delivery) -> Answer:
-        found = explain(
+    def _one(self, delivery: Delivery) -> Response:
+        found = diagnose(
             delivery.body,
             delivery.header("X-OutReply-Signature"),
             self._secrets,
@@ -114,9 +114,9 @@ class Inspector:
             f"<button>Pass on again to {where}</button></form>"
         )
 
-    def _replay(self, identity: str, environ: "WSGIEnvironment") -> Answer:
+    def _replay(self, identity: str, environ: "WSGIEnvironment") -> Response:
         origin = environ.get("HTTP_ORIGIN")
-        if origin is not None and not is_own_host(urlsplit(str(origin)).netloc, "127.0.0.1"):
+        if origin is not None and not is_allowed_host(urlsplit(str(origin)).netloc, "127.0.0.1"):
             return page("Refused", ["<p>This came from another page.</p>"], status=403)
         form = parse_qs(environ["wsgi.input"].read(_FORM_BYTES_MAX).decode("utf-8", "replace"))
         given = form.get("proof", [""])[0]
@@ -126,8 +126,8 @@ class Inspector:
         if not delivery.is_verified:
             return page("Refused", ["<p>A bad delivery is not passed on.</p>"], status=409)
         for target in self._targets:
-            self._inbox.queue_again(delivery, target, self._clock.now().timestamp())
-        return Answer(303, b"", {"Location": f"{ROOT}/{quote(identity)}"})
+            self._inbox.requeue(delivery, target, self._clock.now().timestamp())
+        return Response(303, b"", {"Location": f"{ROOT}/{quote(identity)}"})
 
 
 def _state(delivery: Delivery) -> str:

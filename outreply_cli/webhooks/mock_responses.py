@@ -20,7 +20,7 @@ _STEP = re.compile(r"([1-5]\d\d)(?:x([1-9]\d{0,5}))?")
 
 
 @dataclass(frozen=True)
-class Scripted:
+class ScriptedResponse:
     """One answer.
 
     Attributes:
@@ -34,7 +34,7 @@ class Scripted:
     is_dropped: bool = False
 
 
-class Answering:
+class ResponseScript:
     """The answers to good deliveries, one after the other; safe for several threads.
 
     Args:
@@ -60,16 +60,16 @@ class Answering:
         self._chance = random.Random(seed)  # noqa: S311 - plays a part, guards nothing
         self._turn = threading.Lock()
 
-    def next(self) -> Scripted:
+    def next(self) -> ScriptedResponse:
         """The next answer."""
         with self._turn:
             status = next(self._statuses, self._last)
             if self._fail_rate and self._chance.random() < self._fail_rate:
                 status = 500
-        return Scripted(status, self._delay, self._drops)
+        return ScriptedResponse(status, self._delay, self._drops)
 
 
-def read_script(text: str) -> list[tuple[int, int]]:
+def parse_script(text: str) -> list[tuple[int, int]]:
     """`500x3,200`: statuses and how often, the last one for ever.
 
     Raises:
@@ -86,7 +86,7 @@ def read_script(text: str) -> list[tuple[int, int]]:
     return steps
 
 
-class SendersView:
+class RetrySimulator:
     """How a sender takes our answers (reference: Retries & auto-disable)."""
 
     def __init__(self) -> None:

@@ -5,14 +5,14 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from outreply_cli.storage.sqlite import check_kinds, undamaged
+from outreply_cli.storage.sqlite import check_types, wrap_corruption
 
 _KINDS = {"id": str, "event": str, "received_at": float, "reason": str | None, "status": int,
           "body": bytes}  # fmt: skip
 
 
 @dataclass
-class Arrival:
+class IncomingDelivery:
     """A delivery as it came in, before it has a number.
 
     Attributes:
@@ -69,7 +69,7 @@ class Delivery:
 
 
 @dataclass(frozen=True)
-class Waiting:
+class QueuedDelivery:
     """A delivery that waits to be passed on."""
 
     number: int
@@ -78,14 +78,14 @@ class Waiting:
     delivery: Delivery
 
 
-def delivery_of(row: sqlite3.Row) -> Delivery:
+def delivery_from_row(row: sqlite3.Row) -> Delivery:
     """The delivery that a row of the inbox holds.
 
     Raises:
         sqlite3.DatabaseError: It is damaged.
     """
-    with undamaged():
-        check_kinds(row, _KINDS)
+    with wrap_corruption():
+        check_types(row, _KINDS)
         return Delivery(
             number=row["number"],
             id=row["id"],

@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 from outreply_cli.clock import Clock
 from outreply_cli.errors import StorageError
-from outreply_cli.net.server.hanging_up import hang_up
-from outreply_cli.net.server.response import Answer, as_json
+from outreply_cli.net.server.hanging_up import drop_connection
+from outreply_cli.net.server.response import Response, json_response
 from outreply_cli.spec.events import fits
-from outreply_cli.webhooks.event import Event, EventError, body_key, parse_event
-from outreply_cli.webhooks.forward import Forwarder, Target
-from outreply_cli.webhooks.mock_responses import Answering, Scripted
-from outreply_cli.webhooks.models import Arrival
-from outreply_cli.webhooks.sending import Outcome
-from outreply_cli.webhooks.signature import Tolerance, judge
-from outreply_cli.webhooks.store import Inbox
+from outreply_cli.webhooks.event import Event, EventError, body_digest, parse_event
+from outreply_cli.webhooks.forward import Forwarder, ForwardTarget
+from outreply_cli.webhooks.mock_responses import ResponseScript, ScriptedResponse
+from outreply_cli.webhooks.models import IncomingDelivery
+from outreply_cli.webhooks.sending import DeliveryResult
+from outreply_cli.webhooks.signature import Tolerance, verify_signature
+from outreply_cli.webhooks.store import DeliveryStore
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -33,7 +33,7 @@ _TAKEN = "outreply.taken"
 
 
 @dataclass(frozen=True)
-class Terms:
+class ReceiverConfig:
     """What is taken, and from whom.
 
     Attributes:
@@ -42,7 +42,7 @@ class Terms:
         events: Patterns of the events that matter; none for all of them.
         tolerance: What is asked of the timestamp.
         forwards_duplicates: Whether a redelivery is passed on again.
-        passes_status: Whether the sender waits for the first target's own answer.
+        relays_status: Whether the sender waits for the first target's own answer.
     """
 
     secrets: Sequence[str]
@@ -50,7 +50,7 @@ class Terms:
     events: Sequence[str] = ()
     tolerance: Tolerance = field(default_factory=Tolerance)
     forwards_duplicates: bool = False
-    passes_status: bool = False
+    relays_status: bool = False
 
     def wants(self, event: str) -> bool:
         """Whether an event matters."""
@@ -70,12 +70,12 @@ class Received:
         forward: How the target took it whose answer the sender waited for.
     """
 
-    arrival: Arrival
+    arrival: IncomingDelivery
     event: Event | None
     status: int | None
     milliseconds: float
     is_wanted: bool
-    forward: tuple[str, Outcome] | None = None
+    forward: tuple[str, DeliveryResult] | None = None
 
 
 @dataclass
@@ -89,11 +89,11 @@ class _Taken:
     """
 
     began: float
-    arrival: Arrival
+    arrival: IncomingDelivery
     event: Event | None
-    scripted: Scripted | None
+    scripted: ScriptedResponse | None
     is_wanted: bool
-    refusal: Answer | None = None
+    refusal: Response | None = None
 
 
 class Receiver:
@@ -112,20 +112,20 @@ class Receiver:
 
     def __init__(
         self,
-        inbox: Inbox,
+        inbox: DeliveryStore,
         *,
-        terms: Terms,
-        answering: Answering,
+        terms: ReceiverConfig,
+        answering: ResponseScript,
         clock: Clock,
         tell: Callable[[Received], None],
-        targets: Sequence[Target] = (),
+        targets: Sequence[ForwardTarget] = (),
         forwarders: Sequence[Forwarder] = (),
-        inspect: "Callable[[WSGIEnvironment], Answer | None] | None" = None,
+        inspect: "Callable[[WSGIEnvironment], Response | None] | None" = None,
     ) -> None:
         self._inbox, self._terms, self._answering = inbox, terms, answering
         self._clock, self._tell, self._inspect = clock, tell, inspect
         # The first one is passed on to at once where the sender waits for it.
-        self._waited_for = targets[0] if targets and terms.passes_status else None
+        self._waited_for = targets[0] if targets and terms.relays_status else None
         queued = targets[1:] if self._waited_for else targets
         self._queued = [target.name for target in queued]
         self._forwarders = forwarders
@@ -136,13 +136,13 @@ class Receiver:
         """Answer one request."""
         return self._answer(environ)(environ, start_response)
 
-    def _answer(self, environ: "WSGIEnvironment") -> Answer:
+    def _answer(self, environ: "WSGIEnvironment") -> Response:
         path, method = environ["PATH_INFO"] or "/", environ["REQUEST_METHOD"]
         if path == self._terms.path and method == "POST":
             return self._turned_away(environ) or self._receive(environ)
         if path == "/healthz":
             if method in {"GET", "HEAD"}:
-                return as_json(200, {"status": "ok"}, {})
+                return json_response(200, {"status": "ok"}, {})
             return _refusal(405, "Use GET", {"Allow": "GET, HEAD"})
         if path.startswith("/_inspect") and self._inspect is not None:
             found = self._inspect(environ)
@@ -152,7 +152,7 @@ class Receiver:
             return _refusal(405, "Deliveries are sent with POST", {"Allow": "POST"})
         return _refusal(404, f"Deliveries are taken at {self._terms.path}")
 
-    def prepare(self, environs: "Sequence[WSGIEnvironment]") -> list[bool]:
+    def store_batch(self, environs: "Sequence[WSGIEnvironment]") -> list[bool]:
         """Judge and store the deliveries among requests that came together, in one write.
 
         Returns:
@@ -179,7 +179,7 @@ class Receiver:
             and self._turned_away(environ) is None
         )
 
-    def _turned_away(self, environ: "WSGIEnvironment") -> Answer | None:
+    def _turned_away(self, environ: "WSGIEnvironment") -> Response | None:
         # A browser says whose page sends. Where nothing is verified, any page that somebody looks
         # at could deliver here.
         if not self._terms.secrets and "HTTP_ORIGIN" in environ:
@@ -194,7 +194,9 @@ class Receiver:
 
     def _take(self, environ: "WSGIEnvironment") -> "_Taken":
         began = time.perf_counter()
-        arrival, event = self._judge(environ["wsgi.input"].read(), headers_of(environ), environ)
+        arrival, event = self._judge(
+            environ["wsgi.input"].read(), request_headers(environ), environ
+        )
         is_good = arrival.is_verified and event is not None
         scripted = self._answering.next() if is_good else None
         if scripted is not None:
@@ -204,9 +206,9 @@ class Receiver:
             arrival.targets = self._queued
         return _Taken(began, arrival, event, scripted, is_wanted)
 
-    def _receive(self, environ: "WSGIEnvironment") -> Answer:
+    def _receive(self, environ: "WSGIEnvironment") -> Response:
         if _TAKEN not in environ:
-            self.prepare([environ])
+            self.store_batch([environ])
         taken: _Taken = environ[_TAKEN]
         if taken.refusal is not None:
             return taken.refusal
@@ -214,7 +216,7 @@ class Receiver:
         forward = self._pass_on(arrival) if taken.is_wanted else None
         if forward is not None:
             arrival.status = _status_of(forward[1])
-            self._inbox.answered(arrival.number, arrival.status)
+            self._inbox.record_status(arrival.number, arrival.status)
         if scripted is not None and scripted.delay:
             self._clock.sleep(scripted.delay)
         dropped = scripted is not None and scripted.is_dropped
@@ -227,16 +229,16 @@ class Receiver:
             for forwarder in self._forwarders:
                 forwarder.wake()
         if dropped:
-            hang_up()
+            drop_connection()
         return _answer_to(arrival)
 
     def _judge(
         self, body: bytes, headers: Sequence[tuple[str, str]], environ: Mapping[str, Any]
-    ) -> tuple[Arrival, Event | None]:
+    ) -> tuple[IncomingDelivery, Event | None]:
         now = self._clock.now().timestamp()
         reason: str | None = None
         if self._terms.secrets:
-            verdict = judge(
+            verdict = verify_signature(
                 body,
                 environ.get("HTTP_X_OUTREPLY_SIGNATURE"),
                 self._terms.secrets,
@@ -247,32 +249,32 @@ class Receiver:
             reason = verdict.reason
         if reason is not None:
             told = environ.get("HTTP_X_OUTREPLY_EVENT", "")
-            refused = Arrival(
-                body_key(body), now, _printable(told), is_verified=False, reason=str(reason),
+            refused = IncomingDelivery(
+                body_digest(body), now, _printable(told), is_verified=False, reason=str(reason),
                 status=401, headers=headers, body=body[:_REJECTED_BYTES_KEPT],
             )  # fmt: skip
             return refused, None
         try:
             event = parse_event(body)
         except EventError as problem:
-            wrong = Arrival(
-                body_key(body), now, "", is_verified=False, reason=problem.message, status=400,
+            wrong = IncomingDelivery(
+                body_digest(body), now, "", is_verified=False, reason=problem.message, status=400,
                 headers=headers, body=body[:_REJECTED_BYTES_KEPT],
             )  # fmt: skip
             return wrong, None
-        return Arrival(
+        return IncomingDelivery(
             event.key, now, _printable(event.name), is_verified=True, reason=None, status=200,
             headers=headers, body=body,
             duplicates_too=self._terms.forwards_duplicates,
         ), event  # fmt: skip
 
-    def _pass_on(self, arrival: Arrival) -> tuple[str, Outcome] | None:
+    def _pass_on(self, arrival: IncomingDelivery) -> tuple[str, DeliveryResult] | None:
         target = self._waited_for
         if target is None:
             return None
         # A redelivery goes on too: the sender tries again because the target refused it.
         outcome = target.send(self._inbox.find(f"#{arrival.number}"))
-        self._inbox.note_forward(
+        self._inbox.record_sync_forward(
             arrival.number,
             target.name,
             status=outcome.status,
@@ -282,7 +284,7 @@ class Receiver:
         return target.name, outcome
 
 
-def headers_of(environ: Mapping[str, Any]) -> list[tuple[str, str]]:
+def request_headers(environ: Mapping[str, Any]) -> list[tuple[str, str]]:
     """A request's headers, named as HTTP names them."""
     found = [
         (_header_name(name), str(value))
@@ -299,19 +301,19 @@ def _header_name(name: str) -> str:
     return name[5:].replace("_", "-").title().replace("Outreply", "OutReply")
 
 
-def _answer_to(arrival: Arrival) -> Answer:
+def _answer_to(arrival: IncomingDelivery) -> Response:
     if arrival.reason is not None:
         return _refusal(arrival.status, arrival.reason)
     told = {"received": True, "id": arrival.id, "duplicate": arrival.is_duplicate}
-    return Answer(arrival.status, json.dumps(told).encode(), {})
+    return Response(arrival.status, json.dumps(told).encode(), {})
 
 
-def _status_of(outcome: Outcome) -> int:
+def _status_of(outcome: DeliveryResult) -> int:
     return outcome.status if outcome.status is not None else 502
 
 
-def _refusal(status: int, why: str, headers: dict[str, str] | None = None) -> Answer:
-    return Answer(status, json.dumps({"error": why}).encode(), headers or {})
+def _refusal(status: int, why: str, headers: dict[str, str] | None = None) -> Response:
+    return Response(status, json.dumps({"error": why}).encode(), headers or {})
 
 
 def _printable(text: str) -> str:

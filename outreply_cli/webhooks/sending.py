@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
 from outreply_cli.errors import ExitCode, InvalidInputError, OutReplyError
-from outreply_cli.net.ssrf import is_forbidden, meant_by
+from outreply_cli.net.ssrf import embedded_ipv4, is_blocked
 
 ANSWER_SECONDS = 10.0
 _ANSWER_BYTES_MAX = 64 * 1024
 
 
 @dataclass(frozen=True)
-class Outcome:
+class DeliveryResult:
     """What came of an attempt.
 
     Attributes:
@@ -33,7 +33,7 @@ class Outcome:
     is_connected: bool = True
 
     @property
-    def is_taken(self) -> bool:
+    def is_accepted(self) -> bool:
         """Whether the receiver took it: any 2xx (reference: Retries & auto-disable)."""
         return self.status is not None and 200 <= self.status < 300
 
@@ -55,7 +55,7 @@ def is_http_url(text: str) -> bool:
     return sound and text.isprintable() and " " not in text and "\\" not in text
 
 
-def check_target(url: str, option: str, *, allow_public: bool = False) -> str:
+def validate_url(url: str, option: str, *, allow_public: bool = False) -> str:
     """`url`, if a delivery can be sent there; a host that can't be looked up now may be later.
 
     Args:
@@ -83,18 +83,18 @@ def check_target(url: str, option: str, *, allow_public: bool = False) -> str:
     return text
 
 
-def post(
+def deliver(
     url: str,
     body: bytes,
     headers: Sequence[tuple[str, str]],
     *,
     allow_public: bool = False,
     seconds: float = ANSWER_SECONDS,
-) -> Outcome:
+) -> DeliveryResult:
     """Send one delivery, byte for byte.
 
     Args:
-        url: Checked by `check_target`.
+        url: Checked by `validate_url`.
         body: The raw bytes.
         headers: As they are to go out; those that belong to the connection are ours.
         allow_public: Whether it may leave this machine and its private networks.
@@ -105,9 +105,9 @@ def post(
     try:
         connection = _connect(urlsplit(url), seconds, allow_public=allow_public)
     except _NotAllowedError as refused:
-        return Outcome(None, f"not sent: {refused}", 0.0, is_connected=False)
+        return DeliveryResult(None, f"not sent: {refused}", 0.0, is_connected=False)
     except (OSError, UnicodeError) as failure:
-        return Outcome(None, _why(failure), _since(began), is_connected=False)
+        return DeliveryResult(None, _why(failure), _since(began), is_connected=False)
     try:
         parts = urlsplit(url)
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
@@ -125,7 +125,7 @@ def post(
         error = _why(failure)
     finally:
         connection.close()
-    return Outcome(status, error, _since(began))
+    return DeliveryResult(status, error, _since(began))
 
 
 _OURS = frozenset(
@@ -166,14 +166,14 @@ def _address_of(host: str, port: int, *, allow_public: bool) -> str:
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     addresses = [str(item[4][0]) for item in found]
     numbers = [ipaddress.ip_address(address.partition("%")[0]) for address in addresses]
-    if all(map(is_forbidden, numbers)):
+    if all(map(is_blocked, numbers)):
         raise _NotAllowedError(
             "deliveries never go to such an address", hint="Use the address of your handler."
         )
     for address, number in zip(addresses, numbers, strict=True):
-        meant = meant_by(number)
+        meant = embedded_ipv4(number)
         is_near = meant.is_loopback or meant.is_private
-        if not is_forbidden(number) and (allow_public or is_near):
+        if not is_blocked(number) and (allow_public or is_near):
             return address
     raise _NotAllowedError(
         "it is neither on this machine nor in a private network; see --allow-public",

@@ -5,22 +5,22 @@ from collections.abc import Callable, Sequence
 from typing import Self
 
 from outreply_cli.clock import Clock
-from outreply_cli.net.server.server import Limits, LocalServer
-from outreply_cli.webhooks.forward import Forwarded, Forwarder, Target
+from outreply_cli.net.server.server import LocalServer, ServerLimits
+from outreply_cli.webhooks.forward import ForwardAttempt, Forwarder, ForwardTarget
 from outreply_cli.webhooks.inspector import Inspector
-from outreply_cli.webhooks.mock_responses import Answering
-from outreply_cli.webhooks.receiver import BODY_BYTES_MAX, Received, Receiver, Terms
-from outreply_cli.webhooks.store import Inbox
+from outreply_cli.webhooks.mock_responses import ResponseScript
+from outreply_cli.webhooks.receiver import BODY_BYTES_MAX, Received, Receiver, ReceiverConfig
+from outreply_cli.webhooks.store import DeliveryStore
 
 FAREWELL_SECONDS = 1.3
 _FORWARD_SECONDS = 0.2
-LIMITS = Limits(
+LIMITS = ServerLimits(
     # A sender that is cut off in the middle may miss why: what is a little too large is read.
     body_bytes=4 * BODY_BYTES_MAX,
     request_seconds=10,
-    is_absolute=True,
+    absolute_deadline=True,
     threads=12,
-    farewell_seconds=FAREWELL_SECONDS,
+    shutdown_timeout=FAREWELL_SECONDS,
 )
 
 
@@ -45,25 +45,25 @@ class WebhookServer:
 
     def __init__(
         self,
-        inbox: Inbox,
+        inbox: DeliveryStore,
         *,
-        terms: Terms,
+        terms: ReceiverConfig,
         clock: Clock,
         tell_received: Callable[[Received], None],
-        tell_forwarded: Callable[[Forwarded], None],
+        tell_forwarded: Callable[[ForwardAttempt], None],
         host: str = "127.0.0.1",
         port: int = 0,
-        answering: Answering | None = None,
-        targets: Sequence[Target] = (),
+        answering: ResponseScript | None = None,
+        targets: Sequence[ForwardTarget] = (),
         has_inspector: bool = True,
     ) -> None:
-        queued = targets[1:] if terms.passes_status else targets
+        queued = targets[1:] if terms.relays_status else targets
         self._forwarders = [Forwarder(inbox, each, clock, tell_forwarded) for each in queued]
         names = [each.name for each in queued]
         receiver = Receiver(
             inbox,
             terms=terms,
-            answering=answering or Answering(),
+            answering=answering or ResponseScript(),
             clock=clock,
             tell=tell_received,
             targets=targets,
@@ -71,7 +71,7 @@ class WebhookServer:
             inspect=Inspector(inbox, terms.secrets, names, clock) if has_inspector else None,
         )
         self._server = LocalServer(
-            receiver, host=host, port=port, limits=LIMITS, prepare=receiver.prepare
+            receiver, host=host, port=port, limits=LIMITS, prepare=receiver.store_batch
         )
         self._thread = threading.Thread(target=self._server.run, name="receiver", daemon=True)
         self.port = self._server.port
@@ -86,7 +86,7 @@ class WebhookServer:
 
     def __exit__(self, *_: object) -> None:
         for forwarder in self._forwarders:
-            forwarder.end()
+            forwarder.stop()
         self._server.stop()
         self._thread.join(FAREWELL_SECONDS)
         for forwarder in self._forwarders:

@@ -44,7 +44,7 @@ class Tolerance:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class VerificationResult:
     """Whether a delivery is good.
 
     Attributes:
@@ -56,7 +56,7 @@ class Verdict:
     secret: int | None = None
 
     @property
-    def is_good(self) -> bool:
+    def is_valid(self) -> bool:
         """Whether it is from whoever holds a secret of ours."""
         return self.reason is None
 
@@ -92,12 +92,12 @@ def verify(
     """
     secrets = [secret] if isinstance(secret, str) else list(secret)
     wanted = Tolerance(tolerance)
-    return judge(
+    return verify_signature(
         _as_bytes(body), signature, secrets, timestamp=timestamp, tolerance=wanted, now=time.time()
-    ).is_good
+    ).is_valid
 
 
-def judge(
+def verify_signature(
     body: bytes,
     signature: str | None,
     secrets: Sequence[str],
@@ -105,7 +105,7 @@ def judge(
     timestamp: str | None = None,
     tolerance: Tolerance = Tolerance(),
     now: float,
-) -> Verdict:
+) -> VerificationResult:
     """Whether a delivery is good, or why it is not.
 
     Every candidate is compared with every secret's digest, whichever matches first.
@@ -119,11 +119,11 @@ def judge(
         now: The present, in Unix seconds.
     """
     late = _judge_timestamp(timestamp, tolerance, now)
-    candidates = candidates_of(signature)
+    candidates = parse_signatures(signature)
     if not candidates:
-        return Verdict(Reason.NO_SIGNATURE)
+        return VerificationResult(Reason.NO_SIGNATURE)
     if len(candidates) > CANDIDATES_MAX:
-        return Verdict(Reason.TOO_MANY_SIGNATURES)
+        return VerificationResult(Reason.TOO_MANY_SIGNATURES)
     matched: int | None = None
     for place, secret in enumerate(secrets):
         expected = _digest(body, secret).encode()
@@ -131,11 +131,11 @@ def judge(
         if secret and any(hits) and matched is None:
             matched = place
     if matched is None:
-        return Verdict(Reason.WRONG_SIGNATURE)
-    return Verdict(late, matched)
+        return VerificationResult(Reason.WRONG_SIGNATURE)
+    return VerificationResult(late, matched)
 
 
-def candidates_of(header: str | None) -> list[bytes]:
+def parse_signatures(header: str | None) -> list[bytes]:
     """The signatures that a header lists, without prefix and in lower case.
 
     What can't be one takes part as something that matches nothing, so that a header of nonsense is

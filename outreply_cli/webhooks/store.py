@@ -11,8 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from outreply_cli.errors import InvalidInputError
-from outreply_cli.storage.sqlite import open_database, transaction, usable
-from outreply_cli.webhooks.models import Arrival, Delivery, Waiting, delivery_of
+from outreply_cli.storage.sqlite import open_database, transaction, wrap_storage_errors
+from outreply_cli.webhooks.models import (
+    Delivery,
+    IncomingDelivery,
+    QueuedDelivery,
+    delivery_from_row,
+)
 
 KEPT_SECONDS = 30 * 86_400.0
 REJECTED_KEPT = 200
@@ -48,7 +53,7 @@ SELECT event FROM names WHERE event GLOB ?
 """
 
 
-class Inbox:
+class DeliveryStore:
     """The deliveries of this machine; several threads and processes may use it at once.
 
     Args:
@@ -70,7 +75,7 @@ class Inbox:
         with self._turn:
             self._db.close()
 
-    def store(self, arrivals: Sequence[Arrival]) -> None:
+    def store(self, arrivals: Sequence[IncomingDelivery]) -> None:
         """Keep deliveries in one write: on return they are on the disk, and have their numbers.
 
         Raises:
@@ -81,7 +86,7 @@ class Inbox:
                 self._insert(arrivals)
                 self._prune_now_and_then(arrivals)
 
-    def _insert(self, batch: Sequence[Arrival]) -> None:
+    def _insert(self, batch: Sequence[IncomingDelivery]) -> None:
         # One statement for all: between two of them every other thread may want its turn.
         seen = self._times_seen({each.id for each in batch if each.is_verified})
         for arrival in batch:
@@ -142,7 +147,7 @@ class Inbox:
             ).fetchall()
         )
 
-    def _prune_now_and_then(self, batch: Sequence[Arrival]) -> None:
+    def _prune_now_and_then(self, batch: Sequence[IncomingDelivery]) -> None:
         if any(not arrival.is_verified for arrival in batch):
             self._db.execute(
                 "DELETE FROM deliveries WHERE verified = 0 AND number <= (SELECT number FROM "
@@ -164,15 +169,15 @@ class Inbox:
     @contextmanager
     def _exclusively(self) -> Iterator[None]:
         hint = "Choose another place with OUTREPLY_STATE_DIR."
-        with usable(f"the inbox {self._path}", hint=hint), self._turn:
+        with wrap_storage_errors(f"the inbox {self._path}", hint=hint), self._turn:
             yield
 
-    def queue_again(self, delivery: Delivery, target: str, now: float) -> None:
+    def requeue(self, delivery: Delivery, target: str, now: float) -> None:
         """Pass a stored delivery on once more."""
         with self._exclusively():
             self._queue([(delivery.number, target, now)])
 
-    def next_waiting(self, target: str, under_way: Collection[int] = ()) -> Waiting | None:
+    def next_pending(self, target: str, under_way: Collection[int] = ()) -> QueuedDelivery | None:
         """The oldest delivery that waits for `target`, due or not, or None.
 
         Args:
@@ -194,11 +199,13 @@ class Inbox:
             if found is None:
                 self._db.execute("DELETE FROM forwards WHERE number = ?", (row["number"],))
                 return None
-            return Waiting(row["number"], row["attempts"], row["due_at"], delivery_of(found))
+            return QueuedDelivery(
+                row["number"], row["attempts"], row["due_at"], delivery_from_row(found)
+            )
 
     def record_forward(
         self,
-        waiting: Waiting,
+        waiting: QueuedDelivery,
         *,
         status: int | None,
         error: str | None,
@@ -213,7 +220,7 @@ class Inbox:
                 (status, error, milliseconds, due_at, waiting.number),
             )
 
-    def note_forward(
+    def record_sync_forward(
         self,
         number: int,
         target: str,
@@ -230,7 +237,7 @@ class Inbox:
                 (number, target, status, error, milliseconds),
             )
 
-    def taken_elsewhere(self, number: int, target: str, status: int) -> None:
+    def mark_delivered(self, number: int, target: str, status: int) -> None:
         """Keep that a target has taken a delivery after all: it waits for it no more."""
         with self._exclusively():
             self._db.execute(
@@ -239,12 +246,12 @@ class Inbox:
                 (status, number, target),
             )
 
-    def answered(self, number: int, status: int) -> None:
+    def record_status(self, number: int, status: int) -> None:
         """Keep what a stored delivery was answered in the end."""
         with self._exclusively():
             self._db.execute("UPDATE deliveries SET status = ? WHERE number = ?", (status, number))
 
-    def waiting_counts(self) -> Mapping[str, int]:
+    def pending_counts(self) -> Mapping[str, int]:
         """How many deliveries wait, by target."""
         with self._exclusively():
             return self._waiting_counts()
@@ -291,7 +298,10 @@ class Inbox:
                     for row in self._newest(["event = ?", *wheres], [name, *values], limit)
                 ]
                 rows = sorted(found, key=lambda row: -int(row["number"]))[:limit]
-            return [{"delivery": delivery_of(row), "forwards": self._forwards(row)} for row in rows]
+            return [
+                {"delivery": delivery_from_row(row), "forwards": self._forwards(row)}
+                for row in rows
+            ]
 
     def _newest(
         self, wheres: Sequence[str], values: Sequence[str | float], limit: int
@@ -319,7 +329,7 @@ class Inbox:
                     (identity,),
                 ).fetchone()
             if row is not None:
-                return delivery_of(row)
+                return delivery_from_row(row)
         raise InvalidInputError(
             f"there is no delivery {identity!r}", hint="See: outreply webhooks history"
         )

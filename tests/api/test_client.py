@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from outreply_cli.api.client import Client
-from outreply_cli.api.errors import BadAnswerError, NotFoundError
+from outreply_cli.api.errors import InvalidResponseError, NotFoundError
 from outreply_cli.api.transport import Transport
 from outreply_cli.spec.token import Token
 from tests.clocks import ManualClock
@@ -49,7 +49,7 @@ def test_either_envelope_is_read_and_a_cursor_is_followed() -> None:
         listing = scripted(server).scheduled_posts()
     assert [item["id"] for item in listing.items] == ["1", "2"]
     assert listing.items[1]["new"] is True
-    assert not listing.cut_off
+    assert not listing.truncated
     assert [r.path for r in server.received] == [
         "/api/v1/posts/scheduled?limit=100",
         "/api/v1/posts/scheduled?limit=100&cursor=c1",
@@ -59,8 +59,8 @@ def test_either_envelope_is_read_and_a_cursor_is_followed() -> None:
 def test_a_full_list_without_a_cursor_may_be_cut_off() -> None:
     full = {"scheduled_posts": [{"id": str(n)} for n in range(100)]}
     with ScriptedServer([answer(200, full)]) as server:
-        assert scripted(server).scheduled_posts().cut_off
-        assert not scripted(server).scheduled_posts(most=100).cut_off
+        assert scripted(server).scheduled_posts().truncated
+        assert not scripted(server).scheduled_posts(most=100).truncated
 
 
 def test_a_cursor_that_goes_in_circles_ends() -> None:
@@ -114,7 +114,7 @@ def test_each_method_asks_as_the_reference_says(
              "webhooks")  # fmt: skip
     found = {"id": "x", "media_id": "m1", **{name: [] for name in lists}}
     with ScriptedServer([answer(200, found)]) as server:
-        with suppress(BadAnswerError):
+        with suppress(InvalidResponseError):
             call(scripted(server))
         (asked,) = server.received
     assert f"{asked.method} {asked.path}" == request_line.replace(" ", " /api/v1", 1)
@@ -127,7 +127,7 @@ def test_each_method_asks_as_the_reference_says(
 @pytest.mark.parametrize("body", [[], {}, {"pages": "x"}, {"pages": [1]}, {"pages": None}, "x"])
 def test_a_shape_the_reference_does_not_know_has_a_name(body: object) -> None:
     with ScriptedServer([answer(200, json.loads(json.dumps(body)))]) as server:
-        with pytest.raises(BadAnswerError) as failure:
+        with pytest.raises(InvalidResponseError) as failure:
             scripted(server).pages()
     assert failure.value.code == ("UNEXPECTED_SHAPE")
 
@@ -135,7 +135,7 @@ def test_a_shape_the_reference_does_not_know_has_a_name(body: object) -> None:
 @pytest.mark.parametrize("item", [{}, {"id": None}, {"id": ""}, {"id": True}, {"id": ["1"]}])
 def test_objects_that_nothing_names_are_a_wrong_answer(item: dict[str, object]) -> None:
     with ScriptedServer([answer(200, {"pages": [{"id": "1"}, item]})]) as server:
-        with pytest.raises(BadAnswerError, match="'id' in each of 'pages'"):
+        with pytest.raises(InvalidResponseError, match="'id' in each of 'pages'"):
             scripted(server).pages()
 
 
@@ -145,12 +145,12 @@ def test_objects_that_nothing_names_are_a_wrong_answer(item: dict[str, object]) 
 )
 def test_an_account_of_another_shape_is_a_wrong_answer(account: dict[str, object]) -> None:
     with ScriptedServer([answer(200, account)]) as server:
-        with pytest.raises(BadAnswerError) as failure:
+        with pytest.raises(InvalidResponseError) as failure:
             scripted(server).account()
     assert failure.value.code == "UNEXPECTED_SHAPE"
 
 
 def test_a_brand_whose_pages_are_none_is_a_wrong_answer() -> None:
     with ScriptedServer([answer(200, {"brand": {"id": "b", "pages": ["p"]}})]) as server:
-        with pytest.raises(BadAnswerError, match="'pages'"):
+        with pytest.raises(InvalidResponseError, match="'pages'"):
             scripted(server).brand("b")

@@ -15,16 +15,16 @@ from outreply_cli.api.base_url import check_base_url
 from outreply_cli.api.errors import (
     ApiError,
     AuthenticationError,
-    BadAnswerError,
-    LimitError,
+    InvalidResponseError,
+    LimitExceededError,
     NetworkError,
-    NotAllowedError,
     NotFoundError,
+    PermissionDeniedError,
     ServerError,
 )
-from outreply_cli.api.rate_limit import SharedBudget
-from outreply_cli.api.retry import Patience
-from outreply_cli.api.transport import Exchange, Transport
+from outreply_cli.api.rate_limit import SharedRateLimiter
+from outreply_cli.api.retry import RetryPolicy
+from outreply_cli.api.transport import RequestRecord, Transport
 from outreply_cli.errors import ExitCode, InvalidInputError
 from outreply_cli.spec.token import Token
 from tests.clocks import ManualClock
@@ -84,18 +84,18 @@ def test_retries_wait_with_full_jitter_and_end_at_the_cap(clock: ManualClock) ->
 
 def test_no_wait_goes_past_max_wait(clock: ManualClock) -> None:
     with ScriptedServer([answer(429, {"code": "RATE_LIMITED"}, retry_after="61")]) as server:
-        with pytest.raises(LimitError) as limit:
+        with pytest.raises(LimitExceededError) as limit:
             transport(server, clock).request("GET", "/me")
         assert len(server.received) == 1
     assert clock.sleeps == []
     assert limit.value.retry_after_seconds == 61
-    assert limit.value.exit_code == ExitCode.LIMIT
+    assert limit.value.exit_code == ExitCode.LIMIT_EXCEEDED
 
 
 def test_without_max_wait_a_long_wait_is_taken(clock: ManualClock) -> None:
     script = [answer(429, {"code": "RATE_LIMITED"}, retry_after="3600"), answer(200)]
     with ScriptedServer(script) as server:
-        transport(server, clock, patience=Patience(max_wait=None)).request("GET", "/me")
+        transport(server, clock, patience=RetryPolicy(max_wait=None)).request("GET", "/me")
     assert 3600 <= clock.sleeps[0] < 3601
 
 
@@ -160,7 +160,7 @@ def test_a_typed_error_keeps_everything_the_answer_said(clock: ManualClock) -> N
         "your_scopes": ["read:posts"],
     }
     with ScriptedServer([answer(403, body, x_request_id="req_1")]) as server:
-        with pytest.raises(NotAllowedError) as refusal:
+        with pytest.raises(PermissionDeniedError) as refusal:
             transport(server, clock).request("GET", "/x")
     error = refusal.value
     assert (error.status, error.code, error.request_id) == (403, "MISSING_SCOPE", "req_1")
@@ -173,11 +173,11 @@ def test_a_typed_error_keeps_everything_the_answer_said(clock: ManualClock) -> N
     [
         (400, ApiError, 1),
         (401, AuthenticationError, 4),
-        (402, LimitError, 6),
-        (403, NotAllowedError, 4),
+        (402, LimitExceededError, 6),
+        (403, PermissionDeniedError, 4),
         (404, NotFoundError, 5),
         (409, ApiError, 1),
-        (413, LimitError, 6),
+        (413, LimitExceededError, 6),
         (418, ApiError, 1),
     ],
 )
@@ -213,8 +213,8 @@ def test_an_answer_that_is_not_the_apis_has_a_name_and_is_tried_again(
     clock: ManualClock, reply: bytes, name: str
 ) -> None:
     with ScriptedServer([reply]) as server:
-        with pytest.raises((BadAnswerError, NetworkError)) as failure:
-            transport(server, clock, patience=Patience(failures=2)).request("GET", "/x")
+        with pytest.raises((InvalidResponseError, NetworkError)) as failure:
+            transport(server, clock, patience=RetryPolicy(failures=2)).request("GET", "/x")
         assert len(server.received) == 2
     assert failure.value.code == name
     assert failure.value.exit_code == ExitCode.NETWORK
@@ -238,7 +238,7 @@ def test_a_redirect_to_another_host_is_refused_before_the_token_travels(
     with ScriptedServer([answer(200)]) as elsewhere:
         target = f"http://localhost:{elsewhere.port}/me"
         with ScriptedServer([answer(302, location=target)]) as server:
-            with pytest.raises(BadAnswerError, match="redirects to http://localhost") as refusal:
+            with pytest.raises(InvalidResponseError, match="redirects to http://localhost") as refusal:
                 transport(server, clock).request("GET", "/me")
             assert len(server.received) == 1
         assert elsewhere.received == []
@@ -258,13 +258,13 @@ def test_a_redirect_on_the_same_host_is_followed_and_a_write_keeps_its_body(
 
 def test_a_redirect_that_would_turn_a_write_into_a_read_is_refused(clock: ManualClock) -> None:
     with ScriptedServer([answer(302, location="/api/v1/y")]) as server:
-        with pytest.raises(BadAnswerError, match="become a read"):
+        with pytest.raises(InvalidResponseError, match="become a read"):
             transport(server, clock).request("POST", "/x", body={})
 
 
 def test_a_circle_of_redirects_ends(clock: ManualClock) -> None:
     with ScriptedServer([answer(302, location="/api/v1/x")]) as server:
-        with pytest.raises(BadAnswerError, match="in circles"):
+        with pytest.raises(InvalidResponseError, match="in circles"):
             transport(server, clock).request("GET", "/x")
         assert len(server.received) <= 6
 
@@ -298,7 +298,7 @@ def test_https_and_this_machine_are_fine(url: str) -> None:
 
 
 def test_what_verbose_shows_has_the_facts_and_no_secret(clock: ManualClock) -> None:
-    seen: list[Exchange] = []
+    seen: list[RequestRecord] = []
     script = [answer(500, {"error": "x"}), answer(200, {}, x_ratelimit_remaining="28")]
     with ScriptedServer(script) as server:
         transport(server, clock, on_exchange=seen.append).request("GET", "/me")
@@ -338,7 +338,7 @@ def test_figures_beyond_all_measure_are_not_believed(clock: ManualClock, tmp_pat
     }  # fmt: skip
     refused = answer(429, {"code": "RATE_LIMITED"}, retry_after="99999999999", **headers)
     with ScriptedServer([answer(200, {"x": 1}, **headers), refused, answer(200)]) as server:
-        budget = SharedBudget(tmp_path / "budget.db", Token(SECRET), server.url, clock)
+        budget = SharedRateLimiter(tmp_path / "budget.db", Token(SECRET), server.url, clock)
         sender = transport(server, clock, budget=budget)
         assert sender.request("GET", "/me").body == {"x": 1}
         assert sender.request("GET", "/me").body == {}
@@ -364,5 +364,5 @@ def test_what_can_not_be_written_in_a_request_is_wrong_input(clock: ManualClock,
 
 def test_a_number_that_json_can_not_hold_is_no_answer(clock: ManualClock) -> None:
     with ScriptedServer([answer(200, None, b'{"n": 1e999}')]) as server:
-        with pytest.raises(BadAnswerError):
+        with pytest.raises(InvalidResponseError):
             transport(server, clock).request("GET", "/me")

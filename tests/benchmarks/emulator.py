@@ -102,7 +102,7 @@ def emulator() -> Iterator[Sender]:
     """A new emulator with a roomy account."""
     with tempfile.TemporaryDirectory() as directory:
         with EmulatorServer(Path(directory) / "e.db", SystemClock()) as server:
-            server.running.ask("seed", text=SEED.read_text(), name=SEED.name)
+            server.running.request("seed", text=SEED.read_text(), name=SEED.name)
             yield Sender(server)
 
 
@@ -143,7 +143,7 @@ def figures(quick: bool) -> Iterator[Figure]:
 
 def _fill(server: EmulatorServer, posts: int) -> None:
     now = datetime.now(UTC).timestamp()
-    with server.state.change() as db:
+    with server.state.transaction() as db:
         for n in range(posts):
             for status, published in (("scheduled", None), ("published", now - _MINUTE * n)):
                 db.execute(

@@ -24,13 +24,13 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from outreply_cli.api.client import Client
-from outreply_cli.api.rate_limit import SharedBudget
-from outreply_cli.api.retry import Patience
-from outreply_cli.api.transport import Exchange, Transport
-from outreply_cli.bulk.executor import Stop
-from outreply_cli.bulk.loader import read_calendar
-from outreply_cli.bulk.remote_state import read_account
-from outreply_cli.bulk.service import BulkRun, Settings
+from outreply_cli.api.rate_limit import SharedRateLimiter
+from outreply_cli.api.retry import RetryPolicy
+from outreply_cli.api.transport import RequestRecord, Transport
+from outreply_cli.bulk.executor import CancellationToken
+from outreply_cli.bulk.loader import load_calendar
+from outreply_cli.bulk.remote_state import fetch_remote_state
+from outreply_cli.bulk.service import BulkOptions, BulkService
 from outreply_cli.clock import Clock, SystemClock
 from outreply_cli.emulator.server import EmulatorServer
 from outreply_cli.journal.journal import Journal
@@ -135,19 +135,19 @@ class _Handler(BaseHTTPRequestHandler):
 
 def carry_out(
     url: str, calendar: Path, state: Path, clock: Clock, token: Token = TOKEN
-) -> list[Exchange]:
+) -> list[RequestRecord]:
     """One runner's whole work, and each of its requests."""
-    exchanges: list[Exchange] = []
+    exchanges: list[RequestRecord] = []
     transport = Transport(
-        base_url=url, token=token, clock=clock, patience=Patience(max_wait=None),
-        budget=SharedBudget(state / "budget.db", token, url, clock), on_exchange=exchanges.append,
+        base_url=url, token=token, clock=clock, patience=RetryPolicy(max_wait=None),
+        budget=SharedRateLimiter(state / "budget.db", token, url, clock), on_exchange=exchanges.append,
     )  # fmt: skip
     journal = Journal(state / "journal.db")
-    run = BulkRun(Client(transport), journal, Settings(zone=ZoneInfo("UTC"), concurrency=8))
-    prepared = run.prepare(
-        read_calendar(str(calendar)), read_account(Client(transport)), settle=True
+    run = BulkService(Client(transport), journal, BulkOptions(zone=ZoneInfo("UTC"), concurrency=8))
+    prepared = run.plan(
+        load_calendar(str(calendar)), fetch_remote_state(Client(transport)), settle=True
     )
-    report = run.carry_out(prepared, Stop(), lambda _: None)
+    report = run.apply(prepared, CancellationToken(), lambda _: None)
     assert report.stopped_by is None
     journal.close()
     transport.close()

@@ -77,7 +77,7 @@ def figures(quick: bool) -> Iterator[Figure]:
 
 def _forget(server: EmulatorServer) -> None:
     # A file of the same size that is there already would be read twice.
-    with server.state.change() as db:
+    with server.state.transaction() as db:
         db.execute("UPDATE media SET deleted_at = 1")
 
 

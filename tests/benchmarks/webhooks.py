@@ -23,10 +23,10 @@ from outreply_cli.clock import SystemClock
 from outreply_cli.net.server.batching import Prepare
 from outreply_cli.net.server.server import LocalServer
 from outreply_cli.webhooks import sign
-from outreply_cli.webhooks.fixtures import encode, sample
-from outreply_cli.webhooks.receiver import Terms
+from outreply_cli.webhooks.fixtures import encode_body, sample_event
+from outreply_cli.webhooks.receiver import ReceiverConfig
 from outreply_cli.webhooks.server import LIMITS, WebhookServer
-from outreply_cli.webhooks.store import Inbox
+from outreply_cli.webhooks.store import DeliveryStore
 from tests.benchmarks.figures import Figure, main
 
 if TYPE_CHECKING:
@@ -58,13 +58,13 @@ def bare(prepare: Prepare | None = None) -> Iterator[int]:
 @contextmanager
 def ours(directory: Path) -> Iterator[int]:
     """The receiver, with its inbox on the disk."""
-    inbox = Inbox(directory / "inbox.db")
+    inbox = DeliveryStore(directory / "inbox.db")
 
     def ignore(_: Any) -> None:
         """Nobody looks."""
 
     server = WebhookServer(
-        inbox, terms=Terms([SECRET]), clock=SystemClock(), tell_received=ignore,
+        inbox, terms=ReceiverConfig([SECRET]), clock=SystemClock(), tell_received=ignore,
         tell_forwarded=ignore,
     )  # fmt: skip
     with server:
@@ -77,7 +77,7 @@ def requests(count: int) -> list[bytes]:
     made = []
     now = SystemClock().now()
     for _ in range(count):
-        body = encode(sample("post.published", now, [f"data.post.message={'x' * 500}"]))
+        body = encode_body(sample_event("post.published", now, [f"data.post.message={'x' * 500}"]))
         head = (
             f"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
             f"Content-Length: {len(body)}\r\nX-OutReply-Signature: {sign(body, SECRET)}\r\n\r\n"
@@ -135,7 +135,7 @@ def load(
     return sum(rates), [latency for latencies in each for latency in latencies]
 
 
-def lookup(inbox: Inbox) -> float:
+def lookup(inbox: DeliveryStore) -> float:
     """Seconds for one look at the history."""
 
     def once(work: Callable[[], object]) -> float:
@@ -181,7 +181,7 @@ def _long_history(directory: Path, events: int) -> Iterator[Figure]:
     with ours(directory) as port:
         load(port, count=1_000 // SENDERS)
         few_memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        with closing(Inbox(directory / "inbox.db")) as inbox:
+        with closing(DeliveryStore(directory / "inbox.db")) as inbox:
             few = lookup(inbox)
             load(port, count=events // SENDERS)
             many_memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -93,7 +93,7 @@ class Snapshot:
 
     def __init__(self, emulator: EmulatorServer) -> None:
         self._kept = sqlite3.connect(":memory:", check_same_thread=False)
-        with emulator.state.change() as db:
+        with emulator.state.transaction() as db:
             db.execute("UPDATE users SET tier = 'elite'")
         emulator.state.connection.backup(self._kept)
 

@@ -12,10 +12,10 @@ from zoneinfo import ZoneInfo
 
 from outreply_cli.api.client import Client
 from outreply_cli.api.transport import Transport
-from outreply_cli.bulk.executor import RunReport, Stop
-from outreply_cli.bulk.loader import read_calendar
-from outreply_cli.bulk.remote_state import read_account
-from outreply_cli.bulk.service import BulkRun, Settings
+from outreply_cli.bulk.executor import CancellationToken, RunReport
+from outreply_cli.bulk.loader import load_calendar
+from outreply_cli.bulk.remote_state import fetch_remote_state
+from outreply_cli.bulk.service import BulkOptions, BulkService
 from outreply_cli.journal.journal import Journal
 from outreply_cli.journal.locks import calendar_lock
 from outreply_cli.spec.token import Token
@@ -60,13 +60,13 @@ def carry_out(run: Run) -> RunReport:
     )
     journal = Journal(run.state / "journal.db")
     try:
-        settings = Settings(zone=ZoneInfo("UTC"), prune=True, concurrency=run.concurrency)
-        bulk = BulkRun(Client(transport), journal, settings, count)
-        view = read_account(Client(transport))
+        settings = BulkOptions(zone=ZoneInfo("UTC"), prune=True, concurrency=run.concurrency)
+        bulk = BulkService(Client(transport), journal, settings, count)
+        view = fetch_remote_state(Client(transport))
         account = view.digest
         with calendar_lock(run.state, account, str(run.calendar), wait=run.wait_lock):
-            prepared = bulk.prepare(read_calendar(str(run.calendar)), view, settle=True)
-            return bulk.carry_out(prepared, Stop(), lambda _: None)
+            prepared = bulk.plan(load_calendar(str(run.calendar)), view, settle=True)
+            return bulk.apply(prepared, CancellationToken(), lambda _: None)
     finally:
         journal.close()
         transport.close()

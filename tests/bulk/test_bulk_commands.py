@@ -9,8 +9,8 @@ import yaml
 
 from outreply_cli.api.client import Client
 from outreply_cli.emulator.server import EmulatorServer
+from outreply_cli.journal.account import account_fingerprint
 from outreply_cli.journal.locks import calendar_lock
-from outreply_cli.posts.sender import account_of
 from tests.bulk.test_bulk_schedule import (
     bare,
     posts_now,
@@ -284,7 +284,7 @@ def test_a_busy_calendar_is_refused_with_the_pid_that_holds_it(
 ) -> None:
 
     state = Path(cli.environ["OUTREPLY_STATE_DIR"])
-    with calendar_lock(state, account_of(client), str(calendar), wait=0):
+    with calendar_lock(state, account_fingerprint(client), str(calendar), wait=0):
         ran = cli.run("bulk", "schedule", str(calendar), "--wait-lock", "0s")
         assert ran.code == 1
         assert "(pid " in ran.err

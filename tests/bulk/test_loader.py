@@ -8,7 +8,7 @@ from hypothesis import given, settings, strategies as st
 
 from outreply_cli.bulk.calendar import Calendar
 from outreply_cli.bulk.csv_reader import read_csv
-from outreply_cli.bulk.loader import read_calendar, read_columns
+from outreply_cli.bulk.loader import load_calendar, parse_columns
 from outreply_cli.bulk.yaml_reader import read_yaml
 from outreply_cli.errors import InvalidInputError
 from tests.bulk.test_bulk_schedule import summary_of
@@ -20,7 +20,7 @@ TEXT = "page,scheduled_at,message\ninstagram:acme,2026-12-01 09:00,Héllo\n"
 def read(tmp_path: Path, name: str, content: bytes, columns: str | None = None) -> Calendar:
     path = tmp_path / name
     path.write_bytes(content)
-    return read_calendar(str(path), read_columns(columns))
+    return load_calendar(str(path), parse_columns(columns))
 
 
 def told(calendar: Calendar) -> list[str]:
@@ -100,7 +100,7 @@ def test_other_schedulers_columns_are_renamed(tmp_path: Path) -> None:
     assert (row.content.message, row.pages) == ("Hi", ("instagram:acme",))
     for bad in ("Text", "Text=mesage", "=x"):
         with pytest.raises(InvalidInputError):
-            read_columns(bad)
+            parse_columns(bad)
 
 
 @pytest.mark.parametrize(
@@ -196,9 +196,9 @@ def test_no_bytes_are_too_much_for_the_readers(content: bytes) -> None:
 
 
 def test_what_is_no_file_is_told(tmp_path: Path) -> None:
-    assert "no file" in told(read_calendar(str(tmp_path)))[0]
-    assert "No such file" in told(read_calendar(str(tmp_path / "missing.csv")))[0]
-    assert told(read_calendar("a\x00b.csv"))
+    assert "no file" in told(load_calendar(str(tmp_path)))[0]
+    assert "No such file" in told(load_calendar(str(tmp_path / "missing.csv")))[0]
+    assert told(load_calendar("a\x00b.csv"))
 
 
 def test_settings_in_yaml_become_json_whatever_yaml_has_beyond_it() -> None:

@@ -4,18 +4,18 @@ from datetime import UTC, datetime, timedelta
 
 from hypothesis import given, settings, strategies as st
 
-from outreply_cli.bulk.spread import Room, Wish, spread
-from outreply_cli.posts.guardrails import Limits, fits, page_violations
+from outreply_cli.bulk.spread import SlotConstraints, SlotRequest, spread
+from outreply_cli.posts.guardrails import GuardrailLimits, has_capacity, page_violations
 
 BEGIN = datetime(2026, 12, 1, tzinfo=UTC)
-LIMITS = Limits.from_account(None)
+LIMITS = GuardrailLimits.from_account(None)
 seconds = st.integers(min_value=0, max_value=3 * 86_400)
 crowded = st.integers(min_value=40_000, max_value=47_200)
 platforms = st.sampled_from(["linkedin", "instagram", "facebook", "tiktok", "twitter", "youtube"])
 
 
-def room(platform: str, fixed: list[int], hours: int = 24) -> Room:
-    return Room(
+def room(platform: str, fixed: list[int], hours: int = 24) -> SlotConstraints:
+    return SlotConstraints(
         fixed=sorted(BEGIN + timedelta(seconds=s) for s in fixed),
         platform=platform,
         limits=LIMITS,
@@ -31,7 +31,7 @@ def test_the_result_breaks_no_rule_and_keeps_order(
     platform: str, wanted: list[int], fixed: list[int]
 ) -> None:
     place = room(platform, fixed)
-    wishes = [Wish(BEGIN + timedelta(seconds=s)) for s in wanted]
+    wishes = [SlotRequest(BEGIN + timedelta(seconds=s)) for s in wanted]
     # What the account has already may break a rule by itself: that is nobody's to mend here.
     if list(page_violations(place.fixed, platform, LIMITS)):
         return
@@ -53,9 +53,9 @@ def test_run_again_from_where_the_rows_stand_nothing_moves(
     platform: str, wanted: list[int]
 ) -> None:
     place = room(platform, [])
-    wishes = [Wish(BEGIN + timedelta(seconds=s)) for s in wanted]
+    wishes = [SlotRequest(BEGIN + timedelta(seconds=s)) for s in wanted]
     first = spread(wishes, place)
-    again = spread([Wish(w.wanted, at) for w, at in zip(wishes, first, strict=True)], place)
+    again = spread([SlotRequest(w.wanted, at) for w, at in zip(wishes, first, strict=True)], place)
     assert again == first
 
 
@@ -65,7 +65,7 @@ def test_rows_that_break_no_rule_stay(platform: str, wanted: list[int]) -> None:
     instants = sorted(BEGIN + timedelta(seconds=s) for s in wanted)
     if list(page_violations(instants, platform, LIMITS)):
         return
-    assert spread([Wish(instant) for instant in instants], room(platform, [])) == instants
+    assert spread([SlotRequest(instant) for instant in instants], room(platform, [])) == instants
 
 
 @settings(max_examples=200, deadline=None)
@@ -76,14 +76,14 @@ def test_fits_agrees_with_the_violations(platform: str, others: list[int], one: 
     if list(page_violations(near, platform, LIMITS)):
         return
     together = sorted([*near, instant])
-    assert fits(instant, near, platform, LIMITS) == (
+    assert has_capacity(instant, near, platform, LIMITS) == (
         not list(page_violations(together, platform, LIMITS))
     )
 
 
 def test_a_row_moves_as_little_as_it_can() -> None:
     noon = 43_200
-    wishes = [Wish(BEGIN + timedelta(seconds=noon + 10 * n)) for n in range(3)]
+    wishes = [SlotRequest(BEGIN + timedelta(seconds=noon + 10 * n)) for n in range(3)]
     result = spread(wishes, room("instagram", []))
     moved = [(instant - BEGIN).total_seconds() - noon for instant in result if instant]
     assert moved == [0, 60, 120]

@@ -15,10 +15,10 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from outreply_cli.api.client import Client
 from outreply_cli.api.transport import Transport
-from outreply_cli.bulk.executor import Stop
-from outreply_cli.bulk.loader import read_calendar
-from outreply_cli.bulk.remote_state import read_account
-from outreply_cli.bulk.service import BulkRun, Settings
+from outreply_cli.bulk.executor import CancellationToken
+from outreply_cli.bulk.loader import load_calendar
+from outreply_cli.bulk.remote_state import fetch_remote_state
+from outreply_cli.bulk.service import BulkOptions, BulkService
 from outreply_cli.emulator.server import EmulatorServer
 from outreply_cli.journal.journal import Journal
 from outreply_cli.spec.token import Token
@@ -59,11 +59,11 @@ class CalendarLife(RuleBasedStateMachine):
         journal = Journal(self.state / "journal.db")
         try:
             client = Client(transport)
-            plan = Settings(zone=None, prune=True, max_cancel=1_000, concurrency=1)
-            run = BulkRun(client, journal, plan, before_step)
-            view = read_account(client)
-            prepared = run.prepare(read_calendar(str(self.path)), view, settle=True)
-            report = run.carry_out(prepared, Stop(), lambda _: None)
+            plan = BulkOptions(zone=None, prune=True, max_cancel=1_000, concurrency=1)
+            run = BulkService(client, journal, plan, before_step)
+            view = fetch_remote_state(client)
+            prepared = run.plan(load_calendar(str(self.path)), view, settle=True)
+            report = run.apply(prepared, CancellationToken(), lambda _: None)
             assert report.stopped_by is None
             assert {result.status for result in report.results} <= {"done"}
         finally:

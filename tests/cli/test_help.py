@@ -8,7 +8,7 @@ import pytest
 
 import outreply_cli
 from outreply_cli.app import COMMANDS
-from outreply_cli.cli.tree import Command, root_of
+from outreply_cli.cli.tree import Command, root_command
 from outreply_cli.cli.welcome import ROOT_HELP
 from outreply_cli.commands.help import TOPICS
 from tests.command_line import CommandLine, command_tree
@@ -42,15 +42,14 @@ def test_every_option_and_argument_is_explained(command: Command) -> None:
 def test_the_table_of_commands_says_what_the_groups_say() -> None:
     for each in command_tree().commands:
         if each.commands:
-            assert each.purpose == COMMANDS[each.path[0]][1]
+            assert each.summary == COMMANDS[each.path[0]]
 
 
 def test_the_help_of_everything_is_what_the_tree_says(alone: CommandLine) -> None:
     shown = alone.run("--help").out
     root = command_tree()
-    purposes = {name: purpose for name, (_, purpose) in COMMANDS.items()}
-    assert root_of(ROOT_HELP, purposes).usage == root.usage
-    assert shown.startswith(root.purpose)
+    assert root_command(ROOT_HELP, COMMANDS).usage == root.usage
+    assert shown.startswith(root.summary)
     assert all(f"  {each.path[0]} " in shown for each in root.commands)
     assert {flag for one in root.options for flag in one.flags} <= set(re.findall(r"--?\w+", shown))
     assert alone.run("-h").out == shown

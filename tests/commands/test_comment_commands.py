@@ -27,7 +27,7 @@ def post(cli: CommandLine) -> str:
 
 
 def add_comment(emulator: EmulatorServer, post: str, message: str) -> str:
-    told = emulator.running.ask(
+    told = emulator.running.request(
         "comment", post_id=post, message=message, name="Jane Doe", username="jane.doe"
     )
     return str(told["id"])
@@ -224,7 +224,7 @@ def test_the_inbox_of_many_posts_keeps_to_the_budget(
     cli: CommandLine, emulator: EmulatorServer, emulated_clock: ManualClock
 ) -> None:
     page = json.loads(cli.run("pages", "list", "--json").out)[4]
-    with emulator.state.change() as db:
+    with emulator.state.transaction() as db:
         for number in range(100):
             db.execute(
                 "INSERT INTO posts (id, page_id, status, created_at, published_at, remote_id, "

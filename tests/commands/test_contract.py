@@ -8,14 +8,14 @@ import pytest
 
 from outreply_cli.app import main
 from outreply_cli.cli.tree import Parameter
-from outreply_cli.context import Session
+from outreply_cli.context import Context
 from outreply_cli.emulator.server import EmulatorServer
 from outreply_cli.errors import ExitCode
 from outreply_cli.spec.scopes import COMMAND_SCOPES
 from tests.clocks import ManualClock
 from tests.command_line import CommandLine, command_tree
-from tests.scripted_server import ScriptedServer, answer
 from tests.golden_account import TerminalStream, known_to_rich
+from tests.scripted_server import ScriptedServer, answer
 
 README = Path(__file__).parent.parent.parent / "README.md"
 TREE = command_tree()
@@ -106,7 +106,7 @@ def written(flag: str, one: Parameter, default: str = "") -> str:
     """A parameter as it is promised."""
     if not one.takes_value:
         return flag
-    return f"{flag}=..." if one.repeats else f"{flag}={default}"
+    return f"{flag}=..." if one.multiple else f"{flag}={default}"
 
 
 @pytest.mark.parametrize("line", LINES, ids=lambda line: re.sub(r" [-A-Z\[].*", "", line))
@@ -126,7 +126,7 @@ def test_a_command_takes_what_it_was_promised_to_take(line: str) -> None:
     promised = [word for word in words[len(path) :] if not word.startswith("-")]
     for word, one in zip(promised, command.arguments, strict=True):
         assert one.is_required == (not word.startswith("["))
-        assert one.repeats == word.endswith("...")
+        assert one.multiple == word.endswith("...")
 
 
 @pytest.mark.parametrize("name", COMMAND_SCOPES)
@@ -181,7 +181,7 @@ def test_a_command_waits_a_minute_for_a_limit_and_a_batch_as_long_as_it_takes(
 ) -> None:
     emulator._emulator._faults.add("rate-limit:90", times=1)
     ran = cli.run(*(calendar if word == "CALENDAR" else word for word in words))
-    assert ran.code == (0 if waits else ExitCode.LIMIT), ran.err
+    assert ran.code == (0 if waits else ExitCode.LIMIT_EXCEEDED), ran.err
     assert isinstance(cli.clock, ManualClock)
     assert (sum(cli.clock.sleeps) >= 90) == waits
 
@@ -301,7 +301,7 @@ def test_colours_and_lines_are_left_out_when_they_are_unwanted(
     environ = {**cli.environ, "TERM": "xterm", "COLUMNS": "120", **variables}
     with known_to_rich(environ):
         stream = TerminalStream()
-        session = Session(environ, stream, stream, stream, cli.clock)
-        assert main(["pages", "list", *flags], session) == 0
+        context = Context(environ, stream, stream, stream, cli.clock)
+        assert main(["pages", "list", *flags], context) == 0
     assert ("\x1b[" in stream.text()) == is_coloured
     assert ("─" in stream.text()) == has_lines

@@ -13,7 +13,7 @@ from outreply_cli.emulator.server import EmulatorServer
 from outreply_cli.journal.journal import Journal
 from outreply_cli.posts.content import PostContent
 from outreply_cli.posts.sender import Sender
-from outreply_cli.posts.service import AccountPosts
+from outreply_cli.posts.service import PostService
 from tests.clocks import ManualClock
 from tests.command_line import CommandLine
 from tests.media.sample_files import png
@@ -226,8 +226,8 @@ class KilledError(BaseException):
 
 
 @pytest.fixture
-def posts(cli: CommandLine, client: Client) -> AccountPosts:
-    return AccountPosts(client, Path(cli.environ["OUTREPLY_STATE_DIR"]), lambda _: None)
+def posts(cli: CommandLine, client: Client) -> PostService:
+    return PostService(client, Path(cli.environ["OUTREPLY_STATE_DIR"]), lambda _: None)
 
 
 @pytest.mark.parametrize("step", STEPS)
@@ -236,7 +236,7 @@ def test_a_reschedule_killed_anywhere_is_finished_by_the_next_command(
 ) -> None:
     post = schedule(cli)
 
-    class DyingPosts(AccountPosts):
+    class DyingPosts(PostService):
         def _sender(self, journal: Journal) -> Sender:
             def die(name: str) -> None:
                 if name == step:
@@ -273,7 +273,7 @@ def test_wait_ends_when_the_post_is_out(
 
 
 def test_a_cancelled_post_is_gone_and_its_row_knows(
-    cli: CommandLine, client: Client, posts: AccountPosts
+    cli: CommandLine, client: Client, posts: PostService
 ) -> None:
     post = schedule(cli)
     assert cli.run("posts", "cancel", post["id"]).code == 0

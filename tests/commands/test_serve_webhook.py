@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from outreply_cli.completion.cache import KnownValues
+from outreply_cli.completion.cache import CompletionCache
 from outreply_cli.webhooks import sign
 from tests.command_line import CommandLine
 from tests.commands.receiver_process import SECRET, serving
@@ -68,7 +68,7 @@ def test_it_tells_where_it_is_how_to_register_it_and_how_to_tunnel(alone: Comman
 
 def test_it_names_the_page_that_was_listed_before(cli: CommandLine) -> None:
     assert cli.spawn("pages", "list").code == 0
-    usernames = KnownValues.load(next((cli.home / "state" / "completion").iterdir())).usernames()
+    usernames = CompletionCache.load(next((cli.home / "state" / "completion").iterdir())).usernames()
     (page,) = [known for known, name in usernames.items() if name == "bluebirdathome"]
     with serving(cli, "--max-events", "1") as receiver:
         body = event_body("post.published", f"data.post.page_id={page}", "data.post.username=null")

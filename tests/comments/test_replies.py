@@ -8,16 +8,16 @@ import pytest
 from hypothesis import given, strategies as st
 
 from outreply_cli.api.client import Client
-from outreply_cli.comments.replies import Replies, fill_template
-from outreply_cli.comments.store import Memory
+from outreply_cli.comments.replies import ReplyService, fill_template
+from outreply_cli.comments.store import CommentStore
 from outreply_cli.emulator.server import EmulatorServer
 from outreply_cli.errors import InvalidInputError, OutReplyError
 from tests.clocks import ManualClock
 
 
 @pytest.fixture
-def memory(tmp_path: Path) -> Iterator[Memory]:
-    with closing(Memory(tmp_path / "comments" / "comments.db", "account")) as memory:
+def memory(tmp_path: Path) -> Iterator[CommentStore]:
+    with closing(CommentStore(tmp_path / "comments" / "comments.db", "account")) as memory:
         yield memory
 
 
@@ -43,9 +43,9 @@ def drop_answers(emulator: EmulatorServer, times: int) -> None:
 
 
 def test_the_same_text_again_is_the_same_reply(
-    client: Client, memory: Memory, emulator: EmulatorServer, commented: str
+    client: Client, memory: CommentStore, emulator: EmulatorServer, commented: str
 ) -> None:
-    replies = Replies(client, memory)
+    replies = ReplyService(client, memory)
     first = replies.send(commented, "Thank you!")
     again = replies.send(commented, "Thank you!")
     assert (first.already_there, again.already_there) == (False, True)
@@ -56,45 +56,45 @@ def test_the_same_text_again_is_the_same_reply(
 
 
 def test_a_key_names_the_reply_whatever_its_text(
-    client: Client, memory: Memory, emulator: EmulatorServer, commented: str
+    client: Client, memory: CommentStore, emulator: EmulatorServer, commented: str
 ) -> None:
-    replies = Replies(client, memory)
+    replies = ReplyService(client, memory)
     replies.send(commented, "One", "welcome")
     assert replies.send(commented, "Two", "welcome").already_there
     assert replies_at(emulator, commented) == ["One"]
 
 
 def test_a_reply_whose_answer_was_lost_is_not_sent_twice(
-    client: Client, memory: Memory, emulator: EmulatorServer, commented: str
+    client: Client, memory: CommentStore, emulator: EmulatorServer, commented: str
 ) -> None:
     drop_answers(emulator, 100)
     with pytest.raises(OutReplyError):
-        Replies(client, memory).send(commented, "Thanks")
+        ReplyService(client, memory).send(commented, "Thanks")
     emulator._emulator._faults.clear()
-    Replies(client, memory).send(commented, "Thanks")
+    ReplyService(client, memory).send(commented, "Thanks")
     assert replies_at(emulator, commented) == ["Thanks"]
 
 
 def test_after_the_key_is_forgotten_the_reply_is_looked_for(
     client: Client,
-    memory: Memory,
+    memory: CommentStore,
     emulator: EmulatorServer,
     emulated_clock: ManualClock,
     commented: str,
 ) -> None:
     drop_answers(emulator, 100)
     with pytest.raises(OutReplyError):
-        Replies(client, memory).send(commented, "Thanks")
+        ReplyService(client, memory).send(commented, "Thanks")
     emulator._emulator._faults.clear()
     emulated_clock.advance(2 * 86_400)
     client.me()
     with pytest.raises(OutReplyError, match="not known"):
-        Replies(client, memory).send(commented, "Thanks")
+        ReplyService(client, memory).send(commented, "Thanks")
     post = emulator.state.connection.execute(
         "SELECT post_id FROM comments WHERE id = ?", (commented,)
     ).fetchone()[0]
-    memory.see(post, client.comments(post).items)
-    assert Replies(client, memory).send(commented, "Thanks").already_there
+    memory.mark_seen(post, client.comments(post).items)
+    assert ReplyService(client, memory).send(commented, "Thanks").already_there
     assert replies_at(emulator, commented) == ["Thanks"]
 
 
@@ -102,23 +102,23 @@ def test_two_machines_worth_of_memory_and_one_key_are_one_reply(
     client: Client, emulator: EmulatorServer, tmp_path: Path, commented: str
 ) -> None:
     for name in ("a", "b"):
-        with closing(Memory(tmp_path / name / "comments.db", "account")) as memory:
-            Replies(client, memory).send(commented, "Thanks")
+        with closing(CommentStore(tmp_path / name / "comments.db", "account")) as memory:
+            ReplyService(client, memory).send(commented, "Thanks")
     assert replies_at(emulator, commented) == ["Thanks"]
 
 
-def test_a_refused_reply_is_forgotten(client: Client, memory: Memory) -> None:
+def test_a_refused_reply_is_forgotten(client: Client, memory: CommentStore) -> None:
     with pytest.raises(OutReplyError):
-        Replies(client, memory).send("c_nobody", "Thanks")
+        ReplyService(client, memory).send("c_nobody", "Thanks")
     assert memory.replies() == []
 
 
 @pytest.mark.parametrize("text", ["", "  \n", "x" * 5_001, "a\x00b", "a\ud800"])
 def test_a_text_that_no_reply_can_have_is_refused(
-    client: Client, memory: Memory, text: str
+    client: Client, memory: CommentStore, text: str
 ) -> None:
     with pytest.raises(InvalidInputError):
-        Replies(client, memory).send("c_1", text)
+        ReplyService(client, memory).send("c_1", text)
 
 
 def test_a_template_is_filled() -> None:

@@ -11,8 +11,8 @@ from pathlib import Path
 import platformdirs
 import pytest
 
-from outreply_cli.completion.cache import KnownValues
-from outreply_cli.completion.cache_writer import Sighting
+from outreply_cli.completion.cache import CompletionCache
+from outreply_cli.completion.cache_writer import CacheUpdate
 from outreply_cli.emulator.server import EmulatorServer
 from outreply_cli.paths import config_path, state_path
 from tests.command_line import CommandLine
@@ -31,11 +31,11 @@ def known_file(cli: CommandLine) -> Path:
     return path
 
 
-def kept(tmp_path: Path, listing: str, *items: Mapping[str, object]) -> KnownValues:
-    sighting = Sighting(tmp_path / "known.json")
-    sighting.see(listing, items, is_whole=True)
-    sighting.keep(NOW, may_refresh=True)
-    return KnownValues.load(tmp_path / "known.json")
+def kept(tmp_path: Path, listing: str, *items: Mapping[str, object]) -> CompletionCache:
+    sighting = CacheUpdate(tmp_path / "known.json")
+    sighting.on_list(listing, items, is_whole=True)
+    sighting.save(NOW, may_refresh=True)
+    return CompletionCache.load(tmp_path / "known.json")
 
 
 def test_pages_that_were_listed_are_offered_with_their_names(cli: CommandLine) -> None:
@@ -59,12 +59,12 @@ def test_a_list_that_was_read_before_brings_nothing_back(tmp_path: Path) -> None
     path = tmp_path / "known.json"
     posts = [{"id": "68a1", "message": "One"}, {"id": "68a2", "message": "Two"}]
     kept(tmp_path, "scheduled_posts", *posts)
-    slow, quick = Sighting(path), Sighting(path)
-    slow.see("scheduled_posts", posts, is_whole=True)
-    quick.miss("scheduled_posts", "68a1")
-    quick.keep(NOW, may_refresh=True)
-    slow.keep(NOW, may_refresh=True)
-    assert [each[0] for each in KnownValues.load(path).shown("scheduled", NOW)] == ["68a2"]
+    slow, quick = CacheUpdate(path), CacheUpdate(path)
+    slow.on_list("scheduled_posts", posts, is_whole=True)
+    quick.on_delete("scheduled_posts", "68a1")
+    quick.save(NOW, may_refresh=True)
+    slow.save(NOW, may_refresh=True)
+    assert [each[0] for each in CompletionCache.load(path).get("scheduled", NOW)] == ["68a2"]
 
 
 def test_only_the_owner_can_read_it_and_no_token_is_in_it(
@@ -79,7 +79,7 @@ def test_only_the_owner_can_read_it_and_no_token_is_in_it(
 
 def test_the_query_of_a_webhooks_url_is_not_kept(tmp_path: Path) -> None:
     hook = {"id": "68a1", "url": "https://example.com/hook?key=SECRET", "secret": "whsec_x"}
-    assert kept(tmp_path, "webhooks", hook).shown("webhook", NOW) == [
+    assert kept(tmp_path, "webhooks", hook).get("webhook", NOW) == [
         ("68a1", "https://example.com/hook", "68a1")
     ]
 
@@ -87,13 +87,13 @@ def test_the_query_of_a_webhooks_url_is_not_kept(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["$(reboot)", "a b", "`x`", "a;b", "--yes", "~root", "a\nb", "é"])
 def test_a_name_that_a_shell_would_expand_is_never_offered(tmp_path: Path, name: str) -> None:
     page = {"id": "68a1", "platform": "instagram", "username": name, "name": "Odd\t\x1b[31m\n"}
-    ((value, text, _),) = kept(tmp_path, "pages", page).shown("page", NOW)
+    ((value, text, _),) = kept(tmp_path, "pages", page).get("page", NOW)
     assert value == "68a1" if name != "--yes" else value == "instagram:--yes"
     assert text == "Odd [31m"
 
 
 def test_ids_that_are_none_are_left_out(tmp_path: Path) -> None:
-    assert kept(tmp_path, "brands", {"id": "$(reboot)"}, {"name": ""}).shown("brand", NOW) != [
+    assert kept(tmp_path, "brands", {"id": "$(reboot)"}, {"name": ""}).get("brand", NOW) != [
         ("$(reboot)", "", "$(reboot)")
     ]
 
@@ -102,9 +102,9 @@ def test_what_is_a_day_old_is_not_offered_and_never_what_comes_from_the_future(
     tmp_path: Path,
 ) -> None:
     known = kept(tmp_path, "brands", {"id": "68a1", "name": "Acme"})
-    assert known.shown("brand", NOW + 86_399)
-    assert not known.shown("brand", NOW + 86_400)
-    assert not known.shown("brand", NOW - 1)
+    assert known.get("brand", NOW + 86_399)
+    assert not known.get("brand", NOW + 86_400)
+    assert not known.get("brand", NOW - 1)
     assert known.is_fresh("brand", NOW + 299)
     assert not known.is_fresh("brand", NOW + 300)
 

@@ -8,7 +8,7 @@ import tomllib
 
 import pytest
 
-from outreply_cli.cli.man_pages import manual_names
+from outreply_cli.cli.man_pages import man_page_names
 from tests.command_line import CommandLine, command_tree
 from tests.completion.shells import COMPLETIONS
 
@@ -31,8 +31,8 @@ def test_the_file_of_a_shell_is_current(shell: str, alone: CommandLine) -> None:
     assert path.read_text(encoding="utf-8") == written.out
 
 
-@pytest.mark.parametrize("name", manual_names(ROOT))
-def test_the_manual_page_is_current(name: str, alone: CommandLine) -> None:
+@pytest.mark.parametrize("name", man_page_names(ROOT))
+def test_the_man_page_is_current(name: str, alone: CommandLine) -> None:
     group = name.removeprefix("outreply").removeprefix("-")
     written = alone.run("help", "--man", *([group] if group else []))
     assert (written.code, written.err) == (0, "")
@@ -43,14 +43,14 @@ def test_the_manual_page_is_current(name: str, alone: CommandLine) -> None:
     assert path.read_text(encoding="utf-8") == written.out
 
 
-def test_there_is_no_manual_page_of_what_is_gone() -> None:
+def test_there_is_no_man_page_of_what_is_gone() -> None:
     written = {path.stem for path in (COMPLETIONS / "man").iterdir()}
-    assert written == set(manual_names(ROOT))
+    assert written == set(man_page_names(ROOT))
 
 
 @pytest.mark.skipif(shutil.which("groff") is None, reason="groff is not installed here")
-@pytest.mark.parametrize("name", manual_names(ROOT))
-def test_groff_finds_no_fault_in_a_manual_page(name: str) -> None:
+@pytest.mark.parametrize("name", man_page_names(ROOT))
+def test_groff_finds_no_fault_in_a_man_page(name: str) -> None:
     checked = subprocess.run(
         ["groff", "-man", "-Tutf8", "-ww", "-z", str(COMPLETIONS / "man" / f"{name}.1")],
         capture_output=True, text=True, check=False,

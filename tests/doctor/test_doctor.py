@@ -19,7 +19,7 @@ import yaml
 from outreply_cli.api.client import Client
 from outreply_cli.api.transport import Transport
 from outreply_cli.doctor.network import _tls, proxy_for, without_password
-from outreply_cli.doctor.result import Standing
+from outreply_cli.doctor.result import CheckStatus
 from outreply_cli.emulator.server import EmulatorServer
 from outreply_cli.spec.limits import SCOPES
 from outreply_cli.spec.scopes import COMMAND_SCOPES, missing_scopes
@@ -385,8 +385,8 @@ def test_a_certificate_that_ends_soon_is_a_warning(certificate: tuple[Path, Path
     transport.tls = handshake(cert, key)
     told = _tls(Client(transport), None, "https", datetime.now(UTC))
     transport.close()
-    assert told.standing == (Standing.WARNING if days == 10 else Standing.OK)
-    assert told.found.startswith("TLSv1.3")
+    assert told.status == (CheckStatus.WARNING if days == 10 else CheckStatus.OK)
+    assert told.detail.startswith("TLSv1.3")
 
 
 def test_what_was_found_can_be_had_in_every_format(cli: CommandLine) -> None:

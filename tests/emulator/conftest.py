@@ -6,12 +6,12 @@ import httpx
 import pytest
 from outreply import OutReply
 
-from outreply_cli.emulator.client import Running
+from outreply_cli.emulator.client import EmulatorHandle
 from outreply_cli.emulator.server import EmulatorServer
 
 
 @pytest.fixture
-def steer(emulator: EmulatorServer) -> Running:
+def steer(emulator: EmulatorServer) -> EmulatorHandle:
     return emulator.running
 
 

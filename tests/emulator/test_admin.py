@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from outreply_cli.emulator.client import Running
+from outreply_cli.emulator.client import EmulatorHandle
 from outreply_cli.emulator.errors import EmulatorError
 from outreply_cli.emulator.server import EmulatorServer
 from outreply_cli.errors import OutReplyError
@@ -39,10 +39,10 @@ def me(emulator: EmulatorServer) -> int:
     ids=str,
 )  # fmt: skip
 def test_what_can_not_be_meant_is_refused_in_words(
-    emulator: EmulatorServer, steer: Running, verb: str, asked: dict[str, Any]
+    emulator: EmulatorServer, steer: EmulatorHandle, verb: str, asked: dict[str, Any]
 ) -> None:
     with pytest.raises(OutReplyError) as refusal:
-        steer.ask(verb, **asked)
+        steer.request(verb, **asked)
     answer = httpx.post(
         f"http://127.0.0.1:{emulator.port}/_emulator/{verb}",
         headers={"X-Emulator-Key": emulator.running.control_key}, json=asked,
@@ -61,13 +61,13 @@ def test_a_body_that_is_no_object_is_refused(emulator: EmulatorServer, raw: str)
 
 
 def test_moving_the_clock_ends_the_minute_of_the_rate_limit(
-    emulator: EmulatorServer, steer: Running, emulated_clock: ManualClock
+    emulator: EmulatorServer, steer: EmulatorHandle, emulated_clock: ManualClock
 ) -> None:
-    steer.ask("freeze")
+    steer.request("freeze")
     assert [me(emulator) for _ in range(61)][-1] == 429
-    steer.ask("advance", seconds=30)
+    steer.request("advance", seconds=30)
     assert me(emulator) == 429
-    steer.ask("advance", seconds=30)
+    steer.request("advance", seconds=30)
     assert me(emulator) == 200
     # Real time runs it all the same, since clients wait in it.
     assert [me(emulator) for _ in range(60)][-1] == 429
@@ -76,25 +76,25 @@ def test_moving_the_clock_ends_the_minute_of_the_rate_limit(
 
 
 def test_reset_ends_faults_and_minutes_and_a_seed_ends_minutes(
-    emulator: EmulatorServer, steer: Running
+    emulator: EmulatorServer, steer: EmulatorHandle
 ) -> None:
     for _ in range(61):
         me(emulator)
-    steer.ask("fault", add="status:500", choices={"path": "/brands"})
-    exported = steer.ask("export")["seed"]
-    steer.ask("seed", text=exported)
+    steer.request("fault", add="status:500", choices={"path": "/brands"})
+    exported = steer.request("export")["seed"]
+    steer.request("seed", text=exported)
     assert me(emulator) == 200
-    assert len(steer.ask("fault")["faults"]) == 1
-    steer.ask("reset")
-    assert steer.ask("fault")["faults"] == []
+    assert len(steer.request("fault")["faults"]) == 1
+    steer.request("reset")
+    assert steer.request("fault")["faults"] == []
 
 
 def test_an_account_without_a_live_token_is_told_of(
-    emulator: EmulatorServer, steer: Running
+    emulator: EmulatorServer, steer: EmulatorHandle
 ) -> None:
     text = "accounts:\n  - tokens: [{revoked: true}, {expires_at: -1h}]"
-    assert steer.ask("seed", text=text)["tokens"] == []
-    assert steer.ask("token")["token"].startswith("outreply_live_")
-    steer.ask("seed", text="accounts: []")
+    assert steer.request("seed", text=text)["tokens"] == []
+    assert steer.request("token")["token"].startswith("outreply_live_")
+    steer.request("seed", text="accounts: []")
     with pytest.raises(EmulatorError, match="no account"):
-        steer.ask("token")
+        steer.request("token")

@@ -19,7 +19,7 @@ from outreply_cli.emulator.server import EmulatorServer
 from tests.clocks import ManualClock
 
 HERE = Path(__file__).parent
-EXAMPLES = yaml.safe_load((HERE.parent / "contract" / "curl_examples.yaml").read_text())
+EXAMPLES = yaml.safe_load((HERE / "curl_examples.yaml").read_text())
 BY_NAME = {example["name"]: example for example in EXAMPLES}
 BY_HAND = "by hand"
 CURLS = [BY_HAND, *filter(None, [shutil.which("curl")])]
@@ -43,7 +43,7 @@ accounts:
 @contextmanager
 def account(directory: Path, clock: Clock) -> Iterator[EmulatorServer]:
     with EmulatorServer(directory / "e.db", clock) as server:
-        server.running.ask("seed", text=SEED, name="s.yaml")
+        server.running.request("seed", text=SEED, name="s.yaml")
         yield server
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from outreply_cli.emulator.server import EmulatorServer
-from outreply_cli.net.server.host_check import is_own_host
+from outreply_cli.net.server.host_check import is_allowed_host
 from tests.browser import dom_of, needs_browser
 
 HOSTILE = "<script>document.title='taken'</script><img src=x onerror=document.title='taken'>"
@@ -26,7 +26,7 @@ def ask(emulator: EmulatorServer, host: str, method: str = "GET", path: str = "/
 
 
 def fill(emulator: EmulatorServer) -> None:
-    with emulator.state.change() as db:
+    with emulator.state.transaction() as db:
         db.execute("UPDATE users SET email = ?", (HOSTILE,))
         db.execute("UPDATE posts SET message = ?", (HOSTILE,))
         db.execute("UPDATE pages SET username = ?", (HOSTILE,))
@@ -37,7 +37,7 @@ def fill(emulator: EmulatorServer) -> None:
             (user, "http://127.0.0.1:9/" + HOSTILE),
         )
         post = db.execute("SELECT id FROM posts").fetchone()[0]
-    emulator.running.ask("comment", post_id=post, message="Hi", name="J", username="j")
+    emulator.running.request("comment", post_id=post, message="Hi", name="J", username="j")
 
 
 def test_everything_on_the_page_is_escaped(emulator: EmulatorServer) -> None:
@@ -91,4 +91,4 @@ def test_a_preflight_gets_no_permission(emulator: EmulatorServer) -> None:
     ],
 )  # fmt: skip
 def test_which_names_are_its_own(header: str, listens_on: str, own: bool) -> None:
-    assert is_own_host(header, listens_on) is own
+    assert is_allowed_host(header, listens_on) is own

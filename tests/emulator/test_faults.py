@@ -5,8 +5,8 @@ import json
 import httpx
 import pytest
 
-from outreply_cli.emulator.client import Running
-from outreply_cli.emulator.faults import Faults, read_misbehaviour
+from outreply_cli.emulator.client import EmulatorHandle
+from outreply_cli.emulator.faults import Faults, parse_fault
 from outreply_cli.errors import InvalidInputError
 from tests.clocks import ManualClock
 
@@ -56,16 +56,16 @@ def test_a_delay_passes_time_and_skew_moves_the_date(
 
 
 def test_a_fault_meets_every_nth_of_what_it_matches_and_ends(
-    http: httpx.Client, steer: Running
+    http: httpx.Client, steer: EmulatorHandle
 ) -> None:
     choices = {"method": "GET", "path": "/pa*", "every": 2, "times": 2}
-    made = steer.ask("fault", add="status:500", choices=choices)
+    made = steer.request("fault", add="status:500", choices=choices)
     assert [http.get("/pages").status_code for _ in range(6)] == [200, 500, 200, 500, 200, 200]
     assert http.get("/me").status_code == 200
-    (listed,) = steer.ask("fault")["faults"]
+    (listed,) = steer.request("fault")["faults"]
     assert (listed["struck"], listed["number"]) == (2, made["number"])
-    assert steer.ask("fault", clear=None) == {"ended": 1}
-    assert steer.ask("fault")["faults"] == []
+    assert steer.request("fault", clear=None) == {"ended": 1}
+    assert steer.request("fault")["faults"] == []
 
 
 def test_chance_is_the_same_at_each_run() -> None:
@@ -79,10 +79,10 @@ def test_chance_is_the_same_at_each_run() -> None:
 
 
 def test_the_first_fault_that_strikes_leaves_the_others_their_times(
-    http: httpx.Client, steer: Running
+    http: httpx.Client, steer: EmulatorHandle
 ) -> None:
     for status in (500, 503):
-        steer.ask("fault", add=f"status:{status}", choices={"path": "/pages", "times": 1})
+        steer.request("fault", add=f"status:{status}", choices={"path": "/pages", "times": 1})
     assert [http.get("/pages").status_code for _ in range(3)] == [500, 503, 200]
 
 
@@ -91,12 +91,12 @@ def test_the_first_fault_that_strikes_leaves_the_others_their_times(
     ["", "boom", "delay", "delay:9999", "status:200", "skew:x", "rate-limit:-5", "rate-limit:1.5"],
 )
 def test_a_fault_that_can_not_be_meant_is_refused(
-    text: str, http: httpx.Client, steer: Running
+    text: str, http: httpx.Client, steer: EmulatorHandle
 ) -> None:
     with pytest.raises(InvalidInputError):
-        read_misbehaviour(text)
+        parse_fault(text)
     with pytest.raises(InvalidInputError):
-        steer.ask("fault", add=text)
+        steer.request("fault", add=text)
     refused = http.get("/me", headers={"X-Emulator-Fault": text})
     assert (refused.status_code, refused.json()["code"]) == (400, "INVALID_FAULT")
     assert json.loads(refused.text)["error"]
@@ -106,4 +106,4 @@ def test_a_fault_that_can_not_be_meant_is_refused(
     "text", ["skew:0", "skew:-123456789.125", "delay:0", "garbage", "rate-limit:0"]
 )
 def test_a_fault_is_shown_as_it_can_be_asked_for(text: str) -> None:
-    assert str(read_misbehaviour(text)) == text
+    assert str(parse_fault(text)) == text

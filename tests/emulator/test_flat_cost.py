@@ -42,7 +42,7 @@ class Meter:
         return min(found)
 
     def fill(self, posts: int) -> None:
-        with self.emulator.state.change() as db:
+        with self.emulator.state.transaction() as db:
             db.executemany(
                 "INSERT INTO posts (id, page_id, status, scheduled_at, published_at, remote_id, "
                 "permalink, created_at, media) VALUES (?, ?, ?, ?, ?, ?, '', 0, '[]')",
@@ -90,7 +90,7 @@ def test_ten_thousand_posts_cost_no_more_than_a_hundred(
 ) -> None:
     meter.fill(100)
     few = meter.steps(ask)
-    with meter.emulator.state.change() as db:
+    with meter.emulator.state.transaction() as db:
         db.execute("DELETE FROM posts WHERE page_id = ?", (meter.busy,))
     meter.fill(3_400)
     assert meter.steps(ask) <= 1.2 * few

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from outreply_cli.emulator.config import Settings
+from outreply_cli.emulator.config import EmulatorConfig
 from outreply_cli.emulator.delivery import RETRY_SECONDS
 from outreply_cli.emulator.openapi import document
 from outreply_cli.emulator.server import EmulatorServer
@@ -27,7 +27,7 @@ NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 @cache
 def reference() -> dict[str, Any]:
-    text = (HERE.parent / "contract" / "reference.yaml").read_text()
+    text = (HERE / "reference.yaml").read_text()
     found: dict[str, Any] = yaml.safe_load(text)
     return found
 
@@ -67,10 +67,10 @@ class Api:
 @pytest.fixture
 def api(tmp_path: Path) -> Iterator[Api]:
     clock = ManualClock(NOW)
-    with EmulatorServer(tmp_path / "e.db", clock, settings=Settings(seed=7)) as server:
+    with EmulatorServer(tmp_path / "e.db", clock, settings=EmulatorConfig(seed=7)) as server:
         api = Api(server, clock)
         text = (HERE / "reference_account.yaml").read_text()
-        api.running.ask("seed", text=text, name="reference_account.yaml")
+        api.running.request("seed", text=text, name="reference_account.yaml")
         yield api
         api.http.close()
 
@@ -117,12 +117,12 @@ def test_an_endpoint_answers_as_the_reference_shows(api: Api, row: dict[str, Any
         assert call(None).json()["code"] == "MISSING_TOKEN"
     if row["scope"] not in {None, "open"}:
         scopes = [s for s in reference()["scopes"] if s not in {row["scope"], "*"}]
-        lacking = api.running.ask("token", scopes=scopes)["token"]
+        lacking = api.running.request("token", scopes=scopes)["token"]
         refused = call(lacking)
         assert refused.status_code == 403
         assert refused.json()["required_scope"] == row["scope"]
         assert refused.json()["your_scopes"] == scopes
-        token = api.running.ask("token", scopes=[row["scope"]])["token"]
+        token = api.running.request("token", scopes=[row["scope"]])["token"]
     else:
         token = "everything" if row["scope"] is None else None
     if row["path"] == "/account":
@@ -155,7 +155,7 @@ def _fill_hour(api: Api) -> httpx.Response:
 
 
 def _fill_brand(api: Api) -> httpx.Response:
-    with api.server.state.change() as db:
+    with api.server.state.transaction() as db:
         for n in range(500):
             db.execute(
                 "INSERT INTO posts (id, page_id, status, scheduled_at, created_at, media) "
@@ -172,11 +172,11 @@ def _warn(api: Api) -> None:
 
 def _expire(api: Api) -> None:
     api.server.state.connection.execute("UPDATE pages SET expired = 1")
-    api.running.ask("advance", seconds=86_400 * 2.5)
+    api.running.request("advance", seconds=86_400 * 2.5)
 
 
 def _use_up(api: Api, bucket: str, used: int) -> None:
-    with api.server.state.change() as db:
+    with api.server.state.transaction() as db:
         user = db.execute("SELECT id FROM users").fetchone()[0]
         db.execute("INSERT OR REPLACE INTO usage VALUES (?, '2026-11', ?, ?)", (user, bucket, used))
 
@@ -212,7 +212,7 @@ def _mismatch(api: Api) -> httpx.Response:
 
 
 def _full(api: Api) -> httpx.Response:
-    with api.server.state.change() as db:
+    with api.server.state.transaction() as db:
         db.execute("UPDATE media SET size_bytes = 1073741800 WHERE id = 'm1'")
     return api.send("POST", "/media/upload", files=_long_file(0))
 
@@ -280,7 +280,7 @@ def test_every_code_of_the_catalogue_has_a_row() -> None:
 
 @pytest.mark.parametrize("tier", reference()["limits"])
 def test_a_tier_has_the_limits_of_the_table(api: Api, tier: str) -> None:
-    with api.server.state.change() as db:
+    with api.server.state.transaction() as db:
         db.execute("UPDATE users SET tier = ?", (tier,))
     account = api.send("GET", "/account").json()
     row, quota = reference()["limits"][tier], account["quota"]
@@ -300,7 +300,7 @@ def test_a_page_takes_as_many_as_the_table_says_and_not_one_more(
     most = reference()["guardrails"][platform][window]
     length = timedelta(hours=1) if window == "hour" else timedelta(days=1)
     start, page = NOW + timedelta(days=20), f"p_{platform}"
-    with api.server.state.change() as db:
+    with api.server.state.transaction() as db:
         # All but the last are there already, evenly spread over the window.
         for number in range(most - 1):
             moment = start + length * number / most
@@ -342,9 +342,9 @@ def test_the_events_and_retries_are_those_of_the_reference() -> None:
 
 
 EVENT_CAUSES: dict[str, Callable[[Api], object]] = {
-    "post.published": lambda a: a.running.ask("advance", seconds=86_400 * 2.5),
+    "post.published": lambda a: a.running.request("advance", seconds=86_400 * 2.5),
     "post.failed": _expire,
-    "comment.received": lambda a: a.running.ask(
+    "comment.received": lambda a: a.running.request(
         "comment", post_id="o1", message="Hi", name="J", username="j"
     ),
     "comment.replied": lambda a: a.send(

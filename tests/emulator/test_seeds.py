@@ -9,8 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
-from outreply_cli.emulator.client import Running
-from outreply_cli.emulator.config import Settings
+from outreply_cli.emulator.client import EmulatorHandle
+from outreply_cli.emulator.config import EmulatorConfig
 from outreply_cli.emulator.incoming_comments import expect_comment
 from outreply_cli.emulator.server import EmulatorServer
 from outreply_cli.errors import InvalidInputError
@@ -19,16 +19,16 @@ from tests.clocks import ManualClock
 REFERENCE = (Path(__file__).parent / "reference_account.yaml").read_text()
 
 
-def test_what_is_exported_makes_the_same_account_again(steer: Running) -> None:
-    steer.ask("seed", text=REFERENCE, name="a.yaml")
-    first = steer.ask("export")["seed"]
-    steer.ask("seed", text=first, name="b.yaml")
-    assert steer.ask("export")["seed"] == first
+def test_what_is_exported_makes_the_same_account_again(steer: EmulatorHandle) -> None:
+    steer.request("seed", text=REFERENCE, name="a.yaml")
+    first = steer.request("export")["seed"]
+    steer.request("seed", text=first, name="b.yaml")
+    assert steer.request("export")["seed"] == first
     for part in ("s1", "c_abc123", "m2", "p_youtube", "revoked: true", "192.0.2.0/24"):
         assert part in first
 
 
-def test_comments_to_come_come_and_are_exported_until_then(steer: Running) -> None:
+def test_comments_to_come_come_and_are_exported_until_then(steer: EmulatorHandle) -> None:
     text = """
 accounts:
   - brands: [{name: B, pages: [{platform: x, username: b}]}]
@@ -36,12 +36,12 @@ accounts:
       - {page: "twitter:b", published_at: -1h, message: Out,
          comments: [{name: N, username: n, message: Later, at: +2h}]}
 """
-    steer.ask("seed", text=text, name="s.yaml")
-    exported = steer.ask("export")["seed"]
+    steer.request("seed", text=text, name="s.yaml")
+    exported = steer.request("export")["seed"]
     assert "Later" in exported
-    steer.ask("seed", text=exported, name="s.yaml")
-    steer.ask("advance", seconds=3 * 3600)
-    assert "id: c_" in steer.ask("export")["seed"]
+    steer.request("seed", text=exported, name="s.yaml")
+    steer.request("advance", seconds=3 * 3600)
+    assert "id: c_" in steer.request("export")["seed"]
 
 
 @pytest.mark.parametrize(
@@ -70,24 +70,24 @@ accounts:
     ],
 )
 def test_a_wrong_seed_names_its_place_and_changes_nothing(
-    steer: Running, text: str, said: str
+    steer: EmulatorHandle, text: str, said: str
 ) -> None:
-    before = steer.ask("export")["seed"].splitlines()[1:]
+    before = steer.request("export")["seed"].splitlines()[1:]
     with pytest.raises(InvalidInputError, match=re.escape(said)):
-        steer.ask("seed", text=text, name="s.yaml")
-    assert steer.ask("export")["seed"].splitlines()[1:] == before
+        steer.request("seed", text=text, name="s.yaml")
+    assert steer.request("export")["seed"].splitlines()[1:] == before
 
 
-def test_aliases_upon_aliases_are_refused(steer: Running) -> None:
+def test_aliases_upon_aliases_are_refused(steer: EmulatorHandle) -> None:
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 9)]
     with pytest.raises(InvalidInputError, match="more than 200000 values"):
-        steer.ask("seed", text="\n".join(lines), name="bomb.yaml")
+        steer.request("seed", text="\n".join(lines), name="bomb.yaml")
 
 
 @pytest.fixture
 def twins(tmp_path: Path) -> Iterator[list[EmulatorServer]]:
-    settings = Settings(seed=3, failure_rate=0.5, comments_per_post=2)
+    settings = EmulatorConfig(seed=3, failure_rate=0.5, comments_per_post=2)
     servers = [EmulatorServer(tmp_path / n, ManualClock(), settings=settings) for n in ("a", "b")]
     for server in servers:
         server.__enter__()
@@ -101,7 +101,7 @@ def test_the_same_seed_number_makes_the_same_ids_failures_and_comments(
 ) -> None:
     told = []
     for server in twins:
-        with server.state.change() as db:
+        with server.state.transaction() as db:
             page = db.execute("SELECT id FROM pages ORDER BY created_at LIMIT 1").fetchone()["id"]
             for number in range(20):
                 db.execute(
@@ -110,27 +110,27 @@ def test_the_same_seed_number_makes_the_same_ids_failures_and_comments(
                     (server.state.new_id(), page, 1_795_500_000 + 600 * number),
                 )
         steer = server.running
-        moved = steer.ask("advance", seconds=30 * 86_400)
-        status = steer.ask("status")
+        moved = steer.request("advance", seconds=30 * 86_400)
+        status = steer.request("status")
         assert status["posts"]["failed"] + moved["published"] == 20
         assert 3 < status["posts"]["failed"] < 17
         comments = server.state.connection.execute("SELECT count(*) FROM comments").fetchone()[0]
         assert comments == 5 + 2 * moved["published"]
-        told.append(steer.ask("export")["seed"])
+        told.append(steer.request("export")["seed"])
     assert told[0] == told[1]
 
 
 def test_a_frozen_clock_moves_only_when_it_is_told_to(
-    emulator: EmulatorServer, steer: Running, emulated_clock: ManualClock
+    emulator: EmulatorServer, steer: EmulatorHandle, emulated_clock: ManualClock
 ) -> None:
-    frozen = steer.ask("freeze")["now"]
+    frozen = steer.request("freeze")["now"]
     emulated_clock.advance(3600)
-    assert steer.ask("status")["now"] == frozen
-    assert steer.ask("advance", seconds=60)["now"] == "2026-11-23T12:01:00.000Z"
-    steer.ask("freeze", on=False)
+    assert steer.request("status")["now"] == frozen
+    assert steer.request("advance", seconds=60)["now"] == "2026-11-23T12:01:00.000Z"
+    steer.request("freeze", on=False)
     emulated_clock.advance(60)
-    assert steer.ask("status")["now"] == "2026-11-23T12:02:00.000Z"
-    assert json.loads(json.dumps(steer.ask("status")))["frozen"] is False
+    assert steer.request("status")["now"] == "2026-11-23T12:02:00.000Z"
+    assert json.loads(json.dumps(steer.request("status")))["frozen"] is False
 
 
 CONTENTS = {
@@ -146,7 +146,7 @@ CONTENTS = {
 
 def contents(emulator: EmulatorServer) -> dict[str, list[tuple[object, ...]]]:
     db = emulator.state.connection
-    with emulator.state.change():
+    with emulator.state.transaction():
         return {
             table: [tuple(row) for row in db.execute(f"SELECT {columns} FROM {table}")]  # noqa: S608
             for table, columns in CONTENTS.items()
@@ -154,10 +154,10 @@ def contents(emulator: EmulatorServer) -> dict[str, list[tuple[object, ...]]]:
 
 
 def test_nothing_is_lost_on_the_way_out_and_in_again(
-    emulator: EmulatorServer, steer: Running
+    emulator: EmulatorServer, steer: EmulatorHandle
 ) -> None:
-    steer.ask("freeze")
-    steer.ask("seed", text=REFERENCE, name="a.yaml")
+    steer.request("freeze")
+    steer.request("seed", text=REFERENCE, name="a.yaml")
     token = {"Authorization": "Bearer outreply_live_everything0000000000000"}
     with httpx.Client(base_url=emulator.base_url, headers=token, trust_env=False) as http:
         uploads = [
@@ -177,8 +177,8 @@ def test_nothing_is_lost_on_the_way_out_and_in_again(
             assert http.post("/posts/publish", json=body).status_code == 201
         hook = {"url": "http://127.0.0.1:9/", "events": ["post.failed"]}
         hook_id = http.post("/webhooks", json=hook).json()["webhook"]["id"]
-    steer.ask("rotate", id=hook_id)
-    with emulator.state.change() as db:
+    steer.request("rotate", id=hook_id)
+    with emulator.state.transaction() as db:
         db.execute("UPDATE users SET firstname = '', credits = 0")
         db.execute("UPDATE hooks SET disabled_at = 1795500000.25, failures = 20, created_at = 17.5")
         db.execute("UPDATE tokens SET request_count = 99, last_used_at = 1795500000.125")
@@ -186,9 +186,9 @@ def test_nothing_is_lost_on_the_way_out_and_in_again(
         db.execute("UPDATE posts SET status = 'failed' WHERE id = 's2'")
         expect_comment(db, "o1", ("", "n", "Later"), 1_795_500_000 + 86_400, "c_abc123")
     before = contents(emulator)
-    exported = steer.ask("export")["seed"]
-    steer.ask("reset")
-    steer.ask("seed", text=exported, name="b.yaml")
+    exported = steer.request("export")["seed"]
+    steer.request("reset")
+    steer.request("seed", text=exported, name="b.yaml")
     after = contents(emulator)
     for state in (before, after):
         # Media of posts that are out have been freed: an export has no use for them.
@@ -204,7 +204,7 @@ def test_nothing_is_lost_on_the_way_out_and_in_again(
         state["posts"] = [(*row[:3], *row[4:]) if row[0] in out else row for row in state["posts"]]
     for table, rows in before.items():
         assert after[table] == rows, table
-    assert steer.ask("export")["seed"] == exported
+    assert steer.request("export")["seed"] == exported
 
 
 @pytest.mark.parametrize(
@@ -217,9 +217,9 @@ def test_nothing_is_lost_on_the_way_out_and_in_again(
         ("{id: a}, {id: a}", "id: there is such an id among the tokens already"),
     ],
 )
-def test_a_token_that_could_not_work_is_refused(steer: Running, token: str, said: str) -> None:
+def test_a_token_that_could_not_work_is_refused(steer: EmulatorHandle, token: str, said: str) -> None:
     with pytest.raises(InvalidInputError, match=re.escape(said)):
-        steer.ask("seed", text=f"accounts:\n  - tokens: [{token}]", name="s.yaml")
+        steer.request("seed", text=f"accounts:\n  - tokens: [{token}]", name="s.yaml")
 
 
 def test_a_seed_number_decides_secrets_and_filenames_too(twins: list[EmulatorServer]) -> None:
@@ -227,15 +227,15 @@ def test_a_seed_number_decides_secrets_and_filenames_too(twins: list[EmulatorSer
     for server in twins:
         steer = server.running
         text = "accounts:\n  - webhooks: [{url: 'http://127.0.0.1:9/', events: [post.failed]}]"
-        token = steer.ask("seed", text=text)["tokens"][0]["token"]
+        token = steer.request("seed", text=text)["tokens"][0]["token"]
         headers = {"X-API-Key": token}
         with httpx.Client(base_url=server.base_url, headers=headers, trust_env=False) as http:
             hook = {"url": "http://127.0.0.1:9/", "events": ["post.failed"]}
             made = http.post("/webhooks", json=hook).json()["webhook"]
             file = ("a.jpg", b"\xff\xd8\xff\xe0" + b"\0" * 100, "image/jpeg")
             uploaded = http.post("/media/upload", files={"file": file}).json()["filename"]
-        rotated = steer.ask("rotate", id=made["id"])["secret"]
+        rotated = steer.request("rotate", id=made["id"])["secret"]
         assert len({made["secret"], rotated, token}) == 3
-        exported = re.sub(r"now: .*", "", steer.ask("export")["seed"])
+        exported = re.sub(r"now: .*", "", steer.request("export")["seed"])
         told.append((token, made["secret"], rotated, uploaded, exported))
     assert told[0] == told[1]

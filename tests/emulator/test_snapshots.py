@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from outreply_cli.emulator.client import Running
+from outreply_cli.emulator.client import EmulatorHandle
 from outreply_cli.emulator.errors import EmulatorError
 from outreply_cli.emulator.server import EmulatorServer
 from outreply_cli.emulator.state import State
@@ -28,25 +28,25 @@ def has_index(path: Path) -> bool:
 
 
 def test_a_running_clock_goes_on_from_the_snapshots_time(
-    emulator: EmulatorServer, steer: Running, emulated_clock: ManualClock, tmp_path: Path
+    emulator: EmulatorServer, steer: EmulatorHandle, emulated_clock: ManualClock, tmp_path: Path
 ) -> None:
     path = str(tmp_path / "s.db")
-    steer.ask("advance", seconds=3600)
-    then = steer.ask("snapshot", save=path)["now"]
+    steer.request("advance", seconds=3600)
+    then = steer.request("snapshot", save=path)["now"]
     emulated_clock.advance(86_400)
-    assert steer.ask("snapshot", load=path)["now"] == then
-    assert not steer.ask("status")["frozen"]
+    assert steer.request("snapshot", load=path)["now"] == then
+    assert not steer.request("status")["frozen"]
     assert sorted(one.name for one in tmp_path.glob("s.db*")) == ["s.db"]
     assert list(tmp_path.glob(".s.db*")) == []
 
 
 def test_what_is_no_snapshot_changes_nothing(
-    emulator: EmulatorServer, steer: Running, tmp_path: Path
+    emulator: EmulatorServer, steer: EmulatorHandle, tmp_path: Path
 ) -> None:
-    steer.ask("freeze")
+    steer.request("freeze")
     good = tmp_path / "good.db"
-    steer.ask("snapshot", save=str(good))
-    before = steer.ask("export")["seed"]
+    steer.request("snapshot", save=str(good))
+    before = steer.request("export")["seed"]
     whole = good.read_bytes()
     files = {"text": b"accounts: []", "empty": b"", "torn": whole[:60_000],
              "bent": whole[:5000] + b"x" * 9000 + whole[14_000:]}  # fmt: skip
@@ -72,23 +72,23 @@ def test_what_is_no_snapshot_changes_nothing(
     db.close()
     for name in (*files, "other", "lame", "orphan", "newer", "nowhere", "."):
         with pytest.raises(EmulatorError, match="can't be"):
-            steer.ask("snapshot", load=str(tmp_path / name))
-        assert steer.ask("export")["seed"] == before, name
+            steer.request("snapshot", load=str(tmp_path / name))
+        assert steer.request("export")["seed"] == before, name
     with pytest.raises(EmulatorError, match="can't be written"):
-        steer.ask("snapshot", save=str(tmp_path / "no" / "such" / "place"))
+        steer.request("snapshot", save=str(tmp_path / "no" / "such" / "place"))
 
 
 def test_an_older_states_file_and_snapshot_are_brought_up_to_date(
-    emulator: EmulatorServer, steer: Running, tmp_path: Path
+    emulator: EmulatorServer, steer: EmulatorHandle, tmp_path: Path
 ) -> None:
     old = tmp_path / "old.db"
-    steer.ask("freeze")
-    before = steer.ask("export")["seed"]
-    steer.ask("snapshot", save=str(old))
+    steer.request("freeze")
+    before = steer.request("export")["seed"]
+    steer.request("snapshot", save=str(old))
     make_older(old)
-    steer.ask("reset")
-    steer.ask("snapshot", load=str(old))
-    assert steer.ask("export")["seed"] == before
+    steer.request("reset")
+    steer.request("snapshot", load=str(old))
+    assert steer.request("export")["seed"] == before
     assert not has_index(old), "the file itself stays as it was"
     state = State(old, ManualClock())
     state.close()

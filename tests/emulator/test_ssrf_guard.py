@@ -9,21 +9,21 @@ from pathlib import Path
 import pytest
 from werkzeug.test import Client
 
-from outreply_cli.emulator.address_guard import AddressGuard
+from outreply_cli.emulator.address_guard import SsrfGuard
 from outreply_cli.emulator.app import Emulator
-from outreply_cli.emulator.config import Settings
-from outreply_cli.emulator.delivery import Deliverer
-from outreply_cli.emulator.dns import Lookups
-from outreply_cli.emulator.seed import seed_default
+from outreply_cli.emulator.config import EmulatorConfig
+from outreply_cli.emulator.delivery import DeliveryWorker
+from outreply_cli.emulator.dns import Resolver
+from outreply_cli.emulator.seed import load_default_seed
 from outreply_cli.emulator.state import State
 from outreply_cli.net.ssrf import Address
 from tests.clocks import ManualClock
 
 
 @pytest.fixture
-def guard() -> Iterator[AddressGuard]:
-    lookups = Lookups()
-    yield AddressGuard(lookups)
+def guard() -> Iterator[SsrfGuard]:
+    lookups = Resolver()
+    yield SsrfGuard(lookups)
     lookups.close()
 
 
@@ -48,7 +48,7 @@ def guard() -> Iterator[AddressGuard]:
         "http://cdn.example.com/\n", f"http://{socket.gethostname()}/",
     ],
 )  # fmt: skip
-def test_a_private_door_is_refused(guard: AddressGuard, url: str) -> None:
+def test_a_private_door_is_refused(guard: SsrfGuard, url: str) -> None:
     assert guard.refused([url]) == {url}
 
 
@@ -58,7 +58,7 @@ def test_a_private_door_is_refused(guard: AddressGuard, url: str) -> None:
      "http://[::ffff:93.184.216.34]/", "http://[64:ff9b::5db8:d822]/",
      "https://cdn.example.com:8443/a?b=c#d", "https://bücher.example/ü.jpg"],
 )  # fmt: skip
-def test_a_public_one_is_allowed(guard: AddressGuard, url: str) -> None:
+def test_a_public_one_is_allowed(guard: SsrfGuard, url: str) -> None:
     assert guard.refused([url]) == frozenset()
 
 
@@ -69,8 +69,8 @@ def test_a_slow_name_is_allowed_once_and_judged_when_it_is_known() -> None:
         answered.wait(20)
         return [ipaddress.ip_address("10.0.0.1")]
 
-    lookups = Lookups(resolver)
-    guard, url = AddressGuard(lookups), "http://slow.example/a.jpg"
+    lookups = Resolver(resolver)
+    guard, url = SsrfGuard(lookups), "http://slow.example/a.jpg"
     assert guard.refused([url]) == frozenset()
     answered.set()
     assert guard.refused([url]) == {url}
@@ -85,12 +85,12 @@ def test_others_go_on_while_a_name_is_looked_up(tmp_path: Path) -> None:
         answered.wait(20)
         return []
 
-    lookups = Lookups(resolver)
-    state = State(tmp_path / "e.db", ManualClock(), Settings(seed=1))
-    with state.change():
-        seed_default(state)
+    lookups = Resolver(resolver)
+    state = State(tmp_path / "e.db", ManualClock(), EmulatorConfig(seed=1))
+    with state.transaction():
+        load_default_seed(state)
         secret = state.connection.execute("SELECT secret FROM tokens").fetchone()[0]
-    app = Emulator(state, Deliverer(state, lookups), lookups, control_key="k")
+    app = Emulator(state, DeliveryWorker(state, lookups), lookups, control_key="k")
     client = Client(app)
     headers = {"X-API-Key": secret, "Host": "localhost"}
     body = {"page_id": "x", "message": "x", "media_urls": ["http://slow.example/a.jpg"]}
@@ -99,9 +99,9 @@ def test_others_go_on_while_a_name_is_looked_up(tmp_path: Path) -> None:
     )
     thread.start()
     assert asked.wait(20)
-    is_free = state._turn.acquire(timeout=5)
+    is_free = state._lock.acquire(timeout=5)
     if is_free:
-        state._turn.release()
+        state._lock.release()
     answered.set()
     thread.join()
     assert is_free

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from outreply_cli.emulator.client import Running
+from outreply_cli.emulator.client import EmulatorHandle
 from outreply_cli.emulator.daemon import STATE_FILE
 from tests.clocks import HurriedClock
 from tests.command_line import CommandLine
+from tests.endurance.assertions import Books, Match, match
 from tests.endurance.changing_calendar import ChangingCalendar
 from tests.endurance.handler import Handler, digest
 from tests.endurance.long_running import Receiver, Size, emulating, misbehave, receiving, size_of
-from tests.endurance.assertions import Books, Match, match
 
 TOKEN = "outreply_live_endurance"
 SECRET = "whsec_endurance"
@@ -130,26 +130,26 @@ class Day:
             flatness = [
                 Flatness(name, early[name], size_of(pid)) for name, pid in processes.items()
             ]
-            faults = emulator.ask("fault")["faults"]
+            faults = emulator.request("fault")["faults"]
         return Outcome(
             self._reckon(calendar, handler), flatness, self._runs,
             faults[0]["seen"], sum(fault["struck"] for fault in faults), handler.refused,
         )  # fmt: skip
 
-    def _set_up(self, emulator: Running, receiver: Receiver) -> None:
+    def _set_up(self, emulator: EmulatorHandle, receiver: Receiver) -> None:
         seed = Path(__file__).with_name("account.yaml").read_text(encoding="utf-8")
         for word, value in (("TOKEN", TOKEN), ("SECRET", SECRET), ("URL", receiver.url)):
             seed = seed.replace(word, value)
-        emulator.ask("seed", text=seed, name="account.yaml")
+        emulator.request("seed", text=seed, name="account.yaml")
         misbehave(emulator, FAULT_RATE, self._seed)
         self._cli.environ["OUTREPLY_API_KEY"] = TOKEN
         self._cli.environ["OUTREPLY_BASE_URL"] = emulator.base_url
 
-    def _now(self, emulator: Running) -> datetime:
-        return datetime.fromisoformat(emulator.ask("status")["now"])
+    def _now(self, emulator: EmulatorHandle) -> datetime:
+        return datetime.fromisoformat(emulator.request("status")["now"])
 
     def _pass_round(
-        self, emulator: Running, calendar: ChangingCalendar, handler: Handler, number: int
+        self, emulator: EmulatorHandle, calendar: ChangingCalendar, handler: Handler, number: int
     ) -> None:
         calendar.write()
         self._uploaded.append(calendar.picture(f"upload-{number}"))
@@ -161,7 +161,7 @@ class Day:
             # Time goes on while they are at it.
             with suppress(subprocess.TimeoutExpired):
                 running["bulk"].wait(_STEP_SECONDS)
-            emulator.ask("advance", seconds=_STEP.total_seconds())
+            emulator.request("advance", seconds=_STEP.total_seconds())
             self._reply(handler)
         codes = {name: process.wait(_COMMAND_SECONDS) for name, process in running.items()}
         # What the faults did not let through is carried out by the next run, as it would be.
@@ -194,12 +194,12 @@ class Day:
             else:
                 raise AssertionError(ran.err)
 
-    def _finish(self, emulator: Running, calendar: ChangingCalendar, handler: Handler) -> None:
+    def _finish(self, emulator: EmulatorHandle, calendar: ChangingCalendar, handler: Handler) -> None:
         self._until_done("bulk", "schedule", str(calendar.path), "--prune")
         began = time.monotonic()
         while (waiting := self._books.deliveries_waiting()) > 0 or handler.has_comments:
             assert time.monotonic() - began < _DRAIN_SECONDS, f"{waiting} deliveries wait"
-            emulator.ask("advance", seconds=30.0)
+            emulator.request("advance", seconds=30.0)
             self._reply(handler)
             time.sleep(0.1)
 

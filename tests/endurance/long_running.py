@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from outreply_cli.emulator.client import Running, find_running
+from outreply_cli.emulator.client import EmulatorHandle, find_running
 from tests.command_line import CommandLine
 
 _START_SECONDS = 20.0
@@ -34,7 +34,7 @@ def size_of(pid: int) -> Size:
 
 
 @contextmanager
-def emulating(cli: CommandLine, directory: Path, seed: int, comments: int) -> Iterator[Running]:
+def emulating(cli: CommandLine, directory: Path, seed: int, comments: int) -> Iterator[EmulatorHandle]:
     """`outreply emulator start` with its clock in our hand; posts fail, and get comments."""
     words = [
         "emulator", "start", "--foreground", "--frozen", "--port", "0", "--seed", str(seed),
@@ -54,11 +54,11 @@ def emulating(cli: CommandLine, directory: Path, seed: int, comments: int) -> It
         process.wait(20)
 
 
-def misbehave(running: Running, rate: float, seed: int) -> None:
+def misbehave(running: EmulatorHandle, rate: float, seed: int) -> None:
     """Let a share of the API's answers, 0 to 1, go wrong in all the ways."""
     for number, fault in enumerate(_FAULTS):
         choices = {"probability": rate / len(_FAULTS), "seed": seed + number}
-        running.ask("fault", add=fault, choices=choices)
+        running.request("fault", add=fault, choices=choices)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from outreply_cli.formats.sizes import show_size
+from outreply_cli.formats.sizes import format_size
 
 
 @pytest.mark.parametrize(
@@ -19,4 +19,4 @@ from outreply_cli.formats.sizes import show_size
     ],
 )
 def test_a_size_has_the_largest_unit_that_fits(count: int, shown: str) -> None:
-    assert show_size(count) == shown
+    assert format_size(count) == shown

@@ -328,7 +328,7 @@ def test_wrong_usage_is_json_on_stderr_and_nothing_on_stdout(
             # There -o names the plan's file.
             continue
         ran = alone.run(*command.path, "--nonsense", *flags)
-        assert (ran.code, ran.out) == (2, ""), command.words
+        assert (ran.code, ran.out) == (2, ""), command.full_name
         assert error_in(ran.err)["code"] == "USAGE"
 
 
@@ -345,10 +345,10 @@ def test_failures_are_json_on_stderr_and_nothing_on_stdout(alone: CommandLine) -
         if command.path[0] in {"doctor", "errors"} or command.path[1:] == ("list",):
             continue
         ran = alone.run(*command.path, *required_words(command), "--json")
-        assert ran.code != 0, command.words
-        assert ran.out == "", command.words
+        assert ran.code != 0, command.full_name
+        assert ran.out == "", command.full_name
         assert error_in(ran.err)["message"]
         for_people = alone.run(*command.path, *required_words(command))
         assert for_people.code == ran.code
         assert "Error: " in for_people.err
-        assert len(for_people.err.splitlines()) <= 3, command.words
+        assert len(for_people.err.splitlines()) <= 3, command.full_name

@@ -8,7 +8,7 @@ import pytest
 
 from outreply_cli.errors import StorageError
 from outreply_cli.journal.journal import Journal
-from outreply_cli.journal.models import NewEntry
+from outreply_cli.journal.models import JournalEntryDraft
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 
@@ -31,7 +31,7 @@ def test_a_damaged_value_is_a_damaged_journal(
 ) -> None:
     path = tmp_path / "journal.db"
     journal = Journal(path)
-    journal.adopt(NewEntry("a", "c", "r", 1, "p", NOW, {"message": "Hi"}, "f", "k"), "p1")
+    journal.adopt(JournalEntryDraft("a", "c", "r", 1, "p", NOW, {"message": "Hi"}, "f", "k"), "p1")
     with sqlite3.connect(path) as database:
         database.execute(f"UPDATE entries SET {column} = ?", (value,))  # noqa: S608 - a name above
     database.close()

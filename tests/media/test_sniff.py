@@ -5,7 +5,7 @@ import io
 import pytest
 from hypothesis import given, strategies as st
 
-from outreply_cli.media.sniff import problem_inside, what_it_is
+from outreply_cli.media.sniff import describe_unsupported, find_corruption
 from outreply_cli.spec.media_types import HEAD_BYTES, mime_of
 from tests.media.sample_files import WHOLE, jpeg, png
 
@@ -13,7 +13,7 @@ from tests.media.sample_files import WHOLE, jpeg, png
 def problem_of(content: bytes) -> str | None:
     mime = mime_of(content[:HEAD_BYTES])
     assert mime is not None
-    return problem_inside(io.BytesIO(content), mime, len(content))
+    return find_corruption(io.BytesIO(content), mime, len(content))
 
 
 @pytest.mark.parametrize("mime", WHOLE)
@@ -61,14 +61,14 @@ def test_metadata_that_is_xml_is_no_page() -> None:
 @given(content=st.binary(max_size=600))
 def test_any_bytes_after_a_beginning_are_judged_without_a_fault(mime: str, content: bytes) -> None:
     start = WHOLE[mime][:12]
-    problem_inside(io.BytesIO(start + content), mime, len(start) + len(content))
+    find_corruption(io.BytesIO(start + content), mime, len(start) + len(content))
 
 
 @given(content=st.binary(max_size=HEAD_BYTES))
 def test_whatever_is_no_media_gets_a_word(content: bytes) -> None:
-    assert what_it_is(content).startswith(("it is ", "its bytes are "))
+    assert describe_unsupported(content).startswith(("it is ", "its bytes are "))
 
 
 def test_a_text_in_utf_16_is_read() -> None:
-    assert "SVG" in what_it_is("\ufeff<svg/>".encode("utf-16-le"))
-    assert "SVG" in what_it_is("\ufeff<svg/>".encode("utf-16-be"))
+    assert "SVG" in describe_unsupported("\ufeff<svg/>".encode("utf-16-le"))
+    assert "SVG" in describe_unsupported("\ufeff<svg/>".encode("utf-16-be"))

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from hypothesis import given, settings, strategies as st
 
 from outreply_cli.net.server.batching import Prepare
-from outreply_cli.net.server.response import Answer
-from outreply_cli.net.server.server import Limits, LocalServer
+from outreply_cli.net.server.response import Response
+from outreply_cli.net.server.server import LocalServer, ServerLimits
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-LIMITS = Limits(body_bytes=10_000, request_seconds=10, threads=2, farewell_seconds=1.0)
+LIMITS = ServerLimits(body_bytes=10_000, request_seconds=10, threads=2, shutdown_timeout=1.0)
 
 
 class Echo:
@@ -41,7 +41,7 @@ class Echo:
         if path == "/slow":
             self.may_go_on.wait(10)
         told = f"{path} {environ.get('test.noted', 'alone')}"
-        return Answer(200, told.encode(), {})(environ, start)
+        return Response(200, told.encode(), {})(environ, start)
 
 
 def server_of(app: Echo, prepare: Prepare | None = None) -> LocalServer:

@@ -5,12 +5,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from outreply_cli.posts.content import PostContent, content_problems, time_problem
-from outreply_cli.posts.guardrails import Limits, brand_violations, page_violations
+from outreply_cli.posts.content import PostContent, validate_content, validate_time
+from outreply_cli.posts.guardrails import GuardrailLimits, brand_violations, page_violations
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
-LIMITS = Limits.from_account(None)
+LIMITS = GuardrailLimits.from_account(None)
 
 
 @pytest.mark.parametrize(
@@ -21,11 +21,11 @@ LIMITS = Limits.from_account(None)
     ],
 )  # fmt: skip
 def test_a_post_is_due_in_10_minutes_to_75_days(ahead: timedelta, *, is_refused: bool) -> None:
-    assert (time_problem(NOW + ahead, NOW) is not None) == is_refused
+    assert (validate_time(NOW + ahead, NOW) is not None) == is_refused
 
 
 def told(content: PostContent, platform: str = "youtube", *, warnings: bool = False) -> list[str]:
-    problems = content_problems(content, platform)
+    problems = validate_content(content, platform)
     return [problem.field for problem in problems if problem.is_warning == warnings]
 
 
@@ -93,7 +93,7 @@ def test_what_the_account_says_of_its_limits_wins() -> None:
         "minGapBetweenSchedulesMs": 5_000,
         "perBrandPer24hSafetyNet": 3,
     }
-    limits = Limits.from_account({"quota": {"publish_guardrails": live}})
+    limits = GuardrailLimits.from_account({"quota": {"publish_guardrails": live}})
     assert not list(page_violations(every(5 * SECOND, 2), "twitter", limits))
     assert list(page_violations(every(4 * SECOND, 2), "twitter", limits))
     assert list(page_violations(every(60 * SECOND, 2), "linkedin", limits))

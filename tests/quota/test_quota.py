@@ -6,21 +6,21 @@ import pytest
 from hypothesis import given, strategies as st
 
 from outreply_cli.errors import InvalidInputError
-from outreply_cli.posts.guardrails import Limits
+from outreply_cli.posts.guardrails import GuardrailLimits
 from outreply_cli.quota.check import (
     QuotaUnknownError,
     nearly_used,
-    read_share,
+    parse_share,
     short_buckets,
 )
 from outreply_cli.quota.forecast import delivery_instants, forecast
-from outreply_cli.quota.guardrail_usage import guardrail_use, window_use
+from outreply_cli.quota.guardrail_usage import guardrail_usage, window_usage
 from outreply_cli.quota.quota import Bucket, Quota
 
 NOW = datetime(2026, 11, 16, 0, 0, tzinfo=UTC)
 RESET = datetime(2026, 12, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
-LIMITS = Limits.from_account(None)
+LIMITS = GuardrailLimits.from_account(None)
 
 counts = st.integers(0, 5_000)
 moments = st.datetimes(datetime(2026, 11, 1), datetime(2026, 11, 30, 23)).map(  # noqa: DTZ001
@@ -85,7 +85,7 @@ def test_more_use_never_lasts_longer(
 @given(instants, st.integers(1, 180))
 def test_a_window_s_use_is_what_counting_by_hand_gives(found: list[datetime], minutes: int) -> None:
     length = timedelta(minutes=minutes)
-    told = window_use(found, NOW, length, 10)
+    told = window_usage(found, NOW, length, 10)
     starts = [NOW - length + timedelta(minutes=shift) for shift in range(1, minutes + 1)]
 
     def held(start: datetime) -> int:
@@ -112,7 +112,7 @@ def test_failed_posts_use_nothing_and_pages_without_limits_are_left_out() -> Non
         {"page_id": "1", "scheduled_at": "2026-11-16T00:20:00Z", "status": "failed"},
         {"page_id": "2", "scheduled_at": "2026-11-16T00:20:00Z", "status": "scheduled"},
     ]
-    page, brand = guardrail_use(pages, posts, LIMITS, NOW)
+    page, brand = guardrail_usage(pages, posts, LIMITS, NOW)
     assert (page.name, [(window.used, window.limit) for window in page.windows]) == (
         "linkedin:acme", [(2, 3), (2, 15)],
     )  # fmt: skip
@@ -137,10 +137,10 @@ def test_a_share_is_a_percentage() -> None:
     assert [bucket.name for bucket in nearly_used(quota(publishes=80, reads=79), 0.8)] == [
         "publishes"
     ]
-    assert read_share("80%") == read_share(" 80") == 0.8
+    assert parse_share("80%") == parse_share(" 80") == 0.8
     for bad in ("", "x", "0", "101%", "-5", "nan"):
         with pytest.raises(InvalidInputError):
-            read_share(bad)
+            parse_share(bad)
 
 
 def test_an_account_of_another_shape_tells_nothing() -> None:

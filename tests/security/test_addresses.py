@@ -7,12 +7,12 @@ from collections.abc import Sequence
 
 import pytest
 
-from outreply_cli.emulator.dns import Lookups, resolve
-from outreply_cli.emulator.sending import post as post_of_emulator
-from outreply_cli.emulator.targets import TargetError, check_target as check_target_of_emulator
+from outreply_cli.emulator.dns import Resolver, resolve
+from outreply_cli.emulator.sending import deliver as post_of_emulator
+from outreply_cli.emulator.targets import TargetError, validate_url as check_target_of_emulator
 from outreply_cli.errors import InvalidInputError
-from outreply_cli.net.ssrf import Address, is_forbidden
-from outreply_cli.webhooks.sending import check_target, post
+from outreply_cli.net.ssrf import Address, is_blocked
+from outreply_cli.webhooks.sending import deliver, validate_url
 from tests.command_line import CommandLine
 from tests.scripted_server import ScriptedServer, answer
 
@@ -35,9 +35,9 @@ def test_nothing_is_passed_on_to_where_credentials_are_kept(
 ) -> None:
     url = f"http://{host}/latest/meta-data/"
     with pytest.raises(InvalidInputError, match="never go to such an address"):
-        check_target(url, "--to", allow_public=allow_public)
+        validate_url(url, "--to", allow_public=allow_public)
     # A name may mean another address by the time that something is sent.
-    outcome = post(url, b"{}", [], seconds=1, allow_public=allow_public)
+    outcome = deliver(url, b"{}", [], seconds=1, allow_public=allow_public)
     assert (outcome.status, (outcome.error or "")[:8]) == (None, "not sent")
 
 
@@ -46,7 +46,7 @@ def test_the_emulator_sends_no_webhook_there_even_when_it_may_send_anywhere(host
     url = f"http://{host}/"
     with pytest.raises(TargetError):
         check_target_of_emulator(url, anywhere=True)
-    lookups = Lookups()
+    lookups = Resolver()
     outcome = post_of_emulator(url, b"{}", {}, lookups=lookups, anywhere=True, seconds=5)
     lookups.close()
     assert outcome.status is None
@@ -59,7 +59,7 @@ def test_the_emulator_sends_no_webhook_there_even_when_it_may_send_anywhere(host
      "2606:4700::1", "::ffff:127.0.0.1", "100.64.0.1", "64:ff9b::808:808"],
 )  # fmt: skip
 def test_loopback_private_and_public_addresses_are_no_such_place(text: str) -> None:
-    assert not is_forbidden(ipaddress.ip_address(text))
+    assert not is_blocked(ipaddress.ip_address(text))
 
 
 @pytest.mark.parametrize("anywhere", [False, True])
@@ -79,11 +79,11 @@ def test_a_name_is_asked_once_and_its_answer_is_where_the_connection_goes() -> N
         asked.append(host)
         return resolve("127.0.0.1" if len(asked) == 1 else "169.254.169.254")
 
-    lookups = Lookups(resolver)
+    lookups = Resolver(resolver)
     with ScriptedServer([answer(200)]) as server:
         url = f"http://rebinding.example:{server.port}/"
         check_target_of_emulator(
-            url, anywhere=True, look_up=lambda host: lookups.all_of([host], 5)[host] or ()
+            url, anywhere=True, look_up=lambda host: lookups.resolve([host], 5)[host] or ()
         )
         outcome = post_of_emulator(url, b"{}", {}, lookups=lookups, anywhere=True)
         (received,) = server.received
@@ -98,14 +98,14 @@ def test_a_redirect_is_an_answer_and_followed_by_nobody(status: int) -> None:
     with ScriptedServer([answer(200)]) as elsewhere:
         target = f"http://127.0.0.1:{elsewhere.port}/"
         with ScriptedServer([answer(status, location=target)]) as server:
-            outcome = post(f"http://127.0.0.1:{server.port}/", b"{}", [])
-            lookups = Lookups()
+            outcome = deliver(f"http://127.0.0.1:{server.port}/", b"{}", [])
+            lookups = Resolver()
             of_emulator = post_of_emulator(
                 f"http://127.0.0.1:{server.port}/", b"{}", {}, lookups=lookups, anywhere=True
             )
             lookups.close()
         assert (outcome.status, of_emulator.status) == (status, status)
-        assert not outcome.is_taken
+        assert not outcome.is_accepted
         assert not of_emulator.is_success
         assert elsewhere.received == []
 

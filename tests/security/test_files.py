@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from outreply_cli.emulator.client import Running
+from outreply_cli.emulator.client import EmulatorHandle
 from outreply_cli.emulator.server import EmulatorServer
 from outreply_cli.emulator.snapshots import save_snapshot
 from outreply_cli.errors import StorageError
@@ -18,7 +18,7 @@ from outreply_cli.storage.private_files import (
     read_private,
     write_private,
 )
-from outreply_cli.webhooks.store import Inbox
+from outreply_cli.webhooks.store import DeliveryStore
 from tests.command_line import CommandLine
 
 SOMEBODY = 54_321
@@ -71,8 +71,8 @@ def test_every_file_of_ours_is_the_owners_alone_under_any_umask(
             ran = cli.run(*words, stdin=token)
             assert ran.code == 0, ran.err
         state = home / "c" / "d" / "outreply"
-        Inbox(state / "webhooks.db").close()
-        Running(0, "127.0.0.1", 1, "", "key").save(state / "emulator")
+        DeliveryStore(state / "webhooks.db").close()
+        EmulatorHandle(0, "127.0.0.1", 1, "", "key").save(state / "emulator")
         save_snapshot(emulator.state, state / "snapshot.db")
     found = modes_below(home)
     assert len(found) >= 20
@@ -112,7 +112,7 @@ def test_a_directory_that_others_can_write_in_is_not_used(tmp_path: Path) -> Non
             write_private(shared / "config.toml", "x")
         assert list(shared.iterdir()) == []
         with pytest.raises(StorageError):
-            Inbox(shared / "webhooks.db")
+            DeliveryStore(shared / "webhooks.db")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a directory away")

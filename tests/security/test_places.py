@@ -22,7 +22,7 @@ def test_no_file_is_named_by_a_server(
     assert cli.run("posts", "schedule", "--page", "x:bluebird", "--at", "in 2h", "-m", "x",
                    "--key", "k").code == 0  # fmt: skip
     expected = everything_below(tmp_path)
-    with emulator.state.change() as db:
+    with emulator.state.transaction() as db:
         db.execute("PRAGMA defer_foreign_keys = ON")
         db.execute("UPDATE media SET filename = ?", (HOSTILE,))
         db.execute("UPDATE pages SET username = ?, name = ?", (HOSTILE, HOSTILE))

@@ -11,7 +11,7 @@ import pytest
 
 from outreply_cli.app import COMMANDS
 from outreply_cli.emulator.server import EmulatorServer
-from outreply_cli.webhooks.receiver import Terms
+from outreply_cli.webhooks.receiver import ReceiverConfig
 from tests.command_line import CommandLine, command_tree
 from tests.scripted_server import ScriptedServer, answer
 from tests.security.test_transit import flags_of
@@ -165,7 +165,7 @@ def test_every_command_that_starts_programs_is_known() -> None:
 def test_a_page_in_a_browser_delivers_nothing_where_nothing_is_verified(
     tmp_path: Path, origin: str
 ) -> None:
-    with receiving(tmp_path, Terms(secrets=[])) as setup:
+    with receiving(tmp_path, ReceiverConfig(secrets=[])) as setup:
         status, body = setup.send(event_body(), signature=None, headers={"Origin": origin})
         assert status == 403
         assert "browser" in json.loads(body)["error"]

@@ -12,10 +12,10 @@ import yaml
 
 from outreply_cli.app import main
 from outreply_cli.bulk.reports import formula_safe
-from outreply_cli.context import Session
+from outreply_cli.context import Context
 from outreply_cli.emulator.server import EmulatorServer
-from outreply_cli.webhooks.models import Arrival
-from outreply_cli.webhooks.store import Inbox
+from outreply_cli.webhooks.models import IncomingDelivery
+from outreply_cli.webhooks.store import DeliveryStore
 from tests.command_line import CommandLine, Ran
 from tests.media.sample_files import png
 from tests.scripted_server import ScriptedServer, answer
@@ -35,8 +35,8 @@ class Terminal(io.StringIO):
 def at_terminal(cli: CommandLine, *words: str, env: dict[str, str] | None = None) -> Ran:
     out, err = Terminal(), io.StringIO()
     environ = {**cli.environ, "NO_COLOR": "1", "COLUMNS": "200", **(env or {})}
-    session = Session(environ=environ, stdin=io.StringIO(), stdout=out, stderr=err, clock=cli.clock)
-    return Ran(main(words, session), out.getvalue(), err.getvalue())
+    context = Context(environ=environ, stdin=io.StringIO(), stdout=out, stderr=err, clock=cli.clock)
+    return Ran(main(words, context), out.getvalue(), err.getvalue())
 
 
 def steering(text: str) -> set[str]:
@@ -63,7 +63,7 @@ def taken_over(cli: CommandLine, emulator: EmulatorServer, tmp_path: Path) -> Co
         ("posts", "first_comment"), ("comments", "message"), ("comments", "author_name"),
         ("comments", "author_username"), ("media", "filename"), ("tokens", "name"),
     )  # fmt: skip
-    with emulator.state.change() as db:
+    with emulator.state.transaction() as db:
         for table, column in columns:
             known = {row[1] for row in db.execute(f"PRAGMA table_info({table})")}
             assert column in known, (table, sorted(known))
@@ -79,9 +79,9 @@ def ids(cli: CommandLine, *words: str) -> Iterator[str]:
 def test_no_command_lets_a_strangers_text_steer_the_terminal(taken_over: CommandLine) -> None:
     cli = taken_over
     state = cli.home / "state"
-    inbox = Inbox(state / "webhooks.db")
+    inbox = DeliveryStore(state / "webhooks.db")
     body = json.dumps({"event": HOSTILE, "id": HOSTILE, "data": {"x": HOSTILE}}).encode()
-    arrival = Arrival(HOSTILE, 1.0, HOSTILE, is_verified=False, reason=HOSTILE, status=401,
+    arrival = IncomingDelivery(HOSTILE, 1.0, HOSTILE, is_verified=False, reason=HOSTILE, status=401,
                       headers=[("X-OutReply-Event", HOSTILE)], body=body)  # fmt: skip
     inbox.store([arrival])
     inbox.close()

@@ -17,8 +17,8 @@ from pathlib import Path
 
 import pytest
 
-from outreply_cli.api.errors import BadAnswerError, NetworkError
-from outreply_cli.api.retry import Patience
+from outreply_cli.api.errors import InvalidResponseError, NetworkError
+from outreply_cli.api.retry import RetryPolicy
 from outreply_cli.api.transport import Transport
 from outreply_cli.cli.tree import Command
 from outreply_cli.doctor.network import without_password
@@ -34,7 +34,7 @@ MEGABYTE = 1024 * 1024
 
 def transport(server: ScriptedServer) -> Transport:
     return Transport(
-        base_url=server.url, token=Token(TOKEN), clock=ManualClock(), patience=Patience(failures=0)
+        base_url=server.url, token=Token(TOKEN), clock=ManualClock(), patience=RetryPolicy(failures=0)
     )
 
 
@@ -201,7 +201,7 @@ def test_a_redirect_takes_the_token_to_no_other_host_port_or_scheme(
 ) -> None:
     with ScriptedServer([answer(status)]) as server:
         server.script = [answer(status, location=target.format(server.port))]
-        with pytest.raises(BadAnswerError) as refused:
+        with pytest.raises(InvalidResponseError) as refused:
             transport(server).request("GET", "/me")
         assert refused.value.code == "REDIRECT_REFUSED"
         assert len(server.received) == 1
@@ -283,6 +283,6 @@ def test_a_flood_of_headers_is_cut_off(head: bytes) -> None:
 def test_an_answer_without_end_is_cut_off() -> None:
     endless = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + b" " * (33 * MEGABYTE)
     with ScriptedServer([endless]) as server:
-        with pytest.raises(BadAnswerError) as cut:
+        with pytest.raises(InvalidResponseError) as cut:
             transport(server).request("GET", "/me")
     assert cut.value.code == "ANSWER_TOO_LARGE"

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, strategies as st
 from rich.cells import cell_len
 
-from outreply_cli.ui.streams import settle_encoding
+from outreply_cli.ui.streams import configure_encoding
 
 C_LOCALE = {"LANG": "C"}
 
@@ -30,7 +30,7 @@ def settled(
     encoding: str = "utf-8", *, is_terminal: bool = True, environ: Mapping[str, str] = C_LOCALE
 ) -> Stream:
     stream = Stream(encoding, is_terminal=is_terminal)
-    settle_encoding(stream, environ)
+    configure_encoding(stream, environ)
     return stream
 
 

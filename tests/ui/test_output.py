@@ -10,8 +10,8 @@ import yaml
 from hypothesis import given, strategies as st
 
 from outreply_cli.ui.output import Column, Output
-from outreply_cli.ui.sanitize import harmless, harmless_json
-from outreply_cli.ui.tables import arranged, fitted_widths
+from outreply_cli.ui.sanitize import escape_control_json, sanitize
+from outreply_cli.ui.tables import arrange, fit_widths
 
 ITEMS: list[dict[str, Any]] = [
     {"id": "1", "name": 'Ünï, "quoted"', "nested": {"list": [{"deep": 7}]}, "none": None},
@@ -19,14 +19,14 @@ ITEMS: list[dict[str, Any]] = [
 ]
 COLUMNS = [
     Column("ID", "id"),
-    Column("Name", "name", flexible=True),
+    Column("Name", "name", shrinkable=True),
     Column("Deep", "nested.list.0.deep"),
 ]
 
 
 def shown(format_: str = "table", **settings: Any) -> str:
     stream = io.StringIO()
-    Output(stream, format=format_, **settings).show_list(ITEMS, COLUMNS)
+    Output(stream, format=format_, **settings).print_list(ITEMS, COLUMNS)
     return stream.getvalue()
 
 
@@ -79,10 +79,10 @@ ID  Name
 
 def test_one_object_is_named_lines() -> None:
     stream = io.StringIO()
-    Output(stream).show_one(ITEMS[0], COLUMNS)
+    Output(stream).print_one(ITEMS[0], COLUMNS)
     assert stream.getvalue().splitlines()[0] == "id\t1"
     stream = io.StringIO()
-    Output(stream, format="json").show_one(ITEMS[0], COLUMNS)
+    Output(stream, format="json").print_one(ITEMS[0], COLUMNS)
     assert json.loads(stream.getvalue()) == ITEMS[0]
 
 
@@ -94,7 +94,7 @@ HOSTILE = [
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_text_that_steers_a_terminal_is_made_harmless(text: str) -> None:
-    for cleaned in (harmless(text), harmless(text, keep_lines=True)):
+    for cleaned in (sanitize(text), sanitize(text, keep_lines=True)):
         assert not any(c < " " or "\x7f" <= c <= "\x9f" for c in cleaned if c != "\n")
         assert not set(cleaned) & set("\u202e\u2066\u200b\u2028\x1b")
 
@@ -102,8 +102,8 @@ def test_text_that_steers_a_terminal_is_made_harmless(text: str) -> None:
 @given(st.text())
 def test_harmless_text_has_no_control_characters(text: str) -> None:
     assert all(character.isprintable() or character in "\u200d\u200c" or ord(character) >= 0xE0000
-               or not character.isascii() for character in harmless(text))  # fmt: skip
-    assert not any(ord(c) < 32 or 127 <= ord(c) < 160 for c in harmless(text))
+               or not character.isascii() for character in sanitize(text))  # fmt: skip
+    assert not any(ord(c) < 32 or 127 <= ord(c) < 160 for c in sanitize(text))
 
 
 @given(
@@ -113,13 +113,13 @@ def test_harmless_text_has_no_control_characters(text: str) -> None:
 )
 def test_harmless_json_is_equal_when_parsed(value: object) -> None:
     document = json.dumps(value, ensure_ascii=False, indent=2)
-    assert json.loads(harmless_json(document)) == value
+    assert json.loads(escape_control_json(document)) == value
 
 
 def test_markup_is_text() -> None:
     stream = io.StringIO()
     output = Output(stream, is_terminal=True, color=True, width=80)
-    output.show_list(
+    output.print_list(
         [{"id": "[red]x[/red]", "name": ":smile: [link=http://x]y[/link]"}], COLUMNS[:2]
     )
     assert "[red]x[/red]" in stream.getvalue()
@@ -131,8 +131,8 @@ def test_markup_is_text() -> None:
     st.integers(min_value=40, max_value=200),
 )
 def test_columns_never_outgrow_their_text(rows: list[list[str]], width: int) -> None:
-    natural = fitted_widths(rows, flexible=[False] * 3, width=10_000)
-    fitted = fitted_widths(rows, flexible=[False, True, True], width=width)
+    natural = fit_widths(rows, flexible=[False] * 3, width=10_000)
+    fitted = fit_widths(rows, flexible=[False, True, True], width=width)
     assert all(mine <= full for mine, full in zip(fitted, natural, strict=True))
     assert fitted[0] == natural[0]
 
@@ -145,8 +145,8 @@ def test_columns_never_outgrow_their_text(rows: list[list[str]], width: int) -> 
 def test_every_column_stands_once_and_is_cut_only_where_it_may_be(
     rows: list[list[str]], flexible: list[bool], width: int
 ) -> None:
-    natural = fitted_widths(rows, flexible=[False] * 3, width=10_000)
-    layout = arranged(rows, flexible=flexible, width=width)
+    natural = fit_widths(rows, flexible=[False] * 3, width=10_000)
+    layout = arrange(rows, flexible=flexible, width=width)
     assert [place for line in layout for place, _ in line] == [0, 1, 2]
     for line in layout:
         used = sum(room for _, room in line) + 2 * (len(line) - 1)
@@ -159,13 +159,13 @@ def test_every_column_stands_once_and_is_cut_only_where_it_may_be(
 @pytest.mark.parametrize("text", [*HOSTILE[:-1], "\x85", "a\u2029b", "\ufeff", "two\nlines"])
 def test_yaml_hides_nothing_and_reads_back_as_it_was(text: str) -> None:
     stream = io.StringIO()
-    Output(stream, format="yaml", is_terminal=True).show_list([{"id": text, text: [text]}], [])
+    Output(stream, format="yaml", is_terminal=True).print_list([{"id": text, text: [text]}], [])
     shown = stream.getvalue()
     assert yaml.safe_load(shown) == [{"id": text, text: [text]}]
-    assert harmless(shown, keep_lines=True) == shown
+    assert sanitize(shown, keep_lines=True) == shown
 
 
 def test_a_carriage_return_in_csv_stays_in_its_cell() -> None:
     stream = io.StringIO(newline="")
-    Output(stream, format="csv").show_list([{"id": "a\rb"}], COLUMNS[:1])
+    Output(stream, format="csv").print_list([{"id": "a\rb"}], COLUMNS[:1])
     assert list(csv.reader(io.StringIO(stream.getvalue(), newline=""))) == [["id"], ["a\rb"]]

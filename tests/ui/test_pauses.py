@@ -5,7 +5,7 @@ import io
 import pytest
 
 from outreply_cli.app import main
-from outreply_cli.context import Session
+from outreply_cli.context import Context
 from tests.command_line import CommandLine
 from tests.scripted_server import ScriptedServer, answer
 
@@ -25,8 +25,8 @@ def told(alone: CommandLine, script: list[bytes], stream: io.StringIO, *more: st
         environ = {
             **alone.environ, "OUTREPLY_BASE_URL": server.url, "OUTREPLY_API_KEY": "outreply_live_x",
         }  # fmt: skip
-        session = Session(environ=environ, stdout=io.StringIO(), stderr=stream, clock=alone.clock)
-        assert main(["brands", "list", "--json", *more], session) == 0
+        context = Context(environ=environ, stdout=io.StringIO(), stderr=stream, clock=alone.clock)
+        assert main(["brands", "list", "--json", *more], context) == 0
     return stream.getvalue()
 
 
@@ -49,10 +49,10 @@ def test_a_minute_that_is_used_up_is_told_too(alone: CommandLine) -> None:
         said = []
         for _ in range(2):
             screen = Screen()
-            session = Session(
+            context = Context(
                 environ=environ, stdout=io.StringIO(), stderr=screen, clock=alone.clock
             )
-            assert main(["brands", "list"], session) == 0
+            assert main(["brands", "list"], context) == 0
             said.append(screen.getvalue())
     assert "goes on" not in said[0]
     assert "The requests of this minute are used up; it goes on in 30s" in said[1]

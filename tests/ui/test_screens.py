@@ -10,8 +10,8 @@ import pytest
 from rich.cells import cell_len
 
 from tests.command_line import CommandLine
-from tests.golden_screens import C_LOCALE, DUMB, LOOKS, NO_COLOR, SCREENS
 from tests.golden_account import GOLDEN, Look, Screen, Stage, steady
+from tests.golden_screens import C_LOCALE, DUMB, LOOKS, NO_COLOR, SCREENS
 
 # No others: blue is lost on black, white and bright ones on white.
 STYLES = {

@@ -10,11 +10,11 @@ from typing import Any
 
 from outreply_cli.clock import SystemClock
 from outreply_cli.webhooks import sign
-from outreply_cli.webhooks.fixtures import encode, sample
-from outreply_cli.webhooks.forward import Forwarded
-from outreply_cli.webhooks.receiver import Received, Terms
+from outreply_cli.webhooks.fixtures import encode_body, sample_event
+from outreply_cli.webhooks.forward import ForwardAttempt
+from outreply_cli.webhooks.receiver import Received, ReceiverConfig
 from outreply_cli.webhooks.server import WebhookServer
-from outreply_cli.webhooks.store import Inbox
+from outreply_cli.webhooks.store import DeliveryStore
 
 SECRET = "whsec_tests"
 
@@ -24,9 +24,9 @@ class Setup:
     """A receiver that runs, and what it told."""
 
     server: WebhookServer
-    inbox: Inbox
+    inbox: DeliveryStore
     received: list[Received] = field(default_factory=list)
-    forwarded: list[Forwarded] = field(default_factory=list)
+    forwarded: list[ForwardAttempt] = field(default_factory=list)
 
     def send(
         self,
@@ -55,17 +55,17 @@ class Setup:
 
 
 def event_body(event: str = "post.published", *settings: str) -> bytes:
-    return encode(sample(event, SystemClock().now(), settings))
+    return encode_body(sample_event(event, SystemClock().now(), settings))
 
 
 @contextmanager
-def receiving(directory: Path, terms: Terms | None = None, **choices: Any) -> Iterator[Setup]:
-    inbox = Inbox(directory / "inbox" / "webhooks.db")
+def receiving(directory: Path, terms: ReceiverConfig | None = None, **choices: Any) -> Iterator[Setup]:
+    inbox = DeliveryStore(directory / "inbox" / "webhooks.db")
     received: list[Received] = []
-    forwarded: list[Forwarded] = []
+    forwarded: list[ForwardAttempt] = []
     server = WebhookServer(
         inbox,
-        terms=terms or Terms(secrets=[SECRET]),
+        terms=terms or ReceiverConfig(secrets=[SECRET]),
         clock=SystemClock(),
         tell_received=received.append,
         tell_forwarded=forwarded.append,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from outreply_cli.webhooks import sign
-from outreply_cli.webhooks.diagnose import explain
+from outreply_cli.webhooks.diagnose import diagnose
 from outreply_cli.webhooks.signature import Tolerance
 
 SECRET = "whsec_explained"
@@ -18,7 +18,7 @@ VALUE = json.loads(BODY)
 
 
 def told(body: bytes, signature: str | None, *secrets: str, **more: Any) -> str:
-    found = explain(body, signature, secrets or [SECRET], now=1_000_000, **more)
+    found = diagnose(body, signature, secrets or [SECRET], now=1_000_000, **more)
     return "\n".join(found.findings)
 
 

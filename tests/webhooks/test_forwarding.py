@@ -16,10 +16,10 @@ import pytest
 from outreply_cli.clock import SystemClock
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.webhooks import verify
-from outreply_cli.webhooks.conformance import Checkup
+from outreply_cli.webhooks.conformance import HandlerConformance
 from outreply_cli.webhooks.forward import CommandTarget, UrlTarget
-from outreply_cli.webhooks.receiver import Terms
-from outreply_cli.webhooks.sending import check_target, post
+from outreply_cli.webhooks.receiver import ReceiverConfig
+from outreply_cli.webhooks.sending import deliver, validate_url
 from tests.webhooks.receiver_fixture import SECRET, Setup, event_body, receiving
 
 
@@ -82,7 +82,7 @@ def _has_passed_on(setup: Setup, count: int) -> bool:
 def test_the_handlers_own_verifier_passes(tmp_path: Path) -> None:
     with handler() as app, receiving(tmp_path, targets=[UrlTarget(app.url)]) as setup:
         body = event_body("post.published", "data.post.message=ünï\u2028")
-        setup.send(body, headers={"X-OutReply-Event": "post.published", "X-Custom": "1"})
+        setup.send(body, headers={"X-OutReply-Event": "deliver.published", "X-Custom": "1"})
         wait_for(lambda: bool(setup.forwarded))
         ((headers, got),) = app.got
         assert got == body
@@ -94,7 +94,7 @@ def test_the_handlers_own_verifier_passes(tmp_path: Path) -> None:
 def test_a_redelivery_is_passed_on_only_when_asked(tmp_path: Path) -> None:
     for number, (asked, wanted) in enumerate(((False, 1), (True, 2))):
         with handler() as app:
-            terms = Terms([SECRET], forwards_duplicates=asked)
+            terms = ReceiverConfig([SECRET], forwards_duplicates=asked)
             target = UrlTarget(app.url)
             with receiving(tmp_path / str(number), terms, targets=[target]) as setup:
                 body = event_body()
@@ -129,7 +129,7 @@ def test_a_queue_survives_the_end_of_the_receiver(tmp_path: Path) -> None:
         setup.send(body)
         wait_for(lambda: bool(setup.forwarded))
         assert setup.forwarded[0].outcome.error == "connection refused"
-        assert setup.inbox.waiting_counts() == {target.name: 1}
+        assert setup.inbox.pending_counts() == {target.name: 1}
     again = UrlTarget(url)
     with receiving(tmp_path, targets=[again]) as setup:
         with setup.inbox._exclusively():
@@ -149,13 +149,13 @@ def test_given_up_after_the_last_try_and_found_as_failed(tmp_path: Path) -> None
             wait_for(lambda: len(setup.forwarded) == 2)
             assert setup.forwarded[-1].retry_in is None
             assert len(setup.inbox.history(limit=9, only_failed=True)) == 1
-            assert setup.inbox.waiting_counts() == {}
+            assert setup.inbox.pending_counts() == {}
 
 
 def test_the_sender_gets_the_apps_own_answer_when_asked(tmp_path: Path) -> None:
     with handler() as app:
         app.script = [418, 200]
-        terms = Terms([SECRET], passes_status=True)
+        terms = ReceiverConfig([SECRET], relays_status=True)
         with receiving(tmp_path, terms, targets=[UrlTarget(app.url)]) as setup:
             body = event_body()
             assert [setup.send(body)[0], setup.send(body)[0]] == [418, 200]
@@ -183,7 +183,7 @@ def test_a_command_gets_the_body_and_no_secret(tmp_path: Path) -> None:
         for body in bodies:
             setup.send(body)
         wait_for(lambda: len(setup.forwarded) == 3, 20)
-        assert all(each.outcome.is_taken for each in setup.forwarded)
+        assert all(each.outcome.is_accepted for each in setup.forwarded)
     lines = [json.loads(line) for line in out.read_text().splitlines()]
     assert [length for _, length, _ in lines] == [len(body) for body in bodies]
     assert lines[0][0] == "post.published"
@@ -216,7 +216,7 @@ def test_a_command_that_fails_hangs_or_is_missing_is_told(tmp_path: Path) -> Non
 )
 def test_a_target_that_is_none_is_refused(url: str) -> None:
     with pytest.raises(InvalidInputError):
-        check_target(url, "--to")
+        validate_url(url, "--to")
 
 
 @pytest.mark.parametrize(
@@ -225,23 +225,23 @@ def test_a_target_that_is_none_is_refused(url: str) -> None:
      "http://[::ffff:8.8.8.8]/", "http://134744072/"],
 )  # fmt: skip
 def test_nothing_is_sent_beyond_this_machine_and_its_networks(url: str) -> None:
-    outcome = post(url, b"", [], seconds=1)
+    outcome = deliver(url, b"", [], seconds=1)
     assert outcome.status is None
     assert outcome.error is not None
     assert outcome.error.startswith("not sent")
 
 
 def test_metadata_addresses_are_refused_even_when_public_ones_are_allowed() -> None:
-    outcome = post("http://169.254.169.254/", b"", [], seconds=1, allow_public=True)
+    outcome = deliver("http://169.254.169.254/", b"", [], seconds=1, allow_public=True)
     assert (outcome.error or "").startswith("not sent")
 
 
 def test_a_sound_handler_passes_the_checkup_and_a_careless_one_does_not() -> None:
     with handler() as app:
-        sound = list(Checkup(app.url, SECRET, SystemClock().now()).run())
+        sound = list(HandlerConformance(app.url, SECRET, SystemClock().now()).run())
         wrong = {trial.name for trial in sound if not trial.is_right}
         assert wrong == set()
         app.verifies = False
-        careless = list(Checkup(app.url, SECRET, SystemClock().now()).run())
+        careless = list(HandlerConformance(app.url, SECRET, SystemClock().now()).run())
         wrong = {trial.name for trial in careless if not trial.is_right}
         assert {"a changed body", "no signature", "another secret's signature"} <= wrong

@@ -14,7 +14,7 @@ from contextlib import closing
 from pathlib import Path
 
 from outreply_cli.webhooks import sign
-from outreply_cli.webhooks.store import Inbox
+from outreply_cli.webhooks.store import DeliveryStore
 from tests.command_line import CommandLine
 from tests.webhooks.receiver_fixture import SECRET, event_body
 
@@ -82,7 +82,7 @@ def test_every_acknowledged_delivery_is_in_the_history_once(alone: CommandLine) 
         thread.join()
     process.send_signal(signal.SIGTERM)
     assert process.wait(10) == 0
-    inbox = Inbox(Path(alone.environ["OUTREPLY_STATE_DIR"]) / "webhooks.db")
+    inbox = DeliveryStore(Path(alone.environ["OUTREPLY_STATE_DIR"]) / "webhooks.db")
     kept = Counter(each["delivery"].id for each in inbox.history(limit=100_000))
     inbox.close()
     assert len(acknowledged) > 200

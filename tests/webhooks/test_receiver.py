@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from outreply_cli.webhooks import sign
-from outreply_cli.webhooks.mock_responses import Answering, SendersView, read_script
-from outreply_cli.webhooks.receiver import BODY_BYTES_MAX, Terms
+from outreply_cli.webhooks.mock_responses import ResponseScript, RetrySimulator, parse_script
+from outreply_cli.webhooks.receiver import BODY_BYTES_MAX, ReceiverConfig
 from outreply_cli.webhooks.signature import Tolerance
 from tests.webhooks.receiver_fixture import SECRET, event_body, ids, receiving
 
@@ -130,13 +130,13 @@ def test_a_timestamp_matters_where_a_tolerance_was_asked_for(
 ) -> None:
     stamp = None if seconds_ago is None else str(int(time.time()) - seconds_ago)
     headers = {"X-OutReply-Timestamp": stamp} if stamp else None
-    with receiving(tmp_path, Terms(secrets=[SECRET], tolerance=tolerance)) as setup:
+    with receiving(tmp_path, ReceiverConfig(secrets=[SECRET], tolerance=tolerance)) as setup:
         assert setup.send(event_body(), headers=headers)[0] == status
         assert (setup.received[0].event is None) == (status == 401)
 
 
 def test_while_a_secret_is_rotated_the_old_one_and_the_new_one_are_good(tmp_path: Path) -> None:
-    with receiving(tmp_path, Terms(secrets=["whsec_old", "whsec_new"])) as setup:
+    with receiving(tmp_path, ReceiverConfig(secrets=["whsec_old", "whsec_new"])) as setup:
         for number, secrets in enumerate((["whsec_old"], ["whsec_new"], ["x", "whsec_new"], ["x"])):
             body = event_body("post.published", f"data.post.message={number}")
             signature = ", ".join(sign(body, secret) for secret in secrets)
@@ -184,21 +184,21 @@ def test_idle_and_dripping_senders_are_left_behind_while_others_are_answered(
 
 
 def test_events_that_do_not_matter_are_acknowledged_all_the_same(tmp_path: Path) -> None:
-    with receiving(tmp_path, Terms([SECRET], events=["post.*"])) as setup:
+    with receiving(tmp_path, ReceiverConfig([SECRET], events=["post.*"])) as setup:
         assert setup.send(event_body("comment.received"))[0] == 200
         assert setup.send(event_body())[0] == 200
         assert [each.is_wanted for each in setup.received] == [False, True]
 
 
 def test_answers_follow_a_script(tmp_path: Path) -> None:
-    answering = Answering(read_script("500x2,503,200"))
+    answering = ResponseScript(parse_script("500x2,503,200"))
     with receiving(tmp_path, answering=answering) as setup:
         statuses = [setup.send(event_body())[0] for _ in range(5)]
     assert statuses == [500, 500, 503, 200, 200]
 
 
 def test_a_dropped_one_gets_no_answer_and_is_kept(tmp_path: Path) -> None:
-    with receiving(tmp_path, answering=Answering(drops=True)) as setup:
+    with receiving(tmp_path, answering=ResponseScript(drops=True)) as setup:
         body = event_body()
         head = (
             f"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n"
@@ -211,7 +211,7 @@ def test_a_dropped_one_gets_no_answer_and_is_kept(tmp_path: Path) -> None:
 
 def test_chance_is_the_same_for_the_same_seed() -> None:
     def draw(seed: int) -> list[int]:
-        answering = Answering(fail_rate=0.5, seed=seed)
+        answering = ResponseScript(fail_rate=0.5, seed=seed)
         return [answering.next().status for _ in range(50)]
 
     assert draw(1) == draw(1) != draw(2)
@@ -219,7 +219,7 @@ def test_chance_is_the_same_for_the_same_seed() -> None:
 
 
 def test_the_senders_view_counts_failures_and_knows_the_retries() -> None:
-    view = SendersView()
+    view = RetrySimulator()
     assert view.of(200, 0.1, 1) is None
     assert "nearly" not in (view.of(200, 8.5, 1) or "nearly")
     first = view.of(500, 0.1, 1) or ""

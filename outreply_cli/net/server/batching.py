@@ -20,7 +20,7 @@ _LOOK_SECONDS = 0.01
 Prepare = Callable[[Sequence["WSGIEnvironment"]], Sequence[bool]]
 
 
-class PreparedChannel(HTTPChannel):
+class BatchingChannel(HTTPChannel):
     """A connection whose next request the application may see before it is asked to answer."""
 
     _prepared: WSGITask | None = None
@@ -39,7 +39,7 @@ class PreparedChannel(HTTPChannel):
         return prepared or WSGITask(channel, request)
 
 
-class TogetherDispatcher(ThreadedTaskDispatcher):
+class BatchingDispatcher(ThreadedTaskDispatcher):
     """Collects what arrives in a round of the server's loop; what has to wait goes to a thread.
 
     Args:
@@ -52,14 +52,14 @@ class TogetherDispatcher(ThreadedTaskDispatcher):
         super().__init__()
         self._prepare = prepare
         self._reader: int | None = None
-        self._arrived: list[PreparedChannel] = []
+        self._arrived: list[BatchingChannel] = []
 
     def begin(self) -> None:
         """Take the calling thread for the one that reads requests, if they are to be prepared."""
         if self._prepare is not None:
             self._reader = threading.get_ident()
 
-    def add_task(self, task: PreparedChannel) -> None:
+    def add_task(self, task: BatchingChannel) -> None:
         """Take a connection whose next request is complete."""
         if threading.get_ident() == self._reader:
             self._arrived.append(task)
@@ -88,8 +88,8 @@ class TogetherDispatcher(ThreadedTaskDispatcher):
         return bool(super().shutdown(cancel_pending, left))
 
     def _answerable(
-        self, channels: Sequence[PreparedChannel], prepare: Prepare
-    ) -> list[PreparedChannel]:
+        self, channels: Sequence[BatchingChannel], prepare: Prepare
+    ) -> list[BatchingChannel]:
         try:
             ahead = [(channel, channel.environ_ahead()) for channel in channels]
             seen = [(channel, environ) for channel, environ in ahead if environ is not None]

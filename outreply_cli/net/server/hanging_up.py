@@ -5,12 +5,12 @@ from typing import NoReturn
 from waitress.channel import ClientDisconnected
 
 
-def hang_up() -> NoReturn:
+def drop_connection() -> NoReturn:
     """Close the connection of the request that is being answered; nothing is sent."""
     # The server takes this for a client that has gone, and says nothing to it.
     raise ClientDisconnected
 
 
-def is_hang_up(failure: BaseException) -> bool:
-    """Whether `failure` is what `hang_up` ends a connection by, and is to reach the server."""
+def is_dropped(failure: BaseException) -> bool:
+    """Whether `failure` is what `drop_connection` ends a connection by, and is to reach the server."""
     return isinstance(failure, ClientDisconnected)

@@ -5,7 +5,7 @@ import ipaddress
 _LOCAL = frozenset({"127.0.0.1", "localhost", "[::1]"})
 
 
-def is_own_host(header: str, listens_on: str) -> bool:
+def is_allowed_host(header: str, listens_on: str) -> bool:
     """Whether a request's Host `header` may name a server that listens on `listens_on`.
 
     A page of another origin can point its own name at this machine, so names other than

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from html import escape
 
-from outreply_cli.net.server.response import Answer
+from outreply_cli.net.server.response import Response
 
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 70rem; padding: 0 1rem;
@@ -24,7 +24,7 @@ _POLICY = (
 
 def page(
     title: str, parts: Iterable[str], *, refresh_seconds: int | None = None, status: int = 200
-) -> Answer:
+) -> Response:
     """A document of `parts`, which are HTML already.
 
     Args:
@@ -41,7 +41,9 @@ def page(
     )
     headers = {"Content-Security-Policy": _POLICY, "X-Content-Type-Options": "nosniff",
                "Referrer-Policy": "no-referrer", "Cache-Control": "no-store"}  # fmt: skip
-    return Answer(status, document.encode("utf-8", "replace"), headers, "text/html; charset=utf-8")
+    return Response(
+        status, document.encode("utf-8", "replace"), headers, "text/html; charset=utf-8"
+    )
 
 
 def table(heads: Iterable[str], rows: Iterable[Sequence[object]]) -> str:

@@ -14,7 +14,7 @@ _JSON = "application/json; charset=utf-8"
 _ENCODER = json.JSONEncoder(ensure_ascii=False)
 
 
-class Answer:
+class Response:
     """What goes back for one request.
 
     Attributes:
@@ -47,6 +47,6 @@ class Answer:
         return () if environ["REQUEST_METHOD"] == "HEAD" else (self.body,)
 
 
-def as_json(status: int, body: Any, headers: dict[str, str]) -> Answer:
+def json_response(status: int, body: Any, headers: dict[str, str]) -> Response:
     """`body` as a JSON answer."""
-    return Answer(status, _ENCODER.encode(body).encode(), headers)
+    return Response(status, _ENCODER.encode(body).encode(), headers)

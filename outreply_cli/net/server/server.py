@@ -15,8 +15,8 @@ from waitress.task import ErrorTask
 from waitress.wasyncore import close_all
 
 from outreply_cli.errors import StorageError
-from outreply_cli.net.server.batching import Prepare, PreparedChannel, TogetherDispatcher
-from outreply_cli.net.server.response import Answer
+from outreply_cli.net.server.batching import BatchingChannel, BatchingDispatcher, Prepare
+from outreply_cli.net.server.response import Response
 
 _CHUNK_HEADS = 64 * 1024
 _FLUSH_ROUND_SECONDS = 0.05
@@ -25,27 +25,27 @@ _COLLECTING = (700, 10, 10)
 
 
 @dataclass(frozen=True)
-class Limits:
+class ServerLimits:
     """What a server puts up with.
 
     Attributes:
         body_bytes: The largest body; what is clearly larger gets 413 before it is read.
         request_seconds: How long a request may take to arrive, and an idle connection may stay.
-        is_absolute: Whether `request_seconds` counts from a request's first byte, however
+        absolute_deadline: Whether `request_seconds` counts from a request's first byte, however
             steadily the rest drips in; else from its latest.
         header_bytes: The largest head of a request.
         connections: How many at once; more wait in the operating system's queue.
         threads: How many requests are answered at once.
-        farewell_seconds: How long answers that are under way are waited for at the end.
+        shutdown_timeout: How long answers that are under way are waited for at the end.
     """
 
     body_bytes: int
     request_seconds: int
-    is_absolute: bool = False
+    absolute_deadline: bool = False
     header_bytes: int = 32 * 1024
     connections: int = 800
     threads: int = 8
-    farewell_seconds: float = 5.0
+    shutdown_timeout: float = 5.0
 
 
 class LocalServer:
@@ -71,16 +71,16 @@ class LocalServer:
         *,
         host: str,
         port: int,
-        limits: Limits,
-        refuse: Callable[[int], Answer] | None = None,
+        limits: ServerLimits,
+        refuse: Callable[[int], Response] | None = None,
         prepare: Prepare | None = None,
     ) -> None:
         # Requests that wait for a thread are no news on somebody's terminal.
         logging.getLogger("waitress.queue").setLevel(logging.ERROR)
         self._sockets: dict[int, Any] = {}
         self._stopping = threading.Event()
-        self._farewell_seconds = limits.farewell_seconds
-        self._together = TogetherDispatcher(prepare)
+        self._farewell_seconds = limits.shutdown_timeout
+        self._together = BatchingDispatcher(prepare)
         try:
             self._server = create_server(
                 app,
@@ -103,7 +103,7 @@ class LocalServer:
             close_all(self._sockets, ignore_all=True)
             raise _cant_listen(host, port, failure) from None
         self._together.set_thread_count(limits.threads)
-        channel: type = _DeadlineChannel if limits.is_absolute else PreparedChannel
+        channel: type = _DeadlineChannel if limits.absolute_deadline else BatchingChannel
         if refuse is not None:
             channel = type("_RefusingChannel", (channel,), {"error_task_class": _task(refuse)})
         self._server.channel_class = channel
@@ -150,7 +150,7 @@ def _cant_listen(host: str, port: int, failure: OSError | ValueError) -> Storage
     )
 
 
-def _task(refuse: Callable[[int], Answer]) -> type:
+def _task(refuse: Callable[[int], Response]) -> type:
     class RefusingTask(ErrorTask):
         def execute(self) -> None:
             error = self.request.error
@@ -165,7 +165,7 @@ def _task(refuse: Callable[[int], Answer]) -> type:
     return RefusingTask
 
 
-class _DeadlineChannel(PreparedChannel):
+class _DeadlineChannel(BatchingChannel):
     """A connection whose request must be whole in time: a byte now and then buys no more of it."""
 
     _began: float | None = None

@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
-from outreply_cli.bulk.executor import Result, Status
-from outreply_cli.bulk.plan import Action, Kind
-from outreply_cli.context import Session
+from outreply_cli.bulk.executor import RowResult, RowStatus
+from outreply_cli.bulk.plan import Action, ActionType
+from outreply_cli.commands.bulk.github_actions import annotate_problems, annotate_results
+from outreply_cli.context import Context
 from outreply_cli.errors import OutReplyError
-from outreply_cli.ui.github_actions import annotate_problems, annotate_results
 from tests.fuzzing.target import Taken, Target, as_text, scratch
 from tests.fuzzing.targets.screens import assert_harmless
 
@@ -29,12 +29,12 @@ def _check(data: bytes) -> None:
     summary = _summary()
     summary.unlink(missing_ok=True)
     stderr = io.StringIO()
-    session = Session(
+    context = Context(
         environ={"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(summary)}, stderr=stderr
     )
-    annotate_problems(session, [{"file": file, "line": 3, "field": post, "message": message}])
-    action = Action(Kind.CANCEL, _WHEN, "p", None)
-    annotate_results(session, [(file, Result(action, Status.FAILED, post, OutReplyError(message)))])
+    annotate_problems(context, [{"file": file, "line": 3, "field": post, "message": message}])
+    action = Action(ActionType.CANCEL, _WHEN, "p", None)
+    annotate_results(context, [(file, RowResult(action, RowStatus.FAILED, post, OutReplyError(message)))])
     told = stderr.getvalue()
     assert_harmless(told)
     assert [bool(_COMMAND.fullmatch(line)) for line in told.split("\n")] == [True, True, False]

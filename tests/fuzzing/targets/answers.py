@@ -15,15 +15,15 @@ from typing import Any
 
 import httpx
 
-from outreply_cli.api.client import Client, Listing, when
-from outreply_cli.api.errors import ApiError, BadAnswerError, NetworkError
-from outreply_cli.api.rate_limit import SharedBudget
-from outreply_cli.api.raw_request import RawCall, answers, joined
-from outreply_cli.api.retry import Patience
+from outreply_cli.api.client import Client, ListResult, post_time
+from outreply_cli.api.errors import ApiError, InvalidResponseError, NetworkError
+from outreply_cli.api.rate_limit import SharedRateLimiter
+from outreply_cli.api.raw_request import RawRequest, merge_pages, request_pages
+from outreply_cli.api.retry import RetryPolicy
 from outreply_cli.api.transport import Transport
 from outreply_cli.errors import OutReplyError
 from outreply_cli.spec.token import Token
-from outreply_cli.ui.errors import failure_text
+from outreply_cli.ui.errors import format_error
 from tests.clocks import ManualClock
 from tests.fuzzing.raw_server import RawServer
 from tests.fuzzing.target import Refused, Taken, Target, scratch
@@ -39,8 +39,8 @@ _CALLS: tuple[Callable[[Client], Any], ...] = (
     lambda client: client.post("1"),
     lambda client: client.schedule({"message": "x"}),
     lambda client: client.cancel("1"),
-    lambda client: joined(
-        [a.body for a in answers(client.transport, RawCall("GET", "/x", {}, None, {}),
+    lambda client: merge_pages(
+        [a.body for a in request_pages(client.transport, RawRequest("GET", "/x", {}, None, {}),
          paginate=True)]
     ),
 )  # fmt: skip
@@ -59,8 +59,8 @@ def _budget_file() -> Path:
 def _transport(url: str) -> Transport:
     clock = ManualClock()
     return Transport(
-        base_url=url, token=_TOKEN, clock=clock, patience=Patience(failures=2, refusals=2),
-        budget=SharedBudget(_budget_file(), _TOKEN, url, clock), answer_seconds=3,
+        base_url=url, token=_TOKEN, clock=clock, patience=RetryPolicy(failures=2, refusals=2),
+        budget=SharedRateLimiter(_budget_file(), _TOKEN, url, clock), answer_seconds=3,
         on_exchange=lambda exchange: assert_shown(exchange.path + exchange.outcome),
     )  # fmt: skip
 
@@ -105,12 +105,12 @@ def _check(transport: Transport, call: Callable[[Client], Any]) -> None:
     try:
         _check_value(call(Client(transport)))
     except OutReplyError as error:
-        assert isinstance(error, (ApiError, BadAnswerError, NetworkError))
+        assert isinstance(error, (ApiError, InvalidResponseError, NetworkError))
         assert error.message.strip()
         assert error.exit_code in {1, 4, 5, 6, 7}
-        for line in failure_text(error, as_json=False).splitlines():
+        for line in format_error(error, as_json=False).splitlines():
             assert not any(c < " " or "\x7f" <= c <= "\x9f" for c in line)
-        told = json.loads(failure_text(error, as_json=True))["error"]
+        told = json.loads(format_error(error, as_json=True))["error"]
         assert told["code"] == error.code
         raise Refused from None
     finally:
@@ -119,13 +119,13 @@ def _check(transport: Transport, call: Callable[[Client], Any]) -> None:
 
 
 def _check_value(found: Any) -> None:
-    if isinstance(found, Listing):
+    if isinstance(found, ListResult):
         assert all(isinstance(item, dict) for item in found.items)
         for item in found.items:
-            moment = when(item)
+            moment = post_time(item)
             assert moment is None or moment.tzinfo is not None
     # What the API said is what a program is told.
-    json.dumps(found.items if isinstance(found, Listing) else found, allow_nan=False)
+    json.dumps(found.items if isinstance(found, ListResult) else found, allow_nan=False)
 
 
 def _whole(status: bytes, body: bytes, *headers: bytes) -> bytes:

@@ -11,8 +11,8 @@ from outreply_cli.bulk.csv_reader import read_csv
 from outreply_cli.bulk.export import undo_calendar
 from outreply_cli.bulk.template import template
 from outreply_cli.bulk.yaml_reader import read_yaml
-from outreply_cli.journal.models import Entry, EntryState
-from outreply_cli.posts.content import PostContent, content_problems
+from outreply_cli.journal.models import EntryState, JournalEntry
+from outreply_cli.posts.content import PostContent, validate_content
 from tests.fuzzing.target import Refused, Target
 
 _NOWHERE = Path("/nonexistent/calendar")
@@ -44,7 +44,7 @@ def _check(data: bytes, read: Callable[[Calendar, bytes], None]) -> None:
     for row in calendar.rows[:_ROWS_CHECKED]:
         assert row.pages
         assert row.scheduled_at.strip()
-        if not any(not one.is_warning for one in content_problems(row.content, "tiktok")):
+        if not any(not one.is_warning for one in validate_content(row.content, "tiktok")):
             check_content(row.content)
 
 
@@ -64,8 +64,8 @@ def check_content(content: PostContent) -> None:
     )
 
 
-def _entry(content: PostContent) -> Entry:
-    return Entry(
+def _entry(content: PostContent) -> JournalEntry:
+    return JournalEntry(
         id=1, account="a", calendar="c", row="r", generation=1, page_id="1", scheduled_at=_WHEN,
         body=content.body("1", _WHEN), fingerprint="", idempotency_key="",
         state=EntryState.CANCELLED, sent_at=None, post_id="p", replaces=None, error_code=None,

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from outreply_cli.app import main
-from outreply_cli.context import Session
+from outreply_cli.context import Context
 from tests.clocks import ManualClock
 from tests.fuzzing.raw_server import RawServer
 from tests.fuzzing.target import Refused, Taken, Target, scratch
@@ -198,7 +198,7 @@ def _check(data: bytes) -> None:
     home.mkdir()
     (home / "c.csv").write_text(_FILE)
     out, err = (_Screen() if format_ == "screen" else io.StringIO() for _ in range(2))
-    session = Session(
+    context = Context(
         environ={
             "HOME": str(home), "OUTREPLY_CONFIG_DIR": str(home / "config"),
             "OUTREPLY_STATE_DIR": str(home / "state"), "OUTREPLY_TIMEZONE": "Asia/Tokyo",
@@ -209,7 +209,7 @@ def _check(data: bytes) -> None:
         stdin=io.StringIO(), stdout=out, stderr=err, clock=ManualClock(),
     )  # fmt: skip
     asked = [str(home / "c.csv") if word == "FILE" else word for word in words]
-    code = main([*asked, "-o", format_ if format_ != "screen" else "table", "-v"], session)
+    code = main([*asked, "-o", format_ if format_ != "screen" else "table", "-v"], context)
     assert code in _CODES, code
     fault = _FAULT.search(err.getvalue())
     assert fault is None, fault and fault[0]

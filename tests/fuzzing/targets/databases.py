@@ -6,20 +6,20 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
-from outreply_cli.api.rate_limit import SharedBudget
-from outreply_cli.comments.store import Memory
+from outreply_cli.api.rate_limit import SharedRateLimiter
+from outreply_cli.comments.store import CommentStore
 from outreply_cli.errors import InvalidInputError, StorageError
 from outreply_cli.journal.journal import Journal, journal_health
-from outreply_cli.journal.models import NewEntry
+from outreply_cli.journal.models import JournalEntryDraft
 from outreply_cli.spec.token import Token
-from outreply_cli.webhooks.models import Arrival
-from outreply_cli.webhooks.store import Inbox
+from outreply_cli.webhooks.models import IncomingDelivery
+from outreply_cli.webhooks.store import DeliveryStore
 from tests.clocks import ManualClock
 from tests.fuzzing.target import Refused, Taken, Target, declared, scratch
 
 _NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 _TOKEN = Token("outreply_live_x")
-_NEW = NewEntry("a", "c", "row-1", 1, "p", _NOW, {"message": "Hi"}, "f", "k")
+_NEW = JournalEntryDraft("a", "c", "row-1", 1, "p", _NOW, {"message": "Hi"}, "f", "k")
 _COMMENT = {"id": "c1", "created_at": "2026-11-24T12:00:00Z", "message": "Hello"}
 
 
@@ -29,11 +29,11 @@ def _use_journal(path: Path) -> None:
         journal.rows("a", "c")
         journal.unsettled("a")
         journal.post_ids("a")
-        journal.of_post("a", "p1")
-        journal.upload_of("a", "s1")
+        journal.by_post_id("a", "p1")
+        journal.find_upload("a", "s1")
         journal.media_ids("a")
         assert isinstance(journal.has_unsettled, bool)
-        (entry,) = journal.plan([NewEntry(**{**vars(_NEW), "row": "new"})])
+        (entry,) = journal.record_planned([JournalEntryDraft(**{**vars(_NEW), "row": "new"})])
         journal.mark_sent(entry, _NOW)
         journal.mark_done(entry, "p9")
     finally:
@@ -42,12 +42,12 @@ def _use_journal(path: Path) -> None:
 
 
 def _use_inbox(path: Path) -> None:
-    inbox = Inbox(path)
+    inbox = DeliveryStore(path)
     try:
         inbox.history(limit=10)
         inbox.history(limit=10, event="post.*", only_failed=True)
-        inbox.next_waiting("t")
-        inbox.waiting_counts()
+        inbox.next_pending("t")
+        inbox.pending_counts()
         inbox.find("#1")
         inbox.store([_arrival("new")])
     finally:
@@ -55,29 +55,29 @@ def _use_inbox(path: Path) -> None:
 
 
 def _use_memory(path: Path) -> None:
-    memory = Memory(path, "a")
+    memory = CommentStore(path, "a")
     try:
         memory.newest("post")
         memory.comment("c1")
         memory.is_skipped("c1")
         memory.replies()
         memory.reply_for("c1", "o")
-        memory.see("post", [{**_COMMENT, "id": "c2"}])
+        memory.mark_seen("post", [{**_COMMENT, "id": "c2"}])
     finally:
         memory.close()
 
 
 def _use_budget(path: Path) -> None:
-    budget = SharedBudget(path, _TOKEN, "http://x", ManualClock())
-    assert 0 <= budget.reserve() <= 120
-    budget.learn({"x-ratelimit-limit": "5", "x-ratelimit-remaining": "4", "x-ratelimit-reset": "9"},
+    budget = SharedRateLimiter(path, _TOKEN, "http://x", ManualClock())
+    assert 0 <= budget.acquire() <= 120
+    budget.update({"x-ratelimit-limit": "5", "x-ratelimit-remaining": "4", "x-ratelimit-reset": "9"},
                  5.0)  # fmt: skip
-    budget.exhausted(3)
+    budget.throttle(3)
     budget.close()
 
 
-def _arrival(identity: str) -> Arrival:
-    return Arrival(
+def _arrival(identity: str) -> IncomingDelivery:
+    return IncomingDelivery(
         identity, 1e9, "post.published", is_verified=True, reason=None, status=200,
         headers=[("A", "b")], body=b"{}", targets=["t"],
     )  # fmt: skip
@@ -86,23 +86,23 @@ def _arrival(identity: str) -> Arrival:
 def _make_journal(path: Path) -> None:
     journal = Journal(path)
     journal.adopt(_NEW, "p1")
-    (entry,) = journal.plan([NewEntry(**{**vars(_NEW), "row": "row-2"})])
+    (entry,) = journal.record_planned([JournalEntryDraft(**{**vars(_NEW), "row": "row-2"})])
     journal.mark_sent(entry, _NOW)
     journal.mark_upload("a", "s1", _NOW, "m1")
     journal.close()
 
 
 def _make_inbox(path: Path) -> None:
-    inbox = Inbox(path)
+    inbox = DeliveryStore(path)
     inbox.store([_arrival("evt_1")])
     inbox.close()
 
 
 def _make_memory(path: Path) -> None:
-    memory = Memory(path, "a")
-    memory.see("post", [_COMMENT])
-    memory.intend("c1", "o", "Thanks", key="k", now=_NOW)
-    memory.settle("c1", "o", {"id": "r1"})
+    memory = CommentStore(path, "a")
+    memory.mark_seen("post", [_COMMENT])
+    memory.record_intent("c1", "o", "Thanks", key="k", now=_NOW)
+    memory.record_reply("c1", "o", {"id": "r1"})
     memory.close()
 
 

@@ -7,13 +7,13 @@ from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from outreply_cli.commands.webhooks_output import DeliveryReport
+from outreply_cli.commands.webhooks.output import DeliveryReport
 from outreply_cli.formats.json import indented
 from outreply_cli.ui.output import Output
 from outreply_cli.webhooks import sign
-from outreply_cli.webhooks.mock_responses import Answering
-from outreply_cli.webhooks.receiver import Received, Receiver, Terms
-from outreply_cli.webhooks.store import Inbox
+from outreply_cli.webhooks.mock_responses import ResponseScript
+from outreply_cli.webhooks.receiver import Received, Receiver, ReceiverConfig
+from outreply_cli.webhooks.store import DeliveryStore
 from tests.clocks import ManualClock
 from tests.fuzzing.target import Taken, Target, scratch
 from tests.fuzzing.targets.screens import assert_harmless
@@ -23,8 +23,8 @@ _ZONE = ZoneInfo("Asia/Tokyo")
 
 
 @cache
-def _inbox() -> Inbox:
-    return Inbox(scratch() / "inbox.db")
+def _inbox() -> DeliveryStore:
+    return DeliveryStore(scratch() / "inbox.db")
 
 
 def _check(data: bytes) -> None:
@@ -33,7 +33,7 @@ def _check(data: bytes) -> None:
     event, agent, body = taken.part(), taken.part(), taken.rest()
     told: list[Received] = []
     receiver = Receiver(
-        _inbox(), terms=Terms(["s"]), answering=Answering(), clock=ManualClock(), tell=told.append
+        _inbox(), terms=ReceiverConfig(["s"]), answering=ResponseScript(), clock=ManualClock(), tell=told.append
     )
     environ: dict[str, Any] = {
         "PATH_INFO": "/", "REQUEST_METHOD": "POST", "wsgi.input": io.BytesIO(body),

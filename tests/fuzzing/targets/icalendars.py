@@ -6,8 +6,8 @@ from typing import Any
 
 import icalendar as reader
 
-from outreply_cli.posts.ical import icalendar
-from outreply_cli.posts.listing import DatedPost
+from outreply_cli.posts.ical import render_ical
+from outreply_cli.posts.listing import CalendarPost
 from tests.fuzzing.target import Taken, Target, as_text
 
 _NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -18,7 +18,7 @@ def _check(data: bytes) -> None:
     taken = Taken(data)
     message, alias, brand, permalink, identity = (as_text(taken.part()) for _ in range(5))
     facts = {"id": identity, "message": message, "permalink": permalink, "status": "failed"}
-    text = icalendar([DatedPost(_DUE, alias, "instagram", brand, facts)], _NOW)
+    text = render_ical([CalendarPost(_DUE, alias, "instagram", brand, facts)], _NOW)
     raw = text.encode()
     assert raw.count(b"\n") == raw.count(b"\r\n") == raw.count(b"\r")
     assert all(len(line) <= 75 for line in raw.split(b"\r\n"))

@@ -5,7 +5,7 @@ import struct
 import zlib
 from collections.abc import Callable
 
-from outreply_cli.media.sniff import EDGE_BYTES, problem_inside, what_it_is
+from outreply_cli.media.sniff import EDGE_BYTES, describe_unsupported, find_corruption
 from outreply_cli.spec.media_types import ENDINGS, HEAD_BYTES, MEDIA_TYPES, mime_of
 from tests.fuzzing.target import Target
 
@@ -33,7 +33,7 @@ class _Counted(io.BytesIO):
 def _check(data: bytes) -> None:
     mime = mime_of(data[:HEAD_BYTES])
     if mime is None:
-        word = what_it_is(data[:HEAD_BYTES])
+        word = describe_unsupported(data[:HEAD_BYTES])
         assert word.isprintable()
         assert word.endswith(("webm", "JPEG", "PNG"))
         return
@@ -41,7 +41,7 @@ def _check(data: bytes) -> None:
     assert mime in ENDINGS
     assert _SIGNS[mime](data)
     stream = _Counted(data)
-    problem = problem_inside(stream, mime, len(data))
+    problem = find_corruption(stream, mime, len(data))
     assert problem is None or problem.isprintable()
     # Each step reads what it steps over.
     assert stream.reads <= len(data) + 20
@@ -50,7 +50,7 @@ def _check(data: bytes) -> None:
         assert b"<script>" not in edges.lower()
         assert b"<html>" not in edges.lower()
     # What was looked at is not changed by looking again.
-    assert problem_inside(io.BytesIO(data), mime, len(data)) == problem
+    assert find_corruption(io.BytesIO(data), mime, len(data)) == problem
 
 
 def _chunk(kind: bytes, data: bytes) -> bytes:

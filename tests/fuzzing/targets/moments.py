@@ -3,21 +3,20 @@
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from outreply_cli.commands.posts.calendar_period import month_weeks, week_days
 from outreply_cli.errors import TimeError
 from outreply_cli.times import (
     day_start,
-    from_api,
-    read_day,
-    read_duration,
-    read_past_time,
-    read_time,
-    read_zone,
-    show_duration,
-    show_instant,
-    show_instant_briefly,
-    to_api,
+    format_duration,
+    format_time,
+    format_time_short,
+    parse_day,
+    parse_duration,
+    parse_past_time,
+    parse_time,
+    parse_zone,
 )
-from outreply_cli.ui.calendar.period import month_weeks, week_days
+from outreply_cli.timestamps import format_timestamp, parse_timestamp
 from tests.fuzzing.target import Taken, Target, as_argument, declared
 
 _NOW = datetime(2026, 11, 24, 12, 0, 0, 123, tzinfo=UTC)
@@ -35,18 +34,18 @@ _ZONES = tuple(
 def _check_time(data: bytes) -> None:
     taken = Taken(data)
     zone = _ZONES[taken.number(len(_ZONES))]
-    read = (read_time, read_past_time)[taken.number(2)]
+    read = (parse_time, parse_past_time)[taken.number(2)]
     text = as_argument(taken.rest())
     with declared(TimeError):
         instant = read(text, now=_NOW, zone=zone)
     assert instant.tzinfo is UTC
     assert not instant.microsecond
-    assert from_api(to_api(instant)) == instant
-    assert read_time(to_api(instant), now=_NOW, zone=zone) == instant
-    assert read_time(instant.astimezone(zone).isoformat(), now=_NOW, zone=zone) == instant
+    assert parse_timestamp(format_timestamp(instant)) == instant
+    assert parse_time(format_timestamp(instant), now=_NOW, zone=zone) == instant
+    assert parse_time(instant.astimezone(zone).isoformat(), now=_NOW, zone=zone) == instant
     for other in _ZONES:
-        assert show_instant(instant, other).isprintable()
-        assert show_instant_briefly(instant, other)
+        assert format_time(instant, other).isprintable()
+        assert format_time_short(instant, other)
     _check_wall_clock(instant, zone)
 
 
@@ -56,9 +55,9 @@ def _check_wall_clock(instant: datetime, zone: ZoneInfo) -> None:
     near = (instant + timedelta(minutes=minutes) for minutes in range(-180, 181, 30))
     meant = {one for one in near if one.astimezone(zone).replace(tzinfo=None) == wall}
     try:
-        assert {read_time(wall.isoformat(), now=_NOW, zone=zone)} == meant
+        assert {parse_time(wall.isoformat(), now=_NOW, zone=zone)} == meant
     except TimeError as refused:
-        assert {from_api(one) for one in refused.details["readings"]} == meant
+        assert {parse_timestamp(one) for one in refused.details["readings"]} == meant
         assert len(meant) == 2
 
 
@@ -67,8 +66,8 @@ def _check_day(data: bytes) -> None:
     zone = _ZONES[taken.number(len(_ZONES))]
     text = as_argument(taken.rest())
     with declared(TimeError):
-        day = read_day(text, now=_NOW, zone=zone)
-    assert read_day(day.isoformat(), now=_NOW, zone=zone) == day
+        day = parse_day(text, now=_NOW, zone=zone)
+    assert parse_day(day.isoformat(), now=_NOW, zone=zone) == day
     begin = day_start(day, zone)
     assert begin.tzinfo is UTC
     assert week_days(day)[0] <= day <= month_weeks(day)[-1][-1]
@@ -77,36 +76,36 @@ def _check_day(data: bytes) -> None:
         >= day
         > (begin - timedelta(seconds=1)).astimezone(zone).date()
     )
-    assert show_instant(begin, zone)
+    assert format_time(begin, zone)
 
 
 def _check_zone(data: bytes) -> None:
     with declared(TimeError):
-        zone = read_zone(as_argument(data))
-    assert read_zone(zone.key).key == zone.key
-    assert show_instant(_NOW, zone).isprintable()
+        zone = parse_zone(as_argument(data))
+    assert parse_zone(zone.key).key == zone.key
+    assert format_time(_NOW, zone).isprintable()
 
 
 def _check_duration(data: bytes) -> None:
     text = as_argument(data)
     with declared(TimeError):
-        span = read_duration(text)
+        span = parse_duration(text)
     assert timedelta(0) <= span
     # The longest wait that every clock and every lock of the machine takes.
     assert span.total_seconds() < 2**63 / 10**9
-    shown = show_duration(span)
-    assert read_duration(shown) <= span or shown == "0s"
+    shown = format_duration(span)
+    assert parse_duration(shown) <= span or shown == "0s"
 
 
 def _check_api_time(data: bytes) -> None:
     text = data.decode("utf-8", "replace")
     with declared(ValueError):
-        instant = from_api(text)
-    assert from_api(instant.isoformat()) == instant
-    assert instant - from_api(to_api(instant)) < timedelta(seconds=1)
+        instant = parse_timestamp(text)
+    assert parse_timestamp(instant.isoformat()) == instant
+    assert instant - parse_timestamp(format_timestamp(instant)) < timedelta(seconds=1)
     for zone in _ZONES:
-        assert show_instant(instant, zone)
-        assert show_instant_briefly(instant, zone)
+        assert format_time(instant, zone)
+        assert format_time_short(instant, zone)
 
 
 _TIMES = (

@@ -9,21 +9,21 @@ from urllib.parse import urlsplit
 
 from outreply_cli.accounts.profiles import check_profile_name
 from outreply_cli.api.base_url import check_base_url, is_local_url
-from outreply_cli.api.raw_request import METHODS, read_call
+from outreply_cli.api.raw_request import METHODS, parse_request
 from outreply_cli.bulk.calendar import FIELDS
-from outreply_cli.bulk.loader import read_columns
-from outreply_cli.emulator.faults import read_misbehaviour
-from outreply_cli.emulator.targets import TargetError, read_target
+from outreply_cli.bulk.loader import parse_columns
+from outreply_cli.emulator.faults import parse_fault
+from outreply_cli.emulator.targets import TargetError, parse_webhook_url
 from outreply_cli.errors import InvalidInputError
-from outreply_cli.media.urls import media_url_problem, media_url_warning
+from outreply_cli.media.urls import find_media_url_problem, find_media_url_warning
 from outreply_cli.pages import find_page
-from outreply_cli.quota.check import read_share
+from outreply_cli.quota.check import parse_share
 from outreply_cli.spec.token import Token
-from outreply_cli.subprocesses import command_words
-from outreply_cli.ui.fields import as_text, only, read_fields, value_at
-from outreply_cli.webhooks.event_stream import matches, read_conditions
-from outreply_cli.webhooks.mock_responses import Answering, read_script
-from outreply_cli.webhooks.sending import check_target
+from outreply_cli.subprocesses import split_command
+from outreply_cli.ui.fields import as_text, get_field, parse_fields, select_fields
+from outreply_cli.webhooks.event_stream import matches, parse_conditions
+from outreply_cli.webhooks.mock_responses import ResponseScript, parse_script
+from outreply_cli.webhooks.sending import validate_url
 from tests.fuzzing.target import Target, as_argument, declared
 
 _PAGES: list[dict[str, Any]] = [
@@ -40,33 +40,33 @@ _OBJECT = {
 
 def _columns(text: str) -> None:
     with declared(InvalidInputError):
-        renamed = read_columns(text)
+        renamed = parse_columns(text)
     assert set(renamed.values()) <= {*FIELDS, ""}
-    assert read_columns(",".join(f"{theirs}={ours}" for theirs, ours in renamed.items())) == renamed
+    assert parse_columns(",".join(f"{theirs}={ours}" for theirs, ours in renamed.items())) == renamed
 
 
 def _fields(text: str) -> None:
-    paths = read_fields(text)
-    assert read_fields(",".join(paths)) == paths
+    paths = parse_fields(text)
+    assert parse_fields(",".join(paths)) == paths
     for path in paths:
-        found = value_at(_OBJECT, path)
+        found = get_field(_OBJECT, path)
         assert found is None or json.dumps(found) in json.dumps(_OBJECT)
         assert isinstance(as_text(found), str)
-    assert list(only(_OBJECT, paths)) == list(dict.fromkeys(paths))
+    assert list(select_fields(_OBJECT, paths)) == list(dict.fromkeys(paths))
 
 
 def _share(text: str) -> None:
     with declared(InvalidInputError):
-        share = read_share(text)
+        share = parse_share(text)
     assert 0 < share <= 1
-    assert abs(read_share(f"{share * 100!r}%") - share) < 1e-9
+    assert abs(parse_share(f"{share * 100!r}%") - share) < 1e-9
 
 
 def _conditions(text: str) -> None:
     with declared(InvalidInputError):
-        conditions = read_conditions(text)
+        conditions = parse_conditions(text)
     assert conditions
-    assert read_conditions(",".join(f"{k}={v}" for k, v in conditions.items())) == conditions
+    assert parse_conditions(",".join(f"{k}={v}" for k, v in conditions.items())) == conditions
     met = matches(_OBJECT, conditions)
     assert met == all(
         value == (found if isinstance(found, str) else json.dumps(found))
@@ -87,10 +87,10 @@ def _walked(path: str) -> Any:
 
 def _script(text: str) -> None:
     with declared(InvalidInputError):
-        script = read_script(text)
-    assert read_script(",".join(f"{status}x{times}" for status, times in script)) == script
+        script = parse_script(text)
+    assert parse_script(",".join(f"{status}x{times}" for status, times in script)) == script
     assert all(200 <= status <= 599 for status, _ in script)
-    answering = Answering(script)
+    answering = ResponseScript(script)
     for status, times in script[:20]:
         given = [answering.next().status for _ in range(min(times, 20))]
         assert given == [status] * len(given)
@@ -102,8 +102,8 @@ def _script(text: str) -> None:
 
 def _misbehaviour(text: str) -> None:
     with declared(InvalidInputError):
-        fault = read_misbehaviour(text)
-    assert read_misbehaviour(str(fault)) == fault
+        fault = parse_fault(text)
+    assert parse_fault(str(fault)) == fault
     assert fault.kind != "status" or 400 <= fault.value <= 599
 
 
@@ -119,7 +119,7 @@ def _base_url(text: str) -> None:
 
 
 def _media_url(text: str) -> None:
-    if media_url_problem(text) is not None:
+    if find_media_url_problem(text) is not None:
         return
     parts = urlsplit(text)
     assert parts.scheme in {"http", "https"}
@@ -133,18 +133,18 @@ def _media_url(text: str) -> None:
             older = address.ipv4_mapped or (IPv4Address(int(address) & 0xFFFFFFFF))
             assert host[0] in "23" or (older.is_global and host.startswith(("::ffff:", "64:ff9b:")))
         assert address.is_global or "::ffff:" in host
-    assert parts.scheme == "https" or media_url_warning(text)
+    assert parts.scheme == "https" or find_media_url_warning(text)
     text.encode()
 
 
 def _forward_to(text: str) -> None:
     with declared(InvalidInputError):
-        url = check_target(text, "--forward-to")
-    assert check_target(url, "--forward-to") == url
+        url = validate_url(text, "--forward-to")
+    assert validate_url(url, "--forward-to") == url
     assert url.isascii()
     assert url.isprintable()
     with declared(TargetError):
-        read_target(url)
+        parse_webhook_url(url)
 
 
 def _token(text: str) -> None:
@@ -172,7 +172,7 @@ def _page(text: str) -> None:
 
 def _command(text: str) -> None:
     with declared(InvalidInputError):
-        words = command_words(text, "--exec")
+        words = split_command(text, "--exec")
     assert words
 
 
@@ -180,7 +180,7 @@ def _call(text: str) -> None:
     words = text.split("\n")
     method, path, raw, typed, header, body = (words + [""] * 6)[:6]
     with declared(InvalidInputError):
-        call = read_call(
+        call = parse_request(
             method, path, raw_fields=[raw] if raw else [], typed_fields=[typed] if typed else [],
             headers=[header] if header else [], body_text=body or None,
             read_file=lambda name: name,

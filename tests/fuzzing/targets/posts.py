@@ -7,7 +7,7 @@ import httpx
 
 from outreply_cli.api.transport import Transport
 from outreply_cli.errors import InvalidInputError
-from outreply_cli.posts.content import PostContent, content_problems
+from outreply_cli.posts.content import PostContent, validate_content
 from outreply_cli.spec.token import Token
 from tests.clocks import ManualClock
 from tests.fuzzing.target import Taken, Target, as_argument, declared
@@ -26,7 +26,7 @@ def _check_content(data: bytes) -> None:
         first_comment=first_comment.strip() or None,
         link=link.strip() or None,
     )
-    found = [problem for problem in content_problems(content, platform) if not problem.is_warning]
+    found = [problem for problem in validate_content(content, platform) if not problem.is_warning]
     assert all(problem.what for problem in found)
     if not found:
         check_content(content)

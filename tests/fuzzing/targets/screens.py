@@ -7,15 +7,15 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
-from outreply_cli.commands.doctor_output import show_findings
+from outreply_cli.commands.doctor import show_findings
+from outreply_cli.commands.posts.calendar_grid import print_calendar
+from outreply_cli.commands.posts.calendar_period import Period
 from outreply_cli.errors import OutReplyError
-from outreply_cli.posts.listing import DatedPost
-from outreply_cli.ui.calendar.grid import show_calendar
-from outreply_cli.ui.calendar.period import Period
-from outreply_cli.ui.errors import failure_text, fault_error, trace_text
+from outreply_cli.posts.listing import CalendarPost
+from outreply_cli.ui.errors import format_error, format_traceback, internal_error
 from outreply_cli.ui.output import Column, Output
-from outreply_cli.ui.sanitize import harmless, harmless_json
-from outreply_cli.ui.tables import fitted
+from outreply_cli.ui.sanitize import escape_control_json, sanitize
+from outreply_cli.ui.tables import fit_text
 from tests.fuzzing.target import Taken, Target, as_text
 
 _NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -46,29 +46,29 @@ def assert_harmless(text: str) -> None:
 def _check_harmless(data: bytes) -> None:
     text = as_text(data)
     for keep_lines in (False, True):
-        shown = harmless(text, keep_lines=keep_lines)
+        shown = sanitize(text, keep_lines=keep_lines)
         assert_harmless(shown)
         assert keep_lines or "\n" not in shown
         assert shown.count("\n") == (text.count("\n") if keep_lines else 0)
-        assert harmless(shown, keep_lines=keep_lines) == shown
+        assert sanitize(shown, keep_lines=keep_lines) == shown
         assert len(shown) <= 6 * len(text)
     document = json.dumps({"text": [text]}, ensure_ascii=False)
-    assert_harmless(harmless_json(document))
-    assert json.loads(harmless_json(document)) == {"text": [text]}
+    assert_harmless(escape_control_json(document))
+    assert json.loads(escape_control_json(document)) == {"text": [text]}
     error = OutReplyError(f"x {text}", hint=text, details={text: text})
-    assert_harmless(failure_text(error, as_json=True))
-    assert_harmless(failure_text(error, as_json=False))
-    assert failure_text(error, as_json=False).count("\n") == 1 + bool(text)
+    assert_harmless(format_error(error, as_json=True))
+    assert_harmless(format_error(error, as_json=False))
+    assert format_error(error, as_json=False).count("\n") == 1 + bool(text)
     fault = ValueError(text)
-    assert_harmless(failure_text(fault_error(fault), as_json=False))
-    assert_harmless(trace_text(fault))
+    assert_harmless(format_error(internal_error(fault), as_json=False))
+    assert_harmless(format_traceback(fault))
 
 
 def _check_fitted(data: bytes) -> None:
     taken = Taken(data)
     room = 1 + taken.number(40)
-    text = harmless(as_text(taken.rest()))
-    shown = fitted(text, room)
+    text = sanitize(as_text(taken.rest()))
+    shown = fit_text(text, room)
     if _is_simple(text):
         assert cells(shown) <= room
         assert shown == text or (shown.endswith("…") and text.startswith(shown[:-1].rstrip()))
@@ -106,20 +106,20 @@ def _table(output: Output, texts: list[str]) -> None:
     rows = [{"id": str(n), "a": text, "b": text[::-1]} for n, text in enumerate(texts)]
     columns = [
         Column("ID", "id"),
-        Column("A", "a", flexible=True),
-        Column("B", "b", flexible=True, style=lambda _: "red"),
+        Column("A", "a", shrinkable=True),
+        Column("B", "b", shrinkable=True, style=lambda _: "red"),
     ]
-    output.show_list(rows, columns)
+    output.print_list(rows, columns)
 
 
 def _calendar(output: Output, texts: list[str]) -> None:
     message, alias, platform, brand = texts
     posts = [
-        DatedPost(_NOW, alias, platform, brand, {"id": "1", "message": message, "status": brand}),
-        DatedPost(_NOW, "instagram:a", "instagram", "A", {"id": "2", "status": "failed"}),
+        CalendarPost(_NOW, alias, platform, brand, {"id": "1", "message": message, "status": brand}),
+        CalendarPost(_NOW, "instagram:a", "instagram", "A", {"id": "2", "status": "failed"}),
     ]
     period = Period.of(_DAY, _DAY, whole_month=len(message) % 2 == 0)
-    show_calendar(output, period, posts, ZoneInfo("UTC"))
+    print_calendar(output, period, posts, ZoneInfo("UTC"))
 
 
 def _findings(output: Output, texts: list[str]) -> None:

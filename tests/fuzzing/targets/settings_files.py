@@ -7,10 +7,10 @@ from pathlib import Path
 
 from outreply_cli.accounts.credentials import Credentials
 from outreply_cli.accounts.profiles import CONFIG_FILE, Profile, Profiles
-from outreply_cli.accounts.resolve import choose_account
+from outreply_cli.accounts.resolve import resolve_account
 from outreply_cli.bulk.plan_file import load_plan
-from outreply_cli.completion.cache import KnownValues
-from outreply_cli.emulator.seed_file import read_seed
+from outreply_cli.completion.cache import CompletionCache
+from outreply_cli.emulator.seed_file import parse_seed
 from outreply_cli.errors import InvalidInputError, OutReplyError, StorageError
 from tests.fuzzing.target import Taken, Target, as_argument, declared, scratch
 
@@ -47,7 +47,7 @@ def _config(path: Path) -> None:
 
 
 def _account(path: Path) -> None:
-    account = choose_account(path.parent, {}, None)
+    account = resolve_account(path.parent, {}, None)
     assert account.credential.token.reveal().isascii()
 
 
@@ -65,16 +65,16 @@ def _plan(path: Path) -> None:
 
 
 def _known(path: Path) -> None:
-    known = KnownValues.load(path)
-    for kind in known.shelves:
-        for value, text, identity in known.shown(kind, 1e9):
+    known = CompletionCache.load(path)
+    for kind in known.entries:
+        for value, text, identity in known.get(kind, 1e9):
             assert isinstance(value + text + identity, str)
     assert isinstance(known.usernames(), dict)
 
 
 def _seed(path: Path) -> None:
     with declared(InvalidInputError):
-        found = read_seed(as_argument(path.read_bytes()), "seed.yaml")
+        found = parse_seed(as_argument(path.read_bytes()), "seed.yaml")
     assert found.place
 
 

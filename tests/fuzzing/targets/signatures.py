@@ -5,11 +5,17 @@ from typing import Any
 
 from outreply.webhooks import verify_webhook_signature
 
-from outreply_cli.ui.sanitize import harmless
+from outreply_cli.ui.sanitize import sanitize
 from outreply_cli.webhooks import EventError, parse_event, sign, verify
-from outreply_cli.webhooks.diagnose import explain
-from outreply_cli.webhooks.event import in_words
-from outreply_cli.webhooks.signature import CANDIDATES_MAX, Reason, Tolerance, candidates_of, judge
+from outreply_cli.webhooks.diagnose import diagnose
+from outreply_cli.webhooks.event import summarize
+from outreply_cli.webhooks.signature import (
+    CANDIDATES_MAX,
+    Reason,
+    Tolerance,
+    parse_signatures,
+    verify_signature,
+)
 from tests.fuzzing.target import Taken, Target, declared
 
 _SECRETS = ("whsec_a", "whsec_b", "é", " ", "x" * 200)
@@ -32,7 +38,7 @@ def _check_signature(data: bytes) -> None:
     header = taken.rest().decode("latin-1").replace("@", sign(body, secret))
     ours = verify(body, header, secret)
     theirs = _sdk_accepts(body, header, secret)
-    if len(candidates_of(header)) <= CANDIDATES_MAX:
+    if len(parse_signatures(header)) <= CANDIDATES_MAX:
         assert ours or not theirs
     if ours and not theirs:
         # What we take and the SDK does not: upper-case digits, and a good signature after one with
@@ -41,12 +47,12 @@ def _check_signature(data: bytes) -> None:
         heard = ",".join(part for part in digits.split(",") if part.strip().isascii())
         assert _sdk_accepts(body, heard, secret)
     asked = Tolerance(300, is_required=True)
-    told = explain(body, header, [secret, "other"], timestamp=stamp, tolerance=asked, now=_NOW)
-    assert told.verdict == judge(
+    told = diagnose(body, header, [secret, "other"], timestamp=stamp, tolerance=asked, now=_NOW)
+    assert told.verdict == verify_signature(
         body, header, [secret, "other"], timestamp=stamp, tolerance=asked, now=_NOW
     )
     assert all(isinstance(line, str) and line for line in told.findings)
-    if told.verdict.is_good:
+    if told.verdict.is_valid:
         assert ours
         assert abs(float(stamp) - _NOW) <= 300
     assert (told.verdict.reason is Reason.NO_SIGNATURE) == (not header.replace(",", "").strip())
@@ -59,7 +65,7 @@ def _check_event(data: bytes) -> None:
     assert event.key.isprintable()
     assert event.payload == json.loads(data)
     assert parse_event(data) == event
-    line = harmless(in_words(event, {"p": "acme"}))
+    line = sanitize(summarize(event, {"p": "acme"}))
     assert "\n" not in line
     assert "\x1b" not in line
     assert len(line) <= 10 * len(data) + 400

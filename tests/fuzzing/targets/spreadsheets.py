@@ -10,8 +10,8 @@ from pathlib import Path
 
 import yaml
 
-from outreply_cli.bulk.executor import Result, Status
-from outreply_cli.bulk.plan import Action, Kind
+from outreply_cli.bulk.executor import RowResult, RowStatus
+from outreply_cli.bulk.plan import Action, ActionType
 from outreply_cli.bulk.reports import COLUMNS, write_report
 from outreply_cli.errors import OutReplyError
 from outreply_cli.ui.output import Column, Output
@@ -30,9 +30,9 @@ def _check_report(data: bytes) -> None:
     taken = Taken(data)
     file, page, post, message = (as_text(taken.part()) for _ in range(4))
     error = OutReplyError(message)
-    action = Action(Kind.CANCEL, _WHEN, page, None)
+    action = Action(ActionType.CANCEL, _WHEN, page, None)
     path = _directory() / "report.csv"
-    write_report(path, [(file, Result(action, Status.FAILED, post, error))])
+    write_report(path, [(file, RowResult(action, RowStatus.FAILED, post, error))])
     with path.open(encoding="utf-8-sig", newline="") as stream:
         header, *rows = csv.reader(stream, strict=True)
     assert tuple(header) == COLUMNS
@@ -53,7 +53,7 @@ def _check_separated(data: bytes) -> None:
     first, second = as_text(taken.part()), as_text(taken.part())
     rows: list[dict[str, object]] = [{"id": first, "more": {"text": second}}, {"id": second}]
     stream = io.StringIO(newline="")
-    Output(stream, format=format_).show_list(rows, [Column("ID", "id"), Column("M", "more.text")])
+    Output(stream, format=format_).print_list(rows, [Column("ID", "id"), Column("M", "more.text")])
     text = stream.getvalue()
     if format_ == "csv":
         read = list(csv.reader(io.StringIO(text, newline=""), strict=True))
@@ -75,7 +75,7 @@ def _check_documents(data: bytes) -> None:
     format_ = ("json", "jsonl", "yaml")[taken.number(3)]
     rows = [{"id": as_text(taken.part()), as_text(taken.part()): [as_text(taken.rest()), None]}]
     stream = io.StringIO(newline="")
-    Output(stream, format=format_).show_list(rows, [])
+    Output(stream, format=format_).print_list(rows, [])
     text = stream.getvalue()
     if format_ == "yaml":
         assert yaml.safe_load(text) == rows

@@ -1,0 +1,61 @@
+"""The completion specification, generated from the command tree; see `completion.spec`."""
+
+import json
+from typing import Any
+
+from outreply_cli.cli.tree import Command
+from outreply_cli.completion.values import source_for
+
+
+def build_spec(root: Command) -> dict[str, Any]:
+    """The specification of the tree below `root`."""
+    options: list[Any] = []
+    kinds: dict[str, Any] = {}
+    commands: dict[str, Any] = {}
+
+    def kind_of(command: Command, name: str) -> str:
+        source = source_for(command.path, name)
+        if not source:
+            return ""
+        entry = source.as_json()
+        key = next((key for key, known in kinds.items() if known == entry), None)
+        if key is None:
+            key = source.query or source.paths or name
+            key = key if key not in kinds else f"{key}-{len(kinds)}"
+            kinds[key] = entry
+        return key
+
+    for command in root.walk():
+        indexes = []
+        for option in command.options:
+            kind = kind_of(command, option.name) if option.takes_value else None
+            entry = [list(option.flags), option.help, kind, option.multiple]
+            if entry not in options:
+                options.append(entry)
+            indexes.append(options.index(entry))
+        commands[" ".join(command.path)] = {
+            "commands": {below.path[-1]: below.summary for below in command.commands},
+            "options": indexes,
+            "arguments": [
+                [kind_of(command, argument.name), argument.multiple]
+                for argument in command.arguments
+            ],
+        }
+    return {"options": options, "kinds": kinds, "commands": commands}
+
+
+def format_spec(spec: dict[str, Any]) -> str:
+    """The text of `spec.json`, one entry per line so that a change is easy to review."""
+    parts = []
+    for name, entries in spec.items():
+        is_list = isinstance(entries, list)
+        items = entries if is_list else entries.items()
+        lines = [
+            json.dumps(item, ensure_ascii=False)
+            if is_list
+            else f"{json.dumps(item[0])}: {json.dumps(item[1], ensure_ascii=False)}"
+            for item in items
+        ]
+        opening, closing = "[]" if is_list else "{}"
+        parts.append(f"{json.dumps(name)}: {opening}\n" + ",\n".join(lines) + f"\n{closing}")
+    return "{" + ",\n".join(parts) + "}\n"

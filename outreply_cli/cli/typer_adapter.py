@@ -1,0 +1,243 @@
+"""The one module that knows Typer's internals: lazy groups, our help pages, usage errors.
+
+Typer builds every command before it runs one, writes its own help, and exports neither its group
+class's hooks nor its usage error. All of that is adapted here, so that a new release of Typer is
+one file to check.
+"""
+
+import importlib
+import inspect
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup, TyperOption
+
+from outreply_cli.cli.welcome import ROOT_HELP
+from outreply_cli.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from outreply_cli.cli.tree import Command
+
+# The error of a wrong command line; Typer exports only a child of it.
+UsageError: type[Exception] = typer.BadParameter.__mro__[2]
+Abort = typer.Abort
+
+_SETTINGS: dict[str, Any] = {
+    "rich_markup_mode": None,
+    "context_settings": {"help_option_names": ["-h", "--help"]},
+}
+_COMMON_FLAGS = frozenset({
+    "-p", "--profile", "-o", "--output", "--json", "--fields", "-q", "--quiet", "-v", "--verbose",
+    "--no-color", "--plain", "--max-wait",
+})  # fmt: skip
+_SECRET_FLAGS = frozenset(
+    {"--token", "--api-key", "--api-token", "--access-token", "--password", "--secret"}
+)
+_CONFIRMATION_FLAGS = frozenset({"--yes", "-y"})
+_NUMBER_ERRORS = {"int": "is not a whole number", "float": "is not a number"}
+
+
+class CommandSpec:
+    """A command's function and how Typer is to call it; made by `options.command`.
+
+    Attributes:
+        run: What Typer calls, with a signature that holds every option.
+        settings: Further settings for Typer, such as `context_settings`.
+    """
+
+    def __init__(self, run: Callable[..., None], settings: Mapping[str, Any]) -> None:
+        self.run = run
+        self.settings = settings
+
+    def build(self, name: str) -> Any:
+        """The Typer command called `name`."""
+        app = typer.Typer(
+            add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None
+        )
+        settings = {"context_settings": _SETTINGS["context_settings"], **self.settings}
+        settings["context_settings"] = {
+            **_SETTINGS["context_settings"],
+            **settings["context_settings"],
+        }
+        app.command(name, cls=HelpCommand, **settings)(self.run)
+        built = typer.main.get_command(app)
+        built.name = name
+        return built
+
+
+class UnknownCommandError(InvalidInputError):
+    """No command has the name that was typed."""
+
+    code = "USAGE"
+
+
+class HelpCommand(TyperCommand):
+    """A command that prints our help page."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the command line; raises UsageError that names the command."""
+        try:
+            return super().parse_args(ctx, args)
+        except UsageError as failure:
+            error: Any = failure
+            # Typer omits the context when an option lacks its value or has one too many.
+            error.ctx = error.ctx or ctx
+            raise
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Write the help page."""
+        formatter.write(_help_text(self, ctx))
+
+
+class LazyGroup(TyperGroup):
+    """A group whose commands are imported when they are used.
+
+    Args:
+        package: The package that holds one module per command.
+        names: The commands in reading order, each with its summary where that is known without
+            importing it, else None.
+    """
+
+    def __init__(self, package: str, names: Mapping[str, str | None], **settings: Any) -> None:
+        super().__init__(no_args_is_help=True, **_SETTINGS, **settings)
+        self._package = package
+        self._names = names
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """The names of the commands, in reading order."""
+        return list(self._names)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The command called `cmd_name`, whose module is imported now; None if unknown."""
+        if cmd_name not in self._names:
+            return None
+        module = importlib.import_module(f"{self._package}.{cmd_name.replace('-', '_')}")
+        if not hasattr(module, "COMMANDS"):
+            spec: CommandSpec = module.run
+            return spec.build(cmd_name)
+        return LazyGroup(
+            module.__name__,
+            dict.fromkeys(module.COMMANDS),
+            name=cmd_name,
+            help=inspect.cleandoc(str(module.__doc__)),
+        )
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command that `args` begin with.
+
+        Raises:
+            UnknownCommandError: No command has that name; the hint names the nearest one.
+        """
+        if args[0] in self._names or args[0].startswith("-"):
+            return super().resolve_command(ctx, args)
+        raise UnknownCommandError(
+            f"unknown command: {ctx.command_path} {args[0]}",
+            hint=_command_hint(ctx.command_path, args[0], list(self._names)),
+        )
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Write the help page."""
+        formatter.write(_help_text(self, ctx))
+
+    def summary(self, ctx: Any, name: str) -> str:
+        """The first sentence of a command's help."""
+        known = self._names[name]
+        if known is not None:
+            return known
+        from outreply_cli.cli.tree import read_command
+
+        return read_command(self.get_command(ctx, name), ()).summary
+
+
+def root_group(summaries: Mapping[str, str]) -> LazyGroup:
+    """The root of the command tree.
+
+    Args:
+        summaries: Every command below the root with its summary, in reading order.
+    """
+    version = TyperOption(
+        param_decls=["--version"], is_flag=True, default=False, help="Show the version."
+    )
+    return LazyGroup(
+        "outreply_cli.commands", summaries, name="outreply", help=ROOT_HELP, params=[version],
+        callback=lambda **_: None,
+    )  # fmt: skip
+
+
+def to_command(command: Any, path: Sequence[str], ctx: Any) -> "Command":
+    """A Typer command as data, with the names and summaries of the commands directly below it."""
+    import dataclasses
+
+    from outreply_cli.cli.tree import Command, read_command
+
+    read = read_command(command, path)
+    if not isinstance(command, LazyGroup):
+        return read
+    below = tuple(
+        Command((*path, name), command.summary(ctx, name)) for name in command.list_commands(ctx)
+    )
+    return dataclasses.replace(read, commands=below)
+
+
+def is_missing_command(error: Exception) -> bool:
+    """Whether `error` says that a group was named without a command; its text is the help."""
+    return type(error).__name__ == "NoArgsIsHelpError"
+
+
+def to_input_error(error: Any) -> InvalidInputError:
+    """Typer's usage error as one of ours, with a hint at what was probably meant."""
+    ctx = getattr(error, "ctx", None)
+    path = ctx.command_path if ctx is not None else "outreply"
+    message, hint = error.format_message(), f"See: {path} --help"
+    message = re.sub(
+        r"is not a valid (int|float)\w*( range)?(?=\.$)",
+        lambda found: _NUMBER_ERRORS[found[1]],
+        message,
+    )
+    option = getattr(error, "option_name", None)
+    if option is not None and message.startswith("No such option"):
+        message = f"unknown option {option} for {path}"
+        hint = _option_hint(ctx, option, path) or hint
+    return CommandLineError(message, hint=hint)
+
+
+class CommandLineError(InvalidInputError):
+    """A command line that Typer could not parse."""
+
+    code = "USAGE"
+
+
+def _help_text(command: Any, ctx: Any) -> str:
+    from outreply_cli.cli.help_page import help_page
+
+    return help_page(to_command(command, ctx.command_path.split()[1:], ctx), ctx.obj.output)
+
+
+def _command_hint(path: str, typed: str, names: Sequence[str]) -> str:
+    import difflib
+
+    near = difflib.get_close_matches(typed, names, n=1)
+    return f"Did you mean: {path} {near[0]}" if near else f"See: {path} --help"
+
+
+def _option_hint(ctx: Any, option: str, path: str) -> str | None:
+    if option in _SECRET_FLAGS:
+        return (
+            "No option takes a secret, because arguments are public. Set OUTREPLY_API_KEY or "
+            "OUTREPLY_WEBHOOK_SECRET, or run: outreply auth login"
+        )
+    if isinstance(ctx.command, LazyGroup) and option in _COMMON_FLAGS:
+        return f"Options follow the command's words: {path} COMMAND {option}"
+    if option in _CONFIRMATION_FLAGS:
+        return f"This command asks for no confirmation: remove {option}"
+    if not option.startswith("--"):
+        return None
+    import difflib
+
+    # Compared without the dashes, which all of them share.
+    flags = [flag for parameter in ctx.command.params for flag in parameter.opts]
+    known = [flag[2:] for flag in [*flags, "--help"] if flag.startswith("--")]
+    near = difflib.get_close_matches(option[2:], known, n=1)
+    return f"Did you mean: --{near[0]}" if near else None

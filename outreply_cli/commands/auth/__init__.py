@@ -1,0 +1,10 @@
+"""Log in and out, and switch between accounts."""
+
+COMMANDS = (
+    "login",
+    "status",
+    "list",
+    "switch",
+    "logout",
+    "token",
+)

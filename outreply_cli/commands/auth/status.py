@@ -1,0 +1,55 @@
+"""`outreply auth status`."""
+
+from typing import TYPE_CHECKING, Any
+
+from outreply_cli.cli.options import command
+from outreply_cli.commands.auth.shared import note_sandbox
+from outreply_cli.context import Context
+from outreply_cli.ui.output import Column
+
+if TYPE_CHECKING:
+    pass
+
+
+@command()
+def run(context: Context) -> None:
+    """Show who you are here, with which token, and whether it works.
+
+    Exits 4 when it does not work.
+
+    Example: outreply auth status
+
+    Example: outreply auth status --json
+    """
+    from outreply_cli.accounts.login import fetch_identity
+    from outreply_cli.times import format_api_time
+
+    account = context.account
+    facts = fetch_identity(context.client())
+    credential = account.credential
+    zone = context.zone()
+    expires = facts["expires_at"]
+    item: dict[str, Any] = {
+        **facts,
+        "profile": account.profile.name if account.profile else None,
+        "base_url": context.client().transport.base_url,
+        "token_source": credential.source,
+        "token_place": credential.place,
+    }
+    context.output.print_one(
+        item,
+        [
+            Column("Account", "email", lambda it: f"{it['name']} <{it['email']}>".strip()),
+            Column("Profile", "profile", lambda it: str(it["profile"] or "none")),
+            Column("API", "base_url"),
+            Column("Key", "key_name"),
+            Column("Token", "prefix", lambda it: f"{it['prefix']}…"),
+            Column("From", "token_place", lambda it: f"{it['token_source']}: {it['token_place']}"),
+            Column("Scopes", "scopes", lambda it: ", ".join(map(str, it["scopes"]))),
+            Column("Expires", "expires_at",
+                   lambda _: format_api_time(expires, zone) if expires else "never"),
+            Column("Tier", "tier", lambda it: str(it["tier"] or "unknown (needs read:account)")),
+        ],
+        id_field=None,
+    )  # fmt: skip
+    note_sandbox(context, credential.token)

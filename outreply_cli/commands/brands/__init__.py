@@ -1,0 +1,6 @@
+"""List and view brands."""
+
+COMMANDS = (
+    "list",
+    "show",
+)

@@ -1,0 +1,32 @@
+"""`outreply brands show`."""
+
+from typing import Annotated
+
+import typer
+
+from outreply_cli.cli.options import command
+from outreply_cli.commands.brands.shared import COLUMNS
+from outreply_cli.context import Context
+from outreply_cli.pages import page_alias
+from outreply_cli.ui.output import Column
+
+
+@command()
+def run(
+    context: Context, brand_id: Annotated[str, typer.Argument(metavar="ID", help="The brand's id.")]
+) -> None:
+    """Show one brand with its pages.
+
+    Example: outreply brands show $(outreply brands list -q | head -n 1)
+
+    Example: outreply brands show $(outreply brands list -q | head -n 1) --json
+    """
+    context.output.print_one(
+        context.client().brand(brand_id),
+        [
+            *COLUMNS,
+            Column(
+                "Pages", "pages", lambda brand: ", ".join(map(page_alias, brand.get("pages") or []))
+            ),
+        ],
+    )

@@ -1,0 +1,11 @@
+"""Schedule posts from a calendar file."""
+
+COMMANDS = (
+    "schedule",
+    "plan",
+    "apply",
+    "status",
+    "cancel",
+    "export",
+    "template",
+)

@@ -1,0 +1,27 @@
+"""`outreply bulk template`."""
+
+from typing import Annotated
+
+import typer
+
+from outreply_cli.cli.options import command
+from outreply_cli.context import Context
+from outreply_cli.errors import InvalidInputError
+
+
+@command(api=False)
+def run(
+    context: Context,
+    kind: Annotated[str, typer.Argument(metavar="yaml|csv", help="Which format.")] = "yaml",
+) -> None:
+    """Print a calendar file to begin with.
+
+    Example: outreply bulk template csv > launch.csv
+
+    Example: outreply bulk template yaml > launch.yaml
+    """
+    from outreply_cli.bulk.template import template
+
+    if kind not in {"yaml", "csv"}:
+        raise InvalidInputError(f"{kind!r} is no kind of calendar", hint="Choose yaml or csv.")
+    context.output.print_text(template(kind, context.clock.now()))

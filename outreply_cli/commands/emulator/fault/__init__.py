@@ -1,0 +1,7 @@
+"""Inject faults into API responses."""
+
+COMMANDS = (
+    "add",
+    "list",
+    "clear",
+)

@@ -1,0 +1,9 @@
+"""Upload, list and delete pictures and videos."""
+
+COMMANDS = (
+    "upload",
+    "list",
+    "show",
+    "delete",
+    "prune",
+)

@@ -1,0 +1,27 @@
+"""`outreply media show`."""
+
+from typing import Annotated
+
+import typer
+
+from outreply_cli.cli.options import DisplayZone, command
+from outreply_cli.commands.media.output import ID_FIELD, media_columns
+from outreply_cli.context import Context
+
+
+@command()
+def run(
+    context: Context,
+    media_id: Annotated[str, typer.Argument(metavar="ID", help="The media's id.")],
+    tz: DisplayZone = None,
+) -> None:
+    """Show one uploaded picture or video.
+
+    Example: outreply media show $(outreply media list -q | head -n 1)
+
+    Example: outreply media show $(outreply media list -q | head -n 1) --json
+    """
+    client = context.client()
+    item = client.media_item(media_id)
+    columns = media_columns(client.now(), context.zone(tz), item)
+    context.output.print_one(item, columns, id_field=ID_FIELD)

@@ -1,0 +1,6 @@
+"""List and view pages."""
+
+COMMANDS = (
+    "list",
+    "show",
+)

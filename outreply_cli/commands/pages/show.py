@@ -1,0 +1,37 @@
+"""`outreply pages show`."""
+
+from typing import Annotated
+
+import typer
+
+from outreply_cli.cli.options import command
+from outreply_cli.commands.pages.shared import COLUMNS
+from outreply_cli.context import Context
+from outreply_cli.pages import find_page
+from outreply_cli.ui.output import Column
+
+
+@command()
+def run(
+    context: Context,
+    page: Annotated[
+        str, typer.Argument(metavar="PAGE", help="Its id, platform:username, or exact name.")
+    ],
+) -> None:
+    """Show one page.
+
+    Example: outreply pages show instagram:acme
+
+    Example: outreply pages show x:bluebird --fields username,followers
+    """
+    client = context.client()
+    found = find_page(client.pages().items, page)
+    context.output.print_one(
+        client.page(str(found["id"])),
+        [
+            *COLUMNS[:4],
+            Column("Brand", "brand_id"),
+            Column("Followers", "followers"),
+            COLUMNS[5],
+        ],
+    )

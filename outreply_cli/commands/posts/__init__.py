@@ -1,0 +1,13 @@
+"""Schedule, publish, list and cancel posts."""
+
+COMMANDS = (
+    "list",
+    "show",
+    "schedule",
+    "publish",
+    "reschedule",
+    "cancel",
+    "wait",
+    "calendar",
+    "export",
+)

@@ -1,0 +1,32 @@
+"""`outreply posts wait`."""
+
+from typing import Annotated
+
+import typer
+
+from outreply_cli.cli.options import DisplayZone, command
+from outreply_cli.commands.posts.output import post_columns
+from outreply_cli.commands.posts.shared import PostId
+from outreply_cli.context import Context
+from outreply_cli.posts.wait import wait_until_published
+from outreply_cli.times import parse_duration
+
+
+@command()
+def run(
+    context: Context,
+    post_id: PostId,
+    timeout: Annotated[str, typer.Option(metavar="T", help="How long at most.")] = "15m",
+    tz: DisplayZone = None,
+) -> None:
+    """Wait until a scheduled post is out: exits 0 once published, 1 once failed.
+
+    Example: outreply posts wait $(outreply posts list --published -q --limit 1)
+
+    Example: outreply posts wait $(outreply posts list -q --limit 1) --timeout 1h
+    """
+    client = context.client()
+    seconds = parse_duration(timeout).total_seconds()
+    post = wait_until_published(client, context.clock, post_id, seconds=seconds)
+    known = client.pages().items if context.options.output == "table" else []
+    context.output.print_one(post, post_columns(context.zone(tz), known, post))

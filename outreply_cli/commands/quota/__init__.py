@@ -1,0 +1,8 @@
+"""Show quotas and rate limits."""
+
+COMMANDS = (
+    "show",
+    "check",
+    "forecast",
+    "watch",
+)

@@ -1,0 +1,25 @@
+"""`outreply webhooks delete`."""
+
+from typing import Annotated
+
+import typer
+
+from outreply_cli.cli.options import Yes, command
+from outreply_cli.context import Context
+
+
+@command()
+def run(
+    context: Context,
+    webhook: Annotated[str, typer.Argument(metavar="ID", help="The webhook's id.")],
+    yes: Yes = False,
+) -> None:
+    """Remove a webhook; what it still had to deliver is dropped.
+
+    Example: outreply webhooks delete $(outreply webhooks list -q | head -n 1) --yes
+
+    Example: outreply webhooks list -q | xargs -n 1 outreply webhooks delete --yes
+    """
+    context.confirm(f"Remove the webhook {webhook}?", yes=yes)
+    context.client().delete_webhook(webhook)
+    context.info(f"{webhook} is removed.")

@@ -1,1 +1,0 @@
-"""Month and week calendar layouts for the terminal."""

@@ -1,0 +1,192 @@
+"""The grid of a week or a month: every post is there or counted, and every line has one width."""
+
+import io
+import re
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, strategies as st
+from rich.cells import cell_len
+
+from outreply_cli.commands.posts.calendar_grid import print_calendar
+from outreply_cli.commands.posts.calendar_layout import CellPost, brand_marks, lay_out
+from outreply_cli.commands.posts.calendar_period import Period, month_weeks, week_days
+from outreply_cli.posts.listing import CalendarPost
+from outreply_cli.ui.output import Output
+
+TODAY = date(2026, 11, 24)
+ZONE = ZoneInfo("Europe/Paris")
+ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def dated(
+    moment: str, alias: str, message: str, *, brand: str = "Acme Co.", status: str = "scheduled"
+) -> CalendarPost:
+    instant = datetime.fromisoformat(moment).astimezone(UTC)
+    return CalendarPost(
+        instant,
+        alias,
+        alias.split(":", maxsplit=1)[0],
+        brand,
+        {"message": message, "status": status},
+    )
+
+
+POSTS = [
+    dated("2026-11-23T09:00+01:00", "facebook:acme", "We are open", status="published"),
+    dated("2026-11-24T09:00+01:00", "instagram:acme", "Spring 🌱 in the workshop"),
+    dated("2026-11-24T17:30+01:00", "twitter:bluebird", "日本語のコーヒー豆", brand="Bluebird"),
+    dated("2026-11-26T08:00+01:00", "tiktok:bluebird", "Latte art", brand="Bluebird",
+          status="failed"),
+    *(dated(f"2026-11-27T{hour:02}:00+01:00", "linkedin:acme-co", f"Number {hour}")
+      for hour in range(8, 16)),
+]  # fmt: skip
+
+
+def drawn(
+    width: int, posts: list[CalendarPost] | None = None, *, month: bool = False, plain: bool = False
+) -> str:
+    stream = io.StringIO()
+    output = Output(stream, is_terminal=True, width=width, plain=plain)
+    period = Period.of(TODAY, TODAY, whole_month=month)
+    print_calendar(output, period, POSTS if posts is None else posts, ZONE)
+    return ESCAPES.sub("", stream.getvalue())
+
+
+WEEK_AT_80 = """\
+Week 48: 23 – 29 November 2026 (Europe/Paris): 1 published, 10 scheduled, 1 failed
+┌──────────┬──────────┬──────────┬──────────┬──────────┬──────────┬──────────┐
+│Mon 23    │[Tue 24]  │Wed 25    │Thu 26    │Fri 27    │Sat 28    │Sun 29    │
+│09:00✓FB A│09:00 IG A│          │08:00✗TT B│08:00 LN A│          │          │
+│We are    │Spring 🌱 │          │Latte art │Number 8  │          │          │
+│open      │in the    │          │          │09:00 LN A│          │          │
+│          │workshop  │          │          │Number 9  │          │          │
+│          │17:30 TW B│          │          │10:00 LN A│          │          │
+│          │日本語のコ│          │          │Number 10 │          │          │
+│          │ーヒー豆  │          │          │11:00 LN A│          │          │
+│          │          │          │          │Number 11 │          │          │
+│          │          │          │          │12:00 LN A│          │          │
+│          │          │          │          │Number 12 │          │          │
+│          │          │          │          │13:00 LN A│          │          │
+│          │          │          │          │Number 13 │          │          │
+│          │          │          │          │14:00 LN A│          │          │
+│          │          │          │          │Number 14 │          │          │
+│          │          │          │          │15:00 LN A│          │          │
+│          │          │          │          │Number 15 │          │          │
+└──────────┴──────────┴──────────┴──────────┴──────────┴──────────┴──────────┘
+A Acme Co. · B Bluebird · FB Facebook · IG Instagram · LN LinkedIn · TT TikTok
+TW X · ✓ published · ✗ failed
+"""
+
+MONTH_AT_60 = """\
+│23     │[24]   │25     │26     │27     │28     │29     │
+│09:00✓ │09:00  │       │08:00✗ │08:00  │       │       │
+│FB A   │IG A   │       │TT B   │LN A   │       │       │
+│       │17:30  │       │       │09:00  │       │       │
+│       │TW B   │       │       │LN A   │       │       │
+│       │       │       │       │+6 more│       │       │
+"""
+
+AGENDA_AT_50 = """\
+Week 48: 23 – 29 November 2026 (Europe/Paris): 1 published, 10 scheduled, 1 failed
+Mon 23 Nov 2026
+  09:00 facebook:acme published  We are open
+Tue 24 Nov 2026 (today)
+  09:00 instagram:acme  Spring 🌱 in the workshop
+  17:30 twitter:bluebird  日本語のコーヒー豆
+Thu 26 Nov 2026
+  08:00 tiktok:bluebird failed  Latte art
+"""
+
+
+def test_a_week_at_80_columns() -> None:
+    assert drawn(80) == WEEK_AT_80
+
+
+def test_a_month_at_60_columns_counts_what_has_no_room() -> None:
+    assert MONTH_AT_60 in drawn(60, month=True)
+    assert drawn(60, month=True).startswith("November 2026 (Europe/Paris): 1 published")
+
+
+def test_a_narrow_terminal_and_plain_get_an_agenda() -> None:
+    assert drawn(50).startswith(AGENDA_AT_50)
+    assert drawn(120, plain=True).startswith(AGENDA_AT_50)
+    assert "┌" not in drawn(59) + drawn(120, plain=True)
+
+
+def test_a_terminal_whose_encoding_lacks_the_lines_gets_an_agenda() -> None:
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="latin-1", errors="backslashreplace")
+    period = Period.of(TODAY, TODAY, whole_month=False)
+    print_calendar(Output(stream, is_terminal=True, width=80), period, POSTS[:1], ZONE)
+    stream.seek(0)
+    assert "09:00 facebook:acme published  We are open" in stream.read()
+
+
+@pytest.mark.parametrize("width", [60, 79, 80, 120, 200])
+@pytest.mark.parametrize("month", [False, True])
+def test_every_line_of_a_grid_has_one_width(width: int, month: bool) -> None:
+    lines = [line for line in drawn(width, month=month).splitlines() if line[:1] in "┌├│└"]
+    assert len({cell_len(line) for line in lines}) == 1
+    assert width - 7 < cell_len(lines[0]) <= width
+
+
+def test_a_message_can_not_steer_the_terminal() -> None:
+    bad = dated("2026-11-25T10:00+01:00", "instagram:acme", "\x1b[2J\u202egone", brand="\x1b[31m")
+    for text in (drawn(200, [bad, *POSTS]), drawn(40, [bad, *POSTS])):
+        assert "\x1b[2J" not in text
+        assert "\u202e" not in text
+        assert "\\x1b[2J" in text
+
+
+def test_no_posts_are_said_to_be_none() -> None:
+    assert "no posts" in drawn(80, [])
+    assert "│" in drawn(80, [])
+
+
+calendar_posts = st.lists(
+    st.builds(
+        CellPost,
+        day=st.sampled_from(week_days(TODAY)),
+        clock=st.just("09:00"),
+        code=st.sampled_from(["IG", "FB", "TW"]),
+        mark=st.sampled_from(["", "A", "B", "12"]),
+        status=st.sampled_from(["scheduled", "published", "failed"]),
+        message=st.text(st.sampled_from("ab 日🌱é\u0301"), max_size=60),
+    ),
+    max_size=40,
+)
+
+
+@given(calendar_posts, st.integers(7, 40), st.integers(1, 12), st.integers(0, 3))
+def test_every_post_appears_once_or_is_counted(
+    posts: list[CellPost], width: int, most_lines: int, message_lines: int
+) -> None:
+    days = week_days(TODAY)
+    cells = lay_out(days, posts, width=width, most_lines=most_lines, message_lines=message_lines)
+    heads = [line.post for cell in cells for line in cell.lines if line.is_head]
+    assert len(heads) == len(set(heads))
+    assert len(heads) + sum(cell.hidden for cell in cells) == len(posts)
+    for cell in cells:
+        assert len(cell.lines) <= most_lines
+        assert all(cell_len(line.text) <= width for line in cell.lines)
+        assert all(posts[line.post].day == cell.day for line in cell.lines if line.post is not None)
+        assert bool(cell.hidden) == any(f"+{cell.hidden}" in line.text for line in cell.lines
+                                        if line.post is None)  # fmt: skip
+
+
+@given(st.lists(st.text(max_size=8), max_size=60))
+def test_no_two_brands_have_one_mark(brands: list[str]) -> None:
+    marks = brand_marks(brands)
+    assert set(marks) == set(brands)
+    assert len(set(marks.values())) == len(marks)
+
+
+@given(st.dates(date(1990, 1, 1), date(2200, 1, 1)))
+def test_a_month_holds_each_of_its_days_once(day: date) -> None:
+    weeks = month_weeks(day)
+    days = [one for week in weeks for one in week if one.month == day.month]
+    assert days == [day.replace(day=1) + timedelta(days=n) for n in range(len(days))]
+    assert (days[-1] + timedelta(days=1)).month != day.month
+    period = Period.of(day, day, whole_month=True)
+    assert (period.first, period.after) == (days[0], days[-1] + timedelta(days=1))
