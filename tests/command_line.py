@@ -1,4 +1,4 @@
-"""The command line as tests use it: the real entry point, with streams and clock of their own."""
+"""The command line as tests run it: the real entry point with separate streams and clock."""
 
 import io
 import os
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Ran:
-    """How a command line ended."""
+class Result:
+    """The result of a command line."""
 
     code: int
     out: str
@@ -37,6 +37,8 @@ class CommandLine:
     home: Path
     clock: ManualClock
     environ: dict[str, str] = field(default_factory=dict)
+    # Every command line and its result; the report of a failed test shows them.
+    history: list[tuple[tuple[str, ...], Result]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.environ = {
@@ -49,8 +51,8 @@ class CommandLine:
             **self.environ,
         }
 
-    def run(self, *words: str, stdin: str = "", env: Mapping[str, str] | None = None) -> Ran:
-        """In this process: quick, with the test's clock."""
+    def run(self, *words: str, stdin: str = "", env: Mapping[str, str] | None = None) -> Result:
+        """Run a command line in this process, with the test's clock."""
         out, err = io.StringIO(), io.StringIO()
         context = Context(
             environ={**self.environ, **(env or {})},
@@ -60,7 +62,7 @@ class CommandLine:
             clock=self.clock,
         )
         code = main(words, context)
-        return Ran(code, out.getvalue(), err.getvalue())
+        return self._record(words, Result(code, out.getvalue(), err.getvalue()))
 
     def spawn(
         self,
@@ -68,8 +70,8 @@ class CommandLine:
         stdin: str = "",
         env: Mapping[str, str] | None = None,
         seconds: float = 60,
-    ) -> Ran:
-        """As a process of its own: what people run."""
+    ) -> Result:
+        """Run a command line in a separate process, as people do."""
         done = subprocess.run(
             self.words(*words),
             input=stdin,
@@ -79,7 +81,11 @@ class CommandLine:
             timeout=seconds,
             check=False,
         )
-        return Ran(done.returncode, done.stdout, done.stderr)
+        return self._record(words, Result(done.returncode, done.stdout, done.stderr))
+
+    def _record(self, words: tuple[str, ...], result: Result) -> Result:
+        self.history.append((words, result))
+        return result
 
     def at_terminal(
         self,
@@ -88,7 +94,7 @@ class CommandLine:
         lines: int = 40,
         columns: int = 80,
     ) -> "pexpect.spawn[str]":
-        """As a process of its own that a person sits before."""
+        """Start a command line in a separate process at a terminal."""
         import pexpect
 
         program, *rest = self.words(*words)
@@ -99,11 +105,11 @@ class CommandLine:
 
     @staticmethod
     def words(*words: str) -> list[str]:
-        """The argument vector of the command."""
+        """The argument vector that runs a command line."""
         return [sys.executable, "-m", "outreply_cli", *words]
 
 
 def command_tree() -> Command:
-    """Every command that there is."""
+    """The whole command tree."""
     root = root_group(COMMANDS)
     return read_tree(root, typer.Context(root, info_name="outreply"))

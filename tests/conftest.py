@@ -1,6 +1,6 @@
-"""Real parts that many tests stand on."""
+"""Fixtures that many tests share: a clock, an emulator, a client and a command line."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,34 +13,50 @@ from tests.clocks import ManualClock
 from tests.command_line import CommandLine
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Add the exit code and stderr of every command that a failed test ran."""
+    report = yield
+    if report.failed:
+        for value in getattr(item, "funcargs", {}).values():
+            if isinstance(value, CommandLine):
+                for words, result in value.history[-20:]:
+                    title = f"outreply {' '.join(words)} -> exit code {result.code}"
+                    report.sections.append((title, result.err))
+                break
+    return report
+
+
 @pytest.fixture
-def emulated_clock() -> ManualClock:
+def emulator_clock() -> ManualClock:
     return ManualClock()
 
 
 @pytest.fixture
-def emulator(tmp_path: Path, emulated_clock: ManualClock) -> Iterator[EmulatorServer]:
-    with EmulatorServer(tmp_path / "emulator.db", emulated_clock) as server:
+def emulator(tmp_path: Path, emulator_clock: ManualClock) -> Iterator[EmulatorServer]:
+    with EmulatorServer(tmp_path / "emulator.db", emulator_clock) as server:
         yield server
 
 
 @pytest.fixture
-def client(emulator: EmulatorServer, emulated_clock: ManualClock) -> Iterator[Client]:
+def client(emulator: EmulatorServer, emulator_clock: ManualClock) -> Iterator[Client]:
     token = Token(emulator.token)
-    transport = Transport(base_url=emulator.base_url, token=token, clock=emulated_clock)
+    transport = Transport(base_url=emulator.base_url, token=token, clock=emulator_clock)
     yield Client(transport)
     transport.close()
 
 
 @pytest.fixture
-def alone(tmp_path: Path, emulated_clock: ManualClock) -> CommandLine:
-    """A command line with an empty home and no account."""
-    return CommandLine(tmp_path / "home", emulated_clock)
+def cli_logged_out(tmp_path: Path, emulator_clock: ManualClock) -> CommandLine:
+    """A command line with an empty home directory and no account."""
+    return CommandLine(tmp_path / "home", emulator_clock)
 
 
 @pytest.fixture
-def cli(alone: CommandLine, emulator: EmulatorServer) -> CommandLine:
-    """A command line whose environment has the emulator's token."""
-    alone.environ["OUTREPLY_API_KEY"] = emulator.token
-    alone.environ["OUTREPLY_BASE_URL"] = emulator.base_url
-    return alone
+def cli(cli_logged_out: CommandLine, emulator: EmulatorServer) -> CommandLine:
+    """A command line whose environment holds a token of the emulator."""
+    cli_logged_out.environ["OUTREPLY_API_KEY"] = emulator.token
+    cli_logged_out.environ["OUTREPLY_BASE_URL"] = emulator.base_url
+    return cli_logged_out

@@ -7,11 +7,11 @@ from outreply_cli.commands.doctor import show_findings
 from outreply_cli.commands.webhooks.output import DeliveryReport
 from outreply_cli.context import Context
 from outreply_cli.doctor.result import failure, ok, skipped, warning
+from outreply_cli.net.deliver import DeliveryResult
 from outreply_cli.webhooks.event import parse_event
 from outreply_cli.webhooks.fixtures import encode_body, sample_event
 from outreply_cli.webhooks.models import IncomingDelivery
 from outreply_cli.webhooks.receiver import Received
-from outreply_cli.webhooks.sending import DeliveryResult
 from outreply_cli.webhooks.store import DeliveryStore
 from tests.golden_account import NOW, Look, Screen
 

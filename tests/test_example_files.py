@@ -13,7 +13,7 @@ import yaml
 
 from outreply_cli.api.client import Client
 from outreply_cli.emulator.server import EmulatorServer
-from tests.command_line import CommandLine, Ran
+from tests.command_line import CommandLine, Result
 from tests.scripted_server import ScriptedServer, answer
 
 EXAMPLES = Path(__file__).parent.parent / ".examples"
@@ -49,7 +49,7 @@ class Host:
         listed = [*self.client.scheduled_posts().items, *self.client.published_posts().items]
         return sorted((str(post["page_id"]), str(post["message"])) for post in listed)
 
-    def run(self, script: str, shell: str, environ: Mapping[str, str]) -> Ran:
+    def run(self, script: str, shell: str, environ: Mapping[str, str]) -> Result:
         """Run a script in the repository, with what a host gives and nothing else."""
         done = subprocess.run(
             [*shell.split(), script], cwd=self.home / "repository",
@@ -62,9 +62,9 @@ class Host:
         )  # fmt: skip
         assert "Traceback" not in done.stderr
         assert self.emulator.token not in done.stdout + done.stderr
-        return Ran(done.returncode, done.stdout, done.stderr)
+        return Result(done.returncode, done.stdout, done.stderr)
 
-    def workflow(self, name: str, event: str, ref: str) -> Ran:
+    def workflow(self, name: str, event: str, ref: str) -> Result:
         """Run the steps of a GitHub workflow's job, but for the one that installs."""
         summary = self.home / "summary.md"
         variables = {
@@ -86,11 +86,11 @@ class Host:
             ran = self.run(step["run"], "bash -euo pipefail -c", {**variables, **given})
             out, err = out + ran.out, err + ran.err
             if ran.code:
-                return Ran(ran.code, out, err)
+                return Result(ran.code, out, err)
         assert not summary.exists() or self.emulator.token not in summary.read_text()
-        return Ran(0, out, err)
+        return Result(0, out, err)
 
-    def pipeline(self, **variables: str) -> list[Ran]:
+    def pipeline(self, **variables: str) -> list[Result]:
         """Run the jobs of the GitLab pipeline whose rules hold."""
         given = {
             "CI": "true", "CI_PROJECT_DIR": str(self.home / "repository"),

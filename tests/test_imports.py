@@ -153,15 +153,15 @@ def loaded_by(cli: CommandLine, *words: str) -> set[str]:
     return {name.split(".")[0] for name in last["modules"]} | set(last["modules"])
 
 
-def test_the_version_needs_next_to_nothing(alone: CommandLine) -> None:
+def test_the_version_needs_next_to_nothing(cli_logged_out: CommandLine) -> None:
     assert not {"typer", "httpx", "rich", "yaml", "keyring", "sqlite3"} & loaded_by(
-        alone, "--version"
+        cli_logged_out, "--version"
     )
 
 
-def test_what_a_shell_waits_for_needs_next_to_nothing(alone: CommandLine) -> None:
+def test_what_a_shell_waits_for_needs_next_to_nothing(cli_logged_out: CommandLine) -> None:
     for kind in ("page", "profile", "zone"):
-        loaded = loaded_by(alone, "__complete", kind, "")
+        loaded = loaded_by(cli_logged_out, "__complete", kind, "")
         assert not {
             "typer", "httpx", "rich", "yaml", "keyring", "sqlite3", "dataclasses", "typing",
             "pathlib", "subprocess", "tomllib", "platformdirs",
@@ -178,20 +178,20 @@ def test_json_with_a_token_in_the_environment_needs_no_rich_keyring_or_yaml(
     } & loaded  # fmt: skip
 
 
-def test_what_needs_no_network_imports_no_httpx(alone: CommandLine) -> None:
+def test_what_needs_no_network_imports_no_httpx(cli_logged_out: CommandLine) -> None:
     for words in (("auth", "list"), ("bulk", "template"), ("--help",)):
-        assert "httpx" not in loaded_by(alone, *words), words
+        assert "httpx" not in loaded_by(cli_logged_out, *words), words
 
 
-def test_the_help_of_everything_needs_neither_typer_nor_rich(alone: CommandLine) -> None:
+def test_the_help_of_everything_needs_neither_typer_nor_rich(cli_logged_out: CommandLine) -> None:
     for words in (("--help",), ("-h",), ()):
-        loaded = loaded_by(alone, *words)
+        loaded = loaded_by(cli_logged_out, *words)
         assert not {"typer", "rich", "zoneinfo", "sqlite3", "keyring"} & loaded, words
         assert not any(name.startswith("outreply_cli.commands") for name in loaded), words
 
 
-def test_help_draws_without_rich_and_imports_no_other_command(alone: CommandLine) -> None:
-    loaded = loaded_by(alone, "quota", "--help")
+def test_help_draws_without_rich_and_imports_no_other_command(cli_logged_out: CommandLine) -> None:
+    loaded = loaded_by(cli_logged_out, "quota", "--help")
     assert "rich" not in loaded
     modules = {name for name in loaded if name.startswith("outreply_cli.commands.")}
     assert modules == {
@@ -200,14 +200,14 @@ def test_help_draws_without_rich_and_imports_no_other_command(alone: CommandLine
     } | {"outreply_cli.commands.quota.forecast", "outreply_cli.commands.quota.watch"}
 
 
-def test_the_help_of_a_group_needs_no_server_and_no_network(alone: CommandLine) -> None:
+def test_the_help_of_a_group_needs_no_server_and_no_network(cli_logged_out: CommandLine) -> None:
     for group in ("emulator", "webhooks", "comments", "media", "posts", "bulk"):
-        loaded = loaded_by(alone, group, "--help")
+        loaded = loaded_by(cli_logged_out, group, "--help")
         assert not {"waitress", "werkzeug", "httpx", "yaml", "http.client", "rich"} & loaded, group
 
 
-def test_an_offline_command_imports_what_it_needs_alone(alone: CommandLine) -> None:
-    loaded = loaded_by(alone, "auth", "list")
+def test_an_offline_command_imports_what_it_needs_alone(cli_logged_out: CommandLine) -> None:
+    loaded = loaded_by(cli_logged_out, "auth", "list")
     assert not {
         "httpx", "rich", "zoneinfo", "email", "sqlite3", "random", "csv", "dateutil", "tzlocal",
     } & loaded  # fmt: skip

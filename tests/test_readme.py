@@ -54,14 +54,14 @@ def run_block(shell: "pexpect.spawn[str]", block: str) -> str:
 
 
 @pytest.fixture
-def shell(alone: CommandLine, tmp_path: Path) -> "pexpect.spawn[str]":
+def shell(cli_logged_out: CommandLine, tmp_path: Path) -> "pexpect.spawn[str]":
     bin_dir = tmp_path / "bin"
     bin_dir.mkdir()
-    python, *words = alone.words()
+    python, *words = cli_logged_out.words()
     (bin_dir / "outreply").write_text(f'#!/bin/sh\nexec {python} {" ".join(words)} "$@"\n')
     (bin_dir / "outreply").chmod(0o755)
     environment = {
-        **alone.environ,
+        **cli_logged_out.environ,
         "PATH": f"{bin_dir}:{os.environ['PATH']}",
         "PYTHONPATH": str(README.parent),
         "NO_COLOR": "1",

@@ -170,9 +170,18 @@ def test_any_text_is_an_instant_or_a_time_error(text: str) -> None:
 
 def test_since_counts_back_and_a_date_starts_its_day() -> None:
     assert format_timestamp(parse_past_time("2h", now=NOW, zone=PARIS)) == "2026-11-23T10:00:00Z"
-    assert format_timestamp(parse_past_time("3 days ago", now=NOW, zone=PARIS)) == "2026-11-20T12:00:00Z"
-    assert format_timestamp(parse_past_time("2026-11-01", now=NOW, zone=PARIS)) == "2026-10-31T23:00:00Z"
-    assert format_timestamp(parse_past_time("yesterday", now=NOW, zone=PARIS)) == "2026-11-21T23:00:00Z"
+    assert (
+        format_timestamp(parse_past_time("3 days ago", now=NOW, zone=PARIS))
+        == "2026-11-20T12:00:00Z"
+    )
+    assert (
+        format_timestamp(parse_past_time("2026-11-01", now=NOW, zone=PARIS))
+        == "2026-10-31T23:00:00Z"
+    )
+    assert (
+        format_timestamp(parse_past_time("yesterday", now=NOW, zone=PARIS))
+        == "2026-11-21T23:00:00Z"
+    )
 
 
 def test_an_instant_is_shown_in_local_time_and_utc() -> None:

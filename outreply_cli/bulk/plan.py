@@ -281,7 +281,7 @@ def _decide(one: MatchedRow, standing: Mapping[int, PostStatus]) -> Action:
     same = live.fingerprint == one.digest
     if what == PostStatus.UNKNOWN:
         reason = "whether it was sent is not known"
-        return Action.on_row(ActionType.KEEP, one, live, reason=reason, is_undecided=True)
+        return Action.on_row(ActionType.KEEP, one, live, reason=reason, unresolved=True)
     if what in {PostStatus.PUBLISHED, PostStatus.FAILED}:
         return Action.on_row(ActionType.KEEP, one, live, reason="" if same else _PUBLISHED)
     if what == PostStatus.GONE:

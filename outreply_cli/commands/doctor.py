@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 _STYLES = {"ok": "green", "warning": "yellow", "failure": "bold red", "skipped": "dim"}
 _NARROWEST_TEXT = 20
 _COLUMNS = (
-    Column("Standing", "standing"),
+    Column("Status", "status"),
     Column("Check", "check"),
-    Column("Found", "found"),
-    Column("Advice", "advice"),
+    Column("Detail", "detail"),
+    Column("Hint", "hint"),
 )
 
 
@@ -45,7 +45,7 @@ def run(context: Context) -> None:
     found = Doctor(patient, context.clock, watching).run()
     show_findings(
         context.output,
-        [{**asdict(finding), "standing": finding.status.value} for finding in found],
+        [{**asdict(finding), "status": finding.status.value} for finding in found],
     )
     failed = [finding.check for finding in found if finding.status == CheckStatus.FAILURE]
     if failed:
@@ -56,12 +56,12 @@ def run(context: Context) -> None:
 
 
 def show_findings(output: Output, findings: Sequence[Item]) -> None:
-    """Show `{check, standing, found, advice}` objects: wrapped for people, a line each in a pipe.
+    """Show `{check, status, detail, hint}` objects: wrapped for people, a line each in a pipe.
 
     With `-q` only the names of the checks that failed.
     """
     if output.quiet:
-        failed = [one for one in findings if one["standing"] == "failure"]
+        failed = [result for result in findings if result["status"] == "failure"]
         output.print_list(failed, _COLUMNS, id_field="check")
     elif output.is_terminal and output.format == "table" and output.fields is None:
         from outreply_cli.ui.tables import console_for
@@ -76,18 +76,18 @@ def show_findings(output: Output, findings: Sequence[Item]) -> None:
 def _lines(findings: Sequence[Item], width: int) -> "Iterator[Text]":
     from rich.text import Text
 
-    checks = max((len(str(one["check"])) for one in findings), default=0)
+    checks = max((len(str(result["check"])) for result in findings), default=0)
     longest = max(map(len, _STYLES))
     indent = longest + checks + 4
     room = max(_NARROWEST_TEXT, width - indent)
-    for one in findings:
-        standing = str(one["standing"])
+    for result in findings:
+        standing = str(result["status"])
         head = Text().append(f"{standing:<{longest}}", style=_STYLES.get(standing, ""))
-        head.append(f"  {one['check']:<{checks}}  ", style="bold")
-        for number, text in enumerate(_wrapped(str(one["found"]), room)):
+        head.append(f"  {result['check']:<{checks}}  ", style="bold")
+        for number, text in enumerate(_wrapped(str(result["detail"]), room)):
             yield head.append(text) if number == 0 else Text(" " * indent + text)
-        if one["advice"]:
-            for text in _wrapped(str(one["advice"]), room):
+        if result["hint"]:
+            for text in _wrapped(str(result["hint"]), room):
                 yield Text(" " * indent + text, style="bold")
 
 

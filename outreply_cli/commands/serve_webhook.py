@@ -140,6 +140,7 @@ def run(
     from outreply_cli.commands.emulator.shared import PROFILE as EMULATOR_PROFILE
     from outreply_cli.commands.webhooks.output import DeliveryReport
     from outreply_cli.completion.cache import CompletionCache
+    from outreply_cli.net.ssrf import reach_for
     from outreply_cli.spec.events import fits, read_patterns
     from outreply_cli.webhooks.event_stream import EventStream, StopCondition, parse_conditions
     from outreply_cli.webhooks.forward import UrlTarget
@@ -155,7 +156,8 @@ def run(
         fail_rate=fail_rate, seed=seed,
     )  # fmt: skip
     targets: list[ForwardTarget] = [
-        UrlTarget(url, allow_public=allow_public) for url in dict.fromkeys(forward_to or [])
+        UrlTarget(url, reach=reach_for(allow_public=allow_public))
+        for url in dict.fromkeys(forward_to or [])
     ]
     if pass_status and not targets:
         raise InvalidInputError(

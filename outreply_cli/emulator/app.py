@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 from werkzeug.http import http_date
 from werkzeug.wrappers import Request
 
-from outreply_cli.emulator.address_guard import SsrfGuard
 from outreply_cli.emulator.admin import AdminApi
 from outreply_cli.emulator.dashboard import RequestLog, render_dashboard
 from outreply_cli.emulator.delivery import DeliveryWorker
-from outreply_cli.emulator.dns import Resolver
 from outreply_cli.emulator.endpoints import ApiRequest, Endpoints
 from outreply_cli.emulator.faults import FAULT_HEADER, Faults
+from outreply_cli.emulator.media_urls import SsrfGuard
 from outreply_cli.emulator.openapi import OPEN_ROUTES
 from outreply_cli.emulator.rate import RateWindows
 from outreply_cli.emulator.request import ErrorResponse, NetworkAccess, parse_object
@@ -22,6 +21,7 @@ from outreply_cli.emulator.responses import apply_fault, internal_error, request
 from outreply_cli.emulator.routes import API_ROOT
 from outreply_cli.emulator.state import State
 from outreply_cli.errors import OutReplyError
+from outreply_cli.net.dns import Resolver
 from outreply_cli.net.server.host_check import is_allowed_host
 from outreply_cli.net.server.response import Response, json_response
 

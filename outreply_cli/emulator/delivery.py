@@ -7,22 +7,26 @@ import hashlib
 import hmac
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
 from outreply_cli import __version__
 from outreply_cli.emulator.account import spend
 from outreply_cli.emulator.auth import get_tier
-from outreply_cli.emulator.dns import Resolver
 from outreply_cli.emulator.responses import log_exception
 from outreply_cli.emulator.scheduler import process_due
-from outreply_cli.emulator.sending import DeliveryResult, deliver
 from outreply_cli.emulator.state import State
+from outreply_cli.net.deliver import DeliveryResult, deliver
+from outreply_cli.net.dns import Address, Resolver
+from outreply_cli.net.ssrf import Reach
+from outreply_cli.spec.webhooks import (
+    FAILURES_BEFORE_DISABLING,
+    RESPONSE_TIMEOUT_SECONDS,
+    RETRY_SECONDS,
+    ROTATION_SECONDS,
+)
 
-RETRY_SECONDS = (30.0, 120.0, 600.0, 1_800.0, 7_200.0)
-FAILURES_BEFORE_DISABLING = 20
-ROTATION_SECONDS = 86_400.0
 _LOG_SECONDS = 30 * 86_400.0
 _POLL_SECONDS = 0.2
 _RECOVERY_SECONDS = 5.0
@@ -43,11 +47,11 @@ class DeliveryWorker:
 
     Args:
         state: Where posts, comments and deliveries wait.
-        lookups: Where names of targets are looked up.
+        resolver: Resolves the hosts of webhook URLs.
     """
 
-    def __init__(self, state: State, lookups: Resolver) -> None:
-        self._state, self._lookups = state, lookups
+    def __init__(self, state: State, resolver: Resolver) -> None:
+        self._state, self._resolver = state, resolver
         self._ended = threading.Event()
         self._working = threading.RLock()
 
@@ -118,28 +122,37 @@ class DeliveryWorker:
             "X-OutReply-Event": row["event"],
             "X-OutReply-Delivery": row["id"],
         }
-        anywhere = self._state.settings.sends_anywhere
-        outcome = deliver(row["url"], body, headers, lookups=self._lookups, anywhere=anywhere)
+        result = deliver(
+            row["url"],
+            body,
+            headers,
+            reach=Reach.PUBLIC if self._state.settings.sends_anywhere else Reach.LOOPBACK,
+            timeout=RESPONSE_TIMEOUT_SECONDS,
+            lookup=self._resolve,
+        )
         with self._state.transaction() as db:
-            self._record(db, row, outcome)
+            self._record(db, row, result)
 
-    def _record(self, db: sqlite3.Connection, row: sqlite3.Row, outcome: DeliveryResult) -> None:
+    def _resolve(self, host: str, timeout: float) -> Sequence[Address]:
+        return self._resolver.resolve([host], timeout)[host] or ()
+
+    def _record(self, db: sqlite3.Connection, row: sqlite3.Row, result: DeliveryResult) -> None:
         # The clock may have been moved while the target thought about it.
         moment = self._state.clock.now().timestamp()
         attempt = row["attempts"] + 1
         retries = RETRY_SECONDS[attempt - 1 : attempt]
-        due_at = None if outcome.is_success or not retries else moment + retries[0]
+        due_at = None if result.is_accepted or not retries else moment + retries[0]
         db.execute(
             "UPDATE deliveries SET attempts = ?, due_at = ?, status = ?, error = ?, "
             "milliseconds = ?, last_at = ? WHERE id = ?",
-            (attempt, due_at, outcome.status, outcome.error, outcome.milliseconds, moment,
+            (attempt, due_at, result.status, result.error, result.milliseconds, moment,
              row["id"]),
         )  # fmt: skip
         db.execute(
             "DELETE FROM deliveries WHERE created_at < ? AND due_at IS NULL",
             (moment - _LOG_SECONDS,),
         )
-        if outcome.is_success:
+        if result.is_accepted:
             db.execute("UPDATE hooks SET failures = 0 WHERE id = ?", (row["hook_id"],))
             return
         db.execute("UPDATE hooks SET failures = failures + 1 WHERE id = ?", (row["hook_id"],))

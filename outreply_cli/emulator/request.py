@@ -12,10 +12,9 @@ from typing import Any
 
 from werkzeug.datastructures import FileStorage
 
-from outreply_cli.emulator.address_guard import SsrfGuard
-from outreply_cli.emulator.dns import Resolver
+from outreply_cli.emulator.media_urls import SsrfGuard
 from outreply_cli.emulator.state import State
-from outreply_cli.net.ssrf import Address
+from outreply_cli.net.dns import Address, Resolver
 from outreply_cli.spec.errors import entries_for
 from outreply_cli.spec.limits import EVERY_SCOPE, LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX
 

@@ -50,7 +50,7 @@ _MESSAGE: Schema = {"type": "string", "maxLength": MESSAGE_MAX_CHARACTERS}
 _POST_BODY = {
     "message": {
         **_MESSAGE,
-        "description": "Post text; it or object_schema media item is required.",
+        "description": "Post text; it or one media item is required.",
     },
     "media_ids": {**_many(TEXT), "description": "Ids of uploaded media."},
     "media_urls": {**_many(TEXT), "description": "Public https URLs; no private address."},

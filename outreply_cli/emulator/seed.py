@@ -27,8 +27,7 @@ from outreply_cli.emulator.seed_file import (
     parse_seed,
 )
 from outreply_cli.emulator.state import State
-from outreply_cli.emulator.targets import TargetError, validate_url
-from outreply_cli.emulator.webhooks import new_secret
+from outreply_cli.emulator.webhooks import check_webhook_url, new_secret
 from outreply_cli.spec.limits import EVERY_SCOPE, SANDBOX_PREFIX, SANDBOX_SCOPES
 from outreply_cli.spec.media_types import ENDINGS, type_named
 
@@ -305,9 +304,11 @@ class _Account:
         secret = fields["secret"].text(longest=200) if "secret" in fields else None
         url = _required(item, fields, "url")
         try:
-            validate_url(url.text(longest=2_000), anywhere=self._state.settings.sends_anywhere)
-        except TargetError as refusal:
-            raise url.wrong(str(refusal)) from None
+            check_webhook_url(
+                url.text(longest=2_000), is_public_allowed=self._state.settings.sends_anywhere
+            )
+        except ValueError as error:
+            raise url.wrong(str(error)) from None
         self._insert("hooks", {
             "id": self._id(fields), "user_id": self._user_id,
             "url": url.text(),

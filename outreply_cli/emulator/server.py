@@ -11,12 +11,12 @@ from outreply_cli.emulator.app import Emulator
 from outreply_cli.emulator.client import EmulatorHandle
 from outreply_cli.emulator.config import EmulatorConfig
 from outreply_cli.emulator.delivery import DeliveryWorker
-from outreply_cli.emulator.dns import Resolver
 from outreply_cli.emulator.responses import bad_request
 from outreply_cli.emulator.routes import API_ROOT
 from outreply_cli.emulator.seed import load_default_seed
 from outreply_cli.emulator.state import State
 from outreply_cli.errors import StorageError
+from outreply_cli.net.dns import Resolver
 from outreply_cli.net.server.server import LocalServer, ServerLimits
 
 _DELIVERY_SECONDS = 12.0

@@ -5,7 +5,7 @@ The routes are those that the official SDKs call; the reference leaves them to t
 
 import json
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,7 +18,8 @@ from outreply_cli.emulator.request import (
     invalid_field,
 )
 from outreply_cli.emulator.state import State
-from outreply_cli.emulator.targets import TargetError, validate_url
+from outreply_cli.net.dns import Address, resolve
+from outreply_cli.net.ssrf import BlockedAddressError, Reach, allowed_addresses, parse_http_url
 from outreply_cli.spec.limits import EVENTS
 
 _URL_MAX_CHARACTERS = 2_000
@@ -69,10 +70,29 @@ def look_up(body: Mapping[str, Any], outside: NetworkAccess) -> Mapping[str, str
     if not isinstance(url, str) or len(url) > _URL_MAX_CHARACTERS:
         return {}
     try:
-        validate_url(url, anywhere=outside.sends_anywhere, look_up=outside.resolve)
-    except TargetError as refusal:
-        return {url: str(refusal)}
+        check_webhook_url(url, is_public_allowed=outside.sends_anywhere, lookup=outside.resolve)
+    except ValueError as error:
+        return {url: str(error)}
     return {}
+
+
+def check_webhook_url(
+    url: str, *, is_public_allowed: bool, lookup: Callable[[str], Sequence[Address]] = resolve
+) -> None:
+    """Raise ValueError, whose text completes "`url` …", for a URL that no webhook may have."""
+    try:
+        host = parse_http_url(url).host
+    except ValueError:
+        raise ValueError("must be an http or https URL") from None
+    reach = Reach.PUBLIC if is_public_allowed else Reach.LOOPBACK
+    try:
+        addresses = allowed_addresses(host, reach, lookup)
+    except BlockedAddressError as error:
+        if error.is_out_of_reach:
+            raise ValueError("must be on this machine; see --allow-external") from None
+        raise ValueError("must not be a link-local or metadata address") from None
+    if not addresses and not is_public_allowed:
+        raise ValueError("must be on this machine; see --allow-external")
 
 
 def new_secret(state: State) -> str:

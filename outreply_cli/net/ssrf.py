@@ -1,21 +1,26 @@
-"""Addresses that nothing of ours may be sent to, whoever asks: those where machines keep secrets.
+"""The SSRF guard: which addresses a request made for someone else may go to.
 
-A cloud gives each of its machines credentials at an address that only that machine reaches. What
-makes a program there send a request for others makes it a way to them.
+A cloud gives each of its machines credentials at an address that only that machine can reach. Such
+addresses are blocked whatever the options say; beyond that, the caller chooses a reach.
 """
 
 import ipaddress
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from urllib.parse import urlsplit
 
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+from outreply_cli.net.dns import Address, resolve
+
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-_FORBIDDEN: tuple[_Network, ...] = tuple(
+_BLOCKED: tuple[_Network, ...] = tuple(
     ipaddress.ip_network(text)
     for text in (
         "0.0.0.0/8",
         "100.100.100.200/32",  # Alibaba Cloud
         "168.63.129.16/32",  # Azure
-        "169.254.0.0/16",  # link-local: nearly all of them
+        "169.254.0.0/16",  # link-local: most clouds
         "192.0.0.192/32",  # Oracle Cloud
         "224.0.0.0/3",  # multicast, reserved, broadcast
         "::/128",
@@ -27,29 +32,119 @@ _FORBIDDEN: tuple[_Network, ...] = tuple(
         "ff00::/8",  # multicast
     )
 )
-# Ways in which an IPv4 address is written as the end of an IPv6 one.
+# Prefixes under which an IPv6 address ends in an IPv4 address.
 _CARRIERS = tuple(
     ipaddress.IPv6Network(text)
     for text in ("::ffff:0:0/96", "::ffff:0:0:0/96", "64:ff9b::/96", "64:ff9b:1::/48", "::/96")
 )
-_OWN_NUMBERS = 1 << 16
+# ::1 and its neighbors are addresses by themselves, not embedded IPv4 addresses.
+_FIRST_EMBEDDED = 1 << 16
+
+
+class Reach(Enum):
+    """How far a request may go: this machine, also its private networks, or anywhere."""
+
+    LOOPBACK = 1
+    PRIVATE = 2
+    PUBLIC = 3
+
+
+def reach_for(*, allow_public: bool) -> Reach:
+    """The reach that `--allow-public` gives."""
+    return Reach.PUBLIC if allow_public else Reach.PRIVATE
+
+
+class BlockedAddressError(ValueError):
+    """A host that a request may not go to.
+
+    Args:
+        reason: Completes "the URL …".
+        is_out_of_reach: Whether a wider reach would allow it.
+    """
+
+    def __init__(self, reason: str, *, is_out_of_reach: bool = False) -> None:
+        super().__init__(reason)
+        self.is_out_of_reach = is_out_of_reach
+
+
+@dataclass(frozen=True)
+class HttpUrl:
+    """An http or https URL in the parts that a connection needs; `path` includes the query."""
+
+    is_secure: bool
+    host: str
+    port: int
+    path: str
+
+
+def parse_http_url(url: str) -> HttpUrl:
+    """The parts of an http or https URL; raises ValueError for anything else."""
+    parts = urlsplit(url)
+    host, port = parts.hostname or "", parts.port
+    if not host or parts.scheme not in {"http", "https"} or port == 0:
+        raise ValueError("not an http or https URL")
+    if not url.isprintable() or " " in url or "\\" in url:
+        raise ValueError("not a valid URL")
+    is_secure = parts.scheme == "https"
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    return HttpUrl(is_secure, host, port or (443 if is_secure else 80), path)
+
+
+def is_http_url(text: str) -> bool:
+    """Whether `text` is a complete http or https URL."""
+    try:
+        parse_http_url(text)
+    except ValueError:
+        return False
+    return True
+
+
+def allowed_addresses(
+    host: str, reach: Reach, lookup: Callable[[str], Sequence[Address]] = resolve
+) -> Sequence[Address]:
+    """The addresses of `host` within `reach`; empty if the name does not resolve.
+
+    Args:
+        host: A host name or an address in any spelling.
+        reach: How far the request may go.
+        lookup: Returns the addresses of a host name.
+
+    Raises:
+        BlockedAddressError: One of the addresses is blocked, or none is within `reach`.
+    """
+    found = lookup(host)
+    if any(map(is_blocked, found)):
+        raise BlockedAddressError("is a link-local or metadata address")
+    allowed = [address for address in found if _is_within(address, reach)]
+    if found and not allowed:
+        where = "on this machine"
+        if reach is Reach.PRIVATE:
+            where += " or in a private network"
+        raise BlockedAddressError(f"is not {where}", is_out_of_reach=True)
+    return allowed
 
 
 def embedded_ipv4(address: Address) -> Address:
-    """The IPv4 address that an IPv6 one stands for, or itself where it stands for none."""
+    """The IPv4 address that an IPv6 address stands for, or `address` itself."""
     if isinstance(address, ipaddress.IPv4Address):
         return address
     if address.sixtofour is not None:
         return address.sixtofour
     if address.teredo is not None:
         return address.teredo[1]
-    # ::1 and its neighbours are addresses of their own.
-    if int(address) >= _OWN_NUMBERS and any(address in carrier for carrier in _CARRIERS):
+    if int(address) >= _FIRST_EMBEDDED and any(address in carrier for carrier in _CARRIERS):
         return ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
     return address
 
 
 def is_blocked(address: Address) -> bool:
-    """Whether nothing may ever be sent to `address`, in any of the forms that it has."""
-    meant = embedded_ipv4(address)
-    return any(meant.version == network.version and meant in network for network in _FORBIDDEN)
+    """Whether no request may ever go to `address`, in any of its forms."""
+    actual = embedded_ipv4(address)
+    return any(actual.version == network.version and actual in network for network in _BLOCKED)
+
+
+def _is_within(address: Address, reach: Reach) -> bool:
+    actual = embedded_ipv4(address)
+    if reach is Reach.PUBLIC:
+        return True
+    return actual.is_loopback or (reach is Reach.PRIVATE and actual.is_private)

@@ -9,8 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 
+from outreply_cli.net.deliver import DeliveryResult, UnreachableError, deliver
+from outreply_cli.net.ssrf import Reach
 from outreply_cli.webhooks.fixtures import delivery_headers, encode_body, sample_event
-from outreply_cli.webhooks.sending import DeliveryResult, UnreachableError, deliver
 from outreply_cli.webhooks.signature import sign
 
 _AT_ONCE = 20
@@ -46,12 +47,14 @@ class HandlerConformance:
         url: Checked by `check_target`.
         secret: What it verifies with.
         now: The present.
-        allow_public: Whether it may lie outside this machine and its private networks.
+        reach: How far deliveries may go.
     """
 
-    def __init__(self, url: str, secret: str, now: datetime, *, allow_public: bool = False) -> None:
+    def __init__(
+        self, url: str, secret: str, now: datetime, *, reach: Reach = Reach.PRIVATE
+    ) -> None:
         self._url, self._secret, self._now = url, secret, now
-        self._allow_public = allow_public
+        self._reach = reach
         self._was_connected = False
 
     def run(self) -> Iterator[ConformanceCheck]:
@@ -76,7 +79,7 @@ class HandlerConformance:
             "a good one, written otherwise", pretty, self._headers(pretty),
             "Verify the bytes as they came, not a body that was parsed and written again.",
         )  # fmt: skip
-        unknown = encode_body({**json.loads(self._body()), "event": "deliver.reviewed"})
+        unknown = encode_body({**json.loads(self._body()), "event": "post.reviewed"})
         yield self._taken(
             "an event that it can't know", unknown, self._headers(unknown),
             "Answer 2xx to events that you don't use: new ones may come.",
@@ -175,7 +178,7 @@ class HandlerConformance:
         )
 
     def _send(self, body: bytes, headers: Sequence[tuple[str, str]]) -> DeliveryResult:
-        outcome = deliver(self._url, body, headers, allow_public=self._allow_public)
+        outcome = deliver(self._url, body, headers, reach=self._reach)
         # One that was there, and went away, has its part in that.
         if not outcome.is_connected and not self._was_connected:
             raise UnreachableError(

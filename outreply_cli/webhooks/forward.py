@@ -8,9 +8,10 @@ from typing import Protocol
 
 from outreply_cli.clock import Clock
 from outreply_cli.errors import StorageError
+from outreply_cli.net.deliver import DeliveryResult, deliver, validate_url
+from outreply_cli.net.ssrf import Reach
 from outreply_cli.subprocesses import resolve_command, run_command, strip_secrets
 from outreply_cli.webhooks.models import Delivery, QueuedDelivery
-from outreply_cli.webhooks.sending import DeliveryResult, deliver, validate_url
 from outreply_cli.webhooks.store import DeliveryStore
 
 RETRY_SECONDS = (1.0, 2.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0)
@@ -44,13 +45,13 @@ class UrlTarget:
     at_once = 1
     retries: Sequence[float] = RETRY_SECONDS
 
-    def __init__(self, url: str, *, allow_public: bool = False) -> None:
-        self.name = validate_url(url, "--forward-to", allow_public=allow_public)
-        self._allow_public = allow_public
+    def __init__(self, url: str, *, reach: Reach = Reach.PRIVATE) -> None:
+        self.name = validate_url(url, "--forward-to", reach=reach)
+        self._reach = reach
 
     def send(self, delivery: Delivery) -> DeliveryResult:
         """Pass one on."""
-        return deliver(self.name, delivery.body, delivery.headers, allow_public=self._allow_public)
+        return deliver(self.name, delivery.body, delivery.headers, reach=self._reach)
 
 
 class CommandTarget:

@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from itertools import chain, repeat
 
 from outreply_cli.errors import InvalidInputError
+from outreply_cli.spec.webhooks import (
+    FAILURES_BEFORE_DISABLING,
+    RESPONSE_TIMEOUT_SECONDS,
+    RETRY_SECONDS,
+)
 
-RETRY_SECONDS = (30, 120, 600, 1_800, 7_200)
-FAILURES_BEFORE_DISABLING = 20
-ANSWER_SECONDS = 10.0
 _NEARLY_SECONDS = 8.0
 _STEP = re.compile(r"([1-5]\d\d)(?:x([1-9]\d{0,5}))?")
 
@@ -100,7 +102,7 @@ class RetrySimulator:
             seconds: How long it waited.
             attempt: 1 for an event's first delivery.
         """
-        timed_out = seconds > ANSWER_SECONDS
+        timed_out = seconds > RESPONSE_TIMEOUT_SECONDS
         if status is not None and 200 <= status < 300 and not timed_out:
             self._failures_in_a_row = 0
             if seconds >= _NEARLY_SECONDS:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from outreply_cli.clock import Clock
 from outreply_cli.errors import StorageError
+from outreply_cli.net.deliver import DeliveryResult
 from outreply_cli.net.server.hanging_up import drop_connection
 from outreply_cli.net.server.response import Response, json_response
 from outreply_cli.spec.events import fits
@@ -19,7 +20,6 @@ from outreply_cli.webhooks.event import Event, EventError, body_digest, parse_ev
 from outreply_cli.webhooks.forward import Forwarder, ForwardTarget
 from outreply_cli.webhooks.mock_responses import ResponseScript, ScriptedResponse
 from outreply_cli.webhooks.models import IncomingDelivery
-from outreply_cli.webhooks.sending import DeliveryResult
 from outreply_cli.webhooks.signature import Tolerance, verify_signature
 from outreply_cli.webhooks.store import DeliveryStore
 

@@ -45,14 +45,16 @@ class Leaky(KeyringBackend):
 
 
 @pytest.fixture
-def signed_out(alone: CommandLine, emulator: EmulatorServer, tmp_path: Path) -> CommandLine:
-    alone.environ["OUTREPLY_BASE_URL"] = emulator.base_url
+def signed_out(
+    cli_logged_out: CommandLine, emulator: EmulatorServer, tmp_path: Path
+) -> CommandLine:
+    cli_logged_out.environ["OUTREPLY_BASE_URL"] = emulator.base_url
     backends = tmp_path / "backends"
     backends.mkdir()
     (backends / "test_backends.py").write_text(BACKENDS)
-    alone.environ["PYTHONPATH"] = f"{backends}{os.pathsep}{Path.cwd()}"
-    alone.environ["KEPT_PATH"] = str(tmp_path / "kept.json")
-    return alone
+    cli_logged_out.environ["PYTHONPATH"] = f"{backends}{os.pathsep}{Path.cwd()}"
+    cli_logged_out.environ["KEPT_PATH"] = str(tmp_path / "kept.json")
+    return cli_logged_out
 
 
 def mode_of(path: Path) -> int:
@@ -148,24 +150,26 @@ def test_the_hidden_prompt_does_not_echo(signed_out: CommandLine, emulator: Emul
     assert emulator.token not in before + str(child.before)
 
 
-def test_a_token_of_an_unknown_kind_is_questioned_before_it_is_sent(alone: CommandLine) -> None:
+def test_a_token_of_an_unknown_kind_is_questioned_before_it_is_sent(
+    cli_logged_out: CommandLine,
+) -> None:
     for env in (
         {"OUTREPLY_API_KEY": "sk_live_somebody_elses_secret"},
         {"OUTREPLY_TOKEN": "ghp_0123456789"},
     ):
-        ran = alone.run("pages", "list", env=env)
+        ran = cli_logged_out.run("pages", "list", env=env)
         assert ran.code == 4
         assert "outreply_live_" in ran.err
-    ran = alone.run("auth", "login", "--with-token", stdin="ghp_0123456789")
+    ran = cli_logged_out.run("auth", "login", "--with-token", stdin="ghp_0123456789")
     assert ran.code == 4
     assert "ghp_" not in ran.err
 
 
 @pytest.mark.parametrize("prefix", ["outreply_live_", "orply_live_", "outreply_test_"])
-def test_the_three_prefixes_are_sent(alone: CommandLine, prefix: str) -> None:
+def test_the_three_prefixes_are_sent(cli_logged_out: CommandLine, prefix: str) -> None:
     with ScriptedServer([answer(200, {"pages": []})]) as server:
         env = {"OUTREPLY_API_KEY": prefix + "x" * 30, "OUTREPLY_BASE_URL": server.url}
-        assert alone.run("pages", "list", env=env).code == 0
+        assert cli_logged_out.run("pages", "list", env=env).code == 0
         assert server.received[0].headers["authorization"] == f"Bearer {prefix}{'x' * 30}"
 
 
@@ -215,15 +219,17 @@ def test_the_profile_that_the_environment_names_is_signed_in_and_out(
 
 
 def test_each_setting_comes_from_flag_environment_profile_and_default_in_that_order(
-    alone: CommandLine, emulator: EmulatorServer
+    cli_logged_out: CommandLine, emulator: EmulatorServer
 ) -> None:
     here, nowhere = emulator.base_url, "http://127.0.0.1:9/api/v1"
     login = ("auth", "login", "--with-token", "--insecure-storage", "--tz", "Asia/Tokyo")
-    assert alone.run(*login, "--base-url", here, stdin=emulator.token).code == 0
-    del alone.environ["OUTREPLY_TIMEZONE"]
+    assert cli_logged_out.run(*login, "--base-url", here, stdin=emulator.token).code == 0
+    del cli_logged_out.environ["OUTREPLY_TIMEZONE"]
 
     def hour(*words: str, **env: str) -> str:
-        ran = alone.run("posts", "list", "--published", "--page", "x:bluebird", *words, env=env)
+        ran = cli_logged_out.run(
+            "posts", "list", "--published", "--page", "x:bluebird", *words, env=env
+        )
         return ran.out.split("\t")[1][16:25] if ran.code == 0 else str(ran.code)
 
     assert hour() == "15:00 JST"
@@ -231,12 +237,12 @@ def test_each_setting_comes_from_flag_environment_profile_and_default_in_that_or
     assert hour("--tz", "America/New_York", OUTREPLY_TIMEZONE="UTC") == "01:00 EST"
     assert hour(OUTREPLY_BASE_URL=nowhere) == "7"
     assert hour("-p", "default", OUTREPLY_BASE_URL=nowhere) == "15:00 JST"
-    status = json.loads(alone.run("auth", "status", "--json").out)
+    status = json.loads(cli_logged_out.run("auth", "status", "--json").out)
     assert (status["profile"], status["base_url"]) == ("default", here)
     second = {"OUTREPLY_API_KEY": "", "OUTREPLY_TOKEN": "outreply_live_wrong"}
-    assert alone.run("pages", "list", env=second).code == 4
+    assert cli_logged_out.run("pages", "list", env=second).code == 4
     both = {"OUTREPLY_API_KEY": emulator.token, "OUTREPLY_TOKEN": "outreply_live_wrong"}
-    assert alone.run("pages", "list", env=both).code == 0
+    assert cli_logged_out.run("pages", "list", env=both).code == 0
 
 
 @pytest.mark.parametrize(
@@ -244,11 +250,11 @@ def test_each_setting_comes_from_flag_environment_profile_and_default_in_that_or
     ["not = [toml", "profiles = 3", "[profiles.a]\nbase_url = 7", "[profiles.a]\nstorage = 'x'",
      "\x00", "profiles = {a = 1}"],
 )  # fmt: skip
-def test_a_damaged_config_is_a_clear_error(alone: CommandLine, text: str) -> None:
-    config = alone.home / "config"
+def test_a_damaged_config_is_a_clear_error(cli_logged_out: CommandLine, text: str) -> None:
+    config = cli_logged_out.home / "config"
     config.mkdir(parents=True)
     (config / "config.toml").write_text(text)
-    ran = alone.run("auth", "list")
+    ran = cli_logged_out.run("auth", "list")
     assert ran.code == 1
     assert "config.toml" in ran.err
     assert "Traceback" not in ran.err

@@ -21,14 +21,14 @@ def scripted(server: ScriptedServer) -> Client:
 
 
 def test_a_post_goes_its_way_from_scheduled_to_published(
-    client: Client, emulated_clock: ManualClock
+    client: Client, emulator_clock: ManualClock
 ) -> None:
     (page,) = client.pages(platform="instagram").items
     post = client.schedule(
         {"page_id": page["id"], "message": "Hi", "scheduled_at": "2026-11-23T13:00:00Z"}
     )
     assert client.post(post["id"])["status"] == "scheduled"
-    emulated_clock.advance(3600)
+    emulator_clock.advance(3600)
     published = client.post(post["id"])
     assert published["status"] == "published"
     assert published["published_at"] == "2026-11-23T13:00:00.000Z"

@@ -178,15 +178,15 @@ def test_a_refusal_makes_everybody_wait(tmp_path: Path, clock: ManualClock) -> N
 
 
 def test_threads_that_share_a_token_are_never_refused(
-    emulator: EmulatorServer, emulated_clock: ManualClock, tmp_path: Path
+    emulator: EmulatorServer, emulator_clock: ManualClock, tmp_path: Path
 ) -> None:
     refused = []
     token = Token(emulator.token)
 
     def work() -> None:
-        shared = SharedRateLimiter(tmp_path / "b.db", token, emulator.base_url, emulated_clock)
+        shared = SharedRateLimiter(tmp_path / "b.db", token, emulator.base_url, emulator_clock)
         transport = Transport(
-            base_url=emulator.base_url, token=token, clock=emulated_clock, budget=shared,
+            base_url=emulator.base_url, token=token, clock=emulator_clock, budget=shared,
             patience=RetryPolicy(max_wait=None),
             on_exchange=lambda exchange: refused.append(exchange.outcome)
             if exchange.outcome.startswith("429") else None,

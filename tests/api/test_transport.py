@@ -238,7 +238,9 @@ def test_a_redirect_to_another_host_is_refused_before_the_token_travels(
     with ScriptedServer([answer(200)]) as elsewhere:
         target = f"http://localhost:{elsewhere.port}/me"
         with ScriptedServer([answer(302, location=target)]) as server:
-            with pytest.raises(InvalidResponseError, match="redirects to http://localhost") as refusal:
+            with pytest.raises(
+                InvalidResponseError, match="redirects to http://localhost"
+            ) as refusal:
                 transport(server, clock).request("GET", "/me")
             assert len(server.received) == 1
         assert elsewhere.received == []

@@ -207,7 +207,10 @@ def figures(quick: bool) -> Iterator[Figure]:
     least = "the least time that the rate limit allows"
     alone = with_the_emulator(70 if quick else 300)
     yield Figure(
-        f"{alone.requests} requests of `bulk schedule`, 60 a minute", alone.ratio, least, 1.1
+        f"{alone.requests} requests of `bulk schedule`, 60 a minute",
+        alone.ratio,
+        least,
+        1.1,
     )
     yield Figure("refused of them", alone.refused / alone.requests, "all requests", 0.01)
     rows, window, runners = (60, 2.0, 2) if quick else (300, 10.0, 8)

@@ -64,7 +64,7 @@ def test_a_plan_in_a_pipe_is_cut_nowhere(cli: CommandLine, tmp_path: Path) -> No
 
 
 def test_apply_refuses_when_the_file_or_the_account_or_the_clock_moved_on(
-    cli: CommandLine, calendar: Path, client: Client, emulated_clock: ManualClock
+    cli: CommandLine, calendar: Path, client: Client, emulator_clock: ManualClock
 ) -> None:
     path = plan(cli, calendar)
     write_csv(calendar, [row("a", "2026-12-01 09:00", "One"), row("b", "2026-12-02 09:00", "2")])
@@ -78,7 +78,7 @@ def test_apply_refuses_when_the_file_or_the_account_or_the_clock_moved_on(
     post = client.schedule(there)
     assert cli.run("bulk", "apply", str(path)).code == 2
     client.cancel(post["id"])
-    emulated_clock.advance(8 * 86_400)
+    emulator_clock.advance(8 * 86_400)
     late = cli.run("bulk", "apply", str(path))
     assert late.code == 2
     assert "in the past" in late.err

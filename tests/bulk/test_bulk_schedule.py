@@ -13,7 +13,7 @@ import pytest
 from outreply_cli.api.client import Client
 from outreply_cli.emulator.server import EmulatorServer
 from tests.clocks import ManualClock
-from tests.command_line import CommandLine, Ran
+from tests.command_line import CommandLine, Result
 
 
 @pytest.fixture
@@ -30,11 +30,11 @@ def write_csv(path: Path, rows: Sequence[Mapping[str, str]]) -> None:
     path.write_text(stream.getvalue(), encoding="utf-8")
 
 
-def report_of(ran: Ran) -> dict[str, Any]:
+def report_of(ran: Result) -> dict[str, Any]:
     return dict(json.loads(ran.out))
 
 
-def summary_of(ran: Ran) -> dict[str, int]:
+def summary_of(ran: Result) -> dict[str, int]:
     return {name: count for name, count in report_of(ran)["summary"].items() if count}
 
 
@@ -136,9 +136,9 @@ def test_everything_that_is_wrong_is_told_at_once_and_nothing_is_sent(
 
 
 def test_a_local_time_that_is_skipped_or_repeated_is_refused(
-    cli: CommandLine, calendar: Path, emulated_clock: ManualClock
+    cli: CommandLine, calendar: Path, emulator_clock: ManualClock
 ) -> None:
-    emulated_clock.instant = datetime(2027, 3, 1, tzinfo=UTC)
+    emulator_clock.instant = datetime(2027, 3, 1, tzinfo=UTC)
     rows: list[Mapping[str, str]] = [
         {"page": "instagram:acme", "scheduled_at": "2027-03-28 02:30", "message": "skipped"},
         {"page": "instagram:acme", "scheduled_at": "2027-03-14 02:30", "message": "skipped",
@@ -211,11 +211,11 @@ def test_two_equal_rows_are_two_posts(cli: CommandLine, calendar: Path, client: 
 
 
 def test_the_same_text_next_week_is_a_new_post_once_the_first_is_out(
-    cli: CommandLine, calendar: Path, client: Client, emulated_clock: ManualClock
+    cli: CommandLine, calendar: Path, client: Client, emulator_clock: ManualClock
 ) -> None:
     write_csv(calendar, [bare("2026-12-01 09:00", "Weekly tip")])
     assert cli.run("bulk", "schedule", str(calendar)).code == 0
-    emulated_clock.advance(9 * 86_400)
+    emulator_clock.advance(9 * 86_400)
     write_csv(calendar, [bare("2026-12-08 09:00", "Weekly tip")])
     ran = cli.run("bulk", "schedule", str(calendar), "--json")
     assert summary_of(ran) == {"created": 1}
@@ -223,11 +223,11 @@ def test_the_same_text_next_week_is_a_new_post_once_the_first_is_out(
 
 
 def test_a_published_row_stays_as_it_is(
-    cli: CommandLine, calendar: Path, client: Client, emulated_clock: ManualClock
+    cli: CommandLine, calendar: Path, client: Client, emulator_clock: ManualClock
 ) -> None:
     write_csv(calendar, [row("a", "2026-12-01 09:00", "Out soon")])
     assert cli.run("bulk", "schedule", str(calendar)).code == 0
-    emulated_clock.advance(9 * 86_400)
+    emulator_clock.advance(9 * 86_400)
     assert summary_of(cli.run("bulk", "schedule", str(calendar), "--json")) == {"unchanged": 1}
     write_csv(calendar, [row("a", "2026-12-20 09:00", "Edited too late")])
     ran = cli.run("bulk", "schedule", str(calendar), "--json")
@@ -365,14 +365,14 @@ def test_several_files_are_checked_together(
 
 
 def test_without_an_account_the_file_is_checked_by_itself(
-    alone: CommandLine, calendar: Path
+    cli_logged_out: CommandLine, calendar: Path
 ) -> None:
     calendar.write_text("page,scheduled_at,mesage\ninstagram:acme,2026-12-01 09:00,x\n")
-    ran = alone.run("bulk", "schedule", str(calendar))
+    ran = cli_logged_out.run("bulk", "schedule", str(calendar))
     assert ran.code == 2
     assert "did you mean 'message'?" in ran.err
     write_csv(calendar, [row("a", "2026-12-01 09:00", "One")])
-    assert alone.run("bulk", "schedule", str(calendar)).code == 4
+    assert cli_logged_out.run("bulk", "schedule", str(calendar)).code == 4
 
 
 def test_the_report_is_formula_safe(

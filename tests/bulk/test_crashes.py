@@ -27,14 +27,14 @@ ROWS = lines(18, FIRST)
 
 @pytest.fixture
 def scheduled(
-    emulator: EmulatorServer, tmp_path: Path, emulated_clock: ManualClock
+    emulator: EmulatorServer, tmp_path: Path, emulator_clock: ManualClock
 ) -> Iterator[Run]:
     """A calendar that is scheduled, and then edited: what is left to do is a run with changes."""
     calendar = tmp_path / "calendar.csv"
     write(calendar, ROWS)
     snapshot = Snapshot(emulator)
     snapshot.restore(emulator)
-    run = Run(emulator.base_url, emulator.token, emulated_clock.now(), calendar, tmp_path / "state")
+    run = Run(emulator.base_url, emulator.token, emulator_clock.now(), calendar, tmp_path / "state")
     assert carry_out(run).stopped_by is None
     assert held(emulator) == wanted(ROWS)
     write(calendar, edited(ROWS))
@@ -65,11 +65,11 @@ def test_killed_twice_in_a_row_it_is_still_finished(
 
 @pytest.mark.parametrize("steps", [5, 14, 23, 37])
 def test_after_a_day_what_was_sent_is_looked_for_instead_of_repeated(
-    scheduled: Run, emulator: EmulatorServer, emulated_clock: ManualClock, steps: int
+    scheduled: Run, emulator: EmulatorServer, emulator_clock: ManualClock, steps: int
 ) -> None:
     carry_out_apart(Run(**{**vars(scheduled), "die_after_steps": steps}))
-    emulated_clock.advance(timedelta(hours=25).total_seconds())
-    carry_out(Run(**{**vars(scheduled), "now": emulated_clock.now()}))
+    emulator_clock.advance(timedelta(hours=25).total_seconds())
+    carry_out(Run(**{**vars(scheduled), "now": emulator_clock.now()}))
     assert held(emulator) == wanted(edited(ROWS))
 
 
@@ -94,11 +94,11 @@ def test_a_journal_whose_last_page_is_torn_still_posts_once(
 
 
 def test_a_lost_journal_does_not_post_twice_within_a_day(
-    emulator: EmulatorServer, tmp_path: Path, emulated_clock: ManualClock
+    emulator: EmulatorServer, tmp_path: Path, emulator_clock: ManualClock
 ) -> None:
     calendar = tmp_path / "calendar.csv"
     write(calendar, ROWS)
-    run = Run(emulator.base_url, emulator.token, emulated_clock.now(), calendar, tmp_path / "state")
+    run = Run(emulator.base_url, emulator.token, emulator_clock.now(), calendar, tmp_path / "state")
     carry_out(run)
     shutil.rmtree(run.state)
     with pytest.raises(Exception, match="problem"):
@@ -107,26 +107,26 @@ def test_a_lost_journal_does_not_post_twice_within_a_day(
 
 
 def test_what_can_not_be_told_from_a_list_that_is_cut_off_is_held_back(
-    emulator: EmulatorServer, tmp_path: Path, emulated_clock: ManualClock
+    emulator: EmulatorServer, tmp_path: Path, emulator_clock: ManualClock
 ) -> None:
     calendar = tmp_path / "calendar.csv"
     row = replace(ROWS[5], instant=FIRST + timedelta(days=30))
     write(calendar, [row])
-    run = Run(emulator.base_url, emulator.token, emulated_clock.now(), calendar, tmp_path / "state")
+    run = Run(emulator.base_url, emulator.token, emulator_clock.now(), calendar, tmp_path / "state")
     for steps in range(1, 9):
         carry_out_apart(replace(run, die_after_steps=steps))
         if held(emulator):
             break
     db = emulator.state.connection
     page = db.execute("SELECT id FROM pages WHERE platform = 'youtube'").fetchone()[0]
-    early = emulated_clock.now().timestamp() + 3 * 86_400
+    early = emulator_clock.now().timestamp() + 3 * 86_400
     db.executemany(
         "INSERT INTO posts (id, page_id, status, scheduled_at, created_at, message, media) "
         "VALUES (?, ?, 'scheduled', ?, 0, 'other', '[]')",
         [(f"other{n}", page, early + 600 * n) for n in range(120)],
     )
-    emulated_clock.advance(25 * 3600)
-    later = replace(run, now=emulated_clock.now())
+    emulator_clock.advance(25 * 3600)
+    later = replace(run, now=emulator_clock.now())
     (result,) = carry_out(later).results
     assert (result.status, result.action.kind) == ("pending", "keep")
     assert held(emulator) == wanted([row])

@@ -18,13 +18,13 @@ ROWS = lines(12, datetime(2026, 12, 1, 9, tzinfo=UTC))
 
 
 @pytest.fixture
-def run(emulator: EmulatorServer, tmp_path: Path, emulated_clock: ManualClock) -> Run:
+def run(emulator: EmulatorServer, tmp_path: Path, emulator_clock: ManualClock) -> Run:
     snapshot = Snapshot(emulator)
     snapshot.close()
     return Run(
         emulator.base_url,
         emulator.token,
-        emulated_clock.now(),
+        emulator_clock.now(),
         tmp_path / "calendar.csv",
         tmp_path / "state",
         answer_seconds=0.5,

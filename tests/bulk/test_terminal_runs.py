@@ -22,7 +22,7 @@ ROWS = lines(24, datetime.now(UTC).replace(minute=0, second=0, microsecond=0) + 
 
 
 @pytest.fixture
-def emulated_clock() -> ManualClock:
+def emulator_clock() -> ManualClock:
     return ManualClock(datetime.now(UTC).replace(microsecond=0))
 
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from tests.command_line import CommandLine, Ran
+from tests.command_line import CommandLine, Result
 
 SECRET = "whsec_of_these_tests"
 
@@ -22,16 +22,16 @@ class Serving:
     url: str
     said: list[str]
 
-    def end(self, number: int = signal.SIGTERM, *, seconds: float = 20) -> Ran:
+    def end(self, number: int = signal.SIGTERM, *, seconds: float = 20) -> Result:
         """Ask it to end, and wait until it has."""
         self.process.send_signal(number)
         return self.wait(seconds)
 
-    def wait(self, seconds: float = 20) -> Ran:
+    def wait(self, seconds: float = 20) -> Result:
         out, err = self.process.communicate(timeout=seconds)
-        return Ran(self.process.returncode, out, "".join(self.said) + err)
+        return Result(self.process.returncode, out, "".join(self.said) + err)
 
-    def objects(self, ran: Ran) -> list[dict[str, Any]]:
+    def objects(self, ran: Result) -> list[dict[str, Any]]:
         return [json.loads(line) for line in ran.out.splitlines()]
 
 

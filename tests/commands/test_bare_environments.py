@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from outreply_cli.emulator.server import EmulatorServer
-from tests.command_line import CommandLine, Ran
+from tests.command_line import CommandLine, Result
 
 # The user has no home directory either, as in a container with a user of no name.
 HOMELESS = """
@@ -27,7 +27,7 @@ class Bare:
     environ: dict[str, str]
     home: Path
 
-    def run(self, *words: str, program: str | None = None, **given: str) -> Ran:
+    def run(self, *words: str, program: str | None = None, **given: str) -> Result:
         python, *module = CommandLine.words()
         start = [python, "-c", program] if program else [python, *module]
         done = subprocess.run(
@@ -35,7 +35,7 @@ class Bare:
              *start, *words],
             stdin=subprocess.DEVNULL, capture_output=True, timeout=60, cwd=self.home, check=False,
         )  # fmt: skip
-        ran = Ran(done.returncode, done.stdout.decode("utf-8"), done.stderr.decode("utf-8"))
+        ran = Result(done.returncode, done.stdout.decode("utf-8"), done.stderr.decode("utf-8"))
         for text in (ran.out, ran.err):
             assert "Traceback" not in text
             assert "\x1b" not in text

@@ -139,10 +139,10 @@ def test_watch_shows_each_once_and_runs_a_command_without_the_token(
     emulator: EmulatorServer,
     post: str,
     tmp_path: Path,
-    emulated_clock: ManualClock,
+    emulator_clock: ManualClock,
 ) -> None:
     mine = add_comment(emulator, post, "Now?")
-    emulated_clock.advance(60)
+    emulator_clock.advance(60)
     out = tmp_path / "out"
     program = (
         "import json, os, sys; item = json.load(sys.stdin); "
@@ -157,7 +157,7 @@ def test_watch_shows_each_once_and_runs_a_command_without_the_token(
     (line,) = ran.out.splitlines()
     assert json.loads(line)["id"] == mine
     assert out.read_text() == f"{mine}{mine}False"
-    assert sum(emulated_clock.sleeps) >= 120
+    assert sum(emulator_clock.sleeps) >= 120
 
 
 def test_hostile_comments_can_not_steer_the_terminal_and_json_keeps_them(
@@ -177,14 +177,14 @@ def test_hostile_comments_can_not_steer_the_terminal_and_json_keeps_them(
 
 
 def test_a_pass_replies_skips_takes_back_and_resumes(
-    cli: CommandLine, emulator: EmulatorServer, post: str, emulated_clock: ManualClock
+    cli: CommandLine, emulator: EmulatorServer, post: str, emulator_clock: ManualClock
 ) -> None:
     assert cli.run("comments", "triage").code == 2
     for one in json.loads(cli.run("comments", "inbox", "--days", "365", "--all", "--json").out):
         if one["waits"]:
             cli.run("comments", "reply", one["id"], "-m", "Thanks", "--yes")
     first = add_comment(emulator, post, "First question?")
-    emulated_clock.advance(60)
+    emulator_clock.advance(60)
     second = add_comment(emulator, post, "Second question?")
     child = cli.at_terminal("comments", "triage", "--days", "365", columns=100)
     child.expect("First question")
@@ -221,7 +221,7 @@ def test_a_pass_replies_skips_takes_back_and_resumes(
 
 
 def test_the_inbox_of_many_posts_keeps_to_the_budget(
-    cli: CommandLine, emulator: EmulatorServer, emulated_clock: ManualClock
+    cli: CommandLine, emulator: EmulatorServer, emulator_clock: ManualClock
 ) -> None:
     page = json.loads(cli.run("pages", "list", "--json").out)[4]
     with emulator.state.transaction() as db:
@@ -229,7 +229,7 @@ def test_the_inbox_of_many_posts_keeps_to_the_budget(
             db.execute(
                 "INSERT INTO posts (id, page_id, status, created_at, published_at, remote_id, "
                 "permalink, message, media) VALUES (?, ?, 'published', ?, ?, ?, '', 'x', '[]')",
-                (f"post{number}", page["id"], 0, emulated_clock.now().timestamp() - number,
+                (f"post{number}", page["id"], 0, emulator_clock.now().timestamp() - number,
                  f"remote{number}"),
             )  # fmt: skip
     ran = cli.run("comments", "inbox", "--days", "1", "-v")
@@ -251,9 +251,9 @@ def test_the_inbox_of_many_posts_keeps_to_the_budget(
     ids=lambda words: " ".join(words)[:30],
 )  # fmt: skip
 def test_what_can_not_be_meant_is_refused_without_an_account(
-    alone: CommandLine, words: list[str]
+    cli_logged_out: CommandLine, words: list[str]
 ) -> None:
-    ran = alone.run("comments", *words)
+    ran = cli_logged_out.run("comments", *words)
     assert ran.code == 2, ran.err
 
 

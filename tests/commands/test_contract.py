@@ -137,20 +137,20 @@ def test_a_command_of_the_api_takes_the_options_of_every_such_command(name: str)
     assert taken >= {*OF_THE_API, "-h", "--help"}
 
 
-def test_the_exit_codes_are_told_alike_everywhere(alone: CommandLine) -> None:
+def test_the_exit_codes_are_told_alike_everywhere(cli_logged_out: CommandLine) -> None:
     promised = {0, 1, 2, 3, 4, 5, 6, 7, 130}
     assert set(ExitCode) == promised
     table = README.read_text(encoding="utf-8").partition("## Exit codes")[2].partition("\n## ")[0]
     assert {int(code) for code in re.findall(r"^\| (\d+) \|", table, re.MULTILINE)} == promised
-    topic = alone.run("help", "exit-codes").out
+    topic = cli_logged_out.run("help", "exit-codes").out
     assert {int(code) for code in re.findall(r"^  (\d+) ", topic, re.MULTILINE)} == promised
 
 
-def test_the_variables_are_told_by_the_readme_and_by_the_help(alone: CommandLine) -> None:
+def test_the_variables_are_told_by_the_readme_and_by_the_help(cli_logged_out: CommandLine) -> None:
     table = README.read_text(encoding="utf-8").partition("## Environment")[2].partition("\n## ")[0]
     named = set(re.findall(r"`([A-Z_]+)`", table))
     assert named >= VARIABLES
-    told = set(re.findall(r"[A-Z_]{5,}", alone.run("help", "environment").out))
+    told = set(re.findall(r"[A-Z_]{5,}", cli_logged_out.run("help", "environment").out))
     assert told >= named | VARIABLES
 
 
@@ -186,15 +186,19 @@ def test_a_command_waits_a_minute_for_a_limit_and_a_batch_as_long_as_it_takes(
     assert (sum(cli.clock.sleeps) >= 90) == waits
 
 
-def test_the_explanation_of_a_code_is_the_live_one_or_the_one_built_in(alone: CommandLine) -> None:
+def test_the_explanation_of_a_code_is_the_live_one_or_the_one_built_in(
+    cli_logged_out: CommandLine,
+) -> None:
     live = {"code": "NEW_ONE", "status": 418, "category": "tea", "message": "M", "fix": "Brew"}
-    alone.environ["OUTREPLY_API_KEY"] = "outreply_live_x"
+    cli_logged_out.environ["OUTREPLY_API_KEY"] = "outreply_live_x"
     with ScriptedServer([answer(200, {"errors": [live]})]) as server:
         env = {"OUTREPLY_BASE_URL": server.url}
-        assert json.loads(alone.run("errors", "new_one", "--json", env=env).out) == live
+        assert json.loads(cli_logged_out.run("errors", "new_one", "--json", env=env).out) == live
         (asked,) = server.received
     assert (asked.path, "authorization" in asked.headers) == ("/api/v1/errors", False)
-    away = alone.run("errors", "MEDIA_IN_USE", env={"OUTREPLY_BASE_URL": "http://127.0.0.1:9"})
+    away = cli_logged_out.run(
+        "errors", "MEDIA_IN_USE", env={"OUTREPLY_BASE_URL": "http://127.0.0.1:9"}
+    )
     assert away.code == 0
     assert "Cancel the post first" in away.out
     assert "built-in copy" in away.err
@@ -221,13 +225,13 @@ _PAGE = {"id": "p1", "platform": "mastodon", "name": "A", "username": "a", **_NE
     ],
 )
 def test_fields_that_are_new_are_kept_in_json_and_can_be_asked_for(
-    alone: CommandLine, words: tuple[str, ...], bodies: list[object]
+    cli_logged_out: CommandLine, words: tuple[str, ...], bodies: list[object]
 ) -> None:
     script = [answer(200, body) for body in bodies]
     with ScriptedServer([*script, *script]) as server:
         env = {"OUTREPLY_API_KEY": "outreply_live_x", "OUTREPLY_BASE_URL": server.url}
-        told = json.loads(alone.run(*words, "--json", env=env).out)
-        chosen = alone.run(*words, "-o", "jsonl", "--fields", "brand_new.deep.0", env=env)
+        told = json.loads(cli_logged_out.run(*words, "--json", env=env).out)
+        chosen = cli_logged_out.run(*words, "-o", "jsonl", "--fields", "brand_new.deep.0", env=env)
     assert isinstance(told, list) == ("list" in words)
     item = told[0] if isinstance(told, list) else told
     assert item.items() >= _NEW.items()
@@ -250,14 +254,16 @@ def test_comments_are_listed_since_a_time(cli: CommandLine) -> None:
     assert json.loads(later.out) == [second]
 
 
-def test_a_sandbox_token_is_told_apart(alone: CommandLine) -> None:
+def test_a_sandbox_token_is_told_apart(cli_logged_out: CommandLine) -> None:
     me = {"authenticated_as": {"email": "a@b.c"}, "api_key": {"prefix": "outreply_test_abc12"}}
     with ScriptedServer([answer(200, me)]) as server:
         where = ("--base-url", server.url, "--insecure-storage")
-        ran = alone.run("auth", "login", "--with-token", *where, stdin="outreply_test_abc12345")
+        ran = cli_logged_out.run(
+            "auth", "login", "--with-token", *where, stdin="outreply_test_abc12345"
+        )
         assert ran.code == 0
         assert "it only reads, 100 requests" in ran.err
-        assert "it only reads, 100 requests" in alone.run("auth", "status").err
+        assert "it only reads, 100 requests" in cli_logged_out.run("auth", "status").err
 
 
 @pytest.mark.parametrize(
@@ -269,13 +275,13 @@ def test_a_sandbox_token_is_told_apart(alone: CommandLine) -> None:
     ],
 )
 def test_a_list_that_may_be_cut_off_is_told_to_be(
-    alone: CommandLine, words: tuple[str, ...], named: str, item: str
+    cli_logged_out: CommandLine, words: tuple[str, ...], named: str, item: str
 ) -> None:
     for count in (99, 100):
         body = {named: [{item: f"{number}"} for number in range(count)]}
         with ScriptedServer([answer(200, body)]) as server:
             env = {"OUTREPLY_API_KEY": "outreply_live_x", "OUTREPLY_BASE_URL": server.url}
-            ran = alone.run(*words, "-o", "jsonl", env=env)
+            ran = cli_logged_out.run(*words, "-o", "jsonl", env=env)
         assert len(ran.out.splitlines()) == count
         assert ("there may be more" in ran.err) == (count == 100)
 

@@ -12,10 +12,10 @@ import pytest
 from tests.command_line import CommandLine
 
 
-def test_the_demo_shows_the_main_job_and_leaves_nothing(alone: CommandLine) -> None:
-    alone.home.mkdir()
+def test_the_demo_shows_the_main_job_and_leaves_nothing(cli_logged_out: CommandLine) -> None:
+    cli_logged_out.home.mkdir()
     before = set(Path("/tmp").glob("outreply-demo-*"))  # noqa: S108 - where it would leave it
-    ran = alone.spawn("demo", env={"TMPDIR": "/tmp"})  # noqa: S108
+    ran = cli_logged_out.spawn("demo", env={"TMPDIR": "/tmp"})  # noqa: S108
     assert ran.code == 0, ran.err
     assert "12 to create" in ran.out
     assert "Scheduled over HTTP: 12 of 12" in ran.out
@@ -26,17 +26,17 @@ def test_the_demo_shows_the_main_job_and_leaves_nothing(alone: CommandLine) -> N
     assert "Publishes left this month" in ran.out
     assert ran.out.count("\n  outreply ") == 3
     assert max(map(len, ran.out.splitlines())) <= 80
-    assert list(alone.home.iterdir()) == []
+    assert list(cli_logged_out.home.iterdir()) == []
     assert set(Path("/tmp").glob("outreply-demo-*")) == before  # noqa: S108
 
 
 @pytest.fixture
-def running(alone: CommandLine) -> Iterator[CommandLine]:
-    del alone.environ["OUTREPLY_TIMEZONE"]
-    started = alone.spawn("emulator", "start", "--port", "0", "--json")
+def running(cli_logged_out: CommandLine) -> Iterator[CommandLine]:
+    del cli_logged_out.environ["OUTREPLY_TIMEZONE"]
+    started = cli_logged_out.spawn("emulator", "start", "--port", "0", "--json")
     assert started.code == 0, started.err
-    yield alone
-    alone.spawn("emulator", "stop")
+    yield cli_logged_out
+    cli_logged_out.spawn("emulator", "stop")
 
 
 def test_it_makes_a_profile_and_answers_until_it_is_stopped(running: CommandLine) -> None:

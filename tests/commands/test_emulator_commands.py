@@ -16,11 +16,13 @@ ROOMY = Path(__file__).parent.parent / "emulator" / "roomy.yaml"
 
 
 @pytest.fixture
-def running(alone: CommandLine) -> Iterator[CommandLine]:
-    started = alone.spawn("emulator", "start", "--port", "0", "--frozen", "--seed", "7", "-q")
+def running(cli_logged_out: CommandLine) -> Iterator[CommandLine]:
+    started = cli_logged_out.spawn(
+        "emulator", "start", "--port", "0", "--frozen", "--seed", "7", "-q"
+    )
     assert started.code == 0, started.err
-    yield alone
-    alone.spawn("emulator", "stop")
+    yield cli_logged_out
+    cli_logged_out.spawn("emulator", "stop")
 
 
 def published(running: CommandLine) -> str:
@@ -39,20 +41,22 @@ def test_the_same_seed_number_gives_the_same_ids(running: CommandLine, tmp_path:
     assert other not in twice
 
 
-def test_exec_gives_an_account_to_the_command_and_its_exit_code_to_us(alone: CommandLine) -> None:
+def test_exec_gives_an_account_to_the_command_and_its_exit_code_to_us(
+    cli_logged_out: CommandLine,
+) -> None:
     script = (
         "import os, subprocess, sys\n"
         "ran = subprocess.run([sys.executable, '-m', 'outreply_cli', 'pages', 'list', '-q'])\n"
         "sys.exit(ran.returncode or 42)\n"
     )
-    ran = alone.spawn("emulator", "exec", "--", sys.executable, "-c", script)
+    ran = cli_logged_out.spawn("emulator", "exec", "--", sys.executable, "-c", script)
     assert ran.code == 42, ran.err
     assert len(ran.out.split()) == 6
-    seeded = alone.spawn(
+    seeded = cli_logged_out.spawn(
         "emulator", "exec", "--seed-file", str(ROOMY), "--", sys.executable, "-c", script
     )
     assert "page1" in seeded.out.split()
-    missing = alone.spawn("emulator", "exec", "--", "no-such-command-here")
+    missing = cli_logged_out.spawn("emulator", "exec", "--", "no-such-command-here")
     assert missing.code == 2
     assert "no-such-command-here" in missing.err
 
@@ -144,8 +148,8 @@ def test_deliveries_that_failed_say_when_they_are_tried_again(running: CommandLi
     assert json.loads(rotated.out)["secret"] != before["secret"]
 
 
-def test_the_description_needs_nothing_that_runs(alone: CommandLine) -> None:
-    told = json.loads(alone.spawn("emulator", "openapi", "--json").out)
+def test_the_description_needs_nothing_that_runs(cli_logged_out: CommandLine) -> None:
+    told = json.loads(cli_logged_out.spawn("emulator", "openapi", "--json").out)
     assert told["openapi"].startswith("3.1")
 
 
@@ -155,30 +159,32 @@ def test_the_description_needs_nothing_that_runs(alone: CommandLine) -> None:
      ("::", "http://[::1]:", True)],
 )  # fmt: skip
 def test_the_profile_reaches_it_wherever_it_listens(
-    alone: CommandLine, host: str, shown: str, warned: bool
+    cli_logged_out: CommandLine, host: str, shown: str, warned: bool
 ) -> None:
-    started = alone.spawn("emulator", "start", "--port", "0", "--host", host, "--json")
+    started = cli_logged_out.spawn("emulator", "start", "--port", "0", "--host", host, "--json")
     try:
         assert started.code == 0, started.err
         assert ("other machines" in started.err) is warned
         assert json.loads(started.out)["base_url"].startswith(shown)
-        pages = alone.spawn("pages", "list", "-p", "emulator", "-q")
+        pages = cli_logged_out.spawn("pages", "list", "-p", "emulator", "-q")
         assert (pages.code, len(pages.out.split())) == (0, 6), pages.err
     finally:
-        alone.spawn("emulator", "stop")
+        cli_logged_out.spawn("emulator", "stop")
 
 
-def test_a_module_in_the_current_directory_is_not_run(alone: CommandLine, tmp_path: Path) -> None:
+def test_a_module_in_the_current_directory_is_not_run(
+    cli_logged_out: CommandLine, tmp_path: Path
+) -> None:
     (tmp_path / "yaml.py").write_text("raise SystemExit('a stranger was run')\n")
     outreply = Path(sys.executable).with_name("outreply")
     started = subprocess.run(
         [outreply, "emulator", "start", "--port", "0", "-q"],
-        env=alone.environ, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60,
+        env=cli_logged_out.environ, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60,
     )  # fmt: skip
     try:
         assert started.returncode == 0, started.stderr
     finally:
-        alone.spawn("emulator", "stop")
+        cli_logged_out.spawn("emulator", "stop")
 
 
 NO_TOKEN = "accounts:\n  - brands: [{name: B}]\n    tokens: [{revoked: true}]\n"

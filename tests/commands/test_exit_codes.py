@@ -28,11 +28,11 @@ def test_done_is_0(cli: CommandLine) -> None:
     assert cli.run("pages", "list").code == 0
 
 
-def test_no_token_is_4_and_says_how_to_sign_in(alone: CommandLine) -> None:
-    ran = alone.run("pages", "list")
+def test_no_token_is_4_and_says_how_to_sign_in(cli_logged_out: CommandLine) -> None:
+    ran = cli_logged_out.run("pages", "list")
     assert (ran.code, ran.out) == (4, "")
     assert "outreply auth login" in ran.err
-    assert error_of(alone.run("pages", "list", "--json").err)["code"] == "NOT_SIGNED_IN"
+    assert error_of(cli_logged_out.run("pages", "list", "--json").err)["code"] == "NOT_SIGNED_IN"
 
 
 @pytest.mark.parametrize(
@@ -107,12 +107,12 @@ def test_what_is_not_found_is_named_with_where_to_look(
     ],
 )
 def test_what_the_api_refuses_has_its_code(
-    alone: CommandLine, status: int, body: dict[str, object], code: int
+    cli_logged_out: CommandLine, status: int, body: dict[str, object], code: int
 ) -> None:
     with ScriptedServer([answer(status, body)]) as server:
         env = {"OUTREPLY_API_KEY": "outreply_live_x", "OUTREPLY_BASE_URL": server.url}
-        ran = alone.run("api", "GET", "/me", "--json", env=env)
-        for_people = alone.run("api", "GET", "/me", env=env)
+        ran = cli_logged_out.run("api", "GET", "/me", "--json", env=env)
+        for_people = cli_logged_out.run("api", "GET", "/me", env=env)
     assert ran.code == for_people.code == code
     assert 2 <= len(for_people.err.splitlines()) <= 3
     assert for_people.err.startswith("Error: ")
@@ -122,12 +122,12 @@ def test_what_the_api_refuses_has_its_code(
 
 @pytest.mark.parametrize(("status", "told"), [(413, "Delete media"), (429, "the next month")])
 def test_a_quota_is_of_storage_or_of_the_month_as_its_status_says(
-    alone: CommandLine, status: int, told: str
+    cli_logged_out: CommandLine, status: int, told: str
 ) -> None:
     full = {"error": "Full", "code": "QUOTA_EXCEEDED", "quota": "publishes", "resets_at": "2026-12"}
     with ScriptedServer([answer(status, full)]) as server:
         env = {"OUTREPLY_API_KEY": "outreply_live_x", "OUTREPLY_BASE_URL": server.url}
-        ran = alone.run("brands", "list", env=env)
+        ran = cli_logged_out.run("brands", "list", env=env)
     what, why, now = ran.err.splitlines()
     assert what == "Error: Full"
     assert why.startswith(f"  QUOTA_EXCEEDED, HTTP {status}; quota: publishes; resets at: 2026-12")
@@ -139,11 +139,11 @@ def test_a_quota_is_of_storage_or_of_the_month_as_its_status_says(
     [("BRAND_NEW", "  See: outreply errors BRAND_NEW"), ("X; rm -rf ~", None), (5, None)],
 )
 def test_a_code_that_is_newer_than_the_catalogue_built_in_is_explained_by_the_live_one(
-    alone: CommandLine, code: object, hint: str | None
+    cli_logged_out: CommandLine, code: object, hint: str | None
 ) -> None:
     with ScriptedServer([answer(400, {"message": "No", "code": code})]) as server:
         env = {"OUTREPLY_API_KEY": "outreply_live_x", "OUTREPLY_BASE_URL": server.url}
-        ran = alone.run("brands", "list", env=env)
+        ran = cli_logged_out.run("brands", "list", env=env)
     assert ran.err.splitlines()[2:] == ([hint] if hint else [])
 
 
@@ -157,10 +157,12 @@ def test_a_code_that_is_newer_than_the_catalogue_built_in_is_explained_by_the_li
         (DROP, "CONNECTION_LOST"),
     ],
 )
-def test_what_is_no_answer_of_the_api_is_7(alone: CommandLine, script: bytes, code: str) -> None:
+def test_what_is_no_answer_of_the_api_is_7(
+    cli_logged_out: CommandLine, script: bytes, code: str
+) -> None:
     with ScriptedServer([script]) as server:
         env = {"OUTREPLY_API_KEY": "outreply_live_x", "OUTREPLY_BASE_URL": server.url}
-        ran = alone.run("pages", "list", "--json", env=env)
+        ran = cli_logged_out.run("pages", "list", "--json", env=env)
     assert ran.code == 7
     assert error_of(ran.err)["code"] == code
 
@@ -246,23 +248,27 @@ _NUMBERS = {"N", "PORT", "SECONDS", "[NUMBER]", "RATE"}
 
 
 @pytest.mark.parametrize("blank", ["", " \t"])
-def test_an_empty_value_is_refused_before_anything_is_asked(alone: CommandLine, blank: str) -> None:
+def test_an_empty_value_is_refused_before_anything_is_asked(
+    cli_logged_out: CommandLine, blank: str
+) -> None:
     for command, metavar in places_of_values(but="^TEXT$|^S$|DIR$"):
         words = words_with(command, metavar, blank)
-        ran = alone.run(*words)
+        ran = cli_logged_out.run(*words)
         assert (ran.code, ran.out) == (2, ""), (words, ran.err)
         assert "Error: " in ran.err
-    ran = alone.run("comments", "reply", "", "-m", "Thanks")
+    ran = cli_logged_out.run("comments", "reply", "", "-m", "Thanks")
     assert ran.err.startswith("Error: COMMENT is empty\n  See: outreply comments reply --help")
 
 
-def test_bytes_that_are_no_text_are_refused_before_anything_is_asked(alone: CommandLine) -> None:
+def test_bytes_that_are_no_text_are_refused_before_anything_is_asked(
+    cli_logged_out: CommandLine,
+) -> None:
     for command, metavar in places_of_values(but="FILE|DIR|PLAN"):
         words = words_with(command, metavar, "a\udcff")
-        ran = alone.run(*words)
+        ran = cli_logged_out.run(*words)
         assert (ran.code, ran.out) == (2, ""), (words, ran.err)
         assert "fault of outreply" not in ran.err
-    shown = alone.run("media", "show", "\udcff", "--json")
+    shown = cli_logged_out.run("media", "show", "\udcff", "--json")
     assert error_of(shown.err)["message"] == "ID has bytes in it that are no UTF-8 text"
 
 
@@ -288,15 +294,17 @@ class StoppedClock(ManualClock):
         raise RuntimeError(message)
 
 
-def test_a_fault_of_our_own_is_1_with_its_place_and_json_when_asked(alone: CommandLine) -> None:
-    alone.clock = StoppedClock()
-    ran = alone.run("bulk", "template")
+def test_a_fault_of_our_own_is_1_with_its_place_and_json_when_asked(
+    cli_logged_out: CommandLine,
+) -> None:
+    cli_logged_out.clock = StoppedClock()
+    ran = cli_logged_out.run("bulk", "template")
     assert (ran.code, ran.out) == (1, "")
     assert "RuntimeError: the" in ran.err
     assert "test_exit_codes.py:" in ran.err
     assert "\x1b" not in ran.err
     assert len(ran.err.splitlines()) <= 3
-    ran = alone.run("bulk", "template", "--json")
+    ran = cli_logged_out.run("bulk", "template", "--json")
     assert (ran.code, ran.out) == (1, "")
     assert error_of(ran.err)["code"] == "UNEXPECTED"
 
@@ -310,13 +318,13 @@ def test_some_of_a_batch_failed_is_3(cli: CommandLine) -> None:
     assert "1 of 2" in ran.err
 
 
-def test_ctrl_c_is_130(alone: CommandLine, emulated_clock: ManualClock) -> None:
+def test_ctrl_c_is_130(cli_logged_out: CommandLine, emulator_clock: ManualClock) -> None:
     slow = answer(503, {"error": "Later"}, retry_after="30")
     with ScriptedServer([slow]) as server:
         env = {"OUTREPLY_API_KEY": "outreply_live_x", "OUTREPLY_BASE_URL": server.url}
         process = subprocess.Popen(
-            alone.words("pages", "list"),
-            env={**alone.environ, **env},
+            cli_logged_out.words("pages", "list"),
+            env={**cli_logged_out.environ, **env},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -249,13 +249,13 @@ def test_a_pipe_sees_no_bar_and_a_terminal_one_for_each_file_and_a_total(
 
 
 def test_the_list_is_sorted_as_asked_and_says_which_post_waits(
-    cli: CommandLine, client: Client, emulated_clock: ManualClock, tmp_path: Path
+    cli: CommandLine, client: Client, emulator_clock: ManualClock, tmp_path: Path
 ) -> None:
     ids = {}
     for name, content in (("b", mp4()), ("a", png()), ("c", jpeg())):
         (tmp_path / name).write_bytes(content)
         ids[name] = upload(cli, str(tmp_path / name))[0]["media_id"]
-        emulated_clock.advance(7200)
+        emulator_clock.advance(7200)
     (page,) = client.pages(platform="instagram").items
     post = client.schedule(
         {"page_id": page["id"], "scheduled_at": "2026-12-01T09:00:00Z", "media_ids": [ids["a"]]}
@@ -273,9 +273,9 @@ def test_the_list_is_sorted_as_asked_and_says_which_post_waits(
     shown = cli.run("media", "list").out
     assert f"{ids['a']}\timage/png\t{len(png())} bytes\t4h\t{post['id']}" in shown
     assert cli.run("media", "list", "--sort", "colour").code == 2
-    alone = cli.run("media", "show", ids["a"]).out
-    assert f"post\t{post['id']}" in alone
-    assert "Mon 23 Nov 2026 15:00 CET (14:00 UTC), 4h ago" in alone
+    cli_logged_out = cli.run("media", "show", ids["a"]).out
+    assert f"post\t{post['id']}" in cli_logged_out
+    assert "Mon 23 Nov 2026 15:00 CET (14:00 UTC), 4h ago" in cli_logged_out
 
 
 def test_show_falls_back_to_the_list(cli: CommandLine) -> None:
@@ -299,10 +299,10 @@ def test_what_a_post_needs_is_not_deleted_and_the_post_is_named(
         {"page_id": page["id"], "scheduled_at": "2026-12-01T09:00:00Z", "media_ids": [ids[0]]}
     )
     assert cli.run("media", "delete", *ids).code == 2
-    alone = cli.run("media", "delete", ids[0], "--yes")
-    assert alone.code == 1
-    assert post["id"] in alone.err
-    assert f"outreply posts cancel {post['id']}" in alone.err
+    cli_logged_out = cli.run("media", "delete", ids[0], "--yes")
+    assert cli_logged_out.code == 1
+    assert post["id"] in cli_logged_out.err
+    assert f"outreply posts cancel {post['id']}" in cli_logged_out.err
     some = cli.run("media", "delete", *ids, "--yes", "--json")
     assert some.code == 3
     assert [one["media_id"] for one in json.loads(some.out)] == ids[1:]
@@ -323,13 +323,13 @@ def test_a_refusal_that_names_no_post_is_looked_up(cli: CommandLine) -> None:
 
 
 def test_prune_deletes_what_no_pending_post_uses_and_is_old_enough(
-    cli: CommandLine, client: Client, emulated_clock: ManualClock, tmp_path: Path
+    cli: CommandLine, client: Client, emulator_clock: ManualClock, tmp_path: Path
 ) -> None:
     ids = []
     for number in range(3):
         (tmp_path / f"{number}.png").write_bytes(png(str(number).encode()))
         ids.append(upload(cli, str(tmp_path / f"{number}.png"))[0]["media_id"])
-        emulated_clock.advance(86_400)
+        emulator_clock.advance(86_400)
     (page,) = client.pages(platform="instagram").items
     client.schedule(
         {"page_id": page["id"], "scheduled_at": "2026-12-03T09:00:00Z", "media_ids": [ids[0]]}

@@ -158,13 +158,13 @@ def test_the_same_occasion_twice_is_one_post(cli: CommandLine, client: Client) -
 
 
 def test_the_same_occasion_on_a_fresh_machine_is_one_post(
-    cli: CommandLine, client: Client, emulated_clock: ManualClock
+    cli: CommandLine, client: Client, emulator_clock: ManualClock
 ) -> None:
     first = schedule(cli, "--key", "launch")
     cli.environ["OUTREPLY_STATE_DIR"] = str(cli.home / "another")
     assert schedule(cli, "--key", "launch")["id"] == first["id"]
     cli.environ["OUTREPLY_STATE_DIR"] = str(cli.home / "third")
-    emulated_clock.advance(3600)
+    emulator_clock.advance(3600)
     other_time = cli.run(
         "posts", "schedule", "--page", "instagram:acme", "--at", "in 9h", "-m", "Hello",
         "--key", "launch",
@@ -258,7 +258,7 @@ def test_a_reschedule_killed_anywhere_is_finished_by_the_next_command(
 
 
 def test_wait_ends_when_the_post_is_out(
-    cli: CommandLine, emulator: EmulatorServer, emulated_clock: ManualClock
+    cli: CommandLine, emulator: EmulatorServer, emulator_clock: ManualClock
 ) -> None:
     post = schedule(cli, at="in 20m")
     ran = cli.run("posts", "wait", post["id"], "--timeout", "30m", "--json")

@@ -111,14 +111,14 @@ def test_without_a_minimum_nothing_left_is_short(
     assert cli.run("quota", "check", "--min-replies", "1").code == 0
 
 
-def test_watch_writes_a_line_a_look(cli: CommandLine, emulated_clock: ManualClock) -> None:
+def test_watch_writes_a_line_a_look(cli: CommandLine, emulator_clock: ManualClock) -> None:
     ran = cli.run("quota", "watch", "--interval", "30s", "--max", "3")
     lines = ran.out.splitlines()
     assert [line.split("\t")[0] for line in lines] == [
         "2026-11-23T12:00:00Z", "2026-11-23T12:00:30Z", "2026-11-23T12:01:00Z",
     ]  # fmt: skip
     assert "publishes 0/500" in lines[0]
-    assert emulated_clock.sleeps == [30, 30]
+    assert emulator_clock.sleeps == [30, 30]
     objects = cli.run("quota", "watch", "--max", "2", "-o", "jsonl").out.splitlines()
     assert [json.loads(line)["tier"] for line in objects] == ["pro", "pro"]
     assert cli.run("quota", "watch", "--interval", "0s").code == 2

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from outreply_cli.emulator.server import EmulatorServer
-from tests.command_line import CommandLine, Ran
+from tests.command_line import CommandLine, Result
 from tests.scripted_server import ScriptedServer, answer
 
 
-def everything(ran: Ran) -> str:
+def everything(ran: Result) -> str:
     return ran.out + ran.err
 
 
@@ -34,12 +34,12 @@ def test_no_output_has_the_token(
     assert emulator.token not in everything(cli.run(*words))
 
 
-def test_a_server_that_echoes_the_token_does_not_get_it_shown(alone: CommandLine) -> None:
+def test_a_server_that_echoes_the_token_does_not_get_it_shown(cli_logged_out: CommandLine) -> None:
     token = "outreply_live_0123456789abcdef0123"
     with ScriptedServer([answer(400, {"error": f"bad token {token}", "code": "X"})]) as server:
         env = {"OUTREPLY_API_KEY": token, "OUTREPLY_BASE_URL": server.url}
         for words in (("pages", "list"), ("pages", "list", "--json"), ("pages", "list", "-v")):
-            assert token not in everything(alone.run(*words, env=env))
+            assert token not in everything(cli_logged_out.run(*words, env=env))
 
 
 def test_a_fault_of_ours_shows_no_token(cli: CommandLine, emulator: EmulatorServer) -> None:
@@ -84,13 +84,13 @@ def test_the_process_list_has_no_token(cli: CommandLine, emulator: EmulatorServe
     assert emulator.token not in listed.stdout
 
 
-def test_a_background_emulator_has_no_token_in_its_environment(alone: CommandLine) -> None:
+def test_a_background_emulator_has_no_token_in_its_environment(cli_logged_out: CommandLine) -> None:
     secret = "outreply_live_only_for_the_parent_0123"
-    alone.environ["OUTREPLY_API_KEY"] = secret
-    assert alone.spawn("emulator", "start", "--port", "0").code == 0
+    cli_logged_out.environ["OUTREPLY_API_KEY"] = secret
+    assert cli_logged_out.spawn("emulator", "start", "--port", "0").code == 0
     try:
-        status = alone.spawn("emulator", "status", "-o", "tsv", "--fields", "pid")
+        status = cli_logged_out.spawn("emulator", "status", "-o", "tsv", "--fields", "pid")
         pid = status.out.splitlines()[1]
         assert secret not in Path(f"/proc/{pid}/environ").read_text()
     finally:
-        assert alone.spawn("emulator", "stop").code == 0
+        assert cli_logged_out.spawn("emulator", "stop").code == 0

@@ -18,9 +18,9 @@ BODY = '{"event":"post.published","data":{}}'
 
 
 @pytest.fixture
-def developer(alone: CommandLine) -> CommandLine:
-    alone.environ["OUTREPLY_WEBHOOK_SECRET"] = SECRET
-    return alone
+def developer(cli_logged_out: CommandLine) -> CommandLine:
+    cli_logged_out.environ["OUTREPLY_WEBHOOK_SECRET"] = SECRET
+    return cli_logged_out
 
 
 def test_what_sign_prints_verify_accepts(developer: CommandLine, tmp_path: Path) -> None:
@@ -45,28 +45,30 @@ def test_verify_says_why_not(developer: CommandLine) -> None:
     assert SECRET not in ran.err
 
 
-def test_a_secret_is_named_by_its_variable(alone: CommandLine) -> None:
+def test_a_secret_is_named_by_its_variable(cli_logged_out: CommandLine) -> None:
     env = {"OLD": "whsec_old", "NEW": "whsec_new"}
     words = ("webhooks", "verify", "--signature", sign(BODY, "whsec_old"))
-    ran = alone.run(*words, "--secret-env", "NEW", "--secret-env", "OLD", stdin=BODY, env=env)
+    ran = cli_logged_out.run(
+        *words, "--secret-env", "NEW", "--secret-env", "OLD", stdin=BODY, env=env
+    )
     assert ran.code == 0
     assert "OLD" in ran.out
-    missing = alone.run(*words, stdin=BODY)
+    missing = cli_logged_out.run(*words, stdin=BODY)
     assert missing.code == 2
     assert "OUTREPLY_WEBHOOK_SECRET" in missing.err
-    unset = alone.run(*words, "--secret-env", "NEITHER", stdin=BODY)
+    unset = cli_logged_out.run(*words, "--secret-env", "NEITHER", stdin=BODY)
     assert unset.code == 2
     assert "not the secret itself" in unset.err
 
 
-def test_the_five_events_with_their_fields_and_examples(alone: CommandLine) -> None:
-    listed = json.loads(alone.run("webhooks", "events", "--json").out)
+def test_the_five_events_with_their_fields_and_examples(cli_logged_out: CommandLine) -> None:
+    listed = json.loads(cli_logged_out.run("webhooks", "events", "--json").out)
     assert [item["event"] for item in listed] == list(EVENTS)
     assert "data.post.id" in listed[0]["fields"]
     for name in EVENTS:
-        shown = json.loads(alone.run("webhooks", "events", name).out)
+        shown = json.loads(cli_logged_out.run("webhooks", "events", name).out)
         assert shown["event"] == name
-    assert alone.run("webhooks", "events", "post.liked").code == 2
+    assert cli_logged_out.run("webhooks", "events", "post.liked").code == 2
 
 
 def test_trigger_sends_what_the_receiver_verifies(developer: CommandLine) -> None:
@@ -189,8 +191,10 @@ def test_a_saved_secret_is_in_the_keyring_and_nowhere_else(
 @pytest.mark.parametrize(
     "url", ["", "localhost:3000", "ftp://x.example/", "http://", "http://[::1", "https://a b/"]
 )
-def test_what_no_webhook_can_be_sent_to_is_not_asked_for(alone: CommandLine, url: str) -> None:
-    ran = alone.run("webhooks", "create", "--url", url)
+def test_what_no_webhook_can_be_sent_to_is_not_asked_for(
+    cli_logged_out: CommandLine, url: str
+) -> None:
+    ran = cli_logged_out.run("webhooks", "create", "--url", url)
     assert ran.code == 2
     assert "--url" in ran.err
 
@@ -204,11 +208,11 @@ def test_without_a_keyring_no_webhook_is_made_whose_secret_is_to_be_saved(cli: C
     assert json.loads(cli.run("webhooks", "list", "--json").out) == []
 
 
-def test_a_secret_that_is_not_told_is_not_missed(alone: CommandLine) -> None:
+def test_a_secret_that_is_not_told_is_not_missed(cli_logged_out: CommandLine) -> None:
     made = answer(201, {"webhook": {"id": "wh_1", "url": "https://x.example/"}})
     with ScriptedServer([made]) as server:
         env = {"OUTREPLY_API_KEY": "outreply_live_" + "x" * 30, "OUTREPLY_BASE_URL": server.url}
-        ran = alone.run("webhooks", "create", "--url", "https://x.example/", env=env)
+        ran = cli_logged_out.run("webhooks", "create", "--url", "https://x.example/", env=env)
     assert ran.code == 0
     assert "the API told no secret" in ran.err
     assert "Keep the secret" not in ran.err
@@ -216,11 +220,11 @@ def test_a_secret_that_is_not_told_is_not_missed(alone: CommandLine) -> None:
 
 @pytest.mark.parametrize("words", [("list",), ("create", "--url", "https://x.example/")])
 def test_an_account_whose_webhooks_are_in_the_dashboard_is_told_so(
-    alone: CommandLine, words: tuple[str, ...]
+    cli_logged_out: CommandLine, words: tuple[str, ...]
 ) -> None:
     refusal = answer(404, {"error": "Not found", "code": "NOT_FOUND"})
     with ScriptedServer([refusal] * 3) as server:
         env = {"OUTREPLY_API_KEY": "outreply_live_" + "x" * 30, "OUTREPLY_BASE_URL": server.url}
-        ran = alone.run("webhooks", *words, env=env)
+        ran = cli_logged_out.run("webhooks", *words, env=env)
     assert ran.code == 5
     assert "manages webhooks in the dashboard" in ran.err

@@ -79,14 +79,14 @@ def test_after_the_key_is_forgotten_the_reply_is_looked_for(
     client: Client,
     memory: CommentStore,
     emulator: EmulatorServer,
-    emulated_clock: ManualClock,
+    emulator_clock: ManualClock,
     commented: str,
 ) -> None:
     drop_answers(emulator, 100)
     with pytest.raises(OutReplyError):
         ReplyService(client, memory).send(commented, "Thanks")
     emulator._emulator._faults.clear()
-    emulated_clock.advance(2 * 86_400)
+    emulator_clock.advance(2 * 86_400)
     client.me()
     with pytest.raises(OutReplyError, match="not known"):
         ReplyService(client, memory).send(commented, "Thanks")

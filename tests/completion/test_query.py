@@ -20,10 +20,25 @@ from tests.command_line import CommandLine
 NOW = 1_800_000_000.0
 
 
+# A command line that completes each kind of value.
+LINES = {
+    "page": ("pages", "show"),
+    "scheduled": ("posts", "cancel"),
+    "profile": ("auth", "switch"),
+    "events": ("serve-webhook", "--events"),
+    "scopes": ("emulator", "token", "--scopes"),
+    "nonsense": ("no", "such", "command"),
+}
+
+
 def answers(cli: CommandLine, kind: str, prefix: str = "", *line: str) -> list[str]:
-    ran = cli.spawn("__complete", kind, prefix, *line)
+    """The candidates for a value of `kind`; `line` is more that was typed before it."""
+    first, *rest = LINES[kind]
+    ran = cli.spawn("__complete", first, *rest, *line, prefix)
     assert (ran.code, ran.err) == (0, "")
-    return ran.out.splitlines()
+    *candidates, directive = ran.out.splitlines() or [":"]
+    assert directive.startswith(":")
+    return candidates
 
 
 def known_file(cli: CommandLine) -> Path:
@@ -41,7 +56,7 @@ def kept(tmp_path: Path, listing: str, *items: Mapping[str, object]) -> Completi
 def test_pages_that_were_listed_are_offered_with_their_names(cli: CommandLine) -> None:
     assert cli.spawn("pages", "list").code == 0
     assert answers(cli, "page", "instagram:") == ["instagram:acme\tAcme Official"]
-    assert answers(cli, "page", "", "--page", "instagram:acme")[0].startswith("facebook:acme")
+    assert answers(cli, "page", "", "--verbose")[0].startswith("facebook:acme")
     assert not any("instagram" in each for each in answers(cli, "page", "", "instagram:acme"))
 
 
@@ -129,9 +144,11 @@ def test_a_file_that_never_answers_does_not_hold_the_prompt(cli: CommandLine) ->
     assert answers(cli, "page") == []
 
 
-def test_a_kind_or_a_command_line_that_is_none_is_answered_with_nothing(alone: CommandLine) -> None:
-    assert answers(alone, "nonsense") == []
-    ran = alone.spawn("__complete")
+def test_a_kind_or_a_command_line_that_is_none_is_answered_with_nothing(
+    cli_logged_out: CommandLine,
+) -> None:
+    assert answers(cli_logged_out, "nonsense") == []
+    ran = cli_logged_out.spawn("__complete")
     assert (ran.code, ran.out, ran.err) == (0, "", "")
 
 
@@ -170,10 +187,10 @@ def test_a_token_whose_requests_are_numbered_is_not_spent_on_it(cli: CommandLine
     assert not list(path.parent.glob("*.page"))
 
 
-def test_lists_complete_after_a_comma(alone: CommandLine) -> None:
-    found = [line.split("\t")[0] for line in answers(alone, "events", "post.failed,post.")]
+def test_lists_complete_after_a_comma(cli_logged_out: CommandLine) -> None:
+    found = [line.split("\t")[0] for line in answers(cli_logged_out, "events", "post.failed,post.")]
     assert found == ["post.failed,post.published"]
-    assert "read:pages" in answers(alone, "scopes")
+    assert "read:pages" in answers(cli_logged_out, "scopes")
 
 
 def test_usernames_are_known_by_page_id(tmp_path: Path) -> None:
@@ -203,7 +220,7 @@ def test_a_module_in_the_current_directory_is_not_run(cli: CommandLine, tmp_path
     trap.mkdir()
     (trap / "httpx.py").write_text(f"open({str(trap / 'run')!r}, 'w')\n")
     program = (
-        "import os; from outreply_cli.completion import answer as a; "
+        "import os; from outreply_cli.completion import query as a; "
         f"a._refresh({str(known_file(cli))!r}, 'page', [], 0.0); os.wait()"
     )
     subprocess.run(

@@ -22,8 +22,8 @@ FILES = {
 
 
 @pytest.mark.parametrize("shell", list(FILES))
-def test_the_file_of_a_shell_is_current(shell: str, alone: CommandLine) -> None:
-    written = alone.run("completion", shell)
+def test_the_file_of_a_shell_is_current(shell: str, cli_logged_out: CommandLine) -> None:
+    written = cli_logged_out.run("completion", shell)
     assert (written.code, written.err) == (0, "")
     path = COMPLETIONS / FILES[shell]
     if os.environ.get("UPDATE_COMPLETIONS"):
@@ -32,9 +32,9 @@ def test_the_file_of_a_shell_is_current(shell: str, alone: CommandLine) -> None:
 
 
 @pytest.mark.parametrize("name", man_page_names(ROOT))
-def test_the_man_page_is_current(name: str, alone: CommandLine) -> None:
+def test_the_man_page_is_current(name: str, cli_logged_out: CommandLine) -> None:
     group = name.removeprefix("outreply").removeprefix("-")
-    written = alone.run("help", "--man", *([group] if group else []))
+    written = cli_logged_out.run("help", "--man", *([group] if group else []))
     assert (written.code, written.err) == (0, "")
     path = COMPLETIONS / "man" / f"{name}.1"
     if os.environ.get("UPDATE_COMPLETIONS"):
@@ -68,8 +68,8 @@ def test_the_shell_itself_finds_no_fault_in_its_file(shell: str) -> None:
     assert (checked.returncode, checked.stderr) == (0, "")
 
 
-def test_another_shell_is_wrong_usage(alone: CommandLine) -> None:
-    ran = alone.run("completion", "tcsh")
+def test_another_shell_is_wrong_usage(cli_logged_out: CommandLine) -> None:
+    ran = cli_logged_out.run("completion", "tcsh")
     assert ran.code == 2
     assert "bash, zsh, fish, powershell" in ran.err
 

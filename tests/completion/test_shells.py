@@ -18,17 +18,17 @@ def shell(request: pytest.FixtureRequest, seen: CommandLine) -> Iterator[Shell]:
 
 
 @pytest.fixture
-def seen(tmp_path: Path, alone: CommandLine, emulated_clock: ManualClock) -> CommandLine:
+def seen(tmp_path: Path, cli_logged_out: CommandLine, emulator_clock: ManualClock) -> CommandLine:
     """An account whose values were seen, and whose network is gone since."""
-    with EmulatorServer(tmp_path / "emulator.db", emulated_clock) as emulator:
-        alone.environ["OUTREPLY_API_KEY"] = emulator.token
-        alone.environ["OUTREPLY_BASE_URL"] = emulator.base_url
-        assert alone.spawn("pages", "list").code == 0
-        made = alone.spawn(
+    with EmulatorServer(tmp_path / "emulator.db", emulator_clock) as emulator:
+        cli_logged_out.environ["OUTREPLY_API_KEY"] = emulator.token
+        cli_logged_out.environ["OUTREPLY_BASE_URL"] = emulator.base_url
+        assert cli_logged_out.spawn("pages", "list").code == 0
+        made = cli_logged_out.spawn(
             "posts", "schedule", "--page", "instagram:acme", "--at", "in 2h", "-m", "Hi $(date)"
         )
         assert made.code == 0, made.err
-    return alone
+    return cli_logged_out
 
 
 def test_words_complete_at_every_level(shell: Shell) -> None:
@@ -83,9 +83,9 @@ def test_lists_of_events_complete_after_each_comma(shell: Shell) -> None:
     assert words[2].startswith("post.failed,post.published")
 
 
-def test_an_empty_machine_shows_no_error(alone: CommandLine) -> None:
+def test_an_empty_machine_shows_no_error(cli_logged_out: CommandLine) -> None:
     for name in STARTS:
-        home = CommandLine(alone.home / name, alone.clock)
+        home = CommandLine(cli_logged_out.home / name, cli_logged_out.clock)
         home.home.mkdir(parents=True)
         with started(name, home) as shell:
             assert shell.completed("outreply pages show x")[:3] == ["pages", "show", "x"]
@@ -93,6 +93,7 @@ def test_an_empty_machine_shows_no_error(alone: CommandLine) -> None:
 
 
 def answers(cli: CommandLine, kind: str, prefix: str, *line: str) -> list[str]:
-    ran = cli.spawn("__complete", kind, prefix, *line)
+    assert kind == "scheduled"
+    ran = cli.spawn("__complete", "posts", "cancel", *line, prefix)
     assert (ran.code, ran.err) == (0, "")
-    return ran.out.splitlines()
+    return ran.out.splitlines()[:-1]

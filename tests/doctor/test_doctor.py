@@ -25,7 +25,7 @@ from outreply_cli.spec.limits import SCOPES
 from outreply_cli.spec.scopes import COMMAND_SCOPES, missing_scopes
 from tests.accounts.test_auth_commands import BACKENDS
 from tests.clocks import ManualClock
-from tests.command_line import CommandLine, Ran, command_tree
+from tests.command_line import CommandLine, Result, command_tree
 
 Findings = dict[str, list[dict[str, Any]]]
 CHECKS = {
@@ -34,7 +34,7 @@ CHECKS = {
 }  # fmt: skip
 
 
-def findings_of(ran: Ran) -> Findings:
+def findings_of(ran: Result) -> Findings:
     found: Findings = {}
     for finding in json.loads(ran.out):
         found.setdefault(finding["check"], []).append(finding)
@@ -65,8 +65,10 @@ def test_no_secret_is_shown(cli: CommandLine, emulator: EmulatorServer) -> None:
         assert "pass@" not in ran.out
 
 
-def test_it_works_signed_out_and_offline(alone: CommandLine) -> None:
-    ran = alone.run("doctor", "--json", env={"OUTREPLY_BASE_URL": "https://nowhere.invalid/api/v1"})
+def test_it_works_signed_out_and_offline(cli_logged_out: CommandLine) -> None:
+    ran = cli_logged_out.run(
+        "doctor", "--json", env={"OUTREPLY_BASE_URL": "https://nowhere.invalid/api/v1"}
+    )
     assert ran.code == 1
     found = findings_of(ran)
     assert set(found) == CHECKS
@@ -77,12 +79,14 @@ def test_it_works_signed_out_and_offline(alone: CommandLine) -> None:
     error = json.loads(ran.err)["error"]
     assert error["code"] == "UNHEALTHY"
     assert error["details"]["failed"] == ["dns", "api"]
-    assert not (alone.home / "state").exists()
-    assert not (alone.home / "config").exists()
+    assert not (cli_logged_out.home / "state").exists()
+    assert not (cli_logged_out.home / "config").exists()
 
 
-def test_signed_out_alone_is_no_failure(alone: CommandLine, emulator: EmulatorServer) -> None:
-    ran = alone.run("doctor", env={"OUTREPLY_BASE_URL": emulator.base_url})
+def test_signed_out_alone_is_no_failure(
+    cli_logged_out: CommandLine, emulator: EmulatorServer
+) -> None:
+    ran = cli_logged_out.run("doctor", env={"OUTREPLY_BASE_URL": emulator.base_url})
     assert ran.code == 0
     assert "outreply auth login" in ran.out
 
@@ -128,9 +132,9 @@ def test_a_missing_scope_names_the_commands_it_keeps_from_working(
 
 
 def test_a_token_that_ends_soon_is_told(
-    cli: CommandLine, emulator: EmulatorServer, emulated_clock: ManualClock
+    cli: CommandLine, emulator: EmulatorServer, emulator_clock: ManualClock
 ) -> None:
-    ends = (emulated_clock.now() + timedelta(days=3)).timestamp()
+    ends = (emulator_clock.now() + timedelta(days=3)).timestamp()
     emulator.state.connection.execute("UPDATE tokens SET expires_at = ?", (ends,))
     told = findings_of(cli.run("doctor", "--json"))["token"][0]
     assert told["standing"] == "warning"
@@ -144,8 +148,8 @@ def test_a_token_of_an_unknown_kind_is_not_sent(cli: CommandLine, emulator: Emul
     assert "sk_live_other" not in ran.out
 
 
-def test_a_clock_that_is_wrong_is_told(cli: CommandLine, emulated_clock: ManualClock) -> None:
-    behind = ManualClock(emulated_clock.now() - timedelta(minutes=30))
+def test_a_clock_that_is_wrong_is_told(cli: CommandLine, emulator_clock: ManualClock) -> None:
+    behind = ManualClock(emulator_clock.now() - timedelta(minutes=30))
     cli.clock = behind
     told = findings_of(cli.run("doctor", "--json"))["clock"][0]
     assert told["standing"] == "warning"
@@ -170,8 +174,8 @@ def test_variables_that_override_or_mean_nothing_are_told(cli: CommandLine) -> N
     assert any(standing == "failure" and "Mars/Olympus" in told for standing, told, _ in found)
     assert any(standing == "failure" and "'nobody'" in told for standing, told, _ in found)
     assert any(advice == "Did you mean OUTREPLY_BASE_URL?" for _, _, advice in found)
-    alone = findings_of(cli.run("doctor", "--json"))["environment"]
-    assert "overrides the token of the profile 'default'" in json.dumps(alone)
+    cli_logged_out = findings_of(cli.run("doctor", "--json"))["environment"]
+    assert "overrides the token of the profile 'default'" in json.dumps(cli_logged_out)
 
 
 def test_files_that_others_can_read_are_told(cli: CommandLine) -> None:
@@ -262,8 +266,8 @@ def test_a_terminal_sees_no_line_that_is_too_long(cli: CommandLine, width: int) 
     assert max(map(len, lines)) <= width
 
 
-def test_quiet_names_the_failed_checks(alone: CommandLine) -> None:
-    ran = alone.run("doctor", "-q", env={"OUTREPLY_BASE_URL": "https://nowhere.invalid"})
+def test_quiet_names_the_failed_checks(cli_logged_out: CommandLine) -> None:
+    ran = cli_logged_out.run("doctor", "-q", env={"OUTREPLY_BASE_URL": "https://nowhere.invalid"})
     assert ran.out == "dns\napi\n"
 
 

@@ -61,7 +61,7 @@ def test_a_body_that_is_no_object_is_refused(emulator: EmulatorServer, raw: str)
 
 
 def test_moving_the_clock_ends_the_minute_of_the_rate_limit(
-    emulator: EmulatorServer, steer: EmulatorHandle, emulated_clock: ManualClock
+    emulator: EmulatorServer, steer: EmulatorHandle, emulator_clock: ManualClock
 ) -> None:
     steer.request("freeze")
     assert [me(emulator) for _ in range(61)][-1] == 429
@@ -71,7 +71,7 @@ def test_moving_the_clock_ends_the_minute_of_the_rate_limit(
     assert me(emulator) == 200
     # Real time runs it all the same, since clients wait in it.
     assert [me(emulator) for _ in range(60)][-1] == 429
-    emulated_clock.advance(60)
+    emulator_clock.advance(60)
     assert me(emulator) == 200
 
 

@@ -29,25 +29,25 @@ def refusal(sdk: OutReply) -> OutReplyError:
 
 
 def test_a_sandbox_token_has_5_a_minute_50_a_day_and_100_in_its_life(
-    emulator: EmulatorServer, emulated_clock: ManualClock
+    emulator: EmulatorServer, emulator_clock: ManualClock
 ) -> None:
     with client(emulator, secret="outreply_test_sandbox") as sdk:
         for _ in range(5):
             sdk.pages.list()
         assert refusal(sdk).code == "RATE_LIMITED"
         for _ in range(9):
-            emulated_clock.advance(61)
+            emulator_clock.advance(61)
             for _ in range(5):
                 sdk.pages.list()
-        emulated_clock.advance(61)
+        emulator_clock.advance(61)
         daily = refusal(sdk)
         assert (daily.status, daily.code) == (429, "DAILY_LIMIT_EXCEEDED")
-        emulated_clock.advance(86_400)
+        emulator_clock.advance(86_400)
         for _ in range(10):
-            emulated_clock.advance(61)
+            emulator_clock.advance(61)
             for _ in range(5):
                 sdk.pages.list()
-        emulated_clock.advance(2 * 86_400)
+        emulator_clock.advance(2 * 86_400)
         over = refusal(sdk)
         assert (over.status, over.code) == (402, "SANDBOX_EXHAUSTED")
     used = emulator.state.connection.execute(

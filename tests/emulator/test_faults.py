@@ -47,10 +47,10 @@ def test_a_status_and_a_429_come_without_carrying_out(http: httpx.Client) -> Non
 
 
 def test_a_delay_passes_time_and_skew_moves_the_date(
-    http: httpx.Client, emulated_clock: ManualClock
+    http: httpx.Client, emulator_clock: ManualClock
 ) -> None:
     http.get("/me", headers={"X-Emulator-Fault": "delay:2.5"})
-    assert emulated_clock.sleeps == [2.5]
+    assert emulator_clock.sleeps == [2.5]
     skewed = http.get("/me", headers={"X-Emulator-Fault": "skew:-3600"})
     assert skewed.headers["Date"] == "Mon, 23 Nov 2026 11:00:02 GMT"
 

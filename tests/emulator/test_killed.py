@@ -35,10 +35,12 @@ def start(cli: CommandLine, directory: Path) -> tuple["subprocess.Popen[str]", d
     pytest.fail("the emulator did not start")
 
 
-def test_every_acknowledged_write_survives_a_kill(alone: CommandLine, tmp_path: Path) -> None:
+def test_every_acknowledged_write_survives_a_kill(
+    cli_logged_out: CommandLine, tmp_path: Path
+) -> None:
     state = tmp_path / "state"
-    process, running = start(alone, state)
-    seeded = alone.spawn("emulator", "seed", str(SEED), "--yes", "--state", str(state))
+    process, running = start(cli_logged_out, state)
+    seeded = cli_logged_out.spawn("emulator", "seed", str(SEED), "--yes", "--state", str(state))
     assert seeded.code == 0, seeded.err
     acknowledged: list[str] = []
     began = datetime.now(UTC) + timedelta(days=1)
@@ -66,7 +68,7 @@ def test_every_acknowledged_write_survives_a_kill(alone: CommandLine, tmp_path: 
     process.wait(20)
     assert WRITES // 2 <= len(acknowledged) < WRITES
 
-    again, running = start(alone, state)
+    again, running = start(cli_logged_out, state)
     try:
         with sqlite3.connect(state / "emulator.db") as db:
             assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)

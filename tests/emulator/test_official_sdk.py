@@ -64,17 +64,17 @@ def test_a_post_is_published_at_once(sdk: OutReply) -> None:
     assert newest["permalink"] == published["permalink"]
 
 
-def test_a_due_post_is_published_at_its_time(sdk: OutReply, emulated_clock: ManualClock) -> None:
+def test_a_due_post_is_published_at_its_time(sdk: OutReply, emulator_clock: ManualClock) -> None:
     post = sdk.posts.schedule(
         page_id=page_of(sdk, "facebook"), message="Soon", scheduled_at="2026-11-23T13:00:00Z"
     )["scheduled_post"]
-    emulated_clock.advance(3600)
+    emulator_clock.advance(3600)
     newest = sdk.posts.list_published(limit=1)["published_posts"][0]
     assert (newest["id"], newest["published_at"]) == (post["id"], "2026-11-23T13:00:00.000Z")
 
 
 def test_the_same_key_is_one_post_for_24_hours_and_another_body_is_refused(
-    sdk: OutReply, emulated_clock: ManualClock
+    sdk: OutReply, emulator_clock: ManualClock
 ) -> None:
     page_id = page_of(sdk, "linkedin")
 
@@ -91,7 +91,7 @@ def test_the_same_key_is_one_post_for_24_hours_and_another_body_is_refused(
     assert schedule("Hello") == first
     with pytest.raises(OutReplyIdempotencyError):
         schedule("Changed")
-    emulated_clock.advance(24 * 3600 + 1)
+    emulator_clock.advance(24 * 3600 + 1)
     sdk.posts.cancel_scheduled(first)
     assert schedule("Hello") != first
 

@@ -13,11 +13,11 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from outreply_cli.emulator.config import EmulatorConfig
-from outreply_cli.emulator.delivery import RETRY_SECONDS
 from outreply_cli.emulator.openapi import document
 from outreply_cli.emulator.server import EmulatorServer
 from outreply_cli.spec.errors import CATALOGUE
 from outreply_cli.spec.limits import EVENTS, TOKEN_PREFIXES
+from outreply_cli.spec.webhooks import RETRY_SECONDS
 from tests.clocks import ManualClock
 
 HERE = Path(__file__).parent

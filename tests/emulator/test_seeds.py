@@ -121,14 +121,14 @@ def test_the_same_seed_number_makes_the_same_ids_failures_and_comments(
 
 
 def test_a_frozen_clock_moves_only_when_it_is_told_to(
-    emulator: EmulatorServer, steer: EmulatorHandle, emulated_clock: ManualClock
+    emulator: EmulatorServer, steer: EmulatorHandle, emulator_clock: ManualClock
 ) -> None:
     frozen = steer.request("freeze")["now"]
-    emulated_clock.advance(3600)
+    emulator_clock.advance(3600)
     assert steer.request("status")["now"] == frozen
     assert steer.request("advance", seconds=60)["now"] == "2026-11-23T12:01:00.000Z"
     steer.request("freeze", on=False)
-    emulated_clock.advance(60)
+    emulator_clock.advance(60)
     assert steer.request("status")["now"] == "2026-11-23T12:02:00.000Z"
     assert json.loads(json.dumps(steer.request("status")))["frozen"] is False
 
@@ -217,7 +217,9 @@ def test_nothing_is_lost_on_the_way_out_and_in_again(
         ("{id: a}, {id: a}", "id: there is such an id among the tokens already"),
     ],
 )
-def test_a_token_that_could_not_work_is_refused(steer: EmulatorHandle, token: str, said: str) -> None:
+def test_a_token_that_could_not_work_is_refused(
+    steer: EmulatorHandle, token: str, said: str
+) -> None:
     with pytest.raises(InvalidInputError, match=re.escape(said)):
         steer.request("seed", text=f"accounts:\n  - tokens: [{token}]", name="s.yaml")
 

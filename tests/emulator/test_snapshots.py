@@ -28,12 +28,12 @@ def has_index(path: Path) -> bool:
 
 
 def test_a_running_clock_goes_on_from_the_snapshots_time(
-    emulator: EmulatorServer, steer: EmulatorHandle, emulated_clock: ManualClock, tmp_path: Path
+    emulator: EmulatorServer, steer: EmulatorHandle, emulator_clock: ManualClock, tmp_path: Path
 ) -> None:
     path = str(tmp_path / "s.db")
     steer.request("advance", seconds=3600)
     then = steer.request("snapshot", save=path)["now"]
-    emulated_clock.advance(86_400)
+    emulator_clock.advance(86_400)
     assert steer.request("snapshot", load=path)["now"] == then
     assert not steer.request("status")["frozen"]
     assert sorted(one.name for one in tmp_path.glob("s.db*")) == ["s.db"]

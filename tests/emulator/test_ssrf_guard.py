@@ -9,14 +9,13 @@ from pathlib import Path
 import pytest
 from werkzeug.test import Client
 
-from outreply_cli.emulator.address_guard import SsrfGuard
 from outreply_cli.emulator.app import Emulator
 from outreply_cli.emulator.config import EmulatorConfig
 from outreply_cli.emulator.delivery import DeliveryWorker
-from outreply_cli.emulator.dns import Resolver
+from outreply_cli.emulator.media_urls import SsrfGuard
 from outreply_cli.emulator.seed import load_default_seed
 from outreply_cli.emulator.state import State
-from outreply_cli.net.ssrf import Address
+from outreply_cli.net.dns import Address, Resolver
 from tests.clocks import ManualClock
 
 

@@ -194,7 +194,9 @@ class Day:
             else:
                 raise AssertionError(ran.err)
 
-    def _finish(self, emulator: EmulatorHandle, calendar: ChangingCalendar, handler: Handler) -> None:
+    def _finish(
+        self, emulator: EmulatorHandle, calendar: ChangingCalendar, handler: Handler
+    ) -> None:
         self._until_done("bulk", "schedule", str(calendar.path), "--prune")
         began = time.monotonic()
         while (waiting := self._books.deliveries_waiting()) > 0 or handler.has_comments:

@@ -34,7 +34,9 @@ def size_of(pid: int) -> Size:
 
 
 @contextmanager
-def emulating(cli: CommandLine, directory: Path, seed: int, comments: int) -> Iterator[EmulatorHandle]:
+def emulating(
+    cli: CommandLine, directory: Path, seed: int, comments: int
+) -> Iterator[EmulatorHandle]:
     """`outreply emulator start` with its clock in our hand; posts fail, and get comments."""
     words = [
         "emulator", "start", "--foreground", "--frozen", "--port", "0", "--seed", str(seed),

@@ -46,7 +46,7 @@ class Finding:
 
 
 @dataclass
-class Ran:
+class Result:
     """What came of running a target."""
 
     target: Target
@@ -57,7 +57,7 @@ class Ran:
 
 def run(
     target: Target, *, seed: int, seconds: float | None = None, executions: int | None = None
-) -> Ran:
+) -> Result:
     """Try inputs until the time is over, or as many as were asked for.
 
     Args:
@@ -66,7 +66,7 @@ def run(
         seconds: For how long.
         executions: How many inputs.
     """
-    ran = Ran(target)
+    ran = Result(target)
     mutator = Mutator(target.seeds, target.words, random.Random(seed))  # noqa: S311
     began = time.monotonic()
     inputs = iter(target.seeds)

@@ -19,7 +19,7 @@ from outreply_cli.cli.tree import Command
 from outreply_cli.emulator.daemon import STATE_FILE
 from outreply_cli.emulator.server import EmulatorServer
 from tests.clocks import ManualClock
-from tests.command_line import CommandLine, Ran, command_tree
+from tests.command_line import CommandLine, Result, command_tree
 from tests.commands.receiver_process import SECRET, Serving, serving
 from tests.golden.shapes import Shape, broken_promises, joined, read, shape_of, written
 from tests.media.sample_files import jpeg, png
@@ -66,7 +66,7 @@ class Looks:
     shapes: dict[str, list[Shape]] = field(default_factory=lambda: defaultdict(list))
     silent: set[str] = field(default_factory=set)
     quiet: dict[str, list[tuple[str, Any]]] = field(default_factory=lambda: defaultdict(list))
-    unasked: dict[str, Ran] = field(default_factory=dict)
+    unasked: dict[str, Result] = field(default_factory=dict)
 
     def ran(self, command: str, *words: str, stdin: str = "", code: int = 0) -> str:
         if "--yes" in words:
@@ -321,13 +321,13 @@ def error_in(err: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("flags", [("--json",), ("-o", "jsonl")])
 def test_wrong_usage_is_json_on_stderr_and_nothing_on_stdout(
-    alone: CommandLine, flags: tuple[str, ...]
+    cli_logged_out: CommandLine, flags: tuple[str, ...]
 ) -> None:
     for command in WITH_JSON:
         if "-o" in flags and command.path == ("bulk", "plan"):
             # There -o names the plan's file.
             continue
-        ran = alone.run(*command.path, "--nonsense", *flags)
+        ran = cli_logged_out.run(*command.path, "--nonsense", *flags)
         assert (ran.code, ran.out) == (2, ""), command.full_name
         assert error_in(ran.err)["code"] == "USAGE"
 
@@ -338,17 +338,17 @@ def required_words(command: Command) -> list[str]:
     return words + ["x" for one in command.arguments if one.is_required]
 
 
-def test_failures_are_json_on_stderr_and_nothing_on_stdout(alone: CommandLine) -> None:
+def test_failures_are_json_on_stderr_and_nothing_on_stdout(cli_logged_out: CommandLine) -> None:
     for command in WITH_JSON:
         if not any("--profile" in option.flags for option in command.options):
             continue
         if command.path[0] in {"doctor", "errors"} or command.path[1:] == ("list",):
             continue
-        ran = alone.run(*command.path, *required_words(command), "--json")
+        ran = cli_logged_out.run(*command.path, *required_words(command), "--json")
         assert ran.code != 0, command.full_name
         assert ran.out == "", command.full_name
         assert error_in(ran.err)["message"]
-        for_people = alone.run(*command.path, *required_words(command))
+        for_people = cli_logged_out.run(*command.path, *required_words(command))
         assert for_people.code == ran.code
         assert "Error: " in for_people.err
         assert len(for_people.err.splitlines()) <= 3, command.full_name

@@ -40,7 +40,7 @@ class Echo:
             raise ValueError(path)
         if path == "/slow":
             self.may_go_on.wait(10)
-        told = f"{path} {environ.get('test.noted', 'alone')}"
+        told = f"{path} {environ.get('test.noted', 'cli_logged_out')}"
         return Response(200, told.encode(), {})(environ, start)
 
 

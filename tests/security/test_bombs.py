@@ -78,14 +78,14 @@ def test_a_calendar_that_is_a_bomb_is_refused_in_bounded_memory(tmp_path: Path) 
     assert "larger than 64 MB" in told["gigabyte.csv"]
 
 
-def test_a_plan_that_is_a_bomb_is_no_plan(alone: CommandLine, tmp_path: Path) -> None:
+def test_a_plan_that_is_a_bomb_is_no_plan(cli_logged_out: CommandLine, tmp_path: Path) -> None:
     plan = tmp_path / "bomb.plan"
     pairs = "".join(f"b{n}: &b{n} [*b{n - 1}, *b{n - 1}]\n" for n in range(1, 64))
     plan.write_text(
         f"version: 1\nb0: &b0 [x, x]\n{pairs}calendar: *b63\ncalendar_sha256: *b63\n"
         "account: *b63\noptions: {}\nsteps: []\n"
     )
-    ran = alone.run("bulk", "apply", str(plan))
+    ran = cli_logged_out.run("bulk", "apply", str(plan))
     assert ran.code == 2
     assert "no plan of outreply" in ran.err
 

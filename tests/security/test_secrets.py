@@ -21,7 +21,7 @@ TOKEN = "outreply_live_0123456789abcdef0123456789abcdef"
 SECRET = "whsec_0123456789abcdef0123456789abcdef"
 
 
-def test_no_option_takes_a_token_and_a_word_says_where_it_goes(alone: CommandLine) -> None:
+def test_no_option_takes_a_token_and_a_word_says_where_it_goes(cli_logged_out: CommandLine) -> None:
     found = set(flags_of(command_tree()))
     assert not found & {"--token", "--api-key", "--api-token", "--secret", "--password", "-t"}
     for words in (
@@ -29,27 +29,27 @@ def test_no_option_takes_a_token_and_a_word_says_where_it_goes(alone: CommandLin
         ("posts", "list", "--api-key", TOKEN), ("doctor", f"--api-token={TOKEN}"),
         ("--token", TOKEN, "pages", "list"),
     ):  # fmt: skip
-        ran = alone.run(*words)
+        ran = cli_logged_out.run(*words)
         assert ran.code == 2
         assert TOKEN not in ran.err
         assert "arguments are public" in ran.err
         assert "OUTREPLY_API_KEY" in ran.err
 
 
-def test_a_token_typed_in_a_wrong_place_is_not_shown_again(alone: CommandLine) -> None:
+def test_a_token_typed_in_a_wrong_place_is_not_shown_again(cli_logged_out: CommandLine) -> None:
     env = {"OUTREPLY_API_KEY": "outreply_live_another_one_of_them_1234"}
     for word in (TOKEN, SECRET, f"Bearer {TOKEN}", f"https://x/?token={TOKEN}"):
         for words in (("auth", "login", word), ("pages", "list", word), ("errors", word),
                       ("webhooks", "verify", "--signature", "x", "--secret-env", word),
                       ("auth", "switch", word), (word,), (word, "--json")):  # fmt: skip
-            ran = alone.run(*words, stdin="{}", env=env)
+            ran = cli_logged_out.run(*words, stdin="{}", env=env)
             assert ran.code != 0
             assert TOKEN not in ran.out + ran.err, words
             assert SECRET not in ran.out + ran.err, words
 
 
 def test_a_server_that_echoes_what_is_being_stored_does_not_get_it_shown(
-    alone: CommandLine,
+    cli_logged_out: CommandLine,
 ) -> None:
     odd = "a-token-of-no-known-kind!#%"
     for token in (TOKEN, odd):
@@ -57,7 +57,7 @@ def test_a_server_that_echoes_what_is_being_stored_does_not_get_it_shown(
             env = {"OUTREPLY_BASE_URL": server.url}
             for extra in ((), ("--json",), ("-v",)):
                 words = ("auth", "login", "--with-token", "--yes", *extra)
-                ran = alone.run(*words, stdin=token, env=env)
+                ran = cli_logged_out.run(*words, stdin=token, env=env)
                 assert ran.code == 4, ran.err
                 assert token not in ran.out + ran.err
 
@@ -104,7 +104,9 @@ class Helped(KeyringBackend):
 """
 
 
-def test_what_a_keyring_starts_inherits_no_secret(alone: CommandLine, tmp_path: Path) -> None:
+def test_what_a_keyring_starts_inherits_no_secret(
+    cli_logged_out: CommandLine, tmp_path: Path
+) -> None:
     (tmp_path / "helped.py").write_text(KEYRING)
     seen = tmp_path / "seen"
     env = {
@@ -113,7 +115,7 @@ def test_what_a_keyring_starts_inherits_no_secret(alone: CommandLine, tmp_path: 
         "OUTREPLY_WEBHOOK_SECRET": SECRET, "MINE": "kept",
         "OUTREPLY_BASE_URL": "http://127.0.0.1:9/",
     }  # fmt: skip
-    ran = alone.spawn("doctor", env=env)
+    ran = cli_logged_out.spawn("doctor", env=env)
     assert "helped.Helped" in ran.out
     assert "MINE=kept" in seen.read_text()
     assert TOKEN not in seen.read_text()

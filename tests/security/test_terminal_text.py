@@ -16,7 +16,7 @@ from outreply_cli.context import Context
 from outreply_cli.emulator.server import EmulatorServer
 from outreply_cli.webhooks.models import IncomingDelivery
 from outreply_cli.webhooks.store import DeliveryStore
-from tests.command_line import CommandLine, Ran
+from tests.command_line import CommandLine, Result
 from tests.media.sample_files import png
 from tests.scripted_server import ScriptedServer, answer
 
@@ -32,11 +32,11 @@ class Terminal(io.StringIO):
         return True
 
 
-def at_terminal(cli: CommandLine, *words: str, env: dict[str, str] | None = None) -> Ran:
+def at_terminal(cli: CommandLine, *words: str, env: dict[str, str] | None = None) -> Result:
     out, err = Terminal(), io.StringIO()
     environ = {**cli.environ, "NO_COLOR": "1", "COLUMNS": "200", **(env or {})}
     context = Context(environ=environ, stdin=io.StringIO(), stdout=out, stderr=err, clock=cli.clock)
-    return Ran(main(words, context), out.getvalue(), err.getvalue())
+    return Result(main(words, context), out.getvalue(), err.getvalue())
 
 
 def steering(text: str) -> set[str]:
@@ -123,7 +123,7 @@ def test_what_a_terminal_shows_for_programs_is_equal_when_it_is_read(
         assert [page["name"] for page in read["pages"]] == [page["name"] for page in raw["pages"]]
 
 
-def test_an_error_of_a_stranger_steers_nothing(alone: CommandLine) -> None:
+def test_an_error_of_a_stranger_steers_nothing(cli_logged_out: CommandLine) -> None:
     body = {"error": HOSTILE, "code": HOSTILE, "request_id": HOSTILE, HOSTILE: HOSTILE,
             "list": [HOSTILE]}  # fmt: skip
     env = {"OUTREPLY_API_KEY": "outreply_live_" + "x" * 30}
@@ -131,13 +131,15 @@ def test_an_error_of_a_stranger_steers_nothing(alone: CommandLine) -> None:
         with ScriptedServer([answer(status, body)]) as server:
             env["OUTREPLY_BASE_URL"] = server.url
             for extra in ((), ("--json",), ("-v",)):
-                ran = at_terminal(alone, "pages", "list", "--max-wait", "0s", *extra, env=env)
+                ran = at_terminal(
+                    cli_logged_out, "pages", "list", "--max-wait", "0s", *extra, env=env
+                )
                 assert ran.code != 0
                 assert "gnitirw" in ran.err
                 assert steering(ran.out + ran.err) == set()
     with ScriptedServer([answer(302, location="http://\u202eevil/")]) as server:
         env["OUTREPLY_BASE_URL"] = server.url
-        assert steering(at_terminal(alone, "pages", "list", env=env).err) == set()
+        assert steering(at_terminal(cli_logged_out, "pages", "list", env=env).err) == set()
 
 
 def test_names_of_files_steer_nothing(cli: CommandLine, tmp_path: Path) -> None:

@@ -34,7 +34,10 @@ MEGABYTE = 1024 * 1024
 
 def transport(server: ScriptedServer) -> Transport:
     return Transport(
-        base_url=server.url, token=Token(TOKEN), clock=ManualClock(), patience=RetryPolicy(failures=0)
+        base_url=server.url,
+        token=Token(TOKEN),
+        clock=ManualClock(),
+        patience=RetryPolicy(failures=0),
     )
 
 
@@ -103,22 +106,24 @@ def listening(certificate: tuple[Path, Path]) -> Iterator[Listener]:
 
 
 def test_a_certificate_that_nobody_vouches_for_gets_no_token(
-    alone: CommandLine, certificate: tuple[Path, Path]
+    cli_logged_out: CommandLine, certificate: tuple[Path, Path]
 ) -> None:
     with listening(certificate) as server:
         env = {"OUTREPLY_API_KEY": TOKEN, "OUTREPLY_BASE_URL": f"https://localhost:{server.port}"}
-        ran = alone.spawn("pages", "list", env=env)
+        ran = cli_logged_out.spawn("pages", "list", env=env)
         assert ran.code == 7
         assert ran.err.startswith("Error: The certificate of localhost is not trusted: self-signed")
         assert "SSL_CERT_FILE" in ran.err
         assert server.told == []
-        trusted = alone.spawn("pages", "list", env={**env, "SSL_CERT_FILE": str(certificate[0])})
+        trusted = cli_logged_out.spawn(
+            "pages", "list", env={**env, "SSL_CERT_FILE": str(certificate[0])}
+        )
         assert (trusted.code, trusted.err) == (0, "")
         assert TOKEN.encode() in server.told[0]
 
 
 def test_a_proxy_sees_where_to_and_never_the_token(
-    alone: CommandLine, certificate: tuple[Path, Path]
+    cli_logged_out: CommandLine, certificate: tuple[Path, Path]
 ) -> None:
     with listening(certificate) as server:
         env = {
@@ -126,7 +131,7 @@ def test_a_proxy_sees_where_to_and_never_the_token(
             "HTTPS_PROXY": f"http://me:hunter2@127.0.0.1:{server.port}",
             "SSL_CERT_FILE": str(certificate[0]),
         }  # fmt: skip
-        ran = alone.spawn("pages", "list", "-v", env=env)
+        ran = cli_logged_out.spawn("pages", "list", "-v", env=env)
         assert ran.code == 0, ran.err
         (asked,) = server.asked
         assert asked.startswith(f"CONNECT {HOST}:443 ".encode())
@@ -135,7 +140,9 @@ def test_a_proxy_sees_where_to_and_never_the_token(
         assert TOKEN.encode() in server.told[0]
         assert b"hunter2" not in server.told[0]
         assert "hunter2" not in ran.out + ran.err
-        past = alone.spawn("pages", "list", "--max-wait", "0s", env={**env, "NO_PROXY": HOST})
+        past = cli_logged_out.spawn(
+            "pages", "list", "--max-wait", "0s", env={**env, "NO_PROXY": HOST}
+        )
         assert past.code == 7
         assert len(server.asked) == 1
 
@@ -156,9 +163,11 @@ def test_a_proxys_password_is_shown_nowhere(proxy: str) -> None:
      ("SSL_CERT_FILE", "/nonexistent"), ("SSL_CERT_FILE", "/etc/passwd")],
 )  # fmt: skip
 def test_a_way_that_can_not_be_used_is_told_without_its_password(
-    alone: CommandLine, variable: str, value: str
+    cli_logged_out: CommandLine, variable: str, value: str
 ) -> None:
-    ran = alone.spawn("pages", "list", "-v", env={"OUTREPLY_API_KEY": TOKEN, variable: value})
+    ran = cli_logged_out.spawn(
+        "pages", "list", "-v", env={"OUTREPLY_API_KEY": TOKEN, variable: value}
+    )
     assert ran.code == 2, ran.err
     assert "can't be used" in ran.err
     assert "hunter" not in ran.err
@@ -180,14 +189,14 @@ def flags_of(command: Command) -> Iterator[str]:
         yield from flags_of(member)
 
 
-def test_netrc_is_not_read(alone: CommandLine) -> None:
-    netrc = alone.home / ".netrc"
+def test_netrc_is_not_read(cli_logged_out: CommandLine) -> None:
+    netrc = cli_logged_out.home / ".netrc"
     netrc.parent.mkdir(parents=True)
     netrc.write_text("machine 127.0.0.1 login mallory password hunter2\ndefault login x password y")
     netrc.chmod(0o600)
     with ScriptedServer([answer(200, {"pages": []})]) as server:
         env = {"OUTREPLY_API_KEY": TOKEN, "OUTREPLY_BASE_URL": server.url, "NETRC": str(netrc)}
-        assert alone.spawn("pages", "list", env=env).code == 0
+        assert cli_logged_out.spawn("pages", "list", env=env).code == 0
         (received,) = server.received
     assert received.headers["authorization"] == f"Bearer {TOKEN}"
 

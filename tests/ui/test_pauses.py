@@ -20,37 +20,39 @@ class Screen(io.StringIO):
         return True
 
 
-def told(alone: CommandLine, script: list[bytes], stream: io.StringIO, *more: str) -> str:
+def told(cli_logged_out: CommandLine, script: list[bytes], stream: io.StringIO, *more: str) -> str:
     with ScriptedServer(script) as server:
         environ = {
-            **alone.environ, "OUTREPLY_BASE_URL": server.url, "OUTREPLY_API_KEY": "outreply_live_x",
+            **cli_logged_out.environ, "OUTREPLY_BASE_URL": server.url, "OUTREPLY_API_KEY": "outreply_live_x",
         }  # fmt: skip
-        context = Context(environ=environ, stdout=io.StringIO(), stderr=stream, clock=alone.clock)
+        context = Context(
+            environ=environ, stdout=io.StringIO(), stderr=stream, clock=cli_logged_out.clock
+        )
         assert main(["brands", "list", "--json", *more], context) == 0
     return stream.getvalue()
 
 
-def test_a_person_is_told_why_nothing_happens_and_for_how_long(alone: CommandLine) -> None:
-    alone.clock.next_chance = 0.0
-    said = told(alone, [REFUSED, BRANDS], Screen())
+def test_a_person_is_told_why_nothing_happens_and_for_how_long(cli_logged_out: CommandLine) -> None:
+    cli_logged_out.clock.next_chance = 0.0
+    said = told(cli_logged_out, [REFUSED, BRANDS], Screen())
     assert said.splitlines() == ["Too many requests; it goes on in 42s"]
 
 
-def test_a_minute_that_is_used_up_is_told_too(alone: CommandLine) -> None:
-    soon = str(int(alone.clock.now().timestamp()) + 30)
+def test_a_minute_that_is_used_up_is_told_too(cli_logged_out: CommandLine) -> None:
+    soon = str(int(cli_logged_out.clock.now().timestamp()) + 30)
     used_up = answer(
         200, {"brands": []}, None,
         x_ratelimit_limit="10", x_ratelimit_remaining="0", x_ratelimit_reset=soon,
     )  # fmt: skip
     with ScriptedServer([used_up]) as server:
         environ = {
-            **alone.environ, "OUTREPLY_BASE_URL": server.url, "OUTREPLY_API_KEY": "outreply_live_x",
+            **cli_logged_out.environ, "OUTREPLY_BASE_URL": server.url, "OUTREPLY_API_KEY": "outreply_live_x",
         }  # fmt: skip
         said = []
         for _ in range(2):
             screen = Screen()
             context = Context(
-                environ=environ, stdout=io.StringIO(), stderr=screen, clock=alone.clock
+                environ=environ, stdout=io.StringIO(), stderr=screen, clock=cli_logged_out.clock
             )
             assert main(["brands", "list"], context) == 0
             said.append(screen.getvalue())
@@ -59,9 +61,11 @@ def test_a_minute_that_is_used_up_is_told_too(alone: CommandLine) -> None:
 
 
 @pytest.mark.parametrize("more", [["-q"], []])
-def test_nobody_is_told_in_a_pipe_or_when_quiet(alone: CommandLine, more: list[str]) -> None:
-    assert told(alone, [REFUSED, BRANDS], Screen() if more else io.StringIO(), *more) == ""
+def test_nobody_is_told_in_a_pipe_or_when_quiet(
+    cli_logged_out: CommandLine, more: list[str]
+) -> None:
+    assert told(cli_logged_out, [REFUSED, BRANDS], Screen() if more else io.StringIO(), *more) == ""
 
 
-def test_a_moment_is_not_worth_a_word(alone: CommandLine) -> None:
-    assert told(alone, [answer(503, {"error": "busy"}), BRANDS], Screen()) == ""
+def test_a_moment_is_not_worth_a_word(cli_logged_out: CommandLine) -> None:
+    assert told(cli_logged_out, [answer(503, {"error": "busy"}), BRANDS], Screen()) == ""

@@ -110,8 +110,8 @@ def test_a_stream_that_is_not_needed_may_be_missing(cli: CommandLine, redirectio
     assert "Exception ignored" not in err
 
 
-def test_a_receiver_ends_with_the_reader_of_its_events(alone: CommandLine) -> None:
-    with serving(alone, "-o", "jsonl") as receiver:
+def test_a_receiver_ends_with_the_reader_of_its_events(cli_logged_out: CommandLine) -> None:
+    with serving(cli_logged_out, "-o", "jsonl") as receiver:
         assert send(receiver.url, event_body()) == 200
         reader = receiver.process.stdout
         assert reader is not None

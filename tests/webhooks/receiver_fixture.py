@@ -59,7 +59,9 @@ def event_body(event: str = "post.published", *settings: str) -> bytes:
 
 
 @contextmanager
-def receiving(directory: Path, terms: ReceiverConfig | None = None, **choices: Any) -> Iterator[Setup]:
+def receiving(
+    directory: Path, terms: ReceiverConfig | None = None, **choices: Any
+) -> Iterator[Setup]:
     inbox = DeliveryStore(directory / "inbox" / "webhooks.db")
     received: list[Received] = []
     forwarded: list[ForwardAttempt] = []

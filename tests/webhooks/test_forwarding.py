@@ -15,11 +15,12 @@ import pytest
 
 from outreply_cli.clock import SystemClock
 from outreply_cli.errors import InvalidInputError
+from outreply_cli.net.deliver import deliver, validate_url
+from outreply_cli.net.ssrf import Reach
 from outreply_cli.webhooks import verify
 from outreply_cli.webhooks.conformance import HandlerConformance
 from outreply_cli.webhooks.forward import CommandTarget, UrlTarget
 from outreply_cli.webhooks.receiver import ReceiverConfig
-from outreply_cli.webhooks.sending import deliver, validate_url
 from tests.webhooks.receiver_fixture import SECRET, Setup, event_body, receiving
 
 
@@ -82,7 +83,7 @@ def _has_passed_on(setup: Setup, count: int) -> bool:
 def test_the_handlers_own_verifier_passes(tmp_path: Path) -> None:
     with handler() as app, receiving(tmp_path, targets=[UrlTarget(app.url)]) as setup:
         body = event_body("post.published", "data.post.message=ünï\u2028")
-        setup.send(body, headers={"X-OutReply-Event": "deliver.published", "X-Custom": "1"})
+        setup.send(body, headers={"X-OutReply-Event": "post.published", "X-Custom": "1"})
         wait_for(lambda: bool(setup.forwarded))
         ((headers, got),) = app.got
         assert got == body
@@ -225,14 +226,14 @@ def test_a_target_that_is_none_is_refused(url: str) -> None:
      "http://[::ffff:8.8.8.8]/", "http://134744072/"],
 )  # fmt: skip
 def test_nothing_is_sent_beyond_this_machine_and_its_networks(url: str) -> None:
-    outcome = deliver(url, b"", [], seconds=1)
+    outcome = deliver(url, b"", [], timeout=1)
     assert outcome.status is None
     assert outcome.error is not None
     assert outcome.error.startswith("not sent")
 
 
 def test_metadata_addresses_are_refused_even_when_public_ones_are_allowed() -> None:
-    outcome = deliver("http://169.254.169.254/", b"", [], seconds=1, allow_public=True)
+    outcome = deliver("http://169.254.169.254/", b"", [], timeout=1, reach=Reach.PUBLIC)
     assert (outcome.error or "").startswith("not sent")
 
 

@@ -27,10 +27,10 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def start(alone: CommandLine, port: int) -> "subprocess.Popen[bytes]":
+def start(cli_logged_out: CommandLine, port: int) -> "subprocess.Popen[bytes]":
     process = subprocess.Popen(
-        alone.words("serve-webhook", "--port", str(port), "-q"),
-        env={**alone.environ, "OUTREPLY_WEBHOOK_SECRET": SECRET},
+        cli_logged_out.words("serve-webhook", "--port", str(port), "-q"),
+        env={**cli_logged_out.environ, "OUTREPLY_WEBHOOK_SECRET": SECRET},
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     for _ in range(400):
@@ -43,7 +43,7 @@ def start(alone: CommandLine, port: int) -> "subprocess.Popen[bytes]":
     raise AssertionError("it did not start")
 
 
-def test_every_acknowledged_delivery_is_in_the_history_once(alone: CommandLine) -> None:
+def test_every_acknowledged_delivery_is_in_the_history_once(cli_logged_out: CommandLine) -> None:
     port = free_port()
     bodies = [event_body() for _ in range(DELIVERIES)]
     todo = list(bodies)
@@ -69,7 +69,7 @@ def test_every_acknowledged_delivery_is_in_the_history_once(alone: CommandLine) 
                 time.sleep(0.01)
 
     chance = random.Random(7)  # noqa: S311 - when to kill
-    process = start(alone, port)
+    process = start(cli_logged_out, port)
     threads = [threading.Thread(target=send) for _ in range(SENDERS)]
     for thread in threads:
         thread.start()
@@ -77,12 +77,12 @@ def test_every_acknowledged_delivery_is_in_the_history_once(alone: CommandLine) 
         time.sleep(chance.uniform(0.05, 0.25))
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
-        process = start(alone, port)
+        process = start(cli_logged_out, port)
     for thread in threads:
         thread.join()
     process.send_signal(signal.SIGTERM)
     assert process.wait(10) == 0
-    inbox = DeliveryStore(Path(alone.environ["OUTREPLY_STATE_DIR"]) / "webhooks.db")
+    inbox = DeliveryStore(Path(cli_logged_out.environ["OUTREPLY_STATE_DIR"]) / "webhooks.db")
     kept = Counter(each["delivery"].id for each in inbox.history(limit=100_000))
     inbox.close()
     assert len(acknowledged) > 200

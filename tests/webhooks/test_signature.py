@@ -73,7 +73,9 @@ def test_a_missing_timestamp_is_a_failure_only_where_it_is_required() -> None:
     header = sign(b"x", "s")
     assert verify(b"x", header, "s", tolerance=1)
     asked = Tolerance(1, is_required=True)
-    assert verify_signature(b"x", header, ["s"], tolerance=asked, now=0).reason is Reason.NO_TIMESTAMP
+    assert (
+        verify_signature(b"x", header, ["s"], tolerance=asked, now=0).reason is Reason.NO_TIMESTAMP
+    )
 
 
 @pytest.mark.parametrize("stamp", ["nan", "inf", "-inf", "soon", "1e400"])

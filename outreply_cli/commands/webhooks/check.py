@@ -25,13 +25,17 @@ def run(
 
     Example: outreply webhooks check localhost:3000/hooks --json
     """
+    from outreply_cli.net.deliver import validate_url
+    from outreply_cli.net.ssrf import reach_for
     from outreply_cli.ui.output import Column
     from outreply_cli.webhooks.conformance import HandlerConformance
-    from outreply_cli.webhooks.sending import validate_url
 
-    target = validate_url(url, "URL", allow_public=allow_public)
+    target = validate_url(url, "URL", reach=reach_for(allow_public=allow_public))
     checkup = HandlerConformance(
-        target, require_secret(context, secret_env), context.clock.now(), allow_public=allow_public
+        target,
+        require_secret(context, secret_env),
+        context.clock.now(),
+        reach=reach_for(allow_public=allow_public),
     )
     items = [
         {"trial": trial.name, "wanted": trial.wanted, "answer": trial.answer,

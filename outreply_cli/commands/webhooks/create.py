@@ -29,10 +29,10 @@ def run(
 
     Example: outreply webhooks create --url http://127.0.0.1:8484/hooks --json
     """
+    from outreply_cli.net.ssrf import is_http_url
     from outreply_cli.spec.events import check_event
     from outreply_cli.spec.limits import EVENTS
     from outreply_cli.webhooks.secrets import keyring_name, webhook_keyring
-    from outreply_cli.webhooks.sending import is_http_url
 
     if not is_http_url(url):
         raise InvalidInputError(

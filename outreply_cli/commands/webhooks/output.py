@@ -16,9 +16,9 @@ from outreply_cli.webhooks.event import summarize
 from outreply_cli.webhooks.mock_responses import RetrySimulator
 
 if TYPE_CHECKING:
+    from outreply_cli.net.deliver import DeliveryResult
     from outreply_cli.webhooks.forward import ForwardAttempt
     from outreply_cli.webhooks.receiver import Received
-    from outreply_cli.webhooks.sending import DeliveryResult
 
 _GOOD, _BAD, _DIM = "green", "red", "dim"
 

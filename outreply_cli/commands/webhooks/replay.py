@@ -46,12 +46,13 @@ def run(
 
     Example: outreply webhooks replay --since 2h --resign --to localhost:3000/hooks
     """
+    from outreply_cli.net.deliver import deliver, validate_url
+    from outreply_cli.net.ssrf import reach_for
     from outreply_cli.times import parse_past_time
     from outreply_cli.ui.editor import edit_message
     from outreply_cli.webhooks.fixtures import delivery_headers
-    from outreply_cli.webhooks.sending import deliver, validate_url
 
-    url = validate_url(to, "--to", allow_public=allow_public)
+    url = validate_url(to, "--to", reach=reach_for(allow_public=allow_public))
     if not ids and not failed and since is None:
         raise InvalidInputError("nothing is named", hint="Name IDs, or --failed, or --since 2h.")
     secret = require_secret(context, secret_env) if resign or edit else None
@@ -70,7 +71,7 @@ def run(
                 body = text.encode("utf-8", "surrogatepass")
             if secret is not None:
                 headers = delivery_headers(body, delivery.event, secret, now)
-            outcome = deliver(url, body, headers, allow_public=allow_public)
+            outcome = deliver(url, body, headers, reach=reach_for(allow_public=allow_public))
             if outcome.is_accepted and not edit:
                 inbox.mark_delivered(delivery.number, url, outcome.status or 200)
             items.append(

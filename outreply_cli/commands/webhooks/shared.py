@@ -14,7 +14,7 @@ from outreply_cli.ui.output import Column
 from outreply_cli.webhooks.secrets import WebhookSecrets, find_webhook_secrets
 
 if TYPE_CHECKING:
-    from outreply_cli.webhooks.sending import DeliveryResult
+    from outreply_cli.net.deliver import DeliveryResult
     from outreply_cli.webhooks.store import DeliveryStore
 
 COLUMNS = [
@@ -159,8 +159,8 @@ def show_deliveries(context: Context, items: list[dict[str, Any]]) -> None:
         UnreachableError: Nobody answered at all.
         PartialFailureError: Some were not taken.
     """
+    from outreply_cli.net.deliver import UnreachableError
     from outreply_cli.ui.output import Column
-    from outreply_cli.webhooks.sending import UnreachableError
 
     context.output.print_list(
         items,

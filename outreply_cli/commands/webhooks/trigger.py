@@ -42,10 +42,11 @@ def run(
 
     Example: outreply webhooks trigger comment.received --stale --to localhost:3000/hooks
     """
+    from outreply_cli.net.deliver import deliver, validate_url
+    from outreply_cli.net.ssrf import reach_for
     from outreply_cli.webhooks.fixtures import delivery_headers, encode_body, sample_event
-    from outreply_cli.webhooks.sending import deliver, validate_url
 
-    url = validate_url(to, "--to", allow_public=allow_public)
+    url = validate_url(to, "--to", reach=reach_for(allow_public=allow_public))
     now = context.clock.now()
     payload = sample_event(event, now, settings or [])
     body = encode_body(payload)
@@ -53,5 +54,5 @@ def run(
         body, event, require_secret(context, secret_env), now,
         is_rotated=rotate, is_stale=stale, is_bad=bad_signature,
     )  # fmt: skip
-    outcome = deliver(url, body, headers, allow_public=allow_public)
+    outcome = deliver(url, body, headers, reach=reach_for(allow_public=allow_public))
     show_deliveries(context, [delivery_to_dict(payload["id"], event, url, outcome)])

@@ -34,7 +34,9 @@ def _check(data: bytes) -> None:
     )
     annotate_problems(context, [{"file": file, "line": 3, "field": post, "message": message}])
     action = Action(ActionType.CANCEL, _WHEN, "p", None)
-    annotate_results(context, [(file, RowResult(action, RowStatus.FAILED, post, OutReplyError(message)))])
+    annotate_results(
+        context, [(file, RowResult(action, RowStatus.FAILED, post, OutReplyError(message)))]
+    )
     told = stderr.getvalue()
     assert_harmless(told)
     assert [bool(_COMMAND.fullmatch(line)) for line in told.split("\n")] == [True, True, False]

@@ -33,7 +33,11 @@ def _check(data: bytes) -> None:
     event, agent, body = taken.part(), taken.part(), taken.rest()
     told: list[Received] = []
     receiver = Receiver(
-        _inbox(), terms=ReceiverConfig(["s"]), answering=ResponseScript(), clock=ManualClock(), tell=told.append
+        _inbox(),
+        terms=ReceiverConfig(["s"]),
+        answering=ResponseScript(),
+        clock=ManualClock(),
+        tell=told.append,
     )
     environ: dict[str, Any] = {
         "PATH_INFO": "/", "REQUEST_METHOD": "POST", "wsgi.input": io.BytesIO(body),

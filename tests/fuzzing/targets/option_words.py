@@ -13,9 +13,10 @@ from outreply_cli.api.raw_request import METHODS, parse_request
 from outreply_cli.bulk.calendar import FIELDS
 from outreply_cli.bulk.loader import parse_columns
 from outreply_cli.emulator.faults import parse_fault
-from outreply_cli.emulator.targets import TargetError, parse_webhook_url
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.media.urls import find_media_url_problem, find_media_url_warning
+from outreply_cli.net.deliver import validate_url
+from outreply_cli.net.ssrf import parse_http_url
 from outreply_cli.pages import find_page
 from outreply_cli.quota.check import parse_share
 from outreply_cli.spec.token import Token
@@ -23,7 +24,6 @@ from outreply_cli.subprocesses import split_command
 from outreply_cli.ui.fields import as_text, get_field, parse_fields, select_fields
 from outreply_cli.webhooks.event_stream import matches, parse_conditions
 from outreply_cli.webhooks.mock_responses import ResponseScript, parse_script
-from outreply_cli.webhooks.sending import validate_url
 from tests.fuzzing.target import Target, as_argument, declared
 
 _PAGES: list[dict[str, Any]] = [
@@ -42,7 +42,9 @@ def _columns(text: str) -> None:
     with declared(InvalidInputError):
         renamed = parse_columns(text)
     assert set(renamed.values()) <= {*FIELDS, ""}
-    assert parse_columns(",".join(f"{theirs}={ours}" for theirs, ours in renamed.items())) == renamed
+    assert (
+        parse_columns(",".join(f"{theirs}={ours}" for theirs, ours in renamed.items())) == renamed
+    )
 
 
 def _fields(text: str) -> None:
@@ -143,8 +145,8 @@ def _forward_to(text: str) -> None:
     assert validate_url(url, "--forward-to") == url
     assert url.isascii()
     assert url.isprintable()
-    with declared(TargetError):
-        parse_webhook_url(url)
+    with declared(ValueError):
+        parse_http_url(url)
 
 
 def _token(text: str) -> None:

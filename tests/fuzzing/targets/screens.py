@@ -115,7 +115,9 @@ def _table(output: Output, texts: list[str]) -> None:
 def _calendar(output: Output, texts: list[str]) -> None:
     message, alias, platform, brand = texts
     posts = [
-        CalendarPost(_NOW, alias, platform, brand, {"id": "1", "message": message, "status": brand}),
+        CalendarPost(
+            _NOW, alias, platform, brand, {"id": "1", "message": message, "status": brand}
+        ),
         CalendarPost(_NOW, "instagram:a", "instagram", "A", {"id": "2", "status": "failed"}),
     ]
     period = Period.of(_DAY, _DAY, whole_month=len(message) % 2 == 0)

@@ -6,8 +6,7 @@ import unicodedata
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
-from outreply_cli.emulator.dns import Resolver
-from outreply_cli.net.ssrf import Address
+from outreply_cli.net.dns import Address, Resolver
 
 _LOOKUP_SECONDS = 1.0
 _PRIVATE_ENDINGS = (".localhost", ".local", ".internal", ".home.arpa")

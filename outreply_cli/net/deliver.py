@@ -1,0 +1,208 @@
+"""The delivery client: one POST to an address that the SSRF guard allowed, no redirect."""
+
+import http.client
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from outreply_cli.errors import ExitCode, InvalidInputError, OutReplyError
+from outreply_cli.net.dns import Address, resolve
+from outreply_cli.net.ssrf import (
+    BlockedAddressError,
+    HttpUrl,
+    Reach,
+    allowed_addresses,
+    is_http_url,
+    parse_http_url,
+)
+
+TIMEOUT_SECONDS = 10.0
+_MAX_RESPONSE_BYTES = 64 * 1024
+_EXAMPLE_URL = "Use a URL such as http://127.0.0.1:3000/webhooks"
+# Headers that describe the connection; they are ours to set.
+_CONNECTION_HEADERS = frozenset(
+    {"host", "content-length", "connection", "transfer-encoding", "expect", "te", "upgrade",
+     "keep-alive", "proxy-authorization", "proxy-connection", "trailer"}
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class DeliveryResult:
+    """The result of a delivery attempt.
+
+    Attributes:
+        status: The HTTP status; None without a response.
+        error: Why there was no response.
+        milliseconds: The duration of the attempt.
+        is_connected: Whether something accepted the connection.
+    """
+
+    status: int | None
+    error: str | None
+    milliseconds: float
+    is_connected: bool = True
+
+    @property
+    def is_accepted(self) -> bool:
+        """Whether the receiver accepted it: any 2xx (reference: Retries & auto-disable)."""
+        return self.status is not None and 200 <= self.status < 300
+
+
+class UnreachableError(OutReplyError):
+    """Nothing answers at a URL."""
+
+    code = "UNREACHABLE"
+    exit_code = ExitCode.NETWORK
+
+
+def validate_url(url: str, option: str, *, reach: Reach = Reach.PRIVATE) -> str:
+    """`url` with its scheme, if a delivery may go there.
+
+    A host that does not resolve now is allowed: it may resolve later.
+
+    Args:
+        url: The URL, with or without a scheme.
+        option: The option that gave it.
+        reach: How far a delivery may go.
+
+    Raises:
+        InvalidInputError: The URL is not http(s), holds a password, or is blocked.
+    """
+    text = url if "://" in url else f"http://{url}"
+    if not is_http_url(text) or not text.isascii():
+        raise InvalidInputError(f"{option}: {url!r} is not an http or https URL", hint=_EXAMPLE_URL)
+    parsed = parse_http_url(text)
+    if "@" in text.split("/")[2]:
+        raise InvalidInputError(f"{option}: URLs must not contain a password", hint=_EXAMPLE_URL)
+    try:
+        allowed_addresses(parsed.host, reach)
+    except BlockedAddressError as error:
+        hint = "Use the address of your handler."
+        if error.is_out_of_reach:
+            hint = "If the address is yours, add --allow-public."
+        raise InvalidInputError(
+            f"{option}: refusing to send to {url}: it {error}", hint=hint
+        ) from None
+    return text
+
+
+def deliver(
+    url: str,
+    body: bytes,
+    headers: Mapping[str, str] | Sequence[tuple[str, str]],
+    *,
+    reach: Reach = Reach.PRIVATE,
+    timeout: float = TIMEOUT_SECONDS,
+    lookup: Callable[[str, float], Sequence[Address]] | None = None,
+) -> DeliveryResult:
+    """Send one delivery, byte for byte.
+
+    Args:
+        url: The target; checked here too, since a name may resolve differently by now.
+        body: The raw bytes.
+        headers: The headers to send; those about the connection are replaced.
+        reach: How far the delivery may go.
+        timeout: Seconds for all of it, however slowly a response drips in.
+        lookup: Returns the addresses of a host name within a number of seconds.
+    """
+    started_at = time.monotonic()
+    deadline = started_at + timeout
+    status, error, is_connected = None, None, False
+    try:
+        parsed = parse_http_url(url)
+        addresses = allowed_addresses(
+            parsed.host,
+            reach,
+            resolve if lookup is None else lambda host: lookup(host, deadline - time.monotonic()),
+        )
+        connection = _connect(addresses, parsed.port, deadline)
+        is_connected = True
+        pairs = headers.items() if isinstance(headers, Mapping) else headers
+        status = _post(parsed, connection, body, list(pairs), deadline)
+    except BlockedAddressError as refusal:
+        error = f"not sent: the URL {refusal}"
+    except (OSError, http.client.HTTPException, ValueError) as failure:
+        error = _describe(failure)
+    if is_connected and time.monotonic() >= deadline:
+        status, error = None, "timed out"
+    return DeliveryResult(status, error, (time.monotonic() - started_at) * 1000, is_connected)
+
+
+def _post(
+    url: HttpUrl,
+    link: socket.socket,
+    body: bytes,
+    headers: Sequence[tuple[str, str]],
+    deadline: float,
+) -> int:
+    kind = http.client.HTTPSConnection if url.is_secure else http.client.HTTPConnection
+    connection = kind(url.host, url.port)
+    open_links = [link]
+    # A socket's own timeout starts again with each read; this one covers all of them.
+    timer = threading.Timer(max(0.0, deadline - time.monotonic()), _shut_down, [open_links])
+    timer.daemon = True
+    timer.start()
+    try:
+        if url.is_secure:
+            secure = ssl.create_default_context().wrap_socket(
+                link, server_hostname=url.host, do_handshake_on_connect=False
+            )
+            open_links[0] = secure
+            secure.do_handshake()
+        connection.sock = open_links[0]
+        connection.putrequest("POST", url.path, skip_accept_encoding=True)
+        for name, value in headers:
+            if name.lower() not in _CONNECTION_HEADERS:
+                connection.putheader(name, value.encode("latin-1", "replace"))
+        connection.putheader("Content-Length", str(len(body)))
+        connection.putheader("Connection", "close")
+        connection.endheaders(body)
+        response = connection.getresponse()
+        response.read(_MAX_RESPONSE_BYTES)
+        return response.status
+    finally:
+        timer.cancel()
+        connection.close()
+        open_links[0].close()
+
+
+def _connect(addresses: Sequence[Address], port: int, deadline: float) -> socket.socket:
+    """A connection to the first of `addresses` that accepts one: they were checked, names were not.
+
+    A name could resolve to another address when it is looked up again.
+    """
+    failure: OSError = socket.gaierror("unknown host")
+    for address in addresses:
+        try:
+            return socket.create_connection(
+                (str(address), port), timeout=max(0.01, deadline - time.monotonic())
+            )
+        except OSError as error:
+            failure = error
+    raise failure
+
+
+def _shut_down(open_links: list[socket.socket]) -> None:
+    with suppress(OSError):
+        # The plain socket's method: a TLS socket would first exchange a closing message.
+        socket.socket.shutdown(open_links[0], socket.SHUT_RDWR)
+
+
+def _describe(failure: Exception) -> str:
+    if isinstance(failure, TimeoutError):
+        return "timed out"
+    if isinstance(failure, ConnectionRefusedError):
+        return "connection refused"
+    if isinstance(failure, (socket.gaierror, UnicodeError)):
+        return "unknown host"
+    if isinstance(failure, ssl.SSLError):
+        return "TLS failed"
+    if isinstance(failure, (ConnectionError, http.client.RemoteDisconnected)):
+        return "connection closed without a response"
+    if isinstance(failure, ValueError):
+        return f"not sent: {failure}"
+    return type(failure).__name__
