@@ -1,3 +1,26 @@
-"""The command line for running an OutReply account."""
+"""The command line for OutReply accounts.
+
+Layers, each importing only from those below it:
+
+    __main__, app   entry point; errors become a message and an exit code, once
+    commands/       one folder per group, one file per command: options, one service call, output
+    cli/            the command tree, help pages, man pages; the only code that knows Typer
+    context         what a command is handed: streams, options, account, clock
+    demo, doctor/   services that use all others
+    bulk/, quota/, completion/
+    comments/
+    posts/          content, guardrails, sending, listing
+    media/          recognition, upload, library
+    emulator/, webhooks/
+    pages, journal/ which page a name means; what was sent and what came of it
+    accounts/       profiles, credentials, login
+    api/            client, transport, retry, rate limit
+    ui/             output formats, tables, streams, progress; knows no feature
+    net/, storage/  delivery client, SSRF guard, local server, HTML; SQLite, private files
+    spec/, times, formats/, paths, subprocesses
+    clock, errors, timestamps, env
+
+`topics/`, `examples/` and `templates/` hold package data.
+"""
 
 __version__ = "0.1.0"

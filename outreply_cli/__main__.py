@@ -1,30 +1,29 @@
-"""`outreply` and `python -m outreply_cli`."""
+"""The entry point of `outreply` and `python -m outreply_cli`."""
 
 import gc
 import os
 import sys
 
-# A reading that a shell's completion started in the background ends after so long, whatever it
-# waits for.
-_REFRESH_SECONDS = 15.0
+# A background refresh of the completion cache must not outlive the network.
+_REFRESH_TIMEOUT_SECONDS = 15.0
 
 
 def main() -> None:
-    """The installed command."""
-    # What is imported stays: to look among it again and again for what can go finds nothing.
+    """Run the installed command."""
+    # Imported modules stay alive, so frequent collections would find nothing.
     gc.set_threshold(50_000, 20, 20)
-    _leave(run())
+    _exit(run())
 
 
 def run() -> int:
-    """Run the command line; `--version` is answered before anything heavy is imported."""
+    """Run the command line; `--version` and completion import nothing heavy."""
     first = sys.argv[1:2]
     if first == ["--version"]:
-        return _show_version()
+        return _print_version()
     if first == ["__complete"]:
         return _complete()
     if first == ["__refresh"]:
-        _end_in_time()
+        _set_timeout()
         del sys.argv[1]
     try:
         from outreply_cli.app import run as run_app
@@ -34,10 +33,10 @@ def run() -> int:
         return 130
 
 
-def _show_version() -> int:
+def _print_version() -> int:
     from outreply_cli import __version__
 
-    reason = "it is closed"
+    reason = "the stream is closed"
     try:
         if sys.stdout is not None:
             sys.stdout.write(f"outreply {__version__}\n")
@@ -46,12 +45,12 @@ def _show_version() -> int:
     except BrokenPipeError:
         sys.stdout = None
         return 0
-    except OSError as failure:
-        # What it holds back would be tried again at exit, and complained of.
+    except OSError as error:
+        # Python would write the buffer again at exit, and fail again.
         sys.stdout = None
-        reason = failure.strerror or reason
+        reason = error.strerror or reason
     if sys.stderr is not None:
-        sys.stderr.write(f"Error: The output can't be written: {reason}\n")
+        sys.stderr.write(f"Error: Cannot write the output: {reason}\n")
     return 1
 
 
@@ -64,8 +63,8 @@ def _complete() -> int:
     return 0
 
 
-def _leave(code: int) -> None:
-    """End: at once where nothing is left to be done, as to take Python apart takes a while."""
+def _exit(code: int) -> None:
+    """Exit, without Python's slow finalization if no other thread is running."""
     threads = sys.modules.get("threading")
     if threads is not None and threads.active_count() > 1:
         sys.exit(code)
@@ -78,10 +77,10 @@ def _leave(code: int) -> None:
     os._exit(code)
 
 
-def _end_in_time() -> None:
+def _set_timeout() -> None:
     import threading
 
-    timer = threading.Timer(_REFRESH_SECONDS, os._exit, [0])
+    timer = threading.Timer(_REFRESH_TIMEOUT_SECONDS, os._exit, [0])
     timer.daemon = True
     timer.start()
 

@@ -1,4 +1,4 @@
-"""Time, waiting and chance, passed in wherever they are needed so that tests decide them."""
+"""Time, sleep and randomness, passed in so that tests control them."""
 
 import time
 from datetime import UTC, datetime
@@ -6,42 +6,42 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """What code that needs the time is handed."""
+    """A source of time, sleep and randomness."""
 
     def now(self) -> datetime:
-        """The present instant, in UTC."""
+        """The current time in UTC."""
         ...
 
     def monotonic(self) -> float:
-        """Seconds that never run backwards, from an arbitrary start."""
+        """Seconds since an arbitrary start; never decreases."""
         ...
 
     def sleep(self, seconds: float) -> None:
-        """Wait for `seconds`."""
+        """Wait."""
         ...
 
     def random(self) -> float:
-        """A random number from 0 up to, not including, 1."""
+        """A random number in [0, 1)."""
         ...
 
 
 class SystemClock:
-    """This machine's clock and chance."""
+    """The clock and randomness of this machine."""
 
     def now(self) -> datetime:
-        """The present instant, in UTC."""
+        """The current time in UTC."""
         return datetime.now(UTC)
 
     def monotonic(self) -> float:
-        """Seconds that never run backwards, from an arbitrary start."""
+        """Seconds since an arbitrary start; never decreases."""
         return time.monotonic()
 
     def sleep(self, seconds: float) -> None:
-        """Wait for `seconds`."""
+        """Wait."""
         time.sleep(seconds)
 
     def random(self) -> float:
-        """A random number from 0 up to, not including, 1."""
+        """A random number in [0, 1)."""
         import random
 
-        return random.random()  # noqa: S311 - spreads retries, guards nothing
+        return random.random()  # noqa: S311 - jitter of retries

@@ -1,4 +1,4 @@
-"""The one object that a command is handed: who it acts as, where it writes, what time it is."""
+"""The context that a command is handed: streams, options, account, clock."""
 
 import io
 import math
@@ -38,25 +38,26 @@ if TYPE_CHECKING:
     from outreply_cli.completion.cache_writer import CacheUpdate
     from outreply_cli.spec.token import Token
 
-DEFAULT_MAX_WAIT = 60.0
-# Until then nobody wonders whether it hangs.
-_NOTICED_SECONDS = 2.0
+# A minute of the rate limit, which servers round up to whole seconds, and jitter.
+DEFAULT_MAX_WAIT = 65.0
+# Shorter waits are not worth a message.
+_REPORTED_WAIT_SECONDS = 2.0
 
 
 @dataclass(eq=False, repr=False)
 class Context:
-    """Everything a command needs from outside, each costly part made on first use.
+    """What a command needs from outside; costly parts are made on first use.
 
     Attributes:
-        environ: The environment's variables.
-        stdin, stdout, stderr: The streams; whether one is a terminal is asked of itself.
-        clock: Time, waiting and chance.
-        options: What the options said.
-        is_configured: Whether they could be read.
+        environ: The environment variables.
+        stdin, stdout, stderr: The standard streams.
+        clock: Time, sleep and randomness.
+        options: The values of the global options.
+        is_configured: Whether the options were parsed.
     """
 
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
-    # One that was closed before we began is None.
+    # A stream that was closed before the start is None.
     stdin: TextIO = field(default_factory=lambda: sys.stdin or io.StringIO())
     stdout: TextIO = field(default_factory=lambda: sys.stdout)
     stderr: TextIO = field(default_factory=lambda: sys.stderr)
@@ -65,54 +66,61 @@ class Context:
     is_configured: bool = False
     _account: "Account | None" = None
     _client: "Client | None" = None
-    _opened: "list[Client]" = field(default_factory=list)
+    _clients: "list[Client]" = field(default_factory=list)
     _tokens: "list[Token]" = field(default_factory=list)
     _cache_update: "CacheUpdate | None" = None
 
-    def configure(self, choices: GlobalOptions) -> None:
-        """Take what the options said; raises InvalidInputError for what can't be meant."""
-        if choices.output not in FORMATS:
+    def configure(self, options: GlobalOptions) -> None:
+        """Apply the global options; raises InvalidInputError for an invalid value."""
+        if options.output not in FORMATS:
             raise InvalidInputError(
-                f"--output {choices.output!r} is no format", hint=f"Choose: {', '.join(FORMATS)}"
+                f"--output: {options.output!r} is not a format",
+                hint=f"Choose: {', '.join(FORMATS)}",
             )
-        if choices.fields is not None and not parse_fields(choices.fields):
-            raise InvalidInputError("--fields names no field", hint="Such as: --fields id,message")
-        self.options, self.is_configured = choices, True
+        if options.fields is not None and not parse_fields(options.fields):
+            raise InvalidInputError("--fields is empty", hint="For example: --fields id,message")
+        self.options, self.is_configured = options, True
 
     @property
     def wants_json(self) -> bool:
-        """Whether the answer is for a program."""
+        """Whether the output is for a program."""
         return self.options.output in {"json", "jsonl"}
 
     @property
     def config_dir(self) -> Path:
-        """Where profiles are kept."""
+        """The directory of the config file."""
         return config_dir(self.environ)
 
     @property
     def state_dir(self) -> Path:
-        """Where journals and the emulator are kept."""
+        """The directory of the journal and other state."""
         return state_dir(self.environ)
 
     @property
     def profiles(self) -> Profiles:
-        """The config file, as it is now."""
+        """The stored profiles, read from the config file."""
         return Profiles.load(self.config_dir / CONFIG_FILE)
 
     @property
     def profile(self) -> Profile | None:
-        """The stored profile that a command acts for, if there is one.
+        """The stored profile that the command uses, or None.
 
         Raises:
-            InvalidInputError: One is named that is not stored.
+            InvalidInputError: The profile that was named is not stored.
         """
         from outreply_cli.accounts.resolve import resolve_profile
 
         return resolve_profile(self.profiles, self.options.profile, self.environ)
 
     @property
+    def profile_name(self) -> str:
+        """The name of the profile that the command uses, stored or not."""
+        profile = self.profile
+        return profile.name if profile is not None else self.profiles.current
+
+    @property
     def output(self) -> Output:
-        """Where results go."""
+        """Where results go: stdout, in the requested format."""
         fields = self.options.fields
         on_terminal = is_terminal(self.stdout)
         return Output(
@@ -121,14 +129,14 @@ class Context:
             fields=None if fields is None else parse_fields(fields),
             quiet=self.options.quiet,
             is_terminal=on_terminal,
-            color=on_terminal and self._colors_allowed,
+            color=on_terminal and self._allows_color,
             plain=self.options.plain or self.environ.get("TERM") == "dumb",
             width=terminal_width(self.stdout, self.environ),
         )
 
     @property
     def notes(self) -> Output:
-        """Where what is not a result goes: stderr, for people, in their format."""
+        """Where progress and notes go: stderr, as tables."""
         on_terminal = is_terminal(self.stderr)
         return replace(
             self.output,
@@ -136,21 +144,21 @@ class Context:
             format="table",
             fields=None,
             is_terminal=on_terminal,
-            color=on_terminal and self._colors_allowed,
+            color=on_terminal and self._allows_color,
             width=terminal_width(self.stderr, self.environ),
         )
 
     @property
     def is_interactive(self) -> bool:
-        """Whether there is a person to answer a question."""
+        """Whether the user can be prompted."""
         return is_terminal(self.stdin) and is_terminal(self.stderr)
 
     @property
     def account(self) -> "Account":
-        """Who the command acts as.
+        """The account that the command uses.
 
         Raises:
-            NotSignedInError: There is no token, or a doubtful one that nobody confirms.
+            NotLoggedInError: No token is available, or an unrecognized one was not confirmed.
         """
         if self._account is None:
             from outreply_cli.accounts.resolve import resolve_account
@@ -161,13 +169,15 @@ class Context:
             self._account = account
         return self._account
 
-    def client(self, *, patient: bool = False, clock: Clock | None = None) -> "Client":
+    def client(
+        self, *, max_wait: float | None = DEFAULT_MAX_WAIT, clock: Clock | None = None
+    ) -> "Client":
         """The account's client.
 
         Args:
-            patient: Whether waits for a limit go on as long as it takes, unless `--max-wait`
-                says otherwise.
-            clock: What waits; the session's by default.
+            max_wait: Seconds after which it gives up retrying, unless `--max-wait` is given; None
+                for no limit.
+            clock: The clock that waits; the context's own by default.
         """
         if self._client is None:
             account = self.account
@@ -177,7 +187,7 @@ class Context:
             self._client = self.client_for(
                 account.credential.token,
                 account.base_url,
-                max_wait=None if patient else DEFAULT_MAX_WAIT,
+                max_wait=max_wait,
                 clock=clock,
                 observer=self._cache_update,
             )
@@ -192,40 +202,41 @@ class Context:
         clock: Clock | None = None,
         observer: "ClientObserver | None" = None,
     ) -> "Client":
-        """A client with `token` for `base_url` that waits `max_wait` seconds unless told otherwise.
-
-        It is closed with the session, and tells `observer` of what passes.
-        """
+        """A client for a token and a base URL; it is closed with the context."""
         from outreply_cli.api.base_url import DEFAULT_BASE_URL
         from outreply_cli.api.client import Client
+        from outreply_cli.api.rate_limit import SharedRateLimiter
         from outreply_cli.api.retry import RetryPolicy
         from outreply_cli.api.transport import Transport
 
+        url, clock = base_url or DEFAULT_BASE_URL, clock or self.clock
+        limiter: RateLimiter | None = None
+        if token is not None:
+            limiter = SharedRateLimiter(self.state_dir / "budget.db", token, url, clock)
+            self._tokens.append(token)
         client = Client(
             Transport(
-                base_url=base_url or DEFAULT_BASE_URL,
+                base_url=url,
                 token=token,
-                clock=clock or self.clock,
-                patience=RetryPolicy(max_wait=self._max_wait(max_wait)),
-                on_exchange=self.log_request if self.options.verbose else None,
-                # Who is patient draws a bar, or is left alone for hours.
-                on_pause=self.report_wait if max_wait is not None else None,
-                budget=self._rate_limiter(token, base_url or DEFAULT_BASE_URL, clock or self.clock),
+                clock=clock,
+                retry_policy=RetryPolicy(max_wait=self._max_wait(max_wait)),
+                on_request=self.log_request if self.options.verbose else None,
+                # Commands without a limit draw a progress bar or run unattended.
+                on_wait=self.report_wait if max_wait is not None else None,
+                rate_limiter=limiter,
             ),
             observer,
         )
-        self._opened.append(client)
-        if token is not None:
-            self._tokens.append(token)
+        self._clients.append(client)
         return client
 
     def confirm_unrecognized_token(
         self, token: "Token", base_url: str | None, *, accepted: bool = False
     ) -> None:
-        """Ask before a token of an unknown kind is sent anywhere but to this machine.
+        """Ask before a token with an unknown prefix is sent to another machine.
 
         Raises:
-            NotSignedInError: It is not confirmed.
+            NotLoggedInError: The token was not confirmed.
         """
         if token.known_prefix is not None or accepted:
             return
@@ -234,35 +245,31 @@ class Context:
 
             if is_local_url(check_base_url(base_url)):
                 return
-        what = "the token does not look like OutReply's: it should start with outreply_live_"
+        problem = "this does not look like an OutReply token, which starts with outreply_live_"
         if self.is_interactive and self.prompt_yes_no(
-            f"{what[:1].upper()}{what[1:]}. Send it all the same?"
+            f"{problem[:1].upper()}{problem[1:]}. Send it anyway?"
         ):
             return
         raise NotLoggedInError(
-            what,
-            hint="Copy it again from the dashboard. If it is right all the same, store it with: "
+            problem,
+            hint="Copy the token from the dashboard again. If it is correct, store it with: "
             "outreply auth login --yes",
         )
 
-    @property
-    def profile_name(self) -> str:
-        """The profile that a command acts for, stored or not."""
-        profile = self.profile
-        return profile.name if profile is not None else self.profiles.current
-
     def zone(self, tz: str | None = None) -> "ZoneInfo":
-        """What local times are read and shown in: `tz`, environment, profile, machine."""
+        """The time zone of local times: `tz`, else OUTREPLY_TIMEZONE, the profile's, the machine's.
+
+        Raises:
+            TimeError: The name is not a time zone.
+        """
         from outreply_cli.times import machine_zone, parse_zone
 
         variable = self.environ.get("OUTREPLY_TIMEZONE")
         if not tz and variable:
             try:
                 return parse_zone(variable)
-            except TimeError as problem:
-                raise TimeError(
-                    f"OUTREPLY_TIMEZONE: {problem.message}", hint=problem.hint
-                ) from None
+            except TimeError as error:
+                raise TimeError(f"OUTREPLY_TIMEZONE: {error.message}", hint=error.hint) from None
         name = tz
         if not name:
             try:
@@ -273,89 +280,92 @@ class Context:
         return parse_zone(name) if name else machine_zone()
 
     def echo_err(self, text: str) -> None:
-        """Write to stderr, whatever `text` quotes: a secret in it is never shown."""
+        """Write `text` to stderr with all secrets redacted."""
         from outreply_cli.ui.redact import redact
 
         self.stderr.write(redact(text, self._secrets))
 
     def info(self, text: str) -> None:
-        """Tell something that is not a result; `-q` leaves it out."""
+        """Print a note on stderr; `-q` suppresses it."""
         if not self.options.quiet:
             self.echo_err(sanitize(text, keep_lines=True) + "\n")
 
     def warn(self, text: str) -> None:
-        """Tell something that needs attention."""
+        """Print a warning on stderr."""
         self.echo_err(f"Warning: {sanitize(text)}\n")
 
     def prompt_yes_no(self, question: str) -> bool:
-        """A question that is answered by yes or no; no is what Enter means."""
+        """Ask a yes-or-no question; Enter means no."""
         self.stderr.write(f"{sanitize(question)} [y/N] ")
         self.stderr.flush()
         return self.stdin.readline().strip().lower() in {"y", "yes"}
 
     def prompt(self, prompt: str) -> str | None:
-        """What is typed at `prompt`, without white space around it; None where nobody types."""
+        """Read a line from the user, stripped; None at the end of the input."""
         self.stderr.write(sanitize(prompt))
         self.stderr.flush()
         line = self.stdin.readline()
         return line.strip() if line else None
 
     def prompt_secret(self, prompt: str) -> str:
-        """What is typed at `prompt`, which the terminal does not show."""
+        """Read a line from the user without echoing it."""
         import getpass
 
         return getpass.getpass(prompt, stream=self.stderr)
 
+    def confirm(self, question: str, *, yes: bool) -> None:
+        """Ask for a confirmation unless `yes`.
+
+        Raises:
+            InvalidInputError: The user declined or cannot be asked.
+        """
+        if yes:
+            return
+        if not self.is_interactive:
+            raise InvalidInputError(
+                f"confirmation required but not running interactively: {question}",
+                hint="Use --yes to confirm.",
+            )
+        if not self.prompt_yes_no(question):
+            raise InvalidInputError("cancelled; nothing was changed")
+
     @property
     def stdin_bytes(self) -> BinaryIO:
-        """Stdin as it comes, undecoded."""
+        """Stdin as undecoded bytes."""
         raw: BinaryIO | None = getattr(self.stdin, "buffer", None)
         return raw or io.BytesIO(self.stdin.read().encode("utf-8", "surrogateescape"))
 
     def read_text(self, name: str) -> str:
-        """The text of the file called `name`, or of stdin for `-`; raises InvalidInputError."""
+        """Read a text file, or stdin for `-`; raises InvalidInputError."""
         return read_text_file(name, self.stdin)
 
     def write_text(self, path: Path, text: str) -> None:
-        """Put `text` in the file at `path` as it is, or on stdout for `-`; raises StorageError."""
+        """Write a text file, or stdout for `-`; raises StorageError."""
         if str(path) == "-":
             self.output.write_document(text)
         else:
             write_text_file(path, text)
 
-    def confirm(self, question: str, *, yes: bool) -> None:
-        """Go on only when the person, or `--yes`, agrees; raises InvalidInputError otherwise."""
-        if yes:
-            return
-        if not self.is_interactive:
-            raise InvalidInputError(
-                f"nobody can be asked here: {question}", hint="If so, add --yes."
-            )
-        if not self.prompt_yes_no(question):
-            raise InvalidInputError("not confirmed; nothing was done")
-
-    def log_request(self, exchange: "RequestRecord") -> None:
-        """Write one request for `--verbose`."""
-        line = (
-            f"{exchange.method} {exchange.path} {exchange.outcome} {exchange.milliseconds:.0f} ms"
-        )
-        if exchange.budget_left is not None:
-            line += f", {exchange.budget_left} requests left this minute"
-        if exchange.retry_in is not None:
-            line += f", again in {exchange.retry_in:.1f} s"
+    def log_request(self, record: "RequestRecord") -> None:
+        """Print a request on stderr, for `--verbose`."""
+        line = f"{record.method} {record.path} {record.outcome} {record.latency_ms:.0f} ms"
+        if record.requests_left is not None:
+            line += f", {record.requests_left} requests left this minute"
+        if record.retry_in is not None:
+            line += f", retrying in {record.retry_in:.1f} s"
         self.echo_err(sanitize(line) + "\n")
 
-    def report_wait(self, seconds: float, why: str) -> None:
-        """Tell a person why nothing happens, when that lasts; a pipe waits in silence."""
-        if seconds < _NOTICED_SECONDS or not is_terminal(self.stderr):
+    def report_wait(self, seconds: float, reason: str) -> None:
+        """Print why the command waits, if it waits long and stderr is a terminal."""
+        if seconds < _REPORTED_WAIT_SECONDS or not is_terminal(self.stderr):
             return
         from outreply_cli.times import format_duration
 
-        span = format_duration(timedelta(seconds=math.ceil(seconds)))
-        self.info(f"{why[:1].upper()}{why[1:]}; it goes on in {span}")
+        duration = format_duration(timedelta(seconds=math.ceil(seconds)))
+        self.info(f"{reason[:1].upper()}{reason[1:]}; retrying in {duration}")
 
     def completion_cache_path(self, profile: str | None = None) -> Path:
-        """Where what was seen of an account is kept; by default that which a command acts for."""
+        """The completion cache of an account; of the one that the command uses by default."""
         from outreply_cli.completion.cache import account_file
 
         flag = profile or self.options.profile
@@ -363,41 +373,32 @@ class Context:
         return Path(account_file(self.state_dir, self.environ, flag=flag, current=current))
 
     def close(self) -> None:
-        """Give back what was opened, and keep what was seen for completion."""
-        for client in self._opened:
+        """Close the clients and save what completion may offer next time."""
+        for client in self._clients:
             client.transport.close()
         if self._cache_update is None or self._account is None:
             return
         now = self.clock.now().timestamp()
         is_sandbox = self._account.credential.token.is_sandbox
-        # It only helps to type: a disk that is full must not make a command fail.
+        # The cache only helps to type: a full disk must not fail the command.
         with suppress(OutReplyError):
             self._cache_update.save(now, may_refresh=not is_sandbox)
 
     @property
     def _secrets(self) -> list[str]:
-        found = [self.environ.get(name, "").strip() for name in SECRET_VARIABLES]
+        secrets = [self.environ.get(name, "").strip() for name in SECRET_VARIABLES]
         if self._account is not None:
-            found.append(self._account.credential.token.reveal())
-        return found + [token.reveal() for token in self._tokens]
-
-    def _rate_limiter(
-        self, token: "Token | None", base_url: str, clock: Clock
-    ) -> "RateLimiter | None":
-        if token is None:
-            return None
-        from outreply_cli.api.rate_limit import SharedRateLimiter
-
-        return SharedRateLimiter(self.state_dir / "budget.db", token, base_url, clock)
+            secrets.append(self._account.credential.token.reveal())
+        return secrets + [token.reveal() for token in self._tokens]
 
     def _max_wait(self, default: float | None) -> float | None:
-        if self.options.max_wait is not None:
-            from outreply_cli.times import parse_duration
+        if self.options.max_wait is None:
+            return default
+        from outreply_cli.times import parse_duration
 
-            return parse_duration(self.options.max_wait).total_seconds()
-        return default
+        return parse_duration(self.options.max_wait).total_seconds()
 
     @property
-    def _colors_allowed(self) -> bool:
-        forbidden = self.options.no_color or self.options.plain or self.environ.get("NO_COLOR")
-        return not forbidden and self.environ.get("TERM") != "dumb"
+    def _allows_color(self) -> bool:
+        disabled = self.options.no_color or self.options.plain or self.environ.get("NO_COLOR")
+        return not disabled and self.environ.get("TERM") != "dumb"

@@ -1,4 +1,4 @@
-"""The demonstration's parts: an emulator and a receiver in this process, a calendar, real HTTP."""
+"""The parts of `outreply demo`: an emulator, a calendar and a webhook receiver in this process."""
 
 import queue
 import tempfile
@@ -9,11 +9,12 @@ from types import TracebackType
 from typing import Any, Self
 from zoneinfo import ZoneInfo
 
-from outreply_cli.api.client import Client, Resource
+from outreply_cli.api.client import Client
 from outreply_cli.api.transport import Transport
+from outreply_cli.api.types import Post
 from outreply_cli.bulk.executor import CancellationToken, RunReport
 from outreply_cli.bulk.loader import load_calendar
-from outreply_cli.bulk.remote_state import fetch_remote_state
+from outreply_cli.bulk.remote_state import fetch_account
 from outreply_cli.bulk.service import BulkOptions, BulkService, PlannedCalendar
 from outreply_cli.clock import Clock
 from outreply_cli.emulator.server import EmulatorServer
@@ -26,14 +27,14 @@ from outreply_cli.webhooks.store import DeliveryStore
 
 ZONE = ZoneInfo("Europe/Paris")
 CALENDAR_NAME = "spring-launch.yaml"
-_DELIVERY_SECONDS = 10.0
-_HEAD = """\
+_DELIVERY_TIMEOUT_SECONDS = 10.0
+_CALENDAR_HEAD = """\
 timezone: Europe/Paris
 defaults:
   page: instagram:acme
 posts:
 """
-# Days from today, time, page, zone of its own, message.
+# Days from today, time, page, time zone, message.
 _POSTS = (
     (1, "09:00", "", "", "Spring is in the workshop 🌱"),
     (1, "17:30", "linkedin:acme-co", "", "We are hiring two joiners"),
@@ -51,31 +52,32 @@ _POSTS = (
 
 
 class Demo:
-    """An account on this machine for as long as the block lasts; nothing of it stays.
+    """An emulated account in a temporary directory; use it in a `with` block.
 
     Args:
-        clock: The machine's.
+        clock: The machine's clock.
     """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        # The furthest east: the first post is more than ten minutes ahead everywhere.
+        # The easternmost zone of the calendar: every post is more than ten minutes ahead.
         self._today = clock.now().astimezone(ZoneInfo("Asia/Tokyo")).date()
 
     def __enter__(self) -> Self:
         """Start the emulator on a free port."""
-        self._directory = tempfile.TemporaryDirectory(prefix="outreply-demo-")
-        self.directory = Path(self._directory.name)
-        self.server = EmulatorServer(self.directory / "emulator.db", self._clock)
-        self.server.__enter__()
-        self.client = Client(
-            Transport(
-                base_url=self.server.base_url, token=Token(self.server.token), clock=self._clock
-            )
-        )
-        self._journal = Journal(self.directory / "journal.db")
-        self._received: queue.SimpleQueue[Received] = queue.SimpleQueue()
-        self._listening = ExitStack()
+        with ExitStack() as stack:
+            directory = tempfile.TemporaryDirectory(prefix="outreply-demo-")
+            self.directory = Path(stack.enter_context(directory))
+            self.server = EmulatorServer(self.directory / "emulator.db", self._clock)
+            stack.enter_context(self.server)
+            token = Token(self.server.token)
+            transport = Transport(base_url=self.server.base_url, token=token, clock=self._clock)
+            stack.callback(transport.close)
+            self.client = Client(transport)
+            self._journal = Journal(self.directory / "journal.db")
+            stack.callback(self._journal.close)
+            self._received: queue.SimpleQueue[Received] = queue.SimpleQueue()
+            self._exit_stack = stack.pop_all()
         return self
 
     def __exit__(
@@ -84,16 +86,12 @@ class Demo:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """End the emulator and remove what it left."""
-        self._listening.close()
-        self._journal.close()
-        self.client.transport.close()
-        self.server.__exit__(kind, error, trace)
-        self._directory.cleanup()
+        """Stop the emulator and delete its files."""
+        self._exit_stack.close()
 
     def write_calendar(self) -> Path:
-        """A calendar of a dozen posts over six pages and three time zones."""
-        lines = [_HEAD]
+        """Write a calendar of a dozen posts on six pages in three time zones."""
+        lines = [_CALENDAR_HEAD]
         for number, (days, hour, page, zone, message) in enumerate(_POSTS, start=1):
             lines.append(f"  - key: post-{number:02}\n")
             lines.append(f"    scheduled_at: {self._today + timedelta(days=days)} {hour}\n")
@@ -104,45 +102,46 @@ class Demo:
         path.write_text("".join(lines), encoding="utf-8")
         return path
 
-    def prepare(self, path: Path) -> tuple[BulkService, PlannedCalendar]:
-        """The calendar's plan against the account as it is now."""
-        run = BulkService(self.client, self._journal, BulkOptions(zone=ZONE))
+    def plan(self, path: Path) -> tuple[BulkService, PlannedCalendar]:
+        """Plan the calendar against the current account."""
+        account = fetch_account(self.client)
+        service = BulkService(self.client, self._journal, account, BulkOptions(zone=ZONE))
         calendar = load_calendar(str(path))
         calendar.name = CALENDAR_NAME
-        return run, run.plan(calendar, fetch_remote_state(self.client), settle=True)
+        return service, service.plan(calendar, reconcile=True)
 
-    def carry_out(self, run: BulkService, prepared: PlannedCalendar) -> RunReport:
-        """Do what the plan says, over HTTP."""
-        return run.apply(prepared, CancellationToken(), lambda _: None)
+    def apply(self, service: BulkService, planned: PlannedCalendar) -> RunReport:
+        """Apply the plan over HTTP."""
+        return service.apply(planned, CancellationToken(), lambda _: None)
 
     def receive_webhooks(self) -> None:
-        """Listen from now on for what becomes of the posts, with a webhook of the account."""
-        inbox = DeliveryStore(self.directory / "webhooks.db")
-        self._listening.callback(inbox.close)
+        """Start a receiver and subscribe it to published posts."""
+        store = DeliveryStore(self.directory / "webhooks.db")
+        self._exit_stack.callback(store.close)
         secrets: list[str] = []
         server = WebhookServer(
-            inbox, terms=ReceiverConfig(secrets), clock=self._clock, tell_received=self._received.put,
-            tell_forwarded=lambda _: None, has_inspector=False,
+            store, config=ReceiverConfig(secrets), clock=self._clock,
+            on_received=self._received.put, on_forwarded=lambda _: None, has_inspector=False,
         )  # fmt: skip
-        self._listening.enter_context(server)
-        hook = self.client.create_webhook(server.url, ["post.published"])
-        secrets.append(str(hook["secret"]))
+        self._exit_stack.enter_context(server)
+        webhook = self.client.create_webhook(server.url, ["post.published"])
+        secrets.append(str(webhook["secret"]))
 
     def deliveries(self, count: int) -> list[Received]:
-        """The next `count` deliveries, or those that came in time."""
-        found: list[Received] = []
-        while len(found) < count:
+        """The next `count` deliveries, or those that arrive in time."""
+        deliveries: list[Received] = []
+        while len(deliveries) < count:
             try:
-                found.append(self._received.get(timeout=_DELIVERY_SECONDS))
+                deliveries.append(self._received.get(timeout=_DELIVERY_TIMEOUT_SECONDS))
             except queue.Empty:
                 break
-        return found
+        return deliveries
 
     def advance_past(self, days: int) -> dict[str, Any]:
-        """Move the emulator's clock past the calendar's first `days`; tells what was published."""
-        moment = datetime.combine(self._today + timedelta(days=days + 1), time(), ZONE)
-        return self.server.running.request("advance", to=format_timestamp(moment))
+        """Advance the emulator past the first `days` of the calendar; returns the counts."""
+        target = datetime.combine(self._today + timedelta(days=days + 1), time(), ZONE)
+        return self.server.handle.request("advance", to=format_timestamp(target))
 
-    def published_since(self, moment: datetime) -> list[Resource]:
-        """What came out after `moment`, oldest first."""
-        return self.client.published_posts(since=moment.astimezone(UTC)).items[::-1]
+    def published_since(self, at: datetime) -> list[Post]:
+        """The posts published after `at`, oldest first."""
+        return self.client.published_posts(since=at.astimezone(UTC)).items[::-1]

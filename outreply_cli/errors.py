@@ -1,23 +1,36 @@
-"""Every failure that a user or a server can cause, and the exit code each one ends in.
+"""The exit codes and the errors behind them.
 
 OutReplyError
 ├── InvalidInputError            2  found before anything was sent
-│   ├── TimeError                   a time that can't be read as one instant
-│   └── CalendarError               every problem of a calendar file at once
+│   ├── TimeError                   a time that does not name exactly one instant
+│   └── CalendarError               all problems of a calendar file
 ├── PartialFailureError          3  a batch finished and some items failed
-├── NotSignedInError             4  no token, or none that can be used
-├── StorageError                 1  config, journal or credential store can't be used
+├── NotLoggedInError             4  no usable token
+├── StorageError                 1  unusable configuration, journal or credential store
 ├── InterruptedRunError        130  Ctrl-C
-└── api.errors.ApiError and its kin (see that module)
+└── api.errors.ApiError, NetworkError and InvalidResponseError
 """
 
 from collections.abc import Mapping, Sequence
 from enum import IntEnum
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 
 class ExitCode(IntEnum):
-    """What a script may rely on."""
+    """Exit codes of every command.
+
+    Attributes:
+        SUCCESS: The command did what was requested.
+        ERROR: The API rejected the request, or an unexpected error occurred.
+        USAGE: Wrong usage or invalid input; nothing was sent.
+        PARTIAL: A batch finished and some items failed.
+        AUTH: Not signed in, or not allowed.
+        NOT_FOUND: The API or this machine does not have the named thing.
+        LIMIT_EXCEEDED: A rate limit, quota, guardrail or storage limit is reached.
+        NETWORK: The network or the server failed after retries.
+        TIMEOUT: What the command waited for did not happen in time.
+        INTERRUPTED: Ctrl-C.
+    """
 
     SUCCESS = 0
     ERROR = 1
@@ -32,48 +45,58 @@ class ExitCode(IntEnum):
 
 
 class OutReplyError(Exception):
-    """A failure with a name: what failed, why, and what to do now.
+    """Base class of the errors that end a command.
 
     Args:
-        message: What failed and why, for a person.
-        hint: What to do now; may name the next command.
-        details: Facts for scripts, JSON-ready.
-
-    `outcome_unknown` says that a write may have been carried out all the same.
+        message: What failed and why.
+        hint: What to do now, such as the next command.
+        details: JSON-ready facts for scripts.
+        maybe_applied: Whether a write may have been carried out despite the error.
     """
 
     code: str = "ERROR"
     exit_code: ClassVar[ExitCode] = ExitCode.ERROR
-    maybe_applied: bool = False
 
     def __init__(
-        self, message: str, *, hint: str | None = None, details: Mapping[str, Any] | None = None
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        details: Mapping[str, Any] | None = None,
+        maybe_applied: bool = False,
     ) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
         self.details = dict(details or {})
+        self.maybe_applied = maybe_applied
+
+    def replace(self, **changes: Any) -> Self:
+        """Return a copy with other attributes, such as `message` or `hint`, to raise instead."""
+        copy = type(self).__new__(type(self), changes.get("message", self.message))
+        copy.__dict__.update(self.__dict__, **changes)
+        return copy
 
 
 class InvalidInputError(OutReplyError):
-    """Wrong usage or input that can't be right; nothing was sent."""
+    """Wrong usage or invalid input; nothing was sent."""
 
     code = "INVALID_INPUT"
     exit_code = ExitCode.USAGE
 
 
 class TimeError(InvalidInputError):
-    """A time that can't be read as exactly one instant."""
+    """A time that does not name exactly one instant."""
 
     code = "INVALID_TIME"
 
 
 class CalendarError(InvalidInputError):
-    """Every problem of a calendar at once.
+    """All problems of a calendar.
 
     Args:
-        message: How many problems there are and where.
-        problems: One line each, `FILE:LINE: field: what, and what to do`.
+        message: Number and location of the problems.
+        problems: Problems with their `text`: `FILE:LINE: field: what, and what to do`.
     """
 
     code = "INVALID_CALENDAR"
@@ -95,33 +118,33 @@ class PartialFailureError(OutReplyError):
 
 
 class NotLoggedInError(OutReplyError):
-    """There is no token to use, or none that may be used here."""
+    """No token, or none that may be used."""
 
     code = "NOT_SIGNED_IN"
     exit_code = ExitCode.AUTH
 
 
 class StorageError(OutReplyError):
-    """A file of ours (config, journal, credentials) can't be used as it is."""
+    """A local file (configuration, journal, credentials) is unusable."""
 
     code = "STORAGE"
 
 
 class InterruptedRunError(OutReplyError):
-    """Ctrl-C: what was in flight is finished, the rest is left for the next run."""
+    """Ctrl-C: requests in flight are finished, the rest is left for the next run."""
 
     code = "INTERRUPTED"
     exit_code = ExitCode.INTERRUPTED
 
 
-def raise_for_failures(failures: Sequence[tuple[str, OutReplyError]], asked: int) -> None:
-    """Raise what stopped the only one of `asked` items, or PartialFailureError for several."""
+def raise_for_failures(failures: Sequence[tuple[str, OutReplyError]], requested: int) -> None:
+    """Raise the error of the only one of `requested` items, or PartialFailureError for several."""
     if not failures:
         return
-    if asked == 1:
+    if requested == 1:
         raise failures[0][1]
     raise PartialFailureError(
-        f"{len(failures)} of {asked} failed: "
+        f"{len(failures)} of {requested} failed: "
         + "; ".join(f"{name}: {error.message}" for name, error in failures),
         hint=next((error.hint for _, error in failures if error.hint), None),
         details={"failed": [{"id": name, "code": error.code} for name, error in failures]},

@@ -1,81 +1,83 @@
-"""From what people call a page to the page itself."""
+"""Resolving the name of a page."""
 
 import difflib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from outreply_cli.errors import InvalidInputError
-from outreply_cli.spec.platforms import long_name, platform_named
+from outreply_cli.spec.platforms import find_platform, long_name
 
 Page = Mapping[str, Any]
 
 
 class UnknownPageError(InvalidInputError):
-    """No page is called that."""
+    """No page has this name."""
 
     code = "UNKNOWN_PAGE"
 
 
 class AmbiguousPageError(InvalidInputError):
-    """More than one page is called that."""
+    """Several pages have this name."""
 
     code = "AMBIGUOUS_PAGE"
 
 
 def page_alias(page: Page) -> str:
-    """How people write `page`: `instagram:acme`, or its id where it has no user name."""
+    """Return `platform:username`, or the ID of a page without a user name."""
     username = page.get("username")
     if not username:
         return str(page.get("id"))
     return f"{long_name(str(page.get('platform')))}:{username}"
 
 
-def find_page(pages: Sequence[Page], wanted: str) -> Page:
-    """The one page that `wanted` names: an id, `platform:username`, or an exact name.
+def find_page(pages: Sequence[Page], name: str) -> Page:
+    """Return the page called `name`: an ID, `platform:username`, or an exact name.
 
     Raises:
-        UnknownPageError: There is none; near names are in the hint.
-        AmbiguousPageError: There are several; they are listed.
+        UnknownPageError: No page has this name; similar names are in the hint.
+        AmbiguousPageError: Several pages have this name.
     """
-    text = wanted.strip()
+    text = name.strip()
     if not text:
-        raise UnknownPageError("no page is named", hint="See: outreply pages list")
-    found = _called(pages, text)
-    if len(found) == 1:
-        return found[0]
-    if found:
-        candidates = ", ".join(f"{page_alias(page)} ({page.get('id')})" for page in found)
+        raise UnknownPageError("the name of the page is empty", hint="See: outreply pages list")
+    matches = _find_matches(pages, text)
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
+        candidates = ", ".join(f"{page_alias(page)} ({page.get('id')})" for page in matches)
         raise AmbiguousPageError(
-            f"{wanted!r} could be: {candidates}", hint="Use the id of the one you mean."
+            f"ambiguous page {name!r}: {candidates}", hint="Use the ID of the page."
         )
-    raise UnknownPageError(f"there is no page {wanted!r}", hint=_suggestion(pages, text))
+    raise UnknownPageError(f"page not found: {name}", hint=_suggestion(pages, text))
 
 
-def _called(pages: Sequence[Page], text: str) -> list[Page]:
-    exact = [page for page in pages if page.get("id") == text]
-    if exact:
-        return exact
-    before, colon, username = text.partition(":")
-    platform = platform_named(before) if colon else None
+def _find_matches(pages: Sequence[Page], text: str) -> list[Page]:
+    by_id = [page for page in pages if page.get("id") == text]
+    if by_id:
+        return by_id
+    prefix, colon, username = text.partition(":")
+    platform = find_platform(prefix) if colon else None
     if platform is not None:
-        handle = username.strip().removeprefix("@").lower()
+        username = username.strip().removeprefix("@").lower()
         return [
             page
             for page in pages
             if long_name(str(page.get("platform"))) == platform.name
-            and str(page.get("username") or "").lower() == handle
+            and str(page.get("username") or "").lower() == username
         ]
     return [page for page in pages if page.get("name") == text]
 
 
 def _suggestion(pages: Sequence[Page], text: str) -> str:
-    # The right user name on a platform that was left out, or is another one.
-    handle = text.rpartition(":")[2].removeprefix("@").lower()
-    near = [page_alias(page) for page in pages if str(page.get("username") or "").lower() == handle]
-    if not handle or not near:
-        called = [*map(page_alias, pages), *(str(page.get("name")) for page in pages)]
-        names = {name.lower(): name for name in called}
-        close = difflib.get_close_matches(text.lower(), names, n=2, cutoff=0.5)
-        near = [names[name] for name in close]
+    # The same user name without a platform, or on another one.
+    username = text.rpartition(":")[2].removeprefix("@").lower()
+    near = [
+        page_alias(page) for page in pages if str(page.get("username") or "").lower() == username
+    ]
+    if not username or not near:
+        names = [*map(page_alias, pages), *(str(page.get("name")) for page in pages)]
+        by_lower = {name.lower(): name for name in names}
+        close = difflib.get_close_matches(text.lower(), by_lower, n=2, cutoff=0.5)
+        near = [by_lower[name] for name in close]
     did_you_mean = f"Did you mean {' or '.join(near)}? " if near else ""
     return f"{did_you_mean}See: outreply pages list"

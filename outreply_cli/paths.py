@@ -1,4 +1,4 @@
-"""Where files are: ours, as the environment says, and those that people name."""
+"""Configuration and state directories, and paths given by users."""
 
 import os
 import sys
@@ -11,29 +11,29 @@ if TYPE_CHECKING:
 
 
 def to_path(name: "str | Path") -> "Path":
-    """The path that a person names; `~nobody` stays as it is where there is no such user."""
+    """Expand `~` in a path given by a user; `~name` of an unknown user is left unchanged."""
     from pathlib import Path
 
-    # pathlib's own raises for that.
+    # Path.expanduser raises for an unknown user.
     return Path(os.path.expanduser(name))
 
 
 def config_path(environ: Mapping[str, str]) -> str:
-    """Where profiles are kept: `OUTREPLY_CONFIG_DIR`, else the platform's place for it.
+    """The directory of profiles: `OUTREPLY_CONFIG_DIR`, else the platform's default.
 
     Raises:
-        StorageError: There is no home directory to keep anything in.
+        StorageError: The home directory is unknown.
     """
-    return _place(environ, "OUTREPLY_CONFIG_DIR", "XDG_CONFIG_HOME", "~/.config")
+    return _directory(environ, "OUTREPLY_CONFIG_DIR", "XDG_CONFIG_HOME", "~/.config")
 
 
 def state_path(environ: Mapping[str, str]) -> str:
-    """Where journals and the emulator are kept: `OUTREPLY_STATE_DIR`, else the platform's place.
+    """The directory of journals and the emulator: `OUTREPLY_STATE_DIR`, else the default.
 
     Raises:
-        StorageError: There is no home directory to keep anything in.
+        StorageError: The home directory is unknown.
     """
-    return _place(environ, "OUTREPLY_STATE_DIR", "XDG_STATE_HOME", "~/.local/state")
+    return _directory(environ, "OUTREPLY_STATE_DIR", "XDG_STATE_HOME", "~/.local/state")
 
 
 def config_dir(environ: Mapping[str, str]) -> "Path":
@@ -50,17 +50,17 @@ def state_dir(environ: Mapping[str, str]) -> "Path":
     return Path(state_path(environ))
 
 
-def _place(environ: Mapping[str, str], variable: str, xdg: str, otherwise: str) -> str:
-    chosen = environ.get(variable)
-    if chosen:
-        return os.path.expanduser(chosen)
+def _directory(environ: Mapping[str, str], variable: str, xdg: str, default: str) -> str:
+    path = environ.get(variable)
+    if path:
+        return os.path.expanduser(path)
     if sys.platform == "linux":
-        # What platformdirs answers here; to ask it costs a shell's completion a third.
+        # As platformdirs, whose import takes a third of the time of shell completion.
         base = environ.get(xdg, "")
         if not base.strip():
-            base = os.path.expanduser(otherwise)
+            base = os.path.expanduser(default)
         if base.startswith("~"):
-            raise _homeless()
+            raise _no_home_directory()
         return os.path.join(base, _APPLICATION)
     import platformdirs
 
@@ -69,10 +69,10 @@ def _place(environ: Mapping[str, str], variable: str, xdg: str, otherwise: str) 
     return platformdirs.user_state_dir(_APPLICATION, appauthor=False)
 
 
-def _homeless() -> Exception:
+def _no_home_directory() -> Exception:
     from outreply_cli.errors import StorageError
 
     return StorageError(
-        "there is no home directory: HOME is not set, and this user has none",
+        "no home directory: HOME is not set",
         hint="Set HOME, or OUTREPLY_CONFIG_DIR and OUTREPLY_STATE_DIR.",
     )

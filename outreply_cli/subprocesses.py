@@ -1,4 +1,4 @@
-"""Commands of the user's own, run without a shell and without our secrets in their environment."""
+"""Commands given by the user, run without a shell and without secrets in their environment."""
 
 import contextlib
 import os
@@ -12,91 +12,90 @@ from collections.abc import Collection, Mapping, Sequence
 from outreply_cli.env import SECRET_VARIABLES
 from outreply_cli.errors import InvalidInputError
 
-# The longest that the system's own wait takes: 24 days.
-_LONGEST_WAIT_SECONDS = 2**31 / 1000 - 1
+# Limit of the system's wait: 24 days.
+_MAX_WAIT_SECONDS = 2**31 / 1000 - 1
 
 
 def split_command(
-    line: str, option: str, *, is_windows: bool = sys.platform == "win32"
+    command: str, option: str, *, is_windows: bool = sys.platform == "win32"
 ) -> list[str]:
-    """The words of a command line, split as a shell splits them.
+    """Split a command line as a shell does.
 
     Args:
-        line: The command.
-        option: What gave it, for the error.
-        is_windows: Whether a backslash is what paths are made of, and quotes nothing.
+        command: Command line.
+        option: Option or variable with the command, for errors.
+        is_windows: Whether a backslash separates paths instead of escaping.
 
     Raises:
-        InvalidInputError: There are none in it, or they are not quoted soundly.
+        InvalidInputError: The command is empty or badly quoted.
     """
-    splitter = shlex.shlex(line, posix=True, punctuation_chars=False)
+    splitter = shlex.shlex(command, posix=True, punctuation_chars=False)
     splitter.whitespace_split, splitter.commenters = True, ""
     if is_windows:
         splitter.escape = ""
     try:
         words = list(splitter)
-    except ValueError as problem:
-        hint = "Quote it as a shell wants it."
-        raise InvalidInputError(f"{option}: {problem}", hint=hint) from None
+    except ValueError as error:
+        hint = "Quote the command as for a shell."
+        raise InvalidInputError(f"{option}: {error}", hint=hint) from None
     if not words:
-        raise InvalidInputError(f"{option}: there is no command in it", hint="Name a program.")
+        raise InvalidInputError(f"{option}: the command is empty", hint="Name a program.")
     return words
 
 
-def resolve_command(line: str, option: str, environ: Mapping[str, str]) -> list[str]:
-    """The words of a command line whose first is a command that can be run.
+def resolve_command(command: str, option: str, environ: Mapping[str, str]) -> list[str]:
+    """Split a command line and check that its program exists.
 
     Args:
-        line: What was typed.
-        option: Where.
-        environ: What it will run with; its PATH is where the command is looked for.
+        command: Command line.
+        option: Option or variable with the command, for errors.
+        environ: Environment of the command; the program is looked up in its PATH.
 
     Raises:
-        InvalidInputError: There are no words, they are not quoted soundly, or it can't be run.
+        InvalidInputError: The command is empty, badly quoted, or its program not found.
     """
-    words = split_command(line, option)
+    words = split_command(command, option)
     if shutil.which(words[0], path=environ.get("PATH", os.defpath)) is None:
         raise InvalidInputError(
-            f"{option}: {words[0]!r} is no command that can be run",
-            hint="It is run without a shell: name a program, or write: sh -c '...'",
+            f"{option}: command not found: {words[0]!r}",
+            hint="Name a program; for shell syntax use: sh -c '...'",
         )
     return words
 
 
 def strip_secrets(environ: Mapping[str, str], hidden: Collection[str] = ()) -> dict[str, str]:
-    """`environ` without the variables that hold secrets of ours, and without those in `hidden`."""
+    """Return `environ` without the variables of secrets and without `hidden`."""
     secrets = SECRET_VARIABLES | set(hidden)
     return {name: value for name, value in environ.items() if name not in secrets}
 
 
 def run_command(
-    words: Sequence[str], environ: Mapping[str, str], stdin: bytes, *, seconds: float
+    words: Sequence[str], environ: Mapping[str, str], stdin: bytes, *, timeout: float
 ) -> tuple[bool, str | None]:
-    """Run a command; returns whether it could be started, and what went wrong, if anything.
+    """Run a command; return whether it was started, and its error, if any.
 
     Args:
         words: The command.
-        environ: All of its environment.
-        stdin: What it gets to read.
-        seconds: How long it may run; then it is ended with all that it started.
+        environ: Complete environment of the command.
+        stdin: Input of the command.
+        timeout: Seconds until the command and its children are killed.
     """
     try:
-        process = subprocess.Popen(  # noqa: S603 - the user's own words
+        process = subprocess.Popen(  # noqa: S603 - a command of the user
             list(words), stdin=subprocess.PIPE, env=dict(environ), start_new_session=True
         )
-    except (OSError, ValueError) as failure:
-        reason = getattr(failure, "strerror", None) or str(failure)
-        return False, f"it can't be run: {reason}"
+    except (OSError, ValueError) as error:
+        return False, f"can't be run: {getattr(error, 'strerror', None) or error}"
     try:
-        process.communicate(stdin, timeout=min(seconds, _LONGEST_WAIT_SECONDS))
+        process.communicate(stdin, timeout=min(timeout, _MAX_WAIT_SECONDS))
     except subprocess.TimeoutExpired:
-        _end(process)
-        return True, f"ended after {seconds:g} s"
+        _kill(process)
+        return True, f"killed after {timeout:g} s"
     return True, f"exit code {process.returncode}" if process.returncode else None
 
 
-def _end(process: "subprocess.Popen[bytes]") -> None:
-    # The command may have children that hold its pipes: its whole group is ended.
+def _kill(process: "subprocess.Popen[bytes]") -> None:
+    # The whole process group: children may hold the pipes.
     with contextlib.suppress(OSError):
         if hasattr(os, "killpg"):
             os.killpg(process.pid, signal.SIGKILL)

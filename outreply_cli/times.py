@@ -1,18 +1,16 @@
-"""People's times to UTC instants and back; the only module that knows time zones.
+"""Parsing and formatting of times, durations and time zones.
 
-An instant is an aware `datetime` in UTC with whole seconds. A local time that a clock change skips
-or repeats is never guessed at.
+Parsed times are aware, in UTC and without microseconds. A local time that a clock change skips or
+repeats is rejected.
 """
 
 import re
 from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any, NoReturn
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from outreply_cli.errors import TimeError
-
-# They belong to times as well: who shows some also reads them.
 from outreply_cli.timestamps import format_timestamp, parse_timestamp, to_utc
 
 _UNITS = {
@@ -28,34 +26,37 @@ _WEEKDAY = re.compile(
     r"(?:next\s+)?(mon|tue|wed|thu|fri|sat|sun)"
     r"(?:day|s|sday|nes|nesday|r|rs|rsday|ur|urday)?\s+(?:at\s+)?(\S.*)"
 )
+_DAY_OFFSETS = {"yesterday": -1, "today": 0, "tomorrow": 1}
 _DAY_WORD = re.compile(r"(today|tomorrow|yesterday)\s+(?:at\s+)?(\S.*)")
-_CLOCK = re.compile(r"(\d{1,2})(?::(\d{2})(?::(\d{2}))?)?\s*(am|pm)?")
+_TIME_OF_DAY = re.compile(r"(\d{1,2})(?::(\d{2})(?::(\d{2}))?)?\s*(am|pm)?")
 _YEAR_FIRST = re.compile(r"(\d{4}-\d{1,2}-\d{1,2})(?:(?:t|\s+(?:at\s+)?)(\S.*))?")
 _OFFSET = re.compile(r"(\d{2}:\d{2}(?::\d{2})?)\s*(?:([+-]\d{2}:?\d{2})|utc|gmt|z)")
 _NUMERIC_DATE = re.compile(r"\d{1,2}[/.\-]\d{1,2}[/.\-]\d{2,4}")
-_DATE_ALONE_LONGEST = 10
+_DATE_MAX_CHARACTERS = 10
 _ZONE_NAME = re.compile(r"[A-Za-z0-9_+-]{1,32}(?:/[A-Za-z0-9_+-]{1,32}){0,3}")
-# Beyond a century the machine's own waits and deadlines give up.
-_LONGEST_DURATION = timedelta(days=36_525)
-_LONGEST_TEXT = 200
-_FORMS = "2026-12-24 18:00, 2026-12-24T18:00+01:00, 'tomorrow 09:00', 'fri 17:30', 'in 2h', '+3d'"
+# Longer waits overflow in the system.
+_MAX_DURATION = timedelta(days=36_525)
+_MAX_CHARACTERS = 200
+_FORMATS_HINT = (
+    "Accepted formats: 2026-12-24 18:00, 2026-12-24T18:00+01:00, 'tomorrow 09:00', 'fri 17:30', "
+    "'in 2h', '+3d'"
+)
 
 
 def parse_zone(name: str) -> ZoneInfo:
-    """The IANA time zone called `name`; raises TimeError when there is none."""
-    plain = name.strip()
-    # Names become paths, and a path may lead anywhere, or too deep to follow.
+    """Return the IANA time zone `name`; raises TimeError if unknown."""
+    # The pattern matters: ZoneInfo opens the name as a path.
     with suppress(KeyError, ValueError, OSError):
-        if _ZONE_NAME.fullmatch(plain):
-            return ZoneInfo(plain)
+        if _ZONE_NAME.fullmatch(name.strip()):
+            return ZoneInfo(name.strip())
     raise TimeError(
-        f"there is no time zone {name!r}",
+        f"unknown time zone {name!r}",
         hint="Use an IANA name such as Europe/Paris, America/New_York or UTC.",
     )
 
 
 def machine_zone() -> ZoneInfo:
-    """This machine's time zone, or UTC where it has none that can be named."""
+    """Return the time zone of this machine; UTC if it has no IANA name."""
     import tzlocal
 
     try:
@@ -65,177 +66,175 @@ def machine_zone() -> ZoneInfo:
 
 
 def parse_duration(text: str) -> timedelta:
-    """`90s`, `2h`, `1h30m`, `3 days` as a span of exact length, at most a century.
+    """Parse a duration such as `90s`, `2h`, `1h30m` or `3 days`.
 
     Raises:
-        TimeError: It is none, or longer.
+        TimeError: The duration is invalid, or longer than a century.
     """
-    rest = text.strip().lower()
+    duration = text.strip().lower()
     amounts: dict[str, int] = {}
     position = 0
-    while position < len(rest):
-        part = _DURATION_PART.match(rest, position)
+    while position < len(duration):
+        part = _DURATION_PART.match(duration, position)
         unit = _UNITS.get(part[2]) if part else None
         if part is None or unit is None or unit in amounts:
             break
         amounts[unit] = int(part[1])
         position = part.end()
-    if not amounts or position < len(rest):
-        raise TimeError(f"{text!r} is not a duration", hint="Write 30s, 15m, 2h, 1h30m, 3d or 1w.")
+    if not amounts or position < len(duration):
+        raise TimeError(
+            f"invalid duration {text!r}", hint="Accepted formats: 30s, 15m, 2h, 1h30m, 3d, 1w"
+        )
     try:
         span = timedelta(**amounts)
     except OverflowError:
         span = timedelta.max
-    if span > _LONGEST_DURATION:
-        raise TimeError(f"{text!r} is longer than a century", hint="Write a shorter one.")
+    if span > _MAX_DURATION:
+        raise TimeError(f"{text!r} is longer than a century", hint="Use a shorter duration.")
     return span
 
 
 def parse_time(text: str, *, now: datetime, zone: ZoneInfo) -> datetime:
-    """The one instant that `text` names, in UTC.
+    """Parse a time.
 
     Args:
         text: ISO 8601, `in 2h`, `+3d`, `tomorrow 09:00`, `fri 17:30`, `2026-12-24 18:00`, or a
-            date in words with a time. Days and weeks keep the wall clock; hours are exact.
-        now: The present instant.
-        zone: What a time without an offset is read in.
+            date in words with a time. Days and weeks keep the time of day; hours are exact.
+        now: Current time.
+        zone: Time zone of a time without an offset.
 
     Raises:
-        TimeError: It is no time, a date alone, ambiguous, or a local time that a clock change
-            skips or repeats.
+        TimeError: The text is not a time, lacks the time of day, is ambiguous, or is a local time
+            that a clock change skips or repeats.
     """
-    # Nearly every time is ISO 8601: the rest of the forms need not be tried for it.
-    if text[:4].isdigit() and len(text) > _DATE_ALONE_LONGEST:
-        exact = _read_iso(text.strip(), zone)
-        if exact is not None:
-            return exact
+    # Nearly all times are ISO 8601.
+    if text[:4].isdigit() and len(text) > _DATE_MAX_CHARACTERS:
+        parsed = _parse_iso(text.strip(), zone)
+        if parsed is not None:
+            return parsed
     words = " ".join(text.split())
     lowered = words.lower()
     if not words:
-        raise TimeError("the time is empty", hint=f"Write one of: {_FORMS}")
-    if len(words) > _LONGEST_TEXT:
-        raise TimeError(f"no time is as long as {words[:20]!r}…", hint=f"Write one of: {_FORMS}")
+        raise TimeError("the time is empty", hint=_FORMATS_HINT)
+    if len(words) > _MAX_CHARACTERS:
+        raise TimeError(f"invalid time: {words[:20]!r}… is too long", hint=_FORMATS_HINT)
     if lowered.startswith(("+", "in ")):
-        return _after(now, lowered.removeprefix("+").removeprefix("in ").strip(), zone)
-    exact = _read_iso(words, zone)
-    if exact is not None:
-        return exact
+        return _add(now, lowered.removeprefix("+").removeprefix("in ").strip(), zone)
+    parsed = _parse_iso(words, zone)
+    if parsed is not None:
+        return parsed
     today = now.astimezone(zone).date()
     if match := _DAY_WORD.fullmatch(lowered):
-        offset = {"yesterday": -1, "today": 0, "tomorrow": 1}[match[1]]
-        return local_instant(today + timedelta(days=offset), _read_clock(match[2], text), zone)
+        day = today + timedelta(days=_DAY_OFFSETS[match[1]])
+        return local_time(day, _parse_time_of_day(match[2], text), zone)
     if match := _WEEKDAY.fullmatch(lowered):
-        clock = _read_clock(match[2], text)
-        ahead = (_WEEKDAYS.index(match[1]) - today.weekday()) % 7
-        instant = local_instant(today + timedelta(days=ahead), clock, zone)
-        if instant <= now:
-            instant = local_instant(today + timedelta(days=ahead + 7), clock, zone)
-        return instant
-    return _read_worded(words, zone)
+        time_of_day = _parse_time_of_day(match[2], text)
+        days = (_WEEKDAYS.index(match[1]) - today.weekday()) % 7
+        when = local_time(today + timedelta(days=days), time_of_day, zone)
+        if when <= now:
+            when = local_time(today + timedelta(days=days + 7), time_of_day, zone)
+        return when
+    return _parse_date_in_words(words, zone)
 
 
 def parse_past_time(text: str, *, now: datetime, zone: ZoneInfo) -> datetime:
-    """The instant that `--since text` names: a duration counts back, a date starts its day.
+    """Parse a time of `--since`: a duration counts back from now, a date is its start.
 
     Raises:
         TimeError: As `parse_time`.
     """
     words = text.strip().lower()
-    bare = words.removesuffix("ago").removeprefix("-").strip()
-    if _DURATION_PART.match(bare):
+    duration = words.removesuffix("ago").removeprefix("-").strip()
+    if _DURATION_PART.match(duration):
         try:
-            return (now - parse_duration(bare)).replace(microsecond=0)
+            return (now - parse_duration(duration)).replace(microsecond=0)
         except TimeError:
             pass
         except OverflowError:
-            raise TimeError(f"{text!r} is before the calendar begins") from None
+            raise TimeError(f"{text!r} is before the year 1") from None
     if words in {"today", "yesterday"}:
         return parse_time(f"{words} 00:00", now=now, zone=zone)
     try:
         day = date.fromisoformat(words)
     except ValueError:
         return parse_time(text, now=now, zone=zone)
-    return local_instant(day, time(0), zone)
+    return local_time(day, time(0), zone)
 
 
 def parse_day(text: str, *, now: datetime, zone: ZoneInfo) -> date:
-    """The day in `zone` that `text` names: `2026-12-24`, `2026-12`, `today`, `tomorrow` or `+7d`.
+    """Parse a day in `zone`: `2026-12-24`, `2026-12`, `today`, `tomorrow` or `+7d`.
 
     Raises:
-        TimeError: It is none of them.
+        TimeError: The text is not a day.
     """
     today = now.astimezone(zone).date()
     try:
-        day = _read_day(text.strip().lower(), today)
+        day = _parse_day(text.strip().lower(), today)
     except (ValueError, OverflowError, TimeError):
         day = date.min
-    # The weeks around it have to be in the calendar too.
+    # Its whole week and month must be representable.
     if date.min.year < day.year < date.max.year:
         return day
     raise TimeError(
-        f"{text!r} is not a day", hint="Write 2026-12-24, 2026-12, tomorrow, +7d or -7d."
+        f"invalid day {text!r}", hint="Accepted formats: 2026-12-24, 2026-12, tomorrow, +7d, -7d"
     )
 
 
 def day_start(day: date, zone: ZoneInfo) -> datetime:
-    """The first instant of `day` in `zone`, also where a clock change skips its midnight."""
+    """Return the start of `day` in `zone`, even if a clock change skips midnight."""
     return datetime.combine(day, time(0), tzinfo=zone).astimezone(UTC)
 
 
-def local_instant(day: date, clock: time, zone: ZoneInfo) -> datetime:
-    """The instant at which clocks in `zone` show `day` and `clock`.
+def local_time(day: date, time_of_day: time, zone: ZoneInfo) -> datetime:
+    """Return the UTC time of a local time.
 
     Raises:
-        TimeError: A clock change skips or repeats that local time; both readings are shown.
+        TimeError: A clock change skips or repeats the local time; `details` has both readings.
     """
-    local = datetime.combine(day, clock.replace(microsecond=0), tzinfo=zone)
-    first, second = (_instant(local.replace(fold=fold), local) for fold in (0, 1))
+    local = datetime.combine(day, time_of_day.replace(microsecond=0), tzinfo=zone)
+    first, second = (_to_utc(local.replace(fold=fold), local) for fold in (0, 1))
     if first == second:
         return first
-    shown = f"{local:%Y-%m-%d %H:%M}"
     readings = sorted((first, second))
-    both = " or ".join(f"{reading.astimezone(zone).isoformat()}" for reading in readings)
-    verb = "happens twice" if first < second else "is skipped"
+    either = " or ".join(reading.astimezone(zone).isoformat() for reading in readings)
+    kind, change = ("ambiguous", "back") if first < second else ("nonexistent", "forward")
     raise TimeError(
-        f"{shown} {verb} in {zone.key}, where the clocks change: it could be {both}",
-        hint="Write the one you mean with its offset.",
+        f"{kind} time {local:%Y-%m-%d %H:%M}: clocks in {zone.key} go {change}; use {either}",
         details={"readings": [format_timestamp(reading) for reading in readings]},
     )
 
 
-def format_time(instant: datetime, zone: ZoneInfo) -> str:
-    """`instant` for people, local and UTC: `Thu 24 Dec 2026 18:00 CET (17:00 UTC)`."""
-    local, utc = instant.astimezone(zone), instant.astimezone(UTC)
+def format_time(when: datetime, zone: ZoneInfo) -> str:
+    """Format in local time and UTC: `Thu 24 Dec 2026 18:00 CET (17:00 UTC)`."""
+    local, utc = when.astimezone(zone), when.astimezone(UTC)
     seconds = ":%S" if utc.second else ""
-    shown = f"{local:%a %d %b %Y %H:%M{seconds} %Z}"
+    text = f"{local:%a %d %b %Y %H:%M{seconds} %Z}"
     if local.utcoffset() == timedelta(0):
-        return shown
-    same_day = local.date() == utc.date()
-    return f"{shown} ({utc:%H:%M{seconds} UTC})" if same_day else f"{shown} ({utc:%d %b %H:%M UTC})"
+        return text
+    is_same_day = local.date() == utc.date()
+    return (
+        f"{text} ({utc:%H:%M{seconds} UTC})" if is_same_day else f"{text} ({utc:%d %b %H:%M UTC})"
+    )
 
 
 def format_api_time(value: Any, zone: ZoneInfo) -> str:
-    """An instant of the API for people; what is none is shown as it came."""
+    """Format a timestamp of the API as `format_time` does; an invalid one is returned as is."""
     try:
         return format_time(parse_timestamp(value), zone)
     except ValueError:
         return str(value)
 
 
-def format_time_short(instant: datetime, zone: ZoneInfo) -> str:
-    """`instant` without its year, local and UTC: `Thu 24 Dec 18:00 (17:00Z)`."""
-    local, utc = instant.astimezone(zone), instant.astimezone(UTC)
-    same_day = local.date() == utc.date()
-    return (
-        f"{local:%a %d %b %H:%M} ({utc:%H:%MZ})"
-        if same_day
-        else f"{local:%a %d %b %H:%M} ({utc:%a %H:%MZ})"
-    )
+def format_time_short(when: datetime, zone: ZoneInfo) -> str:
+    """Format in local time and UTC, without the year: `Thu 24 Dec 18:00 (17:00Z)`."""
+    local, utc = when.astimezone(zone), when.astimezone(UTC)
+    utc_format = "%H:%MZ" if local.date() == utc.date() else "%a %H:%MZ"
+    return f"{local:%a %d %b %H:%M} ({utc:{utc_format}})"
 
 
-def format_duration(span: timedelta) -> str:
-    """`span` in its two largest units: `2d 3h`, `15m`, `8s`."""
-    seconds = round(abs(span.total_seconds()))
+def format_duration(duration: timedelta) -> str:
+    """Format in the two largest units: `2d 3h`, `15m`, `8s`."""
+    seconds = round(abs(duration.total_seconds()))
     parts = []
     for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)):
         amount, seconds = divmod(seconds, size)
@@ -244,48 +243,47 @@ def format_duration(span: timedelta) -> str:
     return " ".join(parts[:2]) or "0s"
 
 
-def _read_day(words: str, today: date) -> date:
-    named = {"today": 0, "yesterday": -1, "tomorrow": 1}
-    if words in named:
-        return today + timedelta(days=named[words])
+def _parse_day(words: str, today: date) -> date:
+    if words in _DAY_OFFSETS:
+        return today + timedelta(days=_DAY_OFFSETS[words])
     if words[:1] in {"+", "-"}:
-        span = parse_duration(words[1:])
-        return today + (span if words[0] == "+" else -span)
+        duration = parse_duration(words[1:])
+        return today + (duration if words[0] == "+" else -duration)
     return date.fromisoformat(f"{words}-01" if re.fullmatch(r"\d{4}-\d\d", words) else words)
 
 
-def _after(now: datetime, duration: str, zone: ZoneInfo) -> datetime:
-    span = parse_duration(duration)
+def _add(now: datetime, text: str, zone: ZoneInfo) -> datetime:
+    duration = parse_duration(text)
     try:
-        if re.fullmatch(r"(?:\d+\s*[dw][a-z]*\s*)+", duration):
-            local = now.astimezone(zone) + timedelta(days=span.days)
-            return local_instant(local.date(), local.time(), zone)
-        return _instant(now + span, f"in {duration}")
+        if re.fullmatch(r"(?:\d+\s*[dw][a-z]*\s*)+", text):
+            local = now.astimezone(zone) + timedelta(days=duration.days)
+            return local_time(local.date(), local.time(), zone)
+        return _to_utc(now + duration, f"in {text}")
     except OverflowError:
-        raise TimeError(f"'in {duration}' is after the calendar ends") from None
+        raise TimeError(f"'in {text}' is after the year 9999") from None
 
 
-def _read_iso(text: str, zone: ZoneInfo) -> datetime | None:
+def _parse_iso(text: str, zone: ZoneInfo) -> datetime | None:
     try:
-        moment = datetime.fromisoformat(text)
+        parsed = datetime.fromisoformat(text)
     except ValueError:
         return None
-    if len(text) <= _DATE_ALONE_LONGEST and re.fullmatch(r"[\dW-]{7,10}", text):
-        _refuse_date_alone(text)
-    if moment.tzinfo is None:
-        return local_instant(moment.date(), moment.time(), zone)
-    return _instant(moment, text)
+    if len(text) <= _DATE_MAX_CHARACTERS and re.fullmatch(r"[\dW-]{7,10}", text):
+        raise _no_time_of_day(text)
+    if parsed.tzinfo is None:
+        return local_time(parsed.date(), parsed.time(), zone)
+    return _to_utc(parsed, text)
 
 
-def _instant(moment: datetime, named: object) -> datetime:
+def _to_utc(when: datetime, text: object) -> datetime:
     try:
-        return to_utc(moment).replace(microsecond=0)
+        return to_utc(when).replace(microsecond=0)
     except ValueError:
-        raise TimeError(f"'{named}' is outside the calendar") from None
+        raise TimeError(f"'{text}' is outside the calendar") from None
 
 
-def _read_clock(clock: str, whole: str) -> time:
-    match = _CLOCK.fullmatch(clock)
+def _parse_time_of_day(text: str, whole: str) -> time:
+    match = _TIME_OF_DAY.fullmatch(text)
     if match and (match[2] or match[4]):
         hour, half = int(match[1]), match[4]
         if half and 1 <= hour <= 12:
@@ -294,61 +292,63 @@ def _read_clock(clock: str, whole: str) -> time:
             hour = 24
         if hour < 24 and int(match[2] or 0) < 60 and int(match[3] or 0) < 60:
             return time(hour, int(match[2] or 0), int(match[3] or 0))
-    raise TimeError(f"{clock!r} in {whole!r} is not a time of day", hint="Write 09:00 or 5pm.")
+    raise TimeError(
+        f"invalid time of day {text!r} in {whole!r}", hint="Accepted formats: 09:00, 5pm"
+    )
 
 
-def _read_year_first(day: str, clock: str | None, whole: str, zone: ZoneInfo) -> datetime:
+def _parse_year_first(day: str, clock: str | None, whole: str, zone: ZoneInfo) -> datetime:
     try:
-        exact = date(*map(int, day.split("-")))
+        parsed_day = date(*map(int, day.split("-")))
     except ValueError:
         raise TimeError(
-            f"{day!r} is not in the calendar", hint="Write a day that there is, as 2026-12-24."
+            f"invalid date {day!r}: not in the calendar", hint="Use a date such as 2026-12-24."
         ) from None
     if clock is None:
-        _refuse_date_alone(whole)
+        raise _no_time_of_day(whole)
     if match := _OFFSET.fullmatch(clock):
-        moment = _read_iso(f"{exact}T{match[1]}{match[2] or '+00:00'}", zone)
-        if moment is not None:
-            return moment
-    return local_instant(exact, _read_clock(clock, whole), zone)
+        parsed = _parse_iso(f"{parsed_day}T{match[1]}{match[2] or '+00:00'}", zone)
+        if parsed is not None:
+            return parsed
+    return local_time(parsed_day, _parse_time_of_day(clock, whole), zone)
 
 
-def _read_worded(text: str, zone: ZoneInfo) -> datetime:
+def _parse_date_in_words(text: str, zone: ZoneInfo) -> datetime:
     if match := _YEAR_FIRST.fullmatch(text.lower()):
-        return _read_year_first(match[1], match[2], text, zone)
+        return _parse_year_first(match[1], match[2], text, zone)
     if _NUMERIC_DATE.search(text):
         raise TimeError(
-            f"{text!r} could be read day first or month first",
-            hint="Write the date as 2026-12-24 18:00.",
+            f"ambiguous date in {text!r}: day first or month first",
+            hint="Use year, month, day: 2026-12-24 18:00",
         )
     import warnings
 
     from dateutil import parser
 
     readings = []
-    # Two defaults that share no part: what differs afterwards was not in the text.
+    # Parsed with two defaults: parts that differ afterwards were not in the text.
     for default in (datetime(2001, 1, 1, 1), datetime(2002, 2, 2, 2)):  # noqa: DTZ001
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("error")
                 readings.append(parser.parse(text, default=default))
         except (ValueError, ArithmeticError, TypeError, Warning):
-            _refuse(text)
+            raise _invalid_time(text) from None
     first, second = readings
     if first.date() == second.date() and first.time() != second.time():
-        _refuse_date_alone(text)
+        raise _no_time_of_day(text)
     if first != second:
-        _refuse(text)
+        raise _invalid_time(text)
     if first.tzinfo is None:
-        return local_instant(first.date(), first.time(), zone)
+        return local_time(first.date(), first.time(), zone)
     if not re.search(r"(?:[+-]\d{2}:?\d{2}|Z|UTC|GMT)$", text):
-        _refuse(text)
-    return _instant(first, text)
+        raise _invalid_time(text)
+    return _to_utc(first, text)
 
 
-def _refuse(text: str) -> NoReturn:
-    raise TimeError(f"{text!r} is not a time that can be read", hint=f"Write one of: {_FORMS}")
+def _invalid_time(text: str) -> TimeError:
+    return TimeError(f"invalid time {text!r}", hint=_FORMATS_HINT)
 
 
-def _refuse_date_alone(text: str) -> NoReturn:
-    raise TimeError(f"{text!r} has a date but no time", hint=f"Add the time: '{text} 09:00'")
+def _no_time_of_day(text: str) -> TimeError:
+    return TimeError(f"{text!r} has no time of day", hint=f"Add the time: '{text} 09:00'")

@@ -1,32 +1,32 @@
-"""Instants as the API writes them; without time zones, whose tables take a while to find."""
+"""Timestamps as the API writes them; without time zones, whose import is slow."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-# Every zone on earth can show what is at least a day away from the ends of the calendar.
-_FIRST = datetime.min.replace(tzinfo=UTC) + timedelta(days=1)
-_LAST = datetime.max.replace(tzinfo=UTC) - timedelta(days=1)
+# A day from the ends of the calendar, so that any time zone can represent it.
+_MIN = datetime.min.replace(tzinfo=UTC) + timedelta(days=1)
+_MAX = datetime.max.replace(tzinfo=UTC) - timedelta(days=1)
 
 
-def parse_timestamp(text: Any) -> datetime:
-    """An instant from the API's ISO 8601 (milliseconds kept); raises ValueError."""
-    if not isinstance(text, str):
-        raise ValueError("it is no text")  # noqa: TRY004 - it is the API that may send anything
-    instant = datetime.fromisoformat(text)
-    return to_utc(instant if instant.tzinfo else instant.replace(tzinfo=UTC))
+def parse_timestamp(value: Any) -> datetime:
+    """Parse ISO 8601 from the API, including milliseconds; raises ValueError."""
+    if not isinstance(value, str):
+        raise ValueError("not a string")  # noqa: TRY004 - the API may send anything
+    parsed = datetime.fromisoformat(value)
+    return to_utc(parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC))
 
 
-def to_utc(instant: datetime) -> datetime:
-    """`instant` in UTC; raises ValueError for one that some zone could not show."""
+def to_utc(when: datetime) -> datetime:
+    """Convert to UTC; raises ValueError if some time zone can't represent the time."""
     try:
-        moved = instant.astimezone(UTC)
+        utc = when.astimezone(UTC)
     except OverflowError:
-        raise ValueError("it is outside the calendar") from None
-    if not _FIRST <= moved <= _LAST:
-        raise ValueError("it is outside the calendar")
-    return moved
+        raise ValueError("outside the calendar") from None
+    if not _MIN <= utc <= _MAX:
+        raise ValueError("outside the calendar")
+    return utc
 
 
-def format_timestamp(instant: datetime) -> str:
-    """`instant` as the API takes it: `2026-05-12T14:30:00Z`."""
-    return instant.astimezone(UTC).isoformat(timespec="seconds")[:19] + "Z"
+def format_timestamp(when: datetime) -> str:
+    """Format for the API: `2026-05-12T14:30:00Z`."""
+    return when.astimezone(UTC).isoformat(timespec="seconds")[:19] + "Z"

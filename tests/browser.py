@@ -1,4 +1,4 @@
-"""A real browser for pages that we serve: Debian's Chromium without a window."""
+"""Headless Chromium, for pages of local servers."""
 
 import shutil
 import subprocess
@@ -10,8 +10,8 @@ CHROMIUM = shutil.which("chromium")
 needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed here")
 
 
-def dom_of(url: str, profile: Path) -> str:
-    """The page's document after the browser has read it and run what it would run."""
+def dump_dom(url: str, profile: Path) -> str:
+    """DOM of a page after its scripts have run."""
     assert CHROMIUM is not None
     done = subprocess.run(
         [

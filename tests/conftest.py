@@ -23,7 +23,7 @@ def pytest_runtest_makereport(
         for value in getattr(item, "funcargs", {}).values():
             if isinstance(value, CommandLine):
                 for words, result in value.history[-20:]:
-                    title = f"outreply {' '.join(words)} -> exit code {result.code}"
+                    title = ascii(f"outreply {' '.join(words)} -> exit code {result.code}")
                     report.sections.append((title, result.err))
                 break
     return report

@@ -1,4 +1,4 @@
-"""A keyring for tests: a file below HOME. Chosen by PYTHON_KEYRING_BACKEND."""
+"""A keyring in a file below HOME, selected by PYTHON_KEYRING_BACKEND."""
 
 import json
 from pathlib import Path
@@ -13,16 +13,16 @@ class FileKeyring(KeyringBackend):
     def _path(self) -> Path:
         return Path.home() / "keyring.json"
 
-    def _all(self) -> dict[str, str]:
+    def _read(self) -> dict[str, str]:
         return dict(json.loads(self._path.read_text())) if self._path.exists() else {}
 
     def get_password(self, service: str, username: str) -> str | None:
-        return self._all().get(f"{service}/{username}")
+        return self._read().get(f"{service}/{username}")
 
     def set_password(self, service: str, username: str, password: str) -> None:
-        self._path.write_text(json.dumps({**self._all(), f"{service}/{username}": password}))
+        self._path.write_text(json.dumps({**self._read(), f"{service}/{username}": password}))
 
     def delete_password(self, service: str, username: str) -> None:
-        kept = self._all()
-        kept.pop(f"{service}/{username}")
-        self._path.write_text(json.dumps(kept))
+        passwords = self._read()
+        passwords.pop(f"{service}/{username}")
+        self._path.write_text(json.dumps(passwords))

@@ -1,9 +1,9 @@
-"""The screens that are kept as golden text, some of them as the README's pictures."""
+"""The golden screens; some are also pictures in the README."""
 
 from datetime import timedelta
 from pathlib import Path
 
-from outreply_cli.commands.doctor import show_findings
+from outreply_cli.commands.doctor import show_results
 from outreply_cli.commands.webhooks.output import DeliveryReport
 from outreply_cli.context import Context
 from outreply_cli.doctor.result import failure, ok, skipped, warning
@@ -13,26 +13,26 @@ from outreply_cli.webhooks.fixtures import encode_body, sample_event
 from outreply_cli.webhooks.models import IncomingDelivery
 from outreply_cli.webhooks.receiver import Received
 from outreply_cli.webhooks.store import DeliveryStore
-from tests.golden_account import NOW, Look, Screen
+from tests.golden_account import NOW, Screen, TerminalSetup
 
 NO_COLOR = {"NO_COLOR": "1"}
 DUMB = {"TERM": "dumb"}
 C_LOCALE = {"LANG": "C"}
 PLAIN = ("--plain",)
-# What a dark terminal is sent is what a light one is sent; both have to be able to show it.
-LOOKS = (
-    *(Look(f"{width} columns, NO_COLOR", width, NO_COLOR) for width in (60, 80, 120, 200)),
-    Look("80 columns, TERM=dumb", environ=DUMB),
-    Look("80 columns, --plain", options=PLAIN),
-    Look("60 columns, --plain", 60, options=PLAIN),
-    Look("80 columns, LANG=C", environ={**C_LOCALE, **NO_COLOR}),
-    *(Look(f"{width} columns, dark and light", width) for width in (60, 80, 120, 200)),
+# Dark and light terminals get the same output and must both be able to show it.
+TERMINALS = (
+    *(TerminalSetup(f"{width} columns, NO_COLOR", width, NO_COLOR) for width in (60, 80, 120, 200)),
+    TerminalSetup("80 columns, TERM=dumb", environ=DUMB),
+    TerminalSetup("80 columns, --plain", options=PLAIN),
+    TerminalSetup("60 columns, --plain", 60, options=PLAIN),
+    TerminalSetup("80 columns, LANG=C", environ={**C_LOCALE, **NO_COLOR}),
+    *(TerminalSetup(f"{width} columns, dark and light", width) for width in (60, 80, 120, 200)),
 )
 
 
-def arrivals() -> list[IncomingDelivery]:
-    """Good, bad and repeated deliveries."""
-    found = []
+def deliveries() -> list[IncomingDelivery]:
+    """Valid, invalid and repeated deliveries."""
+    items = []
     for minutes, event, reason in (
         (50, "post.published", None),
         (35, "comment.received", None),
@@ -40,12 +40,12 @@ def arrivals() -> list[IncomingDelivery]:
         (5, "post.failed", None),
         (5, "post.failed", None),
     ):
-        moment = NOW - timedelta(minutes=minutes)
-        body = encode_body(sample_event(event, moment, []))
-        found.append(
+        received_at = NOW - timedelta(minutes=minutes)
+        body = encode_body(sample_event(event, received_at, []))
+        items.append(
             IncomingDelivery(
                 id=f"{event}:65f0c0ffee65f0c0ffee{minutes:04}",
-                received_at=moment.timestamp(),
+                received_at=received_at.timestamp(),
                 event=event,
                 is_verified=reason is None,
                 reason=reason,
@@ -55,20 +55,20 @@ def arrivals() -> list[IncomingDelivery]:
                 targets=["http://127.0.0.1:3000/hooks"],
             )
         )
-    return found
+    return items
 
 
-def fill_inbox(home: Path) -> None:
-    """Put `arrivals` into the history."""
+def store_deliveries(home: Path) -> None:
+    """Store `deliveries` in the webhook history."""
     path = home / "state" / "webhooks.db"
     path.parent.mkdir(parents=True)
-    inbox = DeliveryStore(path)
-    inbox.store(list(arrivals()))
-    inbox.close()
+    store = DeliveryStore(path)
+    store.store(deliveries())
+    store.close()
 
 
-def doctor(context: Context) -> None:
-    """Each standing that a check may have."""
+def print_doctor(context: Context) -> None:
+    """Print a check result of each status."""
     findings = [
         ok("python", "3.11.9 on Linux"),
         warning("config", "/home/alex/.config/outreply/config.toml may be read by others (0644)",
@@ -79,18 +79,18 @@ def doctor(context: Context) -> None:
                 "If a proxy opens TLS here, add its certificate to those of this machine."),
         skipped("scopes", "the token could not be asked for them"),
     ]  # fmt: skip
-    show_findings(context.output, [vars(one) for one in findings])
+    show_results(context.output, [vars(finding) for finding in findings])
 
 
-def deliveries(context: Context) -> None:
-    """What `serve-webhook` tells of `arrivals`."""
+def print_deliveries(context: Context) -> None:
+    """Print `deliveries` as `serve-webhook` does."""
     report = DeliveryReport(context.output, context.zone())
-    for number, arrival in enumerate(arrivals()):
-        arrival.seen = int(number == 4)
-        event = parse_event(arrival.body) if arrival.is_verified else None
+    for number, delivery in enumerate(deliveries()):
+        delivery.times_seen = int(number == 4)
+        event = parse_event(delivery.body) if delivery.is_verified else None
         forward = ("localhost:3000", DeliveryResult(200, None, 12.0)) if number == 0 else None
         received = Received(
-            arrival, event, arrival.status, 4.2 + number, is_wanted=True, forward=forward
+            delivery, event, delivery.status, 4.2 + number, is_wanted=True, forward=forward
         )
         report.show_received(received)
 
@@ -111,12 +111,12 @@ SCREENS = [
     Screen("comments-inbox", ("comments", "inbox")),
     Screen("comments-list", ("comments", "list", "THREAD")),
     Screen("media-list", ("media", "list")),
-    Screen("webhooks-history", ("webhooks", "history"), prepare=fill_inbox),
+    Screen("webhooks-history", ("webhooks", "history"), prepare=store_deliveries),
     Screen("webhooks-list", ("webhooks", "list")),
-    Screen("serve-webhook", draw=deliveries),
+    Screen("serve-webhook", draw=print_deliveries),
     Screen("bulk-plan", ("bulk", "schedule", "spring.yaml", "--dry-run")),
     Screen("bulk-schedule", ("bulk", "schedule", "spring.yaml")),
-    Screen("doctor", draw=doctor),
+    Screen("doctor", draw=print_doctor),
     Screen("error", ("posts", "show", "65f0c0ffee65f0c0ffee0404")),
     Screen("error-of-usage", ("posts", "lst", "--al")),
     Screen("auth-status", ("auth", "status")),

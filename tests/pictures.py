@@ -1,4 +1,4 @@
-"""The README's pictures, drawn from what the commands write: `python -m tests.pictures`."""
+"""The README's picture, drawn from the output of a command: `python -m tests.pictures`."""
 
 import io
 import tempfile
@@ -8,12 +8,12 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from tests.golden_account import Look, Screen, Stage
+from tests.golden_account import GoldenAccount, Screen, TerminalSetup
 from tests.golden_screens import SCREENS
 
-PICTURES = Path(__file__).parent.parent / ".pictures"
+DIRECTORY = Path(__file__).parent.parent / ".github"
 _WIDTH = 88
-# Rich's own has fonts from elsewhere: a picture that is looked at must ask nobody for anything.
+# Rich's format without fonts from the network: pictures must be self-contained.
 _FORMAT = """\
 <svg class="rich-terminal" viewBox="0 0 {width} {height}" xmlns="http://www.w3.org/2000/svg">
 <style>
@@ -47,39 +47,33 @@ class Picture:
     """One picture of the README.
 
     Attributes:
-        screen: What it shows, by its name among the screens.
-        command: What was typed for it.
+        screen: Name of the golden screen.
+        command: Command line shown above the output.
     """
 
     screen: str
     command: str
 
 
-ALL = (
-    Picture("posts-calendar-month", "outreply posts calendar --month"),
-    Picture("bulk-schedule", "outreply bulk schedule spring.yaml"),
-    Picture("quota-show", "outreply quota show"),
-    Picture("comments-inbox", "outreply comments inbox"),
-    Picture("serve-webhook", "outreply serve-webhook --forward-to localhost:3000"),
-)
+ALL = (Picture("bulk-schedule", "outreply bulk schedule spring.yaml"),)
 
 
 def picture_path(picture: Picture) -> Path:
-    """Where it is kept."""
-    return PICTURES / f"{picture.screen}.svg"
+    """Path of the SVG file."""
+    return DIRECTORY / f"{picture.screen}.svg"
 
 
-def draw(picture: Picture, stage: Stage) -> str:
-    """The picture as SVG."""
-    shown = stage.drawn(_screen(picture), Look("picture", _WIDTH))
+def draw(picture: Picture, account: GoldenAccount) -> str:
+    """Draw the picture as SVG."""
+    output = account.render(_screen(picture), TerminalSetup("picture", _WIDTH))
     console = Console(
         file=io.StringIO(), record=True, width=_WIDTH, force_terminal=True, highlight=False,
         emoji=False, markup=False, legacy_windows=False, color_system="standard", _environ={},
     )  # fmt: skip
     console.print(Text("$ ", style="dim").append(picture.command, style="not dim bold"))
-    console.print(Text.from_ansi(shown.rstrip("\n")), overflow="fold")
-    drawn = console.export_svg(title=picture.command, code_format=_FORMAT, unique_id=picture.screen)
-    return "".join(f"{line.strip()}\n" for line in drawn.splitlines() if line.strip())
+    console.print(Text.from_ansi(output.rstrip("\n")), overflow="fold")
+    svg = console.export_svg(title=picture.command, code_format=_FORMAT, unique_id=picture.screen)
+    return "".join(f"{line.strip()}\n" for line in svg.splitlines() if line.strip())
 
 
 def _screen(picture: Picture) -> Screen:
@@ -87,11 +81,10 @@ def _screen(picture: Picture) -> Screen:
 
 
 def main() -> None:
-    """Draw all of them anew."""
-    PICTURES.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory() as directory, Stage(Path(directory)) as stage:
+    """Write all pictures."""
+    with tempfile.TemporaryDirectory() as directory, GoldenAccount(Path(directory)) as account:
         for picture in ALL:
-            picture_path(picture).write_text(draw(picture, stage), encoding="utf-8", newline="\n")
+            picture_path(picture).write_text(draw(picture, account), encoding="utf-8", newline="\n")
 
 
 if __name__ == "__main__":

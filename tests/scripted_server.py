@@ -1,4 +1,4 @@
-"""A server on a real socket that answers exactly the bytes a test wrote down."""
+"""A server on a real socket that sends scripted responses."""
 
 import json
 import socket
@@ -10,7 +10,7 @@ from typing import Any, Self
 
 @dataclass
 class Received:
-    """One request as it arrived."""
+    """A received request."""
 
     method: str
     path: str
@@ -18,13 +18,14 @@ class Received:
     body: bytes
 
 
+# Closes the connection without a response.
 DROP = b""
 
 
-def answer(
+def response(
     status: int = 200, body: Any = None, raw: bytes | None = None, /, **headers: str
 ) -> bytes:
-    """The bytes of one answer; header names are written with underscores."""
+    """Return the bytes of a response; underscores in header names become dashes."""
     content = raw if raw is not None else json.dumps(body if body is not None else {}).encode()
     lines = [f"HTTP/1.1 {status} Whatever", "Connection: close"]
     names = {name.replace("_", "-").lower(): value for name, value in headers.items()}
@@ -36,7 +37,7 @@ def answer(
 
 @dataclass
 class ScriptedServer:
-    """Answers each request with the next line of its script, the last one for ever."""
+    """Responds to each request with the next item of `script`; the last one repeats."""
 
     script: list[bytes]
     received: list[Received] = field(default_factory=list)
@@ -60,11 +61,11 @@ class ScriptedServer:
                 connection, _ = self._listener.accept()
             except OSError:
                 return
-            # A client may leave before an answer's end.
+            # The client may close the connection early.
             with connection, suppress(ConnectionError):
-                self._answer(connection)
+                self._respond(connection)
 
-    def _answer(self, connection: socket.socket) -> None:
+    def _respond(self, connection: socket.socket) -> None:
         stream = connection.makefile("rb")
         request_line = stream.readline().decode().split()
         if len(request_line) < 2:
@@ -75,5 +76,4 @@ class ScriptedServer:
             headers[name.lower()] = value.strip()
         body = stream.read(int(headers.get("content-length", 0)))
         self.received.append(Received(request_line[0], request_line[1], headers, body))
-        reply = self.script.pop(0) if len(self.script) > 1 else self.script[0]
-        connection.sendall(reply)
+        connection.sendall(self.script.pop(0) if len(self.script) > 1 else self.script[0])

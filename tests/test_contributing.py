@@ -1,4 +1,4 @@
-"""The README's recipes, carried out to the letter in a copy of the repository."""
+"""The recipes of CONTRIBUTING, carried out to the letter in a copy of the repository."""
 
 import json
 import os
@@ -16,40 +16,42 @@ from outreply_cli.emulator.server import EmulatorServer
 ROOT = Path(__file__).parent.parent
 RECIPE = re.compile(r"^\*\*(?P<name>.+?)\*\*.*?(?=^\*\*|\Z)", re.DOTALL | re.MULTILINE)
 BLOCK = re.compile(
-    r"```python\n# (?P<file>\S+), (?P<where>at the end|after|instead of) ?(?P<anchor>[^\n]*)\n"
+    r"```python\n# (?P<file>\S+), (?P<where>new|at the end|after|instead of) ?(?P<anchor>[^\n]*)\n"
     r"(?P<lines>.*?)```",
     re.DOTALL,
 )
 
 
 def recipe(name: str) -> list[re.Match[str]]:
-    section = (ROOT / "README.md").read_text(encoding="utf-8").split("## Contributing\n")[1]
-    section = section.split("\n## ")[0]
-    (found,) = [each[0] for each in RECIPE.finditer(section) if each["name"] == name]
+    section = (ROOT / ".github" / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    (found,) = [match[0] for match in RECIPE.finditer(section) if match["name"] == name]
     blocks = list(BLOCK.finditer(found))
     assert len(blocks) == found.count("```python")
     return blocks
 
 
-def carry_out(block: re.Match[str], root: Path) -> None:
+def apply(block: re.Match[str], root: Path) -> None:
     path = root / block["file"]
+    if block["where"] == "new":
+        path.write_text(block["lines"], encoding="utf-8")
+        return
     lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
     if block["where"] == "at the end":
         lines.append(block["lines"])
     else:
         anchor = block["anchor"].rstrip()
-        place = next(n for n, line in enumerate(lines) if line.lstrip().startswith(anchor))
+        index = next(n for n, line in enumerate(lines) if line.lstrip().startswith(anchor))
         if block["where"] == "instead of":
-            lines[place] = block["lines"]
+            lines[index] = block["lines"]
         else:
-            # What an entry begins may go on for several lines.
-            indent = len(lines[place]) - len(lines[place].lstrip())
-            place += 1
-            while not lines[place].strip() or _indent(lines[place]) > indent:
-                if lines[place - 1].rstrip().endswith(":"):
+            # The anchor may begin an entry of several lines.
+            indent = len(lines[index]) - len(lines[index].lstrip())
+            index += 1
+            while not lines[index].strip() or _indent(lines[index]) > indent:
+                if lines[index - 1].rstrip().endswith(":"):
                     break
-                place += 1
-            lines.insert(place, block["lines"])
+                index += 1
+            lines.insert(index, block["lines"])
     path.write_text("".join(lines), encoding="utf-8")
 
 
@@ -92,51 +94,63 @@ def pytest_in(copy: Path, *words: str, **environ: str) -> "subprocess.CompletedP
     return run(copy, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", *words, **environ)
 
 
-def test_a_command(copy: Path, emulator: EmulatorServer) -> None:
-    function, scopes = recipe("A command")
-    carry_out(function, copy)
+@pytest.mark.slow
+def test_recipe_for_a_command(copy: Path, emulator: EmulatorServer) -> None:
+    module, entry, scopes = recipe("A command")
+    apply(module, copy)
+    apply(entry, copy)
     scripts = "tests/completion/test_scripts.py"
-    guards = ["-k", "says_what_it_needs or current", "tests/diagnosis/test_doctor.py", scripts]
+    guards = ["-k", "have_scopes or current", "tests/doctor/test_doctor.py", scripts]
     forgotten = pytest_in(copy, *guards)
-    assert "test_every_command_of_the_api_says_what_it_needs" in forgotten.stdout
-    assert "test_the_file_of_a_shell_is_current" in forgotten.stdout
-    carry_out(scopes, copy)
+    assert "test_api_commands_have_scopes" in forgotten.stdout
+    assert "test_completion_spec_is_current" in forgotten.stdout
+    apply(scopes, copy)
     shown = outreply(copy, ["pages", "count", "--json"], **access_to(emulator))
     assert json.loads(shown) == {"pages": 6}
-    pytest_in(copy, scripts, UPDATE_COMPLETIONS="1")
+    pytest_in(copy, scripts, UPDATE_GOLDEN="1")
     checked = pytest_in(copy, *guards)
     assert checked.returncode == 0, checked.stdout
-    assert "pages count" in (copy / "completions" / "outreply.fish").read_text(encoding="utf-8")
+    assert outreply(copy, ["__complete", "pages", "cou"]).startswith("count\tCount pages.")
 
 
-def test_an_output_format(copy: Path, emulator: EmulatorServer) -> None:
+@pytest.mark.slow
+def test_recipe_for_an_output_format(copy: Path, emulator: EmulatorServer) -> None:
     for block in recipe("An output format"):
-        carry_out(block, copy)
+        apply(block, copy)
     words = ["pages", "list", "-o", "markdown", "--fields", "platform,username"]
     lines = outreply(copy, words, **access_to(emulator)).splitlines()
     assert lines[:3] == ["| Platform | Username |", "| --- | --- |", "| facebook | acme |"]
 
 
-def test_a_check_of_doctor(copy: Path) -> None:
-    for block in recipe("A check of `doctor`"):
-        carry_out(block, copy)
-    ran = run(
+@pytest.mark.slow
+def test_recipe_for_a_doctor_check(copy: Path) -> None:
+    for block in recipe("A doctor check"):
+        apply(block, copy)
+    done = run(
         copy, "-m", "outreply_cli", "doctor", "--json", OUTREPLY_BASE_URL="http://127.0.0.1:9"
     )
-    found = {each["check"]: each for each in json.loads(ran.stdout)}
-    assert "this machine's zone is" in found["zone"]["found"]
+    results = {result["check"]: result for result in json.loads(done.stdout)}
+    assert "the machine's zone is" in results["zone"]["detail"]
 
 
-def test_an_endpoint_of_the_emulator(copy: Path) -> None:
-    function, row, schema, example = recipe("An endpoint of the emulator")
-    carry_out(function, copy)
-    carry_out(row, copy)
+@pytest.mark.slow
+def test_recipe_for_an_emulator_endpoint(copy: Path) -> None:
+    *blocks, example = recipe("An emulator endpoint")
+    for block in blocks[:2]:
+        apply(block, copy)
     forgotten = pytest_in(copy, "tests/emulator/test_openapi.py")
-    assert "Count" in forgotten.stdout
+    assert "PageCount" in forgotten.stdout
     assert forgotten.returncode != 0
-    carry_out(schema, copy)
-    carry_out(example, copy)
+    for block in (*blocks[2:], example):
+        apply(block, copy)
     words = ["emulator", "exec", "--", sys.executable, "-m", "outreply_cli"]
     shown = outreply(copy, [*words, "api", "GET", "/pages/count"])
     assert json.loads(shown) == {"count": 6}
     assert "/pages/count" in outreply(copy, ["emulator", "openapi"])
+
+
+@pytest.mark.parametrize(
+    "name", ["A command", "An output format", "A doctor check", "An emulator endpoint"]
+)
+def test_recipes_touch_at_most_three_files(name: str) -> None:
+    assert len({block["file"] for block in recipe(name)}) <= 3

@@ -1,5 +1,7 @@
-"""The workflows, the crontab and the script of `.examples/`, run as their hosts would run them."""
+"""The files that `outreply examples` prints, run as their hosts run them."""
 
+import configparser
+import json
 import os
 import re
 import subprocess
@@ -11,12 +13,13 @@ from typing import Any
 import pytest
 import yaml
 
+import outreply_cli
 from outreply_cli.api.client import Client
 from outreply_cli.emulator.server import EmulatorServer
 from tests.command_line import CommandLine, Result
-from tests.scripted_server import ScriptedServer, answer
+from tests.scripted_server import ScriptedServer, response
 
-EXAMPLES = Path(__file__).parent.parent / ".examples"
+EXAMPLES = Path(outreply_cli.__file__).parent / "examples"
 INSTALL = "python -m pip install outreply-cli"
 ACTIONS = {"checkout@v4", "setup-python@v5", "cache/restore@v4", "cache/save@v4"}
 GOOD = "key,page,scheduled_at,message\na,instagram:acme,2026-12-01 09:00,Hello ☕\n"
@@ -25,7 +28,7 @@ BROKEN = "key,page,scheduled_at,message\na,instagram:acme,2026-12-01 09:00,Hi\nb
 
 @dataclass
 class Host:
-    """A machine with the command installed, and a repository checked out."""
+    """A machine with the command installed and a repository checked out."""
 
     home: Path
     emulator: EmulatorServer
@@ -45,17 +48,17 @@ class Host:
 
     @property
     def posts(self) -> list[tuple[str, str]]:
-        """What the account holds, as page and text."""
-        listed = [*self.client.scheduled_posts().items, *self.client.published_posts().items]
-        return sorted((str(post["page_id"]), str(post["message"])) for post in listed)
+        """Page and text of all posts in the account."""
+        posts = [*self.client.scheduled_posts().items, *self.client.published_posts().items]
+        return sorted((str(post["page_id"]), str(post["message"])) for post in posts)
 
     def run(self, script: str, shell: str, environ: Mapping[str, str]) -> Result:
-        """Run a script in the repository, with what a host gives and nothing else."""
+        """Run a script in the repository with a minimal environment."""
         done = subprocess.run(
             [*shell.split(), script], cwd=self.home / "repository",
             env={
                 "HOME": str(self.home), "PATH": f"{self.home / 'bin'}:/usr/bin:/bin",
-                "PYTHONPATH": str(EXAMPLES.parent), "OUTREPLY_BASE_URL": self.emulator.base_url,
+                "PYTHONPATH": str(EXAMPLES.parent.parent), "OUTREPLY_BASE_URL": self.emulator.base_url,
                 **environ,
             },
             capture_output=True, text=True, timeout=60, check=False,
@@ -65,7 +68,7 @@ class Host:
         return Result(done.returncode, done.stdout, done.stderr)
 
     def workflow(self, name: str, event: str, ref: str) -> Result:
-        """Run the steps of a GitHub workflow's job, but for the one that installs."""
+        """Run the steps of a GitHub workflow, except the installation."""
         summary = self.home / "summary.md"
         variables = {
             "CI": "true", "GITHUB_ACTIONS": "true", "GITHUB_EVENT_NAME": event,
@@ -73,47 +76,51 @@ class Host:
             "GITHUB_SERVER_URL": "https://github.com", "GITHUB_STEP_SUMMARY": str(summary),
             "GITHUB_WORKSPACE": str(self.home / "repository"),
         }  # fmt: skip
-        (job,) = loaded(name)["jobs"].values()
+        (job,) = load_yaml(name)["jobs"].values()
         out, err = "", ""
         for step in job["steps"]:
-            wanted = re.search(r"github\.event_name == '(\w+)'", step.get("if", ""))
-            if "run" not in step or step["name"] == "Install" or (wanted and wanted[1] != event):
+            condition = re.search(r"github\.event_name == '(\w+)'", step.get("if", ""))
+            if (
+                "run" not in step
+                or step["name"] == "Install"
+                or (condition and condition[1] != event)
+            ):
                 continue
-            given = {
+            env = {
                 variable: text.replace("${{ secrets.OUTREPLY_API_KEY }}", self.emulator.token)
                 for variable, text in {**job.get("env", {}), **step.get("env", {})}.items()
             }
-            ran = self.run(step["run"], "bash -euo pipefail -c", {**variables, **given})
-            out, err = out + ran.out, err + ran.err
-            if ran.code:
-                return Result(ran.code, out, err)
+            result = self.run(step["run"], "bash -euo pipefail -c", {**variables, **env})
+            out, err = out + result.out, err + result.err
+            if result.code:
+                return Result(result.code, out, err)
         assert not summary.exists() or self.emulator.token not in summary.read_text()
         return Result(0, out, err)
 
     def pipeline(self, **variables: str) -> list[Result]:
-        """Run the jobs of the GitLab pipeline whose rules hold."""
-        given = {
+        """Run the jobs of the GitLab pipeline whose rules match."""
+        env = {
             "CI": "true", "CI_PROJECT_DIR": str(self.home / "repository"),
             "CI_PROJECT_TITLE": "Shop", "CI_PROJECT_URL": "https://gitlab.com/acme/shop",
             "CI_DEFAULT_BRANCH": "main", "OUTREPLY_API_KEY": self.emulator.token, **variables,
         }  # fmt: skip
-        read = loaded("gitlab-ci.yml")
-        for name, text in read["variables"].items():
-            given[name] = text.replace("$CI_PROJECT_DIR", given["CI_PROJECT_DIR"])
+        pipeline = load_yaml("gitlab-ci.yml")
+        for name, text in pipeline["variables"].items():
+            env[name] = text.replace("$CI_PROJECT_DIR", env["CI_PROJECT_DIR"])
         return [
-            self.run("\n".join(job["script"]), "bash -eo pipefail -c", given)
-            for job in read.values()
-            if "script" in job and any(holds(rule["if"], given) for rule in job["rules"])
+            self.run("\n".join(job["script"]), "bash -eo pipefail -c", env)
+            for job in pipeline.values()
+            if "script" in job and any(matches(rule["if"], env) for rule in job["rules"])
         ]
 
 
-def loaded(name: str) -> dict[str, Any]:
-    # As the hosts read it: `on` is no truth value.
-    read = yaml.load((EXAMPLES / name).read_text(encoding="utf-8"), yaml.BaseLoader)  # noqa: S506
-    return dict(read)
+def load_yaml(name: str) -> dict[str, Any]:
+    # BaseLoader, because `on` is not a boolean for GitHub.
+    document = yaml.load((EXAMPLES / name).read_text(encoding="utf-8"), yaml.BaseLoader)  # noqa: S506
+    return dict(document)
 
 
-def holds(rule: str, variables: Mapping[str, str]) -> bool:
+def matches(rule: str, variables: Mapping[str, str]) -> bool:
     def value(word: str) -> str:
         return variables.get(word[1:], "") if word.startswith("$") else word.strip('"')
 
@@ -127,8 +134,8 @@ def host(tmp_path: Path, emulator: EmulatorServer, client: Client) -> Host:
 
 
 @pytest.mark.parametrize("name", ["github-calendar.yml", "github-release.yml"])
-def test_a_workflow_is_sound_and_gives_the_token_to_the_step_that_needs_it(name: str) -> None:
-    workflow = loaded(name)
+def test_github_workflow(name: str) -> None:
+    workflow = load_yaml(name)
     assert {"name", "on", "permissions", "jobs"} <= set(workflow)
     assert "write" not in str(workflow["permissions"])
     (job,) = workflow["jobs"].values()
@@ -139,62 +146,62 @@ def test_a_workflow_is_sound_and_gives_the_token_to_the_step_that_needs_it(name:
         if "uses" in step:
             assert step["uses"].removeprefix("actions/") in ACTIONS
         else:
-            # What a branch is called must not become a part of the script.
+            # Names of branches must not be inserted into scripts.
             assert "${{" not in step["run"]
             has_token = "OUTREPLY_API_KEY" in step.get("env", {})
             assert has_token == ("outreply " in step["run"])
 
 
-def test_a_calendar_is_checked_on_its_pull_request_and_scheduled_once_on_merge(host: Host) -> None:
+def test_github_calendar_check_and_schedule(host: Host) -> None:
     before = host.posts
     host.calendar.write_text(GOOD)
-    checked = host.workflow("github-calendar.yml", "pull_request", "7/merge")
-    assert (checked.code, host.posts) == (0, before)
-    assert "1 to create" in checked.out
-    merged = host.workflow("github-calendar.yml", "push", "main")
-    assert merged.code == 0, merged.err
+    check = host.workflow("github-calendar.yml", "pull_request", "7/merge")
+    assert (check.code, host.posts) == (0, before)
+    assert "1 to create" in check.out
+    push = host.workflow("github-calendar.yml", "push", "main")
+    assert push.code == 0, push.err
     assert len(host.posts) == len(before) + 1
     assert "| 2 | a | 2026-12-01T08:00:00Z | create | done |" in (
         (host.home / "summary.md").read_text()
     )
-    once = host.posts
+    after_push = host.posts
     assert "1 unchanged" in host.workflow("github-calendar.yml", "push", "main").out
-    assert host.posts == once
+    assert host.posts == after_push
     (host.home / ".local").rename(host.home / "lost")
-    lost = host.workflow("github-calendar.yml", "push", "main")
-    assert (lost.code, host.posts) == (0, once), lost.err
+    rerun = host.workflow("github-calendar.yml", "push", "main")
+    assert (rerun.code, host.posts) == (0, after_push), rerun.err
     host.calendar.write_text(GOOD.replace("Hello", "Good morning"))
     assert host.workflow("github-calendar.yml", "push", "main").code == 0
-    assert len(host.posts) == len(once)
+    assert len(host.posts) == len(after_push)
     assert any(text == "Good morning ☕" for _, text in host.posts)
 
 
-def test_a_broken_calendar_has_annotations_on_its_lines_and_nothing_is_sent(host: Host) -> None:
+def test_github_calendar_annotations(host: Host) -> None:
     before = host.posts
     host.calendar.write_text(BROKEN)
     for event in ("pull_request", "push"):
-        ran = host.workflow("github-calendar.yml", event, "main")
-        assert ran.code == 2
-        found = re.findall(
-            r"^::(\w+) file=(.*?),line=(\d+),title=\w+::(\w+): ", ran.err, re.MULTILINE
+        result = host.workflow("github-calendar.yml", event, "main")
+        assert result.code == 2
+        annotations = re.findall(
+            r"^::(\w+) file=(.*?),line=(\d+),title=\w+::(\w+): ", result.err, re.MULTILINE
         )
-        assert found == [
+        assert annotations == [
             ("error", "social/calendar.csv", "3", "page"),
             ("error", "social/calendar.csv", "3", "scheduled_at"),
         ]
     assert host.posts == before
 
 
-def test_a_release_is_announced_once(host: Host) -> None:
+def test_github_release_announced_once(host: Host) -> None:
     before = host.posts
-    ran = host.workflow("github-release.yml", "release", "v1.2.0")
-    assert ran.code == 0, ran.err
+    result = host.workflow("github-release.yml", "release", "v1.2.0")
+    assert result.code == 0, result.err
     announced = host.posts
     assert len(announced) == len(before) + 2
     text = "shop v1.2.0 is out: https://github.com/acme/shop/releases/tag/v1.2.0"
     assert [message for _, message in announced].count(text) == 2
     again = host.workflow("github-release.yml", "release", "v1.2.0")
-    assert again.err.count("was there already; nothing was sent") == 2
+    assert again.err.count("already exists; nothing was sent") == 2
     (host.home / ".local").rename(host.home / "lost")
     assert host.workflow("github-release.yml", "release", "v1.2.0").code == 0
     assert host.posts == announced
@@ -202,21 +209,46 @@ def test_a_release_is_announced_once(host: Host) -> None:
     assert len(host.posts) == len(announced) + 2
 
 
-def test_the_pipeline_of_gitlab_does_the_same(host: Host) -> None:
-    assert loaded("gitlab-ci.yml")["default"]["before_script"] == [INSTALL]
+def test_examples_command_lists_and_prints(cli_logged_out: CommandLine) -> None:
+    listed = cli_logged_out.run("examples", "--json")
+    examples = json.loads(listed.out)
+    assert {example["file"] for example in examples} == {path.name for path in EXAMPLES.iterdir()}
+    for example in examples:
+        assert example["description"]
+        printed = cli_logged_out.run("examples", example["name"])
+        assert printed.out == (EXAMPLES / example["file"]).read_text(encoding="utf-8")
+    result = cli_logged_out.run("examples", "crontob")
+    assert result.code == 2
+    assert "outreply examples crontab" in result.err
+
+
+def test_systemd_unit(cli_logged_out: CommandLine) -> None:
+    unit = configparser.ConfigParser(interpolation=None)
+    unit.optionxform = str  # type: ignore[assignment,method-assign]
+    unit.read(EXAMPLES / "serve-webhook.service")
+    program, name, *words = unit["Service"]["ExecStart"].split()
+    assert (program, name) == ("/usr/bin/env", "outreply")
+    # The options are valid: only the secret is missing.
+    result = cli_logged_out.run(*words)
+    assert result.code == 2
+    assert "OUTREPLY_WEBHOOK_SECRET" in result.err
+
+
+def test_gitlab_pipeline(host: Host) -> None:
+    assert load_yaml("gitlab-ci.yml")["default"]["before_script"] == [INSTALL]
     before = host.posts
     host.calendar.write_text(BROKEN)
-    (ran,) = host.pipeline(CI_PIPELINE_SOURCE="merge_request_event")
-    assert ran.code == 2
-    assert "social/calendar.csv:3: page: " in ran.err
+    (result,) = host.pipeline(CI_PIPELINE_SOURCE="merge_request_event")
+    assert result.code == 2
+    assert "social/calendar.csv:3: page: " in result.err
     host.calendar.write_text(GOOD)
-    (ran,) = host.pipeline(CI_PIPELINE_SOURCE="merge_request_event")
-    assert (ran.code, host.posts) == (0, before)
+    (result,) = host.pipeline(CI_PIPELINE_SOURCE="merge_request_event")
+    assert (result.code, host.posts) == (0, before)
     merge = {"CI_PIPELINE_SOURCE": "push", "CI_COMMIT_BRANCH": "main"}
     counts = []
     for variables in (merge, merge, {"CI_COMMIT_TAG": "v1"}, {"CI_COMMIT_TAG": "v1"}):
-        (ran,) = host.pipeline(**variables)
-        assert ran.code == 0, ran.err
+        (result,) = host.pipeline(**variables)
+        assert result.code == 0, result.err
         counts.append(len(host.posts) - len(before))
     assert counts == [1, 1, 2, 2]
     assert any(text == "Shop v1 is out: https://gitlab.com/acme/shop/-/releases/v1"
@@ -224,44 +256,44 @@ def test_the_pipeline_of_gitlab_does_the_same(host: Host) -> None:
     assert host.pipeline(CI_PIPELINE_SOURCE="push", CI_COMMIT_BRANCH="topic") == []
 
 
-def test_the_crontab_is_silent_while_all_is_well(host: Host) -> None:
+def test_crontab_example_prints_nothing_on_success(host: Host) -> None:
     (host.home / "social").mkdir()
     (host.home / "social" / "calendar.csv").write_text(GOOD)
     (host.home / "social" / "tip.txt").write_text("Grind late ☕\n")
     (host.home / ".outreply-token").write_text(f"{host.emulator.token}\n")
     text = (EXAMPLES / "crontab").read_text()
-    given = dict(re.findall(r"^([A-Z_]+)=(.*)$", text, re.MULTILINE))
-    given["PATH"] = given["PATH"].replace("/usr/local/bin", str(host.home / "bin"))
-    given |= {"SHELL": "/bin/sh", "LOGNAME": "alex"}
+    env = dict(re.findall(r"^([A-Z_]+)=(.*)$", text, re.MULTILINE))
+    env["PATH"] = env["PATH"].replace("/usr/local/bin", str(host.home / "bin"))
+    env |= {"SHELL": "/bin/sh", "LOGNAME": "alex"}
     entries = re.findall(r"^(?:[\d*/,-]+ +){5}(\S.*)$", text, re.MULTILINE)
     before = len(host.posts)
     counts = []
     for entry in [*entries, *entries]:
-        # Cron takes a bare percent sign for the end of the command.
+        # In a crontab, a bare percent sign ends the command.
         assert not re.search(r"(?<!\\)%", entry)
-        ran = host.run(entry.replace("\\%", "%"), "/bin/sh -c", given)
-        assert (ran.code, ran.out, ran.err) == (0, "", ""), entry
+        result = host.run(entry.replace("\\%", "%"), "/bin/sh -c", env)
+        assert (result.code, result.out, result.err) == (0, "", ""), entry
         counts.append(len(host.posts) - before)
     assert counts == [1, 2, 2, 2, 2, 2]
     (host.home / "social" / "calendar.csv").write_text(BROKEN)
-    ran = host.run(entries[0], "/bin/sh -c", given)
-    assert ran.code == 2
-    assert "calendar.csv:3: page: " in ran.err
+    result = host.run(entries[0], "/bin/sh -c", env)
+    assert result.code == 2
+    assert "calendar.csv:3: page: " in result.err
 
 
-def test_the_script_announces_once_and_tells_what_to_do(host: Host) -> None:
+def test_announce_script(host: Host) -> None:
     assert os.access(EXAMPLES / "announce.sh", os.X_OK)
     (host.home / "repository" / "NOTES.md").write_text("Version 2 is out\n")
     line = f"{EXAMPLES / 'announce.sh'} v2 NOTES.md"
     before = len(host.posts)
     for _ in range(2):
-        ran = host.run(line, "/bin/sh -c", {"OUTREPLY_API_KEY": host.emulator.token})
-        assert ran.code == 0, ran.err
-        assert ran.out.startswith("v2 is announced.\n")
+        result = host.run(line, "/bin/sh -c", {"OUTREPLY_API_KEY": host.emulator.token})
+        assert result.code == 0, result.err
+        assert result.out.startswith("Announced v2:\n")
         assert len(host.posts) == before + 2
-    used_up = answer(402, {"error": "Used up", "code": "SANDBOX_EXHAUSTED"})
-    with ScriptedServer([used_up]) as server:
-        elsewhere = {"OUTREPLY_API_KEY": "outreply_live_x", "OUTREPLY_BASE_URL": server.url}
-        ran = host.run(line, "/bin/sh -c", elsewhere)
-    assert ran.code == 6
-    assert "run it again later" in ran.err
+    exhausted = response(402, {"error": "Used up", "code": "SANDBOX_EXHAUSTED"})
+    with ScriptedServer([exhausted]) as server:
+        env = {"OUTREPLY_API_KEY": "outreply_live_x", "OUTREPLY_BASE_URL": server.url}
+        result = host.run(line, "/bin/sh -c", env)
+    assert result.code == 6
+    assert "Run it again later" in result.err

@@ -1,4 +1,4 @@
-"""Every example that help shows, pasted into bash beside an emulator."""
+"""Every example in the help works when pasted into bash."""
 
 import io
 import os
@@ -23,40 +23,40 @@ from tests.media.sample_files import jpeg, png
 
 PACKAGE = Path(outreply_cli.__file__).parent
 SECRET = "whsec_of_these_tests"
-# What only a shell can run, or what must not share this process.
+# Examples that need a shell or a separate process.
 _NEEDS_SHELL = re.compile(r"[|<>$&;=]|^outreply (auth|demo|serve-webhook|emulator (start|exec))")
 
 
-def of_topics() -> Iterator[str]:
+def topic_examples() -> Iterator[str]:
     for topic in TOPICS:
         for line in (PACKAGE / "topics" / f"{topic}.txt").read_text("utf-8").splitlines():
-            if found := re.match(r"  (outreply .*?)(?:  .*)?$", line):
-                yield found[1]
+            if match := re.match(r"  (outreply .*?)(?:  .*)?$", line):
+                yield match[1]
 
 
 EXAMPLES = list(
     dict.fromkeys(
-        [example for each in command_tree().walk() for example in each.examples] + [*of_topics()]
+        [example for command in command_tree().walk() for example in command.examples]
+        + [*topic_examples()]
     )
 )
 
 
 def free_port() -> int:
-    with socket.socket() as link:
-        link.bind(("127.0.0.1", 0))
-        return int(link.getsockname()[1])
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
 
 
 @dataclass
-class World:
-    """A directory with the files that examples name, an emulator, and a handler of webhooks."""
+class Workspace:
+    """A directory with the files that examples use, an emulator, and a webhook receiver."""
 
     directory: Path
     environ: dict[str, str]
-    handler_port: int
+    receiver_port: int
 
-    def quick(self, *words: str) -> str:
-        """Run outreply in this process; it must work."""
+    def run(self, *words: str) -> str:
+        """Run outreply in this process; it must succeed."""
         out, err = io.StringIO(), io.StringIO()
         context = Context(
             environ=self.environ, stdin=io.StringIO(), stdout=out, stderr=err, clock=SystemClock()
@@ -71,30 +71,30 @@ class World:
             start_new_session=True,
         )  # fmt: skip
 
-    def paste(self, line: str) -> None:
-        """Run a line that must work."""
+    def run_line(self, line: str) -> None:
+        """Run a shell line, which must succeed."""
         process = self.shell(line)
         out, err = process.communicate(timeout=60)
         assert process.returncode == 0, f"{line}\n{out}\n{err}"
 
-    def renew(self) -> None:
-        """As an account is that has been used for a day."""
-        self.quick("emulator", "reset", "--yes")
-        self.quick("emulator", "fault", "clear")
-        self.quick("emulator", "fault", "add", "garbage", "--path", "/nowhere")
-        (self.directory / "token.txt").write_text(self.quick("emulator", "token"))
+    def reset(self) -> None:
+        """Reset the account and add typical data."""
+        self.run("emulator", "reset", "--yes")
+        self.run("emulator", "fault", "clear")
+        self.run("emulator", "fault", "add", "garbage", "--path", "/nowhere")
+        (self.directory / "token.txt").write_text(self.run("emulator", "token"))
         at = ("--at", "in 2h", "--page", "instagram:acme")
-        self.quick("posts", "schedule", *at, "-m", "Soon", "-q")
-        hook = ("--url", f"http://127.0.0.1:{self.handler_port}/hooks")
-        self.quick("webhooks", "create", *hook, "-q")
-        self.quick("media", "upload", str(self.directory / "hero.jpg"), "-q")
-        calendar = self.quick("bulk", "template", "csv")
+        self.run("posts", "schedule", *at, "-m", "Soon", "-q")
+        hook = ("--url", f"http://127.0.0.1:{self.receiver_port}/hooks")
+        self.run("webhooks", "create", *hook, "-q")
+        self.run("media", "upload", str(self.directory / "hero.jpg"), "-q")
+        calendar = self.run("bulk", "template", "csv")
         (self.directory / "launch.csv").write_text(calendar)
         (self.directory / "export.csv").write_text(calendar.replace(",message,", ",Text,", 1))
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
     home = tmp_path_factory.mktemp("examples")
     (home / "bin").mkdir()
     python, *words = CommandLine.words()
@@ -104,6 +104,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     (home / "handle.sh").write_text("#!/bin/sh\ncat >/dev/null\n")
     (home / "handle.sh").chmod(0o755)
     (home / "post.txt").write_text("From a file")
+    (home / "reply.txt").write_text("From a file")
     (home / "body.json").write_text('{"id": "evt_1", "event": "post.published", "data": {}}')
     (home / "hero.jpg").write_bytes(jpeg())
     (home / "pictures").mkdir()
@@ -119,82 +120,79 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         "PYTHON_KEYRING_BACKEND": "tests.file_keyring.FileKeyring",
     }
     port = free_port()
-    made = World(home, environ, port)
-    started = made.shell("exec outreply emulator start --port 0 --json")
-    told, problem = started.communicate(timeout=60)
-    assert started.returncode == 0, problem
+    workspace = Workspace(home, environ, port)
+    process = workspace.shell("exec outreply emulator start --port 0 --json")
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
     environ["OUTREPLY_PROFILE"] = "emulator"
-    (base_url,) = re.findall(r'"base_url": "([^"]*)"', told)
+    (base_url,) = re.findall(r'"base_url": "([^"]*)"', out)
     environ["OUTREPLY_BASE_URL"] = base_url
-    handler = made.shell(f"exec outreply serve-webhook --port {port} --path /hooks -o jsonl")
-    assert handler.stderr is not None
-    assert "Receiving" in handler.stderr.readline()
-    (home / "seed.yaml").write_text(made.quick("emulator", "seed", "--export"))
+    receiver = workspace.shell(f"exec outreply serve-webhook --port {port} --path /hooks -o jsonl")
+    assert receiver.stderr is not None
+    assert "Receiving" in receiver.stderr.readline()
+    (home / "seed.yaml").write_text(workspace.run("emulator", "seed", "--export"))
     try:
-        yield made
+        yield workspace
     finally:
-        handler.terminate()
-        handler.communicate(timeout=20)
-        made.shell("exec outreply emulator stop").communicate(timeout=60)
+        receiver.terminate()
+        receiver.communicate(timeout=20)
+        workspace.shell("exec outreply emulator stop").communicate(timeout=60)
 
 
-def with_snapshot_or_terminal(world: World, example: str) -> str:
+def prepare_snapshot_or_terminal(workspace: Workspace, example: str) -> str:
     if "snapshot load" in example:
-        world.quick("emulator", "snapshot", "save", "before-launch.db", "--yes")
+        workspace.run("emulator", "snapshot", "save", "before-launch.db", "--yes")
     if "snapshot save" in example:
-        (world.directory / "before-launch.db").unlink(missing_ok=True)
-    # It asks at a terminal.
+        (workspace.directory / "before-launch.db").unlink(missing_ok=True)
     return f"script -qec '{example}' /dev/null <<< q" if "comments triage" in example else example
 
 
-def prepared(world: World, example: str) -> str:
-    """`example` with ports that are free here, and what it stands on set up."""
-    example = with_snapshot_or_terminal(world, example)
+def prepare(workspace: Workspace, example: str) -> str:
+    """Set up what an example needs; return it with free ports."""
+    example = prepare_snapshot_or_terminal(workspace, example)
     if "--profile agency" in example and "logout" in example:
         login = "outreply auth login --with-token --profile agency < token.txt"
-        world.paste(login)
+        workspace.run_line(login)
     if "launch.plan" in example and "apply" in example:
         plan = "outreply bulk plan launch.csv -o launch.plan"
-        world.paste(plan)
+        workspace.run_line(plan)
     if "bulk cancel" in example or "bulk status" in example:
-        world.paste("outreply bulk schedule launch.csv")
+        workspace.run_line("outreply bulk schedule launch.csv")
     if example.startswith("outreply auth logout"):
-        world.quick("auth", "switch", "emulator")
+        workspace.run("auth", "switch", "emulator")
     if "posts wait" in example:
-        # Before the post is made to be due.
+        # Substitute the id now, because the post becomes due later.
         for command in re.findall(r"\$\(outreply (.*?)\)", example):
             example = example.replace(
-                f"$(outreply {command})", world.quick(*shlex.split(command)).strip()
+                f"$(outreply {command})", workspace.run(*shlex.split(command)).strip()
             )
-    example = example.replace("localhost:3000", f"localhost:{world.handler_port}")
+    example = example.replace("localhost:3000", f"localhost:{workspace.receiver_port}")
     example = example.replace("serve-webhook --", "serve-webhook --port 0 --")
     if example.startswith("outreply emulator st") and "status" not in example:
-        # Beside the one that the other examples use.
-        own = f"export OUTREPLY_STATE_DIR={world.directory / 'other'} OUTREPLY_CONFIG_DIR=other"
+        # A separate emulator; the others use the first one.
+        env = f"export OUTREPLY_STATE_DIR={workspace.directory / 'other'} OUTREPLY_CONFIG_DIR=other"
         start = "outreply emulator start --port 0"
         before = f"{start} && " if example == "outreply emulator stop" else ""
         after = "" if "stop" in example else " && outreply emulator stop"
-        example = f"{own}; {before}{example.replace('outreply emulator start', start)}{after}"
+        example = f"{env}; {before}{example.replace('outreply emulator start', start)}{after}"
     return example
 
 
 @pytest.mark.parametrize("example", EXAMPLES)
-def test_an_example_works_when_it_is_pasted(
-    world: World, example: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(world.directory)
-    world.renew()
-    line = prepared(world, example)
+def test_example(workspace: Workspace, example: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(workspace.directory)
+    workspace.reset()
+    line = prepare(workspace, example)
     if not _NEEDS_SHELL.search(line) and "posts wait" not in line:
-        world.quick(*shlex.split(line)[1:])
+        workspace.run(*shlex.split(line)[1:])
         return
-    process = world.shell(line)
+    process = workspace.shell(line)
     if "serve-webhook" in line:
         assert process.stderr is not None
         assert "Receiving" in process.stderr.readline()
         os.killpg(process.pid, signal.SIGINT)
     if "--timeout 1h" in line:
-        world.quick("emulator", "advance", "1d")
+        workspace.run("emulator", "advance", "1d")
     out, err = process.communicate(timeout=60)
     assert process.returncode == 0, f"{line}\n{out}\n{err}"
     assert "Traceback" not in err

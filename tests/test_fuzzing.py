@@ -1,4 +1,4 @@
-"""Every input that once was a finding, and a few hundred new ones of each kind."""
+"""Inputs of former findings, and a few hundred generated inputs per target."""
 
 import re
 from pathlib import Path
@@ -19,18 +19,18 @@ def cases() -> list[tuple[Target, Path]]:
 @pytest.mark.parametrize(
     ("target", "path"), cases(), ids=lambda value: getattr(value, "name", str(value))
 )
-def test_what_was_found_once_is_not_found_again(target: Target, path: Path) -> None:
+def test_regressions(target: Target, path: Path) -> None:
     target(path.read_bytes())
 
 
 @pytest.mark.parametrize("target", TARGETS.values(), ids=TARGETS)
-def test_nothing_is_found_in_a_few_new_inputs(target: Target) -> None:
-    ran = run(target, seed=7, executions=target.smoke)
-    assert [finding.text for finding in ran.findings.values()] == []
-    assert ran.executions == target.smoke
+def test_smoke(target: Target) -> None:
+    result = run(target, seed=7, executions=target.smoke)
+    assert [finding.text for finding in result.findings.values()] == []
+    assert result.executions == target.smoke
 
 
-def test_every_regression_has_a_target_and_a_name() -> None:
+def test_regression_files_are_named() -> None:
     for directory in REGRESSIONS.iterdir():
         assert directory.name in TARGETS
         for path in directory.iterdir():

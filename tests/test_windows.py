@@ -1,4 +1,4 @@
-"""What Windows lacks is not needed, and its paths are read as what they are."""
+"""Windows: no POSIX-only modules are needed, and its paths are understood."""
 
 import subprocess
 import sys
@@ -27,17 +27,17 @@ environ = dict(os.environ)
 for words in (
     ["--version"], ["--help"], [], ["auth", "list"], ["posts", "list", "--help"], ["help", "times"],
     ["posts", "list"], ["pages", "list", "--json"], ["bulk", "schedule", "launch.csv"],
-    ["__complete", "page", ""],
+    ["__complete", "pages", "show", ""],
 ):
     sys.argv = ["outreply", *words]
-    # The secrets in it were taken out by the run before.
+    # The previous run removed secrets from it.
     os.environ.update(environ)
     code = run()
     assert code == 0, (words, code)
 """
 
 
-def test_nothing_that_windows_lacks_is_needed(cli: CommandLine, tmp_path: Path) -> None:
+def test_imports_without_posix_modules(cli: CommandLine, tmp_path: Path) -> None:
     (tmp_path / "launch.csv").write_text("page,scheduled_at,message\ninstagram:acme,+2d,Hi\n")
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM], env={**cli.environ, "PYTHONPATH": ":".join(sys.path)},
@@ -55,15 +55,13 @@ def test_nothing_that_windows_lacks_is_needed(cli: CommandLine, tmp_path: Path) 
         (r"'D:\x y\z' # no", [r"D:\x y\z", "#", "no"]),
     ],
 )
-def test_a_command_line_of_windows_keeps_its_backslashes(line: str, words: list[str]) -> None:
+def test_split_command_windows(line: str, words: list[str]) -> None:
     assert split_command(line, "--exec", is_windows=True) == words
     assert split_command(r"a\ b 'c d'", "--exec", is_windows=False) == ["a b", "c d"]
 
 
 @pytest.mark.parametrize("ending", ["csv", "yaml"])
-def test_a_calendar_written_on_windows_is_carried_out_elsewhere(
-    cli: CommandLine, tmp_path: Path, ending: str
-) -> None:
+def test_calendar_with_windows_paths(cli: CommandLine, tmp_path: Path, ending: str) -> None:
     (tmp_path / "pictures").mkdir()
     (tmp_path / "pictures" / "hero.jpg").write_bytes(jpeg())
     (tmp_path / "texts").mkdir()
@@ -76,26 +74,24 @@ def test_a_calendar_written_on_windows_is_carried_out_elsewhere(
         else b"posts:\r\n- page: instagram:acme\r\n  scheduled_at: 2026-12-01 09:00\r\n"
         b"  message_file: texts\\one.txt\r\n  media_files: .\\pictures\\hero.jpg\r\n"
     )
-    ran = cli.run("bulk", "schedule", str(calendar))
-    assert ran.code == 0, ran.err
-    shown = cli.run("posts", "list", "--json").out
-    assert '"message": "Hello"' in shown
-    assert "upload.jpg" in shown or "/media/" in shown
+    result = cli.run("bulk", "schedule", str(calendar))
+    assert result.code == 0, result.err
+    posts = cli.run("posts", "list", "--json").out
+    assert '"message": "Hello"' in posts
+    assert "upload.jpg" in posts or "/media/" in posts
 
 
 @pytest.mark.parametrize("name", [r"C:\pics\no.png", "C:/pics/no.png", r"\\server\pics\no.png"])
-def test_a_drive_is_no_scheme(cli: CommandLine, name: str) -> None:
+def test_drive_letter_is_not_url_scheme(cli: CommandLine, name: str) -> None:
     at = ("--page", "instagram:acme", "--at", "+2d", "-m", "Hi")
-    ran = cli.run("posts", "schedule", *at, "--media", name)
-    assert ran.code == 2
-    assert f"--media {name}: it can't be read" in ran.err
-    ran = cli.run("media", "upload", name)
-    assert f"{name}: it can't be read" in ran.err
+    result = cli.run("posts", "schedule", *at, "--media", name)
+    assert result.code == 2
+    assert f"--media {name}: can't be read" in result.err
+    result = cli.run("media", "upload", name)
+    assert f"{name}: can't be read" in result.err
 
 
-def test_a_path_with_backslashes_is_a_file_s_name_where_there_is_such_a_file(
-    cli: CommandLine, tmp_path: Path
-) -> None:
+def test_file_name_with_backslash(cli: CommandLine, tmp_path: Path) -> None:
     (tmp_path / "odd\\name.jpg").write_bytes(jpeg())
     calendar = tmp_path / "launch.csv"
     calendar.write_text(

@@ -1,1 +1,1 @@
-"""Which account a command acts for: profiles in a config file, tokens in a safe place."""
+"""Profiles in a configuration file, tokens in the keyring or a private file."""

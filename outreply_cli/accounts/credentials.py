@@ -1,4 +1,4 @@
-"""Where a token comes from: the environment, a file of the owner's alone, or the keyring."""
+"""Tokens: from the environment, a private file, or the keyring."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,43 +11,43 @@ from outreply_cli.errors import InvalidInputError, StorageError
 from outreply_cli.spec.token import Token
 from outreply_cli.storage.private_files import read_secret, write_private
 
-_IN_KEYRING = "the system's keyring"
+_KEYRING = "the system's keyring"
 
 
 @dataclass(frozen=True)
 class Credential:
-    """A token and where it was found.
+    """A token and its origin.
 
     Attributes:
         source: `environment`, `file` or `keyring`.
-        place: The variable, the path or the keyring, for people.
+        location: Name of the variable, path of the file, or name of the keyring.
     """
 
     token: Token
     source: str
-    place: str
+    location: str
 
 
 class SecretStore(Protocol):
-    """A keyring, or a test's stand-in for one."""
+    """A keyring, or a fake in tests."""
 
     def read(self, profile: str) -> str | None:
-        """The token of `profile`, or None."""
+        """Return the token of a profile, or None."""
 
     def write(self, profile: str, token: str) -> None:
-        """Keep `token` for `profile`."""
+        """Store the token of a profile."""
 
     def delete(self, profile: str) -> None:
-        """Forget the token of `profile`."""
+        """Delete the token of a profile."""
 
 
 class Credentials:
-    """Finds and keeps tokens.
+    """Finds and stores tokens.
 
     Args:
-        environ: The environment's variables.
-        config_dir: Where token files live.
-        keyring: What keeps tokens for profiles stored there; made on first use.
+        environ: Environment variables.
+        config_dir: Directory of the token files.
+        keyring: Keyring; the system's by default, loaded on first use.
     """
 
     def __init__(
@@ -55,77 +55,76 @@ class Credentials:
     ) -> None:
         self._environ = environ
         self._dir = config_dir / "tokens"
-        self._given_keyring = keyring
+        self._custom_keyring = keyring
 
     def from_environment(self) -> Credential | None:
-        """The token that a variable carries; raises InvalidInputError for one that can't be."""
+        """Return the token in the environment; raises InvalidInputError if it is malformed."""
         for variable in TOKEN_VARIABLES:
             text = self._environ.get(variable)
             if text:
                 try:
                     return Credential(Token(text), "environment", variable)
-                except InvalidInputError as problem:
-                    raise InvalidInputError(
-                        f"{variable}: {problem.message}", hint=problem.hint
-                    ) from None
+                except InvalidInputError as error:
+                    raise error.replace(message=f"{variable}: {error.message}") from None
         return None
 
     def stored(self, profile: Profile) -> Credential | None:
-        """The token kept for `profile`, or None.
+        """Return the stored token of `profile`, or None.
 
         Raises:
-            StorageError: Its store can't be read, or others can read its file.
+            StorageError: The store is unreadable, or other users can read the token's file.
         """
-        path = self._path_of(profile.name)
+        path = self._path(profile.name)
         text = read_secret(path)
         if text:
-            return Credential(_kept(text, str(path)), "file", str(path))
+            return Credential(_parse_stored(text, str(path)), "file", str(path))
         if profile.storage == "keyring":
             text = self._keyring.read(profile.name)
             if text:
-                return Credential(_kept(text, _IN_KEYRING), "keyring", _IN_KEYRING)
+                return Credential(_parse_stored(text, _KEYRING), "keyring", _KEYRING)
         return None
 
     def save(self, profile: str, token: Token, storage: Storage) -> str:
-        """Keep `token` for `profile` in `storage`, and nowhere else; tells the place, for people.
+        """Store the token of a profile in `storage` only, and return its location.
 
         Raises:
-            StorageError: It can't be kept there.
+            StorageError: The token can't be stored there.
         """
-        path = self._path_of(profile)
+        path = self._path(profile)
         if storage == "keyring":
             self._keyring.write(profile, token.reveal())
             path.unlink(missing_ok=True)
-            return _IN_KEYRING
+            return _KEYRING
         write_private(path, token.reveal() + "\n")
         return str(path)
 
     def delete(self, profile: Profile) -> None:
-        """Delete what is kept for `profile`; raises StorageError."""
-        path = self._path_of(profile.name)
+        """Delete the stored token of `profile`; raises StorageError."""
+        path = self._path(profile.name)
         try:
             path.unlink(missing_ok=True)
-        except OSError as failure:
-            raise StorageError(f"{path} can't be deleted: {failure.strerror}") from None
+        except OSError as error:
+            raise StorageError(f"{path} can't be deleted: {error.strerror}") from None
         if profile.storage == "keyring":
             self._keyring.delete(profile.name)
 
-    def _path_of(self, profile: str) -> Path:
+    def _path(self, profile: str) -> Path:
         return self._dir / profile
 
     @property
     def _keyring(self) -> SecretStore:
-        if self._given_keyring is None:
+        if self._custom_keyring is None:
             from outreply_cli.accounts.keyring import KeyringStore
 
-            self._given_keyring = KeyringStore()
-        return self._given_keyring
+            self._custom_keyring = KeyringStore()
+        return self._custom_keyring
 
 
-def _kept(text: str, place: str) -> Token:
+def _parse_stored(text: str, location: str) -> Token:
     try:
         return Token(text)
-    except InvalidInputError as problem:
+    except InvalidInputError as error:
         raise StorageError(
-            f"{place} holds no token: {problem.message}", hint="Sign in again: outreply auth login"
+            f"invalid token in {location}: {error.message}",
+            hint="Sign in again: outreply auth login",
         ) from None

@@ -1,6 +1,6 @@
-"""The operating system's keyring, given a few seconds and then left alone.
+"""The operating system's keyring, with a timeout.
 
-Without a desktop session its service can be absent, locked, or never answer at all.
+Without a desktop session its service may be missing, locked, or hang.
 """
 
 import threading
@@ -12,9 +12,9 @@ from outreply_cli.errors import StorageError
 if TYPE_CHECKING:
     from keyring.backend import KeyringBackend
 
-KEYRING_SECONDS = 3.0
+KEYRING_TIMEOUT = 3.0
 _SERVICE = "outreply-cli"
-_FOR_TOKENS = (
+_LOGIN_HINT = (
     "Store the token in a file that only you can read: "
     "outreply auth login --insecure-storage, or set OUTREPLY_API_KEY."
 )
@@ -22,74 +22,75 @@ _T = TypeVar("_T")
 
 
 class KeyringError(StorageError):
-    """The keyring is absent, locked, or does not answer."""
+    """The keyring is missing, locked, or does not respond."""
 
     code = "KEYRING_UNAVAILABLE"
 
 
 class KeyringStore:
-    """Tokens in the keyring, one for each profile.
+    """Tokens in the keyring by profile; every method raises KeyringError.
 
-    Every method raises KeyringError when the keyring can't do it within `seconds`; its hint is
-    `hint`.
+    Args:
+        timeout: Seconds until the keyring must respond.
+        hint: Hint of the errors.
     """
 
-    def __init__(self, seconds: float = KEYRING_SECONDS, hint: str = _FOR_TOKENS) -> None:
-        self._seconds, self._hint = seconds, hint
+    def __init__(self, timeout: float = KEYRING_TIMEOUT, hint: str = _LOGIN_HINT) -> None:
+        self._timeout, self._hint = timeout, hint
 
     def read(self, profile: str) -> str | None:
-        """The token of `profile`, or None."""
-        return self._within_time(lambda: _backend().get_password(_SERVICE, profile))
+        """Return the token of `profile`, or None."""
+        return self._run(lambda: _backend().get_password(_SERVICE, profile))
 
     def write(self, profile: str, token: str) -> None:
-        """Keep `token` for `profile`, and see that it can be read again."""
+        """Store the token of `profile`, and verify that it is readable."""
 
-        def keep() -> bool:
+        def write() -> bool:
             backend = _backend()
             backend.set_password(_SERVICE, profile, token)
             return bool(backend.get_password(_SERVICE, profile) == token)
 
-        if not self._within_time(keep):
-            raise self._unavailable("it did not keep what it was given")
+        if not self._run(write):
+            raise self._unavailable("the stored token could not be read back")
 
     def delete(self, profile: str) -> None:
-        """Forget the token of `profile`; nothing happens when there is none."""
+        """Delete the token of `profile`, if any."""
 
-        def forget() -> None:
+        def delete() -> None:
             backend = _backend()
             if backend.get_password(_SERVICE, profile) is not None:
                 backend.delete_password(_SERVICE, profile)
 
-        self._within_time(forget)
+        self._run(delete)
 
     def probe(self, profile: str) -> str:
-        """The name of what keeps the tokens, once it has answered for `profile`."""
+        """Read the token of `profile` and return the name of the keyring's backend."""
 
-        def ask() -> str:
+        def probe() -> str:
             backend = _backend()
             backend.get_password(_SERVICE, profile)
             return f"{type(backend).__module__}.{type(backend).__qualname__}"
 
-        return self._within_time(ask)
+        return self._run(probe)
 
-    def _within_time(self, work: Callable[[], _T]) -> _T:
+    def _run(self, operation: Callable[[], _T]) -> _T:
         results: list[_T] = []
-        failures: list[Exception] = []
+        errors: list[Exception] = []
 
-        def attempt() -> None:
+        def target() -> None:
             try:
-                results.append(work())
-            except Exception as failure:  # noqa: BLE001 - backends raise what they like
-                failures.append(failure)
+                results.append(operation())
+            except Exception as error:  # noqa: BLE001 - backends raise anything
+                errors.append(error)
 
-        # A daemon thread: one that hangs for ever must not keep the program from ending.
-        thread = threading.Thread(target=attempt, name="keyring", daemon=True)
+        # A daemon thread: a hanging backend must not keep the process alive.
+        thread = threading.Thread(target=target, name="keyring", daemon=True)
         thread.start()
-        thread.join(self._seconds)
-        if failures:
-            raise self._unavailable(_reason(failures[0]))
+        thread.join(self._timeout)
+        if errors:
+            raise self._unavailable(_describe(errors[0]))
         if not results:
-            raise self._unavailable(f"it did not answer within {self._seconds:g} seconds")
+            raise self._unavailable(f"no response within {self._timeout:g} seconds")
         return results[0]
 
     def _unavailable(self, reason: str) -> KeyringError:
@@ -102,7 +103,7 @@ def _backend() -> "KeyringBackend":
     return keyring.get_keyring()
 
 
-def _reason(failure: Exception) -> str:
-    # Only our own words: a backend's message may quote what it was given.
-    kind = type(failure).__name__
-    return "there is none on this machine" if kind == "NoKeyringError" else f"it failed ({kind})"
+def _describe(error: Exception) -> str:
+    # Never the backend's message, which may contain the token.
+    name = type(error).__name__
+    return "no keyring on this machine" if name == "NoKeyringError" else f"it failed with {name}"

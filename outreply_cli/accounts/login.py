@@ -1,4 +1,4 @@
-"""Signing in: a token is checked with the API, then stored where it is safe."""
+"""Login: a token is verified with the API, then stored."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,21 +13,25 @@ from outreply_cli.spec.token import Token
 
 @dataclass(frozen=True)
 class LoginResult:
-    """Who signed in, where the token is now, and what it may do."""
+    """A stored token.
+
+    Attributes:
+        location: Path of the token's file, or name of the keyring.
+    """
 
     profile: str
     email: str
     key_name: str
-    place: str
+    location: str
     scopes: tuple[str, ...]
     expires_at: str | None
 
 
 def fetch_identity(client: Client) -> dict[str, Any]:
-    """Who the client's token belongs to, and its tier where the token may read it (`GET /me`).
+    """Return the user, key and tier of the client's token; the tier needs `read:account`.
 
     Raises:
-        AuthenticationError: The token does not work.
+        AuthenticationError: The token is not valid.
     """
     me = client.me()
     user, key = me.get("authenticated_as") or {}, me.get("api_key") or {}
@@ -53,33 +57,33 @@ def log_in(
     credentials: Credentials,
     profile: Profile,
     insecure_storage: bool,
-    may_use_file: Callable[[KeyringError], bool],
+    confirm_file_storage: Callable[[KeyringError], bool],
 ) -> LoginResult:
-    """Check `token` with the API and store it for `profile`.
+    """Verify `token` with the API and store it for `profile`.
 
     Args:
-        client: Speaks with `token` already.
-        token: What is stored.
-        profiles: The config file; `profile` becomes the current one when it is the first.
-        credentials: Where tokens are kept.
-        profile: Name, base URL and time zone to remember.
-        insecure_storage: Whether a file of the owner's alone is wanted instead of the keyring.
-        may_use_file: Asked when the keyring can't be used.
+        client: Client that uses the token.
+        token: Token to store.
+        profiles: Configuration file; its first profile becomes the current one.
+        credentials: Stores the token.
+        profile: Name, base URL and time zone to store.
+        insecure_storage: Whether to use a private file instead of the keyring.
+        confirm_file_storage: Called if the keyring is unavailable; whether to use a file.
 
     Raises:
-        AuthenticationError: The token does not work; nothing is stored.
-        KeyringError: The keyring can't be used, and a file is not wanted.
+        AuthenticationError: The token is not valid; nothing was stored.
+        KeyringError: The keyring is unavailable, and a file was declined.
     """
     check_profile_name(profile.name)
     me = client.me()
     storage: Storage = "file" if insecure_storage else "keyring"
     try:
-        place = credentials.save(profile.name, token, storage)
-    except KeyringError as problem:
-        if not may_use_file(problem):
+        location = credentials.save(profile.name, token, storage)
+    except KeyringError as error:
+        if not confirm_file_storage(error):
             raise
         storage = "file"
-        place = credentials.save(profile.name, token, storage)
+        location = credentials.save(profile.name, token, storage)
     if not profiles.stored:
         profiles.current = profile.name
     profiles.stored[profile.name] = Profile(
@@ -91,7 +95,7 @@ def log_in(
         profile.name,
         str(user.get("email")),
         str(key.get("name")),
-        place,
+        location,
         tuple(map(str, key.get("scopes") or ())),
         key.get("expires_at"),
     )

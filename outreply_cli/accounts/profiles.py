@@ -1,4 +1,4 @@
-"""The config file: which accounts there are, and which one is used when none is named."""
+"""The configuration file: profiles of accounts, and the current one."""
 
 import re
 from dataclasses import dataclass, field
@@ -17,13 +17,13 @@ _SETTINGS = ("base_url", "timezone", "storage")
 
 @dataclass(frozen=True)
 class Profile:
-    """One stored account.
+    """Settings of an account.
 
     Attributes:
-        name: What `--profile` takes.
-        base_url: Where its API lives; None for the default.
-        timezone: What its local times are read in; None for the machine's.
-        storage: Where its token is kept; None before it has one.
+        name: Value of `--profile`.
+        base_url: Base URL of the API; None for the default.
+        timezone: Time zone of local times; None for the machine's.
+        storage: Storage of the token; None without a token.
     """
 
     name: str
@@ -34,11 +34,11 @@ class Profile:
 
 @dataclass
 class Profiles:
-    """What the config file holds.
+    """Content of the configuration file.
 
     Attributes:
-        current: The profile used when none is named.
-        stored: By name.
+        current: Name of the profile used by default.
+        stored: Profiles by name.
     """
 
     path: Path
@@ -47,10 +47,10 @@ class Profiles:
 
     @classmethod
     def load(cls, path: Path) -> "Profiles":
-        """Read the config file at `path`; one that is not there holds nothing.
+        """Read the configuration file; a missing one is empty.
 
         Raises:
-            StorageError: It can't be read, or is not what we write.
+            StorageError: The file is unreadable or invalid.
         """
         text = read_private(path)
         if text is None:
@@ -58,39 +58,39 @@ class Profiles:
         import tomllib
 
         try:
-            read = tomllib.loads(text)
-        # Of its own errors it has one; numbers without end and nesting without end are Python's.
-        except (ValueError, RecursionError) as problem:
+            document = tomllib.loads(text)
+        # Besides TOMLDecodeError: ValueError for huge numbers, RecursionError for deep nesting.
+        except (ValueError, RecursionError) as error:
             raise StorageError(
-                f"{path} is not valid TOML: {problem}", hint="Mend or delete the file."
+                f"{path} is not valid TOML: {error}", hint="Fix or delete the file."
             ) from None
-        profiles = cls(path, current=_text(path, read, "current") or DEFAULT_PROFILE)
-        tables = read.get("profiles", {})
+        profiles = cls(path, current=_get_text(path, document, "current") or DEFAULT_PROFILE)
+        tables = document.get("profiles", {})
         if not isinstance(tables, dict):
-            raise _misshapen(path, "profiles", "must be a table")
+            raise _invalid(path, "profiles", "must be a table")
         for name, table in tables.items():
             if not isinstance(table, dict):
-                raise _misshapen(path, f"profiles.{name}", "must be a table")
+                raise _invalid(path, f"profiles.{name}", "must be a table")
             settings: dict[str, Any] = {
-                setting: _text(path, table, setting) for setting in _SETTINGS
+                setting: _get_text(path, table, setting) for setting in _SETTINGS
             }
             if settings["storage"] not in {None, "file", "keyring"}:
-                raise _misshapen(path, f"profiles.{name}.storage", "must be 'file' or 'keyring'")
+                raise _invalid(path, f"profiles.{name}.storage", "must be 'file' or 'keyring'")
             profiles.stored[name] = Profile(name, **settings)
         return profiles
 
-    def named(self, name: str) -> Profile:
-        """The profile called `name`; raises InvalidInputError when there is none."""
+    def get(self, name: str) -> Profile:
+        """Return a profile by name; raises InvalidInputError if unknown."""
         if name in self.stored:
             return self.stored[name]
-        known = ", ".join(sorted(self.stored)) or "none"
+        names = ", ".join(sorted(self.stored)) or "none"
         raise InvalidInputError(
-            f"there is no profile {name!r} (there is: {known})",
-            hint=f"Sign in first: outreply auth login --profile {name}",
+            f"profile not found: {name!r} (stored: {names})",
+            hint=f"Sign in: outreply auth login --profile {name}",
         )
 
     def save(self) -> None:
-        """Write the config file; raises StorageError."""
+        """Write the configuration file; raises StorageError."""
         import tomli_w
 
         tables = {
@@ -105,21 +105,21 @@ class Profiles:
 
 
 def check_profile_name(name: str) -> str:
-    """`name`, when a profile may be called so; raises InvalidInputError."""
+    """Return `name` if it is a valid name for a profile; raises InvalidInputError otherwise."""
     if _NAME.fullmatch(name):
         return name
     raise InvalidInputError(
-        f"{name!r} can't be a profile's name",
+        f"invalid profile name {name!r}",
         hint="Use up to 64 letters, digits, dots, dashes and underscores.",
     )
 
 
-def _text(path: Path, table: dict[str, Any], key: str) -> str | None:
+def _get_text(path: Path, table: dict[str, Any], key: str) -> str | None:
     value = table.get(key)
     if value is None or isinstance(value, str):
         return value
-    raise _misshapen(path, key, "must be text")
+    raise _invalid(path, key, "must be a string")
 
 
-def _misshapen(path: Path, key: str, problem: str) -> StorageError:
-    return StorageError(f"{path}: {key} {problem}", hint="Mend or delete the file.")
+def _invalid(path: Path, key: str, problem: str) -> StorageError:
+    return StorageError(f"{path}: {key} {problem}", hint="Fix or delete the file.")

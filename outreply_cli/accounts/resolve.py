@@ -1,4 +1,4 @@
-"""Which account a command acts for: flag, environment, config file, default, in that order."""
+"""The account a command acts for: option, environment, configuration file, default."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,12 +12,12 @@ from outreply_cli.errors import InvalidInputError, NotLoggedInError, StorageErro
 
 @dataclass(frozen=True)
 class Account:
-    """Who a command acts as.
+    """The account a command acts for.
 
     Attributes:
-        profile: The stored account, or None when the environment says all of it.
-        credential: Its token, and where that came from.
-        base_url: Where its API lives; None for the default.
+        profile: Stored profile; None if the environment has all settings.
+        credential: Token and its origin.
+        base_url: Base URL of the API; None for the default.
     """
 
     profile: Profile | None
@@ -26,74 +26,80 @@ class Account:
 
 
 def resolve_profile(
-    profiles: Profiles, flag: str | None, environ: Mapping[str, str]
+    profiles: Profiles, option: str | None, environ: Mapping[str, str]
 ) -> Profile | None:
-    """The profile that a flag, `OUTREPLY_PROFILE` or the config file chooses, if it is stored.
+    """Return the profile of `--profile`, `OUTREPLY_PROFILE` or the configuration file, if stored.
 
     Raises:
-        InvalidInputError: A flag or variable names one that is not stored.
+        InvalidInputError: The option or variable names an unknown profile.
     """
-    if flag:
-        return profiles.named(flag)
+    if option:
+        return profiles.get(option)
     variable = environ.get("OUTREPLY_PROFILE")
     if variable:
         try:
-            return profiles.named(variable)
-        except InvalidInputError as problem:
-            raise InvalidInputError(
-                f"OUTREPLY_PROFILE: {problem.message}", hint=problem.hint
-            ) from None
+            return profiles.get(variable)
+        except InvalidInputError as error:
+            raise error.replace(message=f"OUTREPLY_PROFILE: {error.message}") from None
     return profiles.stored.get(profiles.current)
 
 
 def resolve_base_url(
-    profile: Profile | None, flag: str | None, environ: Mapping[str, str]
+    profile: Profile | None, option: str | None, environ: Mapping[str, str]
 ) -> str | None:
-    """Where the API lives, by profile and environment; None for the default."""
-    of_profile = profile.base_url if profile else None
-    of_environment = environ.get("OUTREPLY_BASE_URL") or None
-    return (of_profile or of_environment) if flag else (of_environment or of_profile)
+    """Return the base URL of the API; None for the default.
+
+    The environment wins over the profile unless `--profile` names the profile.
+    """
+    from_profile = profile.base_url if profile else None
+    from_environment = environ.get("OUTREPLY_BASE_URL") or None
+    return (from_profile or from_environment) if option else (from_environment or from_profile)
 
 
 def is_logged_in(config_dir: Path, environ: Mapping[str, str]) -> bool:
-    """Whether a token is likely to be found; no keyring is asked."""
+    """Whether a token probably exists; does not access the keyring."""
     if any(map(environ.get, TOKEN_VARIABLES)):
         return True
     try:
-        stored = Profiles.load(config_dir / CONFIG_FILE).stored
+        profiles = Profiles.load(config_dir / CONFIG_FILE)
     except StorageError:
-        # What is wrong with the file is told by the command that needs it.
+        # Reported by the command that needs the file.
         return True
-    return any(profile.storage for profile in stored.values())
+    return any(profile.storage for profile in profiles.stored.values())
 
 
 def resolve_account(
     config_dir: Path,
     environ: Mapping[str, str],
-    flag: str | None,
+    option: str | None,
     keyring: SecretStore | None = None,
 ) -> Account:
-    """The account that a command acts for; `keyring` is the machine's unless it is given.
+    """Return the account a command acts for.
 
-    `--profile` is a flag, so it beats a token in the environment: a command that names one account
-    never acts for another.
+    An explicit `--profile` wins over a token in the environment.
+
+    Args:
+        config_dir: Configuration directory.
+        environ: Environment variables.
+        option: Value of `--profile`.
+        keyring: Keyring; the system's by default.
 
     Raises:
-        InvalidInputError: The profile that is named is not stored.
-        NotSignedInError: There is no token.
-        StorageError: The config file or the token's store can't be read.
+        InvalidInputError: The profile is unknown.
+        NotLoggedInError: No token was found.
+        StorageError: The configuration file or the store of the token is unreadable.
     """
-    profile = resolve_profile(Profiles.load(config_dir / CONFIG_FILE), flag, environ)
+    profile = resolve_profile(Profiles.load(config_dir / CONFIG_FILE), option, environ)
     credentials = Credentials(environ, config_dir, keyring)
-    credential = credentials.from_environment() if flag is None else None
+    credential = credentials.from_environment() if option is None else None
     if credential is None and profile is not None:
         credential = credentials.stored(profile)
     if credential is None:
-        named = f" for the profile {profile.name!r}" if profile else ""
-        option = f" --profile {profile.name}" if profile else ""
+        of_profile = f" with the profile {profile.name!r}" if profile else ""
+        argument = f" --profile {profile.name}" if profile else ""
         raise NotLoggedInError(
-            f"there is no token{named}",
-            hint=f"Sign in with: outreply auth login{option}, or set OUTREPLY_API_KEY. "
-            "To try it without an account: outreply demo",
+            f"you are not signed in{of_profile}",
+            hint=f"Run: outreply auth login{argument}, or set OUTREPLY_API_KEY. "
+            "To try outreply without an account, run: outreply demo",
         )
-    return Account(profile, credential, resolve_base_url(profile, flag, environ))
+    return Account(profile, credential, resolve_base_url(profile, option, environ))

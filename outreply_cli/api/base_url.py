@@ -1,4 +1,4 @@
-"""Where the API lives, and whether a token may be sent there."""
+"""The API's base URL, and whether a token may be sent there."""
 
 import ipaddress
 from urllib.parse import urlsplit
@@ -6,40 +6,40 @@ from urllib.parse import urlsplit
 from outreply_cli.errors import InvalidInputError
 
 DEFAULT_BASE_URL = "https://api.outreply.com/api/v1"
+_HINT = f"Set OUTREPLY_BASE_URL or the profile's base_url, for example to {DEFAULT_BASE_URL}."
 
 
 def check_base_url(base_url: str) -> str:
-    """`base_url` without a trailing slash, if a token may be sent there.
+    """Return `base_url` without a trailing slash if a token may be sent there.
 
     Raises:
-        InvalidInputError: It is no http(s) URL, carries a password, or is plain http to a host
-            that is not this machine.
+        InvalidInputError: The value is not an http(s) URL, contains a password, or is plain http
+            to another machine.
     """
-    hint = f"Set OUTREPLY_BASE_URL or the profile's base_url, such as {DEFAULT_BASE_URL}."
     text = base_url.strip()
     try:
         url = urlsplit(text)
         host, port = url.hostname, url.port
     except ValueError:
-        raise InvalidInputError("the base URL is not a URL", hint=hint) from None
+        raise InvalidInputError("invalid base URL", hint=_HINT) from None
     if not text.isascii() or not text.isprintable() or " " in text or "\\" in text:
-        raise InvalidInputError("the base URL is not a URL", hint=hint)
+        raise InvalidInputError("invalid base URL", hint=_HINT)
     if url.scheme not in {"http", "https"} or not host or port == 0:
-        raise InvalidInputError("the base URL must begin with https://", hint=hint)
+        raise InvalidInputError("the base URL must begin with https://", hint=_HINT)
     if url.username is not None or url.password is not None:
-        raise InvalidInputError("the base URL has a user name or password in it", hint=hint)
+        raise InvalidInputError("the base URL contains a user name or password", hint=_HINT)
     if url.query or url.fragment:
-        raise InvalidInputError("the base URL has a query or fragment in it", hint=hint)
+        raise InvalidInputError("the base URL contains a query or fragment", hint=_HINT)
     if url.scheme == "http" and not is_loopback(host):
         raise InvalidInputError(
-            f"a token is never sent over plain http to {host}",
+            f"refusing to send a token over plain http to {host}",
             hint="Use https://, or a server on this machine (127.0.0.1).",
         )
     return text.rstrip("/")
 
 
 def is_loopback(host: str) -> bool:
-    """Whether `host` is this machine by name or by literal address."""
+    """Whether `host` is this machine, by name or address literal."""
     if host.lower() == "localhost":
         return True
     try:

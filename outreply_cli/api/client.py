@@ -1,65 +1,70 @@
-"""The API's resources as methods; objects come back as the API sent them, unknown fields kept."""
+"""The API's endpoints as methods."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast
 from urllib.parse import quote
 
 from outreply_cli.api.errors import InvalidResponseError, NotFoundError, PermissionDeniedError
 from outreply_cli.api.responses import Response
-from outreply_cli.api.validation import (
-    ACCOUNT,
-    ME,
-    PARTS_OF,
-    Validator,
-    find_invalid_field,
-    id_field,
-    is_id,
+from outreply_cli.api.types import (
+    Account,
+    Brand,
+    Comment,
+    ErrorEntry,
+    Media,
+    Page,
+    Post,
+    TokenInfo,
+    Webhook,
 )
+from outreply_cli.api.validation import find_invalid_field, id_field, is_id
 from outreply_cli.spec.limits import LIST_LIMIT_MAX
 from outreply_cli.timestamps import format_timestamp, parse_timestamp
 
 if TYPE_CHECKING:
-    from outreply_cli.api.transport import Transport
-    from outreply_cli.api.uploading import Upload
+    from outreply_cli.api.transport import Transport, Upload
 
-Resource = dict[str, Any]
+# Any object of the API.
+Resource = Mapping[str, Any]
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
-class ListResult:
-    """What a list call gave.
+class ListResult(Generic[_T]):
+    """Items of a list.
 
     Attributes:
         items: The objects, in the server's order.
-        truncated: Whether there may be more that the server would not give: it answered with as
-            many as one call can hold and offered no cursor.
+        truncated: Whether more may exist: the response was full and had no cursor.
     """
 
-    items: list[Resource]
+    items: list[_T]
     truncated: bool
 
 
 class ClientObserver(Protocol):
-    """Told of the objects that pass."""
+    """Notified of the objects that a client lists, creates and deletes."""
 
-    def on_list(self, listing: str, items: Sequence[Resource], *, is_whole: bool) -> None:
-        """Objects of the list that the API calls `listing`; all of them when it `is_whole`."""
+    def on_list(
+        self, list_name: str, items: Sequence[Mapping[str, Any]], *, is_complete: bool
+    ) -> None:
+        """Objects of a list of the API were received; all of them if `is_complete`."""
 
-    def on_delete(self, listing: str, identity: str) -> None:
-        """An object of that list is there no longer."""
+    def on_delete(self, list_name: str, item_id: str) -> None:
+        """An object of a list of the API was deleted."""
 
 
 class Client:
-    """The resources of one account (reference: Endpoint reference).
+    """The endpoints for one account (reference: Endpoint reference).
 
     Args:
         transport: Sends the requests.
-        observer: Told of what is listed, made and deleted.
+        observer: Notified of listed, created and deleted objects.
 
-    Every method raises what `Transport.request` raises, and BadAnswerError for a shape that the
-    reference does not know.
+    All methods return objects as sent, including unknown fields, and raise what
+    `Transport.request` raises and InvalidResponseError for an unexpected response.
     """
 
     def __init__(self, transport: "Transport", observer: ClientObserver | None = None) -> None:
@@ -67,167 +72,170 @@ class Client:
         self._observer = observer
 
     def now(self) -> datetime:
-        """The present instant by the server's clock, in UTC."""
+        """The current time by the server's clock, in UTC."""
         return self.transport.now()
 
-    def me(self) -> Resource:
-        """`GET /me`: who the token belongs to; any token will do."""
-        return _with_parts(self.transport.request("GET", "/me"), ME)
+    def me(self) -> TokenInfo:
+        """`GET /me`: the user and the key; needs no scope."""
+        response = self.transport.request("GET", "/me")
+        return _validate(response, _as_object(response), TokenInfo)
 
-    def account(self) -> Resource:
+    def account(self) -> Account:
         """`GET /account`: the user, the key and live quotas (`read:account`)."""
-        return _with_parts(self.transport.request("GET", "/account"), ACCOUNT)
+        response = self.transport.request("GET", "/account")
+        return _validate(response, _as_object(response), Account)
 
-    def account_or_none(self) -> Resource | None:
-        """`account`; None where the token may not read it."""
+    def account_or_none(self) -> Account | None:
+        """`account`, or None without its scope."""
         try:
             return self.account()
         except PermissionDeniedError:
             return None
 
-    def error_catalogue(self) -> list[Resource]:
-        """`GET /errors`: the live catalogue; needs no token."""
-        return _items(self.transport.request("GET", "/errors"), "errors")
+    def error_catalog(self) -> list[ErrorEntry]:
+        """`GET /errors`: the live catalog; needs no token."""
+        return _items(self.transport.request("GET", "/errors"), "errors", ErrorEntry)
 
-    def brands(self) -> ListResult:
+    def brands(self) -> ListResult[Brand]:
         """`GET /brands` (`read:brands`)."""
-        return self._list("/brands", "brands")
+        return self._list("/brands", "brands", Brand)
 
-    def brand(self, brand_id: str) -> Resource:
+    def brand(self, brand_id: str) -> Brand:
         """`GET /brands/:brandId` with its pages (`read:brands`)."""
-        return self._one(f"/brands/{_segment(brand_id)}", "brand")
+        return self._get(f"/brands/{_segment(brand_id)}", "brand", Brand)
 
     def brand_zone(self, brand_id: str) -> str:
-        """The name of a brand's time zone; UTC where it has none (`read:brands`)."""
+        """Name of a brand's time zone; UTC if it has none (`read:brands`)."""
         return str(self.brand(brand_id).get("timezone") or "UTC")
 
-    def pages(self, *, platform: str | None = None, brand_id: str | None = None) -> ListResult:
+    def pages(
+        self, *, platform: str | None = None, brand_id: str | None = None
+    ) -> ListResult[Page]:
         """`GET /pages` (`read:pages`)."""
-        return self._list("/pages", "pages", {"platform": platform, "brand_id": brand_id})
+        return self._list("/pages", "pages", Page, {"platform": platform, "brand_id": brand_id})
 
-    def page(self, page_id: str) -> Resource:
+    def page(self, page_id: str) -> Page:
         """`GET /pages/:pageId` (`read:pages`)."""
-        return self._one(f"/pages/{_segment(page_id)}", "page")
+        return self._get(f"/pages/{_segment(page_id)}", "page", Page)
 
-    def schedule(self, post: Mapping[str, Any], *, idempotency_key: str | None = None) -> Resource:
-        """`POST /posts/schedule`: `post` is the request's body (`write:posts`)."""
-        answer = self.transport.request(
+    def schedule(self, post: Mapping[str, Any], *, idempotency_key: str | None = None) -> Post:
+        """`POST /posts/schedule` with the body `post` (`write:posts`)."""
+        response = self.transport.request(
             "POST", "/posts/schedule", body=dict(post), idempotency_key=idempotency_key
         )
-        made = _named(answer, "scheduled_post")
+        created = _unwrap(response, "scheduled_post", Post)
         if self._observer is not None:
-            self._observer.on_list("scheduled_posts", [made], is_whole=False)
-        return made
+            self._observer.on_list("scheduled_posts", [created], is_complete=False)
+        return created
 
-    def publish(self, post: Mapping[str, Any], *, idempotency_key: str | None = None) -> Resource:
-        """`POST /posts/publish`: `post` is the request's body (`write:posts`)."""
-        return _as_object(
-            self.transport.request(
-                "POST", "/posts/publish", body=dict(post), idempotency_key=idempotency_key
-            )
+    def publish(self, post: Mapping[str, Any], *, idempotency_key: str | None = None) -> Post:
+        """`POST /posts/publish` with the body `post` (`write:posts`)."""
+        response = self.transport.request(
+            "POST", "/posts/publish", body=dict(post), idempotency_key=idempotency_key
         )
+        return _validate(response, _as_object(response), Post)
 
-    def scheduled_posts(self, *, page_id: str | None = None, most: int | None = None) -> ListResult:
-        """`GET /posts/scheduled`, up to `most` of them (`read:posts`)."""
-        return self._list("/posts/scheduled", "scheduled_posts", {"page_id": page_id}, most)
+    def scheduled_posts(
+        self, *, page_id: str | None = None, limit: int | None = None
+    ) -> ListResult[Post]:
+        """`GET /posts/scheduled`, at most `limit` (`read:posts`)."""
+        return self._list("/posts/scheduled", "scheduled_posts", Post, {"page_id": page_id}, limit)
 
-    def scheduled_post(self, post_id: str) -> Resource:
+    def scheduled_post(self, post_id: str) -> Post:
         """`GET /posts/scheduled/:postId` (`read:posts`)."""
-        return self._one(f"/posts/scheduled/{_segment(post_id)}", "scheduled_post")
+        return self._get(f"/posts/scheduled/{_segment(post_id)}", "scheduled_post", Post)
 
     def cancel(self, post_id: str, *, idempotency_key: str | None = None) -> None:
         """`DELETE /posts/scheduled/:postId` (`write:posts`).
 
         Raises:
-            NotFoundError: It is cancelled or published already, or never was.
+            NotFoundError: The post is cancelled or published, or does not exist.
         """
         self.transport.request(
             "DELETE", f"/posts/scheduled/{_segment(post_id)}", idempotency_key=idempotency_key
         )
-        self._miss("scheduled_posts", post_id)
+        self._notify_deleted("scheduled_posts", post_id)
 
     def published_posts(
         self,
         *,
         page_id: str | None = None,
         since: datetime | None = None,
-        most: int | None = None,
-    ) -> ListResult:
-        """`GET /posts/published`, up to `most` of them, after `since` (`read:posts`)."""
+        limit: int | None = None,
+    ) -> ListResult[Post]:
+        """`GET /posts/published`, at most `limit`, published after `since` (`read:posts`)."""
         query = {"page_id": page_id, "since": format_timestamp(since) if since else None}
-        return self._list("/posts/published", "published_posts", query, most)
+        return self._list("/posts/published", "published_posts", Post, query, limit)
 
-    def find_published(self, post_id: str, *, since: datetime | None = None) -> Resource | None:
-        """The published post called `post_id`, by our id or the platform's, if the list has it."""
+    def find_published(self, post_id: str, *, since: datetime | None = None) -> Post | None:
+        """Return the listed published post with this ID, OutReply's or the platform's."""
         for post in self.published_posts(since=since).items:
             if post_id in {post.get("id"), post.get("remote_id")}:
                 return post
         return None
 
-    def comments(self, post_id: str, *, since: datetime | None = None) -> ListResult:
-        """`GET /comments`: those on a published post, created after `since` (`read:comments`)."""
+    def comments(self, post_id: str, *, since: datetime | None = None) -> ListResult[Comment]:
+        """`GET /comments` of a published post, created after `since` (`read:comments`)."""
         query = {"post_id": post_id, "since": format_timestamp(since) if since else None}
-        return self._list("/comments", "comments", query)
+        return self._list("/comments", "comments", Comment, query)
 
     def reply(
         self, comment_id: str, message: str, *, idempotency_key: str | None = None
-    ) -> Resource:
+    ) -> Comment:
         """`POST /comments/reply` (`write:comments`)."""
-        answer = self.transport.request(
+        response = self.transport.request(
             "POST",
             "/comments/reply",
             body={"comment_id": comment_id, "message": message},
             idempotency_key=idempotency_key,
         )
-        return _named(answer, "reply")
+        return _unwrap(response, "reply", Comment)
 
-    def media(self) -> ListResult:
+    def media(self) -> ListResult[Media]:
         """`GET /media`: active uploads (`read:media`)."""
-        return self._list("/media", "media")
+        return self._list("/media", "media", Media)
 
-    def media_item(self, media_id: str) -> Resource:
-        """`GET /media/:mediaId`; where the server has no such route, from the list."""
+    def media_item(self, media_id: str) -> Media:
+        """`GET /media/:mediaId`, or from the list if the server lacks the endpoint."""
         try:
-            return _unwrapped(
-                self.transport.request("GET", f"/media/{_segment(media_id)}"), "media"
-            )
-        except NotFoundError as missing:
+            return self._get(f"/media/{_segment(media_id)}", "media", Media)
+        except NotFoundError:
             for item in self.media().items:
                 if item.get("media_id") == media_id:
                     return item
-            raise missing from None
+            raise
 
-    def upload(self, upload: "Upload") -> Resource:
-        """`POST /media/upload`: the API's object, with `media_id` (`write:media`)."""
-        return _unwrapped(self.transport.upload("/media/upload", upload), "media")
+    def upload(self, upload: "Upload") -> Media:
+        """`POST /media/upload` (`write:media`)."""
+        return _unwrap(self.transport.upload("/media/upload", upload), "media", Media)
 
     def delete_media(self, media_id: str) -> None:
-        """`DELETE /media/:mediaId`; raises ApiError `MEDIA_IN_USE` while a post waits for it."""
+        """`DELETE /media/:mediaId`; raises ApiError `MEDIA_IN_USE` while a post needs it."""
         self.transport.request("DELETE", f"/media/{_segment(media_id)}")
-        self._miss("media", media_id)
+        self._notify_deleted("media", media_id)
 
-    def webhooks(self) -> ListResult:
-        """`GET /webhooks` (not in the reference; the SDKs call it)."""
-        return self._list("/webhooks", "webhooks")
+    def webhooks(self) -> ListResult[Webhook]:
+        """`GET /webhooks` (used by the SDKs, not in the reference)."""
+        return self._list("/webhooks", "webhooks", Webhook)
 
-    def webhook(self, webhook_id: str) -> Resource:
-        """`GET /webhooks/:id` (not in the reference; the SDKs call it)."""
-        return self._one(f"/webhooks/{_segment(webhook_id)}", "webhook")
+    def webhook(self, webhook_id: str) -> Webhook:
+        """`GET /webhooks/:id` (used by the SDKs, not in the reference)."""
+        return self._get(f"/webhooks/{_segment(webhook_id)}", "webhook", Webhook)
 
-    def create_webhook(self, url: str, events: Sequence[str]) -> Resource:
-        """`POST /webhooks`: with the `secret`, which no other answer holds (the SDKs call it)."""
+    def create_webhook(self, url: str, events: Sequence[str]) -> Webhook:
+        """`POST /webhooks`; only this response has the `secret` (used by the SDKs)."""
         body = {"url": url, "events": list(events)}
-        return _named(self.transport.request("POST", "/webhooks", body=body), "webhook")
+        return _unwrap(self.transport.request("POST", "/webhooks", body=body), "webhook", Webhook)
 
     def delete_webhook(self, webhook_id: str) -> None:
-        """`DELETE /webhooks/:id` (not in the reference; the SDKs call it)."""
+        """`DELETE /webhooks/:id` (used by the SDKs, not in the reference)."""
         self.transport.request("DELETE", f"/webhooks/{_segment(webhook_id)}")
-        self._miss("webhooks", webhook_id)
+        self._notify_deleted("webhooks", webhook_id)
 
-    def post_media(self, post_id: str) -> list[Resource]:
-        """The uploaded media that are attached to a scheduled post (`read:media`).
+    def post_media(self, post_id: str) -> list[Media]:
+        """Uploads attached to a scheduled post (`read:media`).
 
-        A token that may not read media, or a server without that route, shows none.
+        Empty without the scope, or if the server lacks the endpoint.
         """
         try:
             media = self.media().items
@@ -235,69 +243,71 @@ class Client:
             return []
         return [item for item in media if item.get("scheduled_post_id") == post_id]
 
-    def post(self, post_id: str) -> Resource:
-        """The post called `post_id`, scheduled or published.
+    def post(self, post_id: str) -> Post:
+        """Return a scheduled or published post.
 
         Raises:
-            NotFoundError: It is in neither list.
+            NotFoundError: Neither list has the post.
         """
         try:
             return self.scheduled_post(post_id)
-        except NotFoundError as missing:
+        except NotFoundError:
             published = self.find_published(post_id)
             if published is None:
-                raise missing from None
+                raise
             return {"status": "published", **published}
 
-    def _one(self, path: str, name: str) -> Resource:
-        return _named(self.transport.request("GET", path), name)
+    def _get(self, path: str, name: str, kind: type[_T]) -> _T:
+        return _unwrap(self.transport.request("GET", path), name, kind)
 
-    def _miss(self, listing: str, identity: str) -> None:
+    def _notify_deleted(self, list_name: str, item_id: str) -> None:
         if self._observer is not None:
-            self._observer.on_delete(listing, identity)
+            self._observer.on_delete(list_name, item_id)
 
     def _list(
         self,
         path: str,
         name: str,
-        query: Mapping[str, str | None] | None = None,
-        most: int | None = None,
-    ) -> ListResult:
-        found = self._read_list(path, name, query or {}, most)
+        kind: type[_T],
+        filters: Mapping[str, str | None] | None = None,
+        limit: int | None = None,
+    ) -> ListResult[_T]:
+        query = {key: value for key, value in (filters or {}).items() if value is not None}
+        result = self._fetch_pages(path, name, kind, query, limit)
         if self._observer is not None:
-            is_filtered = any((query or {}).values())
-            is_whole = not is_filtered and most is None and not found.truncated
-            self._observer.on_list(name, found.items, is_whole=is_whole)
-        return found
+            is_complete = not any(query.values()) and limit is None and not result.truncated
+            items = cast("list[Resource]", result.items)
+            self._observer.on_list(name, items, is_complete=is_complete)
+        return result
 
-    def _read_list(
-        self, path: str, name: str, query: Mapping[str, str | None], most: int | None
-    ) -> ListResult:
-        asked: dict[str, str | int] = {k: v for k, v in query.items() if v is not None}
-        paged = path.startswith(("/posts/", "/media", "/comments"))
-        items: list[Resource] = []
+    def _fetch_pages(
+        self, path: str, name: str, kind: type[_T], filters: Mapping[str, str], limit: int | None
+    ) -> ListResult[_T]:
+        query: dict[str, str | int] = dict(filters)
+        has_limit = path.startswith(("/posts/", "/media", "/comments"))
+        items: list[_T] = []
         seen_cursors: set[str] = set()
         while True:
-            wanted = LIST_LIMIT_MAX if most is None else min(LIST_LIMIT_MAX, most - len(items))
-            if paged:
-                asked["limit"] = wanted
-            answer = self.transport.request("GET", path, query=asked)
-            batch = _items(answer, name)
-            items += batch
-            cursor = answer.body.get("cursor")
-            more = answer.body.get("has_more") is True and isinstance(cursor, str) and bool(cursor)
-            if most is not None and len(items) >= most:
-                return ListResult(items[:most], truncated=False)
-            # A server that hands out the same cursor again would keep us here for ever.
-            if not more or cursor in seen_cursors:
-                unsaid = "has_more" not in answer.body
-                return ListResult(items, truncated=paged and unsaid and len(batch) >= wanted)
+            size = LIST_LIMIT_MAX if limit is None else min(LIST_LIMIT_MAX, limit - len(items))
+            if has_limit:
+                query["limit"] = size
+            response = self.transport.request("GET", path, query=query)
+            page = _items(response, name, kind)
+            items += page
+            cursor = response.body.get("cursor")
+            has_more = response.body.get("has_more") is True and isinstance(cursor, str) and cursor
+            if limit is not None and len(items) >= limit:
+                return ListResult(items[:limit], truncated=False)
+            # A repeated cursor would never end.
+            if not has_more or cursor in seen_cursors:
+                is_unknown = has_limit and "has_more" not in response.body
+                return ListResult(items, truncated=is_unknown and len(page) >= size)
             seen_cursors.add(cursor)
-            asked["cursor"] = cursor
+            query["cursor"] = cursor
 
 
 def post_time(post: Mapping[str, Any]) -> datetime | None:
-    """When `post` is or was due: `scheduled_at`, else `published_at`; None if neither reads."""
+    """Return `scheduled_at`, else `published_at`, or None if neither is a valid time."""
     for name in ("scheduled_at", "published_at"):
         value = post.get(name)
         if isinstance(value, str):
@@ -309,7 +319,7 @@ def post_time(post: Mapping[str, Any]) -> datetime | None:
 
 
 def _segment(identifier: str) -> str:
-    # An id from a user must stay one path segment, whatever is in it.
+    # An ID from user input must stay one path segment.
     return (
         quote(identifier, safe="", errors="surrogateescape")
         if identifier not in {".", ".."}
@@ -317,57 +327,42 @@ def _segment(identifier: str) -> str:
     )
 
 
-def _as_object(answer: Response) -> Resource:
-    if isinstance(answer.body, dict):
-        return answer.body
-    raise _unexpected(answer, "an object")
+def _as_object(response: Response) -> Resource:
+    if isinstance(response.body, dict):
+        return response.body
+    raise _unexpected(response, "an object")
 
 
-def _with_parts(answer: Response, parts: Mapping[str, Validator]) -> Resource:
-    return _checked(answer, _as_object(answer), parts)
-
-
-def _checked(answer: Response, found: Resource, parts: Mapping[str, Validator]) -> Resource:
-    path = find_invalid_field(found, parts)
+def _validate(response: Response, body: Resource, kind: type[_T]) -> _T:
+    path = find_invalid_field(body, kind)
     if path is not None:
-        raise _unexpected(answer, f"what is expected of {path!r}")
-    return found
+        raise _unexpected(response, f"a valid {path!r}")
+    return cast("_T", body)
 
 
-def _unwrapped(answer: Response, name: str) -> Resource:
-    body = _as_object(answer)
-    inner = body.get(name, body.get("data", body))
-    if isinstance(inner, dict) and isinstance(inner.get("media_id"), str):
-        return inner
-    raise _unexpected(answer, "an object with 'media_id'")
+def _unwrap(response: Response, name: str, kind: type[_T]) -> _T:
+    body = _as_object(response)
+    body = next((body[key] for key in (name, "data") if isinstance(body.get(key), dict)), body)
+    if is_id(body.get(id_field(kind))):
+        return _validate(response, body, kind)
+    raise _unexpected(response, f"an object {name!r} with {id_field(kind)!r}")
 
 
-def _named(answer: Response, name: str) -> Resource:
-    body = _as_object(answer)
+def _items(response: Response, name: str, kind: type[_T]) -> list[_T]:
+    body, id_name = _as_object(response), id_field(kind)
     for envelope in (name, "data"):
-        if isinstance(body.get(envelope), dict):
-            body = body[envelope]
-            break
-    if is_id(body.get("id")):
-        return _checked(answer, body, PARTS_OF.get(name, {}))
-    raise _unexpected(answer, f"an object with {name!r}")
+        items = body.get(envelope)
+        if isinstance(items, list) and all(isinstance(item, dict) for item in items):
+            if not all(is_id(item.get(id_name)) for item in items):
+                raise _unexpected(response, f"{id_name!r} in all items of {name!r}")
+            return [_validate(response, item, kind) for item in items]
+    raise _unexpected(response, f"a list {name!r}")
 
 
-def _items(answer: Response, name: str) -> list[Resource]:
-    body, identity = _as_object(answer), id_field(name)
-    for envelope in (name, "data"):
-        found = body.get(envelope)
-        if isinstance(found, list) and all(isinstance(item, dict) for item in found):
-            if not all(is_id(item.get(identity)) for item in found):
-                raise _unexpected(answer, f"{identity!r} in each of {name!r}")
-            return [_checked(answer, item, PARTS_OF.get(name, {})) for item in found]
-    raise _unexpected(answer, f"a list called {name!r}")
-
-
-def _unexpected(answer: Response, wanted: str) -> InvalidResponseError:
+def _unexpected(response: Response, missing: str) -> InvalidResponseError:
     return InvalidResponseError(
-        "UNEXPECTED_SHAPE",
-        f"the API answered without {wanted}",
-        status=answer.status,
-        request_id=answer.request_id,
+        "UNEXPECTED_RESPONSE",
+        f"the API's response is missing {missing}",
+        status=response.status,
+        request_id=response.request_id,
     )

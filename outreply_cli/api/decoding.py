@@ -1,59 +1,59 @@
-"""An answer's bytes, unpacked no further than an answer may go."""
+"""Content decoding with a size limit."""
 
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
-ACCEPTED = "gzip"
+ACCEPT_ENCODING = "gzip"
 _GZIP_WINDOW = 31
 
 
 class DecodingError(Exception):
-    """The bytes are not what their encoding says, or it is none that was asked for."""
+    """The content does not match its encoding, or the encoding was not requested."""
 
 
 class ResponseTooLargeError(Exception):
-    """There is more than an answer may have."""
+    """The response exceeds its size limit."""
 
 
-def decompress(chunks: Iterable[bytes], encoding: str, *, most: int) -> bytes:
-    """The content of an answer.
+def decompress(chunks: Iterable[bytes], encoding: str, *, max_bytes: int) -> bytes:
+    """Return the decoded content of a response.
 
-    A few bytes can stand for thousands, and in several layers for millions: so there is one layer
-    at most, and of it no more is unpacked than may be kept.
+    Only a single layer of gzip is decoded, and never past `max_bytes`: a compression bomb
+    expands a few bytes to gigabytes.
 
     Args:
-        chunks: As they come from the network.
-        encoding: The answer's `Content-Encoding`, nothing where it has none.
-        most: How many bytes may come, and may come of them.
+        chunks: Content as received.
+        encoding: `Content-Encoding` of the response; empty if absent.
+        max_bytes: Size limit of both the received and the decoded content.
 
     Raises:
-        UnpackingError: It is no sound gzip, or encoded in another way or more than once.
-        TooLargeError: It is more than `most`.
+        DecodingError: The gzip data is invalid, or another encoding is used.
+        ResponseTooLargeError: The content exceeds `max_bytes`.
     """
-    named = encoding.strip().lower()
-    if named in {"", "identity"}:
-        return b"".join(_counted(chunks, most))
-    if named not in {ACCEPTED, "x-gzip"}:
+    encoding = encoding.strip().lower()
+    if encoding in {"", "identity"}:
+        return b"".join(_limit(chunks, max_bytes))
+    if encoding not in {ACCEPT_ENCODING, "x-gzip"}:
         raise DecodingError
-    decoder, content, came = zlib.decompressobj(_GZIP_WINDOW), bytearray(), False
+    decoder, content, is_empty = zlib.decompressobj(_GZIP_WINDOW), bytearray(), True
     try:
-        for chunk in _counted(chunks, most):
-            came = came or bool(chunk)
-            content += decoder.decompress(chunk, most + 1 - len(content))
-            if len(content) > most:
+        for chunk in _limit(chunks, max_bytes):
+            is_empty = is_empty and not chunk
+            content += decoder.decompress(chunk, max_bytes + 1 - len(content))
+            if len(content) > max_bytes:
                 raise ResponseTooLargeError
     except zlib.error:
         raise DecodingError from None
-    # An answer without content may name an encoding all the same.
-    if came and (not decoder.eof or decoder.unused_data):
+    # A response without content may still name an encoding.
+    if not is_empty and (not decoder.eof or decoder.unused_data):
         raise DecodingError
     return bytes(content)
 
 
-def _counted(chunks: Iterable[bytes], most: int) -> Iterable[bytes]:
+def _limit(chunks: Iterable[bytes], max_bytes: int) -> Iterator[bytes]:
     total = 0
     for chunk in chunks:
         total += len(chunk)
-        if total > most:
+        if total > max_bytes:
             raise ResponseTooLargeError
         yield chunk

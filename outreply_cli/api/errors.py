@@ -1,16 +1,16 @@
-"""What the API or the way to it can answer instead of a result (reference: Errors).
+"""Errors of the API and of the connection to it (reference: Errors).
 
 OutReplyError
-├── ApiError                     1  the API refused it (400, 409, 422 and what is not below)
+├── ApiError                     1  an error response (400, 409, 422 and others)
 │   ├── AuthenticationError      4  401
-│   ├── NotAllowedError          4  403
+│   ├── PermissionDeniedError    4  403
 │   ├── NotFoundError            5  404
-│   ├── LimitError               6  402, 413, 429
+│   ├── LimitExceededError       6  402, 413, 429
 │   └── ServerError              7  5xx
-├── NetworkError                 7  no answer: refused, cut, timed out
-│   ├── NobodyHereError             nothing listens on this machine
-│   └── CertificateError            whoever answers can't show who it is
-└── BadAnswerError               7  an answer that is no JSON of the API
+├── NetworkError                 7  no complete response
+│   ├── LocalServerUnavailableError
+│   └── TLSVerificationError
+└── InvalidResponseError         7  a response that does not come from the API
 """
 
 import re
@@ -21,17 +21,18 @@ from outreply_cli.errors import ExitCode, OutReplyError
 from outreply_cli.spec.errors import fix_for
 
 _CODE = re.compile(r"[A-Z][A-Z0-9_]{1,60}")
-_KNOWN_KEYS = {"error", "message", "code", "request_id", "retry_after_seconds"}
+_STANDARD_KEYS = {"error", "message", "code", "request_id", "retry_after_seconds"}
 
 
 class ApiError(OutReplyError):
-    """An error answer, with everything it said.
+    """An error response.
 
     Args:
-        status: The HTTP status.
-        body: The error object; every key beyond text, code and request id is kept in `details`.
-        request_id: From the body, else from the answer's header.
-        retry_after_seconds: How long the server asks to wait, where it says.
+        status: HTTP status.
+        body: Error object; keys other than text, code and request ID are kept in `details`.
+        path: Path of the request below the base URL, for a hint about what was not found.
+        request_id: Request ID of the response header, used if the body has none.
+        retry_after_seconds: Seconds that the server asks to wait.
     """
 
     exit_code = ExitCode.ERROR
@@ -41,20 +42,22 @@ class ApiError(OutReplyError):
         status: int,
         body: Mapping[str, Any],
         *,
+        path: str = "",
         request_id: str | None = None,
         retry_after_seconds: float | None = None,
     ) -> None:
         code = body.get("code")
         self.code = code if isinstance(code, str) and code else f"HTTP_{status}"
-        text = body.get("error") or body.get("message") or f"the API answered {status}"
+        # Only codes are pasted into a command; the live catalog may know newer ones.
+        explain = f"See: outreply errors {self.code}" if _CODE.fullmatch(str(code)) else None
         super().__init__(
-            text if isinstance(text, str) else str(text),
-            hint=fix_for(self.code, status) or _where_explained(code),
-            details={key: value for key, value in body.items() if key not in _KNOWN_KEYS},
+            str(body.get("error") or body.get("message") or f"the API responded with {status}"),
+            hint=fix_for(self.code, status, path) or explain,
+            details={key: value for key, value in body.items() if key not in _STANDARD_KEYS},
         )
         self.status = status
-        own_id = body.get("request_id")
-        self.request_id = own_id if isinstance(own_id, str) else request_id
+        body_id = body.get("request_id")
+        self.request_id = body_id if isinstance(body_id, str) else request_id
         self.retry_after_seconds = retry_after_seconds
 
 
@@ -65,13 +68,13 @@ class AuthenticationError(ApiError):
 
 
 class PermissionDeniedError(ApiError):
-    """403: the token may not do this."""
+    """403: the token does not allow the request."""
 
     exit_code = ExitCode.AUTH
 
 
 class NotFoundError(ApiError):
-    """404: it does not exist, or is not ours."""
+    """404: the object does not exist, or belongs to another account."""
 
     exit_code = ExitCode.NOT_FOUND
 
@@ -83,70 +86,81 @@ class LimitExceededError(ApiError):
 
 
 class ServerError(ApiError):
-    """5xx: something went wrong on the server's side."""
+    """5xx: the server failed."""
 
     exit_code = ExitCode.NETWORK
 
 
 class NetworkError(OutReplyError):
-    """No whole answer came back.
+    """No complete response was received.
 
     Args:
-        code: `CONNECTION_FAILED`, `CONNECTION_LOST` or `TIMED_OUT`.
-        message: What happened, with the host.
+        code: `CONNECTION_FAILED`, `CONNECTION_LOST`, `TIMED_OUT` or `CERTIFICATE_NOT_TRUSTED`.
+        message: What failed, with the host.
         sent: Whether the server may have received the request.
+        hint: What to do now.
     """
 
     exit_code = ExitCode.NETWORK
 
-    def __init__(self, code: str, message: str, *, sent: bool) -> None:
-        super().__init__(message, hint="Check the network and OUTREPLY_BASE_URL, then try again.")
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        *,
+        sent: bool,
+        hint: str = "Check the network and OUTREPLY_BASE_URL, then try again.",
+    ) -> None:
+        super().__init__(message, hint=hint)
         self.code = code
         self.sent = sent
 
 
 class LocalServerUnavailableError(NetworkError):
-    """Nothing was sent: the server should run on this machine, and does not.
+    """The server on this machine does not accept connections; nothing was sent.
 
     Args:
-        place: Its host and port.
-        reason: What the machine says.
+        address: Host and port of the server.
+        reason: Error message of the operating system.
     """
 
-    def __init__(self, place: str, reason: str) -> None:
-        super().__init__("CONNECTION_FAILED", f"can't connect to {place}: {reason}", sent=False)
-        self.hint = (
-            "Nothing listens there. Start an emulator with: outreply emulator start, or choose "
-            "another account with: outreply auth switch NAME"
+    def __init__(self, address: str, reason: str) -> None:
+        super().__init__(
+            "CONNECTION_FAILED",
+            f"can't connect to {address}: {reason}",
+            sent=False,
+            hint="Is the emulator running? Start it with: outreply emulator start, or use another "
+            "account: outreply auth switch NAME",
         )
 
 
 class TLSVerificationError(NetworkError):
-    """Nothing was sent: whoever answers for `host` shows no certificate that is trusted.
+    """The server's certificate is not trusted; nothing was sent.
 
     Args:
-        host: Who was meant.
-        reason: What is wrong with its certificate.
+        host: Host of the request.
+        reason: What is wrong with the certificate.
     """
 
     def __init__(self, host: str, reason: str) -> None:
-        message = f"the certificate of {host} is not trusted: {reason}"
-        super().__init__("CERTIFICATE_NOT_TRUSTED", message, sent=False)
-        self.hint = (
-            "Somebody may be listening in. If a proxy or server of yours signs certificates "
-            "itself, name its own in SSL_CERT_FILE."
+        super().__init__(
+            "CERTIFICATE_NOT_TRUSTED",
+            f"the certificate of {host} is not trusted: {reason}",
+            sent=False,
+            hint="The connection may be intercepted. If a proxy or server of your organization "
+            "signs its own certificates, set SSL_CERT_FILE to its CA certificate.",
         )
 
 
 class InvalidResponseError(OutReplyError):
-    """An answer that is not the API's: HTML, empty, truncated, not JSON, or a stray redirect.
+    """A response that does not come from the API, such as HTML or truncated JSON.
 
     Args:
-        code: `HTML_ANSWER`, `EMPTY_ANSWER`, `NOT_JSON`, `UNEXPECTED_SHAPE`, `ANSWER_TOO_LARGE` or
-            `REDIRECT_REFUSED`.
-        message: What came instead.
-        status: The HTTP status it came with.
-        request_id: From the answer's header.
+        code: `HTML_RESPONSE`, `EMPTY_RESPONSE`, `INVALID_JSON_RESPONSE`, `UNEXPECTED_RESPONSE`,
+            `RESPONSE_TOO_LARGE` or `REDIRECT_REFUSED`.
+        message: What was received instead.
+        status: HTTP status.
+        request_id: Request ID of the response header.
     """
 
     exit_code = ExitCode.NETWORK
@@ -155,17 +169,11 @@ class InvalidResponseError(OutReplyError):
         self, code: str, message: str, *, status: int, request_id: str | None = None
     ) -> None:
         super().__init__(
-            message, hint="Check OUTREPLY_BASE_URL, and whether a proxy answers in its place."
+            message, hint="Check OUTREPLY_BASE_URL, and whether a proxy responds in its place."
         )
         self.code = code
         self.status = status
         self.request_id = request_id
-
-
-def _where_explained(code: object) -> str | None:
-    # The live catalogue may know what is newer than ours; what is no code is not to be pasted.
-    is_code = isinstance(code, str) and _CODE.fullmatch(code)
-    return f"See: outreply errors {code}" if is_code else None
 
 
 _BY_STATUS: dict[int, type[ApiError]] = {
@@ -178,13 +186,6 @@ _BY_STATUS: dict[int, type[ApiError]] = {
 }
 
 
-def error_for(
-    status: int,
-    body: Mapping[str, Any],
-    *,
-    request_id: str | None,
-    retry_after_seconds: float | None,
-) -> ApiError:
-    """The typed error for an answer with `status` (400 and above) and the error object `body`."""
-    kind = ServerError if status >= 500 else _BY_STATUS.get(status, ApiError)
-    return kind(status, body, request_id=request_id, retry_after_seconds=retry_after_seconds)
+def error_class(status: int) -> type[ApiError]:
+    """The error class for an HTTP status of 400 and above."""
+    return ServerError if status >= 500 else _BY_STATUS.get(status, ApiError)

@@ -1,16 +1,16 @@
-"""The rate limit, shared by every process of this machine that uses the same token.
+"""The rate limit, shared by all processes of this machine that use the same token.
 
-Reference: Tiers & limits, `X-RateLimit-*`. What is left is kept in SQLite; its lock is never held
-while anybody waits. Requests are counted when they go out, so that a burst of several processes
-together stays within what the server last said.
+Reference: Tiers & limits, `X-RateLimit-*`. The remaining requests are kept in SQLite; its lock is
+never held while waiting. Requests are counted when they are sent, so that processes together stay
+within the limit that the server last reported.
 """
 
 import hashlib
 import math
 import sqlite3
 import threading
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -20,9 +20,9 @@ from outreply_cli.spec.token import Token
 from outreply_cli.storage.sqlite import open_database, transaction, wrap_corruption
 
 _WINDOW_SECONDS = 60.0
-# Resets that lie further apart than this belong to different windows.
+# Resets further apart belong to different windows.
 _SAME_WINDOW_SECONDS = 3.0
-_LARGEST_NUMBER = 1e12
+_MAX_NUMBER = 1e12
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS budgets (
     token TEXT PRIMARY KEY, most INTEGER NOT NULL, remaining INTEGER NOT NULL,
@@ -32,124 +32,135 @@ CREATE TABLE IF NOT EXISTS budgets (
 
 
 class RateLimiter(Protocol):
-    """Who may send a request now."""
+    """Decides when a request may be sent."""
 
     def acquire(self) -> float:
-        """Seconds to wait before asking again; 0 means: it is counted, send it."""
+        """Count a request and return 0, or return the seconds to wait before the next call."""
 
     def update(self, headers: Mapping[str, str], server_now: float | None) -> None:
-        """Take what an answer says; `server_now` is its `Date` in Unix seconds."""
+        """Update the limit from response headers; `server_now` is their `Date` (Unix time)."""
 
     def throttle(self, seconds: float) -> None:
-        """Take that the server refused, and wants `seconds` of pause."""
+        """Send nothing for `seconds`: the server rejected a request."""
 
     def close(self) -> None:
-        """Give back what it holds."""
+        """Release all resources."""
 
 
 class SharedRateLimiter:
-    """The budget of one token on this machine.
+    """The rate limit of one token on this machine.
 
-    It is a courtesy and no lock: where its file can't be used, requests go out uncounted, and the
-    server's refusals are waited out as they come.
+    It never fails: without a usable file, requests are not counted and the server enforces the
+    limit. The file is opened on first use.
 
     Args:
-        path: The SQLite file of all budgets.
-        token: Whose budget; only a digest of it is stored.
-        base_url: The server that counts.
-        clock: The present; wall time, because processes share it.
+        path: SQLite file of all rate limits.
+        token: Token of the requests; only a digest of it is stored.
+        base_url: Server that enforces the limit.
+        clock: Wall clock, since processes share the file.
     """
 
     def __init__(self, path: Path, token: Token, base_url: str, clock: Clock) -> None:
+        self._path = path
         self._key = hashlib.sha256(f"{base_url}\n{token.reveal()}".encode()).hexdigest()[:24]
         self._clock = clock
-        self._turn = threading.Lock()
+        self._lock = threading.Lock()
         self._db: sqlite3.Connection | None = None
-        with suppress(OSError, sqlite3.Error, StorageError):
-            self._db = open_database(path, _SCHEMA, version=1, durable=False)
+        self._is_unusable = False
 
     def close(self) -> None:
         """Close the file."""
-        if self._db is not None:
-            self._db.close()
+        with self._lock:
+            if self._db is not None:
+                self._db.close()
+            self._db, self._is_unusable = None, True
 
     def acquire(self) -> float:
-        """Seconds to wait before asking again; 0 means: it is counted, send it."""
-        with self._turn, suppress(sqlite3.Error), wrap_corruption():
-            if self._db is None:
-                return 0.0
+        """Count a request and return 0, or return the seconds to wait before the next call."""
+        with suppress(sqlite3.Error), self._transaction() as db:
             now = self._clock.now().timestamp()
-            with transaction(self._db) as db:
-                row = db.execute(
-                    "SELECT most, remaining, resets_at FROM budgets WHERE token = ?", (self._key,)
-                ).fetchone()
-                if row is None:
-                    return 0.0
-                most, remaining, resets_at = row
-                # A reset in the far future is a clock that was set back: it is over.
-                if now >= resets_at or resets_at - now > 2 * _WINDOW_SECONDS:
-                    guess = now + _WINDOW_SECONDS
-                    self._write(db, most, most - 1, 1, guess, is_guess=True)
-                    return 0.0
-                if remaining <= 0:
-                    return float(resets_at - now)
-                db.execute(
-                    "UPDATE budgets SET remaining = remaining - 1, in_flight = in_flight + 1 "
-                    "WHERE token = ?",
-                    (self._key,),
-                )
+            row = db.execute(
+                "SELECT most, remaining, resets_at FROM budgets WHERE token = ?", (self._key,)
+            ).fetchone()
+            if row is None:
+                return 0.0
+            limit, remaining, resets_at = row
+            # The window is over, or the clock was set back since.
+            if now >= resets_at or resets_at - now > 2 * _WINDOW_SECONDS:
+                self._write(db, limit, limit - 1, 1, now + _WINDOW_SECONDS, is_guess=True)
+                return 0.0
+            if remaining <= 0:
+                return float(resets_at - now)
+            db.execute(
+                "UPDATE budgets SET remaining = remaining - 1, in_flight = in_flight + 1 "
+                "WHERE token = ?",
+                (self._key,),
+            )
         return 0.0
 
     def update(self, headers: Mapping[str, str], server_now: float | None) -> None:
-        """Take what an answer says; `server_now` is its `Date` in Unix seconds."""
-        most = _whole(headers.get("x-ratelimit-limit"))
-        remaining = _whole(headers.get("x-ratelimit-remaining"))
-        reset = _whole(headers.get("x-ratelimit-reset"))
-        if self._db is None or most is None or remaining is None or reset is None or most < 1:
+        """Update the limit from response headers; `server_now` is their `Date` (Unix time)."""
+        limit = _parse_int(headers.get("x-ratelimit-limit"))
+        remaining = _parse_int(headers.get("x-ratelimit-remaining"))
+        reset = _parse_int(headers.get("x-ratelimit-reset"))
+        if limit is None or remaining is None or reset is None or limit < 1:
             return
         now = self._clock.now().timestamp()
         left = reset - (server_now if server_now is not None else now)
         resets_at = now + min(max(left, 0.0), _WINDOW_SECONDS + _SAME_WINDOW_SECONDS)
-        with self._turn, suppress(sqlite3.Error), wrap_corruption(), transaction(self._db) as db:
+        with suppress(sqlite3.Error), self._transaction() as db:
             row = db.execute(
                 "SELECT remaining, in_flight, resets_at, is_guess FROM budgets WHERE token = ?",
                 (self._key,),
             ).fetchone()
             if row is None:
-                self._write(db, most, remaining, 0, resets_at)
+                self._write(db, limit, remaining, 0, resets_at)
                 return
             counted, in_flight, known_reset, is_guess = row
             in_flight = max(0, in_flight - 1)
             if is_guess and counted <= 0 < remaining:
-                # A pause that was asked for stays as long as it is, whatever others are answered.
-                self._write(db, most, counted, in_flight, known_reset, is_guess=True)
+                # A pause that the server asked for lasts, whatever other responses say.
+                self._write(db, limit, counted, in_flight, known_reset, is_guess=True)
             elif left > 0 and is_guess:
-                self._write(db, most, min(counted, remaining), in_flight, resets_at)
+                self._write(db, limit, min(counted, remaining), in_flight, resets_at)
             elif resets_at > known_reset + _SAME_WINDOW_SECONDS:
-                # The server began a window that we did not expect; what is on its way counts in it.
-                self._write(db, most, max(0, remaining - in_flight), in_flight, resets_at)
+                # A new window began early; requests in flight count in it.
+                self._write(db, limit, max(0, remaining - in_flight), in_flight, resets_at)
             elif resets_at >= known_reset - _SAME_WINDOW_SECONDS:
-                self._write(db, most, min(counted, remaining), in_flight, known_reset)
+                self._write(db, limit, min(counted, remaining), in_flight, known_reset)
             else:
-                # A late answer of the window before this one: its figures are history.
-                self._write(db, most, counted, in_flight, known_reset, is_guess=bool(is_guess))
+                # A late response of the previous window: its numbers are outdated.
+                self._write(db, limit, counted, in_flight, known_reset, is_guess=bool(is_guess))
 
     def throttle(self, seconds: float) -> None:
-        """Take that the server refused, and wants `seconds` of pause."""
-        if self._db is None:
-            return
+        """Send nothing for `seconds`: the server rejected a request."""
         until = self._clock.now().timestamp() + min(seconds, 2 * _WINDOW_SECONDS)
-        with self._turn, suppress(sqlite3.Error), wrap_corruption(), transaction(self._db) as db:
-            # Its pause is newer word than the window that it told of before.
+        with suppress(sqlite3.Error), self._transaction() as db:
+            # The pause is newer than the known window.
             db.execute(
                 "UPDATE budgets SET remaining = 0, resets_at = ?, is_guess = 1 WHERE token = ?",
                 (until, self._key),
             )
 
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._lock, wrap_corruption(), transaction(self._connect()) as db:
+            yield db
+
+    def _connect(self) -> sqlite3.Connection:
+        if self._db is None and not self._is_unusable:
+            try:
+                self._db = open_database(self._path, _SCHEMA, version=1, durable=False)
+            except (OSError, sqlite3.Error, StorageError):
+                self._is_unusable = True
+        if self._db is None:
+            raise sqlite3.OperationalError("the file is unusable")
+        return self._db
+
     def _write(
         self,
         db: sqlite3.Connection,
-        most: int,
+        limit: int,
         remaining: int,
         in_flight: int,
         resets_at: float,
@@ -158,14 +169,14 @@ class SharedRateLimiter:
     ) -> None:
         db.execute(
             "INSERT OR REPLACE INTO budgets VALUES (?, ?, ?, ?, ?, ?)",
-            (self._key, most, remaining, in_flight, resets_at, is_guess),
+            (self._key, limit, remaining, in_flight, resets_at, is_guess),
         )
 
 
-def _whole(text: str | None) -> int | None:
+def _parse_int(text: str | None) -> int | None:
     try:
         number = float(text) if text is not None else math.nan
     except ValueError:
         return None
-    # Larger ones are no counts and no times, and a database holds no number without end.
-    return int(number) if abs(number) < _LARGEST_NUMBER else None
+    # SQLite stores 64-bit integers; larger numbers are neither counts nor times.
+    return int(number) if abs(number) < _MAX_NUMBER else None

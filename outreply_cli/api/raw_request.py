@@ -1,4 +1,4 @@
-"""What `outreply api` sends: words from a command line, checked, as one request."""
+"""Requests of `outreply api`: arguments to one request, and its pages to one body."""
 
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -15,17 +15,19 @@ if TYPE_CHECKING:
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
-_OURS = frozenset({"authorization", "x-api-key", "host", "content-length", "transfer-encoding"})
+_RESERVED_HEADERS = frozenset(
+    {"authorization", "x-api-key", "host", "content-length", "transfer-encoding"}
+)
 
 
 @dataclass(frozen=True)
 class RawRequest:
-    """One request to any endpoint.
+    """A request to any endpoint.
 
     Attributes:
         query: Parameters of a GET or DELETE.
-        body: JSON of any other method.
-        headers: More headers; the token's are ours.
+        body: JSON body of any other method.
+        headers: Additional headers.
     """
 
     method: str
@@ -45,77 +47,79 @@ def parse_request(
     headers: Sequence[str],
     read_file: Callable[[str], str],
 ) -> RawRequest:
-    """The request that the words mean.
+    """Parse the arguments of `outreply api`.
 
     Args:
-        method: In any case.
-        path: Below the base URL, with or without its leading slash.
-        raw_fields: `key=text`.
-        typed_fields: `key=json`, or `key=@FILE`.
-        body_text: A whole body as JSON.
-        headers: `name: value`.
-        read_file: Gives a file's text.
+        method: HTTP method in any case.
+        path: Path below the base URL, with or without its leading slash.
+        raw_fields: Fields as `key=text`.
+        typed_fields: Fields as `key=json` or `key=@FILE`.
+        body_text: Whole body as JSON.
+        headers: Headers as `name: value`.
+        read_file: Reads the text of a file.
 
     Raises:
-        InvalidInputError: Something in them can't be meant.
+        InvalidInputError: An argument is invalid.
     """
     verb = method.strip().upper()
     if verb not in METHODS:
-        raise InvalidInputError(f"{method!r} is no method", hint=f"Use: {', '.join(METHODS)}")
+        raise InvalidInputError(f"unknown method {method!r}", hint=f"Use: {', '.join(METHODS)}")
     if "://" in path or path.startswith("//"):
         raise InvalidInputError(
-            "the path must be below the base URL", hint="Such as /pages, without https://"
+            "the path must be below the base URL", hint="Use for example /pages, without https://"
         )
-    fields: dict[str, Any] = {}
-    for word in raw_fields:
-        key, value = _pair(word, "=", "-f")
-        fields[key] = value
-    for word in typed_fields:
-        key, value = _pair(word, "=", "-F")
-        fields[key] = read_file(value[1:]) if value.startswith("@") else _typed(value)
+    fields: dict[str, Any] = dict(_split(field, "=", "-f") for field in raw_fields)
+    for field in typed_fields:
+        key, value = _split(field, "=", "-F")
+        fields[key] = read_file(value[1:]) if value.startswith("@") else _json_or_text(value)
     if body_text is not None and fields:
-        raise InvalidInputError("--input is the whole body", hint="Leave out -f and -F.")
-    reads = verb in {"GET", "DELETE"}
+        raise InvalidInputError(
+            "--input can't be combined with -f or -F", hint="Put the fields into the body."
+        )
+    has_query = verb in {"GET", "DELETE"}
     return RawRequest(
         method=verb,
         path="/" + path.lstrip("/"),
-        query={key: str(value) for key, value in fields.items()} if reads else {},
-        body=_json_body(body_text) if body_text is not None else (None if reads else fields),
-        headers=dict(_headers(headers)),
+        query={key: str(value) for key, value in fields.items()} if has_query else {},
+        body=_parse_body(body_text) if body_text is not None else (None if has_query else fields),
+        headers=dict(_parse_headers(headers)),
     )
 
 
 def request_pages(
-    transport: "Transport", call: RawRequest, *, paginate: bool
+    transport: "Transport", request: RawRequest, *, paginate: bool
 ) -> Iterator[Response]:
-    """The answer to `call`, and those of the pages after it; raises as `Transport.request`."""
-    query: dict[str, str | int] = dict(call.query)
-    seen: set[str] = set()
-    # Lower-case names: a header of ours must not be sent twice in another spelling.
-    headers = {name.lower(): value for name, value in call.headers.items()}
+    """Send `request` and yield its response, and with `paginate` those of all further pages.
+
+    Raises what `Transport.request` raises.
+    """
+    query: dict[str, str | int] = dict(request.query)
+    seen_cursors: set[str] = set()
+    # Lowercase, so that no header is sent twice in different spellings.
+    headers = {name.lower(): value for name, value in request.headers.items()}
     key = headers.pop("idempotency-key", None)
     while True:
-        answer = transport.request(
-            call.method,
-            call.path,
+        response = transport.request(
+            request.method,
+            request.path,
             query=query,
-            body=call.body,
+            body=request.body,
             headers=headers,
             idempotency_key=key,
         )
-        yield answer
-        body = answer.body if isinstance(answer.body, dict) else {}
+        yield response
+        body = response.body if isinstance(response.body, dict) else {}
         cursor = body.get("cursor")
         if not (paginate and body.get("has_more") is True and isinstance(cursor, str)):
             return
-        if cursor in seen:
+        if cursor in seen_cursors:
             return
-        seen.add(cursor)
+        seen_cursors.add(cursor)
         query["cursor"] = cursor
 
 
 def merge_pages(pages: Sequence[Any]) -> Any:
-    """One body for the pages of a list: their first list, whole; a single page is itself."""
+    """Merge the pages of a list into one body with the items of their first list."""
     if len(pages) == 1:
         return pages[0]
     name = next((key for key, value in pages[0].items() if isinstance(value, list)), None)
@@ -125,34 +129,34 @@ def merge_pages(pages: Sequence[Any]) -> Any:
     return {name: [item for page in pages for item in page.get(name) or []], **rest}
 
 
-def _pair(word: str, separator: str, option: str) -> tuple[str, str]:
-    key, found, value = word.partition(separator)
+def _split(text: str, separator: str, option: str) -> tuple[str, str]:
+    key, found, value = text.partition(separator)
     if not found or not key.strip():
-        raise InvalidInputError(f"{option} {word!r} is not KEY{separator}VALUE")
+        raise InvalidInputError(f"{option} {text!r} is not KEY{separator}VALUE")
     return key.strip(), value
 
 
-def _typed(text: str) -> Any:
+def _json_or_text(text: str) -> Any:
     try:
         return parse_json(text)
     except ValueError:
         return text
 
 
-def _json_body(text: str) -> Any:
+def _parse_body(text: str) -> Any:
     try:
         return parse_json(text)
-    except ValueError as problem:
-        raise InvalidInputError(f"--input is not JSON: {problem}") from None
+    except ValueError as error:
+        raise InvalidInputError(f"--input is not valid JSON: {error}") from None
 
 
-def _headers(words: Sequence[str]) -> Iterator[tuple[str, str]]:
-    for word in words:
-        name, value = _pair(word, ":", "-H")
-        if name.lower() in _OURS:
-            raise InvalidInputError(f"-H can't set {name}: outreply does")
+def _parse_headers(headers: Sequence[str]) -> Iterator[tuple[str, str]]:
+    for header in headers:
+        name, value = _split(header, ":", "-H")
+        if name.lower() in _RESERVED_HEADERS:
+            raise InvalidInputError(f"-H can't set {name}; outreply sets it")
         if name.lower() == "idempotency-key" and not 0 < len(value.strip()) <= _KEY_MAX:
             raise InvalidInputError(f"-H Idempotency-Key must have 1 to {_KEY_MAX} characters")
         if not _HEADER_NAME.fullmatch(name) or not value.isprintable() or not value.isascii():
-            raise InvalidInputError(f"-H {name!r} has characters that no header may carry")
+            raise InvalidInputError(f"-H {name!r} contains characters not allowed in headers")
         yield name, value.strip()

@@ -1,24 +1,24 @@
-"""What comes back from the API, read from its bytes."""
+"""Responses of the API, parsed."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from outreply_cli.api.errors import ApiError, InvalidResponseError, error_for
+from outreply_cli.api.errors import ApiError, InvalidResponseError, error_class
 from outreply_cli.api.retry import retry_after
 from outreply_cli.formats.json import parse_json
 
 
 @dataclass(frozen=True)
 class Response:
-    """A successful answer.
+    """A successful response.
 
     Attributes:
-        status: The HTTP status, 200 to 299.
-        body: The parsed JSON, untouched.
-        headers: Header names in lower case.
-        request_id: The server's name for this exchange, where it gives one.
+        status: HTTP status, 200 to 299.
+        body: Parsed JSON.
+        headers: Headers with lowercase names.
+        request_id: Request ID of the server, if sent.
     """
 
     status: int
@@ -28,29 +28,36 @@ class Response:
 
 
 def parse_response(status: int, headers: Mapping[str, str], content: bytes, host: str) -> Response:
-    """A successful answer (status 200 to 399) from its parts; raises BadAnswerError."""
+    """Parse a successful response (status 200 to 399); raises InvalidResponseError."""
     request_id = headers.get("x-request-id")
-    body = None if status == 204 else parse_body(content, host, status, request_id)
+    body = None if status == 204 else _parse_body(content, host, status, request_id)
     return Response(status, body, headers, request_id)
 
 
 def parse_error(
-    status: int, headers: Mapping[str, str], content: bytes, host: str, now: datetime
+    status: int,
+    headers: Mapping[str, str],
+    content: bytes,
+    host: str,
+    *,
+    path: str,
+    now: datetime,
 ) -> ApiError:
-    """The typed error of an answer with status 400 and above; `now` is for HTTP dates."""
+    """Parse an error response (status 400 and above) to the request of `path`."""
     request_id = headers.get("x-request-id")
     try:
-        said = parse_body(content, host, status, request_id)
-    except InvalidResponseError as unreadable:
-        said = {"error": f"the server answered {status}: {unreadable.message}"}
-    said = said if isinstance(said, dict) else {"error": f"the server answered {status}"}
-    return error_for(
+        body = _parse_body(content, host, status, request_id)
+    except InvalidResponseError as error:
+        body = {"error": f"the server responded with {status}: {error.message}"}
+    body = body if isinstance(body, dict) else {"error": f"the server responded with {status}"}
+    return error_class(status)(
         status,
-        said,
+        body,
+        path=path,
         request_id=request_id,
         retry_after_seconds=retry_after(
             retry_after=headers.get("retry-after"),
-            in_body=said.get("retry_after_seconds"),
+            in_body=body.get("retry_after_seconds"),
             reset=headers.get("x-ratelimit-reset") if status == 429 else None,
             date=headers.get("date"),
             now=now,
@@ -58,16 +65,15 @@ def parse_error(
     )
 
 
-def parse_body(content: bytes, host: str, status: int, request_id: str | None) -> Any:
-    """The JSON that `content` holds; raises BadAnswerError with a name for what it is instead."""
-    name, problem = "NOT_JSON", f"{host} answered with something that is not JSON"
+def _parse_body(content: bytes, host: str, status: int, request_id: str | None) -> Any:
+    code, message = "INVALID_JSON_RESPONSE", f"{host} responded with invalid JSON"
     if not content.strip():
-        name, problem = "EMPTY_ANSWER", f"{host} answered with nothing"
+        code, message = "EMPTY_RESPONSE", f"{host} sent an empty response"
     elif content.lstrip()[:1] == b"<":
-        name, problem = "HTML_ANSWER", f"{host} answered with a web page, not with JSON"
+        code, message = "HTML_RESPONSE", f"{host} responded with a web page instead of JSON"
     else:
         try:
             return parse_json(content)
         except ValueError:
             pass
-    raise InvalidResponseError(name, problem, status=status, request_id=request_id)
+    raise InvalidResponseError(code, message, status=status, request_id=request_id)

@@ -1,22 +1,22 @@
-"""One request to the API, sent until it has an answer: headers, key, retries, timing."""
+"""Sending of requests: headers, idempotency keys, retries, rate limit, redirects."""
 
 import ssl
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import IO, Any, NoReturn, cast
+from typing import IO, Any, NoReturn, Protocol, cast
 
 import httpx
 
 from outreply_cli.api.base_url import check_base_url, is_loopback
 from outreply_cli.api.decoding import DecodingError, ResponseTooLargeError, decompress
 from outreply_cli.api.errors import (
+    ApiError,
     InvalidResponseError,
     LimitExceededError,
     LocalServerUnavailableError,
     NetworkError,
-    NotFoundError,
     TLSVerificationError,
 )
 from outreply_cli.api.http_client import build_http_client
@@ -32,57 +32,90 @@ from outreply_cli.api.retry import (
     parse_http_date,
     retry_delay,
 )
-from outreply_cli.api.uploading import FindUpload, Upload, find_uploaded
 from outreply_cli.clock import Clock
 from outreply_cli.errors import InvalidInputError, OutReplyError
-from outreply_cli.spec.errors import fix_for_missing
 from outreply_cli.spec.token import Token
 
 _WRITES = {"POST", "PUT", "PATCH", "DELETE"}
-_ANSWER_MAX_BYTES = 32 * 1024 * 1024
-_REDIRECTS_MAX = 5
-# A publish is answered only once the platform has taken the post, video and all.
-_ANSWER_SECONDS = 60.0
-_USED_UP = "the requests of this minute are used up"
+_MAX_RESPONSE_BYTES = 32 * 1024 * 1024
+_MAX_REDIRECTS = 5
+# A publish responds once the platform has accepted the post, including its video.
+_RESPONSE_TIMEOUT = 60.0
+_RATE_LIMIT_REACHED = "rate limit reached"
+_MAYBE_APPLIED_HINT = "The request may have been carried out; check before you run it again."
+
+
+class Readable(Protocol):
+    """A seekable binary stream; httpx seeks to its end for the size."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Return the next bytes."""
+        ...
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        """Change the position and return it."""
+        ...
+
+    def tell(self) -> int:
+        """Return the position."""
+        ...
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file to upload.
+
+    Attributes:
+        filename: File name for the server, which uses its extension only.
+        mime: Media type of the content.
+        stream: Content, read from its start on each attempt.
+        find: Returns the server's object of an upload whose response was lost, or None if the
+            upload did not arrive; `find` itself is None if that can't be determined.
+    """
+
+    filename: str
+    mime: str
+    stream: Readable
+    find: Callable[[], Mapping[str, Any] | None] | None = None
 
 
 @dataclass(frozen=True)
 class RequestRecord:
-    """One sending as `--verbose` shows it; holds nothing secret.
+    """One attempt of a request, for `--verbose`; contains no secret.
 
     Attributes:
-        outcome: The status, or the name of what went wrong.
-        milliseconds: From sending to the whole answer.
-        budget_left: Requests left this minute, where the server says.
-        retry_in: Seconds until it is sent again, None when it is not.
+        outcome: HTTP status, error code, or both.
+        latency_ms: Milliseconds until the complete response.
+        requests_left: Remaining requests of this minute, if reported.
+        retry_in: Seconds until the next attempt; None for the last one.
     """
 
     method: str
     path: str
     outcome: str
-    milliseconds: float
-    budget_left: str | None
+    latency_ms: float
+    requests_left: str | None
     retry_in: float | None
 
 
 class Transport:
-    """Sends requests with one token to one base URL; safe to share between threads.
+    """Sends requests with one token to one base URL; thread-safe.
 
     Args:
-        base_url: Where the API lives; checked by `check_base_url`.
-        token: What authenticates; None only for the routes that need none.
-        clock: Time, waiting and chance.
-        patience: How long retries may go on.
-        on_exchange: Called after each sending.
-        on_pause: Called before each wait, with its seconds and what it is for.
-        budget: Who may send now; None for everybody.
-        answer_seconds: How long a silent server is given.
+        base_url: Base URL of the API; checked by `check_base_url`.
+        token: Token of the requests; None for endpoints that need none.
+        clock: Time, sleep and randomness.
+        retry_policy: Limits of retrying.
+        on_request: Called after each attempt.
+        on_wait: Called before each wait with its seconds and reason.
+        rate_limiter: Decides when to send; None to send immediately.
+        timeout: Seconds without a byte after which an attempt fails.
 
     Attributes:
-        server_ahead: How far the server's clock is ahead of ours, as its last `Date` told;
-            nothing where the two agree within a few seconds.
-        requests_left: Of this minute, as the last answer said.
-        tls: The last answer's `ssl.SSLObject`, while it is open; None over plain http.
+        server_ahead: How far the server's clock is ahead according to its last `Date`; zero if
+            both agree within seconds.
+        requests_left: Remaining requests of this minute, as last reported.
+        tls: `ssl.SSLObject` of the last response, while it is open; None over plain http.
     """
 
     def __init__(
@@ -91,33 +124,33 @@ class Transport:
         base_url: str,
         token: Token | None,
         clock: Clock,
-        patience: RetryPolicy | None = None,
-        on_exchange: Callable[[RequestRecord], None] | None = None,
-        on_pause: Callable[[float, str], None] | None = None,
-        budget: RateLimiter | None = None,
-        answer_seconds: float = _ANSWER_SECONDS,
+        retry_policy: RetryPolicy | None = None,
+        on_request: Callable[[RequestRecord], None] | None = None,
+        on_wait: Callable[[float, str], None] | None = None,
+        rate_limiter: RateLimiter | None = None,
+        timeout: float = _RESPONSE_TIMEOUT,
     ) -> None:
         self.base_url = check_base_url(base_url)
-        self.patience = patience or RetryPolicy()
+        self.retry_policy = retry_policy or RetryPolicy()
         self.server_ahead = timedelta(0)
         self.requests_left: str | None = None
         self.tls: Any = None
         self._token = token
         self._clock = clock
-        self._on_exchange = on_exchange
-        self._on_pause = on_pause
-        self._budget = budget
-        self._http = build_http_client(self.base_url, answer_seconds)
+        self._on_request = on_request
+        self._on_wait = on_wait
+        self._rate_limiter = rate_limiter
+        self._http = build_http_client(self.base_url, timeout)
 
     def now(self) -> datetime:
-        """The present instant by the server's clock, in UTC: what its rules are measured on."""
+        """The current time by the server's clock, in UTC."""
         return self._clock.now() + self.server_ahead
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Close all connections."""
         self._http.close()
-        if self._budget is not None:
-            self._budget.close()
+        if self._rate_limiter is not None:
+            self._rate_limiter.close()
 
     def request(
         self,
@@ -129,54 +162,47 @@ class Transport:
         idempotency_key: str | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Response:
-        """Send one request, again where that is safe and sensible, and return its answer.
+        """Send a request, retry it where that is safe, and return the response.
 
-        Every write carries an `Idempotency-Key` (reference: Idempotency), the same one each time
-        it is sent; without one from the caller it is a new UUIDv4.
+        Each write carries an `Idempotency-Key` (reference: Idempotency), the same in all attempts:
+        a new UUIDv4 unless the caller passes one.
 
         Args:
-            method: In upper case.
-            path: Below the base URL, with a leading slash.
-            query: Parameters to add.
-            body: JSON to send, or None.
-            idempotency_key: 1 to 120 characters, for a write whose occasion the caller names.
-            headers: More headers; they can't replace the token.
+            method: HTTP method in upper case.
+            path: Path below the base URL, with a leading slash.
+            query: Query parameters.
+            body: JSON body, or None.
+            idempotency_key: Key of a write, 1 to 120 characters.
+            headers: Additional headers; they can't replace the token.
 
         Raises:
-            ApiError: The API answered 400 or above, finally.
-            NetworkError: No answer came within the patience.
-            BadAnswerError: What came is not an answer of the API.
-            InvalidInputError: The body holds text that can't be sent; nothing was.
+            ApiError: The API responded with 400 or above.
+            NetworkError: No complete response was received.
+            InvalidResponseError: The response does not come from the API.
+            InvalidInputError: The body contains text that can't be sent; nothing was sent.
         """
+        is_write = method in _WRITES
         sent_headers = dict(headers or {})
-        if method in _WRITES:
+        if is_write:
             sent_headers["Idempotency-Key"] = idempotency_key or str(uuid.uuid4())
 
         def build() -> httpx.Request:
             return self._build(method, path, sent_headers, params=query or None, json=body)
 
-        try:
-            return self._exchange(build, repeatable=True)
-        except NotFoundError as missing:
-            if missing.code == "NOT_FOUND":
-                missing.hint = fix_for_missing(path) or missing.hint
-            raise
-        except OutReplyError as error:
-            if error.maybe_applied and method in _WRITES and idempotency_key is None:
-                # The next run has another key.
-                error.hint = "It may have been done all the same: look before you run it again."
-            raise
+        # The next run of the command has another key.
+        hint = _MAYBE_APPLIED_HINT if is_write and idempotency_key is None else None
+        return self._exchange(build, path=path, repeatable=True, maybe_applied_hint=hint)
 
     def upload(self, path: str, upload: Upload) -> Response:
-        """Send one file as `multipart/form-data`, streamed from disk.
+        """Send a file as `multipart/form-data`, streamed from disk.
 
-        The API does not recognise a second upload (reference: Idempotency), so one that may have
-        arrived is looked for before it is sent again, and is not where nobody can look.
+        Uploads are not idempotent (reference: Idempotency): one that may have arrived is looked
+        up before it is sent again, and not sent again without `upload.find`.
 
         Raises:
             OutReplyError: What the stream raises.
-            ApiError, NetworkError, BadAnswerError: As `request`; `outcome_unknown` says that the
-                file may be there all the same.
+            ApiError, NetworkError, InvalidResponseError: As `request`; with `maybe_applied` if the
+                file may have been uploaded.
         """
         headers = {"Idempotency-Key": str(uuid.uuid4())}
 
@@ -185,7 +211,7 @@ class Transport:
             part = (upload.filename, cast("IO[bytes]", upload.stream), upload.mime)
             return self._build("POST", path, headers, files={"file": part})
 
-        return self._exchange(build, repeatable=upload.look is not None, look=upload.look)
+        return self._exchange(build, repeatable=upload.find is not None, find=upload.find)
 
     def _build(
         self, method: str, path: str, headers: Mapping[str, str], **content: Any
@@ -195,94 +221,109 @@ class Transport:
             sent["Authorization"] = f"Bearer {self._token.reveal()}"
         try:
             return self._http.build_request(method, self.base_url + path, headers=sent, **content)
-        except (httpx.InvalidURL, ValueError) as problem:
+        except (httpx.InvalidURL, ValueError) as error:
             raise InvalidInputError(
-                f"the request can't be written: {problem}",
-                hint="Take out control characters, and what is no Unicode text.",
+                f"invalid request: {error}",
+                hint="Remove control characters and invalid Unicode.",
             ) from None
 
     def _exchange(
         self,
         build: Callable[[], httpx.Request],
         *,
+        path: str = "",
         repeatable: bool,
-        look: FindUpload | None = None,
+        find: Callable[[], Mapping[str, Any] | None] | None = None,
+        maybe_applied_hint: str | None = None,
     ) -> Response:
-        attempts = RetryState()
-        may_be_done = False
-        while True:
-            self._wait_for_budget(attempts)
-            request = build()
-            started = self._clock.monotonic()
-            response: httpx.Response | None = None
-            try:
-                response = self._send(request)
-                answer = self._read(response)
-            except OutReplyError as error:
-                wait = self._wait_after(error, attempts, repeatable=repeatable)
-                outcome = error.code if response is None else f"{response.status_code} {error.code}"
-                self._tell(request, outcome, started, response, wait)
-                may_be_done = may_be_done or is_ambiguous(error)
-                if wait is not None:
-                    self._pause(wait, error.message, attempts, may_be_done=may_be_done)
-                if may_be_done and look is not None:
-                    there = find_uploaded(error, look)
-                    if there is not None:
-                        return Response(200, dict(there), {}, None)
-                if wait is None:
-                    error.maybe_applied = may_be_done and not is_definitive(error)
-                    raise
-            else:
-                self._tell(request, str(answer.status), started, response, None)
-                return answer
+        state = RetryState()
+        try:
+            while True:
+                self._wait_for_rate_limit(state)
+                response = self._attempt(build(), state, path, repeatable=repeatable, find=find)
+                if response is not None:
+                    return response
+        except OutReplyError as error:
+            if not state.maybe_applied or is_definitive(error):
+                raise
+            hint = maybe_applied_hint or error.hint
+            raise error.replace(maybe_applied=True, hint=hint) from error
 
-    def _wait_after(
-        self, error: OutReplyError, attempts: RetryState, *, repeatable: bool
+    def _attempt(
+        self,
+        request: httpx.Request,
+        state: RetryState,
+        path: str,
+        *,
+        repeatable: bool,
+        find: Callable[[], Mapping[str, Any] | None] | None,
+    ) -> Response | None:
+        # Returns None if the request is to be sent again.
+        started_at = self._clock.monotonic()
+        received: httpx.Response | None = None
+        try:
+            received = self._send(request)
+            response = self._parse(received, path)
+        except OutReplyError as error:
+            delay = self._retry_delay(error, state, repeatable=repeatable)
+            outcome = error.code if received is None else f"{received.status_code} {error.code}"
+            self._record(request, outcome, started_at, received, delay)
+            state.maybe_applied = state.maybe_applied or is_ambiguous(error)
+            if delay is not None:
+                self._wait(delay, error.message, state)
+            if state.maybe_applied and find is not None:
+                try:
+                    found = find()
+                except OutReplyError:
+                    raise error.replace(maybe_applied=True) from None
+                if found is not None:
+                    return Response(200, dict(found), {}, None)
+            if delay is None:
+                raise
+            return None
+        self._record(request, str(response.status), started_at, received, None)
+        return response
+
+    def _retry_delay(
+        self, error: OutReplyError, state: RetryState, *, repeatable: bool
     ) -> float | None:
         if is_rate_limited(error):
-            attempts.refusals += 1
-            self._tell_budget(error)
+            state.rate_limited += 1
+            seconds = error.retry_after_seconds if isinstance(error, ApiError) else None
+            if self._rate_limiter is not None and seconds is not None:
+                self._rate_limiter.throttle(seconds)
         else:
-            attempts.failures += 1
-        chance = self._clock.random()
-        return retry_delay(error, attempts, self.patience, repeatable=repeatable, chance=chance)
+            state.failures += 1
+        jitter = self._clock.random()
+        return retry_delay(error, state, self.retry_policy, repeatable=repeatable, jitter=jitter)
 
-    def _wait_for_budget(self, attempts: RetryState) -> None:
-        if self._budget is None:
+    def _wait_for_rate_limit(self, state: RetryState) -> None:
+        if self._rate_limiter is None:
             return
-        while (wait := self._budget.acquire()) > 0:
-            most = self.patience.max_wait
-            if most is not None and attempts.waited + wait > most:
+        while (seconds := self._rate_limiter.acquire()) > 0:
+            max_wait = self.retry_policy.max_wait
+            if max_wait is not None and state.waited + seconds > max_wait:
                 raise LimitExceededError(
                     429,
-                    {"error": _USED_UP, "code": "RATE_LIMITED"},
-                    retry_after_seconds=wait,
+                    {"error": _RATE_LIMIT_REACHED, "code": "RATE_LIMITED"},
+                    retry_after_seconds=seconds,
                 )
-            self._pause(wait, _USED_UP, attempts, may_be_done=False)
+            self._wait(seconds, _RATE_LIMIT_REACHED, state)
 
-    def _tell_budget(self, refusal: OutReplyError) -> None:
-        wait = getattr(refusal, "retry_after_seconds", None)
-        if self._budget is not None and wait is not None:
-            self._budget.throttle(wait)
-
-    def _pause(self, seconds: float, why: str, attempts: RetryState, *, may_be_done: bool) -> None:
-        if self._on_pause is not None:
-            self._on_pause(seconds, why)
-        try:
-            self._clock.sleep(seconds)
-        except OutReplyError as interrupted:
-            interrupted.maybe_applied = may_be_done
-            raise
-        attempts.waited += seconds
+    def _wait(self, seconds: float, reason: str, state: RetryState) -> None:
+        if self._on_wait is not None:
+            self._on_wait(seconds, reason)
+        self._clock.sleep(seconds)
+        state.waited += seconds
 
     def _send(self, request: httpx.Request) -> httpx.Response:
-        for _ in range(_REDIRECTS_MAX):
+        for _ in range(_MAX_REDIRECTS):
             response = self._fetch(request)
             if not response.has_redirect_location:
                 return response
-            request = self._follow(request, response)
+            request = self._redirect(request, response)
         raise InvalidResponseError(
-            "REDIRECT_REFUSED", "the server redirects in circles", status=response.status_code
+            "REDIRECT_REFUSED", "too many redirects", status=response.status_code
         )
 
     def _fetch(self, request: httpx.Request) -> httpx.Response:
@@ -293,102 +334,109 @@ class Transport:
             self.tls = stream.get_extra_info("ssl_object") if stream is not None else None
             try:
                 encoding = response.headers.get("content-encoding", "")
-                content = decompress(response.iter_raw(), encoding, most=_ANSWER_MAX_BYTES)
+                content = decompress(response.iter_raw(), encoding, max_bytes=_MAX_RESPONSE_BYTES)
             finally:
                 response.close()
         except ResponseTooLargeError:
-            message = f"{host} answered with more than 32 MiB"
+            message = f"the response of {host} exceeds 32 MiB"
             status = response.status_code
-            raise InvalidResponseError("ANSWER_TOO_LARGE", message, status=status) from None
-        except (httpx.ConnectError, httpx.ConnectTimeout) as failure:
-            untrusted = _distrust(failure)
-            if untrusted is not None:
-                raise TLSVerificationError(host, untrusted.verify_message) from None
-            reason = str(failure) or type(failure).__name__
+            raise InvalidResponseError("RESPONSE_TOO_LARGE", message, status=status) from None
+        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+            tls_error = _tls_error(error)
+            if tls_error is not None:
+                raise TLSVerificationError(host, tls_error.verify_message) from None
+            reason = _connect_reason(error)
             if is_loopback(host):
-                raise LocalServerUnavailableError(
-                    request.url.netloc.decode("ascii"), reason
-                ) from None
+                address = request.url.netloc.decode("ascii")
+                raise LocalServerUnavailableError(address, reason) from None
             message = f"can't connect to {host}: {reason}"
             raise NetworkError("CONNECTION_FAILED", message, sent=False) from None
         except httpx.TimeoutException:
-            raise NetworkError("TIMED_OUT", f"{host} did not answer in time", sent=True) from None
-        except httpx.ProxyError as failure:
-            message = f"the proxy refused: {failure}"
+            message = f"{host} did not respond in time"
+            raise NetworkError("TIMED_OUT", message, sent=True) from None
+        except httpx.ProxyError as error:
+            message = f"the proxy rejected the connection: {error}"
             raise NetworkError("CONNECTION_FAILED", message, sent=False) from None
         except DecodingError:
-            message = f"{host} answered with bytes that are not what their encoding says"
+            message = f"the response of {host} does not match its content encoding"
             raise NetworkError("CONNECTION_LOST", message, sent=True) from None
         except httpx.InvalidURL:
-            # Where an answer leads is looked at before the answer is handed out.
-            message = f"{host} redirects to something that is not a URL"
+            # httpx parses the Location header before it returns the response.
+            message = f"{host} redirects to an invalid URL"
             raise NetworkError("CONNECTION_LOST", message, sent=True) from None
-        except httpx.TransportError as failure:
-            message = f"the connection to {host} was lost: {failure or type(failure).__name__}"
+        except httpx.TransportError as error:
+            message = f"the connection to {host} was lost: {error or type(error).__name__}"
             raise NetworkError("CONNECTION_LOST", message, sent=True) from None
         return httpx.Response(
             response.status_code,
-            # Their bytes: a value may be in any encoding.
+            # As bytes: header values may have any encoding.
             headers=[(k, v) for k, v in response.headers.raw if k.lower() != b"content-encoding"],
             content=content,
             request=request,
         )
 
-    def _follow(self, request: httpx.Request, response: httpx.Response) -> httpx.Request:
+    def _redirect(self, request: httpx.Request, response: httpx.Response) -> httpx.Request:
         try:
             target = request.url.join(response.headers["location"])
         except (httpx.InvalidURL, UnicodeError):
-            self._refuse_redirect(response, "somewhere that is not a URL")
-        here = request.url
-        if (target.scheme, target.host, target.port) != (here.scheme, here.host, here.port):
-            self._refuse_redirect(response, f"{target.scheme}://{target.host}")
+            self._refuse_redirect(response, "to an invalid URL")
+        origin = request.url
+        if (target.scheme, target.host, target.port) != (origin.scheme, origin.host, origin.port):
+            self._refuse_redirect(response, f"to {target.scheme}://{target.host}")
         if request.method != "GET" and response.status_code not in {307, 308}:
-            self._refuse_redirect(response, "a place where the write would become a read")
+            self._refuse_redirect(response, "of a write, which would become a read")
         return httpx.Request(request.method, target, headers=request.headers, stream=request.stream)
 
     @staticmethod
     def _refuse_redirect(response: httpx.Response, target: str) -> NoReturn:
         raise InvalidResponseError(
             "REDIRECT_REFUSED",
-            f"the server redirects to {target}; the token is not sent there",
+            f"refusing to follow a redirect {target}",
             status=response.status_code,
         )
 
-    def _read(self, response: httpx.Response) -> Response:
+    def _parse(self, response: httpx.Response, path: str) -> Response:
         headers = dict(response.headers)
+        now = self._clock.now()
         date = headers.get("date")
         self.requests_left = headers.get("x-ratelimit-remaining", self.requests_left)
-        self.server_ahead = clock_difference(date, self._clock.now())
-        if self._budget is not None:
-            self._budget.update(headers, parse_http_date(date))
+        self.server_ahead = clock_difference(date, now)
+        if self._rate_limiter is not None:
+            self._rate_limiter.update(headers, parse_http_date(date))
         status, host = response.status_code, response.request.url.host
         if status < 400:
             return parse_response(status, headers, response.content, host)
-        raise parse_error(status, headers, response.content, host, self._clock.now())
+        raise parse_error(status, headers, response.content, host, path=path, now=now)
 
-    def _tell(
+    def _record(
         self,
         request: httpx.Request,
         outcome: str,
-        started: float,
+        started_at: float,
         response: httpx.Response | None,
         retry_in: float | None,
     ) -> None:
-        if self._on_exchange is None:
+        if self._on_request is None:
             return
-        self._on_exchange(
+        self._on_request(
             RequestRecord(
                 method=request.method,
                 path=request.url.raw_path.decode("ascii"),
                 outcome=outcome,
-                milliseconds=(self._clock.monotonic() - started) * 1000,
-                budget_left=response.headers.get("x-ratelimit-remaining") if response else None,
+                latency_ms=(self._clock.monotonic() - started_at) * 1000,
+                requests_left=response.headers.get("x-ratelimit-remaining") if response else None,
                 retry_in=retry_in,
             )
         )
 
 
-def _distrust(failure: BaseException | None) -> ssl.SSLCertVerificationError | None:
-    while failure is not None and not isinstance(failure, ssl.SSLCertVerificationError):
-        failure = failure.__cause__ or failure.__context__
-    return failure
+def _tls_error(error: BaseException | None) -> ssl.SSLCertVerificationError | None:
+    while error is not None and not isinstance(error, ssl.SSLCertVerificationError):
+        error = error.__cause__ or error.__context__
+    return error
+
+
+def _connect_reason(error: httpx.TransportError) -> str:
+    # "[Errno 111] Connection refused" without its number.
+    text = str(error).partition("] ")[2] if str(error).startswith("[Errno ") else str(error)
+    return text[:1].lower() + text[1:] or type(error).__name__

@@ -1,7 +1,9 @@
-"""What the API's objects are sure to have: whoever is handed one need not ask again."""
+"""Checks of the fields that code relies on in the API's objects."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, TypeGuard
+
+from outreply_cli.api.types import Account, Brand, ErrorEntry, Media, TokenInfo
 
 Validator = Callable[[Any], bool]
 
@@ -23,43 +25,41 @@ def _are_objects(value: Any) -> bool:
 
 
 _KEY = {"api_key": _is_object, "api_key.scopes": _is_list, "api_key.expires_at": _is_text}
-# By dotted path, what stands there; nothing and null may stand anywhere (reference: GET /account).
-ME: Mapping[str, Validator] = {"authenticated_as": _is_object, **_KEY}
-ACCOUNT: Mapping[str, Validator] = {
-    "user": _is_object,
-    **_KEY,
-    "quota": _is_object,
-    "quota.storage": _is_object,
-    "quota.rate_limit": _is_object,
-    "quota.publish_guardrails": _is_object,
-    "quota.monthly": _is_object,
-    "quota.monthly.publishes": _is_object,
+# Validators by dotted path; any field may be absent or null (reference: GET /account).
+_VALIDATORS: Mapping[type, Mapping[str, Validator]] = {
+    TokenInfo: {"authenticated_as": _is_object, **_KEY},
+    Account: {
+        "user": _is_object,
+        **_KEY,
+        "quota": _is_object,
+        "quota.storage": _is_object,
+        "quota.rate_limit": _is_object,
+        "quota.publish_guardrails": _is_object,
+        "quota.monthly": _is_object,
+        "quota.monthly.publishes": _is_object,
+    },
+    Brand: {"pages": _are_objects},
 }
-# The same for the objects of a list, and for one of them alone.
-PARTS_OF: Mapping[str, Mapping[str, Validator]] = {
-    "brands": {"pages": _are_objects},
-    "brand": {"pages": _are_objects},
-}
-# What names the objects of a list, where that is not `id`.
-_IDENTITIES = {"media": "media_id", "errors": "code"}
+# Types with another ID field than `id`.
+_ID_FIELDS: Mapping[type, str] = {Media: "media_id", ErrorEntry: "code"}
 
 
-def find_invalid_field(body: Mapping[str, Any], parts: Mapping[str, Validator]) -> str | None:
-    """The first of `parts` that `body` has and that is something else, or None."""
-    for path, is_kind in parts.items():
-        found: Any = body
-        for step in path.split("."):
-            found = found.get(step) if isinstance(found, dict) else None
-        if found is not None and not is_kind(found):
+def find_invalid_field(body: Mapping[str, Any], kind: type) -> str | None:
+    """Return the path of the first field of `body` with an invalid value for `kind`, or None."""
+    for path, is_valid in _VALIDATORS.get(kind, {}).items():
+        value: Any = body
+        for key in path.split("."):
+            value = value.get(key) if isinstance(value, dict) else None
+        if value is not None and not is_valid(value):
             return path
     return None
 
 
-def id_field(listing: str) -> str:
-    """The field that names the objects of the list that the API calls `listing`."""
-    return _IDENTITIES.get(listing, "id")
+def id_field(kind: type) -> str:
+    """The field that identifies objects of this type."""
+    return _ID_FIELDS.get(kind, "id")
 
 
 def is_id(value: Any) -> TypeGuard[str | int]:
-    """Whether `value` can name an object."""
+    """Whether `value` can identify an object."""
     return isinstance(value, (str, int)) and not isinstance(value, bool) and value != ""

@@ -1,1 +1,1 @@
-"""A calendar file carried out: read, checked, planned, and sent exactly once."""
+"""Scheduling of calendar files: load, match with earlier runs, plan, check and apply."""

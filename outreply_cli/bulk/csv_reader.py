@@ -1,4 +1,4 @@
-"""Calendars as spreadsheets save them: CSV in any of its usual dialects."""
+"""CSV calendars in the dialects that spreadsheets save."""
 
 import codecs
 import csv
@@ -32,16 +32,15 @@ _COLUMNS_MAX = 1_000
 
 
 def read_csv(calendar: Calendar, content: bytes, columns: Mapping[str, str]) -> None:
-    """Read the rows of a CSV file into `calendar`, with everything that is wrong.
+    """Add the rows and problems of a CSV file to `calendar`.
 
     Args:
-        calendar: Empty.
-        content: The file's bytes: UTF-8 with or without a mark, or UTF-16 with one.
-        columns: What `--columns` renames: the file's name for a column, in lower case, to a
-            field, or to nothing for a column to leave out.
+        calendar: Empty calendar.
+        content: UTF-8 with or without a byte order mark, or UTF-16 with one.
+        columns: Fields by the lower-case column name that `--columns` maps; "" ignores a column.
     """
     if content.startswith((_ZIP, _OLD_EXCEL)):
-        calendar.add_error(0, "", f"it is a spreadsheet, not CSV; {_SAVE_AS}")
+        calendar.add_error(0, "", f"the file is a spreadsheet, not CSV; {_SAVE_AS}")
         return
     text = _decode(calendar, content)
     if text is None:
@@ -49,34 +48,36 @@ def read_csv(calendar: Calendar, content: bytes, columns: Mapping[str, str]) -> 
     csv.field_size_limit(_CELL_MAX_CHARACTERS)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text), strict=True)
     fields: list[str | None] | None = None
-    columns_read: list[tuple[int, str]] = []
+    used: list[tuple[int, str]] = []
     for line, cells in _records(calendar, reader):
         if fields is None:
-            fields = _header(calendar, line, cells, columns)
+            fields = _parse_header(calendar, line, cells, columns)
             if not {"page", "scheduled_at"} <= set(fields):
                 return
-            columns_read = [(place, name) for place, name in enumerate(fields) if name]
+            used = [(index, name) for index, name in enumerate(fields) if name]
         else:
-            _read_row(calendar, line, columns_read, cells, len(fields))
+            _add_row(calendar, line, used, cells, len(fields))
     if fields is None and not calendar.problems:
-        calendar.add_error(1, "", "it is empty; begin with a header row: page,scheduled_at,message")
+        message = "the file is empty; start with a header row: page,scheduled_at,message"
+        calendar.add_error(1, "", message)
     check_duplicate_keys(calendar)
 
 
 def _records(calendar: Calendar, reader: Any) -> Iterator[tuple[int, list[str]]]:
-    """The records that say something, with their lines, as far as they can be read."""
-    begins = 1
+    """Yield the records that are not blank with their lines, up to the first invalid one."""
+    next_line = 1
     try:
         for cells in reader:
-            line, begins = begins, reader.line_num + 1
+            line, next_line = next_line, reader.line_num + 1
             if len(calendar.rows) + len(calendar.problems) >= _ROWS_AND_PROBLEMS_MAX:
-                most = f"there are more than {_ROWS_AND_PROBLEMS_MAX} rows and problems"
-                calendar.add_error(line, "", f"{most}; split the file")
+                message = f"more than {_ROWS_AND_PROBLEMS_MAX} rows and problems; split the file"
+                calendar.add_error(line, "", message)
                 return
             if any(cells) and not "".join(cells).isspace():
                 yield line, cells
     except csv.Error as problem:
-        calendar.add_error(begins, "", f"it is not CSV here: {problem}; check the quotation marks")
+        message = f"invalid CSV from here on: {problem}; check the quotation marks"
+        calendar.add_error(next_line, "", message)
 
 
 def _decode(calendar: Calendar, content: bytes) -> str | None:
@@ -85,11 +86,12 @@ def _decode(calendar: Calendar, content: bytes) -> str | None:
         text = content.decode(encoding)
     except UnicodeDecodeError as problem:
         line = content[: problem.start].count(b"\n") + 1
-        calendar.add_error(line, "", f"it is not UTF-8 text; {_SAVE_AS}")
+        calendar.add_error(line, "", f"the file is not UTF-8 text; {_SAVE_AS}")
         return None
     if "\x00" in text:
         line = text[: text.index("\x00")].count("\n") + 1
-        calendar.add_error(line, "", f"it has NUL characters, as UTF-16 without a mark; {_SAVE_AS}")
+        message = f"NUL characters, perhaps UTF-16 without a byte order mark; {_SAVE_AS}"
+        calendar.add_error(line, "", message)
         return None
     return text
 
@@ -99,43 +101,43 @@ def _delimiter(text: str) -> str:
     return max(_DELIMITERS, key=header.count)
 
 
-def _header(
+def _parse_header(
     calendar: Calendar, line: int, cells: list[str], columns: Mapping[str, str]
 ) -> list[str | None]:
     fields: list[str | None] = []
     if len(cells) > _COLUMNS_MAX:
-        calendar.add_error(line, "", f"it has {len(cells)} columns; keep those we know")
+        message = f"{len(cells)} columns, but the limit is {_COLUMNS_MAX}; remove unknown columns"
+        calendar.add_error(line, "", message)
         return fields
     for cell in cells:
-        renamed = columns.get(cell.strip().lower())
-        name = normalize_field(cell) if renamed is None else renamed
+        mapped = columns.get(cell.strip().lower())
+        name = normalize_field(cell) if mapped is None else mapped
         if name is None and cell.strip():
-            calendar.add_error(line, cell.strip(), unknown_field_message(cell))
+            message = unknown_field_message(cell, is_column=True)
+            calendar.add_error(line, cell.strip(), message)
         elif name and name in fields:
-            calendar.add_error(line, cell.strip(), f"there are two columns for {name}; keep one")
+            calendar.add_error(line, cell.strip(), f"two columns hold {name}; keep one of them")
         fields.append(name or None)
-    for needed in ("page", "scheduled_at"):
-        if needed not in fields:
-            what = f"the header has no column {needed!r}; begin with: page,scheduled_at,message"
-            calendar.add_error(line, needed, what)
+    for required in ("page", "scheduled_at"):
+        if required not in fields:
+            message = f"missing column {required!r}; start with: page,scheduled_at,message"
+            calendar.add_error(line, required, message)
     return fields
 
 
-def _read_row(
+def _add_row(
     calendar: Calendar, line: int, columns: Sequence[tuple[int, str]], cells: list[str], width: int
 ) -> None:
     if len(cells) > width and any(cell.strip() for cell in cells[width:]):
-        calendar.add_error(
-            line,
-            "",
-            f"it has {len(cells)} cells and the header has {width}; put cells with a delimiter in "
-            "quotation marks",
+        message = (
+            f"the row has {len(cells)} cells, but the header has {width}; quote cells that "
+            "contain a delimiter"
         )
+        calendar.add_error(line, "", message)
         return
     values: dict[str, Any] = {}
-    present = len(cells)
-    for place, name in columns:
-        cell = cells[place] if place < present else ""
+    for index, name in columns:
+        cell = cells[index] if index < len(cells) else ""
         if not cell or cell.isspace():
             continue
         if name == "message":

@@ -1,4 +1,4 @@
-"""Carries a plan out: concurrently, nearest first, each row exactly once."""
+"""Execution of a plan: concurrent, nearest posts first, each row exactly once."""
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -6,8 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from outreply_cli.api.errors import (
     AuthenticationError,
@@ -15,38 +14,39 @@ from outreply_cli.api.errors import (
     LimitExceededError,
     NetworkError,
 )
-from outreply_cli.bulk.matching import new_entry
 from outreply_cli.bulk.plan import Action, ActionType
 from outreply_cli.clock import Clock
 from outreply_cli.errors import InterruptedRunError, OutReplyError
 from outreply_cli.journal.journal import Journal
-from outreply_cli.journal.models import JournalEntry, JournalEntryDraft
+from outreply_cli.journal.models import JournalEntry
 from outreply_cli.posts.sender import Sender, SendResult
 
 _WAKE_SECONDS = 0.2
-_NONE: Mapping[int, Any] = MappingProxyType({})
-# Codes that end a run: what is left can't succeed until something outside it changes.
-_ENDING_CODES = frozenset(
+# Errors that every other row would get too.
+_FATAL_CODES = frozenset(
     {"MONTHLY_QUOTA_EXCEEDED", "DAILY_LIMIT_EXCEEDED", "SANDBOX_EXHAUSTED", "MISSING_SCOPE",
      "IP_NOT_ALLOWED", "COLLABORATOR_INSUFFICIENT", "RATE_LIMITED"}
 )  # fmt: skip
 
 
 class RowStatus(StrEnum):
-    """How a row went."""
+    """The status of a row."""
 
     PLANNED = "planned"
     DONE = "done"
     FAILED = "failed"
     PENDING = "pending"
+    UNKNOWN = "unknown"
 
 
 class RowResult(NamedTuple):
-    """How one action went.
+    """The result of one action.
 
     Attributes:
-        post_id: The server's id of the row's post, where there is one.
-        error: What went wrong.
+        action: Action of the plan.
+        status: Status of the row.
+        post_id: ID of the row's post, if there is one.
+        error: Error of the row, if there was one.
     """
 
     action: Action
@@ -57,11 +57,11 @@ class RowResult(NamedTuple):
 
 @dataclass(frozen=True)
 class RunReport:
-    """How a run went.
+    """The result of a run.
 
     Attributes:
-        results: One for each action, in the plan's order.
-        stopped_by: What ended the run before its end, if anything did.
+        results: One result per action, in the order of the plan.
+        stopped_by: Error that ended the run early, if there was one.
     """
 
     results: list[RowResult]
@@ -69,63 +69,61 @@ class RunReport:
 
 
 class CancellationToken:
-    """Says that a run has to end; a first cause stays the cause."""
+    """Ends a run; the first cause is kept."""
 
     def __init__(self) -> None:
         self._event = threading.Event()
-        self._turn = threading.Lock()
+        self._lock = threading.Lock()
         self.cause: OutReplyError | None = None
 
     @property
     def is_set(self) -> bool:
-        """Whether the run has to end."""
+        """Whether the run must end."""
         return self._event.is_set()
 
     def set(self, cause: OutReplyError) -> None:
         """End the run because of `cause`."""
-        with self._turn:
+        with self._lock:
             self.cause = self.cause or cause
             self._event.set()
 
 
 class InterruptibleClock:
-    """A clock whose waits end when the run has to: nobody sits out a limit after Ctrl-C."""
+    """A clock whose waits end when the run is stopped."""
 
     def __init__(self, clock: Clock, stop: CancellationToken) -> None:
         self._clock = clock
         self._stop = stop
 
     def now(self) -> datetime:
-        """The present instant, in UTC."""
+        """Return the current time, in UTC."""
         return self._clock.now()
 
     def monotonic(self) -> float:
-        """Seconds that never run backwards, from an arbitrary start."""
+        """Return monotonic seconds."""
         return self._clock.monotonic()
 
     def random(self) -> float:
-        """A random number from 0 up to, not including, 1."""
+        """Return a random number from 0 up to, not including, 1."""
         return self._clock.random()
 
     def sleep(self, seconds: float) -> None:
-        """Wait for `seconds`; raises InterruptedRunError when the run is to end meanwhile."""
+        """Wait for `seconds`; raises InterruptedRunError when the run is stopped meanwhile."""
         until = self._clock.monotonic() + seconds
         while (left := until - self._clock.monotonic()) > 0:
             if self._stop.is_set:
-                raise InterruptedRunError("the run was ended while it waited")
+                raise InterruptedRunError("the run was stopped while it waited")
             self._clock.sleep(min(left, _WAKE_SECONDS))
 
 
 class PlanExecutor:
-    """Carries out plans of one calendar.
+    """Executes the actions of a plan.
 
     Args:
-        sender: Sends and cancels.
-        journal: Written before and after each step.
-        account: As the journal calls it.
-        calendar: As the journal calls it.
-        stop: Ends the run; its clock is the client's.
-        concurrency: Requests in flight at most.
+        sender: Sends and cancels posts.
+        journal: Journal, written before and after each request.
+        stop: Ends the run, and the waits of the client's clock.
+        concurrency: Maximum requests in flight.
         on_result: Called after each action, from any thread.
     """
 
@@ -134,149 +132,131 @@ class PlanExecutor:
         sender: Sender,
         journal: Journal,
         *,
-        account: str,
-        calendar: str,
         stop: CancellationToken,
         concurrency: int,
-        on_result: Callable[[RowResult], None] = lambda _: None,
+        on_result: Callable[[RowResult], None],
     ) -> None:
         self._sender = sender
         self._journal = journal
-        self._account = account
-        self._calendar = calendar
         self._stop = stop
         self._concurrency = concurrency
         self._on_result = on_result
 
-    def run(self, actions: Sequence[Action], settled: Mapping[int, RowResult] = _NONE) -> RunReport:
-        """Carry `actions` out, but for those whose results are `settled` already, by their place.
+    def run(self, actions: Sequence[Action], finished: Mapping[int, RowResult]) -> RunReport:
+        """Execute `actions`, except for those with a result in `finished`, by index.
 
-        Ctrl-C, a used-up quota, a revoked token and a dead network end it politely: what is in
-        flight is finished, the rest stays planned for the next run.
+        After Ctrl-C, an exhausted quota, a revoked token or a network failure, requests in flight
+        are finished, and the rest stays planned for the next run.
 
         Raises:
-            StorageError: The journal can't be written.
+            StorageError: The journal cannot be written.
         """
-        results: dict[int, RowResult] = dict(settled)
-        work = [
-            i
-            for i, action in enumerate(actions)
-            if action.kind != ActionType.KEEP and i not in settled
-        ]
-        for place, action in enumerate(actions):
+        results = dict(finished)
+        work = []
+        for i, action in enumerate(actions):
             if action.kind == ActionType.KEEP:
-                results[place] = _kept(action)
-        entries = self._write_down(actions, work)
+                status = RowStatus.UNKNOWN if action.unresolved else RowStatus.DONE
+                results[i] = RowResult(action, status, action.post_id)
+            elif i not in results:
+                work.append(i)
+        entries = self._record_intent(actions, work)
         early = [i for i in work if actions[i].cancel_first or actions[i].kind == ActionType.CANCEL]
-        self._each(early, lambda i: self._clear_way(actions[i]), actions, results)
+        self._run_all(early, lambda i: self._cancel_old(actions[i]), results)
         rest = [i for i in work if i not in results]
-        # Nearest first, so that none falls under the 10-minute floor while it waits.
-        rest.sort(key=lambda i: actions[i].instant)
-        self._each(rest, lambda i: self._send(actions[i], entries[i]), actions, results)
+        # Nearest first, so that no post falls under the 10-minute minimum while it waits.
+        rest.sort(key=lambda i: actions[i].scheduled_at)
+        self._run_all(rest, lambda i: self._send(actions[i], entries[i]), results)
         return RunReport(
             [results.get(i) or RowResult(a, RowStatus.PENDING) for i, a in enumerate(actions)],
             self._stop.cause,
         )
 
-    def _write_down(
+    def _record_intent(
         self, actions: Sequence[Action], work: Sequence[int]
     ) -> dict[int, JournalEntry]:
-        new = {i: entry for i in work if (entry := self._new_entry(actions[i])) is not None}
-        for place in new:
-            old = actions[place].entry
-            if old is not None and actions[place].kind == ActionType.CREATE:
+        drafts = {i: draft for i in work if (draft := actions[i].draft) is not None}
+        for i in drafts:
+            old = actions[i].entry
+            if old is not None and actions[i].kind == ActionType.CREATE:
                 self._journal.mark_cancelled(old)
-        return dict(zip(new, self._journal.record_planned(list(new.values())), strict=True))
+        return dict(zip(drafts, self._journal.record_planned(list(drafts.values())), strict=True))
 
-    def _new_entry(self, action: Action) -> JournalEntryDraft | None:
-        one = action.matched
-        if one is None or action.kind not in {ActionType.CREATE, ActionType.CHANGE}:
-            return None
-        replaced = action.entry if action.kind == ActionType.CHANGE else None
-        return new_entry(one, self._account, self._calendar, replaced)
-
-    def _each(
+    def _run_all(
         self,
-        places: Sequence[int],
+        indexes: Sequence[int],
         step: Callable[[int], RowResult | None],
-        actions: Sequence[Action],
         results: dict[int, RowResult],
     ) -> None:
-        if not places:
+        if not indexes:
             return
         pool = ThreadPoolExecutor(self._concurrency, thread_name_prefix="bulk")
-        futures = {pool.submit(self._guarded, step, i, actions[i]): i for i in places}
+        futures = {pool.submit(self._run_one, step, i): i for i in indexes}
         try:
             for future in as_completed(futures):
                 self._collect(future, futures[future], results)
         except KeyboardInterrupt:
-            self._stop.set(InterruptedRunError("interrupted"))
+            self._stop.set(
+                InterruptedRunError("interrupted", hint="Run the same command again to continue.")
+            )
         except Exception as fault:
             self._stop.set(InterruptedRunError(str(fault)))
             raise
         finally:
-            # Whatever happens, what is in flight ends in the journal.
+            # The outcome of requests in flight must reach the journal.
             pool.shutdown(wait=True)
-        for future, place in futures.items():
-            self._collect(future, place, results)
+        for future, i in futures.items():
+            self._collect(future, i, results)
 
-    def _guarded(
-        self, step: Callable[[int], RowResult | None], place: int, action: Action
-    ) -> RowResult | None:
+    def _run_one(self, step: Callable[[int], RowResult | None], index: int) -> RowResult | None:
         if self._stop.is_set:
             return None
         try:
-            return step(place)
+            return step(index)
         except InterruptedRunError as error:
             self._stop.set(error)
-            return RowResult(action, RowStatus.PENDING)
+            return None
 
     def _collect(
-        self, future: Future[RowResult | None], place: int, results: dict[int, RowResult]
+        self, future: Future[RowResult | None], index: int, results: dict[int, RowResult]
     ) -> None:
         result = future.result()
-        if result is not None and place not in results:
-            results[place] = result
+        if result is not None and index not in results:
+            results[index] = result
             self._on_result(result)
 
-    def _clear_way(self, action: Action) -> RowResult | None:
+    def _cancel_old(self, action: Action) -> RowResult | None:
         assert action.entry is not None
         outcome = self._sender.cancel(action.entry)
         if outcome.error is not None:
-            return self._failed(action, outcome)
+            return self._fail(action, outcome, outcome.error)
         if action.kind == ActionType.CANCEL:
-            return RowResult(action, RowStatus.DONE, action.entry.post_id)
+            return RowResult(action, RowStatus.DONE, action.post_id)
         return None
 
     def _send(self, action: Action, entry: JournalEntry) -> RowResult:
         outcome = self._sender.send(entry)
         if outcome.error is not None:
-            return self._failed(action, outcome)
+            return self._fail(action, outcome, outcome.error)
         return RowResult(action, RowStatus.DONE, outcome.entry.post_id)
 
-    def _failed(self, action: Action, outcome: SendResult) -> RowResult:
-        error = outcome.error
-        assert error is not None
-        if isinstance(error, InterruptedRunError):
+    def _fail(self, action: Action, outcome: SendResult, error: OutReplyError) -> RowResult:
+        interrupted = isinstance(error, InterruptedRunError)
+        fatal = interrupted or is_fatal(error)
+        if fatal:
             self._stop.set(error)
-            return RowResult(action, RowStatus.PENDING)
-        if is_fatal(error):
-            self._stop.set(error)
-            return RowResult(action, RowStatus.PENDING, outcome.entry.post_id, error)
         if error.maybe_applied:
-            return RowResult(action, RowStatus.PENDING, outcome.entry.post_id, error)
-        return RowResult(action, RowStatus.FAILED, outcome.entry.post_id, error)
+            status = RowStatus.UNKNOWN
+        else:
+            status = RowStatus.PENDING if fatal else RowStatus.FAILED
+        if interrupted:
+            return RowResult(action, status)
+        return RowResult(action, status, outcome.entry.post_id, error)
 
 
 def is_fatal(error: OutReplyError) -> bool:
-    """Whether `error` will meet every other row too."""
+    """Return whether every other row would get `error` too."""
     if isinstance(error, (AuthenticationError, NetworkError, InvalidResponseError)):
         return True
-    return error.code in _ENDING_CODES or (
+    return error.code in _FATAL_CODES or (
         isinstance(error, LimitExceededError) and error.status == 402
     )
-
-
-def _kept(action: Action) -> RowResult:
-    status = RowStatus.PENDING if action.unresolved else RowStatus.DONE
-    return RowResult(action, status, action.entry.post_id if action.entry else None)

@@ -1,4 +1,4 @@
-"""What the account has scheduled, as a calendar file that `bulk schedule` finds unchanged."""
+"""Export of scheduled posts as a calendar file."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -14,22 +14,15 @@ from outreply_cli.posts.content import PostContent, content_from_api
 from outreply_cli.timestamps import format_timestamp
 
 COLUMNS = (
-    "key",
-    "page",
-    "scheduled_at",
-    "message",
-    "media_ids",
-    "media_urls",
-    "first_comment",
-    "link",
+    "key", "page", "scheduled_at", "message", "media_ids", "media_urls", "first_comment", "link",
     "tiktok_settings",
-)
+)  # fmt: skip
 
 
 def export_calendar(client: Client, page_id: str | None) -> tuple[str, int, bool]:
-    """The account's scheduled posts as CSV, how many, and whether there may be more.
+    """Return the scheduled posts as CSV, their number, and whether the list was truncated.
 
-    Each post is read by itself, because lists leave out first comments and media.
+    Each post is fetched separately, because lists leave out first comments and media.
     """
     aliases = {str(page["id"]): page_alias(page) for page in client.pages().items}
     listing = client.scheduled_posts(page_id=page_id)
@@ -39,17 +32,17 @@ def export_calendar(client: Client, page_id: str | None) -> tuple[str, int, bool
             post = client.scheduled_post(str(listed["id"]))
         except NotFoundError:
             continue
-        moment = post_time(post)
-        if moment is None:
+        at = post_time(post)
+        if at is None:
             continue
         content, _ = content_from_api(post, client.post_media)
         page = aliases.get(str(post.get("page_id")), str(post.get("page_id")))
-        rows.append(_row(f"{EXPORTED_KEY}{post['id']}", page, format_timestamp(moment), content))
+        rows.append(_row(f"{EXPORTED_KEY}{post['id']}", page, format_timestamp(at), content))
     return _csv(rows), len(rows), listing.truncated
 
 
 def undo_calendar(entries: Iterable[JournalEntry]) -> str:
-    """Posts that were cancelled, as CSV: scheduling it makes them again."""
+    """Return cancelled posts as CSV, to schedule them again."""
     rows = []
     for entry in entries:
         body = entry.body
@@ -61,14 +54,8 @@ def undo_calendar(entries: Iterable[JournalEntry]) -> str:
             link=body.get("link"),
             tiktok_settings=body.get("tiktok_settings"),
         )
-        rows.append(
-            _row(
-                f"undo:{entry.post_id}",
-                entry.page_id,
-                format_timestamp(entry.scheduled_at),
-                content,
-            )
-        )
+        scheduled_at = format_timestamp(entry.scheduled_at)
+        rows.append(_row(f"undo:{entry.post_id}", entry.page_id, scheduled_at, content))
     return _csv(rows)
 
 
@@ -80,7 +67,7 @@ def _row(key: str, page: str, scheduled_at: str, content: PostContent) -> list[s
         scheduled_at,
         content.message or "",
         ";".join(content.media_ids),
-        _joined(content.media_urls),
+        _join_urls(content.media_urls),
         content.first_comment or "",
         content.link or "",
         json.dumps(settings, ensure_ascii=False) if settings else "",
@@ -91,7 +78,7 @@ def _csv(rows: Sequence[Sequence[str]]) -> str:
     return "".join(csv_lines([COLUMNS, *rows]))
 
 
-def _joined(urls: Sequence[str]) -> str:
+def _join_urls(urls: Sequence[str]) -> str:
     text = ";".join(urls)
     if split_urls(text) == [url.strip() for url in urls]:
         return text

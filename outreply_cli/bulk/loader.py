@@ -1,4 +1,4 @@
-"""Calendar files from disk or stdin."""
+"""Loading of calendar files."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,26 +15,25 @@ _FILE_MAX_BYTES = 64 * 1024 * 1024
 
 
 def load_calendar(name: str, columns: Mapping[str, str] | None = None) -> Calendar:
-    """The calendar in the file called `name`, with every problem of the file by itself.
+    """Return the calendar in the file called `name`, with all problems of the file by itself.
 
     Args:
-        name: A path; its ending tells YAML from CSV.
-        columns: What `--columns` renames.
+        name: Path; files that end in .yaml or .yml are YAML, others CSV.
+        columns: Fields by column name, from `--columns`.
     """
     path = to_path(name).absolute()
     calendar = Calendar(name, path)
     ending = path.suffix.lower()
     if ending in _SPREADSHEETS:
-        calendar.add_error(
-            0, "", "it is a spreadsheet; choose 'Save as' and 'CSV UTF-8', and give that file"
-        )
+        message = "the file is a spreadsheet; choose 'Save as' and 'CSV UTF-8', and use that file"
+        calendar.add_error(0, "", message)
         return calendar
     try:
         if not path.is_file() and path.exists():
-            calendar.add_error(0, "", "it is no file; give a CSV or YAML file")
+            calendar.add_error(0, "", "not a file; use a CSV or YAML file")
             return calendar
         if path.stat().st_size > _FILE_MAX_BYTES:
-            calendar.add_error(0, "", "it is larger than 64 MB; split it")
+            calendar.add_error(0, "", "the file is larger than 64 MB; split it")
             return calendar
         calendar.path = calendar_path(name)
         content = path.read_bytes()
@@ -42,9 +41,8 @@ def load_calendar(name: str, columns: Mapping[str, str] | None = None) -> Calend
         calendar.add_error(0, "", problem.message)
         return calendar
     except (OSError, ValueError) as failure:
-        calendar.add_error(
-            0, "", f"it can't be read: {getattr(failure, 'strerror', '') or failure}"
-        )
+        reason = getattr(failure, "strerror", "") or failure
+        calendar.add_error(0, "", f"cannot read the file: {reason}")
         return calendar
     if ending in _YAML_ENDINGS:
         from outreply_cli.bulk.yaml_reader import read_yaml
@@ -53,40 +51,40 @@ def load_calendar(name: str, columns: Mapping[str, str] | None = None) -> Calend
     else:
         read_csv(calendar, content, columns or {})
     if not calendar.rows and not calendar.problems:
-        calendar.add_error(0, "", "it has no posts")
+        calendar.add_error(0, "", "the calendar has no posts")
     return calendar
 
 
 def calendar_path(name: str) -> Path:
-    """Where the calendar called `name` is: what the journal keeps its posts under.
+    """Return the path that identifies the calendar called `name` in the journal.
 
     Raises:
-        InvalidInputError: There are bytes in it that no text can hold.
+        InvalidInputError: The path is not valid UTF-8.
     """
     path = to_path(name).resolve()
     if not is_unicode(str(path)):
-        raise InvalidInputError("the calendar's name has bytes that are no UTF-8 text; rename it")
+        raise InvalidInputError("the calendar's name is not valid UTF-8; rename the file")
     return path
 
 
 def parse_columns(text: str | None) -> dict[str, str]:
-    """`Text=message,Date=scheduled_at` as a renaming; a name with nothing after it is left out.
+    """Parse `Text=message,Notes=` into fields by lower-case column name.
 
     Raises:
-        InvalidInputError: It is no such list, or names no known field.
+        InvalidInputError: The text is not such a list, or names an unknown field.
     """
-    renamed: dict[str, str] = {}
+    fields: dict[str, str] = {}
     for part in (text or "").split(","):
         if not part.strip():
             continue
-        theirs, equals, ours = (piece.strip() for piece in part.partition("="))
-        known = normalize_field(ours) if ours else ""
-        if not equals or not theirs:
+        column, equals, name = (piece.strip() for piece in part.partition("="))
+        field = normalize_field(name) if name else ""
+        if not equals or not column:
             raise InvalidInputError(
-                f"--columns {part.strip()!r} is not NAME=FIELD",
+                f"--columns: {part.strip()!r} is not COLUMN=FIELD",
                 hint=f"The fields are: {', '.join(FIELDS)}",
             )
-        if known is None:
-            raise InvalidInputError(f"--columns: {unknown_field_message(ours)}")
-        renamed[theirs.lower()] = known
-    return renamed
+        if field is None:
+            raise InvalidInputError(f"--columns: {unknown_field_message(name)}")
+        fields[column.lower()] = field
+    return fields

@@ -1,7 +1,8 @@
-"""Which row of a file is which row of earlier runs."""
+"""Matching of planned posts with the rows of earlier runs."""
 
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -21,153 +22,158 @@ _KEYED = "key:"
 
 
 class MatchedRow(NamedTuple):
-    """A target, and what earlier runs know of it.
+    """A planned post and what the journal knows of it.
 
     Attributes:
-        target: What the file asks for.
-        body: Its request.
-        digest: Of the body.
-        row: What the journal calls it.
-        generation: Of its next post.
-        live: The entry whose post stands for it, if any.
+        post: Post that the file asks for.
+        draft: Journal entry of the row's next post.
+        entry: Entry of the row's current post, if it has one.
     """
 
-    target: PlannedPost
-    body: dict[str, Any]
-    digest: str
-    row: str
-    generation: int
-    live: JournalEntry | None
+    post: PlannedPost
+    draft: JournalEntryDraft
+    entry: JournalEntry | None
+
+    @property
+    def is_unchanged(self) -> bool:
+        """Whether the row's current post was made from the same content and time."""
+        return self.entry is not None and self.entry.fingerprint == self.draft.fingerprint
+
+    def with_entry(self, entry: JournalEntry) -> "MatchedRow":
+        """Return the row with `entry`, which took the draft's generation, as its post."""
+        draft = self.draft
+        generation = draft.generation + 1
+        key = idempotency_key(
+            draft.account, draft.calendar, draft.row, draft.fingerprint, generation
+        )
+        draft = replace(draft, generation=generation, idempotency_key=key)
+        return self._replace(draft=draft, entry=entry)
 
 
 def match_rows(
-    targets: Sequence[PlannedPost], histories: Sequence[RowHistory], now: datetime
+    posts: Sequence[PlannedPost],
+    histories: Sequence[RowHistory],
+    *,
+    account: str,
+    calendar: str,
+    now: datetime,
 ) -> tuple[list[MatchedRow], list[JournalEntry]]:
-    """Pair `targets` with the rows of earlier runs.
+    """Pair `posts` with the rows of earlier runs.
 
     A row with a key is the row with that key. One without is, on its page, the row that is equal;
-    else the pending one at the same instant; else the pending one with the same content: so a row
-    keeps its identity when its text or its time is edited, and when others come and go. The same
-    text at a later time is a new row once the earlier one is out.
+    else the pending one at the same time; else the pending one with the same content: so a row
+    keeps its identity when its text or its time is edited, and when others are added or removed.
+    The same text at a later time is a new row once the earlier post is published.
 
     Returns:
-        The targets in their order, and the entries that no target stands for any more.
+        The rows in the order of `posts`, and the pending entries without a row.
     """
-    bodies = [target.body() for target in targets]
+    bodies = [post.body() for post in posts]
     digests = [fingerprint(body) for body in bodies]
     pairing = _Pairing(histories)
-    keyed = [i for i, target in enumerate(targets) if target.row.key is not None]
-    unkeyed = [i for i, target in enumerate(targets) if target.row.key is None]
+    keyed = [i for i, post in enumerate(posts) if post.key is not None]
+    unkeyed = [i for i, post in enumerate(posts) if post.key is None]
 
-    def pending(entry: JournalEntry) -> bool:
+    def is_pending(entry: JournalEntry) -> bool:
         return not _has_key(entry) and _is_pending(entry, now)
 
-    pairing.pair(keyed, lambda i: _keyed_row(targets[i]), lambda e: e.row, _has_key)
-    # A key whose page was changed keeps its post until the new one has come.
+    pairing.pair(keyed, lambda i: _keyed_name(posts[i]), lambda e: e.row, _has_key)
+    # A row with a key keeps its post when its page changes, until the new post is made.
     pairing.pair(
-        keyed, lambda i: targets[i].row.key, _key_of, lambda e: _has_key(e) and e.scheduled_at > now
+        keyed, lambda i: posts[i].key, _entry_key, lambda e: _has_key(e) and e.scheduled_at > now
     )
     pairing.pair(unkeyed, lambda i: digests[i], lambda e: e.fingerprint, lambda e: not _has_key(e))
     pairing.pair(
         unkeyed,
-        lambda i: (targets[i].page_id, targets[i].instant),
+        lambda i: (posts[i].page_id, posts[i].scheduled_at),
         lambda e: (e.page_id, e.scheduled_at),
-        pending,
+        is_pending,
     )
     pairing.pair(
-        unkeyed, lambda i: _content_digest(bodies[i]), lambda e: _content_digest(e.body), pending
+        unkeyed, lambda i: _content_digest(bodies[i]), lambda e: _content_digest(e.body), is_pending
     )
-    generations = {history.row: history.revision for history in histories}
-    rows = pairing.row_names(targets)
-    matched = [
-        MatchedRow(target, body, digest, row, generations.get(row, 1), pairing.pairs.get(place))
-        for place, (target, body, digest, row) in enumerate(
-            zip(targets, bodies, digests, rows, strict=True)
+    revisions = {history.row: history.revision for history in histories}
+    rows = []
+    names = pairing.row_names(posts)
+    for i, (post, body, digest, name) in enumerate(zip(posts, bodies, digests, names, strict=True)):
+        generation = revisions.get(name, 1)
+        draft = JournalEntryDraft(
+            account=account,
+            calendar=calendar,
+            row=name,
+            generation=generation,
+            page_id=post.page_id,
+            scheduled_at=post.scheduled_at,
+            body=body,
+            fingerprint=digest,
+            idempotency_key=idempotency_key(account, calendar, name, digest, generation),
         )
-    ]
-    return matched, [entry for entry in pairing.free.values() if _is_pending(entry, now)]
+        rows.append(MatchedRow(post, draft, pairing.entries.get(i)))
+    return rows, [entry for entry in pairing.unpaired.values() if _is_pending(entry, now)]
 
 
 class _Pairing:
-    """Which target stands for which entry of earlier runs.
+    """Pairs of planned posts and entries of earlier runs.
 
     Attributes:
-        pairs: The entries found so far, by the target's place.
-        free: Those that no target stands for, by row.
+        entries: Paired entries by the index of the post.
+        unpaired: Entries that are not paired yet, by row name.
     """
 
     def __init__(self, histories: Sequence[RowHistory]) -> None:
-        self.pairs: dict[int, JournalEntry] = {}
-        self.free = {h.row: h.active for h in histories if h.active is not None}
+        self.entries: dict[int, JournalEntry] = {}
+        self.unpaired = {h.row: h.active for h in histories if h.active is not None}
 
     def pair(
         self,
-        places: Sequence[int],
-        mark: Callable[[int], Hashable],
-        mark_of: Callable[[JournalEntry], Hashable],
-        may: Callable[[JournalEntry], bool],
+        indexes: Sequence[int],
+        post_value: Callable[[int], Hashable],
+        entry_value: Callable[[JournalEntry], Hashable],
+        is_eligible: Callable[[JournalEntry], bool],
     ) -> None:
-        """Pair those of `places` with entries that `may` be theirs, where their marks are equal."""
-        if not self.free:
+        """Pair posts with eligible entries where both have the same value."""
+        if not self.unpaired:
             return
-        waiting: dict[Hashable, list[str]] = defaultdict(list)
-        for row, entry in self.free.items():
-            if may(entry):
-                waiting[mark_of(entry)].append(row)
-        for place in places:
-            candidates = waiting.get(mark(place))
-            if place not in self.pairs and candidates:
-                self.pairs[place] = self.free.pop(candidates.pop(0))
+        candidates: dict[Hashable, list[str]] = defaultdict(list)
+        for name, entry in self.unpaired.items():
+            if is_eligible(entry):
+                candidates[entry_value(entry)].append(name)
+        for index in indexes:
+            names = candidates.get(post_value(index))
+            if index not in self.entries and names:
+                self.entries[index] = self.unpaired.pop(names.pop(0))
 
-    def row_names(self, targets: Sequence[PlannedPost]) -> list[str]:
-        """What the journal calls each target's row, all different."""
-        taken = {entry.row for entry in self.pairs.values()} | set(self.free)
+    def row_names(self, posts: Sequence[PlannedPost]) -> list[str]:
+        """Return the name of each post's row in the journal, all different."""
+        used = {entry.row for entry in self.entries.values()} | set(self.unpaired)
         names = []
-        for place, target in enumerate(targets):
-            names.append(_row_name(target, self.pairs.get(place), taken))
-            taken.add(names[-1])
+        for index, post in enumerate(posts):
+            names.append(_row_name(post, self.entries.get(index), used))
+            used.add(names[-1])
         return names
 
 
-def new_entry(
-    one: MatchedRow, account: str, calendar: str, replaced: JournalEntry | None = None
-) -> JournalEntryDraft:
-    """The entry of the row's next post, which takes the place of `replaced`."""
-    return JournalEntryDraft(
-        account=account,
-        calendar=calendar,
-        row=one.row,
-        generation=one.generation,
-        page_id=one.target.page_id,
-        scheduled_at=one.target.instant,
-        body=one.body,
-        fingerprint=one.digest,
-        idempotency_key=idempotency_key(account, calendar, one.row, one.digest, one.generation),
-        replaces=replaced.id if replaced is not None else None,
-    )
-
-
-def _row_name(target: PlannedPost, live: JournalEntry | None, taken: set[str]) -> str:
-    if target.row.key is not None:
-        return _keyed_row(target)
-    if live is not None:
-        return live.row
-    stem = f"{target.page_id}@{format_timestamp(target.instant)}"
+def _row_name(post: PlannedPost, entry: JournalEntry | None, used: set[str]) -> str:
+    if post.key is not None:
+        return _keyed_name(post)
+    if entry is not None:
+        return entry.row
+    stem = f"{post.page_id}@{format_timestamp(post.scheduled_at)}"
     number = 0
-    while f"{stem}#{number}" in taken:
+    while f"{stem}#{number}" in used:
         number += 1
     return f"{stem}#{number}"
 
 
-def _keyed_row(target: PlannedPost) -> str:
-    return f"{_KEYED}{target.row.key}@{target.page_id}"
+def _keyed_name(post: PlannedPost) -> str:
+    return f"{_KEYED}{post.key}@{post.page_id}"
 
 
 def _has_key(entry: JournalEntry) -> bool:
     return entry.row.startswith(_KEYED)
 
 
-def _key_of(entry: JournalEntry) -> str:
+def _entry_key(entry: JournalEntry) -> str:
     return entry.row.removeprefix(_KEYED).rpartition("@")[0]
 
 
@@ -176,6 +182,6 @@ def _is_pending(entry: JournalEntry, now: datetime) -> bool:
 
 
 def _content_digest(body: dict[str, Any]) -> str:
-    # Uploaded media have ids of their own each time; their files say whether they are the same.
-    left_out = {"scheduled_at", "media_ids"} if FILES_FIELD in body else {"scheduled_at"}
-    return fingerprint({key: value for key, value in body.items() if key not in left_out})
+    # Media IDs differ after each upload: compare the digests of the files instead.
+    ignored = {"scheduled_at", "media_ids"} if FILES_FIELD in body else {"scheduled_at"}
+    return fingerprint({key: value for key, value in body.items() if key not in ignored})

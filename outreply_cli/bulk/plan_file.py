@@ -1,4 +1,4 @@
-"""A plan saved for review, and the differences that forbid carrying it out."""
+"""Saved plans, and how the current plan differs from one."""
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,27 +12,41 @@ from outreply_cli.timestamps import format_timestamp
 
 _VERSION = 1
 _HEAD = """\
-# A plan of outreply, for review. Carry it out with: outreply bulk apply {name}
-# It is refused when the calendar file, the account or the clock have moved on since.
+# An outreply plan for review. Apply it with: outreply bulk apply {name}
+# `bulk apply` refuses it if the calendar file, the account or the time require another plan.
 """
+_SHOWN_MAX = 5
 
 
 class PlanDriftError(InvalidInputError):
-    """What a plan was made from has changed since."""
+    """A saved plan that is out of date.
+
+    Args:
+        differences: Descriptions of the differences.
+    """
 
     code = "PLAN_DRIFT"
+
+    def __init__(self, differences: Sequence[str]) -> None:
+        hidden = len(differences) - _SHOWN_MAX
+        more = f"; and {hidden} more" if hidden > 0 else ""
+        super().__init__(
+            f"this plan is out of date: {'; '.join(differences[:_SHOWN_MAX])}{more}",
+            hint="Nothing was sent. Make and review a new plan: outreply bulk plan FILE -o PLAN",
+            details={"differences": list(differences)},
+        )
 
 
 @dataclass(frozen=True)
 class SavedPlan:
-    """A plan as it was saved.
+    """A saved plan.
 
     Attributes:
-        calendar: The calendar file's path, relative to the plan's where it can be.
-        digest: Of the calendar file.
-        account: As the journal calls it.
-        options: What the plan was made with, by option name.
-        steps: One for each action, as `serialize_action` makes them.
+        calendar: Path of the calendar file.
+        digest: SHA-256 of the calendar file.
+        account: Account key used in the journal.
+        options: Options of the plan by name.
+        steps: Actions as `serialize_action` returns them.
     """
 
     calendar: str
@@ -43,16 +57,17 @@ class SavedPlan:
 
 
 def serialize_action(action: Action) -> dict[str, Any]:
-    """An action as a plan file shows it: enough to read it, and to see that it is the same."""
-    step: dict[str, Any] = {"action": action.kind.value}
-    if action.matched is not None:
-        row = action.matched.target.row
-        step |= {"line": row.line, "key": row.key}
-    step |= {"page_id": action.page_id, "scheduled_at": format_timestamp(action.instant)}
-    if action.matched is not None:
-        step |= {"message": action.matched.target.content.message, "digest": action.matched.digest}
-    if action.entry is not None:
-        step["post_id"] = action.entry.post_id
+    """Return an action as a plan file shows it."""
+    step = {
+        "action": action.kind.value,
+        "line": action.line,
+        "key": action.key,
+        "page_id": action.page_id,
+        "scheduled_at": format_timestamp(action.scheduled_at),
+        "message": action.message if action.post is not None else None,
+        "digest": action.draft.fingerprint if action.draft is not None else None,
+        "post_id": action.post_id,
+    }
     return {name: value for name, value in step.items() if value is not None}
 
 
@@ -77,11 +92,11 @@ def save_plan(
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as failure:
-        raise StorageError(f"the plan {path} can't be written: {failure.strerror}") from None
+        raise StorageError(f"cannot write the plan {path}: {failure.strerror}") from None
 
 
 def load_plan(path: Path) -> SavedPlan:
-    """Read a plan; raises InvalidInputError when it is none."""
+    """Load a saved plan; raises InvalidInputError."""
     import yaml
 
     from outreply_cli.bulk.yaml_reader import DocumentTooComplexError, reject_yaml_bombs
@@ -89,71 +104,53 @@ def load_plan(path: Path) -> SavedPlan:
     try:
         text = path.read_text(encoding="utf-8")
         reject_yaml_bombs(text)
-        read = yaml.safe_load(text)
-        if read["version"] != _VERSION:
+        document = yaml.safe_load(text)
+        if document["version"] != _VERSION:
             raise InvalidInputError(f"the plan {path} was written by another version of outreply")
         return SavedPlan(
-            calendar=str(read["calendar"]),
-            digest=str(read["calendar_sha256"]),
-            account=str(read["account"]),
-            options=dict(read["options"] or {}),
-            steps=[dict(step) for step in read["steps"] or []],
+            calendar=str(document["calendar"]),
+            digest=str(document["calendar_sha256"]),
+            account=str(document["account"]),
+            options=dict(document["options"] or {}),
+            steps=[dict(step) for step in document["steps"] or []],
         )
     except OSError as failure:
-        raise InvalidInputError(f"the plan {path} can't be read: {failure.strerror}") from None
-    # A value that is not of the kind that a tag claims fails as its reader happens to fail.
+        raise InvalidInputError(f"cannot read the plan {path}: {failure.strerror}") from None
+    # A value that does not match its YAML tag makes the loader fail in many ways.
     except (
         yaml.YAMLError, DocumentTooComplexError, ValueError, ArithmeticError, LookupError,
         AttributeError, TypeError, RecursionError,
     ):  # fmt: skip
         raise InvalidInputError(
-            f"the file {path} is no plan of outreply",
+            f"{path} is not an outreply plan",
             hint="Make one with: outreply bulk plan FILE -o PLAN",
         ) from None
 
 
 def file_digest(path: Path) -> str:
-    """The SHA-256 of a file; raises InvalidInputError when it can't be read."""
+    """Return the SHA-256 of a file; raises InvalidInputError."""
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as failure:
-        raise InvalidInputError(f"the calendar {path} can't be read: {failure.strerror}") from None
+        raise InvalidInputError(f"cannot read the calendar {path}: {failure.strerror}") from None
 
 
-def check_drift(saved: SavedPlan, account: str, plan: Plan) -> None:
-    """Compare a saved plan with what would be planned now.
-
-    Raises:
-        PlanDriftError: They differ; each difference is named.
-    """
-    differences = list(_differences(saved, account, plan))
-    if differences:
-        shown = "; ".join(differences[:5])
-        more = f"; and {len(differences) - 5} more" if len(differences) > 5 else ""
-        raise PlanDriftError(
-            f"the plan does not hold any more: {shown}{more}",
-            hint="Nothing was sent. Make and review a new one: outreply bulk plan FILE -o PLAN",
-            details={"differences": differences},
-        )
-
-
-def _differences(saved: SavedPlan, account: str, plan: Plan) -> Iterator[str]:
+def find_drift(saved: SavedPlan, account: str, plan: Plan) -> Iterator[str]:
+    """Yield the differences between a saved plan and the current one."""
     if saved.account != account:
         yield "it was made for another account"
         return
     if saved.digest != file_digest(Path(saved.calendar)):
         yield f"{saved.calendar} was edited"
-    before, now = (
-        _by_row(saved.steps),
-        _by_row([serialize_action(action) for action in plan.actions]),
-    )
-    for name in [*before, *(name for name in now if name not in before)]:
-        if name not in now:
-            yield f"{_called(before[name])} is not in it any more"
-        elif name not in before:
-            yield f"{_called(now[name])} is new"
-        elif before[name] != now[name]:
-            yield f"{_called(now[name])}: {_change(before[name], now[name])}"
+    before = _by_row(saved.steps)
+    now = _by_row([serialize_action(action) for action in plan.actions])
+    for row in dict.fromkeys([*before, *now]):
+        if row not in now:
+            yield f"{_describe(before[row])} was removed"
+        elif row not in before:
+            yield f"{_describe(now[row])} is new"
+        elif before[row] != now[row]:
+            yield f"{_describe(now[row])}: {_describe_change(before[row], now[row])}"
 
 
 def _by_row(steps: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -163,16 +160,15 @@ def _by_row(steps: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     }
 
 
-def _called(step: Mapping[str, Any]) -> str:
-    if "line" in step:
-        return f"line {step['line']}"
-    return f"the post {step.get('post_id')}"
+def _describe(step: Mapping[str, Any]) -> str:
+    return f"line {step['line']}" if "line" in step else f"post {step.get('post_id')}"
 
 
-def _change(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    changed = [
-        f"{name.replace('_', ' ')} was {before.get(name)!r} and is {now.get(name)!r}"
+def _describe_change(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    if before.get("action") == "create" and now.get("action") == "keep":
+        return f"was going to be created, but is already scheduled ({now.get('post_id')})"
+    return ", ".join(
+        f"{name.replace('_', ' ')} was {before.get(name)!r} and is now {now.get(name)!r}"
         for name in ("action", "scheduled_at", "post_id", "message", "digest")
         if before.get(name) != now.get(name)
-    ]
-    return ", ".join(changed)
+    )

@@ -1,4 +1,4 @@
-"""What a run tells: the contract's JSON, and a CSV to hand back to whoever made the spreadsheet."""
+"""Reports of bulk runs as JSON and CSV."""
 
 import csv
 from collections.abc import Iterator, Sequence
@@ -10,78 +10,74 @@ from outreply_cli.bulk.plan import ActionType, Plan
 from outreply_cli.errors import StorageError
 from outreply_cli.timestamps import format_timestamp
 
-_COUNTED_AS = {
+# Rows by the file that they belong to.
+Results = Sequence[tuple[str, RowResult]]
+
+_SUMMARY_KEYS = {
     ActionType.CREATE: "created",
     ActionType.CHANGE: "changed",
     ActionType.KEEP: "unchanged",
     ActionType.CANCEL: "cancelled",
 }
-# Some spreadsheets read the wide forms of East Asian keyboards too.
+# Some spreadsheets evaluate full-width signs too.
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 COLUMNS = ("file", "line", "key", "page_id", "scheduled_at", "action", "status", "id", "error")
 
 
 def planned_results(plan: Plan) -> list[RowResult]:
-    """A plan's actions as the results of a dry run."""
+    """Return the actions of a plan as the results of a dry run."""
     return [
-        RowResult(action, RowStatus.PLANNED, action.entry.post_id if action.entry else None)
+        RowResult(
+            action, RowStatus.UNKNOWN if action.unresolved else RowStatus.PLANNED, action.post_id
+        )
         for action in plan.actions
     ]
 
 
-def build_report(results: Sequence[tuple[str, RowResult]]) -> dict[str, Any]:
-    """The contract's object: how many of each, and every row.
-
-    Args:
-        results: Each with the file that it belongs to.
-    """
-    summary = dict.fromkeys(
-        ("created", "changed", "unchanged", "cancelled", "failed", "pending"), 0
-    )
+def build_report(results: Results) -> dict[str, Any]:
+    """Return the JSON report: a summary whose counts add up to the rows, and the rows."""
+    summary = dict.fromkeys((*_SUMMARY_KEYS.values(), "failed", "pending", "unknown"), 0)
     for _, result in results:
         summary[summary_key(result)] += 1
     return {"summary": summary, "rows": [_row(file, result) for file, result in results]}
 
 
 def summary_key(result: RowResult) -> str:
-    """Which number of the summary a row counts in."""
-    if result.status == RowStatus.FAILED:
-        return "failed"
-    if result.status == RowStatus.PENDING:
-        return "pending"
-    return _COUNTED_AS[result.action.kind]
+    """Return the count of the summary that a row belongs to."""
+    if result.status in {RowStatus.FAILED, RowStatus.PENDING, RowStatus.UNKNOWN}:
+        return result.status.value
+    return _SUMMARY_KEYS[result.action.kind]
 
 
-def write_report(path: Path, results: Sequence[tuple[str, RowResult]]) -> None:
-    """Write the rows as CSV; cells that a spreadsheet would run are made text.
+def write_report(path: Path, results: Results) -> None:
+    """Write the rows as CSV, safe to open in a spreadsheet.
 
     Raises:
-        StorageError: The file can't be written.
+        StorageError: The file cannot be written.
     """
     try:
-        # A server's text may have characters that no file can hold: they are shown as escapes.
+        # Lone surrogates in a server's text are written as escapes.
         with path.open("w", encoding="utf-8-sig", errors="backslashreplace", newline="") as stream:
             writer = csv.writer(stream)
             writer.writerow(COLUMNS)
             writer.writerows(_cells(_row(file, result)) for file, result in results)
     except OSError as failure:
-        raise StorageError(f"the report {path} can't be written: {failure.strerror}") from None
+        raise StorageError(f"cannot write the report {path}: {failure.strerror}") from None
 
 
 def formula_safe(text: str) -> str:
-    """`text` so that a spreadsheet shows it instead of running it."""
+    """Return `text` as a spreadsheet shows it instead of evaluating it."""
     return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
 
 
 def _row(file: str, result: RowResult) -> dict[str, Any]:
     action, error = result.action, result.error
-    row = action.matched.target.row if action.matched else None
     return {
-        "file": row.file if row else file,
-        "line": row.line if row else None,
-        "key": row.key if row else None,
+        "file": file,
+        "line": action.line,
+        "key": action.key,
         "page_id": action.page_id,
-        "scheduled_at": format_timestamp(action.instant),
+        "scheduled_at": format_timestamp(action.scheduled_at),
         "action": action.kind.value,
         "status": result.status.value,
         "id": result.post_id,

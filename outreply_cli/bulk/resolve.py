@@ -1,7 +1,8 @@
-"""From rows to targets: one post on one page at one instant."""
+"""Resolution of rows into planned posts: one post on one page at one time."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
@@ -9,16 +10,11 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from outreply_cli.bulk.calendar import Calendar, Diagnostic, Row
-from outreply_cli.errors import InvalidInputError, TimeError
+from outreply_cli.errors import InvalidInputError, OutReplyError, TimeError
 from outreply_cli.journal.models import FILES_FIELD
-from outreply_cli.media.files import (
-    MediaFile,
-    MediaFileError,
-    StorageLimits,
-    inspect_file,
-)
+from outreply_cli.media.files import MediaFile, MediaFileError, StorageLimits, inspect_file
 from outreply_cli.pages import find_page
-from outreply_cli.posts.content import PostContent, validate_content
+from outreply_cli.posts.content import validate_content
 from outreply_cli.times import parse_time, parse_zone
 
 BRAND_ZONE = "brand"
@@ -27,203 +23,188 @@ _NUMERIC_DATE = re.compile(r"(\d{1,4})[/.\-](\d{1,2})[/.\-](\d{1,4})(?=\D|$)")
 _RELATIVE = re.compile(r"(?i)(\+|in |today|tomorrow|yesterday|next |mon|tue|wed|thu|fri|sat|sun)")
 
 
-# There are as many of these as rows: named tuples are several times quicker to make.
+# A NamedTuple, because thousands of them are made, and a dataclass is several times slower.
 class PlannedPost(NamedTuple):
-    """One post that a calendar asks for.
+    """A post that a calendar asks for.
 
     Attributes:
-        row: Where it was written.
-        page: The API's page.
-        page_id: Its id.
-        instant: When, in UTC.
-        content: With media that are uploaded already.
-        media_files: Still to be uploaded.
-        moved_from: When the file wants it, where `--spread` moved it.
+        row: Row of the post.
+        page: Page as the API returns it.
+        page_id: ID of the page.
+        scheduled_at: Time of the post, in UTC.
+        media_files: Files to upload.
+        moved_from: Time that the file says, where `--spread` moved the post.
     """
 
     row: Row
     page: Mapping[str, Any]
     page_id: str
-    instant: datetime
-    content: PostContent
+    scheduled_at: datetime
     media_files: tuple[MediaFile, ...] = ()
     moved_from: datetime | None = None
 
-    def body(self) -> dict[str, Any]:
-        """The request's body (reference: POST /posts/schedule).
+    @property
+    def key(self) -> str | None:
+        """Key of the row."""
+        return self.row.key
 
-        Files that are still to be uploaded are named by their digests.
-        """
-        body = self.content.body(self.page_id, self.instant)
+    @property
+    def platform(self) -> str:
+        """Platform of the page."""
+        return str(self.page.get("platform"))
+
+    def body(self) -> dict[str, Any]:
+        """Return the request body (reference: POST /posts/schedule), files as their digests."""
+        body = self.row.content.body(self.page_id, self.scheduled_at)
         if self.media_files:
             body[FILES_FIELD] = [file.sha256 for file in self.media_files]
         return body
 
-    def moved_to(self, instant: datetime) -> "PlannedPost":
-        """The same post at another time than the file says."""
-        return self._replace(instant=instant, moved_from=self.instant)
-
-
-class ZoneResolver:
-    """Which zone a row's local times are read in: the row's, the file's, then the command's.
-
-    Args:
-        default: The command's, or None for the zone of each page's brand.
-        brand_zone: Gives a brand's zone by its id.
-    """
-
-    def __init__(self, default: ZoneInfo | None, brand_zone: Callable[[str], str]) -> None:
-        self._default = default
-        self._brand_zone = lru_cache(maxsize=None)(brand_zone)
-
-    def needs_page(self, row: Row, calendar: Calendar) -> bool:
-        """Whether the zone of one row is that of its page's brand."""
-        name = row.timezone or calendar.timezone
-        return self._default is None if name is None else name.strip().lower() == BRAND_ZONE
-
-    def of(self, row: Row, calendar: Calendar, page: Mapping[str, Any]) -> ZoneInfo:
-        """The zone of one row; raises TimeError where its name is unknown."""
-        name = row.timezone or calendar.timezone
-        if name is None and self._default is not None:
-            return self._default
-        if name is None or self.needs_page(row, calendar):
-            name = self._brand_zone(str(page.get("brand_id")))
-        return parse_zone(name)
+    def move_to(self, scheduled_at: datetime) -> "PlannedPost":
+        """Return the post at another time than the file says."""
+        return self._replace(scheduled_at=scheduled_at, moved_from=self.scheduled_at)
 
 
 def resolve_rows(
     calendar: Calendar,
     pages: Sequence[Mapping[str, Any]],
-    zones: ZoneResolver,
     *,
+    zone: ZoneInfo | None,
+    brand_zone: Callable[[str], str],
     now: datetime,
-    date_order: str | None = None,
-    storage: StorageLimits | None = None,
+    date_order: str | None,
+    storage: StorageLimits,
 ) -> tuple[list[PlannedPost], list[Diagnostic]]:
-    """The posts that `calendar` asks for, and everything that is wrong with its rows.
+    """Return the posts that `calendar` asks for, and all problems of its rows.
 
     Args:
-        calendar: Read already.
-        pages: Every page that the token reaches.
-        zones: Of local times.
-        now: The present, for times such as `tomorrow 09:00`.
-        date_order: How `24/12/2026` is read: dmy, mdy or ymd; refused without.
-        storage: How large files may be.
+        calendar: Loaded calendar.
+        pages: All pages of the account.
+        zone: Zone of rows without one; None for that of each page's brand.
+        brand_zone: Returns a brand's zone by its ID.
+        now: Current time, for times such as `tomorrow 09:00`.
+        date_order: Order of dates such as `24/12/2026`: dmy, mdy or ymd; None rejects them.
+        storage: Storage limits of the account.
     """
-    maker = _TargetMaker(
-        calendar, pages, zones, now=now, date_order=date_order, storage=storage or StorageLimits()
-    )
+    brand_zone = lru_cache(maxsize=None)(brand_zone)
+    resolver = _RowResolver(calendar, pages, zone, brand_zone, now, date_order, storage)
     for row in calendar.rows:
-        maker.add(row)
-    return maker.targets, maker.problems
+        resolver.add(row)
+    return resolver.posts, resolver.problems
 
 
-class _TargetMaker:
-    def __init__(
-        self,
-        calendar: Calendar,
-        pages: Sequence[Mapping[str, Any]],
-        zones: ZoneResolver,
-        *,
-        now: datetime,
-        date_order: str | None,
-        storage: StorageLimits,
-    ) -> None:
-        self.targets: list[PlannedPost] = []
-        self.problems: list[Diagnostic] = []
-        self._calendar = calendar
-        self._zones = zones
-        self._now = now
-        self._date_order = date_order
-        self._pages = pages
-        self._sound_pages: dict[str, Mapping[str, Any]] = {}
-        self._storage = storage
-        self._files: dict[Path, MediaFile] = {}
+@dataclass
+class _RowResolver:
+    _calendar: Calendar
+    _pages: Sequence[Mapping[str, Any]]
+    _default_zone: ZoneInfo | None
+    _brand_zone: Callable[[str], str]
+    _now: datetime
+    _date_order: str | None
+    _storage: StorageLimits
+    posts: list[PlannedPost] = field(default_factory=list)
+    problems: list[Diagnostic] = field(default_factory=list)
+    _valid_pages: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    _files: dict[Path, MediaFile] = field(default_factory=dict)
 
     def add(self, row: Row) -> None:
-        pages = self._pages_of(row)
+        pages = self._find_pages(row)
         if not pages:
-            # The rest of the row is checked all the same; a zone that needs the page is not known.
-            if not self._zones.needs_page(row, self._calendar):
-                self._instant(row, {})
-            self._judge(row, "")
-        files = self._files_of(row)
+            # Validate the rest of the row too, unless its zone depends on the page.
+            if not self._needs_page(row):
+                self._parse_time(row, {})
+            self._validate(row, "")
+        files = self._inspect_files(row)
         for page in pages:
-            self._judge(row, str(page.get("platform")))
-            instant = self._instant(row, page)
-            if instant is not None:
-                self.targets.append(
-                    PlannedPost(row, page, str(page["id"]), instant, row.content, files)
-                )
+            self._validate(row, str(page.get("platform")))
+            scheduled_at = self._parse_time(row, page)
+            if scheduled_at is not None:
+                self.posts.append(PlannedPost(row, page, str(page["id"]), scheduled_at, files))
 
-    def _pages_of(self, row: Row) -> list[Mapping[str, Any]]:
-        if len(row.pages) == 1 and row.pages[0] in self._sound_pages:
-            return [self._sound_pages[row.pages[0]]]
+    def _find_pages(self, row: Row) -> list[Mapping[str, Any]]:
+        if len(row.pages) == 1 and row.pages[0] in self._valid_pages:
+            return [self._valid_pages[row.pages[0]]]
         pages: dict[str, Mapping[str, Any]] = {}
         for name in row.pages:
             try:
                 page = find_page(self._pages, name)
-            except InvalidInputError as problem:
-                self._complain(row, "page", f"{problem.message}. {problem.hint}")
+            except InvalidInputError as error:
+                self._add(row, "page", _with_hint(error))
                 continue
             if page.get("expired"):
-                what = f"the connection of {name} has expired; reconnect it in the dashboard"
-                self._complain(row, "page", what)
+                message = f"the connection of {name} has expired; reconnect it in the dashboard"
+                self._add(row, "page", message)
             else:
-                self._sound_pages[name] = page
+                self._valid_pages[name] = page
             if str(page["id"]) in pages:
-                self._complain(row, "page", f"{name} is named twice; keep one")
+                self._add(row, "page", f"duplicate page {name}; keep one of them")
             pages[str(page["id"])] = page
         return list(pages.values())
 
-    def _files_of(self, row: Row) -> tuple[MediaFile, ...]:
-        found = []
+    def _inspect_files(self, row: Row) -> tuple[MediaFile, ...]:
+        files = []
         for path in row.media_files:
             try:
                 if path not in self._files:
                     self._files[path] = inspect_file(path, self._storage)
-                found.append(self._files[path])
-            except MediaFileError as problem:
-                self._complain(row, "media_files", f"{path.name}: {problem.message}")
-        return tuple(found)
+                files.append(self._files[path])
+            except MediaFileError as error:
+                self._add(row, "media_files", f"{path.name}: {error.message}")
+        return tuple(files)
 
-    def _judge(self, row: Row, platform: str) -> None:
-        if row.has_bad_content:
+    def _validate(self, row: Row, platform: str) -> None:
+        if row.has_invalid_content:
             return
-        for found in validate_content(row.content, platform, has_files=bool(row.media_files)):
-            self._complain(row, found.field, found.what, is_warning=found.is_warning)
+        for problem in validate_content(row.content, platform, has_files=bool(row.media_files)):
+            self._add(row, problem.field, problem.message, is_warning=problem.is_warning)
 
-    def _instant(self, row: Row, page: Mapping[str, Any]) -> datetime | None:
+    def _parse_time(self, row: Row, page: Mapping[str, Any]) -> datetime | None:
         text = row.scheduled_at
         if not text:
             return None
         try:
-            zone = self._zones.of(row, self._calendar, page)
-        except TimeError as problem:
-            self._complain(row, "timezone", f"{problem.message}. {problem.hint}")
+            zone = self._get_zone(row, page)
+        except TimeError as error:
+            self._add(row, "timezone", _with_hint(error))
             return None
         try:
-            instant = parse_time(_ordered(text, self._date_order), now=self._now, zone=zone)
-        except TimeError as problem:
-            told = " ".join(filter(None, (f"{problem.message}.", problem.hint)))
-            if self._date_order is None and "/" in text:
-                told += " Or say how to read it: --date-order dmy"
-            self._complain(row, "scheduled_at", told)
+            time = parse_time(_normalize_date(text, self._date_order), now=self._now, zone=zone)
+        except TimeError as error:
+            message = _with_hint(error)
+            if self._date_order is None and "/" in text and "--date-order" not in message:
+                message += " Or set the order of dates: --date-order dmy"
+            self._add(row, "scheduled_at", message)
             return None
         if not text[:1].isdigit() and _RELATIVE.match(text.strip()):
-            what = f"{text!r} means another time on another day; write the date"
-            self._complain(row, "scheduled_at", what, is_warning=True)
-        return instant
+            message = f"{text!r} is relative to the day of the run; write the date"
+            self._add(row, "scheduled_at", message, is_warning=True)
+        return time
 
-    def _complain(self, row: Row, field: str, what: str, *, is_warning: bool = False) -> None:
-        self.problems.append(row.problem(field, what, is_warning=is_warning))
+    def _needs_page(self, row: Row) -> bool:
+        name = row.timezone or self._calendar.timezone
+        return self._default_zone is None if name is None else name.strip().lower() == BRAND_ZONE
+
+    def _get_zone(self, row: Row, page: Mapping[str, Any]) -> ZoneInfo:
+        name = row.timezone or self._calendar.timezone
+        if name is None and self._default_zone is not None:
+            return self._default_zone
+        if name is None or self._needs_page(row):
+            name = self._brand_zone(str(page.get("brand_id")))
+        return parse_zone(name)
+
+    def _add(self, row: Row, field_name: str, message: str, *, is_warning: bool = False) -> None:
+        self.problems.append(row.diagnostic(field_name, message, is_warning=is_warning))
 
 
-def _ordered(text: str, date_order: str | None) -> str:
+def _with_hint(error: OutReplyError) -> str:
+    return f"{error.message}. {error.hint}" if error.hint else f"{error.message}."
+
+
+def _normalize_date(text: str, date_order: str | None) -> str:
     match = _NUMERIC_DATE.match(text.strip()) if date_order else None
     if match is None or date_order is None:
         return text
-    # A year that comes first says so itself.
+    # A date that starts with four digits starts with its year.
     order = "ymd" if len(match[1]) == 4 else date_order
     parts = dict(zip(order, match.groups(), strict=True))
     year = parts["y"] if len(parts["y"]) == 4 else f"20{parts['y']:0>2}"

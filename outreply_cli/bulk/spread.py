@@ -1,26 +1,35 @@
-"""Rows moved out of each other's way: as few as possible, as little as possible.
+"""`--spread`: move rows that violate a guardrail, as few and as little as possible.
 
-Pure and deterministic: the same rows beside the same posts always end at the same times, so a
-spread calendar that is run again sends nothing.
+The result is deterministic: the same rows and posts give the same times, so that a second run of
+a spread calendar sends nothing.
 """
 
 from bisect import bisect_left, insort
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from outreply_cli.api.client import Resource, post_time
+from outreply_cli.bulk.calendar import Diagnostic
+from outreply_cli.bulk.matching import MatchedRow
+from outreply_cli.bulk.resolve import PlannedPost
 from outreply_cli.posts.guardrails import GuardrailLimits, has_capacity
+from outreply_cli.spec.limits import SCHEDULE_EARLIEST, SCHEDULE_LATEST
+from outreply_cli.times import format_duration
 
 _SECOND = timedelta(seconds=1)
+# A moved row must still be ten minutes ahead when a long run sends it.
+_MARGIN = timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
 class SlotRequest:
-    """When a row wants to be out.
+    """A request for a time on a page.
 
     Attributes:
-        wanted: As the file says.
-        current: Where its post stands already, when an earlier run moved it there.
+        wanted: Time that the file says.
+        current: Time of the row's post, if an earlier run moved it.
     """
 
     wanted: datetime
@@ -29,14 +38,15 @@ class SlotRequest:
 
 @dataclass(frozen=True)
 class SlotConstraints:
-    """What a page offers to the rows that want to be on it.
+    """The times that a page offers.
 
     Attributes:
-        fixed: Posts that do not move, sorted.
-        platform: The page's.
-        limits: What is allowed.
-        earliest, latest: Between which instants a moved row may end.
-        window: How far a row may be moved, forward or back.
+        fixed: Times of posts that do not move, sorted.
+        platform: Platform of the page.
+        limits: Limits of the account.
+        earliest: Earliest time of a moved row.
+        latest: Latest time of a moved row.
+        window: Maximum distance of a row from its wanted time.
     """
 
     fixed: Sequence[datetime]
@@ -47,90 +57,143 @@ class SlotConstraints:
     window: timedelta
 
 
-def spread(wishes: Sequence[SlotRequest], room: SlotConstraints) -> list[datetime | None]:
-    """When each of `wishes`, all of one page, is out; None for one that finds no place.
+def apply_spread(
+    rows: Sequence[MatchedRow],
+    posts: Sequence[Resource],
+    limits: GuardrailLimits,
+    *,
+    now: datetime,
+    window: timedelta,
+) -> tuple[list[PlannedPost], list[Diagnostic]]:
+    """Return the planned posts at times that violate no guardrail, and the rows without a slot.
 
-    Rows keep their order. Those that fit where they are stay; where that leaves no place for the
-    others between them, later rows give way too.
+    Args:
+        rows: Rows of the calendar; their current posts do not block a slot.
+        posts: Scheduled and recently published posts of the account.
+        limits: Limits of the account.
+        now: Current time.
+        window: Maximum distance of a row from its time.
     """
-    order = sorted(range(len(wishes)), key=lambda i: (wishes[i].wanted, i))
-    around = _place_around(wishes, order, room)
-    if any(instant is None for instant in around.values()):
-        onward = _place_onward(wishes, order, room)
-        if _placed(onward) >= _placed(around):
-            around = onward
-    return [around[i] for i in range(len(wishes))]
+    own = {row.entry.post_id for row in rows if row.entry is not None}
+    fixed: dict[str, list[datetime]] = defaultdict(list)
+    for post in posts:
+        at = post_time(post)
+        if at is not None and post.get("id") not in own:
+            fixed[str(post.get("page_id"))].append(at)
+    by_page: dict[str, list[int]] = defaultdict(list)
+    for index, row in enumerate(rows):
+        by_page[row.post.page_id].append(index)
+    planned = [row.post for row in rows]
+    problems: list[Diagnostic] = []
+    for page_id, indexes in by_page.items():
+        constraints = SlotConstraints(
+            fixed=sorted(fixed[page_id]),
+            platform=planned[indexes[0]].platform,
+            limits=limits,
+            earliest=now + SCHEDULE_EARLIEST + _MARGIN,
+            latest=now + SCHEDULE_LATEST,
+            window=window,
+        )
+        times = spread([_slot_request(rows[index], window) for index in indexes], constraints)
+        for index, time in zip(indexes, times, strict=True):
+            target = planned[index]
+            if time is None:
+                message = f"no free time within {format_duration(window)}; widen --spread-window"
+                problems.append(target.row.diagnostic("scheduled_at", message))
+            elif time != target.scheduled_at:
+                planned[index] = target.move_to(time)
+    return planned, problems
 
 
-def _place_around(
-    wishes: Sequence[SlotRequest], order: Sequence[int], room: SlotConstraints
+def spread(requests: Sequence[SlotRequest], constraints: SlotConstraints) -> list[datetime | None]:
+    """Return the time of each request, all of one page; None for one without a slot.
+
+    Rows keep their order. Rows that fit stay, unless later rows must move too to fit them all.
+    """
+    order = sorted(range(len(requests)), key=lambda i: (requests[i].wanted, i))
+    times = _place_keeping_fits(requests, order, constraints)
+    if None in times.values():
+        in_order = _place_in_order(requests, order, constraints)
+        if _count_placed(in_order) >= _count_placed(times):
+            times = in_order
+    return [times[i] for i in range(len(requests))]
+
+
+def _place_keeping_fits(
+    requests: Sequence[SlotRequest], order: Sequence[int], constraints: SlotConstraints
 ) -> dict[int, datetime | None]:
-    taken = list(room.fixed)
+    taken = list(constraints.fixed)
     placed: dict[int, datetime | None] = dict.fromkeys(order)
     last: datetime | None = None
     for i in order:
-        for instant in (wishes[i].wanted, wishes[i].current):
-            if instant is None or (last is not None and instant < last):
+        for time in (requests[i].wanted, requests[i].current):
+            if time is None or (last is not None and time < last):
                 continue
-            if has_capacity(instant, taken, room.platform, room.limits):
-                placed[i] = last = instant
-                insort(taken, instant)
+            if has_capacity(time, taken, constraints.platform, constraints.limits):
+                placed[i] = last = time
+                insort(taken, time)
                 break
     for position, i in enumerate(order):
         if placed[i] is None:
             before = [placed[j] for j in order[:position]]
             after = [placed[j] for j in order[position + 1 :]]
-            lower = max((t for t in before if t is not None), default=None)
-            upper = min((t for t in after if t is not None), default=None)
-            found = _nearest(wishes[i], taken, room, lower, upper)
-            if found is not None:
-                placed[i] = found
-                insort(taken, found)
+            lower = max((time for time in before if time is not None), default=None)
+            upper = min((time for time in after if time is not None), default=None)
+            slot = _nearest_slot(requests[i], taken, constraints, lower, upper)
+            if slot is not None:
+                placed[i] = slot
+                insort(taken, slot)
     return placed
 
 
-def _place_onward(
-    wishes: Sequence[SlotRequest], order: Sequence[int], room: SlotConstraints
+def _place_in_order(
+    requests: Sequence[SlotRequest], order: Sequence[int], constraints: SlotConstraints
 ) -> dict[int, datetime | None]:
-    taken = list(room.fixed)
+    taken = list(constraints.fixed)
     placed: dict[int, datetime | None] = {}
     last: datetime | None = None
     for i in order:
-        wish, found = wishes[i], None
-        if last is None or wish.wanted >= last:
-            found = (
-                wish.wanted
-                if has_capacity(wish.wanted, taken, room.platform, room.limits)
-                else None
-            )
-        found = found or _nearest(wish, taken, room, last, None)
-        placed[i] = found
-        if found is not None:
-            last = found
-            insort(taken, found)
+        slot: datetime | None = requests[i].wanted
+        assert slot is not None
+        fits = has_capacity(slot, taken, constraints.platform, constraints.limits)
+        if not fits or (last is not None and slot < last):
+            slot = _nearest_slot(requests[i], taken, constraints, last, None)
+        placed[i] = slot
+        if slot is not None:
+            last = slot
+            insort(taken, slot)
     return placed
 
 
-def _nearest(
-    wish: SlotRequest,
+def _nearest_slot(
+    request: SlotRequest,
     taken: Sequence[datetime],
-    room: SlotConstraints,
+    constraints: SlotConstraints,
     lower: datetime | None,
     upper: datetime | None,
 ) -> datetime | None:
-    first = max(wish.wanted - room.window, room.earliest, lower or room.earliest)
-    final = min(wish.wanted + room.window, room.latest, upper or room.latest)
-    steps = [room.limits.min_gap, *(length for length, _ in room.limits.windows_for(room.platform))]
+    wanted, limits, platform = request.wanted, constraints.limits, constraints.platform
+    first = max(wanted - constraints.window, constraints.earliest, lower or constraints.earliest)
+    final = min(wanted + constraints.window, constraints.latest, upper or constraints.latest)
+    steps = [limits.min_gap, *(length for length, _ in limits.windows_for(platform))]
     reach = max(steps)
     near = taken[bisect_left(taken, first - reach) : bisect_left(taken, final + reach + _SECOND)]
-    # Only at the edge of another post's reach can a place begin or end.
+    # A slot starts or ends one window or gap away from another post.
     candidates = {other + sign * step for other in near for step in steps for sign in (1, -1)}
     candidates |= {first, final}
-    for instant in sorted(candidates, key=lambda c: (abs(c - wish.wanted), c)):
-        if first <= instant <= final and has_capacity(instant, taken, room.platform, room.limits):
-            return instant
+    for time in sorted(candidates, key=lambda candidate: (abs(candidate - wanted), candidate)):
+        if first <= time <= final and has_capacity(time, taken, platform, limits):
+            return time
     return None
 
 
-def _placed(instants: dict[int, datetime | None]) -> int:
-    return sum(instant is not None for instant in instants.values())
+def _count_placed(times: Mapping[int, datetime | None]) -> int:
+    return sum(time is not None for time in times.values())
+
+
+def _slot_request(row: MatchedRow, window: timedelta) -> SlotRequest:
+    wanted, entry = row.post.scheduled_at, row.entry
+    if entry is None or abs(entry.scheduled_at - wanted) > window:
+        return SlotRequest(wanted)
+    same_content = {**row.draft.body, "scheduled_at": None} == {**entry.body, "scheduled_at": None}
+    return SlotRequest(wanted, entry.scheduled_at if same_content else None)

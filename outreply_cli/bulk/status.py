@@ -1,71 +1,71 @@
-"""A calendar file compared with the journal and the server: what is in step and what drifted."""
+"""Comparison of a calendar with the journal and the account."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from outreply_cli.bulk.matching import MatchedRow
 from outreply_cli.bulk.remote_state import PostStatus
+from outreply_cli.bulk.resolve import PlannedPost
 from outreply_cli.journal.models import EntryState, JournalEntry
+from outreply_cli.timestamps import format_timestamp
 
-
-@dataclass(frozen=True)
-class RowSyncStatus:
-    """Where one row stands.
-
-    Attributes:
-        line: In the file; None for a post whose row was taken out.
-        state: `in step`, `published`, `new`, `edited`, or how it drifted.
-    """
-
-    line: int | None
-    key: str | None
-    page_id: str
-    scheduled_at: datetime
-    post_id: str | None
-    state: str
-
-
-_WORDS = {
-    PostStatus.SCHEDULED: "in step",
-    PostStatus.UNLISTED: "in step, as far as the list goes",
+IN_SYNC = "in sync"
+_TEXTS = {
+    PostStatus.SCHEDULED: IN_SYNC,
+    PostStatus.UNLISTED: "in sync (partial listing)",
     PostStatus.PUBLISHED: "published",
     PostStatus.FAILED: "failed on the platform",
-    PostStatus.GONE: "cancelled elsewhere",
+    PostStatus.MISSING: "cancelled elsewhere",
     PostStatus.EDITED: "edited elsewhere",
-    PostStatus.UNKNOWN: "not known; the next run settles it",
+    PostStatus.UNKNOWN: "unknown (next run will resolve it)",
 }
 
 
 def compare_rows(
-    matched: Sequence[MatchedRow], gone: Sequence[JournalEntry], standing: dict[int, PostStatus]
-) -> list[RowSyncStatus]:
-    """Where every row of a file stands, and every post that has no row any more."""
-    states = []
-    for one in matched:
-        target, live = one.target, one.live
-        state = "new" if live is None else _WORDS[standing[live.id]]
-        if live is not None and live.fingerprint != one.digest:
-            if standing[live.id] in {PostStatus.SCHEDULED, PostStatus.UNLISTED, PostStatus.EDITED}:
-                state = "edited in the file"
-            elif standing[live.id] == PostStatus.PUBLISHED:
-                state = "published, and edited in the file since"
-        states.append(
-            RowSyncStatus(
-                line=target.row.line,
-                key=target.row.key,
-                page_id=target.page_id,
-                scheduled_at=target.instant,
-                post_id=live.post_id if live else None,
-                state=state,
-            )
-        )
-    for entry in gone:
-        if entry.state == EntryState.DONE and standing[entry.id] == PostStatus.GONE:
-            continue
-        states.append(
-            RowSyncStatus(
-                None, None, entry.page_id, entry.scheduled_at, entry.post_id, "has no row"
-            )
-        )
-    return states
+    file: str,
+    rows: Sequence[MatchedRow],
+    orphaned: Sequence[JournalEntry],
+    statuses: Mapping[int, PostStatus],
+) -> list[dict[str, Any]]:
+    """Return the JSON-ready status of each row of `file`, and of each post without a row."""
+    return [
+        *(
+            _to_dict(file, row.post, row.entry, _describe(row, statuses), row.post.row.line)
+            for row in rows
+        ),
+        *(
+            _to_dict(file, entry, entry, "orphaned")
+            for entry in orphaned
+            if entry.state != EntryState.DONE or statuses[entry.id] != PostStatus.MISSING
+        ),
+    ]
+
+
+def _to_dict(
+    file: str,
+    post: PlannedPost | JournalEntry,
+    entry: JournalEntry | None,
+    status: str,
+    line: int | None = None,
+) -> dict[str, Any]:
+    return {
+        "file": file,
+        "line": line,
+        "key": post.key if isinstance(post, PlannedPost) else None,
+        "page_id": post.page_id,
+        "scheduled_at": format_timestamp(post.scheduled_at),
+        "id": entry.post_id if entry else None,
+        "status": status,
+    }
+
+
+def _describe(row: MatchedRow, statuses: Mapping[int, PostStatus]) -> str:
+    if row.entry is None:
+        return "new"
+    status = statuses[row.entry.id]
+    if not row.is_unchanged:
+        if status in {PostStatus.SCHEDULED, PostStatus.UNLISTED, PostStatus.EDITED}:
+            return "edited in the file"
+        if status == PostStatus.PUBLISHED:
+            return "published, then edited in the file"
+    return _TEXTS[status]

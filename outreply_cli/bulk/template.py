@@ -1,4 +1,4 @@
-"""A calendar file to begin with."""
+"""Calendar templates."""
 
 from datetime import datetime, timedelta
 
@@ -9,15 +9,15 @@ offer,instagram:acme;facebook:acme,{day2} 17:30,Europe/Paris,"Two lines,
 one post.",https://cdn.example.com/offer.jpg,
 """
 _YAML = """\
-# Local times are read in this zone; a row may have its own, or an offset such as +01:00.
+# Time zone of local times. A row may set its own, or use an offset such as +01:00.
 timezone: Europe/Paris
 
-# What every post has unless it says otherwise.
+# Values of every post that does not set its own.
 defaults:
   page: instagram:acme
 
 posts:
-  # A key names the row: edit the rest, and its post is replaced.
+  # The key identifies the row: edit the other fields, and its post is replaced.
   - key: welcome
     scheduled_at: {day1} 09:00
     message: Good morning! The doors are open.
@@ -34,6 +34,6 @@ posts:
 
 
 def template(kind: str, now: datetime) -> str:
-    """A calendar to begin with, `csv` or `yaml`, with times in the days after `now`."""
+    """Return a calendar template, `csv` or `yaml`, with times in the days after `now`."""
     days = {f"day{n}": f"{now + timedelta(days=n):%Y-%m-%d}" for n in (1, 2)}
     return (_CSV if kind == "csv" else _YAML).format(**days)

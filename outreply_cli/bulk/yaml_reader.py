@@ -1,4 +1,4 @@
-"""Calendars written by hand: YAML with a time zone, defaults and posts."""
+"""YAML calendars."""
 
 import math
 from typing import Any
@@ -14,9 +14,9 @@ from outreply_cli.bulk.calendar import (
     unknown_field_message,
 )
 
-# The C loader is some ten times quicker; where it was not built, the other reads the same.
+# The C loader is about ten times faster, but not built everywhere.
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_DEEPEST = 20
+_DEPTH_MAX = 20
 _VALUES_MAX = 2_000_000
 
 _NULL = "tag:yaml.org,2002:null"
@@ -27,162 +27,164 @@ _SCALARS: dict[str, Any] = {
     "tag:yaml.org,2002:int": _Constructor.construct_yaml_int,
     "tag:yaml.org,2002:float": _Constructor.construct_yaml_float,
 }
-_TOP = ("timezone", "defaults", "posts")
-_SHAPE = "write: posts: and below it a list, each entry with page, scheduled_at and message"
+_TOP_LEVEL = ("timezone", "defaults", "posts")
+_EXPECTED = "write `posts:` with a list of posts, each with page, scheduled_at and message"
+
+Nodes = dict[str, tuple[yaml.Node, yaml.Node]]
 
 
 class DocumentTooComplexError(Exception):
-    """The document is nested, repeated or long beyond what a calendar needs; it says how."""
+    """A document that is nested, aliased or long beyond what a calendar needs."""
 
 
 def read_yaml(calendar: Calendar, content: bytes) -> None:
-    """Read the rows of a YAML file into `calendar`, with everything that is wrong."""
-    root = _parsed(calendar, content)
+    """Add the rows and problems of a YAML file to `calendar`."""
+    root = _compose(calendar, content)
     if calendar.problems:
         return
     if not isinstance(root, yaml.MappingNode):
-        calendar.add_error(1, "", f"it is no calendar; {_SHAPE}")
+        calendar.add_error(1, "", f"the file is not a calendar; {_EXPECTED}")
         return
     top = _mapping(calendar, root, "")
     for name, (key, _) in top.items():
-        if name not in _TOP:
-            what = f"there is no {name!r} here, only {', '.join(_TOP)}"
-            calendar.add_error(_line(key), name, what)
+        if name not in _TOP_LEVEL:
+            message = f"unknown key {name!r}; use only {', '.join(_TOP_LEVEL)}"
+            calendar.add_error(_line(key), name, message)
     if "timezone" in top:
         calendar.timezone = _text(calendar, top["timezone"][1], "timezone")
     defaults = _values(calendar, top["defaults"][1], "defaults") if "defaults" in top else {}
     posts = top["posts"][1] if "posts" in top else None
     if not isinstance(posts, yaml.SequenceNode):
-        calendar.add_error(_line(posts or root), "posts", f"it is missing or no list; {_SHAPE}")
+        message = f"`posts` is missing or not a list; {_EXPECTED}"
+        calendar.add_error(_line(posts or root), "posts", message)
         return
     for node in posts.value:
-        own = _values(calendar, node, "posts")
-        if own is None or defaults is None:
-            continue
-        calendar.rows.append(make_row(calendar, _line(node), _completed(own, defaults)))
+        values = _values(calendar, node, "posts")
+        if values is not None and defaults is not None:
+            merged = _merge_defaults(values, defaults)
+            calendar.rows.append(make_row(calendar, _line(node), merged))
     check_duplicate_keys(calendar)
 
 
-def _parsed(calendar: Calendar, content: bytes) -> yaml.Node | None:
+def reject_yaml_bombs(text: str) -> None:
+    """Parse YAML without keeping it; raises DocumentTooComplexError beyond the limits."""
+    depth = 0
+    for count, event in enumerate(yaml.parse(text, Loader=_Loader)):
+        if count > _VALUES_MAX:
+            raise DocumentTooComplexError(
+                f"the document has more than {_VALUES_MAX} values; split it"
+            )
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > _DEPTH_MAX:
+                raise DocumentTooComplexError(
+                    f"the document is nested more than {_DEPTH_MAX} levels deep"
+                )
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        elif isinstance(event, yaml.AliasEvent):
+            raise DocumentTooComplexError(
+                f"the document uses an anchor (*{event.anchor}); write the value out, or use "
+                "defaults:"
+            )
+
+
+def _compose(calendar: Calendar, content: bytes) -> yaml.Node | None:
     try:
         text = content.decode("utf-8-sig")
         reject_yaml_bombs(text)
         return yaml.compose(text, Loader=_Loader)
     except UnicodeDecodeError as problem:
         line = content[: problem.start].count(b"\n") + 1
-        calendar.add_error(line, "", "it is not UTF-8 text; save it as UTF-8")
+        calendar.add_error(line, "", "the file is not UTF-8 text; save it as UTF-8")
     except DocumentTooComplexError as problem:
         calendar.add_error(0, "", str(problem))
     except yaml.YAMLError as problem:
         mark = getattr(problem, "problem_mark", None)
-        what = getattr(problem, "problem", None) or "it can't be read"
-        hint = "; indent with spaces, not tabs" if "\\t" in str(what) else ""
-        calendar.add_error(mark.line + 1 if mark else 1, "", f"it is not YAML here: {what}{hint}")
+        reason = getattr(problem, "problem", None) or "unreadable"
+        hint = "; indent with spaces, not tabs" if "\\t" in str(reason) else ""
+        calendar.add_error(mark.line + 1 if mark else 1, "", f"invalid YAML: {reason}{hint}")
     return None
 
 
-def _completed(own: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
-    values = {**defaults, **own}
-    # A row's own message, in either form, takes the place of a default one in the other.
-    for mine, other in (("message", "message_file"), ("message_file", "message")):
-        if mine in own and other not in own:
-            values.pop(other, None)
-    return {name: value for name, value in values.items() if value is not None}
+def _merge_defaults(values: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
+    merged = {**defaults, **values}
+    # A row's message, in either form, replaces a default in the other form.
+    for form, other in (("message", "message_file"), ("message_file", "message")):
+        if form in values and other not in values:
+            merged.pop(other, None)
+    return {name: value for name, value in merged.items() if value is not None}
 
 
-def reject_yaml_bombs(text: str) -> None:
-    """Read YAML without keeping it; raises TooMuchError for more than there is room for."""
-    depth = 0
-    for number, event in enumerate(yaml.parse(text, Loader=_Loader)):
-        if number > _VALUES_MAX:
-            raise DocumentTooComplexError(f"it has more than {_VALUES_MAX} values; split it")
-        if isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
-            if depth > _DEEPEST:
-                raise DocumentTooComplexError(
-                    f"it is nested more than {_DEEPEST} deep; a calendar is not"
-                )
-        elif isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
-        elif isinstance(event, yaml.AliasEvent):
-            raise DocumentTooComplexError(
-                f"it repeats an anchor (*{event.anchor}); write the value out, or use defaults:"
-            )
-
-
-def _values(calendar: Calendar, node: yaml.Node, place: str) -> dict[str, Any] | None:
+def _values(calendar: Calendar, node: yaml.Node, parent: str) -> dict[str, Any] | None:
     if not isinstance(node, yaml.MappingNode):
-        calendar.add_error(_line(node), place, "it must hold fields, such as page: instagram:acme")
+        message = "not a mapping of fields (for example page: instagram:acme)"
+        calendar.add_error(_line(node), parent, message)
         return None
     values: dict[str, Any] = {}
-    for name, (key, value) in _mapping(calendar, node, place).items():
-        known = normalize_field(name)
-        if known is None:
+    for name, (key, value) in _mapping(calendar, node, parent).items():
+        field = normalize_field(name)
+        if field is None:
             calendar.add_error(_line(key), name, unknown_field_message(name))
-        elif known in values:
-            calendar.add_error(_line(key), name, f"{known} is given twice; keep one")
+        elif field in values:
+            calendar.add_error(_line(key), name, f"duplicate field {field}; keep one of them")
         else:
-            values[known] = _value(calendar, value, known)
+            values[field] = _value(calendar, value, field)
     return values
 
 
-def _mapping(
-    calendar: Calendar, node: yaml.MappingNode, place: str
-) -> dict[str, tuple[yaml.Node, yaml.Node]]:
-    found: dict[str, tuple[yaml.Node, yaml.Node]] = {}
+def _mapping(calendar: Calendar, node: yaml.MappingNode, parent: str) -> Nodes:
+    nodes: Nodes = {}
     for key, value in node.value:
         if not isinstance(key, yaml.ScalarNode):
-            calendar.add_error(_line(key), place, "a field's name must be a word")
-        elif key.value in found:
-            first = _line(found[key.value][0])
-            what = f"it is on line {first} already; keep one of them"
-            calendar.add_error(_line(key), key.value, what)
+            calendar.add_error(_line(key), parent, "a field name must be text")
+        elif key.value in nodes:
+            message = f"duplicate key, also on line {_line(nodes[key.value][0])}; keep one of them"
+            calendar.add_error(_line(key), key.value, message)
         else:
-            found[key.value] = (key, value)
-    return found
+            nodes[key.value] = (key, value)
+    return nodes
 
 
-def _value(calendar: Calendar, node: yaml.Node, name: str) -> Any:
-    if name == "tiktok_settings" and isinstance(node, yaml.MappingNode):
+def _value(calendar: Calendar, node: yaml.Node, field: str) -> Any:
+    if field == "tiktok_settings" and isinstance(node, yaml.MappingNode):
         try:
-            return _as_json(node)
+            return _to_json(node)
         except ValueError as problem:
-            calendar.add_error(_line(node), name, f"it can't be read: {problem}")
+            calendar.add_error(_line(node), field, f"not valid as JSON: {problem}")
             return None
-    if name in LIST_FIELDS:
+    if field in LIST_FIELDS:
         nodes = node.value if isinstance(node, yaml.SequenceNode) else [node]
-        entries = [_text(calendar, each, name) for each in nodes]
+        entries = [_text(calendar, entry, field) for entry in nodes]
         return [entry.strip() for entry in entries if entry] or None
-    text = _text(calendar, node, name)
-    return text if text is None or name == "message" else text.strip()
+    text = _text(calendar, node, field)
+    return text if text is None or field == "message" else text.strip()
 
 
-def _as_json(node: yaml.Node) -> Any:
-    """What a node is in JSON; what JSON has no kind for, such as a date, is its own text."""
+def _to_json(node: yaml.Node) -> Any:
+    """Convert a node to JSON values; what JSON has no type for, such as a date, stays text."""
     if isinstance(node, yaml.MappingNode):
         if not all(isinstance(key, yaml.ScalarNode) for key, _ in node.value):
-            raise ValueError("a name in it is no word")
-        return {str(key.value): _as_json(value) for key, value in node.value}
+            raise ValueError("a name must be text")
+        return {str(key.value): _to_json(value) for key, value in node.value}
     if isinstance(node, yaml.SequenceNode):
-        return [_as_json(item) for item in node.value]
+        return [_to_json(item) for item in node.value]
     constructor = _Constructor()
     try:
         value = _SCALARS[node.tag](constructor, node) if node.tag in _SCALARS else str(node.value)
     except (KeyError, IndexError, ValueError):
-        raise ValueError(f"{node.value!r} is no {node.tag.rpartition(':')[2]}") from None
+        raise ValueError(f"invalid {node.tag.rpartition(':')[2]} {node.value!r}") from None
     if isinstance(value, float) and not math.isfinite(value):
-        raise ValueError(f"{node.value!r} is no number of JSON")
+        raise ValueError(f"{node.value!r} is not a finite number")
     return value
 
 
-def _text(calendar: Calendar, node: yaml.Node, name: str) -> str | None:
-    # A scalar's own characters: YAML would turn 2026-12-24 into a date and 18:00 into a number.
+def _text(calendar: Calendar, node: yaml.Node, field: str) -> str | None:
+    # The scalar as written: YAML would turn 2026-12-24 into a date and 18:00 into a number.
     if isinstance(node, yaml.ScalarNode):
-        if node.tag == _NULL or not node.value.strip():
-            return None
-        return str(node.value)
+        return None if node.tag == _NULL or not node.value.strip() else str(node.value)
     kind = "a list" if isinstance(node, yaml.SequenceNode) else "a mapping"
-    calendar.add_error(_line(node), name, f"it is {kind} and must be text")
+    calendar.add_error(_line(node), field, f"must be text, not {kind}")
     return None
 
 

@@ -1,4 +1,4 @@
-"""Man pages in roff, from the command tree and the topics."""
+"""Man pages in roff, generated from the command tree and the help topics."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
@@ -6,26 +6,28 @@ from outreply_cli import __version__
 from outreply_cli.cli.tree import Command, Parameter
 from outreply_cli.errors import InvalidInputError
 
+_TOPICS = ("times", "environment", "exit-codes", "output")
+
 
 def man_page_names(root: Command) -> list[str]:
-    """The pages that there are: `outreply`, and `outreply-GROUP` for each group."""
+    """The names of the pages: `outreply`, and `outreply-GROUP` for each group."""
     return ["outreply", *(f"outreply-{group.path[0]}" for group in _groups(root))]
 
 
 def man_page(root: Command, words: Sequence[str], topic: Callable[[str], str]) -> str:
-    """The page about everything, or about the group that `words` name.
+    """The page about the whole tool, or about a group.
 
     Args:
-        root: The whole tree.
-        words: None, or a group's name.
-        topic: Gives the text of a topic.
+        root: The whole command tree.
+        words: The group's name, or nothing.
+        topic: Returns the text of a help topic.
 
     Raises:
-        InvalidInputError: There is no such page.
+        InvalidInputError: No page has that name.
     """
     if not words:
         return "\n".join(_overview(root, topic)) + "\n"
-    group = next((each for each in _groups(root) if list(each.path) == list(words)), None)
+    group = next((group for group in _groups(root) if list(group.path) == list(words)), None)
     if group is None:
         raise InvalidInputError(
             f"no man page about {' '.join(words)!r}",
@@ -35,37 +37,37 @@ def man_page(root: Command, words: Sequence[str], topic: Callable[[str], str]) -
 
 
 def _groups(root: Command) -> list[Command]:
-    return [each for each in root.commands if each.commands]
+    return [command for command in root.commands if command.commands]
 
 
 def _overview(root: Command, topic: Callable[[str], str]) -> Iterator[str]:
-    yield from _head("outreply", "run an OutReply account from the command line")
-    yield from (".SH SYNOPSIS", r"\fBoutreply\fR \fICOMMAND\fR ... [\fIOPTIONS\fR]")
+    yield from _head("outreply", root.summary.rstrip("."))
+    yield from (".SH SYNOPSIS", r"\fBoutreply\fR [\fIOPTIONS\fR] \fICOMMAND\fR")
     yield ".SH DESCRIPTION"
     yield from _prose(f"{root.summary}\n\n{root.description}")
     yield ".SH COMMANDS"
-    for each in root.commands:
-        yield from (".TP", rf"\fB{_text(each.path[0])}\fR", _text(each.summary))
-        for one in (command for command in each.walk() if command is not each):
-            yield from (".RS", ".TP", rf"\fB{_text(one.full_name)}\fR", _text(one.summary), ".RE")
-    for each in root.commands:
-        if not each.commands:
-            yield from _command(each)
-    for name in ("times", "environment", "exit-codes", "output"):
+    for command in root.commands:
+        yield from (".TP", rf"\fB{_text(command.path[0])}\fR", _text(command.summary))
+        for below in command.walk():
+            if below is not command:
+                name, summary = _text(below.full_name), _text(below.summary)
+                yield from (".RS", ".TP", rf"\fB{name}\fR", summary, ".RE")
+    for command in root.commands:
+        if not command.commands:
+            yield from _command(command)
+    for name in _TOPICS:
         title, _, rest = topic(name).partition("\n")
         yield from (f".SH {_text(name.upper().replace('-', ' '))}", _text(title), ".PP", ".nf")
         yield from (_text(line) for line in rest.strip("\n").splitlines())
         yield ".fi"
     yield ".SH SEE ALSO"
-    yield ", ".join(rf"\fBoutreply-{_text(each.path[0])}\fR(1)" for each in _groups(root))
+    yield ", ".join(rf"\fBoutreply-{_text(group.path[0])}\fR(1)" for group in _groups(root))
 
 
 def _group_page(group: Command) -> Iterator[str]:
     yield from _head(f"outreply-{group.path[0]}", group.summary.rstrip("."))
-    yield from (
-        ".SH SYNOPSIS",
-        rf"\fB{_text(group.full_name)}\fR \fICOMMAND\fR ... [\fIOPTIONS\fR]",
-    )
+    name = _text(group.full_name)
+    yield from (".SH SYNOPSIS", rf"\fB{name}\fR [\fIOPTIONS\fR] \fICOMMAND\fR")
     for command in group.walk():
         if not command.commands:
             yield from _command(command)
@@ -75,27 +77,27 @@ def _group_page(group: Command) -> Iterator[str]:
 def _command(command: Command) -> Iterator[str]:
     yield from (f".SH {_text(command.full_name.upper())}", _text(command.usage), ".PP")
     yield from _prose(f"{command.summary}\n\n{command.description}")
-    for one in (*command.arguments, *command.options):
-        yield from (".TP", _label(one), _text(one.help) or r"\&")
+    for parameter in (*command.arguments, *command.options):
+        yield from (".TP", _label(parameter), _text(parameter.help) or r"\&")
     if command.examples:
         yield from (".PP", "Examples:", ".PP", ".nf")
         yield from (_text(f"    {example}") for example in command.examples)
         yield ".fi"
 
 
-def _head(name: str, purpose: str) -> Iterable[str]:
+def _head(name: str, summary: str) -> Iterable[str]:
     return (
         f'.TH {name.upper()} 1 "" "outreply {__version__}" "User Commands"',
         ".SH NAME",
-        rf"{_text(name)} \- {_text(purpose)}",
+        rf"{_text(name)} \- {_text(summary)}",
     )
 
 
-def _label(one: Parameter) -> str:
-    if not one.flags:
-        return rf"\fI{_text(one.metavar)}\fR"
-    flags = ", ".join(rf"\fB{_text(flag)}\fR" for flag in reversed(one.flags))
-    return rf"{flags} \fI{_text(one.metavar)}\fR" if one.metavar else flags
+def _label(parameter: Parameter) -> str:
+    if not parameter.flags:
+        return rf"\fI{_text(parameter.metavar)}\fR"
+    flags = ", ".join(rf"\fB{_text(flag)}\fR" for flag in reversed(parameter.flags))
+    return rf"{flags} \fI{_text(parameter.metavar)}\fR" if parameter.metavar else flags
 
 
 def _prose(text: str) -> Iterator[str]:
@@ -111,5 +113,5 @@ def _prose(text: str) -> Iterator[str]:
 def _text(text: str) -> str:
     escaped = text.replace("\\", r"\e").replace("-", r"\-")
     escaped = "".join(c if c.isascii() else f"\\[u{ord(c):04X}]" for c in escaped)
-    # A line that begins so would be a request.
+    # roff reads a line that starts with these as a request.
     return rf"\&{escaped}" if escaped.startswith((".", "'")) else escaped

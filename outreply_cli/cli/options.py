@@ -56,7 +56,9 @@ _OUTPUT_OPTIONS: dict[str, Any] = {
     ],
     "quiet": Annotated[
         bool,
-        typer.Option("--quiet", "-q", help="Print only IDs, one per line.", rich_help_panel=_GLOBAL),
+        typer.Option(
+            "--quiet", "-q", help="Print only IDs, one per line.", rich_help_panel=_GLOBAL
+        ),
     ],
     "no_color": Annotated[
         bool, typer.Option("--no-color", help="Disable color.", rich_help_panel=_GLOBAL)

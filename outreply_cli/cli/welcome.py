@@ -1,15 +1,16 @@
-"""What `outreply` says of itself, and alone to somebody who is not signed in."""
+"""The help of `outreply` itself, and what it prints to a user without an account."""
 
-ROOT_HELP = """Run an OutReply account: schedule, publish, answer, watch.
+ROOT_HELP = """Manage an OutReply account from the command line.
 
-Try it without an account: outreply demo"""
+Schedule and publish social posts, reply to comments, watch limits, receive webhooks. To try it
+without an account, run: outreply demo"""
 WELCOME = """\
-outreply runs an OutReply account from here: schedule and publish social posts,
-carry out a calendar file exactly once, watch limits, receive webhooks.
+outreply manages an OutReply account from the command line: schedule and publish
+social posts, reply to comments, watch limits, receive webhooks.
 
-See it work:   outreply demo             no account needed, nothing stays
+Try it:        outreply demo             no account needed, leaves nothing behind
 Rehearse:      outreply emulator start   the whole API on this machine
-Sign in:       outreply auth login       with a token from your dashboard
-In scripts:    OUTREPLY_API_KEY=...      instead of signing in
+Log in:        outreply auth login       with a token from your dashboard
+In scripts:    OUTREPLY_API_KEY=...      instead of logging in
 All commands:  outreply --help
 """

@@ -1,4 +1,4 @@
-"""`outreply api`: any endpoint, signed in, retried, paged."""
+"""`outreply api`."""
 
 from typing import Annotated
 
@@ -11,27 +11,39 @@ from outreply_cli.context import Context
 @command()
 def run(
     context: Context,
-    method: Annotated[str, typer.Argument(metavar="METHOD", help="GET, POST, PATCH or DELETE.")],
-    path: Annotated[str, typer.Argument(metavar="PATH", help="Such as /pages.")],
+    method: Annotated[
+        str, typer.Argument(metavar="METHOD", help="GET, POST, PUT, PATCH or DELETE.")
+    ],
+    path: Annotated[
+        str, typer.Argument(metavar="PATH", help="Path below the base URL, such as /pages.")
+    ],
     raw_field: Annotated[
         list[str] | None,
-        typer.Option("-f", "--raw-field", metavar="K=V", help="A text; with GET a parameter."),
+        typer.Option(
+            "-f", "--raw-field", metavar="KEY=VALUE",
+            help="Add a string to the body, or to the query of a GET or DELETE.",
+        ),
     ] = None,
     typed_field: Annotated[
         list[str] | None,
-        typer.Option("-F", "--field", metavar="K=V", help="JSON, or K=@FILE for a file's text."),
+        typer.Option(
+            "-F", "--field", metavar="KEY=VALUE",
+            help="Add a JSON value, or the text of a file with KEY=@FILE.",
+        ),
     ] = None,
     body_file: Annotated[
-        str | None, typer.Option("--input", metavar="FILE", help="The whole body; - is stdin.")
+        str | None,
+        typer.Option("--input", metavar="FILE", help="Read the body from a file (- is stdin)."),
     ] = None,
     header: Annotated[
-        list[str] | None, typer.Option("-H", "--header", metavar="H:V", help="One more header.")
+        list[str] | None,
+        typer.Option("-H", "--header", metavar="NAME:VALUE", help="Add a header."),
     ] = None,
     paginate: Annotated[
-        bool, typer.Option("--paginate", help="Follow the cursor to the end of a list.")
+        bool, typer.Option("--paginate", help="Fetch all pages of a list.")
     ] = False,
-) -> None:
-    """Call any endpoint and print its JSON.
+) -> None:  # fmt: skip
+    """Send a request to any endpoint and print the response.
 
     Example: outreply api GET /me
 
@@ -39,7 +51,7 @@ def run(
     """
     from outreply_cli.api.raw_request import merge_pages, parse_request, request_pages
 
-    call = parse_request(
+    request = parse_request(
         method,
         path,
         raw_fields=raw_field or [],
@@ -48,7 +60,5 @@ def run(
         headers=header or [],
         read_file=context.read_text,
     )
-    pages = [
-        answer.body for answer in request_pages(context.client().transport, call, paginate=paginate)
-    ]
-    context.output.write_json(merge_pages(pages))
+    responses = request_pages(context.client().transport, request, paginate=paginate)
+    context.output.write_json(merge_pages([response.body for response in responses]))

@@ -1,10 +1,10 @@
-"""`outreply demo`: see it work, without an account and without a trace."""
+"""`outreply demo`."""
 
 from datetime import UTC, timedelta
 
 from outreply_cli.api.client import post_time
 from outreply_cli.cli.options import command
-from outreply_cli.commands.bulk.output import aliases_of, plan_summary, show_plan
+from outreply_cli.commands.bulk.output import plan_summary, show_plan
 from outreply_cli.context import Context
 from outreply_cli.demo import CALENDAR_NAME, ZONE, Demo
 from outreply_cli.pages import page_alias
@@ -12,72 +12,73 @@ from outreply_cli.times import format_time_short
 from outreply_cli.ui.output import Column, Item
 from outreply_cli.webhooks.event import summarize
 
-_NEXT = (
-    ("outreply emulator start", "the same API, kept running"),
-    ("outreply bulk template csv > my.csv", "a calendar to fill in"),
-    ("outreply auth login", "your own account, when you are ready"),
+_NEXT_STEPS = (
+    ("outreply emulator start", "Keep an emulator running."),
+    ("outreply bulk template csv > my.csv", "Start a calendar of your own."),
+    ("outreply auth login", "Log in to your account."),
 )
 
 
 @command(api=False)
 def run(context: Context) -> None:
-    """See it work: a calendar scheduled over HTTP on this machine; nothing stays.
+    """Run a self-contained demo against a local emulator.
+
+    It needs no account and leaves no files.
 
     Example: outreply demo
 
     Example: outreply demo --plain
     """
-    say = context.output.print_line
-    with Demo(context.clock) as show:
-        path = show.write_calendar()
-        say(f"1. An OutReply API runs on this machine: {show.server.base_url}")
-        say(f"   A calendar of a dozen posts is in {CALENDAR_NAME}. The plan:")
-        say()
-        run, prepared = show.prepare(path)
-        pages = prepared.remote.pages
-        show_plan(
-            context.output, CALENDAR_NAME, prepared.plan, ZONE, aliases_of(prepared.plan, pages)
-        )
-        report = show.carry_out(run, prepared)
-        done = sum(result.post_id is not None for result in report.results)
-        say()
-        say(f"2. Scheduled over HTTP: {done} of {len(report.results)} posts.")
-        _, again = show.prepare(path)
-        say(f"3. The same command again: {plan_summary(again.plan)}; nothing is sent twice.")
-        show.receive_webhooks()
-        began = show.client.now()
-        moved = show.advance_past(days=3)
-        say(f"4. Three days later, {moved['published']} posts are out:")
-        say()
+    print_line = context.output.print_line
+    with Demo(context.clock) as demo:
+        path = demo.write_calendar()
+        print_line(f"1. An emulator of the OutReply API runs at {demo.server.base_url}")
+        print_line(f"   The plan for {CALENDAR_NAME}, a calendar of a dozen posts:")
+        print_line()
+        service, planned = demo.plan(path)
+        pages = planned.account.pages
+        show_plan(context.output, planned, ZONE)
+        report = demo.apply(service, planned)
+        scheduled = sum(result.post_id is not None for result in report.results)
+        print_line()
+        print_line(f"2. Scheduled over HTTP: {scheduled} of {len(report.results)} posts.")
+        _, second_plan = demo.plan(path)
+        print_line(f"3. The plan again: {plan_summary(second_plan.plan)}; nothing is sent twice.")
+        demo.receive_webhooks()
+        started_at = demo.client.now()
+        advanced = demo.advance_past(days=3)
+        print_line(f"4. Three days later, {advanced['published']} posts are published:")
+        print_line()
         aliases = {page["id"]: page_alias(page) for page in pages}
         context.output.print_list(
-            show.published_since(began - timedelta(minutes=1)),
+            demo.published_since(started_at - timedelta(minutes=1)),
             [
-                Column("When", "published_at", _show_when),
+                Column("When", "published_at", _format_post_time),
                 Column("Page", "page_id", lambda post: aliases.get(post["page_id"], "")),
                 Column("Message", "message", shrinkable=True),
             ],
         )
         usernames = {page["id"]: page["username"] for page in pages}
-        told = show.deliveries(moved["published"])
-        good = sum(one.arrival.is_verified for one in told)
-        say()
-        say(
-            f"5. A receiver here was told of each: {good} of {len(told)} webhooks verified, such as"
+        deliveries = demo.deliveries(advanced["published"])
+        verified = sum(received.delivery.is_verified for received in deliveries)
+        print_line()
+        print_line(
+            f"5. A local receiver: {verified} of {len(deliveries)} webhooks verified, such as"
         )
-        for one in told[:2]:
-            if one.event is not None:
-                say(f"   {one.event.name}  {summarize(one.event, usernames)}")
-        left = show.client.account()["quota"]["monthly"]["publishes"]
-        say()
-        say(f"6. Publishes left this month: {left['remaining']} of {left['limit']}.")
-    say()
-    say("Next:")
-    width = max(len(words) for words, _ in _NEXT)
-    for words, why in _NEXT:
-        say(f"  {words:<{width}}  {why}")
+        for received in deliveries[:2]:
+            if received.event is not None:
+                summary = summarize(received.event, usernames)
+                print_line(f"   {received.event.name}  {summary}")
+        quota = demo.client.account()["quota"]["monthly"]["publishes"]
+        print_line()
+        print_line(f"6. Publishes remaining this month: {quota['remaining']} of {quota['limit']}.")
+    print_line()
+    print_line("Next steps:")
+    width = max(len(step) for step, _ in _NEXT_STEPS)
+    for step, description in _NEXT_STEPS:
+        print_line(f"  {step:<{width}}  {description}")
 
 
-def _show_when(post: Item) -> str:
-    moment = post_time(post)
-    return format_time_short(moment.astimezone(UTC), ZONE) if moment is not None else ""
+def _format_post_time(post: Item) -> str:
+    at = post_time(post)
+    return format_time_short(at.astimezone(UTC), ZONE) if at is not None else ""

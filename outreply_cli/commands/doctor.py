@@ -1,4 +1,4 @@
-"""`outreply doctor`: what is wrong here, and how to mend it."""
+"""`outreply doctor`."""
 
 import textwrap
 from collections.abc import Iterator, Sequence
@@ -14,40 +14,41 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 _STYLES = {"ok": "green", "warning": "yellow", "failure": "bold red", "skipped": "dim"}
-_NARROWEST_TEXT = 20
-_COLUMNS = (
-    Column("Status", "status"),
-    Column("Check", "check"),
-    Column("Detail", "detail"),
-    Column("Hint", "hint"),
-)
+_STATUS_WIDTH = max(map(len, _STYLES))
+_MIN_TEXT_WIDTH = 20
+_COLUMNS = [Column(name.capitalize(), name) for name in ("status", "check", "detail", "hint")]
 
 
 @command()
 def run(context: Context) -> None:
-    """Check this machine, the account and the way between; nothing is changed.
+    """Diagnose problems with your setup, account and network connection.
 
-    Each check is ok, a warning, a failure, or skipped after another one.
-    Exits 0 when nothing failed, 1 otherwise; warnings do not count.
-    No secret is shown: the output can go into a report as it is.
+    The status of a check is ok, warning, failure or skipped. Exits 1 if any check failed, else 0.
+    The output contains no secrets and can be shared.
 
     Example: outreply doctor
 
     Example: outreply doctor --json
     """
-    from outreply_cli.doctor.checks import Doctor
-    from outreply_cli.doctor.result import ChecksFailedError, CheckStatus, DoctorContext
+    from outreply_cli.doctor.checks import run_checks
+    from outreply_cli.doctor.context import DoctorContext
+    from outreply_cli.doctor.result import ChecksFailedError, CheckStatus
 
-    patient = DoctorContext(
-        context.environ, context.config_dir, context.state_dir, context.options.profile
+    results = run_checks(
+        DoctorContext(
+            context.environ,
+            context.config_dir,
+            context.state_dir,
+            context.clock,
+            context.options.profile,
+            context.log_request if context.options.verbose else None,
+        )
     )
-    watching = context.log_request if context.options.verbose else None
-    found = Doctor(patient, context.clock, watching).run()
-    show_findings(
+    show_results(
         context.output,
-        [{**asdict(finding), "status": finding.status.value} for finding in found],
+        [{**asdict(result), "status": result.status.value} for result in results],
     )
-    failed = [finding.check for finding in found if finding.status == CheckStatus.FAILURE]
+    failed = [result.check for result in results if result.status == CheckStatus.FAILURE]
     if failed:
         count = "1 check" if len(failed) == 1 else f"{len(failed)} checks"
         raise ChecksFailedError(
@@ -55,44 +56,40 @@ def run(context: Context) -> None:
         )
 
 
-def show_findings(output: Output, findings: Sequence[Item]) -> None:
-    """Show `{check, status, detail, hint}` objects: wrapped for people, a line each in a pipe.
-
-    With `-q` only the names of the checks that failed.
-    """
+def show_results(output: Output, results: Sequence[Item]) -> None:
+    """Print `{check, status, detail, hint}` objects; with `-q`, the names of failed checks."""
     if output.quiet:
-        failed = [result for result in findings if result["status"] == "failure"]
+        failed = [result for result in results if result["status"] == "failure"]
         output.print_list(failed, _COLUMNS, id_field="check")
     elif output.is_terminal and output.format == "table" and output.fields is None:
         from outreply_cli.ui.tables import console_for
 
         console = console_for(output)
-        for line in _lines(findings, output.width):
+        for line in _lines(results, output.width):
             console.print(line, soft_wrap=True)
     else:
-        output.print_list(findings, _COLUMNS, id_field="check")
+        output.print_list(results, _COLUMNS, id_field="check")
 
 
-def _lines(findings: Sequence[Item], width: int) -> "Iterator[Text]":
+def _lines(results: Sequence[Item], width: int) -> "Iterator[Text]":
     from rich.text import Text
 
-    checks = max((len(str(result["check"])) for result in findings), default=0)
-    longest = max(map(len, _STYLES))
-    indent = longest + checks + 4
-    room = max(_NARROWEST_TEXT, width - indent)
-    for result in findings:
-        standing = str(result["status"])
-        head = Text().append(f"{standing:<{longest}}", style=_STYLES.get(standing, ""))
-        head.append(f"  {result['check']:<{checks}}  ", style="bold")
-        for number, text in enumerate(_wrapped(str(result["detail"]), room)):
-            yield head.append(text) if number == 0 else Text(" " * indent + text)
-        if result["hint"]:
-            for text in _wrapped(str(result["hint"]), room):
-                yield Text(" " * indent + text, style="bold")
+    check_width = max((len(str(result["check"])) for result in results), default=0)
+    indent = _STATUS_WIDTH + check_width + 4
+    text_width = max(_MIN_TEXT_WIDTH, width - indent)
+    for result in results:
+        status = str(result["status"])
+        head = Text().append(f"{status:<{_STATUS_WIDTH}}", style=_STYLES.get(status, ""))
+        head.append(f"  {result['check']:<{check_width}}  ", style="bold")
+        first, *rest = _wrap(str(result["detail"]), text_width)
+        yield head.append(first)
+        for text in rest:
+            yield Text(" " * indent + text)
+        for text in _wrap(str(result["hint"]), text_width) if result["hint"] else []:
+            yield Text(" " * indent + text, style="bold")
 
 
-def _wrapped(text: str, room: int) -> list[str]:
-    # A path or a command that is broken can't be copied.
-    return textwrap.wrap(sanitize(text), room, break_long_words=False, break_on_hyphens=False) or [
-        ""
-    ]
+def _wrap(text: str, width: int) -> list[str]:
+    # Paths and commands are never broken, so that they can be copied.
+    lines = textwrap.wrap(sanitize(text), width, break_long_words=False, break_on_hyphens=False)
+    return lines or [""]

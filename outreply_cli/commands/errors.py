@@ -1,14 +1,16 @@
-"""`outreply errors`: what an error code means, and what to do about it."""
+"""`outreply errors`."""
 
 import difflib
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
 
+from outreply_cli.accounts.resolve import resolve_base_url
 from outreply_cli.cli.options import command
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError, OutReplyError
-from outreply_cli.spec.errors import CATALOGUE
+from outreply_cli.spec.errors import CATALOG
 from outreply_cli.ui.output import Column
 
 _LIVE_SECONDS = 3.0
@@ -16,8 +18,8 @@ _COLUMNS = (
     Column("Code", "code"),
     Column("Status", "status"),
     Column("Category", "category"),
-    Column("Meaning", "message", shrinkable=True),
-    Column("What to do", "fix", shrinkable=True),
+    Column("Description", "message", shrinkable=True),
+    Column("Fix", "fix", shrinkable=True),
 )
 
 
@@ -25,47 +27,46 @@ _COLUMNS = (
 def run(
     context: Context,
     code: Annotated[
-        str | None, typer.Argument(metavar="CODE", help="Such as RATE_LIMITED; all without it.")
+        str | None,
+        typer.Argument(metavar="CODE", help="Error code, such as RATE_LIMITED (default: all)."),
     ] = None,
 ) -> None:
-    """Explain an error code: from the live catalogue, from the built-in copy when offline.
+    """Explain error codes.
+
+    Uses the API's live catalog, or the built-in copy when offline.
 
     Example: outreply errors PAGE_PUBLISH_GUARDRAIL
 
     Example: outreply errors --fields code,fix -o csv
     """
-    entries = _catalogue(context)
+    entries = _catalog(context)
     if code is None:
         context.output.print_list(entries, _COLUMNS, id_field="code")
         return
-    wanted = code.strip().upper()
-    found = [entry for entry in entries if str(entry.get("code")).upper() == wanted]
-    if not found:
+    code = code.strip().upper()
+    matches = [entry for entry in entries if str(entry.get("code")).upper() == code]
+    if not matches:
         codes = [str(entry.get("code")) for entry in entries]
-        near = difflib.get_close_matches(wanted, codes, n=1)
+        close = difflib.get_close_matches(code, codes, n=1)
         raise InvalidInputError(
-            f"there is no error code {code!r}",
-            hint=f"Did you mean {near[0]}?" if near else "See them all: outreply errors",
+            f"unknown error code {code!r}",
+            hint=f"Did you mean {close[0]}?" if close else "See all codes: outreply errors",
         )
-    if len(found) == 1:
-        context.output.print_one(found[0], _COLUMNS, id_field="code")
+    if len(matches) == 1:
+        context.output.print_one(matches[0], _COLUMNS, id_field="code")
     else:
-        context.output.print_list(found, _COLUMNS, id_field="code")
+        context.output.print_list(matches, _COLUMNS, id_field="code")
 
 
-def _catalogue(context: Context) -> list[dict[str, Any]]:
-    built_in = [vars(entry) for entry in CATALOGUE]
-    base_url = context.environ.get("OUTREPLY_BASE_URL") or None
-    profile = context.profile
+def _catalog(context: Context) -> list[Mapping[str, Any]]:
+    built_in = [vars(entry) for entry in CATALOG]
+    base_url = resolve_base_url(context.profile, context.options.profile, context.environ)
     try:
-        # The live catalogue needs no token, so none is sent.
-        client = context.client_for(
-            None, base_url or (profile.base_url if profile else None), max_wait=_LIVE_SECONDS
-        )
-        live = client.error_catalogue()
+        # Without a token: the live catalog is public.
+        live = context.client_for(None, base_url, max_wait=_LIVE_SECONDS).error_catalog()
     except OutReplyError:
-        context.info("The live catalogue can't be reached; this is the built-in copy.")
-        return built_in
-    known = {entry.get("code") for entry in live}
-    # Codes that the reference lacks but the changelog has stay explained.
-    return [*live, *(entry for entry in built_in if entry["code"] not in known)]
+        context.info("The live catalog is unavailable; this is the built-in copy.")
+        return [*built_in]
+    live_codes = {entry.get("code") for entry in live}
+    # Codes documented in the reference or changelog but missing in the live catalog.
+    return [*live, *(entry for entry in built_in if entry["code"] not in live_codes)]

@@ -1,18 +1,18 @@
-"""`outreply serve-webhook`: receive, verify, keep, pass on."""
+"""`outreply serve-webhook`."""
 
 import re
 import signal
-from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager, suppress
 from secrets import token_hex
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from outreply_cli.cli.options import command
-from outreply_cli.commands.webhooks.shared import open_inbox, temporary_webhook, webhook_secrets
+from outreply_cli.commands.webhooks.shared import open_store, webhook_secrets
 from outreply_cli.context import Context
-from outreply_cli.errors import InvalidInputError, TimeError
+from outreply_cli.errors import InvalidInputError, OutReplyError, TimeError
 from outreply_cli.times import parse_duration
 
 if TYPE_CHECKING:
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from outreply_cli.webhooks.receiver import Received
     from outreply_cli.webhooks.store import DeliveryStore
 
-_PASSING = "Passing on"
-_REHEARSING = "Answering otherwise, to see how the sender takes it"
-_ENDING = "Ending"
-# What reaches a server as it is written: no query, nothing that is escaped on the way.
+_FORWARDING = "Forwarding"
+_SIMULATION = "Simulated responses"
+_STOPPING = "Stop conditions"
+# Paths that servers see as typed: no query and nothing that clients escape.
 _PLAIN_PATH = re.compile(r"/[A-Za-z0-9._~!$&'()*+,;=:@/-]*")
 
 
@@ -33,115 +33,125 @@ _PLAIN_PATH = re.compile(r"/[A-Za-z0-9._~!$&'()*+,;=:@/-]*")
 def run(
     context: Context,
     port: Annotated[
-        int, typer.Option(metavar="PORT", min=0, max=65535, help="0 takes a free one.")
+        int,
+        typer.Option(metavar="PORT", min=0, max=65535, help="Port to listen on (0 picks a free "
+                     "port)."),
     ] = 8484,
-    host: Annotated[str, typer.Option(metavar="ADDRESS", help="Where to listen.")] = "127.0.0.1",
-    path: Annotated[str, typer.Option(metavar="PATH", help="Where deliveries are posted.")] = "/",
+    host: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="Address to bind to.")
+    ] = "127.0.0.1",
+    path: Annotated[
+        str, typer.Option(metavar="PATH", help="Path that deliveries are posted to.")
+    ] = "/",
     secret_env: Annotated[
         list[str] | None,
-        typer.Option(metavar="V", help="A variable that holds a secret; several times while one "
-                     "is rotated. OUTREPLY_WEBHOOK_SECRET by default."),
+        typer.Option(metavar="NAME", help="Read a secret from this variable (repeatable, for "
+                     "secret rotation; default: OUTREPLY_WEBHOOK_SECRET)."),
     ] = None,
     no_verify: Annotated[
-        bool, typer.Option("--no-verify", help="Take what anybody sends; for a quick look.")
+        bool, typer.Option("--no-verify", help="Accept unsigned deliveries (for testing only).")
     ] = False,
     tolerance: Annotated[
         float | None,
-        typer.Option(metavar="SECONDS", min=0, help="How far X-OutReply-Timestamp may be from now. "
-                     "Off by default: it is not among the signed bytes, and a late retry may carry "
-                     "an old one. What protects from replays is knowing what came before."),
+        typer.Option(metavar="SECONDS", min=0, help="Reject deliveries whose X-OutReply-Timestamp "
+                     "is further than this from now (default: off; timestamps are not signed, and "
+                     "late retries may carry old ones)."),
     ] = None,
     require_timestamp: Annotated[
-        bool, typer.Option("--require-timestamp", help="Refuse a delivery without one.")
+        bool, typer.Option("--require-timestamp", help="Reject deliveries without a timestamp.")
     ] = False,
     events: Annotated[
-        str | None, typer.Option(metavar="A,B", help="Only these, such as 'post.*'.")
+        str | None,
+        typer.Option(metavar="EVENT,…", help="Show and forward only these events, such as "
+                     "'post.*'."),
     ] = None,
     emulator: Annotated[
-        bool, typer.Option("--emulator", help="Register with the running emulator meanwhile.")
+        bool, typer.Option("--emulator", help="Register with the running emulator until this "
+                           "command ends.")
     ] = False,
     no_inspect: Annotated[
-        bool, typer.Option("--no-inspect", help="No page at /_inspect.")
+        bool, typer.Option("--no-inspect", help="Disable the web page at /_inspect.")
     ] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show the bodies.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show bodies.")] = False,
     forward_to: Annotated[
         list[str] | None,
-        typer.Option(metavar="URL", help="Send the same bytes and headers there, in order, tried "
-                     "again; several times.", rich_help_panel=_PASSING),
+        typer.Option(metavar="URL", help="Forward deliveries to this URL, unchanged and in order, "
+                     "with retries (repeatable).", rich_help_panel=_FORWARDING),
     ] = None,
     forward_duplicates: Annotated[
-        bool, typer.Option("--forward-duplicates", help="Also what came before.",
-                           rich_help_panel=_PASSING)
+        bool, typer.Option("--forward-duplicates", help="Forward repeated deliveries too.",
+                           rich_help_panel=_FORWARDING)
     ] = False,
-    pass_status: Annotated[
-        bool, typer.Option("--pass-status", help="Answer what the first URL answers.",
-                           rich_help_panel=_PASSING)
+    relay_status: Annotated[
+        bool, typer.Option("--relay-status", help="Respond with the status of the first URL.",
+                           rich_help_panel=_FORWARDING)
     ] = False,
     allow_public: Annotated[
-        bool, typer.Option("--allow-public", help="URLs outside this machine and its networks.",
-                           rich_help_panel=_PASSING)
+        bool, typer.Option("--allow-public", help="Allow URLs outside this machine and private "
+                           "networks.", rich_help_panel=_FORWARDING)
     ] = False,
     exec_command: Annotated[
         str | None,
-        typer.Option("--exec", metavar="CMD", help="Run it for each event, without a shell: the "
-                     "body on stdin, OUTREPLY_EVENT in the environment.", rich_help_panel=_PASSING),
+        typer.Option("--exec", metavar="COMMAND", help="Run a command for each event, without a "
+                     "shell: body on stdin, event name in OUTREPLY_EVENT.",
+                     rich_help_panel=_FORWARDING),
     ] = None,
-    exec_jobs: Annotated[
-        int, typer.Option(metavar="N", min=1, max=64, help="How many commands at once.",
-                          rich_help_panel=_PASSING)
+    exec_concurrency: Annotated[
+        int, typer.Option(metavar="COUNT", min=1, max=64, help="Run at most COUNT commands "
+                          "simultaneously.", rich_help_panel=_FORWARDING)
     ] = 4,
     exec_timeout: Annotated[
-        str, typer.Option(metavar="T", help="How long one may run.", rich_help_panel=_PASSING)
+        str, typer.Option(metavar="DURATION", help="Stop a command that runs longer.",
+                          rich_help_panel=_FORWARDING)
     ] = "60s",
     max_events: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="End after N good events.",
-                                 rich_help_panel=_ENDING)
+        int | None, typer.Option(metavar="COUNT", min=1, help="Stop after COUNT events.",
+                                 rich_help_panel=_STOPPING)
     ] = None,
     until: Annotated[
         str | None,
-        typer.Option(metavar="PATH=VALUE,…", help="End with the event that has these values, such "
-                     "as event=post.published,data.post.id=ID.", rich_help_panel=_ENDING),
+        typer.Option(metavar="PATH=VALUE,…", help="Stop at the first event with these values, such "
+                     "as event=post.published,data.post.id=ID.", rich_help_panel=_STOPPING),
     ] = None,
     timeout: Annotated[
         str | None,
-        typer.Option(metavar="T", help="End after so long; with exit code 1 where something was "
-                     "waited for.", rich_help_panel=_ENDING),
+        typer.Option(metavar="DURATION", help="Stop after this long; with exit code 124 if "
+                     "--until or --max-events is not met.", rich_help_panel=_STOPPING),
     ] = None,
     respond: Annotated[
-        str, typer.Option(metavar="STATUS", help="Such as 500, or 500x3,200.",
-                          rich_help_panel=_REHEARSING)
+        str, typer.Option(metavar="STATUS", help="Respond with these statuses, such as 500 or "
+                          "500x3,200.", rich_help_panel=_SIMULATION)
     ] = "200",
     delay: Annotated[
-        str | None, typer.Option(metavar="T", help="Answer so much later.",
-                                 rich_help_panel=_REHEARSING)
+        str | None, typer.Option(metavar="DURATION", help="Delay each response.",
+                                 rich_help_panel=_SIMULATION)
     ] = None,
     drop: Annotated[
-        bool, typer.Option("--drop", help="Close the connection without an answer.",
-                           rich_help_panel=_REHEARSING)
+        bool, typer.Option("--drop", help="Close connections without a response.",
+                           rich_help_panel=_SIMULATION)
     ] = False,
     fail_rate: Annotated[
-        float, typer.Option(metavar="P", min=0, max=1, help="The share that is answered 500.",
-                            rich_help_panel=_REHEARSING)
+        float, typer.Option(metavar="RATE", min=0, max=1, help="Respond 500 to this share of "
+                            "deliveries.", rich_help_panel=_SIMULATION)
     ] = 0.0,
     seed: Annotated[
-        int, typer.Option(metavar="N", help="Makes that share the same again.",
-                          rich_help_panel=_REHEARSING)
+        int, typer.Option(metavar="NUMBER", help="Random seed for reproducible results.",
+                          rich_help_panel=_SIMULATION)
     ] = 0,
 ) -> None:  # fmt: skip
-    """Receive webhooks: verify, keep, show and pass on each delivery.
+    """Receive webhooks locally and forward them.
 
-    A delivery is on the disk before it is answered 200. See it later with: outreply webhooks
-    history
+    Each delivery is verified and stored before it is answered with 200. Show stored deliveries
+    with: outreply webhooks history
 
     Example: outreply serve-webhook --emulator
 
     Example: OUTREPLY_WEBHOOK_SECRET=mine outreply serve-webhook --forward-to localhost:3000/hooks
     """
-    from outreply_cli.commands.emulator.shared import PROFILE as EMULATOR_PROFILE
     from outreply_cli.commands.webhooks.output import DeliveryReport
     from outreply_cli.completion.cache import CompletionCache
     from outreply_cli.net.ssrf import reach_for
-    from outreply_cli.spec.events import fits, read_patterns
+    from outreply_cli.spec.events import matches, parse_patterns
     from outreply_cli.webhooks.event_stream import EventStream, StopCondition, parse_conditions
     from outreply_cli.webhooks.forward import UrlTarget
     from outreply_cli.webhooks.mock_responses import ResponseScript, parse_script
@@ -150,100 +160,137 @@ def run(
     from outreply_cli.webhooks.signature import Tolerance
 
     if not _PLAIN_PATH.fullmatch(path) or path.startswith(("/_inspect", "/healthz")):
-        raise InvalidInputError(f"--path {path!r} can't be used", hint="Such as /webhooks")
-    answering = ResponseScript(
-        parse_script(respond), delay=_seconds(delay, "--delay") or 0.0, drops=drop,
+        raise InvalidInputError(f"--path: invalid path {path!r}", hint="Use a path such as /hooks")
+    script = ResponseScript(
+        parse_script(respond), delay=_parse_seconds(delay, "--delay") or 0.0, drops=drop,
         fail_rate=fail_rate, seed=seed,
     )  # fmt: skip
     targets: list[ForwardTarget] = [
         UrlTarget(url, reach=reach_for(allow_public=allow_public))
         for url in dict.fromkeys(forward_to or [])
     ]
-    if pass_status and not targets:
+    if relay_status and not targets:
         raise InvalidInputError(
-            "--pass-status needs --forward-to", hint="Add the URL whose answer is passed on."
+            "--relay-status requires --forward-to", hint="Add --forward-to URL."
         )
     if exec_command is not None:
-        targets.append(_command_target(context, exec_command, exec_jobs, exec_timeout, secret_env))
-    wanted = read_patterns(events, "--events") if events else []
+        targets.append(
+            _command_target(context, exec_command, exec_concurrency, exec_timeout, secret_env)
+        )
+    patterns = parse_patterns(events, "--events") if events else []
     conditions = parse_conditions(until) if until else None
     awaited = conditions.get("event") if conditions else None
-    if awaited is not None and not fits(awaited, wanted):
+    if awaited is not None and not matches(awaited, patterns):
         raise InvalidInputError(
-            f"--until waits for {awaited}, which --events leaves out",
-            hint="Leave out --events, or add it there.",
+            f"--until waits for {awaited}, which --events excludes",
+            hint="Remove --events, or add the event there.",
         )
-    ending = StopCondition(max_events, _seconds(timeout, "--timeout"), conditions)
-    secrets = webhook_secrets(context, secret_env or [], needed=not (emulator or no_verify))
-    if not secrets.values and not no_verify and not emulator:
+    stop = StopCondition(max_events, _parse_seconds(timeout, "--timeout"), conditions)
+    needs_secret = not emulator and not no_verify
+    secrets = webhook_secrets(context, secret_env or [], uses_keyring=needs_secret)
+    if needs_secret and not secrets.values:
         raise InvalidInputError(
-            "there is no secret to verify with",
-            hint="Set OUTREPLY_WEBHOOK_SECRET to the webhook's secret; or --emulator, --no-verify.",
+            "no webhook secret is set",
+            hint="Set OUTREPLY_WEBHOOK_SECRET, or use --emulator or --no-verify.",
         )
-    cache_path = context.completion_cache_path(EMULATOR_PROFILE if emulator else None)
+    cache_path = context.completion_cache_path("emulator" if emulator else None)
     report = DeliveryReport(
-        context.output, context.zone(), targets=len(targets), with_bodies=verbose,
+        context.output, context.zone(), target_count=len(targets), show_bodies=verbose,
         usernames=CompletionCache.load(cache_path).usernames(),
     )  # fmt: skip
-    listening = EventStream(ending)
-    # Until the emulator has told its secret, nothing is signed with this one.
-    known = [token_hex(32)] if emulator else [] if no_verify else list(secrets.values)
-    terms = ReceiverConfig(
-        secrets=known,
+    stream = EventStream(stop)
+    # With --emulator, a random secret rejects deliveries until the emulator's is known.
+    accepted = [token_hex(32)] if emulator else [] if no_verify else list(secrets.values)
+    config = ReceiverConfig(
+        secrets=accepted,
         path=path,
-        events=wanted,
+        events=patterns,
         tolerance=Tolerance(tolerance, is_required=require_timestamp),
         forwards_duplicates=forward_duplicates,
-        relays_status=pass_status,
+        relays_status=relay_status,
     )
-    with closing(open_inbox(context)) as inbox, _summed_up(context, listening, report, inbox):
+    with closing(open_store(context)) as store, _summary(context, stream, report, store):
         server = WebhookServer(
-            inbox, terms=terms, clock=context.clock, tell_received=listening.put,
-            tell_forwarded=listening.put, host=host, port=port, answering=answering,
+            store, config=config, clock=context.clock, on_received=stream.put,
+            on_forwarded=stream.put, host=host, port=port, script=script,
             targets=targets, has_inspector=not no_inspect,
         )  # fmt: skip
-        # Before anybody is told where it is: from then on it may be asked to end.
-        with _ended_by_signals(listening), server, ExitStack() as held:
-            registered = None
+        # Signals are handled before the URL is announced.
+        with _closed_by_signals(stream), server, ExitStack() as stack:
+            emulator_port = None
             if emulator:
-                known[0], registered = held.enter_context(
-                    temporary_webhook(context, server.url, wanted)
+                accepted[0], emulator_port = stack.enter_context(
+                    _emulator_webhook(context, server.url, patterns)
                 )
             _announce(context, server.url, host, has_inspector=not no_inspect)
-            if registered is not None:
-                context.info(f"Registered with the emulator on port {registered}, until this ends.")
-            for item in listening.__iter__():
+            if emulator_port is not None:
+                context.info(
+                    f"Registered with the emulator on port {emulator_port} until this command "
+                    "ends; only its secret is accepted."
+                )
+            for item in stream:
                 _show(context, report, item)
 
 
 @contextmanager
-def _summed_up(
-    context: Context, listening: "EventStream", report: "DeliveryReport", inbox: "DeliveryStore"
+def _summary(
+    context: Context, stream: "EventStream", report: "DeliveryReport", store: "DeliveryStore"
 ) -> Iterator[None]:
     try:
         yield
     finally:
-        # Where it could not begin, that alone is to be told.
-        if listening.started:
-            for item in listening.drain():
+        # No summary after a failed start.
+        if stream.started:
+            for item in stream.drain():
                 _show(context, report, item)
             report.close()
-            context.info(f"Received: {report.summary.text()}.")
-            for name, count in inbox.pending_counts().items():
-                context.info(f"{count} still wait for {name}; the queue is kept.")
+            context.info(f"Received: {report.summary()}.")
+            for name, count in store.pending_counts().items():
+                queued = "1 delivery is" if count == 1 else f"{count} deliveries are"
+                context.info(f"{queued} still queued for {name}; sent when it is a target again.")
 
 
 @contextmanager
-def _ended_by_signals(listening: "EventStream") -> Iterator[None]:
-    before = {
-        name: signal.signal(name, lambda *_: listening.close())
-        for name in (signal.SIGTERM, signal.SIGINT)
+def _closed_by_signals(stream: "EventStream") -> Iterator[None]:
+    previous = {
+        number: signal.signal(number, lambda *_: stream.close())
+        for number in (signal.SIGTERM, signal.SIGINT)
     }
     try:
         yield
     finally:
-        for name, handler in before.items():
-            signal.signal(name, handler)
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _emulator_webhook(
+    context: Context, url: str, events: Sequence[str]
+) -> Iterator[tuple[str, int]]:
+    """Register a webhook with the running emulator; yields its secret and the emulator's port.
+
+    Raises:
+        EmulatorError: No emulator is running.
+    """
+    from outreply_cli.commands.emulator.shared import running_emulator
+    from outreply_cli.spec.events import matches
+    from outreply_cli.spec.limits import EVENTS
+    from outreply_cli.spec.token import Token
+
+    running = running_emulator(context, None)
+    token = Token(str(running.request("status")["tokens"][0]["token"]))
+    client = context.client_for(token, running.base_url)
+    address = url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
+    for hook in client.webhooks().items:
+        # Left behind by a run that was killed.
+        if hook.get("url") == address:
+            client.delete_webhook(str(hook["id"]))
+    hook = client.create_webhook(address, [name for name in EVENTS if matches(name, events)])
+    try:
+        yield str(hook["secret"]), running.port
+    finally:
+        with suppress(OutReplyError):
+            client.delete_webhook(str(hook["id"]))
 
 
 def _show(context: Context, report: "DeliveryReport", item: "Received | ForwardAttempt") -> None:
@@ -253,45 +300,43 @@ def _show(context: Context, report: "DeliveryReport", item: "Received | ForwardA
         report.show_forwarded(item)
         return
     report.show_received(item)
-    if item.arrival.is_verified:
-        said = report.senders_view.of(item.status, item.milliseconds / 1000, item.arrival.seen + 1)
-        if said is not None:
-            context.info(f"  The sender: {said}")
+    if item.delivery.is_verified:
+        attempt = item.delivery.times_seen + 1
+        reaction = report.retries.predict(item.status, item.milliseconds / 1000, attempt)
+        if reaction is not None:
+            context.info(f"  {reaction}")
 
 
 def _announce(context: Context, url: str, host: str, *, has_inspector: bool) -> None:
     from outreply_cli.api.base_url import is_loopback
 
-    look = (
-        f"; look at {url.split('://', maxsplit=1)[0]}://{url.split('/')[2]}/_inspect"
-        if has_inspector
-        else ""
-    )
-    context.info(f"Receiving at {url}{look}. Ctrl-C ends it.")
-    context.info(f"Register it: outreply webhooks create --url {url}  (or in the dashboard)")
+    root = "/".join(url.split("/")[:3])
+    inspect = f"; inspect deliveries at {root}/_inspect" if has_inspector else ""
+    context.info(f"Receiving at {url}{inspect}. Press Ctrl-C to stop.")
+    context.info(f"To register it: outreply webhooks create --url {url}  (or use the dashboard)")
     if is_loopback(host):
-        context.info("From the internet: run a tunnel to it, and register the tunnel's address.")
+        context.info("From the internet: run a tunnel to this port and register the tunnel's URL.")
     else:
-        context.warn(f"{host} is reached from other machines")
+        context.warn(f"other machines can connect to {host}")
 
 
 def _command_target(
-    context: Context, line: str, jobs: int, limit: str, secret_env: list[str] | None
+    context: Context, line: str, concurrency: int, timeout: str, secret_env: list[str] | None
 ) -> "ForwardTarget":
     from outreply_cli.webhooks.forward import CommandTarget
 
-    seconds = _seconds(limit, "--exec-timeout")
+    seconds = _parse_seconds(timeout, "--exec-timeout")
     if not seconds:
-        raise InvalidInputError("--exec-timeout leaves no time to run", hint="Such as 60s.")
+        raise InvalidInputError("--exec-timeout is too short", hint="Use a duration such as 60s.")
     return CommandTarget(
-        line, context.environ, at_once=jobs, seconds=seconds, hidden=secret_env or []
+        line, context.environ, concurrency=concurrency, timeout=seconds, hidden=secret_env or []
     )
 
 
-def _seconds(text: str | None, option: str) -> float | None:
+def _parse_seconds(text: str | None, option: str) -> float | None:
     if text is None:
         return None
     try:
         return parse_duration(text).total_seconds()
-    except TimeError as problem:
-        raise InvalidInputError(f"{option}: {problem.message}", hint=problem.hint) from None
+    except TimeError as error:
+        raise InvalidInputError(f"{option}: {error.message}", hint=error.hint) from None

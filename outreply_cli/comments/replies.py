@@ -1,4 +1,7 @@
-"""A reply, sent once: after a lost answer, a kill, by two processes (reference: Idempotency)."""
+"""Replies that are sent once, despite lost responses, kills and concurrent processes.
+
+Reference: Idempotency.
+"""
 
 import hashlib
 import re
@@ -9,156 +12,151 @@ from typing import Any
 
 from outreply_cli.api.client import Client
 from outreply_cli.comments.store import CommentStore, SentReply
-from outreply_cli.comments.threads import Comment, created_at, get_author
+from outreply_cli.comments.threads import Comment, get_author, get_created_at
 from outreply_cli.errors import InvalidInputError, OutReplyError
 from outreply_cli.spec.limits import IDEMPOTENCY_KEY_LIFETIME, MESSAGE_MAX_CHARACTERS
 from outreply_cli.spec.text import text_problem
 
-_PLACE = re.compile(r"\{\{|\}\}|\{([^{}]*)\}")
-# Near its end the server may have forgotten a key by the time that the request arrives.
+_PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([^{}]*)\}")
+# A key close to its expiry may have expired when the request arrives.
 _KEY_MARGIN = timedelta(minutes=10)
 
 
 class AmbiguousReplyError(OutReplyError):
-    """Whether an earlier reply arrived can't be told."""
+    """The outcome of an earlier reply is unknown."""
 
-    code = "REPLY_UNDECIDED"
+    code = "REPLY_STATUS_UNKNOWN"
 
 
 @dataclass(frozen=True)
 class ReplyResult:
-    """How it went; `already_there` where it had been sent before."""
+    """A reply, and whether it existed before."""
 
-    reply: dict[str, Any]
-    already_there: bool
+    reply: Mapping[str, Any]
+    existed: bool
 
 
 @dataclass(frozen=True)
 class ExistingReply:
-    """An answer that a comment has: its text, and when it was written."""
+    """Text and creation time of a reply that a comment already has."""
 
     message: str
     at: datetime
 
 
 class ReplyService:
-    """Sends an account's replies.
+    """Sends the replies of one account."""
 
-    Args:
-        client: The account's client.
-        memory: What was answered from here.
-    """
+    def __init__(self, client: Client, store: CommentStore) -> None:
+        self._client, self._store = client, store
 
-    def __init__(self, client: Client, memory: CommentStore) -> None:
-        self._client, self._memory = client, memory
-
-    def replies_to(self, identity: str) -> list[ExistingReply]:
-        """What a comment was answered with, as far as can be told, the latest last.
-
-        Costs one read where the comment's post is known.
-        """
+    def existing_replies(self, comment_id: str) -> list[ExistingReply]:
+        """Return the known replies to a comment, oldest first; costs one read at most."""
         sent = [
-            ExistingReply(known.message, datetime.fromtimestamp(known.sent_at, UTC))
-            for known in self._memory.replies(identity)
-            if known.reply
+            ExistingReply(reply.message, datetime.fromtimestamp(reply.sent_at, UTC))
+            for reply in self._store.replies(comment_id)
+            if reply.reply
         ]
-        seen = self._memory.comment(identity)
-        if sent or seen is None:
+        comment = self._store.comment(comment_id)
+        if sent or comment is None:
             return sent
-        listed = self._client.comments(str(seen["post_id"])).items
-        below = [one for one in listed if one.get("parent_id") == identity]
+        listed = self._client.comments(str(comment["post_id"])).items
         return sorted(
-            (ExistingReply(str(one.get("message")), created_at(one)) for one in below),
-            key=lambda given: given.at,
+            (
+                ExistingReply(str(reply.get("message")), get_created_at(reply))
+                for reply in listed
+                if reply.get("parent_id") == comment_id
+            ),
+            key=lambda reply: reply.at,
         )
 
-    def send(self, identity: str, message: str, occasion: str | None = None) -> ReplyResult:
-        """Answer a comment.
+    def send(self, comment_id: str, message: str, key: str | None = None) -> ReplyResult:
+        """Reply to a comment.
 
         Args:
-            identity: The comment's id.
-            message: At most 5,000 characters.
-            occasion: Names the reply: the same one again is the same reply. By default the text
-                does.
+            comment_id: ID of the comment.
+            message: Text of at most 5,000 characters.
+            key: Deduplication key: a second reply with the same key is not sent. By default, the
+                text serves as the key.
 
         Raises:
-            UndecidedReplyError: An earlier try of the same may have arrived, and can't be found.
-            OutReplyError: What `Client.reply` raises; where the reply may have arrived all the
-                same, it says so.
+            AmbiguousReplyError: An earlier attempt may have succeeded and cannot be found.
+            OutReplyError: Any error of `Client.reply`.
         """
         check_reply(message)
-        named = f"key {occasion}" if occasion is not None else f"text {_digest(message)}"
-        known = self._memory.reply_for(identity, named)
-        if known is not None and known.reply is not None:
-            return ReplyResult(known.reply, already_there=True)
-        now = self._client.now()
-        if known is None:
-            # Of comment and occasion alone: two processes that send the same send it once.
-            key = f"outreply-reply-{_digest(identity, named)}"
+        dedupe_key = f"key {key}" if key is not None else f"text {_digest(message)}"
+        earlier = self._store.reply_for(comment_id, dedupe_key)
+        if earlier is None:
+            # Derived from comment and key alone: concurrent processes send the reply once.
+            idempotency_key = f"outreply-reply-{_digest(comment_id, dedupe_key)}"
+            sent_at = self._client.now().timestamp()
+            intent = SentReply(comment_id, message, idempotency_key, sent_at, None)
+        elif earlier.reply is not None:
+            return ReplyResult(earlier.reply, existed=True)
         else:
-            found = self._look_for(known)
-            if found is not None:
-                self._memory.record_reply(identity, named, found)
-                return ReplyResult(found, already_there=True)
-            # The same key and the same text: the server tells the same request from another one.
-            message, key = known.message, known.idempotency_key
-        self._memory.record_intent(identity, named, message, key=key, now=_first_sent(known, now))
+            existing = self._find_existing(earlier)
+            if existing is not None:
+                self._store.record_reply(comment_id, dedupe_key, existing)
+                return ReplyResult(existing, existed=True)
+            # Sent unchanged: the server deduplicates only identical requests.
+            intent = earlier
+        self._store.record_intent(intent, dedupe_key)
         try:
-            reply = self._client.reply(identity, message, idempotency_key=key)
-        except OutReplyError as error:
-            if not error.maybe_applied and known is None:
-                self._memory.record_reply(identity, named, None)
-            if error.maybe_applied:
-                error.message = (
-                    f"{error.message.rstrip('.')}; the reply may have been sent all the same"
-                )
-                error.hint = "Run the same again: it finds that reply, and sends no second one."
-            raise
-        self._memory.record_reply(identity, named, reply)
-        return ReplyResult(reply, already_there=False)
-
-    def _look_for(self, known: SentReply) -> dict[str, Any] | None:
-        began = datetime.fromtimestamp(known.sent_at, UTC)
-        if self._client.now() - began < IDEMPOTENCY_KEY_LIFETIME - _KEY_MARGIN:
-            return None
-        seen = self._memory.comment(known.comment_id)
-        if seen is None:
-            raise AmbiguousReplyError(
-                f"whether an earlier reply to {known.comment_id} arrived is not known",
-                hint="List its post's comments first: outreply comments list POST",
+            reply = self._client.reply(
+                comment_id, intent.message, idempotency_key=intent.idempotency_key
             )
-        for one in self._client.comments(str(seen["post_id"])).items:
-            is_same = one.get("message") == known.message
-            if one.get("parent_id") == known.comment_id and is_same:
-                return dict(one)
+        except OutReplyError as error:
+            if error.maybe_applied:
+                raise error.replace(
+                    message=f"{error.message.rstrip('.')}; the reply may have been sent",
+                    hint="Run the same command again; it does not send the reply twice.",
+                ) from error
+            if earlier is None:
+                self._store.delete_reply(comment_id, dedupe_key)
+            raise
+        self._store.record_reply(comment_id, dedupe_key, reply)
+        return ReplyResult(reply, existed=False)
+
+    def _find_existing(self, sent: SentReply) -> dict[str, Any] | None:
+        age = self._client.now() - datetime.fromtimestamp(sent.sent_at, UTC)
+        if age < IDEMPOTENCY_KEY_LIFETIME - _KEY_MARGIN:
+            return None
+        comment = self._store.comment(sent.comment_id)
+        if comment is None:
+            raise AmbiguousReplyError(
+                f"the outcome of an earlier reply to {sent.comment_id} is unknown",
+                hint="List the comments of its post first: outreply comments list POST",
+            )
+        for reply in self._client.comments(str(comment["post_id"])).items:
+            if (reply.get("parent_id"), reply.get("message")) == (sent.comment_id, sent.message):
+                return dict(reply)
         return None
 
 
 def check_reply(message: str) -> None:
-    """Raise InvalidInputError for a text that no reply can have."""
+    """Raise InvalidInputError for a text that is not a valid reply."""
     if not message.strip():
-        raise InvalidInputError("the reply is empty", hint="Give it with -m, -F or --edit.")
-    wrong = text_problem(message)
-    if wrong is not None:
-        raise InvalidInputError(f"the reply can't be sent: {wrong}")
+        raise InvalidInputError("the reply is empty", hint="Use -m, -F or --edit.")
+    problem = text_problem(message)
+    if problem is not None:
+        raise InvalidInputError(f"invalid reply: {problem}")
     if len(message) > MESSAGE_MAX_CHARACTERS:
         raise InvalidInputError(
-            f"the reply has {len(message):,} characters, and the most is "
-            f"{MESSAGE_MAX_CHARACTERS:,}",
+            f"the reply has {len(message):,} characters; the limit is {MESSAGE_MAX_CHARACTERS:,}",
             hint="Shorten it.",
         )
 
 
 def fill_template(template: str, comment: Comment, post: Mapping[str, Any]) -> str:
-    """A reply from a template with `{author}`, `{username}` and `{post}`; `{{` is a brace.
+    """Fill the placeholders `{author}`, `{username}` and `{post}`; `{{` stands for a brace.
 
     Args:
-        template: The text.
-        comment: What it answers.
-        post: The comment's post, as far as it is known: `{post}` is its address, else its id.
+        template: Text with placeholders.
+        comment: Comment to reply to.
+        post: Post of the comment; `{post}` is its address, or its ID when `post` is empty.
 
     Raises:
-        InvalidInputError: It names something else.
+        InvalidInputError: A placeholder is unknown.
     """
     author = get_author(comment)
     username = str(author.get("username") or "")
@@ -168,21 +166,17 @@ def fill_template(template: str, comment: Comment, post: Mapping[str, Any]) -> s
         "post": str(post.get("permalink") or comment.get("post_id") or ""),
     }
 
-    def value(found: re.Match[str]) -> str:
-        if found[0] in {"{{", "}}"}:
-            return found[0][0]
-        if found[1] not in values:
+    def substitute(match: re.Match[str]) -> str:
+        if match[0] in {"{{", "}}"}:
+            return match[0][0]
+        if match[1] not in values:
             raise InvalidInputError(
-                f"--template: there is no {found[0]}",
-                hint="It knows {author}, {username} and {post}; {{ is a brace.",
+                f"--template: unknown placeholder {match[0]}",
+                hint="Use {author}, {username} or {post}, and {{ for a brace.",
             )
-        return values[found[1]]
+        return values[match[1]]
 
-    return _PLACE.sub(value, template)
-
-
-def _first_sent(known: SentReply | None, now: datetime) -> datetime:
-    return now if known is None else datetime.fromtimestamp(known.sent_at, UTC)
+    return _PLACEHOLDER.sub(substitute, template)
 
 
 def _digest(*parts: str) -> str:

@@ -1,19 +1,18 @@
-"""What this machine has seen of an account's comments, and what it answered; in SQLite.
+"""The local database of comments seen and replies sent, in SQLite.
 
-A reply's intent is on the disk before its request goes out, so that one whose answer was lost is
-settled and not sent again.
+The intent to reply is stored before the request is sent, so that a reply whose response was lost
+is reconciled instead of sent twice.
 """
 
 import json
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from outreply_cli.comments.threads import Comment, comment_id, created_at
+from outreply_cli.comments.threads import Comment, get_created_at, get_id
 from outreply_cli.storage.sqlite import (
     check_types,
     open_database,
@@ -35,16 +34,16 @@ CREATE TABLE replies (
 ) WITHOUT ROWID;
 """
 
-_KINDS = {"comment_id": str, "message": str, "idempotency_key": str, "sent_at": float}
+_REPLY_TYPES = {"comment_id": str, "message": str, "idempotency_key": str, "sent_at": float}
 
 
 @dataclass(frozen=True)
 class SentReply:
-    """A reply that was meant to be sent.
+    """A reply that was sent, or may have been.
 
     Attributes:
-        sent_at: Unix time of its request.
-        reply: The API's object; None where only the server knows whether it arrived.
+        sent_at: Unix time of its first request.
+        reply: The API's object; None while the outcome is unknown.
     """
 
     comment_id: str
@@ -55,128 +54,118 @@ class SentReply:
 
 
 class CommentStore:
-    """The memory of one account; several processes may have it open.
+    """Comments seen and replies sent by one account; several processes may have it open.
+
+    Every method raises StorageError when the file is unusable.
 
     Args:
-        path: Its SQLite file, made where there is none.
-        account: As the journal calls it.
-
-    Every method raises StorageError when the file can't be used.
+        path: SQLite file, created when missing.
+        account: Account key used in the journal.
     """
 
     def __init__(self, path: Path, account: str) -> None:
         self._path, self._account = path, account
-        with self._usable():
+        with self._storage_errors():
             self._db = open_database(path, _SCHEMA, version=1, durable=True)
 
     def close(self) -> None:
         """Close the file."""
         self._db.close()
 
-    def newest(self, post_id: str) -> float | None:
-        """The Unix time of the newest comment that was seen on a post, or None."""
-        with self._usable():
-            row = self._db.execute(
-                "SELECT max(written_at) FROM comments WHERE account = ? AND post_id = ?",
-                (self._account, post_id),
-            ).fetchone()
-        moment: float | None = row[0]
-        return moment
+    def newest_timestamp(self, post_id: str) -> float | None:
+        """Return the Unix time of the newest comment seen on a post, or None."""
+        (row,) = self._execute(
+            "SELECT max(written_at) FROM comments WHERE account = ? AND post_id = ?", post_id
+        )
+        timestamp: float | None = row[0]
+        return timestamp
 
     def unseen(self, comments: Iterable[Comment]) -> list[Comment]:
-        """Those that were not seen before."""
-        with self._usable():
-            return [one for one in comments if self._row(comment_id(one)) is None]
+        """Return the comments that were not seen before."""
+        return [comment for comment in comments if self._comment_row(get_id(comment)) is None]
 
     def mark_seen(self, post_id: str, comments: Iterable[Comment]) -> None:
-        """Remember comments of a post."""
-        with self._usable(), transaction(self._db) as db:
+        """Store comments of a post as seen."""
+        with self._storage_errors(), transaction(self._db) as db:
             db.executemany(
                 "INSERT INTO comments (account, id, post_id, written_at, body) "
                 "VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET body = excluded.body",
                 [
-                    (self._account, comment_id(one), post_id, created_at(one).timestamp(),
-                     json.dumps(one))
-                    for one in comments
+                    (self._account, get_id(comment), post_id, get_created_at(comment).timestamp(),
+                     json.dumps(comment))
+                    for comment in comments
                 ],
             )  # fmt: skip
 
-    def comment(self, identity: str) -> Comment | None:
-        """A comment as it was seen, or None."""
-        with self._usable():
-            row = self._row(identity)
-            with wrap_corruption():
-                return None if row is None else {"post_id": row["post_id"], **_object(row["body"])}
+    def comment(self, comment_id: str) -> Comment | None:
+        """Return a comment as it was last seen, or None."""
+        row = self._comment_row(comment_id)
+        with self._storage_errors(), wrap_corruption():
+            return None if row is None else {"post_id": row["post_id"], **_object(row["body"])}
 
-    def skip(self, identity: str) -> None:
-        """Leave a comment out of the next passes."""
-        with self._usable():
-            self._db.execute(
-                "UPDATE comments SET skipped = 1 WHERE account = ? AND id = ?",
-                (self._account, identity),
-            )
+    def skip(self, comment_id: str) -> None:
+        """Exclude a comment from future triage."""
+        self._execute("UPDATE comments SET skipped = 1 WHERE account = ? AND id = ?", comment_id)
 
-    def is_skipped(self, identity: str) -> bool:
-        """Whether a comment was skipped."""
-        with self._usable():
-            row = self._row(identity)
+    def is_skipped(self, comment_id: str) -> bool:
+        """Whether a comment is excluded from triage."""
+        row = self._comment_row(comment_id)
         return row is not None and bool(row["skipped"])
 
-    def replies(self, identity: str | None = None) -> list[SentReply]:
-        """The replies to a comment, or to all of them, that were sent or may have been."""
-        with self._usable():
-            rows = self._db.execute(
-                "SELECT * FROM replies WHERE account = ? AND comment_id = coalesce(?, comment_id) "
-                "ORDER BY sent_at",
-                (self._account, identity),
-            ).fetchall()
+    def replies(self, comment_id: str | None = None) -> list[SentReply]:
+        """Return the replies to a comment, or to all comments, oldest first."""
+        rows = self._execute(
+            "SELECT * FROM replies WHERE account = ? AND comment_id = coalesce(?, comment_id) "
+            "ORDER BY sent_at",
+            comment_id,
+        )
+        with self._storage_errors():
             return [_reply(row) for row in rows]
 
-    def reply_for(self, identity: str, occasion: str) -> SentReply | None:
-        """The reply of one occasion to a comment, or None."""
-        with self._usable():
-            row = self._db.execute(
-                "SELECT * FROM replies WHERE account = ? AND comment_id = ? AND occasion = ?",
-                (self._account, identity, occasion),
-            ).fetchone()
-            return None if row is None else _reply(row)
+    def reply_for(self, comment_id: str, dedupe_key: str) -> SentReply | None:
+        """Return the reply to a comment with a deduplication key, or None."""
+        rows = self._execute(
+            "SELECT * FROM replies WHERE account = ? AND comment_id = ? AND occasion = ?",
+            comment_id, dedupe_key,
+        )  # fmt: skip
+        with self._storage_errors():
+            return _reply(rows[0]) if rows else None
 
-    def record_intent(
-        self, identity: str, occasion: str, message: str, *, key: str, now: datetime
-    ) -> None:
-        """Put a reply's intent on the disk, before its request goes out."""
-        with self._usable():
-            self._db.execute(
-                "INSERT OR REPLACE INTO replies VALUES (?, ?, ?, ?, ?, ?, NULL)",
-                (self._account, identity, occasion, message, key, now.timestamp()),
-            )
+    def record_intent(self, reply: SentReply, dedupe_key: str) -> None:
+        """Store a reply that is about to be sent."""
+        self._execute(
+            "INSERT OR REPLACE INTO replies VALUES (?, ?, ?, ?, ?, ?, NULL)",
+            reply.comment_id, dedupe_key, reply.message, reply.idempotency_key, reply.sent_at,
+        )  # fmt: skip
 
-    def record_reply(self, identity: str, occasion: str, reply: dict[str, Any] | None) -> None:
-        """Keep how a reply ended: the API's object, or None for one that was refused."""
-        place = (self._account, identity, occasion)
-        with self._usable():
-            if reply is None:
-                self._db.execute(
-                    "DELETE FROM replies WHERE account = ? AND comment_id = ? AND occasion = ?",
-                    place,
-                )
-                return
-            self._db.execute(
-                "UPDATE replies SET reply = ? WHERE account = ? AND comment_id = ? "
-                "AND occasion = ?",
-                (json.dumps(reply), *place),
-            )
+    def record_reply(self, comment_id: str, dedupe_key: str, reply: Mapping[str, Any]) -> None:
+        """Store the API's object of a reply that was sent."""
+        self._execute(
+            "UPDATE replies SET reply = ?4 WHERE account = ?1 AND comment_id = ?2 "
+            "AND occasion = ?3",
+            comment_id, dedupe_key, json.dumps(reply),
+        )  # fmt: skip
 
-    def _row(self, identity: str) -> sqlite3.Row | None:
-        row: sqlite3.Row | None = self._db.execute(
-            "SELECT * FROM comments WHERE account = ? AND id = ?", (self._account, identity)
-        ).fetchone()
-        return row
+    def delete_reply(self, comment_id: str, dedupe_key: str) -> None:
+        """Delete the intent of a reply that the API rejected."""
+        self._execute(
+            "DELETE FROM replies WHERE account = ? AND comment_id = ? AND occasion = ?",
+            comment_id, dedupe_key,
+        )  # fmt: skip
 
-    def _usable(self) -> AbstractContextManager[None]:
+    def _comment_row(self, comment_id: str) -> sqlite3.Row | None:
+        rows = self._execute("SELECT * FROM comments WHERE account = ? AND id = ?", comment_id)
+        return rows[0] if rows else None
+
+    def _execute(self, statement: str, *parameters: str | float | None) -> list[sqlite3.Row]:
+        """Run a statement with the account as its first parameter."""
+        with self._storage_errors():
+            return self._db.execute(statement, (self._account, *parameters)).fetchall()
+
+    def _storage_errors(self) -> AbstractContextManager[None]:
         return wrap_storage_errors(
-            f"the memory of comments {self._path}",
-            hint="Mend its permissions, or choose another place with OUTREPLY_STATE_DIR.",
+            f"the comments database {self._path}",
+            hint="Fix its permissions, or set OUTREPLY_STATE_DIR to another directory.",
         )
 
 
@@ -186,7 +175,7 @@ def _object(document: str) -> dict[str, Any]:
 
 def _reply(row: sqlite3.Row) -> SentReply:
     with wrap_corruption():
-        check_types(row, _KINDS)
+        check_types(row, _REPLY_TYPES)
         return SentReply(
             row["comment_id"], row["message"], row["idempotency_key"], row["sent_at"],
             None if row["reply"] is None else _object(row["reply"]),

@@ -1,6 +1,6 @@
-"""Comments as threads: what stands under what, who wrote it, what still waits for an answer.
+"""Comments as threads: order, depth, authors, and which ones need a reply.
 
-Reference: GET /comments. Replies of the page's own are comments with a `parent_id`.
+Reference: GET /comments. The page's own replies are comments with a `parent_id`.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -15,92 +15,98 @@ Comment = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class ThreadedComment:
-    """A comment in its thread.
+    """A comment and its position in a thread.
 
     Attributes:
-        comment: The API's own object.
-        depth: 0 for one that answers no other.
-        is_ours: Whether the page itself wrote it.
-        is_answered: Whether the page answered it.
+        comment: The API's object.
+        depth: Number of comments above it in the thread.
+        is_own: Whether the page wrote it.
+        is_answered: Whether the page replied to it.
     """
 
     comment: Comment
     depth: int
-    is_ours: bool
+    is_own: bool
     is_answered: bool
 
     @property
+    def id(self) -> str:
+        """ID of the comment."""
+        return get_id(self.comment)
+
+    @property
     def needs_reply(self) -> bool:
-        """Whether somebody waits for an answer to it."""
-        return not self.is_ours and not self.is_answered
+        """Whether another person wrote it and the page has not replied."""
+        return not self.is_own and not self.is_answered
 
 
 def build_threads(
     comments: Iterable[Comment],
     *,
     username: str | None = None,
-    answered: Collection[str] = (),
-    ours: Collection[str] = (),
+    answered_ids: Collection[str] = (),
+    own_ids: Collection[str] = (),
 ) -> list[ThreadedComment]:
-    """Comments by age, each followed by what answers it.
+    """Return comments by age, each followed by its replies.
 
     Args:
-        comments: Of one post, in any order; an answer to one that is missing stands alone.
-        username: The page's own, which tells its replies from other people's.
-        answered: Ids that were answered from here.
-        ours: Ids of replies that were sent from here.
+        comments: Comments of one post, in any order; a reply without its parent is a thread.
+        username: Username of the page, which marks its own comments.
+        answered_ids: IDs of comments answered from this machine.
+        own_ids: IDs of replies sent from this machine.
     """
-    by_age = sorted(comments, key=lambda one: (created_at(one), comment_id(one)))
-    known = {comment_id(one) for one in by_age}
-    below: dict[str | None, list[Comment]] = {}
-    for one in by_age:
-        parent = one.get("parent_id")
-        is_below = isinstance(parent, str) and parent in known and parent != comment_id(one)
-        below.setdefault(parent if is_below else None, []).append(one)
+    by_age = sorted(comments, key=lambda comment: (get_created_at(comment), get_id(comment)))
+    ids = {get_id(comment) for comment in by_age}
+    replies: dict[str | None, list[Comment]] = {}
+    for comment in by_age:
+        parent = comment.get("parent_id")
+        is_reply = isinstance(parent, str) and parent in ids and parent != get_id(comment)
+        replies.setdefault(parent if is_reply else None, []).append(comment)
 
-    def is_own(one: Comment) -> bool:
-        name = get_author(one).get("username")
-        return comment_id(one) in ours or (username is not None and name == username)
+    def is_own(comment: Comment) -> bool:
+        name = get_author(comment).get("username")
+        return get_id(comment) in own_ids or (username is not None and name == username)
 
-    def is_answered(one: Comment) -> bool:
-        children = below.get(comment_id(one), [])
-        if comment_id(one) in answered or any(is_own(child) for child in children):
+    def is_answered(comment: Comment) -> bool:
+        children = replies.get(get_id(comment), [])
+        if get_id(comment) in answered_ids or any(map(is_own, children)):
             return True
-        # Replies that the server counts and does not list may be the page's.
-        count = one.get("replies_count")
+        # Replies that the server counts but does not list may be the page's.
+        count = comment.get("replies_count")
         return isinstance(count, int) and count > 0 and not children
 
-    placed: list[ThreadedComment] = []
-    done: set[str] = set()
-    # A stack: threads can be deeper than Python's calls may be.
-    stack = [(one, 0) for one in reversed(below.get(None, []))]
+    threaded: list[ThreadedComment] = []
+
+    def append(comment: Comment, depth: int) -> None:
+        threaded.append(ThreadedComment(comment, depth, is_own(comment), is_answered(comment)))
+
+    # An explicit stack: threads can be deeper than Python's recursion limit.
+    stack = [(comment, 0) for comment in reversed(replies.get(None, []))]
     while stack:
-        one, depth = stack.pop()
-        done.add(comment_id(one))
-        placed.append(ThreadedComment(one, depth, is_own(one), is_answered(one)))
-        stack += [(child, depth + 1) for child in reversed(below.get(comment_id(one), []))]
-    # Comments that answer one another in a circle hang from nothing.
-    placed += [
-        ThreadedComment(one, 0, is_own(one), is_answered(one))
-        for one in by_age
-        if comment_id(one) not in done
-    ]
-    return placed
+        comment, depth = stack.pop()
+        append(comment, depth)
+        stack += [(child, depth + 1) for child in reversed(replies.get(get_id(comment), []))]
+    # Comments whose parents form a cycle belong to no thread.
+    reached = {comment.id for comment in threaded}
+    for comment in by_age:
+        if get_id(comment) not in reached:
+            append(comment, 0)
+    return threaded
 
 
-def comment_id(comment: Comment) -> str:
-    """Its id."""
+def get_id(comment: Comment) -> str:
+    """Return the ID of a comment."""
     return str(comment.get("id"))
 
 
 def get_author(comment: Comment) -> Mapping[str, Any]:
-    """Who wrote it, as far as the API tells."""
+    """Return the author of a comment; empty when the API names none."""
     author = comment.get("author")
     return author if isinstance(author, dict) else {}
 
 
-def created_at(comment: Comment) -> datetime:
-    """When it was written; long ago where that can't be read."""
+def get_created_at(comment: Comment) -> datetime:
+    """Return the creation time of a comment, or the earliest time when it is invalid."""
     try:
         return parse_timestamp(str(comment.get("created_at")))
     except ValueError:

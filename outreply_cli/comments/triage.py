@@ -1,101 +1,86 @@
-"""A pass through the comments that wait: one at a time, each reply held until the next step."""
+"""Triage of unanswered comments, one after another, with a queued reply that can be undone."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from outreply_cli.comments.inbox import PostComments
 from outreply_cli.comments.replies import ReplyService
 from outreply_cli.comments.store import CommentStore
-from outreply_cli.comments.threads import ThreadedComment, comment_id
-
-
-@dataclass(frozen=True)
-class UnansweredComment:
-    """A comment that waits, below its post."""
-
-    group: PostComments
-    placed: ThreadedComment
-
-    @property
-    def id(self) -> str:
-        """The comment's."""
-        return comment_id(self.placed.comment)
+from outreply_cli.comments.threads import ThreadedComment
 
 
 class Triage:
-    """Where a pass stands. A reply can be taken back until the next one is decided.
+    """Progress of a triage.
 
-    Args:
-        replies: Sends them.
-        memory: Keeps what was skipped, so that the next pass begins where this one ended.
-        groups: The posts with their comments.
-        with_skipped: Whether those that were skipped before take part.
+    Each reply is queued until the next action. Skipped comments are left out of the next triage
+    unless it is made with `include_skipped`.
     """
 
     def __init__(
         self,
         replies: ReplyService,
-        memory: CommentStore,
+        store: CommentStore,
         groups: Sequence[PostComments],
         *,
-        with_skipped: bool = False,
+        include_skipped: bool = False,
     ) -> None:
-        self._replies, self._memory = replies, memory
-        self._all = [
-            UnansweredComment(group, placed)
+        self._replies, self._store = replies, store
+        self._comments = [
+            (group, comment)
             for group in groups
-            for placed in group.threads
-            if placed.needs_reply
-            and (with_skipped or not memory.is_skipped(comment_id(placed.comment)))
+            for comment in group.threads
+            if comment.needs_reply and (include_skipped or not store.is_skipped(comment.id))
         ]
-        self._place = 0
-        self._held: tuple[str, str] | None = None
+        self._index = 0
+        self._queued: tuple[str, str] | None = None
         self.sent = 0
         self.skipped = 0
 
     @property
-    def current(self) -> UnansweredComment | None:
-        """The comment to decide about; None when the pass is over."""
-        return self._all[self._place] if self._place < len(self._all) else None
+    def current(self) -> tuple[PostComments, ThreadedComment] | None:
+        """The comment to decide on and its post; None at the end."""
+        return self._comments[self._index] if self.remaining else None
 
     @property
     def remaining(self) -> int:
-        """How many are still to be decided about."""
-        return len(self._all) - self._place
+        """Number of comments left."""
+        return len(self._comments) - self._index
 
     def reply(self, message: str) -> None:
-        """Answer the current one, and go on; what was held before is sent.
+        """Send the queued reply, queue `message` for the current comment, and advance.
 
         Raises:
-            OutReplyError: What was held could not be sent; the pass stands where it stood.
+            OutReplyError: The queued reply was not sent; nothing changed.
         """
         self.send_queued()
-        self._held = (self._all[self._place].id, message)
-        self._place += 1
+        self._queued = (self._comments[self._index][1].id, message)
+        self._index += 1
 
     def skip(self) -> None:
-        """Leave the current one, for the next passes too; what was held before is sent."""
+        """Send the queued reply, skip the current comment for good, and advance.
+
+        Raises what `reply` raises.
+        """
         self.send_queued()
-        self._memory.skip(self._all[self._place].id)
+        self._store.skip(self._comments[self._index][1].id)
         self.skipped += 1
-        self._place += 1
+        self._index += 1
 
     def undo(self) -> bool:
-        """Take the held reply back, and its comment with it; whether there was one."""
-        if self._held is None:
+        """Discard the queued reply and go back to its comment; False when none is queued."""
+        if self._queued is None:
             return False
-        self._held = None
-        self._place -= 1
+        self._queued = None
+        self._index -= 1
         return True
 
     def send_queued(self) -> None:
-        """Send the reply that is held, if there is one.
+        """Send the queued reply, if any.
 
         Raises:
-            OutReplyError: It could not be sent; it is still held.
+            OutReplyError: The reply was not sent and is still queued.
         """
-        if self._held is None:
+        if self._queued is None:
             return
-        self._replies.send(*self._held)
-        self._held = None
+        self._replies.send(*self._queued)
+        self._queued = None
         self.sent += 1

@@ -1,8 +1,8 @@
-"""Values that commands saw a short time ago, kept so that a shell can offer them at once.
+"""The completion cache: values that commands saw recently, for a shell to offer.
 
-One private file for each account holds names, ids and the beginnings of texts; never a secret:
+One private file per account holds names, IDs and the beginnings of texts, never a secret:
 `{"may_refresh": true, "kinds": {"page": {"at": SECONDS, "values": [[VALUE, TEXT, ID], ...]}}}`.
-A shell waits for this module, so it imports next to nothing.
+A key press waits for this module, so it imports next to nothing.
 """
 
 import json
@@ -14,53 +14,53 @@ from outreply_cli.env import TOKEN_VARIABLES
 FRESH_SECONDS = 300.0
 SHOWN_SECONDS = 86_400.0
 _DIRECTORY = "completion"
-# What is typed (safe on a command line as it is), what it is for people, the API's id of it.
-Known = tuple[str, str, str]
+# The word to type, its meaning for people, and the ID in the API.
+Cached = tuple[str, str, str]
 
 
 class CompletionCache:
-    """What is known of one account.
+    """The cached values of an account.
 
     Attributes:
-        entries: By kind: when it was seen, in seconds since 1970, and what.
-        allow_refresh: Whether they may be read anew unasked: not with a token whose requests are
-            numbered.
+        entries: By kind, the Unix time when the values were seen, and the values.
+        allow_refresh: Whether they may be refreshed in the background; not with a sandbox token,
+            whose requests are limited.
     """
 
     def __init__(
-        self, shelves: Mapping[str, tuple[float, Sequence[Known]]], *, may_refresh: bool
+        self, shelves: Mapping[str, tuple[float, Sequence[Cached]]], *, may_refresh: bool
     ) -> None:
         self.entries = shelves
         self.allow_refresh = may_refresh
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "CompletionCache":
-        """What the file at `path` holds; nothing where there is none, or none of ours."""
+        """Read the file at `path`; empty if it is missing or damaged."""
         try:
             with open(path, encoding="utf-8") as stream:
                 read = json.load(stream)
             shelves = {
                 str(kind): (
-                    float(shelf["at"]),
-                    [(str(value), str(text), str(id_)) for value, text, id_ in shelf["values"]],
+                    float(entry["at"]),
+                    [(str(value), str(text), str(id_)) for value, text, id_ in entry["values"]],
                 )
-                for kind, shelf in read["kinds"].items()
+                for kind, entry in read["kinds"].items()
             }
             return cls(shelves, may_refresh=read["may_refresh"] is True)
-        except Exception:  # noqa: BLE001 - it is a cache: whatever is wrong with it, it is empty
+        except Exception:  # noqa: BLE001 - a damaged cache is an empty one
             return cls({}, may_refresh=False)
 
-    def get(self, kind: str, now: float) -> Sequence[Known]:
-        """What may still be offered at `now`."""
+    def get(self, kind: str, now: float) -> Sequence[Cached]:
+        """The values to offer at Unix time `now`."""
         at, values = self.entries.get(kind, (0.0, ()))
         return values if 0 <= now - at < SHOWN_SECONDS else ()
 
     def is_fresh(self, kind: str, now: float) -> bool:
-        """Whether it need not be read anew at `now`."""
+        """Whether the values of a kind need no refresh at Unix time `now`."""
         return 0 <= now - self.entries.get(kind, (0.0, ()))[0] < FRESH_SECONDS
 
     def usernames(self) -> dict[str, str]:
-        """Of the pages, by page id; however long ago they were seen."""
+        """User names by page ID, of any age."""
         _, pages = self.entries.get("page", (0.0, ()))
         return {identity: alias.partition(":")[2] for alias, _, identity in pages if ":" in alias}
 
@@ -68,13 +68,13 @@ class CompletionCache:
 def account_file(
     state: str | os.PathLike[str], environ: Mapping[str, str], *, flag: str | None, current: str
 ) -> str:
-    """Where the values of the account that a command would act for are.
+    """The cache file of the account that a command uses.
 
     Args:
-        state: The directory where state is kept.
-        environ: The environment's variables.
-        flag: What `--profile` says.
-        current: The profile used when none is named.
+        state: The state directory.
+        environ: The environment variables.
+        flag: The value of `--profile`.
+        current: The current profile.
     """
     import hashlib
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from outreply_cli.spec.errors import CATALOGUE
+from outreply_cli.spec.errors import CATALOG
 from outreply_cli.spec.limits import EVENTS
 from outreply_cli.spec.platforms import PLATFORMS
 
@@ -71,13 +71,12 @@ _BY_NAME = {
     "media_id": _MEDIA,
     "media_ids": _MEDIA,
     "webhook": _WEBHOOK,
-    "hook": _WEBHOOK,
     "comment": ValueSource(query="comment"),
     "comment_id": ValueSource(query="comment"),
     "event": _EVENTS,
     "events": ValueSource(query="events"),
     "scopes": ValueSource(query="scopes"),
-    "code": ValueSource(words=tuple((entry.code, entry.message) for entry in CATALOGUE)),
+    "code": ValueSource(words=tuple((entry.code, entry.message) for entry in CATALOG)),
     "tz": _ZONE,
     "date_order": _words("dmy", "mdy", "ymd"),
     "sort": _words("age", "size", "name", "post"),

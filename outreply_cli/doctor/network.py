@@ -1,4 +1,4 @@
-"""The way to the API: proxy, DNS, TLS, an answer, and what its clock says."""
+"""Checks of the connection to the API: proxy, DNS, TLS, response, clock."""
 
 import importlib
 import queue
@@ -10,164 +10,148 @@ from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 from outreply_cli.api.base_url import is_local_url, is_loopback
-from outreply_cli.api.client import Client
-from outreply_cli.api.errors import ApiError, LocalServerUnavailableError, NetworkError
-from outreply_cli.clock import Clock
+from outreply_cli.api.errors import LocalServerUnavailableError, NetworkError
+from outreply_cli.api.transport import Transport
+from outreply_cli.doctor.context import DoctorContext
 from outreply_cli.doctor.result import CheckResult, failure, ok, skipped, warning
 from outreply_cli.errors import OutReplyError
 from outreply_cli.times import format_duration
 
-_DNS_SECONDS = 5.0
-_CERTIFICATE_SOON = timedelta(days=14)
-_CERTIFICATE_FILES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+_DNS_TIMEOUT = 5.0
+_EXPIRES_SOON = timedelta(days=14)
+_CERTIFICATE_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
-def check_network(
-    client: Client, clock: Clock, environ: Mapping[str, str]
-) -> Iterator[CheckResult]:
-    """What is found between here and the API; `client` needs no token."""
-    base_url = client.transport.base_url
-    url = urlsplit(base_url)
-    host = url.hostname or ""
-    proxy = proxy_for(base_url, environ)
-    yield _proxy(proxy, environ, is_local=is_local_url(base_url))
-    # The proxy looks the name up, not this machine.
-    yield skipped("dns", "the proxy looks names up") if proxy else _dns(host)
-    started = clock.monotonic()
-    problem = _problem_of(client)
-    milliseconds = (clock.monotonic() - started) * 1000
-    yield _tls(client, problem, url.scheme, clock.now())
-    if problem is not None:
-        yield failure("api", problem.message, _advice(problem))
-        yield skipped("clock", "no answer told the server's time")
+def check_network(context: DoctorContext) -> Iterator[CheckResult]:
+    """Check the connection to the API; no token is needed."""
+    transport, error = context.api.transport, context.api.error
+    if transport is None:
+        yield failure("api", str(error), (error and error.hint) or "Set OUTREPLY_BASE_URL.")
         return
-    yield ok("api", f"{base_url} answered in {milliseconds:.0f} ms")
-    yield _clock(client.transport.server_ahead)
+    url = urlsplit(transport.base_url)
+    proxy = proxy_for(transport.base_url, context.environ)
+    yield _proxy(proxy, context.environ)
+    yield skipped("dns", "the proxy resolves names") if proxy else _dns(url.hostname or "")
+    yield _tls(transport, error, url.scheme, context.clock.now())
+    if error is not None:
+        yield failure("api", error.message, _api_hint(error))
+        yield skipped("clock", "requires a response from the API")
+        return
+    yield ok("api", f"{transport.base_url} responded in {context.api.latency_ms:.0f} ms")
+    yield _clock(transport.server_ahead)
 
 
 def proxy_for(base_url: str, environ: Mapping[str, str]) -> str | None:
-    """The proxy that the environment names for `base_url`, without its password."""
+    """Return the proxy that `environ` sets for `base_url`, without its password."""
     url = urlsplit(base_url)
     if is_local_url(base_url):
         return None
-    none = environ.get("no_proxy") or environ.get("NO_PROXY") or ""
-    # What is known of the types of `urllib.request` lacks it.
+    no_proxy = environ.get("no_proxy") or environ.get("NO_PROXY") or ""
+    # Imported by name: the type stubs of `urllib.request` lack the function.
     bypasses = importlib.import_module("urllib.request").proxy_bypass_environment
-    if bypasses(url.hostname or "", {"no": none}):
+    if bypasses(url.hostname or "", {"no": no_proxy}):
         return None
     for name in (f"{url.scheme}_proxy", "all_proxy"):
-        # A server that runs CGI scripts lets anybody set HTTP_PROXY.
-        found = environ.get(name) or environ.get(name.upper())
-        if found:
-            return without_password(found)
+        proxy = environ.get(name) or environ.get(name.upper())
+        if proxy:
+            return without_password(proxy)
     return None
 
 
 def without_password(url: str) -> str:
-    """`url` with what stands before its host hidden."""
+    """Return `url` with its user name and password hidden."""
     scheme, separator, rest = url.partition("://") if "://" in url else ("", "", url)
-    # A password may have any character in it, a slash too; no proxy has an @ after its host.
+    # A password may contain any character, also a slash; the host of a proxy contains no @.
     _, at, host = rest.rpartition("@")
     return f"{scheme}{separator}{'(hidden)@' if at else ''}{host}"
 
 
-def _proxy(proxy: str | None, environ: Mapping[str, str], *, is_local: bool) -> CheckResult:
-    own = [name for name in _CERTIFICATE_FILES if environ.get(name)]
-    trust = f"; certificates from {', '.join(own)}" if own else ""
-    if is_local:
-        return ok("proxy", f"none is used for this machine{trust}")
-    return ok("proxy", f"through {proxy}{trust}" if proxy else f"none{trust}")
+def _proxy(proxy: str | None, environ: Mapping[str, str]) -> CheckResult:
+    variables = [name for name in _CERTIFICATE_VARIABLES if environ.get(name)]
+    trust = f"; trusting certificates from {', '.join(variables)}" if variables else ""
+    return ok("proxy", (f"using {proxy}" if proxy else "no proxy") + trust)
 
 
 def _dns(host: str) -> CheckResult:
     if is_loopback(host):
         return ok("dns", f"{host} is this machine")
-    answers: queue.Queue[list[str] | OSError] = queue.Queue()
+    results: queue.Queue[list[str] | str] = queue.Queue()
 
-    def look_up() -> None:
+    def resolve() -> None:
         try:
-            found = socket.getaddrinfo(host, None, proto=socket.IPPROTO_TCP)
-            answers.put(sorted({str(entry[4][0]) for entry in found}))
-        except OSError as problem:
-            answers.put(problem)
+            addresses = socket.getaddrinfo(host, None, proto=socket.IPPROTO_TCP)
+            results.put(sorted({str(address[4][0]) for address in addresses}))
+        except OSError as error:
+            results.put(error.strerror or str(error))
         except UnicodeError:
-            answers.put(OSError("it is no name"))
+            results.put("invalid host name")
 
-    # A resolver that never answers has no timeout of ours.
-    threading.Thread(target=look_up, name="dns", daemon=True).start()
+    # In a thread: the resolver has no timeout.
+    threading.Thread(target=resolve, name="dns", daemon=True).start()
     try:
-        answer: list[str] | OSError = answers.get(timeout=_DNS_SECONDS)
+        result = results.get(timeout=_DNS_TIMEOUT)
     except queue.Empty:
-        answer = OSError(f"no answer within {_DNS_SECONDS:g} seconds")
-    if isinstance(answer, OSError):
-        reason = answer.strerror or str(answer)
+        result = f"no response within {_DNS_TIMEOUT:g} seconds"
+    if isinstance(result, str):
         return failure(
             "dns",
-            f"{host} is not found: {reason}",
+            f"cannot resolve {host}: {result}",
             "Check the network, the resolver (/etc/resolv.conf) and OUTREPLY_BASE_URL.",
         )
-    return ok("dns", f"{host} is {', '.join(answer[:3])}")
+    return ok("dns", f"{host} is {', '.join(result[:3])}")
 
 
-def _problem_of(client: Client) -> OutReplyError | None:
-    try:
-        client.error_catalogue()
-    except ApiError as answered:
-        # A refusal is an answer: the API is there.
-        return None if answered.status < 500 else answered
-    except OutReplyError as problem:
-        return problem
-    return None
-
-
-def _tls(client: Client, problem: OutReplyError | None, scheme: str, now: datetime) -> CheckResult:
+def _tls(
+    transport: Transport, error: OutReplyError | None, scheme: str, now: datetime
+) -> CheckResult:
     if scheme != "https":
-        return ok("tls", "not used on this machine")
-    refused = next((c for c in _causes(problem) if isinstance(c, ssl.SSLError)), None)
-    if isinstance(refused, ssl.SSLCertVerificationError):
+        return ok("tls", "not used for a local server")
+    tls_error = next((cause for cause in _causes(error) if isinstance(cause, ssl.SSLError)), None)
+    if isinstance(tls_error, ssl.SSLCertVerificationError):
         return failure(
             "tls",
-            f"the server's certificate is not trusted: {refused.verify_message}",
-            "If a proxy of yours signs certificates, name its own in SSL_CERT_FILE; otherwise "
-            "check this machine's clock. Somebody may be listening in.",
+            f"the server's certificate is not trusted: {tls_error.verify_message}",
+            "If your proxy signs certificates, set SSL_CERT_FILE to its own; otherwise check this "
+            "machine's clock. The connection may be intercepted.",
         )
-    if refused is not None:
-        return failure(
-            "tls", f"no secure connection: {refused.reason or refused}", "Check the proxy."
-        )
-    if client.transport.tls is None:
-        return skipped("tls", "there was no connection")
-    version, certificate = client.transport.tls.version(), client.transport.tls.getpeercert()
-    ends = (certificate or {}).get("notAfter")
-    left = timedelta(seconds=ssl.cert_time_to_seconds(ends) - now.timestamp()) if ends else None
-    if left is not None and left < _CERTIFICATE_SOON:
+    if tls_error is not None:
+        reason = tls_error.reason or tls_error
+        return failure("tls", f"TLS handshake failed: {reason}", "Check the proxy.")
+    if transport.tls is None:
+        return skipped("tls", "requires a connection")
+    version, certificate = transport.tls.version(), transport.tls.getpeercert()
+    expires_at = (certificate or {}).get("notAfter")
+    if not expires_at:
+        return ok("tls", str(version))
+    left = timedelta(seconds=ssl.cert_time_to_seconds(str(expires_at)) - now.timestamp())
+    if left < _EXPIRES_SOON:
         return warning(
             "tls",
-            f"{version}; the certificate ends in {format_duration(left)}",
-            "Nothing yet; if it stays so, tell whoever runs the server.",
+            f"{version}; the certificate expires in {format_duration(left)}",
+            "If it is not renewed in time, contact the operator of the server.",
         )
-    return ok("tls", f"{version}" + (f"; certificate until {ends}" if ends else ""))
+    return ok("tls", f"{version}; certificate valid until {expires_at}")
 
 
-def _causes(problem: BaseException | None) -> Iterator[BaseException]:
-    while problem is not None:
-        yield problem
-        problem = problem.__cause__ or problem.__context__
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 def _clock(ahead: timedelta) -> CheckResult:
     if not ahead:
-        return ok("clock", "it agrees with the server's within 10 seconds")
+        return ok("clock", "in sync (±10 s)")
     side = "behind" if ahead > timedelta(0) else "ahead of"
     return warning(
         "clock",
         f"this machine's clock is {format_duration(ahead)} {side} the server's",
-        "Set it, for example by turning on NTP. Times such as 'in 2h' are measured on the "
-        "server's clock meanwhile.",
+        "Set it, for example by enabling NTP. Until then, times such as 'in 2h' use the server's "
+        "clock.",
     )
 
 
-def _advice(problem: OutReplyError) -> str:
-    if isinstance(problem, NetworkError) and not isinstance(problem, LocalServerUnavailableError):
+def _api_hint(error: OutReplyError) -> str:
+    if isinstance(error, NetworkError) and not isinstance(error, LocalServerUnavailableError):
         return "Check the network, the proxy and OUTREPLY_BASE_URL, then try again."
-    return problem.hint or "Try again later."
+    return error.hint or "Try again later."

@@ -1,17 +1,13 @@
-"""What one check found."""
+"""The result of a check."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from pathlib import Path
 
-from outreply_cli.accounts.profiles import CONFIG_FILE, Profile, Profiles
-from outreply_cli.accounts.resolve import resolve_profile
 from outreply_cli.errors import OutReplyError
 
 
 class CheckStatus(StrEnum):
-    """How bad it is; `skipped` is what could not be looked at because of another failure."""
+    """Status of a check; a check is skipped when another failure makes it impossible."""
 
     OK = "ok"
     WARNING = "warning"
@@ -21,74 +17,43 @@ class CheckStatus(StrEnum):
 
 @dataclass(frozen=True)
 class CheckResult:
-    """One thing that was looked at.
-
-    Attributes:
-        check: What was looked at.
-        status: How bad it is.
-        detail: What is there.
-        hint: What to do; None where there is nothing to do.
-    """
+    """Result of one check: what it found, and what to do about it, if anything."""
 
     check: str
     status: CheckStatus
     detail: str
     hint: str | None = None
 
-    def without(self, secrets: list[str]) -> "CheckResult":
-        """The same with none of `secrets` in it, whoever quoted them."""
-        found, advice = self.detail, self.hint
+    def redact(self, secrets: list[str]) -> "CheckResult":
+        """Return the result with each of `secrets` hidden."""
+        detail, hint = self.detail, self.hint
         for secret in secrets:
-            found = found.replace(secret, "(hidden)")
-            advice = advice.replace(secret, "(hidden)") if advice else advice
-        return replace(self, detail=found, hint=advice)
-
-
-@dataclass(frozen=True)
-class DoctorContext:
-    """What is looked at.
-
-    Attributes:
-        environ: The environment's variables.
-        flag: What `--profile` said.
-    """
-
-    environ: Mapping[str, str]
-    config_dir: Path
-    state_dir: Path
-    flag: str | None = None
-
-    @property
-    def profile(self) -> Profile | None:
-        """The profile that a command would act for; None where none can be told."""
-        try:
-            profiles = Profiles.load(self.config_dir / CONFIG_FILE)
-            return resolve_profile(profiles, self.flag, self.environ)
-        except OutReplyError:
-            return None
+            detail = detail.replace(secret, "(hidden)")
+            hint = hint.replace(secret, "(hidden)") if hint else hint
+        return replace(self, detail=detail, hint=hint)
 
 
 class ChecksFailedError(OutReplyError):
     """At least one check failed."""
 
-    code = "UNHEALTHY"
+    code = "CHECKS_FAILED"
 
 
-def ok(check: str, found: str) -> CheckResult:
-    """Nothing is wrong."""
-    return CheckResult(check, CheckStatus.OK, found)
+def ok(check: str, detail: str) -> CheckResult:
+    """Return the result of a check that found no problem."""
+    return CheckResult(check, CheckStatus.OK, detail)
 
 
-def warning(check: str, found: str, advice: str) -> CheckResult:
-    """It works, and may not do what is wanted."""
-    return CheckResult(check, CheckStatus.WARNING, found, advice)
+def warning(check: str, detail: str, hint: str) -> CheckResult:
+    """Return the result of a check that found something to look at."""
+    return CheckResult(check, CheckStatus.WARNING, detail, hint)
 
 
-def failure(check: str, found: str, advice: str) -> CheckResult:
-    """It does not work."""
-    return CheckResult(check, CheckStatus.FAILURE, found, advice)
+def failure(check: str, detail: str, hint: str) -> CheckResult:
+    """Return the result of a check that found something broken."""
+    return CheckResult(check, CheckStatus.FAILURE, detail, hint)
 
 
-def skipped(check: str, found: str) -> CheckResult:
-    """It could not be looked at."""
-    return CheckResult(check, CheckStatus.SKIPPED, found)
+def skipped(check: str, detail: str) -> CheckResult:
+    """Return the result of a check that was impossible."""
+    return CheckResult(check, CheckStatus.SKIPPED, detail)

@@ -1,1 +1,1 @@
-"""The OutReply API on this machine: an independent reading of the reference, state in SQLite."""
+"""A local emulator of the OutReply API, written from the reference, with its state in SQLite."""

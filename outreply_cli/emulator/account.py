@@ -18,19 +18,19 @@ from outreply_cli.emulator.request import (
 from outreply_cli.emulator.state import State
 from outreply_cli.emulator.webhooks import WebhookEvent, emit
 from outreply_cli.spec.limits import BRAND_PUBLISHES_PER_DAY, PAGE_MIN_GAP
-from outreply_cli.spec.platforms import PLATFORMS, platform_named
+from outreply_cli.spec.platforms import PLATFORMS
 
 _WARN_AT = 0.8
-_USE = {
+_INCREMENT = {
     buckets: f"INSERT INTO usage VALUES {', '.join(['(?, ?, ?, 1)'] * buckets)} "  # noqa: S608
     "ON CONFLICT (user_id, month, bucket) DO UPDATE SET used = used + 1 RETURNING used"
     for buckets in (1, 2)
 }
 
 
-def me(call: RequestContext) -> dict[str, Any]:
-    """`GET /me`: who the token belongs to; needs no scope."""
-    user, key = call.caller.user, _key_view(call.caller)
+def get_me(context: RequestContext) -> dict[str, Any]:
+    """`GET /me`: the token and its user; needs no scope."""
+    user, key = context.caller.user, _key_view(context.caller)
     return {
         "authenticated_as": {
             "user_id": user["id"],
@@ -42,28 +42,30 @@ def me(call: RequestContext) -> dict[str, Any]:
     }
 
 
-def account(call: RequestContext) -> dict[str, Any]:
-    """`GET /account`: the user, the key and what is left of every quota."""
-    user = call.caller.user
+def get_account(context: RequestContext) -> dict[str, Any]:
+    """`GET /account`: the user, the API key and the remaining quotas."""
+    user = context.caller.user
     tier = get_tier(user)
-    used = get_usage(call.db, user["id"], call.now)
+    usage = get_usage(context.db, user["id"], context.now)
     monthly: dict[str, Any] = {
-        "year_month": f"{call.now:%Y-%m}",
-        "resets_at": format_timestamp(next_month(call.now).timestamp()),
+        "year_month": f"{context.now:%Y-%m}",
+        "resets_at": format_timestamp(next_month(context.now).timestamp()),
     }
     for bucket, limit in tier.monthly.items():
-        spent = used.get(bucket, 0)
-        monthly[bucket] = {"used": spent, "limit": limit, "remaining": max(0, limit - spent)}
-    monthly["writes"] = {"used": used.get("writes", 0), "limit": None, "remaining": None}
-    monthly["total_requests"] = used.get("requests", 0)
+        used = usage.get(bucket, 0)
+        monthly[bucket] = {"used": used, "limit": limit, "remaining": max(0, limit - used)}
+    monthly["writes"] = {"used": usage.get("writes", 0), "limit": None, "remaining": None}
+    monthly["total_requests"] = usage.get("requests", 0)
     return {
         "user": {name: user[name] for name in ("id", "email", "firstname", "lastname")},
         "credits": {"remaining": user["credits"], "plan": user["tier"]},
         "tier": user["tier"],
-        "api_key": _key_view(call.caller),
+        "api_key": _key_view(context.caller),
         "quota": {
-            "storage": {**storage_view(call), "max_file_bytes": tier.max_file_bytes},
-            "rate_limit": dict(zip(("per_minute", "per_day"), get_rate(call.caller), strict=True)),
+            "storage": {**storage_view(context), "max_file_bytes": tier.max_file_bytes},
+            "rate_limit": dict(
+                zip(("per_minute", "per_day"), get_rate(context.caller), strict=True)
+            ),
             "monthly": monthly,
             "publish_guardrails": {
                 "perPage": {
@@ -78,12 +80,12 @@ def account(call: RequestContext) -> dict[str, Any]:
     }
 
 
-def brands(call: RequestContext) -> dict[str, Any]:
+def list_brands(context: RequestContext) -> dict[str, Any]:
     """`GET /brands`."""
-    rows = call.db.execute(
+    rows = context.db.execute(
         "SELECT brands.*, (SELECT count(*) FROM pages WHERE brand_id = brands.id) AS pages_count "
         "FROM brands WHERE user_id = ? ORDER BY created_at, id",
-        (call.caller.user["id"],),
+        (context.caller.user["id"],),
     )
     return {
         "brands": [
@@ -93,35 +95,36 @@ def brands(call: RequestContext) -> dict[str, Any]:
                 "pages_count": row["pages_count"],
             }
             for row in rows
-            if _reaches(call.caller, row["id"])
+            if _can_reach(context.caller, row["id"])
         ]
     }
 
 
-def brand(call: RequestContext) -> dict[str, Any]:
+def get_brand(context: RequestContext) -> dict[str, Any]:
     """`GET /brands/:brandId`."""
-    row = _own_brand(call, call.path["brand_id"])
-    return {"brand": {**_brand_view(row), "pages": _pages(call, row["id"], None)}}
+    row = _get_own_brand(context, context.path["brand_id"])
+    return {"brand": {**_brand_view(row), "pages": _pages(context, row["id"], None)}}
 
 
-def brand_pages(call: RequestContext) -> dict[str, Any]:
+def list_brand_pages(context: RequestContext) -> dict[str, Any]:
     """`GET /brands/:brandId/pages`."""
-    return {"pages": _pages(call, _own_brand(call, call.path["brand_id"])["id"], None)}
+    return {"pages": _pages(context, _get_own_brand(context, context.path["brand_id"])["id"], None)}
 
 
-def pages(call: RequestContext) -> dict[str, Any]:
+def list_pages(context: RequestContext) -> dict[str, Any]:
     """`GET /pages`, filtered by `platform` and `brand_id`."""
-    platform, brand_id = call.query.get("platform"), call.query.get("brand_id")
-    if platform is not None and platform not in {known.name for known in PLATFORMS}:
-        raise invalid_field("platform", f"must be one of {', '.join(p.name for p in PLATFORMS)}")
+    platform, brand_id = context.query.get("platform"), context.query.get("brand_id")
+    names = [platform.name for platform in PLATFORMS]
+    if platform is not None and platform not in names:
+        raise invalid_field("platform", f"must be one of {', '.join(names)}")
     if brand_id is not None:
-        _own_brand(call, brand_id)
-    return {"pages": _pages(call, brand_id, platform)}
+        _get_own_brand(context, brand_id)
+    return {"pages": _pages(context, brand_id, platform)}
 
 
-def page(call: RequestContext) -> dict[str, Any]:
+def get_page(context: RequestContext) -> dict[str, Any]:
     """`GET /pages/:pageId`."""
-    row = own_page(call, call.path["page_id"])
+    row = get_own_page(context, context.path["page_id"])
     view = _page_view(row)
     del view["brand_name"]
     return {
@@ -133,27 +136,27 @@ def page(call: RequestContext) -> dict[str, Any]:
     }
 
 
-def own_page(call: RequestContext, page_id: str) -> sqlite3.Row:
-    """The page called `page_id`, if the caller's user owns it and the token reaches its brand."""
-    row: sqlite3.Row | None = call.db.execute(
+def get_own_page(context: RequestContext, page_id: str) -> sqlite3.Row:
+    """The page with the id `page_id`, if the user owns it and the token may use its brand."""
+    row: sqlite3.Row | None = context.db.execute(
         "SELECT pages.*, brands.name AS brand_name, brands.user_id FROM pages "
         "JOIN brands ON brands.id = pages.brand_id WHERE pages.id = ? AND brands.user_id = ?",
-        (page_id, call.caller.user["id"]),
+        (page_id, context.caller.user["id"]),
     ).fetchone()
     if row is None:
         raise ErrorResponse(404, "NOT_FOUND", "Page not found")
-    require_brand(call.caller, row["brand_id"])
+    require_brand(context.caller, row["brand_id"])
     return row
 
 
 def require_brand(caller: Principal, brand_id: str) -> None:
-    """Refuse a token that is restricted to other brands (`403 BRAND_NOT_AUTHORIZED`)."""
-    if not _reaches(caller, brand_id):
+    """Raise `403 BRAND_NOT_AUTHORIZED` for a token that is restricted to other brands."""
+    if not _can_reach(caller, brand_id):
         raise ErrorResponse(403, "BRAND_NOT_AUTHORIZED", brand_id=brand_id)
 
 
 def get_usage(db: sqlite3.Connection, user_id: str, now: datetime) -> dict[str, int]:
-    """What the user has used of each bucket in the UTC month of `now`."""
+    """The user's usage of each bucket in the UTC month of `now`."""
     return dict(
         db.execute(
             "SELECT bucket, used FROM usage WHERE user_id = ? AND month = ?",
@@ -162,31 +165,34 @@ def get_usage(db: sqlite3.Connection, user_id: str, now: datetime) -> dict[str, 
     )
 
 
-def count_usage(call: RequestContext, *buckets: str, limit: int | None = None) -> None:
-    """Use one of each of this month's `buckets`; refuse where the last one's `limit` is reached.
+def count_usage(context: RequestContext, *buckets: str, limit: int | None = None) -> None:
+    """Count one use of each of the monthly `buckets`; `limit` is that of the last.
 
     Sandbox requests do not count (reference: Sandbox tokens).
+
+    Raises:
+        ErrorResponse: 429 MONTHLY_QUOTA_EXCEEDED.
     """
-    if is_sandbox(call.caller):
+    if is_sandbox(context.caller):
         return
-    user_id = call.caller.user["id"]
+    user_id = context.caller.user["id"]
     if limit is None:
-        _use(call.db, user_id, buckets, call.now)
-    elif not spend(call.state, call.db, user_id, buckets, limit, call.now):
+        _increment(context.db, user_id, buckets, context.now)
+    elif not spend(context.state, context.db, user_id, buckets, limit, context.now):
         raise ErrorResponse(
             429,
             "MONTHLY_QUOTA_EXCEEDED",
             f"Monthly {buckets[-1]} quota exceeded",
             quota=buckets[-1],
-            tier=call.caller.user["tier"],
+            tier=context.caller.user["tier"],
             limit=limit,
-            used=get_usage(call.db, user_id, call.now).get(buckets[-1], 0),
-            resets_at=format_timestamp(next_month(call.now).timestamp()),
+            used=get_usage(context.db, user_id, context.now).get(buckets[-1], 0),
+            resets_at=format_timestamp(next_month(context.now).timestamp()),
             upgrade_url="https://outreply.com/pricing",
         )
 
 
-def spend(  # noqa: PLR0917 - what is spent, and of whom
+def spend(  # noqa: PLR0917
     state: State,
     db: sqlite3.Connection,
     user_id: str,
@@ -194,66 +200,66 @@ def spend(  # noqa: PLR0917 - what is spent, and of whom
     limit: int,
     now: datetime,
 ) -> bool:
-    """Use one of each of a month's buckets; False, and nothing of the last, beyond its `limit`.
+    """Count one use of each of the monthly buckets; False if the last would exceed its `limit`.
 
-    At 80 % of the last the user's hooks are warned, once for each bucket and month.
+    At 80% of the last bucket a quota warning is emitted, once per bucket and month.
     """
-    name, used = buckets[-1], _use(db, user_id, buckets, now)
+    name, used = buckets[-1], _increment(db, user_id, buckets, now)
     if used > limit:
         db.execute(
             "UPDATE usage SET used = used - 1 WHERE user_id = ? AND month = ? AND bucket = ?",
             (user_id, f"{now:%Y-%m}", name),
         )
         return False
-    # Crossed by this one: so it is told once.
+    # True for exactly one use: the one that crosses the threshold.
     if used >= _WARN_AT * limit > used - 1:
-        told = {"bucket": name, "used": used, "limit": limit, "percent": 80}
-        emit(db, WebhookEvent(user_id, "account.quota.warning", told), now, state.new_id)
+        data = {"bucket": name, "used": used, "limit": limit, "percent": 80}
+        emit(db, WebhookEvent(user_id, "account.quota.warning", data), now, state.new_id)
     return True
 
 
-def _use(db: sqlite3.Connection, user_id: str, buckets: Sequence[str], now: datetime) -> int:
+def _increment(db: sqlite3.Connection, user_id: str, buckets: Sequence[str], now: datetime) -> int:
     month = f"{now:%Y-%m}"
     values: list[str] = []
     for bucket in buckets:
         values += (user_id, month, bucket)
-    rows = db.execute(_USE[len(buckets)], values).fetchall()
+    rows = db.execute(_INCREMENT[len(buckets)], values).fetchall()
     used: int = rows[-1]["used"]
     return used
 
 
 def next_month(now: datetime) -> datetime:
-    """The first instant of the next UTC month."""
+    """The start of the next UTC month."""
     years, month = divmod(now.month, 12)
     return datetime(now.year + years, month + 1, 1, tzinfo=UTC)
 
 
-def _reaches(caller: Principal, brand_id: str) -> bool:
+def _can_reach(caller: Principal, brand_id: str) -> bool:
     return not caller.brand_ids or brand_id in caller.brand_ids
 
 
-def _own_brand(call: RequestContext, brand_id: str) -> sqlite3.Row:
-    row: sqlite3.Row | None = call.db.execute(
-        "SELECT * FROM brands WHERE id = ? AND user_id = ?", (brand_id, call.caller.user["id"])
+def _get_own_brand(context: RequestContext, brand_id: str) -> sqlite3.Row:
+    row: sqlite3.Row | None = context.db.execute(
+        "SELECT * FROM brands WHERE id = ? AND user_id = ?", (brand_id, context.caller.user["id"])
     ).fetchone()
     if row is None:
         raise ErrorResponse(404, "NOT_FOUND", "Brand not found")
-    require_brand(call.caller, brand_id)
+    require_brand(context.caller, brand_id)
     return row
 
 
 def _pages(
-    call: RequestContext, brand_id: str | None, platform: str | None
+    context: RequestContext, brand_id: str | None, platform: str | None
 ) -> list[dict[str, Any]]:
-    rows = call.db.execute(
+    rows = context.db.execute(
         "SELECT pages.*, brands.name AS brand_name FROM pages "
         "JOIN brands ON brands.id = pages.brand_id WHERE brands.user_id = ? "
         "AND pages.brand_id = coalesce(?, pages.brand_id) "
         "AND pages.platform = coalesce(?, pages.platform) "
         "ORDER BY pages.created_at, pages.id",
-        (call.caller.user["id"], brand_id, platform),
+        (context.caller.user["id"], brand_id, platform),
     )
-    return [_page_view(row) for row in rows if _reaches(call.caller, row["brand_id"])]
+    return [_page_view(row) for row in rows if _can_reach(context.caller, row["brand_id"])]
 
 
 def _brand_view(row: sqlite3.Row) -> dict[str, Any]:
@@ -261,17 +267,8 @@ def _brand_view(row: sqlite3.Row) -> dict[str, Any]:
 
 
 def _page_view(row: sqlite3.Row) -> dict[str, Any]:
-    known = platform_named(row["platform"])
-    return {
-        "id": row["id"],
-        "brand_id": row["brand_id"],
-        "brand_name": row["brand_name"],
-        "platform": known.name if known else row["platform"],
-        "name": row["name"],
-        "username": row["username"],
-        "followers": row["followers"],
-        "expired": bool(row["expired"]),
-    }
+    names = ("id", "brand_id", "brand_name", "platform", "name", "username", "followers")
+    return {**{name: row[name] for name in names}, "expired": bool(row["expired"])}
 
 
 def _key_view(caller: Principal) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What drives a running emulator from outside its API: its clock, its tokens, its contents."""
+"""The admin API below `/_emulator/`: clock, tokens, seeds, snapshots, faults."""
 
 import json
 import os
@@ -9,7 +9,7 @@ from typing import Any
 
 from outreply_cli.emulator.delivery import DeliveryWorker
 from outreply_cli.emulator.faults import Faults
-from outreply_cli.emulator.incoming_comments import expect_comment
+from outreply_cli.emulator.incoming_comments import add_incoming_comment
 from outreply_cli.emulator.rate import RateWindows
 from outreply_cli.emulator.request import ErrorResponse, format_timestamp
 from outreply_cli.emulator.scheduler import next_due_at, process_due
@@ -18,48 +18,48 @@ from outreply_cli.emulator.seed_export import export_seed
 from outreply_cli.emulator.seed_file import parse_seed
 from outreply_cli.emulator.snapshots import load_snapshot, save_snapshot
 from outreply_cli.emulator.state import State
-from outreply_cli.emulator.webhooks import enable, rotate
+from outreply_cli.emulator.webhooks import enable_webhook, rotate_secret
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.spec.limits import EVERY_SCOPE, SCOPES
 
-_LAST_YEAR = 9_000
+_MAX_YEAR = 9_000
 _ROWS_MAX = 1_000
 _AGE_MAX = 100 * 366 * 86_400.0
 _NUMBER_MAX = 1e12
 
 
 class AdminApi:
-    """The verbs behind `/_emulator/`.
+    """The verbs of the admin API.
 
     Args:
-        state: What they steer.
-        deliverer: Sends what falls due while the clock is moved.
-        faults: What the emulator does wrong.
-        rate: Where each token stands in its minute.
+        state: The emulator's state.
+        worker: Sends deliveries that become due while the clock is moved.
+        faults: The injected faults.
+        rate: The rate limit windows.
     """
 
     def __init__(
-        self, state: State, deliverer: DeliveryWorker, faults: Faults, rate: RateWindows
+        self, state: State, worker: DeliveryWorker, faults: Faults, rate: RateWindows
     ) -> None:
         self._state = state
         self._faults = faults
         self._rate = rate
-        self._deliverer = deliverer
+        self._worker = worker
 
-    def handle(self, verb: str, asked: Mapping[str, Any]) -> dict[str, Any]:
-        """Carry out `verb` and tell what came of it.
+    def handle(self, verb: str, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Run `verb` and return its result.
 
         Raises:
-            Refusal: There is no such verb or thing.
-            InvalidInputError: What was asked can't be meant.
+            ErrorResponse: The verb, or what a parameter names, does not exist.
+            InvalidInputError: A parameter is invalid.
         """
         if verb == "advance":
-            target = self._target(asked)
-            # What falls due meanwhile is this clock's doing, and counted here.
-            with self._deliverer.held():
+            target = self._parse_target(params)
+            # Paused so that deliveries that become due are sent and counted here.
+            with self._worker.pause():
                 return self._advance(target)
         if verb == "snapshot":
-            return self._snapshot(asked)
+            return self._snapshot(params)
         verbs = {
             "status": self._status,
             "rotate": self._rotate,
@@ -74,15 +74,15 @@ class AdminApi:
             "fault": self._fault,
         }
         if verb not in verbs:
-            raise ErrorResponse(404, "NOT_FOUND", f"There is no control verb {verb!r}")
+            raise ErrorResponse(404, "NOT_FOUND", f"Unknown admin verb: {verb}")
         with self._state.transaction():
-            return verbs[verb](asked)
+            return verbs[verb](params)
 
-    def _snapshot(self, asked: Mapping[str, Any]) -> dict[str, Any]:
-        if "save" in asked:
-            save_snapshot(self._state, Path(_text(asked, "save")))
+    def _snapshot(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        if "save" in params:
+            save_snapshot(self._state, Path(_text(params, "save")))
         else:
-            load_snapshot(self._state, Path(_text(asked, "load")))
+            load_snapshot(self._state, Path(_text(params, "load")))
             self._rate.clear()
         with self._state.transaction():
             return self._status({})
@@ -106,66 +106,66 @@ class AdminApi:
             ],
         }
 
-    def _target(self, asked: Mapping[str, Any]) -> datetime:
+    def _parse_target(self, params: Mapping[str, Any]) -> datetime:
         now = self._state.clock.now()
         try:
-            if "to" in asked:
-                target = datetime.fromisoformat(_text(asked, "to"))
+            if "to" in params:
+                target = datetime.fromisoformat(_text(params, "to"))
                 target = target if target.tzinfo else target.replace(tzinfo=UTC)
             else:
-                target = now + timedelta(seconds=_number(asked, "seconds"))
-            in_reach = target.astimezone(UTC).year <= _LAST_YEAR
+                target = now + timedelta(seconds=_number(params, "seconds"))
+            is_valid = target.astimezone(UTC).year <= _MAX_YEAR
         except (ValueError, OverflowError):
-            in_reach = False
-        if not in_reach:
-            raise InvalidInputError("the clock can't be moved there")
+            is_valid = False
+        if not is_valid:
+            raise InvalidInputError("the target time is invalid")
         if target < now:
             raise InvalidInputError(
                 "the emulator's clock only moves forward",
-                hint="Begin anew with: outreply emulator reset, or bring back a snapshot.",
+                hint="Run: outreply emulator reset, or load a snapshot.",
             )
         return target
 
     def _advance(self, target: datetime) -> dict[str, Any]:
         clock = self._state.clock
-        published, delivered = 0, self._deliverer.deliver_due()
-        # From one thing that falls due to the next, so that each happens at its own time.
-        while (moment := self._next_due()) is not None and moment <= target.timestamp():
-            self._move_to(max(clock.now(), _not_before(moment)))
-            published += self._publish()
-            delivered += self._deliverer.deliver_due()
-        self._move_to(max(clock.now(), target))
-        published += self._publish()
-        delivered += self._deliverer.deliver_due()
+        published, delivered = 0, self._worker.deliver_due()
+        # Steps from one due time to the next, so that everything happens at its own time.
+        while (due_at := self._next_due_at()) is not None and due_at <= target.timestamp():
+            self._set_time(max(clock.now(), _round_up(due_at)))
+            published += self._process_due()
+            delivered += self._worker.deliver_due()
+        self._set_time(max(clock.now(), target))
+        published += self._process_due()
+        delivered += self._worker.deliver_due()
         now = format_timestamp(clock.now().timestamp())
         return {"now": now, "published": published, "deliveries": delivered}
 
-    def _next_due(self) -> float | None:
+    def _next_due_at(self) -> float | None:
         with self._state.transaction() as db:
-            happening = next_due_at(db)
-        delivery = self._deliverer.next_due()
-        return min((due for due in (happening, delivery) if due is not None), default=None)
+            scheduled = next_due_at(db)
+        times = (scheduled, self._worker.next_due_at())
+        return min((due_at for due_at in times if due_at is not None), default=None)
 
-    def _move_to(self, moment: datetime) -> None:
+    def _set_time(self, at: datetime) -> None:
         with self._state.transaction():
-            self._rate.age((moment - self._state.clock.now()).total_seconds())
-            self._state.clock.set_time(moment)
+            self._rate.advance((at - self._state.clock.now()).total_seconds())
+            self._state.clock.set_time(at)
 
-    def _publish(self) -> int:
+    def _process_due(self) -> int:
         with self._state.transaction() as db:
             return process_due(self._state, db, self._state.clock.now())
 
-    def _rotate(self, asked: Mapping[str, Any]) -> dict[str, Any]:
-        hook_id = _text(asked, "id")
-        return {"id": hook_id, "secret": rotate(self._state, hook_id)}
+    def _rotate(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        webhook_id = _text(params, "id")
+        return {"id": webhook_id, "secret": rotate_secret(self._state, webhook_id)}
 
-    def _enable(self, asked: Mapping[str, Any]) -> dict[str, Any]:
-        hook_id = _text(asked, "id")
-        enable(self._state, hook_id)
-        return {"id": hook_id, "active": True}
+    def _enable(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        webhook_id = _text(params, "id")
+        enable_webhook(self._state, webhook_id)
+        return {"id": webhook_id, "active": True}
 
-    def _deliveries(self, asked: Mapping[str, Any]) -> dict[str, Any]:
-        limit = int(_number(asked, "limit", 50))
+    def _deliveries(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        limit = int(_number(params, "limit", 50))
         rows = self._state.connection.execute(
             "SELECT * FROM deliveries ORDER BY number DESC LIMIT ?",
             (max(1, min(limit, _ROWS_MAX)),),
@@ -186,23 +186,23 @@ class AdminApi:
             ]
         }
 
-    def _token(self, asked: Mapping[str, Any]) -> dict[str, Any]:
-        scopes = asked.get("scopes") or [EVERY_SCOPE]
+    def _token(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        scopes = params.get("scopes") or [EVERY_SCOPE]
         if not isinstance(scopes, list):
-            raise InvalidInputError("scopes is a list of them")
+            raise InvalidInputError("scopes must be a list")
         unknown = [scope for scope in scopes if scope not in (*SCOPES, EVERY_SCOPE)]
         if unknown:
             raise InvalidInputError(
-                f"there is no scope {unknown[0]!r}", hint=f"Choose: {', '.join(SCOPES)}, *"
+                f"unknown scope {unknown[0]!r}", hint=f"Use: {', '.join(SCOPES)}, *"
             )
         user = self._state.connection.execute("SELECT id FROM users LIMIT 1").fetchone()
         if user is None:
-            raise ErrorResponse(404, "NOT_FOUND", "There is no account to make a token for")
-        seconds = None if asked.get("expires_in") is None else _number(asked, "expires_in")
+            raise ErrorResponse(404, "NOT_FOUND", "The emulator has no account")
+        seconds = None if params.get("expires_in") is None else _number(params, "expires_in")
         row = create_token(
             self._state,
             user["id"],
-            name=_text(asked, "name", "made on request"),
+            name=_text(params, "name", "created on request"),
             scopes=scopes,
             expires_in=None if seconds is None else timedelta(seconds=min(seconds, _AGE_MAX)),
         )
@@ -215,12 +215,12 @@ class AdminApi:
         self._rate.clear()
         return self._status({})
 
-    def _seed(self, asked: Mapping[str, Any]) -> dict[str, Any]:
-        if "text" in asked:
-            seed = parse_seed(_text(asked, "text"), _text(asked, "name", "seed"))
+    def _seed(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        if "text" in params:
+            seed = parse_seed(_text(params, "text"), _text(params, "name", "seed"))
             self._state.clear()
             load_seed(self._state, seed)
-            # What lies in the past by the seed's own time has happened.
+            # Posts and comments before the seed's `now` are already due.
             process_due(self._state, self._state.connection, self._state.clock.now())
             self._rate.clear()
         elif self._state.is_empty:
@@ -230,55 +230,59 @@ class AdminApi:
     def _export(self, _: Mapping[str, Any]) -> dict[str, Any]:
         return {"seed": export_seed(self._state)}
 
-    def _freeze(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+    def _freeze(self, params: Mapping[str, Any]) -> dict[str, Any]:
         clock = self._state.clock
-        (clock.freeze if asked.get("on", True) else clock.unfreeze)()
+        (clock.freeze if params.get("on", True) else clock.unfreeze)()
         return {"now": format_timestamp(clock.now().timestamp()), "frozen": clock.is_frozen}
 
-    def _comment(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+    def _comment(self, params: Mapping[str, Any]) -> dict[str, Any]:
         db, now = self._state.connection, self._state.clock.now()
         post = db.execute(
             "SELECT id FROM posts WHERE status = 'published' AND ? IN (id, remote_id)",
-            (_text(asked, "post_id"),),
+            (_text(params, "post_id"),),
         ).fetchone()
         if post is None:
             hint = "See: outreply posts list --published --profile emulator"
             raise ErrorResponse(404, "NOT_FOUND", "Published post not found", hint=hint)
-        comment = (_text(asked, "name", ""), _text(asked, "username", ""), _text(asked, "message"))
-        expect_comment(db, post["id"], comment, now.timestamp())
+        comment = (
+            _text(params, "name", ""),
+            _text(params, "username", ""),
+            _text(params, "message"),
+        )
+        add_incoming_comment(db, post["id"], comment, now.timestamp())
         process_due(self._state, db, now)
         row = db.execute("SELECT id FROM comments ORDER BY number DESC LIMIT 1").fetchone()
         return {"id": row["id"], "post_id": post["id"]}
 
-    def _fault(self, asked: Mapping[str, Any]) -> dict[str, Any]:
-        if "add" in asked:
-            choices = asked.get("choices") or {}
-            if not isinstance(choices, Mapping):
-                raise InvalidInputError("choices is a mapping of them")
-            return self._faults.add(_text(asked, "add"), **choices).view()
-        if "clear" in asked:
-            number = None if asked["clear"] is None else int(_number(asked, "clear"))
-            return {"ended": self._faults.clear(number)}
-        return {"faults": self._faults.view()}
+    def _fault(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        if "add" in params:
+            options = params.get("options") or {}
+            if not isinstance(options, Mapping):
+                raise InvalidInputError("options must be a mapping")
+            return self._faults.add(_text(params, "add"), options).to_dict()
+        if "clear" in params:
+            number = None if params["clear"] is None else int(_number(params, "clear"))
+            return {"removed": self._faults.clear(number)}
+        return {"faults": self._faults.list()}
 
 
-def _text(asked: Mapping[str, Any], name: str, default: str | None = None) -> str:
-    given = asked.get(name)
-    if given is None and default is not None:
+def _text(params: Mapping[str, Any], name: str, default: str | None = None) -> str:
+    value = params.get(name)
+    if value is None and default is not None:
         return default
-    if not isinstance(given, str):
-        raise InvalidInputError(f"{name} is needed, and is a text")
-    return given
+    if not isinstance(value, str):
+        raise InvalidInputError(f"{name} must be a string")
+    return value
 
 
-def _number(asked: Mapping[str, Any], name: str, default: float | None = None) -> float:
-    given = asked.get(name, default)
-    if type(given) not in {int, float} or not abs(given) <= _NUMBER_MAX:
-        raise InvalidInputError(f"{name} is needed, and is a number within reason")
-    return float(given)
+def _number(params: Mapping[str, Any], name: str, default: float | None = None) -> float:
+    value = params.get(name, default)
+    if type(value) not in {int, float} or not abs(value) <= _NUMBER_MAX:
+        raise InvalidInputError(f"{name} must be a number of at most {_NUMBER_MAX:.0e}")
+    return float(value)
 
 
-def _not_before(moment: float) -> datetime:
-    # A float between two microseconds would be rounded to a time at which nothing is due yet.
-    found = datetime.fromtimestamp(moment, UTC)
-    return found if found.timestamp() >= moment else found + timedelta(microseconds=1)
+def _round_up(timestamp: float) -> datetime:
+    # Rounding a float down to whole microseconds would give a time at which nothing is due yet.
+    at = datetime.fromtimestamp(timestamp, UTC)
+    return at if at.timestamp() >= timestamp else at + timedelta(microseconds=1)

@@ -1,4 +1,4 @@
-"""The emulator as a WSGI application: its doors, its faults, its page, and the API behind them."""
+"""The emulator as a WSGI application: the API, the admin API, the dashboard and faults."""
 
 import hmac
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ from outreply_cli.emulator.delivery import DeliveryWorker
 from outreply_cli.emulator.endpoints import ApiRequest, Endpoints
 from outreply_cli.emulator.faults import FAULT_HEADER, Faults
 from outreply_cli.emulator.media_urls import SsrfGuard
-from outreply_cli.emulator.openapi import OPEN_ROUTES
+from outreply_cli.emulator.openapi import PUBLIC_ROUTES
 from outreply_cli.emulator.rate import RateWindows
 from outreply_cli.emulator.request import ErrorResponse, NetworkAccess, parse_object
 from outreply_cli.emulator.responses import apply_fault, internal_error, request_id
@@ -23,7 +23,7 @@ from outreply_cli.emulator.state import State
 from outreply_cli.errors import OutReplyError
 from outreply_cli.net.dns import Resolver
 from outreply_cli.net.server.host_check import is_allowed_host
-from outreply_cli.net.server.response import Response, json_response
+from outreply_cli.net.server.response import ConnectionDropped, Response, json_response
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -35,103 +35,103 @@ def _date(second: int) -> str:
 
 
 class Emulator:
-    """The API over one state.
+    """The emulated API over a state.
 
     Args:
-        state: What it serves; seeded already.
-        deliverer: Sends the state's webhooks.
-        lookups: Where names are looked up.
-        control_key: What the control routes ask for, so that only this machine's owner drives it.
-        host: Where it listens: whoever reaches it there may name it so.
+        state: The state, already seeded.
+        worker: Sends the webhooks.
+        resolver: Resolves host names.
+        admin_key: The key that the admin API requires, known to this machine's user only.
+        host: The address that the server listens on, and so a valid Host header.
     """
 
     def __init__(
         self,
         state: State,
-        deliverer: DeliveryWorker,
-        lookups: Resolver,
+        worker: DeliveryWorker,
+        resolver: Resolver,
         *,
-        control_key: str,
+        admin_key: str,
         host: str = "127.0.0.1",
     ) -> None:
         self._state = state
         self._faults = Faults()
         self._log = RequestLog()
         rate = RateWindows()
-        outside = NetworkAccess(SsrfGuard(lookups), lookups, state.settings.sends_anywhere)
-        self._endpoints = Endpoints(state, rate, outside)
-        self._control = AdminApi(state, deliverer, self._faults, rate)
-        self._control_key = control_key
+        network = NetworkAccess(SsrfGuard(resolver), resolver, state.config.allow_external)
+        self._endpoints = Endpoints(state, rate, network)
+        self._admin = AdminApi(state, worker, self._faults, rate)
+        self._admin_key = admin_key
         self._host = host
 
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
-        """Answer one request."""
+        """Handle a request."""
         request = ApiRequest(environ)
-        began = self._state.clock.monotonic()
+        started_at = self._state.clock.monotonic()
         headers = {
             "X-Request-Id": request_id(),
             "Date": _date(int(self._state.clock.now().timestamp())),
         }
         try:
-            response = self._answer(request, headers)
-        except ErrorResponse as refusal:
-            response = json_response(refusal.status, refusal.body, {**headers, **refusal.headers})
-        except Exception as failure:  # noqa: BLE001 - the client is owed an answer, the log a word
-            response = internal_error(failure, f"{request.method} {request.path}", headers)
+            response = self._dispatch(request, headers)
+        except ErrorResponse as error:
+            response = json_response(error.status, error.body, {**headers, **error.headers})
+        except ConnectionDropped:
+            raise
+        except Exception as error:  # noqa: BLE001 - logged, and sent as a 500
+            response = internal_error(error, f"{request.method} {request.path}", headers)
         finally:
-            # Uploaded files are temporary ones.
+            # Deletes the temporary files of an upload.
             request.close()
         if request.path.startswith(API_ROOT):
-            milliseconds = (self._state.clock.monotonic() - began) * 1000
+            milliseconds = (self._state.clock.monotonic() - started_at) * 1000
             self._log.add(request, response, milliseconds, self._state.clock.now())
         return response(environ, start_response)
 
-    def _answer(self, request: Request, headers: dict[str, str]) -> Response:
-        # A page of another origin can make a browser send requests here under its own host name.
+    def _dispatch(self, request: Request, headers: dict[str, str]) -> Response:
+        # DNS rebinding: a web page can make a browser send requests here under its own host name.
         if not is_allowed_host(request.host, self._host):
-            raise ErrorResponse(
-                403, "HOST_NOT_ALLOWED", "This emulator answers local requests only"
-            )
+            raise ErrorResponse(403, "HOST_NOT_ALLOWED", "The emulator accepts local requests only")
         if request.path == "/" and request.method in {"GET", "HEAD"}:
             return render_dashboard(self._state, self._log.recent())
         if request.path.startswith("/_emulator/"):
-            return self._steer(request, headers)
+            return self._dispatch_admin(request, headers)
         try:
-            return self._answer_or_misbehave(request, headers)
-        except ErrorResponse as refusal:
+            return self._dispatch_with_faults(request, headers)
+        except ErrorResponse as error:
             if "X-API-Tier" not in headers:
-                # A 429 that was asked for would contradict what is left of the minute.
-                self._endpoints.set_headers(request, headers, rate=refusal.status != 429)
+                # The remaining requests would contradict an injected 429.
+                self._endpoints.set_headers(request, headers, rate=error.status != 429)
             raise
 
-    def _answer_or_misbehave(self, request: Request, headers: dict[str, str]) -> Response:
+    def _dispatch_with_faults(self, request: Request, headers: dict[str, str]) -> Response:
         path = request.path.removeprefix(API_ROOT) or "/"
         try:
             fault = self._faults.pick(request.method, path, request.headers.get(FAULT_HEADER))
-        except OutReplyError as wrong:
-            raise ErrorResponse(400, "INVALID_FAULT", str(wrong)) from None
+        except OutReplyError as error:
+            raise ErrorResponse(400, "INVALID_FAULT", str(error)) from None
         if fault is None:
-            return self._answer_api(request, headers)
+            return self._dispatch_api(request, headers)
         return apply_fault(
-            fault, self._state.clock, headers, lambda: self._answer_api(request, headers)
+            fault, self._state.clock, headers, lambda: self._dispatch_api(request, headers)
         )
 
-    def _answer_api(self, request: Request, headers: dict[str, str]) -> Response:
+    def _dispatch_api(self, request: Request, headers: dict[str, str]) -> Response:
         path = request.path.removeprefix(API_ROOT).rstrip("/")
-        if request.method in {"GET", "HEAD"} and path in OPEN_ROUTES:
+        if request.method in {"GET", "HEAD"} and path in PUBLIC_ROUTES:
             self._endpoints.set_headers(request, headers, rate=True)
-            return json_response(200, OPEN_ROUTES[path].answer(), headers)
+            return json_response(200, PUBLIC_ROUTES[path].handler(), headers)
         return self._endpoints.handle(request, headers)
 
-    def _steer(self, request: Request, headers: dict[str, str]) -> Response:
-        given = request.headers.get("X-Emulator-Key", "")
-        if not hmac.compare_digest(given.encode(), self._control_key.encode()):
-            raise ErrorResponse(403, "CONTROL_KEY_REQUIRED", "The control key is missing or wrong")
+    def _dispatch_admin(self, request: Request, headers: dict[str, str]) -> Response:
+        key = request.headers.get("X-Emulator-Key", "")
+        if not hmac.compare_digest(key.encode(), self._admin_key.encode()):
+            raise ErrorResponse(403, "ADMIN_KEY_REQUIRED", "The admin key is missing or invalid")
         verb = request.path.removeprefix("/_emulator/")
-        asked = parse_object(request.get_data() or b"{}")
+        params = parse_object(request.get_data() or b"{}")
         try:
-            return json_response(200, self._control.handle(verb, asked), headers)
-        except OutReplyError as wrong:
-            raise ErrorResponse(400, wrong.code, str(wrong), hint=wrong.hint) from None
+            return json_response(200, self._admin.handle(verb, params), headers)
+        except OutReplyError as error:
+            raise ErrorResponse(400, error.code, str(error), hint=error.hint) from None

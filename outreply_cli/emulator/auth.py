@@ -1,4 +1,4 @@
-"""Who may call: tokens, their kinds, and what each may send in a minute, a day, a lifetime.
+"""Authentication: tokens, scopes, and the limits per minute, per day and per lifetime.
 
 Reference: Authentication, Security controls, Sandbox tokens, Collaborator-issued tokens.
 """
@@ -13,7 +13,8 @@ from functools import cache, lru_cache
 
 from werkzeug.wrappers import Request
 
-from outreply_cli.emulator.rate import RateWindows, Window
+from outreply_cli.emulator.clock import EmulatorClock
+from outreply_cli.emulator.rate import RateWindows
 from outreply_cli.emulator.request import ErrorResponse, Principal, too_many
 from outreply_cli.spec.limits import (
     EVERY_SCOPE,
@@ -30,22 +31,22 @@ _UPGRADE_URL = "https://outreply.com/dashboard/api"
 
 
 def authenticate(db: sqlite3.Connection, request: Request, now: datetime) -> Principal:
-    """The caller of `request`, by either header.
+    """The caller of `request`.
 
     Raises:
-        Refusal: 401 for a token that is missing, unknown, revoked or expired; 403 for one that may
-            not be used from here, or whose issuer lost full access.
+        ErrorResponse: 401 for a missing, unknown, revoked or expired token; 403 for one that is
+            not allowed from this address, or whose issuer has lost full access.
     """
     caller = identify_caller(db, request)
     if caller is None:
-        raise ErrorResponse(401, "INVALID_TOKEN" if _secret_of(request) else "MISSING_TOKEN")
+        raise ErrorResponse(401, "INVALID_TOKEN" if _get_secret(request) else "MISSING_TOKEN")
     token = caller.token
     if token["revoked_at"] is not None:
         raise ErrorResponse(401, "TOKEN_REVOKED")
     if token["expires_at"] is not None and token["expires_at"] <= now.timestamp():
         raise ErrorResponse(401, "TOKEN_EXPIRED")
-    allowlist = _listed(token["ip_allowlist"])
-    if allowlist and not _is_listed(request.remote_addr or "", allowlist):
+    allowlist = _parse_list(token["ip_allowlist"])
+    if allowlist and not _is_allowed(request.remote_addr or "", allowlist):
         raise ErrorResponse(403, "IP_NOT_ALLOWED", ip=request.remote_addr)
     if token["issued_by_collaborator_id"] is not None and not token["has_full_access"]:
         raise ErrorResponse(403, "COLLABORATOR_INSUFFICIENT")
@@ -53,27 +54,29 @@ def authenticate(db: sqlite3.Connection, request: Request, now: datetime) -> Pri
 
 
 def identify_caller(db: sqlite3.Connection, request: Request) -> Principal | None:
-    """Whose token the request has, in force or not; None where nobody's."""
-    secret = _secret_of(request)
+    """The owner of the request's token, active or not; None for an unknown token."""
+    secret = _get_secret(request)
     if not secret.startswith(TOKEN_PREFIXES):
         return None
     token = db.execute("SELECT * FROM tokens WHERE secret = ?", (secret,)).fetchone()
     if token is None:
         return None
     user = db.execute("SELECT * FROM users WHERE id = ?", (token["user_id"],)).fetchone()
-    scopes, brand_ids = _listed(token["scopes"]), _listed(token["brand_ids"])
+    scopes, brand_ids = _parse_list(token["scopes"]), _parse_list(token["brand_ids"])
     if secret.startswith(SANDBOX_PREFIX):
-        # Read-only, whatever else it was given.
-        scopes = tuple(one for one in SANDBOX_SCOPES if one in scopes or EVERY_SCOPE in scopes)
+        # Read-only, whatever its scopes.
+        scopes = tuple(
+            scope for scope in SANDBOX_SCOPES if scope in scopes or EVERY_SCOPE in scopes
+        )
     if token["on_behalf_of_brand_id"] is not None:
         brand_ids = (token["on_behalf_of_brand_id"],)
     return Principal(token, user, scopes, brand_ids)
 
 
 def require_scope(caller: Principal, scope: str | None, *, reads: bool) -> None:
-    """Refuse a token that lacks `scope` (`403 MISSING_SCOPE`).
+    """Raise `403 MISSING_SCOPE` for a token without `scope`.
 
-    Where an endpoint needs none, a sandbox token still only reads.
+    A sandbox token may only read, even from endpoints that require no scope.
     """
     if scope is None and not reads and is_sandbox(caller):
         scope = EVERY_SCOPE
@@ -88,7 +91,7 @@ def require_scope(caller: Principal, scope: str | None, *, reads: bool) -> None:
 
 
 def get_tier(user: sqlite3.Row) -> Tier:
-    """The limits of a user: those of the tier, but for what the seed set otherwise."""
+    """The limits of a user: those of the tier with the seed's overrides."""
     return _tier(user["tier"], user["limits"])
 
 
@@ -98,7 +101,7 @@ def _tier(name: str, limits: str) -> Tier:
 
 
 def get_rate(caller: Principal) -> tuple[int, int]:
-    """Requests a minute and a day that the caller's token has."""
+    """The requests per minute and per day that the caller's token allows."""
     if is_sandbox(caller):
         return SANDBOX_CAPS.per_minute, SANDBOX_CAPS.per_day
     per_minute = get_tier(caller.user).per_minute
@@ -106,12 +109,12 @@ def get_rate(caller: Principal) -> tuple[int, int]:
 
 
 def is_sandbox(caller: Principal) -> bool:
-    """Whether the caller's token is a sandbox one: no quota of the user is spent, no hook fires."""
+    """Whether the token is a sandbox token, which spends no quota and triggers no webhook."""
     return bool(caller.token["secret"].startswith(SANDBOX_PREFIX))
 
 
 def set_tier_header(caller: Principal, headers: dict[str, str]) -> None:
-    """Put the caller's tier and scopes into `headers`."""
+    """Set the headers about the caller's tier and scopes."""
     headers["X-API-Tier"] = caller.user["tier"]
     headers["X-API-Scopes"] = " ".join(caller.scopes)
 
@@ -120,39 +123,29 @@ def set_rate_headers(
     rate: RateWindows,
     caller: Principal,
     headers: dict[str, str],
+    clock: EmulatorClock,
     *,
-    now: datetime,
-    monotonic: float,
     spend: bool = False,
-) -> Window:
-    """Put into `headers` where the caller stands in its minute, after one more where `spend`."""
+) -> None:
+    """Set the rate limit headers, after counting one more request if `spend`.
+
+    Raises:
+        ErrorResponse: 429 RATE_LIMITED, for a counted request.
+    """
     limit, _ = get_rate(caller)
-    window = rate.look(caller.token["id"], limit, monotonic, spend=spend)
+    window = rate.get(caller.token["id"], limit, clock.monotonic(), spend=spend)
     headers["X-RateLimit-Limit"] = str(limit)
     headers["X-RateLimit-Remaining"] = str(window.remaining)
-    headers["X-RateLimit-Reset"] = str(int(now.timestamp() + window.seconds_left) + 1)
-    return window
-
-
-def enforce_rate(
-    rate: RateWindows,
-    caller: Principal,
-    headers: dict[str, str],
-    *,
-    now: datetime,
-    monotonic: float,
-) -> None:
-    """Count a request in its minute and tell of it in `headers`; 429 RATE_LIMITED beyond it."""
-    window = set_rate_headers(rate, caller, headers, now=now, monotonic=monotonic, spend=True)
-    if window.refused:
+    headers["X-RateLimit-Reset"] = str(int(clock.now().timestamp() + window.seconds_left) + 1)
+    if spend and window.exceeded:
         raise too_many("RATE_LIMITED", int(window.seconds_left) + 1)
 
 
 def count_request(db: sqlite3.Connection, caller: Principal, now: datetime) -> None:
-    """Count a request in its day and in its token's life.
+    """Count a request in its day and in the token's lifetime.
 
     Raises:
-        Refusal: 402 SANDBOX_EXHAUSTED, or 429 DAILY_LIMIT_EXCEEDED until the next UTC day.
+        ErrorResponse: 402 SANDBOX_EXHAUSTED, or 429 DAILY_LIMIT_EXCEEDED until the next UTC day.
     """
     if is_sandbox(caller) and caller.token["request_count"] >= SANDBOX_CAPS.lifetime_requests:
         raise ErrorResponse(402, "SANDBOX_EXHAUSTED", upgrade_url=_UPGRADE_URL)
@@ -165,7 +158,7 @@ def count_request(db: sqlite3.Connection, caller: Principal, now: datetime) -> N
         (caller.user["id"], day, bucket),
     ).fetchone()["used"]
     if used > per_day:
-        # The caller's transaction is undone, and with it this count.
+        # Rolls back the caller's transaction and with it this count.
         midnight = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
         raise too_many("DAILY_LIMIT_EXCEEDED", int((midnight - now).total_seconds()) + 1)
     db.execute(
@@ -175,17 +168,17 @@ def count_request(db: sqlite3.Connection, caller: Principal, now: datetime) -> N
 
 
 @lru_cache(maxsize=1_000)
-def _listed(text: str) -> tuple[str, ...]:
+def _parse_list(text: str) -> tuple[str, ...]:
     return tuple(json.loads(text))
 
 
-def _secret_of(request: Request) -> str:
+def _get_secret(request: Request) -> str:
     scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
     secret = bearer.strip() if scheme.lower() == "bearer" else ""
     return secret or request.headers.get("X-API-Key", "").strip()
 
 
-def _is_listed(address: str, allowlist: Sequence[str]) -> bool:
+def _is_allowed(address: str, allowlist: Sequence[str]) -> bool:
     networks = [network for entry in allowlist if (network := parse_network(entry)) is not None]
     try:
         ip = ipaddress.ip_address(address)
@@ -195,7 +188,7 @@ def _is_listed(address: str, allowlist: Sequence[str]) -> bool:
 
 
 def parse_network(entry: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
-    """What an entry of an allowlist stands for, an address or a CIDR range; None for neither."""
+    """The network of an allowlist entry, an address or a CIDR range; None for anything else."""
     try:
         return ipaddress.ip_network(entry, strict=False)
     except ValueError:

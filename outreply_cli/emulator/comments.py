@@ -5,60 +5,63 @@ from typing import Any
 
 from outreply_cli.emulator.account import count_usage
 from outreply_cli.emulator.auth import get_tier
-from outreply_cli.emulator.posts import own_published_post
-from outreply_cli.emulator.request import ErrorResponse, RequestContext, format_timestamp
+from outreply_cli.emulator.posts import get_published_post
+from outreply_cli.emulator.request import (
+    ErrorResponse,
+    RequestContext,
+    format_timestamp,
+    missing_field,
+)
 from outreply_cli.emulator.webhooks import WebhookEvent, emit
 from outreply_cli.spec.limits import MESSAGE_MAX_CHARACTERS
 
 
-def comments(call: RequestContext) -> dict[str, Any]:
-    """`GET /comments`: those on one published post, newest first, after `since` where given."""
-    post_id = call.query.get("post_id")
+def list_comments(context: RequestContext) -> dict[str, Any]:
+    """`GET /comments`: the comments on a published post, newest first."""
+    post_id = context.query.get("post_id")
     if not post_id:
-        raise ErrorResponse(
-            400, "MISSING_FIELD", "Missing required field: post_id", field="post_id"
-        )
-    post = own_published_post(call, post_id)
-    rows = call.db.execute(
+        raise missing_field("post_id")
+    post = get_published_post(context, post_id)
+    rows = context.db.execute(
         "SELECT c.*, (SELECT count(*) FROM comments WHERE parent_id = c.id) AS replies_count "
         "FROM comments c WHERE c.post_id = ? AND c.created_at > coalesce(?, -1e20) "
         "ORDER BY c.created_at DESC, c.number DESC LIMIT ?",
-        (post["id"], call.since(), call.limit()),
+        (post["id"], context.since(), context.limit()),
     )
     return {"comments": [comment_view(row, post["platform"]) for row in rows]}
 
 
-def reply(call: RequestContext) -> dict[str, Any]:
+def reply_to_comment(context: RequestContext) -> dict[str, Any]:
     """`POST /comments/reply`."""
-    comment_id = call.text("comment_id", required=True)
-    message = call.text("message", required=True, longest=MESSAGE_MAX_CHARACTERS)
-    parent = call.db.execute(
+    comment_id = context.text("comment_id", required=True)
+    message = context.text("message", required=True, max_length=MESSAGE_MAX_CHARACTERS)
+    parent = context.db.execute(
         "SELECT id, post_id FROM comments WHERE id = ?", (comment_id,)
     ).fetchone()
     if parent is None:
         raise ErrorResponse(404, "NOT_FOUND", "Comment not found")
-    post = own_published_post(call, parent["post_id"])
-    count_usage(call, "replies", limit=get_tier(call.caller.user).replies)
-    reply_id = f"c_{call.state.new_id()}"
-    call.db.execute(
+    post = get_published_post(context, parent["post_id"])
+    count_usage(context, "replies", limit=get_tier(context.caller.user).replies)
+    reply_id = f"c_{context.state.new_id()}"
+    context.db.execute(
         "INSERT INTO comments (id, post_id, parent_id, author_name, author_username, message, "
         "created_at) SELECT ?, ?, ?, name, username, ?, ? FROM pages WHERE id = ?",
-        (reply_id, post["id"], comment_id, message, call.now.timestamp(), post["page_id"]),
+        (reply_id, post["id"], comment_id, message, context.now.timestamp(), post["page_id"]),
     )
-    told = {
+    reply = {
         "id": reply_id,
         "parent_id": comment_id,
         "message": message,
-        "created_at": format_timestamp(call.now.timestamp()),
+        "created_at": format_timestamp(context.now.timestamp()),
     }
-    data = {"brandId": post["brand_id"], "post_id": post["id"], "reply": told}
-    happening = WebhookEvent(call.caller.user["id"], "comment.replied", data)
-    emit(call.db, happening, call.now, call.state.new_id)
-    return {"reply": told}
+    data = {"brandId": post["brand_id"], "post_id": post["id"], "reply": reply}
+    event = WebhookEvent(context.caller.user["id"], "comment.replied", data)
+    emit(context.db, event, context.now, context.state.new_id)
+    return {"reply": reply}
 
 
 def comment_view(row: sqlite3.Row, platform: str) -> dict[str, Any]:
-    """One comment, as lists and events show it."""
+    """A comment in the form of lists and events."""
     username = row["author_username"]
     return {
         "id": row["id"],

@@ -1,4 +1,4 @@
-"""An emulator in a process of its own: started, watched until it answers, ended."""
+"""Running an emulator in the foreground, in the background, or for one command."""
 
 import os
 import signal
@@ -8,14 +8,13 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
-from typing import BinaryIO
 
 from outreply_cli.clock import Clock
 from outreply_cli.emulator.client import (
     STATE_VARIABLE,
     EmulatorHandle,
     find_running,
-    forget_running,
+    remove_handle,
 )
 from outreply_cli.emulator.config import EmulatorConfig
 from outreply_cli.emulator.errors import EmulatorError
@@ -38,104 +37,103 @@ def serve(
     *,
     port: int,
     host: str,
-    settings: EmulatorConfig,
+    config: EmulatorConfig,
     on_ready: Callable[[EmulatorHandle], None],
 ) -> None:
     """Serve in this process until SIGTERM or Ctrl-C.
 
     Args:
-        directory: Its state.
-        clock: The machine's.
-        port: 0 for any free one.
-        host: Where to listen.
-        settings: How it behaves.
-        on_ready: Called once it listens.
+        directory: The state directory.
+        clock: The machine's clock.
+        port: The port to listen on; 0 for any free port.
+        host: The address to listen on.
+        config: The behavior of the emulator.
+        on_ready: Called once the emulator listens.
 
     Raises:
-        EmulatorError: One runs there already.
-        StorageError: The port is taken, or the state can't be used.
+        EmulatorError: An emulator already uses this directory.
+        StorageError: The port is in use, or the state is unusable.
     """
-    _refuse_second(directory)
-    server = EmulatorServer(directory / STATE_FILE, clock, port=port, host=host, settings=settings)
-    server.running.save(directory)
-    ended = threading.Event()
+    _ensure_not_running(directory)
+    server = EmulatorServer(directory / STATE_FILE, clock, port=port, host=host, config=config)
+    server.handle.save(directory)
+    stopped = threading.Event()
 
-    def end(_signal: int, _frame: FrameType | None) -> None:
-        ended.set()
+    def handle_signal(_signal: int, _frame: FrameType | None) -> None:
+        stopped.set()
 
-    for name in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(name, end)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, handle_signal)
     try:
         with server:
-            on_ready(server.running)
-            while not ended.wait(0.5):
+            on_ready(server.handle)
+            while not stopped.wait(0.5):
                 pass
     finally:
-        forget_running(directory)
+        remove_handle(directory)
 
 
 def run_with_emulator(
-    words: Sequence[str],
+    argv: Sequence[str],
     directory: Path,
     clock: Clock,
     *,
-    settings: EmulatorConfig,
+    config: EmulatorConfig,
     environ: Mapping[str, str],
     on_ready: Callable[[EmulatorHandle], None],
 ) -> int:
-    """Run a command with an emulator of its own on a free port; returns the command's exit code.
+    """Run a command beside a temporary emulator on a free port; returns the command's exit code.
 
     Args:
-        words: The command.
-        directory: The emulator's state.
-        clock: The machine's.
-        settings: How the emulator behaves.
-        environ: The command's environment, to which the emulator's address is added, and a token
-            where one is in force.
-        on_ready: Called before the command starts; it may seed the emulator.
+        argv: The command and its arguments.
+        directory: The state directory.
+        clock: The machine's clock.
+        config: The behavior of the emulator.
+        environ: The command's environment; the emulator's URL and an active token are added.
+        on_ready: Called before the command starts, to seed the emulator.
 
     Raises:
-        InvalidInputError: There is no such command.
+        InvalidInputError: The command cannot be run.
     """
-    _refuse_second(directory)
-    server = EmulatorServer(directory / STATE_FILE, clock, settings=settings)
-    running = server.running
-    running.save(directory)
+    _ensure_not_running(directory)
+    server = EmulatorServer(directory / STATE_FILE, clock, config=config)
+    handle = server.handle
+    handle.save(directory)
     with server:
         try:
-            on_ready(running)
-            tokens = running.request("status")["tokens"]
-            return _run(words, {
+            on_ready(handle)
+            tokens = handle.request("status")["tokens"]
+            return _run(argv, {
                 **{name: value for name, value in environ.items() if name not in TOKEN_VARIABLES},
                 **({"OUTREPLY_API_KEY": str(tokens[0]["token"])} if tokens else {}),
-                "OUTREPLY_BASE_URL": running.base_url,
+                "OUTREPLY_BASE_URL": handle.base_url,
                 STATE_VARIABLE: str(directory),
             })  # fmt: skip
         finally:
-            forget_running(directory)
+            remove_handle(directory)
 
 
-def _run(words: Sequence[str], environ: Mapping[str, str]) -> int:
+def _run(argv: Sequence[str], environ: Mapping[str, str]) -> int:
     try:
-        child = subprocess.Popen(list(words), env=dict(environ))  # noqa: S603 - the user's own words
-    except OSError as failure:
-        reason = failure.strerror or str(failure)
-        raise InvalidInputError(f"{words[0]!r} can't be run: {reason}") from None
+        child = subprocess.Popen(list(argv), env=dict(environ))  # noqa: S603 - the user's command
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise InvalidInputError(f"cannot run {argv[0]!r}: {reason}") from None
 
-    def pass_on(number: int, _frame: FrameType | None) -> None:
+    def forward_signal(number: int, _frame: FrameType | None) -> None:
         child.send_signal(number)
 
-    before = signal.signal(signal.SIGTERM, pass_on)
+    previous = signal.signal(signal.SIGTERM, forward_signal)
     try:
         while True:
             try:
                 code = child.wait()
                 return code if code >= 0 else 128 - code
             except KeyboardInterrupt:
-                # The terminal told the command as well: it ends in its own time.
+                # The terminal sends SIGINT to the command too; wait until it exits.
                 continue
     finally:
-        signal.signal(signal.SIGTERM, before)
+        signal.signal(signal.SIGTERM, previous)
 
 
 def start_daemon(
@@ -144,69 +142,66 @@ def start_daemon(
     *,
     port: int,
     host: str,
-    words: Sequence[str],
+    options: Sequence[str],
     environ: Mapping[str, str],
 ) -> EmulatorHandle:
-    """Start an emulator that outlives this process, and return once it answers.
+    """Start an emulator that outlives this process, and return once it responds.
 
-    `words` are more options of `emulator start`.
+    `options` are further options of `emulator start`.
 
     Raises:
-        EmulatorError: One runs there already, or the new one ended at once; its log is quoted.
+        EmulatorError: An emulator already uses this directory, or the new one failed to start.
     """
-    _refuse_second(directory)
+    _ensure_not_running(directory)
     log = directory / _LOG_FILE
-    start = ["emulator", "start", "--foreground", "--port", str(port), "--host", host, *words]
-    with _anew(log) as stream:
-        process = subprocess.Popen(  # noqa: S603 - our own interpreter, our own words
+    start = ["emulator", "start", "--foreground", "--port", str(port), "--host", host, *options]
+    try:
+        make_private_dir(directory)
+        # Unlinked, not truncated: a symlink there would lead to another file.
+        log.unlink(missing_ok=True)
+        stream = os.fdopen(create_private(log), "wb")
+    except OSError as error:
+        raise EmulatorError(f"cannot write {log}: {error.strerror}") from None
+    with stream:
+        process = subprocess.Popen(  # noqa: S603 - this program
             [sys.executable, "-P", "-m", "outreply_cli", *start, "--state", str(directory)],
             stdin=subprocess.DEVNULL,
             stdout=stream,
             stderr=stream,
             start_new_session=True,
-            # A daemon keeps the environment that it was born with: no secret of ours in it.
+            # Other processes can read the environment of a daemon for as long as it runs.
             env=strip_secrets(environ),
         )
     waited = 0.0
     while waited < _START_SECONDS:
-        running = find_running(directory)
-        if running is not None and running.pid == process.pid:
-            process.returncode = 0  # It is meant to go on: no warning about leaving it.
-            return running
+        handle = find_running(directory)
+        if handle is not None and handle.pid == process.pid:
+            process.returncode = 0  # Prevents the ResourceWarning about a running child.
+            return handle
         if process.poll() is not None:
-            said = log.read_text(encoding="utf-8", errors="replace").strip()
-            raise EmulatorError(f"the emulator did not start: {said or 'it said nothing'}")
+            output = log.read_text(encoding="utf-8", errors="replace").strip()
+            raise EmulatorError(f"the emulator failed to start: {output or 'no output'}")
         clock.sleep(_POLL_SECONDS)
         waited += _POLL_SECONDS
     process.kill()
-    raise EmulatorError(f"the emulator did not answer within {_START_SECONDS:.0f} s; see {log}")
+    raise EmulatorError(f"the emulator did not respond within {_START_SECONDS:.0f} s; see {log}")
 
 
-def stop(running: EmulatorHandle, directory: Path, clock: Clock) -> None:
-    """End an emulator; raises EmulatorError when it does not go."""
-    os.kill(running.pid, signal.SIGTERM)
+def stop(handle: EmulatorHandle, directory: Path, clock: Clock) -> None:
+    """Stop an emulator; raises EmulatorError if it keeps running."""
+    os.kill(handle.pid, signal.SIGTERM)
     waited = 0.0
     while find_running(directory) is not None:
         if waited > _STOP_SECONDS:
-            raise EmulatorError(f"the emulator (pid {running.pid}) did not end")
+            raise EmulatorError(f"the emulator (pid {handle.pid}) did not stop")
         clock.sleep(_POLL_SECONDS)
         waited += _POLL_SECONDS
 
 
-def _anew(log: Path) -> BinaryIO:
-    try:
-        make_private_dir(log.parent)
-        # Never into what is there: a link would lead into somebody's file.
-        log.unlink(missing_ok=True)
-        return os.fdopen(create_private(log), "wb")
-    except OSError as failure:
-        raise EmulatorError(f"{log} can't be written: {failure.strerror}") from None
-
-
-def _refuse_second(directory: Path) -> None:
+def _ensure_not_running(directory: Path) -> None:
     other = find_running(directory)
     if other is not None:
         raise EmulatorError(
-            f"an emulator is running there already: {other.base_url} (pid {other.pid})",
-            hint="End it with: outreply emulator stop, or choose another --state directory.",
+            f"an emulator is already running: {other.base_url} (pid {other.pid})",
+            hint="Run: outreply emulator stop, or use another --state directory.",
         )

@@ -1,4 +1,4 @@
-"""Deliveries on their way: signed, sent, tried again on the emulator's clock, logged.
+"""Webhook deliveries: signed, sent, retried on the emulator's clock, and logged.
 
 Reference: Signature verification, Retries & auto-disable, Secret rotation.
 """
@@ -33,74 +33,74 @@ _RECOVERY_SECONDS = 5.0
 
 
 def signature_header(body: bytes, row: sqlite3.Row, now: datetime) -> str:
-    """`X-OutReply-Signature` of a hook: both secrets sign for 24 hours after a rotation."""
-    signing = [row["secret"]]
-    rotated = row["rotated_at"]
-    if rotated is not None and now.timestamp() - rotated < ROTATION_SECONDS:
-        signing.append(row["previous_secret"])
-    digests = [hmac.new(secret.encode(), body, hashlib.sha256).hexdigest() for secret in signing]
+    """The `X-OutReply-Signature` of a body, by both secrets for 24 hours after a rotation."""
+    keys = [row["secret"]]
+    rotated_at = row["rotated_at"]
+    if rotated_at is not None and now.timestamp() - rotated_at < ROTATION_SECONDS:
+        keys.append(row["previous_secret"])
+    digests = [hmac.new(key.encode(), body, hashlib.sha256).hexdigest() for key in keys]
     return ", ".join(f"sha256={digest}" for digest in digests)
 
 
 class DeliveryWorker:
-    """Does what is due and tells of it, from a thread of its own while the emulator serves.
+    """Processes what is due and sends the deliveries, in a thread while the emulator serves.
 
     Args:
-        state: Where posts, comments and deliveries wait.
+        state: The emulator's state.
         resolver: Resolves the hosts of webhook URLs.
     """
 
     def __init__(self, state: State, resolver: Resolver) -> None:
         self._state, self._resolver = state, resolver
-        self._ended = threading.Event()
-        self._working = threading.RLock()
+        self._stopped = threading.Event()
+        self._work_lock = threading.RLock()
 
     def run(self) -> None:
-        """Let happen and deliver what falls due until `stop`."""
+        """Process what becomes due until `stop` is called."""
         pause = _POLL_SECONDS
-        while not self._ended.wait(pause):
+        while not self._stopped.wait(pause):
             try:
                 self.deliver_due()
                 pause = _POLL_SECONDS
-            except Exception as failure:  # noqa: BLE001 - one mishap must not end all deliveries
+            except Exception as failure:  # noqa: BLE001 - logged; later deliveries go on
                 log_exception(failure, "deliveries")
                 pause = _RECOVERY_SECONDS
 
     def stop(self) -> None:
-        """Make `run` return after what it is at."""
-        self._ended.set()
+        """Make `run` return after the current delivery."""
+        self._stopped.set()
 
     @contextmanager
-    def held(self) -> Iterator[None]:
-        """Let nothing fall due but what the block itself makes happen."""
-        with self._working:
+    def pause(self) -> Iterator[None]:
+        """Keep `run` from processing anything while the block runs."""
+        with self._work_lock:
             yield
 
     def deliver_due(self) -> int:
-        """Do all that is due and send what is to be told of it; returns how many attempts."""
+        """Process and send everything that is due; returns the number of delivery attempts."""
         attempts = 0
-        with self._working:
-            while not self._ended.is_set():
-                row = self._take()
+        with self._work_lock:
+            while not self._stopped.is_set():
+                row = self._next_delivery()
                 if row is None:
                     return attempts
                 self._attempt(row)
                 attempts += 1
         return attempts
 
-    def next_due(self) -> float | None:
-        """The Unix time of the earliest delivery that waits, or None."""
+    def next_due_at(self) -> float | None:
+        """The Unix time of the earliest pending delivery, or None."""
         with self._state.transaction() as db:
             row = db.execute("SELECT min(due_at) FROM deliveries WHERE due_at IS NOT NULL")
-            found: float | None = row.fetchone()[0]
-        return found
+            due_at: float | None = row.fetchone()[0]
+        return due_at
 
-    def _take(self) -> sqlite3.Row | None:
-        """The next delivery that is due, counted in its month; None where there is none."""
+    def _next_delivery(self) -> sqlite3.Row | None:
+        """The next delivery that is due, counted in the monthly quota; None if none is due."""
         with self._state.transaction() as db:
             now = self._state.clock.now()
             process_due(self._state, db, now)
-            while (row := _next(db, now)) is not None:
+            while (row := _select_due(db, now)) is not None:
                 user = db.execute("SELECT * FROM users WHERE id = ?", (row["user_id"],)).fetchone()
                 limit = get_tier(user).webhooks
                 if spend(self._state, db, user["id"], ("webhooks",), limit, now):
@@ -126,7 +126,7 @@ class DeliveryWorker:
             row["url"],
             body,
             headers,
-            reach=Reach.PUBLIC if self._state.settings.sends_anywhere else Reach.LOOPBACK,
+            reach=Reach.PUBLIC if self._state.config.allow_external else Reach.LOOPBACK,
             timeout=RESPONSE_TIMEOUT_SECONDS,
             lookup=self._resolve,
         )
@@ -137,20 +137,20 @@ class DeliveryWorker:
         return self._resolver.resolve([host], timeout)[host] or ()
 
     def _record(self, db: sqlite3.Connection, row: sqlite3.Row, result: DeliveryResult) -> None:
-        # The clock may have been moved while the target thought about it.
-        moment = self._state.clock.now().timestamp()
+        # Read again: the clock may have been moved during the attempt.
+        now = self._state.clock.now().timestamp()
         attempt = row["attempts"] + 1
         retries = RETRY_SECONDS[attempt - 1 : attempt]
-        due_at = None if result.is_accepted or not retries else moment + retries[0]
+        due_at = None if result.is_accepted or not retries else now + retries[0]
         db.execute(
             "UPDATE deliveries SET attempts = ?, due_at = ?, status = ?, error = ?, "
             "milliseconds = ?, last_at = ? WHERE id = ?",
-            (attempt, due_at, result.status, result.error, result.milliseconds, moment,
+            (attempt, due_at, result.status, result.error, result.milliseconds, now,
              row["id"]),
         )  # fmt: skip
         db.execute(
             "DELETE FROM deliveries WHERE created_at < ? AND due_at IS NULL",
-            (moment - _LOG_SECONDS,),
+            (now - _LOG_SECONDS,),
         )
         if result.is_accepted:
             db.execute("UPDATE hooks SET failures = 0 WHERE id = ?", (row["hook_id"],))
@@ -158,13 +158,13 @@ class DeliveryWorker:
         db.execute("UPDATE hooks SET failures = failures + 1 WHERE id = ?", (row["hook_id"],))
         disabled = db.execute(
             "UPDATE hooks SET disabled_at = ? WHERE id = ? AND failures >= ?",
-            (moment, row["hook_id"], FAILURES_BEFORE_DISABLING),
+            (now, row["hook_id"], FAILURES_BEFORE_DISABLING),
         )
         if disabled.rowcount:
             db.execute("UPDATE deliveries SET due_at = NULL WHERE hook_id = ?", (row["hook_id"],))
 
 
-def _next(db: sqlite3.Connection, now: datetime) -> sqlite3.Row | None:
+def _select_due(db: sqlite3.Connection, now: datetime) -> sqlite3.Row | None:
     row: sqlite3.Row | None = db.execute(
         "SELECT deliveries.*, hooks.url, hooks.secret, hooks.previous_secret, "
         "hooks.rotated_at, hooks.user_id FROM deliveries "

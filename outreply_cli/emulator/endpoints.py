@@ -1,4 +1,4 @@
-"""One call of the API: who calls, what it counts as, what is done, once for each key."""
+"""Dispatch of an API request: routing, authentication, limits, usage and idempotency."""
 
 import hashlib
 import json
@@ -15,14 +15,13 @@ from outreply_cli.emulator.account import count_usage
 from outreply_cli.emulator.auth import (
     authenticate,
     count_request,
-    enforce_rate,
     get_tier,
     identify_caller,
     require_scope,
     set_rate_headers,
     set_tier_header,
 )
-from outreply_cli.emulator.openapi import OPEN_ROUTES
+from outreply_cli.emulator.openapi import PUBLIC_ROUTES
 from outreply_cli.emulator.rate import RateWindows
 from outreply_cli.emulator.request import ErrorResponse, NetworkAccess, RequestBody, RequestContext
 from outreply_cli.emulator.routes import API_ROOT, ROUTES, Route
@@ -37,188 +36,187 @@ from outreply_cli.spec.limits import (
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-_READS = frozenset({"GET", "HEAD"})
+_READ_METHODS = frozenset({"GET", "HEAD"})
+# A route and the values of its path parameters.
+Match = tuple[Route, Mapping[str, str]]
 
 
 class ApiRequest(Request):
-    """A request whose multipart body is refused where it can't be read, not taken for empty."""
+    """A request that raises for an invalid multipart body instead of treating it as empty."""
 
     def __init__(self, environ: "WSGIEnvironment") -> None:
         super().__init__(environ)
         self._opened: list[IO[bytes]] = []
 
     def make_form_data_parser(self) -> FormDataParser:
-        """A parser that tells of what it can't read."""
+        """A parser that raises for an invalid body."""
         parser = super().make_form_data_parser()
         parser.silent = False
         return parser
 
-    def _get_file_stream(self, *args: Any, **named: Any) -> IO[bytes]:
-        stream = super()._get_file_stream(*args, **named)
+    def _get_file_stream(self, *args: Any, **kwargs: Any) -> IO[bytes]:
+        stream = super()._get_file_stream(*args, **kwargs)
         self._opened.append(stream)
         return stream
 
     def close(self) -> None:
-        """Let go of uploaded files."""
+        """Close the uploaded files."""
         super().close()
-        # A body that broke off within a file never became one of the request's files.
+        # `files` lacks a file whose upload was cut off.
         for stream in self._opened:
             stream.close()
 
 
 class Endpoints:
-    """What is served below `/api/v1` to those who have a token.
+    """The endpoints below `/api/v1` that require a token.
 
     Args:
-        state: What it serves.
-        rate: Where each token stands in its minute.
-        outside: What may be asked of the network.
+        state: The emulator's state.
+        rate: The rate limit windows.
+        network: Name resolution for the URLs in a body.
     """
 
-    def __init__(self, state: State, rate: RateWindows, outside: NetworkAccess) -> None:
-        self._state, self._rate, self._outside = state, rate, outside
-        # Most calls name no part of their path: one look tells their route.
-        self._fixed: dict[tuple[str, str], tuple[Route, Mapping[str, str]]] = {
-            (route.method, API_ROOT + route.rule): (route, {})
+    def __init__(self, state: State, rate: RateWindows, network: NetworkAccess) -> None:
+        self._state, self._rate, self._network = state, rate, network
+        # Routes without path parameters are looked up without werkzeug's matcher.
+        self._fixed: dict[tuple[str, str], Match] = {
+            (route.method, API_ROOT + route.path): (route, {})
             for route in ROUTES
-            if "<" not in route.rule
+            if "<" not in route.path
         }
         self._map = Map(
             [
-                Rule(API_ROOT + route.rule, methods=[route.method], endpoint=route)
+                Rule(API_ROOT + route.path, methods=[route.method], endpoint=route)
                 for route in ROUTES
             ],
             strict_slashes=False,
         ).bind("localhost")
 
     def handle(self, request: Request, headers: dict[str, str]) -> Response:
-        """What a call is answered; fills `headers`, and raises Refusal."""
-        # The body is read and the network asked before the state is held: others go on meanwhile.
-        sent, found = _sent(request), self._match(request)
-        refused_urls = self._look_up(found, sent)
+        """Handle a request and fill `headers`; raises ErrorResponse."""
+        # Done before the state is locked, so that slow clients and lookups block no other request.
+        body, match = _read_body(request), self._match(request)
+        invalid_urls = self._check_urls(match, body)
         clock = self._state.clock
         with self._state.transaction() as db:
             now = clock.now()
             caller = authenticate(db, request, now)
             set_tier_header(caller, headers)
-            enforce_rate(self._rate, caller, headers, now=now, monotonic=clock.monotonic())
+            set_rate_headers(self._rate, caller, headers, clock, spend=True)
             count_request(db, caller, now)
             process_due(self._state, db, now)
-            path = {} if isinstance(found, ErrorResponse) else found[1]
-            call = RequestContext(
-                self._state, db, now, caller, path, request.args.to_dict(), sent, refused_urls
+            path = {} if isinstance(match, ErrorResponse) else match[1]
+            context = RequestContext(
+                self._state, db, now, caller, path, request.args.to_dict(), body, invalid_urls
             )
             try:
-                status, body = self._perform(call, found, request, headers)
-            except ErrorResponse as refusal:
-                # It counts all the same, and what fell due stays done: so the block ends well.
-                refused = refusal
+                status, result = self._authorize_and_run(context, match, request, headers)
+            except ErrorResponse as error:
+                # Raised after the block, so that usage and due posts are committed.
+                response_error = error
             else:
-                return json_response(status, body, headers)
-        raise refused
+                return json_response(status, result, headers)
+        raise response_error
 
     def set_headers(self, request: Request, headers: dict[str, str], *, rate: bool) -> None:
-        """Put into `headers` what can be known of a caller whose request is not carried out.
+        """Set the headers about the caller of a request that is not dispatched.
 
-        `rate` says whether where it stands in its minute belongs to that.
+        `rate` says whether to include the rate limit headers.
         """
-        clock = self._state.clock
         with self._state.transaction() as db:
             caller = identify_caller(db, request)
             if caller is None:
                 return
             set_tier_header(caller, headers)
             if rate:
-                now, monotonic = clock.now(), clock.monotonic()
-                set_rate_headers(self._rate, caller, headers, now=now, monotonic=monotonic)
+                set_rate_headers(self._rate, caller, headers, self._state.clock)
 
-    def _look_up(
-        self, found: "tuple[Route, Mapping[str, str]] | ErrorResponse", sent: RequestBody
-    ) -> Mapping[str, str]:
-        if isinstance(found, ErrorResponse) or found[0].look_up is None:
+    def _check_urls(self, match: Match | ErrorResponse, body: RequestBody) -> Mapping[str, str]:
+        if isinstance(match, ErrorResponse) or match[0].check_urls is None:
             return {}
         try:
-            return found[0].look_up(sent.body, self._outside)
+            return match[0].check_urls(body.json, self._network)
         except ErrorResponse:
-            # Who calls is to be known before the body is found to be none.
+            # Authentication comes first; the endpoint reports an invalid body.
             return {}
 
-    def _perform(
+    def _authorize_and_run(
         self,
-        call: RequestContext,
-        found: "tuple[Route, Mapping[str, str]] | ErrorResponse",
+        context: RequestContext,
+        match: Match | ErrorResponse,
         request: Request,
         headers: dict[str, str],
     ) -> tuple[int, Any]:
-        """Carry a call out.
+        """Check the scope, count the usage and run the endpoint.
 
-        Every call is one of the month's requests; one that its scopes allow is a read or a write
-        too, however it is answered. What it did besides is undone when it is refused.
+        Every request counts, and with the scope also as a read or a write, whatever the response.
+        Other changes are rolled back on an error.
         """
-        reads = request.method in _READS
-        if not isinstance(found, ErrorResponse):
+        reads = request.method in _READ_METHODS
+        if not isinstance(match, ErrorResponse):
             try:
-                require_scope(call.caller, found[0].scope, reads=reads)
+                require_scope(context.caller, match[0].scope, reads=reads)
             except ErrorResponse:
-                count_usage(call, "requests")
+                count_usage(context, "requests")
                 raise
         if reads:
-            count_usage(call, "requests", "reads", limit=get_tier(call.caller.user).reads)
+            count_usage(context, "requests", "reads", limit=get_tier(context.caller.user).reads)
         else:
-            count_usage(call, "requests", "writes")
-        if isinstance(found, ErrorResponse):
-            raise found
+            count_usage(context, "requests", "writes")
+        if isinstance(match, ErrorResponse):
+            raise match
+        route = match[0]
         if reads:
-            return found[0].status, found[0].answer(call)
-        call.db.execute("SAVEPOINT call")
+            return route.status, route.handler(context)
+        context.db.execute("SAVEPOINT request")
         try:
-            return self._perform_once(call, found[0], request, headers)
+            return self._run_idempotent(context, route, request, headers)
         except ErrorResponse:
-            call.db.execute("ROLLBACK TO call")
+            context.db.execute("ROLLBACK TO request")
             raise
         finally:
-            call.db.execute("RELEASE call")
+            context.db.execute("RELEASE request")
 
-    def _perform_once(
-        self, call: RequestContext, route: Route, request: Request, headers: dict[str, str]
+    def _run_idempotent(
+        self, context: RequestContext, route: Route, request: Request, headers: dict[str, str]
     ) -> tuple[int, Any]:
         key = request.headers.get("Idempotency-Key")
-        if key is None or call.sent.is_multipart:
-            return route.status, route.answer(call)
+        if key is None or context.request_body.is_multipart:
+            return route.status, route.handler(context)
         if not 1 <= len(key) <= IDEMPOTENCY_KEY_MAX_CHARACTERS:
             raise ErrorResponse(400, "INVALID_IDEMPOTENCY_KEY")
-        owner = (call.caller.token["id"], key)
-        forgotten = (call.now - IDEMPOTENCY_KEY_LIFETIME).timestamp()
+        scope = (context.caller.token["id"], key)
+        expired_before = (context.now - IDEMPOTENCY_KEY_LIFETIME).timestamp()
         fingerprint = hashlib.sha256(
-            f"{request.method} {request.path}\n".encode() + call.sent.raw
+            f"{request.method} {request.path}\n".encode() + context.request_body.raw
         ).hexdigest()
-        kept = call.db.execute(
+        row = context.db.execute(
             "SELECT * FROM idempotency WHERE token_id = ? AND key = ? AND created_at > ?",
-            (*owner, forgotten),
+            (*scope, expired_before),
         ).fetchone()
-        if kept is not None:
-            if kept["fingerprint"] != fingerprint:
+        if row is not None:
+            if row["fingerprint"] != fingerprint:
                 raise ErrorResponse(409, "IDEMPOTENCY_KEY_MISMATCH")
             headers["Idempotency-Replayed"] = "true"
-            return kept["status"], json.loads(kept["body"])
-        body = route.answer(call)
-        call.db.execute("DELETE FROM idempotency WHERE created_at <= ?", (forgotten,))
-        call.db.execute(
+            return row["status"], json.loads(row["body"])
+        body = route.handler(context)
+        context.db.execute("DELETE FROM idempotency WHERE created_at <= ?", (expired_before,))
+        context.db.execute(
             "INSERT OR REPLACE INTO idempotency VALUES (?, ?, ?, ?, ?, ?)",
-            (*owner, fingerprint, route.status, json.dumps(body), call.now.timestamp()),
+            (*scope, fingerprint, route.status, json.dumps(body), context.now.timestamp()),
         )
         return route.status, body
 
-    def _match(self, request: Request) -> "tuple[Route, Mapping[str, str]] | ErrorResponse":
+    def _match(self, request: Request) -> Match | ErrorResponse:
         fixed = self._fixed.get((request.method, request.path))
         if fixed is not None:
             return fixed
         try:
             route, path = self._map.match(request.path, request.method)
-        except MethodNotAllowed as refusal:
-            return _method_not_allowed(set(refusal.valid_methods or []) - {"HEAD"})
+        except MethodNotAllowed as error:
+            return _method_not_allowed(set(error.valid_methods or []) - {"HEAD"})
         except HTTPException:
-            if request.path.removeprefix(API_ROOT).rstrip("/") in OPEN_ROUTES:
+            if request.path.removeprefix(API_ROOT).rstrip("/") in PUBLIC_ROUTES:
                 return _method_not_allowed({"GET"})
             return ErrorResponse(404, "NOT_FOUND", "No such endpoint")
         return route, path
@@ -233,21 +231,21 @@ def _method_not_allowed(allowed: set[str]) -> ErrorResponse:
     )
 
 
-def _sent(request: Request) -> RequestBody:
-    if request.method in _READS:
+def _read_body(request: Request) -> RequestBody:
+    if request.method in _READ_METHODS:
         return RequestBody(b"", is_multipart=False)
     if request.mimetype != "multipart/form-data":
         return RequestBody(request.get_data(), is_multipart=False)
-    return RequestBody(b"", is_multipart=True, files=_files_of(request))
+    return RequestBody(b"", is_multipart=True, files=_read_files(request))
 
 
-def _files_of(request: Request) -> Callable[[], Mapping[str, FileStorage]]:
+def _read_files(request: Request) -> Callable[[], Mapping[str, FileStorage]]:
     try:
         files = request.files
     except (HTTPException, ValueError):
-        return _refuse_files
+        return _raise_invalid_multipart
     return lambda: files
 
 
-def _refuse_files() -> Mapping[str, FileStorage]:
-    raise ErrorResponse(400, "UPLOAD_ERROR", "The multipart body can't be read")
+def _raise_invalid_multipart() -> Mapping[str, FileStorage]:
+    raise ErrorResponse(400, "UPLOAD_ERROR", "The multipart body is invalid")

@@ -1,22 +1,31 @@
-"""What goes wrong with an emulator, as those who steer it are told."""
+"""Errors of the emulator commands."""
 
 from outreply_cli.errors import ExitCode, InvalidInputError, OutReplyError
 
 
 class EmulatorError(OutReplyError):
-    """The emulator is not running, or refused what was asked of it."""
+    """The emulator does not respond, or refused a request."""
 
     code = "EMULATOR"
 
 
+class EmulatorNotRunningError(EmulatorError):
+    """No emulator uses this state directory."""
+
+    code = "EMULATOR_NOT_RUNNING"
+
+    def __init__(self) -> None:
+        super().__init__("no emulator is running", hint="Run: outreply emulator start")
+
+
 class EmulatorNotFoundError(EmulatorError):
-    """The emulator holds nothing that is called so."""
+    """The emulator has no post, webhook or account of this name."""
 
     code = "NOT_FOUND"
     exit_code = ExitCode.NOT_FOUND
 
 
 class SeedError(InvalidInputError):
-    """A seed file has something in it that can't be meant."""
+    """A seed file is invalid."""
 
-    code = "SEED"
+    code = "INVALID_SEED"

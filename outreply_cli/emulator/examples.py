@@ -1,4 +1,4 @@
-"""Examples of requests and answers: those of the reference where it has one, its ids filled in."""
+"""Examples of requests and responses: those of the reference where it has one."""
 
 from typing import Any
 
@@ -8,9 +8,9 @@ _USER, _BRAND, _PAGE, _POST = (
     "6501c0de5a7b3c1f2e4d6a01", "65f1d0a8c3f24e5b9a7d1e01", "6711d0a8c3f24e5b9a7d1e02",
     "68a1d0a8c3f24e5b9a7d1e03",
 )  # fmt: skip
-_MEDIA, _HOOK = "69b2d0a8c3f24e5b9a7d1e04", "6a03d0a8c3f24e5b9a7d1e05"
+_MEDIA, _WEBHOOK = "69b2d0a8c3f24e5b9a7d1e04", "6a03d0a8c3f24e5b9a7d1e05"
 _FILE = "api_d8f3c07b5e2a41968c3fd0b7e5a1c2a1.jpg"
-_SOON, _OUT = "2026-05-01T09:00:00.000Z", "2026-05-01T09:00:15.000Z"
+_SCHEDULED_AT, _PUBLISHED_AT = "2026-05-01T09:00:00.000Z", "2026-05-01T09:00:15.000Z"
 _STORAGE = {"used_bytes": 8_000_000, "limit_bytes": 1_073_741_824, "remaining_bytes": 1_065_741_824}
 _NAMES = {"email": "you@example.com", "firstname": "Alex", "lastname": "Doe"}
 
@@ -21,7 +21,7 @@ _PAGE_ITEM = {
 _BRAND_ITEM = {"id": _BRAND, "name": "Acme Co.", "logo": "https://cdn.example.com/logo.png",
                "timezone": "Europe/Paris"}  # fmt: skip
 _SCHEDULED = {
-    "id": _POST, "page_id": _PAGE, "platform": "instagram", "scheduled_at": _SOON,
+    "id": _POST, "page_id": _PAGE, "platform": "instagram", "scheduled_at": _SCHEDULED_AT,
     "status": "scheduled", "message": "Launching tomorrow 🚀",
     "media": [{"src": "https://cdn.example.com/hero.jpg", "type": "photo"}],
     "first_comment": "More details at acme.com", "created_at": "2026-04-18T12:00:00.000Z",
@@ -29,9 +29,9 @@ _SCHEDULED = {
 _UPLOADED = {"media_id": _MEDIA, "filename": _FILE, "size_bytes": 2_345_678, "type": "photo",
              "mime_type": "image/jpeg"}  # fmt: skip
 _URL = f"https://api.outreply.com/assets/media/posts/uploads/{_FILE}"
-_LISTED = {**_UPLOADED, "scheduled_post_id": None, "created_at": "2026-04-18T12:00:00.000Z"}
-_HOOK_ITEM = {"id": _HOOK, "url": "http://127.0.0.1:8484/", "events": ["post.published"],
-              "active": True, "consecutive_failures": 0, "created_at": _SOON}  # fmt: skip
+_MEDIA_ITEM = {**_UPLOADED, "scheduled_post_id": None, "created_at": "2026-04-18T12:00:00.000Z"}
+_WEBHOOK_ITEM = {"id": _WEBHOOK, "url": "http://127.0.0.1:8484/", "events": ["post.published"],
+              "active": True, "consecutive_failures": 0, "created_at": _SCHEDULED_AT}  # fmt: skip
 
 
 def _bucket(used: int, limit: int) -> dict[str, int]:
@@ -39,21 +39,23 @@ def _bucket(used: int, limit: int) -> dict[str, int]:
 
 
 EXAMPLES: dict[str, Any] = {
-    "ScheduleBody": {
+    "ScheduleRequest": {
         "page_id": _PAGE,
         "message": "Launching tomorrow 🚀",
         "scheduled_at": "2026-05-01T09:00:00Z",
         "media_urls": ["https://cdn.example.com/hero.jpg"],
         "first_comment": "More details at acme.com",
     },
-    "PublishBody": {
+    "PublishRequest": {
         "page_id": _PAGE,
         "message": "Live from the API 🚀",
         "media_urls": ["https://cdn.example.com/hero.jpg"],
         "first_comment": "More details at acme.com",
     },
-    "ReplyBody": {"comment_id": "c_abc123", "message": "Thanks 💚"},
-    "HookBody": {"url": "http://127.0.0.1:8484/", "events": ["post.published", "post.failed"]},
+    "ReplyRequest": {"comment_id": "c_abc123", "message": "Thanks 💚"},
+    "CreateWebhookRequest": {
+        "url": "http://127.0.0.1:8484/", "events": ["post.published", "post.failed"],
+    },
     "Me": {
         "authenticated_as": {"user_id": _USER, **_NAMES},
         "api_key": {"id": _USER, "name": "Zapier", "prefix": "outreply_live_ab12c",
@@ -88,71 +90,71 @@ EXAMPLES: dict[str, Any] = {
             },
         },
     },
-    "Brands": {"brands": [
+    "BrandList": {"brands": [
         {**_BRAND_ITEM, "created_at": "2025-01-08T10:20:30.000Z", "pages_count": 4}]},
-    "OneBrand": {"brand": {**_BRAND_ITEM, "pages": [_PAGE_ITEM]}},
-    "Pages": {"pages": [_PAGE_ITEM]},
-    "OnePage": {"page": {
+    "BrandResponse": {"brand": {**_BRAND_ITEM, "pages": [_PAGE_ITEM]}},
+    "PageList": {"pages": [_PAGE_ITEM]},
+    "PageResponse": {"page": {
         **{name: value for name, value in _PAGE_ITEM.items() if name != "brand_name"},
         "profile_picture": "https://cdn.example.com/pages/acme.jpg",
         "created_at": "2024-12-01T08:00:00.000Z",
     }},
-    "OneScheduledPost": {"scheduled_post": _SCHEDULED},
-    "ScheduledPosts": {"scheduled_posts": [_SCHEDULED]},
-    "Publication": {
-        "post_id": "17841000000000001", "platform": "IG", "published_at": _SOON,
+    "ScheduledPostResponse": {"scheduled_post": _SCHEDULED},
+    "ScheduledPostList": {"scheduled_posts": [_SCHEDULED]},
+    "PublishResponse": {
+        "post_id": "17841000000000001", "platform": "IG", "published_at": _SCHEDULED_AT,
         "message": "Live from the API 🚀", "permalink": "https://www.instagram.com/p/C9x/",
         "status": "published",
     },
-    "PublishedPosts": {"published_posts": [{
+    "PublishedPostList": {"published_posts": [{
         "id": _POST, "page_id": _PAGE, "platform": "instagram", "remote_id": "17891234567890123",
-        "permalink": "https://www.instagram.com/p/C9x/", "published_at": _OUT,
+        "permalink": "https://www.instagram.com/p/C9x/", "published_at": _PUBLISHED_AT,
         "message": "Launching tomorrow 🚀", "metrics": {"likes": 42, "comments": 3, "shares": 1},
     }]},
-    "Cancelled": {"success": True, "id": _POST},
-    "Comments": {"comments": [{
+    "DeleteResponse": {"success": True, "id": _POST},
+    "CommentList": {"comments": [{
         "id": "c_abc123", "post_id": _POST, "platform": "instagram",
         "author": {"name": "Jane Doe", "username": "jane.doe",
                    "profile_picture": "https://cdn.example.com/people/jane.doe.jpg"},
         "message": "Love this!", "created_at": "2026-05-01T09:15:00.000Z", "replies_count": 0,
         "parent_id": None,
     }]},
-    "Reply": {"reply": {"id": "c_xyz789", "parent_id": "c_abc123", "message": "Thanks 💚",
+    "ReplyResponse": {"reply": {"id": "c_xyz789", "parent_id": "c_abc123", "message": "Thanks 💚",
                         "created_at": "2026-05-01T09:16:30.000Z"}},
-    "Upload": {**_UPLOADED, "url": _URL, "tier": "pro", "quota": _STORAGE},
-    "MediaList": {"media": [_LISTED], "tier": "pro", "quota": _STORAGE},
-    "OneMedia": {"media": {**_LISTED, "url": _URL}},
-    "MediaDeleted": {"success": True, "media_id": _MEDIA},
-    "Hooks": {"webhooks": [_HOOK_ITEM]},
-    "OneHook": {"webhook": _HOOK_ITEM},
-    "NewHook": {"webhook": {**_HOOK_ITEM, "secret": "whsec_" + "5" * 48}},
-    "About": {"name": "OutReply API", "version": "v1", "status": "ok"},
-    "Catalogue": {"errors": [{
+    "UploadResponse": {**_UPLOADED, "url": _URL, "tier": "pro", "quota": _STORAGE},
+    "MediaList": {"media": [_MEDIA_ITEM], "tier": "pro", "quota": _STORAGE},
+    "MediaResponse": {"media": {**_MEDIA_ITEM, "url": _URL}},
+    "DeleteMediaResponse": {"success": True, "media_id": _MEDIA},
+    "WebhookList": {"webhooks": [_WEBHOOK_ITEM]},
+    "WebhookResponse": {"webhook": _WEBHOOK_ITEM},
+    "CreatedWebhookResponse": {"webhook": {**_WEBHOOK_ITEM, "secret": "whsec_" + "5" * 48}},
+    "StatusResponse": {"name": "OutReply API", "version": "v1", "status": "ok"},
+    "ErrorCatalog": {"errors": [{
         "code": "MISSING_SCOPE", "status": 403, "category": "authorization",
         "message": "Token lacks required scope",
-        "fix": "Make a token with that scope in the dashboard.",
+        "fix": "Create a token with this scope in the dashboard.",
     }]},
-    "Document": {"openapi": "3.1.0", "info": {"title": "OutReply API", "version": "1.0.0"},
+    "OpenApiDocument": {"openapi": "3.1.0", "info": {"title": "OutReply API", "version": "1.0.0"},
                  "paths": {}},
-    # Of a form, whose parts are bytes.
+    # A multipart form.
     "file": {"file": "the bytes of hero.jpg"},
 }  # fmt: skip
 
 PARAMETERS: dict[str, Any] = {
-    "brand_id": _BRAND, "page_id": _PAGE, "post_id": _POST, "media_id": _MEDIA, "hook_id": _HOOK,
-    "platform": "instagram", "limit": 50, "since": "2026-05-01T09:00:00Z",
+    "brand_id": _BRAND, "page_id": _PAGE, "post_id": _POST, "media_id": _MEDIA,
+    "webhook_id": _WEBHOOK, "platform": "instagram", "limit": 50, "since": "2026-05-01T09:00:00Z",
 }  # fmt: skip
 
 _TEXTS = {
     "INVALID_FIELD": "limit must be a whole number from 1 to 100",
     "INVALID_JSON": "The request body is not valid JSON",
-    "INVALID_FAULT": "there is no fault 'boom'",
-    "HOST_NOT_ALLOWED": "This emulator answers local requests only",
+    "INVALID_FAULT": "unknown fault 'boom'",
+    "HOST_NOT_ALLOWED": "The emulator accepts local requests only",
     "METHOD_NOT_ALLOWED": "Method not allowed",
     "MISSING_FIELD": "Missing required field: page_id",
     "MISSING_SCOPE": "This API token is missing the required scope: write:posts",
 }
-_EXTRAS: dict[str, dict[str, Any]] = {
+_EXTRA_KEYS: dict[str, dict[str, Any]] = {
     "MISSING_FIELD": {"field": "page_id"},
     "INVALID_FIELD": {"field": "limit"},
     "INVALID_DATE": {"field": "since"},
@@ -177,7 +179,6 @@ _EXTRAS: dict[str, dict[str, Any]] = {
 
 
 def error_example(code: str) -> dict[str, Any]:
-    """What a refusal with `code` may look like."""
-    known = entries_for(code)
-    text = _TEXTS.get(code) or known[0].message
-    return {"error": text, "code": code, **_EXTRAS.get(code, {})}
+    """An example of an error with this code."""
+    text = _TEXTS.get(code) or entries_for(code)[0].message
+    return {"error": text, "code": code, **_EXTRA_KEYS.get(code, {})}

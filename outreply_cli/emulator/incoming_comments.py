@@ -1,10 +1,10 @@
-"""Comments that are still to come in."""
+"""Comments that are received later, when they become due."""
 
 import sqlite3
 
 from outreply_cli.emulator.state import State
 
-_DAY = 86_400.0
+_DAY_SECONDS = 86_400.0
 _COMMENTERS = (
     ("Jane Doe", "jane.doe", "Love this!"),
     ("Mateo Ruiz", "mateo", "Where can I get one?"),
@@ -15,29 +15,25 @@ _COMMENTERS = (
 )
 
 
-def expect_comments(
+def add_random_comments(
     state: State, db: sqlite3.Connection, post_id: str, published_at: float
 ) -> None:
-    """Let comments come in during the day after a post is published, where that was asked for."""
-    for number in range(state.settings.comments_per_post):
-        of = f"{post_id}/{number}"
-        name, username, text = _COMMENTERS[int(state.random_for(of) * len(_COMMENTERS))]
-        expect_comment(
-            db,
-            post_id,
-            (name, username, text),
-            published_at + round(_DAY * state.random_for(of + "/time")),
-        )
+    """Add the configured number of comments to the day after a post is published."""
+    for number in range(state.config.comments_per_post):
+        key = f"{post_id}/{number}"
+        comment = _COMMENTERS[int(state.random_for(key) * len(_COMMENTERS))]
+        due_at = published_at + round(_DAY_SECONDS * state.random_for(key + "/time"))
+        add_incoming_comment(db, post_id, comment, due_at)
 
 
-def expect_comment(
+def add_incoming_comment(
     db: sqlite3.Connection,
     post_id: str,
     comment: tuple[str, str, str],
     due_at: float,
     parent_id: str | None = None,
 ) -> None:
-    """Let one comment (name, username, text) come in at a Unix time."""
+    """Add a comment (name, username, text) that is received at the Unix time `due_at`."""
     db.execute(
         "INSERT INTO arrivals (due_at, post_id, parent_id, author_name, author_username, message) "
         "VALUES (?, ?, ?, ?, ?, ?)",

@@ -1,4 +1,4 @@
-"""Uploaded media: checked by their bytes, counted against storage, freed when their post is out.
+"""Uploaded media: checked by content, counted against storage, freed once their post is published.
 
 Reference: POST /media/upload, How storage works.
 """
@@ -12,10 +12,10 @@ from typing import Any
 
 from outreply_cli.emulator.auth import get_tier
 from outreply_cli.emulator.request import ErrorResponse, RequestContext, format_timestamp
-from outreply_cli.spec.media_types import HEAD_BYTES, mime_of, type_named
+from outreply_cli.spec.media_types import HEAD_BYTES, detect_mime, media_type
 
 _ACTIVE = "deleted_at IS NULL"
-_ENDINGS = {
+_EXTENSIONS = {
     "image/jpeg": (".jpg", ".jpeg"),
     "image/png": (".png",),
     "image/gif": (".gif",),
@@ -27,105 +27,106 @@ _ENDINGS = {
 ASSETS = "https://api.outreply.com/assets/media/posts/uploads/"
 
 
-def upload(call: RequestContext) -> dict[str, Any]:
+def upload_media(context: RequestContext) -> dict[str, Any]:
     """`POST /media/upload`: one image or video in the multipart field `file`."""
-    if not call.sent.is_multipart:
+    if not context.request_body.is_multipart:
         raise ErrorResponse(400, "UPLOAD_ERROR", "The request body must be multipart/form-data")
-    file = call.sent.files().get("file")
+    file = context.request_body.files().get("file")
     if file is None or not file.filename:
-        raise ErrorResponse(400, "NO_FILE", "No file was sent in the field named file")
+        raise ErrorResponse(400, "NO_FILE", "The multipart field `file` is missing")
     head = file.stream.read(HEAD_BYTES)
     file.stream.seek(0, os.SEEK_END)
     size = file.stream.tell()
     file.stream.seek(0)
     declared = file.mimetype
-    ending = PurePath(file.filename).suffix.lower()
-    if declared not in _ENDINGS or ending not in _ENDINGS[declared]:
+    extension = PurePath(file.filename).suffix.lower()
+    if declared not in _EXTENSIONS or extension not in _EXTENSIONS[declared]:
         raise ErrorResponse(400, "UPLOAD_ERROR", "This file type is not allowed")
-    if mime_of(head) != declared:
+    if detect_mime(head) != declared:
         raise ErrorResponse(400, "INVALID_FILE_CONTENT", declared_mime=declared)
-    tier = get_tier(call.caller.user)
+    tier = get_tier(context.caller.user)
     if size > tier.max_file_bytes:
         raise ErrorResponse(
             413, "FILE_TOO_LARGE", max_file_bytes=tier.max_file_bytes, size_bytes=size
         )
-    used = used_bytes(call.db, call.caller.user["id"])
+    used = used_bytes(context.db, context.caller.user["id"])
     if used + size > tier.storage_bytes:
-        raise ErrorResponse(413, "QUOTA_EXCEEDED", quota=storage_view(call))
+        raise ErrorResponse(413, "QUOTA_EXCEEDED", quota=storage_view(context))
     digest = hashlib.sha256()
     while chunk := file.stream.read(1024 * 1024):
         digest.update(chunk)
-    media_id = call.state.new_id()
-    call.db.execute(
+    media_id = context.state.new_id()
+    context.db.execute(
         "INSERT INTO media (id, user_id, filename, size_bytes, mime_type, sha256, created_at) "
         "VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (media_id, call.caller.user["id"], f"api_{call.state.new_hex(32)}{ending}", size, declared,
-         digest.hexdigest(), call.now.timestamp()),
+        (media_id, context.caller.user["id"], f"api_{context.state.new_hex(32)}{extension}", size,
+         declared, digest.hexdigest(), context.now.timestamp()),
     )  # fmt: skip
-    row = _own(call, media_id)
-    view = _view(call.db, row)
+    row = _get_own(context, media_id)
+    view = _view(context.db, row)
     del view["scheduled_post_id"], view["created_at"]
     return {
         **view,
         "url": ASSETS + row["filename"],
-        "tier": call.caller.user["tier"],
-        "quota": storage_view(call),
+        "tier": context.caller.user["tier"],
+        "quota": storage_view(context),
     }
 
 
-def media_list(call: RequestContext) -> dict[str, Any]:
+def list_media(context: RequestContext) -> dict[str, Any]:
     """`GET /media`: active media, newest first."""
-    rows = call.db.execute(
-        f"SELECT * FROM media WHERE user_id = ? AND {_ACTIVE} "  # noqa: S608 - our own words
+    rows = context.db.execute(
+        f"SELECT * FROM media WHERE user_id = ? AND {_ACTIVE} "  # noqa: S608
         "ORDER BY created_at DESC, number DESC LIMIT ?",
-        (call.caller.user["id"], call.limit()),
+        (context.caller.user["id"], context.limit()),
     ).fetchall()
     return {
-        "media": [_view(call.db, row) for row in rows],
-        "tier": call.caller.user["tier"],
-        "quota": storage_view(call),
+        "media": [_view(context.db, row) for row in rows],
+        "tier": context.caller.user["tier"],
+        "quota": storage_view(context),
     }
 
 
-def media_item(call: RequestContext) -> dict[str, Any]:
+def get_media(context: RequestContext) -> dict[str, Any]:
     """`GET /media/:mediaId`: one active item."""
-    row = _own(call, call.path["media_id"])
-    return {"media": {**_view(call.db, row), "url": ASSETS + row["filename"]}}
+    row = _get_own(context, context.path["media_id"])
+    return {"media": {**_view(context.db, row), "url": ASSETS + row["filename"]}}
 
 
-def delete(call: RequestContext) -> dict[str, Any]:
-    """`DELETE /media/:mediaId`: refused while a pending post has it."""
-    row = _own(call, call.path["media_id"])
-    pending = _pending_post(call.db, row["id"])
+def delete_media(context: RequestContext) -> dict[str, Any]:
+    """`DELETE /media/:mediaId`: refused while a pending post uses it."""
+    row = _get_own(context, context.path["media_id"])
+    pending = _get_pending_post(context.db, row["id"])
     if pending is not None:
         raise ErrorResponse(409, "MEDIA_IN_USE", scheduled_post_id=pending)
-    _forget(call.db, row["id"], call.now.timestamp())
+    _mark_deleted(context.db, row["id"], context.now.timestamp())
     return {"success": True, "media_id": row["id"]}
 
 
-def attached(call: RequestContext, media_ids: Sequence[str]) -> list[dict[str, Any]]:
-    """What a post shows of the uploaded `media_ids`; 404 where one is not the caller's."""
-    rows = [_own(call, media_id) for media_id in media_ids]
-    return [{"src": ASSETS + row["filename"], "type": type_named(row["mime_type"])} for row in rows]
+def get_attachments(context: RequestContext, media_ids: Sequence[str]) -> list[dict[str, Any]]:
+    """The `media` of a post with the uploaded `media_ids`; raises 404 for one of another user."""
+    rows = [_get_own(context, media_id) for media_id in media_ids]
+    return [{"src": ASSETS + row["filename"], "type": media_type(row["mime_type"])} for row in rows]
 
 
 def attach(db: sqlite3.Connection, post_id: str, media_ids: Sequence[str]) -> None:
-    """Write down that a post has media."""
+    """Attach media to a post."""
     db.executemany(
-        "INSERT OR IGNORE INTO post_media VALUES (?, ?)", [(post_id, one) for one in media_ids]
+        "INSERT OR IGNORE INTO post_media VALUES (?, ?)",
+        [(post_id, media_id) for media_id in media_ids],
     )
 
 
 def free_media(db: sqlite3.Connection, post_id: str, now: float) -> None:
-    """Give back the storage of a published post's media, where no other post waits for it."""
+    """Free the storage of a published post's media that no pending post uses."""
     rows = db.execute("SELECT media_id FROM post_media WHERE post_id = ?", (post_id,)).fetchall()
     for row in rows:
-        if _pending_post(db, row["media_id"]) is None:
-            _forget(db, row["media_id"], now)
+        if _get_pending_post(db, row["media_id"]) is None:
+            _mark_deleted(db, row["media_id"], now)
 
 
 def used_bytes(db: sqlite3.Connection, user_id: str) -> int:
-    """Storage that the user's active media take."""
+    """The storage that the user's active media take."""
     row = db.execute(
         f"SELECT sum(size_bytes) FROM media WHERE user_id = ? AND {_ACTIVE}",  # noqa: S608
         (user_id,),
@@ -133,24 +134,24 @@ def used_bytes(db: sqlite3.Connection, user_id: str) -> int:
     return int(row[0] or 0)
 
 
-def storage_view(call: RequestContext) -> dict[str, int]:
-    """The caller's storage as answers show it."""
-    limit = get_tier(call.caller.user).storage_bytes
-    used = used_bytes(call.db, call.caller.user["id"])
+def storage_view(context: RequestContext) -> dict[str, int]:
+    """The storage quota of the caller's user."""
+    limit = get_tier(context.caller.user).storage_bytes
+    used = used_bytes(context.db, context.caller.user["id"])
     return {"used_bytes": used, "limit_bytes": limit, "remaining_bytes": max(0, limit - used)}
 
 
-def _own(call: RequestContext, media_id: str) -> sqlite3.Row:
-    row: sqlite3.Row | None = call.db.execute(
+def _get_own(context: RequestContext, media_id: str) -> sqlite3.Row:
+    row: sqlite3.Row | None = context.db.execute(
         f"SELECT * FROM media WHERE id = ? AND user_id = ? AND {_ACTIVE}",  # noqa: S608
-        (media_id, call.caller.user["id"]),
+        (media_id, context.caller.user["id"]),
     ).fetchone()
     if row is None:
         raise ErrorResponse(404, "NOT_FOUND", f"Media not found: {media_id}", media_id=media_id)
     return row
 
 
-def _pending_post(db: sqlite3.Connection, media_id: str) -> str | None:
+def _get_pending_post(db: sqlite3.Connection, media_id: str) -> str | None:
     row = db.execute(
         "SELECT posts.id FROM post_media JOIN posts ON posts.id = post_media.post_id "
         "WHERE post_media.media_id = ? AND posts.status = 'scheduled' LIMIT 1",
@@ -159,7 +160,7 @@ def _pending_post(db: sqlite3.Connection, media_id: str) -> str | None:
     return row["id"] if row is not None else None
 
 
-def _forget(db: sqlite3.Connection, media_id: str, now: float) -> None:
+def _mark_deleted(db: sqlite3.Connection, media_id: str, now: float) -> None:
     db.execute("UPDATE media SET deleted_at = ? WHERE id = ?", (now, media_id))
 
 
@@ -168,8 +169,8 @@ def _view(db: sqlite3.Connection, row: sqlite3.Row) -> dict[str, Any]:
         "media_id": row["id"],
         "filename": row["filename"],
         "size_bytes": row["size_bytes"],
-        "type": type_named(row["mime_type"]),
+        "type": media_type(row["mime_type"]),
         "mime_type": row["mime_type"],
-        "scheduled_post_id": _pending_post(db, row["id"]),
+        "scheduled_post_id": _get_pending_post(db, row["id"]),
         "created_at": format_timestamp(row["created_at"]),
     }

@@ -1,4 +1,4 @@
-"""Which media URLs the emulated server would refuse to fetch (reference: SSRF protection)."""
+"""The SSRF check of `media_urls` (reference: SSRF protection)."""
 
 import ipaddress
 import socket
@@ -9,42 +9,42 @@ from urllib.parse import urlsplit
 from outreply_cli.net.dns import Address, Resolver
 
 _LOOKUP_SECONDS = 1.0
-_PRIVATE_ENDINGS = (".localhost", ".local", ".internal", ".home.arpa")
+_PRIVATE_SUFFIXES = (".localhost", ".local", ".internal", ".home.arpa")
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
-# All that has been given out so far; every form that hides an IPv4 address otherwise is outside.
-_GIVEN_OUT = ipaddress.IPv6Network("2000::/3")
+# All global unicast addresses; forms that embed an IPv4 address are outside, except 6to4.
+_GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
 
 
 class SsrfGuard:
-    """Tells public URLs from private ones.
+    """Finds URLs that are not public.
 
     Args:
-        lookups: Where names are looked up.
+        resolver: Resolves host names.
     """
 
-    def __init__(self, lookups: Resolver) -> None:
-        self._lookups = lookups
+    def __init__(self, resolver: Resolver) -> None:
+        self._resolver = resolver
 
-    def refused(self, urls: Iterable[str]) -> frozenset[str]:
-        """Those of `urls` that are not http(s), without credentials, to public addresses alone.
+    def find_blocked(self, urls: Iterable[str]) -> frozenset[str]:
+        """Those of `urls` that are not http(s), have credentials, or lead to a private address.
 
-        A name that does not resolve here, or not within a second, is allowed: it is fetched when
-        the post publishes.
+        A name that does not resolve within a second is allowed: media are fetched when the post
+        is published.
         """
-        hosts = {url: _host_of(url) for url in urls}
-        names = {host for host in hosts.values() if host is not None and _literal(host) is None}
-        found = self._lookups.resolve(names, _LOOKUP_SECONDS)
-        refused = set()
+        hosts = {url: _get_host(url) for url in urls}
+        names = {host for host in hosts.values() if host and _parse_address(host) is None}
+        resolved = self._resolver.resolve(names, _LOOKUP_SECONDS)
+        blocked = set()
         for url, host in hosts.items():
-            address = None if host is None else _literal(host)
-            addresses = [address] if address is not None else found.get(host or "") or ()
-            if host is None or not all(_is_public(one) for one in addresses):
-                refused.add(url)
-        return frozenset(refused)
+            address = None if host is None else _parse_address(host)
+            addresses = [address] if address is not None else resolved.get(host or "") or ()
+            if host is None or not all(map(_is_public, addresses)):
+                blocked.add(url)
+        return frozenset(blocked)
 
 
-def _host_of(url: str) -> str | None:
-    """The host of a URL that is sound by its looks, in the form in which resolvers read it."""
+def _get_host(url: str) -> str | None:
+    """The host of a URL in the form that resolvers read; None if the URL is not allowed."""
     try:
         parts = urlsplit(url)
         host, port = (parts.hostname or ""), parts.port
@@ -53,21 +53,21 @@ def _host_of(url: str) -> str | None:
     host = unicodedata.normalize("NFKC", host).rstrip(".")
     if parts.scheme not in {"http", "https"} or not host or port == 0:
         return None
-    if "@" in parts.netloc or "\\" in url or any(c.isspace() or c < " " for c in url):
+    if "@" in parts.netloc or "\\" in url or any(char.isspace() or char < " " for char in url):
         return None
-    # Some fetchers undo escapes in a host, and no host needs any.
-    if "%" in host or host == "localhost" or host.endswith(_PRIVATE_ENDINGS):
+    # Some HTTP clients decode percent escapes in a host.
+    if "%" in host or host == "localhost" or host.endswith(_PRIVATE_SUFFIXES):
         return None
     return host
 
 
-def _literal(host: str) -> Address | None:
+def _parse_address(host: str) -> Address | None:
     try:
         return ipaddress.ip_address(host)
     except ValueError:
         pass
     try:
-        # Resolvers read 2130706433, 0x7f.1 and 0177.1 as addresses; so does this call.
+        # Like resolvers, reads 2130706433, 0x7f.1 and 0177.1 as addresses.
         return ipaddress.IPv4Address(socket.inet_aton(host))
     except (OSError, UnicodeError):
         return None
@@ -80,6 +80,6 @@ def _is_public(address: Address) -> bool:
             inner = ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
         if inner is not None:
             return _is_public(inner)
-        if address not in _GIVEN_OUT:
+        if address not in _GLOBAL_UNICAST:
             return False
     return address.is_global and not address.is_multicast

@@ -1,8 +1,8 @@
-"""The API described: OpenAPI 3.1, made from the table that is served."""
+"""The OpenAPI 3.1 document, made from the table of endpoints."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from outreply_cli import __version__
@@ -10,56 +10,61 @@ from outreply_cli.emulator.examples import EXAMPLES, PARAMETERS, error_example
 from outreply_cli.emulator.routes import API_ROOT, ROUTES, Route
 from outreply_cli.emulator.schemas import (
     COMPONENTS,
+    COUNT,
     PLATFORM,
-    TEXT,
-    WHOLE,
+    STRING,
+    component,
     error_schema,
-    object_schema,
 )
-from outreply_cli.spec.errors import CATALOGUE, entries_for
+from outreply_cli.spec.errors import CATALOG, entries_for
 from outreply_cli.spec.limits import IDEMPOTENCY_KEY_MAX_CHARACTERS, LIST_LIMIT_MAX
 
-# Codes that the reference has no name for, with the status they come with.
-OWN_CODES = {"INVALID_FIELD": 400, "INVALID_JSON": 400, "INVALID_FAULT": 400,
+# Error codes that the reference does not list, with their HTTP status.
+EXTRA_CODES = {"INVALID_FIELD": 400, "INVALID_JSON": 400, "INVALID_FAULT": 400,
              "HOST_NOT_ALLOWED": 403, "METHOD_NOT_ALLOWED": 405}  # fmt: skip
-_OPEN = ("HOST_NOT_ALLOWED", "INVALID_FAULT", "METHOD_NOT_ALLOWED", "SERVER_ERROR")
-_EVERYWHERE = (
+_PUBLIC_ERRORS = ("HOST_NOT_ALLOWED", "INVALID_FAULT", "METHOD_NOT_ALLOWED", "SERVER_ERROR")
+_COMMON_ERRORS = (
     "MISSING_TOKEN", "INVALID_TOKEN", "TOKEN_REVOKED", "TOKEN_EXPIRED", "SANDBOX_EXHAUSTED",
     "IP_NOT_ALLOWED", "BRAND_NOT_AUTHORIZED", "COLLABORATOR_INSUFFICIENT",
-    "RATE_LIMITED", "DAILY_LIMIT_EXCEEDED", "MONTHLY_QUOTA_EXCEEDED", *_OPEN,
+    "RATE_LIMITED", "DAILY_LIMIT_EXCEEDED", "MONTHLY_QUOTA_EXCEEDED", *_PUBLIC_ERRORS,
 )  # fmt: skip
-_WRITES = ("INVALID_IDEMPOTENCY_KEY", "IDEMPOTENCY_KEY_MISMATCH")
+_IDEMPOTENCY_ERRORS = ("INVALID_IDEMPOTENCY_KEY", "IDEMPOTENCY_KEY_MISMATCH")
 _QUERY: dict[str, dict[str, Any]] = {
     "limit": {"type": "integer", "minimum": 1, "maximum": LIST_LIMIT_MAX, "default": 50},
     "since": {"type": "string", "format": "date-time"},
     "platform": PLATFORM,
 }
-_PATH_PART = re.compile(r"<(\w+)>")
+_PATH_PARAMETER = re.compile(r"<(\w+)>")
 _HEADERS = {
-    "X-Request-Id": "What to name when asking for help.",
+    "X-Request-Id": "The request id, for support.",
     "X-API-Tier": "The account's tier.",
-    "X-API-Scopes": "The token's scopes, apart by blanks.",
-    "X-RateLimit-Limit": "Requests a minute.",
-    "X-RateLimit-Remaining": "Requests left in this minute.",
-    "X-RateLimit-Reset": "When the minute ends, in Unix seconds.",
+    "X-API-Scopes": "The token's scopes, separated by spaces.",
+    "X-RateLimit-Limit": "Requests per minute.",
+    "X-RateLimit-Remaining": "Requests that remain in this minute.",
+    "X-RateLimit-Reset": "The Unix time at which the minute ends.",
 }
-_WHOLE_HEADERS = {"X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "Retry-After"}
-_HEADERS_OF = {
-    405: {"Allow": "The methods that the path has."},
-    429: {"Retry-After": "Seconds after which it may be tried again; not for a month's quota."},
+_INTEGER_HEADERS = {
+    "X-RateLimit-Limit",
+    "X-RateLimit-Remaining",
+    "X-RateLimit-Reset",
+    "Retry-After",
+}
+_STATUS_HEADERS = {
+    405: {"Allow": "The methods of this path."},
+    429: {"Retry-After": "Seconds until a retry; absent for a monthly quota."},
 }
 
 
 def document() -> dict[str, Any]:
-    """The whole description."""
+    """The OpenAPI document."""
     paths: dict[str, dict[str, Any]] = {}
-    for rule, opened in OPEN_ROUTES.items():
-        paths.setdefault(rule or "/", {})["get"] = {
-            "operationId": opened.name, "summary": opened.about, "security": [],
-            "responses": {"200": _success(opened.result), **_refusals(_OPEN)},
+    for path, public in PUBLIC_ROUTES.items():
+        paths.setdefault(path or "/", {})["get"] = {
+            "operationId": public.name, "summary": public.summary, "security": [],
+            "responses": {"200": _success(public.result), **_error_responses(_PUBLIC_ERRORS)},
         }  # fmt: skip
     for route in ROUTES:
-        paths.setdefault(_PATH_PART.sub(r"{\1}", route.rule), {})[route.method.lower()] = (
+        paths.setdefault(_PATH_PARAMETER.sub(r"{\1}", route.path), {})[route.method.lower()] = (
             _operation(route)
         )
     return {
@@ -67,7 +72,7 @@ def document() -> dict[str, Any]:
         "info": {
             "title": "OutReply API",
             "version": "1.0.0",
-            "description": f"As the emulator of outreply {__version__} serves it.",
+            "description": f"The API of the emulator of outreply {__version__}.",
             "license": {"name": "MIT", "identifier": "MIT"},
         },
         "servers": [{"url": API_ROOT}],
@@ -80,93 +85,81 @@ def document() -> dict[str, Any]:
             },
             "schemas": {
                 **COMPONENTS,
-                **{code: error_schema(code) for code in sorted({*OWN_CODES, *_catalogued()})},
+                **{
+                    code: error_schema(code)
+                    for code in sorted({*EXTRA_CODES, *(entry.code for entry in CATALOG)})
+                },
             },
         },
     }
 
 
 @dataclass(frozen=True)
-class OpenRoute:
-    """An endpoint that asks for no token."""
+class PublicRoute:
+    """An endpoint that requires no token."""
 
     name: str
-    answer: Callable[[], dict[str, Any]]
-    about: str
+    handler: Callable[[], dict[str, Any]]
+    summary: str
     result: str
 
 
-def _about() -> dict[str, Any]:
+def _get_status() -> dict[str, Any]:
     return {"name": "OutReply API", "version": "v1", "status": "ok"}
 
 
-def _catalogued() -> set[str]:
-    return {entry.code for entry in CATALOGUE}
+def _list_errors() -> dict[str, Any]:
+    return {"errors": [asdict(entry) for entry in CATALOG]}
 
 
-def _catalogue() -> dict[str, Any]:
-    return {
-        "errors": [
-            {
-                "code": entry.code,
-                "status": entry.status,
-                "category": entry.category,
-                "message": entry.message,
-                "fix": entry.fix,
-            }
-            for entry in CATALOGUE
-        ]
-    }
-
-
-OPEN_ROUTES: dict[str, OpenRoute] = {
-    "": OpenRoute("probe", _about, "Whether the API is there.", "About"),
-    "/errors": OpenRoute("errors", _catalogue, "Every error code.", "Catalogue"),
-    "/openapi.json": OpenRoute("openapi", document, "This description.", "Document"),
+PUBLIC_ROUTES: dict[str, PublicRoute] = {
+    "": PublicRoute("get_status", _get_status, "Show that the API is up.", "StatusResponse"),
+    "/errors": PublicRoute("list_errors", _list_errors, "List the error codes.", "ErrorCatalog"),
+    "/openapi.json": PublicRoute("get_openapi", document, "Show this document.", "OpenApiDocument"),
 }
 
 
 def _operation(route: Route) -> dict[str, Any]:
     writes = route.method != "GET"
-    codes = [*_EVERYWHERE, *(_WRITES if writes else ()), *route.refusals]
+    codes = [*_COMMON_ERRORS, *(_IDEMPOTENCY_ERRORS if writes else ()), *route.errors]
     if route.scope is not None:
         codes.append("MISSING_SCOPE")
-    found: dict[str, Any] = {
-        "operationId": f"{route.answer.__module__.rpartition('.')[2]}_{route.answer.__name__}",
-        "summary": route.about,
-        "tags": [route.rule.split("/")[1]],
+    operation: dict[str, Any] = {
+        "operationId": route.handler.__name__,
+        "summary": route.summary,
+        "tags": [route.path.split("/")[1]],
         "parameters": [*_parameters(route), *([_IDEMPOTENCY_KEY] if writes else [])],
         "responses": {str(route.status): _success(route.result, replayed=writes)},
     }
     if route.scope is not None:
-        found["description"] = f"Needs the scope `{route.scope}`."
-        found["x-required-scope"] = route.scope
+        operation["description"] = f"Requires the scope `{route.scope}`."
+        operation["x-required-scope"] = route.scope
     if route.body is not None:
-        found["requestBody"] = _body(route.body)
-    found["responses"].update(_refusals(codes))
-    return found
+        operation["requestBody"] = _body(route.body)
+    operation["responses"].update(_error_responses(codes))
+    return operation
 
 
 _IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
     "in": "header",
-    "description": "The same key within 24 hours gives the first answer again.",
+    "description": "A retry with the same key within 24 hours returns the first response.",
     "schema": {"type": "string", "minLength": 1, "maxLength": IDEMPOTENCY_KEY_MAX_CHARACTERS},
 }
 
 
 def _parameters(route: Route) -> list[dict[str, Any]]:
     in_path = [
-        {"name": name, "in": "path", "required": True, "schema": {**TEXT, "minLength": 1},
+        {"name": name, "in": "path", "required": True, "schema": {**STRING, "minLength": 1},
          "example": PARAMETERS[name]}
-        for name in _PATH_PART.findall(route.rule)
+        for name in _PATH_PARAMETER.findall(route.path)
     ]  # fmt: skip
     in_query = [
         {
             "name": name.rstrip("!"),
             "in": "query",
             "required": name.endswith("!"),
-            "schema": _QUERY.get(name, TEXT),
+            "schema": _QUERY.get(name, STRING),
             "example": PARAMETERS[name.rstrip("!")],
         }
         for name in route.query
@@ -176,7 +169,7 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
 
 def _body(name: str) -> dict[str, Any]:
     if name != "file":
-        content = {"schema": object_schema(name), "example": EXAMPLES[name]}
+        content = {"schema": component(name), "example": EXAMPLES[name]}
         return {"required": True, "content": {"application/json": content}}
     schema = {
         "type": "object",
@@ -190,51 +183,42 @@ def _body(name: str) -> dict[str, Any]:
 def _success(result: str, *, replayed: bool = False) -> dict[str, Any]:
     headers = dict(_HEADERS)
     if replayed:
-        headers["Idempotency-Replayed"] = "`true` where the answer is an earlier one."
+        headers["Idempotency-Replayed"] = "`true` if this is the response to an earlier request."
     return {
         "description": "Success.",
-        "headers": _described(headers),
-        "content": {
-            "application/json": {"schema": object_schema(result), "example": EXAMPLES[result]}
-        },
+        "headers": _header_objects(headers),
+        "content": {"application/json": {"schema": component(result), "example": EXAMPLES[result]}},
     }
 
 
-def _refusals(codes: Iterable[str]) -> dict[str, Any]:
-    """The responses by their status, each with the codes that come with it."""
+def _error_responses(codes: Iterable[str]) -> dict[str, Any]:
+    """The error responses by status."""
     by_status: dict[int, set[str]] = {}
-    pairs = [(status, code) for code in codes for status in _statuses(code)]
-    for status, name in sorted(pairs):
-        by_status.setdefault(status, set()).add(name)
+    for code in codes:
+        status = EXTRA_CODES.get(code) or entries_for(code)[0].status
+        by_status.setdefault(status, set()).add(code)
     return {
-        str(status): _refusal(status, sorted(by_status[status])) for status in sorted(by_status)
+        str(status): _error_response(status, sorted(by_status[status]))
+        for status in sorted(by_status)
     }
 
 
-def _refusal(status: int, names: Sequence[str]) -> dict[str, Any]:
-    headers = {**_HEADERS, **_HEADERS_OF.get(status, {})}
+def _error_response(status: int, codes: Sequence[str]) -> dict[str, Any]:
+    headers = {**_HEADERS, **_STATUS_HEADERS.get(status, {})}
     return {
-        "description": ", ".join(names),
-        "headers": _described(headers),
+        "description": ", ".join(codes),
+        "headers": _header_objects(headers),
         "content": {
             "application/json": {
-                "schema": {"anyOf": [object_schema(name) for name in names]},
-                "examples": {name: {"value": error_example(name)} for name in names},
+                "schema": {"anyOf": [component(code) for code in codes]},
+                "examples": {code: {"value": error_example(code)} for code in codes},
             }
         },
     }
 
 
-def _described(headers: Mapping[str, str]) -> dict[str, Any]:
+def _header_objects(headers: Mapping[str, str]) -> dict[str, Any]:
     return {
-        name: {"description": about, "schema": WHOLE if name in _WHOLE_HEADERS else TEXT}
-        for name, about in headers.items()
+        name: {"description": text, "schema": COUNT if name in _INTEGER_HEADERS else STRING}
+        for name, text in headers.items()
     }
-
-
-def _statuses(code: str) -> list[int]:
-    if code in OWN_CODES:
-        return [OWN_CODES[code]]
-    statuses = [entry.status for entry in entries_for(code)]
-    # QUOTA_EXCEEDED is 413 for storage.
-    return [status for status in statuses if code != "QUOTA_EXCEEDED" or status == 413] or statuses

@@ -6,17 +6,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from outreply_cli.emulator.account import count_usage, own_page, require_brand
+from outreply_cli.emulator.account import count_usage, get_own_page, require_brand
 from outreply_cli.emulator.auth import get_tier
 from outreply_cli.emulator.guardrails import check_guardrails
-from outreply_cli.emulator.incoming_comments import expect_comments
-from outreply_cli.emulator.media import attach, attached, free_media
+from outreply_cli.emulator.incoming_comments import add_random_comments
+from outreply_cli.emulator.media import attach, free_media, get_attachments
 from outreply_cli.emulator.request import (
     ErrorResponse,
     NetworkAccess,
     RequestContext,
     format_timestamp,
     invalid_field,
+    missing_field,
     parse_timestamp,
 )
 from outreply_cli.spec.limits import (
@@ -24,7 +25,7 @@ from outreply_cli.spec.limits import (
     SCHEDULE_EARLIEST,
     SCHEDULE_LATEST,
 )
-from outreply_cli.spec.platforms import platform_named
+from outreply_cli.spec.platforms import find_platform
 
 _PERMALINKS = {
     "facebook": "https://www.facebook.com/{username}/posts/{remote_id}",
@@ -34,7 +35,7 @@ _PERMALINKS = {
     "twitter": "https://x.com/{username}/status/{remote_id}",
     "youtube": "https://www.youtube.com/watch?v={remote_id}",
 }
-_VIDEO_ENDINGS = (".mp4", ".m4v", ".mov", ".qt", ".webm")
+_VIDEO_EXTENSIONS = (".mp4", ".m4v", ".mov", ".qt", ".webm")
 OWNED_POSTS = (
     "SELECT posts.*, pages.platform, pages.brand_id, pages.username, "
     "pages.expired AS page_expired, brands.user_id FROM posts "
@@ -42,54 +43,52 @@ OWNED_POSTS = (
 )
 
 
-def schedule(call: RequestContext) -> dict[str, Any]:
+def schedule_post(context: RequestContext) -> dict[str, Any]:
     """`POST /posts/schedule`: 10 minutes to 75 days ahead."""
-    page = own_page(call, call.text("page_id", required=True) or "")
-    given = call.body.get("scheduled_at")
-    if given is None or given == "":
-        raise ErrorResponse(
-            400, "MISSING_FIELD", "Missing required field: scheduled_at", field="scheduled_at"
-        )
-    moment = parse_timestamp("scheduled_at", given)
-    if moment < call.now + SCHEDULE_EARLIEST:
+    page = get_own_page(context, context.text("page_id", required=True) or "")
+    value = context.body.get("scheduled_at")
+    if value is None or value == "":
+        raise missing_field("scheduled_at")
+    scheduled_at = parse_timestamp("scheduled_at", value)
+    if scheduled_at < context.now + SCHEDULE_EARLIEST:
         raise ErrorResponse(
             400, "INVALID_DATE", "scheduled_at must be at least 10 minutes in the future"
         )
-    if moment > call.now + SCHEDULE_LATEST:
+    if scheduled_at > context.now + SCHEDULE_LATEST:
         raise ErrorResponse(
             400, "INVALID_DATE", "scheduled_at must be at most 75 days in the future"
         )
-    content = _content(call)
-    check_guardrails(call.db, page, moment.timestamp(), keep_gap=True)
-    _count_publish(call)
-    post_id = call.state.new_id()
-    call.db.execute(
+    content = _content(context)
+    check_guardrails(context.db, page, scheduled_at.timestamp(), keep_gap=True)
+    _count_publish(context)
+    post_id = context.state.new_id()
+    context.db.execute(
         "INSERT INTO posts (id, page_id, status, scheduled_at, created_at, message, media, "
         "first_comment, tiktok_settings, link) VALUES (?, ?, 'scheduled', ?, ?, ?, ?, ?, ?, ?)",
-        (post_id, page["id"], moment.timestamp(), call.now.timestamp(), *content),
+        (post_id, page["id"], scheduled_at.timestamp(), context.now.timestamp(), *content),
     )
-    attach(call.db, post_id, _strings(call, "media_ids"))
-    return {"scheduled_post": _scheduled_view(_own_post(call, post_id))}
+    attach(context.db, post_id, _strings(context, "media_ids"))
+    return {"scheduled_post": _scheduled_view(_get_own_post(context, post_id))}
 
 
-def publish(call: RequestContext) -> dict[str, Any]:
-    """`POST /posts/publish`: accepted by the platform before the answer."""
-    page = own_page(call, call.text("page_id", required=True) or "")
-    content = _content(call)
-    check_guardrails(call.db, page, call.now.timestamp(), keep_gap=False)
-    _count_publish(call)
-    post_id, now = call.state.new_id(), call.now.timestamp()
-    call.db.execute(
+def publish_post(context: RequestContext) -> dict[str, Any]:
+    """`POST /posts/publish`: published before the response is sent."""
+    page = get_own_page(context, context.text("page_id", required=True) or "")
+    content = _content(context)
+    check_guardrails(context.db, page, context.now.timestamp(), keep_gap=False)
+    _count_publish(context)
+    post_id, now = context.state.new_id(), context.now.timestamp()
+    context.db.execute(
         "INSERT INTO posts (id, page_id, status, created_at, message, media, "
         "first_comment, tiktok_settings, link) VALUES (?, ?, 'scheduled', ?, ?, ?, ?, ?, ?)",
         (post_id, page["id"], now, *content),
     )
-    attach(call.db, post_id, _strings(call, "media_ids"))
-    row = _own_post(call, post_id)
-    mark_published(call.db, row, call.state.new_remote_id(), now)
-    expect_comments(call.state, call.db, post_id, now)
-    row = _own_post(call, post_id)
-    platform = platform_named(row["platform"])
+    attach(context.db, post_id, _strings(context, "media_ids"))
+    row = _get_own_post(context, post_id)
+    mark_published(context.db, row, context.state.new_remote_id(), now)
+    add_random_comments(context.state, context.db, post_id, now)
+    row = _get_own_post(context, post_id)
+    platform = find_platform(row["platform"])
     return {
         "post_id": row["remote_id"],
         "platform": platform.code if platform else row["platform"],
@@ -100,67 +99,65 @@ def publish(call: RequestContext) -> dict[str, Any]:
     }
 
 
-def scheduled_posts(call: RequestContext) -> dict[str, Any]:
-    """`GET /posts/scheduled`: pending ones, soonest first."""
+def list_scheduled_posts(context: RequestContext) -> dict[str, Any]:
+    """`GET /posts/scheduled`: pending posts, soonest first."""
     return {
         "scheduled_posts": [
             _scheduled_view(row)
-            for row in _listed(call, "scheduled", "posts.scheduled_at, posts.number", None)
+            for row in _list_rows(context, "scheduled", "posts.scheduled_at, posts.number", None)
         ]
     }
 
 
-def scheduled_post(call: RequestContext) -> dict[str, Any]:
-    """`GET /posts/scheduled/:postId`: one that is pending or has failed."""
-    row = _own_post(call, call.path["post_id"])
+def get_scheduled_post(context: RequestContext) -> dict[str, Any]:
+    """`GET /posts/scheduled/:postId`: a pending or failed post."""
+    row = _get_own_post(context, context.path["post_id"])
     if row["status"] not in {"scheduled", "failed"}:
         raise ErrorResponse(404, "NOT_FOUND", "Scheduled post not found")
     return {"scheduled_post": _scheduled_view(row)}
 
 
-def cancel(call: RequestContext) -> dict[str, Any]:
-    """`DELETE /posts/scheduled/:postId`: 404 once it is cancelled or published."""
-    row = _own_post(call, call.path["post_id"])
+def cancel_post(context: RequestContext) -> dict[str, Any]:
+    """`DELETE /posts/scheduled/:postId`: 404 for a cancelled or published post."""
+    row = _get_own_post(context, context.path["post_id"])
     if row["status"] != "scheduled":
         raise ErrorResponse(404, "NOT_FOUND", "Scheduled post not found")
-    call.db.execute("UPDATE posts SET status = 'cancelled' WHERE id = ?", (row["id"],))
+    context.db.execute("UPDATE posts SET status = 'cancelled' WHERE id = ?", (row["id"],))
     return {"success": True, "id": row["id"]}
 
 
-def published_posts(call: RequestContext) -> dict[str, Any]:
-    """`GET /posts/published`: newest first, after `since` where it is given."""
-    rows = _listed(call, "published", "posts.published_at DESC, posts.number DESC", call.since())
-    return {"published_posts": [_published_view(call.db, row) for row in rows]}
+def list_published_posts(context: RequestContext) -> dict[str, Any]:
+    """`GET /posts/published`: newest first."""
+    rows = _list_rows(
+        context, "published", "posts.published_at DESC, posts.number DESC", context.since()
+    )
+    return {"published_posts": [_published_view(context.db, row) for row in rows]}
 
 
 def mark_published(
     db: sqlite3.Connection, row: sqlite3.Row, remote_id: str, published_at: float
 ) -> None:
-    """Make the post `row` a published one."""
+    """Mark the post `row` as published and free its media."""
     link = _PERMALINKS.get(row["platform"], "https://outreply.com/posts/{remote_id}")
+    permalink = link.format(username=row["username"], remote_id=remote_id)
     db.execute(
         "UPDATE posts SET status = 'published', published_at = ?, remote_id = ?, permalink = ? "
         "WHERE id = ?",
-        (
-            published_at,
-            remote_id,
-            link.format(username=row["username"], remote_id=remote_id),
-            row["id"],
-        ),
+        (published_at, remote_id, permalink, row["id"]),
     )
     free_media(db, row["id"], published_at)
 
 
 def linked_media(urls: Sequence[str]) -> list[dict[str, str]]:
-    """What a post shows of media that stand at URLs."""
+    """The `media` of a post with these `media_urls`."""
     return [
-        {"src": url, "type": "video" if urlsplit(url).path.endswith(_VIDEO_ENDINGS) else "photo"}
+        {"src": url, "type": "video" if urlsplit(url).path.endswith(_VIDEO_EXTENSIONS) else "photo"}
         for url in urls
     ]
 
 
 def post_view(row: sqlite3.Row, reason: str | None) -> dict[str, Any]:
-    """A post as events tell of it; `reason` is why it failed."""
+    """A post in the payload of an event; `reason` is why it failed."""
     view = _scheduled_view(row)
     if reason is not None:
         return {**view, "error": reason}
@@ -172,88 +169,92 @@ def post_view(row: sqlite3.Row, reason: str | None) -> dict[str, Any]:
     }
 
 
-def own_published_post(call: RequestContext, post_id: str) -> sqlite3.Row:
-    """The published post called `post_id`, by our id or the platform's."""
-    row = call.db.execute("SELECT id FROM posts WHERE remote_id = ?", (post_id,)).fetchone()
-    post = _own_post(call, row["id"] if row else post_id)
+def get_published_post(context: RequestContext, post_id: str) -> sqlite3.Row:
+    """The published post with this id or remote id."""
+    row = context.db.execute("SELECT id FROM posts WHERE remote_id = ?", (post_id,)).fetchone()
+    post = _get_own_post(context, row["id"] if row else post_id)
     if post["status"] != "published":
         raise ErrorResponse(404, "NOT_FOUND", "Published post not found")
     return post
 
 
-def _own_post(call: RequestContext, post_id: str) -> sqlite3.Row:
-    row: sqlite3.Row | None = call.db.execute(
-        OWNED_POSTS + "WHERE posts.id = ? AND brands.user_id = ?", (post_id, call.caller.user["id"])
+def _get_own_post(context: RequestContext, post_id: str) -> sqlite3.Row:
+    row: sqlite3.Row | None = context.db.execute(
+        OWNED_POSTS + "WHERE posts.id = ? AND brands.user_id = ?",
+        (post_id, context.caller.user["id"]),
     ).fetchone()
     if row is None:
         raise ErrorResponse(404, "NOT_FOUND", "Post not found")
-    require_brand(call.caller, row["brand_id"])
+    require_brand(context.caller, row["brand_id"])
     return row
 
 
-def _listed(
-    call: RequestContext, status: str, order: str, since: float | None
+def _list_rows(
+    context: RequestContext, status: str, order: str, since: float | None
 ) -> list[sqlite3.Row]:
-    page_id = call.query.get("page_id")
+    page_id = context.query.get("page_id")
     if page_id is not None:
-        own_page(call, page_id)
-    clauses, values = ["posts.status = ?", "brands.user_id = ?"], [status, call.caller.user["id"]]
+        get_own_page(context, page_id)
+    clauses, values = (
+        ["posts.status = ?", "brands.user_id = ?"],
+        [status, context.caller.user["id"]],
+    )
     if page_id is not None:
         clauses.append("posts.page_id = ?")
         values.append(page_id)
     if since is not None:
         clauses.append("posts.published_at > ?")
         values.append(since)
-    if call.caller.brand_ids:
-        clauses.append(f"pages.brand_id IN ({', '.join('?' * len(call.caller.brand_ids))})")
-        values.extend(call.caller.brand_ids)
+    if context.caller.brand_ids:
+        clauses.append(f"pages.brand_id IN ({', '.join('?' * len(context.caller.brand_ids))})")
+        values.extend(context.caller.brand_ids)
     sql = f"{OWNED_POSTS}WHERE {' AND '.join(clauses)} ORDER BY {order} LIMIT ?"
-    return call.db.execute(sql, (*values, call.limit())).fetchall()
+    return context.db.execute(sql, (*values, context.limit())).fetchall()
 
 
-def _content(call: RequestContext) -> tuple[str | None, str, str | None, str | None, str | None]:
-    message = call.text("message", longest=MESSAGE_MAX_CHARACTERS)
-    ids, urls = _strings(call, "media_ids"), _strings(call, "media_urls")
-    uploaded = attached(call, ids)
+def _content(context: RequestContext) -> tuple[str | None, str, str | None, str | None, str | None]:
+    message = context.text("message", max_length=MESSAGE_MAX_CHARACTERS)
+    ids, urls = _strings(context, "media_ids"), _strings(context, "media_urls")
+    uploaded = get_attachments(context, ids)
     for url in urls:
-        if url in call.refused_urls:
+        if url in context.invalid_urls:
             raise ErrorResponse(400, "INVALID_MEDIA_URL", url=url)
     if not (message and message.strip()) and not (urls or ids):
         raise ErrorResponse(
             400, "MISSING_FIELD", "Either message or at least one media item is required",
             field="message",
         )  # fmt: skip
-    settings = call.body.get("tiktok_settings")
+    settings = context.body.get("tiktok_settings")
     if settings is not None and not isinstance(settings, dict):
         raise invalid_field("tiktok_settings", "must be an object")
     media = uploaded + linked_media(urls)
     return (
         message,
         json.dumps(media),
-        call.text("first_comment"),
+        context.text("first_comment"),
         None if settings is None else json.dumps(settings),
-        call.text("link"),
+        context.text("link"),
     )
 
 
-def look_up(body: Mapping[str, Any], outside: NetworkAccess) -> Mapping[str, str]:
-    """Which of a post's `media_urls` lead to no public address (reference: SSRF protection)."""
-    given = body.get("media_urls")
-    urls = [url for url in given if isinstance(url, str)] if isinstance(given, list) else []
-    return dict.fromkeys(outside.guard.refused(urls), "must be public") if urls else {}
+def check_urls(body: Mapping[str, Any], network: NetworkAccess) -> Mapping[str, str]:
+    """Those of a post's `media_urls` that are not public (reference: SSRF protection)."""
+    value = body.get("media_urls")
+    urls = [url for url in value if isinstance(url, str)] if isinstance(value, list) else []
+    return dict.fromkeys(network.guard.find_blocked(urls), "must be public") if urls else {}
 
 
-def _strings(call: RequestContext, name: str) -> list[str]:
-    given = call.body.get(name)
-    if given is None:
+def _strings(context: RequestContext, name: str) -> list[str]:
+    value = context.body.get(name)
+    if value is None:
         return []
-    if not isinstance(given, list) or not all(isinstance(item, str) for item in given):
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
         raise invalid_field(name, "must be an array of strings")
-    return given
+    return value
 
 
-def _count_publish(call: RequestContext) -> None:
-    count_usage(call, "publishes", limit=get_tier(call.caller.user).publishes)
+def _count_publish(context: RequestContext) -> None:
+    count_usage(context, "publishes", limit=get_tier(context.caller.user).publishes)
 
 
 def _scheduled_view(row: sqlite3.Row) -> dict[str, Any]:

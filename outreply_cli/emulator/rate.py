@@ -1,6 +1,6 @@
 """The per-minute limit of each token (reference: Tiers & limits).
 
-Real time runs it, since clients wait in real time, and so does moving the emulator's clock.
+Windows end in real time, since clients wait in real time, and when the emulator's clock is moved.
 """
 
 import threading
@@ -11,44 +11,47 @@ _WINDOW_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class Window:
-    """Where a token stands after one more request; times in seconds."""
+    """The rate limit window of a token.
 
-    refused: bool
+    Attributes:
+        exceeded: Whether the limit was already reached.
+        remaining: The requests that remain.
+        seconds_left: The seconds until the window ends.
+    """
+
+    exceeded: bool
     remaining: int
     seconds_left: float
 
 
 class RateWindows:
-    """A window of a minute for each token, opened by its first request."""
+    """One-minute windows, one per token, each opened by a request."""
 
     def __init__(self) -> None:
-        self._turn = threading.Lock()
+        self._lock = threading.Lock()
         self._open: dict[str, tuple[float, int]] = {}
 
-    def look(self, token_id: str, limit: int, now: float, *, spend: bool) -> Window:
-        """Where a token stands at the monotonic time `now`, after one more request if `spend`.
-
-        It is refused once `limit` is spent.
-        """
-        with self._turn:
-            began, spent = self._open.get(token_id, (now, 0))
-            if now - began >= _WINDOW_SECONDS:
-                began, spent = now, 0
-            refused = spent >= limit
+    def get(self, token_id: str, limit: int, now: float, *, spend: bool) -> Window:
+        """The window of a token at the monotonic time `now`, after one more request if `spend`."""
+        with self._lock:
+            started_at, used = self._open.get(token_id, (now, 0))
+            if now - started_at >= _WINDOW_SECONDS:
+                started_at, used = now, 0
+            exceeded = used >= limit
             if spend:
-                spent += not refused
-                self._open[token_id] = (began, spent)
-            return Window(refused, limit - spent, began + _WINDOW_SECONDS - now)
+                used += not exceeded
+                self._open[token_id] = (started_at, used)
+            return Window(exceeded, limit - used, started_at + _WINDOW_SECONDS - now)
 
-    def age(self, seconds: float) -> None:
-        """Let time pass that was passed by moving the clock."""
-        with self._turn:
+    def advance(self, seconds: float) -> None:
+        """Age all windows by the time that the clock was moved."""
+        with self._lock:
             self._open = {
-                token_id: (began - seconds, spent)
-                for token_id, (began, spent) in self._open.items()
+                token_id: (started_at - seconds, used)
+                for token_id, (started_at, used) in self._open.items()
             }
 
     def clear(self) -> None:
-        """Begin anew for every token."""
-        with self._turn:
+        """Drop all windows."""
+        with self._lock:
             self._open.clear()

@@ -1,4 +1,4 @@
-"""One request inside the emulator: what came, who sent it, and how it may be refused."""
+"""A request to the emulated API: its body, its caller, and the error responses."""
 
 import json
 import math
@@ -23,15 +23,15 @@ _LOOKUP_SECONDS = 1.0
 _LIMIT_DIGITS = len(str(LIST_LIMIT_MAX))
 
 
-class ErrorResponse(Exception):  # noqa: N818 - an answer of the emulated API, not an error of ours
-    """An error answer (reference: Errors).
+class ErrorResponse(Exception):  # noqa: N818 - a response of the emulated API
+    """An error response (reference: Errors).
 
     Args:
         status: The HTTP status.
         code: The machine-readable code.
-        text: The `error` string; the catalogue's words where none are given.
-        headers: Headers that go with it.
-        extra: The code's own keys.
+        text: The `error` string; by default that of the catalogue.
+        headers: Additional headers.
+        extra: Additional keys of the body.
     """
 
     def __init__(
@@ -44,10 +44,14 @@ class ErrorResponse(Exception):  # noqa: N818 - an answer of the emulated API, n
         **extra: Any,
     ) -> None:
         super().__init__(code)
-        known = entries_for(code)
+        entries = entries_for(code)
         self.status = status
         self.headers = dict(headers or {})
-        self.body = {"error": text or (known[0].message if known else code), "code": code, **extra}
+        self.body = {
+            "error": text or (entries[0].message if entries else code),
+            "code": code,
+            **extra,
+        }
 
 
 @dataclass(frozen=True)
@@ -66,38 +70,37 @@ class Principal:
 
 @dataclass(frozen=True)
 class NetworkAccess:
-    """What the network is asked before the state is held, so that others go on meanwhile."""
+    """Name resolution, done before the state is locked so that it blocks no other request."""
 
     guard: SsrfGuard
-    lookups: Resolver
-    sends_anywhere: bool
+    resolver: Resolver
+    allow_external: bool
 
     def resolve(self, host: str) -> Sequence[Address]:
-        """What a name resolves to; nothing where that takes longer than a request may wait."""
-        return self.lookups.resolve([host], _LOOKUP_SECONDS)[host] or ()
+        """The addresses of a host name; empty if the lookup takes longer than a second."""
+        return self.resolver.resolve([host], _LOOKUP_SECONDS)[host] or ()
 
 
 @dataclass
 class RequestBody:
-    """A request's body: JSON that is read once, or the files of a form."""
+    """The body of a request: JSON, parsed once, or the files of a form."""
 
     raw: bytes
     is_multipart: bool
     files: Callable[[], Mapping[str, FileStorage]] = dict
 
     @cached_property
-    def body(self) -> dict[str, Any]:
-        """The JSON object; refuses what is none (`400 INVALID_JSON`)."""
+    def json(self) -> dict[str, Any]:
+        """The JSON object; raises `400 INVALID_JSON` for anything else."""
         return parse_object(self.raw or b"{}")
 
 
 @dataclass
 class RequestContext:
-    """One authenticated request, as the resources read it.
+    """An authenticated request, as the endpoints see it.
 
     Attributes:
-        sent: Its body.
-        refused_urls: Those in its body that may not be used, and why: `url` completed.
+        invalid_urls: The URLs in the body that are not allowed, with the reason ("must be …").
     """
 
     state: State
@@ -106,49 +109,49 @@ class RequestContext:
     caller: Principal
     path: Mapping[str, str]
     query: Mapping[str, str]
-    sent: "RequestBody"
-    refused_urls: Mapping[str, str] = field(default_factory=dict)
+    request_body: RequestBody
+    invalid_urls: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def body(self) -> dict[str, Any]:
-        """The JSON object that was sent."""
-        return self.sent.body
+        """The JSON object in the body."""
+        return self.request_body.json
 
-    def text(self, name: str, *, required: bool = False, longest: int | None = None) -> str | None:
-        """The body's string `name`; refuses one that is missing where required, or too long."""
+    def text(
+        self, name: str, *, required: bool = False, max_length: int | None = None
+    ) -> str | None:
+        """The string `name` of the body; raises 400 if it is missing, not a string or too long."""
         value = self.body.get(name)
         if value is None or value == "":
             if required:
-                raise ErrorResponse(
-                    400, "MISSING_FIELD", f"Missing required field: {name}", field=name
-                )
+                raise missing_field(name)
             return None
         if not isinstance(value, str):
             raise invalid_field(name, "must be a string")
-        if longest is not None and len(value) > longest:
-            raise invalid_field(name, f"must be at most {longest} characters")
+        if max_length is not None and len(value) > max_length:
+            raise invalid_field(name, f"must be at most {max_length} characters")
         return value
 
     def limit(self) -> int:
-        """The query's `limit`, 1 to 100, 50 where it is not given."""
-        given = self.query.get("limit")
-        if given is None:
+        """The query parameter `limit`, 1 to 100; 50 by default."""
+        value = self.query.get("limit")
+        if value is None:
             return LIST_LIMIT_DEFAULT
-        sound = given.isascii() and given.isdigit() and len(given) <= _LIMIT_DIGITS
-        if not sound or not 1 <= int(given) <= LIST_LIMIT_MAX:
+        is_number = value.isascii() and value.isdigit() and len(value) <= _LIMIT_DIGITS
+        if not is_number or not 1 <= int(value) <= LIST_LIMIT_MAX:
             raise invalid_field("limit", f"must be a whole number from 1 to {LIST_LIMIT_MAX}")
-        return int(given)
+        return int(value)
 
     def since(self) -> float | None:
-        """The query's `since` as a Unix time, or None."""
-        given = self.query.get("since")
-        return None if given is None else parse_timestamp("since", given).timestamp()
+        """The query parameter `since` as a Unix time, or None."""
+        value = self.query.get("since")
+        return None if value is None else parse_timestamp("since", value).timestamp()
 
 
 def parse_object(raw: bytes) -> dict[str, Any]:
-    """The JSON object in a body; refuses everything else (`400 INVALID_JSON`).
+    """The JSON object in a body; raises `400 INVALID_JSON` for anything else.
 
-    Numbers without end and halves of characters are no JSON, though Python reads both.
+    Rejects infinite numbers and lone surrogates, which Python's parser accepts.
     """
     try:
         text = raw.decode("utf-8-sig")
@@ -163,34 +166,38 @@ def parse_object(raw: bytes) -> dict[str, Any]:
 
 
 def too_many(code: str, seconds: int, text: str | None = None) -> ErrorResponse:
-    """429 with a `code`, and in how many seconds it may be tried again: in header and body."""
+    """A 429 with `code` that says in header and body when to retry."""
     return ErrorResponse(
         429, code, text, headers={"Retry-After": str(seconds)}, retry_after_seconds=seconds
     )
 
 
+def missing_field(name: str) -> ErrorResponse:
+    """A `400 MISSING_FIELD` for the field or parameter `name`."""
+    return ErrorResponse(400, "MISSING_FIELD", f"Missing required field: {name}", field=name)
+
+
 def invalid_field(name: str, reason: str) -> ErrorResponse:
-    """The refusal of a field whose value can't be right."""
+    """A `400 INVALID_FIELD` for the field or parameter `name`."""
     return ErrorResponse(400, "INVALID_FIELD", f"{name} {reason}", field=name)
 
 
 def parse_timestamp(name: str, value: object) -> datetime:
-    """An ISO 8601 instant from outside; refuses what is none (`400 INVALID_DATE`)."""
+    """Parse an ISO 8601 timestamp, UTC by default; raises `400 INVALID_DATE`."""
     if isinstance(value, str):
         try:
-            moment = datetime.fromisoformat(value)
-            return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+            at = datetime.fromisoformat(value)
+            return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
         except (ValueError, OverflowError):
             pass
     raise ErrorResponse(400, "INVALID_DATE", f"{name} must be an ISO 8601 timestamp", field=name)
 
 
 def format_timestamp(timestamp: float | None) -> str | None:
-    """A Unix time as the API writes it: `2026-05-01T09:00:00.000Z`."""
+    """Format a Unix time as the API does: `2026-05-01T09:00:00.000Z`."""
     if timestamp is None:
         return None
-    moment = datetime.fromtimestamp(timestamp, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
+    return datetime.fromtimestamp(timestamp, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
 def _refuse_constant(name: str) -> float:
@@ -204,5 +211,5 @@ def _finite(text: str) -> float:
     return value
 
 
-# Made once: `json.loads` makes one for each call that asks for anything but its defaults.
+# `json.loads` would create a decoder for each call.
 _DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)

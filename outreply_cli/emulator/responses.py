@@ -1,4 +1,4 @@
-"""Answers on their way out: as JSON, and wrong where a fault asks for it."""
+"""Error responses, injected faults and the log of internal errors."""
 
 import secrets
 import sys
@@ -11,29 +11,28 @@ from werkzeug.http import http_date
 from outreply_cli.emulator.clock import EmulatorClock
 from outreply_cli.emulator.faults import FaultSpec
 from outreply_cli.emulator.request import ErrorResponse, too_many
-from outreply_cli.net.server.hanging_up import drop_connection, is_dropped
-from outreply_cli.net.server.response import Response, json_response
-from outreply_cli.spec.errors import CATALOGUE
+from outreply_cli.net.server.response import Response, drop_connection, json_response
+from outreply_cli.spec.errors import CATALOG
 
-_GARBAGE = b"<html>\xff\xfe upstream is having a moment {"
+_GARBAGE = b"<html>\xff\xfe upstream error {"
 
 
 def apply_fault(
     fault: FaultSpec,
     clock: EmulatorClock,
     headers: dict[str, str],
-    answer: Callable[[], Response],
+    handle: Callable[[], Response],
 ) -> Response:
-    """What `answer` says, made wrong by a fault.
+    """The response of `handle` with a fault injected.
 
     Raises:
-        Refusal: What the fault refuses with before anything is carried out.
+        ErrorResponse: The fault is an error status.
     """
-    _go_wrong_before(fault, clock, headers)
+    _apply_before(fault, clock, headers)
     try:
-        response = answer()
-    except ErrorResponse as refusal:
-        response = json_response(refusal.status, refusal.body, {**headers, **refusal.headers})
+        response = handle()
+    except ErrorResponse as error:
+        response = json_response(error.status, error.body, {**headers, **error.headers})
     if fault.kind == "drop-after":
         drop_connection()
     if fault.kind == "garbage":
@@ -43,45 +42,37 @@ def apply_fault(
     return response
 
 
-def internal_error(failure: Exception, asked: str, headers: dict[str, str]) -> Response:
-    """500 for a request that met a mistake of the emulator's; standard error says which.
-
-    Args:
-        failure: What went wrong; a connection that is to be cut is none of ours, and goes on.
-        asked: The request in words.
-        headers: Those of every answer.
-    """
-    if is_dropped(failure):
-        raise failure
-    log_exception(failure, asked)
-    refusal = ErrorResponse(500, "SERVER_ERROR")
-    return json_response(refusal.status, refusal.body, headers)
+def internal_error(error: Exception, request: str, headers: dict[str, str]) -> Response:
+    """Log an unexpected exception and return a 500."""
+    log_exception(error, request)
+    response = ErrorResponse(500, "SERVER_ERROR")
+    return json_response(response.status, response.body, headers)
 
 
 def request_id() -> str:
-    """What a request is called when somebody asks about it."""
+    """Generate a request id."""
     return f"req_{secrets.token_hex(8)}"
 
 
 def bad_request(status: int) -> Response:
-    """The answer to a request that the server below could not take in."""
+    """The response to a request that the HTTP server rejected."""
     code = "FILE_TOO_LARGE" if status == 413 else "BAD_REQUEST"
-    refusal = ErrorResponse(status, code, None if status == 413 else "This is no request in HTTP")
-    return json_response(status, refusal.body, {"X-Request-Id": request_id()})
+    error = ErrorResponse(status, code, None if status == 413 else "Malformed HTTP request")
+    return json_response(status, error.body, {"X-Request-Id": request_id()})
 
 
-def log_exception(failure: Exception, during: str) -> None:
-    """Tell in one line on standard error, which `emulator.log` keeps, what went wrong and where."""
-    place = traceback.extract_tb(failure.__traceback__)[-1]
-    said = f"{type(failure).__name__}({str(failure)!r}) at {place.filename}:{place.lineno}"
-    sys.stderr.write(f"emulator: {during!r}: {said}\n")
+def log_exception(error: Exception, during: str) -> None:
+    """Write one line about an exception to stderr, which goes to `emulator.log`."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    text = f"{type(error).__name__}({str(error)!r}) at {frame.filename}:{frame.lineno}"
+    sys.stderr.write(f"emulator: {during!r}: {text}\n")
 
 
-def _go_wrong_before(fault: FaultSpec, clock: EmulatorClock, headers: dict[str, str]) -> None:
+def _apply_before(fault: FaultSpec, clock: EmulatorClock, headers: dict[str, str]) -> None:
     if fault.kind == "drop-before":
         drop_connection()
     if fault.kind == "status":
-        raise _refusal(int(fault.value))
+        raise _injected_error(int(fault.value))
     if fault.kind == "rate-limit":
         raise too_many("RATE_LIMITED", int(fault.value))
     if fault.kind == "delay":
@@ -90,8 +81,6 @@ def _go_wrong_before(fault: FaultSpec, clock: EmulatorClock, headers: dict[str, 
         headers["Date"] = http_date(clock.now() + timedelta(seconds=fault.value))
 
 
-def _refusal(status: int) -> ErrorResponse:
-    known = next((entry for entry in CATALOGUE if entry.status == status), None)
-    return ErrorResponse(
-        status, known.code if known else "SERVER_ERROR", "A fault that was asked for"
-    )
+def _injected_error(status: int) -> ErrorResponse:
+    code = next((entry.code for entry in CATALOG if entry.status == status), "SERVER_ERROR")
+    return ErrorResponse(status, code, "Injected fault")

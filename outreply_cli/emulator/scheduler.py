@@ -1,79 +1,79 @@
-"""What happens by itself as the emulator's time goes on: posts come out, comments arrive."""
+"""The scheduler: publishes posts and receives comments that are due."""
 
 import sqlite3
 from datetime import UTC, datetime
 
 from outreply_cli.emulator.comments import comment_view
-from outreply_cli.emulator.incoming_comments import expect_comments
+from outreply_cli.emulator.incoming_comments import add_random_comments
 from outreply_cli.emulator.posts import OWNED_POSTS, mark_published, post_view
 from outreply_cli.emulator.state import State
 from outreply_cli.emulator.webhooks import WebhookEvent, emit
 
-_EXPIRED = "The page's connection has expired"
+_PAGE_EXPIRED = "The page's connection has expired"
 _REFUSED = "The platform refused the post"
 
 
 def process_due(state: State, db: sqlite3.Connection, now: datetime) -> int:
-    """Do everything whose time has come; returns how many posts were published.
+    """Process everything that is due; returns the number of published posts.
 
-    A post fails where its page's connection has expired, or where the failure rate asks for it.
-    Hooks are told of each happening as of its own time; the caller holds the transaction.
+    A post fails if its page's connection has expired, or at random by the failure rate. Events
+    have the due time as their time. The caller holds the transaction.
     """
-    nothing = db.execute(
+    nothing_due = db.execute(
         "SELECT NOT EXISTS "
         "(SELECT 1 FROM posts WHERE status = 'scheduled' AND scheduled_at <= :at) "
         "AND NOT EXISTS (SELECT 1 FROM arrivals WHERE due_at <= :at)",
         {"at": now.timestamp()},
     ).fetchone()[0]
-    if nothing:
+    if nothing_due:
         return 0
     published = 0
-    # One after the other, in the order of their times: what one brings about may be due as well.
-    while (happening := _earliest(db, now.timestamp())) is not None:
-        if happening["kind"] == "post":
-            published += _settle_post(state, db, happening["number"])
+    # Queried again after each: a published post may add comments that are due.
+    while (row := _get_earliest(db, now.timestamp())) is not None:
+        if row["kind"] == "post":
+            published += _process_post(state, db, row["number"])
         else:
-            _receive_comment(state, db, happening["number"])
+            _receive_comment(state, db, row["number"])
     return published
 
 
 def next_due_at(db: sqlite3.Connection) -> float | None:
-    """The Unix time of the next thing that happens by itself, or None."""
+    """The Unix time of the next scheduled post or incoming comment, or None."""
     row = db.execute(
         "SELECT min(due) FROM (SELECT min(scheduled_at) AS due FROM posts "
         "WHERE status = 'scheduled' UNION ALL SELECT min(due_at) FROM arrivals)"
     ).fetchone()
-    found: float | None = row[0]
-    return found
+    due_at: float | None = row[0]
+    return due_at
 
 
-def _earliest(db: sqlite3.Connection, moment: float) -> sqlite3.Row | None:
+def _get_earliest(db: sqlite3.Connection, timestamp: float) -> sqlite3.Row | None:
     row: sqlite3.Row | None = db.execute(
         "SELECT * FROM (SELECT 'post' AS kind, number, scheduled_at AS due FROM posts "
         "WHERE status = 'scheduled' AND scheduled_at <= :at ORDER BY scheduled_at, number LIMIT 1) "
         "UNION ALL "
         "SELECT * FROM (SELECT 'comment', number, due_at FROM arrivals "
         "WHERE due_at <= :at ORDER BY due_at, number LIMIT 1) ORDER BY due, kind DESC LIMIT 1",
-        {"at": moment},
+        {"at": timestamp},
     ).fetchone()
     return row
 
 
-def _settle_post(state: State, db: sqlite3.Connection, number: int) -> bool:
+def _process_post(state: State, db: sqlite3.Connection, number: int) -> bool:
     row = db.execute(OWNED_POSTS + "WHERE posts.number = ?", (number,)).fetchone()
     due = row["scheduled_at"]
-    reason = _EXPIRED if row["page_expired"] else None
-    if reason is None and state.random_for(row["id"]) < state.settings.failure_rate:
+    reason = _PAGE_EXPIRED if row["page_expired"] else None
+    if reason is None and state.random_for(row["id"]) < state.config.failure_rate:
         reason = _REFUSED
     if reason is None:
         mark_published(db, row, state.new_remote_id(), due)
-        expect_comments(state, db, row["id"], due)
+        add_random_comments(state, db, row["id"], due)
     else:
         db.execute("UPDATE posts SET status = 'failed' WHERE id = ?", (row["id"],))
     current = db.execute(OWNED_POSTS + "WHERE posts.number = ?", (number,)).fetchone()
-    told = {"brandId": row["brand_id"], "post": post_view(current, reason)}
-    event = "post.published" if reason is None else "post.failed"
-    emit(db, WebhookEvent(row["user_id"], event, told), _instant(due), state.new_id)
+    data = {"brandId": row["brand_id"], "post": post_view(current, reason)}
+    name = "post.published" if reason is None else "post.failed"
+    emit(db, WebhookEvent(row["user_id"], name, data), _to_datetime(due), state.new_id)
     return reason is None
 
 
@@ -91,10 +91,10 @@ def _receive_comment(state: State, db: sqlite3.Connection, number: int) -> None:
     comment = db.execute(
         "SELECT *, 0 AS replies_count FROM comments WHERE id = ?", (comment_id,)
     ).fetchone()
-    told = {"brandId": post["brand_id"], "comment": comment_view(comment, post["platform"])}
-    happening = WebhookEvent(post["user_id"], "comment.received", told)
-    emit(db, happening, _instant(row["due_at"]), state.new_id)
+    data = {"brandId": post["brand_id"], "comment": comment_view(comment, post["platform"])}
+    event = WebhookEvent(post["user_id"], "comment.received", data)
+    emit(db, event, _to_datetime(row["due_at"]), state.new_id)
 
 
-def _instant(moment: float) -> datetime:
-    return datetime.fromtimestamp(moment, UTC)
+def _to_datetime(timestamp: float) -> datetime:
+    return datetime.fromtimestamp(timestamp, UTC)

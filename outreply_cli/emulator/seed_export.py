@@ -1,4 +1,4 @@
-"""An emulator's state written as a seed file, which makes the same account again."""
+"""Export of the state as a seed file that recreates it."""
 
 import json
 import sqlite3
@@ -12,15 +12,15 @@ from outreply_cli.emulator.state import State
 
 
 def export_seed(state: State) -> str:
-    """The state as YAML, as of one instant; the caller holds the transaction.
+    """The state as YAML; the caller holds the transaction.
 
-    Cancelled posts, deliveries, deleted media, answers kept for idempotency and what was used in
-    earlier months are left out; a snapshot has them too.
+    Unlike a snapshot, without cancelled posts, deliveries, deleted media, idempotency keys and the
+    usage of earlier months.
     """
     db = state.connection
     users = db.execute("SELECT * FROM users ORDER BY id")
     document = {
-        "now": _show(state.clock.now().timestamp()),
+        "now": _format(state.clock.now().timestamp()),
         "accounts": [_account(state, user) for user in users.fetchall()],
     }
     return str(yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=100))
@@ -28,35 +28,35 @@ def export_seed(state: State) -> str:
 
 def _account(state: State, user: sqlite3.Row) -> dict[str, Any]:
     db, now = state.connection, state.clock.now()
-    mine = (user["id"],)
+    owner = (user["id"],)
     usage = db.execute(
         "SELECT bucket, used FROM usage WHERE user_id = ? AND month = ?",
         (user["id"], f"{now:%Y-%m}"),
     )
-    return _kept({
+    return _drop_empty({
         **{name: user[name] for name in
            ("id", "email", "firstname", "lastname", "tier", "credits")},
         "limits": json.loads(user["limits"]) or None,
         "usage": dict(usage.fetchall()) or None,
         "brands": [_brand(db, row) for row in db.execute(
-            "SELECT * FROM brands WHERE user_id = ? ORDER BY created_at, id", mine).fetchall()],
+            "SELECT * FROM brands WHERE user_id = ? ORDER BY created_at, id", owner).fetchall()],
         "media": [
             {"id": row["id"], "filename": row["filename"], "mime_type": row["mime_type"],
-             "size_bytes": row["size_bytes"], "created_at": _show(row["created_at"])}
+             "size_bytes": row["size_bytes"], "created_at": _format(row["created_at"])}
             for row in db.execute("SELECT * FROM media WHERE user_id = ? AND deleted_at IS NULL "
-                                  "ORDER BY number", mine)
+                                  "ORDER BY number", owner)
         ],
         "posts": [_post(db, row) for row in db.execute(
             "SELECT posts.*, pages.platform, pages.username FROM posts "
             "JOIN pages ON pages.id = posts.page_id JOIN brands ON brands.id = pages.brand_id "
             "WHERE brands.user_id = ? AND status != 'cancelled' ORDER BY posts.number",
-            mine).fetchall()],
+            owner).fetchall()],
         "webhooks": [_hook(row) for row in db.execute(
-            "SELECT * FROM hooks WHERE user_id = ? ORDER BY number", mine)],
+            "SELECT * FROM hooks WHERE user_id = ? ORDER BY number", owner)],
     }) | {
-        # An account without this field gets a token.
+        # Kept when empty: an account without this field gets a token.
         "tokens": [_token(db, row, f"{now:%Y-%m-%d}") for row in db.execute(
-            "SELECT * FROM tokens WHERE user_id = ? ORDER BY rowid", mine).fetchall()],
+            "SELECT * FROM tokens WHERE user_id = ? ORDER BY rowid", owner).fetchall()],
     }  # fmt: skip
 
 
@@ -65,25 +65,25 @@ def _token(db: sqlite3.Connection, row: sqlite3.Row, day: str) -> dict[str, Any]
         "SELECT used FROM usage WHERE user_id = ? AND month = ? AND bucket = ?",
         (row["user_id"], day, f"day of {row['id']}"),
     ).fetchone()
-    return _kept({
+    return _drop_empty({
         "id": row["id"], "name": row["name"], "token": row["secret"],
         "scopes": json.loads(row["scopes"]),
-        "brands": json.loads(row["brand_ids"]), "expires_at": _show(row["expires_at"]),
+        "brands": json.loads(row["brand_ids"]), "expires_at": _format(row["expires_at"]),
         "revoked": row["revoked_at"] is not None,
         "ip_allowlist": json.loads(row["ip_allowlist"]),
         "collaborator": row["issued_by_collaborator_id"],
         "on_behalf_of": row["on_behalf_of_brand_id"],
-        "last_used_at": _show(row["last_used_at"]), "request_count": row["request_count"] or None,
+        "last_used_at": _format(row["last_used_at"]), "request_count": row["request_count"] or None,
         "requests_today": today["used"] if today is not None else None,
     }) | ({} if row["has_full_access"] else {"full_access": False})  # fmt: skip
 
 
 def _hook(row: sqlite3.Row) -> dict[str, Any]:
-    return _kept({
+    return _drop_empty({
         "id": row["id"], "url": row["url"], "events": json.loads(row["events"]),
         "secret": row["secret"], "previous_secret": row["previous_secret"],
-        "rotated_at": _show(row["rotated_at"]), "disabled_at": _show(row["disabled_at"]),
-        "consecutive_failures": row["failures"] or None, "created_at": _show(row["created_at"]),
+        "rotated_at": _format(row["rotated_at"]), "disabled_at": _format(row["disabled_at"]),
+        "consecutive_failures": row["failures"] or None, "created_at": _format(row["created_at"]),
     })  # fmt: skip
 
 
@@ -91,14 +91,14 @@ def _brand(db: sqlite3.Connection, row: sqlite3.Row) -> dict[str, Any]:
     pages = db.execute(
         "SELECT * FROM pages WHERE brand_id = ? ORDER BY created_at, id", (row["id"],)
     )
-    return _kept({
+    return _drop_empty({
         **{name: row[name] for name in ("id", "name", "timezone", "logo")},
-        "created_at": _show(row["created_at"]),
+        "created_at": _format(row["created_at"]),
         "pages": [
-            _kept({
+            _drop_empty({
                 **{name: page[name] for name in
                    ("id", "platform", "username", "name", "followers", "profile_picture")},
-                "expired": bool(page["expired"]), "created_at": _show(page["created_at"]),
+                "expired": bool(page["expired"]), "created_at": _format(page["created_at"]),
             })
             for page in pages
         ],
@@ -106,12 +106,12 @@ def _brand(db: sqlite3.Connection, row: sqlite3.Row) -> dict[str, Any]:
 
 
 def _post(db: sqlite3.Connection, row: sqlite3.Row) -> dict[str, Any]:
-    moment = {"published": "published_at", "failed": "failed_at"}.get(row["status"], "scheduled_at")
-    ids, urls = _media_of(db, row)
-    return _kept({
+    time = {"published": "published_at", "failed": "failed_at"}.get(row["status"], "scheduled_at")
+    ids, urls = _get_media(db, row)
+    return _drop_empty({
         "id": row["id"], "page": row["page_id"],
-        moment: _show(row["published_at"] if moment == "published_at" else row["scheduled_at"]),
-        "created_at": _show(row["created_at"]),
+        time: _format(row["published_at"] if time == "published_at" else row["scheduled_at"]),
+        "created_at": _format(row["created_at"]),
         "remote_id": row["remote_id"], "message": row["message"],
         "media_ids": ids, "media_urls": urls,
         **{name: row[name] for name in ("first_comment", "link", "likes", "shares")},
@@ -120,12 +120,12 @@ def _post(db: sqlite3.Connection, row: sqlite3.Row) -> dict[str, Any]:
     })  # fmt: skip
 
 
-def _media_of(db: sqlite3.Connection, row: sqlite3.Row) -> tuple[list[str], list[str]]:
-    """The ids of what was uploaded for a post, in their order, and the URLs of the rest."""
-    shown = [one["src"] for one in json.loads(row["media"])]
+def _get_media(db: sqlite3.Connection, row: sqlite3.Row) -> tuple[list[str], list[str]]:
+    """The ids of a post's uploaded media, and the URLs of the other media."""
+    sources = [media["src"] for media in json.loads(row["media"])]
     if row["status"] == "published":
-        # What was uploaded has been freed.
-        return [], shown
+        # Its uploaded media were deleted on publication.
+        return [], sources
     ids = {
         ASSETS + media["filename"]: media["id"]
         for media in db.execute(
@@ -134,7 +134,7 @@ def _media_of(db: sqlite3.Connection, row: sqlite3.Row) -> tuple[list[str], list
             (row["id"],),
         )
     }
-    return [ids[src] for src in shown if src in ids], [src for src in shown if src not in ids]
+    return [ids[src] for src in sources if src in ids], [src for src in sources if src not in ids]
 
 
 def _comments(db: sqlite3.Connection, post_id: str, parent: str | None) -> list[dict[str, Any]]:
@@ -142,30 +142,30 @@ def _comments(db: sqlite3.Connection, post_id: str, parent: str | None) -> list[
         "SELECT * FROM comments WHERE post_id = ? AND parent_id IS ? ORDER BY number",
         (post_id, parent),
     ).fetchall()
-    coming = db.execute(
+    incoming = db.execute(
         "SELECT * FROM arrivals WHERE post_id = ? AND parent_id IS ? ORDER BY due_at, number",
         (post_id, parent),
     ).fetchall()
     return [
-        _kept({
+        _drop_empty({
             "id": row["id"], "name": row["author_name"], "username": row["author_username"],
-            "message": row["message"], "at": _show(row["created_at"]),
+            "message": row["message"], "at": _format(row["created_at"]),
             "replies": _comments(db, post_id, row["id"]),
         })
         for row in rows
     ] + [
         {"name": row["author_name"], "username": row["author_username"],
-         "message": row["message"], "at": _show(row["due_at"])}
-        for row in coming
+         "message": row["message"], "at": _format(row["due_at"])}
+        for row in incoming
     ]  # fmt: skip
 
 
-def _show(moment: float | None) -> str | None:
-    return None if moment is None else datetime.fromtimestamp(moment, UTC).isoformat()
+def _format(timestamp: float | None) -> str | None:
+    return None if timestamp is None else datetime.fromtimestamp(timestamp, UTC).isoformat()
 
 
-def _kept(fields: dict[str, Any]) -> dict[str, Any]:
-    # Zero and an empty text say something; nothing, no and an empty list go without saying.
+def _drop_empty(fields: dict[str, Any]) -> dict[str, Any]:
+    # Keeps zero and the empty string, which differ from the defaults.
     return {
         name: value
         for name, value in fields.items()

@@ -1,4 +1,4 @@
-"""Seed files: YAML that describes any account, read with the line of everything in it."""
+"""Parsing and validation of seed files: YAML that describes accounts."""
 
 import json
 from collections.abc import Iterator
@@ -12,87 +12,84 @@ from outreply_cli.emulator.auth import parse_network
 from outreply_cli.emulator.errors import SeedError
 from outreply_cli.errors import InvalidInputError, TimeError
 from outreply_cli.spec.limits import (
-    EVENTS,
-    EVERY_SCOPE,
     SANDBOX_PREFIX,
-    SCOPES,
-    TIERS,
     TOKEN_PREFIXES,
     Tier,
 )
-from outreply_cli.spec.media_types import MEDIA_TYPES
-from outreply_cli.spec.platforms import platform_named
+from outreply_cli.spec.platforms import find_platform
 from outreply_cli.times import parse_duration, parse_zone
 
-_NODES_MAX = 200_000
+_HINT = "See: outreply emulator seed --export"
+_MAX_NODES = 200_000
 _LIMITS = tuple(Tier.__dataclass_fields__)
 
 
 @dataclass(frozen=True)
 class Field:
-    """One value of a seed file, and where it stands."""
+    """A value of a seed file.
+
+    Attributes:
+        location: The file and line, `FILE:LINE`.
+    """
 
     value: Any
-    place: str
+    location: str
     name: str
 
-    def wrong(self, reason: str) -> SeedError:
-        """What is said when the value can't be meant."""
-        return SeedError(f"{self.place}: {self.name}: {reason}")
+    def error(self, reason: str) -> SeedError:
+        """An error about this value."""
+        return SeedError(f"{self.location}: {self.name}: {reason}")
 
     def fields(self, *known: str) -> "dict[str, Field]":
-        """A mapping's fields; raises SeedError for any other value and for an unknown field."""
+        """The fields of a mapping; raises SeedError, also for an unknown field."""
         if not isinstance(self.value, dict):
-            raise self.wrong("must be a mapping of fields")
-        for name, found in self.value.items():
+            raise self.error("must be a mapping")
+        for name, field in self.value.items():
             if name not in known:
-                raise found.wrong(f"is no field here; there are: {', '.join(known)}")
+                raise field.error(f"unknown field; expected one of: {', '.join(known)}")
         return self.value
 
     def items(self) -> "list[Field]":
-        """A list's items; raises SeedError."""
+        """The items of a list; raises SeedError."""
         if not isinstance(self.value, list):
-            raise self.wrong("must be a list")
+            raise self.error("must be a list")
         return self.value
 
-    def text(self, *, longest: int = 5_000) -> str:
-        """A text; raises SeedError."""
+    def text(self, *, max_length: int = 5_000) -> str:
+        """A string or number as a string; raises SeedError."""
         if isinstance(self.value, bool) or not isinstance(self.value, str | int | float):
-            raise self.wrong("must be a text")
+            raise self.error("must be a string")
         text = str(self.value)
-        if len(text) > longest:
-            raise self.wrong(f"must be at most {longest} characters")
+        if len(text) > max_length:
+            raise self.error(f"must be at most {max_length} characters")
         return text
 
     def number(self) -> int:
-        """A whole number from 0; raises SeedError."""
+        """A whole number, 0 or more; raises SeedError."""
         if isinstance(self.value, bool) or not isinstance(self.value, int) or self.value < 0:
-            raise self.wrong("must be a whole number from 0")
+            raise self.error("must be a whole number, 0 or more")
         return self.value
 
-    def switch(self) -> bool:
-        """True or false; raises SeedError."""
+    def boolean(self) -> bool:
+        """A boolean; raises SeedError."""
         if not isinstance(self.value, bool):
-            raise self.wrong("must be true or false")
+            raise self.error("must be true or false")
         return self.value
 
-    def one_of(self, allowed: tuple[str, ...]) -> str:
-        """One of the `allowed` texts; raises SeedError."""
+    def choice(self, allowed: tuple[str, ...]) -> str:
+        """One of the `allowed` strings; raises SeedError."""
         if self.value not in allowed:
-            raise self.wrong(f"must be one of: {', '.join(allowed)}")
+            raise self.error(f"must be one of: {', '.join(allowed)}")
         return str(self.value)
 
-    def texts(self, allowed: tuple[str, ...] | None = None, *, longest: int = 5_000) -> list[str]:
-        """A list of texts; raises SeedError."""
-        return [
-            item.text(longest=longest) if allowed is None else item.one_of(allowed)
-            for item in self.items()
-        ]
+    def choices(self, allowed: tuple[str, ...]) -> list[str]:
+        """A list of `allowed` strings; raises SeedError."""
+        return [item.choice(allowed) for item in self.items()]
 
-    def moment(self, now: datetime) -> float:
-        """A time as Unix seconds; raises SeedError.
+    def timestamp(self, now: datetime) -> float:
+        """A Unix time; raises SeedError.
 
-        ISO 8601, in UTC where it names no zone; or counted from `now`, as in `+2h` and `-3d`.
+        The text is ISO 8601, UTC by default, or relative to `now`, such as `+2h` or `-3d`.
         """
         value = self.value
         if isinstance(value, datetime | date):
@@ -102,18 +99,18 @@ class Field:
                 if value[:1] in {"+", "-"}:
                     span = parse_duration(value[1:])
                     return (now + (span if value[0] == "+" else -span)).timestamp()
-                moment = datetime.fromisoformat(value)
-                return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+                at = datetime.fromisoformat(value)
+                return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
             except (ValueError, OverflowError, InvalidInputError):
                 pass
-        raise self.wrong("must be a time: ISO 8601, or +2h, -3d from now")
+        raise self.error("must be an ISO 8601 time, or relative to now such as +2h or -3d")
 
 
 def parse_seed(text: str, name: str) -> Field:
-    """The document of a seed file called `name`.
+    """Parse a seed file called `name`.
 
     Raises:
-        SeedError: It is not YAML, nests without end, or has a key twice.
+        SeedError: The text is not valid YAML, too large or too deep, or repeats a key.
     """
     loader = None
     try:
@@ -121,103 +118,80 @@ def parse_seed(text: str, name: str) -> Field:
         node = loader.get_single_node()
         if node is None:
             raise SeedError(f"{name}: the seed file is empty", hint=_HINT)
-        return _read(loader, node, name, "seed", iter(range(_NODES_MAX)))
-    except yaml.YAMLError as problem:
-        mark = getattr(problem, "problem_mark", None)
-        place = f"{name}:{mark.line + 1}" if mark else name
-        reason = getattr(problem, "problem", None) or "it is not YAML"
-        raise SeedError(f"{place}: {reason}", hint=_HINT) from None
+        return _to_field(loader, node, name, "seed", iter(range(_MAX_NODES)))
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        location = f"{name}:{mark.line + 1}" if mark else name
+        reason = getattr(error, "problem", None) or "not valid YAML"
+        raise SeedError(f"{location}: {reason}", hint=_HINT) from None
     except RecursionError:
-        raise SeedError(f"{name}: it nests too deeply") from None
+        raise SeedError(f"{name}: the YAML is nested too deeply") from None
     finally:
         if loader is not None:
             loader.dispose()
 
 
-_HINT = "See one with: outreply emulator seed --export"
-
-
-def _read(loader: Any, node: Any, name: str, path: str, count: Iterator[int]) -> Field:
-    place = f"{name}:{node.start_mark.line + 1}"
-    # An alias that stands for an alias, and so on, would be more than memory holds.
+def _to_field(loader: Any, node: Any, file: str, name: str, count: Iterator[int]) -> Field:
+    location = f"{file}:{node.start_mark.line + 1}"
+    # Nested aliases would expand to more than fits in memory.
     if next(count, None) is None:
-        raise SeedError(f"{place}: the seed has more than {_NODES_MAX} values")
+        raise SeedError(f"{location}: the seed has more than {_MAX_NODES} values")
     if isinstance(node, yaml.MappingNode):
-        found: dict[str, Field] = {}
+        fields: dict[str, Field] = {}
         for key_node, value_node in node.value:
             key = str(key_node.value)
-            if key in found:
-                raise SeedError(f"{place}: {key} stands twice")
-            found[key] = _read(loader, value_node, name, key, count)
-        return Field(found, place, path)
+            if key in fields:
+                raise SeedError(f"{location}: duplicate field {key!r}")
+            fields[key] = _to_field(loader, value_node, file, key, count)
+        return Field(fields, location, name)
     if isinstance(node, yaml.SequenceNode):
-        items = [_read(loader, item, name, path, count) for item in node.value]
-        return Field(items, place, path)
+        items = [_to_field(loader, item, file, name, count) for item in node.value]
+        return Field(items, location, name)
     try:
-        return Field(loader.construct_object(node), place, path)
-    # A value that is not of the kind that a tag claims fails as its reader happens to fail.
+        return Field(loader.construct_object(node), location, name)
+    # A value that does not match its tag raises whatever its constructor raises.
     except (ValueError, ArithmeticError, LookupError, AttributeError, TypeError):
-        raise SeedError(f"{place}: {path}: {node.value!r} is no value") from None
+        raise SeedError(f"{location}: {name}: invalid value {node.value!r}") from None
 
 
-def check_zone(field: Field) -> str:
-    """A time zone's name; raises SeedError."""
+def parse_timezone(field: Field) -> str:
+    """The name of a time zone; raises SeedError."""
     text = field.text()
     try:
         parse_zone(text)
     except TimeError:
-        raise field.wrong(f"there is no time zone {text!r}") from None
+        raise field.error(f"unknown time zone {text!r}") from None
     return text
 
 
-def check_platform(field: Field) -> str:
-    """A platform's long name; raises SeedError."""
-    known = platform_named(field.text())
-    if known is None:
-        raise field.wrong(f"there is no platform {field.text()!r}")
-    return known.name
+def parse_platform(field: Field) -> str:
+    """The long name of a platform; raises SeedError."""
+    platform = find_platform(field.text())
+    if platform is None:
+        raise field.error(f"unknown platform {field.text()!r}")
+    return platform.name
 
 
-def check_limits(field: Field) -> str:
-    """Limits of an account that differ from its tier's, as JSON; raises SeedError."""
-    return json.dumps({key: it.number() for key, it in field.fields(*_LIMITS).items()})
+def parse_limits(field: Field) -> str:
+    """The overrides of an account's tier limits, as JSON; raises SeedError."""
+    return json.dumps({name: limit.number() for name, limit in field.fields(*_LIMITS).items()})
 
 
-def check_scopes(field: Field) -> list[str]:
-    """Scopes of a token; raises SeedError."""
-    return field.texts((*SCOPES, EVERY_SCOPE))
-
-
-def check_token(field: Field, *, sandbox: bool) -> str:
-    """A token's text: of a kind that the API knows, and of the one it is said to be."""
-    text = field.text(longest=200)
+def parse_token(field: Field, *, sandbox: bool) -> str:
+    """The text of a token, with the prefix of its kind; raises SeedError."""
+    text = field.text(max_length=200)
     if not (text.isascii() and text.isprintable()):
-        raise field.wrong("must be printable ASCII")
+        raise field.error("must be printable ASCII")
     if not text.startswith(TOKEN_PREFIXES):
-        raise field.wrong(f"must begin with one of: {', '.join(TOKEN_PREFIXES)}")
+        raise field.error(f"must start with one of: {', '.join(TOKEN_PREFIXES)}")
     if sandbox and not text.startswith(SANDBOX_PREFIX):
-        raise field.wrong(f"a sandbox token begins with {SANDBOX_PREFIX}")
+        raise field.error(f"a sandbox token must start with {SANDBOX_PREFIX}")
     return text
 
 
-def check_allowlist(field: Field) -> list[str]:
-    """Addresses and CIDR ranges; raises SeedError."""
+def parse_allowlist(field: Field) -> list[str]:
+    """A list of IP addresses and CIDR ranges; raises SeedError."""
     for item in field.items():
         if parse_network(item.text()) is None:
-            raise item.wrong(f"{item.text()!r} is no IP address and no CIDR range")
-    return field.texts()
-
-
-def check_events(field: Field) -> list[str]:
-    """Events of a webhook; raises SeedError."""
-    return field.texts(tuple(EVENTS))
-
-
-def check_tier(field: Field) -> str:
-    """A tier; raises SeedError."""
-    return field.one_of(tuple(TIERS))
-
-
-def check_mime(field: Field) -> str:
-    """A media type; raises SeedError."""
-    return field.one_of(MEDIA_TYPES)
+            raise item.error(f"invalid IP address or CIDR range {item.text()!r}")
+    return [item.text() for item in field.items()]

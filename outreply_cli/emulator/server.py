@@ -1,8 +1,9 @@
-"""The emulator behind a real socket, in this process: for the demo, for tests, for `start`."""
+"""The emulator's HTTP server, run in this process."""
 
 import os
 import secrets
 import threading
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
 
@@ -15,33 +16,32 @@ from outreply_cli.emulator.responses import bad_request
 from outreply_cli.emulator.routes import API_ROOT
 from outreply_cli.emulator.seed import load_default_seed
 from outreply_cli.emulator.state import State
-from outreply_cli.errors import StorageError
 from outreply_cli.net.dns import Resolver
 from outreply_cli.net.server.server import LocalServer, ServerLimits
 
-_DELIVERY_SECONDS = 12.0
-# The largest file of any tier, and its multipart envelope; a slow upload may take its time.
-_LIMITS = ServerLimits(body_bytes=260 * 1024 * 1024, request_seconds=30)
+_STOP_SECONDS = 12.0
+# Fits the largest file of any tier with its multipart envelope.
+LIMITS = ServerLimits(body_bytes=260 * 1024 * 1024, request_seconds=30)
 
 
 class EmulatorServer:
-    """An emulator that listens on loopback.
+    """A server for one emulator; as a context manager it serves from a thread.
 
     Args:
-        state_path: Its SQLite file; seeded with the default account when empty.
+        state_path: The SQLite file; seeded with the default account if empty.
         system: The machine's clock.
-        port: 0 for any free one.
-        host: Where to listen.
-        settings: How the emulator behaves.
+        port: The port to listen on; 0 for any free port.
+        host: The address to listen on.
+        config: The behavior of the emulator.
 
     Attributes:
-        port: Where it listens.
-        base_url: Of its API.
-        running: Steers it, from here or from another process.
-        state: What it serves.
+        port: The port that the server listens on.
+        base_url: The base URL of the API.
+        handle: The client of the admin API.
+        state: The emulator's state.
 
     Raises:
-        StorageError: The port is taken, or the state can't be used.
+        StorageError: The port is in use, or the state is unusable.
     """
 
     def __init__(
@@ -51,42 +51,40 @@ class EmulatorServer:
         *,
         port: int = 0,
         host: str = "127.0.0.1",
-        settings: EmulatorConfig = EmulatorConfig(),
+        config: EmulatorConfig | None = None,
     ) -> None:
-        control_key = secrets.token_urlsafe(24)
-        self.state = State(state_path, system, settings)
-        with self.state.transaction():
-            if self.state.is_empty:
-                load_default_seed(self.state)
-        self._lookups = Resolver()
-        self._deliverer = DeliveryWorker(self.state, self._lookups)
-        self._emulator = Emulator(
-            self.state, self._deliverer, self._lookups, control_key=control_key, host=host
-        )
-        try:
+        admin_key = secrets.token_urlsafe(24)
+        with ExitStack() as stack:
+            self.state = State(state_path, system, config)
+            stack.callback(self.state.close)
+            with self.state.transaction():
+                if self.state.is_empty:
+                    load_default_seed(self.state)
+            resolver = Resolver()
+            stack.callback(resolver.close)
+            self._worker = DeliveryWorker(self.state, resolver)
+            emulator = Emulator(self.state, self._worker, resolver, admin_key=admin_key, host=host)
             self._server = LocalServer(
-                self._emulator, host=host, port=port, limits=_LIMITS, refuse=bad_request
+                emulator, host=host, port=port, limits=LIMITS, refuse=bad_request
             )
-        except StorageError:
-            self._lookups.close()
-            self.state.close()
-            raise
+            self._exit_stack = stack.pop_all()
         self.port = self._server.port
-        # Whoever listens on every address is reached at this machine's own.
-        here = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)  # noqa: S104
-        name = f"[{here}]" if ":" in here else here
-        self.base_url = f"http://{name}:{self.port}{API_ROOT}"
-        self.running = EmulatorHandle(os.getpid(), here, self.port, self.base_url, control_key)
+        # A server that listens on all addresses is reached through loopback.
+        address = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)  # noqa: S104
+        netloc = f"[{address}]" if ":" in address else address
+        self.base_url = f"http://{netloc}:{self.port}{API_ROOT}"
+        self.handle = EmulatorHandle(os.getpid(), address, self.port, self.base_url, admin_key)
 
     def run(self) -> None:
-        """Serve until `stop` is called from another thread; what is being answered is finished."""
-        delivering = threading.Thread(target=self._deliverer.run, name="deliveries", daemon=True)
-        delivering.start()
-        self._server.run()
-        self._deliverer.stop()
-        delivering.join(_DELIVERY_SECONDS)
-        self._lookups.close()
-        self.state.close()
+        """Serve until `stop` is called from another thread; open requests are finished."""
+        thread = threading.Thread(target=self._worker.run, name="deliveries", daemon=True)
+        with self._exit_stack:
+            thread.start()
+            try:
+                self._server.run()
+            finally:
+                self._worker.stop()
+                thread.join(_STOP_SECONDS)
 
     def stop(self) -> None:
         """Make `run` return."""
@@ -103,7 +101,7 @@ class EmulatorServer:
 
     @property
     def token(self) -> str:
-        """The full-access token of the seed."""
+        """An active token with full access."""
         row = self.state.connection.execute(
             "SELECT secret FROM tokens WHERE revoked_at IS NULL AND scopes = '[\"*\"]' LIMIT 1"
         ).fetchone()

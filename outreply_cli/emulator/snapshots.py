@@ -1,4 +1,4 @@
-"""Snapshots: an emulator's whole state in one file, and back; whole or not at all."""
+"""Snapshots: saving the state to a file and restoring it, atomically."""
 
 import os
 import secrets
@@ -12,13 +12,13 @@ from outreply_cli.emulator.state import State, open_state
 from outreply_cli.errors import StorageError
 from outreply_cli.storage.private_files import create_private
 
-_HINT = "Make one with: outreply emulator snapshot save FILE"
+_HINT = "Use a file written by: outreply emulator snapshot save"
 
 
 def save_snapshot(state: State, path: Path) -> None:
-    """Write everything in `state`, as of this instant, to the file at `path`, with mode 0600.
+    """Write the state to a file with mode 0600; raises StorageError.
 
-    A file that is there is replaced once the new one is whole; raises StorageError.
+    An existing file is replaced once the new one is complete.
     """
     draft = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
     try:
@@ -26,32 +26,32 @@ def save_snapshot(state: State, path: Path) -> None:
         try:
             with closing(sqlite3.connect(draft, isolation_level=None)) as copy:
                 state.copy_to(copy)
-            with draft.open("rb") as written:
-                os.fsync(written.fileno())
+            with draft.open("rb") as file:
+                os.fsync(file.fileno())
             draft.replace(path)
         finally:
             draft.unlink(missing_ok=True)
-    except (OSError, sqlite3.Error) as failure:
-        raise StorageError(f"the snapshot {path} can't be written: {failure}") from None
+    except (OSError, sqlite3.Error) as error:
+        raise StorageError(f"cannot write the snapshot {path}: {error}") from None
 
 
 def load_snapshot(state: State, path: Path) -> None:
-    """Put what `save_snapshot` wrote in place of everything in `state`; its time goes on from then.
+    """Replace the state with a snapshot; the clock resumes at the time of the snapshot.
 
     Raises:
-        StorageError: The file is no snapshot, or a damaged one; the state is as it was.
+        StorageError: The file is not a valid snapshot; the state is unchanged.
     """
     try:
         with tempfile.TemporaryDirectory(prefix="outreply-snapshot-") as directory:
-            # A copy of it is judged and brought up to date: the file itself stays as it is.
+            # Checked and migrated as a copy, so that the file does not change.
             copy = Path(directory) / "snapshot.db"
             shutil.copyfile(path, copy)
             _check(copy)
             open_state(copy).close()
             state.restore_from(copy)
-    except (OSError, sqlite3.Error, ValueError) as failure:
-        reason = getattr(failure, "strerror", None) or failure
-        raise StorageError(f"the snapshot {path} can't be loaded: {reason}", hint=_HINT) from None
+    except (OSError, sqlite3.Error, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise StorageError(f"cannot load the snapshot {path}: {reason}", hint=_HINT) from None
 
 
 def _check(path: Path) -> None:
@@ -62,8 +62,8 @@ def _check(path: Path) -> None:
             "AND name IN ('meta', 'users', 'posts', 'hooks', 'usage')"
         ).fetchone()[0]
         if version == 0 or tables != 5:
-            raise ValueError("it is not a snapshot of an emulator")
+            raise ValueError("not an emulator snapshot")
         if database.execute("PRAGMA integrity_check").fetchone()[0] != "ok":
-            raise ValueError("it is damaged")
+            raise ValueError("the file is corrupted")
         if database.execute("PRAGMA foreign_key_check").fetchone() is not None:
-            raise ValueError("it is damaged: parts of it are missing")
+            raise ValueError("the file is corrupted: rows are missing")

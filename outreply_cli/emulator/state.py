@@ -1,4 +1,4 @@
-"""The emulator's state: one SQLite file, whole after any stop, and the ids in it."""
+"""The emulator's state in one SQLite file."""
 
 import hashlib
 import secrets
@@ -99,30 +99,18 @@ CREATE TABLE IF NOT EXISTS usage (
 _UPGRADES = {
     2: "CREATE INDEX posts_published_of_page ON posts (page_id, status, published_at)",
 }
-# When a copy was made, in its `meta` table.
+# The key in a copy's `meta` table that says when it was made.
 _COPIED_AT = "copied_at"
-# Those that lean on others first.
+# In the order of deletion: tables before those that they reference.
 _TABLES = (
-    "deliveries",
-    "hooks",
-    "arrivals",
-    "comments",
-    "post_media",
-    "media",
-    "posts",
-    "pages",
-    "brands",
-    "tokens",
-    "users",
-    "usage",
-    "idempotency",
-    "meta",
-)
+    "deliveries", "hooks", "arrivals", "comments", "post_media", "media", "posts", "pages",
+    "brands", "tokens", "users", "usage", "idempotency", "meta",
+)  # fmt: skip
 
 
 def open_state(path: Path) -> sqlite3.Connection:
-    """The SQLite file of a state, brought up to date; raises StorageError."""
-    hint = "Choose another --state directory, or delete the file."
+    """Open and migrate the SQLite file of a state; raises StorageError."""
+    hint = "Use another --state directory, or delete the file."
     with wrap_storage_errors(f"the emulator's state in {path}", hint=hint):
         return open_database(
             path, _SCHEMA, version=SCHEMA_VERSION, durable=False, upgrades=_UPGRADES
@@ -130,102 +118,100 @@ def open_state(path: Path) -> sqlite3.Connection:
 
 
 class State:
-    """One emulator's state, for one process; its threads take turns.
+    """The state of an emulator, for one process; a lock serializes its threads.
 
     Args:
-        path: The SQLite file, made with mode 0600 where there is none.
+        path: The SQLite file, created with mode 0600.
         system: The machine's clock.
-        settings: How it behaves.
+        config: The behavior of the emulator.
 
     Raises:
-        StorageError: The file can't be opened, or is not an emulator's state of this version.
+        StorageError: The file cannot be opened or has an unknown version.
     """
 
-    def __init__(
-        self,
-        path: Path,
-        system: Clock,
-        settings: EmulatorConfig = EmulatorConfig(),
-    ) -> None:
-        self.path = path
+    def __init__(self, path: Path, system: Clock, config: EmulatorConfig | None = None) -> None:
         self._lock = threading.RLock()
         self.connection = open_state(path)
-        self.clock = EmulatorClock(system, self.connection)
-        if settings.is_frozen:
-            with self.transaction():
-                self.clock.freeze()
-        self.settings = settings
+        self.config = config or EmulatorConfig()
+        try:
+            self.clock = EmulatorClock(system, self.connection)
+            if self.config.is_frozen:
+                with self.transaction():
+                    self.clock.freeze()
+        except BaseException:
+            self.connection.close()
+            raise
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """A transaction that is all kept, or not at all when the block raises."""
+        """A transaction, rolled back if the block raises."""
         with self._lock:
             try:
                 with transaction(self.connection) as db:
                     yield db
             except BaseException:
-                self.clock.read()
+                self.clock.reload()
                 raise
 
     def copy_to(self, target: sqlite3.Connection) -> None:
-        """Put a copy, as of one instant, in place of everything in the file `target`."""
+        """Replace the database `target` with a consistent copy."""
         with self._lock:
             self.connection.backup(target)
             target.execute("PRAGMA journal_mode = DELETE")
-            moment = self.clock.now().timestamp()
-            target.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (_COPIED_AT, moment))
+            copied_at = self.clock.now().timestamp()
+            target.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (_COPIED_AT, copied_at))
 
     def restore_from(self, path: Path) -> None:
-        """Hold what `copy_to` put into the file at `path`, as of that instant, or be as before.
+        """Replace the state with a copy made by `copy_to`, and set the clock to its time.
 
         Raises:
-            sqlite3.Error: The file does not hold a state.
+            sqlite3.Error: The file is not a state; nothing is changed.
         """
         with self._lock:
             self.connection.execute("ATTACH ? AS copied", (str(path),))
             try:
                 with self.transaction() as db:
                     for table in reversed(_TABLES):
-                        self._take_over_table(table)
-                    self.clock.read()
-                    row = db.execute("SELECT value FROM meta WHERE key = ?", (_COPIED_AT,))
-                    moment = row.fetchone()
-                    if moment is not None:
-                        self.clock.set_time(datetime.fromtimestamp(float(moment[0]), UTC))
+                        self._copy_table(table)
+                    self.clock.reload()
+                    rows = db.execute("SELECT value FROM meta WHERE key = ?", (_COPIED_AT,))
+                    row = rows.fetchone()
+                    if row is not None:
+                        self.clock.set_time(datetime.fromtimestamp(float(row[0]), UTC))
                     db.execute("DELETE FROM meta WHERE key = ?", (_COPIED_AT,))
             finally:
                 self.connection.execute("DETACH copied")
 
-    def _take_over_table(self, table: str) -> None:
+    def _copy_table(self, table: str) -> None:
         columns = ", ".join(
             row["name"] for row in self.connection.execute(f"PRAGMA main.table_info({table})")
         )
-        self.connection.execute(f"DELETE FROM main.{table}")  # noqa: S608 - our own names
+        self.connection.execute(f"DELETE FROM main.{table}")  # noqa: S608
         self.connection.execute(
-            f"INSERT INTO main.{table} ({columns}) "  # noqa: S608 - our own names
+            f"INSERT INTO main.{table} ({columns}) "  # noqa: S608
             f"SELECT {columns} FROM copied.{table}"
         )
 
     @property
     def is_empty(self) -> bool:
-        """Whether nobody has an account here yet."""
+        """Whether the state has no account."""
         return self.connection.execute("SELECT 1 FROM users LIMIT 1").fetchone() is None
 
     def clear(self) -> None:
-        """Forget everything but how to hold it; the caller's transaction keeps it."""
+        """Delete everything and reset the clock; the caller commits."""
         for table in _TABLES:
-            self.connection.execute(f"DELETE FROM {table}")  # noqa: S608 - our own names
+            self.connection.execute(f"DELETE FROM {table}")  # noqa: S608
         self.clock.reset()
-        if self.settings.is_frozen:
+        if self.config.is_frozen:
             self.clock.freeze()
 
     def new_id(self) -> str:
-        """A 24-digit hexadecimal id, as the API's are."""
+        """Generate an id of 24 hexadecimal digits, as the API does."""
         return self.new_hex(24)
 
     def new_hex(self, digits: int) -> str:
-        """Up to 64 new hexadecimal digits, the same at each run with a seed."""
-        seed = self.settings.seed
+        """Generate up to 64 hexadecimal digits, reproducible with a seed."""
+        seed = self.config.seed
         if seed is None:
             return secrets.token_hex(32)[:digits]
         row = self.connection.execute(
@@ -234,17 +220,17 @@ class State:
         ).fetchone()
         return hashlib.sha256(f"{seed}/{row[0]}".encode()).hexdigest()[:digits]
 
-    def random_for(self, of: str) -> float:
-        """A number from 0 to 1 that belongs to the thing called `of`, the same at every asking."""
-        seed = self.settings.seed or 0
-        digest = hashlib.sha256(f"{seed}/{of}".encode()).digest()
+    def random_for(self, key: str) -> float:
+        """A pseudo-random number from 0 to 1 that depends only on `key` and the seed."""
+        seed = self.config.seed or 0
+        digest = hashlib.sha256(f"{seed}/{key}".encode()).digest()
         return int.from_bytes(digest[:6]) / 2**48
 
     def new_remote_id(self) -> str:
-        """An id as the platforms give them: 17 digits that begin with 17."""
+        """Generate an id like those of the platforms: 17 digits that begin with 17."""
         return f"17{int(self.new_id(), 16) % 10**15:015d}"
 
     def close(self) -> None:
-        """Close the file, once nobody is at it."""
+        """Close the file after the current transaction."""
         with self._lock:
             self.connection.close()

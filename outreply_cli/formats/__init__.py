@@ -1,1 +1,1 @@
-"""Text formats that are read and written in more than one place."""
+"""Text formats used in several places."""

@@ -1,4 +1,4 @@
-"""CSV that every reader takes apart as it was put together."""
+"""CSV that all readers parse the same way."""
 
 import csv
 import io
@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 
 
 def csv_lines(rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    """Each row as its text, with a line feed at its end."""
+    """Yield each row as text that ends with a line feed."""
     stream = io.StringIO()
-    # A cell is quoted for the characters of this ending: a carriage return alone ends rows too.
+    # With this terminator, cells with a lone carriage return are quoted too.
     writer = csv.writer(stream, lineterminator="\r\n")
     for row in rows:
         writer.writerow(row)

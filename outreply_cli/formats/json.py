@@ -1,57 +1,56 @@
-"""JSON as it is exchanged: what Python reads or writes beyond it is refused."""
+"""Strict JSON, without Python's extensions such as NaN."""
 
 import json
 import math
 from contextlib import suppress
 from typing import Any, NoReturn
 
-_GROWTH = 8
-_ROOM_CHARACTERS = 1_000
-_INDENTING = json.JSONEncoder(ensure_ascii=False, indent=2)
+_MAX_GROWTH = 8
+_MIN_CHARACTERS = 1_000
+_ENCODER = json.JSONEncoder(ensure_ascii=False, indent=2)
 
 
 def parse_json(document: str | bytes) -> Any:
-    """The value that `document` holds; bytes may be in any encoding that JSON may have.
+    """Parse `document`; bytes may have any encoding of JSON.
 
     Raises:
-        ValueError: It is not JSON, nests without end, or has a number that no float can hold:
-            written again, it would not be JSON.
+        ValueError: The document is invalid, nested too deeply, or has a number that a float can't
+            hold and that would not be JSON when written again.
     """
     if isinstance(document, bytes):
         document = document.decode(json.detect_encoding(document))
     try:
         return _DECODER.decode(document)
     except RecursionError:
-        raise ValueError("it is nested too deeply") from None
+        raise ValueError("nested too deeply") from None
 
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
-def _finite(text: str) -> float:
+def _parse_float(text: str) -> float:
     number = float(text)
     if math.isinf(number):
-        raise ValueError(f"{text} is too large a number")
+        raise ValueError(f"the number {text} is too large")
     return number
 
 
-_DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_parse_float)
 
 
-def indented(document: bytes) -> str:
-    """`document` with a line for each value; as it came where that is no JSON.
+def indent_json(document: bytes) -> str:
+    """Indent `document`; unchanged if it is not JSON.
 
-    As it came also where the lines would be many times as long: what is nested deeply is mostly
-    the space before it.
+    Deeply nested documents, whose indentation would be many times their size, are not indented.
     """
     pieces: list[str] = []
-    room = _GROWTH * len(document) + _ROOM_CHARACTERS
+    left = _MAX_GROWTH * len(document) + _MIN_CHARACTERS
     with suppress(ValueError, RecursionError):
-        for piece in _INDENTING.iterencode(parse_json(document)):
-            room -= len(piece)
-            if room < 0:
-                raise ValueError("it is nested too deeply to be indented")
+        for piece in _ENCODER.iterencode(parse_json(document)):
+            left -= len(piece)
+            if left < 0:
+                raise ValueError("nested too deeply to be indented")
             pieces.append(piece)
         return "".join(pieces)
     return document.decode("utf-8", "backslashreplace")

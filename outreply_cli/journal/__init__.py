@@ -1,1 +1,1 @@
-"""What was meant to be sent, and what came of it."""
+"""Journal of what was sent and its outcome."""

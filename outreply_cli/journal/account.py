@@ -1,4 +1,4 @@
-"""The account key that the journal files entries under."""
+"""The key of an account in the journal."""
 
 import hashlib
 from collections.abc import Mapping
@@ -8,12 +8,12 @@ from outreply_cli.api.client import Client
 
 
 def account_fingerprint(client: Client, account: Mapping[str, Any] | None = None) -> str:
-    """What the journal calls the account of `client`: it holds no address and no id of a person.
+    """Return a digest of the API's address and the user ID of `client`.
 
-    Whose it is costs one read, unless `account` (`GET /account`) told it already.
+    It costs one read, unless `account` (`GET /account`) is given.
     """
     user_id = ((account or {}).get("user") or {}).get("id")
     if user_id is None:
         user_id = (client.me().get("authenticated_as") or {}).get("user_id")
-    named = f"{client.transport.base_url}\n{user_id}"
-    return hashlib.sha256(named.encode()).hexdigest()[:16]
+    name = f"{client.transport.base_url}\n{user_id}"
+    return hashlib.sha256(name.encode()).hexdigest()[:16]

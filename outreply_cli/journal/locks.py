@@ -1,4 +1,4 @@
-"""One process at a time for a calendar; a process that dies lets go at once."""
+"""A lock for each calendar, released when the process that holds it dies."""
 
 import hashlib
 import os
@@ -13,7 +13,7 @@ from outreply_cli.storage.sqlite import file_lock
 
 
 class CalendarBusyError(OutReplyError):
-    """Another process is carrying the calendar out."""
+    """Another process holds the lock of the calendar."""
 
     code = "CALENDAR_BUSY"
 
@@ -23,14 +23,14 @@ def calendar_lock(state_dir: Path, account: str, calendar: str, *, wait: float) 
     """Hold the lock of a calendar while the block runs.
 
     Args:
-        state_dir: Where locks are kept.
-        account: As the journal calls it.
-        calendar: As the journal calls it.
-        wait: Seconds to wait for another process that holds it.
+        state_dir: State directory; locks are kept below it.
+        account: Account key used in the journal.
+        calendar: Calendar name used in the journal.
+        wait: Seconds to wait for another process that holds the lock.
 
     Raises:
-        CalendarBusyError: Another process held it for longer than `wait`; it is named.
-        StorageError: The lock's file can't be used.
+        CalendarBusyError: Another process held the lock for longer than `wait`.
+        StorageError: The lock file is not usable.
     """
     directory = state_dir / "locks"
     name = f"{account}\n{calendar}".encode("utf-8", "surrogatepass")
@@ -41,20 +41,16 @@ def calendar_lock(state_dir: Path, account: str, calendar: str, *, wait: float) 
             make_private_dir(directory)
             stack.enter_context(file_lock(path, wait=wait))
             write_private(owner, str(os.getpid()), is_durable=False)
-        except (OSError, sqlite3.Error) as failure:
-            if "locked" in str(failure):
-                raise _busy(owner) from None
-            raise StorageError(
-                f"the lock {path} can't be used: {failure}",
-                hint="Mend its permissions, or choose another place with OUTREPLY_STATE_DIR.",
+        except (OSError, sqlite3.Error) as error:
+            if "locked" not in str(error):
+                raise StorageError(
+                    f"the lock {path} can't be used: {error}",
+                    hint="Fix its permissions, or set OUTREPLY_STATE_DIR to another directory.",
+                ) from None
+            pid = owner.read_text() if owner.exists() else "unknown"
+            raise CalendarBusyError(
+                f"another process is working on this calendar (pid {pid})",
+                hint="Wait until it has finished, or wait longer with --wait-lock 10m.",
+                details={"pid": int(pid) if pid.isdecimal() else None},
             ) from None
         yield
-
-
-def _busy(owner: Path) -> CalendarBusyError:
-    holder = owner.read_text() if owner.exists() else "unknown"
-    return CalendarBusyError(
-        f"another process is working on it (pid {holder})",
-        hint="Wait until it has ended, or wait longer with --wait-lock 10m.",
-        details={"pid": int(holder) if holder.isdecimal() else None},
-    )

@@ -1,4 +1,4 @@
-"""The entries of the journal: one post of one row each."""
+"""The entries of the journal."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,12 +6,12 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-# Where a body names files by their digests; never sent.
+# The digests of a body's files; never sent.
 FILES_FIELD = "media_files"
 
 
 class EntryState(StrEnum):
-    """Where an entry is in its life."""
+    """State of a journal entry; see `Journal`."""
 
     PLANNED = "planned"
     SENT = "sent"
@@ -26,15 +26,15 @@ class JournalEntry:
     """One post of one row.
 
     Attributes:
-        account: Whose post it is: a digest of the API's address and the user.
-        calendar: The file's path, or the command that the post belongs to.
-        row: What the row is called over runs.
-        generation: Counts the row's posts, from 1.
-        body: The request, as it is sent.
-        fingerprint: A digest of `body`.
-        sent_at: When it was first sent, in UTC.
-        post_id: The server's id, once it answered.
-        replaces: The entry whose post goes when this one's has come.
+        account: Account key; a digest of the API's address and the user ID.
+        calendar: Path of the calendar file, or name of the command.
+        row: Name of the row, equal in every run.
+        generation: Number of the post among the row's posts, from 1.
+        body: Request body.
+        fingerprint: Digest of `body`.
+        sent_at: Time of the first request, in UTC.
+        post_id: ID of the post, once known.
+        replaces: ID of the entry whose post is cancelled once this one's is made.
     """
 
     id: int
@@ -57,7 +57,7 @@ class JournalEntry:
 
 @dataclass(frozen=True)
 class JournalEntryDraft:
-    """An entry that is about to be planned; see Entry."""
+    """An entry that is not in the journal yet; see `JournalEntry`."""
 
     account: str
     calendar: str
@@ -73,12 +73,12 @@ class JournalEntryDraft:
 
 @dataclass(frozen=True)
 class RowHistory:
-    """What became of one row over all runs.
+    """The state of one row after all runs.
 
     Attributes:
-        row: What the row is called.
-        active: The entry whose post stands, or may stand; None when no post does.
-        revision: Of the row's next post.
+        row: Name of the row.
+        active: Entry whose post exists, or may exist; None if no post does.
+        revision: Generation of the row's next post.
     """
 
     row: str
@@ -86,15 +86,15 @@ class RowHistory:
     revision: int
 
     @classmethod
-    def of(cls, entries: Sequence[JournalEntry]) -> "RowHistory":
-        """The history that `entries`, all of one row, make up."""
+    def from_entries(cls, entries: Sequence[JournalEntry]) -> "RowHistory":
+        """Return the history of the row that has `entries`."""
         newest = max(entries, key=lambda entry: entry.generation)
-        standing = (EntryState.DONE, EntryState.SENT, EntryState.CANCELLING)
-        live = [entry for entry in entries if entry.state in standing]
-        # What was planned and not sent may still be sent under its own key.
-        used = newest.state != EntryState.PLANNED
+        active_states = (EntryState.DONE, EntryState.SENT, EntryState.CANCELLING)
+        active = [entry for entry in entries if entry.state in active_states]
+        # A planned entry was not sent: the next post may use its key.
+        is_used = newest.state != EntryState.PLANNED
         return cls(
             row=newest.row,
-            active=max(live, key=lambda entry: entry.generation) if live else None,
-            revision=newest.generation + used,
+            active=max(active, key=lambda entry: entry.generation) if active else None,
+            revision=newest.generation + is_used,
         )

@@ -1,1 +1,1 @@
-"""Media files: recognition, upload and the account's library."""
+"""Media files: detection, uploads and the media of the account."""

@@ -1,4 +1,4 @@
-"""Several files uploaded side by side: all of them checked first, each one's fate told."""
+"""Concurrent uploads of several files, all of them checked first."""
 
 import threading
 from collections.abc import Sequence
@@ -24,15 +24,16 @@ from outreply_cli.media.files import (
 )
 from outreply_cli.media.progress import UploadProgress
 from outreply_cli.media.sources import Candidate
-from outreply_cli.media.uploader import UploadedMedia, Uploader
+from outreply_cli.media.uploader import Uploader
 
-_WAKE_SECONDS = 0.2
-# Codes that meet every other file too, until something outside changes.
-_ENDING_CODES = frozenset({"MONTHLY_QUOTA_EXCEEDED", "DAILY_LIMIT_EXCEEDED", "RATE_LIMITED"})
+_POLL_SECONDS = 0.2
+# Limits that apply to all other files too.
+_FATAL_CODES = frozenset({"MONTHLY_QUOTA_EXCEEDED", "DAILY_LIMIT_EXCEEDED", "RATE_LIMITED"})
+_FATAL_ERRORS = (AuthenticationError, PermissionDeniedError, NetworkError, InvalidResponseError)
 
 
 class UploadStatus(StrEnum):
-    """How a file went."""
+    """Status of a file."""
 
     UPLOADED = "uploaded"
     SKIPPED = "skipped"
@@ -41,13 +42,14 @@ class UploadStatus(StrEnum):
 
 @dataclass(frozen=True)
 class FileResult:
-    """How one file went.
+    """Result of one file.
 
     Attributes:
-        name: As it was given.
-        file: What it is, where that could be told.
-        media_id: The server's id of it, where there is one.
-        error: Why there is none.
+        name: Name as given.
+        status: Status of the file.
+        file: The file, if it could be inspected.
+        media_id: Media ID, if the server has the file.
+        error: The error, if any.
     """
 
     name: str
@@ -59,29 +61,29 @@ class FileResult:
 
 @dataclass(frozen=True)
 class ValidatedUploads:
-    """Files that were looked at; nothing has been sent.
+    """Inspected files; nothing has been sent.
 
     Attributes:
-        files: What may be sent, by its place in the order given.
-        names: By place.
-        refused: What is settled already, by its place.
-        skipped: Names of a directory's files that are no media.
+        names: Names of all files.
+        files: Files to upload by their index in `names`.
+        failed: Results of invalid files by their index.
+        skipped: Names of a directory's files that are not media.
     """
 
-    files: dict[int, InspectedFile]
     names: list[str]
-    refused: dict[int, FileResult]
+    files: dict[int, InspectedFile]
+    failed: dict[int, FileResult]
     skipped: list[str]
 
 
 @dataclass(frozen=True)
 class BatchReport:
-    """How a batch went.
+    """Result of a batch.
 
     Attributes:
-        results: One for each file, in the order given.
-        storage_left: In bytes, as the last upload told.
-        stopped_by: What ended it before its end, if anything did.
+        results: Results of all files in the given order.
+        storage_left: Storage left in bytes, if an upload returned it.
+        stopped_by: Error that stopped the batch, if any.
     """
 
     results: list[FileResult]
@@ -90,40 +92,40 @@ class BatchReport:
 
 
 class UploadBatch:
-    """One command's uploads.
+    """The uploads of one command.
 
     Args:
-        uploader: Uploads one.
-        limits: What the account takes.
-        skip_existing: Whether content that is there already is left alone.
+        uploader: Uploader of the account.
+        limits: Storage limits of the account.
+        skip_existing: Whether content that the server has is not sent again.
     """
 
     def __init__(self, uploader: Uploader, limits: StorageLimits, *, skip_existing: bool) -> None:
         self._uploader = uploader
         self._limits = limits
         self._skip_existing = skip_existing
-        self._turn = threading.Lock()
+        self._lock = threading.Lock()
         self._stopped_by: OutReplyError | None = None
         self._storage_left: int | None = None
 
     def check(self, candidates: Sequence[Candidate]) -> ValidatedUploads:
-        """Look at every file: what it is, how large, and whether all of them fit together."""
-        checked = ValidatedUploads({}, [], {}, [])
-        room = self._limits.remaining_bytes
+        """Inspect all files, and check that they fit into the storage together."""
+        checked = ValidatedUploads([], {}, {}, [])
+        storage_left = self._limits.remaining_bytes
         for candidate in candidates:
-            place = len(checked.names)
-            seen: InspectedFile | None = None
+            index = len(checked.names)
+            file: InspectedFile | None = None
             try:
-                seen = inspect(candidate.path, self._limits)
-                if not (self._skip_existing and self._is_repeat(seen, checked)):
-                    room = _room_after(seen, room)
-                checked.files[place] = seen
-            except MediaFileError as problem:
+                file = inspect(candidate.path, self._limits)
+                if not (self._skip_existing and self._is_duplicate(file, checked)):
+                    storage_left = _reserve_storage(file, storage_left)
+                checked.files[index] = file
+            except MediaFileError as error:
                 if not candidate.explicit:
                     checked.skipped.append(candidate.name)
                     continue
-                checked.refused[place] = FileResult(
-                    candidate.name, UploadStatus.FAILED, seen, error=problem
+                checked.failed[index] = FileResult(
+                    candidate.name, UploadStatus.FAILED, file, error=error
                 )
             checked.names.append(candidate.name)
         return checked
@@ -131,86 +133,79 @@ class UploadBatch:
     def run(
         self, checked: ValidatedUploads, *, concurrency: int, progress: UploadProgress
     ) -> BatchReport:
-        """Send what was checked, `concurrency` files at once; what is under way ends at Ctrl-C."""
+        """Upload the files, `concurrency` at a time; Ctrl-C aborts those in progress."""
         pool = ThreadPoolExecutor(concurrency, thread_name_prefix="upload")
-        sent = {
-            place: pool.submit(self._send, place, checked.names[place], file, progress)
-            for place, file in checked.files.items()
+        futures = {
+            index: pool.submit(self._upload, index, checked.names[index], file, progress)
+            for index, file in checked.files.items()
         }
         try:
-            while wait(sent.values(), timeout=_WAKE_SECONDS).not_done:
+            while wait(futures.values(), timeout=_POLL_SECONDS).not_done:
                 pass
         except KeyboardInterrupt:
-            self._stopped_by = InterruptedRunError("interrupted; what was under way is dropped")
-            wait(sent.values())
+            self._stopped_by = InterruptedRunError("interrupted; uploads in progress were aborted")
+            wait(futures.values())
         finally:
             pool.shutdown()
-        results = {**checked.refused, **{place: future.result() for place, future in sent.items()}}
+        results = checked.failed | {index: future.result() for index, future in futures.items()}
         return BatchReport(
-            [results[place] for place in sorted(results)], self._storage_left, self._stopped_by
+            [results[index] for index in sorted(results)], self._storage_left, self._stopped_by
         )
 
-    def _is_repeat(self, seen: InspectedFile, checked: ValidatedUploads) -> bool:
-        twins = [file for file in checked.files.values() if file.size == seen.size]
-        if not twins and not self._uploader.may_be_known(seen):
+    def _is_duplicate(self, file: InspectedFile, checked: ValidatedUploads) -> bool:
+        same_size = [other for other in checked.files.values() if other.size == file.size]
+        if not same_size and not self._uploader.may_be_known(file):
             return False
-        read = hash_file(seen)
-        if self._uploader.known_media_id(read) is not None:
+        hashed = hash_file(file)
+        if self._uploader.known_media_id(hashed) is not None:
             return True
-        return any(hash_file(twin).sha256 == read.sha256 for twin in twins)
+        return any(hash_file(other).sha256 == hashed.sha256 for other in same_size)
 
-    def _send(
-        self, place: int, name: str, file: InspectedFile, progress: UploadProgress
+    def _upload(
+        self, index: int, name: str, file: InspectedFile, progress: UploadProgress
     ) -> FileResult:
-        def move(sent: int) -> None:
+        def on_sent(sent: int) -> None:
             if isinstance(self._stopped_by, InterruptedRunError):
-                raise InterruptedRunError("it was interrupted")
-            progress.update(place, sent)
+                raise InterruptedRunError("interrupted")
+            progress.update(index, sent)
 
         try:
             if self._stopped_by is not None:
-                raise _untried(self._stopped_by)
-            progress.start(place, name, file.size)
-            stored = self._uploader.store(file, reuse=self._skip_existing, on_sent=move)
+                error = self._stopped_by.replace(
+                    message=f"not uploaded: {self._stopped_by.message}"
+                )
+                return FileResult(name, UploadStatus.FAILED, file, error=error)
+            progress.start(index, name, file.size)
+            media = self._uploader.store(file, reuse=self._skip_existing, on_sent=on_sent)
         except OutReplyError as error:
-            if _ends_batch(error):
+            if _is_fatal(error):
                 self._stopped_by = self._stopped_by or error
             return FileResult(name, UploadStatus.FAILED, file, error=error)
         finally:
-            progress.finish(place)
-        self._learn(stored)
-        status = UploadStatus.UPLOADED if stored.is_new else UploadStatus.SKIPPED
-        return FileResult(name, status, stored.file, stored.media_id)
-
-    def _learn(self, stored: UploadedMedia) -> None:
-        with self._turn:
-            # Answers may overtake each other; storage only shrinks meanwhile.
-            known = [left for left in (stored.storage_left, self._storage_left) if left is not None]
-            self._storage_left = min(known, default=None)
+            progress.finish(index)
+        if media.storage_left is not None:
+            with self._lock:
+                # Responses may arrive out of order: the smallest value is the newest.
+                if self._storage_left is None or media.storage_left < self._storage_left:
+                    self._storage_left = media.storage_left
+        status = UploadStatus.UPLOADED if media.is_new else UploadStatus.SKIPPED
+        return FileResult(name, status, media.file, media.media_id)
 
 
-def _room_after(seen: InspectedFile, room: int | None) -> int | None:
-    if room is None:
+def _reserve_storage(file: InspectedFile, storage_left: int | None) -> int | None:
+    if storage_left is None:
         return None
-    if seen.size > room:
+    if file.size > storage_left:
         raise MediaFileError(
-            f"it has {format_size(seen.size)} and does not fit: {format_size(room)} of storage are "
-            "left; make room with: outreply media prune"
+            f"the file ({format_size(file.size)}) exceeds the {format_size(storage_left)} of "
+            "storage left; free space with: outreply media prune"
         )
-    return room - seen.size
+    return storage_left - file.size
 
 
-def _ends_batch(error: OutReplyError) -> bool:
-    if isinstance(
-        error, (AuthenticationError, PermissionDeniedError, NetworkError, InvalidResponseError)
-    ):
-        return True
-    return error.code in _ENDING_CODES or (
-        isinstance(error, LimitExceededError) and error.status == 402
+def _is_fatal(error: OutReplyError) -> bool:
+    return (
+        isinstance(error, _FATAL_ERRORS)
+        or error.code in _FATAL_CODES
+        or (isinstance(error, LimitExceededError) and error.status == 402)
     )
-
-
-def _untried(cause: OutReplyError) -> OutReplyError:
-    error = OutReplyError(f"it was not tried: {cause.message}")
-    error.code = cause.code
-    return error

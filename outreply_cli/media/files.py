@@ -1,4 +1,4 @@
-"""Files on this machine as media: checked by their bytes, and watched while they are sent."""
+"""Local media files: inspection by content, and verified reading."""
 
 import hashlib
 import os
@@ -11,7 +11,7 @@ from typing import IO, Any, Self
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.formats.sizes import format_size
 from outreply_cli.media.sniff import describe_unsupported, find_corruption
-from outreply_cli.spec.media_types import ENDINGS, HEAD_BYTES, mime_of
+from outreply_cli.spec.media_types import EXTENSIONS, HEAD_BYTES, detect_mime
 
 _CHUNK_BYTES = 1024 * 1024
 _SPECIAL_KINDS = (
@@ -24,18 +24,18 @@ _SPECIAL_KINDS = (
 
 
 class MediaFileError(InvalidInputError):
-    """A file that can't be media."""
+    """A file that cannot be uploaded."""
 
     code = "INVALID_MEDIA_FILE"
 
 
 @dataclass(frozen=True)
 class StorageLimits:
-    """What the account takes; None where it does not tell.
+    """Storage limits of the account; None if unknown.
 
     Attributes:
-        max_file_bytes: For one file.
-        remaining_bytes: For all new ones together.
+        max_file_bytes: Maximum size of one file.
+        remaining_bytes: Storage left for all new files together.
     """
 
     max_file_bytes: int | None = None
@@ -43,98 +43,98 @@ class StorageLimits:
 
     @classmethod
     def from_account(cls, account: Mapping[str, Any] | None) -> "StorageLimits":
-        """The limits that `GET /account` shows, where it may be read."""
+        """Return the limits in `account` (`GET /account`), if it is known."""
         storage = ((account or {}).get("quota") or {}).get("storage") or {}
         figures = (storage.get("max_file_bytes"), storage.get("remaining_bytes"))
-        most, left = (figure if isinstance(figure, int) else None for figure in figures)
-        return cls(most, left)
+        return cls(*(figure if isinstance(figure, int) else None for figure in figures))
 
 
 @dataclass(frozen=True)
 class InspectedFile:
-    """A file whose beginning and end say that it can be uploaded.
+    """A file that can be uploaded, judging by its first and last bytes.
 
     Attributes:
-        mime: What its bytes are, whatever its name says.
-        size: In bytes.
-        mark: What the disk says of it; another one, and it is not the same file any more.
+        path: Path of the file.
+        mime: Media type, detected from the content.
+        size: Size in bytes.
+        stat_signature: Identity, size and modification time, to detect changes.
     """
 
     path: Path
     mime: str
     size: int
-    mark: str
+    stat_signature: str
 
     @property
     def upload_name(self) -> str:
-        """A name that the server takes: the real ones may hold anything."""
-        return f"upload{ENDINGS[self.mime]}"
+        """Return a file name for the server; the real name may contain anything."""
+        return f"upload{EXTENSIONS[self.mime]}"
 
 
 @dataclass(frozen=True)
 class MediaFile(InspectedFile):
-    """A file that was read whole.
+    """A file that was read completely.
 
     Attributes:
-        sha256: Of its content.
+        sha256: SHA-256 of the content.
     """
 
     sha256: str
 
 
 def inspect(path: Path, limits: StorageLimits) -> InspectedFile:
-    """What the file at `path` is, told by its bytes; most of it is left unread.
+    """Detect the type of the file at `path` from its first and last bytes.
 
     Raises:
-        MediaFileError: It can't be read, is no media, is damaged, or is too large.
+        MediaFileError: The file cannot be read, is not media, is damaged, or is too large.
     """
     try:
-        # Some devices do something when they are opened, and a socket can't be.
+        # Checked before opening: opening some devices has side effects.
         _check_status(path.stat(), limits)
-        # Opened without waiting: a pipe that took the file's place would keep us for ever.
+        # Non-blocking: a named pipe that replaced the file would block forever.
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
         with os.fdopen(descriptor, "rb") as stream:
             status = os.fstat(stream.fileno())
             _check_status(status, limits)
             head = stream.read(HEAD_BYTES)
-            mime = mime_of(head)
+            mime = detect_mime(head)
             if mime is None:
                 raise MediaFileError(describe_unsupported(head))
             problem = find_corruption(stream, mime, status.st_size)
             if problem is not None:
                 raise MediaFileError(problem)
-    except (OSError, ValueError) as failure:
-        raise _unreadable(failure) from None
-    return InspectedFile(path, mime, status.st_size, _mark_of(status))
+    except (OSError, ValueError) as error:
+        raise _unreadable(error) from None
+    return InspectedFile(path, mime, status.st_size, _stat_signature(status))
 
 
 def hash_file(file: InspectedFile) -> MediaFile:
-    """`file` with its content's digest; raises MediaFileError when it changed meanwhile."""
+    """Read `file` and add its digest; raises MediaFileError if it has changed."""
     if isinstance(file, MediaFile):
         return file
     with VerifiedReader(file) as stream:
         while stream.read(_CHUNK_BYTES):
             pass
-        return stream.as_read()
+        return stream.hashed_file()
 
 
 def inspect_file(path: Path, limits: StorageLimits) -> MediaFile:
-    """`inspect`, then `hash_file`."""
+    """Inspect and hash the file at `path`."""
     return hash_file(inspect(path, limits))
 
 
 class VerifiedReader:
-    """A file that gives exactly the bytes that were looked at, or an error.
+    """A stream of a file that hashes it, and fails if the file changes while it is read.
 
-    Its last bytes come only when the disk says that nothing has changed, so that a server never
-    gets a whole copy of what was altered on the way. It is hashed as it is read.
+    The last bytes are returned only if the file is unchanged, so that a server never gets a
+    complete copy of a file that was altered in between.
 
     Args:
-        file: As it was seen.
-        on_read: Called with how many of its bytes have been read since the beginning.
+        file: Inspected file.
+        on_read: Called with the number of bytes read from the start.
 
     Raises:
-        MediaFileError: From its opening and from `read`: it is not what it was, or is gone.
+        MediaFileError: On opening and from `read`: the file has changed, or cannot be read.
     """
 
     def __init__(
@@ -142,12 +142,12 @@ class VerifiedReader:
     ) -> None:
         self._file = file
         self._on_read = on_read
-        self._place = 0
+        self._position = 0
         self._digest = hashlib.sha256()
         try:
             self._stream: IO[bytes] = file.path.open("rb")
-        except OSError as failure:
-            raise _unreadable(failure) from None
+        except OSError as error:
+            raise _unreadable(error) from None
         self._check()
 
     def __enter__(self) -> Self:
@@ -157,43 +157,43 @@ class VerifiedReader:
         self._stream.close()
 
     def read(self, size: int = -1) -> bytes:
-        """The next `size` bytes; none once all of them were read."""
-        left = self._file.size - self._place
+        """Return the next `size` bytes, or none at the end."""
+        left = self._file.size - self._position
         if left == 0:
             return b""
         try:
-            piece = self._stream.read(left if size < 0 else min(size, left))
-        except OSError as failure:
-            raise _unreadable(failure) from None
-        if not piece:
+            chunk = self._stream.read(left if size < 0 else min(size, left))
+        except OSError as error:
+            raise _unreadable(error) from None
+        if not chunk:
             raise _changed()
-        if len(piece) == left:
+        if len(chunk) == left:
             self._check()
-        self._digest.update(piece)
-        self._place += len(piece)
-        self._on_read(self._place)
-        return piece
+        self._digest.update(chunk)
+        self._position += len(chunk)
+        self._on_read(self._position)
+        return chunk
 
-    def seek(self, place: int, whence: int = os.SEEK_SET) -> int:
-        """Go to the beginning or the end, and tell where that is; reading starts at the former."""
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Go to the start or the end, and return the position; other offsets are ignored."""
         if whence == os.SEEK_END:
-            self._place = self._file.size
-        elif place == 0:
+            self._position = self._file.size
+        elif offset == 0:
             self._stream.seek(0)
-            self._place, self._digest = 0, hashlib.sha256()
+            self._position, self._digest = 0, hashlib.sha256()
             self._on_read(0)
-        return self._place
+        return self._position
 
     def tell(self) -> int:
-        """How many bytes were read since the beginning."""
-        return self._place
+        """Return the position in bytes."""
+        return self._position
 
-    def as_read(self) -> MediaFile:
-        """The file with the digest of what was read; only after the last byte."""
+    def hashed_file(self) -> MediaFile:
+        """Return the file with its digest; only valid after the last byte was read."""
         return MediaFile(**{**vars(self._file), "sha256": self._digest.hexdigest()})
 
     def _check(self) -> None:
-        if _mark_of(os.fstat(self._stream.fileno())) != self._file.mark:
+        if _stat_signature(os.fstat(self._stream.fileno())) != self._file.stat_signature:
             self._stream.close()
             raise _changed()
 
@@ -201,24 +201,23 @@ class VerifiedReader:
 def _check_status(status: os.stat_result, limits: StorageLimits) -> None:
     if not stat.S_ISREG(status.st_mode):
         kind = next((name for is_kind, name in _SPECIAL_KINDS if is_kind(status.st_mode)), None)
-        raise MediaFileError(f"it is {kind}, no regular file" if kind else "it is no regular file")
+        raise MediaFileError(f"not a regular file but {kind}" if kind else "not a regular file")
     if status.st_size == 0:
-        raise MediaFileError("it is empty")
+        raise MediaFileError("the file is empty")
     if limits.max_file_bytes is not None and status.st_size > limits.max_file_bytes:
         raise MediaFileError(
-            f"it has {format_size(status.st_size)}, and the most is "
-            f"{format_size(limits.max_file_bytes)}; make it smaller"
+            f"{format_size(status.st_size)} is too large; the limit is "
+            f"{format_size(limits.max_file_bytes)}"
         )
 
 
-def _mark_of(status: os.stat_result) -> str:
+def _stat_signature(status: os.stat_result) -> str:
     return f"{status.st_dev}-{status.st_ino}-{status.st_size}-{status.st_mtime_ns}"
 
 
 def _changed() -> MediaFileError:
-    return MediaFileError("it changed while it was read; try again once it is complete")
+    return MediaFileError("the file changed while it was read; try again once it is complete")
 
 
-def _unreadable(failure: OSError | ValueError) -> MediaFileError:
-    reason = getattr(failure, "strerror", None) or str(failure)
-    return MediaFileError(f"it can't be read: {reason}")
+def _unreadable(error: OSError | ValueError) -> MediaFileError:
+    return MediaFileError(f"can't be read: {getattr(error, 'strerror', None) or error}")

@@ -1,6 +1,7 @@
-"""Media that the server keeps: ordered, chosen for pruning, deleted with a reason where not."""
+"""Uploaded media: sorting, finding unused items, deleting."""
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
@@ -11,7 +12,7 @@ from outreply_cli.errors import OutReplyError
 from outreply_cli.timestamps import parse_timestamp
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
-# How `--sort` orders: the oldest, the largest, and what a post waits for come first.
+# Sort keys of `--sort`: the oldest, the largest and used items come first.
 ORDERS: Mapping[str, Callable[[Resource], Any]] = MappingProxyType(
     {
         "age": lambda item: created_at(item) or _NEVER,
@@ -26,7 +27,7 @@ ORDERS: Mapping[str, Callable[[Resource], Any]] = MappingProxyType(
 
 
 def created_at(item: Mapping[str, Any]) -> datetime | None:
-    """When `item` was uploaded, where it says so."""
+    """Return the upload time of `item`, if known."""
     try:
         return parse_timestamp(str(item.get("created_at")))
     except ValueError:
@@ -34,47 +35,44 @@ def created_at(item: Mapping[str, Any]) -> datetime | None:
 
 
 def media_size(item: Mapping[str, Any]) -> int:
-    """Its bytes; 0 where it does not say."""
+    """Return the size of `item` in bytes; 0 if unknown."""
     size = item.get("size_bytes")
     return size if isinstance(size, int) else 0
 
 
 def find_unused(items: Iterable[Resource], *, before: datetime | None = None) -> list[Resource]:
-    """What surely no pending post has, uploaded before `before` where that is given."""
-    chosen = []
+    """Return the items known to be unused by scheduled posts and, if given, older than `before`."""
+    unused = []
     for item in items:
         if item.get("scheduled_post_id", "") is not None:
             continue
-        made = created_at(item)
-        if before is None or (made is not None and made < before):
-            chosen.append(item)
-    return chosen
+        uploaded_at = created_at(item)
+        if before is None or (uploaded_at is not None and uploaded_at < before):
+            unused.append(item)
+    return unused
 
 
 def delete_media(client: Client, media_id: str) -> None:
     """Delete one item (reference: DELETE /media/:mediaId).
 
     Raises:
-        ApiError: It can't be deleted; `MEDIA_IN_USE` names the post that has it.
+        ApiError: The item cannot be deleted; for `MEDIA_IN_USE` the message names its post.
     """
     try:
         client.delete_media(media_id)
     except ApiError as error:
-        if error.code == "MEDIA_IN_USE":
-            _name_post(client, media_id, error)
-        raise
-
-
-def _name_post(client: Client, media_id: str, error: ApiError) -> None:
-    post_id = error.details.get("scheduled_post_id")
-    if not isinstance(post_id, str):
-        try:
-            post_id = client.media_item(media_id).get("scheduled_post_id")
-        except OutReplyError:
-            post_id = None
-    if isinstance(post_id, str):
-        error.message = f"{media_id} is attached to the pending post {post_id}"
-        error.hint = f"Cancel the post first: outreply posts cancel {post_id}"
-        error.details["scheduled_post_id"] = post_id
-    else:
-        error.hint = "Find the post with: outreply media list --sort post; then cancel it first."
+        if error.code != "MEDIA_IN_USE":
+            raise
+        post_id = error.details.get("scheduled_post_id")
+        if not isinstance(post_id, str):
+            with suppress(OutReplyError):
+                post_id = client.media_item(media_id).get("scheduled_post_id")
+        if not isinstance(post_id, str):
+            raise error.replace(
+                hint="Find the post with: outreply media list --sort post; then cancel it first."
+            ) from None
+        raise error.replace(
+            message=f"{media_id} is attached to the scheduled post {post_id}",
+            hint=f"Cancel the post first: outreply posts cancel {post_id}",
+            details={**error.details, "scheduled_post_id": post_id},
+        ) from None

@@ -1,4 +1,4 @@
-"""The progress of uploads, for whatever shows it."""
+"""The interface to whatever shows the progress of uploads."""
 
 from typing import Protocol
 
@@ -7,10 +7,10 @@ class UploadProgress(Protocol):
     """Receives the progress of uploads, from any thread."""
 
     def start(self, index: int, name: str, size: int) -> None:
-        """File `index`, of `size` bytes, is about to be sent."""
+        """Called before file `index`, of `size` bytes, is sent."""
 
     def update(self, index: int, sent: int) -> None:
-        """`sent` bytes of file `index` have gone out; fewer than before when it is sent again."""
+        """Called when `sent` bytes of file `index` are sent; restarts at 0 on a retry."""
 
     def finish(self, index: int) -> None:
-        """File `index` is finished."""
+        """Called when file `index` is finished, or failed."""

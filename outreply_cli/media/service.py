@@ -1,4 +1,4 @@
-"""The media of one account: what it takes, and what uploads to it."""
+"""Uploads to one account."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,14 +13,14 @@ from outreply_cli.media.uploader import Uploader
 
 
 class MediaService:
-    """The uploads of one account; what it takes is read once, from `GET /account`.
+    """Uploads to one account.
 
     Args:
-        client: Speaks for the account.
-        state_dir: Where the journal is.
+        client: Client of the account.
+        state_dir: Directory of the journal.
 
     Attributes:
-        limits: What the account takes; unknown where the token may not read that.
+        limits: Limits of the account from `GET /account`; unknown if the token may not read it.
     """
 
     def __init__(self, client: Client, state_dir: Path) -> None:
@@ -31,7 +31,7 @@ class MediaService:
 
     @contextmanager
     def batch(self, *, skip_existing: bool) -> Iterator[UploadBatch]:
-        """A batch of uploads; `skip_existing` leaves content alone that is there already."""
+        """Open a batch of uploads; with `skip_existing` uploaded content is not sent again."""
         journal = Journal(self._state_dir / JOURNAL_FILE)
         try:
             uploader = Uploader(

@@ -1,4 +1,4 @@
-"""The files that people name for an upload: one by one, as a directory, or through stdin."""
+"""The files to upload: named files, directories and stdin."""
 
 import os
 import tempfile
@@ -13,9 +13,9 @@ from outreply_cli.formats.sizes import format_size
 from outreply_cli.paths import to_path
 
 STDIN = "-"
-_PIECE_BYTES = 1024 * 1024
-# What a file of a directory is called when somebody means it as a picture or video.
-_MEANT_AS_MEDIA = frozenset(
+_CHUNK_BYTES = 1024 * 1024
+# In a directory, a file with another extension is skipped if it is not media.
+_MEDIA_EXTENSIONS = frozenset(
     {
         ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".gif", ".webp", ".svg", ".svgz",
         ".heic", ".heif", ".avif", ".bmp", ".tif", ".tiff", ".psd", ".raw",
@@ -30,10 +30,10 @@ class Candidate:
     """A file that may be uploaded.
 
     Attributes:
-        name: As people are told of it.
-        path: Where its bytes are.
-        explicit: Whether it is an error when it turns out to be no media; other files of a
-            directory are left out.
+        name: Name in messages.
+        path: Path of the file.
+        explicit: Whether it is an error if the file is not media; other files of a directory
+            are skipped.
     """
 
     name: str
@@ -42,67 +42,67 @@ class Candidate:
 
 
 def find_candidates(names: Sequence[str], *, recursive: bool) -> list[Candidate]:
-    """The files that `names` stand for, each path once, in order.
+    """Return the files of `names`, each path once, in order.
 
-    A directory stands for its files, but for hidden ones; for those of the directories below it
-    only with `recursive`. Links to directories are not followed.
+    A directory means the files in it except hidden ones, with `recursive` also those below it.
+    Links to directories are not followed.
     """
-    found: dict[str, Candidate] = {}
+    candidates: dict[str, Candidate] = {}
     for name in names:
         path = to_path(name)
-        below = _files_in(path, recursive=recursive) if _is_dir(path) else [Candidate(name, path)]
-        for one in below:
-            found.setdefault(str(one.path), one)
-    return list(found.values())
+        files = _list_files(path, recursive=recursive) if _is_dir(path) else [Candidate(name, path)]
+        for file in files:
+            candidates.setdefault(str(file.path), file)
+    return list(candidates.values())
 
 
-def _files_in(directory: Path, *, recursive: bool) -> Iterator[Candidate]:
+def _list_files(directory: Path, *, recursive: bool) -> Iterator[Candidate]:
     try:
         entries = sorted(os.scandir(directory), key=lambda entry: os.fsencode(entry.name))
     except OSError:
-        # Looking at it as a file will tell why it can't be read.
+        # Inspecting it as a file reports why it cannot be read.
         yield Candidate(str(directory), directory)
         return
-    below = []
+    subdirectories = []
     for entry in entries:
         if entry.name.startswith("."):
             continue
         if entry.is_dir(follow_symlinks=False):
-            below.append(Path(entry.path))
+            subdirectories.append(Path(entry.path))
         elif not (entry.is_symlink() and _is_dir(Path(entry.path))):
-            is_meant = Path(entry.name).suffix.lower() in _MEANT_AS_MEDIA
-            yield Candidate(entry.path, Path(entry.path), is_meant)
-    for one in below if recursive else ():
-        yield from _files_in(one, recursive=True)
+            explicit = Path(entry.name).suffix.lower() in _MEDIA_EXTENSIONS
+            yield Candidate(entry.path, Path(entry.path), explicit)
+    for subdirectory in subdirectories if recursive else ():
+        yield from _list_files(subdirectory, recursive=True)
 
 
 def _is_dir(path: Path) -> bool:
-    # pathlib's raises for a name that no file can have.
+    # Path.is_dir raises for invalid names.
     return os.path.isdir(path)  # noqa: PTH112
 
 
 @contextmanager
-def spool_stdin(stream: BinaryIO, most: int | None) -> Iterator[Path]:
-    """What comes through `stream`, in a file that only its owner can read, while the block runs.
+def spool_stdin(stream: BinaryIO, max_bytes: int | None) -> Iterator[Path]:
+    """Copy `stream` to a temporary file that only its owner can read, and yield its path.
 
     Args:
-        stream: Read to its end.
-        most: How many bytes the account takes for one file, where it tells.
+        stream: Stream to read.
+        max_bytes: Maximum size of a file, if known.
 
     Raises:
-        InvalidInputError: More comes than that, or it can't be kept.
+        InvalidInputError: The input is too large, or cannot be stored.
     """
     with tempfile.TemporaryDirectory(prefix="outreply-") as directory:
         path = Path(directory) / "stdin"
         try:
-            with path.open("xb") as kept:
-                while piece := stream.read(_PIECE_BYTES):
-                    kept.write(piece)
-                    if most is not None and kept.tell() > most:
+            with path.open("xb") as file:
+                while chunk := stream.read(_CHUNK_BYTES):
+                    file.write(chunk)
+                    if max_bytes is not None and file.tell() > max_bytes:
                         raise InvalidInputError(
-                            f"stdin has more than the {format_size(most)} that one file may have",
-                            hint="Make it smaller.",
+                            f"stdin is larger than the {format_size(max_bytes)} limit for a file",
+                            hint="Use a smaller file.",
                         )
-        except OSError as failure:
-            raise InvalidInputError(f"stdin can't be kept: {failure.strerror}") from None
+        except OSError as error:
+            raise InvalidInputError(f"stdin can't be stored: {error.strerror}") from None
         yield path

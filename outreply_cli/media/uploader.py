@@ -1,4 +1,4 @@
-"""Media uploaded once for each content, also after an answer that was lost."""
+"""Uploads of media, each content only once, even after a lost response."""
 
 import threading
 from collections import defaultdict
@@ -6,16 +6,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from outreply_cli.api.client import Client, Resource
+from outreply_cli.api.client import Client
 from outreply_cli.api.errors import PermissionDeniedError
-from outreply_cli.api.uploading import Upload
+from outreply_cli.api.types import Media
 from outreply_cli.errors import OutReplyError
 from outreply_cli.journal.journal import Journal
 from outreply_cli.media.files import InspectedFile, MediaFile, VerifiedReader, hash_file
 from outreply_cli.media.library import created_at
 
-# The server's created_at and our own note of the beginning come from clocks seconds apart.
-_BEGAN_BEFORE = timedelta(minutes=2)
+# The clock of the server, which sets created_at, may be behind.
+_CLOCK_TOLERANCE = timedelta(minutes=2)
 
 
 @dataclass(frozen=True)
@@ -23,10 +23,10 @@ class UploadedMedia:
     """A file that the server has.
 
     Attributes:
-        media_id: The server's name for it.
-        file: With the digest of what was sent.
-        is_new: Whether it was uploaded for this call, and not there before.
-        storage_left: In bytes, as the server told with the upload.
+        media_id: Media ID.
+        file: The file with its digest.
+        is_new: Whether this call uploaded it.
+        storage_left: Storage left in bytes, if the server returned it.
     """
 
     media_id: str
@@ -39,150 +39,149 @@ class Uploader:
     """Uploads files of one account; safe to share between threads.
 
     Args:
-        client: The account's client.
-        journal: Remembers which content is which media.
-        account: As the journal calls it.
+        client: Client of the account.
+        journal: Journal that maps contents to media IDs.
+        account: Account key used in the journal.
     """
 
     def __init__(self, client: Client, journal: Journal, account: str) -> None:
         self._client = client
         self._journal = journal
         self._account = account
-        self._turn = threading.Lock()
-        # Two uploads that look alike to the server must not be taken for one another.
-        self._turns: defaultdict[tuple[int, str], threading.Lock] = defaultdict(threading.Lock)
-        self._listed: dict[str, Resource] | None = None
+        self._lock = threading.Lock()
+        # Files of the same size and type are uploaded one after the other: the list of the server
+        # cannot tell them apart.
+        self._upload_locks: defaultdict[tuple[int, str], threading.Lock] = defaultdict(
+            threading.Lock
+        )
+        self._media: dict[str, Media] | None = None
         self._may_list = True
-        self._list_is_whole = True
+        self._is_list_complete = True
 
     def upload(self, file: MediaFile) -> str:
-        """The media id of a file's content, uploaded now where it is not there yet.
-
-        Raises:
-            OutReplyError: As `store`.
-        """
+        """Return the media ID of a file's content, uploading it if necessary; raises as `store`."""
         return self.store(file, reuse=True).media_id
 
     def known_media_id(self, file: MediaFile) -> str | None:
-        """The media id of a file's content if it is there already; uploads nothing."""
-        known = self._journal.find_upload(self._account, file.sha256)
-        media_id = known[0] if known is not None else None
-        return media_id if media_id is not None and media_id in self._active() else None
+        """Return the media ID of a file's content if the server has it."""
+        upload = self._journal.find_upload(self._account, file.sha256)
+        media_id = upload[0] if upload is not None else None
+        return media_id if media_id is not None and media_id in self._list_media() else None
 
     def may_be_known(self, file: InspectedFile) -> bool:
-        """Whether the server has media of just that size, so that only the content can tell."""
-        sizes = {item.get("size_bytes") for item in self._active().values()}
-        return file.size in sizes or not self._list_is_whole
+        """Return whether the server may have the file: it has media of the same size."""
+        sizes = {item.get("size_bytes") for item in self._list_media().values()}
+        return file.size in sizes or not self._is_list_complete
 
     def store(
         self, file: InspectedFile, *, reuse: bool, on_sent: Callable[[int], None] = lambda _: None
     ) -> UploadedMedia:
-        """Have the server keep `file`; it is read whole first only where that can save sending it.
+        """Upload `file`; it is hashed first only if that may save the upload.
 
         Args:
-            file: What to upload.
-            reuse: Whether the same content, uploaded earlier, will do.
-            on_sent: Called with how many of its bytes have gone out, anew from 0 when they are
-                sent again.
+            file: File to upload.
+            reuse: Whether to use an earlier upload of the same content.
+            on_sent: Called with the number of bytes sent; restarts at 0 when they are sent again.
 
         Raises:
-            MediaFileError: It can't be read any more, or has changed.
-            OutReplyError: The upload failed; what `Transport.upload` raises.
+            MediaFileError: The file cannot be read, or has changed.
+            OutReplyError: The upload failed; see `Transport.upload`.
         """
-        with self._turn:
-            turn = self._turns[file.size, file.mime]
-        with turn:
+        with self._lock:
+            upload_lock = self._upload_locks[file.size, file.mime]
+        with upload_lock:
             if self.may_be_known(file):
                 file = hash_file(file)
-            # A run that was killed may have known the file under either name.
-            for name in (_unread_name(file), _name_of(file)):
-                known = self._journal.find_upload(self._account, name)
-                if known is not None and known[0] is None:
-                    lost = self._find_lost(file, known[1])
+            # A run that was killed may have recorded the file under either name.
+            for name in (_unhashed_name(file), _journal_name(file)):
+                upload = self._journal.find_upload(self._account, name)
+                if upload is not None and upload[0] is None:
+                    lost = self._find_lost(file, upload[1])
                     if lost is not None:
-                        return self._settle(hash_file(file), known[1], lost)
-            there = self.known_media_id(file) if reuse and isinstance(file, MediaFile) else None
-            if there is not None:
-                return UploadedMedia(there, hash_file(file), is_new=False)
+                        return self._record(hash_file(file), upload[1], lost)
+            if reuse and isinstance(file, MediaFile):
+                media_id = self.known_media_id(file)
+                if media_id is not None:
+                    return UploadedMedia(media_id, file, is_new=False)
             return self._send(file, on_sent)
 
     def _send(self, file: InspectedFile, on_sent: Callable[[int], None]) -> UploadedMedia:
-        before = set(self._active())
-        began = self._client.now()
-        watched = VerifiedReader(file, on_sent)
+        from outreply_cli.api.transport import Upload
 
-        def look() -> Resource | None:
-            return self._look_again(file, began, before)
+        media_before = set(self._list_media())
+        started_at = self._client.now()
+        with VerifiedReader(file, on_sent) as stream:
 
-        with watched:
-            upload = Upload(file.upload_name, file.mime, watched, look if self._may_list else None)
-            self._journal.mark_upload(self._account, _name_of(file), began)
+            def find_lost() -> Media | None:
+                with self._lock:
+                    self._media = None
+                item = self._find_lost(file, started_at, media_before)
+                if item is None and not self._is_list_complete:
+                    raise OutReplyError(
+                        "the server lists only 100 media, and the upload may be among the others"
+                    )
+                return item
+
+            upload = Upload(
+                file.upload_name, file.mime, stream, find_lost if self._may_list else None
+            )
+            self._journal.mark_upload(self._account, _journal_name(file), started_at)
             try:
                 item = self._client.upload(upload)
             except OutReplyError as error:
                 if not error.maybe_applied:
-                    self._journal.forget_upload(self._account, _name_of(file))
+                    self._journal.forget_upload(self._account, _journal_name(file))
                 raise
-            return self._settle(watched.as_read(), began, item)
+            return self._record(stream.hashed_file(), started_at, item)
 
-    def _settle(self, file: MediaFile, began: datetime, item: Resource) -> UploadedMedia:
+    def _record(self, file: MediaFile, started_at: datetime, item: Media) -> UploadedMedia:
         media_id = str(item["media_id"])
         self._journal.mark_upload(
-            self._account, file.sha256, began, media_id, instead_of=_unread_name(file)
+            self._account, file.sha256, started_at, media_id, replaces=_unhashed_name(file)
         )
-        with self._turn:
-            if self._listed is not None:
-                self._listed[media_id] = {"size_bytes": file.size, **item}
+        with self._lock:
+            if self._media is not None:
+                self._media[media_id] = {**item, "size_bytes": file.size}
         left = (item.get("quota") or {}).get("remaining_bytes")
-        return UploadedMedia(media_id, file, is_new=True, storage_left=_whole(left))
-
-    def _look_again(
-        self, file: InspectedFile, began: datetime, before: set[str]
-    ) -> Resource | None:
-        with self._turn:
-            self._listed = None
-        found = self._find_lost(file, began, before)
-        if found is None and not self._list_is_whole:
-            raise OutReplyError("the server lists only 100 media, and it may be among the others")
-        return found
+        return UploadedMedia(
+            media_id, file, is_new=True, storage_left=left if isinstance(left, int) else None
+        )
 
     def _find_lost(
-        self, file: InspectedFile, began: datetime, before: set[str] | None = None
-    ) -> Resource | None:
-        ours = self._journal.media_ids(self._account) | (before or set())
-        for media_id, item in self._active().items():
-            if media_id in ours or item.get("size_bytes") != file.size:
+        self, file: InspectedFile, started_at: datetime, media_before: set[str] | None = None
+    ) -> Media | None:
+        other_ids = self._journal.media_ids(self._account) | (media_before or set())
+        for media_id, item in self._list_media().items():
+            if media_id in other_ids or item.get("size_bytes") != file.size:
                 continue
-            made = created_at(item)
-            same_kind = item.get("mime_type") in {None, file.mime}
-            if same_kind and made is not None and made >= began - _BEGAN_BEFORE:
+            uploaded_at = created_at(item)
+            is_same_type = item.get("mime_type") in {None, file.mime}
+            if (
+                is_same_type
+                and uploaded_at is not None
+                and uploaded_at >= started_at - _CLOCK_TOLERANCE
+            ):
                 return item
         return None
 
-    def _active(self) -> dict[str, Resource]:
-        with self._turn:
-            if self._listed is None:
-                self._listed = {}
+    def _list_media(self) -> dict[str, Media]:
+        with self._lock:
+            if self._media is None:
                 try:
                     listing = self._client.media()
-                    self._list_is_whole = not listing.truncated
-                    self._listed = {str(item.get("media_id")): item for item in listing.items}
                 except PermissionDeniedError:
                     self._may_list = False
-                except BaseException:
-                    self._listed = None
-                    raise
-            return dict(self._listed)
+                    self._media = {}
+                else:
+                    self._is_list_complete = not listing.truncated
+                    self._media = {str(item.get("media_id")): item for item in listing.items}
+            return dict(self._media)
 
 
-def _name_of(file: InspectedFile) -> str:
-    # What the journal calls a content; until it is read, the file stands for it.
-    return file.sha256 if isinstance(file, MediaFile) else _unread_name(file)
+def _journal_name(file: InspectedFile) -> str:
+    """Return the name of the content in the journal: its digest, once it is hashed."""
+    return file.sha256 if isinstance(file, MediaFile) else _unhashed_name(file)
 
 
-def _unread_name(file: InspectedFile) -> str:
-    return f"unread {file.mark}"
-
-
-def _whole(figure: object) -> int | None:
-    return figure if isinstance(figure, int) else None
+def _unhashed_name(file: InspectedFile) -> str:
+    return f"unread {file.stat_signature}"

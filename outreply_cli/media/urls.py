@@ -1,4 +1,4 @@
-"""Which URLs a server may be asked to fetch media from (reference: SSRF protection)."""
+"""Validation of media URLs that the server fetches (reference: SSRF protection)."""
 
 import ipaddress
 import re
@@ -10,7 +10,7 @@ _NUMBER = re.compile(r"0[xX][0-9a-fA-F]*|\d+")
 
 
 def find_media_url_problem(url: str) -> str | None:
-    """Why `url` can't be a media URL, or None; names are not looked up, addresses are read."""
+    """Return the problem of a media URL, if any; host names are not resolved."""
     try:
         parts = urlsplit(url)
         host = parts.hostname
@@ -18,15 +18,15 @@ def find_media_url_problem(url: str) -> str | None:
     except ValueError:
         return "is not a URL; use a public https URL"
     if any(character.isspace() for character in url):
-        return "has blanks in it; write them as %20"
+        return "contains spaces; write them as %20"
     if not url.isprintable():
-        return "has characters in it that can't be seen; write them percent-encoded"
+        return "contains invisible characters; percent-encode them"
     if parts.scheme not in {"http", "https"}:
-        return "must begin with https://; for a file on this machine use media_files"
+        return "must start with https://; for a file on this machine use media_files"
     if not host or port == 0:
         return "has no host; use a public https URL"
     if parts.username is not None or parts.password is not None or "\\" in url:
-        return "has a user name or a backslash in it; use a plain public https URL"
+        return "contains a user name or a backslash; use a plain public https URL"
     name = host.rstrip(".").lower()
     if not name:
         return "has no host; use a public https URL"
@@ -39,9 +39,9 @@ def find_media_url_problem(url: str) -> str | None:
 
 
 def find_media_url_warning(url: str) -> str | None:
-    """What is doubtful about a `url` that is allowed."""
+    """Return a warning about a valid `url`, if any."""
     if url.lower().startswith("http:"):
-        return "is http; the reference asks for https"
+        return "uses http; the API asks for https"
     return None
 
 
@@ -53,24 +53,24 @@ def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
 
 
 def _loose_ipv4(host: str) -> ipaddress.IPv4Address | None:
-    # 2130706433, 0x7f.1 and 0177.0.0.1 are addresses to many resolvers.
+    # Many resolvers accept 2130706433, 0x7f.1 and 0177.0.0.1 as addresses.
     parts = host.split(".")
     if not 1 <= len(parts) <= 4 or not all(_NUMBER.fullmatch(part) for part in parts):
         return None
     try:
-        numbers = [_read_number(part) for part in parts]
+        numbers = [_parse_number(part) for part in parts]
     except ValueError:
         return None
     last = numbers.pop()
     if any(number > 255 for number in numbers) or last >= 256 ** (4 - len(numbers)):
         return None
     value = last
-    for place, number in enumerate(numbers):
-        value += number << (8 * (3 - place))
+    for index, number in enumerate(numbers):
+        value += number << (8 * (3 - index))
     return ipaddress.IPv4Address(value)
 
 
-def _read_number(text: str) -> int:
+def _parse_number(text: str) -> int:
     if text.lower().startswith("0x"):
         return int(text, 16) if len(text) > 2 else 0
     return int(text, 8) if text.startswith("0") and len(text) > 1 else int(text)
@@ -78,9 +78,9 @@ def _read_number(text: str) -> int:
 
 def _is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
     if isinstance(address, ipaddress.IPv6Address):
-        inner = address.ipv4_mapped or address.sixtofour
-        if inner is not None:
-            return _is_public(inner)
+        embedded = address.ipv4_mapped or address.sixtofour
+        if embedded is not None:
+            return _is_public(embedded)
         # NAT64's well-known prefix carries an IPv4 address in its last four bytes.
         if address in ipaddress.IPv6Network("64:ff9b::/96"):
             return _is_public(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))

@@ -1,43 +1,39 @@
-"""What a post holds, and everything about it that can be wrong before the server is asked."""
+"""The content of a post, and its validation before anything is sent."""
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from outreply_cli.media.urls import find_media_url_problem, find_media_url_warning
-from outreply_cli.spec.limits import (
-    MESSAGE_MAX_CHARACTERS,
-    SCHEDULE_EARLIEST,
-    SCHEDULE_LATEST,
-)
-from outreply_cli.spec.platforms import PLATFORMS, Platform, platform_named
+from outreply_cli.spec.limits import MESSAGE_MAX_CHARACTERS, SCHEDULE_EARLIEST, SCHEDULE_LATEST
+from outreply_cli.spec.platforms import PLATFORMS, Platform, find_platform
 from outreply_cli.spec.text import text_problem
 from outreply_cli.times import format_duration
 from outreply_cli.timestamps import format_timestamp
 
-_canonical = json.JSONEncoder(sort_keys=True, ensure_ascii=False).encode
+_canonical_json = json.JSONEncoder(sort_keys=True, ensure_ascii=False).encode
 
 
 @dataclass(frozen=True)
 class ContentProblem:
-    """What is wrong with one field.
+    """A problem with one field of a post.
 
     Attributes:
-        field: The field's name in calendar files; options are called alike.
-        what: The reason, and what to do.
-        is_warning: Whether the post may go out all the same.
+        field: Field name in calendar files; the option has the same name.
+        message: The reason, and what to do.
+        is_warning: Whether the post may be sent despite it.
     """
 
     field: str
-    what: str
+    message: str
     is_warning: bool = False
 
 
 class PostContent(NamedTuple):
-    """A post's words and media (reference: POST /posts/schedule)."""
+    """Text and media of a post (reference: POST /posts/schedule)."""
 
     message: str | None = None
     media_ids: tuple[str, ...] = ()
@@ -47,7 +43,7 @@ class PostContent(NamedTuple):
     tiktok_settings: dict[str, Any] | None = None
 
     def body(self, page_id: str, scheduled_at: datetime | None = None) -> dict[str, Any]:
-        """The request's body; without `scheduled_at`, that of `/posts/publish`."""
+        """Return the request body; without `scheduled_at`, that of `/posts/publish`."""
         body: dict[str, Any] = {"page_id": page_id}
         if scheduled_at is not None:
             body["scheduled_at"] = format_timestamp(scheduled_at)
@@ -60,108 +56,116 @@ class PostContent(NamedTuple):
         return body
 
 
-# What most posts are: a short message and nothing else, about which nothing can be wrong.
-_SHORT = min(platform.customary_length or MESSAGE_MAX_CHARACTERS for platform in PLATFORMS)
+# A message up to this length breaks no platform's rule.
+_SHORT_MESSAGE = min(platform.max_characters or MESSAGE_MAX_CHARACTERS for platform in PLATFORMS)
 _NOTHING_ELSE = tuple(PostContent())[1:]
 
 
 def fingerprint(body: dict[str, Any]) -> str:
-    """A short digest that is equal for equal bodies."""
-    return hashlib.sha256(_canonical(body).encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    """Return a short digest that is equal for equal bodies."""
+    return hashlib.sha256(_canonical_json(body).encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def validate_posts(
+    posts: Sequence[tuple[Mapping[str, Any], PostContent, datetime | None]],
+    now: datetime,
+    *,
+    has_files: bool = False,
+) -> list[ContentProblem]:
+    """Return all problems of posts, given by their page, content and time (UTC), if any."""
+    problems: list[ContentProblem] = []
+    for page, content, scheduled_at in posts:
+        problems += validate_content(content, str(page.get("platform") or ""), has_files=has_files)
+        if scheduled_at is not None and (problem := validate_time(scheduled_at, now)) is not None:
+            problems.append(problem)
+    return list(dict.fromkeys(problems))
 
 
 def validate_content(
     content: PostContent, platform_name: str, *, has_files: bool = False
 ) -> Iterator[ContentProblem]:
-    """Everything that is wrong with `content` on a platform.
+    """Yield all problems of `content` on a platform; an unknown platform has no special rules.
 
-    Args:
-        content: What the post holds.
-        platform_name: As the page tells it; an unknown platform has no rules of its own.
-        has_files: Whether files that are still to be uploaded belong to it.
+    `has_files` means that files which are not uploaded yet will be attached.
     """
     if _is_plain(content):
         return
-    platform = platform_named(platform_name)
+    platform = find_platform(platform_name)
     yield from _message_problems(content, platform, has_files=has_files)
     yield from _other_text_problems(content)
     for url in content.media_urls:
-        problem = find_media_url_problem(url)
-        if problem:
-            yield ContentProblem("media_urls", f"{url!r} {problem}")
+        if reason := find_media_url_problem(url):
+            yield ContentProblem("media_urls", f"{url!r} {reason}")
         elif warning := find_media_url_warning(url):
             yield ContentProblem("media_urls", f"{url!r} {warning}", is_warning=True)
     if content.first_comment is not None:
         if platform is not None and not platform.first_comment:
             yield ContentProblem(
                 "first_comment",
-                f"{platform.label} has none, only Instagram and Facebook do; leave it out",
+                f"not supported on {platform.label}, only on Instagram and Facebook; remove it",
             )
-        length = len(content.first_comment)
-        if length > MESSAGE_MAX_CHARACTERS:
-            yield ContentProblem("first_comment", _too_long(length))
-        elif wrong := text_problem(content.first_comment):
-            yield ContentProblem("first_comment", wrong)
+        if len(content.first_comment) > MESSAGE_MAX_CHARACTERS:
+            yield ContentProblem("first_comment", _too_long(len(content.first_comment)))
+        elif reason := text_problem(content.first_comment):
+            yield ContentProblem("first_comment", reason)
     if content.tiktok_settings is not None and platform is not None and platform.name != "tiktok":
-        yield ContentProblem(
-            "tiktok_settings", f"they mean nothing on {platform.label}; leave them out"
+        yield ContentProblem("tiktok_settings", f"not supported on {platform.label}; remove them")
+
+
+def validate_time(scheduled_at: datetime, now: datetime) -> ContentProblem | None:
+    """Return the problem of scheduling at `scheduled_at` (10 minutes to 75 days ahead), if any."""
+    ahead = scheduled_at - now
+    if ahead.total_seconds() < 0:
+        message = f"{format_duration(ahead)} in the past; choose a later time"
+    elif ahead < SCHEDULE_EARLIEST:
+        message = (
+            f"{format_duration(ahead)} ahead, but the earliest is 10 minutes ahead; "
+            "choose a later time, or publish now"
         )
+    elif ahead > SCHEDULE_LATEST:
+        latest = format_timestamp(now + SCHEDULE_LATEST)
+        message = (
+            f"{format_duration(ahead)} ahead, but the latest is 75 days ahead ({latest}); "
+            "choose an earlier time, or schedule it later"
+        )
+    else:
+        return None
+    return ContentProblem("scheduled_at", message)
 
 
 def content_from_api(
-    post: dict[str, Any], media_of_post: Callable[[str], list[dict[str, Any]]]
+    post: Mapping[str, Any], get_uploads: Callable[[str], Sequence[Mapping[str, Any]]]
 ) -> tuple[PostContent, str | None]:
-    """What the API's `post` holds, to make it again; and what of that can't be known, if anything.
+    """Return the content of a scheduled `post`, and a warning if a part of it is unknown.
 
-    Args:
-        post: A scheduled post as the API shows it.
-        media_of_post: Gives the uploaded media that are attached to a post's id.
+    `get_uploads` returns the uploaded media attached to a post ID.
     """
-    shown = [item for item in post.get("media") or [] if isinstance(item, dict)]
-    uploaded = media_of_post(str(post["id"])) if shown else []
-    names = [str(item.get("filename") or item.get("media_id")) for item in uploaded]
-    sources = [str(item["src"]) for item in shown if item.get("src")]
-    urls = [src for src in sources if not any(name in src for name in names)]
-    doubt = None
+    media = [item for item in post.get("media") or [] if isinstance(item, dict)]
+    uploads = get_uploads(str(post["id"])) if media else []
+    names = [str(item.get("filename") or item.get("media_id")) for item in uploads]
+    sources = [str(item["src"]) for item in media if item.get("src")]
+    warning = None
     if post.get("platform") == "tiktok" and "tiktok_settings" not in post:
-        doubt = "The API does not show a post's TikTok settings: the new post has none."
+        warning = (
+            "The API does not return a post's TikTok settings: the new post does not have them."
+        )
     content = PostContent(
         message=post.get("message") or None,
-        media_ids=tuple(str(item["media_id"]) for item in uploaded if item.get("media_id")),
-        media_urls=tuple(urls),
+        media_ids=tuple(str(item["media_id"]) for item in uploads if item.get("media_id")),
+        media_urls=tuple(src for src in sources if not any(name in src for name in names)),
         first_comment=post.get("first_comment") or None,
         link=post.get("link") or None,
         tiktok_settings=post.get("tiktok_settings") or None,
     )
-    return content, doubt
+    return content, warning
 
 
 def _is_plain(content: PostContent) -> bool:
+    # Most posts are a short message and nothing else, which can have no problem.
     message = content.message
-    if not message or content[1:] != _NOTHING_ELSE or len(message) > _SHORT:
+    if not message or content[1:] != _NOTHING_ELSE or len(message) > _SHORT_MESSAGE:
         return False
     return message.isascii() and not message.isspace() and "\x00" not in message
-
-
-def validate_time(instant: datetime, now: datetime) -> ContentProblem | None:
-    """What is wrong with scheduling at `instant` (10 minutes to 75 days ahead)."""
-    ahead = instant - now
-    if ahead.total_seconds() < 0:
-        what = f"it is {format_duration(ahead)} in the past; choose a later time"
-    elif ahead < SCHEDULE_EARLIEST:
-        what = (
-            f"it is {format_duration(ahead)} ahead, and the earliest is 10 minutes ahead; "
-            "choose a later time, or publish at once"
-        )
-    elif ahead > SCHEDULE_LATEST:
-        latest = format_timestamp(now + SCHEDULE_LATEST)
-        what = (
-            f"it is {format_duration(ahead)} ahead, and the latest is 75 days ahead ({latest}); "
-            "choose an earlier time, or schedule it later on"
-        )
-    else:
-        return None
-    return ContentProblem("scheduled_at", what)
 
 
 def _message_problems(
@@ -170,32 +174,32 @@ def _message_problems(
     message = content.message
     if message is None or not message.strip():
         if not (content.media_ids or content.media_urls or has_files):
-            yield ContentProblem("message", "there is neither a message nor any media; add one")
+            yield ContentProblem("message", "either a message or media is required")
         return
     if len(message) > MESSAGE_MAX_CHARACTERS:
         yield ContentProblem("message", _too_long(len(message)))
-    elif wrong := text_problem(message):
-        yield ContentProblem("message", wrong)
-    elif platform is not None and len(message) > (platform.customary_length or len(message)):
+    elif reason := text_problem(message):
+        yield ContentProblem("message", reason)
+    elif platform is not None and len(message) > (platform.max_characters or len(message)):
         yield ContentProblem(
             "message",
-            f"it has {len(message):,} characters, and {platform.label} customarily takes "
-            f"{platform.customary_length:,}",
+            f"{len(message):,} characters, but {platform.label} usually allows "
+            f"{platform.max_characters:,}",
             is_warning=True,
         )
 
 
 def _other_text_problems(content: PostContent) -> Iterator[ContentProblem]:
-    named = [("media_ids", media_id) for media_id in content.media_ids]
-    named += [("media_urls", url) for url in content.media_urls]
+    texts = [("media_ids", media_id) for media_id in content.media_ids]
+    texts += [("media_urls", url) for url in content.media_urls]
     if content.link is not None:
-        named.append(("link", content.link))
+        texts.append(("link", content.link))
     if content.tiktok_settings is not None:
-        named.append(("tiktok_settings", _canonical(content.tiktok_settings)))
-    for field, text in named:
-        if wrong := text_problem(text):
-            yield ContentProblem(field, wrong)
+        texts.append(("tiktok_settings", _canonical_json(content.tiktok_settings)))
+    for field, text in texts:
+        if reason := text_problem(text):
+            yield ContentProblem(field, reason)
 
 
 def _too_long(length: int) -> str:
-    return f"it has {length:,} characters, and the most is {MESSAGE_MAX_CHARACTERS:,}; shorten it"
+    return f"{length:,} characters, but the limit is {MESSAGE_MAX_CHARACTERS:,}; shorten it"

@@ -1,7 +1,6 @@
-"""Posts as an iCalendar file (RFC 5545), for calendars that people look at.
+"""Posts as an iCalendar file (RFC 5545).
 
-A post is an event at one instant, in UTC: such a time needs no time zone definitions, and whoever
-shows it uses the reader's own zone.
+Times are in UTC: they need no time zone definitions, and calendar programs show local ones.
 """
 
 from collections.abc import Iterable, Iterator
@@ -9,7 +8,7 @@ from datetime import UTC, datetime
 
 from outreply_cli import __version__
 from outreply_cli.posts.listing import CalendarPost
-from outreply_cli.spec.platforms import platform_named
+from outreply_cli.spec.platforms import find_platform
 
 _LINE_OCTETS = 75
 _SUMMARY_CHARACTERS = 60
@@ -17,10 +16,9 @@ _ESCAPES = str.maketrans({"\\": "\\\\", ";": "\\;", ",": "\\,", "\n": "\\n"})
 
 
 def render_ical(posts: Iterable[CalendarPost], now: datetime) -> str:
-    """The file that shows `posts`; `now` is when it was written.
+    """Render `posts` as an iCalendar file written at `now`.
 
-    A post's UID is made of its id alone: it stays the same when the post goes out, is listed by
-    another machine, or is written again.
+    The UID of an event depends on the post ID alone, so that another import updates the event.
     """
     lines = [
         "BEGIN:VCALENDAR",
@@ -36,13 +34,13 @@ def render_ical(posts: Iterable[CalendarPost], now: datetime) -> str:
 
 
 def fold_line(line: str) -> str:
-    """`line` in pieces of at most 75 octets, none of which splits a character (3.1)."""
+    """Fold `line` into pieces of at most 75 octets, splitting no character (3.1)."""
     pieces, piece, room = [], "", _LINE_OCTETS
     for character in line:
         octets = len(character.encode("utf-8"))
         if octets > room:
             pieces.append(piece)
-            # The space that begins a continued line counts.
+            # The leading space of a continued line counts.
             piece, room = "", _LINE_OCTETS - 1
         piece += character
         room -= octets
@@ -50,7 +48,7 @@ def fold_line(line: str) -> str:
 
 
 def escape_text(text: str) -> str:
-    """`text` as a TEXT value (3.3.11): without control characters, line breaks escaped."""
+    """Escape `text` as a TEXT value (3.3.11) and remove its control characters."""
     lines = text.replace("\r\n", "\n").replace("\r", "\n")
     kept = "".join(
         character
@@ -61,31 +59,31 @@ def escape_text(text: str) -> str:
 
 
 def _event(post: CalendarPost, now: datetime) -> Iterator[str]:
-    facts = post.post
-    status = str(facts.get("status") or "")
-    message = str(facts.get("message") or "")
-    platform = platform_named(post.platform)
+    fields = post.post
+    status = str(fields.get("status") or "")
+    message = str(fields.get("message") or "")
+    platform = find_platform(post.platform)
     label = platform.label if platform else post.platform
-    state = f"{status}: " if status == "failed" else ""
+    prefix = "failed: " if status == "failed" else ""
     yield "BEGIN:VEVENT"
-    yield f"UID:{escape_text(str(facts.get('id') or facts.get('post_id')))}@outreply"
+    yield f"UID:{escape_text(str(fields.get('id') or fields.get('post_id')))}@outreply"
     yield f"DTSTAMP:{_utc(now)}"
-    yield f"DTSTART:{_utc(post.instant)}"
-    yield f"SUMMARY:{escape_text(f'{state}{post.alias}: {_short(message)}')}"
+    yield f"DTSTART:{_utc(post.at)}"
+    yield f"SUMMARY:{escape_text(f'{prefix}{post.alias}: {_summary(message)}')}"
     yield f"DESCRIPTION:{escape_text(message)}"
-    permalink = str(facts.get("permalink") or "")
+    permalink = str(fields.get("permalink") or "")
     if permalink.startswith(("https://", "http://")) and permalink.isascii():
         yield f"URL:{''.join(letter for letter in permalink if '!' <= letter <= '~')}"
-    yield f"CATEGORIES:{','.join(escape_text(name) for name in (label, post.brand, status) if name)}"
-    # A post takes nobody's time.
+    categories = [escape_text(name) for name in (label, post.brand, status) if name]
+    yield f"CATEGORIES:{','.join(categories)}"
     yield "TRANSP:TRANSPARENT"
     yield "END:VEVENT"
 
 
-def _short(message: str) -> str:
+def _summary(message: str) -> str:
     line = " ".join(message.split()) or "(media)"
     return line if len(line) <= _SUMMARY_CHARACTERS else f"{line[: _SUMMARY_CHARACTERS - 1]}…"
 
 
-def _utc(instant: datetime) -> str:
-    return f"{instant.astimezone(UTC):%Y%m%dT%H%M%SZ}"
+def _utc(time: datetime) -> str:
+    return f"{time.astimezone(UTC):%Y%m%dT%H%M%SZ}"

@@ -1,48 +1,55 @@
-"""Every post that the server will list: one list that may be cut off is read again page by page."""
+"""Complete lists of posts: a truncated list is read again page by page."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
+from typing import Any
 
-from outreply_cli.api.client import Client, ListResult, Resource, post_time
+from outreply_cli.api.client import Client, ListResult, post_time
+from outreply_cli.api.types import Post
 from outreply_cli.pages import Page, page_alias
+
+_ListPosts = Callable[..., ListResult[Post]]
 
 
 @dataclass(frozen=True)
 class CalendarPost:
-    """A post and when it is due or went out.
+    """A post with its time.
 
     Attributes:
-        instant: In UTC.
-        alias: How people write its page.
-        platform: As the API names it.
-        brand: The name of the page's brand; empty where it is not known.
-        post: The API's own object, with its `status`.
+        at: Time when the post is due or was published, in UTC.
+        alias: Alias of its page, such as `instagram:acme`.
+        platform: Platform as the API names it.
+        brand: Name of the page's brand; empty if unknown.
+        post: Object from the API, with its `status`.
     """
 
-    instant: datetime
+    at: datetime
     alias: str
     platform: str
     brand: str
-    post: Resource
+    post: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class CalendarPosts:
-    """Posts by time, and whether the server may have more of them than it lists."""
+    """Posts sorted by time; `truncated` if the server may have more than it lists."""
 
     posts: list[CalendarPost]
-    cut_off: bool
+    truncated: bool
 
 
-def list_all_scheduled(client: Client, page_ids: Iterable[str]) -> ListResult:
-    """Pending posts; read page by page, for `page_ids`, when one list does not hold them all."""
-    return _every(lambda page_id: client.scheduled_posts(page_id=page_id), page_ids)
+def list_all_scheduled(client: Client, page_ids: Iterable[str]) -> ListResult[Post]:
+    """List scheduled posts; those of `page_ids` page by page if one list is truncated."""
+    return _list_all(client.scheduled_posts, page_ids)
 
 
-def list_all_published(client: Client, page_ids: Iterable[str], since: datetime) -> ListResult:
-    """What went out after `since`; read page by page when one list does not hold it all."""
-    return _every(lambda page_id: client.published_posts(page_id=page_id, since=since), page_ids)
+def list_all_published(
+    client: Client, page_ids: Iterable[str], since: datetime
+) -> ListResult[Post]:
+    """List posts published after `since`; page by page if one list is truncated."""
+    return _list_all(partial(client.published_posts, since=since), page_ids)
 
 
 def list_calendar_posts(
@@ -53,64 +60,59 @@ def list_calendar_posts(
     scheduled: bool = True,
     published_since: datetime | None = None,
 ) -> CalendarPosts:
-    """Scheduled posts, and published ones, by time.
+    """List scheduled and published posts by time.
 
     Args:
-        client: Speaks for the account.
-        pages: Every page of the account.
-        page_id: Only the posts of this one.
-        scheduled: Whether pending posts are wanted.
-        published_since: Where published ones begin; None for none of them.
+        client: Client of the account.
+        pages: All pages of the account.
+        page_id: Page to filter by.
+        scheduled: Whether to include scheduled posts.
+        published_since: Start of the published posts; None to exclude them.
 
     Raises:
-        OutReplyError: The account can't be read.
+        OutReplyError: The account cannot be read.
     """
-    known = {str(page.get("id")): page for page in pages}
-    listings: list[tuple[str, ListResult]] = []
+    pages_by_id = {str(page.get("id")): page for page in pages}
+    sources: list[tuple[str, _ListPosts]] = []
     if scheduled:
-        pending = (
-            client.scheduled_posts(page_id=page_id)
-            if page_id is not None
-            else list_all_scheduled(client, known)
-        )
-        listings.append(("scheduled", pending))
+        sources.append(("scheduled", client.scheduled_posts))
     if published_since is not None:
-        out = (
-            client.published_posts(page_id=page_id, since=published_since)
-            if page_id is not None
-            else list_all_published(client, known, published_since)
-        )
-        listings.append(("published", out))
+        sources.append(("published", partial(client.published_posts, since=published_since)))
+    listings = [
+        (status, list_posts(page_id=page_id) if page_id else _list_all(list_posts, pages_by_id))
+        for status, list_posts in sources
+    ]
     posts = [
-        _dated(moment, {"status": status, **post}, known)
+        _calendar_post(at, {"status": status, **post}, pages_by_id)
         for status, listing in listings
         for post in listing.items
-        if (moment := post_time(post)) is not None
+        if (at := post_time(post)) is not None
     ]
-    posts.sort(key=lambda one: (one.instant, one.alias))
+    posts.sort(key=lambda post: (post.at, post.alias))
     return CalendarPosts(posts, any(listing.truncated for _, listing in listings))
 
 
-def _every(read: Callable[[str | None], ListResult], page_ids: Iterable[str]) -> ListResult:
-    listing = read(None)
+def _list_all(list_posts: _ListPosts, page_ids: Iterable[str]) -> ListResult[Post]:
+    listing = list_posts(page_id=None)
     if not listing.truncated:
         return listing
     posts = {str(post.get("id")): post for post in listing.items}
-    cut_off = False
+    truncated = False
     for page_id in sorted(set(page_ids)):
-        of_page = read(page_id)
-        posts |= {str(post.get("id")): post for post in of_page.items}
-        cut_off = cut_off or of_page.truncated
-    return ListResult(list(posts.values()), cut_off)
+        listing = list_posts(page_id=page_id)
+        posts |= {str(post.get("id")): post for post in listing.items}
+        truncated = truncated or listing.truncated
+    return ListResult(list(posts.values()), truncated)
 
 
-def _dated(moment: datetime, post: Resource, pages: Mapping[str, Page]) -> CalendarPost:
+def _calendar_post(
+    at: datetime, post: Mapping[str, Any], pages: Mapping[str, Page]
+) -> CalendarPost:
     page = pages.get(str(post.get("page_id")), {})
-    platform = str(page.get("platform") or post.get("platform") or "")
     return CalendarPost(
-        instant=moment,
+        at=at,
         alias=page_alias(page) if page else str(post.get("page_id") or ""),
-        platform=platform,
+        platform=str(page.get("platform") or post.get("platform") or ""),
         brand=str(page.get("brand_name") or ""),
         post=post,
     )

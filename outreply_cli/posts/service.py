@@ -1,4 +1,4 @@
-"""One-off posts of one account: scheduled, published, cancelled and moved, exactly once."""
+"""Posts of one account: scheduled, published, cancelled and moved exactly once."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from outreply_cli.api.client import Client, Resource, post_time
-from outreply_cli.api.errors import ApiError, NotFoundError
+from outreply_cli.api.errors import NotFoundError
 from outreply_cli.errors import InvalidInputError, OutReplyError
 from outreply_cli.journal.account import account_fingerprint
 from outreply_cli.journal.journal import JOURNAL_FILE, Journal
@@ -19,24 +19,26 @@ from outreply_cli.media.files import MediaFile
 from outreply_cli.media.progress import UploadProgress
 from outreply_cli.media.uploader import Uploader
 from outreply_cli.posts.content import PostContent, content_from_api, fingerprint
-from outreply_cli.posts.sender import Sender, SendResult, idempotency_key
+from outreply_cli.posts.sender import Sender, idempotency_key
 from outreply_cli.spec.limits import PAGE_MIN_GAP
+from outreply_cli.spec.platforms import long_name
 from outreply_cli.timestamps import format_timestamp
 
 _LOCK_SECONDS = 30.0
-_OCCASION = "posts --key "
-_RESCHEDULE = "posts reschedule"
+# Calendars under which the journal keeps the posts of these commands.
+_KEY_CALENDAR = "posts --key "
+_RESCHEDULE_CALENDAR = "posts reschedule"
 
 
 @dataclass(frozen=True)
 class PostResult:
-    """How one post of a command went.
+    """Result of one post of a command.
 
     Attributes:
-        page: The page it is for.
-        post: The API's object, where there is one.
-        existed: Whether an earlier command had made it.
-        error: Why there is none.
+        page: Page of the post.
+        post: Object from the API, if the post was made.
+        existed: Whether an earlier command had made the post.
+        error: The error, if any.
     """
 
     page: Resource
@@ -46,12 +48,12 @@ class PostResult:
 
 
 class PostService:
-    """The one-off commands of one account.
+    """Single posts of one account.
 
     Args:
-        client: Speaks for the account.
-        state_dir: Where the journal and locks are.
-        note: Told what was found unfinished and finished.
+        client: Client of the account.
+        state_dir: Directory of the journal and the locks.
+        note: Called with notes for the user, such as recovered posts.
     """
 
     def __init__(self, client: Client, state_dir: Path, note: Callable[[str], None]) -> None:
@@ -61,32 +63,28 @@ class PostService:
 
     def post(
         self,
-        pages: Sequence[Resource],
+        page: Resource,
         content: PostContent,
         *,
         scheduled_at: datetime | None,
-        occasion: str | None,
-    ) -> Iterator[PostResult]:
-        """Make one post on each page: scheduled, or published at once without `scheduled_at`.
+        dedupe_key: str | None,
+    ) -> PostResult:
+        """Schedule a post (time in UTC), or publish it now without `scheduled_at`.
 
-        Args:
-            pages: From the API.
-            content: Checked already.
-            scheduled_at: In UTC.
-            occasion: What `--key` names; the same one again is the same post.
+        A post with the same `dedupe_key` is made only once.
         """
         self.recover_pending()
-        for page in pages:
-            body = content.body(str(page["id"]), scheduled_at)
-            try:
-                if occasion is None:
-                    yield PostResult(page, self._send_once(body))
-                else:
-                    yield self._post_for_occasion(page, body, occasion, scheduled_at)
-            except OutReplyError as error:
-                if error.maybe_applied:
-                    _tell_doubt(error, occasion)
-                yield PostResult(page, error=error)
+        body = content.body(str(page["id"]), scheduled_at)
+        try:
+            if dedupe_key is not None:
+                return self._post_with_key(page, body, dedupe_key, scheduled_at)
+            if scheduled_at is not None:
+                return PostResult(page, self._client.schedule(body))
+            return PostResult(page, _normalize(self._client.publish(body), page))
+        except OutReplyError as error:
+            if error.maybe_applied:
+                return PostResult(page, error=_explain_doubt(error, dedupe_key))
+            return PostResult(page, error=error)
 
     def upload(
         self,
@@ -96,254 +94,243 @@ class PostService:
         keep: bool,
         progress: UploadProgress,
     ) -> tuple[PostContent, list[str]]:
-        """`content` with `files` as uploaded media; each content is uploaded once.
+        """Upload `files`, equal ones only once; return `content` with them and the new media IDs.
 
-        Args:
-            content: What the post holds besides.
-            files: To upload.
-            keep: Whether those that were uploaded stay when a later one can't be.
-            progress: Told how it goes on.
-
-        Returns:
-            The content, and the ids of those media that were not there before.
+        Unless `keep` is set, new media are deleted if a later upload fails.
         """
         if not files:
             return content, []
-        ids, new = [], []
-        with self._journal() as journal:
+        ids, new_ids = [], []
+        with self._open_journal() as journal:
             uploader = Uploader(self._client, journal, account_fingerprint(self._client))
             try:
-                for place, file in enumerate(files):
-                    progress.start(place, file.path.name, file.size)
-                    stored = uploader.store(
-                        file, reuse=True, on_sent=partial(progress.update, place)
+                for index, file in enumerate(files):
+                    progress.start(index, file.path.name, file.size)
+                    media = uploader.store(
+                        file, reuse=True, on_sent=partial(progress.update, index)
                     )
-                    progress.finish(place)
-                    ids.append(stored.media_id)
-                    new += [stored.media_id] if stored.is_new else []
+                    progress.finish(index)
+                    ids.append(media.media_id)
+                    if media.is_new:
+                        new_ids.append(media.media_id)
             except OutReplyError:
                 if not keep:
-                    self.delete_uploads(new)
+                    self.delete_uploads(new_ids)
                 raise
-        return content._replace(media_ids=(*content.media_ids, *ids)), new
+        return content._replace(media_ids=(*content.media_ids, *ids)), new_ids
 
     def delete_uploads(self, media_ids: Sequence[str]) -> None:
-        """Delete what was uploaded for a post that was not made; what a post has stays."""
+        """Delete media uploaded for a post that was not made, unless another post uses them."""
         for media_id in media_ids:
             with suppress(OutReplyError):
                 self._client.delete_media(media_id)
 
     def cancel(self, post_id: str) -> None:
-        """Cancel a scheduled post; raises NotFoundError when it is not scheduled (any more)."""
+        """Cancel a scheduled post; raises NotFoundError if it is not (or no longer) scheduled."""
         if self._journal_path.exists():
-            with self._journal() as journal:
+            with self._open_journal() as journal:
                 entry = journal.by_post_id(account_fingerprint(self._client), post_id)
                 if entry is not None and entry.state == EntryState.DONE:
                     self._client.scheduled_post(post_id)
-                    outcome = self._sender(journal).cancel(entry)
-                    if outcome.error is not None:
-                        raise outcome.error
+                    result = Sender(self._client, journal).cancel(entry)
+                    if result.error is not None:
+                        raise result.error
                     return
         self._client.cancel(post_id)
 
-    def reschedule(self, post_id: str, moment: datetime) -> PostResult:
-        """Move a scheduled post: the new one is made first, then the old one cancelled.
+    def reschedule(self, post_id: str, new_time: datetime) -> PostResult:
+        """Move a scheduled post: make the new post, then cancel the old one.
 
-        What a killed run leaves open is finished by the next command that writes.
+        If the process dies in between, the next command that writes finishes the move.
 
         Raises:
-            InvalidInputError: It is moved by less than the API wants between two posts of a page.
-            NotFoundError: It is not scheduled (any more).
+            InvalidInputError: The move is shorter than the minimum gap between posts of a page.
+            NotFoundError: The post is not (or no longer) scheduled.
         """
         self.recover_pending()
         account = account_fingerprint(self._client)
-        with self._journal() as journal:
-            known = journal.by_post_id(account, post_id)
-            with self._lock(account, known.calendar if known is not None else _RESCHEDULE):
-                return self._move(journal, account, post_id, moment)
-
-    def _move(self, journal: Journal, account: str, post_id: str, moment: datetime) -> PostResult:
-        # Read under the lock: while it was waited for, another command may have moved the post.
-        post = self._client.scheduled_post(post_id)
-        old = journal.by_post_id(account, post_id)
-        if old is None:
-            old = journal.adopt(self._entry_for(account, post), post_id)
-        if old.state != EntryState.DONE:
-            raise OutReplyError("another command is changing this post", hint="Try again.")
-        if moment == old.scheduled_at:
-            return PostResult({"id": old.page_id}, post, existed=True)
-        if abs(moment - old.scheduled_at) < PAGE_MIN_GAP:
-            raise InvalidInputError(
-                "it moves by less than 60 seconds, and the API wants 60 s between two posts of a "
-                "page",
-                hint="The new post is made before the old one goes: move it by a minute.",
-            )
-        (new,) = journal.record_planned([_moved(old, moment, journal)])
-        outcome = self._sender(journal).send(new)
-        if outcome.error is not None:
-            raise outcome.error
-        return PostResult({"id": new.page_id}, self._shown(outcome.entry))
+        with self._open_journal() as journal:
+            entry = journal.by_post_id(account, post_id)
+            calendar = entry.calendar if entry is not None else _RESCHEDULE_CALENDAR
+            with self._lock(account, calendar):
+                return self._move(journal, account, post_id, new_time)
 
     def recover_pending(self) -> None:
-        """Finish what commands of this account left open when they were killed."""
+        """Finish what earlier commands of this account left open when they were killed."""
         if not self._journal_path.exists():
             return
-        with self._journal() as journal:
+        with self._open_journal() as journal:
             if not journal.has_unsettled:
                 return
             account = account_fingerprint(self._client)
             for entry in journal.unsettled(account):
                 try:
                     with calendar_lock(self._state_dir, account, entry.calendar, wait=0):
-                        outcome = self._sender(journal).reconcile(journal.entry(entry.id))
+                        result = Sender(self._client, journal).reconcile(journal.entry(entry.id))
                 except CalendarBusyError:
                     continue
-                self._note(_leftover_note(outcome))
+                if result.error is not None:
+                    self._note(
+                        f"An earlier command ({entry.calendar}) is unfinished: "
+                        f"{result.error.message}"
+                    )
+                else:
+                    self._note(f"Finished an interrupted command ({entry.calendar}).")
 
-    def _entry_for(self, account: str, post: Resource) -> JournalEntryDraft:
+    def _move(self, journal: Journal, account: str, post_id: str, new_time: datetime) -> PostResult:
+        # Read under the lock: another command may have moved the post in the meantime.
+        post = self._client.scheduled_post(post_id)
+        old = journal.by_post_id(account, post_id)
+        if old is None:
+            old = journal.adopt(self._draft_from_api(account, post), post_id)
+        if old.state != EntryState.DONE:
+            raise OutReplyError("another command is changing this post", hint="Try again.")
+        if new_time == old.scheduled_at:
+            return PostResult({"id": old.page_id}, post, existed=True)
+        if abs(new_time - old.scheduled_at) < PAGE_MIN_GAP:
+            raise InvalidInputError(
+                "the new time is less than 60 seconds from the old one, and the API requires 60 s "
+                "between two posts of a page",
+                hint="The new post is made before the old one is cancelled: move it by a minute.",
+            )
+        history = next(h for h in journal.rows(account, old.calendar) if h.row == old.row)
+        body = {**old.body, "scheduled_at": format_timestamp(new_time)}
+        (new,) = journal.record_planned(
+            [
+                _make_draft(
+                    account, old.calendar, row=old.row, generation=history.revision,
+                    scheduled_at=new_time, body=body, replaces=old.id,
+                )
+            ]
+        )  # fmt: skip
+        result = Sender(self._client, journal).send(new)
+        if result.error is not None:
+            raise result.error
+        return PostResult({"id": new.page_id}, self._fetch_post(result.entry))
+
+    def _draft_from_api(self, account: str, post: Resource) -> JournalEntryDraft:
         page_id, post_id = str(post["page_id"]), str(post["id"])
-        moment = post_time(post)
-        if moment is None:
-            raise OutReplyError(f"the post {post_id} has no time that can be read")
-        content, doubt = content_from_api(post, self._client.post_media)
-        if doubt:
-            self._note(doubt)
-        body = content.body(page_id, moment)
-        digest = fingerprint(body)
-        row = f"{page_id}/{post_id}"
-        return JournalEntryDraft(
-            account=account,
-            calendar=_RESCHEDULE,
-            row=row,
-            generation=1,
-            page_id=page_id,
-            scheduled_at=moment,
-            body=body,
-            fingerprint=digest,
-            idempotency_key=idempotency_key(account, _RESCHEDULE, row, digest, 1),
-        )
+        scheduled_at = post_time(post)
+        if scheduled_at is None:
+            raise OutReplyError(f"post {post_id} has no valid time")
+        content, warning = content_from_api(post, self._client.post_media)
+        if warning:
+            self._note(warning)
+        return _make_draft(
+            account, _RESCHEDULE_CALENDAR, row=f"{page_id}/{post_id}", generation=1,
+            scheduled_at=scheduled_at, body=content.body(page_id, scheduled_at),
+        )  # fmt: skip
 
-    def _send_once(self, body: dict[str, Any]) -> Resource:
-        if "scheduled_at" in body:
-            return self._client.schedule(body)
-        return self._client.publish(body)
-
-    def _post_for_occasion(
-        self, page: Resource, body: dict[str, Any], occasion: str, scheduled_at: datetime | None
+    def _post_with_key(
+        self, page: Resource, body: dict[str, Any], key: str, scheduled_at: datetime | None
     ) -> PostResult:
-        account, calendar, row = (
-            account_fingerprint(self._client),
-            _OCCASION + occasion,
-            str(page["id"]),
-        )
-        with self._lock(account, calendar), self._journal() as journal:
-            sender = self._sender(journal)
+        account = account_fingerprint(self._client)
+        calendar, row = _KEY_CALENDAR + key, str(page["id"])
+        with self._lock(account, calendar), self._open_journal() as journal:
+            sender = Sender(self._client, journal)
             for entry in journal.unsettled(account, calendar):
                 sender.reconcile(entry)
             histories = [h for h in journal.rows(account, calendar) if h.row == row]
             history = histories[0] if histories else RowHistory(row, None, 1)
             if history.active is not None:
-                return self._found(page, history.active, body)
-            new = JournalEntryDraft(
-                account=account,
-                calendar=calendar,
-                row=row,
-                generation=history.revision,
-                page_id=row,
-                scheduled_at=scheduled_at or self._client.now(),
-                body=body,
-                fingerprint=fingerprint(body),
-                # Of the occasion alone: another text for the same occasion is no second post.
-                idempotency_key=idempotency_key(account, calendar, row, "", history.revision),
-            )
-            (entry,) = journal.record_planned([new])
-            if not histories and (there := sender.find_existing(entry)) is not None:
-                return self._found(page, there, body)
-            outcome = sender.send(entry)
-            if outcome.error is not None:
-                raise _explained(outcome.error, occasion)
-            return PostResult(page, self._shown(outcome.entry))
+                return self._existing(page, history.active, body)
+            draft = _make_draft(
+                account, calendar, row=row, generation=history.revision,
+                scheduled_at=scheduled_at or self._client.now(), body=body,
+                # Other content with the same key is not a second post.
+                key_digest="",
+            )  # fmt: skip
+            (entry,) = journal.record_planned([draft])
+            if not histories and (existing := sender.find_existing(entry)) is not None:
+                return self._existing(page, existing, body)
+            result = sender.send(entry)
+            if result.error is None:
+                return PostResult(page, self._fetch_post(result.entry))
+            if result.error.code == "IDEMPOTENCY_KEY_MISMATCH":
+                raise result.error.replace(
+                    message=f"a post with --key {key!r} already exists, with other content",
+                    hint="It was not posted again. See: outreply posts list; "
+                    "for another post use another --key.",
+                )
+            raise result.error
 
-    def _found(self, page: Resource, entry: JournalEntry, body: dict[str, Any]) -> PostResult:
+    def _existing(self, page: Resource, entry: JournalEntry, body: dict[str, Any]) -> PostResult:
         if entry.state != EntryState.DONE:
             raise OutReplyError(
-                "whether this occasion's post was made is not known yet", hint="Try again later."
+                "it is unknown whether the post with this --key was made", hint="Try again later."
             )
-        if _words(entry.body) != _words(body):
-            self._note("This key has its post already, with other content; it is left as it is.")
-        return PostResult(page, self._shown(entry), existed=True)
+        if _without_time(entry.body) != _without_time(body):
+            self._note("A post with this --key exists, with other content; it is left unchanged.")
+        return PostResult(page, self._fetch_post(entry), existed=True)
 
-    def _shown(self, entry: JournalEntry) -> Resource:
+    def _fetch_post(self, entry: JournalEntry) -> Resource:
         try:
             return self._client.post(str(entry.post_id))
         except NotFoundError:
-            return {"id": entry.post_id, "status": "gone", **entry.body}
+            return {"id": entry.post_id, "status": "unknown", **entry.body}
 
     @property
     def _journal_path(self) -> Path:
         return self._state_dir / JOURNAL_FILE
 
     @contextmanager
-    def _journal(self) -> Iterator[Journal]:
+    def _open_journal(self) -> Iterator[Journal]:
         journal = Journal(self._journal_path)
         try:
             yield journal
         finally:
             journal.close()
 
-    def _sender(self, journal: Journal) -> Sender:
-        return Sender(self._client, journal)
-
     def _lock(self, account: str, calendar: str) -> AbstractContextManager[None]:
         return calendar_lock(self._state_dir, account, calendar, wait=_LOCK_SECONDS)
 
 
-def _moved(old: JournalEntry, moment: datetime, journal: Journal) -> JournalEntryDraft:
-    body = {**old.body, "scheduled_at": format_timestamp(moment)}
+def _make_draft(
+    account: str,
+    calendar: str,
+    *,
+    row: str,
+    generation: int,
+    scheduled_at: datetime,
+    body: dict[str, Any],
+    replaces: int | None = None,
+    key_digest: str | None = None,
+) -> JournalEntryDraft:
     digest = fingerprint(body)
-    history = next(h for h in journal.rows(old.account, old.calendar) if h.row == old.row)
+    key_digest = digest if key_digest is None else key_digest
     return JournalEntryDraft(
-        account=old.account,
-        calendar=old.calendar,
-        row=old.row,
-        generation=history.revision,
-        page_id=old.page_id,
-        scheduled_at=moment,
+        account=account,
+        calendar=calendar,
+        row=row,
+        generation=generation,
+        page_id=str(body["page_id"]),
+        scheduled_at=scheduled_at,
         body=body,
         fingerprint=digest,
-        idempotency_key=idempotency_key(
-            old.account, old.calendar, old.row, digest, history.revision
-        ),
-        replaces=old.id,
+        idempotency_key=idempotency_key(account, calendar, row, key_digest, generation),
+        replaces=replaces,
     )
 
 
-def _words(body: dict[str, Any]) -> dict[str, Any]:
+def _normalize(post: Resource, page: Resource) -> Resource:
+    # The response to /posts/publish has other fields than the lists of posts.
+    return {
+        "id": post.get("id") or post.get("post_id"),
+        "page_id": page.get("id"),
+        **post,
+        "platform": long_name(str(post.get("platform"))),
+    }
+
+
+def _without_time(body: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in body.items() if key != "scheduled_at"}
 
 
-def _tell_doubt(error: OutReplyError, occasion: str | None) -> None:
-    error.message = f"{error.message.rstrip('.')}; the post may have been made all the same"
-    if occasion is None:
-        error.hint = (
-            "Look before you run it again: outreply posts list --all; with --key a post is made "
-            "once however often it is run."
-        )
-    else:
-        error.hint = "Run the same again: it finds that post, and makes no second one."
-
-
-def _explained(error: OutReplyError, occasion: str) -> OutReplyError:
-    if isinstance(error, ApiError) and error.code == "IDEMPOTENCY_KEY_MISMATCH":
-        error.message = f"the occasion {occasion!r} has its post already, with other content"
-        error.hint = (
-            "It was not posted again. See: outreply posts list; for another post use --key."
-        )
-    return error
-
-
-def _leftover_note(outcome: SendResult) -> str:
-    what = outcome.entry.calendar
-    if outcome.error is not None:
-        return f"An earlier command ({what}) is unfinished: {outcome.error.message}"
-    return f"Finished what an earlier command ({what}) had left open."
+def _explain_doubt(error: OutReplyError, dedupe_key: str | None) -> OutReplyError:
+    return error.replace(
+        message=f"{error.message.rstrip('.')}; the post may have been made anyway",
+        hint="Run the same command again: it finds that post and does not make a second one."
+        if dedupe_key is not None
+        else "Check before you run it again: outreply posts list --all; with --key a post is made "
+        "only once.",
+    )

@@ -1,57 +1,58 @@
-"""Waiting until a scheduled post is out."""
+"""Waiting until a scheduled post is published."""
 
 from outreply_cli.api.client import Client, Resource, post_time
 from outreply_cli.api.errors import NotFoundError
 from outreply_cli.clock import Clock
-from outreply_cli.errors import OutReplyError
+from outreply_cli.errors import ExitCode, OutReplyError
 
-_SHORTEST_PAUSE = 2.0
-_LONGEST_PAUSE = 30.0
+_MIN_PAUSE = 2.0
+_MAX_PAUSE = 30.0
 
 
 class PostFailedError(OutReplyError):
-    """The platform did not take the post."""
+    """The platform rejected the post."""
 
     code = "POST_FAILED"
 
 
 class WaitTimeoutError(OutReplyError):
-    """The post was still pending when the time was over."""
+    """The post was not published in time."""
 
-    code = "WAITED_TOO_LONG"
+    code = "TIMEOUT"
+    exit_code = ExitCode.TIMEOUT
 
 
-def wait_until_published(client: Client, clock: Clock, post_id: str, *, seconds: float) -> Resource:
-    """The published post called `post_id`, once it is out.
+def wait_until_published(client: Client, clock: Clock, post_id: str, *, timeout: float) -> Resource:
+    """Poll the post `post_id` until it is published, and return it.
 
     Args:
-        client: Asked now and then; seldom while the post's time is far.
-        clock: Waits.
-        post_id: A scheduled or published post.
-        seconds: How long at most.
+        client: Client of the account.
+        clock: Clock to wait by.
+        post_id: ID of a scheduled or published post.
+        timeout: Seconds to wait.
 
     Raises:
-        PostFailedError: It failed.
-        NotFoundError: It is neither scheduled nor published.
-        WaitedTooLongError: It was still pending after `seconds`.
+        PostFailedError: The post failed.
+        NotFoundError: The post is neither scheduled nor published.
+        WaitTimeoutError: The post was still scheduled after `timeout`.
     """
-    deadline = clock.monotonic() + seconds
+    deadline = clock.monotonic() + timeout
     while True:
         try:
             post = client.scheduled_post(post_id)
         except NotFoundError:
             return client.post(post_id)
         if post.get("status") == "failed":
-            reason = post.get("error") or post.get("failure_reason") or "the API does not say why"
-            raise PostFailedError(f"the post {post_id} failed: {reason}")
+            reason = post.get("error") or post.get("failure_reason") or "the API gives no reason"
+            raise PostFailedError(f"post {post_id} failed: {reason}")
         if post.get("status") == "published":
             return post
         left = deadline - clock.monotonic()
         if left <= 0:
             raise WaitTimeoutError(
-                f"the post {post_id} was still pending", hint="Wait longer with --timeout."
+                f"timed out: post {post_id} is not published yet",
+                hint="Use a longer --timeout.",
             )
         due = post_time(post)
         ahead = (due - client.now()).total_seconds() if due is not None else 0.0
-        pause = min(max(_SHORTEST_PAUSE, ahead), _LONGEST_PAUSE, max(left, 0.1))
-        clock.sleep(pause)
+        clock.sleep(min(max(_MIN_PAUSE, ahead), _MAX_PAUSE, max(left, 0.1)))

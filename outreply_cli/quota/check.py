@@ -1,4 +1,4 @@
-"""Whether enough is left: a pure decision."""
+"""Checks of remaining quota against minimums."""
 
 from collections.abc import Mapping
 
@@ -7,55 +7,55 @@ from outreply_cli.quota.quota import Bucket, Quota
 
 
 class QuotaExceededError(OutReplyError):
-    """Less is left of a bucket than was asked for."""
+    """Less of a quota remains than required."""
 
     code = "QUOTA_SHORT"
     exit_code = ExitCode.LIMIT_EXCEEDED
 
 
 class QuotaUnknownError(OutReplyError):
-    """The account does not tell of a bucket that was asked for."""
+    """The account does not report a quota."""
 
     code = "QUOTA_UNKNOWN"
 
 
-def short_buckets(quota: Quota, least: Mapping[str, int]) -> list[tuple[Bucket, int]]:
-    """The buckets that have less left than `least` asks for, with what it asks for.
+def short_buckets(quota: Quota, minimums: Mapping[str, int]) -> list[tuple[Bucket, int]]:
+    """Return the buckets with less remaining than their minimum, and that minimum.
 
-    Where it asks for nothing, those that have nothing left. A bucket without a limit never is.
+    Without minimums, each bucket needs 1. A bucket without a limit is never short.
 
     Raises:
-        QuotaUnknownError: `least` names a bucket that the account does not tell of.
+        QuotaUnknownError: The account does not report a bucket in `minimums`.
     """
-    unknown = [name for name in least if quota.bucket(name) is None]
+    unknown = [name for name in minimums if quota.bucket(name) is None]
     if unknown:
         raise QuotaUnknownError(
-            f"the account does not tell what is left of: {', '.join(unknown)}",
-            hint="See what it tells: outreply quota show --json",
+            f"the account does not report these quotas: {', '.join(unknown)}",
+            hint="See the reported ones: outreply quota show --json",
         )
-    wanted = least or {bucket.name: 1 for bucket in quota.buckets}
+    needed = minimums or {bucket.name: 1 for bucket in quota.buckets}
     return [
-        (bucket, wanted[bucket.name])
+        (bucket, needed[bucket.name])
         for bucket in quota.buckets
-        if bucket.name in wanted
+        if bucket.name in needed
         and bucket.remaining is not None
-        and bucket.remaining < wanted[bucket.name]
+        and bucket.remaining < needed[bucket.name]
     ]
 
 
 def nearly_used(quota: Quota, share: float) -> list[Bucket]:
-    """The buckets of which at least `share` (1 for all) is used."""
+    """Return the buckets of which at least `share` (0 to 1) is used."""
     return [
         bucket for bucket in quota.buckets if bucket.share is not None and bucket.share >= share
     ]
 
 
 def parse_share(text: str) -> float:
-    """`80%` or `80` as 0.8; raises InvalidInputError."""
+    """Return `80%` or `80` as 0.8; raises InvalidInputError."""
     try:
         percent = float(text.strip().removesuffix("%"))
     except ValueError:
         percent = -1.0
     if not 0 < percent <= 100:
-        raise InvalidInputError(f"{text!r} is no percentage", hint="Write 80% or 80.")
+        raise InvalidInputError(f"invalid percentage {text!r}", hint="Use 80% or 80.")
     return percent / 100

@@ -1,4 +1,4 @@
-"""When each bucket runs out: a pure extrapolation of this month's pace."""
+"""Forecast of a monthly quota, extrapolated from its use so far."""
 
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
@@ -12,12 +12,12 @@ _DAY = timedelta(days=1)
 
 @dataclass(frozen=True)
 class Forecast:
-    """Where one bucket is heading.
+    """Forecast of one bucket.
 
     Attributes:
-        per_day: This month's pace.
-        at_reset: What will be used by then.
-        runs_out_at: When nothing is left; None when something is until the reset.
+        per_day: Average use per day this month.
+        at_reset: Projected use at the reset.
+        runs_out_at: Time at which nothing remains; None if something remains at the reset.
     """
 
     bucket: Bucket
@@ -27,50 +27,44 @@ class Forecast:
 
 
 def forecast(
-    bucket: Bucket, *, now: datetime, resets_at: datetime, known: Sequence[datetime] = ()
+    bucket: Bucket, *, now: datetime, resets_at: datetime, certain: Sequence[datetime] = ()
 ) -> Forecast:
-    """How `bucket` goes on until `resets_at`.
+    """Forecast the use of `bucket` until `resets_at`.
 
-    What is used by a moment is the pace's share, or what is `known` to come if that is more: the
-    pace holds uses of the same kind, so that adding both would count them twice.
-
-    Args:
-        bucket: As it is now.
-        now: The present instant.
-        resets_at: When it begins anew.
-        known: When uses are certain to come, sorted.
+    Future use is the greater of the extrapolated pace and the `certain` uses: the pace already
+    contains uses of the same kind, so their sum would count them twice. The times are sorted.
     """
-    # The first hours of a month would make a pace out of one busy minute.
+    # At least a day: one busy minute early in a month is not a pace.
     elapsed = max(now - month_start(now), _DAY)
     per_day = bucket.used / (elapsed / _DAY)
-    rest = max(resets_at - now, timedelta(0))
-    coming = bisect_left(known, resets_at)
-    at_reset = bucket.used + max(round(per_day * (rest / _DAY)), coming)
-    return Forecast(bucket, per_day, at_reset, _end(bucket, per_day, now, resets_at, known))
+    remaining_days = max(resets_at - now, timedelta(0)) / _DAY
+    future = max(round(per_day * remaining_days), bisect_left(certain, resets_at))
+    runs_out_at = _runs_out_at(bucket, per_day, now, resets_at, certain)
+    return Forecast(bucket, per_day, bucket.used + future, runs_out_at)
 
 
-def delivery_instants(
+def delivery_times(
     scheduled: Iterable[datetime], subscriptions: int, now: datetime
 ) -> list[datetime]:
-    """When webhook deliveries are certain: one to each subscription as a post goes out."""
-    return [moment for moment in sorted(scheduled) if moment > now for _ in range(subscriptions)]
+    """Return the times of certain webhook deliveries: one per subscription and future post."""
+    return [time for time in sorted(scheduled) if time > now for _ in range(subscriptions)]
 
 
-def _end(
+def _runs_out_at(
     bucket: Bucket,
     per_day: float,
     now: datetime,
     resets_at: datetime,
-    known: Sequence[datetime],
+    certain: Sequence[datetime],
 ) -> datetime | None:
-    left = bucket.remaining
-    if left is None:
+    remaining = bucket.remaining
+    if remaining is None:
         return None
-    if left == 0:
+    if remaining == 0:
         return now
-    ends = [known[left - 1]] if len(known) >= left else []
-    # A pace of nearly nothing would point past the end of the calendar.
-    if per_day * (resets_at - now) / _DAY >= left:
-        ends.append(now + _DAY * (left / per_day))
-    end = min(ends, default=resets_at)
-    return max(end, now) if end < resets_at else None
+    times = [certain[remaining - 1]] if len(certain) >= remaining else []
+    # Checked first: a pace close to zero would overflow datetime.
+    if per_day * (resets_at - now) / _DAY >= remaining:
+        times.append(now + _DAY * (remaining / per_day))
+    earliest = min(times, default=resets_at)
+    return max(earliest, now) if earliest < resets_at else None

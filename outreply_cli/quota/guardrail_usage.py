@@ -1,7 +1,7 @@
-"""What is used of the guardrails now and at the fullest time ahead.
+"""Current and peak usage of the publish guardrails.
 
-Reference: Tiers & limits, per-page publish guardrails. They are measured in rolling windows, over
-what went out and what is scheduled alike.
+Reference: Tiers & limits, per-page publish guardrails. They apply to rolling windows that include
+both published and scheduled posts.
 """
 
 from bisect import bisect_left
@@ -21,29 +21,25 @@ _DAY = timedelta(hours=24)
 
 @dataclass(frozen=True)
 class WindowUsage:
-    """One rolling window.
+    """Usage of one rolling window.
 
     Attributes:
-        limit: Posts that any such window may hold.
-        used: The most posts in one that contains the present: what the next publish meets.
-        fullest: The most posts in one that ends in the future.
-        fullest_at: Where that one begins; None when there is no post.
+        limit: Maximum number of posts in any such window.
+        used: Maximum number of posts in a window that contains the present.
+        peak: Maximum number of posts in a window that ends in the future.
+        peak_at: Start of that window; None without posts.
     """
 
     length: timedelta
     limit: int
     used: int
-    fullest: int
-    fullest_at: datetime | None
+    peak: int
+    peak_at: datetime | None
 
 
 @dataclass(frozen=True)
 class GuardrailUsage:
-    """The windows of one page, or of one brand when `page_id` is None.
-
-    Attributes:
-        name: How people write the page, or the brand's name.
-    """
+    """Usage of each window of a page, called by its alias, or of a brand (no `page_id`)."""
 
     name: str
     page_id: str | None
@@ -51,58 +47,56 @@ class GuardrailUsage:
 
 
 def window_usage(
-    instants: Sequence[datetime], now: datetime, length: timedelta, limit: int
+    times: Sequence[datetime], now: datetime, length: timedelta, limit: int
 ) -> WindowUsage:
-    """What the sorted `instants` use of windows of `length` that hold `limit` posts.
+    """Return the usage of windows of `length` with at most `limit` posts.
 
-    Two posts that are exactly `length` apart are in no window together.
+    `times` of posts are sorted. Posts exactly `length` apart never share a window.
     """
-    used, fullest, fullest_at = 0, 0, None
-    for place, start in enumerate(instants):
+    used, peak, peak_at = 0, 0, None
+    for index, start in enumerate(times):
         if start <= now - length:
             continue
-        count = bisect_left(instants, start + length) - place
+        count = bisect_left(times, start + length) - index
         if start <= now:
             used = max(used, count)
-        if count > fullest:
-            fullest, fullest_at = count, start
-    from_now = bisect_left(instants, now + length) - bisect_left(instants, now)
-    return WindowUsage(length, limit, max(used, from_now), fullest, fullest_at)
+        if count > peak:
+            peak, peak_at = count, start
+    from_now = bisect_left(times, now + length) - bisect_left(times, now)
+    return WindowUsage(length, limit, max(used, from_now), peak, peak_at)
 
 
 def guardrail_usage(
     pages: Iterable[Resource], posts: Iterable[Resource], limits: GuardrailLimits, now: datetime
 ) -> list[GuardrailUsage]:
-    """The use of each page with limits of its own, then of each brand."""
-    of_page: dict[str, list[datetime]] = defaultdict(list)
+    """Return the usage of each page with guardrails, then of each brand."""
+    page_times: dict[str, list[datetime]] = defaultdict(list)
     for post in posts:
-        moment = post_time(post)
-        if moment is not None and post.get("status") != "failed":
-            of_page[str(post.get("page_id"))].append(moment)
-    found = []
-    brands: dict[str, str] = {}
-    of_brand: dict[str, list[datetime]] = defaultdict(list)
+        time = post_time(post)
+        if time is not None and post.get("status") != "failed":
+            page_times[str(post.get("page_id"))].append(time)
+    usages = []
+    brand_names: dict[str, str] = {}
+    brand_times: dict[str, list[datetime]] = defaultdict(list)
     for page in pages:
         page_id, brand_id = str(page.get("id")), str(page.get("brand_id"))
-        brands[brand_id] = str(page.get("brand_name") or brand_id)
-        of_brand[brand_id] += of_page[page_id]
-        instants = sorted(of_page[page_id])
+        brand_names[brand_id] = str(page.get("brand_name") or brand_id)
+        brand_times[brand_id] += page_times[page_id]
+        times = sorted(page_times[page_id])
         windows = tuple(
-            window_usage(instants, now, length, most)
-            for length, most in limits.windows_for(str(page.get("platform")))
+            window_usage(times, now, length, limit)
+            for length, limit in limits.windows_for(str(page.get("platform")))
         )
         if windows:
-            found.append(GuardrailUsage(page_alias(page), page_id, windows))
-    return found + [
-        GuardrailUsage(
-            name, None, (window_usage(sorted(of_brand[key]), now, _DAY, limits.per_brand_day),)
-        )
-        for key, name in brands.items()
-    ]
+            usages.append(GuardrailUsage(page_alias(page), page_id, windows))
+    for brand_id, name in brand_names.items():
+        window = window_usage(sorted(brand_times[brand_id]), now, _DAY, limits.per_brand_day)
+        usages.append(GuardrailUsage(name, None, (window,)))
+    return usages
 
 
 def fetch_guardrail_usage(client: Client, account: Resource) -> list[GuardrailUsage] | None:
-    """What is used of the guardrails; None when the token may not read pages or posts."""
+    """Fetch guardrail usage; None when the token may not read pages or posts."""
     now = client.now()
     try:
         pages = client.pages().items

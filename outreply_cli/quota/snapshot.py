@@ -1,5 +1,6 @@
-"""Reading an account for its forecast, and looking at it again and again."""
+"""The quota forecast of an account, and polling of its quotas."""
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,16 +9,16 @@ from outreply_cli.api.client import Client, Resource, post_time
 from outreply_cli.api.errors import NotFoundError, PermissionDeniedError
 from outreply_cli.clock import Clock
 from outreply_cli.quota.check import QuotaUnknownError
-from outreply_cli.quota.forecast import Forecast, delivery_instants, forecast
+from outreply_cli.quota.forecast import Forecast, delivery_times, forecast
 from outreply_cli.quota.quota import Quota
 
 
 @dataclass(frozen=True)
 class QuotaForecast:
-    """Where an account is heading.
+    """Forecast of an account.
 
     Attributes:
-        scheduled: Posts that wait, None where the token may not read them.
+        scheduled: Number of scheduled posts; None when the token may not read them.
     """
 
     forecasts: list[Forecast]
@@ -27,7 +28,7 @@ class QuotaForecast:
 
 @dataclass(frozen=True)
 class QuotaSnapshot:
-    """What `GET /account` told once, and what the answer's header left of the minute."""
+    """The API's account object at a time, and the requests left in that minute."""
 
     at: datetime
     account: Resource
@@ -35,29 +36,29 @@ class QuotaSnapshot:
 
 
 def fetch_forecast(client: Client) -> QuotaForecast:
-    """The forecast of each bucket that has a limit.
+    """Fetch the forecast of each monthly quota.
 
-    A post counts as a publish when it is scheduled, so that those which wait add nothing to
-    come but their webhooks.
+    A post counts as a publish when it is scheduled, so scheduled posts add webhook deliveries
+    only.
 
     Raises:
-        QuotaUnknownError: The account does not tell when its limits reset.
+        QuotaUnknownError: The account does not report when its quotas reset.
     """
     quota, now = Quota.from_account(client.account()), client.now()
     if quota.resets_at is None:
-        raise QuotaUnknownError("the account does not tell when its limits reset")
+        raise QuotaUnknownError("the account does not report when its quotas reset")
     try:
         posts = client.scheduled_posts().items
     except (PermissionDeniedError, NotFoundError):
         posts = None
-    due = [moment for post in posts or [] if (moment := post_time(post)) is not None]
-    deliveries = delivery_instants(due, _subscriptions(client), now) if due else []
+    times = [time for post in posts or [] if (time := post_time(post)) is not None]
+    deliveries = delivery_times(times, _count_subscriptions(client), now) if times else []
     forecasts = [
         forecast(
             bucket,
             now=now,
             resets_at=quota.resets_at,
-            known=deliveries if bucket.name == "webhooks" else (),
+            certain=deliveries if bucket.name == "webhooks" else (),
         )
         for bucket in quota.buckets
     ]
@@ -65,25 +66,22 @@ def fetch_forecast(client: Client) -> QuotaForecast:
 
 
 def poll_account(
-    client: Client, clock: Clock, *, interval: float, most: int | None
+    client: Client, clock: Clock, *, interval: float, count: int | None
 ) -> Iterator[QuotaSnapshot]:
-    """The account every `interval` seconds, `most` times or for ever."""
-    seen = 0
-    while True:
+    """Poll the account every `interval` seconds, `count` times or without end."""
+    for poll in itertools.count() if count is None else range(count):
+        if poll > 0:
+            clock.sleep(interval)
         account = client.account()
         yield QuotaSnapshot(client.now(), account, client.transport.requests_left)
-        seen += 1
-        if most is not None and seen >= most:
-            return
-        clock.sleep(interval)
 
 
-def _subscriptions(client: Client) -> int:
+def _count_subscriptions(client: Client) -> int:
     try:
-        hooks = client.webhooks().items
+        webhooks = client.webhooks().items
     except (PermissionDeniedError, NotFoundError):
         return 0
     return sum(
-        hook.get("active") is not False and "post.published" in (hook.get("events") or ())
-        for hook in hooks
+        webhook.get("active") is not False and "post.published" in (webhook.get("events") or ())
+        for webhook in webhooks
     )

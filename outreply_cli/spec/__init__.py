@@ -1,1 +1,1 @@
-"""What the API is, as data: limits, scopes, events, platforms, errors and media types."""
+"""The API as data: limits, scopes, events, platforms, error codes and media types."""

@@ -1,4 +1,4 @@
-"""The names of events, alone and in patterns such as `post.*` (reference: Events)."""
+"""Event names and patterns such as `post.*` (reference: Events)."""
 
 import fnmatch
 from collections.abc import Sequence
@@ -7,33 +7,34 @@ from outreply_cli.errors import InvalidInputError
 from outreply_cli.spec.limits import EVENTS
 
 
-def check_event(name: str, place: str) -> None:
-    """Raise InvalidInputError where `name`, given at `place`, is no event's."""
+def check_event(name: str, option: str) -> None:
+    """Raise InvalidInputError if the value `name` of `option` is not an event."""
     if name not in EVENTS:
-        raise InvalidInputError(f"{place}: there is no event {name!r}", hint=_hint_on(name))
+        raise _unknown(name, option)
 
 
-def check_pattern(pattern: str, place: str) -> None:
-    """Raise InvalidInputError where `pattern`, given at `place`, fits no event."""
-    if not any(fits(name, [pattern]) for name in EVENTS):
-        raise InvalidInputError(f"{place}: no event is called {pattern!r}", hint=_hint_on(pattern))
+def check_pattern(pattern: str, option: str) -> None:
+    """Raise InvalidInputError if the value `pattern` of `option` matches no event."""
+    if not any(matches(name, [pattern]) for name in EVENTS):
+        raise _unknown(pattern, option)
 
 
-def read_patterns(text: str, place: str) -> list[str]:
-    """The patterns in `A,B`, given at `place`; raises InvalidInputError where one fits no event."""
-    patterns = [part.strip() for part in text.split(",")]
+def parse_patterns(text: str, option: str) -> list[str]:
+    """Return the patterns in `A,B`; raises InvalidInputError if one matches no event."""
+    patterns = [pattern.strip() for pattern in text.split(",")]
     for pattern in patterns:
-        check_pattern(pattern, place)
+        check_pattern(pattern, option)
     return patterns
 
 
-def fits(name: str, patterns: Sequence[str]) -> bool:
-    """Whether an event's name fits one of the patterns; with none of them any name does."""
-    return not patterns or any(fnmatch.fnmatchcase(name, each) for each in patterns)
+def matches(name: str, patterns: Sequence[str]) -> bool:
+    """Whether an event matches one of the patterns; without patterns, any event does."""
+    return not patterns or any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
 
 
-def _hint_on(name: str) -> str:
+def _unknown(name: str, option: str) -> InvalidInputError:
     import difflib
 
-    near = difflib.get_close_matches(name, EVENTS, n=1)
-    return f"Did you mean {near[0]}?" if near else f"Choose: {', '.join(EVENTS)}"
+    close = difflib.get_close_matches(name, EVENTS, n=1)
+    hint = f"Did you mean {close[0]}?" if close else f"Use one of: {', '.join(EVENTS)}"
+    return InvalidInputError(f"{option}: unknown event {name!r}", hint=hint)

@@ -1,4 +1,4 @@
-"""Limits that hold before the server is asked (reference: Tiers & limits, Endpoint reference)."""
+"""Limits of the API (reference: Tiers & limits, Endpoint reference)."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -22,10 +22,10 @@ MEGABYTE = 1024 * 1024
 
 @dataclass(frozen=True)
 class Tier:
-    """What one plan allows; counts a month, bytes for storage.
+    """Limits of a plan; counts per month, sizes in bytes.
 
-    The reference gives Pro 60 requests a minute in its table and 30 in a header example, so these
-    figures serve the emulator and a first guess only: what the server says wins.
+    The reference disagrees with itself about Pro (60 requests per minute, or 30 in an example), so
+    these are defaults and serve the emulator; values reported by the server win.
     """
 
     publishes: int
@@ -38,7 +38,7 @@ class Tier:
 
     @property
     def monthly(self) -> dict[str, int]:
-        """The buckets of a month that have a limit."""
+        """The monthly quotas by name."""
         return {
             "publishes": self.publishes,
             "replies": self.replies,
@@ -71,7 +71,7 @@ EVERY_SCOPE = "*"
 
 @dataclass(frozen=True)
 class SandboxCaps:
-    """What a sandbox token may do (reference: Sandbox tokens)."""
+    """Request limits of a sandbox token (reference: Sandbox tokens)."""
 
     lifetime_requests: int = 100
     per_day: int = 50

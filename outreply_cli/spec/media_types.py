@@ -1,9 +1,9 @@
-"""Which files are media, told by their first bytes (reference: POST /media/upload)."""
+"""Media types and their detection by magic bytes (reference: POST /media/upload)."""
 
 IMAGE_TYPES = ("image/jpeg", "image/png", "image/gif", "image/webp")
 VIDEO_TYPES = ("video/mp4", "video/quicktime", "video/webm")
 MEDIA_TYPES = (*IMAGE_TYPES, *VIDEO_TYPES)
-ENDINGS = {
+EXTENSIONS = {
     "image/jpeg": ".jpg",
     "image/png": ".png",
     "image/gif": ".gif",
@@ -18,8 +18,8 @@ _QUICKTIME_BRANDS = (b"qt  ",)
 _STILL_BRANDS = (b"heic", b"heix", b"heif", b"hevc", b"mif1", b"msf1", b"avif", b"avis")
 
 
-def mime_of(head: bytes) -> str | None:
-    """The media type that a file's first HEAD_BYTES bytes tell, or None for what is no media."""
+def detect_mime(head: bytes) -> str | None:
+    """Return the media type for the first HEAD_BYTES bytes of a file, or None if unsupported."""
     if head.startswith(b"\xff\xd8\xff"):
         return "image/jpeg"
     if head.startswith(b"\x89PNG\r\n\x1a\n"):
@@ -40,6 +40,6 @@ def mime_of(head: bytes) -> str | None:
     return None
 
 
-def type_named(mime: str) -> str:
-    """What the API calls a media type: `photo` or `video`."""
+def media_type(mime: str) -> str:
+    """The API's name of a MIME type: `photo` or `video`."""
     return "photo" if mime in IMAGE_TYPES else "video"

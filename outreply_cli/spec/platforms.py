@@ -5,16 +5,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Platform:
-    """One platform as lists name it (`instagram`) and as publishes and guardrails do (`IG`).
+    """A platform.
 
     Attributes:
-        name: The long name of lists and filters.
-        code: The two-letter code of `/posts/publish` and `/account`.
-        label: The name people know.
-        per_hour: Publishes per page in any rolling hour; None where the reference sets none.
-        per_day: Publishes per page in any rolling 24 hours; None where the reference sets none.
-        customary_length: Characters after which the platform itself is known to cut or refuse.
-        first_comment: Whether `first_comment` has a meaning there.
+        name: Name in lists and filters, such as `instagram`.
+        code: Code in `/posts/publish` and `/account`, such as `IG`.
+        label: Display name.
+        per_hour: Publishes per page in a rolling hour; None without a limit.
+        per_day: Publishes per page in rolling 24 hours; None without a limit.
+        max_characters: Length limit of the platform itself; None if unknown.
+        first_comment: Whether `first_comment` is supported.
     """
 
     name: str
@@ -22,7 +22,7 @@ class Platform:
     label: str
     per_hour: int | None
     per_day: int | None
-    customary_length: int | None
+    max_characters: int | None
     first_comment: bool
 
 
@@ -35,19 +35,19 @@ PLATFORMS: tuple[Platform, ...] = (
     Platform("youtube", "YT", "YouTube", None, None, None, first_comment=False),
 )
 
-_BY_ANY_NAME = {
-    spelling: platform
+_BY_NAME = {
+    name: platform
     for platform in PLATFORMS
-    for spelling in (platform.name, platform.code.lower(), platform.label.lower())
+    for name in (platform.name, platform.code.lower(), platform.label.lower())
 }
 
 
-def platform_named(text: str) -> Platform | None:
-    """The platform that `text` names in any of its spellings (`instagram`, `IG`, `x`), or None."""
-    return _BY_ANY_NAME.get(text.strip().lower())
+def find_platform(text: str) -> Platform | None:
+    """Return the platform named `instagram`, `IG` or `x`, in any case, or None."""
+    return _BY_NAME.get(text.strip().lower())
 
 
 def long_name(text: str) -> str:
-    """`text` as the reference's lists spell it; an unknown platform comes back as it came."""
-    platform = platform_named(text)
+    """Return the name in lists for any name of a platform; unknown names are returned as is."""
+    platform = find_platform(text)
     return platform.name if platform else text

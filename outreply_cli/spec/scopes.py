@@ -1,4 +1,4 @@
-"""What a token must hold for each command (reference: Scopes, Endpoint reference)."""
+"""Scopes that each command requires (reference: Scopes, Endpoint reference)."""
 
 from collections.abc import Iterable
 from types import MappingProxyType
@@ -8,7 +8,7 @@ from outreply_cli.spec.limits import EVERY_SCOPE, SCOPES
 _POSTS = ("read:pages", "read:posts")
 _SENDING = (*_POSTS, "write:posts")
 
-# Without these it can't do its work; what a command reads where it may is not listed.
+# Required scopes only; some commands read more if they may.
 COMMAND_SCOPES = MappingProxyType(
     {
         "auth status": (),
@@ -53,23 +53,23 @@ COMMAND_SCOPES = MappingProxyType(
 )
 
 
-def allowed_commands(held: Iterable[str]) -> list[str]:
-    """The commands that a token with `held` can do."""
-    have = set(held)
+def allowed_commands(granted: Iterable[str]) -> list[str]:
+    """The commands that a token with the `granted` scopes can run."""
+    scopes = set(granted)
     return [
         command
-        for command, needed in COMMAND_SCOPES.items()
-        if EVERY_SCOPE in have or have.issuperset(needed)
+        for command, required in COMMAND_SCOPES.items()
+        if EVERY_SCOPE in scopes or scopes.issuperset(required)
     ]
 
 
-def missing_scopes(held: Iterable[str]) -> dict[str, list[str]]:
-    """The scopes that a token with `held` lacks, and the commands that each keeps from working."""
-    have = set(held)
-    if EVERY_SCOPE in have:
+def missing_scopes(granted: Iterable[str]) -> dict[str, list[str]]:
+    """The scopes that a token lacks, each with the commands that require it."""
+    scopes = set(granted)
+    if EVERY_SCOPE in scopes:
         return {}
     return {
-        scope: [command for command, needed in COMMAND_SCOPES.items() if scope in needed]
+        scope: [command for command, required in COMMAND_SCOPES.items() if scope in required]
         for scope in SCOPES
-        if scope not in have
+        if scope not in scopes
     }

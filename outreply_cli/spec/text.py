@@ -1,19 +1,18 @@
-"""What no text that the API gets can hold: half a character, or a NUL.
+"""Text that the API can't receive: lone surrogates and NUL.
 
-The reference says of texts only how long they are. JSON carries any other control character, so
-those go out as they are.
+The reference limits only the length. JSON carries all other control characters.
 """
 
 
 def is_unicode(text: str) -> bool:
-    """Whether `text` is whole characters: bytes that are no UTF-8 come from outside as halves."""
+    """Whether `text` has no lone surrogates, which stand for bytes that are not UTF-8."""
     return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def text_problem(text: str) -> str | None:
-    """Why `text` can't be sent, and what to do; None where it can."""
+    """What prevents `text` from being sent, and what to do; None if nothing does."""
     if not is_unicode(text):
-        return "it is not valid Unicode text; save it as UTF-8"
+        return "not valid Unicode; save the text as UTF-8"
     if "\x00" in text:
-        return "it has a NUL character in it; remove it"
+        return "contains a NUL character; remove it"
     return None

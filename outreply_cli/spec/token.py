@@ -1,52 +1,53 @@
-"""An API token that does not show itself (reference: Authentication)."""
+"""API tokens that do not leak into output (reference: Authentication)."""
 
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.spec.limits import SANDBOX_PREFIX, TOKEN_PREFIXES
 
-_SHOWN_SECRET_CHARACTERS = 5
+_SHOWN_CHARACTERS = 5
+_SHORT_SECRET_CHARACTERS = 20
 
 
 class Token:
-    """A token whose text only `reveal` gives; `str`, `repr` and f-strings show its prefix alone."""
+    """A token; only `reveal` returns its text, `str` and `repr` show the prefix."""
 
     __slots__ = ("_text",)
 
     def __init__(self, text: str) -> None:
-        """Take `text` without surrounding white space.
+        """Strip `text`.
 
         Raises:
-            InvalidInputError: It is empty or has characters that no header may carry.
+            InvalidInputError: The token is empty or contains characters not allowed in headers.
         """
         stripped = text.strip()
         if not stripped or not all("!" <= character <= "~" for character in stripped):
             raise InvalidInputError(
-                "the token is empty, or has spaces, line breaks or non-ASCII characters in it",
-                hint="Copy it again from the dashboard; it is one line of letters and digits.",
+                "the token is empty or contains spaces, line breaks or non-ASCII characters",
+                hint="Copy the token again from the dashboard: one line of letters and digits.",
             )
         self._text = stripped
 
     def reveal(self) -> str:
-        """The secret itself, for the one header that carries it and the store that keeps it."""
+        """Return the text of the token."""
         return self._text
 
     @property
     def prefix(self) -> str:
-        """What may be shown, as the API's own `prefix` does: `outreply_live_ab12c`."""
+        """The part that may be shown, as the API's own `prefix`: `outreply_live_ab12c`."""
         known = self.known_prefix
         if known is None:
-            return "(unknown kind)"
-        # A short token is all secret: showing five of its characters would show most of it.
+            return "(unknown prefix)"
         secret = self._text[len(known) :]
-        return known + (secret[:_SHOWN_SECRET_CHARACTERS] if len(secret) >= 20 else "")
+        is_short = len(secret) < _SHORT_SECRET_CHARACTERS
+        return known + ("" if is_short else secret[:_SHOWN_CHARACTERS])
 
     @property
     def known_prefix(self) -> str | None:
-        """Which of the reference's prefixes it starts with, or None."""
+        """The documented prefix of the token, or None."""
         return next((prefix for prefix in TOKEN_PREFIXES if self._text.startswith(prefix)), None)
 
     @property
     def is_sandbox(self) -> bool:
-        """Whether it is a sandbox token (reference: Sandbox tokens)."""
+        """Whether this is a sandbox token (reference: Sandbox tokens)."""
         return self._text.startswith(SANDBOX_PREFIX)
 
     def __repr__(self) -> str:

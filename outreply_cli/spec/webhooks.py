@@ -1,10 +1,10 @@
-"""Webhook deliveries as the reference describes them (reference: Retries & auto-disable)."""
+"""Delivery rules of webhooks (reference: Retries & auto-disable, Secret rotation)."""
 
-# Seconds from a failed attempt to the next; after the last retry the delivery is given up.
+# Seconds between attempts; after the last retry the delivery fails.
 RETRY_SECONDS = (30, 120, 600, 1_800, 7_200)
-# Failures in a row, over all events, after which the webhook is disabled.
+# Consecutive failures over all events that disable a webhook.
 FAILURES_BEFORE_DISABLING = 20
-# A response that takes longer counts as a failure.
+# A slower response counts as a failure.
 RESPONSE_TIMEOUT_SECONDS = 10.0
-# For this long after a rotation, both secrets sign (reference: Secret rotation).
+# Both secrets sign for this long after a rotation.
 ROTATION_SECONDS = 86_400.0

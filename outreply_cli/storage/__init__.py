@@ -1,1 +1,1 @@
-"""SQLite set-up and private files."""
+"""SQLite databases and private files."""

@@ -1,8 +1,8 @@
-"""SQLite files of ours: private, write-ahead logged, set up by one process at a time."""
+"""SQLite databases: private files, write-ahead logging, schema versions."""
 
 import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -14,13 +14,13 @@ _BUSY_SECONDS = 30.0
 
 
 class OlderVersionError(StorageError):
-    """The file was written by a version of outreply whose layout is no longer read."""
+    """The schema of an older version of outreply is no longer supported."""
 
     code = "OLDER_VERSION"
 
 
 class NewerVersionError(StorageError):
-    """The file was written by a newer version of outreply."""
+    """The schema belongs to a newer version of outreply."""
 
     code = "NEWER_VERSION"
 
@@ -32,20 +32,22 @@ def open_database(
     version: int,
     durable: bool,
     upgrades: Mapping[int, str] = MappingProxyType({}),
+    check: bool = False,
 ) -> sqlite3.Connection:
-    """A connection in autocommit mode to the database at `path`, made where there is none.
+    """Open the database at `path` in autocommit mode, and create or upgrade it if needed.
 
     Args:
-        path: Made with mode 0600.
-        schema: Statements that make every table.
-        version: Kept in the file; a file with a higher one is refused.
-        durable: Whether what is committed is on the disk before the commit returns.
-        upgrades: Statements that make a file of a version into one of the next.
+        path: Path of the file, created with mode 0600.
+        schema: Statements that create all tables.
+        version: Schema version; files with a higher one are rejected.
+        durable: Whether commits are synced to disk.
+        upgrades: Statements that upgrade a version to the next one.
+        check: Whether to look for damage.
 
     Raises:
-        NewerVersionError: The file's version is higher than `version`.
-        OlderVersionError: It is lower, and no upgrade leads from it.
-        OSError, sqlite3.Error: It can't be used.
+        NewerVersionError: The schema version is higher than `version`.
+        OlderVersionError: The schema version is lower and can't be upgraded.
+        OSError, sqlite3.Error: The file can't be opened.
     """
     make_private_dir(path.parent)
     ensure_private(path)
@@ -54,10 +56,13 @@ def open_database(
     )
     try:
         database.row_factory = sqlite3.Row
-        with wrap_corruption(), file_lock(path.with_name(f"{path.name}.setup"), wait=_BUSY_SECONDS):
+        setup_lock = path.with_name(f"{path.name}.setup")
+        with wrap_corruption(), file_lock(setup_lock, wait=_BUSY_SECONDS):
             _set_up(database, path, schema, version, upgrades)
         with wrap_corruption():
             database.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+            if check:
+                _check(database, "quick_check")
     except BaseException:
         database.close()
         raise
@@ -66,49 +71,37 @@ def open_database(
 
 @contextmanager
 def open_readonly(path: Path) -> Iterator[sqlite3.Connection]:
-    """The database at `path`, whole and only to be read, while the block runs.
+    """Open the database at `path` for reading and check its integrity.
 
     Raises:
-        sqlite3.Error: It can't be read, or is damaged.
+        sqlite3.Error: The file is unreadable or damaged.
     """
-    database = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=1)
-    try:
+    uri = f"{path.absolute().as_uri()}?mode=ro"
+    with closing(sqlite3.connect(uri, uri=True, timeout=1)) as database, wrap_corruption():
         database.row_factory = sqlite3.Row
-        with wrap_corruption():
-            verdict = database.execute("PRAGMA integrity_check(1)").fetchone()[0]
-            if verdict != "ok":
-                raise sqlite3.DatabaseError(str(verdict))
-            yield database
-    finally:
-        database.close()
+        _check(database, "integrity_check")
+        yield database
 
 
 @contextmanager
 def file_lock(path: Path, *, wait: float) -> Iterator[None]:
-    """Hold the lock file at `path` while the block runs.
-
-    It is SQLite's own lock: the operating system drops it when a process dies, on every platform.
+    """Hold the lock file at `path`, a lock of SQLite that a dying process releases.
 
     Raises:
-        OSError, sqlite3.Error: It can't be used; sqlite3.OperationalError with `locked` in its
-            text when another process held it for longer than `wait` seconds.
+        OSError, sqlite3.Error: The lock can't be used; sqlite3.OperationalError with `locked` in
+            its text if another process held it for longer than `wait` seconds.
     """
     ensure_private(path)
-    lock = sqlite3.connect(path, timeout=wait, isolation_level=None, check_same_thread=False)
-    try:
+    with closing(
+        sqlite3.connect(path, timeout=wait, isolation_level=None, check_same_thread=False)
+    ) as lock:
         lock.execute("BEGIN EXCLUSIVE")
         yield
-    finally:
-        lock.close()
 
 
 @contextmanager
 def transaction(database: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
-    """Keep all that the block writes, or nothing of it when it raises.
-
-    Raises:
-        sqlite3.Error: It can't be kept.
-    """
+    """Commit all writes of the block, or roll them back if it raises; raises sqlite3.Error."""
     database.execute("BEGIN IMMEDIATE")
     try:
         yield database
@@ -119,40 +112,35 @@ def transaction(database: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
 
 
 @contextmanager
-def wrap_storage_errors(what: str, *, hint: str) -> Iterator[None]:
-    """Tell of a file that the block can't use by `what` it is, with its path.
-
-    Raises:
-        StorageError: It can't be read or written, or is damaged.
-    """
+def wrap_storage_errors(name: str, *, hint: str) -> Iterator[None]:
+    """Raise StorageError, with the file's `name`, if the block can't use a file."""
     try:
         yield
-    # A damaged file's texts, and what SQLite says of it, need not be UTF-8.
-    except (OSError, sqlite3.Error, UnicodeDecodeError) as failure:
-        raise StorageError(f"{what} can't be used: {failure}", hint=hint) from None
+    # A damaged file, and SQLite's messages about it, may contain invalid UTF-8.
+    except (OSError, sqlite3.Error, UnicodeDecodeError) as error:
+        raise StorageError(f"{name} can't be used: {error}", hint=hint) from None
 
 
 @contextmanager
 def wrap_corruption() -> Iterator[None]:
-    """Tell of a stored value that can't be what was written as of a damaged file.
-
-    Raises:
-        sqlite3.DatabaseError: The block met such a value.
-    """
+    """Raise sqlite3.DatabaseError if the block meets an invalid stored value."""
     try:
         yield
     except (ValueError, TypeError, LookupError, OverflowError, RecursionError):
-        raise sqlite3.DatabaseError("a value in it is damaged") from None
+        raise sqlite3.DatabaseError("a stored value is invalid") from None
 
 
-def check_types(row: Mapping[str, Any] | sqlite3.Row, kinds: Mapping[str, Any]) -> None:
-    """See that the values of `row` are of their `kinds`; raises TypeError for one that is not.
-
-    SQLite keeps whatever it is given, and a damaged file gives whatever it likes.
-    """
-    for name, kind in kinds.items():
-        if not isinstance(row[name], kind):
+def check_types(row: Mapping[str, Any] | sqlite3.Row, types: Mapping[str, Any]) -> None:
+    """Raise TypeError if a value of `row` has the wrong type; SQLite does not enforce types."""
+    for name, expected in types.items():
+        if not isinstance(row[name], expected):
             raise TypeError(name)
+
+
+def _check(database: sqlite3.Connection, pragma: str) -> None:
+    result = database.execute(f"PRAGMA {pragma}(1)").fetchone()[0]
+    if result != "ok":
+        raise sqlite3.DatabaseError(str(result))
 
 
 def _set_up(
@@ -162,26 +150,26 @@ def _set_up(
     version: int,
     upgrades: Mapping[int, str],
 ) -> None:
-    found = database.execute("PRAGMA user_version").fetchone()[0]
-    if found > version:
+    current = database.execute("PRAGMA user_version").fetchone()[0]
+    if current > version:
         raise NewerVersionError(
             f"{path} was written by a newer version of outreply",
-            hint="Update outreply, or choose another place with OUTREPLY_STATE_DIR.",
+            hint="Update outreply, or set OUTREPLY_STATE_DIR to another directory.",
         )
-    steps = range(found, version) if found else range(0)
+    steps = range(current, version) if current else range(0)
     if not all(step in upgrades for step in steps):
         raise OlderVersionError(
-            f"{path} was written by an older version of outreply, and can't be read",
-            hint="Delete it, or choose another place with OUTREPLY_STATE_DIR.",
+            f"{path} was written by an older version of outreply and can't be read",
+            hint="Delete the file, or set OUTREPLY_STATE_DIR to another directory.",
         )
-    if found == 0:
-        # Two processes that switch to the log at once would fail instead of waiting.
+    if current == 0:
+        # Outside a transaction; two processes that change it concurrently would fail.
         database.execute("PRAGMA journal_mode = WAL")
-        database.executescript(
-            f"BEGIN IMMEDIATE; {schema}; PRAGMA user_version = {version}; COMMIT;"
-        )
+        statements = schema
     elif steps:
-        changes = ";".join(upgrades[step] for step in steps)
-        database.executescript(
-            f"BEGIN IMMEDIATE; {changes}; PRAGMA user_version = {version}; COMMIT;"
-        )
+        statements = ";".join(upgrades[step] for step in steps)
+    else:
+        return
+    database.executescript(
+        f"BEGIN IMMEDIATE; {statements}; PRAGMA user_version = {version}; COMMIT;"
+    )

@@ -1,33 +1,33 @@
-"""Text for a terminal that has ASCII alone: each character in as many cells as it would take."""
+"""Text for terminals that show only ASCII: each character keeps its width."""
 
 import unicodedata
 
 from rich.cells import cell_len
 
-NAME = "outreply.ascii-cells"
-_SIGNS = {
+NAME = "outreply.ascii-fallback"
+_REPLACEMENTS = {
     "…": "~", "─": "-", "│": "|", "→": ">", "·": "-", "●": "*", "✓": "+", "✗": "x", "█": "#",
     "░": ".", "–": "-", "—": "-", "‘": "'", "’": "'", "“": '"', "”": '"', "\u3000": "  ",
 }  # fmt: skip
 
 
-def ascii_fallback(failure: UnicodeError) -> tuple[str, int]:
-    """What stands for characters that can't be encoded, so that columns stay columns.
+def ascii_fallback(error: UnicodeError) -> tuple[str, int]:
+    """Replace characters that cannot be encoded, so that columns stay aligned.
 
-    An error handler for `codecs`. Letters lose their accents; what has nothing like it in ASCII
-    is a question mark in each of its cells.
+    An error handler for `codecs`. Letters lose their accents; other characters become a question
+    mark in each of their cells.
     """
-    if not isinstance(failure, UnicodeEncodeError):
-        raise failure
-    text = failure.object[failure.start : failure.end]
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    text = error.object[error.start : error.end]
     width = cell_len(text)
-    # What is joined into one picture is narrower than its parts.
-    return "".join(map(_shown, text)).ljust(width, "?")[:width], failure.end
+    # An emoji of several characters is narrower than its parts.
+    return "".join(map(_replace, text)).ljust(width, "?")[:width], error.end
 
 
-def _shown(character: str) -> str:
-    if character in _SIGNS:
-        return _SIGNS[character]
+def _replace(character: str) -> str:
+    if character in _REPLACEMENTS:
+        return _REPLACEMENTS[character]
     width = cell_len(character)
     base = unicodedata.normalize("NFKD", character)[:1]
     return base if width == 1 and base.isascii() else "?" * width

@@ -1,4 +1,4 @@
-"""A message written in the person's own editor."""
+"""A message written in the user's editor."""
 
 import os
 import subprocess
@@ -11,29 +11,26 @@ from outreply_cli.subprocesses import split_command, strip_secrets
 
 
 def edit_message(environ: Mapping[str, str], draft: str = "") -> str:
-    """What the person saved in `$VISUAL` or `$EDITOR`, without white space at its end.
+    """The text that the user saves in `$VISUAL` or `$EDITOR`, without trailing white space.
 
     Raises:
-        InvalidInputError: There is no editor, it failed, or nothing was written.
+        InvalidInputError: No editor is set, it failed, or the text is empty.
     """
     editor = environ.get("VISUAL") or environ.get("EDITOR")
     if not editor:
-        raise InvalidInputError(
-            "--edit needs an editor", hint="Set EDITOR, or give the message with -m or -F."
-        )
+        raise InvalidInputError("no editor found", hint="Set EDITOR, or use -m or -F.")
     descriptor, name = tempfile.mkstemp(prefix="outreply-", suffix=".txt")
     path = Path(name)
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
             stream.write(draft)
-        environment = strip_secrets(environ)
         try:
             words = [*split_command(editor, "EDITOR"), name]
-            ended = subprocess.run(words, env=environment, check=False)  # noqa: S603 - the person's own editor
-        except (OSError, ValueError) as failure:
-            raise InvalidInputError(f"the editor {editor!r} can't be run: {failure}") from None
+            ended = subprocess.run(words, env=strip_secrets(environ), check=False)  # noqa: S603 - the user's editor
+        except (OSError, ValueError) as error:
+            raise InvalidInputError(f"cannot run the editor {editor!r}: {error}") from None
         if ended.returncode != 0:
-            raise InvalidInputError(f"the editor ended with {ended.returncode}; nothing was sent")
+            raise InvalidInputError(f"the editor exited with {ended.returncode}; nothing was sent")
         text = path.read_text(encoding="utf-8-sig").rstrip()
     finally:
         path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""From an exception to a message and an exit code."""
+"""Error messages: for people in three lines, for programs as a JSON object."""
 
 import json
 import traceback
@@ -10,9 +10,17 @@ from outreply_cli.errors import CalendarError, OutReplyError
 from outreply_cli.times import format_duration
 from outreply_cli.ui.sanitize import escape_control_json, sanitize
 
+_MAX_DETAIL_LENGTH = 200
+
+
+class InternalError(OutReplyError):
+    """A bug in outreply."""
+
+    code = "INTERNAL_ERROR"
+
 
 def error_object(error: OutReplyError) -> dict[str, Any]:
-    """`error` as the contract's JSON object."""
+    """The JSON object of an error."""
     return {
         "error": {
             "code": error.code,
@@ -27,62 +35,60 @@ def error_object(error: OutReplyError) -> dict[str, Any]:
 
 
 def format_error(error: OutReplyError, *, as_json: bool) -> str:
-    """What failed, why, and what to do now: three lines at most, or one JSON object.
+    """What failed, why and what to do, in at most three lines, or as a JSON object.
 
-    A calendar's problems come before them, a line each.
+    The problems of a calendar come first, one per line.
     """
     if as_json:
         return escape_control_json(json.dumps(error_object(error), ensure_ascii=False)) + "\n"
     lines = []
     if isinstance(error, CalendarError):
         lines = [sanitize(str(problem["text"])) for problem in error.problems]
-    lines.append(f"Error: {sanitize(_sentence(error.message))}")
-    lines += [f"  {sanitize(line)}" for line in (_facts(error), error.hint) if line]
+    lines.append(f"Error: {sanitize(_capitalize(error.message))}")
+    lines += [f"  {sanitize(line)}" for line in (_reason(error), error.hint) if line]
     return "\n".join(lines) + "\n"
 
 
-def internal_error(fault: BaseException) -> OutReplyError:
-    """What is said of a fault of our own, which nobody foresaw: its kind and place."""
-    last = traceback.extract_tb(fault.__traceback__)[-1:]
-    place = f" at {Path(last[0].filename).name}:{last[0].lineno}" if last else ""
-    error = OutReplyError(
-        f"something unexpected: {type(fault).__name__}: {fault}{place}",
-        hint="This is a fault of outreply; run it again with --verbose to see where.",
+def internal_error(error: BaseException) -> InternalError:
+    """The error that reports an unexpected exception, with its type and place."""
+    frames = traceback.extract_tb(error.__traceback__)[-1:]
+    place = f" at {Path(frames[0].filename).name}:{frames[0].lineno}" if frames else ""
+    return InternalError(
+        f"internal error: {type(error).__name__}: {error}{place}",
+        hint="This is a bug in outreply. Please report it with the output of --verbose.",
     )
-    error.code = "UNEXPECTED"
-    return error
 
 
-def format_traceback(fault: BaseException) -> str:
-    """The calls that led to a fault."""
-    return sanitize("".join(traceback.format_exception(fault)), keep_lines=True)
+def format_traceback(error: BaseException) -> str:
+    """The traceback of an exception."""
+    return sanitize("".join(traceback.format_exception(error)), keep_lines=True)
 
 
-def _sentence(message: str) -> str:
-    # A name (an option, a field, an id) stays as it is written.
-    first_word = message.split(" ", 1)[0].replace("'", "")
+def _capitalize(message: str) -> str:
+    # An option, a field or an ID keeps its spelling.
+    first_word = message.split(" ", 1)[0].replace("'", "").removesuffix(":")
     return message[:1].upper() + message[1:] if first_word.isalpha() else message
 
 
-def _facts(error: OutReplyError) -> str:
+def _reason(error: OutReplyError) -> str:
     status = getattr(error, "status", None)
     if status is None:
         return ""
-    facts = [f"{error.code}, HTTP {status}" if error.code != f"HTTP_{status}" else error.code]
-    wait = getattr(error, "retry_after_seconds", None)
-    if wait is not None:
-        facts.append(f"it may be tried again in {format_duration(timedelta(seconds=wait))}")
-    facts += [
-        f"{name.replace('_', ' ')}: {_short(value)}"
+    parts = [f"{error.code}, HTTP {status}" if error.code != f"HTTP_{status}" else error.code]
+    retry_after = getattr(error, "retry_after_seconds", None)
+    if retry_after is not None:
+        parts.append(f"retry in {format_duration(timedelta(seconds=retry_after))}")
+    parts += [
+        f"{name.replace('_', ' ')}: {_shorten(value)}"
         for name, value in error.details.items()
         if isinstance(value, (str, int, float, list)) and value not in ("", [])
     ]
     request_id = getattr(error, "request_id", None)
     if request_id:
-        facts.append(f"request {request_id}")
-    return "; ".join(facts)
+        parts.append(f"request {request_id}")
+    return "; ".join(parts)
 
 
-def _short(value: Any) -> str:
+def _shorten(value: Any) -> str:
     text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-    return text if len(text) <= 200 else text[:199] + "…"
+    return text if len(text) <= _MAX_DETAIL_LENGTH else text[: _MAX_DETAIL_LENGTH - 1] + "…"

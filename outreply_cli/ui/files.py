@@ -1,4 +1,4 @@
-"""Texts that people name on a command line: files, or the standard streams for `-`."""
+"""Text files named on the command line, with `-` for the standard streams."""
 
 from pathlib import Path
 from typing import TextIO
@@ -7,22 +7,22 @@ from outreply_cli.errors import InvalidInputError, StorageError
 
 
 def read_text_file(name: str, stdin: TextIO) -> str:
-    """The text of the file called `name`, or of stdin for `-`.
+    """Read a UTF-8 text file, or stdin for `-`.
 
     Raises:
-        InvalidInputError: It can't be read, or is not UTF-8.
+        InvalidInputError: The file cannot be read or is not UTF-8.
     """
     try:
         return stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8-sig")
-    except OSError as failure:
-        raise InvalidInputError(f"{name}: {failure.strerror or failure}") from None
+    except OSError as error:
+        raise InvalidInputError(f"cannot read {name}: {error.strerror or error}") from None
     except UnicodeDecodeError:
-        raise InvalidInputError(f"{name}: it is not UTF-8 text") from None
+        raise InvalidInputError(f"{name} is not UTF-8 text") from None
 
 
 def write_text_file(path: Path, text: str) -> None:
-    """Put `text` in the file at `path` as it is; raises StorageError."""
+    """Write a UTF-8 text file; raises StorageError."""
     try:
         path.write_text(text, encoding="utf-8", newline="")
-    except OSError as failure:
-        raise StorageError(f"the file {path} can't be written: {failure.strerror}") from None
+    except OSError as error:
+        raise StorageError(f"cannot write {path}: {error.strerror}") from None

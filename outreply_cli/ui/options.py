@@ -1,11 +1,11 @@
-"""What the options that every command takes said."""
+"""The values of the global options."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class GlobalOptions:
-    """The options that every command of the API takes; see the contract's table."""
+    """The options that every command of the API takes."""
 
     profile: str | None = None
     output: str = "table"

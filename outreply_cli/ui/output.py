@@ -1,11 +1,12 @@
-"""Results on stdout, in every format: the one place where what a service returns is rendered."""
+"""Results on stdout in every format."""
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TextIO
 
-from outreply_cli.ui.fields import as_text, get_field, select_fields
+from outreply_cli.errors import InvalidInputError
+from outreply_cli.ui.fields import as_text, get_field, has_field, select_fields
 from outreply_cli.ui.sanitize import escape_control_json, sanitize
 
 FORMATS = ("table", "json", "jsonl", "yaml", "csv", "tsv")
@@ -14,16 +15,16 @@ Item = Mapping[str, Any]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Column:
-    """One column of a table.
+    """A column of a table.
 
     Attributes:
-        header: What stands above it on a terminal.
-        field: Where its value is; the name of the column in csv and tsv.
-        show: The cell's text for people, from the whole object; the value itself by default.
-        shrinkable: Whether it gives way when the terminal is narrow.
-        style: How it looks on a terminal, from the whole object.
-        short: The cell's text on a narrow terminal, where it can be shorter.
-        csv_only: Whether it stands in csv and tsv alone, as people see it in another one.
+        header: The header on a terminal.
+        field: The dotted path of the value; the name of the column in CSV and TSV.
+        show: Returns the text of a cell for people; the value itself by default.
+        shrinkable: Whether the column may be cut on a narrow terminal.
+        style: Returns the Rich style of a cell.
+        short: Returns a shorter text for narrow terminals.
+        csv_only: Whether the column appears in CSV and TSV only.
     """
 
     header: str
@@ -35,23 +36,23 @@ class Column:
     csv_only: bool = False
 
     def text(self, item: Item, *, narrow: bool = False) -> str:
-        """The cell's text for people, harmless, on one line."""
+        """The text of a cell for people, sanitized, on one line."""
         show = (self.short if narrow else None) or self.show
         return sanitize(show(item) if show else as_text(get_field(item, self.field)))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Output:
-    """Where results go, and how they look.
+    """The stream and the format of results.
 
     Attributes:
         stream: stdout.
         format: One of FORMATS.
-        fields: What `--fields` chose, in order; None for everything.
-        quiet: Whether only ids are wanted.
-        is_terminal: Whether a person looks at the stream directly.
-        color: Whether colours may be used.
-        plain: Whether boxes, bars and symbols are unwanted.
+        fields: The paths of `--fields` in order; None for all.
+        quiet: Whether to print only IDs.
+        is_terminal: Whether the stream is a terminal.
+        color: Whether to use color.
+        plain: Whether to use no boxes, bars or symbols.
         width: Columns of the terminal.
     """
 
@@ -66,38 +67,54 @@ class Output:
 
     @property
     def can_draw(self) -> bool:
-        """Whether grids and bars may be drawn: to a person, whose terminal has them."""
+        """Whether to draw grids and bars: on a terminal that can show them."""
         encoding = getattr(self.stream, "encoding", None) or "utf-8"
         return self.is_terminal and not self.plain and "utf" in encoding.lower()
 
     def print_list(
         self, items: Sequence[Item], columns: Sequence[Column], *, id_field: str | None = "id"
     ) -> None:
-        """Show objects of one kind: an array in JSON, a line each elsewhere.
+        """Print objects of one kind: an array in JSON, one line each in other formats.
 
-        With `-q` their ids, where they have any.
+        Args:
+            items: The objects.
+            columns: The columns of the table.
+            id_field: The field that `-q` prints; None for nothing.
+
+        Raises:
+            InvalidInputError: `--fields` names a field that no column and no object has.
         """
+        self._check_fields(items, columns)
         if self.quiet:
             found = (get_field(item, id_field) for item in items) if id_field is not None else ()
             self._lines(sanitize(as_text(value)) for value in found if value is not None)
         elif self.format == "table":
-            self._table(items, self._chosen(columns))
+            self._table(items, self._select(columns))
         else:
-            self._document(items, columns, alone=False)
+            self._document(items, columns, single=False)
 
     def print_one(
         self, item: Item, columns: Sequence[Column], *, id_field: str | None = "id"
     ) -> None:
-        """Show one object: its columns as lines `name  value`; with `-q` its id, where it has one.
+        """Print an object, in a table as `name  value` lines, tab-separated in a pipe.
 
-        A pipe gets `name<TAB>value` lines.
+        Args:
+            item: The object.
+            columns: The lines to print.
+            id_field: The field that `-q` prints; None for nothing.
+
+        Raises:
+            InvalidInputError: `--fields` names a field that no column has, nor the object.
         """
+        self._check_fields([item], columns)
         if self.quiet:
             if id_field is not None:
                 self._lines([sanitize(as_text(get_field(item, id_field)))])
         elif self.format == "table":
-            chosen = self._chosen(columns)
-            pairs = [(column.header, column.text(item), _style(column, item)) for column in chosen]
+            selected = self._select(columns)
+            pairs = [
+                (column.header, column.text(item), _style(column, item)) for column in selected
+            ]
             if self.is_terminal:
                 from outreply_cli.ui.tables import print_pairs
 
@@ -105,42 +122,62 @@ class Output:
             else:
                 self._lines(f"{header.lower()}\t{text}" for header, text, _ in pairs)
         else:
-            self._document([item], columns, alone=True)
+            self._document([item], columns, single=True)
 
     def print_line(self, text: str = "") -> None:
-        """Show a line for people; formats for programs and `-q` leave it out."""
+        """Print a line for people, in the table format only."""
         if self.format == "table" and not self.quiet:
             self._lines([sanitize(text, keep_lines=True)])
 
     def print_text(self, text: str) -> None:
-        """Put `text` of our own on stdout as it is, whatever the format: a token, a template."""
+        """Print trusted text unchanged in every format: a token, a template."""
         self.stream.write(text if text.endswith("\n") else text + "\n")
 
     def write_document(self, text: str) -> None:
-        """Put a document with strangers' text in it on stdout: as it is, but for a terminal."""
+        """Print a document with untrusted text: unchanged, but sanitized on a terminal."""
         self.print_text(sanitize(text, keep_lines=True) if self.is_terminal else text)
 
     def write_json(self, value: Any) -> None:
-        """Show parsed JSON of no known shape: as JSON where the format is for people.
+        """Print a JSON value of any shape; the table format prints JSON, `-q` nothing.
 
-        With `-q` nothing, as no id of it is known.
+        Raises:
+            InvalidInputError: `--fields` names a field that no object has.
         """
         if self.quiet:
             return
+        self._check_fields(value if isinstance(value, list) else [value], [])
         if isinstance(value, list) and self.format == "jsonl":
-            self._lines(self._json(self._reduced(item)) for item in value)
+            self._lines(self._json(self._reduce(item)) for item in value)
         elif self.format == "yaml":
-            self._show_yaml(self._reduced(value))
+            self._print_yaml(self._reduce(value))
         elif self.format in {"csv", "tsv"}:
             rows = value if isinstance(value, list) else [value]
             objects = [row if isinstance(row, Mapping) else {"value": row} for row in rows]
-            self._separated(objects, self._chosen([]) or _columns_of(objects))
+            self._print_separated(objects, self._select([]) or _columns_for(objects))
         else:
-            self._lines([self._json(self._reduced(value), indented=self.format != "jsonl")])
+            self._lines([self._json(self._reduce(value), indented=self.format != "jsonl")])
 
-    def _chosen(self, columns: Sequence[Column]) -> Sequence[Column]:
+    def _check_fields(self, items: Sequence[Any], columns: Sequence[Column]) -> None:
+        # An empty list says nothing about the fields of its objects.
+        if self.fields is None or not items:
+            return
+        known = {column.field for column in columns}
+        known |= {str(name) for item in items if isinstance(item, Mapping) for name in item}
+        for path in self.fields:
+            if path not in known and not any(has_field(item, path) for item in items):
+                import difflib
+
+                near = difflib.get_close_matches(path, sorted(known), n=1)
+                raise InvalidInputError(
+                    f"--fields: unknown field {path!r}",
+                    hint=f"Did you mean: {near[0]}"
+                    if near
+                    else f"Fields: {', '.join(sorted(known))}",
+                )
+
+    def _select(self, columns: Sequence[Column]) -> Sequence[Column]:
         if self.fields is None:
-            return [each for each in columns if self.format != "table" or not each.csv_only]
+            return [column for column in columns if self.format != "table" or not column.csv_only]
         known = {column.field: column for column in columns}
         return [
             known.get(path, Column(path.replace("_", " ").capitalize(), path))
@@ -155,37 +192,37 @@ class Output:
 
         print_table(self, items, columns)
 
-    def _document(self, items: Sequence[Item], columns: Sequence[Column], *, alone: bool) -> None:
+    def _document(self, items: Sequence[Item], columns: Sequence[Column], *, single: bool) -> None:
         if self.format in {"csv", "tsv"}:
-            self._separated(items, self._chosen(columns))
+            self._print_separated(items, self._select(columns))
             return
-        reduced = [self._reduced(item) for item in items]
+        reduced = [self._reduce(item) for item in items]
         if self.format == "jsonl":
             self._lines(self._json(item) for item in reduced)
         elif self.format == "yaml":
-            self._show_yaml(reduced[0] if alone else reduced)
+            self._print_yaml(reduced[0] if single else reduced)
         else:
-            self._lines([self._json(reduced[0] if alone else reduced, indented=True)])
+            self._lines([self._json(reduced[0] if single else reduced, indented=True)])
 
-    def _reduced(self, value: Any) -> Any:
+    def _reduce(self, value: Any) -> Any:
         if self.fields is None:
             return value
         if isinstance(value, list):
-            return [self._reduced(item) for item in value]
+            return [self._reduce(item) for item in value]
         return select_fields(value, self.fields)
 
     def _json(self, value: Any, *, indented: bool = False) -> str:
-        # Indenting is for eyes, and several times slower.
+        # Indented JSON takes several times as long, and only people need it.
         indent = 2 if indented and self.is_terminal else None
         document = json.dumps(value, ensure_ascii=False, indent=indent)
         return escape_control_json(document) if self.is_terminal else document
 
-    def _show_yaml(self, value: Any) -> None:
+    def _print_yaml(self, value: Any) -> None:
         from outreply_cli.ui.yaml import yaml_text
 
         self.print_text(yaml_text(value))
 
-    def _separated(self, items: Sequence[Item], columns: Sequence[Column]) -> None:
+    def _print_separated(self, items: Sequence[Item], columns: Sequence[Column]) -> None:
         rows = [[column.field for column in columns]]
         rows += [[as_text(get_field(item, column.field)) for column in columns] for item in items]
         if self.is_terminal:
@@ -206,7 +243,7 @@ def _style(column: Column, item: Item) -> str:
     return column.style(item) if column.style else ""
 
 
-def _columns_of(items: Sequence[Item]) -> list[Column]:
+def _columns_for(items: Sequence[Item]) -> list[Column]:
     names = dict.fromkeys(name for item in items for name in item)
     return [Column(name, name) for name in names]
 

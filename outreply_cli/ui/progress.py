@@ -1,4 +1,4 @@
-"""A bar on a terminal while a batch goes on; nothing in a pipe."""
+"""Progress bars on a terminal; nothing in a pipe."""
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 
 class Progress(Protocol):
-    """What a batch tells as it goes on."""
+    """Receives the progress of a batch."""
 
-    def step(self, _done: object = None) -> None:
-        """One more is done."""
+    def step(self, _item: object = None) -> None:
+        """One more item is finished."""
 
 
 class UploadProgress(Protocol):
@@ -33,7 +33,7 @@ class UploadProgress(Protocol):
 
 
 class _Silent:
-    def step(self, _done: object = None) -> None:
+    def step(self, _item: object = None) -> None:
         pass
 
 
@@ -50,11 +50,15 @@ class _SilentUploads:
 
 @contextmanager
 def progress(
-    notes: Output, what: str, total: int, status: Callable[[], str] = lambda: ""
+    notes: Output, label: str, total: int, status: Callable[[], str] = lambda: ""
 ) -> Iterator[Progress]:
-    """A bar over `total` steps on the terminal behind `notes`; silent elsewhere and with `-q`.
+    """A progress bar on the terminal of `notes`; silent elsewhere, with `-q` and with `--plain`.
 
-    `status` gives what stands at its end, such as what is left of a limit.
+    Args:
+        notes: stderr.
+        label: The text before the bar.
+        total: The number of steps.
+        status: Returns the text after the bar, such as the remaining rate limit.
     """
     if not notes.is_terminal or notes.quiet or notes.plain or total == 0:
         yield _Silent()
@@ -86,10 +90,10 @@ def progress(
         console=console_for(notes),
         transient=True,
     )
-    task = bar.add_task(what, total=total)
+    task = bar.add_task(label, total=total)
 
     class _Shown:
-        def step(self, _done: object = None) -> None:
+        def step(self, _item: object = None) -> None:
             bar.advance(task)
 
     with bar:
@@ -98,13 +102,13 @@ def progress(
 
 @contextmanager
 def upload_bars(notes: Output, sizes: Sequence[int]) -> Iterator[UploadProgress]:
-    """A bar for each file that is on its way and one for all, on the terminal behind `notes`.
+    """A progress bar per file and one for all, on the terminal of `notes`.
 
     Silent elsewhere, with `-q` and with `--plain`.
 
     Args:
         notes: stderr.
-        sizes: Of all files, in bytes.
+        sizes: Sizes of all files in bytes.
     """
     if not notes.is_terminal or notes.quiet or notes.plain or not sizes:
         yield _SilentUploads()

@@ -1,4 +1,4 @@
-"""Secrets kept out of what is told, whoever quotes them."""
+"""Redaction of secrets in everything that is printed."""
 
 import json
 import re
@@ -8,18 +8,21 @@ from outreply_cli.spec.limits import TOKEN_PREFIXES
 
 _WEBHOOK_PREFIX = "whsec_"
 _PREFIXES = "|".join(map(re.escape, (*TOKEN_PREFIXES, _WEBHOOK_PREFIX)))
-_LOOKS_SECRET = re.compile(rf"({_PREFIXES})[A-Za-z0-9_-]{{16,}}")
+_SECRET = re.compile(rf"({_PREFIXES})[A-Za-z0-9_-]{{16,}}")
 _HIDDEN = "(hidden)"
-# A shorter one is a word that stands in many texts.
-_SHORTEST = 6
+# A shorter value could be a word of the text.
+_MIN_LENGTH = 6
 
 
-def redact(text: str, known: Iterable[str]) -> str:
-    """`text` without the `known` secrets, as they are and in JSON, and without what looks like one.
+def redact(text: str, secrets: Iterable[str]) -> str:
+    """Hide secrets in `text`.
 
-    A token that is typed in the wrong place is nobody's known secret yet.
+    Args:
+        text: The text.
+        secrets: The known secrets, hidden as they are and as JSON. Anything that looks like a
+            token or a webhook secret is hidden too: a token typed in the wrong place is not known.
     """
-    for secret in known:
-        if len(secret) >= _SHORTEST:
+    for secret in secrets:
+        if len(secret) >= _MIN_LENGTH:
             text = text.replace(secret, _HIDDEN).replace(json.dumps(secret)[1:-1], _HIDDEN)
-    return _LOOKS_SECRET.sub(rf"\1{_HIDDEN}", text)
+    return _SECRET.sub(rf"\1{_HIDDEN}", text)

@@ -1,4 +1,4 @@
-"""What sits at the other end of a stream."""
+"""Standard streams: terminals, encodings, and writes that never fail in the middle of work."""
 
 import errno
 import io
@@ -11,7 +11,7 @@ from outreply_cli.errors import OutReplyError
 
 
 def is_terminal(stream: TextIO) -> bool:
-    """Whether a person sits at the other end of `stream`."""
+    """Whether `stream` is a terminal."""
     try:
         return stream.isatty()
     except ValueError:
@@ -19,7 +19,7 @@ def is_terminal(stream: TextIO) -> bool:
 
 
 def terminal_width(stream: TextIO, environ: Mapping[str, str]) -> int:
-    """Columns of the terminal behind `stream`; 80 where there is none."""
+    """The columns of the terminal of `stream`; 80 if it is not a terminal."""
     columns = environ.get("COLUMNS", "")
     if columns.isdecimal() and int(columns) > 0:
         return int(columns)
@@ -30,15 +30,16 @@ def terminal_width(stream: TextIO, environ: Mapping[str, str]) -> int:
 
 
 def configure_encoding(stream: io.TextIOWrapper, environ: Mapping[str, str]) -> None:
-    """Have `stream` show what its encoding lacks: as escapes, on a terminal in as many cells.
+    """Make `stream` replace characters that its encoding lacks instead of failing.
 
-    A terminal whose locale is said to be C gets ASCII, which Python makes UTF-8 of. No locale at
-    all says nothing: containers and crontabs have none.
+    Pipes get escapes; terminals get characters of the same width. A terminal with the C locale gets
+    ASCII, although Python uses UTF-8 there. A missing locale means nothing: containers and crontabs
+    have none.
     """
     if not is_terminal(stream):
         stream.reconfigure(errors="backslashreplace")
         return
-    encoding = "ascii" if _locale_of(environ) in {"C", "POSIX"} else stream.encoding
+    encoding = "ascii" if _locale(environ) in {"C", "POSIX"} else stream.encoding
     if "utf" in encoding.lower():
         stream.reconfigure(errors="backslashreplace")
         return
@@ -50,78 +51,78 @@ def configure_encoding(stream: io.TextIOWrapper, environ: Mapping[str, str]) -> 
     stream.reconfigure(encoding=encoding, errors=NAME)
 
 
-def _locale_of(environ: Mapping[str, str]) -> str:
+def _locale(environ: Mapping[str, str]) -> str:
     names = [environ.get(name, "") for name in ("LC_ALL", "LC_CTYPE", "LANG")]
-    # Python itself sets LC_CTYPE where the locale is C, and tells of it here.
+    # In the C locale Python sets LC_CTYPE itself and turns its UTF-8 mode on.
     if sys.flags.utf8_mode and names[1] in {"C.UTF-8", "C.utf8", "UTF-8"}:
         names[1] = ""
     return next(filter(None, names), "")
 
 
 class OutputWriteError(OutReplyError):
-    """What was written did not arrive; raised once, when the stream is flushed.
+    """The output could not be written; raised once, when the stream is flushed.
 
     Args:
-        failure: What the system said.
+        failure: The error of the operating system.
     """
 
-    code = "OUTPUT_LOST"
+    code = "OUTPUT_WRITE_FAILED"
 
     def __init__(self, failure: OSError) -> None:
         super().__init__(
-            f"the output can't be written: {failure.strerror}",
-            hint="What the command did is done; its result is lost.",
+            f"cannot write the output: {failure.strerror}",
+            hint="The command finished, but its result is lost.",
         )
-        # Windows says that an argument is invalid when the reader of a pipe has gone.
+        # Windows reports EINVAL when the reader of a pipe is gone.
         gone = {errno.EPIPE, errno.EINVAL} if sys.platform == "win32" else {errno.EPIPE}
         self.is_reader_gone = failure.errno in gone
 
 
 class SafeStdout(io.TextIOWrapper):
-    """stdout that never fails in the midst of work: what can't be written is dropped and told.
+    """A stdout whose writes never fail; the failure is reported when it is flushed.
 
-    A reader that goes away, or a disk that is full, must not leave a calendar half sent. What goes
-    on for ever flushes after each item, and so ends.
+    A closed pipe or a full disk must not leave a calendar half sent. Commands that run on flush
+    after each item and so end when their reader is gone.
 
     Args:
-        behind: The stream that is written to; None for one that was closed before we began.
+        target: The stream to write to; None if it was closed before the start.
     """
 
-    def __init__(self, behind: io.TextIOWrapper | None) -> None:
-        self._outlet = _Outlet(behind)
-        self._is_told = False
-        super().__init__(io.BufferedWriter(self._outlet), **_settings_of(behind))
+    def __init__(self, target: io.TextIOWrapper | None) -> None:
+        self._outlet = _Outlet(target)
+        self._is_reported = False
+        super().__init__(io.BufferedWriter(self._outlet), **_text_settings(target))
 
     @property
     def lost(self) -> OutputWriteError | None:
-        """Why not all of it arrived, if so."""
+        """The error of a failed write, or None."""
         failure = self._outlet.failure
         return None if failure is None else OutputWriteError(failure)
 
     def flush(self) -> None:
-        """Write out what is held back; raises LostOutputError, once."""
+        """Flush the stream; raises OutputWriteError once."""
         super().flush()
-        if self.lost is not None and not self._is_told:
-            self._is_told = True
+        if self.lost is not None and not self._is_reported:
+            self._is_reported = True
             raise self.lost
 
 
 class SafeStderr(io.TextIOWrapper):
-    """stderr that never fails: nobody is left to be told when a note can't be written.
+    """A stderr whose writes never fail.
 
     Args:
-        behind: The stream that is written to; None for one that was closed before we began.
+        target: The stream to write to; None if it was closed before the start.
     """
 
-    def __init__(self, behind: io.TextIOWrapper | None) -> None:
-        super().__init__(io.BufferedWriter(_Outlet(behind)), **_settings_of(behind))
+    def __init__(self, target: io.TextIOWrapper | None) -> None:
+        super().__init__(io.BufferedWriter(_Outlet(target)), **_text_settings(target))
 
 
 class _Outlet(io.RawIOBase):
-    def __init__(self, behind: io.TextIOWrapper | None) -> None:
-        self._behind = behind
-        # What is held back there would be tried again at exit, and complained of.
-        buffer = behind.buffer if behind is not None else None
+    def __init__(self, target: io.TextIOWrapper | None) -> None:
+        self._target = target
+        # Data in the buffer would be written again at exit, and fail again.
+        buffer = target.buffer if target is not None else None
         self._raw: Any = getattr(buffer, "raw", buffer)
         self.failure: OSError | None = None
 
@@ -129,17 +130,17 @@ class _Outlet(io.RawIOBase):
         return True
 
     def fileno(self) -> int:
-        if self._behind is None:
-            raise OSError(errno.EBADF, "it is closed")
-        return self._behind.fileno()
+        if self._target is None:
+            raise OSError(errno.EBADF, "the stream is closed")
+        return self._target.fileno()
 
     def isatty(self) -> bool:
-        return self._behind is not None and self._behind.isatty()
+        return self._target is not None and self._target.isatty()
 
     def write(self, data: Any, /) -> int | None:
         try:
             if self.failure is None:
-                # Says what is wrong where there is no stream.
+                # Raises if there is no stream.
                 self.fileno()
                 written: int | None = self._raw.write(data)
                 return written
@@ -148,10 +149,10 @@ class _Outlet(io.RawIOBase):
         return len(data)
 
 
-def _settings_of(behind: io.TextIOWrapper | None) -> dict[str, Any]:
+def _text_settings(target: io.TextIOWrapper | None) -> dict[str, Any]:
     return {
-        "encoding": behind.encoding if behind is not None else "utf-8",
-        "errors": behind.errors if behind is not None else "backslashreplace",
-        "line_buffering": behind is not None and behind.line_buffering,
-        "write_through": behind is not None and behind.write_through,
+        "encoding": target.encoding if target is not None else "utf-8",
+        "errors": target.errors if target is not None else "backslashreplace",
+        "line_buffering": target is not None and target.line_buffering,
+        "write_through": target is not None and target.write_through,
     }

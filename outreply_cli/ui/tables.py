@@ -1,4 +1,4 @@
-"""Tables on a terminal, and the console that everything is drawn on there."""
+"""Tables on a terminal."""
 
 from collections.abc import Sequence
 from itertools import islice
@@ -12,16 +12,16 @@ if TYPE_CHECKING:
     from outreply_cli.ui.output import Column, Item, Output
 
 _GAP = 2
-_NARROWEST = 8
+_MIN_WIDTH = 8
 _WIDE = 110
-# Less than this of a name, or of a longer text, tells nothing.
+# Minimum cells of a name and of a longer text, and the length that makes a text long.
 _LEGIBLE_NAME, _LEGIBLE_TEXT, _LONG = 12, 16, 24
-# The lines of a row; of each the columns, by number, and their widths.
+# The lines of a row, each with the indexes and widths of its columns.
 Layout = Sequence[Sequence[tuple[int, int]]]
 
 
 def console_for(output: "Output") -> Console:
-    """A console that writes to `output` and reads no markup in what it writes."""
+    """A Rich console for `output` that interprets no markup."""
     return Console(
         file=output.stream,
         force_terminal=output.is_terminal,
@@ -36,7 +36,7 @@ def console_for(output: "Output") -> Console:
 
 
 def print_table(output: "Output", items: Sequence["Item"], columns: Sequence["Column"]) -> None:
-    """Show one line for each item, or several where too little of it would be left on one."""
+    """Print one line per item, or several if one would leave too little of each column."""
     headers = [column.header for column in columns]
     rows = _texts(items, columns, output.width)
     layout = arrange(
@@ -56,12 +56,12 @@ def print_groups(
     groups: Sequence[tuple[str, Sequence["Item"]]],
     columns: Sequence["Column"],
 ) -> None:
-    """Show groups of items, each below its heading, their columns one below the other."""
-    every = _texts([it for _, items in groups for it in items], columns, output.width - _GAP)
-    left = iter(every)
-    rows = [list(islice(left, len(items))) for _, items in groups]
+    """Print groups of items below their headings, with the same columns."""
+    all_rows = _texts([item for _, items in groups for item in items], columns, output.width - _GAP)
+    remaining = iter(all_rows)
+    rows = [list(islice(remaining, len(items))) for _, items in groups]
     layout = arrange(
-        every or [[""] * len(columns)],
+        all_rows or [[""] * len(columns)],
         flexible=[column.shrinkable for column in columns],
         width=output.width - _GAP,
     )
@@ -75,7 +75,7 @@ def print_groups(
 
 
 def _texts(items: Sequence["Item"], columns: Sequence["Column"], width: int) -> list[list[str]]:
-    """The cells' texts: in full on a terminal where all of them have room, else briefly."""
+    """The texts of the cells: in full if the terminal is wide enough, else the short ones."""
     if width >= _WIDE:
         rows = [[column.text(item) for column in columns] for item in items]
         widest = fit_widths(rows, flexible=[False] * len(columns), width=width)
@@ -92,11 +92,11 @@ def _cells(item: "Item", row: Sequence[str], columns: Sequence["Column"]) -> lis
 
 
 def _print_row(console: Console, cells: Sequence[Text], layout: Layout, *, indent: int = 0) -> None:
-    for number, places in enumerate(layout):
+    for number, line_columns in enumerate(layout):
         line = Text(" " * (indent + (_GAP if number else 0)))
-        for place, width in places:
-            cells[place].truncate(width, overflow="ellipsis", pad=True)
-            line.append_text(cells[place]).append(" " * _GAP)
+        for index, width in line_columns:
+            cells[index].truncate(width, overflow="ellipsis", pad=True)
+            line.append_text(cells[index]).append(" " * _GAP)
         line.rstrip()
         if line or not number:
             console.print(line, soft_wrap=True)
@@ -107,44 +107,46 @@ def _width_of(line: Sequence[tuple[int, int]]) -> int:
 
 
 def fit_text(text: str, width: int) -> str:
-    """`text` in at most `width` terminal cells; its end gives way."""
+    """`text` in at most `width` terminal cells, cut at the end."""
     shown = Text(text)
     shown.truncate(width, overflow="ellipsis")
     return shown.plain
 
 
 def print_pairs(output: "Output", pairs: Sequence[tuple[str, str, str]]) -> None:
-    """Show `(name, value, style)` as lines, the values in one column."""
+    """Print `(name, value, style)` as lines, the values in one column."""
     console = console_for(output)
     width = max((cell_len(name) for name, _, _ in pairs), default=0)
     for name, value, style in pairs:
         label = Text(name, style="bold")
         label.truncate(width + _GAP, pad=True)
-        # A style of the label would be one of the value too.
+        # A style of the whole line would apply to the value too.
         line = Text().append_text(label).append(value, style=style)
         console.print(line, soft_wrap=True)
 
 
 def arrange(rows: Sequence[Sequence[str]], *, flexible: Sequence[bool], width: int) -> Layout:
-    """Where each column stands: all on one line where enough is left of each, else on several.
+    """The layout of the columns: on one line if enough is left of each, else on several.
 
-    Lines after the first are indented, and that much narrower.
+    Lines after the first are indented and narrower by the indent.
     """
     natural = [max((cell_len(row[i]) for row in rows), default=0) for i in range(len(flexible))]
-    on_one = fit_widths(rows, flexible=flexible, width=width)
-    legible = [_legible(full) if may else full for full, may in zip(natural, flexible, strict=True)]
-    if _width_of(list(enumerate(on_one))) <= width and all(
-        mine >= least for mine, least in zip(on_one, legible, strict=True)
+    fitted = fit_widths(rows, flexible=flexible, width=width)
+    minimum = [
+        _legible(full) if shrinks else full for full, shrinks in zip(natural, flexible, strict=True)
+    ]
+    if _width_of(list(enumerate(fitted))) <= width and all(
+        actual >= least for actual, least in zip(fitted, minimum, strict=True)
     ):
-        return [list(enumerate(on_one))]
+        return [list(enumerate(fitted))]
     lines: list[list[int]] = [[]]
-    for place, full in enumerate(natural):
-        least = min(full, _LONG) if flexible[place] else full
-        room = width - (_GAP if len(lines) > 1 else 0)
+    for index, full in enumerate(natural):
+        least = min(full, _LONG) if flexible[index] else full
+        available = width - (_GAP if len(lines) > 1 else 0)
         used = sum(min(natural[i], _LONG) if flexible[i] else natural[i] for i in lines[-1])
-        if lines[-1] and used + _GAP * len(lines[-1]) + least > room:
+        if lines[-1] and used + _GAP * len(lines[-1]) + least > available:
             lines.append([])
-        lines[-1].append(place)
+        lines[-1].append(index)
     return [
         list(zip(line, _widths_of(line, rows, flexible, width - (_GAP if number else 0)),
                  strict=True))
@@ -165,15 +167,15 @@ def _widths_of(
 
 
 def fit_widths(rows: Sequence[Sequence[str]], *, flexible: Sequence[bool], width: int) -> list[int]:
-    """How wide each column may be, in terminal cells, so that a line fits `width`.
+    """The width of each column in terminal cells, so that a line fits `width`.
 
-    The widest flexible column gives way first. Columns that may not give way keep their width,
-    even when the line is then too long: an id that is cut is no id.
+    The widest flexible column shrinks first. Other columns keep their width even if the line gets
+    too long, because a cut ID is useless.
     """
     widths = [max((cell_len(row[i]) for row in rows), default=0) for i in range(len(flexible))]
     spare = width - sum(widths) - _GAP * (len(widths) - 1)
     while spare < 0:
-        candidates = [i for i, may in enumerate(flexible) if may and widths[i] > _NARROWEST]
+        candidates = [i for i, shrinks in enumerate(flexible) if shrinks and widths[i] > _MIN_WIDTH]
         if not candidates:
             break
         widest = max(candidates, key=lambda i: widths[i])

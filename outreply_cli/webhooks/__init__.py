@@ -1,6 +1,6 @@
-"""OutReply's webhooks: for programs `verify`, `sign` and `parse_event`; for the command the rest.
+"""OutReply's webhooks. Programs use `verify`, `sign` and `parse_event`.
 
-In a handler, with the raw body and the header as they came:
+In a handler, with the raw body and the signature header:
 
     if not verify(body, signature, secret):
         return 401

@@ -1,4 +1,4 @@
-"""Why a signature does not fit: the mistakes that receivers and people make, tried one by one."""
+"""Diagnosis of signature failures: tries the usual mistakes of handlers and configurations."""
 
 import base64
 import hashlib
@@ -22,14 +22,14 @@ _SHOWN_DIGITS = 12
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What was found out about a delivery.
+    """The result of a verification, explained.
 
     Attributes:
-        verdict: Whether it is good.
-        findings: One line each, for people: what fits and what does not.
+        result: The result.
+        findings: Explanations, one line each; of a failure such as `cause: …`, `expected: …`.
     """
 
-    verdict: VerificationResult
+    result: VerificationResult
     findings: Sequence[str]
 
 
@@ -43,120 +43,120 @@ def diagnose(
     tolerance: Tolerance = Tolerance(),
     now: float,
 ) -> Diagnosis:
-    """Whether a delivery is good, and what speaks for and against it.
+    """Verify a delivery and explain the result.
 
     Args:
-        body: The raw bytes, or what is left of them.
-        signature: The header's text.
-        secrets: The present one first, then older ones.
-        names: What people call them.
-        timestamp: The header's text.
-        tolerance: What is asked of it.
-        now: The present, in Unix seconds.
+        body: The raw body; may be truncated.
+        signature: The header's value.
+        secrets: The current secret, then older ones.
+        names: Names of the secrets.
+        timestamp: The header's value.
+        tolerance: The check of the timestamp.
+        now: Current time, Unix seconds.
     """
-    verdict = verify_signature(
+    result = verify_signature(
         body, signature, secrets, timestamp=timestamp, tolerance=tolerance, now=now
     )
+    labels = [*names, *(f"secret {index + 1}" for index in range(len(names), len(secrets)))]
     findings: list[str] = []
-    if verdict.secret is not None:
-        findings += _of_match(verdict.secret, signature or "", list(names))
+    if result.secret_index is not None:
+        findings += _match_notes(result.secret_index, labels, signature or "")
     else:
-        findings += list(_mistakes(body, signature, secrets))
-        for place, secret in enumerate(secrets):
-            name = names[place] if place < len(names) else f"secret {place + 1}"
-            findings.append(f"expected with {name}: {_short(sign(body, secret))}")
+        findings += [f"cause: {cause}" for cause in _causes(body, signature, secrets)]
         findings += [
-            f"got: {_short(PREFIX + each.decode())}"
-            for each in parse_signatures(signature)[:3]
-            if each
+            f"expected: {_shorten(sign(body, secret))} ({label})"
+            for label, secret in zip(labels, secrets, strict=False)
         ]
-    if verdict.reason is not None and verdict.secret is not None:
-        findings.append(f"{verdict.reason}; it is not among the signed bytes")
+        findings += [
+            f"received: {_shorten(PREFIX + candidate.decode())}"
+            for candidate in parse_signatures(signature)[:3]
+            if candidate
+        ]
+    if result.reason is not None and result.secret_index is not None:
+        findings.append(f"cause: {result.reason} (timestamps are not signed)")
     age = _age(timestamp, now)
     if age is not None:
-        findings.append(f"the timestamp is {age:.0f} s {'old' if age >= 0 else 'ahead'}")
-    return Diagnosis(verdict, findings)
+        findings.append(f"timestamp is {abs(age):.0f} s {'old' if age >= 0 else 'in the future'}")
+    return Diagnosis(result, findings)
 
 
-def _of_match(place: int, signature: str, names: Sequence[str]) -> Iterator[str]:
-    name = names[place] if place < len(names) else f"secret {place + 1}"
-    older = ", an older one: it is refused 24 hours after the rotation" if place else ""
-    yield f"signed with {name}{older}"
+def _match_notes(index: int, labels: Sequence[str], signature: str) -> Iterator[str]:
+    older = ", an older secret; OutReply stops using it 24 hours after the rotation"
+    yield f"signed with {labels[index]}{older if index else ''}"
     if len(parse_signatures(signature)) > 1:
-        yield "the header lists several signatures: the secret is being rotated"
+        yield "several signatures: a secret rotation is in progress"
     if PREFIX not in signature:
-        yield f"the signature has no {PREFIX} before it; that is accepted"
+        yield f"signature has no {PREFIX} prefix (accepted)"
 
 
-def _mistakes(body: bytes, signature: str | None, secrets: Sequence[str]) -> Iterator[str]:
+def _causes(body: bytes, signature: str | None, secrets: Sequence[str]) -> Iterator[str]:
     if not (signature or "").strip():
-        yield "there is no X-OutReply-Signature"
+        yield "X-OutReply-Signature is missing"
         return
-    listed = [part.strip().removeprefix(PREFIX) for part in (signature or "").split(",")]
-    given = {part.lower() for part in listed}
-    # The first one that fits is the smallest change; what else fits says nothing more.
-    fitting = (
-        what
-        for what, changed in _other_bodies(body)
-        if any(_hex(changed, secret) in given for secret in secrets)
+    parts = [part.strip().removeprefix(PREFIX) for part in (signature or "").split(",")]
+    received = {part.lower() for part in parts}
+    # The first match is the smallest change; further ones add nothing.
+    body_mistake = next(
+        (
+            name
+            for name, changed in _other_bodies(body)
+            if any(_hex_digest(changed, secret) in received for secret in secrets)
+        ),
+        None,
     )
-    body_mistake = next(fitting, None)
-    found = body_mistake is not None
-    if found:
-        yield f"it fits {body_mistake}: verify the bytes as they came, before anything parses them"
-    for what, change in _OTHER_SECRETS:
-        if any(_hex(body, change(secret)) in given for secret in secrets):
-            found = True
-            yield f"it fits the secret {what}: set the secret exactly as it was shown"
-    for what, digest in _OTHER_DIGESTS:
-        if any(digest(body, secret) in {*listed, *given} for secret in secrets):
-            found = True
-            yield f"it is {what}; OutReply sends {PREFIX} and 64 hexadecimal digits"
-    if not found:
-        yield from _unknown_mistake(body, signature)
-
-
-def _unknown_mistake(body: bytes, signature: str | None) -> Iterator[str]:
-    if all(not each for each in parse_signatures(signature)):
-        yield f"it is no signature: {PREFIX} and 64 hexadecimal digits are expected"
+    is_explained = body_mistake is not None
+    if is_explained:
+        yield f"signature matches the body {body_mistake}; verify the raw body before parsing it"
+    for name, change in _OTHER_SECRETS:
+        if any(_hex_digest(body, change(secret)) in received for secret in secrets):
+            is_explained = True
+            yield f"signature matches the secret {name}; set the secret exactly as shown"
+    for name, digest in _OTHER_DIGESTS:
+        if any(digest(body, secret) in {*parts, *received} for secret in secrets):
+            is_explained = True
+            yield f"signature is {name}; OutReply sends {PREFIX} and 64 hexadecimal digits"
+    if is_explained:
         return
-    yield "another secret signed it, or the body was changed on its way"
-    if _looks_sorted(body):
-        yield (
-            "its fields stand in the order of the alphabet, as another JSON writer sorts them: "
-            "verify the bytes as they came"
-        )
+    if not any(parse_signatures(signature)):
+        yield f"not a signature; expected {PREFIX} and 64 hexadecimal digits"
+        return
+    yield "signed with another secret, or the body was modified"
+    if _is_sorted(body):
+        yield "fields are in alphabetical order, as in re-serialized JSON; verify the raw body"
 
 
 def _other_bodies(body: bytes) -> Iterator[tuple[str, bytes]]:
     trimmed = body.rstrip(b"\r\n")
-    for what, changed in (
-        ("the body without its last line break", trimmed),
-        ("the body with a line break after it", trimmed + b"\n"),
-        ("the body with a line break after it", trimmed + b"\r\n"),
-        ("the body with Unix line breaks", body.replace(b"\r\n", b"\n")),
-        ("the body with Windows line breaks", body.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")),
-        ("the body without its byte order mark", body.removeprefix(b"\xef\xbb\xbf")),
-        ("the body without blanks around it", body.strip()),
-    ):  # fmt: skip
+    for name, changed in (
+        ("without its trailing newline", trimmed),
+        ("with a trailing newline", trimmed + b"\n"),
+        ("with a trailing newline", trimmed + b"\r\n"),
+        ("with Unix line endings", body.replace(b"\r\n", b"\n")),
+        ("with Windows line endings", body.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")),
+        ("without its byte order mark", body.removeprefix(b"\xef\xbb\xbf")),
+        ("without surrounding whitespace", body.strip()),
+    ):
         if changed != body:
-            yield what, changed
-    try:
-        value = json.loads(body)
-    except (ValueError, RecursionError):
+            yield name, changed
+    value = _load(body)
+    if value is None:
         return
-    for again in _encodings(value):
-        if again != body:
-            yield "the body as another JSON writer writes it", again
-            yield "the body as another JSON writer writes it", again + b"\n"
+    for encoded in _encodings(value):
+        if encoded != body:
+            yield "as re-serialized JSON", encoded
+            yield "as re-serialized JSON", encoded + b"\n"
 
 
-def _looks_sorted(body: bytes) -> bool:
-    try:
-        value = json.loads(body)
-    except (ValueError, RecursionError):
-        return False
+def _is_sorted(body: bytes) -> bool:
+    value = _load(body)
     return isinstance(value, dict) and len(value) > 1 and list(value) == sorted(value)
+
+
+def _load(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _encodings(value: Any) -> Iterator[bytes]:
@@ -171,22 +171,22 @@ def _encodings(value: Any) -> Iterator[bytes]:
             yield _dump(value, ensure_ascii=ascii_only, indent=indent)
 
 
-def _dump(value: Any, **form: Any) -> bytes:
-    return json.dumps(value, **form).encode("utf-8", "surrogatepass")
+def _dump(value: Any, **style: Any) -> bytes:
+    return json.dumps(value, **style).encode("utf-8", "surrogatepass")
 
 
 _OTHER_SECRETS: Sequence[tuple[str, Callable[[str], str]]] = (
-    ("without the blanks around it", str.strip),
-    ("with a line break after it", lambda secret: secret + "\n"),
-    ("without whsec_ before it", lambda secret: secret.removeprefix("whsec_")),
-    ("with whsec_ before it", lambda secret: f"whsec_{secret}"),
-    ("without the quotation marks around it", lambda secret: secret.strip("'\"")),
+    ("without surrounding whitespace", str.strip),
+    ("with a trailing newline", lambda secret: secret + "\n"),
+    ("without the whsec_ prefix", lambda secret: secret.removeprefix("whsec_")),
+    ("with a whsec_ prefix", lambda secret: f"whsec_{secret}"),
+    ("without surrounding quotes", lambda secret: secret.strip("'\"")),
 )
 _OTHER_DIGESTS: Sequence[tuple[str, Callable[[bytes, str], str]]] = (
-    ("in base64", lambda body, secret: base64.b64encode(_raw(body, secret)).decode()),
+    ("base64", lambda body, secret: base64.b64encode(_digest(body, secret)).decode()),
     (
-        "in base64 for URLs",
-        lambda body, secret: base64.urlsafe_b64encode(_raw(body, secret)).decode().rstrip("="),
+        "URL-safe base64",
+        lambda body, secret: base64.urlsafe_b64encode(_digest(body, secret)).decode().rstrip("="),
     ),
     ("HMAC-SHA1", lambda body, secret: hmac.digest(secret.encode(), body, "sha1").hex()),
     ("HMAC-SHA512", lambda body, secret: hmac.digest(secret.encode(), body, "sha512").hex()),
@@ -194,16 +194,16 @@ _OTHER_DIGESTS: Sequence[tuple[str, Callable[[bytes, str], str]]] = (
 )
 
 
-def _raw(body: bytes, secret: str) -> bytes:
+def _digest(body: bytes, secret: str) -> bytes:
     return hmac.digest(secret.encode("utf-8", "surrogatepass"), body, "sha256")
 
 
-def _hex(body: bytes, secret: str) -> str:
-    return _raw(body, secret).hex()
+def _hex_digest(body: bytes, secret: str) -> str:
+    return _digest(body, secret).hex()
 
 
-def _short(signature: str) -> str:
-    # A whole expected signature would be one that somebody could send.
+def _shorten(signature: str) -> str:
+    # A complete expected signature could be used to forge the delivery.
     return f"{signature[: len(PREFIX) + _SHOWN_DIGITS]}…"
 
 

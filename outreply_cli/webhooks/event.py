@@ -1,4 +1,4 @@
-"""What a delivery says (reference: Payload shape), and the same in words."""
+"""The event in a delivery's body (reference: Payload shape), and its one-line summary."""
 
 import hashlib
 from collections.abc import Mapping
@@ -8,28 +8,28 @@ from typing import Any, TypeGuard
 
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.formats.json import parse_json
-from outreply_cli.spec.platforms import platform_named
+from outreply_cli.spec.platforms import find_platform
 
-_QUOTED_CHARACTERS = 40
-_KEY_CHARACTERS = 200
+_MAX_QUOTE_CHARACTERS = 40
+_MAX_KEY_CHARACTERS = 200
 
 
 class EventError(InvalidInputError, ValueError):
-    """A body that is no event."""
+    """A body that is not an event."""
 
     code = "INVALID_EVENT"
 
 
 @dataclass(frozen=True)
 class Event:
-    """One event.
+    """An event.
 
     Attributes:
-        key: What tells redeliveries of it: its `id`, else the SHA-256 of its bytes.
-        name: Such as `post.published`; empty where the payload has none.
-        created_at: As it came; None where it is missing.
-        data: The event's own part.
-        payload: Everything.
+        key: The same for each redelivery: the payload's `id`, else a digest of the body.
+        name: Such as `post.published`; empty if the payload has none.
+        created_at: As received; None if missing.
+        data: The payload's `data`.
+        payload: The whole payload.
     """
 
     key: str
@@ -40,24 +40,24 @@ class Event:
 
 
 def parse_event(body: bytes | str) -> Event:
-    """The event in a delivery's body; verify it first.
+    """The event in a delivery's body; verify the signature first.
 
     Raises:
-        EventError: It is not JSON, or not an object. EventError is a ValueError.
+        EventError: The body is not a JSON object. EventError is a ValueError.
     """
     raw = body.encode("utf-8", "surrogatepass") if isinstance(body, str) else bytes(body)
     try:
         payload = parse_json(raw.decode())
     except ValueError:
-        raise EventError("the body is not JSON that can be read") from None
+        raise EventError("body is not valid JSON") from None
     if not isinstance(payload, dict):
-        raise EventError("the body is JSON, but no object")
+        raise EventError("body is not a JSON object")
     name = payload.get("event", payload.get("type"))
-    identity = payload.get("id")
+    event_id = payload.get("id")
     data = payload.get("data")
     created = payload.get("created_at")
     return Event(
-        key=identity if _is_key(identity) else body_digest(raw),
+        key=event_id if _is_key(event_id) else body_digest(raw),
         name=name if isinstance(name, str) else "",
         created_at=created if isinstance(created, str) else None,
         data=data if isinstance(data, dict) else {},
@@ -66,16 +66,16 @@ def parse_event(body: bytes | str) -> Event:
 
 
 def body_digest(body: bytes) -> str:
-    """What tells redeliveries of a body that has no id."""
+    """The key of a body without an `id`."""
     return f"sha256-{hashlib.sha256(body).hexdigest()[:24]}"
 
 
 def summarize(event: Event, usernames: Mapping[str, str] = MappingProxyType({})) -> str:
-    """What an event is about, on one line; from a stranger: make it harmless before it is shown.
+    """A one-line summary of an event; untrusted text that callers sanitize.
 
     Args:
         event: The event.
-        usernames: Those of the pages that are known, by page id: the reference's posts have none.
+        usernames: Usernames by page ID, for payloads without one.
     """
     data = event.data
     if event.name == "account.quota.warning":
@@ -84,41 +84,42 @@ def summarize(event: Event, usernames: Mapping[str, str] = MappingProxyType({}))
         return f"{data.get('bucket', '?')}: {used} of {limit} used ({percent} %)"
     comment, post = _mapping(data.get("comment")), _mapping(data.get("post"))
     if event.name == "comment.replied":
-        return f"replied{_quoted(_mapping(data.get('reply')).get('message'))}"
+        return f"replied{_quote(_mapping(data.get('reply')).get('message'))}"
     if event.name == "comment.received":
         author = _mapping(comment.get("author"))
-        who = author.get("username") or author.get("name") or "somebody"
-        return f"@{who} commented{_where(comment)}{_quoted(comment.get('message'))}"
+        name = author.get("username") or author.get("name") or "someone"
+        return f"@{name} commented{_on_platform(comment)}{_quote(comment.get('message'))}"
     if event.name.startswith("post."):
-        done = event.name.removeprefix("post.")
+        action = event.name.removeprefix("post.")
         error = post.get("error") or data.get("error")
-        because = f": {error}" if error and done == "failed" else ""
+        reason = f": {error}" if error and action == "failed" else ""
         page = str(post.get("page_id") or "a post")
-        name = post.get("username") or usernames.get(page)
-        who = f"@{name}" if name else page
-        return f"{who}{_where(post)}{_quoted(post.get('message'))} {done}{because}"
+        username = post.get("username") or usernames.get(page)
+        name = f"@{username}" if username else page
+        return f"{name}{_on_platform(post)}{_quote(post.get('message'))} {action}{reason}"
     return ""
 
 
 def _is_key(value: Any) -> TypeGuard[str]:
-    return isinstance(value, str) and 0 < len(value) <= _KEY_CHARACTERS and value.isprintable()
+    return isinstance(value, str) and 0 < len(value) <= _MAX_KEY_CHARACTERS and value.isprintable()
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _where(thing: Mapping[str, Any]) -> str:
-    platform = thing.get("platform")
-    if not isinstance(platform, str):
+def _on_platform(item: Mapping[str, Any]) -> str:
+    name = item.get("platform")
+    if not isinstance(name, str):
         return ""
-    known = platform_named(platform)
-    return f" on {known.label if known else platform}"
+    platform = find_platform(name)
+    return f" on {platform.label if platform else name}"
 
 
-def _quoted(text: Any) -> str:
+def _quote(text: Any) -> str:
     if not isinstance(text, str) or not text:
         return ""
-    line = " ".join(text[: 4 * _QUOTED_CHARACTERS].split())
-    short = line if len(line) <= _QUOTED_CHARACTERS else line[:_QUOTED_CHARACTERS].rstrip() + "…"
+    limit = _MAX_QUOTE_CHARACTERS
+    line = " ".join(text[: 4 * limit].split())
+    short = line if len(line) <= limit else line[:limit].rstrip() + "…"
     return f': "{short}"'

@@ -1,4 +1,4 @@
-"""Waiting for deliveries until enough have come, the time is over, or somebody ends it."""
+"""A stream of deliveries and forward attempts that ends on a stop condition."""
 
 import json
 import queue
@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from outreply_cli.errors import InterruptedRunError, InvalidInputError, OutReplyError
+from outreply_cli.errors import ExitCode, InterruptedRunError, InvalidInputError, OutReplyError
 from outreply_cli.spec.events import check_event
 from outreply_cli.webhooks.forward import ForwardAttempt
 from outreply_cli.webhooks.receiver import Received
@@ -16,138 +16,132 @@ _POLL_SECONDS = 0.2
 
 
 class EventTimeoutError(OutReplyError):
-    """The time was over before what was waited for came."""
+    """The timeout ended before the awaited event arrived."""
 
-    code = "WAITED_TOO_LONG"
+    code = "TIMEOUT"
+    exit_code = ExitCode.TIMEOUT
 
 
 @dataclass(frozen=True)
 class StopCondition:
-    """When to stop listening.
+    """When a stream ends; None means never.
 
     Attributes:
-        events: After so many good events; None for never.
-        seconds: After so long; None for never.
-        until: Once an event has these values, by dotted path.
+        max_events: Number of new valid events.
+        timeout: Seconds.
+        until: Values that an event must have, by dotted path.
     """
 
-    events: int | None = None
-    seconds: float | None = None
+    max_events: int | None = None
+    timeout: float | None = None
     until: Mapping[str, str] | None = None
 
 
 class EventStream:
-    """What receivers and forwarders tell, for one thread that looks at it.
-
-    Args:
-        ending: When it is over.
+    """What receivers and forwarders report from their threads, for a single reader.
 
     Attributes:
-        started: Whether somebody looks, or has looked.
+        started: Whether reading has started.
     """
 
-    def __init__(self, ending: StopCondition) -> None:
-        self._ending = ending
-        self._told: queue.SimpleQueue[Received | ForwardAttempt | None] = queue.SimpleQueue()
+    def __init__(self, stop: StopCondition) -> None:
+        self._stop = stop
+        self._queue: queue.SimpleQueue[Received | ForwardAttempt | None] = queue.SimpleQueue()
         self.started = False
-        self._good = 0
-        self._is_met = ending.events is None and ending.until is None
+        self._event_count = 0
+        self._satisfied = stop.max_events is None and stop.until is None
 
     def put(self, item: Received | ForwardAttempt) -> None:
-        """Take something that happened; safe for any thread."""
-        self._told.put(item)
+        """Add an item; safe to call from any thread."""
+        self._queue.put(item)
 
     def close(self) -> None:
-        """Make `items` stop; safe for any thread and for a signal's handler."""
-        self._told.put(None)
+        """End the stream; safe to call from any thread and from a signal handler."""
+        self._queue.put(None)
 
     def __iter__(self) -> Iterator[Received | ForwardAttempt]:
-        """What happens, as it happens, until it is over.
+        """The items until the stream ends.
 
         Raises:
-            NotReceivedError: The time was over, and something was still waited for.
-            InterruptedRunError: It was ended, and something was still waited for.
+            EventTimeoutError: The timeout ended before the awaited event arrived.
+            InterruptedRunError: The stream was closed before the awaited event arrived.
         """
         self.started = True
-        began = time.monotonic()
+        timeout = self._stop.timeout
+        deadline = None if timeout is None else time.monotonic() + timeout
         while True:
-            left = self._left(began)
+            left = None if deadline is None else deadline - time.monotonic()
             if left is not None and left <= 0:
-                if not self._is_met:
+                if not self._satisfied:
                     raise EventTimeoutError(
-                        "what was waited for did not come in time",
-                        hint="Wait longer with --timeout; see: outreply webhooks history",
+                        "timed out waiting for an event",
+                        hint="Increase --timeout, or see: outreply webhooks history",
                     )
                 return
             try:
-                item = self._told.get(timeout=_POLL_SECONDS if left is None else min(left, 1.0))
+                item = self._queue.get(timeout=_POLL_SECONDS if left is None else min(left, 1.0))
             except queue.Empty:
                 continue
             if item is None:
-                if not self._is_met:
-                    # A script must not take this for the event that it waits for.
+                if not self._satisfied:
                     raise InterruptedRunError(
-                        "ended before what was waited for came",
-                        hint="See what came: outreply webhooks history",
+                        "interrupted while waiting for an event",
+                        hint="See: outreply webhooks history",
                     )
                 return
             yield item
-            if isinstance(item, Received) and self._is_over(item):
+            if isinstance(item, Received) and self._is_last(item):
                 return
 
     def drain(self) -> Iterator[Received | ForwardAttempt]:
-        """What was told after the end."""
+        """The items that arrived after the end."""
         while True:
             try:
-                item = self._told.get_nowait()
+                item = self._queue.get_nowait()
             except queue.Empty:
                 return
             if item is not None:
                 yield item
 
-    def _left(self, began: float) -> float | None:
-        if self._ending.seconds is None:
-            return None
-        return self._ending.seconds - (time.monotonic() - began)
-
-    def _is_over(self, received: Received) -> bool:
-        if not received.is_wanted or received.event is None or received.arrival.is_duplicate:
+    def _is_last(self, received: Received) -> bool:
+        if not received.is_wanted or received.event is None or received.delivery.is_duplicate:
             return False
-        self._good += 1
-        enough = self._ending.events is not None and self._good >= self._ending.events
-        met = self._ending.until is not None and matches(received.event.payload, self._ending.until)
-        self._is_met = self._is_met or enough or met
-        return enough or met
+        self._event_count += 1
+        stop = self._stop
+        is_last = stop.max_events is not None and self._event_count >= stop.max_events
+        is_last |= stop.until is not None and matches(received.event.payload, stop.until)
+        self._satisfied |= is_last
+        return is_last
 
 
 def parse_conditions(text: str) -> dict[str, str]:
-    """`event=post.published,data.post.id=68a1` by path.
+    """The values by path in `event=post.published,data.post.id=68a1`.
 
     Raises:
-        InvalidInputError: A part is no PATH=VALUE, or no event can have that value.
+        InvalidInputError: A part is not PATH=VALUE, or the event is unknown.
     """
-    found = {}
+    conditions = {}
     for part in text.split(","):
         path, equals, value = part.partition("=")
         if not equals or not path.strip() or not value.strip():
             raise InvalidInputError(
-                f"--until: {part!r} is no PATH=VALUE",
-                hint="Such as: --until event=post.published,data.post.id=68a1",
+                f"--until: {part!r} is not PATH=VALUE",
+                hint="Use for example: --until event=post.published,data.post.id=68a1",
             )
-        found[path.strip()] = value.strip()
-    if "event" in found:
-        check_event(found["event"], "--until")
-    return found
+        conditions[path.strip()] = value.strip()
+    if "event" in conditions:
+        check_event(conditions["event"], "--until")
+    return conditions
 
 
 def matches(payload: Mapping[str, Any], conditions: Mapping[str, str]) -> bool:
-    """Whether a payload has every value that the conditions name."""
+    """Whether a payload has every value in `conditions`."""
     return all(_text_at(payload, path.split(".")) == value for path, value in conditions.items())
 
 
-def _text_at(payload: Any, steps: Sequence[str]) -> str | None:
-    for step in steps:
-        if not isinstance(payload, dict) or step not in payload:
+def _text_at(payload: Any, keys: Sequence[str]) -> str | None:
+    for key in keys:
+        if not isinstance(payload, dict) or key not in payload:
             return None
-        payload = payload[step]
+        payload = payload[key]
     return payload if isinstance(payload, str) else json.dumps(payload)

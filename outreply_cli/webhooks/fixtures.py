@@ -1,7 +1,4 @@
-"""Example deliveries: the five events with plausible data, signed like the real ones.
-
-Reference: Events, Payload shape.
-"""
+"""Example events with realistic data and headers (reference: Events, Payload shape)."""
 
 import copy
 import json
@@ -68,12 +65,12 @@ def sample_event(event: str, now: datetime, settings: Sequence[str] = ()) -> dic
     """An example payload.
 
     Args:
-        event: One of the reference's five.
-        now: When it happens.
-        settings: `data.post.message=TEXT`; a value that is JSON is taken as JSON.
+        event: Event name.
+        now: Time of the event.
+        settings: Changes such as `data.post.message=TEXT`; values are JSON, or else text.
 
     Raises:
-        InvalidInputError: There is no such event, or a setting can't be meant.
+        InvalidInputError: The event is unknown, or a setting is invalid.
     """
     check_event(event, "EVENT")
     payload = {
@@ -92,7 +89,7 @@ def sample_event(event: str, now: datetime, settings: Sequence[str] = ()) -> dic
 
 
 def encode_body(payload: Any) -> bytes:
-    """A payload as the bytes that are signed and sent."""
+    """The raw body of a payload."""
     return json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode()
 
 
@@ -104,28 +101,28 @@ def delivery_headers(
     *,
     is_rotated: bool = False,
     is_stale: bool = False,
-    is_bad: bool = False,
+    is_forged: bool = False,
 ) -> list[tuple[str, str]]:
-    """The headers that a real delivery of `body` has.
+    """The headers of a delivery.
 
     Args:
-        body: The raw bytes.
-        event: Its name.
-        secret: What signs it; None leaves the signature out.
-        now: The timestamp.
-        is_rotated: Whether another secret signs too, before ours, as during a rotation.
+        body: The raw body.
+        event: Event name.
+        secret: Signing secret; None for no signature.
+        now: Timestamp.
+        is_rotated: Whether to put another secret's signature first, as during a rotation.
         is_stale: Whether the timestamp is an hour old.
-        is_bad: Whether the signature fits nothing.
+        is_forged: Whether to sign with another secret.
     """
-    moment = int(now.timestamp()) - (_STALE_SECONDS if is_stale else 0)
+    timestamp = int(now.timestamp()) - (_STALE_SECONDS if is_stale else 0)
     headers = [
         ("Content-Type", "application/json"),
         ("User-Agent", f"outreply-cli/{__version__}"),
         ("X-OutReply-Event", event),
-        ("X-OutReply-Timestamp", str(moment)),
+        ("X-OutReply-Timestamp", str(timestamp)),
     ]
     if secret is not None:
-        signatures = [sign(body, randomness.token_hex(16) if is_bad else secret)]
+        signatures = [sign(body, randomness.token_hex(16) if is_forged else secret)]
         if is_rotated:
             signatures.insert(0, sign(body, randomness.token_hex(16)))
         headers.append(("X-OutReply-Signature", ", ".join(signatures)))
@@ -136,20 +133,21 @@ def _set(payload: dict[str, Any], setting: str) -> None:
     path, equals, text = setting.partition("=")
     if not equals or not _PATH.fullmatch(path):
         raise InvalidInputError(
-            f"--set {setting!r} is no PATH=VALUE", hint="Such as: --set data.post.message=Hello"
+            f"--set {setting!r} is not PATH=VALUE",
+            hint="Use for example: --set data.post.message=Hello",
         )
     *parents, last = path.split(".")
-    place = payload
+    fields = payload
     for name in parents:
-        below = place.setdefault(name, {})
-        if not isinstance(below, dict):
-            raise InvalidInputError(f"--set {setting!r}: {name} holds no fields")
-        place = below
+        child = fields.setdefault(name, {})
+        if not isinstance(child, dict):
+            raise InvalidInputError(f"--set {setting!r}: {name} is not an object")
+        fields = child
     try:
         value = parse_json(text)
         encode_body(value)
     except UnicodeEncodeError:
-        raise InvalidInputError(f"--set {path}: it is not valid Unicode text") from None
+        raise InvalidInputError(f"--set {path}: value is not valid Unicode text") from None
     except (ValueError, RecursionError):
         value = text
-    place[last] = value
+    fields[last] = value

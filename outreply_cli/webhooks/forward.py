@@ -1,4 +1,4 @@
-"""Deliveries passed on: to URLs in their order, tried again; to commands, several at once."""
+"""Forwarding of deliveries: to URLs in order with retries, or to commands in parallel."""
 
 import threading
 import time
@@ -19,171 +19,171 @@ _POLL_SECONDS = 0.2
 
 
 class ForwardTarget(Protocol):
-    """Where deliveries go.
+    """A receiver of forwarded deliveries.
 
     Attributes:
-        name: What the queue knows it by, and people.
-        at_once: How many may be under way.
-        retries: Seconds before each further attempt.
+        name: Its name in the queue and in messages.
+        concurrency: Maximum number of simultaneous attempts.
+        retry_seconds: Seconds before each retry.
     """
 
     name: str
-    at_once: int
-    retries: Sequence[float]
+    concurrency: int
+    retry_seconds: Sequence[float]
 
     def send(self, delivery: Delivery) -> DeliveryResult:
-        """Pass one on; never raises for what the other side does."""
+        """Forward a delivery; failures of the target are returned, not raised."""
 
 
 class UrlTarget:
-    """A URL that gets the raw bytes with the original headers, in order.
+    """A URL that gets the raw body and the original headers, in order.
 
     Raises:
-        InvalidInputError: It is no URL that deliveries can go to.
+        InvalidInputError: The URL is invalid or not allowed.
     """
 
-    at_once = 1
-    retries: Sequence[float] = RETRY_SECONDS
+    concurrency = 1
+    retry_seconds: Sequence[float] = RETRY_SECONDS
 
     def __init__(self, url: str, *, reach: Reach = Reach.PRIVATE) -> None:
         self.name = validate_url(url, "--forward-to", reach=reach)
         self._reach = reach
 
     def send(self, delivery: Delivery) -> DeliveryResult:
-        """Pass one on."""
+        """Forward a delivery."""
         return deliver(self.name, delivery.body, delivery.headers, reach=self._reach)
 
 
 class CommandTarget:
-    """A command that gets the body on stdin, without a shell; it is run once for each event.
+    """A command, run once per event without a shell, that gets the body on stdin.
 
     Raises:
-        InvalidInputError: It is no command that can be run.
+        InvalidInputError: The command cannot be run.
     """
 
-    retries: Sequence[float] = ()
+    retry_seconds: Sequence[float] = ()
 
     def __init__(
-        self, line: str, environ: Mapping[str, str], *, at_once: int, seconds: float,
+        self, line: str, environ: Mapping[str, str], *, concurrency: int, timeout: float,
         hidden: Sequence[str] = (),
     ) -> None:  # fmt: skip
         self._words = resolve_command(line, "--exec", environ)
         self.name = f"exec:{line}"
-        self.at_once = at_once
-        self._seconds = seconds
+        self.concurrency = concurrency
+        self._timeout = timeout
         self._environ = strip_secrets(environ, hidden)
 
     def send(self, delivery: Delivery) -> DeliveryResult:
-        """Run it; its exit code 0 counts as 200, any other as 500."""
-        began = time.monotonic()
-        told = {"OUTREPLY_EVENT": delivery.event, "OUTREPLY_DELIVERY": delivery.id}
+        """Run the command; exit code 0 counts as status 200, others as 500."""
+        started_at = time.monotonic()
+        variables = {"OUTREPLY_EVENT": delivery.event, "OUTREPLY_DELIVERY": delivery.id}
         was_started, error = run_command(
-            self._words, {**self._environ, **told}, delivery.body, seconds=self._seconds
+            self._words, {**self._environ, **variables}, delivery.body, timeout=self._timeout
         )
         if not was_started:
             return DeliveryResult(None, error, 0.0)
-        taken = (time.monotonic() - began) * 1000
-        return DeliveryResult(200 if error is None else 500, error, taken)
+        milliseconds = (time.monotonic() - started_at) * 1000
+        return DeliveryResult(200 if error is None else 500, error, milliseconds)
 
 
 @dataclass(frozen=True)
 class ForwardAttempt:
-    """One attempt to pass a delivery on.
+    """An attempt to forward a delivery.
 
     Attributes:
         attempt: 1 for the first.
-        retry_in: Seconds until the next one; None when there is none.
+        retry_in: Seconds until the next attempt; None for no further attempt.
     """
 
     delivery: Delivery
     target: str
-    outcome: DeliveryResult
+    result: DeliveryResult
     attempt: int
     retry_in: float | None
 
 
 class Forwarder:
-    """Empties one target's queue from threads of its own.
+    """Background threads that send a target's queue.
 
     Args:
-        inbox: Where the queue is.
-        target: Where it goes.
-        clock: Decides what is due.
-        tell: Called with each attempt, from any thread.
+        store: The store that holds the queue.
+        target: The target.
+        clock: Tells which deliveries are due.
+        report: Called with each attempt, from any thread.
     """
 
     def __init__(
         self,
-        inbox: DeliveryStore,
+        store: DeliveryStore,
         target: ForwardTarget,
         clock: Clock,
-        tell: Callable[[ForwardAttempt], None],
+        report: Callable[[ForwardAttempt], None],
     ) -> None:
-        self._inbox, self._target, self._clock, self._tell = inbox, target, clock, tell
-        self._ended = threading.Event()
-        self._woken = threading.Condition()
-        self._under_way: set[int] = set()
+        self._store, self._target, self._clock, self._report = store, target, clock, report
+        self._stopped = threading.Event()
+        self._wakeup = threading.Condition()
+        self._in_flight: set[int] = set()
         self._threads = [
             threading.Thread(target=self._work, name=f"forward {target.name}", daemon=True)
-            for _ in range(target.at_once)
+            for _ in range(target.concurrency)
         ]
 
     def start(self) -> None:
-        """Begin with what waits since an earlier run."""
+        """Start with what earlier runs left in the queue."""
         for thread in self._threads:
             thread.start()
 
     def wake(self) -> None:
-        """Look at the queue now."""
-        with self._woken:
-            self._woken.notify_all()
+        """Check the queue now."""
+        with self._wakeup:
+            self._wakeup.notify_all()
 
     def stop(self) -> None:
-        """Begin nothing more; the queue is kept."""
-        self._ended.set()
+        """Start no further attempts; the queue is kept."""
+        self._stopped.set()
         self.wake()
 
     def join(self, seconds: float) -> None:
-        """Wait for what is under way, at most `seconds`."""
+        """Wait up to `seconds` for attempts in flight."""
         deadline = time.monotonic() + seconds
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
 
     def _work(self) -> None:
-        while not self._ended.is_set():
-            with self._woken:
-                waiting = self._claim()
-                if waiting is None:
-                    self._woken.wait(_POLL_SECONDS)
+        while not self._stopped.is_set():
+            with self._wakeup:
+                queued = self._claim()
+                if queued is None:
+                    self._wakeup.wait(_POLL_SECONDS)
                     continue
             try:
-                self._attempt(waiting)
+                self._attempt(queued)
             except StorageError:
-                # The queue is as it was; what was sent may be sent again.
-                self._ended.wait(_POLL_SECONDS)
+                # The result was not recorded, so the delivery may be sent again.
+                self._stopped.wait(_POLL_SECONDS)
             finally:
-                with self._woken:
-                    self._under_way.discard(waiting.number)
+                with self._wakeup:
+                    self._in_flight.discard(queued.number)
 
     def _claim(self) -> QueuedDelivery | None:
-        waiting = self._inbox.next_pending(self._target.name, self._under_way)
-        if waiting is None or waiting.due_at > self._clock.now().timestamp():
+        queued = self._store.next_pending(self._target.name, self._in_flight)
+        if queued is None or queued.due_at > self._clock.now().timestamp():
             return None
-        self._under_way.add(waiting.number)
-        return waiting
+        self._in_flight.add(queued.number)
+        return queued
 
-    def _attempt(self, waiting: QueuedDelivery) -> None:
-        outcome = self._target.send(waiting.delivery)
-        pauses = self._target.retries
-        again = not outcome.is_accepted and waiting.attempts < len(pauses)
-        pause = pauses[waiting.attempts] if again else None
-        due_at = None if pause is None else self._clock.now().timestamp() + pause
-        self._inbox.record_forward(
-            waiting,
-            status=outcome.status,
-            error=outcome.error,
-            milliseconds=outcome.milliseconds,
+    def _attempt(self, queued: QueuedDelivery) -> None:
+        result = self._target.send(queued.delivery)
+        delays = self._target.retry_seconds
+        will_retry = not result.is_accepted and queued.attempts < len(delays)
+        retry_in = delays[queued.attempts] if will_retry else None
+        due_at = None if retry_in is None else self._clock.now().timestamp() + retry_in
+        self._store.record_forward(
+            queued,
+            status=result.status,
+            error=result.error,
+            milliseconds=result.milliseconds,
             due_at=due_at,
         )
-        attempt = waiting.attempts + 1
-        self._tell(ForwardAttempt(waiting.delivery, self._target.name, outcome, attempt, pause))
+        attempt = queued.attempts + 1
+        self._report(ForwardAttempt(queued.delivery, self._target.name, result, attempt, retry_in))

@@ -1,146 +1,141 @@
-"""The page below `/_inspect`: what came in, why it is good or bad, and a button to pass it on."""
+"""The web page at `/_inspect`: recent deliveries, why each is valid or not, and a replay button."""
 
 import hmac
 import secrets as randomness
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from html import escape
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from outreply_cli.clock import Clock
-from outreply_cli.errors import InvalidInputError
-from outreply_cli.formats.json import indented
+from outreply_cli.formats.json import indent_json
+from outreply_cli.net.html import render_page
 from outreply_cli.net.server.host_check import is_allowed_host
-from outreply_cli.net.server.html import Html, page, table
 from outreply_cli.net.server.response import Response
 from outreply_cli.webhooks.diagnose import diagnose
 from outreply_cli.webhooks.models import Delivery
-from outreply_cli.webhooks.store import DeliveryStore
+from outreply_cli.webhooks.store import DeliveryNotFoundError, DeliveryStore
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 ROOT = "/_inspect"
-_SHOWN = 50
-_BODY_SHOWN = 64 * 1024
-_FORM_BYTES_MAX = 4_096
+_MAX_ROWS = 50
+_MAX_BODY_CHARACTERS = 64 * 1024
+_MAX_FORM_BYTES = 4_096
 _LOOPBACK = ("127.", "::1")
 _HIDDEN_HEADERS = frozenset({"Authorization", "Cookie"})
 
 
 class Inspector:
-    """Answers what is asked below `/_inspect`, on this machine and under its own names alone.
+    """The application at `/_inspect`; it serves this machine only, under a local host name.
 
     Args:
-        inbox: What it shows.
-        secrets: What signatures are explained with; none of them is shown.
-        targets: Where its button passes a delivery on to.
-        clock: The present.
+        store: The deliveries.
+        secrets: Secrets for the diagnosis of signatures; never shown.
+        targets: Names of the targets that the button forwards to.
+        clock: Current time.
     """
 
     def __init__(
-        self, inbox: DeliveryStore, secrets: Sequence[str], targets: Sequence[str], clock: Clock
+        self, store: DeliveryStore, secrets: Sequence[str], targets: Sequence[str], clock: Clock
     ) -> None:
-        self._inbox, self._secrets, self._targets, self._clock = inbox, secrets, targets, clock
-        self._proof = randomness.token_urlsafe(24)
+        self._store, self._secrets, self._targets, self._clock = store, secrets, targets, clock
+        self._csrf_token = randomness.token_urlsafe(24)
 
     def __call__(self, environ: "WSGIEnvironment") -> Response | None:
-        """The answer; None for whoever must not know that the page is there."""
+        """The response; None for remote clients, who must not know that the page exists."""
         address = str(environ.get("REMOTE_ADDR", ""))
-        # A tunnel's visitors come from loopback too, but under the tunnel's name.
-        local = is_allowed_host(environ.get("HTTP_HOST", ""), "127.0.0.1")
-        if not address.startswith(_LOOPBACK) or not local:
+        # Requests through a tunnel come from loopback too, but with the tunnel's host name.
+        is_local = is_allowed_host(environ.get("HTTP_HOST", ""), "127.0.0.1")
+        if not address.startswith(_LOOPBACK) or not is_local:
             return None
         path, method = environ["PATH_INFO"], environ["REQUEST_METHOD"]
         if method in {"GET", "HEAD"} and path in {ROOT, f"{ROOT}/"}:
-            return self._list()
-        identity = unquote(path.removeprefix(f"{ROOT}/"))
+            return self._list_page()
+        number = unquote(path.removeprefix(f"{ROOT}/"))
         try:
             if method == "POST":
-                return self._replay(identity, environ)
-            return self._one(self._inbox.find(f"#{identity}"))
-        except InvalidInputError as problem:
-            return page("Not found", [f"<p>{escape(problem.message)}</p>"], status=404)
+                return self._replay(number, environ)
+            return self._delivery_page(self._store.find(f"#{number}"))
+        except DeliveryNotFoundError as error:
+            return _message("Not found", error.message, 404)
 
-    def _list(self) -> Response:
-        rows = []
-        for seen in self._inbox.history(limit=_SHOWN):
-            delivery: Delivery = seen["delivery"]
-            rows.append((
-                Html(f'<a href="{ROOT}/{delivery.number}">{_time(delivery.received_at)}</a>'),
-                delivery.event, delivery.id, _state(delivery), delivery.status,
-                ", ".join(_passed_on(each) for each in seen["forwards"]),
-            ))  # fmt: skip
-        heads = ("Received", "Event", "Id", "State", "Answer", "Passed on")
-        return page(
-            "Webhooks", ["<h1>Webhooks received</h1>", table(heads, rows)], refresh_seconds=2
+    def _list_page(self) -> Response:
+        deliveries = []
+        for entry in self._store.history(limit=_MAX_ROWS):
+            delivery: Delivery = entry["delivery"]
+            forwards = ", ".join(_format_forward(forward) for forward in entry["forwards"])
+            deliveries.append({**_summary(delivery), "forwards": forwards})
+        return render_page(
+            "inspector_list.html", root=ROOT, deliveries=deliveries, refresh_seconds=2
         )
 
-    def _one(self, delivery: Delivery) -> Response:
-        found = diagnose(
+    def _delivery_page(self, delivery: Delivery) -> Response:
+        diagnosis = diagnose(
             delivery.body,
             delivery.header("X-OutReply-Signature"),
             self._secrets,
             timestamp=delivery.header("X-OutReply-Timestamp"),
             now=delivery.received_at,
         )
-        steps = "".join(f"<li>{escape(line)}</li>" for line in found.findings)
         headers = [
             (name, "(hidden)" if name in _HIDDEN_HEADERS else value)
             for name, value in delivery.headers
         ]
-        summary = (
-            f"{delivery.id}, {_time(delivery.received_at)}: {_state(delivery)}, "
-            f"answered {delivery.status}"
-        )
-        return page(f"Webhook {delivery.id}", [
-            f'<p><a href="{ROOT}">All</a></p>',
-            f"<h1>{escape(delivery.event or 'no event')}</h1>",
-            f"<p>{escape(summary)}</p>",
-            self._button(delivery),
-            f"<h2>Verification</h2><ul>{steps}</ul>",
-            "<h2>Headers</h2>", table(("Name", "Value"), headers),
-            f"<h2>Body</h2><pre>{escape(indented(delivery.body)[:_BODY_SHOWN])}</pre>",
-        ])  # fmt: skip
-
-    def _button(self, delivery: Delivery) -> str:
-        if not self._targets or not delivery.is_verified:
-            return ""
-        where = escape(", ".join(self._targets))
-        return (
-            f'<form method="post" action="{ROOT}/{delivery.number}">'
-            f'<input type="hidden" name="proof" value="{self._proof}">'
-            f"<button>Pass on again to {where}</button></form>"
+        return render_page(
+            "inspector_delivery.html",
+            **_summary(delivery),
+            root=ROOT,
+            targets=self._targets if delivery.is_verified else [],
+            csrf_token=self._csrf_token,
+            findings=diagnosis.findings,
+            headers=headers,
+            body=indent_json(delivery.body)[:_MAX_BODY_CHARACTERS],
         )
 
-    def _replay(self, identity: str, environ: "WSGIEnvironment") -> Response:
+    def _replay(self, number: str, environ: "WSGIEnvironment") -> Response:
         origin = environ.get("HTTP_ORIGIN")
         if origin is not None and not is_allowed_host(urlsplit(str(origin)).netloc, "127.0.0.1"):
-            return page("Refused", ["<p>This came from another page.</p>"], status=403)
-        form = parse_qs(environ["wsgi.input"].read(_FORM_BYTES_MAX).decode("utf-8", "replace"))
-        given = form.get("proof", [""])[0]
-        if not hmac.compare_digest(given.encode(), self._proof.encode()):
-            return page("Refused", ["<p>This form is not of this run.</p>"], status=403)
-        delivery = self._inbox.find(f"#{identity}")
+            return _message("Refused", "The request came from another site.", 403)
+        form = parse_qs(environ["wsgi.input"].read(_MAX_FORM_BYTES).decode("utf-8", "replace"))
+        token = form.get("csrf_token", [""])[0]
+        if not hmac.compare_digest(token.encode(), self._csrf_token.encode()):
+            return _message("Refused", "The form has expired. Reload the page.", 403)
+        delivery = self._store.find(f"#{number}")
         if not delivery.is_verified:
-            return page("Refused", ["<p>A bad delivery is not passed on.</p>"], status=409)
+            return _message("Refused", "Invalid deliveries are not forwarded.", 409)
         for target in self._targets:
-            self._inbox.requeue(delivery, target, self._clock.now().timestamp())
-        return Response(303, b"", {"Location": f"{ROOT}/{quote(identity)}"})
+            self._store.requeue(delivery, target, self._clock.now().timestamp())
+        return Response(303, b"", {"Location": f"{ROOT}/{quote(number)}"})
+
+
+def _message(title: str, message: str, status: int) -> Response:
+    return render_page("message.html", status=status, title=title, message=message)
+
+
+def _summary(delivery: Delivery) -> dict[str, Any]:
+    return {
+        "number": delivery.number,
+        "id": delivery.id,
+        "event": delivery.event,
+        "received": _time(delivery.received_at),
+        "state": _state(delivery),
+        "response": delivery.status,
+    }
 
 
 def _state(delivery: Delivery) -> str:
     if delivery.reason is not None:
-        return f"bad: {delivery.reason}"
-    return "good, seen before" if delivery.is_duplicate else "good"
+        return f"invalid: {delivery.reason}"
+    return "verified (duplicate)" if delivery.is_duplicate else "verified"
 
 
-def _passed_on(forward: dict[str, Any]) -> str:
+def _format_forward(forward: dict[str, Any]) -> str:
     if forward["due_at"] is not None:
-        return f"{forward['target']} waits"
+        return f"{forward['target']} queued"
     return f"{forward['target']} {forward['error'] or forward['status']}"
 
 
-def _time(moment: float) -> str:
-    return f"{datetime.fromtimestamp(moment, UTC):%Y-%m-%d %H:%M:%S} UTC"
+def _time(timestamp: float) -> str:
+    return f"{datetime.fromtimestamp(timestamp, UTC):%Y-%m-%d %H:%M:%S} UTC"

@@ -1,7 +1,4 @@
-"""What a receiver answers on purpose, to see how the sender takes it.
-
-Reference: Retries & auto-disable.
-"""
+"""Simulated responses, and the sender's reaction (reference: Retries & auto-disable)."""
 
 import random
 import re
@@ -17,18 +14,18 @@ from outreply_cli.spec.webhooks import (
     RETRY_SECONDS,
 )
 
-_NEARLY_SECONDS = 8.0
+_SLOW_SECONDS = 8.0
 _STEP = re.compile(r"([1-5]\d\d)(?:x([1-9]\d{0,5}))?")
 
 
 @dataclass(frozen=True)
 class ScriptedResponse:
-    """One answer.
+    """A simulated response.
 
     Attributes:
-        status: Of HTTP.
-        delay: Seconds before it.
-        is_dropped: Whether the connection is closed in its place.
+        status: HTTP status.
+        delay: Seconds before the response.
+        is_dropped: Whether the connection is closed instead.
     """
 
     status: int = 200
@@ -37,14 +34,14 @@ class ScriptedResponse:
 
 
 class ResponseScript:
-    """The answers to good deliveries, one after the other; safe for several threads.
+    """The responses to valid deliveries, in order; safe to share between threads.
 
     Args:
-        script: Statuses in their order; the last one for ever.
-        delay: Seconds before each.
-        drops: Whether none is given at all.
-        fail_rate: The share that is answered 500 instead.
-        seed: Makes that share the same again.
+        script: Statuses and how often each is used; the last one repeats.
+        delay: Seconds before each response.
+        drops: Whether connections are closed without a response.
+        fail_rate: Share of deliveries that get status 500.
+        seed: Random seed of that share.
     """
 
     def __init__(
@@ -59,66 +56,63 @@ class ResponseScript:
         self._statuses = chain.from_iterable(repeat(status, times) for status, times in script)
         self._last = script[-1][0]
         self._delay, self._drops, self._fail_rate = delay, drops, fail_rate
-        self._chance = random.Random(seed)  # noqa: S311 - plays a part, guards nothing
-        self._turn = threading.Lock()
+        self._random = random.Random(seed)  # noqa: S311 - not for security
+        self._lock = threading.Lock()
 
     def next(self) -> ScriptedResponse:
-        """The next answer."""
-        with self._turn:
+        """The next response."""
+        with self._lock:
             status = next(self._statuses, self._last)
-            if self._fail_rate and self._chance.random() < self._fail_rate:
+            if self._fail_rate and self._random.random() < self._fail_rate:
                 status = 500
         return ScriptedResponse(status, self._delay, self._drops)
 
 
 def parse_script(text: str) -> list[tuple[int, int]]:
-    """`500x3,200`: statuses and how often, the last one for ever.
-
-    Raises:
-        InvalidInputError: It says something else.
-    """
+    """The statuses and counts in `500x3,200`; raises InvalidInputError if malformed."""
     steps = []
     for part in text.split(","):
-        found = _STEP.fullmatch(part.strip())
-        if found is None or int(found[1]) < 200:
+        step = _STEP.fullmatch(part.strip())
+        if step is None or int(step[1]) < 200:
             raise InvalidInputError(
-                f"--respond: {part!r} is no answer", hint="Write 500, or 500x3,200."
+                f"--respond: invalid status {part!r}", hint="Use for example 500, or 500x3,200."
             )
-        steps.append((int(found[1]), int(found[2] or 1)))
+        steps.append((int(step[1]), int(step[2] or 1)))
     return steps
 
 
 class RetrySimulator:
-    """How a sender takes our answers (reference: Retries & auto-disable)."""
+    """The sender's reaction to responses (reference: Retries & auto-disable)."""
 
     def __init__(self) -> None:
         self._failures_in_a_row = 0
 
-    def of(self, status: int | None, seconds: float, attempt: int) -> str | None:
-        """What the sender does after an answer, where that is not simply content.
+    def predict(self, status: int | None, seconds: float, attempt: int) -> str | None:
+        """What the sender does after a response; None if it is satisfied.
 
         Args:
-            status: What it got; None where it got nothing.
-            seconds: How long it waited.
-            attempt: 1 for an event's first delivery.
+            status: HTTP status; None without a response.
+            seconds: Duration until the response.
+            attempt: 1 for the first delivery of an event.
         """
         timed_out = seconds > RESPONSE_TIMEOUT_SECONDS
         if status is not None and 200 <= status < 300 and not timed_out:
             self._failures_in_a_row = 0
-            if seconds >= _NEARLY_SECONDS:
-                return f"this took {seconds:.1f} s; after 10 s the sender gives up"
+            if seconds >= _SLOW_SECONDS:
+                return f"response took {seconds:.1f} s; sender times out after 10 s"
             return None
         self._failures_in_a_row += 1
-        what = "no answer" if status is None else f"this {status}"
-        what = f"an answer after {seconds:.1f} s" if timed_out else what
+        cause = f"response took {seconds:.1f} s; " if timed_out else ""
         left = FAILURES_BEFORE_DISABLING - self._failures_in_a_row
-        end = f"{left} more in a row disable the webhook" if left > 0 else "the webhook is disabled"
+        end = "webhook is disabled"
+        if left > 0:
+            end = f"webhook disabled after {left} more failure{'s' if left > 1 else ''}"
         if attempt > len(RETRY_SECONDS):
-            return f"{what} is the last: it is not tried again; {end}"
-        return f"{what} is tried again in {_span(RETRY_SECONDS[attempt - 1])}; {end}"
+            return f"{cause}sender will not retry, this was the last attempt; {end}"
+        return f"{cause}sender will retry in {_format_delay(RETRY_SECONDS[attempt - 1])}; {end}"
 
 
-def _span(seconds: int) -> str:
+def _format_delay(seconds: int) -> str:
     if seconds < 60:
         return f"{seconds} s"
     return f"{seconds // 60} min" if seconds < 3_600 else f"{seconds // 3_600} h"

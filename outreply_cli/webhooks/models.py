@@ -1,4 +1,4 @@
-"""Deliveries as the inbox keeps them."""
+"""Webhook deliveries as the store keeps them."""
 
 import json
 import sqlite3
@@ -7,25 +7,25 @@ from dataclasses import dataclass
 
 from outreply_cli.storage.sqlite import check_types, wrap_corruption
 
-_KINDS = {"id": str, "event": str, "received_at": float, "reason": str | None, "status": int,
-          "body": bytes}  # fmt: skip
+_COLUMN_TYPES = {"id": str, "event": str, "received_at": float, "reason": str | None, "status": int,
+                 "body": bytes}  # fmt: skip
 
 
 @dataclass
 class IncomingDelivery:
-    """A delivery as it came in, before it has a number.
+    """A delivery that is about to be stored.
 
     Attributes:
-        id: What tells redeliveries of its event; for a bad one what tells its body.
-        event: Its name, or an empty text.
-        is_verified: Whether a secret of ours signed it.
-        reason: Why it is bad; None for a good one.
-        status: What it is answered.
-        headers: Name and value as they came, in their order.
-        targets: Where it is to be passed on.
-        duplicates_too: Whether it is passed on although its event came before.
-        number, is_duplicate: Set once it is stored.
-        seen: How often its event came before; set once it is stored.
+        id: Key of the event, the same for each redelivery; a digest of the body if invalid.
+        event: Event name; empty if unknown.
+        is_verified: Whether the signature is valid.
+        reason: Why the delivery is invalid; None if valid.
+        status: HTTP status of the response.
+        headers: Names and values in the order received.
+        targets: Names of the forward targets.
+        forward_if_duplicate: Whether to forward a redelivery too.
+        number: Row number; set by the store.
+        times_seen: Number of earlier deliveries of the event; set by the store.
     """
 
     id: str
@@ -37,19 +37,19 @@ class IncomingDelivery:
     headers: Sequence[tuple[str, str]]
     body: bytes
     targets: Sequence[str] = ()
-    duplicates_too: bool = False
+    forward_if_duplicate: bool = False
     number: int = 0
-    seen: int = 0
+    times_seen: int = 0
 
     @property
     def is_duplicate(self) -> bool:
-        """Whether its event came before."""
-        return self.seen > 0
+        """Whether the event was delivered before."""
+        return self.times_seen > 0
 
 
 @dataclass(frozen=True)
 class Delivery:
-    """A delivery that is stored."""
+    """A stored delivery."""
 
     number: int
     id: str
@@ -63,14 +63,14 @@ class Delivery:
     body: bytes
 
     def header(self, name: str) -> str | None:
-        """The value of a header, several joined by commas; None where there is none."""
-        found = [value for key, value in self.headers if key.lower() == name.lower()]
-        return ", ".join(found) if found else None
+        """The value of a header, repeated ones joined by commas; None if absent."""
+        values = [value for key, value in self.headers if key.lower() == name.lower()]
+        return ", ".join(values) if values else None
 
 
 @dataclass(frozen=True)
 class QueuedDelivery:
-    """A delivery that waits to be passed on."""
+    """A delivery in a forward target's queue."""
 
     number: int
     attempts: int
@@ -79,13 +79,9 @@ class QueuedDelivery:
 
 
 def delivery_from_row(row: sqlite3.Row) -> Delivery:
-    """The delivery that a row of the inbox holds.
-
-    Raises:
-        sqlite3.DatabaseError: It is damaged.
-    """
+    """The delivery in a row of the store; raises sqlite3.DatabaseError if the row is damaged."""
     with wrap_corruption():
-        check_types(row, _KINDS)
+        check_types(row, _COLUMN_TYPES)
         return Delivery(
             number=row["number"],
             id=row["id"],

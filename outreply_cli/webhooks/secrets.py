@@ -1,21 +1,20 @@
-"""Where webhook secrets come from: variables that are named, or the keyring."""
+"""Webhook secrets from environment variables or the keyring."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from outreply_cli.accounts.credentials import SecretStore
-from outreply_cli.accounts.keyring import KeyringStore
 from outreply_cli.env import WEBHOOK_SECRET_VARIABLE
 from outreply_cli.errors import InvalidInputError
 
 
 @dataclass(frozen=True)
 class WebhookSecrets:
-    """Secrets, and what people call each.
+    """Secrets and their names.
 
     Attributes:
-        values: The present one first.
-        names: Such as the variable that held it.
+        values: The secrets, the current one first.
+        names: Where each comes from, such as a variable's name.
     """
 
     values: Sequence[str]
@@ -25,39 +24,33 @@ class WebhookSecrets:
 def find_webhook_secrets(
     environ: Mapping[str, str], variables: Sequence[str], keyring: SecretStore | None, profile: str
 ) -> WebhookSecrets:
-    """The secrets to verify with: the named variables', else the usual one's, else the keyring's.
+    """The secrets in `variables`, else in OUTREPLY_WEBHOOK_SECRET, else in the keyring.
 
     Args:
         environ: The environment.
-        variables: What `--secret-env` named; one that is empty is a mistake.
-        keyring: Asked when nothing else is there; None for never.
-        profile: Whose secret the keyring keeps.
+        variables: Variables given with `--secret-env`.
+        keyring: The keyring; None to skip it.
+        profile: The profile whose secret the keyring holds.
 
     Raises:
-        InvalidInputError: A named variable is not set.
-        StorageError: The keyring is needed and can't be used.
+        InvalidInputError: A variable is not set.
+        StorageError: The keyring cannot be used.
     """
     for name in variables:
         if not environ.get(name, "").strip():
             raise InvalidInputError(
-                f"--secret-env {name}: that variable is not set",
-                hint="It takes the variable's name, not the secret itself.",
+                f"--secret-env {name}: this variable is not set",
+                hint="Give the variable's name, not the secret itself.",
             )
-    usual = WEBHOOK_SECRET_VARIABLE
-    found = list(variables) or [usual] * bool(environ.get(usual, "").strip())
-    if found:
-        return WebhookSecrets([environ[name].strip() for name in found], found)
-    kept = keyring.read(keyring_name(profile)) if keyring is not None else None
-    return WebhookSecrets([kept], ["the keyring"]) if kept else WebhookSecrets([], [])
-
-
-def webhook_keyring() -> KeyringStore:
-    """The keyring, with what to do about a webhook's secret where there is none."""
-    return KeyringStore(
-        hint="Leave out --save-secret: the secret is shown once, for OUTREPLY_WEBHOOK_SECRET."
-    )
+    names = list(variables)
+    if not names and environ.get(WEBHOOK_SECRET_VARIABLE, "").strip():
+        names = [WEBHOOK_SECRET_VARIABLE]
+    if names:
+        return WebhookSecrets([environ[name].strip() for name in names], names)
+    secret = keyring.read(keyring_name(profile)) if keyring is not None else None
+    return WebhookSecrets([secret], ["the keyring"]) if secret else WebhookSecrets([], [])
 
 
 def keyring_name(profile: str) -> str:
-    """What the keyring calls the webhook secret of a profile."""
+    """The keyring entry of a profile's webhook secret."""
     return f"{profile}/webhook"

@@ -1,4 +1,4 @@
-"""The receiver behind a real socket, with everybody who passes deliveries on."""
+"""The receiver behind a socket, with the threads that forward deliveries."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -12,15 +12,16 @@ from outreply_cli.webhooks.mock_responses import ResponseScript
 from outreply_cli.webhooks.receiver import BODY_BYTES_MAX, Received, Receiver, ReceiverConfig
 from outreply_cli.webhooks.store import DeliveryStore
 
-FAREWELL_SECONDS = 1.3
+_SHUTDOWN_SECONDS = 1.3
 _FORWARD_SECONDS = 0.2
 LIMITS = ServerLimits(
-    # A sender that is cut off in the middle may miss why: what is a little too large is read.
+    # A client whose connection is cut while it sends may miss the response, so a body that is a
+    # little too large is read before it is refused.
     body_bytes=4 * BODY_BYTES_MAX,
     request_seconds=10,
     absolute_deadline=True,
-    threads=12,
-    shutdown_timeout=FAREWELL_SECONDS,
+    threads=4,
+    shutdown_timeout=_SHUTDOWN_SECONDS,
 )
 
 
@@ -28,55 +29,63 @@ class WebhookServer:
     """A receiver that listens; use it in a `with` block.
 
     Args:
-        inbox: Where deliveries are kept.
-        terms: What is taken.
-        clock: The present.
-        tell_received: Called with each delivery, from any thread.
-        tell_forwarded: Called with each attempt to pass one on, from any thread.
-        host: Where to listen.
-        port: 0 for any free one.
-        answering: What good deliveries are answered.
-        targets: Where they are passed on.
-        has_inspector: Whether there is a page to look at.
+        store: Where deliveries are stored.
+        config: What is accepted.
+        clock: The current time.
+        on_received: Called with each delivery, from any thread.
+        on_forwarded: Called with each attempt to forward a delivery, from any thread.
+        host: The address to listen on.
+        port: The port; 0 picks a free one.
+        script: Simulated responses; 200 to every valid delivery by default.
+        targets: Where deliveries are forwarded to.
+        has_inspector: Whether to serve the page below `/_inspect`.
+
+    Attributes:
+        port: The port that the receiver listens on.
+        url: The URL of the receiver.
 
     Raises:
-        StorageError: The port is taken.
+        StorageError: The port is in use.
     """
 
     def __init__(
         self,
-        inbox: DeliveryStore,
+        store: DeliveryStore,
         *,
-        terms: ReceiverConfig,
+        config: ReceiverConfig,
         clock: Clock,
-        tell_received: Callable[[Received], None],
-        tell_forwarded: Callable[[ForwardAttempt], None],
+        on_received: Callable[[Received], None],
+        on_forwarded: Callable[[ForwardAttempt], None],
         host: str = "127.0.0.1",
         port: int = 0,
-        answering: ResponseScript | None = None,
+        script: ResponseScript | None = None,
         targets: Sequence[ForwardTarget] = (),
         has_inspector: bool = True,
     ) -> None:
-        queued = targets[1:] if terms.relays_status else targets
-        self._forwarders = [Forwarder(inbox, each, clock, tell_forwarded) for each in queued]
-        names = [each.name for each in queued]
-        receiver = Receiver(
-            inbox,
-            terms=terms,
-            answering=answering or ResponseScript(),
+        queued = targets[1:] if config.relays_status else targets
+        self._forwarders = [Forwarder(store, target, clock, on_forwarded) for target in queued]
+        names = [target.name for target in queued]
+        self._receiver = Receiver(
+            store,
+            config=config,
+            script=script or ResponseScript(),
             clock=clock,
-            tell=tell_received,
+            on_received=on_received,
             targets=targets,
             forwarders=self._forwarders,
-            inspect=Inspector(inbox, terms.secrets, names, clock) if has_inspector else None,
+            inspect=Inspector(store, config.secrets, names, clock) if has_inspector else None,
         )
-        self._server = LocalServer(
-            receiver, host=host, port=port, limits=LIMITS, prepare=receiver.store_batch
-        )
+        try:
+            self._server = LocalServer(
+                self._receiver, host=host, port=port, limits=LIMITS, handler=self._receiver.accept
+            )
+        except BaseException:
+            self._receiver.close()
+            raise
         self._thread = threading.Thread(target=self._server.run, name="receiver", daemon=True)
         self.port = self._server.port
         shown = f"[{host}]" if ":" in host else host
-        self.url = f"http://{shown}:{self.port}{terms.path}"
+        self.url = f"http://{shown}:{self.port}{config.path}"
 
     def __enter__(self) -> Self:
         for forwarder in self._forwarders:
@@ -88,6 +97,7 @@ class WebhookServer:
         for forwarder in self._forwarders:
             forwarder.stop()
         self._server.stop()
-        self._thread.join(FAREWELL_SECONDS)
+        self._thread.join(_SHUTDOWN_SECONDS)
+        self._receiver.close()
         for forwarder in self._forwarders:
             forwarder.join(_FORWARD_SECONDS)

@@ -1,8 +1,7 @@
-"""Signatures of deliveries (reference: Signature verification, Secret rotation).
+"""Delivery signatures (reference: Signature verification, Secret rotation).
 
-The signature is HMAC-SHA256 over the raw body. The timestamp beside it is not among the signed
-bytes, so it protects from nothing by itself; a receiver is safe from replays by knowing the events
-that it has seen.
+The signature is HMAC-SHA256 over the raw body. The timestamp header is not signed, so it does not
+prevent replays; deduplicate by event ID for that.
 """
 
 import hashlib
@@ -15,28 +14,28 @@ from enum import StrEnum
 from functools import lru_cache
 
 PREFIX = "sha256="
-CANDIDATES_MAX = 256
+MAX_SIGNATURES = 256
 _DIGITS = 64
 
 
 class Reason(StrEnum):
-    """Why a delivery is bad."""
+    """Why verification failed."""
 
-    NO_SIGNATURE = "no signature"
-    WRONG_SIGNATURE = "wrong signature"
+    NO_SIGNATURE = "missing signature"
+    WRONG_SIGNATURE = "signature mismatch"
     TOO_MANY_SIGNATURES = "too many signatures"
-    NO_TIMESTAMP = "no timestamp"
-    WRONG_TIMESTAMP = "the timestamp is no Unix time"
-    OLD_TIMESTAMP = "the timestamp is outside the tolerance"
+    NO_TIMESTAMP = "missing timestamp"
+    WRONG_TIMESTAMP = "invalid timestamp"
+    OLD_TIMESTAMP = "timestamp outside tolerance"
 
 
 @dataclass(frozen=True)
 class Tolerance:
-    """What is asked of `X-OutReply-Timestamp`.
+    """The check of `X-OutReply-Timestamp`.
 
     Attributes:
-        seconds: How far it may be from the present; None for any.
-        is_required: Whether its absence alone is a failure.
+        seconds: Maximum distance from now; None for any.
+        is_required: Whether a missing timestamp is a failure.
     """
 
     seconds: float | None = None
@@ -45,19 +44,19 @@ class Tolerance:
 
 @dataclass(frozen=True)
 class VerificationResult:
-    """Whether a delivery is good.
+    """The result of verifying a delivery.
 
     Attributes:
-        reason: Why it is not; None for a good one.
-        secret: Which of the secrets signed it, by its place; None for none.
+        reason: Why verification failed; None on success.
+        secret_index: Index of the secret that matched; None for no match.
     """
 
     reason: Reason | None
-    secret: int | None = None
+    secret_index: int | None = None
 
     @property
     def is_valid(self) -> bool:
-        """Whether it is from whoever holds a secret of ours."""
+        """Whether the delivery is authentic."""
         return self.reason is None
 
 
@@ -65,8 +64,8 @@ def sign(body: bytes | str, secret: str) -> str:
     """`X-OutReply-Signature` for `body`: `sha256=` and 64 hexadecimal digits.
 
     Args:
-        body: The raw bytes; a text is taken as UTF-8.
-        secret: The webhook's.
+        body: The raw body; text is encoded as UTF-8.
+        secret: The webhook's secret.
     """
     return PREFIX + _digest(_as_bytes(body), secret)
 
@@ -79,21 +78,25 @@ def verify(
     timestamp: str | None = None,
     tolerance: float | None = None,
 ) -> bool:
-    """Whether a delivery was signed with `secret`, in constant time.
+    """Whether a delivery was signed with `secret`, compared in constant time.
 
     Args:
-        body: The raw bytes of the request, before anything parsed them.
-        signature: `X-OutReply-Signature`; may list several, separated by commas, as while a
-            secret is being rotated.
-        secret: The webhook's, or several of which any will do.
+        body: The raw request body, before parsing.
+        signature: `X-OutReply-Signature`; holds several signatures, separated by commas, during
+            a secret rotation.
+        secret: The webhook's secret, or several of which any may match.
         timestamp: `X-OutReply-Timestamp`, Unix seconds.
-        tolerance: How many seconds that may be from the present; where there is no timestamp, it
-            asks for nothing.
+        tolerance: Maximum distance of the timestamp from now, in seconds; not checked if the
+            timestamp is missing.
     """
     secrets = [secret] if isinstance(secret, str) else list(secret)
-    wanted = Tolerance(tolerance)
     return verify_signature(
-        _as_bytes(body), signature, secrets, timestamp=timestamp, tolerance=wanted, now=time.time()
+        _as_bytes(body),
+        signature,
+        secrets,
+        timestamp=timestamp,
+        tolerance=Tolerance(tolerance),
+        now=time.time(),
     ).is_valid
 
 
@@ -106,74 +109,70 @@ def verify_signature(
     tolerance: Tolerance = Tolerance(),
     now: float,
 ) -> VerificationResult:
-    """Whether a delivery is good, or why it is not.
+    """Verify a delivery and say why it is invalid.
 
-    Every candidate is compared with every secret's digest, whichever matches first.
+    Every signature is compared with every secret's digest, whichever matches first.
 
     Args:
-        body: The raw bytes.
-        signature: The header's text; several headers are joined by commas.
-        secrets: Ours; empty ones match nothing.
-        timestamp: The header's text.
-        tolerance: What is asked of it.
-        now: The present, in Unix seconds.
+        body: The raw body.
+        signature: The header's value; repeated headers are joined by commas.
+        secrets: The accepted secrets; empty ones match nothing.
+        timestamp: The header's value.
+        tolerance: The check of the timestamp.
+        now: Current time, Unix seconds.
     """
-    late = _judge_timestamp(timestamp, tolerance, now)
-    candidates = parse_signatures(signature)
-    if not candidates:
+    timestamp_failure = _check_timestamp(timestamp, tolerance, now)
+    signatures = parse_signatures(signature)
+    if not signatures:
         return VerificationResult(Reason.NO_SIGNATURE)
-    if len(candidates) > CANDIDATES_MAX:
+    if len(signatures) > MAX_SIGNATURES:
         return VerificationResult(Reason.TOO_MANY_SIGNATURES)
     matched: int | None = None
-    for place, secret in enumerate(secrets):
+    for index, secret in enumerate(secrets):
         expected = _digest(body, secret).encode()
-        hits = [hmac.compare_digest(candidate, expected) for candidate in candidates]
+        hits = [hmac.compare_digest(candidate, expected) for candidate in signatures]
         if secret and any(hits) and matched is None:
-            matched = place
+            matched = index
     if matched is None:
         return VerificationResult(Reason.WRONG_SIGNATURE)
-    return VerificationResult(late, matched)
+    return VerificationResult(timestamp_failure, matched)
 
 
 def parse_signatures(header: str | None) -> list[bytes]:
-    """The signatures that a header lists, without prefix and in lower case.
-
-    What can't be one takes part as something that matches nothing, so that a header of nonsense is
-    not a header that is missing.
-    """
-    listed = [part.strip() for part in (header or "").split(",")]
-    return [_normal(part) for part in listed if part]
+    """The signatures in a header, without prefix and in lower case; malformed ones are empty."""
+    parts = [part.strip() for part in (header or "").split(",")]
+    return [_normalize(part) for part in parts if part]
 
 
-def _normal(text: str) -> bytes:
+def _normalize(text: str) -> bytes:
     value = text.removeprefix(PREFIX)
     return value.lower().encode() if len(value) == _DIGITS and value.isascii() else b""
 
 
-def _judge_timestamp(text: str | None, tolerance: Tolerance, now: float) -> Reason | None:
+def _check_timestamp(text: str | None, tolerance: Tolerance, now: float) -> Reason | None:
     if text is None or not text.strip():
         return Reason.NO_TIMESTAMP if tolerance.is_required else None
     if tolerance.seconds is None and not tolerance.is_required:
         return None
     try:
-        moment = float(text)
+        timestamp = float(text)
     except ValueError:
         return Reason.WRONG_TIMESTAMP
-    if not math.isfinite(moment):
+    if not math.isfinite(timestamp):
         return Reason.WRONG_TIMESTAMP
-    is_near = tolerance.seconds is None or abs(now - moment) <= tolerance.seconds
+    is_near = tolerance.seconds is None or abs(now - timestamp) <= tolerance.seconds
     return None if is_near else Reason.OLD_TIMESTAMP
 
 
 def _digest(body: bytes, secret: str) -> str:
-    keyed = _keyed(secret).copy()
-    keyed.update(body)
-    return keyed.hexdigest()
+    mac = _hmac(secret).copy()
+    mac.update(body)
+    return mac.hexdigest()
 
 
 @lru_cache(16)
-def _keyed(secret: str) -> hmac.HMAC:
-    # Not hmac.digest: it lets other threads go first, which costs a receiver more than the digest.
+def _hmac(secret: str) -> hmac.HMAC:
+    # Not hmac.digest: it releases the GIL, which costs a receiver more than the digest.
     return hmac.new(secret.encode("utf-8", "surrogatepass"), digestmod=hashlib.sha256)
 
 

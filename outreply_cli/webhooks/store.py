@@ -1,4 +1,4 @@
-"""Every delivery that came, in SQLite: on the disk before it is acknowledged."""
+"""The store of webhook deliveries in SQLite: on disk before a delivery is acknowledged."""
 
 import json
 import sqlite3
@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from outreply_cli.errors import InvalidInputError
+from outreply_cli.errors import ExitCode, OutReplyError
 from outreply_cli.storage.sqlite import open_database, transaction, wrap_storage_errors
 from outreply_cli.webhooks.models import (
     Delivery,
@@ -19,8 +19,8 @@ from outreply_cli.webhooks.models import (
     delivery_from_row,
 )
 
-KEPT_SECONDS = 30 * 86_400.0
-REJECTED_KEPT = 200
+RETENTION_SECONDS = 30 * 86_400.0
+MAX_REJECTED = 200
 QUEUE_MAX = 10_000
 _PRUNE_EVERY = 1_000
 _SCHEMA = """
@@ -42,7 +42,7 @@ CREATE INDEX forwards_of ON forwards (delivery);
 CREATE INDEX forwards_failed ON forwards (delivery)
     WHERE error IS NOT NULL OR status NOT BETWEEN 200 AND 299;
 """
-# One look at the index for each name, however many deliveries have it.
+# One index lookup per event name, however many deliveries have it.
 _EVENT_NAMES = """
 WITH RECURSIVE names (event) AS (
     SELECT min(event) FROM deliveries
@@ -53,112 +53,120 @@ SELECT event FROM names WHERE event GLOB ?
 """
 
 
+class DeliveryNotFoundError(OutReplyError):
+    """No stored delivery has that id or number."""
+
+    code = "NOT_FOUND"
+    exit_code = ExitCode.NOT_FOUND
+
+
 class DeliveryStore:
-    """The deliveries of this machine; several threads and processes may use it at once.
+    """The deliveries received on this machine; safe for several threads and processes.
 
     Args:
-        path: Its SQLite file, made where there is none.
+        path: The SQLite file; created if missing.
 
     Raises:
-        StorageError: It can't be used.
+        StorageError: The file cannot be used.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._turn = threading.Lock()
+        self._lock = threading.Lock()
         self._since_prune = 0
-        with self._exclusively():
+        with self._locked():
             self._db = open_database(path, _SCHEMA, version=1, durable=True)
 
     def close(self) -> None:
-        """Close the file, once nobody is at it."""
-        with self._turn:
+        """Close the file when no thread is using it."""
+        with self._lock:
             self._db.close()
 
-    def store(self, arrivals: Sequence[IncomingDelivery]) -> None:
-        """Keep deliveries in one write: on return they are on the disk, and have their numbers.
+    def store(self, deliveries: Sequence[IncomingDelivery]) -> None:
+        """Store deliveries in one transaction; on return they are on disk and have numbers.
 
         Raises:
-            StorageError: None of them could be kept.
+            StorageError: None of them could be stored.
         """
-        if arrivals:
-            with self._exclusively(), transaction(self._db):
-                self._insert(arrivals)
-                self._prune_now_and_then(arrivals)
+        if deliveries:
+            with self._locked(), transaction(self._db):
+                self._insert(deliveries)
+                self._prune(deliveries)
 
     def _insert(self, batch: Sequence[IncomingDelivery]) -> None:
-        # One statement for all: between two of them every other thread may want its turn.
-        seen = self._times_seen({each.id for each in batch if each.is_verified})
-        for arrival in batch:
-            if arrival.is_verified:
-                arrival.seen = seen[arrival.id]
-                seen[arrival.id] += 1
+        # One statement for all: between statements other threads compete for the interpreter.
+        seen = self._times_seen({delivery.id for delivery in batch if delivery.is_verified})
+        for delivery in batch:
+            if delivery.is_verified:
+                delivery.times_seen = seen[delivery.id]
+                seen[delivery.id] += 1
         inserted = self._db.execute(
             "INSERT INTO deliveries (id, received_at, event, verified, reason, duplicate, "  # noqa: S608
-            f"status, headers, body) VALUES {_marks(len(batch), 9)}",
+            f"status, headers, body) VALUES {_placeholders(len(batch), 9)}",
             [
                 value
-                for each in batch
+                for delivery in batch
                 for value in (
-                    each.id, each.received_at, each.event, each.is_verified, each.reason,
-                    each.is_duplicate, each.status, json.dumps(list(each.headers)), each.body,
+                    delivery.id, delivery.received_at, delivery.event, delivery.is_verified,
+                    delivery.reason, delivery.is_duplicate, delivery.status,
+                    json.dumps(list(delivery.headers)), delivery.body,
                 )
             ],
         )  # fmt: skip
-        # Within a transaction of ours numbers follow one another.
+        # Numbers are consecutive within a transaction.
         first = (inserted.lastrowid or 0) - len(batch) + 1
-        for number, arrival in enumerate(batch, first):
-            arrival.number = number
-        self._queue([
-            (each.number, target, each.received_at)
-            for each in batch
-            if each.duplicates_too or not each.is_duplicate
-            for target in each.targets
+        for number, delivery in enumerate(batch, first):
+            delivery.number = number
+        self._enqueue([
+            (delivery.number, target, delivery.received_at)
+            for delivery in batch
+            if delivery.forward_if_duplicate or not delivery.is_duplicate
+            for target in delivery.targets
         ])  # fmt: skip
 
     def _times_seen(self, ids: Collection[str]) -> Counter[str]:
         rows = self._db.execute(
-            "SELECT id, count(*) FROM deliveries "  # noqa: S608 - marks alone
-            f"WHERE verified = 1 AND id IN {_marks(1, len(ids))} GROUP BY id",
+            "SELECT id, count(*) FROM deliveries "  # noqa: S608 - placeholders only
+            f"WHERE verified = 1 AND id IN {_placeholders(1, len(ids))} GROUP BY id",
             tuple(ids),
         )
         return Counter({row[0]: row[1] for row in rows})
 
-    def _queue(self, entries: Sequence[tuple[int, str, float]]) -> None:
+    def _enqueue(self, entries: Sequence[tuple[int, str, float]]) -> None:
         if not entries:
             return
-        waiting = Counter(self._waiting_counts())
+        pending = Counter(self._pending_counts())
         rows = []
         for number, target, due_at in entries:
-            is_full = waiting[target] >= QUEUE_MAX
-            waiting[target] += not is_full
+            is_full = pending[target] >= QUEUE_MAX
+            pending[target] += not is_full
             error = "the queue is full" if is_full else None
             rows += [number, target, None if is_full else due_at, error]
         self._db.execute(
-            "INSERT INTO forwards (delivery, target, due_at, error) "  # noqa: S608 - marks alone
-            f"VALUES {_marks(len(entries), 4)}",
+            "INSERT INTO forwards (delivery, target, due_at, error) "  # noqa: S608 - placeholders only
+            f"VALUES {_placeholders(len(entries), 4)}",
             rows,
         )
 
-    def _waiting_counts(self) -> dict[str, int]:
+    def _pending_counts(self) -> dict[str, int]:
         return dict(
             self._db.execute(
                 "SELECT target, count(*) FROM forwards WHERE due_at IS NOT NULL GROUP BY target"
             ).fetchall()
         )
 
-    def _prune_now_and_then(self, batch: Sequence[IncomingDelivery]) -> None:
-        if any(not arrival.is_verified for arrival in batch):
+    def _prune(self, batch: Sequence[IncomingDelivery]) -> None:
+        if any(not delivery.is_verified for delivery in batch):
             self._db.execute(
                 "DELETE FROM deliveries WHERE verified = 0 AND number <= (SELECT number FROM "
                 "deliveries WHERE verified = 0 ORDER BY number DESC LIMIT 1 OFFSET ?)",
-                (REJECTED_KEPT,),
+                (MAX_REJECTED,),
             )
         self._since_prune += len(batch)
         if self._since_prune < _PRUNE_EVERY:
             return
         self._since_prune = 0
-        oldest = batch[-1].received_at - KEPT_SECONDS
+        oldest = batch[-1].received_at - RETENTION_SECONDS
         self._db.execute(
             "DELETE FROM forwards WHERE delivery IN "
             "(SELECT number FROM deliveries WHERE received_at < ?)",
@@ -167,29 +175,30 @@ class DeliveryStore:
         self._db.execute("DELETE FROM deliveries WHERE received_at < ?", (oldest,))
 
     @contextmanager
-    def _exclusively(self) -> Iterator[None]:
-        hint = "Choose another place with OUTREPLY_STATE_DIR."
-        with wrap_storage_errors(f"the inbox {self._path}", hint=hint), self._turn:
+    def _locked(self) -> Iterator[None]:
+        hint = "Set OUTREPLY_STATE_DIR to a directory you can write to."
+        with wrap_storage_errors(f"the webhook store {self._path}", hint=hint), self._lock:
             yield
 
     def requeue(self, delivery: Delivery, target: str, now: float) -> None:
-        """Pass a stored delivery on once more."""
-        with self._exclusively():
-            self._queue([(delivery.number, target, now)])
+        """Queue a stored delivery for `target` again."""
+        with self._locked():
+            self._enqueue([(delivery.number, target, now)])
 
-    def next_pending(self, target: str, under_way: Collection[int] = ()) -> QueuedDelivery | None:
-        """The oldest delivery that waits for `target`, due or not, or None.
+    def next_pending(self, target: str, in_flight: Collection[int] = ()) -> QueuedDelivery | None:
+        """The oldest delivery in the queue of `target`, due or not, or None.
 
         Args:
-            target: Where it is to go.
-            under_way: Numbers of those that are being passed on already.
+            target: Name of the target.
+            in_flight: Numbers of the queue entries that are being sent.
         """
-        marks = ", ".join("?" * len(under_way))
-        with self._exclusively():
+        placeholders = ", ".join("?" * len(in_flight))
+        with self._locked():
             row = self._db.execute(
                 "SELECT number, attempts, due_at, delivery FROM forwards WHERE target = ? "  # noqa: S608
-                f"AND due_at IS NOT NULL AND number NOT IN ({marks}) ORDER BY number LIMIT 1",
-                (target, *under_way),
+                f"AND due_at IS NOT NULL AND number NOT IN ({placeholders}) "
+                "ORDER BY number LIMIT 1",
+                (target, *in_flight),
             ).fetchone()
             if row is None:
                 return None
@@ -205,19 +214,19 @@ class DeliveryStore:
 
     def record_forward(
         self,
-        waiting: QueuedDelivery,
+        queued: QueuedDelivery,
         *,
         status: int | None,
         error: str | None,
         milliseconds: float,
         due_at: float | None,
     ) -> None:
-        """Keep how an attempt went, and when the next one is due; None for never."""
-        with self._exclusively():
+        """Record an attempt, and when the next one is due; None for no further attempt."""
+        with self._locked():
             self._db.execute(
                 "UPDATE forwards SET attempts = attempts + 1, status = ?, error = ?, "
                 "milliseconds = ?, due_at = ? WHERE number = ?",
-                (status, error, milliseconds, due_at, waiting.number),
+                (status, error, milliseconds, due_at, queued.number),
             )
 
     def record_sync_forward(
@@ -229,8 +238,8 @@ class DeliveryStore:
         error: str | None,
         milliseconds: float,
     ) -> None:
-        """Keep how a delivery went that was passed on while its sender waited."""
-        with self._exclusively():
+        """Record an attempt to forward a delivery while its sender waited."""
+        with self._locked():
             self._db.execute(
                 "INSERT INTO forwards (delivery, target, attempts, status, error, milliseconds) "
                 "VALUES (?, ?, 1, ?, ?, ?)",
@@ -238,8 +247,8 @@ class DeliveryStore:
             )
 
     def mark_delivered(self, number: int, target: str, status: int) -> None:
-        """Keep that a target has taken a delivery after all: it waits for it no more."""
-        with self._exclusively():
+        """Remove a delivery from the queue of `target`, which has accepted it."""
+        with self._locked():
             self._db.execute(
                 "UPDATE forwards SET due_at = NULL, status = ?, error = NULL "
                 "WHERE delivery = ? AND target = ?",
@@ -247,14 +256,14 @@ class DeliveryStore:
             )
 
     def record_status(self, number: int, status: int) -> None:
-        """Keep what a stored delivery was answered in the end."""
-        with self._exclusively():
+        """Record the status that a stored delivery was answered with."""
+        with self._locked():
             self._db.execute("UPDATE deliveries SET status = ? WHERE number = ?", (status, number))
 
     def pending_counts(self) -> Mapping[str, int]:
-        """How many deliveries wait, by target."""
-        with self._exclusively():
-            return self._waiting_counts()
+        """The number of queued deliveries by target."""
+        with self._locked():
+            return self._pending_counts()
 
     def history(
         self,
@@ -263,35 +272,35 @@ class DeliveryStore:
         event: str | None = None,
         since: datetime | None = None,
         only_failed: bool = False,
-        only_bad: bool = False,
+        only_invalid: bool = False,
     ) -> list[dict[str, Any]]:
-        """Deliveries with how passing them on went, newest first.
+        """Deliveries with their forward attempts, newest first.
 
         Args:
-            limit: How many at most.
-            event: Only these, by name; a trailing `*` stands for any rest.
-            since: Only later ones.
-            only_failed: Only those that a target has not taken.
-            only_bad: Only those that were refused.
+            limit: Maximum number of deliveries.
+            event: Event name to filter by; a trailing `*` matches any rest.
+            since: Only deliveries received later.
+            only_failed: Only deliveries that a target has not accepted.
+            only_invalid: Only invalid deliveries.
         """
         wheres: list[str] = []
         values: list[str | float] = []
         if since is not None:
             wheres.append("received_at >= ?")
             values.append(since.timestamp())
-        if only_bad:
+        if only_invalid:
             wheres.append("verified = 0")
         if only_failed:
             wheres.append(
                 "number IN (SELECT delivery FROM forwards "
                 "WHERE error IS NOT NULL OR status NOT BETWEEN 200 AND 299)"
             )
-        with self._exclusively():
+        with self._locked():
             if event is None:
                 rows = self._newest(wheres, values, limit)
             else:
                 names = [row[0] for row in self._db.execute(_EVENT_NAMES, (event,))]
-                # The newest of each name, then of all: an order over all of them takes ever longer.
+                # The newest of each name, then of all: sorting all matches would take ever longer.
                 found = [
                     row
                     for name in names
@@ -307,31 +316,33 @@ class DeliveryStore:
         self, wheres: Sequence[str], values: Sequence[str | float], limit: int
     ) -> list[sqlite3.Row]:
         return self._db.execute(
-            f"SELECT * FROM deliveries WHERE {' AND '.join(wheres or ['1'])} "  # noqa: S608 - ours
+            f"SELECT * FROM deliveries WHERE {' AND '.join(wheres or ['1'])} "  # noqa: S608 - fixed conditions
             "ORDER BY number DESC LIMIT ?",
             (*values, limit),
         ).fetchall()
 
     def find(self, identity: str) -> Delivery:
-        """The first delivery with an id, or a number as `#12`.
+        """The first delivery with an id, or the delivery with a number such as `12` or `#12`.
 
         Raises:
-            InvalidInputError: There is none.
+            DeliveryNotFoundError: No delivery has that id or number.
         """
-        with self._exclusively():
-            if identity.startswith("#") and identity[1:].isdecimal() and len(identity) < 19:
+        with self._locked():
+            digits = identity.removeprefix("#")
+            row = None
+            if digits.isdecimal() and len(digits) < 19:
                 row = self._db.execute(
-                    "SELECT * FROM deliveries WHERE number = ?", (int(identity[1:]),)
+                    "SELECT * FROM deliveries WHERE number = ?", (int(digits),)
                 ).fetchone()
-            else:
+            if row is None:
                 row = self._db.execute(
                     "SELECT * FROM deliveries WHERE id = ? ORDER BY verified DESC, number LIMIT 1",
                     (identity,),
                 ).fetchone()
             if row is not None:
                 return delivery_from_row(row)
-        raise InvalidInputError(
-            f"there is no delivery {identity!r}", hint="See: outreply webhooks history"
+        raise DeliveryNotFoundError(
+            f"delivery not found: {identity}", hint="See: outreply webhooks history"
         )
 
     def _forwards(self, row: sqlite3.Row) -> list[dict[str, Any]]:
@@ -345,5 +356,5 @@ class DeliveryStore:
         ]
 
 
-def _marks(rows: int, columns: int) -> str:
+def _placeholders(rows: int, columns: int) -> str:
     return ", ".join([f"({', '.join('?' * columns)})"] * rows)

@@ -1,8 +1,8 @@
-"""One rate limit for every process: bursts are used, refusals avoided."""
+"""The rate limit limiter by processes."""
 
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,11 +14,11 @@ from outreply_cli.api.retry import RetryPolicy
 from outreply_cli.api.transport import Transport
 from outreply_cli.emulator.server import EmulatorServer
 from outreply_cli.spec.token import Token
-from tests.clocks import ManualClock
-from tests.scripted_server import ScriptedServer, answer
+from tests.clocks import LockstepClock, ManualClock
+from tests.scripted_server import ScriptedServer, response
 
-TOKEN = Token("outreply_live_budget")
-Make = Callable[..., SharedRateLimiter]
+TOKEN = Token("outreply_live_limited")
+MakeLimiter = Callable[..., SharedRateLimiter]
 
 
 @pytest.fixture
@@ -27,14 +27,13 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture
-def budget(tmp_path: Path, clock: ManualClock) -> Iterator[Make]:
-    """Makes the budget of a token, as another process has it too."""
-    with ExitStack() as opened:
+def make_limiter(tmp_path: Path, clock: ManualClock) -> Iterator[MakeLimiter]:
+    """Creates limiters with the same file, as separate processes do."""
+    with ExitStack() as stack:
 
         def make(token: Token = TOKEN) -> SharedRateLimiter:
-            made = SharedRateLimiter(tmp_path / "budget.db", token, "https://x", clock)
-            opened.callback(made.close)
-            return made
+            path = tmp_path / "rate_limits.db"
+            return stack.enter_context(closing(SharedRateLimiter(path, token, "https://x", clock)))
 
         yield make
 
@@ -47,158 +46,155 @@ def headers(limit: int, remaining: int, reset: float) -> dict[str, str]:
     }
 
 
-def refuse_for_a_second(budget: SharedRateLimiter, clock: ManualClock) -> float:
-    """Let a server refuse, in a window that ends in 57 s; returns its time."""
+def throttle(limiter: SharedRateLimiter, clock: ManualClock) -> float:
+    """Throttle for a second, in a window that ends in 57 s; return the current time."""
     now = clock.now().timestamp()
-    budget.update(headers(10, 8, now + 57), now)
-    budget.throttle(1)
+    limiter.update(headers(10, 8, now + 57), now)
+    limiter.throttle(1)
     return now
 
 
-def test_before_the_first_answer_nothing_is_held_back(clock: ManualClock, budget: Make) -> None:
-    shared = budget()
-    assert [shared.acquire() for _ in range(5)] == [0.0] * 5
+def test_no_wait_before_first_response(clock: ManualClock, make_limiter: MakeLimiter) -> None:
+    limiter = make_limiter()
+    assert [limiter.acquire() for _ in range(5)] == [0.0] * 5
 
 
-def test_two_processes_share_what_is_left_and_wait_for_the_reset(
-    clock: ManualClock, budget: Make
-) -> None:
-    one, two = budget(), budget()
+def test_processes_share_window(clock: ManualClock, make_limiter: MakeLimiter) -> None:
+    first, second = make_limiter(), make_limiter()
     now = clock.now().timestamp()
-    one.update(headers(10, 3, now + 30), now)
-    assert [one.acquire(), two.acquire(), one.acquire()] == [0.0, 0.0, 0.0]
-    assert two.acquire() == pytest.approx(30, abs=1)
+    first.update(headers(10, 3, now + 30), now)
+    assert [first.acquire(), second.acquire(), first.acquire()] == [0.0, 0.0, 0.0]
+    assert second.acquire() == pytest.approx(30, abs=1)
     clock.advance(31)
-    assert [two.acquire() for _ in range(10)] == [0.0] * 10
-    assert one.acquire() > 0
+    assert [second.acquire() for _ in range(10)] == [0.0] * 10
+    assert first.acquire() > 0
 
 
-def test_a_refusals_pause_is_believed_more_than_the_window_known_before(
-    clock: ManualClock, budget: Make
-) -> None:
-    shared = budget()
-    refuse_for_a_second(shared, clock)
-    assert shared.acquire() == pytest.approx(1, abs=0.1)
+def test_throttle_overrides_window(clock: ManualClock, make_limiter: MakeLimiter) -> None:
+    limiter = make_limiter()
+    throttle(limiter, clock)
+    assert limiter.acquire() == pytest.approx(1, abs=0.1)
     clock.advance(1.1)
-    assert shared.acquire() == 0
+    assert limiter.acquire() == 0
 
 
-def test_a_pause_is_not_longer_for_what_others_are_answered_meanwhile(
-    clock: ManualClock, budget: Make
-) -> None:
-    one, two = budget(), budget()
-    now = refuse_for_a_second(one, clock)
+def test_throttle_survives_late_responses(clock: ManualClock, make_limiter: MakeLimiter) -> None:
+    first, second = make_limiter(), make_limiter()
+    now = throttle(first, clock)
     for remaining in (7, 6):
-        two.update(headers(10, remaining, now + 57), now)
-        assert one.acquire() == pytest.approx(1, abs=0.1)
+        second.update(headers(10, remaining, now + 57), now)
+        assert first.acquire() == pytest.approx(1, abs=0.1)
     clock.advance(1.1)
-    assert one.acquire() == 0
+    assert first.acquire() == 0
 
 
-def test_a_window_that_is_used_up_is_believed_more_than_a_shorter_pause(
-    clock: ManualClock, budget: Make
-) -> None:
-    one, two = budget(), budget()
-    now = refuse_for_a_second(one, clock)
-    two.update(headers(10, 0, now + 57), now)
-    assert one.acquire() == pytest.approx(57, abs=1)
+def test_exhausted_window_overrides_throttle(clock: ManualClock, make_limiter: MakeLimiter) -> None:
+    first, second = make_limiter(), make_limiter()
+    now = throttle(first, clock)
+    second.update(headers(10, 0, now + 57), now)
+    assert first.acquire() == pytest.approx(57, abs=1)
 
 
-def test_another_token_has_a_budget_of_its_own(clock: ManualClock, budget: Make) -> None:
-    one, other = budget(), budget(Token("outreply_live_other"))
+def test_tokens_are_independent(clock: ManualClock, make_limiter: MakeLimiter) -> None:
+    first, second = make_limiter(), make_limiter(Token("outreply_live_other"))
     now = clock.now().timestamp()
-    one.update(headers(10, 0, now + 30), now)
-    assert one.acquire() > 0
-    assert other.acquire() == 0
+    first.update(headers(10, 0, now + 30), now)
+    assert first.acquire() > 0
+    assert second.acquire() == 0
 
 
 @pytest.mark.parametrize("ahead", [-3600, 0, 3600])
-def test_a_server_whose_clock_differs_is_understood(
-    clock: ManualClock, budget: Make, ahead: int
-) -> None:
-    shared = budget()
+def test_server_clock_skew(clock: ManualClock, make_limiter: MakeLimiter, ahead: int) -> None:
+    limiter = make_limiter()
     server_now = clock.now().timestamp() + ahead
-    shared.update(headers(10, 0, server_now + 20), server_now)
-    assert shared.acquire() == pytest.approx(20, abs=1)
+    limiter.update(headers(10, 0, server_now + 20), server_now)
+    assert limiter.acquire() == pytest.approx(20, abs=1)
 
 
-def test_a_limit_that_changes_and_answers_that_come_late_are_understood(
-    clock: ManualClock, budget: Make
-) -> None:
-    shared = budget()
+def test_changed_limit_and_late_response(clock: ManualClock, make_limiter: MakeLimiter) -> None:
+    limiter = make_limiter()
     now = clock.now().timestamp()
-    shared.update(headers(10, 8, now + 50), now)
-    shared.update(headers(5, 1, now + 50), now)
-    assert shared.acquire() == 0
-    assert shared.acquire() > 0
+    limiter.update(headers(10, 8, now + 50), now)
+    limiter.update(headers(5, 1, now + 50), now)
+    assert limiter.acquire() == 0
+    assert limiter.acquire() > 0
     clock.advance(51)
     later = clock.now().timestamp()
-    assert shared.acquire() == 0
-    shared.update(headers(5, 0, now + 50), now + 49)
-    shared.update(headers(5, 4, later + 60), later)
-    assert [shared.acquire() for _ in range(4)] == [0.0] * 4
-    assert shared.acquire() > 0
+    assert limiter.acquire() == 0
+    limiter.update(headers(5, 0, now + 50), now + 49)
+    limiter.update(headers(5, 4, later + 60), later)
+    assert [limiter.acquire() for _ in range(4)] == [0.0] * 4
+    assert limiter.acquire() > 0
 
 
-def test_missing_or_nonsensical_headers_teach_nothing(clock: ManualClock, budget: Make) -> None:
-    shared = budget()
+def test_invalid_headers_are_ignored(clock: ManualClock, make_limiter: MakeLimiter) -> None:
+    limiter = make_limiter()
     for bad in ({}, {"x-ratelimit-limit": "x"}, headers(0, 0, 0), headers(-1, -1, -1)):
-        shared.update(bad, None)
-    assert shared.acquire() == 0
+        limiter.update(bad, None)
+    assert limiter.acquire() == 0
 
 
-def test_a_clock_that_was_set_back_does_not_hold_for_ever(clock: ManualClock, budget: Make) -> None:
-    shared = budget()
+def test_clock_set_back(clock: ManualClock, make_limiter: MakeLimiter) -> None:
+    limiter = make_limiter()
     now = clock.now().timestamp()
-    shared.update(headers(10, 0, now + 30), now)
-    clock.instant -= timedelta(days=1)
-    assert shared.acquire() == 0
+    limiter.update(headers(10, 0, now + 30), now)
+    clock.current -= timedelta(days=1)
+    assert limiter.acquire() == 0
 
 
-def test_a_file_that_can_not_be_used_holds_nobody_up(
-    tmp_path: Path, clock: ManualClock, budget: Make
-) -> None:
-    (tmp_path / "budget.db").write_bytes(b"not a database at all" * 100)
-    shared = budget()
-    assert shared.acquire() == 0
-    shared.update(headers(10, 0, clock.now().timestamp() + 9), None)
-    assert shared.acquire() == 0
+def test_unusable_file(tmp_path: Path, clock: ManualClock, make_limiter: MakeLimiter) -> None:
+    (tmp_path / "rate_limits.db").write_bytes(b"not a database at all" * 100)
+    limiter = make_limiter()
+    assert limiter.acquire() == 0
+    limiter.update(headers(10, 0, clock.now().timestamp() + 9), None)
+    assert limiter.acquire() == 0
 
 
-def test_a_refusal_makes_everybody_wait(tmp_path: Path, clock: ManualClock) -> None:
-    refusal = answer(429, {"error": "Slow", "code": "RATE_LIMITED"}, retry_after="7",
+def test_file_is_opened_on_first_use(tmp_path: Path, make_limiter: MakeLimiter) -> None:
+    limiter = make_limiter()
+    assert list(tmp_path.iterdir()) == []
+    limiter.acquire()
+    assert (tmp_path / "rate_limits.db").exists()
+
+
+def test_429_delays_next_request(tmp_path: Path, clock: ManualClock) -> None:
+    rejection = response(429, {"error": "Slow", "code": "RATE_LIMITED"}, retry_after="7",
                      x_ratelimit_limit="10", x_ratelimit_remaining="0",
                      x_ratelimit_reset=str(int(clock.now().timestamp()) + 7))  # fmt: skip
-    with ScriptedServer([refusal, answer(200, {"pages": []})]) as server:
-        shared = SharedRateLimiter(tmp_path / "b.db", TOKEN, server.url, clock)
-        transport = Transport(base_url=server.url, token=TOKEN, clock=clock, budget=shared)
+    with ScriptedServer([rejection, response(200, {"pages": []})]) as server:
+        limiter = SharedRateLimiter(tmp_path / "limits.db", TOKEN, server.url, clock)
+        transport = Transport(base_url=server.url, token=TOKEN, clock=clock, rate_limiter=limiter)
         Client(transport).pages()
         transport.close()
     assert sum(clock.sleeps) >= 7
 
 
-def test_threads_that_share_a_token_are_never_refused(
-    emulator: EmulatorServer, emulator_clock: ManualClock, tmp_path: Path
-) -> None:
-    refused = []
-    token = Token(emulator.token)
+def test_threads_stay_within_limit(tmp_path: Path) -> None:
+    threads = 4
+    clock = LockstepClock(threads)
+    outcomes: list[str] = []
 
-    def work() -> None:
-        shared = SharedRateLimiter(tmp_path / "b.db", token, emulator.base_url, emulator_clock)
+    def work(token: Token, base_url: str) -> None:
+        limiter = SharedRateLimiter(tmp_path / "limits.db", token, base_url, clock)
         transport = Transport(
-            base_url=emulator.base_url, token=token, clock=emulator_clock, budget=shared,
-            patience=RetryPolicy(max_wait=None),
-            on_exchange=lambda exchange: refused.append(exchange.outcome)
-            if exchange.outcome.startswith("429") else None,
+            base_url=base_url, token=token, clock=clock, rate_limiter=limiter,
+            retry_policy=RetryPolicy(max_wait=None),
+            on_request=lambda record: outcomes.append(record.outcome),
         )  # fmt: skip
-        client = Client(transport)
-        for _ in range(50):
-            client.me()
-        transport.close()
+        try:
+            with closing(transport):
+                for _ in range(50):
+                    Client(transport).me()
+        finally:
+            clock.finish()
 
-    threads = [threading.Thread(target=work) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(refused) <= 4, "at most one refusal a runner"
+    with EmulatorServer(tmp_path / "emulator.db", clock) as emulator:
+        with ThreadPoolExecutor(threads) as pool:
+            runs = [
+                pool.submit(work, Token(emulator.token), emulator.base_url) for _ in range(threads)
+            ]
+        for run in runs:
+            run.result()
+    rejected = [outcome for outcome in outcomes if outcome.startswith("429")]
+    assert len(rejected) <= threads, "at most one per thread"
+    assert len(outcomes) == threads * 50 + len(rejected)

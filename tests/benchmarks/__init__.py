@@ -1,1 +1,1 @@
-"""Figures that anyone can print: each a ratio against a named baseline of the same run."""
+"""Benchmarks; each figure is a ratio to a baseline measured in the same run."""

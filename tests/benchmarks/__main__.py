@@ -1,4 +1,4 @@
-"""All figures in one table: `python -m tests.benchmarks [NAME…] [--quick] [--json FILE|-]`."""
+"""`python -m tests.benchmarks [NAME…] [--quick] [--json FILE|-]`: print a table of figures."""
 
 import sys
 

@@ -1,9 +1,9 @@
-"""kill -9 swept over a 60-row run with changes and prune, then run again: twice 0, lost 0.
+"""`kill -9` at every step of a run of 60 rows with changes and prune, followed by a second run.
 
 `python -m tests.benchmarks.crash_sweep`
 
-Every step (before and after each journal write and each request) is a point of death, then random
-instants.
+The steps are before and after each journal write and each request; random times are added. No row
+may be duplicated or lost.
 """
 
 import os
@@ -20,34 +20,43 @@ from shutil import copytree, rmtree
 
 from outreply_cli.emulator.server import EmulatorServer
 from tests.benchmarks.figures import Figure, main
-from tests.bulk.calendars import Snapshot, edited, held, lines, wanted, write
-from tests.bulk.killable_run import Run, carry_out, carry_out_apart, start
+from tests.bulk.calendars import (
+    Snapshot,
+    edit_rows,
+    expected_posts,
+    make_rows,
+    server_posts,
+    write_calendar,
+)
+from tests.bulk.killable_run import RunConfig, run_here, run_in_process, start_process
 from tests.clocks import ManualClock
 
-ROWS = lines(60, datetime(2026, 12, 1, 9, tzinfo=UTC))
+ROWS = make_rows(60, datetime(2026, 12, 1, 9, tzinfo=UTC))
 
 
-def sweep(every: int, instants: int) -> dict[str, int]:
-    """How many points were tried, and how many rows were twice or lost after the run again."""
+def sweep(step: int, random_times: int) -> dict[str, int]:
+    """Kill and repeat runs; count the points, and the duplicated and lost rows."""
     clock = ManualClock()
-    totals: Counter[str] = Counter(points=0, killed=0, twice=0, lost=0)
+    totals: Counter[str] = Counter(points=0, killed=0, duplicated=0, lost=0)
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
         with EmulatorServer(root / "emulator.db", clock) as server:
             Snapshot(server).restore(server)
-            run = Run(server.base_url, server.token, clock.now(), root / "c.csv", root / "state")
-            write(run.calendar, ROWS)
-            carry_out(run)
-            write(run.calendar, edited(ROWS))
+            run = RunConfig(
+                server.base_url, server.token, clock.now(), root / "c.csv", root / "state"
+            )
+            write_calendar(run.calendar, ROWS)
+            run_here(run)
+            write_calendar(run.calendar, edit_rows(ROWS))
             snapshot = Snapshot(server)
-            copytree(run.state, root / "kept")
-            deaths: list[int | None] = [*range(1, 10_000, every)]
+            copytree(run.state, root / "saved")
+            deaths: list[int | None] = [*range(1, 10_000, step)]
             generator = random.Random(1)  # noqa: S311 - the same points each time
-            while deaths or instants:
+            while deaths or random_times:
                 steps = deaths.pop(0) if deaths else None
-                instants -= steps is None
+                random_times -= steps is None
                 rmtree(run.state)
-                copytree(root / "kept", run.state)
+                copytree(root / "saved", run.state)
                 snapshot.restore(server)
                 clock.advance(61)
                 current = replace(run, now=clock.now(), die_after_steps=steps)
@@ -56,18 +65,19 @@ def sweep(every: int, instants: int) -> dict[str, int]:
                     deaths = []
                     continue
                 clock.advance(61)
-                carry_out(replace(current, now=clock.now(), die_after_steps=None))
+                run_here(replace(current, now=clock.now(), die_after_steps=None))
                 totals["points"] += 1
                 totals["killed"] += killed
-                totals["twice"] += sum((held(server) - wanted(edited(ROWS))).values())
-                totals["lost"] += sum((wanted(edited(ROWS)) - held(server)).values())
+                posts, expected = server_posts(server), expected_posts(edit_rows(ROWS))
+                totals["duplicated"] += sum((posts - expected).values())
+                totals["lost"] += sum((expected - posts).values())
     return dict(totals)
 
 
-def _kill(run: Run, generator: random.Random) -> bool:
+def _kill(run: RunConfig, generator: random.Random) -> bool:
     if run.die_after_steps is not None:
-        return carry_out_apart(run) == -signal.SIGKILL
-    process = start(run)
+        return run_in_process(run) == -signal.SIGKILL
+    process = start_process(run)
     process.join(generator.uniform(0.0, 0.6))
     if process.exitcode is None and process.pid is not None:
         os.kill(process.pid, signal.SIGKILL)
@@ -76,11 +86,13 @@ def _kill(run: Run, generator: random.Random) -> bool:
 
 
 def figures(quick: bool) -> Iterator[Figure]:
-    """How many rows were twice or lost, of all that the runs were to bring about."""
-    totals = sweep(every=40, instants=1) if quick else sweep(every=1, instants=40)
-    rows = totals["points"] * sum(wanted(edited(ROWS)).values())
+    """Shares of duplicated and lost rows."""
+    totals = sweep(step=40, random_times=1) if quick else sweep(step=1, random_times=40)
+    rows = totals["points"] * sum(expected_posts(edit_rows(ROWS)).values())
     baseline = f"the {rows:,} rows of {totals['points']} runs, {totals['killed']} of them killed"
-    yield Figure("rows twice after kill -9 and a run again", totals["twice"] / rows, baseline, 0.0)
+    yield Figure(
+        "rows duplicated after kill -9 and a second run", totals["duplicated"] / rows, baseline, 0.0
+    )
     yield Figure("rows lost", totals["lost"] / rows, baseline, 0.0)
 
 

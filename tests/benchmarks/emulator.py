@@ -1,4 +1,4 @@
-"""What the emulator's answers cost, beside a bare application on the same server.
+"""Request rate of the emulator, compared to a bare application on the same server.
 
 `python -m tests.benchmarks.emulator`
 """
@@ -16,11 +16,11 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
-from waitress.server import create_server
 from werkzeug.wrappers import Request, Response
 
 from outreply_cli.clock import SystemClock
-from outreply_cli.emulator.server import EmulatorServer
+from outreply_cli.emulator.server import LIMITS, EmulatorServer
+from outreply_cli.net.server.server import LocalServer
 from tests.benchmarks.figures import Figure, Growth, main
 
 if TYPE_CHECKING:
@@ -32,56 +32,56 @@ SECONDS = 1.5
 ROUNDS = 5
 _MINUTE = 60
 Send = Callable[[http.client.HTTPConnection], int]
-# Where something is sent, and how.
+# Port, and function that sends a request.
 Measured = tuple[int, Send]
 PATHS = ("/pages", "/posts/scheduled?limit=10", "/posts/published?page_id=page1")
 
 
 @contextmanager
-def bare(body: bytes) -> Iterator[int]:
-    """A server that reads the request and answers `body`, with no work."""
+def bare_server(body: bytes) -> Iterator[int]:
+    """A server that responds with `body` and does nothing else."""
 
-    def answer(environ: "WSGIEnvironment", start: "StartResponse") -> "list[bytes]":
+    def respond(environ: "WSGIEnvironment", start: "StartResponse") -> "list[bytes]":
         Request(environ).get_data()
         response = Response(body, content_type="application/json")
         return list(response(environ, start))
 
-    server = create_server(answer, host="127.0.0.1", port=0, threads=8)
+    server = LocalServer(respond, host="127.0.0.1", port=0, limits=LIMITS)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
-    yield int(server.effective_port)
-    server.task_dispatcher.shutdown()
-    server.close()
+    yield server.port
+    server.stop()
+    thread.join()
 
 
-def rate(port: int, send: Send, seconds: float) -> float:
-    """Requests a second over one kept connection."""
+def measure_rate(port: int, send: Send, seconds: float) -> float:
+    """Measure requests per second over one connection."""
     connection = http.client.HTTPConnection("127.0.0.1", port)
     for _ in range(20):
         send(connection)
-    began, sent = time.perf_counter(), 0
-    while (spent := time.perf_counter() - began) < seconds:
+    started_at, sent = time.perf_counter(), 0
+    while (elapsed := time.perf_counter() - started_at) < seconds:
         if send(connection) >= 400:
-            raise RuntimeError("a request was refused")
+            raise RuntimeError("request failed")
         sent += 1
     connection.close()
-    return sent / spent
+    return sent / elapsed
 
 
 class Sender:
-    """Requests to an emulator that nobody's limits stop."""
+    """Sends requests to an emulator whose account has high limits."""
 
     def __init__(self, server: EmulatorServer) -> None:
         self.server, self.number = server, 0
         self._headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
 
     def get(self, path: str) -> Send:
-        """What sends `GET path`."""
+        """Return a function that sends `GET path`."""
         return lambda connection: self._send(connection, "GET", path)
 
     def post(self, connection: http.client.HTTPConnection) -> int:
         """Send `POST /posts/schedule`."""
-        # Over the 75 days and around: 480 a day is what a brand may publish.
+        # Spread over the 75 days; a brand may publish 480 posts a day.
         self.number = (self.number + 1) % 35_000
         at = datetime.now(UTC) + timedelta(days=1, seconds=181 * self.number)
         body = {"page_id": "page1", "message": "x", "scheduled_at": at.isoformat()}
@@ -92,50 +92,50 @@ class Sender:
         body: str | None = None,
     ) -> int:  # fmt: skip
         connection.request(method, f"/api/v1{path}", body, self._headers)
-        answer = connection.getresponse()
-        answer.read()
-        return answer.status
+        response = connection.getresponse()
+        response.read()
+        return response.status
 
 
 @contextmanager
 def emulator() -> Iterator[Sender]:
-    """A new emulator with a roomy account."""
+    """A new emulator with an account that has high limits."""
     with tempfile.TemporaryDirectory() as directory:
         with EmulatorServer(Path(directory) / "e.db", SystemClock()) as server:
-            server.running.request("seed", text=SEED.read_text(), name=SEED.name)
+            server.handle.request("seed", text=SEED.read_text(), name=SEED.name)
             yield Sender(server)
 
 
 def figures(quick: bool) -> Iterator[Figure]:
-    """Rates as ratios to a bare application's, and how much longer answers take with 10,000 posts.
+    """Ratios of request rates, and their growth with the number of posts.
 
-    Each pair is measured one after the other, so that what else the machine does falls on both.
+    Both sides of a ratio are measured in turns, so that other load affects both.
     """
     seconds, rounds, posts = (0.1, 1, 100) if quick else (SECONDS, ROUNDS, 10_000)
     body = json.dumps({"pages": ["x" * 400]}).encode()
-    with emulator() as few, emulator() as many, bare(body) as port:
+    with emulator() as few, emulator() as many, bare_server(body) as port:
         _fill(few.server, 10)
         _fill(many.server, posts)
 
-        def compared(a: Measured, b: Measured) -> float:
-            pairs = [(rate(*a, seconds), rate(*b, seconds)) for _ in range(rounds)]
+        def compare(a: Measured, b: Measured) -> float:
+            pairs = [(measure_rate(*a, seconds), measure_rate(*b, seconds)) for _ in range(rounds)]
             return median(first / second for first, second in pairs)
 
-        # What the bare one is sent leaves the emulators' own free times as they are.
-        beside = Sender(few.server)
-        asked: list[tuple[str, Send, Send, Send]] = [
-            (f"`GET {path}`", few.get(path), many.get(path), beside.get(path)) for path in PATHS
+        # Requests to the bare server must not use up times in the emulators.
+        bare = Sender(few.server)
+        cases: list[tuple[str, Send, Send, Send]] = [
+            (f"`GET {path}`", few.get(path), many.get(path), bare.get(path)) for path in PATHS
         ]
-        asked.append(("`POST /posts/schedule`", few.post, many.post, beside.post))
-        for name, of_few, of_many, of_bare in asked:
+        cases.append(("`POST /posts/schedule`", few.post, many.post, bare.post))
+        for name, of_few, of_many, of_bare in cases:
             few_port, many_port = few.server.port, many.server.port
             yield Figure(
-                f"the emulator's {name}, answers a second",
-                compared((few_port, of_few), (port, of_bare)),
+                f"the emulator's {name}, requests per second",
+                compare((few_port, of_few), (port, of_bare)),
                 "a bare application on the same server",
                 0.3, "at least",
                 Growth(
-                    compared((few_port, of_few), (many_port, of_many)),
+                    compare((few_port, of_few), (many_port, of_many)),
                     f"10 to {posts:,} posts of each kind",
                 ),
             )  # fmt: skip
@@ -150,7 +150,7 @@ def _fill(server: EmulatorServer, posts: int) -> None:
                     "INSERT INTO posts (id, page_id, status, scheduled_at, published_at, "
                     "remote_id, permalink, created_at, media) "
                     "VALUES (?1, 'page2', ?2, ?3, ?4, ?1, '', 0, '[]')",
-                    # Beyond the 75 days, where no guardrail of the brand looks.
+                    # Beyond 75 days, where guardrails do not count them.
                     (f"{status}{n}", status, now + 100 * 86_400 + _MINUTE * n, published),
                 )
 

@@ -1,4 +1,4 @@
-"""What a benchmark yields, and the one table that shows it."""
+"""Figures that benchmarks yield, and the table that shows them."""
 
 import argparse
 import json
@@ -10,34 +10,34 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-COLUMNS = ("what", "ratio", "baseline", "goal", "growth", "peak memory")
+COLUMNS = ("figure", "ratio", "baseline", "goal", "growth", "peak memory")
 
 
 @dataclass(frozen=True)
 class Growth:
-    """How a cost grows with the amount of work.
+    """Growth of a cost with the amount of work.
 
     Attributes:
-        times: The cost of the larger amount, as a multiple of that of the smaller.
-        amounts: Both amounts in words, such as `1,000 to 10,000 rows`.
+        factor: Cost of the larger amount as a multiple of the cost of the smaller one.
+        amounts: Description of both amounts, such as `1,000 to 10,000 rows`.
     """
 
-    times: float
+    factor: float
     amounts: str
 
 
 @dataclass(frozen=True)
 class Figure:
-    """One line: a ratio to something that the same run measured.
+    """A ratio to a baseline measured in the same run.
 
     Attributes:
         name: What was measured.
-        ratio: To the baseline.
-        baseline: What it is a multiple of.
-        goal: What the ratio should reach; None where it only informs.
-        direction: Which side of the goal is the good one.
-        growth: From N to 10 N, where it makes sense.
-        peak_mb: The most memory that the process took.
+        ratio: Ratio to the baseline.
+        baseline: Description of the baseline.
+        goal: Limit for the ratio, if any.
+        direction: Whether the goal is a maximum or a minimum.
+        growth: Growth of the cost with the amount of work.
+        peak_mb: Peak memory of the process in MB.
     """
 
     name: str
@@ -50,15 +50,15 @@ class Figure:
 
     @property
     def reaches_goal(self) -> bool:
-        """Whether the ratio is on the good side of its goal."""
+        """Whether the ratio meets its goal."""
         if self.goal is None:
             return True
         return self.ratio <= self.goal if self.direction == "at most" else self.ratio >= self.goal
 
     def cells(self) -> tuple[str, ...]:
-        """What the table shows, column by column."""
+        """Cells of the table row."""
         goal = "" if self.goal is None else f"{self.direction} {self.goal:g}"
-        growth = "" if self.growth is None else f"{self.growth.times:.2f} × {self.growth.amounts}"
+        growth = "" if self.growth is None else f"{self.growth.factor:.2f} × {self.growth.amounts}"
         return (
             self.name,
             f"{self.ratio:.2f} ×",
@@ -69,12 +69,12 @@ class Figure:
         )
 
 
-# What one benchmark does; with `quick` over small amounts, to see that it works.
+# A benchmark; `quick` uses small amounts, to check that it works.
 Benchmark = Callable[[bool], Iterator[Figure]]
 
 
-def table(figures: Sequence[Figure]) -> str:
-    """The figures as a table that reads well at a terminal and is Markdown."""
+def format_table(figures: Sequence[Figure]) -> str:
+    """Format figures as an aligned Markdown table."""
     rows = [COLUMNS, *(figure.cells() for figure in figures)]
     widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
     lines = [
@@ -88,54 +88,56 @@ def table(figures: Sequence[Figure]) -> str:
 def main(benchmarks: Mapping[str, Benchmark], words: Sequence[str] | None = None) -> int:
     """Run benchmarks and print their table.
 
-    A goal that is missed is shown and is no failure: the machine may be busy.
+    A missed goal does not fail, because the machine may be busy.
 
     Args:
-        benchmarks: All there are, by name.
-        words: The command line.
+        benchmarks: Benchmarks by name.
+        words: Command line.
 
     Returns:
-        0, or 1 when a benchmark broke; the others were carried out all the same.
+        0, or 1 if a benchmark failed; the others are run anyway.
     """
-    parser = argparse.ArgumentParser(description="Figures, each a ratio to a named baseline.")
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of: {', '.join(benchmarks)}")
-    parser.add_argument("--json", metavar="FILE", help="write them as JSON too; - for stdout alone")
-    parser.add_argument("--quick", action="store_true", help="small amounts, to see that it works")
-    asked = parser.parse_args(words)
-    unknown = [name for name in asked.names if name not in benchmarks]
+    parser = argparse.ArgumentParser(description="Run benchmarks.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of: {', '.join(benchmarks)}")
+    parser.add_argument("--json", metavar="FILE", help="also write JSON; - prints only JSON")
+    parser.add_argument("--quick", action="store_true", help="use small amounts and no goals")
+    arguments = parser.parse_args(words)
+    unknown = [name for name in arguments.names if name not in benchmarks]
     if unknown:
-        parser.error(f"there is no benchmark {unknown[0]}; choose of: {', '.join(benchmarks)}")
+        parser.error(f"unknown benchmark {unknown[0]}; choose from: {', '.join(benchmarks)}")
     figures: list[Figure] = []
-    broken = []
-    for name in asked.names or benchmarks:
+    has_failed = False
+    for name in arguments.names or benchmarks:
         print(f"{name} …", file=sys.stderr, flush=True)
         try:
-            found = _in_its_own_process(benchmarks[name], quick=asked.quick)
-        except Exception as failure:  # noqa: BLE001 - the others' figures are still wanted
-            print(f"{name} broke: {failure!r}", file=sys.stderr)
-            broken.append(name)
+            results = _run_in_subprocess(benchmarks[name], quick=arguments.quick)
+        except Exception as failure:  # noqa: BLE001 - the others still run
+            print(f"{name} failed: {failure!r}", file=sys.stderr)
+            has_failed = True
             continue
-        # Goals are for whole amounts.
-        figures += [replace(each, goal=None) for each in found] if asked.quick else found
-    text = json.dumps([_as_json(figure) for figure in figures], indent=2, ensure_ascii=False)
-    if asked.json == "-":
+        # Goals apply to full amounts.
+        figures += (
+            [replace(figure, goal=None) for figure in results] if arguments.quick else results
+        )
+    text = json.dumps([_to_json(figure) for figure in figures], indent=2, ensure_ascii=False)
+    if arguments.json == "-":
         print(text)
     else:
-        print(table(figures))
-        if asked.json is not None:
-            Path(asked.json).write_text(text + "\n", encoding="utf-8")
-    return 1 if broken else 0
+        print(format_table(figures))
+        if arguments.json is not None:
+            Path(arguments.json).write_text(text + "\n", encoding="utf-8")
+    return 1 if has_failed else 0
 
 
-def _in_its_own_process(benchmark: Benchmark, *, quick: bool) -> list[Figure]:
-    # The most memory that an earlier one took would hide what this one takes.
+def _run_in_subprocess(benchmark: Benchmark, *, quick: bool) -> list[Figure]:
+    # Otherwise the peak memory of an earlier benchmark would hide this one's.
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-        return pool.submit(_all_of, benchmark, quick=quick).result()
+        return pool.submit(_collect, benchmark, quick=quick).result()
 
 
-def _all_of(benchmark: Benchmark, *, quick: bool) -> list[Figure]:
+def _collect(benchmark: Benchmark, *, quick: bool) -> list[Figure]:
     return list(benchmark(quick))
 
 
-def _as_json(figure: Figure) -> dict[str, object]:
+def _to_json(figure: Figure) -> dict[str, object]:
     return {**asdict(figure), "reaches_goal": figure.reaches_goal}

@@ -1,4 +1,4 @@
-"""What a whole process takes, from its start to its exit."""
+"""Duration and peak memory of processes."""
 
 import os
 import subprocess
@@ -7,7 +7,7 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-# What a process inherits of a large one that starts it would be counted too, so a small one does.
+# A small launcher, because memory inherited from a large parent would be counted.
 _LAUNCHER = (
     "import resource, subprocess, sys; "
     "code = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL).returncode; "
@@ -16,36 +16,36 @@ _LAUNCHER = (
 
 
 @dataclass(frozen=True)
-class Ended:
-    """How long a process took, and what it said on standard error."""
+class ProcessResult:
+    """Duration of a process and its standard error."""
 
     seconds: float
-    said: str
+    stderr: str
 
 
 def run(
     words: Sequence[str], environ: Mapping[str, str] = os.environ, codes: Collection[int] = (0,)
-) -> Ended:
-    """Run a process; raises RuntimeError when it ends with none of `codes`."""
-    began = time.perf_counter()
+) -> ProcessResult:
+    """Run a process; raise RuntimeError unless its exit code is in `codes`."""
+    started_at = time.perf_counter()
     done = subprocess.run(
         words, env=environ, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE, text=True, check=False,
     )  # fmt: skip
-    seconds = time.perf_counter() - began
+    seconds = time.perf_counter() - started_at
     if done.returncode not in codes:
-        raise RuntimeError(f"{words[0]} ended with {done.returncode}: {done.stderr}")
-    return Ended(seconds, done.stderr)
+        raise RuntimeError(f"{words[0]} exited with {done.returncode}: {done.stderr}")
+    return ProcessResult(seconds, done.stderr)
 
 
 def peak_mb(
     words: Sequence[str], environ: Mapping[str, str] = os.environ, codes: Collection[int] = (0,)
 ) -> float:
-    """The most memory that a process takes; raises RuntimeError as `run` does."""
+    """Measure the peak memory of a process; raise RuntimeError as `run` does."""
     done = subprocess.run(
         [sys.executable, "-c", _LAUNCHER, *words], env=environ, stdin=subprocess.DEVNULL,
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     if done.returncode not in codes:
-        raise RuntimeError(f"{words[0]} ended with {done.returncode}: {done.stderr}")
+        raise RuntimeError(f"{words[0]} exited with {done.returncode}: {done.stderr}")
     return int(done.stdout) / 1024

@@ -1,10 +1,9 @@
-"""300 rows against a rate limit: how near to the least time that it allows.
+"""`bulk schedule` of 300 rows against a rate limit, compared to the minimum time that it allows.
 
 `python -m tests.benchmarks.rate`
 
-Once against the emulator with its limit of 60 a minute, on a clock of both that goes ten times as
-fast as the machine's; and by eight runners at once against a bare server that counts requests in
-short fixed windows and refuses what is too much.
+First against the emulator with 60 requests a minute, on a clock that runs ten times as fast; then
+with eight concurrent runners against a bare server with short fixed windows.
 """
 
 import json
@@ -29,29 +28,30 @@ from outreply_cli.api.retry import RetryPolicy
 from outreply_cli.api.transport import RequestRecord, Transport
 from outreply_cli.bulk.executor import CancellationToken
 from outreply_cli.bulk.loader import load_calendar
-from outreply_cli.bulk.remote_state import fetch_remote_state
+from outreply_cli.bulk.remote_state import fetch_account
 from outreply_cli.bulk.service import BulkOptions, BulkService
 from outreply_cli.clock import Clock, SystemClock
 from outreply_cli.emulator.server import EmulatorServer
 from outreply_cli.journal.journal import Journal
 from outreply_cli.spec.token import Token
 from tests.benchmarks.figures import Figure, main
-from tests.bulk.calendars import PAGES, lines, write
+from tests.bulk.calendars import PAGES, make_rows, write_calendar
 from tests.clocks import HurriedClock
 
 TOKEN = Token("outreply_live_benchmark")
-_HURRY = 10.0
+_CLOCK_SPEED = 10.0
 _MINUTE = 60.0
 _PER_MINUTE = 60
 
 
 @dataclass(frozen=True)
-class Taken:
-    """How long a run took as a multiple of the least time, and what the server refused.
+class RunResult:
+    """The duration of a run and its requests.
 
     Attributes:
-        requests: How many were carried out.
-        refused: How many were not.
+        ratio: Duration as a multiple of the minimum time.
+        requests: Number of successful requests.
+        refused: Number of requests answered with 429.
     """
 
     ratio: float
@@ -60,7 +60,7 @@ class Taken:
 
 
 class LimitedServer(ThreadingHTTPServer):
-    """Counts requests in fixed windows."""
+    """A server with a rate limit in fixed windows."""
 
     daemon_threads = True
     request_queue_size = 128
@@ -68,23 +68,23 @@ class LimitedServer(ThreadingHTTPServer):
     def __init__(self, limit: int, window: float) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.limit, self.window = limit, window
-        self.turn = threading.Lock()
-        self.began, self.spent, self.refused, self.requests = 0.0, 0, 0, 0
+        self._lock = threading.Lock()
+        self.window_start, self.used, self.refused, self.requests = 0.0, 0, 0, 0
         self.posts: list[dict[str, Any]] = []
         self.url = f"http://127.0.0.1:{self.server_address[1]}/api/v1"
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
-    def spend(self) -> tuple[bool, int, float]:
-        """Whether a request may go on, how many are left, and when the window ends."""
-        with self.turn:
+    def count_request(self) -> tuple[bool, int, float]:
+        """Count a request; return whether it is allowed, the remaining number and the reset."""
+        with self._lock:
             now = time.time()
-            if now - self.began >= self.window:
-                self.began, self.spent = now, 0
-            allowed = self.spent < self.limit
-            self.spent += allowed
+            if now - self.window_start >= self.window:
+                self.window_start, self.used = now, 0
+            allowed = self.used < self.limit
+            self.used += allowed
             self.refused += not allowed
             self.requests += allowed
-            return allowed, self.limit - self.spent, self.began + self.window
+            return allowed, self.limit - self.used, self.window_start + self.window
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -105,14 +105,14 @@ class _Handler(BaseHTTPRequestHandler):
             "/posts/scheduled": {"scheduled_posts": []},
             "/posts/published": {"published_posts": []},
         }  # fmt: skip
-        self._answer(200, bodies.get(path, {}))
+        self._respond(200, bodies.get(path, {}))
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-        self._answer(201, {"scheduled_post": {**body, "id": f"post-{id(body)}-{time.time_ns()}"}})
+        self._respond(201, {"scheduled_post": {**body, "id": f"post-{id(body)}-{time.time_ns()}"}})
 
-    def _answer(self, status: int, body: Any) -> None:
-        allowed, left, ends = self.server.spend()
+    def _respond(self, status: int, body: Any) -> None:
+        allowed, remaining, reset_at = self.server.count_request()
         if not allowed:
             status, body = 429, {"error": "Too many", "code": "RATE_LIMITED"}
         elif status == 201:
@@ -121,71 +121,73 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response_only(status)
         self.send_header("Date", formatdate(time.time(), usegmt=True))
         self.send_header("X-RateLimit-Limit", str(self.server.limit))
-        self.send_header("X-RateLimit-Remaining", str(left))
-        self.send_header("X-RateLimit-Reset", str(math.ceil(ends)))
+        self.send_header("X-RateLimit-Remaining", str(remaining))
+        self.send_header("X-RateLimit-Reset", str(math.ceil(reset_at)))
         if not allowed:
-            self.send_header("Retry-After", str(math.ceil(ends - time.time())))
+            self.send_header("Retry-After", str(math.ceil(reset_at - time.time())))
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
-def carry_out(
+def run_bulk_schedule(
     url: str, calendar: Path, state: Path, clock: Clock, token: Token = TOKEN
 ) -> list[RequestRecord]:
-    """One runner's whole work, and each of its requests."""
-    exchanges: list[RequestRecord] = []
+    """Run one runner; return its requests."""
+    records: list[RequestRecord] = []
     transport = Transport(
-        base_url=url, token=token, clock=clock, patience=RetryPolicy(max_wait=None),
-        budget=SharedRateLimiter(state / "budget.db", token, url, clock), on_exchange=exchanges.append,
+        base_url=url, token=token, clock=clock, retry_policy=RetryPolicy(max_wait=None),
+        rate_limiter=SharedRateLimiter(state / "rate_limit.db", token, url, clock),
+        on_request=records.append,
     )  # fmt: skip
     journal = Journal(state / "journal.db")
-    run = BulkService(Client(transport), journal, BulkOptions(zone=ZoneInfo("UTC"), concurrency=8))
-    prepared = run.plan(
-        load_calendar(str(calendar)), fetch_remote_state(Client(transport)), settle=True
-    )
-    report = run.apply(prepared, CancellationToken(), lambda _: None)
+    client = Client(transport)
+    options = BulkOptions(zone=ZoneInfo("UTC"), concurrency=8)
+    run = BulkService(client, journal, fetch_account(client), options)
+    plan = run.plan(load_calendar(str(calendar)), reconcile=True)
+    report = run.apply(plan, CancellationToken(), lambda _: None)
     assert report.stopped_by is None
     journal.close()
     transport.close()
-    return exchanges
+    return records
 
 
-def with_the_emulator(rows: int) -> Taken:
-    """One run against the emulator; all times are of the hurried clock."""
-    clock = HurriedClock(_HURRY)
+def run_with_emulator(rows: int) -> RunResult:
+    """Run against the emulator; times are those of the fast clock."""
+    clock = HurriedClock(_CLOCK_SPEED)
     with tempfile.TemporaryDirectory() as name, \
             EmulatorServer(Path(name) / "emulator.db", clock) as server:  # fmt: skip
         calendar = Path(name) / "calendar.csv"
-        write(calendar, lines(rows, clock.now().replace(microsecond=0) + timedelta(days=1)))
-        began = clock.monotonic()
-        exchanges = carry_out(
+        first = clock.now().replace(microsecond=0) + timedelta(days=1)
+        write_calendar(calendar, make_rows(rows, first))
+        started_at = clock.monotonic()
+        records = run_bulk_schedule(
             server.base_url, calendar, Path(name), clock, Token(server.token)
         )  # fmt: skip
-        took = clock.monotonic() - began
-    requests = sum(exchange.outcome != "429" for exchange in exchanges)
-    least = (math.ceil(requests / _PER_MINUTE) - 1) * _MINUTE
-    return Taken(took / least, requests, len(exchanges) - requests)
+        elapsed = clock.monotonic() - started_at
+    requests = sum(record.outcome != "429" for record in records)
+    minimum = (math.ceil(requests / _PER_MINUTE) - 1) * _MINUTE
+    return RunResult(elapsed / minimum, requests, len(records) - requests)
 
 
-def with_runners(rows: int, limit: int, window: float, runners: int) -> Taken:
-    """Several processes at once, each with its share of the rows, on the machine's clock."""
+def run_concurrently(rows: int, limit: int, window: float, runners: int) -> RunResult:
+    """Run several processes, each with a share of the rows, on the system clock."""
     server = LimitedServer(limit, window)
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
         first = datetime.now(UTC).replace(microsecond=0) + timedelta(days=1)
-        every = lines(rows, first)
+        rows_of_all = make_rows(rows, first)
         calendars = []
         for n in range(runners):
             calendars.append(root / f"{n}.csv")
-            write(calendars[-1], every[n::runners])
-        began = time.monotonic()
+            write_calendar(calendars[-1], rows_of_all[n::runners])
+        started_at = time.monotonic()
         processes = [
             multiprocessing.get_context("spawn").Process(
-                target=carry_out, args=(server.url, calendar, root, SystemClock())
+                target=run_bulk_schedule, args=(server.url, calendar, root, SystemClock())
             )
             for calendar in calendars
         ]
@@ -193,33 +195,35 @@ def with_runners(rows: int, limit: int, window: float, runners: int) -> Taken:
             process.start()
         for process in processes:
             process.join()
-        took = time.monotonic() - began
+        elapsed = time.monotonic() - started_at
         assert [process.exitcode for process in processes] == [0] * runners
     assert len(server.posts) == rows
-    least = (math.ceil(server.requests / limit) - 1) * window
+    minimum = (math.ceil(server.requests / limit) - 1) * window
     server.shutdown()
     server.server_close()
-    return Taken(took / least, server.requests, server.refused)
+    return RunResult(elapsed / minimum, server.requests, server.refused)
 
 
 def figures(quick: bool) -> Iterator[Figure]:
-    """Times as ratios to the least, and the share of requests that a server had to refuse."""
-    least = "the least time that the rate limit allows"
-    alone = with_the_emulator(70 if quick else 300)
+    """Ratios of durations to the minimum, and the share of refused requests."""
+    minimum = "the minimum time that the rate limit allows"
+    alone = run_with_emulator(70 if quick else 300)
     yield Figure(
         f"{alone.requests} requests of `bulk schedule`, 60 a minute",
         alone.ratio,
-        least,
+        minimum,
         1.1,
     )
-    yield Figure("refused of them", alone.refused / alone.requests, "all requests", 0.01)
+    yield Figure("refused requests", alone.refused / alone.requests, "all requests", 0.01)
     rows, window, runners = (60, 2.0, 2) if quick else (300, 10.0, 8)
-    many = with_runners(rows, 40, window, runners)
+    many = run_concurrently(rows, 40, window, runners)
     yield Figure(
-        f"{rows} rows by {runners} runners at once, 40 requests in {window:g} s", many.ratio, least,
-        1.25,
+        f"{rows} rows by {runners} concurrent runners, 40 requests in {window:g} s", many.ratio,
+        minimum, 1.25,
     )  # fmt: skip
-    yield Figure("refused of theirs", many.refused / many.requests, "all requests", 0.01)
+    yield Figure(
+        "refused requests of the runners", many.refused / many.requests, "all requests", 0.01
+    )
 
 
 if __name__ == "__main__":

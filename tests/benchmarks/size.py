@@ -1,8 +1,8 @@
-"""A calendar of 10,000 rows read, checked and planned, beside `list(csv.DictReader(f))`.
+"""Loading and planning a calendar of 10,000 rows, compared to `list(csv.DictReader(f))`.
 
 `python -m tests.benchmarks.size`
 
-Each is a whole process, from its start to its exit, and its figure the median of several runs.
+Each run is a process, from start to exit; figures are medians.
 """
 
 import os
@@ -21,7 +21,7 @@ from tests.benchmarks.processes import peak_mb, run
 
 _BASELINE = "`list(csv.DictReader(f))`"
 _PLANNING = "`bulk schedule --dry-run`"
-# More rows than any account may publish: all of that is told, with exit 2.
+# 100,000 rows exceed the monthly quota, which is exit code 2.
 _CODES = (0, 2)
 _MESSAGE = (
     "Row {n}: the workshop is open on Saturday from nine to five; bring the wobbly chair, "
@@ -31,7 +31,7 @@ _MESSAGE = (
 
 @dataclass(frozen=True)
 class Cost:
-    """The median seconds of a process, and its peak memory."""
+    """Median duration of a process and its peak memory."""
 
     seconds: float
     peak_mb: float
@@ -39,7 +39,7 @@ class Cost:
 
 @dataclass(frozen=True)
 class Costs:
-    """What one calendar costs."""
+    """Costs of one calendar."""
 
     plain: Cost
     checking: Cost
@@ -47,32 +47,32 @@ class Costs:
 
 
 def write_rows(path: Path, rows: int) -> None:
-    """A calendar over the whole 75-day horizon of a page without guardrails of its own."""
+    """Write a calendar over the 75-day horizon, for a platform without page guardrails."""
     first = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=1)
     step = timedelta(days=74) / rows
     with path.open("w", encoding="utf-8") as stream:
         stream.write("key,page,scheduled_at,timezone,message,media_urls,first_comment\n")
         for n in range(rows):
-            moment = (first + n * step).replace(microsecond=0).isoformat()
+            at = (first + n * step).replace(microsecond=0).isoformat()
             message = _MESSAGE.format(n=n)
-            stream.write(f'k{n},youtube:bluebirdathome,{moment},Europe/Paris,"{message}",,\n')
+            stream.write(f'k{n},youtube:bluebirdathome,{at},Europe/Paris,"{message}",,\n')
 
 
-def cost(words: Sequence[str], environ: dict[str, str], runs: int) -> Cost:
-    """What a process costs."""
+def measure_process(words: Sequence[str], environ: dict[str, str], runs: int) -> Cost:
+    """Measure a process."""
     seconds = [run(words, environ, _CODES).seconds for _ in range(runs)]
     return Cost(statistics.median(seconds), peak_mb(words, environ, _CODES))
 
 
-def measure(rows: int, runs: int) -> Costs:
-    """A calendar of `rows` rows, in each of the ways."""
+def measure_calendar(rows: int, runs: int) -> Costs:
+    """Measure a calendar of `rows` rows in all ways."""
     with tempfile.TemporaryDirectory() as name:
         calendar = Path(name) / "calendar.csv"
         write_rows(calendar, rows)
         plain = f"import csv; list(csv.DictReader(open({str(calendar)!r})))"
         checking = (
-            "from outreply_cli.bulk.loader import read_calendar; "
-            f"assert not read_calendar({str(calendar)!r}).problems"
+            "from outreply_cli.bulk.loader import load_calendar; "
+            f"assert not load_calendar({str(calendar)!r}).problems"
         )
         with EmulatorServer(Path(name) / "emulator.db", SystemClock()) as server:
             server.state.connection.execute("UPDATE users SET tier = 'elite'")
@@ -83,17 +83,17 @@ def measure(rows: int, runs: int) -> Costs:
             }  # fmt: skip
             planning = ["-m", "outreply_cli", "bulk", "schedule", str(calendar), "--dry-run"]
             return Costs(
-                cost([sys.executable, "-c", plain], environ, runs),
-                cost([sys.executable, "-c", checking], environ, runs),
-                cost([sys.executable, *planning], environ, runs),
+                measure_process([sys.executable, "-c", plain], environ, runs),
+                measure_process([sys.executable, "-c", checking], environ, runs),
+                measure_process([sys.executable, *planning], environ, runs),
             )
 
 
 def figures(quick: bool) -> Iterator[Figure]:
-    """Ratios of time, and how time and memory grow."""
+    """Ratios of time, and growth of time and memory."""
     runs = 1 if quick else 5
     sizes = [100, 1_000] if quick else [1_000, 10_000, 100_000]
-    costs = [measure(rows, runs) for rows in sizes]
+    costs = [measure_calendar(rows, runs) for rows in sizes]
     (few, many), amounts = costs[:2], f"{sizes[0]:,} to {sizes[1]:,} rows"
     yield Figure(
         f"reading and checking {sizes[1]:,} rows", many.checking.seconds / many.plain.seconds,
@@ -109,12 +109,12 @@ def figures(quick: bool) -> Iterator[Figure]:
         f"its peak memory with {sizes[1]:,} rows", many.planning.peak_mb / few.planning.peak_mb,
         f"with {sizes[0]:,} rows", 2.0, peak_mb=many.planning.peak_mb,
     )  # fmt: skip
-    for most in costs[2:]:
+    for largest in costs[2:]:
         yield Figure(
-            f"{_PLANNING} of {sizes[2]:,} rows", most.planning.seconds / most.plain.seconds,
-            _BASELINE, growth=Growth(most.planning.seconds / many.planning.seconds,
+            f"{_PLANNING} of {sizes[2]:,} rows", largest.planning.seconds / largest.plain.seconds,
+            _BASELINE, growth=Growth(largest.planning.seconds / many.planning.seconds,
                                      f"{sizes[1]:,} to {sizes[2]:,} rows"),
-            peak_mb=most.planning.peak_mb,
+            peak_mb=largest.planning.peak_mb,
         )  # fmt: skip
 
 

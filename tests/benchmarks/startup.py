@@ -1,10 +1,9 @@
-"""How long commands take to start, as multiples of `python -c pass` in the same environment.
+"""Startup time of commands, as multiples of `python -c pass` in the same environment.
 
 `python -m tests.benchmarks.startup`
 
-The environment is made for it and has the runtime dependencies alone. Each figure is a median; the
-commands run in turns, so that what else the machine does falls on all of them. What else is
-installed of `gh`, `http`, `hf` and `toot` is measured beside.
+A new environment has only the runtime dependencies. Figures are medians; the commands run in turns,
+so that other load affects all of them. `gh`, `http`, `hf` and `toot` are measured too if installed.
 """
 
 import os
@@ -22,7 +21,7 @@ from pathlib import Path
 
 import pexpect
 
-from outreply_cli.accounts.keyring import KEYRING_SECONDS
+from outreply_cli.accounts.keyring import KEYRING_TIMEOUT
 from outreply_cli.clock import SystemClock
 from outreply_cli.emulator.server import EmulatorServer
 from tests.benchmarks.figures import Figure, main
@@ -49,72 +48,72 @@ class Hanging(KeyringBackend):
 
 
 @dataclass(frozen=True)
-class Row:
-    """One thing that is measured.
+class Case:
+    """A command to measure.
 
     Attributes:
-        name: What is shown.
-        run: Does it once, and tells how many seconds it took.
-        most: How many times the baseline it may take; None for what is measured beside.
-        words: What its peak memory is told of; None where a process outlives it.
+        name: Label of the figure.
+        run: Function that runs it once and returns the duration in seconds.
+        goal: Maximum multiple of the baseline; None for other tools.
+        words: Command line for the peak memory; None if it is not measured.
     """
 
     name: str
     run: Callable[[], float]
-    most: float | None = None
+    goal: float | None = None
     words: Sequence[str] | None = None
 
 
 @dataclass(frozen=True)
-class Place:
-    """An environment with outreply in it, an account, and somebody's home."""
+class Installation:
+    """An environment with outreply, an account and a home directory."""
 
     python: Path
     home: Path
     environ: dict[str, str]
 
     def outreply(self, *words: str) -> Callable[[], float]:
-        """Run `outreply` with its output in a pipe."""
+        """Return a function that runs `outreply` with its output in a pipe."""
         return self.program(str(self.python.parent / "outreply"), *words)
 
     def program(self, *words: str) -> Callable[[], float]:
-        """Run any program so; it must work."""
+        """Return a function that runs a program, which must succeed."""
 
         def run() -> float:
-            began = time.perf_counter()
+            started_at = time.perf_counter()
             subprocess.run(
                 words, env=self.environ, stdin=subprocess.DEVNULL, capture_output=True,
                 check=True,
             )  # fmt: skip
-            return time.perf_counter() - began
+            return time.perf_counter() - started_at
 
         return run
 
     def at_terminal(self, *words: str) -> Callable[[], float]:
-        """Run `outreply` at a terminal of its own: a pipe gets no table."""
+        """Return a function that runs `outreply` at a pseudo-terminal."""
 
         def run() -> float:
-            began = time.perf_counter()
-            ours, theirs = pty.openpty()
+            started_at = time.perf_counter()
+            parent, child = pty.openpty()
             process = subprocess.Popen(
                 [str(self.python.parent / "outreply"), *words], env=self.environ,
-                stdin=theirs, stdout=theirs, stderr=theirs,
+                stdin=child, stdout=child, stderr=child,
             )  # fmt: skip
-            os.close(theirs)
-            # Linux raises when the other end is closed.
+            os.close(child)
+            # On Linux, read raises once the other end is closed.
             with suppress(OSError):
-                while os.read(ours, 65536):
+                while os.read(parent, 65536):
                     pass
-            os.close(ours)
+            os.close(parent)
             if process.wait() != 0:
                 raise RuntimeError(f"{words} failed at a terminal")
-            return time.perf_counter() - began
+            return time.perf_counter() - started_at
 
         return run
 
 
-def made_environment(directory: Path) -> Path:
-    """The Python of a new environment with outreply and what it needs."""
+def create_environment(directory: Path) -> Path:
+    """Create a virtual environment with outreply; return its Python."""
     subprocess.run([sys.executable, "-m", "venv", str(directory)], check=True)
     python = directory / "bin" / "python"
     subprocess.run(
@@ -125,8 +124,8 @@ def made_environment(directory: Path) -> Path:
 
 
 @contextmanager
-def place_with(python: Path, directory: Path) -> Iterator[Place]:
-    """A home with an account in an emulator, whose values have been seen."""
+def create_installation(python: Path, directory: Path) -> Iterator[Installation]:
+    """A home directory with an emulator account and a filled completion cache."""
     with EmulatorServer(directory / "emulator.db", SystemClock()) as emulator:
         home = directory / "home"
         home.mkdir()
@@ -139,16 +138,16 @@ def place_with(python: Path, directory: Path) -> Iterator[Place]:
             "OUTREPLY_BASE_URL": emulator.base_url,
         }
         emulator.state.connection.execute("UPDATE users SET tier = 'elite'")
-        place = Place(python, home, environ)
-        place.outreply("pages", "list")()
-        yield place
+        installation = Installation(python, home, environ)
+        installation.outreply("pages", "list")()
+        yield installation
 
 
 @contextmanager
-def tab_in(shell: str, place: Place) -> Iterator[Callable[[], float]]:
-    """What presses TAB in `shell` and waits for the value."""
-    share = place.python.parents[1] / "share"
-    home = place.home / shell
+def tab_in(shell: str, installation: Installation) -> Iterator[Callable[[], float]]:
+    """Function that presses TAB in a shell and waits for the completion."""
+    share = installation.python.parents[1] / "share"
+    home = installation.home / shell
     home.mkdir()
     if shell == "bash":
         script = share / "bash-completion" / "completions" / "outreply"
@@ -162,7 +161,7 @@ def tab_in(shell: str, place: Place) -> Iterator[Callable[[], float]]:
         )
         words = ["zsh", "-d", "-i"]
     child = pexpect.spawn(
-        words[0], words[1:], env={**place.environ, "ZDOTDIR": str(home)}, encoding="utf-8",
+        words[0], words[1:], env={**installation.environ, "ZDOTDIR": str(home)}, encoding="utf-8",
         timeout=20, dimensions=(40, 120),
     )  # fmt: skip
     child.delaybeforesend = None
@@ -171,14 +170,14 @@ def tab_in(shell: str, place: Place) -> Iterator[Callable[[], float]]:
     def press() -> float:
         child.send("outreply pages show instagram:a")
         child.expect_exact("instagram:a")
-        began = time.perf_counter()
+        started_at = time.perf_counter()
         child.send("\t")
         child.expect_exact("cme")
-        took = time.perf_counter() - began
+        elapsed = time.perf_counter() - started_at
         child.send("\x15")
-        return took
+        return elapsed
 
-    # The first press loads the script.
+    # The first completion loads the script.
     press()
     try:
         yield press
@@ -186,76 +185,78 @@ def tab_in(shell: str, place: Place) -> Iterator[Callable[[], float]]:
         child.close(force=True)
 
 
-def hanging_keyring_seconds(place: Place) -> float:
-    """How long a command takes in all whose token is in a keyring that never answers."""
-    (place.home / "hanging_keyring.py").write_text(_HANGING_KEYRING)
-    config = place.home / ".config" / "outreply"
+def hanging_keyring_seconds(installation: Installation) -> float:
+    """Duration of a command whose keyring never responds."""
+    (installation.home / "hanging_keyring.py").write_text(_HANGING_KEYRING)
+    config = installation.home / ".config" / "outreply"
     config.mkdir(parents=True)
     (config / "config.toml").write_text(
         'current = "default"\n[profiles.default]\nstorage = "keyring"\n'
     )
     environ = {
-        **place.environ,
-        "PYTHONPATH": str(place.home),
+        **installation.environ,
+        "PYTHONPATH": str(installation.home),
         "PYTHON_KEYRING_BACKEND": "hanging_keyring.Hanging",
     }
     del environ["OUTREPLY_API_KEY"]
-    began = time.perf_counter()
-    ended = subprocess.run(
-        [str(place.python.parent / "outreply"), "pages", "list"], env=environ,
+    started_at = time.perf_counter()
+    result = subprocess.run(
+        [str(installation.python.parent / "outreply"), "pages", "list"], env=environ,
         capture_output=True, text=True, check=False,
     )  # fmt: skip
-    took = time.perf_counter() - began
-    if "did not answer" not in ended.stderr:
-        raise RuntimeError(f"the keyring was not asked: {ended.stderr}")
-    return took
+    elapsed = time.perf_counter() - started_at
+    if "did not answer" not in result.stderr:
+        raise RuntimeError(f"the keyring did not time out: {result.stderr}")
+    return elapsed
 
 
-def medians(rows: Sequence[Row], rounds: int) -> list[float]:
-    """The median seconds of each row, taken in turns."""
-    for row in rows:
-        row.run()
-    taken = [[row.run() for row in rows] for _ in range(rounds)]
-    return [statistics.median(each) for each in zip(*taken, strict=True)]
+def medians(cases: Sequence[Case], rounds: int) -> list[float]:
+    """Median duration of each case; the cases run in turns."""
+    for case in cases:
+        case.run()
+    durations = [[case.run() for case in cases] for _ in range(rounds)]
+    return [statistics.median(times) for times in zip(*durations, strict=True)]
 
 
-def rows_of(place: Place, held: ExitStack) -> list[Row]:
-    """The baseline first, then ours, then what others take."""
-    rows = [Row("`python -c pass`", place.program(str(place.python), "-c", "pass"))]
-    rows += [
-        Row(f"`outreply {' '.join(words)}`", place.outreply(*words), most,
-            [str(place.python.parent / "outreply"), *words])
-        for words, most in _COMMANDS
+def build_cases(installation: Installation, stack: ExitStack) -> list[Case]:
+    """Build the baseline, the cases of outreply, and those of other tools."""
+    cases = [Case("`python -c pass`", installation.program(str(installation.python), "-c", "pass"))]
+    cases += [
+        Case(f"`outreply {' '.join(words)}`", installation.outreply(*words), goal,
+            [str(installation.python.parent / "outreply"), *words])
+        for words, goal in _COMMANDS
     ]  # fmt: skip
-    rows.append(
-        Row("`outreply pages list`, a table", place.at_terminal("pages", "list"), 17.0)
+    cases.append(
+        Case("`outreply pages list`, a table", installation.at_terminal("pages", "list"), 17.0)
     )  # fmt: skip
-    for shell, most in (("bash", 6.5), ("zsh", 7.0)):
+    for shell, goal in (("bash", 6.5), ("zsh", 7.0)):
         if shutil.which(shell):
-            rows.append(Row(f"TAB in {shell}", held.enter_context(tab_in(shell, place)), most))
+            cases.append(
+                Case(f"TAB in {shell}", stack.enter_context(tab_in(shell, installation)), goal)
+            )
     for other in filter(shutil.which, _OTHERS):
-        rows += [
-            Row(f"`{other} {word}`", place.program(other, word), words=[other, word])
+        cases += [
+            Case(f"`{other} {word}`", installation.program(other, word), words=[other, word])
             for word in ("--version", "--help")
         ]
-    return rows
+    return cases
 
 
 def figures(quick: bool) -> Iterator[Figure]:
-    """Start-up as multiples of a bare interpreter's."""
-    with tempfile.TemporaryDirectory() as name, ExitStack() as held:
+    """Startup times as multiples of the baseline."""
+    with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         directory = Path(name)
-        python = made_environment(directory / "venv")
-        place = held.enter_context(place_with(python, directory))
-        baseline, *rows = rows_of(place, held)
-        base, *found = medians([baseline, *rows], 1 if quick else 21)
-        for row, seconds in zip(rows, found, strict=True):
-            peak = None if row.words is None else peak_mb(row.words, place.environ)
-            yield Figure(row.name, seconds / base, baseline.name, row.most, peak_mb=peak)
+        python = create_environment(directory / "venv")
+        installation = stack.enter_context(create_installation(python, directory))
+        baseline, *cases = build_cases(installation, stack)
+        base, *durations = medians([baseline, *cases], 1 if quick else 21)
+        for case, seconds in zip(cases, durations, strict=True):
+            peak = None if case.words is None else peak_mb(case.words, installation.environ)
+            yield Figure(case.name, seconds / base, baseline.name, case.goal, peak_mb=peak)
         yield Figure(
-            "a command whose keyring never answers",
-            hanging_keyring_seconds(place) / KEYRING_SECONDS,
-            "the time that a keyring is given", 1.2,
+            "a command whose keyring never responds",
+            hanging_keyring_seconds(installation) / KEYRING_TIMEOUT,
+            "the keyring timeout", 1.2,
         )  # fmt: skip
 
 

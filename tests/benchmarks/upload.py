@@ -1,10 +1,9 @@
-"""A 250 MB video: `media upload` beside `curl -F` to the same server, and its memory.
+"""`media upload` of a 250 MB video, compared to `curl -F` to the same server.
 
 `python -m tests.benchmarks.upload`
 
-Both are whole processes, from start to exit, in turns. curl sends the file and nothing else; the
-command also starts Python, reads the account and the media that are there, and keeps its journal.
-The same command without an upload (`media list`) is what its memory is compared with.
+Both are processes, from start to exit, and run in turns. The command also starts Python, reads the
+account and its media, and writes the journal. Its memory is compared to that of `media list`.
 """
 
 import os
@@ -23,11 +22,11 @@ from tests.benchmarks.processes import peak_mb, run
 
 _MEGABYTE = 1024 * 1024
 _CLI = (sys.executable, "-m", "outreply_cli")
-_SENDING = re.compile(r"/media/upload 201 (\d+) ms")
+_TRANSFER = re.compile(r"/media/upload 201 (\d+) ms")
 
 
 def write_video(path: Path, megabytes: int) -> None:
-    """A file of that size that begins as a video does and can't be compressed."""
+    """Write an incompressible file of that size with the header of a video."""
     with path.open("wb") as stream:
         stream.write(b"\x00\x00\x00\x18ftypmp42" + b"\x00" * 12)
         stream.write((megabytes * _MEGABYTE - stream.tell()).to_bytes(4, "big") + b"mdat")
@@ -36,7 +35,7 @@ def write_video(path: Path, megabytes: int) -> None:
 
 
 def figures(quick: bool) -> Iterator[Figure]:
-    """Speeds as ratios to curl's, where curl is; memory as a ratio to a command's that reads."""
+    """Ratios of time to curl, if installed, and of memory to `media list`."""
     megabytes, rounds = (5, 1) if quick else (250, 5)
     curl = shutil.which("curl")
     with tempfile.TemporaryDirectory() as name:
@@ -61,22 +60,22 @@ def figures(quick: bool) -> Iterator[Figure]:
             )  # fmt: skip
             if curl is None:
                 return
-            wholes, sendings = [], []
+            totals, transfers = [], []
             for _ in range(rounds):
-                _forget(server)
-                theirs = run(_curl_words(curl, server, video), environ).seconds
-                _forget(server)
-                ours = run((*upload, "-v"), environ)
-                sending = _SENDING.search(ours.said)
-                assert sending is not None, ours.said
-                wholes.append(ours.seconds / theirs)
-                sendings.append(int(sending[1]) / 1000 / theirs)
-    yield Figure(f"`media upload` of {megabytes} MB", median(wholes), "`curl -F`", 1.5)
-    yield Figure("its sending alone", median(sendings), "`curl -F`", 1.25)
+                _delete_media(server)
+                curl_seconds = run(_curl_words(curl, server, video), environ).seconds
+                _delete_media(server)
+                result = run((*upload, "-v"), environ)
+                transfer = _TRANSFER.search(result.stderr)
+                assert transfer is not None, result.stderr
+                totals.append(result.seconds / curl_seconds)
+                transfers.append(int(transfer[1]) / 1000 / curl_seconds)
+    yield Figure(f"`media upload` of {megabytes} MB", median(totals), "`curl -F`", 1.5)
+    yield Figure("its transfer alone", median(transfers), "`curl -F`", 1.25)
 
 
-def _forget(server: EmulatorServer) -> None:
-    # A file of the same size that is there already would be read twice.
+def _delete_media(server: EmulatorServer) -> None:
+    # An existing file of the same size would be hashed first.
     with server.state.transaction() as db:
         db.execute("UPDATE media SET deleted_at = 1")
 

@@ -1,4 +1,4 @@
-"""Calendars that keep every rule, and what the server holds of them."""
+"""Calendars that violate no guardrail, and the posts that the server has."""
 
 import csv
 import io
@@ -22,27 +22,27 @@ PAGES = (
 
 
 @dataclass(frozen=True)
-class Line:
-    """One row of a test's calendar."""
+class CalendarRow:
+    """A row of a test calendar."""
 
     key: str
     page: str
-    instant: datetime
+    scheduled_at: datetime
     message: str
 
 
-def lines(count: int, first: datetime) -> list[Line]:
-    """`count` rows over all pages, hours apart on each."""
+def make_rows(count: int, first: datetime) -> list[CalendarRow]:
+    """Return `count` rows over all pages, hours apart on each page."""
     return [
-        Line(
+        CalendarRow(
             f"k{n}", PAGES[n % 6], first + timedelta(hours=2 * (n // 6), minutes=n % 6), f"Row {n}"
         )
         for n in range(count)
     ]
 
 
-def edited(rows: Sequence[Line]) -> list[Line]:
-    """Every third row changed in text or time, every sixth taken out, some new."""
+def edit_rows(rows: Sequence[CalendarRow]) -> list[CalendarRow]:
+    """Return `rows` with changed texts and times, some rows removed and some added."""
     kept = []
     for n, row in enumerate(rows):
         if n % 6 == 5:
@@ -50,57 +50,61 @@ def edited(rows: Sequence[Line]) -> list[Line]:
         if n % 6 == 2:
             kept.append(replace(row, message=row.message + ", edited"))
         elif n % 6 == 4:
-            kept.append(replace(row, instant=row.instant + timedelta(minutes=45)))
+            kept.append(replace(row, scheduled_at=row.scheduled_at + timedelta(minutes=45)))
         else:
             kept.append(row)
-    last = max(row.instant for row in rows)
+    last = max(row.scheduled_at for row in rows)
     return kept + [
-        replace(row, key=f"new-{row.key}", message=f"New {row.message}", instant=row.instant)
-        for row in lines(len(rows) // 6, last + timedelta(hours=6))
+        replace(
+            row, key=f"new-{row.key}", message=f"New {row.message}", scheduled_at=row.scheduled_at
+        )
+        for row in make_rows(len(rows) // 6, last + timedelta(hours=6))
     ]
 
 
-def write(path: Path, rows: Sequence[Line]) -> None:
+def write_calendar(path: Path, rows: Sequence[CalendarRow]) -> None:
     """Write `rows` as a CSV calendar."""
     stream = io.StringIO()
     writer = csv.writer(stream)
     writer.writerow(["key", "page", "scheduled_at", "message"])
     for row in rows:
-        writer.writerow([row.key, row.page, row.instant.isoformat(), row.message])
+        writer.writerow([row.key, row.page, row.scheduled_at.isoformat(), row.message])
     path.write_text(stream.getvalue(), encoding="utf-8")
 
 
-def wanted(rows: Sequence[Line]) -> Counter[tuple[str, str, str]]:
-    """What the server should hold."""
-    return Counter((row.page, f"{row.instant.astimezone(UTC):%FT%T}", row.message) for row in rows)
+def expected_posts(rows: Sequence[CalendarRow]) -> Counter[tuple[str, str, str]]:
+    """Return the posts that the server should have."""
+    return Counter(
+        (row.page, f"{row.scheduled_at.astimezone(UTC):%FT%T}", row.message) for row in rows
+    )
 
 
-def held(emulator: EmulatorServer) -> Counter[tuple[str, str, str]]:
-    """What the server holds: page, instant and text of each scheduled or published post."""
-    found = emulator.state.connection.execute(
+def server_posts(emulator: EmulatorServer) -> Counter[tuple[str, str, str]]:
+    """Return page, time and text of each scheduled or published post of the server."""
+    posts = emulator.state.connection.execute(
         "SELECT platform || ':' || username AS page, scheduled_at, message FROM posts "
         "JOIN pages ON pages.id = posts.page_id "
         "WHERE status IN ('scheduled', 'published') AND scheduled_at > 0 AND message LIKE '%Row %'"
     ).fetchall()
     return Counter(
         (row["page"], f"{datetime.fromtimestamp(row['scheduled_at'], UTC):%FT%T}", row["message"])
-        for row in found
+        for row in posts
     )
 
 
 class Snapshot:
-    """The server's state at one instant, to go back to."""
+    """A copy of the server's state, made on an account without limits."""
 
     def __init__(self, emulator: EmulatorServer) -> None:
-        self._kept = sqlite3.connect(":memory:", check_same_thread=False)
+        self._copy = sqlite3.connect(":memory:", check_same_thread=False)
         with emulator.state.transaction() as db:
             db.execute("UPDATE users SET tier = 'elite'")
-        emulator.state.connection.backup(self._kept)
+        emulator.state.connection.backup(self._copy)
 
     def restore(self, emulator: EmulatorServer) -> None:
-        """Make the server forget what came after."""
-        self._kept.backup(emulator.state.connection)
+        """Restore the server's state."""
+        self._copy.backup(emulator.state.connection)
 
     def close(self) -> None:
-        """Let go of it."""
-        self._kept.close()
+        """Delete the copy."""
+        self._copy.close()

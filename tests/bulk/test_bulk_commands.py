@@ -1,4 +1,4 @@
-"""`bulk plan|apply|status|cancel|export`, `--spread`, guarded cancels and annotations."""
+"""`bulk plan|apply|status|cancel|export`, `--spread`, `--max-cancel` and annotations."""
 
 import json
 import sqlite3
@@ -12,13 +12,13 @@ from outreply_cli.emulator.server import EmulatorServer
 from outreply_cli.journal.account import account_fingerprint
 from outreply_cli.journal.locks import calendar_lock
 from tests.bulk.test_bulk_schedule import (
-    bare,
-    posts_now,
-    report_of,
+    count_writes,
+    get_posts,
+    get_report,
+    get_summary,
     row,
-    summary_of,
+    row_without_key,
     write_csv,
-    writes,
 )
 from tests.clocks import ManualClock
 from tests.command_line import CommandLine
@@ -38,32 +38,44 @@ def plan(cli: CommandLine, calendar: Path) -> Path:
     return path
 
 
-def test_a_plan_can_be_read_and_is_carried_out_exactly(
+def test_apply_executes_saved_plan(
     cli: CommandLine, calendar: Path, client: Client, emulator: EmulatorServer
 ) -> None:
     path = plan(cli, calendar)
-    assert writes(emulator) == 0
+    assert count_writes(emulator) == 0
     saved = yaml.safe_load(path.read_text())
     assert [(s["action"], s["line"], s["message"]) for s in saved["steps"]] == [
         ("create", 2, "One"),
         ("create", 3, "Two"),
     ]
     ran = cli.run("bulk", "apply", str(path), "--json")
-    assert (ran.code, summary_of(ran)) == (0, {"created": 2})
-    assert len(posts_now(client)) == 2
+    assert (ran.code, get_summary(ran)) == (0, {"created": 2})
+    assert len(get_posts(client)) == 2
     drifted = cli.run("bulk", "apply", str(path))
     assert drifted.code == 2
-    assert "line 2: action was 'create' and is 'keep'" in drifted.err
+    assert "line 2: was going to be created, but is already scheduled" in drifted.err
 
 
-def test_a_plan_in_a_pipe_is_cut_nowhere(cli: CommandLine, tmp_path: Path) -> None:
+def test_plan_json(cli: CommandLine, calendar: Path, tmp_path: Path) -> None:
+    path = tmp_path / "json.plan"
+    ran = cli.run("bulk", "plan", str(calendar), "-o", str(path), "--json")
+    document = get_report(ran)
+    assert (ran.code, document["file"]) == (0, str(path))
+    assert get_summary(ran) == {"created": 2}
+    assert [(row["line"], row["status"]) for row in document["rows"]] == [
+        (2, "planned"),
+        (3, "planned"),
+    ]
+
+
+def test_plan_in_pipe_is_not_truncated(cli: CommandLine, tmp_path: Path) -> None:
     path = tmp_path / "long.csv"
     write_csv(path, [row("a", "2026-12-01 09:00", "A word and another, " * 10 + "and the last")])
     ran = cli.run("bulk", "schedule", str(path), "--dry-run")
     assert "and the last\n" in ran.out
 
 
-def test_apply_refuses_when_the_file_or_the_account_or_the_clock_moved_on(
+def test_apply_refuses_drift(
     cli: CommandLine, calendar: Path, client: Client, emulator_clock: ManualClock
 ) -> None:
     path = plan(cli, calendar)
@@ -71,67 +83,65 @@ def test_apply_refuses_when_the_file_or_the_account_or_the_clock_moved_on(
     edited = cli.run("bulk", "apply", str(path))
     assert edited.code == 2
     assert "was edited" in edited.err
-    assert "line 3: message was 'Two' and is '2'" in edited.err
+    assert "line 3: message was 'Two' and is now '2'" in edited.err
     path = plan(cli, calendar)
     (page,) = client.pages(platform="instagram").items
-    there = {"page_id": page["id"], "message": "x", "scheduled_at": "2026-12-01T08:00:20Z"}
-    post = client.schedule(there)
+    body = {"page_id": page["id"], "message": "x", "scheduled_at": "2026-12-01T08:00:20Z"}
+    post = client.schedule(body)
     assert cli.run("bulk", "apply", str(path)).code == 2
     client.cancel(post["id"])
     emulator_clock.advance(8 * 86_400)
     late = cli.run("bulk", "apply", str(path))
     assert late.code == 2
     assert "in the past" in late.err
-    assert posts_now(client) == []
+    assert get_posts(client) == []
 
 
 @pytest.mark.parametrize(
     "text", ["", "version: 1", "version: 2\ncalendar: x", "[1, 2]", "\x00", "a: b: c"]
 )
-def test_what_is_no_plan_is_refused(cli: CommandLine, tmp_path: Path, text: str) -> None:
+def test_apply_rejects_invalid_plan_file(cli: CommandLine, tmp_path: Path, text: str) -> None:
     path = tmp_path / "x.plan"
     path.write_text(text)
     ran = cli.run("bulk", "apply", str(path))
     assert ran.code == 2
     assert "Traceback" not in ran.err
-    # A name is told as it is written.
-    assert "plan nowhere can't be read" in cli.run("bulk", "apply", "nowhere").err
+    assert "annot read the plan nowhere" in cli.run("bulk", "apply", "nowhere").err
 
 
-def test_status_finds_drift(cli: CommandLine, calendar: Path, client: Client) -> None:
-    states = json.loads(cli.run("bulk", "status", str(calendar), "--json").out)
-    assert [s["state"] for s in states] == ["new", "new"]
+def test_status_reports_drift(cli: CommandLine, calendar: Path, client: Client) -> None:
+    statuses = json.loads(cli.run("bulk", "status", str(calendar), "--json").out)
+    assert [s["status"] for s in statuses] == ["new", "new"]
     cli.run("bulk", "schedule", str(calendar))
-    states = json.loads(cli.run("bulk", "status", str(calendar), "--json").out)
-    assert [s["state"] for s in states] == ["in step", "in step"]
-    client.cancel(states[0]["id"])
+    statuses = json.loads(cli.run("bulk", "status", str(calendar), "--json").out)
+    assert [s["status"] for s in statuses] == ["in sync", "in sync"]
+    client.cancel(statuses[0]["id"])
     write_csv(calendar, [row("a", "2026-12-01 09:00", "One"), row("c", "2026-12-03 09:00", "New")])
-    states = json.loads(cli.run("bulk", "status", str(calendar), "--json").out)
-    assert [(s["line"], s["state"]) for s in states] == [
+    statuses = json.loads(cli.run("bulk", "status", str(calendar), "--json").out)
+    assert [(s["line"], s["status"]) for s in statuses] == [
         (2, "cancelled elsewhere"),
         (3, "new"),
-        (None, "has no row"),
+        (None, "orphaned"),
     ]
 
 
-def test_cancel_takes_back_what_a_calendar_scheduled(
-    cli: CommandLine, calendar: Path, client: Client
-) -> None:
+def test_cancel_and_undo(cli: CommandLine, calendar: Path, client: Client) -> None:
     cli.run("bulk", "schedule", str(calendar))
     (page,) = client.pages(platform="facebook").items
     other = {"page_id": page["id"], "message": "Other", "scheduled_at": "2026-12-09T08:00:00Z"}
     client.schedule(other)
-    assert cli.run("bulk", "cancel", str(calendar)).code == 2, "it asks first"
+    assert cli.run("bulk", "cancel", str(calendar)).code == 2, "confirmation required"
     ran = cli.run("bulk", "cancel", str(calendar), "--yes", "--json")
-    assert (ran.code, summary_of(ran)) == (0, {"cancelled": 2})
-    assert [message for _, message in posts_now(client)] == ["Other"]
+    assert (ran.code, get_summary(ran)) == (0, {"cancelled": 2})
+    assert [message for _, message in get_posts(client)] == ["Other"]
     undo = ran.err.split("bulk schedule '")[1].split("'")[0]
-    assert summary_of(cli.run("bulk", "schedule", undo, "--json")) == {"created": 2}
-    assert [m for _, m in posts_now(client)] == ["One", "Two", "Other"]
-    assert cli.run("bulk", "cancel", str(calendar), "--yes").code == 0
+    assert get_summary(cli.run("bulk", "schedule", undo, "--json")) == {"created": 2}
+    assert [m for _, m in get_posts(client)] == ["One", "Two", "Other"]
+    again = cli.run("bulk", "cancel", str(calendar), "--yes", "--json")
+    assert (again.code, get_summary(again), get_report(again)["rows"]) == (0, {}, [])
 
 
-def test_an_export_is_recognised_as_unchanged_and_can_be_edited(
+def test_export_is_unchanged_and_editable(
     cli: CommandLine, calendar: Path, tmp_path: Path, client: Client, emulator: EmulatorServer
 ) -> None:
     page = client.pages(platform="facebook").items[0]
@@ -147,16 +157,16 @@ def test_an_export_is_recognised_as_unchanged_and_can_be_edited(
     cli.run("bulk", "schedule", str(calendar))
     exported = tmp_path / "now.csv"
     assert cli.run("bulk", "export", "--file", str(exported)).code == 0
-    before = writes(emulator)
+    before = count_writes(emulator)
     ran = cli.run("bulk", "schedule", str(exported), "--json")
-    assert (ran.code, summary_of(ran)) == (0, {"unchanged": 3}), ran.err
-    assert writes(emulator) == before
+    assert (ran.code, get_summary(ran)) == (0, {"unchanged": 3}), ran.err
+    assert count_writes(emulator) == before
     exported.write_text(exported.read_text().replace('of ""it""', "of THEM"))
-    assert summary_of(cli.run("bulk", "schedule", str(exported), "--json")) == {
+    assert get_summary(cli.run("bulk", "schedule", str(exported), "--json")) == {
         "changed": 1,
         "unchanged": 2,
     }
-    post = next(p for p in client.scheduled_posts().items if "THEM" in p["message"])
+    post = next(p for p in client.scheduled_posts().items if "THEM" in str(p["message"]))
     whole = client.scheduled_post(post["id"])
     assert (whole["first_comment"], whole["media"][0]["src"]) == (
         "First",
@@ -164,88 +174,85 @@ def test_an_export_is_recognised_as_unchanged_and_can_be_edited(
     )
 
 
-def test_spread_moves_what_collides_and_a_second_run_sends_nothing(
+def test_spread_moves_conflicts_and_rerun_sends_nothing(
     cli: CommandLine, calendar: Path, client: Client, emulator: EmulatorServer
 ) -> None:
-    write_csv(calendar, [bare(f"2026-12-01 09:00:{n}0", f"Row {n}") for n in range(4)])
+    write_csv(calendar, [row_without_key(f"2026-12-01 09:00:{n}0", f"Row {n}") for n in range(4)])
     assert cli.run("bulk", "schedule", str(calendar)).code == 2
     shown = cli.run("bulk", "schedule", str(calendar), "--spread", "--dry-run")
     assert "spread: 50s later than 08:00Z" in shown.out
     ran = cli.run("bulk", "schedule", str(calendar), "--spread", "--json")
-    assert summary_of(ran) == {"created": 4}, ran.err
-    assert [r["scheduled_at"][11:19] for r in report_of(ran)["rows"]] == [
+    assert get_summary(ran) == {"created": 4}, ran.err
+    assert [r["scheduled_at"][11:19] for r in get_report(ran)["rows"]] == [
         "08:00:00", "08:01:00", "08:02:00", "08:03:00",
     ]  # fmt: skip
-    before = writes(emulator)
-    assert summary_of(cli.run("bulk", "schedule", str(calendar), "--spread", "--json")) == {
+    before = count_writes(emulator)
+    assert get_summary(cli.run("bulk", "schedule", str(calendar), "--spread", "--json")) == {
         "unchanged": 4
     }
-    assert writes(emulator) == before
+    assert count_writes(emulator) == before
 
 
 @pytest.mark.parametrize(
     "rows", [["2026-12-01 09:00"], ["2026-12-01 09:00:00", "2026-12-01 09:00:10"]]
 )
-def test_spread_without_a_journal_posts_nothing_twice(
+def test_spread_with_lost_journal_creates_no_duplicates(
     cli: CommandLine, calendar: Path, client: Client, emulator: EmulatorServer, rows: list[str]
 ) -> None:
-    write_csv(calendar, [bare(at, f"Row {n}") for n, at in enumerate(rows)])
+    write_csv(calendar, [row_without_key(at, f"Row {n}") for n, at in enumerate(rows)])
     assert cli.run("bulk", "schedule", str(calendar), "--spread").code == 0
     (cli.home / "state" / "journal.db").unlink()
-    before = writes(emulator)
+    before = count_writes(emulator)
     for more in ([], ["--spread"]):
         refused = cli.run("bulk", "schedule", str(calendar), *more)
         assert refused.code == 2, refused.out
-        assert "take it over with --adopt" in refused.err
+        assert "use it for this row with --adopt" in refused.err
     shown = cli.run("bulk", "schedule", str(calendar), "--spread", "--adopt", "--dry-run", "--json")
-    assert summary_of(shown) == {"unchanged": len(rows)}
+    assert get_summary(shown) == {"unchanged": len(rows)}
     for more in (["--adopt"], []):
         ran = cli.run("bulk", "schedule", str(calendar), "--spread", *more, "--json")
-        assert summary_of(ran) == {"unchanged": len(rows)}, ran.err
-    assert writes(emulator) == before
-    assert len(posts_now(client)) == len(rows)
+        assert get_summary(ran) == {"unchanged": len(rows)}, ran.err
+    assert count_writes(emulator) == before
+    assert len(get_posts(client)) == len(rows)
 
 
-def test_a_text_that_comes_daily_is_taken_for_no_other_days_post(
+def test_daily_text_matches_post_of_its_day(
     cli: CommandLine, calendar: Path, client: Client
 ) -> None:
     days = [f"2026-12-0{day} 09:00" for day in (1, 2, 3)]
-    write_csv(calendar, [bare(at, "Good morning") for at in days[:2]])
+    write_csv(calendar, [row_without_key(at, "Good morning") for at in days[:2]])
     assert cli.run("bulk", "schedule", str(calendar)).code == 0
-    write_csv(calendar, [bare(at, "Good morning") for at in days])
+    write_csv(calendar, [row_without_key(at, "Good morning") for at in days])
     ran = cli.run("bulk", "schedule", str(calendar), "--spread", "--json")
-    assert summary_of(ran) == {"created": 1, "unchanged": 2}, ran.err
+    assert get_summary(ran) == {"created": 1, "unchanged": 2}, ran.err
     (cli.home / "state" / "journal.db").unlink()
     ran = cli.run("bulk", "schedule", str(calendar), "--spread", "--adopt", "--json")
-    assert summary_of(ran) == {"unchanged": 3}, ran.err
+    assert get_summary(ran) == {"unchanged": 3}, ran.err
 
 
-def test_a_post_that_stands_already_is_told_once_and_not_as_a_collision(
-    cli: CommandLine, calendar: Path
-) -> None:
+def test_duplicate_post_is_not_a_guardrail_violation(cli: CommandLine, calendar: Path) -> None:
     assert cli.run("bulk", "schedule", str(calendar)).code == 0
     (cli.home / "state" / "journal.db").unlink()
     refused = cli.run("bulk", "schedule", str(calendar))
     assert refused.code == 2
     assert "2 problems in" in refused.err
+    assert "run the command again with --adopt" in refused.err
     assert "--spread" not in refused.err
 
 
-def test_many_cancels_are_asked_for(cli: CommandLine, calendar: Path, client: Client) -> None:
+def test_many_cancels_require_max_cancel(cli: CommandLine, calendar: Path, client: Client) -> None:
     write_csv(calendar, [row(f"k{n}", f"2026-12-{n:02} 09:00", f"R{n}") for n in range(1, 13)])
     cli.run("bulk", "schedule", str(calendar))
     write_csv(calendar, [row("k1", "2026-12-01 09:00", "R1")])
     ran = cli.run("bulk", "schedule", str(calendar), "--prune")
     assert ran.code == 2
     assert "--max-cancel 11" in ran.err
-    assert len(posts_now(client)) == 12
+    assert len(get_posts(client)) == 12
     assert cli.run("bulk", "schedule", str(calendar), "--prune", "--max-cancel", "11").code == 0
-    assert len(posts_now(client)) == 1
+    assert len(get_posts(client)) == 1
 
 
-def test_github_actions_gets_annotations_and_a_summary(
-    cli: CommandLine, calendar: Path, tmp_path: Path
-) -> None:
+def test_github_annotations_and_summary(cli: CommandLine, calendar: Path, tmp_path: Path) -> None:
     summary = tmp_path / "summary.md"
     env = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(summary)}
     assert cli.run("bulk", "schedule", str(calendar), env=env).code == 0
@@ -254,10 +261,10 @@ def test_github_actions_gets_annotations_and_a_summary(
     write_csv(calendar, [row("a", "never", "One"), row("b|<x>", "2026-12-02 09:00", "")])
     ran = cli.run("bulk", "schedule", str(calendar), env=env)
     assert ran.code == 2
-    assert "line=2,title=outreply::scheduled_at: 'never' is not a time" in ran.err
+    assert "line=2,title=outreply::scheduled_at: invalid time 'never'" in ran.err
 
 
-def test_annotations_are_found_from_the_repository_s_root_also_without_a_token(
+def test_github_annotations_use_repository_root(
     cli: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "repository" / "social").mkdir(parents=True)
@@ -269,7 +276,8 @@ def test_annotations_are_found_from_the_repository_s_root_also_without_a_token(
         ran = cli.run("bulk", "schedule", "launch.csv", env={**env, **token})
         assert ran.code == 2
         assert (
-            "\n::error file=social/launch.csv,line=3,title=outreply::key: 'a' is" in f"\n{ran.err}"
+            "\n::error file=social/launch.csv,line=3,title=outreply::key: duplicate key 'a'"
+            in f"\n{ran.err}"
         )
     write_csv(calendar, [row("a", "+3d", "One")])
     ran = cli.run("bulk", "schedule", "launch.csv", env=env)
@@ -279,9 +287,7 @@ def test_annotations_are_found_from_the_repository_s_root_also_without_a_token(
     )
 
 
-def test_a_busy_calendar_is_refused_with_the_pid_that_holds_it(
-    cli: CommandLine, calendar: Path, client: Client
-) -> None:
+def test_busy_calendar_error_has_pid(cli: CommandLine, calendar: Path, client: Client) -> None:
 
     state = Path(cli.environ["OUTREPLY_STATE_DIR"])
     with calendar_lock(state, account_fingerprint(client), str(calendar), wait=0):
@@ -294,7 +300,7 @@ def test_a_busy_calendar_is_refused_with_the_pid_that_holds_it(
 
 
 @pytest.mark.parametrize("damage", ["damaged", "newer", "read-only directory", "no database"])
-def test_a_journal_that_can_not_be_used_stops_the_run_before_anything_is_sent(
+def test_unusable_journal_sends_nothing(
     cli: CommandLine, calendar: Path, emulator: EmulatorServer, damage: str
 ) -> None:
 
@@ -308,17 +314,17 @@ def test_a_journal_that_can_not_be_used_stops_the_run_before_anything_is_sent(
         db.execute("PRAGMA user_version = 99")
         db.close()
     elif damage == "no database":
-        journal.write_text("this is a text file that somebody put here by mistake\n" * 100)
+        journal.write_text("this is a text file, not a database\n" * 100)
     else:
         journal.mkdir()
     ran = cli.run("bulk", "schedule", str(calendar))
     assert ran.code == 1
     assert "journal.db" in ran.err
     assert "Traceback" not in ran.err
-    assert writes(emulator) == 0
+    assert count_writes(emulator) == 0
 
 
-def test_quota_used_up_in_the_middle_leaves_the_rest_planned(
+def test_exhausted_quota_leaves_rows_pending(
     cli: CommandLine, calendar: Path, client: Client, emulator: EmulatorServer
 ) -> None:
     write_csv(calendar, [row(f"k{n}", f"2026-12-{n:02} 09:00", f"R{n}") for n in range(1, 9)])
@@ -330,35 +336,33 @@ def test_quota_used_up_in_the_middle_leaves_the_rest_planned(
     db.execute("INSERT INTO usage VALUES (?, '2026-11', 'publishes', 57)", (user,))
     ran = cli.run("bulk", "schedule", str(calendar), "--json", "--concurrency", "1")
     assert ran.code == 6, ran.err
-    assert summary_of(ran) == {"created": 3, "pending": 5}
-    assert [p[0][:10] for p in posts_now(client)] == ["2026-12-01", "2026-12-02", "2026-12-03"]
+    assert get_summary(ran) == {"created": 3, "pending": 5}
+    assert [p[0][:10] for p in get_posts(client)] == ["2026-12-01", "2026-12-02", "2026-12-03"]
     db.execute("UPDATE usage SET used = 0 WHERE bucket = 'publishes'")
     db.execute("UPDATE users SET tier = 'elite'")
     again = cli.run("bulk", "schedule", str(calendar), "--json")
-    assert (again.code, summary_of(again)) == (0, {"created": 5, "unchanged": 3})
+    assert (again.code, get_summary(again)) == (0, {"created": 5, "unchanged": 3})
 
 
-def test_a_token_revoked_in_the_middle_is_4(
-    cli: CommandLine, calendar: Path, emulator: EmulatorServer
-) -> None:
+def test_revoked_token_exits_4(cli: CommandLine, calendar: Path, emulator: EmulatorServer) -> None:
     emulator.state.connection.execute(
         "CREATE TRIGGER revoke AFTER INSERT ON posts BEGIN UPDATE tokens SET revoked_at = 1; END"
     )
     ran = cli.run("bulk", "schedule", str(calendar), "--json", "--concurrency", "1")
     assert ran.code == 4
-    assert summary_of(ran) == {"created": 1, "pending": 1}
+    assert get_summary(ran) == {"created": 1, "pending": 1}
 
 
-def test_a_calendar_whose_name_is_no_text_is_refused(cli: CommandLine, tmp_path: Path) -> None:
+def test_non_utf8_calendar_path_is_rejected(cli: CommandLine, tmp_path: Path) -> None:
     path = tmp_path / "cal\udcff.csv"
     path.write_text("page,scheduled_at,message\ninstagram:acme,2026-12-24 18:00,Hi\n")
     for words in (["schedule"], ["status"], ["cancel", "--yes"], ["plan", "-o", "plan.json"]):
         ran = cli.run("bulk", words[0], str(path), *words[1:])
         assert (ran.code, ran.out) == (2, "")
-        assert "rename it" in ran.err
+        assert "rename the file" in ran.err
 
 
-def test_a_home_that_nobody_has_is_a_file_that_is_not_there(cli: CommandLine) -> None:
+def test_unknown_home_directory_is_a_missing_file(cli: CommandLine) -> None:
     for words in (
         ["bulk", "schedule", "~nosuchuser/x.csv"],
         ["emulator", "status", "--state", "~nosuchuser/x"],
@@ -366,4 +370,4 @@ def test_a_home_that_nobody_has_is_a_file_that_is_not_there(cli: CommandLine) ->
     ):  # fmt: skip
         ran = cli.run(*words)
         assert ran.code in {1, 2}
-        assert "fault of outreply" not in ran.err
+        assert "bug in outreply" not in ran.err

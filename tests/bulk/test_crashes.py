@@ -1,7 +1,7 @@
-"""Killed anywhere, run again: every row is exactly one post.
+"""Runs that are killed and run again: each row becomes exactly one post.
 
-The whole sweep (every step, and random instants) is `python -m tests.benchmarks.crash_sweep`; here
-is a sample of it that fits the suite.
+`python -m tests.benchmarks.crash_sweep` kills a run at every step and at random times; these tests
+are a sample of it.
 """
 
 import shutil
@@ -16,106 +16,115 @@ import pytest
 
 from outreply_cli.emulator.server import EmulatorServer
 from outreply_cli.errors import CalendarError
-from tests.bulk.calendars import Snapshot, edited, held, lines, wanted, write
-from tests.bulk.killable_run import Run, carry_out, carry_out_apart
+from tests.bulk.calendars import (
+    Snapshot,
+    edit_rows,
+    expected_posts,
+    make_rows,
+    server_posts,
+    write_calendar,
+)
+from tests.bulk.killable_run import RunConfig, run_here, run_in_process
 from tests.clocks import ManualClock
 from tests.command_line import CommandLine
 
 FIRST = datetime(2026, 12, 1, 9, tzinfo=UTC)
-ROWS = lines(18, FIRST)
+ROWS = make_rows(18, FIRST)
 
 
 @pytest.fixture
 def scheduled(
     emulator: EmulatorServer, tmp_path: Path, emulator_clock: ManualClock
-) -> Iterator[Run]:
-    """A calendar that is scheduled, and then edited: what is left to do is a run with changes."""
+) -> Iterator[RunConfig]:
+    """A calendar that was scheduled and then edited."""
     calendar = tmp_path / "calendar.csv"
-    write(calendar, ROWS)
+    write_calendar(calendar, ROWS)
     snapshot = Snapshot(emulator)
     snapshot.restore(emulator)
-    run = Run(emulator.base_url, emulator.token, emulator_clock.now(), calendar, tmp_path / "state")
-    assert carry_out(run).stopped_by is None
-    assert held(emulator) == wanted(ROWS)
-    write(calendar, edited(ROWS))
+    run = RunConfig(
+        emulator.base_url, emulator.token, emulator_clock.now(), calendar, tmp_path / "state"
+    )
+    assert run_here(run).stopped_by is None
+    assert server_posts(emulator) == expected_posts(ROWS)
+    write_calendar(calendar, edit_rows(ROWS))
     yield run
     snapshot.close()
 
 
 @pytest.mark.parametrize("steps", range(1, 60, 4))
-def test_a_run_killed_at_any_step_is_finished_by_the_next(
-    scheduled: Run, emulator: EmulatorServer, steps: int
+def test_kill_at_step_then_rerun(
+    scheduled: RunConfig, emulator: EmulatorServer, steps: int
 ) -> None:
-    dying = Run(**{**vars(scheduled), "die_after_steps": steps})
-    assert carry_out_apart(dying) == -signal.SIGKILL
-    carry_out(scheduled)
-    assert held(emulator) == wanted(edited(ROWS))
-    again = carry_out(scheduled)
+    dying = replace(scheduled, die_after_steps=steps)
+    assert run_in_process(dying) == -signal.SIGKILL
+    run_here(scheduled)
+    assert server_posts(emulator) == expected_posts(edit_rows(ROWS))
+    again = run_here(scheduled)
     assert {result.action.kind for result in again.results} == {"keep"}
 
 
-def test_killed_twice_in_a_row_it_is_still_finished(
-    scheduled: Run, emulator: EmulatorServer
-) -> None:
+def test_repeated_kills_then_rerun(scheduled: RunConfig, emulator: EmulatorServer) -> None:
     for steps in (7, 3, 11, 2, 19):
-        carry_out_apart(Run(**{**vars(scheduled), "die_after_steps": steps}))
-    carry_out(scheduled)
-    assert held(emulator) == wanted(edited(ROWS))
+        run_in_process(replace(scheduled, die_after_steps=steps))
+    run_here(scheduled)
+    assert server_posts(emulator) == expected_posts(edit_rows(ROWS))
 
 
 @pytest.mark.parametrize("steps", [5, 14, 23, 37])
-def test_after_a_day_what_was_sent_is_looked_for_instead_of_repeated(
-    scheduled: Run, emulator: EmulatorServer, emulator_clock: ManualClock, steps: int
+def test_rerun_after_key_expiry_searches_lists(
+    scheduled: RunConfig, emulator: EmulatorServer, emulator_clock: ManualClock, steps: int
 ) -> None:
-    carry_out_apart(Run(**{**vars(scheduled), "die_after_steps": steps}))
+    run_in_process(replace(scheduled, die_after_steps=steps))
     emulator_clock.advance(timedelta(hours=25).total_seconds())
-    carry_out(Run(**{**vars(scheduled), "now": emulator_clock.now()}))
-    assert held(emulator) == wanted(edited(ROWS))
+    run_here(replace(scheduled, now=emulator_clock.now()))
+    assert server_posts(emulator) == expected_posts(edit_rows(ROWS))
 
 
-def test_a_journal_whose_last_page_is_torn_still_posts_once(
-    scheduled: Run, emulator: EmulatorServer
-) -> None:
-    carry_out_apart(Run(**{**vars(scheduled), "die_after_steps": 30}))
+def test_torn_journal_creates_no_duplicates(scheduled: RunConfig, emulator: EmulatorServer) -> None:
+    run_in_process(replace(scheduled, die_after_steps=30))
     log = scheduled.state / "journal.db-wal"
     content = log.read_bytes()
     assert len(content) > 8192
     log.write_bytes(content[:-5000])
     (scheduled.state / "journal.db-shm").unlink(missing_ok=True)
-    # What is lost may be known by the server alone: its posts stand in the way then.
+    # Posts that only the server knows are reported as duplicates.
     refused = False
     try:
-        carry_out(scheduled)
+        run_here(scheduled)
     except CalendarError:
         refused = True
-    there = held(emulator)
-    assert refused or there == wanted(edited(ROWS))
-    assert set(there.values()) == {1}
+    posts = server_posts(emulator)
+    assert refused or posts == expected_posts(edit_rows(ROWS))
+    assert set(posts.values()) == {1}
 
 
-def test_a_lost_journal_does_not_post_twice_within_a_day(
+def test_lost_journal_creates_no_duplicates(
     emulator: EmulatorServer, tmp_path: Path, emulator_clock: ManualClock
 ) -> None:
     calendar = tmp_path / "calendar.csv"
-    write(calendar, ROWS)
-    run = Run(emulator.base_url, emulator.token, emulator_clock.now(), calendar, tmp_path / "state")
-    carry_out(run)
+    write_calendar(calendar, ROWS)
+    run = RunConfig(
+        emulator.base_url, emulator.token, emulator_clock.now(), calendar, tmp_path / "state"
+    )
+    run_here(run)
     shutil.rmtree(run.state)
     with pytest.raises(Exception, match="problem"):
-        carry_out(run)
-    assert held(emulator) == wanted(ROWS)
+        run_here(run)
+    assert server_posts(emulator) == expected_posts(ROWS)
 
 
-def test_what_can_not_be_told_from_a_list_that_is_cut_off_is_held_back(
+def test_unknown_outcome_with_truncated_list_is_held(
     emulator: EmulatorServer, tmp_path: Path, emulator_clock: ManualClock
 ) -> None:
     calendar = tmp_path / "calendar.csv"
-    row = replace(ROWS[5], instant=FIRST + timedelta(days=30))
-    write(calendar, [row])
-    run = Run(emulator.base_url, emulator.token, emulator_clock.now(), calendar, tmp_path / "state")
+    row = replace(ROWS[5], scheduled_at=FIRST + timedelta(days=30))
+    write_calendar(calendar, [row])
+    run = RunConfig(
+        emulator.base_url, emulator.token, emulator_clock.now(), calendar, tmp_path / "state"
+    )
     for steps in range(1, 9):
-        carry_out_apart(replace(run, die_after_steps=steps))
-        if held(emulator):
+        run_in_process(replace(run, die_after_steps=steps))
+        if server_posts(emulator):
             break
     db = emulator.state.connection
     page = db.execute("SELECT id FROM pages WHERE platform = 'youtube'").fetchone()[0]
@@ -127,27 +136,27 @@ def test_what_can_not_be_told_from_a_list_that_is_cut_off_is_held_back(
     )
     emulator_clock.advance(25 * 3600)
     later = replace(run, now=emulator_clock.now())
-    (result,) = carry_out(later).results
-    assert (result.status, result.action.kind) == ("pending", "keep")
-    assert held(emulator) == wanted([row])
+    (result,) = run_here(later).results
+    assert (result.status, result.action.kind) == ("unknown", "keep")
+    assert server_posts(emulator) == expected_posts([row])
     db.execute("DELETE FROM posts WHERE message = 'other'")
-    (result,) = carry_out(later).results
+    (result,) = run_here(later).results
     assert result.status == "done"
-    assert held(emulator) == wanted([row])
+    assert server_posts(emulator) == expected_posts([row])
 
 
-def test_a_full_disk_stops_the_run_before_anything_is_sent(
+def test_full_disk_sends_nothing(
     cli: CommandLine, emulator: EmulatorServer, tmp_path: Path
 ) -> None:
     calendar = tmp_path / "calendar.csv"
-    write(calendar, ROWS)
+    write_calendar(calendar, ROWS)
     words = " ".join(cli.words("bulk", "schedule", str(calendar)))
     done = subprocess.run(
         ["bash", "-c", f"ulimit -f 4; exec {words}"], capture_output=True, text=True, check=False,
-        # The interpreter's own caches would be cut short too, and stay so.
+        # Truncated bytecode caches would break later tests.
         env={**cli.environ, "PYTHONDONTWRITEBYTECODE": "1"},
     )  # fmt: skip
     assert done.returncode == 1, done.stderr
     assert "journal" in done.stderr
     assert "Traceback" not in done.stderr
-    assert not held(emulator)
+    assert not server_posts(emulator)

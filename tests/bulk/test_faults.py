@@ -1,4 +1,4 @@
-"""Every way an answer can go wrong, on every second write: the end is exactly once all the same."""
+"""Server faults, wrong clocks and concurrent runs: each row becomes exactly one post."""
 
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
@@ -9,32 +9,39 @@ import pytest
 
 from outreply_cli.emulator.server import EmulatorServer
 from outreply_cli.journal.journal import Journal
-from tests.bulk.calendars import Snapshot, edited, held, lines, wanted, write
-from tests.bulk.killable_run import Run, carry_out, start
+from tests.bulk.calendars import (
+    Snapshot,
+    edit_rows,
+    expected_posts,
+    make_rows,
+    server_posts,
+    write_calendar,
+)
+from tests.bulk.killable_run import RunConfig, run_here, start_process
 from tests.clocks import ManualClock
 from tests.faulty_proxy import FAULTS, Fault, FaultyProxy
 
-ROWS = lines(12, datetime(2026, 12, 1, 9, tzinfo=UTC))
+ROWS = make_rows(12, datetime(2026, 12, 1, 9, tzinfo=UTC))
 
 
 @pytest.fixture
-def run(emulator: EmulatorServer, tmp_path: Path, emulator_clock: ManualClock) -> Run:
+def run(emulator: EmulatorServer, tmp_path: Path, emulator_clock: ManualClock) -> RunConfig:
     snapshot = Snapshot(emulator)
     snapshot.close()
-    return Run(
+    return RunConfig(
         emulator.base_url,
         emulator.token,
         emulator_clock.now(),
         tmp_path / "calendar.csv",
         tmp_path / "state",
-        answer_seconds=0.5,
+        timeout=0.5,
     )
 
 
-def carry_out_until_done(run: Run) -> None:
-    """As a person would: run again while something is left to do."""
+def carry_out_until_done(run: RunConfig) -> None:
+    """Run again while rows are not done."""
     for _ in range(6):
-        report = carry_out(run)
+        report = run_here(run)
         if report.stopped_by is None and {r.status for r in report.results} == {"done"}:
             return
     raise AssertionError([(r.status, r.error) for r in report.results])
@@ -42,50 +49,46 @@ def carry_out_until_done(run: Run) -> None:
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
 @pytest.mark.parametrize("every", [2, 3])
-def test_a_fault_ends_exactly_once(
-    run: Run, emulator: EmulatorServer, fault: Fault, every: int
+def test_faults_exactly_once(
+    run: RunConfig, emulator: EmulatorServer, fault: Fault, every: int
 ) -> None:
     with FaultyProxy(emulator.port, fault, every) as proxy:
-        through = replace(run, base_url=proxy.url, concurrency=2)
-        write(run.calendar, ROWS)
-        carry_out_until_done(through)
-        assert held(emulator) == wanted(ROWS)
-        write(run.calendar, edited(ROWS))
-        carry_out_until_done(through)
-        assert held(emulator) == wanted(edited(ROWS))
+        proxied = replace(run, base_url=proxy.url, concurrency=2)
+        write_calendar(run.calendar, ROWS)
+        carry_out_until_done(proxied)
+        assert server_posts(emulator) == expected_posts(ROWS)
+        write_calendar(run.calendar, edit_rows(ROWS))
+        carry_out_until_done(proxied)
+        assert server_posts(emulator) == expected_posts(edit_rows(ROWS))
         assert proxy.writes > 12
 
 
 @pytest.mark.parametrize("hours", [-1, 1])
-def test_a_clock_that_is_wrong_by_an_hour_changes_nothing(
-    run: Run, emulator: EmulatorServer, hours: int
-) -> None:
+def test_local_clock_off_by_an_hour(run: RunConfig, emulator: EmulatorServer, hours: int) -> None:
     wrong = replace(run, now=run.now + timedelta(hours=hours))
-    write(run.calendar, ROWS)
-    carry_out(wrong)
-    assert held(emulator) == wanted(ROWS)
-    write(run.calendar, edited(ROWS))
-    carry_out(wrong)
-    assert held(emulator) == wanted(edited(ROWS))
+    write_calendar(run.calendar, ROWS)
+    run_here(wrong)
+    assert server_posts(emulator) == expected_posts(ROWS)
+    write_calendar(run.calendar, edit_rows(ROWS))
+    run_here(wrong)
+    assert server_posts(emulator) == expected_posts(edit_rows(ROWS))
 
 
-def test_the_ten_minutes_are_counted_by_the_servers_clock(
-    run: Run, emulator: EmulatorServer
-) -> None:
-    soon = replace(ROWS[0], instant=run.now + timedelta(minutes=30))
-    write(run.calendar, [soon])
-    carry_out(replace(run, now=run.now + timedelta(hours=1)))
-    assert held(emulator) == wanted([soon])
+def test_earliest_time_uses_server_clock(run: RunConfig, emulator: EmulatorServer) -> None:
+    soon = replace(ROWS[0], scheduled_at=run.now + timedelta(minutes=30))
+    write_calendar(run.calendar, [soon])
+    run_here(replace(run, now=run.now + timedelta(hours=1)))
+    assert server_posts(emulator) == expected_posts([soon])
 
 
-def test_a_date_that_lies_is_no_harm(run: Run, emulator: EmulatorServer) -> None:
+def test_invalid_date_header(run: RunConfig, emulator: EmulatorServer) -> None:
     with FaultyProxy(emulator.port, date="not a date") as proxy:
-        write(run.calendar, ROWS)
-        carry_out(replace(run, base_url=proxy.url))
-    assert held(emulator) == wanted(ROWS)
+        write_calendar(run.calendar, ROWS)
+        run_here(replace(run, base_url=proxy.url))
+    assert server_posts(emulator) == expected_posts(ROWS)
 
 
-def test_many_processes_may_make_the_same_journal_at_once(tmp_path: Path) -> None:
+def test_journal_created_by_many_processes(tmp_path: Path) -> None:
     for attempt in range(10):
         journals = [tmp_path / f"{attempt}.db"] * 6
         with ProcessPoolExecutor(6) as pool:
@@ -101,28 +104,28 @@ def open_journal(path: Path) -> bool:
 
 
 @pytest.mark.parametrize("runners", [2, 8])
-def test_runners_at_once_on_one_file_post_once(
-    run: Run, emulator: EmulatorServer, runners: int
+def test_concurrent_runs_of_same_file(
+    run: RunConfig, emulator: EmulatorServer, runners: int
 ) -> None:
-    write(run.calendar, ROWS)
-    processes = [start(run) for _ in range(runners)]
+    write_calendar(run.calendar, ROWS)
+    processes = [start_process(run) for _ in range(runners)]
     for process in processes:
         process.join(60)
     assert [process.exitcode for process in processes] == [0] * runners
-    assert held(emulator) == wanted(ROWS)
+    assert server_posts(emulator) == expected_posts(ROWS)
 
 
 @pytest.mark.parametrize("runners", [2, 8])
-def test_runners_at_once_on_different_files_post_once(
-    run: Run, emulator: EmulatorServer, tmp_path: Path, runners: int
+def test_concurrent_runs_of_different_files(
+    run: RunConfig, emulator: EmulatorServer, tmp_path: Path, runners: int
 ) -> None:
     shares = [ROWS[n::runners] for n in range(runners)]
     processes = []
     for n, share in enumerate(shares):
         calendar = tmp_path / f"calendar-{n}.csv"
-        write(calendar, share)
-        processes.append(start(replace(run, calendar=calendar)))
+        write_calendar(calendar, share)
+        processes.append(start_process(replace(run, calendar=calendar)))
     for process in processes:
         process.join(60)
     assert [process.exitcode for process in processes] == [0] * runners
-    assert held(emulator) == wanted(ROWS)
+    assert server_posts(emulator) == expected_posts(ROWS)

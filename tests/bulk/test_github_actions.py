@@ -1,4 +1,4 @@
-"""GitHub Actions is told of a stranger's text as text."""
+"""Escaping in annotations and job summaries of GitHub Actions."""
 
 import io
 from datetime import UTC, datetime
@@ -8,6 +8,7 @@ import pytest
 
 from outreply_cli.bulk.executor import RowResult, RowStatus
 from outreply_cli.bulk.plan import Action, ActionType
+from outreply_cli.bulk.reports import build_report
 from outreply_cli.commands.bulk.github_actions import annotate_results
 from outreply_cli.context import Context
 from outreply_cli.errors import OutReplyError
@@ -19,9 +20,7 @@ WHEN = datetime(2026, 12, 24, 17, 0, tzinfo=UTC)
     ("message", "cell"),
     [("a|b", "a\\|b"), ("a\\|b", "a\\\\\\|b"), ("a\r\n| b", "a \\| b"), ("\ud800", "\\\\ud800")],
 )
-def test_a_message_stays_in_its_cell_and_in_its_line(
-    tmp_path: Path, message: str, cell: str
-) -> None:
+def test_annotate_results_escapes_messages(tmp_path: Path, message: str, cell: str) -> None:
     summary, stderr = tmp_path / "summary.md", io.StringIO()
     context = Context(
         environ={"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(summary)}, stderr=stderr
@@ -29,7 +28,7 @@ def test_a_message_stays_in_its_cell_and_in_its_line(
     failed = RowResult(
         Action(ActionType.CANCEL, WHEN, "p", None), RowStatus.FAILED, "1", OutReplyError(message)
     )
-    annotate_results(context, [("c.csv", failed)])
+    annotate_results(context, build_report([("c.csv", failed)]))
     assert summary.read_text().splitlines()[4].endswith(f"| failed | 1 | {cell} |")
     assert stderr.getvalue().count("\n") == 1
     assert "\x1b" not in stderr.getvalue()

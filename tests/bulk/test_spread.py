@@ -1,4 +1,4 @@
-"""`--spread` never breaks a rule, keeps order, and moves nothing that fits."""
+"""Properties of `--spread`."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -7,83 +7,83 @@ from hypothesis import given, settings, strategies as st
 from outreply_cli.bulk.spread import SlotConstraints, SlotRequest, spread
 from outreply_cli.posts.guardrails import GuardrailLimits, has_capacity, page_violations
 
-BEGIN = datetime(2026, 12, 1, tzinfo=UTC)
+START = datetime(2026, 12, 1, tzinfo=UTC)
 LIMITS = GuardrailLimits.from_account(None)
 seconds = st.integers(min_value=0, max_value=3 * 86_400)
 crowded = st.integers(min_value=40_000, max_value=47_200)
 platforms = st.sampled_from(["linkedin", "instagram", "facebook", "tiktok", "twitter", "youtube"])
 
 
-def room(platform: str, fixed: list[int], hours: int = 24) -> SlotConstraints:
+def make_constraints(platform: str, fixed: list[int], hours: int = 24) -> SlotConstraints:
     return SlotConstraints(
-        fixed=sorted(BEGIN + timedelta(seconds=s) for s in fixed),
+        fixed=sorted(START + timedelta(seconds=s) for s in fixed),
         platform=platform,
         limits=LIMITS,
-        earliest=BEGIN - timedelta(days=1),
-        latest=BEGIN + timedelta(days=70),
+        earliest=START - timedelta(days=1),
+        latest=START + timedelta(days=70),
         window=timedelta(hours=hours),
     )
 
 
 @settings(max_examples=150, deadline=None)
 @given(platforms, st.lists(seconds | crowded, max_size=14), st.lists(seconds, max_size=3))
-def test_the_result_breaks_no_rule_and_keeps_order(
+def test_spread_violates_nothing_and_keeps_order(
     platform: str, wanted: list[int], fixed: list[int]
 ) -> None:
-    place = room(platform, fixed)
-    wishes = [SlotRequest(BEGIN + timedelta(seconds=s)) for s in wanted]
-    # What the account has already may break a rule by itself: that is nobody's to mend here.
-    if list(page_violations(place.fixed, platform, LIMITS)):
+    constraints = make_constraints(platform, fixed)
+    requests = [SlotRequest(START + timedelta(seconds=s)) for s in wanted]
+    # Existing posts that violate a guardrail by themselves are out of scope.
+    if list(page_violations(constraints.fixed, platform, LIMITS)):
         return
-    result = spread(wishes, place)
-    instants = [instant for instant in result if instant is not None]
-    together = sorted([*instants, *place.fixed])
+    result = spread(requests, constraints)
+    times = [time for time in result if time is not None]
+    together = sorted([*times, *constraints.fixed])
     assert list(page_violations(together, platform, LIMITS)) == []
-    for wish, instant in zip(wishes, result, strict=True):
-        assert instant is None or abs(instant - wish.wanted) <= place.window
-    order = sorted(range(len(wishes)), key=lambda i: (wishes[i].wanted, i))
-    placed = [instant for i in order if (instant := result[i]) is not None]
+    for request, time in zip(requests, result, strict=True):
+        assert time is None or abs(time - request.wanted) <= constraints.window
+    order = sorted(range(len(requests)), key=lambda i: (requests[i].wanted, i))
+    placed = [time for i in order if (time := result[i]) is not None]
     assert placed == sorted(placed)
-    assert spread(wishes, place) == result
+    assert spread(requests, constraints) == result
 
 
 @settings(max_examples=80, deadline=None)
 @given(platforms, st.lists(seconds | crowded, max_size=12))
-def test_run_again_from_where_the_rows_stand_nothing_moves(
-    platform: str, wanted: list[int]
-) -> None:
-    place = room(platform, [])
-    wishes = [SlotRequest(BEGIN + timedelta(seconds=s)) for s in wanted]
-    first = spread(wishes, place)
-    again = spread([SlotRequest(w.wanted, at) for w, at in zip(wishes, first, strict=True)], place)
-    assert again == first
+def test_spread_again_moves_nothing(platform: str, wanted: list[int]) -> None:
+    constraints = make_constraints(platform, [])
+    requests = [SlotRequest(START + timedelta(seconds=s)) for s in wanted]
+    first = spread(requests, constraints)
+    moved = [SlotRequest(r.wanted, time) for r, time in zip(requests, first, strict=True)]
+    assert spread(moved, constraints) == first
 
 
 @settings(max_examples=100, deadline=None)
 @given(platforms, st.lists(seconds, max_size=12))
-def test_rows_that_break_no_rule_stay(platform: str, wanted: list[int]) -> None:
-    instants = sorted(BEGIN + timedelta(seconds=s) for s in wanted)
-    if list(page_violations(instants, platform, LIMITS)):
+def test_spread_keeps_rows_that_fit(platform: str, wanted: list[int]) -> None:
+    times = sorted(START + timedelta(seconds=s) for s in wanted)
+    if list(page_violations(times, platform, LIMITS)):
         return
-    assert spread([SlotRequest(instant) for instant in instants], room(platform, [])) == instants
+    assert spread([SlotRequest(time) for time in times], make_constraints(platform, [])) == times
 
 
 @settings(max_examples=200, deadline=None)
 @given(platforms, st.lists(seconds | crowded, max_size=20), seconds | crowded)
-def test_fits_agrees_with_the_violations(platform: str, others: list[int], one: int) -> None:
-    near = sorted(BEGIN + timedelta(seconds=s) for s in others)
-    instant = BEGIN + timedelta(seconds=one)
+def test_has_capacity_agrees_with_page_violations(
+    platform: str, others: list[int], second: int
+) -> None:
+    near = sorted(START + timedelta(seconds=s) for s in others)
+    time = START + timedelta(seconds=second)
     if list(page_violations(near, platform, LIMITS)):
         return
-    together = sorted([*near, instant])
-    assert has_capacity(instant, near, platform, LIMITS) == (
+    together = sorted([*near, time])
+    assert has_capacity(time, near, platform, LIMITS) == (
         not list(page_violations(together, platform, LIMITS))
     )
 
 
-def test_a_row_moves_as_little_as_it_can() -> None:
+def test_spread_moves_as_little_as_possible() -> None:
     noon = 43_200
-    wishes = [SlotRequest(BEGIN + timedelta(seconds=noon + 10 * n)) for n in range(3)]
-    result = spread(wishes, room("instagram", []))
-    moved = [(instant - BEGIN).total_seconds() - noon for instant in result if instant]
+    requests = [SlotRequest(START + timedelta(seconds=noon + 10 * n)) for n in range(3)]
+    result = spread(requests, make_constraints("instagram", []))
+    moved = [(time - START).total_seconds() - noon for time in result if time]
     assert moved == [0, 60, 120]

@@ -1,6 +1,6 @@
-"""Random lives of a calendar: edits, removals, kills, clock moves and strangers' cancels.
+"""Random edits, removals, kills, clock changes and cancellations elsewhere.
 
-However it goes, one more run makes the server hold exactly the file's rows.
+After each of them, one more run makes the server's posts equal to the rows of the file.
 """
 
 import tempfile
@@ -13,23 +13,28 @@ from pathlib import Path
 from hypothesis import HealthCheck, settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from outreply_cli.api.client import Client
 from outreply_cli.api.transport import Transport
 from outreply_cli.bulk.executor import CancellationToken
 from outreply_cli.bulk.loader import load_calendar
-from outreply_cli.bulk.remote_state import fetch_remote_state
+from outreply_cli.bulk.remote_state import fetch_account
 from outreply_cli.bulk.service import BulkOptions, BulkService
 from outreply_cli.emulator.server import EmulatorServer
-from outreply_cli.journal.journal import Journal
 from outreply_cli.spec.token import Token
-from tests.bulk.calendars import Line, held, lines, wanted, write
+from tests.bulk.calendars import (
+    CalendarRow,
+    expected_posts,
+    make_rows,
+    server_posts,
+    write_calendar,
+)
 from tests.clocks import ManualClock
+from tests.kill_points import SteppingClient, SteppingJournal
 
 FIRST = datetime(2026, 12, 1, 9, tzinfo=UTC)
 
 
 class KilledError(BaseException):
-    """Stands for SIGKILL: nothing of ours catches it."""
+    """Simulates SIGKILL: the product does not catch it."""
 
 
 class CalendarLife(RuleBasedStateMachine):
@@ -43,27 +48,26 @@ class CalendarLife(RuleBasedStateMachine):
         self.server.state.connection.execute("UPDATE users SET tier = 'elite'")
         self.path = root / "calendar.csv"
         self.state = root / "state"
-        self.rows: list[Line] = lines(4, FIRST)
+        self.rows: list[CalendarRow] = make_rows(4, FIRST)
         self.serial = 100
-        write(self.path, self.rows)
+        write_calendar(self.path, self.rows)
 
     def teardown(self) -> None:
         self.server.__exit__()
         self._directory.cleanup()
 
-    def carry_out(self, before_step: Callable[[str], None] = lambda _: None) -> None:
-        # A minute on: the server's rate windows are no part of this test.
+    def carry_out(self, on_step: Callable[[str], None] = lambda _: None) -> None:
+        # Start a new rate limit window.
         self.clock.advance(61)
         token = Token(self.server.token)
         transport = Transport(base_url=self.server.base_url, token=token, clock=self.clock)
-        journal = Journal(self.state / "journal.db")
+        journal = SteppingJournal(self.state / "journal.db", on_step)
         try:
-            client = Client(transport)
-            plan = BulkOptions(zone=None, prune=True, max_cancel=1_000, concurrency=1)
-            run = BulkService(client, journal, plan, before_step)
-            view = fetch_remote_state(client)
-            prepared = run.plan(load_calendar(str(self.path)), view, settle=True)
-            report = run.apply(prepared, CancellationToken(), lambda _: None)
+            client = SteppingClient(transport, on_step)
+            options = BulkOptions(zone=None, prune=True, max_cancel=1_000, concurrency=1)
+            run = BulkService(client, journal, fetch_account(client), options)
+            planned = run.plan(load_calendar(str(self.path)), reconcile=True)
+            report = run.apply(planned, CancellationToken(), lambda _: None)
             assert report.stopped_by is None
             assert {result.status for result in report.results} <= {"done"}
         finally:
@@ -71,7 +75,7 @@ class CalendarLife(RuleBasedStateMachine):
             transport.close()
 
     def pending(self) -> list[int]:
-        return [n for n, row in enumerate(self.rows) if row.instant > self.clock.now()]
+        return [n for n, row in enumerate(self.rows) if row.scheduled_at > self.clock.now()]
 
     @rule(text=st.sampled_from(["edited", "again"]), which=st.integers(0, 50))
     @precondition(lambda self: self.pending())
@@ -83,12 +87,12 @@ class CalendarLife(RuleBasedStateMachine):
     @precondition(lambda self: self.pending())
     def move(self, which: int, minutes: int) -> None:
         n = self.pending()[which % len(self.pending())]
-        earliest = max(self.rows[n].instant, self.clock.now() + timedelta(hours=1))
-        self.rows[n] = replace(self.rows[n], instant=earliest + timedelta(minutes=minutes))
+        earliest = max(self.rows[n].scheduled_at, self.clock.now() + timedelta(hours=1))
+        self.rows[n] = replace(self.rows[n], scheduled_at=earliest + timedelta(minutes=minutes))
 
     @rule(which=st.integers(0, 50))
     @precondition(lambda self: len(self.pending()) > 1)
-    def take_out(self, which: int) -> None:
+    def remove(self, which: int) -> None:
         del self.rows[self.pending()[which % len(self.pending())]]
 
     @rule()
@@ -96,12 +100,12 @@ class CalendarLife(RuleBasedStateMachine):
     def add(self) -> None:
         self.serial += 1
         start = max(FIRST, self.clock.now()) + timedelta(days=2, hours=self.serial % 40)
-        row = lines(6, start)[self.serial % 6]
+        row = make_rows(6, start)[self.serial % 6]
         self.rows.append(replace(row, key=f"n{self.serial}", message=f"Row {self.serial}"))
 
     @rule(steps=st.integers(1, 25))
-    def run_and_be_killed(self, steps: int) -> None:
-        write(self.path, self.rows)
+    def kill_run(self, steps: int) -> None:
+        write_calendar(self.path, self.rows)
         left = [steps]
 
         def die(_: str) -> None:
@@ -113,12 +117,12 @@ class CalendarLife(RuleBasedStateMachine):
             self.carry_out(die)
 
     @rule(hours=st.sampled_from([1, 26, 60]))
-    def time_goes_by(self, hours: int) -> None:
+    def advance_clock(self, hours: int) -> None:
         self.finish()
         self.clock.advance(hours * 3600)
 
     @rule(which=st.integers(0, 50))
-    def a_stranger_cancels(self, which: int) -> None:
+    def cancel_elsewhere(self, which: int) -> None:
         db = self.server.state.connection
         ids = [row[0] for row in db.execute(
             "SELECT id FROM posts WHERE status = 'scheduled' AND scheduled_at > ? ORDER BY number",
@@ -130,13 +134,13 @@ class CalendarLife(RuleBasedStateMachine):
 
     @rule()
     def finish(self) -> None:
-        write(self.path, self.rows)
+        write_calendar(self.path, self.rows)
         self.carry_out()
-        assert held(self.server) == wanted(self.rows)
+        assert server_posts(self.server) == expected_posts(self.rows)
 
     @invariant()
-    def nothing_is_there_twice(self) -> None:
-        assert all(count == 1 for count in held(self.server).values())
+    def no_duplicates(self) -> None:
+        assert all(count == 1 for count in server_posts(self.server).values())
 
 
 CalendarLife.TestCase.settings = settings(

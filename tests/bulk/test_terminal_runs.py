@@ -1,4 +1,4 @@
-"""`bulk schedule` as a process: at a terminal, interrupted, in a crontab's empty environment."""
+"""`bulk schedule` on a terminal, interrupted, and in the environment of cron."""
 
 import json
 import re
@@ -13,12 +13,14 @@ import pexpect
 import pytest
 
 from outreply_cli.emulator.server import EmulatorServer
-from tests.bulk.calendars import Snapshot, held, lines, wanted, write
+from tests.bulk.calendars import Snapshot, expected_posts, make_rows, server_posts, write_calendar
 from tests.clocks import ManualClock
 from tests.command_line import CommandLine
 from tests.faulty_proxy import Fault, FaultyProxy
 
-ROWS = lines(24, datetime.now(UTC).replace(minute=0, second=0, microsecond=0) + timedelta(days=2))
+ROWS = make_rows(
+    24, datetime.now(UTC).replace(minute=0, second=0, microsecond=0) + timedelta(days=2)
+)
 
 
 @pytest.fixture
@@ -30,11 +32,11 @@ def emulator_clock() -> ManualClock:
 def calendar(tmp_path: Path, emulator: EmulatorServer) -> Path:
     Snapshot(emulator).close()
     path = tmp_path / "calendar.csv"
-    write(path, ROWS)
+    write_calendar(path, ROWS)
     return path
 
 
-def test_a_terminal_sees_a_plan_a_bar_and_a_summary(
+def test_terminal_shows_plan_bar_and_summary(
     cli: CommandLine, calendar: Path, emulator: EmulatorServer
 ) -> None:
     child = cli.at_terminal("bulk", "schedule", str(calendar), env={"TERM": "xterm-256color"})
@@ -44,10 +46,10 @@ def test_a_terminal_sees_a_plan_a_bar_and_a_summary(
     child.expect(pexpect.EOF)
     child.close()
     assert child.exitstatus == 0
-    assert held(emulator) == wanted(ROWS)
+    assert server_posts(emulator) == expected_posts(ROWS)
 
 
-def test_no_line_of_the_plan_is_wider_than_the_terminal(cli: CommandLine, calendar: Path) -> None:
+def test_plan_fits_terminal_width(cli: CommandLine, calendar: Path) -> None:
     child = cli.at_terminal("bulk", "schedule", str(calendar), "--dry-run")
     child.expect(pexpect.EOF)
     text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", str(child.before))
@@ -55,14 +57,12 @@ def test_no_line_of_the_plan_is_wider_than_the_terminal(cli: CommandLine, calend
     assert max(len(line) for line in text.splitlines() if line.startswith("  +")) <= 80
 
 
-def test_ctrl_c_finishes_what_is_in_flight_and_the_next_run_the_rest(
-    cli: CommandLine, calendar: Path, emulator: EmulatorServer
-) -> None:
+def test_ctrl_c_then_rerun(cli: CommandLine, calendar: Path, emulator: EmulatorServer) -> None:
     class Slow(FaultyProxy):
-        def _fault_of(self, method: str) -> Fault | None:
+        def _next_fault(self, method: str) -> Fault | None:
             if method == "POST":
                 time.sleep(0.15)
-            return super()._fault_of(method)
+            return super()._next_fault(method)
 
     with Slow(emulator.port) as proxy:
         env = {**cli.environ, "OUTREPLY_BASE_URL": proxy.url}
@@ -71,7 +71,7 @@ def test_ctrl_c_finishes_what_is_in_flight_and_the_next_run_the_rest(
             words, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
         for _ in range(400):
-            if sum(held(emulator).values()) >= 4:
+            if sum(server_posts(emulator).values()) >= 4:
                 break
             time.sleep(0.02)
         process.send_signal(signal.SIGINT)
@@ -79,16 +79,14 @@ def test_ctrl_c_finishes_what_is_in_flight_and_the_next_run_the_rest(
         assert process.returncode == 130, err
         assert "Traceback" not in err
         summary = json.loads(out)["summary"]
-        assert summary["created"] == sum(held(emulator).values()) < 24
+        assert summary["created"] == sum(server_posts(emulator).values()) < 24
         assert summary["created"] + summary["pending"] == 24
         again = cli.spawn("bulk", "schedule", str(calendar), env={"OUTREPLY_BASE_URL": proxy.url})
     assert again.code == 0, again.err
-    assert held(emulator) == wanted(ROWS)
+    assert server_posts(emulator) == expected_posts(ROWS)
 
 
-def test_it_runs_in_an_empty_environment(
-    calendar: Path, emulator: EmulatorServer, tmp_path: Path
-) -> None:
+def test_empty_environment(calendar: Path, emulator: EmulatorServer, tmp_path: Path) -> None:
     line = (
         f"OUTREPLY_API_KEY={emulator.token} OUTREPLY_BASE_URL={emulator.base_url} "
         f"OUTREPLY_STATE_DIR={tmp_path / 's'} OUTREPLY_CONFIG_DIR={tmp_path / 'c'} "
@@ -100,4 +98,4 @@ def test_it_runs_in_an_empty_environment(
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "\x1b" not in done.stdout + done.stderr
-    assert held(emulator) == wanted(ROWS)
+    assert server_posts(emulator) == expected_posts(ROWS)

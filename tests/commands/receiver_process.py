@@ -1,4 +1,4 @@
-"""`outreply serve-webhook` as a process of its own, and what it says."""
+"""`outreply serve-webhook` in a separate process."""
 
 import json
 import re
@@ -15,46 +15,51 @@ SECRET = "whsec_of_these_tests"
 
 
 @dataclass
-class Serving:
-    """A receiver that runs."""
+class ReceiverProcess:
+    """A running receiver.
+
+    Attributes:
+        startup_lines: The lines on stderr until it was ready.
+    """
 
     process: "subprocess.Popen[str]"
     url: str
-    said: list[str]
+    startup_lines: list[str]
 
-    def end(self, number: int = signal.SIGTERM, *, seconds: float = 20) -> Result:
-        """Ask it to end, and wait until it has."""
+    def stop(self, number: int = signal.SIGTERM, *, seconds: float = 20) -> Result:
+        """Send a signal and wait for the process to end."""
         self.process.send_signal(number)
         return self.wait(seconds)
 
     def wait(self, seconds: float = 20) -> Result:
         out, err = self.process.communicate(timeout=seconds)
-        return Result(self.process.returncode, out, "".join(self.said) + err)
+        return Result(self.process.returncode, out, "".join(self.startup_lines) + err)
 
-    def objects(self, ran: Result) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in ran.out.splitlines()]
+
+def parse_lines(ran: Result) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in ran.out.splitlines()]
 
 
 @contextmanager
-def serving(cli: CommandLine, *words: str, **env: str) -> Iterator[Serving]:
-    """Start one on a free port; SECRET is its secret."""
+def run_receiver(cli: CommandLine, *words: str, **env: str) -> Iterator[ReceiverProcess]:
+    """Start a receiver on a free port that verifies with SECRET."""
     process = subprocess.Popen(
         cli.words("serve-webhook", "--port", "0", *words),
         env={**cli.environ, "OUTREPLY_WEBHOOK_SECRET": SECRET, **env},
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
-    said: list[str] = []
+    lines: list[str] = []
     assert process.stderr is not None
     url = None
     try:
         for line in process.stderr:
-            said.append(line)
-            found = re.search(r"Receiving at (\S+?)[;.] ", line)
-            url = found[1] if found else url
+            lines.append(line)
+            match = re.search(r"Receiving at (\S+?)[;.] ", line)
+            url = match[1] if match else url
             if line.startswith("From the internet"):
                 break
-        assert url is not None, "".join(said)
-        yield Serving(process, url, said)
+        assert url is not None, "".join(lines)
+        yield ReceiverProcess(process, url, lines)
     finally:
         if process.poll() is None:
             process.kill()

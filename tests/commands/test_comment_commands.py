@@ -1,9 +1,10 @@
-"""`outreply comments`: threads, the inbox, watching, replying and a pass at a terminal."""
+"""`outreply comments`, against the emulator."""
 
 import json
 import re
 import sys
 from pathlib import Path
+from typing import Any
 
 import pexpect
 import pytest
@@ -22,126 +23,127 @@ HOSTILE = (
 
 @pytest.fixture
 def post(cli: CommandLine) -> str:
-    listed = json.loads(cli.run("posts", "list", "--published", "--json").out)
-    return str(listed[0]["id"])
+    return str(run_json(cli, "posts", "list", "--published")[0]["id"])
+
+
+def run_json(cli: CommandLine, *words: str) -> Any:
+    return json.loads(cli.run(*words, "--json").out)
+
+
+def ids(comments: list[dict[str, Any]]) -> list[str]:
+    return [comment["id"] for comment in comments]
+
+
+def replies(cli: CommandLine, post: str, comment: str) -> list[str]:
+    listed = run_json(cli, "comments", "list", post)
+    return sorted(item["message"] for item in listed if item["parent_id"] == comment)
 
 
 def add_comment(emulator: EmulatorServer, post: str, message: str) -> str:
-    told = emulator.running.request(
+    comment = emulator.handle.request(
         "comment", post_id=post, message=message, name="Jane Doe", username="jane.doe"
     )
-    return str(told["id"])
+    return str(comment["id"])
 
 
-def test_a_posts_comments_are_listed_filtered_and_found_by_address(
-    cli: CommandLine, emulator: EmulatorServer, post: str
-) -> None:
-    mine = add_comment(emulator, post, "Is it OPEN on Sunday?")
-    everything = json.loads(cli.run("comments", "list", post, "--json").out)
-    assert mine in {one["id"] for one in everything}
-    assert {"author", "message", "created_at", "replies_count", "parent_id"} <= set(everything[0])
-    asked = json.loads(cli.run("comments", "list", post, "--contains", "open on", "--json").out)
-    assert [one["id"] for one in asked] == [mine]
-    address = json.loads(cli.run("posts", "list", "--published", "--json").out)[0]["permalink"]
-    same = json.loads(cli.run("comments", "list", address, "--json").out)
-    assert len(same) == len(everything)
-    assert cli.run("comments", "reply", mine, "-m", "Yes!").code == 0
-    left = json.loads(cli.run("comments", "list", post, "--unanswered", "--json").out)
-    assert mine not in {one["id"] for one in left}
+def test_list_filters_and_addresses(cli: CommandLine, emulator: EmulatorServer, post: str) -> None:
+    added = add_comment(emulator, post, "Is it OPEN on Sunday?")
+    comments = run_json(cli, "comments", "list", post)
+    assert added in ids(comments)
+    assert {"author", "message", "created_at", "replies_count", "parent_id"} <= set(comments[0])
+    assert {"page", "depth", "is_answered", "is_own", "needs_reply"} <= set(comments[0])
+    assert ids(run_json(cli, "comments", "list", post, "--contains", "open on")) == [added]
+    address = run_json(cli, "posts", "list", "--published")[0]["permalink"]
+    assert len(run_json(cli, "comments", "list", address)) == len(comments)
+    assert cli.run("comments", "reply", added, "-m", "Yes!").code == 0
+    assert added not in ids(run_json(cli, "comments", "list", post, "--unanswered"))
     assert cli.run("comments", "list", "https://nowhere.example/p").code == 2
-    assert cli.run("comments", "list", "nobody").code == 5
+    assert cli.run("comments", "list", "unknown").code == 5
 
 
-def test_the_inbox_shows_what_is_new_and_costs_a_read_a_post(
+def test_inbox_shows_new_comments_at_one_read_per_post(
     cli: CommandLine, emulator: EmulatorServer, post: str
 ) -> None:
-    first = cli.run("comments", "inbox", "--days", "365", "--json", "-v")
+    inbox = ("comments", "inbox", "--days", "365")
+    first = cli.run(*inbox, "--json", "-v")
     assert first.code == 0, first.err
-    posts = len(json.loads(cli.run("posts", "list", "--published", "--json").out))
+    posts = len(run_json(cli, "posts", "list", "--published"))
     assert first.err.count("GET /api/v1/comments") == posts
     assert json.loads(first.out)
-    again = cli.run("comments", "inbox", "--days", "365", "--json")
-    assert json.loads(again.out) == []
-    mine = add_comment(emulator, post, "And on Monday?")
-    fresh = json.loads(cli.run("comments", "inbox", "--days", "365", "--json").out)
-    assert [one["id"] for one in fresh] == [mine]
-    assert cli.run("comments", "reply", mine, "-m", "Closed").code == 0
-    after = cli.run("comments", "inbox", "--days", "365", "--json")
-    assert json.loads(after.out) == []
-    assert "0 new comments" in after.err
-    every = json.loads(cli.run("comments", "inbox", "--days", "365", "--all", "--json").out)
-    assert len(every) == len(json.loads(first.out)) + 2
-    waits = [one["waits"] for one in every]
-    assert any(waits)
+    assert run_json(cli, *inbox) == []
+    added = add_comment(emulator, post, "And on Monday?")
+    assert ids(run_json(cli, *inbox)) == [added]
+    assert cli.run("comments", "reply", added, "-m", "Closed").code == 0
+    last = cli.run(*inbox, "--json")
+    assert json.loads(last.out) == []
+    assert f"0 new comments (0 unanswered) on {posts} posts." in last.err
+    comments = run_json(cli, *inbox, "--all")
+    assert len(comments) == len(json.loads(first.out)) + 2
+    assert any(comment["needs_reply"] for comment in comments)
 
 
-def test_an_answered_comment_is_asked_about(
+def test_reply_to_answered_comment_asks_for_confirmation(
     cli: CommandLine, emulator: EmulatorServer, post: str
 ) -> None:
-    mine = add_comment(emulator, post, "Is it open?")
-    assert cli.run("comments", "reply", mine, "-m", "Yes").code == 0
-    same = cli.run("comments", "reply", mine, "-m", "Yes", "--json")
-    assert same.code == 0
-    other = cli.run("comments", "reply", mine, "-m", "No")
-    assert other.code == 2
-    assert "--yes" in other.err
-    assert re.search(r'already answered at \w{3} \d\d \w{3} \d\d:\d\d .* with "Yes"', other.err)
-    assert cli.run("comments", "reply", mine, "-m", "No", "--yes").code == 0
-    listed = json.loads(cli.run("comments", "list", post, "--json").out)
-    assert sorted(one["message"] for one in listed if one["parent_id"] == mine) == ["No", "Yes"]
+    added = add_comment(emulator, post, "Is it open?")
+    assert cli.run("comments", "reply", added, "-m", "Yes").code == 0
+    assert cli.run("comments", "reply", added, "-m", "Yes", "--json").code == 0
+    refused = cli.run("comments", "reply", added, "-m", "No")
+    assert refused.code == 2
+    assert "--yes" in refused.err
+    assert re.search(r'already answered at \w{3} \d\d \w{3} \d\d:\d\d .* with "Yes"', refused.err)
+    assert cli.run("comments", "reply", added, "-m", "No", "--yes").code == 0
+    assert replies(cli, post, added) == ["No", "Yes"]
 
 
-def test_an_answer_from_elsewhere_is_told_too(
+def test_reply_from_other_machine_asks_for_confirmation(
     cli: CommandLine, emulator: EmulatorServer, post: str
 ) -> None:
-    mine = add_comment(emulator, post, "Is it open?")
-    elsewhere = {"OUTREPLY_STATE_DIR": str(cli.home / "elsewhere")}
-    assert cli.run("comments", "reply", mine, "-m", "Yes", env=elsewhere).code == 0
+    added = add_comment(emulator, post, "Is it open?")
+    other_machine = {"OUTREPLY_STATE_DIR": str(cli.home / "elsewhere")}
+    assert cli.run("comments", "reply", added, "-m", "Yes", env=other_machine).code == 0
     assert cli.run("comments", "list", post).code == 0
-    other = cli.run("comments", "reply", mine, "-m", "No")
-    assert other.code == 2
-    assert 'with "Yes"' in other.err
+    refused = cli.run("comments", "reply", added, "-m", "No")
+    assert refused.code == 2
+    assert 'with "Yes"' in refused.err
 
 
-def test_a_reply_that_may_have_arrived_is_told_as_such(
-    cli: CommandLine, emulator: EmulatorServer, post: str
-) -> None:
-    mine = add_comment(emulator, post, "Is it open?")
-    faults = emulator._emulator._faults
-    faults.add("drop-after", method="POST", path="/comments/reply", times=100)
-    lost = cli.run("comments", "reply", mine, "-m", "Yes")
-    faults.clear()
+def test_reply_with_lost_response(cli: CommandLine, emulator: EmulatorServer, post: str) -> None:
+    added = add_comment(emulator, post, "Is it open?")
+    options = {"method": "POST", "path": "/comments/reply", "times": 100}
+    emulator.handle.request("fault", add="drop-after", options=options)
+    lost = cli.run("comments", "reply", added, "-m", "Yes")
+    emulator.handle.request("fault", clear=None)
     assert lost.code == 7
-    assert "may have been sent all the same" in lost.err
-    assert "Run the same again" in lost.err
-    again = cli.run("comments", "reply", mine, "-m", "Yes")
+    assert "the reply may have been sent" in lost.err
+    assert "Run the same command again" in lost.err
+    again = cli.run("comments", "reply", added, "-m", "Yes")
     assert again.code == 0, again.err
-    listed = json.loads(cli.run("comments", "list", post, "--json").out)
-    assert [one["message"] for one in listed if one["parent_id"] == mine] == ["Yes"]
+    assert replies(cli, post, added) == ["Yes"]
 
 
-def test_a_template_knows_who_is_answered(
+def test_reply_with_template(
     cli: CommandLine, emulator: EmulatorServer, post: str, tmp_path: Path
 ) -> None:
-    mine = add_comment(emulator, post, "Nice")
+    added = add_comment(emulator, post, "Nice")
     template = tmp_path / "thanks.txt"
     template.write_text("Thank you, {author}!\n")
-    unknown = cli.run("comments", "reply", mine, "--template", str(template))
-    assert unknown.code == 2
-    assert "comments list" in unknown.err
+    unseen = cli.run("comments", "reply", added, "--template", str(template))
+    assert unseen.code == 2
+    assert "comments list" in unseen.err
     cli.run("comments", "list", post)
-    done = cli.run("comments", "reply", mine, "--template", str(template), "--json")
-    assert json.loads(done.out)["message"] == "Thank you, Jane Doe!"
+    reply = run_json(cli, "comments", "reply", added, "--template", str(template))
+    assert reply["message"] == "Thank you, Jane Doe!"
 
 
-def test_watch_shows_each_once_and_runs_a_command_without_the_token(
+def test_watch_shows_comments_once_and_runs_exec_without_token(
     cli: CommandLine,
     emulator: EmulatorServer,
     post: str,
     tmp_path: Path,
     emulator_clock: ManualClock,
 ) -> None:
-    mine = add_comment(emulator, post, "Now?")
+    added = add_comment(emulator, post, "Now?")
     emulator_clock.advance(60)
     out = tmp_path / "out"
     program = (
@@ -149,40 +151,39 @@ def test_watch_shows_each_once_and_runs_a_command_without_the_token(
         "open(sys.argv[1], 'a').write(item['id'] + os.environ['OUTREPLY_COMMENT'] + "
         "str('OUTREPLY_API_KEY' in os.environ))"
     )
-    ran = cli.run(
-        "comments", "watch", "--days", "365", "--since", "2m", "--max", "3", "-o", "jsonl",
+    result = cli.run(
+        "comments", "watch", "--days", "365", "--since", "2m", "--count", "3", "-o", "jsonl",
         "--exec", f"{sys.executable} -c {json.dumps(program)} {out}",
     )  # fmt: skip
-    assert ran.code == 0, ran.err
-    (line,) = ran.out.splitlines()
-    assert json.loads(line)["id"] == mine
-    assert out.read_text() == f"{mine}{mine}False"
+    assert result.code == 0, result.err
+    (line,) = result.out.splitlines()
+    assert json.loads(line)["id"] == added
+    assert out.read_text() == f"{added}{added}False"
     assert sum(emulator_clock.sleeps) >= 120
 
 
-def test_hostile_comments_can_not_steer_the_terminal_and_json_keeps_them(
+def test_list_sanitizes_terminal_output_only(
     cli: CommandLine, emulator: EmulatorServer, post: str
 ) -> None:
     add_comment(emulator, post, HOSTILE)
     child = cli.at_terminal("comments", "list", post, "--no-color", columns=100)
     child.expect(pexpect.EOF)
-    shown = str(child.before)
+    output = str(child.before)
     child.close()
     assert child.exitstatus == 0
     for part in ("\x1b]", "\x1b[2J", "\x07", "\x9b", "\u202e", "\u2066", "\u200b"):
-        assert part not in shown
-    assert max(len(line) for line in shown.splitlines()) <= 130
-    kept = json.loads(cli.run("comments", "list", post, "--json").out)
-    assert HOSTILE in {one["message"] for one in kept}
+        assert part not in output
+    assert max(len(line) for line in output.splitlines()) <= 130
+    assert HOSTILE in {item["message"] for item in run_json(cli, "comments", "list", post)}
 
 
-def test_a_pass_replies_skips_takes_back_and_resumes(
+def test_triage_replies_skips_undoes_and_resumes(
     cli: CommandLine, emulator: EmulatorServer, post: str, emulator_clock: ManualClock
 ) -> None:
     assert cli.run("comments", "triage").code == 2
-    for one in json.loads(cli.run("comments", "inbox", "--days", "365", "--all", "--json").out):
-        if one["waits"]:
-            cli.run("comments", "reply", one["id"], "-m", "Thanks", "--yes")
+    for comment in run_json(cli, "comments", "inbox", "--days", "365", "--all"):
+        if comment["needs_reply"]:
+            cli.run("comments", "reply", comment["id"], "-m", "Thanks", "--yes")
     first = add_comment(emulator, post, "First question?")
     emulator_clock.advance(60)
     second = add_comment(emulator, post, "Second question?")
@@ -194,7 +195,7 @@ def test_a_pass_replies_skips_takes_back_and_resumes(
     child.sendline("Wrong answer")
     child.expect("Second question")
     child.sendline("u")
-    child.expect("Taken back")
+    child.expect("Undone")
     child.expect("First question")
     child.expect("uit\\? ")
     child.sendline("r")
@@ -206,9 +207,7 @@ def test_a_pass_replies_skips_takes_back_and_resumes(
     child.expect("1 sent, 0 skipped, 1 left")
     child.expect(pexpect.EOF)
     child.close()
-    listed = json.loads(cli.run("comments", "list", post, "--json").out)
-    answers = {one["message"] for one in listed if one["parent_id"] == first}
-    assert answers == {"Right answer"}
+    assert replies(cli, post, first) == ["Right answer"]
     child = cli.at_terminal("comments", "triage", "--days", "365", columns=100)
     child.expect("Second question")
     child.sendline("s")
@@ -217,13 +216,13 @@ def test_a_pass_replies_skips_takes_back_and_resumes(
     child = cli.at_terminal("comments", "triage", "--days", "365", columns=100)
     child.expect("0 sent, 0 skipped, 0 left")
     child.close()
-    assert second in {one["id"] for one in listed}
+    assert second in ids(run_json(cli, "comments", "list", post))
 
 
-def test_the_inbox_of_many_posts_keeps_to_the_budget(
+def test_inbox_of_many_posts_stays_within_rate_limit(
     cli: CommandLine, emulator: EmulatorServer, emulator_clock: ManualClock
 ) -> None:
-    page = json.loads(cli.run("pages", "list", "--json").out)[4]
+    page = run_json(cli, "pages", "list")[4]
     with emulator.state.transaction() as db:
         for number in range(100):
             db.execute(
@@ -232,11 +231,11 @@ def test_the_inbox_of_many_posts_keeps_to_the_budget(
                 (f"post{number}", page["id"], 0, emulator_clock.now().timestamp() - number,
                  f"remote{number}"),
             )  # fmt: skip
-    ran = cli.run("comments", "inbox", "--days", "1", "-v")
-    assert ran.code == 0, ran.err
-    assert ran.err.count("GET /api/v1/comments") == 101
-    assert "101 posts, a read each" in ran.err
-    assert " 429 " not in ran.err
+    result = cli.run("comments", "inbox", "--days", "1", "-v")
+    assert result.code == 0, result.err
+    assert result.err.count("GET /api/v1/comments") == 101
+    assert "on 101 posts" in result.err
+    assert " 429 " not in result.err
 
 
 @pytest.mark.parametrize(
@@ -246,17 +245,21 @@ def test_the_inbox_of_many_posts_keeps_to_the_budget(
         ["reply", "c_1", "-m", "x" * 5_001],
         ["reply", "c_1", "-F", "/no/such/file"], ["reply", "c_1", "-m", "x", "--edit"],
         ["inbox", "--days", "0"], ["watch", "--interval", "0s"], ["watch", "--exec", "'"],
-        ["watch", "-o", "csv"], ["triage"],
+        ["watch", "-o", "csv"], ["watch", "--json"], ["triage"],
     ],
     ids=lambda words: " ".join(words)[:30],
 )  # fmt: skip
-def test_what_can_not_be_meant_is_refused_without_an_account(
-    cli_logged_out: CommandLine, words: list[str]
-) -> None:
-    ran = cli_logged_out.run("comments", *words)
-    assert ran.code == 2, ran.err
+def test_invalid_input_needs_no_account(cli_logged_out: CommandLine, words: list[str]) -> None:
+    result = cli_logged_out.run("comments", *words)
+    assert result.code == 2, result.err
 
 
-def test_no_post_and_an_unreadable_time_are_refused(cli: CommandLine) -> None:
+def test_watch_json_hints_at_jsonl(cli: CommandLine) -> None:
+    result = cli.run("comments", "watch", "--json")
+    assert result.code == 2
+    assert "-o jsonl" in result.err
+
+
+def test_empty_post_and_invalid_time(cli: CommandLine) -> None:
     assert cli.run("comments", "list", "").code == 2
     assert cli.run("comments", "inbox", "--since", "nonsense").code == 2

@@ -1,4 +1,4 @@
-"""Every exit code of the contract, from the cause that a user meets."""
+"""Exit codes and error messages for their typical causes."""
 
 import json
 import re
@@ -13,10 +13,10 @@ from outreply_cli.cli.tree import Command
 from outreply_cli.emulator.server import EmulatorServer
 from tests.clocks import ManualClock
 from tests.command_line import CommandLine, command_tree
-from tests.scripted_server import DROP, ScriptedServer, answer
+from tests.scripted_server import DROP, ScriptedServer, response
 
 
-def error_of(text: str) -> dict[str, object]:
+def parse_error(text: str) -> dict[str, object]:
     error = json.loads(text)["error"]
     assert set(error) == {
         "code", "message", "status", "hint", "request_id", "retry_after_seconds", "details",
@@ -24,15 +24,15 @@ def error_of(text: str) -> dict[str, object]:
     return dict(error)
 
 
-def test_done_is_0(cli: CommandLine) -> None:
+def test_exit_code_success(cli: CommandLine) -> None:
     assert cli.run("pages", "list").code == 0
 
 
-def test_no_token_is_4_and_says_how_to_sign_in(cli_logged_out: CommandLine) -> None:
-    ran = cli_logged_out.run("pages", "list")
-    assert (ran.code, ran.out) == (4, "")
-    assert "outreply auth login" in ran.err
-    assert error_of(cli_logged_out.run("pages", "list", "--json").err)["code"] == "NOT_SIGNED_IN"
+def test_exit_code_not_signed_in(cli_logged_out: CommandLine) -> None:
+    result = cli_logged_out.run("pages", "list")
+    assert (result.code, result.out) == (4, "")
+    assert "outreply auth login" in result.err
+    assert parse_error(cli_logged_out.run("pages", "list", "--json").err)["code"] == "NOT_SIGNED_IN"
 
 
 @pytest.mark.parametrize(
@@ -44,32 +44,32 @@ def test_no_token_is_4_and_says_how_to_sign_in(cli_logged_out: CommandLine) -> N
         ("scopes", '["read:account"]', "MISSING_SCOPE"),
     ],
 )
-def test_a_token_that_does_not_work_is_4(
+def test_exit_code_rejected_token(
     cli: CommandLine, emulator: EmulatorServer, column: str, value: object, code: str
 ) -> None:
     emulator.state.connection.execute(f"UPDATE tokens SET {column} = ?", (value,))  # noqa: S608
-    ran = cli.run("pages", "list", "--json")
-    assert ran.code == 4
-    assert error_of(ran.err)["code"] == code
-    shown = cli.run("pages", "list")
-    assert shown.code == 4
-    assert code in shown.err
-    assert len(shown.err.strip().splitlines()) <= 3
+    result = cli.run("pages", "list", "--json")
+    assert result.code == 4
+    assert parse_error(result.err)["code"] == code
+    result = cli.run("pages", "list")
+    assert result.code == 4
+    assert code in result.err
+    assert len(result.err.strip().splitlines()) <= 3
 
 
-def test_not_found_is_5(cli: CommandLine) -> None:
-    ran = cli.run("posts", "show", "68a100000000000000000001", "--json")
-    assert ran.code == 5
-    assert error_of(ran.err)["status"] == 404
+def test_exit_code_not_found(cli: CommandLine) -> None:
+    result = cli.run("posts", "show", "68a100000000000000000001", "--json")
+    assert result.code == 5
+    assert parse_error(result.err)["status"] == 404
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "hint"),
     [
         (("brands", "show"), "outreply brands list"),
         (("pages", "list", "--brand"), "outreply brands list"),
-        (("posts", "cancel"), "the post's id"),
-        (("posts", "wait"), "the post's id"),
+        (("posts", "cancel"), "the post's ID"),
+        (("posts", "wait"), "the post's ID"),
         (("comments", "list"), "outreply posts list --published"),
         (("comments", "reply", "-m", "Thanks"), "outreply comments inbox --all"),
         (("media", "show"), "outreply media list"),
@@ -79,14 +79,12 @@ def test_not_found_is_5(cli: CommandLine) -> None:
         (("api", "GET", "/media/x"), "outreply media list"),
     ],
 )
-def test_what_is_not_found_is_named_with_where_to_look(
-    cli: CommandLine, words: tuple[str, ...], told: str
-) -> None:
-    ran = cli.run(*words, *(["nope"] if words[0] != "api" else []))
-    assert ran.code == 5, ran.err
-    hint = ran.err.splitlines()[-1]
-    assert told in hint
-    assert "post" not in hint or words[0] in {"posts", "comments"}
+def test_not_found_hints(cli: CommandLine, words: tuple[str, ...], hint: str) -> None:
+    result = cli.run(*words, *(["nope"] if words[0] != "api" else []))
+    assert result.code == 5, result.err
+    last_line = result.err.splitlines()[-1]
+    assert hint in last_line
+    assert "post" not in last_line or words[0] in {"posts", "comments"}
 
 
 @pytest.mark.parametrize(
@@ -106,71 +104,71 @@ def test_what_is_not_found_is_named_with_where_to_look(
         (403, {"error": "Brand", "code": "BRAND_NOT_AUTHORIZED"}, 4),
     ],
 )
-def test_what_the_api_refuses_has_its_code(
+def test_exit_codes_of_api_errors(
     cli_logged_out: CommandLine, status: int, body: dict[str, object], code: int
 ) -> None:
-    with ScriptedServer([answer(status, body)]) as server:
+    with ScriptedServer([response(status, body)]) as server:
         env = {"OUTREPLY_API_KEY": "outreply_live_x", "OUTREPLY_BASE_URL": server.url}
-        ran = cli_logged_out.run("api", "GET", "/me", "--json", env=env)
-        for_people = cli_logged_out.run("api", "GET", "/me", env=env)
-    assert ran.code == for_people.code == code
-    assert 2 <= len(for_people.err.splitlines()) <= 3
-    assert for_people.err.startswith("Error: ")
-    error = error_of(ran.err)
+        result = cli_logged_out.run("api", "GET", "/me", "--json", env=env)
+        text_result = cli_logged_out.run("api", "GET", "/me", env=env)
+    assert result.code == text_result.code == code
+    assert 2 <= len(text_result.err.splitlines()) <= 3
+    assert text_result.err.startswith("Error: ")
+    error = parse_error(result.err)
     assert (error["code"], error["status"]) == (body["code"], status)
 
 
-@pytest.mark.parametrize(("status", "told"), [(413, "Delete media"), (429, "the next month")])
-def test_a_quota_is_of_storage_or_of_the_month_as_its_status_says(
-    cli_logged_out: CommandLine, status: int, told: str
+@pytest.mark.parametrize(("status", "hint"), [(413, "unused media"), (429, "the next month")])
+def test_quota_exceeded_hint_depends_on_status(
+    cli_logged_out: CommandLine, status: int, hint: str
 ) -> None:
     full = {"error": "Full", "code": "QUOTA_EXCEEDED", "quota": "publishes", "resets_at": "2026-12"}
-    with ScriptedServer([answer(status, full)]) as server:
+    with ScriptedServer([response(status, full)]) as server:
         env = {"OUTREPLY_API_KEY": "outreply_live_x", "OUTREPLY_BASE_URL": server.url}
-        ran = cli_logged_out.run("brands", "list", env=env)
-    what, why, now = ran.err.splitlines()
-    assert what == "Error: Full"
-    assert why.startswith(f"  QUOTA_EXCEEDED, HTTP {status}; quota: publishes; resets at: 2026-12")
-    assert told in now
+        result = cli_logged_out.run("brands", "list", env=env)
+    message, details, advice = result.err.splitlines()
+    assert message == "Error: Full"
+    assert details.startswith(
+        f"  QUOTA_EXCEEDED, HTTP {status}; quota: publishes; resets at: 2026-12"
+    )
+    assert hint in advice
 
 
 @pytest.mark.parametrize(
     ("code", "hint"),
     [("BRAND_NEW", "  See: outreply errors BRAND_NEW"), ("X; rm -rf ~", None), (5, None)],
 )
-def test_a_code_that_is_newer_than_the_catalogue_built_in_is_explained_by_the_live_one(
+def test_unknown_error_code_hint(
     cli_logged_out: CommandLine, code: object, hint: str | None
 ) -> None:
-    with ScriptedServer([answer(400, {"message": "No", "code": code})]) as server:
+    with ScriptedServer([response(400, {"message": "No", "code": code})]) as server:
         env = {"OUTREPLY_API_KEY": "outreply_live_x", "OUTREPLY_BASE_URL": server.url}
-        ran = cli_logged_out.run("brands", "list", env=env)
-    assert ran.err.splitlines()[2:] == ([hint] if hint else [])
+        result = cli_logged_out.run("brands", "list", env=env)
+    assert result.err.splitlines()[2:] == ([hint] if hint else [])
 
 
 @pytest.mark.parametrize(
     ("script", "code"),
     [
-        (answer(200, None, b"<html>hi</html>"), "HTML_ANSWER"),
-        (answer(200, None, b'{"truncated": '), "NOT_JSON"),
-        (answer(200, None, b""), "EMPTY_ANSWER"),
-        (answer(302, location="https://evil.example/"), "REDIRECT_REFUSED"),
+        (response(200, None, b"<html>hi</html>"), "HTML_RESPONSE"),
+        (response(200, None, b'{"truncated": '), "INVALID_JSON_RESPONSE"),
+        (response(200, None, b""), "EMPTY_RESPONSE"),
+        (response(302, location="https://evil.example/"), "REDIRECT_REFUSED"),
         (DROP, "CONNECTION_LOST"),
     ],
 )
-def test_what_is_no_answer_of_the_api_is_7(
-    cli_logged_out: CommandLine, script: bytes, code: str
-) -> None:
+def test_exit_code_invalid_response(cli_logged_out: CommandLine, script: bytes, code: str) -> None:
     with ScriptedServer([script]) as server:
         env = {"OUTREPLY_API_KEY": "outreply_live_x", "OUTREPLY_BASE_URL": server.url}
-        ran = cli_logged_out.run("pages", "list", "--json", env=env)
-    assert ran.code == 7
-    assert error_of(ran.err)["code"] == code
+        result = cli_logged_out.run("pages", "list", "--json", env=env)
+    assert result.code == 7
+    assert parse_error(result.err)["code"] == code
 
 
-def test_a_dead_server_is_7(cli: CommandLine) -> None:
-    ran = cli.run("pages", "list", env={"OUTREPLY_BASE_URL": "http://127.0.0.1:9/api/v1"})
-    assert ran.code == 7
-    assert "127.0.0.1" in ran.err
+def test_exit_code_connection_refused(cli: CommandLine) -> None:
+    result = cli.run("pages", "list", env={"OUTREPLY_BASE_URL": "http://127.0.0.1:9/api/v1"})
+    assert result.code == 7
+    assert "127.0.0.1" in result.err
 
 
 @pytest.mark.parametrize(
@@ -191,19 +189,19 @@ def test_a_dead_server_is_7(cli: CommandLine) -> None:
         ("api", "POST", "/posts/schedule", "-H", f"idempotency-key: {'k' * 121}"),
     ],
 )
-def test_wrong_usage_is_2_with_json_when_asked(cli: CommandLine, words: tuple[str, ...]) -> None:
-    ran = cli.run(*words)
-    assert (ran.code, ran.out) == (2, "")
-    assert "Traceback" not in ran.err
+def test_exit_code_usage_error(cli: CommandLine, words: tuple[str, ...]) -> None:
+    result = cli.run(*words)
+    assert (result.code, result.out) == (2, "")
+    assert "Traceback" not in result.err
     if "--output" not in words:
         for flags in (("--json",), ("-o", "jsonl"), ("-qo", "json"), ("-qojson",)):
-            error_of(cli.run(*words, *flags).err)
+            parse_error(cli.run(*words, *flags).err)
 
 
-def test_a_value_that_looks_like_the_flag_asks_for_no_json(cli: CommandLine) -> None:
+def test_json_flag_as_option_value(cli: CommandLine) -> None:
     words = ("posts", "schedule", "--page", "instagram:acme", "--at", "in 2m", "-m", "--json")
     assert cli.run(*words).err.startswith("Error: ")
-    error_of(cli.run(*words, "-qo", "json").err)
+    parse_error(cli.run(*words, "-qo", "json").err)
 
 
 @pytest.mark.parametrize(
@@ -215,64 +213,62 @@ def test_a_value_that_looks_like_the_flag_asks_for_no_json(cli: CommandLine) -> 
         (("api", "GET", "/webhooks"), False),
     ],
 )
-def test_a_write_that_may_have_been_done_is_not_just_run_again(
+def test_ambiguous_write_hint(
     cli: CommandLine, emulator: EmulatorServer, words: tuple[str, ...], is_doubtful: bool
 ) -> None:
-    emulator._emulator._faults.add("drop-after", path="/webhooks", times=100)
-    ran = cli.run(*words)
-    assert ran.code == 7
-    assert ("look before you run it again" in ran.err) == is_doubtful
+    emulator.handle.request("fault", add="drop-after", options={"path": "/webhooks", "times": 100})
+    result = cli.run(*words)
+    assert result.code == 7
+    assert ("check before you run it again" in result.err) == is_doubtful
 
 
-def words_with(command: Command, metavar: str, value: str) -> list[str]:
-    """A command line of `command` whose values with that metavar are `value`."""
+def build_words(command: Command, metavar: str, value: str) -> list[str]:
+    """Command line in which all values with that metavar are `value`."""
     words = list(command.path)
-    for one in command.parameters:
-        if one.metavar == metavar or one.is_required:
-            words += [*one.flags[:1], value if one.metavar == metavar else "1"]
+    for parameter in command.parameters:
+        if parameter.metavar == metavar or parameter.is_required:
+            words += [*parameter.flags[:1], value if parameter.metavar == metavar else "1"]
     return words
 
 
-def places_of_values(*, but: str) -> list[tuple[Command, str]]:
-    """Every command that there is, with each kind of value that it takes."""
+def find_values(*, exclude: str) -> list[tuple[Command, str]]:
+    """All commands, with each metavar of their parameters."""
     return [
         (command, metavar)
         for command in command_tree().walk()
         if not command.commands and command.path not in {("api",), ("emulator", "exec")}
-        for metavar in dict.fromkeys(one.metavar for one in command.parameters)
-        if metavar and metavar not in _NUMBERS and not re.search(but, metavar)
+        for metavar in dict.fromkeys(parameter.metavar for parameter in command.parameters)
+        if metavar and metavar not in _NUMBERS and not re.search(exclude, metavar)
     ]
 
 
-_NUMBERS = {"N", "PORT", "SECONDS", "[NUMBER]", "RATE"}
+_NUMBERS = {"COUNT", "DAYS", "N", "PORT", "SECONDS", "[NUMBER]", "RATE"}
 
 
 @pytest.mark.parametrize("blank", ["", " \t"])
-def test_an_empty_value_is_refused_before_anything_is_asked(
-    cli_logged_out: CommandLine, blank: str
-) -> None:
-    for command, metavar in places_of_values(but="^TEXT$|^S$|DIR$"):
-        words = words_with(command, metavar, blank)
-        ran = cli_logged_out.run(*words)
-        assert (ran.code, ran.out) == (2, ""), (words, ran.err)
-        assert "Error: " in ran.err
-    ran = cli_logged_out.run("comments", "reply", "", "-m", "Thanks")
-    assert ran.err.startswith("Error: COMMENT is empty\n  See: outreply comments reply --help")
+def test_empty_values_are_rejected(cli_logged_out: CommandLine, blank: str) -> None:
+    for command, metavar in find_values(exclude="^TEXT$|^SIGNATURE$|DIR$"):
+        words = build_words(command, metavar, blank)
+        result = cli_logged_out.run(*words)
+        assert (result.code, result.out) == (2, ""), (words, result.err)
+        assert "Error: " in result.err
+    result = cli_logged_out.run("comments", "reply", "", "-m", "Thanks")
+    assert result.err.startswith("Error: COMMENT is empty\n  See: outreply comments reply --help")
 
 
-def test_bytes_that_are_no_text_are_refused_before_anything_is_asked(
+def test_non_utf8_arguments_are_rejected(
     cli_logged_out: CommandLine,
 ) -> None:
-    for command, metavar in places_of_values(but="FILE|DIR|PLAN"):
-        words = words_with(command, metavar, "a\udcff")
-        ran = cli_logged_out.run(*words)
-        assert (ran.code, ran.out) == (2, ""), (words, ran.err)
-        assert "fault of outreply" not in ran.err
-    shown = cli_logged_out.run("media", "show", "\udcff", "--json")
-    assert error_of(shown.err)["message"] == "ID has bytes in it that are no UTF-8 text"
+    for command, metavar in find_values(exclude="FILE|DIR|PLAN"):
+        words = build_words(command, metavar, "a\udcff")
+        result = cli_logged_out.run(*words)
+        assert (result.code, result.out) == (2, ""), (words, result.err)
+        assert "bug in outreply" not in result.err
+    result = cli_logged_out.run("media", "show", "\udcff", "--json")
+    assert parse_error(result.err)["message"] == "ID is not valid UTF-8"
 
 
-def test_half_a_character_in_json_is_refused(cli: CommandLine) -> None:
+def test_lone_surrogates_are_rejected(cli: CommandLine) -> None:
     for words in (
         ["api", "POST", "/comments/reply", "-F", 'message="\\ud800"'],
         ["api", "POST", "/comments/reply", "--input", "-"],
@@ -283,43 +279,42 @@ def test_half_a_character_in_json_is_refused(cli: CommandLine) -> None:
         ["posts", "schedule", "--page", "instagram:acme", "--at", "in 1h", "-m", "x",
          "--media", "https://x.example/\udcff"],
     ):  # fmt: skip
-        ran = cli.run(*words, stdin='{"a": "\\udfff"}')
-        assert ran.code == 2, ran.err
-        assert "Unicode" in ran.err
+        result = cli.run(*words, stdin='{"a": "\\udfff"}')
+        assert result.code == 2, result.err
+        assert "Unicode" in result.err
 
 
-class StoppedClock(ManualClock):
+class BrokenClock(ManualClock):
     def now(self) -> datetime:
-        message = "the\x1b[31m hands fell off"
-        raise RuntimeError(message)
+        raise RuntimeError("the\x1b[31m clock is broken")
 
 
-def test_a_fault_of_our_own_is_1_with_its_place_and_json_when_asked(
+def test_exit_code_internal_error(
     cli_logged_out: CommandLine,
 ) -> None:
-    cli_logged_out.clock = StoppedClock()
-    ran = cli_logged_out.run("bulk", "template")
-    assert (ran.code, ran.out) == (1, "")
-    assert "RuntimeError: the" in ran.err
-    assert "test_exit_codes.py:" in ran.err
-    assert "\x1b" not in ran.err
-    assert len(ran.err.splitlines()) <= 3
-    ran = cli_logged_out.run("bulk", "template", "--json")
-    assert (ran.code, ran.out) == (1, "")
-    assert error_of(ran.err)["code"] == "UNEXPECTED"
+    cli_logged_out.clock = BrokenClock()
+    result = cli_logged_out.run("bulk", "template")
+    assert (result.code, result.out) == (1, "")
+    assert "RuntimeError: the" in result.err
+    assert "test_exit_codes.py:" in result.err
+    assert "\x1b" not in result.err
+    assert len(result.err.splitlines()) <= 3
+    result = cli_logged_out.run("bulk", "template", "--json")
+    assert (result.code, result.out) == (1, "")
+    assert parse_error(result.err)["code"] == "INTERNAL_ERROR"
 
 
-def test_some_of_a_batch_failed_is_3(cli: CommandLine) -> None:
-    posted = cli.run(
+def test_exit_code_partial_failure(cli: CommandLine) -> None:
+    scheduled = cli.run(
         "posts", "schedule", "--page", "instagram:acme", "--at", "in 2h", "-m", "Hi", "-q"
     )
-    ran = cli.run("posts", "cancel", posted.out.strip(), "68a100000000000000000001")
-    assert ran.code == 3
-    assert "1 of 2" in ran.err
+    result = cli.run("posts", "cancel", scheduled.out.strip(), "68a100000000000000000001")
+    assert result.code == 3
+    assert "1 of 2" in result.err
 
 
-def test_ctrl_c_is_130(cli_logged_out: CommandLine, emulator_clock: ManualClock) -> None:
-    slow = answer(503, {"error": "Later"}, retry_after="30")
+def test_exit_code_interrupted(cli_logged_out: CommandLine, emulator_clock: ManualClock) -> None:
+    slow = response(503, {"error": "Later"}, retry_after="30")
     with ScriptedServer([slow]) as server:
         env = {"OUTREPLY_API_KEY": "outreply_live_x", "OUTREPLY_BASE_URL": server.url}
         process = subprocess.Popen(
@@ -341,7 +336,7 @@ def test_ctrl_c_is_130(cli_logged_out: CommandLine, emulator_clock: ManualClock)
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "iso8859-1", "utf-8"])
-def test_characters_that_the_terminal_lacks_are_escaped(cli: CommandLine, encoding: str) -> None:
-    ran = cli.spawn("posts", "list", "--published", env={"PYTHONIOENCODING": encoding})
-    assert ran.code == 0
-    assert ("\\u2615" in ran.out) == (encoding != "utf-8")
+def test_output_escapes_unencodable_characters(cli: CommandLine, encoding: str) -> None:
+    result = cli.spawn("posts", "list", "--published", env={"PYTHONIOENCODING": encoding})
+    assert result.code == 0
+    assert ("\\u2615" in result.out) == (encoding != "utf-8")

@@ -1,4 +1,4 @@
-"""Files that nobody should send: a clear word for each, and the good ones still go."""
+"""Upload of invalid files: a clear message for each, and valid files are still uploaded."""
 
 import gzip
 import json
@@ -21,17 +21,17 @@ from tests.command_line import CommandLine
 from tests.faulty_proxy import FaultyProxy
 from tests.media.sample_files import gif, jpeg, mp4, png, webm, webp
 
-Maker = Callable[[Path], object]
+MakeFile = Callable[[Path], object]
 
 
-def holds(content: bytes) -> Maker:
-    return lambda path: path.write_bytes(content)
+def raw(content: bytes) -> MakeFile:
+    return lambda path: path.raw(content)
 
 
-def sparse(beginning: bytes, size: int) -> Maker:
+def sparse(head: bytes, size: int) -> MakeFile:
     def make(path: Path) -> None:
         with path.open("wb") as stream:
-            stream.write(beginning)
+            stream.write(head)
             stream.truncate(size)
 
     return make
@@ -43,13 +43,13 @@ def make_zip(path: Path) -> None:
 
 
 def make_socket(path: Path) -> None:
-    here = Path.cwd()
-    os.chdir(path.parent)  # the name of a socket may be only 100 bytes long
+    cwd = Path.cwd()
+    os.chdir(path.parent)  # the path of a socket is limited to about 100 bytes
     try:
-        with socket.socket(socket.AF_UNIX) as made:
-            made.bind(path.name)
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(path.name)
     finally:
-        os.chdir(here)
+        os.chdir(cwd)
 
 
 def make_unreadable(path: Path) -> None:
@@ -57,152 +57,158 @@ def make_unreadable(path: Path) -> None:
     path.chmod(0)
 
 
-def nothing(_path: Path) -> None:
+def make_nothing(_path: Path) -> None:
     pass
 
 
-HOSTILE: list[tuple[str, Maker, str]] = [
-    ("empty.png", holds(b""), "it is empty"),
-    ("one-byte.png", holds(b"\x89"), "no picture or video"),
-    ("half-magic.png", holds(b"\x89PNG\r\n"), "no picture or video"),
-    ("truncated.png", holds(png()[:60]), "cut off"),
-    ("truncated.jpg", holds(jpeg()[:120]), "cut off"),
-    ("truncated.gif", holds(gif()[:30]), "cut off"),
-    ("truncated.webp", holds(webp()[:40]), "cut off"),
-    ("truncated.mp4", holds(mp4()[:200]), "cut off"),
-    ("truncated.mov", holds(mp4(b"qt  ")[:100]), "cut off"),
-    ("truncated.webm", holds(webm()[:100]), "cut off"),
-    ("polyglot-comment.jpg", holds(jpeg(b"<html><script>x</script>")), "web page hidden"),
-    ("polyglot-tail.jpg", holds(jpeg() + b"<!DOCTYPE html><script>"), "web page hidden"),
-    ("polyglot.gif", holds(b"GIF89a/*<svg onload=alert(1)>*/"), "web page hidden"),
-    ("svg-as.png", holds(b"<svg xmlns='http://www.w3.org/2000/svg'/>"), "it is an SVG"),
-    ("svg-with-prolog.jpg", holds(b"\xef\xbb\xbf<?xml version='1.0'?><svg/>"), "it is an SVG"),
-    ("svg-utf16.png", holds("\ufeff<svg/>".encode("utf-16-le")), "it is an SVG"),
-    ("svg-gzipped.svgz", holds(gzip.compress(b"<svg/>")), "it is a gzip archive"),
-    ("page.jpg", holds(b"<!DOCTYPE html><html></html>"), "it is a web page"),
-    ("paper.png", holds(b"%PDF-1.7\n"), "it is a PDF"),
-    ("archive.jpg", make_zip, "it is a ZIP archive"),
-    ("flash.mp4", holds(b"CWS\x0a" + bytes(40)), "it is a Flash file"),
-    ("program.gif", holds(b"\x7fELF" + bytes(40)), "it is a program"),
-    ("script.png", holds(b"#!/bin/sh\nrm -rf /\n"), "it is a script"),
-    ("text.mp4", holds(b"Dear diary"), "no picture or video"),
-    ("photo.heic", holds(b"\x00\x00\x00\x18ftypheic" + bytes(50)), "it is a HEIC photo"),
-    ("heic-as.jpg", holds(b"\x00\x00\x00\x18ftypmif1" + bytes(50)), "it is a HEIC photo"),
-    ("avif-as.png", holds(b"\x00\x00\x00\x1cftypavif" + bytes(50)), "it is an AVIF picture"),
-    ("bitmap.bmp", holds(b"BM" + bytes(60)), "it is a BMP picture"),
-    ("scan.tif", holds(b"II*\x00" + bytes(60)), "it is a TIFF picture"),
-    ("old.avi", holds(b"RIFF\x00\x00\x00\x00AVI LIST"), "it is an AVI video"),
-    ("film.mkv", holds(b"\x1aE\xdf\xa3\x8bB\x82\x88matroska"), "it is a Matroska video"),
-    ("song.mp4", holds(b"ID3\x03" + bytes(60)), "it is an audio file"),
-    ("pipe.png", os.mkfifo, "it is a named pipe"),
-    ("socket.png", make_socket, "it is a socket"),
+HOSTILE: list[tuple[str, MakeFile, str]] = [
+    ("empty.png", raw(b""), "the file is empty"),
+    ("one-byte.png", raw(b"\x89"), "not a picture or video"),
+    ("half-magic.png", raw(b"\x89PNG\r\n"), "not a picture or video"),
+    ("truncated.png", raw(png()[:60]), "the file is truncated"),
+    ("truncated.jpg", raw(jpeg()[:120]), "the file is truncated"),
+    ("truncated.gif", raw(gif()[:30]), "the file is truncated"),
+    ("truncated.webp", raw(webp()[:40]), "the file is truncated"),
+    ("truncated.mp4", raw(mp4()[:200]), "the file is truncated"),
+    ("truncated.mov", raw(mp4(b"qt  ")[:100]), "the file is truncated"),
+    ("truncated.webm", raw(webm()[:100]), "the file is truncated"),
+    ("polyglot-comment.jpg", raw(jpeg(b"<html><script>x</script>")), "web page hidden"),
+    ("polyglot-tail.jpg", raw(jpeg() + b"<!DOCTYPE html><script>"), "web page hidden"),
+    ("polyglot.gif", raw(b"GIF89a/*<svg onload=alert(1)>*/"), "web page hidden"),
+    ("svg-as.png", raw(b"<svg xmlns='http://www.w3.org/2000/svg'/>"), "an SVG is not supported"),
+    (
+        "svg-with-prolog.jpg",
+        raw(b"\xef\xbb\xbf<?xml version='1.0'?><svg/>"),
+        "an SVG is not supported",
+    ),
+    ("svg-utf16.png", raw("\ufeff<svg/>".encode("utf-16-le")), "an SVG is not supported"),
+    ("svg-gzipped.svgz", raw(gzip.compress(b"<svg/>")), "a gzip archive is not supported"),
+    ("page.jpg", raw(b"<!DOCTYPE html><html></html>"), "a web page is not supported"),
+    ("paper.png", raw(b"%PDF-1.7\n"), "a PDF is not supported"),
+    ("archive.jpg", make_zip, "a ZIP archive is not supported"),
+    ("flash.mp4", raw(b"CWS\x0a" + bytes(40)), "a Flash file is not supported"),
+    ("program.gif", raw(b"\x7fELF" + bytes(40)), "a program is not supported"),
+    ("script.png", raw(b"#!/bin/sh\nrm -rf /\n"), "a script is not supported"),
+    ("text.mp4", raw(b"Dear diary"), "not a picture or video"),
+    ("photo.heic", raw(b"\x00\x00\x00\x18ftypheic" + bytes(50)), "a HEIC photo is not supported"),
+    ("heic-as.jpg", raw(b"\x00\x00\x00\x18ftypmif1" + bytes(50)), "a HEIC photo is not supported"),
+    (
+        "avif-as.png",
+        raw(b"\x00\x00\x00\x1cftypavif" + bytes(50)),
+        "an AVIF picture is not supported",
+    ),
+    ("bitmap.bmp", raw(b"BM" + bytes(60)), "a BMP picture is not supported"),
+    ("scan.tif", raw(b"II*\x00" + bytes(60)), "a TIFF picture is not supported"),
+    ("old.avi", raw(b"RIFF\x00\x00\x00\x00AVI LIST"), "an AVI video is not supported"),
+    ("film.mkv", raw(b"\x1aE\xdf\xa3\x8bB\x82\x88matroska"), "a Matroska video is not supported"),
+    ("song.mp4", raw(b"ID3\x03" + bytes(60)), "an audio file is not supported"),
+    ("pipe.png", os.mkfifo, "not a regular file but a named pipe"),
+    ("socket.png", make_socket, "not a regular file but a socket"),
     ("loop.png", lambda path: path.symlink_to(path), "symbolic links"),
     ("dangling.png", lambda path: path.symlink_to("nowhere"), "No such file"),
-    ("device.png", lambda path: path.symlink_to("/dev/zero"), "it is a device"),
-    ("missing.png", nothing, "No such file"),
-    ("x" * 300 + ".png", nothing, "File name too long"),
-    ("truncated.jpg/below.png", nothing, "Not a directory"),
-    ("line\nbreak.png", holds(b""), "it is empty"),
-    ("clear\x1b[2J\u202e.png", holds(b""), "it is empty"),
-    ("😀👩‍👩‍👧.png", holds(b""), "it is empty"),
-    ("..png", holds(b""), "it is empty"),
-    ("down/../up.png", holds(b""), "it is empty"),
-    (os.fsdecode(b"not-\xff-utf8.png"), holds(b""), "it is empty"),
-    ("huge.mp4", sparse(mp4(), 101 * MEGABYTE), "the most is 100.0 MB"),
+    ("device.png", lambda path: path.symlink_to("/dev/zero"), "not a regular file but a device"),
+    ("missing.png", make_nothing, "No such file"),
+    ("x" * 300 + ".png", make_nothing, "File name too long"),
+    ("truncated.jpg/below.png", make_nothing, "Not a directory"),
+    ("line\nbreak.png", raw(b""), "the file is empty"),
+    ("clear\x1b[2J\u202e.png", raw(b""), "the file is empty"),
+    ("😀👩‍👩‍👧.png", raw(b""), "the file is empty"),
+    ("..png", raw(b""), "the file is empty"),
+    ("down/../up.png", raw(b""), "the file is empty"),
+    (os.fsdecode(b"not-\xff-utf8.png"), raw(b""), "the file is empty"),
+    ("huge.mp4", sparse(mp4(), 101 * MEGABYTE), "the limit is 100.0 MB"),
 ]
 if os.geteuid() != 0:
     HOSTILE.append(("forbidden.png", make_unreadable, "Permission denied"))
-GOOD = ("good.jpg", "-dash.png", "gute Ä\n😀.gif")
+VALID = ("good.jpg", "-dash.png", "gute Ä\n😀.gif")
 
 
 @pytest.fixture
 def directory(tmp_path: Path) -> Path:
-    place = tmp_path / "hostile"
-    (place / "down").mkdir(parents=True)
+    directory = tmp_path / "hostile"
+    (directory / "down").mkdir(parents=True)
     for name, make, _ in HOSTILE:
-        make(place / name)
-    for name, content in zip(GOOD, (jpeg(), png(), gif()), strict=True):
-        (place / name).write_bytes(content)
-    return place
+        make(directory / name)
+    for name, content in zip(VALID, (jpeg(), png(), gif()), strict=True):
+        (directory / name).raw(content)
+    return directory
 
 
-def kept(client: Client) -> list[str]:
+def mime_types(client: Client) -> list[str]:
     return sorted(item["mime_type"] for item in client.media().items)
 
 
-def test_each_gets_a_clear_word_and_the_good_ones_go(
+def test_upload_reports_each_invalid_file(
     cli: CommandLine, client: Client, directory: Path
 ) -> None:
     assert len(HOSTILE) >= 40
     paths = [f"{directory}/{name}" for name, _, _ in HOSTILE]
-    good = [f"{directory}/{name}" for name in GOOD]
-    ran = cli.run("media", "upload", *paths, *good, "--json")
-    assert ran.code == 3
-    results = json.loads(ran.out)
-    assert [result["file"] for result in results] == [*paths, *good]
-    for result, (name, _, word) in zip(results, HOSTILE, strict=False):
-        assert result["status"] == "failed", name
-        assert result["error"]["code"] == "INVALID_MEDIA_FILE"
-        assert word in result["error"]["message"], name
-    assert [result["status"] for result in results[-3:]] == ["uploaded"] * 3
-    assert kept(client) == ["image/gif", "image/jpeg", "image/png"]
+    valid = [f"{directory}/{name}" for name in VALID]
+    result = cli.run("media", "upload", *paths, *valid, "--json")
+    assert result.code == 3
+    uploads = json.loads(result.out)
+    assert [upload["file"] for upload in uploads] == [*paths, *valid]
+    for upload, (name, _, word) in zip(uploads, HOSTILE, strict=False):
+        assert upload["status"] == "failed", name
+        assert upload["error"]["code"] == "INVALID_MEDIA_FILE"
+        assert word in upload["error"]["message"], name
+    assert [upload["status"] for upload in uploads[-3:]] == ["uploaded"] * 3
+    assert mime_types(client) == ["image/gif", "image/jpeg", "image/png"]
 
 
-def test_each_gets_one_line_that_leaves_the_terminal_alone(
-    cli: CommandLine, directory: Path
-) -> None:
+def test_upload_prints_one_safe_line_per_file(cli: CommandLine, directory: Path) -> None:
     paths = [f"{directory}/{name}" for name, _, _ in HOSTILE]
-    ran = cli.spawn("media", "upload", *paths)
-    assert (ran.code, ran.out) == (2, "")
-    lines = ran.err.splitlines()
-    told = [line for line in lines if line.startswith(str(directory))]
-    assert len(told) == len(HOSTILE)
-    assert all(word in line for line, (_, _, word) in zip(told, HOSTILE, strict=True))
-    assert "\x1b" not in ran.err
-    assert "\u202e" not in ran.err
+    result = cli.spawn("media", "upload", *paths)
+    assert (result.code, result.out) == (2, "")
+    lines = result.err.splitlines()
+    messages = [line for line in lines if line.startswith(str(directory))]
+    assert len(messages) == len(HOSTILE)
+    assert all(word in line for line, (_, _, word) in zip(messages, HOSTILE, strict=True))
+    assert "\x1b" not in result.err
+    assert "\u202e" not in result.err
     assert "Nothing was sent." in lines[-1]
 
 
 @pytest.mark.parametrize("case", HOSTILE, ids=lambda case: ascii(case[0])[:30])
-def test_alone_each_is_wrong_input(
-    cli: CommandLine, client: Client, directory: Path, case: tuple[str, Maker, str]
+def test_single_invalid_file_exit_code(
+    cli: CommandLine, client: Client, directory: Path, case: tuple[str, MakeFile, str]
 ) -> None:
-    ran = cli.run("media", "upload", f"{directory}/{case[0]}", "--json")
-    assert ran.code == 2
-    assert case[2] in json.loads(ran.err.splitlines()[-1])["error"]["message"]
-    assert kept(client) == []
+    result = cli.run("media", "upload", f"{directory}/{case[0]}", "--json")
+    assert result.code == 2
+    assert case[2] in json.loads(result.err.splitlines()[-1])["error"]["message"]
+    assert mime_types(client) == []
     refused = cli.run("posts", "schedule", "--page", "instagram:acme", "--at", "in 2h",
                       "--media", f"{directory}/{case[0]}")  # fmt: skip
     assert refused.code == 2
     assert case[2] in refused.err
 
 
-def test_a_directory_of_them_is_like_their_names(
+def test_upload_directory_with_invalid_files(
     cli: CommandLine, client: Client, directory: Path
 ) -> None:
-    ran = cli.run("media", "upload", str(directory), "--json")
-    assert ran.code == 3
-    assert kept(client) == ["image/gif", "image/jpeg", "image/png"]
-    assert all(result["error"]["message"] for result in json.loads(ran.out)[:-3]
-               if result["status"] == "failed")  # fmt: skip
+    result = cli.run("media", "upload", str(directory), "--json")
+    assert result.code == 3
+    assert mime_types(client) == ["image/gif", "image/jpeg", "image/png"]
+    assert all(upload["error"]["message"] for upload in json.loads(result.out)[:-3]
+               if upload["status"] == "failed")  # fmt: skip
 
 
-def test_a_wrong_ending_does_not_matter(cli: CommandLine, client: Client, tmp_path: Path) -> None:
+def test_upload_ignores_file_extension(cli: CommandLine, client: Client, tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(jpeg())
     (tmp_path / "b").write_bytes(mp4())
     assert cli.run("media", "upload", str(tmp_path / "a.png"), str(tmp_path / "b")).code == 0
-    assert kept(client) == ["image/jpeg", "video/mp4"]
+    assert mime_types(client) == ["image/jpeg", "video/mp4"]
 
 
-class Meddling(FaultyProxy):
-    """Does something once the first megabyte of an upload has arrived."""
+class InterferingProxy(FaultyProxy):
+    """Calls `interfere` once the first megabyte of an upload has arrived."""
 
-    meddle: Callable[[], object] = staticmethod(lambda: None)
+    interfere: Callable[[], object] = staticmethod(lambda: None)
 
     def _read_body(self, stream: BinaryIO, length: int) -> bytes:
         body = stream.read(min(length, MEGABYTE))
         if length > MEGABYTE:
-            self.meddle()
+            self.interfere()
             body += stream.read(length - len(body))
         return body
 
@@ -222,79 +228,80 @@ def rewrite(path: Path) -> None:
         stream.write(b"other")
 
 
-@pytest.mark.parametrize("meddle", [grow, shrink, rewrite])
-def test_a_file_that_changes_while_it_is_sent_does_not_arrive(
+@pytest.mark.parametrize("interfere", [grow, shrink, rewrite])
+def test_upload_of_file_changed_meanwhile(
     cli: CommandLine,
     client: Client,
     emulator: EmulatorServer,
     tmp_path: Path,
-    meddle: Callable[[Path], None],
+    interfere: Callable[[Path], None],
 ) -> None:
     video, picture = tmp_path / "video.mp4", tmp_path / "a.png"
     sparse(b"\x00\x00\x00\x18ftypmp42", 40 * MEGABYTE)(video)
     picture.write_bytes(png())
-    with Meddling(emulator.port) as proxy:
-        proxy.meddle = lambda: meddle(video)
-        ran = cli.run("media", "upload", str(video), str(picture), "--json",
+    with InterferingProxy(emulator.port) as proxy:
+        proxy.interfere = lambda: interfere(video)
+        result = cli.run("media", "upload", str(video), str(picture), "--json",
                       env={"OUTREPLY_BASE_URL": proxy.url})  # fmt: skip
-    assert ran.code == 3, ran.err
-    first, second = json.loads(ran.out)
+    assert result.code == 3, result.err
+    first, second = json.loads(result.out)
     assert first["status"] == "failed"
-    assert "it changed while it was read" in first["error"]["message"]
+    assert "the file changed while it was read" in first["error"]["message"]
     assert second["status"] == "uploaded"
-    assert kept(client) == ["image/png"]
+    assert mime_types(client) == ["image/png"]
 
 
-def test_a_file_that_vanishes_before_its_turn_is_told(
+def test_upload_of_file_deleted_before_start(
     cli: CommandLine, client: Client, emulator: EmulatorServer, tmp_path: Path
 ) -> None:
     video, picture = tmp_path / "video.mp4", tmp_path / "a.png"
     sparse(b"\x00\x00\x00\x18ftypmp42", 4 * MEGABYTE)(video)
     picture.write_bytes(png())
-    with Meddling(emulator.port) as proxy:
-        proxy.meddle = picture.unlink
-        ran = cli.run("media", "upload", str(video), str(picture), "--json", "--concurrency", "1",
-                      env={"OUTREPLY_BASE_URL": proxy.url})  # fmt: skip
-    assert ran.code == 3
-    first, second = json.loads(ran.out)
+    with InterferingProxy(emulator.port) as proxy:
+        proxy.interfere = picture.unlink
+        words = ("media", "upload", str(video), str(picture), "--concurrency", "1", "--json")
+        result = cli.run(*words, env={"OUTREPLY_BASE_URL": proxy.url})
+    assert result.code == 3
+    first, second = json.loads(result.out)
     assert first["status"] == "uploaded"
     assert "No such file" in second["error"]["message"]
-    assert kept(client) == ["video/mp4"]
+    assert mime_types(client) == ["video/mp4"]
 
 
-def test_a_file_that_vanishes_while_it_is_sent_arrives_whole(
+def test_upload_of_file_deleted_meanwhile(
     cli: CommandLine, client: Client, emulator: EmulatorServer, tmp_path: Path
 ) -> None:
     video = tmp_path / "video.mp4"
     sparse(b"\x00\x00\x00\x18ftypmp42", 4 * MEGABYTE)(video)
-    with Meddling(emulator.port) as proxy:
-        proxy.meddle = video.unlink
-        ran = cli.run("media", "upload", str(video), env={"OUTREPLY_BASE_URL": proxy.url})
-    assert ran.code == 0, ran.err
+    with InterferingProxy(emulator.port) as proxy:
+        proxy.interfere = video.unlink
+        result = cli.run("media", "upload", str(video), env={"OUTREPLY_BASE_URL": proxy.url})
+    assert result.code == 0, result.err
     assert client.media().items[0]["size_bytes"] == 4 * MEGABYTE
 
 
-def test_ctrl_c_ends_what_is_under_way_and_leaves_nothing_behind(
+@pytest.mark.slow
+def test_upload_interrupted(
     cli: CommandLine, client: Client, emulator: EmulatorServer, tmp_path: Path
 ) -> None:
     files = [tmp_path / f"{number}.mp4" for number in range(4)]
     for number, file in enumerate(files):
         sparse(b"\x00\x00\x00\x18ftypmp42", 60 * MEGABYTE + number)(file)
-    with Meddling(emulator.port) as proxy:
+    with InterferingProxy(emulator.port) as proxy:
         words = cli.words("media", "upload", *map(str, files), "--concurrency", "2")
         process = subprocess.Popen(
             words, env={**cli.environ, "OUTREPLY_BASE_URL": proxy.url},
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
-        arrived = threading.Event()
+        never = threading.Event()
 
         def interrupt() -> None:
             process.send_signal(signal.SIGINT)
-            arrived.wait(2)
+            never.wait(2)
 
-        proxy.meddle = interrupt
+        proxy.interfere = interrupt
         out, err = process.communicate(timeout=40)
     assert process.returncode == 130, err
     assert out == ""
     assert "Traceback" not in err
-    assert kept(client) == []
+    assert mime_types(client) == []

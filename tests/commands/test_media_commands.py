@@ -1,4 +1,4 @@
-"""`outreply media` against the emulator."""
+"""The commands of `outreply media`, against the emulator."""
 
 import json
 import os
@@ -16,14 +16,14 @@ from tests.clocks import ManualClock
 from tests.command_line import CommandLine
 from tests.faulty_proxy import FAULTS, Fault, FaultyProxy
 from tests.media.sample_files import WHOLE, jpeg, mp4, png
-from tests.scripted_server import ScriptedServer, answer
+from tests.scripted_server import ScriptedServer, response
 
 ONE_COPY = [fault for fault in FAULTS if fault.forward < 2 and not fault.hang]
 
 
 @pytest.fixture
 def pictures(tmp_path: Path) -> Path:
-    """A directory with a picture, a video, a text, and a directory with another picture."""
+    """A directory with a picture, a video, a text file and a subdirectory with a picture."""
     directory = tmp_path / "pictures"
     (directory / "more").mkdir(parents=True)
     (directory / "a.png").write_bytes(png())
@@ -40,11 +40,7 @@ def upload(cli: CommandLine, *words: str) -> list[dict[str, Any]]:
     return list(json.loads(ran.out))
 
 
-def kept(client: Client) -> list[str]:
-    return sorted(item["mime_type"] for item in client.media().items)
-
-
-def test_files_are_told_by_their_bytes_and_each_is_reported(
+def test_upload_detects_types_from_content(
     cli: CommandLine, client: Client, tmp_path: Path
 ) -> None:
     for number, content in enumerate(WHOLE.values()):
@@ -59,23 +55,21 @@ def test_files_are_told_by_their_bytes_and_each_is_reported(
     assert {item["media_id"] for item in client.media().items} == {r["media_id"] for r in results}
 
 
-def test_a_directory_stands_for_its_media_and_deeper_ones_only_when_asked(
-    cli: CommandLine, pictures: Path
-) -> None:
-    names = [Path(one["file"]).name for one in upload(cli, str(pictures))]
+def test_upload_directory(cli: CommandLine, pictures: Path) -> None:
+    names = [Path(result["file"]).name for result in upload(cli, str(pictures))]
     assert names == ["a.png", "b.mp4"]
-    names = [Path(one["file"]).name for one in upload(cli, str(pictures), "--recursive")]
+    names = [Path(result["file"]).name for result in upload(cli, str(pictures), "--recursive")]
     assert names == ["a.png", "b.mp4", "c.jpg"]
-    told = cli.run("media", "upload", str(pictures))
-    assert "Left out, as no media: " in told.err
-    assert "notes.txt" in told.err
+    ran = cli.run("media", "upload", str(pictures))
+    assert "Skipped, not a picture or video: " in ran.err
+    assert "notes.txt" in ran.err
     empty = cli.run("media", "upload", str(pictures / "more" / ".."), "--json")
     assert empty.code == 0
     (pictures / "more" / "c.jpg").unlink()
     assert cli.run("media", "upload", str(pictures / "more")).code == 2
 
 
-def test_stdin_is_a_file_too(cli: CommandLine, client: Client, tmp_path: Path) -> None:
+def test_upload_stdin(cli: CommandLine, client: Client, tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(png())
     words = f"{' '.join(cli.words('media', 'upload', '-', '-q'))} < {tmp_path / 'a.png'}"
     child = pexpect.spawn("/bin/sh", ["-c", words], env=cli.environ, encoding="utf-8")
@@ -85,16 +79,14 @@ def test_stdin_is_a_file_too(cli: CommandLine, client: Client, tmp_path: Path) -
     assert cli.run("media", "upload", "-", stdin="").code == 2
 
 
-def test_too_much_through_stdin_is_not_kept(cli: CommandLine, emulator: EmulatorServer) -> None:
+def test_upload_stdin_too_large(cli: CommandLine, emulator: EmulatorServer) -> None:
     emulator.state.connection.execute("UPDATE users SET tier = 'free'")
     ran = cli.run("media", "upload", "-", stdin="x" * (25 * MEGABYTE + 1))
     assert ran.code == 2
-    assert "more than the 25.0 MB" in ran.err
+    assert "larger than the 25.0 MB limit" in ran.err
 
 
-def test_content_that_is_there_is_skipped_when_asked(
-    cli: CommandLine, client: Client, tmp_path: Path
-) -> None:
+def test_skip_existing(cli: CommandLine, client: Client, tmp_path: Path) -> None:
     first, copy, other = (tmp_path / name for name in ("a.png", "copy.png", "other.png"))
     first.write_bytes(png(b"one"))
     copy.write_bytes(png(b"one"))
@@ -105,16 +97,14 @@ def test_content_that_is_there_is_skipped_when_asked(
     assert [result["status"] for result in results] == ["skipped", "uploaded", "skipped"]
     assert results[0]["media_id"] == results[2]["media_id"] == made["media_id"]
     assert len(client.media().items) == 2
-    # Without the option the wish is a copy; and what was deleted is not there.
+    # Without the option a copy is made; deleted content is uploaded again.
     assert upload(cli, str(first))[0]["media_id"] != made["media_id"]
     for item in client.media().items:
         client.delete_media(item["media_id"])
     assert upload(cli, str(first), "--skip-existing")[0]["status"] == "uploaded"
 
 
-def test_copies_within_one_batch_are_sent_once_when_asked(
-    cli: CommandLine, client: Client, tmp_path: Path
-) -> None:
+def test_skip_existing_within_batch(cli: CommandLine, client: Client, tmp_path: Path) -> None:
     for number in range(6):
         (tmp_path / f"{number}.png").write_bytes(png(str(number // 3).encode()))
     files = [str(tmp_path / f"{number}.png") for number in range(6)]
@@ -126,7 +116,7 @@ def test_copies_within_one_batch_are_sent_once_when_asked(
 
 
 @pytest.mark.parametrize("fault", ONE_COPY, ids=lambda fault: fault.name)
-def test_whatever_happens_to_an_answer_one_copy_is_kept(
+def test_upload_faults_leave_one_copy(
     cli: CommandLine, client: Client, tmp_path: Path, emulator: EmulatorServer, fault: Fault
 ) -> None:
     (tmp_path / "a.png").write_bytes(png())
@@ -137,7 +127,7 @@ def test_whatever_happens_to_an_answer_one_copy_is_kept(
     assert [item["media_id"] for item in client.media().items] == ran.out.split()
 
 
-def test_alike_files_whose_answers_are_all_lost_are_not_mistaken(
+def test_lost_responses_of_similar_files(
     cli: CommandLine, emulator: EmulatorServer, tmp_path: Path
 ) -> None:
     files = [tmp_path / f"{number}.png" for number in range(8)]
@@ -152,11 +142,11 @@ def test_alike_files_whose_answers_are_all_lost_are_not_mistaken(
         "SELECT id, sha256 FROM media WHERE deleted_at IS NULL"
     )
     stored = {row["id"]: row["sha256"] for row in rows}
-    assert {one["media_id"]: one["sha256"] for one in json.loads(ran.out)} == stored
+    assert {result["media_id"]: result["sha256"] for result in json.loads(ran.out)} == stored
     assert len(stored) == 8
 
 
-def test_what_a_killed_upload_left_on_the_server_is_found_by_the_next(
+def test_killed_upload_is_found_by_next_run(
     cli: CommandLine, client: Client, emulator: EmulatorServer, tmp_path: Path
 ) -> None:
     (tmp_path / "a.png").write_bytes(png())
@@ -176,7 +166,7 @@ def test_what_a_killed_upload_left_on_the_server_is_found_by_the_next(
     assert [item["media_id"] for item in client.media().items] == ran.out.split()
 
 
-def test_a_token_that_can_not_look_does_not_send_twice(
+def test_upload_without_read_scope_is_not_resent(
     cli: CommandLine, emulator: EmulatorServer, tmp_path: Path
 ) -> None:
     emulator.state.connection.execute("""UPDATE tokens SET scopes = '["write:media"]'""")
@@ -189,7 +179,7 @@ def test_a_token_that_can_not_look_does_not_send_twice(
         assert proxy.writes == 1
 
 
-def test_limits_are_told_before_a_byte_is_sent(
+def test_limits_are_checked_before_upload(
     cli: CommandLine, emulator: EmulatorServer, tmp_path: Path
 ) -> None:
     db = emulator.state.connection
@@ -205,13 +195,13 @@ def test_limits_are_told_before_a_byte_is_sent(
     assert ran.code == 3
     results = json.loads(ran.out)
     assert [result["status"] for result in results] == ["uploaded"] * 4 + ["failed"] * 2
-    assert "does not fit: 4.0 MB of storage are left" in results[4]["error"]["message"]
-    assert "26.0 MB, and the most is 25.0 MB" in results[5]["error"]["message"]
+    assert "exceeds the 4.0 MB of storage left" in results[4]["error"]["message"]
+    assert "26.0 MB is too large; the limit is 25.0 MB" in results[5]["error"]["message"]
     assert "Storage left: 4.0 MB." in ran.err
     assert db.execute("SELECT count(*) FROM media").fetchone()[0] == 4
 
 
-def test_a_refusal_that_meets_every_file_ends_the_batch(
+def test_fatal_error_stops_batch(
     cli: CommandLine, emulator: EmulatorServer, tmp_path: Path
 ) -> None:
     emulator.state.connection.execute("""UPDATE tokens SET scopes = '["read:media"]'""")
@@ -223,9 +213,7 @@ def test_a_refusal_that_meets_every_file_ends_the_batch(
     assert json.loads(ran.err.splitlines()[-1])["error"]["code"] == "MISSING_SCOPE"
 
 
-def test_a_pipe_sees_no_bar_and_a_terminal_one_for_each_file_and_a_total(
-    cli: CommandLine, tmp_path: Path
-) -> None:
+def test_progress_bars_on_terminal_only(cli: CommandLine, tmp_path: Path) -> None:
     names = ("first.mp4", "second\x1b[2J.mp4")
     for name in names:
         with (tmp_path / name).open("wb") as stream:
@@ -248,7 +236,7 @@ def test_a_pipe_sees_no_bar_and_a_terminal_one_for_each_file_and_a_total(
     assert "Storage left" in text
 
 
-def test_the_list_is_sorted_as_asked_and_says_which_post_waits(
+def test_list_sort_and_posts(
     cli: CommandLine, client: Client, emulator_clock: ManualClock, tmp_path: Path
 ) -> None:
     ids = {}
@@ -264,7 +252,7 @@ def test_the_list_is_sorted_as_asked_and_says_which_post_waits(
     def listed(*words: str) -> list[str]:
         ran = cli.run("media", "list", "-q", *words)
         assert ran.code == 0, ran.err
-        return [name for one in ran.out.split() for name in ids if ids[name] == one]
+        return [name for media_id in ran.out.split() for name in ids if ids[name] == media_id]
 
     assert listed("--sort", "age") == ["b", "a", "c"]
     assert listed("--sort", "size") == ["b", "c", "a"]
@@ -272,24 +260,22 @@ def test_the_list_is_sorted_as_asked_and_says_which_post_waits(
     assert sorted(listed("--unused")) == ["b", "c"]
     shown = cli.run("media", "list").out
     assert f"{ids['a']}\timage/png\t{len(png())} bytes\t4h\t{post['id']}" in shown
-    assert cli.run("media", "list", "--sort", "colour").code == 2
-    cli_logged_out = cli.run("media", "show", ids["a"]).out
-    assert f"post\t{post['id']}" in cli_logged_out
-    assert "Mon 23 Nov 2026 15:00 CET (14:00 UTC), 4h ago" in cli_logged_out
+    assert cli.run("media", "list", "--sort", "color").code == 2
+    details = cli.run("media", "show", ids["a"]).out
+    assert f"post\t{post['id']}" in details
+    assert "Mon 23 Nov 2026 15:00 CET (14:00 UTC), 4h ago" in details
 
 
-def test_show_falls_back_to_the_list(cli: CommandLine) -> None:
+def test_show_falls_back_to_list(cli: CommandLine) -> None:
     item = {"media_id": "m1", "size_bytes": 3, "mime_type": "image/png", "filename": "a.png"}
-    missing = answer(404, {"error": "No route", "code": "NOT_FOUND"})
-    with ScriptedServer([missing, answer(200, {"media": [item]})]) as server:
+    missing = response(404, {"error": "No route", "code": "NOT_FOUND"})
+    with ScriptedServer([missing, response(200, {"media": [item]})]) as server:
         ran = cli.run("media", "show", "m1", "--json", env={"OUTREPLY_BASE_URL": server.url})
     assert json.loads(ran.out) == item
     assert cli.run("media", "show", "m1").code == 5
 
 
-def test_what_a_post_needs_is_not_deleted_and_the_post_is_named(
-    cli: CommandLine, client: Client, tmp_path: Path
-) -> None:
+def test_delete_used_media_names_post(cli: CommandLine, client: Client, tmp_path: Path) -> None:
     ids = []
     for number in range(3):
         (tmp_path / f"{number}.png").write_bytes(png(str(number).encode()))
@@ -299,13 +285,13 @@ def test_what_a_post_needs_is_not_deleted_and_the_post_is_named(
         {"page_id": page["id"], "scheduled_at": "2026-12-01T09:00:00Z", "media_ids": [ids[0]]}
     )
     assert cli.run("media", "delete", *ids).code == 2
-    cli_logged_out = cli.run("media", "delete", ids[0], "--yes")
-    assert cli_logged_out.code == 1
-    assert post["id"] in cli_logged_out.err
-    assert f"outreply posts cancel {post['id']}" in cli_logged_out.err
+    refused = cli.run("media", "delete", ids[0], "--yes")
+    assert refused.code == 1
+    assert post["id"] in refused.err
+    assert f"outreply posts cancel {post['id']}" in refused.err
     some = cli.run("media", "delete", *ids, "--yes", "--json")
     assert some.code == 3
-    assert [one["media_id"] for one in json.loads(some.out)] == ids[1:]
+    assert [item["media_id"] for item in json.loads(some.out)] == ids[1:]
     assert "MEDIA_IN_USE" in some.err
     assert cli.run("media", "delete", ids[1], "--yes").code == 5
     assert cli.run("posts", "cancel", post["id"]).code == 0
@@ -313,16 +299,16 @@ def test_what_a_post_needs_is_not_deleted_and_the_post_is_named(
     assert client.media().items == []
 
 
-def test_a_refusal_that_names_no_post_is_looked_up(cli: CommandLine) -> None:
-    in_use = answer(409, {"error": "Media is attached", "code": "MEDIA_IN_USE"})
-    item = answer(200, {"media": {"media_id": "m1", "scheduled_post_id": "p1"}})
+def test_delete_looks_up_post_of_used_media(cli: CommandLine) -> None:
+    in_use = response(409, {"error": "Media is attached", "code": "MEDIA_IN_USE"})
+    item = response(200, {"media": {"media_id": "m1", "scheduled_post_id": "p1"}})
     with ScriptedServer([in_use, item]) as server:
         ran = cli.run("media", "delete", "m1", "-y", env={"OUTREPLY_BASE_URL": server.url})
-    assert "M1 is attached to the pending post p1" in ran.err.replace("m1", "M1")
+    assert "M1 is attached to the scheduled post p1" in ran.err.replace("m1", "M1")
     assert "outreply posts cancel p1" in ran.err
 
 
-def test_prune_deletes_what_no_pending_post_uses_and_is_old_enough(
+def test_prune(
     cli: CommandLine, client: Client, emulator_clock: ManualClock, tmp_path: Path
 ) -> None:
     ids = []
@@ -343,13 +329,13 @@ def test_prune_deletes_what_no_pending_post_uses_and_is_old_enough(
     ran = cli.run("media", "prune", "--older-than", "36h", "--yes")
     assert ran.out == f"Deleted {ids[1]}\n"
     assert cli.run("media", "prune", "--yes", "-q").out.split() == [ids[2]]
-    assert "nothing to delete" in cli.run("media", "prune", "--yes").err
+    assert "Nothing to delete" in cli.run("media", "prune", "--yes").err
     assert [item["media_id"] for item in client.media().items] == [ids[0]]
 
 
-def test_what_does_not_say_whether_a_post_uses_it_is_not_pruned(cli: CommandLine) -> None:
-    listing = answer(200, {"media": [{"media_id": "m1", "created_at": "2020-01-01T00:00:00Z"}]})
+def test_prune_keeps_media_of_unknown_use(cli: CommandLine) -> None:
+    listing = response(200, {"media": [{"media_id": "m1", "created_at": "2020-01-01T00:00:00Z"}]})
     with ScriptedServer([listing]) as server:
         ran = cli.run("media", "prune", "--yes", env={"OUTREPLY_BASE_URL": server.url})
         assert ran.code == 0
-        assert [one.method for one in server.received] == ["GET"]
+        assert [request.method for request in server.received] == ["GET"]

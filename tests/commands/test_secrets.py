@@ -1,4 +1,4 @@
-"""The token appears nowhere that anybody but the API can read."""
+"""The token does not appear in output, errors, process lists or child environments."""
 
 import subprocess
 import time
@@ -8,11 +8,11 @@ import pytest
 
 from outreply_cli.emulator.server import EmulatorServer
 from tests.command_line import CommandLine, Result
-from tests.scripted_server import ScriptedServer, answer
+from tests.scripted_server import ScriptedServer, response
 
 
-def everything(ran: Result) -> str:
-    return ran.out + ran.err
+def all_output(result: Result) -> str:
+    return result.out + result.err
 
 
 @pytest.mark.parametrize(
@@ -28,44 +28,43 @@ def everything(ran: Result) -> str:
         ("auth", "list"),
     ],
 )
-def test_no_output_has_the_token(
+def test_output_has_no_token(
     cli: CommandLine, emulator: EmulatorServer, words: tuple[str, ...]
 ) -> None:
-    assert emulator.token not in everything(cli.run(*words))
+    assert emulator.token not in all_output(cli.run(*words))
 
 
-def test_a_server_that_echoes_the_token_does_not_get_it_shown(cli_logged_out: CommandLine) -> None:
+def test_token_echoed_by_server_is_redacted(cli_logged_out: CommandLine) -> None:
     token = "outreply_live_0123456789abcdef0123"
-    with ScriptedServer([answer(400, {"error": f"bad token {token}", "code": "X"})]) as server:
+    with ScriptedServer([response(400, {"error": f"bad token {token}", "code": "X"})]) as server:
         env = {"OUTREPLY_API_KEY": token, "OUTREPLY_BASE_URL": server.url}
         for words in (("pages", "list"), ("pages", "list", "--json"), ("pages", "list", "-v")):
-            assert token not in everything(cli_logged_out.run(*words, env=env))
+            assert token not in all_output(cli_logged_out.run(*words, env=env))
 
 
-def test_a_fault_of_ours_shows_no_token(cli: CommandLine, emulator: EmulatorServer) -> None:
-    # A catalogue of the wrong shape inside the server's answer makes a renderer fail.
+def test_internal_error_has_no_token(cli: CommandLine, emulator: EmulatorServer) -> None:
     body: dict[str, object] = {"pages": [], "scheduled_posts": [], "published_posts": []}
-    with ScriptedServer([answer(200, body)]) as server:
+    with ScriptedServer([response(200, body)]) as server:
         cli.environ["OUTREPLY_BASE_URL"] = server.url
         broken = cli.home / "broken"
         broken.mkdir(parents=True)
         (broken / "sitecustomize.py").write_text(
-            "import outreply_cli.commands.quota as q\n"
-            "def fault(*parts, token='x'):\n"
+            "import outreply_cli.commands.quota.show as q\n"
+            "def fail(*parts, token='x'):\n"
             "    import os\n"
-            "    raise RuntimeError('fault near ' + os.environ['NEARBY'])\n"
-            "q.quota_meters = fault\n"
+            "    raise RuntimeError('failed near ' + os.environ['NEARBY'])\n"
+            "q.quota_meters = fail\n"
         )
         for extra in ((), ("-v",)):
             env = {"PYTHONPATH": f"{broken}:{Path.cwd()}", "NEARBY": emulator.token}
-            ran = cli.spawn("quota", "show", *extra, env=env)
-            assert ran.code == 1
-            assert "RuntimeError" in ran.err
-            assert emulator.token not in everything(ran)
+            result = cli.spawn("quota", "show", *extra, env=env)
+            assert result.code == 1
+            assert "RuntimeError" in result.err
+            assert emulator.token not in all_output(result)
 
 
-def test_the_process_list_has_no_token(cli: CommandLine, emulator: EmulatorServer) -> None:
-    slow = answer(503, {"error": "Later"}, retry_after="30")
+def test_process_list_has_no_token(cli: CommandLine, emulator: EmulatorServer) -> None:
+    slow = response(503, {"error": "Later"}, retry_after="30")
     with ScriptedServer([slow]) as server:
         process = subprocess.Popen(
             cli.words("pages", "list"),
@@ -77,14 +76,16 @@ def test_the_process_list_has_no_token(cli: CommandLine, emulator: EmulatorServe
             if server.received:
                 break
             time.sleep(0.05)
-        listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True)
+        processes = subprocess.run(
+            ["ps", "-eo", "args"], capture_output=True, text=True, check=True
+        )
         process.kill()
         process.communicate()
-    assert "outreply_cli" in listed.stdout
-    assert emulator.token not in listed.stdout
+    assert "outreply_cli" in processes.stdout
+    assert emulator.token not in processes.stdout
 
 
-def test_a_background_emulator_has_no_token_in_its_environment(cli_logged_out: CommandLine) -> None:
+def test_emulator_daemon_inherits_no_token(cli_logged_out: CommandLine) -> None:
     secret = "outreply_live_only_for_the_parent_0123"
     cli_logged_out.environ["OUTREPLY_API_KEY"] = secret
     assert cli_logged_out.spawn("emulator", "start", "--port", "0").code == 0

@@ -1,9 +1,10 @@
-"""`outreply serve-webhook`: what scripts and people see of it, and how it ends."""
+"""`outreply serve-webhook`: its output, stop conditions and shutdown."""
 
 import http.client
 import json
 import signal
 import threading
+from datetime import datetime
 from urllib.parse import urlsplit
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from outreply_cli.completion.cache import CompletionCache
 from outreply_cli.webhooks import sign
 from tests.command_line import CommandLine
-from tests.commands.receiver_process import SECRET, serving
+from tests.commands.receiver_process import SECRET, parse_lines, run_receiver
 from tests.webhooks.receiver_fixture import event_body
 
 
@@ -25,15 +26,15 @@ def send(url: str, body: bytes, signature: str | None = None, path: str | None =
     return status
 
 
-def test_without_a_secret_it_does_not_start(cli_logged_out: CommandLine) -> None:
+def test_missing_secret(cli_logged_out: CommandLine) -> None:
     ran = cli_logged_out.run("serve-webhook", "--port", "0")
     assert ran.code == 2
     assert "OUTREPLY_WEBHOOK_SECRET" in ran.err
     assert "--no-verify" in ran.err
 
 
-def test_one_object_a_line_with_the_keys_of_the_contract(cli_logged_out: CommandLine) -> None:
-    with serving(cli_logged_out, "-o", "jsonl", "--max-events", "2") as receiver:
+def test_jsonl_output(cli_logged_out: CommandLine) -> None:
+    with run_receiver(cli_logged_out, "-o", "jsonl", "--max-events", "2") as receiver:
         first, second = event_body(), event_body("comment.received")
         assert send(receiver.url, first) == 200
         assert send(receiver.url, first) == 200
@@ -41,7 +42,7 @@ def test_one_object_a_line_with_the_keys_of_the_contract(cli_logged_out: Command
         assert send(receiver.url, second) == 200
         ran = receiver.wait()
     assert ran.code == 0, ran.err
-    items = receiver.objects(ran)
+    items = parse_lines(ran)
     assert [list(item) for item in items] == [
         ["received_at", "id", "event", "verified", "reason", "duplicate", "bytes", "status",
          "latency_ms", "forward", "data"]
@@ -49,32 +50,32 @@ def test_one_object_a_line_with_the_keys_of_the_contract(cli_logged_out: Command
     assert [item["verified"] for item in items] == [True, True, False, True]
     assert [item["duplicate"] for item in items] == [False, True, False, False]
     assert [item["status"] for item in items] == [200, 200, 401, 200]
-    assert items[2]["reason"] == "wrong signature"
+    assert items[2]["reason"] == "signature mismatch"
     assert items[0]["data"] == json.loads(first)["data"]
     assert items[0]["id"] == json.loads(first)["id"]
-    assert "2 good, 1 seen before, 1 bad" in ran.err
+    assert "2 verified, 1 duplicate, 1 invalid" in ran.err
 
 
-def test_it_tells_where_it_is_how_to_register_it_and_how_to_tunnel(
+def test_startup_messages(
     cli_logged_out: CommandLine,
 ) -> None:
-    with serving(cli_logged_out, "--path", "/hooks") as receiver:
-        assert len(receiver.said) == 3
+    with run_receiver(cli_logged_out, "--path", "/hooks") as receiver:
+        assert len(receiver.startup_lines) == 3
         assert receiver.url.endswith("/hooks")
-        assert "/_inspect" in receiver.said[0]
-        assert f"webhooks create --url {receiver.url}" in receiver.said[1]
-        assert "tunnel" in receiver.said[2]
+        assert "/_inspect" in receiver.startup_lines[0]
+        assert f"webhooks create --url {receiver.url}" in receiver.startup_lines[1]
+        assert "tunnel" in receiver.startup_lines[2]
         assert send(receiver.url, event_body(), path="/") == 404
-        assert receiver.end().code == 0
+        assert receiver.stop().code == 0
 
 
-def test_it_names_the_page_that_was_listed_before(cli: CommandLine) -> None:
+def test_page_is_named_from_cache(cli: CommandLine) -> None:
     assert cli.spawn("pages", "list").code == 0
     usernames = CompletionCache.load(
         next((cli.home / "state" / "completion").iterdir())
     ).usernames()
-    (page,) = [known for known, name in usernames.items() if name == "bluebirdathome"]
-    with serving(cli, "--max-events", "1") as receiver:
+    (page,) = [page_id for page_id, name in usernames.items() if name == "bluebirdathome"]
+    with run_receiver(cli, "--max-events", "1") as receiver:
         body = event_body("post.published", f"data.post.page_id={page}", "data.post.username=null")
         assert send(receiver.url, body) == 200
         ran = receiver.wait()
@@ -82,8 +83,8 @@ def test_it_names_the_page_that_was_listed_before(cli: CommandLine) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_asked_to_end_it_finishes_what_it_answers(cli_logged_out: CommandLine, number: int) -> None:
-    with serving(cli_logged_out, "--delay", "1s") as receiver:
+def test_signal_finishes_responses(cli_logged_out: CommandLine, number: int) -> None:
+    with run_receiver(cli_logged_out, "--delay", "1s") as receiver:
         statuses: list[int] = []
         sender = threading.Thread(
             target=lambda: statuses.append(send(receiver.url, event_body())), daemon=True
@@ -91,50 +92,50 @@ def test_asked_to_end_it_finishes_what_it_answers(cli_logged_out: CommandLine, n
         sender.start()
         while not cli_logged_out.run("webhooks", "history", "-q").out:
             pass
-        ran = receiver.end(number, seconds=10)
+        ran = receiver.stop(number, seconds=10)
         sender.join(10)
     assert ran.code == 0
     assert statuses == [200]
-    assert "1 good" in ran.err
+    assert "1 verified" in ran.err
     assert "Traceback" not in ran.err
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("words", [("--max-events", "2"), ("--until", "event=post.failed")])
-def test_ended_before_what_it_waits_for_it_is_no_success(
+def test_signal_while_waiting_exits_130(
     cli_logged_out: CommandLine, words: tuple[str, ...], number: int
 ) -> None:
-    with serving(cli_logged_out, *words) as receiver:
+    with run_receiver(cli_logged_out, *words) as receiver:
         assert send(receiver.url, event_body()) == 200
-        ran = receiver.end(number)
+        ran = receiver.stop(number)
     assert ran.code == 130
-    assert "1 good" in ran.err
-    assert "what was waited for" in ran.err
+    assert "1 verified" in ran.err
+    assert "Interrupted while waiting for an event" in ran.err
 
 
-def test_it_waits_for_one_event_and_says_when_it_did_not_come(cli_logged_out: CommandLine) -> None:
+def test_until_and_timeout(cli_logged_out: CommandLine) -> None:
     body = event_body()
     post = json.loads(body)["data"]["post"]["id"]
     until = ("--until", f"event=post.published,data.post.id={post}")
-    with serving(cli_logged_out, *until, "--events", "post.*") as receiver:
+    with run_receiver(cli_logged_out, *until, "--events", "post.*") as receiver:
         assert send(receiver.url, event_body("post.failed")) == 200
         assert send(receiver.url, event_body("post.published", "data.post.id=other")) == 200
         assert receiver.process.poll() is None
         assert send(receiver.url, body) == 200
         assert receiver.wait().code == 0
     other = ("--until", "data.post.id=other", "--events", "post.*")
-    with serving(cli_logged_out, *other, "--timeout", "1s") as receiver:
+    with run_receiver(cli_logged_out, *other, "--timeout", "1s") as receiver:
         ran = receiver.wait()
-    assert ran.code == 1
-    assert "did not come in time" in ran.err
-    with serving(cli_logged_out, "--timeout", "1s") as receiver:
+    assert ran.code == 124
+    assert "Timed out waiting for an event" in ran.err
+    with run_receiver(cli_logged_out, "--max-events", "1", "--timeout", "1s") as receiver:
+        assert receiver.wait().code == 124
+    with run_receiver(cli_logged_out, "--timeout", "1s") as receiver:
         assert receiver.wait().code == 0
 
 
-def test_a_line_tells_what_an_event_is_about_and_how_the_sender_takes_it(
-    cli_logged_out: CommandLine,
-) -> None:
-    with serving(cli_logged_out, "--respond", "500x3,200", "--max-events", "1") as receiver:
+def test_table_output_and_sender_reaction(cli_logged_out: CommandLine) -> None:
+    with run_receiver(cli_logged_out, "--respond", "500x3,200", "--max-events", "1") as receiver:
         body = event_body("post.published", "data.post.message=\x1b[31mred [bold]x[/]")
         assert send(receiver.url, body) == 500
         ran = receiver.wait()
@@ -142,11 +143,11 @@ def test_a_line_tells_what_an_event_is_about_and_how_the_sender_takes_it(
     assert "post.published" in ran.out
     assert "@acme on Instagram" in ran.out
     assert "[bold]x[/]" in ran.out
-    assert "this 500 is tried again in 30 s; 19 more in a row disable the webhook" in ran.err
+    assert "sender will retry in 30 s; webhook disabled after 19 more failures" in ran.err
 
 
-def test_what_is_received_can_be_seen_and_sent_again(cli_logged_out: CommandLine) -> None:
-    with serving(cli_logged_out) as receiver:
+def test_history_and_replay(cli_logged_out: CommandLine) -> None:
+    with run_receiver(cli_logged_out) as receiver:
         body = event_body("post.published", "data.post.message=Hello")
         send(receiver.url, body)
         send(receiver.url, event_body("comment.received"))
@@ -154,7 +155,8 @@ def test_what_is_received_can_be_seen_and_sent_again(cli_logged_out: CommandLine
         listed = json.loads(cli_logged_out.run("webhooks", "history", "--json").out)
         assert [item["event"] for item in listed] == ["", "comment.received", "post.published"]
         assert (
-            len(json.loads(cli_logged_out.run("webhooks", "history", "--bad", "--json").out)) == 1
+            len(json.loads(cli_logged_out.run("webhooks", "history", "--invalid", "--json").out))
+            == 1
         )
         some = cli_logged_out.run("webhooks", "history", "--event", "post.*", "-q").out.split()
         assert some == [json.loads(body)["id"]]
@@ -175,7 +177,7 @@ def test_what_is_received_can_be_seen_and_sent_again(cli_logged_out: CommandLine
     [
         ["--path", "hooks"], ["--path", "/_inspect"], ["--path", "/a?b=c"], ["--path", "/a b"],
         ["--respond", "99"], ["--respond", "x"],
-        ["--until", "event"], ["--pass-status"], ["--forward-to", "ftp://x"], ["--exec", "'"],
+        ["--until", "event"], ["--relay-status"], ["--forward-to", "ftp://x"], ["--exec", "'"],
         ["--delay", "soon"], ["--timeout", "-1s"], ["-o", "yaml"], ["--secret-env", "UNSET"],
         ["--max-events", "0"], ["--fail-rate", "2"], ["--fail-rate", "nan"],
         ["--fail-rate", "-0.1"], ["--tolerance", "nan"], ["--tolerance", "inf"],
@@ -188,9 +190,7 @@ def test_what_is_received_can_be_seen_and_sent_again(cli_logged_out: CommandLine
     ],
     ids=" ".join,
 )  # fmt: skip
-def test_what_can_not_be_meant_is_refused_before_it_listens(
-    cli_logged_out: CommandLine, words: list[str]
-) -> None:
+def test_invalid_options_are_rejected(cli_logged_out: CommandLine, words: list[str]) -> None:
     ran = cli_logged_out.run(
         "serve-webhook", "--port", "0", *words, env={"OUTREPLY_WEBHOOK_SECRET": "x"}
     )
@@ -200,24 +200,34 @@ def test_what_can_not_be_meant_is_refused_before_it_listens(
     assert len(ran.err.splitlines()) == 2, ran.err
 
 
-def test_a_port_that_is_taken_is_told(cli_logged_out: CommandLine) -> None:
-    with serving(cli_logged_out) as receiver:
+@pytest.mark.parametrize("words", [["-o", "json"], ["--json"]], ids=" ".join)
+def test_json_is_rejected(cli_logged_out: CommandLine, words: list[str]) -> None:
+    env = {"OUTREPLY_WEBHOOK_SECRET": "x"}
+    ran = cli_logged_out.run("serve-webhook", "--port", "0", *words, env=env)
+    assert (ran.code, ran.out) == (2, "")
+    assert json.loads(ran.err)["error"]["hint"] == "Use -o jsonl."
+
+
+def test_port_in_use(cli_logged_out: CommandLine) -> None:
+    with run_receiver(cli_logged_out) as receiver:
         port = str(urlsplit(receiver.url).port)
         ran = cli_logged_out.run(
             "serve-webhook", "--port", port, env={"OUTREPLY_WEBHOOK_SECRET": "x"}
         )
         assert ran.code == 1
-        assert ran.err.startswith(f"Error: Can't listen on 127.0.0.1:{port}"), ran.err
+        assert ran.err.startswith(f"Error: Cannot listen on 127.0.0.1:{port}"), ran.err
         assert "Received" not in ran.err
         assert "--port" in ran.err
 
 
-def test_with_the_emulator_it_registers_itself_and_goes_again(cli_logged_out: CommandLine) -> None:
+def test_emulator_registration(cli_logged_out: CommandLine) -> None:
     started = cli_logged_out.spawn("emulator", "start", "--port", "0", "--json", "--comments", "1")
     assert started.code == 0, started.err
     cli_logged_out.environ["OUTREPLY_PROFILE"] = "emulator"
     try:
-        with serving(cli_logged_out, "--emulator", "--max-events", "2", "-o", "jsonl") as receiver:
+        with run_receiver(
+            cli_logged_out, "--emulator", "--max-events", "2", "-o", "jsonl"
+        ) as receiver:
             for line in receiver.process.stderr or ():
                 if line.startswith("Registered with the emulator"):
                     break
@@ -227,12 +237,12 @@ def test_with_the_emulator_it_registers_itself_and_goes_again(cli_logged_out: Co
                 "posts", "schedule", "--page", "x:bluebird", "--at", "in 1h", "-m", "Soon", "-q"
             )
             assert posted.code == 0, posted.err
-            # A comment comes in within the day after its post, which is out in an hour.
+            # A comment arrives within a day of its post, which is published in an hour.
             moved = cli_logged_out.spawn("emulator", "advance", "2d")
             assert moved.code == 0, moved.err
             ran = receiver.wait(30)
         assert ran.code == 0, ran.err
-        items = receiver.objects(ran)
+        items = parse_lines(ran)
         assert {"post.published"} <= {item["event"] for item in items}
         assert all(item["verified"] for item in items)
         assert json.loads(cli_logged_out.spawn("webhooks", "list", "--json").out) == []
@@ -240,45 +250,49 @@ def test_with_the_emulator_it_registers_itself_and_goes_again(cli_logged_out: Co
         cli_logged_out.spawn("emulator", "stop")
 
 
-def test_a_host_that_is_none_is_told(cli_logged_out: CommandLine) -> None:
+def test_unknown_host(cli_logged_out: CommandLine) -> None:
     env = {"OUTREPLY_WEBHOOK_SECRET": "x"}
     ran = cli_logged_out.run("serve-webhook", "--port", "0", "--host", "nosuch.invalid", env=env)
     assert ran.code == 1
-    assert ran.err.startswith("Error: Can't listen on nosuch.invalid"), ran.err
+    assert ran.err.startswith("Error: Cannot listen on nosuch.invalid"), ran.err
     assert "--host" in ran.err
     assert "Received" not in ran.err
 
 
-def test_without_an_emulator_only_that_is_told(cli_logged_out: CommandLine) -> None:
+def test_emulator_not_running(cli_logged_out: CommandLine) -> None:
     ran = cli_logged_out.run("serve-webhook", "--port", "0", "--emulator")
     assert ran.code != 0
     assert ran.err.startswith("Error: "), ran.err
     assert "Receiv" not in ran.err
 
 
-def test_a_number_that_no_delivery_can_have_is_refused(cli_logged_out: CommandLine) -> None:
+def test_replay_number_out_of_range(cli_logged_out: CommandLine) -> None:
     ran = cli_logged_out.run("webhooks", "replay", "#" + "9" * 30)
     assert ran.code == 2
-    assert "there is no delivery" in ran.err.lower()
+    assert "delivery not found" in ran.err.lower()
 
 
-def test_what_a_replay_delivered_waits_no_more_and_is_no_failure(
+def test_replay_clears_queue_and_failure(
     cli_logged_out: CommandLine,
 ) -> None:
-    with serving(cli_logged_out) as app:
+    with run_receiver(cli_logged_out) as app:
         url = app.url
-        assert app.end().code == 0
+        assert app.stop().code == 0
     port = str(urlsplit(url).port)
-    with serving(cli_logged_out, "--forward-to", url) as receiver:
+    with run_receiver(cli_logged_out, "--forward-to", url) as receiver:
         assert send(receiver.url, event_body()) == 200
         while not cli_logged_out.run("webhooks", "history", "--failed", "-q").out:
             pass
-        receiver.end(signal.SIGKILL)
+        receiver.stop(signal.SIGKILL)
+    listed = json.loads(cli_logged_out.run("webhooks", "history", "--failed", "--json").out)
+    (forward,) = listed[0]["forwards"]
+    assert list(forward) == ["target", "status", "error", "latency_ms", "attempts", "due_at"]
+    assert datetime.fromisoformat(forward["due_at"])
     other = CommandLine(cli_logged_out.home / "other", cli_logged_out.clock)
-    with serving(other, "--port", port):
+    with run_receiver(other, "--port", port):
         again = cli_logged_out.run("webhooks", "replay", "--failed", "--to", url)
         assert again.code == 0, again.err
     assert cli_logged_out.run("webhooks", "history", "--failed", "-q").out == ""
-    with serving(cli_logged_out, "--forward-to", url) as receiver:
-        ran = receiver.end()
-    assert "still wait" not in ran.err
+    with run_receiver(cli_logged_out, "--forward-to", url) as receiver:
+        ran = receiver.stop()
+    assert "still queued" not in ran.err

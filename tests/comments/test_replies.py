@@ -1,4 +1,4 @@
-"""A reply is sent once: again, after a lost answer, with a key, by two at once."""
+"""Replies that are sent once."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -16,122 +16,121 @@ from tests.clocks import ManualClock
 
 
 @pytest.fixture
-def memory(tmp_path: Path) -> Iterator[CommentStore]:
-    with closing(CommentStore(tmp_path / "comments" / "comments.db", "account")) as memory:
-        yield memory
+def store(tmp_path: Path) -> Iterator[CommentStore]:
+    with closing(CommentStore(tmp_path / "comments" / "comments.db", "account")) as store:
+        yield store
 
 
 @pytest.fixture
-def commented(emulator: EmulatorServer, client: Client) -> str:
-    """The id of a comment that nobody answered."""
+def unanswered_id(emulator: EmulatorServer, client: Client) -> str:
+    """The ID of a comment without replies."""
     for post in client.published_posts().items:
-        for one in client.comments(str(post["id"])).items:
-            if one["replies_count"] == 0 and one["parent_id"] is None:
-                return str(one["id"])
-    raise AssertionError("the seed has none")
+        for comment in client.comments(str(post["id"])).items:
+            if comment["replies_count"] == 0 and comment["parent_id"] is None:
+                return str(comment["id"])
+    raise AssertionError("no unanswered comment in the seed")
 
 
-def replies_at(emulator: EmulatorServer, identity: str) -> list[str]:
+def stored_replies(emulator: EmulatorServer, comment_id: str) -> list[str]:
     rows = emulator.state.connection.execute(
-        "SELECT message FROM comments WHERE parent_id = ?", (identity,)
+        "SELECT message FROM comments WHERE parent_id = ?", (comment_id,)
     )
     return [row[0] for row in rows]
 
 
-def drop_answers(emulator: EmulatorServer, times: int) -> None:
-    emulator._emulator._faults.add("drop-after", method="POST", path="/comments/reply", times=times)
+def drop_responses(emulator: EmulatorServer) -> None:
+    options = {"method": "POST", "path": "/comments/reply", "times": 100}
+    emulator.handle.request("fault", add="drop-after", options=options)
 
 
-def test_the_same_text_again_is_the_same_reply(
-    client: Client, memory: CommentStore, emulator: EmulatorServer, commented: str
+def test_same_text_is_sent_once(
+    client: Client, store: CommentStore, emulator: EmulatorServer, unanswered_id: str
 ) -> None:
-    replies = ReplyService(client, memory)
-    first = replies.send(commented, "Thank you!")
-    again = replies.send(commented, "Thank you!")
-    assert (first.already_there, again.already_there) == (False, True)
-    assert first.reply == again.reply
-    assert replies_at(emulator, commented) == ["Thank you!"]
-    replies.send(commented, "And welcome!")
-    assert len(replies_at(emulator, commented)) == 2
+    service = ReplyService(client, store)
+    first = service.send(unanswered_id, "Thank you!")
+    second = service.send(unanswered_id, "Thank you!")
+    assert (first.existed, second.existed) == (False, True)
+    assert first.reply == second.reply
+    assert stored_replies(emulator, unanswered_id) == ["Thank you!"]
+    service.send(unanswered_id, "And welcome!")
+    assert len(stored_replies(emulator, unanswered_id)) == 2
 
 
-def test_a_key_names_the_reply_whatever_its_text(
-    client: Client, memory: CommentStore, emulator: EmulatorServer, commented: str
+def test_same_key_is_sent_once(
+    client: Client, store: CommentStore, emulator: EmulatorServer, unanswered_id: str
 ) -> None:
-    replies = ReplyService(client, memory)
-    replies.send(commented, "One", "welcome")
-    assert replies.send(commented, "Two", "welcome").already_there
-    assert replies_at(emulator, commented) == ["One"]
+    service = ReplyService(client, store)
+    service.send(unanswered_id, "One", "welcome")
+    assert service.send(unanswered_id, "Two", "welcome").existed
+    assert stored_replies(emulator, unanswered_id) == ["One"]
 
 
-def test_a_reply_whose_answer_was_lost_is_not_sent_twice(
-    client: Client, memory: CommentStore, emulator: EmulatorServer, commented: str
+def test_lost_response_is_not_sent_again(
+    client: Client, store: CommentStore, emulator: EmulatorServer, unanswered_id: str
 ) -> None:
-    drop_answers(emulator, 100)
+    drop_responses(emulator)
     with pytest.raises(OutReplyError):
-        ReplyService(client, memory).send(commented, "Thanks")
-    emulator._emulator._faults.clear()
-    ReplyService(client, memory).send(commented, "Thanks")
-    assert replies_at(emulator, commented) == ["Thanks"]
+        ReplyService(client, store).send(unanswered_id, "Thanks")
+    emulator.handle.request("fault", clear=None)
+    ReplyService(client, store).send(unanswered_id, "Thanks")
+    assert stored_replies(emulator, unanswered_id) == ["Thanks"]
 
 
-def test_after_the_key_is_forgotten_the_reply_is_looked_for(
+def test_lost_response_after_key_expiry_is_found(
     client: Client,
-    memory: CommentStore,
+    store: CommentStore,
     emulator: EmulatorServer,
     emulator_clock: ManualClock,
-    commented: str,
+    unanswered_id: str,
 ) -> None:
-    drop_answers(emulator, 100)
+    drop_responses(emulator)
     with pytest.raises(OutReplyError):
-        ReplyService(client, memory).send(commented, "Thanks")
-    emulator._emulator._faults.clear()
+        ReplyService(client, store).send(unanswered_id, "Thanks")
+    emulator.handle.request("fault", clear=None)
     emulator_clock.advance(2 * 86_400)
     client.me()
-    with pytest.raises(OutReplyError, match="not known"):
-        ReplyService(client, memory).send(commented, "Thanks")
+    with pytest.raises(OutReplyError, match="is unknown"):
+        ReplyService(client, store).send(unanswered_id, "Thanks")
     post = emulator.state.connection.execute(
-        "SELECT post_id FROM comments WHERE id = ?", (commented,)
+        "SELECT post_id FROM comments WHERE id = ?", (unanswered_id,)
     ).fetchone()[0]
-    memory.mark_seen(post, client.comments(post).items)
-    assert ReplyService(client, memory).send(commented, "Thanks").already_there
-    assert replies_at(emulator, commented) == ["Thanks"]
+    store.mark_seen(post, client.comments(post).items)
+    assert ReplyService(client, store).send(unanswered_id, "Thanks").existed
+    assert stored_replies(emulator, unanswered_id) == ["Thanks"]
 
 
-def test_two_machines_worth_of_memory_and_one_key_are_one_reply(
-    client: Client, emulator: EmulatorServer, tmp_path: Path, commented: str
+def test_separate_stores_send_once(
+    client: Client, emulator: EmulatorServer, tmp_path: Path, unanswered_id: str
 ) -> None:
     for name in ("a", "b"):
-        with closing(CommentStore(tmp_path / name / "comments.db", "account")) as memory:
-            ReplyService(client, memory).send(commented, "Thanks")
-    assert replies_at(emulator, commented) == ["Thanks"]
+        with closing(CommentStore(tmp_path / name / "comments.db", "account")) as store:
+            ReplyService(client, store).send(unanswered_id, "Thanks")
+    assert stored_replies(emulator, unanswered_id) == ["Thanks"]
 
 
-def test_a_refused_reply_is_forgotten(client: Client, memory: CommentStore) -> None:
+def test_rejected_reply_is_deleted(client: Client, store: CommentStore) -> None:
     with pytest.raises(OutReplyError):
-        ReplyService(client, memory).send("c_nobody", "Thanks")
-    assert memory.replies() == []
+        ReplyService(client, store).send("c_unknown", "Thanks")
+    assert store.replies() == []
 
 
 @pytest.mark.parametrize("text", ["", "  \n", "x" * 5_001, "a\x00b", "a\ud800"])
-def test_a_text_that_no_reply_can_have_is_refused(
-    client: Client, memory: CommentStore, text: str
-) -> None:
+def test_invalid_text(client: Client, store: CommentStore, text: str) -> None:
     with pytest.raises(InvalidInputError):
-        ReplyService(client, memory).send("c_1", text)
+        ReplyService(client, store).send("c_1", text)
 
 
-def test_a_template_is_filled() -> None:
+def test_fill_template() -> None:
     comment = {"post_id": "p1", "author": {"name": "Jane", "username": "jane.doe"}}
     text = fill_template("Hi {author} (@{username}), {{see}} {post}", comment, {"permalink": "u"})
     assert text == "Hi Jane (@jane.doe), {see} u"
-    for wrong in ("{nobody}", "{author.__class__}", "{}"):
+    for template in ("{unknown}", "{author.__class__}", "{}"):
         with pytest.raises(InvalidInputError):
-            fill_template(wrong, comment, {})
+            fill_template(template, comment, {})
 
 
 @given(st.text(), st.text(), st.text())
-def test_a_strangers_name_can_not_become_a_place(template: str, name: str, username: str) -> None:
+def test_fill_template_ignores_braces_in_names(template: str, name: str, username: str) -> None:
     comment = {"author": {"name": name, "username": username}}
     try:
         filled = fill_template("{author}" + template.replace("{", "").replace("}", ""), comment, {})

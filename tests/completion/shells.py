@@ -1,4 +1,4 @@
-"""Real shells at a real terminal, with our completion loaded."""
+"""Interactive shells at a pseudo-terminal, with completion loaded."""
 
 import os
 import re
@@ -15,7 +15,7 @@ from tests.command_line import CommandLine
 
 COMPLETIONS = Path(__file__).parents[2] / "completions"
 PROMPT = "READY> "
-# The real outreply answers what completion asks; a line that is run shows its words.
+# Runs the real `__complete`; any other command line prints its words.
 _PROGRAM = """#!/bin/sh
 if [ "$1" = __complete ]; then exec {python} -m outreply_cli "$@"; fi
 printf 'ran'; for word; do printf ' [%s]' "$word"; done; printf ' end\\n'
@@ -31,7 +31,7 @@ def _bash(home: Path) -> list[str]:
 
 
 def _zsh(home: Path) -> list[str]:
-    # As a package installs it: a file in a directory of fpath.
+    # Packages install it in a directory of fpath.
     functions = home / "functions"
     functions.mkdir()
     shutil.copy(COMPLETIONS / "_outreply", functions)
@@ -63,13 +63,13 @@ STARTS: dict[str, Callable[[Path], list[str]]] = {
 
 @dataclass
 class Shell:
-    """A shell that waits for a line."""
+    """An interactive shell at its prompt."""
 
     name: str
     child: "pexpect.spawn[str]"
 
-    def completed(self, typed: str) -> list[str]:
-        """The words of the line that comes of `typed`, TAB and Enter."""
+    def complete(self, typed: str) -> list[str]:
+        """Type a line, TAB and Enter; return the words that are run."""
         self.child.send(typed + "\t\r")
         self.child.expect(r"ran((?: \[[^\]]*\])*) end\r")
         assert isinstance(self.child.match, re.Match)
@@ -77,21 +77,21 @@ class Shell:
         self.child.expect_exact(PROMPT)
         return [part.strip().removeprefix("[") for part in words.split("]")[:-1]]
 
-    def shown(self, typed: str) -> str:
-        """What TAB, and TAB again, after `typed` lists."""
-        # Ctrl-U empties the line; what the shell works out is not what was typed.
+    def list_candidates(self, typed: str) -> str:
+        """Type a line and TAB twice; return what is listed."""
+        # Ctrl-U clears the line. The marker is only in the output, not in what is typed.
         self.child.send(typed + "\t\t\x15echo MARK-$(echo 1)\r")
         self.child.expect_exact("MARK-1")
-        shown = str(self.child.before)
+        listed = str(self.child.before)
         self.child.expect_exact(PROMPT)
-        return shown
+        return listed
 
 
 @contextmanager
-def started(name: str, cli: CommandLine) -> Iterator[Shell]:
-    """The shell called `name`, with the command line's environment."""
+def start_shell(name: str, cli: CommandLine) -> Iterator[Shell]:
+    """Start a shell with the environment of `cli`."""
     if shutil.which(name) is None:
-        pytest.skip(f"{name} is not installed here")
+        pytest.skip(f"{name} is not installed")
     bin_dir = cli.home / "bin"
     bin_dir.mkdir(parents=True, exist_ok=True)
     python = cli.words()[0]

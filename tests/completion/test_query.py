@@ -1,4 +1,4 @@
-"""What a shell is answered: at once, from what was seen, and never an error."""
+"""`outreply __complete`: candidates from the cache, without waiting and without errors."""
 
 import json
 import os
@@ -20,7 +20,7 @@ from tests.command_line import CommandLine
 NOW = 1_800_000_000.0
 
 
-# A command line that completes each kind of value.
+# Command lines that complete each kind of value.
 LINES = {
     "page": ("pages", "show"),
     "scheduled": ("posts", "cancel"),
@@ -31,181 +31,181 @@ LINES = {
 }
 
 
-def answers(cli: CommandLine, kind: str, prefix: str = "", *line: str) -> list[str]:
-    """The candidates for a value of `kind`; `line` is more that was typed before it."""
+def complete(cli: CommandLine, kind: str, prefix: str = "", *options: str) -> list[str]:
+    """Candidates for a value of `kind`, typed after `options`."""
     first, *rest = LINES[kind]
-    ran = cli.spawn("__complete", first, *rest, *line, prefix)
-    assert (ran.code, ran.err) == (0, "")
-    *candidates, directive = ran.out.splitlines() or [":"]
+    result = cli.spawn("__complete", first, *rest, *options, prefix)
+    assert (result.code, result.err) == (0, "")
+    *candidates, directive = result.out.splitlines() or [":"]
     assert directive.startswith(":")
     return candidates
 
 
-def known_file(cli: CommandLine) -> Path:
+def cache_path(cli: CommandLine) -> Path:
     (path,) = (cli.home / "state" / "completion").glob("*.json")
     return path
 
 
-def kept(tmp_path: Path, listing: str, *items: Mapping[str, object]) -> CompletionCache:
-    sighting = CacheUpdate(tmp_path / "known.json")
-    sighting.on_list(listing, items, is_whole=True)
-    sighting.save(NOW, may_refresh=True)
-    return CompletionCache.load(tmp_path / "known.json")
+def make_cache(tmp_path: Path, listing: str, *items: Mapping[str, object]) -> CompletionCache:
+    update = CacheUpdate(tmp_path / "cache.json")
+    update.on_list(listing, items, is_complete=True)
+    update.save(NOW, may_refresh=True)
+    return CompletionCache.load(tmp_path / "cache.json")
 
 
-def test_pages_that_were_listed_are_offered_with_their_names(cli: CommandLine) -> None:
+def test_listed_pages_complete_with_names(cli: CommandLine) -> None:
     assert cli.spawn("pages", "list").code == 0
-    assert answers(cli, "page", "instagram:") == ["instagram:acme\tAcme Official"]
-    assert answers(cli, "page", "", "--verbose")[0].startswith("facebook:acme")
-    assert not any("instagram" in each for each in answers(cli, "page", "", "instagram:acme"))
+    assert complete(cli, "page", "instagram:") == ["instagram:acme\tAcme Official"]
+    assert complete(cli, "page", "", "--verbose")[0].startswith("facebook:acme")
+    assert not any("instagram" in line for line in complete(cli, "page", "", "instagram:acme"))
 
 
-def test_a_post_is_offered_once_it_is_made_until_it_is_cancelled(cli: CommandLine) -> None:
-    made = cli.spawn("posts", "schedule", "--page", "x:bluebird", "--at", "in 2h", "-m", "Hi", "-q")
-    post_id = made.out.strip()
-    (line,) = answers(cli, "scheduled")
+def test_post_completes_until_cancelled(cli: CommandLine) -> None:
+    result = cli.spawn(
+        "posts", "schedule", "--page", "x:bluebird", "--at", "in 2h", "-m", "Hi", "-q"
+    )
+    post_id = result.out.strip()
+    (line,) = complete(cli, "scheduled")
     assert line.startswith(f"{post_id}\t")
     assert line.endswith("twitter Hi")
     assert cli.spawn("posts", "cancel", post_id).code == 0
-    assert answers(cli, "scheduled") == []
+    assert complete(cli, "scheduled") == []
 
 
-def test_a_list_that_was_read_before_brings_nothing_back(tmp_path: Path) -> None:
-    path = tmp_path / "known.json"
+def test_stale_list_does_not_restore_deleted_post(tmp_path: Path) -> None:
+    path = tmp_path / "cache.json"
     posts = [{"id": "68a1", "message": "One"}, {"id": "68a2", "message": "Two"}]
-    kept(tmp_path, "scheduled_posts", *posts)
+    make_cache(tmp_path, "scheduled_posts", *posts)
     slow, quick = CacheUpdate(path), CacheUpdate(path)
-    slow.on_list("scheduled_posts", posts, is_whole=True)
+    slow.on_list("scheduled_posts", posts, is_complete=True)
     quick.on_delete("scheduled_posts", "68a1")
     quick.save(NOW, may_refresh=True)
     slow.save(NOW, may_refresh=True)
-    assert [each[0] for each in CompletionCache.load(path).get("scheduled", NOW)] == ["68a2"]
+    assert [value for value, _, _ in CompletionCache.load(path).get("scheduled", NOW)] == ["68a2"]
 
 
-def test_only_the_owner_can_read_it_and_no_token_is_in_it(
-    cli: CommandLine, emulator: EmulatorServer
-) -> None:
+def test_cache_is_private_and_has_no_token(cli: CommandLine, emulator: EmulatorServer) -> None:
     cli.spawn("pages", "list")
-    path = known_file(cli)
+    path = cache_path(cli)
     assert path.stat().st_mode & 0o777 == 0o600
     assert emulator.token not in path.read_text()
     assert emulator.token not in path.name
 
 
-def test_the_query_of_a_webhooks_url_is_not_kept(tmp_path: Path) -> None:
+def test_webhook_url_query_is_not_cached(tmp_path: Path) -> None:
     hook = {"id": "68a1", "url": "https://example.com/hook?key=SECRET", "secret": "whsec_x"}
-    assert kept(tmp_path, "webhooks", hook).get("webhook", NOW) == [
+    assert make_cache(tmp_path, "webhooks", hook).get("webhook", NOW) == [
         ("68a1", "https://example.com/hook", "68a1")
     ]
 
 
 @pytest.mark.parametrize("name", ["$(reboot)", "a b", "`x`", "a;b", "--yes", "~root", "a\nb", "é"])
-def test_a_name_that_a_shell_would_expand_is_never_offered(tmp_path: Path, name: str) -> None:
+def test_unsafe_names_are_not_offered(tmp_path: Path, name: str) -> None:
     page = {"id": "68a1", "platform": "instagram", "username": name, "name": "Odd\t\x1b[31m\n"}
-    ((value, text, _),) = kept(tmp_path, "pages", page).get("page", NOW)
+    ((value, text, _),) = make_cache(tmp_path, "pages", page).get("page", NOW)
     assert value == "68a1" if name != "--yes" else value == "instagram:--yes"
     assert text == "Odd [31m"
 
 
-def test_ids_that_are_none_are_left_out(tmp_path: Path) -> None:
-    assert kept(tmp_path, "brands", {"id": "$(reboot)"}, {"name": ""}).get("brand", NOW) != [
+def test_invalid_ids_are_skipped(tmp_path: Path) -> None:
+    assert make_cache(tmp_path, "brands", {"id": "$(reboot)"}, {"name": ""}).get("brand", NOW) != [
         ("$(reboot)", "", "$(reboot)")
     ]
 
 
-def test_what_is_a_day_old_is_not_offered_and_never_what_comes_from_the_future(
+def test_cache_expiry(
     tmp_path: Path,
 ) -> None:
-    known = kept(tmp_path, "brands", {"id": "68a1", "name": "Acme"})
-    assert known.get("brand", NOW + 86_399)
-    assert not known.get("brand", NOW + 86_400)
-    assert not known.get("brand", NOW - 1)
-    assert known.is_fresh("brand", NOW + 299)
-    assert not known.is_fresh("brand", NOW + 300)
+    cache = make_cache(tmp_path, "brands", {"id": "68a1", "name": "Acme"})
+    assert cache.get("brand", NOW + 86_399)
+    assert not cache.get("brand", NOW + 86_400)
+    assert not cache.get("brand", NOW - 1)
+    assert cache.is_fresh("brand", NOW + 299)
+    assert not cache.is_fresh("brand", NOW + 300)
 
 
 @pytest.mark.parametrize(
     "content", ["", "{", "[]", '{"kinds": 3}', "\0\0", '{"kinds": {"page": 1}}']
 )
-def test_a_damaged_file_offers_nothing(cli: CommandLine, content: str) -> None:
+def test_damaged_cache(cli: CommandLine, content: str) -> None:
     cli.spawn("pages", "list")
-    known_file(cli).write_text(content)
-    assert answers(cli, "page") == []
+    cache_path(cli).write_text(content)
+    assert complete(cli, "page") == []
     assert cli.spawn("pages", "list").code == 0
-    assert answers(cli, "page", "instagram:a")
+    assert complete(cli, "page", "instagram:a")
 
 
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
-def test_a_file_that_never_answers_does_not_hold_the_prompt(cli: CommandLine) -> None:
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes on this system")
+def test_fifo_as_cache_does_not_block(cli: CommandLine) -> None:
     cli.spawn("pages", "list")
-    path = known_file(cli)
+    path = cache_path(cli)
     path.unlink()
     os.mkfifo(path)
-    assert answers(cli, "page") == []
+    assert complete(cli, "page") == []
 
 
-def test_a_kind_or_a_command_line_that_is_none_is_answered_with_nothing(
+def test_unknown_command_line(
     cli_logged_out: CommandLine,
 ) -> None:
-    assert answers(cli_logged_out, "nonsense") == []
-    ran = cli_logged_out.spawn("__complete")
-    assert (ran.code, ran.out, ran.err) == (0, "", "")
+    assert complete(cli_logged_out, "nonsense") == []
+    result = cli_logged_out.spawn("__complete")
+    assert (result.code, result.out, result.err) == (0, "", "")
 
 
-def test_profiles_are_offered_and_choose_whose_pages(cli: CommandLine) -> None:
+def test_profiles_select_cache(cli: CommandLine) -> None:
     token = cli.environ.pop("OUTREPLY_API_KEY")
     for name in ("main", "agency"):
-        ran = cli.spawn(
+        result = cli.spawn(
             "auth", "login", "--with-token", "--insecure-storage", "-p", name, stdin=token
         )
-        assert ran.code == 0, ran.err
-    assert answers(cli, "profile") == ["main", "agency"]
+        assert result.code == 0, result.err
+    assert complete(cli, "profile") == ["main", "agency"]
     cli.environ.pop("OUTREPLY_BASE_URL")
     cli.spawn("pages", "list", "-p", "agency")
-    assert answers(cli, "page", "insta", "-p", "agency") == ["instagram:acme\tAcme Official"]
-    assert answers(cli, "page", "insta", "--profile=agency")
-    assert answers(cli, "page", "insta") == []
+    assert complete(cli, "page", "insta", "-p", "agency") == ["instagram:acme\tAcme Official"]
+    assert complete(cli, "page", "insta", "--profile=agency")
+    assert complete(cli, "page", "insta") == []
     cli.spawn("auth", "logout", "-p", "agency")
-    assert answers(cli, "page", "insta", "-p", "agency") == []
+    assert complete(cli, "page", "insta", "-p", "agency") == []
 
 
-def test_what_became_old_is_read_anew_behind_the_prompt(cli: CommandLine) -> None:
+def test_expired_values_refresh_in_background(cli: CommandLine) -> None:
     cli.spawn("brands", "list")
-    assert answers(cli, "page") == []
+    assert complete(cli, "page") == []
     deadline = time.monotonic() + 30
-    while not answers(cli, "page") and time.monotonic() < deadline:
+    while not complete(cli, "page") and time.monotonic() < deadline:
         time.sleep(0.1)
-    assert answers(cli, "page", "instagram:") == ["instagram:acme\tAcme Official"]
+    assert complete(cli, "page", "instagram:") == ["instagram:acme\tAcme Official"]
 
 
-def test_a_token_whose_requests_are_numbered_is_not_spent_on_it(cli: CommandLine) -> None:
+def test_no_refresh_with_limited_token(cli: CommandLine) -> None:
     cli.spawn("brands", "list")
-    path = known_file(cli)
+    path = cache_path(cli)
     document = json.loads(path.read_text())
     path.write_text(json.dumps({**document, "may_refresh": False}))
-    assert answers(cli, "page") == []
+    assert complete(cli, "page") == []
     assert not list(path.parent.glob("*.page"))
 
 
-def test_lists_complete_after_a_comma(cli_logged_out: CommandLine) -> None:
-    found = [line.split("\t")[0] for line in answers(cli_logged_out, "events", "post.failed,post.")]
-    assert found == ["post.failed,post.published"]
-    assert "read:pages" in answers(cli_logged_out, "scopes")
+def test_comma_separated_values(cli_logged_out: CommandLine) -> None:
+    values = [
+        line.split("\t")[0] for line in complete(cli_logged_out, "events", "post.failed,post.")
+    ]
+    assert values == ["post.failed,post.published"]
+    assert "read:pages" in complete(cli_logged_out, "scopes")
 
 
-def test_usernames_are_known_by_page_id(tmp_path: Path) -> None:
+def test_usernames_by_page_id(tmp_path: Path) -> None:
     pages = (
         {"id": "68a1", "platform": "instagram", "username": "acme"},
         {"id": "68a2", "platform": "tiktok", "username": ""},
     )
-    assert kept(tmp_path, "pages", *pages).usernames() == {"68a1": "acme"}
+    assert make_cache(tmp_path, "pages", *pages).usernames() == {"68a1": "acme"}
 
 
-@pytest.mark.skipif(os.name != "posix", reason="elsewhere platformdirs itself is asked")
+@pytest.mark.skipif(os.name != "posix", reason="other systems use platformdirs itself")
 @pytest.mark.parametrize("xdg", [None, "", "  ", "/xdg"])
-def test_our_places_are_those_of_platformdirs(
-    monkeypatch: pytest.MonkeyPatch, xdg: str | None
-) -> None:
+def test_paths_match_platformdirs(monkeypatch: pytest.MonkeyPatch, xdg: str | None) -> None:
     for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME"):
         monkeypatch.delenv(name, raising=False)
         if xdg is not None:
@@ -214,14 +214,14 @@ def test_our_places_are_those_of_platformdirs(
     assert state_path(os.environ) == platformdirs.user_state_dir("outreply", appauthor=False)
 
 
-def test_a_module_in_the_current_directory_is_not_run(cli: CommandLine, tmp_path: Path) -> None:
+def test_refresh_ignores_modules_in_cwd(cli: CommandLine, tmp_path: Path) -> None:
     cli.spawn("brands", "list")
     trap = tmp_path / "trap"
     trap.mkdir()
     (trap / "httpx.py").write_text(f"open({str(trap / 'run')!r}, 'w')\n")
     program = (
         "import os; from outreply_cli.completion import query as a; "
-        f"a._refresh({str(known_file(cli))!r}, 'page', [], 0.0); os.wait()"
+        f"a._refresh({str(cache_path(cli))!r}, 'page', [], 0.0); os.wait()"
     )
     subprocess.run(
         [sys.executable, "-P", "-c", program], cwd=trap, env=cli.environ, check=True, timeout=60

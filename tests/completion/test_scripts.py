@@ -1,88 +1,98 @@
-"""The files that packages put where shells look are what the tool writes today;
-`UPDATE_COMPLETIONS=1 pytest tests/completion/test_scripts.py -n 0` writes them anew."""
+"""The completion specification, stubs and man pages are current; UPDATE_GOLDEN=1 writes them."""
 
-import os
+import json
 import shutil
 import subprocess
 import tomllib
+from pathlib import Path
 
 import pytest
 
+from outreply_cli.cli.completion_spec import build_spec, format_spec
 from outreply_cli.cli.man_pages import man_page_names
+from outreply_cli.completion.spec import SPEC_PATH
+from outreply_cli.completion.stubs import STUBS
 from tests.command_line import CommandLine, command_tree
 from tests.completion.shells import COMPLETIONS
+from tests.golden.update import UPDATE_GOLDEN, update_text
 
 ROOT = command_tree()
-FILES = {
-    "bash": "outreply.bash",
-    "zsh": "_outreply",
-    "fish": "outreply.fish",
-    "powershell": "outreply.ps1",
-}
+MAN_PAGES = COMPLETIONS / "man"
 
 
-@pytest.mark.parametrize("shell", list(FILES))
-def test_the_file_of_a_shell_is_current(shell: str, cli_logged_out: CommandLine) -> None:
-    written = cli_logged_out.run("completion", shell)
-    assert (written.code, written.err) == (0, "")
-    path = COMPLETIONS / FILES[shell]
-    if os.environ.get("UPDATE_COMPLETIONS"):
-        path.write_text(written.out, encoding="utf-8", newline="\n")
-    assert path.read_text(encoding="utf-8") == written.out
+def test_spec_is_current() -> None:
+    text = format_spec(build_spec(ROOT))
+    update_text(Path(SPEC_PATH), text)
+    assert Path(SPEC_PATH).read_text(encoding="utf-8") == text
+    assert json.loads(text) == build_spec(ROOT)
+
+
+@pytest.mark.parametrize("shell", STUBS)
+def test_completion_prints_stub(shell: str, cli_logged_out: CommandLine) -> None:
+    result = cli_logged_out.run("completion", shell)
+    assert (result.code, result.err) == (0, "")
+    assert result.out == (COMPLETIONS / STUBS[shell]).read_text(encoding="utf-8")
+    assert "outreply" in result.out
+    assert "__complete" in result.out
 
 
 @pytest.mark.parametrize("name", man_page_names(ROOT))
-def test_the_man_page_is_current(name: str, cli_logged_out: CommandLine) -> None:
+def test_man_page_is_current(name: str, cli_logged_out: CommandLine) -> None:
     group = name.removeprefix("outreply").removeprefix("-")
-    written = cli_logged_out.run("help", "--man", *([group] if group else []))
-    assert (written.code, written.err) == (0, "")
-    path = COMPLETIONS / "man" / f"{name}.1"
-    if os.environ.get("UPDATE_COMPLETIONS"):
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(written.out, encoding="utf-8", newline="\n")
-    assert path.read_text(encoding="utf-8") == written.out
+    result = cli_logged_out.run("help", "--man", *([group] if group else []))
+    assert (result.code, result.err) == (0, "")
+    path = MAN_PAGES / f"{name}.1"
+    update_text(path, result.out)
+    assert path.read_text(encoding="utf-8") == result.out
 
 
-def test_there_is_no_man_page_of_what_is_gone() -> None:
-    written = {path.stem for path in (COMPLETIONS / "man").iterdir()}
-    assert written == set(man_page_names(ROOT))
+def test_no_stale_man_pages() -> None:
+    names = set(man_page_names(ROOT))
+    for path in MAN_PAGES.iterdir():
+        if UPDATE_GOLDEN and path.stem not in names:
+            path.unlink()
+    assert {path.stem for path in MAN_PAGES.iterdir()} == names
 
 
-@pytest.mark.skipif(shutil.which("groff") is None, reason="groff is not installed here")
+@pytest.mark.skipif(shutil.which("groff") is None, reason="groff is not installed")
 @pytest.mark.parametrize("name", man_page_names(ROOT))
-def test_groff_finds_no_fault_in_a_man_page(name: str) -> None:
-    checked = subprocess.run(
-        ["groff", "-man", "-Tutf8", "-ww", "-z", str(COMPLETIONS / "man" / f"{name}.1")],
+def test_man_page_is_valid_roff(name: str) -> None:
+    result = subprocess.run(
+        ["groff", "-man", "-Tutf8", "-ww", "-z", str(MAN_PAGES / f"{name}.1")],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
-    assert (checked.returncode, checked.stderr) == (0, "")
+    assert (result.returncode, result.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_the_shell_itself_finds_no_fault_in_its_file(shell: str) -> None:
+def test_stub_syntax(shell: str) -> None:
     if shutil.which(shell) is None:
-        pytest.skip(f"{shell} is not installed here")
-    checked = subprocess.run(
-        [shell, "-n", str(COMPLETIONS / FILES[shell])], capture_output=True, text=True, check=False
+        pytest.skip(f"{shell} is not installed")
+    result = subprocess.run(
+        [shell, "-n", str(COMPLETIONS / STUBS[shell])], capture_output=True, text=True, check=False
     )
-    assert (checked.returncode, checked.stderr) == (0, "")
+    assert (result.returncode, result.stderr) == (0, "")
 
 
-def test_another_shell_is_wrong_usage(cli_logged_out: CommandLine) -> None:
-    ran = cli_logged_out.run("completion", "tcsh")
-    assert ran.code == 2
-    assert "bash, zsh, fish, powershell" in ran.err
+def test_unsupported_shell(cli_logged_out: CommandLine) -> None:
+    result = cli_logged_out.run("completion", "tcsh")
+    assert result.code == 2
+    assert "bash, zsh, fish, powershell" in result.err
 
 
-def test_the_wheel_puts_them_where_shells_look() -> None:
+def test_wheel_installs_completions() -> None:
     project = tomllib.loads((COMPLETIONS.parent / "pyproject.toml").read_text(encoding="utf-8"))
     targets = project["tool"]["hatch"]["build"]["targets"]
-    placed = targets["wheel"]["shared-data"]
-    assert all((COMPLETIONS.parent / source).exists() for source in placed)
+    shared = targets["wheel"]["shared-data"]
+    assert all((COMPLETIONS.parent / source).exists() for source in shared)
     assert {
         "share/bash-completion/completions/outreply",
         "share/zsh/site-functions/_outreply",
         "share/fish/vendor_completions.d/outreply.fish",
         "share/man/man1",
-    } <= set(placed.values())
+    } <= set(shared.values())
+    included = targets["wheel"]["force-include"]
+    assert {f"outreply_cli/completion/stubs/{name}" for name in STUBS.values()} <= set(
+        included.values()
+    )
     assert "/completions" in targets["sdist"]["include"]

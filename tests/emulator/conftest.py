@@ -1,4 +1,4 @@
-"""An emulator as those see it who drive it, and who call its API."""
+"""Clients of the emulator: the admin API, HTTP and the official SDK."""
 
 from collections.abc import Iterator
 
@@ -11,8 +11,8 @@ from outreply_cli.emulator.server import EmulatorServer
 
 
 @pytest.fixture
-def steer(emulator: EmulatorServer) -> EmulatorHandle:
-    return emulator.running
+def handle(emulator: EmulatorServer) -> EmulatorHandle:
+    return emulator.handle
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Steering a running emulator: what it refuses, and what else moves with its clock."""
+"""The admin API: invalid parameters, the clock and resets."""
 
 from typing import Any
 
@@ -12,13 +12,13 @@ from outreply_cli.errors import OutReplyError
 from tests.clocks import ManualClock
 
 
-def me(emulator: EmulatorServer) -> int:
+def get_me_status(emulator: EmulatorServer) -> int:
     headers = {"Authorization": f"Bearer {emulator.token}"}
     return httpx.get(emulator.base_url + "/me", headers=headers, trust_env=False).status_code
 
 
 @pytest.mark.parametrize(
-    ("verb", "asked"),
+    ("verb", "params"),
     [
         ("advance", {}), ("advance", {"seconds": 1e15}), ("advance", {"seconds": "1"}),
         ("advance", {"seconds": True}), ("advance", {"to": 5}), ("advance", {"to": "soon"}),
@@ -27,74 +27,74 @@ def me(emulator: EmulatorServer) -> int:
         ("token", {"scopes": [[]]}), ("token", {"scopes": ["no"]}), ("token", {"name": 5}),
         ("seed", {"text": 5}),
         ("comment", {}), ("comment", {"post_id": "x", "message": 5}), ("rotate", {}),
-        ("enable", {"id": 5}), ("fault", {"add": 5}), ("fault", {"add": "garbage", "choices": 5}),
-        ("fault", {"add": "garbage", "choices": {"often": 1}}),
-        ("fault", {"add": "garbage", "choices": {"every": 0}}),
-        ("fault", {"add": "garbage", "choices": {"every": "1"}}),
-        ("fault", {"add": "garbage", "choices": {"probability": 2}}),
-        ("fault", {"add": "garbage", "choices": {"path": 5}}), ("fault", {"clear": "x"}),
+        ("enable", {"id": 5}), ("fault", {"add": 5}), ("fault", {"add": "garbage", "options": 5}),
+        ("fault", {"add": "garbage", "options": {"often": 1}}),
+        ("fault", {"add": "garbage", "options": {"every": 0}}),
+        ("fault", {"add": "garbage", "options": {"every": "1"}}),
+        ("fault", {"add": "garbage", "options": {"probability": 2}}),
+        ("fault", {"add": "garbage", "options": {"path": 5}}), ("fault", {"clear": "x"}),
         ("fault", {"add": "rate-limit:-5"}), ("fault", {"add": "rate-limit:2.5"}),
         ("nonsense", {}),
     ],
     ids=str,
 )  # fmt: skip
-def test_what_can_not_be_meant_is_refused_in_words(
-    emulator: EmulatorServer, steer: EmulatorHandle, verb: str, asked: dict[str, Any]
+def test_admin_invalid_params_are_rejected(
+    emulator: EmulatorServer, handle: EmulatorHandle, verb: str, params: dict[str, Any]
 ) -> None:
-    with pytest.raises(OutReplyError) as refusal:
-        steer.request(verb, **asked)
-    answer = httpx.post(
+    with pytest.raises(OutReplyError) as error:
+        handle.request(verb, **params)
+    response = httpx.post(
         f"http://127.0.0.1:{emulator.port}/_emulator/{verb}",
-        headers={"X-Emulator-Key": emulator.running.control_key}, json=asked,
+        headers={"X-Emulator-Key": emulator.handle.admin_key}, json=params,
     )  # fmt: skip
-    assert refusal.value.exit_code == {400: 2, 404: 5}[answer.status_code], answer.text
-    assert answer.json()["error"]
+    assert error.value.exit_code == {400: 2, 404: 5}[response.status_code], response.text
+    assert response.json()["error"]
 
 
 @pytest.mark.parametrize("raw", ["[]", "{", '{"name": "\\ud800"}', "\xff"])
-def test_a_body_that_is_no_object_is_refused(emulator: EmulatorServer, raw: str) -> None:
-    answer = httpx.post(
+def test_admin_invalid_json_body(emulator: EmulatorServer, raw: str) -> None:
+    response = httpx.post(
         f"http://127.0.0.1:{emulator.port}/_emulator/token",
-        headers={"X-Emulator-Key": emulator.running.control_key}, content=raw.encode("latin-1"),
+        headers={"X-Emulator-Key": emulator.handle.admin_key}, content=raw.encode("latin-1"),
     )  # fmt: skip
-    assert (answer.status_code, answer.json()["code"]) == (400, "INVALID_JSON")
+    assert (response.status_code, response.json()["code"]) == (400, "INVALID_JSON")
 
 
-def test_moving_the_clock_ends_the_minute_of_the_rate_limit(
-    emulator: EmulatorServer, steer: EmulatorHandle, emulator_clock: ManualClock
+def test_advance_resets_rate_limit(
+    emulator: EmulatorServer, handle: EmulatorHandle, emulator_clock: ManualClock
 ) -> None:
-    steer.request("freeze")
-    assert [me(emulator) for _ in range(61)][-1] == 429
-    steer.request("advance", seconds=30)
-    assert me(emulator) == 429
-    steer.request("advance", seconds=30)
-    assert me(emulator) == 200
-    # Real time runs it all the same, since clients wait in it.
-    assert [me(emulator) for _ in range(60)][-1] == 429
+    handle.request("freeze")
+    assert [get_me_status(emulator) for _ in range(61)][-1] == 429
+    handle.request("advance", seconds=30)
+    assert get_me_status(emulator) == 429
+    handle.request("advance", seconds=30)
+    assert get_me_status(emulator) == 200
+    # Real time counts too, since clients wait in real time.
+    assert [get_me_status(emulator) for _ in range(60)][-1] == 429
     emulator_clock.advance(60)
-    assert me(emulator) == 200
+    assert get_me_status(emulator) == 200
 
 
-def test_reset_ends_faults_and_minutes_and_a_seed_ends_minutes(
-    emulator: EmulatorServer, steer: EmulatorHandle
+def test_reset_clears_faults_and_rate_limit(
+    emulator: EmulatorServer, handle: EmulatorHandle
 ) -> None:
     for _ in range(61):
-        me(emulator)
-    steer.request("fault", add="status:500", choices={"path": "/brands"})
-    exported = steer.request("export")["seed"]
-    steer.request("seed", text=exported)
-    assert me(emulator) == 200
-    assert len(steer.request("fault")["faults"]) == 1
-    steer.request("reset")
-    assert steer.request("fault")["faults"] == []
+        get_me_status(emulator)
+    handle.request("fault", add="status:500", options={"path": "/brands"})
+    exported = handle.request("export")["seed"]
+    handle.request("seed", text=exported)
+    assert get_me_status(emulator) == 200
+    assert len(handle.request("fault")["faults"]) == 1
+    handle.request("reset")
+    assert handle.request("fault")["faults"] == []
 
 
-def test_an_account_without_a_live_token_is_told_of(
-    emulator: EmulatorServer, steer: EmulatorHandle
+def test_token_without_active_token_or_account(
+    emulator: EmulatorServer, handle: EmulatorHandle
 ) -> None:
     text = "accounts:\n  - tokens: [{revoked: true}, {expires_at: -1h}]"
-    assert steer.request("seed", text=text)["tokens"] == []
-    assert steer.request("token")["token"].startswith("outreply_live_")
-    steer.request("seed", text="accounts: []")
+    assert handle.request("seed", text=text)["tokens"] == []
+    assert handle.request("token")["token"].startswith("outreply_live_")
+    handle.request("seed", text="accounts: []")
     with pytest.raises(EmulatorError, match="no account"):
-        steer.request("token")
+        handle.request("token")

@@ -1,4 +1,4 @@
-"""Input that nobody should send: each is answered in JSON, with what is wrong and a request id."""
+"""Invalid input: every response is a JSON error with a request id."""
 
 import http.client
 import json
@@ -12,13 +12,13 @@ from outreply_cli.emulator.server import EmulatorServer
 JPEG = b"\xff\xd8\xff\xe0" + b"\0" * 100
 
 
-def check(answer: httpx.Response, status: int, code: str) -> None:
-    assert (answer.status_code, answer.json()["code"]) == (status, code), answer.text
-    assert answer.headers["X-Request-Id"].startswith("req_")
-    assert answer.headers["X-API-Tier"] == "pro"
+def check(response: httpx.Response, status: int, code: str) -> None:
+    assert (response.status_code, response.json()["code"]) == (status, code), response.text
+    assert response.headers["X-Request-Id"].startswith("req_")
+    assert response.headers["X-API-Tier"] == "pro"
 
 
-def body_of(client: httpx.Client, **more: Any) -> dict[str, Any]:
+def post_body(client: httpx.Client, **more: Any) -> dict[str, Any]:
     page = client.get("/pages").json()["pages"][0]["id"]
     return {"page_id": page, "message": "x", "scheduled_at": "2026-11-24T12:00:00Z", **more}
 
@@ -29,36 +29,38 @@ def body_of(client: httpx.Client, **more: Any) -> dict[str, Any]:
      {"tiktok_settings": {"a": ["\ud800"]}}, {"tiktok_settings": {"\udbff": 1}}],
     ids=str,
 )  # fmt: skip
-def test_half_a_character_is_no_json(http: httpx.Client, more: dict[str, Any]) -> None:
-    raw = json.dumps(body_of(http, **more))
+def test_lone_surrogate_is_invalid_json(http: httpx.Client, more: dict[str, Any]) -> None:
+    raw = json.dumps(post_body(http, **more))
     check(http.post("/posts/schedule", content=raw), 400, "INVALID_JSON")
 
 
-def test_a_whole_character_in_two_escapes_is_read(http: httpx.Client) -> None:
-    raw = json.dumps(body_of(http, message="🚀"))
+def test_surrogate_pair_is_decoded(http: httpx.Client) -> None:
+    raw = json.dumps(post_body(http, message="🚀"))
     assert "\\ud83d" in raw
-    made = http.post("/posts/schedule", content=raw)
-    assert made.json()["scheduled_post"]["message"] == "🚀"
+    response = http.post("/posts/schedule", content=raw)
+    assert response.json()["scheduled_post"]["message"] == "🚀"
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999", "1" * 5000])
-def test_a_number_that_json_does_not_have_is_refused(http: httpx.Client, number: str) -> None:
-    raw = json.dumps(body_of(http, tiktok_settings={"a": 0})).replace(": 0", f": {number}")
+def test_invalid_json_number(http: httpx.Client, number: str) -> None:
+    raw = json.dumps(post_body(http, tiktok_settings={"a": 0})).replace(": 0", f": {number}")
     check(http.post("/posts/schedule", content=raw), 400, "INVALID_JSON")
 
 
 @pytest.mark.parametrize("limit", ["0" * 5000 + "1", "9" * 5000, "0", "101", "-1", "²", "1e1"])
-def test_a_limit_that_is_none_is_refused(http: httpx.Client, limit: str) -> None:
+def test_invalid_limit(http: httpx.Client, limit: str) -> None:
     check(http.get("/media", params={"limit": limit}), 400, "INVALID_FIELD")
 
 
-def test_more_text_or_parts_than_a_form_may_have_is_an_upload_error(
+def test_oversized_form_is_upload_error(
     http: httpx.Client,
 ) -> None:
     files = {"file": ("a.jpg", JPEG, "image/jpeg")}
     text = http.post("/media/upload", data={"note": "x" * 600_000}, files=files)
     check(text, 400, "UPLOAD_ERROR")
-    many = http.post("/media/upload", data={f"n{n}": "x" for n in range(1100)}, files=files)
+    many = http.post(
+        "/media/upload", data={f"n{number}": "x" for number in range(1100)}, files=files
+    )
     check(many, 400, "UPLOAD_ERROR")
 
 
@@ -77,29 +79,27 @@ def test_more_text_or_parts_than_a_form_may_have_is_an_upload_error(
         ("image/jpeg", JPEG),
     ],
 )
-def test_a_form_that_can_not_be_read_is_an_upload_error(
-    http: httpx.Client, kind: str, body: bytes
-) -> None:
-    answer = http.post(
+def test_invalid_form_is_upload_error(http: httpx.Client, kind: str, body: bytes) -> None:
+    response = http.post(
         "/media/upload", content=body, headers={b"Content-Type": kind.encode("latin-1")}
     )
-    check(answer, 400, "UPLOAD_ERROR")
+    check(response, 400, "UPLOAD_ERROR")
 
 
-def test_a_mistake_of_ours_is_a_server_error_in_json_and_a_line_on_the_log(
+def test_internal_error_is_logged(
     emulator: EmulatorServer, http: httpx.Client, capfd: pytest.CaptureFixture[str]
 ) -> None:
     emulator.state.connection.execute("ALTER TABLE brands RENAME TO hidden")
     check(http.get("/brands"), 500, "SERVER_ERROR")
-    said = capfd.readouterr().err
-    assert "GET /api/v1/brands" in said
-    assert "no such table: brands" in said
-    assert "Traceback" not in said
+    log = capfd.readouterr().err
+    assert "GET /api/v1/brands" in log
+    assert "no such table: brands" in log
+    assert "Traceback" not in log
     emulator.state.connection.execute("ALTER TABLE hidden RENAME TO brands")
     assert http.get("/brands").status_code == 200
 
 
-def test_what_is_no_http_or_too_much_of_it_is_refused_in_json(emulator: EmulatorServer) -> None:
+def test_malformed_http_returns_json_error(emulator: EmulatorServer) -> None:
     for headers, status in (
         ({"Content-Length": str(300 * 1024 * 1024)}, 413),
         ({"X-Long": "x" * 40_000}, 431),
@@ -110,9 +110,9 @@ def test_what_is_no_http_or_too_much_of_it_is_refused_in_json(emulator: Emulator
         for name, value in headers.items():
             connection.putheader(name, value)
         connection.endheaders()
-        answer = connection.getresponse()
-        told = json.loads(answer.read())
-        assert answer.status == status
-        assert {"error", "code"} <= set(told)
-        assert str(answer.getheader("X-Request-Id")).startswith("req_")
+        response = connection.getresponse()
+        body = json.loads(response.read())
+        assert response.status == status
+        assert {"error", "code"} <= set(body)
+        assert str(response.getheader("X-Request-Id")).startswith("req_")
         connection.close()

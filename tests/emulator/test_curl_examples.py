@@ -1,4 +1,4 @@
-"""The reference's own curl commands, run by a shell, give the answers that it shows."""
+"""The curl commands of the reference, run by a shell, return the responses that it shows."""
 
 import json
 import re
@@ -21,10 +21,10 @@ from tests.clocks import ManualClock
 HERE = Path(__file__).parent
 EXAMPLES = yaml.safe_load((HERE / "curl_examples.yaml").read_text())
 BY_NAME = {example["name"]: example for example in EXAMPLES}
-BY_HAND = "by hand"
-CURLS = [BY_HAND, *filter(None, [shutil.which("curl")])]
+FAKE = "fake"
+CURLS = [FAKE, *filter(None, [shutil.which("curl")])]
 TOKEN = "outreply_live_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
-# The account that the reference's examples speak of, by the very ids that it shows.
+# The account of the reference's examples, with the same ids.
 SEED = f"""
 accounts:
   - email: you@example.com
@@ -43,62 +43,65 @@ accounts:
 @contextmanager
 def account(directory: Path, clock: Clock) -> Iterator[EmulatorServer]:
     with EmulatorServer(directory / "e.db", clock) as server:
-        server.running.request("seed", text=SEED, name="s.yaml")
+        server.handle.request("seed", text=SEED, name="s.yaml")
         yield server
 
 
 def run(command: str, server: EmulatorServer, directory: Path, curl: str) -> tuple[int, Any]:
-    """A command of the reference, sent to the emulator; gives the status and the body."""
+    """Run a command of the reference against the emulator; returns the status and the body."""
     (directory / "hero.jpg").write_bytes(b"\xff\xd8\xff\xe0" + b"\0" * (2_345_678 - 4))
     (directory / "tips.txt").write_text("Water the plants\n")
-    ours = directory / "curl"
-    by_hand = f"exec '{sys.executable}' '{HERE / 'curl_by_hand.py'}' \"$@\""
+    script = directory / "curl"
+    fake = f"exec '{sys.executable}' '{HERE / 'fake_curl.py'}' \"$@\""
     real = f"exec '{curl}' -sS --noproxy '*' -w '\\n%{{http_code}}' \"$@\""
-    ours.write_text(f"#!/bin/sh\n{by_hand if curl == BY_HAND else real}\n")
-    ours.chmod(0o700)
-    here = f"http://127.0.0.1:{server.port}"
-    text = command.replace("https://api.outreply.com", here)
-    done = subprocess.run(
+    script.write_text(f"#!/bin/sh\n{fake if curl == FAKE else real}\n")
+    script.chmod(0o700)
+    base_url = f"http://127.0.0.1:{server.port}"
+    text = command.replace("https://api.outreply.com", base_url)
+    result = subprocess.run(
         ["sh", "-c", text.replace("/opt/tips.txt", "tips.txt")],
         env={"PATH": f"{directory}:/usr/local/bin:/usr/bin:/bin", "OUTREPLY_TOKEN": TOKEN,
              "PAGE_ID": "6711...", "LC_ALL": "C.UTF-8"},
         cwd=directory, capture_output=True, text=True, check=True, timeout=60,
     )  # fmt: skip
-    body, _, status = done.stdout.rpartition("\n")
+    body, _, status = result.stdout.rpartition("\n")
     return int(status), json.loads(body)
 
 
-def agrees(shown: Any, got: Any) -> bool:
-    if isinstance(shown, dict):
-        return shown.keys() == got.keys() and all(agrees(shown[name], got[name]) for name in shown)
-    if isinstance(shown, list):
-        return len(shown) == len(got) and all(map(agrees, shown, got))
-    if isinstance(shown, str) and "..." in shown:
-        # An id is any; what else is cut short begins and ends as it is shown.
-        head, _, tail = shown.partition("...")
+def matches(expected: Any, actual: Any) -> bool:
+    if isinstance(expected, dict):
+        return expected.keys() == actual.keys() and all(
+            matches(expected[name], actual[name]) for name in expected
+        )
+    if isinstance(expected, list):
+        return len(expected) == len(actual) and all(map(matches, expected, actual))
+    if isinstance(expected, str) and "..." in expected:
+        # Any id matches; other shortened text must start and end as shown.
+        head, _, tail = expected.partition("...")
         head = "" if re.fullmatch(r"[0-9a-f]*", head) else head
-        return isinstance(got, str) and got.startswith(head) and got.endswith(tail) and got != ""
-    return bool(shown == got)
+        return (
+            isinstance(actual, str)
+            and actual.startswith(head)
+            and actual.endswith(tail)
+            and actual != ""
+        )
+    return bool(expected == actual)
 
 
 @pytest.mark.parametrize("curl", CURLS)
 @pytest.mark.parametrize("name", BY_NAME)
-def test_an_example_gives_the_documented_answer_field_for_field(
-    tmp_path: Path, name: str, curl: str
-) -> None:
+def test_curl_example(tmp_path: Path, name: str, curl: str) -> None:
     example = BY_NAME[name]
-    moment = example["at"]
-    clock = SystemClock() if moment == "now" else ManualClock(datetime.fromisoformat(moment))
+    at = example["at"]
+    clock = SystemClock() if at == "now" else ManualClock(datetime.fromisoformat(at))
     with account(tmp_path, clock) as server:
-        status, got = run(example["command"], server, tmp_path, curl)
-    assert status == example["status"], got
-    assert agrees(json.loads(example["answer"]), got), got
+        status, body = run(example["command"], server, tmp_path, curl)
+    assert status == example["status"], body
+    assert matches(json.loads(example["response"]), body), body
 
 
 @pytest.mark.parametrize("curl", CURLS)
-def test_the_idempotency_example_with_the_endpoints_own_field_is_done_once(
-    tmp_path: Path, curl: str
-) -> None:
+def test_curl_idempotency_example(tmp_path: Path, curl: str) -> None:
     example = BY_NAME["idempotency"]
     command = example["command"].replace("publish_at", "scheduled_at")
     with account(tmp_path, ManualClock(datetime.fromisoformat(example["at"]))) as server:

@@ -1,4 +1,4 @@
-"""The emulator's page and its doors: escaped, shown by a real browser, closed to other origins."""
+"""The dashboard: escaping, display in a browser, and requests from other origins."""
 
 import http.client
 from pathlib import Path
@@ -7,25 +7,25 @@ import pytest
 
 from outreply_cli.emulator.server import EmulatorServer
 from outreply_cli.net.server.host_check import is_allowed_host
-from tests.browser import dom_of, needs_browser
+from tests.browser import dump_dom, needs_browser
 
 HOSTILE = "<script>document.title='taken'</script><img src=x onerror=document.title='taken'>"
 
 
-def ask(emulator: EmulatorServer, host: str, method: str = "GET", path: str = "/") -> tuple[
+def request(emulator: EmulatorServer, host: str, method: str = "GET", path: str = "/") -> tuple[
     int, dict[str, str], str
 ]:  # fmt: skip
     connection = http.client.HTTPConnection("127.0.0.1", emulator.port)
     try:
         connection.request(method, path, headers={"Host": host, "Origin": "http://evil.example"})
-        answer = connection.getresponse()
-        headers = {name.lower(): value for name, value in answer.getheaders()}
-        return answer.status, headers, answer.read().decode()
+        response = connection.getresponse()
+        headers = {name.lower(): value for name, value in response.getheaders()}
+        return response.status, headers, response.read().decode()
     finally:
         connection.close()
 
 
-def fill(emulator: EmulatorServer) -> None:
+def insert_hostile_text(emulator: EmulatorServer) -> None:
     with emulator.state.transaction() as db:
         db.execute("UPDATE users SET email = ?", (HOSTILE,))
         db.execute("UPDATE posts SET message = ?", (HOSTILE,))
@@ -37,13 +37,13 @@ def fill(emulator: EmulatorServer) -> None:
             (user, "http://127.0.0.1:9/" + HOSTILE),
         )
         post = db.execute("SELECT id FROM posts").fetchone()[0]
-    emulator.running.request("comment", post_id=post, message="Hi", name="J", username="j")
+    emulator.handle.request("comment", post_id=post, message="Hi", name="J", username="j")
 
 
-def test_everything_on_the_page_is_escaped(emulator: EmulatorServer) -> None:
-    fill(emulator)
-    ask(emulator, "localhost", path="/api/v1/<b>seen")
-    status, headers, page = ask(emulator, f"127.0.0.1:{emulator.port}")
+def test_dashboard_escapes_text(emulator: EmulatorServer) -> None:
+    insert_hostile_text(emulator)
+    request(emulator, "localhost", path="/api/v1/<b>seen")
+    status, headers, page = request(emulator, f"127.0.0.1:{emulator.port}")
     assert status == 200
     assert "<script" not in page
     assert "<img" not in page
@@ -56,33 +56,31 @@ def test_everything_on_the_page_is_escaped(emulator: EmulatorServer) -> None:
 
 
 @needs_browser
-def test_a_browser_shows_it_and_runs_nothing(emulator: EmulatorServer, tmp_path: Path) -> None:
-    fill(emulator)
-    document = dom_of(f"http://127.0.0.1:{emulator.port}/", tmp_path / "profile")
+def test_dashboard_in_browser(emulator: EmulatorServer, tmp_path: Path) -> None:
+    insert_hostile_text(emulator)
+    document = dump_dom(f"http://127.0.0.1:{emulator.port}/", tmp_path / "profile")
     assert "<title>OutReply emulator</title>" in document
-    for heading in ("Calendar", "Out", "Deliveries", "Requests"):
+    for heading in ("Scheduled", "Published and failed", "Deliveries", "Requests"):
         assert f"<h2>{heading}</h2>" in document
     assert "comment.received" in document
 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:8787", "127.0.0.1.evil.example"])
 @pytest.mark.parametrize("path", ["/", "/api/v1/pages", "/_emulator/status"])
-def test_a_name_of_another_origin_is_refused(
-    emulator: EmulatorServer, host: str, path: str
-) -> None:
-    status, headers, body = ask(emulator, host, path=path)
+def test_foreign_host_header_is_rejected(emulator: EmulatorServer, host: str, path: str) -> None:
+    status, headers, body = request(emulator, host, path=path)
     assert status == 403
     assert "HOST_NOT_ALLOWED" in body
     assert "access-control-allow-origin" not in headers
 
 
-def test_a_preflight_gets_no_permission(emulator: EmulatorServer) -> None:
-    _, headers, _ = ask(emulator, "localhost", "OPTIONS", "/api/v1/posts/schedule")
+def test_preflight_has_no_cors_headers(emulator: EmulatorServer) -> None:
+    _, headers, _ = request(emulator, "localhost", "OPTIONS", "/api/v1/posts/schedule")
     assert not any(name.startswith("access-control-") for name in headers)
 
 
 @pytest.mark.parametrize(
-    ("header", "listens_on", "own"),
+    ("header", "listens_on", "allowed"),
     [
         ("localhost:8787", "127.0.0.1", True), ("[::1]:8787", "127.0.0.1", True),
         ("10.0.0.5", "127.0.0.1", False), ("10.0.0.5:80", "::", True),
@@ -90,5 +88,5 @@ def test_a_preflight_gets_no_permission(emulator: EmulatorServer) -> None:
         ("[fd00::1]:1", "::", True), ("", "127.0.0.1", False),
     ],
 )  # fmt: skip
-def test_which_names_are_its_own(header: str, listens_on: str, own: bool) -> None:
-    assert is_allowed_host(header, listens_on) is own
+def test_is_allowed_host(header: str, listens_on: str, allowed: bool) -> None:
+    assert is_allowed_host(header, listens_on) is allowed

@@ -1,4 +1,4 @@
-"""The official SDK, a client that we did not write, against the emulator."""
+"""The official SDK against the emulator."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from outreply_cli.emulator.server import EmulatorServer
 from tests.clocks import ManualClock
 
 
-def page_of(sdk: OutReply, platform: str) -> str:
+def get_page_id(sdk: OutReply, platform: str) -> str:
     (page,) = sdk.pages.list(platform=platform)["pages"]
     return str(page["id"])
 
@@ -35,8 +35,8 @@ def test_account_brands_and_pages(sdk: OutReply) -> None:
     assert {page["platform"] for page in of_brand} == {"facebook", "instagram", "linkedin"}
 
 
-def test_a_post_is_scheduled_listed_retrieved_and_cancelled(sdk: OutReply) -> None:
-    page_id = page_of(sdk, "instagram")
+def test_schedule_list_retrieve_cancel(sdk: OutReply) -> None:
+    page_id = get_page_id(sdk, "instagram")
     post = sdk.posts.schedule(
         page_id=page_id,
         message="Launching tomorrow 🚀",
@@ -51,41 +51,39 @@ def test_a_post_is_scheduled_listed_retrieved_and_cancelled(sdk: OutReply) -> No
     assert sdk.posts.retrieve_scheduled(post["id"])["scheduled_post"] == post
     sdk.posts.cancel_scheduled(post["id"])
     assert sdk.posts.list_scheduled()["scheduled_posts"] == []
-    with pytest.raises(OutReplyError) as gone:
+    with pytest.raises(OutReplyError) as not_found:
         sdk.posts.cancel_scheduled(post["id"])
-    assert (gone.value.status, gone.value.code) == (404, "NOT_FOUND")
+    assert (not_found.value.status, not_found.value.code) == (404, "NOT_FOUND")
 
 
-def test_a_post_is_published_at_once(sdk: OutReply) -> None:
-    published = sdk.posts.publish(page_id=page_of(sdk, "twitter"), message="Live")
+def test_publish(sdk: OutReply) -> None:
+    published = sdk.posts.publish(page_id=get_page_id(sdk, "twitter"), message="Live")
     assert (published["platform"], published["status"]) == ("TW", "published")
     newest = sdk.posts.list_published(limit=1)["published_posts"][0]
     assert newest["remote_id"] == published["post_id"]
     assert newest["permalink"] == published["permalink"]
 
 
-def test_a_due_post_is_published_at_its_time(sdk: OutReply, emulator_clock: ManualClock) -> None:
+def test_due_post_is_published(sdk: OutReply, emulator_clock: ManualClock) -> None:
     post = sdk.posts.schedule(
-        page_id=page_of(sdk, "facebook"), message="Soon", scheduled_at="2026-11-23T13:00:00Z"
+        page_id=get_page_id(sdk, "facebook"), message="Soon", scheduled_at="2026-11-23T13:00:00Z"
     )["scheduled_post"]
     emulator_clock.advance(3600)
     newest = sdk.posts.list_published(limit=1)["published_posts"][0]
     assert (newest["id"], newest["published_at"]) == (post["id"], "2026-11-23T13:00:00.000Z")
 
 
-def test_the_same_key_is_one_post_for_24_hours_and_another_body_is_refused(
-    sdk: OutReply, emulator_clock: ManualClock
-) -> None:
-    page_id = page_of(sdk, "linkedin")
+def test_idempotency_key(sdk: OutReply, emulator_clock: ManualClock) -> None:
+    page_id = get_page_id(sdk, "linkedin")
 
     def schedule(message: str) -> str:
-        answer = sdk.posts.schedule(
+        response = sdk.posts.schedule(
             page_id=page_id,
             message=message,
             scheduled_at="2026-12-24T09:00:00Z",
             idempotency_key="launch",
         )
-        return str(answer["scheduled_post"]["id"])
+        return str(response["scheduled_post"]["id"])
 
     first = schedule("Hello")
     assert schedule("Hello") == first
@@ -96,7 +94,7 @@ def test_the_same_key_is_one_post_for_24_hours_and_another_body_is_refused(
     assert schedule("Hello") != first
 
 
-def test_comments_are_listed_and_replied_to(sdk: OutReply) -> None:
+def test_list_and_reply_to_comments(sdk: OutReply) -> None:
     posts = sdk.posts.list_published()["published_posts"]
     post = next(p for p in posts if p["platform"] == "instagram")
     comments = sdk.comments.list(post_id=post["id"])["comments"]
@@ -105,66 +103,66 @@ def test_comments_are_listed_and_replied_to(sdk: OutReply) -> None:
     assert reply["parent_id"] == comments[0]["id"]
 
 
-def test_an_unknown_token_is_the_sdks_auth_error(emulator: EmulatorServer) -> None:
-    with OutReply("outreply_live_nobody", base_url=emulator.base_url, max_retries=0) as client:
-        with pytest.raises(OutReplyAuthError) as refusal:
+def test_unknown_token_raises_auth_error(emulator: EmulatorServer) -> None:
+    with OutReply("outreply_live_unknown", base_url=emulator.base_url, max_retries=0) as client:
+        with pytest.raises(OutReplyAuthError) as error:
             client.account.retrieve()
-    assert refusal.value.code == "INVALID_TOKEN"
+    assert error.value.code == "INVALID_TOKEN"
 
 
-def test_ten_minutes_is_the_earliest_and_75_days_the_latest(sdk: OutReply) -> None:
-    page_id = page_of(sdk, "youtube")
-    for moment in ("2026-11-23T12:09:59Z", "2027-02-06T12:00:01Z", "soon"):
-        with pytest.raises(OutReplyError) as refusal:
-            sdk.posts.schedule(page_id=page_id, message="x", scheduled_at=moment)
-        assert (refusal.value.status, refusal.value.code) == (400, "INVALID_DATE")
-    for moment in ("2026-11-23T12:10:00Z", "2027-02-06T12:00:00Z"):
-        sdk.posts.schedule(page_id=page_id, message="x", scheduled_at=moment)
+def test_schedule_time_limits(sdk: OutReply) -> None:
+    page_id = get_page_id(sdk, "youtube")
+    for scheduled_at in ("2026-11-23T12:09:59Z", "2027-02-06T12:00:01Z", "soon"):
+        with pytest.raises(OutReplyError) as error:
+            sdk.posts.schedule(page_id=page_id, message="x", scheduled_at=scheduled_at)
+        assert (error.value.status, error.value.code) == (400, "INVALID_DATE")
+    for scheduled_at in ("2026-11-23T12:10:00Z", "2027-02-06T12:00:00Z"):
+        sdk.posts.schedule(page_id=page_id, message="x", scheduled_at=scheduled_at)
 
 
-def test_media_are_uploaded_listed_retrieved_and_deleted(sdk: OutReply) -> None:
+def test_media_lifecycle(sdk: OutReply) -> None:
     picture = b"\x89PNG\r\n\x1a\n" + b"\0" * 100
-    made = sdk.media.upload(picture, filename="a.png", mime_type="image/png")
-    assert [m["media_id"] for m in sdk.media.list()["media"]] == [made["media_id"]]
-    assert made["media_id"] in str(sdk.media.retrieve(made["media_id"]))
-    sdk.media.delete(made["media_id"])
+    created = sdk.media.upload(picture, filename="a.png", mime_type="image/png")
+    assert [m["media_id"] for m in sdk.media.list()["media"]] == [created["media_id"]]
+    assert created["media_id"] in str(sdk.media.retrieve(created["media_id"]))
+    sdk.media.delete(created["media_id"])
     assert sdk.media.list()["media"] == []
-    with pytest.raises(OutReplyError) as gone:
-        sdk.media.retrieve(made["media_id"])
-    assert gone.value.status == 404
+    with pytest.raises(OutReplyError) as not_found:
+        sdk.media.retrieve(created["media_id"])
+    assert not_found.value.status == 404
 
 
-def test_webhooks_are_created_listed_retrieved_and_deleted(sdk: OutReply) -> None:
-    made = sdk.webhooks.create(url="http://127.0.0.1:9/", events=["post.failed"])["webhook"]
-    assert made["secret"]
-    assert [h["id"] for h in sdk.webhooks.list()["webhooks"]] == [made["id"]]
-    assert "secret" not in sdk.webhooks.retrieve(made["id"])["webhook"]
-    sdk.webhooks.delete(made["id"])
+def test_webhook_lifecycle(sdk: OutReply) -> None:
+    created = sdk.webhooks.create(url="http://127.0.0.1:9/", events=["post.failed"])["webhook"]
+    assert created["secret"]
+    assert [h["id"] for h in sdk.webhooks.list()["webhooks"]] == [created["id"]]
+    assert "secret" not in sdk.webhooks.retrieve(created["id"])["webhook"]
+    sdk.webhooks.delete(created["id"])
     assert sdk.webhooks.list()["webhooks"] == []
 
 
-def refusal(emulator: EmulatorServer, **more: str) -> OutReplyError:
+def schedule_error(emulator: EmulatorServer, **more: str) -> OutReplyError:
     headers = {name.replace("_", "-"): value for name, value in more.items()}
     with OutReply(
         emulator.token, base_url=emulator.base_url, max_retries=0, default_headers=headers
     ) as client:
-        with pytest.raises(OutReplyError) as refused:
-            client.posts.schedule(page_id="nobody", message="x", scheduled_at="2026-11-24T09:00Z")
-    error: OutReplyError = refused.value
+        with pytest.raises(OutReplyError) as raised:
+            client.posts.schedule(page_id="nope", message="x", scheduled_at="2026-11-24T09:00Z")
+    error: OutReplyError = raised.value
     return error
 
 
-def test_each_typed_error_of_the_sdk_arises_where_its_contract_says(
+def test_sdk_error_types(
     emulator: EmulatorServer,
 ) -> None:
     db = emulator.state.connection
-    missing = refusal(emulator)
+    missing = schedule_error(emulator)
     assert (type(missing), missing.status, missing.code) == (OutReplyError, 404, "NOT_FOUND")
     db.execute("UPDATE users SET tier = 'free'")
-    limited = [refusal(emulator) for _ in range(10)][-1]
+    limited = [schedule_error(emulator) for _ in range(10)][-1]
     assert isinstance(limited, OutReplyRateLimitError)
     assert (limited.code, limited.retry_after_sec) == ("RATE_LIMITED", 61)
-    # The reference answers wrong input with 400; the SDK's kind for it is 422's.
+    # The reference returns 400 for invalid input; the SDK's validation error is for 422.
     for fault, kind in (
         ("status:422", OutReplyValidationError),
         ("status:500", OutReplyServerError),
@@ -172,25 +170,25 @@ def test_each_typed_error_of_the_sdk_arises_where_its_contract_says(
         ("drop-before", OutReplyConnectionError),
         ("rate-limit:7", OutReplyRateLimitError),
     ):
-        assert type(refusal(emulator, X_Emulator_Fault=fault)) is kind
+        assert type(schedule_error(emulator, X_Emulator_Fault=fault)) is kind
     db.execute("UPDATE tokens SET scopes = '[\"read:posts\"]', id = 'another'")
-    with OutReply(secret_of(emulator), base_url=emulator.base_url, max_retries=0) as client:
+    with OutReply(get_secret(emulator), base_url=emulator.base_url, max_retries=0) as client:
         with pytest.raises(OutReplyScopeError) as denied:
             client.posts.publish(page_id="x", message="x")
     assert denied.value.code == "MISSING_SCOPE"
     db.execute("UPDATE tokens SET revoked_at = 1")
-    with OutReply(secret_of(emulator), base_url=emulator.base_url, max_retries=0) as client:
+    with OutReply(get_secret(emulator), base_url=emulator.base_url, max_retries=0) as client:
         with pytest.raises(OutReplyAuthError) as revoked:
             client.pages.list()
     assert revoked.value.code == "TOKEN_REVOKED"
 
 
-def secret_of(emulator: EmulatorServer) -> str:
+def get_secret(emulator: EmulatorServer) -> str:
     return str(emulator.state.connection.execute("SELECT secret FROM tokens").fetchone()[0])
 
 
-def test_every_method_of_the_sdk_is_called_in_this_module(sdk: OutReply) -> None:
-    spoken = Path(__file__).read_text()
+def test_all_sdk_methods_are_tested(sdk: OutReply) -> None:
+    source = Path(__file__).read_text()
     resources = ("account", "brands", "pages", "posts", "comments", "media", "webhooks")
     methods = [
         f"sdk.{resource}.{name}("
@@ -199,4 +197,4 @@ def test_every_method_of_the_sdk_is_called_in_this_module(sdk: OutReply) -> None
         if not name.startswith("_")
     ]
     assert len(methods) >= 18
-    assert [method for method in methods if method not in spoken] == []
+    assert [method for method in methods if method not in source] == []

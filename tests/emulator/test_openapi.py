@@ -1,4 +1,4 @@
-"""The description: whole, with an example of everything, each true by its own schema."""
+"""The OpenAPI document: every example matches its schema, every error code is documented."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -9,14 +9,14 @@ from jsonschema import Draft202012Validator
 
 from outreply_cli.emulator.openapi import document
 from outreply_cli.emulator.server import EmulatorServer
-from outreply_cli.spec.errors import CATALOGUE
+from outreply_cli.spec.errors import CATALOG
 
 DOCUMENT = document()
 
 
 def check(schema: dict[str, Any], value: Any) -> None:
-    whole = {**schema, "components": DOCUMENT["components"]}
-    Draft202012Validator(whole).validate(value)
+    schema = {**schema, "components": DOCUMENT["components"]}
+    Draft202012Validator(schema).validate(value)
 
 
 def operations() -> Iterator[tuple[str, dict[str, Any]]]:
@@ -25,11 +25,11 @@ def operations() -> Iterator[tuple[str, dict[str, Any]]]:
             yield f"{method.upper()} {path}", operation
 
 
-OPERATIONS = [pytest.param(found, id=name) for name, found in operations()]
+OPERATIONS = [pytest.param(operation, id=name) for name, operation in operations()]
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
-def test_every_response_has_an_example_that_its_schema_allows(operation: dict[str, Any]) -> None:
+def test_response_examples_match_schemas(operation: dict[str, Any]) -> None:
     for status, response in operation["responses"].items():
         content = response["content"]["application/json"]
         if status.startswith("2"):
@@ -48,7 +48,7 @@ def test_every_response_has_an_example_that_its_schema_allows(operation: dict[st
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
-def test_every_body_and_parameter_has_an_example(operation: dict[str, Any]) -> None:
+def test_request_examples_match_schemas(operation: dict[str, Any]) -> None:
     for media in operation.get("requestBody", {}).get("content", {}).values():
         check(media["schema"], media["example"])
     for parameter in operation.get("parameters", ()):
@@ -56,14 +56,14 @@ def test_every_body_and_parameter_has_an_example(operation: dict[str, Any]) -> N
             check(parameter["schema"], parameter["example"])
 
 
-def test_every_code_is_described_with_its_own_keys() -> None:
-    spoken = {
+def test_error_codes_are_documented() -> None:
+    documented = {
         code
         for _, operation in operations()
         for response in operation["responses"].values()
         for code in response["content"]["application/json"].get("examples", ())
     }
-    assert {entry.code for entry in CATALOGUE} | {"INVALID_FAULT"} <= spoken
+    assert {entry.code for entry in CATALOG} | {"INVALID_FAULT"} <= documented
     schemas = DOCUMENT["components"]["schemas"]
     for code, keys in {
         "MISSING_SCOPE": {"required_scope", "your_scopes"},
@@ -74,10 +74,10 @@ def test_every_code_is_described_with_its_own_keys() -> None:
         assert keys <= set(schemas[code]["required"])
 
 
-def test_another_method_of_an_open_path_is_not_allowed(emulator: EmulatorServer) -> None:
+def test_method_not_allowed(emulator: EmulatorServer) -> None:
     for path in ("/", "/errors", "/openapi.json", "/pages"):
-        answer = httpx.request(
+        response = httpx.request(
             "DELETE", emulator.base_url + path, headers={"X-API-Key": emulator.token}
         )
-        assert (answer.status_code, answer.json()["code"]) == (405, "METHOD_NOT_ALLOWED")
-        assert "GET" in answer.headers["Allow"]
+        assert (response.status_code, response.json()["code"]) == (405, "METHOD_NOT_ALLOWED")
+        assert "GET" in response.headers["Allow"]

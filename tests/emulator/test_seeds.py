@@ -1,4 +1,4 @@
-"""Seed files: read with their lines, planted whole or not at all, and written again."""
+"""Seed files: errors with their line, all-or-nothing loading, and export."""
 
 import json
 import re
@@ -11,7 +11,7 @@ import pytest
 
 from outreply_cli.emulator.client import EmulatorHandle
 from outreply_cli.emulator.config import EmulatorConfig
-from outreply_cli.emulator.incoming_comments import expect_comment
+from outreply_cli.emulator.incoming_comments import add_incoming_comment
 from outreply_cli.emulator.server import EmulatorServer
 from outreply_cli.errors import InvalidInputError
 from tests.clocks import ManualClock
@@ -19,16 +19,16 @@ from tests.clocks import ManualClock
 REFERENCE = (Path(__file__).parent / "reference_account.yaml").read_text()
 
 
-def test_what_is_exported_makes_the_same_account_again(steer: EmulatorHandle) -> None:
-    steer.request("seed", text=REFERENCE, name="a.yaml")
-    first = steer.request("export")["seed"]
-    steer.request("seed", text=first, name="b.yaml")
-    assert steer.request("export")["seed"] == first
+def test_export_roundtrip(handle: EmulatorHandle) -> None:
+    handle.request("seed", text=REFERENCE, name="a.yaml")
+    first = handle.request("export")["seed"]
+    handle.request("seed", text=first, name="b.yaml")
+    assert handle.request("export")["seed"] == first
     for part in ("s1", "c_abc123", "m2", "p_youtube", "revoked: true", "192.0.2.0/24"):
         assert part in first
 
 
-def test_comments_to_come_come_and_are_exported_until_then(steer: EmulatorHandle) -> None:
+def test_future_comments_are_exported_and_received(handle: EmulatorHandle) -> None:
     text = """
 accounts:
   - brands: [{name: B, pages: [{platform: x, username: b}]}]
@@ -36,59 +36,59 @@ accounts:
       - {page: "twitter:b", published_at: -1h, message: Out,
          comments: [{name: N, username: n, message: Later, at: +2h}]}
 """
-    steer.request("seed", text=text, name="s.yaml")
-    exported = steer.request("export")["seed"]
+    handle.request("seed", text=text, name="s.yaml")
+    exported = handle.request("export")["seed"]
     assert "Later" in exported
-    steer.request("seed", text=exported, name="s.yaml")
-    steer.request("advance", seconds=3 * 3600)
-    assert "id: c_" in steer.request("export")["seed"]
+    handle.request("seed", text=exported, name="s.yaml")
+    handle.request("advance", seconds=3 * 3600)
+    assert "id: c_" in handle.request("export")["seed"]
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("", "s.yaml: the seed file is empty"),
         ("accounts: [", "s.yaml:1:"),
         ("[]", "s.yaml:1: seed: must be a mapping"),
-        ("account: []", "s.yaml:1: account: is no field here; there are: now, accounts"),
+        ("account: []", "s.yaml:1: account: unknown field; expected one of: now, accounts"),
         ("accounts:\n  - tier: gold", "s.yaml:2: tier: must be one of: free, pro, elite"),
-        ("accounts:\n  - brands:\n    - {}", "s.yaml:3: brands: has no name"),
-        ("accounts:\n  - brands:\n    - {name: B, timezone: Mars}", "there is no time zone 'Mars'"),
-        ("accounts:\n  - posts:\n    - {page: a, message: b}", "s.yaml:3: posts: has to have"),
+        ("accounts:\n  - brands:\n    - {}", "s.yaml:3: brands: name is required"),
+        ("accounts:\n  - brands:\n    - {name: B, timezone: Mars}", "unknown time zone 'Mars'"),
+        ("accounts:\n  - posts:\n    - {page: a, message: b}", "s.yaml:3: posts: exactly one of"),
         (
             "accounts:\n  - posts:\n    - {page: a, scheduled_at: +1h}",
-            "s.yaml:3: page: no page 'a' stands in this account",
+            "s.yaml:3: page: page not found in this account: a",
         ),
-        ("now: never\naccounts: []", "s.yaml:1: now: must be a time"),
-        ("accounts:\n  - id: a\n  - id: a", "s.yaml:3: id: there is such an id among the users"),
-        ("accounts:\n  - tier: pro\n    tier: free", "tier stands twice"),
-        ("a: &a [x]\nb: &b [*a,*a]\n", "is no field"),
-        ("accounts: " + "[" * 5000, "nests too deeply"),
+        ("now: never\naccounts: []", "s.yaml:1: now: must be an ISO 8601 time"),
+        ("accounts:\n  - id: a\n  - id: a", "s.yaml:3: id: duplicate id in users"),
+        ("accounts:\n  - tier: pro\n    tier: free", "s.yaml:2: duplicate field 'tier'"),
+        ("a: &a [x]\nb: &b [*a,*a]\n", "unknown field"),
+        ("accounts: " + "[" * 5000, "nested too deeply"),
         ("accounts:\n  - tokens: [{scopes: [fly]}]", "s.yaml:2: scopes: must be one of"),
-        ("accounts:\n  - credits: -1", "s.yaml:2: credits: must be a whole number from 0"),
+        ("accounts:\n  - credits: -1", "s.yaml:2: credits: must be a whole number, 0 or more"),
         ("now: 2026-02-30 10:00:00\naccounts: []", "s.yaml:1: now"),
     ],
 )
-def test_a_wrong_seed_names_its_place_and_changes_nothing(
-    steer: EmulatorHandle, text: str, said: str
+def test_invalid_seed_reports_line_and_changes_nothing(
+    handle: EmulatorHandle, text: str, message: str
 ) -> None:
-    before = steer.request("export")["seed"].splitlines()[1:]
-    with pytest.raises(InvalidInputError, match=re.escape(said)):
-        steer.request("seed", text=text, name="s.yaml")
-    assert steer.request("export")["seed"].splitlines()[1:] == before
+    before = handle.request("export")["seed"].splitlines()[1:]
+    with pytest.raises(InvalidInputError, match=re.escape(message)):
+        handle.request("seed", text=text, name="s.yaml")
+    assert handle.request("export")["seed"].splitlines()[1:] == before
 
 
-def test_aliases_upon_aliases_are_refused(steer: EmulatorHandle) -> None:
+def test_yaml_alias_bomb_is_rejected(handle: EmulatorHandle) -> None:
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 9)]
     with pytest.raises(InvalidInputError, match="more than 200000 values"):
-        steer.request("seed", text="\n".join(lines), name="bomb.yaml")
+        handle.request("seed", text="\n".join(lines), name="bomb.yaml")
 
 
 @pytest.fixture
-def twins(tmp_path: Path) -> Iterator[list[EmulatorServer]]:
-    settings = EmulatorConfig(seed=3, failure_rate=0.5, comments_per_post=2)
-    servers = [EmulatorServer(tmp_path / n, ManualClock(), settings=settings) for n in ("a", "b")]
+def servers(tmp_path: Path) -> Iterator[list[EmulatorServer]]:
+    config = EmulatorConfig(seed=3, failure_rate=0.5, comments_per_post=2)
+    servers = [EmulatorServer(tmp_path / name, ManualClock(), config=config) for name in ("a", "b")]
     for server in servers:
         server.__enter__()
     yield servers
@@ -96,11 +96,11 @@ def twins(tmp_path: Path) -> Iterator[list[EmulatorServer]]:
         server.__exit__()
 
 
-def test_the_same_seed_number_makes_the_same_ids_failures_and_comments(
-    twins: list[EmulatorServer],
+def test_random_seed_is_reproducible(
+    servers: list[EmulatorServer],
 ) -> None:
-    told = []
-    for server in twins:
+    exports = []
+    for server in servers:
         with server.state.transaction() as db:
             page = db.execute("SELECT id FROM pages ORDER BY created_at LIMIT 1").fetchone()["id"]
             for number in range(20):
@@ -109,28 +109,28 @@ def test_the_same_seed_number_makes_the_same_ids_failures_and_comments(
                     "VALUES (?, ?, 'scheduled', ?, 0, '[]')",
                     (server.state.new_id(), page, 1_795_500_000 + 600 * number),
                 )
-        steer = server.running
-        moved = steer.request("advance", seconds=30 * 86_400)
-        status = steer.request("status")
-        assert status["posts"]["failed"] + moved["published"] == 20
+        handle = server.handle
+        advanced = handle.request("advance", seconds=30 * 86_400)
+        status = handle.request("status")
+        assert status["posts"]["failed"] + advanced["published"] == 20
         assert 3 < status["posts"]["failed"] < 17
         comments = server.state.connection.execute("SELECT count(*) FROM comments").fetchone()[0]
-        assert comments == 5 + 2 * moved["published"]
-        told.append(steer.request("export")["seed"])
-    assert told[0] == told[1]
+        assert comments == 5 + 2 * advanced["published"]
+        exports.append(handle.request("export")["seed"])
+    assert exports[0] == exports[1]
 
 
-def test_a_frozen_clock_moves_only_when_it_is_told_to(
-    emulator: EmulatorServer, steer: EmulatorHandle, emulator_clock: ManualClock
+def test_freeze_and_unfreeze(
+    emulator: EmulatorServer, handle: EmulatorHandle, emulator_clock: ManualClock
 ) -> None:
-    frozen = steer.request("freeze")["now"]
+    frozen = handle.request("freeze")["now"]
     emulator_clock.advance(3600)
-    assert steer.request("status")["now"] == frozen
-    assert steer.request("advance", seconds=60)["now"] == "2026-11-23T12:01:00.000Z"
-    steer.request("freeze", on=False)
+    assert handle.request("status")["now"] == frozen
+    assert handle.request("advance", seconds=60)["now"] == "2026-11-23T12:01:00.000Z"
+    handle.request("freeze", on=False)
     emulator_clock.advance(60)
-    assert steer.request("status")["now"] == "2026-11-23T12:02:00.000Z"
-    assert json.loads(json.dumps(steer.request("status")))["frozen"] is False
+    assert handle.request("status")["now"] == "2026-11-23T12:02:00.000Z"
+    assert json.loads(json.dumps(handle.request("status")))["frozen"] is False
 
 
 CONTENTS = {
@@ -153,11 +153,9 @@ def contents(emulator: EmulatorServer) -> dict[str, list[tuple[object, ...]]]:
         }
 
 
-def test_nothing_is_lost_on_the_way_out_and_in_again(
-    emulator: EmulatorServer, steer: EmulatorHandle
-) -> None:
-    steer.request("freeze")
-    steer.request("seed", text=REFERENCE, name="a.yaml")
+def test_export_keeps_all_data(emulator: EmulatorServer, handle: EmulatorHandle) -> None:
+    handle.request("freeze")
+    handle.request("seed", text=REFERENCE, name="a.yaml")
     token = {"Authorization": "Bearer outreply_live_everything0000000000000"}
     with httpx.Client(base_url=emulator.base_url, headers=token, trust_env=False) as http:
         uploads = [
@@ -170,74 +168,77 @@ def test_nothing_is_lost_on_the_way_out_and_in_again(
         body: dict[str, Any] = {"page_id": "p_youtube", "scheduled_at": "2026-11-25T12:00:00Z",
                 "media_ids": sorted(uploads, reverse=True), "tiktok_settings": {},
                 "media_urls": ["https://cdn.example.com/z.webm"]}  # fmt: skip
-        made = http.post("/posts/schedule", json=body)
-        assert made.status_code == 201, made.text
+        response = http.post("/posts/schedule", json=body)
+        assert response.status_code == 201, response.text
         for ids, message in ((uploads[::-1], None), (["m2"], "")):
             body = {"page_id": "p_twitter", "media_ids": ids, "message": message}
             assert http.post("/posts/publish", json=body).status_code == 201
-        hook = {"url": "http://127.0.0.1:9/", "events": ["post.failed"]}
-        hook_id = http.post("/webhooks", json=hook).json()["webhook"]["id"]
-    steer.request("rotate", id=hook_id)
+        webhook = {"url": "http://127.0.0.1:9/", "events": ["post.failed"]}
+        webhook_id = http.post("/webhooks", json=webhook).json()["webhook"]["id"]
+    handle.request("rotate", id=webhook_id)
     with emulator.state.transaction() as db:
         db.execute("UPDATE users SET firstname = '', credits = 0")
         db.execute("UPDATE hooks SET disabled_at = 1795500000.25, failures = 20, created_at = 17.5")
         db.execute("UPDATE tokens SET request_count = 99, last_used_at = 1795500000.125")
         db.execute("UPDATE comments SET author_name = ''")
         db.execute("UPDATE posts SET status = 'failed' WHERE id = 's2'")
-        expect_comment(db, "o1", ("", "n", "Later"), 1_795_500_000 + 86_400, "c_abc123")
+        add_incoming_comment(db, "o1", ("", "n", "Later"), 1_795_500_000 + 86_400, "c_abc123")
     before = contents(emulator)
-    exported = steer.request("export")["seed"]
-    steer.request("reset")
-    steer.request("seed", text=exported, name="b.yaml")
+    exported = handle.request("export")["seed"]
+    handle.request("reset")
+    handle.request("seed", text=exported, name="b.yaml")
     after = contents(emulator)
     for state in (before, after):
-        # Media of posts that are out have been freed: an export has no use for them.
+        # Media of published posts are deleted and not exported.
         state["media"] = [row for row in state["media"] if row[-1] is None]
-        live = {row[0] for row in state["media"]}
-        out = {row[0] for row in state["posts"] if row[2] == "published"}
+        active = {row[0] for row in state["media"]}
+        published = {row[0] for row in state["posts"] if row[2] == "published"}
         state["post_media"] = sorted(
-            row for row in state["post_media"] if row[1] in live and row[0] not in out
+            row for row in state["post_media"] if row[1] in active and row[0] not in published
         )
         state["tokens"] = [row for row in state["tokens"] if row[7] is None]
         state["usage"].sort()
-        # What was published at once was never scheduled.
-        state["posts"] = [(*row[:3], *row[4:]) if row[0] in out else row for row in state["posts"]]
+        # Posts published immediately have no scheduled_at.
+        state["posts"] = [
+            (*row[:3], *row[4:]) if row[0] in published else row for row in state["posts"]
+        ]
     for table, rows in before.items():
         assert after[table] == rows, table
-    assert steer.request("export")["seed"] == exported
+    assert handle.request("export")["seed"] == exported
 
 
 @pytest.mark.parametrize(
-    ("token", "said"),
+    ("token", "message"),
     [
-        ("{token: foo_bar}", "token: must begin with one of: outreply_live_"),
-        ("{token: outreply_live_x, sandbox: true}", "token: a sandbox token begins with"),
-        ("{ip_allowlist: [10.0.0.0/8, 10.0.0]}", "ip_allowlist: '10.0.0' is no IP address"),
+        ("{token: foo_bar}", "token: must start with one of: outreply_live_"),
+        ("{token: outreply_live_x, sandbox: true}", "token: a sandbox token must start with"),
+        (
+            "{ip_allowlist: [10.0.0.0/8, 10.0.0]}",
+            "ip_allowlist: invalid IP address or CIDR range '10.0.0'",
+        ),
         ("{token: outreply_live_\xe9}", "token: must be printable ASCII"),
-        ("{id: a}, {id: a}", "id: there is such an id among the tokens already"),
+        ("{id: a}, {id: a}", "id: duplicate id in tokens"),
     ],
 )
-def test_a_token_that_could_not_work_is_refused(
-    steer: EmulatorHandle, token: str, said: str
-) -> None:
-    with pytest.raises(InvalidInputError, match=re.escape(said)):
-        steer.request("seed", text=f"accounts:\n  - tokens: [{token}]", name="s.yaml")
+def test_invalid_token_in_seed(handle: EmulatorHandle, token: str, message: str) -> None:
+    with pytest.raises(InvalidInputError, match=re.escape(message)):
+        handle.request("seed", text=f"accounts:\n  - tokens: [{token}]", name="s.yaml")
 
 
-def test_a_seed_number_decides_secrets_and_filenames_too(twins: list[EmulatorServer]) -> None:
-    told = []
-    for server in twins:
-        steer = server.running
+def test_random_seed_determines_secrets(servers: list[EmulatorServer]) -> None:
+    results = []
+    for server in servers:
+        handle = server.handle
         text = "accounts:\n  - webhooks: [{url: 'http://127.0.0.1:9/', events: [post.failed]}]"
-        token = steer.request("seed", text=text)["tokens"][0]["token"]
+        token = handle.request("seed", text=text)["tokens"][0]["token"]
         headers = {"X-API-Key": token}
         with httpx.Client(base_url=server.base_url, headers=headers, trust_env=False) as http:
-            hook = {"url": "http://127.0.0.1:9/", "events": ["post.failed"]}
-            made = http.post("/webhooks", json=hook).json()["webhook"]
+            webhook = {"url": "http://127.0.0.1:9/", "events": ["post.failed"]}
+            created = http.post("/webhooks", json=webhook).json()["webhook"]
             file = ("a.jpg", b"\xff\xd8\xff\xe0" + b"\0" * 100, "image/jpeg")
             uploaded = http.post("/media/upload", files={"file": file}).json()["filename"]
-        rotated = steer.request("rotate", id=made["id"])["secret"]
-        assert len({made["secret"], rotated, token}) == 3
-        exported = re.sub(r"now: .*", "", steer.request("export")["seed"])
-        told.append((token, made["secret"], rotated, uploaded, exported))
-    assert told[0] == told[1]
+        rotated = handle.request("rotate", id=created["id"])["secret"]
+        assert len({created["secret"], rotated, token}) == 3
+        exported = re.sub(r"now: .*", "", handle.request("export")["seed"])
+        results.append((token, created["secret"], rotated, uploaded, exported))
+    assert results[0] == results[1]

@@ -1,6 +1,7 @@
-"""Snapshots: whole or not at all, from any version that was, and no door for other files."""
+"""Snapshots: saving, loading, invalid files and migration of older versions."""
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -13,83 +14,77 @@ from tests.clocks import ManualClock
 
 
 def make_older(path: Path) -> None:
-    """Make a state's file one of version 2, which had no such index."""
-    with sqlite3.connect(path) as db:
+    """Downgrade a state file to version 2, which lacks an index."""
+    with closing(sqlite3.connect(path)) as db, db:
         db.executescript("DROP INDEX posts_published_of_page; PRAGMA user_version = 2")
-    db.close()
 
 
 def has_index(path: Path) -> bool:
-    with sqlite3.connect(path) as db:
+    with closing(sqlite3.connect(path)) as db, db:
         row = db.execute("SELECT 1 FROM sqlite_master WHERE name = 'posts_published_of_page'")
-        found = row.fetchone()
-    db.close()
-    return found is not None
+        return row.fetchone() is not None
 
 
-def test_a_running_clock_goes_on_from_the_snapshots_time(
-    emulator: EmulatorServer, steer: EmulatorHandle, emulator_clock: ManualClock, tmp_path: Path
+def test_load_resumes_clock(
+    emulator: EmulatorServer, handle: EmulatorHandle, emulator_clock: ManualClock, tmp_path: Path
 ) -> None:
     path = str(tmp_path / "s.db")
-    steer.request("advance", seconds=3600)
-    then = steer.request("snapshot", save=path)["now"]
+    handle.request("advance", seconds=3600)
+    saved_at = handle.request("snapshot", save=path)["now"]
     emulator_clock.advance(86_400)
-    assert steer.request("snapshot", load=path)["now"] == then
-    assert not steer.request("status")["frozen"]
-    assert sorted(one.name for one in tmp_path.glob("s.db*")) == ["s.db"]
+    assert handle.request("snapshot", load=path)["now"] == saved_at
+    assert not handle.request("status")["frozen"]
+    assert sorted(path.name for path in tmp_path.glob("s.db*")) == ["s.db"]
     assert list(tmp_path.glob(".s.db*")) == []
 
 
-def test_what_is_no_snapshot_changes_nothing(
-    emulator: EmulatorServer, steer: EmulatorHandle, tmp_path: Path
+def test_load_invalid_snapshot_changes_nothing(
+    emulator: EmulatorServer, handle: EmulatorHandle, tmp_path: Path
 ) -> None:
-    steer.request("freeze")
+    handle.request("freeze")
     good = tmp_path / "good.db"
-    steer.request("snapshot", save=str(good))
-    before = steer.request("export")["seed"]
-    whole = good.read_bytes()
-    files = {"text": b"accounts: []", "empty": b"", "torn": whole[:60_000],
-             "bent": whole[:5000] + b"x" * 9000 + whole[14_000:]}  # fmt: skip
-    for name, content in files.items():
-        (tmp_path / name).write_bytes(content)
-    with sqlite3.connect(tmp_path / "other") as db:
+    handle.request("snapshot", save=str(good))
+    before = handle.request("export")["seed"]
+    content = good.read_bytes()
+    files = {"text": b"accounts: []", "empty": b"", "truncated": content[:60_000],
+             "corrupted": content[:5000] + b"x" * 9000 + content[14_000:]}  # fmt: skip
+    for name, data in files.items():
+        (tmp_path / name).write_bytes(data)
+    with closing(sqlite3.connect(tmp_path / "other")) as db, db:
         db.executescript("CREATE TABLE a (b); PRAGMA user_version = 3")
-    db.close()
-    with sqlite3.connect(tmp_path / "lame") as db:
+    with closing(sqlite3.connect(tmp_path / "wrong_columns")) as db, db:
         db.executescript(
             "CREATE TABLE meta (a); CREATE TABLE users (a); CREATE TABLE posts (a); "
             "CREATE TABLE hooks (a); CREATE TABLE usage (a); PRAGMA user_version = 3"
         )
-    db.close()
-    good_db = sqlite3.connect(tmp_path / "orphan")
+    orphan = sqlite3.connect(tmp_path / "orphan")
     source = sqlite3.connect(good)
-    source.backup(good_db)
+    source.backup(orphan)
     source.close()
-    good_db.executescript("PRAGMA foreign_keys = OFF; DELETE FROM users;")
-    good_db.close()
-    with sqlite3.connect(tmp_path / "newer") as db:
+    orphan.executescript("PRAGMA foreign_keys = OFF; DELETE FROM users;")
+    orphan.close()
+    with closing(sqlite3.connect(tmp_path / "newer")) as db, db:
         db.executescript("CREATE TABLE meta (a); PRAGMA user_version = 99")
-    db.close()
-    for name in (*files, "other", "lame", "orphan", "newer", "nowhere", "."):
-        with pytest.raises(EmulatorError, match="can't be"):
-            steer.request("snapshot", load=str(tmp_path / name))
-        assert steer.request("export")["seed"] == before, name
-    with pytest.raises(EmulatorError, match="can't be written"):
-        steer.request("snapshot", save=str(tmp_path / "no" / "such" / "place"))
+    for name in (*files, "other", "wrong_columns", "orphan", "newer", "missing", "."):
+        with pytest.raises(EmulatorError, match="cannot load"):
+            handle.request("snapshot", load=str(tmp_path / name))
+        assert handle.request("export")["seed"] == before, name
+    with pytest.raises(EmulatorError, match="cannot write"):
+        handle.request("snapshot", save=str(tmp_path / "no" / "such" / "place"))
 
 
-def test_an_older_states_file_and_snapshot_are_brought_up_to_date(
-    emulator: EmulatorServer, steer: EmulatorHandle, tmp_path: Path
+def test_older_state_and_snapshot_are_migrated(
+    emulator: EmulatorServer, handle: EmulatorHandle, tmp_path: Path
 ) -> None:
     old = tmp_path / "old.db"
-    steer.request("freeze")
-    before = steer.request("export")["seed"]
-    steer.request("snapshot", save=str(old))
+    handle.request("freeze")
+    before = handle.request("export")["seed"]
+    handle.request("snapshot", save=str(old))
     make_older(old)
-    steer.request("reset")
-    steer.request("snapshot", load=str(old))
-    assert steer.request("export")["seed"] == before
-    assert not has_index(old), "the file itself stays as it was"
+    handle.request("reset")
+    handle.request("snapshot", load=str(old))
+    assert handle.request("export")["seed"] == before
+    assert not has_index(old), "the file is not modified"
     state = State(old, ManualClock())
     state.close()
     assert has_index(old)

@@ -1,4 +1,4 @@
-"""Media URLs that would make the server knock at private doors."""
+"""The SSRF check of media URLs."""
 
 import ipaddress
 import socket
@@ -21,9 +21,9 @@ from tests.clocks import ManualClock
 
 @pytest.fixture
 def guard() -> Iterator[SsrfGuard]:
-    lookups = Resolver()
-    yield SsrfGuard(lookups)
-    lookups.close()
+    resolver = Resolver()
+    yield SsrfGuard(resolver)
+    resolver.close()
 
 
 @pytest.mark.parametrize(
@@ -47,8 +47,8 @@ def guard() -> Iterator[SsrfGuard]:
         "http://cdn.example.com/\n", f"http://{socket.gethostname()}/",
     ],
 )  # fmt: skip
-def test_a_private_door_is_refused(guard: SsrfGuard, url: str) -> None:
-    assert guard.refused([url]) == {url}
+def test_private_url_is_blocked(guard: SsrfGuard, url: str) -> None:
+    assert guard.find_blocked([url]) == {url}
 
 
 @pytest.mark.parametrize(
@@ -57,39 +57,39 @@ def test_a_private_door_is_refused(guard: SsrfGuard, url: str) -> None:
      "http://[::ffff:93.184.216.34]/", "http://[64:ff9b::5db8:d822]/",
      "https://cdn.example.com:8443/a?b=c#d", "https://bücher.example/ü.jpg"],
 )  # fmt: skip
-def test_a_public_one_is_allowed(guard: SsrfGuard, url: str) -> None:
-    assert guard.refused([url]) == frozenset()
+def test_public_url_is_allowed(guard: SsrfGuard, url: str) -> None:
+    assert guard.find_blocked([url]) == frozenset()
 
 
-def test_a_slow_name_is_allowed_once_and_judged_when_it_is_known() -> None:
-    answered = threading.Event()
+def test_slow_lookup_is_allowed_until_resolved() -> None:
+    resolved = threading.Event()
 
-    def resolver(_: str) -> list[Address]:
-        answered.wait(20)
+    def lookup(_: str) -> list[Address]:
+        resolved.wait(20)
         return [ipaddress.ip_address("10.0.0.1")]
 
-    lookups = Resolver(resolver)
-    guard, url = SsrfGuard(lookups), "http://slow.example/a.jpg"
-    assert guard.refused([url]) == frozenset()
-    answered.set()
-    assert guard.refused([url]) == {url}
-    lookups.close()
+    resolver = Resolver(lookup)
+    guard, url = SsrfGuard(resolver), "http://slow.example/a.jpg"
+    assert guard.find_blocked([url]) == frozenset()
+    resolved.set()
+    assert guard.find_blocked([url]) == {url}
+    resolver.close()
 
 
-def test_others_go_on_while_a_name_is_looked_up(tmp_path: Path) -> None:
-    asked, answered = threading.Event(), threading.Event()
+def test_lookup_does_not_lock_state(tmp_path: Path) -> None:
+    requested, resolved = threading.Event(), threading.Event()
 
-    def resolver(_: str) -> list[Address]:
-        asked.set()
-        answered.wait(20)
+    def lookup(_: str) -> list[Address]:
+        requested.set()
+        resolved.wait(20)
         return []
 
-    lookups = Resolver(resolver)
+    resolver = Resolver(lookup)
     state = State(tmp_path / "e.db", ManualClock(), EmulatorConfig(seed=1))
     with state.transaction():
         load_default_seed(state)
         secret = state.connection.execute("SELECT secret FROM tokens").fetchone()[0]
-    app = Emulator(state, DeliveryWorker(state, lookups), lookups, control_key="k")
+    app = Emulator(state, DeliveryWorker(state, resolver), resolver, admin_key="k")
     client = Client(app)
     headers = {"X-API-Key": secret, "Host": "localhost"}
     body = {"page_id": "x", "message": "x", "media_urls": ["http://slow.example/a.jpg"]}
@@ -97,12 +97,12 @@ def test_others_go_on_while_a_name_is_looked_up(tmp_path: Path) -> None:
         target=lambda: client.post("/api/v1/posts/publish", json=body, headers=headers)
     )
     thread.start()
-    assert asked.wait(20)
-    is_free = state._lock.acquire(timeout=5)
-    if is_free:
+    assert requested.wait(20)
+    is_unlocked = state._lock.acquire(timeout=5)
+    if is_unlocked:
         state._lock.release()
-    answered.set()
+    resolved.set()
     thread.join()
-    assert is_free
-    lookups.close()
+    assert is_unlocked
+    resolver.close()
     state.close()

@@ -1,1 +1,1 @@
-"""A day of everything at once, with faults: at its end nothing is twice and nothing is lost."""
+"""Endurance test: a day of activity with faults; nothing may be duplicated or lost."""

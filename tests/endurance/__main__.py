@@ -1,6 +1,6 @@
-"""A whole day in minutes: `python -m tests.endurance [--hours 24] [--seed N]`.
+"""`python -m tests.endurance [--hours 24] [--seed N]`: an emulated day in minutes.
 
-Ends with 1 when something is twice, lost, or grows.
+The exit code is 1 if something is duplicated or lost, or if memory or open files grow.
 """
 
 import argparse
@@ -9,39 +9,45 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.endurance.day import MEMORY_MOST, Day, Outcome
+from tests.endurance.day import MAX_MEMORY_GROWTH, Day, Outcome
 
 
 def report(outcome: Outcome) -> bool:
-    """Print how it ended; returns whether all is well."""
-    for each in outcome.matches:
-        print(f"{each.count:6}  {each.what}: {each.twice} twice, {each.lost} lost")
-    for one in outcome.flatness:
+    """Print the outcome; return whether it is a success."""
+    for comparison in outcome.comparisons:
         print(
-            f"{one.memory:6.2f}  memory of {one.process} at the end, of before "
-            f"({one.late.memory_mb:.0f} MB); open files {one.descriptors:.2f}"
+            f"{comparison.count:6}  {comparison.name}: {comparison.duplicated} duplicated, "
+            f"{comparison.lost} lost"
+        )
+    for usage in outcome.resources:
+        print(
+            f"{usage.memory:6.2f}  memory growth of {usage.process} "
+            f"(to {usage.late.memory_mb:.0f} MB); open files {usage.descriptors:.2f}"
         )
     print(
-        f"{outcome.runs:6}  processes of commands; {outcome.struck} of {outcome.requests} requests "
-        f"met a fault, and {outcome.refused} deliveries an application that failed"
+        f"{outcome.runs:6}  commands run; {outcome.faults} of {outcome.requests} requests failed, "
+        f"and {outcome.refused} deliveries were refused by the application"
     )
-    return outcome.is_sound
+    return outcome.is_success
 
 
 def main() -> int:
-    """Live the hours and report."""
-    parser = argparse.ArgumentParser(description=f"{__doc__} Growth is at most {MEMORY_MOST}.")
-    parser.add_argument("--hours", type=float, default=24.0, help="of emulated time, from 2")
-    parser.add_argument("--seed", type=int, default=1, help="makes changes and faults the same")
-    asked = parser.parse_args()
-    began = time.monotonic()
-    with tempfile.TemporaryDirectory() as name:
-        outcome = Day(Path(name), asked.hours, min(2.0, asked.hours / 2), asked.seed).live()
-    is_sound = report(outcome)
-    print(
-        f"{asked.hours:g} hours in {(time.monotonic() - began) / 60:.1f} minutes, seed {asked.seed}"
+    """Run the hours and report."""
+    parser = argparse.ArgumentParser(
+        description=f"{__doc__} Memory may grow to {MAX_MEMORY_GROWTH} times."
     )
-    return 0 if is_sound else 1
+    parser.add_argument("--hours", type=float, default=24.0, help="emulated time, at least 2")
+    parser.add_argument("--seed", type=int, default=1, help="random seed")
+    arguments = parser.parse_args()
+    started_at = time.monotonic()
+    with tempfile.TemporaryDirectory() as name:
+        outcome = Day(
+            Path(name), arguments.hours, min(2.0, arguments.hours / 2), arguments.seed
+        ).run()
+    is_success = report(outcome)
+    minutes = (time.monotonic() - started_at) / 60
+    print(f"{arguments.hours:g} hours in {minutes:.1f} minutes, seed {arguments.seed}")
+    return 0 if is_success else 1
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the account holds, what we keep of it, and what the application took: all the same?"""
+"""Comparison of the account, the local state, and what the application received."""
 
 import sqlite3
 from collections import Counter
@@ -11,47 +11,48 @@ from typing import Any, TypeVar
 
 from tests.endurance.handler import digest
 
-_Thing = TypeVar("_Thing", bound=Hashable)
+_Item = TypeVar("_Item", bound=Hashable)
 
 
 @dataclass(frozen=True)
-class Match:
-    """Two counts of the same things.
+class Comparison:
+    """The difference of two counts.
 
     Attributes:
-        what: What is counted, and where.
-        count: How many there should be.
-        twice: How many there are too many.
-        lost: How many are not there.
+        name: What is counted, and where.
+        count: Expected number.
+        duplicated: Number of surplus items.
+        lost: Number of missing items.
     """
 
-    what: str
+    name: str
     count: int
-    twice: int
+    duplicated: int
     lost: int
 
 
-def match(what: str, wanted: Counter[_Thing], found: Counter[_Thing]) -> Match:
-    """How two counts differ."""
-    return Match(what, wanted.total(), (found - wanted).total(), (wanted - found).total())
+def compare(name: str, expected: Counter[_Item], actual: Counter[_Item]) -> Comparison:
+    """Compare two counts."""
+    duplicated, lost = (actual - expected).total(), (expected - actual).total()
+    return Comparison(name, expected.total(), duplicated, lost)
 
 
-class Books:
-    """The emulator's state, and what commands and receiver keep on this machine.
+class Databases:
+    """Queries to the databases of the emulator, the commands and the receiver.
 
     Args:
-        emulator: The emulator's SQLite file.
-        state: The directory of our own files.
+        emulator: SQLite file of the emulator.
+        state: State directory of the commands and the receiver.
     """
 
     def __init__(self, emulator: Path, state: Path) -> None:
         self._emulator, self._state = emulator, state
 
     def posts(self) -> Counter[tuple[str, str, str]]:
-        """Page, instant and text of every post that was not cancelled."""
+        """Page, time and text of every post that is not cancelled."""
         return Counter(
-            (page, f"{datetime.fromtimestamp(moment, UTC):%FT%T}", message)
-            for page, moment, message in self._ask(
+            (page, f"{datetime.fromtimestamp(timestamp, UTC):%FT%T}", message)
+            for page, timestamp, message in self._query(
                 self._emulator,
                 "SELECT platform || ':' || username, scheduled_at, message FROM posts "
                 "JOIN pages ON pages.id = posts.page_id WHERE status <> 'cancelled'",
@@ -59,19 +60,19 @@ class Books:
         )
 
     def post_ids(self) -> Counter[str]:
-        """Every post that was not cancelled."""
+        """Ids of posts that are not cancelled."""
         return self._column(self._emulator, "SELECT id FROM posts WHERE status <> 'cancelled'")
 
     def journal_post_ids(self) -> Counter[str]:
-        """Every post that the journal says stands, or may stand."""
+        """Ids of posts that exist, or may exist, according to the journal."""
         return self._column(
             self._state / "journal.db",
             "SELECT coalesce(post_id, 'unknown') FROM entries "
             "WHERE state IN ('done', 'sent', 'cancelling')",
         )
 
-    def told(self) -> Counter[str]:
-        """What should have been told: each outcome of a post, each comment and each reply."""
+    def expected_events(self) -> Counter[str]:
+        """Expected events: one for each published or failed post, comment and reply."""
         return self._column(
             self._emulator,
             "SELECT 'post.' || status FROM posts WHERE status IN ('published', 'failed') "
@@ -80,60 +81,60 @@ class Books:
         )
 
     def events(self) -> Counter[str]:
-        """The events that were told."""
+        """Events that were delivered."""
         return self._column(self._emulator, "SELECT event FROM deliveries")
 
     def deliveries(self) -> Counter[str]:
-        """The bodies of all deliveries."""
+        """Digests of the bodies of all deliveries."""
         return Counter(
             digest(body.encode())
-            for (body,) in self._ask(self._emulator, "SELECT body FROM deliveries")
+            for (body,) in self._query(self._emulator, "SELECT body FROM deliveries")
         )
 
-    def inbox(self) -> Counter[str]:
-        """The bodies that the inbox holds; a redelivery is marked as one, and not counted."""
-        rows = self._ask(
+    def received(self) -> Counter[str]:
+        """Digests of the bodies in the history, without marked redeliveries."""
+        rows = self._query(
             self._state / "webhooks.db",
             "SELECT body FROM deliveries WHERE verified = 1 AND duplicate = 0",
         )
         return Counter(digest(body) for (body,) in rows)
 
-    def deliveries_waiting(self) -> int:
-        """How many deliveries are still to be sent, by the emulator or by the receiver."""
+    def pending_deliveries(self) -> int:
+        """Number of deliveries that the emulator or the receiver still has to send."""
         emulator = "SELECT count(*) FROM deliveries WHERE due_at IS NOT NULL"
         receiver = "SELECT count(*) FROM forwards WHERE due_at IS NOT NULL"
         files = [(self._emulator, emulator), (self._state / "webhooks.db", receiver)]
-        return sum(int(self._ask(path, query)[0][0]) for path, query in files)
+        return sum(int(self._query(path, query)[0][0]) for path, query in files)
 
     def comments(self) -> Counter[str]:
-        """Every comment that somebody else wrote."""
+        """Ids of comments by other users."""
         return self._column(self._emulator, "SELECT id FROM comments WHERE parent_id IS NULL")
 
-    def answered(self) -> Counter[str]:
-        """The comments that were answered, once for each reply."""
+    def replied(self) -> Counter[str]:
+        """Ids of the comments that have a reply, once per reply."""
         return self._column(
             self._emulator, "SELECT parent_id FROM comments WHERE parent_id IS NOT NULL"
         )
 
     def reply_ids(self) -> Counter[str]:
-        """Every reply that the account holds."""
+        """Ids of the replies in the account."""
         return self._column(self._emulator, "SELECT id FROM comments WHERE parent_id IS NOT NULL")
 
-    def remembered_reply_ids(self) -> Counter[str]:
-        """Every reply that the memory knows."""
+    def stored_reply_ids(self) -> Counter[str]:
+        """Ids of the replies in the comments database."""
         return self._column(
             self._state / "comments.db",
             "SELECT coalesce(json_extract(reply, '$.id'), 'unknown') FROM replies",
         )
 
     def media(self) -> Counter[str]:
-        """The contents that were ever stored, by their digests."""
+        """Digests of the media that were uploaded."""
         return self._column(self._emulator, "SELECT sha256 FROM media")
 
     @staticmethod
-    def _ask(path: Path, query: str) -> list[Any]:
+    def _query(path: Path, query: str) -> list[Any]:
         with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=30)) as db:
             return db.execute(query).fetchall()
 
     def _column(self, path: Path, query: str) -> Counter[str]:
-        return Counter(str(value) for (value,) in self._ask(path, query))
+        return Counter(str(value) for (value,) in self._query(path, query))

@@ -1,4 +1,4 @@
-"""A calendar that somebody keeps working at."""
+"""A calendar file that changes between runs."""
 
 import csv
 import random
@@ -9,38 +9,38 @@ from pathlib import Path
 
 from tests.media.sample_files import png
 
-# Each page's distance between two posts keeps its platform's rules, replacements included.
+# Time between two posts of a page; it satisfies the guardrails even for moved rows.
 _PAGES = {
     "twitter:day": timedelta(minutes=12),
     "youtube:day": timedelta(minutes=12),
     "tiktok:day": timedelta(minutes=75),
     "facebook:day": timedelta(minutes=90),
 }
-# What is nearer than this is left as it is: it may be out before the change arrives.
-_SETTLED = timedelta(minutes=60)
+# Rows nearer than this are not changed, because they may be published before the next run.
+_FROZEN_FOR = timedelta(minutes=60)
 
 
 @dataclass(frozen=True)
 class Row:
-    """One row; `picture` is a file's name, or empty."""
+    """A row; `picture` is a file name or empty."""
 
     key: str
     page: str
-    instant: datetime
+    when: datetime
     message: str
     picture: str
 
 
 class ChangingCalendar:
-    """A CSV file whose rows are added, edited and taken out between two runs.
+    """A CSV file whose rows are added, edited and removed between runs.
 
     Args:
-        directory: Where the file and its pictures are.
-        now: When the first rows are written; they begin 45 minutes later.
-        generator: Decides what is changed.
+        directory: Directory of the file and its pictures.
+        now: Current time; the first row is 45 minutes later.
+        generator: Source of randomness.
 
     Attributes:
-        pictures: Those of every row that was in the file at some time.
+        pictures: Pictures of all rows that were ever in the file.
     """
 
     def __init__(self, directory: Path, now: datetime, generator: random.Random) -> None:
@@ -53,14 +53,13 @@ class ChangingCalendar:
         self._add_until(now + timedelta(hours=4))
 
     def change(self, now: datetime) -> None:
-        """Add rows up to four hours ahead; edit two and take one out of those that are not near."""
+        """Add rows up to four hours ahead; edit two rows and remove one."""
         self._add_until(now + timedelta(hours=4))
-        free = [row for row in self.rows if row.instant > now + _SETTLED]
-        worded, moved, gone = self._generator.sample(free, 3)
-        self._swap(worded, replace(worded, message=f"{worded.message}, edited"))
-        # Later by less than what lies between two posts, and more than the least gap.
-        self._swap(moved, replace(moved, instant=moved.instant + timedelta(minutes=5)))
-        self.rows.remove(gone)
+        changeable = [row for row in self.rows if row.when > now + _FROZEN_FOR]
+        edited, moved, removed = self._generator.sample(changeable, 3)
+        self._replace(edited, replace(edited, message=f"{edited.message}, edited"))
+        self._replace(moved, replace(moved, when=moved.when + timedelta(minutes=5)))
+        self.rows.remove(removed)
 
     def write(self) -> None:
         """Write the file."""
@@ -68,26 +67,24 @@ class ChangingCalendar:
             writer = csv.writer(stream)
             writer.writerow(["key", "page", "scheduled_at", "message", "media_files"])
             for row in self.rows:
-                writer.writerow(
-                    [row.key, row.page, row.instant.isoformat(), row.message, row.picture]
-                )
-                # A row that goes before it is ever written leaves a picture that nobody sees.
+                writer.writerow([row.key, row.page, row.when.isoformat(), row.message, row.picture])
+                # Rows removed before the first write have no uploaded picture.
                 if row.picture:
                     self.pictures.add(self._directory / row.picture)
 
-    def wanted(self) -> Counter[tuple[str, str, str]]:
-        """What the account has to hold: page, instant and text of each post."""
+    def expected(self) -> Counter[tuple[str, str, str]]:
+        """Expected posts: page, time and text."""
         return Counter(
-            (row.page, f"{row.instant.astimezone(UTC):%FT%T}", row.message) for row in self.rows
+            (row.page, f"{row.when.astimezone(UTC):%FT%T}", row.message) for row in self.rows
         )
 
-    def picture(self, name: str) -> Path:
-        """A new picture that is like no other."""
+    def write_picture(self, name: str) -> Path:
+        """Write a unique picture."""
         path = self._directory / f"{name}.png"
         path.write_bytes(png(name.encode()))
         return path
 
-    def _swap(self, old: Row, new: Row) -> None:
+    def _replace(self, old: Row, new: Row) -> None:
         self.rows[self.rows.index(old)] = new
 
     def _add_until(self, horizon: datetime) -> None:
@@ -95,6 +92,6 @@ class ChangingCalendar:
             while self._next[page] <= horizon:
                 self._count += 1
                 key = f"row-{self._count}"
-                picture = self.picture(key).name if self._count % 10 == 0 else ""
+                picture = self.write_picture(key).name if self._count % 10 == 0 else ""
                 self.rows.append(Row(key, page, self._next[page], f"Post {self._count}", picture))
                 self._next[page] += step

@@ -1,4 +1,4 @@
-"""A small application that gets deliveries, and fails at times."""
+"""An application that receives deliveries and sometimes fails."""
 
 import hashlib
 import json
@@ -10,25 +10,25 @@ from typing import Self
 
 
 class Handler:
-    """Takes deliveries on a free port; what it took is its log.
+    """Receives deliveries on a free port.
 
     Args:
-        fail_rate: The share, 0 to 1, that it does not take: answered 500, or cut off.
-        seed: Makes that share the same again.
+        fail_rate: Share of deliveries, 0 to 1, to refuse with 500 or a dropped connection.
+        seed: Random seed.
 
     Attributes:
-        taken: How often it took each body, by its digest.
-        refused: How many it did not take.
+        accepted: Number of deliveries accepted, by digest of the body.
+        refused: Number of deliveries refused.
     """
 
     def __init__(self, fail_rate: float, seed: int) -> None:
-        self.taken: Counter[str] = Counter()
+        self.accepted: Counter[str] = Counter()
         self.refused = 0
         self._comments: list[str] = []
-        self._turn = threading.Lock()
+        self._lock = threading.Lock()
         self._fail_rate = fail_rate
-        self._chance = random.Random(seed)  # noqa: S311 - the same share each time
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _requests_of(self))
+        self._generator = random.Random(seed)  # noqa: S311 - reproducible
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _make_request_handler(self))
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}/hooks"
 
@@ -42,13 +42,13 @@ class Handler:
         self._thread.join()
         self._server.server_close()
 
-    def take(self, body: bytes) -> int | None:
-        """The status for a delivery; None to cut it off."""
-        with self._turn:
-            if self._chance.random() < self._fail_rate:
+    def receive(self, body: bytes) -> int | None:
+        """Status for a delivery; None drops the connection."""
+        with self._lock:
+            if self._generator.random() < self._fail_rate:
                 self.refused += 1
                 return None if self.refused % 2 else 500
-            self.taken[digest(body)] += 1
+            self.accepted[digest(body)] += 1
             event = json.loads(body)
             if event["event"] == "comment.received":
                 self._comments.append(event["data"]["comment"]["id"])
@@ -56,26 +56,26 @@ class Handler:
 
     @property
     def has_comments(self) -> bool:
-        """Whether `comments` would give any."""
-        with self._turn:
+        """Whether there are new comments."""
+        with self._lock:
             return bool(self._comments)
 
-    def comments(self) -> list[str]:
-        """The comments that it was told of since the last look, by id."""
-        with self._turn:
-            found, self._comments = self._comments, []
-        return found
+    def pop_comments(self) -> list[str]:
+        """Ids of the comments received since the last call."""
+        with self._lock:
+            comments, self._comments = self._comments, []
+        return comments
 
 
 def digest(body: bytes) -> str:
-    """What a body is known by on its way from the sender to the application."""
+    """Digest that identifies a delivery by its body."""
     return hashlib.sha256(body).hexdigest()
 
 
-def _requests_of(handler: Handler) -> type[BaseHTTPRequestHandler]:
+def _make_request_handler(handler: Handler) -> type[BaseHTTPRequestHandler]:
     class Requests(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            status = handler.take(self.rfile.read(int(self.headers["Content-Length"])))
+            status = handler.receive(self.rfile.read(int(self.headers["Content-Length"])))
             if status is None:
                 self.close_connection = True
                 return
@@ -84,6 +84,6 @@ def _requests_of(handler: Handler) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
 
         def log_message(self, format: str, *args: object) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     return Requests

@@ -1,4 +1,4 @@
-"""Bytes as people read them."""
+"""Sizes for display."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from outreply_cli.formats.sizes import format_size
 
 
 @pytest.mark.parametrize(
-    ("count", "shown"),
+    ("count", "text"),
     [
         (0, "0 bytes"),
         (1, "1 byte"),
@@ -18,5 +18,5 @@ from outreply_cli.formats.sizes import format_size
         (5000 * 1024**4, "5,000.0 TB"),
     ],
 )
-def test_a_size_has_the_largest_unit_that_fits(count: int, shown: str) -> None:
-    assert format_size(count) == shown
+def test_format_size(count: int, text: str) -> None:
+    assert format_size(count) == text

@@ -1,5 +1,5 @@
-"""Input that nobody would write, thrown at everything that reads; each target has an oracle.
+"""Fuzzing of every parser; each target checks properties that must hold for any input.
 
-`python -m tests.fuzzing` runs the targets, `python -m tests.fuzzing.guided` one of them under a
-fuzzer that watches which lines an input reaches.
+`python -m tests.fuzzing` runs the targets, `python -m tests.fuzzing.guided` runs one of them under
+a coverage-guided fuzzer.
 """

@@ -1,10 +1,10 @@
-"""Inputs made from seeds: bits, bytes, words and pieces, changed a few times over."""
+"""Mutation of seed inputs: bits, bytes, words and slices."""
 
 import random
 from collections.abc import Callable, Sequence
 
-_LONGEST = 20_000
-_NASTY = (
+_MAX_LENGTH = 20_000
+_SPECIAL = (
     b"\0", b"\xff", b"\xfe\xff", b"\xff\xfe", b"\xef\xbb\xbf", b"\r", b"\n", b"\r\n", b"\t", b'"',
     b"'", b"\\", b",", b";", b":", b"=", b"%", b"[", b"]", b"{", b"}", b"(", b")", b"<", b"&", b"*",
     b"-", b"+", b"@", b"\x1b[2J", b"\x7f", b"\xc2\x85", b"\xc2\x9b", b"\xc2\xa0", b"\xe2\x80\xa8",
@@ -16,61 +16,61 @@ _NASTY = (
 
 
 class Mutator:
-    """Makes inputs without end; the same ones for the same seed.
+    """Generates inputs; the same ones for the same random seed.
 
     Args:
-        seeds: What they are made from.
-        words: What is put into them besides bytes that often matter.
-        chance: Decides.
+        seeds: Inputs to mutate.
+        words: Tokens to insert, besides common special bytes.
+        generator: Source of randomness.
     """
 
     def __init__(
-        self, seeds: Sequence[bytes], words: Sequence[bytes], chance: random.Random
+        self, seeds: Sequence[bytes], words: Sequence[bytes], generator: random.Random
     ) -> None:
         self._pool = list(seeds) or [b""]
-        self._words = [*words, *_NASTY]
-        self._chance = chance
-        self._changes: tuple[Callable[[bytes, int, int], bytes], ...] = (
+        self._words = [*words, *_SPECIAL]
+        self._generator = generator
+        self._mutations: tuple[Callable[[bytes, int, int], bytes], ...] = (
             self._flip, self._replace, self._insert_word, self._insert_word, self._remove,
             self._repeat, self._splice, self._swap, self._new_bytes,
         )  # fmt: skip
 
     def next(self) -> bytes:
-        """The next input."""
-        chance = self._chance
-        data = chance.choice(self._pool)
-        # Few changes keep an input nearly right: those get furthest into a reader.
-        for _ in range(1 + int(chance.expovariate(0.5))):
-            begin = chance.randrange(len(data) + 1)
-            end = min(len(data), begin + 1 + int(chance.expovariate(0.15)))
-            data = chance.choice(self._changes)(data, begin, end)
-        return data[:_LONGEST]
+        """Generate the next input."""
+        generator = self._generator
+        data = generator.choice(self._pool)
+        # Inputs with few changes get furthest into a parser.
+        for _ in range(1 + int(generator.expovariate(0.5))):
+            start = generator.randrange(len(data) + 1)
+            end = min(len(data), start + 1 + int(generator.expovariate(0.15)))
+            data = generator.choice(self._mutations)(data, start, end)
+        return data[:_MAX_LENGTH]
 
-    def _flip(self, data: bytes, begin: int, end: int) -> bytes:
-        if begin == end:
+    def _flip(self, data: bytes, start: int, end: int) -> bytes:
+        if start == end:
             return data
-        return data[:begin] + bytes([data[begin] ^ 1 << self._chance.randrange(8)]) + data[end:]
+        return data[:start] + bytes([data[start] ^ 1 << self._generator.randrange(8)]) + data[end:]
 
-    def _replace(self, data: bytes, begin: int, end: int) -> bytes:
-        return data[:begin] + self._chance.choice(self._words) + data[end:]
+    def _replace(self, data: bytes, start: int, end: int) -> bytes:
+        return data[:start] + self._generator.choice(self._words) + data[end:]
 
-    def _insert_word(self, data: bytes, begin: int, _: int) -> bytes:
-        return data[:begin] + self._chance.choice(self._words) + data[begin:]
+    def _insert_word(self, data: bytes, start: int, _: int) -> bytes:
+        return data[:start] + self._generator.choice(self._words) + data[start:]
 
-    def _remove(self, data: bytes, begin: int, end: int) -> bytes:
-        return data[:begin] + data[end:]
+    def _remove(self, data: bytes, start: int, end: int) -> bytes:
+        return data[:start] + data[end:]
 
-    def _repeat(self, data: bytes, begin: int, end: int) -> bytes:
-        times = self._chance.choice((2, 2, 3, 10, 100, 1_000))
-        return data[:begin] + (data[begin:end] * times)[:_LONGEST] + data[end:]
+    def _repeat(self, data: bytes, start: int, end: int) -> bytes:
+        times = self._generator.choice((2, 2, 3, 10, 100, 1_000))
+        return data[:start] + (data[start:end] * times)[:_MAX_LENGTH] + data[end:]
 
-    def _splice(self, data: bytes, begin: int, _: int) -> bytes:
-        other = self._chance.choice(self._pool)
-        return data[:begin] + other[self._chance.randrange(len(other) + 1) :]
+    def _splice(self, data: bytes, start: int, _: int) -> bytes:
+        other = self._generator.choice(self._pool)
+        return data[:start] + other[self._generator.randrange(len(other) + 1) :]
 
-    def _swap(self, data: bytes, begin: int, end: int) -> bytes:
-        other = self._chance.randrange(len(data) + 1)
-        return data[:begin] + data[other : other + end - begin] + data[end:]
+    def _swap(self, data: bytes, start: int, end: int) -> bytes:
+        other = self._generator.randrange(len(data) + 1)
+        return data[:start] + data[other : other + end - start] + data[end:]
 
-    def _new_bytes(self, data: bytes, begin: int, end: int) -> bytes:
-        return data[:begin] + self._chance.randbytes(end - begin) + data[end:]
+    def _new_bytes(self, data: bytes, start: int, end: int) -> bytes:
+        return data[:start] + self._generator.randbytes(end - start) + data[end:]

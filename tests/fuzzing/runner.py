@@ -1,4 +1,4 @@
-"""Runs targets: makes inputs, keeps the ones that are findings, each as small as it gets."""
+"""Runs targets and minimizes the inputs that are findings."""
 
 import hashlib
 import random
@@ -14,22 +14,23 @@ from pathlib import Path
 from tests.fuzzing.mutation import Mutator
 from tests.fuzzing.target import Target
 
-_PLACE = re.compile(r" at (\w+\.py:\d+)$", re.MULTILINE)
-_SLOWEST_SECONDS = 10
-_SHRINKING_SECONDS = 10.0
+_LOCATION = re.compile(r" at (\w+\.py:\d+)$", re.MULTILINE)
+_MAX_SECONDS = 10
+_MINIMIZE_SECONDS = 10.0
 
 
 class TooSlowError(BaseException):
-    """An input kept its reader for longer than any may; no reader catches it."""
+    """A check took too long; a BaseException so that parsers do not catch it."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """An input that a check did not pass.
+    """An input that fails a check.
 
     Attributes:
-        cause: What was raised and where: the same for inputs that find the same.
-        text: The whole of it.
+        cause: Exception and location, which identify the finding.
+        data: Input.
+        text: Traceback.
     """
 
     cause: str
@@ -37,7 +38,7 @@ class Finding:
     text: str
 
     def save(self, directory: Path) -> Path:
-        """Write the input, and what it caused beside it."""
+        """Write the input and, beside it, the traceback."""
         directory.mkdir(parents=True, exist_ok=True)
         path = directory / hashlib.sha256(self.data).hexdigest()[:12]
         path.write_bytes(self.data)
@@ -47,7 +48,7 @@ class Finding:
 
 @dataclass
 class Result:
-    """What came of running a target."""
+    """The result of a run of a target."""
 
     target: Target
     executions: int = 0
@@ -58,57 +59,57 @@ class Result:
 def run(
     target: Target, *, seed: int, seconds: float | None = None, executions: int | None = None
 ) -> Result:
-    """Try inputs until the time is over, or as many as were asked for.
+    """Run a target for a time or a number of inputs.
 
     Args:
-        target: What is tried.
-        seed: Makes the same inputs again.
-        seconds: For how long.
-        executions: How many inputs.
+        target: Target to run.
+        seed: Random seed.
+        seconds: Time limit.
+        executions: Number of inputs.
     """
-    ran = Result(target)
+    result = Result(target)
     mutator = Mutator(target.seeds, target.words, random.Random(seed))  # noqa: S311
-    began = time.monotonic()
+    started_at = time.monotonic()
     inputs = iter(target.seeds)
-    with _guarded():
-        while executions is None or ran.executions < executions:
-            ran.seconds = time.monotonic() - began
-            if seconds is not None and ran.seconds >= seconds:
+    with _time_limits():
+        while executions is None or result.executions < executions:
+            result.seconds = time.monotonic() - started_at
+            if seconds is not None and result.seconds >= seconds:
                 break
             data = next(inputs, None)
             finding = attempt(target, mutator.next() if data is None else data)
-            ran.executions += 1
-            if finding is not None and finding.cause not in ran.findings:
-                ran.findings[finding.cause] = shrunk(target, finding)
+            result.executions += 1
+            if finding is not None and finding.cause not in result.findings:
+                result.findings[finding.cause] = minimize(target, finding)
         signal.alarm(0)
-    return ran
+    return result
 
 
 def attempt(target: Target, data: bytes) -> Finding | None:
-    """What an input finds, or None."""
-    signal.alarm(_SLOWEST_SECONDS)
+    """Run an input; return the finding, if any."""
+    signal.alarm(_MAX_SECONDS)
     try:
         target(data)
-    except (Exception, TooSlowError) as problem:  # noqa: BLE001 - whatever it is
+    except (Exception, TooSlowError) as problem:  # noqa: BLE001 - every exception is a finding
         return Finding(_cause(problem), data, "".join(traceback.format_exception(problem)))
     return None
 
 
-def shrunk(target: Target, finding: Finding) -> Finding:
-    """The same finding from an input with as much taken out as the time allows."""
-    deadline = time.monotonic() + _SHRINKING_SECONDS
+def minimize(target: Target, finding: Finding) -> Finding:
+    """Remove parts of the input that are not needed for the finding."""
+    deadline = time.monotonic() + _MINIMIZE_SECONDS
     best = finding
     size = len(best.data)
     while size >= 1:
-        place = 0
-        while place < len(best.data):
+        index = 0
+        while index < len(best.data):
             if time.monotonic() > deadline:
                 return best
-            smaller = attempt(target, best.data[:place] + best.data[place + size :])
+            smaller = attempt(target, best.data[:index] + best.data[index + size :])
             if smaller is not None and smaller.cause == finding.cause:
                 best = smaller
             else:
-                place += size
+                index += size
         size //= 2
     return best
 
@@ -117,23 +118,23 @@ def _cause(problem: BaseException) -> str:
     if isinstance(problem, TooSlowError):
         return "too slow"
     frames = traceback.extract_tb(problem.__traceback__)
-    ours = [frame for frame in frames if "outreply_cli" in frame.filename] or frames
-    place = f"{Path(ours[-1].filename).name}:{ours[-1].lineno}"
-    told = _PLACE.search(str(problem))
-    if told is not None:
-        # A command tells of a fault where it came from.
-        place = told[1]
+    package_frames = [frame for frame in frames if "outreply_cli" in frame.filename] or frames
+    location = f"{Path(package_frames[-1].filename).name}:{package_frames[-1].lineno}"
+    reported = _LOCATION.search(str(problem))
+    if reported is not None:
+        # The message of an internal error names its origin.
+        location = reported[1]
     elif isinstance(problem, AssertionError):
-        place = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}"
-    return f"{type(problem).__name__} at {place}"
+        location = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}"
+    return f"{type(problem).__name__} at {location}"
 
 
 @contextmanager
-def _guarded() -> Iterator[None]:
-    def end(*_: object) -> None:
+def _time_limits() -> Iterator[None]:
+    def raise_timeout(*_: object) -> None:
         raise TooSlowError
 
-    before = signal.signal(signal.SIGALRM, end)
+    before = signal.signal(signal.SIGALRM, raise_timeout)
     try:
         yield
     finally:

@@ -1,4 +1,4 @@
-"""What is fuzzed: a name, inputs to begin with, and a check that any bytes at all must pass."""
+"""Fuzzing targets: a name, seed inputs, and a check that any input must pass."""
 
 import atexit
 import shutil
@@ -16,14 +16,14 @@ REGRESSIONS = Path(__file__).parent / "regressions"
 
 @dataclass(frozen=True)
 class Target:
-    """One reader and what must hold of it.
+    """A fuzzing target.
 
     Attributes:
-        name: As the command line and the corpus know it.
-        check: Takes any bytes; whatever it raises is a finding.
-        seeds: What inputs are made from.
-        words: What is put into them.
-        smoke: How many inputs the ordinary tests try.
+        name: Name on the command line and in the corpus.
+        check: Function of the input; anything it raises is a finding.
+        seeds: Inputs to mutate.
+        words: Tokens to insert.
+        smoke: Number of inputs in the test suite.
     """
 
     name: str
@@ -33,23 +33,23 @@ class Target:
     smoke: int = 300
 
     def __call__(self, data: bytes) -> None:
-        """Check an input; returns where it passes or is refused as declared."""
+        """Check an input; an expected error counts as a pass."""
         with suppress(Refused):
             self.check(data)
 
     @property
     def corpus(self) -> list[Path]:
-        """Inputs that once were findings."""
+        """Inputs of former findings."""
         return sorted((REGRESSIONS / self.name).glob("*"))
 
 
 class Refused(Exception):  # noqa: N818 - an outcome, not an error of the test
-    """The reader said no, in the way it declares."""
+    """The parser rejected the input with an expected error."""
 
 
 @contextmanager
-def declared(*kinds: type[Exception]) -> Iterator[None]:
-    """Make a declared refusal `Refused`, once it was seen to be one for people."""
+def expect_errors(*kinds: type[Exception]) -> Iterator[None]:
+    """Turn expected errors into `Refused`; check that they have a message."""
     try:
         yield
     except kinds as error:
@@ -59,40 +59,40 @@ def declared(*kinds: type[Exception]) -> Iterator[None]:
         raise Refused from None
 
 
-class Taken:
-    """An input cut into the parts that a check needs; what is missing is empty."""
+class InputReader:
+    """Cuts an input into the parts that a check needs; missing parts are empty."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
 
-    def number(self, most: int) -> int:
-        """A number below `most`, from one byte."""
+    def number(self, limit: int) -> int:
+        """Read a number below `limit` from one byte."""
         first, self._data = self._data[:1], self._data[1:]
-        return first[0] % most if first else 0
+        return first[0] % limit if first else 0
 
     def part(self) -> bytes:
-        """What stands before the next NUL NUL."""
-        found, _, self._data = self._data.partition(b"\0\0")
-        return found
+        """Read the bytes before the next pair of NUL bytes."""
+        part, _, self._data = self._data.partition(b"\0\0")
+        return part
 
     def rest(self) -> bytes:
-        """All that is left."""
+        """Read the remaining bytes."""
         return self._data
 
 
 @cache
 def scratch() -> Path:
-    """A directory of this process, gone with it."""
+    """Create a directory that is deleted at exit."""
     path = Path(tempfile.mkdtemp(prefix="fuzzing-"))
     atexit.register(shutil.rmtree, path, ignore_errors=True)
     return path
 
 
 def as_argument(data: bytes) -> str:
-    """Bytes as a command line brings them: what is no UTF-8 becomes lone surrogates."""
+    """Decode as Python decodes arguments: invalid UTF-8 becomes lone surrogates."""
     return data.decode("utf-8", "surrogateescape")
 
 
 def as_text(data: bytes) -> str:
-    """Bytes as a text that JSON brought: any character, lone surrogates among them."""
+    """Decode to any text that JSON can hold, including lone surrogates."""
     return data.decode("utf-8", "replace").replace("\ufffd", "\ud800")

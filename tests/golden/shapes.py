@@ -1,8 +1,9 @@
-"""What JSON looks like without its values: the names of fields, how they nest, their types.
+"""Shapes of JSON values: names of fields, nesting and types, without the values.
 
-A shape is written as JSON too: `"string"` and `"integer|null"` for values, an object of the fields'
-shapes for an object, one shape in a list for an array, `{"one of": [...]}` for what may be several.
-`name?` is a field that is not always there, `*` stands for every field where names are data.
+A shape is itself written as JSON: `"string"` or `"integer|null"` for scalars, an object with the
+shapes of the fields for an object, a list with one shape for an array, and `{"one of": [...]}` for
+values of several kinds. `name?` marks a field that some objects lack; `*` stands for all fields of
+an object whose keys are ids.
 """
 
 import re
@@ -10,20 +11,20 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-_NAMED_BY_DATA = re.compile(r"[0-9a-f]{24}")
+_ID_KEY = re.compile(r"[0-9a-f]{24}")
 _KINDS = {str: "string", bool: "boolean", int: "integer", float: "number", type(None): "null"}
 _ONE_OF = "one of"
 
 
 @dataclass
 class Shape:
-    """What was seen at one place.
+    """The shape of a JSON value.
 
     Attributes:
-        kinds: Of values.
-        fields: Of objects, when one was seen.
-        optional: The fields that some objects lack.
-        items: Of arrays, all of them together.
+        kinds: JSON types of the value.
+        fields: Shapes of the fields, for objects.
+        optional: Names of fields that some objects lack.
+        items: Merged shape of the items, for arrays.
     """
 
     kinds: set[str] = field(default_factory=set)
@@ -32,96 +33,97 @@ class Shape:
     items: "Shape | None" = None
 
 
-def shape_of(value: Any, depth: int = 20) -> Shape:
-    """The shape of parsed JSON; below `depth` objects and arrays are not looked into."""
+def infer_shape(value: Any, depth: int = 20) -> Shape:
+    """Infer the shape of parsed JSON, down to `depth` levels."""
     if isinstance(value, dict):
         shape = Shape({"object"})
-        for name, below in value.items() if depth else ():
-            known = "*" if _NAMED_BY_DATA.fullmatch(name) else name
-            found = shape_of(below, depth - 1)
-            before = shape.fields.get(known)
-            shape.fields[known] = found if before is None else _joined(before, found)
+        for name, inner in value.items() if depth else ():
+            key = "*" if _ID_KEY.fullmatch(name) else name
+            inferred = infer_shape(inner, depth - 1)
+            previous = shape.fields.get(key)
+            shape.fields[key] = inferred if previous is None else _merge(previous, inferred)
         return shape
     if isinstance(value, list):
-        return Shape({"array"}, items=joined(shape_of(one, depth - 1) for one in value if depth))
+        items = (infer_shape(item, depth - 1) for item in value if depth)
+        return Shape({"array"}, items=merge_shapes(items))
     return Shape({_KINDS[type(value)]})
 
 
-def joined(shapes: Iterable[Shape]) -> Shape | None:
-    """What all of them allow together; None for none."""
-    result: Shape | None = None
+def merge_shapes(shapes: Iterable[Shape]) -> Shape | None:
+    """Merge shapes into one that allows all of them; None if there are none."""
+    merged: Shape | None = None
     for shape in shapes:
-        result = shape if result is None else _joined(result, shape)
-    return result
+        merged = shape if merged is None else _merge(merged, shape)
+    return merged
 
 
-def _joined(one: Shape, other: Shape) -> Shape:
-    fields = dict(one.fields)
-    for name, shape in other.fields.items():
-        fields[name] = _joined(fields[name], shape) if name in fields else shape
-    optional = one.optional | other.optional
-    if {"object"} <= one.kinds & other.kinds:
-        optional |= one.fields.keys() ^ other.fields.keys()
-    items = joined(shape for shape in (one.items, other.items) if shape is not None)
-    return Shape(one.kinds | other.kinds, fields, optional, items)
+def _merge(a: Shape, b: Shape) -> Shape:
+    fields = dict(a.fields)
+    for name, shape in b.fields.items():
+        fields[name] = _merge(fields[name], shape) if name in fields else shape
+    optional = a.optional | b.optional
+    if {"object"} <= a.kinds & b.kinds:
+        optional |= a.fields.keys() ^ b.fields.keys()
+    items = merge_shapes(shape for shape in (a.items, b.items) if shape is not None)
+    return Shape(a.kinds | b.kinds, fields, optional, items)
 
 
-def broken_promises(pinned: Shape, seen: Shape, path: str = "") -> Iterator[str]:
-    """What `pinned` promises and `seen` does not keep; what is new is no such thing."""
+def find_breaking_changes(pinned: Shape, current: Shape, path: str = "") -> Iterator[str]:
+    """Find what `pinned` guarantees and `current` does not; additions are allowed."""
     if pinned.kinds == {"null"}:
-        # What it is when it is something was never seen.
+        # The type of other values is unknown.
         return
-    place = path or "it"
+    label = path or "value"
     allowed = pinned.kinds | ({"integer"} if "number" in pinned.kinds else set())
-    for kind in sorted(seen.kinds - allowed):
-        yield f"{place} is {kind}, and was {'|'.join(sorted(pinned.kinds))}"
-    for kind in sorted({"object", "array"} & pinned.kinds - seen.kinds):
-        yield f"{place} is no {kind} any more"
-    if "object" in pinned.kinds & seen.kinds:
-        for name, below in pinned.fields.items():
-            where = f"{path}.{name}".lstrip(".")
-            if name not in seen.fields:
-                yield f"{where} is gone"
+    for kind in sorted(current.kinds - allowed):
+        yield f"{label} is {kind}, was {'|'.join(sorted(pinned.kinds))}"
+    for kind in sorted({"object", "array"} & pinned.kinds - current.kinds):
+        yield f"{label} is no longer an {kind}"
+    if "object" in pinned.kinds & current.kinds:
+        for name, inner in pinned.fields.items():
+            field_path = f"{path}.{name}".lstrip(".")
+            if name not in current.fields:
+                yield f"{field_path} was removed"
                 continue
-            if name in seen.optional - pinned.optional:
-                yield f"{where} is missing at times"
-            yield from broken_promises(below, seen.fields[name], where)
-    if pinned.items is not None and seen.items is not None:
-        yield from broken_promises(pinned.items, seen.items, f"{path}[]")
-    elif pinned.items is not None and "array" in seen.kinds:
-        yield f"{path}[] has nothing in it any more"
+            if name in current.optional - pinned.optional:
+                yield f"{field_path} became optional"
+            yield from find_breaking_changes(inner, current.fields[name], field_path)
+    if pinned.items is not None and current.items is not None:
+        yield from find_breaking_changes(pinned.items, current.items, f"{path}[]")
+    elif pinned.items is not None and "array" in current.kinds:
+        yield f"{path}[] has no items"
 
 
-def written(shape: Shape) -> Any:
-    """`shape` as JSON."""
+def shape_to_json(shape: Shape) -> Any:
+    """Convert a shape to JSON."""
     forms: list[Any] = []
-    plain = sorted(shape.kinds - {"object", "array"})
-    if plain:
-        forms.append("|".join(plain))
+    scalars = sorted(shape.kinds - {"object", "array"})
+    if scalars:
+        forms.append("|".join(scalars))
     if "object" in shape.kinds:
         forms.append(
             {
-                f"{name}?" if name in shape.optional else name: written(below)
-                for name, below in sorted(shape.fields.items())
+                f"{name}?" if name in shape.optional else name: shape_to_json(inner)
+                for name, inner in sorted(shape.fields.items())
             }
         )
     if "array" in shape.kinds:
-        forms.append([] if shape.items is None else [written(shape.items)])
+        forms.append([] if shape.items is None else [shape_to_json(shape.items)])
     return forms[0] if len(forms) == 1 else {_ONE_OF: forms}
 
 
-def read(document: Any) -> Shape:
-    """The shape that `written` wrote."""
+def shape_from_json(document: Any) -> Shape:
+    """Parse the output of `shape_to_json`."""
     if isinstance(document, str):
         return Shape(set(document.split("|")))
     if isinstance(document, list):
-        return Shape({"array"}, items=read(document[0]) if document else None)
+        return Shape({"array"}, items=shape_from_json(document[0]) if document else None)
     if _ONE_OF in document:
-        found = joined(map(read, document[_ONE_OF]))
-        assert found is not None
-        return found
+        merged = merge_shapes(map(shape_from_json, document[_ONE_OF]))
+        assert merged is not None
+        return merged
     return Shape(
         {"object"},
-        {name.removesuffix("?"): read(below) for name, below in document.items()},
+        {name.removesuffix("?"): shape_from_json(inner) for name, inner in document.items()},
         {name.removesuffix("?") for name in document if name.endswith("?")},
     )

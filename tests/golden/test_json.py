@@ -1,11 +1,9 @@
-"""The JSON of every command keeps its shape: fields may be added, never taken away or retyped.
+"""The JSON of every command keeps its shape: fields may be added, but not removed or retyped.
 
-On the way each is asked with `-q` too, and without the `--yes` that it needs where nobody answers.
-`UPDATE_GOLDEN=1 pytest tests/golden -n 0` writes down what is new.
+Commands are also run with `-q`, and without `--yes` where they ask.
 """
 
 import json
-import os
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,298 +18,308 @@ from outreply_cli.emulator.daemon import STATE_FILE
 from outreply_cli.emulator.server import EmulatorServer
 from tests.clocks import ManualClock
 from tests.command_line import CommandLine, Result, command_tree
-from tests.commands.receiver_process import SECRET, Serving, serving
-from tests.golden.shapes import Shape, broken_promises, joined, read, shape_of, written
+from tests.commands.receiver_process import SECRET, ReceiverProcess, run_receiver
+from tests.golden.shapes import (
+    Shape,
+    find_breaking_changes,
+    infer_shape,
+    merge_shapes,
+    shape_from_json,
+    shape_to_json,
+)
+from tests.golden.update import UPDATE_GOLDEN, update_text
 from tests.media.sample_files import jpeg, png
 
 GOLDEN = Path(__file__).parent / "json"
-# Their result is a document, the same in every format.
+# Commands that print a document, the same in every format.
 DOCUMENTS = {
     "auth token", "bulk export", "bulk template", "emulator exec", "emulator seed", "posts export",
     "webhooks sign",
 }  # fmt: skip
-# They tell what they did on stderr, and have no result.
-SILENT = {
-    "auth login", "auth logout", "auth switch", "bulk plan", "emulator fault clear",
-    "emulator snapshot save", "emulator stop", "webhooks delete",
-}  # fmt: skip
-AT_A_TERMINAL = {"comments triage"}
-# Asked twice they answer the same.
-READS = {
+TERMINAL_ONLY = {"comments triage"}
+# Commands that run on, and print one object per line.
+STREAMING = {"comments watch", "quota watch", "serve-webhook"}
+# Commands that return the same when repeated.
+READ_COMMANDS = {
     "api", "auth list", "auth status", "brands list", "brands show", "bulk status", "comments list",
     "emulator deliveries", "emulator fault list", "emulator openapi", "errors", "media list",
     "media show", "pages list", "pages show", "posts calendar", "posts list", "posts show",
     "posts wait", "quota check", "quota forecast", "quota show", "webhooks events",
     "webhooks history", "webhooks list", "webhooks show",
 }  # fmt: skip
-# What their objects are known by.
-IDENTITIES = ("id", "media_id", "number", "code", "name", "event")
-# What they show below this depth is the API's own description of itself.
-DEPTHS = {"emulator openapi": 2}
+ID_FIELDS = ("id", "media_id", "number", "code", "name", "event")
+# The OpenAPI document is not inspected below this depth.
+MAX_DEPTHS = {"emulator openapi": 2}
 CALENDAR = (
     "key,page,scheduled_at,message\n"
     "a,x:bluebird,2026-12-01 09:00,One\nb,linkedin:acme-co,2026-12-01 09:00,Two\n"
 )
-WITH_JSON = [
-    each for each in command_tree().walk()
-    if not each.commands and any("--json" in option.flags for option in each.options)
+JSON_COMMANDS = [
+    command for command in command_tree().walk()
+    if not command.commands and any("--json" in option.flags for option in command.options)
 ]  # fmt: skip
 
 
 @dataclass
-class Looks:
-    """What commands put on stdout for programs."""
+class Recorder:
+    """Runs commands and records the shapes of their JSON.
+
+    Attributes:
+        shapes: Shapes of the JSON output, by command.
+        quiet: Output with `-q` beside the JSON value, by command.
+        unconfirmed: Results without `--yes`, by command.
+    """
 
     cli: CommandLine
     shapes: dict[str, list[Shape]] = field(default_factory=lambda: defaultdict(list))
-    silent: set[str] = field(default_factory=set)
     quiet: dict[str, list[tuple[str, Any]]] = field(default_factory=lambda: defaultdict(list))
-    unasked: dict[str, Result] = field(default_factory=dict)
+    unconfirmed: dict[str, Result] = field(default_factory=dict)
 
-    def ran(self, command: str, *words: str, stdin: str = "", code: int = 0) -> str:
+    def run(self, command: str, *words: str, stdin: str = "", code: int = 0) -> str:
         if "--yes" in words:
-            unsaid = [word for word in words if word != "--yes"]
-            self.unasked[command] = self.cli.run(*command.split(), *unsaid)
-        # Each in a minute of its own, so that no limit is reached.
+            without_yes = [word for word in words if word != "--yes"]
+            self.unconfirmed[command] = self.cli.run(*command.split(), *without_yes)
+        # A minute later, so that no rate limit is reached.
         self.cli.clock.advance(61)
-        ran = self.cli.run(*command.split(), *words, stdin=stdin)
-        assert ran.code == code, f"{command} {words}: {ran.err}"
-        return ran.out
+        result = self.cli.run(*command.split(), *words, stdin=stdin)
+        assert result.code == code, f"{command} {words}: {result.err}"
+        return result.out
 
-    def see(self, command: str, *words: str, stdin: str = "", code: int = 0) -> Any:
-        """Run a command with `--json`, and remember its shape."""
-        value = self.keep(command, self.ran(command, *words, "--json", stdin=stdin, code=code))
-        if command in READS:
-            self.quiet[command].append((self.ran(command, *words, "-q"), value))
+    def record(self, command: str, *words: str, stdin: str = "", code: int = 0) -> Any:
+        """Run a command with `--json` and record its shape."""
+        out = self.run(command, *words, "--json", stdin=stdin, code=code)
+        value = self.record_output(command, out)
+        if command in READ_COMMANDS:
+            self.quiet[command].append((self.run(command, *words, "-q"), value))
         return value
 
-    def keep(self, command: str, out: str) -> Any:
+    def record_output(self, command: str, out: str) -> Any:
         value = json.loads(out)
-        self.shapes[command].append(shape_of(value, DEPTHS.get(command, 20)))
+        self.shapes[command].append(infer_shape(value, MAX_DEPTHS.get(command, 20)))
         return value
 
-    def hush(self, command: str, *words: str, stdin: str = "") -> None:
-        """Run a command that has no result."""
-        assert self.ran(command, *words, "--json", stdin=stdin) == ""
-        self.silent.add(command)
+    def record_lines(self, command: str, *words: str) -> None:
+        """Run a command with `-o jsonl` and record the shape of each line."""
+        for line in self.run(command, *words, "-o", "jsonl").splitlines():
+            self.record_output(command, line)
 
 
 @contextmanager
-def emulated(cli: CommandLine) -> Iterator[EmulatorServer]:
-    """An emulator in this process, found by the commands that steer one."""
+def start_emulator(cli: CommandLine) -> Iterator[EmulatorServer]:
+    """An emulator in this process that the `emulator` commands find."""
     directory = cli.home / "state" / "emulator"
     directory.mkdir(parents=True)
     with EmulatorServer(directory / STATE_FILE, cli.clock) as server:
-        server.running.save(directory)
+        server.handle.save(directory)
         cli.environ["OUTREPLY_API_KEY"] = server.token
         cli.environ["OUTREPLY_BASE_URL"] = server.base_url
         cli.environ["OUTREPLY_WEBHOOK_SECRET"] = SECRET
         yield server
 
 
-def look_at_the_account(looks: Looks, server: EmulatorServer) -> None:
-    where = ("--base-url", server.base_url, "--insecure-storage", "--profile", "work")
-    looks.hush("auth login", "--with-token", *where, stdin=server.token)
-    looks.see("auth status")
-    looks.see("auth status", "-p", "work")
-    looks.see("auth list")
-    looks.hush("auth switch", "work")
-    looks.hush("auth logout", "-p", "work")
-    for brand in looks.see("brands list"):
-        looks.see("brands show", brand["id"])
-    for page in looks.see("pages list"):
-        looks.see("pages show", page["id"])
-    looks.see("quota show")
-    looks.see("quota check")
-    looks.see("quota watch", "--max", "1")
-    looks.see("quota forecast")
-    looks.see("errors")
-    looks.see("errors", "RATE_LIMITED")
-    looks.see("api", "GET", "/me")
-    looks.see("doctor")
-    looks.see("demo")
+def record_account_commands(recorder: Recorder, server: EmulatorServer) -> None:
+    login = ("--base-url", server.base_url, "--insecure-storage", "--profile", "work")
+    recorder.record("auth login", "--with-token", *login, stdin=server.token)
+    recorder.record("auth status")
+    recorder.record("auth status", "-p", "work")
+    recorder.record("auth list")
+    recorder.record("auth switch", "work")
+    recorder.record("auth logout", "-p", "work")
+    for brand in recorder.record("brands list"):
+        recorder.record("brands show", brand["id"])
+    for page in recorder.record("pages list"):
+        recorder.record("pages show", page["id"])
+    recorder.record("quota show")
+    recorder.record("quota check")
+    recorder.record_lines("quota watch", "--count", "1")
+    recorder.record("quota forecast")
+    recorder.record("errors")
+    recorder.record("errors", "RATE_LIMITED")
+    recorder.record("api", "GET", "/me")
+    recorder.record("doctor")
+    recorder.record("demo")
 
 
-def look_at_posts(looks: Looks, folder: Path) -> None:
+def record_post_commands(recorder: Recorder, folder: Path) -> None:
     picture = folder / "hero.jpg"
     picture.write_bytes(jpeg())
     new = ("--at", "+2d", "-m", "Hi")
-    looks.see("posts schedule", "--page", "x:bluebird", *new, "--dry-run")
+    recorder.record("posts schedule", "--page", "x:bluebird", *new, "--dry-run")
     comment = ("--page", "instagram:acme", "--first-comment", "Yes", "--media", str(picture))
-    first = looks.see("posts schedule", *comment, *new)["id"]
+    (first,) = recorder.record("posts schedule", *comment, *new)
     both = ("--page", "facebook:acme", "--page", "x:bluebird")
-    second, third = (each["id"] for each in looks.see("posts schedule", *both, *new))
-    looks.see("posts publish", "--page", "x:bluebird", "-m", "Now", "--yes")
-    looks.see("posts list")
-    looks.see("posts show", first)
-    looks.see("posts reschedule", first, "--at", "+4d")
-    looks.see("posts cancel", second)
-    looks.see("posts calendar", "--month")
-    looks.see("emulator advance", "3d")
-    looks.see("posts wait", third)
-    looks.see("posts list", "--all")
-    looks.see("posts list", "--published")
-    for post in looks.ran("posts list", "--published", "-q").split():
-        looks.see("posts show", post)
+    second, third = recorder.record("posts schedule", *both, *new)
+    recorder.record("posts publish", "--page", "x:bluebird", "-m", "Now", "--yes")
+    recorder.record("posts list")
+    recorder.record("posts show", first["id"])
+    recorder.record("posts reschedule", first["id"], "--at", "+4d")
+    recorder.record("posts cancel", second["id"])
+    recorder.record("posts calendar", "--month")
+    recorder.record("emulator advance", "3d")
+    recorder.record("posts wait", third["id"])
+    recorder.record("posts list", "--all")
+    recorder.record("posts list", "--published")
+    for post in recorder.run("posts list", "--published", "-q").split():
+        recorder.record("posts show", post)
 
 
-def look_at_media(looks: Looks, folder: Path) -> None:
+def record_media_commands(recorder: Recorder, folder: Path) -> None:
     picture, text = folder / "new.png", folder / "notes.jpg"
     picture.write_bytes(png(b"new"))
     text.write_text("no picture")
-    stored = looks.see("media upload", str(picture), str(text), code=3)[0]["media_id"]
-    looks.see("media list")
-    looks.see("media show", stored)
-    looks.see("media delete", stored, "--yes")
-    looks.ran("media upload", str(picture))
-    looks.see("media prune", "--yes")
+    uploads = recorder.record("media upload", str(picture), str(text), code=3)
+    media_id = uploads[0]["media_id"]
+    recorder.record("media list")
+    recorder.record("media show", media_id)
+    recorder.record("media delete", media_id, "--yes")
+    recorder.run("media upload", str(picture))
+    recorder.record("media prune", "--yes")
 
 
-def look_at_calendars(looks: Looks, folder: Path) -> None:
+def record_bulk_commands(recorder: Recorder, folder: Path) -> None:
     calendar, plan = folder / "launch.csv", folder / "launch.plan"
     calendar.write_text(CALENDAR)
-    looks.see("bulk schedule", str(calendar), "--dry-run")
-    looks.hush("bulk plan", str(calendar), "-o", str(plan))
-    looks.see("bulk apply", str(plan))
-    looks.see("bulk status", str(calendar))
+    recorder.record("bulk schedule", str(calendar), "--dry-run")
+    recorder.record("bulk plan", str(calendar), "-o", str(plan))
+    recorder.record("bulk apply", str(plan))
+    recorder.record("bulk status", str(calendar))
     edited = CALENDAR.replace("One", "Another")
     calendar.write_text(f"{edited}c,x:bluebird,2026-12-02 09:00,Three\n")
-    looks.see("bulk status", str(calendar))
+    recorder.record("bulk status", str(calendar))
     fault = ("status:400", "--method", "POST", "--path", "/posts/schedule", "--times", "1")
-    looks.see("emulator fault add", *fault)
-    looks.see("bulk schedule", str(calendar), code=3)
-    looks.see("bulk schedule", str(calendar))
-    looks.see("bulk cancel", str(calendar), "--yes")
+    recorder.record("emulator fault add", *fault)
+    recorder.record("bulk schedule", str(calendar), code=3)
+    recorder.record("bulk schedule", str(calendar))
+    recorder.record("bulk cancel", str(calendar), "--yes")
 
 
-def look_at_comments(looks: Looks) -> None:
-    for post in looks.ran("posts list", "--published", "-q").split():
-        comments = looks.ran("comments list", post, "--json")
+def record_comment_commands(recorder: Recorder) -> None:
+    for post in recorder.run("posts list", "--published", "-q").split():
+        comments = recorder.run("comments list", post, "--json")
         if comments.strip() != "[]":
             break
-    looks.see("comments inbox", "--days", "30")
-    looks.see("comments reply", json.loads(comments)[0]["id"], "-m", "Come by")
-    looks.see("comments list", post)
-    looks.see("emulator comment", post, "-m", "When?")
-    looked = looks.ran("comments watch", "--max", "1", "--since", "1h", "-o", "jsonl")
-    for line in looked.splitlines():
-        looks.keep("comments watch", line)
+    recorder.record("comments inbox", "--days", "30")
+    recorder.record("comments reply", json.loads(comments)[0]["id"], "-m", "Come by")
+    recorder.record("comments list", post)
+    recorder.record("emulator add-comment", post, "-m", "When?")
+    recorder.record_lines("comments watch", "--count", "1", "--since", "1h")
 
 
-def look_at_webhooks(looks: Looks, receiver: Serving) -> None:
-    looks.see("webhooks events")
-    looks.see("webhooks events", "post.published")
-    hook = looks.see("webhooks create", "--url", receiver.url)["id"]
-    looks.see("webhooks list")
-    looks.see("webhooks show", hook)
+def record_webhook_commands(recorder: Recorder, receiver: ReceiverProcess) -> None:
+    recorder.record("webhooks events")
+    recorder.record("webhooks events", "post.published")
+    hook = recorder.record("webhooks create", "--url", receiver.url)["id"]
+    recorder.record("webhooks list")
+    recorder.record("webhooks show", hook)
     body = '{"event": "post.published", "data": {}}'
-    signature = looks.ran("webhooks sign", stdin=body).strip()
-    looks.see("webhooks verify", "--signature", signature, stdin=body)
-    looks.see("webhooks trigger", "post.published", "--to", receiver.url)
-    looks.see("webhooks check", receiver.url)
-    looks.see("webhooks history")
-    kept = looks.ran("webhooks history", "-q").split()[0]
-    looks.see("webhooks replay", kept, "--to", receiver.url)
-    post = ("--page", "x:bluebird", "--at", "+1h", "-m", "Soon")
-    looks.ran("posts schedule", *post)
-    looks.see("emulator advance", "2h")
-    looks.see("emulator deliveries")
-    looks.see("emulator rotate", hook)
-    looks.see("emulator enable", hook)
-    looks.hush("webhooks delete", hook, "--yes")
-    for line in receiver.end().out.splitlines():
-        looks.keep("serve-webhook", line)
+    signature = recorder.run("webhooks sign", stdin=body).strip()
+    recorder.record("webhooks verify", "--signature", signature, stdin=body)
+    recorder.record("webhooks trigger", "post.published", "--to", receiver.url)
+    recorder.record("webhooks check", receiver.url)
+    recorder.record("webhooks history")
+    delivery = recorder.run("webhooks history", "-q").split()[0]
+    recorder.record("webhooks replay", delivery, "--to", receiver.url)
+    recorder.run("posts schedule", "--page", "x:bluebird", "--at", "+1h", "-m", "Soon")
+    recorder.record("emulator advance", "2h")
+    recorder.record("emulator deliveries")
+    recorder.record("emulator rotate-secret", hook)
+    recorder.record("emulator enable-webhook", hook)
+    recorder.record("webhooks delete", hook, "--yes")
+    for line in receiver.stop().out.splitlines():
+        recorder.record_output("serve-webhook", line)
 
 
-def look_at_the_emulator(looks: Looks, folder: Path) -> None:
-    looks.see("emulator status")
-    looks.see("emulator token")
-    looks.see("emulator token", "--scopes", "read:posts", "--expires-in", "1h")
-    looks.see("emulator openapi")
-    looks.see("emulator fault add", "garbage", "--path", "/nowhere")
-    looks.see("emulator fault list")
-    looks.hush("emulator fault clear")
+def record_emulator_commands(recorder: Recorder, folder: Path) -> None:
+    recorder.record("emulator status")
+    recorder.record("emulator token")
+    recorder.record("emulator token", "--scopes", "read:posts", "--expires-in", "1h")
+    recorder.record("emulator openapi")
+    recorder.record("emulator fault add", "garbage", "--path", "/nowhere")
+    recorder.record("emulator fault list")
+    recorder.record("emulator fault clear")
     snapshot = str(folder / "before.db")
-    looks.hush("emulator snapshot save", snapshot)
-    looks.see("emulator snapshot load", snapshot, "--yes")
-    looks.see("emulator freeze")
-    looks.see("emulator unfreeze")
-    looks.see("emulator reset", "--yes")
-    other = ("--state", str(folder / "other"))
-    started = looks.cli.spawn("emulator", "start", "--port", "0", "--json", *other)
-    assert started.code == 0, started.err
-    looks.keep("emulator start", started.out)
-    stopped = looks.cli.spawn("emulator", "stop", "--json", *other)
-    assert (stopped.code, stopped.out) == (0, "")
-    looks.silent.add("emulator stop")
+    recorder.record("emulator snapshot save", snapshot)
+    recorder.record("emulator snapshot load", snapshot, "--yes")
+    recorder.record("emulator freeze")
+    recorder.record("emulator unfreeze")
+    recorder.record("emulator reset", "--yes")
+    state = ("--json", "--state", str(folder / "other"))
+    for verb, words in (("start", ("--port", "0", *state)), ("stop", state)):
+        result = recorder.cli.spawn("emulator", verb, *words)
+        assert result.code == 0, result.err
+        recorder.record_output(f"emulator {verb}", result.out)
 
 
 @pytest.fixture(scope="module")
-def looks(tmp_path_factory: pytest.TempPathFactory) -> Looks:
+def recorder(tmp_path_factory: pytest.TempPathFactory) -> Recorder:
     folder = tmp_path_factory.mktemp("golden")
     cli = CommandLine(folder / "home", ManualClock())
-    made = Looks(cli)
-    with emulated(cli) as server, serving(cli, "-o", "jsonl") as receiver:
-        look_at_the_account(made, server)
-        look_at_posts(made, folder)
-        look_at_media(made, folder)
-        look_at_calendars(made, folder)
-        look_at_comments(made)
-        look_at_webhooks(made, receiver)
-        look_at_the_emulator(made, folder)
-    return made
+    recorder = Recorder(cli)
+    with start_emulator(cli) as server, run_receiver(cli, "-o", "jsonl") as receiver:
+        record_account_commands(recorder, server)
+        record_post_commands(recorder, folder)
+        record_media_commands(recorder, folder)
+        record_bulk_commands(recorder, folder)
+        record_comment_commands(recorder)
+        record_webhook_commands(recorder, receiver)
+        record_emulator_commands(recorder, folder)
+    return recorder
 
 
-def test_the_json_of_every_command_keeps_its_shape(looks: Looks) -> None:
-    broken = []
-    for command, shapes in sorted(looks.shapes.items()):
-        seen = joined(shapes)
-        assert seen is not None
+def test_json_shapes_are_unchanged(recorder: Recorder) -> None:
+    problems = []
+    for command, shapes in sorted(recorder.shapes.items()):
+        current = merge_shapes(shapes)
+        assert current is not None
         path = GOLDEN / f"{command.replace(' ', '-')}.json"
-        pinned = read(json.loads(path.read_text())) if path.exists() else None
-        if pinned is not None:
-            broken += [f"{command}: {told}" for told in broken_promises(pinned, seen)]
-        if os.environ.get("UPDATE_GOLDEN"):
-            both = seen if pinned is None else joined([pinned, seen])
-            path.write_text(json.dumps(written(both or seen), indent=2) + "\n")
-        elif pinned is None:
-            broken.append(f"{command}: there is no {path.name}")
-    assert broken == []
+        pinned = shape_from_json(json.loads(path.read_text())) if path.exists() else None
+        if pinned is None:
+            changes = [f"{path.name} is missing"]
+        else:
+            changes = list(find_breaking_changes(pinned, current))
+        # What other runs have seen is kept, such as values that are null at times.
+        merged = current if changes else merge_shapes([current, *([pinned] if pinned else [])])
+        update_text(path, json.dumps(shape_to_json(merged or current), indent=2) + "\n")
+        problems += [] if UPDATE_GOLDEN else [f"{command}: {change}" for change in changes]
+    assert problems == []
 
 
-def test_every_command_for_programs_is_looked_at(looks: Looks) -> None:
-    names = {" ".join(each.path) for each in WITH_JSON}
-    assert names == {*looks.shapes, *looks.silent, *DOCUMENTS, *AT_A_TERMINAL}
-    assert looks.silent == SILENT
-    assert {path.stem for path in GOLDEN.iterdir()} == {n.replace(" ", "-") for n in looks.shapes}
+def test_every_json_command_is_covered(recorder: Recorder) -> None:
+    names = {" ".join(command.path) for command in JSON_COMMANDS}
+    assert names == {*recorder.shapes, *DOCUMENTS, *TERMINAL_ONLY}
+    files = {f"{name.replace(' ', '-')}.json" for name in recorder.shapes}
+    for path in GOLDEN.iterdir():
+        if UPDATE_GOLDEN and path.name not in files:
+            path.unlink()
+    assert {path.name for path in GOLDEN.iterdir()} == files
 
 
-def identities_of(value: Any) -> list[str]:
+def get_ids(value: Any) -> list[str]:
     items = value if isinstance(value, list) else [value]
-    names = [next((name for name in IDENTITIES if name in item), "") for item in items]
-    found = [item.get(name) for item, name in zip(items, names, strict=True)]
-    return [str(identity) for identity in found if identity is not None]
+    names = [next((name for name in ID_FIELDS if name in item), "") for item in items]
+    ids = [item.get(name) for item, name in zip(items, names, strict=True)]
+    return [str(item_id) for item_id in ids if item_id is not None]
 
 
-def test_quiet_leaves_ids_alone_or_nothing(looks: Looks) -> None:
-    assert looks.quiet.keys() == READS
-    for command, seen in looks.quiet.items():
-        for out, value in seen:
-            assert out.splitlines() in ([], identities_of(value)), command
-    assert looks.quiet["pages list"][0][0].count("\n") == 6
+def test_quiet_prints_only_ids(recorder: Recorder) -> None:
+    assert recorder.quiet.keys() == READ_COMMANDS
+    for command, runs in recorder.quiet.items():
+        for out, value in runs:
+            assert out.splitlines() in ([], get_ids(value)), command
+    assert recorder.quiet["pages list"][0][0].count("\n") == 6
 
 
-def test_where_nobody_can_be_asked_the_flag_that_answers_is_named(looks: Looks) -> None:
+def test_confirmation_without_terminal_names_yes_flag(recorder: Recorder) -> None:
     asking = {"posts publish", "media delete", "media prune", "bulk cancel", "webhooks delete",
               "emulator reset", "emulator snapshot load"}  # fmt: skip
-    assert looks.unasked.keys() == asking
-    for command, ran in looks.unasked.items():
-        assert ran.code == 2, command
-        assert "--yes" in ran.err
+    assert recorder.unconfirmed.keys() == asking
+    for command, result in recorder.unconfirmed.items():
+        assert result.code == 2, command
+        assert "--yes" in result.err
 
 
-def error_in(err: str) -> dict[str, Any]:
-    """The one object on stderr, with the contract's keys."""
+def parse_error(err: str) -> dict[str, Any]:
+    """Parse the error object on stderr and check its keys."""
     error = json.loads(err)["error"]
     assert list(error) == [
         "code", "message", "status", "hint", "request_id", "retry_after_seconds", "details",
@@ -320,35 +328,47 @@ def error_in(err: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("flags", [("--json",), ("-o", "jsonl")])
-def test_wrong_usage_is_json_on_stderr_and_nothing_on_stdout(
-    cli_logged_out: CommandLine, flags: tuple[str, ...]
-) -> None:
-    for command in WITH_JSON:
+def test_usage_errors_as_json(cli_logged_out: CommandLine, flags: tuple[str, ...]) -> None:
+    for command in JSON_COMMANDS:
         if "-o" in flags and command.path == ("bulk", "plan"):
-            # There -o names the plan's file.
+            # Its -o is the plan file.
             continue
-        ran = cli_logged_out.run(*command.path, "--nonsense", *flags)
-        assert (ran.code, ran.out) == (2, ""), command.full_name
-        assert error_in(ran.err)["code"] == "USAGE"
+        result = cli_logged_out.run(*command.path, "--nonsense", *flags)
+        assert (result.code, result.out) == (2, ""), command.full_name
+        assert parse_error(result.err)["code"] == "USAGE"
+
+
+@pytest.mark.parametrize("flags", [("--json",), ("-o", "json")])
+@pytest.mark.parametrize("name", sorted(STREAMING))
+def test_streaming_commands_refuse_json(
+    cli: CommandLine, name: str, flags: tuple[str, ...]
+) -> None:
+    result = cli.run(*name.split(), *flags, env={"OUTREPLY_WEBHOOK_SECRET": SECRET})
+    assert (result.code, result.out) == (2, "")
+    assert "-o jsonl" in parse_error(result.err)["hint"]
 
 
 def required_words(command: Command) -> list[str]:
-    """Something for everything that a command can't go without."""
-    words = [word for one in command.options if one.is_required for word in (one.flags[0], "1h")]
-    return words + ["x" for one in command.arguments if one.is_required]
+    """Values for all required parameters."""
+    options = [option for option in command.options if option.is_required]
+    words = [word for option in options for word in (option.flags[0], "1h")]
+    return words + ["x" for argument in command.arguments if argument.is_required]
 
 
-def test_failures_are_json_on_stderr_and_nothing_on_stdout(cli_logged_out: CommandLine) -> None:
-    for command in WITH_JSON:
+def test_errors_as_json(cli_logged_out: CommandLine) -> None:
+    for command in JSON_COMMANDS:
         if not any("--profile" in option.flags for option in command.options):
             continue
         if command.path[0] in {"doctor", "errors"} or command.path[1:] == ("list",):
             continue
-        ran = cli_logged_out.run(*command.path, *required_words(command), "--json")
-        assert ran.code != 0, command.full_name
-        assert ran.out == "", command.full_name
-        assert error_in(ran.err)["message"]
-        for_people = cli_logged_out.run(*command.path, *required_words(command))
-        assert for_people.code == ran.code
-        assert "Error: " in for_people.err
-        assert len(for_people.err.splitlines()) <= 3, command.full_name
+        words = (*command.path, *required_words(command))
+        result = cli_logged_out.run(*words, "--json")
+        assert result.code != 0, command.full_name
+        assert result.out == "", command.full_name
+        assert parse_error(result.err)["message"]
+        text_result = cli_logged_out.run(*words)
+        if command.full_name.removeprefix("outreply ") not in STREAMING:
+            assert text_result.code == result.code
+        assert text_result.code != 0
+        assert "Error: " in text_result.err
+        assert len(text_result.err.splitlines()) <= 3, command.full_name

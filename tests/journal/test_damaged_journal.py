@@ -1,6 +1,7 @@
-"""A journal whose values are not what was written: said, and nothing is sent."""
+"""Journals with damaged values."""
 
 import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -26,15 +27,14 @@ NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
         ("row", b"\xff"),
     ],
 )
-def test_a_damaged_value_is_a_damaged_journal(
+def test_damaged_value_raises_storage_error(
     tmp_path: Path, column: str, value: str | bytes | float
 ) -> None:
     path = tmp_path / "journal.db"
     journal = Journal(path)
     journal.adopt(JournalEntryDraft("a", "c", "r", 1, "p", NOW, {"message": "Hi"}, "f", "k"), "p1")
-    with sqlite3.connect(path) as database:
+    with closing(sqlite3.connect(path)) as database, database:
         database.execute(f"UPDATE entries SET {column} = ?", (value,))  # noqa: S608 - a name above
-    database.close()
     with pytest.raises(StorageError, match="damaged"):
         journal.rows("a", "c")
     journal.close()

@@ -1,4 +1,4 @@
-"""Small files that are whole, made byte by byte."""
+"""Small complete media files, made byte by byte."""
 
 import struct
 import zlib
@@ -9,7 +9,7 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
 
 
 def png(text: bytes = b"") -> bytes:
-    """One grey pixel, with a text chunk."""
+    """A PNG with one gray pixel and a text chunk."""
     return (
         b"\x89PNG\r\n\x1a\n"
         + _chunk(b"IHDR", struct.pack(">IIBBBBB", 1, 1, 8, 0, 0, 0, 0))
@@ -20,7 +20,7 @@ def png(text: bytes = b"") -> bytes:
 
 
 def jpeg(comment: bytes = b"a comment") -> bytes:
-    """The frame of a JPEG, with a comment and scan data that is not meant to be decoded."""
+    """The segments of a JPEG with a comment; its scan data cannot be decoded."""
     return (
         b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00"
          b"\xff\xfe" + struct.pack(">H", len(comment) + 2) + comment
@@ -31,7 +31,7 @@ def jpeg(comment: bytes = b"a comment") -> bytes:
 
 
 def gif() -> bytes:
-    """One pixel."""
+    """A GIF with one pixel."""
     return (
         b"GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\xff\xff\xff"
         b"!\xf9\x04\x00\x00\x00\x00\x00,\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02D\x01\x00;"
@@ -39,7 +39,7 @@ def gif() -> bytes:
 
 
 def webp() -> bytes:
-    """The frame of one."""
+    """The chunks of a WebP."""
     data = b"WEBPVP8 " + struct.pack("<I", 40) + bytes(40)
     return b"RIFF" + struct.pack("<I", len(data)) + data
 
@@ -54,7 +54,7 @@ def mp4(brand: bytes = b"mp42") -> bytes:
 
 
 def webm() -> bytes:
-    """A header and a segment that tells its length."""
+    """A WebM header and a segment with its length."""
     head = b"\x42\x86\x81\x01\x42\x82\x84webm"
     return b"\x1aE\xdf\xa3" + bytes([0x80 | len(head)]) + head + b"\x18S\x80g\x40\xc8" + bytes(200)
 

@@ -1,4 +1,4 @@
-"""Files as media: told by their bytes, uploaded once, found again after a lost answer."""
+"""Detection, upload and deduplication of local files."""
 
 import json
 import os
@@ -9,17 +9,17 @@ import pytest
 from outreply_cli.api.client import Client
 from outreply_cli.emulator.server import EmulatorServer
 from outreply_cli.media.files import MediaFileError, StorageLimits, inspect_file
-from tests.bulk.test_bulk_schedule import bare, summary_of, write_csv
+from tests.bulk.test_bulk_schedule import get_summary, row_without_key, write_csv
 from tests.command_line import CommandLine
 from tests.faulty_proxy import FAULTS, Fault, FaultyProxy
-from tests.scripted_server import answer
+from tests.scripted_server import response
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\x00" * 200
 JPEG = b"\xff\xd8\xff\xe0" + b"\x01" * 300
 MP4 = b"\x00\x00\x00\x18ftypmp42" + b"\x00" * 100
 
 
-def media(emulator: EmulatorServer) -> list[tuple[str, int]]:
+def stored_media(emulator: EmulatorServer) -> list[tuple[str, int]]:
     rows = emulator.state.connection.execute(
         "SELECT mime_type, size_bytes FROM media WHERE deleted_at IS NULL ORDER BY number"
     )
@@ -38,16 +38,14 @@ def media(emulator: EmulatorServer) -> list[tuple[str, int]]:
         (b"\x1a\x45\xdf\xa3\x01\x00\x00\x00\x00\x00\x00\x1f\x42\x86\x81\x01webm", "video/webm"),
     ],
 )
-def test_a_type_is_told_by_the_bytes_and_not_by_the_name(
-    tmp_path: Path, content: bytes, mime: str
-) -> None:
+def test_type_is_detected_from_content(tmp_path: Path, content: bytes, mime: str) -> None:
     path = tmp_path / "holiday.pdf"
     path.write_bytes(content)
     assert inspect_file(path, StorageLimits()).mime == mime
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "expected"),
     [
         (b"", "empty"),
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "SVG"),
@@ -56,17 +54,17 @@ def test_a_type_is_told_by_the_bytes_and_not_by_the_name(
         (b"%PDF-1.4", "PDF"),
         (b"\x00\x00\x00\x18ftypheic", "HEIC"),
         (b"PK\x03\x04", "ZIP"),
-        (b"\x89PN", "no picture"),
+        (b"\x89PN", "not a picture"),
     ],
 )
-def test_what_is_no_media_is_told_what_it_is(tmp_path: Path, content: bytes, told: str) -> None:
+def test_unsupported_type_is_named(tmp_path: Path, content: bytes, expected: str) -> None:
     path = tmp_path / "a.png"
     path.write_bytes(content)
-    with pytest.raises(MediaFileError, match=told):
+    with pytest.raises(MediaFileError, match=expected):
         inspect_file(path, StorageLimits())
 
 
-def test_what_can_not_be_read_is_told(tmp_path: Path) -> None:
+def test_unreadable_file(tmp_path: Path) -> None:
     loop = tmp_path / "loop"
     loop.symlink_to(loop)
     pipe = tmp_path / "pipe"
@@ -76,7 +74,7 @@ def test_what_can_not_be_read_is_told(tmp_path: Path) -> None:
             inspect_file(path, StorageLimits())
 
 
-def test_a_post_takes_a_file_a_url_and_an_id(
+def test_post_with_file_uploads_it_once(
     cli: CommandLine, client: Client, emulator: EmulatorServer, tmp_path: Path
 ) -> None:
     picture = tmp_path / "hero.png"
@@ -84,15 +82,15 @@ def test_a_post_takes_a_file_a_url_and_an_id(
     words = ("posts", "schedule", "--page", "instagram:acme", "--media", str(picture), "--json")
     first = cli.run(*words, "--at", "in 2h")
     assert first.code == 0, first.err
-    post = client.scheduled_post(json.loads(first.out)["id"])
+    post = client.scheduled_post(json.loads(first.out)[0]["id"])
     assert post["media"][0]["type"] == "photo"
     assert cli.run(*words, "--at", "in 3h", "-m", "Again").code == 0
-    assert media(emulator) == [("image/png", len(PNG))], "the same content is uploaded once"
+    assert stored_media(emulator) == [("image/png", len(PNG))], "the same content is uploaded once"
     moved = cli.run("posts", "reschedule", post["id"], "--at", "in 5h", "--json")
     assert json.loads(moved.out)["media"] == post["media"]
 
 
-def test_a_post_that_is_refused_leaves_no_upload_behind(
+def test_rejected_post_deletes_its_uploads(
     cli: CommandLine, client: Client, emulator: EmulatorServer, tmp_path: Path
 ) -> None:
     picture = tmp_path / "hero.png"
@@ -102,12 +100,12 @@ def test_a_post_that_is_refused_leaves_no_upload_behind(
     words = ("posts", "schedule", "--page", "instagram:acme", "--media", str(picture),
              "--at", "2026-11-23 16:00:30")  # fmt: skip
     assert cli.run(*words).code == 6
-    assert media(emulator) == []
+    assert stored_media(emulator) == []
     assert cli.run(*words, "--keep-media").code == 6
-    assert media(emulator) == [("image/png", len(PNG))]
+    assert stored_media(emulator) == [("image/png", len(PNG))]
 
 
-def test_a_failed_post_deletes_only_what_it_uploaded_itself(
+def test_rejected_post_keeps_earlier_uploads(
     cli: CommandLine, client: Client, emulator: EmulatorServer, tmp_path: Path
 ) -> None:
     kept, new = tmp_path / "kept.png", tmp_path / "new.jpg"
@@ -121,35 +119,35 @@ def test_a_failed_post_deletes_only_what_it_uploaded_itself(
         "--media", str(kept), "--media", str(new),
     )  # fmt: skip
     assert ran.code == 6
-    assert media(emulator) == [("image/png", len(PNG))]
+    assert stored_media(emulator) == [("image/png", len(PNG))]
 
 
-def test_a_post_whose_second_file_is_refused_leaves_no_first_one(
+def test_rejected_second_file_deletes_first(
     cli: CommandLine, emulator: EmulatorServer, tmp_path: Path
 ) -> None:
     (tmp_path / "a.png").write_bytes(PNG)
     (tmp_path / "b.jpg").write_bytes(JPEG)
     words = ("posts", "schedule", "--page", "instagram:acme", "--at", "in 2h",
              "--media", str(tmp_path / "a.png"), "--media", str(tmp_path / "b.jpg"))  # fmt: skip
-    refusal = answer(413, {"error": "Too large", "code": "FILE_TOO_LARGE"})
+    refusal = response(413, {"error": "Too large", "code": "FILE_TOO_LARGE"})
     refused = Fault("the second upload is too large", 0, lambda _: refusal)
     with FaultyProxy(emulator.port, refused, every=2) as proxy:
         env = {"OUTREPLY_BASE_URL": proxy.url}
         assert cli.run(*words, env=env).code == 6
-        assert media(emulator) == []
+        assert stored_media(emulator) == []
         proxy.writes = 0
         assert cli.run(*words, "--keep-media", env=env).code == 6
-    assert media(emulator) == [("image/png", len(PNG))]
+    assert stored_media(emulator) == [("image/png", len(PNG))]
 
 
-def test_a_post_that_may_be_there_keeps_its_media(
+def test_post_with_unknown_outcome_keeps_media(
     cli: CommandLine, client: Client, emulator: EmulatorServer, tmp_path: Path
 ) -> None:
     (tmp_path / "a.png").write_bytes(PNG)
     lost = next(fault for fault in FAULTS if fault.name == "cut before the server commits")
 
     class AfterTheUpload(FaultyProxy):
-        def _fault_of(self, method: str) -> Fault | None:
+        def _next_fault(self, method: str) -> Fault | None:
             self.writes += method != "GET"
             return lost if method != "GET" and self.writes > 1 else None
 
@@ -159,22 +157,20 @@ def test_a_post_that_may_be_there_keeps_its_media(
             "--media", str(tmp_path / "a.png"), env={"OUTREPLY_BASE_URL": proxy.url},
         )  # fmt: skip
     assert ran.code == 7
-    assert media(emulator) == [("image/png", len(PNG))]
+    assert stored_media(emulator) == [("image/png", len(PNG))]
 
 
 @pytest.mark.parametrize(
-    ("name", "told"), [("media:", "names no media"), ("~nobody-here/a.png", "No such file")]
+    ("name", "expected"), [("media:", "has no ID"), ("~nobody-here/a.png", "No such file")]
 )
-def test_a_media_option_that_names_nothing_is_wrong_usage(
-    cli: CommandLine, name: str, told: str
-) -> None:
+def test_invalid_media_option(cli: CommandLine, name: str, expected: str) -> None:
     words = ("posts", "schedule", "--page", "instagram:acme", "--at", "in 2h", "--media", name)
     ran = cli.run(*words)
     assert ran.code == 2
-    assert told in ran.err
+    assert expected in ran.err
 
 
-def test_rows_share_one_upload_and_a_second_run_uploads_nothing(
+def test_rows_share_one_upload(
     cli: CommandLine, client: Client, emulator: EmulatorServer, tmp_path: Path
 ) -> None:
     (tmp_path / "pics").mkdir()
@@ -183,23 +179,23 @@ def test_rows_share_one_upload_and_a_second_run_uploads_nothing(
     (tmp_path / "b.jpg").write_bytes(JPEG)
     calendar = tmp_path / "calendar.csv"
     rows = [
-        {**bare("2026-12-01 09:00", "One"), "media_files": "pics/a.png;b.jpg"},
-        {**bare("2026-12-02 09:00", ""), "media_files": "pics/copy.png"},
+        {**row_without_key("2026-12-01 09:00", "One"), "media_files": "pics/a.png;b.jpg"},
+        {**row_without_key("2026-12-02 09:00", ""), "media_files": "pics/copy.png"},
     ]
     write_csv(calendar, rows)
     refused = cli.run("bulk", "schedule", str(calendar), "--no-upload")
     assert refused.code == 2
-    assert "has to be uploaded" in refused.err
+    assert "a.png is not uploade" in refused.err
     ran = cli.run("bulk", "schedule", str(calendar), "--json")
-    assert summary_of(ran) == {"created": 2}, ran.err
-    assert media(emulator) == [("image/png", len(PNG)), ("image/jpeg", len(JPEG))]
+    assert get_summary(ran) == {"created": 2}, ran.err
+    assert stored_media(emulator) == [("image/png", len(PNG)), ("image/jpeg", len(JPEG))]
     assert [
         len(client.scheduled_post(p["id"])["media"]) for p in client.scheduled_posts().items
     ] == [2, 1]
-    assert summary_of(cli.run("bulk", "schedule", str(calendar), "--json")) == {"unchanged": 2}
+    assert get_summary(cli.run("bulk", "schedule", str(calendar), "--json")) == {"unchanged": 2}
     (tmp_path / "b.jpg").write_bytes(JPEG + b"!")
     changed = cli.run("bulk", "schedule", str(calendar), "--json")
-    assert summary_of(changed) == {"changed": 1, "unchanged": 1}
+    assert get_summary(changed) == {"changed": 1, "unchanged": 1}
     write_csv(calendar, [{**rows[0], "media_files": "gone.png"}, {**rows[1], "media_files": ""}])
     wrong = cli.run("bulk", "schedule", str(calendar))
     assert wrong.code == 2
@@ -209,21 +205,21 @@ def test_rows_share_one_upload_and_a_second_run_uploads_nothing(
 
 @pytest.mark.parametrize("fault", [f for f in FAULTS if f.forward == 1 and not f.hang],
                          ids=lambda fault: fault.name)  # fmt: skip
-def test_an_upload_whose_answer_was_lost_is_found_and_not_sent_again(
+def test_lost_upload_response_is_not_resent(
     cli: CommandLine, emulator: EmulatorServer, tmp_path: Path, fault: Fault
 ) -> None:
     (tmp_path / "a.png").write_bytes(PNG)
     calendar = tmp_path / "calendar.csv"
-    write_csv(calendar, [{**bare("2026-12-01 09:00", "One"), "media_files": "a.png"}])
+    write_csv(calendar, [{**row_without_key("2026-12-01 09:00", "One"), "media_files": "a.png"}])
     with FaultyProxy(emulator.port, fault, every=2) as proxy:
         proxy.writes = 1
         env = {"OUTREPLY_BASE_URL": proxy.url}
         ran = cli.run("bulk", "schedule", str(calendar), "--json", env=env)
     assert ran.code == 0, ran.err
-    assert media(emulator) == [("image/png", len(PNG))]
+    assert stored_media(emulator) == [("image/png", len(PNG))]
 
 
-def test_a_file_over_the_limit_or_the_storage_is_an_error_of_the_plan(
+def test_file_limit_and_storage_are_checked_by_plan(
     cli: CommandLine, emulator: EmulatorServer, tmp_path: Path
 ) -> None:
     db = emulator.state.connection
@@ -233,8 +229,12 @@ def test_a_file_over_the_limit_or_the_storage_is_an_error_of_the_plan(
         stream.write(MP4)
         stream.truncate(26 * 1024 * 1024)
     calendar = tmp_path / "calendar.csv"
-    write_csv(calendar, [{**bare("2026-12-01 09:00", "One"), "media_files": "large.mp4"}])
-    assert "26.0 MB, and the most is 25.0 MB" in cli.run("bulk", "schedule", str(calendar)).err
+    row = row_without_key("2026-12-01 09:00", "One")
+    write_csv(calendar, [{**row, "media_files": "large.mp4"}])
+    assert (
+        "26.0 MB is too large; the limit is 25.0 MB"
+        in cli.run("bulk", "schedule", str(calendar)).err
+    )
     large.write_bytes(MP4)
     user = db.execute("SELECT id FROM users").fetchone()[0]
     db.execute(
@@ -242,6 +242,6 @@ def test_a_file_over_the_limit_or_the_storage_is_an_error_of_the_plan(
         "VALUES ('m', ?, 'f', 104857600, 'video/mp4', 'x', 0)", (user,),
     )  # fmt: skip
     assert (
-        "does not fit: 0 bytes of storage are left"
+        "large.mp4 exceeds the 0 bytes of storage left"
         in cli.run("bulk", "schedule", str(calendar)).err
     )

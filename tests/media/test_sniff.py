@@ -1,4 +1,4 @@
-"""What the bytes of a file say against it."""
+"""Detection of unsupported and damaged media files."""
 
 import io
 
@@ -6,36 +6,36 @@ import pytest
 from hypothesis import given, strategies as st
 
 from outreply_cli.media.sniff import describe_unsupported, find_corruption
-from outreply_cli.spec.media_types import HEAD_BYTES, mime_of
+from outreply_cli.spec.media_types import HEAD_BYTES, detect_mime
 from tests.media.sample_files import WHOLE, jpeg, png
 
 
-def problem_of(content: bytes) -> str | None:
-    mime = mime_of(content[:HEAD_BYTES])
+def find_problem(content: bytes) -> str | None:
+    mime = detect_mime(content[:HEAD_BYTES])
     assert mime is not None
     return find_corruption(io.BytesIO(content), mime, len(content))
 
 
 @pytest.mark.parametrize("mime", WHOLE)
-def test_a_whole_file_has_no_problem(mime: str) -> None:
-    assert mime_of(WHOLE[mime]) == mime
-    assert problem_of(WHOLE[mime]) is None
-    assert problem_of(WHOLE[mime] + b"\x00" * 100 + b"what cameras leave behind") is None
+def test_complete_file(mime: str) -> None:
+    assert detect_mime(WHOLE[mime]) == mime
+    assert find_problem(WHOLE[mime]) is None
+    assert find_problem(WHOLE[mime] + b"\x00" * 100 + b"trailing bytes of a camera") is None
 
 
 @pytest.mark.parametrize("mime", WHOLE)
 @pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
-def test_a_file_without_its_end_is_told(mime: str, share: float) -> None:
+def test_truncated_file(mime: str, share: float) -> None:
     content = WHOLE[mime]
     cut = max(HEAD_BYTES // 2, int(len(content) * share))
-    problem = problem_of(content[:cut])
+    problem = find_problem(content[:cut])
     assert problem is not None
-    assert "cut off" in problem
+    assert "truncated" in problem
 
 
 @pytest.mark.parametrize("content", [jpeg()[:10], jpeg()[:3], png()[:9], png()[:20]])
-def test_a_file_that_hardly_began_is_told(content: bytes) -> None:
-    assert "cut off" in str(problem_of(content))
+def test_truncated_header(content: bytes) -> None:
+    assert "truncated" in str(find_problem(content))
 
 
 @pytest.mark.parametrize(
@@ -47,28 +47,30 @@ def test_a_file_that_hardly_began_is_told(content: bytes) -> None:
         png(b"<svg onload=alert(1)>"),
     ],
 )
-def test_a_picture_that_is_also_a_page_is_told(content: bytes) -> None:
-    assert "web page hidden" in str(problem_of(content))
+def test_hidden_web_page(content: bytes) -> None:
+    assert "web page hidden" in str(find_problem(content))
 
 
-def test_metadata_that_is_xml_is_no_page() -> None:
+def test_xmp_metadata_is_not_a_web_page() -> None:
     packet = b"<?xpacket begin=''?><x:xmpmeta xmlns:x='adobe:ns:meta/'><rdf:RDF/></x:xmpmeta>"
-    assert problem_of(jpeg(packet)) is None
-    assert problem_of(png(packet)) is None
+    assert find_problem(jpeg(packet)) is None
+    assert find_problem(png(packet)) is None
 
 
 @pytest.mark.parametrize("mime", WHOLE)
 @given(content=st.binary(max_size=600))
-def test_any_bytes_after_a_beginning_are_judged_without_a_fault(mime: str, content: bytes) -> None:
+def test_find_corruption_random_bytes(mime: str, content: bytes) -> None:
     start = WHOLE[mime][:12]
     find_corruption(io.BytesIO(start + content), mime, len(start) + len(content))
 
 
 @given(content=st.binary(max_size=HEAD_BYTES))
-def test_whatever_is_no_media_gets_a_word(content: bytes) -> None:
-    assert describe_unsupported(content).startswith(("it is ", "its bytes are "))
+def test_describe_unsupported_random_bytes(content: bytes) -> None:
+    assert "the API accepts JPEG, PNG, GIF, WebP, MP4, MOV and WebM" in describe_unsupported(
+        content
+    )
 
 
-def test_a_text_in_utf_16_is_read() -> None:
+def test_describe_unsupported_utf_16() -> None:
     assert "SVG" in describe_unsupported("\ufeff<svg/>".encode("utf-16-le"))
     assert "SVG" in describe_unsupported("\ufeff<svg/>".encode("utf-16-be"))

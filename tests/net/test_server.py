@@ -1,17 +1,326 @@
-"""What a server on this machine does beside answering."""
+"""The local server over real sockets: order, limits, faults and shutdown."""
 
 import gc
-from pathlib import Path
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-from outreply_cli.emulator.server import EmulatorServer
-from tests.clocks import ManualClock
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from outreply_cli.errors import StorageError
+from outreply_cli.net.server.response import Response, drop_connection
+from outreply_cli.net.server.server import Handler, LocalServer, Respond, ServerLimits
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+LIMITS = ServerLimits(body_bytes=10_000, request_seconds=10, threads=2, shutdown_timeout=2.0)
 
 
-def test_a_server_collects_what_goes_in_circles_though_a_command_would_not(tmp_path: Path) -> None:
+class Echo:
+    """Answers with the path and the body; `/slow` waits, `/poison` raises, `/drop` drops."""
+
+    def __init__(self) -> None:
+        self.may_continue = threading.Event()
+        self.slow_requests = 0
+
+    def __call__(self, environ: "WSGIEnvironment", start: "StartResponse") -> Iterable[bytes]:
+        path = environ["PATH_INFO"]
+        if path == "/poison":
+            raise ValueError(path)
+        if path == "/drop":
+            drop_connection()
+        if path == "/slow":
+            self.slow_requests += 1
+            self.may_continue.wait(10)
+        text = f"{path} {len(environ['wsgi.input'].read())}"
+        return Response(200, text.encode(), {})(environ, start)
+
+
+@contextmanager
+def serving(
+    app: Echo, handler: Handler | None = None, limits: ServerLimits = LIMITS
+) -> Iterator[int]:
+    server = LocalServer(app, host="127.0.0.1", port=0, limits=limits, handler=handler)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        yield server.port
+    finally:
+        app.may_continue.set()
+        server.stop()
+        thread.join(10)
+        assert not thread.is_alive()
+
+
+def request(path: str, body: bytes = b"", *headers: str, method: str = "GET") -> bytes:
+    length = [f"Content-Length: {len(body)}"] if body else []
+    head = [f"{method} {path} HTTP/1.1", "Host: localhost", *length, *headers, "", ""]
+    return "\r\n".join(head).encode() + body
+
+
+def connect(port: int) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", port), 10)
+
+
+def responses(link: socket.socket, count: int) -> list[tuple[int, str]]:
+    found = []
+    with link.makefile("rb") as lines:
+        for _ in range(count):
+            status, length = int(lines.readline().split()[1]), 0
+            while (line := lines.readline().strip()) != b"":
+                name, _, value = line.partition(b":")
+                length = int(value) if name.lower() == b"content-length" else length
+            found.append((status, lines.read(length).decode()))
+    return found
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.lists(
+        st.lists(st.sampled_from(["/a", "/b", "/c"]), min_size=1, max_size=9),
+        min_size=1,
+        max_size=5,
+    )
+)
+def test_pipelined_requests_are_answered_in_order(paths_per_link: list[list[str]]) -> None:
+    with serving(Echo()) as port:
+        links = [connect(port) for _ in paths_per_link]
+        for link, paths in zip(links, paths_per_link, strict=True):
+            link.sendall(b"".join(request(path) for path in paths))
+        for link, paths in zip(links, paths_per_link, strict=True):
+            found = responses(link, len(paths))
+            link.close()
+            assert found == [(200, f"{path} 0") for path in paths]
+
+
+def test_slow_request_blocks_no_other() -> None:
+    app = Echo()
+    with serving(app) as port, connect(port) as slow, connect(port) as quick:
+        slow.sendall(request("/slow"))
+        for _ in range(20):
+            quick.sendall(request("/a"))
+            assert responses(quick, 1) == [(200, "/a 0")]
+        app.may_continue.set()
+        assert responses(slow, 1) == [(200, "/slow 0")]
+
+
+def test_exception_in_app_is_500(capsys: pytest.CaptureFixture[str]) -> None:
+    with serving(Echo()) as port, connect(port) as link:
+        link.sendall(request("/poison") + request("/a"))
+        assert [status for status, _ in responses(link, 2)] == [500, 200]
+    assert "ValueError" in capsys.readouterr().err
+
+
+def test_exception_in_handler_is_500(capsys: pytest.CaptureFixture[str]) -> None:
+    def handler(environ: "WSGIEnvironment", _respond: Respond) -> bool:
+        if environ["PATH_INFO"] == "/bad":
+            raise KeyError("bad")
+        return False
+
+    with serving(Echo(), handler) as port, connect(port) as link:
+        link.sendall(request("/bad") + request("/a"))
+        assert [status for status, _ in responses(link, 2)] == [500, 200]
+    assert "KeyError" in capsys.readouterr().err
+
+
+def test_handler_responds_later_from_another_thread() -> None:
+    waiting: list[Respond] = []
+
+    def handler(environ: "WSGIEnvironment", respond: Respond) -> bool:
+        if environ["PATH_INFO"] != "/later":
+            return False
+        waiting.append(respond)
+        return True
+
+    with serving(Echo(), handler) as port, connect(port) as link, connect(port) as other:
+        link.sendall(request("/later"))
+        wait_until(lambda: len(waiting) == 1)
+        other.sendall(request("/a"))
+        assert responses(other, 1) == [(200, "/a 0")]
+        waiting[0](Response(201, b"done", {}))
+        # A second response to the same request is ignored.
+        waiting[0](Response(202, b"again", {}))
+        link.sendall(request("/a"))
+        assert responses(link, 2) == [(201, "done"), (200, "/a 0")]
+
+
+def test_dropped_connection_gets_no_response() -> None:
+    with serving(Echo()) as port, connect(port) as link:
+        link.sendall(request("/drop"))
+        with _no_data():
+            assert link.recv(100) == b""
+
+
+@contextmanager
+def _no_data() -> Iterator[None]:
+    try:
+        yield
+    except ConnectionResetError:
+        return
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (b"GET / HTTP/1.1\r\nContent-Length: many\r\n\r\n", 400),
+        (b"nonsense\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"x" * 40_000 + b"\r\n\r\n", 431),
+        (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10001\r\n\r\n", 413),
+        (b"GET relative HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+        (b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 400),
+    ],
+)
+def test_invalid_request_is_refused_and_closed(sent: bytes, status: int) -> None:
+    with serving(Echo()) as port, connect(port) as link, connect(port) as other:
+        link.sendall(sent)
+        assert responses(link, 1)[0][0] == status
+        assert link.recv(100) == b""
+        other.sendall(request("/a"))
+        assert responses(other, 1) == [(200, "/a 0")]
+
+
+def test_chunked_body_over_the_limit_is_413() -> None:
+    chunk = b"1000\r\n" + b"x" * 4096 + b"\r\n"
+    with serving(Echo()) as port, connect(port) as link:
+        link.sendall(
+            b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk * 3
+        )
+        assert responses(link, 1)[0][0] == 413
+
+
+def test_chunked_body_is_read_whole() -> None:
+    with serving(Echo()) as port, connect(port) as link:
+        link.sendall(
+            b"POST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+            b"3\r\nabc\r\n4\r\ndefg\r\n0\r\n\r\n"
+        )
+        assert responses(link, 1) == [(200, "/a 7")]
+
+
+def test_expect_100_continue_is_answered() -> None:
+    with serving(Echo()) as port, connect(port) as link:
+        link.sendall(
+            b"POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n"
+        )
+        assert link.recv(100).startswith(b"HTTP/1.1 100 ")
+        link.sendall(b"abc")
+        assert responses(link, 1) == [(200, "/a 3")]
+
+
+def test_head_has_no_body() -> None:
+    with serving(Echo()) as port, connect(port) as link:
+        link.sendall(request("/abc", method="HEAD") + request("/a"))
+        with link.makefile("rb") as lines:
+            head = b"".join(iter(lines.readline, b"\r\n"))
+            assert b"Content-Length: 6" in head
+            assert lines.readline().startswith(b"HTTP/1.1 200")
+
+
+def test_http_1_0_closes_after_the_response() -> None:
+    with serving(Echo()) as port, connect(port) as link:
+        link.sendall(b"GET /a HTTP/1.0\r\n\r\n")
+        received = b""
+        while data := link.recv(1000):
+            received += data
+        assert received.endswith(b"/a 0")
+
+
+def test_client_may_close_its_side_before_the_response() -> None:
+    app = Echo()
+    with serving(app) as port, connect(port) as link:
+        link.sendall(request("/slow"))
+        link.shutdown(socket.SHUT_WR)
+        wait_until(lambda: app.slow_requests == 1)
+        app.may_continue.set()
+        assert responses(link, 1) == [(200, "/slow 0")]
+
+
+def test_dripping_request_is_cut_off_at_the_deadline() -> None:
+    limits = ServerLimits(body_bytes=10_000, request_seconds=0.5, absolute_deadline=True)
+    with serving(Echo(), limits=limits) as port, connect(port) as link:
+        started_at = time.monotonic()
+        try:
+            while time.monotonic() - started_at < 8:
+                link.sendall(b"G")
+                time.sleep(0.05)
+        except OSError:
+            pass
+        assert time.monotonic() - started_at < 8
+
+
+def test_idle_connection_is_closed() -> None:
+    limits = ServerLimits(body_bytes=10_000, request_seconds=0.2)
+    with serving(Echo(), limits=limits) as port, connect(port) as link, _no_data():
+        assert link.recv(100) == b""
+
+
+def test_connections_over_the_limit_wait() -> None:
+    limits = ServerLimits(body_bytes=10_000, request_seconds=10, connections=2)
+    with serving(Echo(), limits=limits) as port:
+        links = [connect(port) for _ in range(5)]
+        for link in links:
+            link.sendall(request("/a", b"", "Connection: close"))
+        for link in links:
+            assert responses(link, 1) == [(200, "/a 0")]
+            link.close()
+
+
+def test_stop_finishes_requests_in_progress() -> None:
+    app = Echo()
+    server = LocalServer(app, host="127.0.0.1", port=0, limits=LIMITS)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    links = [connect(server.port) for _ in range(LIMITS.threads + 2)]
+    for link in links:
+        link.sendall(request("/slow"))
+    wait_until(lambda: app.slow_requests == LIMITS.threads)
+    # The rest waits for a thread.
+    time.sleep(0.2)
+    server.stop()
+    threading.Timer(0.2, app.may_continue.set).start()
+    assert [responses(link, 1)[0] for link in links] == [(200, "/slow 0")] * len(links)
+    thread.join(10)
+    for link in links:
+        link.close()
+
+
+def test_port_in_use() -> None:
+    with serving(Echo()) as port, pytest.raises(StorageError, match="cannot listen on"):
+        LocalServer(Echo(), host="127.0.0.1", port=port, limits=LIMITS)
+
+
+def test_localhost_listens_on_every_address_of_it() -> None:
+    server = LocalServer(Echo(), host="localhost", port=0, limits=LIMITS)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    for address in dict.fromkeys(
+        item[4][0] for item in socket.getaddrinfo("localhost", server.port, type=socket.SOCK_STREAM)
+    ):
+        with socket.create_connection((str(address), server.port), 10) as link:
+            link.sendall(request("/a"))
+            assert responses(link, 1) == [(200, "/a 0")]
+    server.stop()
+    thread.join(10)
+
+
+def test_run_restores_the_gc_threshold() -> None:
     before = gc.get_threshold()
     try:
         gc.set_threshold(50_000, 20, 20)
-        with EmulatorServer(tmp_path / "emulator.db", ManualClock()):
+        with serving(Echo()):
             pass
         assert gc.get_threshold() == (700, 10, 10)
     finally:

@@ -1,4 +1,4 @@
-"""What people install, and with what: built, installed without a network, tried in clean places.
+"""Checks of the built packages: contents, offline installation, and bounds of dependencies.
 
-Not part of the ordinary suite, because it builds environments: `python -m tests.packaging`.
+They create environments, so they are not part of the test suite: `python -m tests.packaging`.
 """

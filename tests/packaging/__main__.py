@@ -1,6 +1,6 @@
-"""All checks of the packages: `python -m tests.packaging [PYTEST'S OPTIONS…]`.
+"""`python -m tests.packaging [PYTEST OPTIONS…]`: run all checks of the packages.
 
-Needs `pip install -e '.[test,lint,packaging]'`, and a package index for wheelhouse and bounds.
+Needs `pip install -e '.[test,lint,packaging]'` and access to a package index.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""What is in the packages, and what is not."""
+"""Contents of the packages."""
 
 import re
 import subprocess
@@ -14,8 +14,8 @@ from outreply_cli import __version__
 from tests.packaging.conftest import Packages, build
 from tests.packaging.environments import ROOT
 
-_WHEEL_MOST_BYTES = 600_000
-_SDIST_MOST_BYTES = 900_000
+_MAX_WHEEL_BYTES = 600_000
+_MAX_SDIST_BYTES = 900_000
 _COMPLETIONS = {
     "share/bash-completion/completions/outreply": "completions/outreply.bash",
     "share/zsh/site-functions/_outreply": "completions/_outreply",
@@ -35,28 +35,28 @@ def metadata(wheel: dict[str, bytes]) -> Message:
     return Parser().parsestr(wheel[name].decode())
 
 
-def test_both_are_small(packages: Packages) -> None:
-    assert packages.wheel.stat().st_size <= _WHEEL_MOST_BYTES
-    assert packages.sdist.stat().st_size <= _SDIST_MOST_BYTES
+def test_package_sizes(packages: Packages) -> None:
+    assert packages.wheel.stat().st_size <= _MAX_WHEEL_BYTES
+    assert packages.sdist.stat().st_size <= _MAX_SDIST_BYTES
 
 
-def test_the_wheel_runs_on_every_system(packages: Packages) -> None:
+def test_wheel_is_platform_independent(packages: Packages) -> None:
     assert packages.wheel.name == f"outreply_cli-{__version__}-py3-none-any.whl"
 
 
-def test_the_wheel_has_every_source_file_and_nothing_else_of_python(
+def test_wheel_has_all_source_files(
     wheel: dict[str, bytes],
 ) -> None:
-    written = {
+    expected = {
         str(path.relative_to(ROOT))
         for path in (ROOT / "outreply_cli").rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
-    assert {name for name in wheel if name.startswith("outreply_cli/")} == written
-    assert "outreply_cli/py.typed" in written
+    assert {name for name in wheel if name.startswith("outreply_cli/")} == expected
+    assert "outreply_cli/py.typed" in expected
 
 
-def test_the_wheel_has_no_tests_and_nothing_hidden(wheel: dict[str, bytes]) -> None:
+def test_wheel_has_no_tests_or_hidden_files(wheel: dict[str, bytes]) -> None:
     for name in wheel:
         first, *rest = Path(name).parts
         assert first == "outreply_cli" or re.fullmatch(
@@ -65,7 +65,7 @@ def test_the_wheel_has_no_tests_and_nothing_hidden(wheel: dict[str, bytes]) -> N
         assert not any(part.startswith(".") or part == "tests" for part in (first, *rest)), name
 
 
-def test_completions_and_manual_pages_lie_where_shells_and_man_look(
+def test_wheel_completion_and_man_page_paths(
     wheel: dict[str, bytes],
 ) -> None:
     data = f"outreply_cli-{__version__}.data/data/"
@@ -74,14 +74,14 @@ def test_completions_and_manual_pages_lie_where_shells_and_man_look(
         for path in (ROOT / "completions" / "man").iterdir()
     }
     assert len(pages) > 5
-    wanted = {
-        data + place: (ROOT / source).read_bytes()
-        for place, source in {**_COMPLETIONS, **pages}.items()
+    expected = {
+        data + path: (ROOT / source).read_bytes()
+        for path, source in {**_COMPLETIONS, **pages}.items()
     }
-    assert {name: wheel[name] for name in wheel if name.startswith(data)} == wanted
+    assert {name: wheel[name] for name in wheel if name.startswith(data)} == expected
 
 
-def test_the_metadata_say_what_it_is(metadata: Message, wheel: dict[str, bytes]) -> None:
+def test_metadata(metadata: Message, wheel: dict[str, bytes]) -> None:
     assert metadata["Name"] == "outreply-cli"
     assert metadata["Version"] == __version__
     assert metadata["License-Expression"] == "MIT"
@@ -94,13 +94,13 @@ def test_the_metadata_say_what_it_is(metadata: Message, wheel: dict[str, bytes])
         classifiers
     )
     assert "Typing :: Typed" in classifiers
-    urls = dict(each.split(", ", 1) for each in metadata.get_all("Project-URL", []))
+    urls = dict(url.split(", ", 1) for url in metadata.get_all("Project-URL", []))
     assert urls["Homepage"].startswith("https://")
     entry_points = wheel[f"outreply_cli-{__version__}.dist-info/entry_points.txt"].decode()
     assert entry_points == "[console_scripts]\noutreply = outreply_cli.__main__:main\n"
 
 
-def test_the_sdist_has_everything_but_what_is_for_git_alone(packages: Packages) -> None:
+def test_sdist_has_all_tracked_files(packages: Packages) -> None:
     tracked = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
@@ -108,17 +108,17 @@ def test_the_sdist_has_everything_but_what_is_for_git_alone(packages: Packages) 
         text=True,
         check=True,
     ).stdout.split()
-    wanted = {name for name in tracked if not name.startswith(".git")}
+    expected = {name for name in tracked if not name.startswith(".git")}
     with tarfile.open(packages.sdist) as archive:
-        held = {name.partition("/")[2] for name in archive.getnames()}
-    # The build adds what git is to ignore.
-    assert held - wanted <= {"PKG-INFO", ".gitignore"}
-    assert wanted <= held
+        actual = {name.partition("/")[2] for name in archive.getnames()}
+    # The build adds these two.
+    assert actual - expected <= {"PKG-INFO", ".gitignore"}
+    assert expected <= actual
 
 
-def test_the_sdist_builds_the_same_wheel_byte_for_byte(packages: Packages, tmp_path: Path) -> None:
+def test_sdist_builds_identical_wheel(packages: Packages, tmp_path: Path) -> None:
     with tarfile.open(packages.sdist) as archive:
         archive.extractall(tmp_path, filter="data")
     (source,) = tmp_path.iterdir()
-    again = build("wheel", source, tmp_path / "again")
-    assert again.read_bytes() == packages.wheel.read_bytes()
+    rebuilt = build("wheel", source, tmp_path / "again")
+    assert rebuilt.read_bytes() == packages.wheel.read_bytes()

@@ -1,4 +1,4 @@
-"""Installed without a network, and used from anywhere with nothing else there."""
+"""Offline installation, and running the installed command from anywhere."""
 
 import sys
 from pathlib import Path
@@ -14,29 +14,27 @@ from tests.packaging.environments import Environment
 def installed(
     packages: Packages, wheelhouse: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Environment:
-    place = Environment.create(tmp_path_factory.mktemp("from-wheel"))
-    place.install_offline(wheelhouse, str(packages.wheel))
-    return place
+    environment = Environment.create(tmp_path_factory.mktemp("from-wheel"))
+    environment.install_offline(wheelhouse, str(packages.wheel))
+    return environment
 
 
-def test_the_wheel_installs_without_a_network_and_what_it_needs_fits(
+def test_wheel_installs_offline(
     installed: Environment,
 ) -> None:
     installed.run(installed.program("python"), "-m", "pip", "check")
 
 
-def test_the_sdist_installs_without_a_network(
-    packages: Packages, wheelhouse: Path, tmp_path: Path
-) -> None:
-    place = Environment.create(tmp_path)
-    place.install_offline(wheelhouse, str(packages.sdist))
-    assert place.run(place.program("outreply"), "--version") == f"outreply {__version__}\n"
+def test_sdist_installs_offline(packages: Packages, wheelhouse: Path, tmp_path: Path) -> None:
+    environment = Environment.create(tmp_path)
+    environment.install_offline(wheelhouse, str(packages.sdist))
+    assert (
+        environment.run(environment.program("outreply"), "--version") == f"outreply {__version__}\n"
+    )
 
 
-def test_it_runs_by_its_path_from_another_directory_with_an_empty_home(
-    installed: Environment, tmp_path: Path
-) -> None:
-    """As pipx and its likes run it: nobody activates anything."""
+def test_run_by_path_with_empty_home(installed: Environment, tmp_path: Path) -> None:
+    """Run it as pipx does, without an activated environment."""
     elsewhere, home = tmp_path / "elsewhere", tmp_path / "home"
     elsewhere.mkdir()
     home.mkdir()
@@ -52,17 +50,17 @@ def test_it_runs_by_its_path_from_another_directory_with_an_empty_home(
     assert list(elsewhere.iterdir()) == list(home.iterdir()) == []
 
 
-def test_the_demo_works_there(installed: Environment, tmp_path: Path) -> None:
+def test_demo(installed: Environment, tmp_path: Path) -> None:
     assert "outreply" in installed.run(installed.program("outreply"), "demo", cwd=tmp_path)
 
 
-def test_it_runs_through_a_link_on_the_path(installed: Environment, tmp_path: Path) -> None:
+def test_run_through_symlink(installed: Environment, tmp_path: Path) -> None:
     link = tmp_path / "outreply"
     link.symlink_to(installed.program("outreply"))
     assert installed.run(link, "--version") == f"outreply {__version__}\n"
 
 
-def test_completions_and_manual_pages_are_installed(installed: Environment) -> None:
+def test_completions_and_man_pages_are_installed(installed: Environment) -> None:
     share = installed.directory / "share"
     assert (share / "bash-completion" / "completions" / "outreply").is_file()
     assert (share / "zsh" / "site-functions" / "_outreply").is_file()
@@ -70,10 +68,8 @@ def test_completions_and_manual_pages_are_installed(installed: Environment) -> N
     assert (share / "man" / "man1" / "outreply-bulk.1").is_file()
 
 
-def test_its_types_are_seen_by_those_who_use_it_as_a_library(
-    installed: Environment, tmp_path: Path
-) -> None:
-    """A wrong argument is told: without `py.typed` everything would be Any."""
+def test_type_hints_are_exported(installed: Environment, tmp_path: Path) -> None:
+    """Type checkers report a wrong argument; without `py.typed` everything would be Any."""
     (tmp_path / "right.py").write_text(
         "from outreply_cli.webhooks import verify\nfits: bool = verify(b'', '', 'secret')\n"
     )

@@ -1,4 +1,4 @@
-"""Both packages, built once from a copy of the tree."""
+"""The packages, built once from a copy of the source tree."""
 
 import subprocess
 import sys
@@ -15,7 +15,7 @@ _NOT_SOURCE = ignore_patterns(".venv*", ".git", "__pycache__", ".*_cache", ".hyp
 
 @dataclass(frozen=True)
 class Packages:
-    """The files that people get."""
+    """The built distribution files."""
 
     wheel: Path
     sdist: Path
@@ -25,8 +25,8 @@ def build(kind: str, source: Path, directory: Path) -> Path:
     """Build a `wheel` or an `sdist` of the project in `source`."""
     words = [sys.executable, "-m", "hatchling", "build", "-t", kind, "-d", str(directory)]
     subprocess.run(words, cwd=source, check=True, capture_output=True)
-    (made,) = directory.glob("*.whl" if kind == "wheel" else "*.tar.gz")
-    return made
+    (package,) = directory.glob("*.whl" if kind == "wheel" else "*.tar.gz")
+    return package
 
 
 @pytest.fixture(scope="session")
@@ -39,11 +39,11 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> Packages:
 
 @pytest.fixture(scope="session")
 def wheelhouse(packages: Packages, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Every wheel that installing and building takes; ours is not among them."""
+    """Wheels of all dependencies, including those of the build."""
     directory = tmp_path_factory.mktemp("wheelhouse")
-    place = Environment.create(tmp_path_factory.mktemp("gathering"))
-    place.run(
-        place.program("python"), "-m", "pip", "download", "--quiet", "--only-binary", ":all:",
+    environment = Environment.create(tmp_path_factory.mktemp("gathering"))
+    environment.run(
+        environment.program("python"), "-m", "pip", "download", "--quiet", "--only-binary", ":all:",
         "--dest", str(directory), str(packages.wheel), "hatchling",
     )  # fmt: skip
     (directory / packages.wheel.name).unlink(missing_ok=True)

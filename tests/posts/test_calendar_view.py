@@ -1,4 +1,4 @@
-"""The grid of a week or a month: every post is there or counted, and every line has one width."""
+"""The grid and the agenda of `posts calendar`."""
 
 import io
 import re
@@ -20,12 +20,11 @@ ZONE = ZoneInfo("Europe/Paris")
 ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
 
 
-def dated(
-    moment: str, alias: str, message: str, *, brand: str = "Acme Co.", status: str = "scheduled"
+def make_post(
+    at: str, alias: str, message: str, *, brand: str = "Acme Co.", status: str = "scheduled"
 ) -> CalendarPost:
-    instant = datetime.fromisoformat(moment).astimezone(UTC)
     return CalendarPost(
-        instant,
+        datetime.fromisoformat(at).astimezone(UTC),
         alias,
         alias.split(":", maxsplit=1)[0],
         brand,
@@ -34,22 +33,22 @@ def dated(
 
 
 POSTS = [
-    dated("2026-11-23T09:00+01:00", "facebook:acme", "We are open", status="published"),
-    dated("2026-11-24T09:00+01:00", "instagram:acme", "Spring 🌱 in the workshop"),
-    dated("2026-11-24T17:30+01:00", "twitter:bluebird", "日本語のコーヒー豆", brand="Bluebird"),
-    dated("2026-11-26T08:00+01:00", "tiktok:bluebird", "Latte art", brand="Bluebird",
+    make_post("2026-11-23T09:00+01:00", "facebook:acme", "We are open", status="published"),
+    make_post("2026-11-24T09:00+01:00", "instagram:acme", "Spring 🌱 in the workshop"),
+    make_post("2026-11-24T17:30+01:00", "twitter:bluebird", "日本語のコーヒー豆", brand="Bluebird"),
+    make_post("2026-11-26T08:00+01:00", "tiktok:bluebird", "Latte art", brand="Bluebird",
           status="failed"),
-    *(dated(f"2026-11-27T{hour:02}:00+01:00", "linkedin:acme-co", f"Number {hour}")
+    *(make_post(f"2026-11-27T{hour:02}:00+01:00", "linkedin:acme-co", f"Number {hour}")
       for hour in range(8, 16)),
 ]  # fmt: skip
 
 
-def drawn(
+def draw(
     width: int, posts: list[CalendarPost] | None = None, *, month: bool = False, plain: bool = False
 ) -> str:
     stream = io.StringIO()
     output = Output(stream, is_terminal=True, width=width, plain=plain)
-    period = Period.of(TODAY, TODAY, whole_month=month)
+    period = Period.containing(TODAY, today=TODAY, whole_month=month)
     print_calendar(output, period, POSTS if posts is None else posts, ZONE)
     return ESCAPES.sub("", stream.getvalue())
 
@@ -100,24 +99,24 @@ Thu 26 Nov 2026
 """
 
 
-def test_a_week_at_80_columns() -> None:
-    assert drawn(80) == WEEK_AT_80
+def test_week_80_columns() -> None:
+    assert draw(80) == WEEK_AT_80
 
 
-def test_a_month_at_60_columns_counts_what_has_no_room() -> None:
-    assert MONTH_AT_60 in drawn(60, month=True)
-    assert drawn(60, month=True).startswith("November 2026 (Europe/Paris): 1 published")
+def test_month_60_columns_counts_hidden_posts() -> None:
+    assert MONTH_AT_60 in draw(60, month=True)
+    assert draw(60, month=True).startswith("November 2026 (Europe/Paris): 1 published")
 
 
-def test_a_narrow_terminal_and_plain_get_an_agenda() -> None:
-    assert drawn(50).startswith(AGENDA_AT_50)
-    assert drawn(120, plain=True).startswith(AGENDA_AT_50)
-    assert "┌" not in drawn(59) + drawn(120, plain=True)
+def test_narrow_terminal_and_plain_show_agenda() -> None:
+    assert draw(50).startswith(AGENDA_AT_50)
+    assert draw(120, plain=True).startswith(AGENDA_AT_50)
+    assert "┌" not in draw(59) + draw(120, plain=True)
 
 
-def test_a_terminal_whose_encoding_lacks_the_lines_gets_an_agenda() -> None:
+def test_latin1_terminal_shows_agenda() -> None:
     stream = io.TextIOWrapper(io.BytesIO(), encoding="latin-1", errors="backslashreplace")
-    period = Period.of(TODAY, TODAY, whole_month=False)
+    period = Period.containing(TODAY, today=TODAY, whole_month=False)
     print_calendar(Output(stream, is_terminal=True, width=80), period, POSTS[:1], ZONE)
     stream.seek(0)
     assert "09:00 facebook:acme published  We are open" in stream.read()
@@ -125,23 +124,25 @@ def test_a_terminal_whose_encoding_lacks_the_lines_gets_an_agenda() -> None:
 
 @pytest.mark.parametrize("width", [60, 79, 80, 120, 200])
 @pytest.mark.parametrize("month", [False, True])
-def test_every_line_of_a_grid_has_one_width(width: int, month: bool) -> None:
-    lines = [line for line in drawn(width, month=month).splitlines() if line[:1] in "┌├│└"]
+def test_grid_lines_have_equal_width(width: int, month: bool) -> None:
+    lines = [line for line in draw(width, month=month).splitlines() if line[:1] in "┌├│└"]
     assert len({cell_len(line) for line in lines}) == 1
     assert width - 7 < cell_len(lines[0]) <= width
 
 
-def test_a_message_can_not_steer_the_terminal() -> None:
-    bad = dated("2026-11-25T10:00+01:00", "instagram:acme", "\x1b[2J\u202egone", brand="\x1b[31m")
-    for text in (drawn(200, [bad, *POSTS]), drawn(40, [bad, *POSTS])):
+def test_escape_sequences_are_sanitized() -> None:
+    bad = make_post(
+        "2026-11-25T10:00+01:00", "instagram:acme", "\x1b[2J\u202egone", brand="\x1b[31m"
+    )
+    for text in (draw(200, [bad, *POSTS]), draw(40, [bad, *POSTS])):
         assert "\x1b[2J" not in text
         assert "\u202e" not in text
         assert "\\x1b[2J" in text
 
 
-def test_no_posts_are_said_to_be_none() -> None:
-    assert "no posts" in drawn(80, [])
-    assert "│" in drawn(80, [])
+def test_no_posts() -> None:
+    assert "no posts" in draw(80, [])
+    assert "│" in draw(80, [])
 
 
 calendar_posts = st.lists(
@@ -159,16 +160,16 @@ calendar_posts = st.lists(
 
 
 @given(calendar_posts, st.integers(7, 40), st.integers(1, 12), st.integers(0, 3))
-def test_every_post_appears_once_or_is_counted(
-    posts: list[CellPost], width: int, most_lines: int, message_lines: int
+def test_layout_shows_or_counts_each_post(
+    posts: list[CellPost], width: int, max_lines: int, message_lines: int
 ) -> None:
     days = week_days(TODAY)
-    cells = lay_out(days, posts, width=width, most_lines=most_lines, message_lines=message_lines)
+    cells = lay_out(days, posts, width=width, max_lines=max_lines, message_lines=message_lines)
     heads = [line.post for cell in cells for line in cell.lines if line.is_head]
     assert len(heads) == len(set(heads))
     assert len(heads) + sum(cell.hidden for cell in cells) == len(posts)
     for cell in cells:
-        assert len(cell.lines) <= most_lines
+        assert len(cell.lines) <= max_lines
         assert all(cell_len(line.text) <= width for line in cell.lines)
         assert all(posts[line.post].day == cell.day for line in cell.lines if line.post is not None)
         assert bool(cell.hidden) == any(f"+{cell.hidden}" in line.text for line in cell.lines
@@ -176,17 +177,17 @@ def test_every_post_appears_once_or_is_counted(
 
 
 @given(st.lists(st.text(max_size=8), max_size=60))
-def test_no_two_brands_have_one_mark(brands: list[str]) -> None:
+def test_brand_marks_are_unique(brands: list[str]) -> None:
     marks = brand_marks(brands)
     assert set(marks) == set(brands)
     assert len(set(marks.values())) == len(marks)
 
 
 @given(st.dates(date(1990, 1, 1), date(2200, 1, 1)))
-def test_a_month_holds_each_of_its_days_once(day: date) -> None:
+def test_month_weeks_contain_each_day_once(day: date) -> None:
     weeks = month_weeks(day)
-    days = [one for week in weeks for one in week if one.month == day.month]
+    days = [shown for week in weeks for shown in week if shown.month == day.month]
     assert days == [day.replace(day=1) + timedelta(days=n) for n in range(len(days))]
     assert (days[-1] + timedelta(days=1)).month != day.month
-    period = Period.of(day, day, whole_month=True)
+    period = Period.containing(day, today=day, whole_month=True)
     assert (period.first, period.after) == (days[0], days[-1] + timedelta(days=1))

@@ -1,4 +1,4 @@
-"""Bars for limits: they fit, and only what is all used looks so."""
+"""Bars of limits."""
 
 import io
 import re
@@ -27,32 +27,32 @@ in any hour
 """
 
 
-def drawn(meters: list[Meter], width: int) -> str:
+def render(meters: list[Meter], width: int) -> str:
     stream = io.StringIO()
     print_meters(Output(stream, is_terminal=True, width=width), meters)
     return re.sub(r"\x1b\[[0-9;]*m", "", stream.getvalue())
 
 
 def test_bars_at_60_columns() -> None:
-    assert drawn(METERS, 60) == AT_60
+    assert render(METERS, 60) == AT_60
 
 
-def test_a_wide_terminal_gets_the_notes_in_one_column() -> None:
-    lines = drawn(METERS, 120).splitlines()
+def test_notes_are_aligned_on_wide_terminal() -> None:
+    lines = render(METERS, 120).splitlines()
     assert lines[1].index("416 left") == lines[2].index("0 left")
 
 
 @given(st.floats(0, 1.5), st.integers(50, 200))
-def test_a_bar_fits_and_is_full_only_when_all_is_used(share: float, width: int) -> None:
+def test_bar_fits_and_is_full_only_at_limit(share: float, width: int) -> None:
     meter = Meter("g", "name", "1", "2", "1", share)
-    line = drawn([meter], width).splitlines()[1]
+    line = render([meter], width).splitlines()[1]
     assert cell_len(line) <= width
     assert ("░" not in line) == (share >= 1)
     assert ("█" in line) == (share > 0)
     assert ("100%" in line) == (1 <= share < 1.01)
 
 
-def test_no_bars_in_a_pipe_with_plain_or_in_latin_1() -> None:
+def test_can_draw_requires_utf8_terminal_without_plain() -> None:
     latin = io.TextIOWrapper(io.BytesIO(), encoding="latin-1")
     assert Output(io.StringIO(), is_terminal=True).can_draw
     assert not Output(io.StringIO()).can_draw

@@ -1,4 +1,4 @@
-"""What CI installs: every archive pinned, by version and by hash."""
+"""Dependencies of CI are pinned by version and hash."""
 
 import re
 import tomllib
@@ -11,10 +11,9 @@ ROOT = Path(__file__).parent.parent.parent
 PIN = re.compile(r"^([a-z0-9-]+)==(\S+) \\\n    --hash=sha256:([0-9a-f]{64})$", re.MULTILINE)
 
 
-def test_every_dependency_of_ci_is_pinned_by_its_hash() -> None:
+def test_ci_dependencies_are_pinned_by_hash() -> None:
     text = (ROOT / ".ci" / "requirements.txt").read_text(encoding="utf-8")
     pins = {name: version for name, version, _ in PIN.findall(text)}
-    # A line that is no pin would be one that is trusted by its name alone.
     rest = PIN.sub("", "\n".join(line for line in text.splitlines() if not line.startswith("#")))
     assert rest.strip() == ""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))

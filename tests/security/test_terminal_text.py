@@ -1,4 +1,4 @@
-"""Text from strangers, shown by every command at a terminal: it steers and hides nothing."""
+"""Untrusted text in the output of every command: no control or invisible characters."""
 
 import csv
 import io
@@ -18,7 +18,7 @@ from outreply_cli.webhooks.models import IncomingDelivery
 from outreply_cli.webhooks.store import DeliveryStore
 from tests.command_line import CommandLine, Result
 from tests.media.sample_files import png
-from tests.scripted_server import ScriptedServer, answer
+from tests.scripted_server import ScriptedServer, response
 
 HOSTILE = (
     "\x1b]52;c;cm0gLXJm\x07\x1b[2J\x1b]8;;http://evil\x07link\x1b]8;;\x07\x1bP+q\x1b\\ [red]m[/] "
@@ -39,7 +39,7 @@ def at_terminal(cli: CommandLine, *words: str, env: dict[str, str] | None = None
     return Result(main(words, context), out.getvalue(), err.getvalue())
 
 
-def steering(text: str) -> set[str]:
+def control_characters(text: str) -> set[str]:
     return {
         character
         for character in text
@@ -48,8 +48,8 @@ def steering(text: str) -> set[str]:
 
 
 @pytest.fixture
-def taken_over(cli: CommandLine, emulator: EmulatorServer, tmp_path: Path) -> CommandLine:
-    """An account in which every text is a stranger's."""
+def hostile_account(cli: CommandLine, emulator: EmulatorServer, tmp_path: Path) -> CommandLine:
+    """An account in which every text is hostile."""
     picture = tmp_path / "a.png"
     picture.write_bytes(png())
     assert cli.run("media", "upload", str(picture)).code == 0
@@ -65,8 +65,8 @@ def taken_over(cli: CommandLine, emulator: EmulatorServer, tmp_path: Path) -> Co
     )  # fmt: skip
     with emulator.state.transaction() as db:
         for table, column in columns:
-            known = {row[1] for row in db.execute(f"PRAGMA table_info({table})")}
-            assert column in known, (table, sorted(known))
+            columns_of_table = {row[1] for row in db.execute(f"PRAGMA table_info({table})")}
+            assert column in columns_of_table, (table, sorted(columns_of_table))
             db.execute(f"UPDATE {table} SET {column} = ?", (HOSTILE,))  # noqa: S608
         db.execute("UPDATE hooks SET url = url || ?", (HOSTILE,))
     return cli
@@ -76,8 +76,8 @@ def ids(cli: CommandLine, *words: str) -> Iterator[str]:
     yield from cli.run(*words, "-q").out.split()
 
 
-def test_no_command_lets_a_strangers_text_steer_the_terminal(taken_over: CommandLine) -> None:
-    cli = taken_over
+def test_commands_escape_control_characters(hostile_account: CommandLine) -> None:
+    cli = hostile_account
     state = cli.home / "state"
     inbox = DeliveryStore(state / "webhooks.db")
     body = json.dumps({"event": HOSTILE, "id": HOSTILE, "data": {"x": HOSTILE}}).encode()
@@ -89,7 +89,7 @@ def test_no_command_lets_a_strangers_text_steer_the_terminal(taken_over: Command
     published = next(ids(cli, "posts", "list", "--published"))
     page, brand = next(ids(cli, "pages", "list")), next(ids(cli, "brands", "list"))
     media, hook = next(ids(cli, "media", "list")), next(ids(cli, "webhooks", "list"))
-    shown = 0
+    occurrences = 0
     for words in (
         ("pages", "list"), ("pages", "show", page), ("brands", "list"), ("brands", "show", brand),
         ("posts", "list"), ("posts", "list", "--published"), ("posts", "show", scheduled),
@@ -104,45 +104,47 @@ def test_no_command_lets_a_strangers_text_steer_the_terminal(taken_over: Command
     ):  # fmt: skip
         cli.clock.advance(61)
         for kind in FORMATS:
-            ran = at_terminal(cli, *words, *(["-o", kind] if "export" not in words else []))
-            assert ran.code in {0, 2, 5}, (words, ran.err)
-            assert steering(ran.out) == set(), (words, kind)
-            assert steering(ran.err) == set(), (words, kind)
-            shown += "gnitirw" in ran.out
-    assert shown >= 100
+            result = at_terminal(cli, *words, *(["-o", kind] if "export" not in words else []))
+            assert result.code in {0, 2, 5}, (words, result.err)
+            assert control_characters(result.out) == set(), (words, kind)
+            assert control_characters(result.err) == set(), (words, kind)
+            occurrences += "gnitirw" in result.out
+    assert occurrences >= 100
 
 
-def test_what_a_terminal_shows_for_programs_is_equal_when_it_is_read(
-    taken_over: CommandLine,
+def test_json_and_yaml_on_terminal_roundtrip(
+    hostile_account: CommandLine,
 ) -> None:
     words = ("api", "GET", "/pages")
-    raw = json.loads(taken_over.run(*words).out)
+    raw = json.loads(hostile_account.run(*words).out)
     assert HOSTILE in str([page["name"] for page in raw["pages"]]) or raw["pages"]
     for kind in ("json", "yaml"):
-        read = yaml.safe_load(at_terminal(taken_over, *words, "-o", kind).out)
+        read = yaml.safe_load(at_terminal(hostile_account, *words, "-o", kind).out)
         assert [page["name"] for page in read["pages"]] == [page["name"] for page in raw["pages"]]
 
 
-def test_an_error_of_a_stranger_steers_nothing(cli_logged_out: CommandLine) -> None:
+def test_api_errors_escape_control_characters(cli_logged_out: CommandLine) -> None:
     body = {"error": HOSTILE, "code": HOSTILE, "request_id": HOSTILE, HOSTILE: HOSTILE,
             "list": [HOSTILE]}  # fmt: skip
     env = {"OUTREPLY_API_KEY": "outreply_live_" + "x" * 30}
     for status in (400, 401, 403, 404, 409, 418, 429, 500):
-        with ScriptedServer([answer(status, body)]) as server:
+        with ScriptedServer([response(status, body)]) as server:
             env["OUTREPLY_BASE_URL"] = server.url
             for extra in ((), ("--json",), ("-v",)):
-                ran = at_terminal(
+                result = at_terminal(
                     cli_logged_out, "pages", "list", "--max-wait", "0s", *extra, env=env
                 )
-                assert ran.code != 0
-                assert "gnitirw" in ran.err
-                assert steering(ran.out + ran.err) == set()
-    with ScriptedServer([answer(302, location="http://\u202eevil/")]) as server:
+                assert result.code != 0
+                assert "gnitirw" in result.err
+                assert control_characters(result.out + result.err) == set()
+    with ScriptedServer([response(302, location="http://\u202eevil/")]) as server:
         env["OUTREPLY_BASE_URL"] = server.url
-        assert steering(at_terminal(cli_logged_out, "pages", "list", env=env).err) == set()
+        assert (
+            control_characters(at_terminal(cli_logged_out, "pages", "list", env=env).err) == set()
+        )
 
 
-def test_names_of_files_steer_nothing(cli: CommandLine, tmp_path: Path) -> None:
+def test_file_names_escape_control_characters(cli: CommandLine, tmp_path: Path) -> None:
     name = HOSTILE.replace("/", "")
     for ending in (".png", ".csv", ".yaml"):
         (tmp_path / f"{name}{ending}").write_bytes(b"posts: 3\n")
@@ -158,13 +160,13 @@ def test_names_of_files_steer_nothing(cli: CommandLine, tmp_path: Path) -> None:
         ("errors", name),
         ("webhooks", "replay", name, "--to", "http://127.0.0.1:9/"),
     ):
-        ran = at_terminal(cli, *words)
-        assert ran.code != 0
-        assert steering(ran.out + ran.err) == set(), words
+        result = at_terminal(cli, *words)
+        assert result.code != 0
+        assert control_characters(result.out + result.err) == set(), words
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠"])
-def test_a_report_holds_no_formula(start: str) -> None:
+def test_report_escapes_formulas(start: str) -> None:
     stream = io.StringIO()
     csv.writer(stream).writerow([formula_safe(f"{start}cmd|' /C calc'!A0")])
     (cell,) = next(csv.reader(io.StringIO(stream.getvalue(), newline="")))

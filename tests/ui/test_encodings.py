@@ -1,4 +1,4 @@
-"""What a stream's encoding lacks: escapes in a file, and on a terminal something as wide."""
+"""Characters that a stream cannot encode: escaped in files, replaced on terminals."""
 
 import io
 from collections.abc import Mapping
@@ -20,13 +20,13 @@ class Stream(io.TextIOWrapper):
     def isatty(self) -> bool:
         return self._is_terminal
 
-    def shown(self, text: str) -> str:
+    def roundtrip(self, text: str) -> str:
         self.write(text)
         self.seek(0)
         return self.read()
 
 
-def settled(
+def make_stream(
     encoding: str = "utf-8", *, is_terminal: bool = True, environ: Mapping[str, str] = C_LOCALE
 ) -> Stream:
     stream = Stream(encoding, is_terminal=is_terminal)
@@ -46,24 +46,24 @@ def settled(
         ({"LANG": "C", "LC_ALL": "fr_FR.UTF-8"}, "utf-8"),
     ],
 )
-def test_a_terminal_of_the_c_locale_gets_ascii(environ: dict[str, str], encoding: str) -> None:
-    assert settled(environ=environ).encoding == encoding
-    assert settled(is_terminal=False, environ=environ).encoding == "utf-8"
+def test_c_locale_terminal_is_ascii(environ: dict[str, str], encoding: str) -> None:
+    assert make_stream(environ=environ).encoding == encoding
+    assert make_stream(is_terminal=False, environ=environ).encoding == "utf-8"
 
 
-def test_signs_and_letters_become_what_is_nearest() -> None:
-    ascii_terminal = settled()
-    assert ascii_terminal.shown("Été… ● ✓ → 日本 🌱!") == "Ete~ * + > ???? ??!"
-    assert settled("latin-1", environ={}).shown("Été → 日本") == "Été > ????"
+def test_ascii_fallback() -> None:
+    ascii_terminal = make_stream()
+    assert ascii_terminal.roundtrip("Été… ● ✓ → 日本 🌱!") == "Ete~ * + > ???? ??!"
+    assert make_stream("latin-1", environ={}).roundtrip("Été → 日本") == "Été > ????"
 
 
-def test_a_file_loses_nothing() -> None:
-    assert settled("latin-1", is_terminal=False).shown("é → 日") == "é \\u2192 \\u65e5"
-    assert settled(is_terminal=False).shown("日本") == "日本"
+def test_file_output_is_lossless() -> None:
+    assert make_stream("latin-1", is_terminal=False).roundtrip("é → 日") == "é \\u2192 \\u65e5"
+    assert make_stream(is_terminal=False).roundtrip("日本") == "日本"
 
 
 @given(st.text(st.characters(exclude_categories=["Cs", "Cc"])))
-def test_columns_stay_columns(text: str) -> None:
-    shown = settled().shown(text)
-    assert shown.isascii()
-    assert len(shown) == cell_len(text)
+def test_ascii_fallback_keeps_width(text: str) -> None:
+    output = make_stream().roundtrip(text)
+    assert output.isascii()
+    assert len(output) == cell_len(text)

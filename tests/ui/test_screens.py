@@ -1,5 +1,4 @@
-"""Every main screen at every width and on every kind of terminal is what somebody has looked at;
-`UPDATE_SCREENS=1 pytest tests/terminal/test_screens.py -n 0` draws them anew."""
+"""Golden text of the main screens, at several widths and on several kinds of terminal."""
 
 import os
 import re
@@ -10,10 +9,11 @@ import pytest
 from rich.cells import cell_len
 
 from tests.command_line import CommandLine
-from tests.golden_account import GOLDEN, Look, Screen, Stage, steady
-from tests.golden_screens import C_LOCALE, DUMB, LOOKS, NO_COLOR, SCREENS
+from tests.golden.update import update_text
+from tests.golden_account import GOLDEN, GoldenAccount, Screen, TerminalSetup, normalize
+from tests.golden_screens import C_LOCALE, DUMB, NO_COLOR, SCREENS, TERMINALS
 
-# No others: blue is lost on black, white and bright ones on white.
+# The only allowed styles: blue is unreadable on black, white and bright colors on white.
 STYLES = {
     "1": "bold", "2": "dim", "7": "reverse", "31": "red", "32": "green", "33": "yellow",
     "35": "magenta", "36": "cyan",
@@ -23,35 +23,35 @@ STYLE = re.compile(r"\x1b\[([0-9;]*)m")
 
 
 @pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    with Stage(tmp_path_factory.mktemp("stage")) as stage:
-        yield stage
+def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GoldenAccount]:
+    with GoldenAccount(tmp_path_factory.mktemp("account")) as account:
+        yield account
 
 
-def readable(text: str) -> str:
-    """`text` with its colours named, so that a change of one is seen in a diff."""
+def name_styles(text: str) -> str:
+    """Replace escape sequences in `text` by names of styles, for readable diffs."""
 
-    def name(found: re.Match[str]) -> str:
-        codes = found[1].removeprefix("0").strip(";")
+    def name(match: re.Match[str]) -> str:
+        codes = match[1].removeprefix("0").strip(";")
         return f"«{' '.join(STYLES[code] for code in codes.split(';'))}»" if codes else "«»"
 
-    shown = STYLE.sub(name, text)
-    assert "\x1b" not in shown
-    return shown
+    named = STYLE.sub(name, text)
+    assert "\x1b" not in named
+    return named
 
 
-def golden(drawn: list[tuple[str, str]]) -> str:
-    """Sections, those that are alike under one heading."""
+def format_golden(screens: list[tuple[str, str]]) -> str:
+    """Sections of a golden file; equal screens share a section."""
     by_text: dict[str, list[str]] = {}
-    for name, text in drawn:
+    for name, text in screens:
         by_text.setdefault(text, []).append(name)
     return "\n".join(
         "".join(f"=== {name}\n" for name in names) + f"\n{text}" for text, names in by_text.items()
     )
 
 
-# Sentences, and what is to be copied, are folded by the terminal itself.
-FOLDED = {
+# Screens with sentences or text to copy, which the terminal itself wraps.
+WRAPPED = {
     "welcome",
     "help-of-a-command",
     "pages-list",
@@ -63,39 +63,39 @@ FOLDED = {
 
 
 @pytest.mark.parametrize("screen", SCREENS, ids=lambda screen: screen.name)
-def test_a_screen_is_what_was_looked_at(screen: Screen, stage: Stage) -> None:
-    drawn = []
-    for look in LOOKS:
-        text = stage.drawn(screen, look)
-        lines = STYLE.sub("", text).splitlines()
-        if screen.name not in FOLDED:
-            assert max(map(cell_len, lines)) <= look.width, look.name
-        assert look.environ.get("LANG") != "C" or text.isascii()
-        assert "--plain" not in look.options or not SYMBOLS & set(text)
-        drawn.append((look.name, readable(text)))
+def test_screen(screen: Screen, account: GoldenAccount) -> None:
+    screens = []
+    for terminal in TERMINALS:
+        drawn = account.render(screen, terminal)
+        lines = STYLE.sub("", drawn).splitlines()
+        if screen.name not in WRAPPED:
+            assert max(map(cell_len, lines)) <= terminal.width, terminal.name
+        assert terminal.environ.get("LANG") != "C" or drawn.isascii()
+        assert "--plain" not in terminal.options or not SYMBOLS & set(drawn)
+        screens.append((terminal.name, name_styles(drawn)))
     path = GOLDEN / "screens" / f"{screen.name}.txt"
-    if os.environ.get("UPDATE_SCREENS"):
-        path.write_text(golden(drawn), encoding="utf-8", newline="\n")
-    assert path.read_text(encoding="utf-8") == golden(drawn)
+    text = format_golden(screens)
+    update_text(path, text)
+    assert path.read_text(encoding="utf-8") == text
 
 
-def test_there_is_no_golden_screen_of_what_is_gone() -> None:
-    kept = {path.stem for path in (GOLDEN / "screens").iterdir()}
-    assert kept == {screen.name for screen in SCREENS}
+def test_no_stale_golden_screens() -> None:
+    names = {path.stem for path in (GOLDEN / "screens").iterdir()}
+    assert names == {screen.name for screen in SCREENS}
 
 
-def section(screen: str, look: str) -> str:
-    """What the golden file of `screen` holds for `look`."""
-    text = (GOLDEN / "screens" / f"{screen}.txt").read_text(encoding="utf-8")
-    for part in text.split("\n\n=== "):
-        names, _, shown = f"{part}\n".partition("\n\n")
-        if look in names.replace("=== ", "").splitlines():
-            return shown
-    raise AssertionError(f"{screen} has no {look}")
+def golden_section(screen: str, terminal: str) -> str:
+    """The part of the golden file of `screen` for `terminal`."""
+    golden = (GOLDEN / "screens" / f"{screen}.txt").read_text(encoding="utf-8")
+    for part in golden.split("\n\n=== "):
+        names, _, text = f"{part}\n".partition("\n\n")
+        if terminal in names.replace("=== ", "").splitlines():
+            return text
+    raise AssertionError(f"{screen} has no {terminal}")
 
 
 @pytest.mark.parametrize(
-    ("screen", "look", "width", "environ"),
+    ("screen", "terminal", "width", "environ"),
     [
         ("posts-list", "120 columns, dark and light", 120, {}),
         ("posts-list", "60 columns, NO_COLOR", 60, NO_COLOR),
@@ -104,12 +104,12 @@ def section(screen: str, look: str) -> str:
         ("posts-list", "200 columns, NO_COLOR", 80, {**NO_COLOR, "COLUMNS": "200"}),
     ],
 )
-def test_the_installed_command_finds_out_itself_what_its_terminal_is(
-    stage: Stage, screen: str, look: str, width: int, environ: dict[str, str]
+def test_screen_of_spawned_command(
+    account: GoldenAccount, screen: str, terminal: str, width: int, environ: dict[str, str]
 ) -> None:
-    words = next(one.words for one in SCREENS if one.name == screen)
-    with stage.home() as home:
-        variables = stage.environ(home, Look(look, environ=environ))
+    words = next(known.words for known in SCREENS if known.name == screen)
+    with account.home() as home:
+        variables = account.environ(home, TerminalSetup(terminal, environ=environ))
         if "COLUMNS" not in environ:
             del variables["COLUMNS"]
         python, *rest = CommandLine.words(*words)
@@ -120,4 +120,4 @@ def test_the_installed_command_finds_out_itself_what_its_terminal_is(
         child.expect(pexpect.EOF)
         child.close()
     assert child.exitstatus == 0
-    assert readable(steady(str(child.before))) == section(screen, look)
+    assert name_styles(normalize(str(child.before))) == golden_section(screen, terminal)

@@ -1,4 +1,4 @@
-"""Readers that go away, disks that are full, and streams that were closed before we began."""
+"""Closed pipes, full disks, and streams that are closed from the start."""
 
 import json
 import subprocess
@@ -8,13 +8,12 @@ import pytest
 
 from outreply_cli.emulator.server import EmulatorServer
 from tests.command_line import CommandLine
-from tests.commands.receiver_process import serving
+from tests.commands.receiver_process import run_receiver
 from tests.commands.test_serve_webhook import send
 from tests.webhooks.receiver_fixture import event_body
 
 FULL = Path("/dev/full")
-# One that is small, one that is larger than a buffer, help by Typer and help without it, and one
-# that is answered before anything is imported.
+# Short output, output larger than a buffer, help with and without Typer, and early exits.
 LINES = (
     "posts list --published",
     "posts list --published --json",
@@ -29,7 +28,7 @@ LINES = (
 
 
 def in_bash(cli: CommandLine, script: str, **env: str) -> tuple[str, str]:
-    """What a script writes; `outreply` is ours in it, and `$OUT` a file."""
+    """stdout and stderr of a bash script that can call `outreply`."""
     done = subprocess.run(
         ["bash", "-c", f'outreply() {{ {" ".join(cli.words())} "$@"; }}\n{script}'],
         env={**cli.environ, **env}, capture_output=True, text=True, timeout=60, check=True,
@@ -38,10 +37,8 @@ def in_bash(cli: CommandLine, script: str, **env: str) -> tuple[str, str]:
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
-def test_a_reader_that_goes_away_is_no_failure_and_nothing_is_said(
-    cli: CommandLine, unbuffered: str
-) -> None:
-    # The first reader is gone before anything is written, the second after one byte.
+def test_closed_pipe_is_not_an_error(cli: CommandLine, unbuffered: str) -> None:
+    # `true` closes the pipe before anything is written, `head` after one byte.
     script = "".join(
         f"outreply {line} | {reader} >/dev/null; echo ${{PIPESTATUS[0]}} {line}\n"
         for line in LINES
@@ -52,7 +49,7 @@ def test_a_reader_that_goes_away_is_no_failure_and_nothing_is_said(
     assert out.splitlines() == [f"0 {line}".strip() for line in LINES]
 
 
-def test_a_failure_keeps_its_code_when_nobody_reads_of_it(cli: CommandLine) -> None:
+def test_exit_code_with_unwritable_stderr(cli: CommandLine) -> None:
     script = """
     outreply posts show 68a100000000000000000001 2>&1 | true; echo ${PIPESTATUS[0]}
     outreply posts show 68a100000000000000000001 2>/dev/full; echo $?
@@ -62,7 +59,7 @@ def test_a_failure_keeps_its_code_when_nobody_reads_of_it(cli: CommandLine) -> N
     assert (out.split(), err) == (["5", "5", "2"], "")
 
 
-def test_a_calendar_is_carried_out_whole_though_nobody_reads_the_plan(
+def test_bulk_schedule_finishes_with_closed_pipe(
     cli: CommandLine, tmp_path: Path, emulator: EmulatorServer
 ) -> None:
     calendar = tmp_path / "launch.csv"
@@ -77,23 +74,21 @@ def test_a_calendar_is_carried_out_whole_though_nobody_reads_the_plan(
 
 @pytest.mark.skipif(not FULL.exists(), reason="this system has no full device")
 @pytest.mark.parametrize(("stdout", "why"), [(">/dev/full", "No space left"), (">&-", "is closed")])
-def test_what_can_not_be_written_is_told_and_is_no_success(
-    cli: CommandLine, stdout: str, why: str
-) -> None:
+def test_unwritable_stdout(cli: CommandLine, stdout: str, why: str) -> None:
     script = "".join(f"outreply {line} {stdout}; echo $? >&2\n" for line in LINES)
     out, err = in_bash(cli, script)
     assert out == ""
     assert "Traceback" not in err
     assert "Exception ignored" not in err
-    said = err.splitlines()
-    assert [line for line in said if line.isdecimal()] == ["1"] * len(LINES)
-    problems = [line for line in said if "can't be written" in line and why in line]
+    messages = err.splitlines()
+    assert [line for line in messages if line.isdecimal()] == ["1"] * len(LINES)
+    problems = [line for line in messages if "annot write the output" in line and why in line]
     assert len(problems) == len(LINES)
-    assert json.loads(problems[1])["error"]["code"] == "OUTPUT_LOST"
-    assert "fault of outreply" not in err
+    assert json.loads(problems[1])["error"]["code"] == "OUTPUT_WRITE_FAILED"
+    assert "bug in outreply" not in err
 
 
-def test_a_post_is_scheduled_once_though_its_id_was_lost(cli: CommandLine) -> None:
+def test_post_scheduled_once_after_lost_output(cli: CommandLine) -> None:
     post = "outreply posts schedule --page x:bluebird --at +2d -m Hi --key k -q"
     out, err = in_bash(cli, f"{post} >/dev/full; echo $?; {post}; echo $?")
     first, post_id, second = out.split()
@@ -103,22 +98,22 @@ def test_a_post_is_scheduled_once_though_its_id_was_lost(cli: CommandLine) -> No
 
 
 @pytest.mark.parametrize("redirection", ["</dev/null", "<&-", "2>&-", "2>/dev/full"])
-def test_a_stream_that_is_not_needed_may_be_missing(cli: CommandLine, redirection: str) -> None:
+def test_missing_unused_stream(cli: CommandLine, redirection: str) -> None:
     out, err = in_bash(cli, f"outreply posts list --published --json -v {redirection}; echo $?")
     assert out.splitlines()[-1] == "0"
     assert "Traceback" not in err
     assert "Exception ignored" not in err
 
 
-def test_a_receiver_ends_with_the_reader_of_its_events(cli_logged_out: CommandLine) -> None:
-    with serving(cli_logged_out, "-o", "jsonl") as receiver:
+def test_receiver_stops_when_stdout_is_closed(cli_logged_out: CommandLine) -> None:
+    with run_receiver(cli_logged_out, "-o", "jsonl") as receiver:
         assert send(receiver.url, event_body()) == 200
         reader = receiver.process.stdout
         assert reader is not None
         assert json.loads(reader.readline())["verified"]
         reader.close()
         assert send(receiver.url, event_body()) == 200
-        _, said = receiver.process.communicate(timeout=20)
+        _, err = receiver.process.communicate(timeout=20)
     assert receiver.process.returncode == 0
-    assert "Received: 2 good" in said
-    assert "Traceback" not in said
+    assert "Received: 2 verified" in err
+    assert "Traceback" not in err

@@ -1,9 +1,9 @@
-"""A receiver on a real socket, and senders of every manner."""
+"""A receiver on a real socket, with clients for it."""
 
 import http.client
 import socket
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,11 +20,11 @@ SECRET = "whsec_tests"
 
 
 @dataclass
-class Setup:
-    """A receiver that runs, and what it told."""
+class RunningReceiver:
+    """A running receiver and what it reported."""
 
     server: WebhookServer
-    inbox: DeliveryStore
+    store: DeliveryStore
     received: list[Received] = field(default_factory=list)
     forwarded: list[ForwardAttempt] = field(default_factory=list)
 
@@ -37,21 +37,26 @@ class Setup:
         path: str = "/",
         headers: dict[str, str] | None = None,
     ) -> tuple[int, bytes]:
+        """Send a request, signed unless a signature is given; returns status and body."""
         connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=10)
         sent = dict(headers or {})
         if signature is not None:
             sent["X-OutReply-Signature"] = signature or sign(body, SECRET)
         try:
             connection.request(method, path, body, sent)
-            answer = connection.getresponse()
-            return answer.status, answer.read()
+            response = connection.getresponse()
+            return response.status, response.read()
         finally:
             connection.close()
 
-    def raw(self, data: bytes, *, seconds: float = 10) -> bytes:
-        with socket.create_connection(("127.0.0.1", self.server.port), seconds) as link:
+    def send_raw(self, data: bytes) -> bytes:
+        """Send bytes; returns the start of the response."""
+        with socket.create_connection(("127.0.0.1", self.server.port), 10) as link:
             link.sendall(data)
             return link.recv(65_536)
+
+    def stored_ids(self) -> Sequence[str]:
+        return [entry["delivery"].id for entry in self.store.history(limit=100_000)]
 
 
 def event_body(event: str = "post.published", *settings: str) -> bytes:
@@ -59,24 +64,19 @@ def event_body(event: str = "post.published", *settings: str) -> bytes:
 
 
 @contextmanager
-def receiving(
-    directory: Path, terms: ReceiverConfig | None = None, **choices: Any
-) -> Iterator[Setup]:
-    inbox = DeliveryStore(directory / "inbox" / "webhooks.db")
+def run_receiver(
+    directory: Path, config: ReceiverConfig | None = None, **options: Any
+) -> Iterator[RunningReceiver]:
+    store = DeliveryStore(directory / "receiver" / "webhooks.db")
     received: list[Received] = []
     forwarded: list[ForwardAttempt] = []
     server = WebhookServer(
-        inbox,
-        terms=terms or ReceiverConfig(secrets=[SECRET]),
+        store,
+        config=config or ReceiverConfig(secrets=[SECRET]),
         clock=SystemClock(),
-        tell_received=received.append,
-        tell_forwarded=forwarded.append,
-        **choices,
+        on_received=received.append,
+        on_forwarded=forwarded.append,
+        **options,
     )
-    with server:
-        yield Setup(server, inbox, received, forwarded)
-    inbox.close()
-
-
-def ids(setup: Setup) -> Sequence[str]:
-    return [each["delivery"].id for each in setup.inbox.history(limit=100_000)]
+    with closing(store), server:
+        yield RunningReceiver(server, store, received, forwarded)

@@ -1,4 +1,4 @@
-"""Why a signature does not fit, told from the mistakes that people make."""
+"""Diagnosis of signature failures caused by the usual mistakes."""
 
 import base64
 import hashlib
@@ -17,13 +17,13 @@ BODY = '{"event":"post.published","data":{"b":1,"a":"ü"}}'.encode()
 VALUE = json.loads(BODY)
 
 
-def told(body: bytes, signature: str | None, *secrets: str, **more: Any) -> str:
-    found = diagnose(body, signature, secrets or [SECRET], now=1_000_000, **more)
-    return "\n".join(found.findings)
+def findings(body: bytes, signature: str | None, *secrets: str, **options: Any) -> str:
+    diagnosis = diagnose(body, signature, secrets or [SECRET], now=1_000_000, **options)
+    return "\n".join(diagnosis.findings)
 
 
 @pytest.mark.parametrize(
-    "again",
+    "body",
     [
         json.dumps(VALUE).encode(),
         json.dumps(VALUE, indent=2).encode(),
@@ -31,57 +31,62 @@ def told(body: bytes, signature: str | None, *secrets: str, **more: Any) -> str:
         json.dumps(VALUE, separators=(",", ":"), sort_keys=True).encode() + b"\n",
     ],
 )
-def test_a_body_that_was_written_again_is_found_out(again: bytes) -> None:
-    assert "another JSON writer" in told(again, sign(BODY, SECRET))
+def test_reserialized_body(body: bytes) -> None:
+    assert "re-serialized JSON" in findings(body, sign(BODY, SECRET))
 
 
 @pytest.mark.parametrize(
-    ("body", "word"),
+    ("body", "cause"),
     [
-        (BODY + b"\n", "without its last line break"),
-        (BODY + b"\r\n", "without its last line break"),
+        (BODY + b"\n", "without its trailing newline"),
+        (BODY + b"\r\n", "without its trailing newline"),
         (b"\xef\xbb\xbf" + BODY, "byte order mark"),
-        (b"  " + BODY + b" ", "blanks around it"),
+        (b"  " + BODY + b" ", "surrounding whitespace"),
     ],
 )
-def test_a_body_that_changed_a_little_is_found_out(body: bytes, word: str) -> None:
-    assert word in told(body, sign(BODY, SECRET))
+def test_slightly_changed_body(body: bytes, cause: str) -> None:
+    assert cause in findings(body, sign(BODY, SECRET))
 
 
 @pytest.mark.parametrize(
-    ("signed_with", "word"),
+    ("signing_secret", "cause"),
     [
-        (SECRET + "\n", "a line break after it"),
-        (SECRET.removeprefix("whsec_"), "without whsec_"),
+        (SECRET + "\n", "with a trailing newline"),
+        (SECRET.removeprefix("whsec_"), "without the whsec_ prefix"),
     ],
 )
-def test_a_secret_that_was_set_wrongly_is_found_out(signed_with: str, word: str) -> None:
-    assert word in told(BODY, sign(BODY, signed_with))
+def test_slightly_changed_secret(signing_secret: str, cause: str) -> None:
+    assert cause in findings(BODY, sign(BODY, signing_secret))
 
 
-def test_other_digests_are_found_out() -> None:
+def test_other_digests() -> None:
     raw = hmac.digest(SECRET.encode(), BODY, "sha256")
-    assert "base64" in told(BODY, base64.b64encode(raw).decode())
-    assert "base64" in told(BODY, "sha256=" + base64.b64encode(raw).decode())
-    assert "SHA1" in told(BODY, hmac.digest(SECRET.encode(), BODY, "sha1").hex())
-    assert "plain SHA-256" in told(BODY, hashlib.sha256(BODY).hexdigest())
-    assert "no signature" in told(BODY, "hello")
-    assert "there is no X-OutReply-Signature" in told(BODY, None)
-    assert "another secret" in told(BODY, sign(BODY, "whsec_other"))
+    assert "base64" in findings(BODY, base64.b64encode(raw).decode())
+    assert "base64" in findings(BODY, "sha256=" + base64.b64encode(raw).decode())
+    assert "SHA1" in findings(BODY, hmac.digest(SECRET.encode(), BODY, "sha1").hex())
+    assert "plain SHA-256" in findings(BODY, hashlib.sha256(BODY).hexdigest())
+    assert "not a signature" in findings(BODY, "hello")
+    assert "X-OutReply-Signature is missing" in findings(BODY, None)
+    assert "another secret" in findings(BODY, sign(BODY, "whsec_other"))
 
 
-def test_what_is_good_is_told_with_what_is_noteworthy() -> None:
-    assert "secret 2, an older one" in told(BODY, sign(BODY, SECRET), "new", SECRET)
+def test_valid_signature_notes() -> None:
+    assert "secret 2, an older secret" in findings(BODY, sign(BODY, SECRET), "new", SECRET)
     both = f"{sign(BODY, 'x')}, {sign(BODY, SECRET)}"
-    assert "rotated" in told(BODY, both)
-    assert "no sha256=" in told(BODY, sign(BODY, SECRET)[7:])
-    old = told(BODY, sign(BODY, SECRET), timestamp="999000", tolerance=Tolerance(300))
-    assert "outside the tolerance" in old
+    assert "rotation" in findings(BODY, both)
+    assert "no sha256=" in findings(BODY, sign(BODY, SECRET)[7:])
+    old = findings(BODY, sign(BODY, SECRET), timestamp="999000", tolerance=Tolerance(300))
+    assert "outside tolerance" in old
     assert "1000 s old" in old
 
 
-def test_no_whole_signature_that_would_fit_is_shown() -> None:
-    shown = told(BODY, "sha256=" + "0" * 64)
+def test_mismatch_labels_cause_expected_and_received() -> None:
+    lines = findings(BODY, "sha256=" + "0" * 64).splitlines()
+    assert [line.split(":")[0] for line in lines] == ["cause", "expected", "received"]
+
+
+def test_expected_signature_is_truncated() -> None:
+    shown = findings(BODY, "sha256=" + "0" * 64)
     assert sign(BODY, SECRET)[:15] in shown
     assert sign(BODY, SECRET)[:30] not in shown
     assert SECRET not in shown

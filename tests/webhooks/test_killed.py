@@ -1,4 +1,4 @@
-"""kill -9 while deliveries arrive: what was acknowledged is in the history, once."""
+"""Acknowledged deliveries survive SIGKILL, each stored once."""
 
 import http.client
 import json
@@ -27,7 +27,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def start(cli_logged_out: CommandLine, port: int) -> "subprocess.Popen[bytes]":
+def start_receiver(cli_logged_out: CommandLine, port: int) -> "subprocess.Popen[bytes]":
     process = subprocess.Popen(
         cli_logged_out.words("serve-webhook", "--port", str(port), "-q"),
         env={**cli_logged_out.environ, "OUTREPLY_WEBHOOK_SECRET": SECRET},
@@ -40,51 +40,51 @@ def start(cli_logged_out: CommandLine, port: int) -> "subprocess.Popen[bytes]":
             time.sleep(0.05)
         else:
             return process
-    raise AssertionError("it did not start")
+    raise AssertionError("receiver did not start")
 
 
-def test_every_acknowledged_delivery_is_in_the_history_once(cli_logged_out: CommandLine) -> None:
+def test_acknowledged_deliveries_survive_sigkill(cli_logged_out: CommandLine) -> None:
     port = free_port()
     bodies = [event_body() for _ in range(DELIVERIES)]
-    todo = list(bodies)
-    turn = threading.Lock()
+    remaining = list(bodies)
+    lock = threading.Lock()
     acknowledged: set[str] = set()
 
     def send() -> None:
         while True:
-            with turn:
-                if not todo:
+            with lock:
+                if not remaining:
                     return
-                body = todo.pop()
+                body = remaining.pop()
             headers = {"X-OutReply-Signature": sign(body, SECRET)}
-            # Each is sent once: what gets no answer is not sent again.
+            # Sent once, even without a response.
             link = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
             try:
                 with closing(link):
                     link.request("POST", "/", body, headers)
                     if link.getresponse().status == 200:
-                        with turn:
+                        with lock:
                             acknowledged.add(json.loads(body)["id"])
             except (OSError, http.client.HTTPException):
                 time.sleep(0.01)
 
-    chance = random.Random(7)  # noqa: S311 - when to kill
-    process = start(cli_logged_out, port)
+    rng = random.Random(7)  # noqa: S311 - not for security
+    process = start_receiver(cli_logged_out, port)
     threads = [threading.Thread(target=send) for _ in range(SENDERS)]
     for thread in threads:
         thread.start()
     for _ in range(KILLS):
-        time.sleep(chance.uniform(0.05, 0.25))
+        time.sleep(rng.uniform(0.05, 0.25))
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
-        process = start(cli_logged_out, port)
+        process = start_receiver(cli_logged_out, port)
     for thread in threads:
         thread.join()
     process.send_signal(signal.SIGTERM)
     assert process.wait(10) == 0
-    inbox = DeliveryStore(Path(cli_logged_out.environ["OUTREPLY_STATE_DIR"]) / "webhooks.db")
-    kept = Counter(each["delivery"].id for each in inbox.history(limit=100_000))
-    inbox.close()
+    store = DeliveryStore(Path(cli_logged_out.environ["OUTREPLY_STATE_DIR"]) / "webhooks.db")
+    stored = Counter(entry["delivery"].id for entry in store.history(limit=100_000))
+    store.close()
     assert len(acknowledged) > 200
-    assert acknowledged <= kept.keys()
-    assert set(kept.values()) == {1}
+    assert acknowledged <= stored.keys()
+    assert set(stored.values()) == {1}

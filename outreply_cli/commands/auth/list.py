@@ -1,28 +1,23 @@
 """`outreply auth list`."""
 
-from typing import TYPE_CHECKING
-
 from outreply_cli.cli.options import command
 from outreply_cli.context import Context
 from outreply_cli.ui.output import Column
 
-if TYPE_CHECKING:
-    pass
-
-_LIST = (
+_COLUMNS = (
     Column("Profile", "name", style=lambda profile: "bold" if profile["current"] else ""),
     Column("Current", "current", lambda profile: "yes" if profile["current"] else ""),
     Column(
         "API", "base_url", lambda profile: str(profile["base_url"] or "default"), shrinkable=True
     ),
     Column("Time zone", "timezone", lambda profile: str(profile["timezone"] or "this machine's")),
-    Column("Token in", "storage", lambda profile: str(profile["storage"] or "nowhere")),
+    Column("Token storage", "storage", lambda profile: str(profile["storage"] or "none")),
 )
 
 
 @command(api=False)
 def run(context: Context) -> None:
-    """List the accounts that are stored on this machine.
+    """List the accounts stored on this machine.
 
     Example: outreply auth list
 
@@ -39,6 +34,6 @@ def run(context: Context) -> None:
         }
         for profile in profiles.stored.values()
     ]
-    context.output.print_list(items, _LIST, id_field="name")
+    context.output.print_list(items, _COLUMNS, id_field="name")
     if not items:
-        context.info("No account is stored here. Sign in with: outreply auth login")
+        context.info("No accounts stored. Run: outreply auth login")

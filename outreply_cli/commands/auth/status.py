@@ -1,21 +1,18 @@
 """`outreply auth status`."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from outreply_cli.cli.options import command
 from outreply_cli.commands.auth.shared import note_sandbox
 from outreply_cli.context import Context
 from outreply_cli.ui.output import Column
 
-if TYPE_CHECKING:
-    pass
-
 
 @command()
 def run(context: Context) -> None:
-    """Show who you are here, with which token, and whether it works.
+    """Show the account in use, and whether its token works.
 
-    Exits 4 when it does not work.
+    Exits with 4 if the token does not work.
 
     Example: outreply auth status
 
@@ -25,16 +22,16 @@ def run(context: Context) -> None:
     from outreply_cli.times import format_api_time
 
     account = context.account
-    facts = fetch_identity(context.client())
+    identity = fetch_identity(context.client())
     credential = account.credential
     zone = context.zone()
-    expires = facts["expires_at"]
+    expires = identity["expires_at"]
     item: dict[str, Any] = {
-        **facts,
+        **identity,
         "profile": account.profile.name if account.profile else None,
         "base_url": context.client().transport.base_url,
         "token_source": credential.source,
-        "token_place": credential.place,
+        "token_location": credential.location,
     }
     context.output.print_one(
         item,
@@ -44,11 +41,13 @@ def run(context: Context) -> None:
             Column("API", "base_url"),
             Column("Key", "key_name"),
             Column("Token", "prefix", lambda it: f"{it['prefix']}…"),
-            Column("From", "token_place", lambda it: f"{it['token_source']}: {it['token_place']}"),
+            Column("Source", "token_location",
+                   lambda it: f"{it['token_source']}: {it['token_location']}"),
             Column("Scopes", "scopes", lambda it: ", ".join(map(str, it["scopes"]))),
             Column("Expires", "expires_at",
                    lambda _: format_api_time(expires, zone) if expires else "never"),
-            Column("Tier", "tier", lambda it: str(it["tier"] or "unknown (needs read:account)")),
+            Column("Tier", "tier",
+                   lambda it: str(it["tier"] or "unknown (requires read:account)")),
         ],
         id_field=None,
     )  # fmt: skip

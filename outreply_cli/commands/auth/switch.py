@@ -5,20 +5,22 @@ from typing import Annotated
 import typer
 
 from outreply_cli.cli.options import command
+from outreply_cli.commands.auth.shared import report
 from outreply_cli.context import Context
 
 
 @command(api=False)
 def run(
-    context: Context, name: Annotated[str, typer.Argument(metavar="N", help="The profile.")]
+    context: Context,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Profile to use by default.")],
 ) -> None:
-    """Choose the account that is used when none is named.
+    """Switch the account used by default.
 
     Example: outreply auth switch emulator
 
     Example: outreply auth switch $(outreply auth list -q | head -n 1)
     """
     profiles = context.profiles
-    profiles.current = profiles.named(name).name
+    profiles.current = profiles.get(name).name
     profiles.save()
-    context.info(f"Now using the profile {name!r}.")
+    report(context, {"profile": name}, f"Switched to the profile {name!r}.")

@@ -8,7 +8,7 @@ from outreply_cli.ui.output import Column
 
 @command()
 def run(context: Context) -> None:
-    """List the brands that the token reaches.
+    """List the brands the token has access to.
 
     Example: outreply brands list
 

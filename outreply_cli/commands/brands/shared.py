@@ -1,4 +1,4 @@
-"""Options and helpers that the commands of `outreply brands` share."""
+"""Columns shared by the commands of `outreply brands`."""
 
 from outreply_cli.ui.output import Column
 

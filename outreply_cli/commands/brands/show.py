@@ -13,9 +13,10 @@ from outreply_cli.ui.output import Column
 
 @command()
 def run(
-    context: Context, brand_id: Annotated[str, typer.Argument(metavar="ID", help="The brand's id.")]
+    context: Context,
+    brand_id: Annotated[str, typer.Argument(metavar="BRAND", help="ID of the brand.")],
 ) -> None:
-    """Show one brand with its pages.
+    """Show a brand and its pages.
 
     Example: outreply brands show $(outreply brands list -q | head -n 1)
 

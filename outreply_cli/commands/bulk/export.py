@@ -14,11 +14,14 @@ from outreply_cli.pages import find_page
 def run(
     context: Context,
     file: Annotated[
-        Path | None, typer.Option("--file", metavar="FILE", help="Where to; stdout by default.")
+        Path | None,
+        typer.Option("--file", metavar="FILE", help="Write to a file (default: stdout)."),
     ] = None,
-    page: Annotated[str | None, typer.Option(metavar="P", help="Only of one page.")] = None,
+    page: Annotated[str | None, typer.Option(metavar="PAGE", help="Filter by page.")] = None,
 ) -> None:
-    """Write what is scheduled as a calendar file that `bulk schedule` finds unchanged.
+    """Export scheduled posts as a calendar file.
+
+    `bulk schedule` finds every row of the file unchanged.
 
     Example: outreply bulk export --file now.csv
 
@@ -26,11 +29,11 @@ def run(
     """
     from outreply_cli.bulk.export import export_calendar
 
-    client = context.client(patient=True)
+    client = context.client(max_wait=None)
     page_id = str(find_page(client.pages().items, page)["id"]) if page else None
-    text, count, cut_off = export_calendar(client, page_id)
+    text, count, truncated = export_calendar(client, page_id)
     context.write_text(file or Path("-"), text)
     if file is not None:
-        context.info(f"{count} posts are in {file}.")
-    if cut_off:
-        context.warn("the API lists 100 posts at most; export page by page with --page")
+        context.info(f"Exported {count} post{'s' * (count != 1)} to {file}.")
+    if truncated:
+        context.warn("the API lists at most 100 posts; export each page with --page")

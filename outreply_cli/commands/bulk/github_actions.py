@@ -1,15 +1,13 @@
-"""What GitHub Actions shows on a file's lines and in a job's summary."""
+"""Annotations and job summaries of GitHub Actions."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from outreply_cli.bulk.executor import RowResult
-from outreply_cli.bulk.reports import build_report
 from outreply_cli.context import Context
 from outreply_cli.ui.sanitize import sanitize
 
-_ROWS_SHOWN = 200
+_ROWS_MAX = 200
 _HEAD = (
     "| line | key | when (UTC) | action | status | id | error |",
     "|---|---|---|---|---|---|---|",
@@ -19,11 +17,11 @@ _HEAD = (
 def annotate_problems(
     context: Context, problems: Sequence[Mapping[str, Any]], *, level: str = "error"
 ) -> None:
-    """Put a calendar's problems on its lines; does nothing outside GitHub Actions.
+    """Annotate the lines of a calendar with its problems; no-op outside of GitHub Actions.
 
     Args:
-        context: Says whether this is one of its jobs.
-        problems: As CalendarProblem tells of itself.
+        context: Context of the command.
+        problems: Problems as Diagnostic.to_dict returns them.
         level: `error` or `warning`.
     """
     if context.environ.get("GITHUB_ACTIONS") != "true":
@@ -33,49 +31,48 @@ def annotate_problems(
         _annotate(context, level, problem, text)
 
 
-def annotate_results(context: Context, results: Sequence[tuple[str, RowResult]]) -> None:
-    """Put failed rows on their lines, and every row into the job's summary."""
+def annotate_results(context: Context, report: Mapping[str, Any]) -> None:
+    """Annotate the lines of failed rows, and write all rows of a report to the job summary."""
     if context.environ.get("GITHUB_ACTIONS") != "true":
         return
-    document = build_report(results)
-    for row in document["rows"]:
+    for row in report["rows"]:
         if row["error"] is not None:
             _annotate(context, "error", row, row["error"]["message"])
     summary = context.environ.get("GITHUB_STEP_SUMMARY")
     if summary:
         try:
             with Path(summary).open("a", encoding="utf-8") as stream:
-                stream.write(_markdown(document))
+                stream.write(_markdown(report))
         except OSError as failure:
-            context.warn(f"GITHUB_STEP_SUMMARY can't be written: {failure.strerror}")
+            context.warn(f"cannot write GITHUB_STEP_SUMMARY: {failure.strerror}")
 
 
 def _annotate(context: Context, level: str, item: Mapping[str, Any], text: str) -> None:
-    # A step may run in a directory of its own; annotations are found from the repository's root.
+    # GitHub resolves annotations from the root of the repository, not from the step's directory.
     path = Path(str(item["file"])).absolute()
     root = context.environ.get("GITHUB_WORKSPACE")
     inside = root is not None and path.is_relative_to(root)
     name = path.relative_to(root).as_posix() if inside and root else str(item["file"])
-    place = f"file={_property(name)},line={item['line'] or 1}"
-    context.echo_err(f"::{level} {place},title=outreply::{_data(text)}\n")
+    position = f"file={_property(name)},line={item['line'] or 1}"
+    context.echo_err(f"::{level} {position},title=outreply::{_data(text)}\n")
 
 
-def _markdown(document: Mapping[str, Any]) -> str:
-    counts = ", ".join(f"{count} {name}" for name, count in document["summary"].items() if count)
+def _markdown(report: Mapping[str, Any]) -> str:
+    counts = ", ".join(f"{count} {name}" for name, count in report["summary"].items() if count)
     lines = [f"### outreply: {counts or 'nothing to do'}", "", *_HEAD]
-    for row in document["rows"][:_ROWS_SHOWN]:
+    for row in report["rows"][:_ROWS_MAX]:
         error = row["error"]["message"] if row["error"] else ""
         cells = (row["line"], row["key"], row["scheduled_at"], row["action"], row["status"],
                  row["id"], error)  # fmt: skip
         lines.append("| " + " | ".join(_cell(cell) for cell in cells) + " |")
-    if len(document["rows"]) > _ROWS_SHOWN:
-        lines.append(f"\n… and {len(document['rows']) - _ROWS_SHOWN} rows more")
+    if len(report["rows"]) > _ROWS_MAX:
+        lines.append(f"\n… and {len(report['rows']) - _ROWS_MAX} more rows")
     return "\n".join(lines) + "\n\n"
 
 
 def _cell(value: Any) -> str:
     text = "" if value is None else sanitize(str(value))
-    # A backslash first: it would take the meaning from the one that a bar is given.
+    # The backslash first, or it would escape the escape of a bar.
     for character, escape in (
         ("\\", "\\\\"), ("&", "&amp;"), ("<", "&lt;"), ("|", "\\|"), ("`", "'"),
     ):  # fmt: skip

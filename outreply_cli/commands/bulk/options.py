@@ -1,6 +1,5 @@
-"""Options that the commands of `outreply bulk` share."""
+"""Options of the commands of `outreply bulk`, and the context that they run in."""
 
-import gc
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -12,8 +11,7 @@ import typer
 from outreply_cli.api.client import Client
 from outreply_cli.bulk.calendar import Calendar
 from outreply_cli.bulk.executor import CancellationToken, InterruptibleClock
-from outreply_cli.bulk.loader import load_calendar, parse_columns
-from outreply_cli.bulk.remote_state import RemoteState, fetch_remote_state
+from outreply_cli.bulk.remote_state import fetch_account
 from outreply_cli.bulk.resolve import BRAND_ZONE, DATE_ORDERS
 from outreply_cli.bulk.service import BulkOptions, BulkService, calendar_error
 from outreply_cli.commands.bulk.github_actions import annotate_problems
@@ -23,53 +21,71 @@ from outreply_cli.journal.journal import JOURNAL_FILE, Journal
 from outreply_cli.journal.locks import calendar_lock
 from outreply_cli.times import parse_duration
 
-_OBJECTS_BEFORE_COLLECTING = 1_000_000
 Files = Annotated[list[str], typer.Argument(metavar="FILE...", help="CSV or YAML calendars.")]
-File = Annotated[str, typer.Argument(metavar="FILE", help="A CSV or YAML calendar.")]
-Prune = Annotated[bool, typer.Option("--prune", help="Cancel posts whose rows were taken out.")]
+File = Annotated[str, typer.Argument(metavar="FILE", help="CSV or YAML calendar.")]
+Prune = Annotated[bool, typer.Option("--prune", help="Cancel posts whose rows were removed.")]
 Adopt = Annotated[
-    bool, typer.Option("--adopt", help="Take over equal posts that the account has already.")
+    bool, typer.Option("--adopt", help="Use identical posts that the account already has.")
 ]
 Spread = Annotated[
-    bool, typer.Option("--spread", help="Move rows that break a guardrail to a free time nearby.")
+    bool, typer.Option("--spread", help="Move rows that violate a guardrail to a free time nearby.")
 ]
-SpreadWindow = Annotated[str, typer.Option(metavar="T", help="How far --spread may move a row.")]
+SpreadWindow = Annotated[
+    str, typer.Option(metavar="DURATION", help="Move rows by at most this long with --spread.")
+]
 MaxCancel = Annotated[
     int | None,
-    typer.Option(metavar="N", min=0, help="Posts that may be cancelled; 10 or a fifth by default."),
+    typer.Option(
+        metavar="COUNT", min=0,
+        help="Abort if more than COUNT posts would be cancelled (default: 10 or 20%).",
+    ),
+]  # fmt: skip
+NoUpload = Annotated[
+    bool, typer.Option("--no-upload", help="Reject rows whose files are not uploaded yet.")
 ]
-NoUpload = Annotated[bool, typer.Option("--no-upload", help="Refuse rows whose files are new.")]
 Concurrency = Annotated[
-    int, typer.Option(metavar="N", min=1, max=32, help="Requests in flight at most.")
+    int,
+    typer.Option(metavar="COUNT", min=1, max=32, help="Send at most this many requests at a time."),
 ]
 Columns = Annotated[
     str | None,
-    typer.Option(metavar="A=B,…", help="Rename columns: 'Text=message,Date=scheduled_at'."),
+    typer.Option(
+        metavar="A=B,…",
+        help="Use column A as field B, such as 'Text=message'; 'Notes=' ignores a column.",
+    ),
 ]
 DateOrder = Annotated[
-    str | None, typer.Option(metavar="dmy|mdy|ymd", help="How 24/12/2026 is read; refused without.")
+    str | None,
+    typer.Option(
+        metavar="dmy|mdy|ymd",
+        help="Order of numeric dates such as 24/12/2026 (required for them).",
+    ),
+]
+ReportFile = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Write the result of each row as CSV.")
 ]
 WaitLock = Annotated[
-    str, typer.Option(metavar="T", help="How long to wait for another run of the calendar.")
+    str,
+    typer.Option(metavar="DURATION", help="Wait this long for another run of the same calendar."),
 ]
 
 
 @dataclass(frozen=True)
 class BulkContext:
-    """A run that may begin.
+    """A bulk run.
 
     Attributes:
-        view: What was read of the account.
+        client: Client of the account.
+        service: Service of the account.
         stop: Ends the run.
     """
 
     client: Client
-    run: BulkService
-    view: RemoteState
+    service: BulkService
     stop: CancellationToken
 
     def requests_left(self) -> str:
-        """What is left of the rate limit, for a bar."""
+        """Return the rest of the rate limit, for a progress bar."""
         left = self.client.transport.requests_left
         return f"{left} requests left" if left is not None else ""
 
@@ -87,10 +103,10 @@ def parse_options(
     max_cancel: int | None = None,
     no_upload: bool = False,
 ) -> BulkOptions:
-    """What the options say; raises InvalidInputError."""
+    """Return the options of a run; raises InvalidInputError."""
     if date_order is not None and date_order not in DATE_ORDERS:
         raise InvalidInputError(
-            f"--date-order {date_order!r} is unknown", hint=f"Choose: {', '.join(DATE_ORDERS)}"
+            f"invalid --date-order {date_order!r}", hint=f"Use one of: {', '.join(DATE_ORDERS)}"
         )
     return BulkOptions(
         zone=None if tz == BRAND_ZONE else context.zone(tz),
@@ -100,60 +116,51 @@ def parse_options(
         concurrency=concurrency,
         spread_window=parse_duration(spread_window) if spread else None,
         max_cancel=max_cancel,
-        may_upload=not no_upload,
+        allow_upload=not no_upload,
     )
-
-
-def load_calendars(names: Sequence[str], columns: str | None) -> list[Calendar]:
-    """The calendars in the files called `names`, each once."""
-    # Rows are many small objects that all stay: to collect them again and again finds nothing.
-    gc.set_threshold(_OBJECTS_BEFORE_COLLECTING)
-    renamed = parse_columns(columns)
-    return [load_calendar(name, renamed) for name in dict.fromkeys(names)]
 
 
 @contextmanager
 def bulk_context(
     context: Context,
-    settings: BulkOptions,
+    options: BulkOptions,
     paths: Sequence[Path],
     *,
     wait_lock: str | None,
     calendars: Sequence[Calendar] = (),
 ) -> Iterator[BulkContext]:
-    """The account's bulk run, with the locks of the calendars at `paths` held.
+    """Open the account and the journal, and hold the locks of the calendars at `paths`.
 
     Args:
-        context: Whose account.
-        settings: How calendars are read and carried out.
-        paths: Of the calendars.
-        wait_lock: How long to wait for a lock; None takes none, for what writes nothing.
-        calendars: What is wrong with them by themselves is told when there is no account.
+        context: Context of the command.
+        options: Options of the run.
+        paths: Paths of the calendars.
+        wait_lock: Maximum wait for a lock; None for a command that writes nothing.
+        calendars: Calendars whose own problems are reported if there is no account.
 
     Raises:
-        CalendarBusyError: Another process is at one of the calendars.
-        NotSignedInError: There is no account.
+        CalendarBusyError: Another process holds the lock of a calendar.
+        NotLoggedInError: There is no account, and the calendars have no problems.
     """
     stop = CancellationToken()
     try:
-        client = context.client(patient=True, clock=InterruptibleClock(context.clock, stop))
+        client = context.client(max_wait=None, clock=InterruptibleClock(context.clock, stop))
     except NotLoggedInError:
         problems = [problem for calendar in calendars for problem in calendar.problems]
-        if problems:
-            error = calendar_error(problems)
-            annotate_problems(context, error.problems)
-            raise error from None
-        raise
+        if not problems:
+            raise
+        error = calendar_error(problems)
+        annotate_problems(context, error.problems)
+        raise error from None
     with ExitStack() as stack:
         journal = Journal(context.state_dir / JOURNAL_FILE)
         stack.callback(journal.close)
-        view = fetch_remote_state(client)
-        run = BulkService(client, journal, settings)
+        account = fetch_account(client)
         if wait_lock is not None:
             seconds = parse_duration(wait_lock).total_seconds()
-            # Always in the same order: two runs can't wait for each other.
+            # A fixed order prevents deadlocks between runs.
             for path in sorted(set(paths)):
                 stack.enter_context(
-                    calendar_lock(context.state_dir, view.digest, str(path), wait=seconds)
+                    calendar_lock(context.state_dir, account.fingerprint, str(path), wait=seconds)
                 )
-        yield BulkContext(client, run, view, stop)
+        yield BulkContext(client, BulkService(client, journal, account, options), stop)

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from outreply_cli.bulk.reports import build_report, planned_results
 from outreply_cli.cli.options import TimeZone, command
 from outreply_cli.commands.bulk.options import (
     Columns,
@@ -15,11 +16,10 @@ from outreply_cli.commands.bulk.options import (
     Spread,
     SpreadWindow,
     bulk_context,
-    load_calendars,
     parse_options,
 )
 from outreply_cli.commands.bulk.output import show_plans
-from outreply_cli.commands.bulk.shared import prepare
+from outreply_cli.commands.bulk.shared import load_calendars, plan_calendars
 from outreply_cli.context import Context
 
 
@@ -27,7 +27,9 @@ from outreply_cli.context import Context
 def run(
     context: Context,
     file: File,
-    output: Annotated[Path, typer.Option("-o", "--output", metavar="PLAN", help="The plan file.")],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="PLAN", help="Save the plan to this file.")
+    ],
     prune: Prune = False,
     spread: Spread = False,
     spread_window: SpreadWindow = "24h",
@@ -36,7 +38,9 @@ def run(
     date_order: DateOrder = None,
     tz: TimeZone = None,
 ) -> None:
-    """Save what `bulk schedule` would do, for review; `bulk apply` does exactly that.
+    """Save the plan of `bulk schedule` for review.
+
+    Apply the saved plan with `bulk apply`.
 
     Example: outreply bulk plan launch.csv -o launch.plan
 
@@ -44,7 +48,7 @@ def run(
     """
     from outreply_cli.bulk.plan_file import save_plan
 
-    options: dict[str, Any] = {
+    values: dict[str, Any] = {
         "tz": tz or context.zone().key,
         "date_order": date_order,
         "prune": prune,
@@ -52,16 +56,19 @@ def run(
         "spread_window": spread_window,
         "max_cancel": max_cancel,
     }
-    settings = parse_options(context, **options)
+    options = parse_options(context, **values)
     calendars = load_calendars([file], columns)
-    with bulk_context(context, settings, [], wait_lock=None, calendars=calendars) as bulk:
-        (prepared,) = prepare(context, bulk, calendars, settle=False)
-    show_plans(context, [prepared], tz)
+    with bulk_context(context, options, [], wait_lock=None, calendars=calendars) as bulk:
+        (planned,) = plan_calendars(context, bulk, calendars, reconcile=False)
+    show_plans(context, [planned], tz)
     save_plan(
         output,
-        prepared.calendar.path,
-        prepared.remote.digest,
-        {**options, "columns": columns},
-        prepared.plan,
+        planned.calendar.path,
+        planned.account.fingerprint,
+        {**values, "columns": columns},
+        planned.plan,
     )
-    context.info(f"The plan is in {output}. Carry it out with: outreply bulk apply {output}")
+    if context.wants_json:
+        results = [(planned.calendar.name, result) for result in planned_results(planned.plan)]
+        context.output.write_json({"file": str(output), **build_report(results)})
+    context.info(f"Saved the plan to {output}. Apply it with: outreply bulk apply {output}")

@@ -1,6 +1,5 @@
 """`outreply bulk schedule`."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,15 +15,15 @@ from outreply_cli.commands.bulk.options import (
     MaxCancel,
     NoUpload,
     Prune,
+    ReportFile,
     Spread,
     SpreadWindow,
     WaitLock,
     bulk_context,
-    load_calendars,
     parse_options,
 )
 from outreply_cli.commands.bulk.output import finish_run, show_plans, show_results
-from outreply_cli.commands.bulk.shared import carry_out, prepare
+from outreply_cli.commands.bulk.shared import apply_plans, load_calendars, plan_calendars
 from outreply_cli.context import Context
 
 
@@ -32,7 +31,9 @@ from outreply_cli.context import Context
 def run(
     context: Context,
     files: Files,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan; do nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show the plan without sending anything.")
+    ] = False,
     prune: Prune = False,
     spread: Spread = False,
     spread_window: SpreadWindow = "24h",
@@ -42,22 +43,20 @@ def run(
     concurrency: Concurrency = 4,
     columns: Columns = None,
     date_order: DateOrder = None,
-    report: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write the rows and how they went as CSV.")
-    ] = None,
+    report: ReportFile = None,
     wait_lock: WaitLock = "30s",
     tz: TimeZone = None,
 ) -> None:
-    """Make the account hold exactly the posts of a calendar file.
+    """Sync an account's scheduled posts with a calendar file.
 
-    Run it again after editing the file: new rows are scheduled, edited ones replaced, the rest is
-    left alone.
+    Run it again after editing the file: new rows are scheduled, edited rows replace their posts,
+    and unchanged rows are skipped.
 
     Example: outreply bulk schedule launch.csv --dry-run
 
     Example: outreply bulk schedule launch.csv --prune --report done.csv
     """
-    settings = parse_options(
+    options = parse_options(
         context,
         tz=tz,
         date_order=date_order,
@@ -72,18 +71,18 @@ def run(
     calendars = load_calendars(files, columns)
     paths = [calendar.path for calendar in calendars]
     lock = None if dry_run else wait_lock
-    with bulk_context(context, settings, paths, wait_lock=lock, calendars=calendars) as bulk:
-        prepared = prepare(context, bulk, calendars, settle=not dry_run)
-        show_plans(context, prepared, tz)
+    with bulk_context(context, options, paths, wait_lock=lock, calendars=calendars) as bulk:
+        plans = plan_calendars(context, bulk, calendars, reconcile=not dry_run)
+        show_plans(context, plans, tz)
         if dry_run:
-            planned = [
-                (one.calendar.name, result)
-                for one in prepared
-                for result in planned_results(one.plan)
+            results = [
+                (planned.calendar.name, result)
+                for planned in plans
+                for result in planned_results(planned.plan)
             ]
-            show_results(context, planned, report)
+            show_results(context, results, report)
             context.info("Nothing was sent: --dry-run.")
             return
-        results = carry_out(context, bulk, prepared)
+        results = apply_plans(context, bulk, plans)
     show_results(context, results, report)
     finish_run(context, results, bulk.stop)

@@ -12,9 +12,9 @@ from outreply_cli.errors import InvalidInputError
 @command(api=False)
 def run(
     context: Context,
-    kind: Annotated[str, typer.Argument(metavar="yaml|csv", help="Which format.")] = "yaml",
+    kind: Annotated[str, typer.Argument(metavar="yaml|csv", help="Format.")] = "yaml",
 ) -> None:
-    """Print a calendar file to begin with.
+    """Print a calendar template.
 
     Example: outreply bulk template csv > launch.csv
 
@@ -23,5 +23,5 @@ def run(
     from outreply_cli.bulk.template import template
 
     if kind not in {"yaml", "csv"}:
-        raise InvalidInputError(f"{kind!r} is no kind of calendar", hint="Choose yaml or csv.")
+        raise InvalidInputError(f"unknown calendar format {kind!r}", hint="Use yaml or csv.")
     context.output.print_text(template(kind, context.clock.now()))

@@ -1,9 +1,3 @@
 """Read and reply to comments on your posts."""
 
-COMMANDS = (
-    "list",
-    "reply",
-    "inbox",
-    "watch",
-    "triage",
-)
+COMMANDS = ("list", "reply", "inbox", "watch", "triage")

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from outreply_cli.cli.options import command
+from outreply_cli.commands.comments.output import CommentView
 from outreply_cli.commands.comments.shared import SinceOption, comment_store, resolve_post
 from outreply_cli.context import Context
 from outreply_cli.times import parse_past_time
@@ -14,13 +15,13 @@ from outreply_cli.times import parse_past_time
 @command()
 def run(
     context: Context,
-    post: Annotated[str, typer.Argument(metavar="POST", help="A published post's id or address.")],
+    post: Annotated[str, typer.Argument(metavar="POST", help="ID or address of a published post.")],
     since: SinceOption = None,
     unanswered: Annotated[
-        bool, typer.Option("--unanswered", help="Only those that wait for an answer.")
+        bool, typer.Option("--unanswered", help="Show only comments that need a reply.")
     ] = False,
     contains: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="Only those with this text, in any case.")
+        str | None, typer.Option(metavar="TEXT", help="Filter by text, ignoring case.")
     ] = None,
 ) -> None:
     """List the comments of a post, in their threads.
@@ -29,27 +30,24 @@ def run(
 
     Example: outreply comments list $(outreply posts list --published -q --limit 1) --unanswered
     """
-    from outreply_cli.commands.comments.output import CommentView
     from outreply_cli.comments.inbox import fetch_comments
 
     client, zone = context.client(), context.zone()
-    begin = parse_past_time(since, now=client.now(), zone=zone) if since else None
-    found = resolve_post(client, post)
+    start = parse_past_time(since, now=client.now(), zone=zone) if since else None
+    resource = resolve_post(client, post)
     pages = {str(page.get("id")): page for page in client.pages().items}
-    with comment_store(context, client) as memory:
-        page = pages.get(str(found.get("page_id")), {})
-        group = fetch_comments(client, memory, found, page, sent=memory.replies(), since=begin)
-        kept = [
-            one
-            for one in group.threads
-            if (not unanswered or one.needs_reply)
-            and (
-                contains is None
-                or contains.casefold() in str(one.comment.get("message")).casefold()
-            )
+    page = pages.get(str(resource.get("page_id")), {})
+    with comment_store(context, client) as store:
+        group = fetch_comments(client, store, resource, page, sent=store.replies(), since=start)
+        text = (contains or "").casefold()
+        threads = [
+            threaded
+            for threaded in group.threads
+            if (not unanswered or threaded.needs_reply)
+            and text in str(threaded.comment.get("message")).casefold()
         ]
-        shown = [replace(group, threads=kept)] if kept else []
+        shown = [replace(group, threads=threads)] if threads else []
         CommentView(context.output, zone, client.now()).show(shown)
-        memory.mark_seen(str(found["id"]), [one.comment for one in group.threads])
-    if group.cut_off:
-        context.warn("there may be more comments than the API lists; narrow it with --since")
+        store.mark_seen(str(resource["id"]), [threaded.comment for threaded in group.threads])
+    if group.truncated:
+        context.warn("the post may have more comments than the API lists; narrow with --since")

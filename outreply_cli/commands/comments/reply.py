@@ -5,76 +5,84 @@ from typing import Annotated
 import typer
 
 from outreply_cli.cli.options import Yes, command
+from outreply_cli.commands.comments.output import quote
 from outreply_cli.commands.comments.shared import comment_store
-from outreply_cli.commands.posts.options import EditOption, FileOption, MessageOption, read_message
+from outreply_cli.commands.posts.options import EditOption, FileOption, read_message
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.times import format_time_short
+from outreply_cli.ui.output import Column
 
 
 @command()
 def run(
     context: Context,
-    comment: Annotated[str, typer.Argument(metavar="COMMENT", help="A comment's id.")],
-    message: MessageOption = None,
+    comment: Annotated[str, typer.Argument(metavar="COMMENT", help="ID of the comment.")],
+    message: Annotated[
+        str | None, typer.Option("--message", "-m", metavar="TEXT", help="Text of the reply.")
+    ] = None,
     file: FileOption = None,
     edit: EditOption = False,
     template: Annotated[
         str | None,
-        typer.Option(metavar="FILE", help="A text with {author}, {username} and {post} in it."),
+        typer.Option(metavar="FILE", help="Fill in a text with {author}, {username} and {post}."),
     ] = None,
     key: Annotated[
         str | None,
-        typer.Option(metavar="K", help="Names the reply: the same key again is the same reply."),
+        typer.Option(
+            metavar="KEY", help="Name the reply; a second one with the same key is not sent."
+        ),
     ] = None,
     yes: Yes = False,
 ) -> None:
-    """Answer a comment, once: the same text again is the same reply.
+    """Reply to a comment.
 
-    Asks first where the comment has been answered already.
+    The same text is sent only once. Asks for confirmation when the comment already has a reply.
 
     Example: outreply comments reply $(outreply comments inbox --all -q | head -n 1) -m 'Thank you!' --yes
 
-    Example: outreply comments reply $(outreply comments inbox --all -q | head -n 1) -F post.txt --key thanks
-    """  # noqa: E501 - lines that can be pasted
-    from outreply_cli.commands.comments.output import quoted
+    Example: outreply comments reply $(outreply comments inbox --all -q | head -n 1) -F reply.txt --key thanks
+    """  # noqa: E501 - examples that can be pasted
     from outreply_cli.comments.replies import ReplyService, check_reply, fill_template
-    from outreply_cli.ui.output import Column
 
-    if template is not None and (message is not None or file is not None or edit):
-        raise InvalidInputError("give the reply once", hint="One of -m, -F, --edit, --template.")
-    pattern = context.read_text(template).rstrip("\n") if template is not None else None
-    text = None if pattern is not None else read_message(context, message, file, edit=edit)
-    if pattern is None:
-        check_reply(text or "")
+    if template is None:
+        text = read_message(context, message, file, edit=edit) or ""
+        check_reply(text)
+    elif message is not None or file is not None or edit:
+        raise InvalidInputError(
+            "more than one reply", hint="Use one of -m, -F, --edit and --template."
+        )
+    else:
+        text = context.read_text(template).rstrip("\n")
     client = context.client()
-    with comment_store(context, client) as memory:
-        if pattern is not None:
-            seen = memory.comment(comment)
+    with comment_store(context, client) as store:
+        if template is not None:
+            seen = store.comment(comment)
             if seen is None:
                 raise InvalidInputError(
-                    f"nothing is known of {comment!r} here, so the template can't be filled",
-                    hint="List its post's comments first: outreply comments list POST",
+                    f"cannot fill the template: comment {comment!r} was not seen on this machine",
+                    hint="List the comments of its post first: outreply comments list POST",
                 )
-            post = client.find_published(str(seen["post_id"])) if "{post}" in pattern else None
-            text = fill_template(pattern, seen, post or {})
+            post = client.find_published(str(seen["post_id"])) if "{post}" in text else None
+            text = fill_template(text, seen, post or {})
             check_reply(text)
-        replies = ReplyService(client, memory)
-        earlier = replies.replies_to(comment) if key is None else []
-        if earlier and text not in [given.message for given in earlier]:
-            last = earlier[-1]
-            when = format_time_short(last.at, context.zone())
+        replies = ReplyService(client, store)
+        existing = replies.existing_replies(comment) if key is None else []
+        if existing and text not in [reply.message for reply in existing]:
+            last = existing[-1]
+            at = format_time_short(last.at, context.zone())
             context.confirm(
-                f"It was already answered at {when} with {quoted(last.message)}. Answer once more?",
+                f"The comment was already answered at {at} with {quote(last.message)}. "
+                "Reply again?",
                 yes=yes,
             )
-        done = replies.send(comment, text or "", key)
+        result = replies.send(comment, text, key)
     context.output.print_one(
-        done.reply,
+        result.reply,
         [
             Column("Reply", "id"), Column("To", "parent_id"),
             Column("Message", "message", shrinkable=True),
         ],
     )  # fmt: skip
-    if done.already_there:
-        context.info("It was sent before; nothing was sent now.")
+    if result.existed:
+        context.info("Nothing sent; the comment already has this reply.")

@@ -14,38 +14,41 @@ if TYPE_CHECKING:
     from outreply_cli.comments.store import CommentStore
 
 SinceOption = Annotated[
-    str | None, typer.Option(metavar="T", help="Only later ones, such as 2h or 'mon 09:00'.")
+    str | None,
+    typer.Option(
+        metavar="TIME", help="Show only comments newer than this, such as 2h or 'mon 09:00'."
+    ),
 ]
 DaysOption = Annotated[
-    int, typer.Option(metavar="N", min=1, max=365, help="How old the posts may be.")
+    int,
+    typer.Option(metavar="DAYS", min=1, max=365, help="Include posts of this many past days."),
 ]
 
 
 @contextmanager
 def comment_store(context: Context, client: "Client") -> "Iterator[CommentStore]":
-    """What this machine knows of the account's comments; raises StorageError."""
+    """Open the comments database of the client's account; raises StorageError."""
     from outreply_cli.comments.store import CommentStore
     from outreply_cli.journal.account import account_fingerprint
 
-    with closing(
-        CommentStore(context.state_dir / "comments.db", account_fingerprint(client))
-    ) as memory:
-        yield memory
+    path = context.state_dir / "comments.db"
+    with closing(CommentStore(path, account_fingerprint(client))) as store:
+        yield store
 
 
 def resolve_post(client: "Client", name: str) -> "Resource":
-    """The published post with an id (ours or the platform's) or an address.
+    """Return the published post with an ID (the API's or the platform's) or address.
 
     Raises:
-        InvalidInputError: It is an address that none of the listed posts has.
+        InvalidInputError: No published post has that address.
     """
     if "://" not in name:
         return client.find_published(name) or {"id": name}
-    wanted = name.strip().rstrip("/")
+    address = name.strip().rstrip("/")
     for post in client.published_posts().items:
-        if str(post.get("permalink") or "").rstrip("/") == wanted:
+        if str(post.get("permalink") or "").rstrip("/") == address:
             return post
     raise InvalidInputError(
         f"no published post has the address {name!r}",
-        hint="Use its id; see: outreply posts list --published",
+        hint="Use a post ID; see: outreply posts list --published",
     )

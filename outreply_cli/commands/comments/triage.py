@@ -7,16 +7,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from outreply_cli.cli.options import command
-from outreply_cli.commands.comments.output import CommentView
+from outreply_cli.commands.comments.output import CommentView, comment_item, format_author
 from outreply_cli.commands.comments.shared import DaysOption, comment_store
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError, OutReplyError
 from outreply_cli.ui.sanitize import sanitize
 
 if TYPE_CHECKING:
-    from outreply_cli.comments.triage import Triage, UnansweredComment
+    from outreply_cli.comments.inbox import PostComments
+    from outreply_cli.comments.threads import ThreadedComment
+    from outreply_cli.comments.triage import Triage
 
-_QUESTION = "[r]eply, [e]dit in $EDITOR, [s]kip, [o]pen, [u]ndo, [q]uit? "
+_PROMPT = "[r]eply, [e]dit in $EDITOR, [s]kip, [o]pen, [u]ndo, [q]uit? "
 
 
 @command()
@@ -24,80 +26,81 @@ def run(
     context: Context,
     days: DaysOption = 7,
     skipped: Annotated[
-        bool, typer.Option("--skipped", help="Also those that were skipped before.")
+        bool, typer.Option("--skipped", help="Include comments skipped before.")
     ] = False,
 ) -> None:
-    """Go through the unanswered comments: read, reply, skip, open, undo, quit and resume.
+    """Go through unanswered comments and reply to, skip or open each.
 
-    A reply is held until the next comment is decided about: until then it can be undone.
+    A reply is sent after your next action and can be undone until then. The next triage
+    continues where this one stopped.
 
     Example: outreply comments triage --days 30
 
     Example: outreply comments triage --skipped
     """
-    from outreply_cli.commands.comments.output import CommentView
-    from outreply_cli.comments.inbox import read_inbox, recent_posts
+    from outreply_cli.comments.inbox import fetch_inbox, fetch_recent_posts
     from outreply_cli.comments.replies import ReplyService
     from outreply_cli.comments.triage import Triage
     from outreply_cli.ui.progress import progress
 
     if not context.is_interactive:
         raise InvalidInputError(
-            "triage asks at a terminal, and there is none",
+            "comments triage requires a terminal",
             hint="Use: outreply comments inbox --json, and outreply comments reply",
         )
-    client = context.client(patient=True)
+    client = context.client(max_wait=None)
     now = client.now()
-    with comment_store(context, client) as memory:
-        recent = recent_posts(client, now - timedelta(days=days))
+    with comment_store(context, client) as store:
+        recent = fetch_recent_posts(client, now - timedelta(days=days))
         with progress(context.notes, "Reading", len(recent.posts)) as bar:
-            groups = read_inbox(client, memory, recent, only_new=False, step=bar.step)
+            groups = fetch_inbox(client, store, recent, only_new=False, step=bar.step)
         for group in groups:
-            memory.mark_seen(str(group.post["id"]), [one.comment for one in group.threads])
-        triage = Triage(ReplyService(client, memory), memory, groups, with_skipped=skipped)
+            store.mark_seen(str(group.post["id"]), [threaded.comment for threaded in group.threads])
+        triage = Triage(ReplyService(client, store), store, groups, include_skipped=skipped)
         try:
-            _pass_through(context, triage, CommentView(context.output, context.zone(), now))
+            _run_triage(context, triage, CommentView(context.output, context.zone(), now))
         finally:
-            _send_held(context, triage)
+            _send_queued(context, triage)
     context.info(f"{triage.sent} sent, {triage.skipped} skipped, {triage.remaining} left.")
 
 
-def _pass_through(context: Context, triage: "Triage", view: "CommentView") -> None:
+def _run_triage(context: Context, triage: "Triage", view: CommentView) -> None:
     shown = None
     while (current := triage.current) is not None:
-        if shown != current.id:
-            _show(context, view, current, triage.remaining)
-            shown = current.id
-        typed = context.prompt(_QUESTION)
-        word = "q" if typed is None else typed.lower()[:1]
-        if word == "q":
+        group, threaded = current
+        if shown != threaded.id:
+            _show(context, view, group, threaded, triage.remaining)
+            shown = threaded.id
+        typed = context.prompt(_PROMPT)
+        letter = "q" if typed is None else typed.lower()[:1]
+        if letter == "q":
             return
         try:
-            if not _decide(context, triage, current, word):
-                context.info("Type one of the letters, and Enter.")
-        except OutReplyError as problem:
-            context.warn(problem.message)
+            if not _act(context, triage, group, letter):
+                context.info("Type one letter, then Enter.")
+        except OutReplyError as error:
+            context.warn(error.message)
 
 
-def _decide(context: Context, triage: "Triage", current: "UnansweredComment", word: str) -> bool:
-    if word == "r":
+def _act(context: Context, triage: "Triage", group: "PostComments", letter: str) -> bool:
+    if letter == "r":
         message = context.prompt("Reply: ")
         if message:
             _reply(context, triage, message)
-    elif word == "e":
+    elif letter == "e":
         from outreply_cli.ui.editor import edit_message
 
         _reply(context, triage, edit_message(context.environ))
-    elif word == "s":
+    elif letter == "s":
         triage.skip()
-    elif word == "o":
-        address = str(current.group.post.get("permalink") or "")
+    elif letter == "o":
+        address = str(group.post.get("permalink") or "")
         if address.startswith(("https://", "http://")):
             webbrowser.open(address)
         else:
             context.info("The post has no address.")
-    elif word == "u":
-        context.info("Taken back." if triage.undo() else "Nothing is held.")
+    elif letter == "u":
+        context.info("Undone; nothing was sent." if triage.undo() else "Nothing to undo.")
     else:
         return False
     return True
@@ -108,22 +111,26 @@ def _reply(context: Context, triage: "Triage", message: str) -> None:
 
     check_reply(message)
     triage.reply(message)
-    context.info("Held: it goes out with your next step; u takes it back.")
+    context.info("Reply queued; enter u to undo.")
 
 
-def _send_held(context: Context, triage: "Triage") -> None:
+def _send_queued(context: Context, triage: "Triage") -> None:
     try:
         triage.send_queued()
-    except OutReplyError as problem:
-        context.warn(f"the last reply was not sent: {problem.message}")
+    except OutReplyError as error:
+        context.warn(f"the last reply was not sent: {error.message}")
 
 
-def _show(context: Context, view: "CommentView", current: "UnansweredComment", left: int) -> None:
-    from outreply_cli.commands.comments.output import item_of, who
-
-    item = item_of(current.group, current.placed)
+def _show(
+    context: Context,
+    view: CommentView,
+    group: "PostComments",
+    threaded: "ThreadedComment",
+    left: int,
+) -> None:
+    item = comment_item(group, threaded)
     text = sanitize(str(item.get("message") or ""), keep_lines=True)
     context.echo_err(
-        f"\n{view.heading(current.group)}\n"
-        f"{sanitize(who(item))}, {view.age(item)}  ({left} left)\n{text}\n"
+        f"\n{view.heading(group)}\n"
+        f"{sanitize(format_author(item))}, {view.age(item)}  ({left} left)\n{text}\n"
     )

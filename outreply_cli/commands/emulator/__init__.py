@@ -13,9 +13,9 @@ COMMANDS = (
     "unfreeze",
     "fault",
     "snapshot",
-    "comment",
+    "add-comment",
     "deliveries",
-    "rotate",
-    "enable",
+    "rotate-secret",
+    "enable-webhook",
     "openapi",
 )

@@ -1,17 +1,11 @@
 """`outreply emulator advance`."""
 
-from datetime import timedelta
 from typing import Annotated
 
 import typer
 
 from outreply_cli.cli.options import command
-from outreply_cli.commands.emulator.shared import (
-    StateOption,
-    running_emulator,
-    show_time_of,
-    state_directory,
-)
+from outreply_cli.commands.emulator.shared import StateOption, format_now, running_emulator
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.times import parse_duration, parse_time
@@ -22,34 +16,37 @@ from outreply_cli.ui.output import Column
 @command(api=False)
 def run(
     context: Context,
-    time: Annotated[
-        str, typer.Argument(metavar="2h|TIME", help="How far, or until when; until TIME works too.")
-    ],
-    until: Annotated[str | None, typer.Argument(metavar="", hidden=True)] = None,
+    duration: Annotated[
+        str | None, typer.Argument(metavar="[DURATION]", help="How far to advance, such as 2h.")
+    ] = None,
+    to: Annotated[
+        str | None, typer.Option("--to", metavar="TIME", help="Advance to this time.")
+    ] = None,
     state: StateOption = None,
 ) -> None:
-    """Move its clock; posts that fall due are published.
+    """Advance the clock and publish posts that become due.
 
     Example: outreply emulator advance 2h
 
-    Example: outreply emulator advance until 'tomorrow 18:00'
+    Example: outreply emulator advance --to 'tomorrow 18:00'
     """
-    running = running_emulator(state_directory(context, state))
-    text = until if time == "until" and until is not None else time
-    try:
-        span: timedelta | None = parse_duration(text.removeprefix("+"))
-    except InvalidInputError:
-        span = None
-    if span is not None and until is None:
-        result = running.request("advance", seconds=span.total_seconds())
+    if (duration is None) == (to is None):
+        raise InvalidInputError(
+            "exactly one of DURATION and --to is required",
+            hint="Run: outreply emulator advance 2h",
+        )
+    handle = running_emulator(context, state)
+    if duration is not None:
+        span = parse_duration(duration.removeprefix("+"))
+        result = handle.request("advance", seconds=span.total_seconds())
     else:
-        now = parse_timestamp(running.request("status")["now"])
-        moment = parse_time(text, now=now, zone=context.zone())
-        result = running.request("advance", to=format_timestamp(moment))
+        now = parse_timestamp(handle.request("status")["now"])
+        target = parse_time(str(to), now=now, zone=context.zone())
+        result = handle.request("advance", to=format_timestamp(target))
     context.output.print_one(
         result,
         [
-            Column("Now", "now", lambda it: show_time_of(context, it)),
+            Column("Time", "now", lambda item: format_now(context, item)),
             Column("Published", "published"),
         ],
         id_field=None,

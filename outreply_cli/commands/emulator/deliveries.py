@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from outreply_cli.cli.options import command
-from outreply_cli.commands.emulator.shared import StateOption, running_emulator, state_directory
+from outreply_cli.commands.emulator.shared import StateOption, running_emulator
 from outreply_cli.context import Context
 from outreply_cli.times import format_time
 from outreply_cli.timestamps import parse_timestamp
@@ -15,30 +15,33 @@ from outreply_cli.ui.output import Column, Item
 @command(api=False)
 def run(
     context: Context,
-    limit: Annotated[int, typer.Option(metavar="N", min=1, max=1000, help="At most so many.")] = 50,
+    limit: Annotated[
+        int,
+        typer.Option(metavar="COUNT", min=1, max=1000, help="Maximum number of deliveries."),
+    ] = 50,
     state: StateOption = None,
 ) -> None:
-    """Show the webhooks that it sent, newest first, and when it tries again.
+    """List webhook deliveries, newest first.
 
     Example: outreply emulator deliveries
 
     Example: outreply emulator deliveries --limit 5 --json
     """
-    found = running_emulator(state_directory(context, state)).request("deliveries", limit=limit)[
-        "deliveries"
-    ]
+    response = running_emulator(context, state).request("deliveries", limit=limit)
     context.output.print_list(
-        found,
+        response["deliveries"],
         [
-            Column("Delivery", "id"),
+            Column("ID", "id"),
             Column("Event", "event"),
             Column("Attempts", "attempts"),
-            Column("Answer", "status", lambda it: str(it["status"] or it["error"] or "")),
-            Column("Next", "next_attempt_at", lambda it: _show_when(context, it)),
+            Column("Status", "status", lambda item: str(item["status"] or item["error"] or "")),
+            Column(
+                "Next attempt", "next_attempt_at", lambda item: _format_next_attempt(context, item)
+            ),
         ],
     )
 
 
-def _show_when(context: Context, item: Item) -> str:
-    moment = item["next_attempt_at"]
-    return "" if moment is None else format_time(parse_timestamp(str(moment)), context.zone())
+def _format_next_attempt(context: Context, item: Item) -> str:
+    value = item["next_attempt_at"]
+    return "" if value is None else format_time(parse_timestamp(value), context.zone())

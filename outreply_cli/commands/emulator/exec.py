@@ -19,18 +19,20 @@ from outreply_cli.emulator.client import EmulatorHandle
 @command(api=False, context_settings={"allow_interspersed_args": False})
 def run(
     context: Context,
-    words: Annotated[list[str], typer.Argument(metavar="-- COMMAND…", help="What to run.")],
+    words: Annotated[list[str], typer.Argument(metavar="-- COMMAND…", help="Command to run.")],
     file: Annotated[
-        Path | None, typer.Option("--seed-file", metavar="FILE", help="A seed to begin with.")
+        Path | None,
+        typer.Option("--seed-file", metavar="FILE", help="Seed file to load first."),
     ] = None,
     seed: SeedOption = None,
     frozen: FrozenOption = False,
     failure_rate: FailureOption = 0.0,
     comments: CommentsOption = 0,
 ) -> None:
-    """Run a command with an emulator of its own, which ends with it; its exit code is ours.
+    """Run a command beside a temporary emulator.
 
-    The command finds OUTREPLY_BASE_URL and OUTREPLY_API_KEY in its environment.
+    The command gets OUTREPLY_BASE_URL and OUTREPLY_API_KEY in its environment, and its exit code
+    is that of `emulator exec`.
 
     Example: outreply emulator exec -- outreply pages list
 
@@ -43,17 +45,17 @@ def run(
 
     text = None if file is None else context.read_text(str(file))
 
-    def prepare(running: EmulatorHandle) -> None:
+    def load_seed(handle: EmulatorHandle) -> None:
         if text is not None:
-            running.request("seed", text=text, name=str(file))
+            handle.request("seed", text=text, name=str(file))
 
     with tempfile.TemporaryDirectory(prefix="outreply-emulator-") as directory:
         code = run_with_emulator(
             words,
             Path(directory),
             context.clock,
-            settings=EmulatorConfig(seed, frozen, failure_rate, comments),
+            config=EmulatorConfig(seed, frozen, failure_rate, comments),
             environ=context.environ,
-            on_ready=prepare,
+            on_ready=load_seed,
         )
     raise typer.Exit(code)

@@ -6,7 +6,9 @@ from outreply_cli.context import Context
 
 @command(api=False)
 def run(context: Context) -> None:
-    """Print the API's description, OpenAPI 3.1; nothing has to run for it.
+    """Print the OpenAPI 3.1 document of the API.
+
+    The emulator need not be running.
 
     Example: outreply emulator openapi > openapi.json
 

@@ -6,13 +6,7 @@ from typing import Annotated
 import typer
 
 from outreply_cli.cli.options import Yes, command
-from outreply_cli.commands.emulator.shared import (
-    StateOption,
-    running_emulator,
-    save_profile,
-    show_emulator,
-    state_directory,
-)
+from outreply_cli.commands.emulator.shared import StateOption, running_emulator, save_and_show
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
 
@@ -21,33 +15,34 @@ from outreply_cli.errors import InvalidInputError
 def run(
     context: Context,
     file: Annotated[
-        Path | None, typer.Argument(metavar="[FILE]", help="YAML that describes accounts.")
+        Path | None, typer.Argument(metavar="[FILE]", help="YAML file that describes accounts.")
     ] = None,
     export: Annotated[
-        bool, typer.Option("--export", help="Print what is in it as a seed file.")
+        bool, typer.Option("--export", help="Print the emulator's data as a seed file.")
     ] = False,
     state: StateOption = None,
     yes: Yes = False,
 ) -> None:
-    """Put the accounts of a YAML file into it instead of what is there.
+    """Replace the emulator's data with a seed file.
 
-    With no FILE an empty emulator gets the built-in account.
+    Without FILE, an empty emulator gets the built-in account.
 
     Example: outreply emulator seed --export > seed.yaml
 
     Example: outreply emulator seed seed.yaml --yes
     """
-    running = running_emulator(state_directory(context, state))
+    handle = running_emulator(context, state)
     if export:
         if file is not None:
-            raise InvalidInputError("--export prints to stdout; leave the FILE out")
-        context.output.write_document(str(running.request("export")["seed"]))
+            raise InvalidInputError(
+                "--export does not take a FILE", hint="Use: outreply emulator seed --export > FILE"
+            )
+        context.output.write_document(str(handle.request("export")["seed"]))
         return
     if file is None:
-        status = running.request("seed")
+        status = handle.request("seed")
     else:
         text = context.read_text(str(file))
-        context.confirm("Replace everything in the emulator?", yes=yes)
-        status = running.request("seed", text=text, name=str(file))
-    save_profile(context, running, status)
-    show_emulator(context, running, status)
+        context.confirm("Replace all data in the emulator?", yes=yes)
+        status = handle.request("seed", text=text, name=str(file))
+    save_and_show(context, handle, status)

@@ -1,4 +1,4 @@
-"""Options and helpers that the commands of `outreply emulator` share."""
+"""Options and helpers of the `emulator` commands."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -10,106 +10,120 @@ import typer
 from outreply_cli.accounts.credentials import Credentials
 from outreply_cli.accounts.profiles import Profile
 from outreply_cli.context import Context
-from outreply_cli.emulator.client import STATE_VARIABLE, EmulatorHandle, find_running, not_running
+from outreply_cli.emulator.client import STATE_VARIABLE, EmulatorHandle, find_running
+from outreply_cli.emulator.errors import EmulatorNotRunningError
 from outreply_cli.paths import to_path
 from outreply_cli.spec.token import Token
 from outreply_cli.times import format_time
 from outreply_cli.timestamps import parse_timestamp
 from outreply_cli.ui.output import Column, Item
 
+PROFILE = "emulator"
+
+StateOption = Annotated[
+    Path | None, typer.Option("--state", metavar="DIR", help="State directory of the emulator.")
+]
 SeedOption = Annotated[
-    int | None, typer.Option("--seed", metavar="N", help="Makes ids and chance the same again.")
+    int | None,
+    typer.Option("--seed", metavar="NUMBER", help="Random seed for reproducible results."),
 ]
-FrozenOption = Annotated[
-    bool, typer.Option("--frozen", help="Its clock stands still but for `advance`.")
-]
+FrozenOption = Annotated[bool, typer.Option("--frozen", help="Start with a frozen clock.")]
 FailureOption = Annotated[
     float,
-    typer.Option(metavar="RATE", min=0, max=1, help="The share of posts that fail when due."),
+    typer.Option(metavar="RATE", min=0, max=1, help="Share of posts that fail when they are due."),
 ]
 CommentsOption = Annotated[
     int,
-    typer.Option(metavar="N", min=0, max=100, help="Comments that come in on each new post."),
+    typer.Option(
+        metavar="COUNT", min=0, max=100, help="Number of comments received on each new post."
+    ),
 ]
-
-
-def show_clock(context: Context, told: Item) -> None:
-    columns = [
-        Column("Now", "now", lambda it: show_time_of(context, it)),
-        Column("Frozen", "frozen"),
-    ]
-    context.output.print_one(told, columns, id_field=None)
-
-
-PROFILE = "emulator"
-StateOption = Annotated[
-    Path | None, typer.Option("--state", metavar="DIR", help="Where its state is kept.")
-]
+WebhookArgument = Annotated[str, typer.Argument(metavar="WEBHOOK", help="ID of the webhook.")]
+FAULT_COLUMNS = [
+    Column("Number", "number"), Column("Fault", "fault"), Column("Method", "method"),
+    Column("Path", "path"), Column("Every", "every"), Column("Probability", "probability"),
+    Column("Times", "times"), Column("Hits", "hits"),
+]  # fmt: skip
 
 
 def state_directory(context: Context, state: Path | None) -> Path:
-    """Where the emulator's state is: `--state`, else what `emulator exec` set, else ours."""
-    given = context.environ.get(STATE_VARIABLE)
-    chosen = state or (Path(given) if given else context.state_dir / "emulator")
-    return to_path(chosen).absolute()
+    """The state directory: `--state`, else that of `emulator exec`, else the default."""
+    from_environ = context.environ.get(STATE_VARIABLE)
+    default = Path(from_environ) if from_environ else context.state_dir / "emulator"
+    return to_path(state or default).absolute()
 
 
-def running_emulator(directory: Path) -> EmulatorHandle:
-    """The emulator that runs there; raises EmulatorError when none does."""
-    running = find_running(directory)
-    if running is None:
-        raise not_running()
-    return running
+def running_emulator(context: Context, state: Path | None) -> EmulatorHandle:
+    """The running emulator; raises EmulatorNotRunningError."""
+    handle = find_running(state_directory(context, state))
+    if handle is None:
+        raise EmulatorNotRunningError
+    return handle
 
 
-def print_started(context: Context, running: EmulatorHandle) -> None:
-    """Tell how to use an emulator that has just started."""
-    status = running.request("status")
-    save_profile(context, running, status)
-    show_emulator(context, running, status)
+def print_started(context: Context, handle: EmulatorHandle) -> None:
+    """Store the profile of an emulator that has just started, and show how to use it."""
+    save_and_show(context, handle, handle.request("status"))
     context.info(f"Use it with: outreply pages list --profile {PROFILE}")
 
 
-def save_profile(context: Context, running: EmulatorHandle, status: dict[str, Any]) -> None:
-    """Keep the profile `emulator`, with a token of full access where there is one."""
-    profile = Profile(PROFILE, running.base_url, storage="file")
+def save_and_show(context: Context, handle: EmulatorHandle, status: dict[str, Any]) -> None:
+    """Store the profile `emulator` with an active token, if there is one, and show the emulator."""
+    profile = Profile(PROFILE, handle.base_url, storage="file")
     credentials, token = Credentials(context.environ, context.config_dir), active_token(status)
     if token is None:
         credentials.delete(profile)
-        context.warn("no token in it is in force; make one with: outreply emulator token --name A")
+        context.warn("the emulator has no active token; run: outreply emulator token --name NAME")
     else:
         credentials.save(PROFILE, Token(token), "file")
     profiles = context.profiles
     profiles.stored[PROFILE] = profile
     profiles.save()
+    show_emulator(context, handle, status)
 
 
 def active_token(status: Mapping[str, Any]) -> str | None:
-    """The token of most scopes that is in force in an emulator, or None."""
+    """The active token with the most scopes, or None."""
     return next((str(token["token"]) for token in status["tokens"]), None)
 
 
-def show_emulator(context: Context, running: EmulatorHandle, status: dict[str, Any]) -> None:
-    """Show where it is, its token, time and posts."""
-    facts = {key: value for key, value in asdict(running).items() if key != "control_key"}
-    item: dict[str, Any] = {**facts, **status, "profile": PROFILE}
+def show_emulator(context: Context, handle: EmulatorHandle, status: dict[str, Any]) -> None:
+    """Show the address, token, profile, time and posts of an emulator."""
+    address = {name: value for name, value in asdict(handle).items() if name != "admin_key"}
     context.output.print_one(
-        item,
+        {**address, **status, "profile": PROFILE},
         [
             Column("URL", "base_url"),
-            Column("Token", "tokens", lambda it: active_token(it) or "none"),
+            Column("Token", "tokens", lambda item: active_token(item) or "none"),
             Column("Profile", "profile"),
-            Column("Time", "now", lambda it: show_time_of(context, it)),
+            Column("Time", "now", lambda item: format_now(context, item)),
             Column(
                 "Posts", "posts",
-                lambda it: ", ".join(f"{count} {name}" for name, count in it["posts"].items()),
+                lambda item: ", ".join(f"{count} {name}" for name, count in item["posts"].items()),
             ),
-            Column("Process", "pid"),
+            Column("PID", "pid"),
         ],
         id_field="base_url",
     )  # fmt: skip
 
 
-def show_time_of(context: Context, item: Item) -> str:
-    """The emulator's time in what it told."""
+def show_clock(context: Context, item: Item) -> None:
+    """Show the emulator's time and whether it is frozen."""
+    columns = [
+        Column("Time", "now", lambda item: format_now(context, item)),
+        Column("Frozen", "frozen"),
+    ]
+    context.output.print_one(item, columns, id_field=None)
+
+
+def print_done(context: Context, item: Item, note: str) -> None:
+    """Print `item` in the formats for programs, and `note` for people."""
+    if context.options.output == "table":
+        context.info(note)
+    else:
+        context.output.write_json(item)
+
+
+def format_now(context: Context, item: Item) -> str:
+    """The emulator's time `now` in the user's time zone."""
     return format_time(parse_timestamp(str(item["now"])), context.zone())

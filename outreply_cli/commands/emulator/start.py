@@ -21,24 +21,25 @@ from outreply_cli.context import Context
 def run(
     context: Context,
     port: Annotated[
-        int, typer.Option(metavar="PORT", min=0, max=65535, help="0 takes a free one.")
+        int,
+        typer.Option(
+            metavar="PORT", min=0, max=65535, help="Port to listen on (0 picks a free port)."
+        ),
     ] = 8787,
     state: StateOption = None,
-    foreground: Annotated[
-        bool, typer.Option("--foreground", help="Stay in this terminal.")
-    ] = False,
-    host: Annotated[
-        str, typer.Option(metavar="ADDRESS", help="Where to listen; anybody there may use it.")
-    ] = "127.0.0.1",
+    foreground: Annotated[bool, typer.Option("--foreground", help="Run in this terminal.")] = False,
+    host: Annotated[str, typer.Option(metavar="ADDRESS", help="Address to bind to.")] = "127.0.0.1",
     seed: SeedOption = None,
     frozen: FrozenOption = False,
     failure_rate: FailureOption = 0.0,
     comments: CommentsOption = 0,
-    send_anywhere: Annotated[
-        bool, typer.Option("--send-anywhere", help="Let webhooks go to other machines.")
+    allow_external: Annotated[
+        bool, typer.Option("--allow-external", help="Allow webhooks to other machines.")
     ] = False,
 ) -> None:
-    """Start it in the background, with a profile `emulator` to use it by.
+    """Start the emulator in the background.
+
+    Stores a profile `emulator` with a full-access token.
 
     Example: outreply emulator start
 
@@ -49,7 +50,9 @@ def run(
     from outreply_cli.emulator.daemon import serve, start_daemon
 
     if not is_loopback(host):
-        context.warn(f"{host} is reached from other machines; anybody there can use this emulator")
+        context.warn(
+            f"{host} is reachable from other machines; the emulator is open to all of them"
+        )
     directory = state_directory(context, state)
     if foreground:
         serve(
@@ -57,15 +60,15 @@ def run(
             context.clock,
             port=port,
             host=host,
-            settings=EmulatorConfig(seed, frozen, failure_rate, comments, send_anywhere),
-            on_ready=lambda running: print_started(context, running),
+            config=EmulatorConfig(seed, frozen, failure_rate, comments, allow_external),
+            on_ready=lambda handle: print_started(context, handle),
         )
         return
-    words = [f"--failure-rate={failure_rate}", f"--comments={comments}"]
-    words += [f"--seed={seed}"] if seed is not None else []
-    words += ["--frozen"] if frozen else []
-    words += ["--send-anywhere"] if send_anywhere else []
-    running = start_daemon(
-        directory, context.clock, port=port, host=host, words=words, environ=context.environ
+    options = [f"--failure-rate={failure_rate}", f"--comments={comments}"]
+    options += [f"--seed={seed}"] if seed is not None else []
+    options += ["--frozen"] if frozen else []
+    options += ["--allow-external"] if allow_external else []
+    handle = start_daemon(
+        directory, context.clock, port=port, host=host, options=options, environ=context.environ
     )
-    print_started(context, running)
+    print_started(context, handle)

@@ -12,12 +12,12 @@ from outreply_cli.context import Context
 
 @command(api=False)
 def run(context: Context, state: StateOption = None) -> None:
-    """Show where it is, its time, its posts and tokens.
+    """Show the address, token, time and posts of the emulator.
 
     Example: outreply emulator status
 
     Example: outreply emulator status --json
     """
-    directory = state_directory(context, state)
-    running = running_emulator(directory)
-    show_emulator(context, running, {**running.request("status"), "state": str(directory)})
+    handle = running_emulator(context, state)
+    status = {**handle.request("status"), "state": str(state_directory(context, state))}
+    show_emulator(context, handle, status)

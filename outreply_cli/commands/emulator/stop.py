@@ -1,13 +1,18 @@
 """`outreply emulator stop`."""
 
 from outreply_cli.cli.options import command
-from outreply_cli.commands.emulator.shared import StateOption, running_emulator, state_directory
+from outreply_cli.commands.emulator.shared import (
+    StateOption,
+    print_done,
+    running_emulator,
+    state_directory,
+)
 from outreply_cli.context import Context
 
 
 @command(api=False)
 def run(context: Context, state: StateOption = None) -> None:
-    """End it; its state stays.
+    """Stop the emulator; its state is kept.
 
     Example: outreply emulator stop
 
@@ -15,7 +20,10 @@ def run(context: Context, state: StateOption = None) -> None:
     """
     from outreply_cli.emulator.daemon import stop
 
-    directory = state_directory(context, state)
-    running = running_emulator(directory)
-    stop(running, directory, context.clock)
-    context.info(f"The emulator on port {running.port} has ended; its state is kept.")
+    handle = running_emulator(context, state)
+    stop(handle, state_directory(context, state), context.clock)
+    print_done(
+        context,
+        {"stopped": True, "pid": handle.pid, "port": handle.port, "base_url": handle.base_url},
+        f"Stopped the emulator on port {handle.port}; its state is kept.",
+    )

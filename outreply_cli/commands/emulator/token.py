@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from outreply_cli.cli.options import command
-from outreply_cli.commands.emulator.shared import StateOption, running_emulator, state_directory
+from outreply_cli.commands.emulator.shared import StateOption, running_emulator
 from outreply_cli.context import Context
 from outreply_cli.emulator.errors import EmulatorError
 from outreply_cli.times import parse_duration
@@ -15,30 +15,33 @@ from outreply_cli.times import parse_duration
 def run(
     context: Context,
     scopes: Annotated[
-        str | None, typer.Option(metavar="A,B", help="Only these scopes; all by default.")
+        str | None, typer.Option(metavar="SCOPE,…", help="Scopes of a new token (default: all).")
     ] = None,
     expires_in: Annotated[
-        str | None, typer.Option(metavar="T", help="Such as 90d; never by default.")
+        str | None,
+        typer.Option(metavar="DURATION", help="Lifetime of a new token (default: unlimited)."),
     ] = None,
-    name: Annotated[str | None, typer.Option(metavar="NAME", help="What it is called.")] = None,
+    name: Annotated[str | None, typer.Option(metavar="NAME", help="Name of a new token.")] = None,
     state: StateOption = None,
 ) -> None:
-    """Print a token of it: the profile's own, or a new one with --scopes or --expires-in.
+    """Print an API token for the emulator.
+
+    Prints the token of the profile, or creates one with --scopes, --expires-in or --name.
 
     Example: export OUTREPLY_API_KEY=$(outreply emulator token)
 
     Example: outreply emulator token --scopes read:posts,read:pages --expires-in 1h
     """
-    running = running_emulator(state_directory(context, state))
+    handle = running_emulator(context, state)
     if scopes is None and expires_in is None and name is None:
-        token = next(iter(running.request("status")["tokens"]), None)
+        token = next(iter(handle.request("status")["tokens"]), None)
         if token is None:
             raise EmulatorError(
-                "no token in the emulator is in force",
-                hint="Make one with: outreply emulator token --name A",
+                "the emulator has no active token",
+                hint="Run: outreply emulator token --name NAME",
             )
     else:
-        token = running.request(
+        token = handle.request(
             "token",
             scopes=[scope.strip() for scope in scopes.split(",")] if scopes else None,
             expires_in=parse_duration(expires_in).total_seconds() if expires_in else None,
@@ -47,4 +50,4 @@ def run(
     if context.options.output == "table" and context.options.fields is None:
         context.output.print_text(str(token["token"]))
     else:
-        context.output.write_json({**token, "base_url": running.base_url})
+        context.output.write_json({**token, "base_url": handle.base_url})

@@ -5,23 +5,25 @@ from typing import Annotated
 import typer
 
 from outreply_cli.cli.options import Yes, command
-from outreply_cli.commands.media.shared import delete
+from outreply_cli.commands.media.shared import delete_items
 from outreply_cli.context import Context
 
 
 @command()
 def run(
     context: Context,
-    media_ids: Annotated[list[str], typer.Argument(metavar="ID...", help="The media's ids.")],
+    media_ids: Annotated[list[str], typer.Argument(metavar="ID...", help="IDs of the media.")],
     yes: Yes = False,
 ) -> None:
-    """Delete uploaded media; what a pending post needs stays.
+    """Delete uploaded media.
+
+    The API does not delete media that a scheduled post uses.
 
     Example: outreply media delete $(outreply media list -q | head -n 1) --yes
 
     Example: outreply media delete $(outreply media list --unused -q) --yes
     """
-    wanted = list(dict.fromkeys(media_ids))
+    unique_ids = list(dict.fromkeys(media_ids))
     client = context.client()
-    context.confirm(f"Delete {', '.join(wanted)}?", yes=yes)
-    delete(context, client, wanted)
+    context.confirm(f"Delete {', '.join(unique_ids)}?", yes=yes)
+    delete_items(context, client, unique_ids)

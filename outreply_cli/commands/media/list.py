@@ -5,12 +5,11 @@ from typing import Annotated
 import typer
 
 from outreply_cli.cli.options import DisplayZone, command
-from outreply_cli.commands.media.output import ID_FIELD, media_columns
-from outreply_cli.commands.media.shared import count, warn_if_cut_off
+from outreply_cli.commands.media.output import ID_FIELD, media_columns, summarize
+from outreply_cli.commands.media.shared import warn_if_truncated
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
-from outreply_cli.formats.sizes import format_size
-from outreply_cli.media.library import ORDERS, find_unused, media_size
+from outreply_cli.media.library import ORDERS, find_unused
 
 
 @command()
@@ -18,21 +17,24 @@ def run(
     context: Context,
     sort: Annotated[
         str | None,
-        typer.Option(metavar="BY", help="age (oldest first), size (largest first), name, or post."),
+        typer.Option(
+            metavar="ORDER",
+            help="Sort by age (oldest first), size (largest first), name or post.",
+        ),
     ] = None,
     only_unused: Annotated[
-        bool, typer.Option("--unused", help="Only what no pending post uses.")
+        bool, typer.Option("--unused", help="Show only media that no scheduled post uses.")
     ] = False,
     tz: DisplayZone = None,
 ) -> None:
-    """List uploaded media, and which post waits for them.
+    """List uploaded media, and the scheduled posts that use them.
 
     Example: outreply media list --sort size
 
     Example: outreply media list --unused -q
     """
     if sort is not None and sort not in ORDERS:
-        raise InvalidInputError(f"--sort {sort!r} is unknown", hint=f"Choose: {', '.join(ORDERS)}")
+        raise InvalidInputError(f"invalid --sort {sort!r}", hint=f"Use one of: {', '.join(ORDERS)}")
     client = context.client()
     listing = client.media()
     items = find_unused(listing.items) if only_unused else listing.items
@@ -40,5 +42,5 @@ def run(
         items = sorted(items, key=ORDERS[sort])
     columns = media_columns(client.now(), context.zone(tz))
     context.output.print_list(items, columns, id_field=ID_FIELD)
-    warn_if_cut_off(context, listing)
-    context.info(f"{count(items)}, {format_size(sum(map(media_size, items)))}.")
+    warn_if_truncated(context, listing)
+    context.info(f"{summarize(items)}.")

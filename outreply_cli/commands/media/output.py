@@ -1,12 +1,17 @@
 """Output of the commands of `outreply media`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NoReturn
 from zoneinfo import ZoneInfo
 
 from outreply_cli.context import Context
-from outreply_cli.errors import InvalidInputError, PartialFailureError
+from outreply_cli.errors import (
+    InterruptedRunError,
+    InvalidInputError,
+    OutReplyError,
+    PartialFailureError,
+)
 from outreply_cli.formats.sizes import format_size
 from outreply_cli.media.batch import BatchReport, FileResult, UploadStatus, ValidatedUploads
 from outreply_cli.media.files import MediaFile
@@ -25,43 +30,76 @@ _UPLOAD_COLUMNS = (
 )
 
 
-def media_columns(
-    now: datetime, zone: ZoneInfo, alone: Mapping[str, Any] | None = None
-) -> list[Column]:
-    """The columns of stored media; one that stands `alone` is shown with all that it tells.
-
-    Args:
-        now: What ages are counted to.
-        zone: What local times are shown in.
-        alone: The item, if it is the only one.
-    """
+def media_columns(now: datetime, zone: ZoneInfo, item: Item | None = None) -> list[Column]:
+    """Return the columns of a list of media, or of the only `item` with all its fields."""
 
     def show_age(item: Item) -> str:
-        made = created_at(item)
-        return "" if made is None else format_duration(now - made).split()[0]
+        uploaded_at = created_at(item)
+        return "" if uploaded_at is None else format_duration(now - uploaded_at).split()[0]
 
-    def show_made(item: Item) -> str:
-        made = created_at(item)
-        return (
-            "" if made is None else f"{format_time(made, zone)}, {format_duration(now - made)} ago"
-        )
+    def show_upload_time(item: Item) -> str:
+        uploaded_at = created_at(item)
+        if uploaded_at is None:
+            return ""
+        return f"{format_time(uploaded_at, zone)}, {format_duration(now - uploaded_at)} ago"
 
     columns = [
         Column("ID", ID_FIELD),
         Column("Type", "mime_type"),
         Column("Size", "size_bytes", lambda item: format_size(media_size(item))),
         Column("Age", "created_at", show_age),
-        Column("Post", "scheduled_post_id", _show_post),
+        Column("Post", "scheduled_post_id", lambda item: str(item.get("scheduled_post_id") or "")),
         Column("Name", "filename", shrinkable=True),
     ]
-    if alone is not None:
-        columns[3] = Column("Uploaded", "created_at", show_made)
-        columns += [Column("URL", "url")] if alone.get("url") else []
+    if item is not None:
+        columns[3] = Column("Uploaded", "created_at", show_upload_time)
+        if item.get("url"):
+            columns.append(Column("URL", "url"))
     return columns
 
 
-def file_object(result: FileResult) -> dict[str, Any]:
-    """One file of an upload as scripts read it."""
+def summarize(items: Sequence[Item]) -> str:
+    """Return the number and the total size of media."""
+    total = format_size(sum(map(media_size, items)))
+    return f"{len(items)} {'file' if len(items) == 1 else 'files'}, {total}"
+
+
+def report_skipped(context: Context, checked: ValidatedUploads) -> None:
+    """Print the files of a directory that are not media."""
+    if checked.skipped:
+        context.info(f"Skipped, not a picture or video: {', '.join(checked.skipped)}")
+
+
+def report_deleted(context: Context, items: Sequence[Item]) -> None:
+    """Print deleted media."""
+    if context.options.output == "table" and not context.options.quiet:
+        for item in items:
+            context.output.print_line(f"Deleted {item[ID_FIELD]}")
+    else:
+        columns = [Column("ID", ID_FIELD), Column("Success", "success")]
+        context.output.print_list(items, columns, id_field=ID_FIELD)
+
+
+def report_uploads(context: Context, report: BatchReport, storage_left: int | None) -> None:
+    """Print the results of an upload; `storage_left` is the known value before it.
+
+    Raises:
+        OutReplyError: The error of the only file, or the one that stopped the batch.
+        PartialFailureError: Some of several files failed.
+    """
+    is_table = context.options.output == "table" or context.options.quiet
+    items = [_to_item(result) for result in report.results if result.media_id or not is_table]
+    if items or not is_table:
+        context.output.print_list(items, _UPLOAD_COLUMNS, id_field=ID_FIELD)
+    left = report.storage_left if report.storage_left is not None else storage_left
+    if left is not None:
+        context.info(f"Storage left: {format_size(left)}.")
+    failures = [(result.name, result.error) for result in report.results if result.error]
+    if failures:
+        _raise_failures(context, report, failures)
+
+
+def _to_item(result: FileResult) -> dict[str, Any]:
     file, error = result.file, result.error
     return {
         "file": result.name,
@@ -74,63 +112,28 @@ def file_object(result: FileResult) -> dict[str, Any]:
     }
 
 
-def note_left_out(context: Context, checked: ValidatedUploads) -> None:
-    """Tell which files of a directory are no media."""
-    if checked.skipped:
-        context.info(f"Left out, as no media: {', '.join(checked.skipped)}")
-
-
-def report_uploads(context: Context, report: BatchReport, storage_left: int | None) -> None:
-    """Show how the files went; raises what failed.
-
-    Args:
-        context: Where to show it.
-        report: What came of the files.
-        storage_left: In bytes, as the account told before.
-    """
-    there = [file_object(result) for result in report.results if result.media_id]
-    wants_all = context.options.output != "table" and not context.options.quiet
-    shown = [file_object(result) for result in report.results] if wants_all else there
-    if shown or wants_all:
-        context.output.print_list(shown, _UPLOAD_COLUMNS, id_field=ID_FIELD)
-    left = report.storage_left if report.storage_left is not None else storage_left
-    if left is not None:
-        context.info(f"Storage left: {format_size(left)}.")
-    failed = [result for result in report.results if result.error is not None]
-    if failed:
-        _end_failed(context, report, failed)
-
-
-def _end_failed(context: Context, report: BatchReport, failed: Sequence[FileResult]) -> NoReturn:
-    first, count = failed[0], len(report.results)
-    assert first.error is not None
-    if report.stopped_by is not None and len(failed) == count:
+def _raise_failures(
+    context: Context, report: BatchReport, failures: Sequence[tuple[str, OutReplyError]]
+) -> NoReturn:
+    total = len(report.results)
+    if report.stopped_by is not None and len(failures) == total:
         raise report.stopped_by
-    if count == 1:
-        first.error.message = f"{first.name}: {first.error.message}"
-        raise first.error
-    for result in failed:
-        if result.error is not None:
-            context.echo_err(f"{sanitize(result.name)}: {sanitize(result.error.message)}\n")
-    details = {
-        "failed": [
-            {"file": result.name, "code": result.error.code} for result in failed if result.error
-        ]
-    }
-    if len(failed) == count and all(isinstance(r.error, InvalidInputError) for r in failed):
+    if total == 1:
+        name, error = failures[0]
+        raise error.replace(message=f"{name}: {error.message}")
+    for name, error in failures:
+        context.echo_err(f"{sanitize(name)}: {sanitize(error.message)}\n")
+    details = {"failed": [{"file": name, "code": error.code} for name, error in failures]}
+    if len(failures) == total and all(isinstance(e, InvalidInputError) for _, e in failures):
         raise InvalidInputError(
-            f"none of the {count} files can be uploaded", hint="Nothing was sent.", details=details
+            f"none of the {total} files can be uploaded", hint="Nothing was sent.", details=details
         )
-    if report.stopped_by is not None and report.stopped_by.exit_code == 130:
+    if isinstance(report.stopped_by, InterruptedRunError):
         raise report.stopped_by
     raise PartialFailureError(
-        f"{len(failed)} of {count} files failed",
-        hint="Run it again with --skip-existing: what is there is not sent twice."
+        f"{len(failures)} of {total} files failed",
+        hint="Run it again with --skip-existing; uploaded files are not sent again."
         if any(result.status == UploadStatus.UPLOADED for result in report.results)
         else None,
         details=details,
     )
-
-
-def _show_post(item: Item) -> str:
-    return str(item.get("scheduled_post_id") or "")

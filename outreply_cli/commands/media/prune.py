@@ -1,18 +1,15 @@
 """`outreply media prune`."""
 
-from datetime import datetime, timedelta
 from typing import Annotated
 
 import typer
 
 from outreply_cli.cli.options import DisplayZone, Yes, command
-from outreply_cli.commands.media.output import ID_FIELD, media_columns
-from outreply_cli.commands.media.shared import count, delete, warn_if_cut_off
-from outreply_cli.commands.posts.options import DryRunOption
+from outreply_cli.commands.media.output import ID_FIELD, media_columns, summarize
+from outreply_cli.commands.media.shared import delete_items, warn_if_truncated
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
-from outreply_cli.formats.sizes import format_size
-from outreply_cli.media.library import find_unused, media_size
+from outreply_cli.media.library import find_unused
 from outreply_cli.times import parse_duration
 
 
@@ -21,13 +18,15 @@ def run(
     context: Context,
     older_than: Annotated[
         str | None,
-        typer.Option(metavar="T", help="Only what was uploaded longer ago, such as 7d."),
+        typer.Option(metavar="DURATION", help="Delete only media uploaded longer ago, such as 7d."),
     ] = None,
-    dry_run: DryRunOption = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be deleted; delete nothing.")
+    ] = False,
     yes: Yes = False,
     tz: DisplayZone = None,
 ) -> None:
-    """Delete what no pending post uses, after showing it.
+    """Delete media that no scheduled post uses.
 
     Example: outreply media prune --dry-run
 
@@ -37,28 +36,21 @@ def run(
     client = context.client()
     listing = client.media()
     now = client.now()
-    items = find_unused(listing.items, before=_moment_before(now, age))
-    warn_if_cut_off(context, listing)
+    try:
+        before = now - age if age is not None else None
+    except OverflowError:
+        raise InvalidInputError("--older-than is too long") from None
+    items = find_unused(listing.items, before=before)
+    warn_if_truncated(context, listing)
     columns = media_columns(now, context.zone(tz))
-    told = f"{count(items)} that no pending post uses, {format_size(sum(map(media_size, items)))}"
-    if dry_run:
+    summary = f"{summarize(items)}, not used by a scheduled post"
+    if dry_run or not items:
         context.output.print_list(items, columns, id_field=ID_FIELD)
-        context.info(f"{told}. Nothing was deleted: --dry-run.")
-        return
-    if not items:
-        context.output.print_list([], columns, id_field=ID_FIELD)
-        context.info("There is nothing to delete.")
+        context.info(
+            f"{summary}. Nothing was deleted: --dry-run." if dry_run else "Nothing to delete."
+        )
         return
     if not yes:
         context.notes.print_list(items, columns, id_field=ID_FIELD)
-    context.confirm(f"Delete {told}?", yes=yes)
-    delete(context, client, [str(item[ID_FIELD]) for item in items])
-
-
-def _moment_before(now: datetime, age: timedelta | None) -> datetime | None:
-    if age is None:
-        return None
-    try:
-        return now - age
-    except OverflowError:
-        raise InvalidInputError("--older-than goes back before the calendar begins") from None
+    context.confirm(f"Delete {summary}?", yes=yes)
+    delete_items(context, client, [str(item["media_id"]) for item in items])

@@ -1,16 +1,19 @@
-"""Options and helpers that the commands of `outreply media` share."""
+"""Code that the commands of `outreply media` share."""
 
 from collections.abc import Sequence
 
-from outreply_cli.api.client import Client, ListResult, Resource
-from outreply_cli.commands.media.output import ID_FIELD
+from outreply_cli.api.client import Client, ListResult
+from outreply_cli.api.types import Media
+from outreply_cli.commands.media.output import ID_FIELD, report_deleted
 from outreply_cli.context import Context
 from outreply_cli.errors import OutReplyError, raise_for_failures
 from outreply_cli.media.library import delete_media
+from outreply_cli.ui.output import Item
 
 
-def delete(context: Context, client: Client, media_ids: Sequence[str]) -> None:
-    deleted: list[Resource] = []
+def delete_items(context: Context, client: Client, media_ids: Sequence[str]) -> None:
+    """Delete media and print their IDs; raises what failed."""
+    deleted: list[Item] = []
     failures: list[tuple[str, OutReplyError]] = []
     for media_id in media_ids:
         try:
@@ -18,18 +21,12 @@ def delete(context: Context, client: Client, media_ids: Sequence[str]) -> None:
             deleted.append({ID_FIELD: media_id, "success": True})
         except OutReplyError as error:
             failures.append((media_id, error))
-    if context.options.output == "table" and not context.options.quiet:
-        for item in deleted:
-            context.output.print_line(f"Deleted {item[ID_FIELD]}")
-    elif deleted:
-        context.output.print_list(deleted, [], id_field=ID_FIELD)
+    if deleted or len(media_ids) > 1:
+        report_deleted(context, deleted)
     raise_for_failures(failures, len(media_ids))
 
 
-def warn_if_cut_off(context: Context, listing: ListResult) -> None:
+def warn_if_truncated(context: Context, listing: ListResult[Media]) -> None:
+    """Warn if the account may have more media than the API lists."""
     if listing.truncated:
-        context.warn("the API lists 100 media at most; there may be more")
-
-
-def count(items: Sequence[Resource]) -> str:
-    return "1 file" if len(items) == 1 else f"{len(items)} files"
+        context.warn("the API lists at most 100 media; there may be more")

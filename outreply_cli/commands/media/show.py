@@ -12,7 +12,7 @@ from outreply_cli.context import Context
 @command()
 def run(
     context: Context,
-    media_id: Annotated[str, typer.Argument(metavar="ID", help="The media's id.")],
+    media_id: Annotated[str, typer.Argument(metavar="ID", help="ID of the media.")],
     tz: DisplayZone = None,
 ) -> None:
     """Show one uploaded picture or video.

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from outreply_cli.cli.options import command
-from outreply_cli.commands.media.output import note_left_out, report_uploads
+from outreply_cli.commands.media.output import report_skipped, report_uploads
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.media.service import MediaService
@@ -20,51 +20,54 @@ from outreply_cli.ui.streams import is_terminal
 def run(
     context: Context,
     names: Annotated[
-        list[str], typer.Argument(metavar="FILE|DIR|-...", help="Files, directories, - for stdin.")
+        list[str],
+        typer.Argument(metavar="FILE|DIR|-...", help="Files or directories (- for stdin)."),
     ],
     recursive: Annotated[
-        bool, typer.Option("--recursive", "-r", help="Also what is below a directory.")
+        bool, typer.Option("--recursive", "-r", help="Include files in subdirectories.")
     ] = False,
     skip_existing: Annotated[
         bool,
-        typer.Option("--skip-existing", help="Leave out content that was uploaded from here."),
+        typer.Option("--skip-existing", help="Skip files already uploaded from this machine."),
     ] = False,
     concurrency: Annotated[
-        int, typer.Option(metavar="N", min=1, max=16, help="Files at once.")
+        int, typer.Option(metavar="COUNT", min=1, max=16, help="Upload this many files at a time.")
     ] = 3,
 ) -> None:
-    """Upload pictures and videos; their type is told by their bytes.
+    """Upload pictures and videos.
+
+    The type is detected from the content, not the file name.
 
     Example: outreply media upload hero.jpg --skip-existing
 
     Example: outreply media upload pictures --recursive --json
     """
-    media = MediaService(context.client(), context.state_dir)
+    service = MediaService(context.client(), context.state_dir)
+    max_bytes = service.limits.max_file_bytes
     with (
-        _candidates(context, names, media.limits.max_file_bytes, recursive=recursive) as candidates,
-        media.batch(skip_existing=skip_existing) as batch,
+        _open_candidates(context, names, max_bytes, recursive=recursive) as candidates,
+        service.batch(skip_existing=skip_existing) as batch,
     ):
         checked = batch.check(candidates)
-        note_left_out(context, checked)
+        report_skipped(context, checked)
         if not checked.names:
-            raise InvalidInputError("there is no picture or video in what was named")
+            raise InvalidInputError("no pictures or videos found")
         with upload_bars(context.notes, [file.size for file in checked.files.values()]) as bars:
             report = batch.run(checked, concurrency=concurrency, progress=bars)
-    report_uploads(context, report, media.limits.remaining_bytes)
+    report_uploads(context, report, service.limits.remaining_bytes)
 
 
 @contextmanager
-def _candidates(
-    context: Context, names: Sequence[str], most: int | None, *, recursive: bool
+def _open_candidates(
+    context: Context, names: Sequence[str], max_bytes: int | None, *, recursive: bool
 ) -> Iterator[list[Candidate]]:
-    on_disk = [name for name in names if name != STDIN]
-    found = find_candidates(on_disk, recursive=recursive)
+    candidates = find_candidates([name for name in names if name != STDIN], recursive=recursive)
     if STDIN not in names:
-        yield found
+        yield candidates
         return
     if is_terminal(context.stdin):
         raise InvalidInputError(
-            "- is stdin, and nothing is piped into it", hint="Such as: cat hero.jpg | outreply ..."
+            "- reads stdin, but stdin is a terminal", hint="Use: outreply media upload - < hero.jpg"
         )
-    with spool_stdin(context.stdin_bytes, most) as path:
-        yield [*found, Candidate(STDIN, path)]
+    with spool_stdin(context.stdin_bytes, max_bytes) as path:
+        yield [*candidates, Candidate(STDIN, path)]

@@ -1,14 +1,14 @@
-"""Options and helpers that the commands of `outreply pages` share."""
+"""Columns shared by the commands of `outreply pages`."""
 
 from outreply_cli.ui.output import Column, Item
 
 
-def _state(page: Item) -> str:
-    return "EXPIRED, reconnect it" if page.get("expired") else "connected"
-
-
 def _style(page: Item) -> str:
     return "bold red" if page.get("expired") else ""
+
+
+def _status(page: Item) -> str:
+    return "expired" if page.get("expired") else "connected"
 
 
 COLUMNS = (
@@ -17,5 +17,5 @@ COLUMNS = (
     Column("Username", "username", shrinkable=True),
     Column("Name", "name", shrinkable=True),
     Column("Brand", "brand_name", shrinkable=True),
-    Column("State", "expired", _state, style=_style),
+    Column("Status", "expired", _status, style=_style),
 )

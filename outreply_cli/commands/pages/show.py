@@ -15,19 +15,19 @@ from outreply_cli.ui.output import Column
 def run(
     context: Context,
     page: Annotated[
-        str, typer.Argument(metavar="PAGE", help="Its id, platform:username, or exact name.")
+        str, typer.Argument(metavar="PAGE", help="ID, platform:username or exact name.")
     ],
 ) -> None:
-    """Show one page.
+    """Show a page.
 
     Example: outreply pages show instagram:acme
 
     Example: outreply pages show x:bluebird --fields username,followers
     """
     client = context.client()
-    found = find_page(client.pages().items, page)
+    page_id = str(find_page(client.pages().items, page)["id"])
     context.output.print_one(
-        client.page(str(found["id"])),
+        client.page(page_id),
         [
             *COLUMNS[:4],
             Column("Brand", "brand_id"),

@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
-from outreply_cli.cli.options import command
-from outreply_cli.commands.posts.shared import CUT_OFF, OnePage
+from outreply_cli.cli.options import DisplayZone, command
+from outreply_cli.commands.posts.options import PageFilter
+from outreply_cli.commands.posts.shared import TRUNCATED
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.pages import find_page
@@ -15,21 +16,21 @@ from outreply_cli.pages import find_page
 @command()
 def run(
     context: Context,
-    week: Annotated[bool, typer.Option("--week", help="One week (default).")] = False,
-    month: Annotated[bool, typer.Option("--month", help="A whole month.")] = False,
-    page: OnePage = None,
+    week: Annotated[bool, typer.Option("--week", help="Show one week (default).")] = False,
+    month: Annotated[bool, typer.Option("--month", help="Show a whole month.")] = False,
+    page: PageFilter = None,
     from_: Annotated[
         str | None,
-        typer.Option("--from", metavar="DATE", help="A day in it: 2026-12-24, 2026-12 or +7d."),
+        typer.Option(
+            "--from", metavar="DATE", help="Show the period of this day: 2026-12-24, 2026-12, +7d."
+        ),
     ] = None,
-    tz: Annotated[
-        str | None, typer.Option("--tz", metavar="ZONE", help="Such as Europe/Paris.")
-    ] = None,
+    tz: DisplayZone = None,
 ) -> None:
-    """Look at a week or a month: what is scheduled, and what went out.
+    """Show the scheduled and published posts of a week or month.
 
-    A terminal of 60 columns or more shows a grid, others an agenda.
-    In the grid IG is Instagram; the letter after it is the brand's.
+    A terminal of 60 or more columns shows a grid, a narrower one an agenda.
+    In the grid, IG is Instagram and the letter after it stands for the brand.
 
     Example: outreply posts calendar --month
 
@@ -41,26 +42,26 @@ def run(
     from outreply_cli.times import day_start, parse_day
 
     if week and month:
-        raise InvalidInputError("choose one of --week and --month")
+        raise InvalidInputError("use only one of --week and --month")
     client, zone = context.client(), context.zone(tz)
-    known = client.pages().items
-    page_id = str(find_page(known, page)["id"]) if page else None
+    pages = client.pages().items
+    page_id = str(find_page(pages, page)["id"]) if page else None
     now = client.now()
     day = parse_day(from_ or "today", now=now, zone=zone)
-    period = Period.of(day, now.astimezone(zone).date(), whole_month=month)
-    begin, end = day_start(period.first, zone), day_start(period.after, zone)
-    found = list_calendar_posts(
-        client, known, page_id=page_id,
-        # The server's `since` leaves the very instant out.
-        published_since=begin - timedelta(seconds=1) if begin <= now else None,
+    period = Period.containing(day, today=now.astimezone(zone).date(), whole_month=month)
+    start, end = day_start(period.first, zone), day_start(period.after, zone)
+    listing = list_calendar_posts(
+        client, pages, page_id=page_id,
+        # The API's `since` is exclusive.
+        published_since=start - timedelta(seconds=1) if start <= now else None,
     )  # fmt: skip
-    posts = [one for one in found.posts if begin <= one.instant < end]
+    posts = [post for post in listing.posts if start <= post.at < end]
     output = context.output
     if output.is_terminal and output.format == "table" and not (output.quiet or output.fields):
         from outreply_cli.commands.posts.calendar_grid import print_calendar
 
         print_calendar(output, period, posts, zone)
     else:
-        output.print_list([one.post for one in posts], post_columns(zone, known))
-    if found.cut_off:
-        context.warn(CUT_OFF)
+        output.print_list([post.post for post in posts], post_columns(zone, pages))
+    if listing.truncated:
+        context.warn(TRUNCATED)

@@ -1,4 +1,4 @@
-"""A week or a month of posts, drawn in the terminal's width; an agenda where a grid can't be."""
+"""A week or a month of posts on a terminal, as a grid or (if it is narrow) as an agenda."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,33 +19,33 @@ from outreply_cli.commands.posts.calendar_layout import (
 )
 from outreply_cli.commands.posts.calendar_period import Period
 from outreply_cli.posts.listing import CalendarPost
-from outreply_cli.spec.platforms import platform_named
+from outreply_cli.spec.platforms import find_platform
 from outreply_cli.ui.cells import fit, pad
 from outreply_cli.ui.output import Output
 from outreply_cli.ui.sanitize import sanitize
 from outreply_cli.ui.tables import console_for
 
-_NARROWEST_GRID = 60
+_MIN_GRID_WIDTH = 60
 _MONTH_LINES = 5
 _WEEK_LINES = 30
 _MESSAGE_LINES = 3
-# What the columns need before words below a post are more than crumbs.
-_ROOM_FOR_WORDS = 9
-# Readable on black and on white; red is for what failed.
+# Width from which messages are shown below posts.
+_MIN_MESSAGE_COLUMN = 9
+# Readable on black and white; red is for failed posts.
 _BRAND_STYLES = ("cyan", "magenta", "green", "bold cyan", "bold magenta", "bold green")
 
 
 def print_calendar(
     output: Output, period: Period, posts: Sequence[CalendarPost], zone: ZoneInfo
 ) -> None:
-    """Draw `posts` on a terminal: a grid where it fits, else day by day."""
+    """Print `posts` as a grid if it fits, otherwise as an agenda."""
     marks = brand_marks([sanitize(post.brand) for post in posts])
-    entries = [_entry(post, zone, marks[sanitize(post.brand)]) for post in posts]
+    entries = [_cell_post(post, zone, marks[sanitize(post.brand)]) for post in posts]
     console = console_for(output)
     counts = Counter(sanitize(entry.status) for entry in entries)
-    counted = ", ".join(f"{count} {status}" for status, count in counts.items()) or "no posts"
-    _print(console, Text(f"{period.title} ({zone.key}): {counted}", style="bold"))
-    if output.can_draw and output.width >= _NARROWEST_GRID:
+    summary = ", ".join(f"{count} {status}" for status, count in counts.items()) or "no posts"
+    _print(console, Text(f"{period.title} ({zone.key}): {summary}", style="bold"))
+    if output.can_draw and output.width >= _MIN_GRID_WIDTH:
         _draw_grid(console, output.width, period, entries)
         _draw_legend(console, output.width, marks, entries)
     else:
@@ -53,9 +53,9 @@ def print_calendar(
             _print(console, line)
 
 
-def _entry(post: CalendarPost, zone: ZoneInfo, mark: str) -> CellPost:
-    local = post.instant.astimezone(zone)
-    platform = platform_named(post.platform)
+def _cell_post(post: CalendarPost, zone: ZoneInfo, mark: str) -> CellPost:
+    local = post.at.astimezone(zone)
+    platform = find_platform(post.platform)
     return CellPost(
         day=local.date(),
         clock=f"{local:%H:%M}",
@@ -68,28 +68,28 @@ def _entry(post: CalendarPost, zone: ZoneInfo, mark: str) -> CellPost:
 
 def _draw_grid(console: Console, width: int, period: Period, entries: Sequence[CellPost]) -> None:
     column = column_width(width)
-    styles = _styles_of(entries)
+    styles = _post_styles(entries)
     _rule(console, ("┌", "┬", "┐"), column)
     if period.month is not None:
         names = [f"{day:%a}" for day in period.weeks[0]]
         _row(console, [Text(name, style="bold") for name in names], column)
         _rule(console, ("├", "┼", "┤"), column)
-    for number, week in enumerate(period.weeks):
-        if number:
+    for index, week in enumerate(period.weeks):
+        if index:
             _rule(console, ("├", "┼", "┤"), column)
         cells = lay_out(
             [day for day in week if period.has(day)],
             entries,
             width=column,
-            most_lines=_WEEK_LINES if period.month is None else _MONTH_LINES,
+            max_lines=_WEEK_LINES if period.month is None else _MONTH_LINES,
             message_lines=_MESSAGE_LINES
-            if period.month is None and column > _ROOM_FOR_WORDS
+            if period.month is None and column > _MIN_MESSAGE_COLUMN
             else 0,
         )
         by_day = {cell.day: cell for cell in cells}
         _row(console, [_heading(day, period, column) for day in week], column)
         for line in range(max(len(cell.lines) for cell in cells) or 1):
-            row = [_line_of(by_day.get(day), line, styles) for day in week]
+            row = [_line_text(by_day.get(day), line, styles) for day in week]
             _row(console, row, column)
     _rule(console, ("└", "┴", "┘"), column)
 
@@ -102,27 +102,27 @@ def _heading(day: date, period: Period, column: int) -> Text:
         name = f"{day:%a} {day.day}" if column > 7 else f"{f'{day:%a}'[:2]} {day.day}"
     if day != period.today:
         return Text(name, style="dim" if day < period.today else "bold")
-    words = f"[{name}]"
-    return Text(f"{words} today" if len(words) + 6 <= column else words, style="bold reverse")
+    label = f"[{name}]"
+    return Text(f"{label} today" if len(label) + 6 <= column else label, style="bold reverse")
 
 
-def _line_of(cell: Cell | None, number: int, styles: Sequence[str]) -> Text:
-    if cell is None or number >= len(cell.lines):
+def _line_text(cell: Cell | None, index: int, styles: Sequence[str]) -> Text:
+    if cell is None or index >= len(cell.lines):
         return Text()
-    line = cell.lines[number]
+    line = cell.lines[index]
     if line.post is None:
         return Text(line.text, style="bold")
     return Text(line.text, style=styles[line.post] if line.is_head else "")
 
 
-def _styles_of(entries: Sequence[CellPost]) -> list[str]:
+def _post_styles(entries: Sequence[CellPost]) -> list[str]:
     marks = sorted({entry.mark for entry in entries})
-    chosen = {mark: _BRAND_STYLES[place % len(_BRAND_STYLES)] for place, mark in enumerate(marks)}
-    return ["bold red" if entry.status == "failed" else chosen[entry.mark] for entry in entries]
+    styles = {mark: _BRAND_STYLES[i % len(_BRAND_STYLES)] for i, mark in enumerate(marks)}
+    return ["bold red" if entry.status == "failed" else styles[entry.mark] for entry in entries]
 
 
 def _row(console: Console, cells: Sequence[Text], column: int) -> None:
-    # A style of the whole line would be one of its words too.
+    # A style of the line would apply to the cells too.
     line = Text().append("│", style="dim")
     for cell in cells:
         line.append_text(cell)
@@ -139,18 +139,18 @@ def _rule(console: Console, ends: tuple[str, str, str], column: int) -> None:
 def _draw_legend(
     console: Console, width: int, marks: Mapping[str, str], entries: Sequence[CellPost]
 ) -> None:
-    words = [f"{mark} {name}" for name, mark in marks.items() if mark]
+    items = [f"{mark} {name}" for name, mark in marks.items() if mark]
     codes = sorted({entry.code for entry in entries})
-    named = [(code, platform_named(code)) for code in codes]
-    words += [f"{code} {platform.label}" for code, platform in named if platform]
+    platforms = [(code, find_platform(code)) for code in codes]
+    items += [f"{code} {platform.label}" for code, platform in platforms if platform]
     statuses = {entry.status for entry in entries}
-    words += ["✓ published"] * ("published" in statuses) + ["✗ failed"] * ("failed" in statuses)
+    items += ["✓ published"] * ("published" in statuses) + ["✗ failed"] * ("failed" in statuses)
     line = ""
-    for word in words:
-        if line and cell_len(line) + 3 + cell_len(word) > width:
+    for item in items:
+        if line and cell_len(line) + 3 + cell_len(item) > width:
             _print(console, Text(line, style="dim"))
             line = ""
-        line = f"{line} · {word}" if line else fit(word, width)
+        line = f"{line} · {item}" if line else fit(item, width)
     if line:
         _print(console, Text(line, style="dim"))
 
@@ -159,10 +159,10 @@ def _agenda(
     period: Period, posts: Sequence[CalendarPost], entries: Sequence[CellPost], width: int
 ) -> Iterator[Text]:
     pairs = zip(posts, entries, strict=True)
-    for day, of_day in groupby(pairs, key=lambda pair: pair[1].day):
-        mark = " (today)" if day == period.today else ""
-        yield Text(f"{day:%a} {day.day} {day:%b %Y}{mark}", style="bold")
-        for post, entry in of_day:
+    for day, pairs_of_day in groupby(pairs, key=lambda pair: pair[1].day):
+        today = " (today)" if day == period.today else ""
+        yield Text(f"{day:%a} {day.day} {day:%b %Y}{today}", style="bold")
+        for post, entry in pairs_of_day:
             status = "" if entry.status == "scheduled" else f" {sanitize(entry.status)}"
             line = f"  {entry.clock} {sanitize(post.alias)}{status}  {entry.message}"
             yield Text(fit(line, width))

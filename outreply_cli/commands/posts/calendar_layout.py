@@ -1,31 +1,32 @@
-"""What stands where in a calendar's grid: pure, so that every post can be shown to be there.
+"""The layout of a calendar's grid.
 
-Lengths are in terminal cells: an emoji or a Chinese character is two of them.
+Widths are in terminal cells; an emoji or a Chinese character takes two of them.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import count
 
 from rich.cells import cell_len, chop_cells
 
 from outreply_cli.ui.cells import fit
 
-_WORTH_A_MESSAGE = 6
+_MIN_MESSAGE_WIDTH = 6
 _SIGNS = {"published": "✓", "failed": "✗"}
 
 
 @dataclass(frozen=True)
 class CellPost:
-    """One post as a grid shows it.
+    """A post in the grid.
 
     Attributes:
-        day: Its local date.
-        clock: Its local time, `09:00`.
-        code: Two letters for the platform.
-        mark: What stands for its brand; empty where there is but one.
-        status: As the API says.
-        message: Harmless, on one line.
+        day: Local date.
+        clock: Local time, such as `09:00`.
+        code: Two letters of the platform.
+        mark: Mark of the brand; empty if there is only one brand.
+        status: Status in the API.
+        message: Sanitized message on one line.
     """
 
     day: date
@@ -41,9 +42,9 @@ class Line:
     """One line of a day.
 
     Attributes:
-        text: No wider than the column.
-        post: Where the post is in what was laid out; None for what counts hidden ones.
-        is_head: Whether the post begins here.
+        text: Text, at most as wide as the column.
+        post: Index of the post; None for the count of hidden posts.
+        is_head: Whether it is the first line of the post.
     """
 
     text: str
@@ -56,7 +57,9 @@ class Cell:
     """One day of a grid.
 
     Attributes:
-        hidden: Posts that found no room; the last line counts them.
+        day: Date of the cell.
+        lines: Lines of the cell.
+        hidden: Number of posts that do not fit; the last line shows it.
     """
 
     day: date
@@ -65,7 +68,7 @@ class Cell:
 
 
 def column_width(width: int) -> int:
-    """Cells that each of seven columns has between the rules of a grid `width` wide."""
+    """Return the width of each of the seven columns in a grid of `width` cells."""
     return (width - 8) // 7
 
 
@@ -74,30 +77,29 @@ def lay_out(
     posts: Sequence[CellPost],
     *,
     width: int,
-    most_lines: int,
+    max_lines: int,
     message_lines: int,
 ) -> list[Cell]:
-    """Every one of `days` with its posts: each is there once, or counted.
+    """Return the cells of `days`; each post appears once, or is counted as hidden.
 
     Args:
-        days: What is shown.
-        posts: By time; those of other days are left out.
-        width: Of a column.
-        most_lines: Of a day.
-        message_lines: Below each post for its words; none puts them beside it where they fit.
+        days: Days to show.
+        posts: Posts sorted by time; those of other days are ignored.
+        width: Width of a column.
+        max_lines: Maximum number of lines of a day.
+        message_lines: Maximum number of lines for a message; 0 puts it beside the time if it fits.
     """
-    return [_cell(day, posts, width, most_lines, message_lines) for day in days]
+    return [_cell(day, posts, width, max_lines, message_lines) for day in days]
 
 
 def brand_marks(brands: Sequence[str]) -> Mapping[str, str]:
-    """A short mark for each brand, all different; an empty one when there is but one brand."""
+    """Return a short, unique mark for each brand; an empty one if there is only one brand."""
     names = sorted(set(brands))
     if len(names) < 2:
         return dict.fromkeys(names, "")
     marks: dict[str, str] = {}
     for name in names:
-        free = (mark for mark in _candidates(name) if mark not in marks.values())
-        marks[name] = next(free)
+        marks[name] = next(mark for mark in _candidates(name) if mark not in marks.values())
     return marks
 
 
@@ -105,21 +107,18 @@ def _candidates(name: str) -> Iterator[str]:
     letters = [letter for letter in name.upper() if letter.isalnum() and cell_len(letter) == 1]
     yield from letters
     yield from "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-    number = 10
-    while True:
-        yield str(number)
-        number += 1
+    yield from map(str, count(10))
 
 
 def _cell(
-    day: date, posts: Sequence[CellPost], width: int, most_lines: int, message_lines: int
+    day: date, posts: Sequence[CellPost], width: int, max_lines: int, message_lines: int
 ) -> Cell:
-    numbers = [number for number, post in enumerate(posts) if post.day == day]
-    blocks = [_block(number, posts[number], width, message_lines) for number in numbers]
-    # Words give way before posts do.
-    if sum(map(len, blocks)) > most_lines:
-        blocks = [_block(number, posts[number], width, 0) for number in numbers]
-    shown = _that_fit(blocks, most_lines)
+    indexes = [index for index, post in enumerate(posts) if post.day == day]
+    blocks = [_block(index, posts[index], width, message_lines) for index in indexes]
+    if sum(map(len, blocks)) > max_lines:
+        # Drop the messages before any post.
+        blocks = [_block(index, posts[index], width, 0) for index in indexes]
+    shown = _count_fitting(blocks, max_lines)
     lines = [line for block in blocks[:shown] for line in block]
     hidden = len(blocks) - shown
     if hidden:
@@ -127,39 +126,39 @@ def _cell(
     return Cell(day, tuple(lines), hidden)
 
 
-def _that_fit(blocks: Sequence[Sequence[Line]], most_lines: int) -> int:
-    if sum(map(len, blocks)) <= most_lines:
+def _count_fitting(blocks: Sequence[Sequence[Line]], max_lines: int) -> int:
+    if sum(map(len, blocks)) <= max_lines:
         return len(blocks)
     used = shown = 0
-    # One line is kept for the count of the others.
-    while used + len(blocks[shown]) <= most_lines - 1:
+    # Keep one line for the number of hidden posts.
+    while used + len(blocks[shown]) <= max_lines - 1:
         used += len(blocks[shown])
         shown += 1
     return shown
 
 
-def _block(number: int, post: CellPost, width: int, message_lines: int) -> list[Line]:
+def _block(index: int, post: CellPost, width: int, message_lines: int) -> list[Line]:
     sign = _SIGNS.get(post.status, " ")
     head = f"{post.clock}{sign}{post.code} {post.mark}".rstrip()
     if cell_len(head) > width:
         texts = [f"{post.clock}{sign}".rstrip(), fit(f"{post.code} {post.mark}".rstrip(), width)]
     elif message_lines:
-        texts = [head, *_wrapped(post.message, width, message_lines)]
-    elif width - cell_len(head) > _WORTH_A_MESSAGE:
+        texts = [head, *_wrap(post.message, width, message_lines)]
+    elif width - cell_len(head) > _MIN_MESSAGE_WIDTH:
         texts = [fit(f"{head} {post.message}", width)]
     else:
         texts = [head]
-    return [Line(text, number, is_head=place == 0) for place, text in enumerate(texts)]
+    return [Line(text, index, is_head=i == 0) for i, text in enumerate(texts)]
 
 
-def _wrapped(text: str, width: int, most: int) -> list[str]:
+def _wrap(text: str, width: int, limit: int) -> list[str]:
     lines: list[str] = []
     for word in text.split():
         if lines and cell_len(lines[-1]) + 1 + cell_len(word) <= width:
             lines[-1] += f" {word}"
         else:
             lines += chop_cells(word, width) if cell_len(word) > width else [word]
-    if len(lines) > most:
-        lines[most - 1] = fit(f"{lines[most - 1]} {lines[most]}", width)
-        lines[most - 1] = fit(lines[most - 1].removesuffix("…") + "…", width)
-    return lines[:most]
+    if len(lines) > limit:
+        lines[limit - 1] = fit(f"{lines[limit - 1]} {lines[limit]}", width)
+        lines[limit - 1] = fit(lines[limit - 1].removesuffix("…") + "…", width)
+    return lines[:limit]

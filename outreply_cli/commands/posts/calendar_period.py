@@ -1,4 +1,4 @@
-"""A week or a month as the days that a calendar shows."""
+"""The days of a week or a month in a calendar."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,9 +10,9 @@ class Period:
     """The days that a calendar shows.
 
     Attributes:
-        weeks: Each from Monday to Sunday.
-        month: The month that is shown; None for a week.
-        today: Is marked.
+        weeks: Weeks from Monday to Sunday.
+        month: Number of the month; None for a week.
+        today: Day to mark as today.
     """
 
     weeks: Sequence[Sequence[date]]
@@ -20,52 +20,50 @@ class Period:
     today: date
 
     @classmethod
-    def of(cls, day: date, today: date, *, whole_month: bool) -> "Period":
-        """The week, or the month, that holds `day`."""
+    def containing(cls, day: date, *, today: date, whole_month: bool) -> "Period":
+        """Return the week, or the month, of `day`."""
         if whole_month:
             return cls(month_weeks(day), day.month, today)
         return cls([week_days(day)], None, today)
 
     @property
     def first(self) -> date:
-        """The first day that is shown."""
+        """The first day of the period."""
         return next(day for day in self.weeks[0] if self.has(day))
 
     @property
     def after(self) -> date:
-        """The first day that is no longer shown."""
+        """The first day after the period."""
         last = next(day for day in reversed(self.weeks[-1]) if self.has(day))
         return last + timedelta(days=1)
 
     @property
     def title(self) -> str:
-        """What it is called: `November 2026`, or `Week 48: 23 – 29 November 2026`."""
+        """Title such as `November 2026` or `Week 48: 23 – 29 November 2026`."""
         if self.month is not None:
             return f"{self.first:%B %Y}"
         first, last = self.first, self.after - timedelta(days=1)
-        begin = f"{first.day}"
+        start = f"{first.day}"
         if first.year != last.year:
-            begin += f" {first:%B %Y}"
+            start += f" {first:%B %Y}"
         elif first.month != last.month:
-            begin += f" {first:%B}"
-        return f"Week {first.isocalendar().week}: {begin} – {last.day} {last:%B %Y}"
+            start += f" {first:%B}"
+        return f"Week {first.isocalendar().week}: {start} – {last.day} {last:%B %Y}"
 
     def has(self, day: date) -> bool:
-        """Whether `day` is one of those that are shown."""
+        """Return whether `day` belongs to the period."""
         return self.month is None or day.month == self.month
 
 
 def week_days(day: date) -> list[date]:
-    """Monday to Sunday of the week that holds `day`."""
+    """Return Monday to Sunday of the week of `day`."""
     monday = day - timedelta(days=day.weekday())
-    return [monday + timedelta(days=number) for number in range(7)]
+    return [monday + timedelta(days=offset) for offset in range(7)]
 
 
 def month_weeks(day: date) -> list[list[date]]:
-    """The weeks, from Monday on, that hold the month of `day`."""
-    monday = day.replace(day=1)
-    monday -= timedelta(days=monday.weekday())
-    weeks = [week_days(monday)]
-    while (following := weeks[-1][0] + timedelta(days=7)).month == day.month:
-        weeks.append(week_days(following))
+    """Return the weeks, from Monday on, of the month of `day`."""
+    weeks = [week_days(day.replace(day=1))]
+    while (monday := weeks[-1][0] + timedelta(days=7)).month == day.month:
+        weeks.append(week_days(monday))
     return weeks

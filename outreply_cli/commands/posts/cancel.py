@@ -8,12 +8,13 @@ from outreply_cli.cli.options import command
 from outreply_cli.context import Context
 from outreply_cli.errors import OutReplyError, raise_for_failures
 from outreply_cli.posts.service import PostService
+from outreply_cli.ui.output import Column
 
 
 @command()
 def run(
     context: Context,
-    post_ids: Annotated[list[str], typer.Argument(metavar="ID...", help="The posts' ids.")],
+    post_ids: Annotated[list[str], typer.Argument(metavar="ID...", help="IDs of the posts.")],
 ) -> None:
     """Cancel scheduled posts.
 
@@ -21,20 +22,20 @@ def run(
 
     Example: outreply posts cancel $(outreply posts list -q --page instagram:acme)
     """
-    posts = PostService(context.client(), context.state_dir, context.info)
-    posts.recover_pending()
+    service = PostService(context.client(), context.state_dir, context.info)
+    service.recover_pending()
     failures: list[tuple[str, OutReplyError]] = []
     cancelled: list[dict[str, Any]] = []
-    wanted = list(dict.fromkeys(post_ids))
-    for post_id in wanted:
+    unique_ids = list(dict.fromkeys(post_ids))
+    for post_id in unique_ids:
         try:
-            posts.cancel(post_id)
+            service.cancel(post_id)
             cancelled.append({"id": post_id, "success": True})
         except OutReplyError as error:
             failures.append((post_id, error))
-    if context.options.output == "table":
-        for item in cancelled:
-            context.output.print_line(f"Cancelled {item['id']}")
-    elif cancelled:
-        context.output.write_json(cancelled if len(wanted) > 1 else cancelled[0])
-    raise_for_failures(failures, len(wanted))
+    if context.options.output == "table" and not context.options.quiet:
+        for post in cancelled:
+            context.output.print_line(f"Cancelled {post['id']}")
+    elif cancelled or len(unique_ids) > 1:
+        context.output.print_list(cancelled, [Column("ID", "id"), Column("Success", "success")])
+    raise_for_failures(failures, len(unique_ids))

@@ -7,20 +7,20 @@ from typing import Annotated
 import typer
 
 from outreply_cli.cli.options import command
-from outreply_cli.commands.posts.shared import (
-    CUT_OFF,
-    Every,
-    OnePage,
-    Published,
-    Scheduled,
+from outreply_cli.commands.posts.options import (
+    AllFilter,
+    PageFilter,
+    PublishedFilter,
+    ScheduledFilter,
     check_exclusive,
 )
+from outreply_cli.commands.posts.shared import TRUNCATED
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.pages import find_page
 
 _STDOUT = Path("-")
-_BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @command()
@@ -28,56 +28,60 @@ def run(
     context: Context,
     ics: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="iCalendar, to subscribe to; - for stdout (default)."),
+        typer.Option(metavar="FILE", help="Write iCalendar to this file (default: - for stdout)."),
     ] = None,
     csv: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="A calendar for `bulk schedule`; - for stdout."),
+        typer.Option(
+            metavar="FILE", help="Write a calendar file for bulk schedule (- for stdout)."
+        ),
     ] = None,
-    page: OnePage = None,
-    scheduled: Scheduled = False,
-    published: Published = False,
-    every: Every = False,
+    page: PageFilter = None,
+    scheduled: ScheduledFilter = False,
+    published: PublishedFilter = False,
+    all_posts: AllFilter = False,
 ) -> None:
-    """Write posts as iCalendar, or as a calendar file that `bulk schedule` finds unchanged.
+    """Export posts as iCalendar, or as a calendar file.
 
-    iCalendar's times are in UTC: who reads them sees local ones.
-    Each post keeps its UID: a file imported again doubles no event.
+    Times in iCalendar are in UTC; calendar programs show local ones.
+    Each post keeps its UID, so that importing a file again updates its events.
+    `bulk schedule` finds an exported calendar file unchanged.
 
     Example: outreply posts export --all --ics posts.ics
 
     Example: outreply posts export --csv posts.csv --page instagram:acme
     """
-    check_exclusive(scheduled, published, every)
-    if csv is not None and (published or every):
+    check_exclusive(scheduled=scheduled, published=published, all_posts=all_posts)
+    if csv is not None and (published or all_posts):
         raise InvalidInputError(
-            "--csv holds what is scheduled alone: what is out can't be scheduled again",
-            hint="Write what is out with --ics, or see: outreply posts list --published -o csv",
+            "--csv exports scheduled posts only: published ones cannot be scheduled again",
+            hint="Use --ics for published posts, or: outreply posts list --published -o csv",
         )
-    client = context.client(patient=True)
-    known = client.pages().items
-    page_id = str(find_page(known, page)["id"]) if page else None
-    cut_off = False
+    client = context.client(max_wait=None)
+    pages = client.pages().items
+    page_id = str(find_page(pages, page)["id"]) if page else None
+    truncated = False
     if csv is not None:
         from outreply_cli.bulk.export import export_calendar
 
-        text, count, cut_off = export_calendar(client, page_id)
+        text, count, truncated = export_calendar(client, page_id)
         _write(context, csv, text, count)
     if ics is not None or csv is None:
         from outreply_cli.posts.ical import render_ical
         from outreply_cli.posts.listing import list_calendar_posts
 
-        found = list_calendar_posts(
-            client, known, page_id=page_id, scheduled=not published,
-            published_since=_BEGINNING if published or every else None,
+        listing = list_calendar_posts(
+            client, pages, page_id=page_id, scheduled=not published,
+            published_since=_EPOCH if published or all_posts else None,
         )  # fmt: skip
-        _write(context, ics or _STDOUT, render_ical(found.posts, client.now()), len(found.posts))
-        cut_off = cut_off or found.cut_off
-    if cut_off:
-        context.warn(CUT_OFF)
+        text = render_ical(listing.posts, client.now())
+        _write(context, ics or _STDOUT, text, len(listing.posts))
+        truncated = truncated or listing.truncated
+    if truncated:
+        context.warn(TRUNCATED)
 
 
 def _write(context: Context, path: Path, text: str, count: int) -> None:
     context.write_text(path, text)
     if path != _STDOUT:
-        context.info(f"{count} posts are in {path}." if count != 1 else f"1 post is in {path}.")
+        context.info(f"Exported {count} {'post' if count == 1 else 'posts'} to {path}.")

@@ -5,59 +5,67 @@ from typing import Annotated
 
 import typer
 
-from outreply_cli.api.client import Resource, post_time
+from outreply_cli.api.client import post_time
 from outreply_cli.cli.options import DisplayZone, command
+from outreply_cli.commands.posts.options import (
+    AllFilter,
+    PageFilter,
+    PublishedFilter,
+    ScheduledFilter,
+    check_exclusive,
+)
 from outreply_cli.commands.posts.output import post_columns
-from outreply_cli.commands.posts.shared import Every, OnePage, Published, Scheduled, check_exclusive
 from outreply_cli.context import Context
 from outreply_cli.pages import find_page
 from outreply_cli.times import parse_past_time
+from outreply_cli.ui.output import Item
 
 
 @command()
 def run(
     context: Context,
-    scheduled: Scheduled = False,
-    published: Published = False,
-    every: Every = False,
-    page: OnePage = None,
+    scheduled: ScheduledFilter = False,
+    published: PublishedFilter = False,
+    all_posts: AllFilter = False,
+    page: PageFilter = None,
     since: Annotated[
-        str | None, typer.Option(metavar="T", help="Only after this, such as 7d or 2026-11-01.")
+        str | None,
+        typer.Option(metavar="TIME", help="Show posts after this time, such as 7d or 2026-11-01."),
     ] = None,
     limit: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="At most so many of each.")
+        int | None,
+        typer.Option(metavar="COUNT", min=1, help="Show at most this many of each kind."),
     ] = None,
     tz: DisplayZone = None,
 ) -> None:
-    """List posts: scheduled ones unless told otherwise.
+    """List posts, by default the scheduled ones.
 
     Example: outreply posts list --published --since 7d
 
     Example: outreply posts list --all --page instagram:acme --json
     """
-    check_exclusive(scheduled, published, every)
+    check_exclusive(scheduled=scheduled, published=published, all_posts=all_posts)
     client, zone = context.client(), context.zone(tz)
     after = parse_past_time(since, now=client.now(), zone=zone) if since else None
-    known = client.pages().items if page or context.options.output == "table" else []
-    page_id = str(find_page(known, page)["id"]) if page else None
-    items: list[Resource] = []
-    cut_off = False
+    pages = client.pages().items if page or context.options.output == "table" else []
+    page_id = str(find_page(pages, page)["id"]) if page else None
+    posts: list[Item] = []
+    truncated = False
     if not published:
-        # The API knows no `since` here: what is left out must not count as listed.
-        listing = client.scheduled_posts(page_id=page_id, most=None if after else limit)
-        pending = [post for post in listing.items if after is None or _is_after(post, after)]
-        items += pending[:limit]
-        cut_off = listing.truncated
-    if published or every:
-        listing = client.published_posts(page_id=page_id, since=after, most=limit)
-        items += [{"status": "published", **post} for post in listing.items]
-        cut_off = cut_off or listing.truncated
-    columns = post_columns(zone, known, with_status=published or every)
-    context.output.print_list(items, columns)
-    if cut_off:
-        context.warn("the API lists 100 posts at most; there may be more")
+        # The API has no `since` for scheduled posts: filter before the limit applies.
+        listing = client.scheduled_posts(page_id=page_id, limit=None if after else limit)
+        posts += [post for post in listing.items if after is None or _is_after(post, after)][:limit]
+        truncated = listing.truncated
+    if published or all_posts:
+        listing = client.published_posts(page_id=page_id, since=after, limit=limit)
+        posts += [{"status": "published", **post} for post in listing.items]
+        truncated = truncated or listing.truncated
+    columns = post_columns(zone, pages, with_status=published or all_posts)
+    context.output.print_list(posts, columns)
+    if truncated:
+        context.warn("the API lists at most 100 posts; there may be more")
 
 
-def _is_after(post: Resource, after: datetime) -> bool:
-    moment = post_time(post)
-    return moment is None or moment > after
+def _is_after(post: Item, after: datetime) -> bool:
+    time = post_time(post)
+    return time is None or time > after

@@ -1,4 +1,4 @@
-"""Options that the commands of `outreply posts` share."""
+"""Options of the commands of `outreply posts`, and their parsing."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -14,56 +14,77 @@ from outreply_cli.paths import to_path
 from outreply_cli.posts.content import PostContent
 from outreply_cli.ui.editor import edit_message
 
+PostIdArgument = Annotated[str, typer.Argument(metavar="ID", help="ID of the post.")]
 PageOption = Annotated[
     list[str],
-    typer.Option("--page", metavar="PAGE", help="Id, platform:username or name; may be repeated."),
+    typer.Option(
+        "--page",
+        metavar="PAGE",
+        help="Post on this page (ID, platform:username or name); may be repeated.",
+    ),
 ]
 MessageOption = Annotated[
-    str | None, typer.Option("--message", "-m", metavar="TEXT", help="The post's text.")
+    str | None, typer.Option("--message", "-m", metavar="TEXT", help="Text of the post.")
 ]
 FileOption = Annotated[
     str | None,
-    typer.Option("--file", "-F", metavar="FILE", help="A file with the text; - is stdin."),
+    typer.Option("--file", "-F", metavar="FILE", help="Read the text from a file (- for stdin)."),
 ]
 EditOption = Annotated[bool, typer.Option("--edit", help="Write the text in $EDITOR.")]
 MediaOption = Annotated[
     list[str] | None,
     typer.Option(
-        "--media", metavar="FILE|URL|media:ID", help="A picture or video; may be repeated."
+        "--media", metavar="FILE|URL|media:ID", help="Attach a picture or video; may be repeated."
     ),
 ]
 FirstCommentOption = Annotated[
-    str | None, typer.Option(metavar="TEXT", help="Instagram and Facebook only.")
+    str | None,
+    typer.Option(metavar="TEXT", help="Add a first comment (Instagram and Facebook only)."),
 ]
 TiktokOption = Annotated[
-    str | None, typer.Option(metavar="JSON|@FILE", help="TikTok's own settings.")
+    str | None, typer.Option(metavar="JSON|@FILE", help="Use these TikTok settings.")
 ]
-LinkOption = Annotated[str | None, typer.Option(metavar="URL", help="A link to attach.")]
+LinkOption = Annotated[str | None, typer.Option(metavar="URL", help="Attach a link.")]
 KeepMediaOption = Annotated[
-    bool, typer.Option("--keep-media", help="Keep uploaded files when the post fails.")
+    bool, typer.Option("--keep-media", help="Keep uploaded files if the post fails.")
 ]
 KeyOption = Annotated[
     str | None,
-    typer.Option(metavar="K", help="Names the occasion: the same key again is the same post."),
+    typer.Option(
+        metavar="KEY", help="Name the post; run again with the same key, it is not made twice."
+    ),
 ]
 DryRunOption = Annotated[
-    bool, typer.Option("--dry-run", help="Check everything and show it; send nothing.")
+    bool, typer.Option("--dry-run", help="Validate and show the posts; send nothing.")
 ]
-_MEDIA_ID = "media:"
+PageFilter = Annotated[str | None, typer.Option("--page", metavar="PAGE", help="Filter by page.")]
+ScheduledFilter = Annotated[
+    bool, typer.Option("--scheduled", help="Select scheduled posts (default).")
+]
+PublishedFilter = Annotated[bool, typer.Option("--published", help="Select published posts.")]
+AllFilter = Annotated[bool, typer.Option("--all", help="Select scheduled and published posts.")]
+
+_MEDIA_PREFIX = "media:"
 _OPTIONS = {"scheduled_at": "--at", "media_urls": "--media", "tiktok_settings": "--tiktok"}
 
 
-def option_of(field: str) -> str:
-    """The option that sets a post's `field`."""
+def option_for(field: str) -> str:
+    """Return the option that sets a post's `field`."""
     return _OPTIONS.get(field, "--" + field.replace("_", "-"))
+
+
+def check_exclusive(*, scheduled: bool, published: bool, all_posts: bool) -> None:
+    """Raise InvalidInputError if more than one filter is given."""
+    if scheduled + published + all_posts > 1:
+        raise InvalidInputError("use only one of --scheduled, --published and --all")
 
 
 def read_message(
     context: Context, message: str | None, file: str | None, *, edit: bool
 ) -> str | None:
-    """The text that the options give; raises InvalidInputError when they give two."""
-    if sum((message is not None, file is not None, edit)) > 1:
-        raise InvalidInputError("give the message once", hint="One of -m, -F and --edit.")
+    """Return the text from -m, -F or --edit; raises InvalidInputError if several are given."""
+    if (message is not None) + (file is not None) + edit > 1:
+        raise InvalidInputError("use only one of -m, -F and --edit")
     if edit:
         return edit_message(context.environ)
     if file is not None:
@@ -71,25 +92,25 @@ def read_message(
     return message
 
 
-def read_files(client: "Client", media: Sequence[str]) -> list[MediaFile]:
-    """The files among what `--media` names; asks the account what it takes where there are some.
+def read_files(client: Client, media: Sequence[str]) -> list[MediaFile]:
+    """Inspect the local files among the values of --media.
 
     Raises:
-        InvalidInputError: One is no media, or larger than the account takes.
+        InvalidInputError: A file is not media, or larger than the account allows.
     """
-    local = [item for item in media if not item.startswith(_MEDIA_ID) and "://" not in item]
-    if not local:
+    paths = [item for item in media if not item.startswith(_MEDIA_PREFIX) and "://" not in item]
+    if not paths:
         return []
     limits, files = StorageLimits.from_account(client.account_or_none()), []
-    for item in local:
+    for path in paths:
         try:
-            files.append(inspect_file(to_path(item), limits))
-        except MediaFileError as problem:
-            raise InvalidInputError(f"--media {item}: {problem.message}") from None
+            files.append(inspect_file(to_path(path), limits))
+        except MediaFileError as error:
+            raise InvalidInputError(f"--media {path}: {error.message}") from None
     return files
 
 
-def read_content(
+def parse_content(
     context: Context,
     message: str | None,
     *,
@@ -98,29 +119,28 @@ def read_content(
     tiktok: str | None,
     link: str | None,
 ) -> PostContent:
-    """The post that the options describe; raises InvalidInputError."""
-    ids = [item.removeprefix(_MEDIA_ID) for item in media if item.startswith(_MEDIA_ID)]
-    if not all(one.strip() for one in ids):
-        raise InvalidInputError("--media media: names no media", hint="See: outreply media list")
-    urls = [item for item in media if "://" in item]
+    """Return the content of the options, without local files; raises InvalidInputError."""
+    ids = [item.removeprefix(_MEDIA_PREFIX) for item in media if item.startswith(_MEDIA_PREFIX)]
+    if not all(media_id.strip() for media_id in ids):
+        raise InvalidInputError("--media media: has no ID", hint="See: outreply media list")
     return PostContent(
         message=message,
         media_ids=tuple(ids),
-        media_urls=tuple(urls),
+        media_urls=tuple(item for item in media if "://" in item),
         first_comment=first_comment,
         link=link,
-        tiktok_settings=_read_tiktok(context, tiktok),
+        tiktok_settings=_parse_tiktok(context, tiktok),
     )
 
 
-def _read_tiktok(context: Context, text: str | None) -> dict[str, Any] | None:
+def _parse_tiktok(context: Context, text: str | None) -> dict[str, Any] | None:
     if text is None:
         return None
     document = context.read_text(text[1:]) if text.startswith("@") else text
     try:
         settings = parse_json(document)
-    except ValueError as problem:
-        raise InvalidInputError(f"--tiktok is not JSON: {problem}") from None
+    except ValueError as error:
+        raise InvalidInputError(f"--tiktok is not valid JSON: {error}") from None
     if not isinstance(settings, dict):
         raise InvalidInputError('--tiktok must be an object, such as {"privacy_level": "PUBLIC"}')
     return settings

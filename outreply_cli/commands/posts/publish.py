@@ -1,23 +1,8 @@
 """`outreply posts publish`."""
 
 from outreply_cli.cli.options import Yes, command
-from outreply_cli.commands.posts.options import (
-    DryRunOption,
-    EditOption,
-    FileOption,
-    FirstCommentOption,
-    KeepMediaOption,
-    KeyOption,
-    LinkOption,
-    MediaOption,
-    MessageOption,
-    PageOption,
-    TiktokOption,
-    read_content,
-    read_files,
-    read_message,
-)
-from outreply_cli.commands.posts.shared import Batch, find_pages, post
+from outreply_cli.commands.posts import options
+from outreply_cli.commands.posts.shared import PostRequest, resolve_pages, send_posts
 from outreply_cli.context import Context
 from outreply_cli.pages import page_alias
 
@@ -25,34 +10,35 @@ from outreply_cli.pages import page_alias
 @command()
 def run(
     context: Context,
-    page: PageOption,
-    message: MessageOption = None,
-    file: FileOption = None,
-    edit: EditOption = False,
-    media: MediaOption = None,
-    first_comment: FirstCommentOption = None,
-    tiktok: TiktokOption = None,
-    link: LinkOption = None,
-    key: KeyOption = None,
-    keep_media: KeepMediaOption = False,
-    dry_run: DryRunOption = False,
+    page: options.PageOption,
+    message: options.MessageOption = None,
+    file: options.FileOption = None,
+    edit: options.EditOption = False,
+    media: options.MediaOption = None,
+    first_comment: options.FirstCommentOption = None,
+    tiktok: options.TiktokOption = None,
+    link: options.LinkOption = None,
+    key: options.KeyOption = None,
+    keep_media: options.KeepMediaOption = False,
+    dry_run: options.DryRunOption = False,
     yes: Yes = False,
 ) -> None:
-    """Publish a post at once, one on each page.
+    """Publish a post now on one or more pages.
 
     Example: outreply posts publish --page x:bluebird -m 'We are open' --yes
 
     Example: outreply posts publish --page linkedin:acme-co -F post.txt --key v1.2 --yes
     """
-    text = read_message(context, message, file, edit=edit)
-    content = read_content(
+    text = options.read_message(context, message, file, edit=edit)
+    content = options.parse_content(
         context, text, media=media or [], first_comment=first_comment, tiktok=tiktok, link=link
     )
     client = context.client()
-    pages = find_pages(client, page)
+    pages = resolve_pages(client, page)
     if not dry_run:
-        names = ", ".join(page_alias(one) for one in pages)
-        context.confirm(f"Publish on {names} now?", yes=yes)
-    batch = Batch(pages, content, read_files(client, media or []), key, keep_media=keep_media)
-    moments = [None] * len(pages)
-    post(context, client, batch, moments, shown_in=context.zone(), dry_run=dry_run)
+        aliases = ", ".join(page_alias(target) for target in pages)
+        context.confirm(f"Publish on {aliases} now?", yes=yes)
+    files = options.read_files(client, media or [])
+    request = PostRequest(pages, content, files, key, keep_media)
+    times = [None] * len(pages)
+    send_posts(context, client, request, times, zone=context.zone(), dry_run=dry_run)

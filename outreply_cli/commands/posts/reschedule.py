@@ -5,13 +5,12 @@ from typing import Annotated
 import typer
 
 from outreply_cli.cli.options import TimeZone, command
-from outreply_cli.commands.posts.output import report_posted
-from outreply_cli.commands.posts.shared import PostId
+from outreply_cli.commands.posts.options import PostIdArgument
+from outreply_cli.commands.posts.output import post_columns, report_existing
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.pages import find_page
-from outreply_cli.posts.checks import check_posts
-from outreply_cli.posts.content import PostContent
+from outreply_cli.posts.content import validate_time
 from outreply_cli.posts.service import PostService
 from outreply_cli.times import parse_time
 
@@ -19,11 +18,13 @@ from outreply_cli.times import parse_time
 @command()
 def run(
     context: Context,
-    post_id: PostId,
-    at: Annotated[str, typer.Option("--at", metavar="TIME", help="The new time.")],
+    post_id: PostIdArgument,
+    at: Annotated[str, typer.Option("--at", metavar="TIME", help="Move the post to this time.")],
     tz: TimeZone = None,
 ) -> None:
-    """Move a scheduled post: a new one is made first, then the old one is cancelled.
+    """Move a scheduled post to another time.
+
+    The API cannot move a post: a new one is made, then the old one is cancelled.
 
     Example: outreply posts reschedule $(outreply posts list -q --limit 1) --at +3d
 
@@ -31,13 +32,14 @@ def run(
     """  # noqa: E501 - a line that can be pasted
     client = context.client()
     post = client.scheduled_post(post_id)
-    known = client.pages().items
+    pages = client.pages().items
     if tz == "brand":
-        tz = client.brand_zone(str(find_page(known, str(post.get("page_id")))["brand_id"]))
+        tz = client.brand_zone(str(find_page(pages, str(post.get("page_id")))["brand_id"]))
     zone = context.zone(tz)
-    moment = parse_time(at, now=client.now(), zone=zone)
-    problems = check_posts([({}, PostContent(message="-"), moment)], client.now())
-    if problems:
-        raise InvalidInputError(f"--at: {problems[0].what}")
-    moved = PostService(client, context.state_dir, context.info).reschedule(post_id, moment)
-    report_posted(context, [moved], zone, known)
+    new_time = parse_time(at, now=client.now(), zone=zone)
+    problem = validate_time(new_time, client.now())
+    if problem is not None:
+        raise InvalidInputError(f"--at: {problem.message}")
+    result = PostService(client, context.state_dir, context.info).reschedule(post_id, new_time)
+    context.output.print_one(result.post or {}, post_columns(zone, pages))
+    report_existing(context, result)

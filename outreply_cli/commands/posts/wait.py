@@ -5,8 +5,8 @@ from typing import Annotated
 import typer
 
 from outreply_cli.cli.options import DisplayZone, command
+from outreply_cli.commands.posts.options import PostIdArgument
 from outreply_cli.commands.posts.output import post_columns
-from outreply_cli.commands.posts.shared import PostId
 from outreply_cli.context import Context
 from outreply_cli.posts.wait import wait_until_published
 from outreply_cli.times import parse_duration
@@ -15,11 +15,15 @@ from outreply_cli.times import parse_duration
 @command()
 def run(
     context: Context,
-    post_id: PostId,
-    timeout: Annotated[str, typer.Option(metavar="T", help="How long at most.")] = "15m",
+    post_id: PostIdArgument,
+    timeout: Annotated[
+        str, typer.Option(metavar="DURATION", help="Stop waiting after this long.")
+    ] = "15m",
     tz: DisplayZone = None,
 ) -> None:
-    """Wait until a scheduled post is out: exits 0 once published, 1 once failed.
+    """Wait until a scheduled post is published.
+
+    Exits with 1 if the post fails, and with 124 if it is not published in time.
 
     Example: outreply posts wait $(outreply posts list --published -q --limit 1)
 
@@ -27,6 +31,6 @@ def run(
     """
     client = context.client()
     seconds = parse_duration(timeout).total_seconds()
-    post = wait_until_published(client, context.clock, post_id, seconds=seconds)
-    known = client.pages().items if context.options.output == "table" else []
-    context.output.print_one(post, post_columns(context.zone(tz), known, post))
+    post = wait_until_published(client, context.clock, post_id, timeout=seconds)
+    pages = client.pages().items if context.options.output == "table" else []
+    context.output.print_one(post, post_columns(context.zone(tz), pages, post))

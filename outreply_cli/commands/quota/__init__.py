@@ -1,8 +1,3 @@
 """Show quotas and rate limits."""
 
-COMMANDS = (
-    "show",
-    "check",
-    "forecast",
-    "watch",
-)
+COMMANDS = ("show", "check", "forecast", "watch")

@@ -1,4 +1,4 @@
-"""Limits and what is used of them, as bars on a terminal."""
+"""Limits and their use as bars on a terminal."""
 
 from collections.abc import Iterable, Sequence
 from itertools import groupby
@@ -13,65 +13,67 @@ from outreply_cli.ui.cells import fit, pad
 from outreply_cli.ui.output import Output
 from outreply_cli.ui.tables import console_for
 
-_BAR_LONGEST = 24
-_BAR_SHORTEST = 6
-_NAME_LONGEST = 30
+_BAR_MAX_WIDTH = 24
+_BAR_MIN_WIDTH = 6
+_NAME_MAX_WIDTH = 30
+_NAME_MIN_WIDTH = 8
+# Two cells before the name, two after it, and ` 100%  ` before the figures.
+_GAPS_WIDTH = 11
 
 
 def print_meters(output: Output, meters: Sequence[Meter]) -> None:
-    """Draw each with a bar, in the terminal's width."""
+    """Print meters as bars that fit the terminal."""
     console = console_for(output)
     for line in _lines(meters, output.width):
         console.print(line, soft_wrap=True)
 
 
-def live_meters(output: Output, looks: Iterable[tuple[str, Sequence[Meter]]]) -> None:
-    """Draw `(heading, meters)` in one place again and again, as they come."""
+def live_meters(output: Output, snapshots: Iterable[tuple[str, Sequence[Meter]]]) -> None:
+    """Draw each `(heading, meters)` in place of the one before."""
     console = console_for(output)
     with Live(console=console, auto_refresh=False, vertical_overflow="crop") as live:
-        for heading, meters in looks:
+        for heading, meters in snapshots:
             lines = [Text(heading, style="dim"), *_lines(meters, output.width)]
             live.update(Group(*lines), refresh=True)
 
 
 def _lines(meters: Sequence[Meter], width: int) -> list[Text]:
-    name_width = min(_NAME_LONGEST, max((cell_len(meter.name) for meter in meters), default=0))
-    told = [_figures(meter) for meter in meters]
-    told_width = max((len(text) for text in told), default=0)
-    # Two before the name, two after it, the bar, and ` 100%  ` before the figures.
-    room = width - name_width - told_width - 11
-    if room < _BAR_SHORTEST:
-        name_width = max(8, name_width - (_BAR_SHORTEST - room))
-        room = width - name_width - told_width - 11
-    bar = min(_BAR_LONGEST, room) if room >= _BAR_SHORTEST else 0
+    rows = [(meter, _figures(meter)) for meter in meters]
+    name_width = min(_NAME_MAX_WIDTH, max((cell_len(meter.name) for meter in meters), default=0))
+    figures_width = max((len(figures) for _, figures in rows), default=0)
+    room = width - name_width - figures_width - _GAPS_WIDTH
+    if room < _BAR_MIN_WIDTH:
+        name_width = max(_NAME_MIN_WIDTH, name_width - (_BAR_MIN_WIDTH - room))
+        room = width - name_width - figures_width - _GAPS_WIDTH
+    bar_width = min(_BAR_MAX_WIDTH, room) if room >= _BAR_MIN_WIDTH else 0
     lines = []
-    for group, of_group in groupby(zip(meters, told, strict=True), key=lambda pair: pair[0].group):
+    for group, group_rows in groupby(rows, key=lambda row: row[0].group):
         lines.append(Text(group, style="bold"))
-        for meter, figures in of_group:
-            lines.append(_line(meter, figures, name_width, bar))
-            gap = told_width - len(figures) + 2
-            if meter.note and lines[-1].cell_len + gap + len(meter.note) <= width:
-                lines[-1].append(" " * gap + meter.note, style="dim")
+        for meter, figures in group_rows:
+            line = _line(meter, figures, name_width, bar_width)
+            gap = figures_width - len(figures) + 2
+            if meter.note and line.cell_len + gap + len(meter.note) <= width:
+                line.append(" " * gap + meter.note, style="dim")
+            lines.append(line)
     return lines
 
 
-def _line(meter: Meter, figures: str, name_width: int, bar: int) -> Text:
+def _line(meter: Meter, figures: str, name_width: int, bar_width: int) -> Text:
     line = Text(f"  {pad(fit(meter.name, name_width), name_width)}  ")
-    if bar:
-        line.append_text(_bar(meter.share, bar))
+    if bar_width:
+        line.append_text(_bar(meter.share, bar_width))
     percent = "" if meter.share is None else meter.percent
-    line.append(f" {percent:>4}  {figures}")
-    return line
+    return line.append(f" {percent:>4}  {figures}")
 
 
-def _bar(share: float | None, length: int) -> Text:
+def _bar(share: float | None, width: int) -> Text:
     if share is None:
-        return Text(" " * length)
-    # Something that is used shows, and only what is all used is full.
-    full = max(int(share * length), 1 if share > 0 else 0)
-    full = min(full, length if share >= 1 else length - 1)
+        return Text(" " * width)
+    # Any use fills one cell, and only full use fills all of them.
+    filled = max(int(share * width), 1 if share > 0 else 0)
+    filled = min(filled, width if share >= 1 else width - 1)
     style = "red" if share >= 0.95 else "yellow" if share >= 0.8 else "green"
-    return Text().append("█" * full, style=style).append("░" * (length - full), style="dim")
+    return Text().append("█" * filled, style=style).append("░" * (width - filled), style="dim")
 
 
 def _figures(meter: Meter) -> str:

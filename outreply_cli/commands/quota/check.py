@@ -1,6 +1,6 @@
 """`outreply quota check`."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -9,65 +9,59 @@ from outreply_cli.context import Context
 from outreply_cli.times import format_time
 from outreply_cli.timestamps import format_timestamp
 
-if TYPE_CHECKING:
-    pass
-
-Least = Annotated[int | None, typer.Option(metavar="N", min=0, help="How many must be left.")]
+MinimumOption = Annotated[
+    int | None, typer.Option(metavar="COUNT", min=0, help="Fail if fewer than this many remain.")
+]
 
 
 @command()
 def run(
     context: Context,
-    min_publishes: Least = None,
-    min_replies: Least = None,
-    min_reads: Least = None,
+    min_publishes: MinimumOption = None,
+    min_replies: MinimumOption = None,
+    min_reads: MinimumOption = None,
     warn_at: Annotated[
-        str | None, typer.Option(metavar="80%", help="Warn of buckets that are so far used.")
+        str | None,
+        typer.Option(metavar="PERCENT", help="Warn about quotas used this far, such as 80%."),
     ] = None,
 ) -> None:
-    """Check that enough is left this month: silent when it is, exit 6 when it is not.
+    """Check that enough of this month's quotas remains.
 
-    Without a --min option, a bucket with nothing left is short.
-    What --warn-at finds is told on stderr; the exit code stays 0.
+    Prints nothing and exits 0 if so, and exits 6 otherwise. Without a --min option, each quota
+    must have at least 1 remaining. Warnings of --warn-at do not change the exit code.
 
     Example: outreply quota check --min-publishes 20 --warn-at 80%
 
     Example: outreply quota check --min-reads 500 --json
     """
-    from outreply_cli.quota.check import (
-        QuotaExceededError,
-        nearly_used,
-        parse_share,
-        short_buckets,
-    )
+    from outreply_cli.quota.check import QuotaExceededError, nearly_used, parse_share, short_buckets
     from outreply_cli.quota.quota import Quota
 
     share = parse_share(warn_at) if warn_at is not None else None
-    asked = {"publishes": min_publishes, "replies": min_replies, "reads": min_reads}
-    least = {name: figure for name, figure in asked.items() if figure is not None}
+    options = {"publishes": min_publishes, "replies": min_replies, "reads": min_reads}
+    minimums = {name: minimum for name, minimum in options.items() if minimum is not None}
     quota = Quota.from_account(context.client().account())
     reset = f"; resets {format_time(quota.resets_at, context.zone())}" if quota.resets_at else ""
-    short = short_buckets(quota, least)
-    warned = nearly_used(quota, share) if share is not None else []
-    for bucket in warned:
+    short = short_buckets(quota, minimums)
+    warnings = nearly_used(quota, share) if share is not None else []
+    for bucket in warnings:
         context.warn(
-            f"{int((bucket.share or 0) * 100)}% of the month's {bucket.name} are used, "
-            f"{bucket.remaining} are left{reset}"
+            f"{int((bucket.share or 0) * 100)}% of this month's {bucket.name} used, "
+            f"{bucket.remaining} remaining{reset}"
         )
     if short:
+        shortages = [f"{bucket.remaining} {bucket.name} remaining, need {n}" for bucket, n in short]
         raise QuotaExceededError(
-            "; ".join(f"{b.remaining} {b.name} are left, {needed} needed" for b, needed in short)
-            + reset,
+            f"only {'; '.join(shortages)}{reset}",
             details={
                 "short": [
-                    {"bucket": b.name, "remaining": b.remaining, "needed": needed}
-                    for b, needed in short
+                    {"bucket": bucket.name, "remaining": bucket.remaining, "needed": needed}
+                    for bucket, needed in short
                 ],
                 "resets_at": format_timestamp(quota.resets_at) if quota.resets_at else None,
             },
         )
     if context.options.output != "table":
-        left = {bucket.name: bucket.remaining for bucket in quota.buckets}
-        context.output.write_json(
-            {"enough": True, "remaining": left, "warnings": [bucket.name for bucket in warned]}
-        )
+        remaining = {bucket.name: bucket.remaining for bucket in quota.buckets}
+        names = [bucket.name for bucket in warnings]
+        context.output.write_json({"enough": True, "remaining": remaining, "warnings": names})

@@ -1,4 +1,4 @@
-"""Limits and what is used of them, for people; drawn in meter_bars."""
+"""Limits and their use, formatted for people; `bars` draws them."""
 
 from dataclasses import dataclass
 
@@ -7,30 +7,30 @@ NOW = "now"
 
 @dataclass(frozen=True)
 class Meter:
-    """One limit.
+    """Use of one limit.
 
     Attributes:
-        group: What it stands under.
-        name: Harmless.
-        used, limit, left: Figures for people, `-` where there is none.
-        share: The part that is used; None without a limit.
-        note: More, for wide terminals.
+        group: Heading above the limit.
+        name: Sanitized name of the limit.
+        used, limit, remaining: Formatted numbers; `-` when unlimited or unknown.
+        share: Used share of the limit; None when unlimited or unknown.
+        note: Details for wide terminals.
     """
 
     group: str
     name: str
     used: str
     limit: str
-    left: str
+    remaining: str
     share: float | None
     note: str = ""
 
     @property
     def label(self) -> str:
-        """What it is called where it stands under nothing: `publishes this month`."""
+        """Name without a heading above it, such as `publishes this month`."""
         return self.name if self.group == NOW else f"{self.name} {self.group}"
 
     @property
     def percent(self) -> str:
-        """`17%`; rounded down, so that only what is all used is 100%."""
+        """Used share such as `17%`, rounded down so that 100% means all."""
         return "-" if self.share is None else f"{int(self.share * 100)}%"

@@ -17,79 +17,72 @@ if TYPE_CHECKING:
 
 
 def quota_meters(
-    quota: "Quota", uses: "Sequence[GuardrailUsage]", requests_left: str | None, zone: ZoneInfo
-) -> list[Meter]:
-    """A meter for each limit, in the order people look for them."""
-    return list(_meters(quota, uses, requests_left, zone))
+    quota: "Quota", usages: "Sequence[GuardrailUsage]", requests_left: str | None, zone: ZoneInfo
+) -> Iterator[Meter]:
+    """Yield a meter for each limit: quotas, storage, rate limits, guardrails."""
+    for bucket in quota.buckets:
+        yield _bucket_meter(bucket)
+    if quota.storage is not None:
+        storage = quota.storage
+        used, limit, left = map(_megabytes, (storage.used, storage.limit, storage.remaining))
+        yield Meter(NOW, "storage (MB)", used, limit, left, storage.share, _note(left))
+    if quota.per_minute is not None:
+        yield _rate_meter(quota.per_minute, requests_left)
+    if quota.per_day is not None:
+        yield Meter(NOW, "requests a day", "-", _figure(quota.per_day), "-", None)
+    windows = [(usage, window) for usage in usages for window in usage.windows]
+    # Brands last: their only window is as long as the longest of the pages.
+    windows.sort(key=lambda pair: (pair[0].page_id is None, pair[1].length))
+    yield from (_window_meter(usage, window, zone) for usage, window in windows)
 
 
-def use_object(use: "GuardrailUsage") -> dict[str, Any]:
-    """What is used of one page's or brand's guardrails, JSON-ready."""
+def usage_object(usage: "GuardrailUsage") -> dict[str, Any]:
+    """Return the guardrail usage of a page or brand as a JSON object."""
     return {
-        "name": use.name,
-        "page_id": use.page_id,
+        "name": usage.name,
+        "page_id": usage.page_id,
         "windows": [
             {
                 "hours": window.length.total_seconds() / 3600,
                 "used": window.used,
                 "limit": window.limit,
-                "fullest": window.fullest,
-                "fullest_at": format_timestamp(window.fullest_at) if window.fullest_at else None,
+                "peak": window.peak,
+                "peak_at": format_timestamp(window.peak_at) if window.peak_at else None,
             }
-            for window in use.windows
+            for window in usage.windows
         ],
     }
 
 
-def forecast_items(outlook: "QuotaForecast") -> list[dict[str, Any]]:
-    """The forecasts, JSON-ready but for `instant`, which is `runs_out_at` for people."""
+def forecast_objects(forecast: "QuotaForecast") -> list[dict[str, Any]]:
+    """Return the forecast of each monthly quota as a JSON object."""
     return [
         {
-            "bucket": one.bucket.name,
-            "used": one.bucket.used,
-            "limit": one.bucket.limit,
-            "remaining": one.bucket.remaining,
-            "per_day": round(one.per_day, 2),
-            "at_reset": one.at_reset,
-            "runs_out_at": format_timestamp(one.runs_out_at) if one.runs_out_at else None,
-            "resets_at": format_timestamp(outlook.resets_at),
-            "instant": one.runs_out_at,
+            "bucket": item.bucket.name,
+            "used": item.bucket.used,
+            "limit": item.bucket.limit,
+            "remaining": item.bucket.remaining,
+            "per_day": round(item.per_day, 2),
+            "at_reset": item.at_reset,
+            "runs_out_at": format_timestamp(item.runs_out_at) if item.runs_out_at else None,
+            "resets_at": format_timestamp(forecast.resets_at),
         }
-        for one in outlook.forecasts
+        for item in forecast.forecasts
     ]
 
 
-def _meters(
-    quota: "Quota", uses: "Sequence[GuardrailUsage]", requests_left: str | None, zone: ZoneInfo
-) -> Iterator[Meter]:
-    for bucket in quota.buckets:
-        yield _bucket_meter(bucket)
-    if quota.storage is not None:
-        stored = quota.storage
-        used, limit, left = map(_megabytes, (stored.used, stored.limit, stored.remaining))
-        yield Meter(NOW, "storage (MB)", used, limit, left, stored.share, _left(left))
-    if quota.per_minute is not None:
-        yield _rate_meter(quota.per_minute, requests_left)
-    if quota.per_day is not None:
-        yield Meter(NOW, "requests a day", "-", _figure(quota.per_day), "-", None)
-    windows = [(use, window) for use in uses for window in use.windows]
-    # Brands last: their one window is as long as the pages' longest.
-    windows.sort(key=lambda pair: (pair[0].page_id is None, pair[1].length))
-    yield from (_window_meter(use, window, zone) for use, window in windows)
-
-
-def _window_meter(use: "GuardrailUsage", window: "WindowUsage", zone: ZoneInfo) -> Meter:
+def _window_meter(usage: "GuardrailUsage", window: "WindowUsage", zone: ZoneInfo) -> Meter:
     hours = window.length.total_seconds() / 3600
     note = ""
-    if window.fullest_at is not None and window.fullest > window.used:
-        note = f"{window.fullest} from {format_time_short(window.fullest_at, zone)}"
+    if window.peak_at is not None and window.peak > window.used:
+        note = f"{window.peak} from {format_time_short(window.peak_at, zone)}"
     group = "in any hour" if hours == 1 else f"in any {hours:.0f} hours"
     return Meter(
-        group=group if use.page_id is not None else f"{group}, whole brand",
-        name=sanitize(use.name),
+        group=group if usage.page_id is not None else f"{group}, whole brand",
+        name=sanitize(usage.name),
         used=_figure(window.used),
         limit=_figure(window.limit),
-        left=_figure(max(0, window.limit - window.used)),
+        remaining=_figure(max(0, window.limit - window.used)),
         share=window.used / window.limit if window.limit else 1.0,
         note=note,
     )
@@ -97,7 +90,7 @@ def _window_meter(use: "GuardrailUsage", window: "WindowUsage", zone: ZoneInfo) 
 
 def _bucket_meter(bucket: "Bucket") -> Meter:
     used, limit, left = map(_figure, (bucket.used, bucket.limit, bucket.remaining))
-    return Meter("this month", bucket.name, used, limit, left, bucket.share, _left(left))
+    return Meter("this month", bucket.name, used, limit, left, bucket.share, _note(left))
 
 
 def _rate_meter(per_minute: int, requests_left: str | None) -> Meter:
@@ -107,8 +100,8 @@ def _rate_meter(per_minute: int, requests_left: str | None) -> Meter:
     return Meter(NOW, "requests a minute", _figure(used), _figure(per_minute), _figure(left), share)
 
 
-def _left(figure: str) -> str:
-    return "" if figure == "-" else f"{figure} left"
+def _note(left: str) -> str:
+    return "" if left == "-" else f"{left} left"
 
 
 def _figure(value: int | None) -> str:

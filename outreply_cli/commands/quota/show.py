@@ -1,25 +1,22 @@
 """`outreply quota show`."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from dataclasses import asdict
 
 from outreply_cli.cli.options import command
 from outreply_cli.commands.quota.meters import Meter
-from outreply_cli.commands.quota.output import quota_meters, use_object
+from outreply_cli.commands.quota.output import quota_meters, usage_object
 from outreply_cli.context import Context
 from outreply_cli.times import format_time
 from outreply_cli.ui.output import Column
 
-if TYPE_CHECKING:
-    pass
-
 
 @command()
 def run(context: Context) -> None:
-    """Show the month's buckets, storage, rate limit and the guardrails of each page.
+    """Show monthly quotas, storage, rate limits and guardrails.
 
-    A guardrail's figure is the most posts in any hour, or any 24 hours,
-    that contains now: of what went out and what is scheduled.
+    The usage of a guardrail is the maximum number of posts, published or scheduled, in any hour
+    or any 24 hours that include the present.
 
     Example: outreply quota show
 
@@ -30,18 +27,18 @@ def run(context: Context) -> None:
 
     client, zone = context.client(), context.zone()
     account = client.account()
-    uses = fetch_guardrail_usage(client, account)
+    usages = fetch_guardrail_usage(client, account)
     if context.options.output != "table" or context.options.fields:
-        told = None if uses is None else [use_object(use) for use in uses]
-        context.output.write_json({**account, "guardrail_use": told})
+        usage = None if usages is None else [usage_object(usage) for usage in usages]
+        context.output.write_json({**account, "guardrail_usage": usage})
         return
     quota = Quota.from_account(account)
-    left = client.transport.requests_left
-    _show_meters(context, quota_meters(quota, uses or [], left, zone))
-    if uses is None:
-        context.info("What is used of the guardrails needs read:pages and read:posts.")
+    meters = quota_meters(quota, usages or [], client.transport.requests_left, zone)
+    _show_meters(context, list(meters))
+    if usages is None:
+        context.info("Guardrail usage requires the scopes read:pages and read:posts.")
     if quota.resets_at is not None:
-        context.info(f"The month's limits reset on {format_time(quota.resets_at, zone)}.")
+        context.info(f"Monthly quotas reset on {format_time(quota.resets_at, zone)}.")
 
 
 def _show_meters(context: Context, meters: Sequence[Meter]) -> None:
@@ -52,22 +49,14 @@ def _show_meters(context: Context, meters: Sequence[Meter]) -> None:
         print_meters(output, meters)
         return
     output.print_list(
+        [{**asdict(meter), "label": meter.label, "percent": meter.percent} for meter in meters],
         [
-            {
-                "name": meter.label,
-                "used": meter.used,
-                "limit": meter.limit,
-                "left": meter.left,
-                "percent": meter.percent,
-            }
-            for meter in meters
-        ],
-        [
-            Column("Limit", "name", shrinkable=True),
+            Column("Quota", "label", shrinkable=True),
             Column("Used", "used"),
-            Column("Of", "limit"),
-            Column("Left", "left", style=lambda row: "red" if row["left"] == "0" else ""),
+            Column("Limit", "limit"),
+            Column("Remaining", "remaining",
+                   style=lambda row: "red" if row["remaining"] == "0" else ""),
             Column("Percent", "percent"),
         ],
         id_field=None,
-    )
+    )  # fmt: skip

@@ -9,6 +9,7 @@ from outreply_cli.cli.options import PollCount, command, parse_interval
 from outreply_cli.commands.quota.meters import Meter
 from outreply_cli.commands.quota.output import quota_meters
 from outreply_cli.context import Context
+from outreply_cli.errors import InvalidInputError
 from outreply_cli.times import format_time, format_time_short
 from outreply_cli.timestamps import format_timestamp
 
@@ -19,57 +20,61 @@ if TYPE_CHECKING:
 @command()
 def run(
     context: Context,
-    interval: Annotated[str, typer.Option(metavar="T", help="Time between looks.")] = "1m",
-    most: PollCount = None,
+    interval: Annotated[
+        str, typer.Option(metavar="DURATION", help="Time between two polls.")
+    ] = "1m",
+    count: PollCount = None,
 ) -> None:
-    """Look again and again: one screen that is redrawn, or a line a look in a pipe.
+    """Poll quotas continuously.
 
-    Each look is one read.
+    Redraws on a terminal; prints one line per poll when piped. Each poll costs one read.
 
-    Example: outreply quota watch --interval 2s --max 2
+    Example: outreply quota watch --interval 2s --count 2
 
-    Example: outreply quota watch --max 1 -o jsonl
+    Example: outreply quota watch --count 1 -o jsonl
     """
     from outreply_cli.quota.snapshot import poll_account
 
     seconds = parse_interval(interval)
-    client, output = context.client(patient=True), context.output
-    found = poll_account(client, context.clock, interval=seconds, most=most)
-    if output.format != "table" or output.fields is not None:
-        for look in found:
-            output.write_json({"at": format_timestamp(look.at), **look.account})
-            context.stdout.flush()
-        return
-    if output.can_draw:
+    output = context.output
+    if output.format not in {"table", "jsonl"}:
+        raise InvalidInputError(
+            f"quota watch does not support -o {output.format}", hint="Use -o jsonl."
+        )
+    client = context.client(max_wait=None)
+    snapshots = poll_account(client, context.clock, interval=seconds, count=count)
+    if output.format == "table" and output.fields is None and output.can_draw:
         from outreply_cli.commands.quota.bars import live_meters
 
-        live_meters(output, _screens(context, found))
+        live_meters(output, _screens(context, snapshots))
         return
-    for look in found:
-        output.print_text(_line_of(look))
+    for snapshot in snapshots:
+        if output.format == "jsonl" or output.fields is not None:
+            output.write_json({"at": format_timestamp(snapshot.at), **snapshot.account})
+        else:
+            output.print_text(_line(snapshot))
         context.stdout.flush()
 
 
 def _screens(
-    context: Context, found: "Iterator[QuotaSnapshot]"
+    context: Context, snapshots: "Iterator[QuotaSnapshot]"
 ) -> Iterator[tuple[str, Sequence[Meter]]]:
     from outreply_cli.quota.quota import Quota
 
     zone = context.zone()
-    for look in found:
-        quota = Quota.from_account(look.account)
-        heading = format_time(look.at, zone)
+    for snapshot in snapshots:
+        quota = Quota.from_account(snapshot.account)
+        heading = format_time(snapshot.at, zone)
         if quota.resets_at is not None:
-            heading += f"; reset {format_time_short(quota.resets_at, zone)}"
-        yield heading, quota_meters(quota, [], look.requests_left, zone)
+            heading += f"; resets {format_time_short(quota.resets_at, zone)}"
+        yield heading, list(quota_meters(quota, [], snapshot.requests_left, zone))
 
 
-def _line_of(look: "QuotaSnapshot") -> str:
+def _line(snapshot: "QuotaSnapshot") -> str:
     from outreply_cli.quota.quota import Quota
 
-    quota = Quota.from_account(look.account)
     figures = [
         f"{bucket.name} {bucket.used}/{'-' if bucket.limit is None else bucket.limit}"
-        for bucket in quota.buckets
+        for bucket in Quota.from_account(snapshot.account).buckets
     ]
-    return "\t".join([format_timestamp(look.at), *figures])
+    return "\t".join([format_timestamp(snapshot.at), *figures])

@@ -5,7 +5,8 @@ from typing import Annotated
 import typer
 
 from outreply_cli.cli.options import command
-from outreply_cli.commands.webhooks.shared import PublicOption, SecretOption, require_secret
+from outreply_cli.commands.webhooks.output import duration_column
+from outreply_cli.commands.webhooks.shared import PublicOption, SecretOption, require_secrets
 from outreply_cli.context import Context
 from outreply_cli.errors import PartialFailureError
 
@@ -13,13 +14,14 @@ from outreply_cli.errors import PartialFailureError
 @command(api=False)
 def run(
     context: Context,
-    url: Annotated[str, typer.Argument(metavar="URL", help="Your handler.")],
+    url: Annotated[str, typer.Argument(metavar="URL", help="URL of your handler.")],
     secret_env: SecretOption = None,
     allow_public: PublicOption = False,
 ) -> None:
-    """Try a handler with good, bad, late, repeated, oversized and simultaneous deliveries.
+    """Check a webhook handler.
 
-    Exits with 3 when it got something wrong.
+    Sends valid, invalid, repeated, late, oversized and concurrent deliveries. Exits with 3 if a
+    check fails.
 
     Example: outreply webhooks check localhost:3000/hooks
 
@@ -30,32 +32,28 @@ def run(
     from outreply_cli.ui.output import Column
     from outreply_cli.webhooks.conformance import HandlerConformance
 
-    target = validate_url(url, "URL", reach=reach_for(allow_public=allow_public))
-    checkup = HandlerConformance(
-        target,
-        require_secret(context, secret_env),
-        context.clock.now(),
-        reach=reach_for(allow_public=allow_public),
-    )
+    reach = reach_for(allow_public=allow_public)
+    target = validate_url(url, "URL", reach=reach)
+    secret = require_secrets(context, secret_env).values[0]
+    conformance = HandlerConformance(target, secret, context.clock.now(), reach=reach)
     items = [
-        {"trial": trial.name, "wanted": trial.wanted, "answer": trial.answer,
-         "right": trial.is_right, "advice": None if trial.is_right else trial.advice,
-         "latency_ms": round(trial.milliseconds, 3)}
-        for trial in checkup.run()
+        {"check": check.name, "expected": check.expected, "response": check.response,
+         "passed": check.passed, "hint": None if check.passed else check.hint,
+         "latency_ms": round(check.milliseconds, 3)}
+        for check in conformance.run()
     ]  # fmt: skip
     context.output.print_list(
         items,
         [
-            Column("", "right", lambda it: "ok" if it["right"] else "WRONG",
-                   style=lambda it: "green" if it["right"] else "bold red"),
-            Column("Tried", "trial"), Column("Wanted", "wanted"),
-            Column("Answer", "answer", shrinkable=True),
-            Column("Took", "latency_ms", lambda it: f"{it['latency_ms']:.0f} ms"),
+            Column("", "passed", lambda item: "ok" if item["passed"] else "FAILED",
+                   style=lambda item: "green" if item["passed"] else "bold red"),
+            Column("Check", "check"), Column("Expected", "expected"),
+            Column("Response", "response", shrinkable=True), duration_column(),
         ],
-        id_field="trial",
+        id_field="check",
     )  # fmt: skip
-    wrong = [item for item in items if not item["right"]]
-    for advice in dict.fromkeys(item["advice"] for item in wrong):
-        context.info(f"- {advice}")
-    if wrong:
-        raise PartialFailureError(f"{len(wrong)} of {len(items)} went wrong at {target}")
+    failed = [item for item in items if not item["passed"]]
+    for hint in dict.fromkeys(item["hint"] for item in failed):
+        context.info(f"- {hint}")
+    if failed:
+        raise PartialFailureError(f"{len(failed)} of {len(items)} checks failed at {target}")

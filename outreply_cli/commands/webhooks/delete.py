@@ -11,15 +11,18 @@ from outreply_cli.context import Context
 @command()
 def run(
     context: Context,
-    webhook: Annotated[str, typer.Argument(metavar="ID", help="The webhook's id.")],
+    webhook: Annotated[str, typer.Argument(metavar="ID", help="Webhook ID.")],
     yes: Yes = False,
 ) -> None:
-    """Remove a webhook; what it still had to deliver is dropped.
+    """Delete a webhook and its pending deliveries.
 
     Example: outreply webhooks delete $(outreply webhooks list -q | head -n 1) --yes
 
     Example: outreply webhooks list -q | xargs -n 1 outreply webhooks delete --yes
     """
-    context.confirm(f"Remove the webhook {webhook}?", yes=yes)
+    context.confirm(f"Delete webhook {webhook}?", yes=yes)
     context.client().delete_webhook(webhook)
-    context.info(f"{webhook} is removed.")
+    if context.options.output == "table":
+        context.info(f"Deleted webhook {webhook}.")
+    else:
+        context.output.write_json({"id": webhook, "deleted": True})

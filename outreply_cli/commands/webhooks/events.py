@@ -12,10 +12,10 @@ from outreply_cli.context import Context
 def run(
     context: Context,
     event: Annotated[
-        str | None, typer.Argument(metavar="[EVENT]", help="Show an example of it.")
+        str | None, typer.Argument(metavar="[EVENT]", help="Show an example of this event.")
     ] = None,
 ) -> None:
-    """List the events, or show an example of one.
+    """List webhook events, or show an example payload.
 
     Example: outreply webhooks events
 
@@ -29,14 +29,16 @@ def run(
     if event is not None:
         context.output.write_json(sample_event(event, now))
         return
-    items = [
-        {"event": name, "fires_when": when, "fields": _paths(sample_event(name, now)["data"], "data"),
-         "example": sample_event(name, now)}
-        for name, when in EVENTS.items()
-    ]  # fmt: skip
+    items = []
+    for name, description in EVENTS.items():
+        example = sample_event(name, now)
+        fields = _paths(example["data"], "data")
+        items.append(
+            {"event": name, "description": description, "fields": fields, "example": example}
+        )
     context.output.print_list(
         items,
-        [Column("Event", "event"), Column("Fires when", "fires_when", shrinkable=True)],
+        [Column("Event", "event"), Column("Description", "description", shrinkable=True)],
         id_field="event",
     )
 
@@ -44,4 +46,4 @@ def run(
 def _paths(value: object, path: str) -> list[str]:
     if not isinstance(value, dict):
         return [path]
-    return [each for key, below in value.items() for each in _paths(below, f"{path}.{key}")]
+    return [below for key, child in value.items() for below in _paths(child, f"{path}.{key}")]

@@ -1,86 +1,61 @@
 """`outreply webhooks history`."""
 
 from contextlib import closing
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
 from outreply_cli.cli.options import command
-from outreply_cli.commands.webhooks.shared import open_inbox
+from outreply_cli.commands.webhooks.output import history_columns, history_entry_to_dict
+from outreply_cli.commands.webhooks.shared import open_store
 from outreply_cli.context import Context
-
-if TYPE_CHECKING:
-    from outreply_cli.webhooks.models import Delivery
 
 
 @command(api=False)
 def run(
     context: Context,
     limit: Annotated[
-        int, typer.Option(metavar="N", min=1, max=100_000, help="At most so many.")
+        int,
+        typer.Option(metavar="COUNT", min=1, max=100_000, help="Show at most COUNT deliveries."),
     ] = 50,
     event: Annotated[
-        str | None, typer.Option(metavar="E", help="Only these, such as 'post.*'.")
+        str | None, typer.Option(metavar="EVENT", help="Filter by event, such as 'post.*'.")
     ] = None,
     since: Annotated[
-        str | None, typer.Option(metavar="T", help="Such as 2h, yesterday 09:00 or a date.")
+        str | None,
+        typer.Option(metavar="TIME", help="Show deliveries since TIME, such as 2h, 'yesterday "
+                     "09:00' or a date."),
     ] = None,
     failed: Annotated[
-        bool, typer.Option("--failed", help="Only what a target did not take.")
+        bool, typer.Option("--failed", help="Show deliveries that a forward target did not accept.")
     ] = False,
-    bad: Annotated[bool, typer.Option("--bad", help="Only what was refused.")] = False,
+    invalid: Annotated[
+        bool, typer.Option("--invalid", help="Show deliveries that failed verification.")
+    ] = False,
     verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="With headers and bodies, as JSON.")
+        bool, typer.Option("--verbose", "-v", help="Include headers and bodies (prints JSON).")
     ] = False,
-) -> None:
-    """Show what serve-webhook received here, newest first.
+) -> None:  # fmt: skip
+    """Show deliveries that serve-webhook received, newest first.
 
     Example: outreply webhooks history --failed --since 2h
 
     Example: outreply webhooks history --event 'post.*' --json
     """
-    from outreply_cli.commands.webhooks.output import history_columns
     from outreply_cli.spec.events import check_pattern
-    from outreply_cli.times import format_time_short, parse_past_time
-    from outreply_cli.timestamps import parse_timestamp
+    from outreply_cli.times import parse_past_time
 
     now, zone = context.clock.now(), context.zone()
-    with closing(open_inbox(context)) as inbox:
-        found = inbox.history(
-            limit=limit, event=event, only_failed=failed, only_bad=bad,
+    with closing(open_store(context)) as store:
+        entries = store.history(
+            limit=limit, event=event, only_failed=failed, only_invalid=invalid,
             since=parse_past_time(since, now=now, zone=zone) if since else None,
         )  # fmt: skip
-    if event is not None and not found:
-        # What came may have names that are newer than this program.
+    if event is not None and not entries:
+        # Checked last: received events may be newer than this version.
         check_pattern(event, "--event")
-    items = [_item(each["delivery"], each["forwards"], whole=verbose) for each in found]
+    items = [history_entry_to_dict(entry, verbose=verbose) for entry in entries]
     if verbose and context.options.output == "table" and not context.options.quiet:
         context.output.write_json(items)
-        return
-    context.output.print_list(
-        items,
-        history_columns(lambda it: format_time_short(parse_timestamp(it["received_at"]), zone)),
-    )
-
-
-def _item(delivery: "Delivery", forwards: list[dict[str, Any]], *, whole: bool) -> dict[str, Any]:
-    from datetime import UTC, datetime
-
-    from outreply_cli.timestamps import format_timestamp
-
-    item = {
-        "id": delivery.id,
-        "number": delivery.number,
-        "received_at": format_timestamp(datetime.fromtimestamp(delivery.received_at, UTC)),
-        "event": delivery.event,
-        "verified": delivery.is_verified,
-        "reason": delivery.reason,
-        "duplicate": delivery.is_duplicate,
-        "bytes": len(delivery.body),
-        "status": delivery.status,
-        "forwards": forwards,
-    }
-    if whole:
-        item["headers"] = [list(pair) for pair in delivery.headers]
-        item["body"] = delivery.body.decode("utf-8", "backslashreplace")
-    return item
+    else:
+        context.output.print_list(items, history_columns(zone))

@@ -1,7 +1,8 @@
 """`outreply webhooks list`."""
 
 from outreply_cli.cli.options import command
-from outreply_cli.commands.webhooks.shared import COLUMNS, explained
+from outreply_cli.commands.webhooks.output import WEBHOOK_COLUMNS
+from outreply_cli.commands.webhooks.shared import wrap_not_found
 from outreply_cli.context import Context
 
 
@@ -13,6 +14,6 @@ def run(context: Context) -> None:
 
     Example: outreply webhooks list --json
     """
-    with explained():
-        found = context.client().webhooks().items
-    context.output.print_list(found, COLUMNS)
+    with wrap_not_found():
+        hooks = context.client().webhooks().items
+    context.output.print_list(hooks, WEBHOOK_COLUMNS)

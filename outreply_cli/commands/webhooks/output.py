@@ -1,16 +1,18 @@
-"""Output of the commands of `outreply webhooks`."""
+"""Output of `outreply webhooks` and `outreply serve-webhook`."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from outreply_cli.errors import InvalidInputError
-from outreply_cli.formats.json import indented
+from outreply_cli.context import Context
+from outreply_cli.errors import InvalidInputError, PartialFailureError
+from outreply_cli.formats.json import indent_json
 from outreply_cli.timestamps import format_timestamp
-from outreply_cli.ui.output import Output
+from outreply_cli.ui.output import Column, Output
 from outreply_cli.ui.sanitize import sanitize
 from outreply_cli.webhooks.event import summarize
 from outreply_cli.webhooks.mock_responses import RetrySimulator
@@ -18,151 +20,260 @@ from outreply_cli.webhooks.mock_responses import RetrySimulator
 if TYPE_CHECKING:
     from outreply_cli.net.deliver import DeliveryResult
     from outreply_cli.webhooks.forward import ForwardAttempt
+    from outreply_cli.webhooks.models import Delivery, IncomingDelivery
     from outreply_cli.webhooks.receiver import Received
 
+WEBHOOK_COLUMNS = [
+    Column("ID", "id"),
+    Column("URL", "url", shrinkable=True),
+    Column(
+        "Events", "events", lambda hook: ", ".join(map(str, hook.get("events") or [])),
+        shrinkable=True,
+    ),
+    Column(
+        "Status", "active", lambda hook: "disabled" if hook.get("active") is False else "active"
+    ),
+]  # fmt: skip
 _GOOD, _BAD, _DIM = "green", "red", "dim"
 
 
-@dataclass
-class Summary:
-    """What came in all."""
+def duration_column() -> Column:
+    """The column of `latency_ms`."""
+    return Column("Duration", "latency_ms", lambda item: f"{item['latency_ms']:.0f} ms")
 
-    good: int = 0
-    duplicates: int = 0
-    bad: int = 0
-    forwarded: int = 0
-    not_forwarded: int = 0
 
-    def text(self) -> str:
-        """One line."""
-        parts = [f"{self.good} good"]
-        parts += [f"{self.duplicates} seen before"] if self.duplicates else []
-        parts += [f"{self.bad} bad"] if self.bad else []
-        parts += [f"{self.forwarded} passed on"] if self.forwarded else []
-        parts += [f"{self.not_forwarded} not taken"] if self.not_forwarded else []
-        return ", ".join(parts)
+def result_to_dict(event: str, url: str, result: "DeliveryResult", **ids: Any) -> dict[str, Any]:
+    """The JSON object of a delivery that was sent."""
+    return {
+        **ids,
+        "event": event,
+        "to": url,
+        "status": result.status,
+        "error": result.error,
+        "latency_ms": round(result.milliseconds, 3),
+        "accepted": result.is_accepted,
+    }
+
+
+def print_results(context: Context, items: Sequence[Mapping[str, Any]]) -> None:
+    """Print deliveries that were sent.
+
+    Raises:
+        UnreachableError: None got a response.
+        PartialFailureError: Some were not accepted.
+    """
+    from outreply_cli.net.deliver import UnreachableError
+
+    context.output.print_list(
+        items,
+        [
+            Column("ID", "id", shrinkable=True), Column("Event", "event"), Column("To", "to"),
+            Column("Response", "status", lambda item: str(item["error"] or item["status"])),
+            duration_column(),
+        ],
+    )  # fmt: skip
+    failed = [item for item in items if not item["accepted"]]
+    if items and all(item["status"] is None for item in items):
+        raise UnreachableError(
+            f"no response from {items[0]['to']}: {items[0]['error']}",
+            hint="Start the handler, or use another URL with --to.",
+        )
+    if failed:
+        cause = failed[0]["error"] or f"HTTP {failed[0]['status']}"
+        raise PartialFailureError(
+            f"{len(failed)} of {len(items)} deliveries not accepted (first: {cause})",
+            hint="Check your handler with: outreply webhooks check URL",
+        )
+
+
+def delivery_to_dict(delivery: "Delivery | IncomingDelivery") -> dict[str, Any]:
+    """The JSON object of a delivery that was received."""
+    return {
+        "received_at": _iso(delivery.received_at),
+        "id": delivery.id,
+        "event": delivery.event,
+        "verified": delivery.is_verified,
+        "reason": delivery.reason,
+        "duplicate": delivery.is_duplicate,
+        "bytes": len(delivery.body),
+        "status": delivery.status,
+    }
+
+
+def history_entry_to_dict(entry: Mapping[str, Any], *, verbose: bool) -> dict[str, Any]:
+    """The JSON object of a delivery in the history, with headers and body if `verbose`."""
+    delivery: Delivery = entry["delivery"]
+    item = {
+        "number": delivery.number,
+        **delivery_to_dict(delivery),
+        "forwards": [
+            {
+                "target": forward["target"],
+                "status": forward["status"],
+                "error": forward["error"],
+                "latency_ms": forward["milliseconds"],
+                "attempts": forward["attempts"],
+                "due_at": None if forward["due_at"] is None else _iso(forward["due_at"]),
+            }
+            for forward in entry["forwards"]
+        ],
+    }
+    if verbose:
+        item["headers"] = [list(pair) for pair in delivery.headers]
+        item["body"] = delivery.body.decode("utf-8", "backslashreplace")
+    return item
+
+
+def history_columns(zone: ZoneInfo) -> list[Column]:
+    """The columns of `webhooks history`."""
+    from outreply_cli.times import format_time_short
+    from outreply_cli.timestamps import parse_timestamp
+
+    return [
+        Column("Number", "number"),
+        Column(
+            "Received", "received_at",
+            lambda item: format_time_short(parse_timestamp(item["received_at"]), zone),
+        ),
+        Column("Event", "event"),
+        Column("ID", "id"),
+        Column(
+            "State", "state", lambda item: _state(item["reason"], is_duplicate=item["duplicate"]),
+            shrinkable=True,
+        ),
+        Column("Response", "status"),
+        Column(
+            "Forwarded to", "forwards",
+            lambda item: ", ".join(
+                f"{forward['target']} {forward['error'] or forward['status'] or 'queued'}"
+                for forward in item["forwards"]
+            ),
+            shrinkable=True,
+        ),
+    ]  # fmt: skip
 
 
 @dataclass
 class DeliveryReport:
-    """Shows what is received and passed on.
+    """Prints deliveries and forward attempts as they happen.
 
     Args:
-        output: Where to.
-        zone: Whose time is shown.
-        targets: How many queues a delivery goes to, whose first attempts its object waits for.
-        with_bodies: Whether bodies are shown.
-        usernames: Of the pages that are known, by page id.
+        output: The output; its format is table or jsonl.
+        zone: Time zone of the times shown.
+        target_count: Number of forward targets; a JSON object waits for one attempt at each.
+        show_bodies: Whether to print bodies.
+        usernames: Usernames by page ID.
 
     Raises:
-        InvalidInputError: The format is none for a stream.
+        InvalidInputError: The format is not supported.
     """
 
     output: Output
     zone: ZoneInfo
-    targets: int = 0
-    with_bodies: bool = False
+    target_count: int = 0
+    show_bodies: bool = False
     usernames: Mapping[str, str] = field(default_factory=dict)
-    summary: Summary = field(default_factory=Summary)
-    senders_view: RetrySimulator = field(default_factory=RetrySimulator)
-    _open: dict[int, dict[str, Any]] = field(default_factory=dict)
+    counts: Counter[str] = field(default_factory=Counter)
+    retries: RetrySimulator = field(default_factory=RetrySimulator)
+    _pending: dict[int, dict[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.output.format not in {"table", "json", "jsonl"}:
+        if self.output.format not in {"table", "jsonl"}:
+            option = "--json" if self.output.format == "json" else f"-o {self.output.format}"
             raise InvalidInputError(
-                f"deliveries are no {self.output.format}", hint="Use -o jsonl, or leave it out."
+                f"serve-webhook runs until stopped and does not support {option}",
+                hint="Use -o jsonl.",
             )
 
     def show_received(self, received: "Received") -> None:
-        """Show one that has been answered; programs get it once it was passed on."""
-        arrival = received.arrival
-        if not arrival.is_verified:
-            self.summary.bad += 1
-        elif arrival.is_duplicate:
-            self.summary.duplicates += 1
-        else:
-            self.summary.good += 1
-        if arrival.is_verified and not received.is_wanted:
+        """Print a delivery; its JSON object follows once it is forwarded."""
+        delivery = received.delivery
+        state = "duplicate" if delivery.is_duplicate else "verified"
+        self.counts[state if delivery.is_verified else "invalid"] += 1
+        if delivery.is_verified and not received.is_wanted:
             return
         if received.forward is not None:
             self._count(received.forward[1])
         if self.output.quiet:
-            self._write(sanitize(arrival.id))
+            self._write(sanitize(delivery.id))
         elif self.output.format == "table":
             self._show_line(received)
         else:
             self._show_object(received)
 
-    def show_forwarded(self, forwarded: "ForwardAttempt") -> None:
-        """Show one attempt to pass a delivery on."""
-        self._count(forwarded.outcome)
+    def show_forwarded(self, attempt: "ForwardAttempt") -> None:
+        """Print a forward attempt."""
+        self._count(attempt.result)
         if self.output.quiet:
             return
         if self.output.format == "table":
-            self._show_attempt(forwarded)
+            self._show_attempt(attempt)
             return
-        waiting = self._open.get(forwarded.delivery.number)
-        if waiting is not None:
-            waiting["forwards"].append(
-                _attempt(forwarded.target, forwarded.outcome, forwarded.attempt)
+        number = attempt.delivery.number
+        pending = self._pending.get(number)
+        if pending is not None:
+            pending["forwards"].append(
+                _attempt_to_dict(attempt.target, attempt.result, attempt.attempt)
             )
-            if len(waiting["forwards"]) >= self.targets:
-                self._finish(forwarded.delivery.number)
+            if len(pending["forwards"]) >= self.target_count:
+                self._finish(number)
 
     def close(self) -> None:
-        """Show what still waited to be passed on."""
-        for number in list(self._open):
+        """Print the JSON objects of deliveries that are not forwarded yet."""
+        for number in list(self._pending):
             self._finish(number)
 
-    def _count(self, outcome: "DeliveryResult") -> None:
-        if outcome.is_accepted:
-            self.summary.forwarded += 1
-        else:
-            self.summary.not_forwarded += 1
+    def summary(self) -> str:
+        """What was received and forwarded, on one line."""
+        names = ("verified", "duplicate", "invalid", "forwarded", "failed to forward")
+        return ", ".join(
+            f"{self.counts[name]} {name}" for name in names if self.counts[name] or name == names[0]
+        )
+
+    def _count(self, result: "DeliveryResult") -> None:
+        self.counts["forwarded" if result.is_accepted else "failed to forward"] += 1
 
     def _show_line(self, received: "Received") -> None:
-        arrival = received.arrival
-        state, style = "ok", _GOOD
-        if arrival.reason is not None:
-            state, style = f"bad: {arrival.reason}", _BAD
-        elif arrival.is_duplicate:
-            state, style = "ok, seen before", _DIM
-        answer = "dropped" if received.status is None else str(received.status)
-        words = summarize(received.event, self.usernames) if received.event is not None else ""
+        delivery = received.delivery
+        state_style = _BAD if delivery.reason is not None else _GOOD
+        status = "dropped" if received.status is None else str(received.status)
         cells = [
-            (self._time(arrival.received_at), _DIM),
-            (arrival.event or "-", "bold"),
-            (words, ""),
-            (state, style),
-            (answer, "" if received.status == 200 else _BAD),
+            (self._time(delivery.received_at), _DIM),
+            (delivery.event or "-", "bold"),
+            (summarize(received.event, self.usernames) if received.event is not None else "", ""),
+            (
+                _state(delivery.reason, is_duplicate=delivery.is_duplicate),
+                _DIM if delivery.is_duplicate else state_style,
+            ),
+            (status, "" if received.status == 200 else _BAD),
             (f"{received.milliseconds:.0f} ms", _DIM),
         ]
         if received.forward is not None:
-            cells.append((self._passed(*received.forward), ""))
-        self._show_cells(cells, longest=2)
-        if self.with_bodies:
-            self._write(sanitize(indented(arrival.body), keep_lines=True))
+            cells.append((self._format_forward(*received.forward), ""))
+        self._show_cells(cells, wrapped=2)
+        if self.show_bodies:
+            self._write(sanitize(indent_json(delivery.body), keep_lines=True))
 
-    def _show_attempt(self, forwarded: "ForwardAttempt") -> None:
-        text = self._passed(forwarded.target, forwarded.outcome)
-        if forwarded.retry_in is not None:
-            text += f", again in {forwarded.retry_in:g} s"
-        elif not forwarded.outcome.is_accepted:
-            text += ", given up"
-        style = _GOOD if forwarded.outcome.is_accepted else _BAD
+    def _show_attempt(self, attempt: "ForwardAttempt") -> None:
+        text = self._format_forward(attempt.target, attempt.result)
+        if attempt.retry_in is not None:
+            text += f", retrying in {attempt.retry_in:g} s"
+        elif not attempt.result.is_accepted:
+            text += ", gave up"
         self._show_cells([
-            (self._time(datetime.now(UTC).timestamp()), _DIM), (forwarded.delivery.event, "bold"),
-            (text, style),
+            (self._time(datetime.now(UTC).timestamp()), _DIM),
+            (attempt.delivery.event, "bold"),
+            (text, _GOOD if attempt.result.is_accepted else _BAD),
         ])  # fmt: skip
 
-    def _passed(self, target: str, outcome: "DeliveryResult") -> str:
+    def _format_forward(self, target: str, result: "DeliveryResult") -> str:
         to = f"to {target}" if self.output.plain else f"→ {target}"
-        if outcome.status is None or outcome.error:
-            return f"{to} {outcome.error}"
-        return f"{to} {outcome.status} {outcome.milliseconds:.0f} ms"
+        if result.status is None or result.error:
+            return f"{to} {result.error}"
+        return f"{to} {result.status} {result.milliseconds:.0f} ms"
 
-    def _show_cells(self, cells: list[tuple[str, str]], longest: int | None = None) -> None:
-        """Write `cells` on a line, the `longest` of them on one of its own where they don't fit."""
+    def _show_cells(self, cells: list[tuple[str, str]], wrapped: int | None = None) -> None:
+        """Write styled cells on a line; the cell `wrapped` gets a second line if they don't fit."""
         shown = [(sanitize(text), style) for text, style in cells]
         if not self.output.is_terminal:
             self._write("\t".join(text for text, _ in shown))
@@ -174,39 +285,34 @@ class DeliveryReport:
         gap = Text("  ")
         line = gap.join(Text(text, style=style) for text, style in shown if text)
         console = console_for(self.output)
-        if longest is None or not shown[longest][0] or line.cell_len <= self.output.width:
+        if wrapped is None or not shown[wrapped][0] or line.cell_len <= self.output.width:
             console.print(line, soft_wrap=True)
             return
-        told = Text(*shown.pop(longest))
+        second_line = Text(*shown.pop(wrapped))
         console.print(gap.join(Text(text, style=style) for text, style in shown), soft_wrap=True)
-        console.print(Text(" " * len(f"{shown[0][0]}  ")).append_text(told), soft_wrap=True)
+        indent = " " * len(f"{shown[0][0]}  ")
+        console.print(Text(indent).append_text(second_line), soft_wrap=True)
 
     def _show_object(self, received: "Received") -> None:
-        arrival = received.arrival
+        delivery = received.delivery
         item: dict[str, Any] = {
-            "received_at": format_timestamp(datetime.fromtimestamp(arrival.received_at, UTC)),
-            "id": arrival.id,
-            "event": arrival.event,
-            "verified": arrival.is_verified,
-            "reason": arrival.reason,
-            "duplicate": arrival.is_duplicate,
-            "bytes": len(arrival.body),
+            **delivery_to_dict(delivery),
             "status": received.status,
             "latency_ms": round(received.milliseconds, 3),
             "forward": {},
             "data": received.event.payload.get("data") if received.event is not None else None,
         }
-        forwards = [_attempt(*received.forward, 1)] if received.forward is not None else []
-        self._open[arrival.number] = {"item": item, "forwards": forwards}
-        is_passed_on = bool(arrival.targets) and (
-            arrival.duplicates_too or not arrival.is_duplicate
+        forwards = [_attempt_to_dict(*received.forward, 1)] if received.forward is not None else []
+        self._pending[delivery.number] = {"item": item, "forwards": forwards}
+        is_queued = bool(delivery.targets) and (
+            delivery.forward_if_duplicate or not delivery.is_duplicate
         )
-        if not is_passed_on or len(forwards) >= self.targets:
-            self._finish(arrival.number)
+        if not is_queued or len(forwards) >= self.target_count:
+            self._finish(delivery.number)
 
     def _finish(self, number: int) -> None:
-        waiting = self._open.pop(number)
-        item, forwards = waiting["item"], waiting["forwards"]
+        pending = self._pending.pop(number)
+        item, forwards = pending["item"], pending["forwards"]
         if forwards:
             item["forward"] = forwards[0]
         if len(forwards) > 1:
@@ -217,41 +323,25 @@ class DeliveryReport:
         self.output.stream.write(line + "\n")
         self.output.stream.flush()
 
-    def _time(self, moment: float) -> str:
-        return f"{datetime.fromtimestamp(moment, self.zone):%H:%M:%S}"
+    def _time(self, timestamp: float) -> str:
+        return f"{datetime.fromtimestamp(timestamp, self.zone):%H:%M:%S}"
 
 
-def history_columns(show_time: Callable[[Mapping[str, Any]], str]) -> list[Any]:
-    """The columns of `webhooks history`."""
-    from outreply_cli.ui.output import Column
-
-    return [
-        Column("Number", "number"),
-        Column("Received", "received_at", show_time),
-        Column("Event", "event"),
-        Column("Id", "id"),
-        Column("State", "state", lambda it: str(it["reason"] or _seen(it)), shrinkable=True),
-        Column("Answer", "status"),
-        Column("Passed on", "forwards", _all_passed_on, shrinkable=True),
-    ]
+def _state(reason: str | None, *, is_duplicate: bool) -> str:
+    if reason is not None:
+        return f"invalid: {reason}"
+    return "verified (duplicate)" if is_duplicate else "verified"
 
 
-def _seen(item: Mapping[str, Any]) -> str:
-    return "ok, seen before" if item["duplicate"] else "ok"
-
-
-def _all_passed_on(item: Mapping[str, Any]) -> str:
-    return ", ".join(
-        f"{each['target']} {each['error'] or each['status'] or 'waits'}"
-        for each in item["forwards"]
-    )
-
-
-def _attempt(target: str, outcome: "DeliveryResult", attempt: int) -> dict[str, Any]:
+def _attempt_to_dict(target: str, result: "DeliveryResult", attempt: int) -> dict[str, Any]:
     return {
         "target": target,
-        "status": outcome.status,
-        "error": outcome.error,
-        "latency_ms": round(outcome.milliseconds, 3),
+        "status": result.status,
+        "error": result.error,
+        "latency_ms": round(result.milliseconds, 3),
         "attempt": attempt,
     }
+
+
+def _iso(timestamp: float) -> str:
+    return format_timestamp(datetime.fromtimestamp(timestamp, UTC))

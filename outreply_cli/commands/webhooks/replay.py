@@ -6,15 +6,14 @@ from typing import Annotated
 import typer
 
 from outreply_cli.cli.options import command
+from outreply_cli.commands.webhooks.output import print_results, result_to_dict
 from outreply_cli.commands.webhooks.shared import (
-    OWN_URL,
+    DEFAULT_URL,
     PublicOption,
     SecretOption,
     ToOption,
-    delivery_to_dict,
-    open_inbox,
-    require_secret,
-    show_deliveries,
+    open_store,
+    require_secrets,
 )
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
@@ -24,23 +23,29 @@ from outreply_cli.errors import InvalidInputError
 def run(
     context: Context,
     ids: Annotated[
-        list[str] | None, typer.Argument(metavar="[ID…]", help="An id, or a number as '#12'.")
+        list[str] | None,
+        typer.Argument(metavar="[ID…]", help="Delivery IDs, or numbers such as '#12'."),
     ] = None,
-    to: ToOption = OWN_URL,
+    to: ToOption = DEFAULT_URL,
     failed: Annotated[
-        bool, typer.Option("--failed", help="All that a target did not take.")
+        bool,
+        typer.Option("--failed", help="Replay deliveries that a forward target did not accept."),
     ] = False,
-    since: Annotated[str | None, typer.Option(metavar="T", help="All since then.")] = None,
+    since: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Replay deliveries received since TIME.")
+    ] = None,
     resign: Annotated[
-        bool, typer.Option("--resign", help="Signed anew, with a fresh timestamp.")
+        bool, typer.Option("--resign", help="Sign again, with a new timestamp.")
     ] = False,
     edit: Annotated[
-        bool, typer.Option("--edit", help="Change the body in $EDITOR first; it is signed anew.")
+        bool, typer.Option("--edit", help="Edit the body in $EDITOR first, then sign again.")
     ] = False,
     secret_env: SecretOption = None,
     allow_public: PublicOption = False,
 ) -> None:
-    """Send received deliveries again: byte for byte with their own signature, or signed anew.
+    """Send received deliveries again.
+
+    They are sent unchanged with their original signature, unless --resign or --edit is given.
 
     Example: outreply webhooks replay --failed --to localhost:3000/hooks
 
@@ -52,29 +57,31 @@ def run(
     from outreply_cli.ui.editor import edit_message
     from outreply_cli.webhooks.fixtures import delivery_headers
 
-    url = validate_url(to, "--to", reach=reach_for(allow_public=allow_public))
+    reach, now = reach_for(allow_public=allow_public), context.clock.now()
+    url = validate_url(to, "--to", reach=reach)
     if not ids and not failed and since is None:
-        raise InvalidInputError("nothing is named", hint="Name IDs, or --failed, or --since 2h.")
-    secret = require_secret(context, secret_env) if resign or edit else None
-    now = context.clock.now()
-    with closing(open_inbox(context)) as inbox:
-        chosen = [inbox.find(each) for each in ids or []]
+        raise InvalidInputError(
+            "no deliveries selected", hint="Give their IDs, or use --failed or --since 2h."
+        )
+    secret = require_secrets(context, secret_env).values[0] if resign or edit else None
+    with closing(open_store(context)) as store:
+        deliveries = [store.find(delivery_id) for delivery_id in ids or []]
         if failed or since is not None:
-            begin = parse_past_time(since, now=now, zone=context.zone()) if since else None
-            seen = inbox.history(limit=10_000, only_failed=failed, since=begin)
-            chosen += [each["delivery"] for each in reversed(seen)]
+            start = parse_past_time(since, now=now, zone=context.zone()) if since else None
+            entries = store.history(limit=10_000, only_failed=failed, since=start)
+            deliveries += [entry["delivery"] for entry in reversed(entries)]
         items = []
-        for delivery in chosen:
+        for delivery in deliveries:
             body, headers = delivery.body, list(delivery.headers)
             if edit:
                 text = edit_message(context.environ, body.decode("utf-8", "replace"))
                 body = text.encode("utf-8", "surrogatepass")
             if secret is not None:
                 headers = delivery_headers(body, delivery.event, secret, now)
-            outcome = deliver(url, body, headers, reach=reach_for(allow_public=allow_public))
-            if outcome.is_accepted and not edit:
-                inbox.mark_delivered(delivery.number, url, outcome.status or 200)
+            result = deliver(url, body, headers, reach=reach)
+            if result.is_accepted and not edit:
+                store.mark_delivered(delivery.number, url, result.status or 200)
             items.append(
-                delivery_to_dict(delivery.id, delivery.event, url, outcome, number=delivery.number)
+                result_to_dict(delivery.event, url, result, id=delivery.id, number=delivery.number)
             )
-    show_deliveries(context, items)
+    print_results(context, items)

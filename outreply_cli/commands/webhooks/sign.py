@@ -1,7 +1,12 @@
 """`outreply webhooks sign`."""
 
 from outreply_cli.cli.options import command
-from outreply_cli.commands.webhooks.shared import FileOption, SecretOption, read_raw, require_secret
+from outreply_cli.commands.webhooks.shared import (
+    FileOption,
+    SecretOption,
+    read_bytes,
+    require_secrets,
+)
 from outreply_cli.context import Context
 
 
@@ -15,8 +20,8 @@ def run(context: Context, file: FileOption = "-", secret_env: SecretOption = Non
     """
     from outreply_cli.webhooks.signature import sign
 
-    signed = sign(read_raw(context, file), require_secret(context, secret_env))
+    signature = sign(read_bytes(context, file), require_secrets(context, secret_env).values[0])
     if context.options.output == "table":
-        context.output.print_text(signed)
+        context.output.print_text(signature)
     else:
-        context.output.write_json({"signature": signed})
+        context.output.write_json({"signature": signature})

@@ -5,14 +5,13 @@ from typing import Annotated
 import typer
 
 from outreply_cli.cli.options import command
+from outreply_cli.commands.webhooks.output import print_results, result_to_dict
 from outreply_cli.commands.webhooks.shared import (
-    OWN_URL,
+    DEFAULT_URL,
     PublicOption,
     SecretOption,
     ToOption,
-    delivery_to_dict,
-    require_secret,
-    show_deliveries,
+    require_secrets,
 )
 from outreply_cli.context import Context
 
@@ -20,23 +19,28 @@ from outreply_cli.context import Context
 @command(api=False)
 def run(
     context: Context,
-    event: Annotated[str, typer.Argument(metavar="EVENT", help="Such as post.published.")],
-    to: ToOption = OWN_URL,
+    event: Annotated[
+        str, typer.Argument(metavar="EVENT", help="Event to send, such as post.published.")
+    ],
+    to: ToOption = DEFAULT_URL,
     settings: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="PATH=VALUE", help="Such as data.post.message=Hello."),
+        typer.Option("--set", metavar="PATH=VALUE", help="Set a field of the payload, such as "
+                     "data.post.message=Hello."),
     ] = None,
     rotate: Annotated[
-        bool, typer.Option("--rotate", help="With two signatures, as during a rotation.")
+        bool, typer.Option("--rotate", help="Send two signatures, as during a secret rotation.")
     ] = False,
-    stale: Annotated[bool, typer.Option("--stale", help="With an hour-old timestamp.")] = False,
+    stale: Annotated[
+        bool, typer.Option("--stale", help="Send a timestamp that is one hour old.")
+    ] = False,
     bad_signature: Annotated[
-        bool, typer.Option("--bad-signature", help="With a signature that fits nothing.")
+        bool, typer.Option("--bad-signature", help="Send an invalid signature.")
     ] = False,
     secret_env: SecretOption = None,
     allow_public: PublicOption = False,
-) -> None:
-    """Send an example event, signed like the real thing.
+) -> None:  # fmt: skip
+    """Send an example event, signed like a real delivery.
 
     Example: outreply webhooks trigger post.failed --to localhost:3000/hooks
 
@@ -46,13 +50,13 @@ def run(
     from outreply_cli.net.ssrf import reach_for
     from outreply_cli.webhooks.fixtures import delivery_headers, encode_body, sample_event
 
-    url = validate_url(to, "--to", reach=reach_for(allow_public=allow_public))
-    now = context.clock.now()
+    reach, now = reach_for(allow_public=allow_public), context.clock.now()
+    url = validate_url(to, "--to", reach=reach)
     payload = sample_event(event, now, settings or [])
     body = encode_body(payload)
     headers = delivery_headers(
-        body, event, require_secret(context, secret_env), now,
-        is_rotated=rotate, is_stale=stale, is_bad=bad_signature,
+        body, event, require_secrets(context, secret_env).values[0], now,
+        is_rotated=rotate, is_stale=stale, is_forged=bad_signature,
     )  # fmt: skip
-    outcome = deliver(url, body, headers, reach=reach_for(allow_public=allow_public))
-    show_deliveries(context, [delivery_to_dict(payload["id"], event, url, outcome)])
+    result = deliver(url, body, headers, reach=reach)
+    print_results(context, [result_to_dict(event, url, result, id=payload["id"])])

@@ -1,27 +1,30 @@
-"""What goes back for one request."""
+"""HTTP responses of the local server."""
 
 import json
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
-
-from werkzeug.http import HTTP_STATUS_CODES
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 _JSON = "application/json; charset=utf-8"
-# Made once: `json.dumps` makes one for each call that asks for anything but its defaults.
+# `json.dumps` makes a new encoder for each call that changes a default.
 _ENCODER = json.JSONEncoder(ensure_ascii=False)
 
 
+class ConnectionDropped(Exception):  # noqa: N818 - a command to the server, not an error
+    """Tells the server to close the connection without a response."""
+
+
 class Response:
-    """What goes back for one request.
+    """An HTTP response.
 
     Attributes:
-        status: Of HTTP.
-        headers: Without the two that belong to the body.
-        body: What the reader gets, though Content-Length may promise more.
-        length: What Content-Length says.
+        status: The HTTP status.
+        headers: The headers, without the two that describe the body.
+        body: The bytes sent, possibly fewer than Content-Length promises.
+        length: The value of Content-Length.
     """
 
     __slots__ = ("body", "content_type", "headers", "length", "status")
@@ -32,21 +35,36 @@ class Response:
         self.status, self.body, self.headers = status, body, headers
         self.content_type, self.length = content_type, len(body)
 
+    @property
+    def reason(self) -> str:
+        """The reason phrase of the status."""
+        try:
+            return HTTPStatus(self.status).phrase
+        except ValueError:
+            return "Unknown"
+
+    @property
+    def header_list(self) -> list[tuple[str, str]]:
+        """All headers, in order."""
+        return [
+            *self.headers.items(),
+            ("Content-Type", self.content_type),
+            ("Content-Length", str(self.length)),
+        ]
+
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
-        """Send it."""
-        start_response(
-            f"{self.status} {HTTP_STATUS_CODES.get(self.status, 'Unknown')}",
-            [
-                *self.headers.items(),
-                ("Content-Type", self.content_type),
-                ("Content-Length", str(self.length)),
-            ],
-        )
+        """Send the response as a WSGI application."""
+        start_response(f"{self.status} {self.reason}", self.header_list)
         return () if environ["REQUEST_METHOD"] == "HEAD" else (self.body,)
 
 
 def json_response(status: int, body: Any, headers: dict[str, str]) -> Response:
-    """`body` as a JSON answer."""
+    """A response with `body` as JSON."""
     return Response(status, _ENCODER.encode(body).encode(), headers)
+
+
+def drop_connection() -> NoReturn:
+    """Close the connection of the current request without a response, as a broken server does."""
+    raise ConnectionDropped

@@ -1,46 +1,65 @@
-"""A waitress server that can be ended, with limits that hold against slow and greedy senders."""
+"""A small HTTP/1.1 server for this machine: h11 reads HTTP, asyncio the sockets.
 
+A WSGI application answers requests in worker threads. Before that, an optional handler sees each
+request in the loop's own thread and may take it over: it gets a `respond` function that it can call
+later, from any thread.
+"""
+
+import asyncio
 import errno
 import gc
-import logging
+import io
+import socket
+import sys
+import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from email.utils import formatdate
+from functools import lru_cache, partial
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote_to_bytes
 
-from waitress.server import create_server
-from waitress.task import ErrorTask
-from waitress.wasyncore import close_all
+import h11
 
 from outreply_cli.errors import StorageError
-from outreply_cli.net.server.batching import BatchingChannel, BatchingDispatcher, Prepare
-from outreply_cli.net.server.response import Response
+from outreply_cli.net.server.response import ConnectionDropped, Response
 
-_CHUNK_HEADS = 64 * 1024
-_FLUSH_ROUND_SECONDS = 0.05
-# Python's own; a command that ends soon collects more seldom.
-_COLLECTING = (700, 10, 10)
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
+
+Respond = Callable[[Response | None], None]
+Handler = Callable[["WSGIEnvironment", Respond], bool]
+
+_READ_BYTES = 256 * 1024
+_SPOOL_BYTES = 512 * 1024
+_SWEEP_SECONDS = 0.25
+_BACKLOG = 1_024
+# The defaults of CPython: short commands collect less often, a server must not.
+_GC_THRESHOLD = (700, 10, 10)
 
 
 @dataclass(frozen=True)
 class ServerLimits:
-    """What a server puts up with.
+    """The limits of a server.
 
     Attributes:
-        body_bytes: The largest body; what is clearly larger gets 413 before it is read.
-        request_seconds: How long a request may take to arrive, and an idle connection may stay.
-        absolute_deadline: Whether `request_seconds` counts from a request's first byte, however
-            steadily the rest drips in; else from its latest.
-        header_bytes: The largest head of a request.
-        connections: How many at once; more wait in the operating system's queue.
-        threads: How many requests are answered at once.
-        shutdown_timeout: How long answers that are under way are waited for at the end.
+        body_bytes: The largest body; a larger one gets 413.
+        request_seconds: How long a request may take to arrive, and a connection may be idle.
+        absolute_deadline: Whether `request_seconds` counts from the first byte of a request;
+            otherwise from its latest.
+        header_bytes: The largest head of a request; a larger one gets 431.
+        connections: Connections at once; more wait in the operating system's queue.
+        threads: Requests that the application answers at once.
+        shutdown_timeout: Seconds that `stop` waits for responses in progress.
     """
 
     body_bytes: int
-    request_seconds: int
+    request_seconds: float
     absolute_deadline: bool = False
     header_bytes: int = 32 * 1024
     connections: int = 800
@@ -52,131 +71,505 @@ class LocalServer:
     """An application behind a socket.
 
     Args:
-        app: WSGI.
-        host: Where to listen.
-        port: 0 for any free one.
-        limits: What it puts up with.
-        refuse: Answers a request that is no HTTP, or too large, by its status; in plain text
-            where it is not given.
-        prepare: Sees requests that arrive together before `app` answers them, and says of each
-            whether that will be quick; where it is not given, every request gets a thread.
+        app: The WSGI application; one that raises `ConnectionDropped` has its connection closed.
+        handler: Called first with each request, in the loop's thread; must not block. Returns
+            whether it takes the request over.
+        host: The address to listen on.
+        port: The port; 0 picks a free one.
+        limits: The limits to hold requests to.
+        refuse: Returns the response to a request that is not HTTP or too large, by its status.
+
+    Attributes:
+        port: The port that the server listens on.
 
     Raises:
-        StorageError: The port is taken, or the address is not this machine's.
+        StorageError: The port is in use, or the address is not this machine's.
     """
 
     def __init__(
         self,
-        app: Callable[..., Any],
+        app: "WSGIApplication",
         *,
         host: str,
         port: int,
         limits: ServerLimits,
+        handler: Handler | None = None,
         refuse: Callable[[int], Response] | None = None,
-        prepare: Prepare | None = None,
     ) -> None:
-        # Requests that wait for a thread are no news on somebody's terminal.
-        logging.getLogger("waitress.queue").setLevel(logging.ERROR)
-        self._sockets: dict[int, Any] = {}
-        self._stopping = threading.Event()
-        self._farewell_seconds = limits.shutdown_timeout
-        self._together = BatchingDispatcher(prepare)
+        self._app, self._handler, self.limits = app, handler, limits
+        self._pool = WorkerPool(limits.threads)
+        self.refuse = refuse or _plain_refusal
+        self.connections: set[_Connection] = set()
         try:
-            self._server = create_server(
-                app,
-                map=self._sockets,
-                _dispatcher=self._together,
-                host=host,
-                port=port,
-                threads=limits.threads,
-                connection_limit=limits.connections,
-                channel_timeout=limits.request_seconds,
-                cleanup_interval=min(5, limits.request_seconds),
-                max_request_header_size=limits.header_bytes,
-                # Waitress counts the chunks' own heads; the application weighs what came of them.
-                max_request_body_size=limits.body_bytes + _CHUNK_HEADS,
-                asyncore_use_poll=True,
-                ident=None,
-                clear_untrusted_proxy_headers=True,
-            )
-        except (OSError, ValueError) as failure:
-            close_all(self._sockets, ignore_all=True)
-            raise _cant_listen(host, port, failure) from None
-        self._together.set_thread_count(limits.threads)
-        channel: type = _DeadlineChannel if limits.absolute_deadline else BatchingChannel
-        if refuse is not None:
-            channel = type("_RefusingChannel", (channel,), {"error_task_class": _task(refuse)})
-        self._server.channel_class = channel
-        self.port = int(self._server.effective_port)
+            self._listeners = _listen(host, port)
+        except StorageError:
+            self._pool.close()
+            raise
+        self.port = int(self._listeners[0].getsockname()[1])
+        self.server_name = host
+        self._loop = asyncio.SelectorEventLoop()
+        self._stopping = asyncio.Event()
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._is_accepting = False
+        self._callbacks: deque[Callable[[], None]] = deque()
+        self._is_awake = False
+        self.thread_id: int | None = None
 
     def run(self) -> None:
-        """Serve until `stop` is called from another thread; what is being answered is finished."""
-        server = self._server
-        # A server lives long: what goes in circles, as failed requests do, has to go meanwhile.
-        gc.set_threshold(*_COLLECTING)
-        self._together.begin()
-        while not self._stopping.is_set():
-            self._go_round(1.0)
-            self._together.end_round()
-        deadline = time.monotonic() + self._farewell_seconds
-        self._together.shutdown(timeout=self._farewell_seconds)
-        while time.monotonic() < deadline and self._owes_an_answer():
-            self._go_round(_FLUSH_ROUND_SECONDS)
-        server.asyncore.close_all(map=self._sockets, ignore_all=True)
-
-    def _go_round(self, seconds: float) -> None:
-        # Waitress's own loop ends only with its process; one round of it can be left.
-        use_poll = self._server.adj.asyncore_use_poll
-        self._server.asyncore.loop(timeout=seconds, map=self._sockets, use_poll=use_poll, count=1)
-
-    def _owes_an_answer(self) -> bool:
-        return any(getattr(item, "total_outbufs_len", 0) for item in self._sockets.values())
+        """Serve until `stop` is called from another thread; responses in progress are finished."""
+        gc.set_threshold(*_GC_THRESHOLD)
+        self.thread_id = threading.get_ident()
+        try:
+            self._loop.run_until_complete(self._serve())
+        finally:
+            self._loop.close()
+            self._pool.close()
 
     def stop(self) -> None:
         """Make `run` return."""
-        self._stopping.set()
-        # The loop may have ended by itself between the two lines.
-        with suppress(OSError):
-            self._server.pull_trigger()
+        with suppress(RuntimeError):  # the loop is closed already
+            self._loop.call_soon_threadsafe(self._stopping.set)
+
+    def call_soon(self, callback: Callable[[], None]) -> None:
+        """Call `callback` in the loop's thread, from any thread."""
+        self._callbacks.append(callback)
+        # One wake-up of the loop serves all callbacks added before it runs.
+        if not self._is_awake:
+            self._is_awake = True
+            with suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._run_callbacks)
+
+    def _run_callbacks(self) -> None:
+        self._is_awake = False
+        while self._callbacks:
+            self._callbacks.popleft()()
+
+    def dispatch(self, environ: "WSGIEnvironment", respond: Respond) -> None:
+        """Have a request answered."""
+        if self._handler is None or not self._handler(environ, respond):
+            self._pool.submit(lambda: respond(call_app(self._app, environ)))
+
+    def now(self) -> float:
+        """The loop's monotonic time in seconds."""
+        return self._loop.time()
+
+    def forget(self, connection: "_Connection") -> None:
+        """Remove a closed connection, and accept another in its place."""
+        self.connections.discard(connection)
+        if not self._stopping.is_set():
+            self._accept_more()
+
+    async def _serve(self) -> None:
+        self._accept_more()
+        while not self._stopping.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), _SWEEP_SECONDS)
+            now = self.now()
+            for connection in [*self.connections]:
+                connection.check_deadline(now)
+        self._accept_no_more()
+        for listener in self._listeners:
+            listener.close()
+        deadline = self.now() + self.limits.shutdown_timeout
+        for connection in [*self.connections]:
+            connection.close_when_idle()
+        while self.connections and self.now() < deadline:  # noqa: ASYNC110 - a set has no event
+            await asyncio.sleep(0.01)
+        for connection in [*self.connections]:
+            connection.abort()
+        # Transports report their end in the next rounds of the loop.
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+
+    def _accept_more(self) -> None:
+        if not self._is_accepting and len(self.connections) < self.limits.connections:
+            self._is_accepting = True
+            for listener in self._listeners:
+                self._loop.add_reader(listener, self._accept, listener)
+
+    def _accept_no_more(self) -> None:
+        if self._is_accepting:
+            self._is_accepting = False
+            for listener in self._listeners:
+                self._loop.remove_reader(listener)
+
+    def _accept(self, listener: socket.socket) -> None:
+        try:
+            link, _ = listener.accept()
+        except OSError as error:
+            if error.errno in {errno.EMFILE, errno.ENFILE}:
+                # No descriptor is free; the next closed connection starts accepting again.
+                self._accept_no_more()
+            return
+        link.settimeout(0)
+        connection = _Connection(self)
+        self.connections.add(connection)
+        if len(self.connections) >= self.limits.connections:
+            self._accept_no_more()
+        task = self._loop.create_task(self._loop.connect_accepted_socket(lambda: connection, link))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
 
-def _cant_listen(host: str, port: int, failure: OSError | ValueError) -> StorageError:
-    is_of_port = getattr(failure, "errno", None) in {errno.EADDRINUSE, errno.EACCES}
+class _Connection(asyncio.Protocol):
+    """One client: its requests are answered one after the other."""
+
+    def __init__(self, server: LocalServer) -> None:
+        self._server = server
+        self._limits = server.limits
+        self._http = self._new_parser()
+        self._transport: asyncio.Transport | None = None
+        self._client = ""
+        self._request: h11.Request | None = None
+        self._body: io.BytesIO | Any = None
+        self._size = 0
+        # Whether the first byte of a request has arrived; whether a complete one is being answered,
+        # and its number.
+        self._has_begun = self._is_busy = False
+        self._serial = 0
+        self._is_closing = False
+        self._deadline: float | None = server.now() + self._limits.request_seconds
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._client = str(transport.get_extra_info("peername")[0])
+        if self._is_closing:
+            transport.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+        self._is_closing = True
+        self._transport = None
+        self._server.forget(self)
+
+    def data_received(self, data: bytes) -> None:
+        if self._is_closing:
+            return
+        self._http.receive_data(data)
+        if self._is_busy:
+            # Requests sent ahead wait in the operating system's buffer.
+            assert self._transport is not None
+            self._transport.pause_reading()
+            return
+        if not self._has_begun or not self._limits.absolute_deadline:
+            self._deadline = self._server.now() + self._limits.request_seconds
+        self._has_begun = True
+        self._advance()
+
+    def eof_received(self) -> bool:
+        # A client may close its side after a request and still read the response.
+        self._http.receive_data(b"")
+        if self._is_busy:
+            return True
+        self._advance()
+        return self._is_busy
+
+    def check_deadline(self, now: float) -> None:
+        if self._deadline is not None and now > self._deadline:
+            self.abort()
+
+    def close_when_idle(self) -> None:
+        self._is_closing = True
+        if not self._is_busy and self._transport is not None:
+            self._transport.close()
+
+    def abort(self) -> None:
+        self._is_closing = True
+        if self._transport is not None:
+            self._transport.abort()
+        else:
+            self._server.forget(self)
+
+    def _advance(self) -> None:  # noqa: C901 - one branch for each kind of event
+        """Read events until a request is complete, more data is needed or the client is wrong."""
+        try:
+            while True:
+                event = self._http.next_event()
+                if event is h11.NEED_DATA:
+                    if self._http.they_are_waiting_for_100_continue:
+                        self._write(b"HTTP/1.1 100 Continue\r\n\r\n")
+                    return
+                if event is h11.PAUSED:
+                    return
+                if isinstance(event, h11.Request):
+                    self._request, self._body, self._size = event, None, 0
+                    status = _reject(event, self._limits)
+                    if status is not None:
+                        self._refuse(status)
+                        return
+                elif isinstance(event, h11.Data):
+                    self._size += len(event.data)
+                    if self._size > self._limits.body_bytes:
+                        self._refuse(413)
+                        return
+                    if self._body is None:
+                        self._body = _new_body(self._request)
+                    self._body.write(event.data)
+                elif isinstance(event, h11.EndOfMessage):
+                    self._dispatch()
+                    return
+                elif isinstance(event, h11.ConnectionClosed):
+                    self.close_when_idle()
+                    return
+        except h11.RemoteProtocolError as error:
+            self._refuse(error.error_status_hint)
+
+    def _dispatch(self) -> None:
+        assert self._request is not None
+        body = self._body or io.BytesIO()
+        body.seek(0)
+        self._is_busy, self._deadline = True, None
+        self._serial += 1
+        respond = partial(self._respond_from_any_thread, self._serial)
+        try:
+            environ = _environ(self._request, body, self._server, self._client)
+        except ValueError:
+            self._is_busy = False
+            self._refuse(400)
+            return
+        try:
+            self._server.dispatch(environ, respond)
+        except Exception as error:  # noqa: BLE001 - one request must not end the server
+            _report(error, environ)
+            self._respond(self._serial, _plain_refusal(500))
+
+    def _respond_from_any_thread(self, serial: int, response: Response | None) -> None:
+        if threading.get_ident() == self._server.thread_id:
+            self._respond(serial, response)
+        else:
+            self._server.call_soon(partial(self._respond, serial, response))
+
+    def _respond(self, serial: int, response: Response | None) -> None:
+        if serial != self._serial or not self._is_busy or self._transport is None:
+            return
+        if response is None:
+            self.abort()
+            return
+        must_close = self._is_closing or self._http.their_state is not h11.DONE
+        self._send(response, must_close=must_close)
+        if must_close or (response.body and response.length != len(response.body)):
+            self._finish()
+            return
+        self._has_begun = self._is_busy = False
+        if self._body is not None:
+            self._body.close()
+        self._request = self._body = None
+        self._deadline = self._server.now() + self._limits.request_seconds
+        sent_ahead = self._http.trailing_data[0]
+        self._http = self._new_parser()
+        self._transport.resume_reading()
+        if sent_ahead:
+            self.data_received(sent_ahead)
+
+    def _new_parser(self) -> h11.Connection:
+        # One for each request, because responses are not written through it: that would take as
+        # long as reading requests does.
+        return h11.Connection(h11.SERVER, max_incomplete_event_size=self._limits.header_bytes)
+
+    def _refuse(self, status: int) -> None:
+        """Answer a request that can't be handled, and close the connection."""
+        self._send(self._server.refuse(status), must_close=True)
+        self._finish()
+
+    def _send(self, response: Response, *, must_close: bool) -> None:
+        lines = [f"HTTP/1.1 {response.status} {response.reason}"]
+        lines += [f"{name}: {value}" for name, value in response.header_list]
+        if "Date" not in response.headers:
+            lines.append(f"Date: {_http_date(int(time.time()))}")
+        if must_close:
+            lines.append("Connection: close")
+        head = "\r\n".join(lines)
+        if head.count("\n") != len(lines) - 1:
+            # A line break in a header would let its value write further headers.
+            self._send(_plain_refusal(500), must_close=must_close)
+            return
+        is_head = self._request is not None and self._request.method == b"HEAD"
+        body = b"" if is_head else response.body
+        self._write(head.encode("latin-1", "replace") + b"\r\n\r\n" + body)
+
+    def _write(self, data: bytes | None) -> None:
+        if data and self._transport is not None:
+            self._transport.write(data)
+
+    def _finish(self) -> None:
+        """Close the connection once everything written has gone out."""
+        self._is_closing, self._is_busy = True, False
+        # A client that never reads the rest must not keep the connection.
+        self._deadline = self._server.now() + self._limits.request_seconds
+        if self._body is not None:
+            self._body.close()
+        if self._transport is not None:
+            self._transport.close()
+
+
+class WorkerPool:
+    """Daemon threads that run functions; unlike an executor's, they never delay the exit.
+
+    Args:
+        threads: The number of threads.
+    """
+
+    def __init__(self, threads: int) -> None:
+        self._threads = threads
+        self._queue: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        for number in range(threads):
+            threading.Thread(target=self._work, name=f"worker-{number}", daemon=True).start()
+
+    def submit(self, function: Callable[[], None]) -> None:
+        """Run `function`, which must not raise, in one of the threads."""
+        self._queue.put(function)
+
+    def close(self) -> None:
+        """End the threads after what was submitted."""
+        for _ in range(self._threads):
+            self._queue.put(None)
+
+    def _work(self) -> None:
+        while (function := self._queue.get()) is not None:
+            function()
+
+
+def call_app(app: "WSGIApplication", environ: "WSGIEnvironment") -> Response | None:
+    """The response of a WSGI application; None if the connection is to be dropped."""
+    started: list[Any] = []
+
+    def start_response(
+        status: str, headers: list[tuple[str, str]], _exc_info: Any = None, /
+    ) -> Callable[[bytes], object]:
+        started[:] = [status, headers]
+        return lambda _data: None
+
+    try:
+        body = b"".join(app(environ, start_response))
+        return _from_wsgi(started[0], started[1], body)
+    except ConnectionDropped:
+        return None
+    except Exception as error:  # noqa: BLE001 - a bug in one request must not end the server
+        _report(error, environ)
+        return _plain_refusal(500)
+
+
+def _from_wsgi(status: str, headers: Iterable[tuple[str, str]], body: bytes) -> Response:
+    fields = dict(headers)
+    content_type = fields.pop("Content-Type", "text/plain; charset=utf-8")
+    length = fields.pop("Content-Length", None)
+    response = Response(int(status.split(maxsplit=1)[0]), body, fields, content_type)
+    if length is not None:
+        response.length = int(length)
+    return response
+
+
+def _listen(host: str, port: int) -> list[socket.socket]:
+    """Listening sockets on every address of `host`, all with the same port."""
+    listeners: list[socket.socket] = []
+    try:
+        found = socket.getaddrinfo(
+            host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )
+        for family, address in dict.fromkeys((item[0], item[4][0]) for item in found):
+            chosen = listeners[0].getsockname()[1] if listeners else port
+            listener = socket.create_server(
+                (address, chosen), family=family, backlog=_BACKLOG,
+                reuse_port=False,
+            )  # fmt: skip
+            listener.settimeout(0)
+            listeners.append(listener)
+    except (OSError, UnicodeError, OverflowError) as error:
+        for listener in listeners:
+            listener.close()
+        raise _listen_error(host, port, error) from None
+    return listeners
+
+
+def _listen_error(host: str, port: int, error: Exception) -> StorageError:
+    is_port = getattr(error, "errno", None) in {errno.EADDRINUSE, errno.EACCES}
     return StorageError(
-        f"can't listen on {host}:{port}: {getattr(failure, 'strerror', None) or failure}",
-        hint="Another program has the port, or may have it alone; choose one with --port."
-        if is_of_port
-        else "Give an address of this machine with --host, such as 127.0.0.1.",
+        f"cannot listen on {host}:{port}: {getattr(error, 'strerror', None) or error}",
+        hint="The port is in use or reserved; choose another with --port."
+        if is_port
+        else "Choose an address of this machine with --host, such as 127.0.0.1.",
     )
 
 
-def _task(refuse: Callable[[int], Response]) -> type:
-    class RefusingTask(ErrorTask):
-        def execute(self) -> None:
-            error = self.request.error
-            answer = refuse(error.code)
-            self.status = f"{error.code} {error.reason}"
-            self.response_headers.extend(answer.headers.items())
-            self.response_headers.append(("Content-Type", answer.content_type))
-            self.set_close_on_finish()
-            self.content_length = len(answer.body)
-            self.write(answer.body)
-
-    return RefusingTask
+def _reject(request: h11.Request, limits: ServerLimits) -> int | None:
+    """The status that the head of a request is refused with, or None."""
+    size = len(request.target) + sum(len(name) + len(value) + 4 for name, value in request.headers)
+    if size > limits.header_bytes:
+        return 431
+    return 413 if _content_length(request) > limits.body_bytes else None
 
 
-class _DeadlineChannel(BatchingChannel):
-    """A connection whose request must be whole in time: a byte now and then buys no more of it."""
+def _new_body(request: h11.Request | None) -> Any:
+    size = _content_length(request) if request is not None else 0
+    if 0 < size <= _SPOOL_BYTES:
+        return io.BytesIO()
+    return tempfile.SpooledTemporaryFile(_SPOOL_BYTES)
 
-    _began: float | None = None
 
-    def received(self, data: bytes) -> bool:
-        """Take what arrived."""
-        if self._began is None:
-            self._began = time.time()
-        result = super().received(data)
-        if self.request is None:
-            self._began = None
-        else:
-            self.last_activity = self._began
-        return bool(result)
+def _content_length(request: h11.Request) -> int:
+    for name, value in request.headers:
+        if name == b"content-length":
+            return int(value)
+    return 0
+
+
+@lru_cache(maxsize=1_000)
+def _variable(name: bytes) -> str:
+    return "HTTP_" + name.decode("latin-1").upper().replace("-", "_")
+
+
+def _environ(
+    request: h11.Request, body: Any, server: LocalServer, client: str
+) -> "WSGIEnvironment":
+    """The WSGI environment of a request; raises ValueError for a target that is not a path."""
+    target, _, query = request.target.partition(b"?")
+    if target.startswith(b"http://"):
+        target = b"/" + target[7:].partition(b"/")[2]
+    if not target.startswith(b"/"):
+        raise ValueError("not a path")
+    environ: WSGIEnvironment = {
+        "REQUEST_METHOD": request.method.decode("ascii"),
+        "SCRIPT_NAME": "",
+        "PATH_INFO": unquote_to_bytes(target).decode("latin-1"),
+        "QUERY_STRING": query.decode("latin-1"),
+        "REMOTE_ADDR": client,
+        "SERVER_NAME": server.server_name,
+        "SERVER_PORT": str(server.port),
+        "SERVER_PROTOCOL": f"HTTP/{request.http_version.decode('ascii')}",
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": "http",
+        "wsgi.input": body,
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+        "wsgi.input_terminated": True,
+    }
+    for name, value in request.headers:
+        text = value.decode("latin-1")
+        if name == b"content-type":
+            environ["CONTENT_TYPE"] = text
+        elif name == b"content-length":
+            environ["CONTENT_LENGTH"] = text
+        elif b"_" not in name:
+            # A header with an underscore could pass for one with a dash.
+            key = _variable(name)
+            environ[key] = f"{environ[key]}, {text}" if key in environ else text
+    return environ
+
+
+@lru_cache(maxsize=2)
+def _http_date(second: int) -> str:
+    return formatdate(second, usegmt=True)
+
+
+def _plain_refusal(status: int) -> Response:
+    response = Response(status, b"", {}, "text/plain; charset=utf-8")
+    response.body = f"{status} {response.reason}\n".encode()
+    response.length = len(response.body)
+    return response
+
+
+def _report(error: Exception, environ: "WSGIEnvironment") -> None:
+    request = f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}"
+    sys.stderr.write(f"{request!r}: {type(error).__name__}: {error}\n")

@@ -1,27 +1,27 @@
-"""Every target, by name."""
+"""All fuzzing targets by name."""
 
 from tests.fuzzing.target import Target
 from tests.fuzzing.targets import (
     annotations,
-    answers,
     calendars,
     commands,
     databases,
     deliveries,
     icalendars,
     media,
-    moments,
-    option_words,
+    option_values,
+    output_formats,
     posts,
+    responses,
     screens,
     settings_files,
     signatures,
-    spreadsheets,
+    times,
 )
 
 _MODULES = (
-    calendars, moments, option_words, posts, signatures, answers, commands, settings_files,
-    databases, screens, media, spreadsheets, icalendars, annotations, deliveries,
+    calendars, times, option_values, posts, signatures, responses, commands, settings_files,
+    databases, screens, media, output_formats, icalendars, annotations, deliveries,
 )  # fmt: skip
 TARGETS: dict[str, Target] = {
     target.name: target for module in _MODULES for target in module.TARGETS

@@ -1,4 +1,4 @@
-"""What GitHub Actions is told: a stranger's text is no command, and no cell more than its own."""
+"""GitHub Actions annotations: text never adds a workflow command or a table cell."""
 
 import io
 import re
@@ -8,11 +8,12 @@ from pathlib import Path
 
 from outreply_cli.bulk.executor import RowResult, RowStatus
 from outreply_cli.bulk.plan import Action, ActionType
+from outreply_cli.bulk.reports import build_report
 from outreply_cli.commands.bulk.github_actions import annotate_problems, annotate_results
 from outreply_cli.context import Context
 from outreply_cli.errors import OutReplyError
-from tests.fuzzing.target import Taken, Target, as_text, scratch
-from tests.fuzzing.targets.screens import assert_harmless
+from tests.fuzzing.target import InputReader, Target, as_text, scratch
+from tests.fuzzing.targets.screens import assert_sanitized
 
 _WHEN = datetime(2026, 12, 24, 17, 0, tzinfo=UTC)
 _COMMAND = re.compile(r"::error file=[^:,]*,line=\d+,title=outreply::.*")
@@ -24,8 +25,8 @@ def _summary() -> Path:
 
 
 def _check(data: bytes) -> None:
-    taken = Taken(data)
-    file, post, message = (as_text(taken.part()) for _ in range(3))
+    reader = InputReader(data)
+    file, post, message = (as_text(reader.part()) for _ in range(3))
     summary = _summary()
     summary.unlink(missing_ok=True)
     stderr = io.StringIO()
@@ -34,18 +35,17 @@ def _check(data: bytes) -> None:
     )
     annotate_problems(context, [{"file": file, "line": 3, "field": post, "message": message}])
     action = Action(ActionType.CANCEL, _WHEN, "p", None)
-    annotate_results(
-        context, [(file, RowResult(action, RowStatus.FAILED, post, OutReplyError(message)))]
-    )
-    told = stderr.getvalue()
-    assert_harmless(told)
-    assert [bool(_COMMAND.fullmatch(line)) for line in told.split("\n")] == [True, True, False]
+    result = RowResult(action, RowStatus.FAILED, post, OutReplyError(message))
+    annotate_results(context, build_report([(file, result)]))
+    output = stderr.getvalue()
+    assert_sanitized(output)
+    assert [bool(_COMMAND.fullmatch(line)) for line in output.split("\n")] == [True, True, False]
     page = summary.read_bytes().decode()
-    assert_harmless(page)
+    assert_sanitized(page)
     title, blank, _, ruler, row, *rest = page.split("\n")
     assert title.startswith("### outreply: ")
     assert (blank, rest) == ("", ["", ""])
-    # A bar that no backslash takes its meaning from begins a cell.
+    # Only an unescaped bar begins a cell.
     assert len(re.findall(r"(?<!\\)(?:\\\\)*\|", row)) == ruler.count("|")
     assert not re.search(r"<\w", row)
 

@@ -1,4 +1,4 @@
-"""Calendar files: whatever is taken can be sent, and survives export and being read again."""
+"""Calendar files: accepted rows can be sent, exported and loaded again."""
 
 import codecs
 import json
@@ -28,35 +28,35 @@ def _check_yaml(data: bytes) -> None:
     _check(data, read_yaml)
 
 
-def _check(data: bytes, read: Callable[[Calendar, bytes], None]) -> None:
+def _check(data: bytes, parse: Callable[[Calendar, bytes], None]) -> None:
     calendar = Calendar("c", _NOWHERE)
-    read(calendar, data)
-    # The last three end lines for YAML alone.
+    parse(calendar, data)
+    # The last three are line breaks only in YAML.
     lines = 2 + sum(map(data.count, (b"\n", b"\r", b"\xe2\x80\xa8", b"\xe2\x80\xa9", b"\xc2\x85")))
     assert len(calendar.rows) <= len(data)
     assert all(1 <= row.line <= lines for row in calendar.rows)
     for problem in calendar.problems:
         assert 0 <= problem.line <= lines
-        assert problem.what.strip()
+        assert problem.message.strip()
         assert problem.text.startswith("c")
     if calendar.problems:
         raise Refused
     for row in calendar.rows[:_ROWS_CHECKED]:
         assert row.pages
         assert row.scheduled_at.strip()
-        if not any(not one.is_warning for one in validate_content(row.content, "tiktok")):
+        if not any(not problem.is_warning for problem in validate_content(row.content, "tiktok")):
             check_content(row.content)
 
 
 def check_content(content: PostContent) -> None:
-    """What no check objects to can be sent as JSON, exported, and read as the same again."""
+    """Check that valid content can be sent as JSON, exported and loaded unchanged."""
     body = content.body("1", _WHEN)
     json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
-    again = Calendar("again", _NOWHERE)
-    read_csv(again, undo_calendar([_entry(content)]).encode(), {})
-    assert [problem.text for problem in again.problems] == []
-    (row,) = again.rows
-    # A `;` that could be taken for the end of a URL is written as the same character's escape.
+    reloaded = Calendar("again", _NOWHERE)
+    read_csv(reloaded, undo_calendar([_entry(content)]).encode(), {})
+    assert [problem.text for problem in reloaded.problems] == []
+    (row,) = reloaded.rows
+    # The export escapes a `;` in a URL that could be read as a separator.
     urls = tuple(url.replace(";", "%3B") for url in content.media_urls)
     assert row.content.media_urls in {content.media_urls, urls}
     assert row.content == content._replace(

@@ -1,13 +1,14 @@
-"""Databases of ours with damaged bytes or values: our own error, never a wrong reading's crash."""
+"""Local databases with damaged bytes or values: a StorageError, never a crash."""
 
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
 from outreply_cli.api.rate_limit import SharedRateLimiter
-from outreply_cli.comments.store import CommentStore
+from outreply_cli.comments.store import CommentStore, SentReply
 from outreply_cli.errors import InvalidInputError, StorageError
 from outreply_cli.journal.journal import Journal, journal_health
 from outreply_cli.journal.models import JournalEntryDraft
@@ -15,7 +16,7 @@ from outreply_cli.spec.token import Token
 from outreply_cli.webhooks.models import IncomingDelivery
 from outreply_cli.webhooks.store import DeliveryStore
 from tests.clocks import ManualClock
-from tests.fuzzing.target import Refused, Taken, Target, declared, scratch
+from tests.fuzzing.target import InputReader, Refused, Target, expect_errors, scratch
 
 _NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 _TOKEN = Token("outreply_live_x")
@@ -41,42 +42,42 @@ def _use_journal(path: Path) -> None:
     journal_health(path)
 
 
-def _use_inbox(path: Path) -> None:
-    inbox = DeliveryStore(path)
+def _use_deliveries(path: Path) -> None:
+    store = DeliveryStore(path)
     try:
-        inbox.history(limit=10)
-        inbox.history(limit=10, event="post.*", only_failed=True)
-        inbox.next_pending("t")
-        inbox.pending_counts()
-        inbox.find("#1")
-        inbox.store([_arrival("new")])
+        store.history(limit=10)
+        store.history(limit=10, event="post.*", only_failed=True)
+        store.next_pending("t")
+        store.pending_counts()
+        store.find("#1")
+        store.store([_delivery("new")])
     finally:
-        inbox.close()
+        store.close()
 
 
-def _use_memory(path: Path) -> None:
-    memory = CommentStore(path, "a")
+def _use_comments(path: Path) -> None:
+    store = CommentStore(path, "a")
     try:
-        memory.newest("post")
-        memory.comment("c1")
-        memory.is_skipped("c1")
-        memory.replies()
-        memory.reply_for("c1", "o")
-        memory.mark_seen("post", [{**_COMMENT, "id": "c2"}])
+        store.newest_timestamp("post")
+        store.comment("c1")
+        store.is_skipped("c1")
+        store.replies()
+        store.reply_for("c1", "o")
+        store.mark_seen("post", [{**_COMMENT, "id": "c2"}])
     finally:
-        memory.close()
+        store.close()
 
 
-def _use_budget(path: Path) -> None:
-    budget = SharedRateLimiter(path, _TOKEN, "http://x", ManualClock())
-    assert 0 <= budget.acquire() <= 120
-    budget.update({"x-ratelimit-limit": "5", "x-ratelimit-remaining": "4", "x-ratelimit-reset": "9"},
-                 5.0)  # fmt: skip
-    budget.throttle(3)
-    budget.close()
+def _use_rate_limit(path: Path) -> None:
+    limiter = SharedRateLimiter(path, _TOKEN, "http://x", ManualClock())
+    assert 0 <= limiter.acquire() <= 120
+    names = ("x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset")
+    limiter.update(dict(zip(names, "549", strict=True)), 5.0)
+    limiter.throttle(3)
+    limiter.close()
 
 
-def _arrival(identity: str) -> IncomingDelivery:
+def _delivery(identity: str) -> IncomingDelivery:
     return IncomingDelivery(
         identity, 1e9, "post.published", is_verified=True, reason=None, status=200,
         headers=[("A", "b")], body=b"{}", targets=["t"],
@@ -92,25 +93,25 @@ def _make_journal(path: Path) -> None:
     journal.close()
 
 
-def _make_inbox(path: Path) -> None:
-    inbox = DeliveryStore(path)
-    inbox.store([_arrival("evt_1")])
-    inbox.close()
+def _make_deliveries(path: Path) -> None:
+    store = DeliveryStore(path)
+    store.store([_delivery("evt_1")])
+    store.close()
 
 
-def _make_memory(path: Path) -> None:
-    memory = CommentStore(path, "a")
-    memory.mark_seen("post", [_COMMENT])
-    memory.record_intent("c1", "o", "Thanks", key="k", now=_NOW)
-    memory.record_reply("c1", "o", {"id": "r1"})
-    memory.close()
+def _make_comments(path: Path) -> None:
+    store = CommentStore(path, "a")
+    store.mark_seen("post", [_COMMENT])
+    store.record_intent(SentReply("c1", "Thanks", "k", _NOW.timestamp(), None), "o")
+    store.record_reply("c1", "o", {"id": "r1"})
+    store.close()
 
 
 _KINDS: tuple[tuple[Callable[[Path], None], Callable[[Path], None], tuple[str, ...]], ...] = (
     (_make_journal, _use_journal, ("entries", "uploads")),
-    (_make_inbox, _use_inbox, ("deliveries", "forwards")),
-    (_make_memory, _use_memory, ("comments", "replies")),
-    (_use_budget, _use_budget, ("budgets",)),
+    (_make_deliveries, _use_deliveries, ("deliveries", "forwards")),
+    (_make_comments, _use_comments, ("comments", "replies")),
+    (_use_rate_limit, _use_rate_limit, ("budgets",)),
 )
 
 
@@ -120,37 +121,36 @@ def _directory() -> Path:
 
 
 @cache
-def _sound(kind: int) -> bytes:
-    path = _directory() / f"sound-{kind}.db"
+def _make_valid(kind: int) -> bytes:
+    path = _directory() / f"valid-{kind}.db"
     _KINDS[kind][0](path)
-    with sqlite3.connect(path) as database:
-        # All of it in one file, as after the last process has gone.
+    with closing(sqlite3.connect(path)) as database, database:
+        # Move everything from the write-ahead log into the file.
         database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    database.close()
     return path.read_bytes()
 
 
 def _check_bytes(data: bytes) -> None:
-    taken = Taken(data)
-    kind = taken.number(len(_KINDS))
-    content = bytearray(_sound(kind))
-    while (change := taken.part()) != b"":
-        # Where, and what stands there now; nothing there means that the file ends.
-        place = int.from_bytes(change[:2], "big") % len(content)
-        content[place : place + len(change) - 2] = change[2:]
+    reader = InputReader(data)
+    kind = reader.number(len(_KINDS))
+    content = bytearray(_make_valid(kind))
+    while (change := reader.part()) != b"":
+        # An offset and the bytes to put there; without bytes the file is truncated.
+        offset = int.from_bytes(change[:2], "big") % len(content)
+        content[offset : offset + len(change) - 2] = change[2:]
         if len(change) <= 2:
-            del content[max(1, place) :]
+            del content[max(1, offset) :]
     _use(kind, bytes(content))
 
 
 def _check_values(data: bytes) -> None:
-    taken = Taken(data)
-    kind = taken.number(len(_KINDS))
-    table = _KINDS[kind][2][taken.number(len(_KINDS[kind][2]))]
-    column, form = taken.number(256), taken.number(5)
-    value = _FORMS[form](taken.rest())
+    reader = InputReader(data)
+    kind = reader.number(len(_KINDS))
+    table = _KINDS[kind][2][reader.number(len(_KINDS[kind][2]))]
+    column, form = reader.number(256), reader.number(5)
+    value = _FORMS[form](reader.rest())
     database = sqlite3.connect(":memory:")
-    database.deserialize(_as_rollback(_sound(kind)))
+    database.deserialize(_as_rollback(_make_valid(kind)))
     names = [row[1] for row in database.execute(f"PRAGMA table_info({table})")]
     try:
         database.execute(f"UPDATE OR IGNORE {table} SET {names[column % len(names)]} = ?", (value,))  # noqa: S608
@@ -164,7 +164,7 @@ def _check_values(data: bytes) -> None:
 
 
 def _as_rollback(content: bytes) -> bytes:
-    # In memory there is no write-ahead log; the two bytes say which of the two a file has.
+    # In-memory databases have no write-ahead log; bytes 18 and 19 are the journal mode.
     return content[:18] + b"\x01\x01" + content[20:]
 
 
@@ -174,9 +174,9 @@ def _use(kind: int, content: bytes) -> None:
         path.with_name(path.name + ending).unlink(missing_ok=True)
     path.write_bytes(content)
     with (
-        declared(StorageError, InvalidInputError, sqlite3.Error)
+        expect_errors(StorageError, InvalidInputError, sqlite3.Error)
         if kind == 0
-        else declared(StorageError, InvalidInputError)
+        else expect_errors(StorageError, InvalidInputError)
     ):
         _KINDS[kind][1](path)
 
@@ -195,7 +195,7 @@ _VALUES = (
     b"1" * 18,
     b"9" * 5000,
 )  # fmt: skip
-_PLACES = (0, 16, 18, 24, 28, 40, 56, 60, 96, 100, 105, 4096, 4100, 8192, 12288, 16384)
+_OFFSETS = (0, 16, 18, 24, 28, 40, 56, 60, 96, 100, 105, 4096, 4100, 8192, 12288, 16384)
 TARGETS = (
     Target(
         "database-values", _check_values,
@@ -205,8 +205,8 @@ TARGETS = (
     ),
     Target(
         "database-bytes", _check_bytes,
-        [bytes([kind]) + place.to_bytes(2, "big") + b"\xff" + bytes([place % 251])
-         for kind in range(4) for place in _PLACES],
+        [bytes([kind]) + offset.to_bytes(2, "big") + b"\xff" + bytes([offset % 251])
+         for kind in range(4) for offset in _OFFSETS],
         [b"\0\0", b"\x0d", b"\x0a", b"\x05", b"\x02", b"CREATE TABLE", b"SQLite format 3",
          b"\x30\x00\x01"],
         smoke=30,

@@ -1,77 +1,81 @@
-"""Deliveries from anybody: answered, kept byte for byte, and shown without harm or flood."""
+"""Webhook deliveries: stored byte for byte, and printed safely and in bounded size."""
 
 import io
 import json
-from collections.abc import Callable
 from functools import cache
+from queue import SimpleQueue
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from outreply_cli.commands.webhooks.output import DeliveryReport
-from outreply_cli.formats.json import indented
+from outreply_cli.formats.json import indent_json
+from outreply_cli.net.server.response import Response
 from outreply_cli.ui.output import Output
 from outreply_cli.webhooks import sign
 from outreply_cli.webhooks.mock_responses import ResponseScript
 from outreply_cli.webhooks.receiver import Received, Receiver, ReceiverConfig
 from outreply_cli.webhooks.store import DeliveryStore
 from tests.clocks import ManualClock
-from tests.fuzzing.target import Taken, Target, scratch
-from tests.fuzzing.targets.screens import assert_harmless
+from tests.fuzzing.target import InputReader, Target, scratch
+from tests.fuzzing.targets.screens import assert_sanitized
 from tests.fuzzing.targets.signatures import TARGETS as SIGNED
 
 _ZONE = ZoneInfo("Asia/Tokyo")
 
 
 @cache
-def _inbox() -> DeliveryStore:
-    return DeliveryStore(scratch() / "inbox.db")
+def _store() -> DeliveryStore:
+    return DeliveryStore(scratch() / "deliveries.db")
+
+
+@cache
+def _receiver() -> tuple[Receiver, SimpleQueue[Received]]:
+    results: SimpleQueue[Received] = SimpleQueue()
+    receiver = Receiver(
+        _store(),
+        config=ReceiverConfig(["s"]),
+        script=ResponseScript(),
+        clock=ManualClock(),
+        on_received=results.put,
+    )
+    return receiver, results
 
 
 def _check(data: bytes) -> None:
-    taken = Taken(data)
-    is_signed, format_ = taken.number(4) > 0, ("table", "jsonl")[taken.number(2)]
-    event, agent, body = taken.part(), taken.part(), taken.rest()
-    told: list[Received] = []
-    receiver = Receiver(
-        _inbox(),
-        terms=ReceiverConfig(["s"]),
-        answering=ResponseScript(),
-        clock=ManualClock(),
-        tell=told.append,
-    )
+    reader = InputReader(data)
+    is_signed, format_ = reader.number(4) > 0, ("table", "jsonl")[reader.number(2)]
+    event, agent, body = reader.part(), reader.part(), reader.rest()
+    receiver, results = _receiver()
     environ: dict[str, Any] = {
         "PATH_INFO": "/", "REQUEST_METHOD": "POST", "wsgi.input": io.BytesIO(body),
         "HTTP_X_OUTREPLY_SIGNATURE": sign(body, "s") if is_signed else event.decode("latin-1"),
         "HTTP_X_OUTREPLY_EVENT": event.decode("latin-1"),
         "HTTP_USER_AGENT": agent.decode("latin-1"),
     }  # fmt: skip
-    statuses: list[str] = []
-
-    def start(status: str, *_: object) -> Callable[[bytes], object]:
-        statuses.append(status)
-        return io.BytesIO().write
-
-    answer = b"".join(receiver(environ, start))
-    json.loads(answer)
-    (received,) = told
-    arrival = received.arrival
-    assert int(statuses[0][:3]) == arrival.status
-    assert arrival.status in ({200, 400} if is_signed else {401})
-    kept = _inbox().find(f"#{arrival.number}")
-    assert (kept.body, kept.event, kept.id) == (arrival.body, arrival.event, arrival.id)
-    assert [*kept.headers] == [*arrival.headers]
-    assert arrival.body == (body if arrival.is_verified else body[: 64 * 1024])
+    responses: SimpleQueue[Response | None] = SimpleQueue()
+    assert receiver.accept(environ, responses.put)
+    response = responses.get(timeout=10)
+    assert response is not None
+    json.loads(response.body)
+    received = results.get(timeout=10)
+    delivery = received.delivery
+    assert response.status == delivery.status
+    assert delivery.status in ({200, 400} if is_signed else {401})
+    stored = _store().find(f"#{delivery.number}")
+    assert (stored.body, stored.event, stored.id) == (delivery.body, delivery.event, delivery.id)
+    assert [*stored.headers] == [*delivery.headers]
+    assert delivery.body == (body if delivery.is_verified else body[: 64 * 1024])
     stream = io.StringIO()
-    report = DeliveryReport(Output(stream, format=format_), _ZONE, with_bodies=True)
+    report = DeliveryReport(Output(stream, format=format_), _ZONE, show_bodies=True)
     report.show_received(received)
     report.close()
     if format_ == "jsonl":
-        shown = json.loads(stream.getvalue())
-        assert shown["verified"] == arrival.is_verified
+        printed = json.loads(stream.getvalue())
+        assert printed["verified"] == delivery.is_verified
     else:
-        assert_harmless(stream.getvalue().replace("\t", " "))
+        assert_sanitized(stream.getvalue().replace("\t", " "))
         assert len(stream.getvalue()) <= 60 * len(body) + 2_000
-    assert len(indented(body)) <= 10 * len(body) + 2_000
+    assert len(indent_json(body)) <= 10 * len(body) + 2_000
 
 
 _EVENTS = next(target for target in SIGNED if target.name == "events")

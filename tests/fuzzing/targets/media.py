@@ -1,4 +1,4 @@
-"""Media told by its bytes: a type with reasons, a clear word otherwise, and bounded reading."""
+"""Detection of media types: correct signatures, clear descriptions, bounded reads."""
 
 import io
 import struct
@@ -6,10 +6,10 @@ import zlib
 from collections.abc import Callable
 
 from outreply_cli.media.sniff import EDGE_BYTES, describe_unsupported, find_corruption
-from outreply_cli.spec.media_types import ENDINGS, HEAD_BYTES, MEDIA_TYPES, mime_of
+from outreply_cli.spec.media_types import EXTENSIONS, HEAD_BYTES, MEDIA_TYPES, detect_mime
 from tests.fuzzing.target import Target
 
-_SIGNS: dict[str, Callable[[bytes], bool]] = {
+_SIGNATURES: dict[str, Callable[[bytes], bool]] = {
     "image/jpeg": lambda head: head[:2] == b"\xff\xd8",
     "image/png": lambda head: head[1:4] == b"PNG",
     "image/gif": lambda head: head[:4] == b"GIF8",
@@ -20,8 +20,8 @@ _SIGNS: dict[str, Callable[[bytes], bool]] = {
 }  # fmt: skip
 
 
-class _Counted(io.BytesIO):
-    """Counts what is read from it."""
+class _CountingReader(io.BytesIO):
+    """Counts reads."""
 
     reads = 0
 
@@ -31,25 +31,24 @@ class _Counted(io.BytesIO):
 
 
 def _check(data: bytes) -> None:
-    mime = mime_of(data[:HEAD_BYTES])
+    mime = detect_mime(data[:HEAD_BYTES])
     if mime is None:
-        word = describe_unsupported(data[:HEAD_BYTES])
-        assert word.isprintable()
-        assert word.endswith(("webm", "JPEG", "PNG"))
+        description = describe_unsupported(data[:HEAD_BYTES])
+        assert description.isprintable()
+        assert description.endswith(("WebM", "JPEG", "PNG"))
         return
     assert mime in MEDIA_TYPES
-    assert mime in ENDINGS
-    assert _SIGNS[mime](data)
-    stream = _Counted(data)
+    assert mime in EXTENSIONS
+    assert _SIGNATURES[mime](data)
+    stream = _CountingReader(data)
     problem = find_corruption(stream, mime, len(data))
     assert problem is None or problem.isprintable()
-    # Each step reads what it steps over.
     assert stream.reads <= len(data) + 20
     edges = data[:EDGE_BYTES] + b" " + data[-EDGE_BYTES:]
     if problem is None:
         assert b"<script>" not in edges.lower()
         assert b"<html>" not in edges.lower()
-    # What was looked at is not changed by looking again.
+    # The result is deterministic.
     assert find_corruption(io.BytesIO(data), mime, len(data)) == problem
 
 

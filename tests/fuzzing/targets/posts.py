@@ -1,4 +1,4 @@
-"""What people want to send: whatever no check objects to goes out as the bytes it says."""
+"""Posts and requests: valid content is sent unchanged."""
 
 import json
 from typing import Any
@@ -10,35 +10,37 @@ from outreply_cli.errors import InvalidInputError
 from outreply_cli.posts.content import PostContent, validate_content
 from outreply_cli.spec.token import Token
 from tests.clocks import ManualClock
-from tests.fuzzing.target import Taken, Target, as_argument, declared
+from tests.fuzzing.target import InputReader, Target, as_argument, expect_errors
 from tests.fuzzing.targets.calendars import check_content
 
 _PLATFORMS = ("tiktok", "instagram", "IG", "twitter", "mastodon")
 
 
 def _check_content(data: bytes) -> None:
-    taken = Taken(data)
-    platform = _PLATFORMS[taken.number(len(_PLATFORMS))]
-    message, first_comment, link, url = (as_argument(taken.part()) for _ in range(4))
+    reader = InputReader(data)
+    platform = _PLATFORMS[reader.number(len(_PLATFORMS))]
+    message, first_comment, link, url = (as_argument(reader.part()) for _ in range(4))
     content = PostContent(
         message=message if message.strip() else None,
         media_urls=(url.strip(),) if url.strip() else (),
         first_comment=first_comment.strip() or None,
         link=link.strip() or None,
     )
-    found = [problem for problem in validate_content(content, platform) if not problem.is_warning]
-    assert all(problem.what for problem in found)
-    if not found:
+    problems = [
+        problem for problem in validate_content(content, platform) if not problem.is_warning
+    ]
+    assert all(problem.message for problem in problems)
+    if not problems:
         check_content(content)
 
 
 def _check_request(data: bytes) -> None:
-    taken = Taken(data)
-    method = ("GET", "POST", "DELETE")[taken.number(3)]
-    path, key, name, value, text = (as_argument(taken.part()) for _ in range(5))
+    reader = InputReader(data)
+    method = ("GET", "POST", "DELETE")[reader.number(3)]
+    path, key, name, value, text = (as_argument(reader.part()) for _ in range(5))
     sent: list[httpx.Request] = []
 
-    def answer(request: httpx.Request) -> httpx.Response:
+    def respond(request: httpx.Request) -> httpx.Response:
         sent.append(request)
         return httpx.Response(200, stream=httpx.ByteStream(b"{}"))
 
@@ -46,9 +48,9 @@ def _check_request(data: bytes) -> None:
         base_url="http://127.0.0.1:1/api/v1", token=Token("outreply_live_x"), clock=ManualClock()
     )
     transport._http.close()
-    transport._http = httpx.Client(transport=httpx.MockTransport(answer))
+    transport._http = httpx.Client(transport=httpx.MockTransport(respond))
     body: Any = {"message": text} if method == "POST" else None
-    with declared(InvalidInputError):
+    with expect_errors(InvalidInputError):
         transport.request(
             method, f"/{path.lstrip('/')}", body=body, idempotency_key=key or None,
             query={name: value} if name else None,

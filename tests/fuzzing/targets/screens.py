@@ -1,4 +1,4 @@
-"""What a terminal is shown of a stranger's text: no steering, right widths, no markup."""
+"""Untrusted text on a terminal: no control characters, correct widths, no markup."""
 
 import io
 import json
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
-from outreply_cli.commands.doctor import show_findings
+from outreply_cli.commands.doctor import show_results
 from outreply_cli.commands.posts.calendar_grid import print_calendar
 from outreply_cli.commands.posts.calendar_period import Period
 from outreply_cli.errors import OutReplyError
@@ -16,15 +16,15 @@ from outreply_cli.ui.errors import format_error, format_traceback, internal_erro
 from outreply_cli.ui.output import Column, Output
 from outreply_cli.ui.sanitize import escape_control_json, sanitize
 from outreply_cli.ui.tables import fit_text
-from tests.fuzzing.target import Taken, Target, as_text
+from tests.fuzzing.target import InputReader, Target, as_text
 
 _NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 _DAY = date(2026, 11, 24)
-_ROOMS = (40, 80, 120, 200)
+_WIDTHS = (40, 80, 120, 200)
 
 
 def cells(text: str) -> int:
-    """How wide a terminal draws `text`, by the Unicode database alone."""
+    """Width of `text` on a terminal, computed from the Unicode database."""
     return sum(
         0 if unicodedata.combining(c) or unicodedata.category(c) in {"Mn", "Me", "Cf"}
         else 2 if unicodedata.east_asian_width(c) in {"W", "F"}
@@ -33,8 +33,8 @@ def cells(text: str) -> int:
     )  # fmt: skip
 
 
-def assert_harmless(text: str) -> None:
-    """Nothing in it but lines of characters that show themselves."""
+def assert_sanitized(text: str) -> None:
+    """Check that a text has only visible characters and line breaks."""
     for character in set(text):
         category = unicodedata.category(character)
         assert character == "\n" or category not in {"Cc", "Cs", "Zl", "Zp"}
@@ -43,56 +43,56 @@ def assert_harmless(text: str) -> None:
         )
 
 
-def _check_harmless(data: bytes) -> None:
+def _check_sanitize(data: bytes) -> None:
     text = as_text(data)
     for keep_lines in (False, True):
-        shown = sanitize(text, keep_lines=keep_lines)
-        assert_harmless(shown)
-        assert keep_lines or "\n" not in shown
-        assert shown.count("\n") == (text.count("\n") if keep_lines else 0)
-        assert sanitize(shown, keep_lines=keep_lines) == shown
-        assert len(shown) <= 6 * len(text)
+        output = sanitize(text, keep_lines=keep_lines)
+        assert_sanitized(output)
+        assert keep_lines or "\n" not in output
+        assert output.count("\n") == (text.count("\n") if keep_lines else 0)
+        assert sanitize(output, keep_lines=keep_lines) == output
+        assert len(output) <= 6 * len(text)
     document = json.dumps({"text": [text]}, ensure_ascii=False)
-    assert_harmless(escape_control_json(document))
+    assert_sanitized(escape_control_json(document))
     assert json.loads(escape_control_json(document)) == {"text": [text]}
     error = OutReplyError(f"x {text}", hint=text, details={text: text})
-    assert_harmless(format_error(error, as_json=True))
-    assert_harmless(format_error(error, as_json=False))
+    assert_sanitized(format_error(error, as_json=True))
+    assert_sanitized(format_error(error, as_json=False))
     assert format_error(error, as_json=False).count("\n") == 1 + bool(text)
-    fault = ValueError(text)
-    assert_harmless(format_error(internal_error(fault), as_json=False))
-    assert_harmless(format_traceback(fault))
+    cause = ValueError(text)
+    assert_sanitized(format_error(internal_error(cause), as_json=False))
+    assert_sanitized(format_traceback(cause))
 
 
 def _check_fitted(data: bytes) -> None:
-    taken = Taken(data)
-    room = 1 + taken.number(40)
-    text = sanitize(as_text(taken.rest()))
-    shown = fit_text(text, room)
+    reader = InputReader(data)
+    width = 1 + reader.number(40)
+    text = sanitize(as_text(reader.rest()))
+    output = fit_text(text, width)
     if _is_simple(text):
-        assert cells(shown) <= room
-        assert shown == text or (shown.endswith("…") and text.startswith(shown[:-1].rstrip()))
-        assert shown == text or cells(text) > room
+        assert cells(output) <= width
+        assert output == text or (output.endswith("…") and text.startswith(output[:-1].rstrip()))
+        assert output == text or cells(text) > width
 
 
 def _check_tables(data: bytes) -> None:
-    taken = Taken(data)
-    width = _ROOMS[taken.number(len(_ROOMS))]
-    show = _SHOWN[taken.number(len(_SHOWN))]
-    plain = bool(taken.number(2))
-    texts = [as_text(taken.part()) for _ in range(4)]
+    reader = InputReader(data)
+    width = _WIDTHS[reader.number(len(_WIDTHS))]
+    draw = _VIEWS[reader.number(len(_VIEWS))]
+    plain = bool(reader.number(2))
+    texts = [as_text(reader.part()) for _ in range(4)]
     stream = io.StringIO()
-    show(Output(stream, is_terminal=True, width=width, plain=plain), texts)
-    shown = stream.getvalue()
-    assert_harmless(shown)
+    draw(Output(stream, is_terminal=True, width=width, plain=plain), texts)
+    output = stream.getvalue()
+    assert_sanitized(output)
     if all(_is_simple(text) for text in texts):
-        # A calendar's title and an advice's words may go on in the terminal's next line.
-        lines = shown.splitlines()[1:] if show is not _findings else []
+        # The terminal may wrap the title of a calendar and the hints of doctor.
+        lines = output.splitlines()[1:] if draw is not _findings else []
         assert all(cells(line) <= width for line in lines)
 
 
 def _is_simple(text: str) -> bool:
-    # Where terminals agree: no joined emoji, variants, or marks that have nothing to stand on.
+    # Terminals disagree about joined emoji, variants and isolated combining marks.
     return all(
         unicodedata.category(c)[0] in "LNPZS"
         and ord(c) < 0x1F000
@@ -120,16 +120,16 @@ def _calendar(output: Output, texts: list[str]) -> None:
         ),
         CalendarPost(_NOW, "instagram:a", "instagram", "A", {"id": "2", "status": "failed"}),
     ]
-    period = Period.of(_DAY, _DAY, whole_month=len(message) % 2 == 0)
+    period = Period.containing(_DAY, today=_DAY, whole_month=len(message) % 2 == 0)
     print_calendar(output, period, posts, ZoneInfo("UTC"))
 
 
 def _findings(output: Output, texts: list[str]) -> None:
-    found = {"check": "token", "standing": "failure", "found": texts[0], "advice": texts[1]}
-    show_findings(output, [found])
+    result = {"check": "token", "status": "failure", "detail": texts[0], "hint": texts[1]}
+    show_results(output, [result])
 
 
-_SHOWN: tuple[Callable[[Output, list[str]], None], ...] = (_table, _calendar, _findings)
+_VIEWS: tuple[Callable[[Output, list[str]], None], ...] = (_table, _calendar, _findings)
 _HOSTILE = (
     b"\x1b[2J\x1b]0;owned\x07", b"\xc2\x9b31m", b"a\xe2\x80\xaeb", b"\xe2\x80\x8bx",
     b"[red]x[/red]",
@@ -140,15 +140,15 @@ _HOSTILE = (
     b"\xd8\xa7\xd9\x84", b"two\nlines\r\n\tand a tab", b"\xe2\x80\xa8\xe2\x80\xa9\xc2\x85", b"\xff",
 )  # fmt: skip
 _TABLE_SEEDS = [
-    bytes([room, show, plain]) + b"\0\0".join((a, b, b"twitter", b))
+    bytes([width, draw, plain]) + b"\0\0".join((a, b, b"twitter", b))
     for n, a in enumerate(_HOSTILE)
     for b in (_HOSTILE[n - 1], b"x")
-    for room in range(len(_ROOMS))
-    for show in range(len(_SHOWN))
+    for width in range(len(_WIDTHS))
+    for draw in range(len(_VIEWS))
     for plain in (0, 1)
 ]
 TARGETS = (
-    Target("harmless", _check_harmless, _HOSTILE, _HOSTILE, smoke=150),
+    Target("harmless", _check_sanitize, _HOSTILE, _HOSTILE, smoke=150),
     Target("fitted", _check_fitted, [bytes([n]) + t for t in _HOSTILE for n in (3, 10)], _HOSTILE),
     Target("screens", _check_tables, _TABLE_SEEDS, _HOSTILE, smoke=100),
 )

@@ -1,4 +1,4 @@
-"""Text files of ours: only clear errors, and a file that can't be read stays as it is."""
+"""Config and other text files: clear errors, and an unreadable file is not changed."""
 
 import json
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from outreply_cli.bulk.plan_file import load_plan
 from outreply_cli.completion.cache import CompletionCache
 from outreply_cli.emulator.seed_file import parse_seed
 from outreply_cli.errors import InvalidInputError, OutReplyError, StorageError
-from tests.fuzzing.target import Taken, Target, as_argument, declared, scratch
+from tests.fuzzing.target import InputReader, Target, as_argument, expect_errors, scratch
 
 
 @cache
@@ -21,29 +21,29 @@ def _directory() -> Path:
 
 
 def _check(data: bytes) -> None:
-    taken = Taken(data)
-    name, read = _FILES[taken.number(len(_FILES))]
+    reader = InputReader(data)
+    name, load = _FILES[reader.number(len(_FILES))]
     path = _directory() / name
     path.parent.mkdir(exist_ok=True)
-    path.write_bytes(taken.rest())
+    path.write_bytes(reader.rest())
     before = path.read_bytes()
     try:
-        with declared(OutReplyError):
-            read(path)
+        with expect_errors(OutReplyError):
+            load(path)
     finally:
         assert path.read_bytes() == before
         path.unlink()
 
 
 def _config(path: Path) -> None:
-    with declared(StorageError):
+    with expect_errors(StorageError):
         profiles = Profiles.load(path)
     for name, profile in profiles.stored.items():
-        assert profiles.named(name) is profile
+        assert profiles.get(name) is profile
     copy = Profiles(path.with_name("copy.toml"), profiles.current, profiles.stored)
     copy.save()
-    again = Profiles.load(copy.path)
-    assert (again.current, again.stored) == (profiles.current, profiles.stored)
+    reloaded = Profiles.load(copy.path)
+    assert (reloaded.current, reloaded.stored) == (profiles.current, profiles.stored)
 
 
 def _account(path: Path) -> None:
@@ -52,30 +52,30 @@ def _account(path: Path) -> None:
 
 
 def _token(path: Path) -> None:
-    with declared(StorageError):
-        found = Credentials({}, path.parent.parent).stored(Profile(path.name))
-    assert found is None or found.token.reveal().isascii()
+    with expect_errors(StorageError):
+        credential = Credentials({}, path.parent.parent).stored(Profile(path.name))
+    assert credential is None or credential.token.reveal().isascii()
 
 
 def _plan(path: Path) -> None:
-    with declared(InvalidInputError):
+    with expect_errors(InvalidInputError):
         plan = load_plan(path)
     for step in plan.steps:
         assert isinstance(step, dict)
 
 
-def _known(path: Path) -> None:
-    known = CompletionCache.load(path)
-    for kind in known.entries:
-        for value, text, identity in known.get(kind, 1e9):
+def _cache(path: Path) -> None:
+    cache = CompletionCache.load(path)
+    for kind in cache.entries:
+        for value, text, identity in cache.get(kind, 1e9):
             assert isinstance(value + text + identity, str)
-    assert isinstance(known.usernames(), dict)
+    assert isinstance(cache.usernames(), dict)
 
 
 def _seed(path: Path) -> None:
-    with declared(InvalidInputError):
-        found = parse_seed(as_argument(path.read_bytes()), "seed.yaml")
-    assert found.place
+    with expect_errors(InvalidInputError):
+        seed = parse_seed(as_argument(path.read_bytes()), "seed.yaml")
+    assert seed.location
 
 
 _FILES: tuple[tuple[str, Callable[[Path], None]], ...] = (
@@ -83,7 +83,7 @@ _FILES: tuple[tuple[str, Callable[[Path], None]], ...] = (
     (CONFIG_FILE, _account),
     ("tokens/default", _token),
     ("plan.yaml", _plan),
-    ("known.json", _known),
+    ("cache.json", _cache),
     ("seed.yaml", _seed),
 )
 _CONFIG = b"""\
@@ -103,7 +103,7 @@ options: {prune: true}
 steps:
 - {action: create, line: 2, page_id: '1', scheduled_at: '2026-12-24T17:00:00Z'}
 """
-_KNOWN = json.dumps(
+_CACHE = json.dumps(
     {"may_refresh": True, "kinds": {"page": {"at": 1e9, "values": [["instagram:acme", "A", "1"]]}}}
 ).encode()
 _SEED = b"now: 2026-11-23T12:00:00Z\nusers:\n- {email: a@b.c, tier: pro, tokens: [{name: t}]}\n"
@@ -112,7 +112,7 @@ TARGETS = (
         "settings-files", _check,
         [b"\0" + _CONFIG, b"\1" + _CONFIG, b"\2outreply_live_" + b"s3cr3t" * 6 + b"\n",
          b"\3" + _PLAN,
-         b"\4" + _KNOWN, b"\5" + _SEED],
+         b"\4" + _CACHE, b"\5" + _SEED],
         [b"[" * 2000, b"a.b.c.d = 1\n", b"9" * 5000, b"nan", b"2026-12-24T18:00:00Z", b"'''",
          b'"""',
          b"[[profiles]]\n", b"[profiles]\n", b"profiles = 1\n", b"storage = 'keyring'\n",

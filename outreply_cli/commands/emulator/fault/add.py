@@ -5,8 +5,7 @@ from typing import Annotated
 import typer
 
 from outreply_cli.cli.options import command
-from outreply_cli.commands.emulator.fault.shared import FAULT_COLUMNS
-from outreply_cli.commands.emulator.shared import StateOption, running_emulator, state_directory
+from outreply_cli.commands.emulator.shared import FAULT_COLUMNS, StateOption, running_emulator
 from outreply_cli.context import Context
 
 
@@ -22,32 +21,41 @@ def run(
         ),
     ],
     method: Annotated[
-        str | None, typer.Option(metavar="METHOD", help="Such as POST; any by default.")
+        str | None, typer.Option(metavar="METHOD", help="Match this HTTP method (default: any).")
     ] = None,
     path: Annotated[
-        str | None, typer.Option(metavar="PATTERN", help="Such as '/posts/*'; any by default.")
+        str | None,
+        typer.Option(metavar="PATTERN", help="Match paths such as '/posts/*' (default: any)."),
     ] = None,
-    every: Annotated[int, typer.Option(metavar="N", min=1, help="Every Nth request.")] = 1,
+    every: Annotated[
+        int, typer.Option(metavar="COUNT", min=1, help="Affect one in COUNT matching requests.")
+    ] = 1,
     probability: Annotated[
-        float, typer.Option(metavar="P", min=0, max=1, help="The chance of each.")
+        float,
+        typer.Option(
+            metavar="RATE", min=0, max=1, help="Probability that a matching request is affected."
+        ),
     ] = 1.0,
-    seed: Annotated[int, typer.Option(metavar="N", help="Makes chance the same again.")] = 0,
+    seed: Annotated[
+        int, typer.Option(metavar="NUMBER", help="Random seed for reproducible results.")
+    ] = 0,
     times: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="How often in all; always by default.")
+        int | None,
+        typer.Option(metavar="COUNT", min=1, help="Maximum number of hits (default: unlimited)."),
     ] = None,
     state: StateOption = None,
 ) -> None:
-    """Add a fault that matching requests meet.
+    """Add a fault to the responses of matching requests.
+
+    Faults last until they are cleared or the emulator stops.
 
     Example: outreply emulator fault add drop-after --method POST --path '/posts/*' --times 1
 
     Example: outreply emulator fault add delay:2 --path /pages --times 1
     """
-    running = running_emulator(state_directory(context, state))
-    choices = {
+    options = {
         "method": method.upper() if method else None, "path": path, "every": every,
         "probability": probability, "seed": seed, "times": times,
     }  # fmt: skip
-    context.output.print_one(
-        running.request("fault", add=kind, choices=choices), FAULT_COLUMNS, id_field="number"
-    )
+    fault = running_emulator(context, state).request("fault", add=kind, options=options)
+    context.output.print_one(fault, FAULT_COLUMNS, id_field="number")

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from outreply_cli.cli.options import command
-from outreply_cli.commands.emulator.shared import StateOption, running_emulator, state_directory
+from outreply_cli.commands.emulator.shared import StateOption, print_done, running_emulator
 from outreply_cli.context import Context
 
 
@@ -13,17 +13,17 @@ from outreply_cli.context import Context
 def run(
     context: Context,
     number: Annotated[
-        int | None, typer.Argument(metavar="[NUMBER]", help="All by default.")
+        int | None,
+        typer.Argument(metavar="[NUMBER]", help="Number of the fault (default: all faults)."),
     ] = None,
     state: StateOption = None,
 ) -> None:
-    """End one fault, or all of them.
+    """Remove one fault, or all of them.
 
     Example: outreply emulator fault clear
 
     Example: outreply emulator fault clear 1
     """
-    ended = running_emulator(state_directory(context, state)).request("fault", clear=number)[
-        "ended"
-    ]
-    context.info(f"{ended} ended.")
+    result = running_emulator(context, state).request("fault", clear=number)
+    removed = result["removed"]
+    print_done(context, result, f"Removed {removed} fault{'' if removed == 1 else 's'}.")

@@ -1,23 +1,33 @@
 """`outreply emulator snapshot save`."""
 
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
 from outreply_cli.cli.options import Yes, command
-from outreply_cli.commands.emulator.shared import StateOption, running_emulator, state_directory
-from outreply_cli.commands.emulator.snapshot.shared import FileArgument
+from outreply_cli.commands.emulator.shared import StateOption, print_done, running_emulator
 from outreply_cli.context import Context
 from outreply_cli.paths import to_path
 
 
 @command(api=False)
-def run(context: Context, file: FileArgument, state: StateOption = None, yes: Yes = False) -> None:
-    """Write everything in it to FILE, as of this instant; tokens and secrets too.
+def run(
+    context: Context,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Snapshot file to write.")],
+    state: StateOption = None,
+    yes: Yes = False,
+) -> None:
+    """Save the emulator's state to a file, tokens and secrets included.
 
     Example: outreply emulator snapshot save before-launch.db
 
     Example: outreply emulator snapshot save before-launch.db --yes --json
     """
-    running = running_emulator(state_directory(context, state))
+    handle = running_emulator(context, state)
     path = to_path(file).absolute()
     if path.exists():
         context.confirm(f"Replace {file}?", yes=yes)
-    running.request("snapshot", save=str(path))
-    context.info(f"Everything in the emulator is in {file}.")
+    status = handle.request("snapshot", save=str(path))
+    result = {"file": str(path), "now": status["now"], "size_bytes": path.stat().st_size}
+    print_done(context, result, f"Saved the emulator to {file}.")

@@ -1,0 +1,196 @@
+"""Checks of a plan against times, guardrails, quotas and storage.
+
+Each check returns its diagnostics.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from outreply_cli.api.client import Resource, post_time
+from outreply_cli.bulk.calendar import Diagnostic
+from outreply_cli.bulk.plan import ALREADY_PUBLISHED, ActionType, Plan
+from outreply_cli.bulk.resolve import PlannedPost
+from outreply_cli.formats.sizes import format_size
+from outreply_cli.media.files import StorageLimits
+from outreply_cli.media.uploader import Uploader
+from outreply_cli.posts.content import validate_time
+from outreply_cli.posts.guardrails import (
+    GuardrailLimits,
+    Violation,
+    brand_violations,
+    page_violations,
+)
+from outreply_cli.spec.limits import SCHEDULE_EARLIEST
+from outreply_cli.timestamps import format_timestamp
+
+_NAMED_MAX = 10
+
+
+class _Slot(NamedTuple):
+    """A post on the timeline of a page: a planned one, or one of the account."""
+
+    at: datetime
+    post: PlannedPost | None
+    post_id: str = ""
+
+
+def check_times(plan: Plan, now: datetime) -> list[Diagnostic]:
+    """Return errors of times that can't be scheduled, and warnings of edits that come too late."""
+    problems = []
+    for action in plan.actions:
+        if action.post is None:
+            continue
+        row = action.post.row
+        if action.kind == ActionType.KEEP and action.reason == ALREADY_PUBLISHED:
+            message = (
+                "the post is already published and stays unchanged; for another post, use another "
+                "key or row"
+            )
+            problems.append(row.diagnostic("", message, is_warning=True))
+        elif action.kind in {ActionType.CREATE, ActionType.CHANGE}:
+            problem = validate_time(action.scheduled_at, now)
+            if problem is not None:
+                problems.append(row.diagnostic(problem.field, problem.message))
+    return problems
+
+
+def check_guardrails(
+    plan: Plan, posts: Sequence[Resource], brand_ids: Mapping[str, str], limits: GuardrailLimits
+) -> list[Diagnostic]:
+    """Return the guardrails that new posts violate with each other and with the account's.
+
+    Args:
+        plan: Plan of the calendar.
+        posts: Scheduled and recently published posts of the account.
+        brand_ids: ID of the brand by the ID of the page.
+        limits: Limits of the account.
+    """
+    new = plan.new_posts
+    replaced = {a.post_id for a in plan.of_kind(ActionType.CHANGE, ActionType.CANCEL)}
+    pages: dict[str, list[_Slot]] = defaultdict(list)
+    for post in posts:
+        at = post_time(post)
+        if at is not None and post.get("id") not in replaced:
+            pages[str(post.get("page_id"))].append(_Slot(at, None, str(post.get("id") or "")))
+    for planned in new:
+        pages[planned.page_id].append(_Slot(planned.scheduled_at, planned))
+    platforms = {planned.page_id: planned.platform for planned in new}
+    brands: dict[str, list[_Slot]] = defaultdict(list)
+    problems: list[Diagnostic] = []
+    for page_id, slots in pages.items():
+        brands[brand_ids.get(page_id, "")] += slots
+        if page_id in platforms:
+            slots.sort(key=lambda slot: slot.at)
+            times = [slot.at for slot in slots]
+            violations = page_violations(times, platforms[page_id], limits)
+            problems += _to_diagnostics(violations, slots)
+    for brand_id, slots in brands.items():
+        if brand_id and len(slots) > limits.per_brand_day:
+            slots.sort(key=lambda slot: slot.at)
+            violations = brand_violations([slot.at for slot in slots], limits)
+            problems += _to_diagnostics(violations, slots)
+    return problems
+
+
+def check_monthly_quota(plan: Plan, left: int | None, now: datetime) -> list[Diagnostic]:
+    """Return an error or a warning where new posts need more publishes than are left.
+
+    Only the rest of the current month (UTC) is known, not the quota of later months.
+    """
+    new = plan.new_posts
+    if left is None or len(new) <= left:
+        return []
+    this_month = [post for post in new if _month(post.scheduled_at) == _month(now)]
+    if len(this_month) > left:
+        message = (
+            f"this and later rows of {now:%B} need {len(this_month)} publishes, but only {left} "
+            "remain; move them to a later month, or upgrade the plan"
+        )
+        return [this_month[left].row.diagnostic("", message)]
+    message = (
+        f"from this row on, the calendar exceeds the {left} publishes left in {now:%B}; rows of "
+        "later months may count against those months instead. If the API refuses some, run this "
+        "again next month."
+    )
+    return [new[left].row.diagnostic("", message, is_warning=True)]
+
+
+def check_lead_time(plan: Plan, per_minute: int | None, now: datetime) -> list[Diagnostic]:
+    """Return warnings of rows that the rate limit delays to less than 10 minutes ahead."""
+    if per_minute is None:
+        return []
+    problems = []
+    for index, post in enumerate(sorted(plan.new_posts, key=lambda post: post.scheduled_at)):
+        minutes = index // per_minute
+        if post.scheduled_at - now - timedelta(minutes=minutes) < SCHEDULE_EARLIEST:
+            message = (
+                f"at {per_minute} requests per minute, the row is sent in about {minutes} minutes, "
+                "less than 10 minutes ahead; move it to a later time"
+            )
+            problems.append(post.row.diagnostic("scheduled_at", message, is_warning=True))
+    return problems
+
+
+def check_storage(
+    plan: Plan, limits: StorageLimits, uploader: Uploader, *, allow_upload: bool
+) -> list[Diagnostic]:
+    """Return errors of files that exceed the storage left, or may not be uploaded.
+
+    Args:
+        plan: Plan of the calendar.
+        limits: Storage limits of the account.
+        uploader: Knows which files are uploaded already.
+        allow_upload: Whether files may be uploaded.
+    """
+    problems = []
+    new: dict[str, int] = {}
+    for post in plan.new_posts:
+        for file in post.media_files:
+            if file.sha256 in new or uploader.known_media_id(file) is not None:
+                continue
+            new[file.sha256] = file.size
+            message = None
+            if not allow_upload:
+                message = f"{file.path.name} is not uploaded yet, and --no-upload is set"
+            elif limits.remaining_bytes is not None and sum(new.values()) > limits.remaining_bytes:
+                left = format_size(limits.remaining_bytes)
+                message = f"{file.path.name} exceeds the {left} of storage left"
+            if message is not None:
+                problems.append(post.row.diagnostic("media_files", message))
+    return problems
+
+
+def _to_diagnostics(
+    violations: Iterable[Violation], slots: Sequence[_Slot]
+) -> Iterator[Diagnostic]:
+    by_time: dict[datetime, list[_Slot]] = defaultdict(list)
+    for violation in violations:
+        if not by_time:
+            for slot in slots:
+                by_time[slot.at].append(slot)
+        involved = [slot for at in dict.fromkeys(violation.times) for slot in by_time[at]]
+        rows = [slot.post.row for slot in involved if slot.post is not None]
+        if not rows:
+            continue
+        parts = []
+        lines = sorted({row.line for row in rows})
+        if len(lines) > 1:
+            parts.append(f"lines {_join([str(line) for line in lines])}")
+        others = [slot for slot in involved if slot.post is None]
+        if others:
+            names = [f"{slot.post_id} at {format_timestamp(slot.at)}".strip() for slot in others]
+            parts.append(f"existing post{'s' * (len(others) > 1)} {_join(names)}")
+        where = f" ({' and '.join(parts)})" if parts else ""
+        message = f"{violation.rule}{where}; move the row, or use --spread"
+        yield rows[-1].diagnostic("scheduled_at", message)
+
+
+def _join(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMED_MAX} more" if len(names) > _NAMED_MAX else ""
+    return ", ".join(names[:_NAMED_MAX]) + more
+
+
+def _month(at: datetime) -> tuple[int, int]:
+    return at.year, at.month

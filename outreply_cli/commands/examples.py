@@ -1,0 +1,57 @@
+"""`outreply examples`."""
+
+import difflib
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from outreply_cli.cli.options import command
+from outreply_cli.context import Context
+from outreply_cli.errors import InvalidInputError
+from outreply_cli.ui.output import Column
+
+_DIRECTORY = Path(__file__).parent.parent / "examples"
+_COLUMNS = (Column("Name", "name"), Column("Description", "description", shrinkable=True))
+
+
+@command(api=False)
+def run(
+    context: Context,
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="Example to print; lists all without it.")
+    ] = None,
+) -> None:
+    """Print examples of scripts, workflows and webhook handlers.
+
+    Example: outreply examples
+
+    Example: outreply examples crontab
+    """
+    examples = {path.stem: path for path in sorted(_DIRECTORY.iterdir())}
+    if name is None:
+        items = [
+            {"name": stem, "file": path.name, "description": _description(path)}
+            for stem, path in examples.items()
+        ]
+        context.output.print_list(items, _COLUMNS, id_field="name")
+        return
+    path = examples.get(Path(name).stem)
+    if path is None:
+        near = difflib.get_close_matches(name, examples, n=1)
+        raise InvalidInputError(
+            f"no example is called {name!r}",
+            hint=f"Did you mean: outreply examples {near[0]}" if near else "See: outreply examples",
+        )
+    text = path.read_text(encoding="utf-8")
+    if context.options.output == "table":
+        context.output.print_text(text)
+    else:
+        context.output.write_json({"name": path.stem, "file": path.name, "content": text})
+
+
+def _description(path: Path) -> str:
+    """The first comment of an example, without the file name before it."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    comment = next(line for line in lines if line.startswith("# "))
+    return comment.removeprefix("# ").split(": ", 1)[-1]

@@ -1,0 +1,72 @@
+"""A journal and a client that report each step of a post, so that tests can stop a run there."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from outreply_cli.api.client import Client
+from outreply_cli.api.transport import Transport
+from outreply_cli.api.types import Post
+from outreply_cli.journal.journal import Journal
+from outreply_cli.journal.models import JournalEntry
+
+OnStep = Callable[[str], None]
+
+
+class SteppingJournal(Journal):
+    """A journal that calls `on_step` before and after it is written."""
+
+    def __init__(self, path: Path, on_step: OnStep) -> None:
+        super().__init__(path)
+        self._on_step = on_step
+
+    def mark_sent(self, entry: JournalEntry, now: datetime) -> None:
+        self._on_step("before sent")
+        super().mark_sent(entry, now)
+        self._on_step("after sent")
+
+    def mark_unsent(self, entry: JournalEntry) -> None:
+        self._on_step("before unsent")
+        super().mark_unsent(entry)
+        self._on_step("after unsent")
+
+    def mark_failed(self, entry: JournalEntry, code: str, error: str) -> None:
+        self._on_step("before failed")
+        super().mark_failed(entry, code, error)
+        self._on_step("after failed")
+
+    def mark_done(self, entry: JournalEntry, post_id: str) -> None:
+        super().mark_done(entry, post_id)
+        self._on_step("after done")
+
+    def mark_cancelling(self, entry: JournalEntry) -> None:
+        self._on_step("before cancelling")
+        super().mark_cancelling(entry)
+
+    def mark_cancelled(self, entry: JournalEntry) -> None:
+        super().mark_cancelled(entry)
+        self._on_step("after cancelled")
+
+
+class SteppingClient(Client):
+    """A client that calls `on_step` before and after it writes."""
+
+    def __init__(self, transport: Transport, on_step: OnStep) -> None:
+        super().__init__(transport)
+        self._on_step = on_step
+
+    def schedule(self, post: Mapping[str, Any], *, idempotency_key: str | None = None) -> Post:
+        made = super().schedule(post, idempotency_key=idempotency_key)
+        self._on_step("after request")
+        return made
+
+    def publish(self, post: Mapping[str, Any], *, idempotency_key: str | None = None) -> Post:
+        made = super().publish(post, idempotency_key=idempotency_key)
+        self._on_step("after request")
+        return made
+
+    def cancel(self, post_id: str, *, idempotency_key: str | None = None) -> None:
+        self._on_step("before delete")
+        super().cancel(post_id, idempotency_key=idempotency_key)
+        self._on_step("after delete")
