@@ -36,6 +36,7 @@ COMMANDS = {
     "errors": "Explain an error code.",
     "doctor": "Diagnose problems with your setup, account and network connection.",
     "demo": "Run a self-contained demo against a local emulator.",
+    "examples": "Print examples of scripts, workflows and webhook handlers.",
     "completion": "Generate shell completion scripts.",
     "help": "Explain a topic or a command.",
 }

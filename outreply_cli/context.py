@@ -22,7 +22,7 @@ from outreply_cli.errors import (
 )
 from outreply_cli.paths import config_dir, state_dir
 from outreply_cli.ui.fields import parse_fields
-from outreply_cli.ui.files import read_text_file, write_text_file
+from outreply_cli.ui.files import read_text_file
 from outreply_cli.ui.options import GlobalOptions
 from outreply_cli.ui.output import FORMATS, Output
 from outreply_cli.ui.sanitize import sanitize
@@ -38,8 +38,7 @@ if TYPE_CHECKING:
     from outreply_cli.completion.cache_writer import CacheUpdate
     from outreply_cli.spec.token import Token
 
-# A minute of the rate limit, which servers round up to whole seconds, and jitter.
-DEFAULT_MAX_WAIT = 65.0
+DEFAULT_MAX_WAIT = 60.0
 # Shorter waits are not worth a message.
 _REPORTED_WAIT_SECONDS = 2.0
 
@@ -338,13 +337,6 @@ class Context:
     def read_text(self, name: str) -> str:
         """Read a text file, or stdin for `-`; raises InvalidInputError."""
         return read_text_file(name, self.stdin)
-
-    def write_text(self, path: Path, text: str) -> None:
-        """Write a text file, or stdout for `-`; raises StorageError."""
-        if str(path) == "-":
-            self.output.write_document(text)
-        else:
-            write_text_file(path, text)
 
     def log_request(self, record: "RequestRecord") -> None:
         """Print a request on stderr, for `--verbose`."""

@@ -103,7 +103,7 @@ def test_recipe_for_a_command(copy: Path, emulator: EmulatorServer) -> None:
     guards = ["-k", "have_scopes or current", "tests/doctor/test_doctor.py", scripts]
     forgotten = pytest_in(copy, *guards)
     assert "test_api_commands_have_scopes" in forgotten.stdout
-    assert "test_completion_spec_is_current" in forgotten.stdout
+    assert "test_spec_is_current" in forgotten.stdout
     apply(scopes, copy)
     shown = outreply(copy, ["pages", "count", "--json"], **access_to(emulator))
     assert json.loads(shown) == {"pages": 6}

@@ -58,8 +58,8 @@ class Host:
             [*shell.split(), script], cwd=self.home / "repository",
             env={
                 "HOME": str(self.home), "PATH": f"{self.home / 'bin'}:/usr/bin:/bin",
-                "PYTHONPATH": str(EXAMPLES.parent.parent), "OUTREPLY_BASE_URL": self.emulator.base_url,
-                **environ,
+                "PYTHONPATH": str(EXAMPLES.parent.parent),
+                "OUTREPLY_BASE_URL": self.emulator.base_url, **environ,
             },
             capture_output=True, text=True, timeout=60, check=False,
         )  # fmt: skip

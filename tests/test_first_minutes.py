@@ -28,7 +28,7 @@ def test_welcome_names_existing_commands(cli_logged_out: CommandLine) -> None:
 
 
 def test_help_when_signed_in(cli: CommandLine) -> None:
-    assert cli.run().out.startswith("Run an OutReply account")
+    assert cli.run().out.startswith("Manage an OutReply account")
 
 
 def test_help_with_damaged_config(cli_logged_out: CommandLine) -> None:

@@ -83,7 +83,7 @@ def modules() -> list[tuple[str, Path]]:
     return [
         (".".join(path.relative_to(ROOT).with_suffix("").parts), path)
         for path in sorted(ROOT.rglob("*.py"))
-        if path != ROOT / "__init__.py"
+        if path != ROOT / "__init__.py" and path.parent.name != "examples"
     ]
 
 

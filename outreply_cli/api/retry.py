@@ -17,6 +17,9 @@ from outreply_cli.timestamps import to_utc
 MAX_FAILURES = 6
 MAX_RATE_LIMITED = 60
 _INITIAL_BACKOFF = 0.5
+# Servers round the end of a window up to the next second, so a wait for a whole minute is
+# reported as 61 seconds.
+_ROUNDING_SECONDS = 1.0
 _MAX_BACKOFF = 20.0
 # The year 2096 as a timestamp; as a delay, still accepted by time.sleep.
 _MAX_SECONDS = 4e9
@@ -47,6 +50,13 @@ class RetryPolicy:
     """
 
     max_wait: float | None = 60.0
+
+    def allows(self, state: "RetryState", seconds: float) -> bool:
+        """Whether another wait of `seconds` is within `max_wait`, give or take a rounded second."""
+        if self.max_wait is None:
+            return True
+        return state.waited + seconds <= self.max_wait + _ROUNDING_SECONDS
+
     failures: int = MAX_FAILURES
     rate_limited: int = MAX_RATE_LIMITED
 
@@ -129,9 +139,7 @@ def retry_delay(
     backoff = min(_MAX_BACKOFF, _INITIAL_BACKOFF * 2.0 ** min(attempts, 10))
     # Jitter on top of a requested delay keeps clients from returning together.
     delay = jitter * backoff if requested is None else requested + jitter * _INITIAL_BACKOFF
-    if policy.max_wait is not None and state.waited + delay > policy.max_wait:
-        return None
-    return delay
+    return delay if policy.allows(state, delay if requested is None else requested) else None
 
 
 def retry_after(

@@ -301,8 +301,7 @@ class Transport:
         if self._rate_limiter is None:
             return
         while (seconds := self._rate_limiter.acquire()) > 0:
-            max_wait = self.retry_policy.max_wait
-            if max_wait is not None and state.waited + seconds > max_wait:
+            if not self.retry_policy.allows(state, seconds):
                 raise LimitExceededError(
                     429,
                     {"error": _RATE_LIMIT_REACHED, "code": "RATE_LIMITED"},

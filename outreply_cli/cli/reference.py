@@ -59,5 +59,5 @@ def _as_json(command: Command, schemas: dict[str, Any]) -> dict[str, Any]:
     if not command.commands:
         entry["exit_codes"] = exit_codes(command)
         entry["scopes"] = list(COMMAND_SCOPES.get(name, ()))
-        entry["result"] = schemas.get(name)
+        entry["result"] = schemas.get(name.replace(" ", "-"))
     return entry

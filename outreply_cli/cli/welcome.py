@@ -8,7 +8,7 @@ WELCOME = """\
 outreply manages an OutReply account from the command line: schedule and publish
 social posts, reply to comments, watch limits, receive webhooks.
 
-Try it:        outreply demo             no account needed, leaves nothing behind
+Try it:        outreply demo             needs no account, leaves nothing behind
 Rehearse:      outreply emulator start   the whole API on this machine
 Log in:        outreply auth login       with a token from your dashboard
 In scripts:    OUTREPLY_API_KEY=...      instead of logging in

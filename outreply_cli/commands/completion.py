@@ -35,4 +35,4 @@ def run(
 
     if shell not in STUBS:
         raise InvalidInputError(f"unknown shell {shell!r}", hint=f"Choose: {', '.join(STUBS)}")
-    context.output.print_text(read_stub(shell).rstrip("\n"))
+    context.output.write_document(read_stub(shell))

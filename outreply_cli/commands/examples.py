@@ -43,11 +43,7 @@ def run(
             f"no example is called {name!r}",
             hint=f"Did you mean: outreply examples {near[0]}" if near else "See: outreply examples",
         )
-    text = path.read_text(encoding="utf-8")
-    if context.options.output == "table":
-        context.output.print_text(text)
-    else:
-        context.output.write_json({"name": path.stem, "file": path.name, "content": text})
+    context.output.write_document(path.read_text(encoding="utf-8"))
 
 
 def _description(path: Path) -> str:

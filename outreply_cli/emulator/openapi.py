@@ -6,14 +6,16 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from outreply_cli import __version__
-from outreply_cli.emulator.examples import EXAMPLES, PARAMETERS, error_example
 from outreply_cli.emulator.routes import API_ROOT, ROUTES, Route
 from outreply_cli.emulator.schemas import (
     COMPONENTS,
     COUNT,
+    EXAMPLES,
+    PARAMETERS,
     PLATFORM,
     STRING,
     component,
+    error_example,
     error_schema,
 )
 from outreply_cli.spec.errors import CATALOG, entries_for

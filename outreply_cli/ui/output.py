@@ -134,8 +134,11 @@ class Output:
         self.stream.write(text if text.endswith("\n") else text + "\n")
 
     def write_document(self, text: str) -> None:
-        """Print a document with untrusted text: unchanged, but sanitized on a terminal."""
-        self.print_text(sanitize(text, keep_lines=True) if self.is_terminal else text)
+        """Print a document: as it is, sanitized on a terminal; as `{"content": …}` in JSON."""
+        if self.format == "table":
+            self.print_text(sanitize(text, keep_lines=True) if self.is_terminal else text)
+        else:
+            self.write_json({"content": text})
 
     def write_json(self, value: Any) -> None:
         """Print a JSON value of any shape; the table format prints JSON, `-q` nothing.

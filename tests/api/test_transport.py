@@ -87,12 +87,12 @@ def test_retry_backoff(clock: ManualClock) -> None:
 
 
 def test_max_wait(clock: ManualClock) -> None:
-    with ScriptedServer([response(429, {"code": "RATE_LIMITED"}, retry_after="61")]) as server:
+    with ScriptedServer([response(429, {"code": "RATE_LIMITED"}, retry_after="62")]) as server:
         with pytest.raises(LimitExceededError) as error:
             make_transport(server, clock).request("GET", "/me")
         assert len(server.received) == 1
     assert clock.sleeps == []
-    assert error.value.retry_after_seconds == 61
+    assert error.value.retry_after_seconds == 62
     assert error.value.exit_code == ExitCode.LIMIT_EXCEEDED
 
 

@@ -124,7 +124,7 @@ def test_no_suggestion_for_unrelated_words(cli_logged_out: CommandLine, words: l
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["posts", "list", "--limit", "x"], "Invalid value for '--limit': 'x' is not a whole number."),
+        (["posts", "list", "--limit", "x"], "'--limit': 'x' is not a whole number."),
         (["emulator", "start", "--failure-rate", "x"], "'x' is not a number."),
         (["bulk", "apply", "nope"], "Cannot read the plan nope: No such file or directory"),
         (["emulator", "exec", "--", "nope"], "Cannot run 'nope': No such file or directory"),

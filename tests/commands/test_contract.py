@@ -53,7 +53,7 @@ bulk template [FORMAT]
 comments list POST --since=
 comments reply COMMENT -m= -F=
 comments inbox --since=
-comments watch
+comments watch --count=
 media upload FILE...
 media list
 media show ID
@@ -71,10 +71,11 @@ webhooks check URL
 webhooks history --limit= --event= --since= --failed
 webhooks replay [ID]... --to=
 serve-webhook --port=8484 --host=127.0.0.1 --path=/ --secret-env=... --forward-to=... --exec=
-    --events= --max-events= --timeout= --respond= --delay= --tolerance= --no-verify -v --verbose
+    --events= --until= --max-events= --timeout= --respond= --delay= --tolerance=
+    --no-verify -v --verbose
 quota show
 quota check --min-publishes= --min-replies= --min-reads=
-quota watch
+quota watch --count=
 api METHOD PATH -f=... -F=... --input= -H=... --paginate
 emulator start --port=8787 --state= --foreground
 emulator stop
@@ -140,14 +141,14 @@ def test_api_command_has_common_options(name: str) -> None:
 def test_exit_codes_are_documented(cli_logged_out: CommandLine) -> None:
     codes = {0, 1, 2, 3, 4, 5, 6, 7, 124, 130}
     assert set(ExitCode) == codes
-    table = README.read_text(encoding="utf-8").partition("## Exit codes")[2].partition("\n## ")[0]
-    assert {int(code) for code in re.findall(r"^\| (\d+) \|", table, re.MULTILINE)} == codes
+    readme = README.read_text(encoding="utf-8")
+    assert {int(code) for code in re.findall(r"^\| (\d+) \|", readme, re.MULTILINE)} == codes
     topic = cli_logged_out.run("help", "exit-codes").out
     assert {int(code) for code in re.findall(r"^  (\d+) ", topic, re.MULTILINE)} == codes
 
 
 def test_environment_variables_are_documented(cli_logged_out: CommandLine) -> None:
-    table = README.read_text(encoding="utf-8").partition("## Environment")[2].partition("\n## ")[0]
+    table = README.read_text(encoding="utf-8").partition("| variable |")[2].partition("\n\n")[0]
     in_readme = set(re.findall(r"`([A-Z_]+)`", table))
     assert in_readme >= VARIABLES
     in_help = set(re.findall(r"[A-Z_]{5,}", cli_logged_out.run("help", "environment").out))

@@ -25,7 +25,7 @@ MakeFile = Callable[[Path], object]
 
 
 def raw(content: bytes) -> MakeFile:
-    return lambda path: path.raw(content)
+    return lambda path: path.write_bytes(content)
 
 
 def sparse(head: bytes, size: int) -> MakeFile:
@@ -130,7 +130,7 @@ def directory(tmp_path: Path) -> Path:
     for name, make, _ in HOSTILE:
         make(directory / name)
     for name, content in zip(VALID, (jpeg(), png(), gif()), strict=True):
-        (directory / name).raw(content)
+        (directory / name).write_bytes(content)
     return directory
 
 

@@ -167,7 +167,7 @@ def test_history_and_replay(cli_logged_out: CommandLine) -> None:
             "webhooks", "replay", "#1", "--resign", "--to", receiver.url, "--json", env=env
         )
         assert json.loads(signed.out)[0]["status"] == 200
-        assert cli_logged_out.run("webhooks", "replay", "evt_none", "--to", receiver.url).code == 2
+        assert cli_logged_out.run("webhooks", "replay", "evt_none", "--to", receiver.url).code == 5
         seen = json.loads(cli_logged_out.run("webhooks", "history", "--json", "--limit", "2").out)
         assert [item["duplicate"] for item in seen] == [True, True]
 
@@ -268,7 +268,7 @@ def test_emulator_not_running(cli_logged_out: CommandLine) -> None:
 
 def test_replay_number_out_of_range(cli_logged_out: CommandLine) -> None:
     ran = cli_logged_out.run("webhooks", "replay", "#" + "9" * 30)
-    assert ran.code == 2
+    assert ran.code == 5
     assert "delivery not found" in ran.err.lower()
 
 

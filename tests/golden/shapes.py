@@ -112,6 +112,22 @@ def shape_to_json(shape: Shape) -> Any:
     return forms[0] if len(forms) == 1 else {_ONE_OF: forms}
 
 
+def shape_to_schema(shape: Shape) -> dict[str, Any]:
+    """Convert a shape to a JSON Schema (2020-12); further fields are allowed."""
+    schema: dict[str, Any] = {"type": sorted(shape.kinds)}
+    if len(shape.kinds) == 1:
+        (schema["type"],) = shape.kinds
+    if "object" in shape.kinds:
+        named = {name: inner for name, inner in sorted(shape.fields.items()) if name != "*"}
+        schema["properties"] = {name: shape_to_schema(inner) for name, inner in named.items()}
+        schema["required"] = sorted(named.keys() - shape.optional)
+        if "*" in shape.fields:
+            schema["additionalProperties"] = shape_to_schema(shape.fields["*"])
+    if shape.items is not None:
+        schema["items"] = shape_to_schema(shape.items)
+    return schema
+
+
 def shape_from_json(document: Any) -> Shape:
     """Parse the output of `shape_to_json`."""
     if isinstance(document, str):

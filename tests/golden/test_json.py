@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 
+from outreply_cli.cli.reference import SCHEMAS_PATH
 from outreply_cli.cli.tree import Command
 from outreply_cli.emulator.daemon import STATE_FILE
 from outreply_cli.emulator.server import EmulatorServer
@@ -26,16 +28,14 @@ from tests.golden.shapes import (
     merge_shapes,
     shape_from_json,
     shape_to_json,
+    shape_to_schema,
 )
 from tests.golden.update import UPDATE_GOLDEN, update_text
 from tests.media.sample_files import jpeg, png
 
 GOLDEN = Path(__file__).parent / "json"
-# Commands that print a document, the same in every format.
-DOCUMENTS = {
-    "auth token", "bulk export", "bulk template", "emulator exec", "emulator seed", "posts export",
-    "webhooks sign",
-}  # fmt: skip
+# Prints what the command that it runs prints.
+PASS_THROUGH = {"emulator exec"}
 TERMINAL_ONLY = {"comments triage"}
 # Commands that run on, and print one object per line.
 STREAMING = {"comments watch", "quota watch", "serve-webhook"}
@@ -48,8 +48,8 @@ READ_COMMANDS = {
     "webhooks history", "webhooks list", "webhooks show",
 }  # fmt: skip
 ID_FIELDS = ("id", "media_id", "number", "code", "name", "event")
-# The OpenAPI document is not inspected below this depth.
-MAX_DEPTHS = {"emulator openapi": 2}
+# Levels of the OpenAPI document and the command tree that are inspected.
+MAX_DEPTHS = {"emulator openapi": 2, "help": 4}
 CALENDAR = (
     "key,page,scheduled_at,message\n"
     "a,x:bluebird,2026-12-01 09:00,One\nb,linkedin:acme-co,2026-12-01 09:00,Two\n"
@@ -123,6 +123,7 @@ def record_account_commands(recorder: Recorder, server: EmulatorServer) -> None:
     recorder.record("auth status")
     recorder.record("auth status", "-p", "work")
     recorder.record("auth list")
+    recorder.record("auth token")
     recorder.record("auth switch", "work")
     recorder.record("auth logout", "-p", "work")
     for brand in recorder.record("brands list"):
@@ -138,6 +139,11 @@ def record_account_commands(recorder: Recorder, server: EmulatorServer) -> None:
     recorder.record("api", "GET", "/me")
     recorder.record("doctor")
     recorder.record("demo")
+    recorder.record("completion", "bash")
+    recorder.record("examples")
+    recorder.record("examples", "crontab")
+    recorder.record("help")
+    recorder.record("help", "posts", "list")
 
 
 def record_post_commands(recorder: Recorder, folder: Path) -> None:
@@ -155,6 +161,8 @@ def record_post_commands(recorder: Recorder, folder: Path) -> None:
     recorder.record("posts reschedule", first["id"], "--at", "+4d")
     recorder.record("posts cancel", second["id"])
     recorder.record("posts calendar", "--month")
+    recorder.record("posts export")
+    recorder.record("posts export", "--ics", str(folder / "posts.ics"))
     recorder.record("emulator advance", "3d")
     recorder.record("posts wait", third["id"])
     recorder.record("posts list", "--all")
@@ -183,6 +191,9 @@ def record_bulk_commands(recorder: Recorder, folder: Path) -> None:
     recorder.record("bulk plan", str(calendar), "-o", str(plan))
     recorder.record("bulk apply", str(plan))
     recorder.record("bulk status", str(calendar))
+    recorder.record("bulk template")
+    recorder.record("bulk export")
+    recorder.record("bulk export", "--file", str(folder / "now.csv"))
     edited = CALENDAR.replace("One", "Another")
     calendar.write_text(f"{edited}c,x:bluebird,2026-12-02 09:00,Three\n")
     recorder.record("bulk status", str(calendar))
@@ -212,7 +223,7 @@ def record_webhook_commands(recorder: Recorder, receiver: ReceiverProcess) -> No
     recorder.record("webhooks list")
     recorder.record("webhooks show", hook)
     body = '{"event": "post.published", "data": {}}'
-    signature = recorder.run("webhooks sign", stdin=body).strip()
+    signature = recorder.record("webhooks sign", stdin=body)["signature"]
     recorder.record("webhooks verify", "--signature", signature, stdin=body)
     recorder.record("webhooks trigger", "post.published", "--to", receiver.url)
     recorder.record("webhooks check", receiver.url)
@@ -234,6 +245,7 @@ def record_emulator_commands(recorder: Recorder, folder: Path) -> None:
     recorder.record("emulator token")
     recorder.record("emulator token", "--scopes", "read:posts", "--expires-in", "1h")
     recorder.record("emulator openapi")
+    recorder.record("emulator seed", "--export")
     recorder.record("emulator fault add", "garbage", "--path", "/nowhere")
     recorder.record("emulator fault list")
     recorder.record("emulator fault clear")
@@ -286,12 +298,31 @@ def test_json_shapes_are_unchanged(recorder: Recorder) -> None:
 
 def test_every_json_command_is_covered(recorder: Recorder) -> None:
     names = {" ".join(command.path) for command in JSON_COMMANDS}
-    assert names == {*recorder.shapes, *DOCUMENTS, *TERMINAL_ONLY}
+    assert names == {*recorder.shapes, *PASS_THROUGH, *TERMINAL_ONLY}
     files = {f"{name.replace(' ', '-')}.json" for name in recorder.shapes}
     for path in GOLDEN.iterdir():
         if UPDATE_GOLDEN and path.name not in files:
             path.unlink()
     assert {path.name for path in GOLDEN.iterdir()} == files
+
+
+def test_schemas_are_current(recorder: Recorder, cli: CommandLine) -> None:
+    """`outreply help --json` describes results by schemas generated from the shapes."""
+    assert recorder.shapes
+    schemas = {
+        path.stem: shape_to_schema(shape_from_json(json.loads(path.read_text(encoding="utf-8"))))
+        for path in sorted(GOLDEN.iterdir())
+    }
+    text = "".join(
+        f"{',' if number else '{'}\n{json.dumps(name)}: {json.dumps(schema)}"
+        for number, (name, schema) in enumerate(schemas.items())
+    )
+    update_text(SCHEMAS_PATH, f"{text}\n}}\n")
+    assert json.loads(SCHEMAS_PATH.read_text(encoding="utf-8")) == schemas
+    tree = json.loads(cli.run("help", "pages", "list", "--json").out)
+    jsonschema.Draft202012Validator.check_schema(tree["result"])
+    pages = json.loads(cli.run("pages", "list", "--json").out)
+    jsonschema.validate(pages, tree["result"])
 
 
 def get_ids(value: Any) -> list[str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from outreply_cli import __version__
+from outreply_cli.completion.stubs import STUBS
 from tests.packaging.conftest import Packages, build
 from tests.packaging.environments import ROOT
 
@@ -52,7 +53,10 @@ def test_wheel_has_all_source_files(
         for path in (ROOT / "outreply_cli").rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
-    assert {name for name in wheel if name.startswith("outreply_cli/")} == expected
+    stubs = {f"outreply_cli/completion/stubs/{name}": name for name in STUBS.values()}
+    assert {name for name in wheel if name.startswith("outreply_cli/")} == expected | stubs.keys()
+    for path, name in stubs.items():
+        assert wheel[path] == (ROOT / "completions" / name).read_bytes()
     assert "outreply_cli/py.typed" in expected
 
 
@@ -108,7 +112,7 @@ def test_sdist_has_all_tracked_files(packages: Packages) -> None:
         text=True,
         check=True,
     ).stdout.split()
-    expected = {name for name in tracked if not name.startswith(".git")}
+    expected = set(tracked) - {".gitattributes", ".gitignore"}
     with tarfile.open(packages.sdist) as archive:
         actual = {name.partition("/")[2] for name in archive.getnames()}
     # The build adds these two.

@@ -8,12 +8,12 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parent.parent.parent
-PIN = re.compile(r"^([a-z0-9-]+)==(\S+) \\\n    --hash=sha256:([0-9a-f]{64})$", re.MULTILINE)
+PIN = re.compile(r"^([\w.-]+)==(\S+) \\\n    --hash=sha256:([0-9a-f]{64})$", re.MULTILINE)
 
 
 def test_ci_dependencies_are_pinned_by_hash() -> None:
     text = (ROOT / ".ci" / "requirements.txt").read_text(encoding="utf-8")
-    pins = {name: version for name, version, _ in PIN.findall(text)}
+    pins = {canonicalize_name(name): version for name, version, _ in PIN.findall(text)}
     rest = PIN.sub("", "\n".join(line for line in text.splitlines() if not line.startswith("#")))
     assert rest.strip() == ""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))

@@ -93,7 +93,7 @@ def test_post_scheduled_once_after_lost_output(cli: CommandLine) -> None:
     out, err = in_bash(cli, f"{post} >/dev/full; echo $?; {post}; echo $?")
     first, post_id, second = out.split()
     assert (first, second) == ("1", "0")
-    assert "What the command did is done" in err
+    assert "The command finished, but its result is lost" in err
     assert cli.run("posts", "list", "-q").out.split() == [post_id]
 
 

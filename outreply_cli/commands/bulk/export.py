@@ -8,6 +8,7 @@ import typer
 from outreply_cli.cli.options import command
 from outreply_cli.context import Context
 from outreply_cli.pages import find_page
+from outreply_cli.ui.files import write_text_file
 
 
 @command()
@@ -32,8 +33,12 @@ def run(
     client = context.client(max_wait=None)
     page_id = str(find_page(client.pages().items, page)["id"]) if page else None
     text, count, truncated = export_calendar(client, page_id)
-    context.write_text(file or Path("-"), text)
-    if file is not None:
+    if file is None or str(file) == "-":
+        context.output.write_document(text)
+    else:
+        write_text_file(file, text)
         context.info(f"Exported {count} post{'s' * (count != 1)} to {file}.")
+        if context.options.output != "table":
+            context.output.write_json({"file": str(file), "posts": count})
     if truncated:
         context.warn("the API lists at most 100 posts; export each page with --page")

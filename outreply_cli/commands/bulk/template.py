@@ -24,4 +24,4 @@ def run(
 
     if kind not in {"yaml", "csv"}:
         raise InvalidInputError(f"unknown calendar format {kind!r}", hint="Use yaml or csv.")
-    context.output.print_text(template(kind, context.clock.now()))
+    context.output.write_document(template(kind, context.clock.now()))

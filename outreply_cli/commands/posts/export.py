@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -18,6 +18,7 @@ from outreply_cli.commands.posts.shared import TRUNCATED
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.pages import find_page
+from outreply_cli.ui.files import write_text_file
 
 _STDOUT = Path("-")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -61,11 +62,12 @@ def run(
     pages = client.pages().items
     page_id = str(find_page(pages, page)["id"]) if page else None
     truncated = False
+    results = []
     if csv is not None:
         from outreply_cli.bulk.export import export_calendar
 
         text, count, truncated = export_calendar(client, page_id)
-        _write(context, csv, text, count)
+        results.append(_write(context, csv, text, count))
     if ics is not None or csv is None:
         from outreply_cli.posts.ical import render_ical
         from outreply_cli.posts.listing import list_calendar_posts
@@ -75,13 +77,20 @@ def run(
             published_since=_EPOCH if published or all_posts else None,
         )  # fmt: skip
         text = render_ical(listing.posts, client.now())
-        _write(context, ics or _STDOUT, text, len(listing.posts))
+        results.append(_write(context, ics or _STDOUT, text, len(listing.posts)))
         truncated = truncated or listing.truncated
+    if context.options.output != "table":
+        context.output.write_json(results)
     if truncated:
         context.warn(TRUNCATED)
 
 
-def _write(context: Context, path: Path, text: str, count: int) -> None:
-    context.write_text(path, text)
+def _write(context: Context, path: Path, text: str, count: int) -> dict[str, Any]:
+    """Write an export to its file or, in the table format, to stdout; returns its JSON object."""
     if path != _STDOUT:
+        write_text_file(path, text)
         context.info(f"Exported {count} {'post' if count == 1 else 'posts'} to {path}.")
+        return {"file": str(path), "posts": count}
+    if context.options.output == "table":
+        context.output.write_document(text)
+    return {"file": "-", "posts": count, "content": text}

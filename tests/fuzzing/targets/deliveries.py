@@ -1,5 +1,6 @@
 """Webhook deliveries: stored byte for byte, and printed safely and in bounded size."""
 
+import asyncio
 import io
 import json
 from functools import cache
@@ -41,6 +42,12 @@ def _receiver() -> tuple[Receiver, SimpleQueue[Received]]:
     return receiver, results
 
 
+async def _deliver(receiver: Receiver, environ: dict[str, Any]) -> Response | None:
+    response: asyncio.Future[Response | None] = asyncio.get_running_loop().create_future()
+    assert receiver.accept(environ, response.set_result)
+    return await asyncio.wait_for(response, 10)
+
+
 def _check(data: bytes) -> None:
     reader = InputReader(data)
     is_signed, format_ = reader.number(4) > 0, ("table", "jsonl")[reader.number(2)]
@@ -52,12 +59,10 @@ def _check(data: bytes) -> None:
         "HTTP_X_OUTREPLY_EVENT": event.decode("latin-1"),
         "HTTP_USER_AGENT": agent.decode("latin-1"),
     }  # fmt: skip
-    responses: SimpleQueue[Response | None] = SimpleQueue()
-    assert receiver.accept(environ, responses.put)
-    response = responses.get(timeout=10)
+    response = asyncio.run(_deliver(receiver, environ))
     assert response is not None
     json.loads(response.body)
-    received = results.get(timeout=10)
+    received = results.get_nowait()
     delivery = received.delivery
     assert response.status == delivery.status
     assert delivery.status in ({200, 400} if is_signed else {401})
