@@ -34,64 +34,35 @@ PollCount = Annotated[
     ),
 ]  # fmt: skip
 
-_GLOBAL = "Global options"
+
+def _global_option(kind: Any, *flags: str, text: str, metavar: str | None = None) -> Any:
+    option = typer.Option(*flags, metavar=metavar, help=text, rich_help_panel="Global options")
+    return Annotated[kind, option]
+
+
 _OUTPUT_OPTIONS: dict[str, Any] = {
-    "output": Annotated[
-        str,
-        typer.Option(
-            "--output", "-o", metavar="FORMAT",
-            help="Print the result as table, json, jsonl, yaml, csv or tsv.",
-            rich_help_panel=_GLOBAL,
-        ),
-    ],
-    "json": Annotated[
-        bool, typer.Option("--json", help="Print JSON; short for -o json.", rich_help_panel=_GLOBAL)
-    ],
-    "fields": Annotated[
-        str | None,
-        typer.Option(
-            metavar="A,B.C", help="Print only these fields, in this order.",
-            rich_help_panel=_GLOBAL,
-        ),
-    ],
-    "quiet": Annotated[
-        bool,
-        typer.Option(
-            "--quiet", "-q", help="Print only IDs, one per line.", rich_help_panel=_GLOBAL
-        ),
-    ],
-    "no_color": Annotated[
-        bool, typer.Option("--no-color", help="Disable color.", rich_help_panel=_GLOBAL)
-    ],
-    "plain": Annotated[
-        bool,
-        typer.Option(
-            "--plain", help="Disable color, boxes, bars and symbols.", rich_help_panel=_GLOBAL
-        ),
-    ],
+    "output": _global_option(
+        str, "--output", "-o", metavar="FORMAT",
+        text="Print the result as table, json, jsonl, yaml, csv or tsv.",
+    ),
+    "json": _global_option(bool, "--json", text="Print JSON; short for -o json."),
+    "fields": _global_option(
+        str | None, metavar="A,B.C", text="Print only these fields, in this order."
+    ),
+    "quiet": _global_option(bool, "--quiet", "-q", text="Print only IDs, one per line."),
+    "no_color": _global_option(bool, "--no-color", text="Disable color."),
+    "plain": _global_option(bool, "--plain", text="Disable color, boxes, bars and symbols."),
 }  # fmt: skip
 _API_OPTIONS: dict[str, Any] = {
-    "profile": Annotated[
-        str | None,
-        typer.Option(
-            "--profile", "-p", metavar="NAME", help="Use this stored account.",
-            rich_help_panel=_GLOBAL,
-        ),
-    ],
+    "profile": _global_option(
+        str | None, "--profile", "-p", metavar="NAME", text="Use this stored account."
+    ),
     **_OUTPUT_OPTIONS,
-    "verbose": Annotated[
-        bool,
-        typer.Option(
-            "--verbose", "-v", help="Log requests to stderr.", rich_help_panel=_GLOBAL
-        ),
-    ],
-    "max_wait": Annotated[
-        str | None,
-        typer.Option(
-            metavar="DURATION", help="Give up retrying and waiting for limits after this long.",
-            rich_help_panel=_GLOBAL,
-        ),
-    ],
+    "verbose": _global_option(bool, "--verbose", "-v", text="Log requests to stderr."),
+    "max_wait": _global_option(
+        str | None, metavar="DURATION",
+        text="Give up retrying and waiting for limits after this long.",
+    ),
 }  # fmt: skip
 # An empty text is a valid text, and an empty signature is one to verify.
 _MAY_BE_EMPTY = frozenset({"TEXT", "SIGNATURE"})

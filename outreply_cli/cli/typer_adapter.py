@@ -187,7 +187,7 @@ def is_missing_command(error: Exception) -> bool:
 
 
 def to_input_error(error: Any) -> InvalidInputError:
-    """Typer's usage error as one of ours, with a hint at what was probably meant."""
+    """Convert Typer's usage error to ours, with a hint at what was probably meant."""
     ctx = getattr(error, "ctx", None)
     path = ctx.command_path if ctx is not None else "outreply"
     message, hint = error.format_message(), f"See: {path} --help"

@@ -98,6 +98,11 @@ def _command_page(context: Context, root: Any, words: list[str]) -> str:
 
 def _find(root: Command, words: list[str]) -> Command:
     found = root.find(words)
+    if found is None and len(words) == 1 and words[0] in TOPICS:
+        raise InvalidInputError(
+            f"--json describes commands, and {words[0]!r} is a topic",
+            hint=f"Run: outreply help {words[0]}",
+        )
     if found is None:
         names = [command.path[-1] for command in root.commands]
         raise _unknown_subject(words, words[0], [], names)

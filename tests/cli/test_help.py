@@ -1,5 +1,6 @@
 """Help pages, topics, and suggestions for typos."""
 
+import json
 import re
 from pathlib import Path
 
@@ -143,3 +144,15 @@ def test_help_color_only_on_terminal(cli_logged_out: CommandLine) -> None:
         assert ("\x1b[1mUsage:" in str(child.before)) == is_colored
         child.close()
     assert "\x1b" not in cli_logged_out.spawn("posts", "list", "-h").out
+
+
+def test_help_json_of_a_topic_points_to_its_text(cli_logged_out: CommandLine) -> None:
+    result = cli_logged_out.run("help", "times", "--json")
+    assert result.code == 2
+    error = json.loads(result.err)["error"]
+    assert error["message"] == "--json describes commands, and 'times' is a topic"
+    assert error["hint"] == "Run: outreply help times"
+
+
+def test_help_json_of_a_name_for_both_describes_the_command(cli_logged_out: CommandLine) -> None:
+    assert json.loads(cli_logged_out.run("help", "webhooks", "--json").out)["name"] == "webhooks"
