@@ -21,7 +21,7 @@ from outreply_cli.ui.streams import (
 # The commands in reading order, each with its summary; a command's module is imported only when
 # the command is used.
 COMMANDS = {
-    "auth": "Log in and out, and switch between accounts.",
+    "auth": "Sign in and out, and switch between accounts.",
     "brands": "List and view brands.",
     "pages": "List and view pages.",
     "posts": "Schedule, publish, list and cancel posts.",
@@ -33,7 +33,7 @@ COMMANDS = {
     "quota": "Show quotas and rate limits.",
     "emulator": "Run a local emulator of the OutReply API.",
     "api": "Make an authenticated request to any endpoint.",
-    "errors": "Explain an error code.",
+    "errors": "Explain error codes.",
     "doctor": "Diagnose problems with your setup, account and network connection.",
     "demo": "Run a self-contained demo against a local emulator.",
     "examples": "Print examples of scripts, workflows and webhook handlers.",

@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
     from outreply_cli.accounts.resolve import Account
     from outreply_cli.api.client import Client, ClientObserver
-    from outreply_cli.api.rate_limit import RateLimiter
     from outreply_cli.api.transport import RequestRecord
     from outreply_cli.completion.cache_writer import CacheUpdate
     from outreply_cli.spec.token import Token
@@ -209,7 +208,7 @@ class Context:
         from outreply_cli.api.transport import Transport
 
         url, clock = base_url or DEFAULT_BASE_URL, clock or self.clock
-        limiter: RateLimiter | None = None
+        limiter: SharedRateLimiter | None = None
         if token is not None:
             limiter = SharedRateLimiter(self.state_dir / "budget.db", token, url, clock)
             self._tokens.append(token)

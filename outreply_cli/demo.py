@@ -5,7 +5,6 @@ import tempfile
 from contextlib import ExitStack
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 from zoneinfo import ZoneInfo
 
@@ -52,11 +51,7 @@ _POSTS = (
 
 
 class Demo:
-    """An emulated account in a temporary directory; use it in a `with` block.
-
-    Args:
-        clock: The machine's clock.
-    """
+    """An emulated account in a temporary directory; use it in a `with` block."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -80,12 +75,7 @@ class Demo:
             self._exit_stack = stack.pop_all()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Stop the emulator and delete its files."""
         self._exit_stack.close()
 

@@ -24,10 +24,10 @@ _DURATION_PART = re.compile(r"(\d{1,6})\s*([a-z]+)\s*")
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _WEEKDAY = re.compile(
     r"(?:next\s+)?(mon|tue|wed|thu|fri|sat|sun)"
-    r"(?:day|s|sday|nes|nesday|r|rs|rsday|ur|urday)?\s+(?:at\s+)?(\S.*)"
+    r"(?:day|s|sday|nes|nesday|r|rs|rsday|ur|urday)?(?:\s+(?:at\s+)?(\S.*))?"
 )
 _DAY_OFFSETS = {"yesterday": -1, "today": 0, "tomorrow": 1}
-_DAY_WORD = re.compile(r"(today|tomorrow|yesterday)\s+(?:at\s+)?(\S.*)")
+_DAY_WORD = re.compile(r"(today|tomorrow|yesterday)(?:\s+(?:at\s+)?(\S.*))?")
 _TIME_OF_DAY = re.compile(r"(\d{1,2})(?::(\d{2})(?::(\d{2}))?)?\s*(am|pm)?")
 _YEAR_FIRST = re.compile(r"(\d{4}-\d{1,2}-\d{1,2})(?:(?:t|\s+(?:at\s+)?)(\S.*))?")
 _OFFSET = re.compile(r"(\d{2}:\d{2}(?::\d{2})?)\s*(?:([+-]\d{2}:?\d{2})|utc|gmt|z)")
@@ -37,6 +37,7 @@ _ZONE_NAME = re.compile(r"[A-Za-z0-9_+-]{1,32}(?:/[A-Za-z0-9_+-]{1,32}){0,3}")
 # Longer waits overflow in the system.
 _MAX_DURATION = timedelta(days=36_525)
 _MAX_CHARACTERS = 200
+_PAST_HINT = "Accepted formats: 7d, '2h ago', 2026-11-01, 'yesterday 09:00'"
 _FORMATS_HINT = (
     "Accepted formats: 2026-12-24 18:00, 2026-12-24T18:00+01:00, 'tomorrow 09:00', 'fri 17:30', "
     "'in 2h', '+3d'"
@@ -157,7 +158,10 @@ def parse_past_time(text: str, *, now: datetime, zone: ZoneInfo) -> datetime:
     try:
         day = date.fromisoformat(words)
     except ValueError:
-        return parse_time(text, now=now, zone=zone)
+        try:
+            return parse_time(text, now=now, zone=zone)
+        except TimeError as error:
+            raise error.replace(hint=error.hint and _PAST_HINT) from None
     return local_time(day, time(0), zone)
 
 
@@ -282,7 +286,9 @@ def _to_utc(when: datetime, text: object) -> datetime:
         raise TimeError(f"'{text}' is outside the calendar") from None
 
 
-def _parse_time_of_day(text: str, whole: str) -> time:
+def _parse_time_of_day(text: str | None, whole: str) -> time:
+    if text is None:
+        raise _no_time_of_day(whole.strip())
     match = _TIME_OF_DAY.fullmatch(text)
     if match and (match[2] or match[4]):
         hour, half = int(match[1]), match[4]
@@ -316,6 +322,8 @@ def _parse_year_first(day: str, clock: str | None, whole: str, zone: ZoneInfo) -
 def _parse_date_in_words(text: str, zone: ZoneInfo) -> datetime:
     if match := _YEAR_FIRST.fullmatch(text.lower()):
         return _parse_year_first(match[1], match[2], text, zone)
+    if _TIME_OF_DAY.fullmatch(text.lower()) and not text.isdecimal():
+        raise TimeError(f"{text!r} has no day", hint=f"Add the day: 'tomorrow {text}'")
     if _NUMERIC_DATE.search(text):
         raise TimeError(
             f"ambiguous date in {text!r}: day first or month first",

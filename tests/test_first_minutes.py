@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from outreply_cli.commands.auth.output import describe_scopes
+from outreply_cli.commands.auth.login import describe_scopes
 from outreply_cli.emulator.server import EmulatorServer
 from outreply_cli.spec.scopes import COMMAND_SCOPES
 from tests.command_line import CommandLine, command_tree

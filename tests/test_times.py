@@ -86,9 +86,12 @@ def test_parse_time(text: str, expected: str) -> None:
         ("2026-12-31 24:00", "invalid time of day '24:00' in '2026-12-31 24:00'"),
         ("2026-12-31 23:59:60", "invalid time of day"),
         ("2026-12-31 10:00 CET", "invalid time of day"),
-        ("18:00", "invalid time '"),
+        ("18:00", "'18:00' has no day"),
+        ("9am", "'9am' has no day"),
         ("whenever", "invalid time '"),
-        ("tomorrow", "invalid time '"),
+        ("tomorrow", "'tomorrow' has no time of day"),
+        ("Friday", "'Friday' has no time of day"),
+        ("next mon", "'next mon' has no time of day"),
         ("tomorrow 25:00", "invalid time of day"),
         ("tomorrow 9", "invalid time of day"),
         ("fri 13pm", "invalid time of day"),
@@ -103,6 +106,13 @@ def test_parse_time_errors(text: str, message: str) -> None:
     with pytest.raises(TimeError) as error:
         parse_time(text, now=NOW, zone=PARIS)
     assert message in error.value.message
+
+
+def test_parse_past_time_error_shows_past_formats() -> None:
+    for text in ("xx", "", "24 foo"):
+        with pytest.raises(TimeError) as error:
+            parse_past_time(text, now=NOW, zone=PARIS)
+        assert "2h ago" in str(error.value.hint)
 
 
 def test_repeated_local_time() -> None:

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
+from outreply_cli.accounts.keyring import KeyringStore
 from outreply_cli.accounts.profiles import Profile, Storage
 from outreply_cli.env import TOKEN_VARIABLES
 from outreply_cli.errors import InvalidInputError, StorageError
@@ -28,34 +28,15 @@ class Credential:
     location: str
 
 
-class SecretStore(Protocol):
-    """A keyring, or a fake in tests."""
-
-    def read(self, profile: str) -> str | None:
-        """Return the token of a profile, or None."""
-
-    def write(self, profile: str, token: str) -> None:
-        """Store the token of a profile."""
-
-    def delete(self, profile: str) -> None:
-        """Delete the token of a profile."""
-
-
 class Credentials:
-    """Finds and stores tokens.
-
-    Args:
-        environ: Environment variables.
-        config_dir: Directory of the token files.
-        keyring: Keyring; the system's by default, loaded on first use.
-    """
+    """Finds and stores tokens: in `config_dir`, or in the system's keyring by default."""
 
     def __init__(
-        self, environ: Mapping[str, str], config_dir: Path, keyring: SecretStore | None = None
+        self, environ: Mapping[str, str], config_dir: Path, keyring: KeyringStore | None = None
     ) -> None:
         self._environ = environ
         self._dir = config_dir / "tokens"
-        self._custom_keyring = keyring
+        self._keyring = keyring or KeyringStore()
 
     def from_environment(self) -> Credential | None:
         """Return the token in the environment; raises InvalidInputError if it is malformed."""
@@ -74,7 +55,7 @@ class Credentials:
         Raises:
             StorageError: The store is unreadable, or other users can read the token's file.
         """
-        path = self._path(profile.name)
+        path = self._dir / profile.name
         text = read_secret(path)
         if text:
             return Credential(_parse_stored(text, str(path)), "file", str(path))
@@ -90,7 +71,7 @@ class Credentials:
         Raises:
             StorageError: The token can't be stored there.
         """
-        path = self._path(profile)
+        path = self._dir / profile
         if storage == "keyring":
             self._keyring.write(profile, token.reveal())
             path.unlink(missing_ok=True)
@@ -100,24 +81,13 @@ class Credentials:
 
     def delete(self, profile: Profile) -> None:
         """Delete the stored token of `profile`; raises StorageError."""
-        path = self._path(profile.name)
+        path = self._dir / profile.name
         try:
             path.unlink(missing_ok=True)
         except OSError as error:
             raise StorageError(f"{path} can't be deleted: {error.strerror}") from None
         if profile.storage == "keyring":
             self._keyring.delete(profile.name)
-
-    def _path(self, profile: str) -> Path:
-        return self._dir / profile
-
-    @property
-    def _keyring(self) -> SecretStore:
-        if self._custom_keyring is None:
-            from outreply_cli.accounts.keyring import KeyringStore
-
-            self._custom_keyring = KeyringStore()
-        return self._custom_keyring
 
 
 def _parse_stored(text: str, location: str) -> Token:

@@ -28,11 +28,9 @@ class KeyringError(StorageError):
 
 
 class KeyringStore:
-    """Tokens in the keyring by profile; every method raises KeyringError.
+    """Tokens in the keyring by profile; `timeout` is in seconds.
 
-    Args:
-        timeout: Seconds until the keyring must respond.
-        hint: Hint of the errors.
+    Every method raises KeyringError with the `hint`.
     """
 
     def __init__(self, timeout: float = KEYRING_TIMEOUT, hint: str = _LOGIN_HINT) -> None:

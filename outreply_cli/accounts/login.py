@@ -1,7 +1,6 @@
 """Login: a token is verified with the API, then stored."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from outreply_cli.accounts.credentials import Credentials
@@ -9,22 +8,6 @@ from outreply_cli.accounts.keyring import KeyringError
 from outreply_cli.accounts.profiles import Profile, Profiles, Storage, check_profile_name
 from outreply_cli.api.client import Client
 from outreply_cli.spec.token import Token
-
-
-@dataclass(frozen=True)
-class LoginResult:
-    """A stored token.
-
-    Attributes:
-        location: Path of the token's file, or name of the keyring.
-    """
-
-    profile: str
-    email: str
-    key_name: str
-    location: str
-    scopes: tuple[str, ...]
-    expires_at: str | None
 
 
 def fetch_identity(client: Client) -> dict[str, Any]:
@@ -58,17 +41,11 @@ def log_in(
     profile: Profile,
     insecure_storage: bool,
     confirm_file_storage: Callable[[KeyringError], bool],
-) -> LoginResult:
-    """Verify `token` with the API and store it for `profile`.
+) -> dict[str, Any]:
+    """Verify the `token` of `client` with the API, store it for `profile`, and describe it.
 
-    Args:
-        client: Client that uses the token.
-        token: Token to store.
-        profiles: Configuration file; its first profile becomes the current one.
-        credentials: Stores the token.
-        profile: Name, base URL and time zone to store.
-        insecure_storage: Whether to use a private file instead of the keyring.
-        confirm_file_storage: Called if the keyring is unavailable; whether to use a file.
+    The first of `profiles` becomes the current one. If the keyring is unavailable,
+    `confirm_file_storage` decides whether to use a file, as with `insecure_storage`.
 
     Raises:
         AuthenticationError: The token is not valid; nothing was stored.
@@ -91,11 +68,11 @@ def log_in(
     )
     profiles.save()
     user, key = me.get("authenticated_as") or {}, me.get("api_key") or {}
-    return LoginResult(
-        profile.name,
-        str(user.get("email")),
-        str(key.get("name")),
-        location,
-        tuple(map(str, key.get("scopes") or ())),
-        key.get("expires_at"),
-    )
+    return {
+        "profile": profile.name,
+        "email": str(user.get("email")),
+        "key_name": str(key.get("name")),
+        "scopes": [str(scope) for scope in key.get("scopes") or []],
+        "expires_at": key.get("expires_at"),
+        "token_location": location,
+    }

@@ -34,12 +34,7 @@ class Profile:
 
 @dataclass
 class Profiles:
-    """Content of the configuration file.
-
-    Attributes:
-        current: Name of the profile used by default.
-        stored: Profiles by name.
-    """
+    """Content of the configuration file: profiles by name, and the one used by default."""
 
     path: Path
     current: str = DEFAULT_PROFILE

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from outreply_cli.accounts.credentials import Credential, Credentials, SecretStore
+from outreply_cli.accounts.credentials import Credential, Credentials
+from outreply_cli.accounts.keyring import KeyringStore
 from outreply_cli.accounts.profiles import CONFIG_FILE, Profile, Profiles
 from outreply_cli.env import TOKEN_VARIABLES
 from outreply_cli.errors import InvalidInputError, NotLoggedInError, StorageError
@@ -72,17 +73,11 @@ def resolve_account(
     config_dir: Path,
     environ: Mapping[str, str],
     option: str | None,
-    keyring: SecretStore | None = None,
+    keyring: KeyringStore | None = None,
 ) -> Account:
-    """Return the account a command acts for.
+    """Return the account a command acts for; `option` is the value of `--profile`.
 
     An explicit `--profile` wins over a token in the environment.
-
-    Args:
-        config_dir: Configuration directory.
-        environ: Environment variables.
-        option: Value of `--profile`.
-        keyring: Keyring; the system's by default.
 
     Raises:
         InvalidInputError: The profile is unknown.

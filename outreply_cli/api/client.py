@@ -59,10 +59,6 @@ class ClientObserver(Protocol):
 class Client:
     """The endpoints for one account (reference: Endpoint reference).
 
-    Args:
-        transport: Sends the requests.
-        observer: Notified of listed, created and deleted objects.
-
     All methods return objects as sent, including unknown fields, and raise what
     `Transport.request` raises and InvalidResponseError for an unexpected response.
     """
@@ -157,11 +153,7 @@ class Client:
         self._notify_deleted("scheduled_posts", post_id)
 
     def published_posts(
-        self,
-        *,
-        page_id: str | None = None,
-        since: datetime | None = None,
-        limit: int | None = None,
+        self, *, page_id: str | None = None, since: datetime | None = None, limit: int | None = None
     ) -> ListResult[Post]:
         """`GET /posts/published`, at most `limit`, published after `since` (`read:posts`)."""
         query = {"page_id": page_id, "since": format_timestamp(since) if since else None}

@@ -21,14 +21,9 @@ def decompress(chunks: Iterable[bytes], encoding: str, *, max_bytes: int) -> byt
     Only a single layer of gzip is decoded, and never past `max_bytes`: a compression bomb
     expands a few bytes to gigabytes.
 
-    Args:
-        chunks: Content as received.
-        encoding: `Content-Encoding` of the response; empty if absent.
-        max_bytes: Size limit of both the received and the decoded content.
-
     Raises:
         DecodingError: The gzip data is invalid, or another encoding is used.
-        ResponseTooLargeError: The content exceeds `max_bytes`.
+        ResponseTooLargeError: The received or decoded content exceeds `max_bytes`.
     """
     encoding = encoding.strip().lower()
     if encoding in {"", "identity"}:

@@ -8,8 +8,6 @@ OutReplyError
 │   ├── LimitExceededError       6  402, 413, 429
 │   └── ServerError              7  5xx
 ├── NetworkError                 7  no complete response
-│   ├── LocalServerUnavailableError
-│   └── TLSVerificationError
 └── InvalidResponseError         7  a response that does not come from the API
 """
 
@@ -97,8 +95,10 @@ class NetworkError(OutReplyError):
     Args:
         code: `CONNECTION_FAILED`, `CONNECTION_LOST`, `TIMED_OUT` or `CERTIFICATE_NOT_TRUSTED`.
         message: What failed, with the host.
-        sent: Whether the server may have received the request.
         hint: What to do now.
+
+    Attributes:
+        sent: Whether the server may have received the request.
     """
 
     exit_code = ExitCode.NETWORK
@@ -108,48 +108,11 @@ class NetworkError(OutReplyError):
         code: str,
         message: str,
         *,
-        sent: bool,
         hint: str = "Check the network and OUTREPLY_BASE_URL, then try again.",
     ) -> None:
         super().__init__(message, hint=hint)
         self.code = code
-        self.sent = sent
-
-
-class LocalServerUnavailableError(NetworkError):
-    """The server on this machine does not accept connections; nothing was sent.
-
-    Args:
-        address: Host and port of the server.
-        reason: Error message of the operating system.
-    """
-
-    def __init__(self, address: str, reason: str) -> None:
-        super().__init__(
-            "CONNECTION_FAILED",
-            f"can't connect to {address}: {reason}",
-            sent=False,
-            hint="Is the emulator running? Start it with: outreply emulator start, or use another "
-            "account: outreply auth switch NAME",
-        )
-
-
-class TLSVerificationError(NetworkError):
-    """The server's certificate is not trusted; nothing was sent.
-
-    Args:
-        host: Host of the request.
-        reason: What is wrong with the certificate.
-    """
-
-    def __init__(self, host: str, reason: str) -> None:
-        super().__init__(
-            "CERTIFICATE_NOT_TRUSTED",
-            f"the certificate of {host} is not trusted: {reason}",
-            sent=False,
-            hint="The connection may be intercepted. If a proxy or server of your organization "
-            "signs its own certificates, set SSL_CERT_FILE to its CA certificate.",
-        )
+        self.sent = code in {"CONNECTION_LOST", "TIMED_OUT"}
 
 
 class InvalidResponseError(OutReplyError):

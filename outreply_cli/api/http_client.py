@@ -16,14 +16,10 @@ _CONNECT_SECONDS = 10.0
 
 
 def build_http_client(base_url: str, timeout: float) -> httpx.Client:
-    """Return a client for the checked `base_url`.
+    """Return a client for the checked `base_url`; `timeout` is the seconds without a byte.
 
     Certificates are always verified. `SSL_CERT_FILE` and `SSL_CERT_DIR` replace the trusted ones;
     `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` set the proxy.
-
-    Args:
-        base_url: Base URL of the API.
-        timeout: Seconds without a byte after which a request fails.
 
     Raises:
         InvalidInputError: A variable names unusable certificates or an unusable proxy.

@@ -12,7 +12,6 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Protocol
 
 from outreply_cli.clock import Clock
 from outreply_cli.errors import StorageError
@@ -31,33 +30,11 @@ CREATE TABLE IF NOT EXISTS budgets (
 """
 
 
-class RateLimiter(Protocol):
-    """Decides when a request may be sent."""
-
-    def acquire(self) -> float:
-        """Count a request and return 0, or return the seconds to wait before the next call."""
-
-    def update(self, headers: Mapping[str, str], server_now: float | None) -> None:
-        """Update the limit from response headers; `server_now` is their `Date` (Unix time)."""
-
-    def throttle(self, seconds: float) -> None:
-        """Send nothing for `seconds`: the server rejected a request."""
-
-    def close(self) -> None:
-        """Release all resources."""
-
-
 class SharedRateLimiter:
     """The rate limit of one token on this machine.
 
     It never fails: without a usable file, requests are not counted and the server enforces the
-    limit. The file is opened on first use.
-
-    Args:
-        path: SQLite file of all rate limits.
-        token: Token of the requests; only a digest of it is stored.
-        base_url: Server that enforces the limit.
-        clock: Wall clock, since processes share the file.
+    limit. The file, which is opened on first use, stores only a digest of the token.
     """
 
     def __init__(self, path: Path, token: Token, base_url: str, clock: Clock) -> None:

@@ -22,13 +22,7 @@ _RESERVED_HEADERS = frozenset(
 
 @dataclass(frozen=True)
 class RawRequest:
-    """A request to any endpoint.
-
-    Attributes:
-        query: Parameters of a GET or DELETE.
-        body: JSON body of any other method.
-        headers: Additional headers.
-    """
+    """A request to any endpoint: a GET or DELETE has a query, others a JSON body."""
 
     method: str
     path: str
@@ -47,19 +41,10 @@ def parse_request(
     headers: Sequence[str],
     read_file: Callable[[str], str],
 ) -> RawRequest:
-    """Parse the arguments of `outreply api`.
+    """Parse the arguments of `outreply api`; raises InvalidInputError.
 
-    Args:
-        method: HTTP method in any case.
-        path: Path below the base URL, with or without its leading slash.
-        raw_fields: Fields as `key=text`.
-        typed_fields: Fields as `key=json` or `key=@FILE`.
-        body_text: Whole body as JSON.
-        headers: Headers as `name: value`.
-        read_file: Reads the text of a file.
-
-    Raises:
-        InvalidInputError: An argument is invalid.
+    `raw_fields` are `key=text`; `typed_fields` are `key=json`, or `key=@FILE` with a file that
+    `read_file` reads.
     """
     verb = method.strip().upper()
     if verb not in METHODS:
@@ -100,19 +85,14 @@ def request_pages(
     key = headers.pop("idempotency-key", None)
     while True:
         response = transport.request(
-            request.method,
-            request.path,
-            query=query,
-            body=request.body,
-            headers=headers,
+            request.method, request.path, query=query, body=request.body, headers=headers,
             idempotency_key=key,
-        )
+        )  # fmt: skip
         yield response
         body = response.body if isinstance(response.body, dict) else {}
         cursor = body.get("cursor")
-        if not (paginate and body.get("has_more") is True and isinstance(cursor, str)):
-            return
-        if cursor in seen_cursors:
+        has_more = paginate and body.get("has_more") is True
+        if not has_more or not isinstance(cursor, str) or cursor in seen_cursors:
             return
         seen_cursors.add(cursor)
         query["cursor"] = cursor

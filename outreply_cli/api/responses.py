@@ -12,14 +12,7 @@ from outreply_cli.formats.json import parse_json
 
 @dataclass(frozen=True)
 class Response:
-    """A successful response.
-
-    Attributes:
-        status: HTTP status, 200 to 299.
-        body: Parsed JSON.
-        headers: Headers with lowercase names.
-        request_id: Request ID of the server, if sent.
-    """
+    """A successful response, its body as parsed JSON, its headers with lowercase names."""
 
     status: int
     body: Any
@@ -35,13 +28,7 @@ def parse_response(status: int, headers: Mapping[str, str], content: bytes, host
 
 
 def parse_error(
-    status: int,
-    headers: Mapping[str, str],
-    content: bytes,
-    host: str,
-    *,
-    path: str,
-    now: datetime,
+    status: int, headers: Mapping[str, str], content: bytes, host: str, *, path: str, now: datetime
 ) -> ApiError:
     """Parse an error response (status 400 and above) to the request of `path`."""
     request_id = headers.get("x-request-id")

@@ -9,13 +9,10 @@ from outreply_cli.api.errors import (
     LimitExceededError,
     NetworkError,
     ServerError,
-    TLSVerificationError,
 )
 from outreply_cli.errors import OutReplyError
 from outreply_cli.timestamps import to_utc
 
-MAX_FAILURES = 6
-MAX_RATE_LIMITED = 60
 _INITIAL_BACKOFF = 0.5
 # Servers round the end of a window up to the next second, so a wait for a whole minute is
 # reported as 61 seconds.
@@ -50,6 +47,8 @@ class RetryPolicy:
     """
 
     max_wait: float | None = 60.0
+    failures: int = 6
+    rate_limited: int = 60
 
     def allows(self, state: "RetryState", seconds: float) -> bool:
         """Whether another wait of `seconds` is within `max_wait`, give or take a rounded second."""
@@ -57,20 +56,10 @@ class RetryPolicy:
             return True
         return state.waited + seconds <= self.max_wait + _ROUNDING_SECONDS
 
-    failures: int = MAX_FAILURES
-    rate_limited: int = MAX_RATE_LIMITED
-
 
 @dataclass
 class RetryState:
-    """Attempts of one request so far.
-
-    Attributes:
-        failures: Failed attempts.
-        rate_limited: `429 RATE_LIMITED` responses.
-        waited: Seconds of waiting.
-        maybe_applied: Whether an attempt may have been carried out.
-    """
+    """Attempts of one request so far, with the seconds of waiting."""
 
     failures: int = 0
     rate_limited: int = 0
@@ -105,12 +94,7 @@ def is_definitive(error: OutReplyError) -> bool:
 
 
 def retry_delay(
-    error: OutReplyError,
-    state: RetryState,
-    policy: RetryPolicy,
-    *,
-    repeatable: bool,
-    jitter: float,
+    error: OutReplyError, state: RetryState, policy: RetryPolicy, *, repeatable: bool, jitter: float
 ) -> float | None:
     """Return the seconds to wait before the next attempt, or None if `error` is final.
 
@@ -130,7 +114,7 @@ def retry_delay(
         temporary = isinstance(error, (ServerError, NetworkError, InvalidResponseError))
         if not temporary or not (repeatable or not_sent):
             return None
-        if error.code == "REDIRECT_REFUSED" or isinstance(error, TLSVerificationError):
+        if error.code in {"REDIRECT_REFUSED", "CERTIFICATE_NOT_TRUSTED"}:
             return None
         if state.failures >= policy.failures:
             return None
@@ -143,12 +127,7 @@ def retry_delay(
 
 
 def retry_after(
-    *,
-    retry_after: str | None,
-    in_body: object,
-    reset: str | None,
-    date: str | None,
-    now: datetime,
+    *, retry_after: str | None, in_body: object, reset: str | None, date: str | None, now: datetime
 ) -> float | None:
     """Return the seconds that the server asks to wait, if any.
 
@@ -159,12 +138,12 @@ def retry_after(
         date: `Date` header. Dates are relative to it, since the local clock may be wrong.
         now: Local time, used without a `Date`.
     """
-    server_now = _parse_http_date(date) or now
+    server_now = parse_http_date(date) or now
     if retry_after is not None:
         seconds = _parse_seconds(retry_after)
         if seconds is not None:
             return seconds
-        until = _parse_http_date(retry_after)
+        until = parse_http_date(retry_after)
         if until is not None:
             return max(0.0, (until - server_now).total_seconds())
     if isinstance(in_body, (int, float)) and not isinstance(in_body, bool):
@@ -173,15 +152,8 @@ def retry_after(
     return None if reset_at is None else max(0.0, reset_at - server_now.timestamp())
 
 
-def parse_http_date(date: str | None) -> float | None:
-    """Return a `Date` header as a Unix timestamp, or None if absent or invalid."""
-    parsed = _parse_http_date(date)
-    return parsed.timestamp() if parsed is not None else None
-
-
-def clock_difference(date: str | None, now: datetime) -> timedelta:
+def clock_difference(server_now: datetime | None, now: datetime) -> timedelta:
     """Return how far a `Date` header is ahead of `now`; zero if they are seconds apart."""
-    server_now = _parse_http_date(date)
     if server_now is None or abs(server_now - now) < _CLOCK_TOLERANCE:
         return timedelta(0)
     return server_now - now
@@ -195,7 +167,8 @@ def _parse_seconds(text: str) -> float | None:
     return seconds if 0 <= seconds < _MAX_SECONDS else None
 
 
-def _parse_http_date(text: str | None) -> datetime | None:
+def parse_http_date(text: str | None) -> datetime | None:
+    """Return the time of a `Date` header, or None if absent or invalid."""
     if text is None:
         return None
     from email.utils import parsedate_to_datetime

@@ -11,16 +11,9 @@ import httpx
 
 from outreply_cli.api.base_url import check_base_url, is_loopback
 from outreply_cli.api.decoding import DecodingError, ResponseTooLargeError, decompress
-from outreply_cli.api.errors import (
-    ApiError,
-    InvalidResponseError,
-    LimitExceededError,
-    LocalServerUnavailableError,
-    NetworkError,
-    TLSVerificationError,
-)
+from outreply_cli.api.errors import ApiError, InvalidResponseError, LimitExceededError, NetworkError
 from outreply_cli.api.http_client import build_http_client
-from outreply_cli.api.rate_limit import RateLimiter
+from outreply_cli.api.rate_limit import SharedRateLimiter
 from outreply_cli.api.responses import Response, parse_error, parse_response
 from outreply_cli.api.retry import (
     RetryPolicy,
@@ -42,6 +35,14 @@ _MAX_REDIRECTS = 5
 # A publish responds once the platform has accepted the post, including its video.
 _RESPONSE_TIMEOUT = 60.0
 _RATE_LIMIT_REACHED = "rate limit reached"
+_CERTIFICATE_HINT = (
+    "The connection may be intercepted. If a proxy or server of your organization signs its own "
+    "certificates, set SSL_CERT_FILE to its CA certificate."
+)
+_LOCAL_SERVER_HINT = (
+    "Is the emulator running? Start it with: outreply emulator start, or use another account: "
+    "outreply auth switch NAME"
+)
 _MAYBE_APPLIED_HINT = "The request may have been carried out; check before you run it again."
 
 
@@ -127,7 +128,7 @@ class Transport:
         retry_policy: RetryPolicy | None = None,
         on_request: Callable[[RequestRecord], None] | None = None,
         on_wait: Callable[[float, str], None] | None = None,
-        rate_limiter: RateLimiter | None = None,
+        rate_limiter: SharedRateLimiter | None = None,
         timeout: float = _RESPONSE_TIMEOUT,
     ) -> None:
         self.base_url = check_base_url(base_url)
@@ -165,15 +166,8 @@ class Transport:
         """Send a request, retry it where that is safe, and return the response.
 
         Each write carries an `Idempotency-Key` (reference: Idempotency), the same in all attempts:
-        a new UUIDv4 unless the caller passes one.
-
-        Args:
-            method: HTTP method in upper case.
-            path: Path below the base URL, with a leading slash.
-            query: Query parameters.
-            body: JSON body, or None.
-            idempotency_key: Key of a write, 1 to 120 characters.
-            headers: Additional headers; they can't replace the token.
+        a new UUIDv4 unless the caller passes one of 1 to 120 characters. The path is below the
+        base URL; `headers` can't replace the token.
 
         Raises:
             ApiError: The API responded with 400 or above.
@@ -223,8 +217,7 @@ class Transport:
             return self._http.build_request(method, self.base_url + path, headers=sent, **content)
         except (httpx.InvalidURL, ValueError) as error:
             raise InvalidInputError(
-                f"invalid request: {error}",
-                hint="Remove control characters and invalid Unicode.",
+                f"invalid request: {error}", hint="Remove control characters and invalid Unicode."
             ) from None
 
     def _exchange(
@@ -341,31 +334,22 @@ class Transport:
             status = response.status_code
             raise InvalidResponseError("RESPONSE_TOO_LARGE", message, status=status) from None
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-            tls_error = _tls_error(error)
-            if tls_error is not None:
-                raise TLSVerificationError(host, tls_error.verify_message) from None
-            reason = _connect_reason(error)
-            if is_loopback(host):
-                address = request.url.netloc.decode("ascii")
-                raise LocalServerUnavailableError(address, reason) from None
-            message = f"can't connect to {host}: {reason}"
-            raise NetworkError("CONNECTION_FAILED", message, sent=False) from None
+            raise _connect_error(error, request.url) from None
         except httpx.TimeoutException:
-            message = f"{host} did not respond in time"
-            raise NetworkError("TIMED_OUT", message, sent=True) from None
+            raise NetworkError("TIMED_OUT", f"{host} did not respond in time") from None
         except httpx.ProxyError as error:
             message = f"the proxy rejected the connection: {error}"
-            raise NetworkError("CONNECTION_FAILED", message, sent=False) from None
+            raise NetworkError("CONNECTION_FAILED", message) from None
         except DecodingError:
             message = f"the response of {host} does not match its content encoding"
-            raise NetworkError("CONNECTION_LOST", message, sent=True) from None
+            raise NetworkError("CONNECTION_LOST", message) from None
         except httpx.InvalidURL:
             # httpx parses the Location header before it returns the response.
             message = f"{host} redirects to an invalid URL"
-            raise NetworkError("CONNECTION_LOST", message, sent=True) from None
+            raise NetworkError("CONNECTION_LOST", message) from None
         except httpx.TransportError as error:
             message = f"the connection to {host} was lost: {error or type(error).__name__}"
-            raise NetworkError("CONNECTION_LOST", message, sent=True) from None
+            raise NetworkError("CONNECTION_LOST", message) from None
         return httpx.Response(
             response.status_code,
             # As bytes: header values may have any encoding.
@@ -388,20 +372,17 @@ class Transport:
 
     @staticmethod
     def _refuse_redirect(response: httpx.Response, target: str) -> NoReturn:
-        raise InvalidResponseError(
-            "REDIRECT_REFUSED",
-            f"refusing to follow a redirect {target}",
-            status=response.status_code,
-        )
+        message = f"refusing to follow a redirect {target}"
+        raise InvalidResponseError("REDIRECT_REFUSED", message, status=response.status_code)
 
     def _parse(self, response: httpx.Response, path: str) -> Response:
         headers = dict(response.headers)
         now = self._clock.now()
-        date = headers.get("date")
+        server_now = parse_http_date(headers.get("date"))
         self.requests_left = headers.get("x-ratelimit-remaining", self.requests_left)
-        self.server_ahead = clock_difference(date, now)
+        self.server_ahead = clock_difference(server_now, now)
         if self._rate_limiter is not None:
-            self._rate_limiter.update(headers, parse_http_date(date))
+            self._rate_limiter.update(headers, server_now.timestamp() if server_now else None)
         status, host = response.status_code, response.request.url.host
         if status < 400:
             return parse_response(status, headers, response.content, host)
@@ -429,13 +410,17 @@ class Transport:
         )
 
 
-def _tls_error(error: BaseException | None) -> ssl.SSLCertVerificationError | None:
-    while error is not None and not isinstance(error, ssl.SSLCertVerificationError):
-        error = error.__cause__ or error.__context__
-    return error
-
-
-def _connect_reason(error: httpx.TransportError) -> str:
+def _connect_error(error: httpx.TransportError, url: httpx.URL) -> NetworkError:
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            message = f"the certificate of {url.host} is not trusted: {cause.verify_message}"
+            return NetworkError("CERTIFICATE_NOT_TRUSTED", message, hint=_CERTIFICATE_HINT)
+        cause = cause.__cause__ or cause.__context__
     # "[Errno 111] Connection refused" without its number.
     text = str(error).partition("] ")[2] if str(error).startswith("[Errno ") else str(error)
-    return text[:1].lower() + text[1:] or type(error).__name__
+    reason = text[:1].lower() + text[1:] or type(error).__name__
+    if is_loopback(url.host):
+        message = f"can't connect to {url.netloc.decode('ascii')}: {reason}"
+        return NetworkError("CONNECTION_FAILED", message, hint=_LOCAL_SERVER_HINT)
+    return NetworkError("CONNECTION_FAILED", f"can't connect to {url.host}: {reason}")

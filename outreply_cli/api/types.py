@@ -36,15 +36,6 @@ class TokenInfo(TypedDict, total=False):
     api_key: ApiKey
 
 
-class StorageQuota(TypedDict, total=False):
-    """Storage of uploads, in bytes."""
-
-    used_bytes: int
-    limit_bytes: int
-    remaining_bytes: int
-    max_file_bytes: int
-
-
 class Account(TypedDict, total=False):
     """Response of `GET /account`."""
 
@@ -130,7 +121,7 @@ class Comment(TypedDict, total=False):
 
 
 class Media(TypedDict, total=False):
-    """An uploaded file; `url`, `tier` and `quota` in the response to an upload only."""
+    """An uploaded file; `url`, `tier` and `quota` (bytes) in the response to an upload only."""
 
     media_id: str
     filename: str
@@ -141,7 +132,7 @@ class Media(TypedDict, total=False):
     created_at: str
     url: str
     tier: str
-    quota: StorageQuota
+    quota: dict[str, int]
 
 
 class Webhook(TypedDict, total=False):

@@ -1,44 +1,25 @@
 """Checks of the fields that code relies on in the API's objects."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, TypeGuard
 
 from outreply_cli.api.types import Account, Brand, ErrorEntry, Media, TokenInfo
 
-Validator = Callable[[Any], bool]
-
-
-def _is_object(value: Any) -> bool:
-    return isinstance(value, dict)
-
-
-def _is_list(value: Any) -> bool:
-    return isinstance(value, list)
-
-
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str)
-
-
-def _are_objects(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(item, dict) for item in value)
-
-
-_KEY = {"api_key": _is_object, "api_key.scopes": _is_list, "api_key.expires_at": _is_text}
-# Validators by dotted path; any field may be absent or null (reference: GET /account).
-_VALIDATORS: Mapping[type, Mapping[str, Validator]] = {
-    TokenInfo: {"authenticated_as": _is_object, **_KEY},
+_KEY = {"api_key": dict, "api_key.scopes": list, "api_key.expires_at": str}
+# Types by dotted path; any field may be absent or null (reference: GET /account).
+_FIELD_TYPES: Mapping[type, Mapping[str, type]] = {
+    TokenInfo: {"authenticated_as": dict, **_KEY},
     Account: {
-        "user": _is_object,
+        "user": dict,
         **_KEY,
-        "quota": _is_object,
-        "quota.storage": _is_object,
-        "quota.rate_limit": _is_object,
-        "quota.publish_guardrails": _is_object,
-        "quota.monthly": _is_object,
-        "quota.monthly.publishes": _is_object,
+        "quota": dict,
+        "quota.storage": dict,
+        "quota.rate_limit": dict,
+        "quota.publish_guardrails": dict,
+        "quota.monthly": dict,
+        "quota.monthly.publishes": dict,
     },
-    Brand: {"pages": _are_objects},
+    Brand: {"pages": list},
 }
 # Types with another ID field than `id`.
 _ID_FIELDS: Mapping[type, str] = {Media: "media_id", ErrorEntry: "code"}
@@ -46,11 +27,14 @@ _ID_FIELDS: Mapping[type, str] = {Media: "media_id", ErrorEntry: "code"}
 
 def find_invalid_field(body: Mapping[str, Any], kind: type) -> str | None:
     """Return the path of the first field of `body` with an invalid value for `kind`, or None."""
-    for path, is_valid in _VALIDATORS.get(kind, {}).items():
+    for path, expected in _FIELD_TYPES.get(kind, {}).items():
         value: Any = body
         for key in path.split("."):
             value = value.get(key) if isinstance(value, dict) else None
-        if value is not None and not is_valid(value):
+        is_valid = value is None or isinstance(value, expected)
+        if path == "pages" and isinstance(value, list):
+            is_valid = all(isinstance(page, dict) for page in value)
+        if not is_valid:
             return path
     return None
 

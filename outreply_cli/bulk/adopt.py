@@ -7,12 +7,11 @@ from datetime import timedelta
 
 from outreply_cli.api.client import post_time
 from outreply_cli.api.types import Post
-from outreply_cli.bulk.calendar import Diagnostic
 from outreply_cli.bulk.matching import MatchedRow
 from outreply_cli.bulk.remote_state import RemoteState
 from outreply_cli.journal.journal import Journal
 from outreply_cli.journal.models import JournalEntryDraft
-from outreply_cli.posts.content import fingerprint
+from outreply_cli.posts.content import Diagnostic, fingerprint
 from outreply_cli.posts.sender import matches_entry
 from outreply_cli.timestamps import format_timestamp
 
@@ -21,13 +20,7 @@ EXPORTED_KEY = "post:"
 
 @dataclass(frozen=True)
 class Adoption:
-    """The result of adopting posts.
-
-    Attributes:
-        rows: All rows; those that adopted a post have its entry.
-        problems: Diagnostics of rows whose duplicate was not adopted.
-        duplicates: IDs of those duplicates.
-    """
+    """All rows, with the entries of adopted posts, and the duplicates that were not adopted."""
 
     rows: list[MatchedRow]
     problems: list[Diagnostic]
@@ -47,17 +40,10 @@ def adopt_posts(
     """Pair rows that have no post yet with posts that the journal does not know.
 
     A row whose key is `post:ID`, as `bulk export` writes it, adopts that post. Another row adopts,
-    if enabled, a post with the same page, time and text.
+    if enabled, a post with the same page, time and text; otherwise that post is reported.
 
-    Args:
-        journal: Journal that records adopted posts.
-        account: Account key used in the journal.
-        rows: Rows of the calendar.
-        remote: Posts of the account.
-        enabled: Whether identical posts are adopted; otherwise they are reported.
-        dry_run: Whether the journal is left unchanged.
-        tolerance: How far a scheduled post may be from the time of its row: where `--spread` may
-            have moved it.
+    `tolerance` is how far a scheduled post may be from the time of its row: where `--spread` may
+    have moved it. A dry run leaves the journal unchanged.
     """
     posts = {str(post.get("id")): post for post in remote.posts}
     claimed = journal.post_ids(account)

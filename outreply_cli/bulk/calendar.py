@@ -9,7 +9,7 @@ from pathlib import Path, PureWindowsPath
 from typing import Any, NamedTuple
 
 from outreply_cli.formats.json import parse_json
-from outreply_cli.posts.content import PostContent
+from outreply_cli.posts.content import Diagnostic, PostContent
 
 FIELDS = (
     "key", "page", "scheduled_at", "timezone", "message", "message_file", "media_files",
@@ -29,53 +29,11 @@ _KEY_MAX_CHARACTERS = 200
 _MESSAGE_FILE_MAX_CHARACTERS = 100_000
 
 
-@dataclass(frozen=True)
-class Diagnostic:
-    """A problem at one position of a calendar.
-
-    Attributes:
-        file: File name as the user wrote it.
-        line: Line number from 1; 0 for the whole file.
-        field: Name of the field, or "" for the whole row.
-        message: The reason, and what to do.
-        is_warning: Whether the calendar may be scheduled despite it.
-    """
-
-    file: str
-    line: int
-    field: str
-    message: str
-    is_warning: bool = False
-
-    @property
-    def text(self) -> str:
-        """`FILE:LINE: field: what, and what to do`."""
-        location = f"{self.file}:{self.line}" if self.line else self.file
-        return ": ".join(part for part in (location, self.field, self.message) if part)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the JSON-ready form."""
-        return {
-            "file": self.file,
-            "line": self.line,
-            "field": self.field,
-            "message": self.message,
-            "text": self.text,
-        }
-
-
 class Row(NamedTuple):
     """A row as written in its file.
 
-    Attributes:
-        file: File name as the user wrote it.
-        line: Line number of the row's first line.
-        key: Identity of the row over runs, if it has a key.
-        pages: Names of its pages.
-        scheduled_at: Time as written.
-        timezone: Zone of this row, if it has one.
-        media_files: Local files to upload.
-        has_invalid_content: Whether the content could not be read and so can't be validated.
+    `key` is its identity over runs. A row with `has_invalid_content` can't be validated, because
+    its content could not be read.
     """
 
     file: str
@@ -90,19 +48,12 @@ class Row(NamedTuple):
 
     def diagnostic(self, field: str, message: str, *, is_warning: bool = False) -> Diagnostic:
         """Return a problem of one field, or of the whole row for ""."""
-        return Diagnostic(self.file, self.line, field, message, is_warning=is_warning)
+        return Diagnostic(field, message, is_warning, self.file, self.line)
 
 
 @dataclass
 class Calendar:
-    """A calendar file.
-
-    Attributes:
-        name: File name as the user wrote it.
-        path: Resolved path, which identifies the calendar in the journal.
-        timezone: Zone of rows that do not have one, if the file sets it.
-        problems: Problems of the file by itself.
-    """
+    """A calendar file; its resolved path identifies it in the journal."""
 
     name: str
     path: Path
@@ -112,7 +63,7 @@ class Calendar:
 
     def add_error(self, line: int, field_name: str, message: str) -> None:
         """Add a problem of the file."""
-        self.problems.append(Diagnostic(self.name, line, field_name, message))
+        self.problems.append(Diagnostic(field_name, message, file=self.name, line=line))
 
 
 def normalize_field(name: str) -> str | None:
@@ -139,11 +90,8 @@ def unknown_field_message(name: str, *, is_column: bool = False) -> str:
 def make_row(calendar: Calendar, line: int, values: Mapping[str, Any]) -> Row:
     """Return the row with `values`, and add its problems to `calendar`.
 
-    Args:
-        calendar: Calendar of the row.
-        line: Line number of the row's first line.
-        values: Values by field: text, lists of text for LIST_FIELDS, an object for
-            `tiktok_settings`; empty ones are left out.
+    Values are text, lists of text for LIST_FIELDS, and an object for `tiktok_settings`; empty ones
+    are left out.
     """
     get = values.get
     pages, scheduled_at, key = get("page") or (), get("scheduled_at"), get("key")

@@ -9,13 +9,12 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from outreply_cli.api.client import Resource, post_time
-from outreply_cli.bulk.calendar import Diagnostic
 from outreply_cli.bulk.plan import ALREADY_PUBLISHED, ActionType, Plan
 from outreply_cli.bulk.resolve import PlannedPost
 from outreply_cli.formats.sizes import format_size
 from outreply_cli.media.files import StorageLimits
 from outreply_cli.media.uploader import Uploader
-from outreply_cli.posts.content import validate_time
+from outreply_cli.posts.content import Diagnostic, validate_time
 from outreply_cli.posts.guardrails import (
     GuardrailLimits,
     Violation,
@@ -59,13 +58,9 @@ def check_times(plan: Plan, now: datetime) -> list[Diagnostic]:
 def check_guardrails(
     plan: Plan, posts: Sequence[Resource], brand_ids: Mapping[str, str], limits: GuardrailLimits
 ) -> list[Diagnostic]:
-    """Return the guardrails that new posts violate with each other and with the account's.
+    """Return the guardrails that new posts violate with each other and with `posts` of the account.
 
-    Args:
-        plan: Plan of the calendar.
-        posts: Scheduled and recently published posts of the account.
-        brand_ids: ID of the brand by the ID of the page.
-        limits: Limits of the account.
+    `brand_ids` maps the IDs of pages to those of their brands.
     """
     new = plan.new_posts
     replaced = {a.post_id for a in plan.of_kind(ActionType.CHANGE, ActionType.CANCEL)}
@@ -136,14 +131,7 @@ def check_lead_time(plan: Plan, per_minute: int | None, now: datetime) -> list[D
 def check_storage(
     plan: Plan, limits: StorageLimits, uploader: Uploader, *, allow_upload: bool
 ) -> list[Diagnostic]:
-    """Return errors of files that exceed the storage left, or may not be uploaded.
-
-    Args:
-        plan: Plan of the calendar.
-        limits: Storage limits of the account.
-        uploader: Knows which files are uploaded already.
-        allow_upload: Whether files may be uploaded.
-    """
+    """Return errors of files that exceed the storage left, or may not be uploaded."""
     problems = []
     new: dict[str, int] = {}
     for post in plan.new_posts:

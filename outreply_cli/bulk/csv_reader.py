@@ -32,12 +32,9 @@ _COLUMNS_MAX = 1_000
 
 
 def read_csv(calendar: Calendar, content: bytes, columns: Mapping[str, str]) -> None:
-    """Add the rows and problems of a CSV file to `calendar`.
+    """Add the rows and problems of a CSV file, in UTF-8 or (with a byte order mark) UTF-16.
 
-    Args:
-        calendar: Empty calendar.
-        content: UTF-8 with or without a byte order mark, or UTF-16 with one.
-        columns: Fields by the lower-case column name that `--columns` maps; "" ignores a column.
+    `columns` maps lower-case column names to fields, as `--columns` does; "" ignores a column.
     """
     if content.startswith((_ZIP, _OLD_EXCEL)):
         calendar.add_error(0, "", f"the file is a spreadsheet, not CSV; {_SAVE_AS}")
@@ -46,7 +43,9 @@ def read_csv(calendar: Calendar, content: bytes, columns: Mapping[str, str]) -> 
     if text is None:
         return
     csv.field_size_limit(_CELL_MAX_CHARACTERS)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text), strict=True)
+    header = text.lstrip("\r\n").split("\n", 1)[0]
+    delimiter = max(_DELIMITERS, key=header.count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     fields: list[str | None] | None = None
     used: list[tuple[int, str]] = []
     for line, cells in _records(calendar, reader):
@@ -94,11 +93,6 @@ def _decode(calendar: Calendar, content: bytes) -> str | None:
         calendar.add_error(line, "", message)
         return None
     return text
-
-
-def _delimiter(text: str) -> str:
-    header = text.lstrip("\r\n").split("\n", 1)[0]
-    return max(_DELIMITERS, key=header.count)
 
 
 def _parse_header(

@@ -40,14 +40,7 @@ class RowStatus(StrEnum):
 
 
 class RowResult(NamedTuple):
-    """The result of one action.
-
-    Attributes:
-        action: Action of the plan.
-        status: Status of the row.
-        post_id: ID of the row's post, if there is one.
-        error: Error of the row, if there was one.
-    """
+    """The result of one action, with the ID of the row's post, if there is one."""
 
     action: Action
     status: RowStatus
@@ -57,12 +50,7 @@ class RowResult(NamedTuple):
 
 @dataclass(frozen=True)
 class RunReport:
-    """The result of a run.
-
-    Attributes:
-        results: One result per action, in the order of the plan.
-        stopped_by: Error that ended the run early, if there was one.
-    """
+    """One result per action, in the order of the plan, and the error that ended the run early."""
 
     results: list[RowResult]
     stopped_by: OutReplyError | None = None
@@ -117,15 +105,7 @@ class InterruptibleClock:
 
 
 class PlanExecutor:
-    """Executes the actions of a plan.
-
-    Args:
-        sender: Sends and cancels posts.
-        journal: Journal, written before and after each request.
-        stop: Ends the run, and the waits of the client's clock.
-        concurrency: Maximum requests in flight.
-        on_result: Called after each action, from any thread.
-    """
+    """Executes the actions of a plan; calls `on_result` after each of them, from any thread."""
 
     def __init__(
         self,

@@ -38,7 +38,7 @@ def export_calendar(client: Client, page_id: str | None) -> tuple[str, int, bool
         content, _ = content_from_api(post, client.post_media)
         page = aliases.get(str(post.get("page_id")), str(post.get("page_id")))
         rows.append(_row(f"{EXPORTED_KEY}{post['id']}", page, format_timestamp(at), content))
-    return _csv(rows), len(rows), listing.truncated
+    return "".join(csv_lines([COLUMNS, *rows])), len(rows), listing.truncated
 
 
 def undo_calendar(entries: Iterable[JournalEntry]) -> str:
@@ -56,7 +56,7 @@ def undo_calendar(entries: Iterable[JournalEntry]) -> str:
         )
         scheduled_at = format_timestamp(entry.scheduled_at)
         rows.append(_row(f"undo:{entry.post_id}", entry.page_id, scheduled_at, content))
-    return _csv(rows)
+    return "".join(csv_lines([COLUMNS, *rows]))
 
 
 def _row(key: str, page: str, scheduled_at: str, content: PostContent) -> list[str]:
@@ -72,10 +72,6 @@ def _row(key: str, page: str, scheduled_at: str, content: PostContent) -> list[s
         content.link or "",
         json.dumps(settings, ensure_ascii=False) if settings else "",
     ]
-
-
-def _csv(rows: Sequence[Sequence[str]]) -> str:
-    return "".join(csv_lines([COLUMNS, *rows]))
 
 
 def _join_urls(urls: Sequence[str]) -> str:

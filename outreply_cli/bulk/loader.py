@@ -17,9 +17,7 @@ _FILE_MAX_BYTES = 64 * 1024 * 1024
 def load_calendar(name: str, columns: Mapping[str, str] | None = None) -> Calendar:
     """Return the calendar in the file called `name`, with all problems of the file by itself.
 
-    Args:
-        name: Path; files that end in .yaml or .yml are YAML, others CSV.
-        columns: Fields by column name, from `--columns`.
+    Files that end in .yaml or .yml are YAML, others CSV. `columns` maps column names to fields.
     """
     path = to_path(name).absolute()
     calendar = Calendar(name, path)

@@ -22,13 +22,7 @@ _KEYED = "key:"
 
 
 class MatchedRow(NamedTuple):
-    """A planned post and what the journal knows of it.
-
-    Attributes:
-        post: Post that the file asks for.
-        draft: Journal entry of the row's next post.
-        entry: Entry of the row's current post, if it has one.
-    """
+    """A planned post, the draft of its row's next post, and the entry of the row's current one."""
 
     post: PlannedPost
     draft: JournalEntryDraft
@@ -80,7 +74,10 @@ def match_rows(
     pairing.pair(keyed, lambda i: _keyed_name(posts[i]), lambda e: e.row, _has_key)
     # A row with a key keeps its post when its page changes, until the new post is made.
     pairing.pair(
-        keyed, lambda i: posts[i].key, _entry_key, lambda e: _has_key(e) and e.scheduled_at > now
+        keyed,
+        lambda i: posts[i].key,
+        lambda e: e.row.removeprefix(_KEYED).rpartition("@")[0],
+        lambda e: _has_key(e) and e.scheduled_at > now,
     )
     pairing.pair(unkeyed, lambda i: digests[i], lambda e: e.fingerprint, lambda e: not _has_key(e))
     pairing.pair(
@@ -113,12 +110,7 @@ def match_rows(
 
 
 class _Pairing:
-    """Pairs of planned posts and entries of earlier runs.
-
-    Attributes:
-        entries: Paired entries by the index of the post.
-        unpaired: Entries that are not paired yet, by row name.
-    """
+    """Paired entries by the index of their post, and unpaired ones by the name of their row."""
 
     def __init__(self, histories: Sequence[RowHistory]) -> None:
         self.entries: dict[int, JournalEntry] = {}
@@ -171,10 +163,6 @@ def _keyed_name(post: PlannedPost) -> str:
 
 def _has_key(entry: JournalEntry) -> bool:
     return entry.row.startswith(_KEYED)
-
-
-def _entry_key(entry: JournalEntry) -> str:
-    return entry.row.removeprefix(_KEYED).rpartition("@")[0]
 
 
 def _is_pending(entry: JournalEntry, now: datetime) -> bool:

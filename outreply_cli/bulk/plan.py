@@ -32,13 +32,9 @@ class Action(NamedTuple):
     """One step of a plan.
 
     Attributes:
-        kind: What to do.
-        scheduled_at: Time of the post, in UTC.
-        page_id: ID of the page.
         post: Post that the file asks for; None for a post whose row was removed.
         draft: Journal entry to write for a new post.
         entry: Journal entry of the current post, if there is one.
-        reason: Explanation, where the action needs one.
         cancel_first: Whether the old post must be cancelled before the new one is made.
         unresolved: Whether the row is held back, because only the server knows of its post.
     """
@@ -101,11 +97,9 @@ class Action(NamedTuple):
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run does.
+    """What a run does: one action per row, in the order of the file, then cancellations.
 
-    Attributes:
-        actions: One action per row, in the order of the file, then cancellations.
-        orphaned: Entries whose row was removed and whose posts are not cancelled.
+    `orphaned` entries are those whose row was removed and whose posts are not cancelled.
     """
 
     actions: list[Action]
@@ -131,11 +125,8 @@ def make_plan(
 ) -> Plan:
     """Return what to do about each row.
 
-    Args:
-        rows: Rows of the file.
-        orphaned: Pending entries without a row.
-        statuses: Status of each entry's post by the entry's ID.
-        prune: Whether posts whose rows were removed are cancelled.
+    `statuses` are those of posts by the ID of their entry. With `prune`, the posts of `orphaned`
+    entries, which have no row, are cancelled.
     """
     ended = {PostStatus.MISSING, PostStatus.PUBLISHED, PostStatus.FAILED}
     pending = [entry for entry in orphaned if statuses.get(entry.id) not in ended]

@@ -19,11 +19,7 @@ _SHOWN_MAX = 5
 
 
 class PlanDriftError(InvalidInputError):
-    """A saved plan that is out of date.
-
-    Args:
-        differences: Descriptions of the differences.
-    """
+    """A saved plan that is out of date."""
 
     code = "PLAN_DRIFT"
 
@@ -39,15 +35,7 @@ class PlanDriftError(InvalidInputError):
 
 @dataclass(frozen=True)
 class SavedPlan:
-    """A saved plan.
-
-    Attributes:
-        calendar: Path of the calendar file.
-        digest: SHA-256 of the calendar file.
-        account: Account key used in the journal.
-        options: Options of the plan by name.
-        steps: Actions as `serialize_action` returns them.
-    """
+    """A saved plan; `digest` is the SHA-256 of its calendar file."""
 
     calendar: str
     digest: str
@@ -122,8 +110,7 @@ def load_plan(path: Path) -> SavedPlan:
         AttributeError, TypeError, RecursionError,
     ):  # fmt: skip
         raise InvalidInputError(
-            f"{path} is not an outreply plan",
-            hint="Make one with: outreply bulk plan FILE -o PLAN",
+            f"{path} is not an outreply plan", hint="Make one with: outreply bulk plan FILE -o PLAN"
         ) from None
 
 

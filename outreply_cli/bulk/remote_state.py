@@ -32,10 +32,7 @@ class PostStatus(StrEnum):
 class RemoteAccount:
     """The account that a calendar is scheduled in.
 
-    Attributes:
-        fingerprint: Account key used in the journal.
-        account: `GET /account`, if the token may read it.
-        pages: All pages.
+    `fingerprint` is its key in the journal; `account` is `GET /account`, if the token may read it.
     """
 
     fingerprint: str
@@ -59,12 +56,7 @@ class RemoteAccount:
 
 @dataclass(frozen=True)
 class RemoteState:
-    """The posts of the account.
-
-    Attributes:
-        scheduled: Scheduled posts, as far as the server lists them.
-        published: Posts published in the last 24 hours, newest first.
-    """
+    """Scheduled posts as far as the server lists them, and those published in the last 24 hours."""
 
     scheduled: list[Post]
     published: list[Post]

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from outreply_cli.bulk.calendar import Calendar, Diagnostic, Row
+from outreply_cli.bulk.calendar import Calendar, Row
 from outreply_cli.errors import InvalidInputError, OutReplyError, TimeError
 from outreply_cli.journal.models import FILES_FIELD
 from outreply_cli.media.files import MediaFile, MediaFileError, StorageLimits, inspect_file
 from outreply_cli.pages import find_page
-from outreply_cli.posts.content import validate_content
+from outreply_cli.posts.content import Diagnostic, validate_content
 from outreply_cli.times import parse_time, parse_zone
 
 BRAND_ZONE = "brand"
@@ -25,15 +25,9 @@ _RELATIVE = re.compile(r"(?i)(\+|in |today|tomorrow|yesterday|next |mon|tue|wed|
 
 # A NamedTuple, because thousands of them are made, and a dataclass is several times slower.
 class PlannedPost(NamedTuple):
-    """A post that a calendar asks for.
+    """A post that a calendar asks for, at a time in UTC.
 
-    Attributes:
-        row: Row of the post.
-        page: Page as the API returns it.
-        page_id: ID of the page.
-        scheduled_at: Time of the post, in UTC.
-        media_files: Files to upload.
-        moved_from: Time that the file says, where `--spread` moved the post.
+    `moved_from` is the time that the file says, where `--spread` moved the post.
     """
 
     row: Row
@@ -60,10 +54,6 @@ class PlannedPost(NamedTuple):
             body[FILES_FIELD] = [file.sha256 for file in self.media_files]
         return body
 
-    def move_to(self, scheduled_at: datetime) -> "PlannedPost":
-        """Return the post at another time than the file says."""
-        return self._replace(scheduled_at=scheduled_at, moved_from=self.scheduled_at)
-
 
 def resolve_rows(
     calendar: Calendar,
@@ -77,14 +67,9 @@ def resolve_rows(
 ) -> tuple[list[PlannedPost], list[Diagnostic]]:
     """Return the posts that `calendar` asks for, and all problems of its rows.
 
-    Args:
-        calendar: Loaded calendar.
-        pages: All pages of the account.
-        zone: Zone of rows without one; None for that of each page's brand.
-        brand_zone: Returns a brand's zone by its ID.
-        now: Current time, for times such as `tomorrow 09:00`.
-        date_order: Order of dates such as `24/12/2026`: dmy, mdy or ymd; None rejects them.
-        storage: Storage limits of the account.
+    Rows without a zone are in `zone`, or in that of each page's brand if it is None; `brand_zone`
+    returns the zone of a brand by its ID. `date_order` is that of dates such as `24/12/2026`; None
+    rejects them.
     """
     brand_zone = lru_cache(maxsize=None)(brand_zone)
     resolver = _RowResolver(calendar, pages, zone, brand_zone, now, date_order, storage)

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from outreply_cli.api.client import Client, Resource
 from outreply_cli.bulk.adopt import adopt_posts
-from outreply_cli.bulk.calendar import Calendar, Diagnostic, sort_diagnostics
+from outreply_cli.bulk.calendar import Calendar, sort_diagnostics
 from outreply_cli.bulk.checks import (
     check_guardrails,
     check_lead_time,
@@ -17,9 +17,15 @@ from outreply_cli.bulk.checks import (
     check_storage,
     check_times,
 )
-from outreply_cli.bulk.executor import CancellationToken, PlanExecutor, RowResult, RunReport
+from outreply_cli.bulk.executor import (
+    CancellationToken,
+    PlanExecutor,
+    RowResult,
+    RowStatus,
+    RunReport,
+    is_fatal,
+)
 from outreply_cli.bulk.matching import MatchedRow, match_rows
-from outreply_cli.bulk.media import upload_files
 from outreply_cli.bulk.plan import Action, ActionType, Plan, make_plan, schedule_cancels_first
 from outreply_cli.bulk.remote_state import (
     PostStatus,
@@ -29,11 +35,12 @@ from outreply_cli.bulk.remote_state import (
     fetch_statuses,
 )
 from outreply_cli.bulk.resolve import PlannedPost, resolve_rows
-from outreply_cli.errors import CalendarError, InvalidInputError
+from outreply_cli.errors import CalendarError, InvalidInputError, OutReplyError
 from outreply_cli.journal.journal import Journal
 from outreply_cli.journal.models import EntryState, JournalEntry, RowHistory
 from outreply_cli.media.files import StorageLimits
 from outreply_cli.media.uploader import Uploader
+from outreply_cli.posts.content import Diagnostic
 from outreply_cli.posts.guardrails import GuardrailLimits
 from outreply_cli.posts.sender import OutcomeUnknownError, Sender
 
@@ -78,11 +85,8 @@ class CalendarDiff:
     """The rows of a calendar beside the journal and the account.
 
     Attributes:
-        remote: Posts of the account.
-        rows: Rows of the file.
         orphaned: Pending entries without a row.
         statuses: Status of each entry's post by the entry's ID.
-        problems: Problems of the rows.
         duplicates: IDs of posts that a row asks for and that were not adopted.
     """
 
@@ -96,14 +100,7 @@ class CalendarDiff:
 
 @dataclass(frozen=True)
 class PlannedCalendar:
-    """A calendar that is ready to be applied.
-
-    Attributes:
-        calendar: Loaded calendar.
-        account: Account of the calendar.
-        plan: What a run does.
-        warnings: Problems that do not prevent the run.
-    """
+    """A calendar that is ready to be applied, and problems that do not prevent that."""
 
     calendar: Calendar
     account: RemoteAccount
@@ -112,14 +109,7 @@ class PlannedCalendar:
 
 
 class BulkService:
-    """Plans and applies the calendars of one command.
-
-    Args:
-        client: Client of the account.
-        journal: Journal, which keeps the identity of rows over runs.
-        account: Account of the calendars.
-        options: Options of the run.
-    """
+    """Plans and applies the calendars of one command."""
 
     def __init__(
         self, client: Client, journal: Journal, account: RemoteAccount, options: BulkOptions
@@ -137,10 +127,8 @@ class BulkService:
     def diff(self, calendar: Calendar, *, reconcile: bool) -> CalendarDiff:
         """Compare `calendar` with the journal and the account; no new post is sent.
 
-        Args:
-            calendar: Loaded calendar.
-            reconcile: Whether to settle entries that an earlier run left open, which may repeat
-                its requests; not for a dry run.
+        With `reconcile` (not for a dry run), entries that an earlier run left open are settled,
+        which may repeat its requests.
 
         Raises:
             CalendarError: The file cannot be read.
@@ -252,7 +240,17 @@ class BulkService:
     ) -> RunReport:
         """Upload files and execute the plan; see PlanExecutor.run."""
         uploader = Uploader(self._client, self._journal, self.account.fingerprint)
-        actions, failed = upload_files(planned.plan.actions, uploader, stop.set)
+        actions: list[Action] = []
+        failed: dict[int, RowResult] = {}
+        for index, action in enumerate(planned.plan.actions):
+            actions.append(action)
+            try:
+                actions[-1] = _with_media(action, uploader)
+            except OutReplyError as error:
+                if is_fatal(error):
+                    stop.set(error)
+                status = RowStatus.PENDING if is_fatal(error) else RowStatus.FAILED
+                failed[index] = RowResult(action, status, None, error)
         return self.apply_actions(actions, stop, on_result, failed)
 
     def apply_actions(
@@ -304,6 +302,19 @@ class BulkService:
                 hint=f"To cancel them, add: --max-cancel {cancels}",
                 details={"cancels": cancels, "limit": limit},
             )
+
+
+def _with_media(action: Action, uploader: Uploader) -> Action:
+    """Upload the files of a new post, and return its action with their IDs in the draft."""
+    if action.kind not in {ActionType.CREATE, ActionType.CHANGE}:
+        return action
+    if action.post is None or action.draft is None or not action.post.media_files:
+        return action
+    files = action.post.media_files
+    uploaded = [uploader.store(file, reuse=True).media_id for file in files]
+    media_ids = [*action.post.row.content.media_ids, *uploaded]
+    draft = replace(action.draft, body={**action.draft.body, "media_ids": media_ids})
+    return action._replace(draft=draft)
 
 
 def calendar_error(problems: Sequence[Diagnostic]) -> CalendarError:

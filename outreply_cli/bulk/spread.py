@@ -6,14 +6,14 @@ a spread calendar sends nothing.
 
 from bisect import bisect_left, insort
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from outreply_cli.api.client import Resource, post_time
-from outreply_cli.bulk.calendar import Diagnostic
 from outreply_cli.bulk.matching import MatchedRow
 from outreply_cli.bulk.resolve import PlannedPost
+from outreply_cli.posts.content import Diagnostic
 from outreply_cli.posts.guardrails import GuardrailLimits, has_capacity
 from outreply_cli.spec.limits import SCHEDULE_EARLIEST, SCHEDULE_LATEST
 from outreply_cli.times import format_duration
@@ -25,12 +25,7 @@ _MARGIN = timedelta(minutes=5)
 
 @dataclass(frozen=True)
 class SlotRequest:
-    """A request for a time on a page.
-
-    Attributes:
-        wanted: Time that the file says.
-        current: Time of the row's post, if an earlier run moved it.
-    """
+    """The time that the file says, and that of the row's post, if an earlier run moved it."""
 
     wanted: datetime
     current: datetime | None = None
@@ -40,13 +35,8 @@ class SlotRequest:
 class SlotConstraints:
     """The times that a page offers.
 
-    Attributes:
-        fixed: Times of posts that do not move, sorted.
-        platform: Platform of the page.
-        limits: Limits of the account.
-        earliest: Earliest time of a moved row.
-        latest: Latest time of a moved row.
-        window: Maximum distance of a row from its wanted time.
+    `fixed` are the sorted times of posts that do not move. A moved row must be between `earliest`
+    and `latest`, and at most `window` away from its wanted time.
     """
 
     fixed: Sequence[datetime]
@@ -67,12 +57,8 @@ def apply_spread(
 ) -> tuple[list[PlannedPost], list[Diagnostic]]:
     """Return the planned posts at times that violate no guardrail, and the rows without a slot.
 
-    Args:
-        rows: Rows of the calendar; their current posts do not block a slot.
-        posts: Scheduled and recently published posts of the account.
-        limits: Limits of the account.
-        now: Current time.
-        window: Maximum distance of a row from its time.
+    The current posts of rows do not block a slot; the other `posts` of the account do. A row is at
+    most `window` away from its time.
     """
     own = {row.entry.post_id for row in rows if row.entry is not None}
     fixed: dict[str, list[datetime]] = defaultdict(list)
@@ -101,7 +87,7 @@ def apply_spread(
                 message = f"no free time within {format_duration(window)}; widen --spread-window"
                 problems.append(target.row.diagnostic("scheduled_at", message))
             elif time != target.scheduled_at:
-                planned[index] = target.move_to(time)
+                planned[index] = target._replace(scheduled_at=time, moved_from=target.scheduled_at)
     return planned, problems
 
 
@@ -114,7 +100,7 @@ def spread(requests: Sequence[SlotRequest], constraints: SlotConstraints) -> lis
     times = _place_keeping_fits(requests, order, constraints)
     if None in times.values():
         in_order = _place_in_order(requests, order, constraints)
-        if _count_placed(in_order) >= _count_placed(times):
+        if list(in_order.values()).count(None) <= list(times.values()).count(None):
             times = in_order
     return [times[i] for i in range(len(requests))]
 
@@ -185,10 +171,6 @@ def _nearest_slot(
         if first <= time <= final and has_capacity(time, taken, platform, limits):
             return time
     return None
-
-
-def _count_placed(times: Mapping[int, datetime | None]) -> int:
-    return sum(time is not None for time in times.values())
 
 
 def _slot_request(row: MatchedRow, window: timedelta) -> SlotRequest:

@@ -10,7 +10,7 @@ import typer
 
 from outreply_cli.cli.typer_adapter import CommandSpec
 from outreply_cli.context import Context
-from outreply_cli.errors import InvalidInputError
+from outreply_cli.errors import InvalidInputError, TimeError
 from outreply_cli.spec.text import is_unicode
 from outreply_cli.ui.options import GlobalOptions
 
@@ -36,7 +36,7 @@ PollCount = Annotated[
 
 
 def _global_option(kind: Any, *flags: str, text: str, metavar: str | None = None) -> Any:
-    option = typer.Option(*flags, metavar=metavar, help=text, rich_help_panel="Global options")
+    option = typer.Option(*flags, metavar=metavar, help=text, rich_help_panel="Common options")
     return Annotated[kind, option]
 
 
@@ -68,6 +68,7 @@ _API_OPTIONS: dict[str, Any] = {
 _MAY_BE_EMPTY = frozenset({"TEXT", "SIGNATURE"})
 # A file name may be any bytes.
 _MAY_BE_BYTES = re.compile(r"FILE|DIR|PLAN")
+_TIME_METAVARS = frozenset({"TIME", "DURATION", "ZONE", "DAY"})
 _DEFAULTS: dict[str, Any] = {
     "output": "table", "json": False, "quiet": False, "no_color": False, "plain": False,
     "verbose": False,
@@ -97,7 +98,10 @@ def command(*, api: bool = True, **settings: Any) -> Callable[[Callable[..., Non
             context: Context = ctx.obj
             context.configure(GlobalOptions(**options))
             _check_values(ctx)
-            function(context, **values)
+            try:
+                function(context, **values)
+            except TimeError as error:
+                raise _with_option_name(ctx, error) from None
 
         keyword = inspect.Parameter.KEYWORD_ONLY
         parameters = [
@@ -128,6 +132,20 @@ def parse_interval(text: str) -> float:
     return seconds
 
 
+def _with_option_name(ctx: typer.Context, error: TimeError) -> TimeError:
+    """The error with the option or argument that has the invalid time, duration or time zone."""
+    given = [
+        (_display_name(parameter), str(ctx.params[str(parameter.name)]))
+        for parameter in ctx.command.params
+        if parameter.metavar in _TIME_METAVARS and ctx.params.get(str(parameter.name)) is not None
+    ]
+    named = [name for name, value in given if repr(value) in error.message]
+    named = named or [name for name, _ in given if name == "--at"]
+    if not named or error.message.startswith(named[0]):
+        return error
+    return error.replace(message=f"{named[0]}: {error.message}")
+
+
 def _check_values(ctx: typer.Context) -> None:
     """Raise InvalidInputError for a value that no command can use: an empty one, or stray bytes."""
     for parameter in ctx.command.params:
@@ -144,11 +162,16 @@ def _check_values(ctx: typer.Context) -> None:
 
 
 def _check_word(ctx: typer.Context, parameter: Any, word: str) -> None:
-    metavar = str(parameter.metavar)
-    is_option = parameter.param_type_name == "option"
-    name = max(parameter.opts, key=len) if is_option else metavar.strip("[].…")
+    metavar, name = str(parameter.metavar), _display_name(parameter)
     hint = f"See: {ctx.command_path} --help"
     if not word.strip() and metavar not in _MAY_BE_EMPTY:
         raise InvalidInputError(f"{name} is empty", hint=hint)
     if not _MAY_BE_BYTES.search(metavar) and not is_unicode(word):
         raise InvalidInputError(f"{name} is not valid UTF-8", hint=hint)
+
+
+def _display_name(parameter: Any) -> str:
+    """The name of an option or argument in messages: `--page`, `FILE`."""
+    if parameter.param_type_name == "option":
+        return str(max(parameter.opts, key=len))
+    return str(parameter.metavar or parameter.name.upper()).strip("[].…")

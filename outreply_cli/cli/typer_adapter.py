@@ -39,6 +39,24 @@ _CONFIRMATION_FLAGS = frozenset({"--yes", "-y"})
 _NUMBER_ERRORS = {"int": "is not a whole number", "float": "is not a number"}
 
 
+# Words of other tools, and the command that does the same here.
+_FOREIGN_WORDS = {
+    "outreply": {
+        "login": "auth login", "logout": "auth logout", "whoami": "auth status",
+        "schedule": "posts schedule", "publish": "posts publish", "post": "posts publish",
+        "import": "bulk schedule", "sync": "bulk schedule", "apply": "bulk apply",
+        "plan": "bulk plan", "upload": "media upload", "listen": "serve-webhook",
+        "trigger": "webhooks trigger", "version": "--version",
+    },
+    "outreply bulk": {
+        "upload": "bulk schedule", "import": "bulk schedule", "sync": "bulk schedule",
+        "create": "bulk schedule",
+    },
+    "outreply posts": {"create": "posts schedule", "delete": "posts cancel"},
+    "outreply webhooks": {"listen": "serve-webhook"},
+}  # fmt: skip
+
+
 class CommandSpec:
     """A command's function and how Typer is to call it; made by `options.command`.
 
@@ -191,16 +209,30 @@ def to_input_error(error: Any) -> InvalidInputError:
     ctx = getattr(error, "ctx", None)
     path = ctx.command_path if ctx is not None else "outreply"
     message, hint = error.format_message(), f"See: {path} --help"
-    message = re.sub(
-        r"is not a valid (int|float)\w*( range)?(?=\.$)",
-        lambda found: _NUMBER_ERRORS[found[1]],
-        message,
-    )
+    message = _rephrase(message.removesuffix("."))
     option = getattr(error, "option_name", None)
     if option is not None and message.startswith("No such option"):
         message = f"unknown option {option} for {path}"
         hint = _option_hint(ctx, option, path) or hint
     return CommandLineError(message, hint=hint)
+
+
+def _rephrase(message: str) -> str:
+    """Typer's message about a value in the form of ours: `--limit: must be at least 1`."""
+    names = re.findall(r"'(.*?)'", message)
+    if message.startswith("Missing "):
+        return f"{max(names, key=len)} is required"
+    if message.endswith("requires an argument"):
+        return f"{names[0]} requires a value"
+    if message.startswith("Invalid value for "):
+        flags = message.removeprefix("Invalid value for ").partition(": ")[0]
+        name = max(re.findall(r"'(.*?)'", flags), key=len)
+        message = f"{name}: {message.partition(': ')[2]}"
+    message = re.sub(r"is not in the range x>=(\S+)$", r"is less than \1", message)
+    message = re.sub(r"is not in the range (\S+?)<=x<=(\S+)$", r"is not between \1 and \2", message)
+    return re.sub(
+        r"is not a valid (int|float)\w*( range)?$", lambda found: _NUMBER_ERRORS[found[1]], message
+    )
 
 
 class CommandLineError(InvalidInputError):
@@ -218,6 +250,8 @@ def _help_text(command: Any, ctx: Any) -> str:
 def _command_hint(path: str, typed: str, names: Sequence[str]) -> str:
     import difflib
 
+    if path in _FOREIGN_WORDS and typed in _FOREIGN_WORDS[path]:
+        return f"Use: outreply {_FOREIGN_WORDS[path][typed]}"
     near = difflib.get_close_matches(typed, names, n=1)
     return f"Did you mean: {path} {near[0]}" if near else f"See: {path} --help"
 
@@ -229,7 +263,7 @@ def _option_hint(ctx: Any, option: str, path: str) -> str | None:
             "OUTREPLY_WEBHOOK_SECRET, or run: outreply auth login"
         )
     if isinstance(ctx.command, LazyGroup) and option in _COMMON_FLAGS:
-        return f"Options follow the command's words: {path} COMMAND {option}"
+        return f"Put it after the command: {path} COMMAND {option}"
     if option in _CONFIRMATION_FLAGS:
         return f"This command asks for no confirmation: remove {option}"
     if not option.startswith("--"):

@@ -1,1 +1,1 @@
-"""The words people type: one module a group."""
+"""The commands: one file each, in a folder per group."""

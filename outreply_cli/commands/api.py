@@ -43,7 +43,7 @@ def run(
         bool, typer.Option("--paginate", help="Fetch all pages of a list.")
     ] = False,
 ) -> None:  # fmt: skip
-    """Send a request to any endpoint and print the response.
+    """Make an authenticated request to any endpoint.
 
     Example: outreply api GET /me
 

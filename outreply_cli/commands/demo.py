@@ -15,7 +15,7 @@ from outreply_cli.webhooks.event import summarize
 _NEXT_STEPS = (
     ("outreply emulator start", "Keep an emulator running."),
     ("outreply bulk template csv > my.csv", "Start a calendar of your own."),
-    ("outreply auth login", "Log in to your account."),
+    ("outreply auth login", "Sign in to your account."),
 )
 
 

@@ -2,6 +2,7 @@
 
 import textwrap
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -30,23 +31,23 @@ def run(context: Context) -> None:
 
     Example: outreply doctor --json
     """
-    from outreply_cli.doctor.checks import run_checks
+    from outreply_cli.doctor.auth import check_keyring, check_token
     from outreply_cli.doctor.context import DoctorContext
+    from outreply_cli.doctor.environment import check_environment
+    from outreply_cli.doctor.network import check_network
     from outreply_cli.doctor.result import ChecksFailedError, CheckStatus
+    from outreply_cli.doctor.system import check_system
 
-    results = run_checks(
-        DoctorContext(
-            context.environ,
-            context.config_dir,
-            context.state_dir,
-            context.clock,
-            context.options.profile,
-            context.log_request if context.options.verbose else None,
-        )
-    )
+    doctor = DoctorContext(
+        context.environ, context.config_dir, context.state_dir, context.clock,
+        context.options.profile, context.log_request if context.options.verbose else None,
+    )  # fmt: skip
+    checks = (check_system, check_environment, check_keyring, check_network, check_token)
+    with closing(doctor):
+        found = [result for check in checks for result in check(doctor)]
+        results = [result.redact(doctor.secrets) for result in found]
     show_results(
-        context.output,
-        [{**asdict(result), "status": result.status.value} for result in results],
+        context.output, [{**asdict(result), "status": result.status.value} for result in results]
     )
     failed = [result.check for result in results if result.status == CheckStatus.FAILURE]
     if failed:

@@ -28,7 +28,8 @@ def run(
 
     Example: outreply examples crontab
     """
-    examples = {path.stem: path for path in sorted(_DIRECTORY.iterdir())}
+    # pip leaves a directory of compiled files beside the examples.
+    examples = {path.stem: path for path in sorted(_DIRECTORY.iterdir()) if path.is_file()}
     if name is None:
         items = [
             {"name": stem, "file": path.name, "description": _description(path)}
@@ -40,7 +41,7 @@ def run(
     if path is None:
         near = difflib.get_close_matches(name, examples, n=1)
         raise InvalidInputError(
-            f"no example is called {name!r}",
+            f"unknown example: {name}",
             hint=f"Did you mean: outreply examples {near[0]}" if near else "See: outreply examples",
         )
     context.output.write_document(path.read_text(encoding="utf-8"))

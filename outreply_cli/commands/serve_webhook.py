@@ -4,13 +4,14 @@ import re
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
+from functools import partial
 from secrets import token_hex
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from outreply_cli.cli.options import command
-from outreply_cli.commands.webhooks.shared import open_store, webhook_secrets
+from outreply_cli.commands.webhooks.shared import ALLOW_PUBLIC_HELP, open_store, webhook_secrets
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError, OutReplyError, TimeError
 from outreply_cli.times import parse_duration
@@ -22,9 +23,9 @@ if TYPE_CHECKING:
     from outreply_cli.webhooks.receiver import Received
     from outreply_cli.webhooks.store import DeliveryStore
 
-_FORWARDING = "Forwarding"
-_SIMULATION = "Simulated responses"
-_STOPPING = "Stop conditions"
+_forwarding = partial(typer.Option, rich_help_panel="Forwarding")
+_stopping = partial(typer.Option, rich_help_panel="Stop conditions")
+_simulation = partial(typer.Option, rich_help_panel="Simulated responses")
 # Paths that servers see as typed: no query and nothing that clients escape.
 _PLAIN_PATH = re.compile(r"/[A-Za-z0-9._~!$&'()*+,;=:@/-]*")
 
@@ -75,68 +76,59 @@ def run(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show bodies.")] = False,
     forward_to: Annotated[
         list[str] | None,
-        typer.Option(metavar="URL", help="Forward deliveries to this URL, unchanged and in order, "
-                     "with retries (repeatable).", rich_help_panel=_FORWARDING),
+        _forwarding(metavar="URL", help="Forward deliveries to this URL, unchanged and in order, "
+                    "with retries (repeatable)."),
     ] = None,
     forward_duplicates: Annotated[
-        bool, typer.Option("--forward-duplicates", help="Forward repeated deliveries too.",
-                           rich_help_panel=_FORWARDING)
+        bool, _forwarding("--forward-duplicates", help="Forward repeated deliveries too.")
     ] = False,
     relay_status: Annotated[
-        bool, typer.Option("--relay-status", help="Respond with the status of the first URL.",
-                           rich_help_panel=_FORWARDING)
+        bool, _forwarding("--relay-status", help="Respond with the status of the first URL.")
     ] = False,
     allow_public: Annotated[
-        bool, typer.Option("--allow-public", help="Allow URLs outside this machine and private "
-                           "networks.", rich_help_panel=_FORWARDING)
+        bool, _forwarding("--allow-public", help=ALLOW_PUBLIC_HELP)
     ] = False,
     exec_command: Annotated[
         str | None,
-        typer.Option("--exec", metavar="COMMAND", help="Run a command for each event, without a "
-                     "shell: body on stdin, event name in OUTREPLY_EVENT.",
-                     rich_help_panel=_FORWARDING),
+        _forwarding("--exec", metavar="COMMAND", help="Run a command for each event, without a "
+                    "shell: body on stdin, event name in OUTREPLY_EVENT."),
     ] = None,
     exec_concurrency: Annotated[
-        int, typer.Option(metavar="COUNT", min=1, max=64, help="Run at most COUNT commands "
-                          "simultaneously.", rich_help_panel=_FORWARDING)
+        int, _forwarding(metavar="COUNT", min=1, max=64, help="Run at most COUNT commands "
+                         "simultaneously.")
     ] = 4,
     exec_timeout: Annotated[
-        str, typer.Option(metavar="DURATION", help="Stop a command that runs longer.",
-                          rich_help_panel=_FORWARDING)
+        str, _forwarding(metavar="DURATION", help="Stop a command that runs longer.")
     ] = "60s",
     max_events: Annotated[
-        int | None, typer.Option(metavar="COUNT", min=1, help="Stop after COUNT events.",
-                                 rich_help_panel=_STOPPING)
+        int | None, _stopping(metavar="COUNT", min=1, help="Stop after COUNT events.")
     ] = None,
     until: Annotated[
         str | None,
-        typer.Option(metavar="PATH=VALUE,…", help="Stop at the first event with these values, such "
-                     "as event=post.published,data.post.id=ID.", rich_help_panel=_STOPPING),
+        _stopping(metavar="PATH=VALUE,…", help="Stop at the first event with these values, such "
+                  "as event=post.published,data.post.id=ID."),
     ] = None,
     timeout: Annotated[
         str | None,
-        typer.Option(metavar="DURATION", help="Stop after this long; with exit code 124 if "
-                     "--until or --max-events is not met.", rich_help_panel=_STOPPING),
+        _stopping(metavar="DURATION", help="Stop after this long; with exit code 124 if "
+                  "--until or --max-events is not met."),
     ] = None,
     respond: Annotated[
-        str, typer.Option(metavar="STATUS", help="Respond with these statuses, such as 500 or "
-                          "500x3,200.", rich_help_panel=_SIMULATION)
+        str, _simulation(metavar="STATUS", help="Respond with these statuses, such as 500 or "
+                         "500x3,200.")
     ] = "200",
     delay: Annotated[
-        str | None, typer.Option(metavar="DURATION", help="Delay each response.",
-                                 rich_help_panel=_SIMULATION)
+        str | None, _simulation(metavar="DURATION", help="Delay each response.")
     ] = None,
     drop: Annotated[
-        bool, typer.Option("--drop", help="Close connections without a response.",
-                           rich_help_panel=_SIMULATION)
+        bool, _simulation("--drop", help="Close connections without a response.")
     ] = False,
     fail_rate: Annotated[
-        float, typer.Option(metavar="RATE", min=0, max=1, help="Respond 500 to this share of "
-                            "deliveries.", rich_help_panel=_SIMULATION)
+        float, _simulation(metavar="RATE", min=0, max=1, help="Respond 500 to this share of "
+                           "deliveries.")
     ] = 0.0,
     seed: Annotated[
-        int, typer.Option(metavar="NUMBER", help="Random seed for reproducible results.",
-                          rich_help_panel=_SIMULATION)
+        int, _simulation(metavar="NUMBER", help="Random seed for reproducible results.")
     ] = 0,
 ) -> None:  # fmt: skip
     """Receive webhooks locally and forward them.
@@ -153,7 +145,7 @@ def run(
     from outreply_cli.net.ssrf import reach_for
     from outreply_cli.spec.events import matches, parse_patterns
     from outreply_cli.webhooks.event_stream import EventStream, StopCondition, parse_conditions
-    from outreply_cli.webhooks.forward import UrlTarget
+    from outreply_cli.webhooks.forward import CommandTarget, UrlTarget
     from outreply_cli.webhooks.mock_responses import ResponseScript, parse_script
     from outreply_cli.webhooks.receiver import ReceiverConfig
     from outreply_cli.webhooks.server import WebhookServer
@@ -174,9 +166,15 @@ def run(
             "--relay-status requires --forward-to", hint="Add --forward-to URL."
         )
     if exec_command is not None:
-        targets.append(
-            _command_target(context, exec_command, exec_concurrency, exec_timeout, secret_env)
-        )
+        seconds = _parse_seconds(exec_timeout, "--exec-timeout")
+        if not seconds:
+            raise InvalidInputError(
+                "--exec-timeout is too short", hint="Use a duration such as 60s."
+            )
+        targets.append(CommandTarget(
+            exec_command, context.environ, concurrency=exec_concurrency, timeout=seconds,
+            hidden=secret_env or [],
+        ))  # fmt: skip
     patterns = parse_patterns(events, "--events") if events else []
     conditions = parse_conditions(until) if until else None
     awaited = conditions.get("event") if conditions else None
@@ -202,13 +200,10 @@ def run(
     # With --emulator, a random secret rejects deliveries until the emulator's is known.
     accepted = [token_hex(32)] if emulator else [] if no_verify else list(secrets.values)
     config = ReceiverConfig(
-        secrets=accepted,
-        path=path,
-        events=patterns,
+        secrets=accepted, path=path, events=patterns,
         tolerance=Tolerance(tolerance, is_required=require_timestamp),
-        forwards_duplicates=forward_duplicates,
-        relays_status=relay_status,
-    )
+        forwards_duplicates=forward_duplicates, relays_status=relay_status,
+    )  # fmt: skip
     with closing(open_store(context)) as store, _summary(context, stream, report, store):
         server = WebhookServer(
             store, config=config, clock=context.clock, on_received=stream.put,
@@ -267,11 +262,7 @@ def _closed_by_signals(stream: "EventStream") -> Iterator[None]:
 def _emulator_webhook(
     context: Context, url: str, events: Sequence[str]
 ) -> Iterator[tuple[str, int]]:
-    """Register a webhook with the running emulator; yields its secret and the emulator's port.
-
-    Raises:
-        EmulatorError: No emulator is running.
-    """
+    """Register a webhook with the running emulator; yields its secret and the emulator's port."""
     from outreply_cli.commands.emulator.shared import running_emulator
     from outreply_cli.spec.events import matches
     from outreply_cli.spec.limits import EVENTS
@@ -318,19 +309,6 @@ def _announce(context: Context, url: str, host: str, *, has_inspector: bool) -> 
         context.info("From the internet: run a tunnel to this port and register the tunnel's URL.")
     else:
         context.warn(f"other machines can connect to {host}")
-
-
-def _command_target(
-    context: Context, line: str, concurrency: int, timeout: str, secret_env: list[str] | None
-) -> "ForwardTarget":
-    from outreply_cli.webhooks.forward import CommandTarget
-
-    seconds = _parse_seconds(timeout, "--exec-timeout")
-    if not seconds:
-        raise InvalidInputError("--exec-timeout is too short", hint="Use a duration such as 60s.")
-    return CommandTarget(
-        line, context.environ, concurrency=concurrency, timeout=seconds, hidden=secret_env or []
-    )
 
 
 def _parse_seconds(text: str | None, option: str) -> float | None:

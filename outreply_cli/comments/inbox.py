@@ -21,13 +21,7 @@ _OVERLAP = timedelta(minutes=10)
 
 @dataclass(frozen=True)
 class RecentPosts:
-    """Recently published posts.
-
-    Attributes:
-        posts: The API's objects, newest first.
-        pages: All pages of the account, by ID.
-        truncated: Whether there may be more posts than the server lists.
-    """
+    """Recently published posts, newest first, and all pages of the account by ID."""
 
     posts: Sequence[Resource]
     pages: Mapping[str, Page]
@@ -36,14 +30,7 @@ class RecentPosts:
 
 @dataclass(frozen=True)
 class PostComments:
-    """The comments of one post.
-
-    Attributes:
-        post: The API's object.
-        alias: Name of the post's page, such as instagram:acme.
-        threads: Comments in thread order.
-        truncated: Whether there may be more comments than the server lists.
-    """
+    """The comments of one post in thread order; `alias` names its page, such as instagram:acme."""
 
     post: Resource
     alias: str
@@ -76,14 +63,8 @@ def fetch_comments(
 ) -> PostComments:
     """Fetch the comments of one post: one read, and one for each further hundred comments.
 
-    Args:
-        client: Client of the account.
-        store: Comments seen on this machine.
-        post: Published post, as listed by the API.
-        page: Page of the post; empty when unknown.
-        sent: Replies sent from this machine.
-        since: Earliest creation time.
-        only_new: Whether to leave out the page's own comments and those seen before.
+    `page` is empty when unknown; `sent` are the replies sent from this machine. `only_new` leaves
+    out the page's own comments and those seen before.
     """
     post_id = str(post.get("id"))
     newest = store.newest_timestamp(post_id) if only_new else None

@@ -73,11 +73,7 @@ class ReplyService:
     def send(self, comment_id: str, message: str, key: str | None = None) -> ReplyResult:
         """Reply to a comment.
 
-        Args:
-            comment_id: ID of the comment.
-            message: Text of at most 5,000 characters.
-            key: Deduplication key: a second reply with the same key is not sent. By default, the
-                text serves as the key.
+        A second reply with the same `key` (by default, with the same text) is not sent.
 
         Raises:
             AmbiguousReplyError: An earlier attempt may have succeeded and cannot be found.
@@ -150,10 +146,7 @@ def check_reply(message: str) -> None:
 def fill_template(template: str, comment: Comment, post: Mapping[str, Any]) -> str:
     """Fill the placeholders `{author}`, `{username}` and `{post}`; `{{` stands for a brace.
 
-    Args:
-        template: Text with placeholders.
-        comment: Comment to reply to.
-        post: Post of the comment; `{post}` is its address, or its ID when `post` is empty.
+    `{post}` is the address of the post, or its ID when `post` is empty.
 
     Raises:
         InvalidInputError: A placeholder is unknown.

@@ -41,9 +41,7 @@ _REPLY_TYPES = {"comment_id": str, "message": str, "idempotency_key": str, "sent
 class SentReply:
     """A reply that was sent, or may have been.
 
-    Attributes:
-        sent_at: Unix time of its first request.
-        reply: The API's object; None while the outcome is unknown.
+    `sent_at` is the Unix time of its first request; `reply` is None while the outcome is unknown.
     """
 
     comment_id: str
@@ -57,10 +55,6 @@ class CommentStore:
     """Comments seen and replies sent by one account; several processes may have it open.
 
     Every method raises StorageError when the file is unusable.
-
-    Args:
-        path: SQLite file, created when missing.
-        account: Account key used in the journal.
     """
 
     def __init__(self, path: Path, account: str) -> None:

@@ -15,14 +15,7 @@ Comment = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class ThreadedComment:
-    """A comment and its position in a thread.
-
-    Attributes:
-        comment: The API's object.
-        depth: Number of comments above it in the thread.
-        is_own: Whether the page wrote it.
-        is_answered: Whether the page replied to it.
-    """
+    """A comment and the number of comments above it; `is_answered` if the page replied to it."""
 
     comment: Comment
     depth: int
@@ -47,13 +40,10 @@ def build_threads(
     answered_ids: Collection[str] = (),
     own_ids: Collection[str] = (),
 ) -> list[ThreadedComment]:
-    """Return comments by age, each followed by its replies.
+    """Return the comments of one post by age, each followed by its replies.
 
-    Args:
-        comments: Comments of one post, in any order; a reply without its parent is a thread.
-        username: Username of the page, which marks its own comments.
-        answered_ids: IDs of comments answered from this machine.
-        own_ids: IDs of replies sent from this machine.
+    A reply without its parent is a thread. `username` marks the page's own comments; the other IDs
+    are those of comments answered and replies sent from this machine.
     """
     by_age = sorted(comments, key=lambda comment: (get_created_at(comment), get_id(comment)))
     ids = {get_id(comment) for comment in by_age}

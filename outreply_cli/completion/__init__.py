@@ -1,1 +1,1 @@
-"""What the shells complete: words from static files, values that were seen a short time ago."""
+"""Shell completion: words from a generated file, and values that recent commands saw."""

@@ -49,12 +49,7 @@ class ApiProbe(NamedTuple):
 
 @dataclass
 class DoctorContext:
-    """The subject of the checks; expensive parts are made on first use.
-
-    Attributes:
-        profile_option: Value of `--profile`.
-        on_request: Callback after each request.
-    """
+    """The subject of the checks; expensive parts are made on first use."""
 
     environ: Mapping[str, str]
     config_dir: Path
@@ -66,7 +61,7 @@ class DoctorContext:
 
     @cached_property
     def profile(self) -> Profile | None:
-        """The active profile; None when there is none or it is invalid."""
+        """The active profile; None if no valid one is stored."""
         try:
             profiles = Profiles.load(self.config_dir / CONFIG_FILE)
             return resolve_profile(profiles, self.profile_option, self.environ)

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 from outreply_cli.api.base_url import is_local_url, is_loopback
-from outreply_cli.api.errors import LocalServerUnavailableError, NetworkError
+from outreply_cli.api.errors import NetworkError
 from outreply_cli.api.transport import Transport
 from outreply_cli.doctor.context import DoctorContext
 from outreply_cli.doctor.result import CheckResult, failure, ok, skipped, warning
@@ -34,7 +34,7 @@ def check_network(context: DoctorContext) -> Iterator[CheckResult]:
     yield skipped("dns", "the proxy resolves names") if proxy else _dns(url.hostname or "")
     yield _tls(transport, error, url.scheme, context.clock.now())
     if error is not None:
-        yield failure("api", error.message, _api_hint(error))
+        yield failure("api", error.message, _api_hint(error, transport.base_url))
         yield skipped("clock", "requires a response from the API")
         return
     yield ok("api", f"{transport.base_url} responded in {context.api.latency_ms:.0f} ms")
@@ -151,7 +151,8 @@ def _clock(ahead: timedelta) -> CheckResult:
     )
 
 
-def _api_hint(error: OutReplyError) -> str:
-    if isinstance(error, NetworkError) and not isinstance(error, LocalServerUnavailableError):
+def _api_hint(error: OutReplyError, base_url: str) -> str:
+    is_stopped_emulator = error.code == "CONNECTION_FAILED" and is_local_url(base_url)
+    if isinstance(error, NetworkError) and not is_stopped_emulator:
         return "Check the network, the proxy and OUTREPLY_BASE_URL, then try again."
     return error.hint or "Try again later."

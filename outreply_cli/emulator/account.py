@@ -12,32 +12,24 @@ from outreply_cli.emulator.request import (
     ErrorResponse,
     Principal,
     RequestContext,
+    find_row,
     format_timestamp,
     invalid_field,
 )
 from outreply_cli.emulator.state import State
-from outreply_cli.emulator.webhooks import WebhookEvent, emit
+from outreply_cli.emulator.webhooks import emit
 from outreply_cli.spec.limits import BRAND_PUBLISHES_PER_DAY, PAGE_MIN_GAP
 from outreply_cli.spec.platforms import PLATFORMS
 
 _WARN_AT = 0.8
-_INCREMENT = {
-    buckets: f"INSERT INTO usage VALUES {', '.join(['(?, ?, ?, 1)'] * buckets)} "  # noqa: S608
-    "ON CONFLICT (user_id, month, bucket) DO UPDATE SET used = used + 1 RETURNING used"
-    for buckets in (1, 2)
-}
 
 
 def get_me(context: RequestContext) -> dict[str, Any]:
     """`GET /me`: the token and its user; needs no scope."""
     user, key = context.caller.user, _key_view(context.caller)
+    names = {name: user[name] for name in ("email", "firstname", "lastname")}
     return {
-        "authenticated_as": {
-            "user_id": user["id"],
-            "email": user["email"],
-            "firstname": user["firstname"],
-            "lastname": user["lastname"],
-        },
+        "authenticated_as": {"user_id": user["id"], **names},
         "api_key": {name: key[name] for name in ("id", "name", "prefix", "scopes", "expires_at")},
     }
 
@@ -45,11 +37,11 @@ def get_me(context: RequestContext) -> dict[str, Any]:
 def get_account(context: RequestContext) -> dict[str, Any]:
     """`GET /account`: the user, the API key and the remaining quotas."""
     user = context.caller.user
-    tier = get_tier(user)
+    tier, (per_minute, per_day) = get_tier(user), get_rate(context.caller)
     usage = get_usage(context.db, user["id"], context.now)
     monthly: dict[str, Any] = {
         "year_month": f"{context.now:%Y-%m}",
-        "resets_at": format_timestamp(next_month(context.now).timestamp()),
+        "resets_at": _next_month(context.now),
     }
     for bucket, limit in tier.monthly.items():
         used = usage.get(bucket, 0)
@@ -63,9 +55,7 @@ def get_account(context: RequestContext) -> dict[str, Any]:
         "api_key": _key_view(context.caller),
         "quota": {
             "storage": {**storage_view(context), "max_file_bytes": tier.max_file_bytes},
-            "rate_limit": dict(
-                zip(("per_minute", "per_day"), get_rate(context.caller), strict=True)
-            ),
+            "rate_limit": {"per_minute": per_minute, "per_day": per_day},
             "monthly": monthly,
             "publish_guardrails": {
                 "perPage": {
@@ -89,11 +79,8 @@ def list_brands(context: RequestContext) -> dict[str, Any]:
     )
     return {
         "brands": [
-            {
-                **_brand_view(row),
-                "created_at": format_timestamp(row["created_at"]),
-                "pages_count": row["pages_count"],
-            }
+            _brand_view(row)
+            | {"created_at": format_timestamp(row["created_at"]), "pages_count": row["pages_count"]}
             for row in rows
             if _can_reach(context.caller, row["id"])
         ]
@@ -125,26 +112,20 @@ def list_pages(context: RequestContext) -> dict[str, Any]:
 def get_page(context: RequestContext) -> dict[str, Any]:
     """`GET /pages/:pageId`."""
     row = get_own_page(context, context.path["page_id"])
-    view = _page_view(row)
+    created_at = format_timestamp(row["created_at"])
+    view = _page_view(row) | {"profile_picture": row["profile_picture"], "created_at": created_at}
     del view["brand_name"]
-    return {
-        "page": {
-            **view,
-            "profile_picture": row["profile_picture"],
-            "created_at": format_timestamp(row["created_at"]),
-        }
-    }
+    return {"page": view}
 
 
 def get_own_page(context: RequestContext, page_id: str) -> sqlite3.Row:
     """The page with the id `page_id`, if the user owns it and the token may use its brand."""
-    row: sqlite3.Row | None = context.db.execute(
+    row = find_row(
+        context.db, "Page not found",
         "SELECT pages.*, brands.name AS brand_name, brands.user_id FROM pages "
         "JOIN brands ON brands.id = pages.brand_id WHERE pages.id = ? AND brands.user_id = ?",
         (page_id, context.caller.user["id"]),
-    ).fetchone()
-    if row is None:
-        raise ErrorResponse(404, "NOT_FOUND", "Page not found")
+    )  # fmt: skip
     require_brand(context.caller, row["brand_id"])
     return row
 
@@ -157,12 +138,8 @@ def require_brand(caller: Principal, brand_id: str) -> None:
 
 def get_usage(db: sqlite3.Connection, user_id: str, now: datetime) -> dict[str, int]:
     """The user's usage of each bucket in the UTC month of `now`."""
-    return dict(
-        db.execute(
-            "SELECT bucket, used FROM usage WHERE user_id = ? AND month = ?",
-            (user_id, f"{now:%Y-%m}"),
-        ).fetchall()
-    )
+    sql = "SELECT bucket, used FROM usage WHERE user_id = ? AND month = ?"
+    return dict(db.execute(sql, (user_id, f"{now:%Y-%m}")).fetchall())
 
 
 def count_usage(context: RequestContext, *buckets: str, limit: int | None = None) -> None:
@@ -177,8 +154,8 @@ def count_usage(context: RequestContext, *buckets: str, limit: int | None = None
         return
     user_id = context.caller.user["id"]
     if limit is None:
-        _increment(context.db, user_id, buckets, context.now)
-    elif not spend(context.state, context.db, user_id, buckets, limit, context.now):
+        context.state.count_use(user_id, f"{context.now:%Y-%m}", *buckets)
+    elif not spend(context.state, user_id, buckets, limit, context.now):
         raise ErrorResponse(
             429,
             "MONTHLY_QUOTA_EXCEEDED",
@@ -187,51 +164,34 @@ def count_usage(context: RequestContext, *buckets: str, limit: int | None = None
             tier=context.caller.user["tier"],
             limit=limit,
             used=get_usage(context.db, user_id, context.now).get(buckets[-1], 0),
-            resets_at=format_timestamp(next_month(context.now).timestamp()),
+            resets_at=_next_month(context.now),
             upgrade_url="https://outreply.com/pricing",
         )
 
 
-def spend(  # noqa: PLR0917
-    state: State,
-    db: sqlite3.Connection,
-    user_id: str,
-    buckets: Sequence[str],
-    limit: int,
-    now: datetime,
-) -> bool:
+def spend(state: State, user_id: str, buckets: Sequence[str], limit: int, now: datetime) -> bool:
     """Count one use of each of the monthly buckets; False if the last would exceed its `limit`.
 
     At 80% of the last bucket a quota warning is emitted, once per bucket and month.
     """
-    name, used = buckets[-1], _increment(db, user_id, buckets, now)
+    name, month = buckets[-1], f"{now:%Y-%m}"
+    used = state.count_use(user_id, month, *buckets)
     if used > limit:
-        db.execute(
+        state.connection.execute(
             "UPDATE usage SET used = used - 1 WHERE user_id = ? AND month = ? AND bucket = ?",
-            (user_id, f"{now:%Y-%m}", name),
+            (user_id, month, name),
         )
         return False
     # True for exactly one use: the one that crosses the threshold.
     if used >= _WARN_AT * limit > used - 1:
         data = {"bucket": name, "used": used, "limit": limit, "percent": 80}
-        emit(db, WebhookEvent(user_id, "account.quota.warning", data), now, state.new_id)
+        emit(state, user_id, "account.quota.warning", data, now)
     return True
 
 
-def _increment(db: sqlite3.Connection, user_id: str, buckets: Sequence[str], now: datetime) -> int:
-    month = f"{now:%Y-%m}"
-    values: list[str] = []
-    for bucket in buckets:
-        values += (user_id, month, bucket)
-    rows = db.execute(_INCREMENT[len(buckets)], values).fetchall()
-    used: int = rows[-1]["used"]
-    return used
-
-
-def next_month(now: datetime) -> datetime:
-    """The start of the next UTC month."""
+def _next_month(now: datetime) -> str | None:
     years, month = divmod(now.month, 12)
-    return datetime(now.year + years, month + 1, 1, tzinfo=UTC)
+    return format_timestamp(datetime(now.year + years, month + 1, 1, tzinfo=UTC).timestamp())
 
 
 def _can_reach(caller: Principal, brand_id: str) -> bool:
@@ -239,11 +199,8 @@ def _can_reach(caller: Principal, brand_id: str) -> bool:
 
 
 def _get_own_brand(context: RequestContext, brand_id: str) -> sqlite3.Row:
-    row: sqlite3.Row | None = context.db.execute(
-        "SELECT * FROM brands WHERE id = ? AND user_id = ?", (brand_id, context.caller.user["id"])
-    ).fetchone()
-    if row is None:
-        raise ErrorResponse(404, "NOT_FOUND", "Brand not found")
+    sql = "SELECT * FROM brands WHERE id = ? AND user_id = ?"
+    row = find_row(context.db, "Brand not found", sql, (brand_id, context.caller.user["id"]))
     require_brand(context.caller, brand_id)
     return row
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import sqlite3
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,14 +12,14 @@ from outreply_cli.emulator.delivery import DeliveryWorker
 from outreply_cli.emulator.faults import Faults
 from outreply_cli.emulator.incoming_comments import add_incoming_comment
 from outreply_cli.emulator.rate import RateWindows
-from outreply_cli.emulator.request import ErrorResponse, format_timestamp
+from outreply_cli.emulator.request import ErrorResponse, find_row, format_timestamp
 from outreply_cli.emulator.scheduler import next_due_at, process_due
 from outreply_cli.emulator.seed import create_token, load_default_seed, load_seed
 from outreply_cli.emulator.seed_export import export_seed
 from outreply_cli.emulator.seed_file import parse_seed
 from outreply_cli.emulator.snapshots import load_snapshot, save_snapshot
 from outreply_cli.emulator.state import State
-from outreply_cli.emulator.webhooks import enable_webhook, rotate_secret
+from outreply_cli.emulator.webhooks import new_secret
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.spec.limits import EVERY_SCOPE, SCOPES
 
@@ -29,22 +30,12 @@ _NUMBER_MAX = 1e12
 
 
 class AdminApi:
-    """The verbs of the admin API.
-
-    Args:
-        state: The emulator's state.
-        worker: Sends deliveries that become due while the clock is moved.
-        faults: The injected faults.
-        rate: The rate limit windows.
-    """
+    """The verbs of the admin API; `worker` sends what becomes due while the clock is moved."""
 
     def __init__(
         self, state: State, worker: DeliveryWorker, faults: Faults, rate: RateWindows
     ) -> None:
-        self._state = state
-        self._faults = faults
-        self._rate = rate
-        self._worker = worker
+        self._state, self._worker, self._faults, self._rate = state, worker, faults, rate
 
     def handle(self, verb: str, params: Mapping[str, Any]) -> dict[str, Any]:
         """Run `verb` and return its result.
@@ -55,8 +46,8 @@ class AdminApi:
         """
         if verb == "advance":
             target = self._parse_target(params)
-            # Paused so that deliveries that become due are sent and counted here.
-            with self._worker.pause():
+            # Locked so that deliveries that become due are sent and counted here.
+            with self._worker.lock:
                 return self._advance(target)
         if verb == "snapshot":
             return self._snapshot(params)
@@ -68,7 +59,7 @@ class AdminApi:
             "token": self._token,
             "reset": self._reset,
             "seed": self._seed,
-            "export": self._export,
+            "export": lambda _: {"seed": export_seed(self._state)},
             "freeze": self._freeze,
             "comment": self._comment,
             "fault": self._fault,
@@ -152,37 +143,42 @@ class AdminApi:
             self._state.clock.set_time(at)
 
     def _process_due(self) -> int:
-        with self._state.transaction() as db:
-            return process_due(self._state, db, self._state.clock.now())
+        with self._state.transaction():
+            return process_due(self._state, self._state.clock.now())
 
     def _rotate(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        webhook_id = _text(params, "id")
-        return {"id": webhook_id, "secret": rotate_secret(self._state, webhook_id)}
+        # The previous secret also signs for 24 hours (reference: Secret rotation).
+        changes = "previous_secret = secret, secret = ?, rotated_at = ?"
+        now = self._state.clock.now().timestamp()
+        row = self._update_webhook(params, changes, new_secret(self._state), now)
+        return {"id": row["id"], "secret": row["secret"]}
 
     def _enable(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        webhook_id = _text(params, "id")
-        enable_webhook(self._state, webhook_id)
-        return {"id": webhook_id, "active": True}
+        row = self._update_webhook(params, "disabled_at = NULL, failures = 0")
+        return {"id": row["id"], "active": True}
+
+    def _update_webhook(
+        self, params: Mapping[str, Any], changes: str, *values: object
+    ) -> sqlite3.Row:
+        return find_row(
+            self._state.connection,
+            "Webhook not found",
+            f"UPDATE hooks SET {changes} WHERE id = ? RETURNING *",  # noqa: S608
+            (*values, _text(params, "id")),
+            hint="See: outreply webhooks list --profile emulator",
+        )
 
     def _deliveries(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        limit = int(_number(params, "limit", 50))
+        limit = max(1, min(int(_number(params, "limit", 50)), _ROWS_MAX))
         rows = self._state.connection.execute(
-            "SELECT * FROM deliveries ORDER BY number DESC LIMIT ?",
-            (max(1, min(limit, _ROWS_MAX)),),
+            "SELECT id, hook_id AS webhook_id, event, attempts, status, error, "
+            "due_at AS next_attempt_at, created_at FROM deliveries ORDER BY number DESC LIMIT ?",
+            (limit,),
         )
+        times = ("next_attempt_at", "created_at")
         return {
             "deliveries": [
-                {
-                    "id": row["id"],
-                    "webhook_id": row["hook_id"],
-                    "event": row["event"],
-                    "attempts": row["attempts"],
-                    "status": row["status"],
-                    "error": row["error"],
-                    "next_attempt_at": format_timestamp(row["due_at"]),
-                    "created_at": format_timestamp(row["created_at"]),
-                }
-                for row in rows
+                dict(row) | {name: format_timestamp(row[name]) for name in times} for row in rows
             ]
         }
 
@@ -195,17 +191,16 @@ class AdminApi:
             raise InvalidInputError(
                 f"unknown scope {unknown[0]!r}", hint=f"Use: {', '.join(SCOPES)}, *"
             )
-        user = self._state.connection.execute("SELECT id FROM users LIMIT 1").fetchone()
-        if user is None:
-            raise ErrorResponse(404, "NOT_FOUND", "The emulator has no account")
-        seconds = None if params.get("expires_in") is None else _number(params, "expires_in")
+        db, sql = self._state.connection, "SELECT id FROM users LIMIT 1"
+        user = find_row(db, "The emulator has no account", sql, ())
+        expires_at = None
+        if params.get("expires_in") is not None:
+            seconds = min(_number(params, "expires_in"), _AGE_MAX)
+            expires_at = self._state.clock.now().timestamp() + seconds
         row = create_token(
-            self._state,
-            user["id"],
-            name=_text(params, "name", "created on request"),
-            scopes=scopes,
-            expires_in=None if seconds is None else timedelta(seconds=min(seconds, _AGE_MAX)),
-        )
+            self._state, user["id"], name=_text(params, "name", "created on request"),
+            scopes=scopes, expires_at=expires_at,
+        )  # fmt: skip
         return {"name": row["name"], "token": row["secret"], "scopes": list(scopes)}
 
     def _reset(self, _: Mapping[str, Any]) -> dict[str, Any]:
@@ -221,14 +216,11 @@ class AdminApi:
             self._state.clear()
             load_seed(self._state, seed)
             # Posts and comments before the seed's `now` are already due.
-            process_due(self._state, self._state.connection, self._state.clock.now())
+            process_due(self._state, self._state.clock.now())
             self._rate.clear()
         elif self._state.is_empty:
             load_default_seed(self._state)
         return self._status({})
-
-    def _export(self, _: Mapping[str, Any]) -> dict[str, Any]:
-        return {"seed": export_seed(self._state)}
 
     def _freeze(self, params: Mapping[str, Any]) -> dict[str, Any]:
         clock = self._state.clock
@@ -237,20 +229,17 @@ class AdminApi:
 
     def _comment(self, params: Mapping[str, Any]) -> dict[str, Any]:
         db, now = self._state.connection, self._state.clock.now()
-        post = db.execute(
+        post = find_row(
+            db,
+            "Published post not found",
             "SELECT id FROM posts WHERE status = 'published' AND ? IN (id, remote_id)",
             (_text(params, "post_id"),),
-        ).fetchone()
-        if post is None:
-            hint = "See: outreply posts list --published --profile emulator"
-            raise ErrorResponse(404, "NOT_FOUND", "Published post not found", hint=hint)
-        comment = (
-            _text(params, "name", ""),
-            _text(params, "username", ""),
-            _text(params, "message"),
+            hint="See: outreply posts list --published --profile emulator",
         )
-        add_incoming_comment(db, post["id"], comment, now.timestamp())
-        process_due(self._state, db, now)
+        author = (_text(params, "name", ""), _text(params, "username", ""))
+        comment = (*author, _text(params, "message"))
+        add_incoming_comment(self._state, post["id"], comment, now.timestamp())
+        process_due(self._state, now)
         row = db.execute("SELECT id FROM comments ORDER BY number DESC LIMIT 1").fetchone()
         return {"id": row["id"], "post_id": post["id"]}
 

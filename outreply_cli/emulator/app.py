@@ -1,23 +1,23 @@
 """The emulator as a WSGI application: the API, the admin API, the dashboard and faults."""
 
 import hmac
+from collections import deque
 from collections.abc import Iterable
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 from werkzeug.http import http_date
 from werkzeug.wrappers import Request
 
 from outreply_cli.emulator.admin import AdminApi
-from outreply_cli.emulator.dashboard import RequestLog, render_dashboard
+from outreply_cli.emulator.dashboard import MAX_ROWS, LoggedRequest, render_dashboard
 from outreply_cli.emulator.delivery import DeliveryWorker
 from outreply_cli.emulator.endpoints import ApiRequest, Endpoints
 from outreply_cli.emulator.faults import FAULT_HEADER, Faults
-from outreply_cli.emulator.media_urls import SsrfGuard
 from outreply_cli.emulator.openapi import PUBLIC_ROUTES
 from outreply_cli.emulator.rate import RateWindows
 from outreply_cli.emulator.request import ErrorResponse, NetworkAccess, parse_object
-from outreply_cli.emulator.responses import apply_fault, internal_error, request_id
+from outreply_cli.emulator.responses import apply_fault, log_exception, request_id
 from outreply_cli.emulator.routes import API_ROOT
 from outreply_cli.emulator.state import State
 from outreply_cli.errors import OutReplyError
@@ -35,14 +35,10 @@ def _date(second: int) -> str:
 
 
 class Emulator:
-    """The emulated API over a state.
+    """The emulated API over a seeded state.
 
-    Args:
-        state: The state, already seeded.
-        worker: Sends the webhooks.
-        resolver: Resolves host names.
-        admin_key: The key that the admin API requires, known to this machine's user only.
-        host: The address that the server listens on, and so a valid Host header.
+    The admin API requires `admin_key`, known to this machine's user only. `host` is the address
+    that the server listens on, and so a valid Host header.
     """
 
     def __init__(
@@ -54,15 +50,13 @@ class Emulator:
         admin_key: str,
         host: str = "127.0.0.1",
     ) -> None:
-        self._state = state
-        self._faults = Faults()
-        self._log = RequestLog()
-        rate = RateWindows()
-        network = NetworkAccess(SsrfGuard(resolver), resolver, state.config.allow_external)
+        self._state, self._admin_key, self._host = state, admin_key, host
+        self._faults, rate = Faults(), RateWindows()
+        # The latest requests, newest first, as the dashboard shows them.
+        self._log: deque[LoggedRequest] = deque(maxlen=MAX_ROWS)
+        network = NetworkAccess(resolver, state.config.allow_external)
         self._endpoints = Endpoints(state, rate, network)
         self._admin = AdminApi(state, worker, self._faults, rate)
-        self._admin_key = admin_key
-        self._host = host
 
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
@@ -81,13 +75,16 @@ class Emulator:
         except ConnectionDropped:
             raise
         except Exception as error:  # noqa: BLE001 - logged, and sent as a 500
-            response = internal_error(error, f"{request.method} {request.path}", headers)
+            log_exception(error, f"{request.method} {request.path}")
+            response = json_response(500, ErrorResponse(500, "SERVER_ERROR").body, headers)
         finally:
             # Deletes the temporary files of an upload.
             request.close()
         if request.path.startswith(API_ROOT):
             milliseconds = (self._state.clock.monotonic() - started_at) * 1000
-            self._log.add(request, response, milliseconds, self._state.clock.now())
+            at = self._state.clock.now().timestamp()
+            line = LoggedRequest(at, request.method, request.path, response.status, milliseconds)
+            self._log.appendleft(line)
         return response(environ, start_response)
 
     def _dispatch(self, request: Request, headers: dict[str, str]) -> Response:
@@ -95,28 +92,21 @@ class Emulator:
         if not is_allowed_host(request.host, self._host):
             raise ErrorResponse(403, "HOST_NOT_ALLOWED", "The emulator accepts local requests only")
         if request.path == "/" and request.method in {"GET", "HEAD"}:
-            return render_dashboard(self._state, self._log.recent())
+            return render_dashboard(self._state, self._log.copy())
         if request.path.startswith("/_emulator/"):
             return self._dispatch_admin(request, headers)
+        path = request.path.removeprefix(API_ROOT) or "/"
         try:
-            return self._dispatch_with_faults(request, headers)
+            fault = self._faults.pick(request.method, path, request.headers.get(FAULT_HEADER))
+            if fault is None:
+                return self._dispatch_api(request, headers)
+            handle = partial(self._dispatch_api, request, headers)
+            return apply_fault(fault, self._state.clock, headers, handle)
         except ErrorResponse as error:
             if "X-API-Tier" not in headers:
                 # The remaining requests would contradict an injected 429.
                 self._endpoints.set_headers(request, headers, rate=error.status != 429)
             raise
-
-    def _dispatch_with_faults(self, request: Request, headers: dict[str, str]) -> Response:
-        path = request.path.removeprefix(API_ROOT) or "/"
-        try:
-            fault = self._faults.pick(request.method, path, request.headers.get(FAULT_HEADER))
-        except OutReplyError as error:
-            raise ErrorResponse(400, "INVALID_FAULT", str(error)) from None
-        if fault is None:
-            return self._dispatch_api(request, headers)
-        return apply_fault(
-            fault, self._state.clock, headers, lambda: self._dispatch_api(request, headers)
-        )
 
     def _dispatch_api(self, request: Request, headers: dict[str, str]) -> Response:
         path = request.path.removeprefix(API_ROOT).rstrip("/")

@@ -16,6 +16,7 @@ from werkzeug.wrappers import Request
 from outreply_cli.emulator.clock import EmulatorClock
 from outreply_cli.emulator.rate import RateWindows
 from outreply_cli.emulator.request import ErrorResponse, Principal, too_many
+from outreply_cli.emulator.state import State
 from outreply_cli.spec.limits import (
     EVERY_SCOPE,
     SANDBOX_CAPS,
@@ -26,6 +27,7 @@ from outreply_cli.spec.limits import (
     Tier,
 )
 
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _MINUTES_OF_FULL_RATE_PER_DAY = 1500
 _UPGRADE_URL = "https://outreply.com/dashboard/api"
 
@@ -45,8 +47,8 @@ def authenticate(db: sqlite3.Connection, request: Request, now: datetime) -> Pri
         raise ErrorResponse(401, "TOKEN_REVOKED")
     if token["expires_at"] is not None and token["expires_at"] <= now.timestamp():
         raise ErrorResponse(401, "TOKEN_EXPIRED")
-    allowlist = _parse_list(token["ip_allowlist"])
-    if allowlist and not _is_allowed(request.remote_addr or "", allowlist):
+    networks = [parse_network(entry) for entry in _parse_list(token["ip_allowlist"])]
+    if networks and not _is_in(request.remote_addr or "", networks):
         raise ErrorResponse(403, "IP_NOT_ALLOWED", ip=request.remote_addr)
     if token["issued_by_collaborator_id"] is not None and not token["has_full_access"]:
         raise ErrorResponse(403, "COLLABORATOR_INSUFFICIENT")
@@ -141,7 +143,7 @@ def set_rate_headers(
         raise too_many("RATE_LIMITED", int(window.seconds_left) + 1)
 
 
-def count_request(db: sqlite3.Connection, caller: Principal, now: datetime) -> None:
+def count_request(state: State, caller: Principal, now: datetime) -> None:
     """Count a request in its day and in the token's lifetime.
 
     Raises:
@@ -150,18 +152,12 @@ def count_request(db: sqlite3.Connection, caller: Principal, now: datetime) -> N
     if is_sandbox(caller) and caller.token["request_count"] >= SANDBOX_CAPS.lifetime_requests:
         raise ErrorResponse(402, "SANDBOX_EXHAUSTED", upgrade_url=_UPGRADE_URL)
     _, per_day = get_rate(caller)
-    day = f"{now:%Y-%m-%d}"
     bucket = f"day of {caller.token['id']}"
-    used = db.execute(
-        "INSERT INTO usage VALUES (?, ?, ?, 1) "
-        "ON CONFLICT (user_id, month, bucket) DO UPDATE SET used = used + 1 RETURNING used",
-        (caller.user["id"], day, bucket),
-    ).fetchone()["used"]
-    if used > per_day:
+    if state.count_use(caller.user["id"], f"{now:%Y-%m-%d}", bucket) > per_day:
         # Rolls back the caller's transaction and with it this count.
         midnight = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
         raise too_many("DAILY_LIMIT_EXCEEDED", int((midnight - now).total_seconds()) + 1)
-    db.execute(
+    state.connection.execute(
         "UPDATE tokens SET last_used_at = ?, request_count = request_count + 1 WHERE id = ?",
         (now.timestamp(), caller.token["id"]),
     )
@@ -178,16 +174,15 @@ def _get_secret(request: Request) -> str:
     return secret or request.headers.get("X-API-Key", "").strip()
 
 
-def _is_allowed(address: str, allowlist: Sequence[str]) -> bool:
-    networks = [network for entry in allowlist if (network := parse_network(entry)) is not None]
+def _is_in(address: str, networks: Sequence[Network | None]) -> bool:
     try:
         ip = ipaddress.ip_address(address)
     except ValueError:
         return False
-    return any(ip in network for network in networks)
+    return any(network is not None and ip in network for network in networks)
 
 
-def parse_network(entry: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
+def parse_network(entry: str) -> Network | None:
     """The network of an allowlist entry, an address or a CIDR range; None for anything else."""
     try:
         return ipaddress.ip_network(entry, strict=False)

@@ -73,13 +73,6 @@ class EmulatorHandle:
             raise _to_error(body, response.status)
         return body
 
-    def is_alive(self) -> bool:
-        """Whether this emulator responds, and not another one on its port."""
-        try:
-            return self.request("status").get("pid") == self.pid
-        except EmulatorError:
-            return False
-
 
 def find_running(directory: Path) -> EmulatorHandle | None:
     """The running emulator whose state is in `directory`, or None."""
@@ -88,9 +81,10 @@ def find_running(directory: Path) -> EmulatorHandle | None:
         return None
     try:
         handle = EmulatorHandle(**json.loads(text))
-    except (ValueError, TypeError):
+        # Another emulator may listen on its port.
+        return handle if handle.request("status").get("pid") == handle.pid else None
+    except (ValueError, TypeError, EmulatorError):
         return None
-    return handle if handle.is_alive() else None
 
 
 def remove_handle(directory: Path) -> None:

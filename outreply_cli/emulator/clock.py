@@ -9,15 +9,11 @@ from outreply_cli.clock import Clock
 class EmulatorClock:
     """The machine's clock with an offset, or a frozen time.
 
-    Args:
-        system: The machine's clock.
-        connection: The state's database; its `meta` table stores the offset in seconds and the
-            Unix time of a frozen clock.
+    The `meta` table stores the offset in seconds and the Unix time of a frozen clock.
     """
 
     def __init__(self, system: Clock, connection: sqlite3.Connection) -> None:
-        self._system = system
-        self._connection = connection
+        self._system, self._connection = system, connection
         self.reload()
 
     def reload(self) -> None:

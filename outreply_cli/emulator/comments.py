@@ -7,12 +7,12 @@ from outreply_cli.emulator.account import count_usage
 from outreply_cli.emulator.auth import get_tier
 from outreply_cli.emulator.posts import get_published_post
 from outreply_cli.emulator.request import (
-    ErrorResponse,
     RequestContext,
+    find_row,
     format_timestamp,
     missing_field,
 )
-from outreply_cli.emulator.webhooks import WebhookEvent, emit
+from outreply_cli.emulator.webhooks import emit
 from outreply_cli.spec.limits import MESSAGE_MAX_CHARACTERS
 
 
@@ -28,39 +28,30 @@ def list_comments(context: RequestContext) -> dict[str, Any]:
         "ORDER BY c.created_at DESC, c.number DESC LIMIT ?",
         (post["id"], context.since(), context.limit()),
     )
-    return {"comments": [comment_view(row, post["platform"]) for row in rows]}
+    return {"comments": [comment_view(row, post["platform"], row["replies_count"]) for row in rows]}
 
 
 def reply_to_comment(context: RequestContext) -> dict[str, Any]:
     """`POST /comments/reply`."""
     comment_id = context.text("comment_id", required=True)
     message = context.text("message", required=True, max_length=MESSAGE_MAX_CHARACTERS)
-    parent = context.db.execute(
-        "SELECT id, post_id FROM comments WHERE id = ?", (comment_id,)
-    ).fetchone()
-    if parent is None:
-        raise ErrorResponse(404, "NOT_FOUND", "Comment not found")
+    sql = "SELECT post_id FROM comments WHERE id = ?"
+    parent = find_row(context.db, "Comment not found", sql, (comment_id,))
     post = get_published_post(context, parent["post_id"])
     count_usage(context, "replies", limit=get_tier(context.caller.user).replies)
-    reply_id = f"c_{context.state.new_id()}"
-    context.db.execute(
-        "INSERT INTO comments (id, post_id, parent_id, author_name, author_username, message, "
-        "created_at) SELECT ?, ?, ?, name, username, ?, ? FROM pages WHERE id = ?",
-        (reply_id, post["id"], comment_id, message, context.now.timestamp(), post["page_id"]),
-    )
-    reply = {
-        "id": reply_id,
-        "parent_id": comment_id,
-        "message": message,
-        "created_at": format_timestamp(context.now.timestamp()),
-    }
+    row = context.state.insert(
+        "comments", id=f"c_{context.state.new_id()}", post_id=post["id"], parent_id=comment_id,
+        author_name=post["page_name"], author_username=post["username"], message=message,
+        created_at=context.now.timestamp(),
+    )  # fmt: skip
+    reply = {name: row[name] for name in ("id", "parent_id", "message")}
+    reply["created_at"] = format_timestamp(row["created_at"])
     data = {"brandId": post["brand_id"], "post_id": post["id"], "reply": reply}
-    event = WebhookEvent(context.caller.user["id"], "comment.replied", data)
-    emit(context.db, event, context.now, context.state.new_id)
+    emit(context.state, context.caller.user["id"], "comment.replied", data, context.now)
     return {"reply": reply}
 
 
-def comment_view(row: sqlite3.Row, platform: str) -> dict[str, Any]:
+def comment_view(row: sqlite3.Row, platform: str, replies_count: int) -> dict[str, Any]:
     """A comment in the form of lists and events."""
     username = row["author_username"]
     return {
@@ -74,6 +65,6 @@ def comment_view(row: sqlite3.Row, platform: str) -> dict[str, Any]:
         },
         "message": row["message"],
         "created_at": format_timestamp(row["created_at"]),
-        "replies_count": row["replies_count"],
+        "replies_count": replies_count,
         "parent_id": row["parent_id"],
     }

@@ -5,17 +5,12 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 
 from outreply_cli.clock import Clock
-from outreply_cli.emulator.client import (
-    STATE_VARIABLE,
-    EmulatorHandle,
-    find_running,
-    remove_handle,
-)
+from outreply_cli.emulator.client import STATE_VARIABLE, EmulatorHandle, find_running, remove_handle
 from outreply_cli.emulator.config import EmulatorConfig
 from outreply_cli.emulator.errors import EmulatorError
 from outreply_cli.emulator.server import EmulatorServer
@@ -40,37 +35,20 @@ def serve(
     config: EmulatorConfig,
     on_ready: Callable[[EmulatorHandle], None],
 ) -> None:
-    """Serve in this process until SIGTERM or Ctrl-C.
-
-    Args:
-        directory: The state directory.
-        clock: The machine's clock.
-        port: The port to listen on; 0 for any free port.
-        host: The address to listen on.
-        config: The behavior of the emulator.
-        on_ready: Called once the emulator listens.
+    """Serve in this process until SIGTERM or Ctrl-C; `on_ready` is called once it listens.
 
     Raises:
         EmulatorError: An emulator already uses this directory.
         StorageError: The port is in use, or the state is unusable.
     """
     _ensure_not_running(directory)
-    server = EmulatorServer(directory / STATE_FILE, clock, port=port, host=host, config=config)
-    server.handle.save(directory)
     stopped = threading.Event()
-
-    def handle_signal(_signal: int, _frame: FrameType | None) -> None:
-        stopped.set()
-
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, handle_signal)
-    try:
-        with server:
-            on_ready(server.handle)
-            while not stopped.wait(0.5):
-                pass
-    finally:
-        remove_handle(directory)
+        signal.signal(number, lambda _signal, _frame: stopped.set())
+    with _running(directory, clock, port=port, host=host, config=config) as handle:
+        on_ready(handle)
+        while not stopped.wait(0.5):
+            pass
 
 
 def run_with_emulator(
@@ -84,46 +62,43 @@ def run_with_emulator(
 ) -> int:
     """Run a command beside a temporary emulator on a free port; returns the command's exit code.
 
-    Args:
-        argv: The command and its arguments.
-        directory: The state directory.
-        clock: The machine's clock.
-        config: The behavior of the emulator.
-        environ: The command's environment; the emulator's URL and an active token are added.
-        on_ready: Called before the command starts, to seed the emulator.
+    `environ` is the command's environment, to which the emulator's URL and an active token are
+    added; `on_ready` is called before the command starts, to seed the emulator.
 
     Raises:
         InvalidInputError: The command cannot be run.
     """
-    _ensure_not_running(directory)
-    server = EmulatorServer(directory / STATE_FILE, clock, config=config)
-    handle = server.handle
-    handle.save(directory)
-    with server:
-        try:
-            on_ready(handle)
-            tokens = handle.request("status")["tokens"]
-            return _run(argv, {
-                **{name: value for name, value in environ.items() if name not in TOKEN_VARIABLES},
-                **({"OUTREPLY_API_KEY": str(tokens[0]["token"])} if tokens else {}),
-                "OUTREPLY_BASE_URL": handle.base_url,
-                STATE_VARIABLE: str(directory),
-            })  # fmt: skip
-        finally:
-            remove_handle(directory)
+    with _running(directory, clock, port=0, host="127.0.0.1", config=config) as handle:
+        on_ready(handle)
+        tokens = handle.request("status")["tokens"]
+        return _run(argv, {
+            **{name: value for name, value in environ.items() if name not in TOKEN_VARIABLES},
+            **({"OUTREPLY_API_KEY": str(tokens[0]["token"])} if tokens else {}),
+            "OUTREPLY_BASE_URL": handle.base_url,
+            STATE_VARIABLE: str(directory),
+        })  # fmt: skip
+
+
+@contextmanager
+def _running(
+    directory: Path, clock: Clock, *, port: int, host: str, config: EmulatorConfig
+) -> Iterator[EmulatorHandle]:
+    """A served emulator, with its handle in the state directory."""
+    server = EmulatorServer(directory / STATE_FILE, clock, port=port, host=host, config=config)
+    server.handle.save(directory)
+    try:
+        with server:
+            yield server.handle
+    finally:
+        remove_handle(directory)
 
 
 def _run(argv: Sequence[str], environ: Mapping[str, str]) -> int:
     try:
         child = subprocess.Popen(list(argv), env=dict(environ))  # noqa: S603 - the user's command
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise InvalidInputError(f"cannot run {argv[0]!r}: {reason}") from None
-
-    def forward_signal(number: int, _frame: FrameType | None) -> None:
-        child.send_signal(number)
-
-    previous = signal.signal(signal.SIGTERM, forward_signal)
+        raise InvalidInputError(f"cannot run {argv[0]!r}: {error.strerror or error}") from None
+    previous = signal.signal(signal.SIGTERM, lambda number, _frame: child.send_signal(number))
     try:
         while True:
             try:

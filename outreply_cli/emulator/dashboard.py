@@ -1,14 +1,8 @@
 """The HTML dashboard: quotas, scheduled and published posts, deliveries and requests."""
 
 import sqlite3
-import threading
-from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
-
-from werkzeug.wrappers import Request
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 from outreply_cli.emulator.account import get_usage
 from outreply_cli.emulator.auth import get_tier
@@ -18,43 +12,21 @@ from outreply_cli.emulator.state import State
 from outreply_cli.net.html import render_page
 from outreply_cli.net.server.response import Response
 
-_LOG_SIZE = 100
-_MAX_ROWS = 25
+MAX_ROWS = 25
 _MESSAGE_CHARACTERS = 120
 
 
-@dataclass(frozen=True)
-class LoggedRequest:
-    """A request in the log."""
+class LoggedRequest(NamedTuple):
+    """A request in the log; `at` is a Unix time."""
 
-    at: datetime
+    at: float
     method: str
     path: str
     status: int
     milliseconds: float
 
 
-class RequestLog:
-    """The latest requests, in memory."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._requests: deque[LoggedRequest] = deque(maxlen=_LOG_SIZE)
-
-    def add(self, request: Request, response: Response, milliseconds: float, at: datetime) -> None:
-        """Log a request."""
-        with self._lock:
-            self._requests.append(
-                LoggedRequest(at, request.method, request.path, response.status, milliseconds)
-            )
-
-    def recent(self) -> Sequence[LoggedRequest]:
-        """The latest requests, newest first."""
-        with self._lock:
-            return list(self._requests)[::-1][:_MAX_ROWS]
-
-
-def render_dashboard(state: State, requests: Sequence[LoggedRequest]) -> Response:
+def render_dashboard(state: State, requests: Iterable[LoggedRequest]) -> Response:
     """The dashboard, with all text escaped and no external resources."""
     with state.transaction():
         values: dict[str, Any] = {
@@ -64,7 +36,10 @@ def render_dashboard(state: State, requests: Sequence[LoggedRequest]) -> Respons
             "scheduled": _scheduled(state),
             "published": _published(state),
             "deliveries": _deliveries(state),
-            "requests": _requests(requests),
+            "requests": [
+                (_time(at), method, path, status, f"{milliseconds:.1f} ms")
+                for at, method, path, status, milliseconds in requests
+            ],
         }
     return render_page("dashboard.html", refresh_seconds=2, **values)
 
@@ -81,7 +56,7 @@ def _accounts(state: State) -> list[dict[str, Any]]:
 
 def _scheduled(state: State) -> list[tuple[object, ...]]:
     rows = state.connection.execute(
-        OWNED_POSTS + "WHERE posts.status = 'scheduled' ORDER BY scheduled_at LIMIT ?", (_MAX_ROWS,)
+        OWNED_POSTS + "WHERE posts.status = 'scheduled' ORDER BY scheduled_at LIMIT ?", (MAX_ROWS,)
     )
     return [(_time(row["scheduled_at"]), _page(row), _short(row["message"])) for row in rows]
 
@@ -93,14 +68,14 @@ def _published(state: State) -> list[tuple[object, ...]]:
         for status, time in (("published", "published_at"), ("failed", "scheduled_at"))
         for row in state.connection.execute(
             OWNED_POSTS + f"WHERE posts.status = ? ORDER BY posts.{time} DESC LIMIT ?",
-            (status, _MAX_ROWS),
+            (status, MAX_ROWS),
         )
     ]
     latest.sort(key=lambda row: row["published_at"] or row["scheduled_at"], reverse=True)
     return [
         (_time(row["published_at"] or row["scheduled_at"]), _page(row), row["status"],
          _short(row["message"]))
-        for row in latest[:_MAX_ROWS]
+        for row in latest[:MAX_ROWS]
     ]  # fmt: skip
 
 
@@ -108,20 +83,12 @@ def _deliveries(state: State) -> list[tuple[object, ...]]:
     rows = state.connection.execute(
         "SELECT deliveries.*, hooks.url FROM deliveries JOIN hooks ON hooks.id = hook_id "
         "ORDER BY deliveries.number DESC LIMIT ?",
-        (_MAX_ROWS,),
+        (MAX_ROWS,),
     )
     return [
         (_time(row["created_at"]), row["event"], row["url"],
          row["status"] or row["error"] or "pending", row["attempts"], _time(row["due_at"]))
         for row in rows
-    ]  # fmt: skip
-
-
-def _requests(requests: Sequence[LoggedRequest]) -> list[tuple[object, ...]]:
-    return [
-        (_time(request.at.timestamp()), request.method, request.path, request.status,
-         f"{request.milliseconds:.1f} ms")
-        for request in requests
     ]  # fmt: skip
 
 

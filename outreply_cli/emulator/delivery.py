@@ -7,8 +7,7 @@ import hashlib
 import hmac
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import datetime
 
 from outreply_cli import __version__
@@ -30,6 +29,11 @@ from outreply_cli.spec.webhooks import (
 _LOG_SECONDS = 30 * 86_400.0
 _POLL_SECONDS = 0.2
 _RECOVERY_SECONDS = 5.0
+_DUE = (
+    "SELECT deliveries.*, hooks.url, hooks.secret, hooks.previous_secret, hooks.rotated_at, "
+    "hooks.user_id FROM deliveries JOIN hooks ON hooks.id = deliveries.hook_id "
+    "WHERE due_at <= ? ORDER BY due_at, deliveries.number LIMIT 1"
+)
 
 
 def signature_header(body: bytes, row: sqlite3.Row, now: datetime) -> str:
@@ -45,15 +49,13 @@ def signature_header(body: bytes, row: sqlite3.Row, now: datetime) -> str:
 class DeliveryWorker:
     """Processes what is due and sends the deliveries, in a thread while the emulator serves.
 
-    Args:
-        state: The emulator's state.
-        resolver: Resolves the hosts of webhook URLs.
+    Attributes:
+        lock: Held while anything is processed or sent.
     """
 
     def __init__(self, state: State, resolver: Resolver) -> None:
         self._state, self._resolver = state, resolver
-        self._stopped = threading.Event()
-        self._work_lock = threading.RLock()
+        self._stopped, self.lock = threading.Event(), threading.RLock()
 
     def run(self) -> None:
         """Process what becomes due until `stop` is called."""
@@ -70,20 +72,11 @@ class DeliveryWorker:
         """Make `run` return after the current delivery."""
         self._stopped.set()
 
-    @contextmanager
-    def pause(self) -> Iterator[None]:
-        """Keep `run` from processing anything while the block runs."""
-        with self._work_lock:
-            yield
-
     def deliver_due(self) -> int:
         """Process and send everything that is due; returns the number of delivery attempts."""
         attempts = 0
-        with self._work_lock:
-            while not self._stopped.is_set():
-                row = self._next_delivery()
-                if row is None:
-                    return attempts
+        with self.lock:
+            while not self._stopped.is_set() and (row := self._next_delivery()) is not None:
                 self._attempt(row)
                 attempts += 1
         return attempts
@@ -91,20 +84,20 @@ class DeliveryWorker:
     def next_due_at(self) -> float | None:
         """The Unix time of the earliest pending delivery, or None."""
         with self._state.transaction() as db:
-            row = db.execute("SELECT min(due_at) FROM deliveries WHERE due_at IS NOT NULL")
-            due_at: float | None = row.fetchone()[0]
+            sql = "SELECT min(due_at) FROM deliveries WHERE due_at IS NOT NULL"
+            due_at: float | None = db.execute(sql).fetchone()[0]
         return due_at
 
     def _next_delivery(self) -> sqlite3.Row | None:
         """The next delivery that is due, counted in the monthly quota; None if none is due."""
         with self._state.transaction() as db:
             now = self._state.clock.now()
-            process_due(self._state, db, now)
-            while (row := _select_due(db, now)) is not None:
+            process_due(self._state, now)
+            while (row := db.execute(_DUE, (now.timestamp(),)).fetchone()) is not None:
                 user = db.execute("SELECT * FROM users WHERE id = ?", (row["user_id"],)).fetchone()
-                limit = get_tier(user).webhooks
-                if spend(self._state, db, user["id"], ("webhooks",), limit, now):
-                    return row
+                if spend(self._state, user["id"], ("webhooks",), get_tier(user).webhooks, now):
+                    due: sqlite3.Row = row
+                    return due
                 db.execute(
                     "UPDATE deliveries SET due_at = NULL, error = 'monthly quota' WHERE id = ?",
                     (row["id"],),
@@ -130,46 +123,32 @@ class DeliveryWorker:
             timeout=RESPONSE_TIMEOUT_SECONDS,
             lookup=self._resolve,
         )
-        with self._state.transaction() as db:
-            self._record(db, row, result)
+        self._record(row, result)
 
     def _resolve(self, host: str, timeout: float) -> Sequence[Address]:
         return self._resolver.resolve([host], timeout)[host] or ()
 
-    def _record(self, db: sqlite3.Connection, row: sqlite3.Row, result: DeliveryResult) -> None:
-        # Read again: the clock may have been moved during the attempt.
-        now = self._state.clock.now().timestamp()
-        attempt = row["attempts"] + 1
-        retries = RETRY_SECONDS[attempt - 1 : attempt]
-        due_at = None if result.is_accepted or not retries else now + retries[0]
-        db.execute(
-            "UPDATE deliveries SET attempts = ?, due_at = ?, status = ?, error = ?, "
-            "milliseconds = ?, last_at = ? WHERE id = ?",
-            (attempt, due_at, result.status, result.error, result.milliseconds, now,
-             row["id"]),
-        )  # fmt: skip
-        db.execute(
-            "DELETE FROM deliveries WHERE created_at < ? AND due_at IS NULL",
-            (now - _LOG_SECONDS,),
-        )
-        if result.is_accepted:
-            db.execute("UPDATE hooks SET failures = 0 WHERE id = ?", (row["hook_id"],))
-            return
-        db.execute("UPDATE hooks SET failures = failures + 1 WHERE id = ?", (row["hook_id"],))
-        disabled = db.execute(
-            "UPDATE hooks SET disabled_at = ? WHERE id = ? AND failures >= ?",
-            (now, row["hook_id"], FAILURES_BEFORE_DISABLING),
-        )
-        if disabled.rowcount:
-            db.execute("UPDATE deliveries SET due_at = NULL WHERE hook_id = ?", (row["hook_id"],))
-
-
-def _select_due(db: sqlite3.Connection, now: datetime) -> sqlite3.Row | None:
-    row: sqlite3.Row | None = db.execute(
-        "SELECT deliveries.*, hooks.url, hooks.secret, hooks.previous_secret, "
-        "hooks.rotated_at, hooks.user_id FROM deliveries "
-        "JOIN hooks ON hooks.id = deliveries.hook_id "
-        "WHERE due_at <= ? ORDER BY due_at, deliveries.number LIMIT 1",
-        (now.timestamp(),),
-    ).fetchone()
-    return row
+    def _record(self, row: sqlite3.Row, result: DeliveryResult) -> None:
+        with self._state.transaction() as db:
+            # Read again: the clock may have been moved during the attempt.
+            now, hook_id = self._state.clock.now().timestamp(), row["hook_id"]
+            attempt = row["attempts"] + 1
+            retries = RETRY_SECONDS[attempt - 1 : attempt]
+            due_at = None if result.is_accepted or not retries else now + retries[0]
+            db.execute(
+                "UPDATE deliveries SET attempts = ?, due_at = ?, status = ?, error = ?, "
+                "milliseconds = ?, last_at = ? WHERE id = ?",
+                (attempt, due_at, result.status, result.error, result.milliseconds, now, row["id"]),
+            )
+            expired = "DELETE FROM deliveries WHERE created_at < ? AND due_at IS NULL"
+            db.execute(expired, (now - _LOG_SECONDS,))
+            if result.is_accepted:
+                db.execute("UPDATE hooks SET failures = 0 WHERE id = ?", (hook_id,))
+                return
+            db.execute("UPDATE hooks SET failures = failures + 1 WHERE id = ?", (hook_id,))
+            disabled = db.execute(
+                "UPDATE hooks SET disabled_at = ? WHERE id = ? AND failures >= ?",
+                (now, hook_id, FAILURES_BEFORE_DISABLING),
+            )
+            if disabled.rowcount:
+                db.execute("UPDATE deliveries SET due_at = NULL WHERE hook_id = ?", (hook_id,))

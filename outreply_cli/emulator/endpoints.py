@@ -2,10 +2,9 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import IO, TYPE_CHECKING, Any
 
-from werkzeug.datastructures import FileStorage
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.formparser import FormDataParser
 from werkzeug.routing import Map, Rule
@@ -28,10 +27,7 @@ from outreply_cli.emulator.routes import API_ROOT, ROUTES, Route
 from outreply_cli.emulator.scheduler import process_due
 from outreply_cli.emulator.state import State
 from outreply_cli.net.server.response import Response, json_response
-from outreply_cli.spec.limits import (
-    IDEMPOTENCY_KEY_LIFETIME,
-    IDEMPOTENCY_KEY_MAX_CHARACTERS,
-)
+from outreply_cli.spec.limits import IDEMPOTENCY_KEY_LIFETIME, IDEMPOTENCY_KEY_MAX_CHARACTERS
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -68,13 +64,7 @@ class ApiRequest(Request):
 
 
 class Endpoints:
-    """The endpoints below `/api/v1` that require a token.
-
-    Args:
-        state: The emulator's state.
-        rate: The rate limit windows.
-        network: Name resolution for the URLs in a body.
-    """
+    """The endpoints below `/api/v1` that require a token."""
 
     def __init__(self, state: State, rate: RateWindows, network: NetworkAccess) -> None:
         self._state, self._rate, self._network = state, rate, network
@@ -84,13 +74,10 @@ class Endpoints:
             for route in ROUTES
             if "<" not in route.path
         }
-        self._map = Map(
-            [
-                Rule(API_ROOT + route.path, methods=[route.method], endpoint=route)
-                for route in ROUTES
-            ],
-            strict_slashes=False,
-        ).bind("localhost")
+        rules = [
+            Rule(API_ROOT + route.path, methods=[route.method], endpoint=route) for route in ROUTES
+        ]
+        self._map = Map(rules, strict_slashes=False).bind("localhost")
 
     def handle(self, request: Request, headers: dict[str, str]) -> Response:
         """Handle a request and fill `headers`; raises ErrorResponse."""
@@ -103,11 +90,11 @@ class Endpoints:
             caller = authenticate(db, request, now)
             set_tier_header(caller, headers)
             set_rate_headers(self._rate, caller, headers, clock, spend=True)
-            count_request(db, caller, now)
-            process_due(self._state, db, now)
+            count_request(self._state, caller, now)
+            process_due(self._state, now)
             path = {} if isinstance(match, ErrorResponse) else match[1]
             context = RequestContext(
-                self._state, db, now, caller, path, request.args.to_dict(), body, invalid_urls
+                self._state, now, caller, path, request.args.to_dict(), body, invalid_urls
             )
             try:
                 status, result = self._authorize_and_run(context, match, request, headers)
@@ -185,14 +172,14 @@ class Endpoints:
             return route.status, route.handler(context)
         if not 1 <= len(key) <= IDEMPOTENCY_KEY_MAX_CHARACTERS:
             raise ErrorResponse(400, "INVALID_IDEMPOTENCY_KEY")
-        scope = (context.caller.token["id"], key)
+        token_id = context.caller.token["id"]
         expired_before = (context.now - IDEMPOTENCY_KEY_LIFETIME).timestamp()
         fingerprint = hashlib.sha256(
             f"{request.method} {request.path}\n".encode() + context.request_body.raw
         ).hexdigest()
         row = context.db.execute(
             "SELECT * FROM idempotency WHERE token_id = ? AND key = ? AND created_at > ?",
-            (*scope, expired_before),
+            (token_id, key, expired_before),
         ).fetchone()
         if row is not None:
             if row["fingerprint"] != fingerprint:
@@ -201,10 +188,10 @@ class Endpoints:
             return row["status"], json.loads(row["body"])
         body = route.handler(context)
         context.db.execute("DELETE FROM idempotency WHERE created_at <= ?", (expired_before,))
-        context.db.execute(
-            "INSERT OR REPLACE INTO idempotency VALUES (?, ?, ?, ?, ?, ?)",
-            (*scope, fingerprint, route.status, json.dumps(body), context.now.timestamp()),
-        )
+        context.state.insert(
+            "idempotency", token_id=token_id, key=key, fingerprint=fingerprint, status=route.status,
+            body=json.dumps(body), created_at=context.now.timestamp(),
+        )  # fmt: skip
         return route.status, body
 
     def _match(self, request: Request) -> Match | ErrorResponse:
@@ -223,29 +210,16 @@ class Endpoints:
 
 
 def _method_not_allowed(allowed: set[str]) -> ErrorResponse:
-    return ErrorResponse(
-        405,
-        "METHOD_NOT_ALLOWED",
-        "Method not allowed",
-        headers={"Allow": ", ".join(sorted(allowed))},
-    )
+    headers = {"Allow": ", ".join(sorted(allowed))}
+    return ErrorResponse(405, "METHOD_NOT_ALLOWED", "Method not allowed", headers=headers)
 
 
 def _read_body(request: Request) -> RequestBody:
     if request.method in _READ_METHODS:
-        return RequestBody(b"", is_multipart=False)
+        return RequestBody(b"")
     if request.mimetype != "multipart/form-data":
-        return RequestBody(request.get_data(), is_multipart=False)
-    return RequestBody(b"", is_multipart=True, files=_read_files(request))
-
-
-def _read_files(request: Request) -> Callable[[], Mapping[str, FileStorage]]:
+        return RequestBody(request.get_data())
     try:
-        files = request.files
+        return RequestBody(b"", is_multipart=True, files=request.files)
     except (HTTPException, ValueError):
-        return _raise_invalid_multipart
-    return lambda: files
-
-
-def _raise_invalid_multipart() -> Mapping[str, FileStorage]:
-    raise ErrorResponse(400, "UPLOAD_ERROR", "The multipart body is invalid")
+        return RequestBody(b"", is_multipart=True)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from outreply_cli.emulator.request import ErrorResponse
 from outreply_cli.errors import InvalidInputError
 
 FAULT_HEADER = "X-Emulator-Fault"
@@ -97,17 +98,9 @@ class Fault:
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON of `fault list`."""
-        return {
-            "number": self.number,
-            "fault": str(self.spec),
-            "method": self.method,
-            "path": self.path,
-            "every": self.every,
-            "probability": self.probability,
-            "times": self.times,
-            "seen": self.seen,
-            "hits": self.hits,
-        }
+        names = ("method", "path", "every", "probability", "times", "seen", "hits")
+        values = {name: getattr(self, name) for name in names}
+        return {"number": self.number, "fault": str(self.spec), **values}
 
 
 class Faults:
@@ -121,7 +114,15 @@ class Faults:
     def add(self, text: str, options: Mapping[str, Any]) -> Fault:
         """Add a fault; raises InvalidInputError."""
         spec = parse_fault(text)
-        _check_options(options)
+        for name, value in options.items():
+            if name not in _OPTIONS:
+                hint = f"Use: {', '.join(_OPTIONS)}"
+                raise InvalidInputError(f"unknown fault option {name!r}", hint=hint)
+            if not _OPTIONS[name](value):
+                raise InvalidInputError(
+                    f"invalid value for {name}: {value!r}",
+                    hint="Use every and times of 1 or more, and a probability from 0 to 1.",
+                )
         with self._lock:
             self._last_number += 1
             fault = Fault(self._last_number, spec, **options)
@@ -131,11 +132,10 @@ class Faults:
     def clear(self, number: int | None = None) -> int:
         """Remove one fault or all; returns the number of removed faults."""
         with self._lock:
-            before = len(self._faults)
-            self._faults = [
-                fault for fault in self._faults if number is not None and fault.number != number
-            ]
-            return before - len(self._faults)
+            kept = [fault for fault in self._faults if number not in {None, fault.number}]
+            removed = len(self._faults) - len(kept)
+            self._faults = kept
+            return removed
 
     def list(self) -> Sequence[dict[str, Any]]:
         """The JSON of all faults, oldest first."""
@@ -146,25 +146,15 @@ class Faults:
         """The fault for a request: that of its own header, else the first that matches.
 
         Raises:
-            InvalidInputError: The header is not a valid fault.
+            ErrorResponse: 400 INVALID_FAULT for an invalid header.
         """
         if header is not None:
-            return parse_fault(header)
+            try:
+                return parse_fault(header)
+            except InvalidInputError as error:
+                raise ErrorResponse(400, "INVALID_FAULT", str(error)) from None
         with self._lock:
             return next((fault.spec for fault in self._faults if fault.matches(method, path)), None)
-
-
-def _check_options(options: Mapping[str, Any]) -> None:
-    for name, value in options.items():
-        if name not in _OPTIONS:
-            raise InvalidInputError(
-                f"unknown fault option {name!r}", hint=f"Use: {', '.join(_OPTIONS)}"
-            )
-        if not _OPTIONS[name](value):
-            raise InvalidInputError(
-                f"invalid value for {name}: {value!r}",
-                hint="Use every and times of 1 or more, and a probability from 0 to 1.",
-            )
 
 
 def parse_fault(text: str) -> FaultSpec:

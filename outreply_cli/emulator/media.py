@@ -11,7 +11,12 @@ from pathlib import PurePath
 from typing import Any
 
 from outreply_cli.emulator.auth import get_tier
-from outreply_cli.emulator.request import ErrorResponse, RequestContext, format_timestamp
+from outreply_cli.emulator.request import (
+    ErrorResponse,
+    RequestContext,
+    find_row,
+    format_timestamp,
+)
 from outreply_cli.spec.media_types import HEAD_BYTES, detect_mime, media_type
 
 _ACTIVE = "deleted_at IS NULL"
@@ -31,7 +36,9 @@ def upload_media(context: RequestContext) -> dict[str, Any]:
     """`POST /media/upload`: one image or video in the multipart field `file`."""
     if not context.request_body.is_multipart:
         raise ErrorResponse(400, "UPLOAD_ERROR", "The request body must be multipart/form-data")
-    file = context.request_body.files().get("file")
+    if context.request_body.files is None:
+        raise ErrorResponse(400, "UPLOAD_ERROR", "The multipart body is invalid")
+    file = context.request_body.files.get("file")
     if file is None or not file.filename:
         raise ErrorResponse(400, "NO_FILE", "The multipart field `file` is missing")
     head = file.stream.read(HEAD_BYTES)
@@ -52,17 +59,12 @@ def upload_media(context: RequestContext) -> dict[str, Any]:
     used = used_bytes(context.db, context.caller.user["id"])
     if used + size > tier.storage_bytes:
         raise ErrorResponse(413, "QUOTA_EXCEEDED", quota=storage_view(context))
-    digest = hashlib.sha256()
-    while chunk := file.stream.read(1024 * 1024):
-        digest.update(chunk)
-    media_id = context.state.new_id()
-    context.db.execute(
-        "INSERT INTO media (id, user_id, filename, size_bytes, mime_type, sha256, created_at) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (media_id, context.caller.user["id"], f"api_{context.state.new_hex(32)}{extension}", size,
-         declared, digest.hexdigest(), context.now.timestamp()),
+    row = context.state.insert(
+        "media", id=context.state.new_id(), user_id=context.caller.user["id"],
+        filename=f"api_{context.state.new_hex(32)}{extension}", size_bytes=size, mime_type=declared,
+        sha256=hashlib.file_digest(file.stream, "sha256").hexdigest(),  # type: ignore[arg-type]
+        created_at=context.now.timestamp(),
     )  # fmt: skip
-    row = _get_own(context, media_id)
     view = _view(context.db, row)
     del view["scheduled_post_id"], view["created_at"]
     return {
@@ -99,7 +101,8 @@ def delete_media(context: RequestContext) -> dict[str, Any]:
     pending = _get_pending_post(context.db, row["id"])
     if pending is not None:
         raise ErrorResponse(409, "MEDIA_IN_USE", scheduled_post_id=pending)
-    _mark_deleted(context.db, row["id"], context.now.timestamp())
+    sql = "UPDATE media SET deleted_at = ? WHERE id = ?"
+    context.db.execute(sql, (context.now.timestamp(), row["id"]))
     return {"success": True, "media_id": row["id"]}
 
 
@@ -111,27 +114,25 @@ def get_attachments(context: RequestContext, media_ids: Sequence[str]) -> list[d
 
 def attach(db: sqlite3.Connection, post_id: str, media_ids: Sequence[str]) -> None:
     """Attach media to a post."""
-    db.executemany(
-        "INSERT OR IGNORE INTO post_media VALUES (?, ?)",
-        [(post_id, media_id) for media_id in media_ids],
-    )
+    rows = [(post_id, media_id) for media_id in media_ids]
+    db.executemany("INSERT OR IGNORE INTO post_media VALUES (?, ?)", rows)
 
 
 def free_media(db: sqlite3.Connection, post_id: str, now: float) -> None:
     """Free the storage of a published post's media that no pending post uses."""
-    rows = db.execute("SELECT media_id FROM post_media WHERE post_id = ?", (post_id,)).fetchall()
-    for row in rows:
-        if _get_pending_post(db, row["media_id"]) is None:
-            _mark_deleted(db, row["media_id"], now)
+    db.execute(
+        "UPDATE media SET deleted_at = ? "
+        "WHERE id IN (SELECT media_id FROM post_media WHERE post_id = ?) "
+        "AND NOT EXISTS (SELECT 1 FROM post_media JOIN posts ON posts.id = post_id "
+        "WHERE media_id = media.id AND status = 'scheduled')",
+        (now, post_id),
+    )
 
 
 def used_bytes(db: sqlite3.Connection, user_id: str) -> int:
     """The storage that the user's active media take."""
-    row = db.execute(
-        f"SELECT sum(size_bytes) FROM media WHERE user_id = ? AND {_ACTIVE}",  # noqa: S608
-        (user_id,),
-    ).fetchone()
-    return int(row[0] or 0)
+    sql = f"SELECT coalesce(sum(size_bytes), 0) FROM media WHERE user_id = ? AND {_ACTIVE}"  # noqa: S608
+    return int(db.execute(sql, (user_id,)).fetchone()[0])
 
 
 def storage_view(context: RequestContext) -> dict[str, int]:
@@ -142,13 +143,9 @@ def storage_view(context: RequestContext) -> dict[str, int]:
 
 
 def _get_own(context: RequestContext, media_id: str) -> sqlite3.Row:
-    row: sqlite3.Row | None = context.db.execute(
-        f"SELECT * FROM media WHERE id = ? AND user_id = ? AND {_ACTIVE}",  # noqa: S608
-        (media_id, context.caller.user["id"]),
-    ).fetchone()
-    if row is None:
-        raise ErrorResponse(404, "NOT_FOUND", f"Media not found: {media_id}", media_id=media_id)
-    return row
+    sql = f"SELECT * FROM media WHERE id = ? AND user_id = ? AND {_ACTIVE}"  # noqa: S608
+    owned = (media_id, context.caller.user["id"])
+    return find_row(context.db, f"Media not found: {media_id}", sql, owned, media_id=media_id)
 
 
 def _get_pending_post(db: sqlite3.Connection, media_id: str) -> str | None:
@@ -158,10 +155,6 @@ def _get_pending_post(db: sqlite3.Connection, media_id: str) -> str | None:
         (media_id,),
     ).fetchone()
     return row["id"] if row is not None else None
-
-
-def _mark_deleted(db: sqlite3.Connection, media_id: str, now: float) -> None:
-    db.execute("UPDATE media SET deleted_at = ? WHERE id = ?", (now, media_id))
 
 
 def _view(db: sqlite3.Connection, row: sqlite3.Row) -> dict[str, Any]:

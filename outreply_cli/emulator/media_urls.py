@@ -8,39 +8,29 @@ from urllib.parse import urlsplit
 
 from outreply_cli.net.dns import Address, Resolver
 
-_LOOKUP_SECONDS = 1.0
+LOOKUP_SECONDS = 1.0
 _PRIVATE_SUFFIXES = (".localhost", ".local", ".internal", ".home.arpa")
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 # All global unicast addresses; forms that embed an IPv4 address are outside, except 6to4.
 _GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
 
 
-class SsrfGuard:
-    """Finds URLs that are not public.
+def find_blocked(resolver: Resolver, urls: Iterable[str]) -> frozenset[str]:
+    """Those of `urls` that are not http(s), have credentials, or lead to a private address.
 
-    Args:
-        resolver: Resolves host names.
+    A name that does not resolve within a second is allowed: media are fetched when the post is
+    published.
     """
-
-    def __init__(self, resolver: Resolver) -> None:
-        self._resolver = resolver
-
-    def find_blocked(self, urls: Iterable[str]) -> frozenset[str]:
-        """Those of `urls` that are not http(s), have credentials, or lead to a private address.
-
-        A name that does not resolve within a second is allowed: media are fetched when the post
-        is published.
-        """
-        hosts = {url: _get_host(url) for url in urls}
-        names = {host for host in hosts.values() if host and _parse_address(host) is None}
-        resolved = self._resolver.resolve(names, _LOOKUP_SECONDS)
-        blocked = set()
-        for url, host in hosts.items():
-            address = None if host is None else _parse_address(host)
-            addresses = [address] if address is not None else resolved.get(host or "") or ()
-            if host is None or not all(map(_is_public, addresses)):
-                blocked.add(url)
-        return frozenset(blocked)
+    hosts = {url: _get_host(url) for url in urls}
+    names = {host for host in hosts.values() if host and _parse_address(host) is None}
+    resolved = resolver.resolve(names, LOOKUP_SECONDS)
+    blocked = set()
+    for url, host in hosts.items():
+        address = None if host is None else _parse_address(host)
+        addresses = [address] if address is not None else resolved.get(host or "") or ()
+        if host is None or not all(map(_is_public, addresses)):
+            blocked.add(url)
+    return frozenset(blocked)
 
 
 def _get_host(url: str) -> str | None:

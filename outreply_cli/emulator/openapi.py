@@ -1,7 +1,7 @@
 """The OpenAPI 3.1 document, made from the table of endpoints."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -45,12 +45,7 @@ _HEADERS = {
     "X-RateLimit-Remaining": "Requests that remain in this minute.",
     "X-RateLimit-Reset": "The Unix time at which the minute ends.",
 }
-_INTEGER_HEADERS = {
-    "X-RateLimit-Limit",
-    "X-RateLimit-Remaining",
-    "X-RateLimit-Reset",
-    "Retry-After",
-}
+_INTEGERS = ("X-RateLimit-", "Retry-After")
 _STATUS_HEADERS = {
     405: {"Allow": "The methods of this path."},
     429: {"Retry-After": "Seconds until a retry; absent for a monthly quota."},
@@ -157,29 +152,20 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
         for name in _PATH_PARAMETER.findall(route.path)
     ]  # fmt: skip
     in_query = [
-        {
-            "name": name.rstrip("!"),
-            "in": "query",
-            "required": name.endswith("!"),
-            "schema": _QUERY.get(name, STRING),
-            "example": PARAMETERS[name.rstrip("!")],
-        }
+        {"name": name.rstrip("!"), "in": "query", "required": name.endswith("!"),
+         "schema": _QUERY.get(name, STRING), "example": PARAMETERS[name.rstrip("!")]}
         for name in route.query
-    ]
+    ]  # fmt: skip
     return in_path + in_query
 
 
 def _body(name: str) -> dict[str, Any]:
-    if name != "file":
-        content = {"schema": component(name), "example": EXAMPLES[name]}
-        return {"required": True, "content": {"application/json": content}}
-    schema = {
-        "type": "object",
-        "properties": {"file": {"type": "string", "contentMediaType": "application/octet-stream"}},
-        "required": ["file"],
-    }
-    content = {"schema": schema, "example": EXAMPLES[name]}
-    return {"required": True, "content": {"multipart/form-data": content}}
+    kind, schema = "application/json", component(name)
+    if name == "file":
+        kind = "multipart/form-data"
+        file = {"type": "string", "contentMediaType": "application/octet-stream"}
+        schema = {"type": "object", "properties": {"file": file}, "required": ["file"]}
+    return {"required": True, "content": {kind: {"schema": schema, "example": EXAMPLES[name]}}}
 
 
 def _success(result: str, *, replayed: bool = False) -> dict[str, Any]:
@@ -199,28 +185,23 @@ def _error_responses(codes: Iterable[str]) -> dict[str, Any]:
     for code in codes:
         status = EXTRA_CODES.get(code) or entries_for(code)[0].status
         by_status.setdefault(status, set()).add(code)
-    return {
-        str(status): _error_response(status, sorted(by_status[status]))
-        for status in sorted(by_status)
-    }
-
-
-def _error_response(status: int, codes: Sequence[str]) -> dict[str, Any]:
-    headers = {**_HEADERS, **_STATUS_HEADERS.get(status, {})}
-    return {
-        "description": ", ".join(codes),
-        "headers": _header_objects(headers),
-        "content": {
-            "application/json": {
-                "schema": {"anyOf": [component(code) for code in codes]},
-                "examples": {code: {"value": error_example(code)} for code in codes},
-            }
-        },
-    }
+    responses = {}
+    for status, unsorted in sorted(by_status.items()):
+        codes = sorted(unsorted)
+        content = {
+            "schema": {"anyOf": [component(code) for code in codes]},
+            "examples": {code: {"value": error_example(code)} for code in codes},
+        }
+        responses[str(status)] = {
+            "description": ", ".join(codes),
+            "headers": _header_objects({**_HEADERS, **_STATUS_HEADERS.get(status, {})}),
+            "content": {"application/json": content},
+        }
+    return responses
 
 
 def _header_objects(headers: Mapping[str, str]) -> dict[str, Any]:
     return {
-        name: {"description": text, "schema": COUNT if name in _INTEGER_HEADERS else STRING}
+        name: {"description": text, "schema": COUNT if name.startswith(_INTEGERS) else STRING}
         for name, text in headers.items()
     }

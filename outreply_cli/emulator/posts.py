@@ -3,6 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -11,20 +12,18 @@ from outreply_cli.emulator.auth import get_tier
 from outreply_cli.emulator.guardrails import check_guardrails
 from outreply_cli.emulator.incoming_comments import add_random_comments
 from outreply_cli.emulator.media import attach, free_media, get_attachments
+from outreply_cli.emulator.media_urls import find_blocked
 from outreply_cli.emulator.request import (
     ErrorResponse,
     NetworkAccess,
     RequestContext,
+    find_row,
     format_timestamp,
     invalid_field,
     missing_field,
     parse_timestamp,
 )
-from outreply_cli.spec.limits import (
-    MESSAGE_MAX_CHARACTERS,
-    SCHEDULE_EARLIEST,
-    SCHEDULE_LATEST,
-)
+from outreply_cli.spec.limits import MESSAGE_MAX_CHARACTERS, SCHEDULE_EARLIEST, SCHEDULE_LATEST
 from outreply_cli.spec.platforms import find_platform
 
 _PERMALINKS = {
@@ -37,7 +36,7 @@ _PERMALINKS = {
 }
 _VIDEO_EXTENSIONS = (".mp4", ".m4v", ".mov", ".qt", ".webm")
 OWNED_POSTS = (
-    "SELECT posts.*, pages.platform, pages.brand_id, pages.username, "
+    "SELECT posts.*, pages.platform, pages.brand_id, pages.username, pages.name AS page_name, "
     "pages.expired AS page_expired, brands.user_id FROM posts "
     "JOIN pages ON pages.id = posts.page_id JOIN brands ON brands.id = pages.brand_id "
 )
@@ -51,43 +50,21 @@ def schedule_post(context: RequestContext) -> dict[str, Any]:
         raise missing_field("scheduled_at")
     scheduled_at = parse_timestamp("scheduled_at", value)
     if scheduled_at < context.now + SCHEDULE_EARLIEST:
-        raise ErrorResponse(
-            400, "INVALID_DATE", "scheduled_at must be at least 10 minutes in the future"
-        )
+        text = "scheduled_at must be at least 10 minutes in the future"
+        raise ErrorResponse(400, "INVALID_DATE", text)
     if scheduled_at > context.now + SCHEDULE_LATEST:
-        raise ErrorResponse(
-            400, "INVALID_DATE", "scheduled_at must be at most 75 days in the future"
-        )
-    content = _content(context)
-    check_guardrails(context.db, page, scheduled_at.timestamp(), keep_gap=True)
-    _count_publish(context)
-    post_id = context.state.new_id()
-    context.db.execute(
-        "INSERT INTO posts (id, page_id, status, scheduled_at, created_at, message, media, "
-        "first_comment, tiktok_settings, link) VALUES (?, ?, 'scheduled', ?, ?, ?, ?, ?, ?, ?)",
-        (post_id, page["id"], scheduled_at.timestamp(), context.now.timestamp(), *content),
-    )
-    attach(context.db, post_id, _strings(context, "media_ids"))
-    return {"scheduled_post": _scheduled_view(_get_own_post(context, post_id))}
+        text = "scheduled_at must be at most 75 days in the future"
+        raise ErrorResponse(400, "INVALID_DATE", text)
+    return {"scheduled_post": _scheduled_view(_add_post(context, page, scheduled_at))}
 
 
 def publish_post(context: RequestContext) -> dict[str, Any]:
     """`POST /posts/publish`: published before the response is sent."""
     page = get_own_page(context, context.text("page_id", required=True) or "")
-    content = _content(context)
-    check_guardrails(context.db, page, context.now.timestamp(), keep_gap=False)
-    _count_publish(context)
-    post_id, now = context.state.new_id(), context.now.timestamp()
-    context.db.execute(
-        "INSERT INTO posts (id, page_id, status, created_at, message, media, "
-        "first_comment, tiktok_settings, link) VALUES (?, ?, 'scheduled', ?, ?, ?, ?, ?, ?)",
-        (post_id, page["id"], now, *content),
-    )
-    attach(context.db, post_id, _strings(context, "media_ids"))
-    row = _get_own_post(context, post_id)
+    row, now = _add_post(context, page, None), context.now.timestamp()
     mark_published(context.db, row, context.state.new_remote_id(), now)
-    add_random_comments(context.state, context.db, post_id, now)
-    row = _get_own_post(context, post_id)
+    add_random_comments(context.state, row["id"], now)
+    row = _get_own_post(context, row["id"])
     platform = find_platform(row["platform"])
     return {
         "post_id": row["remote_id"],
@@ -101,12 +78,8 @@ def publish_post(context: RequestContext) -> dict[str, Any]:
 
 def list_scheduled_posts(context: RequestContext) -> dict[str, Any]:
     """`GET /posts/scheduled`: pending posts, soonest first."""
-    return {
-        "scheduled_posts": [
-            _scheduled_view(row)
-            for row in _list_rows(context, "scheduled", "posts.scheduled_at, posts.number", None)
-        ]
-    }
+    rows = _list_rows(context, "scheduled", "posts.scheduled_at, posts.number", None)
+    return {"scheduled_posts": [_scheduled_view(row) for row in rows]}
 
 
 def get_scheduled_post(context: RequestContext) -> dict[str, Any]:
@@ -179,12 +152,8 @@ def get_published_post(context: RequestContext, post_id: str) -> sqlite3.Row:
 
 
 def _get_own_post(context: RequestContext, post_id: str) -> sqlite3.Row:
-    row: sqlite3.Row | None = context.db.execute(
-        OWNED_POSTS + "WHERE posts.id = ? AND brands.user_id = ?",
-        (post_id, context.caller.user["id"]),
-    ).fetchone()
-    if row is None:
-        raise ErrorResponse(404, "NOT_FOUND", "Post not found")
+    sql = OWNED_POSTS + "WHERE posts.id = ? AND brands.user_id = ?"
+    row = find_row(context.db, "Post not found", sql, (post_id, context.caller.user["id"]))
     require_brand(context.caller, row["brand_id"])
     return row
 
@@ -195,10 +164,8 @@ def _list_rows(
     page_id = context.query.get("page_id")
     if page_id is not None:
         get_own_page(context, page_id)
-    clauses, values = (
-        ["posts.status = ?", "brands.user_id = ?"],
-        [status, context.caller.user["id"]],
-    )
+    clauses = ["posts.status = ?", "brands.user_id = ?"]
+    values = [status, context.caller.user["id"]]
     if page_id is not None:
         clauses.append("posts.page_id = ?")
         values.append(page_id)
@@ -212,7 +179,23 @@ def _list_rows(
     return context.db.execute(sql, (*values, context.limit())).fetchall()
 
 
-def _content(context: RequestContext) -> tuple[str | None, str, str | None, str | None, str | None]:
+def _add_post(
+    context: RequestContext, page: sqlite3.Row, scheduled_at: datetime | None
+) -> sqlite3.Row:
+    """Add the post in the body, due at `scheduled_at` or published now, after all checks."""
+    content, at = _content(context), scheduled_at or context.now
+    check_guardrails(context.db, page, at.timestamp(), keep_gap=scheduled_at is not None)
+    count_usage(context, "publishes", limit=get_tier(context.caller.user).publishes)
+    post = context.state.insert(
+        "posts", id=context.state.new_id(), page_id=page["id"], status="scheduled",
+        scheduled_at=None if scheduled_at is None else scheduled_at.timestamp(),
+        created_at=context.now.timestamp(), **content,
+    )  # fmt: skip
+    attach(context.db, post["id"], _strings(context, "media_ids"))
+    return _get_own_post(context, post["id"])
+
+
+def _content(context: RequestContext) -> dict[str, str | None]:
     message = context.text("message", max_length=MESSAGE_MAX_CHARACTERS)
     ids, urls = _strings(context, "media_ids"), _strings(context, "media_urls")
     uploaded = get_attachments(context, ids)
@@ -227,21 +210,20 @@ def _content(context: RequestContext) -> tuple[str | None, str, str | None, str 
     settings = context.body.get("tiktok_settings")
     if settings is not None and not isinstance(settings, dict):
         raise invalid_field("tiktok_settings", "must be an object")
-    media = uploaded + linked_media(urls)
-    return (
-        message,
-        json.dumps(media),
-        context.text("first_comment"),
-        None if settings is None else json.dumps(settings),
-        context.text("link"),
-    )
+    return {
+        "message": message,
+        "media": json.dumps(uploaded + linked_media(urls)),
+        "first_comment": context.text("first_comment"),
+        "tiktok_settings": None if settings is None else json.dumps(settings),
+        "link": context.text("link"),
+    }
 
 
 def check_urls(body: Mapping[str, Any], network: NetworkAccess) -> Mapping[str, str]:
     """Those of a post's `media_urls` that are not public (reference: SSRF protection)."""
     value = body.get("media_urls")
     urls = [url for url in value if isinstance(url, str)] if isinstance(value, list) else []
-    return dict.fromkeys(network.guard.find_blocked(urls), "must be public") if urls else {}
+    return dict.fromkeys(find_blocked(network.resolver, urls), "must be public")
 
 
 def _strings(context: RequestContext, name: str) -> list[str]:
@@ -253,15 +235,9 @@ def _strings(context: RequestContext, name: str) -> list[str]:
     return value
 
 
-def _count_publish(context: RequestContext) -> None:
-    count_usage(context, "publishes", limit=get_tier(context.caller.user).publishes)
-
-
 def _scheduled_view(row: sqlite3.Row) -> dict[str, Any]:
     view = {
-        "id": row["id"],
-        "page_id": row["page_id"],
-        "platform": row["platform"],
+        **{name: row[name] for name in ("id", "page_id", "platform")},
         "scheduled_at": format_timestamp(row["scheduled_at"]),
         "status": row["status"],
         "message": row["message"],
@@ -277,15 +253,10 @@ def _scheduled_view(row: sqlite3.Row) -> dict[str, Any]:
 
 
 def _published_view(db: sqlite3.Connection, row: sqlite3.Row) -> dict[str, Any]:
-    comments = db.execute(
-        "SELECT count(*) FROM comments WHERE post_id = ?", (row["id"],)
-    ).fetchone()[0]
+    sql = "SELECT count(*) FROM comments WHERE post_id = ?"
+    comments = db.execute(sql, (row["id"],)).fetchone()[0]
     return {
-        "id": row["id"],
-        "page_id": row["page_id"],
-        "platform": row["platform"],
-        "remote_id": row["remote_id"],
-        "permalink": row["permalink"],
+        **{name: row[name] for name in ("id", "page_id", "platform", "remote_id", "permalink")},
         "published_at": format_timestamp(row["published_at"]),
         "message": row["message"],
         "metrics": {"likes": row["likes"], "comments": comments, "shares": row["shares"]},

@@ -4,34 +4,28 @@ import json
 import math
 import re
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
 from werkzeug.datastructures import FileStorage
 
-from outreply_cli.emulator.media_urls import SsrfGuard
+from outreply_cli.emulator.media_urls import LOOKUP_SECONDS
 from outreply_cli.emulator.state import State
 from outreply_cli.net.dns import Address, Resolver
 from outreply_cli.spec.errors import entries_for
 from outreply_cli.spec.limits import EVERY_SCOPE, LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX
 
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
-_LOOKUP_SECONDS = 1.0
 _LIMIT_DIGITS = len(str(LIST_LIMIT_MAX))
 
 
 class ErrorResponse(Exception):  # noqa: N818 - a response of the emulated API
     """An error response (reference: Errors).
 
-    Args:
-        status: The HTTP status.
-        code: The machine-readable code.
-        text: The `error` string; by default that of the catalogue.
-        headers: Additional headers.
-        extra: Additional keys of the body.
+    `text` is the `error` string, by default that of the catalogue; `extra` are more keys.
     """
 
     def __init__(
@@ -47,11 +41,8 @@ class ErrorResponse(Exception):  # noqa: N818 - a response of the emulated API
         entries = entries_for(code)
         self.status = status
         self.headers = dict(headers or {})
-        self.body = {
-            "error": text or (entries[0].message if entries else code),
-            "code": code,
-            **extra,
-        }
+        error = text or (entries[0].message if entries else code)
+        self.body = {"error": error, "code": code, **extra}
 
 
 @dataclass(frozen=True)
@@ -72,22 +63,21 @@ class Principal:
 class NetworkAccess:
     """Name resolution, done before the state is locked so that it blocks no other request."""
 
-    guard: SsrfGuard
     resolver: Resolver
     allow_external: bool
 
     def resolve(self, host: str) -> Sequence[Address]:
         """The addresses of a host name; empty if the lookup takes longer than a second."""
-        return self.resolver.resolve([host], _LOOKUP_SECONDS)[host] or ()
+        return self.resolver.resolve([host], LOOKUP_SECONDS)[host] or ()
 
 
 @dataclass
 class RequestBody:
-    """The body of a request: JSON, parsed once, or the files of a form."""
+    """The body of a request: JSON, parsed once, or a form; `files` is None for an invalid form."""
 
     raw: bytes
-    is_multipart: bool
-    files: Callable[[], Mapping[str, FileStorage]] = dict
+    is_multipart: bool = False
+    files: Mapping[str, FileStorage] | None = None
 
     @cached_property
     def json(self) -> dict[str, Any]:
@@ -104,13 +94,17 @@ class RequestContext:
     """
 
     state: State
-    db: sqlite3.Connection
     now: datetime
     caller: Principal
     path: Mapping[str, str]
     query: Mapping[str, str]
     request_body: RequestBody
-    invalid_urls: Mapping[str, str] = field(default_factory=dict)
+    invalid_urls: Mapping[str, str]
+
+    @property
+    def db(self) -> sqlite3.Connection:
+        """The state's database."""
+        return self.state.connection
 
     @property
     def body(self) -> dict[str, Any]:
@@ -163,6 +157,16 @@ def parse_object(raw: bytes) -> dict[str, Any]:
     if not isinstance(parsed, dict):
         raise ErrorResponse(400, "INVALID_JSON", "The request body must be a JSON object")
     return parsed
+
+
+def find_row(
+    db: sqlite3.Connection, text: str, sql: str, values: Sequence[object], **extra: Any
+) -> sqlite3.Row:
+    """The first row of a query; raises `404 NOT_FOUND` with `text` if there is none."""
+    row: sqlite3.Row | None = db.execute(sql, values).fetchone()
+    if row is None:
+        raise ErrorResponse(404, "NOT_FOUND", text, **extra)
+    return row
 
 
 def too_many(code: str, seconds: int, text: str | None = None) -> ErrorResponse:

@@ -18,17 +18,24 @@ _GARBAGE = b"<html>\xff\xfe upstream error {"
 
 
 def apply_fault(
-    fault: FaultSpec,
-    clock: EmulatorClock,
-    headers: dict[str, str],
-    handle: Callable[[], Response],
+    fault: FaultSpec, clock: EmulatorClock, headers: dict[str, str], handle: Callable[[], Response]
 ) -> Response:
     """The response of `handle` with a fault injected.
 
     Raises:
         ErrorResponse: The fault is an error status.
     """
-    _apply_before(fault, clock, headers)
+    if fault.kind == "drop-before":
+        drop_connection()
+    if fault.kind == "status":
+        codes = (entry.code for entry in CATALOG if entry.status == fault.value)
+        raise ErrorResponse(int(fault.value), next(codes, "SERVER_ERROR"), "Injected fault")
+    if fault.kind == "rate-limit":
+        raise too_many("RATE_LIMITED", int(fault.value))
+    if fault.kind == "delay":
+        clock.sleep(fault.value)
+    elif fault.kind == "skew":
+        headers["Date"] = http_date(clock.now() + timedelta(seconds=fault.value))
     try:
         response = handle()
     except ErrorResponse as error:
@@ -40,13 +47,6 @@ def apply_fault(
     elif fault.kind == "truncate":
         response.body = response.body[: response.length // 2]
     return response
-
-
-def internal_error(error: Exception, request: str, headers: dict[str, str]) -> Response:
-    """Log an unexpected exception and return a 500."""
-    log_exception(error, request)
-    response = ErrorResponse(500, "SERVER_ERROR")
-    return json_response(response.status, response.body, headers)
 
 
 def request_id() -> str:
@@ -66,21 +66,3 @@ def log_exception(error: Exception, during: str) -> None:
     frame = traceback.extract_tb(error.__traceback__)[-1]
     text = f"{type(error).__name__}({str(error)!r}) at {frame.filename}:{frame.lineno}"
     sys.stderr.write(f"emulator: {during!r}: {text}\n")
-
-
-def _apply_before(fault: FaultSpec, clock: EmulatorClock, headers: dict[str, str]) -> None:
-    if fault.kind == "drop-before":
-        drop_connection()
-    if fault.kind == "status":
-        raise _injected_error(int(fault.value))
-    if fault.kind == "rate-limit":
-        raise too_many("RATE_LIMITED", int(fault.value))
-    if fault.kind == "delay":
-        clock.sleep(fault.value)
-    elif fault.kind == "skew":
-        headers["Date"] = http_date(clock.now() + timedelta(seconds=fault.value))
-
-
-def _injected_error(status: int) -> ErrorResponse:
-    code = next((entry.code for entry in CATALOG if entry.status == status), "SERVER_ERROR")
-    return ErrorResponse(status, code, "Injected fault")

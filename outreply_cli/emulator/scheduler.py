@@ -7,43 +7,34 @@ from outreply_cli.emulator.comments import comment_view
 from outreply_cli.emulator.incoming_comments import add_random_comments
 from outreply_cli.emulator.posts import OWNED_POSTS, mark_published, post_view
 from outreply_cli.emulator.state import State
-from outreply_cli.emulator.webhooks import WebhookEvent, emit
+from outreply_cli.emulator.webhooks import emit
 
 _PAGE_EXPIRED = "The page's connection has expired"
 _REFUSED = "The platform refused the post"
 
 
-def process_due(state: State, db: sqlite3.Connection, now: datetime) -> int:
+def process_due(state: State, now: datetime) -> int:
     """Process everything that is due; returns the number of published posts.
 
     A post fails if its page's connection has expired, or at random by the failure rate. Events
     have the due time as their time. The caller holds the transaction.
     """
-    nothing_due = db.execute(
-        "SELECT NOT EXISTS "
-        "(SELECT 1 FROM posts WHERE status = 'scheduled' AND scheduled_at <= :at) "
-        "AND NOT EXISTS (SELECT 1 FROM arrivals WHERE due_at <= :at)",
-        {"at": now.timestamp()},
-    ).fetchone()[0]
-    if nothing_due:
-        return 0
     published = 0
     # Queried again after each: a published post may add comments that are due.
-    while (row := _get_earliest(db, now.timestamp())) is not None:
+    while (row := _get_earliest(state.connection, now.timestamp())) is not None:
         if row["kind"] == "post":
-            published += _process_post(state, db, row["number"])
+            published += _process_post(state, row["number"])
         else:
-            _receive_comment(state, db, row["number"])
+            _receive_comment(state, row["number"])
     return published
 
 
 def next_due_at(db: sqlite3.Connection) -> float | None:
     """The Unix time of the next scheduled post or incoming comment, or None."""
-    row = db.execute(
+    due_at: float | None = db.execute(
         "SELECT min(due) FROM (SELECT min(scheduled_at) AS due FROM posts "
         "WHERE status = 'scheduled' UNION ALL SELECT min(due_at) FROM arrivals)"
-    ).fetchone()
-    due_at: float | None = row[0]
+    ).fetchone()[0]
     return due_at
 
 
@@ -59,42 +50,35 @@ def _get_earliest(db: sqlite3.Connection, timestamp: float) -> sqlite3.Row | Non
     return row
 
 
-def _process_post(state: State, db: sqlite3.Connection, number: int) -> bool:
-    row = db.execute(OWNED_POSTS + "WHERE posts.number = ?", (number,)).fetchone()
+def _process_post(state: State, number: int) -> bool:
+    db, query = state.connection, OWNED_POSTS + "WHERE posts.number = ?"
+    row = db.execute(query, (number,)).fetchone()
     due = row["scheduled_at"]
     reason = _PAGE_EXPIRED if row["page_expired"] else None
     if reason is None and state.random_for(row["id"]) < state.config.failure_rate:
         reason = _REFUSED
     if reason is None:
         mark_published(db, row, state.new_remote_id(), due)
-        add_random_comments(state, db, row["id"], due)
+        add_random_comments(state, row["id"], due)
     else:
         db.execute("UPDATE posts SET status = 'failed' WHERE id = ?", (row["id"],))
-    current = db.execute(OWNED_POSTS + "WHERE posts.number = ?", (number,)).fetchone()
-    data = {"brandId": row["brand_id"], "post": post_view(current, reason)}
+    post = post_view(db.execute(query, (number,)).fetchone(), reason)
+    data = {"brandId": row["brand_id"], "post": post}
     name = "post.published" if reason is None else "post.failed"
-    emit(db, WebhookEvent(row["user_id"], name, data), _to_datetime(due), state.new_id)
+    emit(state, row["user_id"], name, data, datetime.fromtimestamp(due, UTC))
     return reason is None
 
 
-def _receive_comment(state: State, db: sqlite3.Connection, number: int) -> None:
+def _receive_comment(state: State, number: int) -> None:
+    db = state.connection
     row = db.execute("SELECT * FROM arrivals WHERE number = ?", (number,)).fetchone()
     db.execute("DELETE FROM arrivals WHERE number = ?", (number,))
-    comment_id = f"c_{state.new_id()}"
-    db.execute(
-        "INSERT INTO comments (id, post_id, parent_id, author_name, author_username, message, "
-        "created_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (comment_id, row["post_id"], row["parent_id"], row["author_name"],
-         row["author_username"], row["message"], row["due_at"]),
+    copied = ("post_id", "parent_id", "author_name", "author_username", "message")
+    comment = state.insert(
+        "comments", id=f"c_{state.new_id()}", created_at=row["due_at"],
+        **{name: row[name] for name in copied},
     )  # fmt: skip
     post = db.execute(OWNED_POSTS + "WHERE posts.id = ?", (row["post_id"],)).fetchone()
-    comment = db.execute(
-        "SELECT *, 0 AS replies_count FROM comments WHERE id = ?", (comment_id,)
-    ).fetchone()
-    data = {"brandId": post["brand_id"], "comment": comment_view(comment, post["platform"])}
-    event = WebhookEvent(post["user_id"], "comment.received", data)
-    emit(db, event, _to_datetime(row["due_at"]), state.new_id)
-
-
-def _to_datetime(timestamp: float) -> datetime:
-    return datetime.fromtimestamp(timestamp, UTC)
+    data = {"brandId": post["brand_id"], "comment": comment_view(comment, post["platform"], 0)}
+    at = datetime.fromtimestamp(row["due_at"], UTC)
+    emit(state, post["user_id"], "comment.received", data, at)

@@ -49,10 +49,7 @@ _PAGE = {"id": STRING, "brand_id": STRING, "platform": PLATFORM, "name": STRING,
 _BRAND = {"id": STRING, "name": STRING, "logo": _STRING_OR_NULL, "timezone": STRING}
 _MESSAGE: Schema = {"type": "string", "maxLength": MESSAGE_MAX_CHARACTERS}
 _POST_BODY = {
-    "message": {
-        **_MESSAGE,
-        "description": "Post text; required unless there is a media item.",
-    },
+    "message": {**_MESSAGE, "description": "Post text; required unless there is a media item."},
     "media_ids": {**_array(STRING), "description": "IDs of uploaded media."},
     "media_urls": {**_array(STRING), "description": "Public https URLs."},
     "first_comment": {
@@ -153,40 +150,6 @@ COMPONENTS: dict[str, Schema] = {
         "code": STRING, "status": COUNT, "category": STRING, "message": STRING, "fix": STRING}))}),
     "OpenApiDocument": {"type": "object"},
 }  # fmt: skip
-
-# The keys of an error besides `error` and `code`: required, optional.
-ERROR_KEYS: dict[str, tuple[Mapping[str, Schema], Mapping[str, Schema]]] = {
-    "MISSING_FIELD": ({"field": STRING}, {}),
-    "INVALID_FIELD": ({"field": STRING}, {}),
-    "INVALID_DATE": ({}, {"field": STRING}),
-    "INVALID_MEDIA_URL": ({"url": STRING}, {}),
-    "INVALID_FILE_CONTENT": ({"declared_mime": STRING}, {}),
-    "MISSING_SCOPE": ({"required_scope": _SCOPE, "your_scopes": _array(_SCOPE)}, {}),
-    "IP_NOT_ALLOWED": ({"ip": STRING}, {}),
-    "BRAND_NOT_AUTHORIZED": ({"brand_id": STRING}, {}),
-    "NOT_FOUND": ({}, {"media_id": STRING}),
-    "MEDIA_IN_USE": ({"scheduled_post_id": STRING}, {}),
-    "FILE_TOO_LARGE": ({}, {"max_file_bytes": COUNT, "size_bytes": COUNT}),
-    "QUOTA_EXCEEDED": ({"quota": component("Storage")}, {}),
-    "SANDBOX_EXHAUSTED": ({"upgrade_url": STRING}, {}),
-    "RATE_LIMITED": ({"retry_after_seconds": COUNT}, {}),
-    "DAILY_LIMIT_EXCEEDED": ({"retry_after_seconds": COUNT}, {}),
-    "PAGE_PUBLISH_GUARDRAIL": ({"retry_after_seconds": COUNT}, {}),
-    "BRAND_PUBLISH_GUARDRAIL": ({"retry_after_seconds": COUNT}, {}),
-    "MONTHLY_QUOTA_EXCEEDED": (
-        {"quota": STRING, "tier": _TIER, "limit": COUNT, "used": COUNT, "resets_at": _TIMESTAMP,
-         "upgrade_url": STRING},
-        {},
-    ),
-}  # fmt: skip
-
-
-def error_schema(code: str) -> Schema:
-    """The schema of an error with this code."""
-    required, optional = ERROR_KEYS.get(code, ({}, {}))
-    constant = {"type": "string", "const": code}
-    return _object({"error": STRING, "code": constant, **required}, optional)
-
 
 # Examples, those of the reference where it has one.
 _USER, _BRAND_ID, _PAGE_ID, _POST = (
@@ -340,31 +303,48 @@ _TEXTS = {
     "MISSING_FIELD": "Missing required field: page_id",
     "MISSING_SCOPE": "This API token is missing the required scope: write:posts",
 }
-_EXTRA_KEYS: dict[str, dict[str, Any]] = {
-    "MISSING_FIELD": {"field": "page_id"},
-    "INVALID_FIELD": {"field": "limit"},
-    "INVALID_DATE": {"field": "since"},
-    "INVALID_MEDIA_URL": {"url": "http://localhost/hero.jpg"},
-    "INVALID_FILE_CONTENT": {"declared_mime": "image/png"},
-    "MISSING_SCOPE": {"required_scope": "write:posts", "your_scopes": ["read:posts"]},
-    "IP_NOT_ALLOWED": {"ip": "127.0.0.1"},
-    "BRAND_NOT_AUTHORIZED": {"brand_id": _BRAND_ID},
-    "MEDIA_IN_USE": {"scheduled_post_id": _POST},
-    "FILE_TOO_LARGE": {"max_file_bytes": 104_857_600, "size_bytes": 104_857_601},
-    "QUOTA_EXCEEDED": {"quota": _STORAGE},
-    "SANDBOX_EXHAUSTED": {"upgrade_url": "https://outreply.com/dashboard/api"},
-    "RATE_LIMITED": {"retry_after_seconds": 17},
-    "DAILY_LIMIT_EXCEEDED": {"retry_after_seconds": 3_600},
-    "PAGE_PUBLISH_GUARDRAIL": {"retry_after_seconds": 840},
-    "BRAND_PUBLISH_GUARDRAIL": {"retry_after_seconds": 840},
+# The keys of an error besides `error` and `code`: the schema and, unless None, an example.
+_ERROR_KEYS: dict[str, dict[str, tuple[Schema, Any]]] = {
+    "MISSING_FIELD": {"field": (STRING, "page_id")},
+    "INVALID_FIELD": {"field": (STRING, "limit")},
+    "INVALID_DATE": {"field": (STRING, "since")},
+    "INVALID_MEDIA_URL": {"url": (STRING, "http://localhost/hero.jpg")},
+    "INVALID_FILE_CONTENT": {"declared_mime": (STRING, "image/png")},
+    "MISSING_SCOPE": {"required_scope": (_SCOPE, "write:posts"),
+                      "your_scopes": (_array(_SCOPE), ["read:posts"])},
+    "IP_NOT_ALLOWED": {"ip": (STRING, "127.0.0.1")},
+    "BRAND_NOT_AUTHORIZED": {"brand_id": (STRING, _BRAND_ID)},
+    "NOT_FOUND": {"media_id": (STRING, None)},
+    "MEDIA_IN_USE": {"scheduled_post_id": (STRING, _POST)},
+    "FILE_TOO_LARGE": {"max_file_bytes": (COUNT, 104_857_600), "size_bytes": (COUNT, 104_857_601)},
+    "QUOTA_EXCEEDED": {"quota": (component("Storage"), _STORAGE)},
+    "SANDBOX_EXHAUSTED": {"upgrade_url": (STRING, "https://outreply.com/dashboard/api")},
+    "RATE_LIMITED": {"retry_after_seconds": (COUNT, 17)},
+    "DAILY_LIMIT_EXCEEDED": {"retry_after_seconds": (COUNT, 3_600)},
+    "PAGE_PUBLISH_GUARDRAIL": {"retry_after_seconds": (COUNT, 840)},
+    "BRAND_PUBLISH_GUARDRAIL": {"retry_after_seconds": (COUNT, 840)},
     "MONTHLY_QUOTA_EXCEEDED": {
-        "quota": "publishes", "tier": "pro", "limit": 500, "used": 500,
-        "resets_at": "2026-06-01T00:00:00.000Z", "upgrade_url": "https://outreply.com/pricing",
+        "quota": (STRING, "publishes"), "tier": (_TIER, "pro"), "limit": (COUNT, 500),
+        "used": (COUNT, 500), "resets_at": (_TIMESTAMP, "2026-06-01T00:00:00.000Z"),
+        "upgrade_url": (STRING, "https://outreply.com/pricing"),
     },
 }  # fmt: skip
+# The codes whose keys are not in every response.
+_OPTIONAL_KEYS = {"INVALID_DATE", "NOT_FOUND", "FILE_TOO_LARGE"}
+
+
+def error_schema(code: str) -> Schema:
+    """The schema of an error with this code."""
+    keys = {name: schema for name, (schema, _) in _ERROR_KEYS.get(code, {}).items()}
+    required: dict[str, Schema] = {"error": STRING, "code": {"type": "string", "const": code}}
+    if code in _OPTIONAL_KEYS:
+        return _object(required, keys)
+    return _object(required | keys)
 
 
 def error_example(code: str) -> dict[str, Any]:
     """An example of an error with this code."""
     text = _TEXTS.get(code) or entries_for(code)[0].message
-    return {"error": text, "code": code, **_EXTRA_KEYS.get(code, {})}
+    examples = {name: example for name, (_, example) in _ERROR_KEYS.get(code, {}).items()}
+    given = {name: example for name, example in examples.items() if example is not None}
+    return {"error": text, "code": code, **given}

@@ -3,13 +3,14 @@
 import hashlib
 import json
 import sqlite3
-from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from importlib import resources
+from typing import TypeVar
 
 from outreply_cli.emulator.incoming_comments import add_incoming_comment
 from outreply_cli.emulator.media import ASSETS, attach
-from outreply_cli.emulator.posts import linked_media, mark_published
+from outreply_cli.emulator.posts import OWNED_POSTS, linked_media, mark_published
 from outreply_cli.emulator.seed_file import (
     Field,
     parse_allowlist,
@@ -32,7 +33,8 @@ from outreply_cli.spec.limits import (
 from outreply_cli.spec.media_types import EXTENSIONS, MEDIA_TYPES, media_type
 
 _AGE = timedelta(days=400)
-_MAX_TEXT_LENGTH = 10_000_000
+Value = TypeVar("Value")
+Default = TypeVar("Default")
 
 
 def load_default_seed(state: State) -> None:
@@ -63,24 +65,17 @@ def create_token(
     *,
     name: str,
     scopes: Sequence[str] = (EVERY_SCOPE,),
-    expires_in: timedelta | None = None,
     prefix: str = "outreply_live_",
-    secret: str | None = None,
+    **columns: object,
 ) -> sqlite3.Row:
-    """Create a token for a user."""
+    """Create a token for a user; `columns` are further values, such as its `secret`."""
     token_id = state.new_id()
-    expires_at = None if expires_in is None else (state.clock.now() + expires_in).timestamp()
-    if secret is None:
-        secret = prefix + state.new_hex(48)
-    state.connection.execute(
-        "INSERT INTO tokens (id, user_id, secret, name, scopes, expires_at) "
-        "VALUES (?, ?, ?, ?, ?, ?)",
-        (token_id, user_id, secret, name, json.dumps(list(scopes)), expires_at),
-    )
-    row: sqlite3.Row = state.connection.execute(
-        "SELECT * FROM tokens WHERE id = ?", (token_id,)
-    ).fetchone()
-    return row
+    if "secret" not in columns:
+        columns["secret"] = prefix + state.new_hex(48)
+    return state.insert(
+        "tokens", user_id=user_id, name=name, scopes=json.dumps(list(scopes)),
+        **({"id": token_id} | columns),
+    )  # fmt: skip
 
 
 class _AccountLoader:
@@ -101,12 +96,12 @@ class _AccountLoader:
         )  # fmt: skip
         self._user_id = self._id(fields)
         self._insert("users", {
-            "id": self._user_id, "email": _text(fields, "email", "alex@example.com"),
-            "firstname": _text(fields, "firstname", "Alex"),
-            "lastname": _text(fields, "lastname", "Doe"),
-            "tier": fields["tier"].choice(tuple(TIERS)) if "tier" in fields else "pro",
+            "id": self._user_id, "email": _read(fields, "email", Field.text, "alex@example.com"),
+            "firstname": _read(fields, "firstname", Field.text, "Alex"),
+            "lastname": _read(fields, "lastname", Field.text, "Doe"),
+            "tier": _read(fields, "tier", lambda field: field.choice(tuple(TIERS)), "pro"),
             "credits": _count(fields, "credits"),
-            "limits": parse_limits(fields["limits"]) if "limits" in fields else "{}",
+            "limits": _read(fields, "limits", parse_limits, "{}"),
         }, fields)  # fmt: skip
         for name, load in (
             ("brands", self._load_brand), ("tokens", self._load_token),
@@ -128,8 +123,8 @@ class _AccountLoader:
         self._brands[name] = self._brands[brand_id] = brand_id
         self._insert("brands", {
             "id": brand_id, "user_id": self._user_id, "name": name,
-            "logo": _optional(fields, "logo"),
-            "timezone": parse_timezone(fields["timezone"]) if "timezone" in fields else "UTC",
+            "logo": _read(fields, "logo", _long_text, None),
+            "timezone": _read(fields, "timezone", parse_timezone, "UTC"),
             "created_at": self._created(fields),
         }, fields)  # fmt: skip
         for page in _items(fields, "pages"):
@@ -147,10 +142,10 @@ class _AccountLoader:
         picture = f"https://cdn.example.com/pages/{username}.jpg"
         self._insert("pages", {
             "id": page_id, "brand_id": brand_id, "platform": platform, "username": username,
-            "name": _text(fields, "name", username),
+            "name": _read(fields, "name", Field.text, username),
             "followers": _count(fields, "followers"),
-            "expired": _boolean(fields, "expired", default=False),
-            "profile_picture": _text(fields, "profile_picture", picture),
+            "expired": _read(fields, "expired", Field.boolean, default=False),
+            "profile_picture": _read(fields, "profile_picture", Field.text, picture),
             "created_at": self._created(fields),
         }, fields)  # fmt: skip
 
@@ -160,54 +155,44 @@ class _AccountLoader:
             "sandbox", "collaborator", "full_access", "on_behalf_of", "last_used_at",
             "request_count", "requests_today",
         )  # fmt: skip
-        sandbox = _boolean(fields, "sandbox", default=False)
-        scopes = fields["scopes"].choices((*SCOPES, EVERY_SCOPE)) if "scopes" in fields else None
-        secret = parse_token(fields["token"], sandbox=sandbox) if "token" in fields else None
+        sandbox = _read(fields, "sandbox", Field.boolean, default=False)
+        scopes = _read(fields, "scopes", lambda field: field.choices((*SCOPES, EVERY_SCOPE)), None)
+        given: dict[str, object] = {}
+        if "token" in fields:
+            given["secret"] = parse_token(fields["token"], sandbox=sandbox)
+        if "id" in fields:
+            given["id"] = fields["id"].text(max_length=100)
+        revoked = _read(fields, "revoked", Field.boolean, default=False)
+        brands = [self._get_brand_id(brand) for brand in _items(fields, "brands")]
         try:
             row = create_token(
-                self._state, self._user_id, name=_text(fields, "name", "seeded"),
+                self._state, self._user_id, name=_read(fields, "name", Field.text, "seeded"),
                 scopes=scopes or (SANDBOX_SCOPES if sandbox else (EVERY_SCOPE,)),
-                prefix=SANDBOX_PREFIX if sandbox else "outreply_live_", secret=secret,
+                prefix=SANDBOX_PREFIX if sandbox else "outreply_live_",
+                last_used_at=self._time(fields, "last_used_at"),
+                request_count=_count(fields, "request_count"),
+                brand_ids=json.dumps(brands),
+                ip_allowlist=json.dumps(_read(fields, "ip_allowlist", parse_allowlist, [])),
+                expires_at=self._time(fields, "expires_at"),
+                revoked_at=self._now.timestamp() if revoked else None,
+                issued_by_collaborator_id=_read(fields, "collaborator", Field.text, None),
+                has_full_access=_read(fields, "full_access", Field.boolean, default=True),
+                on_behalf_of_brand_id=_read(fields, "on_behalf_of", self._get_brand_id, None),
+                **given,
             )  # fmt: skip
-        except sqlite3.IntegrityError:
-            raise item.error("duplicate token") from None
-        token_id = fields["id"].text(max_length=100) if "id" in fields else row["id"]
-        changes = {"id": token_id, **self._token_settings(fields)}
-        names = ", ".join(f"{name} = ?" for name in changes)
-        try:
-            self._db.execute(
-                f"UPDATE tokens SET {names} WHERE id = ?",  # noqa: S608
-                (*changes.values(), row["id"]),
-            )
-        except sqlite3.IntegrityError:
+        except sqlite3.IntegrityError as error:
+            if "tokens.secret" in str(error):
+                raise item.error("duplicate token") from None
             raise fields["id"].error("duplicate id in tokens") from None
         if today := _count(fields, "requests_today"):
-            self._add_usage(f"{self._now:%Y-%m-%d}", f"day of {token_id}", today)
-
-    def _token_settings(self, fields: Mapping[str, Field]) -> dict[str, object]:
-        revoked = _boolean(fields, "revoked", default=False)
-        allowlist = parse_allowlist(fields["ip_allowlist"]) if "ip_allowlist" in fields else []
-        issuer, bound_to = fields.get("collaborator"), fields.get("on_behalf_of")
-        return {
-            "last_used_at": _timestamp(fields, "last_used_at", self._now),
-            "request_count": _count(fields, "request_count"),
-            "brand_ids": json.dumps(
-                [self._get_brand_id(brand) for brand in _items(fields, "brands")]
-            ),
-            "ip_allowlist": json.dumps(allowlist),
-            "expires_at": _timestamp(fields, "expires_at", self._now),
-            "revoked_at": self._now.timestamp() if revoked else None,
-            "issued_by_collaborator_id": issuer.text() if issuer is not None else None,
-            "has_full_access": _boolean(fields, "full_access", default=True),
-            "on_behalf_of_brand_id": self._get_brand_id(bound_to) if bound_to is not None else None,
-        }
+            self._add_usage(f"{self._now:%Y-%m-%d}", f"day of {row['id']}", today)
 
     def _load_media(self, item: Field) -> None:
         fields = item.fields("id", "mime_type", "size_bytes", "filename", "created_at")
         media_id = self._id(fields)
         mime = _required(item, fields, "mime_type").choice(MEDIA_TYPES)
         default = f"api_{hashlib.sha256(media_id.encode()).hexdigest()[:32]}{EXTENSIONS[mime]}"
-        name = fields["filename"].text(max_length=200) if "filename" in fields else default
+        name = _read(fields, "filename", lambda field: field.text(max_length=200), default)
         self._media[media_id] = {"src": ASSETS + name, "type": media_type(mime)}
         self._insert("media", {
             "id": media_id, "user_id": self._user_id,
@@ -229,27 +214,24 @@ class _AccountLoader:
         if page.text() not in self._pages:
             raise page.error(f"page not found in this account: {page.text()}")
         timestamp = fields[times[0]].timestamp(self._now)
-        urls = [url.text(max_length=_MAX_TEXT_LENGTH) for url in _items(fields, "media_urls")]
+        urls = [_long_text(url) for url in _items(fields, "media_urls")]
         media_ids = _items(fields, "media_ids")
         for media_id in media_ids:
             if media_id.text() not in self._media:
                 raise media_id.error(f"media not found in this account: {media_id.text()}")
         uploads = [self._media[media_id.text()] for media_id in media_ids]
-        settings = _to_json(fields["tiktok_settings"]) if "tiktok_settings" in fields else None
+        settings = _read(fields, "tiktok_settings", _to_json, None)
         post_id = self._id(fields)
-        created_at = _timestamp(fields, "created_at", self._now)
-        if created_at is None:
-            created_at = min(timestamp, self._now.timestamp()) - 86_400
+        created_at = min(timestamp, self._now.timestamp()) - 86_400
         self._insert("posts", {
             "id": post_id, "page_id": self._pages[page.text()], "status": "scheduled",
-            "scheduled_at": timestamp, "created_at": created_at,
-            "message": _optional(fields, "message"),
+            "scheduled_at": timestamp,
+            "created_at": self._time(fields, "created_at", created_at),
             "media": json.dumps(uploads + linked_media(urls)),
-            "first_comment": _optional(fields, "first_comment"),
-            "link": _optional(fields, "link"),
+            **{name: _read(fields, name, _long_text, None) for name in
+               ("message", "first_comment", "link")},
             "tiktok_settings": None if settings is None else json.dumps(settings),
-            "likes": _count(fields, "likes"),
-            "shares": _count(fields, "shares"),
+            "likes": _count(fields, "likes"), "shares": _count(fields, "shares"),
         }, fields)  # fmt: skip
         attach(self._db, post_id, [media_id.text() for media_id in media_ids])
         if times == ["failed_at"]:
@@ -262,27 +244,21 @@ class _AccountLoader:
             self._load_comment(comment, post_id, None)
 
     def _publish(self, fields: Mapping[str, Field], post_id: str, timestamp: float) -> None:
-        row = self._db.execute(
-            "SELECT posts.id, pages.platform, pages.username FROM posts "
-            "JOIN pages ON pages.id = posts.page_id WHERE posts.id = ?",
-            (post_id,),
-        ).fetchone()
-        if "remote_id" in fields:
-            remote_id = fields["remote_id"].text(max_length=100)
-        else:
-            remote_id = self._state.new_remote_id()
+        row = self._db.execute(OWNED_POSTS + "WHERE posts.id = ?", (post_id,)).fetchone()
+        given = fields.get("remote_id")
+        remote_id = given.text(max_length=100) if given else self._state.new_remote_id()
         mark_published(self._db, row, remote_id, timestamp)
 
     def _load_comment(self, item: Field, post_id: str, parent_id: str | None) -> None:
         fields = item.fields("id", "name", "username", "message", "at", "replies")
         at = _required(item, fields, "at").timestamp(self._now)
-        name = _text(fields, "name", "Someone")
-        username = _text(fields, "username", "someone")
+        name = _read(fields, "name", Field.text, "Someone")
+        username = _read(fields, "username", Field.text, "someone")
         message = _required(item, fields, "message").text(max_length=100_000)
         if at > self._now.timestamp():
             if "replies" in fields:
                 raise fields["replies"].error("a comment in the future must not have replies")
-            add_incoming_comment(self._db, post_id, (name, username, message), at, parent_id)
+            add_incoming_comment(self._state, post_id, (name, username, message), at, parent_id)
             return
         comment_id = fields["id"].text() if "id" in fields else f"c_{self._state.new_id()}"
         self._insert("comments", {
@@ -306,17 +282,14 @@ class _AccountLoader:
         except ValueError as error:
             raise url.error(str(error)) from None
         self._insert("hooks", {
-            "id": self._id(fields), "user_id": self._user_id,
-            "url": url.text(),
+            "id": self._id(fields), "user_id": self._user_id, "url": url.text(),
             "events": json.dumps(_required(item, fields, "events").choices(tuple(EVENTS))),
             "secret": secret or new_secret(self._state),
-            "previous_secret": _optional(fields, "previous_secret"),
-            "rotated_at": _timestamp(fields, "rotated_at", self._now),
-            "disabled_at": _timestamp(fields, "disabled_at", self._now),
+            "previous_secret": _read(fields, "previous_secret", _long_text, None),
+            "rotated_at": self._time(fields, "rotated_at"),
+            "disabled_at": self._time(fields, "disabled_at"),
             "failures": _count(fields, "consecutive_failures"),
-            "created_at": fields["created_at"].timestamp(self._now)
-            if "created_at" in fields
-            else self._now.timestamp(),
+            "created_at": self._time(fields, "created_at", self._now.timestamp()),
         }, fields)  # fmt: skip
 
     def _add_usage(self, period: str, bucket: str, used: int) -> None:
@@ -332,24 +305,22 @@ class _AccountLoader:
     def _id(self, fields: Mapping[str, Field]) -> str:
         return fields["id"].text(max_length=100) if "id" in fields else self._state.new_id()
 
-    def _created(self, fields: Mapping[str, Field]) -> float:
-        if "created_at" in fields:
-            return fields["created_at"].timestamp(self._now)
+    def _time(
+        self, fields: Mapping[str, Field], name: str, default: float | None = None
+    ) -> float | None:
+        return _read(fields, name, lambda field: field.timestamp(self._now), default)
+
+    def _created(self, fields: Mapping[str, Field]) -> float | None:
         # Lists are sorted by creation time; the default keeps the order of the seed.
-        rows = self._db.execute(
-            "SELECT (SELECT count(*) FROM brands) + (SELECT count(*) FROM pages)"
-        ).fetchone()
-        return (self._now - _AGE).timestamp() + float(rows[0])
+        sql = "SELECT (SELECT count(*) FROM brands) + (SELECT count(*) FROM pages)"
+        count = float(self._db.execute(sql).fetchone()[0])
+        return self._time(fields, "created_at", (self._now - _AGE).timestamp() + count)
 
     def _insert(
         self, table: str, values: Mapping[str, object], fields: Mapping[str, Field]
     ) -> None:
-        marks = ", ".join("?" * len(values))
         try:
-            self._db.execute(
-                f"INSERT INTO {table} ({', '.join(values)}) VALUES ({marks})",  # noqa: S608
-                tuple(values.values()),
-            )
+            self._state.insert(table, **values)
         except sqlite3.IntegrityError:
             raise fields.get("id", self._seed).error(f"duplicate id in {table}") from None
 
@@ -360,28 +331,22 @@ def _required(item: Field, fields: Mapping[str, Field], name: str) -> Field:
     return fields[name]
 
 
-def _text(fields: Mapping[str, Field], name: str, default: str) -> str:
-    return fields[name].text() if name in fields else default
-
-
-def _optional(fields: Mapping[str, Field], name: str) -> str | None:
-    return fields[name].text(max_length=_MAX_TEXT_LENGTH) if name in fields else None
+def _read(
+    fields: Mapping[str, Field], name: str, read: Callable[[Field], Value], default: Default
+) -> Value | Default:
+    return read(fields[name]) if name in fields else default
 
 
 def _items(fields: Mapping[str, Field], name: str) -> list[Field]:
-    return fields[name].items() if name in fields else []
-
-
-def _boolean(fields: Mapping[str, Field], name: str, *, default: bool) -> bool:
-    return fields[name].boolean() if name in fields else default
+    return _read(fields, name, Field.items, [])
 
 
 def _count(fields: Mapping[str, Field], name: str) -> int:
-    return fields[name].number() if name in fields else 0
+    return _read(fields, name, Field.number, 0)
 
 
-def _timestamp(fields: Mapping[str, Field], name: str, now: datetime) -> float | None:
-    return fields[name].timestamp(now) if name in fields else None
+def _long_text(field: Field) -> str:
+    return field.text(max_length=10_000_000)
 
 
 def _to_json(field: Field) -> object:

@@ -7,7 +7,9 @@ from typing import Any
 
 import yaml
 
+from outreply_cli.emulator.account import get_usage
 from outreply_cli.emulator.media import ASSETS
+from outreply_cli.emulator.posts import OWNED_POSTS
 from outreply_cli.emulator.state import State
 
 
@@ -29,15 +31,11 @@ def export_seed(state: State) -> str:
 def _account(state: State, user: sqlite3.Row) -> dict[str, Any]:
     db, now = state.connection, state.clock.now()
     owner = (user["id"],)
-    usage = db.execute(
-        "SELECT bucket, used FROM usage WHERE user_id = ? AND month = ?",
-        (user["id"], f"{now:%Y-%m}"),
-    )
     return _drop_empty({
         **{name: user[name] for name in
            ("id", "email", "firstname", "lastname", "tier", "credits")},
         "limits": json.loads(user["limits"]) or None,
-        "usage": dict(usage.fetchall()) or None,
+        "usage": get_usage(db, user["id"], now) or None,
         "brands": [_brand(db, row) for row in db.execute(
             "SELECT * FROM brands WHERE user_id = ? ORDER BY created_at, id", owner).fetchall()],
         "media": [
@@ -47,10 +45,8 @@ def _account(state: State, user: sqlite3.Row) -> dict[str, Any]:
                                   "ORDER BY number", owner)
         ],
         "posts": [_post(db, row) for row in db.execute(
-            "SELECT posts.*, pages.platform, pages.username FROM posts "
-            "JOIN pages ON pages.id = posts.page_id JOIN brands ON brands.id = pages.brand_id "
-            "WHERE brands.user_id = ? AND status != 'cancelled' ORDER BY posts.number",
-            owner).fetchall()],
+            OWNED_POSTS + "WHERE brands.user_id = ? AND status != 'cancelled' "
+            "ORDER BY posts.number", owner).fetchall()],
         "webhooks": [_hook(row) for row in db.execute(
             "SELECT * FROM hooks WHERE user_id = ? ORDER BY number", owner)],
     }) | {

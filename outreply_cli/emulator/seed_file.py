@@ -11,11 +11,7 @@ import yaml
 from outreply_cli.emulator.auth import parse_network
 from outreply_cli.emulator.errors import SeedError
 from outreply_cli.errors import InvalidInputError, TimeError
-from outreply_cli.spec.limits import (
-    SANDBOX_PREFIX,
-    TOKEN_PREFIXES,
-    Tier,
-)
+from outreply_cli.spec.limits import SANDBOX_PREFIX, TOKEN_PREFIXES, Tier
 from outreply_cli.spec.platforms import find_platform
 from outreply_cli.times import parse_duration, parse_zone
 

@@ -27,18 +27,7 @@ LIMITS = ServerLimits(body_bytes=260 * 1024 * 1024, request_seconds=30)
 class EmulatorServer:
     """A server for one emulator; as a context manager it serves from a thread.
 
-    Args:
-        state_path: The SQLite file; seeded with the default account if empty.
-        system: The machine's clock.
-        port: The port to listen on; 0 for any free port.
-        host: The address to listen on.
-        config: The behavior of the emulator.
-
-    Attributes:
-        port: The port that the server listens on.
-        base_url: The base URL of the API.
-        handle: The client of the admin API.
-        state: The emulator's state.
+    An empty state gets the default account. Port 0 is any free port.
 
     Raises:
         StorageError: The port is in use, or the state is unusable.
@@ -102,7 +91,5 @@ class EmulatorServer:
     @property
     def token(self) -> str:
         """An active token with full access."""
-        row = self.state.connection.execute(
-            "SELECT secret FROM tokens WHERE revoked_at IS NULL AND scopes = '[\"*\"]' LIMIT 1"
-        ).fetchone()
-        return str(row["secret"])
+        sql = "SELECT secret FROM tokens WHERE revoked_at IS NULL AND scopes = '[\"*\"]' LIMIT 1"
+        return str(self.state.connection.execute(sql).fetchone()["secret"])

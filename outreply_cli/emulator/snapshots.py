@@ -56,12 +56,11 @@ def load_snapshot(state: State, path: Path) -> None:
 
 def _check(path: Path) -> None:
     with closing(sqlite3.connect(path)) as database:
-        version = database.execute("PRAGMA user_version").fetchone()[0]
         tables = database.execute(
-            "SELECT count(*) FROM sqlite_master WHERE type = 'table' "
-            "AND name IN ('meta', 'users', 'posts', 'hooks', 'usage')"
+            "SELECT count(*) FROM pragma_user_version, sqlite_master WHERE user_version != 0 "
+            "AND type = 'table' AND name IN ('meta', 'users', 'posts', 'hooks', 'usage')"
         ).fetchone()[0]
-        if version == 0 or tables != 5:
+        if tables != 5:
             raise ValueError("not an emulator snapshot")
         if database.execute("PRAGMA integrity_check").fetchone()[0] != "ok":
             raise ValueError("the file is corrupted")

@@ -96,9 +96,7 @@ CREATE TABLE IF NOT EXISTS usage (
 ) WITHOUT ROWID;
 """
 
-_UPGRADES = {
-    2: "CREATE INDEX posts_published_of_page ON posts (page_id, status, published_at)",
-}
+_UPGRADES = {2: "CREATE INDEX posts_published_of_page ON posts (page_id, status, published_at)"}
 # The key in a copy's `meta` table that says when it was made.
 _COPIED_AT = "copied_at"
 # In the order of deletion: tables before those that they reference.
@@ -119,11 +117,6 @@ def open_state(path: Path) -> sqlite3.Connection:
 
 class State:
     """The state of an emulator, for one process; a lock serializes its threads.
-
-    Args:
-        path: The SQLite file, created with mode 0600.
-        system: The machine's clock.
-        config: The behavior of the emulator.
 
     Raises:
         StorageError: The file cannot be opened or has an unknown version.
@@ -174,11 +167,9 @@ class State:
                     for table in reversed(_TABLES):
                         self._copy_table(table)
                     self.clock.reload()
-                    rows = db.execute("SELECT value FROM meta WHERE key = ?", (_COPIED_AT,))
-                    row = rows.fetchone()
-                    if row is not None:
+                    deleted = "DELETE FROM meta WHERE key = ? RETURNING value"
+                    for row in db.execute(deleted, (_COPIED_AT,)).fetchall():
                         self.clock.set_time(datetime.fromtimestamp(float(row[0]), UTC))
-                    db.execute("DELETE FROM meta WHERE key = ?", (_COPIED_AT,))
             finally:
                 self.connection.execute("DETACH copied")
 
@@ -205,6 +196,25 @@ class State:
         if self.config.is_frozen:
             self.clock.freeze()
 
+    def insert(self, table: str, **values: object) -> sqlite3.Row:
+        """Insert a row with these columns, and return it; the caller commits."""
+        marks = ", ".join("?" * len(values))
+        row: sqlite3.Row = self.connection.execute(
+            f"INSERT INTO {table} ({', '.join(values)}) VALUES ({marks}) RETURNING *",  # noqa: S608
+            tuple(values.values()),
+        ).fetchone()
+        return row
+
+    def count_use(self, user_id: str, period: str, *buckets: str) -> int:
+        """Count one use of each bucket in a month or day; returns the usage of the last."""
+        rows = self.connection.execute(
+            f"INSERT INTO usage VALUES {', '.join(['(?, ?, ?, 1)'] * len(buckets))} "  # noqa: S608
+            "ON CONFLICT (user_id, month, bucket) DO UPDATE SET used = used + 1 RETURNING used",
+            [value for bucket in buckets for value in (user_id, period, bucket)],
+        ).fetchall()
+        used: int = rows[-1]["used"]
+        return used
+
     def new_id(self) -> str:
         """Generate an id of 24 hexadecimal digits, as the API does."""
         return self.new_hex(24)
@@ -223,8 +233,7 @@ class State:
     def random_for(self, key: str) -> float:
         """A pseudo-random number from 0 to 1 that depends only on `key` and the seed."""
         seed = self.config.seed or 0
-        digest = hashlib.sha256(f"{seed}/{key}".encode()).digest()
-        return int.from_bytes(digest[:6]) / 2**48
+        return int.from_bytes(hashlib.sha256(f"{seed}/{key}".encode()).digest()[:6]) / 2**48
 
     def new_remote_id(self) -> str:
         """Generate an id like those of the platforms: 17 digits that begin with 17."""

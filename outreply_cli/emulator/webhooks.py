@@ -6,14 +6,13 @@ The routes are those that the official SDKs call; the reference has them in the 
 import json
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from outreply_cli.emulator.request import (
-    ErrorResponse,
     NetworkAccess,
     RequestContext,
+    find_row,
     format_timestamp,
     invalid_field,
 )
@@ -33,14 +32,12 @@ def create_webhook(context: RequestContext) -> dict[str, Any]:
         raise invalid_field("events", f"must be a list of: {', '.join(EVENTS)}")
     if url in context.invalid_urls:
         raise invalid_field("url", context.invalid_urls[url])
-    hook_id, secret = context.state.new_id(), new_secret(context.state)
-    context.db.execute(
-        "INSERT INTO hooks (id, user_id, url, events, secret, created_at) "
-        "VALUES (?, ?, ?, ?, ?, ?)",
-        (hook_id, context.caller.user["id"], url, json.dumps(list(dict.fromkeys(events))), secret,
-         context.now.timestamp()),
+    row = context.state.insert(
+        "hooks", id=context.state.new_id(), user_id=context.caller.user["id"], url=url,
+        events=json.dumps(list(dict.fromkeys(events))), secret=new_secret(context.state),
+        created_at=context.now.timestamp(),
     )  # fmt: skip
-    return {"webhook": {**_view(_get_own(context, hook_id)), "secret": secret}}
+    return {"webhook": {**_view(row), "secret": row["secret"]}}
 
 
 def list_webhooks(context: RequestContext) -> dict[str, Any]:
@@ -100,78 +97,32 @@ def new_secret(state: State) -> str:
     return f"whsec_{state.new_hex(48)}"
 
 
-def rotate_secret(state: State, hook_id: str) -> str:
-    """Give a webhook a new secret; the previous one also signs for 24 hours."""
-    secret = new_secret(state)
-    now = state.clock.now().timestamp()
-    _update(state, hook_id, "previous_secret = secret, secret = ?, rotated_at = ?", secret, now)
-    return secret
+def emit(state: State, user_id: str, name: str, data: Mapping[str, Any], at: datetime) -> None:
+    """Queue a delivery of the event `name` for every active webhook that subscribes to it.
 
-
-def enable_webhook(state: State, hook_id: str) -> None:
-    """Re-enable a disabled webhook (reference: Retries & auto-disable)."""
-    _update(state, hook_id, "disabled_at = NULL, failures = 0")
-
-
-@dataclass(frozen=True)
-class WebhookEvent:
-    """An event that webhooks may subscribe to.
-
-    Attributes:
-        user_id: The id of the account's user.
-        name: The name of the event.
-        data: The payload's `data`, without `userId`.
+    `data` is that of the payload, without `userId`.
     """
-
-    user_id: str
-    name: str
-    data: Mapping[str, Any]
-
-
-def emit(
-    db: sqlite3.Connection, event: WebhookEvent, at: datetime, new_id: Callable[[], str]
-) -> None:
-    """Queue a delivery of `event` for every active webhook that subscribes to it."""
-    rows = db.execute(
-        "SELECT * FROM hooks WHERE user_id = ? AND disabled_at IS NULL", (event.user_id,)
-    ).fetchall()
+    sql = "SELECT * FROM hooks WHERE user_id = ? AND disabled_at IS NULL"
     timestamp = at.timestamp()
-    for row in rows:
-        if event.name not in json.loads(row["events"]):
+    for row in state.connection.execute(sql, (user_id,)).fetchall():
+        if name not in json.loads(row["events"]):
             continue
-        delivery_id = f"evt_{new_id()}"
+        delivery_id = f"evt_{state.new_id()}"
         payload = {
             "id": delivery_id,
-            "event": event.name,
+            "event": name,
             "created_at": format_timestamp(timestamp),
-            "data": {"userId": event.user_id, **event.data},
+            "data": {"userId": user_id, **data},
         }
-        db.execute(
-            "INSERT INTO deliveries (id, hook_id, event, body, created_at, due_at) "
-            "VALUES (?, ?, ?, ?, ?, ?)",
-            (delivery_id, row["id"], event.name, json.dumps(payload, ensure_ascii=False),
-             timestamp, timestamp),
+        state.insert(
+            "deliveries", id=delivery_id, hook_id=row["id"], event=name,
+            body=json.dumps(payload, ensure_ascii=False), created_at=timestamp, due_at=timestamp,
         )  # fmt: skip
 
 
 def _get_own(context: RequestContext, hook_id: str) -> sqlite3.Row:
-    row: sqlite3.Row | None = context.db.execute(
-        "SELECT * FROM hooks WHERE id = ? AND user_id = ?", (hook_id, context.caller.user["id"])
-    ).fetchone()
-    if row is None:
-        raise ErrorResponse(404, "NOT_FOUND", "Webhook not found")
-    return row
-
-
-def _update(state: State, hook_id: str, assignments: str, *values: object) -> None:
-    changed = state.connection.execute(
-        f"UPDATE hooks SET {assignments} WHERE id = ?",  # noqa: S608
-        (*values, hook_id),
-    )
-    if changed.rowcount == 0:
-        # For users of the admin API; errors of the emulated API have no hints.
-        hint = "See: outreply webhooks list --profile emulator"
-        raise ErrorResponse(404, "NOT_FOUND", "Webhook not found", hint=hint)
+    sql = "SELECT * FROM hooks WHERE id = ? AND user_id = ?"
+    return find_row(context.db, "Webhook not found", sql, (hook_id, context.caller.user["id"]))
 
 
 def _view(row: sqlite3.Row) -> dict[str, Any]:

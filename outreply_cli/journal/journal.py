@@ -280,14 +280,10 @@ class Journal:
         *,
         replaces: str | None = None,
     ) -> None:
-        """Record that an upload has started, or has ended with `media_id`.
+        """Record that an upload has started at `now`, or has ended with `media_id`.
 
-        Args:
-            account: Account key.
-            sha256: SHA-256 of the content, or another name of it while that is unknown.
-            now: Start of the upload.
-            media_id: Media ID, once known.
-            replaces: Earlier name of the content.
+        `sha256` may be another name of the content while its digest is unknown; `replaces` is such
+        an earlier name.
         """
         with self._change() as db:
             db.execute("DELETE FROM uploads WHERE account = ? AND sha256 = ?", (account, replaces))

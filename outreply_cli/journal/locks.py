@@ -20,16 +20,10 @@ class CalendarBusyError(OutReplyError):
 
 @contextmanager
 def calendar_lock(state_dir: Path, account: str, calendar: str, *, wait: float) -> Iterator[None]:
-    """Hold the lock of a calendar while the block runs.
-
-    Args:
-        state_dir: State directory; locks are kept below it.
-        account: Account key used in the journal.
-        calendar: Calendar name used in the journal.
-        wait: Seconds to wait for another process that holds the lock.
+    """Hold the lock of a calendar, as named in the journal, while the block runs.
 
     Raises:
-        CalendarBusyError: Another process held the lock for longer than `wait`.
+        CalendarBusyError: Another process held the lock for longer than `wait` seconds.
         StorageError: The lock file is not usable.
     """
     directory = state_dir / "locks"

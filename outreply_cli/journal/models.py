@@ -22,8 +22,8 @@ class EntryState(StrEnum):
 
 
 @dataclass(frozen=True)
-class JournalEntry:
-    """One post of one row.
+class JournalEntryDraft:
+    """One post of one row, before it is in the journal.
 
     Attributes:
         account: Account key; a digest of the API's address and the user ID.
@@ -32,32 +32,8 @@ class JournalEntry:
         generation: Number of the post among the row's posts, from 1.
         body: Request body.
         fingerprint: Digest of `body`.
-        sent_at: Time of the first request, in UTC.
-        post_id: ID of the post, once known.
         replaces: ID of the entry whose post is cancelled once this one's is made.
     """
-
-    id: int
-    account: str
-    calendar: str
-    row: str
-    generation: int
-    page_id: str
-    scheduled_at: datetime
-    body: dict[str, Any]
-    fingerprint: str
-    idempotency_key: str
-    state: EntryState
-    sent_at: datetime | None
-    post_id: str | None
-    replaces: int | None
-    error_code: str | None
-    error: str | None
-
-
-@dataclass(frozen=True)
-class JournalEntryDraft:
-    """An entry that is not in the journal yet; see `JournalEntry`."""
 
     account: str
     calendar: str
@@ -71,14 +47,24 @@ class JournalEntryDraft:
     replaces: int | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class JournalEntry(JournalEntryDraft):
+    """One post of one row; `sent_at` is the time of its first request, in UTC."""
+
+    id: int
+    state: EntryState
+    sent_at: datetime | None
+    post_id: str | None
+    error_code: str | None
+    error: str | None
+
+
 @dataclass(frozen=True)
 class RowHistory:
     """The state of one row after all runs.
 
-    Attributes:
-        row: Name of the row.
-        active: Entry whose post exists, or may exist; None if no post does.
-        revision: Generation of the row's next post.
+    `active` is the entry whose post exists, or may exist; `revision` is the generation of the row's
+    next post.
     """
 
     row: str

@@ -22,9 +22,9 @@ from outreply_cli.media.files import (
     hash_file,
     inspect,
 )
-from outreply_cli.media.progress import UploadProgress
 from outreply_cli.media.sources import Candidate
 from outreply_cli.media.uploader import Uploader
+from outreply_cli.ui.progress import UploadProgress
 
 _POLL_SECONDS = 0.2
 # Limits that apply to all other files too.
@@ -42,15 +42,7 @@ class UploadStatus(StrEnum):
 
 @dataclass(frozen=True)
 class FileResult:
-    """Result of one file.
-
-    Attributes:
-        name: Name as given.
-        status: Status of the file.
-        file: The file, if it could be inspected.
-        media_id: Media ID, if the server has the file.
-        error: The error, if any.
-    """
+    """Result of one file, with its media ID if the server has it."""
 
     name: str
     status: UploadStatus
@@ -64,7 +56,6 @@ class ValidatedUploads:
     """Inspected files; nothing has been sent.
 
     Attributes:
-        names: Names of all files.
         files: Files to upload by their index in `names`.
         failed: Results of invalid files by their index.
         skipped: Names of a directory's files that are not media.
@@ -78,12 +69,9 @@ class ValidatedUploads:
 
 @dataclass(frozen=True)
 class BatchReport:
-    """Result of a batch.
+    """Results of all files in the given order, and the error that stopped the batch, if any.
 
-    Attributes:
-        results: Results of all files in the given order.
-        storage_left: Storage left in bytes, if an upload returned it.
-        stopped_by: Error that stopped the batch, if any.
+    `storage_left` is in bytes; None if no upload returned it.
     """
 
     results: list[FileResult]
@@ -92,13 +80,7 @@ class BatchReport:
 
 
 class UploadBatch:
-    """The uploads of one command.
-
-    Args:
-        uploader: Uploader of the account.
-        limits: Storage limits of the account.
-        skip_existing: Whether content that the server has is not sent again.
-    """
+    """The uploads of one command; with `skip_existing`, known content is not sent again."""
 
     def __init__(self, uploader: Uploader, limits: StorageLimits, *, skip_existing: bool) -> None:
         self._uploader = uploader

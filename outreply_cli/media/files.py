@@ -11,7 +11,7 @@ from typing import IO, Any, Self
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.formats.sizes import format_size
 from outreply_cli.media.sniff import describe_unsupported, find_corruption
-from outreply_cli.spec.media_types import EXTENSIONS, HEAD_BYTES, detect_mime
+from outreply_cli.spec.media_types import HEAD_BYTES, detect_mime
 
 _CHUNK_BYTES = 1024 * 1024
 _SPECIAL_KINDS = (
@@ -31,12 +31,7 @@ class MediaFileError(InvalidInputError):
 
 @dataclass(frozen=True)
 class StorageLimits:
-    """Storage limits of the account; None if unknown.
-
-    Attributes:
-        max_file_bytes: Maximum size of one file.
-        remaining_bytes: Storage left for all new files together.
-    """
+    """Maximum size of one file, and storage left for all new files together; None if unknown."""
 
     max_file_bytes: int | None = None
     remaining_bytes: int | None = None
@@ -53,11 +48,7 @@ class StorageLimits:
 class InspectedFile:
     """A file that can be uploaded, judging by its first and last bytes.
 
-    Attributes:
-        path: Path of the file.
-        mime: Media type, detected from the content.
-        size: Size in bytes.
-        stat_signature: Identity, size and modification time, to detect changes.
+    `stat_signature` is its identity, size and modification time, to detect changes.
     """
 
     path: Path
@@ -65,19 +56,10 @@ class InspectedFile:
     size: int
     stat_signature: str
 
-    @property
-    def upload_name(self) -> str:
-        """Return a file name for the server; the real name may contain anything."""
-        return f"upload{EXTENSIONS[self.mime]}"
-
 
 @dataclass(frozen=True)
 class MediaFile(InspectedFile):
-    """A file that was read completely.
-
-    Attributes:
-        sha256: SHA-256 of the content.
-    """
+    """A file that was read completely, and the SHA-256 of its content."""
 
     sha256: str
 
@@ -127,11 +109,8 @@ class VerifiedReader:
     """A stream of a file that hashes it, and fails if the file changes while it is read.
 
     The last bytes are returned only if the file is unchanged, so that a server never gets a
-    complete copy of a file that was altered in between.
-
-    Args:
-        file: Inspected file.
-        on_read: Called with the number of bytes read from the start.
+    complete copy of a file that was altered in between. `on_read` is called with the number of
+    bytes read from the start.
 
     Raises:
         MediaFileError: On opening and from `read`: the file has changed, or cannot be read.

@@ -63,15 +63,10 @@ def describe_unsupported(head: bytes) -> str:
 
 
 def find_corruption(stream: IO[bytes], mime: str, size: int) -> str | None:
-    """Return what is wrong with a file that starts like media of type `mime`, if anything.
+    """Return what is wrong with a seekable file that starts like media of type `mime`, if anything.
 
     Checks the first and last bytes and the lengths in the file's own structure. An unknown
     structure is accepted, since the server only checks the first bytes.
-
-    Args:
-        stream: Seekable file.
-        mime: Media type by the first bytes.
-        size: Size in bytes.
     """
     stream.seek(0)
     edges = [stream.read(EDGE_BYTES)]

@@ -29,11 +29,7 @@ _MEDIA_EXTENSIONS = frozenset(
 class Candidate:
     """A file that may be uploaded.
 
-    Attributes:
-        name: Name in messages.
-        path: Path of the file.
-        explicit: Whether it is an error if the file is not media; other files of a directory
-            are skipped.
+    It is an error if an explicit one is not media; other files of a directory are skipped.
     """
 
     name: str
@@ -85,12 +81,8 @@ def _is_dir(path: Path) -> bool:
 def spool_stdin(stream: BinaryIO, max_bytes: int | None) -> Iterator[Path]:
     """Copy `stream` to a temporary file that only its owner can read, and yield its path.
 
-    Args:
-        stream: Stream to read.
-        max_bytes: Maximum size of a file, if known.
-
     Raises:
-        InvalidInputError: The input is too large, or cannot be stored.
+        InvalidInputError: The input is larger than `max_bytes`, or cannot be stored.
     """
     with tempfile.TemporaryDirectory(prefix="outreply-") as directory:
         path = Path(directory) / "stdin"

@@ -13,6 +13,7 @@ from outreply_cli.errors import OutReplyError
 from outreply_cli.journal.journal import Journal
 from outreply_cli.media.files import InspectedFile, MediaFile, VerifiedReader, hash_file
 from outreply_cli.media.library import created_at
+from outreply_cli.spec.media_types import EXTENSIONS
 
 # The clock of the server, which sets created_at, may be behind.
 _CLOCK_TOLERANCE = timedelta(minutes=2)
@@ -20,13 +21,9 @@ _CLOCK_TOLERANCE = timedelta(minutes=2)
 
 @dataclass(frozen=True)
 class UploadedMedia:
-    """A file that the server has.
+    """A file that the server has, and the storage left in bytes, if the server returned it.
 
-    Attributes:
-        media_id: Media ID.
-        file: The file with its digest.
-        is_new: Whether this call uploaded it.
-        storage_left: Storage left in bytes, if the server returned it.
+    `is_new` means that this call uploaded it.
     """
 
     media_id: str
@@ -36,13 +33,7 @@ class UploadedMedia:
 
 
 class Uploader:
-    """Uploads files of one account; safe to share between threads.
-
-    Args:
-        client: Client of the account.
-        journal: Journal that maps contents to media IDs.
-        account: Account key used in the journal.
-    """
+    """Uploads files of one account; safe to share between threads."""
 
     def __init__(self, client: Client, journal: Journal, account: str) -> None:
         self._client = client
@@ -57,10 +48,6 @@ class Uploader:
         self._media: dict[str, Media] | None = None
         self._may_list = True
         self._is_list_complete = True
-
-    def upload(self, file: MediaFile) -> str:
-        """Return the media ID of a file's content, uploading it if necessary; raises as `store`."""
-        return self.store(file, reuse=True).media_id
 
     def known_media_id(self, file: MediaFile) -> str | None:
         """Return the media ID of a file's content if the server has it."""
@@ -78,10 +65,8 @@ class Uploader:
     ) -> UploadedMedia:
         """Upload `file`; it is hashed first only if that may save the upload.
 
-        Args:
-            file: File to upload.
-            reuse: Whether to use an earlier upload of the same content.
-            on_sent: Called with the number of bytes sent; restarts at 0 when they are sent again.
+        With `reuse`, an earlier upload of the same content is used. `on_sent` is called with the
+        number of bytes sent; it restarts at 0 when they are sent again.
 
         Raises:
             MediaFileError: The file cannot be read, or has changed.
@@ -122,9 +107,9 @@ class Uploader:
                     )
                 return item
 
-            upload = Upload(
-                file.upload_name, file.mime, stream, find_lost if self._may_list else None
-            )
+            # The real name may contain anything.
+            name = f"upload{EXTENSIONS[file.mime]}"
+            upload = Upload(name, file.mime, stream, find_lost if self._may_list else None)
             self._journal.mark_upload(self._account, _journal_name(file), started_at)
             try:
                 item = self._client.upload(upload)

@@ -18,18 +18,33 @@ _canonical_json = json.JSONEncoder(sort_keys=True, ensure_ascii=False).encode
 
 
 @dataclass(frozen=True)
-class ContentProblem:
-    """A problem with one field of a post.
+class Diagnostic:
+    """A problem with a post, and its position if the post is in a calendar.
 
     Attributes:
-        field: Field name in calendar files; the option has the same name.
+        field: Field name in calendar files (the option has the same name), or "" for all fields.
         message: The reason, and what to do.
         is_warning: Whether the post may be sent despite it.
+        file: File name as the user wrote it.
+        line: Line number from 1; 0 for the whole file.
     """
 
     field: str
     message: str
     is_warning: bool = False
+    file: str = ""
+    line: int = 0
+
+    @property
+    def text(self) -> str:
+        """`FILE:LINE: field: what, and what to do`."""
+        location = f"{self.file}:{self.line}" if self.line else self.file
+        return ": ".join(part for part in (location, self.field, self.message) if part)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON-ready form."""
+        position = {"file": self.file, "line": self.line}
+        return {**position, "field": self.field, "message": self.message, "text": self.text}
 
 
 class PostContent(NamedTuple):
@@ -71,9 +86,9 @@ def validate_posts(
     now: datetime,
     *,
     has_files: bool = False,
-) -> list[ContentProblem]:
+) -> list[Diagnostic]:
     """Return all problems of posts, given by their page, content and time (UTC), if any."""
-    problems: list[ContentProblem] = []
+    problems: list[Diagnostic] = []
     for page, content, scheduled_at in posts:
         problems += validate_content(content, str(page.get("platform") or ""), has_files=has_files)
         if scheduled_at is not None and (problem := validate_time(scheduled_at, now)) is not None:
@@ -83,7 +98,7 @@ def validate_posts(
 
 def validate_content(
     content: PostContent, platform_name: str, *, has_files: bool = False
-) -> Iterator[ContentProblem]:
+) -> Iterator[Diagnostic]:
     """Yield all problems of `content` on a platform; an unknown platform has no special rules.
 
     `has_files` means that files which are not uploaded yet will be attached.
@@ -95,24 +110,24 @@ def validate_content(
     yield from _other_text_problems(content)
     for url in content.media_urls:
         if reason := find_media_url_problem(url):
-            yield ContentProblem("media_urls", f"{url!r} {reason}")
+            yield Diagnostic("media_urls", f"{url!r} {reason}")
         elif warning := find_media_url_warning(url):
-            yield ContentProblem("media_urls", f"{url!r} {warning}", is_warning=True)
+            yield Diagnostic("media_urls", f"{url!r} {warning}", is_warning=True)
     if content.first_comment is not None:
         if platform is not None and not platform.first_comment:
-            yield ContentProblem(
+            yield Diagnostic(
                 "first_comment",
                 f"not supported on {platform.label}, only on Instagram and Facebook; remove it",
             )
         if len(content.first_comment) > MESSAGE_MAX_CHARACTERS:
-            yield ContentProblem("first_comment", _too_long(len(content.first_comment)))
+            yield Diagnostic("first_comment", _too_long(len(content.first_comment)))
         elif reason := text_problem(content.first_comment):
-            yield ContentProblem("first_comment", reason)
+            yield Diagnostic("first_comment", reason)
     if content.tiktok_settings is not None and platform is not None and platform.name != "tiktok":
-        yield ContentProblem("tiktok_settings", f"not supported on {platform.label}; remove them")
+        yield Diagnostic("tiktok_settings", f"not supported on {platform.label}; remove them")
 
 
-def validate_time(scheduled_at: datetime, now: datetime) -> ContentProblem | None:
+def validate_time(scheduled_at: datetime, now: datetime) -> Diagnostic | None:
     """Return the problem of scheduling at `scheduled_at` (10 minutes to 75 days ahead), if any."""
     ahead = scheduled_at - now
     if ahead.total_seconds() < 0:
@@ -130,7 +145,7 @@ def validate_time(scheduled_at: datetime, now: datetime) -> ContentProblem | Non
         )
     else:
         return None
-    return ContentProblem("scheduled_at", message)
+    return Diagnostic("scheduled_at", message)
 
 
 def content_from_api(
@@ -170,18 +185,18 @@ def _is_plain(content: PostContent) -> bool:
 
 def _message_problems(
     content: PostContent, platform: Platform | None, *, has_files: bool
-) -> Iterator[ContentProblem]:
+) -> Iterator[Diagnostic]:
     message = content.message
     if message is None or not message.strip():
         if not (content.media_ids or content.media_urls or has_files):
-            yield ContentProblem("message", "either a message or media is required")
+            yield Diagnostic("message", "either a message or media is required")
         return
     if len(message) > MESSAGE_MAX_CHARACTERS:
-        yield ContentProblem("message", _too_long(len(message)))
+        yield Diagnostic("message", _too_long(len(message)))
     elif reason := text_problem(message):
-        yield ContentProblem("message", reason)
+        yield Diagnostic("message", reason)
     elif platform is not None and len(message) > (platform.max_characters or len(message)):
-        yield ContentProblem(
+        yield Diagnostic(
             "message",
             f"{len(message):,} characters, but {platform.label} usually allows "
             f"{platform.max_characters:,}",
@@ -189,7 +204,7 @@ def _message_problems(
         )
 
 
-def _other_text_problems(content: PostContent) -> Iterator[ContentProblem]:
+def _other_text_problems(content: PostContent) -> Iterator[Diagnostic]:
     texts = [("media_ids", media_id) for media_id in content.media_ids]
     texts += [("media_urls", url) for url in content.media_urls]
     if content.link is not None:
@@ -198,7 +213,7 @@ def _other_text_problems(content: PostContent) -> Iterator[ContentProblem]:
         texts.append(("tiktok_settings", _canonical_json(content.tiktok_settings)))
     for field, text in texts:
         if reason := text_problem(text):
-            yield ContentProblem(field, reason)
+            yield Diagnostic(field, reason)
 
 
 def _too_long(length: int) -> str:

@@ -60,12 +60,7 @@ class GuardrailLimits:
 
 @dataclass(frozen=True)
 class Violation:
-    """Posts that violate one rule together.
-
-    Attributes:
-        rule: Description of the rule.
-        times: Scheduled times of the posts.
-    """
+    """Posts, by their times, that violate one rule together."""
 
     rule: str
     times: tuple[datetime, ...]

@@ -15,14 +15,9 @@ _ListPosts = Callable[..., ListResult[Post]]
 
 @dataclass(frozen=True)
 class CalendarPost:
-    """A post with its time.
+    """A post with the time, in UTC, when it is due or was published.
 
-    Attributes:
-        at: Time when the post is due or was published, in UTC.
-        alias: Alias of its page, such as `instagram:acme`.
-        platform: Platform as the API names it.
-        brand: Name of the page's brand; empty if unknown.
-        post: Object from the API, with its `status`.
+    `alias` is that of its page, such as `instagram:acme`; an unknown brand is empty.
     """
 
     at: datetime
@@ -30,14 +25,6 @@ class CalendarPost:
     platform: str
     brand: str
     post: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class CalendarPosts:
-    """Posts sorted by time; `truncated` if the server may have more than it lists."""
-
-    posts: list[CalendarPost]
-    truncated: bool
 
 
 def list_all_scheduled(client: Client, page_ids: Iterable[str]) -> ListResult[Post]:
@@ -59,15 +46,10 @@ def list_calendar_posts(
     page_id: str | None = None,
     scheduled: bool = True,
     published_since: datetime | None = None,
-) -> CalendarPosts:
-    """List scheduled and published posts by time.
+) -> ListResult[CalendarPost]:
+    """List the posts of an account or of one page by time.
 
-    Args:
-        client: Client of the account.
-        pages: All pages of the account.
-        page_id: Page to filter by.
-        scheduled: Whether to include scheduled posts.
-        published_since: Start of the published posts; None to exclude them.
+    Published posts are listed from `published_since` on, and left out if it is None.
 
     Raises:
         OutReplyError: The account cannot be read.
@@ -89,7 +71,7 @@ def list_calendar_posts(
         if (at := post_time(post)) is not None
     ]
     posts.sort(key=lambda post: (post.at, post.alias))
-    return CalendarPosts(posts, any(listing.truncated for _, listing in listings))
+    return ListResult(posts, any(listing.truncated for _, listing in listings))
 
 
 def _list_all(list_posts: _ListPosts, page_ids: Iterable[str]) -> ListResult[Post]:

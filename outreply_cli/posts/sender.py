@@ -32,24 +32,14 @@ class OutcomeUnknownError(OutReplyError):
 
 @dataclass(frozen=True)
 class SendResult:
-    """Result of one entry.
-
-    Attributes:
-        entry: The entry as the journal has it now.
-        error: The error, if any.
-    """
+    """An entry as the journal has it now, and its error, if any."""
 
     entry: JournalEntry
     error: OutReplyError | None = None
 
 
 class Sender:
-    """Sends and cancels the posts of journal entries; safe to share between threads.
-
-    Args:
-        client: Client of the account.
-        journal: Journal of the entries.
-    """
+    """Sends and cancels the posts of journal entries; safe to share between threads."""
 
     def __init__(self, client: Client, journal: Journal) -> None:
         self._client = client
@@ -197,7 +187,7 @@ def idempotency_key(
     return f"outreply-{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:48]}"
 
 
-def matches_entry(post: Mapping[str, Any], entry: JournalEntry | JournalEntryDraft) -> bool:
+def matches_entry(post: Mapping[str, Any], entry: JournalEntryDraft) -> bool:
     """Return whether `post`, from either list, has the page, time and text of `entry`."""
     at = post_time(post)
     if at is None or post.get("page_id") != entry.page_id:

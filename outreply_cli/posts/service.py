@@ -1,7 +1,7 @@
 """Posts of one account: scheduled, published, cancelled and moved exactly once."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, closing, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -16,13 +16,13 @@ from outreply_cli.journal.journal import JOURNAL_FILE, Journal
 from outreply_cli.journal.locks import CalendarBusyError, calendar_lock
 from outreply_cli.journal.models import EntryState, JournalEntry, JournalEntryDraft, RowHistory
 from outreply_cli.media.files import MediaFile
-from outreply_cli.media.progress import UploadProgress
 from outreply_cli.media.uploader import Uploader
 from outreply_cli.posts.content import PostContent, content_from_api, fingerprint
 from outreply_cli.posts.sender import Sender, idempotency_key
 from outreply_cli.spec.limits import PAGE_MIN_GAP
 from outreply_cli.spec.platforms import long_name
 from outreply_cli.timestamps import format_timestamp
+from outreply_cli.ui.progress import UploadProgress
 
 _LOCK_SECONDS = 30.0
 # Calendars under which the journal keeps the posts of these commands.
@@ -32,13 +32,9 @@ _RESCHEDULE_CALENDAR = "posts reschedule"
 
 @dataclass(frozen=True)
 class PostResult:
-    """Result of one post of a command.
+    """The post made on a page, or the error of it.
 
-    Attributes:
-        page: Page of the post.
-        post: Object from the API, if the post was made.
-        existed: Whether an earlier command had made the post.
-        error: The error, if any.
+    `existed` means that an earlier command had made the post.
     """
 
     page: Resource
@@ -48,13 +44,7 @@ class PostResult:
 
 
 class PostService:
-    """Single posts of one account.
-
-    Args:
-        client: Client of the account.
-        state_dir: Directory of the journal and the locks.
-        note: Called with notes for the user, such as recovered posts.
-    """
+    """Single posts of one account; `note` is called with notes for the user."""
 
     def __init__(self, client: Client, state_dir: Path, note: Callable[[str], None]) -> None:
         self._client = client
@@ -273,13 +263,8 @@ class PostService:
     def _journal_path(self) -> Path:
         return self._state_dir / JOURNAL_FILE
 
-    @contextmanager
-    def _open_journal(self) -> Iterator[Journal]:
-        journal = Journal(self._journal_path)
-        try:
-            yield journal
-        finally:
-            journal.close()
+    def _open_journal(self) -> AbstractContextManager[Journal]:
+        return closing(Journal(self._journal_path))
 
     def _lock(self, account: str, calendar: str) -> AbstractContextManager[None]:
         return calendar_lock(self._state_dir, account, calendar, wait=_LOCK_SECONDS)

@@ -23,13 +23,7 @@ class WaitTimeoutError(OutReplyError):
 
 
 def wait_until_published(client: Client, clock: Clock, post_id: str, *, timeout: float) -> Resource:
-    """Poll the post `post_id` until it is published, and return it.
-
-    Args:
-        client: Client of the account.
-        clock: Clock to wait by.
-        post_id: ID of a scheduled or published post.
-        timeout: Seconds to wait.
+    """Poll the post `post_id` until it is published, for at most `timeout` seconds; return it.
 
     Raises:
         PostFailedError: The post failed.
@@ -50,8 +44,7 @@ def wait_until_published(client: Client, clock: Clock, post_id: str, *, timeout:
         left = deadline - clock.monotonic()
         if left <= 0:
             raise WaitTimeoutError(
-                f"timed out: post {post_id} is not published yet",
-                hint="Use a longer --timeout.",
+                f"timed out: post {post_id} is not published yet", hint="Use a longer --timeout."
             )
         due = post_time(post)
         ahead = (due - client.now()).total_seconds() if due is not None else 0.0

@@ -12,12 +12,9 @@ _DAY = timedelta(days=1)
 
 @dataclass(frozen=True)
 class Forecast:
-    """Forecast of one bucket.
+    """Forecast of one bucket: its average use per day this month, and its use at the reset.
 
-    Attributes:
-        per_day: Average use per day this month.
-        at_reset: Projected use at the reset.
-        runs_out_at: Time at which nothing remains; None if something remains at the reset.
+    `runs_out_at` is None if something remains at the reset.
     """
 
     bucket: Bucket
@@ -51,11 +48,7 @@ def delivery_times(
 
 
 def _runs_out_at(
-    bucket: Bucket,
-    per_day: float,
-    now: datetime,
-    resets_at: datetime,
-    certain: Sequence[datetime],
+    bucket: Bucket, per_day: float, now: datetime, resets_at: datetime, certain: Sequence[datetime]
 ) -> datetime | None:
     remaining = bucket.remaining
     if remaining is None:

@@ -21,12 +21,11 @@ _DAY = timedelta(hours=24)
 
 @dataclass(frozen=True)
 class WindowUsage:
-    """Usage of one rolling window.
+    """Usage of one rolling window by the number of posts.
 
     Attributes:
-        limit: Maximum number of posts in any such window.
-        used: Maximum number of posts in a window that contains the present.
-        peak: Maximum number of posts in a window that ends in the future.
+        used: Maximum in a window that contains the present.
+        peak: Maximum in a window that ends in the future.
         peak_at: Start of that window; None without posts.
     """
 

@@ -33,14 +33,7 @@ class Bucket:
 
 @dataclass(frozen=True)
 class Quota:
-    """Limits of an account; those that it does not report are None or missing.
-
-    Attributes:
-        buckets: Monthly quotas.
-        resets_at: Time at which the monthly quotas reset.
-        storage: Storage in bytes.
-        per_minute, per_day: Requests allowed.
-    """
+    """Limits of an account, storage in bytes; those that it does not report are None or missing."""
 
     buckets: tuple[Bucket, ...]
     resets_at: datetime | None

@@ -15,11 +15,7 @@ from outreply_cli.quota.quota import Quota
 
 @dataclass(frozen=True)
 class QuotaForecast:
-    """Forecast of an account.
-
-    Attributes:
-        scheduled: Number of scheduled posts; None when the token may not read them.
-    """
+    """Forecast of an account; `scheduled` is None when the token may not read its posts."""
 
     forecasts: list[Forecast]
     resets_at: datetime

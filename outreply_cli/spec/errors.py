@@ -5,15 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class CatalogEntry:
-    """An error code.
-
-    Attributes:
-        code: Machine-readable code.
-        status: HTTP status.
-        category: Kind of error, such as `validation`.
-        message: Description.
-        fix: What to do about it.
-    """
+    """An error code; its fields are those of the live catalog."""
 
     code: str
     status: int
@@ -114,10 +106,7 @@ def entries_for(code: str) -> tuple[CatalogEntry, ...]:
 def fix_for(code: str, status: int, path: str = "") -> str | None:
     """What to do about an error code; None if the catalog lacks it.
 
-    Args:
-        code: Error code.
-        status: HTTP status.
-        path: Path of the request below the base URL.
+    The `path` of the request is the one below the base URL.
     """
     if (code, status) == ("QUOTA_EXCEEDED", 429):
         # With 413 the storage is full; with 429 (used by the SDKs) a monthly bucket is.

@@ -14,12 +14,9 @@ _ACCESSIBLE_TO_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 def write_private(path: Path, text: str, *, is_durable: bool = True) -> None:
-    """Replace the file at `path` by one with mode 0600.
+    """Replace the file at `path` by one with mode 0600, synced to disk if `is_durable`.
 
-    Args:
-        path: Path of the file; its directory is created if missing.
-        text: New content.
-        is_durable: Whether to sync the content to disk.
+    A missing directory is created.
 
     Raises:
         StorageError: The file is not writable, or its directory is writable by others.

@@ -144,11 +144,7 @@ def _check(database: sqlite3.Connection, pragma: str) -> None:
 
 
 def _set_up(
-    database: sqlite3.Connection,
-    path: Path,
-    schema: str,
-    version: int,
-    upgrades: Mapping[int, str],
+    database: sqlite3.Connection, path: Path, schema: str, version: int, upgrades: Mapping[int, str]
 ) -> None:
     current = database.execute("PRAGMA user_version").fetchone()[0]
     if current > version:

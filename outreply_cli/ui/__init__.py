@@ -1,1 +1,1 @@
-"""Terminal primitives that know no feature."""
+"""Terminal primitives: output formats, tables, progress, colors and errors."""

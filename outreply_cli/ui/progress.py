@@ -147,9 +147,9 @@ class _UploadBars:
         self._total = bar.add_task(f"Total of {len(sizes)}", total=sum(sizes))
 
     def start(self, index: int, name: str, size: int) -> None:
-        from outreply_cli.ui.tables import fit_text
+        from outreply_cli.ui.cells import fit
 
-        shown = fit_text(sanitize(name), self._name_width)
+        shown = fit(sanitize(name), self._name_width)
         with self._lock:
             self._tasks[index] = self._bar.add_task(shown, total=size), size
 

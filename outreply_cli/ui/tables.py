@@ -106,13 +106,6 @@ def _width_of(line: Sequence[tuple[int, int]]) -> int:
     return sum(width + _GAP for _, width in line) - _GAP
 
 
-def fit_text(text: str, width: int) -> str:
-    """`text` in at most `width` terminal cells, cut at the end."""
-    shown = Text(text)
-    shown.truncate(width, overflow="ellipsis")
-    return shown.plain
-
-
 def print_pairs(output: "Output", pairs: Sequence[tuple[str, str, str]]) -> None:
     """Print `(name, value, style)` as lines, the values in one column."""
     console = console_for(output)

@@ -23,16 +23,7 @@ _Headers = Sequence[tuple[str, str]]
 
 @dataclass(frozen=True)
 class ConformanceCheck:
-    """The result of a check.
-
-    Attributes:
-        name: What was sent.
-        expected: The expected response.
-        response: The response.
-        passed: Whether the response is as expected.
-        hint: How to fix the handler.
-        milliseconds: Longest time until a response.
-    """
+    """The result of a check, named after what was sent, with a hint on how to fix the handler."""
 
     name: str
     expected: str
@@ -43,14 +34,7 @@ class ConformanceCheck:
 
 
 class HandlerConformance:
-    """The conformance checks of a handler.
-
-    Args:
-        url: The handler, validated by `validate_url`.
-        secret: The secret that it verifies with.
-        now: Current time.
-        reach: How far deliveries may go.
-    """
+    """The conformance checks of the handler at a `url` that `validate_url` accepted."""
 
     def __init__(
         self, url: str, secret: str, now: datetime, *, reach: Reach = Reach.PRIVATE
@@ -177,17 +161,12 @@ class HandlerConformance:
     def _payload(self) -> dict[str, Any]:
         return sample_event("post.published", self._now)
 
-    def _headers(self, body: bytes) -> _Headers:
-        return delivery_headers(body, "post.published", self._secret, self._now)
+    def _headers(self, body: bytes, **flaws: bool) -> _Headers:
+        return delivery_headers(body, "post.published", self._secret, self._now, **flaws)
 
-    def _delivery(
-        self, *, is_rotated: bool = False, is_stale: bool = False, is_forged: bool = False
-    ) -> tuple[bytes, _Headers]:
+    def _delivery(self, **flaws: bool) -> tuple[bytes, _Headers]:
         body = encode_body(self._payload())
-        return body, delivery_headers(
-            body, "post.published", self._secret, self._now,
-            is_rotated=is_rotated, is_stale=is_stale, is_forged=is_forged,
-        )  # fmt: skip
+        return body, self._headers(body, **flaws)
 
 
 def _format_result(result: DeliveryResult) -> str:

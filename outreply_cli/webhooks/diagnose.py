@@ -22,12 +22,7 @@ _SHOWN_DIGITS = 12
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """The result of a verification, explained.
-
-    Attributes:
-        result: The result.
-        findings: Explanations, one line each; of a failure such as `cause: …`, `expected: …`.
-    """
+    """The result of a verification, and lines that explain it, such as `cause: …`."""
 
     result: VerificationResult
     findings: Sequence[str]
@@ -43,17 +38,7 @@ def diagnose(
     tolerance: Tolerance = Tolerance(),
     now: float,
 ) -> Diagnosis:
-    """Verify a delivery and explain the result.
-
-    Args:
-        body: The raw body; may be truncated.
-        signature: The header's value.
-        secrets: The current secret, then older ones.
-        names: Names of the secrets.
-        timestamp: The header's value.
-        tolerance: The check of the timestamp.
-        now: Current time, Unix seconds.
-    """
+    """Verify a delivery like `verify_signature`, and explain the result with `names` of secrets."""
     result = verify_signature(
         body, signature, secrets, timestamp=timestamp, tolerance=tolerance, now=now
     )
@@ -100,7 +85,7 @@ def _causes(body: bytes, signature: str | None, secrets: Sequence[str]) -> Itera
         (
             name
             for name, changed in _other_bodies(body)
-            if any(_hex_digest(changed, secret) in received for secret in secrets)
+            if any(_digest(changed, secret).hex() in received for secret in secrets)
         ),
         None,
     )
@@ -108,7 +93,7 @@ def _causes(body: bytes, signature: str | None, secrets: Sequence[str]) -> Itera
     if is_explained:
         yield f"signature matches the body {body_mistake}; verify the raw body before parsing it"
     for name, change in _OTHER_SECRETS:
-        if any(_hex_digest(body, change(secret)) in received for secret in secrets):
+        if any(_digest(body, change(secret)).hex() in received for secret in secrets):
             is_explained = True
             yield f"signature matches the secret {name}; set the secret exactly as shown"
     for name, digest in _OTHER_DIGESTS:
@@ -121,7 +106,8 @@ def _causes(body: bytes, signature: str | None, secrets: Sequence[str]) -> Itera
         yield f"not a signature; expected {PREFIX} and 64 hexadecimal digits"
         return
     yield "signed with another secret, or the body was modified"
-    if _is_sorted(body):
+    value = _load(body)
+    if isinstance(value, dict) and len(value) > 1 and list(value) == sorted(value):
         yield "fields are in alphabetical order, as in re-serialized JSON; verify the raw body"
 
 
@@ -147,11 +133,6 @@ def _other_bodies(body: bytes) -> Iterator[tuple[str, bytes]]:
             yield "as re-serialized JSON", encoded + b"\n"
 
 
-def _is_sorted(body: bytes) -> bool:
-    value = _load(body)
-    return isinstance(value, dict) and len(value) > 1 and list(value) == sorted(value)
-
-
 def _load(body: bytes) -> Any:
     try:
         return json.loads(body)
@@ -160,19 +141,16 @@ def _load(body: bytes) -> Any:
 
 
 def _encodings(value: Any) -> Iterator[bytes]:
-    for separators in ((",", ":"), (", ", ": ")):
+    styles: list[dict[str, Any]] = [
+        {"sort_keys": is_sorted, "separators": separators}
+        for separators in ((",", ":"), (", ", ": "))
+        for is_sorted in (False, True)
+    ]
+    styles += [{"indent": indent} for indent in (2, 4, "\t")]
+    for style in styles:
         for ascii_only in (True, False):
-            for is_sorted in (False, True):
-                yield _dump(
-                    value, ensure_ascii=ascii_only, sort_keys=is_sorted, separators=separators
-                )
-    for indent in (2, 4, "\t"):
-        for ascii_only in (True, False):
-            yield _dump(value, ensure_ascii=ascii_only, indent=indent)
-
-
-def _dump(value: Any, **style: Any) -> bytes:
-    return json.dumps(value, **style).encode("utf-8", "surrogatepass")
+            text = json.dumps(value, ensure_ascii=ascii_only, **style)
+            yield text.encode("utf-8", "surrogatepass")
 
 
 _OTHER_SECRETS: Sequence[tuple[str, Callable[[str], str]]] = (
@@ -196,10 +174,6 @@ _OTHER_DIGESTS: Sequence[tuple[str, Callable[[bytes, str], str]]] = (
 
 def _digest(body: bytes, secret: str) -> bytes:
     return hmac.digest(secret.encode("utf-8", "surrogatepass"), body, "sha256")
-
-
-def _hex_digest(body: bytes, secret: str) -> str:
-    return _digest(body, secret).hex()
 
 
 def _shorten(signature: str) -> str:

@@ -73,9 +73,7 @@ def body_digest(body: bytes) -> str:
 def summarize(event: Event, usernames: Mapping[str, str] = MappingProxyType({})) -> str:
     """A one-line summary of an event; untrusted text that callers sanitize.
 
-    Args:
-        event: The event.
-        usernames: Usernames by page ID, for payloads without one.
+    The `usernames` by page ID are for payloads without one.
     """
     data = event.data
     if event.name == "account.quota.warning":

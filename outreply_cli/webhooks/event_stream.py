@@ -38,11 +38,7 @@ class StopCondition:
 
 
 class EventStream:
-    """What receivers and forwarders report from their threads, for a single reader.
-
-    Attributes:
-        started: Whether reading has started.
-    """
+    """What receivers and forwarders report from their threads, for a single reader."""
 
     def __init__(self, stop: StopCondition) -> None:
         self._stop = stop

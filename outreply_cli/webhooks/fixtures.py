@@ -62,12 +62,7 @@ _PATH = re.compile(r"[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*")
 
 
 def sample_event(event: str, now: datetime, settings: Sequence[str] = ()) -> dict[str, Any]:
-    """An example payload.
-
-    Args:
-        event: Event name.
-        now: Time of the event.
-        settings: Changes such as `data.post.message=TEXT`; values are JSON, or else text.
+    """An example payload with `settings` such as `data.post.message=TEXT` or `=JSON`.
 
     Raises:
         InvalidInputError: The event is unknown, or a setting is invalid.
@@ -103,16 +98,10 @@ def delivery_headers(
     is_stale: bool = False,
     is_forged: bool = False,
 ) -> list[tuple[str, str]]:
-    """The headers of a delivery.
+    """The headers of a delivery; without a secret, it is not signed.
 
-    Args:
-        body: The raw body.
-        event: Event name.
-        secret: Signing secret; None for no signature.
-        now: Timestamp.
-        is_rotated: Whether to put another secret's signature first, as during a rotation.
-        is_stale: Whether the timestamp is an hour old.
-        is_forged: Whether to sign with another secret.
+    `is_rotated` puts another secret's signature first, as during a rotation; `is_stale` makes the
+    timestamp an hour old; `is_forged` signs with another secret.
     """
     timestamp = int(now.timestamp()) - (_STALE_SECONDS if is_stale else 0)
     headers = [

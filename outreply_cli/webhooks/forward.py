@@ -19,13 +19,7 @@ _POLL_SECONDS = 0.2
 
 
 class ForwardTarget(Protocol):
-    """A receiver of forwarded deliveries.
-
-    Attributes:
-        name: Its name in the queue and in messages.
-        concurrency: Maximum number of simultaneous attempts.
-        retry_seconds: Seconds before each retry.
-    """
+    """A receiver of forwarded deliveries, named in the queue and in messages."""
 
     name: str
     concurrency: int
@@ -103,14 +97,7 @@ class ForwardAttempt:
 
 
 class Forwarder:
-    """Background threads that send a target's queue.
-
-    Args:
-        store: The store that holds the queue.
-        target: The target.
-        clock: Tells which deliveries are due.
-        report: Called with each attempt, from any thread.
-    """
+    """Background threads that send a target's queue; `report` is called from them."""
 
     def __init__(
         self,
@@ -178,12 +165,6 @@ class Forwarder:
         will_retry = not result.is_accepted and queued.attempts < len(delays)
         retry_in = delays[queued.attempts] if will_retry else None
         due_at = None if retry_in is None else self._clock.now().timestamp() + retry_in
-        self._store.record_forward(
-            queued,
-            status=result.status,
-            error=result.error,
-            milliseconds=result.milliseconds,
-            due_at=due_at,
-        )
+        self._store.record_forward(queued, result, due_at)
         attempt = queued.attempts + 1
         self._report(ForwardAttempt(queued.delivery, self._target.name, result, attempt, retry_in))

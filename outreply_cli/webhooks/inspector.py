@@ -13,7 +13,7 @@ from outreply_cli.net.html import render_page
 from outreply_cli.net.server.host_check import is_allowed_host
 from outreply_cli.net.server.response import Response
 from outreply_cli.webhooks.diagnose import diagnose
-from outreply_cli.webhooks.models import Delivery
+from outreply_cli.webhooks.models import Delivery, delivery_state
 from outreply_cli.webhooks.store import DeliveryNotFoundError, DeliveryStore
 
 if TYPE_CHECKING:
@@ -30,11 +30,7 @@ _HIDDEN_HEADERS = frozenset({"Authorization", "Cookie"})
 class Inspector:
     """The application at `/_inspect`; it serves this machine only, under a local host name.
 
-    Args:
-        store: The deliveries.
-        secrets: Secrets for the diagnosis of signatures; never shown.
-        targets: Names of the targets that the button forwards to.
-        clock: Current time.
+    The `secrets` diagnose signatures and are never shown; the button forwards to `targets`.
     """
 
     def __init__(
@@ -79,10 +75,6 @@ class Inspector:
             timestamp=delivery.header("X-OutReply-Timestamp"),
             now=delivery.received_at,
         )
-        headers = [
-            (name, "(hidden)" if name in _HIDDEN_HEADERS else value)
-            for name, value in delivery.headers
-        ]
         return render_page(
             "inspector_delivery.html",
             **_summary(delivery),
@@ -90,7 +82,10 @@ class Inspector:
             targets=self._targets if delivery.is_verified else [],
             csrf_token=self._csrf_token,
             findings=diagnosis.findings,
-            headers=headers,
+            headers=[
+                (name, "(hidden)" if name in _HIDDEN_HEADERS else value)
+                for name, value in delivery.headers
+            ],
             body=indent_json(delivery.body)[:_MAX_BODY_CHARACTERS],
         )
 
@@ -119,23 +114,13 @@ def _summary(delivery: Delivery) -> dict[str, Any]:
         "number": delivery.number,
         "id": delivery.id,
         "event": delivery.event,
-        "received": _time(delivery.received_at),
-        "state": _state(delivery),
+        "received": f"{datetime.fromtimestamp(delivery.received_at, UTC):%Y-%m-%d %H:%M:%S} UTC",
+        "state": delivery_state(delivery.reason, is_duplicate=delivery.is_duplicate),
         "response": delivery.status,
     }
-
-
-def _state(delivery: Delivery) -> str:
-    if delivery.reason is not None:
-        return f"invalid: {delivery.reason}"
-    return "verified (duplicate)" if delivery.is_duplicate else "verified"
 
 
 def _format_forward(forward: dict[str, Any]) -> str:
     if forward["due_at"] is not None:
         return f"{forward['target']} queued"
     return f"{forward['target']} {forward['error'] or forward['status']}"
-
-
-def _time(timestamp: float) -> str:
-    return f"{datetime.fromtimestamp(timestamp, UTC):%Y-%m-%d %H:%M:%S} UTC"

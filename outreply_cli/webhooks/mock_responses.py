@@ -20,13 +20,7 @@ _STEP = re.compile(r"([1-5]\d\d)(?:x([1-9]\d{0,5}))?")
 
 @dataclass(frozen=True)
 class ScriptedResponse:
-    """A simulated response.
-
-    Attributes:
-        status: HTTP status.
-        delay: Seconds before the response.
-        is_dropped: Whether the connection is closed instead.
-    """
+    """A simulated response after `delay` seconds, or a connection that is dropped instead."""
 
     status: int = 200
     delay: float = 0.0
@@ -90,10 +84,7 @@ class RetrySimulator:
     def predict(self, status: int | None, seconds: float, attempt: int) -> str | None:
         """What the sender does after a response; None if it is satisfied.
 
-        Args:
-            status: HTTP status; None without a response.
-            seconds: Duration until the response.
-            attempt: 1 for the first delivery of an event.
+        The status is None without a response; the first `attempt` of an event is 1.
         """
         timed_out = seconds > RESPONSE_TIMEOUT_SECONDS
         if status is not None and 200 <= status < 300 and not timed_out:

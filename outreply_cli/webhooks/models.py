@@ -13,19 +13,15 @@ _COLUMN_TYPES = {"id": str, "event": str, "received_at": float, "reason": str | 
 
 @dataclass
 class IncomingDelivery:
-    """A delivery that is about to be stored.
+    """A delivery that is about to be stored; the store sets `number` and `times_seen`.
 
     Attributes:
         id: Key of the event, the same for each redelivery; a digest of the body if invalid.
         event: Event name; empty if unknown.
-        is_verified: Whether the signature is valid.
         reason: Why the delivery is invalid; None if valid.
         status: HTTP status of the response.
-        headers: Names and values in the order received.
         targets: Names of the forward targets.
-        forward_if_duplicate: Whether to forward a redelivery too.
-        number: Row number; set by the store.
-        times_seen: Number of earlier deliveries of the event; set by the store.
+        times_seen: Number of earlier deliveries of the event.
     """
 
     id: str
@@ -76,6 +72,13 @@ class QueuedDelivery:
     attempts: int
     due_at: float
     delivery: Delivery
+
+
+def delivery_state(reason: str | None, *, is_duplicate: bool) -> str:
+    """The state of a delivery in words; `reason` is why it is invalid."""
+    if reason is not None:
+        return f"invalid: {reason}"
+    return "verified (duplicate)" if is_duplicate else "verified"
 
 
 def delivery_from_row(row: sqlite3.Row) -> Delivery:

@@ -54,10 +54,6 @@ class ReceiverConfig:
     forwards_duplicates: bool = False
     relays_status: bool = False
 
-    def wants(self, event: str) -> bool:
-        """Whether an event is to be forwarded."""
-        return matches(event, self.events)
-
 
 @dataclass(frozen=True)
 class Received:
@@ -82,13 +78,7 @@ class Received:
 
 @dataclass
 class _Pending:
-    """A verified or rejected delivery on its way to the store and its response.
-
-    Attributes:
-        started_at: `time.perf_counter` when the request was complete.
-        scripted: Simulated response; None for an invalid delivery.
-        respond: Sends the response.
-    """
+    """A delivery on its way to the store and its response; no `scripted` one if invalid."""
 
     started_at: float
     delivery: IncomingDelivery
@@ -104,15 +94,8 @@ class Receiver:
     Deliveries are taken over in the server's loop by `accept`; everything else is answered as a
     WSGI application.
 
-    Args:
-        store: Where deliveries are stored before they are answered.
-        config: What is accepted.
-        script: Simulated responses to valid deliveries.
-        clock: The current time.
-        on_received: Called with each delivery once its response is known, from any thread.
-        targets: Where valid deliveries are forwarded to.
-        forwarders: The threads that forward them; woken after each delivery.
-        inspect: Answers requests below `/_inspect`; None for no inspector.
+    `on_received` is called with each delivery once its response is known, from any thread.
+    `forwarders` are woken after each delivery. `inspect` answers requests below `/_inspect`.
     """
 
     def __init__(
@@ -156,7 +139,7 @@ class Receiver:
         scripted = self._script.next() if is_valid else None
         if scripted is not None:
             delivery.status = scripted.status
-        is_wanted = is_valid and self._config.wants(delivery.event)
+        is_wanted = is_valid and matches(delivery.event, self._config.events)
         if is_wanted:
             delivery.targets = self._queued_names
         self._batch.append(_Pending(started_at, delivery, event, scripted, is_wanted, respond))
@@ -255,24 +238,22 @@ class Receiver:
                 now=now,
             ).reason
         if reason is not None:
-            name = _printable(environ.get("HTTP_X_OUTREPLY_EVENT", ""))
-            rejected = IncomingDelivery(
-                body_digest(body), now, name, is_verified=False, reason=str(reason), status=401,
-                headers=headers, body=body[:_MAX_STORED_REJECTED_BYTES],
-            )  # fmt: skip
-            return rejected, None
-        try:
-            event = parse_event(body)
-        except EventError as error:
-            rejected = IncomingDelivery(
-                body_digest(body), now, "", is_verified=False, reason=error.message, status=400,
-                headers=headers, body=body[:_MAX_STORED_REJECTED_BYTES],
-            )  # fmt: skip
-            return rejected, None
+            name, status = _printable(environ.get("HTTP_X_OUTREPLY_EVENT", "")), 401
+        else:
+            try:
+                event = parse_event(body)
+            except EventError as error:
+                name, status, reason = "", 400, error.message
+            else:
+                return IncomingDelivery(
+                    event.key, now, _printable(event.name), is_verified=True, reason=None,
+                    status=200, headers=headers, body=body,
+                    forward_if_duplicate=self._config.forwards_duplicates,
+                ), event  # fmt: skip
         return IncomingDelivery(
-            event.key, now, _printable(event.name), is_verified=True, reason=None, status=200,
-            headers=headers, body=body, forward_if_duplicate=self._config.forwards_duplicates,
-        ), event  # fmt: skip
+            body_digest(body), now, name, is_verified=False, reason=str(reason), status=status,
+            headers=headers, body=body[:_MAX_STORED_REJECTED_BYTES],
+        ), None  # fmt: skip
 
     def _relay(self, delivery: IncomingDelivery) -> tuple[str, DeliveryResult] | None:
         target = self._relay_target
@@ -280,13 +261,7 @@ class Receiver:
             return None
         # A redelivery is forwarded too: the sender repeats because the target refused it.
         result = target.send(self._store.find(f"#{delivery.number}"))
-        self._store.record_sync_forward(
-            delivery.number,
-            target.name,
-            status=result.status,
-            error=result.error,
-            milliseconds=result.milliseconds,
-        )
+        self._store.record_sync_forward(delivery.number, target.name, result)
         delivery.status = result.status if result.status is not None else 502
         self._store.record_status(delivery.number, delivery.status)
         return target.name, result

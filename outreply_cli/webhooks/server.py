@@ -28,21 +28,8 @@ LIMITS = ServerLimits(
 class WebhookServer:
     """A receiver that listens; use it in a `with` block.
 
-    Args:
-        store: Where deliveries are stored.
-        config: What is accepted.
-        clock: The current time.
-        on_received: Called with each delivery, from any thread.
-        on_forwarded: Called with each attempt to forward a delivery, from any thread.
-        host: The address to listen on.
-        port: The port; 0 picks a free one.
-        script: Simulated responses; 200 to every valid delivery by default.
-        targets: Where deliveries are forwarded to.
-        has_inspector: Whether to serve the page below `/_inspect`.
-
-    Attributes:
-        port: The port that the receiver listens on.
-        url: The URL of the receiver.
+    `on_received` and `on_forwarded` are called from any thread. Port 0 picks a free one; the
+    attribute `port` is the one in use.
 
     Raises:
         StorageError: The port is in use.

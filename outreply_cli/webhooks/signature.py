@@ -61,12 +61,7 @@ class VerificationResult:
 
 
 def sign(body: bytes | str, secret: str) -> str:
-    """`X-OutReply-Signature` for `body`: `sha256=` and 64 hexadecimal digits.
-
-    Args:
-        body: The raw body; text is encoded as UTF-8.
-        secret: The webhook's secret.
-    """
+    """`X-OutReply-Signature` for the raw `body`: `sha256=` and 64 hexadecimal digits."""
     return PREFIX + _digest(_as_bytes(body), secret)
 
 
@@ -111,15 +106,8 @@ def verify_signature(
 ) -> VerificationResult:
     """Verify a delivery and say why it is invalid.
 
-    Every signature is compared with every secret's digest, whichever matches first.
-
-    Args:
-        body: The raw body.
-        signature: The header's value; repeated headers are joined by commas.
-        secrets: The accepted secrets; empty ones match nothing.
-        timestamp: The header's value.
-        tolerance: The check of the timestamp.
-        now: Current time, Unix seconds.
+    Every signature is compared with every secret's digest, whichever matches first. Repeated
+    headers are joined by commas; empty secrets match nothing; `now` is in Unix seconds.
     """
     timestamp_failure = _check_timestamp(timestamp, tolerance, now)
     signatures = parse_signatures(signature)

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from outreply_cli.errors import ExitCode, OutReplyError
 from outreply_cli.storage.sqlite import open_database, transaction, wrap_storage_errors
@@ -18,6 +18,9 @@ from outreply_cli.webhooks.models import (
     QueuedDelivery,
     delivery_from_row,
 )
+
+if TYPE_CHECKING:
+    from outreply_cli.net.deliver import DeliveryResult
 
 RETENTION_SECONDS = 30 * 86_400.0
 MAX_REJECTED = 200
@@ -63,11 +66,7 @@ class DeliveryNotFoundError(OutReplyError):
 class DeliveryStore:
     """The deliveries received on this machine; safe for several threads and processes.
 
-    Args:
-        path: The SQLite file; created if missing.
-
-    Raises:
-        StorageError: The file cannot be used.
+    Every method raises StorageError if the file, which is created if missing, cannot be used.
     """
 
     def __init__(self, path: Path) -> None:
@@ -149,11 +148,10 @@ class DeliveryStore:
         )
 
     def _pending_counts(self) -> dict[str, int]:
-        return dict(
-            self._db.execute(
-                "SELECT target, count(*) FROM forwards WHERE due_at IS NOT NULL GROUP BY target"
-            ).fetchall()
+        rows = self._db.execute(
+            "SELECT target, count(*) FROM forwards WHERE due_at IS NOT NULL GROUP BY target"
         )
+        return dict(rows.fetchall())
 
     def _prune(self, batch: Sequence[IncomingDelivery]) -> None:
         if any(not delivery.is_verified for delivery in batch):
@@ -186,12 +184,7 @@ class DeliveryStore:
             self._enqueue([(delivery.number, target, now)])
 
     def next_pending(self, target: str, in_flight: Collection[int] = ()) -> QueuedDelivery | None:
-        """The oldest delivery in the queue of `target`, due or not, or None.
-
-        Args:
-            target: Name of the target.
-            in_flight: Numbers of the queue entries that are being sent.
-        """
+        """The oldest delivery in the queue of `target`, due or not, except those `in_flight`."""
         placeholders = ", ".join("?" * len(in_flight))
         with self._locked():
             row = self._db.execute(
@@ -213,37 +206,23 @@ class DeliveryStore:
             )
 
     def record_forward(
-        self,
-        queued: QueuedDelivery,
-        *,
-        status: int | None,
-        error: str | None,
-        milliseconds: float,
-        due_at: float | None,
+        self, queued: QueuedDelivery, result: "DeliveryResult", due_at: float | None
     ) -> None:
         """Record an attempt, and when the next one is due; None for no further attempt."""
         with self._locked():
             self._db.execute(
                 "UPDATE forwards SET attempts = attempts + 1, status = ?, error = ?, "
                 "milliseconds = ?, due_at = ? WHERE number = ?",
-                (status, error, milliseconds, due_at, queued.number),
+                (result.status, result.error, result.milliseconds, due_at, queued.number),
             )
 
-    def record_sync_forward(
-        self,
-        number: int,
-        target: str,
-        *,
-        status: int | None,
-        error: str | None,
-        milliseconds: float,
-    ) -> None:
+    def record_sync_forward(self, number: int, target: str, result: "DeliveryResult") -> None:
         """Record an attempt to forward a delivery while its sender waited."""
         with self._locked():
             self._db.execute(
                 "INSERT INTO forwards (delivery, target, attempts, status, error, milliseconds) "
                 "VALUES (?, ?, 1, ?, ?, ?)",
-                (number, target, status, error, milliseconds),
+                (number, target, result.status, result.error, result.milliseconds),
             )
 
     def mark_delivered(self, number: int, target: str, status: int) -> None:
@@ -278,10 +257,10 @@ class DeliveryStore:
 
         Args:
             limit: Maximum number of deliveries.
-            event: Event name to filter by; a trailing `*` matches any rest.
-            since: Only deliveries received later.
+            event: Event name to filter by; `*` matches any characters.
+            since: Only deliveries received since then.
             only_failed: Only deliveries that a target has not accepted.
-            only_invalid: Only invalid deliveries.
+            only_invalid: Only deliveries that failed verification.
         """
         wheres: list[str] = []
         values: list[str | float] = []
@@ -308,7 +287,7 @@ class DeliveryStore:
                 ]
                 rows = sorted(found, key=lambda row: -int(row["number"]))[:limit]
             return [
-                {"delivery": delivery_from_row(row), "forwards": self._forwards(row)}
+                {"delivery": delivery_from_row(row), "forwards": self._forwards(row["number"])}
                 for row in rows
             ]
 
@@ -345,15 +324,13 @@ class DeliveryStore:
             f"delivery not found: {identity}", hint="See: outreply webhooks history"
         )
 
-    def _forwards(self, row: sqlite3.Row) -> list[dict[str, Any]]:
-        return [
-            dict(forward)
-            for forward in self._db.execute(
-                "SELECT target, attempts, status, error, milliseconds, due_at FROM forwards "
-                "WHERE delivery = ? ORDER BY number",
-                (row["number"],),
-            )
-        ]
+    def _forwards(self, number: int) -> list[dict[str, Any]]:
+        rows = self._db.execute(
+            "SELECT target, attempts, status, error, milliseconds, due_at FROM forwards "
+            "WHERE delivery = ? ORDER BY number",
+            (number,),
+        )
+        return [dict(row) for row in rows]
 
 
 def _placeholders(rows: int, columns: int) -> str:

@@ -40,10 +40,9 @@ def test_every_parameter_has_help(command: Command) -> None:
         assert parameter.help, parameter
 
 
-def test_group_summaries_match() -> None:
+def test_root_summaries_match() -> None:
     for command in command_tree().commands:
-        if command.commands:
-            assert command.summary == COMMANDS[command.path[0]]
+        assert command.summary == COMMANDS[command.path[0]]
 
 
 def test_root_help_lists_commands_and_options(cli_logged_out: CommandLine) -> None:
@@ -98,6 +97,10 @@ def test_topics_are_listed(cli_logged_out: CommandLine) -> None:
         (["errors", "RATE_LIMITD"], "RATE_LIMITED"),
         (["--profile", "x", "posts"], "outreply COMMAND --profile"),
         (["posts", "-q", "list"], "outreply posts COMMAND -q"),
+        (["login"], "outreply auth login"),
+        (["schedule"], "outreply posts schedule"),
+        (["import", "x.csv"], "outreply bulk schedule"),
+        (["bulk", "upload", "x.csv"], "outreply bulk schedule"),
         (["posts", "cancel", "abc", "--yes"], "remove --yes"),
         (["auth", "token", "-y"], "remove -y"),
         (["posts", "list", "--plain=yes"], "outreply posts list --help"),
@@ -125,8 +128,33 @@ def test_no_suggestion_for_unrelated_words(cli_logged_out: CommandLine, words: l
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["posts", "list", "--limit", "x"], "'--limit': 'x' is not a whole number."),
-        (["emulator", "start", "--failure-rate", "x"], "'x' is not a number."),
+        (["posts", "list", "--limit", "x"], "--limit: 'x' is not a whole number"),
+        (["posts", "list", "--limit", "0"], "--limit: 0 is less than 1"),
+        (["posts", "list", "--limit"], "--limit requires a value"),
+        (["posts", "list", "-o"], "-o requires a value"),
+        (["posts", "show"], "ID is required"),
+        (["bulk", "plan", "x.csv"], "--output is required"),
+        (["serve-webhook", "--port", "99999"], "--port: 99999 is not between 0 and 65535"),
+        (["emulator", "start", "--failure-rate", "x"], "--failure-rate: 'x' is not a number"),
+        (["posts", "list", "--since", "xx"], "--since: invalid time 'xx'"),
+        (["posts", "list", "--tz", "Mars"], "--tz: unknown time zone 'Mars'"),
+        (["posts", "list", "--max-wait", "foo"], "--max-wait: invalid duration 'foo'"),
+        (["posts", "wait", "abc", "--timeout", "foo"], "--timeout: invalid duration 'foo'"),
+        (
+            [
+                "posts",
+                "schedule",
+                "--page",
+                "x:bluebird",
+                "-m",
+                "Hi",
+                "--at",
+                "2026-10-25 02:30",
+                "--tz",
+                "Europe/Paris",
+            ],
+            "--at: ambiguous time 2026-10-25 02:30",
+        ),
         (["bulk", "apply", "nope"], "Cannot read the plan nope: No such file or directory"),
         (["emulator", "exec", "--", "nope"], "Cannot run 'nope': No such file or directory"),
     ],

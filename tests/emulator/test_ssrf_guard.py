@@ -12,7 +12,7 @@ from werkzeug.test import Client
 from outreply_cli.emulator.app import Emulator
 from outreply_cli.emulator.config import EmulatorConfig
 from outreply_cli.emulator.delivery import DeliveryWorker
-from outreply_cli.emulator.media_urls import SsrfGuard
+from outreply_cli.emulator.media_urls import find_blocked
 from outreply_cli.emulator.seed import load_default_seed
 from outreply_cli.emulator.state import State
 from outreply_cli.net.dns import Address, Resolver
@@ -20,9 +20,9 @@ from tests.clocks import ManualClock
 
 
 @pytest.fixture
-def guard() -> Iterator[SsrfGuard]:
+def resolver() -> Iterator[Resolver]:
     resolver = Resolver()
-    yield SsrfGuard(resolver)
+    yield resolver
     resolver.close()
 
 
@@ -47,8 +47,8 @@ def guard() -> Iterator[SsrfGuard]:
         "http://cdn.example.com/\n", f"http://{socket.gethostname()}/",
     ],
 )  # fmt: skip
-def test_private_url_is_blocked(guard: SsrfGuard, url: str) -> None:
-    assert guard.find_blocked([url]) == {url}
+def test_private_url_is_blocked(resolver: Resolver, url: str) -> None:
+    assert find_blocked(resolver, [url]) == {url}
 
 
 @pytest.mark.parametrize(
@@ -57,8 +57,8 @@ def test_private_url_is_blocked(guard: SsrfGuard, url: str) -> None:
      "http://[::ffff:93.184.216.34]/", "http://[64:ff9b::5db8:d822]/",
      "https://cdn.example.com:8443/a?b=c#d", "https://bücher.example/ü.jpg"],
 )  # fmt: skip
-def test_public_url_is_allowed(guard: SsrfGuard, url: str) -> None:
-    assert guard.find_blocked([url]) == frozenset()
+def test_public_url_is_allowed(resolver: Resolver, url: str) -> None:
+    assert find_blocked(resolver, [url]) == frozenset()
 
 
 def test_slow_lookup_is_allowed_until_resolved() -> None:
@@ -68,11 +68,10 @@ def test_slow_lookup_is_allowed_until_resolved() -> None:
         resolved.wait(20)
         return [ipaddress.ip_address("10.0.0.1")]
 
-    resolver = Resolver(lookup)
-    guard, url = SsrfGuard(resolver), "http://slow.example/a.jpg"
-    assert guard.find_blocked([url]) == frozenset()
+    resolver, url = Resolver(lookup), "http://slow.example/a.jpg"
+    assert find_blocked(resolver, [url]) == frozenset()
     resolved.set()
-    assert guard.find_blocked([url]) == {url}
+    assert find_blocked(resolver, [url]) == {url}
     resolver.close()
 
 

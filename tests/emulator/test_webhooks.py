@@ -255,9 +255,9 @@ def test_due_events_are_in_order(
     post_id = sdk.posts.list_published()["published_posts"][0]["id"]
     with state.transaction() as db:
         due = emulator_clock.now().timestamp() + 2 * 3600
-        add_incoming_comment(db, post_id, ("N", "n", "Between"), due)
+        add_incoming_comment(state, post_id, ("N", "n", "Between"), due)
         state.clock.set_time(emulator_clock.now() + timedelta(hours=5))
-        process_due(state, db, state.clock.now())
+        process_due(state, state.clock.now())
         rows = db.execute("SELECT event, body FROM deliveries ORDER BY number").fetchall()
     delivered = [(row["event"], json.loads(row["body"])["created_at"][11:16]) for row in rows]
     assert delivered == [

@@ -1,10 +1,3 @@
-"""Log in and out, and switch between accounts."""
+"""Sign in and out, and switch between accounts."""
 
-COMMANDS = (
-    "login",
-    "status",
-    "list",
-    "switch",
-    "logout",
-    "token",
-)
+COMMANDS = ("login", "status", "list", "switch", "logout", "token")

@@ -1,5 +1,7 @@
 """`outreply auth login`."""
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -8,6 +10,7 @@ from outreply_cli.cli.options import Yes, command
 from outreply_cli.commands.auth.shared import note_sandbox, report
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
+from outreply_cli.spec.scopes import COMMAND_SCOPES, allowed_commands, missing_scopes
 
 
 @command()
@@ -21,16 +24,14 @@ def run(
     ] = None,
     insecure_storage: Annotated[
         bool,
-        typer.Option(
-            "--insecure-storage",
-            help="Store the token in a file only you can read, not in the keyring.",
-        ),
+        typer.Option("--insecure-storage", help="Store the token in a file only you can read, "
+                     "not in the keyring."),
     ] = False,
     tz: Annotated[
         str | None, typer.Option("--tz", metavar="ZONE", help="Set the account's time zone.")
     ] = None,
     yes: Yes = False,
-) -> None:
+) -> None:  # fmt: skip
     """Sign in to an account.
 
     The token is read from a hidden prompt, or from stdin with --with-token, and verified with the
@@ -43,7 +44,6 @@ def run(
     from outreply_cli.accounts.credentials import Credentials
     from outreply_cli.accounts.login import log_in
     from outreply_cli.accounts.profiles import Profile, check_profile_name
-    from outreply_cli.commands.auth.output import describe_scopes
     from outreply_cli.completion.cache_writer import reset_cache
     from outreply_cli.spec.token import Token
     from outreply_cli.times import format_api_time, parse_zone
@@ -74,22 +74,40 @@ def run(
         ),
     )
     reset_cache(context.completion_cache_path(name), may_refresh=not token.is_sandbox)
-    item = {
-        "profile": login.profile,
-        "email": login.email,
-        "key_name": login.key_name,
-        "scopes": list(login.scopes),
-        "expires_at": login.expires_at,
-        "token_location": login.location,
-    }
     report(
         context,
-        item,
-        f"Signed in as {login.email} with the key {login.key_name!r} "
-        f"(profile {login.profile!r}, token in {login.location}).",
+        login,
+        f"Signed in as {login['email']} with the key {login['key_name']!r} "
+        f"(profile {name!r}, token in {login['token_location']}).",
     )
-    for line in describe_scopes(login.scopes):
+    for line in describe_scopes(login["scopes"]):
         context.info(line)
-    if login.expires_at:
-        context.info(f"The token expires {format_api_time(login.expires_at, context.zone())}.")
+    if login["expires_at"]:
+        context.info(f"The token expires {format_api_time(login['expires_at'], context.zone())}.")
     note_sandbox(context, token)
+
+
+def describe_scopes(granted: Sequence[str]) -> list[str]:
+    """Lines about what a token with these scopes can and can't do."""
+    missing = missing_scopes(granted)
+    if not missing:
+        return ["This token can run all commands."]
+    lines = [f"This token can run: {_group(allowed_commands(granted))}."]
+    lines += [
+        f"Without {scope} it can't run: {_group(commands)}."
+        for scope, commands in missing.items()
+        if commands
+    ]
+    return lines
+
+
+def _group(commands: Sequence[str]) -> str:
+    verbs_by_group: dict[str, list[str]] = {}
+    for name in commands:
+        group, verb = name.split()
+        verbs_by_group.setdefault(group, []).append(verb)
+    sizes = Counter(name.split()[0] for name in COMMAND_SCOPES)
+    return "; ".join(
+        group if len(verbs) == sizes[group] > 1 else f"{group} {', '.join(verbs)}"
+        for group, verbs in verbs_by_group.items()
+    )

@@ -1,6 +1,3 @@
 """List and view brands."""
 
-COMMANDS = (
-    "list",
-    "show",
-)
+COMMANDS = ("list", "show")

@@ -13,7 +13,7 @@ from outreply_cli.commands.bulk.options import (
     bulk_context,
     parse_options,
 )
-from outreply_cli.commands.bulk.output import finish_run, show_results
+from outreply_cli.commands.bulk.output import finish_run
 from outreply_cli.commands.bulk.shared import apply_plans, load_calendars, plan_calendars
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
@@ -45,12 +45,10 @@ def run(
     except TypeError:
         raise InvalidInputError(f"{plan} has options that outreply does not know") from None
     calendars = load_calendars([saved.calendar], columns)
-    paths = [calendar.path for calendar in calendars]
-    with bulk_context(context, options, paths, wait_lock=wait_lock, calendars=calendars) as bulk:
+    with bulk_context(context, options, calendars, wait_lock=wait_lock) as bulk:
         (planned,) = plan_calendars(context, bulk, calendars, reconcile=True)
         differences = list(find_drift(saved, planned.account.fingerprint, planned.plan))
         if differences:
             raise PlanDriftError(differences)
         results = apply_plans(context, bulk, [planned])
-    show_results(context, results, report)
-    finish_run(context, results, bulk.stop)
+    finish_run(context, results, bulk.stop, report)

@@ -1,5 +1,6 @@
 """`outreply bulk cancel`."""
 
+from outreply_cli.bulk.calendar import Calendar
 from outreply_cli.bulk.loader import calendar_path
 from outreply_cli.bulk.plan import Action
 from outreply_cli.cli.options import Yes, command
@@ -19,18 +20,16 @@ def run(context: Context, file: File, wait_lock: WaitLock = "30s", yes: Yes = Fa
 
     Example: outreply bulk cancel launch.csv --yes --json
     """
-    path = calendar_path(file)
+    calendar = Calendar(file, calendar_path(file))
     options = parse_options(context, tz=None)
-    with bulk_context(context, options, [path], wait_lock=wait_lock) as bulk:
-        pending = bulk.service.pending_entries(path)
+    with bulk_context(context, options, [calendar], wait_lock=wait_lock) as bulk:
+        pending = bulk.service.pending_entries(calendar.path)
         if not pending:
-            show_results(context, [], None)
+            show_results(context, [])
             context.info(f"Nothing to cancel: {file} has no pending posts.")
             return
         context.confirm(f"Cancel {len(pending)} pending posts of {file}?", yes=yes)
         actions = [Action.cancel(entry) for entry in pending]
         with progress(context.notes, "Cancelling", len(actions), bulk.requests_left) as bar:
             report = bulk.service.apply_actions(actions, bulk.stop, bar.step)
-    results = [(file, result) for result in report.results]
-    show_results(context, results, None)
-    finish_run(context, results, bulk.stop)
+    finish_run(context, [(file, result) for result in report.results], bulk.stop)

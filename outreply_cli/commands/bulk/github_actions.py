@@ -19,10 +19,7 @@ def annotate_problems(
 ) -> None:
     """Annotate the lines of a calendar with its problems; no-op outside of GitHub Actions.
 
-    Args:
-        context: Context of the command.
-        problems: Problems as Diagnostic.to_dict returns them.
-        level: `error` or `warning`.
+    `level` is `error` or `warning`.
     """
     if context.environ.get("GITHUB_ACTIONS") != "true":
         return
@@ -53,7 +50,8 @@ def _annotate(context: Context, level: str, item: Mapping[str, Any], text: str) 
     root = context.environ.get("GITHUB_WORKSPACE")
     inside = root is not None and path.is_relative_to(root)
     name = path.relative_to(root).as_posix() if inside and root else str(item["file"])
-    position = f"file={_property(name)},line={item['line'] or 1}"
+    file = _data(name).replace(":", "%3A").replace(",", "%2C")
+    position = f"file={file},line={item['line'] or 1}"
     context.echo_err(f"::{level} {position},title=outreply::{_data(text)}\n")
 
 
@@ -82,7 +80,3 @@ def _cell(value: Any) -> str:
 
 def _data(text: str) -> str:
     return sanitize(text, keep_lines=True).replace("%", "%25").replace("\n", "%0A")
-
-
-def _property(text: str) -> str:
-    return _data(text).replace(":", "%3A").replace(",", "%2C")

@@ -1,7 +1,7 @@
 """Options of the commands of `outreply bulk`, and the context that they run in."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -57,8 +57,7 @@ Columns = Annotated[
 DateOrder = Annotated[
     str | None,
     typer.Option(
-        metavar="dmy|mdy|ymd",
-        help="Order of numeric dates such as 24/12/2026 (required for them).",
+        metavar="dmy|mdy|ymd", help="Order of numeric dates such as 24/12/2026 (required for them)."
     ),
 ]
 ReportFile = Annotated[
@@ -72,13 +71,7 @@ WaitLock = Annotated[
 
 @dataclass(frozen=True)
 class BulkContext:
-    """A bulk run.
-
-    Attributes:
-        client: Client of the account.
-        service: Service of the account.
-        stop: Ends the run.
-    """
+    """A bulk run."""
 
     client: Client
     service: BulkService
@@ -124,19 +117,13 @@ def parse_options(
 def bulk_context(
     context: Context,
     options: BulkOptions,
-    paths: Sequence[Path],
+    calendars: Sequence[Calendar],
     *,
-    wait_lock: str | None,
-    calendars: Sequence[Calendar] = (),
+    wait_lock: str | None = None,
 ) -> Iterator[BulkContext]:
-    """Open the account and the journal, and hold the locks of the calendars at `paths`.
+    """Open the account and the journal, and hold the locks of `calendars`.
 
-    Args:
-        context: Context of the command.
-        options: Options of the run.
-        paths: Paths of the calendars.
-        wait_lock: Maximum wait for a lock; None for a command that writes nothing.
-        calendars: Calendars whose own problems are reported if there is no account.
+    `wait_lock` is the maximum wait for a lock; None for a command that writes nothing.
 
     Raises:
         CalendarBusyError: Another process holds the lock of a calendar.
@@ -153,13 +140,12 @@ def bulk_context(
         annotate_problems(context, error.problems)
         raise error from None
     with ExitStack() as stack:
-        journal = Journal(context.state_dir / JOURNAL_FILE)
-        stack.callback(journal.close)
+        journal = stack.enter_context(closing(Journal(context.state_dir / JOURNAL_FILE)))
         account = fetch_account(client)
         if wait_lock is not None:
             seconds = parse_duration(wait_lock).total_seconds()
             # A fixed order prevents deadlocks between runs.
-            for path in sorted(set(paths)):
+            for path in sorted({calendar.path for calendar in calendars}):
                 stack.enter_context(
                     calendar_lock(context.state_dir, account.fingerprint, str(path), wait=seconds)
                 )

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from outreply_cli.bulk.executor import CancellationToken, RowStatus
@@ -18,9 +17,7 @@ from outreply_cli.context import Context
 from outreply_cli.errors import PartialFailureError
 from outreply_cli.pages import page_alias
 from outreply_cli.storage.private_files import write_private
-from outreply_cli.times import format_time, format_time_short
-from outreply_cli.timestamps import parse_timestamp
-from outreply_cli.ui.output import Column, Output
+from outreply_cli.ui.output import Output
 from outreply_cli.ui.sanitize import sanitize
 
 # Sign, style and text.
@@ -56,7 +53,7 @@ def show_plans(context: Context, plans: Sequence[PlannedCalendar], tz: str | Non
             show_plan(context.output, planned, zone)
 
 
-def show_results(context: Context, results: Results, report: Path | None) -> None:
+def show_results(context: Context, results: Results, report: Path | None = None) -> None:
     """Show the results in the requested format, and write the CSV report to `report`."""
     if report is not None:
         write_report(report, results)
@@ -74,8 +71,11 @@ def show_results(context: Context, results: Results, report: Path | None) -> Non
     annotate_results(context, document)
 
 
-def finish_run(context: Context, results: Results, stop: CancellationToken) -> None:
-    """Show the summary; raises what ended the run early, or PartialFailureError."""
+def finish_run(
+    context: Context, results: Results, stop: CancellationToken, report: Path | None = None
+) -> None:
+    """Show results and summary; raises what ended the run early, or PartialFailureError."""
+    show_results(context, results, report)
     summary = build_report(results)["summary"]
     counts = ", ".join(f"{count} {name}" for name, count in summary.items() if count)
     context.info(f"Done: {counts or 'nothing to do'}.")
@@ -120,29 +120,6 @@ def plan_summary(plan: Plan) -> str:
     """Return a summary such as `12 to create, 1 to change, 3 unchanged`."""
     counts = [(len(plan.of_kind(kind)), text) for kind, (_, _, text) in _LOOKS.items()]
     return ", ".join(f"{count} {text}" for count, text in counts if count) or "nothing"
-
-
-def show_statuses(
-    context: Context,
-    statuses: Sequence[Mapping[str, Any]],
-    pages: Sequence[Mapping[str, Any]],
-    zone: ZoneInfo | None,
-) -> None:
-    """Show the status of each row of a calendar."""
-    from outreply_cli.bulk.status import IN_SYNC
-
-    zone = zone or context.zone()
-    aliases = {str(page["id"]): page_alias(page) for page in pages}
-    context.output.print_list(statuses, [
-        Column("Line", "line"),
-        Column("Key", "key", shrinkable=True),
-        Column("When", "scheduled_at",
-               lambda it: format_time(parse_timestamp(it["scheduled_at"]), zone),
-               short=lambda it: format_time_short(parse_timestamp(it["scheduled_at"]), zone)),
-        Column("Page", "page_id", lambda it: aliases.get(it["page_id"]) or str(it["page_id"]),
-               shrinkable=True),
-        Column("Status", "status", style=lambda it: "" if it["status"] == IN_SYNC else "yellow"),
-    ])  # fmt: skip
 
 
 def _save_undo_file(context: Context, results: Results) -> None:

@@ -58,7 +58,7 @@ def run(
     }
     options = parse_options(context, **values)
     calendars = load_calendars([file], columns)
-    with bulk_context(context, options, [], wait_lock=None, calendars=calendars) as bulk:
+    with bulk_context(context, options, calendars) as bulk:
         (planned,) = plan_calendars(context, bulk, calendars, reconcile=False)
     show_plans(context, [planned], tz)
     save_plan(

@@ -69,9 +69,8 @@ def run(
         no_upload=no_upload,
     )
     calendars = load_calendars(files, columns)
-    paths = [calendar.path for calendar in calendars]
     lock = None if dry_run else wait_lock
-    with bulk_context(context, options, paths, wait_lock=lock, calendars=calendars) as bulk:
+    with bulk_context(context, options, calendars, wait_lock=lock) as bulk:
         plans = plan_calendars(context, bulk, calendars, reconcile=not dry_run)
         show_plans(context, plans, tz)
         if dry_run:
@@ -84,5 +83,4 @@ def run(
             context.info("Nothing was sent: --dry-run.")
             return
         results = apply_plans(context, bulk, plans)
-    show_results(context, results, report)
-    finish_run(context, results, bulk.stop)
+    finish_run(context, results, bulk.stop, report)

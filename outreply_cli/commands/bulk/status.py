@@ -2,9 +2,12 @@
 
 from outreply_cli.cli.options import TimeZone, command
 from outreply_cli.commands.bulk.options import Columns, DateOrder, File, bulk_context, parse_options
-from outreply_cli.commands.bulk.output import show_statuses
 from outreply_cli.commands.bulk.shared import load_calendars
 from outreply_cli.context import Context
+from outreply_cli.pages import page_alias
+from outreply_cli.times import format_time, format_time_short
+from outreply_cli.timestamps import parse_timestamp
+from outreply_cli.ui.output import Column
 
 
 @command()
@@ -21,13 +24,24 @@ def run(
 
     Example: outreply bulk status launch.csv --json
     """
-    from outreply_cli.bulk.status import compare_rows
+    from outreply_cli.bulk.status import IN_SYNC, compare_rows
 
     options = parse_options(context, tz=tz, date_order=date_order)
     (calendar,) = calendars = load_calendars([file], columns)
-    with bulk_context(context, options, [], wait_lock=None, calendars=calendars) as bulk:
+    with bulk_context(context, options, calendars) as bulk:
         diff = bulk.service.diff(calendar, reconcile=False)
     for problem in diff.problems:
         context.warn(problem.text)
     statuses = compare_rows(calendar.name, diff.rows, diff.orphaned, diff.statuses)
-    show_statuses(context, statuses, bulk.service.account.pages, options.zone)
+    zone = options.zone or context.zone()
+    aliases = {str(page["id"]): page_alias(page) for page in bulk.service.account.pages}
+    context.output.print_list(statuses, [
+        Column("Line", "line"),
+        Column("Key", "key", shrinkable=True),
+        Column("When", "scheduled_at",
+               lambda it: format_time(parse_timestamp(it["scheduled_at"]), zone),
+               short=lambda it: format_time_short(parse_timestamp(it["scheduled_at"]), zone)),
+        Column("Page", "page_id", lambda it: aliases.get(it["page_id"]) or str(it["page_id"]),
+               shrinkable=True),
+        Column("Status", "status", style=lambda it: "" if it["status"] == IN_SYNC else "yellow"),
+    ])  # fmt: skip

@@ -1,5 +1,6 @@
 """`outreply bulk template`."""
 
+from datetime import datetime, timedelta
 from typing import Annotated
 
 import typer
@@ -7,6 +8,36 @@ import typer
 from outreply_cli.cli.options import command
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
+
+_CSV = """\
+key,page,scheduled_at,timezone,message,media_urls,first_comment
+welcome,instagram:acme,{day1} 09:00,,Good morning! The doors are open.,,Tell us what you think
+offer,instagram:acme;facebook:acme,{day2} 17:30,Europe/Paris,"Two lines,
+one post.",https://cdn.example.com/offer.jpg,
+"""
+_YAML = """\
+# Time zone of local times. A row may set its own, or use an offset such as +01:00.
+timezone: Europe/Paris
+
+# Values of every post that does not set its own.
+defaults:
+  page: instagram:acme
+
+posts:
+  # The key identifies the row: edit the other fields, and its post is replaced.
+  - key: welcome
+    scheduled_at: {day1} 09:00
+    message: Good morning! The doors are open.
+    first_comment: Tell us what you think
+
+  - key: offer
+    page: [instagram:acme, facebook:acme]
+    scheduled_at: {day2} 17:30
+    message: |
+      Two lines,
+      one post.
+    media_urls: https://cdn.example.com/offer.jpg
+"""
 
 
 @command(api=False)
@@ -20,8 +51,12 @@ def run(
 
     Example: outreply bulk template yaml > launch.yaml
     """
-    from outreply_cli.bulk.template import template
-
     if kind not in {"yaml", "csv"}:
         raise InvalidInputError(f"unknown calendar format {kind!r}", hint="Use yaml or csv.")
     context.output.write_document(template(kind, context.clock.now()))
+
+
+def template(kind: str, now: datetime) -> str:
+    """Return a calendar template, `csv` or `yaml`, with times in the days after `now`."""
+    days = {f"day{n}": f"{now + timedelta(days=n):%Y-%m-%d}" for n in (1, 2)}
+    return (_CSV if kind == "csv" else _YAML).format(**days)

@@ -18,8 +18,7 @@ def run(
     days: DaysOption = 7,
     since: SinceOption = None,
     show_all: Annotated[
-        bool,
-        typer.Option("--all", help="Include comments already seen (default: only new ones)."),
+        bool, typer.Option("--all", help="Include comments already seen (default: only new ones).")
     ] = False,
 ) -> None:
     """Show new comments on all recent posts, unanswered ones first.

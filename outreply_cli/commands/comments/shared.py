@@ -20,8 +20,7 @@ SinceOption = Annotated[
     ),
 ]
 DaysOption = Annotated[
-    int,
-    typer.Option(metavar="DAYS", min=1, max=365, help="Include posts of this many past days."),
+    int, typer.Option(metavar="DAYS", min=1, max=365, help="Include posts of this many past days.")
 ]
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from outreply_cli.cli.options import command
-from outreply_cli.commands.emulator.shared import StateOption, format_now, running_emulator
+from outreply_cli.commands.emulator.shared import StateOption, running_emulator, time_column
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.times import parse_duration, parse_time
@@ -31,10 +31,8 @@ def run(
     Example: outreply emulator advance --to 'tomorrow 18:00'
     """
     if (duration is None) == (to is None):
-        raise InvalidInputError(
-            "exactly one of DURATION and --to is required",
-            hint="Run: outreply emulator advance 2h",
-        )
+        hint = "Run: outreply emulator advance 2h"
+        raise InvalidInputError("exactly one of DURATION and --to is required", hint=hint)
     handle = running_emulator(context, state)
     if duration is not None:
         span = parse_duration(duration.removeprefix("+"))
@@ -43,11 +41,5 @@ def run(
         now = parse_timestamp(handle.request("status")["now"])
         target = parse_time(str(to), now=now, zone=context.zone())
         result = handle.request("advance", to=format_timestamp(target))
-    context.output.print_one(
-        result,
-        [
-            Column("Time", "now", lambda item: format_now(context, item)),
-            Column("Published", "published"),
-        ],
-        id_field=None,
-    )
+    columns = [time_column(context), Column("Published", "published")]
+    context.output.print_one(result, columns, id_field=None)

@@ -7,17 +7,15 @@ import typer
 from outreply_cli.cli.options import command
 from outreply_cli.commands.emulator.shared import StateOption, running_emulator
 from outreply_cli.context import Context
-from outreply_cli.times import format_time
-from outreply_cli.timestamps import parse_timestamp
-from outreply_cli.ui.output import Column, Item
+from outreply_cli.times import format_api_time
+from outreply_cli.ui.output import Column
 
 
 @command(api=False)
 def run(
     context: Context,
     limit: Annotated[
-        int,
-        typer.Option(metavar="COUNT", min=1, max=1000, help="Maximum number of deliveries."),
+        int, typer.Option(metavar="COUNT", min=1, max=1000, help="Maximum number of deliveries.")
     ] = 50,
     state: StateOption = None,
 ) -> None:
@@ -36,12 +34,9 @@ def run(
             Column("Attempts", "attempts"),
             Column("Status", "status", lambda item: str(item["status"] or item["error"] or "")),
             Column(
-                "Next attempt", "next_attempt_at", lambda item: _format_next_attempt(context, item)
+                "Next attempt",
+                "next_attempt_at",
+                lambda item: format_api_time(item["next_attempt_at"] or "", context.zone()),
             ),
         ],
     )
-
-
-def _format_next_attempt(context: Context, item: Item) -> str:
-    value = item["next_attempt_at"]
-    return "" if value is None else format_time(parse_timestamp(value), context.zone())

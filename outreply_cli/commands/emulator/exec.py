@@ -21,8 +21,7 @@ def run(
     context: Context,
     words: Annotated[list[str], typer.Argument(metavar="-- COMMAND…", help="Command to run.")],
     file: Annotated[
-        Path | None,
-        typer.Option("--seed-file", metavar="FILE", help="Seed file to load first."),
+        Path | None, typer.Option("--seed-file", metavar="FILE", help="Seed file to load first.")
     ] = None,
     seed: SeedOption = None,
     frozen: FrozenOption = False,

@@ -34,9 +34,8 @@ def run(
     handle = running_emulator(context, state)
     if export:
         if file is not None:
-            raise InvalidInputError(
-                "--export does not take a FILE", hint="Use: outreply emulator seed --export > FILE"
-            )
+            hint = "Use: outreply emulator seed --export > FILE"
+            raise InvalidInputError("--export does not take a FILE", hint=hint)
         context.output.write_document(str(handle.request("export")["seed"]))
         return
     if file is None:

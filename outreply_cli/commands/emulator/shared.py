@@ -14,8 +14,7 @@ from outreply_cli.emulator.client import STATE_VARIABLE, EmulatorHandle, find_ru
 from outreply_cli.emulator.errors import EmulatorNotRunningError
 from outreply_cli.paths import to_path
 from outreply_cli.spec.token import Token
-from outreply_cli.times import format_time
-from outreply_cli.timestamps import parse_timestamp
+from outreply_cli.times import format_api_time
 from outreply_cli.ui.output import Column, Item
 
 PROFILE = "emulator"
@@ -96,7 +95,7 @@ def show_emulator(context: Context, handle: EmulatorHandle, status: dict[str, An
             Column("URL", "base_url"),
             Column("Token", "tokens", lambda item: active_token(item) or "none"),
             Column("Profile", "profile"),
-            Column("Time", "now", lambda item: format_now(context, item)),
+            time_column(context),
             Column(
                 "Posts", "posts",
                 lambda item: ", ".join(f"{count} {name}" for name, count in item["posts"].items()),
@@ -109,10 +108,7 @@ def show_emulator(context: Context, handle: EmulatorHandle, status: dict[str, An
 
 def show_clock(context: Context, item: Item) -> None:
     """Show the emulator's time and whether it is frozen."""
-    columns = [
-        Column("Time", "now", lambda item: format_now(context, item)),
-        Column("Frozen", "frozen"),
-    ]
+    columns = [time_column(context), Column("Frozen", "frozen")]
     context.output.print_one(item, columns, id_field=None)
 
 
@@ -124,6 +120,6 @@ def print_done(context: Context, item: Item, note: str) -> None:
         context.output.write_json(item)
 
 
-def format_now(context: Context, item: Item) -> str:
-    """The emulator's time `now` in the user's time zone."""
-    return format_time(parse_timestamp(str(item["now"])), context.zone())
+def time_column(context: Context) -> Column:
+    """The column with the emulator's time in the user's time zone."""
+    return Column("Time", "now", lambda item: format_api_time(item["now"], context.zone()))

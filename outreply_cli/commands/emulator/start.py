@@ -1,5 +1,6 @@
 """`outreply emulator start`."""
 
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -55,14 +56,9 @@ def run(
         )
     directory = state_directory(context, state)
     if foreground:
-        serve(
-            directory,
-            context.clock,
-            port=port,
-            host=host,
-            config=EmulatorConfig(seed, frozen, failure_rate, comments, allow_external),
-            on_ready=lambda handle: print_started(context, handle),
-        )
+        config = EmulatorConfig(seed, frozen, failure_rate, comments, allow_external)
+        on_ready = partial(print_started, context)
+        serve(directory, context.clock, port=port, host=host, config=config, on_ready=on_ready)
         return
     options = [f"--failure-rate={failure_rate}", f"--comments={comments}"]
     options += [f"--seed={seed}"] if seed is not None else []

@@ -36,10 +36,8 @@ def run(
     if scopes is None and expires_in is None and name is None:
         token = next(iter(handle.request("status")["tokens"]), None)
         if token is None:
-            raise EmulatorError(
-                "the emulator has no active token",
-                hint="Run: outreply emulator token --name NAME",
-            )
+            hint = "Run: outreply emulator token --name NAME"
+            raise EmulatorError("the emulator has no active token", hint=hint)
     else:
         token = handle.request(
             "token",

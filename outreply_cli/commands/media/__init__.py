@@ -1,9 +1,3 @@
 """Upload, list and delete pictures and videos."""
 
-COMMANDS = (
-    "upload",
-    "list",
-    "show",
-    "delete",
-    "prune",
-)
+COMMANDS = ("upload", "list", "show", "delete", "prune")

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from outreply_cli.cli.options import Yes, command
-from outreply_cli.commands.media.shared import delete_items
+from outreply_cli.commands.media.output import delete_items
 from outreply_cli.context import Context
 
 

@@ -5,8 +5,7 @@ from typing import Annotated
 import typer
 
 from outreply_cli.cli.options import DisplayZone, command
-from outreply_cli.commands.media.output import ID_FIELD, media_columns, summarize
-from outreply_cli.commands.media.shared import warn_if_truncated
+from outreply_cli.commands.media.output import ID_FIELD, media_columns, summarize, warn_if_truncated
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.media.library import ORDERS, find_unused
@@ -18,8 +17,7 @@ def run(
     sort: Annotated[
         str | None,
         typer.Option(
-            metavar="ORDER",
-            help="Sort by age (oldest first), size (largest first), name or post.",
+            metavar="ORDER", help="Sort by age (oldest first), size (largest first), name or post."
         ),
     ] = None,
     only_unused: Annotated[

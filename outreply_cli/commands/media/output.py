@@ -5,17 +5,20 @@ from datetime import datetime
 from typing import Any, NoReturn
 from zoneinfo import ZoneInfo
 
+from outreply_cli.api.client import Client, ListResult
+from outreply_cli.api.types import Media
 from outreply_cli.context import Context
 from outreply_cli.errors import (
     InterruptedRunError,
     InvalidInputError,
     OutReplyError,
     PartialFailureError,
+    raise_for_failures,
 )
 from outreply_cli.formats.sizes import format_size
 from outreply_cli.media.batch import BatchReport, FileResult, UploadStatus, ValidatedUploads
 from outreply_cli.media.files import MediaFile
-from outreply_cli.media.library import created_at, media_size
+from outreply_cli.media.library import created_at, delete_media, media_size
 from outreply_cli.times import format_duration, format_time
 from outreply_cli.ui.output import Column, Item
 from outreply_cli.ui.sanitize import sanitize
@@ -70,14 +73,29 @@ def report_skipped(context: Context, checked: ValidatedUploads) -> None:
         context.info(f"Skipped, not a picture or video: {', '.join(checked.skipped)}")
 
 
-def report_deleted(context: Context, items: Sequence[Item]) -> None:
-    """Print deleted media."""
+def delete_items(context: Context, client: Client, media_ids: Sequence[str]) -> None:
+    """Delete media and print their IDs; raises what failed."""
+    deleted: list[Item] = []
+    failures: list[tuple[str, OutReplyError]] = []
+    for media_id in media_ids:
+        try:
+            delete_media(client, media_id)
+            deleted.append({ID_FIELD: media_id, "success": True})
+        except OutReplyError as error:
+            failures.append((media_id, error))
     if context.options.output == "table" and not context.options.quiet:
-        for item in items:
+        for item in deleted:
             context.output.print_line(f"Deleted {item[ID_FIELD]}")
-    else:
+    elif deleted or len(media_ids) > 1:
         columns = [Column("ID", ID_FIELD), Column("Success", "success")]
-        context.output.print_list(items, columns, id_field=ID_FIELD)
+        context.output.print_list(deleted, columns, id_field=ID_FIELD)
+    raise_for_failures(failures, len(media_ids))
+
+
+def warn_if_truncated(context: Context, listing: ListResult[Media]) -> None:
+    """Warn if the account may have more media than the API lists."""
+    if listing.truncated:
+        context.warn("the API lists at most 100 media; there may be more")
 
 
 def report_uploads(context: Context, report: BatchReport, storage_left: int | None) -> None:

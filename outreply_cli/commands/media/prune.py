@@ -5,8 +5,13 @@ from typing import Annotated
 import typer
 
 from outreply_cli.cli.options import DisplayZone, Yes, command
-from outreply_cli.commands.media.output import ID_FIELD, media_columns, summarize
-from outreply_cli.commands.media.shared import delete_items, warn_if_truncated
+from outreply_cli.commands.media.output import (
+    ID_FIELD,
+    delete_items,
+    media_columns,
+    summarize,
+    warn_if_truncated,
+)
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.media.library import find_unused

@@ -1,7 +1,7 @@
 """`outreply media upload`."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Annotated
 
 import typer
@@ -10,8 +10,12 @@ from outreply_cli.cli.options import command
 from outreply_cli.commands.media.output import report_skipped, report_uploads
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
-from outreply_cli.media.service import MediaService
+from outreply_cli.journal.account import account_fingerprint
+from outreply_cli.journal.journal import JOURNAL_FILE, Journal
+from outreply_cli.media.batch import UploadBatch
+from outreply_cli.media.files import StorageLimits
 from outreply_cli.media.sources import STDIN, Candidate, find_candidates, spool_stdin
+from outreply_cli.media.uploader import Uploader
 from outreply_cli.ui.progress import upload_bars
 from outreply_cli.ui.streams import is_terminal
 
@@ -27,8 +31,7 @@ def run(
         bool, typer.Option("--recursive", "-r", help="Include files in subdirectories.")
     ] = False,
     skip_existing: Annotated[
-        bool,
-        typer.Option("--skip-existing", help="Skip files already uploaded from this machine."),
+        bool, typer.Option("--skip-existing", help="Skip files already uploaded from this machine.")
     ] = False,
     concurrency: Annotated[
         int, typer.Option(metavar="COUNT", min=1, max=16, help="Upload this many files at a time.")
@@ -42,19 +45,22 @@ def run(
 
     Example: outreply media upload pictures --recursive --json
     """
-    service = MediaService(context.client(), context.state_dir)
-    max_bytes = service.limits.max_file_bytes
+    client = context.client()
+    account = client.account_or_none()
+    limits = StorageLimits.from_account(account)
     with (
-        _open_candidates(context, names, max_bytes, recursive=recursive) as candidates,
-        service.batch(skip_existing=skip_existing) as batch,
+        _open_candidates(context, names, limits.max_file_bytes, recursive=recursive) as candidates,
+        closing(Journal(context.state_dir / JOURNAL_FILE)) as journal,
     ):
+        uploader = Uploader(client, journal, account_fingerprint(client, account))
+        batch = UploadBatch(uploader, limits, skip_existing=skip_existing)
         checked = batch.check(candidates)
         report_skipped(context, checked)
         if not checked.names:
             raise InvalidInputError("no pictures or videos found")
         with upload_bars(context.notes, [file.size for file in checked.files.values()]) as bars:
             report = batch.run(checked, concurrency=concurrency, progress=bars)
-    report_uploads(context, report, service.limits.remaining_bytes)
+    report_uploads(context, report, limits.remaining_bytes)
 
 
 @contextmanager

@@ -15,8 +15,7 @@ from outreply_cli.spec.platforms import PLATFORMS, find_platform
 def run(
     context: Context,
     platform: Annotated[
-        str | None,
-        typer.Option(metavar="PLATFORM", help="Filter by platform, such as instagram."),
+        str | None, typer.Option(metavar="PLATFORM", help="Filter by platform, such as instagram.")
     ] = None,
     brand: Annotated[
         str | None, typer.Option(metavar="BRAND", help="Filter by the ID of a brand.")

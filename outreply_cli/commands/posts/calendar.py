@@ -55,7 +55,7 @@ def run(
         # The API's `since` is exclusive.
         published_since=start - timedelta(seconds=1) if start <= now else None,
     )  # fmt: skip
-    posts = [post for post in listing.posts if start <= post.at < end]
+    posts = [post for post in listing.items if start <= post.at < end]
     output = context.output
     if output.is_terminal and output.format == "table" and not (output.quiet or output.fields):
         from outreply_cli.commands.posts.calendar_grid import print_calendar

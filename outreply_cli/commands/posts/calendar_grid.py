@@ -14,7 +14,6 @@ from outreply_cli.commands.posts.calendar_layout import (
     Cell,
     CellPost,
     brand_marks,
-    column_width,
     lay_out,
 )
 from outreply_cli.commands.posts.calendar_period import Period
@@ -67,7 +66,8 @@ def _cell_post(post: CalendarPost, zone: ZoneInfo, mark: str) -> CellPost:
 
 
 def _draw_grid(console: Console, width: int, period: Period, entries: Sequence[CellPost]) -> None:
-    column = column_width(width)
+    # Seven columns between eight lines.
+    column = (width - 8) // 7
     styles = _post_styles(entries)
     _rule(console, ("┌", "┬", "┐"), column)
     if period.month is not None:

@@ -18,15 +18,9 @@ _SIGNS = {"published": "✓", "failed": "✗"}
 
 @dataclass(frozen=True)
 class CellPost:
-    """A post in the grid.
+    """A post in the grid, at a local time such as `09:00`.
 
-    Attributes:
-        day: Local date.
-        clock: Local time, such as `09:00`.
-        code: Two letters of the platform.
-        mark: Mark of the brand; empty if there is only one brand.
-        status: Status in the API.
-        message: Sanitized message on one line.
+    `code` has two letters of the platform; `mark` is that of the brand, empty if there is only one.
     """
 
     day: date
@@ -39,13 +33,7 @@ class CellPost:
 
 @dataclass(frozen=True)
 class Line:
-    """One line of a day.
-
-    Attributes:
-        text: Text, at most as wide as the column.
-        post: Index of the post; None for the count of hidden posts.
-        is_head: Whether it is the first line of the post.
-    """
+    """One line of a day; `post` is the index of a post, or None for the count of hidden ones."""
 
     text: str
     post: int | None
@@ -54,22 +42,11 @@ class Line:
 
 @dataclass(frozen=True)
 class Cell:
-    """One day of a grid.
-
-    Attributes:
-        day: Date of the cell.
-        lines: Lines of the cell.
-        hidden: Number of posts that do not fit; the last line shows it.
-    """
+    """One day of a grid; the last line shows the number of hidden posts, if there are any."""
 
     day: date
     lines: tuple[Line, ...]
     hidden: int
-
-
-def column_width(width: int) -> int:
-    """Return the width of each of the seven columns in a grid of `width` cells."""
-    return (width - 8) // 7
 
 
 def lay_out(
@@ -82,14 +59,23 @@ def lay_out(
 ) -> list[Cell]:
     """Return the cells of `days`; each post appears once, or is counted as hidden.
 
-    Args:
-        days: Days to show.
-        posts: Posts sorted by time; those of other days are ignored.
-        width: Width of a column.
-        max_lines: Maximum number of lines of a day.
-        message_lines: Maximum number of lines for a message; 0 puts it beside the time if it fits.
+    `posts` are sorted by time; those of other days are ignored. A message may have up to
+    `message_lines` lines; 0 puts it beside the time if it fits.
     """
-    return [_cell(day, posts, width, max_lines, message_lines) for day in days]
+    cells = []
+    for day in days:
+        indexes = [index for index, post in enumerate(posts) if post.day == day]
+        blocks = [_block(index, posts[index], width, message_lines) for index in indexes]
+        if sum(map(len, blocks)) > max_lines:
+            # Drop the messages before any post.
+            blocks = [_block(index, posts[index], width, 0) for index in indexes]
+        shown = _count_fitting(blocks, max_lines)
+        lines = [line for block in blocks[:shown] for line in block]
+        hidden = len(blocks) - shown
+        if hidden:
+            lines.append(Line(fit(f"+{hidden} more", width), None, is_head=False))
+        cells.append(Cell(day, tuple(lines), hidden))
+    return cells
 
 
 def brand_marks(brands: Sequence[str]) -> Mapping[str, str]:
@@ -108,22 +94,6 @@ def _candidates(name: str) -> Iterator[str]:
     yield from letters
     yield from "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
     yield from map(str, count(10))
-
-
-def _cell(
-    day: date, posts: Sequence[CellPost], width: int, max_lines: int, message_lines: int
-) -> Cell:
-    indexes = [index for index, post in enumerate(posts) if post.day == day]
-    blocks = [_block(index, posts[index], width, message_lines) for index in indexes]
-    if sum(map(len, blocks)) > max_lines:
-        # Drop the messages before any post.
-        blocks = [_block(index, posts[index], width, 0) for index in indexes]
-    shown = _count_fitting(blocks, max_lines)
-    lines = [line for block in blocks[:shown] for line in block]
-    hidden = len(blocks) - shown
-    if hidden:
-        lines.append(Line(fit(f"+{hidden} more", width), None, is_head=False))
-    return Cell(day, tuple(lines), hidden)
 
 
 def _count_fitting(blocks: Sequence[Sequence[Line]], max_lines: int) -> int:

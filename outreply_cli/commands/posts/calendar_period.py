@@ -7,13 +7,7 @@ from datetime import date, timedelta
 
 @dataclass(frozen=True)
 class Period:
-    """The days that a calendar shows.
-
-    Attributes:
-        weeks: Weeks from Monday to Sunday.
-        month: Number of the month; None for a week.
-        today: Day to mark as today.
-    """
+    """The weeks, from Monday to Sunday, that a calendar shows; `month` is None for one week."""
 
     weeks: Sequence[Sequence[date]]
     month: int | None

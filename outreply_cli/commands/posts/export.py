@@ -76,8 +76,8 @@ def run(
             client, pages, page_id=page_id, scheduled=not published,
             published_since=_EPOCH if published or all_posts else None,
         )  # fmt: skip
-        text = render_ical(listing.posts, client.now())
-        results.append(_write(context, ics or _STDOUT, text, len(listing.posts)))
+        text = render_ical(listing.items, client.now())
+        results.append(_write(context, ics or _STDOUT, text, len(listing.items)))
         truncated = truncated or listing.truncated
     if context.options.output != "table":
         context.output.write_json(results)

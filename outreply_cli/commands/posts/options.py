@@ -51,7 +51,7 @@ KeepMediaOption = Annotated[
 KeyOption = Annotated[
     str | None,
     typer.Option(
-        metavar="KEY", help="Name the post; run again with the same key, it is not made twice."
+        metavar="KEY", help="Idempotency key: run again with it, and nothing is posted twice."
     ),
 ]
 DryRunOption = Annotated[

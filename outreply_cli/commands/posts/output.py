@@ -1,6 +1,7 @@
 """Output of the commands of `outreply posts`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -27,17 +28,15 @@ def post_columns(
     def show_page(post: Item) -> str:
         return aliases.get(post.get("page_id")) or long_name(str(post.get("platform") or ""))
 
-    def show_time(post: Item) -> str:
+    def show_time(post: Item, style: Callable[[datetime, ZoneInfo], str] = format_time) -> str:
         time = post_time(post)
-        return format_time(time, zone) if time is not None else ""
-
-    def show_short_time(post: Item) -> str:
-        time = post_time(post)
-        return format_time_short(time, zone) if time is not None else ""
+        return style(time, zone) if time is not None else ""
 
     columns = [
         Column("ID", "id", lambda post: str(post.get("id") or post.get("post_id") or "")),
-        Column("When", "scheduled_at", show_time, short=show_short_time),
+        Column(
+            "When", "scheduled_at", show_time, short=lambda post: show_time(post, format_time_short)
+        ),
         *([Column("Published", "published_at", csv_only=True)] if with_status else []),
         Column("Page", "page_id", show_page, shrinkable=True),
         *([Column("Status", "status", style=_status_style)] if with_status else []),

@@ -2,7 +2,7 @@
 
 from outreply_cli.cli.options import Yes, command
 from outreply_cli.commands.posts import options
-from outreply_cli.commands.posts.shared import PostRequest, resolve_pages, send_posts
+from outreply_cli.commands.posts.shared import resolve_pages, send_posts
 from outreply_cli.context import Context
 from outreply_cli.pages import page_alias
 
@@ -39,6 +39,8 @@ def run(
         aliases = ", ".join(page_alias(target) for target in pages)
         context.confirm(f"Publish on {aliases} now?", yes=yes)
     files = options.read_files(client, media or [])
-    request = PostRequest(pages, content, files, key, keep_media)
-    times = [None] * len(pages)
-    send_posts(context, client, request, times, zone=context.zone(), dry_run=dry_run)
+    posts = [(target, None) for target in pages]
+    send_posts(
+        context, client, posts, content, files,
+        key=key, keep_media=keep_media, zone=context.zone(), dry_run=dry_run,
+    )  # fmt: skip

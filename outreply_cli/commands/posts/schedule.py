@@ -6,7 +6,7 @@ import typer
 
 from outreply_cli.cli.options import TimeZone, command
 from outreply_cli.commands.posts import options
-from outreply_cli.commands.posts.shared import PostRequest, resolve_pages, send_posts
+from outreply_cli.commands.posts.shared import resolve_pages, send_posts
 from outreply_cli.context import Context
 from outreply_cli.times import parse_time
 
@@ -51,5 +51,7 @@ def run(
     times = [parse_time(at, now=client.now(), zone=zone) for zone in zones]
     # A table has one time zone: that of the times if they share one.
     zone = zones[0] if len(set(zones)) == 1 else context.zone()
-    request = PostRequest(pages, content, files, key, keep_media)
-    send_posts(context, client, request, times, zone=zone, dry_run=dry_run)
+    send_posts(
+        context, client, list(zip(pages, times, strict=True)), content, files,
+        key=key, keep_media=keep_media, zone=zone, dry_run=dry_run,
+    )  # fmt: skip

@@ -1,7 +1,6 @@
 """Code that the commands of `outreply posts` share."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -20,38 +19,25 @@ from outreply_cli.ui.progress import upload_bars
 TRUNCATED = "the API lists at most 100 posts of a page; there may be more"
 
 
-@dataclass(frozen=True)
-class PostRequest:
-    """The same post on several pages.
-
-    Attributes:
-        pages: Pages to post on.
-        content: Content of the posts.
-        files: Files to upload and attach.
-        key: Value of --key.
-        keep_media: Whether uploaded files stay if no post is made.
-    """
-
-    pages: Sequence[dict[str, Any]]
-    content: PostContent
-    files: Sequence[MediaFile]
-    key: str | None
-    keep_media: bool
-
-
 def send_posts(
     context: Context,
     client: Client,
-    request: PostRequest,
-    times: Sequence[datetime | None],
+    posts: Sequence[tuple[dict[str, Any], datetime | None]],
+    content: PostContent,
+    files: Sequence[MediaFile],
     *,
+    key: str | None,
+    keep_media: bool,
     zone: ZoneInfo,
     dry_run: bool,
 ) -> None:
-    """Validate, send and print posts; a post without a time is published now."""
-    content, posts = request.content, list(zip(request.pages, times, strict=True))
+    """Validate, send and print the same post on pages; one without a time is published now.
+
+    Unless `keep_media` is set, uploaded `files` are deleted if no post is made.
+    """
+    pages = [page for page, _ in posts]
     problems = validate_posts(
-        [(page, content, at) for page, at in posts], client.now(), has_files=bool(request.files)
+        [(page, content, at) for page, at in posts], client.now(), has_files=bool(files)
     )
     for problem in problems:
         if problem.is_warning:
@@ -61,21 +47,17 @@ def send_posts(
         raise InvalidInputError("; ".join(dict.fromkeys(errors)), hint="Nothing was sent.")
     if dry_run:
         bodies = [content.body(str(page["id"]), at) for page, at in posts]
-        context.output.print_list(bodies, post_columns(zone, request.pages), id_field=None)
+        context.output.print_list(bodies, post_columns(zone, pages), id_field=None)
         context.info("Nothing was sent: --dry-run.")
         return
     service = PostService(client, context.state_dir, context.info)
-    with upload_bars(context.notes, [file.size for file in request.files]) as bars:
-        content, new_media = service.upload(
-            content, request.files, keep=request.keep_media, progress=bars
-        )
-    results = [
-        service.post(page, content, scheduled_at=at, dedupe_key=request.key) for page, at in posts
-    ]
+    with upload_bars(context.notes, [file.size for file in files]) as bars:
+        content, new_media = service.upload(content, files, keep=keep_media, progress=bars)
+    results = [service.post(page, content, scheduled_at=at, dedupe_key=key) for page, at in posts]
     # A post whose outcome is unknown may exist and use the media.
-    if not request.keep_media and all(r.error and not r.error.maybe_applied for r in results):
+    if not keep_media and all(r.error and not r.error.maybe_applied for r in results):
         service.delete_uploads(new_media)
-    report_posts(context, results, zone, request.pages)
+    report_posts(context, results, zone, pages)
 
 
 def resolve_pages(client: Client, names: Sequence[str]) -> list[dict[str, Any]]:

@@ -44,7 +44,5 @@ def run(context: Context) -> None:
     )  # fmt: skip
     context.info(f"Monthly quotas reset on {format_time(forecast.resets_at, zone)}.")
     if forecast.scheduled:
-        posts = "1 scheduled post is" if forecast.scheduled == 1 else (
-            f"{forecast.scheduled} scheduled posts are"
-        )  # fmt: skip
-        context.info(f"{posts} already counted in publishes.")
+        posts = "post is" if forecast.scheduled == 1 else "posts are"
+        context.info(f"{forecast.scheduled} scheduled {posts} already counted in publishes.")

@@ -7,14 +7,9 @@ NOW = "now"
 
 @dataclass(frozen=True)
 class Meter:
-    """Use of one limit.
+    """Use of one limit, formatted: `-` when unlimited or unknown.
 
-    Attributes:
-        group: Heading above the limit.
-        name: Sanitized name of the limit.
-        used, limit, remaining: Formatted numbers; `-` when unlimited or unknown.
-        share: Used share of the limit; None when unlimited or unknown.
-        note: Details for wide terminals.
+    `group` is the heading above the limit, and `note` has details for wide terminals.
     """
 
     group: str

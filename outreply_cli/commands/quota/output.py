@@ -12,7 +12,7 @@ from outreply_cli.ui.sanitize import sanitize
 
 if TYPE_CHECKING:
     from outreply_cli.quota.guardrail_usage import GuardrailUsage, WindowUsage
-    from outreply_cli.quota.quota import Bucket, Quota
+    from outreply_cli.quota.quota import Quota
     from outreply_cli.quota.snapshot import QuotaForecast
 
 
@@ -21,7 +21,8 @@ def quota_meters(
 ) -> Iterator[Meter]:
     """Yield a meter for each limit: quotas, storage, rate limits, guardrails."""
     for bucket in quota.buckets:
-        yield _bucket_meter(bucket)
+        used, limit, left = map(_figure, (bucket.used, bucket.limit, bucket.remaining))
+        yield Meter("this month", bucket.name, used, limit, left, bucket.share, _note(left))
     if quota.storage is not None:
         storage = quota.storage
         used, limit, left = map(_megabytes, (storage.used, storage.limit, storage.remaining))
@@ -86,11 +87,6 @@ def _window_meter(usage: "GuardrailUsage", window: "WindowUsage", zone: ZoneInfo
         share=window.used / window.limit if window.limit else 1.0,
         note=note,
     )
-
-
-def _bucket_meter(bucket: "Bucket") -> Meter:
-    used, limit, left = map(_figure, (bucket.used, bucket.limit, bucket.remaining))
-    return Meter("this month", bucket.name, used, limit, left, bucket.share, _note(left))
 
 
 def _rate_meter(per_minute: int, requests_left: str | None) -> Meter:

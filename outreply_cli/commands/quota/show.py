@@ -1,10 +1,8 @@
 """`outreply quota show`."""
 
-from collections.abc import Sequence
 from dataclasses import asdict
 
 from outreply_cli.cli.options import command
-from outreply_cli.commands.quota.meters import Meter
 from outreply_cli.commands.quota.output import quota_meters, usage_object
 from outreply_cli.context import Context
 from outreply_cli.times import format_time
@@ -34,29 +32,22 @@ def run(context: Context) -> None:
         return
     quota = Quota.from_account(account)
     meters = quota_meters(quota, usages or [], client.transport.requests_left, zone)
-    _show_meters(context, list(meters))
-    if usages is None:
-        context.info("Guardrail usage requires the scopes read:pages and read:posts.")
-    if quota.resets_at is not None:
-        context.info(f"Monthly quotas reset on {format_time(quota.resets_at, zone)}.")
-
-
-def _show_meters(context: Context, meters: Sequence[Meter]) -> None:
     output = context.output
     if output.can_draw and not output.quiet:
         from outreply_cli.commands.quota.bars import print_meters
 
-        print_meters(output, meters)
-        return
-    output.print_list(
-        [{**asdict(meter), "label": meter.label, "percent": meter.percent} for meter in meters],
-        [
+        print_meters(output, list(meters))
+    else:
+        rows = [{**asdict(it), "label": it.label, "percent": it.percent} for it in meters]
+        output.print_list(rows, [
             Column("Quota", "label", shrinkable=True),
             Column("Used", "used"),
             Column("Limit", "limit"),
             Column("Remaining", "remaining",
                    style=lambda row: "red" if row["remaining"] == "0" else ""),
             Column("Percent", "percent"),
-        ],
-        id_field=None,
-    )  # fmt: skip
+        ], id_field=None)  # fmt: skip
+    if usages is None:
+        context.info("Guardrail usage requires the scopes read:pages and read:posts.")
+    if quota.resets_at is not None:
+        context.info(f"Monthly quotas reset on {format_time(quota.resets_at, zone)}.")

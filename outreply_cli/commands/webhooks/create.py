@@ -6,7 +6,7 @@ import typer
 
 from outreply_cli.cli.options import command
 from outreply_cli.commands.webhooks.output import WEBHOOK_COLUMNS
-from outreply_cli.commands.webhooks.shared import wrap_not_found
+from outreply_cli.commands.webhooks.shared import keyring_name, wrap_not_found
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError, OutReplyError
 from outreply_cli.ui.output import Column
@@ -36,7 +36,6 @@ def run(
     from outreply_cli.net.ssrf import is_http_url
     from outreply_cli.spec.events import check_event
     from outreply_cli.spec.limits import EVENTS
-    from outreply_cli.webhooks.secrets import keyring_name
 
     if not is_http_url(url):
         raise InvalidInputError(

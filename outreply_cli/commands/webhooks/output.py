@@ -16,6 +16,7 @@ from outreply_cli.ui.output import Column, Output
 from outreply_cli.ui.sanitize import sanitize
 from outreply_cli.webhooks.event import summarize
 from outreply_cli.webhooks.mock_responses import RetrySimulator
+from outreply_cli.webhooks.models import delivery_state
 
 if TYPE_CHECKING:
     from outreply_cli.net.deliver import DeliveryResult
@@ -138,7 +139,8 @@ def history_columns(zone: ZoneInfo) -> list[Column]:
         Column("Event", "event"),
         Column("ID", "id"),
         Column(
-            "State", "state", lambda item: _state(item["reason"], is_duplicate=item["duplicate"]),
+            "State", "state",
+            lambda item: delivery_state(item["reason"], is_duplicate=item["duplicate"]),
             shrinkable=True,
         ),
         Column("Response", "status"),
@@ -157,12 +159,8 @@ def history_columns(zone: ZoneInfo) -> list[Column]:
 class DeliveryReport:
     """Prints deliveries and forward attempts as they happen.
 
-    Args:
-        output: The output; its format is table or jsonl.
-        zone: Time zone of the times shown.
-        target_count: Number of forward targets; a JSON object waits for one attempt at each.
-        show_bodies: Whether to print bodies.
-        usernames: Usernames by page ID.
+    The JSON object of a delivery waits for one attempt at each of `target_count` targets;
+    `usernames` are by page ID.
 
     Raises:
         InvalidInputError: The format is not supported.
@@ -242,7 +240,7 @@ class DeliveryReport:
             (delivery.event or "-", "bold"),
             (summarize(received.event, self.usernames) if received.event is not None else "", ""),
             (
-                _state(delivery.reason, is_duplicate=delivery.is_duplicate),
+                delivery_state(delivery.reason, is_duplicate=delivery.is_duplicate),
                 _DIM if delivery.is_duplicate else state_style,
             ),
             (status, "" if received.status == 200 else _BAD),
@@ -325,12 +323,6 @@ class DeliveryReport:
 
     def _time(self, timestamp: float) -> str:
         return f"{datetime.fromtimestamp(timestamp, self.zone):%H:%M:%S}"
-
-
-def _state(reason: str | None, *, is_duplicate: bool) -> str:
-    if reason is not None:
-        return f"invalid: {reason}"
-    return "verified (duplicate)" if is_duplicate else "verified"
 
 
 def _attempt_to_dict(target: str, result: "DeliveryResult", attempt: int) -> dict[str, Any]:

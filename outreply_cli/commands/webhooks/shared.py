@@ -1,17 +1,17 @@
 """Options and helpers that the commands of `outreply webhooks` share."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar, NamedTuple
 
 import typer
 
 from outreply_cli.accounts.keyring import KeyringError, KeyringStore
 from outreply_cli.api.errors import NotFoundError
 from outreply_cli.context import Context
+from outreply_cli.env import WEBHOOK_SECRET_VARIABLE
 from outreply_cli.errors import ExitCode, InvalidInputError, OutReplyError
-from outreply_cli.webhooks.secrets import WebhookSecrets, find_webhook_secrets
 
 if TYPE_CHECKING:
     from outreply_cli.webhooks.store import DeliveryStore
@@ -29,10 +29,15 @@ SecretOption = Annotated[
 ToOption = Annotated[
     str, typer.Option("--to", metavar="URL", help="Send to this URL.", show_default=True)
 ]
-PublicOption = Annotated[
-    bool,
-    typer.Option("--allow-public", help="Allow URLs outside this machine and private networks."),
-]
+ALLOW_PUBLIC_HELP = "Allow URLs outside this machine and private networks."
+PublicOption = Annotated[bool, typer.Option("--allow-public", help=ALLOW_PUBLIC_HELP)]
+
+
+class WebhookSecrets(NamedTuple):
+    """Secrets, the current one first, and where each comes from, such as a variable's name."""
+
+    values: Sequence[str]
+    names: Sequence[str]
 
 
 class WebhooksUnavailableError(OutReplyError):
@@ -72,12 +77,32 @@ def open_store(context: Context) -> "DeliveryStore":
 def webhook_secrets(
     context: Context, variables: Sequence[str], *, uses_keyring: bool = True
 ) -> WebhookSecrets:
-    """The secrets to verify with; empty if none is set."""
-    keyring = KeyringStore() if uses_keyring else None
-    try:
-        return find_webhook_secrets(context.environ, variables, keyring, context.profile_name)
-    except KeyringError:
-        return WebhookSecrets([], [])
+    """The secrets in `variables`, else in OUTREPLY_WEBHOOK_SECRET, else in the keyring.
+
+    Raises:
+        InvalidInputError: A variable is not set.
+    """
+    environ, names = context.environ, list(variables)
+    for name in names:
+        if not environ.get(name, "").strip():
+            raise InvalidInputError(
+                f"--secret-env {name}: this variable is not set",
+                hint="Give the variable's name, not the secret itself.",
+            )
+    if not names and environ.get(WEBHOOK_SECRET_VARIABLE, "").strip():
+        names = [WEBHOOK_SECRET_VARIABLE]
+    secret = None
+    if uses_keyring and not names:
+        with suppress(KeyringError):
+            secret = KeyringStore().read(keyring_name(context.profile_name))
+    if secret:
+        return WebhookSecrets([secret], ["the keyring"])
+    return WebhookSecrets([environ[name].strip() for name in names], names)
+
+
+def keyring_name(profile: str) -> str:
+    """The keyring entry of a profile's webhook secret."""
+    return f"{profile}/webhook"
 
 
 def require_secrets(context: Context, variables: Sequence[str] | None) -> WebhookSecrets:

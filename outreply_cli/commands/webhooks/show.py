@@ -11,8 +11,7 @@ from outreply_cli.context import Context
 
 @command()
 def run(
-    context: Context,
-    webhook: Annotated[str, typer.Argument(metavar="ID", help="Webhook ID.")],
+    context: Context, webhook: Annotated[str, typer.Argument(metavar="ID", help="Webhook ID.")]
 ) -> None:
     """Show a webhook.
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from outreply_cli.bulk.calendar import FIELDS, Calendar
 from outreply_cli.bulk.csv_reader import read_csv
 from outreply_cli.bulk.export import undo_calendar
-from outreply_cli.bulk.template import template
 from outreply_cli.bulk.yaml_reader import read_yaml
+from outreply_cli.commands.bulk.template import template
 from outreply_cli.journal.models import EntryState, JournalEntry
 from outreply_cli.posts.content import PostContent, validate_content
 from tests.fuzzing.target import Refused, Target

@@ -12,10 +12,10 @@ from outreply_cli.commands.posts.calendar_grid import print_calendar
 from outreply_cli.commands.posts.calendar_period import Period
 from outreply_cli.errors import OutReplyError
 from outreply_cli.posts.listing import CalendarPost
+from outreply_cli.ui.cells import fit
 from outreply_cli.ui.errors import format_error, format_traceback, internal_error
 from outreply_cli.ui.output import Column, Output
 from outreply_cli.ui.sanitize import escape_control_json, sanitize
-from outreply_cli.ui.tables import fit_text
 from tests.fuzzing.target import InputReader, Target, as_text
 
 _NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -68,7 +68,7 @@ def _check_fitted(data: bytes) -> None:
     reader = InputReader(data)
     width = 1 + reader.number(40)
     text = sanitize(as_text(reader.rest()))
-    output = fit_text(text, width)
+    output = fit(text, width)
     if _is_simple(text):
         assert cells(output) <= width
         assert output == text or (output.endswith("…") and text.startswith(output[:-1].rstrip()))

@@ -1,7 +1,3 @@
 """Inject faults into API responses."""
 
-COMMANDS = (
-    "add",
-    "list",
-    "clear",
-)
+COMMANDS = ("add", "list", "clear")

@@ -1,6 +1,3 @@
 """Save the emulator's state to a file, or restore it."""
 
-COMMANDS = (
-    "save",
-    "load",
-)
+COMMANDS = ("save", "load")
