@@ -5,14 +5,14 @@ Layers, each importing only from those below it:
     __main__, app   entry point; errors become a message and an exit code, once
     commands/       one folder per group, one file per command: options, one service call, output
     cli/            the command tree, help pages, man pages; the only code that knows Typer
-    context         what a command is handed: streams, options, account, clock
+    context         passed to commands: streams, options, account, clock
     demo, doctor/   services that use all others
     bulk/, quota/, completion/
     comments/
     posts/          content, guardrails, sending, listing
     media/          recognition, upload, library
     emulator/, webhooks/
-    pages, journal/ which page a name means; what was sent and what came of it
+    pages, journal/ page lookup; the log of what was sent, with its outcome
     accounts/       profiles, credentials, login
     api/            client, transport, retry, rate limit
     ui/             output formats, tables, streams, progress; knows no feature

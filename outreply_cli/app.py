@@ -27,7 +27,7 @@ COMMANDS = {
     "posts": "Schedule, publish, list and cancel posts.",
     "bulk": "Schedule posts from a calendar file.",
     "comments": "Read and reply to comments on your posts.",
-    "media": "Upload, list and delete pictures and videos.",
+    "media": "Upload, list and delete images and videos.",
     "webhooks": "Manage, verify, send and replay webhooks.",
     "serve-webhook": "Receive webhooks locally and forward them.",
     "quota": "Show quotas and rate limits.",
@@ -99,7 +99,7 @@ def _run(args: Sequence[str], context: Context) -> int:
         )
         code = code if isinstance(code, int) else 0
     except OutputWriteError:
-        # A command that runs on ends with its reader; `main` reports other causes.
+        # A streaming command ends when its reader is gone; `main` reports other causes.
         code = ExitCode.SUCCESS
     except OutReplyError as error:
         _print_error(context, error, args)

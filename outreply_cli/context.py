@@ -1,4 +1,4 @@
-"""The context that a command is handed: streams, options, account, clock."""
+"""The context passed to commands: streams, options, account, clock."""
 
 import io
 import math
@@ -38,13 +38,13 @@ if TYPE_CHECKING:
     from outreply_cli.spec.token import Token
 
 DEFAULT_MAX_WAIT = 60.0
-# Shorter waits are not worth a message.
+# Shorter waits print no message.
 _REPORTED_WAIT_SECONDS = 2.0
 
 
 @dataclass(eq=False, repr=False)
 class Context:
-    """What a command needs from outside; costly parts are made on first use.
+    """The environment of a command; expensive parts are created on first use.
 
     Attributes:
         environ: The environment variables.
@@ -321,7 +321,7 @@ class Context:
             return
         if not self.is_interactive:
             raise InvalidInputError(
-                f"confirmation required but not running interactively: {question}",
+                f"confirmation required: {question}",
                 hint="Use --yes to confirm.",
             )
         if not self.prompt_yes_no(question):

@@ -1,6 +1,6 @@
-"""Environment variables that hold secrets."""
+"""Environment variables: secrets, and the account that they select."""
 
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 
 # The first one that is set is used.
 TOKEN_VARIABLES = ("OUTREPLY_API_KEY", "OUTREPLY_TOKEN")
@@ -14,3 +14,15 @@ def pop_secrets(environ: MutableMapping[str, str]) -> dict[str, str]:
     for name in SECRET_VARIABLES:
         environ.pop(name, None)
     return original
+
+
+def select_profile(option: str | None, environ: Mapping[str, str]) -> str | None:
+    """Return the profile named by `--profile`, else by `OUTREPLY_PROFILE`; None if neither is."""
+    return option or environ.get("OUTREPLY_PROFILE") or None
+
+
+def select_token_variable(option: str | None, environ: Mapping[str, str]) -> str | None:
+    """Return the variable whose token is used; None if none is set, or `--profile` is given."""
+    if option is not None:
+        return None
+    return next((name for name in TOKEN_VARIABLES if environ.get(name)), None)

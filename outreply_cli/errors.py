@@ -118,7 +118,7 @@ class PartialFailureError(OutReplyError):
 
 
 class NotLoggedInError(OutReplyError):
-    """No token, or none that may be used."""
+    """No usable token."""
 
     code = "NOT_SIGNED_IN"
     exit_code = ExitCode.AUTH
@@ -138,7 +138,7 @@ class InterruptedRunError(OutReplyError):
 
 
 def raise_for_failures(failures: Sequence[tuple[str, OutReplyError]], requested: int) -> None:
-    """Raise the error of the only one of `requested` items, or PartialFailureError for several."""
+    """Raise the error of a single requested item, or PartialFailureError for several."""
     if not failures:
         return
     if requested == 1:

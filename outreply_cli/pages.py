@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from outreply_cli.errors import InvalidInputError
+from outreply_cli.errors import ExitCode, InvalidInputError
 from outreply_cli.spec.platforms import find_platform, long_name
 
 Page = Mapping[str, Any]
@@ -14,6 +14,7 @@ class UnknownPageError(InvalidInputError):
     """No page has this name."""
 
     code = "UNKNOWN_PAGE"
+    exit_code = ExitCode.NOT_FOUND
 
 
 class AmbiguousPageError(InvalidInputError):
@@ -39,7 +40,7 @@ def find_page(pages: Sequence[Page], name: str) -> Page:
     """
     text = name.strip()
     if not text:
-        raise UnknownPageError("the name of the page is empty", hint="See: outreply pages list")
+        raise InvalidInputError("the name of the page is empty", hint="See: outreply pages list")
     matches = _find_matches(pages, text)
     if len(matches) == 1:
         return matches[0]

@@ -17,7 +17,7 @@ def parse_timestamp(value: Any) -> datetime:
 
 
 def to_utc(when: datetime) -> datetime:
-    """Convert to UTC; raises ValueError if some time zone can't represent the time."""
+    """Convert to UTC; raises ValueError if some time zone cannot represent the time."""
     try:
         utc = when.astimezone(UTC)
     except OverflowError:

@@ -109,8 +109,8 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
     (home / "reply.txt").write_text("From a file")
     (home / "body.json").write_text('{"id": "evt_1", "event": "post.published", "data": {}}')
     (home / "hero.jpg").write_bytes(jpeg())
-    (home / "pictures").mkdir()
-    (home / "pictures" / "one.png").write_bytes(png(b"another"))
+    (home / "images").mkdir()
+    (home / "images" / "one.png").write_bytes(png(b"another"))
     environ = {
         "PATH": f"{home / 'bin'}:{os.environ['PATH']}",
         "PYTHONPATH": str(PACKAGE.parent),

@@ -61,8 +61,8 @@ def test_login_describes_missing_scopes(
 ) -> None:
     err = login(cli_logged_out, emulator, "read:pages", "read:posts")
     assert re.search(r"This token can run: .*posts list, show, wait, calendar, export", err)
-    assert re.search(r"Without write:posts it can't run: posts schedule, publish", err)
-    assert re.search(r"Without read:account it can't run: quota", err)
+    assert re.search(r"Without write:posts it cannot run: posts schedule, publish", err)
+    assert re.search(r"Without read:account it cannot run: quota", err)
 
 
 def test_describe_scopes_covers_all_commands() -> None:

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from outreply_cli.accounts.keyring import KeyringStore
 from outreply_cli.accounts.profiles import Profile, Storage
-from outreply_cli.env import TOKEN_VARIABLES
 from outreply_cli.errors import InvalidInputError, StorageError
 from outreply_cli.spec.token import Token
 from outreply_cli.storage.private_files import read_secret, write_private
@@ -38,16 +37,14 @@ class Credentials:
         self._dir = config_dir / "tokens"
         self._keyring = keyring or KeyringStore()
 
-    def from_environment(self) -> Credential | None:
-        """Return the token in the environment; raises InvalidInputError if it is malformed."""
-        for variable in TOKEN_VARIABLES:
-            text = self._environ.get(variable)
-            if text:
-                try:
-                    return Credential(Token(text), "environment", variable)
-                except InvalidInputError as error:
-                    raise error.replace(message=f"{variable}: {error.message}") from None
-        return None
+    def from_environment(self, variable: str | None) -> Credential | None:
+        """Return the token in a variable, if any; raises InvalidInputError if it is malformed."""
+        if variable is None:
+            return None
+        try:
+            return Credential(Token(self._environ[variable]), "environment", variable)
+        except InvalidInputError as error:
+            raise error.replace(message=f"{variable}: {error.message}") from None
 
     def stored(self, profile: Profile) -> Credential | None:
         """Return the stored token of `profile`, or None.
@@ -69,7 +66,7 @@ class Credentials:
         """Store the token of a profile in `storage` only, and return its location.
 
         Raises:
-            StorageError: The token can't be stored there.
+            StorageError: The token cannot be stored there.
         """
         path = self._dir / profile
         if storage == "keyring":
@@ -85,7 +82,7 @@ class Credentials:
         try:
             path.unlink(missing_ok=True)
         except OSError as error:
-            raise StorageError(f"{path} can't be deleted: {error.strerror}") from None
+            raise StorageError(f"{path} cannot be deleted: {error.strerror}") from None
         if profile.storage == "keyring":
             self._keyring.delete(profile.name)
 

@@ -92,7 +92,7 @@ class KeyringStore:
         return results[0]
 
     def _unavailable(self, reason: str) -> KeyringError:
-        return KeyringError(f"the system's keyring can't be used: {reason}", hint=self._hint)
+        return KeyringError(f"the system's keyring cannot be used: {reason}", hint=self._hint)
 
 
 def _backend() -> "KeyringBackend":

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from outreply_cli.errors import InvalidInputError, StorageError
+from outreply_cli.errors import ExitCode, InvalidInputError, StorageError
 from outreply_cli.storage.private_files import read_private, write_private
 
 CONFIG_FILE = "config.toml"
@@ -13,6 +13,13 @@ DEFAULT_PROFILE = "default"
 Storage = Literal["file", "keyring"]
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _SETTINGS = ("base_url", "timezone", "storage")
+
+
+class UnknownProfileError(InvalidInputError):
+    """No profile has this name."""
+
+    code = "UNKNOWN_PROFILE"
+    exit_code = ExitCode.NOT_FOUND
 
 
 @dataclass(frozen=True)
@@ -75,14 +82,16 @@ class Profiles:
         return profiles
 
     def get(self, name: str) -> Profile:
-        """Return a profile by name; raises InvalidInputError if unknown."""
+        """Return a profile by name; raises UnknownProfileError."""
         if name in self.stored:
             return self.stored[name]
-        names = ", ".join(sorted(self.stored)) or "none"
-        raise InvalidInputError(
-            f"profile not found: {name!r} (stored: {names})",
-            hint=f"Sign in: outreply auth login --profile {name}",
-        )
+        login = f"outreply auth login --profile {name}"
+        if self.stored:
+            names = ", ".join(sorted(self.stored))
+            hint = f"Use one of: {names}. To add {name!r}, run: {login}"
+        else:
+            hint = f"Run: {login}"
+        raise UnknownProfileError(f"profile not found: {name!r}", hint=hint)
 
     def save(self) -> None:
         """Write the configuration file; raises StorageError."""

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from outreply_cli.accounts.credentials import Credential, Credentials
 from outreply_cli.accounts.keyring import KeyringStore
-from outreply_cli.accounts.profiles import CONFIG_FILE, Profile, Profiles
-from outreply_cli.env import TOKEN_VARIABLES
-from outreply_cli.errors import InvalidInputError, NotLoggedInError, StorageError
+from outreply_cli.accounts.profiles import CONFIG_FILE, Profile, Profiles, UnknownProfileError
+from outreply_cli.env import TOKEN_VARIABLES, select_profile, select_token_variable
+from outreply_cli.errors import NotLoggedInError, StorageError
 
 
 @dataclass(frozen=True)
@@ -32,17 +32,16 @@ def resolve_profile(
     """Return the profile of `--profile`, `OUTREPLY_PROFILE` or the configuration file, if stored.
 
     Raises:
-        InvalidInputError: The option or variable names an unknown profile.
+        UnknownProfileError: The option or variable names an unknown profile.
     """
-    if option:
-        return profiles.get(option)
-    variable = environ.get("OUTREPLY_PROFILE")
-    if variable:
-        try:
-            return profiles.get(variable)
-        except InvalidInputError as error:
-            raise error.replace(message=f"OUTREPLY_PROFILE: {error.message}") from None
-    return profiles.stored.get(profiles.current)
+    name = select_profile(option, environ)
+    if name is None:
+        return profiles.stored.get(profiles.current)
+    try:
+        return profiles.get(name)
+    except UnknownProfileError as error:
+        source = "" if option else "OUTREPLY_PROFILE: "
+        raise error.replace(message=f"{source}{error.message}") from None
 
 
 def resolve_base_url(
@@ -80,13 +79,20 @@ def resolve_account(
     An explicit `--profile` wins over a token in the environment.
 
     Raises:
-        InvalidInputError: The profile is unknown.
+        UnknownProfileError: The profile is unknown.
         NotLoggedInError: No token was found.
         StorageError: The configuration file or the store of the token is unreadable.
     """
-    profile = resolve_profile(Profiles.load(config_dir / CONFIG_FILE), option, environ)
+    profiles = Profiles.load(config_dir / CONFIG_FILE)
+    profile = resolve_profile(profiles, option, environ)
     credentials = Credentials(environ, config_dir, keyring)
-    credential = credentials.from_environment() if option is None else None
+    credential = credentials.from_environment(select_token_variable(option, environ))
+    if credential is None and profile is None and profiles.stored:
+        name = min(profiles.stored)
+        raise NotLoggedInError(
+            f"the current profile {profiles.current!r} is not stored",
+            hint=f"Use --profile {name}, or run: outreply auth switch {name}",
+        )
     if credential is None and profile is not None:
         credential = credentials.stored(profile)
     if credential is None:

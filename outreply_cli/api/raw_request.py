@@ -59,7 +59,7 @@ def parse_request(
         fields[key] = read_file(value[1:]) if value.startswith("@") else _json_or_text(value)
     if body_text is not None and fields:
         raise InvalidInputError(
-            "--input can't be combined with -f or -F", hint="Put the fields into the body."
+            "--input cannot be combined with -f or -F", hint="Put the fields into the body."
         )
     has_query = verb in {"GET", "DELETE"}
     return RawRequest(
@@ -134,7 +134,7 @@ def _parse_headers(headers: Sequence[str]) -> Iterator[tuple[str, str]]:
     for header in headers:
         name, value = _split(header, ":", "-H")
         if name.lower() in _RESERVED_HEADERS:
-            raise InvalidInputError(f"-H can't set {name}; outreply sets it")
+            raise InvalidInputError(f"-H cannot set {name}; outreply sets it")
         if name.lower() == "idempotency-key" and not 0 < len(value.strip()) <= _KEY_MAX:
             raise InvalidInputError(f"-H Idempotency-Key must have 1 to {_KEY_MAX} characters")
         if not _HEADER_NAME.fullmatch(name) or not value.isprintable() or not value.isascii():

@@ -40,8 +40,7 @@ _CERTIFICATE_HINT = (
     "certificates, set SSL_CERT_FILE to its CA certificate."
 )
 _LOCAL_SERVER_HINT = (
-    "Is the emulator running? Start it with: outreply emulator start, or use another account: "
-    "outreply auth switch NAME"
+    "Start the emulator: outreply emulator start, or use another account: outreply auth switch NAME"
 )
 _MAYBE_APPLIED_HINT = "The request may have been carried out; check before you run it again."
 
@@ -71,7 +70,7 @@ class Upload:
         mime: Media type of the content.
         stream: Content, read from its start on each attempt.
         find: Returns the server's object of an upload whose response was lost, or None if the
-            upload did not arrive; `find` itself is None if that can't be determined.
+            upload did not arrive; `find` itself is None if that cannot be determined.
     """
 
     filename: str
@@ -167,13 +166,13 @@ class Transport:
 
         Each write carries an `Idempotency-Key` (reference: Idempotency), the same in all attempts:
         a new UUIDv4 unless the caller passes one of 1 to 120 characters. The path is below the
-        base URL; `headers` can't replace the token.
+        base URL; `headers` cannot replace the token.
 
         Raises:
             ApiError: The API responded with 400 or above.
             NetworkError: No complete response was received.
             InvalidResponseError: The response does not come from the API.
-            InvalidInputError: The body contains text that can't be sent; nothing was sent.
+            InvalidInputError: The body contains text that cannot be sent; nothing was sent.
         """
         is_write = method in _WRITES
         sent_headers = dict(headers or {})
@@ -421,6 +420,6 @@ def _connect_error(error: httpx.TransportError, url: httpx.URL) -> NetworkError:
     text = str(error).partition("] ")[2] if str(error).startswith("[Errno ") else str(error)
     reason = text[:1].lower() + text[1:] or type(error).__name__
     if is_loopback(url.host):
-        message = f"can't connect to {url.netloc.decode('ascii')}: {reason}"
+        message = f"cannot connect to {url.netloc.decode('ascii')}: {reason}"
         return NetworkError("CONNECTION_FAILED", message, hint=_LOCAL_SERVER_HINT)
-    return NetworkError("CONNECTION_FAILED", f"can't connect to {url.host}: {reason}")
+    return NetworkError("CONNECTION_FAILED", f"cannot connect to {url.host}: {reason}")

@@ -97,8 +97,8 @@ def _report(row: MatchedRow, post: Post) -> Diagnostic:
     location = f" at {format_timestamp(at)}" if at and at != row.post.scheduled_at else ""
     return row.post.row.diagnostic(
         "",
-        f"an identical post already exists{location} ({post.get('id')}), not sent from this file; "
-        "use it for this row with --adopt",
+        f"an identical post already exists{location} ({post.get('id')}), created outside this "
+        "file; use it for this row with --adopt",
     )
 
 

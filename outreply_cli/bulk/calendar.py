@@ -32,7 +32,7 @@ _MESSAGE_FILE_MAX_CHARACTERS = 100_000
 class Row(NamedTuple):
     """A row as written in its file.
 
-    `key` is its identity over runs. A row with `has_invalid_content` can't be validated, because
+    `key` is its identity over runs. A row with `has_invalid_content` cannot be validated, because
     its content could not be read.
     """
 

@@ -36,7 +36,7 @@ class _Slot(NamedTuple):
 
 
 def check_times(plan: Plan, now: datetime) -> list[Diagnostic]:
-    """Return errors of times that can't be scheduled, and warnings of edits that come too late."""
+    """Return errors of times that cannot be scheduled, and warnings of edits that come too late."""
     problems = []
     for action in plan.actions:
         if action.post is None:

@@ -15,9 +15,12 @@ _FILE_MAX_BYTES = 64 * 1024 * 1024
 
 
 def load_calendar(name: str, columns: Mapping[str, str] | None = None) -> Calendar:
-    """Return the calendar in the file called `name`, with all problems of the file by itself.
+    """Return the calendar in the file called `name`, with all problems found in the file.
 
     Files that end in .yaml or .yml are YAML, others CSV. `columns` maps column names to fields.
+
+    Raises:
+        InvalidInputError: The file cannot be read.
     """
     path = to_path(name).absolute()
     calendar = Calendar(name, path)
@@ -40,8 +43,7 @@ def load_calendar(name: str, columns: Mapping[str, str] | None = None) -> Calend
         return calendar
     except (OSError, ValueError) as failure:
         reason = getattr(failure, "strerror", "") or failure
-        calendar.add_error(0, "", f"cannot read the file: {reason}")
-        return calendar
+        raise InvalidInputError(f"cannot read {name}: {reason}") from None
     if ending in _YAML_ENDINGS:
         from outreply_cli.bulk.yaml_reader import read_yaml
 

@@ -30,7 +30,7 @@ class MatchedRow(NamedTuple):
 
     @property
     def is_unchanged(self) -> bool:
-        """Whether the row's current post was made from the same content and time."""
+        """Whether the row's current post was created from the same content and time."""
         return self.entry is not None and self.entry.fingerprint == self.draft.fingerprint
 
     def with_entry(self, entry: JournalEntry) -> "MatchedRow":
@@ -72,7 +72,7 @@ def match_rows(
         return not _has_key(entry) and _is_pending(entry, now)
 
     pairing.pair(keyed, lambda i: _keyed_name(posts[i]), lambda e: e.row, _has_key)
-    # A row with a key keeps its post when its page changes, until the new post is made.
+    # A row with a key keeps its post when its page changes, until the new post is created.
     pairing.pair(
         keyed,
         lambda i: posts[i].key,

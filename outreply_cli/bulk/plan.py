@@ -35,7 +35,7 @@ class Action(NamedTuple):
         post: Post that the file asks for; None for a post whose row was removed.
         draft: Journal entry to write for a new post.
         entry: Journal entry of the current post, if there is one.
-        cancel_first: Whether the old post must be cancelled before the new one is made.
+        cancel_first: Whether the old post must be cancelled before the new one is created.
         unresolved: Whether the row is held back, because only the server knows of its post.
     """
 
@@ -141,7 +141,7 @@ def schedule_cancels_first(
 ) -> list[Action]:
     """Return the actions; changes whose old and new post violate a guardrail cancel first.
 
-    Otherwise the new post is made first, so that the page is never without it.
+    Otherwise the new post is created first, so that the page is never without it.
     """
     removed: dict[str, set[int]] = defaultdict(set)
     for action in plan.of_kind(ActionType.CHANGE, ActionType.CANCEL):

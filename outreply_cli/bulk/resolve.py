@@ -157,7 +157,7 @@ class _RowResolver:
         except TimeError as error:
             message = _with_hint(error)
             if self._date_order is None and "/" in text and "--date-order" not in message:
-                message += " Or set the order of dates: --date-order dmy"
+                message += " Or set --date-order dmy."
             self._add(row, "scheduled_at", message)
             return None
         if not text[:1].isdigit() and _RELATIVE.match(text.strip()):

@@ -45,7 +45,7 @@ from outreply_cli.posts.guardrails import GuardrailLimits
 from outreply_cli.posts.sender import OutcomeUnknownError, Sender
 
 _MAX_CANCEL = 10
-_MAX_CANCEL_SHARE = 5
+_MAX_CANCEL_DIVISOR = 5
 _ADOPT_HINT = "To use these posts for the rows, run the command again with --adopt."
 
 
@@ -295,7 +295,7 @@ class BulkService:
         cancels = len(plan.of_kind(ActionType.CANCEL))
         limit = self._options.max_cancel
         if limit is None:
-            limit = min(_MAX_CANCEL, posts // _MAX_CANCEL_SHARE)
+            limit = min(_MAX_CANCEL, posts // _MAX_CANCEL_DIVISOR)
         if cancels > limit:
             raise TooManyCancelsError(
                 f"{cancels} of {posts} posts of the calendar would be cancelled; nothing was sent",

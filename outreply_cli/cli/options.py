@@ -55,13 +55,13 @@ _OUTPUT_OPTIONS: dict[str, Any] = {
 }  # fmt: skip
 _API_OPTIONS: dict[str, Any] = {
     "profile": _global_option(
-        str | None, "--profile", "-p", metavar="NAME", text="Use this stored account."
+        str | None, "--profile", "-p", metavar="NAME", text="Use this profile."
     ),
     **_OUTPUT_OPTIONS,
     "verbose": _global_option(bool, "--verbose", "-v", text="Log requests to stderr."),
     "max_wait": _global_option(
         str | None, metavar="DURATION",
-        text="Give up retrying and waiting for limits after this long.",
+        text="Maximum time to retry and to wait for rate limits.",
     ),
 }  # fmt: skip
 # An empty text is a valid text, and an empty signature is one to verify.

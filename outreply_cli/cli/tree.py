@@ -1,6 +1,6 @@
 """The command tree as data: every command with its summary, arguments and options.
 
-Help pages, man pages, shell completion and `outreply help --json` are made from it.
+Help pages, man pages, shell completion and `outreply help --json` are generated from it.
 """
 
 import inspect

@@ -16,7 +16,7 @@ def run(
 ) -> None:
     """Generate shell completion scripts.
 
-    pip installs them where bash, zsh and fish look below its environment. Otherwise save the
+    pip installs the scripts for bash, zsh and fish under its prefix. Otherwise save the
     script to:
 
       bash        ~/.local/share/bash-completion/completions/outreply

@@ -9,7 +9,7 @@ from outreply_cli.context import Context
 from outreply_cli.demo import CALENDAR_NAME, ZONE, Demo
 from outreply_cli.pages import page_alias
 from outreply_cli.times import format_time_short
-from outreply_cli.ui.output import Column, Item
+from outreply_cli.ui.columns import Column, Item
 from outreply_cli.webhooks.event import summarize
 
 _NEXT_STEPS = (

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from outreply_cli.cli.options import command
 from outreply_cli.context import Context
-from outreply_cli.ui.output import Column, Item, Output
+from outreply_cli.ui.columns import Column, Item
+from outreply_cli.ui.output import Output
 from outreply_cli.ui.sanitize import sanitize
 
 if TYPE_CHECKING:
@@ -63,9 +64,7 @@ def show_results(output: Output, results: Sequence[Item]) -> None:
         failed = [result for result in results if result["status"] == "failure"]
         output.print_list(failed, _COLUMNS, id_field="check")
     elif output.is_terminal and output.format == "table" and output.fields is None:
-        from outreply_cli.ui.tables import console_for
-
-        console = console_for(output)
+        console = output.console
         for line in _lines(results, output.width):
             console.print(line, soft_wrap=True)
     else:

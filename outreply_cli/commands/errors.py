@@ -11,7 +11,7 @@ from outreply_cli.cli.options import command
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError, OutReplyError
 from outreply_cli.spec.errors import CATALOG
-from outreply_cli.ui.output import Column
+from outreply_cli.ui.columns import Column
 
 _LIVE_SECONDS = 3.0
 _COLUMNS = (

@@ -9,7 +9,7 @@ import typer
 from outreply_cli.cli.options import command
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
-from outreply_cli.ui.output import Column
+from outreply_cli.ui.columns import Column
 
 _DIRECTORY = Path(__file__).parent.parent / "examples"
 _COLUMNS = (Column("Name", "name"), Column("Description", "description", shrinkable=True))

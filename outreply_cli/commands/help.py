@@ -119,4 +119,4 @@ def _unknown_subject(
         hint = f"See: outreply {' '.join(path)} --help"
     else:
         hint = "See: outreply help"
-    return InvalidInputError(f"no help topic or command is called {' '.join(words)!r}", hint=hint)
+    return InvalidInputError(f"unknown topic or command: {' '.join(words)}", hint=hint)

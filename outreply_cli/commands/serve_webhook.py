@@ -13,7 +13,7 @@ import typer
 from outreply_cli.cli.options import command
 from outreply_cli.commands.webhooks.shared import ALLOW_PUBLIC_HELP, open_store, webhook_secrets
 from outreply_cli.context import Context
-from outreply_cli.errors import InvalidInputError, OutReplyError, TimeError
+from outreply_cli.errors import InvalidInputError, OutReplyError
 from outreply_cli.times import parse_duration
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def run(
         bool, _forwarding("--forward-duplicates", help="Forward repeated deliveries too.")
     ] = False,
     relay_status: Annotated[
-        bool, _forwarding("--relay-status", help="Respond with the status of the first URL.")
+        bool, _forwarding("--relay-status", help="Respond with the first target's status.")
     ] = False,
     allow_public: Annotated[
         bool, _forwarding("--allow-public", help=ALLOW_PUBLIC_HELP)
@@ -154,7 +154,7 @@ def run(
     if not _PLAIN_PATH.fullmatch(path) or path.startswith(("/_inspect", "/healthz")):
         raise InvalidInputError(f"--path: invalid path {path!r}", hint="Use a path such as /hooks")
     script = ResponseScript(
-        parse_script(respond), delay=_parse_seconds(delay, "--delay") or 0.0, drops=drop,
+        parse_script(respond), delay=_parse_seconds(delay) or 0.0, drops=drop,
         fail_rate=fail_rate, seed=seed,
     )  # fmt: skip
     targets: list[ForwardTarget] = [
@@ -166,7 +166,7 @@ def run(
             "--relay-status requires --forward-to", hint="Add --forward-to URL."
         )
     if exec_command is not None:
-        seconds = _parse_seconds(exec_timeout, "--exec-timeout")
+        seconds = _parse_seconds(exec_timeout)
         if not seconds:
             raise InvalidInputError(
                 "--exec-timeout is too short", hint="Use a duration such as 60s."
@@ -183,7 +183,7 @@ def run(
             f"--until waits for {awaited}, which --events excludes",
             hint="Remove --events, or add the event there.",
         )
-    stop = StopCondition(max_events, _parse_seconds(timeout, "--timeout"), conditions)
+    stop = StopCondition(max_events, _parse_seconds(timeout), conditions)
     needs_secret = not emulator and not no_verify
     secrets = webhook_secrets(context, secret_env or [], uses_keyring=needs_secret)
     if needs_secret and not secrets.values:
@@ -217,12 +217,7 @@ def run(
                 accepted[0], emulator_port = stack.enter_context(
                     _emulator_webhook(context, server.url, patterns)
                 )
-            _announce(context, server.url, host, has_inspector=not no_inspect)
-            if emulator_port is not None:
-                context.info(
-                    f"Registered with the emulator on port {emulator_port} until this command "
-                    "ends; only its secret is accepted."
-                )
+            _announce(context, server.url, host, emulator_port, has_inspector=not no_inspect)
             for item in stream:
                 _show(context, report, item)
 
@@ -242,7 +237,9 @@ def _summary(
             context.info(f"Received: {report.summary()}.")
             for name, count in store.pending_counts().items():
                 queued = "1 delivery is" if count == 1 else f"{count} deliveries are"
-                context.info(f"{queued} still queued for {name}; sent when it is a target again.")
+                context.info(
+                    f"{queued} still queued for {name}, until a receiver forwards to it again."
+                )
 
 
 @contextmanager
@@ -298,23 +295,28 @@ def _show(context: Context, report: "DeliveryReport", item: "Received | ForwardA
             context.info(f"  {reaction}")
 
 
-def _announce(context: Context, url: str, host: str, *, has_inspector: bool) -> None:
+def _announce(
+    context: Context, url: str, host: str, emulator_port: int | None, *, has_inspector: bool
+) -> None:
     from outreply_cli.api.base_url import is_loopback
 
     root = "/".join(url.split("/")[:3])
     inspect = f"; inspect deliveries at {root}/_inspect" if has_inspector else ""
     context.info(f"Receiving at {url}{inspect}. Press Ctrl-C to stop.")
-    context.info(f"To register it: outreply webhooks create --url {url}  (or use the dashboard)")
-    if is_loopback(host):
-        context.info("From the internet: run a tunnel to this port and register the tunnel's URL.")
+    if emulator_port is not None:
+        context.info(
+            f"Registered with the emulator on port {emulator_port} until this command ends; only "
+            "its secret is accepted."
+        )
     else:
+        context.info(
+            f"To register it: outreply webhooks create --url {url}  (or use the dashboard)"
+        )
+    if not is_loopback(host):
         context.warn(f"other machines can connect to {host}")
+    elif emulator_port is None:
+        context.info("From the internet: run a tunnel to this port and register the tunnel's URL.")
 
 
-def _parse_seconds(text: str | None, option: str) -> float | None:
-    if text is None:
-        return None
-    try:
-        return parse_duration(text).total_seconds()
-    except TimeError as error:
-        raise InvalidInputError(f"{option}: {error.message}", hint=error.hint) from None
+def _parse_seconds(text: str | None) -> float | None:
+    return None if text is None else parse_duration(text).total_seconds()

@@ -9,7 +9,7 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 
-from outreply_cli.env import TOKEN_VARIABLES
+from outreply_cli.env import select_profile, select_token_variable
 
 FRESH_SECONDS = 300.0
 SHOWN_SECONDS = 86_400.0
@@ -78,11 +78,11 @@ def account_file(
     """
     import hashlib
 
-    token = next((environ[name] for name in TOKEN_VARIABLES if environ.get(name)), None)
-    address = "" if flag else environ.get("OUTREPLY_BASE_URL", "")
-    if token is not None and flag is None:
-        account = f"token\n{token.strip()}\n{address}"
+    variable = select_token_variable(flag, environ)
+    base_url = "" if flag else environ.get("OUTREPLY_BASE_URL", "")
+    if variable is not None:
+        account = f"token\n{environ[variable].strip()}\n{base_url}"
     else:
-        account = f"profile\n{flag or environ.get('OUTREPLY_PROFILE') or current}\n{address}"
+        account = f"profile\n{select_profile(flag, environ) or current}\n{base_url}"
     name = hashlib.sha256(account.encode("utf-8", "surrogateescape")).hexdigest()[:24]
     return os.path.join(state, _DIRECTORY, f"{name}.json")

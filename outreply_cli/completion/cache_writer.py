@@ -71,7 +71,7 @@ class CacheUpdate:
             values = [
                 value for value in merged.values() if value[2] not in self._gone.get(kind, ())
             ]
-            # A part of a list does not make the rest fresher.
+            # An incomplete list keeps the age of the values.
             at = now if is_whole and is_latest else then
             shelves[kind] = (at, values[-_MAX_VALUES:])
         _write(self._path, CompletionCache(shelves, may_refresh=may_refresh))

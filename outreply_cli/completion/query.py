@@ -54,7 +54,7 @@ def complete(words: Sequence[str], environ: Mapping[str, str], now: float) -> No
         )
         sys.stdout.write(f":{directive}\n")
         sys.stdout.flush()
-    except Exception:  # noqa: BLE001 - an error on the prompt helps no one
+    except Exception:  # noqa: BLE001 - an error would garble the prompt
         return
 
 
@@ -102,7 +102,7 @@ def _complete(
 
 
 def _parse(spec: "Any", line: Sequence[str]) -> tuple[str, str | None, int, bool]:
-    """The command that `line` names, the kind of a value that is due, and the arguments given."""
+    """The command that `line` names, the kind of the expected value, and the argument count."""
     path, arguments, only_arguments = "", 0, False
     pending: str | None = None
     for word in line:

@@ -49,7 +49,7 @@ class ApiProbe(NamedTuple):
 
 @dataclass
 class DoctorContext:
-    """The subject of the checks; expensive parts are made on first use."""
+    """The subject of the checks; expensive parts are created on first use."""
 
     environ: Mapping[str, str]
     config_dir: Path

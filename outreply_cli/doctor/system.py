@@ -72,10 +72,10 @@ def _config(context: DoctorContext) -> CheckResult:
     if not profiles.stored:
         return ok("config", f"no profiles in {path}")
     names = ", ".join(sorted(profiles.stored))
-    if profiles.current not in profiles.stored:
+    if profiles.current not in profiles.stored and context.profile is None:
         return warning(
             "config",
-            f"{path}: the current profile {profiles.current!r} does not exist; stored: {names}",
+            f"{path}: the current profile {profiles.current!r} is not stored; stored: {names}",
             f"Run: outreply auth switch {min(profiles.stored)}",
         )
     return ok("config", f"{path}: {names}; current: {profiles.current}")

@@ -211,15 +211,12 @@ class AdminApi:
         return self._status({})
 
     def _seed(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        if "text" in params:
-            seed = parse_seed(_text(params, "text"), _text(params, "name", "seed"))
-            self._state.clear()
-            load_seed(self._state, seed)
-            # Posts and comments before the seed's `now` are already due.
-            process_due(self._state, self._state.clock.now())
-            self._rate.clear()
-        elif self._state.is_empty:
-            load_default_seed(self._state)
+        seed = parse_seed(_text(params, "text"), _text(params, "name", "seed"))
+        self._state.clear()
+        load_seed(self._state, seed)
+        # Posts and comments before the seed's `now` are already due.
+        process_due(self._state, self._state.clock.now())
+        self._rate.clear()
         return self._status({})
 
     def _freeze(self, params: Mapping[str, Any]) -> dict[str, Any]:

@@ -60,7 +60,7 @@ def run_with_emulator(
     environ: Mapping[str, str],
     on_ready: Callable[[EmulatorHandle], None],
 ) -> int:
-    """Run a command beside a temporary emulator on a free port; returns the command's exit code.
+    """Run a command against a temporary emulator on a free port; returns the command's exit code.
 
     `environ` is the command's environment, to which the emulator's URL and an active token are
     added; `on_ready` is called before the command starts, to seed the emulator.

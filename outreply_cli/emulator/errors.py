@@ -19,7 +19,7 @@ class EmulatorNotRunningError(EmulatorError):
 
 
 class EmulatorNotFoundError(EmulatorError):
-    """The emulator has no post, webhook or account of this name."""
+    """The emulator has no post, webhook or account with this name."""
 
     code = "NOT_FOUND"
     exit_code = ExitCode.NOT_FOUND

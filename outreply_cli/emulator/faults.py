@@ -135,6 +135,8 @@ class Faults:
             kept = [fault for fault in self._faults if number not in {None, fault.number}]
             removed = len(self._faults) - len(kept)
             self._faults = kept
+            if number is None:
+                self._last_number = 0
             return removed
 
     def list(self) -> Sequence[dict[str, Any]]:

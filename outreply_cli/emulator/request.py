@@ -25,7 +25,7 @@ _LIMIT_DIGITS = len(str(LIST_LIMIT_MAX))
 class ErrorResponse(Exception):  # noqa: N818 - a response of the emulated API
     """An error response (reference: Errors).
 
-    `text` is the `error` string, by default that of the catalogue; `extra` are more keys.
+    `text` is the `error` string, by default that of the catalog; `extra` are more keys.
     """
 
     def __init__(

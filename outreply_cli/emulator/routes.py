@@ -1,4 +1,4 @@
-"""The table of endpoints, from which the API and its OpenAPI document are made."""
+"""The table of endpoints, from which the API and its OpenAPI document are generated."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

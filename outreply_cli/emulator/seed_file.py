@@ -145,7 +145,7 @@ def _to_field(loader: Any, node: Any, file: str, name: str, count: Iterator[int]
         return Field(items, location, name)
     try:
         return Field(loader.construct_object(node), location, name)
-    # A value that does not match its tag raises whatever its constructor raises.
+    # A value that does not match its tag raises the error of its constructor.
     except (ValueError, ArithmeticError, LookupError, AttributeError, TypeError):
         raise SeedError(f"{location}: {name}: invalid value {node.value!r}") from None
 

@@ -97,7 +97,7 @@ CREATE TABLE IF NOT EXISTS usage (
 """
 
 _UPGRADES = {2: "CREATE INDEX posts_published_of_page ON posts (page_id, status, published_at)"}
-# The key in a copy's `meta` table that says when it was made.
+# The key in a copy's `meta` table that holds its creation time.
 _COPIED_AT = "copied_at"
 # In the order of deletion: tables before those that they reference.
 _TABLES = (
@@ -155,7 +155,7 @@ class State:
             target.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (_COPIED_AT, copied_at))
 
     def restore_from(self, path: Path) -> None:
-        """Replace the state with a copy made by `copy_to`, and set the clock to its time.
+        """Replace the state with a copy written by `copy_to`, and set the clock to its time.
 
         Raises:
             sqlite3.Error: The file is not a state; nothing is changed.

@@ -14,7 +14,7 @@ def parse_json(document: str | bytes) -> Any:
     """Parse `document`; bytes may have any encoding of JSON.
 
     Raises:
-        ValueError: The document is invalid, nested too deeply, or has a number that a float can't
+        ValueError: The document is invalid, nested too deeply, or has a number that a float cannot
             hold and that would not be JSON when written again.
     """
     if isinstance(document, bytes):

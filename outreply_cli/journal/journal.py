@@ -171,7 +171,7 @@ class Journal:
         with self._access(), wrap_corruption():
             return entries[0]
 
-    def replacement_of(self, entry: JournalEntry) -> JournalEntry | None:
+    def get_replacement(self, entry: JournalEntry) -> JournalEntry | None:
         """Return the newest entry that replaces `entry`."""
         entries = self._read(
             "SELECT * FROM entries WHERE replaces = ? ORDER BY id DESC LIMIT 1", (entry.id,)

@@ -38,7 +38,7 @@ def calendar_lock(state_dir: Path, account: str, calendar: str, *, wait: float) 
         except (OSError, sqlite3.Error) as error:
             if "locked" not in str(error):
                 raise StorageError(
-                    f"the lock {path} can't be used: {error}",
+                    f"the lock {path} cannot be used: {error}",
                     hint="Fix its permissions, or set OUTREPLY_STATE_DIR to another directory.",
                 ) from None
             pid = owner.read_text() if owner.exists() else "unknown"

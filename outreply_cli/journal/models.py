@@ -32,7 +32,7 @@ class JournalEntryDraft:
         generation: Number of the post among the row's posts, from 1.
         body: Request body.
         fingerprint: Digest of `body`.
-        replaces: ID of the entry whose post is cancelled once this one's is made.
+        replaces: ID of the entry whose post is cancelled once this one's is created.
     """
 
     account: str

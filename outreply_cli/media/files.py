@@ -199,4 +199,4 @@ def _changed() -> MediaFileError:
 
 
 def _unreadable(error: OSError | ValueError) -> MediaFileError:
-    return MediaFileError(f"can't be read: {getattr(error, 'strerror', None) or error}")
+    return MediaFileError(f"cannot be read: {getattr(error, 'strerror', None) or error}")

@@ -12,7 +12,7 @@ _MARKUP = re.compile(rb"<\s*(html|script|body|iframe|svg|!doctype\s+html)[\s>/]"
 _STILLS = {
     b"heic": "a HEIC photo", b"heix": "a HEIC photo", b"heif": "a HEIC photo",
     b"hevc": "a HEIC photo", b"mif1": "a HEIC photo", b"msf1": "a HEIC photo",
-    b"avif": "an AVIF picture", b"avis": "an AVIF picture",
+    b"avif": "an AVIF image", b"avis": "an AVIF image",
 }  # fmt: skip
 _KINDS = (
     (b"%PDF", "a PDF"),
@@ -24,9 +24,9 @@ _KINDS = (
     (b"FWS", "a Flash file"),
     (b"CWS", "a Flash file"),
     (b"ZWS", "a Flash file"),
-    (b"BM", "a BMP picture"),
-    (b"II*\x00", "a TIFF picture"),
-    (b"MM\x00*", "a TIFF picture"),
+    (b"BM", "a BMP image"),
+    (b"II*\x00", "a TIFF image"),
+    (b"MM\x00*", "a TIFF image"),
     (b"8BPS", "a Photoshop file"),
     (b"\x1aE\xdf\xa3", "a Matroska video"),
     (b"FLV\x01", "a Flash video"),
@@ -59,7 +59,7 @@ def describe_unsupported(head: bytes) -> str:
     for start, kind in _KINDS:
         if head.startswith(start):
             return f"{kind} is not supported; {_ACCEPTED}"
-    return f"not a picture or video; {_ACCEPTED}"
+    return f"not an image or video; {_ACCEPTED}"
 
 
 def find_corruption(stream: IO[bytes], mime: str, size: int) -> str | None:
@@ -73,7 +73,7 @@ def find_corruption(stream: IO[bytes], mime: str, size: int) -> str | None:
     stream.seek(max(0, size - EDGE_BYTES))
     edges.append(stream.read(EDGE_BYTES))
     if any(_MARKUP.search(edge) for edge in edges):
-        return "the file has a web page hidden behind the first bytes of a picture or video"
+        return "the file has a web page hidden behind the first bytes of an image or video"
     if _TRUNCATION_CHECKS[mime](stream, size):
         return "the file is truncated; copy or download it again"
     return None

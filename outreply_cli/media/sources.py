@@ -96,5 +96,5 @@ def spool_stdin(stream: BinaryIO, max_bytes: int | None) -> Iterator[Path]:
                             hint="Use a smaller file.",
                         )
         except OSError as error:
-            raise InvalidInputError(f"stdin can't be stored: {error.strerror}") from None
+            raise InvalidInputError(f"stdin cannot be stored: {error.strerror}") from None
         yield path

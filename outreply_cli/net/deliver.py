@@ -53,7 +53,7 @@ class DeliveryResult:
 
 
 class UnreachableError(OutReplyError):
-    """Nothing answers at a URL."""
+    """The URL is unreachable."""
 
     code = "UNREACHABLE"
     exit_code = ExitCode.NETWORK

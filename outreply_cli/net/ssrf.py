@@ -1,4 +1,4 @@
-"""The SSRF guard: which addresses a request made for someone else may go to.
+"""The SSRF guard: the addresses that requests to user-supplied URLs may go to.
 
 A cloud gives each of its machines credentials at an address that only that machine can reach. Such
 addresses are blocked whatever the options say; beyond that, the caller chooses a reach.

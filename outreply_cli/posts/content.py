@@ -189,7 +189,7 @@ def _message_problems(
     message = content.message
     if message is None or not message.strip():
         if not (content.media_ids or content.media_urls or has_files):
-            yield Diagnostic("message", "either a message or media is required")
+            yield Diagnostic("message", "a message or media is required")
         return
     if len(message) > MESSAGE_MAX_CHARACTERS:
         yield Diagnostic("message", _too_long(len(message)))

@@ -153,9 +153,9 @@ class Sender:
             self._journal.mark_cancelled(entry)
             return SendResult(self._journal.entry(entry.id))
         self._journal.mark_published(entry)
-        successor = self._journal.replacement_of(entry)
+        successor = self._journal.get_replacement(entry)
         if successor is not None and successor.state == EntryState.DONE:
-            # The old post was published while the new one was made: keep one of them.
+            # The old post was published while the new one was created: keep one of them.
             self._journal.mark_cancelling(successor)
             self._finish_cancelling(self._journal.entry(successor.id))
         return SendResult(

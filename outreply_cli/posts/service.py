@@ -32,9 +32,9 @@ _RESCHEDULE_CALENDAR = "posts reschedule"
 
 @dataclass(frozen=True)
 class PostResult:
-    """The post made on a page, or the error of it.
+    """The post created on a page, or its error.
 
-    `existed` means that an earlier command had made the post.
+    `existed` means that an earlier command had created the post.
     """
 
     page: Resource
@@ -61,7 +61,7 @@ class PostService:
     ) -> PostResult:
         """Schedule a post (time in UTC), or publish it now without `scheduled_at`.
 
-        A post with the same `dedupe_key` is made only once.
+        A post with the same `dedupe_key` is created only once.
         """
         self.recover_pending()
         body = content.body(str(page["id"]), scheduled_at)
@@ -110,7 +110,7 @@ class PostService:
         return content._replace(media_ids=(*content.media_ids, *ids)), new_ids
 
     def delete_uploads(self, media_ids: Sequence[str]) -> None:
-        """Delete media uploaded for a post that was not made, unless another post uses them."""
+        """Delete media uploaded for a post that was not created, unless another post uses them."""
         for media_id in media_ids:
             with suppress(OutReplyError):
                 self._client.delete_media(media_id)
@@ -129,7 +129,7 @@ class PostService:
         self._client.cancel(post_id)
 
     def reschedule(self, post_id: str, new_time: datetime) -> PostResult:
-        """Move a scheduled post: make the new post, then cancel the old one.
+        """Move a scheduled post: create the new one, then cancel the old one.
 
         If the process dies in between, the next command that writes finishes the move.
 
@@ -181,7 +181,8 @@ class PostService:
             raise InvalidInputError(
                 "the new time is less than 60 seconds from the old one, and the API requires 60 s "
                 "between two posts of a page",
-                hint="The new post is made before the old one is cancelled: move it by a minute.",
+                hint="The new post is created before the old one is cancelled. "
+                "Move it by at least 60 seconds.",
             )
         history = next(h for h in journal.rows(account, old.calendar) if h.row == old.row)
         body = {**old.body, "scheduled_at": format_timestamp(new_time)}
@@ -247,7 +248,8 @@ class PostService:
     def _existing(self, page: Resource, entry: JournalEntry, body: dict[str, Any]) -> PostResult:
         if entry.state != EntryState.DONE:
             raise OutReplyError(
-                "it is unknown whether the post with this --key was made", hint="Try again later."
+                "the outcome of an earlier request with this --key is unknown",
+                hint="Run the same command again later; it never posts twice.",
             )
         if _without_time(entry.body) != _without_time(body):
             self._note("A post with this --key exists, with other content; it is left unchanged.")
@@ -313,9 +315,9 @@ def _without_time(body: dict[str, Any]) -> dict[str, Any]:
 
 def _explain_doubt(error: OutReplyError, dedupe_key: str | None) -> OutReplyError:
     return error.replace(
-        message=f"{error.message.rstrip('.')}; the post may have been made anyway",
-        hint="Run the same command again: it finds that post and does not make a second one."
+        message=f"{error.message.rstrip('.')}; the post may have been created anyway",
+        hint="Run the same command again: it finds that post and does not create a second one."
         if dedupe_key is not None
-        else "Check before you run it again: outreply posts list --all; with --key a post is made "
-        "only once.",
+        else "Check before you run it again: outreply posts list --all; with --key a post is "
+        "created only once.",
     )

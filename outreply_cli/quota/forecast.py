@@ -31,7 +31,7 @@ def forecast(
     Future use is the greater of the extrapolated pace and the `certain` uses: the pace already
     contains uses of the same kind, so their sum would count them twice. The times are sorted.
     """
-    # At least a day: one busy minute early in a month is not a pace.
+    # At least a day, so that a burst early in the month is not extrapolated.
     elapsed = max(now - month_start(now), _DAY)
     per_day = bucket.used / (elapsed / _DAY)
     remaining_days = max(resets_at - now, timedelta(0)) / _DAY

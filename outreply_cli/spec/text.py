@@ -1,4 +1,4 @@
-"""Text that the API can't receive: lone surrogates and NUL.
+"""Text that the API cannot receive: lone surrogates and NUL.
 
 The reference limits only the length. JSON carries all other control characters.
 """

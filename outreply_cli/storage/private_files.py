@@ -60,7 +60,7 @@ def make_private_dir(path: Path) -> None:
     """Create the directory `path` and its missing parents with mode 0700.
 
     Raises:
-        OSError: The directory can't be created, or exists and is writable by others, who could
+        OSError: The directory cannot be created, or exists and is writable by others, who could
             have planted links in it.
     """
     if path.parent.is_symlink():
@@ -82,7 +82,7 @@ def create_private(path: Path) -> int:
 
     Raises:
         FileExistsError: The path exists, even as a dangling symbolic link.
-        OSError: The file can't be created.
+        OSError: The file cannot be created.
     """
     descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     if _HAS_OWNERS:
@@ -94,7 +94,7 @@ def ensure_private(path: Path) -> None:
     """Create an empty file with mode 0600 at `path` if missing.
 
     Raises:
-        OSError: The file can't be created, or is a symbolic link.
+        OSError: The file cannot be created, or is a symbolic link.
     """
     try:
         os.close(create_private(path))
@@ -122,7 +122,7 @@ def is_writable_by_others(path: Path) -> bool:
     if not _HAS_OWNERS:
         return False
     status = path.stat()
-    # Even root must not follow another user's link to that user's directory.
+    # Another user's link is not followed, not even as root.
     is_foreign_link = path.is_symlink() and status.st_uid not in {os.geteuid(), 0}
     is_writable = bool(status.st_mode & _WRITABLE_BY_OTHERS)
     return is_writable or is_foreign_link or not _is_trusted(status.st_uid)
@@ -163,7 +163,7 @@ def _is_trusted(owner: int) -> bool:
 
 def _unusable(path: Path, error: OSError) -> StorageError:
     return StorageError(
-        f"{path} can't be used: {error.strerror or error}",
+        f"{path} cannot be used: {error.strerror or error}",
         hint="Check its permissions, or set OUTREPLY_CONFIG_DIR and OUTREPLY_STATE_DIR to other "
         "directories.",
     )

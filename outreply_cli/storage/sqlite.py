@@ -46,8 +46,8 @@ def open_database(
 
     Raises:
         NewerVersionError: The schema version is higher than `version`.
-        OlderVersionError: The schema version is lower and can't be upgraded.
-        OSError, sqlite3.Error: The file can't be opened.
+        OlderVersionError: The schema version is lower and cannot be upgraded.
+        OSError, sqlite3.Error: The file cannot be opened.
     """
     make_private_dir(path.parent)
     ensure_private(path)
@@ -88,7 +88,7 @@ def file_lock(path: Path, *, wait: float) -> Iterator[None]:
     """Hold the lock file at `path`, a lock of SQLite that a dying process releases.
 
     Raises:
-        OSError, sqlite3.Error: The lock can't be used; sqlite3.OperationalError with `locked` in
+        OSError, sqlite3.Error: The lock cannot be used; sqlite3.OperationalError with `locked` in
             its text if another process held it for longer than `wait` seconds.
     """
     ensure_private(path)
@@ -113,12 +113,12 @@ def transaction(database: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
 
 @contextmanager
 def wrap_storage_errors(name: str, *, hint: str) -> Iterator[None]:
-    """Raise StorageError, with the file's `name`, if the block can't use a file."""
+    """Raise StorageError, with the file's `name`, if the block cannot use a file."""
     try:
         yield
     # A damaged file, and SQLite's messages about it, may contain invalid UTF-8.
     except (OSError, sqlite3.Error, UnicodeDecodeError) as error:
-        raise StorageError(f"{name} can't be used: {error}", hint=hint) from None
+        raise StorageError(f"{name} cannot be used: {error}", hint=hint) from None
 
 
 @contextmanager
@@ -155,7 +155,7 @@ def _set_up(
     steps = range(current, version) if current else range(0)
     if not all(step in upgrades for step in steps):
         raise OlderVersionError(
-            f"{path} was written by an older version of outreply and can't be read",
+            f"{path} was written by an older version of outreply and cannot be read",
             hint="Delete the file, or set OUTREPLY_STATE_DIR to another directory.",
         )
     if current == 0:

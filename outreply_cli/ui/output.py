@@ -1,44 +1,19 @@
 """Results on stdout in every format."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from outreply_cli.errors import InvalidInputError
+from outreply_cli.ui.columns import Column, Item
 from outreply_cli.ui.fields import as_text, get_field, has_field, select_fields
 from outreply_cli.ui.sanitize import escape_control_json, sanitize
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
 FORMATS = ("table", "json", "jsonl", "yaml", "csv", "tsv")
-Item = Mapping[str, Any]
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Column:
-    """A column of a table.
-
-    Attributes:
-        header: The header on a terminal.
-        field: The dotted path of the value; the name of the column in CSV and TSV.
-        show: Returns the text of a cell for people; the value itself by default.
-        shrinkable: Whether the column may be cut on a narrow terminal.
-        style: Returns the Rich style of a cell.
-        short: Returns a shorter text for narrow terminals.
-        csv_only: Whether the column appears in CSV and TSV only.
-    """
-
-    header: str
-    field: str
-    show: Callable[[Item], str] | None = None
-    shrinkable: bool = False
-    style: Callable[[Item], str] | None = None
-    short: Callable[[Item], str] | None = None
-    csv_only: bool = False
-
-    def text(self, item: Item, *, narrow: bool = False) -> str:
-        """The text of a cell for people, sanitized, on one line."""
-        show = (self.short if narrow else None) or self.show
-        return sanitize(show(item) if show else as_text(get_field(item, self.field)))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -70,6 +45,23 @@ class Output:
         """Whether to draw grids and bars: on a terminal that can show them."""
         encoding = getattr(self.stream, "encoding", None) or "utf-8"
         return self.is_terminal and not self.plain and "utf" in encoding.lower()
+
+    @property
+    def console(self) -> "Console":
+        """A Rich console on the stream that interprets no markup."""
+        from rich.console import Console
+
+        return Console(
+            file=self.stream,
+            force_terminal=self.is_terminal,
+            no_color=not self.color,
+            color_system="auto" if self.color else None,
+            width=self.width,
+            markup=False,
+            highlight=False,
+            emoji=False,
+            legacy_windows=False,
+        )
 
     def print_list(
         self, items: Sequence[Item], columns: Sequence[Column], *, id_field: str | None = "id"
@@ -118,7 +110,7 @@ class Output:
             if self.is_terminal:
                 from outreply_cli.ui.tables import print_pairs
 
-                print_pairs(self, pairs)
+                print_pairs(self.console, pairs)
             else:
                 self._lines(f"{header.lower()}\t{text}" for header, text, _ in pairs)
         else:
@@ -193,7 +185,7 @@ class Output:
             return
         from outreply_cli.ui.tables import print_table
 
-        print_table(self, items, columns)
+        print_table(self.console, items, columns, plain=self.plain)
 
     def _document(self, items: Sequence[Item], columns: Sequence[Column], *, single: bool) -> None:
         if self.format in {"csv", "tsv"}:

@@ -74,8 +74,6 @@ def progress(
     )
     from rich.text import Text
 
-    from outreply_cli.ui.tables import console_for
-
     class _Rate(ProgressColumn):
         def render(self, task: Task) -> Text:
             speed = f"{task.speed * 60:.0f}/min" if task.speed else ""
@@ -87,7 +85,7 @@ def progress(
         MofNCompleteColumn(),
         _Rate(),
         TimeRemainingColumn(),
-        console=console_for(notes),
+        console=notes.console,
         transient=True,
     )
     task = bar.add_task(label, total=total)
@@ -122,15 +120,13 @@ def upload_bars(notes: Output, sizes: Sequence[int]) -> Iterator[UploadProgress]
         TransferSpeedColumn,
     )
 
-    from outreply_cli.ui.tables import console_for
-
     bar = Bar(
         TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=None),
         DownloadColumn(binary_units=True),
         TransferSpeedColumn(),
         TimeRemainingColumn(),
-        console=console_for(notes),
+        console=notes.console,
         transient=True,
     )
     with bar:

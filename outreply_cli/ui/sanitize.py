@@ -1,4 +1,4 @@
-"""Untrusted text made harmless: no control, bidirectional or invisible characters."""
+"""Sanitizing of untrusted text: no control, bidirectional or invisible characters."""
 
 import unicodedata
 

@@ -2,14 +2,12 @@
 
 from collections.abc import Sequence
 from itertools import islice
-from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-if TYPE_CHECKING:
-    from outreply_cli.ui.output import Column, Item, Output
+from outreply_cli.ui.columns import Column, Item
 
 _GAP = 2
 _MIN_WIDTH = 8
@@ -20,71 +18,58 @@ _LEGIBLE_NAME, _LEGIBLE_TEXT, _LONG = 12, 16, 24
 Layout = Sequence[Sequence[tuple[int, int]]]
 
 
-def console_for(output: "Output") -> Console:
-    """A Rich console for `output` that interprets no markup."""
-    return Console(
-        file=output.stream,
-        force_terminal=output.is_terminal,
-        no_color=not output.color,
-        color_system="auto" if output.color else None,
-        width=output.width,
-        markup=False,
-        highlight=False,
-        emoji=False,
-        legacy_windows=False,
-    )
-
-
-def print_table(output: "Output", items: Sequence["Item"], columns: Sequence["Column"]) -> None:
+def print_table(
+    console: Console, items: Sequence[Item], columns: Sequence[Column], *, plain: bool
+) -> None:
     """Print one line per item, or several if one would leave too little of each column."""
     headers = [column.header for column in columns]
-    rows = _texts(items, columns, output.width)
+    rows = _texts(items, columns, console.width)
     layout = arrange(
-        [headers, *rows], flexible=[column.shrinkable for column in columns], width=output.width
+        [headers, *rows], flexible=[column.shrinkable for column in columns], width=console.width
     )
-    console = console_for(output)
     _print_row(console, [Text(header, style="bold") for header in headers], layout)
-    if not output.plain:
-        rule = max(_width_of(line) for line in layout) if layout else 0
-        console.print(Text("─" * min(rule, output.width), style="dim"), soft_wrap=True)
+    if not plain:
+        rule = max(_line_width(line) for line in layout) if layout else 0
+        console.print(Text("─" * min(rule, console.width), style="dim"), soft_wrap=True)
     for item, row in zip(items, rows, strict=True):
         _print_row(console, _cells(item, row, columns), layout)
 
 
 def print_groups(
-    output: "Output",
-    groups: Sequence[tuple[str, Sequence["Item"]]],
-    columns: Sequence["Column"],
+    console: Console,
+    groups: Sequence[tuple[str, Sequence[Item]]],
+    columns: Sequence[Column],
 ) -> None:
     """Print groups of items below their headings, with the same columns."""
-    all_rows = _texts([item for _, items in groups for item in items], columns, output.width - _GAP)
+    all_rows = _texts(
+        [item for _, items in groups for item in items], columns, console.width - _GAP
+    )
     remaining = iter(all_rows)
     rows = [list(islice(remaining, len(items))) for _, items in groups]
     layout = arrange(
         all_rows or [[""] * len(columns)],
         flexible=[column.shrinkable for column in columns],
-        width=output.width - _GAP,
+        width=console.width - _GAP,
     )
-    console = console_for(output)
     for (heading, items), group in zip(groups, rows, strict=True):
         title = Text(heading, style="bold")
-        title.truncate(output.width, overflow="ellipsis")
+        title.truncate(console.width, overflow="ellipsis")
         console.print(title, soft_wrap=True)
         for item, row in zip(items, group, strict=True):
             _print_row(console, _cells(item, row, columns), layout, indent=_GAP)
 
 
-def _texts(items: Sequence["Item"], columns: Sequence["Column"], width: int) -> list[list[str]]:
+def _texts(items: Sequence[Item], columns: Sequence[Column], width: int) -> list[list[str]]:
     """The texts of the cells: in full if the terminal is wide enough, else the short ones."""
     if width >= _WIDE:
         rows = [[column.text(item) for column in columns] for item in items]
         widest = fit_widths(rows, flexible=[False] * len(columns), width=width)
-        if _width_of(list(enumerate(widest))) <= width:
+        if _line_width(list(enumerate(widest))) <= width:
             return rows
     return [[column.text(item, narrow=True) for column in columns] for item in items]
 
 
-def _cells(item: "Item", row: Sequence[str], columns: Sequence["Column"]) -> list[Text]:
+def _cells(item: Item, row: Sequence[str], columns: Sequence[Column]) -> list[Text]:
     return [
         Text(cell, style=column.style(item) if column.style else "")
         for cell, column in zip(row, columns, strict=True)
@@ -102,13 +87,12 @@ def _print_row(console: Console, cells: Sequence[Text], layout: Layout, *, inden
             console.print(line, soft_wrap=True)
 
 
-def _width_of(line: Sequence[tuple[int, int]]) -> int:
+def _line_width(line: Sequence[tuple[int, int]]) -> int:
     return sum(width + _GAP for _, width in line) - _GAP
 
 
-def print_pairs(output: "Output", pairs: Sequence[tuple[str, str, str]]) -> None:
+def print_pairs(console: Console, pairs: Sequence[tuple[str, str, str]]) -> None:
     """Print `(name, value, style)` as lines, the values in one column."""
-    console = console_for(output)
     width = max((cell_len(name) for name, _, _ in pairs), default=0)
     for name, value, style in pairs:
         label = Text(name, style="bold")
@@ -128,7 +112,7 @@ def arrange(rows: Sequence[Sequence[str]], *, flexible: Sequence[bool], width: i
     minimum = [
         _legible(full) if shrinks else full for full, shrinks in zip(natural, flexible, strict=True)
     ]
-    if _width_of(list(enumerate(fitted))) <= width and all(
+    if _line_width(list(enumerate(fitted))) <= width and all(
         actual >= least for actual, least in zip(fitted, minimum, strict=True)
     ):
         return [list(enumerate(fitted))]
@@ -141,7 +125,7 @@ def arrange(rows: Sequence[Sequence[str]], *, flexible: Sequence[bool], width: i
             lines.append([])
         lines[-1].append(index)
     return [
-        list(zip(line, _widths_of(line, rows, flexible, width - (_GAP if number else 0)),
+        list(zip(line, _fit_line(line, rows, flexible, width - (_GAP if number else 0)),
                  strict=True))
         for number, line in enumerate(lines)
     ]  # fmt: skip
@@ -151,7 +135,7 @@ def _legible(natural: int) -> int:
     return min(natural, _LEGIBLE_NAME if natural <= _LONG else _LEGIBLE_TEXT)
 
 
-def _widths_of(
+def _fit_line(
     line: Sequence[int], rows: Sequence[Sequence[str]], flexible: Sequence[bool], width: int
 ) -> list[int]:
     return fit_widths(

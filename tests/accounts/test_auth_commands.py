@@ -177,7 +177,7 @@ def test_profile_precedence(login_cli: CommandLine, emulator: EmulatorServer) ->
     assert login_cli.run("pages", "list", env=bad).code == 4
     assert login_cli.run("pages", "list", "-p", "stored", env=bad).code == 0
     assert login_cli.run("pages", "list", env={"OUTREPLY_PROFILE": "stored"}).code == 0
-    assert login_cli.run("pages", "list", env={"OUTREPLY_PROFILE": "unknown"}).code == 2
+    assert login_cli.run("pages", "list", env={"OUTREPLY_PROFILE": "unknown"}).code == 5
 
 
 def test_list_and_switch(login_cli: CommandLine, emulator: EmulatorServer) -> None:
@@ -190,7 +190,7 @@ def test_list_and_switch(login_cli: CommandLine, emulator: EmulatorServer) -> No
     assert login_cli.run("auth", "switch", "two").code == 0
     profiles = json.loads(login_cli.run("auth", "list", "--json").out)
     assert [p["current"] for p in profiles] == [False, True]
-    assert login_cli.run("auth", "switch", "three").code == 2
+    assert login_cli.run("auth", "switch", "three").code == 5
 
 
 def test_json_output(login_cli: CommandLine, emulator: EmulatorServer) -> None:
@@ -221,7 +221,7 @@ def test_profile_from_environment(login_cli: CommandLine, emulator: EmulatorServ
     assert login_cli.run("auth", "logout", env={"OUTREPLY_PROFILE": "work"}).code == 0
     tokens = login_cli.home / "config" / "tokens"
     assert [path.name for path in tokens.iterdir()] == ["default"]
-    assert login_cli.run("auth", "logout", env={"OUTREPLY_PROFILE": "unknown"}).code == 2
+    assert login_cli.run("auth", "logout", env={"OUTREPLY_PROFILE": "unknown"}).code == 5
     other = {"OUTREPLY_PROFILE": "x"}
     assert login_cli.run(*login, "-p", "own", stdin=emulator.token, env=other).code == 0
     assert login_cli.run("auth", "list", "-q").out.split() == ["default", "work", "own"]

@@ -222,7 +222,7 @@ def test_connection_refused(clock: ManualClock) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     sender = Transport(base_url=f"http://127.0.0.1:{port}", token=Token(SECRET), clock=clock)
-    with pytest.raises(NetworkError, match=r"can't connect to 127\.0\.0\.1") as error:
+    with pytest.raises(NetworkError, match=r"cannot connect to 127\.0\.0\.1") as error:
         sender.request("GET", "/me")
     assert error.value.sent is False
     assert f":{port}" in error.value.message

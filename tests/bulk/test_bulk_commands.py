@@ -240,6 +240,20 @@ def test_duplicate_post_is_not_a_guardrail_violation(cli: CommandLine, calendar:
     assert "--spread" not in refused.err
 
 
+def test_cancel_rejects_a_file_that_does_not_exist(cli: CommandLine, calendar: Path) -> None:
+    assert cli.run("bulk", "cancel", str(calendar), "--yes").code == 0
+    missing = cli.run("bulk", "cancel", "nofile.csv", "--yes")
+    assert (missing.code, missing.out) == (2, "")
+    assert missing.err.startswith("Error: Calendar not found: nofile.csv; no posts were scheduled")
+
+
+def test_cancel_needs_no_file_once_scheduled(cli: CommandLine, calendar: Path) -> None:
+    assert cli.run("bulk", "schedule", str(calendar)).code == 0
+    calendar.unlink()
+    cancelled = cli.run("bulk", "cancel", str(calendar), "--yes")
+    assert cancelled.code == 0, cancelled.err
+
+
 def test_many_cancels_require_max_cancel(cli: CommandLine, calendar: Path, client: Client) -> None:
     write_csv(calendar, [row(f"k{n}", f"2026-12-{n:02} 09:00", f"R{n}") for n in range(1, 13)])
     cli.run("bulk", "schedule", str(calendar))

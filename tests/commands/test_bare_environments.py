@@ -83,7 +83,7 @@ def test_cron_quota_check(cron: MinimalEnvironment) -> None:
     sufficient, short = cron.run(*check, "20"), cron.run(*check, "20000")
     assert (sufficient.code, sufficient.out, sufficient.err) == (0, "", "")
     assert (short.code, short.out) == (6, "")
-    assert "need 20000" in short.err
+    assert "20000 required" in short.err
 
 
 def test_cron_bulk_schedule(cron: MinimalEnvironment) -> None:

@@ -96,7 +96,9 @@ def test_state_survives_kill_and_reset_clears_it(running: CommandLine) -> None:
     assert running.spawn("emulator", "reset").code == 2, "requires confirmation"
     assert running.spawn("emulator", "reset", "--yes").code == 0
     assert json.loads(running.spawn("posts", "list", "-p", "emulator", "--json").out) == []
-    assert running.spawn("emulator", "seed").code == 0
+    unnamed = running.spawn("emulator", "seed")
+    assert unnamed.code == 2
+    assert "outreply emulator reset" in unnamed.err
 
 
 def test_two_state_directories(running: CommandLine, tmp_path: Path) -> None:

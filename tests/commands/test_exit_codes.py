@@ -64,6 +64,44 @@ def test_exit_code_not_found(cli: CommandLine) -> None:
 
 
 @pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("pages", "show", "instagram:nope"), "Page not found: instagram:nope"),
+        (("pages", "list", "-p", "nobody"), "Profile not found: 'nobody'"),
+        (
+            ("posts", "schedule", "--page", "x:nope", "--at", "in 2h", "-m", "x"),
+            "Page not found: x:nope",
+        ),
+        (("webhooks", "replay", "#12", "--to", "127.0.0.1:9"), "Delivery not found"),
+    ],
+)
+def test_exit_code_not_found_before_sending(
+    cli: CommandLine, words: tuple[str, ...], message: str
+) -> None:
+    result = cli.run(*words)
+    assert (result.code, result.out) == (5, "")
+    assert message in result.err
+
+
+def test_exit_code_profile_not_selected(
+    cli_logged_out: CommandLine, emulator: EmulatorServer
+) -> None:
+    login = ("auth", "login", "--with-token", "--insecure-storage", "-p", "work")
+    url = ("--base-url", emulator.base_url)
+    assert cli_logged_out.run(*login, *url, stdin=emulator.token).code == 0
+    config = cli_logged_out.home / "config" / "config.toml"
+    config.write_text(config.read_text().replace('current = "work"', 'current = "gone"'))
+    result = cli_logged_out.run("pages", "list")
+    assert result.code == 4
+    assert result.err == (
+        "Error: The current profile 'gone' is not stored\n"
+        "  Use --profile work, or run: outreply auth switch work\n"
+    )
+    assert cli_logged_out.run("auth", "switch", "work").code == 0
+    assert cli_logged_out.run("pages", "list").code == 0
+
+
+@pytest.mark.parametrize(
     ("words", "hint"),
     [
         (("brands", "show"), "outreply brands list"),
@@ -180,7 +218,6 @@ def test_exit_code_connection_refused(cli: CommandLine) -> None:
         ("pages", "list", "--output", "xml"),
         ("pages", "list", "--fields", ","),
         ("pages", "list", "--platform", "myspace"),
-        ("pages", "list", "-p", "nobody"),
         ("posts", "schedule", "--page", "instagram:acme", "--at", "soon", "-m", "x"),
         ("posts", "schedule", "--page", "instagram:acme", "--at", "in 2m", "-m", "x"),
         ("posts", "list", "--published", "--all"),

@@ -61,7 +61,7 @@ def test_upload_directory(cli: CommandLine, pictures: Path) -> None:
     names = [Path(result["file"]).name for result in upload(cli, str(pictures), "--recursive")]
     assert names == ["a.png", "b.mp4", "c.jpg"]
     ran = cli.run("media", "upload", str(pictures))
-    assert "Skipped, not a picture or video: " in ran.err
+    assert "Skipped, not an image or video: " in ran.err
     assert "notes.txt" in ran.err
     empty = cli.run("media", "upload", str(pictures / "more" / ".."), "--json")
     assert empty.code == 0

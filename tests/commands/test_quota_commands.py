@@ -91,12 +91,12 @@ def test_check_exits_6_when_short(cli: CommandLine, emulator: EmulatorServer) ->
     result = cli.run("quota", "check", "--min-publishes", "20")
     assert (result.code, result.out) == (6, "")
     assert result.err == (
-        "Error: Only 10 publishes remaining, need 20; "
+        "Error: Only 10 publishes remaining, 20 required; "
         "resets Tue 01 Dec 2026 01:00 CET (00:00 UTC)\n"
     )
     error = json.loads(cli.run("quota", "check", "--min-publishes", "20", "--json").err)["error"]
     assert error["code"] == "QUOTA_SHORT"
-    assert error["details"]["short"] == [{"bucket": "publishes", "remaining": 10, "needed": 20}]
+    assert error["details"]["short"] == [{"bucket": "publishes", "remaining": 10, "required": 20}]
 
 
 def test_check_warn_at(cli: CommandLine, emulator: EmulatorServer) -> None:

@@ -228,9 +228,8 @@ def test_emulator_registration(cli_logged_out: CommandLine) -> None:
         with run_receiver(
             cli_logged_out, "--emulator", "--max-events", "2", "-o", "jsonl"
         ) as receiver:
-            for line in receiver.process.stderr or ():
-                if line.startswith("Registered with the emulator"):
-                    break
+            assert receiver.startup_lines[-1].startswith("Registered with the emulator")
+            assert not any("To register it" in line for line in receiver.startup_lines)
             (hook,) = json.loads(cli_logged_out.spawn("webhooks", "list", "--json").out)
             assert hook["url"] == receiver.url
             posted = cli_logged_out.spawn(

@@ -54,7 +54,7 @@ def test_type_is_detected_from_content(tmp_path: Path, content: bytes, mime: str
         (b"%PDF-1.4", "PDF"),
         (b"\x00\x00\x00\x18ftypheic", "HEIC"),
         (b"PK\x03\x04", "ZIP"),
-        (b"\x89PN", "not a picture"),
+        (b"\x89PN", "not an image"),
     ],
 )
 def test_unsupported_type_is_named(tmp_path: Path, content: bytes, expected: str) -> None:

@@ -196,7 +196,7 @@ def test_exec_failure_timeout_and_missing_program(tmp_path: Path) -> None:
     lines = {
         f"{sys.executable} -c 'raise SystemExit(3)'": "exit code 3",
         f"{sys.executable} -c 'import time; time.sleep(60)'": "killed after 0.5 s",
-        str(program): "can't be run",
+        str(program): "cannot be run",
     }
     targets = [CommandTarget(line, {}, concurrency=1, timeout=0.5) for line in lines]
     program.unlink()

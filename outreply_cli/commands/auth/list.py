@@ -2,7 +2,7 @@
 
 from outreply_cli.cli.options import command
 from outreply_cli.context import Context
-from outreply_cli.ui.output import Column
+from outreply_cli.ui.columns import Column
 
 _COLUMNS = (
     Column("Profile", "name", style=lambda profile: "bold" if profile["current"] else ""),

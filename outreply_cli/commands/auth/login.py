@@ -9,6 +9,7 @@ import typer
 from outreply_cli.cli.options import Yes, command
 from outreply_cli.commands.auth.shared import note_sandbox, report
 from outreply_cli.context import Context
+from outreply_cli.env import select_profile
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.spec.scopes import COMMAND_SCOPES, allowed_commands, missing_scopes
 
@@ -20,7 +21,14 @@ def run(
         bool, typer.Option("--with-token", help="Read the token from stdin.")
     ] = False,
     base_url: Annotated[
-        str | None, typer.Option(metavar="URL", help="Use another base URL of the API.")
+        str | None, typer.Option(metavar="URL", help="Base URL of the API.")
+    ] = None,
+    profile: Annotated[
+        str | None,
+        typer.Option(
+            "--profile", "-p", metavar="NAME",
+            help="Store the account as this profile (default: the current one).",
+        ),
     ] = None,
     insecure_storage: Annotated[
         bool,
@@ -55,8 +63,7 @@ def run(
         )
     token = Token(context.stdin.readline() if with_token else context.prompt_secret("API token: "))
     profiles = context.profiles
-    variable = context.environ.get("OUTREPLY_PROFILE")
-    name = check_profile_name(context.options.profile or variable or profiles.current)
+    name = check_profile_name(select_profile(profile, context.environ) or profiles.current)
     base_url = base_url or context.environ.get("OUTREPLY_BASE_URL") or None
     context.confirm_unrecognized_token(token, base_url, accepted=yes)
     login = log_in(
@@ -88,13 +95,13 @@ def run(
 
 
 def describe_scopes(granted: Sequence[str]) -> list[str]:
-    """Lines about what a token with these scopes can and can't do."""
+    """Lines about what a token with these scopes can and cannot do."""
     missing = missing_scopes(granted)
     if not missing:
         return ["This token can run all commands."]
     lines = [f"This token can run: {_group(allowed_commands(granted))}."]
     lines += [
-        f"Without {scope} it can't run: {_group(commands)}."
+        f"Without {scope} it cannot run: {_group(commands)}."
         for scope, commands in missing.items()
         if commands
     ]

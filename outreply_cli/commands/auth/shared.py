@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from outreply_cli.context import Context
-from outreply_cli.ui.output import Column
+from outreply_cli.ui.columns import Column
 
 if TYPE_CHECKING:
     from outreply_cli.spec.token import Token

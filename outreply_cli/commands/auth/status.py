@@ -5,7 +5,7 @@ from typing import Any
 from outreply_cli.cli.options import command
 from outreply_cli.commands.auth.shared import note_sandbox
 from outreply_cli.context import Context
-from outreply_cli.ui.output import Column
+from outreply_cli.ui.columns import Column
 
 
 @command()

@@ -3,7 +3,7 @@
 from outreply_cli.cli.options import command
 from outreply_cli.commands.brands.shared import COLUMNS
 from outreply_cli.context import Context
-from outreply_cli.ui.output import Column
+from outreply_cli.ui.columns import Column
 
 
 @command()

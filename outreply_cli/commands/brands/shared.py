@@ -1,6 +1,6 @@
 """Columns shared by the commands of `outreply brands`."""
 
-from outreply_cli.ui.output import Column
+from outreply_cli.ui.columns import Column
 
 COLUMNS = (
     Column("ID", "id"),

@@ -29,13 +29,13 @@ def run(
 ) -> None:
     """Apply a plan saved by `bulk plan`.
 
-    The plan is refused when the file, the account or the time require another plan.
+    Fails if the plan is stale: the file, the account or the time requires another plan.
 
     Example: outreply bulk apply launch.plan
 
     Example: outreply bulk apply launch.plan --report done.csv
     """
-    from outreply_cli.bulk.plan_file import PlanDriftError, find_drift, load_plan
+    from outreply_cli.bulk.plan_file import StalePlanError, find_drift, load_plan
 
     saved = load_plan(plan)
     values = dict(saved.options)
@@ -49,6 +49,6 @@ def run(
         (planned,) = plan_calendars(context, bulk, calendars, reconcile=True)
         differences = list(find_drift(saved, planned.account.fingerprint, planned.plan))
         if differences:
-            raise PlanDriftError(differences)
+            raise StalePlanError(differences)
         results = apply_plans(context, bulk, [planned])
     finish_run(context, results, bulk.stop, report)

@@ -7,6 +7,7 @@ from outreply_cli.cli.options import Yes, command
 from outreply_cli.commands.bulk.options import File, WaitLock, bulk_context, parse_options
 from outreply_cli.commands.bulk.output import finish_run, show_results
 from outreply_cli.context import Context
+from outreply_cli.errors import InvalidInputError
 from outreply_cli.ui.progress import progress
 
 
@@ -24,6 +25,11 @@ def run(context: Context, file: File, wait_lock: WaitLock = "30s", yes: Yes = Fa
     options = parse_options(context, tz=None)
     with bulk_context(context, options, [calendar], wait_lock=wait_lock) as bulk:
         pending = bulk.service.pending_entries(calendar.path)
+        if not pending and not calendar.path.exists():
+            raise InvalidInputError(
+                f"calendar not found: {file}; no posts were scheduled from it",
+                hint="Name the calendar file as it was scheduled.",
+            )
         if not pending:
             show_results(context, [])
             context.info(f"Nothing to cancel: {file} has no pending posts.")

@@ -107,9 +107,8 @@ def show_plan(output: Output, planned: PlannedCalendar, zone: ZoneInfo) -> None:
     from rich.text import Text
 
     from outreply_cli.ui.cells import fit
-    from outreply_cli.ui.tables import console_for
 
-    console = console_for(output)
+    console = output.console
     for line in lines:
         room = max(12, output.width - len(line.sign) - line.fixed)
         text = line.text[: line.fixed] + fit(line.text[line.fixed :], room)

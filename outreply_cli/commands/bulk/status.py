@@ -7,7 +7,7 @@ from outreply_cli.context import Context
 from outreply_cli.pages import page_alias
 from outreply_cli.times import format_time, format_time_short
 from outreply_cli.timestamps import parse_timestamp
-from outreply_cli.ui.output import Column
+from outreply_cli.ui.columns import Column
 
 
 @command()
@@ -18,7 +18,7 @@ def run(
     date_order: DateOrder = None,
     tz: TimeZone = None,
 ) -> None:
-    """Compare a calendar file with the journal and the account.
+    """Compare a calendar file with earlier runs and the account.
 
     Example: outreply bulk status launch.csv
 

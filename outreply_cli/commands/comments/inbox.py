@@ -23,7 +23,7 @@ def run(
 ) -> None:
     """Show new comments on all recent posts, unanswered ones first.
 
-    Comments shown once count as seen and are left out the next time. Each post costs one read.
+    Hides comments that an earlier run showed. Uses one read of the quota per post.
 
     Example: outreply comments inbox --all
 

@@ -15,7 +15,7 @@ from outreply_cli.times import parse_past_time
 @command()
 def run(
     context: Context,
-    post: Annotated[str, typer.Argument(metavar="POST", help="ID or address of a published post.")],
+    post: Annotated[str, typer.Argument(metavar="POST", help="ID or URL of a published post.")],
     since: SinceOption = None,
     unanswered: Annotated[
         bool, typer.Option("--unanswered", help="Show only comments that need a reply.")

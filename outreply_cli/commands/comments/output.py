@@ -7,7 +7,8 @@ from zoneinfo import ZoneInfo
 
 from outreply_cli.times import format_duration, format_time_short
 from outreply_cli.timestamps import parse_timestamp
-from outreply_cli.ui.output import Column, Item, Output
+from outreply_cli.ui.columns import Column, Item
+from outreply_cli.ui.output import Output
 from outreply_cli.ui.sanitize import sanitize
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class CommentView:
         from outreply_cli.ui.tables import print_groups
 
         headed = [(self.heading(group), group_items) for group, group_items in items]
-        print_groups(output, headed, self._columns()[1:])
+        print_groups(output.console, headed, self._columns()[1:])
 
     def show_new(self, item: Item) -> None:
         """Print one comment and flush."""

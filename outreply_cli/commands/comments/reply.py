@@ -11,7 +11,7 @@ from outreply_cli.commands.posts.options import EditOption, FileOption, read_mes
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.times import format_time_short
-from outreply_cli.ui.output import Column
+from outreply_cli.ui.columns import Column
 
 
 @command()
@@ -25,7 +25,10 @@ def run(
     edit: EditOption = False,
     template: Annotated[
         str | None,
-        typer.Option(metavar="FILE", help="Fill in a text with {author}, {username} and {post}."),
+        typer.Option(
+            metavar="FILE",
+            help="Read the text from a template with {author}, {username} and {post}.",
+        ),
     ] = None,
     key: Annotated[
         str | None,

@@ -98,7 +98,7 @@ def _act(context: Context, triage: "Triage", group: "PostComments", letter: str)
         if address.startswith(("https://", "http://")):
             webbrowser.open(address)
         else:
-            context.info("The post has no address.")
+            context.info("The post has no URL.")
     elif letter == "u":
         context.info("Undone; nothing was sent." if triage.undo() else "Nothing to undo.")
     else:

@@ -20,7 +20,7 @@ def run(
     context: Context,
     days: DaysOption = 7,
     interval: Annotated[
-        str, typer.Option(metavar="DURATION", help="Time between two polls.")
+        str, typer.Option(metavar="DURATION", help="Polling interval.")
     ] = "1m",
     count: PollCount = None,
     since: SinceOption = None,

@@ -7,7 +7,7 @@ import typer
 from outreply_cli.cli.options import command
 from outreply_cli.commands.emulator.shared import StateOption, running_emulator
 from outreply_cli.context import Context
-from outreply_cli.ui.output import Column
+from outreply_cli.ui.columns import Column
 
 
 @command(api=False)

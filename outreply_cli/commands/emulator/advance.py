@@ -10,7 +10,7 @@ from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.times import parse_duration, parse_time
 from outreply_cli.timestamps import format_timestamp, parse_timestamp
-from outreply_cli.ui.output import Column
+from outreply_cli.ui.columns import Column
 
 
 @command(api=False)

@@ -28,7 +28,7 @@ def run(
     failure_rate: FailureOption = 0.0,
     comments: CommentsOption = 0,
 ) -> None:
-    """Run a command beside a temporary emulator.
+    """Run a command against a temporary emulator.
 
     The command gets OUTREPLY_BASE_URL and OUTREPLY_API_KEY in its environment, and its exit code
     is that of `emulator exec`.

@@ -25,8 +25,6 @@ def run(
 ) -> None:
     """Replace the emulator's data with a seed file.
 
-    Without FILE, an empty emulator gets the built-in account.
-
     Example: outreply emulator seed --export > seed.yaml
 
     Example: outreply emulator seed seed.yaml --yes
@@ -39,9 +37,8 @@ def run(
         context.output.write_document(str(handle.request("export")["seed"]))
         return
     if file is None:
-        status = handle.request("seed")
-    else:
-        text = context.read_text(str(file))
-        context.confirm("Replace all data in the emulator?", yes=yes)
-        status = handle.request("seed", text=text, name=str(file))
-    save_and_show(context, handle, status)
+        hint = "To restore the default data, run: outreply emulator reset"
+        raise InvalidInputError("FILE or --export is required", hint=hint)
+    text = context.read_text(str(file))
+    context.confirm("Replace all data in the emulator?", yes=yes)
+    save_and_show(context, handle, handle.request("seed", text=text, name=str(file)))

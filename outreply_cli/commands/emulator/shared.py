@@ -15,7 +15,7 @@ from outreply_cli.emulator.errors import EmulatorNotRunningError
 from outreply_cli.paths import to_path
 from outreply_cli.spec.token import Token
 from outreply_cli.times import format_api_time
-from outreply_cli.ui.output import Column, Item
+from outreply_cli.ui.columns import Column, Item
 
 PROFILE = "emulator"
 
@@ -29,7 +29,9 @@ SeedOption = Annotated[
 FrozenOption = Annotated[bool, typer.Option("--frozen", help="Start with a frozen clock.")]
 FailureOption = Annotated[
     float,
-    typer.Option(metavar="RATE", min=0, max=1, help="Share of posts that fail when they are due."),
+    typer.Option(
+        metavar="RATE", min=0, max=1, help="Fraction of posts that fail to publish, from 0 to 1."
+    ),
 ]
 CommentsOption = Annotated[
     int,
@@ -87,7 +89,7 @@ def active_token(status: Mapping[str, Any]) -> str | None:
 
 
 def show_emulator(context: Context, handle: EmulatorHandle, status: dict[str, Any]) -> None:
-    """Show the address, token, profile, time and posts of an emulator."""
+    """Show the URL, token, profile, time and posts of an emulator."""
     address = {name: value for name, value in asdict(handle).items() if name != "admin_key"}
     context.output.print_one(
         {**address, **status, "profile": PROFILE},

@@ -12,7 +12,7 @@ from outreply_cli.context import Context
 
 @command(api=False)
 def run(context: Context, state: StateOption = None) -> None:
-    """Show the address, token, time and posts of the emulator.
+    """Show the URL, token, time and posts of the emulator.
 
     Example: outreply emulator status
 

@@ -1,3 +1,3 @@
-"""Upload, list and delete pictures and videos."""
+"""Upload, list and delete images and videos."""
 
 COMMANDS = ("upload", "list", "show", "delete", "prune")

@@ -20,7 +20,7 @@ from outreply_cli.media.batch import BatchReport, FileResult, UploadStatus, Vali
 from outreply_cli.media.files import MediaFile
 from outreply_cli.media.library import created_at, delete_media, media_size
 from outreply_cli.times import format_duration, format_time
-from outreply_cli.ui.output import Column, Item
+from outreply_cli.ui.columns import Column, Item
 from outreply_cli.ui.sanitize import sanitize
 
 ID_FIELD = "media_id"
@@ -70,7 +70,7 @@ def summarize(items: Sequence[Item]) -> str:
 def report_skipped(context: Context, checked: ValidatedUploads) -> None:
     """Print the files of a directory that are not media."""
     if checked.skipped:
-        context.info(f"Skipped, not a picture or video: {', '.join(checked.skipped)}")
+        context.info(f"Skipped, not an image or video: {', '.join(checked.skipped)}")
 
 
 def delete_items(context: Context, client: Client, media_ids: Sequence[str]) -> None:
@@ -110,7 +110,7 @@ def report_uploads(context: Context, report: BatchReport, storage_left: int | No
     if items or not is_table:
         context.output.print_list(items, _UPLOAD_COLUMNS, id_field=ID_FIELD)
     left = report.storage_left if report.storage_left is not None else storage_left
-    if left is not None:
+    if left is not None and any(result.media_id for result in report.results):
         context.info(f"Storage left: {format_size(left)}.")
     failures = [(result.name, result.error) for result in report.results if result.error]
     if failures:

@@ -15,7 +15,7 @@ def run(
     media_id: Annotated[str, typer.Argument(metavar="ID", help="ID of the media.")],
     tz: DisplayZone = None,
 ) -> None:
-    """Show one uploaded picture or video.
+    """Show one uploaded image or video.
 
     Example: outreply media show $(outreply media list -q | head -n 1)
 

@@ -37,13 +37,13 @@ def run(
         int, typer.Option(metavar="COUNT", min=1, max=16, help="Upload this many files at a time.")
     ] = 3,
 ) -> None:
-    """Upload pictures and videos.
+    """Upload images and videos.
 
     The type is detected from the content, not the file name.
 
     Example: outreply media upload hero.jpg --skip-existing
 
-    Example: outreply media upload pictures --recursive --json
+    Example: outreply media upload images --recursive --json
     """
     client = context.client()
     account = client.account_or_none()
@@ -57,7 +57,7 @@ def run(
         checked = batch.check(candidates)
         report_skipped(context, checked)
         if not checked.names:
-            raise InvalidInputError("no pictures or videos found")
+            raise InvalidInputError("no images or videos found")
         with upload_bars(context.notes, [file.size for file in checked.files.values()]) as bars:
             report = batch.run(checked, concurrency=concurrency, progress=bars)
     report_uploads(context, report, limits.remaining_bytes)

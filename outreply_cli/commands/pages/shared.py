@@ -1,6 +1,6 @@
 """Columns shared by the commands of `outreply pages`."""
 
-from outreply_cli.ui.output import Column, Item
+from outreply_cli.ui.columns import Column, Item
 
 
 def _style(page: Item) -> str:

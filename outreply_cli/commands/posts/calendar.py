@@ -30,7 +30,7 @@ def run(
     """Show the scheduled and published posts of a week or month.
 
     A terminal of 60 or more columns shows a grid, a narrower one an agenda.
-    In the grid, IG is Instagram and the letter after it stands for the brand.
+    In the grid, IG is Instagram, and the letter after it is the brand.
 
     Example: outreply posts calendar --month
 
@@ -42,7 +42,7 @@ def run(
     from outreply_cli.times import day_start, parse_day
 
     if week and month:
-        raise InvalidInputError("use only one of --week and --month")
+        raise InvalidInputError("specify only one of --week and --month")
     client, zone = context.client(), context.zone(tz)
     pages = client.pages().items
     page_id = str(find_page(pages, page)["id"]) if page else None

@@ -22,7 +22,6 @@ from outreply_cli.spec.platforms import find_platform
 from outreply_cli.ui.cells import fit, pad
 from outreply_cli.ui.output import Output
 from outreply_cli.ui.sanitize import sanitize
-from outreply_cli.ui.tables import console_for
 
 _MIN_GRID_WIDTH = 60
 _MONTH_LINES = 5
@@ -40,7 +39,7 @@ def print_calendar(
     """Print `posts` as a grid if it fits, otherwise as an agenda."""
     marks = brand_marks([sanitize(post.brand) for post in posts])
     entries = [_cell_post(post, zone, marks[sanitize(post.brand)]) for post in posts]
-    console = console_for(output)
+    console = output.console
     counts = Counter(sanitize(entry.status) for entry in entries)
     summary = ", ".join(f"{count} {status}" for status, count in counts.items()) or "no posts"
     _print(console, Text(f"{period.title} ({zone.key}): {summary}", style="bold"))

@@ -8,7 +8,7 @@ from outreply_cli.cli.options import command
 from outreply_cli.context import Context
 from outreply_cli.errors import OutReplyError, raise_for_failures
 from outreply_cli.posts.service import PostService
-from outreply_cli.ui.output import Column
+from outreply_cli.ui.columns import Column
 
 
 @command()

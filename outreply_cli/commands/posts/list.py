@@ -18,7 +18,7 @@ from outreply_cli.commands.posts.output import post_columns
 from outreply_cli.context import Context
 from outreply_cli.pages import find_page
 from outreply_cli.times import parse_past_time
-from outreply_cli.ui.output import Item
+from outreply_cli.ui.columns import Item
 
 
 @command()

@@ -34,7 +34,7 @@ EditOption = Annotated[bool, typer.Option("--edit", help="Write the text in $EDI
 MediaOption = Annotated[
     list[str] | None,
     typer.Option(
-        "--media", metavar="FILE|URL|media:ID", help="Attach a picture or video; may be repeated."
+        "--media", metavar="FILE|URL|media:ID", help="Attach an image or video; may be repeated."
     ),
 ]
 FirstCommentOption = Annotated[
@@ -76,7 +76,7 @@ def option_for(field: str) -> str:
 def check_exclusive(*, scheduled: bool, published: bool, all_posts: bool) -> None:
     """Raise InvalidInputError if more than one filter is given."""
     if scheduled + published + all_posts > 1:
-        raise InvalidInputError("use only one of --scheduled, --published and --all")
+        raise InvalidInputError("specify only one of --scheduled, --published and --all")
 
 
 def read_message(
@@ -84,7 +84,7 @@ def read_message(
 ) -> str | None:
     """Return the text from -m, -F or --edit; raises InvalidInputError if several are given."""
     if (message is not None) + (file is not None) + edit > 1:
-        raise InvalidInputError("use only one of -m, -F and --edit")
+        raise InvalidInputError("specify only one of -m, -F and --edit")
     if edit:
         return edit_message(context.environ)
     if file is not None:

@@ -12,7 +12,7 @@ from outreply_cli.pages import page_alias
 from outreply_cli.posts.service import PostResult
 from outreply_cli.spec.platforms import long_name
 from outreply_cli.times import format_api_time, format_time, format_time_short
-from outreply_cli.ui.output import Column, Item
+from outreply_cli.ui.columns import Column, Item
 
 
 def post_columns(
@@ -64,11 +64,11 @@ def report_posts(
     zone: ZoneInfo,
     pages: Sequence[Mapping[str, Any]],
 ) -> None:
-    """Print the posts that were made.
+    """Print the posts that were created.
 
     Raises:
-        OutReplyError: The only post was not made.
-        PartialFailureError: Some of several posts were not made.
+        OutReplyError: The only post was not created.
+        PartialFailureError: Some of several posts were not created.
     """
     posts = [result.post for result in results if result.post is not None]
     failures = [(result.page, result.error) for result in results if result.error is not None]
@@ -79,9 +79,9 @@ def report_posts(
         report_existing(context, result)
     if failures:
         raise PartialFailureError(
-            f"{len(failures)} of {len(results)} posts were not made: "
+            f"{len(failures)} of {len(results)} posts failed: "
             + "; ".join(f"{page_alias(page)}: {error.message}" for page, error in failures),
-            hint="The other posts were made; run it again with the failed pages only.",
+            hint="The other posts were created. Run it again with the failed pages only.",
             details={
                 "failed": [
                     {"page_id": page.get("id"), "code": error.code} for page, error in failures

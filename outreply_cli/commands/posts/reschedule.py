@@ -24,7 +24,7 @@ def run(
 ) -> None:
     """Move a scheduled post to another time.
 
-    The API cannot move a post: a new one is made, then the old one is cancelled.
+    The API cannot move a post: a new one is created, then the old one is cancelled.
 
     Example: outreply posts reschedule $(outreply posts list -q --limit 1) --at +3d
 

@@ -33,7 +33,7 @@ def send_posts(
 ) -> None:
     """Validate, send and print the same post on pages; one without a time is published now.
 
-    Unless `keep_media` is set, uploaded `files` are deleted if no post is made.
+    Unless `keep_media` is set, uploaded `files` are deleted if no post is created.
     """
     pages = [page for page, _ in posts]
     problems = validate_posts(

@@ -11,7 +11,6 @@ from rich.text import Text
 from outreply_cli.commands.quota.meters import Meter
 from outreply_cli.ui.cells import fit, pad
 from outreply_cli.ui.output import Output
-from outreply_cli.ui.tables import console_for
 
 _BAR_MAX_WIDTH = 24
 _BAR_MIN_WIDTH = 6
@@ -23,14 +22,14 @@ _GAPS_WIDTH = 11
 
 def print_meters(output: Output, meters: Sequence[Meter]) -> None:
     """Print meters as bars that fit the terminal."""
-    console = console_for(output)
+    console = output.console
     for line in _lines(meters, output.width):
         console.print(line, soft_wrap=True)
 
 
 def live_meters(output: Output, snapshots: Iterable[tuple[str, Sequence[Meter]]]) -> None:
     """Draw each `(heading, meters)` in place of the one before."""
-    console = console_for(output)
+    console = output.console
     with Live(console=console, auto_refresh=False, vertical_overflow="crop") as live:
         for heading, meters in snapshots:
             lines = [Text(heading, style="dim"), *_lines(meters, output.width)]

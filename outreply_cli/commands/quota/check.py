@@ -50,13 +50,16 @@ def run(
             f"{bucket.remaining} remaining{reset}"
         )
     if short:
-        shortages = [f"{bucket.remaining} {bucket.name} remaining, need {n}" for bucket, n in short]
+        shortages = [
+            f"{bucket.remaining} {bucket.name} remaining, {required} required"
+            for bucket, required in short
+        ]
         raise QuotaExceededError(
             f"only {'; '.join(shortages)}{reset}",
             details={
                 "short": [
-                    {"bucket": bucket.name, "remaining": bucket.remaining, "needed": needed}
-                    for bucket, needed in short
+                    {"bucket": bucket.name, "remaining": bucket.remaining, "required": required}
+                    for bucket, required in short
                 ],
                 "resets_at": format_timestamp(quota.resets_at) if quota.resets_at else None,
             },

@@ -5,7 +5,7 @@ from outreply_cli.commands.quota.output import forecast_objects
 from outreply_cli.context import Context
 from outreply_cli.times import format_time, format_time_short
 from outreply_cli.timestamps import parse_timestamp
-from outreply_cli.ui.output import Column, Item
+from outreply_cli.ui.columns import Column, Item
 
 
 @command()

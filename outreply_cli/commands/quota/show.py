@@ -6,7 +6,7 @@ from outreply_cli.cli.options import command
 from outreply_cli.commands.quota.output import quota_meters, usage_object
 from outreply_cli.context import Context
 from outreply_cli.times import format_time
-from outreply_cli.ui.output import Column
+from outreply_cli.ui.columns import Column
 
 
 @command()

@@ -20,14 +20,13 @@ if TYPE_CHECKING:
 @command()
 def run(
     context: Context,
-    interval: Annotated[
-        str, typer.Option(metavar="DURATION", help="Time between two polls.")
-    ] = "1m",
+    interval: Annotated[str, typer.Option(metavar="DURATION", help="Polling interval.")] = "1m",
     count: PollCount = None,
 ) -> None:
     """Poll quotas continuously.
 
-    Redraws on a terminal; prints one line per poll when piped. Each poll costs one read.
+    Redraws on a terminal; prints one line per poll when piped. Each poll uses one read of the
+    quota.
 
     Example: outreply quota watch --interval 2s --count 2
 

@@ -29,7 +29,7 @@ def run(
     """
     from outreply_cli.net.deliver import validate_url
     from outreply_cli.net.ssrf import reach_for
-    from outreply_cli.ui.output import Column
+    from outreply_cli.ui.columns import Column
     from outreply_cli.webhooks.conformance import HandlerConformance
 
     reach = reach_for(allow_public=allow_public)

@@ -9,7 +9,7 @@ from outreply_cli.commands.webhooks.output import WEBHOOK_COLUMNS
 from outreply_cli.commands.webhooks.shared import keyring_name, wrap_not_found
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError, OutReplyError
-from outreply_cli.ui.output import Column
+from outreply_cli.ui.columns import Column
 
 
 @command()

@@ -22,7 +22,7 @@ def run(
     Example: outreply webhooks events post.published
     """
     from outreply_cli.spec.limits import EVENTS
-    from outreply_cli.ui.output import Column
+    from outreply_cli.ui.columns import Column
     from outreply_cli.webhooks.fixtures import sample_event
 
     now = context.clock.now()

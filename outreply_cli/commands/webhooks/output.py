@@ -12,7 +12,8 @@ from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError, PartialFailureError
 from outreply_cli.formats.json import indent_json
 from outreply_cli.timestamps import format_timestamp
-from outreply_cli.ui.output import Column, Output
+from outreply_cli.ui.columns import Column
+from outreply_cli.ui.output import Output
 from outreply_cli.ui.sanitize import sanitize
 from outreply_cli.webhooks.event import summarize
 from outreply_cli.webhooks.mock_responses import RetrySimulator
@@ -278,11 +279,9 @@ class DeliveryReport:
             return
         from rich.text import Text
 
-        from outreply_cli.ui.tables import console_for
-
         gap = Text("  ")
         line = gap.join(Text(text, style=style) for text, style in shown if text)
-        console = console_for(self.output)
+        console = self.output.console
         if wrapped is None or not shown[wrapped][0] or line.cell_len <= self.output.width:
             console.print(line, soft_wrap=True)
             return

@@ -1,4 +1,4 @@
-"""Which Host headers a local server answers: the defence against DNS rebinding."""
+"""Which Host headers a local server answers: the defense against DNS rebinding."""
 
 import ipaddress
 

@@ -14,7 +14,7 @@ _ENCODER = json.JSONEncoder(ensure_ascii=False)
 
 
 class ConnectionDropped(Exception):  # noqa: N818 - a command to the server, not an error
-    """Tells the server to close the connection without a response."""
+    """Signals the server to close the connection without a response."""
 
 
 class Response:

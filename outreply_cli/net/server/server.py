@@ -145,7 +145,7 @@ class LocalServer:
             self._callbacks.popleft()()
 
     def dispatch(self, environ: "WSGIEnvironment", respond: Respond) -> None:
-        """Have a request answered."""
+        """Dispatch a request."""
         if self._handler is None or not self._handler(environ, respond):
             self._pool.submit(lambda: respond(call_app(self._app, environ)))
 
@@ -367,7 +367,7 @@ class _Connection(asyncio.Protocol):
         return h11.Connection(h11.SERVER, max_incomplete_event_size=self._limits.header_bytes)
 
     def _refuse(self, status: int) -> None:
-        """Answer a request that can't be handled, and close the connection."""
+        """Answer a request that cannot be handled, and close the connection."""
         self._send(self._server.refuse(status), must_close=True)
         self._finish()
 
@@ -392,7 +392,7 @@ class _Connection(asyncio.Protocol):
             self._transport.write(data)
 
     def _finish(self) -> None:
-        """Close the connection once everything written has gone out."""
+        """Close the connection once everything written is sent."""
         self._is_closing, self._is_busy = True, False
         # A client that never reads the rest must not keep the connection.
         self._deadline = self._server.now() + self._limits.request_seconds

@@ -14,7 +14,8 @@ from outreply_cli.bulk.executor import RowResult, RowStatus
 from outreply_cli.bulk.plan import Action, ActionType
 from outreply_cli.bulk.reports import COLUMNS, write_report
 from outreply_cli.errors import OutReplyError
-from outreply_cli.ui.output import Column, Output
+from outreply_cli.ui.columns import Column
+from outreply_cli.ui.output import Output
 from tests.fuzzing.target import InputReader, Target, as_text, scratch
 from tests.fuzzing.targets.screens import assert_sanitized
 

@@ -7,6 +7,7 @@ import typer
 from outreply_cli.cli.options import command
 from outreply_cli.commands.emulator.shared import StateOption, print_done, running_emulator
 from outreply_cli.context import Context
+from outreply_cli.emulator.errors import EmulatorNotFoundError
 
 
 @command(api=False)
@@ -26,4 +27,8 @@ def run(
     """
     result = running_emulator(context, state).request("fault", clear=number)
     removed = result["removed"]
+    if number is not None and not removed:
+        raise EmulatorNotFoundError(
+            f"fault not found: {number}", hint="See: outreply emulator fault list"
+        )
     print_done(context, result, f"Removed {removed} fault{'' if removed == 1 else 's'}.")

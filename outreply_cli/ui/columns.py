@@ -1,0 +1,38 @@
+"""Columns of tables."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from outreply_cli.ui.fields import as_text, get_field
+from outreply_cli.ui.sanitize import sanitize
+
+Item = Mapping[str, Any]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Column:
+    """A column of a table.
+
+    Attributes:
+        header: The header on a terminal.
+        field: The dotted path of the value; the name of the column in CSV and TSV.
+        show: Returns the text of a cell for people; the value itself by default.
+        shrinkable: Whether the column may be cut on a narrow terminal.
+        style: Returns the Rich style of a cell.
+        short: Returns a shorter text for narrow terminals.
+        csv_only: Whether the column appears in CSV and TSV only.
+    """
+
+    header: str
+    field: str
+    show: Callable[[Item], str] | None = None
+    shrinkable: bool = False
+    style: Callable[[Item], str] | None = None
+    short: Callable[[Item], str] | None = None
+    csv_only: bool = False
+
+    def text(self, item: Item, *, narrow: bool = False) -> str:
+        """The text of a cell for people, sanitized, on one line."""
+        show = (self.short if narrow else None) or self.show
+        return sanitize(show(item) if show else as_text(get_field(item, self.field)))
