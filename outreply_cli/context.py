@@ -210,7 +210,7 @@ class Context:
         url, clock = base_url or DEFAULT_BASE_URL, clock or self.clock
         limiter: SharedRateLimiter | None = None
         if token is not None:
-            limiter = SharedRateLimiter(self.state_dir / "budget.db", token, url, clock)
+            limiter = SharedRateLimiter(self.state_dir / "rate_limit.db", token, url, clock)
             self._tokens.append(token)
         client = Client(
             Transport(
@@ -373,7 +373,7 @@ class Context:
         is_sandbox = self._account.credential.token.is_sandbox
         # The cache only helps to type: a full disk must not fail the command.
         with suppress(OutReplyError):
-            self._cache_update.save(now, may_refresh=not is_sandbox)
+            self._cache_update.save(now, allow_refresh=not is_sandbox)
 
     @property
     def _secrets(self) -> list[str]:

@@ -66,7 +66,7 @@ FORBIDDEN_PAIRS = {
 }
 
 
-def imports_of(path: Path, *, lazy: bool = True) -> set[str]:
+def get_imports(path: Path, *, lazy: bool = True) -> set[str]:
     """The modules that a file imports; without `lazy` only those imported at its import."""
     found: set[str] = set()
     tree = ast.parse(path.read_text())
@@ -87,25 +87,25 @@ def modules() -> list[tuple[str, Path]]:
     ]
 
 
-def layer_of(module: str) -> int:
+def get_layer(module: str) -> int:
     top = module.split(".", maxsplit=1)[0]
     return next(number for number, names in enumerate(LAYERS) if top in names)
 
 
 @pytest.mark.parametrize(("module", "path"), modules(), ids=lambda value: str(value)[-40:])
 def test_imports_point_to_lower_layers(module: str, path: Path) -> None:
-    for name in imports_of(path):
+    for name in get_imports(path):
         if not name.startswith("outreply_cli.") or name == "outreply_cli.__version__":
             continue
         target = name.removeprefix("outreply_cli.")
         mine, theirs = module.split(".", maxsplit=1)[0], target.split(".")[0]
-        assert mine == theirs or layer_of(module) < layer_of(target), f"{module} imports {target}"
+        assert mine == theirs or get_layer(module) < get_layer(target), f"{module} imports {target}"
         assert (mine, theirs) not in FORBIDDEN_PAIRS, f"{module} imports {target}"
 
 
 @pytest.mark.parametrize(("module", "path"), modules(), ids=lambda value: str(value)[-40:])
 def test_third_party_imports_are_confined(module: str, path: Path) -> None:
-    for name in imports_of(path):
+    for name in get_imports(path):
         allowed = CONFINED.get(name.split(".")[0])
         if allowed is not None:
             assert any(module == k or module.startswith(f"{k}.") for k in allowed), name
@@ -115,7 +115,7 @@ def import_graph() -> dict[str, set[str]]:
     known = {module for module, _ in modules()}
     graph = {}
     for module, path in modules():
-        targets = {name.removeprefix("outreply_cli.") for name in imports_of(path, lazy=False)}
+        targets = {name.removeprefix("outreply_cli.") for name in get_imports(path, lazy=False)}
         graph[module] = {target for target in targets if target in known and target != module}
     return graph
 

@@ -23,8 +23,8 @@ _WINDOW_SECONDS = 60.0
 _SAME_WINDOW_SECONDS = 3.0
 _MAX_NUMBER = 1e12
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS budgets (
-    token TEXT PRIMARY KEY, most INTEGER NOT NULL, remaining INTEGER NOT NULL,
+CREATE TABLE IF NOT EXISTS rate_limits (
+    token TEXT PRIMARY KEY, max_requests INTEGER NOT NULL, remaining INTEGER NOT NULL,
     in_flight INTEGER NOT NULL, resets_at REAL NOT NULL, is_guess INTEGER NOT NULL
 ) WITHOUT ROWID
 """
@@ -57,7 +57,8 @@ class SharedRateLimiter:
         with suppress(sqlite3.Error), self._transaction() as db:
             now = self._clock.now().timestamp()
             row = db.execute(
-                "SELECT most, remaining, resets_at FROM budgets WHERE token = ?", (self._key,)
+                "SELECT max_requests, remaining, resets_at FROM rate_limits WHERE token = ?",
+                (self._key,),
             ).fetchone()
             if row is None:
                 return 0.0
@@ -69,7 +70,7 @@ class SharedRateLimiter:
             if remaining <= 0:
                 return float(resets_at - now)
             db.execute(
-                "UPDATE budgets SET remaining = remaining - 1, in_flight = in_flight + 1 "
+                "UPDATE rate_limits SET remaining = remaining - 1, in_flight = in_flight + 1 "
                 "WHERE token = ?",
                 (self._key,),
             )
@@ -87,7 +88,7 @@ class SharedRateLimiter:
         resets_at = now + min(max(left, 0.0), _WINDOW_SECONDS + _SAME_WINDOW_SECONDS)
         with suppress(sqlite3.Error), self._transaction() as db:
             row = db.execute(
-                "SELECT remaining, in_flight, resets_at, is_guess FROM budgets WHERE token = ?",
+                "SELECT remaining, in_flight, resets_at, is_guess FROM rate_limits WHERE token = ?",
                 (self._key,),
             ).fetchone()
             if row is None:
@@ -96,7 +97,7 @@ class SharedRateLimiter:
             counted, in_flight, known_reset, is_guess = row
             in_flight = max(0, in_flight - 1)
             if is_guess and counted <= 0 < remaining:
-                # A pause that the server asked for lasts, whatever other responses say.
+                # A pause that the server requested lasts, regardless of other responses.
                 self._write(db, limit, counted, in_flight, known_reset, is_guess=True)
             elif left > 0 and is_guess:
                 self._write(db, limit, min(counted, remaining), in_flight, resets_at)
@@ -115,7 +116,7 @@ class SharedRateLimiter:
         with suppress(sqlite3.Error), self._transaction() as db:
             # The pause is newer than the known window.
             db.execute(
-                "UPDATE budgets SET remaining = 0, resets_at = ?, is_guess = 1 WHERE token = ?",
+                "UPDATE rate_limits SET remaining = 0, resets_at = ?, is_guess = 1 WHERE token = ?",
                 (until, self._key),
             )
 
@@ -145,7 +146,7 @@ class SharedRateLimiter:
         is_guess: bool = False,
     ) -> None:
         db.execute(
-            "INSERT OR REPLACE INTO budgets VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO rate_limits VALUES (?, ?, ?, ?, ?, ?)",
             (self._key, limit, remaining, in_flight, resets_at, is_guess),
         )
 

@@ -51,7 +51,7 @@ class RetryPolicy:
     rate_limited: int = 60
 
     def allows(self, state: "RetryState", seconds: float) -> bool:
-        """Whether another wait of `seconds` is within `max_wait`, give or take a rounded second."""
+        """Whether another wait of `seconds` is within `max_wait`, plus a second for rounding."""
         if self.max_wait is None:
             return True
         return state.waited + seconds <= self.max_wait + _ROUNDING_SECONDS

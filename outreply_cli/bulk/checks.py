@@ -63,7 +63,9 @@ def check_guardrails(
     `brand_ids` maps the IDs of pages to those of their brands.
     """
     new = plan.new_posts
-    replaced = {a.post_id for a in plan.of_kind(ActionType.CHANGE, ActionType.CANCEL)}
+    replaced = {
+        action.post_id for action in plan.filter_actions(ActionType.CHANGE, ActionType.CANCEL)
+    }
     pages: dict[str, list[_Slot]] = defaultdict(list)
     for post in posts:
         at = post_time(post)

@@ -114,7 +114,9 @@ class _Pairing:
 
     def __init__(self, histories: Sequence[RowHistory]) -> None:
         self.entries: dict[int, JournalEntry] = {}
-        self.unpaired = {h.row: h.active for h in histories if h.active is not None}
+        self.unpaired = {
+            history.row: history.active for history in histories if history.active is not None
+        }
 
     def pair(
         self,

@@ -105,14 +105,14 @@ class Plan:
     actions: list[Action]
     orphaned: list[JournalEntry]
 
-    def of_kind(self, *kinds: ActionType) -> list[Action]:
+    def filter_actions(self, *kinds: ActionType) -> list[Action]:
         """Return the actions of some kinds."""
         return [action for action in self.actions if action.kind in kinds]
 
     @property
     def new_posts(self) -> list[PlannedPost]:
         """Posts to create, also those that replace another one."""
-        created = self.of_kind(ActionType.CREATE, ActionType.CHANGE)
+        created = self.filter_actions(ActionType.CREATE, ActionType.CHANGE)
         return [action.post for action in created if action.post is not None]
 
 
@@ -144,7 +144,7 @@ def schedule_cancels_first(
     Otherwise the new post is created first, so that the page is never without it.
     """
     removed: dict[str, set[int]] = defaultdict(set)
-    for action in plan.of_kind(ActionType.CHANGE, ActionType.CANCEL):
+    for action in plan.filter_actions(ActionType.CHANGE, ActionType.CANCEL):
         if action.entry is not None:
             removed[action.entry.page_id].add(action.entry.id)
     new: dict[str, list[PlannedPost]] = defaultdict(list)
@@ -153,7 +153,7 @@ def schedule_cancels_first(
             new[post.page_id].append(post)
     early: set[int] = set()
     for page_id, added in new.items():
-        times = [at for p in posts if p.get("page_id") == page_id and (at := post_time(p))]
+        times = [at for post in posts if post.get("page_id") == page_id and (at := post_time(post))]
         together = sorted([*times, *(post.scheduled_at for post in added)])
         if next(page_violations(together, added[0].platform, limits), None) is not None:
             early |= removed[page_id]

@@ -71,7 +71,7 @@ def save_plan(
         "calendar_sha256": file_digest(calendar),
         "account": account,
         "options": {name: value for name, value in options.items() if value is not None},
-        "summary": {kind.value: len(plan.of_kind(kind)) for kind in ActionType},
+        "summary": {kind.value: len(plan.filter_actions(kind)) for kind in ActionType},
         "steps": [serialize_action(action) for action in plan.actions],
     }
     text = _HEAD.format(name=path.name) + yaml.safe_dump(

@@ -216,7 +216,7 @@ class BulkService:
         self._check_cancels(plan, len(diff.statuses))
         self._planned += [
             action.draft.body
-            for action in plan.of_kind(ActionType.CREATE, ActionType.CHANGE)
+            for action in plan.filter_actions(ActionType.CREATE, ActionType.CHANGE)
             if action.draft is not None
         ]
         return PlannedCalendar(calendar, self.account, plan, problems)
@@ -227,7 +227,11 @@ class BulkService:
         self._reconcile(path)
         remote = fetch_remote_state(self._client, (), now)
         histories = self._journal.rows(self.account.fingerprint, str(path))
-        pending = [h.active for h in histories if h.active and h.active.scheduled_at > now]
+        pending = [
+            history.active
+            for history in histories
+            if history.active and history.active.scheduled_at > now
+        ]
         statuses = fetch_statuses(self._client, remote, pending, now)
         scheduled = {PostStatus.SCHEDULED, PostStatus.EDITED, PostStatus.UNLISTED}
         return [entry for entry in pending if statuses[entry.id] in scheduled]
@@ -292,7 +296,7 @@ class BulkService:
                 raise outcome.error
 
     def _check_cancels(self, plan: Plan, posts: int) -> None:
-        cancels = len(plan.of_kind(ActionType.CANCEL))
+        cancels = len(plan.filter_actions(ActionType.CANCEL))
         limit = self._options.max_cancel
         if limit is None:
             limit = min(_MAX_CANCEL, posts // _MAX_CANCEL_DIVISOR)

@@ -97,7 +97,7 @@ def spread(requests: Sequence[SlotRequest], constraints: SlotConstraints) -> lis
     Rows keep their order. Rows that fit stay, unless later rows must move too to fit them all.
     """
     order = sorted(range(len(requests)), key=lambda i: (requests[i].wanted, i))
-    times = _place_keeping_fits(requests, order, constraints)
+    times = _place_misfits(requests, order, constraints)
     if None in times.values():
         in_order = _place_in_order(requests, order, constraints)
         if list(in_order.values()).count(None) <= list(times.values()).count(None):
@@ -105,7 +105,7 @@ def spread(requests: Sequence[SlotRequest], constraints: SlotConstraints) -> lis
     return [times[i] for i in range(len(requests))]
 
 
-def _place_keeping_fits(
+def _place_misfits(
     requests: Sequence[SlotRequest], order: Sequence[int], constraints: SlotConstraints
 ) -> dict[int, datetime | None]:
     taken = list(constraints.fixed)

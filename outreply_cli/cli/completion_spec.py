@@ -13,7 +13,7 @@ def build_spec(root: Command) -> dict[str, Any]:
     kinds: dict[str, Any] = {}
     commands: dict[str, Any] = {}
 
-    def kind_of(command: Command, name: str) -> str:
+    def value_kind(command: Command, name: str) -> str:
         source = source_for(command.path, name)
         if not source:
             return ""
@@ -28,7 +28,7 @@ def build_spec(root: Command) -> dict[str, Any]:
     for command in root.walk():
         indexes = []
         for option in command.options:
-            kind = kind_of(command, option.name) if option.takes_value else None
+            kind = value_kind(command, option.name) if option.takes_value else None
             entry = [list(option.flags), option.help, kind, option.multiple]
             if entry not in options:
                 options.append(entry)
@@ -37,7 +37,7 @@ def build_spec(root: Command) -> dict[str, Any]:
             "commands": {below.path[-1]: below.summary for below in command.commands},
             "options": indexes,
             "arguments": [
-                [kind_of(command, argument.name), argument.multiple]
+                [value_kind(command, argument.name), argument.multiple]
                 for argument in command.arguments
             ],
         }

@@ -114,7 +114,7 @@ def command(*, api: bool = True, **settings: Any) -> Callable[[Callable[..., Non
         ]
         declared: Any = run
         declared.__signature__ = inspect.Signature(parameters)
-        run.__annotations__ = {p.name: p.annotation for p in parameters}
+        run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
         run.__doc__ = function.__doc__
         run.__name__ = function.__name__
         return CommandSpec(run, settings)

@@ -116,7 +116,8 @@ class Command:
         """The command that `words` name from here, or None."""
         found: Command | None = self
         for word in words:
-            found = next((c for c in found.commands if c.path[-1] == word), None) if found else None
+            below = found.commands if found is not None else ()
+            found = next((command for command in below if command.path[-1] == word), None)
         return found
 
 

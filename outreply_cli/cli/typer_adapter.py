@@ -218,7 +218,7 @@ def to_input_error(error: Any) -> InvalidInputError:
 
 
 def _rephrase(message: str) -> str:
-    """Typer's message about a value in the form of ours: `--limit: must be at least 1`."""
+    """Typer's message about a value in our form, such as `--limit: 0 is less than 1`."""
     names = re.findall(r"'(.*?)'", message)
     if message.startswith("Missing "):
         return f"{max(names, key=len)} is required"

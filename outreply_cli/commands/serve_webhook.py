@@ -142,7 +142,7 @@ def run(
     """
     from outreply_cli.commands.webhooks.output import DeliveryReport
     from outreply_cli.completion.cache import CompletionCache
-    from outreply_cli.net.ssrf import reach_for
+    from outreply_cli.net.ssrf import reach_from_option
     from outreply_cli.spec.events import matches, parse_patterns
     from outreply_cli.webhooks.event_stream import EventStream, StopCondition, parse_conditions
     from outreply_cli.webhooks.forward import CommandTarget, UrlTarget
@@ -158,7 +158,7 @@ def run(
         fail_rate=fail_rate, seed=seed,
     )  # fmt: skip
     targets: list[ForwardTarget] = [
-        UrlTarget(url, reach=reach_for(allow_public=allow_public))
+        UrlTarget(url, reach=reach_from_option(allow_public=allow_public))
         for url in dict.fromkeys(forward_to or [])
     ]
     if relay_status and not targets:

@@ -56,7 +56,7 @@ class Triage:
         self._index += 1
 
     def skip(self) -> None:
-        """Send the queued reply, skip the current comment for good, and advance.
+        """Send the queued reply, skip the current comment permanently, and advance.
 
         Raises what `reply` raises.
         """

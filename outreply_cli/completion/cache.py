@@ -1,7 +1,7 @@
 """The completion cache: values that commands saw recently, for a shell to offer.
 
 One private file per account holds names, IDs and the beginnings of texts, never a secret:
-`{"may_refresh": true, "kinds": {"page": {"at": SECONDS, "values": [[VALUE, TEXT, ID], ...]}}}`.
+`{"allow_refresh": true, "kinds": {"page": {"at": SECONDS, "values": [[VALUE, TEXT, ID], ...]}}}`.
 A key press waits for this module, so it imports next to nothing.
 """
 
@@ -28,10 +28,10 @@ class CompletionCache:
     """
 
     def __init__(
-        self, shelves: Mapping[str, tuple[float, Sequence[Cached]]], *, may_refresh: bool
+        self, entries: Mapping[str, tuple[float, Sequence[Cached]]], *, allow_refresh: bool
     ) -> None:
-        self.entries = shelves
-        self.allow_refresh = may_refresh
+        self.entries = entries
+        self.allow_refresh = allow_refresh
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "CompletionCache":
@@ -39,16 +39,16 @@ class CompletionCache:
         try:
             with open(path, encoding="utf-8") as stream:
                 read = json.load(stream)
-            shelves = {
+            entries = {
                 str(kind): (
                     float(entry["at"]),
                     [(str(value), str(text), str(id_)) for value, text, id_ in entry["values"]],
                 )
                 for kind, entry in read["kinds"].items()
             }
-            return cls(shelves, may_refresh=read["may_refresh"] is True)
+            return cls(entries, allow_refresh=read["allow_refresh"] is True)
         except Exception:  # noqa: BLE001 - a damaged cache is an empty one
-            return cls({}, may_refresh=False)
+            return cls({}, allow_refresh=False)
 
     def get(self, kind: str, now: float) -> Sequence[Cached]:
         """The values to offer at Unix time `now`."""

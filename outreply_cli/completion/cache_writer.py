@@ -24,8 +24,8 @@ class CacheUpdate:
     def __init__(self, path: Path) -> None:
         self._path, self._initial_state = path, _file_state(path)
         self._seen: dict[str, dict[str, Cached]] = {}
-        self._whole: set[str] = set()
-        self._gone: dict[str, set[str]] = {}
+        self._complete_kinds: set[str] = set()
+        self._deleted: dict[str, set[str]] = {}
 
     def on_list(
         self, listing: str, items: Iterable[Mapping[str, Any]], *, is_complete: bool
@@ -41,7 +41,7 @@ class CacheUpdate:
         if kind is None or describe is None:
             return
         if is_complete:
-            self._whole.add(kind)
+            self._complete_kinds.add(kind)
             self._seen[kind] = {}
         seen = self._seen.setdefault(kind, {})
         for item in items:
@@ -52,29 +52,29 @@ class CacheUpdate:
     def on_delete(self, listing: str, identity: str) -> None:
         """Record that an object was deleted."""
         kind = _DESCRIPTIONS[listing][0]
-        self._gone.setdefault(kind, set()).add(identity)
+        self._deleted.setdefault(kind, set()).add(identity)
         self._seen.get(kind, {}).pop(identity, None)
 
-    def save(self, now: float, *, may_refresh: bool) -> None:
+    def save(self, now: float, *, allow_refresh: bool) -> None:
         """Merge the recorded values into the file; raises StorageError."""
-        if not self._seen and not self._gone:
+        if not self._seen and not self._deleted:
             return
         # Another run may have saved newer values since this one read its lists.
         is_latest = _file_state(self._path) == self._initial_state
-        shelves = dict(CompletionCache.load(self._path).entries)
-        for kind in {*self._seen, *self._gone}:
-            is_whole = kind in self._whole
-            then, old = shelves.get(kind, (now - FRESH_SECONDS, ()))
-            kept = {} if is_whole and is_latest else {value[2]: value for value in old}
-            seen = {} if is_whole and not is_latest else self._seen.get(kind, {})
+        entries = dict(CompletionCache.load(self._path).entries)
+        for kind in {*self._seen, *self._deleted}:
+            is_complete = kind in self._complete_kinds
+            then, old = entries.get(kind, (now - FRESH_SECONDS, ()))
+            kept = {} if is_complete and is_latest else {value[2]: value for value in old}
+            seen = {} if is_complete and not is_latest else self._seen.get(kind, {})
             merged = {**kept, **seen}
             values = [
-                value for value in merged.values() if value[2] not in self._gone.get(kind, ())
+                value for value in merged.values() if value[2] not in self._deleted.get(kind, ())
             ]
             # An incomplete list keeps the age of the values.
-            at = now if is_whole and is_latest else then
-            shelves[kind] = (at, values[-_MAX_VALUES:])
-        _write(self._path, CompletionCache(shelves, may_refresh=may_refresh))
+            at = now if is_complete and is_latest else then
+            entries[kind] = (at, values[-_MAX_VALUES:])
+        _write(self._path, CompletionCache(entries, allow_refresh=allow_refresh))
 
 
 def _file_state(path: Path) -> tuple[int, int] | None:
@@ -86,9 +86,9 @@ def _file_state(path: Path) -> tuple[int, int] | None:
     return found.st_ino, found.st_mtime_ns
 
 
-def reset_cache(path: Path, *, may_refresh: bool) -> None:
+def reset_cache(path: Path, *, allow_refresh: bool) -> None:
     """Empty the cache of an account; raises StorageError."""
-    _write(path, CompletionCache({}, may_refresh=may_refresh))
+    _write(path, CompletionCache({}, allow_refresh=allow_refresh))
 
 
 def is_plain(value: str) -> bool:
@@ -106,7 +106,7 @@ def is_plain(value: str) -> bool:
 
 def _write(path: Path, cache: CompletionCache) -> None:
     document = {
-        "may_refresh": cache.allow_refresh,
+        "allow_refresh": cache.allow_refresh,
         "kinds": {
             kind: {"at": at, "values": values} for kind, (at, values) in cache.entries.items()
         },

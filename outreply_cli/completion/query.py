@@ -190,7 +190,7 @@ def _config(environ: Mapping[str, str]) -> str:
 
 
 def _profiles(environ: Mapping[str, str]) -> list[str]:
-    # outreply writes this file; a table header such as [profiles.agency] is a line by itself.
+    # outreply writes this file; a table header such as [profiles.agency] has its own line.
     return [
         line.removeprefix("[profiles.").removesuffix("]").strip('"')
         for line in _config(environ).splitlines()

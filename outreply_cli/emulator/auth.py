@@ -66,7 +66,7 @@ def identify_caller(db: sqlite3.Connection, request: Request) -> Principal | Non
     user = db.execute("SELECT * FROM users WHERE id = ?", (token["user_id"],)).fetchone()
     scopes, brand_ids = _parse_list(token["scopes"]), _parse_list(token["brand_ids"])
     if secret.startswith(SANDBOX_PREFIX):
-        # Read-only, whatever its scopes.
+        # Read-only, regardless of its scopes.
         scopes = tuple(
             scope for scope in SANDBOX_SCOPES if scope in scopes or EVERY_SCOPE in scopes
         )

@@ -136,8 +136,8 @@ class Endpoints:
     ) -> tuple[int, Any]:
         """Check the scope, count the usage and run the endpoint.
 
-        Every request counts, and with the scope also as a read or a write, whatever the response.
-        Other changes are rolled back on an error.
+        Every request counts, and with the scope also as a read or a write, regardless of the
+        response. Other changes are rolled back on an error.
         """
         reads = request.method in _READ_METHODS
         if not isinstance(match, ErrorResponse):

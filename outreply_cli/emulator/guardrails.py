@@ -69,7 +69,7 @@ def _get_wait(
         (value, timestamp - length, timestamp + length),
     ).fetchone()[0]
     if near < limit:
-        # No window can exceed the limit, whatever the exact times are.
+        # No window can exceed the limit, regardless of the exact times.
         return None
     times = _times(db, which, timestamp, length)
     insort(times, timestamp)

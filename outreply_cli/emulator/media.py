@@ -118,7 +118,7 @@ def attach(db: sqlite3.Connection, post_id: str, media_ids: Sequence[str]) -> No
     db.executemany("INSERT OR IGNORE INTO post_media VALUES (?, ?)", rows)
 
 
-def free_media(db: sqlite3.Connection, post_id: str, now: float) -> None:
+def release_media(db: sqlite3.Connection, post_id: str, now: float) -> None:
     """Free the storage of a published post's media that no pending post uses."""
     db.execute(
         "UPDATE media SET deleted_at = ? "

@@ -16,7 +16,7 @@ _GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
 
 
 def find_blocked(resolver: Resolver, urls: Iterable[str]) -> frozenset[str]:
-    """Those of `urls` that are not http(s), have credentials, or lead to a private address.
+    """The URLs that are not http(s), have credentials, or lead to a private address.
 
     A name that does not resolve within a second is allowed: media are fetched when the post is
     published.

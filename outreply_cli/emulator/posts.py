@@ -11,7 +11,7 @@ from outreply_cli.emulator.account import count_usage, get_own_page, require_bra
 from outreply_cli.emulator.auth import get_tier
 from outreply_cli.emulator.guardrails import check_guardrails
 from outreply_cli.emulator.incoming_comments import add_random_comments
-from outreply_cli.emulator.media import attach, free_media, get_attachments
+from outreply_cli.emulator.media import attach, get_attachments, release_media
 from outreply_cli.emulator.media_urls import find_blocked
 from outreply_cli.emulator.request import (
     ErrorResponse,
@@ -118,7 +118,7 @@ def mark_published(
         "WHERE id = ?",
         (published_at, remote_id, permalink, row["id"]),
     )
-    free_media(db, row["id"], published_at)
+    release_media(db, row["id"], published_at)
 
 
 def linked_media(urls: Sequence[str]) -> list[dict[str, str]]:
@@ -220,7 +220,7 @@ def _content(context: RequestContext) -> dict[str, str | None]:
 
 
 def check_urls(body: Mapping[str, Any], network: NetworkAccess) -> Mapping[str, str]:
-    """Those of a post's `media_urls` that are not public (reference: SSRF protection)."""
+    """The `media_urls` of a post that are not public (reference: SSRF protection)."""
     value = body.get("media_urls")
     urls = [url for url in value if isinstance(url, str)] if isinstance(value, list) else []
     return dict.fromkeys(find_blocked(network.resolver, urls), "must be public")

@@ -136,7 +136,7 @@ class UploadBatch:
 
     def _is_duplicate(self, file: InspectedFile, checked: ValidatedUploads) -> bool:
         same_size = [other for other in checked.files.values() if other.size == file.size]
-        if not same_size and not self._uploader.may_be_known(file):
+        if not same_size and not self._uploader.is_maybe_uploaded(file):
             return False
         hashed = hash_file(file)
         if self._uploader.known_media_id(hashed) is not None:

@@ -46,7 +46,7 @@ class StorageLimits:
 
 @dataclass(frozen=True)
 class InspectedFile:
-    """A file that can be uploaded, judging by its first and last bytes.
+    """A file that can be uploaded, by its first and last bytes.
 
     `stat_signature` is its identity, size and modification time, to detect changes.
     """

@@ -55,7 +55,7 @@ class Uploader:
         media_id = upload[0] if upload is not None else None
         return media_id if media_id is not None and media_id in self._list_media() else None
 
-    def may_be_known(self, file: InspectedFile) -> bool:
+    def is_maybe_uploaded(self, file: InspectedFile) -> bool:
         """Return whether the server may have the file: it has media of the same size."""
         sizes = {item.get("size_bytes") for item in self._list_media().values()}
         return file.size in sizes or not self._is_list_complete
@@ -75,7 +75,7 @@ class Uploader:
         with self._lock:
             upload_lock = self._upload_locks[file.size, file.mime]
         with upload_lock:
-            if self.may_be_known(file):
+            if self.is_maybe_uploaded(file):
                 file = hash_file(file)
             # A run that was killed may have recorded the file under either name.
             for name in (_unhashed_name(file), _journal_name(file)):

@@ -1,7 +1,7 @@
 """The SSRF guard: the addresses that requests to user-supplied URLs may go to.
 
 A cloud gives each of its machines credentials at an address that only that machine can reach. Such
-addresses are blocked whatever the options say; beyond that, the caller chooses a reach.
+addresses are blocked regardless of options; beyond that, the caller chooses a reach.
 """
 
 import ipaddress
@@ -33,7 +33,7 @@ _BLOCKED: tuple[_Network, ...] = tuple(
     )
 )
 # Prefixes under which an IPv6 address ends in an IPv4 address.
-_CARRIERS = tuple(
+_IPV4_PREFIXES = tuple(
     ipaddress.IPv6Network(text)
     for text in ("::ffff:0:0/96", "::ffff:0:0:0/96", "64:ff9b::/96", "64:ff9b:1::/48", "::/96")
 )
@@ -49,7 +49,7 @@ class Reach(Enum):
     PUBLIC = 3
 
 
-def reach_for(*, allow_public: bool) -> Reach:
+def reach_from_option(*, allow_public: bool) -> Reach:
     """The reach that `--allow-public` gives."""
     return Reach.PUBLIC if allow_public else Reach.PRIVATE
 
@@ -132,7 +132,7 @@ def embedded_ipv4(address: Address) -> Address:
         return address.sixtofour
     if address.teredo is not None:
         return address.teredo[1]
-    if int(address) >= _FIRST_EMBEDDED and any(address in carrier for carrier in _CARRIERS):
+    if int(address) >= _FIRST_EMBEDDED and any(address in prefix for prefix in _IPV4_PREFIXES):
         return ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
     return address
 

@@ -73,7 +73,7 @@ class PostService:
             return PostResult(page, _normalize(self._client.publish(body), page))
         except OutReplyError as error:
             if error.maybe_applied:
-                return PostResult(page, error=_explain_doubt(error, dedupe_key))
+                return PostResult(page, error=_explain_unknown_outcome(error, dedupe_key))
             return PostResult(page, error=error)
 
     def upload(
@@ -184,7 +184,7 @@ class PostService:
                 hint="The new post is created before the old one is cancelled. "
                 "Move it by at least 60 seconds.",
             )
-        history = next(h for h in journal.rows(account, old.calendar) if h.row == old.row)
+        history = next(row for row in journal.rows(account, old.calendar) if row.row == old.row)
         body = {**old.body, "scheduled_at": format_timestamp(new_time)}
         (new,) = journal.record_planned(
             [
@@ -221,7 +221,9 @@ class PostService:
             sender = Sender(self._client, journal)
             for entry in journal.unsettled(account, calendar):
                 sender.reconcile(entry)
-            histories = [h for h in journal.rows(account, calendar) if h.row == row]
+            histories = [
+                history for history in journal.rows(account, calendar) if history.row == row
+            ]
             history = histories[0] if histories else RowHistory(row, None, 1)
             if history.active is not None:
                 return self._existing(page, history.active, body)
@@ -313,7 +315,7 @@ def _without_time(body: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in body.items() if key != "scheduled_at"}
 
 
-def _explain_doubt(error: OutReplyError, dedupe_key: str | None) -> OutReplyError:
+def _explain_unknown_outcome(error: OutReplyError, dedupe_key: str | None) -> OutReplyError:
     return error.replace(
         message=f"{error.message.rstrip('.')}; the post may have been created anyway",
         hint="Run the same command again: it finds that post and does not create a second one."

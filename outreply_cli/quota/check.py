@@ -19,7 +19,7 @@ class QuotaUnknownError(OutReplyError):
     code = "QUOTA_UNKNOWN"
 
 
-def short_buckets(quota: Quota, minimums: Mapping[str, int]) -> list[tuple[Bucket, int]]:
+def find_insufficient_quotas(quota: Quota, minimums: Mapping[str, int]) -> list[tuple[Bucket, int]]:
     """Return the buckets with less remaining than their minimum, and that minimum.
 
     Without minimums, each bucket needs 1. A bucket without a limit is never short.
@@ -43,7 +43,7 @@ def short_buckets(quota: Quota, minimums: Mapping[str, int]) -> list[tuple[Bucke
     ]
 
 
-def nearly_used(quota: Quota, share: float) -> list[Bucket]:
+def find_used_quotas(quota: Quota, share: float) -> list[Bucket]:
     """Return the buckets of which at least `share` (0 to 1) is used."""
     return [
         bucket for bucket in quota.buckets if bucket.share is not None and bucket.share >= share

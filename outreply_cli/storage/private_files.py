@@ -78,7 +78,7 @@ def make_private_dir(path: Path) -> None:
 
 
 def create_private(path: Path) -> int:
-    """Create a file with mode 0600, whatever the umask, and return a descriptor for writing.
+    """Create a file with mode 0600, regardless of the umask, and return a descriptor for writing.
 
     Raises:
         FileExistsError: The path exists, even as a dangling symbolic link.

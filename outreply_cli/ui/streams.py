@@ -89,14 +89,14 @@ class SafeStdout(io.TextIOWrapper):
     """
 
     def __init__(self, target: io.TextIOWrapper | None) -> None:
-        self._outlet = _Outlet(target)
+        self._raw_writer = _RawWriter(target)
         self._is_reported = False
-        super().__init__(io.BufferedWriter(self._outlet), **_text_settings(target))
+        super().__init__(io.BufferedWriter(self._raw_writer), **_text_settings(target))
 
     @property
     def lost(self) -> OutputWriteError | None:
         """The error of a failed write, or None."""
-        failure = self._outlet.failure
+        failure = self._raw_writer.failure
         return None if failure is None else OutputWriteError(failure)
 
     def flush(self) -> None:
@@ -115,10 +115,10 @@ class SafeStderr(io.TextIOWrapper):
     """
 
     def __init__(self, target: io.TextIOWrapper | None) -> None:
-        super().__init__(io.BufferedWriter(_Outlet(target)), **_text_settings(target))
+        super().__init__(io.BufferedWriter(_RawWriter(target)), **_text_settings(target))
 
 
-class _Outlet(io.RawIOBase):
+class _RawWriter(io.RawIOBase):
     def __init__(self, target: io.TextIOWrapper | None) -> None:
         self._target = target
         # Data in the buffer would be written again at exit, and fail again.

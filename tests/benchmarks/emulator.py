@@ -81,7 +81,7 @@ class Sender:
 
     def post(self, connection: http.client.HTTPConnection) -> int:
         """Send `POST /posts/schedule`."""
-        # Spread over the 75 days; a brand may publish 480 posts a day.
+        # Posts are spread over 75 days; a brand may publish 480 posts a day.
         self.number = (self.number + 1) % 35_000
         at = datetime.now(UTC) + timedelta(days=1, seconds=181 * self.number)
         body = {"page_id": "page1", "message": "x", "scheduled_at": at.isoformat()}
@@ -121,7 +121,7 @@ def figures(quick: bool) -> Iterator[Figure]:
             pairs = [(measure_rate(*a, seconds), measure_rate(*b, seconds)) for _ in range(rounds)]
             return median(first / second for first, second in pairs)
 
-        # Requests to the bare server must not use up times in the emulators.
+        # Requests to the bare server must not consume publish times in the emulators.
         bare = Sender(few.server)
         cases: list[tuple[str, Send, Send, Send]] = [
             (f"`GET {path}`", few.get(path), many.get(path), bare.get(path)) for path in PATHS
@@ -150,7 +150,7 @@ def _fill(server: EmulatorServer, posts: int) -> None:
                     "INSERT INTO posts (id, page_id, status, scheduled_at, published_at, "
                     "remote_id, permalink, created_at, media) "
                     "VALUES (?1, 'page2', ?2, ?3, ?4, ?1, '', 0, '[]')",
-                    # Beyond 75 days, where guardrails do not count them.
+                    # Guardrails do not count posts more than 75 days ahead.
                     (f"{status}{n}", status, now + 100 * 86_400 + _MINUTE * n, published),
                 )
 

@@ -88,7 +88,7 @@ def format_table(figures: Sequence[Figure]) -> str:
 def main(benchmarks: Mapping[str, Benchmark], words: Sequence[str] | None = None) -> int:
     """Run benchmarks and print their table.
 
-    A missed goal does not fail, because the machine may be busy.
+    A missed goal is not a failure, because the machine may be busy.
 
     Args:
         benchmarks: Benchmarks by name.
@@ -111,11 +111,11 @@ def main(benchmarks: Mapping[str, Benchmark], words: Sequence[str] | None = None
         print(f"{name} …", file=sys.stderr, flush=True)
         try:
             results = _run_in_subprocess(benchmarks[name], quick=arguments.quick)
-        except Exception as failure:  # noqa: BLE001 - the others still run
+        except Exception as failure:  # noqa: BLE001 - other benchmarks still run
             print(f"{name} failed: {failure!r}", file=sys.stderr)
             has_failed = True
             continue
-        # Goals apply to full amounts.
+        # Goals apply only to full runs.
         figures += (
             [replace(figure, goal=None) for figure in results] if arguments.quick else results
         )
@@ -130,7 +130,7 @@ def main(benchmarks: Mapping[str, Benchmark], words: Sequence[str] | None = None
 
 
 def _run_in_subprocess(benchmark: Benchmark, *, quick: bool) -> list[Figure]:
-    # Otherwise the peak memory of an earlier benchmark would hide this one's.
+    # In one process, the peak memory of an earlier benchmark would hide a lower one.
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
         return pool.submit(_collect, benchmark, quick=quick).result()
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-# A small launcher, because memory inherited from a large parent would be counted.
+# Processes start from a small launcher: memory inherited from the parent is counted.
 _LAUNCHER = (
     "import resource, subprocess, sys; "
     "code = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL).returncode; "

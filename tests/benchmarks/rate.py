@@ -2,8 +2,8 @@
 
 `python -m tests.benchmarks.rate`
 
-First against the emulator with 60 requests a minute, on a clock that runs ten times as fast; then
-with eight concurrent runners against a bare server with short fixed windows.
+The first run is against the emulator with 60 requests a minute, on a clock that runs ten times as
+fast. The second has eight concurrent runners against a bare server with short fixed windows.
 """
 
 import json

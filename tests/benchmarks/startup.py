@@ -144,8 +144,8 @@ def create_installation(python: Path, directory: Path) -> Iterator[Installation]
 
 
 @contextmanager
-def tab_in(shell: str, installation: Installation) -> Iterator[Callable[[], float]]:
-    """Function that presses TAB in a shell and waits for the completion."""
+def press_tab_in(shell: str, installation: Installation) -> Iterator[Callable[[], float]]:
+    """Yield a function that presses TAB in a shell and waits for the completion."""
     share = installation.python.parents[1] / "share"
     home = installation.home / shell
     home.mkdir()
@@ -185,8 +185,8 @@ def tab_in(shell: str, installation: Installation) -> Iterator[Callable[[], floa
         child.close(force=True)
 
 
-def hanging_keyring_seconds(installation: Installation) -> float:
-    """Duration of a command whose keyring never responds."""
+def measure_hanging_keyring(installation: Installation) -> float:
+    """Measure a command whose keyring never responds, in seconds."""
     (installation.home / "hanging_keyring.py").write_text(_HANGING_KEYRING)
     config = installation.home / ".config" / "outreply"
     config.mkdir(parents=True)
@@ -232,7 +232,9 @@ def build_cases(installation: Installation, stack: ExitStack) -> list[Case]:
     for shell, goal in (("bash", 6.5), ("zsh", 7.0)):
         if shutil.which(shell):
             cases.append(
-                Case(f"TAB in {shell}", stack.enter_context(tab_in(shell, installation)), goal)
+                Case(
+                    f"TAB in {shell}", stack.enter_context(press_tab_in(shell, installation)), goal
+                )
             )
     for other in filter(shutil.which, _OTHERS):
         cases += [
@@ -255,7 +257,7 @@ def figures(quick: bool) -> Iterator[Figure]:
             yield Figure(case.name, seconds / base, baseline.name, case.goal, peak_mb=peak)
         yield Figure(
             "a command whose keyring never responds",
-            hanging_keyring_seconds(installation) / KEYRING_TIMEOUT,
+            measure_hanging_keyring(installation) / KEYRING_TIMEOUT,
             "the keyring timeout", 1.2,
         )  # fmt: skip
 

@@ -181,10 +181,10 @@ def figures(quick: bool) -> Iterator[Figure]:
         )  # fmt: skip
         p99 = quantiles(latencies, n=100)[98] / median(latencies)
         yield Figure("latency, 99th percentile", p99, "the median", 5.0)
-        yield from _long_history(Path(name) / "many", events)
+        yield from _measure_long_history(Path(name) / "many", events)
 
 
-def _long_history(directory: Path, events: int) -> Iterator[Figure]:
+def _measure_long_history(directory: Path, events: int) -> Iterator[Figure]:
     with receiver(directory) as port:
         load(port, count=1_000 // SENDERS)
         few_memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -23,7 +23,7 @@ def read(tmp_path: Path, name: str, content: bytes, columns: str | None = None) 
     return load_calendar(str(path), parse_columns(columns))
 
 
-def problems_of(calendar: Calendar) -> list[str]:
+def get_problems(calendar: Calendar) -> list[str]:
     return [f"{p.line}: {p.field}: {p.message}" for p in calendar.problems]
 
 
@@ -47,7 +47,7 @@ def problems_of(calendar: Calendar) -> list[str]:
 )
 def test_csv_dialects(tmp_path: Path, content: bytes) -> None:
     calendar = read(tmp_path, "c.csv", content)
-    assert problems_of(calendar) == []
+    assert get_problems(calendar) == []
     (row,) = calendar.rows
     assert (row.pages, row.scheduled_at, row.content.message) == (
         ("instagram:acme",), "2026-12-01 09:00", "Héllo",
@@ -85,12 +85,12 @@ def test_csv_line_numbers_with_quoted_newlines(tmp_path: Path) -> None:
     ],
 )
 def test_csv_errors_have_lines(tmp_path: Path, content: bytes, line: int, word: str) -> None:
-    problems = problems_of(read(tmp_path, "c.csv", content))
+    problems = get_problems(read(tmp_path, "c.csv", content))
     assert any(p.startswith(f"{line}: ") and word in p for p in problems), problems
 
 
 def test_spreadsheet_file_suggests_csv(tmp_path: Path) -> None:
-    assert "CSV UTF-8" in problems_of(read(tmp_path, "c.xlsx", b"x"))[0]
+    assert "CSV UTF-8" in get_problems(read(tmp_path, "c.xlsx", b"x"))[0]
 
 
 def test_columns_option_maps_columns(tmp_path: Path) -> None:
@@ -129,7 +129,7 @@ def test_iso_dates_ignore_date_order(cli: CommandLine, tmp_path: Path, order: st
 
 
 def test_deeply_nested_yaml_is_rejected(tmp_path: Path) -> None:
-    (problem,) = problems_of(read(tmp_path, "c.yaml", b"posts: [" + b"[" * 100_000))
+    (problem,) = get_problems(read(tmp_path, "c.yaml", b"posts: [" + b"[" * 100_000))
     assert "nest" in problem
 
 
@@ -161,7 +161,7 @@ def test_deeply_nested_yaml_is_rejected(tmp_path: Path) -> None:
     ],
 )
 def test_yaml_errors_have_lines(tmp_path: Path, text: str, line: int, word: str) -> None:
-    problems = problems_of(read(tmp_path, "c.yaml", text.encode()))
+    problems = get_problems(read(tmp_path, "c.yaml", text.encode()))
     if word:
         assert any(p.startswith(f"{line}: ") and word in p for p in problems), problems
 
@@ -196,7 +196,7 @@ def test_readers_accept_any_bytes(content: bytes) -> None:
 
 
 def test_unreadable_paths_are_reported(tmp_path: Path) -> None:
-    assert "not a file" in problems_of(load_calendar(str(tmp_path)))[0]
+    assert "not a file" in get_problems(load_calendar(str(tmp_path)))[0]
     with pytest.raises(InvalidInputError, match=r"cannot read .*missing\.csv: No such file"):
         load_calendar(str(tmp_path / "missing.csv"))
     with pytest.raises(InvalidInputError, match="cannot read"):

@@ -49,7 +49,7 @@ def cache_path(cli: CommandLine) -> Path:
 def make_cache(tmp_path: Path, listing: str, *items: Mapping[str, object]) -> CompletionCache:
     update = CacheUpdate(tmp_path / "cache.json")
     update.on_list(listing, items, is_complete=True)
-    update.save(NOW, may_refresh=True)
+    update.save(NOW, allow_refresh=True)
     return CompletionCache.load(tmp_path / "cache.json")
 
 
@@ -79,8 +79,8 @@ def test_stale_list_does_not_restore_deleted_post(tmp_path: Path) -> None:
     slow, quick = CacheUpdate(path), CacheUpdate(path)
     slow.on_list("scheduled_posts", posts, is_complete=True)
     quick.on_delete("scheduled_posts", "68a1")
-    quick.save(NOW, may_refresh=True)
-    slow.save(NOW, may_refresh=True)
+    quick.save(NOW, allow_refresh=True)
+    slow.save(NOW, allow_refresh=True)
     assert [value for value, _, _ in CompletionCache.load(path).get("scheduled", NOW)] == ["68a2"]
 
 
@@ -182,7 +182,7 @@ def test_no_refresh_with_limited_token(cli: CommandLine) -> None:
     cli.spawn("brands", "list")
     path = cache_path(cli)
     document = json.loads(path.read_text())
-    path.write_text(json.dumps({**document, "may_refresh": False}))
+    path.write_text(json.dumps({**document, "allow_refresh": False}))
     assert complete(cli, "page") == []
     assert not list(path.parent.glob("*.page"))
 

@@ -32,7 +32,7 @@ def report(outcome: Outcome) -> bool:
 
 
 def main() -> int:
-    """Run the hours and report."""
+    """Run the endurance test and print the outcome."""
     parser = argparse.ArgumentParser(
         description=f"{__doc__} Memory may grow to {MAX_MEMORY_GROWTH} times."
     )

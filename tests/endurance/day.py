@@ -1,4 +1,4 @@
-"""Hours of activity: a changing calendar, forwarded deliveries, replies and media."""
+"""Simulated activity: a changing calendar, forwarded deliveries, replies and media."""
 
 import random
 import subprocess
@@ -61,7 +61,7 @@ class ResourceGrowth:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The outcome of the hours.
+    """The outcome of an endurance run.
 
     Attributes:
         comparisons: Comparisons of all kinds of items.
@@ -91,7 +91,7 @@ class Outcome:
 
 
 class Day:
-    """Hours of activity in one account.
+    """Simulated activity in one account.
 
     Args:
         directory: Directory for all files.
@@ -104,7 +104,7 @@ class Day:
         self._rounds = round(timedelta(hours=hours) / _ROUND)
         self._early_round = round(timedelta(hours=early) / _ROUND)
         self._directory, self._seed = directory, seed
-        # Comments arrive within a day of their post, so fewer hours see fewer comments.
+        # Comments arrive within a day of their post, so short runs receive few of them.
         self._comments = round(_COMMENT_HOURS / hours)
         self._generator = random.Random(seed)  # noqa: S311 - the same changes each time
         self._cli = CommandLine(directory / "home", HurriedClock(1.0))
@@ -115,7 +115,7 @@ class Day:
         self._runs = 0
 
     def run(self) -> Outcome:
-        """Run the hours, wait until everything is delivered, and compare."""
+        """Run all rounds, wait until everything is delivered, and compare."""
         (self._directory / "home").mkdir()
         options = ["--fail-rate", f"{FAULT_RATE}", "--seed", f"{self._seed}", "--forward-to"]
         with (
@@ -134,7 +134,7 @@ class Day:
                     early = {name: get_usage(pid) for name, pid in processes.items()}
                 if number > 0:
                     calendar.change(self._now(emulator))
-                self._pass_round(emulator, calendar, handler, number)
+                self._run_round(emulator, calendar, handler, number)
             self._finish(emulator, calendar, handler)
             resources = [
                 ResourceGrowth(name, early[name], get_usage(pid)) for name, pid in processes.items()
@@ -157,7 +157,7 @@ class Day:
     def _now(self, emulator: EmulatorHandle) -> datetime:
         return datetime.fromisoformat(emulator.request("status")["now"])
 
-    def _pass_round(
+    def _run_round(
         self, emulator: EmulatorHandle, calendar: ChangingCalendar, handler: Handler, number: int
     ) -> None:
         calendar.write()
@@ -167,7 +167,7 @@ class Day:
             "media": self._start("media", "upload", str(self._uploaded[-1])),
         }
         for _ in range(_ROUND // _STEP):
-            # The clock advances while they run.
+            # The clock advances while the commands run.
             with suppress(subprocess.TimeoutExpired):
                 running["bulk"].wait(_STEP_SECONDS)
             emulator.request("advance", seconds=_STEP.total_seconds())

@@ -13,7 +13,7 @@ from tests.command_line import CommandLine
 
 _START_SECONDS = 20.0
 _RECEIVING_AT = re.compile(r"Receiving at (http\S+?)[;.] ")
-# Each is independent; together they affect one request in twenty.
+# Faults are independent; together they affect one request in twenty.
 _FAULTS = ("status:500", "drop-before", "drop-after", "rate-limit:1", "delay:0.2")
 
 

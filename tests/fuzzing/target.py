@@ -39,7 +39,7 @@ class Target:
 
     @property
     def corpus(self) -> list[Path]:
-        """Inputs of former findings."""
+        """Inputs from earlier findings."""
         return sorted((REGRESSIONS / self.name).glob("*"))
 
 

@@ -115,7 +115,7 @@ def test_sdist_has_all_tracked_files(packages: Packages) -> None:
     expected = set(tracked) - {".gitattributes", ".gitignore"}
     with tarfile.open(packages.sdist) as archive:
         actual = {name.partition("/")[2] for name in archive.getnames()}
-    # The build adds these two.
+    # The build adds these two files.
     assert actual - expected <= {"PKG-INFO", ".gitignore"}
     assert expected <= actual
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 _SECONDS = 600
-# Variables that are passed on; no others of this process.
+# Only these environment variables are passed to programs.
 _PASSED_VARIABLES = ("PATH", "LANG", "TMPDIR")
 _BOUND = re.compile(r"(?P<name>[A-Za-z0-9_.-]+)\s*>=\s*(?P<version>[0-9][0-9.]*)")
 

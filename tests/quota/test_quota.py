@@ -7,7 +7,12 @@ from hypothesis import given, strategies as st
 
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.posts.guardrails import GuardrailLimits
-from outreply_cli.quota.check import QuotaUnknownError, nearly_used, parse_share, short_buckets
+from outreply_cli.quota.check import (
+    QuotaUnknownError,
+    find_insufficient_quotas,
+    find_used_quotas,
+    parse_share,
+)
 from outreply_cli.quota.forecast import delivery_times, forecast
 from outreply_cli.quota.guardrail_usage import guardrail_usage, window_usage
 from outreply_cli.quota.quota import Bucket, Quota
@@ -119,17 +124,19 @@ def make_quota(**used: int) -> Quota:
 
 
 def test_short_buckets() -> None:
-    short = short_buckets(make_quota(publishes=90, replies=10), {"publishes": 20, "replies": 20})
+    short = find_insufficient_quotas(
+        make_quota(publishes=90, replies=10), {"publishes": 20, "replies": 20}
+    )
     assert [(bucket.name, needed) for bucket, needed in short] == [("publishes", 20)]
-    assert short_buckets(make_quota(publishes=80), {"publishes": 20}) == []
-    short = short_buckets(make_quota(publishes=100, reads=99), {})
+    assert find_insufficient_quotas(make_quota(publishes=80), {"publishes": 20}) == []
+    short = find_insufficient_quotas(make_quota(publishes=100, reads=99), {})
     assert [bucket.name for bucket, _ in short] == ["publishes"]
     with pytest.raises(QuotaUnknownError):
-        short_buckets(make_quota(publishes=1), {"reads": 1})
+        find_insufficient_quotas(make_quota(publishes=1), {"reads": 1})
 
 
 def test_nearly_used() -> None:
-    buckets = nearly_used(make_quota(publishes=80, reads=79), 0.8)
+    buckets = find_used_quotas(make_quota(publishes=80, reads=79), 0.8)
     assert [bucket.name for bucket in buckets] == ["publishes"]
 
 

@@ -11,7 +11,7 @@ from outreply_cli.emulator.webhooks import check_webhook_url
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.net.deliver import deliver, validate_url
 from outreply_cli.net.dns import Address, Resolver, resolve
-from outreply_cli.net.ssrf import Reach, is_blocked, reach_for
+from outreply_cli.net.ssrf import Reach, is_blocked, reach_from_option
 from tests.command_line import CommandLine
 from tests.scripted_server import ScriptedServer, response
 
@@ -32,9 +32,9 @@ METADATA = [
 def test_deliver_refuses_metadata_addresses(host: str, *, allow_public: bool) -> None:
     url = f"http://{host}/latest/meta-data/"
     with pytest.raises(InvalidInputError, match="link-local or metadata address"):
-        validate_url(url, "--to", reach=reach_for(allow_public=allow_public))
+        validate_url(url, "--to", reach=reach_from_option(allow_public=allow_public))
     # A host may resolve to another address by the time of the delivery.
-    outcome = deliver(url, b"{}", [], timeout=1, reach=reach_for(allow_public=allow_public))
+    outcome = deliver(url, b"{}", [], timeout=1, reach=reach_from_option(allow_public=allow_public))
     assert (outcome.status, (outcome.error or "")[:8]) == (None, "not sent")
 
 

@@ -80,7 +80,7 @@ def run(
             )
         ),
     )
-    reset_cache(context.completion_cache_path(name), may_refresh=not token.is_sandbox)
+    reset_cache(context.completion_cache_path(name), allow_refresh=not token.is_sandbox)
     report(
         context,
         login,

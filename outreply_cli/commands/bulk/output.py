@@ -117,7 +117,7 @@ def show_plan(output: Output, planned: PlannedCalendar, zone: ZoneInfo) -> None:
 
 def plan_summary(plan: Plan) -> str:
     """Return a summary such as `12 to create, 1 to change, 3 unchanged`."""
-    counts = [(len(plan.of_kind(kind)), text) for kind, (_, _, text) in _LOOKS.items()]
+    counts = [(len(plan.filter_actions(kind)), text) for kind, (_, _, text) in _LOOKS.items()]
     return ", ".join(f"{count} {text}" for count, text in counts if count) or "nothing"
 
 
@@ -147,7 +147,9 @@ def _plan_lines(planned: PlannedCalendar, zone: ZoneInfo) -> Iterator[_Line]:
         (action for action in plan.actions if action.kind != ActionType.KEEP),
         key=lambda action: (action.scheduled_at, aliases.get(action.page_id, "")),
     )
-    page_width = max((len(aliases.get(a.page_id, a.page_id)) for a in shown), default=0)
+    page_width = max(
+        (len(aliases.get(action.page_id, action.page_id)) for action in shown), default=0
+    )
     day: date | None = None
     for action in shown:
         local = action.scheduled_at.astimezone(zone)

@@ -51,7 +51,9 @@ def apply_plans(
     """Apply each plan with a progress bar, and return the results by file."""
     results: list[tuple[str, RowResult]] = []
     for planned in plans:
-        total = len(planned.plan.of_kind(ActionType.CREATE, ActionType.CHANGE, ActionType.CANCEL))
+        total = len(
+            planned.plan.filter_actions(ActionType.CREATE, ActionType.CHANGE, ActionType.CANCEL)
+        )
         with progress(context.notes, "Scheduling", total, bulk.requests_left) as bar:
             report = bulk.service.apply(planned, bulk.stop, bar.step)
         results += [(planned.calendar.name, result) for result in report.results]

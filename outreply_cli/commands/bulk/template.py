@@ -58,5 +58,5 @@ def run(
 
 def template(kind: str, now: datetime) -> str:
     """Return a calendar template, `csv` or `yaml`, with times in the days after `now`."""
-    days = {f"day{n}": f"{now + timedelta(days=n):%Y-%m-%d}" for n in (1, 2)}
+    days = {f"day{days}": f"{now + timedelta(days=days):%Y-%m-%d}" for days in (1, 2)}
     return (_CSV if kind == "csv" else _YAML).format(**days)

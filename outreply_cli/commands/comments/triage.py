@@ -76,13 +76,13 @@ def _run_triage(context: Context, triage: "Triage", view: CommentView) -> None:
         if letter == "q":
             return
         try:
-            if not _act(context, triage, group, letter):
+            if not _handle_choice(context, triage, group, letter):
                 context.info("Type one letter, then Enter.")
         except OutReplyError as error:
             context.warn(error.message)
 
 
-def _act(context: Context, triage: "Triage", group: "PostComments", letter: str) -> bool:
+def _handle_choice(context: Context, triage: "Triage", group: "PostComments", letter: str) -> bool:
     if letter == "r":
         message = context.prompt("Reply: ")
         if message:

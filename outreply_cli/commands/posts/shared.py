@@ -42,7 +42,11 @@ def send_posts(
     for problem in problems:
         if problem.is_warning:
             context.warn(f"{option_for(problem.field)}: {problem.message}")
-    errors = [f"{option_for(p.field)}: {p.message}" for p in problems if not p.is_warning]
+    errors = [
+        f"{option_for(problem.field)}: {problem.message}"
+        for problem in problems
+        if not problem.is_warning
+    ]
     if errors:
         raise InvalidInputError("; ".join(dict.fromkeys(errors)), hint="Nothing was sent.")
     if dry_run:
@@ -55,7 +59,9 @@ def send_posts(
         content, new_media = service.upload(content, files, keep=keep_media, progress=bars)
     results = [service.post(page, content, scheduled_at=at, dedupe_key=key) for page, at in posts]
     # A post whose outcome is unknown may exist and use the media.
-    if not keep_media and all(r.error and not r.error.maybe_applied for r in results):
+    if not keep_media and all(
+        result.error and not result.error.maybe_applied for result in results
+    ):
         service.delete_uploads(new_media)
     report_posts(context, results, zone, pages)
 
@@ -63,7 +69,7 @@ def send_posts(
 def resolve_pages(client: Client, names: Sequence[str]) -> list[dict[str, Any]]:
     """Return the pages called `names`, each once; raises InvalidInputError for expired ones."""
     all_pages = client.pages().items
-    pages = {str(page["id"]): dict(page) for page in (find_page(all_pages, n) for n in names)}
+    pages = {str(page["id"]): dict(page) for page in (find_page(all_pages, name) for name in names)}
     expired = [page_alias(page) for page in pages.values() if page.get("expired")]
     if expired:
         raise InvalidInputError(

@@ -34,7 +34,12 @@ def run(
 
     Example: outreply quota check --min-reads 500 --json
     """
-    from outreply_cli.quota.check import QuotaExceededError, nearly_used, parse_share, short_buckets
+    from outreply_cli.quota.check import (
+        QuotaExceededError,
+        find_insufficient_quotas,
+        find_used_quotas,
+        parse_share,
+    )
     from outreply_cli.quota.quota import Quota
 
     share = parse_share(warn_at) if warn_at is not None else None
@@ -42,8 +47,8 @@ def run(
     minimums = {name: minimum for name, minimum in options.items() if minimum is not None}
     quota = Quota.from_account(context.client().account())
     reset = f"; resets {format_time(quota.resets_at, context.zone())}" if quota.resets_at else ""
-    short = short_buckets(quota, minimums)
-    warnings = nearly_used(quota, share) if share is not None else []
+    short = find_insufficient_quotas(quota, minimums)
+    warnings = find_used_quotas(quota, share) if share is not None else []
     for bucket in warnings:
         context.warn(
             f"{int((bucket.share or 0) * 100)}% of this month's {bucket.name} used, "

@@ -28,11 +28,11 @@ def run(
     Example: outreply webhooks check localhost:3000/hooks --json
     """
     from outreply_cli.net.deliver import validate_url
-    from outreply_cli.net.ssrf import reach_for
+    from outreply_cli.net.ssrf import reach_from_option
     from outreply_cli.ui.columns import Column
     from outreply_cli.webhooks.conformance import HandlerConformance
 
-    reach = reach_for(allow_public=allow_public)
+    reach = reach_from_option(allow_public=allow_public)
     target = validate_url(url, "URL", reach=reach)
     secret = require_secrets(context, secret_env).values[0]
     conformance = HandlerConformance(target, secret, context.clock.now(), reach=reach)

@@ -52,12 +52,12 @@ def run(
     Example: outreply webhooks replay --since 2h --resign --to localhost:3000/hooks
     """
     from outreply_cli.net.deliver import deliver, validate_url
-    from outreply_cli.net.ssrf import reach_for
+    from outreply_cli.net.ssrf import reach_from_option
     from outreply_cli.times import parse_past_time
     from outreply_cli.ui.editor import edit_message
     from outreply_cli.webhooks.fixtures import delivery_headers
 
-    reach, now = reach_for(allow_public=allow_public), context.clock.now()
+    reach, now = reach_from_option(allow_public=allow_public), context.clock.now()
     url = validate_url(to, "--to", reach=reach)
     if not ids and not failed and since is None:
         raise InvalidInputError(

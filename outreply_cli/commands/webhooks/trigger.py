@@ -47,10 +47,10 @@ def run(
     Example: outreply webhooks trigger comment.received --stale --to localhost:3000/hooks
     """
     from outreply_cli.net.deliver import deliver, validate_url
-    from outreply_cli.net.ssrf import reach_for
+    from outreply_cli.net.ssrf import reach_from_option
     from outreply_cli.webhooks.fixtures import delivery_headers, encode_body, sample_event
 
-    reach, now = reach_for(allow_public=allow_public), context.clock.now()
+    reach, now = reach_from_option(allow_public=allow_public), context.clock.now()
     url = validate_url(to, "--to", reach=reach)
     payload = sample_event(event, now, settings or [])
     body = encode_body(payload)

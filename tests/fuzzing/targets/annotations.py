@@ -45,7 +45,7 @@ def _check(data: bytes) -> None:
     title, blank, _, ruler, row, *rest = page.split("\n")
     assert title.startswith("### outreply: ")
     assert (blank, rest) == ("", ["", ""])
-    # Only an unescaped bar begins a cell.
+    # Only an unescaped pipe starts a cell.
     assert len(re.findall(r"(?<!\\)(?:\\\\)*\|", row)) == ruler.count("|")
     assert not re.search(r"<\w", row)
 

@@ -71,7 +71,7 @@ _ACCOUNT = {
 _HOOK = {"id": "w1", "url": "https://e.com/h", "events": ["post.published"], "active": True,
          "secret": "whsec_x", "created_at": "2026-11-01T12:00:00.000Z"}  # fmt: skip
 _BRAND = {"id": "b1", "name": "B", "timezone": "Europe/Paris", "pages": [_PAGE], "role": "owner"}
-# By path; `x` stands for an id.
+# Response bodies by path; `x` stands for an ID.
 _BODIES: dict[str, Any] = {
     "/me": {"authenticated_as": {"user_id": "u1", "email": "a@b.c", "firstname": "A"},
             "api_key": _ACCOUNT["api_key"], "tier": "pro"},

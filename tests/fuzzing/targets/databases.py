@@ -111,7 +111,7 @@ _KINDS: tuple[tuple[Callable[[Path], None], Callable[[Path], None], tuple[str, .
     (_make_journal, _use_journal, ("entries", "uploads")),
     (_make_deliveries, _use_deliveries, ("deliveries", "forwards")),
     (_make_comments, _use_comments, ("comments", "replies")),
-    (_use_rate_limit, _use_rate_limit, ("budgets",)),
+    (_use_rate_limit, _use_rate_limit, ("rate_limits",)),
 )
 
 
@@ -135,7 +135,7 @@ def _check_bytes(data: bytes) -> None:
     kind = reader.number(len(_KINDS))
     content = bytearray(_make_valid(kind))
     while (change := reader.part()) != b"":
-        # An offset and the bytes to put there; without bytes the file is truncated.
+        # A change is an offset and new bytes; without bytes the file is truncated there.
         offset = int.from_bytes(change[:2], "big") % len(content)
         content[offset : offset + len(change) - 2] = change[2:]
         if len(change) <= 2:

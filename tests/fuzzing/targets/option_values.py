@@ -144,7 +144,7 @@ def _media_url(text: str) -> None:
     text.encode()
 
 
-# Resolves addresses in any spelling, but no names: fuzzing must not send DNS queries.
+# Resolves only numeric addresses, because fuzzing must not send DNS queries.
 _lookup_numeric = partial(socket.getaddrinfo, flags=socket.AI_NUMERICHOST)
 
 

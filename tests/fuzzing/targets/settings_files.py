@@ -104,7 +104,10 @@ steps:
 - {action: create, line: 2, page_id: '1', scheduled_at: '2026-12-24T17:00:00Z'}
 """
 _CACHE = json.dumps(
-    {"may_refresh": True, "kinds": {"page": {"at": 1e9, "values": [["instagram:acme", "A", "1"]]}}}
+    {
+        "allow_refresh": True,
+        "kinds": {"page": {"at": 1e9, "values": [["instagram:acme", "A", "1"]]}},
+    }
 ).encode()
 _SEED = b"now: 2026-11-23T12:00:00Z\nusers:\n- {email: a@b.c, tier: pro, tokens: [{name: t}]}\n"
 TARGETS = (

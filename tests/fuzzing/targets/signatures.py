@@ -26,7 +26,7 @@ def _sdk_accepts(body: bytes, header: str, secret: str) -> bool:
     try:
         return bool(verify_webhook_signature(body, header, secret))
     except TypeError:
-        # Its comparison raises on non-ASCII characters.
+        # The comparison in the SDK raises on non-ASCII characters.
         return False
 
 
@@ -41,7 +41,7 @@ def _check_signature(data: bytes) -> None:
     if len(parse_signatures(header)) <= MAX_SIGNATURES:
         assert accepted or not sdk_accepted
     if accepted and not sdk_accepted:
-        # Only we accept upper-case digits, and a valid signature after a non-ASCII one.
+        # Only `verify` accepts upper-case digits, and a valid signature after a non-ASCII one.
         digits = header.replace("sha256=", "\0").lower().replace("\0", "sha256=")
         ascii_parts = ",".join(part for part in digits.split(",") if part.strip().isascii())
         assert _sdk_accepts(body, ascii_parts, secret)

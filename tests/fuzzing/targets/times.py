@@ -20,7 +20,7 @@ from outreply_cli.timestamps import format_timestamp, parse_timestamp
 from tests.fuzzing.target import InputReader, Target, as_argument, expect_errors
 
 _NOW = datetime(2026, 11, 24, 12, 0, 0, 123, tzinfo=UTC)
-# Far east and west, half hours, changes at midnight, a skipped day, and changes by 30 minutes.
+# Extreme and half-hour offsets, changes at midnight, a skipped day, 30-minute changes.
 _ZONES = tuple(
     ZoneInfo(name)
     for name in (
