@@ -154,15 +154,21 @@ def loaded_by(cli: CommandLine, *words: str) -> set[str]:
     return {name.split(".")[0] for name in last["modules"]} | set(last["modules"])
 
 
-def test_the_version_needs_next_to_nothing(cli_logged_out: CommandLine) -> None:
+def test_version_imports_are_minimal(cli_logged_out: CommandLine) -> None:
     assert not {"typer", "httpx", "rich", "yaml", "keyring", "sqlite3"} & loaded_by(
         cli_logged_out, "--version"
     )
 
 
-def test_what_a_shell_waits_for_needs_next_to_nothing(cli_logged_out: CommandLine) -> None:
-    for kind in ("page", "profile", "zone"):
-        loaded = loaded_by(cli_logged_out, "__complete", kind, "")
+def test_completion_imports_are_minimal(cli_logged_out: CommandLine) -> None:
+    lines = (
+        ["po"],
+        ["pages", "show", ""],
+        ["posts", "list", "-p", ""],
+        ["posts", "list", "--tz", ""],
+    )
+    for line in lines:
+        loaded = loaded_by(cli_logged_out, "__complete", *line)
         assert not {
             "typer", "httpx", "rich", "yaml", "keyring", "sqlite3", "dataclasses", "typing",
             "pathlib", "subprocess", "tomllib", "platformdirs",
@@ -179,12 +185,12 @@ def test_json_with_a_token_in_the_environment_needs_no_rich_keyring_or_yaml(
     } & loaded  # fmt: skip
 
 
-def test_what_needs_no_network_imports_no_httpx(cli_logged_out: CommandLine) -> None:
+def test_offline_commands_import_no_httpx(cli_logged_out: CommandLine) -> None:
     for words in (("auth", "list"), ("bulk", "template"), ("--help",)):
         assert "httpx" not in loaded_by(cli_logged_out, *words), words
 
 
-def test_the_help_of_everything_needs_neither_typer_nor_rich(cli_logged_out: CommandLine) -> None:
+def test_root_help_imports_neither_typer_nor_rich(cli_logged_out: CommandLine) -> None:
     for words in (("--help",), ("-h",), ()):
         loaded = loaded_by(cli_logged_out, *words)
         assert not {"typer", "rich", "zoneinfo", "sqlite3", "keyring"} & loaded, words
@@ -201,13 +207,13 @@ def test_help_draws_without_rich_and_imports_no_other_command(cli_logged_out: Co
     } | {"outreply_cli.commands.quota.forecast", "outreply_cli.commands.quota.watch"}
 
 
-def test_the_help_of_a_group_needs_no_server_and_no_network(cli_logged_out: CommandLine) -> None:
+def test_group_help_imports_no_server_and_no_network(cli_logged_out: CommandLine) -> None:
     for group in ("emulator", "webhooks", "comments", "media", "posts", "bulk"):
         loaded = loaded_by(cli_logged_out, group, "--help")
         assert not {"h11", "werkzeug", "httpx", "yaml", "http.client", "rich"} & loaded, group
 
 
-def test_an_offline_command_imports_what_it_needs_alone(cli_logged_out: CommandLine) -> None:
+def test_offline_command_imports_are_minimal(cli_logged_out: CommandLine) -> None:
     loaded = loaded_by(cli_logged_out, "auth", "list")
     assert not {
         "httpx", "rich", "zoneinfo", "email", "sqlite3", "random", "csv", "dateutil", "tzlocal",
