@@ -43,7 +43,7 @@ COMMANDS = {
 
 
 def main(args: Sequence[str], context: Context) -> int:
-    """Run one command line and return its exit code; the only place that catches our errors."""
+    """Run one command line and return its exit code; the only place that catches OutReplyError."""
     if "--version" in args[:1]:
         context.stdout.write(f"outreply {__version__}\n")
         return ExitCode.SUCCESS

@@ -72,7 +72,7 @@ class Context:
         """Apply the global options; raises InvalidInputError for an invalid value."""
         if options.output not in FORMATS:
             raise InvalidInputError(
-                f"--output: {options.output!r} is not a format",
+                f"--output: unknown format {options.output!r}",
                 hint=f"Choose: {', '.join(FORMATS)}",
             )
         if options.fields is not None and not parse_fields(options.fields):
@@ -243,7 +243,7 @@ class Context:
 
             if is_local_url(check_base_url(base_url)):
                 return
-        problem = "this does not look like an OutReply token, which starts with outreply_live_"
+        problem = "the token does not start with outreply_live_"
         if self.is_interactive and self.prompt_yes_no(
             f"{problem[:1].upper()}{problem[1:]}. Send it anyway?"
         ):

@@ -132,6 +132,6 @@ class Demo:
         target = datetime.combine(self._today + timedelta(days=days + 1), time(), ZONE)
         return self.server.handle.request("advance", to=format_timestamp(target))
 
-    def published_since(self, at: datetime) -> list[Post]:
+    def list_published_since(self, at: datetime) -> list[Post]:
         """The posts published after `at`, oldest first."""
         return self.client.published_posts(since=at.astimezone(UTC)).items[::-1]

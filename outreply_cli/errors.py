@@ -2,7 +2,7 @@
 
 OutReplyError
 ├── InvalidInputError            2  found before anything was sent
-│   ├── TimeError                   a time that does not name exactly one instant
+│   ├── TimeError                   an invalid or ambiguous time
 │   └── CalendarError               all problems of a calendar file
 ├── PartialFailureError          3  a batch finished and some items failed
 ├── NotLoggedInError             4  no usable token
@@ -28,7 +28,7 @@ class ExitCode(IntEnum):
         NOT_FOUND: The API or this machine does not have the named thing.
         LIMIT_EXCEEDED: A rate limit, quota, guardrail or storage limit is reached.
         NETWORK: The network or the server failed after retries.
-        TIMEOUT: What the command waited for did not happen in time.
+        TIMEOUT: Timed out waiting.
         INTERRUPTED: Ctrl-C.
     """
 
@@ -48,8 +48,8 @@ class OutReplyError(Exception):
     """Base class of the errors that end a command.
 
     Args:
-        message: What failed and why.
-        hint: What to do now, such as the next command.
+        message: The failure and its cause.
+        hint: The next step, such as a command.
         details: JSON-ready facts for scripts.
         maybe_applied: Whether a write may have been carried out despite the error.
     """
@@ -86,7 +86,7 @@ class InvalidInputError(OutReplyError):
 
 
 class TimeError(InvalidInputError):
-    """A time that does not name exactly one instant."""
+    """An invalid or ambiguous time."""
 
     code = "INVALID_TIME"
 

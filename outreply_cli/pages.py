@@ -11,7 +11,7 @@ Page = Mapping[str, Any]
 
 
 class UnknownPageError(InvalidInputError):
-    """No page has this name."""
+    """The page is unknown."""
 
     code = "UNKNOWN_PAGE"
     exit_code = ExitCode.NOT_FOUND

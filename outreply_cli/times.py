@@ -142,7 +142,7 @@ def parse_past_time(text: str, *, now: datetime, zone: ZoneInfo) -> datetime:
     """Parse a time of `--since`: a duration counts back from now, a date is its start.
 
     Raises:
-        TimeError: As `parse_time`.
+        TimeError: The time is invalid or ambiguous.
     """
     words = text.strip().lower()
     duration = words.removesuffix("ago").removeprefix("-").strip()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from outreply_cli.app import COMMANDS, main
-from outreply_cli.cli.tree import Command, read_tree
+from outreply_cli.cli.tree import Command, tree_from_typer
 from outreply_cli.cli.typer_adapter import root_group
 from outreply_cli.context import Context
 from tests.clocks import ManualClock
@@ -112,4 +112,4 @@ class CommandLine:
 def command_tree() -> Command:
     """The whole command tree."""
     root = root_group(COMMANDS)
-    return read_tree(root, typer.Context(root, info_name="outreply"))
+    return tree_from_typer(root, typer.Context(root, info_name="outreply"))

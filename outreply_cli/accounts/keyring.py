@@ -104,4 +104,8 @@ def _backend() -> "KeyringBackend":
 def _describe(error: Exception) -> str:
     # Never the backend's message, which may contain the token.
     name = type(error).__name__
-    return "no keyring on this machine" if name == "NoKeyringError" else f"it failed with {name}"
+    return (
+        "no keyring on this machine"
+        if name == "NoKeyringError"
+        else f"its backend failed with {name}"
+    )

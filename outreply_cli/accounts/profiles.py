@@ -16,7 +16,7 @@ _SETTINGS = ("base_url", "timezone", "storage")
 
 
 class UnknownProfileError(InvalidInputError):
-    """No profile has this name."""
+    """The profile is unknown."""
 
     code = "UNKNOWN_PROFILE"
     exit_code = ExitCode.NOT_FOUND

@@ -90,7 +90,7 @@ def resolve_account(
     if credential is None and profile is None and profiles.stored:
         name = min(profiles.stored)
         raise NotLoggedInError(
-            f"the current profile {profiles.current!r} is not stored",
+            f"you are not signed in with the profile {profiles.current!r}",
             hint=f"Use --profile {name}, or run: outreply auth switch {name}",
         )
     if credential is None and profile is not None:

@@ -25,7 +25,7 @@ def check_base_url(base_url: str) -> str:
     if not text.isascii() or not text.isprintable() or " " in text or "\\" in text:
         raise InvalidInputError("invalid base URL", hint=_HINT)
     if url.scheme not in {"http", "https"} or not host or port == 0:
-        raise InvalidInputError("the base URL must begin with https://", hint=_HINT)
+        raise InvalidInputError("the base URL must start with https://", hint=_HINT)
     if url.username is not None or url.password is not None:
         raise InvalidInputError("the base URL contains a user name or password", hint=_HINT)
     if url.query or url.fragment:

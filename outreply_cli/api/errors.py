@@ -30,7 +30,7 @@ class ApiError(OutReplyError):
         body: Error object; keys other than text, code and request ID are kept in `details`.
         path: Path of the request below the base URL, for a hint about what was not found.
         request_id: Request ID of the response header, used if the body has none.
-        retry_after_seconds: Seconds that the server asks to wait.
+        retry_after_seconds: Seconds to wait, requested by the server.
     """
 
     exit_code = ExitCode.ERROR
@@ -94,8 +94,8 @@ class NetworkError(OutReplyError):
 
     Args:
         code: `CONNECTION_FAILED`, `CONNECTION_LOST`, `TIMED_OUT` or `CERTIFICATE_NOT_TRUSTED`.
-        message: What failed, with the host.
-        hint: What to do now.
+        message: The failure, with the host.
+        hint: The next step.
 
     Attributes:
         sent: Whether the server may have received the request.
@@ -121,7 +121,7 @@ class InvalidResponseError(OutReplyError):
     Args:
         code: `HTML_RESPONSE`, `EMPTY_RESPONSE`, `INVALID_JSON_RESPONSE`, `UNEXPECTED_RESPONSE`,
             `RESPONSE_TOO_LARGE` or `REDIRECT_REFUSED`.
-        message: What was received instead.
+        message: Description of what was received.
         status: HTTP status.
         request_id: Request ID of the response header.
     """

@@ -102,7 +102,7 @@ class SharedRateLimiter:
             elif left > 0 and is_guess:
                 self._write(db, limit, min(counted, remaining), in_flight, resets_at)
             elif resets_at > known_reset + _SAME_WINDOW_SECONDS:
-                # A new window began early; requests in flight count in it.
+                # A new window started early; requests in flight count in it.
                 self._write(db, limit, max(0, remaining - in_flight), in_flight, resets_at)
             elif resets_at >= known_reset - _SAME_WINDOW_SECONDS:
                 self._write(db, limit, min(counted, remaining), in_flight, known_reset)

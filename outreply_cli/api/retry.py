@@ -129,7 +129,7 @@ def retry_delay(
 def retry_after(
     *, retry_after: str | None, in_body: object, reset: str | None, date: str | None, now: datetime
 ) -> float | None:
-    """Return the seconds that the server asks to wait, if any.
+    """Return the seconds to wait that the server requests, if any.
 
     Args:
         retry_after: `Retry-After` header: seconds, or an HTTP date.

@@ -112,7 +112,7 @@ class Transport:
         timeout: Seconds without a byte after which an attempt fails.
 
     Attributes:
-        server_ahead: How far the server's clock is ahead according to its last `Date`; zero if
+        server_ahead: Seconds of the server's clock ahead of ours, by its last `Date`; zero if
             both agree within seconds.
         requests_left: Remaining requests of this minute, as last reported.
         tls: `ssl.SSLObject` of the last response, while it is open; None over plain http.
@@ -193,7 +193,7 @@ class Transport:
         up before it is sent again, and not sent again without `upload.find`.
 
         Raises:
-            OutReplyError: What the stream raises.
+            OutReplyError: An error of the stream.
             ApiError, NetworkError, InvalidResponseError: As `request`; with `maybe_applied` if the
                 file may have been uploaded.
         """

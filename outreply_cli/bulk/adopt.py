@@ -58,7 +58,7 @@ def adopt_posts(
     for distance in dict.fromkeys((timedelta(0), tolerance)):
         for index in list(unpaired):
             row = rows[index]
-            exported = _exported_post(row, posts)
+            exported = _find_exported_post(row, posts)
             match = exported or _take_match(row, candidates[row.post.page_id], distance)
             if match is None:
                 continue
@@ -102,7 +102,7 @@ def _report(row: MatchedRow, post: Post) -> Diagnostic:
     )
 
 
-def _exported_post(row: MatchedRow, posts: Mapping[str, Post]) -> Post | None:
+def _find_exported_post(row: MatchedRow, posts: Mapping[str, Post]) -> Post | None:
     key = row.post.key or ""
     post = posts.get(key.removeprefix(EXPORTED_KEY)) if key.startswith(EXPORTED_KEY) else None
     return post if post is not None and post.get("page_id") == row.post.page_id else None

@@ -166,7 +166,7 @@ def sort_diagnostics(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
 def _resolve_path(calendar: Calendar, name: str) -> Path:
     path = calendar.path.parent / name
     if "\\" in name and not os.path.exists(path):  # noqa: PTH110 - pathlib's own raises
-        # A calendar written on Windows.
+        # Calendars from Windows have backslashes in paths.
         return calendar.path.parent / PureWindowsPath(name).as_posix()
     return path
 

@@ -50,7 +50,7 @@ class RowResult(NamedTuple):
 
 @dataclass(frozen=True)
 class RunReport:
-    """One result per action, in the order of the plan, and the error that ended the run early."""
+    """One result per action, in the order of the plan, and the error that stopped the run early."""
 
     results: list[RowResult]
     stopped_by: OutReplyError | None = None

@@ -71,7 +71,7 @@ def match_rows(
     def is_pending(entry: JournalEntry) -> bool:
         return not _has_key(entry) and _is_pending(entry, now)
 
-    pairing.pair(keyed, lambda i: _keyed_name(posts[i]), lambda e: e.row, _has_key)
+    pairing.pair(keyed, lambda i: _name_from_key(posts[i]), lambda e: e.row, _has_key)
     # A row with a key keeps its post when its page changes, until the new post is created.
     pairing.pair(
         keyed,
@@ -149,7 +149,7 @@ class _Pairing:
 
 def _row_name(post: PlannedPost, entry: JournalEntry | None, used: set[str]) -> str:
     if post.key is not None:
-        return _keyed_name(post)
+        return _name_from_key(post)
     if entry is not None:
         return entry.row
     stem = f"{post.page_id}@{format_timestamp(post.scheduled_at)}"
@@ -159,7 +159,7 @@ def _row_name(post: PlannedPost, entry: JournalEntry | None, used: set[str]) -> 
     return f"{stem}#{number}"
 
 
-def _keyed_name(post: PlannedPost) -> str:
+def _name_from_key(post: PlannedPost) -> str:
     return f"{_KEYED}{post.key}@{post.page_id}"
 
 

@@ -32,7 +32,7 @@ class Action(NamedTuple):
     """One step of a plan.
 
     Attributes:
-        post: Post that the file asks for; None for a post whose row was removed.
+        post: Post in the file; None for a post whose row was removed.
         draft: Journal entry to write for a new post.
         entry: Journal entry of the current post, if there is one.
         cancel_first: Whether the old post must be cancelled before the new one is created.
@@ -128,8 +128,8 @@ def make_plan(
     `statuses` are those of posts by the ID of their entry. With `prune`, the posts of `orphaned`
     entries, which have no row, are cancelled.
     """
-    ended = {PostStatus.MISSING, PostStatus.PUBLISHED, PostStatus.FAILED}
-    pending = [entry for entry in orphaned if statuses.get(entry.id) not in ended]
+    final_statuses = {PostStatus.MISSING, PostStatus.PUBLISHED, PostStatus.FAILED}
+    pending = [entry for entry in orphaned if statuses.get(entry.id) not in final_statuses]
     actions = [_decide(row, statuses) for row in rows]
     if prune:
         actions += [Action.cancel(entry, "row removed") for entry in pending]

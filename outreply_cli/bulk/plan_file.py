@@ -125,7 +125,7 @@ def file_digest(path: Path) -> str:
 def find_drift(saved: SavedPlan, account: str, plan: Plan) -> Iterator[str]:
     """Yield the differences between a saved plan and the current one."""
     if saved.account != account:
-        yield "it was created for another account"
+        yield "the plan was created for another account"
         return
     if saved.digest != file_digest(Path(saved.calendar)):
         yield f"{saved.calendar} was edited"

@@ -101,7 +101,7 @@ def fetch_statuses(
             statuses[entry.id] = PostStatus.PUBLISHED
         else:
             unlisted.append(entry)
-    # Lists may be truncated or late: only the post's own address proves that it is missing.
+    # Lists may be truncated or late: only `GET` of the post proves that it is missing.
     for index, entry in enumerate(unlisted):
         statuses[entry.id] = (
             _fetch_status(client, entry) if index < _SINGLE_READS_MAX else PostStatus.UNLISTED

@@ -24,7 +24,7 @@ _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "�
 COLUMNS = ("file", "line", "key", "page_id", "scheduled_at", "action", "status", "id", "error")
 
 
-def planned_results(plan: Plan) -> list[RowResult]:
+def results_from_plan(plan: Plan) -> list[RowResult]:
     """Return the actions of a plan as the results of a dry run."""
     return [
         RowResult(

@@ -25,7 +25,7 @@ _RELATIVE = re.compile(r"(?i)(\+|in |today|tomorrow|yesterday|next |mon|tue|wed|
 
 # A NamedTuple, because thousands of them are made, and a dataclass is several times slower.
 class PlannedPost(NamedTuple):
-    """A post that a calendar asks for, at a time in UTC.
+    """A post in a calendar, at a time in UTC.
 
     `moved_from` is the time that the file says, where `--spread` moved the post.
     """
@@ -65,7 +65,7 @@ def resolve_rows(
     date_order: str | None,
     storage: StorageLimits,
 ) -> tuple[list[PlannedPost], list[Diagnostic]]:
-    """Return the posts that `calendar` asks for, and all problems of its rows.
+    """Return the posts in `calendar`, and all problems of its rows.
 
     Rows without a zone are in `zone`, or in that of each page's brand if it is None; `brand_zone`
     returns the zone of a brand by its ID. `date_order` is that of dates such as `24/12/2026`; None
@@ -157,7 +157,7 @@ class _RowResolver:
         except TimeError as error:
             message = _with_hint(error)
             if self._date_order is None and "/" in text and "--date-order" not in message:
-                message += " Or set --date-order dmy."
+                message += ", or set --date-order dmy"
             self._add(row, "scheduled_at", message)
             return None
         if not text[:1].isdigit() and _RELATIVE.match(text.strip()):

@@ -65,7 +65,7 @@ class BulkOptions:
         prune: Whether posts whose rows were removed are cancelled.
         adopt: Whether identical posts that the account already has are adopted.
         concurrency: Maximum requests in flight.
-        spread_window: How far rows that violate a guardrail may be moved; None does not move them.
+        spread_window: Maximum shift of rows that violate a guardrail; None does not move them.
         max_cancel: Maximum posts to cancel; None for 10 or a fifth of the calendar.
         allow_upload: Whether files of rows may be uploaded.
     """
@@ -87,7 +87,7 @@ class CalendarDiff:
     Attributes:
         orphaned: Pending entries without a row.
         statuses: Status of each entry's post by the entry's ID.
-        duplicates: IDs of posts that a row asks for and that were not adopted.
+        duplicates: IDs of posts that a row requires and that were not adopted.
     """
 
     remote: RemoteState
@@ -199,7 +199,7 @@ class BulkService:
         """
         diff = self.diff(calendar, reconcile=reconcile)
         plan = make_plan(diff.rows, diff.orphaned, diff.statuses, prune=self._options.prune)
-        # A row does not conflict with the post that it asks for.
+        # A row does not conflict with the post that it requires.
         posts = [
             post
             for post in (*diff.remote.posts, *self._planned)

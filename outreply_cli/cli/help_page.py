@@ -52,7 +52,7 @@ class _Page:
         yield from self._pointers(command)
 
     def heading(self, text: str) -> str:
-        return self._styled(text, _BOLD)
+        return self._style_text(text, _BOLD)
 
     def _usage(self, name: str, rest: str) -> Iterator[str]:
         first, *more = textwrap.wrap(
@@ -68,11 +68,11 @@ class _Page:
             pointer = (
                 f'Use "{command.full_name} COMMAND --help" for more information about a command.'
             )
-            yield from (self._styled(line, _DIM) for line in self._wrap(pointer))
+            yield from (self._style_text(line, _DIM) for line in self._wrap(pointer))
         if not command.path:
-            yield self._styled('Use "outreply help" for topics and exit codes.', _DIM)
+            yield self._style_text('Use "outreply help" for topics and exit codes.', _DIM)
         elif not command.commands:
-            yield self._styled('Use "outreply help exit-codes" for exit codes.', _DIM)
+            yield self._style_text('Use "outreply help exit-codes" for exit codes.', _DIM)
 
     def _section(self, title: str, rows: Sequence[tuple[str, str]]) -> Iterator[str]:
         if not rows:
@@ -86,7 +86,7 @@ class _Page:
     def _entry(self, label: str, text: str, column: int) -> Iterator[str]:
         indent = 2 + column + 2
         lines = textwrap.wrap(text, self._width - indent, break_long_words=False) or [""]
-        shown = self._styled(label, _CYAN)
+        shown = self._style_text(label, _CYAN)
         if len(label) > column:
             yield f"  {shown}"
         else:
@@ -102,7 +102,7 @@ class _Page:
     def _wrap(self, text: str) -> Iterable[str]:
         return textwrap.wrap(text, self._width, break_long_words=False, break_on_hyphens=False)
 
-    def _styled(self, text: str, style: str) -> str:
+    def _style_text(self, text: str, style: str) -> str:
         return f"{style}{text}{_RESET}" if self._color else text
 
 

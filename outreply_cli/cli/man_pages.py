@@ -30,7 +30,7 @@ def man_page(root: Command, words: Sequence[str], topic: Callable[[str], str]) -
     group = next((group for group in _groups(root) if list(group.path) == list(words)), None)
     if group is None:
         raise InvalidInputError(
-            f"no man page about {' '.join(words)!r}",
+            f"unknown man page: {' '.join(words)}",
             hint=f"Available: {', '.join(man_page_names(root))}",
         )
     return "\n".join(_group_page(group)) + "\n"

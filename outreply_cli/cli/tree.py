@@ -137,7 +137,7 @@ def root_command(help_text: str, summaries: Mapping[str, str]) -> Command:
     return Command((), summary, description, parameters=(version,), commands=below)
 
 
-def read_command(command: Any, path: Sequence[str]) -> Command:
+def command_from_typer(command: Any, path: Sequence[str]) -> Command:
     """A Typer command as data; the commands of a group are left out."""
     text = inspect.cleandoc(command.help or "")
     paragraphs = [paragraph.strip("\n") for paragraph in text.split("\n\n")]
@@ -153,25 +153,25 @@ def read_command(command: Any, path: Sequence[str]) -> Command:
         description="\n\n".join(prose),
         examples=tuple(examples),
         parameters=tuple(
-            _read_parameter(parameter) for parameter in command.params if not parameter.hidden
+            _parameter_from_typer(parameter) for parameter in command.params if not parameter.hidden
         ),
     )
 
 
-def read_tree(command: Any, ctx: Any, path: Sequence[str] = ()) -> Command:
+def tree_from_typer(command: Any, ctx: Any, path: Sequence[str] = ()) -> Command:
     """A Typer command with everything below it; imports the module of each command."""
-    read = read_command(command, path)
+    read = command_from_typer(command, path)
     if not hasattr(command, "list_commands"):
         return read
     below = [
-        read_tree(found, ctx, (*path, name))
+        tree_from_typer(found, ctx, (*path, name))
         for name in command.list_commands(ctx)
         if not (found := command.get_command(ctx, name)).hidden
     ]
     return replace(read, commands=tuple(below))
 
 
-def _read_parameter(parameter: Any) -> Parameter:
+def _parameter_from_typer(parameter: Any) -> Parameter:
     is_option = parameter.param_type_name == "option"
     is_switch = is_option and parameter.is_flag
     flags = sorted(parameter.opts, key=lambda flag: not flag.startswith("--")) if is_option else []

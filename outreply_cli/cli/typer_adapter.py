@@ -61,7 +61,7 @@ class CommandSpec:
     """A command's function and how Typer is to call it; made by `options.command`.
 
     Attributes:
-        run: What Typer calls, with a signature that holds every option.
+        run: Function that Typer calls, with every option in its signature.
         settings: Further settings for Typer, such as `context_settings`.
     """
 
@@ -86,7 +86,7 @@ class CommandSpec:
 
 
 class UnknownCommandError(InvalidInputError):
-    """No command has the name that was typed."""
+    """The command is unknown."""
 
     code = "USAGE"
 
@@ -143,7 +143,7 @@ class LazyGroup(TyperGroup):
         )
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """The command that `args` begin with.
+        """The command that `args` start with.
 
         Raises:
             UnknownCommandError: No command has that name; the hint names the nearest one.
@@ -164,9 +164,9 @@ class LazyGroup(TyperGroup):
         known = self._names[name]
         if known is not None:
             return known
-        from outreply_cli.cli.tree import read_command
+        from outreply_cli.cli.tree import command_from_typer
 
-        return read_command(self.get_command(ctx, name), ()).summary
+        return command_from_typer(self.get_command(ctx, name), ()).summary
 
 
 def root_group(summaries: Mapping[str, str]) -> LazyGroup:
@@ -188,9 +188,9 @@ def to_command(command: Any, path: Sequence[str], ctx: Any) -> "Command":
     """A Typer command as data, with the names and summaries of the commands directly below it."""
     import dataclasses
 
-    from outreply_cli.cli.tree import Command, read_command
+    from outreply_cli.cli.tree import Command, command_from_typer
 
-    read = read_command(command, path)
+    read = command_from_typer(command, path)
     if not isinstance(command, LazyGroup):
         return read
     below = tuple(
@@ -265,7 +265,7 @@ def _option_hint(ctx: Any, option: str, path: str) -> str | None:
     if isinstance(ctx.command, LazyGroup) and option in _COMMON_FLAGS:
         return f"Put it after the command: {path} COMMAND {option}"
     if option in _CONFIRMATION_FLAGS:
-        return f"This command asks for no confirmation: remove {option}"
+        return f"This command does not ask for confirmation; remove {option}"
     if not option.startswith("--"):
         return None
     import difflib

@@ -14,7 +14,7 @@ from outreply_cli.webhooks.event import summarize
 
 _NEXT_STEPS = (
     ("outreply emulator start", "Keep an emulator running."),
-    ("outreply bulk template csv > my.csv", "Start a calendar of your own."),
+    ("outreply bulk template csv > my.csv", "Start your own calendar."),
     ("outreply auth login", "Sign in to your account."),
 )
 
@@ -51,7 +51,7 @@ def run(context: Context) -> None:
         print_line()
         aliases = {page["id"]: page_alias(page) for page in pages}
         context.output.print_list(
-            demo.published_since(started_at - timedelta(minutes=1)),
+            demo.list_published_since(started_at - timedelta(minutes=1)),
             [
                 Column("When", "published_at", _format_post_time),
                 Column("Page", "page_id", lambda post: aliases.get(post["page_id"], "")),

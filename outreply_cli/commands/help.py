@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from outreply_cli.cli.tree import Command, read_tree
+from outreply_cli.cli.tree import Command, tree_from_typer
 from outreply_cli.cli.typer_adapter import CommandSpec, to_command
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
@@ -41,12 +41,12 @@ def _help(
     if as_json:
         from outreply_cli.cli.reference import tree_as_json
 
-        tree = tree_as_json(_find(read_tree(root.command, root), words))
+        tree = tree_as_json(_find(tree_from_typer(root.command, root), words))
         context.output.print_text(json.dumps(tree, indent=2, ensure_ascii=False))
     elif man:
         from outreply_cli.cli.man_pages import man_page
 
-        context.output.print_text(man_page(read_tree(root.command, root), words, _read_topic))
+        context.output.print_text(man_page(tree_from_typer(root.command, root), words, _read_topic))
     elif not words:
         _list_topics(context)
     elif len(words) == 1 and words[0] in TOPICS:

@@ -133,7 +133,7 @@ def run(
 ) -> None:  # fmt: skip
     """Receive webhooks locally and forward them.
 
-    Each delivery is verified and stored before it is answered with 200. Show stored deliveries
+    Each delivery is verified and stored before the 200 response. Show stored deliveries
     with: outreply webhooks history
 
     Example: outreply serve-webhook --emulator
@@ -211,7 +211,7 @@ def run(
             targets=targets, has_inspector=not no_inspect,
         )  # fmt: skip
         # Signals are handled before the URL is announced.
-        with _closed_by_signals(stream), server, ExitStack() as stack:
+        with _close_on_signals(stream), server, ExitStack() as stack:
             emulator_port = None
             if emulator:
                 accepted[0], emulator_port = stack.enter_context(
@@ -243,7 +243,7 @@ def _summary(
 
 
 @contextmanager
-def _closed_by_signals(stream: "EventStream") -> Iterator[None]:
+def _close_on_signals(stream: "EventStream") -> Iterator[None]:
     previous = {
         number: signal.signal(number, lambda *_: stream.close())
         for number in (signal.SIGTERM, signal.SIGINT)
@@ -305,7 +305,7 @@ def _announce(
     context.info(f"Receiving at {url}{inspect}. Press Ctrl-C to stop.")
     if emulator_port is not None:
         context.info(
-            f"Registered with the emulator on port {emulator_port} until this command ends; only "
+            f"Registered with the emulator on port {emulator_port} until this command exits; only "
             "its secret is accepted."
         )
     else:

@@ -134,11 +134,12 @@ class CommentStore:
 
     def record_reply(self, comment_id: str, dedupe_key: str, reply: Mapping[str, Any]) -> None:
         """Store the API's object of a reply that was sent."""
-        self._execute(
-            "UPDATE replies SET reply = ?4 WHERE account = ?1 AND comment_id = ?2 "
-            "AND occasion = ?3",
-            comment_id, dedupe_key, json.dumps(reply),
-        )  # fmt: skip
+        with self._storage_errors():
+            self._db.execute(
+                "UPDATE replies SET reply = ? "
+                "WHERE account = ? AND comment_id = ? AND occasion = ?",
+                (json.dumps(reply), self._account, comment_id, dedupe_key),
+            )
 
     def delete_reply(self, comment_id: str, dedupe_key: str) -> None:
         """Delete the intent of a reply that the API rejected."""

@@ -22,7 +22,7 @@ class CompletionCache:
     """The cached values of an account.
 
     Attributes:
-        entries: By kind, the Unix time when the values were seen, and the values.
+        entries: Values with the Unix time when they were seen, by kind.
         allow_refresh: Whether they may be refreshed in the background; not with a sandbox token,
             whose requests are limited.
     """

@@ -33,7 +33,7 @@ class CacheUpdate:
         """Take objects of the API.
 
         Args:
-            listing: What the API calls the list they are in.
+            listing: API name of their list.
             items: The objects.
             is_complete: Whether the list has no other objects.
         """
@@ -154,8 +154,12 @@ def _brand(brand: Mapping[str, Any]) -> Cached:
 def _comment(comment: Mapping[str, Any]) -> Cached:
     identity = str(comment.get("id"))
     author = comment.get("author")
-    who = author.get("username") or author.get("name") if isinstance(author, dict) else ""
-    return (identity, _line(f"@{who}:" if who else "", comment.get("message")), identity)
+    author_name = author.get("username") or author.get("name") if isinstance(author, dict) else ""
+    return (
+        identity,
+        _line(f"@{author_name}:" if author_name else "", comment.get("message")),
+        identity,
+    )
 
 
 # The API's name for a list -> the kind of value, and the function that describes one.

@@ -20,7 +20,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-# A slower answer makes the prompt feel stuck.
+# The shell waits for TAB; a slower result is dropped.
 _TIMEOUT_SECONDS = 0.1
 _REFRESH = "__refresh"
 _SECONDS_BETWEEN_REFRESHES = 60.0

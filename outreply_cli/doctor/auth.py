@@ -62,7 +62,7 @@ def _request_me(context: DoctorContext, account: Account) -> tuple[CheckResult, 
         result = warning(
             "token",
             f"token with an unknown prefix from {source}; not sent",
-            "Copy it again from the dashboard; it starts with outreply_live_.",
+            "Copy the token again from the dashboard; tokens start with outreply_live_.",
         )
         return result, None
     name = f"{token.prefix}… from {source}"

@@ -146,8 +146,8 @@ def _clock(ahead: timedelta) -> CheckResult:
     return warning(
         "clock",
         f"this machine's clock is {format_duration(ahead)} {side} the server's",
-        "Set it, for example by enabling NTP. Until then, times such as 'in 2h' use the server's "
-        "clock.",
+        "Set the clock, for example by enabling NTP. Until then, times such as 'in 2h' use the "
+        "server's clock.",
     )
 
 

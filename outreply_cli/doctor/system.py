@@ -140,7 +140,7 @@ def _journal(state_dir: Path) -> CheckResult:
         return warning(
             "journal",
             f"intact, {entries}, {health.unsettled} with an unknown outcome",
-            "Run a posts or bulk command with that account; it determines the outcome.",
+            "Run a posts or bulk command with that account, which determines the outcome.",
         )
     return ok("journal", f"intact, {entries}")
 

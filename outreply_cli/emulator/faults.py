@@ -56,7 +56,7 @@ class Fault:
 
     Attributes:
         number: The number that identifies the fault.
-        spec: What happens to an affected request.
+        spec: Effect on a matching request.
         method: The HTTP method; None for any.
         path: A pattern of the path below `/api/v1`, such as `/posts/*`; None for any.
         every: The interval of matching requests; 3 for every third.
@@ -145,7 +145,7 @@ class Faults:
             return [fault.to_dict() for fault in self._faults]
 
     def pick(self, method: str, path: str, header: str | None) -> FaultSpec | None:
-        """The fault for a request: that of its own header, else the first that matches.
+        """The fault for a request: the one in its header, else the first that matches.
 
         Raises:
             ErrorResponse: 400 INVALID_FAULT for an invalid header.

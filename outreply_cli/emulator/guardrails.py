@@ -48,10 +48,10 @@ def check_guardrails(
 
 
 def _times(
-    db: sqlite3.Connection, which: tuple[str, str], timestamp: float, length: float
+    db: sqlite3.Connection, condition: tuple[str, str], timestamp: float, length: float
 ) -> list[float]:
     """The times of posts within `length` seconds of `timestamp`, in order."""
-    clause, value = which
+    clause, value = condition
     rows = db.execute(
         f"SELECT {_TIME} FROM {_POSTS} WHERE {clause} AND {_NEAR} ORDER BY 1",  # noqa: S608
         (value, timestamp - length, timestamp + length),
@@ -60,10 +60,10 @@ def _times(
 
 
 def _get_wait(
-    db: sqlite3.Connection, which: tuple[str, str], timestamp: float, length: float, limit: int
+    db: sqlite3.Connection, condition: tuple[str, str], timestamp: float, length: float, limit: int
 ) -> float | None:
     """The seconds until the post would fit, or None if it fits now."""
-    clause, value = which
+    clause, value = condition
     near = db.execute(
         f"SELECT count(*) FROM {_POSTS} WHERE {clause} AND {_NEAR}",  # noqa: S608
         (value, timestamp - length, timestamp + length),
@@ -71,7 +71,7 @@ def _get_wait(
     if near < limit:
         # No window can exceed the limit, regardless of the exact times.
         return None
-    times = _times(db, which, timestamp, length)
+    times = _times(db, condition, timestamp, length)
     insort(times, timestamp)
     for first in range(len(times) - limit):
         if times[first + limit] - times[first] < length:

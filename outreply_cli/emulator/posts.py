@@ -121,7 +121,7 @@ def mark_published(
     release_media(db, row["id"], published_at)
 
 
-def linked_media(urls: Sequence[str]) -> list[dict[str, str]]:
+def media_from_urls(urls: Sequence[str]) -> list[dict[str, str]]:
     """The `media` of a post with these `media_urls`."""
     return [
         {"src": url, "type": "video" if urlsplit(url).path.endswith(_VIDEO_EXTENSIONS) else "photo"}
@@ -212,7 +212,7 @@ def _content(context: RequestContext) -> dict[str, str | None]:
         raise invalid_field("tiktok_settings", "must be an object")
     return {
         "message": message,
-        "media": json.dumps(uploaded + linked_media(urls)),
+        "media": json.dumps(uploaded + media_from_urls(urls)),
         "first_comment": context.text("first_comment"),
         "tiktok_settings": None if settings is None else json.dumps(settings),
         "link": context.text("link"),

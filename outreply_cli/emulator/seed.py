@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from outreply_cli.emulator.incoming_comments import add_incoming_comment
 from outreply_cli.emulator.media import ASSETS, attach
-from outreply_cli.emulator.posts import OWNED_POSTS, linked_media, mark_published
+from outreply_cli.emulator.posts import OWNED_POSTS, mark_published, media_from_urls
 from outreply_cli.emulator.seed_file import (
     Field,
     parse_allowlist,
@@ -227,7 +227,7 @@ class _AccountLoader:
             "id": post_id, "page_id": self._pages[page.text()], "status": "scheduled",
             "scheduled_at": timestamp,
             "created_at": self._time(fields, "created_at", created_at),
-            "media": json.dumps(uploads + linked_media(urls)),
+            "media": json.dumps(uploads + media_from_urls(urls)),
             **{name: _read(fields, name, _long_text, None) for name in
                ("message", "first_comment", "link")},
             "tiktok_settings": None if settings is None else json.dumps(settings),

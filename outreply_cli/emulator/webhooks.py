@@ -18,7 +18,7 @@ from outreply_cli.emulator.request import (
 )
 from outreply_cli.emulator.state import State
 from outreply_cli.net.dns import Address, resolve
-from outreply_cli.net.ssrf import BlockedAddressError, Reach, allowed_addresses, parse_http_url
+from outreply_cli.net.ssrf import BlockedAddressError, Reach, parse_http_url, resolve_allowed
 from outreply_cli.spec.limits import EVENTS
 
 _URL_MAX_CHARACTERS = 2_000
@@ -83,7 +83,7 @@ def check_webhook_url(
         raise ValueError("must be an http or https URL") from None
     reach = Reach.PUBLIC if allow_external else Reach.LOOPBACK
     try:
-        addresses = allowed_addresses(host, reach, lookup)
+        addresses = resolve_allowed(host, reach, lookup)
     except BlockedAddressError as error:
         if error.is_out_of_reach:
             raise ValueError("must be on this machine (or start with --allow-external)") from None

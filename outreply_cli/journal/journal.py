@@ -93,7 +93,7 @@ def journal_health(path: Path) -> JournalHealth:
     with open_readonly(path) as database:
         version = database.execute("PRAGMA user_version").fetchone()[0]
         if version != SCHEMA_VERSION:
-            raise sqlite3.DatabaseError(f"its schema version is {version}, not {SCHEMA_VERSION}")
+            raise sqlite3.DatabaseError(f"the schema version is {version}, not {SCHEMA_VERSION}")
         counts = database.execute(
             "SELECT count(*), count(*) FILTER (WHERE state IN ('sent', 'cancelling')) FROM entries"
         ).fetchone()
@@ -280,7 +280,7 @@ class Journal:
         *,
         replaces: str | None = None,
     ) -> None:
-        """Record that an upload has started at `now`, or has ended with `media_id`.
+        """Record that an upload has started at `now`, or has finished with `media_id`.
 
         `sha256` may be another name of the content while its digest is unknown; `replaces` is such
         an earlier name.

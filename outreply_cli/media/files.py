@@ -97,7 +97,7 @@ def hash_file(file: InspectedFile) -> MediaFile:
     with VerifiedReader(file) as stream:
         while stream.read(_CHUNK_BYTES):
             pass
-        return stream.hashed_file()
+        return stream.get_hashed_file()
 
 
 def inspect_file(path: Path, limits: StorageLimits) -> MediaFile:
@@ -167,7 +167,7 @@ class VerifiedReader:
         """Return the position in bytes."""
         return self._position
 
-    def hashed_file(self) -> MediaFile:
+    def get_hashed_file(self) -> MediaFile:
         """Return the file with its digest; only valid after the last byte was read."""
         return MediaFile(**{**vars(self._file), "sha256": self._digest.hexdigest()})
 

@@ -41,7 +41,7 @@ class Uploader:
         self._account = account
         self._lock = threading.Lock()
         # Files of the same size and type are uploaded one after the other: the list of the server
-        # cannot tell them apart.
+        # cannot distinguish them.
         self._upload_locks: defaultdict[tuple[int, str], threading.Lock] = defaultdict(
             threading.Lock
         )
@@ -117,7 +117,7 @@ class Uploader:
                 if not error.maybe_applied:
                     self._journal.forget_upload(self._account, _journal_name(file))
                 raise
-            return self._record(stream.hashed_file(), started_at, item)
+            return self._record(stream.get_hashed_file(), started_at, item)
 
     def _record(self, file: MediaFile, started_at: datetime, item: Media) -> UploadedMedia:
         media_id = str(item["media_id"])

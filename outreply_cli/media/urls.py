@@ -41,7 +41,7 @@ def find_media_url_problem(url: str) -> str | None:
 def find_media_url_warning(url: str) -> str | None:
     """Return a warning about a valid `url`, if any."""
     if url.lower().startswith("http:"):
-        return "uses http; the API asks for https"
+        return "uses http; the API requires https"
     return None
 
 

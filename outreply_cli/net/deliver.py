@@ -15,15 +15,15 @@ from outreply_cli.net.ssrf import (
     BlockedAddressError,
     HttpUrl,
     Reach,
-    allowed_addresses,
     is_http_url,
     parse_http_url,
+    resolve_allowed,
 )
 
 TIMEOUT_SECONDS = 10.0
 _MAX_RESPONSE_BYTES = 64 * 1024
 _EXAMPLE_URL = "Use a URL such as http://127.0.0.1:3000/webhooks"
-# Headers that describe the connection; they are ours to set.
+# Headers that describe the connection; this client sets them.
 _CONNECTION_HEADERS = frozenset(
     {"host", "content-length", "connection", "transfer-encoding", "expect", "te", "upgrade",
      "keep-alive", "proxy-authorization", "proxy-connection", "trailer"}
@@ -67,7 +67,7 @@ def validate_url(url: str, option: str, *, reach: Reach = Reach.PRIVATE) -> str:
     Args:
         url: The URL, with or without a scheme.
         option: The option that gave it.
-        reach: How far a delivery may go.
+        reach: The allowed reach of a delivery.
 
     Raises:
         InvalidInputError: The URL is not http(s), holds a password, or is blocked.
@@ -79,13 +79,13 @@ def validate_url(url: str, option: str, *, reach: Reach = Reach.PRIVATE) -> str:
     if "@" in text.split("/")[2]:
         raise InvalidInputError(f"{option}: URLs must not contain a password", hint=_EXAMPLE_URL)
     try:
-        allowed_addresses(parsed.host, reach)
+        resolve_allowed(parsed.host, reach)
     except BlockedAddressError as error:
         hint = "Use the address of your handler."
         if error.is_out_of_reach:
             hint = "If the address is yours, add --allow-public."
         raise InvalidInputError(
-            f"{option}: refusing to send to {url}: it {error}", hint=hint
+            f"{option}: refusing to send to {url}: the host {error}", hint=hint
         ) from None
     return text
 
@@ -105,7 +105,7 @@ def deliver(
         url: The target; checked here too, since a name may resolve differently by now.
         body: The raw bytes.
         headers: The headers to send; those about the connection are replaced.
-        reach: How far the delivery may go.
+        reach: The allowed reach of the delivery.
         timeout: Seconds for all of it, however slowly a response drips in.
         lookup: Returns the addresses of a host name within a number of seconds.
     """
@@ -114,7 +114,7 @@ def deliver(
     status, error, is_connected = None, None, False
     try:
         parsed = parse_http_url(url)
-        addresses = allowed_addresses(
+        addresses = resolve_allowed(
             parsed.host,
             reach,
             resolve if lookup is None else lambda host: lookup(host, deadline - time.monotonic()),

@@ -14,7 +14,7 @@ _CACHE_SIZE = 1_000
 
 
 class Resolver:
-    """Resolves host names and caches the answers for a minute.
+    """Resolves host names and caches the results for a minute.
 
     Args:
         lookup: Returns the addresses of a host name; this machine's resolver by default.

@@ -99,14 +99,14 @@ def is_http_url(text: str) -> bool:
     return True
 
 
-def allowed_addresses(
+def resolve_allowed(
     host: str, reach: Reach, lookup: Callable[[str], Sequence[Address]] = resolve
 ) -> Sequence[Address]:
     """The addresses of `host` within `reach`; empty if the name does not resolve.
 
     Args:
         host: A host name or an address in any spelling.
-        reach: How far the request may go.
+        reach: The allowed reach of the request.
         lookup: Returns the addresses of a host name.
 
     Raises:
@@ -124,7 +124,7 @@ def allowed_addresses(
     return allowed
 
 
-def embedded_ipv4(address: Address) -> Address:
+def extract_ipv4(address: Address) -> Address:
     """The IPv4 address that an IPv6 address stands for, or `address` itself."""
     if isinstance(address, ipaddress.IPv4Address):
         return address
@@ -139,12 +139,12 @@ def embedded_ipv4(address: Address) -> Address:
 
 def is_blocked(address: Address) -> bool:
     """Whether no request may ever go to `address`, in any of its forms."""
-    actual = embedded_ipv4(address)
+    actual = extract_ipv4(address)
     return any(actual.version == network.version and actual in network for network in _BLOCKED)
 
 
 def _is_within(address: Address, reach: Reach) -> bool:
-    actual = embedded_ipv4(address)
+    actual = extract_ipv4(address)
     if reach is Reach.PUBLIC:
         return True
     return actual.is_loopback or (reach is Reach.PRIVATE and actual.is_private)

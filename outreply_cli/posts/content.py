@@ -130,19 +130,14 @@ def validate_content(
 def validate_time(scheduled_at: datetime, now: datetime) -> Diagnostic | None:
     """Return the problem of scheduling at `scheduled_at` (10 minutes to 75 days ahead), if any."""
     ahead = scheduled_at - now
+    duration = format_duration(ahead)
     if ahead.total_seconds() < 0:
-        message = f"{format_duration(ahead)} in the past; choose a later time"
+        message = f"the time is {duration} in the past; choose a later time"
     elif ahead < SCHEDULE_EARLIEST:
-        message = (
-            f"{format_duration(ahead)} ahead, but the earliest is 10 minutes ahead; "
-            "choose a later time, or publish now"
-        )
+        message = f"the time is only {duration} ahead; at least 10 minutes are required"
     elif ahead > SCHEDULE_LATEST:
         latest = format_timestamp(now + SCHEDULE_LATEST)
-        message = (
-            f"{format_duration(ahead)} ahead, but the latest is 75 days ahead ({latest}); "
-            "choose an earlier time, or schedule it later"
-        )
+        message = f"the time is {duration} ahead; at most 75 days are allowed (until {latest})"
     else:
         return None
     return Diagnostic("scheduled_at", message)

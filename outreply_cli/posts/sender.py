@@ -85,9 +85,9 @@ class Sender:
             return SendResult(
                 entry,
                 OutcomeUnknownError(
-                    f"it is unknown whether the post at {entry.scheduled_at:%Y-%m-%d %H:%M} UTC "
+                    f"cannot determine whether the post at {entry.scheduled_at:%Y-%m-%d %H:%M} UTC "
                     "was sent: the server lists only 100 posts of the page",
-                    hint="It is not sent again, to avoid a duplicate. Check the dashboard.",
+                    hint="The post is not sent again, to avoid a duplicate. Check the dashboard.",
                     maybe_applied=True,
                 ),
             )

@@ -182,7 +182,7 @@ class PostService:
                 "the new time is less than 60 seconds from the old one, and the API requires 60 s "
                 "between two posts of a page",
                 hint="The new post is created before the old one is cancelled. "
-                "Move it by at least 60 seconds.",
+                "Move the post by at least 60 seconds.",
             )
         history = next(row for row in journal.rows(account, old.calendar) if row.row == old.row)
         body = {**old.body, "scheduled_at": format_timestamp(new_time)}
@@ -242,7 +242,7 @@ class PostService:
             if result.error.code == "IDEMPOTENCY_KEY_MISMATCH":
                 raise result.error.replace(
                     message=f"a post with --key {key!r} already exists, with other content",
-                    hint="It was not posted again. See: outreply posts list; "
+                    hint="Nothing was posted. See: outreply posts list; "
                     "for another post use another --key.",
                 )
             raise result.error

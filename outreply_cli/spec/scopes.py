@@ -53,7 +53,7 @@ COMMAND_SCOPES = MappingProxyType(
 )
 
 
-def allowed_commands(granted: Iterable[str]) -> list[str]:
+def get_allowed_commands(granted: Iterable[str]) -> list[str]:
     """The commands that a token with the `granted` scopes can run."""
     scopes = set(granted)
     return [

@@ -26,11 +26,13 @@ def edit_message(environ: Mapping[str, str], draft: str = "") -> str:
             stream.write(draft)
         try:
             words = [*split_command(editor, "EDITOR"), name]
-            ended = subprocess.run(words, env=strip_secrets(environ), check=False)  # noqa: S603 - the user's editor
+            completed = subprocess.run(words, env=strip_secrets(environ), check=False)  # noqa: S603 - the user's editor
         except (OSError, ValueError) as error:
             raise InvalidInputError(f"cannot run the editor {editor!r}: {error}") from None
-        if ended.returncode != 0:
-            raise InvalidInputError(f"the editor exited with {ended.returncode}; nothing was sent")
+        if completed.returncode != 0:
+            raise InvalidInputError(
+                f"the editor exited with {completed.returncode}; nothing was sent"
+            )
         text = path.read_text(encoding="utf-8-sig").rstrip()
     finally:
         path.unlink(missing_ok=True)

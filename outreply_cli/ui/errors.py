@@ -50,11 +50,11 @@ def format_error(error: OutReplyError, *, as_json: bool) -> str:
 
 
 def internal_error(error: BaseException) -> InternalError:
-    """The error that reports an unexpected exception, with its type and place."""
+    """The error that reports an unexpected exception, with its type and location."""
     frames = traceback.extract_tb(error.__traceback__)[-1:]
-    place = f" at {Path(frames[0].filename).name}:{frames[0].lineno}" if frames else ""
+    location = f" at {Path(frames[0].filename).name}:{frames[0].lineno}" if frames else ""
     return InternalError(
-        f"internal error: {type(error).__name__}: {error}{place}",
+        f"internal error: {type(error).__name__}: {error}{location}",
         hint="This is a bug in outreply. Please report it with the output of --verbose.",
     )
 

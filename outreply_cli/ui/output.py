@@ -153,7 +153,7 @@ class Output:
             self._lines([self._json(self._reduce(value), indented=self.format != "jsonl")])
 
     def _check_fields(self, items: Sequence[Any], columns: Sequence[Column]) -> None:
-        # An empty list says nothing about the fields of its objects.
+        # The fields of an empty list are unknown.
         if self.fields is None or not items:
             return
         known = {column.field for column in columns}

@@ -113,15 +113,15 @@ def arrange(rows: Sequence[Sequence[str]], *, flexible: Sequence[bool], width: i
         _legible(full) if shrinks else full for full, shrinks in zip(natural, flexible, strict=True)
     ]
     if _line_width(list(enumerate(fitted))) <= width and all(
-        actual >= least for actual, least in zip(fitted, minimum, strict=True)
+        actual >= min_width for actual, min_width in zip(fitted, minimum, strict=True)
     ):
         return [list(enumerate(fitted))]
     lines: list[list[int]] = [[]]
     for index, full in enumerate(natural):
-        least = min(full, _LONG) if flexible[index] else full
+        min_width = min(full, _LONG) if flexible[index] else full
         available = width - (_GAP if len(lines) > 1 else 0)
         used = sum(min(natural[i], _LONG) if flexible[i] else natural[i] for i in lines[-1])
-        if lines[-1] and used + _GAP * len(lines[-1]) + least > available:
+        if lines[-1] and used + _GAP * len(lines[-1]) + min_width > available:
             lines.append([])
         lines[-1].append(index)
     return [

@@ -25,9 +25,9 @@ class Event:
     """An event.
 
     Attributes:
-        key: The same for each redelivery: the payload's `id`, else a digest of the body.
-        name: Such as `post.published`; empty if the payload has none.
-        created_at: As received; None if missing.
+        key: Deduplication key: the payload's `id`, else a digest of the body.
+        name: Event name, such as `post.published`; empty if missing.
+        created_at: Creation time as received; None if missing.
         data: The payload's `data`.
         payload: The whole payload.
     """

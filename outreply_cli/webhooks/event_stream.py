@@ -16,7 +16,7 @@ _POLL_SECONDS = 0.2
 
 
 class EventTimeoutError(OutReplyError):
-    """The timeout ended before the awaited event arrived."""
+    """Timed out before the awaited event arrived."""
 
     code = "TIMEOUT"
     exit_code = ExitCode.TIMEOUT

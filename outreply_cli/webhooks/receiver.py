@@ -1,4 +1,4 @@
-"""The webhook receiver: verifies, stores, answers and reports each delivery.
+"""The webhook receiver: verifies, stores, acknowledges and reports each delivery.
 
 Reference: Signature verification, Retries & auto-disable.
 """
@@ -57,7 +57,7 @@ class ReceiverConfig:
 
 @dataclass(frozen=True)
 class Received:
-    """A delivery that was answered.
+    """A delivery with its response.
 
     Attributes:
         delivery: The delivery as stored.
@@ -91,11 +91,11 @@ class _Pending:
 class Receiver:
     """The application behind the receiver's socket.
 
-    Deliveries are taken over in the server's loop by `accept`; everything else is answered as a
+    Deliveries are taken over in the server's loop by `accept`; everything else is handled as a
     WSGI application.
 
     `on_received` is called with each delivery once its response is known, from any thread.
-    `forwarders` are woken after each delivery. `inspect` answers requests below `/_inspect`.
+    `forwarders` are notified after each delivery. `inspect` handles requests below `/_inspect`.
     """
 
     def __init__(
@@ -125,7 +125,7 @@ class Receiver:
         self._slow.close()
 
     def accept(self, environ: "WSGIEnvironment", respond: Respond) -> bool:
-        """Take over the request if it is a delivery; it is answered once it is stored."""
+        """Take over the request if it is a delivery; the response follows once it is stored."""
         if environ["PATH_INFO"] != self._config.path or environ["REQUEST_METHOD"] != "POST":
             return False
         rejection = self._reject_early(environ)

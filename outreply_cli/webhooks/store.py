@@ -235,7 +235,7 @@ class DeliveryStore:
             )
 
     def record_status(self, number: int, status: int) -> None:
-        """Record the status that a stored delivery was answered with."""
+        """Record the response status of a stored delivery."""
         with self._locked():
             self._db.execute("UPDATE deliveries SET status = ? WHERE number = ?", (status, number))
 
@@ -258,9 +258,9 @@ class DeliveryStore:
         Args:
             limit: Maximum number of deliveries.
             event: Event name to filter by; `*` matches any characters.
-            since: Only deliveries received since then.
-            only_failed: Only deliveries that a target has not accepted.
-            only_invalid: Only deliveries that failed verification.
+            since: Earliest time of receipt.
+            only_failed: Filter by a target that has not accepted the delivery.
+            only_invalid: Filter by failed verification.
         """
         wheres: list[str] = []
         values: list[str | float] = []

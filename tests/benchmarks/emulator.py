@@ -149,9 +149,14 @@ def _fill(server: EmulatorServer, posts: int) -> None:
                 db.execute(
                     "INSERT INTO posts (id, page_id, status, scheduled_at, published_at, "
                     "remote_id, permalink, created_at, media) "
-                    "VALUES (?1, 'page2', ?2, ?3, ?4, ?1, '', 0, '[]')",
-                    # Guardrails do not count posts more than 75 days ahead.
-                    (f"{status}{n}", status, now + 100 * 86_400 + _MINUTE * n, published),
+                    "VALUES (:id, 'page2', :status, :at, :published, :id, '', 0, '[]')",
+                    {
+                        "id": f"{status}{n}",
+                        "status": status,
+                        # Guardrails do not count posts more than 75 days ahead.
+                        "at": now + 100 * 86_400 + _MINUTE * n,
+                        "published": published,
+                    },
                 )
 
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from outreply_cli.bulk.executor import RowResult, RowStatus
 from outreply_cli.bulk.plan import Action, ActionType, Plan
-from outreply_cli.bulk.reports import build_report, planned_results
+from outreply_cli.bulk.reports import build_report, results_from_plan
 
 WHEN = datetime(2026, 12, 24, 17, 0, tzinfo=UTC)
 
@@ -26,5 +26,5 @@ def test_report_summary_adds_up_to_rows() -> None:
 def test_dry_run_reports_unresolved_row_as_unknown() -> None:
     held = Action(ActionType.KEEP, WHEN, "p", None, unresolved=True)
     new = Action(ActionType.CREATE, WHEN, "p", None)
-    results = planned_results(Plan([held, new], []))
+    results = results_from_plan(Plan([held, new], []))
     assert [result.status for result in results] == ["unknown", "planned"]

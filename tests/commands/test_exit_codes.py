@@ -94,7 +94,7 @@ def test_exit_code_profile_not_selected(
     result = cli_logged_out.run("pages", "list")
     assert result.code == 4
     assert result.err == (
-        "Error: The current profile 'gone' is not stored\n"
+        "Error: You are not signed in with the profile 'gone'\n"
         "  Use --profile work, or run: outreply auth switch work\n"
     )
     assert cli_logged_out.run("auth", "switch", "work").code == 0

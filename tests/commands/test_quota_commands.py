@@ -12,8 +12,8 @@ from tests.command_line import CommandLine
 
 def set_used(emulator: EmulatorServer, bucket: str, used: int) -> None:
     emulator.state.connection.execute(
-        "INSERT INTO usage SELECT id, '2026-11', ?1, ?2 FROM users WHERE true "
-        "ON CONFLICT (user_id, month, bucket) DO UPDATE SET used = ?2",
+        "INSERT INTO usage SELECT id, '2026-11', ?, ? FROM users WHERE true "
+        "ON CONFLICT (user_id, month, bucket) DO UPDATE SET used = excluded.used",
         (bucket, used),
     )
 

@@ -11,7 +11,7 @@ from outreply_cli.commands.auth.shared import note_sandbox, report
 from outreply_cli.context import Context
 from outreply_cli.env import select_profile
 from outreply_cli.errors import InvalidInputError
-from outreply_cli.spec.scopes import COMMAND_SCOPES, allowed_commands, missing_scopes
+from outreply_cli.spec.scopes import COMMAND_SCOPES, get_allowed_commands, missing_scopes
 
 
 @command()
@@ -58,8 +58,8 @@ def run(
 
     if not with_token and not context.is_interactive:
         raise InvalidInputError(
-            "token required but not running interactively",
-            hint="Pass it on stdin: outreply auth login --with-token < FILE",
+            "a token is required when not running interactively",
+            hint="Pass the token on stdin: outreply auth login --with-token < FILE",
         )
     token = Token(context.stdin.readline() if with_token else context.prompt_secret("API token: "))
     profiles = context.profiles
@@ -99,7 +99,7 @@ def describe_scopes(granted: Sequence[str]) -> list[str]:
     missing = missing_scopes(granted)
     if not missing:
         return ["This token can run all commands."]
-    lines = [f"This token can run: {_group(allowed_commands(granted))}."]
+    lines = [f"This token can run: {_group(get_allowed_commands(granted))}."]
     lines += [
         f"Without {scope} it cannot run: {_group(commands)}."
         for scope, commands in missing.items()

@@ -50,14 +50,14 @@ Concurrency = Annotated[
 Columns = Annotated[
     str | None,
     typer.Option(
-        metavar="A=B,…",
-        help="Use column A as field B, such as 'Text=message'; 'Notes=' ignores a column.",
+        metavar="COLUMN=FIELD,…",
+        help="Map columns to fields, such as 'Text=message'; 'Notes=' ignores a column.",
     ),
 ]
 DateOrder = Annotated[
     str | None,
     typer.Option(
-        metavar="dmy|mdy|ymd", help="Order of numeric dates such as 24/12/2026 (required for them)."
+        metavar="dmy|mdy|ymd", help="Read numeric dates such as 24/12/2026 in this order."
     ),
 ]
 ReportFile = Annotated[

@@ -74,7 +74,7 @@ def show_results(context: Context, results: Results, report: Path | None = None)
 def finish_run(
     context: Context, results: Results, stop: CancellationToken, report: Path | None = None
 ) -> None:
-    """Show results and summary; raises what ended the run early, or PartialFailureError."""
+    """Show results and summary; raises the error that stopped the run, or PartialFailureError."""
     show_results(context, results, report)
     summary = build_report(results)["summary"]
     counts = ", ".join(f"{count} {name}" for name, count in summary.items() if count)

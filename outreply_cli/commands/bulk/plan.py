@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from outreply_cli.bulk.reports import build_report, planned_results
+from outreply_cli.bulk.reports import build_report, results_from_plan
 from outreply_cli.cli.options import TimeZone, command
 from outreply_cli.commands.bulk.options import (
     Columns,
@@ -69,6 +69,6 @@ def run(
         planned.plan,
     )
     if context.wants_json:
-        results = [(planned.calendar.name, result) for result in planned_results(planned.plan)]
+        results = [(planned.calendar.name, result) for result in results_from_plan(planned.plan)]
         context.output.write_json({"file": str(output), **build_report(results)})
     context.info(f"Saved the plan to {output}. Apply it with: outreply bulk apply {output}")

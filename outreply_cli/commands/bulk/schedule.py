@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from outreply_cli.bulk.reports import planned_results
+from outreply_cli.bulk.reports import results_from_plan
 from outreply_cli.cli.options import TimeZone, command
 from outreply_cli.commands.bulk.options import (
     Adopt,
@@ -77,7 +77,7 @@ def run(
             results = [
                 (planned.calendar.name, result)
                 for planned in plans
-                for result in planned_results(planned.plan)
+                for result in results_from_plan(planned.plan)
             ]
             show_results(context, results, report)
             context.info("Nothing was sent: --dry-run.")

@@ -48,6 +48,6 @@ def resolve_post(client: "Client", name: str) -> "Resource":
         if str(post.get("permalink") or "").rstrip("/") == address:
             return post
     raise InvalidInputError(
-        f"no published post has the URL {name!r}",
+        f"published post not found: {name}",
         hint="Use a post ID; see: outreply posts list --published",
     )

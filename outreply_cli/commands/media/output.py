@@ -36,11 +36,11 @@ _UPLOAD_COLUMNS = (
 def media_columns(now: datetime, zone: ZoneInfo, item: Item | None = None) -> list[Column]:
     """Return the columns of a list of media, or of the only `item` with all its fields."""
 
-    def show_age(item: Item) -> str:
+    def format_age(item: Item) -> str:
         uploaded_at = created_at(item)
         return "" if uploaded_at is None else format_duration(now - uploaded_at).split()[0]
 
-    def show_upload_time(item: Item) -> str:
+    def format_upload_time(item: Item) -> str:
         uploaded_at = created_at(item)
         if uploaded_at is None:
             return ""
@@ -50,12 +50,12 @@ def media_columns(now: datetime, zone: ZoneInfo, item: Item | None = None) -> li
         Column("ID", ID_FIELD),
         Column("Type", "mime_type"),
         Column("Size", "size_bytes", lambda item: format_size(media_size(item))),
-        Column("Age", "created_at", show_age),
+        Column("Age", "created_at", format_age),
         Column("Post", "scheduled_post_id", lambda item: str(item.get("scheduled_post_id") or "")),
         Column("Name", "filename", shrinkable=True),
     ]
     if item is not None:
-        columns[3] = Column("Uploaded", "created_at", show_upload_time)
+        columns[3] = Column("Uploaded", "created_at", format_upload_time)
         if item.get("url"):
             columns.append(Column("URL", "url"))
     return columns
@@ -150,7 +150,7 @@ def _raise_failures(
         raise report.stopped_by
     raise PartialFailureError(
         f"{len(failures)} of {total} files failed",
-        hint="Run it again with --skip-existing; uploaded files are not sent again."
+        hint="Run the command again with --skip-existing; uploaded files are not sent again."
         if any(result.status == UploadStatus.UPLOADED for result in report.results)
         else None,
         details=details,

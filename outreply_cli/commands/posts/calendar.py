@@ -53,7 +53,7 @@ def run(
     listing = list_calendar_posts(
         client, pages, page_id=page_id,
         # The API's `since` is exclusive.
-        published_since=start - timedelta(seconds=1) if start <= now else None,
+        list_published_since=start - timedelta(seconds=1) if start <= now else None,
     )  # fmt: skip
     posts = [post for post in listing.items if start <= post.at < end]
     output = context.output

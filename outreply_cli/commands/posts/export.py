@@ -74,7 +74,7 @@ def run(
 
         listing = list_calendar_posts(
             client, pages, page_id=page_id, scheduled=not published,
-            published_since=_EPOCH if published or all_posts else None,
+            list_published_since=_EPOCH if published or all_posts else None,
         )  # fmt: skip
         text = render_ical(listing.items, client.now())
         results.append(_write(context, ics or _STDOUT, text, len(listing.items)))

@@ -51,7 +51,7 @@ KeepMediaOption = Annotated[
 KeyOption = Annotated[
     str | None,
     typer.Option(
-        metavar="KEY", help="Idempotency key: run again with it, and nothing is posted twice."
+        metavar="KEY", help="Set an idempotency key; with the same key, nothing is posted twice."
     ),
 ]
 DryRunOption = Annotated[

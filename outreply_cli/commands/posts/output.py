@@ -25,20 +25,25 @@ def post_columns(
     """Return the columns of a list of posts, or of the only `post` with all its fields."""
     aliases = {page.get("id"): page_alias(page) for page in pages}
 
-    def show_page(post: Item) -> str:
+    def format_page(post: Item) -> str:
         return aliases.get(post.get("page_id")) or long_name(str(post.get("platform") or ""))
 
-    def show_time(post: Item, style: Callable[[datetime, ZoneInfo], str] = format_time) -> str:
+    def format_post_time(
+        post: Item, style: Callable[[datetime, ZoneInfo], str] = format_time
+    ) -> str:
         time = post_time(post)
         return style(time, zone) if time is not None else ""
 
     columns = [
         Column("ID", "id", lambda post: str(post.get("id") or post.get("post_id") or "")),
         Column(
-            "When", "scheduled_at", show_time, short=lambda post: show_time(post, format_time_short)
+            "When",
+            "scheduled_at",
+            format_post_time,
+            short=lambda post: format_post_time(post, format_time_short),
         ),
         *([Column("Published", "published_at", csv_only=True)] if with_status else []),
-        Column("Page", "page_id", show_page, shrinkable=True),
+        Column("Page", "page_id", format_page, shrinkable=True),
         *([Column("Status", "status", style=_status_style)] if with_status else []),
         Column("Message", "message", shrinkable=True),
     ]
@@ -52,9 +57,9 @@ def post_columns(
             created = format_api_time(post["created_at"], zone)
             columns.append(Column("Created", "created_at", lambda _: created))
         if post.get("media"):
-            columns.append(Column("Media", "media", _show_media))
+            columns.append(Column("Media", "media", _format_media))
         if post.get("metrics"):
-            columns.append(Column("Metrics", "metrics", _show_metrics))
+            columns.append(Column("Metrics", "metrics", _format_metrics))
     return columns
 
 
@@ -81,7 +86,7 @@ def report_posts(
         raise PartialFailureError(
             f"{len(failures)} of {len(results)} posts failed: "
             + "; ".join(f"{page_alias(page)}: {error.message}" for page, error in failures),
-            hint="The other posts were created. Run it again with the failed pages only.",
+            hint="The other posts were created. Run the command again with the failed pages only.",
             details={
                 "failed": [
                     {"page_id": page.get("id"), "code": error.code} for page, error in failures
@@ -100,9 +105,9 @@ def _status_style(post: Item) -> str:
     return {"failed": "bold red", "published": "green"}.get(str(post.get("status")), "")
 
 
-def _show_media(post: Item) -> str:
+def _format_media(post: Item) -> str:
     return ", ".join(str(item.get("src")) for item in post["media"] if isinstance(item, dict))
 
 
-def _show_metrics(post: Item) -> str:
+def _format_metrics(post: Item) -> str:
     return ", ".join(f"{value} {name}" for name, value in dict(post["metrics"]).items())

@@ -38,7 +38,9 @@ def run(context: Context) -> None:
 
         print_meters(output, list(meters))
     else:
-        rows = [{**asdict(it), "label": it.label, "percent": it.percent} for it in meters]
+        rows = [
+            {**asdict(meter), "label": meter.label, "percent": meter.percent} for meter in meters
+        ]
         output.print_list(rows, [
             Column("Quota", "label", shrinkable=True),
             Column("Used", "used"),

@@ -223,7 +223,7 @@ class DeliveryReport:
             self._finish(number)
 
     def summary(self) -> str:
-        """What was received and forwarded, on one line."""
+        """Return a one-line summary of what was received and forwarded."""
         names = ("verified", "duplicate", "invalid", "forwarded", "failed to forward")
         return ", ".join(
             f"{self.counts[name]} {name}" for name in names if self.counts[name] or name == names[0]

@@ -1,4 +1,4 @@
-"""Which Host headers a local server answers: the defense against DNS rebinding."""
+"""Allowed Host headers of a local server: the defense against DNS rebinding."""
 
 import ipaddress
 

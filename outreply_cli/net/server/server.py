@@ -1,6 +1,6 @@
 """A small HTTP/1.1 server for this machine: h11 reads HTTP, asyncio the sockets.
 
-A WSGI application answers requests in worker threads. Before that, an optional handler sees each
+A WSGI application handles requests in worker threads. Before that, an optional handler sees each
 request in the loop's own thread and may take it over: it gets a `respond` function that it can call
 later, from any thread.
 """
@@ -39,7 +39,7 @@ _READ_BYTES = 256 * 1024
 _SPOOL_BYTES = 512 * 1024
 _SWEEP_SECONDS = 0.25
 _BACKLOG = 1_024
-# The defaults of CPython: short commands collect less often, a server must not.
+# CPython's defaults; `__main__` raises them for short commands.
 _GC_THRESHOLD = (700, 10, 10)
 
 
@@ -49,12 +49,12 @@ class ServerLimits:
 
     Attributes:
         body_bytes: The largest body; a larger one gets 413.
-        request_seconds: How long a request may take to arrive, and a connection may be idle.
+        request_seconds: Maximum time for a request to arrive, and for a connection to be idle.
         absolute_deadline: Whether `request_seconds` counts from the first byte of a request;
             otherwise from its latest.
         header_bytes: The largest head of a request; a larger one gets 431.
         connections: Connections at once; more wait in the operating system's queue.
-        threads: Requests that the application answers at once.
+        threads: Requests that the application handles at once.
         shutdown_timeout: Seconds that `stop` waits for responses in progress.
     """
 
@@ -212,7 +212,7 @@ class LocalServer:
 
 
 class _Connection(asyncio.Protocol):
-    """One client: its requests are answered one after the other."""
+    """One client: its requests are handled one after the other."""
 
     def __init__(self, server: LocalServer) -> None:
         self._server = server
@@ -223,7 +223,7 @@ class _Connection(asyncio.Protocol):
         self._request: h11.Request | None = None
         self._body: io.BytesIO | Any = None
         self._size = 0
-        # Whether the first byte of a request has arrived; whether a complete one is being answered,
+        # Whether the first byte of a request has arrived; whether a complete one is being handled,
         # and its number.
         self._has_begun = self._is_busy = False
         self._serial = 0
@@ -367,7 +367,7 @@ class _Connection(asyncio.Protocol):
         return h11.Connection(h11.SERVER, max_incomplete_event_size=self._limits.header_bytes)
 
     def _refuse(self, status: int) -> None:
-        """Answer a request that cannot be handled, and close the connection."""
+        """Respond to a request that cannot be handled, and close the connection."""
         self._send(self._server.refuse(status), must_close=True)
         self._finish()
 
