@@ -221,7 +221,7 @@ def _rephrase(message: str) -> str:
     """Typer's message about a value in our form, such as `--limit: 0 is less than 1`."""
     names = re.findall(r"'(.*?)'", message)
     if message.startswith("Missing "):
-        return f"{max(names, key=len)} is required"
+        return f"{max(names, key=len).removeprefix('-- ').rstrip('.…')} is required"
     if message.endswith("requires an argument"):
         return f"{names[0]} requires a value"
     if message.startswith("Invalid value for "):

@@ -1,5 +1,5 @@
 #!/bin/sh
-# announce.sh VERSION NOTES: announces a release once, however often it runs.
+# announce.sh VERSION NOTES: Announce a release once, however often it runs.
 # OUTREPLY_API_KEY comes from the environment.
 set -eu
 version=$1 notes=$2

@@ -1,4 +1,4 @@
-# webhook-fastapi.py: a webhook handler with FastAPI.
+# webhook-fastapi.py: Handle webhooks with FastAPI.
 import os
 
 from fastapi import FastAPI, HTTPException, Request

@@ -1,4 +1,4 @@
-# webhook-flask.py: a webhook handler with Flask.
+# webhook-flask.py: Handle webhooks with Flask.
 import os
 
 from flask import Flask, abort, request

@@ -51,7 +51,7 @@ _ROWS = (
      "The issuing collaborator no longer has full access",
      "Ask the brand's owner to restore full access, or use the owner's token."),
     (404, "not_found", "NOT_FOUND", "Resource does not exist or not yours",
-     "Check the ID; the object may be deleted or belong to another account."),
+     "Check the path and the ID; the object may be deleted or belong to another account."),
     (409, "conflict", "MEDIA_IN_USE", "Media is attached to a pending post",
      "Cancel the post first, then delete the media."),
     (409, "conflict", "IDEMPOTENCY_KEY_MISMATCH",

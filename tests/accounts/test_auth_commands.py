@@ -115,6 +115,7 @@ def test_keyring_login_and_logout(
     assert login_cli.spawn("auth", "status").code == 4
 
 
+@pytest.mark.slow
 def test_hanging_keyring_times_out(login_cli: CommandLine, emulator: EmulatorServer) -> None:
     login_cli.environ["PYTHON_KEYRING_BACKEND"] = "test_backends.Hanging"
     started_at = time.monotonic()

@@ -47,6 +47,7 @@ def carry_out_until_done(run: RunConfig) -> None:
     raise AssertionError([(r.status, r.error) for r in report.results])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
 @pytest.mark.parametrize("every", [2, 3])
 def test_faults_exactly_once(

@@ -133,6 +133,8 @@ def test_no_suggestion_for_unrelated_words(cli_logged_out: CommandLine, words: l
         (["posts", "list", "--limit"], "--limit requires a value"),
         (["posts", "list", "-o"], "-o requires a value"),
         (["posts", "show"], "ID is required"),
+        (["emulator", "exec"], "COMMAND is required"),
+        (["posts", "cancel"], "ID is required"),
         (["bulk", "plan", "x.csv"], "--output is required"),
         (["serve-webhook", "--port", "99999"], "--port: 99999 is not between 0 and 65535"),
         (["emulator", "start", "--failure-rate", "x"], "--failure-rate: 'x' is not a number"),

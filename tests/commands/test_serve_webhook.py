@@ -113,6 +113,7 @@ def test_signal_while_waiting_exits_130(
     assert "Interrupted while waiting for an event" in ran.err
 
 
+@pytest.mark.slow
 def test_until_and_timeout(cli_logged_out: CommandLine) -> None:
     body = event_body()
     post = json.loads(body)["data"]["post"]["id"]

@@ -231,6 +231,7 @@ def test_keyring_backend_and_latency(keyrings: CommandLine) -> None:
     assert item["detail"].startswith("test_backends.Working responded in ")
 
 
+@pytest.mark.slow
 def test_unresponsive_keyring(keyrings: CommandLine) -> None:
     token = keyrings.environ.pop("OUTREPLY_API_KEY")
     signed_in = keyrings.spawn("auth", "login", "--with-token", stdin=token)

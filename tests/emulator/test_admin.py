@@ -60,6 +60,7 @@ def test_admin_invalid_json_body(emulator: EmulatorServer, raw: str) -> None:
     assert (response.status_code, response.json()["code"]) == (400, "INVALID_JSON")
 
 
+@pytest.mark.slow
 def test_advance_resets_rate_limit(
     emulator: EmulatorServer, handle: EmulatorHandle, emulator_clock: ManualClock
 ) -> None:

@@ -47,6 +47,7 @@ def test_run_by_path_with_empty_home(installed: Environment, tmp_path: Path) -> 
     assert outreply("--version") == f"outreply {__version__}\n"
     assert "serve-webhook" in outreply("--help")
     assert "key,page" in outreply("bulk", "template", "csv")
+    assert "crontab" in outreply("examples")
     assert list(elsewhere.iterdir()) == list(home.iterdir()) == []
 
 

@@ -150,6 +150,7 @@ def test_repeated_signature_header(tmp_path: Path) -> None:
         assert b" 200 " in receiver.send_raw(head + body).split(b"\r\n")[0]
 
 
+@pytest.mark.slow
 def test_slow_clients_are_disconnected(
     tmp_path: Path,
 ) -> None:
