@@ -31,7 +31,7 @@ def check_keyring(context: DoctorContext) -> Iterator[CheckResult]:
     )
     storage = profile.storage if profile is not None else None
     if uses_variable or storage == "file":
-        yield ok("keyring", f"not needed ({message})")
+        yield ok("keyring", f"not used ({message})")
     elif storage == "keyring":
         yield failure("keyring", message, hint)
     else:

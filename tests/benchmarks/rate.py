@@ -209,7 +209,7 @@ def figures(quick: bool) -> Iterator[Figure]:
     minimum = "the minimum time that the rate limit allows"
     alone = run_with_emulator(70 if quick else 300)
     yield Figure(
-        f"{alone.requests} requests of `bulk schedule`, 60 a minute",
+        f"{alone.requests} requests of `bulk schedule`, 60 per minute",
         alone.ratio,
         minimum,
         1.1,

@@ -28,7 +28,7 @@ def test_show_piped(cli: CommandLine, emulator: EmulatorServer) -> None:
     rows = parse_rows(result.out)
     assert rows["publishes this month"] == ["480", "500", "20", "96%"]
     assert rows["storage (MB)"][1] == "1,024.0"
-    assert rows["requests a minute"][1] == "60"
+    assert rows["requests per minute"][1] == "60"
     assert "reset on Tue 01 Dec 2026 01:00 CET (00:00 UTC)" in result.err
     assert "\x1b" not in result.out + result.err
 
@@ -43,8 +43,8 @@ def test_show_guardrails_count_published_and_scheduled_posts(cli: CommandLine) -
     publish = ("posts", "publish", "--page", "linkedin:acme-co", "--yes", "-m")
     assert cli.run(*publish, "Now").code == 0
     rows = parse_rows(cli.run("quota", "show").out)
-    assert rows["linkedin:acme-co in any hour"][:3] == ["3", "3", "0"]
-    assert rows["linkedin:acme-co in any 24 hours"][:3] == ["4", "15", "11"]
+    assert rows["linkedin:acme-co per hour"][:3] == ["3", "3", "0"]
+    assert rows["linkedin:acme-co per 24 hours"][:3] == ["4", "15", "11"]
     assert cli.run(*publish, "Again").code == 6
 
 
@@ -70,7 +70,7 @@ def test_show_without_post_scopes(cli: CommandLine, emulator: EmulatorServer) ->
 def test_show_on_terminal_draws_bars(cli: CommandLine) -> None:
     child = cli.at_terminal("quota", "show", env={"NO_COLOR": "1"})
     child.expect("publishes +░+")
-    child.expect("in any hour")
+    child.expect("per hour")
     child.expect(pexpect.EOF)
     child.close()
     assert child.exitstatus == 0

@@ -30,7 +30,7 @@ def quota_meters(
     if quota.per_minute is not None:
         yield _rate_meter(quota.per_minute, requests_left)
     if quota.per_day is not None:
-        yield Meter(NOW, "requests a day", "-", _figure(quota.per_day), "-", None)
+        yield Meter(NOW, "requests per day", "-", _figure(quota.per_day), "-", None)
     windows = [(usage, window) for usage in usages for window in usage.windows]
     # Brands last: their only window is as long as the longest of the pages.
     windows.sort(key=lambda pair: (pair[0].page_id is None, pair[1].length))
@@ -77,7 +77,7 @@ def _window_meter(usage: "GuardrailUsage", window: "WindowUsage", zone: ZoneInfo
     note = ""
     if window.peak_at is not None and window.peak > window.used:
         note = f"{window.peak} from {format_time_short(window.peak_at, zone)}"
-    group = "in any hour" if hours == 1 else f"in any {hours:.0f} hours"
+    group = "per hour" if hours == 1 else f"per {hours:.0f} hours"
     return Meter(
         group=group if usage.page_id is not None else f"{group}, whole brand",
         name=sanitize(usage.name),
@@ -93,7 +93,7 @@ def _rate_meter(per_minute: int, requests_left: str | None) -> Meter:
     left = int(requests_left) if requests_left and requests_left.isdecimal() else None
     used = None if left is None else max(0, per_minute - left)
     share = None if used is None or not per_minute else used / per_minute
-    return Meter(NOW, "requests a minute", _figure(used), _figure(per_minute), _figure(left), share)
+    return Meter(NOW, "requests per minute", _figure(used), _figure(per_minute), _figure(left), share)
 
 
 def _note(left: str) -> str:
