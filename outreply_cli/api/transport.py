@@ -112,7 +112,7 @@ class Transport:
         timeout: Seconds without a byte after which an attempt fails.
 
     Attributes:
-        server_ahead: Seconds of the server's clock ahead of ours, by its last `Date`; zero if
+        server_ahead: Seconds that the server's clock is ahead, by its last `Date`; zero if
             both agree within seconds.
         requests_left: Remaining requests of this minute, as last reported.
         tls: `ssl.SSLObject` of the last response, while it is open; None over plain http.

@@ -209,7 +209,7 @@ class BulkService:
         errors = [problem for problem in problems if not problem.is_warning]
         if errors:
             error = calendar_error(errors)
-            # Without other errors, there is nothing to correct in the file.
+            # Without other errors, the file needs no correction.
             only_duplicates = len(errors) == len(diff.duplicates)
             raise error.replace(hint=_ADOPT_HINT) if only_duplicates else error
         plan = replace(plan, actions=schedule_cancels_first(plan, posts, self._limits))

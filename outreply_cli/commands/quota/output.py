@@ -93,7 +93,9 @@ def _rate_meter(per_minute: int, requests_left: str | None) -> Meter:
     left = int(requests_left) if requests_left and requests_left.isdecimal() else None
     used = None if left is None else max(0, per_minute - left)
     share = None if used is None or not per_minute else used / per_minute
-    return Meter(NOW, "requests per minute", _figure(used), _figure(per_minute), _figure(left), share)
+    return Meter(
+        NOW, "requests per minute", _figure(used), _figure(per_minute), _figure(left), share
+    )
 
 
 def _note(left: str) -> str:
