@@ -118,7 +118,7 @@ class Context:
 
     @property
     def output(self) -> Output:
-        """Where results go: stdout, in the requested format."""
+        """The output of results: stdout, in the requested format."""
         fields = self.options.fields
         on_terminal = is_terminal(self.stdout)
         return Output(
@@ -134,7 +134,7 @@ class Context:
 
     @property
     def notes(self) -> Output:
-        """Where progress and notes go: stderr, as tables."""
+        """The output of progress and notes: stderr, as tables."""
         on_terminal = is_terminal(self.stderr)
         return replace(
             self.output,

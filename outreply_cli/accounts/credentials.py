@@ -46,7 +46,7 @@ class Credentials:
         except InvalidInputError as error:
             raise error.replace(message=f"{variable}: {error.message}") from None
 
-    def stored(self, profile: Profile) -> Credential | None:
+    def load(self, profile: Profile) -> Credential | None:
         """Return the stored token of `profile`, or None.
 
         Raises:

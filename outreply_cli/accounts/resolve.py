@@ -94,7 +94,7 @@ def resolve_account(
             hint=f"Use --profile {name}, or run: outreply auth switch {name}",
         )
     if credential is None and profile is not None:
-        credential = credentials.stored(profile)
+        credential = credentials.load(profile)
     if credential is None:
         of_profile = f" with the profile {profile.name!r}" if profile else ""
         argument = f" --profile {profile.name}" if profile else ""

@@ -322,13 +322,13 @@ def _segment(identifier: str) -> str:
 def _as_object(response: Response) -> Resource:
     if isinstance(response.body, dict):
         return response.body
-    raise _unexpected(response, "an object")
+    raise _invalid_response(response, "an object")
 
 
 def _validate(response: Response, body: Resource, kind: type[_T]) -> _T:
     path = find_invalid_field(body, kind)
     if path is not None:
-        raise _unexpected(response, f"a valid {path!r}")
+        raise _invalid_response(response, f"a valid {path!r}")
     return cast("_T", body)
 
 
@@ -337,7 +337,7 @@ def _unwrap(response: Response, name: str, kind: type[_T]) -> _T:
     body = next((body[key] for key in (name, "data") if isinstance(body.get(key), dict)), body)
     if is_id(body.get(id_field(kind))):
         return _validate(response, body, kind)
-    raise _unexpected(response, f"an object {name!r} with {id_field(kind)!r}")
+    raise _invalid_response(response, f"an object {name!r} with {id_field(kind)!r}")
 
 
 def _items(response: Response, name: str, kind: type[_T]) -> list[_T]:
@@ -346,12 +346,12 @@ def _items(response: Response, name: str, kind: type[_T]) -> list[_T]:
         items = body.get(envelope)
         if isinstance(items, list) and all(isinstance(item, dict) for item in items):
             if not all(is_id(item.get(id_name)) for item in items):
-                raise _unexpected(response, f"{id_name!r} in all items of {name!r}")
+                raise _invalid_response(response, f"{id_name!r} in all items of {name!r}")
             return [_validate(response, item, kind) for item in items]
-    raise _unexpected(response, f"a list {name!r}")
+    raise _invalid_response(response, f"a list {name!r}")
 
 
-def _unexpected(response: Response, missing: str) -> InvalidResponseError:
+def _invalid_response(response: Response, missing: str) -> InvalidResponseError:
     return InvalidResponseError(
         "UNEXPECTED_RESPONSE",
         f"the API's response is missing {missing}",

@@ -57,7 +57,7 @@ class RunReport:
 
 
 class CancellationToken:
-    """Ends a run; the first cause is kept."""
+    """Cancels a run; the first cause is kept."""
 
     def __init__(self) -> None:
         self._event = threading.Event()
@@ -66,11 +66,11 @@ class CancellationToken:
 
     @property
     def is_set(self) -> bool:
-        """Whether the run must end."""
+        """Whether the run is cancelled."""
         return self._event.is_set()
 
     def set(self, cause: OutReplyError) -> None:
-        """End the run because of `cause`."""
+        """Cancel the run because of `cause`."""
         with self._lock:
             self.cause = self.cause or cause
             self._event.set()

@@ -20,7 +20,7 @@ ALREADY_PUBLISHED = "already published"
 
 
 class ActionType(StrEnum):
-    """What to do about a row."""
+    """Kind of an action on a row."""
 
     CREATE = "create"
     CHANGE = "change"
@@ -97,7 +97,7 @@ class Action(NamedTuple):
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run does: one action per row, in the order of the file, then cancellations.
+    """A plan: one action per row, in the order of the file, then cancellations.
 
     `orphaned` entries are those whose row was removed and whose posts are not cancelled.
     """

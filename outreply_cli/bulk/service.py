@@ -287,7 +287,7 @@ class BulkService:
         ]
 
     def _reconcile(self, path: Path) -> None:
-        for entry in self._journal.unsettled(self.account.fingerprint, str(path)):
+        for entry in self._journal.list_unsettled(self.account.fingerprint, str(path)):
             outcome = self._sender.reconcile(entry)
             if outcome.entry.state not in {EntryState.SENT, EntryState.CANCELLING}:
                 continue

@@ -1,1 +1,1 @@
-"""How the command line is built: commands as data, help, lazy groups and shared options."""
+"""The framework of the command line: commands as data, help, lazy groups, shared options."""

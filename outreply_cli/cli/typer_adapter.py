@@ -1,4 +1,4 @@
-"""The one module that knows Typer's internals: lazy groups, our help pages, usage errors.
+"""The one module that knows Typer's internals: lazy groups, help pages, usage errors.
 
 Typer builds every command before it runs one, writes its own help, and exports neither its group
 class's hooks nor its usage error. All of that is adapted here, so that a new release of Typer is
@@ -92,7 +92,7 @@ class UnknownCommandError(InvalidInputError):
 
 
 class HelpCommand(TyperCommand):
-    """A command that prints our help page."""
+    """A command that prints a help page from the command tree."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse the command line; raises UsageError that names the command."""
@@ -205,7 +205,7 @@ def is_missing_command(error: Exception) -> bool:
 
 
 def to_input_error(error: Any) -> InvalidInputError:
-    """Convert Typer's usage error to ours, with a hint at what was probably meant."""
+    """Convert Typer's usage error to CommandLineError, with a hint at what was probably meant."""
     ctx = getattr(error, "ctx", None)
     path = ctx.command_path if ctx is not None else "outreply"
     message, hint = error.format_message(), f"See: {path} --help"
@@ -218,7 +218,7 @@ def to_input_error(error: Any) -> InvalidInputError:
 
 
 def _rephrase(message: str) -> str:
-    """Typer's message about a value in our form, such as `--limit: 0 is less than 1`."""
+    """Rephrase Typer's message about a value, such as `--limit: 0 is less than 1`."""
     names = re.findall(r"'(.*?)'", message)
     if message.startswith("Missing "):
         return f"{max(names, key=len).removeprefix('-- ').rstrip('.…')} is required"

@@ -80,7 +80,7 @@ def fetch_comments(
         own_ids={str((reply.reply or {}).get("id")) for reply in delivered},
     )
     if only_new:
-        new_ids = {get_id(comment) for comment in store.unseen(listing.items)}
+        new_ids = {get_id(comment) for comment in store.filter_unseen(listing.items)}
         threads = [comment for comment in threads if comment.id in new_ids and not comment.is_own]
     alias = page_alias(page) if page else str(post.get("page_id"))
     return PostComments(post, alias, threads, listing.truncated)

@@ -74,7 +74,7 @@ class CommentStore:
         timestamp: float | None = row[0]
         return timestamp
 
-    def unseen(self, comments: Iterable[Comment]) -> list[Comment]:
+    def filter_unseen(self, comments: Iterable[Comment]) -> list[Comment]:
         """Return the comments that were not seen before."""
         return [comment for comment in comments if self._comment_row(get_id(comment)) is None]
 

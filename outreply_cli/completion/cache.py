@@ -1,6 +1,6 @@
 """The completion cache: values that commands saw recently, for a shell to offer.
 
-One private file per account holds names, IDs and the beginnings of texts, never a secret:
+One private file per account holds names, IDs and the first words of texts, never a secret:
 `{"allow_refresh": true, "kinds": {"page": {"at": SECONDS, "values": [[VALUE, TEXT, ID], ...]}}}`.
 A key press waits for this module, so it imports next to nothing.
 """

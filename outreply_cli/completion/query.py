@@ -1,7 +1,7 @@
 """`outreply __complete`: candidates for the word under the cursor; fast, silent, never the network.
 
 The shells' stubs pass the words of the line after `outreply`, the one under the cursor last. The
-answer is a line per candidate, its meaning after a tab, and a last line `:` that names what else
+output is a line per candidate, its meaning after a tab, and a last line `:` that names what else
 the stub is to do: `:files` or `:directories` to offer paths too, `:nospace` to add no space.
 
 Only values seen recently are offered. When they are stale, a background process refreshes them for

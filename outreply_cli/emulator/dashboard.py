@@ -33,8 +33,8 @@ def render_dashboard(state: State, requests: Iterable[LoggedRequest]) -> Respons
             "time": _time(state.clock.now().timestamp()),
             "is_frozen": state.clock.is_frozen,
             "accounts": _accounts(state),
-            "scheduled": _scheduled(state),
-            "published": _published(state),
+            "scheduled": _list_scheduled(state),
+            "published": _list_published(state),
             "deliveries": _deliveries(state),
             "requests": [
                 (_time(at), method, path, status, f"{milliseconds:.1f} ms")
@@ -54,14 +54,14 @@ def _accounts(state: State) -> list[dict[str, Any]]:
     return accounts
 
 
-def _scheduled(state: State) -> list[tuple[object, ...]]:
+def _list_scheduled(state: State) -> list[tuple[object, ...]]:
     rows = state.connection.execute(
         OWNED_POSTS + "WHERE posts.status = 'scheduled' ORDER BY scheduled_at LIMIT ?", (MAX_ROWS,)
     )
     return [(_time(row["scheduled_at"]), _page(row), _short(row["message"])) for row in rows]
 
 
-def _published(state: State) -> list[tuple[object, ...]]:
+def _list_published(state: State) -> list[tuple[object, ...]]:
     # One query per index: sorting both together would read every post.
     latest = [
         row

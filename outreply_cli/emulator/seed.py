@@ -55,7 +55,7 @@ def load_seed(state: State, seed: Field) -> None:
         state.clock.set_time(state.clock.now() + timedelta(
             seconds=timestamp - state.clock.now().timestamp()
         ))  # fmt: skip
-    for account in _required(seed, fields, "accounts").items():
+    for account in _require_field(seed, fields, "accounts").items():
         _AccountLoader(state, account).load()
 
 
@@ -119,13 +119,13 @@ class _AccountLoader:
 
     def _load_brand(self, item: Field) -> None:
         fields = item.fields("id", "name", "timezone", "logo", "created_at", "pages")
-        name, brand_id = _required(item, fields, "name").text(max_length=200), self._id(fields)
+        name, brand_id = _require_field(item, fields, "name").text(max_length=200), self._id(fields)
         self._brands[name] = self._brands[brand_id] = brand_id
         self._insert("brands", {
             "id": brand_id, "user_id": self._user_id, "name": name,
             "logo": _read(fields, "logo", _long_text, None),
             "timezone": _read(fields, "timezone", parse_timezone, "UTC"),
-            "created_at": self._created(fields),
+            "created_at": self._get_created_at(fields),
         }, fields)  # fmt: skip
         for page in _items(fields, "pages"):
             self._load_page(page, brand_id)
@@ -135,8 +135,8 @@ class _AccountLoader:
             "id", "platform", "username", "name", "followers", "expired", "profile_picture",
             "created_at",
         )  # fmt: skip
-        platform = parse_platform(_required(item, fields, "platform"))
-        username = _required(item, fields, "username").text(max_length=200)
+        platform = parse_platform(_require_field(item, fields, "platform"))
+        username = _require_field(item, fields, "username").text(max_length=200)
         page_id = self._id(fields)
         self._pages[page_id] = self._pages[f"{platform}:{username}"] = page_id
         picture = f"https://cdn.example.com/pages/{username}.jpg"
@@ -146,7 +146,7 @@ class _AccountLoader:
             "followers": _count(fields, "followers"),
             "expired": _read(fields, "expired", Field.boolean, default=False),
             "profile_picture": _read(fields, "profile_picture", Field.text, picture),
-            "created_at": self._created(fields),
+            "created_at": self._get_created_at(fields),
         }, fields)  # fmt: skip
 
     def _load_token(self, item: Field) -> None:
@@ -190,15 +190,15 @@ class _AccountLoader:
     def _load_media(self, item: Field) -> None:
         fields = item.fields("id", "mime_type", "size_bytes", "filename", "created_at")
         media_id = self._id(fields)
-        mime = _required(item, fields, "mime_type").choice(MEDIA_TYPES)
+        mime = _require_field(item, fields, "mime_type").choice(MEDIA_TYPES)
         default = f"api_{hashlib.sha256(media_id.encode()).hexdigest()[:32]}{EXTENSIONS[mime]}"
         name = _read(fields, "filename", lambda field: field.text(max_length=200), default)
         self._media[media_id] = {"src": ASSETS + name, "type": media_type(mime)}
         self._insert("media", {
             "id": media_id, "user_id": self._user_id,
             "filename": name,
-            "size_bytes": _required(item, fields, "size_bytes").number(), "mime_type": mime,
-            "sha256": "", "created_at": self._created(fields),
+            "size_bytes": _require_field(item, fields, "size_bytes").number(), "mime_type": mime,
+            "sha256": "", "created_at": self._get_created_at(fields),
         }, fields)  # fmt: skip
 
     def _load_post(self, item: Field) -> None:
@@ -210,7 +210,7 @@ class _AccountLoader:
         times = [name for name in ("scheduled_at", "published_at", "failed_at") if name in fields]
         if len(times) != 1:
             raise item.error("exactly one of scheduled_at, published_at or failed_at is required")
-        page = _required(item, fields, "page")
+        page = _require_field(item, fields, "page")
         if page.text() not in self._pages:
             raise page.error(f"page not found in this account: {page.text()}")
         timestamp = fields[times[0]].timestamp(self._now)
@@ -251,10 +251,10 @@ class _AccountLoader:
 
     def _load_comment(self, item: Field, post_id: str, parent_id: str | None) -> None:
         fields = item.fields("id", "name", "username", "message", "at", "replies")
-        at = _required(item, fields, "at").timestamp(self._now)
+        at = _require_field(item, fields, "at").timestamp(self._now)
         name = _read(fields, "name", Field.text, "Someone")
         username = _read(fields, "username", Field.text, "someone")
-        message = _required(item, fields, "message").text(max_length=100_000)
+        message = _require_field(item, fields, "message").text(max_length=100_000)
         if at > self._now.timestamp():
             if "replies" in fields:
                 raise fields["replies"].error("a comment in the future must not have replies")
@@ -274,7 +274,7 @@ class _AccountLoader:
             "consecutive_failures", "created_at",
         )  # fmt: skip
         secret = fields["secret"].text(max_length=200) if "secret" in fields else None
-        url = _required(item, fields, "url")
+        url = _require_field(item, fields, "url")
         try:
             check_webhook_url(
                 url.text(max_length=2_000), allow_external=self._state.config.allow_external
@@ -283,7 +283,7 @@ class _AccountLoader:
             raise url.error(str(error)) from None
         self._insert("hooks", {
             "id": self._id(fields), "user_id": self._user_id, "url": url.text(),
-            "events": json.dumps(_required(item, fields, "events").choices(tuple(EVENTS))),
+            "events": json.dumps(_require_field(item, fields, "events").choices(tuple(EVENTS))),
             "secret": secret or new_secret(self._state),
             "previous_secret": _read(fields, "previous_secret", _long_text, None),
             "rotated_at": self._time(fields, "rotated_at"),
@@ -310,7 +310,7 @@ class _AccountLoader:
     ) -> float | None:
         return _read(fields, name, lambda field: field.timestamp(self._now), default)
 
-    def _created(self, fields: Mapping[str, Field]) -> float | None:
+    def _get_created_at(self, fields: Mapping[str, Field]) -> float | None:
         # Lists are sorted by creation time; the default keeps the order of the seed.
         sql = "SELECT (SELECT count(*) FROM brands) + (SELECT count(*) FROM pages)"
         count = float(self._db.execute(sql).fetchone()[0])
@@ -325,7 +325,7 @@ class _AccountLoader:
             raise fields.get("id", self._seed).error(f"duplicate id in {table}") from None
 
 
-def _required(item: Field, fields: Mapping[str, Field], name: str) -> Field:
+def _require_field(item: Field, fields: Mapping[str, Field], name: str) -> Field:
     if name not in fields:
         raise item.error(f"{name} is required")
     return fields[name]

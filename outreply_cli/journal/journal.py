@@ -129,7 +129,7 @@ class Journal:
             rows.setdefault(entry.row, []).append(entry)
         return [RowHistory.from_entries(entries) for entries in rows.values()]
 
-    def unsettled(self, account: str, calendar: str | None = None) -> list[JournalEntry]:
+    def list_unsettled(self, account: str, calendar: str | None = None) -> list[JournalEntry]:
         """Return entries whose outcome only the server knows, oldest first."""
         entries = self._read(
             "SELECT * FROM entries WHERE account = ? AND state IN ('sent', 'cancelling') "

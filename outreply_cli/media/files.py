@@ -145,7 +145,7 @@ class VerifiedReader:
         except OSError as error:
             raise _unreadable(error) from None
         if not chunk:
-            raise _changed()
+            raise _file_changed_error()
         if len(chunk) == left:
             self._check()
         self._digest.update(chunk)
@@ -174,7 +174,7 @@ class VerifiedReader:
     def _check(self) -> None:
         if _stat_signature(os.fstat(self._stream.fileno())) != self._file.stat_signature:
             self._stream.close()
-            raise _changed()
+            raise _file_changed_error()
 
 
 def _check_status(status: os.stat_result, limits: StorageLimits) -> None:
@@ -194,7 +194,7 @@ def _stat_signature(status: os.stat_result) -> str:
     return f"{status.st_dev}-{status.st_ino}-{status.st_size}-{status.st_mtime_ns}"
 
 
-def _changed() -> MediaFileError:
+def _file_changed_error() -> MediaFileError:
     return MediaFileError("the file changed while it was read; try again once it is complete")
 
 

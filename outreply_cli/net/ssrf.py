@@ -42,7 +42,7 @@ _FIRST_EMBEDDED = 1 << 16
 
 
 class Reach(Enum):
-    """How far a request may go: this machine, also its private networks, or anywhere."""
+    """Reach of a request: this machine, also its private networks, or anywhere."""
 
     LOOPBACK = 1
     PRIVATE = 2

@@ -153,7 +153,7 @@ class PostService:
             if not journal.has_unsettled:
                 return
             account = account_fingerprint(self._client)
-            for entry in journal.unsettled(account):
+            for entry in journal.list_unsettled(account):
                 try:
                     with calendar_lock(self._state_dir, account, entry.calendar, wait=0):
                         result = Sender(self._client, journal).reconcile(journal.entry(entry.id))
@@ -219,7 +219,7 @@ class PostService:
         calendar, row = _KEY_CALENDAR + key, str(page["id"])
         with self._lock(account, calendar), self._open_journal() as journal:
             sender = Sender(self._client, journal)
-            for entry in journal.unsettled(account, calendar):
+            for entry in journal.list_unsettled(account, calendar):
                 sender.reconcile(entry)
             histories = [
                 history for history in journal.rows(account, calendar) if history.row == row

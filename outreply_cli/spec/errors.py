@@ -82,7 +82,7 @@ CATALOG: tuple[CatalogEntry, ...] = tuple(
 )
 
 
-# Hints for NOT_FOUND by the beginning of the path.
+# Hints for NOT_FOUND by the start of the path.
 _NOT_FOUND_FIXES = (
     ("/brands/", "Check the brand's ID; see: outreply brands list"),
     ("/pages/", "Check the page's ID; see: outreply pages list"),
@@ -103,7 +103,7 @@ def entries_for(code: str) -> tuple[CatalogEntry, ...]:
 
 
 def fix_for(code: str, status: int, path: str = "") -> str | None:
-    """What to do about an error code; None if the catalog lacks it.
+    """Return the fix for an error code; None if the catalog lacks it.
 
     The `path` of the request is the one below the base URL.
     """

@@ -10,7 +10,7 @@ def is_unicode(text: str) -> bool:
 
 
 def text_problem(text: str) -> str | None:
-    """What prevents `text` from being sent, and what to do; None if nothing does."""
+    """Return the problem that prevents sending `text`, with its fix; None if it can be sent."""
     if not is_unicode(text):
         return "not valid Unicode; save the text as UTF-8"
     if "\x00" in text:

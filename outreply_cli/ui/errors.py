@@ -35,7 +35,7 @@ def error_object(error: OutReplyError) -> dict[str, Any]:
 
 
 def format_error(error: OutReplyError, *, as_json: bool) -> str:
-    """What failed, why and what to do, in at most three lines, or as a JSON object.
+    """Format the failure, its cause and the next step in three lines, or as a JSON object.
 
     The problems of a calendar come first, one per line.
     """

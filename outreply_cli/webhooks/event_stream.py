@@ -24,7 +24,7 @@ class EventTimeoutError(OutReplyError):
 
 @dataclass(frozen=True)
 class StopCondition:
-    """When a stream ends; None means never.
+    """Stop condition of a stream; None for a part that never stops it.
 
     Attributes:
         max_events: Number of new valid events.
@@ -38,7 +38,7 @@ class StopCondition:
 
 
 class EventStream:
-    """What receivers and forwarders report from their threads, for a single reader."""
+    """Stream of reports from the threads of receivers and forwarders, for a single reader."""
 
     def __init__(self, stop: StopCondition) -> None:
         self._stop = stop

@@ -82,7 +82,7 @@ class RetrySimulator:
         self._failures_in_a_row = 0
 
     def predict(self, status: int | None, seconds: float, attempt: int) -> str | None:
-        """What the sender does after a response; None if it is satisfied.
+        """Return the reaction of the sender to a response; None if it is satisfied.
 
         The status is None without a response; the first `attempt` of an event is 1.
         """

@@ -36,7 +36,7 @@ _SLOW_THREADS = 12
 
 @dataclass(frozen=True)
 class ReceiverConfig:
-    """What a receiver accepts.
+    """Settings of a receiver.
 
     Attributes:
         secrets: Signing secrets, any of which may have signed; empty to verify nothing.
@@ -121,7 +121,7 @@ class Receiver:
         self._slow = WorkerPool(_SLOW_THREADS)
 
     def close(self) -> None:
-        """End the threads."""
+        """Stop the threads."""
         self._slow.close()
 
     def accept(self, environ: "WSGIEnvironment", respond: Respond) -> bool:
@@ -154,9 +154,9 @@ class Receiver:
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
         """Answer a request that is not a delivery."""
-        return self._answer(environ)(environ, start_response)
+        return self._respond(environ)(environ, start_response)
 
-    def _answer(self, environ: "WSGIEnvironment") -> Response:
+    def _respond(self, environ: "WSGIEnvironment") -> Response:
         path, method = environ["PATH_INFO"], environ["REQUEST_METHOD"]
         if path == "/healthz":
             if method in {"GET", "HEAD"}:

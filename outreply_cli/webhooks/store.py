@@ -73,7 +73,7 @@ class DeliveryStore:
         self._path = path
         self._lock = threading.Lock()
         self._since_prune = 0
-        with self._locked():
+        with self._lock_store():
             self._db = open_database(path, _SCHEMA, version=1, durable=True)
 
     def close(self) -> None:
@@ -88,7 +88,7 @@ class DeliveryStore:
             StorageError: None of them could be stored.
         """
         if deliveries:
-            with self._locked(), transaction(self._db):
+            with self._lock_store(), transaction(self._db):
                 self._insert(deliveries)
                 self._prune(deliveries)
 
@@ -173,20 +173,20 @@ class DeliveryStore:
         self._db.execute("DELETE FROM deliveries WHERE received_at < ?", (oldest,))
 
     @contextmanager
-    def _locked(self) -> Iterator[None]:
+    def _lock_store(self) -> Iterator[None]:
         hint = "Set OUTREPLY_STATE_DIR to a directory you can write to."
         with wrap_storage_errors(f"the webhook store {self._path}", hint=hint), self._lock:
             yield
 
     def requeue(self, delivery: Delivery, target: str, now: float) -> None:
         """Queue a stored delivery for `target` again."""
-        with self._locked():
+        with self._lock_store():
             self._enqueue([(delivery.number, target, now)])
 
     def next_pending(self, target: str, in_flight: Collection[int] = ()) -> QueuedDelivery | None:
         """The oldest delivery in the queue of `target`, due or not, except those `in_flight`."""
         placeholders = ", ".join("?" * len(in_flight))
-        with self._locked():
+        with self._lock_store():
             row = self._db.execute(
                 "SELECT number, attempts, due_at, delivery FROM forwards WHERE target = ? "  # noqa: S608
                 f"AND due_at IS NOT NULL AND number NOT IN ({placeholders}) "
@@ -209,7 +209,7 @@ class DeliveryStore:
         self, queued: QueuedDelivery, result: "DeliveryResult", due_at: float | None
     ) -> None:
         """Record an attempt, and when the next one is due; None for no further attempt."""
-        with self._locked():
+        with self._lock_store():
             self._db.execute(
                 "UPDATE forwards SET attempts = attempts + 1, status = ?, error = ?, "
                 "milliseconds = ?, due_at = ? WHERE number = ?",
@@ -218,7 +218,7 @@ class DeliveryStore:
 
     def record_sync_forward(self, number: int, target: str, result: "DeliveryResult") -> None:
         """Record an attempt to forward a delivery while its sender waited."""
-        with self._locked():
+        with self._lock_store():
             self._db.execute(
                 "INSERT INTO forwards (delivery, target, attempts, status, error, milliseconds) "
                 "VALUES (?, ?, 1, ?, ?, ?)",
@@ -227,7 +227,7 @@ class DeliveryStore:
 
     def mark_delivered(self, number: int, target: str, status: int) -> None:
         """Remove a delivery from the queue of `target`, which has accepted it."""
-        with self._locked():
+        with self._lock_store():
             self._db.execute(
                 "UPDATE forwards SET due_at = NULL, status = ?, error = NULL "
                 "WHERE delivery = ? AND target = ?",
@@ -236,12 +236,12 @@ class DeliveryStore:
 
     def record_status(self, number: int, status: int) -> None:
         """Record the response status of a stored delivery."""
-        with self._locked():
+        with self._lock_store():
             self._db.execute("UPDATE deliveries SET status = ? WHERE number = ?", (status, number))
 
     def pending_counts(self) -> Mapping[str, int]:
         """The number of queued deliveries by target."""
-        with self._locked():
+        with self._lock_store():
             return self._pending_counts()
 
     def history(
@@ -274,7 +274,7 @@ class DeliveryStore:
                 "number IN (SELECT delivery FROM forwards "
                 "WHERE error IS NOT NULL OR status NOT BETWEEN 200 AND 299)"
             )
-        with self._locked():
+        with self._lock_store():
             if event is None:
                 rows = self._newest(wheres, values, limit)
             else:
@@ -306,7 +306,7 @@ class DeliveryStore:
         Raises:
             DeliveryNotFoundError: No delivery has that id or number.
         """
-        with self._locked():
+        with self._lock_store():
             digits = identity.removeprefix("#")
             row = None
             if digits.isdecimal() and len(digits) < 19:

@@ -132,7 +132,7 @@ def test_queue_survives_restart(tmp_path: Path) -> None:
         assert receiver.forwarded[0].result.error == "connection refused"
         assert receiver.store.pending_counts() == {target.name: 1}
     with run_receiver(tmp_path, targets=[UrlTarget(url)]) as receiver:
-        with receiver.store._locked():
+        with receiver.store._lock_store():
             receiver.store._db.execute("UPDATE forwards SET due_at = 0 WHERE due_at IS NOT NULL")
         wait_for(lambda: bool(receiver.forwarded))
         assert receiver.forwarded[0].delivery.body == body

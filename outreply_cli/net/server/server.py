@@ -420,7 +420,7 @@ class WorkerPool:
         self._queue.put(function)
 
     def close(self) -> None:
-        """End the threads after what was submitted."""
+        """Stop the threads after what was submitted."""
         for _ in range(self._threads):
             self._queue.put(None)
 

@@ -28,7 +28,7 @@ def _use_journal(path: Path) -> None:
     journal = Journal(path)
     try:
         journal.rows("a", "c")
-        journal.unsettled("a")
+        journal.list_unsettled("a")
         journal.post_ids("a")
         journal.by_post_id("a", "p1")
         journal.find_upload("a", "s1")

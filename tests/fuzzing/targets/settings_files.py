@@ -53,7 +53,7 @@ def _account(path: Path) -> None:
 
 def _token(path: Path) -> None:
     with expect_errors(StorageError):
-        credential = Credentials({}, path.parent.parent).stored(Profile(path.name))
+        credential = Credentials({}, path.parent.parent).load(Profile(path.name))
     assert credential is None or credential.token.reveal().isascii()
 
 
