@@ -85,7 +85,8 @@ class SharedRateLimiter:
             return
         now = self._clock.now().timestamp()
         left = reset - (server_now if server_now is not None else now)
-        resets_at = now + min(max(left, 0.0), _WINDOW_SECONDS + _SAME_WINDOW_SECONDS)
+        # `Date` has no fractions, so a window may look a second longer than it is.
+        resets_at = now + min(max(left, 0.0), _WINDOW_SECONDS + 1)
         with suppress(sqlite3.Error), self._transaction() as db:
             row = db.execute(
                 "SELECT remaining, in_flight, resets_at, is_guess FROM rate_limits WHERE token = ?",

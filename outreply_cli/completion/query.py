@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 # The shell waits for TAB; a slower result is dropped.
-_TIMEOUT_SECONDS = 0.1
+_TIMEOUT_SECONDS = 1.0
 _REFRESH = "__refresh"
 _SECONDS_BETWEEN_REFRESHES = 60.0
 # The command that refreshes each kind; what it lists is cached.

@@ -10,7 +10,7 @@ import pytest
 
 from outreply_cli.api.client import Client
 from outreply_cli.api.rate_limit import SharedRateLimiter
-from outreply_cli.api.retry import RetryPolicy
+from outreply_cli.api.retry import RetryPolicy, RetryState
 from outreply_cli.api.transport import Transport
 from outreply_cli.emulator.server import EmulatorServer
 from outreply_cli.spec.token import Token
@@ -109,6 +109,19 @@ def test_server_clock_skew(clock: ManualClock, make_limiter: MakeLimiter, ahead:
     server_now = clock.now().timestamp() + ahead
     limiter.update(headers(10, 0, server_now + 20), server_now)
     assert limiter.acquire() == pytest.approx(20, abs=1)
+
+
+@pytest.mark.parametrize("seconds", [60, 61, 63, 300])
+def test_no_window_is_longer_than_the_default_max_wait(
+    clock: ManualClock, make_limiter: MakeLimiter, seconds: int
+) -> None:
+    """A reset that looks late, because the clock moved during the response, ends no command."""
+    limiter = make_limiter()
+    now = clock.now().timestamp()
+    limiter.update(headers(10, 0, now + seconds), now)
+    wait = limiter.acquire()
+    assert 60 <= wait <= 61
+    assert RetryPolicy().allows(RetryState(), wait)
 
 
 def test_changed_limit_and_late_response(clock: ManualClock, make_limiter: MakeLimiter) -> None:
