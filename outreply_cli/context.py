@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, TextIO
+from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 
 from outreply_cli.accounts.profiles import CONFIG_FILE, Profile, Profiles
 from outreply_cli.clock import Clock, SystemClock
@@ -287,6 +287,13 @@ class Context:
         """Print a note on stderr; `-q` suppresses it."""
         if not self.options.quiet:
             self.echo_err(sanitize(text, keep_lines=True) + "\n")
+
+    def report(self, item: Mapping[str, Any], note: str) -> None:
+        """Print `note` on stderr for people, or `item` in the formats for programs."""
+        if self.options.output == "table":
+            self.info(note)
+        else:
+            self.output.write_json(item)
 
     def warn(self, text: str) -> None:
         """Print a warning on stderr."""

@@ -52,6 +52,11 @@ def find_page(pages: Sequence[Page], name: str) -> Page:
     raise UnknownPageError(f"page not found: {name}", hint=_suggestion(pages, text))
 
 
+def find_page_id(pages: Sequence[Page], name: str | None) -> str | None:
+    """Return the ID of the page called `name`, None without a name; raises as `find_page`."""
+    return str(find_page(pages, name)["id"]) if name else None
+
+
 def _find_matches(pages: Sequence[Page], text: str) -> list[Page]:
     by_id = [page for page in pages if page.get("id") == text]
     if by_id:

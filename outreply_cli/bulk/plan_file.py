@@ -110,7 +110,8 @@ def load_plan(path: Path) -> SavedPlan:
         AttributeError, TypeError, RecursionError,
     ):  # fmt: skip
         raise InvalidInputError(
-            f"{path} is not an outreply plan", hint="Make one with: outreply bulk plan FILE -o PLAN"
+            f"{path} is not an outreply plan",
+            hint="Create one with: outreply bulk plan FILE -o PLAN",
         ) from None
 
 

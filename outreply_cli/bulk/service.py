@@ -244,18 +244,22 @@ class BulkService:
     ) -> RunReport:
         """Upload files and execute the plan; see PlanExecutor.run."""
         uploader = Uploader(self._client, self._journal, self.account.fingerprint)
-        actions: list[Action] = []
-        failed: dict[int, RowResult] = {}
-        for index, action in enumerate(planned.plan.actions):
-            actions.append(action)
+        actions = list(planned.plan.actions)
+        unsent: dict[int, RowResult] = {}
+        for index, action in enumerate(actions):
+            if not _needs_upload(action):
+                continue
+            if stop.is_set:
+                unsent[index] = RowResult(action, RowStatus.PENDING)
+                continue
             try:
-                actions[-1] = _with_media(action, uploader)
+                actions[index] = _with_media(action, uploader)
             except OutReplyError as error:
                 if is_fatal(error):
                     stop.set(error)
                 status = RowStatus.PENDING if is_fatal(error) else RowStatus.FAILED
-                failed[index] = RowResult(action, status, None, error)
-        return self.apply_actions(actions, stop, on_result, failed)
+                unsent[index] = RowResult(action, status, None, error)
+        return self.apply_actions(actions, stop, on_result, unsent)
 
     def apply_actions(
         self,
@@ -308,14 +312,16 @@ class BulkService:
             )
 
 
+def _needs_upload(action: Action) -> bool:
+    is_new = action.kind in {ActionType.CREATE, ActionType.CHANGE}
+    return is_new and action.post is not None and bool(action.post.media_files)
+
+
 def _with_media(action: Action, uploader: Uploader) -> Action:
     """Upload the files of a new post, and return its action with their IDs in the draft."""
-    if action.kind not in {ActionType.CREATE, ActionType.CHANGE}:
-        return action
-    if action.post is None or action.draft is None or not action.post.media_files:
-        return action
-    files = action.post.media_files
-    uploaded = [uploader.store(file, reuse=True).media_id for file in files]
+    assert action.post is not None
+    assert action.draft is not None
+    uploaded = [uploader.store(file, reuse=True).media_id for file in action.post.media_files]
     media_ids = [*action.post.row.content.media_ids, *uploaded]
     draft = replace(action.draft, body={**action.draft.body, "media_ids": media_ids})
     return action._replace(draft=draft)

@@ -1,5 +1,6 @@
 """The options that commands share, and the decorator that makes a function a command."""
 
+import dataclasses
 import inspect
 import math
 import re
@@ -68,25 +69,36 @@ _API_OPTIONS: dict[str, Any] = {
 _MAY_BE_EMPTY = frozenset({"TEXT", "SIGNATURE"})
 # A file name may be any bytes.
 _MAY_BE_BYTES = re.compile(r"FILE|DIR|PLAN")
-_TIME_METAVARS = frozenset({"TIME", "DURATION", "ZONE", "DAY"})
+_TIME_METAVARS = frozenset({"TIME", "DURATION", "ZONE", "DATE"})
 _DEFAULTS: dict[str, Any] = {
     "output": "table", "json": False, "quiet": False, "no_color": False, "plain": False,
     "verbose": False,
 }  # fmt: skip
 
 
-def command(*, api: bool = True, **settings: Any) -> Callable[[Callable[..., None]], CommandSpec]:
+def command(
+    *, api: bool = True, streams: bool = False, **settings: Any
+) -> Callable[[Callable[..., None]], CommandSpec]:
     """Make a function a command: it gets the context first and its own options by name.
+
+    A parameter whose type is a dataclass is an option group: each field is an option.
 
     Args:
         api: Whether the command calls the API and so takes the options of every such command;
             others take those about output only.
+        streams: Whether the command runs until it is stopped, so that it prints no single value.
         settings: Further settings for Typer.
     """
     common = _API_OPTIONS if api else _OUTPUT_OPTIONS
 
     def declare(function: Callable[..., None]) -> CommandSpec:
-        own = list(inspect.signature(function).parameters.values())[1:]
+        declared_parameters = list(inspect.signature(function).parameters.values())[1:]
+        groups: dict[str, Any] = {
+            parameter.name: parameter.annotation
+            for parameter in declared_parameters
+            if dataclasses.is_dataclass(parameter.annotation)
+        }
+        own = [option for parameter in declared_parameters for option in _expand(parameter)]
         # A command's own option replaces the common one of the same name.
         own_names = {parameter.name for parameter in own}
         added = {name: kind for name, kind in common.items() if name not in own_names}
@@ -97,7 +109,16 @@ def command(*, api: bool = True, **settings: Any) -> Callable[[Callable[..., Non
                 options["output"] = "json"
             context: Context = ctx.obj
             context.configure(GlobalOptions(**options))
+            if streams and context.options.output not in {"table", "jsonl"}:
+                raise InvalidInputError(
+                    f"{ctx.info_name} runs until stopped and does not support "
+                    f"-o {context.options.output}",
+                    hint="Use -o jsonl.",
+                )
             _check_values(ctx)
+            for name, group in groups.items():
+                fields = [field.name for field in dataclasses.fields(group)]
+                values[name] = group(**{field: values.pop(field) for field in fields})
             try:
                 function(context, **values)
             except TimeError as error:
@@ -106,7 +127,7 @@ def command(*, api: bool = True, **settings: Any) -> Callable[[Callable[..., Non
         keyword = inspect.Parameter.KEYWORD_ONLY
         parameters = [
             inspect.Parameter("ctx", keyword, annotation=typer.Context),
-            *(parameter.replace(kind=keyword) for parameter in own),
+            *own,
             *(
                 inspect.Parameter(name, keyword, default=_DEFAULTS.get(name), annotation=kind)
                 for name, kind in added.items()
@@ -120,6 +141,17 @@ def command(*, api: bool = True, **settings: Any) -> Callable[[Callable[..., Non
         return CommandSpec(run, settings)
 
     return declare
+
+
+def _expand(parameter: inspect.Parameter) -> list[inspect.Parameter]:
+    """The options of an option group, or the option itself, as keyword-only parameters."""
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    if not dataclasses.is_dataclass(parameter.annotation):
+        return [parameter.replace(kind=keyword)]
+    return [
+        inspect.Parameter(field.name, keyword, default=field.default, annotation=field.type)
+        for field in dataclasses.fields(parameter.annotation)
+    ]
 
 
 def parse_interval(text: str) -> float:
@@ -137,7 +169,8 @@ def _with_option_name(ctx: typer.Context, error: TimeError) -> TimeError:
     given = [
         (_display_name(parameter), str(ctx.params[str(parameter.name)]))
         for parameter in ctx.command.params
-        if parameter.metavar in _TIME_METAVARS and ctx.params.get(str(parameter.name)) is not None
+        if str(parameter.metavar).strip("[]") in _TIME_METAVARS
+        and ctx.params.get(str(parameter.name)) is not None
     ]
     named = [name for name, value in given if repr(value) in error.message]
     named = named or [name for name, _ in given if name == "--at"]

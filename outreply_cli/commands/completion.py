@@ -24,8 +24,9 @@ def run(
       fish        ~/.config/fish/completions/outreply.fish
       PowerShell  the file that $PROFILE names
 
-    Pages, posts and media complete from what commands saw during the last day; no key press waits
-    for the network. Values older than five minutes are refreshed in the background.
+    Pages, posts and media are completed from a local cache of what commands listed during the last
+    day. After five minutes it is refreshed in the background, so that TAB never waits for the
+    network.
 
     Example: outreply completion bash
 

@@ -30,7 +30,7 @@ _simulation = partial(typer.Option, rich_help_panel="Simulated responses")
 _PLAIN_PATH = re.compile(r"/[A-Za-z0-9._~!$&'()*+,;=:@/-]*")
 
 
-@command(api=False)
+@command(api=False, streams=True)
 def run(
     context: Context,
     port: Annotated[
@@ -68,7 +68,7 @@ def run(
     ] = None,
     emulator: Annotated[
         bool, typer.Option("--emulator", help="Register with the running emulator until this "
-                           "command ends.")
+                           "command exits.")
     ] = False,
     no_inspect: Annotated[
         bool, typer.Option("--no-inspect", help="Disable the web page at /_inspect.")

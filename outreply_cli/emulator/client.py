@@ -45,7 +45,7 @@ class EmulatorHandle:
         write_private(directory / _FILE, json.dumps(asdict(self)) + "\n")
 
     def request(self, verb: str, **params: Any) -> dict[str, Any]:
-        """Run a verb of the admin API.
+        """Call an operation of the admin API.
 
         Raises:
             EmulatorError: The emulator does not respond, or refuses.

@@ -78,7 +78,7 @@ class Uploader:
             if self.is_maybe_uploaded(file):
                 file = hash_file(file)
             # A run that was killed may have recorded the file under either name.
-            for name in (_strip_hash(file), _journal_name(file)):
+            for name in (_stat_name(file), _journal_name(file)):
                 upload = self._journal.find_upload(self._account, name)
                 if upload is not None and upload[0] is None:
                     lost = self._find_lost(file, upload[1])
@@ -122,7 +122,7 @@ class Uploader:
     def _record(self, file: MediaFile, started_at: datetime, item: Media) -> UploadedMedia:
         media_id = str(item["media_id"])
         self._journal.mark_upload(
-            self._account, file.sha256, started_at, media_id, replaces=_strip_hash(file)
+            self._account, file.sha256, started_at, media_id, replaces=_stat_name(file)
         )
         with self._lock:
             if self._media is not None:
@@ -165,8 +165,9 @@ class Uploader:
 
 def _journal_name(file: InspectedFile) -> str:
     """Return the name of the content in the journal: its digest, once it is hashed."""
-    return file.sha256 if isinstance(file, MediaFile) else _strip_hash(file)
+    return file.sha256 if isinstance(file, MediaFile) else _stat_name(file)
 
 
-def _strip_hash(file: InspectedFile) -> str:
+def _stat_name(file: InspectedFile) -> str:
+    """Return the name of content that is not hashed yet: its size and times."""
     return f"unread {file.stat_signature}"

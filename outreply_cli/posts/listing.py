@@ -45,11 +45,11 @@ def list_calendar_posts(
     *,
     page_id: str | None = None,
     scheduled: bool = True,
-    list_published_since: datetime | None = None,
+    published_since: datetime | None = None,
 ) -> ListResult[CalendarPost]:
     """List the posts of an account or of one page by time.
 
-    Published posts are listed from `list_published_since` on, and left out if it is None.
+    Published posts are listed from `published_since` on, and left out if it is None.
 
     Raises:
         OutReplyError: The account cannot be read.
@@ -58,8 +58,8 @@ def list_calendar_posts(
     sources: list[tuple[str, _ListPosts]] = []
     if scheduled:
         sources.append(("scheduled", client.scheduled_posts))
-    if list_published_since is not None:
-        sources.append(("published", partial(client.published_posts, since=list_published_since)))
+    if published_since is not None:
+        sources.append(("published", partial(client.published_posts, since=published_since)))
     listings = [
         (status, list_posts(page_id=page_id) if page_id else _list_all(list_posts, pages_by_id))
         for status, list_posts in sources

@@ -63,7 +63,6 @@ class PostService:
 
         A post with the same `dedupe_key` is created only once.
         """
-        self.recover_pending()
         body = content.body(str(page["id"]), scheduled_at)
         try:
             if dedupe_key is not None:
@@ -184,7 +183,8 @@ class PostService:
                 hint="The new post is created before the old one is cancelled. "
                 "Move the post by at least 60 seconds.",
             )
-        history = next(row for row in journal.rows(account, old.calendar) if row.row == old.row)
+        histories = journal.rows(account, old.calendar)
+        history = next(history for history in histories if history.row == old.row)
         body = {**old.body, "scheduled_at": format_timestamp(new_time)}
         (new,) = journal.record_planned(
             [

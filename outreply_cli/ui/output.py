@@ -125,12 +125,17 @@ class Output:
         """Print trusted text unchanged in every format: a token, a template."""
         self.stream.write(text if text.endswith("\n") else text + "\n")
 
+    def print_value(self, text: str, item: Item) -> None:
+        """Print trusted text, such as a token, in the table format, and `item` in others."""
+        if self.format == "table" and self.fields is None:
+            self.print_text(text)
+        else:
+            self.write_json(item)
+
     def write_document(self, text: str) -> None:
         """Print a document: as it is, sanitized on a terminal; as `{"content": …}` in JSON."""
-        if self.format == "table":
-            self.print_text(sanitize(text, keep_lines=True) if self.is_terminal else text)
-        else:
-            self.write_json({"content": text})
+        shown = sanitize(text, keep_lines=True) if self.is_terminal else text
+        self.print_value(shown, {"content": text})
 
     def write_json(self, value: Any) -> None:
         """Print a JSON value of any shape; the table format prints JSON, `-q` nothing.

@@ -4,7 +4,6 @@ Reference: Signature verification, Retries & auto-disable.
 """
 
 import asyncio
-import json
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -153,7 +152,7 @@ class Receiver:
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
-        """Answer a request that is not a delivery."""
+        """Handle a request that is not a delivery."""
         return self._respond(environ)(environ, start_response)
 
     def _respond(self, environ: "WSGIEnvironment") -> Response:
@@ -288,11 +287,11 @@ def _response_to(delivery: IncomingDelivery) -> Response:
     if delivery.reason is not None:
         return _refusal(delivery.status, delivery.reason)
     body = {"received": True, "id": delivery.id, "duplicate": delivery.is_duplicate}
-    return Response(delivery.status, json.dumps(body).encode(), {})
+    return json_response(delivery.status, body, {})
 
 
 def _refusal(status: int, reason: str, headers: dict[str, str] | None = None) -> Response:
-    return Response(status, json.dumps({"error": reason}).encode(), headers or {})
+    return json_response(status, {"error": reason}, headers or {})
 
 
 def _printable(text: str) -> str:

@@ -14,6 +14,7 @@ from outreply_cli.api.client import Client
 from outreply_cli.emulator.server import EmulatorServer
 from tests.clocks import ManualClock
 from tests.command_line import CommandLine, Result
+from tests.media.sample_files import png
 
 
 @pytest.fixture
@@ -396,3 +397,31 @@ def test_tz_brand_uses_zone_of_each_brand(cli: CommandLine, calendar: Path, clie
     )
     assert cli.run("bulk", "schedule", str(calendar), "--tz", "brand").code == 0
     assert get_posts(client) == [("2026-12-01T08:00", "Paris"), ("2026-12-01T14:00", "New York")]
+
+
+@pytest.mark.parametrize("fault", ["status:402", "status:401"])
+def test_fatal_upload_error_leaves_the_rest_pending(
+    cli: CommandLine, calendar: Path, emulator: EmulatorServer, client: Client, fault: str
+) -> None:
+    """No other file is uploaded after an error that every row would get; a rerun finishes."""
+    rows = []
+    for n in range(3):
+        (calendar.parent / f"{n}.png").write_bytes(png(str(n).encode()))
+        rows.append(
+            {
+                "page": "instagram:acme", "scheduled_at": f"2026-12-0{n + 1}T09:00Z",
+                "message": f"Row {n}", "media_files": f"{n}.png",
+            }
+        )  # fmt: skip
+    rows.append({"page": "x:bluebird", "scheduled_at": "2026-12-01T09:00Z", "message": "Text only"})
+    write_csv(calendar, rows)
+    options = {"method": "POST", "path": "/media/*"}
+    emulator.handle.request("fault", add=fault, options=options)
+    ran = cli.run("bulk", "schedule", str(calendar), "--json")
+    assert ran.code in {4, 6}, ran.err
+    assert [row["status"] for row in get_report(ran)["rows"]] == ["pending"] * 4
+    assert emulator.handle.request("fault")["faults"][0]["hits"] == 1
+    emulator.handle.request("fault", clear=None)
+    assert get_summary(cli.run("bulk", "schedule", str(calendar), "--json")) == {"created": 4}
+    posts = {post["message"]: post for post in client.scheduled_posts().items}
+    assert all(len(posts[f"Row {n}"]["media"]) == 1 for n in range(3))

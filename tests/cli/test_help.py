@@ -140,6 +140,7 @@ def test_no_suggestion_for_unrelated_words(cli_logged_out: CommandLine, words: l
         (["emulator", "start", "--failure-rate", "x"], "--failure-rate: 'x' is not a number"),
         (["posts", "list", "--since", "xx"], "--since: invalid time 'xx'"),
         (["posts", "list", "--tz", "Mars"], "--tz: unknown time zone 'Mars'"),
+        (["posts", "calendar", "--from", "nope"], "--from: invalid day 'nope'"),
         (["posts", "list", "--max-wait", "foo"], "--max-wait: invalid duration 'foo'"),
         (["posts", "wait", "abc", "--timeout", "foo"], "--timeout: invalid duration 'foo'"),
         (
@@ -165,6 +166,17 @@ def test_invalid_value_messages(cli: CommandLine, words: list[str], message: str
     result = cli.run(*words)
     assert result.code == 2
     assert message in result.err.splitlines()[0]
+
+
+@pytest.mark.parametrize("words", ["serve-webhook", "comments watch", "quota watch"])
+@pytest.mark.parametrize("output", ["json", "yaml", "csv"])
+def test_streaming_commands_refuse_formats_of_one_value(
+    cli: CommandLine, words: str, output: str
+) -> None:
+    result = cli.run(*words.split(), "-o", output)
+    assert (result.code, result.out) == (2, "")
+    assert f"runs until stopped and does not support -o {output}" in result.err
+    assert "-o jsonl" in result.err
 
 
 def test_help_color_only_on_terminal(cli_logged_out: CommandLine) -> None:

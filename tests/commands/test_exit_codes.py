@@ -67,7 +67,7 @@ def test_exit_code_not_found(cli: CommandLine) -> None:
     ("words", "message"),
     [
         (("pages", "show", "instagram:nope"), "Page not found: instagram:nope"),
-        (("pages", "list", "-p", "nobody"), "Profile not found: 'nobody'"),
+        (("pages", "list", "-p", "unknown"), "Profile not found: 'unknown'"),
         (
             ("posts", "schedule", "--page", "x:nope", "--at", "in 2h", "-m", "x"),
             "Page not found: x:nope",

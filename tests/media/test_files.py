@@ -161,7 +161,7 @@ def test_post_with_unknown_outcome_keeps_media(
 
 
 @pytest.mark.parametrize(
-    ("name", "expected"), [("media:", "has no ID"), ("~nobody-here/a.png", "No such file")]
+    ("name", "expected"), [("media:", "has no ID"), ("~unknown-user/a.png", "No such file")]
 )
 def test_invalid_media_option(cli: CommandLine, name: str, expected: str) -> None:
     words = ("posts", "schedule", "--page", "instagram:acme", "--at", "in 2h", "--media", name)

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from outreply_cli.cli.options import Yes, command
-from outreply_cli.commands.auth.shared import note_sandbox, report
+from outreply_cli.commands.auth.shared import note_sandbox
 from outreply_cli.context import Context
 from outreply_cli.env import select_profile
 from outreply_cli.errors import InvalidInputError
@@ -81,8 +81,7 @@ def run(
         ),
     )
     reset_cache(context.completion_cache_path(name), allow_refresh=not token.is_sandbox)
-    report(
-        context,
+    context.report(
         login,
         f"Signed in as {login['email']} with the key {login['key_name']!r} "
         f"(profile {name!r}, token in {login['token_location']}).",

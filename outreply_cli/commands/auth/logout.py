@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 from outreply_cli.cli.options import command
-from outreply_cli.commands.auth.shared import report
 from outreply_cli.context import Context
 
 
@@ -23,8 +22,7 @@ def run(context: Context) -> None:
     profiles.stored[profile.name] = replace(profile, storage=None)
     profiles.save()
     context.completion_cache_path(profile.name).unlink(missing_ok=True)
-    report(
-        context,
+    context.report(
         {"profile": profile.name, "signed_out": True},
         f"Signed out of {profile.name!r}. If the token leaked, revoke it in the dashboard.",
     )

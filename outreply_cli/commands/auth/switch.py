@@ -5,7 +5,6 @@ from typing import Annotated
 import typer
 
 from outreply_cli.cli.options import command
-from outreply_cli.commands.auth.shared import report
 from outreply_cli.context import Context
 
 
@@ -23,4 +22,4 @@ def run(
     profiles = context.profiles
     profiles.current = profiles.get(name).name
     profiles.save()
-    report(context, {"profile": name}, f"Switched to the profile {name!r}.")
+    context.report({"profile": name}, f"Switched to the profile {name!r}.")

@@ -2,7 +2,6 @@
 
 from outreply_cli.cli.options import command
 from outreply_cli.context import Context
-from outreply_cli.ui.columns import Column
 
 
 @command()
@@ -14,7 +13,4 @@ def run(context: Context) -> None:
     Example: OUTREPLY_API_KEY=$(outreply auth token) outreply auth status
     """
     token = context.account.credential.token.reveal()
-    if context.options.output == "table":
-        context.output.print_text(token)
-    else:
-        context.output.print_one({"token": token}, [Column("Token", "token")], id_field="token")
+    context.output.print_value(token, {"token": token})

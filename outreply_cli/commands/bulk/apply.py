@@ -1,5 +1,6 @@
 """`outreply bulk apply`."""
 
+from dataclasses import fields
 from pathlib import Path
 from typing import Annotated
 
@@ -8,6 +9,8 @@ import typer
 from outreply_cli.cli.options import command
 from outreply_cli.commands.bulk.options import (
     Concurrency,
+    PlanOptions,
+    ReadOptions,
     ReportFile,
     WaitLock,
     bulk_context,
@@ -39,12 +42,14 @@ def run(
 
     saved = load_plan(plan)
     values = dict(saved.options)
-    columns = values.pop("columns", None)
+    read_names = {field.name for field in fields(ReadOptions)}
     try:
-        options = parse_options(context, concurrency=concurrency, **values)
+        reading = ReadOptions(**{name: values.pop(name) for name in read_names & values.keys()})
+        planning = PlanOptions(**values)
     except TypeError:
         raise InvalidInputError(f"{plan} has options that outreply does not know") from None
-    calendars = load_calendars([saved.calendar], columns)
+    options = parse_options(context, reading, planning, concurrency=concurrency)
+    calendars = load_calendars([saved.calendar], reading.columns)
     with bulk_context(context, options, calendars, wait_lock=wait_lock) as bulk:
         (planned,) = plan_calendars(context, bulk, calendars, reconcile=True)
         differences = list(find_drift(saved, planned.account.fingerprint, planned.plan))

@@ -4,7 +4,13 @@ from outreply_cli.bulk.calendar import Calendar
 from outreply_cli.bulk.loader import calendar_path
 from outreply_cli.bulk.plan import Action
 from outreply_cli.cli.options import Yes, command
-from outreply_cli.commands.bulk.options import File, WaitLock, bulk_context, parse_options
+from outreply_cli.commands.bulk.options import (
+    File,
+    ReadOptions,
+    WaitLock,
+    bulk_context,
+    parse_options,
+)
 from outreply_cli.commands.bulk.output import finish_run, show_results
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
@@ -22,7 +28,7 @@ def run(context: Context, file: File, wait_lock: WaitLock = "30s", yes: Yes = Fa
     Example: outreply bulk cancel launch.csv --yes --json
     """
     calendar = Calendar(file, calendar_path(file))
-    options = parse_options(context, tz=None)
+    options = parse_options(context, ReadOptions())
     with bulk_context(context, options, [calendar], wait_lock=wait_lock) as bulk:
         pending = bulk.service.pending_entries(calendar.path)
         if not pending and not calendar.path.exists():

@@ -7,7 +7,7 @@ import typer
 
 from outreply_cli.cli.options import command
 from outreply_cli.context import Context
-from outreply_cli.pages import find_page
+from outreply_cli.pages import find_page_id
 from outreply_cli.ui.files import write_text_file
 
 
@@ -22,7 +22,7 @@ def run(
 ) -> None:
     """Export scheduled posts as a calendar file.
 
-    `bulk schedule` finds every row of the file unchanged.
+    Running `bulk schedule` on the file changes nothing.
 
     Example: outreply bulk export --file now.csv
 
@@ -31,14 +31,13 @@ def run(
     from outreply_cli.bulk.export import export_calendar
 
     client = context.client(max_wait=None)
-    page_id = str(find_page(client.pages().items, page)["id"]) if page else None
+    page_id = find_page_id(client.pages().items, page) if page else None
     text, count, truncated = export_calendar(client, page_id)
     if file is None or str(file) == "-":
         context.output.write_document(text)
     else:
         write_text_file(file, text)
-        context.info(f"Exported {count} post{'s' * (count != 1)} to {file}.")
-        if context.options.output != "table":
-            context.output.write_json({"file": str(file), "posts": count})
+        note = f"Exported {count} post{'s' * (count != 1)} to {file}."
+        context.report({"file": str(file), "posts": count}, note)
     if truncated:
         context.warn("the API lists at most 100 posts; export each page with --page")

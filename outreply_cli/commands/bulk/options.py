@@ -14,6 +14,7 @@ from outreply_cli.bulk.executor import CancellationToken, InterruptibleClock
 from outreply_cli.bulk.remote_state import fetch_account
 from outreply_cli.bulk.resolve import BRAND_ZONE, DATE_ORDERS
 from outreply_cli.bulk.service import BulkOptions, BulkService, calendar_error
+from outreply_cli.cli.options import TimeZone
 from outreply_cli.commands.bulk.github_actions import annotate_problems
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError, NotLoggedInError
@@ -23,42 +24,15 @@ from outreply_cli.times import parse_duration
 
 Files = Annotated[list[str], typer.Argument(metavar="FILE...", help="CSV or YAML calendars.")]
 File = Annotated[str, typer.Argument(metavar="FILE", help="CSV or YAML calendar.")]
-Prune = Annotated[bool, typer.Option("--prune", help="Cancel posts whose rows were removed.")]
 Adopt = Annotated[
     bool, typer.Option("--adopt", help="Use identical posts that the account already has.")
 ]
-Spread = Annotated[
-    bool, typer.Option("--spread", help="Move rows that violate a guardrail to a free time nearby.")
-]
-SpreadWindow = Annotated[
-    str, typer.Option(metavar="DURATION", help="Move rows by at most this long with --spread.")
-]
-MaxCancel = Annotated[
-    int | None,
-    typer.Option(
-        metavar="COUNT", min=0,
-        help="Abort if more than COUNT posts would be cancelled (default: 10 or 20%).",
-    ),
-]  # fmt: skip
 NoUpload = Annotated[
     bool, typer.Option("--no-upload", help="Reject rows whose files are not uploaded yet.")
 ]
 Concurrency = Annotated[
     int,
     typer.Option(metavar="COUNT", min=1, max=32, help="Send at most this many requests at a time."),
-]
-Columns = Annotated[
-    str | None,
-    typer.Option(
-        metavar="COLUMN=FIELD,…",
-        help="Map columns to fields, such as 'Text=message'; 'Notes=' ignores a column.",
-    ),
-]
-DateOrder = Annotated[
-    str | None,
-    typer.Option(
-        metavar="dmy|mdy|ymd", help="Read numeric dates such as 24/12/2026 in this order."
-    ),
 ]
 ReportFile = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Write the result of each row as CSV.")
@@ -67,6 +41,53 @@ WaitLock = Annotated[
     str,
     typer.Option(metavar="DURATION", help="Wait this long for another run of the same calendar."),
 ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadOptions:
+    """The options that decide how a calendar file is read."""
+
+    columns: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLUMN=FIELD,…",
+            help="Map columns to fields, such as 'Text=message'; 'Notes=' ignores a column.",
+        ),
+    ] = None
+    date_order: Annotated[
+        str | None,
+        typer.Option(
+            metavar="dmy|mdy|ymd", help="Read numeric dates such as 24/12/2026 in this order."
+        ),
+    ] = None
+    tz: TimeZone = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlanOptions:
+    """The options that decide what a run does with the rows."""
+
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Cancel posts whose rows were removed.")
+    ] = False
+    spread: Annotated[
+        bool,
+        typer.Option(
+            "--spread", help="Move rows that violate a guardrail to the nearest free time."
+        ),
+    ] = False
+    spread_window: Annotated[
+        str, typer.Option(metavar="DURATION", help="Move rows by at most this long with --spread.")
+    ] = "24h"
+    max_cancel: Annotated[
+        int | None,
+        typer.Option(
+            metavar="COUNT",
+            min=0,
+            help="Abort if more than COUNT posts would be cancelled (default: 10, or 20% of the "
+            "calendar if less).",
+        ),
+    ] = None
 
 
 @dataclass(frozen=True)
@@ -85,30 +106,28 @@ class BulkContext:
 
 def parse_options(
     context: Context,
+    reading: ReadOptions,
+    planning: PlanOptions | None = None,
     *,
-    tz: str | None,
-    date_order: str | None = None,
-    prune: bool = False,
     adopt: bool = False,
     concurrency: int = 4,
-    spread: bool = False,
-    spread_window: str = "24h",
-    max_cancel: int | None = None,
     no_upload: bool = False,
 ) -> BulkOptions:
     """Return the options of a run; raises InvalidInputError."""
-    if date_order is not None and date_order not in DATE_ORDERS:
+    planning = planning or PlanOptions()
+    if reading.date_order is not None and reading.date_order not in DATE_ORDERS:
         raise InvalidInputError(
-            f"invalid --date-order {date_order!r}", hint=f"Use one of: {', '.join(DATE_ORDERS)}"
+            f"invalid --date-order {reading.date_order!r}",
+            hint=f"Use one of: {', '.join(DATE_ORDERS)}",
         )
     return BulkOptions(
-        zone=None if tz == BRAND_ZONE else context.zone(tz),
-        date_order=date_order,
-        prune=prune,
+        zone=None if reading.tz == BRAND_ZONE else context.zone(reading.tz),
+        date_order=reading.date_order,
+        prune=planning.prune,
         adopt=adopt,
         concurrency=concurrency,
-        spread_window=parse_duration(spread_window) if spread else None,
-        max_cancel=max_cancel,
+        spread_window=parse_duration(planning.spread_window) if planning.spread else None,
+        max_cancel=planning.max_cancel,
         allow_upload=not no_upload,
     )
 

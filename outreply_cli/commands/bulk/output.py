@@ -53,8 +53,10 @@ def show_plans(context: Context, plans: Sequence[PlannedCalendar], tz: str | Non
             show_plan(context.output, planned, zone)
 
 
-def show_results(context: Context, results: Results, report: Path | None = None) -> None:
-    """Show the results in the requested format, and write the CSV report to `report`."""
+def show_results(
+    context: Context, results: Results, report: Path | None = None
+) -> Mapping[str, int]:
+    """Show the results, write the CSV report to `report`, and return the count by status."""
     if report is not None:
         write_report(report, results)
     document = build_report(results)
@@ -69,14 +71,15 @@ def show_results(context: Context, results: Results, report: Path | None = None)
             location = f"{file}:{result.action.line}" if result.action.line else file
             context.info(f"{location}: {result.status.value}: {result.error.message}")
     annotate_results(context, document)
+    summary: Mapping[str, int] = document["summary"]
+    return summary
 
 
 def finish_run(
     context: Context, results: Results, stop: CancellationToken, report: Path | None = None
 ) -> None:
     """Show results and summary; raises the error that stopped the run, or PartialFailureError."""
-    show_results(context, results, report)
-    summary = build_report(results)["summary"]
+    summary = show_results(context, results, report)
     counts = ", ".join(f"{count} {name}" for name, count in summary.items() if count)
     context.info(f"Done: {counts or 'nothing to do'}.")
     _save_undo_file(context, results)

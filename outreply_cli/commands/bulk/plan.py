@@ -1,20 +1,17 @@
 """`outreply bulk plan`."""
 
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from outreply_cli.bulk.reports import build_report, results_from_plan
-from outreply_cli.cli.options import TimeZone, command
+from outreply_cli.cli.options import command
 from outreply_cli.commands.bulk.options import (
-    Columns,
-    DateOrder,
     File,
-    MaxCancel,
-    Prune,
-    Spread,
-    SpreadWindow,
+    PlanOptions,
+    ReadOptions,
     bulk_context,
     parse_options,
 )
@@ -30,13 +27,8 @@ def run(
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="PLAN", help="Save the plan to this file.")
     ],
-    prune: Prune = False,
-    spread: Spread = False,
-    spread_window: SpreadWindow = "24h",
-    max_cancel: MaxCancel = None,
-    columns: Columns = None,
-    date_order: DateOrder = None,
-    tz: TimeZone = None,
+    planning: PlanOptions,
+    reading: ReadOptions,
 ) -> None:
     """Save the plan of `bulk schedule` for review.
 
@@ -48,26 +40,16 @@ def run(
     """
     from outreply_cli.bulk.plan_file import save_plan
 
-    values: dict[str, Any] = {
-        "tz": tz or context.zone().key,
-        "date_order": date_order,
-        "prune": prune,
-        "spread": spread,
-        "spread_window": spread_window,
-        "max_cancel": max_cancel,
-    }
-    options = parse_options(context, **values)
-    calendars = load_calendars([file], columns)
+    tz = reading.tz
+    # The plan must not depend on the time zone of the machine that applies it.
+    reading = replace(reading, tz=tz or context.zone().key)
+    options = parse_options(context, reading, planning)
+    calendars = load_calendars([file], reading.columns)
     with bulk_context(context, options, calendars) as bulk:
         (planned,) = plan_calendars(context, bulk, calendars, reconcile=False)
     show_plans(context, [planned], tz)
-    save_plan(
-        output,
-        planned.calendar.path,
-        planned.account.fingerprint,
-        {**values, "columns": columns},
-        planned.plan,
-    )
+    saved = {**asdict(planning), **asdict(reading)}
+    save_plan(output, planned.calendar.path, planned.account.fingerprint, saved, planned.plan)
     if context.wants_json:
         results = [(planned.calendar.name, result) for result in results_from_plan(planned.plan)]
         context.output.write_json({"file": str(output), **build_report(results)})

@@ -5,19 +5,15 @@ from typing import Annotated
 import typer
 
 from outreply_cli.bulk.reports import results_from_plan
-from outreply_cli.cli.options import TimeZone, command
+from outreply_cli.cli.options import command
 from outreply_cli.commands.bulk.options import (
     Adopt,
-    Columns,
     Concurrency,
-    DateOrder,
     Files,
-    MaxCancel,
     NoUpload,
-    Prune,
+    PlanOptions,
+    ReadOptions,
     ReportFile,
-    Spread,
-    SpreadWindow,
     WaitLock,
     bulk_context,
     parse_options,
@@ -31,21 +27,17 @@ from outreply_cli.context import Context
 def run(
     context: Context,
     files: Files,
+    *,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show the plan without sending anything.")
     ] = False,
-    prune: Prune = False,
-    spread: Spread = False,
-    spread_window: SpreadWindow = "24h",
+    planning: PlanOptions,
     adopt: Adopt = False,
-    max_cancel: MaxCancel = None,
     no_upload: NoUpload = False,
     concurrency: Concurrency = 4,
-    columns: Columns = None,
-    date_order: DateOrder = None,
+    reading: ReadOptions,
     report: ReportFile = None,
     wait_lock: WaitLock = "30s",
-    tz: TimeZone = None,
 ) -> None:
     """Sync an account's scheduled posts with a calendar file.
 
@@ -57,22 +49,13 @@ def run(
     Example: outreply bulk schedule launch.csv --prune --report done.csv
     """
     options = parse_options(
-        context,
-        tz=tz,
-        date_order=date_order,
-        prune=prune,
-        adopt=adopt,
-        concurrency=concurrency,
-        spread=spread,
-        spread_window=spread_window,
-        max_cancel=max_cancel,
-        no_upload=no_upload,
+        context, reading, planning, adopt=adopt, concurrency=concurrency, no_upload=no_upload
     )
-    calendars = load_calendars(files, columns)
+    calendars = load_calendars(files, reading.columns)
     lock = None if dry_run else wait_lock
     with bulk_context(context, options, calendars, wait_lock=lock) as bulk:
         plans = plan_calendars(context, bulk, calendars, reconcile=not dry_run)
-        show_plans(context, plans, tz)
+        show_plans(context, plans, reading.tz)
         if dry_run:
             results = [
                 (planned.calendar.name, result)

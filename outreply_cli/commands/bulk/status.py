@@ -1,7 +1,7 @@
 """`outreply bulk status`."""
 
-from outreply_cli.cli.options import TimeZone, command
-from outreply_cli.commands.bulk.options import Columns, DateOrder, File, bulk_context, parse_options
+from outreply_cli.cli.options import command
+from outreply_cli.commands.bulk.options import File, ReadOptions, bulk_context, parse_options
 from outreply_cli.commands.bulk.shared import load_calendars
 from outreply_cli.context import Context
 from outreply_cli.pages import page_alias
@@ -11,13 +11,7 @@ from outreply_cli.ui.columns import Column
 
 
 @command()
-def run(
-    context: Context,
-    file: File,
-    columns: Columns = None,
-    date_order: DateOrder = None,
-    tz: TimeZone = None,
-) -> None:
+def run(context: Context, file: File, reading: ReadOptions) -> None:
     """Compare a calendar file with earlier runs and the account.
 
     Example: outreply bulk status launch.csv
@@ -26,8 +20,8 @@ def run(
     """
     from outreply_cli.bulk.status import IN_SYNC, compare_rows
 
-    options = parse_options(context, tz=tz, date_order=date_order)
-    (calendar,) = calendars = load_calendars([file], columns)
+    options = parse_options(context, reading)
+    (calendar,) = calendars = load_calendars([file], reading.columns)
     with bulk_context(context, options, calendars) as bulk:
         diff = bulk.service.diff(calendar, reconcile=False)
     for problem in diff.problems:

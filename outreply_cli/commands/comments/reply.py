@@ -33,7 +33,7 @@ def run(
     key: Annotated[
         str | None,
         typer.Option(
-            metavar="KEY", help="Name the reply; a second one with the same key is not sent."
+            metavar="KEY", help="Set an idempotency key; with the same key, nothing is sent twice."
         ),
     ] = None,
     yes: Yes = False,
@@ -52,9 +52,7 @@ def run(
         text = read_message(context, message, file, edit=edit) or ""
         check_reply(text)
     elif message is not None or file is not None or edit:
-        raise InvalidInputError(
-            "more than one reply", hint="Use one of -m, -F, --edit and --template."
-        )
+        raise InvalidInputError("specify only one of -m, -F, --edit and --template")
     else:
         text = context.read_text(template).rstrip("\n")
     client = context.client()

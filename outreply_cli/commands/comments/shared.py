@@ -36,16 +36,16 @@ def comment_store(context: Context, client: "Client") -> "Iterator[CommentStore]
 
 
 def resolve_post(client: "Client", name: str) -> "Resource":
-    """Return the published post with an ID (the API's or the platform's) or address.
+    """Return the published post with an ID (the API's or the platform's) or URL.
 
     Raises:
-        InvalidInputError: No published post has that address.
+        InvalidInputError: No published post has that URL.
     """
     if "://" not in name:
         return client.find_published(name) or {"id": name}
-    address = name.strip().rstrip("/")
+    url = name.strip().rstrip("/")
     for post in client.published_posts().items:
-        if str(post.get("permalink") or "").rstrip("/") == address:
+        if str(post.get("permalink") or "").rstrip("/") == url:
             return post
     raise InvalidInputError(
         f"published post not found: {name}",

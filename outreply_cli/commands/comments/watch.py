@@ -9,13 +9,12 @@ from outreply_cli.cli.options import PollCount, command, parse_interval
 from outreply_cli.commands.comments.output import CommentView, comment_item
 from outreply_cli.commands.comments.shared import DaysOption, SinceOption, comment_store
 from outreply_cli.context import Context
-from outreply_cli.errors import InvalidInputError
 from outreply_cli.times import parse_past_time
 
 _EXEC_SECONDS = 60.0
 
 
-@command()
+@command(streams=True)
 def run(
     context: Context,
     days: DaysOption = 7,
@@ -33,7 +32,7 @@ def run(
 ) -> None:  # fmt: skip
     """Show comments as they arrive.
 
-    Each poll costs one read per post.
+    Each poll uses one read of the quota per post.
 
     Example: outreply comments watch --since 1d --count 1
 
@@ -43,10 +42,6 @@ def run(
     from outreply_cli.subprocesses import resolve_command, run_command, strip_secrets
 
     seconds = parse_interval(interval)
-    if context.output.format not in {"table", "jsonl"}:
-        raise InvalidInputError(
-            f"comments watch does not support -o {context.output.format}", hint="Use -o jsonl."
-        )
     environ = strip_secrets(context.environ)
     words = resolve_command(exec_command, "--exec", environ) if exec_command is not None else None
     client, zone = context.client(max_wait=None), context.zone()

@@ -6,12 +6,7 @@ from typing import Annotated
 import typer
 
 from outreply_cli.cli.options import command
-from outreply_cli.commands.emulator.shared import (
-    CommentsOption,
-    FailureOption,
-    FrozenOption,
-    SeedOption,
-)
+from outreply_cli.commands.emulator.shared import BehaviorOptions
 from outreply_cli.context import Context
 from outreply_cli.emulator.client import EmulatorHandle
 
@@ -19,19 +14,17 @@ from outreply_cli.emulator.client import EmulatorHandle
 @command(api=False, context_settings={"allow_interspersed_args": False})
 def run(
     context: Context,
+    *,
     words: Annotated[list[str], typer.Argument(metavar="-- COMMAND…", help="Command to run.")],
     file: Annotated[
         Path | None, typer.Option("--seed-file", metavar="FILE", help="Seed file to load first.")
     ] = None,
-    seed: SeedOption = None,
-    frozen: FrozenOption = False,
-    failure_rate: FailureOption = 0.0,
-    comments: CommentsOption = 0,
+    behavior: BehaviorOptions,
 ) -> None:
     """Run a command against a temporary emulator.
 
-    The command gets OUTREPLY_BASE_URL and OUTREPLY_API_KEY in its environment, and its exit code
-    is that of `emulator exec`.
+    The command gets OUTREPLY_BASE_URL and OUTREPLY_API_KEY in its environment. Exits with the
+    command's exit code.
 
     Example: outreply emulator exec -- outreply pages list
 
@@ -39,7 +32,6 @@ def run(
     """
     import tempfile
 
-    from outreply_cli.emulator.config import EmulatorConfig
     from outreply_cli.emulator.daemon import run_with_emulator
 
     text = None if file is None else context.read_text(str(file))
@@ -53,7 +45,7 @@ def run(
             words,
             Path(directory),
             context.clock,
-            config=EmulatorConfig(seed, frozen, failure_rate, comments),
+            config=behavior.to_config(),
             environ=context.environ,
             on_ready=load_seed,
         )

@@ -1,7 +1,7 @@
 """Options and helpers of the `emulator` commands."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,6 +11,7 @@ from outreply_cli.accounts.credentials import Credentials
 from outreply_cli.accounts.profiles import Profile
 from outreply_cli.context import Context
 from outreply_cli.emulator.client import STATE_VARIABLE, EmulatorHandle, find_running
+from outreply_cli.emulator.config import EmulatorConfig
 from outreply_cli.emulator.errors import EmulatorNotRunningError
 from outreply_cli.paths import to_path
 from outreply_cli.spec.token import Token
@@ -22,29 +23,49 @@ PROFILE = "emulator"
 StateOption = Annotated[
     Path | None, typer.Option("--state", metavar="DIR", help="State directory of the emulator.")
 ]
-SeedOption = Annotated[
-    int | None,
-    typer.Option("--seed", metavar="NUMBER", help="Random seed for reproducible results."),
-]
-FrozenOption = Annotated[bool, typer.Option("--frozen", help="Start with a frozen clock.")]
-FailureOption = Annotated[
-    float,
-    typer.Option(
-        metavar="RATE", min=0, max=1, help="Fraction of posts that fail to publish, from 0 to 1."
-    ),
-]
-CommentsOption = Annotated[
-    int,
-    typer.Option(
-        metavar="COUNT", min=0, max=100, help="Number of comments received on each new post."
-    ),
-]
 WebhookArgument = Annotated[str, typer.Argument(metavar="WEBHOOK", help="ID of the webhook.")]
 FAULT_COLUMNS = [
     Column("Number", "number"), Column("Fault", "fault"), Column("Method", "method"),
     Column("Path", "path"), Column("Every", "every"), Column("Probability", "probability"),
     Column("Times", "times"), Column("Hits", "hits"),
 ]  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class BehaviorOptions:
+    """The options that decide how an emulator behaves."""
+
+    seed: Annotated[
+        int | None, typer.Option(metavar="NUMBER", help="Random seed for reproducible results.")
+    ] = None
+    frozen: Annotated[bool, typer.Option("--frozen", help="Start with a frozen clock.")] = False
+    failure_rate: Annotated[
+        float,
+        typer.Option(
+            metavar="RATE",
+            min=0,
+            max=1,
+            help="Fraction of posts that fail to publish, from 0 to 1.",
+        ),
+    ] = 0.0
+    comments: Annotated[
+        int,
+        typer.Option(
+            metavar="COUNT", min=0, max=100, help="Number of comments received on each new post."
+        ),
+    ] = 0  # fmt: skip
+
+    def to_config(self, *, allow_external: bool = False) -> EmulatorConfig:
+        """The configuration of the emulator."""
+        return EmulatorConfig(
+            self.seed, self.frozen, self.failure_rate, self.comments, allow_external
+        )
+
+    def to_flags(self) -> list[str]:
+        """The same options on a command line."""
+        flags = [f"--failure-rate={self.failure_rate}", f"--comments={self.comments}"]
+        flags += [f"--seed={self.seed}"] if self.seed is not None else []
+        return flags + ["--frozen"] * self.frozen
 
 
 def state_directory(context: Context, state: Path | None) -> Path:
@@ -112,14 +133,6 @@ def show_clock(context: Context, item: Item) -> None:
     """Show the emulator's time and whether it is frozen."""
     columns = [time_column(context), Column("Frozen", "frozen")]
     context.output.print_one(item, columns, id_field=None)
-
-
-def print_done(context: Context, item: Item, note: str) -> None:
-    """Print `item` in the formats for programs, and `note` for people."""
-    if context.options.output == "table":
-        context.info(note)
-    else:
-        context.output.write_json(item)
 
 
 def time_column(context: Context) -> Column:

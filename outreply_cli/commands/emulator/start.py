@@ -7,10 +7,7 @@ import typer
 
 from outreply_cli.cli.options import command
 from outreply_cli.commands.emulator.shared import (
-    CommentsOption,
-    FailureOption,
-    FrozenOption,
-    SeedOption,
+    BehaviorOptions,
     StateOption,
     print_started,
     state_directory,
@@ -21,6 +18,7 @@ from outreply_cli.context import Context
 @command(api=False)
 def run(
     context: Context,
+    *,
     port: Annotated[
         int,
         typer.Option(
@@ -30,10 +28,7 @@ def run(
     state: StateOption = None,
     foreground: Annotated[bool, typer.Option("--foreground", help="Run in this terminal.")] = False,
     host: Annotated[str, typer.Option(metavar="ADDRESS", help="Address to bind to.")] = "127.0.0.1",
-    seed: SeedOption = None,
-    frozen: FrozenOption = False,
-    failure_rate: FailureOption = 0.0,
-    comments: CommentsOption = 0,
+    behavior: BehaviorOptions,
     allow_external: Annotated[
         bool, typer.Option("--allow-external", help="Allow webhooks to other machines.")
     ] = False,
@@ -47,7 +42,6 @@ def run(
     Example: outreply emulator start --seed 7 --frozen --failure-rate 0.1
     """
     from outreply_cli.api.base_url import is_loopback
-    from outreply_cli.emulator.config import EmulatorConfig
     from outreply_cli.emulator.daemon import serve, start_daemon
 
     if not is_loopback(host):
@@ -56,14 +50,11 @@ def run(
         )
     directory = state_directory(context, state)
     if foreground:
-        config = EmulatorConfig(seed, frozen, failure_rate, comments, allow_external)
+        config = behavior.to_config(allow_external=allow_external)
         on_ready = partial(print_started, context)
         serve(directory, context.clock, port=port, host=host, config=config, on_ready=on_ready)
         return
-    options = [f"--failure-rate={failure_rate}", f"--comments={comments}"]
-    options += [f"--seed={seed}"] if seed is not None else []
-    options += ["--frozen"] if frozen else []
-    options += ["--allow-external"] if allow_external else []
+    options = behavior.to_flags() + ["--allow-external"] * allow_external
     handle = start_daemon(
         directory, context.clock, port=port, host=host, options=options, environ=context.environ
     )

@@ -3,7 +3,6 @@
 from outreply_cli.cli.options import command
 from outreply_cli.commands.emulator.shared import (
     StateOption,
-    print_done,
     running_emulator,
     state_directory,
 )
@@ -22,8 +21,7 @@ def run(context: Context, state: StateOption = None) -> None:
 
     handle = running_emulator(context, state)
     stop(handle, state_directory(context, state), context.clock)
-    print_done(
-        context,
+    context.report(
         {"stopped": True, "pid": handle.pid, "port": handle.port, "base_url": handle.base_url},
         f"Stopped the emulator on port {handle.port}; its state is kept.",
     )

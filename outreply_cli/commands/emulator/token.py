@@ -45,7 +45,4 @@ def run(
             expires_in=parse_duration(expires_in).total_seconds() if expires_in else None,
             name=name,
         )
-    if context.options.output == "table" and context.options.fields is None:
-        context.output.print_text(str(token["token"]))
-    else:
-        context.output.write_json({**token, "base_url": handle.base_url})
+    context.output.print_value(str(token["token"]), {**token, "base_url": handle.base_url})

@@ -2,18 +2,19 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, NoReturn
 from zoneinfo import ZoneInfo
 
 from outreply_cli.api.client import Client, ListResult
 from outreply_cli.api.types import Media
+from outreply_cli.commands.batch import act_on_each
 from outreply_cli.context import Context
 from outreply_cli.errors import (
     InterruptedRunError,
     InvalidInputError,
     OutReplyError,
     PartialFailureError,
-    raise_for_failures,
 )
 from outreply_cli.formats.sizes import format_size
 from outreply_cli.media.batch import BatchReport, FileResult, UploadStatus, ValidatedUploads
@@ -75,21 +76,9 @@ def report_skipped(context: Context, checked: ValidatedUploads) -> None:
 
 def delete_items(context: Context, client: Client, media_ids: Sequence[str]) -> None:
     """Delete media and print their IDs; raises what failed."""
-    deleted: list[Item] = []
-    failures: list[tuple[str, OutReplyError]] = []
-    for media_id in media_ids:
-        try:
-            delete_media(client, media_id)
-            deleted.append({ID_FIELD: media_id, "success": True})
-        except OutReplyError as error:
-            failures.append((media_id, error))
-    if context.options.output == "table" and not context.options.quiet:
-        for item in deleted:
-            context.output.print_line(f"Deleted {item[ID_FIELD]}")
-    elif deleted or len(media_ids) > 1:
-        columns = [Column("ID", ID_FIELD), Column("Success", "success")]
-        context.output.print_list(deleted, columns, id_field=ID_FIELD)
-    raise_for_failures(failures, len(media_ids))
+    act_on_each(
+        context, media_ids, partial(delete_media, client), done="Deleted", id_field=ID_FIELD
+    )
 
 
 def warn_if_truncated(context: Context, listing: ListResult[Media]) -> None:

@@ -10,7 +10,7 @@ from outreply_cli.commands.posts.options import PageFilter
 from outreply_cli.commands.posts.shared import TRUNCATED
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
-from outreply_cli.pages import find_page
+from outreply_cli.pages import find_page_id
 
 
 @command()
@@ -45,7 +45,7 @@ def run(
         raise InvalidInputError("specify only one of --week and --month")
     client, zone = context.client(), context.zone(tz)
     pages = client.pages().items
-    page_id = str(find_page(pages, page)["id"]) if page else None
+    page_id = find_page_id(pages, page)
     now = client.now()
     day = parse_day(from_ or "today", now=now, zone=zone)
     period = Period.containing(day, today=now.astimezone(zone).date(), whole_month=month)
@@ -53,7 +53,7 @@ def run(
     listing = list_calendar_posts(
         client, pages, page_id=page_id,
         # The API's `since` is exclusive.
-        list_published_since=start - timedelta(seconds=1) if start <= now else None,
+        published_since=start - timedelta(seconds=1) if start <= now else None,
     )  # fmt: skip
     posts = [post for post in listing.items if start <= post.at < end]
     output = context.output

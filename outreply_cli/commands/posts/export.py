@@ -17,7 +17,7 @@ from outreply_cli.commands.posts.options import (
 from outreply_cli.commands.posts.shared import TRUNCATED
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
-from outreply_cli.pages import find_page
+from outreply_cli.pages import find_page_id
 from outreply_cli.ui.files import write_text_file
 
 _STDOUT = Path("-")
@@ -46,7 +46,7 @@ def run(
 
     Times in iCalendar are in UTC; calendar programs show local ones.
     Each post keeps its UID, so that importing a file again updates its events.
-    `bulk schedule` finds an exported calendar file unchanged.
+    Running `bulk schedule` on an exported calendar file changes nothing.
 
     Example: outreply posts export --all --ics posts.ics
 
@@ -60,7 +60,7 @@ def run(
         )
     client = context.client(max_wait=None)
     pages = client.pages().items
-    page_id = str(find_page(pages, page)["id"]) if page else None
+    page_id = find_page_id(pages, page)
     truncated = False
     results = []
     if csv is not None:
@@ -74,7 +74,7 @@ def run(
 
         listing = list_calendar_posts(
             client, pages, page_id=page_id, scheduled=not published,
-            list_published_since=_EPOCH if published or all_posts else None,
+            published_since=_EPOCH if published or all_posts else None,
         )  # fmt: skip
         text = render_ical(listing.items, client.now())
         results.append(_write(context, ics or _STDOUT, text, len(listing.items)))

@@ -16,7 +16,7 @@ from outreply_cli.commands.posts.options import (
 )
 from outreply_cli.commands.posts.output import post_columns
 from outreply_cli.context import Context
-from outreply_cli.pages import find_page
+from outreply_cli.pages import find_page_id
 from outreply_cli.times import parse_past_time
 from outreply_cli.ui.columns import Item
 
@@ -34,7 +34,9 @@ def run(
     ] = None,
     limit: Annotated[
         int | None,
-        typer.Option(metavar="COUNT", min=1, help="Show at most this many of each kind."),
+        typer.Option(
+            metavar="COUNT", min=1, help="Show at most COUNT scheduled and COUNT published posts."
+        ),
     ] = None,
     tz: DisplayZone = None,
 ) -> None:
@@ -48,7 +50,7 @@ def run(
     client, zone = context.client(), context.zone(tz)
     after = parse_past_time(since, now=client.now(), zone=zone) if since else None
     pages = client.pages().items if page or context.options.output == "table" else []
-    page_id = str(find_page(pages, page)["id"]) if page else None
+    page_id = find_page_id(pages, page)
     posts: list[Item] = []
     truncated = False
     if not published:

@@ -1,6 +1,6 @@
 """Options of the commands of `outreply posts`, and their parsing."""
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import typer
@@ -23,37 +23,11 @@ PageOption = Annotated[
         help="Post on this page (ID, platform:username or name); may be repeated.",
     ),
 ]
-MessageOption = Annotated[
-    str | None, typer.Option("--message", "-m", metavar="TEXT", help="Text of the post.")
-]
 FileOption = Annotated[
     str | None,
     typer.Option("--file", "-F", metavar="FILE", help="Read the text from a file (- for stdin)."),
 ]
 EditOption = Annotated[bool, typer.Option("--edit", help="Write the text in $EDITOR.")]
-MediaOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--media", metavar="FILE|URL|media:ID", help="Attach an image or video; may be repeated."
-    ),
-]
-FirstCommentOption = Annotated[
-    str | None,
-    typer.Option(metavar="TEXT", help="Add a first comment (Instagram and Facebook only)."),
-]
-TiktokOption = Annotated[
-    str | None, typer.Option(metavar="JSON|@FILE", help="Use these TikTok settings.")
-]
-LinkOption = Annotated[str | None, typer.Option(metavar="URL", help="Attach a link.")]
-KeepMediaOption = Annotated[
-    bool, typer.Option("--keep-media", help="Keep uploaded files if the post fails.")
-]
-KeyOption = Annotated[
-    str | None,
-    typer.Option(
-        metavar="KEY", help="Set an idempotency key; with the same key, nothing is posted twice."
-    ),
-]
 DryRunOption = Annotated[
     bool, typer.Option("--dry-run", help="Validate and show the posts; send nothing.")
 ]
@@ -66,6 +40,78 @@ AllFilter = Annotated[bool, typer.Option("--all", help="Select scheduled and pub
 
 _MEDIA_PREFIX = "media:"
 _OPTIONS = {"scheduled_at": "--at", "media_urls": "--media", "tiktok_settings": "--tiktok"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class PostOptions:
+    """The options of a post that is scheduled or published now."""
+
+    message: Annotated[
+        str | None, typer.Option("--message", "-m", metavar="TEXT", help="Text of the post.")
+    ] = None
+    file: FileOption = None
+    edit: EditOption = False
+    media: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FILE|URL|media:ID", help="Attach an image or video; may be repeated."
+        ),
+    ] = None
+    first_comment: Annotated[
+        str | None,
+        typer.Option(metavar="TEXT", help="Add a first comment (Instagram and Facebook only)."),
+    ] = None
+    tiktok: Annotated[
+        str | None, typer.Option(metavar="JSON|@FILE", help="Use these TikTok settings.")
+    ] = None
+    link: Annotated[str | None, typer.Option(metavar="URL", help="Attach a link.")] = None
+    key: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KEY",
+            help="Set an idempotency key; with the same key, nothing is posted twice.",
+        ),
+    ] = None
+    keep_media: Annotated[
+        bool, typer.Option("--keep-media", help="Keep uploaded files if the post fails.")
+    ] = False
+
+    def parse_content(self, context: Context) -> PostContent:
+        """Return the content, without local files; raises InvalidInputError."""
+        text = read_message(context, self.message, self.file, edit=self.edit)
+        media = self.media or []
+        ids = [item.removeprefix(_MEDIA_PREFIX) for item in media if item.startswith(_MEDIA_PREFIX)]
+        if not all(media_id.strip() for media_id in ids):
+            raise InvalidInputError("--media media: has no ID", hint="See: outreply media list")
+        return PostContent(
+            message=text,
+            media_ids=tuple(ids),
+            media_urls=tuple(item for item in media if "://" in item),
+            first_comment=self.first_comment,
+            link=self.link,
+            tiktok_settings=_parse_tiktok(context, self.tiktok),
+        )
+
+    def inspect_files(self, client: Client) -> list[MediaFile]:
+        """Inspect the local files among the values of --media.
+
+        Raises:
+            InvalidInputError: A file is not media, or larger than the account allows.
+        """
+        paths = [
+            item
+            for item in self.media or []
+            if not item.startswith(_MEDIA_PREFIX) and "://" not in item
+        ]
+        if not paths:
+            return []
+        limits, files = StorageLimits.from_account(client.account_or_none()), []
+        for path in paths:
+            try:
+                files.append(inspect_file(to_path(path), limits))
+            except MediaFileError as error:
+                raise InvalidInputError(f"--media {path}: {error.message}") from None
+        return files
 
 
 def option_for(field: str) -> str:
@@ -90,47 +136,6 @@ def read_message(
     if file is not None:
         return context.read_text(file).rstrip("\n")
     return message
-
-
-def read_files(client: Client, media: Sequence[str]) -> list[MediaFile]:
-    """Inspect the local files among the values of --media.
-
-    Raises:
-        InvalidInputError: A file is not media, or larger than the account allows.
-    """
-    paths = [item for item in media if not item.startswith(_MEDIA_PREFIX) and "://" not in item]
-    if not paths:
-        return []
-    limits, files = StorageLimits.from_account(client.account_or_none()), []
-    for path in paths:
-        try:
-            files.append(inspect_file(to_path(path), limits))
-        except MediaFileError as error:
-            raise InvalidInputError(f"--media {path}: {error.message}") from None
-    return files
-
-
-def parse_content(
-    context: Context,
-    message: str | None,
-    *,
-    media: Sequence[str],
-    first_comment: str | None,
-    tiktok: str | None,
-    link: str | None,
-) -> PostContent:
-    """Return the content of the options, without local files; raises InvalidInputError."""
-    ids = [item.removeprefix(_MEDIA_PREFIX) for item in media if item.startswith(_MEDIA_PREFIX)]
-    if not all(media_id.strip() for media_id in ids):
-        raise InvalidInputError("--media media: has no ID", hint="See: outreply media list")
-    return PostContent(
-        message=message,
-        media_ids=tuple(ids),
-        media_urls=tuple(item for item in media if "://" in item),
-        first_comment=first_comment,
-        link=link,
-        tiktok_settings=_parse_tiktok(context, tiktok),
-    )
 
 
 def _parse_tiktok(context: Context, text: str | None) -> dict[str, Any] | None:

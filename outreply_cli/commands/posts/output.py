@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from outreply_cli.api.client import post_time
+from outreply_cli.api.client import Client, post_time
 from outreply_cli.context import Context
 from outreply_cli.errors import PartialFailureError
 from outreply_cli.pages import page_alias
@@ -61,6 +61,12 @@ def post_columns(
         if post.get("metrics"):
             columns.append(Column("Metrics", "metrics", _format_metrics))
     return columns
+
+
+def print_post(context: Context, client: Client, post: Item, tz: str | None) -> None:
+    """Print one post with all its fields."""
+    pages = client.pages().items if context.options.output == "table" else []
+    context.output.print_one(post, post_columns(context.zone(tz), pages, post))
 
 
 def report_posts(

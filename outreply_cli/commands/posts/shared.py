@@ -6,7 +6,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from outreply_cli.api.client import Client
-from outreply_cli.commands.posts.options import option_for
+from outreply_cli.commands.posts.options import PostOptions, option_for
 from outreply_cli.commands.posts.output import post_columns, report_posts
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
@@ -22,22 +22,21 @@ TRUNCATED = "the API lists at most 100 posts of a page; there may be more"
 def send_posts(
     context: Context,
     client: Client,
-    posts: Sequence[tuple[dict[str, Any], datetime | None]],
+    targets: Sequence[tuple[dict[str, Any], datetime | None]],
     content: PostContent,
     files: Sequence[MediaFile],
-    *,
-    key: str | None,
-    keep_media: bool,
+    options: PostOptions,
     zone: ZoneInfo,
+    *,
     dry_run: bool,
 ) -> None:
     """Validate, send and print the same post on pages; one without a time is published now.
 
-    Unless `keep_media` is set, uploaded `files` are deleted if no post is created.
+    Unless `--keep-media` is given, uploaded `files` are deleted if no post is created.
     """
-    pages = [page for page, _ in posts]
+    pages = [page for page, _ in targets]
     problems = validate_posts(
-        [(page, content, at) for page, at in posts], client.now(), has_files=bool(files)
+        [(page, content, at) for page, at in targets], client.now(), has_files=bool(files)
     )
     for problem in problems:
         if problem.is_warning:
@@ -50,16 +49,19 @@ def send_posts(
     if errors:
         raise InvalidInputError("; ".join(dict.fromkeys(errors)), hint="Nothing was sent.")
     if dry_run:
-        bodies = [content.body(str(page["id"]), at) for page, at in posts]
+        bodies = [content.body(str(page["id"]), at) for page, at in targets]
         context.output.print_list(bodies, post_columns(zone, pages), id_field=None)
         context.info("Nothing was sent: --dry-run.")
         return
     service = PostService(client, context.state_dir, context.info)
+    service.recover_pending()
     with upload_bars(context.notes, [file.size for file in files]) as bars:
-        content, new_media = service.upload(content, files, keep=keep_media, progress=bars)
-    results = [service.post(page, content, scheduled_at=at, dedupe_key=key) for page, at in posts]
+        content, new_media = service.upload(content, files, keep=options.keep_media, progress=bars)
+    results = [
+        service.post(page, content, scheduled_at=at, dedupe_key=options.key) for page, at in targets
+    ]
     # A post whose outcome is unknown may exist and use the media.
-    if not keep_media and all(
+    if not options.keep_media and all(
         result.error and not result.error.maybe_applied for result in results
     ):
         service.delete_uploads(new_media)

@@ -2,7 +2,7 @@
 
 from outreply_cli.cli.options import DisplayZone, command
 from outreply_cli.commands.posts.options import PostIdArgument
-from outreply_cli.commands.posts.output import post_columns
+from outreply_cli.commands.posts.output import print_post
 from outreply_cli.context import Context
 
 
@@ -15,6 +15,4 @@ def run(context: Context, post_id: PostIdArgument, tz: DisplayZone = None) -> No
     Example: outreply posts show $(outreply posts list -q --limit 1) --json
     """
     client = context.client()
-    post = client.post(post_id)
-    pages = client.pages().items if context.options.output == "table" else []
-    context.output.print_one(post, post_columns(context.zone(tz), pages, post))
+    print_post(context, client, client.post(post_id), tz)

@@ -6,7 +6,7 @@ import typer
 
 from outreply_cli.cli.options import DisplayZone, command
 from outreply_cli.commands.posts.options import PostIdArgument
-from outreply_cli.commands.posts.output import post_columns
+from outreply_cli.commands.posts.output import print_post
 from outreply_cli.context import Context
 from outreply_cli.posts.wait import wait_until_published
 from outreply_cli.times import parse_duration
@@ -32,5 +32,4 @@ def run(
     client = context.client()
     seconds = parse_duration(timeout).total_seconds()
     post = wait_until_published(client, context.clock, post_id, timeout=seconds)
-    pages = client.pages().items if context.options.output == "table" else []
-    context.output.print_one(post, post_columns(context.zone(tz), pages, post))
+    print_post(context, client, post, tz)

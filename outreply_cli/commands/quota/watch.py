@@ -9,7 +9,6 @@ from outreply_cli.cli.options import PollCount, command, parse_interval
 from outreply_cli.commands.quota.meters import Meter
 from outreply_cli.commands.quota.output import quota_meters
 from outreply_cli.context import Context
-from outreply_cli.errors import InvalidInputError
 from outreply_cli.times import format_time, format_time_short
 from outreply_cli.timestamps import format_timestamp
 
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     from outreply_cli.quota.snapshot import QuotaSnapshot
 
 
-@command()
+@command(streams=True)
 def run(
     context: Context,
     interval: Annotated[str, typer.Option(metavar="DURATION", help="Polling interval.")] = "1m",
@@ -36,10 +35,6 @@ def run(
 
     seconds = parse_interval(interval)
     output = context.output
-    if output.format not in {"table", "jsonl"}:
-        raise InvalidInputError(
-            f"quota watch does not support -o {output.format}", hint="Use -o jsonl."
-        )
     client = context.client(max_wait=None)
     snapshots = poll_account(client, context.clock, interval=seconds, count=count)
     if output.format == "table" and output.fields is None and output.can_draw:

@@ -22,7 +22,4 @@ def run(
     """
     context.confirm(f"Delete webhook {webhook}?", yes=yes)
     context.client().delete_webhook(webhook)
-    if context.options.output == "table":
-        context.info(f"Deleted webhook {webhook}.")
-    else:
-        context.output.write_json({"id": webhook, "deleted": True})
+    context.report({"id": webhook, "deleted": True}, f"Deleted webhook {webhook}.")

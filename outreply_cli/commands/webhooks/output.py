@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from outreply_cli.context import Context
-from outreply_cli.errors import InvalidInputError, PartialFailureError
+from outreply_cli.errors import PartialFailureError
 from outreply_cli.formats.json import indent_json
 from outreply_cli.timestamps import format_timestamp
 from outreply_cli.ui.columns import Column
@@ -162,9 +162,6 @@ class DeliveryReport:
 
     The JSON object of a delivery waits for one attempt at each of `target_count` targets;
     `usernames` are by page ID.
-
-    Raises:
-        InvalidInputError: The format is not supported.
     """
 
     output: Output
@@ -175,14 +172,6 @@ class DeliveryReport:
     counts: Counter[str] = field(default_factory=Counter)
     retries: RetrySimulator = field(default_factory=RetrySimulator)
     _pending: dict[int, dict[str, Any]] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        if self.output.format not in {"table", "jsonl"}:
-            option = "--json" if self.output.format == "json" else f"-o {self.output.format}"
-            raise InvalidInputError(
-                f"serve-webhook runs until stopped and does not support {option}",
-                hint="Use -o jsonl.",
-            )
 
     def show_received(self, received: "Received") -> None:
         """Print a delivery; its JSON object follows once it is forwarded."""

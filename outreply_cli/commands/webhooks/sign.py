@@ -21,7 +21,4 @@ def run(context: Context, file: FileOption = "-", secret_env: SecretOption = Non
     from outreply_cli.webhooks.signature import sign
 
     signature = sign(read_bytes(context, file), require_secrets(context, secret_env).values[0])
-    if context.options.output == "table":
-        context.output.print_text(signature)
-    else:
-        context.output.write_json({"signature": signature})
+    context.output.print_value(signature, {"signature": signature})

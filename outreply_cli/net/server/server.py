@@ -387,8 +387,8 @@ class _Connection(asyncio.Protocol):
         body = b"" if is_head else response.body
         self._write(head.encode("latin-1", "replace") + b"\r\n\r\n" + body)
 
-    def _write(self, data: bytes | None) -> None:
-        if data and self._transport is not None:
+    def _write(self, data: bytes) -> None:
+        if self._transport is not None:
             self._transport.write(data)
 
     def _finish(self) -> None:
@@ -468,10 +468,7 @@ def _listen(host: str, port: int) -> list[socket.socket]:
         )
         for family, address in dict.fromkeys((item[0], item[4][0]) for item in found):
             chosen = listeners[0].getsockname()[1] if listeners else port
-            listener = socket.create_server(
-                (address, chosen), family=family, backlog=_BACKLOG,
-                reuse_port=False,
-            )  # fmt: skip
+            listener = socket.create_server((address, chosen), family=family, backlog=_BACKLOG)
             listener.settimeout(0)
             listeners.append(listener)
     except (OSError, UnicodeError, OverflowError) as error:

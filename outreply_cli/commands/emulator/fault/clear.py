@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from outreply_cli.cli.options import command
-from outreply_cli.commands.emulator.shared import StateOption, print_done, running_emulator
+from outreply_cli.commands.emulator.shared import StateOption, running_emulator
 from outreply_cli.context import Context
 from outreply_cli.emulator.errors import EmulatorNotFoundError
 
@@ -31,4 +31,4 @@ def run(
         raise EmulatorNotFoundError(
             f"fault not found: {number}", hint="See: outreply emulator fault list"
         )
-    print_done(context, result, f"Removed {removed} fault{'' if removed == 1 else 's'}.")
+    context.report(result, f"Removed {removed} fault{'' if removed == 1 else 's'}.")

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from outreply_cli.cli.options import Yes, command
-from outreply_cli.commands.emulator.shared import StateOption, print_done, running_emulator
+from outreply_cli.commands.emulator.shared import StateOption, running_emulator
 from outreply_cli.context import Context
 from outreply_cli.paths import to_path
 
@@ -30,4 +30,4 @@ def run(
         context.confirm(f"Replace {file}?", yes=yes)
     status = handle.request("snapshot", save=str(path))
     result = {"file": str(path), "now": status["now"], "size_bytes": path.stat().st_size}
-    print_done(context, result, f"Saved the emulator to {file}.")
+    context.report(result, f"Saved the emulator to {file}.")

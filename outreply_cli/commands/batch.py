@@ -1,0 +1,41 @@
+"""Commands that act on several things by their IDs."""
+
+from collections.abc import Callable, Sequence
+
+from outreply_cli.context import Context
+from outreply_cli.errors import OutReplyError, raise_for_failures
+from outreply_cli.ui.columns import Column, Item
+
+
+def act_on_each(
+    context: Context,
+    ids: Sequence[str],
+    act: Callable[[str], object],
+    *,
+    done: str,
+    id_field: str = "id",
+) -> None:
+    """Call `act` with each of `ids` once, and print those that it succeeded for.
+
+    `done` is what happened to them, such as `Deleted`.
+
+    Raises:
+        OutReplyError: The error of the only ID.
+        PartialFailureError: Some of several failed.
+    """
+    unique_ids = list(dict.fromkeys(ids))
+    succeeded: list[Item] = []
+    failures: list[tuple[str, OutReplyError]] = []
+    for item_id in unique_ids:
+        try:
+            act(item_id)
+            succeeded.append({id_field: item_id, "success": True})
+        except OutReplyError as error:
+            failures.append((item_id, error))
+    if context.options.output == "table" and not context.options.quiet:
+        for item in succeeded:
+            context.output.print_line(f"{done} {item[id_field]}")
+    elif succeeded or len(unique_ids) > 1:
+        columns = [Column("ID", id_field), Column("Success", "success")]
+        context.output.print_list(succeeded, columns, id_field=id_field)
+    raise_for_failures(failures, len(unique_ids))
