@@ -30,6 +30,17 @@ class Result:
     err: str
 
 
+def wait_for_line(process: "subprocess.Popen[str]", text: str) -> None:
+    """Read the stderr of a process until a line contains `text`."""
+    assert process.stderr is not None
+    lines = []
+    for line in process.stderr:
+        lines.append(line)
+        if text in line:
+            return
+    raise AssertionError("".join(lines))
+
+
 @dataclass
 class CommandLine:
     """Runs command lines against one home directory."""
@@ -82,6 +93,13 @@ class CommandLine:
             check=False,
         )
         return self._record(words, Result(done.returncode, done.stdout, done.stderr))
+
+    def start(self, *words: str, env: Mapping[str, str] | None = None) -> "subprocess.Popen[str]":
+        """Start a command line in a separate process, with pipes for its output."""
+        return subprocess.Popen(
+            self.words(*words), env={**self.environ, **(env or {})},
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
 
     def _record(self, words: tuple[str, ...], result: Result) -> Result:
         self.history.append((words, result))

@@ -1,5 +1,6 @@
 """Fixtures that many tests share: a clock, an emulator, a client and a command line."""
 
+import signal
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
@@ -27,6 +28,13 @@ def pytest_runtest_makereport(
                     report.sections.append((title, result.err))
                 break
     return report
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _stop_ignoring_sigint() -> None:
+    """Let tests interrupt commands: the background jobs of a shell script ignore SIGINT."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

@@ -137,7 +137,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
         yield workspace
     finally:
         receiver.terminate()
-        receiver.communicate(timeout=20)
+        receiver.communicate(timeout=60)
         workspace.shell("exec outreply emulator stop").communicate(timeout=60)
 
 

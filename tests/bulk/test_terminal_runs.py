@@ -5,7 +5,7 @@ import re
 import signal
 import subprocess
 import sys
-import time
+import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from tests.bulk.calendars import Snapshot, expected_posts, make_rows, server_pos
 from tests.clocks import ManualClock
 from tests.command_line import CommandLine
 from tests.faulty_proxy import Fault, FaultyProxy
+from tests.scripted_server import response
 
 ROWS = make_rows(
     24, datetime.now(UTC).replace(minute=0, second=0, microsecond=0) + timedelta(days=2)
@@ -58,30 +59,35 @@ def test_plan_fits_terminal_width(cli: CommandLine, calendar: Path) -> None:
 
 
 def test_ctrl_c_then_rerun(cli: CommandLine, calendar: Path, emulator: EmulatorServer) -> None:
-    class Slow(FaultyProxy):
-        def _next_fault(self, method: str) -> Fault | None:
-            if method == "POST":
-                time.sleep(0.15)
-            return super()._next_fault(method)
+    fifth_post = threading.Event()
+    limited = response(429, {"error": "Slow", "code": "RATE_LIMITED"}, retry_after="1")
+    fault = Fault("429", 0, lambda _: limited)
 
-    with Slow(emulator.port) as proxy:
-        env = {**cli.environ, "OUTREPLY_BASE_URL": proxy.url}
-        words = cli.words("bulk", "schedule", str(calendar), "--json", "--concurrency", "2")
-        process = subprocess.Popen(
-            words, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
-        for _ in range(400):
-            if sum(server_posts(emulator).values()) >= 4:
-                break
-            time.sleep(0.02)
+    class LimitedAfterFourPosts(FaultyProxy):
+        def _next_fault(self, method: str) -> Fault | None:
+            if method == "GET":
+                return None
+            with self._lock:
+                self.writes += 1
+                if self.writes <= 4:
+                    return None
+            fifth_post.set()
+            return self.fault
+
+    words = ("bulk", "schedule", str(calendar), "--concurrency", "2")
+    # The run cannot finish before it handles the signal.
+    with LimitedAfterFourPosts(emulator.port, fault) as proxy:
+        process = cli.start(*words, "--json", env={"OUTREPLY_BASE_URL": proxy.url})
+        assert fifth_post.wait(60)
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=60)
         assert process.returncode == 130, err
         assert "Traceback" not in err
         summary = json.loads(out)["summary"]
-        assert summary["created"] == sum(server_posts(emulator).values()) < 24
+        assert summary["created"] == sum(server_posts(emulator).values()) == 4
         assert summary["created"] + summary["pending"] == 24
-        again = cli.spawn("bulk", "schedule", str(calendar), env={"OUTREPLY_BASE_URL": proxy.url})
+        proxy.fault = None
+        again = cli.spawn(*words, env={"OUTREPLY_BASE_URL": proxy.url})
     assert again.code == 0, again.err
     assert server_posts(emulator) == expected_posts(ROWS)
 

@@ -26,12 +26,12 @@ class ReceiverProcess:
     url: str
     startup_lines: list[str]
 
-    def stop(self, number: int = signal.SIGTERM, *, seconds: float = 20) -> Result:
+    def stop(self, number: int = signal.SIGTERM, *, seconds: float = 60) -> Result:
         """Send a signal and wait for the process to end."""
         self.process.send_signal(number)
         return self.wait(seconds)
 
-    def wait(self, seconds: float = 20) -> Result:
+    def wait(self, seconds: float = 60) -> Result:
         out, err = self.process.communicate(timeout=seconds)
         return Result(self.process.returncode, out, "".join(self.startup_lines) + err)
 
@@ -43,11 +43,8 @@ def parse_lines(ran: Result) -> list[dict[str, Any]]:
 @contextmanager
 def run_receiver(cli: CommandLine, *words: str, **env: str) -> Iterator[ReceiverProcess]:
     """Start a receiver on a free port that verifies with SECRET."""
-    process = subprocess.Popen(
-        cli.words("serve-webhook", "--port", "0", *words),
-        env={**cli.environ, "OUTREPLY_WEBHOOK_SECRET": SECRET, **env},
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+    env = {"OUTREPLY_WEBHOOK_SECRET": SECRET, **env}
+    process = cli.start("serve-webhook", "--port", "0", *words, env=env)
     lines: list[str] = []
     assert process.stderr is not None
     url = None

@@ -12,10 +12,11 @@ import pytest
 from tests.command_line import CommandLine
 
 
-def test_demo(cli_logged_out: CommandLine) -> None:
+def test_demo(cli_logged_out: CommandLine, tmp_path: Path) -> None:
     cli_logged_out.home.mkdir()
-    before = set(Path("/tmp").glob("outreply-demo-*"))  # noqa: S108
-    result = cli_logged_out.spawn("demo", env={"TMPDIR": "/tmp"})  # noqa: S108
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    result = cli_logged_out.spawn("demo", env={"TMPDIR": str(temporary)})
     assert result.code == 0, result.err
     assert "12 to create" in result.out
     assert "Scheduled over HTTP: 12 of 12" in result.out
@@ -29,7 +30,7 @@ def test_demo(cli_logged_out: CommandLine) -> None:
     assert result.out.count("\n  outreply ") == 3
     assert max(map(len, result.out.splitlines())) <= 80
     assert list(cli_logged_out.home.iterdir()) == []
-    assert set(Path("/tmp").glob("outreply-demo-*")) == before  # noqa: S108
+    assert list(temporary.iterdir()) == []
 
 
 @pytest.fixture

@@ -3,8 +3,6 @@
 import json
 import re
 import signal
-import subprocess
-import time
 from datetime import datetime
 
 import pytest
@@ -12,7 +10,7 @@ import pytest
 from outreply_cli.cli.tree import Command
 from outreply_cli.emulator.server import EmulatorServer
 from tests.clocks import ManualClock
-from tests.command_line import CommandLine, command_tree
+from tests.command_line import CommandLine, command_tree, wait_for_line
 from tests.scripted_server import DROP, ScriptedServer, response
 
 
@@ -350,24 +348,14 @@ def test_exit_code_partial_failure(cli: CommandLine) -> None:
     assert "1 of 2" in result.err
 
 
-def test_exit_code_interrupted(cli_logged_out: CommandLine, emulator_clock: ManualClock) -> None:
+def test_exit_code_interrupted(cli_logged_out: CommandLine) -> None:
     slow = response(503, {"error": "Later"}, retry_after="30")
     with ScriptedServer([slow]) as server:
         env = {"OUTREPLY_API_KEY": "outreply_live_x", "OUTREPLY_BASE_URL": server.url}
-        process = subprocess.Popen(
-            cli_logged_out.words("pages", "list"),
-            env={**cli_logged_out.environ, **env},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for _ in range(200):
-            if server.received:
-                break
-            time.sleep(0.05)
-        time.sleep(0.2)
+        process = cli_logged_out.start("pages", "list", "--verbose", env=env)
+        wait_for_line(process, "retrying in")
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=10)
+        _, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "Traceback" not in err
 

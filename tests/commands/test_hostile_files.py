@@ -5,8 +5,8 @@ import json
 import os
 import signal
 import socket
-import subprocess
 import threading
+import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -201,16 +201,23 @@ def test_upload_ignores_file_extension(cli: CommandLine, client: Client, tmp_pat
 
 
 class InterferingProxy(FaultyProxy):
-    """Calls `interfere` once the first megabyte of an upload has arrived."""
+    """Calls `interfere` once the first megabyte of an upload has arrived.
+
+    Attributes:
+        pause_seconds: Pause after each 64 KB that follow.
+    """
 
     interfere: Callable[[], object] = staticmethod(lambda: None)
+    pause_seconds = 0.0
 
     def _read_body(self, stream: BinaryIO, length: int) -> bytes:
-        body = stream.read(min(length, MEGABYTE))
+        body = bytearray(stream.read(min(length, MEGABYTE)))
         if length > MEGABYTE:
             self.interfere()
-            body += stream.read(length - len(body))
-        return body
+            while chunk := stream.read(min(length - len(body), 65_536)):
+                body += chunk
+                time.sleep(self.pause_seconds)
+        return bytes(body)
 
 
 def grow(path: Path) -> None:
@@ -288,19 +295,15 @@ def test_upload_interrupted(
     for number, file in enumerate(files):
         sparse(b"\x00\x00\x00\x18ftypmp42", 60 * MEGABYTE + number)(file)
     with InterferingProxy(emulator.port) as proxy:
-        words = cli.words("media", "upload", *map(str, files), "--concurrency", "2")
-        process = subprocess.Popen(
-            words, env={**cli.environ, "OUTREPLY_BASE_URL": proxy.url},
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        )  # fmt: skip
-        never = threading.Event()
-
-        def interrupt() -> None:
-            process.send_signal(signal.SIGINT)
-            never.wait(2)
-
-        proxy.interfere = interrupt
-        out, err = process.communicate(timeout=40)
+        started = threading.Event()
+        proxy.interfere = started.set
+        # Slow enough that no upload is complete when the process handles the signal.
+        proxy.pause_seconds = 0.1
+        words = ("media", "upload", *map(str, files), "--concurrency", "2")
+        process = cli.start(*words, env={"OUTREPLY_BASE_URL": proxy.url})
+        assert started.wait(60)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
     assert out == ""
     assert "Traceback" not in err

@@ -1,7 +1,6 @@
 """The commands of `outreply posts`, against the emulator."""
 
 import json
-import subprocess
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -306,12 +305,7 @@ def test_list_since_filters_before_limit(cli: CommandLine) -> None:
 
 def test_concurrent_commands_make_one_post(cli: CommandLine, client: Client) -> None:
     def run_concurrently(*command_lines: tuple[str, ...]) -> list[int]:
-        processes = [
-            subprocess.Popen(
-                cli.words(*words), env=cli.environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-            )
-            for words in command_lines
-        ]
+        processes = [cli.start(*words) for words in command_lines]
         for process in processes:
             process.communicate(timeout=60)
         return [process.returncode for process in processes]

@@ -1,13 +1,12 @@
 """The token does not appear in output, errors, process lists or child environments."""
 
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
 
 from outreply_cli.emulator.server import EmulatorServer
-from tests.command_line import CommandLine, Result
+from tests.command_line import CommandLine, Result, wait_for_line
 from tests.scripted_server import ScriptedServer, response
 
 
@@ -66,16 +65,8 @@ def test_internal_error_has_no_token(cli: CommandLine, emulator: EmulatorServer)
 def test_process_list_has_no_token(cli: CommandLine, emulator: EmulatorServer) -> None:
     slow = response(503, {"error": "Later"}, retry_after="30")
     with ScriptedServer([slow]) as server:
-        process = subprocess.Popen(
-            cli.words("pages", "list"),
-            env={**cli.environ, "OUTREPLY_BASE_URL": server.url},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
-        for _ in range(200):
-            if server.received:
-                break
-            time.sleep(0.05)
+        process = cli.start("pages", "list", "--verbose", env={"OUTREPLY_BASE_URL": server.url})
+        wait_for_line(process, "retrying in")
         processes = subprocess.run(
             ["ps", "-eo", "args"], capture_output=True, text=True, check=True
         )

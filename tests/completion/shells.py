@@ -107,7 +107,7 @@ def start_shell(name: str, cli: CommandLine) -> Iterator[Shell]:
         "ZDOTDIR": str(cli.home),
     }
     child = pexpect.spawn(
-        words[0], words[1:], env=environment, cwd=str(cli.home), encoding="utf-8", timeout=20,
+        words[0], words[1:], env=environment, cwd=str(cli.home), encoding="utf-8", timeout=60,
         dimensions=(60, 160),
     )  # fmt: skip
     try:

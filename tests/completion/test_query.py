@@ -172,7 +172,7 @@ def test_profiles_select_cache(cli: CommandLine) -> None:
 def test_expired_values_refresh_in_background(cli: CommandLine) -> None:
     cli.spawn("brands", "list")
     assert complete(cli, "page") == []
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while not complete(cli, "page") and time.monotonic() < deadline:
         time.sleep(0.1)
     assert complete(cli, "page", "instagram:") == ["instagram:acme\tAcme Official"]

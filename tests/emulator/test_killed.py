@@ -27,7 +27,7 @@ def start(cli: CommandLine, directory: Path) -> tuple["subprocess.Popen[str]", d
         [sys.executable, "-m", "outreply_cli", *words], env=cli.environ, text=True,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         if cli.spawn("emulator", "status", "--json", "--state", str(directory)).code == 0:
             running = json.loads((directory / "running.json").read_text())
@@ -64,7 +64,7 @@ def test_acknowledged_writes_survive_kill(cli_logged_out: CommandLine, tmp_path:
         thread.start()
     for thread in threads:
         thread.join()
-    process.wait(20)
+    process.wait(60)
     assert WRITES // 2 <= len(acknowledged) < WRITES
 
     restarted, running = start(cli_logged_out, state)

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -36,7 +37,7 @@ class Echo:
             drop_connection()
         if path == "/slow":
             self.slow_requests += 1
-            self.may_continue.wait(10)
+            self.may_continue.wait(60)
         text = f"{path} {len(environ['wsgi.input'].read())}"
         return Response(200, text.encode(), {})(environ, start)
 
@@ -80,7 +81,7 @@ def responses(link: socket.socket, count: int) -> list[tuple[int, str]]:
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.005)
@@ -280,19 +281,19 @@ def test_connections_over_the_limit_wait() -> None:
 
 def test_stop_finishes_requests_in_progress() -> None:
     app = Echo()
-    server = LocalServer(app, host="127.0.0.1", port=0, limits=LIMITS)
+    limits = replace(LIMITS, shutdown_timeout=60)
+    server = LocalServer(app, host="127.0.0.1", port=0, limits=limits)
     thread = threading.Thread(target=server.run)
     thread.start()
     links = [connect(server.port) for _ in range(LIMITS.threads + 2)]
     for link in links:
         link.sendall(request("/slow"))
-    wait_until(lambda: app.slow_requests == LIMITS.threads)
-    # The rest waits for a thread.
-    time.sleep(0.2)
+    # Two are in progress, and the rest waits for a thread.
+    wait_until(lambda: sum(client._is_busy for client in [*server.connections]) == len(links))
     server.stop()
     threading.Timer(0.2, app.may_continue.set).start()
     assert [responses(link, 1)[0] for link in links] == [(200, "/slow 0")] * len(links)
-    thread.join(10)
+    thread.join(60)
     for link in links:
         link.close()
 

@@ -113,7 +113,7 @@ def test_receiver_stops_when_stdout_is_closed(cli_logged_out: CommandLine) -> No
         assert json.loads(reader.readline())["verified"]
         reader.close()
         assert send(receiver.url, event_body()) == 200
-        _, err = receiver.process.communicate(timeout=20)
+        _, err = receiver.process.communicate(timeout=60)
     assert receiver.process.returncode == 0
     assert "Received: 2 verified" in err
     assert "Traceback" not in err

@@ -69,7 +69,7 @@ def run_handler() -> Iterator[HandlerServer]:
         thread.join()
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 10) -> None:
+def wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline
@@ -193,14 +193,17 @@ def test_exec_gets_body_but_no_secrets(tmp_path: Path) -> None:
 def test_exec_failure_timeout_and_missing_program(tmp_path: Path) -> None:
     program = tmp_path / "program"
     program.symlink_to(sys.executable)
-    lines = {
-        f"{sys.executable} -c 'raise SystemExit(3)'": "exit code 3",
-        f"{sys.executable} -c 'import time; time.sleep(60)'": "killed after 0.5 s",
-        str(program): "cannot be run",
-    }
-    targets = [CommandTarget(line, {}, concurrency=1, timeout=0.5) for line in lines]
+    cases = [
+        (f"{sys.executable} -c 'raise SystemExit(3)'", 60, "exit code 3"),
+        (f"{sys.executable} -c 'import time; time.sleep(3600)'", 0.5, "killed after 0.5 s"),
+        (str(program), 60, "cannot be run"),
+    ]
+    targets = [
+        (CommandTarget(line, {}, concurrency=1, timeout=timeout), error)
+        for line, timeout, error in cases
+    ]
     program.unlink()
-    for target, error in zip(targets, lines.values(), strict=True):
+    for target, error in targets:
         with run_receiver(tmp_path / str(len(error)), targets=[target]) as receiver:
             receiver.send(event_body())
             wait_for(partial(_has_forwarded, receiver, 1))
