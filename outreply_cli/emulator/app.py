@@ -13,11 +13,12 @@ from outreply_cli.emulator.admin import AdminApi
 from outreply_cli.emulator.dashboard import MAX_ROWS, LoggedRequest, render_dashboard
 from outreply_cli.emulator.delivery import DeliveryWorker
 from outreply_cli.emulator.endpoints import ApiRequest, Endpoints
-from outreply_cli.emulator.faults import FAULT_HEADER, Faults
+from outreply_cli.emulator.faults import FAULT_HEADER, Faults, apply_fault
+from outreply_cli.emulator.log import log_exception
 from outreply_cli.emulator.openapi import PUBLIC_ROUTES
 from outreply_cli.emulator.rate import RateWindows
 from outreply_cli.emulator.request import ErrorResponse, NetworkAccess, parse_object
-from outreply_cli.emulator.responses import apply_fault, log_exception, request_id
+from outreply_cli.emulator.responses import request_id
 from outreply_cli.emulator.routes import API_ROOT
 from outreply_cli.emulator.state import State
 from outreply_cli.errors import OutReplyError
@@ -119,9 +120,9 @@ class Emulator:
         key = request.headers.get("X-Emulator-Key", "")
         if not hmac.compare_digest(key.encode(), self._admin_key.encode()):
             raise ErrorResponse(403, "ADMIN_KEY_REQUIRED", "The admin key is missing or invalid")
-        verb = request.path.removeprefix("/_emulator/")
+        operation = request.path.removeprefix("/_emulator/")
         params = parse_object(request.get_data() or b"{}")
         try:
-            return json_response(200, self._admin.handle(verb, params), headers)
+            return json_response(200, self._admin.handle(operation, params), headers)
         except OutReplyError as error:
             raise ErrorResponse(400, error.code, str(error), hint=error.hint) from None

@@ -13,7 +13,7 @@ from datetime import datetime
 from outreply_cli import __version__
 from outreply_cli.emulator.account import spend
 from outreply_cli.emulator.auth import get_tier
-from outreply_cli.emulator.responses import log_exception
+from outreply_cli.emulator.log import log_exception
 from outreply_cli.emulator.scheduler import process_due
 from outreply_cli.emulator.state import State
 from outreply_cli.net.deliver import DeliveryResult, deliver
@@ -64,7 +64,7 @@ class DeliveryWorker:
             try:
                 self.deliver_due()
                 pause = _POLL_SECONDS
-            except Exception as failure:  # noqa: BLE001 - logged; later deliveries go on
+            except Exception as failure:  # noqa: BLE001 - logged; later deliveries continue
                 log_exception(failure, "deliveries")
                 pause = _RECOVERY_SECONDS
 

@@ -6,12 +6,19 @@ import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
-from outreply_cli.emulator.request import ErrorResponse
+from werkzeug.http import http_date
+
+from outreply_cli.emulator.clock import EmulatorClock
+from outreply_cli.emulator.request import ErrorResponse, too_many
 from outreply_cli.errors import InvalidInputError
+from outreply_cli.net.server.response import Response, drop_connection, json_response
+from outreply_cli.spec.errors import CATALOG
 
 FAULT_HEADER = "X-Emulator-Fault"
+_GARBAGE = b"<html>\xff\xfe upstream error {"
 KINDS = {
     "drop-before": "close the connection without processing the request",
     "drop-after": "process the request, then close the connection",
@@ -116,7 +123,7 @@ class Faults:
         spec = parse_fault(text)
         for name, value in options.items():
             if name not in _OPTIONS:
-                hint = f"Use: {', '.join(_OPTIONS)}"
+                hint = f"Use one of: {', '.join(_OPTIONS)}"
                 raise InvalidInputError(f"unknown fault option {name!r}", hint=hint)
             if not _OPTIONS[name](value):
                 raise InvalidInputError(
@@ -163,7 +170,7 @@ def parse_fault(text: str) -> FaultSpec:
     """Parse `KIND` or `KIND:NUMBER`; raises InvalidInputError."""
     kind, _, number = text.strip().partition(":")
     if kind not in KINDS:
-        raise InvalidInputError(f"unknown fault {kind!r}", hint=f"Use: {', '.join(KINDS)}")
+        raise InvalidInputError(f"unknown fault {kind!r}", hint=f"Use one of: {', '.join(KINDS)}")
     if not number and kind in _DEFAULTS:
         return FaultSpec(kind, _DEFAULTS[kind])
     if not _NUMBER.fullmatch(number):
@@ -181,3 +188,35 @@ def parse_fault(text: str) -> FaultSpec:
             "whole seconds for rate-limit.",
         )
     return FaultSpec(kind, value)
+
+
+def apply_fault(
+    fault: FaultSpec, clock: EmulatorClock, headers: dict[str, str], handle: Callable[[], Response]
+) -> Response:
+    """The response of `handle` with a fault injected.
+
+    Raises:
+        ErrorResponse: The fault is an error status.
+    """
+    if fault.kind == "drop-before":
+        drop_connection()
+    if fault.kind == "status":
+        codes = (entry.code for entry in CATALOG if entry.status == fault.value)
+        raise ErrorResponse(int(fault.value), next(codes, "SERVER_ERROR"), "Injected fault")
+    if fault.kind == "rate-limit":
+        raise too_many("RATE_LIMITED", int(fault.value))
+    if fault.kind == "delay":
+        clock.sleep(fault.value)
+    elif fault.kind == "skew":
+        headers["Date"] = http_date(clock.now() + timedelta(seconds=fault.value))
+    try:
+        response = handle()
+    except ErrorResponse as error:
+        response = json_response(error.status, error.body, {**headers, **error.headers})
+    if fault.kind == "drop-after":
+        drop_connection()
+    if fault.kind == "garbage":
+        response.body, response.length = _GARBAGE, len(_GARBAGE)
+    elif fault.kind == "truncate":
+        response.body = response.body[: response.length // 2]
+    return response

@@ -40,7 +40,7 @@ def test_forecast_extrapolates_pace() -> None:
 
 def test_forecast_uses_certain_uses_above_pace() -> None:
     certain = [NOW + timedelta(days=day) for day in range(1, 11)]
-    result = forecast(Bucket("webhooks", 0, 5), now=NOW, resets_at=RESET, certain=certain)
+    result = forecast(Bucket("webhooks", 0, 5), now=NOW, resets_at=RESET, known_uses=certain)
     assert (result.runs_out_at, result.at_reset) == (certain[4], 10)
 
 
@@ -58,7 +58,7 @@ def test_forecast_runs_out_before_reset_or_never(
     used: int, limit: int, now: datetime, times: list[datetime]
 ) -> None:
     certain = [time for time in times if time > now]
-    result = forecast(Bucket("b", used, limit), now=now, resets_at=RESET, certain=certain)
+    result = forecast(Bucket("b", used, limit), now=now, resets_at=RESET, known_uses=certain)
     assert result.at_reset >= used
     if result.runs_out_at is None:
         assert used < limit
@@ -74,7 +74,7 @@ def test_forecast_of_more_use_runs_out_earlier(
     used: int, more: int, limit: int, now: datetime, times: list[datetime]
 ) -> None:
     def runs_out_at(used: int, certain: list[datetime]) -> datetime:
-        result = forecast(Bucket("b", used, limit), now=now, resets_at=RESET, certain=certain)
+        result = forecast(Bucket("b", used, limit), now=now, resets_at=RESET, known_uses=certain)
         return result.runs_out_at or RESET
 
     certain = [time for time in times if time > now]

@@ -19,7 +19,7 @@ def run(context: Context) -> None:
 
     Example: outreply quota forecast --json
     """
-    from outreply_cli.quota.snapshot import fetch_forecast
+    from outreply_cli.quota.forecast import fetch_forecast
 
     zone = context.zone()
     forecast = fetch_forecast(context.client())

@@ -11,9 +11,9 @@ from outreply_cli.timestamps import format_timestamp
 from outreply_cli.ui.sanitize import sanitize
 
 if TYPE_CHECKING:
+    from outreply_cli.quota.forecast import QuotaForecast
     from outreply_cli.quota.guardrail_usage import GuardrailUsage, WindowUsage
     from outreply_cli.quota.quota import Quota
-    from outreply_cli.quota.snapshot import QuotaForecast
 
 
 def quota_meters(
@@ -76,7 +76,7 @@ def _window_meter(usage: "GuardrailUsage", window: "WindowUsage", zone: ZoneInfo
     hours = window.length.total_seconds() / 3600
     note = ""
     if window.peak_at is not None and window.peak > window.used:
-        note = f"{window.peak} from {format_time_short(window.peak_at, zone)}"
+        note = f"peak {window.peak} at {format_time_short(window.peak_at, zone)}"
     group = "per hour" if hours == 1 else f"per {hours:.0f} hours"
     return Meter(
         group=group if usage.page_id is not None else f"{group}, whole brand",
