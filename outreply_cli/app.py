@@ -54,10 +54,10 @@ def main(args: Sequence[str], context: Context) -> int:
         code = _run(args, context)
     with suppress(OutputWriteError):
         context.stdout.flush()
-    lost = context.stdout.lost if isinstance(context.stdout, SafeStdout) else None
-    if lost is not None and not lost.is_reader_gone:
-        _print_error(context, lost, args)
-        code = code or lost.exit_code
+    write_error = context.stdout.write_error if isinstance(context.stdout, SafeStdout) else None
+    if write_error is not None and not write_error.is_reader_gone:
+        _print_error(context, write_error, args)
+        code = code or write_error.exit_code
     return code
 
 
@@ -128,7 +128,7 @@ def _run(args: Sequence[str], context: Context) -> int:
 def _print_error(context: Context, error: OutReplyError, args: Sequence[str]) -> None:
     from outreply_cli.ui.errors import format_error
 
-    # When the options could not be parsed, the words say which format was probably wanted.
+    # If option parsing failed, the format is guessed from the raw arguments.
     as_json = context.wants_json if context.is_configured else _requests_json(args)
     context.echo_err(format_error(error, as_json=as_json))
 

@@ -55,7 +55,7 @@ def _directory(environ: Mapping[str, str], variable: str, xdg: str, default: str
     if path:
         return os.path.expanduser(path)
     if sys.platform == "linux":
-        # As platformdirs, whose import takes a third of the time of shell completion.
+        # Same rules as platformdirs, whose import takes a third of the time of shell completion.
         base = environ.get(xdg, "")
         if not base.strip():
             base = os.path.expanduser(default)

@@ -31,7 +31,7 @@ _DAY_WORD = re.compile(r"(today|tomorrow|yesterday)(?:\s+(?:at\s+)?(\S.*))?")
 _TIME_OF_DAY = re.compile(r"(\d{1,2})(?::(\d{2})(?::(\d{2}))?)?\s*(am|pm)?")
 _YEAR_FIRST = re.compile(r"(\d{4}-\d{1,2}-\d{1,2})(?:(?:t|\s+(?:at\s+)?)(\S.*))?")
 _OFFSET = re.compile(r"(\d{2}:\d{2}(?::\d{2})?)\s*(?:([+-]\d{2}:?\d{2})|utc|gmt|z)")
-_NUMERIC_DATE = re.compile(r"\d{1,2}[/.\-]\d{1,2}[/.\-]\d{2,4}")
+_NUMERIC_DATE = re.compile(r"(?<!\d)(\d{4}|\d{1,2})[/.\-](\d{1,2})[/.\-](\d{4}|\d{1,2})(?!\d)")
 _DATE_MAX_CHARACTERS = 10
 _ZONE_NAME = re.compile(r"[A-Za-z0-9_+-]{1,32}(?:/[A-Za-z0-9_+-]{1,32}){0,3}")
 # Longer waits overflow in the system.
@@ -283,7 +283,7 @@ def _to_utc(when: datetime, text: object) -> datetime:
     try:
         return to_utc(when).replace(microsecond=0)
     except ValueError:
-        raise TimeError(f"'{text}' is outside the calendar") from None
+        raise TimeError(f"'{text}' is out of range") from None
 
 
 def _parse_time_of_day(text: str | None, whole: str) -> time:
@@ -303,20 +303,18 @@ def _parse_time_of_day(text: str | None, whole: str) -> time:
     )
 
 
-def _parse_year_first(day: str, clock: str | None, whole: str, zone: ZoneInfo) -> datetime:
+def _parse_year_first(day: str, time_of_day: str | None, whole: str, zone: ZoneInfo) -> datetime:
     try:
         parsed_day = date(*map(int, day.split("-")))
     except ValueError:
-        raise TimeError(
-            f"invalid date {day!r}: not in the calendar", hint="Use a date such as 2026-12-24."
-        ) from None
-    if clock is None:
+        raise TimeError(f"no such date: {day!r}", hint="Use a date such as 2026-12-24.") from None
+    if time_of_day is None:
         raise _no_time_of_day(whole)
-    if match := _OFFSET.fullmatch(clock):
+    if match := _OFFSET.fullmatch(time_of_day):
         parsed = _parse_iso(f"{parsed_day}T{match[1]}{match[2] or '+00:00'}", zone)
         if parsed is not None:
             return parsed
-    return local_time(parsed_day, _parse_time_of_day(clock, whole), zone)
+    return local_time(parsed_day, _parse_time_of_day(time_of_day, whole), zone)
 
 
 def _parse_date_in_words(text: str, zone: ZoneInfo) -> datetime:
@@ -324,11 +322,8 @@ def _parse_date_in_words(text: str, zone: ZoneInfo) -> datetime:
         return _parse_year_first(match[1], match[2], text, zone)
     if _TIME_OF_DAY.fullmatch(text.lower()) and not text.isdecimal():
         raise TimeError(f"{text!r} has no day", hint=f"Add the day: 'tomorrow {text}'")
-    if _NUMERIC_DATE.search(text):
-        raise TimeError(
-            f"ambiguous date in {text!r}: day first or month first",
-            hint="Use year, month, day: 2026-12-24 18:00",
-        )
+    if match := _NUMERIC_DATE.search(text):
+        raise _numeric_date_error(text, match)
     import warnings
 
     from dateutil import parser
@@ -352,6 +347,25 @@ def _parse_date_in_words(text: str, zone: ZoneInfo) -> datetime:
     if not re.search(r"(?:[+-]\d{2}:?\d{2}|Z|UTC|GMT)$", text):
         raise _invalid_time(text)
     return _to_utc(first, text)
+
+
+def _numeric_date_error(text: str, match: re.Match[str]) -> TimeError:
+    """The error for a date such as 05/06/2026; its hint has every reading of the date."""
+    first, second, third = match.groups()
+    orders = [(first, second, third)]
+    if len(first) < 4:
+        orders = [(third, second, first), (third, first, second)]
+    readings = []
+    for year, month, day in orders:
+        with suppress(ValueError):
+            reading = date(int(year) + (2000 if len(year) < 4 else 0), int(month), int(day))
+            readings.append(text.replace(match[0], reading.isoformat()))
+    if not readings:
+        return TimeError(f"no such date in {text!r}", hint="Use a date such as 2026-12-24.")
+    hint = f"Use year, month, day: {' or '.join(dict.fromkeys(readings))}"
+    if len(set(readings)) == 1:
+        return TimeError(f"unsupported date format in {text!r}", hint=hint)
+    return TimeError(f"ambiguous date in {text!r}: day first or month first", hint=hint)
 
 
 def _invalid_time(text: str) -> TimeError:

@@ -21,9 +21,9 @@ def to_utc(when: datetime) -> datetime:
     try:
         utc = when.astimezone(UTC)
     except OverflowError:
-        raise ValueError("outside the calendar") from None
+        raise ValueError("out of range") from None
     if not _MIN <= utc <= _MAX:
-        raise ValueError("outside the calendar")
+        raise ValueError("out of range")
     return utc
 
 

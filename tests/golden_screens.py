@@ -73,11 +73,11 @@ def print_doctor(context: Context) -> None:
         ok("python", "3.11.9 on Linux"),
         warning("config", "/home/alex/.config/outreply/config.toml may be read by others (0644)",
                 "chmod 600 /home/alex/.config/outreply/config.toml"),
-        warning("keyring", "no answer within 3 s; the file with the tokens is used instead",
+        warning("keyring", "no response within 3 seconds; the file with the tokens is used instead",
                 "Unlock the keyring, or sign in with: outreply auth login --insecure-storage"),
         failure("tls", "api.example.com: the certificate has expired on 22 Nov 2026",
                 "If a proxy opens TLS here, add its certificate to those of this machine."),
-        skipped("scopes", "the token could not be asked for them"),
+        skipped("scopes", "requires a working token"),
     ]  # fmt: skip
     show_results(context.output, [vars(finding) for finding in findings])
 
@@ -90,7 +90,7 @@ def print_deliveries(context: Context) -> None:
         event = parse_event(delivery.body) if delivery.is_verified else None
         forward = ("localhost:3000", DeliveryResult(200, None, 12.0)) if number == 0 else None
         received = Received(
-            delivery, event, delivery.status, 4.2 + number, is_wanted=True, forward=forward
+            delivery, event, delivery.status, 4.2 + number, matches_filter=True, forward=forward
         )
         report.show_received(received)
 

@@ -1,4 +1,4 @@
-"""The recipes of CONTRIBUTING, carried out to the letter in a copy of the repository."""
+"""The recipes of CONTRIBUTING, applied exactly as written to a copy of the repository."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Which layer may import which, and what each command imports."""
+"""Allowed imports between layers, and the imports of each command."""
 
 import ast
 import json

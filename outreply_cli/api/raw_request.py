@@ -1,4 +1,4 @@
-"""Requests of `outreply api`: arguments to one request, and its pages to one body."""
+"""Builds the request of `outreply api` and merges paginated responses."""
 
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -48,7 +48,9 @@ def parse_request(
     """
     verb = method.strip().upper()
     if verb not in METHODS:
-        raise InvalidInputError(f"unknown method {method!r}", hint=f"Use: {', '.join(METHODS)}")
+        raise InvalidInputError(
+            f"unknown method {method!r}", hint=f"Use one of: {', '.join(METHODS)}"
+        )
     if "://" in path or path.startswith("//"):
         raise InvalidInputError(
             "the path must be below the base URL", hint="Use for example /pages, without https://"

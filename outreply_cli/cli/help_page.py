@@ -1,4 +1,4 @@
-"""The help page of a command, written without Rich so that it appears at once."""
+"""The help page of a command, written without Rich so that it appears immediately."""
 
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence

@@ -31,7 +31,7 @@ def man_page(root: Command, words: Sequence[str], topic: Callable[[str], str]) -
     if group is None:
         raise InvalidInputError(
             f"unknown man page: {' '.join(words)}",
-            hint=f"Available: {', '.join(man_page_names(root))}",
+            hint=f"Use one of: {', '.join(man_page_names(root))}",
         )
     return "\n".join(_group_page(group)) + "\n"
 

@@ -62,10 +62,10 @@ _API_OPTIONS: dict[str, Any] = {
     "verbose": _global_option(bool, "--verbose", "-v", text="Log requests to stderr."),
     "max_wait": _global_option(
         str | None, metavar="DURATION",
-        text="Maximum time to retry and to wait for rate limits.",
+        text="Maximum total time for retries and rate-limit waits.",
     ),
 }  # fmt: skip
-# An empty text is a valid text, and an empty signature is one to verify.
+# TEXT may be empty; so may SIGNATURE, because it is untrusted input to verify.
 _MAY_BE_EMPTY = frozenset({"TEXT", "SIGNATURE"})
 # A file name may be any bytes.
 _MAY_BE_BYTES = re.compile(r"FILE|DIR|PLAN")
@@ -160,7 +160,7 @@ def parse_interval(text: str) -> float:
 
     seconds = parse_duration(text).total_seconds()
     if seconds < 1:
-        raise InvalidInputError("--interval is too short", hint="Use a second or more.")
+        raise InvalidInputError("--interval is too short", hint="Use 1s or more.")
     return seconds
 
 

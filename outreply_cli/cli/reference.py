@@ -9,8 +9,8 @@ from outreply_cli.errors import ExitCode
 from outreply_cli.spec.scopes import COMMAND_SCOPES
 
 SCHEMAS_PATH = Path(__file__).parent / "schemas.json"
-_ALWAYS = {ExitCode.SUCCESS, ExitCode.ERROR, ExitCode.USAGE, ExitCode.INTERRUPTED}
-_OF_API = {ExitCode.AUTH, ExitCode.NOT_FOUND, ExitCode.LIMIT_EXCEEDED, ExitCode.NETWORK}
+_COMMON_EXIT_CODES = {ExitCode.SUCCESS, ExitCode.ERROR, ExitCode.USAGE, ExitCode.INTERRUPTED}
+_API_EXIT_CODES = {ExitCode.AUTH, ExitCode.NOT_FOUND, ExitCode.LIMIT_EXCEEDED, ExitCode.NETWORK}
 # Commands that act on several things, some of which may fail.
 _BATCHES = frozenset({
     "posts schedule", "posts publish", "posts cancel", "bulk schedule", "bulk apply", "bulk cancel",
@@ -30,9 +30,9 @@ def tree_as_json(command: Command) -> dict[str, Any]:
 def exit_codes(command: Command) -> list[int]:
     """The exit codes that a command can end with, in ascending order."""
     name = " ".join(command.path)
-    codes = set(_ALWAYS)
+    codes = set(_COMMON_EXIT_CODES)
     if any(option.name == "profile" for option in command.options):
-        codes |= _OF_API
+        codes |= _API_EXIT_CODES
     if command.path[:1] == ("emulator",):
         codes |= {ExitCode.NOT_FOUND, ExitCode.NETWORK}
     if name in _BATCHES:

@@ -160,15 +160,15 @@ def command_from_typer(command: Any, path: Sequence[str]) -> Command:
 
 def tree_from_typer(command: Any, ctx: Any, path: Sequence[str] = ()) -> Command:
     """A Typer command with everything below it; imports the module of each command."""
-    read = command_from_typer(command, path)
+    converted = command_from_typer(command, path)
     if not hasattr(command, "list_commands"):
-        return read
+        return converted
     below = [
         tree_from_typer(found, ctx, (*path, name))
         for name in command.list_commands(ctx)
         if not (found := command.get_command(ctx, name)).hidden
     ]
-    return replace(read, commands=tuple(below))
+    return replace(converted, commands=tuple(below))
 
 
 def _parameter_from_typer(parameter: Any) -> Parameter:

@@ -20,7 +20,7 @@ from outreply_cli.errors import InvalidInputError
 if TYPE_CHECKING:
     from outreply_cli.cli.tree import Command
 
-# The error of a wrong command line; Typer exports only a child of it.
+# The error of a wrong command line; Typer exports only a subclass.
 UsageError: type[Exception] = typer.BadParameter.__mro__[2]
 Abort = typer.Abort
 
@@ -39,8 +39,8 @@ _CONFIRMATION_FLAGS = frozenset({"--yes", "-y"})
 _NUMBER_ERRORS = {"int": "is not a whole number", "float": "is not a number"}
 
 
-# Words of other tools, and the command that does the same here.
-_FOREIGN_WORDS = {
+# Commands of other tools, and the equivalent here.
+_COMMANDS_OF_OTHER_TOOLS = {
     "outreply": {
         "login": "auth login", "logout": "auth logout", "whoami": "auth status",
         "schedule": "posts schedule", "publish": "posts publish", "post": "posts publish",
@@ -190,13 +190,13 @@ def to_command(command: Any, path: Sequence[str], ctx: Any) -> "Command":
 
     from outreply_cli.cli.tree import Command, command_from_typer
 
-    read = command_from_typer(command, path)
+    converted = command_from_typer(command, path)
     if not isinstance(command, LazyGroup):
-        return read
+        return converted
     below = tuple(
         Command((*path, name), command.summary(ctx, name)) for name in command.list_commands(ctx)
     )
-    return dataclasses.replace(read, commands=below)
+    return dataclasses.replace(converted, commands=below)
 
 
 def is_missing_command(error: Exception) -> bool:
@@ -250,8 +250,8 @@ def _help_text(command: Any, ctx: Any) -> str:
 def _command_hint(path: str, typed: str, names: Sequence[str]) -> str:
     import difflib
 
-    if path in _FOREIGN_WORDS and typed in _FOREIGN_WORDS[path]:
-        return f"Use: outreply {_FOREIGN_WORDS[path][typed]}"
+    if path in _COMMANDS_OF_OTHER_TOOLS and typed in _COMMANDS_OF_OTHER_TOOLS[path]:
+        return f"Use: outreply {_COMMANDS_OF_OTHER_TOOLS[path][typed]}"
     near = difflib.get_close_matches(typed, names, n=1)
     return f"Did you mean: {path} {near[0]}" if near else f"See: {path} --help"
 
@@ -259,11 +259,11 @@ def _command_hint(path: str, typed: str, names: Sequence[str]) -> str:
 def _option_hint(ctx: Any, option: str, path: str) -> str | None:
     if option in _SECRET_FLAGS:
         return (
-            "No option takes a secret, because arguments are public. Set OUTREPLY_API_KEY or "
-            "OUTREPLY_WEBHOOK_SECRET, or run: outreply auth login"
+            "No option takes a secret, because other users can see command lines. Set "
+            "OUTREPLY_API_KEY or OUTREPLY_WEBHOOK_SECRET, or run: outreply auth login"
         )
     if isinstance(ctx.command, LazyGroup) and option in _COMMON_FLAGS:
-        return f"Put it after the command: {path} COMMAND {option}"
+        return f"Put {option} after the command: {path} COMMAND {option}"
     if option in _CONFIRMATION_FLAGS:
         return f"This command does not ask for confirmation; remove {option}"
     if not option.startswith("--"):

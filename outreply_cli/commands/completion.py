@@ -35,5 +35,5 @@ def run(
     from outreply_cli.completion.stubs import STUBS, read_stub
 
     if shell not in STUBS:
-        raise InvalidInputError(f"unknown shell {shell!r}", hint=f"Choose: {', '.join(STUBS)}")
+        raise InvalidInputError(f"unknown shell {shell!r}", hint=f"Use one of: {', '.join(STUBS)}")
     context.output.write_document(read_stub(shell))

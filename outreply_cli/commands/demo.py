@@ -23,7 +23,7 @@ _NEXT_STEPS = (
 def run(context: Context) -> None:
     """Run a self-contained demo against a local emulator.
 
-    It needs no account and leaves no files.
+    Needs no account and leaves no files behind.
 
     Example: outreply demo
 
@@ -63,7 +63,7 @@ def run(context: Context) -> None:
         verified = sum(received.delivery.is_verified for received in deliveries)
         print_line()
         print_line(
-            f"5. A local receiver: {verified} of {len(deliveries)} webhooks verified, such as"
+            f"5. A local receiver verified {verified} of {len(deliveries)} deliveries, such as"
         )
         for received in deliveries[:2]:
             if received.event is not None:

@@ -19,7 +19,7 @@ _COLUMNS = (Column("Name", "name"), Column("Description", "description", shrinka
 def run(
     context: Context,
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="Example to print; lists all without it.")
+        str | None, typer.Argument(metavar="[NAME]", help="Example to print (default: list all).")
     ] = None,
 ) -> None:
     """Print examples of scripts, workflows and webhook handlers.
@@ -28,7 +28,7 @@ def run(
 
     Example: outreply examples crontab
     """
-    # pip leaves a directory of compiled files beside the examples.
+    # pip leaves a directory of compiled files next to the examples.
     examples = {path.stem: path for path in sorted(_DIRECTORY.iterdir()) if path.is_file()}
     if name is None:
         items = [

@@ -21,13 +21,16 @@ def _help(
     about: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[TOPIC|COMMAND...]", help="What to explain; lists all topics without it."
+            metavar="[TOPIC|COMMAND...]",
+            help="Topic or command to explain (default: list all topics).",
         ),
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the whole command tree as JSON.")
     ] = False,
-    man: Annotated[bool, typer.Option("--man", help="Print a man page, for: man -l -")] = False,
+    man: Annotated[
+        bool, typer.Option("--man", help="Print a man page; pipe it to: man -l -")
+    ] = False,
 ) -> None:
     """Explain a topic or a command.
 

@@ -63,7 +63,7 @@ def run(
     ] = False,
     events: Annotated[
         str | None,
-        typer.Option(metavar="EVENT,…", help="Show and forward only these events, such as "
+        typer.Option(metavar="EVENT,...", help="Show and forward only these events, such as "
                      "'post.*'."),
     ] = None,
     emulator: Annotated[
@@ -90,7 +90,7 @@ def run(
     ] = False,
     exec_command: Annotated[
         str | None,
-        _forwarding("--exec", metavar="COMMAND", help="Run a command for each event, without a "
+        _forwarding("--exec", metavar="CMD", help="Run a command for each event, without a "
                     "shell: body on stdin, event name in OUTREPLY_EVENT."),
     ] = None,
     exec_concurrency: Annotated[
@@ -105,13 +105,13 @@ def run(
     ] = None,
     until: Annotated[
         str | None,
-        _stopping(metavar="PATH=VALUE,…", help="Stop at the first event with these values, such "
+        _stopping(metavar="PATH=VALUE,...", help="Stop at the first event with these values, such "
                   "as event=post.published,data.post.id=ID."),
     ] = None,
     timeout: Annotated[
         str | None,
-        _stopping(metavar="DURATION", help="Stop after this long; with exit code 124 if "
-                  "--until or --max-events is not met."),
+        _stopping(metavar="DURATION", help="Stop after this long; exit with 124 if --until or "
+                  "--max-events was not met."),
     ] = None,
     respond: Annotated[
         str, _simulation(metavar="STATUS", help="Respond with these statuses, such as 500 or "
@@ -124,8 +124,8 @@ def run(
         bool, _simulation("--drop", help="Close connections without a response.")
     ] = False,
     fail_rate: Annotated[
-        float, _simulation(metavar="RATE", min=0, max=1, help="Respond 500 to this share of "
-                           "deliveries.")
+        float, _simulation(metavar="RATE", min=0, max=1, help="Fraction of deliveries that get "
+                           "status 500, from 0 to 1.")
     ] = 0.0,
     seed: Annotated[
         int, _simulation(metavar="NUMBER", help="Random seed for reproducible results.")

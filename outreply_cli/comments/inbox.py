@@ -38,7 +38,7 @@ class PostComments:
     truncated: bool
 
     @property
-    def unanswered(self) -> int:
+    def unanswered_count(self) -> int:
         """Number of comments that need a reply."""
         return sum(comment.needs_reply for comment in self.threads)
 
@@ -106,7 +106,7 @@ def fetch_inbox(
         step()
         if group.threads:
             groups.append(group)
-    return sorted(groups, key=lambda group: -group.unanswered)
+    return sorted(groups, key=lambda group: -group.unanswered_count)
 
 
 def watch_comments(

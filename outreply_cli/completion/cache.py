@@ -2,7 +2,7 @@
 
 One private file per account holds names, IDs and the first words of texts, never a secret:
 `{"allow_refresh": true, "kinds": {"page": {"at": SECONDS, "values": [[VALUE, TEXT, ID], ...]}}}`.
-A key press waits for this module, so it imports next to nothing.
+This module is on the critical path of TAB completion: keep its imports minimal.
 """
 
 import json
@@ -15,7 +15,7 @@ FRESH_SECONDS = 300.0
 SHOWN_SECONDS = 86_400.0
 _DIRECTORY = "completion"
 # The word to type, its meaning for people, and the ID in the API.
-Cached = tuple[str, str, str]
+CachedValue = tuple[str, str, str]
 
 
 class CompletionCache:
@@ -28,7 +28,7 @@ class CompletionCache:
     """
 
     def __init__(
-        self, entries: Mapping[str, tuple[float, Sequence[Cached]]], *, allow_refresh: bool
+        self, entries: Mapping[str, tuple[float, Sequence[CachedValue]]], *, allow_refresh: bool
     ) -> None:
         self.entries = entries
         self.allow_refresh = allow_refresh
@@ -38,19 +38,19 @@ class CompletionCache:
         """Read the file at `path`; empty if it is missing or damaged."""
         try:
             with open(path, encoding="utf-8") as stream:
-                read = json.load(stream)
+                document = json.load(stream)
             entries = {
                 str(kind): (
                     float(entry["at"]),
                     [(str(value), str(text), str(id_)) for value, text, id_ in entry["values"]],
                 )
-                for kind, entry in read["kinds"].items()
+                for kind, entry in document["kinds"].items()
             }
-            return cls(entries, allow_refresh=read["allow_refresh"] is True)
+            return cls(entries, allow_refresh=document["allow_refresh"] is True)
         except Exception:  # noqa: BLE001 - a damaged cache is an empty one
             return cls({}, allow_refresh=False)
 
-    def get(self, kind: str, now: float) -> Sequence[Cached]:
+    def get(self, kind: str, now: float) -> Sequence[CachedValue]:
         """The values to offer at Unix time `now`."""
         at, values = self.entries.get(kind, (0.0, ()))
         return values if 0 <= now - at < SHOWN_SECONDS else ()
@@ -62,7 +62,7 @@ class CompletionCache:
     def usernames(self) -> dict[str, str]:
         """User names by page ID, of any age."""
         _, pages = self.entries.get("page", (0.0, ()))
-        return {identity: alias.partition(":")[2] for alias, _, identity in pages if ":" in alias}
+        return {page_id: alias.partition(":")[2] for alias, _, page_id in pages if ":" in alias}
 
 
 def account_file(

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from outreply_cli.completion.cache import FRESH_SECONDS, Cached, CompletionCache
+from outreply_cli.completion.cache import FRESH_SECONDS, CachedValue, CompletionCache
 from outreply_cli.pages import page_alias
 from outreply_cli.storage.private_files import write_private
 
@@ -23,14 +23,14 @@ class CacheUpdate:
 
     def __init__(self, path: Path) -> None:
         self._path, self._initial_state = path, _file_state(path)
-        self._seen: dict[str, dict[str, Cached]] = {}
+        self._seen: dict[str, dict[str, CachedValue]] = {}
         self._complete_kinds: set[str] = set()
         self._deleted: dict[str, set[str]] = {}
 
     def on_list(
         self, listing: str, items: Iterable[Mapping[str, Any]], *, is_complete: bool
     ) -> None:
-        """Take objects of the API.
+        """Record objects that the API listed.
 
         Args:
             listing: API name of their list.
@@ -49,11 +49,11 @@ class CacheUpdate:
             if is_plain(cached[0]):
                 seen[cached[2]] = cached
 
-    def on_delete(self, listing: str, identity: str) -> None:
+    def on_delete(self, listing: str, item_id: str) -> None:
         """Record that an object was deleted."""
         kind = _DESCRIPTIONS[listing][0]
-        self._deleted.setdefault(kind, set()).add(identity)
-        self._seen.get(kind, {}).pop(identity, None)
+        self._deleted.setdefault(kind, set()).add(item_id)
+        self._seen.get(kind, {}).pop(item_id, None)
 
     def save(self, now: float, *, allow_refresh: bool) -> None:
         """Merge the recorded values into the file; raises StorageError."""
@@ -121,44 +121,44 @@ def _line(*parts: Any) -> str:
     return line if len(line) <= _MAX_TEXT_LENGTH else line[: _MAX_TEXT_LENGTH - 1] + "…"
 
 
-def _page(page: Mapping[str, Any]) -> Cached:
-    identity = str(page.get("id"))
+def _page(page: Mapping[str, Any]) -> CachedValue:
+    item_id = str(page.get("id"))
     alias = page_alias(page)
-    state = "(EXPIRED)" if page.get("expired") else ""
-    return (alias if is_plain(alias) else identity, _line(page.get("name"), state), identity)
+    state = "(expired)" if page.get("expired") else ""
+    return (alias if is_plain(alias) else item_id, _line(page.get("name"), state), item_id)
 
 
-def _post(post: Mapping[str, Any]) -> Cached:
-    identity = str(post.get("id") or post.get("post_id"))
+def _post(post: Mapping[str, Any]) -> CachedValue:
+    item_id = str(post.get("id") or post.get("post_id"))
     time = str(post.get("scheduled_at") or post.get("published_at") or "")
     when = time[:16].replace("T", " ") + ("Z" if time.endswith("Z") else "")
-    return (identity, _line(when, post.get("platform"), post.get("message")), identity)
+    return (item_id, _line(when, post.get("platform"), post.get("message")), item_id)
 
 
-def _media(item: Mapping[str, Any]) -> Cached:
-    identity = str(item.get("media_id"))
-    return (identity, _line(item.get("filename"), item.get("mime_type")), identity)
+def _media(item: Mapping[str, Any]) -> CachedValue:
+    item_id = str(item.get("media_id"))
+    return (item_id, _line(item.get("filename"), item.get("mime_type")), item_id)
 
 
-def _webhook(hook: Mapping[str, Any]) -> Cached:
-    identity = str(hook.get("id"))
+def _webhook(hook: Mapping[str, Any]) -> CachedValue:
+    item_id = str(hook.get("id"))
     # A query string may hold a secret.
-    return (identity, _line(str(hook.get("url") or "").partition("?")[0]), identity)
+    return (item_id, _line(str(hook.get("url") or "").partition("?")[0]), item_id)
 
 
-def _brand(brand: Mapping[str, Any]) -> Cached:
-    identity = str(brand.get("id"))
-    return (identity, _line(brand.get("name")), identity)
+def _brand(brand: Mapping[str, Any]) -> CachedValue:
+    item_id = str(brand.get("id"))
+    return (item_id, _line(brand.get("name")), item_id)
 
 
-def _comment(comment: Mapping[str, Any]) -> Cached:
-    identity = str(comment.get("id"))
+def _comment(comment: Mapping[str, Any]) -> CachedValue:
+    item_id = str(comment.get("id"))
     author = comment.get("author")
     author_name = author.get("username") or author.get("name") if isinstance(author, dict) else ""
     return (
-        identity,
+        item_id,
         _line(f"@{author_name}:" if author_name else "", comment.get("message")),
-        identity,
+        item_id,
     )
 
 

@@ -1,5 +1,6 @@
-"""`outreply __complete`: candidates for the word under the cursor; fast, silent, never the network.
+"""`outreply __complete`: candidates for the word under the cursor.
 
+It is fast, never prints errors and never uses the network.
 The shells' stubs pass the words of the line after `outreply`, the one under the cursor last. The
 output is a line per candidate, its meaning after a tab, and a last line `:` that names what else
 the stub is to do: `:files` or `:directories` to offer paths too, `:nospace` to add no space.
@@ -25,7 +26,7 @@ _TIMEOUT_SECONDS = 1.0
 _REFRESH = "__refresh"
 _SECONDS_BETWEEN_REFRESHES = 60.0
 # The command that refreshes each kind; what it lists is cached.
-_READERS = {
+_REFRESH_COMMANDS = {
     "page": ("pages", "list"),
     "scheduled": ("posts", "list"),
     "published": ("posts", "list", "--published"),
@@ -214,7 +215,7 @@ def _read_text(path: str) -> str:
 
 
 def _refresh(path: str, kind: str, line: Sequence[str], now: float) -> None:
-    words = _READERS.get(kind)
+    words = _REFRESH_COMMANDS.get(kind)
     if words is None:
         return
     marker = f"{path}.{kind}"

@@ -1,4 +1,4 @@
-"""The shells' completion scripts: short static stubs that ask `outreply __complete`."""
+"""The shells' completion scripts: short static stubs that call `outreply __complete`."""
 
 from pathlib import Path
 from types import MappingProxyType

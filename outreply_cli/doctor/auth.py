@@ -96,7 +96,8 @@ def _token(name: str, response: TokenInfo, now: datetime, *, is_sandbox: bool) -
         return warning(
             "token",
             f"{detail}, a sandbox token",
-            "It is read-only and limited to 100 requests; create a live token in the dashboard.",
+            "Sandbox tokens are read-only and limited to 100 requests. Create a live token in the "
+            "dashboard.",
         )
     try:
         expires_at = parse_timestamp(str(key["expires_at"])) if key.get("expires_at") else None

@@ -1,4 +1,4 @@
-"""The subject of the checks: environment, files, keyring, account and API."""
+"""Inputs of the checks: environment, files, keyring, account and API."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -49,7 +49,7 @@ class ApiProbe(NamedTuple):
 
 @dataclass
 class DoctorContext:
-    """The subject of the checks; expensive parts are created on first use."""
+    """Inputs of the checks; expensive parts are created on first use."""
 
     environ: Mapping[str, str]
     config_dir: Path

@@ -46,7 +46,7 @@ def _token(name: str, value: str, context: DoctorContext) -> CheckResult:
         return warning(
             _CHECK,
             f"{detail} and overrides the token of the profile {profile.name!r}",
-            f"Unset it, or use the profile: --profile {profile.name}",
+            f"Unset {name}, or use the profile: --profile {profile.name}",
         )
     return ok(_CHECK, detail)
 
@@ -58,7 +58,7 @@ def _base_url(name: str, value: str, context: DoctorContext) -> CheckResult:
         return warning(
             _CHECK,
             f"{name} is {base_url} and overrides {profile.base_url} of {profile.name!r}",
-            f"Unset it, or use the profile: --profile {profile.name}",
+            f"Unset {name}, or use the profile: --profile {profile.name}",
         )
     return ok(_CHECK, f"{name} is {base_url}")
 

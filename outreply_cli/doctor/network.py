@@ -82,7 +82,7 @@ def _dns(host: str) -> CheckResult:
             addresses = socket.getaddrinfo(host, None, proto=socket.IPPROTO_TCP)
             results.put(sorted({str(address[4][0]) for address in addresses}))
         except OSError as error:
-            results.put(error.strerror or str(error))
+            results.put((error.strerror or str(error)).lower())
         except UnicodeError:
             results.put("invalid host name")
 
@@ -111,8 +111,8 @@ def _tls(
         return failure(
             "tls",
             f"the server's certificate is not trusted: {tls_error.verify_message}",
-            "If your proxy signs certificates, set SSL_CERT_FILE to its own; otherwise check this "
-            "machine's clock. The connection may be intercepted.",
+            "If a proxy intercepts TLS, set SSL_CERT_FILE to its CA certificate. Otherwise check "
+            "this machine's clock.",
         )
     if tls_error is not None:
         reason = tls_error.reason or tls_error

@@ -78,7 +78,8 @@ def _config(context: DoctorContext) -> CheckResult:
             f"{path}: the current profile {profiles.current!r} is not stored; stored: {names}",
             f"Run: outreply auth switch {min(profiles.stored)}",
         )
-    return ok("config", f"{path}: {names}; current: {profiles.current}")
+    count = f"{len(profiles.stored)} {'profile' if len(profiles.stored) == 1 else 'profiles'}"
+    return ok("config", f"{path}: {count} ({names}), current: {profiles.current}")
 
 
 def _permissions(context: DoctorContext) -> Iterator[CheckResult]:
@@ -99,7 +100,9 @@ def _permissions(context: DoctorContext) -> Iterator[CheckResult]:
         for path in files
         if is_accessible_to_others(path)
     ]
-    yield from problems or [ok("permissions", f"{context.config_dir} and {context.state_dir}")]
+    yield from problems or [
+        ok("permissions", f"only you can write to {context.config_dir} and {context.state_dir}")
+    ]
 
 
 def _directory_problems(directory: Path) -> Iterator[CheckResult]:
@@ -156,5 +159,5 @@ def _state_size(state_dir: Path) -> CheckResult:
             count += 1
     detail = f"{size / 1024 / 1024:.1f} MB in {count} files, {state_dir}"
     if size > _STATE_MAX_BYTES:
-        return warning("state", detail, "Delete what is large there, such as emulator uploads.")
+        return warning("state", detail, "Delete large files there, such as emulator uploads.")
     return ok("state", detail)

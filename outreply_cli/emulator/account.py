@@ -13,7 +13,7 @@ from outreply_cli.emulator.request import (
     Principal,
     RequestContext,
     find_row,
-    format_timestamp,
+    format_unix_time,
     invalid_field,
 )
 from outreply_cli.emulator.state import State
@@ -80,7 +80,7 @@ def list_brands(context: RequestContext) -> dict[str, Any]:
     return {
         "brands": [
             _brand_view(row)
-            | {"created_at": format_timestamp(row["created_at"]), "pages_count": row["pages_count"]}
+            | {"created_at": format_unix_time(row["created_at"]), "pages_count": row["pages_count"]}
             for row in rows
             if _can_reach(context.caller, row["id"])
         ]
@@ -112,14 +112,14 @@ def list_pages(context: RequestContext) -> dict[str, Any]:
 def get_page(context: RequestContext) -> dict[str, Any]:
     """`GET /pages/:pageId`."""
     row = get_own_page(context, context.path["page_id"])
-    created_at = format_timestamp(row["created_at"])
+    created_at = format_unix_time(row["created_at"])
     view = _page_view(row) | {"profile_picture": row["profile_picture"], "created_at": created_at}
     del view["brand_name"]
     return {"page": view}
 
 
 def get_own_page(context: RequestContext, page_id: str) -> sqlite3.Row:
-    """The page with the id `page_id`, if the user owns it and the token may use its brand."""
+    """The page with the ID `page_id`, if the user owns it and the token may use its brand."""
     row = find_row(
         context.db, "Page not found",
         "SELECT pages.*, brands.name AS brand_name, brands.user_id FROM pages "
@@ -191,7 +191,7 @@ def spend(state: State, user_id: str, buckets: Sequence[str], limit: int, now: d
 
 def _next_month(now: datetime) -> str | None:
     years, month = divmod(now.month, 12)
-    return format_timestamp(datetime(now.year + years, month + 1, 1, tzinfo=UTC).timestamp())
+    return format_unix_time(datetime(now.year + years, month + 1, 1, tzinfo=UTC).timestamp())
 
 
 def _can_reach(caller: Principal, brand_id: str) -> bool:
@@ -237,7 +237,7 @@ def _key_view(caller: Principal) -> dict[str, Any]:
         "prefix": f"{head}_{secret[:5]}",
         "scopes": json.loads(row["scopes"]),
         "brand_ids": list(caller.brand_ids),
-        "expires_at": format_timestamp(row["expires_at"]),
-        "last_used_at": format_timestamp(row["last_used_at"]),
+        "expires_at": format_unix_time(row["expires_at"]),
+        "last_used_at": format_unix_time(row["last_used_at"]),
         "request_count": row["request_count"],
     }

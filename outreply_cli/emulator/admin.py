@@ -12,7 +12,7 @@ from outreply_cli.emulator.delivery import DeliveryWorker
 from outreply_cli.emulator.faults import Faults
 from outreply_cli.emulator.incoming_comments import add_incoming_comment
 from outreply_cli.emulator.rate import RateWindows
-from outreply_cli.emulator.request import ErrorResponse, find_row, format_timestamp
+from outreply_cli.emulator.request import ErrorResponse, find_row, format_unix_time
 from outreply_cli.emulator.scheduler import next_due_at, process_due
 from outreply_cli.emulator.seed import create_token, load_default_seed, load_seed
 from outreply_cli.emulator.seed_export import export_seed
@@ -30,28 +30,28 @@ _NUMBER_MAX = 1e12
 
 
 class AdminApi:
-    """The verbs of the admin API; `worker` sends what becomes due while the clock is moved."""
+    """The operations of the admin API; `worker` sends what becomes due while the clock is moved."""
 
     def __init__(
         self, state: State, worker: DeliveryWorker, faults: Faults, rate: RateWindows
     ) -> None:
         self._state, self._worker, self._faults, self._rate = state, worker, faults, rate
 
-    def handle(self, verb: str, params: Mapping[str, Any]) -> dict[str, Any]:
-        """Run `verb` and return its result.
+    def handle(self, operation: str, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Run `operation` and return its result.
 
         Raises:
-            ErrorResponse: The verb, or what a parameter names, does not exist.
+            ErrorResponse: The operation, or what a parameter names, does not exist.
             InvalidInputError: A parameter is invalid.
         """
-        if verb == "advance":
+        if operation == "advance":
             target = self._parse_target(params)
             # Locked so that deliveries that become due are sent and counted here.
             with self._worker.lock:
                 return self._advance(target)
-        if verb == "snapshot":
+        if operation == "snapshot":
             return self._snapshot(params)
-        verbs = {
+        operations = {
             "status": self._status,
             "rotate": self._rotate,
             "enable": self._enable,
@@ -64,10 +64,10 @@ class AdminApi:
             "comment": self._comment,
             "fault": self._fault,
         }
-        if verb not in verbs:
-            raise ErrorResponse(404, "NOT_FOUND", f"Unknown admin verb: {verb}")
+        if operation not in operations:
+            raise ErrorResponse(404, "NOT_FOUND", f"Unknown admin operation: {operation}")
         with self._state.transaction():
-            return verbs[verb](params)
+            return operations[operation](params)
 
     def _snapshot(self, params: Mapping[str, Any]) -> dict[str, Any]:
         if "save" in params:
@@ -88,7 +88,7 @@ class AdminApi:
         )
         return {
             "pid": os.getpid(),
-            "now": format_timestamp(self._state.clock.now().timestamp()),
+            "now": format_unix_time(self._state.clock.now().timestamp()),
             "frozen": self._state.clock.is_frozen,
             "posts": {name: counts.get(name, 0) for name in ("scheduled", "published", "failed")},
             "tokens": [
@@ -128,7 +128,7 @@ class AdminApi:
         self._set_time(max(clock.now(), target))
         published += self._process_due()
         delivered += self._worker.deliver_due()
-        now = format_timestamp(clock.now().timestamp())
+        now = format_unix_time(clock.now().timestamp())
         return {"now": now, "published": published, "deliveries": delivered}
 
     def _next_due_at(self) -> float | None:
@@ -162,7 +162,7 @@ class AdminApi:
     ) -> sqlite3.Row:
         return find_row(
             self._state.connection,
-            "Webhook not found",
+            f"Webhook not found: {_text(params, 'id')}",
             f"UPDATE hooks SET {changes} WHERE id = ? RETURNING *",  # noqa: S608
             (*values, _text(params, "id")),
             hint="See: outreply webhooks list --profile emulator",
@@ -178,7 +178,7 @@ class AdminApi:
         times = ("next_attempt_at", "created_at")
         return {
             "deliveries": [
-                dict(row) | {name: format_timestamp(row[name]) for name in times} for row in rows
+                dict(row) | {name: format_unix_time(row[name]) for name in times} for row in rows
             ]
         }
 
@@ -189,7 +189,7 @@ class AdminApi:
         unknown = [scope for scope in scopes if scope not in (*SCOPES, EVERY_SCOPE)]
         if unknown:
             raise InvalidInputError(
-                f"unknown scope {unknown[0]!r}", hint=f"Use: {', '.join(SCOPES)}, *"
+                f"unknown scope {unknown[0]!r}", hint=f"Use one of: {', '.join(SCOPES)}, *"
             )
         db, sql = self._state.connection, "SELECT id FROM users LIMIT 1"
         user = find_row(db, "The emulator has no account", sql, ())
@@ -222,13 +222,13 @@ class AdminApi:
     def _freeze(self, params: Mapping[str, Any]) -> dict[str, Any]:
         clock = self._state.clock
         (clock.freeze if params.get("on", True) else clock.unfreeze)()
-        return {"now": format_timestamp(clock.now().timestamp()), "frozen": clock.is_frozen}
+        return {"now": format_unix_time(clock.now().timestamp()), "frozen": clock.is_frozen}
 
     def _comment(self, params: Mapping[str, Any]) -> dict[str, Any]:
         db, now = self._state.connection, self._state.clock.now()
         post = find_row(
             db,
-            "Published post not found",
+            f"Published post not found: {_text(params, 'post_id')}",
             "SELECT id FROM posts WHERE status = 'published' AND ? IN (id, remote_id)",
             (_text(params, "post_id"),),
             hint="See: outreply posts list --published --profile emulator",

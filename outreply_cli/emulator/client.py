@@ -22,7 +22,7 @@ _FILE = "running.json"
 _TIMEOUT_SECONDS = 10.0
 _LONG_TIMEOUT_SECONDS = 3600.0
 # `advance` waits for every receiver of a delivery, the others for large files.
-_SLOW_VERBS = frozenset({"advance", "seed", "snapshot"})
+_SLOW_OPERATIONS = frozenset({"advance", "seed", "snapshot"})
 _INVALID = frozenset({InvalidInputError.code, SeedError.code, "INVALID_FIELD", "INVALID_DATE"})
 
 
@@ -44,7 +44,7 @@ class EmulatorHandle:
         """Write the handle to the state directory; raises StorageError."""
         write_private(directory / _FILE, json.dumps(asdict(self)) + "\n")
 
-    def request(self, verb: str, **params: Any) -> dict[str, Any]:
+    def request(self, operation: str, **params: Any) -> dict[str, Any]:
         """Call an operation of the admin API.
 
         Raises:
@@ -54,11 +54,11 @@ class EmulatorHandle:
         """
         import http.client
 
-        seconds = _LONG_TIMEOUT_SECONDS if verb in _SLOW_VERBS else _TIMEOUT_SECONDS
+        seconds = _LONG_TIMEOUT_SECONDS if operation in _SLOW_OPERATIONS else _TIMEOUT_SECONDS
         connection = http.client.HTTPConnection(self.host, self.port, timeout=seconds)
         headers = {"X-Emulator-Key": self.admin_key, "Content-Type": "application/json"}
         try:
-            connection.request("POST", f"/_emulator/{verb}", json.dumps(params), headers)
+            connection.request("POST", f"/_emulator/{operation}", json.dumps(params), headers)
             response = connection.getresponse()
             body = json.loads(response.read())
         except TimeoutError:

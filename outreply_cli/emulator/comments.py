@@ -9,7 +9,7 @@ from outreply_cli.emulator.posts import get_published_post
 from outreply_cli.emulator.request import (
     RequestContext,
     find_row,
-    format_timestamp,
+    format_unix_time,
     missing_field,
 )
 from outreply_cli.emulator.webhooks import emit
@@ -45,7 +45,7 @@ def reply_to_comment(context: RequestContext) -> dict[str, Any]:
         created_at=context.now.timestamp(),
     )  # fmt: skip
     reply = {name: row[name] for name in ("id", "parent_id", "message")}
-    reply["created_at"] = format_timestamp(row["created_at"])
+    reply["created_at"] = format_unix_time(row["created_at"])
     data = {"brandId": post["brand_id"], "post_id": post["id"], "reply": reply}
     emit(context.state, context.caller.user["id"], "comment.replied", data, context.now)
     return {"reply": reply}
@@ -64,7 +64,7 @@ def comment_view(row: sqlite3.Row, platform: str, replies_count: int) -> dict[st
             "profile_picture": f"https://cdn.example.com/people/{username}.jpg",
         },
         "message": row["message"],
-        "created_at": format_timestamp(row["created_at"]),
+        "created_at": format_unix_time(row["created_at"]),
         "replies_count": replies_count,
         "parent_id": row["parent_id"],
     }

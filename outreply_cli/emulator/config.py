@@ -8,9 +8,9 @@ class EmulatorConfig:
     """The options of `emulator start`.
 
     Attributes:
-        seed: The random seed for reproducible ids and failures; None for random ids.
+        seed: The random seed for reproducible IDs and failures; None for random IDs.
         is_frozen: Whether the clock moves only by `advance`.
-        failure_rate: The share of scheduled posts, 0 to 1, that fail when they become due.
+        failure_rate: The fraction of scheduled posts, 0 to 1, that fail when they become due.
         comments_per_post: The number of comments received in the day after a post is published.
         allow_external: Whether webhooks may go to other machines.
     """

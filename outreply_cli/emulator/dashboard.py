@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from outreply_cli.emulator.account import get_usage
 from outreply_cli.emulator.auth import get_tier
 from outreply_cli.emulator.posts import OWNED_POSTS
-from outreply_cli.emulator.request import format_timestamp
+from outreply_cli.emulator.request import format_unix_time
 from outreply_cli.emulator.state import State
 from outreply_cli.net.html import render_page
 from outreply_cli.net.server.response import Response
@@ -102,4 +102,4 @@ def _short(text: str | None) -> str:
 
 
 def _time(timestamp: float | None) -> str:
-    return (format_timestamp(timestamp) or "").replace("T", " ").replace(".000Z", " UTC")
+    return (format_unix_time(timestamp) or "").replace("T", " ").replace(".000Z", " UTC")

@@ -15,7 +15,7 @@ from outreply_cli.emulator.request import (
     ErrorResponse,
     RequestContext,
     find_row,
-    format_timestamp,
+    format_unix_time,
 )
 from outreply_cli.spec.media_types import HEAD_BYTES, detect_mime, media_type
 
@@ -165,5 +165,5 @@ def _view(db: sqlite3.Connection, row: sqlite3.Row) -> dict[str, Any]:
         "type": media_type(row["mime_type"]),
         "mime_type": row["mime_type"],
         "scheduled_post_id": _get_pending_post(db, row["id"]),
-        "created_at": format_timestamp(row["created_at"]),
+        "created_at": format_unix_time(row["created_at"]),
     }

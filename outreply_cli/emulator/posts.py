@@ -18,10 +18,10 @@ from outreply_cli.emulator.request import (
     NetworkAccess,
     RequestContext,
     find_row,
-    format_timestamp,
+    format_unix_time,
     invalid_field,
     missing_field,
-    parse_timestamp,
+    parse_time_parameter,
 )
 from outreply_cli.spec.limits import MESSAGE_MAX_CHARACTERS, SCHEDULE_EARLIEST, SCHEDULE_LATEST
 from outreply_cli.spec.platforms import find_platform
@@ -48,7 +48,7 @@ def schedule_post(context: RequestContext) -> dict[str, Any]:
     value = context.body.get("scheduled_at")
     if value is None or value == "":
         raise missing_field("scheduled_at")
-    scheduled_at = parse_timestamp("scheduled_at", value)
+    scheduled_at = parse_time_parameter("scheduled_at", value)
     if scheduled_at < context.now + SCHEDULE_EARLIEST:
         text = "scheduled_at must be at least 10 minutes in the future"
         raise ErrorResponse(400, "INVALID_DATE", text)
@@ -69,7 +69,7 @@ def publish_post(context: RequestContext) -> dict[str, Any]:
     return {
         "post_id": row["remote_id"],
         "platform": platform.code if platform else row["platform"],
-        "published_at": format_timestamp(row["published_at"]),
+        "published_at": format_unix_time(row["published_at"]),
         "message": row["message"],
         "permalink": row["permalink"],
         "status": "published",
@@ -138,12 +138,12 @@ def post_view(row: sqlite3.Row, reason: str | None) -> dict[str, Any]:
         **view,
         "remote_id": row["remote_id"],
         "permalink": row["permalink"],
-        "published_at": format_timestamp(row["published_at"]),
+        "published_at": format_unix_time(row["published_at"]),
     }
 
 
 def get_published_post(context: RequestContext, post_id: str) -> sqlite3.Row:
-    """The published post with this id or remote id."""
+    """The published post with this ID or remote ID."""
     row = context.db.execute("SELECT id FROM posts WHERE remote_id = ?", (post_id,)).fetchone()
     post = _get_own_post(context, row["id"] if row else post_id)
     if post["status"] != "published":
@@ -238,12 +238,12 @@ def _strings(context: RequestContext, name: str) -> list[str]:
 def _scheduled_view(row: sqlite3.Row) -> dict[str, Any]:
     view = {
         **{name: row[name] for name in ("id", "page_id", "platform")},
-        "scheduled_at": format_timestamp(row["scheduled_at"]),
+        "scheduled_at": format_unix_time(row["scheduled_at"]),
         "status": row["status"],
         "message": row["message"],
         "media": json.loads(row["media"]),
         "first_comment": row["first_comment"],
-        "created_at": format_timestamp(row["created_at"]),
+        "created_at": format_unix_time(row["created_at"]),
     }
     if row["tiktok_settings"] is not None:
         view["tiktok_settings"] = json.loads(row["tiktok_settings"])
@@ -257,7 +257,7 @@ def _published_view(db: sqlite3.Connection, row: sqlite3.Row) -> dict[str, Any]:
     comments = db.execute(sql, (row["id"],)).fetchone()[0]
     return {
         **{name: row[name] for name in ("id", "page_id", "platform", "remote_id", "permalink")},
-        "published_at": format_timestamp(row["published_at"]),
+        "published_at": format_unix_time(row["published_at"]),
         "message": row["message"],
         "metrics": {"likes": row["likes"], "comments": comments, "shares": row["shares"]},
     }

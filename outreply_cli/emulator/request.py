@@ -139,7 +139,7 @@ class RequestContext:
     def since(self) -> float | None:
         """The query parameter `since` as a Unix time, or None."""
         value = self.query.get("since")
-        return None if value is None else parse_timestamp("since", value).timestamp()
+        return None if value is None else parse_time_parameter("since", value).timestamp()
 
 
 def parse_object(raw: bytes) -> dict[str, Any]:
@@ -186,7 +186,7 @@ def invalid_field(name: str, reason: str) -> ErrorResponse:
     return ErrorResponse(400, "INVALID_FIELD", f"{name} {reason}", field=name)
 
 
-def parse_timestamp(name: str, value: object) -> datetime:
+def parse_time_parameter(name: str, value: object) -> datetime:
     """Parse an ISO 8601 timestamp, UTC by default; raises `400 INVALID_DATE`."""
     if isinstance(value, str):
         try:
@@ -197,7 +197,7 @@ def parse_timestamp(name: str, value: object) -> datetime:
     raise ErrorResponse(400, "INVALID_DATE", f"{name} must be an ISO 8601 timestamp", field=name)
 
 
-def format_timestamp(timestamp: float | None) -> str | None:
+def format_unix_time(timestamp: float | None) -> str | None:
     """Format a Unix time as the API does: `2026-05-01T09:00:00.000Z`."""
     if timestamp is None:
         return None
@@ -208,7 +208,7 @@ def _refuse_constant(name: str) -> float:
     raise ValueError(name)
 
 
-def _finite(text: str) -> float:
+def _parse_finite(text: str) -> float:
     value = float(text)
     if math.isinf(value):
         raise ValueError(text)
@@ -216,4 +216,4 @@ def _finite(text: str) -> float:
 
 
 # `json.loads` would create a decoder for each call.
-_DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_parse_finite)

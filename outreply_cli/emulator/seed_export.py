@@ -117,7 +117,7 @@ def _post(db: sqlite3.Connection, row: sqlite3.Row) -> dict[str, Any]:
 
 
 def _get_media(db: sqlite3.Connection, row: sqlite3.Row) -> tuple[list[str], list[str]]:
-    """The ids of a post's uploaded media, and the URLs of the other media."""
+    """The IDs of a post's uploaded media, and the URLs of the other media."""
     sources = [media["src"] for media in json.loads(row["media"])]
     if row["status"] == "published":
         # Its uploaded media were deleted on publication.

@@ -21,7 +21,7 @@ from outreply_cli.net.server.server import LocalServer, ServerLimits
 
 _STOP_SECONDS = 12.0
 # Fits the largest file of any tier with its multipart envelope.
-LIMITS = ServerLimits(body_bytes=260 * 1024 * 1024, request_seconds=30)
+LIMITS = ServerLimits(max_body_bytes=260 * 1024 * 1024, request_seconds=30)
 
 
 class EmulatorServer:

@@ -20,17 +20,17 @@ def save_snapshot(state: State, path: Path) -> None:
 
     An existing file is replaced once the new one is complete.
     """
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
     try:
-        os.close(create_private(draft))
+        os.close(create_private(temporary))
         try:
-            with closing(sqlite3.connect(draft, isolation_level=None)) as copy:
+            with closing(sqlite3.connect(temporary, isolation_level=None)) as copy:
                 state.copy_to(copy)
-            with draft.open("rb") as file:
+            with temporary.open("rb") as file:
                 os.fsync(file.fileno())
-            draft.replace(path)
+            temporary.replace(path)
         finally:
-            draft.unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
     except (OSError, sqlite3.Error) as error:
         raise StorageError(f"cannot write the snapshot {path}: {error}") from None
 

@@ -216,7 +216,7 @@ class State:
         return used
 
     def new_id(self) -> str:
-        """Generate an id of 24 hexadecimal digits, as the API does."""
+        """Generate an ID of 24 hexadecimal digits, as the API does."""
         return self.new_hex(24)
 
     def new_hex(self, digits: int) -> str:
@@ -236,7 +236,7 @@ class State:
         return int.from_bytes(hashlib.sha256(f"{seed}/{key}".encode()).digest()[:6]) / 2**48
 
     def new_remote_id(self) -> str:
-        """Generate an id like those of the platforms: 17 digits that start with 17."""
+        """Generate an ID like those of the platforms: 17 digits that start with 17."""
         return f"17{int(self.new_id(), 16) % 10**15:015d}"
 
     def close(self) -> None:

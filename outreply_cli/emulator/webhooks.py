@@ -13,7 +13,7 @@ from outreply_cli.emulator.request import (
     NetworkAccess,
     RequestContext,
     find_row,
-    format_timestamp,
+    format_unix_time,
     invalid_field,
 )
 from outreply_cli.emulator.state import State
@@ -111,7 +111,7 @@ def emit(state: State, user_id: str, name: str, data: Mapping[str, Any], at: dat
         payload = {
             "id": delivery_id,
             "event": name,
-            "created_at": format_timestamp(timestamp),
+            "created_at": format_unix_time(timestamp),
             "data": {"userId": user_id, **data},
         }
         state.insert(
@@ -132,5 +132,5 @@ def _view(row: sqlite3.Row) -> dict[str, Any]:
         "events": json.loads(row["events"]),
         "active": row["disabled_at"] is None,
         "consecutive_failures": row["failures"],
-        "created_at": format_timestamp(row["created_at"]),
+        "created_at": format_unix_time(row["created_at"]),
     }

@@ -52,7 +52,7 @@ def describe_unsupported(head: bytes) -> str:
     if text.startswith(b"<"):
         return f"a web page is not supported; {_ACCEPTED}"
     if head[:4] == b"RIFF":
-        kind = {b"AVI ": "an AVI video", b"WAVE": "a sound file"}.get(
+        kind = {b"AVI ": "an AVI video", b"WAVE": "a WAV audio file"}.get(
             head[8:12], "an unknown RIFF file"
         )
         return f"{kind} is not supported; {_ACCEPTED}"

@@ -36,7 +36,7 @@ class DeliveryResult:
 
     Attributes:
         status: The HTTP status; None without a response.
-        error: Why there was no response.
+        error: Reason for the missing response; None if there was one.
         milliseconds: The duration of the attempt.
         is_connected: Whether something accepted the connection.
     """
@@ -66,7 +66,7 @@ def validate_url(url: str, option: str, *, reach: Reach = Reach.PRIVATE) -> str:
 
     Args:
         url: The URL, with or without a scheme.
-        option: The option that gave it.
+        option: Name of the option, for errors.
         reach: The allowed reach of a delivery.
 
     Raises:
@@ -106,7 +106,7 @@ def deliver(
         body: The raw bytes.
         headers: The headers to send; those about the connection are replaced.
         reach: The allowed reach of the delivery.
-        timeout: Seconds for all of it, however slowly a response drips in.
+        timeout: Total timeout in seconds, including a slow response.
         lookup: Returns the addresses of a host name within a number of seconds.
     """
     started_at = time.monotonic()
@@ -134,26 +134,26 @@ def deliver(
 
 def _post(
     url: HttpUrl,
-    link: socket.socket,
+    sock: socket.socket,
     body: bytes,
     headers: Sequence[tuple[str, str]],
     deadline: float,
 ) -> int:
     kind = http.client.HTTPSConnection if url.is_secure else http.client.HTTPConnection
     connection = kind(url.host, url.port)
-    open_links = [link]
+    open_sockets = [sock]
     # A socket's own timeout starts again with each read; this one covers all of them.
-    timer = threading.Timer(max(0.0, deadline - time.monotonic()), _shut_down, [open_links])
+    timer = threading.Timer(max(0.0, deadline - time.monotonic()), _shut_down, [open_sockets])
     timer.daemon = True
     timer.start()
     try:
         if url.is_secure:
             secure = ssl.create_default_context().wrap_socket(
-                link, server_hostname=url.host, do_handshake_on_connect=False
+                sock, server_hostname=url.host, do_handshake_on_connect=False
             )
-            open_links[0] = secure
+            open_sockets[0] = secure
             secure.do_handshake()
-        connection.sock = open_links[0]
+        connection.sock = open_sockets[0]
         connection.putrequest("POST", url.path, skip_accept_encoding=True)
         for name, value in headers:
             if name.lower() not in _CONNECTION_HEADERS:
@@ -167,7 +167,7 @@ def _post(
     finally:
         timer.cancel()
         connection.close()
-        open_links[0].close()
+        open_sockets[0].close()
 
 
 def _connect(addresses: Sequence[Address], port: int, deadline: float) -> socket.socket:
@@ -186,10 +186,10 @@ def _connect(addresses: Sequence[Address], port: int, deadline: float) -> socket
     raise failure
 
 
-def _shut_down(open_links: list[socket.socket]) -> None:
+def _shut_down(open_sockets: list[socket.socket]) -> None:
     with suppress(OSError):
         # The plain socket's method: a TLS socket would first exchange a closing message.
-        socket.socket.shutdown(open_links[0], socket.SHUT_RDWR)
+        socket.socket.shutdown(open_sockets[0], socket.SHUT_RDWR)
 
 
 def _describe(failure: Exception) -> str:

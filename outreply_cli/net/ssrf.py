@@ -1,7 +1,7 @@
 """The SSRF guard: the addresses that requests to user-supplied URLs may go to.
 
-A cloud gives each of its machines credentials at an address that only that machine can reach. Such
-addresses are blocked regardless of options; beyond that, the caller chooses a reach.
+Cloud metadata services expose a machine's credentials at link-local addresses. Such addresses are
+blocked regardless of options; beyond that, the caller chooses a reach.
 """
 
 import ipaddress

@@ -110,7 +110,8 @@ def _window_violations(
         if times[last] - times[first] < length and first > last_reported:
             end = bisect_left(times, times[first] + length)
             hours = length.total_seconds() / 3600
-            rule = f"{subject} {limit} posts in any {hours:.0f} h, and these are {end - first}"
+            period = "hour" if hours == 1 else f"{hours:.0f} hours"
+            rule = f"{subject} {limit} posts per {period}, but {end - first} are planned"
             yield Violation(rule, tuple(times[first:end]))
             last_reported = end - 1 - limit
 

@@ -1,6 +1,6 @@
 """Posts as an iCalendar file (RFC 5545).
 
-Times are in UTC: they need no time zone definitions, and calendar programs show local ones.
+Times are in UTC: they need no time zone definitions, and calendar apps convert them to local time.
 """
 
 from collections.abc import Iterable, Iterator

@@ -6,7 +6,7 @@ from outreply_cli.errors import ExitCode, InvalidInputError, OutReplyError
 from outreply_cli.quota.quota import Bucket, Quota
 
 
-class QuotaExceededError(OutReplyError):
+class InsufficientQuotaError(OutReplyError):
     """Less of a quota remains than required."""
 
     code = "QUOTA_SHORT"

@@ -22,7 +22,7 @@ MEGABYTE = 1024 * 1024
 
 @dataclass(frozen=True)
 class Tier:
-    """Limits of a plan; counts per month, sizes in bytes.
+    """Limits of a tier; counts per month, sizes in bytes.
 
     The reference disagrees with itself about Pro (60 requests per minute, or 30 in an example), so
     these are defaults and serve the emulator; values reported by the server win.

@@ -21,19 +21,19 @@ def write_private(path: Path, text: str, *, is_durable: bool = True) -> None:
     Raises:
         StorageError: The file is not writable, or its directory is writable by others.
     """
-    draft = path.with_name(f".{path.name}.{os.urandom(6).hex()}")
+    temporary = path.with_name(f".{path.name}.{os.urandom(6).hex()}")
     try:
         make_private_dir(path.parent)
-        descriptor = create_private(draft)
+        descriptor = create_private(temporary)
         try:
             with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
                 stream.write(text)
                 if is_durable:
                     stream.flush()
                     os.fsync(stream.fileno())
-            draft.replace(path)
+            temporary.replace(path)
         finally:
-            draft.unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
     except OSError as error:
         raise _unusable(path, error) from None
 

@@ -85,7 +85,7 @@ def open_readonly(path: Path) -> Iterator[sqlite3.Connection]:
 
 @contextmanager
 def file_lock(path: Path, *, wait: float) -> Iterator[None]:
-    """Hold the lock file at `path`, a lock of SQLite that a dying process releases.
+    """Hold the lock file at `path`, an SQLite lock, released when the process dies.
 
     Raises:
         OSError, sqlite3.Error: The lock cannot be used; sqlite3.OperationalError with `locked` in

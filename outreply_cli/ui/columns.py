@@ -17,7 +17,7 @@ class Column:
     Attributes:
         header: The header on a terminal.
         field: The dotted path of the value; the name of the column in CSV and TSV.
-        show: Returns the text of a cell for people; the value itself by default.
+        format: Returns the text of a cell for people; the value itself by default.
         shrinkable: Whether the column may be cut on a narrow terminal.
         style: Returns the Rich style of a cell.
         short: Returns a shorter text for narrow terminals.
@@ -26,7 +26,7 @@ class Column:
 
     header: str
     field: str
-    show: Callable[[Item], str] | None = None
+    format: Callable[[Item], str] | None = None
     shrinkable: bool = False
     style: Callable[[Item], str] | None = None
     short: Callable[[Item], str] | None = None
@@ -34,5 +34,5 @@ class Column:
 
     def text(self, item: Item, *, narrow: bool = False) -> str:
         """The text of a cell for people, sanitized, on one line."""
-        show = (self.short if narrow else None) or self.show
-        return sanitize(show(item) if show else as_text(get_field(item, self.field)))
+        format_cell = (self.short if narrow else None) or self.format
+        return sanitize(format_cell(item) if format_cell else as_text(get_field(item, self.field)))

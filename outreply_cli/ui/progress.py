@@ -26,7 +26,7 @@ class UploadProgress(Protocol):
         """File `index`, of `size` bytes, is about to be sent."""
 
     def update(self, index: int, sent: int) -> None:
-        """`sent` bytes of file `index` have gone out; fewer than before when it is sent again."""
+        """`sent` bytes of file `index` were sent; fewer than before when it is sent again."""
 
     def finish(self, index: int) -> None:
         """File `index` is finished."""

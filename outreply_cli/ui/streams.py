@@ -81,8 +81,8 @@ class OutputWriteError(OutReplyError):
 class SafeStdout(io.TextIOWrapper):
     """A stdout whose writes never fail; the failure is reported when it is flushed.
 
-    A closed pipe or a full disk must not leave a calendar half sent. Commands that run on flush
-    after each item and so end when their reader is gone.
+    A closed pipe or a full disk must not leave a calendar half sent. Streaming
+    commands flush after each item, so they stop when the reader is gone.
 
     Args:
         target: The stream to write to; None if it was closed before the start.
@@ -94,7 +94,7 @@ class SafeStdout(io.TextIOWrapper):
         super().__init__(io.BufferedWriter(self._raw_writer), **_text_settings(target))
 
     @property
-    def lost(self) -> OutputWriteError | None:
+    def write_error(self) -> OutputWriteError | None:
         """The error of a failed write, or None."""
         failure = self._raw_writer.failure
         return None if failure is None else OutputWriteError(failure)
@@ -102,9 +102,9 @@ class SafeStdout(io.TextIOWrapper):
     def flush(self) -> None:
         """Flush the stream; raises OutputWriteError once."""
         super().flush()
-        if self.lost is not None and not self._is_reported:
+        if self.write_error is not None and not self._is_reported:
             self._is_reported = True
-            raise self.lost
+            raise self.write_error
 
 
 class SafeStderr(io.TextIOWrapper):

@@ -13,7 +13,7 @@ _GAP = 2
 _MIN_WIDTH = 8
 _WIDE = 110
 # Minimum cells of a name and of a longer text, and the length that makes a text long.
-_LEGIBLE_NAME, _LEGIBLE_TEXT, _LONG = 12, 16, 24
+_MIN_NAME_WIDTH, _MIN_TEXT_WIDTH, _LONG = 12, 16, 24
 # The lines of a row, each with the indexes and widths of its columns.
 Layout = Sequence[Sequence[tuple[int, int]]]
 
@@ -110,7 +110,8 @@ def arrange(rows: Sequence[Sequence[str]], *, flexible: Sequence[bool], width: i
     natural = [max((cell_len(row[i]) for row in rows), default=0) for i in range(len(flexible))]
     fitted = fit_widths(rows, flexible=flexible, width=width)
     minimum = [
-        _legible(full) if shrinks else full for full, shrinks in zip(natural, flexible, strict=True)
+        _min_width(full) if shrinks else full
+        for full, shrinks in zip(natural, flexible, strict=True)
     ]
     if _line_width(list(enumerate(fitted))) <= width and all(
         actual >= min_width for actual, min_width in zip(fitted, minimum, strict=True)
@@ -131,8 +132,8 @@ def arrange(rows: Sequence[Sequence[str]], *, flexible: Sequence[bool], width: i
     ]  # fmt: skip
 
 
-def _legible(natural: int) -> int:
-    return min(natural, _LEGIBLE_NAME if natural <= _LONG else _LEGIBLE_TEXT)
+def _min_width(natural: int) -> int:
+    return min(natural, _MIN_NAME_WIDTH if natural <= _LONG else _MIN_TEXT_WIDTH)
 
 
 def _fit_line(

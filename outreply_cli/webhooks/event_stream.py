@@ -100,7 +100,7 @@ class EventStream:
                 yield item
 
     def _is_last(self, received: Received) -> bool:
-        if not received.is_wanted or received.event is None or received.delivery.is_duplicate:
+        if not received.matches_filter or received.event is None or received.delivery.is_duplicate:
             return False
         self._event_count += 1
         stop = self._stop

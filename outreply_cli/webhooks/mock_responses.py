@@ -34,7 +34,7 @@ class ResponseScript:
         script: Statuses and how often each is used; the last one repeats.
         delay: Seconds before each response.
         drops: Whether connections are closed without a response.
-        fail_rate: Share of deliveries that get status 500.
+        fail_rate: Fraction of deliveries that get status 500.
         seed: Random seed of that share.
     """
 
@@ -79,7 +79,7 @@ class RetrySimulator:
     """The sender's reaction to responses (reference: Retries & auto-disable)."""
 
     def __init__(self) -> None:
-        self._failures_in_a_row = 0
+        self._consecutive_failures = 0
 
     def predict(self, status: int | None, seconds: float, attempt: int) -> str | None:
         """Return the reaction of the sender to a response; None if it is satisfied.
@@ -88,13 +88,13 @@ class RetrySimulator:
         """
         timed_out = seconds > RESPONSE_TIMEOUT_SECONDS
         if status is not None and 200 <= status < 300 and not timed_out:
-            self._failures_in_a_row = 0
+            self._consecutive_failures = 0
             if seconds >= _SLOW_SECONDS:
                 return f"response took {seconds:.1f} s; sender times out after 10 s"
             return None
-        self._failures_in_a_row += 1
+        self._consecutive_failures += 1
         cause = f"response took {seconds:.1f} s; " if timed_out else ""
-        left = FAILURES_BEFORE_DISABLING - self._failures_in_a_row
+        left = FAILURES_BEFORE_DISABLING - self._consecutive_failures
         end = "webhook is disabled"
         if left > 0:
             end = f"webhook disabled after {left} more failure{'s' if left > 1 else ''}"

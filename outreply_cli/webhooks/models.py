@@ -18,7 +18,7 @@ class IncomingDelivery:
     Attributes:
         id: Key of the event, the same for each redelivery; a digest of the body if invalid.
         event: Event name; empty if unknown.
-        reason: Why the delivery is invalid; None if valid.
+        reason: Reason that the delivery is invalid; None if valid.
         status: HTTP status of the response.
         targets: Names of the forward targets.
         times_seen: Number of earlier deliveries of the event.

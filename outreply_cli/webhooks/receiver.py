@@ -63,7 +63,7 @@ class Received:
         event: The event; None if the delivery is invalid.
         status: HTTP status of the response; None if the connection was dropped.
         milliseconds: Time from the last byte of the request to the response.
-        is_wanted: Whether the event is to be forwarded.
+        matches_filter: Whether the event may be forwarded.
         forward: Target and result, where the sender got the target's response.
     """
 
@@ -71,7 +71,7 @@ class Received:
     event: Event | None
     status: int | None
     milliseconds: float
-    is_wanted: bool
+    matches_filter: bool
     forward: tuple[str, DeliveryResult] | None = None
 
 
@@ -83,7 +83,7 @@ class _Pending:
     delivery: IncomingDelivery
     event: Event | None
     scripted: ScriptedResponse | None
-    is_wanted: bool
+    matches_filter: bool
     respond: Respond
 
 
@@ -138,13 +138,13 @@ class Receiver:
         scripted = self._script.next() if is_valid else None
         if scripted is not None:
             delivery.status = scripted.status
-        is_wanted = is_valid and matches(delivery.event, self._config.events)
-        if is_wanted:
+        matches_filter = is_valid and matches(delivery.event, self._config.events)
+        if matches_filter:
             delivery.targets = self._queued_names
-        self._batch.append(_Pending(started_at, delivery, event, scripted, is_wanted, respond))
+        self._batch.append(_Pending(started_at, delivery, event, scripted, matches_filter, respond))
         if len(self._batch) == 1:
             # A write to the disk costs the same for one delivery as for many: those that are read
-            # in this round of the loop and the next share one.
+            # in this iteration of the event loop and the next share one.
             loop = asyncio.get_running_loop()
             loop.call_soon(loop.call_soon, self._store_batch)
         return True
@@ -170,7 +170,7 @@ class Receiver:
         return _refusal(404, f"Not found; send deliveries to {self._config.path}")
 
     def _reject_early(self, environ: "WSGIEnvironment") -> Response | None:
-        # A browser names the page that sends. Without verification, any page that is open on this
+        # Browsers send an Origin header. Without verification, any page that is open on this
         # machine could deliver here.
         if not self._config.secrets and "HTTP_ORIGIN" in environ:
             return _refusal(403, "Requests from web pages are not accepted")
@@ -187,7 +187,7 @@ class Receiver:
             error = failure
         for pending in batch:
             if error is not None:
-                # The sender repeats what was not acknowledged.
+                # The sender retries unacknowledged deliveries.
                 pending.respond(_refusal(503, str(error)))
             elif self._is_slow(pending):
                 self._slow.submit(partial(self._finish_slow, pending))
@@ -196,12 +196,12 @@ class Receiver:
 
     def _is_slow(self, pending: _Pending) -> bool:
         is_delayed = pending.scripted is not None and pending.scripted.delay > 0
-        return is_delayed or (self._relay_target is not None and pending.is_wanted)
+        return is_delayed or (self._relay_target is not None and pending.matches_filter)
 
     def _finish_slow(self, pending: _Pending) -> None:
         delivery, scripted = pending.delivery, pending.scripted
         try:
-            forward = self._relay(delivery) if pending.is_wanted else None
+            forward = self._relay(delivery) if pending.matches_filter else None
         except StorageError as error:
             pending.respond(_refusal(503, str(error)))
             return
@@ -214,10 +214,10 @@ class Receiver:
         is_dropped = scripted is not None and scripted.is_dropped
         received = Received(
             delivery, pending.event, None if is_dropped else delivery.status,
-            (time.perf_counter() - pending.started_at) * 1000, pending.is_wanted, forward,
+            (time.perf_counter() - pending.started_at) * 1000, pending.matches_filter, forward,
         )  # fmt: skip
         self._on_received(received)
-        if pending.is_wanted and not delivery.is_duplicate:
+        if pending.matches_filter and not delivery.is_duplicate:
             for forwarder in self._forwarders:
                 forwarder.wake()
         pending.respond(None if is_dropped else _response_to(delivery))
@@ -237,7 +237,7 @@ class Receiver:
                 now=now,
             ).reason
         if reason is not None:
-            name, status = _printable(environ.get("HTTP_X_OUTREPLY_EVENT", "")), 401
+            name, status = _drop_unprintable(environ.get("HTTP_X_OUTREPLY_EVENT", "")), 401
         else:
             try:
                 event = parse_event(body)
@@ -245,7 +245,7 @@ class Receiver:
                 name, status, reason = "", 400, error.message
             else:
                 return IncomingDelivery(
-                    event.key, now, _printable(event.name), is_verified=True, reason=None,
+                    event.key, now, _drop_unprintable(event.name), is_verified=True, reason=None,
                     status=200, headers=headers, body=body,
                     forward_if_duplicate=self._config.forwards_duplicates,
                 ), event  # fmt: skip
@@ -294,5 +294,5 @@ def _refusal(status: int, reason: str, headers: dict[str, str] | None = None) ->
     return json_response(status, {"error": reason}, headers or {})
 
 
-def _printable(text: str) -> str:
+def _drop_unprintable(text: str) -> str:
     return text if text.isprintable() and len(text) <= _MAX_NAME_LENGTH else ""

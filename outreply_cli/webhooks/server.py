@@ -17,7 +17,7 @@ _FORWARD_SECONDS = 0.2
 LIMITS = ServerLimits(
     # A client whose connection is cut while it sends may miss the response, so a body that is a
     # little too large is read before it is refused.
-    body_bytes=4 * BODY_BYTES_MAX,
+    max_body_bytes=4 * BODY_BYTES_MAX,
     request_seconds=10,
     absolute_deadline=True,
     threads=4,

@@ -19,7 +19,7 @@ _DIGITS = 64
 
 
 class Reason(StrEnum):
-    """Why verification failed."""
+    """The reason for a failed verification."""
 
     NO_SIGNATURE = "missing signature"
     WRONG_SIGNATURE = "signature mismatch"
@@ -47,7 +47,7 @@ class VerificationResult:
     """The result of verifying a delivery.
 
     Attributes:
-        reason: Why verification failed; None on success.
+        reason: Reason for the failure; None on success.
         secret_index: Index of the secret that matched; None for no match.
     """
 

@@ -57,7 +57,7 @@ SELECT event FROM names WHERE event GLOB ?
 
 
 class DeliveryNotFoundError(OutReplyError):
-    """No stored delivery has that id or number."""
+    """No stored delivery has that ID or number."""
 
     code = "NOT_FOUND"
     exit_code = ExitCode.NOT_FOUND
@@ -262,28 +262,28 @@ class DeliveryStore:
             only_failed: Filter by a target that has not accepted the delivery.
             only_invalid: Filter by failed verification.
         """
-        wheres: list[str] = []
+        conditions: list[str] = []
         values: list[str | float] = []
         if since is not None:
-            wheres.append("received_at >= ?")
+            conditions.append("received_at >= ?")
             values.append(since.timestamp())
         if only_invalid:
-            wheres.append("verified = 0")
+            conditions.append("verified = 0")
         if only_failed:
-            wheres.append(
+            conditions.append(
                 "number IN (SELECT delivery FROM forwards "
                 "WHERE error IS NOT NULL OR status NOT BETWEEN 200 AND 299)"
             )
         with self._lock_store():
             if event is None:
-                rows = self._newest(wheres, values, limit)
+                rows = self._newest(conditions, values, limit)
             else:
                 names = [row[0] for row in self._db.execute(_EVENT_NAMES, (event,))]
                 # The newest of each name, then of all: sorting all matches would take ever longer.
                 found = [
                     row
                     for name in names
-                    for row in self._newest(["event = ?", *wheres], [name, *values], limit)
+                    for row in self._newest(["event = ?", *conditions], [name, *values], limit)
                 ]
                 rows = sorted(found, key=lambda row: -int(row["number"]))[:limit]
             return [
@@ -292,22 +292,22 @@ class DeliveryStore:
             ]
 
     def _newest(
-        self, wheres: Sequence[str], values: Sequence[str | float], limit: int
+        self, conditions: Sequence[str], values: Sequence[str | float], limit: int
     ) -> list[sqlite3.Row]:
         return self._db.execute(
-            f"SELECT * FROM deliveries WHERE {' AND '.join(wheres or ['1'])} "  # noqa: S608 - fixed conditions
+            f"SELECT * FROM deliveries WHERE {' AND '.join(conditions or ['1'])} "  # noqa: S608 - fixed conditions
             "ORDER BY number DESC LIMIT ?",
             (*values, limit),
         ).fetchall()
 
-    def find(self, identity: str) -> Delivery:
-        """The first delivery with an id, or the delivery with a number such as `12` or `#12`.
+    def find(self, delivery_id: str) -> Delivery:
+        """The first delivery with an ID, or the delivery with a number such as `12` or `#12`.
 
         Raises:
-            DeliveryNotFoundError: No delivery has that id or number.
+            DeliveryNotFoundError: No delivery has that ID or number.
         """
         with self._lock_store():
-            digits = identity.removeprefix("#")
+            digits = delivery_id.removeprefix("#")
             row = None
             if digits.isdecimal() and len(digits) < 19:
                 row = self._db.execute(
@@ -316,12 +316,12 @@ class DeliveryStore:
             if row is None:
                 row = self._db.execute(
                     "SELECT * FROM deliveries WHERE id = ? ORDER BY verified DESC, number LIMIT 1",
-                    (identity,),
+                    (delivery_id,),
                 ).fetchone()
             if row is not None:
                 return delivery_from_row(row)
         raise DeliveryNotFoundError(
-            f"delivery not found: {identity}", hint="See: outreply webhooks history"
+            f"delivery not found: {delivery_id}", hint="See: outreply webhooks history"
         )
 
     def _forwards(self, number: int) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""The rate limit limiter by processes."""
+"""The rate limiter shared by processes."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor

@@ -109,7 +109,7 @@ def emulator() -> Iterator[Sender]:
 def figures(quick: bool) -> Iterator[Figure]:
     """Ratios of request rates, and their growth with the number of posts.
 
-    Both sides of a ratio are measured in turns, so that other load affects both.
+    Both sides of a ratio are measured alternately, so that other load affects both.
     """
     seconds, rounds, posts = (0.1, 1, 100) if quick else (SECONDS, ROUNDS, 10_000)
     body = json.dumps({"pages": ["x" * 400]}).encode()

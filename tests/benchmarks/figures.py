@@ -31,7 +31,7 @@ class Figure:
     """A ratio to a baseline measured in the same run.
 
     Attributes:
-        name: What was measured.
+        name: Name of the measurement.
         ratio: Ratio to the baseline.
         baseline: Description of the baseline.
         goal: Limit for the ratio, if any.

@@ -51,7 +51,7 @@ class RunResult:
     Attributes:
         ratio: Duration as a multiple of the minimum time.
         requests: Number of successful requests.
-        refused: Number of requests answered with 429.
+        refused: Number of 429 responses.
     """
 
     ratio: float

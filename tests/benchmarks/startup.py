@@ -2,7 +2,7 @@
 
 `python -m tests.benchmarks.startup`
 
-A new environment has only the runtime dependencies. Figures are medians; the commands run in turns,
+A new environment has only the runtime dependencies. Figures are medians; the commands alternate,
 so that other load affects all of them. `gh`, `http`, `hf` and `toot` are measured too if installed.
 """
 
@@ -211,7 +211,7 @@ def measure_hanging_keyring(installation: Installation) -> float:
 
 
 def medians(cases: Sequence[Case], rounds: int) -> list[float]:
-    """Median duration of each case; the cases run in turns."""
+    """Median duration of each case; the cases alternate."""
     for case in cases:
         case.run()
     durations = [[case.run() for case in cases] for _ in range(rounds)]

@@ -18,7 +18,7 @@ def three_figures(quick: bool) -> Iterator[Figure]:
     yield Figure("speed", 0.5, "other base", 0.4, "at least")
 
 
-def broken(quick: bool) -> Iterator[Figure]:
+def fail(quick: bool) -> Iterator[Figure]:
     raise RuntimeError("no such program")
 
 
@@ -38,7 +38,7 @@ def test_exit_code_missed_goal_and_broken_benchmark(
     assert main({"three": three_figures}, ["--json", str(tmp_path / "figures.json")]) == 0
     figures = json.loads((tmp_path / "figures.json").read_text())
     assert [figure["reaches_goal"] for figure in figures] == [True, False, True]
-    assert main({"broken": broken, "three": three_figures}, []) == 1
+    assert main({"broken": fail, "three": three_figures}, []) == 1
     output = capsys.readouterr()
     assert "broken failed: RuntimeError('no such program')" in output.err
     assert "| reading |" in output.out

@@ -2,7 +2,7 @@
 
 `python -m tests.benchmarks.upload`
 
-Both are processes, from start to exit, and run in turns. The command also starts Python, reads the
+Both are processes, from start to exit, and alternate. The command also starts Python, reads the
 account and its media, and writes the journal. Its memory is compared to that of `media list`.
 """
 

@@ -187,7 +187,7 @@ def test_default_max_wait(
     assert (sum(cli.clock.sleeps) >= 90) == waits
 
 
-def test_errors_uses_live_catalogue_or_builtin_copy(
+def test_errors_uses_live_catalog_or_builtin_copy(
     cli_logged_out: CommandLine,
 ) -> None:
     live = {"code": "NEW_ONE", "status": 418, "category": "tea", "message": "M", "fix": "Brew"}

@@ -22,7 +22,7 @@ def test_demo(cli_logged_out: CommandLine, tmp_path: Path) -> None:
     assert "Scheduled over HTTP: 12 of 12" in result.out
     assert "12 unchanged; nothing is sent twice" in result.out
     assert "7 posts are published" in result.out
-    assert "7 of 7 webhooks verified" in result.out
+    assert "verified 7 of 7 deliveries" in result.out
     assert (
         'post.published  @acme on Instagram: "Spring is in the workshop 🌱" published' in result.out
     )
@@ -34,7 +34,7 @@ def test_demo(cli_logged_out: CommandLine, tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def running(cli_logged_out: CommandLine) -> Iterator[CommandLine]:
+def cli_with_emulator(cli_logged_out: CommandLine) -> Iterator[CommandLine]:
     del cli_logged_out.environ["OUTREPLY_TIMEZONE"]
     started = cli_logged_out.spawn("emulator", "start", "--port", "0", "--json")
     assert started.code == 0, started.err
@@ -42,78 +42,89 @@ def running(cli_logged_out: CommandLine) -> Iterator[CommandLine]:
     cli_logged_out.spawn("emulator", "stop")
 
 
-def test_start_status_stop(running: CommandLine) -> None:
-    assert len(json.loads(running.spawn("pages", "list", "-p", "emulator", "--json").out)) == 6
-    status = json.loads(running.spawn("emulator", "status", "--json").out)
+def test_start_status_stop(cli_with_emulator: CommandLine) -> None:
+    assert (
+        len(json.loads(cli_with_emulator.spawn("pages", "list", "-p", "emulator", "--json").out))
+        == 6
+    )
+    status = json.loads(cli_with_emulator.spawn("emulator", "status", "--json").out)
     assert status["posts"] == {"scheduled": 0, "published": 4, "failed": 0}
-    token = running.home / "config" / "tokens" / "emulator"
+    token = cli_with_emulator.home / "config" / "tokens" / "emulator"
     assert stat.S_IMODE(token.stat().st_mode) == 0o600
     assert "admin_key" not in status
-    second = running.spawn("emulator", "start", "--port", "0")
+    second = cli_with_emulator.spawn("emulator", "start", "--port", "0")
     assert second.code == 1
     assert "emulator is already running" in second.err
-    stopped = running.spawn("emulator", "stop", "--json")
+    stopped = cli_with_emulator.spawn("emulator", "stop", "--json")
     assert (stopped.code, json.loads(stopped.out)["stopped"]) == (0, True)
     assert json.loads(stopped.out)["port"] == status["port"]
-    not_running = running.spawn("emulator", "status", "--json")
+    not_running = cli_with_emulator.spawn("emulator", "status", "--json")
     assert not_running.code == 1
     assert json.loads(not_running.err)["error"]["code"] == "EMULATOR_NOT_RUNNING"
-    assert running.spawn("emulator", "stop").code == 1
+    assert cli_with_emulator.spawn("emulator", "stop").code == 1
 
 
-def test_advance_publishes_due_posts(running: CommandLine) -> None:
+def test_advance_publishes_due_posts(cli_with_emulator: CommandLine) -> None:
     words = ("posts", "schedule", "-p", "emulator", "--page", "x:bluebird", "-m", "Soon", "-q")
-    post = running.spawn(*words, "--at", "in 1h").out.strip()
-    advanced = json.loads(running.spawn("emulator", "advance", "2h", "--json").out)
+    post = cli_with_emulator.spawn(*words, "--at", "in 1h").out.strip()
+    advanced = json.loads(cli_with_emulator.spawn("emulator", "advance", "2h", "--json").out)
     assert advanced["published"] == 1
-    shown = json.loads(running.spawn("posts", "show", post, "-p", "emulator", "--json").out)
+    shown = json.loads(
+        cli_with_emulator.spawn("posts", "show", post, "-p", "emulator", "--json").out
+    )
     assert shown["status"] == "published"
-    assert running.spawn("emulator", "advance", "--to", "2099-01-01 00:00").code == 0
-    assert running.spawn("emulator", "advance", "--to", "2001-01-01 00:00").code == 2
-    assert running.spawn("emulator", "advance", "nonsense").code == 2
+    assert cli_with_emulator.spawn("emulator", "advance", "--to", "2099-01-01 00:00").code == 0
+    assert cli_with_emulator.spawn("emulator", "advance", "--to", "2001-01-01 00:00").code == 2
+    assert cli_with_emulator.spawn("emulator", "advance", "nonsense").code == 2
 
 
-def test_token_scopes(running: CommandLine) -> None:
-    full = running.spawn("emulator", "token").out.strip()
+def test_token_scopes(cli_with_emulator: CommandLine) -> None:
+    full = cli_with_emulator.spawn("emulator", "token").out.strip()
     created = json.loads(
-        running.spawn("emulator", "token", "--scopes", "read:account", "--json").out
+        cli_with_emulator.spawn("emulator", "token", "--scopes", "read:account", "--json").out
     )
     assert full != created["token"]
     assert created["scopes"] == ["read:account"]
     env = {"OUTREPLY_API_KEY": created["token"], "OUTREPLY_BASE_URL": created["base_url"]}
-    assert running.spawn("quota", "show", env=env).code == 0
-    assert running.spawn("pages", "list", env=env).code == 4
-    assert running.spawn("emulator", "token", "--scopes", "read:everything").code == 2
+    assert cli_with_emulator.spawn("quota", "show", env=env).code == 0
+    assert cli_with_emulator.spawn("pages", "list", env=env).code == 4
+    assert cli_with_emulator.spawn("emulator", "token", "--scopes", "read:everything").code == 2
 
 
-def test_state_survives_kill_and_reset_clears_it(running: CommandLine) -> None:
+def test_state_survives_kill_and_reset_clears_it(cli_with_emulator: CommandLine) -> None:
     words = ("posts", "schedule", "-p", "emulator", "--page", "x:bluebird", "-m", "Kept", "-q")
-    running.spawn(*words, "--at", "in 1h")
-    pid = json.loads(running.spawn("emulator", "status", "--json").out)["pid"]
+    cli_with_emulator.spawn(*words, "--at", "in 1h")
+    pid = json.loads(cli_with_emulator.spawn("emulator", "status", "--json").out)["pid"]
     os.kill(pid, signal.SIGKILL)
-    assert running.spawn("emulator", "start", "--port", "0", "-q").code == 0
-    kept = running.spawn("posts", "list", "-p", "emulator", "--json")
+    assert cli_with_emulator.spawn("emulator", "start", "--port", "0", "-q").code == 0
+    kept = cli_with_emulator.spawn("posts", "list", "-p", "emulator", "--json")
     assert [post["message"] for post in json.loads(kept.out)] == ["Kept"]
-    assert running.spawn("emulator", "reset").code == 2, "requires confirmation"
-    assert running.spawn("emulator", "reset", "--yes").code == 0
-    assert json.loads(running.spawn("posts", "list", "-p", "emulator", "--json").out) == []
-    unnamed = running.spawn("emulator", "seed")
+    assert cli_with_emulator.spawn("emulator", "reset").code == 2, "requires confirmation"
+    assert cli_with_emulator.spawn("emulator", "reset", "--yes").code == 0
+    assert (
+        json.loads(cli_with_emulator.spawn("posts", "list", "-p", "emulator", "--json").out) == []
+    )
+    unnamed = cli_with_emulator.spawn("emulator", "seed")
     assert unnamed.code == 2
     assert "outreply emulator reset" in unnamed.err
 
 
-def test_two_state_directories(running: CommandLine, tmp_path: Path) -> None:
+def test_two_state_directories(cli_with_emulator: CommandLine, tmp_path: Path) -> None:
     other = str(tmp_path / "other")
-    assert running.spawn("emulator", "start", "--port", "0", "--state", other).code == 0
-    first = json.loads(running.spawn("emulator", "status", "--json").out)
-    second = json.loads(running.spawn("emulator", "status", "--state", other, "--json").out)
+    assert cli_with_emulator.spawn("emulator", "start", "--port", "0", "--state", other).code == 0
+    first = json.loads(cli_with_emulator.spawn("emulator", "status", "--json").out)
+    second = json.loads(
+        cli_with_emulator.spawn("emulator", "status", "--state", other, "--json").out
+    )
     assert first["port"] != second["port"]
-    assert running.spawn("emulator", "stop", "--state", other).code == 0
+    assert cli_with_emulator.spawn("emulator", "stop", "--state", other).code == 0
 
 
-def test_port_in_use(running: CommandLine, tmp_path: Path) -> None:
-    port = json.loads(running.spawn("emulator", "status", "--json").out)["port"]
-    result = running.spawn("emulator", "start", "--port", str(port), "--state", str(tmp_path / "x"))
+def test_port_in_use(cli_with_emulator: CommandLine, tmp_path: Path) -> None:
+    port = json.loads(cli_with_emulator.spawn("emulator", "status", "--json").out)["port"]
+    result = cli_with_emulator.spawn(
+        "emulator", "start", "--port", str(port), "--state", str(tmp_path / "x")
+    )
     assert result.code == 1
     assert "--port" in result.err
     assert "Traceback" not in result.err

@@ -16,7 +16,7 @@ ROOMY = Path(__file__).parent.parent / "emulator" / "roomy.yaml"
 
 
 @pytest.fixture
-def running(cli_logged_out: CommandLine) -> Iterator[CommandLine]:
+def cli_with_emulator(cli_logged_out: CommandLine) -> Iterator[CommandLine]:
     started = cli_logged_out.spawn(
         "emulator", "start", "--port", "0", "--frozen", "--seed", "7", "-q"
     )
@@ -25,19 +25,23 @@ def running(cli_logged_out: CommandLine) -> Iterator[CommandLine]:
     cli_logged_out.spawn("emulator", "stop")
 
 
-def get_published_id(running: CommandLine) -> str:
-    posts = running.spawn("posts", "list", "-p", "emulator", "--published", "-q", "--limit", "1")
+def get_published_id(cli_with_emulator: CommandLine) -> str:
+    posts = cli_with_emulator.spawn(
+        "posts", "list", "-p", "emulator", "--published", "-q", "--limit", "1"
+    )
     return posts.out.strip()
 
 
-def test_exec_seed_is_reproducible(running: CommandLine, tmp_path: Path) -> None:
+def test_exec_seed_is_reproducible(cli_with_emulator: CommandLine, tmp_path: Path) -> None:
     words = ("-c", "import os; print(os.environ['OUTREPLY_API_KEY'])")
     keys = {
-        running.spawn("emulator", "exec", "--seed", "7", "--", sys.executable, *words).out
+        cli_with_emulator.spawn("emulator", "exec", "--seed", "7", "--", sys.executable, *words).out
         for _ in range(2)
     }
     assert len(keys) == 1
-    other = running.spawn("emulator", "exec", "--seed", "8", "--", sys.executable, *words).out
+    other = cli_with_emulator.spawn(
+        "emulator", "exec", "--seed", "8", "--", sys.executable, *words
+    ).out
     assert other not in keys
 
 
@@ -61,88 +65,94 @@ def test_exec_environment_and_exit_code(
     assert "no-such-command-here" in missing.err
 
 
-def test_seed_and_export(running: CommandLine, tmp_path: Path) -> None:
-    unconfirmed = running.spawn("emulator", "seed", str(ROOMY))
+def test_seed_and_export(cli_with_emulator: CommandLine, tmp_path: Path) -> None:
+    unconfirmed = cli_with_emulator.spawn("emulator", "seed", str(ROOMY))
     assert unconfirmed.code == 2
     assert "--yes" in unconfirmed.err
-    assert running.spawn("emulator", "seed", str(ROOMY), "--yes").code == 0
-    assert "page1" in running.spawn("pages", "list", "-p", "emulator", "-q").out.split()
-    exported = running.spawn("emulator", "seed", "--export")
+    assert cli_with_emulator.spawn("emulator", "seed", str(ROOMY), "--yes").code == 0
+    assert "page1" in cli_with_emulator.spawn("pages", "list", "-p", "emulator", "-q").out.split()
+    exported = cli_with_emulator.spawn("emulator", "seed", "--export")
     seed = tmp_path / "seed.yaml"
     seed.write_text(exported.out)
     assert "accounts" in yaml.safe_load(exported.out)
-    assert running.spawn("emulator", "reset", "--yes").code == 0
-    assert "page1" not in running.spawn("pages", "list", "-p", "emulator", "-q").out.split()
-    assert running.spawn("emulator", "seed", str(seed), "--yes").code == 0
-    assert running.spawn("emulator", "seed", "--export").out == exported.out
+    assert cli_with_emulator.spawn("emulator", "reset", "--yes").code == 0
+    assert (
+        "page1" not in cli_with_emulator.spawn("pages", "list", "-p", "emulator", "-q").out.split()
+    )
+    assert cli_with_emulator.spawn("emulator", "seed", str(seed), "--yes").code == 0
+    assert cli_with_emulator.spawn("emulator", "seed", "--export").out == exported.out
 
 
-def test_invalid_seed_file_changes_nothing(running: CommandLine, tmp_path: Path) -> None:
+def test_invalid_seed_file_changes_nothing(cli_with_emulator: CommandLine, tmp_path: Path) -> None:
     seed = tmp_path / "invalid.yaml"
     seed.write_text("accounts:\n  - email: a@b.c\n    tierr: pro\n")
-    before = running.spawn("emulator", "seed", "--export").out
-    result = running.spawn("emulator", "seed", str(seed), "--yes")
+    before = cli_with_emulator.spawn("emulator", "seed", "--export").out
+    result = cli_with_emulator.spawn("emulator", "seed", str(seed), "--yes")
     assert result.code == 2
     assert "invalid.yaml:3" in result.err
     assert "tier" in result.err
-    assert running.spawn("emulator", "seed", "--export").out == before
+    assert cli_with_emulator.spawn("emulator", "seed", "--export").out == before
 
 
-def test_fault_times(running: CommandLine) -> None:
-    added = running.spawn(
+def test_fault_times(cli_with_emulator: CommandLine) -> None:
+    added = cli_with_emulator.spawn(
         "emulator", "fault", "add", "status:418", "--method", "get", "--path", "/pages",
         "--times", "1", "--json",
     )  # fmt: skip
     assert json.loads(added.out)["number"] == 1
-    assert running.spawn("pages", "list", "-p", "emulator").code != 0
-    assert running.spawn("pages", "list", "-p", "emulator").code == 0
-    (listed,) = json.loads(running.spawn("emulator", "fault", "list", "--json").out)
+    assert cli_with_emulator.spawn("pages", "list", "-p", "emulator").code != 0
+    assert cli_with_emulator.spawn("pages", "list", "-p", "emulator").code == 0
+    (listed,) = json.loads(cli_with_emulator.spawn("emulator", "fault", "list", "--json").out)
     assert listed["hits"] == 1
-    cleared = running.spawn("emulator", "fault", "clear", "--json")
+    cleared = cli_with_emulator.spawn("emulator", "fault", "clear", "--json")
     assert (cleared.code, json.loads(cleared.out)) == (0, {"removed": 1})
-    assert running.spawn("emulator", "fault", "clear").err == "Removed 0 faults.\n"
-    assert json.loads(running.spawn("emulator", "fault", "list", "--json").out) == []
-    unknown = running.spawn("emulator", "fault", "add", "explode")
+    assert cli_with_emulator.spawn("emulator", "fault", "clear").err == "Removed 0 faults.\n"
+    assert json.loads(cli_with_emulator.spawn("emulator", "fault", "list", "--json").out) == []
+    unknown = cli_with_emulator.spawn("emulator", "fault", "add", "explode")
     assert unknown.code == 2
     assert "drop-before" in unknown.err
 
 
-def test_freeze_and_unfreeze(running: CommandLine) -> None:
+def test_freeze_and_unfreeze(cli_with_emulator: CommandLine) -> None:
     def now() -> str:
-        return str(json.loads(running.spawn("emulator", "status", "--json").out)["now"])
+        return str(json.loads(cli_with_emulator.spawn("emulator", "status", "--json").out)["now"])
 
     assert now() == now()
-    assert not json.loads(running.spawn("emulator", "unfreeze", "--json").out)["frozen"]
+    assert not json.loads(cli_with_emulator.spawn("emulator", "unfreeze", "--json").out)["frozen"]
     assert now() != now()
-    assert json.loads(running.spawn("emulator", "freeze", "--json").out)["frozen"]
+    assert json.loads(cli_with_emulator.spawn("emulator", "freeze", "--json").out)["frozen"]
     assert now() == now()
 
 
-def test_add_comment(running: CommandLine) -> None:
-    post = get_published_id(running)
-    added = running.spawn("emulator", "add-comment", post, "-m", "Open on Sunday?", "--json")
+def test_add_comment(cli_with_emulator: CommandLine) -> None:
+    post = get_published_id(cli_with_emulator)
+    added = cli_with_emulator.spawn(
+        "emulator", "add-comment", post, "-m", "Open on Sunday?", "--json"
+    )
     assert json.loads(added.out)["post_id"] == post
-    listed = running.spawn("api", "GET", "/comments", "-f", f"post_id={post}", "-p", "emulator")
+    listed = cli_with_emulator.spawn(
+        "api", "GET", "/comments", "-f", f"post_id={post}", "-p", "emulator"
+    )
     assert "Open on Sunday?" in listed.out
-    assert running.spawn("emulator", "add-comment", "nope", "-m", "Hi").code == 5
+    assert cli_with_emulator.spawn("emulator", "add-comment", "nope", "-m", "Hi").code == 5
 
 
-def test_failed_delivery_shows_next_attempt(running: CommandLine) -> None:
+def test_failed_delivery_shows_next_attempt(cli_with_emulator: CommandLine) -> None:
     response = json.loads(
-        running.spawn(
+        cli_with_emulator.spawn(
             "api", "POST", "/webhooks", "-p", "emulator",
             "-f", "url=http://127.0.0.1:9/", "-F", 'events=["post.published"]',
         ).out
     )  # fmt: skip
-    page = running.spawn("pages", "list", "-p", "emulator", "-q").out.split()[0]
+    page = cli_with_emulator.spawn("pages", "list", "-p", "emulator", "-q").out.split()[0]
     words = ("posts", "schedule", "-p", "emulator", "--page", page, "--at", "in 1h", "-m", "Soon")
-    assert running.spawn(*words).code == 0
-    running.spawn("emulator", "advance", "2h")
-    (delivery,) = json.loads(running.spawn("emulator", "deliveries", "--json").out)
+    assert cli_with_emulator.spawn(*words).code == 0
+    cli_with_emulator.spawn("emulator", "advance", "2h")
+    (delivery,) = json.loads(cli_with_emulator.spawn("emulator", "deliveries", "--json").out)
     assert delivery["event"] == "post.published"
     assert delivery["next_attempt_at"] is not None
     webhook = response.get("webhook", response)
-    rotated = running.spawn("emulator", "rotate-secret", webhook["id"], "--json")
+    rotated = cli_with_emulator.spawn("emulator", "rotate-secret", webhook["id"], "--json")
     assert json.loads(rotated.out)["secret"] != webhook["secret"]
 
 
@@ -187,63 +197,63 @@ def test_start_ignores_modules_in_current_directory(
 NO_TOKEN = "accounts:\n  - brands: [{name: B}]\n    tokens: [{revoked: true}]\n"
 
 
-def test_account_without_active_token(running: CommandLine, tmp_path: Path) -> None:
+def test_account_without_active_token(cli_with_emulator: CommandLine, tmp_path: Path) -> None:
     seed = tmp_path / "seed.yaml"
     seed.write_text(NO_TOKEN)
-    seeded = running.spawn("emulator", "seed", str(seed), "--yes")
+    seeded = cli_with_emulator.spawn("emulator", "seed", str(seed), "--yes")
     assert seeded.code == 0, seeded.err
     assert "no active token" in seeded.err
-    assert "none" in running.spawn("emulator", "status").out
-    assert running.spawn("brands", "list", "-p", "emulator").code == 4
-    result = running.spawn("emulator", "token")
+    assert "none" in cli_with_emulator.spawn("emulator", "status").out
+    assert cli_with_emulator.spawn("brands", "list", "-p", "emulator").code == 4
+    result = cli_with_emulator.spawn("emulator", "token")
     assert result.code == 1
     assert "--name" in result.err
-    assert running.spawn("emulator", "token", "--name", "A").code == 0
+    assert cli_with_emulator.spawn("emulator", "token", "--name", "A").code == 0
     script = "import os; print(os.environ.get('OUTREPLY_API_KEY'))"
     words = ("emulator", "exec", "--seed-file", str(seed), "--", sys.executable, "-c", script)
-    result = running.spawn(*words, env={"OUTREPLY_API_KEY": "outreply_live_mine"})
+    result = cli_with_emulator.spawn(*words, env={"OUTREPLY_API_KEY": "outreply_live_mine"})
     assert (result.code, result.out) == (0, "None\n"), result.err
 
 
-def test_snapshot_save_and_load(running: CommandLine, tmp_path: Path) -> None:
+def test_snapshot_save_and_load(cli_with_emulator: CommandLine, tmp_path: Path) -> None:
     words = ("posts", "schedule", "-p", "emulator", "--page", "x:bluebird", "-q", "--at", "in 1h")
-    post = running.spawn(*words, "-m", "Kept").out.strip()
-    before = running.spawn("emulator", "seed", "--export").out
+    post = cli_with_emulator.spawn(*words, "-m", "Kept").out.strip()
+    before = cli_with_emulator.spawn("emulator", "seed", "--export").out
     snapshot = tmp_path / "a.db"
-    saved = running.spawn("emulator", "snapshot", "save", str(snapshot), "--json")
+    saved = cli_with_emulator.spawn("emulator", "snapshot", "save", str(snapshot), "--json")
     assert saved.code == 0, saved.err
     assert json.loads(saved.out)["file"] == str(snapshot)
     assert json.loads(saved.out)["size_bytes"] == snapshot.stat().st_size
     assert stat.S_IMODE(snapshot.stat().st_mode) == 0o600
-    assert running.spawn("emulator", "snapshot", "save", str(snapshot)).code == 2
-    running.spawn("emulator", "advance", "2h")
-    assert running.spawn("emulator", "seed", "--export").out != before
-    assert running.spawn("emulator", "snapshot", "load", str(snapshot)).code == 2, (
+    assert cli_with_emulator.spawn("emulator", "snapshot", "save", str(snapshot)).code == 2
+    cli_with_emulator.spawn("emulator", "advance", "2h")
+    assert cli_with_emulator.spawn("emulator", "seed", "--export").out != before
+    assert cli_with_emulator.spawn("emulator", "snapshot", "load", str(snapshot)).code == 2, (
         "requires confirmation"
     )
-    loaded = running.spawn("emulator", "snapshot", "load", str(snapshot), "--yes")
+    loaded = cli_with_emulator.spawn("emulator", "snapshot", "load", str(snapshot), "--yes")
     assert loaded.code == 0, loaded.err
-    assert running.spawn("emulator", "seed", "--export").out == before
-    shown = running.spawn("posts", "show", post, "-p", "emulator", "--json")
+    assert cli_with_emulator.spawn("emulator", "seed", "--export").out == before
+    shown = cli_with_emulator.spawn("posts", "show", post, "-p", "emulator", "--json")
     assert json.loads(shown.out)["status"] == "scheduled"
 
 
-def test_enable_unknown_webhook(running: CommandLine) -> None:
-    result = running.spawn("emulator", "enable-webhook", "nope")
+def test_enable_unknown_webhook(cli_with_emulator: CommandLine) -> None:
+    result = cli_with_emulator.spawn("emulator", "enable-webhook", "nope")
     assert result.code == 5
     assert "Webhook not found" in result.err
     assert "outreply webhooks list" in result.err
 
 
-def test_invalid_input(running: CommandLine, tmp_path: Path) -> None:
-    scope = running.run("emulator", "token", "--scopes", "read:post")
+def test_invalid_input(cli_with_emulator: CommandLine, tmp_path: Path) -> None:
+    scope = cli_with_emulator.run("emulator", "token", "--scopes", "read:post")
     assert (scope.code, "read:posts" in scope.err) == (2, True)
-    past = running.run("emulator", "advance", "--to", "2020-01-01 10:00")
+    past = cli_with_emulator.run("emulator", "advance", "--to", "2020-01-01 10:00")
     assert (past.code, "only moves forward" in past.err) == (2, True)
     for options in ((), ("2h", "--to", "tomorrow 09:00")):
-        ambiguous = running.run("emulator", "advance", *options)
+        ambiguous = cli_with_emulator.run("emulator", "advance", *options)
         assert (ambiguous.code, "of DURATION and --to is required" in ambiguous.err) == (2, True)
     for name, reason in (("missing", "No such file or directory"), (".", "Is a directory")):
-        load = running.run("emulator", "snapshot", "load", str(tmp_path / name), "--yes")
+        load = cli_with_emulator.run("emulator", "snapshot", "load", str(tmp_path / name), "--yes")
         assert f"annot load the snapshot {tmp_path / name}: {reason}\n" in load.err
         assert load.code == 1

@@ -249,15 +249,15 @@ def test_list_sort_and_posts(
         {"page_id": page["id"], "scheduled_at": "2026-12-01T09:00:00Z", "media_ids": [ids["a"]]}
     )
 
-    def listed(*words: str) -> list[str]:
+    def list_names(*words: str) -> list[str]:
         ran = cli.run("media", "list", "-q", *words)
         assert ran.code == 0, ran.err
         return [name for media_id in ran.out.split() for name in ids if ids[name] == media_id]
 
-    assert listed("--sort", "age") == ["b", "a", "c"]
-    assert listed("--sort", "size") == ["b", "c", "a"]
-    assert listed("--sort", "post")[0] == "a"
-    assert sorted(listed("--unused")) == ["b", "c"]
+    assert list_names("--sort", "age") == ["b", "a", "c"]
+    assert list_names("--sort", "size") == ["b", "c", "a"]
+    assert list_names("--sort", "post")[0] == "a"
+    assert sorted(list_names("--unused")) == ["b", "c"]
     shown = cli.run("media", "list").out
     assert f"{ids['a']}\timage/png\t{len(png())} bytes\t4h\t{post['id']}" in shown
     assert cli.run("media", "list", "--sort", "color").code == 2

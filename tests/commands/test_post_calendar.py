@@ -12,15 +12,15 @@ from tests.command_line import CommandLine
 
 
 @pytest.fixture
-def scheduled(cli: CommandLine) -> CommandLine:
+def cli_with_posts(cli: CommandLine) -> CommandLine:
     for page, at in (("instagram:acme", "+1d"), ("x:bluebird", "+2d"), ("instagram:acme", "+9d")):
         ran = cli.run("posts", "schedule", "--page", page, "--at", at, "-m", f"On {page} {at}")
         assert ran.code == 0, ran.err
     return cli
 
 
-def test_calendar_pipe_prints_lines(scheduled: CommandLine) -> None:
-    ran = scheduled.run("posts", "calendar")
+def test_calendar_pipe_prints_lines(cli_with_posts: CommandLine) -> None:
+    ran = cli_with_posts.run("posts", "calendar")
     assert ran.code == 0
     rows = [line.split("\t") for line in ran.out.splitlines()]
     assert [(row[2], row[3]) for row in rows] == [
@@ -30,27 +30,27 @@ def test_calendar_pipe_prints_lines(scheduled: CommandLine) -> None:
     ]
 
 
-def test_calendar_month_of_page(scheduled: CommandLine) -> None:
-    ran = scheduled.run("posts", "calendar", "--month", "--page", "instagram:acme", "--json")
+def test_calendar_month_of_page(cli_with_posts: CommandLine) -> None:
+    ran = cli_with_posts.run("posts", "calendar", "--month", "--page", "instagram:acme", "--json")
     posts = json.loads(ran.out)
     assert [post["status"] for post in posts] == ["published", "scheduled"]
-    later = scheduled.run("posts", "calendar", "--from", "2026-12", "--month", "--json")
+    later = cli_with_posts.run("posts", "calendar", "--from", "2026-12", "--month", "--json")
     assert [post["message"] for post in json.loads(later.out)] == ["On instagram:acme +9d"]
 
 
-def test_calendar_time_zone(scheduled: CommandLine) -> None:
+def test_calendar_time_zone(cli_with_posts: CommandLine) -> None:
     # In Kiritimati (UTC+14), 12:00 UTC on Sunday the 29th is in the next week.
-    ran = scheduled.run("posts", "schedule", "--page", "x:bluebird", "--at", "2026-11-29T12:00Z",
-                        "-m", "Edge")  # fmt: skip
+    at = ("--at", "2026-11-29T12:00Z")
+    ran = cli_with_posts.run("posts", "schedule", "--page", "x:bluebird", *at, "-m", "Edge")
     assert ran.code == 0
-    in_utc = scheduled.run("posts", "calendar", "--tz", "UTC", "--json")
-    in_kiritimati = scheduled.run("posts", "calendar", "--tz", "Pacific/Kiritimati", "--json")
+    in_utc = cli_with_posts.run("posts", "calendar", "--tz", "UTC", "--json")
+    in_kiritimati = cli_with_posts.run("posts", "calendar", "--tz", "Pacific/Kiritimati", "--json")
     assert "Edge" in in_utc.out
     assert "Edge" not in in_kiritimati.out
 
 
-def test_calendar_terminal_shows_grid(scheduled: CommandLine) -> None:
-    child = scheduled.at_terminal("posts", "calendar", "--from", "2026-11-24", columns=100)
+def test_calendar_terminal_shows_grid(cli_with_posts: CommandLine) -> None:
+    child = cli_with_posts.at_terminal("posts", "calendar", "--from", "2026-11-24", columns=100)
     child.expect("Week 48: 23 – 29 November 2026")
     child.expect("│")
     child.expect("IG A")
@@ -67,12 +67,12 @@ def test_invalid_options(cli: CommandLine) -> None:
     assert cli.run("posts", "export", "--all", "--published").code == 2
 
 
-def test_export_ics_to_stdout_and_file(scheduled: CommandLine, tmp_path: Path) -> None:
-    shown = scheduled.run("posts", "export")
+def test_export_ics_to_stdout_and_file(cli_with_posts: CommandLine, tmp_path: Path) -> None:
+    shown = cli_with_posts.run("posts", "export")
     events = icalendar.Calendar.from_ical(shown.out).walk("VEVENT")
     assert len(events) == 3
     path = tmp_path / "posts.ics"
-    ran = scheduled.run("posts", "export", "--all", "--ics", str(path))
+    ran = cli_with_posts.run("posts", "export", "--all", "--ics", str(path))
     assert (ran.out, ran.code) == ("", 0)
     text = path.read_bytes().decode()
     assert len(icalendar.Calendar.from_ical(text).walk("VEVENT")) == 7
@@ -80,11 +80,11 @@ def test_export_ics_to_stdout_and_file(scheduled: CommandLine, tmp_path: Path) -
 
 
 def test_exported_csv_is_unchanged_for_bulk_schedule(
-    scheduled: CommandLine, tmp_path: Path, emulator: EmulatorServer
+    cli_with_posts: CommandLine, tmp_path: Path, emulator: EmulatorServer
 ) -> None:
     path = tmp_path / "now.csv"
-    assert scheduled.run("posts", "export", "--csv", str(path)).code == 0
-    ran = scheduled.run("bulk", "schedule", str(path), "--json")
+    assert cli_with_posts.run("posts", "export", "--csv", str(path)).code == 0
+    ran = cli_with_posts.run("bulk", "schedule", str(path), "--json")
     assert ran.code == 0, ran.err
     assert json.loads(ran.out)["summary"]["unchanged"] == 3
     assert json.loads(ran.out)["summary"]["created"] == 0

@@ -18,11 +18,11 @@ from tests.webhooks.receiver_fixture import event_body
 
 def send(url: str, body: bytes, signature: str | None = None, path: str | None = None) -> int:
     parts = urlsplit(url)
-    link = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=20)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=20)
     headers = {"X-OutReply-Signature": signature or sign(body, SECRET)}
-    link.request("POST", path or parts.path, body, headers)
-    status = link.getresponse().status
-    link.close()
+    connection.request("POST", path or parts.path, body, headers)
+    status = connection.getresponse().status
+    connection.close()
     return status
 
 

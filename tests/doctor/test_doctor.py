@@ -365,11 +365,11 @@ def test_untrusted_certificate(cli: CommandLine, certificate: tuple[Path, Path, 
 def handshake(cert: Path, key: Path) -> ssl.SSLObject:
     """The client side of an in-memory connection."""
     here, there = ssl.MemoryBIO(), ssl.MemoryBIO()
-    serving = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    serving.load_cert_chain(cert, key)
-    asking = ssl.create_default_context(cafile=str(cert))
-    server = serving.wrap_bio(there, here, server_side=True)
-    client = asking.wrap_bio(here, there, server_hostname="localhost")
+    server_context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server_context.load_cert_chain(cert, key)
+    client_context = ssl.create_default_context(cafile=str(cert))
+    server = server_context.wrap_bio(there, here, server_side=True)
+    client = client_context.wrap_bio(here, there, server_hostname="localhost")
     for _ in range(4):
         for side in (client, server):
             try:

@@ -19,7 +19,7 @@ class Comparison:
     """The difference of two counts.
 
     Attributes:
-        name: What is counted, and where.
+        name: Name of the compared items, and their source.
         count: Expected number.
         duplicated: Number of surplus items.
         lost: Number of missing items.
@@ -60,11 +60,11 @@ class Databases:
         )
 
     def post_ids(self) -> Counter[str]:
-        """Ids of posts that are not cancelled."""
+        """IDs of posts that are not cancelled."""
         return self._column(self._emulator, "SELECT id FROM posts WHERE status <> 'cancelled'")
 
     def journal_post_ids(self) -> Counter[str]:
-        """Ids of posts that exist, or may exist, according to the journal."""
+        """IDs of posts that exist, or may exist, according to the journal."""
         return self._column(
             self._state / "journal.db",
             "SELECT coalesce(post_id, 'unknown') FROM entries "
@@ -91,7 +91,7 @@ class Databases:
             for (body,) in self._query(self._emulator, "SELECT body FROM deliveries")
         )
 
-    def received(self) -> Counter[str]:
+    def received_digests(self) -> Counter[str]:
         """Digests of the bodies in the history, without marked redeliveries."""
         rows = self._query(
             self._state / "webhooks.db",
@@ -107,21 +107,21 @@ class Databases:
         return sum(int(self._query(path, query)[0][0]) for path, query in files)
 
     def comments(self) -> Counter[str]:
-        """Ids of comments by other users."""
+        """IDs of comments by other users."""
         return self._column(self._emulator, "SELECT id FROM comments WHERE parent_id IS NULL")
 
-    def replied(self) -> Counter[str]:
-        """Ids of the comments that have a reply, once per reply."""
+    def replied_comment_ids(self) -> Counter[str]:
+        """IDs of the comments that have a reply, once per reply."""
         return self._column(
             self._emulator, "SELECT parent_id FROM comments WHERE parent_id IS NOT NULL"
         )
 
     def reply_ids(self) -> Counter[str]:
-        """Ids of the replies in the account."""
+        """IDs of the replies in the account."""
         return self._column(self._emulator, "SELECT id FROM comments WHERE parent_id IS NOT NULL")
 
     def stored_reply_ids(self) -> Counter[str]:
-        """Ids of the replies in the comments database."""
+        """IDs of the replies in the comments database."""
         return self._column(
             self._state / "comments.db",
             "SELECT coalesce(json_extract(reply, '$.id'), 'unknown') FROM replies",

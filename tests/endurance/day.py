@@ -222,9 +222,9 @@ class Day:
             compare("calendar rows as posts", calendar.expected(), databases.posts()),
             compare("posts in the journal", databases.post_ids(), databases.journal_post_ids()),
             compare("events", databases.expected_events(), databases.events()),
-            compare("deliveries received", databases.deliveries(), databases.received()),
+            compare("deliveries received", databases.deliveries(), databases.received_digests()),
             compare("deliveries forwarded", databases.deliveries(), handler.accepted),
-            compare("comments with a reply", databases.comments(), databases.replied()),
+            compare("comments with a reply", databases.comments(), databases.replied_comment_ids()),
             compare("replies stored", databases.reply_ids(), databases.stored_reply_ids()),
             compare("files uploaded", uploaded, databases.media()),
         ]

@@ -38,7 +38,7 @@ class Finding:
     text: str
 
     def save(self, directory: Path) -> Path:
-        """Write the input and, beside it, the traceback."""
+        """Write the input and, next to it, the traceback."""
         directory.mkdir(parents=True, exist_ok=True)
         path = directory / hashlib.sha256(self.data).hexdigest()[:12]
         path.write_bytes(self.data)

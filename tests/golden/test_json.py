@@ -66,7 +66,7 @@ class Recorder:
 
     Attributes:
         shapes: Shapes of the JSON output, by command.
-        quiet: Output with `-q` beside the JSON value, by command.
+        quiet: Output with `-q` next to the JSON value, by command.
         unconfirmed: Results without `--yes`, by command.
     """
 

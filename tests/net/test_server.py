@@ -19,11 +19,11 @@ from outreply_cli.net.server.server import Handler, LocalServer, Respond, Server
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-LIMITS = ServerLimits(body_bytes=10_000, request_seconds=10, threads=2, shutdown_timeout=2.0)
+LIMITS = ServerLimits(max_body_bytes=10_000, request_seconds=10, threads=2, shutdown_timeout=2.0)
 
 
 class Echo:
-    """Answers with the path and the body; `/slow` waits, `/poison` raises, `/drop` drops."""
+    """Responds with the path and the body; `/slow` waits, `/poison` raises, `/drop` drops."""
 
     def __init__(self) -> None:
         self.may_continue = threading.Event()
@@ -68,9 +68,9 @@ def connect(port: int) -> socket.socket:
     return socket.create_connection(("127.0.0.1", port), 10)
 
 
-def responses(link: socket.socket, count: int) -> list[tuple[int, str]]:
+def responses(sock: socket.socket, count: int) -> list[tuple[int, str]]:
     found = []
-    with link.makefile("rb") as lines:
+    with sock.makefile("rb") as lines:
         for _ in range(count):
             status, length = int(lines.readline().split()[1]), 0
             while (line := lines.readline().strip()) != b"":
@@ -95,14 +95,14 @@ def wait_until(condition: Callable[[], bool]) -> None:
         max_size=5,
     )
 )
-def test_pipelined_requests_are_answered_in_order(paths_per_link: list[list[str]]) -> None:
+def test_pipelined_responses_keep_order(paths_per_socket: list[list[str]]) -> None:
     with serving(Echo()) as port:
-        links = [connect(port) for _ in paths_per_link]
-        for link, paths in zip(links, paths_per_link, strict=True):
-            link.sendall(b"".join(request(path) for path in paths))
-        for link, paths in zip(links, paths_per_link, strict=True):
-            found = responses(link, len(paths))
-            link.close()
+        sockets = [connect(port) for _ in paths_per_socket]
+        for sock, paths in zip(sockets, paths_per_socket, strict=True):
+            sock.sendall(b"".join(request(path) for path in paths))
+        for sock, paths in zip(sockets, paths_per_socket, strict=True):
+            found = responses(sock, len(paths))
+            sock.close()
             assert found == [(200, f"{path} 0") for path in paths]
 
 
@@ -118,9 +118,9 @@ def test_slow_request_blocks_no_other() -> None:
 
 
 def test_exception_in_app_is_500(capsys: pytest.CaptureFixture[str]) -> None:
-    with serving(Echo()) as port, connect(port) as link:
-        link.sendall(request("/poison") + request("/a"))
-        assert [status for status, _ in responses(link, 2)] == [500, 200]
+    with serving(Echo()) as port, connect(port) as sock:
+        sock.sendall(request("/poison") + request("/a"))
+        assert [status for status, _ in responses(sock, 2)] == [500, 200]
     assert "ValueError" in capsys.readouterr().err
 
 
@@ -130,9 +130,9 @@ def test_exception_in_handler_is_500(capsys: pytest.CaptureFixture[str]) -> None
             raise KeyError("bad")
         return False
 
-    with serving(Echo(), handler) as port, connect(port) as link:
-        link.sendall(request("/bad") + request("/a"))
-        assert [status for status, _ in responses(link, 2)] == [500, 200]
+    with serving(Echo(), handler) as port, connect(port) as sock:
+        sock.sendall(request("/bad") + request("/a"))
+        assert [status for status, _ in responses(sock, 2)] == [500, 200]
     assert "KeyError" in capsys.readouterr().err
 
 
@@ -145,23 +145,23 @@ def test_handler_responds_later_from_another_thread() -> None:
         waiting.append(respond)
         return True
 
-    with serving(Echo(), handler) as port, connect(port) as link, connect(port) as other:
-        link.sendall(request("/later"))
+    with serving(Echo(), handler) as port, connect(port) as sock, connect(port) as other:
+        sock.sendall(request("/later"))
         wait_until(lambda: len(waiting) == 1)
         other.sendall(request("/a"))
         assert responses(other, 1) == [(200, "/a 0")]
         waiting[0](Response(201, b"done", {}))
         # A second response to the same request is ignored.
         waiting[0](Response(202, b"again", {}))
-        link.sendall(request("/a"))
-        assert responses(link, 2) == [(201, "done"), (200, "/a 0")]
+        sock.sendall(request("/a"))
+        assert responses(sock, 2) == [(201, "done"), (200, "/a 0")]
 
 
 def test_dropped_connection_gets_no_response() -> None:
-    with serving(Echo()) as port, connect(port) as link:
-        link.sendall(request("/drop"))
+    with serving(Echo()) as port, connect(port) as sock:
+        sock.sendall(request("/drop"))
         with _no_data():
-            assert link.recv(100) == b""
+            assert sock.recv(100) == b""
 
 
 @contextmanager
@@ -185,77 +185,77 @@ def _no_data() -> Iterator[None]:
     ],
 )
 def test_invalid_request_is_refused_and_closed(sent: bytes, status: int) -> None:
-    with serving(Echo()) as port, connect(port) as link, connect(port) as other:
-        link.sendall(sent)
-        assert responses(link, 1)[0][0] == status
-        assert link.recv(100) == b""
+    with serving(Echo()) as port, connect(port) as sock, connect(port) as other:
+        sock.sendall(sent)
+        assert responses(sock, 1)[0][0] == status
+        assert sock.recv(100) == b""
         other.sendall(request("/a"))
         assert responses(other, 1) == [(200, "/a 0")]
 
 
 def test_chunked_body_over_the_limit_is_413() -> None:
     chunk = b"1000\r\n" + b"x" * 4096 + b"\r\n"
-    with serving(Echo()) as port, connect(port) as link:
-        link.sendall(
+    with serving(Echo()) as port, connect(port) as sock:
+        sock.sendall(
             b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk * 3
         )
-        assert responses(link, 1)[0][0] == 413
+        assert responses(sock, 1)[0][0] == 413
 
 
 def test_chunked_body_is_read_whole() -> None:
-    with serving(Echo()) as port, connect(port) as link:
-        link.sendall(
+    with serving(Echo()) as port, connect(port) as sock:
+        sock.sendall(
             b"POST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
             b"3\r\nabc\r\n4\r\ndefg\r\n0\r\n\r\n"
         )
-        assert responses(link, 1) == [(200, "/a 7")]
+        assert responses(sock, 1) == [(200, "/a 7")]
 
 
-def test_expect_100_continue_is_answered() -> None:
-    with serving(Echo()) as port, connect(port) as link:
-        link.sendall(
+def test_expect_100_continue_gets_interim_response() -> None:
+    with serving(Echo()) as port, connect(port) as sock:
+        sock.sendall(
             b"POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n"
         )
-        assert link.recv(100).startswith(b"HTTP/1.1 100 ")
-        link.sendall(b"abc")
-        assert responses(link, 1) == [(200, "/a 3")]
+        assert sock.recv(100).startswith(b"HTTP/1.1 100 ")
+        sock.sendall(b"abc")
+        assert responses(sock, 1) == [(200, "/a 3")]
 
 
 def test_head_has_no_body() -> None:
-    with serving(Echo()) as port, connect(port) as link:
-        link.sendall(request("/abc", method="HEAD") + request("/a"))
-        with link.makefile("rb") as lines:
+    with serving(Echo()) as port, connect(port) as sock:
+        sock.sendall(request("/abc", method="HEAD") + request("/a"))
+        with sock.makefile("rb") as lines:
             head = b"".join(iter(lines.readline, b"\r\n"))
             assert b"Content-Length: 6" in head
             assert lines.readline().startswith(b"HTTP/1.1 200")
 
 
 def test_http_1_0_closes_after_the_response() -> None:
-    with serving(Echo()) as port, connect(port) as link:
-        link.sendall(b"GET /a HTTP/1.0\r\n\r\n")
+    with serving(Echo()) as port, connect(port) as sock:
+        sock.sendall(b"GET /a HTTP/1.0\r\n\r\n")
         received = b""
-        while data := link.recv(1000):
+        while data := sock.recv(1000):
             received += data
         assert received.endswith(b"/a 0")
 
 
 def test_client_may_close_its_side_before_the_response() -> None:
     app = Echo()
-    with serving(app) as port, connect(port) as link:
-        link.sendall(request("/slow"))
-        link.shutdown(socket.SHUT_WR)
+    with serving(app) as port, connect(port) as sock:
+        sock.sendall(request("/slow"))
+        sock.shutdown(socket.SHUT_WR)
         wait_until(lambda: app.slow_requests == 1)
         app.may_continue.set()
-        assert responses(link, 1) == [(200, "/slow 0")]
+        assert responses(sock, 1) == [(200, "/slow 0")]
 
 
 def test_dripping_request_is_cut_off_at_the_deadline() -> None:
-    limits = ServerLimits(body_bytes=10_000, request_seconds=0.5, absolute_deadline=True)
-    with serving(Echo(), limits=limits) as port, connect(port) as link:
+    limits = ServerLimits(max_body_bytes=10_000, request_seconds=0.5, absolute_deadline=True)
+    with serving(Echo(), limits=limits) as port, connect(port) as sock:
         started_at = time.monotonic()
         try:
             while time.monotonic() - started_at < 8:
-                link.sendall(b"G")
+                sock.sendall(b"G")
                 time.sleep(0.05)
         except OSError:
             pass
@@ -263,20 +263,20 @@ def test_dripping_request_is_cut_off_at_the_deadline() -> None:
 
 
 def test_idle_connection_is_closed() -> None:
-    limits = ServerLimits(body_bytes=10_000, request_seconds=0.2)
-    with serving(Echo(), limits=limits) as port, connect(port) as link, _no_data():
-        assert link.recv(100) == b""
+    limits = ServerLimits(max_body_bytes=10_000, request_seconds=0.2)
+    with serving(Echo(), limits=limits) as port, connect(port) as sock, _no_data():
+        assert sock.recv(100) == b""
 
 
 def test_connections_over_the_limit_wait() -> None:
-    limits = ServerLimits(body_bytes=10_000, request_seconds=10, connections=2)
+    limits = ServerLimits(max_body_bytes=10_000, request_seconds=10, max_connections=2)
     with serving(Echo(), limits=limits) as port:
-        links = [connect(port) for _ in range(5)]
-        for link in links:
-            link.sendall(request("/a", b"", "Connection: close"))
-        for link in links:
-            assert responses(link, 1) == [(200, "/a 0")]
-            link.close()
+        sockets = [connect(port) for _ in range(5)]
+        for sock in sockets:
+            sock.sendall(request("/a", b"", "Connection: close"))
+        for sock in sockets:
+            assert responses(sock, 1) == [(200, "/a 0")]
+            sock.close()
 
 
 def test_stop_finishes_requests_in_progress() -> None:
@@ -285,17 +285,17 @@ def test_stop_finishes_requests_in_progress() -> None:
     server = LocalServer(app, host="127.0.0.1", port=0, limits=limits)
     thread = threading.Thread(target=server.run)
     thread.start()
-    links = [connect(server.port) for _ in range(LIMITS.threads + 2)]
-    for link in links:
-        link.sendall(request("/slow"))
+    sockets = [connect(server.port) for _ in range(LIMITS.threads + 2)]
+    for sock in sockets:
+        sock.sendall(request("/slow"))
     # Two are in progress, and the rest waits for a thread.
-    wait_until(lambda: sum(client._is_busy for client in [*server.connections]) == len(links))
+    wait_until(lambda: sum(client._is_busy for client in [*server.connections]) == len(sockets))
     server.stop()
     threading.Timer(0.2, app.may_continue.set).start()
-    assert [responses(link, 1)[0] for link in links] == [(200, "/slow 0")] * len(links)
+    assert [responses(sock, 1)[0] for sock in sockets] == [(200, "/slow 0")] * len(sockets)
     thread.join(60)
-    for link in links:
-        link.close()
+    for sock in sockets:
+        sock.close()
 
 
 def test_port_in_use() -> None:
@@ -303,16 +303,16 @@ def test_port_in_use() -> None:
         LocalServer(Echo(), host="127.0.0.1", port=port, limits=LIMITS)
 
 
-def test_localhost_listens_on_every_address_of_it() -> None:
+def test_localhost_listens_on_all_addresses() -> None:
     server = LocalServer(Echo(), host="localhost", port=0, limits=LIMITS)
     thread = threading.Thread(target=server.run)
     thread.start()
     for address in dict.fromkeys(
         item[4][0] for item in socket.getaddrinfo("localhost", server.port, type=socket.SOCK_STREAM)
     ):
-        with socket.create_connection((str(address), server.port), 10) as link:
-            link.sendall(request("/a"))
-            assert responses(link, 1) == [(200, "/a 0")]
+        with socket.create_connection((str(address), server.port), 10) as sock:
+            sock.sendall(request("/a"))
+            assert responses(sock, 1) == [(200, "/a 0")]
     server.stop()
     thread.join(10)
 

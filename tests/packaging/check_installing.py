@@ -11,7 +11,7 @@ from tests.packaging.environments import Environment
 
 
 @pytest.fixture(scope="module")
-def installed(
+def installation(
     packages: Packages, wheelhouse: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Environment:
     environment = Environment.create(tmp_path_factory.mktemp("from-wheel"))
@@ -20,9 +20,9 @@ def installed(
 
 
 def test_wheel_installs_offline(
-    installed: Environment,
+    installation: Environment,
 ) -> None:
-    installed.run(installed.program("python"), "-m", "pip", "check")
+    installation.run(installation.program("python"), "-m", "pip", "check")
 
 
 def test_sdist_installs_offline(packages: Packages, wheelhouse: Path, tmp_path: Path) -> None:
@@ -33,15 +33,15 @@ def test_sdist_installs_offline(packages: Packages, wheelhouse: Path, tmp_path: 
     )
 
 
-def test_run_by_path_with_empty_home(installed: Environment, tmp_path: Path) -> None:
+def test_run_by_path_with_empty_home(installation: Environment, tmp_path: Path) -> None:
     """Run it as pipx does, without an activated environment."""
     elsewhere, home = tmp_path / "elsewhere", tmp_path / "home"
     elsewhere.mkdir()
     home.mkdir()
 
     def outreply(*words: str) -> str:
-        return installed.run(
-            installed.program("outreply"), *words, cwd=elsewhere, HOME=str(home)
+        return installation.run(
+            installation.program("outreply"), *words, cwd=elsewhere, HOME=str(home)
         )  # fmt: skip
 
     assert outreply("--version") == f"outreply {__version__}\n"
@@ -51,25 +51,25 @@ def test_run_by_path_with_empty_home(installed: Environment, tmp_path: Path) -> 
     assert list(elsewhere.iterdir()) == list(home.iterdir()) == []
 
 
-def test_demo(installed: Environment, tmp_path: Path) -> None:
-    assert "outreply" in installed.run(installed.program("outreply"), "demo", cwd=tmp_path)
+def test_demo(installation: Environment, tmp_path: Path) -> None:
+    assert "outreply" in installation.run(installation.program("outreply"), "demo", cwd=tmp_path)
 
 
-def test_run_through_symlink(installed: Environment, tmp_path: Path) -> None:
+def test_run_through_symlink(installation: Environment, tmp_path: Path) -> None:
     link = tmp_path / "outreply"
-    link.symlink_to(installed.program("outreply"))
-    assert installed.run(link, "--version") == f"outreply {__version__}\n"
+    link.symlink_to(installation.program("outreply"))
+    assert installation.run(link, "--version") == f"outreply {__version__}\n"
 
 
-def test_completions_and_man_pages_are_installed(installed: Environment) -> None:
-    share = installed.directory / "share"
+def test_completions_and_man_pages_are_installed(installation: Environment) -> None:
+    share = installation.directory / "share"
     assert (share / "bash-completion" / "completions" / "outreply").is_file()
     assert (share / "zsh" / "site-functions" / "_outreply").is_file()
     assert (share / "fish" / "vendor_completions.d" / "outreply.fish").is_file()
     assert (share / "man" / "man1" / "outreply-bulk.1").is_file()
 
 
-def test_type_hints_are_exported(installed: Environment, tmp_path: Path) -> None:
+def test_type_hints_are_exported(installation: Environment, tmp_path: Path) -> None:
     """Type checkers report a wrong argument; without `py.typed` everything would be Any."""
     (tmp_path / "right.py").write_text(
         "from outreply_cli.webhooks import verify\nfits: bool = verify(b'', '', 'secret')\n"
@@ -77,9 +77,9 @@ def test_type_hints_are_exported(installed: Environment, tmp_path: Path) -> None
     (tmp_path / "wrong.py").write_text(
         "from outreply_cli.webhooks import verify\nverify(1, '', 'secret')\n"
     )
-    check = ["-m", "mypy", "--python-executable", str(installed.program("python")),
+    check = ["-m", "mypy", "--python-executable", str(installation.program("python")),
              "--cache-dir", str(tmp_path / "cache")]  # fmt: skip
     python = Path(sys.executable)
-    installed.run(python, *check, "right.py", cwd=tmp_path)
+    installation.run(python, *check, "right.py", cwd=tmp_path)
     with pytest.raises(AssertionError, match=r"Argument 1 to .verify. has incompatible type"):
-        installed.run(python, *check, "wrong.py", cwd=tmp_path)
+        installation.run(python, *check, "wrong.py", cwd=tmp_path)

@@ -149,7 +149,7 @@ calendar_posts = st.lists(
     st.builds(
         CellPost,
         day=st.sampled_from(week_days(TODAY)),
-        clock=st.just("09:00"),
+        time_text=st.just("09:00"),
         code=st.sampled_from(["IG", "FB", "TW"]),
         mark=st.sampled_from(["", "A", "B", "12"]),
         status=st.sampled_from(["scheduled", "published", "failed"]),

@@ -61,7 +61,7 @@ def test_http_media_url_warning() -> None:
     assert problem_fields(content, warnings=True) == ["media_urls"]
 
 
-def spaced(gap: timedelta, count: int) -> Sequence[datetime]:
+def make_times(gap: timedelta, count: int) -> Sequence[datetime]:
     return [NOW + gap * index for index in range(count)]
 
 
@@ -72,23 +72,23 @@ def spaced(gap: timedelta, count: int) -> Sequence[datetime]:
 )  # fmt: skip
 def test_page_limits_per_hour_and_day(platform: str, per_hour: int, per_day: int) -> None:
     minute = timedelta(minutes=1)
-    assert not list(page_violations(spaced(minute, per_hour), platform, LIMITS))
-    (hourly,) = page_violations(spaced(minute, per_hour + 1), platform, LIMITS)
-    assert "1 h" in hourly.rule
+    assert not list(page_violations(make_times(minute, per_hour), platform, LIMITS))
+    (hourly,) = page_violations(make_times(minute, per_hour + 1), platform, LIMITS)
+    assert "per hour" in hourly.rule
     spread = timedelta(hours=24) / (per_day + 1)
-    assert not list(page_violations(spaced(spread, per_day), platform, LIMITS))
-    (daily,) = page_violations(spaced(spread, per_day + 1), platform, LIMITS)
-    assert "24 h" in daily.rule
+    assert not list(page_violations(make_times(spread, per_day), platform, LIMITS))
+    (daily,) = page_violations(make_times(spread, per_day + 1), platform, LIMITS)
+    assert "per 24 hours" in daily.rule
     # A post exactly one window old no longer counts.
-    assert not list(page_violations(spaced(timedelta(hours=1) / per_hour, per_hour + 1), platform,
-                                    LIMITS))  # fmt: skip
+    hour = make_times(timedelta(hours=1) / per_hour, per_hour + 1)
+    assert not list(page_violations(hour, platform, LIMITS))
 
 
 def test_page_gap_and_brand_limit() -> None:
-    assert not list(page_violations(spaced(60 * SECOND, 2), "youtube", LIMITS))
-    assert list(page_violations(spaced(59 * SECOND, 2), "youtube", LIMITS))
-    assert not list(brand_violations(spaced(60 * SECOND, 500), LIMITS))
-    assert list(brand_violations(spaced(60 * SECOND, 501), LIMITS))
+    assert not list(page_violations(make_times(60 * SECOND, 2), "youtube", LIMITS))
+    assert list(page_violations(make_times(59 * SECOND, 2), "youtube", LIMITS))
+    assert not list(brand_violations(make_times(60 * SECOND, 500), LIMITS))
+    assert list(brand_violations(make_times(60 * SECOND, 501), LIMITS))
 
 
 def test_account_limits_override_reference() -> None:
@@ -98,8 +98,8 @@ def test_account_limits_override_reference() -> None:
         "perBrandPer24hSafetyNet": 3,
     }
     limits = GuardrailLimits.from_account({"quota": {"publish_guardrails": live}})
-    assert not list(page_violations(spaced(5 * SECOND, 2), "twitter", limits))
-    assert list(page_violations(spaced(4 * SECOND, 2), "twitter", limits))
-    assert list(page_violations(spaced(60 * SECOND, 2), "linkedin", limits))
-    assert not list(page_violations(spaced(60 * SECOND, 8), "instagram", limits))
-    assert list(brand_violations(spaced(60 * SECOND, 4), limits))
+    assert not list(page_violations(make_times(5 * SECOND, 2), "twitter", limits))
+    assert list(page_violations(make_times(4 * SECOND, 2), "twitter", limits))
+    assert list(page_violations(make_times(60 * SECOND, 2), "linkedin", limits))
+    assert not list(page_violations(make_times(60 * SECOND, 8), "instagram", limits))
+    assert list(brand_violations(make_times(60 * SECOND, 4), limits))

@@ -1,4 +1,4 @@
-"""Decompression and parser bombs, and regular expressions: limit_resources time and memory."""
+"""Decompression and parser bombs, and regular expressions: limited time and memory."""
 
 import ast
 import json

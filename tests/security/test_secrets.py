@@ -32,7 +32,7 @@ def test_token_option_is_rejected_with_hint(cli_logged_out: CommandLine) -> None
         result = cli_logged_out.run(*words)
         assert result.code == 2
         assert TOKEN not in result.err
-        assert "arguments are public" in result.err
+        assert "other users can see command lines" in result.err
         assert "OUTREPLY_API_KEY" in result.err
 
 

@@ -72,22 +72,22 @@ class Listener:
     def serve(self, listener: socket.socket) -> None:
         while True:
             try:
-                link, _ = listener.accept()
+                sock, _ = listener.accept()
             except OSError:
                 return
-            with suppress(OSError), link:
-                link.settimeout(10)
-                if link.recv(1, socket.MSG_PEEK) == b"C":
-                    self.plain.append(_read_head(link))
-                    link.sendall(b"HTTP/1.1 200 Connected\r\n\r\n")
-                with self.context.wrap_socket(link, server_side=True) as secure:
+            with suppress(OSError), sock:
+                sock.settimeout(10)
+                if sock.recv(1, socket.MSG_PEEK) == b"C":
+                    self.plain.append(_read_head(sock))
+                    sock.sendall(b"HTTP/1.1 200 Connected\r\n\r\n")
+                with self.context.wrap_socket(sock, server_side=True) as secure:
                     self.secure.append(_read_head(secure))
                     secure.sendall(response(200, {"pages": []}))
 
 
-def _read_head(link: socket.socket) -> bytes:
+def _read_head(sock: socket.socket) -> bytes:
     head = b""
-    while b"\r\n\r\n" not in head and (more := link.recv(4096)):
+    while b"\r\n\r\n" not in head and (more := sock.recv(4096)):
         head += more
     return head
 
@@ -218,7 +218,7 @@ def test_redirect_to_other_origin_is_refused(target: str, status: int) -> None:
         assert len(server.received) == 1
 
 
-def compressed(megabytes: int) -> bytes:
+def compress_zeros(megabytes: int) -> bytes:
     """Gzip data of that many megabytes of zeros, without the checksum at the end."""
     packer = zlib.compressobj(9, zlib.DEFLATED, -15)
     # After a full flush, the same block compresses to the same bytes.
@@ -246,7 +246,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 
 
 def test_compression_bomb() -> None:
-    once = compressed(1024)
+    once = compress_zeros(1024)
     assert len(once) < 1.1 * MEGABYTE
     twice, named = gzip.compress(once), "gzip, gzip"
     script = [

@@ -51,9 +51,9 @@ class RunningReceiver:
 
     def send_raw(self, data: bytes) -> bytes:
         """Send bytes; returns the start of the response."""
-        with socket.create_connection(("127.0.0.1", self.server.port), 10) as link:
-            link.sendall(data)
-            return link.recv(65_536)
+        with socket.create_connection(("127.0.0.1", self.server.port), 10) as sock:
+            sock.sendall(data)
+            return sock.recv(65_536)
 
     def stored_ids(self) -> Sequence[str]:
         return [entry["delivery"].id for entry in self.store.history(limit=100_000)]

@@ -60,11 +60,11 @@ def test_acknowledged_deliveries_survive_sigkill(cli_logged_out: CommandLine) ->
             headers = {"X-OutReply-Signature": sign(body, SECRET)}
             is_running.wait()
             # Sent once, even without a response.
-            link = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
             try:
-                with closing(link):
-                    link.request("POST", "/", body, headers)
-                    if link.getresponse().status == 200:
+                with closing(connection):
+                    connection.request("POST", "/", body, headers)
+                    if connection.getresponse().status == 200:
                         with lock:
                             acknowledged.add(json.loads(body)["id"])
             except (OSError, http.client.HTTPException):

@@ -176,15 +176,15 @@ def test_slow_clients_are_disconnected(
                 break
         assert ended_at is not None
         assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 30_000
-        for link in [*idle, drip]:
-            link.close()
+        for sock in [*idle, drip]:
+            sock.close()
 
 
 def test_excluded_event_is_acknowledged(tmp_path: Path) -> None:
     with run_receiver(tmp_path, ReceiverConfig([SECRET], events=["post.*"])) as receiver:
         assert receiver.send(event_body("comment.received"))[0] == 200
         assert receiver.send(event_body())[0] == 200
-        assert [received.is_wanted for received in receiver.received] == [False, True]
+        assert [received.matches_filter for received in receiver.received] == [False, True]
 
 
 def test_scripted_responses(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ _COLUMNS = (
     Column(
         "API", "base_url", lambda profile: str(profile["base_url"] or "default"), shrinkable=True
     ),
-    Column("Time zone", "timezone", lambda profile: str(profile["timezone"] or "this machine's")),
+    Column("Time zone", "timezone", lambda profile: str(profile["timezone"] or "local")),
     Column("Token storage", "storage", lambda profile: str(profile["storage"] or "none")),
 )
 

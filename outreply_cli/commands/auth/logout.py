@@ -15,8 +15,13 @@ def run(context: Context) -> None:
     Example: outreply auth logout --profile agency
     """
     from outreply_cli.accounts.credentials import Credentials
+    from outreply_cli.accounts.profiles import UnknownProfileError
 
     profiles = context.profiles
+    if not profiles.stored:
+        raise UnknownProfileError(
+            "no account is stored on this machine", hint="There is nothing to sign out of."
+        )
     profile = profiles.get(context.profile_name)
     Credentials(context.environ, context.config_dir).delete(profile)
     profiles.stored[profile.name] = replace(profile, storage=None)

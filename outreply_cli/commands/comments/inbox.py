@@ -47,7 +47,7 @@ def run(
         for group in groups:
             store.mark_seen(str(group.post["id"]), [threaded.comment for threaded in group.threads])
     count, posts = sum(len(group.threads) for group in groups), len(recent.posts)
-    unanswered = sum(group.unanswered for group in groups)
+    unanswered = sum(group.unanswered_count for group in groups)
     context.info(
         f"{count} {'' if show_all else 'new '}comment{'s' * (count != 1)} "
         f"({unanswered} unanswered) on {posts} post{'s' * (posts != 1)}."

@@ -55,7 +55,7 @@ class CommentView:
         parts = [
             group.alias,
             self._time(group.post, "published_at"),
-            f"{group.unanswered} unanswered" if group.unanswered else "",
+            f"{group.unanswered_count} unanswered" if group.unanswered_count else "",
             quote(str(group.post.get("message") or "")),
         ]
         return sanitize("  ".join(filter(None, parts)))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 SinceOption = Annotated[
     str | None,
     typer.Option(
-        metavar="TIME", help="Show only comments newer than this, such as 2h or 'mon 09:00'."
+        metavar="TIME", help="Show only comments newer than TIME, such as 2h or 'mon 09:00'."
     ),
 ]
 DaysOption = Annotated[

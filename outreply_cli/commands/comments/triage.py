@@ -77,7 +77,8 @@ def _run_triage(context: Context, triage: "Triage", view: CommentView) -> None:
             return
         try:
             if not _handle_choice(context, triage, group, letter):
-                context.info("Type one letter, then Enter.")
+                unknown = f"Unknown choice {typed!r}. " if typed else ""
+                context.info(f"{unknown}Type r, e, s, o, u or q, then Enter.")
         except OutReplyError as error:
             context.warn(error.message)
 

@@ -17,7 +17,8 @@ from outreply_cli.ui.columns import Column
 def run(
     context: Context,
     duration: Annotated[
-        str | None, typer.Argument(metavar="[DURATION]", help="How far to advance, such as 2h.")
+        str | None,
+        typer.Argument(metavar="[DURATION]", help="Advance by this duration, such as 2h."),
     ] = None,
     to: Annotated[
         str | None, typer.Option("--to", metavar="TIME", help="Advance to this time.")

@@ -15,7 +15,7 @@ from outreply_cli.ui.columns import Column
 def run(
     context: Context,
     limit: Annotated[
-        int, typer.Option(metavar="COUNT", min=1, max=1000, help="Maximum number of deliveries.")
+        int, typer.Option(metavar="COUNT", min=1, max=1000, help="Show at most COUNT deliveries.")
     ] = 50,
     state: StateOption = None,
 ) -> None:

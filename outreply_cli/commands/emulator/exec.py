@@ -15,7 +15,7 @@ from outreply_cli.emulator.client import EmulatorHandle
 def run(
     context: Context,
     *,
-    words: Annotated[list[str], typer.Argument(metavar="-- COMMAND…", help="Command to run.")],
+    words: Annotated[list[str], typer.Argument(metavar="-- COMMAND...", help="Command to run.")],
     file: Annotated[
         Path | None, typer.Option("--seed-file", metavar="FILE", help="Seed file to load first.")
     ] = None,

@@ -23,7 +23,7 @@ PROFILE = "emulator"
 StateOption = Annotated[
     Path | None, typer.Option("--state", metavar="DIR", help="State directory of the emulator.")
 ]
-WebhookArgument = Annotated[str, typer.Argument(metavar="WEBHOOK", help="ID of the webhook.")]
+WebhookArgument = Annotated[str, typer.Argument(metavar="ID", help="Webhook ID.")]
 FAULT_COLUMNS = [
     Column("Number", "number"), Column("Fault", "fault"), Column("Method", "method"),
     Column("Path", "path"), Column("Every", "every"), Column("Probability", "probability"),

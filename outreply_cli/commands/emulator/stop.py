@@ -15,7 +15,7 @@ def run(context: Context, state: StateOption = None) -> None:
 
     Example: outreply emulator stop
 
-    Example: outreply emulator start --state rehearsal && outreply emulator stop --state rehearsal
+    Example: outreply emulator start --state demo && outreply emulator stop --state demo
     """
     from outreply_cli.emulator.daemon import stop
 

@@ -15,7 +15,7 @@ from outreply_cli.times import parse_duration
 def run(
     context: Context,
     scopes: Annotated[
-        str | None, typer.Option(metavar="SCOPE,…", help="Scopes of a new token (default: all).")
+        str | None, typer.Option(metavar="SCOPE,...", help="Scopes of a new token (default: all).")
     ] = None,
     expires_in: Annotated[
         str | None,

@@ -12,7 +12,7 @@ from outreply_cli.context import Context
 @command()
 def run(
     context: Context,
-    media_ids: Annotated[list[str], typer.Argument(metavar="ID...", help="IDs of the media.")],
+    media_ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Media IDs.")],
     yes: Yes = False,
 ) -> None:
     """Delete uploaded media.

@@ -133,7 +133,9 @@ def _raise_failures(
     details = {"failed": [{"file": name, "code": error.code} for name, error in failures]}
     if len(failures) == total and all(isinstance(e, InvalidInputError) for _, e in failures):
         raise InvalidInputError(
-            f"none of the {total} files can be uploaded", hint="Nothing was sent.", details=details
+            f"none of the {total} files can be uploaded",
+            hint="Nothing was sent. Replace the files and try again.",
+            details=details,
         )
     if isinstance(report.stopped_by, InterruptedRunError):
         raise report.stopped_by

@@ -23,7 +23,7 @@ def run(
     context: Context,
     older_than: Annotated[
         str | None,
-        typer.Option(metavar="DURATION", help="Delete only media uploaded longer ago, such as 7d."),
+        typer.Option(metavar="DURATION", help="Delete only media older than this, such as 7d."),
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be deleted; delete nothing.")
@@ -52,7 +52,7 @@ def run(
     if dry_run or not items:
         context.output.print_list(items, columns, id_field=ID_FIELD)
         context.info(
-            f"{summary}. Nothing was deleted: --dry-run." if dry_run else "Nothing to delete."
+            f"{summary}. Dry run: nothing was deleted." if dry_run else "Nothing to delete."
         )
         return
     if not yes:

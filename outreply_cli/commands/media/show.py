@@ -12,7 +12,7 @@ from outreply_cli.context import Context
 @command()
 def run(
     context: Context,
-    media_id: Annotated[str, typer.Argument(metavar="ID", help="ID of the media.")],
+    media_id: Annotated[str, typer.Argument(metavar="ID", help="Media ID.")],
     tz: DisplayZone = None,
 ) -> None:
     """Show one uploaded image or video.

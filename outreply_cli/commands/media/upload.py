@@ -25,7 +25,7 @@ def run(
     context: Context,
     names: Annotated[
         list[str],
-        typer.Argument(metavar="FILE|DIR|-...", help="Files or directories (- for stdin)."),
+        typer.Argument(metavar="FILE...", help="Files or directories (- for stdin)."),
     ],
     recursive: Annotated[
         bool, typer.Option("--recursive", "-r", help="Include files in subdirectories.")

@@ -28,5 +28,10 @@ def run(
     page_id = str(find_page(client.pages().items, page)["id"])
     context.output.print_one(
         client.page(page_id),
-        [*COLUMNS[:4], Column("Brand", "brand_id"), Column("Followers", "followers"), COLUMNS[5]],
+        [
+            *COLUMNS[:4],
+            Column("Brand ID", "brand_id"),
+            Column("Followers", "followers"),
+            COLUMNS[5],
+        ],
     )

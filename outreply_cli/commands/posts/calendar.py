@@ -22,7 +22,9 @@ def run(
     from_: Annotated[
         str | None,
         typer.Option(
-            "--from", metavar="DATE", help="Show the period of this day: 2026-12-24, 2026-12, +7d."
+            "--from",
+            metavar="DATE",
+            help="Show the week or month that contains this day, such as 2026-12-24 or +7d.",
         ),
     ] = None,
     tz: DisplayZone = None,

@@ -56,7 +56,7 @@ def _cell_post(post: CalendarPost, zone: ZoneInfo, mark: str) -> CellPost:
     platform = find_platform(post.platform)
     return CellPost(
         day=local.date(),
-        clock=f"{local:%H:%M}",
+        time_text=f"{local:%H:%M}",
         code=platform.code if platform else sanitize(post.platform)[:2].upper().ljust(2, "?"),
         mark=mark,
         status=str(post.post.get("status") or ""),
@@ -163,7 +163,7 @@ def _agenda(
         yield Text(f"{day:%a} {day.day} {day:%b %Y}{today}", style="bold")
         for post, entry in pairs_of_day:
             status = "" if entry.status == "scheduled" else f" {sanitize(entry.status)}"
-            line = f"  {entry.clock} {sanitize(post.alias)}{status}  {entry.message}"
+            line = f"  {entry.time_text} {sanitize(post.alias)}{status}  {entry.message}"
             yield Text(fit(line, width))
 
 

@@ -24,7 +24,7 @@ class CellPost:
     """
 
     day: date
-    clock: str
+    time_text: str
     code: str
     mark: str
     status: str
@@ -60,7 +60,7 @@ def lay_out(
     """Return the cells of `days`; each post appears once, or is counted as hidden.
 
     `posts` are sorted by time; those of other days are ignored. A message may have up to
-    `message_lines` lines; 0 puts it beside the time if it fits.
+    `message_lines` lines; 0 puts it next to the time if it fits.
     """
     cells = []
     for day in days:
@@ -109,9 +109,12 @@ def _count_fitting(blocks: Sequence[Sequence[Line]], max_lines: int) -> int:
 
 def _block(index: int, post: CellPost, width: int, message_lines: int) -> list[Line]:
     sign = _SIGNS.get(post.status, " ")
-    head = f"{post.clock}{sign}{post.code} {post.mark}".rstrip()
+    head = f"{post.time_text}{sign}{post.code} {post.mark}".rstrip()
     if cell_len(head) > width:
-        texts = [f"{post.clock}{sign}".rstrip(), fit(f"{post.code} {post.mark}".rstrip(), width)]
+        texts = [
+            f"{post.time_text}{sign}".rstrip(),
+            fit(f"{post.code} {post.mark}".rstrip(), width),
+        ]
     elif message_lines:
         texts = [head, *_wrap(post.message, width, message_lines)]
     elif width - cell_len(head) > _MIN_MESSAGE_WIDTH:

@@ -13,7 +13,7 @@ from outreply_cli.posts.service import PostService
 @command()
 def run(
     context: Context,
-    post_ids: Annotated[list[str], typer.Argument(metavar="ID...", help="IDs of the posts.")],
+    post_ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Post IDs.")],
 ) -> None:
     """Cancel scheduled posts.
 

@@ -44,7 +44,7 @@ def run(
 ) -> None:
     """Export posts as iCalendar, or as a calendar file.
 
-    Times in iCalendar are in UTC; calendar programs show local ones.
+    Times in iCalendar are in UTC; calendar apps convert them to local time.
     Each post keeps its UID, so that importing a file again updates its events.
     Running `bulk schedule` on an exported calendar file changes nothing.
 

@@ -30,7 +30,9 @@ def run(
     page: PageFilter = None,
     since: Annotated[
         str | None,
-        typer.Option(metavar="TIME", help="Show posts after this time, such as 7d or 2026-11-01."),
+        typer.Option(
+            metavar="TIME", help="Show only posts newer than TIME, such as 7d or 2026-11-01."
+        ),
     ] = None,
     limit: Annotated[
         int | None,

@@ -14,13 +14,13 @@ from outreply_cli.paths import to_path
 from outreply_cli.posts.content import PostContent
 from outreply_cli.ui.editor import edit_message
 
-PostIdArgument = Annotated[str, typer.Argument(metavar="ID", help="ID of the post.")]
+PostIdArgument = Annotated[str, typer.Argument(metavar="ID", help="Post ID.")]
 PageOption = Annotated[
     list[str],
     typer.Option(
         "--page",
         metavar="PAGE",
-        help="Post on this page (ID, platform:username or name); may be repeated.",
+        help="Post on this page (ID, platform:username or name; repeatable).",
     ),
 ]
 FileOption = Annotated[
@@ -53,9 +53,7 @@ class PostOptions:
     edit: EditOption = False
     media: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="FILE|URL|media:ID", help="Attach an image or video; may be repeated."
-        ),
+        typer.Option(metavar="FILE|URL|media:ID", help="Attach an image or video (repeatable)."),
     ] = None
     first_comment: Annotated[
         str | None,

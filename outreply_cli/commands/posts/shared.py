@@ -47,11 +47,14 @@ def send_posts(
         if not problem.is_warning
     ]
     if errors:
-        raise InvalidInputError("; ".join(dict.fromkeys(errors)), hint="Nothing was sent.")
+        raise InvalidInputError(
+            "; ".join(dict.fromkeys(errors)),
+            hint="Nothing was sent. Correct the post and try again.",
+        )
     if dry_run:
         bodies = [content.body(str(page["id"]), at) for page, at in targets]
         context.output.print_list(bodies, post_columns(zone, pages), id_field=None)
-        context.info("Nothing was sent: --dry-run.")
+        context.info("Dry run: nothing was sent.")
         return
     service = PostService(client, context.state_dir, context.info)
     service.recover_pending()

@@ -9,33 +9,40 @@ from outreply_cli.context import Context
 from outreply_cli.times import format_time
 from outreply_cli.timestamps import format_timestamp
 
-MinimumOption = Annotated[
-    int | None, typer.Option(metavar="COUNT", min=0, help="Fail if fewer than this many remain.")
-]
-
 
 @command()
 def run(
     context: Context,
-    min_publishes: MinimumOption = None,
-    min_replies: MinimumOption = None,
-    min_reads: MinimumOption = None,
+    min_publishes: Annotated[
+        int | None,
+        typer.Option(metavar="COUNT", min=0, help="Fail if fewer than COUNT publishes remain."),
+    ] = None,
+    min_replies: Annotated[
+        int | None,
+        typer.Option(metavar="COUNT", min=0, help="Fail if fewer than COUNT replies remain."),
+    ] = None,
+    min_reads: Annotated[
+        int | None,
+        typer.Option(metavar="COUNT", min=0, help="Fail if fewer than COUNT reads remain."),
+    ] = None,
     warn_at: Annotated[
         str | None,
-        typer.Option(metavar="PERCENT", help="Warn about quotas used this far, such as 80%."),
+        typer.Option(
+            metavar="PERCENT", help="Warn when this share of a quota is used, such as 80%."
+        ),
     ] = None,
 ) -> None:
-    """Check that enough of this month's quotas remains.
+    """Check that enough monthly quota remains.
 
     Prints nothing and exits 0 if so, and exits 6 otherwise. Without a --min option, each quota
-    must have at least 1 remaining. Warnings of --warn-at do not change the exit code.
+    must have at least 1 remaining. --warn-at warnings do not change the exit code.
 
     Example: outreply quota check --min-publishes 20 --warn-at 80%
 
     Example: outreply quota check --min-reads 500 --json
     """
     from outreply_cli.quota.check import (
-        QuotaExceededError,
+        InsufficientQuotaError,
         find_insufficient_quotas,
         find_used_quotas,
         parse_share,
@@ -59,7 +66,7 @@ def run(
             f"{bucket.remaining} {bucket.name} remaining, {required} required"
             for bucket, required in short
         ]
-        raise QuotaExceededError(
+        raise InsufficientQuotaError(
             f"only {'; '.join(shortages)}{reset}",
             details={
                 "short": [

@@ -18,7 +18,7 @@ def run(
     url: Annotated[str, typer.Option(metavar="URL", help="Send deliveries to this URL.")],
     events: Annotated[
         str | None,
-        typer.Option(metavar="EVENT,…", help="Subscribe to these events (default: all)."),
+        typer.Option(metavar="EVENT,...", help="Subscribe to these events (default: all)."),
     ] = None,
     save_secret: Annotated[
         bool,

@@ -23,8 +23,8 @@ def run(
     ] = None,
     since: Annotated[
         str | None,
-        typer.Option(metavar="TIME", help="Show deliveries since TIME, such as 2h, 'yesterday "
-                     "09:00' or a date."),
+        typer.Option(metavar="TIME", help="Show only deliveries newer than TIME, such as 2h, "
+                     "'yesterday 09:00' or a date."),
     ] = None,
     failed: Annotated[
         bool, typer.Option("--failed", help="Show deliveries that a forward target did not accept.")

@@ -178,7 +178,7 @@ class DeliveryReport:
         delivery = received.delivery
         state = "duplicate" if delivery.is_duplicate else "verified"
         self.counts[state if delivery.is_verified else "invalid"] += 1
-        if delivery.is_verified and not received.is_wanted:
+        if delivery.is_verified and not received.matches_filter:
             return
         if received.forward is not None:
             self._count(received.forward[1])

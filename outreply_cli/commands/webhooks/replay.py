@@ -24,7 +24,7 @@ def run(
     context: Context,
     ids: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[ID…]", help="Delivery IDs, or numbers such as '#12'."),
+        typer.Argument(metavar="[ID...]", help="Delivery IDs, or numbers such as '#12'."),
     ] = None,
     to: ToOption = DEFAULT_URL,
     failed: Annotated[
@@ -32,7 +32,8 @@ def run(
         typer.Option("--failed", help="Replay deliveries that a forward target did not accept."),
     ] = False,
     since: Annotated[
-        str | None, typer.Option(metavar="TIME", help="Replay deliveries received since TIME.")
+        str | None,
+        typer.Option(metavar="TIME", help="Replay deliveries newer than TIME, such as 2h."),
     ] = None,
     resign: Annotated[
         bool, typer.Option("--resign", help="Sign again, with a new timestamp.")
@@ -45,7 +46,7 @@ def run(
 ) -> None:
     """Send received deliveries again.
 
-    They are sent unchanged with their original signature, unless --resign or --edit is given.
+    Deliveries are sent unchanged with their original signature, unless --resign or --edit is given.
 
     Example: outreply webhooks replay --failed --to localhost:3000/hooks
 

@@ -1,8 +1,8 @@
-"""A small HTTP/1.1 server for this machine: h11 reads HTTP, asyncio the sockets.
+"""A small HTTP/1.1 server for this machine: h11 parses HTTP and asyncio handles the sockets.
 
-A WSGI application handles requests in worker threads. Before that, an optional handler sees each
-request in the loop's own thread and may take it over: it gets a `respond` function that it can call
-later, from any thread.
+A WSGI application handles requests in worker threads. Before that, an optional handler gets each
+request in the thread of the event loop and may take it over: it gets a `respond` function that it
+can call later, from any thread.
 """
 
 import asyncio
@@ -48,21 +48,21 @@ class ServerLimits:
     """The limits of a server.
 
     Attributes:
-        body_bytes: The largest body; a larger one gets 413.
+        max_body_bytes: Maximum size of a body; a larger one gets 413.
         request_seconds: Maximum time for a request to arrive, and for a connection to be idle.
         absolute_deadline: Whether `request_seconds` counts from the first byte of a request;
             otherwise from its latest.
-        header_bytes: The largest head of a request; a larger one gets 431.
-        connections: Connections at once; more wait in the operating system's queue.
+        max_header_bytes: Maximum size of a request's head; a larger one gets 431.
+        max_connections: Simultaneous connections; more wait in the operating system's queue.
         threads: Requests that the application handles at once.
         shutdown_timeout: Seconds that `stop` waits for responses in progress.
     """
 
-    body_bytes: int
+    max_body_bytes: int
     request_seconds: float
     absolute_deadline: bool = False
-    header_bytes: int = 32 * 1024
-    connections: int = 800
+    max_header_bytes: int = 32 * 1024
+    max_connections: int = 800
     threads: int = 8
     shutdown_timeout: float = 5.0
 
@@ -76,7 +76,7 @@ class LocalServer:
             whether it takes the request over.
         host: The address to listen on.
         port: The port; 0 picks a free one.
-        limits: The limits to hold requests to.
+        limits: Limits on requests.
         refuse: Returns the response to a request that is not HTTP or too large, by its status.
 
     Attributes:
@@ -177,12 +177,12 @@ class LocalServer:
             await asyncio.sleep(0.01)
         for connection in [*self.connections]:
             connection.abort()
-        # Transports report their end in the next rounds of the loop.
+        # Transports report their end in the next iterations of the event loop.
         await asyncio.sleep(0)
         await asyncio.sleep(0)
 
     def _accept_more(self) -> None:
-        if not self._is_accepting and len(self.connections) < self.limits.connections:
+        if not self._is_accepting and len(self.connections) < self.limits.max_connections:
             self._is_accepting = True
             for listener in self._listeners:
                 self._loop.add_reader(listener, self._accept, listener)
@@ -195,18 +195,18 @@ class LocalServer:
 
     def _accept(self, listener: socket.socket) -> None:
         try:
-            link, _ = listener.accept()
+            sock, _ = listener.accept()
         except OSError as error:
             if error.errno in {errno.EMFILE, errno.ENFILE}:
                 # No descriptor is free; the next closed connection starts accepting again.
                 self._accept_no_more()
             return
-        link.settimeout(0)
+        sock.settimeout(0)
         connection = _Connection(self)
         self.connections.add(connection)
-        if len(self.connections) >= self.limits.connections:
+        if len(self.connections) >= self.limits.max_connections:
             self._accept_no_more()
-        task = self._loop.create_task(self._loop.connect_accepted_socket(lambda: connection, link))
+        task = self._loop.create_task(self._loop.connect_accepted_socket(lambda: connection, sock))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -225,7 +225,7 @@ class _Connection(asyncio.Protocol):
         self._size = 0
         # Whether the first byte of a request has arrived; whether a complete one is being handled,
         # and its number.
-        self._has_begun = self._is_busy = False
+        self._has_started = self._is_busy = False
         self._serial = 0
         self._is_closing = False
         self._deadline: float | None = server.now() + self._limits.request_seconds
@@ -247,13 +247,13 @@ class _Connection(asyncio.Protocol):
             return
         self._http.receive_data(data)
         if self._is_busy:
-            # Requests sent ahead wait in the operating system's buffer.
+            # Pipelined requests wait in the operating system's buffer.
             assert self._transport is not None
             self._transport.pause_reading()
             return
-        if not self._has_begun or not self._limits.absolute_deadline:
+        if not self._has_started or not self._limits.absolute_deadline:
             self._deadline = self._server.now() + self._limits.request_seconds
-        self._has_begun = True
+        self._has_started = True
         self._advance()
 
     def eof_received(self) -> bool:
@@ -281,7 +281,7 @@ class _Connection(asyncio.Protocol):
             self._server.forget(self)
 
     def _advance(self) -> None:  # noqa: C901 - one branch for each kind of event
-        """Read events until a request is complete, more data is needed or the client is wrong."""
+        """Read events until a request is complete, data is missing or the client violates HTTP."""
         try:
             while True:
                 event = self._http.next_event()
@@ -299,7 +299,7 @@ class _Connection(asyncio.Protocol):
                         return
                 elif isinstance(event, h11.Data):
                     self._size += len(event.data)
-                    if self._size > self._limits.body_bytes:
+                    if self._size > self._limits.max_body_bytes:
                         self._refuse(413)
                         return
                     if self._body is None:
@@ -350,21 +350,21 @@ class _Connection(asyncio.Protocol):
         if must_close or (response.body and response.length != len(response.body)):
             self._finish()
             return
-        self._has_begun = self._is_busy = False
+        self._has_started = self._is_busy = False
         if self._body is not None:
             self._body.close()
         self._request = self._body = None
         self._deadline = self._server.now() + self._limits.request_seconds
-        sent_ahead = self._http.trailing_data[0]
+        pipelined = self._http.trailing_data[0]
         self._http = self._new_parser()
         self._transport.resume_reading()
-        if sent_ahead:
-            self.data_received(sent_ahead)
+        if pipelined:
+            self.data_received(pipelined)
 
     def _new_parser(self) -> h11.Connection:
         # One for each request, because responses are not written through it: that would take as
         # long as reading requests does.
-        return h11.Connection(h11.SERVER, max_incomplete_event_size=self._limits.header_bytes)
+        return h11.Connection(h11.SERVER, max_incomplete_event_size=self._limits.max_header_bytes)
 
     def _refuse(self, status: int) -> None:
         """Respond to a request that cannot be handled, and close the connection."""
@@ -491,9 +491,9 @@ def _listen_error(host: str, port: int, error: Exception) -> StorageError:
 def _reject(request: h11.Request, limits: ServerLimits) -> int | None:
     """The status that the head of a request is refused with, or None."""
     size = len(request.target) + sum(len(name) + len(value) + 4 for name, value in request.headers)
-    if size > limits.header_bytes:
+    if size > limits.max_header_bytes:
         return 431
-    return 413 if _content_length(request) > limits.body_bytes else None
+    return 413 if _content_length(request) > limits.max_body_bytes else None
 
 
 def _new_body(request: h11.Request | None) -> Any:

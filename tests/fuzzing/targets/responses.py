@@ -1,6 +1,6 @@
 """Arbitrary HTTP responses: a value, or an error that can be printed.
 
-`answers-socket` sends the input over a real socket; `answers` builds responses in this process,
+`responses-socket` sends the input over a real socket; `responses` builds responses in this process,
 which is much faster.
 """
 
@@ -186,9 +186,9 @@ _WORDS = (
 )  # fmt: skip
 TARGETS = (
     Target(
-        "answers-socket", _check_socket,
+        "responses-socket", _check_socket,
         [bytes([n % len(_CALLS)]) + seed for n, seed in enumerate(_SOCKET_SEEDS * 3)], _WORDS,
         smoke=80,
     ),
-    Target("answers", _check_parts, _PARTS_SEEDS, _WORDS, smoke=100),
+    Target("responses", _check_parts, _PARTS_SEEDS, _WORDS, smoke=100),
 )  # fmt: skip
