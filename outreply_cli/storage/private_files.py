@@ -32,6 +32,8 @@ def write_private(path: Path, text: str, *, is_durable: bool = True) -> None:
                     stream.flush()
                     os.fsync(stream.fileno())
             temporary.replace(path)
+            if is_durable:
+                sync_directory(path.parent)
         finally:
             temporary.unlink(missing_ok=True)
     except OSError as error:
@@ -75,6 +77,31 @@ def make_private_dir(path: Path) -> None:
         path.mkdir(mode=stat.S_IRWXU, exist_ok=True)
     # The umask may have removed permissions of the owner.
     path.chmod(stat.S_IRWXU)
+    sync_directory(path.parent)
+
+
+def sync_directory(path: Path) -> None:
+    """Sync a directory to disk: without it, new files in it do not survive a power loss.
+
+    Raises:
+        OSError: The directory cannot be synced.
+    """
+    # Windows has no descriptors of directories.
+    if not _HAS_OWNERS:
+        return
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except PermissionError:
+        # A parent that the user may enter, but not read.
+        return
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        # Some network file systems cannot sync directories.
+        if error.errno not in {errno.EINVAL, errno.ENOTSUP}:
+            raise
+    finally:
+        os.close(descriptor)
 
 
 def create_private(path: Path) -> int:

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from outreply_cli.errors import StorageError
-from outreply_cli.storage.private_files import ensure_private, make_private_dir
+from outreply_cli.storage.private_files import ensure_private, make_private_dir, sync_directory
 
 _BUSY_SECONDS = 30.0
 
@@ -63,6 +63,9 @@ def open_database(
             database.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             if check:
                 _check(database, "quick_check")
+        if durable:
+            # The file and its log must survive a power loss, like what is committed to them.
+            sync_directory(path.parent)
     except BaseException:
         database.close()
         raise

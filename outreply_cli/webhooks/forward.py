@@ -139,7 +139,11 @@ class Forwarder:
     def _work(self) -> None:
         while not self._stopped.is_set():
             with self._wakeup:
-                queued = self._claim()
+                try:
+                    queued = self._claim()
+                except StorageError:
+                    # The queue cannot be read now; it is kept.
+                    queued = None
                 if queued is None:
                     self._wakeup.wait(_POLL_SECONDS)
                     continue

@@ -249,6 +249,20 @@ def test_client_may_close_its_side_before_the_response() -> None:
         assert responses(sock, 1) == [(200, "/slow 0")]
 
 
+def test_connection_closes_after_the_response_to_a_client_that_closed_its_side() -> None:
+    app = Echo()
+    with serving(app) as port, connect(port) as link:
+        link.sendall(request("/slow"))
+        wait_until(lambda: app.slow_requests == 1)
+        link.shutdown(socket.SHUT_WR)
+        # The server reads the end while the request is in progress.
+        time.sleep(0.1)
+        app.may_continue.set()
+        assert responses(link, 1) == [(200, "/slow 0")]
+        link.settimeout(LIMITS.request_seconds / 2)
+        assert link.recv(1) == b""
+
+
 def test_dripping_request_is_cut_off_at_the_deadline() -> None:
     limits = ServerLimits(max_body_bytes=10_000, request_seconds=0.5, absolute_deadline=True)
     with serving(Echo(), limits=limits) as port, connect(port) as sock:

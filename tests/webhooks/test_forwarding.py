@@ -14,13 +14,15 @@ from typing import Any
 import pytest
 
 from outreply_cli.clock import SystemClock
-from outreply_cli.errors import InvalidInputError
+from outreply_cli.errors import InvalidInputError, StorageError
 from outreply_cli.net.deliver import deliver, validate_url
 from outreply_cli.net.ssrf import Reach
 from outreply_cli.webhooks import verify
 from outreply_cli.webhooks.conformance import HandlerConformance
 from outreply_cli.webhooks.forward import CommandTarget, UrlTarget
+from outreply_cli.webhooks.models import QueuedDelivery
 from outreply_cli.webhooks.receiver import ReceiverConfig
+from outreply_cli.webhooks.store import DeliveryStore
 from tests.webhooks.receiver_fixture import SECRET, RunningReceiver, event_body, run_receiver
 
 
@@ -137,6 +139,24 @@ def test_queue_survives_restart(tmp_path: Path) -> None:
         wait_for(lambda: bool(receiver.forwarded))
         assert receiver.forwarded[0].delivery.body == body
         assert receiver.forwarded[0].attempt == 2
+
+
+def test_forwarding_goes_on_after_the_store_could_not_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = DeliveryStore.next_pending
+    failures = [StorageError("the disk failed")]
+
+    def next_pending(store: DeliveryStore, *args: Any) -> QueuedDelivery | None:
+        if failures:
+            raise failures.pop()
+        return read(store, *args)
+
+    monkeypatch.setattr(DeliveryStore, "next_pending", next_pending)
+    with run_handler() as app, run_receiver(tmp_path, targets=[UrlTarget(app.url)]) as receiver:
+        receiver.send(event_body())
+        wait_for(lambda: _has_forwarded(receiver, 1))
+    assert len(app.requests) == 1
 
 
 def test_failed_delivery_after_last_retry(tmp_path: Path) -> None:

@@ -355,11 +355,13 @@ class _Connection(asyncio.Protocol):
             self._body.close()
         self._request = self._body = None
         self._deadline = self._server.now() + self._limits.request_seconds
-        pipelined = self._http.trailing_data[0]
+        pipelined, is_ended = self._http.trailing_data
         self._http = self._new_parser()
         self._transport.resume_reading()
         if pipelined:
             self.data_received(pipelined)
+        if is_ended and not self.eof_received():
+            self.close_when_idle()
 
     def _new_parser(self) -> h11.Connection:
         # One for each request, because responses are not written through it: that would take as
