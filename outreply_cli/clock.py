@@ -4,6 +4,10 @@ import time
 from datetime import UTC, datetime
 from typing import Protocol
 
+# `time.monotonic` stops while the machine sleeps. On Linux the boot-time clock keeps running, on
+# macOS the clock called CLOCK_MONOTONIC, and on Windows `time.monotonic` itself.
+_CLOCK_ID: int | None = getattr(time, "CLOCK_BOOTTIME", getattr(time, "CLOCK_MONOTONIC", None))
+
 
 class Clock(Protocol):
     """A source of time, sleep and randomness."""
@@ -13,7 +17,7 @@ class Clock(Protocol):
         ...
 
     def monotonic(self) -> float:
-        """Seconds since an arbitrary start; never decreases."""
+        """Seconds since an arbitrary start; never decreases, and counts the machine's sleep."""
         ...
 
     def sleep(self, seconds: float) -> None:
@@ -33,8 +37,8 @@ class SystemClock:
         return datetime.now(UTC)
 
     def monotonic(self) -> float:
-        """Seconds since an arbitrary start; never decreases."""
-        return time.monotonic()
+        """Seconds since an arbitrary start; never decreases, and counts the machine's sleep."""
+        return time.monotonic() if _CLOCK_ID is None else time.clock_gettime(_CLOCK_ID)
 
     def sleep(self, seconds: float) -> None:
         """Wait."""

@@ -4,10 +4,11 @@ import io
 import math
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
 DEFAULT_MAX_WAIT = 60.0
 # Shorter waits print no message.
 _REPORTED_WAIT_SECONDS = 2.0
+# Longer waits print a message everywhere.
+_LONG_WAIT_SECONDS = 30.0
 
 
 @dataclass(eq=False, repr=False)
@@ -67,6 +70,7 @@ class Context:
     _clients: "list[Client]" = field(default_factory=list)
     _tokens: "list[Token]" = field(default_factory=list)
     _cache_update: "CacheUpdate | None" = None
+    _reported_wait_end: float = -math.inf
 
     def configure(self, options: GlobalOptions) -> None:
         """Apply the global options; raises InvalidInputError for an invalid value."""
@@ -81,7 +85,7 @@ class Context:
 
     @property
     def wants_json(self) -> bool:
-        """Whether the output is for a program."""
+        """Whether the format is JSON or JSON Lines."""
         return self.options.output in {"json", "jsonl"}
 
     @property
@@ -168,7 +172,11 @@ class Context:
         return self._account
 
     def client(
-        self, *, max_wait: float | None = DEFAULT_MAX_WAIT, clock: Clock | None = None
+        self,
+        *,
+        max_wait: float | None = DEFAULT_MAX_WAIT,
+        clock: Clock | None = None,
+        is_stopped: Callable[[], bool] | None = None,
     ) -> "Client":
         """The account's client.
 
@@ -176,6 +184,7 @@ class Context:
             max_wait: Seconds after which it gives up retrying, unless `--max-wait` is given; None
                 for no limit.
             clock: The clock that waits; the context's own by default.
+            is_stopped: Whether the run was stopped; requests then end within seconds.
         """
         if self._client is None:
             account = self.account
@@ -188,6 +197,7 @@ class Context:
                 max_wait=max_wait,
                 clock=clock,
                 observer=self._cache_update,
+                is_stopped=is_stopped,
             )
         return self._client
 
@@ -199,6 +209,7 @@ class Context:
         max_wait: float | None = DEFAULT_MAX_WAIT,
         clock: Clock | None = None,
         observer: "ClientObserver | None" = None,
+        is_stopped: Callable[[], bool] | None = None,
     ) -> "Client":
         """A client for a token and a base URL; it is closed with the context."""
         from outreply_cli.api.base_url import DEFAULT_BASE_URL
@@ -217,11 +228,17 @@ class Context:
                 base_url=url,
                 token=token,
                 clock=clock,
-                retry_policy=RetryPolicy(max_wait=self._max_wait(max_wait)),
+                retry_policy=RetryPolicy(
+                    max_wait=self._max_wait(max_wait),
+                    # Commands that run long have a limit for each request.
+                    cuts_attempts=self.options.max_wait is not None,
+                    is_per_command=max_wait is not None,
+                ),
                 on_request=self.log_request if self.options.verbose else None,
                 # Commands without a limit draw a progress bar or run unattended.
-                on_wait=self.report_wait if max_wait is not None else None,
+                on_wait=partial(self.report_wait, is_short_shown=max_wait is not None),
                 rate_limiter=limiter,
+                is_stopped=is_stopped,
             ),
             observer,
         )
@@ -353,10 +370,19 @@ class Context:
             line += f", retrying in {record.retry_in:.1f} s"
         self.echo_err(sanitize(line) + "\n")
 
-    def report_wait(self, seconds: float, reason: str) -> None:
-        """Print why the command waits, if it waits long and stderr is a terminal."""
-        if seconds < _REPORTED_WAIT_SECONDS or not is_terminal(self.stderr):
+    def report_wait(self, seconds: float, reason: str, *, is_short_shown: bool = True) -> None:
+        """Print why the command waits, if it waits long.
+
+        A shorter wait is printed on a terminal only, if `is_short_shown`. Of the threads that wait
+        for the same reason at the same time, one prints it.
+        """
+        is_shown = is_short_shown and is_terminal(self.stderr)
+        if seconds < (_REPORTED_WAIT_SECONDS if is_shown else _LONG_WAIT_SECONDS):
             return
+        end = self.clock.monotonic() + seconds
+        if not is_short_shown and end < self._reported_wait_end + _LONG_WAIT_SECONDS:
+            return
+        self._reported_wait_end = end
         from outreply_cli.times import format_duration
 
         duration = format_duration(timedelta(seconds=math.ceil(seconds)))

@@ -5,9 +5,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from outreply_cli.api.client import Client
-from outreply_cli.api.transport import Transport
-from outreply_cli.api.types import Post
+from outreply_cli.api.client import Client, CreatedPost
+from outreply_cli.api.transport import Find, Transport
 from outreply_cli.journal.journal import Journal
 from outreply_cli.journal.models import JournalEntry
 
@@ -21,14 +20,14 @@ class SteppingJournal(Journal):
         super().__init__(path)
         self._on_step = on_step
 
-    def mark_sent(self, entry: JournalEntry, now: datetime) -> None:
+    def mark_sent(self, entry: JournalEntry, now: datetime, token: str) -> None:
         self._on_step("before sent")
-        super().mark_sent(entry, now)
+        super().mark_sent(entry, now, token)
         self._on_step("after sent")
 
-    def mark_unsent(self, entry: JournalEntry) -> None:
+    def mark_unsent(self, entry: JournalEntry, key: str | None = None) -> None:
         self._on_step("before unsent")
-        super().mark_unsent(entry)
+        super().mark_unsent(entry, key)
         self._on_step("after unsent")
 
     def mark_failed(self, entry: JournalEntry, code: str, error: str) -> None:
@@ -56,17 +55,42 @@ class SteppingClient(Client):
         super().__init__(transport)
         self._on_step = on_step
 
-    def schedule(self, post: Mapping[str, Any], *, idempotency_key: str | None = None) -> Post:
-        made = super().schedule(post, idempotency_key=idempotency_key)
+    def schedule(
+        self,
+        post: Mapping[str, Any],
+        *,
+        idempotency_key: str | None = None,
+        find: Find | None = None,
+        before_attempt: Find | None = None,
+        not_after: datetime | None = None,
+    ) -> CreatedPost:
+        created = super().schedule(
+            post,
+            idempotency_key=idempotency_key,
+            find=find,
+            before_attempt=before_attempt,
+            not_after=not_after,
+        )
         self._on_step("after request")
-        return made
+        return created
 
-    def publish(self, post: Mapping[str, Any], *, idempotency_key: str | None = None) -> Post:
-        made = super().publish(post, idempotency_key=idempotency_key)
+    def publish(
+        self,
+        post: Mapping[str, Any],
+        *,
+        idempotency_key: str | None = None,
+        find: Find | None = None,
+        before_attempt: Find | None = None,
+    ) -> CreatedPost:
+        created = super().publish(
+            post, idempotency_key=idempotency_key, find=find, before_attempt=before_attempt
+        )
         self._on_step("after request")
-        return made
+        return created
 
-    def cancel(self, post_id: str, *, idempotency_key: str | None = None) -> None:
+    def cancel(
+        self, post_id: str, *, idempotency_key: str | None = None, find: Find | None = None
+    ) -> None:
         self._on_step("before delete")
-        super().cancel(post_id, idempotency_key=idempotency_key)
+        super().cancel(post_id, idempotency_key=idempotency_key, find=find)
         self._on_step("after delete")

@@ -38,7 +38,8 @@ LAYERS = (
 CONFINED = {
     "typer": {"commands", "cli"},
     "rich": {"ui", "commands"},
-    "httpx": {"api.transport", "api.http_client"},
+    "httpx": {"api.transport", "api.http_client", "api.deadline"},
+    "httpcore": {"api.deadline"},
     "keyring": {"accounts.keyring"},
     "h11": {"net.server"},
     "jinja2": {"net.html"},

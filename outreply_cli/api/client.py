@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar, cast
 from urllib.parse import quote
 
 from outreply_cli.api.errors import InvalidResponseError, NotFoundError, PermissionDeniedError
+from outreply_cli.api.resend import LIST_LAG
 from outreply_cli.api.responses import Response
 from outreply_cli.api.types import (
     Account,
@@ -24,8 +25,10 @@ from outreply_cli.spec.limits import LIST_LIMIT_MAX
 from outreply_cli.timestamps import format_timestamp, parse_timestamp
 
 if TYPE_CHECKING:
-    from outreply_cli.api.transport import Transport, Upload
+    from outreply_cli.api.transport import Find, Transport, Upload
 
+# The clocks of client and server differ by this much at most.
+_CLOCK_TOLERANCE = timedelta(seconds=10)
 # Any object of the API.
 Resource = Mapping[str, Any]
 _T = TypeVar("_T")
@@ -37,11 +40,19 @@ class ListResult(Generic[_T]):
 
     Attributes:
         items: The objects, in the server's order.
-        truncated: Whether more may exist: the response was full and had no cursor.
+        truncated: Whether more may exist: the response was full and had no cursor, or the list
+            changed while its pages were read.
     """
 
     items: list[_T]
     truncated: bool
+
+
+class CreatedPost(NamedTuple):
+    """A post that was created, and whether the response was that of an earlier request."""
+
+    post: Post
+    is_replay: bool
 
 
 class ClientObserver(Protocol):
@@ -114,22 +125,39 @@ class Client:
         """`GET /pages/:pageId` (`read:pages`)."""
         return self._get(f"/pages/{_segment(page_id)}", "page", Page)
 
-    def schedule(self, post: Mapping[str, Any], *, idempotency_key: str | None = None) -> Post:
+    def schedule(
+        self,
+        post: Mapping[str, Any],
+        *,
+        idempotency_key: str | None = None,
+        find: "Find | None" = None,
+        before_attempt: "Find | None" = None,
+        not_after: datetime | None = None,
+    ) -> CreatedPost:
         """`POST /posts/schedule` with the body `post` (`write:posts`)."""
         response = self.transport.request(
-            "POST", "/posts/schedule", body=dict(post), idempotency_key=idempotency_key
-        )
+            "POST", "/posts/schedule", body=dict(post), idempotency_key=idempotency_key, find=find,
+            before_attempt=before_attempt, not_after=not_after,
+        )  # fmt: skip
         created = _unwrap(response, "scheduled_post", Post)
         if self._observer is not None:
             self._observer.on_list("scheduled_posts", [created], is_complete=False)
-        return created
+        return CreatedPost(created, _is_replay(response))
 
-    def publish(self, post: Mapping[str, Any], *, idempotency_key: str | None = None) -> Post:
+    def publish(
+        self,
+        post: Mapping[str, Any],
+        *,
+        idempotency_key: str | None = None,
+        find: "Find | None" = None,
+        before_attempt: "Find | None" = None,
+    ) -> CreatedPost:
         """`POST /posts/publish` with the body `post` (`write:posts`)."""
         response = self.transport.request(
-            "POST", "/posts/publish", body=dict(post), idempotency_key=idempotency_key
-        )
-        return _validate(response, _as_object(response), Post)
+            "POST", "/posts/publish", body=dict(post), idempotency_key=idempotency_key, find=find,
+            before_attempt=before_attempt,
+        )  # fmt: skip
+        return CreatedPost(_validate(response, _as_object(response), Post), _is_replay(response))
 
     def scheduled_posts(
         self, *, page_id: str | None = None, limit: int | None = None
@@ -141,14 +169,19 @@ class Client:
         """`GET /posts/scheduled/:postId` (`read:posts`)."""
         return self._get(f"/posts/scheduled/{_segment(post_id)}", "scheduled_post", Post)
 
-    def cancel(self, post_id: str, *, idempotency_key: str | None = None) -> None:
+    def cancel(
+        self, post_id: str, *, idempotency_key: str | None = None, find: "Find | None" = None
+    ) -> None:
         """`DELETE /posts/scheduled/:postId` (`write:posts`).
 
         Raises:
             NotFoundError: The post is cancelled or published, or does not exist.
         """
         self.transport.request(
-            "DELETE", f"/posts/scheduled/{_segment(post_id)}", idempotency_key=idempotency_key
+            "DELETE",
+            f"/posts/scheduled/{_segment(post_id)}",
+            idempotency_key=idempotency_key,
+            find=find,
         )
         self._notify_deleted("scheduled_posts", post_id)
 
@@ -159,12 +192,9 @@ class Client:
         query = {"page_id": page_id, "since": format_timestamp(since) if since else None}
         return self._list("/posts/published", "published_posts", Post, query, limit)
 
-    def find_published(self, post_id: str, *, since: datetime | None = None) -> Post | None:
+    def find_published(self, post_id: str) -> Post | None:
         """Return the listed published post with this ID, OutReply's or the platform's."""
-        for post in self.published_posts(since=since).items:
-            if post_id in {post.get("id"), post.get("remote_id")}:
-                return post
-        return None
+        return find_post(post_id, self.published_posts().items)
 
     def comments(self, post_id: str, *, since: datetime | None = None) -> ListResult[Comment]:
         """`GET /comments` of a published post, created after `since` (`read:comments`)."""
@@ -172,7 +202,12 @@ class Client:
         return self._list("/comments", "comments", Comment, query)
 
     def reply(
-        self, comment_id: str, message: str, *, idempotency_key: str | None = None
+        self,
+        comment_id: str,
+        message: str,
+        *,
+        idempotency_key: str | None = None,
+        find: "Find | None" = None,
     ) -> Comment:
         """`POST /comments/reply` (`write:comments`)."""
         response = self.transport.request(
@@ -180,6 +215,7 @@ class Client:
             "/comments/reply",
             body={"comment_id": comment_id, "message": message},
             idempotency_key=idempotency_key,
+            find=find,
         )
         return _unwrap(response, "reply", Comment)
 
@@ -203,7 +239,12 @@ class Client:
 
     def delete_media(self, media_id: str) -> None:
         """`DELETE /media/:mediaId`; raises ApiError `MEDIA_IN_USE` while a post needs it."""
-        self.transport.request("DELETE", f"/media/{_segment(media_id)}")
+
+        def find() -> Resource | None:
+            ids = {str(item.get("media_id")) for item in self.media().items}
+            return None if media_id in ids else {}
+
+        self.transport.request("DELETE", f"/media/{_segment(media_id)}", find=find)
         self._notify_deleted("media", media_id)
 
     def webhooks(self) -> ListResult[Webhook]:
@@ -215,9 +256,22 @@ class Client:
         return self._get(f"/webhooks/{_segment(webhook_id)}", "webhook", Webhook)
 
     def create_webhook(self, url: str, events: Sequence[str]) -> Webhook:
-        """`POST /webhooks`; only this response has the `secret` (used by the SDKs)."""
+        """`POST /webhooks` (used by the SDKs, not in the reference).
+
+        Only the response has the `secret`: if it is lost, the returned webhook has none.
+        """
         body = {"url": url, "events": list(events)}
-        return _unwrap(self.transport.request("POST", "/webhooks", body=body), "webhook", Webhook)
+        earliest = self.now() - _CLOCK_TOLERANCE
+
+        def find() -> Webhook | None:
+            for hook in self.webhooks().items:
+                at = _created_at(hook)
+                if hook.get("url") == url and at is not None and at >= earliest:
+                    return hook
+            return None
+
+        response = self.transport.request("POST", "/webhooks", body=body, find=find)
+        return _unwrap(response, "webhook", Webhook)
 
     def delete_webhook(self, webhook_id: str) -> None:
         """`DELETE /webhooks/:id` (used by the SDKs, not in the reference)."""
@@ -272,6 +326,12 @@ class Client:
             self._observer.on_list(name, items, is_complete=is_complete)
         return result
 
+    def _may_have_shifted(self, items: Sequence[Any], started_at: datetime) -> bool:
+        """Whether objects left a list while its pages were read, so that others were skipped."""
+        now = self.now()
+        due = (post_time(item) for item in items)
+        return now - started_at > LIST_LAG or any(at and started_at <= at <= now for at in due)
+
     def _fetch_pages(
         self, path: str, name: str, kind: type[_T], filters: Mapping[str, str], limit: int | None
     ) -> ListResult[_T]:
@@ -279,6 +339,7 @@ class Client:
         has_limit = path.startswith(("/posts/", "/media", "/comments"))
         items: list[_T] = []
         seen_cursors: set[str] = set()
+        started_at = self.now()
         while True:
             size = LIST_LIMIT_MAX if limit is None else min(LIST_LIMIT_MAX, limit - len(items))
             if has_limit:
@@ -292,10 +353,19 @@ class Client:
                 return ListResult(items[:limit], truncated=False)
             # A repeated cursor would never end.
             if not has_more or cursor in seen_cursors:
-                is_unknown = has_limit and "has_more" not in response.body
-                return ListResult(items, truncated=is_unknown and len(page) >= size)
+                is_unknown = has_limit and "has_more" not in response.body and len(page) >= size
+                is_shifted = bool(seen_cursors) and self._may_have_shifted(items, started_at)
+                return ListResult(items, truncated=is_unknown or is_shifted)
             seen_cursors.add(cursor)
             query["cursor"] = cursor
+
+
+def find_post(post_id: str, posts: Sequence[Post]) -> Post | None:
+    """Return the post with this ID, OutReply's or the platform's."""
+    for post in posts:
+        if post_id in {post.get("id"), post.get("remote_id")}:
+            return post
+    return None
 
 
 def post_time(post: Mapping[str, Any]) -> datetime | None:
@@ -308,6 +378,17 @@ def post_time(post: Mapping[str, Any]) -> datetime | None:
             except ValueError:
                 continue
     return None
+
+
+def _created_at(item: Mapping[str, Any]) -> datetime | None:
+    try:
+        return parse_timestamp(str(item.get("created_at")))
+    except ValueError:
+        return None
+
+
+def _is_replay(response: Response) -> bool:
+    return response.headers.get("idempotency-replayed", "").lower() == "true"
 
 
 def _segment(identifier: str) -> str:

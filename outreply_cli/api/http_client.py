@@ -9,6 +9,7 @@ import httpx
 
 from outreply_cli import __version__
 from outreply_cli.api.base_url import is_local_url
+from outreply_cli.api.deadline import enforce_deadlines
 from outreply_cli.api.decoding import ACCEPT_ENCODING
 from outreply_cli.errors import InvalidInputError
 
@@ -25,7 +26,7 @@ def build_http_client(base_url: str, timeout: float) -> httpx.Client:
         InvalidInputError: A variable names unusable certificates or an unusable proxy.
     """
     try:
-        return httpx.Client(
+        client = httpx.Client(
             timeout=httpx.Timeout(connect=_CONNECT_SECONDS, read=timeout, write=timeout, pool=None),
             follow_redirects=False,
             # Plain http is limited to this machine by check_base_url; loading certificates takes
@@ -46,6 +47,8 @@ def build_http_client(base_url: str, timeout: float) -> httpx.Client:
             hint="HTTPS_PROXY takes http://HOST:PORT or http://USER:PASSWORD@HOST:PORT; "
             "write / # ? and @ in a password as %2F %23 %3F %40.",
         ) from None
+    enforce_deadlines(client)
+    return client
 
 
 def _ssl_context() -> ssl.SSLContext:
@@ -54,5 +57,5 @@ def _ssl_context() -> ssl.SSLContext:
     except OSError as error:
         raise InvalidInputError(
             f"cannot load SSL_CERT_FILE or SSL_CERT_DIR: {error.strerror or error}",
-            hint="Set SSL_CERT_FILE to a file of certificates in PEM format.",
+            hint="Set SSL_CERT_FILE to a PEM file of CA certificates.",
         ) from None

@@ -41,30 +41,44 @@ class RetryPolicy:
     """Limits of retrying.
 
     Attributes:
-        max_wait: Total seconds of waiting; None for no limit.
+        max_wait: Seconds for attempts and the waits between them; None for no limit.
         failures: Failed attempts after which the error is final.
         rate_limited: `429 RATE_LIMITED` responses after which the error is final.
+        cuts_attempts: Whether an attempt is cut off after `max_wait`, too.
+        is_per_command: Whether `max_wait` is then the limit of all requests together.
     """
 
     max_wait: float | None = 60.0
     failures: int = 6
     rate_limited: int = 60
+    cuts_attempts: bool = False
+    is_per_command: bool = True
 
-    def allows(self, state: "RetryState", seconds: float) -> bool:
-        """Whether another wait of `seconds` is within `max_wait`, plus a second for rounding."""
+    def allows(self, elapsed: float, seconds: float) -> bool:
+        """Whether a wait of `seconds` is within `max_wait`, plus a second for rounding."""
         if self.max_wait is None:
             return True
-        return state.waited + seconds <= self.max_wait + _ROUNDING_SECONDS
+        return elapsed + seconds <= self.max_wait + _ROUNDING_SECONDS
 
 
 @dataclass
 class RetryState:
-    """Attempts of one request so far, with the seconds of waiting."""
+    """Attempts of one request so far.
 
+    Attributes:
+        started_at: Monotonic time of the start.
+        sent_at: Monotonic time of the first attempt that may have been carried out.
+    """
+
+    started_at: float = 0.0
     failures: int = 0
     rate_limited: int = 0
-    waited: float = 0.0
-    maybe_applied: bool = False
+    sent_at: float | None = None
+
+    @property
+    def maybe_applied(self) -> bool:
+        """Whether an attempt may have been carried out."""
+        return self.sent_at is not None
 
 
 def is_rate_limited(error: OutReplyError) -> bool:
@@ -94,7 +108,13 @@ def is_definitive(error: OutReplyError) -> bool:
 
 
 def retry_delay(
-    error: OutReplyError, state: RetryState, policy: RetryPolicy, *, repeatable: bool, jitter: float
+    error: OutReplyError,
+    state: RetryState,
+    policy: RetryPolicy,
+    *,
+    elapsed: float,
+    repeatable: bool,
+    jitter: float,
 ) -> float | None:
     """Return the seconds to wait before the next attempt, or None if `error` is final.
 
@@ -102,6 +122,7 @@ def retry_delay(
         error: Error of the last attempt, already counted in `state`.
         state: Attempts so far.
         policy: Limits of retrying.
+        elapsed: Seconds since the start of the first attempt.
         repeatable: Whether a second delivery is harmless (a read, or a write with its key).
         jitter: Random number in [0, 1).
     """
@@ -123,7 +144,7 @@ def retry_delay(
     backoff = min(_MAX_BACKOFF, _INITIAL_BACKOFF * 2.0 ** min(attempts, 10))
     # Jitter on top of a requested delay keeps clients from returning together.
     delay = jitter * backoff if requested is None else requested + jitter * _INITIAL_BACKOFF
-    return delay if policy.allows(state, delay if requested is None else requested) else None
+    return delay if policy.allows(elapsed, delay if requested is None else requested) else None
 
 
 def retry_after(

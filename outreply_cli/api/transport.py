@@ -1,8 +1,11 @@
 """Sending of requests: headers, idempotency keys, retries, rate limit, redirects."""
 
+import hashlib
 import ssl
+import threading
 import uuid
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import IO, Any, NoReturn, Protocol, cast
@@ -10,10 +13,18 @@ from typing import IO, Any, NoReturn, Protocol, cast
 import httpx
 
 from outreply_cli.api.base_url import check_base_url, is_loopback
+from outreply_cli.api.deadline import Deadline, active_deadline
 from outreply_cli.api.decoding import DecodingError, ResponseTooLargeError, decompress
-from outreply_cli.api.errors import ApiError, InvalidResponseError, LimitExceededError, NetworkError
+from outreply_cli.api.errors import (
+    ApiError,
+    InvalidResponseError,
+    LimitExceededError,
+    NetworkError,
+    PermissionDeniedError,
+)
 from outreply_cli.api.http_client import build_http_client
 from outreply_cli.api.rate_limit import SharedRateLimiter
+from outreply_cli.api.resend import LIST_LAG, is_key_remembered
 from outreply_cli.api.responses import Response, parse_error, parse_response
 from outreply_cli.api.retry import (
     RetryPolicy,
@@ -26,7 +37,7 @@ from outreply_cli.api.retry import (
     retry_delay,
 )
 from outreply_cli.clock import Clock
-from outreply_cli.errors import InvalidInputError, OutReplyError
+from outreply_cli.errors import InterruptedRunError, InvalidInputError, OutReplyError
 from outreply_cli.spec.token import Token
 
 _WRITES = {"POST", "PUT", "PATCH", "DELETE"}
@@ -34,6 +45,7 @@ _MAX_RESPONSE_BYTES = 32 * 1024 * 1024
 _MAX_REDIRECTS = 5
 # A publish responds once the platform has accepted the post, including its video.
 _RESPONSE_TIMEOUT = 60.0
+_MIN_ATTEMPT_SECONDS = 1.0
 _RATE_LIMIT_REACHED = "rate limit reached"
 _CERTIFICATE_HINT = (
     "The connection may be intercepted. If a proxy or server of your organization signs its own "
@@ -43,6 +55,10 @@ _LOCAL_SERVER_HINT = (
     "Start the emulator: outreply emulator start, or use another account: outreply auth switch NAME"
 )
 _MAYBE_APPLIED_HINT = "The request may have been carried out; check before you run it again."
+
+
+# Returns the server's object of a write whose response was lost, or None if it is not listed.
+Find = Callable[[], Mapping[str, Any] | None]
 
 
 class Readable(Protocol):
@@ -76,7 +92,22 @@ class Upload:
     filename: str
     mime: str
     stream: Readable
-    find: Callable[[], Mapping[str, Any] | None] | None = None
+    find: Find | None = None
+
+
+@dataclass(frozen=True)
+class _Repeat:
+    """When a request may be sent again.
+
+    `has_key` means that the server deduplicates it by its `Idempotency-Key`; `before_attempt` is
+    called before each attempt, and may return the object that another process has created.
+    """
+
+    has_key: bool = False
+    find: Find | None = None
+    before_attempt: Find | None = None
+    not_after: datetime | None = None
+    is_allowed: bool = True
 
 
 @dataclass(frozen=True)
@@ -109,7 +140,8 @@ class Transport:
         on_request: Called after each attempt.
         on_wait: Called before each wait with its seconds and reason.
         rate_limiter: Decides when to send; None to send immediately.
-        timeout: Seconds without a byte after which an attempt fails.
+        timeout: Seconds from the end of the request to the end of the response.
+        is_stopped: Whether the run was stopped: no attempt starts, and one in flight ends soon.
 
     Attributes:
         server_ahead: Seconds that the server's clock is ahead, by its last `Date`; zero if
@@ -129,6 +161,7 @@ class Transport:
         on_wait: Callable[[float, str], None] | None = None,
         rate_limiter: SharedRateLimiter | None = None,
         timeout: float = _RESPONSE_TIMEOUT,
+        is_stopped: Callable[[], bool] | None = None,
     ) -> None:
         self.base_url = check_base_url(base_url)
         self.retry_policy = retry_policy or RetryPolicy()
@@ -140,11 +173,27 @@ class Transport:
         self._on_request = on_request
         self._on_wait = on_wait
         self._rate_limiter = rate_limiter
+        self._timeout = timeout
+        self._is_stopped = is_stopped
         self._http = build_http_client(self.base_url, timeout)
+        # The server's time at a monotonic time: the machine's clock may be set at any moment.
+        self._server_time: tuple[datetime, float] | None = None
+        self._look = threading.local()
+        self._first_request_at: float | None = None
 
     def now(self) -> datetime:
         """The current time by the server's clock, in UTC."""
-        return self._clock.now() + self.server_ahead
+        if self._server_time is None:
+            return self._clock.now()
+        server_time, measured_at = self._server_time
+        return server_time + self._age(measured_at)
+
+    @property
+    def token_digest(self) -> str:
+        """A digest that distinguishes tokens: idempotency keys are scoped to one of them."""
+        if self._token is None:
+            return ""
+        return hashlib.sha256(self._token.reveal().encode()).hexdigest()[:16]
 
     def close(self) -> None:
         """Close all connections."""
@@ -161,12 +210,20 @@ class Transport:
         body: Any = None,
         idempotency_key: str | None = None,
         headers: Mapping[str, str] | None = None,
+        find: Find | None = None,
+        before_attempt: Find | None = None,
+        not_after: datetime | None = None,
     ) -> Response:
         """Send a request, retry it where that is safe, and return the response.
 
         Each write carries an `Idempotency-Key` (reference: Idempotency), the same in all attempts:
         a new UUIDv4 unless the caller passes one of 1 to 120 characters. The path is below the
         base URL; `headers` cannot replace the token.
+
+        A write that may have been carried out is looked for with `find` before it is repeated, and
+        repeated only while the server surely remembers its key (see `resend`). `before_attempt` is
+        called right before each attempt, after all waits; no attempt follows if it returns an
+        object. No attempt starts after `not_after`, by the server's clock.
 
         Raises:
             ApiError: The API responded with 400 or above.
@@ -184,7 +241,10 @@ class Transport:
 
         # The next run of the command has another key.
         hint = _MAYBE_APPLIED_HINT if is_write and idempotency_key is None else None
-        return self._exchange(build, path=path, repeatable=True, maybe_applied_hint=hint)
+        repeat = _Repeat(
+            has_key=is_write, find=find, before_attempt=before_attempt, not_after=not_after
+        )
+        return self._exchange(build, path=path, repeat=repeat, maybe_applied_hint=hint)
 
     def upload(self, path: str, upload: Upload) -> Response:
         """Send a file as `multipart/form-data`, streamed from disk.
@@ -204,7 +264,8 @@ class Transport:
             part = (upload.filename, cast("IO[bytes]", upload.stream), upload.mime)
             return self._build("POST", path, headers, files={"file": part})
 
-        return self._exchange(build, repeatable=upload.find is not None, find=upload.find)
+        repeat = _Repeat(find=upload.find, is_allowed=upload.find is not None)
+        return self._exchange(build, repeat=repeat)
 
     def _build(
         self, method: str, path: str, headers: Mapping[str, str], **content: Any
@@ -224,15 +285,23 @@ class Transport:
         build: Callable[[], httpx.Request],
         *,
         path: str = "",
-        repeatable: bool,
-        find: Callable[[], Mapping[str, Any] | None] | None = None,
+        repeat: "_Repeat",
         maybe_applied_hint: str | None = None,
     ) -> Response:
-        state = RetryState()
+        state = RetryState(started_at=self._clock.monotonic())
+        if self._first_request_at is None:
+            self._first_request_at = state.started_at
         try:
             while True:
+                found = self._look_up(state, repeat)
+                if found is not None:
+                    return Response(200, dict(found), {}, None)
                 self._wait_for_rate_limit(state)
-                response = self._attempt(build(), state, path, repeatable=repeatable, find=find)
+                self._check_repeatable(state, repeat)
+                found = repeat.before_attempt() if repeat.before_attempt is not None else None
+                if found is not None:
+                    return Response(200, dict(found), {}, None)
+                response = self._attempt(build(), state, path, repeat)
                 if response is not None:
                     return response
         except OutReplyError as error:
@@ -242,42 +311,63 @@ class Transport:
             raise error.replace(maybe_applied=True, hint=hint) from error
 
     def _attempt(
-        self,
-        request: httpx.Request,
-        state: RetryState,
-        path: str,
-        *,
-        repeatable: bool,
-        find: Callable[[], Mapping[str, Any] | None] | None,
+        self, request: httpx.Request, state: RetryState, path: str, repeat: "_Repeat"
     ) -> Response | None:
         # Returns None if the request is to be sent again.
         started_at = self._clock.monotonic()
         received: httpx.Response | None = None
         try:
-            received = self._send(request)
+            with active_deadline(self._deadline(state)):
+                received = self._send(request)
             response = self._parse(received, path)
         except OutReplyError as error:
-            delay = self._retry_delay(error, state, repeatable=repeatable)
+            if is_ambiguous(error) and state.sent_at is None:
+                state.sent_at = started_at
+            delay = self._retry_delay(error, state, repeat)
             outcome = error.code if received is None else f"{received.status_code} {error.code}"
             self._record(request, outcome, started_at, received, delay)
-            state.maybe_applied = state.maybe_applied or is_ambiguous(error)
-            if delay is not None:
-                self._wait(delay, error.message, state)
-            if state.maybe_applied and find is not None:
-                try:
-                    found = find()
-                except OutReplyError:
-                    raise error.replace(maybe_applied=True) from None
+            if delay is None:
+                found = None
+                # The last chance to learn of the outcome.
+                with suppress(OutReplyError):
+                    found = self._find(state, repeat)
                 if found is not None:
                     return Response(200, dict(found), {}, None)
-            if delay is None:
-                raise
+                if repeat.not_after is None:
+                    raise
+                raise self._explain_deadline(error, repeat.not_after) from error
+            self._wait(delay, error.message)
             return None
         self._record(request, str(response.status), started_at, received, None)
         return response
 
+    def _look_up(self, state: RetryState, repeat: "_Repeat") -> Mapping[str, Any] | None:
+        """Look for the object of a write that may have been carried out, until lists respond."""
+        while True:
+            try:
+                return self._find(state, repeat)
+            except InterruptedRunError:
+                raise
+            except OutReplyError as error:
+                if isinstance(error, PermissionDeniedError) and repeat.has_key:
+                    # Without a look, only the key makes a repeat harmless.
+                    return None
+                delay = self._retry_delay(error, state, repeat)
+                if delay is None:
+                    raise error.replace(maybe_applied=True) from None
+                self._wait(delay, error.message)
+
+    def _find(self, state: RetryState, repeat: "_Repeat") -> Mapping[str, Any] | None:
+        if not state.maybe_applied or repeat.find is None:
+            return None
+        self._look.state = state
+        try:
+            return repeat.find()
+        finally:
+            self._look.state = None
+
     def _retry_delay(
-        self, error: OutReplyError, state: RetryState, *, repeatable: bool
+        self, error: OutReplyError, state: RetryState, repeat: "_Repeat"
     ) -> float | None:
         if is_rate_limited(error):
             state.rate_limited += 1
@@ -286,26 +376,115 @@ class Transport:
                 self._rate_limiter.throttle(seconds)
         else:
             state.failures += 1
-        jitter = self._clock.random()
-        return retry_delay(error, state, self.retry_policy, repeatable=repeatable, jitter=jitter)
+        if self._outer_state is not None and not is_rate_limited(error):
+            return None
+        delay = retry_delay(
+            error,
+            state,
+            self.retry_policy,
+            elapsed=self._elapsed(state),
+            repeatable=repeat.is_allowed,
+            jitter=self._clock.random(),
+        )
+        if delay is None:
+            return None
+        if state.maybe_applied and not repeat.has_key and repeat.find is not None:
+            # Only a list that is not late proves that the upload did not arrive.
+            delay = max(delay, LIST_LAG.total_seconds())
+            if not self.retry_policy.allows(self._elapsed(state), delay):
+                return None
+        return None if self._is_too_late(state, repeat, delay) else delay
+
+    def _is_too_late(self, state: RetryState, repeat: "_Repeat", delay: float) -> bool:
+        """Whether a repeat after `delay` seconds comes after the key's or the post's time."""
+        wait = timedelta(seconds=delay)
+        if repeat.not_after is not None and self.now() + wait > repeat.not_after:
+            return True
+        return (
+            state.sent_at is not None
+            and repeat.has_key
+            and not is_key_remembered(self._age(state.sent_at) + wait)
+        )
+
+    def _check_repeatable(self, state: RetryState, repeat: "_Repeat") -> None:
+        """Raise if the machine slept so long that the server may have forgotten the key."""
+        if self._is_stopped is not None and self._is_stopped():
+            raise InterruptedRunError("the run was stopped")
+        until = self._until(state)
+        if until is not None and self._clock.monotonic() >= until:
+            raise NetworkError(
+                "CONNECTION_FAILED",
+                "no time is left for a request",
+                hint="Use a longer --max-wait.",
+            )
+        if state.sent_at is None or not repeat.has_key:
+            return
+        if not is_key_remembered(self._age(state.sent_at)):
+            raise NetworkError(
+                "TIMED_OUT",
+                "the request was first sent too long ago to be repeated safely",
+                hint=_MAYBE_APPLIED_HINT,
+            )
+
+    def _explain_deadline(self, error: OutReplyError, not_after: datetime) -> OutReplyError:
+        seconds = error.retry_after_seconds if isinstance(error, ApiError) else None
+        if seconds is None or self.now() + timedelta(seconds=seconds) <= not_after:
+            return error
+        text = error.message.rstrip(".")
+        return error.replace(message=f"{text}; the requested wait would pass the time of the post")
+
+    def _age(self, since: float) -> timedelta:
+        return timedelta(seconds=self._clock.monotonic() - since)
+
+    def _elapsed(self, state: RetryState) -> float:
+        # A look for a lost response is part of the request that lost it.
+        return self._clock.monotonic() - self._started_at(state)
+
+    def _started_at(self, state: RetryState) -> float:
+        policy, first = self.retry_policy, self._first_request_at
+        if policy.cuts_attempts and policy.is_per_command and first is not None:
+            # The limit holds for all requests of a command together.
+            return first
+        return (self._outer_state or state).started_at
+
+    @property
+    def _outer_state(self) -> RetryState | None:
+        """State of the request whose lost response this thread looks for."""
+        outer: RetryState | None = getattr(self._look, "state", None)
+        return outer
+
+    def _until(self, state: RetryState) -> float | None:
+        """Return the monotonic time at which attempts are cut off."""
+        policy = self.retry_policy
+        if not policy.cuts_attempts or policy.max_wait is None:
+            return None
+        # Without any time, no request could be made.
+        return self._started_at(state) + max(policy.max_wait, _MIN_ATTEMPT_SECONDS)
+
+    def _deadline(self, state: RetryState) -> Deadline:
+        return Deadline(
+            self._clock,
+            response_seconds=self._timeout,
+            until=self._until(state),
+            is_stopped=self._is_stopped,
+        )
 
     def _wait_for_rate_limit(self, state: RetryState) -> None:
         if self._rate_limiter is None:
             return
         while (seconds := self._rate_limiter.acquire()) > 0:
-            if not self.retry_policy.allows(state, seconds):
+            if not self.retry_policy.allows(self._elapsed(state), seconds):
                 raise LimitExceededError(
                     429,
                     {"error": _RATE_LIMIT_REACHED, "code": "RATE_LIMITED"},
                     retry_after_seconds=seconds,
                 )
-            self._wait(seconds, _RATE_LIMIT_REACHED, state)
+            self._wait(seconds, _RATE_LIMIT_REACHED)
 
-    def _wait(self, seconds: float, reason: str, state: RetryState) -> None:
+    def _wait(self, seconds: float, reason: str) -> None:
         if self._on_wait is not None:
             self._on_wait(seconds, reason)
         self._clock.sleep(seconds)
-        state.waited += seconds
 
     def _send(self, request: httpx.Request) -> httpx.Response:
         for _ in range(_MAX_REDIRECTS):
@@ -380,6 +559,9 @@ class Transport:
         server_now = parse_http_date(headers.get("date"))
         self.requests_left = headers.get("x-ratelimit-remaining", self.requests_left)
         self.server_ahead = clock_difference(server_now, now)
+        # A gateway that responds in the API's place has a clock of its own.
+        if server_now is not None and response.status_code < 500:
+            self._server_time = (now + self.server_ahead, self._clock.monotonic())
         if self._rate_limiter is not None:
             self._rate_limiter.update(headers, server_now.timestamp() if server_now else None)
         status, host = response.status_code, response.request.url.host
@@ -411,7 +593,10 @@ class Transport:
 
 def _connect_error(error: httpx.TransportError, url: httpx.URL) -> NetworkError:
     cause: BaseException | None = error
-    while cause is not None:
+    # Causes and contexts may form a circle.
+    seen: set[int] = set()
+    while cause is not None and id(cause) not in seen:
+        seen.add(id(cause))
         if isinstance(cause, ssl.SSLCertVerificationError):
             message = f"the certificate of {url.host} is not trusted: {cause.verify_message}"
             return NetworkError("CERTIFICATE_NOT_TRUSTED", message, hint=_CERTIFICATE_HINT)

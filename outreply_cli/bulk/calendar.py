@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 from outreply_cli.formats.json import parse_json
 from outreply_cli.posts.content import Diagnostic, PostContent
 
+# The name of a calendar that is read from stdin, and its path.
+STDIN = "-"
 FIELDS = (
     "key", "page", "scheduled_at", "timezone", "message", "message_file", "media_files",
     "media_ids", "media_urls", "first_comment", "link", "tiktok_settings",
@@ -53,11 +55,19 @@ class Row(NamedTuple):
 
 @dataclass
 class Calendar:
-    """A calendar file; its resolved path identifies it in the journal."""
+    """A calendar file.
+
+    Attributes:
+        name: Name of the file, as the user wrote it.
+        path: Resolved path; `-` for stdin.
+        timezone: Zone of times without one.
+        calendar_name: Name of the calendar, over all its files; None if it has none.
+    """
 
     name: str
     path: Path
     timezone: str | None = None
+    calendar_name: str | None = None
     rows: list[Row] = field(default_factory=list)
     problems: list[Diagnostic] = field(default_factory=list)
 

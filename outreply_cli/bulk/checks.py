@@ -97,13 +97,15 @@ def check_monthly_quota(plan: Plan, left: int | None, now: datetime) -> list[Dia
     Only the rest of the current month (UTC) is known, not the quota of later months.
     """
     new = plan.new_posts
-    if left is None or len(new) <= left:
+    if left is None or len(new) <= left or not new:
         return []
+    # A plan that was downgraded may be over its limit.
+    left = max(0, left)
     this_month = [post for post in new if _month(post.scheduled_at) == _month(now)]
     if len(this_month) > left:
         message = (
             f"this and later rows of {now:%B} need {len(this_month)} publishes, but only {left} "
-            "remain; move them to a later month, or upgrade the plan"
+            "remain; move them to a later month, or upgrade to a larger tier"
         )
         return [this_month[left].row.diagnostic("", message)]
     message = (
@@ -123,8 +125,8 @@ def check_lead_time(plan: Plan, per_minute: int | None, now: datetime) -> list[D
         minutes = index // per_minute
         if post.scheduled_at - now - timedelta(minutes=minutes) < SCHEDULE_EARLIEST:
             message = (
-                f"at {per_minute} requests per minute, the row is sent in about {minutes} minutes, "
-                "less than 10 minutes ahead; move it to a later time"
+                f"at {per_minute} requests per minute, the row would be sent in about {minutes} "
+                "minutes, less than 10 minutes before its time; move it to a later time"
             )
             problems.append(post.row.diagnostic("scheduled_at", message, is_warning=True))
     return problems
@@ -173,7 +175,9 @@ def _to_diagnostics(
             names = [f"{slot.post_id} at {format_timestamp(slot.at)}".strip() for slot in others]
             parts.append(f"existing post{'s' * (len(others) > 1)} {_join(names)}")
         where = f" ({' and '.join(parts)})" if parts else ""
-        message = f"{violation.rule}{where}; move the row, or use --spread"
+        # `--spread` would not help a row whose post is there already.
+        advice = "move the row" if others else "move the row, or use --spread"
+        message = f"{violation.rule}{where}; {advice}"
         yield rows[-1].diagnostic("scheduled_at", message)
 
 

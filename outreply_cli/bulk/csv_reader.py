@@ -110,7 +110,7 @@ def _parse_header(
             message = unknown_field_message(cell, is_column=True)
             calendar.add_error(line, cell.strip(), message)
         elif name and name in fields:
-            calendar.add_error(line, cell.strip(), f"two columns hold {name}; keep one of them")
+            calendar.add_error(line, cell.strip(), f"two columns map to {name}; keep one of them")
         fields.append(name or None)
     for required in ("page", "scheduled_at"):
         if required not in fields:

@@ -61,13 +61,19 @@ class CancellationToken:
 
     def __init__(self) -> None:
         self._event = threading.Event()
-        self._lock = threading.Lock()
+        # Reentrant, because a signal handler may set it at any point.
+        self._lock = threading.RLock()
         self.cause: OutReplyError | None = None
 
     @property
     def is_set(self) -> bool:
         """Whether the run is cancelled."""
         return self._event.is_set()
+
+    @property
+    def is_interrupted(self) -> bool:
+        """Whether the user cancelled the run: requests in flight end within seconds."""
+        return isinstance(self.cause, InterruptedRunError)
 
     def set(self, cause: OutReplyError) -> None:
         """Cancel the run because of `cause`."""
@@ -143,7 +149,7 @@ class PlanExecutor:
         early = [i for i in work if actions[i].cancel_first or actions[i].kind == ActionType.CANCEL]
         self._run_all(early, lambda i: self._cancel_old(actions[i]), results)
         rest = [i for i in work if i not in results]
-        # Nearest first, so that no post falls under the 10-minute minimum while it waits.
+        # Nearest first, so that no post comes closer than the 10-minute minimum while it waits.
         rest.sort(key=lambda i: actions[i].scheduled_at)
         self._run_all(rest, lambda i: self._send(actions[i], entries[i]), results)
         return RunReport(

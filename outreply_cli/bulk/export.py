@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 
 from outreply_cli.api.client import Client, post_time
 from outreply_cli.api.errors import NotFoundError
-from outreply_cli.bulk.adopt import EXPORTED_KEY
 from outreply_cli.bulk.calendar import split_urls
+from outreply_cli.bulk.matching import EXPORTED_KEY
 from outreply_cli.formats.csv import csv_lines
 from outreply_cli.journal.models import JournalEntry
 from outreply_cli.pages import page_alias

@@ -2,8 +2,15 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import BinaryIO
 
-from outreply_cli.bulk.calendar import FIELDS, Calendar, normalize_field, unknown_field_message
+from outreply_cli.bulk.calendar import (
+    FIELDS,
+    STDIN,
+    Calendar,
+    normalize_field,
+    unknown_field_message,
+)
 from outreply_cli.bulk.csv_reader import read_csv
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.paths import to_path
@@ -14,14 +21,19 @@ _SPREADSHEETS = {".xlsx", ".xls", ".ods", ".numbers"}
 _FILE_MAX_BYTES = 64 * 1024 * 1024
 
 
-def load_calendar(name: str, columns: Mapping[str, str] | None = None) -> Calendar:
+def load_calendar(
+    name: str, columns: Mapping[str, str] | None = None, stdin: BinaryIO | None = None
+) -> Calendar:
     """Return the calendar in the file called `name`, with all problems found in the file.
 
-    Files that end in .yaml or .yml are YAML, others CSV. `columns` maps column names to fields.
+    Files that end in .yaml or .yml are YAML, others CSV. `-` stands for `stdin`: it is YAML if its
+    first line is not a header with a separator. `columns` maps column names to fields.
 
     Raises:
         InvalidInputError: The file cannot be read.
     """
+    if name == STDIN and stdin is not None:
+        return _parse(Calendar(name, Path(name)), stdin.read(_FILE_MAX_BYTES + 1), columns)
     path = to_path(name).absolute()
     calendar = Calendar(name, path)
     ending = path.suffix.lower()
@@ -33,18 +45,32 @@ def load_calendar(name: str, columns: Mapping[str, str] | None = None) -> Calend
         if not path.is_file() and path.exists():
             calendar.add_error(0, "", "not a file; use a CSV or YAML file")
             return calendar
-        if path.stat().st_size > _FILE_MAX_BYTES:
-            calendar.add_error(0, "", "the file is larger than 64 MB; split it")
-            return calendar
         calendar.path = calendar_path(name)
-        content = path.read_bytes()
+        with path.open("rb") as stream:
+            content = stream.read(_FILE_MAX_BYTES + 1)
     except InvalidInputError as problem:
         calendar.add_error(0, "", problem.message)
         return calendar
     except (OSError, ValueError) as failure:
         reason = getattr(failure, "strerror", "") or failure
         raise InvalidInputError(f"cannot read {name}: {reason}") from None
-    if ending in _YAML_ENDINGS:
+    return _parse(calendar, content, columns, is_yaml=ending in _YAML_ENDINGS)
+
+
+def _parse(
+    calendar: Calendar,
+    content: bytes,
+    columns: Mapping[str, str] | None,
+    *,
+    is_yaml: bool | None = None,
+) -> Calendar:
+    if len(content) > _FILE_MAX_BYTES:
+        calendar.add_error(0, "", "the file is larger than 64 MB; split it")
+        return calendar
+    if is_yaml is None:
+        lines = [line for line in content.splitlines() if line.strip() and line[:1] != b"#"]
+        is_yaml = not lines or not any(mark in lines[0] for mark in (b",", b";", b"\t"))
+    if is_yaml:
         from outreply_cli.bulk.yaml_reader import read_yaml
 
         read_yaml(calendar, content)
@@ -56,11 +82,13 @@ def load_calendar(name: str, columns: Mapping[str, str] | None = None) -> Calend
 
 
 def calendar_path(name: str) -> Path:
-    """Return the path that identifies the calendar called `name` in the journal.
+    """Return the resolved path of the calendar called `name`; `-` is stdin.
 
     Raises:
         InvalidInputError: The path is not valid UTF-8.
     """
+    if name == STDIN:
+        return Path(name)
     path = to_path(name).resolve()
     if not is_unicode(str(path)):
         raise InvalidInputError("the calendar's name is not valid UTF-8; rename the file")

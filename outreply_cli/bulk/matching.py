@@ -19,14 +19,20 @@ from outreply_cli.posts.sender import idempotency_key
 from outreply_cli.timestamps import format_timestamp
 
 _KEYED = "key:"
+# Keys of `bulk export` start with this, followed by the ID of the post.
+EXPORTED_KEY = "post:"
 
 
 class MatchedRow(NamedTuple):
-    """A planned post, the draft of its row's next post, and the entry of the row's current one."""
+    """A planned post, the draft of its row's next post, and the entry of the row's current one.
+
+    `doubt` is why the row may have been scheduled already; "" if it was not.
+    """
 
     post: PlannedPost
     draft: JournalEntryDraft
     entry: JournalEntry | None
+    doubt: str = ""
 
     @property
     def is_unchanged(self) -> bool:
@@ -55,7 +61,7 @@ def match_rows(
     """Pair `posts` with the rows of earlier runs.
 
     A row with a key is the row with that key. One without is, on its page, the row that is equal;
-    else the pending one at the same time; else the pending one with the same content: so a row
+    else the pending one with the same content; else the pending one at the same time: so a row
     keeps its identity when its text or its time is edited, and when others are added or removed.
     The same text at a later time is a new row once the earlier post is published.
 
@@ -71,24 +77,28 @@ def match_rows(
     def is_pending(entry: JournalEntry) -> bool:
         return not _has_key(entry) and _is_pending(entry, now)
 
-    pairing.pair(keyed, lambda i: _name_from_key(posts[i]), lambda e: e.row, _has_key)
+    pairing.pair(keyed, lambda i: name_from_key(posts[i]), lambda e: e.row, _has_key)
+    # A row of an exported calendar is the row of the post that its key names.
+    pairing.pair(keyed, lambda i: exported_post_id(posts[i]), lambda e: e.post_id, _has_post)
     # A row with a key keeps its post when its page changes, until the new post is created.
     pairing.pair(
         keyed,
         lambda i: posts[i].key,
-        lambda e: e.row.removeprefix(_KEYED).rpartition("@")[0],
+        lambda e: key_from_name(e.row),
         lambda e: _has_key(e) and e.scheduled_at > now,
     )
     pairing.pair(unkeyed, lambda i: digests[i], lambda e: e.fingerprint, lambda e: not _has_key(e))
+    pairing.pair(
+        unkeyed, lambda i: content_digest(bodies[i]), lambda e: content_digest(e.body), is_pending
+    )
     pairing.pair(
         unkeyed,
         lambda i: (posts[i].page_id, posts[i].scheduled_at),
         lambda e: (e.page_id, e.scheduled_at),
         is_pending,
     )
-    pairing.pair(
-        unkeyed, lambda i: _content_digest(bodies[i]), lambda e: _content_digest(e.body), is_pending
-    )
+    # A row that was paired with an edited version of itself has neither its time nor its text.
+    pairing.pair(unkeyed, lambda i: f"{_stem(posts[i])}#0", lambda e: e.row, is_pending)
     revisions = {history.row: history.revision for history in histories}
     rows = []
     names = pairing.row_names(posts)
@@ -149,18 +159,38 @@ class _Pairing:
 
 def _row_name(post: PlannedPost, entry: JournalEntry | None, used: set[str]) -> str:
     if post.key is not None:
-        return _name_from_key(post)
+        return name_from_key(post)
     if entry is not None:
         return entry.row
-    stem = f"{post.page_id}@{format_timestamp(post.scheduled_at)}"
+    stem = _stem(post)
     number = 0
     while f"{stem}#{number}" in used:
         number += 1
     return f"{stem}#{number}"
 
 
-def _name_from_key(post: PlannedPost) -> str:
+def _stem(post: PlannedPost) -> str:
+    return f"{post.page_id}@{format_timestamp(post.scheduled_at)}"
+
+
+def name_from_key(post: PlannedPost) -> str:
+    """Return the name of the row of a post with a key."""
     return f"{_KEYED}{post.key}@{post.page_id}"
+
+
+def exported_post_id(post: PlannedPost) -> str | None:
+    """Return the ID of the post that a key from `bulk export` names, or None."""
+    key = post.key or ""
+    return key.removeprefix(EXPORTED_KEY) if key.startswith(EXPORTED_KEY) else None
+
+
+def key_from_name(row: str) -> str | None:
+    """Return the key of a row by its name in the journal; None if it has none."""
+    return row.removeprefix(_KEYED).rpartition("@")[0] if row.startswith(_KEYED) else None
+
+
+def _has_post(entry: JournalEntry) -> bool:
+    return entry.post_id is not None
 
 
 def _has_key(entry: JournalEntry) -> bool:
@@ -171,7 +201,8 @@ def _is_pending(entry: JournalEntry, now: datetime) -> bool:
     return entry.scheduled_at > now or entry.state != EntryState.DONE
 
 
-def _content_digest(body: dict[str, Any]) -> str:
+def content_digest(body: dict[str, Any]) -> str:
+    """Return a digest of a request body that is equal at any time of the post."""
     # Media IDs differ after each upload: compare the digests of the files instead.
     ignored = {"scheduled_at", "media_ids"} if FILES_FIELD in body else {"scheduled_at"}
     return fingerprint({key: value for key, value in body.items() if key not in ignored})

@@ -54,7 +54,7 @@ class Action(NamedTuple):
         cls, kind: ActionType, row: MatchedRow, reason: str = "", *, unresolved: bool = False
     ) -> "Action":
         """Return an action on a row of the file."""
-        post, draft, entry = row
+        post, draft, entry = row.post, row.draft, row.entry
         if post.moved_from is not None and kind in {ActionType.CREATE, ActionType.CHANGE}:
             direction = "later" if post.scheduled_at > post.moved_from else "earlier"
             span = format_duration(post.scheduled_at - post.moved_from)
@@ -167,6 +167,8 @@ def schedule_cancels_first(
 
 def _decide(row: MatchedRow, statuses: Mapping[int, PostStatus]) -> Action:
     entry = row.entry
+    if row.doubt:
+        return Action.for_row(ActionType.KEEP, row, row.doubt, unresolved=True)
     if entry is None:
         return Action.for_row(ActionType.CREATE, row)
     status = statuses.get(entry.id, PostStatus.UNKNOWN)

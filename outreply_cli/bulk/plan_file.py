@@ -1,7 +1,7 @@
 """Saved plans, and how the current plan differs from one."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,6 +55,7 @@ def serialize_action(action: Action) -> dict[str, Any]:
         "message": action.message if action.post is not None else None,
         "digest": action.draft.fingerprint if action.draft is not None else None,
         "post_id": action.post_id,
+        "unknown": action.unresolved or None,
     }
     return {name: value for name, value in step.items() if value is not None}
 
@@ -123,40 +124,76 @@ def file_digest(path: Path) -> str:
         raise InvalidInputError(f"cannot read the calendar {path}: {failure.strerror}") from None
 
 
-def find_drift(saved: SavedPlan, account: str, plan: Plan) -> Iterator[str]:
-    """Yield the differences between a saved plan and the current one."""
+def locate_calendar(saved: SavedPlan, plan: Path) -> Path:
+    """Return the calendar of a saved plan: at its path, or beside the plan file.
+
+    Raises:
+        InvalidInputError: The calendar is in neither place.
+    """
+    path = Path(saved.calendar)
+    for candidate in (path, plan.parent / path.name):
+        if candidate.exists():
+            return candidate
+    raise InvalidInputError(
+        f"the calendar of the plan was not found: {path}",
+        hint=f"Put {path.name} into the directory of the plan.",
+    )
+
+
+def find_drift(
+    saved: SavedPlan, account: str, plan: Plan, calendar: Path, applied: Collection[str]
+) -> Iterator[str]:
+    """Yield the differences between a saved plan and the current one.
+
+    A step that was applied already is none: a row that is in sync, or a post that was cancelled,
+    whose ID is then in `applied`.
+    """
     if saved.account != account:
         yield "the plan was created for another account"
         return
-    if saved.digest != file_digest(Path(saved.calendar)):
-        yield f"{saved.calendar} was edited"
+    if saved.digest != file_digest(calendar):
+        yield f"{calendar} was edited"
     before = _by_row(saved.steps)
     now = _by_row([serialize_action(action) for action in plan.actions])
     for row in dict.fromkeys([*before, *now]):
         if row not in now:
-            yield f"{_describe(before[row])} was removed"
+            if str(before[row].get("post_id")) not in applied:
+                yield f"{_describe(before[row])} was removed"
         elif row not in before:
             yield f"{_describe(now[row])} is new"
-        elif before[row] != now[row]:
+        elif before[row] != now[row] and not _is_applied(before[row], now[row]):
             yield f"{_describe(now[row])}: {_describe_change(before[row], now[row])}"
+
+
+def _is_applied(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
+    """Return whether a row is as the plan wanted it, or as far as an earlier run came."""
+    wanted = ("digest", "scheduled_at", "page_id", "key", "unknown")
+    if any(before.get(name) != now.get(name) for name in wanted):
+        return False
+    # A change that cancelled the old post, and was interrupted, is a creation now.
+    actions = before.get("action"), now.get("action")
+    return actions[1] == "keep" or actions[0] == actions[1] or actions == ("change", "create")
 
 
 def _by_row(steps: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     return {
-        f"{step['line']}@{step['page_id']}" if "line" in step else str(step.get("post_id")): step
+        f"{step['line']}@{step['page_id']}" if "line" in step else _describe(step): step
         for step in steps
     }
 
 
 def _describe(step: Mapping[str, Any]) -> str:
-    return f"line {step['line']}" if "line" in step else f"post {step.get('post_id')}"
+    if "line" in step:
+        return f"line {step['line']}"
+    return f"post {step['post_id']}" if "post_id" in step else f"a post of page {step['page_id']}"
 
 
 def _describe_change(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    if before.get("action") == "create" and now.get("action") == "keep":
-        return f"was going to be created, but is already scheduled ({now.get('post_id')})"
+    if now.get("unknown"):
+        return "may be scheduled already; settle it with: outreply bulk reconcile FILE"
     return ", ".join(
-        f"{name.replace('_', ' ')} was {before.get(name)!r} and is now {now.get(name)!r}"
+        f"{name.replace('_', ' ')} was {before.get(name, 'empty')!r} and is now "
+        f"{now.get(name, 'empty')!r}"
         for name in ("action", "scheduled_at", "post_id", "message", "digest")
         if before.get(name) != now.get(name)
     )

@@ -5,12 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from outreply_cli.api.client import Client, post_time
+from outreply_cli.api.client import Client, find_post, post_time
 from outreply_cli.api.errors import NotFoundError, PermissionDeniedError
+from outreply_cli.api.resend import LIST_LAG
 from outreply_cli.api.types import Account, Page, Post
 from outreply_cli.journal.account import account_fingerprint
 from outreply_cli.journal.models import EntryState, JournalEntry
 from outreply_cli.posts.listing import list_all_scheduled
+from outreply_cli.posts.sender import is_same_time
+from outreply_cli.spec.text import normalize_text
 
 _SINGLE_READS_MAX = 200
 _DAY = timedelta(hours=24)
@@ -26,6 +29,10 @@ class PostStatus(StrEnum):
     MISSING = "missing"
     UNLISTED = "unlisted"
     UNKNOWN = "unknown"
+
+
+# Statuses of posts that an edited row replaces.
+LIVE_STATUSES = frozenset({PostStatus.SCHEDULED, PostStatus.EDITED, PostStatus.UNLISTED})
 
 
 @dataclass(frozen=True)
@@ -56,10 +63,14 @@ class RemoteAccount:
 
 @dataclass(frozen=True)
 class RemoteState:
-    """Scheduled posts as far as the server lists them, and those published in the last 24 hours."""
+    """Scheduled posts as far as the server lists them, and those published in the last 24 hours.
+
+    `truncated_pages` are the IDs of pages that may have more scheduled posts.
+    """
 
     scheduled: list[Post]
     published: list[Post]
+    truncated_pages: frozenset[str] = frozenset()
 
     @property
     def posts(self) -> list[Post]:
@@ -79,8 +90,10 @@ def fetch_account(client: Client) -> RemoteAccount:
 
 def fetch_remote_state(client: Client, page_ids: Iterable[str], now: datetime) -> RemoteState:
     """Fetch the posts of the account; a truncated list is read again for each of `page_ids`."""
-    scheduled = list_all_scheduled(client, page_ids).items
-    return RemoteState(scheduled, client.published_posts(since=now - _DAY).items)
+    page_ids = set(page_ids)
+    scheduled = list_all_scheduled(client, page_ids)
+    published = client.published_posts(since=now - _DAY).items
+    return RemoteState(scheduled.items, published, scheduled.truncated_pages)
 
 
 def fetch_statuses(
@@ -109,6 +122,17 @@ def fetch_statuses(
     return statuses
 
 
+def fetch_due_status(client: Client, entry: JournalEntry, now: datetime) -> PostStatus:
+    """Return the status of a post whose time is over: another machine may have cancelled it."""
+    published = client.published_posts(
+        page_id=entry.page_id, since=entry.scheduled_at - timedelta(minutes=1)
+    )
+    is_listed = find_post(str(entry.post_id), published.items) is not None
+    if is_listed or published.truncated or now - entry.scheduled_at < LIST_LAG:
+        return PostStatus.PUBLISHED
+    return _fetch_status(client, entry)
+
+
 def _fetch_status(client: Client, entry: JournalEntry) -> PostStatus:
     try:
         post = client.scheduled_post(str(entry.post_id))
@@ -118,6 +142,10 @@ def _fetch_status(client: Client, entry: JournalEntry) -> PostStatus:
 
 
 def _scheduled_status(post: Post, entry: JournalEntry) -> PostStatus:
-    message, sent = str(post.get("message") or ""), str(entry.body.get("message") or "")
-    unchanged = post_time(post) == entry.scheduled_at and message.strip() == sent.strip()
+    at = post_time(post)
+    unchanged = (
+        at is not None
+        and is_same_time(at, entry.scheduled_at)
+        and normalize_text(post.get("message")) == normalize_text(entry.body.get("message"))
+    )
     return PostStatus.SCHEDULED if unchanged else PostStatus.EDITED

@@ -10,7 +10,7 @@ from outreply_cli.bulk.plan import ActionType, Plan
 from outreply_cli.errors import StorageError
 from outreply_cli.timestamps import format_timestamp
 
-# Rows by the file that they belong to.
+# Pairs of a calendar file and the result of a row.
 Results = Sequence[tuple[str, RowResult]]
 
 _SUMMARY_KEYS = {
@@ -65,7 +65,7 @@ def write_report(path: Path, results: Results) -> None:
         raise StorageError(f"cannot write the report {path}: {failure.strerror}") from None
 
 
-def formula_safe(text: str) -> str:
+def escape_formula(text: str) -> str:
     """Return `text` as a spreadsheet shows it instead of evaluating it."""
     return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
 
@@ -90,4 +90,4 @@ def _cells(row: dict[str, Any]) -> Iterator[str]:
         value = row[column]
         if isinstance(value, dict):
             value = f"{value['code']}: {value['message']}"
-        yield formula_safe("" if value is None else str(value))
+        yield escape_formula("" if value is None else str(value))

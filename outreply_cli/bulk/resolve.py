@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
@@ -96,8 +96,10 @@ class _RowResolver:
         pages = self._find_pages(row)
         if not pages:
             # Validate the rest of the row too, unless its zone depends on the page.
-            if not self._needs_page(row):
-                self._parse_time(row, {})
+            time = None if self._needs_page(row) else self._parse_time(row, {})
+            if time is not None and time <= self._now:
+                self._ignore_past_row(row)
+                return
             self._validate(row, "")
         files = self._inspect_files(row)
         for page in pages:
@@ -125,6 +127,15 @@ class _RowResolver:
                 self._add(row, "page", f"duplicate page {name}; keep one of them")
             pages[str(page["id"])] = page
         return list(pages.values())
+
+    def _ignore_past_row(self, row: Row) -> None:
+        # The page may have been removed after the row's post was published.
+        self.problems = [
+            replace(problem, is_warning=True)
+            if (problem.line, problem.field) == (row.line, "page")
+            else problem
+            for problem in self.problems
+        ]
 
     def _inspect_files(self, row: Row) -> tuple[MediaFile, ...]:
         files = []

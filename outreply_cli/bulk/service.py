@@ -1,14 +1,15 @@
 """Planning and applying of calendars."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from outreply_cli.api.client import Client, Resource
-from outreply_cli.bulk.adopt import adopt_posts
+from outreply_cli.api.errors import NotFoundError
+from outreply_cli.api.types import Post
+from outreply_cli.bulk.adopt import adopt_exported, draft_of_post
 from outreply_cli.bulk.calendar import Calendar, sort_diagnostics
 from outreply_cli.bulk.checks import (
     check_guardrails,
@@ -17,6 +18,7 @@ from outreply_cli.bulk.checks import (
     check_storage,
     check_times,
 )
+from outreply_cli.bulk.doubts import Doubt, find_conflicts, find_doubts
 from outreply_cli.bulk.executor import (
     CancellationToken,
     PlanExecutor,
@@ -25,28 +27,32 @@ from outreply_cli.bulk.executor import (
     RunReport,
     is_fatal,
 )
+from outreply_cli.bulk.identity import CalendarIdentity, find_calendar, identify_calendar
 from outreply_cli.bulk.matching import MatchedRow, match_rows
+from outreply_cli.bulk.pairs import Pairs, find_pairs
 from outreply_cli.bulk.plan import Action, ActionType, Plan, make_plan, schedule_cancels_first
 from outreply_cli.bulk.remote_state import (
+    LIVE_STATUSES,
     PostStatus,
     RemoteAccount,
     RemoteState,
+    fetch_due_status,
     fetch_remote_state,
     fetch_statuses,
 )
 from outreply_cli.bulk.resolve import PlannedPost, resolve_rows
 from outreply_cli.errors import CalendarError, InvalidInputError, OutReplyError
 from outreply_cli.journal.journal import Journal
+from outreply_cli.journal.locks import CalendarBusyError
 from outreply_cli.journal.models import EntryState, JournalEntry, RowHistory
 from outreply_cli.media.files import StorageLimits
 from outreply_cli.media.uploader import Uploader
 from outreply_cli.posts.content import Diagnostic
 from outreply_cli.posts.guardrails import GuardrailLimits
-from outreply_cli.posts.sender import OutcomeUnknownError, Sender
+from outreply_cli.posts.sender import Sender
 
 _MAX_CANCEL = 10
 _MAX_CANCEL_DIVISOR = 5
-_ADOPT_HINT = "To use these posts for the rows, run the command again with --adopt."
 
 
 class TooManyCancelsError(InvalidInputError):
@@ -60,7 +66,7 @@ class BulkOptions:
     """Options of a bulk run.
 
     Attributes:
-        zone: Zone of local times without a closer one; None for that of each page's brand.
+        zone: Default zone of local times; None for that of each page's brand.
         date_order: Order of dates such as `24/12/2026`; None rejects them.
         prune: Whether posts whose rows were removed are cancelled.
         adopt: Whether identical posts that the account already has are adopted.
@@ -73,7 +79,7 @@ class BulkOptions:
     zone: ZoneInfo | None
     date_order: str | None = None
     prune: bool = False
-    adopt: bool = False
+    adopt: bool = True
     concurrency: int = 4
     spread_window: timedelta | None = None
     max_cancel: int | None = None
@@ -81,13 +87,23 @@ class BulkOptions:
 
 
 @dataclass(frozen=True)
+class OpenCalendar:
+    """A calendar file, the calendar of the journal that it belongs to, and its posts."""
+
+    calendar: Calendar
+    identity: CalendarIdentity
+    posts: list[PlannedPost]
+    problems: list[Diagnostic]
+
+
+@dataclass(frozen=True)
 class CalendarDiff:
-    """The rows of a calendar beside the journal and the account.
+    """The rows of a calendar compared with the journal and the account.
 
     Attributes:
         orphaned: Pending entries without a row.
         statuses: Status of each entry's post by the entry's ID.
-        duplicates: IDs of posts that a row requires and that were not adopted.
+        doubts: Rows that may have been scheduled already, by index.
     """
 
     remote: RemoteState
@@ -95,7 +111,7 @@ class CalendarDiff:
     orphaned: list[JournalEntry]
     statuses: dict[int, PostStatus]
     problems: list[Diagnostic]
-    duplicates: set[str]
+    doubts: dict[int, Doubt]
 
 
 @dataclass(frozen=True)
@@ -124,14 +140,12 @@ class BulkService:
         # Posts of earlier files of the command: guardrails hold for all files together.
         self._planned: list[Resource] = []
 
-    def diff(self, calendar: Calendar, *, reconcile: bool) -> CalendarDiff:
-        """Compare `calendar` with the journal and the account; no new post is sent.
-
-        With `reconcile` (not for a dry run), entries that an earlier run left open are settled,
-        which may repeat its requests.
+    def open(self, calendar: Calendar) -> OpenCalendar:
+        """Read the rows of `calendar` and identify it; nothing is sent.
 
         Raises:
             CalendarError: The file cannot be read.
+            AmbiguousCalendarError: The file could belong to several calendars.
             OutReplyError: The account cannot be read.
         """
         now = self._client.now()
@@ -147,11 +161,42 @@ class BulkService:
         problems = [*calendar.problems, *problems]
         if calendar.problems and not posts:
             raise calendar_error(problems)
+        identity = identify_calendar(self._journal, self.account.fingerprint, calendar, posts, now)
+        return OpenCalendar(calendar, identity, posts, problems)
+
+    def identify_again(self, opened: OpenCalendar) -> OpenCalendar:
+        """Return the calendar as the journal identifies it now, once its lock is held.
+
+        Raises:
+            CalendarBusyError: Another run has changed it in the meantime.
+        """
+        account, now = self.account.fingerprint, self._client.now()
+        identity = identify_calendar(self._journal, account, opened.calendar, opened.posts, now)
+        if identity.known_id != opened.identity.known_id:
+            raise CalendarBusyError(
+                f"another run has changed the calendar of {opened.calendar.name}",
+                hint="Run the command again.",
+            )
+        return replace(opened, identity=identity)
+
+    def diff(self, opened: OpenCalendar, *, reconcile: bool) -> CalendarDiff:
+        """Compare a calendar with the journal and the account; no new post is sent.
+
+        With `reconcile` (not for a dry run), the calendar is recorded, and entries that an earlier
+        run left open are settled, which may repeat its requests.
+
+        Raises:
+            OutReplyError: The account cannot be read.
+        """
+        now = self._client.now()
+        identity, posts, problems = opened.identity, opened.posts, opened.problems
+        account, name = self.account.fingerprint, identity.id
         if reconcile:
-            self._reconcile(calendar.path)
+            self._record(opened)
+            self._reconcile(name)
+        self._sender.looked_at = self._client.now()
         remote = fetch_remote_state(self._client, (post.page_id for post in posts), now)
-        account, name = self.account.fingerprint, str(calendar.path)
-        histories = self._journal.rows(account, name)
+        histories = self._journal.rows(account, name if reconcile else identity.known_id)
         window = self._options.spread_window
 
         def match(posts: Sequence[PlannedPost]) -> tuple[list[MatchedRow], list[JournalEntry]]:
@@ -159,59 +204,88 @@ class BulkService:
 
         rows, orphaned = match(posts)
         # Before rows are spread: a row must not move away from its own post.
-        adoption = adopt_posts(
-            self._journal,
-            account,
-            rows,
+        adopted = adopt_exported(self._journal, rows, remote, dry_run=not reconcile)
+        entries = [row.entry for row in adopted if row.entry is not None] + orphaned
+        statuses = fetch_statuses(self._client, remote, entries, now)
+        for row in adopted:
+            # Only an edited row needs to know whether its post is really out.
+            if row.entry is None or row.is_unchanged:
+                continue
+            if statuses[row.entry.id] == PostStatus.PUBLISHED:
+                statuses[row.entry.id] = fetch_due_status(self._client, row.entry, now)
+        doubts = find_doubts(
+            adopted,
             remote,
-            enabled=self._options.adopt,
-            dry_run=not reconcile,
-            tolerance=window or timedelta(0),
+            statuses,
+            histories,
+            claimed=self._journal.post_ids(account),
+            separate=self._journal.separate_posts(account),
+            outdated_pages={
+                entry.page_id for entry in entries if statuses[entry.id] == PostStatus.MISSING
+            }
+            if self._journal.knows_all_posts(account, name if reconcile else identity.known_id)
+            else remote.truncated_pages,
         )
-        if window is not None and not adoption.problems:
+        if reconcile and not doubts:
+            self._journal.record_all_known(account, name)
+        if self._options.adopt:
+            for index in [index for index, doubt in doubts.items() if doubt.is_exact]:
+                (post,) = doubts.pop(index).candidates
+                entry = self._adopt(adopted[index], post, dry_run=not reconcile)
+                adopted[index] = adopted[index].with_entry(entry)
+                is_out = "published_at" in post
+                statuses[entry.id] = PostStatus.PUBLISHED if is_out else PostStatus.SCHEDULED
+        histories = [
+            *histories,
+            *(
+                RowHistory(row.draft.row, row.entry, row.draft.generation)
+                for row, before in zip(adopted, rows, strict=True)
+                if row.entry is not before.entry
+            ),
+        ]
+        rows = adopted
+        if window is not None:
             from outreply_cli.bulk.spread import apply_spread
 
-            histories += [
-                RowHistory(row.draft.row, row.entry, row.draft.generation)
-                for row, before in zip(adoption.rows, rows, strict=True)
-                if row.entry is not before.entry
-            ]
-            existing = [*remote.posts, *self._planned]
             posts, unplaced = apply_spread(
-                adoption.rows, existing, self._limits, now=now, window=window
+                rows,
+                [*remote.posts, *self._planned],
+                self._limits,
+                now=now,
+                window=window,
+                fixed_rows=doubts.keys(),
             )
-            problems += unplaced
+            problems = [*problems, *unplaced]
             rows, orphaned = match(posts)
-        else:
-            rows = adoption.rows
-        entries = [row.entry for row in rows if row.entry is not None] + orphaned
-        statuses = fetch_statuses(self._client, remote, entries, now)
-        problems += adoption.problems
-        return CalendarDiff(remote, rows, orphaned, statuses, problems, adoption.duplicates)
+        rows = [
+            row._replace(doubt=doubts[index].reason) if index in doubts else row
+            for index, row in enumerate(rows)
+        ]
+        # A post that a row has is never the post of a removed row.
+        own = {row.entry.post_id for row in rows if row.entry is not None and row.entry.post_id}
+        orphaned = [entry for entry in orphaned if entry.post_id not in own]
+        slots = [(row.post.page_id, row.post.scheduled_at) for row in rows if row.entry is None]
+        others = self._journal.entries_at(account, slots)
+        problems = [*problems, *find_conflicts(rows, others, identity.known_id)]
+        done = _settled_lines(rows, statuses)
+        problems = [problem for problem in problems if problem.line not in done]
+        return CalendarDiff(remote, rows, orphaned, statuses, problems, doubts)
 
-    def plan(self, calendar: Calendar, *, reconcile: bool) -> PlannedCalendar:
-        """Plan `calendar`; arguments as for `diff`.
+    def plan(self, opened: OpenCalendar, *, reconcile: bool) -> PlannedCalendar:
+        """Plan a calendar; arguments as for `diff`.
 
         Raises:
             CalendarError: The calendar has errors; all of them are listed.
             TooManyCancelsError: The plan cancels too many posts.
             OutReplyError: The account cannot be read.
         """
-        diff = self.diff(calendar, reconcile=reconcile)
+        diff = self.diff(opened, reconcile=reconcile)
         plan = make_plan(diff.rows, diff.orphaned, diff.statuses, prune=self._options.prune)
-        # A row does not conflict with the post that it requires.
-        posts = [
-            post
-            for post in (*diff.remote.posts, *self._planned)
-            if str(post.get("id")) not in diff.duplicates
-        ]
+        posts = [*diff.remote.posts, *self._planned]
         problems = sort_diagnostics([*diff.problems, *self._check(plan, posts)])
         errors = [problem for problem in problems if not problem.is_warning]
         if errors:
-            error = calendar_error(errors)
-            # Without other errors, the file needs no correction.
-            only_duplicates = len(errors) == len(diff.duplicates)
-            raise error.replace(hint=_ADOPT_HINT) if only_duplicates else error
+            raise calendar_error(errors)
         plan = replace(plan, actions=schedule_cancels_first(plan, posts, self._limits))
         self._check_cancels(plan, len(diff.statuses))
         self._planned += [
@@ -219,22 +293,91 @@ class BulkService:
             for action in plan.filter_actions(ActionType.CREATE, ActionType.CHANGE)
             if action.draft is not None
         ]
-        return PlannedCalendar(calendar, self.account, plan, problems)
+        return PlannedCalendar(opened.calendar, self.account, plan, problems)
 
-    def pending_entries(self, path: Path) -> list[JournalEntry]:
-        """Reconcile the calendar at `path` and return the entries of its scheduled posts."""
+    def fetch_unclaimed(self, post_id: str) -> Post | None:
+        """Return a scheduled post that no row claims and that lists may leave out, or None."""
+        if post_id in self._journal.post_ids(self.account.fingerprint):
+            return None
+        try:
+            return self._client.scheduled_post(post_id)
+        except NotFoundError:
+            return None
+
+    def find_pairs(self, opened: OpenCalendar, *, dry_run: bool) -> Pairs:
+        """Return the rows in doubt, with the posts that may be theirs; settles what it can.
+
+        Raises:
+            CalendarError: The calendar has errors.
+            OutReplyError: The account cannot be read.
+        """
+        diff = self.diff(opened, reconcile=not dry_run)
+        errors = [problem for problem in diff.problems if not problem.is_warning]
+        if errors:
+            raise calendar_error(errors)
+        claimed = self._journal.post_ids(self.account.fingerprint)
+        unclaimed = [post for post in diff.remote.posts if str(post.get("id")) not in claimed]
+        return find_pairs(diff.rows, diff.doubts, diff.statuses, unclaimed)
+
+    def pair(self, row: MatchedRow, post: Post) -> JournalEntry:
+        """Record that `post` is the post of a row in doubt, and cancel an earlier one."""
+        return self._adopt(row, post, dry_run=False)
+
+    def _adopt(self, row: MatchedRow, post: Post, *, dry_run: bool) -> JournalEntry:
+        entry, post_id = row.entry, str(post["id"])
+        draft = draft_of_post(row, post)
+        if dry_run:
+            return self._journal.preview(draft, post_id)
+        if entry is not None and entry.state == EntryState.SENT:
+            self._journal.mark_done(entry, post_id)
+            return self._journal.entry(entry.id)
+        if entry is None:
+            return self._journal.adopt(draft, post_id)
+        # The row has been edited, and its new version exists already: only the old one is left.
+        adopted = self._journal.adopt(replace(draft, replaces=entry.id), post_id)
+        self._sender.reconcile(self._journal.entry(entry.id))
+        return adopted
+
+    def mark_new(self, row: MatchedRow, *, is_live: bool) -> None:
+        """Record that a row in doubt is a new post; one whose post `is_live` just changes."""
+        entry = row.entry
+        if is_live or (entry is not None and entry.state == EntryState.CANCELLING):
+            return
+        if entry is not None and entry.state == EntryState.SENT:
+            self._journal.mark_unsent(entry)
+            return
+        if entry is not None:
+            self._journal.mark_cancelled(entry)
+        self._journal.record_planned([row.draft])
+
+    def mark_separate(self, row: MatchedRow, post_ids: Iterable[str]) -> None:
+        """Record that posts are not those of a row."""
+        self._journal.mark_separate(self.account.fingerprint, row.draft.row, post_ids)
+
+    def find_calendar(self, name: str, path: str) -> str | None:
+        """Return the ID of the known calendar with a name, ID or path, if there is exactly one."""
+        return find_calendar(self._journal, self.account.fingerprint, name, path)
+
+    def cancelled_posts(self) -> set[str]:
+        """Return the IDs of the posts that the journal has cancelled."""
+        return self._journal.cancelled_post_ids(self.account.fingerprint)
+
+    def pending_entries(self, calendar_id: str) -> tuple[list[JournalEntry], list[JournalEntry]]:
+        """Reconcile a calendar; return the entries of its scheduled and of its unknown posts."""
         now = self._client.now()
-        self._reconcile(path)
+        self._reconcile(calendar_id)
         remote = fetch_remote_state(self._client, (), now)
-        histories = self._journal.rows(self.account.fingerprint, str(path))
+        histories = self._journal.rows(self.account.fingerprint, calendar_id)
         pending = [
             history.active
             for history in histories
             if history.active and history.active.scheduled_at > now
         ]
         statuses = fetch_statuses(self._client, remote, pending, now)
-        scheduled = {PostStatus.SCHEDULED, PostStatus.EDITED, PostStatus.UNLISTED}
-        return [entry for entry in pending if statuses[entry.id] in scheduled]
+        return (
+            [entry for entry in pending if statuses[entry.id] in LIVE_STATUSES],
+            [entry for entry in pending if statuses[entry.id] == PostStatus.UNKNOWN],
+        )
 
     def apply(
         self,
@@ -290,13 +433,17 @@ class BulkService:
             *check_storage(plan, self._storage, uploader, allow_upload=self._options.allow_upload),
         ]
 
-    def _reconcile(self, path: Path) -> None:
-        for entry in self._journal.list_unsettled(self.account.fingerprint, str(path)):
+    def _record(self, opened: OpenCalendar) -> None:
+        identity, account = opened.identity, self.account.fingerprint
+        if identity.former_id is not None:
+            self._journal.rename_calendar(account, identity.former_id, identity.id)
+        self._journal.record_calendar(account, identity.id, str(opened.calendar.path))
+
+    def _reconcile(self, calendar_id: str) -> None:
+        for entry in self._journal.list_unsettled(self.account.fingerprint, calendar_id):
             outcome = self._sender.reconcile(entry)
-            if outcome.entry.state not in {EntryState.SENT, EntryState.CANCELLING}:
-                continue
-            # A row with an unknown outcome is held back; any other error ends the run.
-            if outcome.error is not None and not isinstance(outcome.error, OutcomeUnknownError):
+            # A row with an unknown outcome is held back, and a rejected one is planned again.
+            if outcome.error is not None and is_fatal(outcome.error):
                 raise outcome.error
 
     def _check_cancels(self, plan: Plan, posts: int) -> None:
@@ -325,6 +472,17 @@ def _with_media(action: Action, uploader: Uploader) -> Action:
     media_ids = [*action.post.row.content.media_ids, *uploaded]
     draft = replace(action.draft, body={**action.draft.body, "media_ids": media_ids})
     return action._replace(draft=draft)
+
+
+def _settled_lines(rows: Sequence[MatchedRow], statuses: Mapping[int, PostStatus]) -> set[int]:
+    """Return the lines of rows whose posts are all out: nothing about them is judged again."""
+    settled = {PostStatus.PUBLISHED, PostStatus.FAILED}
+    lines: dict[int, bool] = {}
+    for row in rows:
+        is_out = row.entry is not None and statuses.get(row.entry.id) in settled
+        line = row.post.row.line
+        lines[line] = lines.get(line, True) and is_out
+    return {line for line, is_out in lines.items() if is_out}
 
 
 def calendar_error(problems: Sequence[Diagnostic]) -> CalendarError:

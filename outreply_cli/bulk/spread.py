@@ -6,7 +6,7 @@ a spread calendar sends nothing.
 
 from bisect import bisect_left, insort
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -54,11 +54,12 @@ def apply_spread(
     *,
     now: datetime,
     window: timedelta,
+    fixed_rows: Collection[int] = (),
 ) -> tuple[list[PlannedPost], list[Diagnostic]]:
     """Return the planned posts at times that violate no guardrail, and the rows without a slot.
 
     The current posts of rows do not block a slot; the other `posts` of the account do. A row is at
-    most `window` away from its time.
+    most `window` away from its time. Rows whose index is in `fixed_rows` do not move.
     """
     own = {row.entry.post_id for row in rows if row.entry is not None}
     fixed: dict[str, list[datetime]] = defaultdict(list)
@@ -68,7 +69,10 @@ def apply_spread(
             fixed[str(post.get("page_id"))].append(at)
     by_page: dict[str, list[int]] = defaultdict(list)
     for index, row in enumerate(rows):
-        by_page[row.post.page_id].append(index)
+        if index in fixed_rows:
+            fixed[row.post.page_id].append(row.post.scheduled_at)
+        else:
+            by_page[row.post.page_id].append(index)
     planned = [row.post for row in rows]
     problems: list[Diagnostic] = []
     for page_id, indexes in by_page.items():
@@ -97,7 +101,7 @@ def spread(requests: Sequence[SlotRequest], constraints: SlotConstraints) -> lis
     Rows keep their order. Rows that fit stay, unless later rows must move too to fit them all.
     """
     order = sorted(range(len(requests)), key=lambda i: (requests[i].wanted, i))
-    times = _place_misfits(requests, order, constraints)
+    times = _place_conflicting(requests, order, constraints)
     if None in times.values():
         in_order = _place_in_order(requests, order, constraints)
         if list(in_order.values()).count(None) <= list(times.values()).count(None):
@@ -105,7 +109,7 @@ def spread(requests: Sequence[SlotRequest], constraints: SlotConstraints) -> lis
     return [times[i] for i in range(len(requests))]
 
 
-def _place_misfits(
+def _place_conflicting(
     requests: Sequence[SlotRequest], order: Sequence[int], constraints: SlotConstraints
 ) -> dict[int, datetime | None]:
     taken = list(constraints.fixed)

@@ -10,6 +10,7 @@ from outreply_cli.journal.models import EntryState, JournalEntry
 from outreply_cli.timestamps import format_timestamp
 
 IN_SYNC = "in sync"
+UNKNOWN = "unknown"
 _TEXTS = {
     PostStatus.SCHEDULED: IN_SYNC,
     PostStatus.UNLISTED: "in sync (partial listing)",
@@ -17,7 +18,7 @@ _TEXTS = {
     PostStatus.FAILED: "failed on the platform",
     PostStatus.MISSING: "cancelled elsewhere",
     PostStatus.EDITED: "edited elsewhere",
-    PostStatus.UNKNOWN: "unknown (next run will resolve it)",
+    PostStatus.UNKNOWN: UNKNOWN,
 }
 
 
@@ -30,11 +31,14 @@ def compare_rows(
     """Return the JSON-ready status of each row of `file`, and of each post without a row."""
     return [
         *(
-            _to_dict(file, row.post, row.entry, _describe(row, statuses), row.post.row.line)
+            {
+                **_to_dict(file, row.post, row.entry, _describe(row, statuses), row.post.row.line),
+                "detail": row.doubt,
+            }
             for row in rows
         ),
         *(
-            _to_dict(file, entry, entry, "orphaned")
+            {**_to_dict(file, entry, entry, "orphaned"), "detail": ""}
             for entry in orphaned
             if entry.state != EntryState.DONE or statuses[entry.id] != PostStatus.MISSING
         ),
@@ -60,6 +64,8 @@ def _to_dict(
 
 
 def _describe(row: MatchedRow, statuses: Mapping[int, PostStatus]) -> str:
+    if row.doubt:
+        return UNKNOWN
     if row.entry is None:
         return "new"
     status = statuses[row.entry.id]

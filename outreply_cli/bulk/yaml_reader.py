@@ -27,7 +27,7 @@ _SCALARS: dict[str, Any] = {
     "tag:yaml.org,2002:int": _Constructor.construct_yaml_int,
     "tag:yaml.org,2002:float": _Constructor.construct_yaml_float,
 }
-_TOP_LEVEL = ("timezone", "defaults", "posts")
+_TOP_LEVEL = ("name", "timezone", "defaults", "posts")
 _EXPECTED = "write `posts:` with a list of posts, each with page, scheduled_at and message"
 
 Nodes = dict[str, tuple[yaml.Node, yaml.Node]]
@@ -50,6 +50,8 @@ def read_yaml(calendar: Calendar, content: bytes) -> None:
         if name not in _TOP_LEVEL:
             message = f"unknown key {name!r}; use only {', '.join(_TOP_LEVEL)}"
             calendar.add_error(_line(key), name, message)
+    if "name" in top:
+        calendar.calendar_name = _text(calendar, top["name"][1], "name")
     if "timezone" in top:
         calendar.timezone = _text(calendar, top["timezone"][1], "timezone")
     defaults = _values(calendar, top["defaults"][1], "defaults") if "defaults" in top else {}

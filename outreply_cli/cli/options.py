@@ -62,7 +62,7 @@ _API_OPTIONS: dict[str, Any] = {
     "verbose": _global_option(bool, "--verbose", "-v", text="Log requests to stderr."),
     "max_wait": _global_option(
         str | None, metavar="DURATION",
-        text="Maximum total time for retries and rate-limit waits.",
+        text="Maximum total time for attempts, retries and rate-limit waits.",
     ),
 }  # fmt: skip
 # TEXT may be empty; so may SIGNATURE, because it is untrusted input to verify.

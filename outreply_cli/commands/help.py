@@ -12,7 +12,10 @@ from outreply_cli.cli.typer_adapter import CommandSpec, to_command
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
 
-TOPICS = ("times", "calendar", "environment", "exit-codes", "output", "webhooks", "security")
+TOPICS = (
+    "times", "calendar", "reliability", "environment", "exit-codes", "output", "webhooks",
+    "security",
+)  # fmt: skip
 _DIRECTORY = Path(__file__).parent.parent / "topics"
 
 

@@ -6,20 +6,23 @@ Reference: Idempotency.
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from outreply_cli.api.client import Client
+from outreply_cli.api.errors import PermissionDeniedError
+from outreply_cli.api.resend import Look, Step, next_step
 from outreply_cli.comments.store import CommentStore, SentReply
 from outreply_cli.comments.threads import Comment, get_author, get_created_at
 from outreply_cli.errors import InvalidInputError, OutReplyError
-from outreply_cli.spec.limits import IDEMPOTENCY_KEY_LIFETIME, MESSAGE_MAX_CHARACTERS
-from outreply_cli.spec.text import text_problem
+from outreply_cli.spec.limits import MESSAGE_MAX_CHARACTERS
+from outreply_cli.spec.text import normalize_text, text_problem
 
 _PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([^{}]*)\}")
-# A key close to its expiry may have expired when the request arrives.
-_KEY_MARGIN = timedelta(minutes=10)
+_CLOCK_TOLERANCE = timedelta(seconds=10)
+_UNSEEN = "the post of the comment is not known; list its comments first"
+_LATE = "a list may be late; try again in a minute"
 
 
 class AmbiguousReplyError(OutReplyError):
@@ -82,24 +85,56 @@ class ReplyService:
         check_reply(message)
         dedupe_key = f"key {key}" if key is not None else f"text {_digest(message)}"
         earlier = self._store.reply_for(comment_id, dedupe_key)
-        if earlier is None:
+        now, token = self._client.now(), self._client.transport.token_digest
+        first = SentReply(
+            comment_id,
+            message,
             # Derived from comment and key alone: concurrent processes send the reply once.
-            idempotency_key = f"outreply-reply-{_digest(comment_id, dedupe_key)}"
-            sent_at = self._client.now().timestamp()
-            intent = SentReply(comment_id, message, idempotency_key, sent_at, None)
-        elif earlier.reply is not None:
+            f"outreply-reply-{_digest(comment_id, dedupe_key)}",
+            now.timestamp(),
+            now.timestamp(),
+            token,
+        )
+        if earlier is None:
+            if self._store.claim(first, dedupe_key):
+                return self._send(first, dedupe_key, is_repeat=False)
+            # Another process has just sent it.
+            earlier = self._store.reply_for(comment_id, dedupe_key) or first
+        if earlier.reply is not None:
             return ReplyResult(earlier.reply, existed=True)
-        else:
-            existing = self._find_existing(earlier)
-            if existing is not None:
-                self._store.record_reply(comment_id, dedupe_key, existing)
-                return ReplyResult(existing, existed=True)
-            # Sent unchanged: the server deduplicates only identical requests.
-            intent = earlier
-        self._store.record_intent(intent, dedupe_key)
+        look = self._look(earlier)
+        match next_step(earlier.attempts, look.result, now=now, token=token):
+            case Step.RECORD if look.reply is not None:
+                self._store.record_reply(comment_id, dedupe_key, look.reply)
+                return ReplyResult(look.reply, existed=True)
+            case Step.REPEAT:
+                # Sent unchanged: the server deduplicates only identical requests.
+                return self._send(earlier, dedupe_key, is_repeat=True)
+            case Step.SEND:
+                return self._send(replace(first, message=earlier.message), dedupe_key)
+        raise AmbiguousReplyError(
+            f"cannot determine whether an earlier reply to {comment_id} was sent: {look.reason}",
+            hint="List the comments of its post: outreply comments list POST. To send another "
+            "reply, use another text or --key.",
+        )
+
+    def _send(self, reply: SentReply, dedupe_key: str, *, is_repeat: bool = False) -> ReplyResult:
+        comment_id = reply.comment_id
+
+        def record_attempt() -> None:
+            at = self._client.now().timestamp()
+            self._store.record_intent(replace(reply, attempted_at=at), dedupe_key)
+
+        def find() -> Comment | None:
+            found = self._look(reply).reply
+            if found is None:
+                record_attempt()
+            return found
+
+        record_attempt()
         try:
-            reply = self._client.reply(
-                comment_id, intent.message, idempotency_key=intent.idempotency_key
+            sent = self._client.reply(
+                comment_id, reply.message, idempotency_key=reply.idempotency_key, find=find
             )
         except OutReplyError as error:
             if error.maybe_applied:
@@ -107,26 +142,45 @@ class ReplyService:
                     message=f"{error.message.rstrip('.')}; the reply may have been sent",
                     hint="Run the same command again; it does not send the reply twice.",
                 ) from error
-            if earlier is None:
+            if not is_repeat:
                 self._store.delete_reply(comment_id, dedupe_key)
             raise
-        self._store.record_reply(comment_id, dedupe_key, reply)
-        return ReplyResult(reply, existed=False)
+        self._store.record_reply(comment_id, dedupe_key, sent)
+        return ReplyResult(sent, existed=False)
 
-    def _find_existing(self, sent: SentReply) -> dict[str, Any] | None:
-        age = self._client.now() - datetime.fromtimestamp(sent.sent_at, UTC)
-        if age < IDEMPOTENCY_KEY_LIFETIME - _KEY_MARGIN:
-            return None
+    def _look(self, sent: SentReply) -> "_ReplyLook":
+        now = self._client.now()
         comment = self._store.comment(sent.comment_id)
         if comment is None:
-            raise AmbiguousReplyError(
-                f"the outcome of an earlier reply to {sent.comment_id} is unknown",
-                hint="List the comments of its post first: outreply comments list POST",
-            )
-        for reply in self._client.comments(str(comment["post_id"])).items:
-            if (reply.get("parent_id"), reply.get("message")) == (sent.comment_id, sent.message):
-                return dict(reply)
-        return None
+            return _ReplyLook(None, Look(is_found=False, is_complete=False, at=now), _UNSEEN)
+        try:
+            listing = self._client.comments(str(comment["post_id"]))
+        except PermissionDeniedError as error:
+            # Without a look, only the key makes a repeat harmless.
+            incomplete = Look(is_found=False, is_complete=False, at=now)
+            return _ReplyLook(None, incomplete, error.message)
+        wanted = normalize_text(sent.message)
+        # Replies are no older than the first request, apart from the clocks' difference.
+        earliest = sent.attempts.first_at - _CLOCK_TOLERANCE
+        for reply in listing.items:
+            if (
+                reply.get("parent_id") == sent.comment_id
+                and normalize_text(reply.get("message")) == wanted
+                and get_created_at(reply) >= earliest
+            ):
+                return _ReplyLook(dict(reply), Look(is_found=True, is_complete=True, at=now), "")
+        reason = "the server lists only 100 comments of the post" if listing.truncated else _LATE
+        result = Look(is_found=False, is_complete=not listing.truncated, at=now)
+        return _ReplyLook(None, result, reason)
+
+
+@dataclass(frozen=True)
+class _ReplyLook:
+    """A look for a reply: its object, the result, and why the lists are no proof of absence."""
+
+    reply: dict[str, Any] | None
+    result: Look
+    reason: str
 
 
 def check_reply(message: str) -> None:

@@ -9,9 +9,11 @@ import sqlite3
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from outreply_cli.api.resend import Attempts
 from outreply_cli.comments.threads import Comment, get_created_at, get_id
 from outreply_cli.storage.sqlite import (
     check_types,
@@ -30,25 +32,48 @@ CREATE INDEX comments_of_post ON comments (account, post_id, written_at);
 CREATE TABLE replies (
     account TEXT NOT NULL, comment_id TEXT NOT NULL, occasion TEXT NOT NULL, message TEXT NOT NULL,
     idempotency_key TEXT NOT NULL, sent_at REAL NOT NULL, reply TEXT,
+    attempted_at REAL NOT NULL DEFAULT 0, token TEXT NOT NULL DEFAULT '',
     PRIMARY KEY (account, comment_id, occasion)
 ) WITHOUT ROWID;
 """
+_UPGRADES = {
+    1: """
+ALTER TABLE replies ADD COLUMN attempted_at REAL NOT NULL DEFAULT 0;
+ALTER TABLE replies ADD COLUMN token TEXT NOT NULL DEFAULT '';
+UPDATE replies SET attempted_at = sent_at
+"""
+}
 
-_REPLY_TYPES = {"comment_id": str, "message": str, "idempotency_key": str, "sent_at": float}
+_REPLY_TYPES = {
+    "comment_id": str, "message": str, "idempotency_key": str, "sent_at": float,
+    "attempted_at": float, "token": str,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
 class SentReply:
     """A reply that was sent, or may have been.
 
-    `sent_at` is the Unix time of its first request; `reply` is None while the outcome is unknown.
+    Attributes:
+        sent_at: Unix time of its first request, by the server's clock.
+        attempted_at: Unix time of its last request, by the server's clock.
+        token: Digest of the token of its first request.
+        reply: The API's object; None while the outcome is unknown.
     """
 
     comment_id: str
     message: str
     idempotency_key: str
     sent_at: float
-    reply: dict[str, Any] | None
+    attempted_at: float
+    token: str
+    reply: dict[str, Any] | None = None
+
+    @property
+    def attempts(self) -> Attempts:
+        """The requests that may have been carried out."""
+        first, last = (datetime.fromtimestamp(at, UTC) for at in (self.sent_at, self.attempted_at))
+        return Attempts(first, last, self.token)
 
 
 class CommentStore:
@@ -60,7 +85,7 @@ class CommentStore:
     def __init__(self, path: Path, account: str) -> None:
         self._path, self._account = path, account
         with self._storage_errors():
-            self._db = open_database(path, _SCHEMA, version=1, durable=True)
+            self._db = open_database(path, _SCHEMA, version=2, durable=True, upgrades=_UPGRADES)
 
     def close(self) -> None:
         """Close the file."""
@@ -125,11 +150,22 @@ class CommentStore:
         with self._storage_errors():
             return _reply(rows[0]) if rows else None
 
+    def claim(self, reply: SentReply, dedupe_key: str) -> bool:
+        """Store a first reply that is about to be sent; False if another process has done so."""
+        rows = self._execute(
+            "INSERT INTO replies VALUES (?, ?, ?, ?, ?, ?, NULL, ?, ?) "
+            "ON CONFLICT DO NOTHING RETURNING comment_id",
+            reply.comment_id, dedupe_key, reply.message, reply.idempotency_key, reply.sent_at,
+            reply.attempted_at, reply.token,
+        )  # fmt: skip
+        return bool(rows)
+
     def record_intent(self, reply: SentReply, dedupe_key: str) -> None:
         """Store a reply that is about to be sent."""
         self._execute(
-            "INSERT OR REPLACE INTO replies VALUES (?, ?, ?, ?, ?, ?, NULL)",
+            "INSERT OR REPLACE INTO replies VALUES (?, ?, ?, ?, ?, ?, NULL, ?, ?)",
             reply.comment_id, dedupe_key, reply.message, reply.idempotency_key, reply.sent_at,
+            reply.attempted_at, reply.token,
         )  # fmt: skip
 
     def record_reply(self, comment_id: str, dedupe_key: str, reply: Mapping[str, Any]) -> None:
@@ -173,5 +209,6 @@ def _reply(row: sqlite3.Row) -> SentReply:
         check_types(row, _REPLY_TYPES)
         return SentReply(
             row["comment_id"], row["message"], row["idempotency_key"], row["sent_at"],
+            row["attempted_at"], row["token"],
             None if row["reply"] is None else _object(row["reply"]),
         )  # fmt: skip

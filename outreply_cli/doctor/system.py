@@ -136,14 +136,14 @@ def _journal(state_dir: Path) -> CheckResult:
             "journal",
             f"cannot read {path}: {error}",
             "Move the file to a backup, then pair calendars with their scheduled posts: "
-            "outreply bulk schedule FILE --adopt",
+            "outreply bulk reconcile FILE",
         )
     entries = f"{health.entries} {'entry' if health.entries == 1 else 'entries'}"
     if health.unsettled:
         return warning(
             "journal",
             f"intact, {entries}, {health.unsettled} with an unknown outcome",
-            "Run a posts or bulk command with that account, which determines the outcome.",
+            "List them with: outreply store status",
         )
     return ok("journal", f"intact, {entries}")
 

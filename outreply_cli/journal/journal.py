@@ -14,7 +14,7 @@ import hashlib
 import json
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -34,7 +34,7 @@ from outreply_cli.storage.sqlite import (
 from outreply_cli.timestamps import parse_timestamp
 
 JOURNAL_FILE = "journal.db"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS entries (
     id INTEGER PRIMARY KEY,
@@ -53,6 +53,8 @@ CREATE TABLE IF NOT EXISTS entries (
     replaces INTEGER REFERENCES entries(id),
     error_code TEXT,
     error TEXT,
+    token TEXT,
+    attempted_at REAL,
     UNIQUE (account, calendar, row, generation)
 );
 CREATE TABLE IF NOT EXISTS uploads (
@@ -66,11 +68,32 @@ CREATE INDEX IF NOT EXISTS entries_of_post ON entries (account, post_id);
 CREATE INDEX IF NOT EXISTS entries_unsettled ON entries (account, state)
     WHERE state IN ('sent', 'cancelling');
 """
+_SCHEMA_2 = """
+CREATE TABLE calendars (
+    account TEXT NOT NULL, id TEXT NOT NULL, path TEXT NOT NULL, knows_all INTEGER NOT NULL,
+    PRIMARY KEY (account, id)
+) WITHOUT ROWID;
+CREATE TABLE separate_posts (
+    account TEXT NOT NULL, row TEXT NOT NULL, post_id TEXT NOT NULL,
+    PRIMARY KEY (account, row, post_id)
+) WITHOUT ROWID;
+CREATE INDEX entries_of_slot ON entries (account, page_id, scheduled_at);
+"""
+# A calendar was identified by its path; the posts of single commands have other names.
+_UPGRADE_1 = """
+ALTER TABLE entries ADD COLUMN token TEXT;
+ALTER TABLE entries ADD COLUMN attempted_at REAL;
+UPDATE entries SET attempted_at = sent_at;
+INSERT INTO calendars SELECT DISTINCT account, calendar, calendar, 1 FROM entries
+    WHERE calendar NOT LIKE 'posts --key %' AND calendar <> 'posts reschedule'
+"""
+_UPGRADES = {1: _SCHEMA_2 + _UPGRADE_1}
+_SLOTS_PER_QUERY = 400
 _COLUMN_TYPES = {
     **dict.fromkeys(
         ("account", "calendar", "row", "page_id", "fingerprint", "idempotency_key"), str
     ),
-    **dict.fromkeys(("post_id", "error_code", "error"), str | None),
+    **dict.fromkeys(("post_id", "error_code", "error", "token"), str | None),
     "generation": int,
     "replaces": int | None,
 }
@@ -92,7 +115,7 @@ def journal_health(path: Path) -> JournalHealth:
     """
     with open_readonly(path) as database:
         version = database.execute("PRAGMA user_version").fetchone()[0]
-        if version != SCHEMA_VERSION:
+        if version != SCHEMA_VERSION and version not in _UPGRADES:
             raise sqlite3.DatabaseError(f"the schema version is {version}, not {SCHEMA_VERSION}")
         counts = database.execute(
             "SELECT count(*), count(*) FILTER (WHERE state IN ('sent', 'cancelling')) FROM entries"
@@ -112,7 +135,12 @@ class Journal:
         with self._access():
             # An intent must be on disk before its request is sent.
             self._db = open_database(
-                path, _SCHEMA, version=SCHEMA_VERSION, durable=True, check=True
+                path,
+                _SCHEMA + _SCHEMA_2,
+                version=SCHEMA_VERSION,
+                durable=True,
+                upgrades=_UPGRADES,
+                check=True,
             )
 
     def close(self) -> None:
@@ -129,14 +157,106 @@ class Journal:
             rows.setdefault(entry.row, []).append(entry)
         return [RowHistory.from_entries(entries) for entries in rows.values()]
 
-    def list_unsettled(self, account: str, calendar: str | None = None) -> list[JournalEntry]:
-        """Return entries whose outcome only the server knows, oldest first."""
-        entries = self._read(
-            "SELECT * FROM entries WHERE account = ? AND state IN ('sent', 'cancelling') "
-            "ORDER BY id",
-            (account,),
+    def calendars(self, account: str) -> dict[str, str]:
+        """Return the calendars of an account: the path of each one's last file by its ID."""
+        with self._access():
+            rows = self._db.execute(
+                # A damaged database may have lost a calendar, but not its entries.
+                "SELECT id, path FROM calendars WHERE account = ? UNION "
+                "SELECT DISTINCT calendar, '' FROM entries WHERE account = ? "
+                "AND calendar NOT LIKE 'posts %' AND calendar NOT IN "
+                "(SELECT id FROM calendars WHERE account = ?) ORDER BY id",
+                (account, account, account),
+            ).fetchall()
+            with wrap_corruption():
+                for row in rows:
+                    check_types(row, {"id": str, "path": str})
+        return {row["id"]: row["path"] for row in rows}
+
+    def record_calendar(self, account: str, calendar: str, path: str) -> None:
+        """Record a calendar and the path of its file."""
+        with self._change() as db:
+            db.execute(
+                "INSERT INTO calendars VALUES (?, ?, ?, 0) "
+                "ON CONFLICT (account, id) DO UPDATE SET path = excluded.path",
+                (account, calendar, path),
+            )
+
+    def knows_all_posts(self, account: str, calendar: str) -> bool:
+        """Return whether the journal has had an entry of every post of a calendar."""
+        with self._access():
+            row = self._db.execute(
+                "SELECT knows_all FROM calendars WHERE account = ? AND id = ?", (account, calendar)
+            ).fetchone()
+        return row is not None and bool(row["knows_all"])
+
+    def record_all_known(self, account: str, calendar: str) -> None:
+        """Record that the journal has an entry of every post of a calendar."""
+        with self._change() as db:
+            db.execute(
+                "UPDATE calendars SET knows_all = 1 WHERE account = ? AND id = ?",
+                (account, calendar),
+            )
+
+    def rename_calendar(self, account: str, old: str, new: str) -> None:
+        """Give a calendar another ID."""
+        with self._change() as db:
+            for table, column in (("calendars", "id"), ("entries", "calendar")):
+                db.execute(
+                    f"UPDATE {table} SET {column} = ? "  # noqa: S608 - constants
+                    f"WHERE account = ? AND {column} = ?",
+                    (new, account, old),
+                )
+
+    def entries_at(self, account: str, slots: Iterable[tuple[str, datetime]]) -> list[JournalEntry]:
+        """Return the entries of all calendars at any of `slots` (page ID and time)."""
+        entries: list[JournalEntry] = []
+        values = [(page_id, at.isoformat()) for page_id, at in slots]
+        for start in range(0, len(values), _SLOTS_PER_QUERY):
+            part = values[start : start + _SLOTS_PER_QUERY]
+            entries += self._read(
+                "SELECT * FROM entries WHERE account = ? AND (page_id, scheduled_at) IN "  # noqa: S608
+                f"(VALUES {', '.join(['(?, ?)'] * len(part))}) ORDER BY id",
+                (account, *(value for slot in part for value in slot)),
+            )
+        return entries
+
+    def pending_entries(self, account: str, now: datetime) -> list[JournalEntry]:
+        """Return the entries of all calendars with a post that is not due yet, oldest first."""
+        return self._read(
+            "SELECT * FROM entries WHERE account = ? AND state IN ('sent', 'done') "
+            "AND scheduled_at > ? ORDER BY id",
+            (account, now.isoformat()),
         )
-        return [entry for entry in entries if calendar is None or entry.calendar == calendar]
+
+    def list_unsettled(
+        self, account: str | None = None, calendar: str | None = None
+    ) -> list[JournalEntry]:
+        """Return entries whose outcome only the server knows, oldest first.
+
+        None stands for all accounts, or for all calendars.
+        """
+        return self._read(
+            "SELECT * FROM entries WHERE state IN ('sent', 'cancelling') "
+            "AND account = coalesce(?, account) AND calendar = coalesce(?, calendar) ORDER BY id",
+            (account, calendar),
+        )
+
+    def separate_posts(self, account: str) -> set[tuple[str, str]]:
+        """Return rows and IDs of posts that are not theirs, as the user decided."""
+        with self._access():
+            rows = self._db.execute(
+                "SELECT row, post_id FROM separate_posts WHERE account = ?", (account,)
+            ).fetchall()
+        return {(row["row"], row["post_id"]) for row in rows}
+
+    def mark_separate(self, account: str, row: str, post_ids: Iterable[str]) -> None:
+        """Record that posts are not those of a row."""
+        with self._change() as db:
+            db.executemany(
+                "INSERT OR IGNORE INTO separate_posts VALUES (?, ?, ?)",
+                [(account, row, post_id) for post_id in post_ids],
+            )
 
     @property
     def has_unsettled(self) -> bool:
@@ -156,14 +276,14 @@ class Journal:
         return entries[0] if entries else None
 
     def post_ids(self, account: str) -> set[str]:
-        """Return the IDs of all posts of the journal that it did not cancel."""
-        with self._access():
-            rows = self._db.execute(
-                "SELECT post_id FROM entries WHERE account = ? AND post_id IS NOT NULL "
-                "AND state <> 'cancelled'",
-                (account,),
-            ).fetchall()
-        return {row["post_id"] for row in rows}
+        """Return the IDs of all posts of the journal; lists may still show cancelled ones."""
+        return self._select_post_ids("SELECT post_id FROM entries WHERE account = ?", account)
+
+    def cancelled_post_ids(self, account: str) -> set[str]:
+        """Return the IDs of all posts that the journal cancelled."""
+        return self._select_post_ids(
+            "SELECT post_id FROM entries WHERE account = ? AND state = 'cancelled'", account
+        )
 
     def entry(self, entry_id: int) -> JournalEntry:
         """Return the entry `entry_id`."""
@@ -191,8 +311,9 @@ class Journal:
                     "page_id = excluded.page_id, scheduled_at = excluded.scheduled_at, "
                     "body = excluded.body, fingerprint = excluded.fingerprint, "
                     "idempotency_key = excluded.idempotency_key, state = 'planned', "
-                    "replaces = excluded.replaces, sent_at = NULL, error = NULL, "
-                    "error_code = NULL WHERE state IN ('planned', 'failed') RETURNING id",
+                    "replaces = excluded.replaces, sent_at = NULL, attempted_at = NULL, "
+                    "token = NULL, error = NULL, error_code = NULL "
+                    "WHERE state IN ('planned', 'failed') RETURNING id",
                     (draft.account, draft.calendar, draft.row, draft.generation, draft.page_id,
                      draft.scheduled_at.isoformat(), json.dumps(draft.body), draft.fingerprint,
                      draft.idempotency_key, draft.replaces),
@@ -206,13 +327,29 @@ class Journal:
                 ids.append(row["id"])
         return [self.entry(entry_id) for entry_id in ids]
 
-    def mark_sent(self, entry: JournalEntry, now: datetime) -> None:
-        """Record that the request is about to be sent; the time of the first attempt is kept."""
-        self._set(entry, "state = 'sent', sent_at = coalesce(sent_at, ?)", now.timestamp())
+    def mark_sent(self, entry: JournalEntry, now: datetime, token: str) -> None:
+        """Record that the request is about to be sent by `token` (its digest).
 
-    def mark_unsent(self, entry: JournalEntry) -> None:
-        """Record that the request had no effect: the entry is planned again."""
-        self._set(entry, "state = 'planned', sent_at = NULL")
+        The time and the token of the first attempt are kept until `mark_unsent`.
+        """
+        self._set(
+            entry,
+            "state = 'sent', sent_at = coalesce(sent_at, ?), token = coalesce(token, ?), "
+            "attempted_at = ?",
+            now.timestamp(), token, now.timestamp(),
+        )  # fmt: skip
+
+    def mark_unsent(self, entry: JournalEntry, key: str | None = None) -> None:
+        """Record that the request had no effect: the entry is planned again.
+
+        `key` replaces its idempotency key.
+        """
+        self._set(
+            entry,
+            "state = 'planned', sent_at = NULL, attempted_at = NULL, token = NULL, "
+            "idempotency_key = coalesce(?, idempotency_key)",
+            key,
+        )
 
     def mark_done(self, entry: JournalEntry, post_id: str) -> None:
         """Record that the server has the post; the one it replaces has to be cancelled now."""
@@ -313,8 +450,15 @@ class Journal:
             post_id=post_id,
             error_code=None,
             error=None,
+            token=None,
+            attempted_at=None,
             **vars(draft),
         )
+
+    def _select_post_ids(self, sql: str, account: str) -> set[str]:
+        with self._access():
+            rows = self._db.execute(sql, (account,)).fetchall()
+        return {row["post_id"] for row in rows if row["post_id"] is not None}
 
     def _read(self, sql: str, values: tuple[Any, ...]) -> list[JournalEntry]:
         with self._access():
@@ -336,7 +480,8 @@ class Journal:
     def _access(self) -> Iterator[None]:
         hint = (
             "Nothing more was sent. Set OUTREPLY_STATE_DIR to a directory you can write to, or "
-            "free disk space. If the file is damaged, move it away and run again with --adopt."
+            "free disk space. If the file is damaged, move it away and run: "
+            "outreply bulk reconcile FILE"
         )
         with wrap_storage_errors(f"the journal {self.path}", hint=hint), self._lock:
             yield
@@ -349,7 +494,8 @@ def _entry(row: sqlite3.Row) -> JournalEntry:
         values["scheduled_at"] = parse_timestamp(values["scheduled_at"])
         values["body"] = json.loads(values["body"])
         values["state"] = EntryState(values["state"])
-        sent_at = values["sent_at"]
-        values["sent_at"] = None if sent_at is None else datetime.fromtimestamp(sent_at, UTC)
+        for name in ("sent_at", "attempted_at"):
+            value = values[name]
+            values[name] = None if value is None else datetime.fromtimestamp(value, UTC)
         check_types(values, {"body": dict})
     return JournalEntry(**values)

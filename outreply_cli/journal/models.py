@@ -6,6 +6,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from outreply_cli.api.resend import Attempts
+
 # The digests of a body's files; never sent.
 FILES_FIELD = "media_files"
 
@@ -27,7 +29,7 @@ class JournalEntryDraft:
 
     Attributes:
         account: Account key; a digest of the API's address and the user ID.
-        calendar: Path of the calendar file, or name of the command.
+        calendar: ID of the calendar, or name of the command.
         row: Name of the row, equal in every run.
         generation: Number of the post among the row's posts, from 1.
         body: Request body.
@@ -49,27 +51,45 @@ class JournalEntryDraft:
 
 @dataclass(frozen=True, kw_only=True)
 class JournalEntry(JournalEntryDraft):
-    """One post of one row; `sent_at` is the time of its first request, in UTC."""
+    """One post of one row.
+
+    Attributes:
+        sent_at: Time of its first request, by the server's clock.
+        attempted_at: Time of its last request, by the server's clock.
+        token: Digest of the token of its first request.
+    """
 
     id: int
     state: EntryState
     sent_at: datetime | None
+    attempted_at: datetime | None
+    token: str | None
     post_id: str | None
     error_code: str | None
     error: str | None
+
+    @property
+    def attempts(self) -> Attempts | None:
+        """The requests that may have been carried out."""
+        if self.state != EntryState.SENT or self.sent_at is None:
+            return None
+        return Attempts(self.sent_at, self.attempted_at or self.sent_at, self.token or "")
 
 
 @dataclass(frozen=True)
 class RowHistory:
     """The state of one row after all runs.
 
-    `active` is the entry whose post exists, or may exist; `revision` is the generation of the row's
-    next post.
+    Attributes:
+        active: The entry whose post exists, or may exist.
+        revision: The generation of the row's next post.
+        unsent: The newest entry, if its post was never created.
     """
 
     row: str
     active: JournalEntry | None
     revision: int
+    unsent: JournalEntry | None = None
 
     @classmethod
     def from_entries(cls, entries: Sequence[JournalEntry]) -> "RowHistory":
@@ -83,4 +103,5 @@ class RowHistory:
             row=newest.row,
             active=max(active, key=lambda entry: entry.generation) if active else None,
             revision=newest.generation + is_used,
+            unsent=newest if newest.state in {EntryState.PLANNED, EntryState.FAILED} else None,
         )

@@ -8,11 +8,13 @@ from datetime import datetime, timedelta
 
 from outreply_cli.api.client import Client
 from outreply_cli.api.errors import PermissionDeniedError
+from outreply_cli.api.resend import LIST_LAG
 from outreply_cli.api.types import Media
 from outreply_cli.errors import OutReplyError
 from outreply_cli.journal.journal import Journal
 from outreply_cli.media.files import InspectedFile, MediaFile, VerifiedReader, hash_file
 from outreply_cli.media.library import created_at
+from outreply_cli.spec.limits import LIST_LIMIT_MAX
 from outreply_cli.spec.media_types import EXTENSIONS
 
 # The clock of the server, which sets created_at, may be behind.
@@ -30,6 +32,12 @@ class UploadedMedia:
     file: MediaFile
     is_new: bool
     storage_left: int | None = None
+
+
+class UploadOutcomeUnknownError(OutReplyError):
+    """A file that may have been uploaded is not among the media that the server lists."""
+
+    code = "OUTCOME_UNKNOWN"
 
 
 class Uploader:
@@ -84,6 +92,8 @@ class Uploader:
                     lost = self._find_lost(file, upload[1])
                     if lost is not None:
                         return self._record(hash_file(file), upload[1], lost)
+                    if self._may_list:
+                        self._check_absent(file, upload[1])
             if reuse and isinstance(file, MediaFile):
                 media_id = self.known_media_id(file)
                 if media_id is not None:
@@ -101,10 +111,11 @@ class Uploader:
                 with self._lock:
                     self._media = None
                 item = self._find_lost(file, started_at, media_before)
-                if item is None and not self._is_list_complete:
-                    raise OutReplyError(
-                        "the server lists only 100 media, and the upload may be among the others"
-                    )
+                if item is None:
+                    self._check_absent(file)
+                    # About to be sent again: what was sent before had no effect.
+                    now = self._client.now()
+                    self._journal.mark_upload(self._account, _journal_name(file), now)
                 return item
 
             # The real name may contain anything.
@@ -148,6 +159,22 @@ class Uploader:
             ):
                 return item
         return None
+
+    def _check_absent(self, file: InspectedFile, sent_at: datetime | None = None) -> None:
+        """Raise an error unless the list proves that an upload had no effect (see `api.resend`)."""
+        reason = None
+        if not self._may_list:
+            reason = "the token may not list media"
+        elif not self._is_list_complete:
+            reason = f"the server lists only {LIST_LIMIT_MAX} media"
+        elif sent_at is not None and self._client.now() - sent_at < LIST_LAG:
+            reason = "a list may be late; try again in a minute"
+        if reason is not None:
+            raise UploadOutcomeUnknownError(
+                f"cannot determine whether {file.path.name} was uploaded: {reason}",
+                hint="List what was uploaded: outreply media list",
+                maybe_applied=True,
+            )
 
     def _list_media(self) -> dict[str, Media]:
         with self._lock:

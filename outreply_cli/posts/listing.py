@@ -27,14 +27,19 @@ class CalendarPost:
     post: Mapping[str, Any]
 
 
-def list_all_scheduled(client: Client, page_ids: Iterable[str]) -> ListResult[Post]:
+@dataclass(frozen=True)
+class PostList(ListResult[Post]):
+    """Posts of all pages; `truncated_pages` are the IDs of those that may have more."""
+
+    truncated_pages: frozenset[str] = frozenset()
+
+
+def list_all_scheduled(client: Client, page_ids: Iterable[str]) -> PostList:
     """List scheduled posts; those of `page_ids` page by page if one list is truncated."""
     return _list_all(client.scheduled_posts, page_ids)
 
 
-def list_all_published(
-    client: Client, page_ids: Iterable[str], since: datetime
-) -> ListResult[Post]:
+def list_all_published(client: Client, page_ids: Iterable[str], since: datetime) -> PostList:
     """List posts published after `since`; page by page if one list is truncated."""
     return _list_all(partial(client.published_posts, since=since), page_ids)
 
@@ -74,17 +79,22 @@ def list_calendar_posts(
     return ListResult(posts, any(listing.truncated for _, listing in listings))
 
 
-def _list_all(list_posts: _ListPosts, page_ids: Iterable[str]) -> ListResult[Post]:
+def _list_all(list_posts: _ListPosts, page_ids: Iterable[str]) -> PostList:
     listing = list_posts(page_id=None)
     if not listing.truncated:
-        return listing
+        return PostList(listing.items, truncated=False)
     posts = {str(post.get("id")): post for post in listing.items}
-    truncated = False
+    truncated_pages = set()
     for page_id in sorted(set(page_ids)):
         listing = list_posts(page_id=page_id)
         posts |= {str(post.get("id")): post for post in listing.items}
-        truncated = truncated or listing.truncated
-    return ListResult(list(posts.values()), truncated)
+        if listing.truncated:
+            truncated_pages.add(page_id)
+    return PostList(
+        list(posts.values()),
+        truncated=bool(truncated_pages),
+        truncated_pages=frozenset(truncated_pages),
+    )
 
 
 def _calendar_post(

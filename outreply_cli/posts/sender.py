@@ -1,27 +1,33 @@
-"""Sending and cancelling posts exactly once.
+"""Sending and cancelling posts, each at most once.
 
 The journal records the intent before each request and the outcome after it. An entry that an
-earlier run left open is reconciled first: a request that may have arrived is repeated with its key
-while the server remembers it (reference: Idempotency, 24 hours), and its post searched after that.
+earlier run left open is reconciled first, by the rule of `api.resend`.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from outreply_cli.api.client import Client, post_time
-from outreply_cli.api.errors import NotFoundError
+from outreply_cli.api.client import Client, CreatedPost, ListResult, find_post, post_time
+from outreply_cli.api.errors import NotFoundError, PermissionDeniedError
+from outreply_cli.api.resend import LIST_LAG, Look, Step, next_step
 from outreply_cli.api.retry import is_definitive
+from outreply_cli.api.types import Post
 from outreply_cli.errors import OutReplyError
 from outreply_cli.journal.journal import Journal
 from outreply_cli.journal.models import FILES_FIELD, EntryState, JournalEntry, JournalEntryDraft
-from outreply_cli.spec.limits import IDEMPOTENCY_KEY_LIFETIME
+from outreply_cli.spec.text import normalize_text
 
-# The clocks of client and server may disagree about when 24 hours are over.
-_KEY_SAFELY_REMEMBERED = IDEMPOTENCY_KEY_LIFETIME - timedelta(hours=2)
 _PUBLISHED_WITHIN = timedelta(hours=26)
+# A server may store a time without fractions of a second.
+_TIME_TOLERANCE = timedelta(seconds=1)
+_CLOCK_TOLERANCE = timedelta(seconds=10)
+_LOOK_LIFETIME = timedelta(minutes=15)
+_MARK_LIFETIME = timedelta(seconds=10)
+_MAX_REPLAYS = 20
 
 
 class OutcomeUnknownError(OutReplyError):
@@ -39,11 +45,19 @@ class SendResult:
 
 
 class Sender:
-    """Sends and cancels the posts of journal entries; safe to share between threads."""
+    """Sends and cancels the posts of journal entries; safe to share between threads.
+
+    Attributes:
+        looked_at: Time of the look that showed which posts are missing, by the server's clock. Once
+            it is old, because the run is long or the machine slept, pages are looked at again.
+    """
 
     def __init__(self, client: Client, journal: Journal) -> None:
+        self.looked_at: datetime | None = None
         self._client = client
         self._journal = journal
+        self._token = client.transport.token_digest
+        self._lists: dict[str, tuple[datetime, list[Post]]] = {}
 
     def send(self, entry: JournalEntry) -> SendResult:
         """Schedule the post of `entry`, then cancel the one that it replaces.
@@ -51,16 +65,21 @@ class Sender:
         Raises:
             StorageError: The journal cannot be written; nothing was sent that is not in it.
         """
-        # An earlier run may have sent it: an error now says nothing about that request.
-        maybe_sent = entry.state == EntryState.SENT
-        self._journal.mark_sent(entry, self._client.now())
-        send = self._client.schedule if "scheduled_at" in entry.body else self._client.publish
-        body = {name: value for name, value in entry.body.items() if name != FILES_FIELD}
+        if entry.state == EntryState.SENT:
+            return self.reconcile(entry)
         try:
-            post = send(body, idempotency_key=entry.idempotency_key)
+            post_id = self._find_again(entry)
         except OutReplyError as error:
-            return self._record_error(entry, error, maybe_sent=maybe_sent)
-        return self._record_post(entry, str(post.get("id") or post.get("post_id")))
+            return SendResult(entry, error)
+        if post_id is not None:
+            return self._record_post(entry, post_id)
+        for _ in range(_MAX_REPLAYS):
+            result = self._send(entry)
+            if result.entry.state != EntryState.PLANNED or result.error is not None:
+                return result
+            # The key belongs to a post that was cancelled since.
+            entry = result.entry
+        return result
 
     def cancel(self, entry: JournalEntry) -> SendResult:
         """Cancel the post of `entry`; a published post is an error and leaves the entry `done`."""
@@ -71,46 +90,142 @@ class Sender:
         """Settle an entry whose outcome only the server knows."""
         if entry.state == EntryState.CANCELLING:
             return self._finish_cancelling(entry)
-        if entry.state != EntryState.SENT or entry.sent_at is None:
+        if entry.attempts is None:
             return SendResult(entry)
-        if abs(self._client.now() - entry.sent_at) < _KEY_SAFELY_REMEMBERED:
-            return self.send(entry)
         try:
-            post_id, truncated = self._search(entry)
-        except OutReplyError as error:
-            return SendResult(entry, error)
-        if post_id is not None:
-            return self._record_post(entry, post_id)
-        if truncated:
-            return SendResult(
-                entry,
-                OutcomeUnknownError(
-                    f"cannot determine whether the post at {entry.scheduled_at:%Y-%m-%d %H:%M} UTC "
-                    "was sent: the server lists only 100 posts of the page",
-                    hint="The post is not sent again, to avoid a duplicate. Check the dashboard.",
-                    maybe_applied=True,
-                ),
+            post_id, look, reason = self._look(entry)
+        except PermissionDeniedError as error:
+            # Without a look, only the key makes a repeat harmless.
+            post_id, look, reason = (
+                None,
+                Look(is_found=False, is_complete=False, at=self._client.now()),
+                error.message,
             )
-        self._journal.mark_unsent(entry)
-        return SendResult(self._journal.entry(entry.id))
+        except OutReplyError as error:
+            return SendResult(entry, error.replace(maybe_applied=True))
+        step = next_step(entry.attempts, look, now=self._client.now(), token=self._token)
+        if step == Step.RECORD and post_id is not None:
+            return self._record_post(entry, post_id)
+        if step == Step.REPEAT:
+            result = self._send(entry)
+            return result if result.entry.state != EntryState.PLANNED else self.send(result.entry)
+        if step == Step.SEND:
+            self._journal.mark_unsent(entry)
+            return SendResult(self._journal.entry(entry.id))
+        return SendResult(entry, self._unknown(entry, reason))
 
     def find_existing(self, entry: JournalEntry) -> JournalEntry | None:
         """Return `entry` as done if the server has its post and no other entry claims it."""
-        post_id, _ = self._search(entry)
+        post_id, _, _ = self._look(entry)
         return self._record_post(entry, post_id).entry if post_id is not None else None
+
+    def _find_again(self, entry: JournalEntry) -> str | None:
+        """Return the ID of the entry's post if another machine sent it after an old look."""
+        now = self._client.now()
+        if self.looked_at is None or now - self.looked_at < _LOOK_LIFETIME:
+            return None
+        listed_at, posts = self._lists.get(entry.page_id, (None, []))
+        if listed_at is None or now - listed_at >= _LOOK_LIFETIME:
+            scheduled, published = _list_posts(self._client, entry)
+            posts = [*scheduled.items, *published.items]
+            self._lists[entry.page_id] = (now, posts)
+        return _match(posts, entry, self._journal.post_ids(entry.account))
+
+    def _send(self, entry: JournalEntry) -> SendResult:
+        """Send a request of `entry`: planned again if the key belongs to a cancelled post."""
+        # An earlier run may have sent it: an error now says nothing about that request.
+        maybe_sent = entry.state == EntryState.SENT
+        now = self._client.now()
+        self._journal.mark_sent(entry, now, self._token)
+        body = {name: value for name, value in entry.body.items() if name != FILES_FIELD}
+        try:
+            created = self._request(entry, body, now)
+            post_id = str(created.post.get("id") or created.post.get("post_id"))
+            if created.is_replay and not self._exists(entry, post_id):
+                digest = hashlib.sha256(entry.idempotency_key.encode()).hexdigest()[:48]
+                self._journal.mark_unsent(entry, f"outreply-{digest}")
+                return SendResult(self._journal.entry(entry.id))
+        except OutReplyError as error:
+            return self._record_error(entry, error, maybe_sent=maybe_sent)
+        return self._record_post(entry, post_id)
+
+    def _request(
+        self, entry: JournalEntry, body: Mapping[str, Any], marked_at: datetime
+    ) -> CreatedPost:
+        last_marked_at = marked_at
+
+        def mark(now: datetime) -> None:
+            nonlocal last_marked_at
+            self._journal.mark_sent(entry, now, self._token)
+            last_marked_at = now
+
+        def find() -> Post | None:
+            post_id, _, _ = self._look(entry)
+            if post_id is not None:
+                return {"id": post_id}
+            # About to be repeated.
+            mark(self._client.now())
+            return None
+
+        def before_attempt() -> Post | None:
+            now = self._client.now()
+            if now - last_marked_at > _MARK_LIFETIME:
+                # The request waited, or the machine slept.
+                post_id = self._find_again(entry)
+                if post_id is not None:
+                    return {"id": post_id}
+                mark(now)
+            return None
+
+        key = entry.idempotency_key
+        if "scheduled_at" not in body:
+            return self._client.publish(
+                body, idempotency_key=key, find=find, before_attempt=before_attempt
+            )
+        return self._client.schedule(
+            body,
+            idempotency_key=key,
+            find=find,
+            before_attempt=before_attempt,
+            not_after=entry.scheduled_at,
+        )
+
+    def _exists(self, entry: JournalEntry, post_id: str) -> bool:
+        """Return whether the post of a replayed response was not cancelled since."""
+        if "scheduled_at" not in entry.body:
+            # A published post cannot be cancelled.
+            return True
+        try:
+            self._client.scheduled_post(post_id)
+        except NotFoundError:
+            if entry.scheduled_at > self._client.now() + LIST_LAG:
+                return False
+            published = self._client.published_posts(
+                page_id=entry.page_id, since=entry.scheduled_at - timedelta(minutes=1)
+            )
+            return published.truncated or find_post(post_id, published.items) is not None
+        return True
 
     def _record_error(
         self, entry: JournalEntry, error: OutReplyError, *, maybe_sent: bool
     ) -> SendResult:
-        if error.code == "IDEMPOTENCY_KEY_MISMATCH":
+        is_mismatch = error.code == "IDEMPOTENCY_KEY_MISMATCH"
+        if is_mismatch:
             error = error.replace(
                 hint="The API knows this row's key with other content, sent by another program or "
-                "before the journal was restored. See: outreply posts list"
+                "before the journal was restored. Run: outreply bulk reconcile FILE"
             )
         definitive = is_definitive(error)
         if error.maybe_applied or (maybe_sent and not definitive):
-            return SendResult(self._journal.entry(entry.id), error)
-        if definitive or error.code.endswith("_GUARDRAIL"):
+            return SendResult(self._journal.entry(entry.id), error.replace(maybe_applied=True))
+        if error.code.endswith("_GUARDRAIL") and not error.maybe_applied:
+            # Another machine may have sent the same row in the meantime.
+            with suppress(OutReplyError):
+                post_id, _, _ = self._look(entry)
+                if post_id is not None:
+                    return self._record_post(entry, post_id)
+        # The next attempt must not get another key: the server has a post with this one.
+        if (definitive and not is_mismatch) or error.code.endswith("_GUARDRAIL"):
             self._journal.mark_failed(entry, error.code, error.message)
         else:
             self._journal.mark_unsent(entry)
@@ -130,7 +245,7 @@ class Sender:
             try:
                 # A deterministic key: the server recognizes a repeat after a lost response.
                 self._client.cancel(
-                    entry.post_id, idempotency_key=f"{entry.idempotency_key}-cancel"
+                    entry.post_id, idempotency_key=_cancel_key(entry.account, entry.post_id)
                 )
             except NotFoundError as error:
                 return self._handle_missing_post(entry, entry.post_id, error)
@@ -142,13 +257,18 @@ class Sender:
     def _handle_missing_post(
         self, entry: JournalEntry, post_id: str, error: NotFoundError
     ) -> SendResult:
+        now = self._client.now()
         try:
-            published = self._client.find_published(
-                post_id, since=entry.scheduled_at - _PUBLISHED_WITHIN
+            published = self._client.published_posts(
+                page_id=entry.page_id, since=entry.scheduled_at - _PUBLISHED_WITHIN
             )
         except OutReplyError as failure:
             return SendResult(entry, failure)
-        if published is None:
+        if find_post(post_id, published.items) is None:
+            may_be_published = entry.scheduled_at <= now + LIST_LAG
+            if may_be_published and (published.truncated or now - entry.scheduled_at < LIST_LAG):
+                reason = "the server may list it later"
+                return SendResult(entry, self._unknown(entry, reason, "was cancelled or published"))
             # Cancelled already: elsewhere, or by a request whose response was lost.
             self._journal.mark_cancelled(entry)
             return SendResult(self._journal.entry(entry.id))
@@ -166,25 +286,75 @@ class Sender:
             ),
         )
 
-    def _search(self, entry: JournalEntry) -> tuple[str | None, bool]:
-        """Return the ID of the entry's post, if it is listed, and whether lists are truncated."""
-        claimed = self._journal.post_ids(entry.account)
-        scheduled = self._client.scheduled_posts(page_id=entry.page_id)
-        published = self._client.published_posts(
-            page_id=entry.page_id, since=entry.scheduled_at - timedelta(minutes=1)
+    def _look(self, entry: JournalEntry) -> tuple[str | None, Look, str]:
+        """Return the ID of the entry's post, the look at the lists, and why it is incomplete."""
+        at = self._client.now()
+        post_id, truncated = find_created_post(
+            self._client, entry, self._journal.post_ids(entry.account)
         )
-        for post in (*scheduled.items, *published.items):
-            if str(post.get("id")) not in claimed and matches_entry(post, entry):
-                return str(post["id"]), False
-        return None, scheduled.truncated or published.truncated
+        reason = "the server lists only 100 posts of the page" if truncated else "lists may be late"
+        return post_id, Look(is_found=post_id is not None, is_complete=not truncated, at=at), reason
+
+    def _unknown(
+        self, entry: JournalEntry, reason: str, doubt: str = "was sent"
+    ) -> OutcomeUnknownError:
+        return OutcomeUnknownError(
+            f"cannot determine whether the post at {entry.scheduled_at:%Y-%m-%d %H:%M} UTC "
+            f"{doubt}: {reason}",
+            hint="Nothing is sent, to avoid a duplicate. See: outreply store status",
+            maybe_applied=True,
+        )
+
+
+def _cancel_key(account: str, post_id: str) -> str:
+    digest = hashlib.sha256(f"{account}\n{post_id}".encode()).hexdigest()[:48]
+    return f"outreply-cancel-{digest}"
+
+
+def find_created_post(
+    client: Client, draft: JournalEntryDraft, claimed: Collection[str]
+) -> tuple[str | None, bool]:
+    """Return the ID of the post of `draft`, if it is listed, and whether lists are truncated.
+
+    `claimed` posts are those of other entries. Costs two reads.
+    """
+    scheduled, published = _list_posts(client, draft)
+    post_id = _match([*scheduled.items, *published.items], draft, claimed)
+    return post_id, post_id is None and (scheduled.truncated or published.truncated)
+
+
+def _list_posts(
+    client: Client, draft: JournalEntryDraft
+) -> tuple[ListResult[Post], ListResult[Post]]:
+    """Return the scheduled posts of a page, and those published since the time of `draft`."""
+    published = client.published_posts(
+        page_id=draft.page_id, since=draft.scheduled_at - timedelta(minutes=1)
+    )
+    return client.scheduled_posts(page_id=draft.page_id), published
+
+
+def _match(posts: Iterable[Post], draft: JournalEntryDraft, claimed: Collection[str]) -> str | None:
+    for post in posts:
+        if str(post.get("id")) not in claimed and matches_entry(post, draft):
+            return str(post["id"])
+    return None
 
 
 def idempotency_key(
     account: str, calendar: str, row: str, fingerprint: str, generation: int
 ) -> str:
-    """Return the key of one post of a row: equal in every run, different once the row changes."""
-    text = "\n".join((account, calendar, row, fingerprint, str(generation)))
+    """Return the key of one post of a row: equal in every run, different once the row changes.
+
+    The key of a row of an unnamed calendar is the same for the same row in every file, on every
+    machine.
+    """
+    scope = calendar if calendar.startswith(("posts ", NAMED_CALENDAR)) else ""
+    text = "\n".join((account, scope, row, fingerprint, str(generation)))
     return f"outreply-{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:48]}"
+
+
+# The ID of a calendar with a name starts with this.
+NAMED_CALENDAR = "name:"
 
 
 def matches_entry(post: Mapping[str, Any], entry: JournalEntryDraft) -> bool:
@@ -193,7 +363,16 @@ def matches_entry(post: Mapping[str, Any], entry: JournalEntryDraft) -> bool:
     if at is None or post.get("page_id") != entry.page_id:
         return False
     delay = at - entry.scheduled_at
-    on_time = delay == timedelta(0) or (
-        "published_at" in post and timedelta(0) <= delay < _PUBLISHED_WITHIN
+    # The journal has the client's time for a post that is published immediately.
+    earliest = timedelta(0) if "scheduled_at" in entry.body else -_CLOCK_TOLERANCE
+    on_time = is_same_time(at, entry.scheduled_at) or (
+        "published_at" in post and earliest <= delay < _PUBLISHED_WITHIN
     )
-    return on_time and (post.get("message") or None) == (entry.body.get("message") or None)
+    return on_time and normalize_text(post.get("message")) == normalize_text(
+        entry.body.get("message")
+    )
+
+
+def is_same_time(at: datetime, other: datetime) -> bool:
+    """Return whether two times of a post are equal, apart from fractions of a second."""
+    return abs(at - other) < _TIME_TOLERANCE

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from outreply_cli.api.client import Client, Resource, post_time
+from outreply_cli.api.client import Client, Resource, find_post, post_time
 from outreply_cli.api.errors import NotFoundError
 from outreply_cli.errors import InvalidInputError, OutReplyError
 from outreply_cli.journal.account import account_fingerprint
@@ -18,7 +18,12 @@ from outreply_cli.journal.models import EntryState, JournalEntry, JournalEntryDr
 from outreply_cli.media.files import MediaFile
 from outreply_cli.media.uploader import Uploader
 from outreply_cli.posts.content import PostContent, content_from_api, fingerprint
-from outreply_cli.posts.sender import Sender, idempotency_key
+from outreply_cli.posts.sender import (
+    OutcomeUnknownError,
+    Sender,
+    find_created_post,
+    idempotency_key,
+)
 from outreply_cli.spec.limits import PAGE_MIN_GAP
 from outreply_cli.spec.platforms import long_name
 from outreply_cli.timestamps import format_timestamp
@@ -26,7 +31,7 @@ from outreply_cli.ui.progress import UploadProgress
 
 _LOCK_SECONDS = 30.0
 # Calendars under which the journal keeps the posts of these commands.
-_KEY_CALENDAR = "posts --key "
+KEY_CALENDAR = "posts --key "
 _RESCHEDULE_CALENDAR = "posts reschedule"
 
 
@@ -67,11 +72,13 @@ class PostService:
         try:
             if dedupe_key is not None:
                 return self._post_with_key(page, body, dedupe_key, scheduled_at)
+            find = self._finder(body, scheduled_at)
             if scheduled_at is not None:
-                return PostResult(page, self._client.schedule(body))
-            return PostResult(page, _normalize(self._client.publish(body), page))
+                created = self._client.schedule(body, find=find, not_after=scheduled_at)
+                return PostResult(page, created.post)
+            return PostResult(page, _normalize(self._client.publish(body, find=find).post, page))
         except OutReplyError as error:
-            if error.maybe_applied:
+            if error.maybe_applied and not isinstance(error, OutcomeUnknownError):
                 return PostResult(page, error=_explain_unknown_outcome(error, dedupe_key))
             return PostResult(page, error=error)
 
@@ -125,7 +132,17 @@ class PostService:
                     if result.error is not None:
                         raise result.error
                     return
-        self._client.cancel(post_id)
+        self._client.cancel(post_id, find=partial(self._find_cancelled, post_id))
+
+    def _find_cancelled(self, post_id: str) -> Resource | None:
+        """Return an empty object if a post is neither scheduled nor published any more."""
+        try:
+            self._client.scheduled_post(post_id)
+        except NotFoundError:
+            published = self._client.published_posts()
+            is_known = published.truncated or find_post(post_id, published.items) is not None
+            return None if is_known else {}
+        return None
 
     def reschedule(self, post_id: str, new_time: datetime) -> PostResult:
         """Move a scheduled post: create the new one, then cancel the old one.
@@ -166,6 +183,24 @@ class PostService:
                 else:
                     self._note(f"Finished an interrupted command ({entry.calendar}).")
 
+    def _finder(
+        self, body: dict[str, Any], scheduled_at: datetime | None
+    ) -> Callable[[], Resource | None]:
+        """Return a function that looks for the post of a request whose response was lost."""
+        draft = _make_draft(
+            "", "", row="", generation=1, scheduled_at=scheduled_at or self._client.now(), body=body
+        )
+
+        def find() -> Resource | None:
+            claimed: set[str] = set()
+            if self._journal_path.exists():
+                with self._open_journal() as journal:
+                    claimed = journal.post_ids(account_fingerprint(self._client))
+            post_id, _ = find_created_post(self._client, draft, claimed)
+            return None if post_id is None else self._client.post(post_id)
+
+        return find
+
     def _move(self, journal: Journal, account: str, post_id: str, new_time: datetime) -> PostResult:
         # Read under the lock: another command may have moved the post in the meantime.
         post = self._client.scheduled_post(post_id)
@@ -185,6 +220,11 @@ class PostService:
             )
         histories = journal.rows(account, old.calendar)
         history = next(history for history in histories if history.row == old.row)
+        if history.active is not None and history.active.id != old.id:
+            raise OutcomeUnknownError(
+                f"the outcome of an earlier move of post {post_id} is unknown",
+                hint="Run the command again later. See: outreply store status",
+            )
         body = {**old.body, "scheduled_at": format_timestamp(new_time)}
         (new,) = journal.record_planned(
             [
@@ -216,11 +256,16 @@ class PostService:
         self, page: Resource, body: dict[str, Any], key: str, scheduled_at: datetime | None
     ) -> PostResult:
         account = account_fingerprint(self._client)
-        calendar, row = _KEY_CALENDAR + key, str(page["id"])
+        calendar, row = KEY_CALENDAR + key, str(page["id"])
         with self._lock(account, calendar), self._open_journal() as journal:
             sender = Sender(self._client, journal)
             for entry in journal.list_unsettled(account, calendar):
-                sender.reconcile(entry)
+                outcome = sender.reconcile(entry)
+                if outcome.error is not None and (outcome.entry.state, entry.row) == (
+                    EntryState.SENT,
+                    row,
+                ):
+                    raise outcome.error
             histories = [
                 history for history in journal.rows(account, calendar) if history.row == row
             ]
@@ -249,9 +294,9 @@ class PostService:
 
     def _existing(self, page: Resource, entry: JournalEntry, body: dict[str, Any]) -> PostResult:
         if entry.state != EntryState.DONE:
-            raise OutReplyError(
+            raise OutcomeUnknownError(
                 "the outcome of an earlier request with this --key is unknown",
-                hint="Run the same command again later; it never posts twice.",
+                hint="Run the same command again later. See: outreply store status",
             )
         if _without_time(entry.body) != _without_time(body):
             self._note("A post with this --key exists, with other content; it is left unchanged.")

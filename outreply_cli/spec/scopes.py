@@ -29,6 +29,7 @@ COMMAND_SCOPES = MappingProxyType(
         "bulk plan": _POSTS,
         "bulk apply": _SENDING,
         "bulk status": _POSTS,
+        "bulk reconcile": _POSTS,
         "bulk cancel": ("read:pages", "write:posts"),
         "bulk export": _POSTS,
         "comments list": ("read:pages", "read:posts", "read:comments"),

@@ -3,6 +3,8 @@
 The reference limits only the length. JSON carries all other control characters.
 """
 
+import unicodedata
+
 
 def is_unicode(text: str) -> bool:
     """Whether `text` has no lone surrogates, which stand for bytes that are not UTF-8."""
@@ -16,3 +18,9 @@ def text_problem(text: str) -> str | None:
     if "\x00" in text:
         return "contains a NUL character; remove it"
     return None
+
+
+def normalize_text(text: object) -> str:
+    """Return `text` without what a server may change: outer blanks, line ends, Unicode form."""
+    lines = str(text or "").replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    return unicodedata.normalize("NFC", "\n".join(line.rstrip() for line in lines).strip())

@@ -24,7 +24,7 @@ def test_post_lifecycle(client: Client, emulator_clock: ManualClock) -> None:
     (page,) = client.pages(platform="instagram").items
     post = client.schedule(
         {"page_id": page["id"], "message": "Hi", "scheduled_at": "2026-11-23T13:00:00Z"}
-    )
+    ).post
     assert client.post(post["id"])["status"] == "scheduled"
     emulator_clock.advance(3600)
     published = client.post(post["id"])

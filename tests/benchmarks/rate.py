@@ -147,7 +147,7 @@ def run_bulk_schedule(
     client = Client(transport)
     options = BulkOptions(zone=ZoneInfo("UTC"), concurrency=8)
     run = BulkService(client, journal, fetch_account(client), options)
-    plan = run.plan(load_calendar(str(calendar)), reconcile=True)
+    plan = run.plan(run.open(load_calendar(str(calendar))), reconcile=True)
     report = run.apply(plan, CancellationToken(), lambda _: None)
     assert report.stopped_by is None
     journal.close()

@@ -63,9 +63,10 @@ def run_here(run: RunConfig) -> RunReport:
         options = BulkOptions(zone=ZoneInfo("UTC"), prune=True, concurrency=run.concurrency)
         account = fetch_account(client)
         bulk = BulkService(client, journal, account, options)
-        name = str(run.calendar)
-        with calendar_lock(run.state, account.fingerprint, name, wait=run.wait_lock):
-            planned = bulk.plan(load_calendar(name), reconcile=True)
+        opened = bulk.open(load_calendar(str(run.calendar)))
+        calendar_id = opened.identity.known_id
+        with calendar_lock(run.state, account.fingerprint, calendar_id, wait=run.wait_lock):
+            planned = bulk.plan(bulk.identify_again(opened), reconcile=True)
             return bulk.apply(planned, CancellationToken(), lambda _: None)
     finally:
         journal.close()

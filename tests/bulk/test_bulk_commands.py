@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import yaml
 from outreply_cli.api.client import Client
 from outreply_cli.emulator.server import EmulatorServer
 from outreply_cli.journal.account import account_fingerprint
+from outreply_cli.journal.journal import Journal
 from outreply_cli.journal.locks import calendar_lock
 from tests.bulk.test_bulk_schedule import (
     count_writes,
@@ -51,9 +53,10 @@ def test_apply_executes_saved_plan(
     ran = cli.run("bulk", "apply", str(path), "--json")
     assert (ran.code, get_summary(ran)) == (0, {"created": 2})
     assert len(get_posts(client)) == 2
-    drifted = cli.run("bulk", "apply", str(path))
-    assert drifted.code == 2
-    assert "line 2: was going to be created, but is already scheduled" in drifted.err
+    before = count_writes(emulator)
+    again = cli.run("bulk", "apply", str(path), "--json")
+    assert (again.code, get_summary(again)) == (0, {"unchanged": 2}), again.err
+    assert count_writes(emulator) == before
 
 
 def test_plan_json(cli: CommandLine, calendar: Path, tmp_path: Path) -> None:
@@ -87,9 +90,16 @@ def test_apply_refuses_drift(
     path = plan(cli, calendar)
     (page,) = client.pages(platform="instagram").items
     body = {"page_id": page["id"], "message": "x", "scheduled_at": "2026-12-01T08:00:20Z"}
-    post = client.schedule(body)
+    post = client.schedule(body).post
     assert cli.run("bulk", "apply", str(path)).code == 2
     client.cancel(post["id"])
+    same = client.schedule({**body, "scheduled_at": "2026-12-01T08:00:00Z"}).post
+    doubtful = cli.run("bulk", "apply", str(path))
+    assert doubtful.code == 2
+    assert (
+        "line 2: may be scheduled already; settle it with: outreply bulk reconcile" in doubtful.err
+    )
+    client.cancel(same["id"])
     emulator_clock.advance(8 * 86_400)
     late = cli.run("bulk", "apply", str(path))
     assert late.code == 2
@@ -138,7 +148,9 @@ def test_cancel_and_undo(cli: CommandLine, calendar: Path, client: Client) -> No
     assert get_summary(cli.run("bulk", "schedule", undo, "--json")) == {"created": 2}
     assert [m for _, m in get_posts(client)] == ["One", "Two", "Other"]
     again = cli.run("bulk", "cancel", str(calendar), "--yes", "--json")
-    assert (again.code, get_summary(again), get_report(again)["rows"]) == (0, {}, [])
+    assert (again.code, get_summary(again)) == (0, {"cancelled": 2})
+    empty = cli.run("bulk", "cancel", str(calendar), "--yes", "--json")
+    assert (empty.code, get_summary(empty), get_report(empty)["rows"]) == (0, {}, [])
 
 
 def test_export_is_unchanged_and_editable(
@@ -193,6 +205,19 @@ def test_spread_moves_conflicts_and_rerun_sends_nothing(
     assert count_writes(emulator) == before
 
 
+def test_export_of_scheduled_calendar_changes_nothing(
+    cli: CommandLine, calendar: Path, tmp_path: Path, emulator: EmulatorServer
+) -> None:
+    assert cli.run("bulk", "schedule", str(calendar)).code == 0
+    exported = tmp_path / "exported.csv"
+    assert cli.run("bulk", "export", "--file", str(exported)).code == 0
+    before = count_writes(emulator)
+    for _ in range(2):
+        ran = cli.run("bulk", "schedule", str(exported), "--prune", "--json")
+        assert (ran.code, get_summary(ran)) == (0, {"unchanged": 2}), ran.err
+    assert count_writes(emulator) == before
+
+
 @pytest.mark.parametrize(
     "rows", [["2026-12-01 09:00"], ["2026-12-01 09:00:00", "2026-12-01 09:00:10"]]
 )
@@ -204,14 +229,15 @@ def test_spread_with_lost_journal_creates_no_duplicates(
     (cli.home / "state" / "journal.db").unlink()
     before = count_writes(emulator)
     for more in ([], ["--spread"]):
-        refused = cli.run("bulk", "schedule", str(calendar), *more)
-        assert refused.code == 2, refused.out
-        assert "use it for this row with --adopt" in refused.err
-    shown = cli.run("bulk", "schedule", str(calendar), "--spread", "--adopt", "--dry-run", "--json")
-    assert get_summary(shown) == {"unchanged": len(rows)}
-    for more in (["--adopt"], []):
-        ran = cli.run("bulk", "schedule", str(calendar), "--spread", *more, "--json")
-        assert get_summary(ran) == {"unchanged": len(rows)}, ran.err
+        words = ("bulk", "schedule", str(calendar), *more, "--no-adopt", "--json")
+        held = cli.run(*words)
+        assert (held.code, get_summary(held)) == (3, {"unknown": len(rows)}), held.err
+        assert f"outreply bulk reconcile {calendar}" in held.err
+    shown = cli.run("bulk", "reconcile", str(calendar), "--yes", "--dry-run", "--json")
+    assert json.loads(shown.out)["summary"] == {"paired": len(rows), "new": 0, "unknown": 0}
+    assert cli.run("bulk", "reconcile", str(calendar), "--yes").code == 0
+    ran = cli.run("bulk", "schedule", str(calendar), "--spread", "--json")
+    assert (ran.code, get_summary(ran)) == (0, {"unchanged": len(rows)}), ran.err
     assert count_writes(emulator) == before
     assert len(get_posts(client)) == len(rows)
 
@@ -233,11 +259,11 @@ def test_daily_text_matches_post_of_its_day(
 def test_duplicate_post_is_not_a_guardrail_violation(cli: CommandLine, calendar: Path) -> None:
     assert cli.run("bulk", "schedule", str(calendar)).code == 0
     (cli.home / "state" / "journal.db").unlink()
-    refused = cli.run("bulk", "schedule", str(calendar))
-    assert refused.code == 2
-    assert "2 problems in" in refused.err
-    assert "run the command again with --adopt" in refused.err
-    assert "--spread" not in refused.err
+    held = cli.run("bulk", "schedule", str(calendar), "--no-adopt", "--json")
+    assert (held.code, get_summary(held)) == (3, {"unknown": 2})
+    assert f"outreply bulk reconcile {calendar}" in held.err
+    assert "--spread" not in held.err
+    assert "--adopt" not in held.err
 
 
 def test_cancel_rejects_a_file_that_does_not_exist(cli: CommandLine, calendar: Path) -> None:
@@ -303,8 +329,11 @@ def test_github_annotations_use_repository_root(
 
 def test_busy_calendar_error_has_pid(cli: CommandLine, calendar: Path, client: Client) -> None:
 
-    state = Path(cli.environ["OUTREPLY_STATE_DIR"])
-    with calendar_lock(state, account_fingerprint(client), str(calendar), wait=0):
+    assert cli.run("bulk", "schedule", str(calendar)).code == 0
+    state, account = Path(cli.environ["OUTREPLY_STATE_DIR"]), account_fingerprint(client)
+    with closing(Journal(state / "journal.db")) as journal:
+        (calendar_id,) = journal.calendars(account)
+    with calendar_lock(state, account, calendar_id, wait=0):
         ran = cli.run("bulk", "schedule", str(calendar), "--wait-lock", "0s")
         assert ran.code == 1
         assert "(pid " in ran.err

@@ -66,7 +66,7 @@ class CalendarLife(RuleBasedStateMachine):
             client = SteppingClient(transport, on_step)
             options = BulkOptions(zone=None, prune=True, max_cancel=1_000, concurrency=1)
             run = BulkService(client, journal, fetch_account(client), options)
-            planned = run.plan(load_calendar(str(self.path)), reconcile=True)
+            planned = run.plan(run.open(load_calendar(str(self.path))), reconcile=True)
             report = run.apply(planned, CancellationToken(), lambda _: None)
             assert report.stopped_by is None
             assert {result.status for result in report.results} <= {"done"}

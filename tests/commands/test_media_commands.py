@@ -247,7 +247,7 @@ def test_list_sort_and_posts(
     (page,) = client.pages(platform="instagram").items
     post = client.schedule(
         {"page_id": page["id"], "scheduled_at": "2026-12-01T09:00:00Z", "media_ids": [ids["a"]]}
-    )
+    ).post
 
     def list_names(*words: str) -> list[str]:
         ran = cli.run("media", "list", "-q", *words)
@@ -283,7 +283,7 @@ def test_delete_used_media_names_post(cli: CommandLine, client: Client, tmp_path
     (page,) = client.pages(platform="instagram").items
     post = client.schedule(
         {"page_id": page["id"], "scheduled_at": "2026-12-01T09:00:00Z", "media_ids": [ids[0]]}
-    )
+    ).post
     assert cli.run("media", "delete", *ids).code == 2
     refused = cli.run("media", "delete", ids[0], "--yes")
     assert refused.code == 1

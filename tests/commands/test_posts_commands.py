@@ -330,6 +330,9 @@ def test_unknown_outcome_is_reported(
 ) -> None:
     fault_options = {"method": "POST", "path": "/posts/schedule", "times": 100}
     emulator.handle.request("fault", add="drop-after", options=fault_options)
+    # Otherwise the post is found in the list.
+    list_options = {"method": "GET", "path": "/posts/scheduled", "times": 100}
+    emulator.handle.request("fault", add="status:500", options=list_options)
     words = ("posts", "schedule", "--page", "instagram:acme", "--at", "in 3h", "-m", "Hi", *options)
     ran = cli.run(*words)
     assert ran.code == 7

@@ -89,7 +89,7 @@ def test_lost_response_after_key_expiry_is_found(
     emulator.handle.request("fault", clear=None)
     emulator_clock.advance(2 * 86_400)
     client.me()
-    with pytest.raises(OutReplyError, match="is unknown"):
+    with pytest.raises(OutReplyError, match="cannot determine"):
         ReplyService(client, store).send(unanswered_id, "Thanks")
     post = emulator.state.connection.execute(
         "SELECT post_id FROM comments WHERE id = ?", (unanswered_id,)

@@ -4,9 +4,10 @@ Commands are also run with `-q`, and without `--yes` where they ask.
 """
 
 import json
+import sqlite3
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -201,6 +202,16 @@ def record_bulk_commands(recorder: Recorder, folder: Path) -> None:
     recorder.record("emulator fault add", *fault)
     recorder.record("bulk schedule", str(calendar), code=3)
     recorder.record("bulk schedule", str(calendar))
+    (recorder.cli.home / "state" / "journal.db").unlink()
+    recorder.record("bulk reconcile", str(calendar), "--dry-run")
+    calendar.write_text(calendar.read_text().replace("Three", "Three!"))
+    recorder.record("bulk reconcile", str(calendar), code=3)
+    recorder.cli.run("bulk", "reconcile", str(calendar), "--yes")
+    # As if the response to one row had been lost.
+    journal = recorder.cli.home / "state" / "journal.db"
+    with closing(sqlite3.connect(journal)) as database, database:
+        database.execute("UPDATE entries SET state = 'sent', sent_at = 1 WHERE row LIKE 'key:a@%'")
+    recorder.record("store status")
     recorder.record("bulk cancel", str(calendar), "--yes")
 
 

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from outreply_cli.app import main
-from outreply_cli.bulk.reports import formula_safe
+from outreply_cli.bulk.reports import escape_formula
 from outreply_cli.context import Context
 from outreply_cli.emulator.server import EmulatorServer
 from outreply_cli.webhooks.models import IncomingDelivery
@@ -168,7 +168,7 @@ def test_file_names_escape_control_characters(cli: CommandLine, tmp_path: Path) 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠"])
 def test_report_escapes_formulas(start: str) -> None:
     stream = io.StringIO()
-    csv.writer(stream).writerow([formula_safe(f"{start}cmd|' /C calc'!A0")])
+    csv.writer(stream).writerow([escape_formula(f"{start}cmd|' /C calc'!A0")])
     (cell,) = next(csv.reader(io.StringIO(stream.getvalue(), newline="")))
     assert cell == f"'{start}cmd|' /C calc'!A0"
-    assert formula_safe("Good = morning") == "Good = morning"
+    assert escape_formula("Good = morning") == "Good = morning"

@@ -50,11 +50,19 @@ def test_wait_message_when_rate_limit_is_used_up(cli_logged_out: CommandLine) ->
     assert "Rate limit reached; retrying in 30s" in second
 
 
-@pytest.mark.parametrize("options", [["-q"], []])
-def test_no_wait_message_in_pipe_or_quiet(cli_logged_out: CommandLine, options: list[str]) -> None:
-    stream = Terminal() if options else io.StringIO()
+def test_no_wait_message_if_quiet(cli_logged_out: CommandLine) -> None:
     with ScriptedServer([RATE_LIMITED, BRANDS]) as server:
-        assert list_brands(cli_logged_out, server.url, stream, "--json", *options) == ""
+        assert list_brands(cli_logged_out, server.url, Terminal(), "--json", "-q") == ""
+
+
+@pytest.mark.parametrize(("seconds", "is_reported"), [("29", False), ("31", True)])
+def test_only_long_waits_are_reported_in_pipe(
+    cli_logged_out: CommandLine, seconds: str, *, is_reported: bool
+) -> None:
+    limited = response(429, {"code": "RATE_LIMITED", "error": "Slow"}, retry_after=seconds)
+    with ScriptedServer([limited, BRANDS]) as server:
+        shown = list_brands(cli_logged_out, server.url, io.StringIO(), "--json")
+    assert ("retrying in" in shown) == is_reported
 
 
 def test_short_waits_are_silent(cli_logged_out: CommandLine) -> None:

@@ -1,3 +1,3 @@
 """Schedule posts from a calendar file."""
 
-COMMANDS = ("schedule", "plan", "apply", "status", "cancel", "export", "template")
+COMMANDS = ("schedule", "plan", "apply", "status", "reconcile", "cancel", "export", "template")

@@ -32,13 +32,19 @@ def run(
 ) -> None:
     """Apply a plan saved by `bulk plan`.
 
-    Fails if the plan is stale: the file, the account or the time requires another plan.
+    Fails if the plan is stale because the file, the account or the time has changed. A plan that
+    was interrupted is continued; a plan that is applied already changes nothing.
 
     Example: outreply bulk apply launch.plan
 
     Example: outreply bulk apply launch.plan --report done.csv
     """
-    from outreply_cli.bulk.plan_file import StalePlanError, find_drift, load_plan
+    from outreply_cli.bulk.plan_file import (
+        StalePlanError,
+        find_drift,
+        load_plan,
+        locate_calendar,
+    )
 
     saved = load_plan(plan)
     values = dict(saved.options)
@@ -49,11 +55,20 @@ def run(
     except TypeError:
         raise InvalidInputError(f"{plan} has options that outreply does not know") from None
     options = parse_options(context, reading, planning, concurrency=concurrency)
-    calendars = load_calendars([saved.calendar], reading.columns)
+    calendar = locate_calendar(saved, plan)
+    calendars = load_calendars(context, [str(calendar)], reading)
     with bulk_context(context, options, calendars, wait_lock=wait_lock) as bulk:
         (planned,) = plan_calendars(context, bulk, calendars, reconcile=True)
-        differences = list(find_drift(saved, planned.account.fingerprint, planned.plan))
+        differences = list(
+            find_drift(
+                saved,
+                planned.account.fingerprint,
+                planned.plan,
+                calendar,
+                bulk.service.cancelled_posts(),
+            )
+        )
         if differences:
             raise StalePlanError(differences)
         results = apply_plans(context, bulk, [planned])
-    finish_run(context, results, bulk.stop, report)
+    finish_run(context, results, bulk.stop, reading, report)

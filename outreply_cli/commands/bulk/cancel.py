@@ -1,6 +1,6 @@
 """`outreply bulk cancel`."""
 
-from outreply_cli.bulk.calendar import Calendar
+from outreply_cli.bulk.calendar import STDIN
 from outreply_cli.bulk.loader import calendar_path
 from outreply_cli.bulk.plan import Action
 from outreply_cli.cli.options import Yes, command
@@ -12,36 +12,63 @@ from outreply_cli.commands.bulk.options import (
     parse_options,
 )
 from outreply_cli.commands.bulk.output import finish_run, show_results
+from outreply_cli.commands.bulk.shared import interruptible, load_calendars
 from outreply_cli.context import Context
-from outreply_cli.errors import InvalidInputError
+from outreply_cli.errors import InvalidInputError, PartialFailureError
 from outreply_cli.ui.progress import progress
 
 
 @command()
-def run(context: Context, file: File, wait_lock: WaitLock = "30s", yes: Yes = False) -> None:
+def run(
+    context: Context,
+    file: File,
+    reading: ReadOptions,
+    wait_lock: WaitLock = "30s",
+    yes: Yes = False,
+) -> None:
     """Cancel all pending posts from a calendar.
 
-    Published posts are not affected.
+    FILE may also be the name of the calendar. Published posts are not affected.
 
     Example: outreply bulk cancel launch.csv --yes
 
     Example: outreply bulk cancel launch.csv --yes --json
     """
-    calendar = Calendar(file, calendar_path(file))
-    options = parse_options(context, ReadOptions())
-    with bulk_context(context, options, [calendar], wait_lock=wait_lock) as bulk:
-        pending = bulk.service.pending_entries(calendar.path)
-        if not pending and not calendar.path.exists():
-            raise InvalidInputError(
-                f"calendar not found: {file}; no posts were scheduled from it",
-                hint="Name the calendar file as it was scheduled.",
-            )
+    options = parse_options(context, reading)
+    path = calendar_path(file)
+    calendars = load_calendars(context, [file], reading) if path.exists() or file == STDIN else []
+    with bulk_context(context, options, calendars, wait_lock=wait_lock) as bulk:
+        if calendars:
+            calendar_id = bulk.open_calendars(calendars)[0].identity.known_id
+        else:
+            known = bulk.service.find_calendar(reading.name or file, str(path))
+            if known is None:
+                raise InvalidInputError(
+                    f"calendar not found: {file}; no posts were scheduled from it",
+                    hint="Use the file that was scheduled, or the name of the calendar.",
+                )
+            calendar_id = known
+            bulk.lock(calendar_id)
+        pending, unknown = bulk.service.pending_entries(calendar_id)
         if not pending:
             show_results(context, [])
+            _check_unknown(file, len(unknown))
             context.info(f"Nothing to cancel: {file} has no pending posts.")
             return
         context.confirm(f"Cancel {len(pending)} pending posts of {file}?", yes=yes)
         actions = [Action.cancel(entry) for entry in pending]
-        with progress(context.notes, "Cancelling", len(actions), bulk.requests_left) as bar:
+        with (
+            interruptible(context, bulk.stop),
+            progress(context.notes, "Cancelling", len(actions), bulk.requests_left) as bar,
+        ):
             report = bulk.service.apply_actions(actions, bulk.stop, bar.step)
-    finish_run(context, [(file, result) for result in report.results], bulk.stop)
+    finish_run(context, [(file, result) for result in report.results], bulk.stop, reading)
+    _check_unknown(file, len(unknown))
+
+
+def _check_unknown(file: str, count: int) -> None:
+    if count:
+        raise PartialFailureError(
+            f"{count} posts of {file} may have been sent, and are not cancelled",
+            hint="List them with: outreply store status",
+        )

@@ -50,9 +50,9 @@ def _annotate(context: Context, level: str, item: Mapping[str, Any], text: str) 
     root = context.environ.get("GITHUB_WORKSPACE")
     inside = root is not None and path.is_relative_to(root)
     name = path.relative_to(root).as_posix() if inside and root else str(item["file"])
-    file = _data(name).replace(":", "%3A").replace(",", "%2C")
+    file = _escape_data(name).replace(":", "%3A").replace(",", "%2C")
     position = f"file={file},line={item['line'] or 1}"
-    context.echo_err(f"::{level} {position},title=outreply::{_data(text)}\n")
+    context.echo_err(f"::{level} {position},title=outreply::{_escape_data(text)}\n")
 
 
 def _markdown(report: Mapping[str, Any]) -> str:
@@ -78,5 +78,5 @@ def _cell(value: Any) -> str:
     return text
 
 
-def _data(text: str) -> str:
+def _escape_data(text: str) -> str:
     return sanitize(text, keep_lines=True).replace("%", "%25").replace("\n", "%0A")

@@ -1,10 +1,11 @@
 """Options of the commands of `outreply bulk`, and the context that they run in."""
 
-from collections.abc import Iterator, Sequence
+import shlex
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 
@@ -13,19 +14,33 @@ from outreply_cli.bulk.calendar import Calendar
 from outreply_cli.bulk.executor import CancellationToken, InterruptibleClock
 from outreply_cli.bulk.remote_state import fetch_account
 from outreply_cli.bulk.resolve import BRAND_ZONE, DATE_ORDERS
-from outreply_cli.bulk.service import BulkOptions, BulkService, calendar_error
+from outreply_cli.bulk.service import (
+    BulkOptions,
+    BulkService,
+    OpenCalendar,
+    calendar_error,
+    merge_calendar_errors,
+)
 from outreply_cli.cli.options import TimeZone
 from outreply_cli.commands.bulk.github_actions import annotate_problems
 from outreply_cli.context import Context
-from outreply_cli.errors import InvalidInputError, NotLoggedInError
+from outreply_cli.errors import CalendarError, InvalidInputError, NotLoggedInError
 from outreply_cli.journal.journal import JOURNAL_FILE, Journal
 from outreply_cli.journal.locks import calendar_lock
 from outreply_cli.times import parse_duration
 
-Files = Annotated[list[str], typer.Argument(metavar="FILE...", help="CSV or YAML calendars.")]
-File = Annotated[str, typer.Argument(metavar="FILE", help="CSV or YAML calendar.")]
+_T = TypeVar("_T")
+_Result = TypeVar("_Result")
+
+Files = Annotated[
+    list[str], typer.Argument(metavar="FILE...", help="CSV or YAML calendars; - for stdin.")
+]
+File = Annotated[str, typer.Argument(metavar="FILE", help="CSV or YAML calendar; - for stdin.")]
 Adopt = Annotated[
-    bool, typer.Option("--adopt", help="Use identical posts that the account already has.")
+    bool,
+    typer.Option(
+        "--adopt/--no-adopt", help="Pair rows with identical posts that the account already has."
+    ),
 ]
 NoUpload = Annotated[
     bool, typer.Option("--no-upload", help="Reject rows whose files are not uploaded yet.")
@@ -61,6 +76,23 @@ class ReadOptions:
         ),
     ] = None
     tz: TimeZone = None
+    name: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CALENDAR",
+            help="Name of the calendar that the file belongs to (default: its `name`, or the "
+            "calendar that it shares rows with).",
+        ),
+    ] = None
+
+    @property
+    def words(self) -> str:
+        """The options that are set, as the words of a command line."""
+        return "".join(
+            f" --{option.name.replace('_', '-')} {shlex.quote(value)}"
+            for option in fields(self)
+            if (value := getattr(self, option.name)) is not None
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +109,7 @@ class PlanOptions:
         ),
     ] = False
     spread_window: Annotated[
-        str, typer.Option(metavar="DURATION", help="Move rows by at most this long with --spread.")
+        str, typer.Option(metavar="DURATION", help="Maximum distance that --spread may move a row.")
     ] = "24h"
     max_cancel: Annotated[
         int | None,
@@ -92,11 +124,31 @@ class PlanOptions:
 
 @dataclass(frozen=True)
 class BulkContext:
-    """A bulk run."""
+    """A bulk run.
+
+    `lock` holds the lock of the calendar with an ID until the end of the run.
+    """
 
     client: Client
     service: BulkService
     stop: CancellationToken
+    lock: Callable[[str], None]
+
+    def open_calendars(self, calendars: Sequence[Calendar]) -> list[OpenCalendar]:
+        """Read the rows of `calendars`, identify them, and hold their locks.
+
+        Raises:
+            CalendarError: A file cannot be read.
+            AmbiguousCalendarError: A file could belong to several calendars.
+            CalendarBusyError: Another process holds the lock of a calendar.
+        """
+        opened = collect_errors(calendars, self.service.open)
+        # A fixed order prevents deadlocks between runs.
+        # A calendar that gets its name now has two IDs.
+        ids = [(item.identity.id, item.identity.known_id) for item in opened]
+        for calendar_id in sorted({calendar_id for pair in ids for calendar_id in pair}):
+            self.lock(calendar_id)
+        return [self.service.identify_again(item) for item in opened]
 
     def requests_left(self) -> str:
         """Return the rest of the rate limit, for a progress bar."""
@@ -109,7 +161,7 @@ def parse_options(
     reading: ReadOptions,
     planning: PlanOptions | None = None,
     *,
-    adopt: bool = False,
+    adopt: bool = True,
     concurrency: int = 4,
     no_upload: bool = False,
 ) -> BulkOptions:
@@ -140,17 +192,17 @@ def bulk_context(
     *,
     wait_lock: str | None = None,
 ) -> Iterator[BulkContext]:
-    """Open the account and the journal, and hold the locks of `calendars`.
+    """Open the account and the journal for `calendars`.
 
     `wait_lock` is the maximum wait for a lock; None for a command that writes nothing.
 
     Raises:
-        CalendarBusyError: Another process holds the lock of a calendar.
         NotLoggedInError: There is no account, and the calendars have no problems.
     """
     stop = CancellationToken()
     try:
-        client = context.client(max_wait=None, clock=InterruptibleClock(context.clock, stop))
+        clock = InterruptibleClock(context.clock, stop)
+        client = context.client(max_wait=None, clock=clock, is_stopped=lambda: stop.is_interrupted)
     except NotLoggedInError:
         problems = [problem for calendar in calendars for problem in calendar.problems]
         if not problems:
@@ -161,11 +213,31 @@ def bulk_context(
     with ExitStack() as stack:
         journal = stack.enter_context(closing(Journal(context.state_dir / JOURNAL_FILE)))
         account = fetch_account(client)
-        if wait_lock is not None:
-            seconds = parse_duration(wait_lock).total_seconds()
-            # A fixed order prevents deadlocks between runs.
-            for path in sorted({calendar.path for calendar in calendars}):
+
+        def lock(calendar_id: str) -> None:
+            if wait_lock is not None:
+                seconds = parse_duration(wait_lock).total_seconds()
                 stack.enter_context(
-                    calendar_lock(context.state_dir, account.fingerprint, str(path), wait=seconds)
+                    calendar_lock(context.state_dir, account.fingerprint, calendar_id, wait=seconds)
                 )
-        yield BulkContext(client, BulkService(client, journal, account, options), stop)
+
+        yield BulkContext(client, BulkService(client, journal, account, options), stop, lock)
+
+
+def collect_errors(items: Iterable[_T], step: Callable[[_T], _Result]) -> list[_Result]:
+    """Return the result of `step` for each item.
+
+    Raises:
+        CalendarError: A step failed; with the problems of all of them.
+    """
+    results: list[_Result] = []
+    errors: list[CalendarError] = []
+    for item in items:
+        try:
+            results.append(step(item))
+        except CalendarError as error:
+            errors.append(error)
+    if errors:
+        problems = [problem for error in errors for problem in error.problems]
+        raise merge_calendar_errors(problems)
+    return results

@@ -1,6 +1,7 @@
 """Output of the commands of `outreply bulk`."""
 
 import os
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -13,6 +14,7 @@ from outreply_cli.bulk.reports import Results, build_report, write_report
 from outreply_cli.bulk.resolve import BRAND_ZONE
 from outreply_cli.bulk.service import PlannedCalendar
 from outreply_cli.commands.bulk.github_actions import annotate_problems, annotate_results
+from outreply_cli.commands.bulk.options import ReadOptions
 from outreply_cli.context import Context
 from outreply_cli.errors import PartialFailureError
 from outreply_cli.pages import page_alias
@@ -21,7 +23,7 @@ from outreply_cli.ui.output import Output
 from outreply_cli.ui.sanitize import sanitize
 
 # Sign, style and text.
-_LOOKS = {
+_ACTION_STYLES = {
     ActionType.CREATE: ("+", "green", "to create"),
     ActionType.CHANGE: ("~", "yellow", "to change"),
     ActionType.KEEP: ("=", "dim", "unchanged"),
@@ -67,16 +69,22 @@ def show_results(
     elif context.options.output != "table":
         context.output.write_json(document["rows"])
     for file, result in results:
-        if result.error is not None:
+        reason = result.action.reason if result.action.unresolved else ""
+        if result.error is not None or reason:
             location = f"{file}:{result.action.line}" if result.action.line else file
-            context.info(f"{location}: {result.status.value}: {result.error.message}")
+            message = result.error.message if result.error is not None else reason
+            context.info(f"{location}: {result.status.value}: {message}")
     annotate_results(context, document)
     summary: Mapping[str, int] = document["summary"]
     return summary
 
 
 def finish_run(
-    context: Context, results: Results, stop: CancellationToken, report: Path | None = None
+    context: Context,
+    results: Results,
+    stop: CancellationToken,
+    reading: ReadOptions,
+    report: Path | None = None,
 ) -> None:
     """Show results and summary; raises the error that stopped the run, or PartialFailureError."""
     summary = show_results(context, results, report)
@@ -84,9 +92,18 @@ def finish_run(
     context.info(f"Done: {counts or 'nothing to do'}.")
     _save_undo_file(context, results)
     unfinished = {name: summary[name] for name in ("failed", "pending", "unknown")}
+    reconcile_hint = ""
+    if summary["unknown"]:
+        files = dict.fromkeys(
+            file for file, result in results if result.status == RowStatus.UNKNOWN
+        )
+        commands = " and ".join(
+            f"outreply bulk reconcile {shlex.quote(file)}{reading.words}" for file in files
+        )
+        reconcile_hint = f"Settle the unknown rows with: {commands}"
     if stop.cause is not None:
         rows = f"{summary['pending']} of {len(results)} rows are pending."
-        hint = f"{rows} Run the same command again to continue."
+        hint = f"{rows} Run the same command again to continue. {reconcile_hint}".strip()
         detail = stop.cause.hint if stop.cause.hint and stop.cause.hint not in hint else ""
         raise stop.cause.replace(hint=f"{hint} {detail}".strip())
     if any(unfinished.values()):
@@ -95,7 +112,7 @@ def finish_run(
         codes = {result.error.code for _, result in results if result.error is not None}
         raise PartialFailureError(
             f"{rows} are not done: {counts}",
-            hint="Run the same command again; finished rows are skipped.",
+            hint=reconcile_hint or "Run the same command again; finished rows are skipped.",
             details={**unfinished, "codes": sorted(codes)},
         )
 
@@ -120,7 +137,11 @@ def show_plan(output: Output, planned: PlannedCalendar, zone: ZoneInfo) -> None:
 
 def plan_summary(plan: Plan) -> str:
     """Return a summary such as `12 to create, 1 to change, 3 unchanged`."""
-    counts = [(len(plan.filter_actions(kind)), text) for kind, (_, _, text) in _LOOKS.items()]
+    counts = [
+        (sum(not action.unresolved for action in plan.filter_actions(kind)), text)
+        for kind, (_, _, text) in _ACTION_STYLES.items()
+    ]
+    counts.append((sum(action.unresolved for action in plan.actions), "unknown"))
     return ", ".join(f"{count} {text}" for count, text in counts if count) or "nothing"
 
 
@@ -147,7 +168,7 @@ def _plan_lines(planned: PlannedCalendar, zone: ZoneInfo) -> Iterator[_Line]:
     aliases = {str(page["id"]): sanitize(page_alias(page)) for page in planned.account.pages}
     yield _Line("bold", f"{sanitize(planned.calendar.name)}: {plan_summary(plan)}")
     shown = sorted(
-        (action for action in plan.actions if action.kind != ActionType.KEEP),
+        (action for action in plan.actions if action.kind != ActionType.KEEP or action.unresolved),
         key=lambda action: (action.scheduled_at, aliases.get(action.page_id, "")),
     )
     page_width = max(
@@ -178,6 +199,6 @@ def _action_line(
     start = f"{local:%H:%M} {action.scheduled_at:%H:%M}Z  {page:<{page_width}}  "
     text = sanitize(action.message or "(media)")
     if action.reason:
-        text = f"[{action.reason}] {text}"
-    sign, style, _ = _LOOKS[action.kind]
+        text = f"[{sanitize(action.reason)}] {text}"
+    sign, style, _ = ("?", "yellow", "") if action.unresolved else _ACTION_STYLES[action.kind]
     return _Line(style, f"  {sign} ", start + text, len(start))

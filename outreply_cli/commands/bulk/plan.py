@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from outreply_cli.bulk.calendar import STDIN
 from outreply_cli.bulk.reports import build_report, results_from_plan
 from outreply_cli.cli.options import command
 from outreply_cli.commands.bulk.options import (
@@ -18,6 +19,7 @@ from outreply_cli.commands.bulk.options import (
 from outreply_cli.commands.bulk.output import show_plans
 from outreply_cli.commands.bulk.shared import load_calendars, plan_calendars
 from outreply_cli.context import Context
+from outreply_cli.errors import InvalidInputError
 
 
 @command()
@@ -40,11 +42,13 @@ def run(
     """
     from outreply_cli.bulk.plan_file import save_plan
 
+    if file == STDIN:
+        raise InvalidInputError("FILE: a plan requires a file", hint="Save the calendar to a file.")
     tz = reading.tz
     # The plan must not depend on the time zone of the machine that applies it.
     reading = replace(reading, tz=tz or context.zone().key)
     options = parse_options(context, reading, planning)
-    calendars = load_calendars([file], reading.columns)
+    calendars = load_calendars(context, [file], reading)
     with bulk_context(context, options, calendars) as bulk:
         (planned,) = plan_calendars(context, bulk, calendars, reconcile=False)
     show_plans(context, [planned], tz)

@@ -32,7 +32,7 @@ def run(
         bool, typer.Option("--dry-run", help="Show the plan without sending anything.")
     ] = False,
     planning: PlanOptions,
-    adopt: Adopt = False,
+    adopt: Adopt = True,
     no_upload: NoUpload = False,
     concurrency: Concurrency = 4,
     reading: ReadOptions,
@@ -51,7 +51,7 @@ def run(
     options = parse_options(
         context, reading, planning, adopt=adopt, concurrency=concurrency, no_upload=no_upload
     )
-    calendars = load_calendars(files, reading.columns)
+    calendars = load_calendars(context, files, reading)
     lock = None if dry_run else wait_lock
     with bulk_context(context, options, calendars, wait_lock=lock) as bulk:
         plans = plan_calendars(context, bulk, calendars, reconcile=not dry_run)
@@ -63,7 +63,7 @@ def run(
                 for result in results_from_plan(planned.plan)
             ]
             show_results(context, results, report)
-            context.info("Nothing was sent: --dry-run.")
+            context.info("Dry run: nothing was sent.")
             return
         results = apply_plans(context, bulk, plans)
-    finish_run(context, results, bulk.stop, report)
+    finish_run(context, results, bulk.stop, reading, report)

@@ -1,48 +1,51 @@
 """Loading, planning and applying of calendars, for the commands of `outreply bulk`."""
 
 import gc
-from collections.abc import Sequence
+import os
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from outreply_cli.bulk.calendar import Calendar
-from outreply_cli.bulk.executor import RowResult
+from outreply_cli.bulk.executor import CancellationToken, RowResult
 from outreply_cli.bulk.loader import load_calendar, parse_columns
 from outreply_cli.bulk.plan import ActionType
-from outreply_cli.bulk.service import PlannedCalendar, merge_calendar_errors
+from outreply_cli.bulk.service import PlannedCalendar
 from outreply_cli.commands.bulk.github_actions import annotate_problems
-from outreply_cli.commands.bulk.options import BulkContext
+from outreply_cli.commands.bulk.options import BulkContext, ReadOptions, collect_errors
 from outreply_cli.context import Context
-from outreply_cli.errors import CalendarError
+from outreply_cli.errors import CalendarError, ExitCode, InterruptedRunError
 from outreply_cli.ui.progress import progress
+from outreply_cli.ui.streams import is_terminal
 
+# A progress bar hides the cursor.
+_SHOW_CURSOR = b"\x1b[?25h\n"
 _GC_THRESHOLD = 1_000_000
 
 
-def load_calendars(names: Sequence[str], columns: str | None) -> list[Calendar]:
+def load_calendars(context: Context, names: Sequence[str], reading: ReadOptions) -> list[Calendar]:
     """Return the calendars in the files called `names`, without duplicates."""
     # Rows are many small objects that all stay, so frequent garbage collection only costs time.
     gc.set_threshold(_GC_THRESHOLD)
-    fields = parse_columns(columns)
-    return [load_calendar(name, fields) for name in dict.fromkeys(names)]
+    fields = parse_columns(reading.columns)
+    calendars = [load_calendar(name, fields, context.stdin_bytes) for name in dict.fromkeys(names)]
+    for calendar in calendars:
+        calendar.calendar_name = reading.name or calendar.calendar_name
+    return calendars
 
 
 def plan_calendars(
     context: Context, bulk: BulkContext, calendars: Sequence[Calendar], *, reconcile: bool
 ) -> list[PlannedCalendar]:
     """Plan each calendar; raises CalendarError with the problems of all of them."""
-    planned: list[PlannedCalendar] = []
-    errors: list[CalendarError] = []
-    for calendar in calendars:
-        try:
-            planned.append(bulk.service.plan(calendar, reconcile=reconcile))
-        except CalendarError as error:
-            errors.append(error)
-    if errors:
-        problems = [problem for error in errors for problem in error.problems]
-        annotate_problems(context, problems)
-        merged = merge_calendar_errors(problems)
-        hints = {error.hint for error in errors}
-        raise merged.replace(hint=hints.pop()) if len(hints) == 1 else merged
-    return planned
+    try:
+        with interruptible(context, bulk.stop):
+            opened = bulk.open_calendars(calendars)
+            return collect_errors(opened, lambda item: bulk.service.plan(item, reconcile=reconcile))
+    except CalendarError as error:
+        annotate_problems(context, error.problems)
+        raise
 
 
 def apply_plans(
@@ -54,7 +57,32 @@ def apply_plans(
         total = len(
             planned.plan.filter_actions(ActionType.CREATE, ActionType.CHANGE, ActionType.CANCEL)
         )
-        with progress(context.notes, "Scheduling", total, bulk.requests_left) as bar:
+        with (
+            interruptible(context, bulk.stop),
+            progress(context.notes, "Scheduling", total, bulk.requests_left) as bar,
+        ):
             report = bulk.service.apply(planned, bulk.stop, bar.step)
         results += [(planned.calendar.name, result) for result in report.results]
     return results
+
+
+@contextmanager
+def interruptible(context: Context, stop: CancellationToken) -> Iterator[None]:
+    """Let Ctrl-C stop the run in the block within seconds, and a second Ctrl-C end it at once."""
+
+    def interrupt(_signal: int, _frame: object) -> None:
+        if stop.is_interrupted:
+            # What was sent is in the journal, and the lock ends with the process.
+            if is_terminal(context.stderr):
+                os.write(2, _SHOW_CURSOR)
+            os._exit(ExitCode.INTERRUPTED)
+        stop.set(InterruptedRunError("interrupted", hint="Run the same command again to continue."))
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    previous = signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, previous)

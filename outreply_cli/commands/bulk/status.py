@@ -1,5 +1,7 @@
 """`outreply bulk status`."""
 
+import shlex
+
 from outreply_cli.cli.options import command
 from outreply_cli.commands.bulk.options import File, ReadOptions, bulk_context, parse_options
 from outreply_cli.commands.bulk.shared import load_calendars
@@ -18,15 +20,16 @@ def run(context: Context, file: File, reading: ReadOptions) -> None:
 
     Example: outreply bulk status launch.csv --json
     """
-    from outreply_cli.bulk.status import IN_SYNC, compare_rows
+    from outreply_cli.bulk.status import IN_SYNC, UNKNOWN, compare_rows
 
     options = parse_options(context, reading)
-    (calendar,) = calendars = load_calendars([file], reading.columns)
+    calendars = load_calendars(context, [file], reading)
     with bulk_context(context, options, calendars) as bulk:
-        diff = bulk.service.diff(calendar, reconcile=False)
+        (opened,) = bulk.open_calendars(calendars)
+        diff = bulk.service.diff(opened, reconcile=False)
     for problem in diff.problems:
         context.warn(problem.text)
-    statuses = compare_rows(calendar.name, diff.rows, diff.orphaned, diff.statuses)
+    statuses = compare_rows(file, diff.rows, diff.orphaned, diff.statuses)
     zone = options.zone or context.zone()
     aliases = {str(page["id"]): page_alias(page) for page in bulk.service.account.pages}
     context.output.print_list(statuses, [
@@ -39,3 +42,9 @@ def run(context: Context, file: File, reading: ReadOptions) -> None:
                shrinkable=True),
         Column("Status", "status", style=lambda it: "" if it["status"] == IN_SYNC else "yellow"),
     ])  # fmt: skip
+    if any(item["status"] == UNKNOWN for item in statuses):
+        for item in statuses:
+            if item["detail"]:
+                context.info(f"{file}:{item['line']}: {item['detail']}")
+        words = f"{shlex.quote(file)}{reading.words}"
+        context.info(f"Settle the unknown rows with: outreply bulk reconcile {words}")

@@ -55,7 +55,10 @@ def run(
     shown, secret = dict(hook), hook.get("secret")
     is_saved = False
     if secret is None:
-        context.warn("the API returned no secret; find it in the dashboard")
+        context.warn(
+            "the API returned no secret; find it in the dashboard, or delete the webhook and "
+            "create it again"
+        )
     elif save_secret:
         try:
             keyring.write(entry, str(secret))

@@ -68,8 +68,8 @@ def _entry(content: PostContent) -> JournalEntry:
     return JournalEntry(
         id=1, account="a", calendar="c", row="r", generation=1, page_id="1", scheduled_at=_WHEN,
         body=content.body("1", _WHEN), fingerprint="", idempotency_key="",
-        state=EntryState.CANCELLED, sent_at=None, post_id="p", replaces=None, error_code=None,
-        error=None,
+        state=EntryState.CANCELLED, sent_at=None, attempted_at=None, token=None, post_id="p",
+        replaces=None, error_code=None, error=None,
     )  # fmt: skip
 
 

@@ -35,7 +35,7 @@ def _use_journal(path: Path) -> None:
         journal.media_ids("a")
         assert isinstance(journal.has_unsettled, bool)
         (entry,) = journal.record_planned([JournalEntryDraft(**{**vars(_NEW), "row": "new"})])
-        journal.mark_sent(entry, _NOW)
+        journal.mark_sent(entry, _NOW, "t")
         journal.mark_done(entry, "p9")
     finally:
         journal.close()
@@ -88,7 +88,7 @@ def _make_journal(path: Path) -> None:
     journal = Journal(path)
     journal.adopt(_NEW, "p1")
     (entry,) = journal.record_planned([JournalEntryDraft(**{**vars(_NEW), "row": "row-2"})])
-    journal.mark_sent(entry, _NOW)
+    journal.mark_sent(entry, _NOW, "t")
     journal.mark_upload("a", "s1", _NOW, "m1")
     journal.close()
 
@@ -102,7 +102,7 @@ def _make_deliveries(path: Path) -> None:
 def _make_comments(path: Path) -> None:
     store = CommentStore(path, "a")
     store.mark_seen("post", [_COMMENT])
-    store.record_intent(SentReply("c1", "Thanks", "k", _NOW.timestamp(), None), "o")
+    store.record_intent(SentReply("c1", "Thanks", "k", 1.0, 1.0, "t"), "o")
     store.record_reply("c1", "o", {"id": "r1"})
     store.close()
 

@@ -1,0 +1,162 @@
+"""A time limit for a whole attempt: httpx limits only the time between two bytes."""
+
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpcore
+import httpx
+
+from outreply_cli.clock import Clock
+
+# How often a waiting read checks whether the run was stopped.
+_POLL_SECONDS = 0.25
+# After Ctrl-C, a request in flight has this long to finish.
+_GRACE_SECONDS = 3.0
+
+
+class Deadline:
+    """The time limit of one attempt.
+
+    Args:
+        clock: The clock that measures it.
+        response_seconds: Seconds from the last byte that was sent to the end of the response.
+        until: Monotonic time at which the attempt ends in any case; None for no such time.
+        is_stopped: Whether the run was stopped; an attempt then ends within seconds.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        response_seconds: float,
+        until: float | None = None,
+        is_stopped: Callable[[], bool] | None = None,
+    ) -> None:
+        self._clock = clock
+        self._response_seconds = response_seconds
+        self._until = until
+        self._is_stopped = is_stopped
+        self._stopped_at: float | None = None
+        self._sent_at = clock.monotonic()
+
+    @property
+    def is_polled(self) -> bool:
+        """Whether a read or write must return now and then, to check whether the run stopped."""
+        return self._is_stopped is not None
+
+    def mark_sent(self) -> None:
+        """Restart the time of the response: more of the request was sent."""
+        self._sent_at = self._clock.monotonic()
+
+    def seconds_left(self, *, is_read: bool) -> float:
+        """Return the seconds until the attempt ends, 0 or less once it is over."""
+        now = self._clock.monotonic()
+        ends = [] if self._until is None else [self._until]
+        if is_read:
+            ends.append(self._sent_at + self._response_seconds)
+        if self._is_stopped is not None and self._is_stopped():
+            self._stopped_at = now if self._stopped_at is None else self._stopped_at
+            ends.append(self._stopped_at + _GRACE_SECONDS)
+        return min(ends, default=float("inf")) - now
+
+
+_active = threading.local()
+
+
+@contextmanager
+def active_deadline(deadline: Deadline) -> Iterator[None]:
+    """Apply `deadline` to the requests of this thread."""
+    previous = getattr(_active, "deadline", None)
+    _active.deadline = deadline
+    try:
+        yield
+    finally:
+        _active.deadline = previous
+
+
+def enforce_deadlines(client: httpx.Client) -> None:
+    """Make the connections of `client` observe the active deadline.
+
+    httpx has no public way to replace the network backend of its own connection pools.
+    """
+    internals: Any = client
+    for transport in (internals._transport, *internals._mounts.values()):  # noqa: SLF001
+        if transport is not None:
+            pool = transport._pool  # noqa: SLF001
+            pool._network_backend = _Backend(pool._network_backend)  # noqa: SLF001
+
+
+class _Backend(httpcore.NetworkBackend):
+    def __init__(self, backend: httpcore.NetworkBackend) -> None:
+        self._backend = backend
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.NetworkStream:
+        deadline: Deadline | None = getattr(_active, "deadline", None)
+        if deadline is not None:
+            left = deadline.seconds_left(is_read=False)
+            if left <= 0:
+                raise httpcore.ConnectTimeout
+            timeout = left if timeout is None else min(timeout, left)
+        stream = self._backend.connect_tcp(host, port, timeout, local_address, socket_options)
+        return _Stream(stream)
+
+    def sleep(self, seconds: float) -> None:
+        self._backend.sleep(seconds)
+
+
+class _Stream(httpcore.NetworkStream):
+    def __init__(self, stream: httpcore.NetworkStream) -> None:
+        self._stream = stream
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        deadline: Deadline | None = getattr(_active, "deadline", None)
+        if deadline is None:
+            return self._stream.read(max_bytes, timeout)
+        waited = 0.0
+        while True:
+            left = deadline.seconds_left(is_read=True)
+            if timeout is not None:
+                left = min(left, timeout - waited)
+            if left <= 0:
+                raise httpcore.ReadTimeout
+            step = min(left, _POLL_SECONDS) if deadline.is_polled else left
+            try:
+                return self._stream.read(max_bytes, step)
+            except httpcore.ReadTimeout:
+                if not deadline.is_polled:
+                    raise
+                waited += step
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        deadline: Deadline | None = getattr(_active, "deadline", None)
+        if deadline is None:
+            self._stream.write(buffer, timeout)
+            return
+        left = deadline.seconds_left(is_read=False)
+        if left <= 0:
+            raise httpcore.WriteTimeout
+        self._stream.write(buffer, left if timeout is None else min(left, timeout))
+        deadline.mark_sent()
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def start_tls(
+        self,
+        ssl_context: Any,
+        server_hostname: str | None = None,
+        timeout: float | None = None,
+    ) -> httpcore.NetworkStream:
+        return _Stream(self._stream.start_tls(ssl_context, server_hostname, timeout))
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)

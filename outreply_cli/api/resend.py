@@ -1,0 +1,100 @@
+"""The rule for a write that may have been carried out: send, repeat or hold. Pure functions.
+
+The API returns the first response for the same key from the same token within 24 hours (reference:
+Idempotency). It grants nothing to another token or after that time, and its lists hold up to 100
+objects of a page, possibly seconds late. So the rule, for every write:
+
+1. What was never sent is sent.
+2. What may have been carried out is looked for. If it is found, it is done.
+3. It is as if never sent if a complete list proves that it was not carried out.
+4. It is repeated with the same key while the server surely remembers the key of this token.
+5. Otherwise it is held: only a person can decide.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from outreply_cli.spec.limits import IDEMPOTENCY_KEY_LIFETIME
+
+# The clocks of client and server may disagree about when 24 hours are over.
+KEY_SAFELY_REMEMBERED = IDEMPOTENCY_KEY_LIFETIME - timedelta(hours=2)
+# An object may be listed this much later than it was created.
+LIST_LAG = timedelta(seconds=30)
+# A process may have sent a request this much later than it recorded, because it was suspended.
+_SUSPENDED = timedelta(minutes=2)
+
+
+class Step(StrEnum):
+    """The next step of a write.
+
+    Attributes:
+        SEND: Send it; nothing that was sent before can have an effect.
+        REPEAT: Send it again with the same key.
+        RECORD: The object exists: the write is done.
+        HOLD: Send nothing; its outcome cannot be determined.
+    """
+
+    SEND = "send"
+    REPEAT = "repeat"
+    RECORD = "record"
+    HOLD = "hold"
+
+
+@dataclass(frozen=True)
+class Attempts:
+    """What is known of a write that may have been carried out.
+
+    Attributes:
+        first_at: Time of the first attempt, by the server's clock.
+        last_at: Time of the last attempt, by the server's clock.
+        token: Digest of the token that sent it; "" if it is not known.
+    """
+
+    first_at: datetime
+    last_at: datetime
+    token: str
+
+
+@dataclass(frozen=True)
+class Look:
+    """What the lists show of a write.
+
+    Attributes:
+        is_found: Whether its object is listed.
+        is_complete: Whether the lists were read, were not truncated, and hold all objects.
+        at: Time of the look, by the server's clock.
+    """
+
+    is_found: bool
+    is_complete: bool
+    at: datetime
+
+
+def next_step(attempts: Attempts, look: Look, *, now: datetime, token: str) -> Step:
+    """Return the next step of a write that may have been carried out.
+
+    Args:
+        attempts: The attempts so far.
+        look: A look at the lists after the last attempt.
+        now: The current time, by the server's clock.
+        token: Digest of the token that would send it.
+    """
+    if look.is_found:
+        return Step.RECORD
+    since_last = look.at - attempts.last_at
+    if look.is_complete and since_last >= _SUSPENDED:
+        return Step.SEND
+    if attempts.token == token != "" and is_key_remembered(now - attempts.first_at):
+        return Step.REPEAT
+    if look.is_complete and since_last >= LIST_LAG:
+        return Step.SEND
+    return Step.HOLD
+
+
+def is_key_remembered(age: timedelta) -> bool:
+    """Return whether the server surely remembers a key that it first received `age` ago.
+
+    A negative age, from a clock that was set back, is as doubtful as a long one.
+    """
+    return abs(age) < KEY_SAFELY_REMEMBERED

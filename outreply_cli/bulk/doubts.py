@@ -1,0 +1,209 @@
+"""Rows in doubt: rows to be sent that may have been scheduled already."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from outreply_cli.api.client import post_time
+from outreply_cli.api.types import Post
+from outreply_cli.bulk.identity import calendar_label
+from outreply_cli.bulk.matching import MatchedRow
+from outreply_cli.bulk.remote_state import LIVE_STATUSES, PostStatus, RemoteState
+from outreply_cli.journal.models import EntryState, JournalEntry, RowHistory
+from outreply_cli.posts.content import Diagnostic
+from outreply_cli.posts.sender import is_same_time, matches_entry
+from outreply_cli.spec.limits import LIST_LIMIT_MAX
+from outreply_cli.spec.text import normalize_text
+from outreply_cli.timestamps import format_timestamp
+
+_TRUNCATED = f"may be scheduled already: the API lists only {LIST_LIMIT_MAX} posts of a page"
+# Texts with at least this share of equal trigrams (Sørensen-Dice) may be versions of each other.
+_SIMILAR_TEXT = 0.6
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """Why a row may have been scheduled already, and the posts that may be it.
+
+    Attributes:
+        similar: IDs of candidates with the time or nearly the text of the row.
+        is_exact: Whether the only candidate has the row's page, time and text.
+    """
+
+    reason: str
+    candidates: tuple[Post, ...] = ()
+    similar: frozenset[str] = frozenset()
+    is_exact: bool = False
+
+
+def find_doubts(
+    rows: Sequence[MatchedRow],
+    remote: RemoteState,
+    statuses: Mapping[int, PostStatus],
+    histories: Iterable[RowHistory],
+    *,
+    claimed: Collection[str],
+    separate: Collection[tuple[str, str]],
+    outdated_pages: Collection[str],
+) -> dict[int, Doubt]:
+    """Return the doubts about rows that would be created or changed, by index.
+
+    `claimed` are the IDs of posts that belong to rows, `separate` pairs of rows and posts that the
+    user refused, and `outdated_pages` the IDs of pages with posts that the journal may not know.
+    """
+    unclaimed: dict[str, list[Post]] = defaultdict(list)
+    for post in remote.posts:
+        if str(post.get("id")) not in claimed:
+            unclaimed[str(post.get("page_id"))].append(post)
+    unsent = {history.row: history.unsent for history in histories}
+    # Where a list is truncated, only a journal that is not out of date shows that a row is new.
+    doubtful_pages = remote.truncated_pages & set(outdated_pages)
+    texts = _Texts()
+    doubts: dict[int, Doubt] = {}
+    sent = [
+        (index, row, None if row.entry is None else statuses.get(row.entry.id))
+        for index, row in enumerate(rows)
+    ]
+    sent = [(index, row, status) for index, row, status in sent if _is_sent(row, status)]
+
+    def get_posts(row: MatchedRow) -> list[Post]:
+        return [
+            post
+            for post in unclaimed[row.post.page_id]
+            if (row.draft.row, str(post.get("id"))) not in separate
+        ]
+
+    # A post that is identical to a row is no candidate of another one.
+    for index, row, _ in sent:
+        exact = next((post for post in get_posts(row) if matches_entry(post, row.draft)), None)
+        if exact is not None:
+            doubts[index] = Doubt(f"identical to post {exact.get('id')}", (exact,), is_exact=True)
+            unclaimed[row.post.page_id].remove(exact)
+    for index, row, status in sent:
+        if index in doubts:
+            continue
+        doubt = _find_doubt(row, status, get_posts(row), texts)
+        planned = unsent.get(row.draft.row)
+        # The API rejects a second post of a page at the same time.
+        is_protected = status in LIVE_STATUSES or (
+            planned is not None and is_same_time(planned.scheduled_at, row.post.scheduled_at)
+        )
+        if doubt is None and row.post.page_id in doubtful_pages and not is_protected:
+            doubt = Doubt(_TRUNCATED)
+        if doubt is not None:
+            doubts[index] = doubt
+    return doubts
+
+
+def find_leftovers(
+    rows: Sequence[MatchedRow], unclaimed: Iterable[Post], taken: Collection[str]
+) -> list[tuple[MatchedRow, Post]]:
+    """Return scheduled posts without a row that may be earlier versions of a row with a post.
+
+    `taken` are the IDs of posts that are candidates of rows in doubt.
+    """
+    texts = _Texts()
+    by_page: dict[str, list[MatchedRow]] = defaultdict(list)
+    for row in rows:
+        by_page[row.post.page_id].append(row)
+    found = []
+    for post in unclaimed:
+        if "published_at" in post or str(post.get("id")) in taken:
+            continue
+        page_rows = by_page[str(post.get("page_id"))]
+        found += [(row, post) for row in page_rows if texts.is_similar(post, row)][:1]
+    return found
+
+
+def find_conflicts(
+    rows: Sequence[MatchedRow], entries: Iterable[JournalEntry], calendar: str
+) -> list[Diagnostic]:
+    """Return an error for each row without a post whose place another calendar's post has.
+
+    `entries` are those of the account at the times of the rows.
+    """
+    live = {EntryState.SENT, EntryState.DONE, EntryState.CANCELLING}
+    others = {
+        (entry.page_id, entry.scheduled_at): entry
+        for entry in entries
+        if entry.calendar != calendar and entry.state in live
+    }
+    problems = []
+    for row in rows:
+        other = others.get((row.post.page_id, row.post.scheduled_at)) if row.entry is None else None
+        if other is not None:
+            message = (
+                f"{calendar_label(other.calendar)!r} has a post on this page at this time "
+                f"({other.post_id or 'outcome unknown'}); remove the row from one of them"
+            )
+            problems.append(row.post.row.diagnostic("", message))
+    return problems
+
+
+def _is_sent(row: MatchedRow, status: PostStatus | None) -> bool:
+    """Return whether a row would be created or changed."""
+    if row.entry is None or status == PostStatus.MISSING:
+        return True
+    return status in LIVE_STATUSES and (status == PostStatus.EDITED or not row.is_unchanged)
+
+
+def _find_doubt(
+    row: MatchedRow, status: PostStatus | None, unclaimed: Sequence[Post], texts: "_Texts"
+) -> Doubt | None:
+    # A row with a key is done once its post is out, whatever its time is now.
+    message = normalize_text(row.draft.body.get("message"))
+    candidates = [
+        post
+        for post in unclaimed
+        if "published_at" not in post
+        or (row.post.key is not None and normalize_text(post.get("message")) == message != "")
+    ]
+    similar = [post for post in candidates if texts.is_similar(post, row)]
+    # If the journal is out of date, or the post was cancelled elsewhere, any post may replace it.
+    if status != PostStatus.MISSING:
+        candidates = similar
+    if not candidates:
+        return None
+    shown = ", ".join(_describe(post) for post in (similar or candidates)[:3])
+    relation = "similar to" if similar else "its post was cancelled, and it may be replaced by"
+    return Doubt(
+        f"{relation} {shown}", tuple(candidates), frozenset(str(post["id"]) for post in similar)
+    )
+
+
+def _describe(post: Post) -> str:
+    at = post_time(post)
+    return f"post {post.get('id')} at {format_timestamp(at)}" if at else f"post {post.get('id')}"
+
+
+class _Texts:
+    """Compares texts of posts and rows by their trigrams, which are kept."""
+
+    def __init__(self) -> None:
+        self._trigrams: dict[str, frozenset[str]] = {}
+
+    def is_similar(self, post: Post, row: MatchedRow) -> bool:
+        """Return whether a post has the time or nearly the text of a row or of its post."""
+        at, text = post_time(post), normalize_text(post.get("message"))
+        versions = [row.draft] if row.entry is None else [row.draft, row.entry]
+        return any(
+            (at is not None and is_same_time(at, version.scheduled_at))
+            or self._is_similar_text(text, normalize_text(version.body.get("message")))
+            for version in versions
+        )
+
+    def _is_similar_text(self, text: str, other: str) -> bool:
+        if not text or not other:
+            return False
+        if text == other:
+            return True
+        first, second = self._split(text), self._split(other)
+        return 2 * len(first & second) >= _SIMILAR_TEXT * (len(first) + len(second))
+
+    def _split(self, text: str) -> frozenset[str]:
+        trigrams = self._trigrams.get(text)
+        if trigrams is None:
+            padded = f"  {text.casefold()}  "
+            trigrams = frozenset(padded[i : i + 3] for i in range(len(padded) - 2))
+            self._trigrams[text] = trigrams
+        return trigrams

@@ -1,0 +1,231 @@
+"""Which calendar of the journal a file belongs to.
+
+A calendar is identified by its name, or by the rows that a file shares with it; never by the name
+or the place of a file.
+"""
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from outreply_cli.bulk.calendar import STDIN, Calendar
+from outreply_cli.bulk.matching import content_digest, key_from_name, name_from_key
+from outreply_cli.bulk.resolve import PlannedPost
+from outreply_cli.errors import InvalidInputError
+from outreply_cli.journal.journal import Journal
+from outreply_cli.journal.models import EntryState, JournalEntry
+from outreply_cli.posts.sender import NAMED_CALENDAR
+from outreply_cli.timestamps import format_timestamp
+
+_UNNAMED = "rows:"
+
+
+class AmbiguousCalendarError(InvalidInputError):
+    """A file that may belong to several calendars of the journal."""
+
+    code = "AMBIGUOUS_CALENDAR"
+
+
+@dataclass(frozen=True)
+class CalendarIdentity:
+    """The ID of a calendar in the journal; `former_id` is the one that it had without a name."""
+
+    id: str
+    former_id: str | None = None
+
+    @property
+    def known_id(self) -> str:
+        """The ID under which the journal has the calendar now."""
+        return self.former_id or self.id
+
+
+def identify_calendar(
+    journal: Journal,
+    account: str,
+    calendar: Calendar,
+    posts: Sequence[PlannedPost],
+    now: datetime,
+) -> CalendarIdentity:
+    """Return the identity of the calendar that a file with `posts` belongs to.
+
+    Raises:
+        AmbiguousCalendarError: The file has no name and could belong to several calendars, or
+            repeats texts or keys of a calendar without sharing a row with it.
+    """
+    known = journal.calendars(account)
+    name = calendar.calendar_name
+    if name is not None:
+        return _identify_by_name(journal, account, name, posts, known)
+    path = str(calendar.path)
+    at_path = {it for it, known_path in known.items() if known_path == path != STDIN}
+    shared = _find_shared(journal, account, posts, known, at_path)
+    if not shared:
+        pending = [
+            entry for entry in journal.pending_entries(account, now) if entry.calendar in known
+        ]
+        shared = _find_moved_pages(posts, pending)
+        if not shared:
+            similar = _find_similar(posts, pending, at_path)
+            # The same file, with every row moved or replaced.
+            for known_id in at_path - similar:
+                histories = journal.rows(account, known_id)
+                entries = [history.active for history in histories if history.active]
+                similar |= _find_similar(posts, entries, at_path)
+            if similar - at_path:
+                raise _doubtful(calendar, known, similar)
+            shared = similar
+    if len(shared) > 1:
+        names = [calendar_label(known_id) for known_id in sorted(shared)]
+        raise AmbiguousCalendarError(
+            f"{calendar.name} shares rows with several calendars: {_describe(known, shared)}",
+            hint=f"Name the calendar that it belongs to, for example: --name '{names[0]}'",
+            details={"calendars": names},
+        )
+    return CalendarIdentity(shared.pop() if shared else _new_id(posts))
+
+
+def find_calendar(journal: Journal, account: str, text: str, path: str) -> str | None:
+    """Return the ID of the calendar with this name, ID or path; None if none or several have it."""
+    known = journal.calendars(account)
+    for known_id in (NAMED_CALENDAR + text, text):
+        if known_id in known:
+            return known_id
+    at_path = [known_id for known_id, known_path in known.items() if known_path == path]
+    return at_path[0] if len(at_path) == 1 else None
+
+
+def calendar_label(calendar_id: str) -> str:
+    """Return the name of a calendar, or the ID of an unnamed one, as `--name` takes it."""
+    return calendar_id.removeprefix(NAMED_CALENDAR)
+
+
+def _identify_by_name(
+    journal: Journal,
+    account: str,
+    name: str,
+    posts: Sequence[PlannedPost],
+    known: Mapping[str, str],
+) -> CalendarIdentity:
+    named = NAMED_CALENDAR + name
+    if named in known:
+        return CalendarIdentity(named)
+    if name in known:
+        return CalendarIdentity(name)
+    unnamed = {
+        known_id: path
+        for known_id, path in known.items()
+        if not known_id.startswith(NAMED_CALENDAR)
+    }
+    shared = _find_shared(journal, account, posts, unnamed)
+    return CalendarIdentity(named, shared.pop() if len(shared) == 1 else None)
+
+
+def _find_shared(
+    journal: Journal,
+    account: str,
+    posts: Sequence[PlannedPost],
+    known: Collection[str],
+    at_path: Collection[str] = (),
+) -> set[str]:
+    """Return the calendars that share rows with `posts`.
+
+    A row is shared if it is on the same page at the same time, with the same key or text. Other
+    texts count if they are half of the rows, or if the calendar was last read from the same path.
+    """
+    if not known:
+        return set()
+    by_slot = {(post.page_id, post.scheduled_at): post for post in posts}
+    entries = [entry for entry in journal.entries_at(account, by_slot) if entry.calendar in known]
+    equal: set[str] = set()
+    other: dict[str, set[tuple[str, datetime]]] = defaultdict(set)
+    for entry in entries:
+        slot = entry.page_id, entry.scheduled_at
+        post, key = by_slot[slot], key_from_name(entry.row)
+        is_equal = content_digest(post.body()) == content_digest(entry.body)
+        if entry.state == EntryState.CANCELLED and not is_equal:
+            continue
+        if is_equal or (key is not None and key == post.key):
+            equal.add(entry.calendar)
+        elif key is None or post.key is None:
+            other[entry.calendar].add(slot)
+    live = {entry.calendar for entry in entries if entry.state != EntryState.CANCELLED}
+    # The posts of a calendar that was cancelled count only if no other calendar has them.
+    if equal:
+        return equal & live or equal
+    half = len(by_slot) / 2
+    return {it for it, slots in other.items() if len(slots) >= half or it in at_path}
+
+
+def _find_moved_pages(posts: Sequence[PlannedPost], pending: Sequence[JournalEntry]) -> set[str]:
+    """Return the calendars with a row of the same key, time and text on another page."""
+
+    def identify(key: str, at: datetime, body: Mapping[str, Any]) -> tuple[str, datetime, str]:
+        return key, at, content_digest({**body, "page_id": ""})
+
+    rows = {
+        identify(post.key, post.scheduled_at, post.body()) for post in posts if post.key is not None
+    }
+    return {
+        entry.calendar
+        for entry in pending
+        if (key := key_from_name(entry.row)) is not None
+        and identify(key, entry.scheduled_at, entry.body) in rows
+    }
+
+
+def _find_similar(
+    posts: Sequence[PlannedPost], entries: Sequence[JournalEntry], at_path: Collection[str]
+) -> set[str]:
+    """Return the calendars of `entries` that have texts or keys of `posts`.
+
+    They must be those of half of `posts`, or of most of the calendar's entries, or the calendar was
+    last read from the same path.
+    """
+    contents = {content_digest(post.body()) for post in posts}
+    names = {name_from_key(post) for post in posts if post.key is not None}
+    counts = Counter(entry.calendar for entry in entries)
+    matches: dict[str, set[str]] = defaultdict(set)
+    for entry in entries:
+        digest = content_digest(entry.body)
+        if entry.row in names or digest in contents:
+            matches[entry.calendar].add(entry.row if entry.row in names else digest)
+    return {
+        known_id
+        for known_id, found in matches.items()
+        if known_id in at_path or 2 * len(found) >= len(posts) or 2 * len(found) > counts[known_id]
+    }
+
+
+def _doubtful(
+    calendar: Calendar, known: Mapping[str, str], similar: Collection[str]
+) -> AmbiguousCalendarError:
+    names = [calendar_label(known_id) for known_id in sorted(similar)]
+    return AmbiguousCalendarError(
+        f"{calendar.name} may be a new version of {_describe(known, similar)}: it has the same "
+        "texts or keys at other times",
+        hint=f"To replace that calendar's posts, use --name '{names[0]}'. For a separate "
+        "calendar, use --name with a new name.",
+        details={"calendars": names},
+    )
+
+
+def _describe(known: Mapping[str, str], ids: Collection[str]) -> str:
+    """Return the names of calendars, with the paths of unnamed ones."""
+    labels = []
+    for known_id in sorted(ids):
+        label, path = calendar_label(known_id), known[known_id]
+        is_named = known_id.startswith(NAMED_CALENDAR) or path in {label, STDIN}
+        labels.append(label if is_named else f"{path} ({label})")
+    return ", ".join(labels)
+
+
+def _new_id(posts: Sequence[PlannedPost]) -> str:
+    # Equal for the same file in two places: runs at the same time wait for each other.
+    rows = sorted(
+        f"{post.page_id}\n{format_timestamp(post.scheduled_at)}\n{post.key or ''}" for post in posts
+    )
+    counted = "\n".join(f"{row}\n{count}" for row, count in sorted(Counter(rows).items()))
+    return _UNNAMED + hashlib.sha256(counted.encode("utf-8", "surrogatepass")).hexdigest()[:12]

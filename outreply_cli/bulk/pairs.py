@@ -1,0 +1,89 @@
+"""Pairs of rows in doubt and posts that no row claims."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from outreply_cli.api.types import Post
+from outreply_cli.bulk.doubts import Doubt, find_leftovers
+from outreply_cli.bulk.matching import MatchedRow
+from outreply_cli.bulk.remote_state import LIVE_STATUSES, PostStatus
+
+
+@dataclass(frozen=True)
+class RowInDoubt:
+    """A row that may have been scheduled already, and the posts that may be its own.
+
+    Attributes:
+        reason: The reason for the doubt.
+        is_exact: Whether the only candidate has the row's page, time and text.
+        unique: The only candidate that is similar, if no other row has it as a candidate.
+        is_live: Whether the row's current post is scheduled.
+    """
+
+    row: MatchedRow
+    reason: str
+    candidates: tuple[Post, ...] = ()
+    is_exact: bool = False
+    unique: Post | None = None
+    is_live: bool = False
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """The rows in doubt, and the posts of the account that no row claims, by ID.
+
+    `leftovers` are those that may be earlier versions of rows that have a post.
+    """
+
+    rows: list[RowInDoubt]
+    unclaimed: dict[str, Post]
+    leftovers: list[tuple[MatchedRow, Post]]
+
+
+def find_pairs(
+    rows: Sequence[MatchedRow],
+    doubts: Mapping[int, Doubt],
+    statuses: Mapping[int, PostStatus],
+    unclaimed: Sequence[Post],
+) -> Pairs:
+    """Return the rows in doubt; an exact candidate of one row is no candidate of another."""
+    taken: set[str] = set()
+    for doubt in doubts.values():
+        if doubt.is_exact:
+            taken.add(str(doubt.candidates[0].get("id")))
+    candidates = {
+        index: doubt.candidates
+        if doubt.is_exact
+        else tuple(post for post in doubt.candidates if str(post.get("id")) not in taken)
+        for index, doubt in doubts.items()
+    }
+    counts = Counter(
+        str(post.get("id"))
+        for index, posts in candidates.items()
+        for post in posts
+        if str(post.get("id")) in doubts[index].similar
+    )
+    found: list[RowInDoubt] = []
+    for index, row in enumerate(rows):
+        status = None if row.entry is None else statuses.get(row.entry.id)
+        if index in doubts:
+            posts, doubt = candidates[index], doubts[index]
+            similar = [post for post in posts if str(post.get("id")) in doubt.similar]
+            is_unique = len(similar) == 1 and counts[str(similar[0].get("id"))] == 1
+            found.append(
+                RowInDoubt(
+                    row,
+                    doubt.reason,
+                    posts,
+                    is_exact=doubt.is_exact,
+                    # The row's own post is an alternative.
+                    unique=similar[0] if is_unique and status not in LIVE_STATUSES else None,
+                    is_live=status in LIVE_STATUSES,
+                )
+            )
+        elif status == PostStatus.UNKNOWN:
+            found.append(RowInDoubt(row, "unknown whether it was sent"))
+    in_doubt = {str(post.get("id")) for posts in candidates.values() for post in posts}
+    leftovers = find_leftovers(rows, unclaimed, in_doubt)
+    return Pairs(found, {str(post.get("id")): post for post in unclaimed}, leftovers)

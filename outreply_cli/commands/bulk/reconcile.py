@@ -1,0 +1,300 @@
+"""`outreply bulk reconcile`."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import typer
+
+from outreply_cli.api.client import post_time
+from outreply_cli.api.types import Post
+from outreply_cli.bulk.pairs import Pairs, RowInDoubt
+from outreply_cli.bulk.service import BulkService
+from outreply_cli.cli.options import command
+from outreply_cli.commands.bulk.options import (
+    File,
+    ReadOptions,
+    WaitLock,
+    bulk_context,
+    parse_options,
+)
+from outreply_cli.commands.bulk.shared import load_calendars
+from outreply_cli.context import Context
+from outreply_cli.errors import InvalidInputError, PartialFailureError
+from outreply_cli.pages import page_alias
+from outreply_cli.times import format_time
+from outreply_cli.timestamps import format_timestamp
+from outreply_cli.ui.sanitize import sanitize
+
+_HELD_HINT = (
+    "--yes accepts unambiguous pairs. To decide about one row, use --pair LINE=POST, "
+    "--separate POST or --new LINE."
+)
+
+
+@dataclass(frozen=True)
+class _Decisions:
+    """What the options say: posts by line, lines of new rows, posts that belong to no row."""
+
+    pairs: list[tuple[int, str]]
+    new_lines: frozenset[int]
+    separate: frozenset[str]
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """What became of a row in doubt: `pair`, `new` or `hold`, with the ID of its post."""
+
+    doubt: RowInDoubt
+    action: str
+    post_id: str | None = None
+
+
+@command()
+def run(
+    context: Context,
+    file: File,
+    *,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show the pairs without recording anything.")
+    ] = False,
+    pair: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--pair", metavar="LINE=POST", help="Use this post for the row on this line "
+            "(repeatable).",
+        ),
+    ] = None,
+    separate: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--separate", metavar="POST", help="Leave this post alone: it belongs to no row "
+            "(repeatable).",
+        ),
+    ] = None,
+    new: Annotated[
+        list[int] | None,
+        typer.Option(
+            "--new", metavar="LINE", help="Schedule the row on this line as a new post "
+            "(repeatable).",
+        ),
+    ] = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Accept pairs without an alternative.")
+    ] = False,
+    reading: ReadOptions,
+    wait_lock: WaitLock = "30s",
+) -> None:  # fmt: skip
+    """Pair rows that may have been scheduled already with posts of the account.
+
+    A post with the page, time and text of a row is used for it. A post with the same page and time,
+    or with nearly the same text, requires a confirmation; --yes confirms pairs without an
+    alternative. Nothing is sent, except to settle requests of an interrupted run.
+
+    Example: outreply bulk reconcile launch.csv --dry-run
+
+    Example: outreply bulk reconcile launch.csv --yes
+    """
+    decisions = _parse_decisions(pair or [], separate or [], new or [])
+    # Identical posts are shown as pairs, too.
+    options = parse_options(context, reading, adopt=False)
+    calendars = load_calendars(context, [file], reading)
+    lock = None if dry_run else wait_lock
+    with bulk_context(context, options, calendars, wait_lock=lock) as bulk:
+        (opened,) = bulk.open_calendars(calendars)
+        pairs = bulk.service.find_pairs(opened, dry_run=dry_run)
+        chosen = _check_decisions(decisions, pairs, bulk.service)
+        outcomes = list(_decide(context, pairs, decisions, chosen, yes=yes, dry_run=dry_run))
+        if not dry_run:
+            _record(bulk.service, outcomes, pairs, decisions)
+    _print(context, file, bulk.service, outcomes)
+    for row, post in pairs.leftovers:
+        context.warn(
+            f"{file}:{row.post.row.line}: post {post['id']} is similar to this row, and belongs to "
+            f"no row; if it is an earlier version: outreply posts cancel {post['id']}"
+        )
+    if dry_run:
+        context.info("Dry run: nothing was recorded.")
+        return
+    held = [outcome for outcome in outcomes if outcome.action == "hold"]
+    if held:
+        raise PartialFailureError(
+            f"{len(held)} of {len(outcomes)} rows remain unknown",
+            hint=_HELD_HINT,
+            details={"lines": [outcome.doubt.row.post.row.line for outcome in held]},
+        )
+
+
+def _parse_decisions(pairs: list[str], separate: list[str], new: list[int]) -> _Decisions:
+    parsed: list[tuple[int, str]] = []
+    for text in pairs:
+        line, equals, post_id = (part.strip() for part in text.partition("="))
+        if not equals or not line.isdecimal() or not post_id:
+            raise InvalidInputError(
+                f"--pair: {text!r} is not LINE=POST", hint="For example: --pair 12=post_8f3a"
+            )
+        if any(post_id == other for _, other in parsed):
+            raise InvalidInputError(f"--pair: post {post_id} is named twice")
+        parsed.append((int(line), post_id))
+    return _Decisions(parsed, frozenset(new), frozenset(separate))
+
+
+def _check_decisions(decisions: _Decisions, pairs: Pairs, service: BulkService) -> dict[str, str]:
+    """Return the ID of the post that `--pair` names for a row, by the row's name."""
+    lines = {doubt.row.post.row.line for doubt in pairs.rows}
+    named = {line for line, _ in decisions.pairs}
+    for option, wanted in (("--pair", named), ("--new", decisions.new_lines)):
+        for line in sorted(wanted - lines):
+            raise InvalidInputError(
+                f"{option}: the row on line {line} is not in doubt",
+                hint="Without the option, the command lists the rows in doubt.",
+            )
+    candidates = {str(post["id"]) for doubt in pairs.rows for post in doubt.candidates}
+    for post_id in sorted(decisions.separate - candidates):
+        raise InvalidInputError(
+            f"--separate: post {post_id} is not similar to a row in doubt",
+            hint="Without the option, the command lists the rows in doubt and their posts.",
+        )
+    chosen: dict[str, str] = {}
+    for line, post_id in decisions.pairs:
+        post = pairs.unclaimed.get(post_id) or service.fetch_unclaimed(post_id)
+        rows = [
+            doubt.row.draft.row
+            for doubt in pairs.rows
+            if doubt.row.post.row.line == line
+            and post is not None
+            and post.get("page_id") == doubt.row.post.page_id
+        ]
+        if post is None or not rows:
+            raise InvalidInputError(
+                f"--pair: post {post_id} is not a post of the row's page without a row",
+                hint="List the posts with: outreply posts list",
+            )
+        pairs.unclaimed[post_id] = post
+        chosen[rows[0]] = post_id
+    return chosen
+
+
+def _decide(
+    context: Context,
+    pairs: Pairs,
+    decisions: _Decisions,
+    chosen: Mapping[str, str],
+    *,
+    yes: bool,
+    dry_run: bool,
+) -> Iterator[_Outcome]:
+    taken = {*chosen.values(), *decisions.separate}
+    asks = context.is_interactive and not yes and not dry_run
+    for doubt in pairs.rows:
+        name, line = doubt.row.draft.row, doubt.row.post.row.line
+        available = [post for post in doubt.candidates if str(post["id"]) not in taken]
+        unique = doubt.unique if doubt.unique in available else None
+        if name in chosen:
+            yield _Outcome(doubt, "pair", chosen[name])
+        elif line in decisions.new_lines:
+            yield _Outcome(doubt, "new")
+        elif doubt.candidates and not available and decisions.separate:
+            # All candidates are set apart: the row is a new one.
+            yield _Outcome(doubt, "new")
+        elif available and (doubt.is_exact or (yes and unique is not None)):
+            post = unique or available[0]
+            taken.add(str(post["id"]))
+            yield _Outcome(doubt, "pair", str(post["id"]))
+        elif asks:
+            outcome = _ask(context, doubt, available)
+            taken.update([outcome.post_id] if outcome.post_id else [])
+            yield outcome
+        else:
+            yield _Outcome(doubt, "hold")
+
+
+def _ask(context: Context, doubt: RowInDoubt, candidates: list[Post]) -> _Outcome:
+    row = doubt.row.post
+    context.info(f"\nLine {row.row.line}, {page_alias(row.page)}: {doubt.reason}")
+    context.info(f"  row   {_describe(row.scheduled_at, row.row.content.message, context)}")
+    for post in candidates:
+        context.info(f"  post  {_describe(post_time(post), post.get('message'), context)}")
+        if context.prompt_yes_no(f"Is post {post['id']} the post of this row?"):
+            return _Outcome(doubt, "pair", str(post["id"]))
+    if context.prompt_yes_no("Schedule this row as a new post?"):
+        return _Outcome(doubt, "new")
+    return _Outcome(doubt, "hold")
+
+
+def _record(
+    service: BulkService, outcomes: list[_Outcome], pairs: Pairs, decisions: _Decisions
+) -> None:
+    for outcome in outcomes:
+        row, post_id = outcome.doubt.row, outcome.post_id
+        candidates = {str(post["id"]) for post in outcome.doubt.candidates}
+        if outcome.action == "pair" and post_id is not None:
+            service.pair(row, pairs.unclaimed[post_id])
+        elif outcome.action == "new":
+            service.mark_new(row, is_live=outcome.doubt.is_live)
+        # The other candidates of a row that is settled are not its posts.
+        refused = candidates if outcome.action != "hold" else candidates & decisions.separate
+        service.mark_separate(row, refused - {post_id})
+
+
+def _print(context: Context, file: str, service: BulkService, outcomes: list[_Outcome]) -> None:
+    names = {"pair": "paired", "new": "new", "hold": "unknown"}
+    summary = dict.fromkeys(names.values(), 0)
+    for outcome in outcomes:
+        summary[names[outcome.action]] += 1
+    if context.options.output == "json":
+        rows = [_to_dict(file, outcome) for outcome in outcomes]
+        context.output.write_json({"summary": summary, "rows": rows})
+    elif context.options.output != "table":
+        context.output.write_json([_to_dict(file, outcome) for outcome in outcomes])
+    else:
+        aliases = {str(page["id"]): page_alias(page) for page in service.account.pages}
+        for outcome in outcomes:
+            context.output.print_line(_line(outcome, aliases, context))
+    counts = ", ".join(f"{count} {name}" for name, count in summary.items() if count)
+    context.info(f"Rows in doubt: {counts or 'none'}.")
+
+
+def _line(outcome: _Outcome, aliases: dict[str, str], context: Context) -> str:
+    row = outcome.doubt.row
+    start = f"line {row.post.row.line}  {sanitize(aliases.get(row.post.page_id, row.post.page_id))}"
+    when = format_time(row.post.scheduled_at, context.zone())
+    match outcome.action:
+        case "pair":
+            text = f"paired with {outcome.post_id}"
+        case "new":
+            text = "new; the next bulk schedule creates it"
+        case _:
+            text = f"unknown: {outcome.doubt.reason}"
+    lines = [f"{start}  {when}  {text}"]
+    if outcome.action == "hold" or not outcome.doubt.is_exact:
+        message = row.post.row.content.message
+        lines.append(f"  row   {_describe(row.post.scheduled_at, message, context)}")
+        lines += [
+            f"  post  {_describe(post_time(post), post.get('message'), context)}  {post['id']}"
+            for post in outcome.doubt.candidates
+        ]
+    return "\n".join(sanitize(line) for line in lines)
+
+
+def _describe(at: Any, message: str | None, context: Context) -> str:
+    when = format_time(at, context.zone()) if at is not None else "(no time)"
+    return f"{when}  {message or '(media)'}"
+
+
+def _to_dict(file: str, outcome: _Outcome) -> dict[str, Any]:
+    row = outcome.doubt.row.post
+    return {
+        "file": file,
+        "line": row.row.line,
+        "key": row.key,
+        "page_id": row.page_id,
+        "scheduled_at": format_timestamp(row.scheduled_at),
+        "action": outcome.action,
+        "id": outcome.post_id,
+        "reason": outcome.doubt.reason,
+        "candidates": [
+            {name: post.get(name) for name in ("id", "scheduled_at", "message")}
+            for post in outcome.doubt.candidates
+        ],
+    }

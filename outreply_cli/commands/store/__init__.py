@@ -1,0 +1,3 @@
+"""Show what this machine sent and what is unknown."""
+
+COMMANDS = ("status",)

@@ -1,0 +1,64 @@
+"""The rule for writes that may have been carried out."""
+
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given, strategies as st
+
+from outreply_cli.api.resend import (
+    KEY_SAFELY_REMEMBERED,
+    LIST_LAG,
+    Attempts,
+    Look,
+    Step,
+    is_key_remembered,
+    next_step,
+)
+from outreply_cli.spec.limits import IDEMPOTENCY_KEY_LIFETIME
+
+NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)
+AGES = st.timedeltas(timedelta(days=-3), timedelta(days=3))
+TOKENS = st.sampled_from(["", "a", "b"])
+ATTEMPTS = st.builds(
+    lambda first, later, token: Attempts(NOW - first, NOW - first + abs(later), token),
+    AGES, AGES, TOKENS,
+)  # fmt: skip
+LOOKS = st.builds(
+    lambda found, complete, age: Look(is_found=found, is_complete=complete, at=NOW - abs(age)),
+    st.booleans(), st.booleans(), AGES,
+)  # fmt: skip
+
+
+@given(ATTEMPTS, LOOKS, TOKENS)
+def test_found_write_is_never_sent(attempts: Attempts, look: Look, token: str) -> None:
+    step = next_step(attempts, look, now=NOW, token=token)
+    assert (step == Step.RECORD) == look.is_found
+
+
+@given(ATTEMPTS, LOOKS, TOKENS)
+def test_repeat_needs_token_and_remembered_key(attempts: Attempts, look: Look, token: str) -> None:
+    if next_step(attempts, look, now=NOW, token=token) == Step.REPEAT:
+        assert token == attempts.token != ""
+        age = NOW - attempts.first_at
+        assert timedelta(0) <= abs(age) <= IDEMPOTENCY_KEY_LIFETIME - timedelta(hours=2)
+
+
+@given(ATTEMPTS, LOOKS, TOKENS)
+def test_new_send_needs_proof_of_absence(attempts: Attempts, look: Look, token: str) -> None:
+    if next_step(attempts, look, now=NOW, token=token) == Step.SEND:
+        assert look.is_complete
+        assert not look.is_found
+        assert look.at >= attempts.last_at + LIST_LAG
+
+
+@given(ATTEMPTS, TOKENS)
+def test_incomplete_look_of_other_token_is_held(attempts: Attempts, token: str) -> None:
+    look = Look(is_found=False, is_complete=False, at=NOW)
+    step = next_step(attempts, look, now=NOW, token=f"{token}-other")
+    assert step == Step.HOLD
+
+
+def test_key_is_remembered_for_22_hours() -> None:
+    assert timedelta(hours=22) == KEY_SAFELY_REMEMBERED
+    assert is_key_remembered(timedelta(hours=21, minutes=59))
+    assert not is_key_remembered(timedelta(hours=22))
+    assert not is_key_remembered(timedelta(hours=-22))
