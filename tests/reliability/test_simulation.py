@@ -1,0 +1,28 @@
+"""A short form of the simulation; `python -m tests.reliability simulation` runs 10,000 seeds."""
+
+import pytest
+
+from tests.reliability.simulation import find_bug, simulate
+
+SEEDS = range(1, 61)
+
+
+@pytest.mark.slow
+def test_nothing_is_posted_twice_or_lost() -> None:
+    outcomes = [simulate(seed) for seed in SEEDS]
+    assert {outcome.seed: outcome.violations for outcome in outcomes if outcome.violations} == {}
+    assert min(outcome.events for outcome in outcomes) >= 100
+
+
+def test_a_seed_always_gives_the_same_history() -> None:
+    assert [simulate(seed).log for seed in range(1, 4)] == [
+        simulate(seed).log for seed in range(1, 4)
+    ]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "bug", ["keys_without_revision", "cancel_before_create", "create_beside_similar_posts"]
+)
+def test_a_planted_bug_is_found(bug: str) -> None:
+    assert find_bug(bug, SEEDS) is not None
