@@ -9,6 +9,7 @@ from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from outreply_cli.api.base_url import check_base_url
@@ -411,3 +412,20 @@ def test_infinite_number_in_response(clock: ManualClock) -> None:
     with ScriptedServer([response(200, None, b'{"n": 1e999}')]) as server:
         with pytest.raises(InvalidResponseError):
             make_transport(server, clock).request("GET", "/me")
+
+
+def test_circular_causes_of_a_failed_connection(
+    clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failure = httpx.ConnectError("refused")
+    failure.__cause__ = RuntimeError("first")
+    failure.__cause__.__context__ = failure
+
+    def refuse(*_: object, **__: object) -> None:
+        raise failure
+
+    with ScriptedServer([response(200)]) as server:
+        sender = make_transport(server, clock, retry_policy=RetryPolicy(failures=1))
+        monkeypatch.setattr(httpx.Client, "send", refuse)
+        with pytest.raises(NetworkError, match="refused"):
+            sender.request("GET", "/me")
