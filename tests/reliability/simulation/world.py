@@ -556,6 +556,7 @@ class World:
         self._finish(run)
         if other is not None:
             self._finish(other)
+            self._is_distant = self._is_distant or other.machine is not machine
 
     def _interfere(self, run: Run) -> Run | None:
         """Do something while a run goes on: start another one, or edit."""
