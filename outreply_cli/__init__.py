@@ -17,7 +17,8 @@ Layers, each importing only from those below it:
     api/            client, transport, retry, rate limit
     ui/             output formats, tables, streams, progress; knows no feature
     net/, storage/  delivery client, SSRF guard, local server, HTML; SQLite, private files
-    spec/, times, formats/, paths, subprocesses
+    spec/, time_parser, formats/, paths, subprocesses
+    times
     clock, errors, timestamps, env
 
 `topics/`, `examples/` and `templates/` hold package data.

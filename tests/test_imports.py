@@ -31,7 +31,8 @@ LAYERS = (
     {"api"},
     {"ui"},
     {"net", "storage"},
-    {"spec", "times", "formats", "paths", "subprocesses"},
+    {"spec", "time_parser", "formats", "paths", "subprocesses"},
+    {"times"},
     {"clock", "errors", "timestamps", "env"},
 )
 # Third-party libraries, and the only modules that may import them.
@@ -44,7 +45,6 @@ CONFINED = {
     "h11": {"net.server"},
     "jinja2": {"net.html"},
     "werkzeug": {"emulator"},
-    "dateutil": {"times"},
     "tzlocal": {"times"},
     "yaml": {
         "emulator.seed_file",
@@ -181,7 +181,7 @@ def test_json_with_a_token_in_the_environment_needs_no_rich_keyring_or_yaml(
 ) -> None:
     loaded = loaded_by(cli, "pages", "list", "--json")
     assert not {
-        "rich", "keyring", "yaml", "dateutil", "tomllib", "werkzeug", "zoneinfo",
+        "rich", "keyring", "yaml", "tomllib", "werkzeug", "zoneinfo",
         "tzlocal", "csv",
     } & loaded  # fmt: skip
 
@@ -217,5 +217,5 @@ def test_group_help_imports_no_server_and_no_network(cli_logged_out: CommandLine
 def test_offline_command_imports_are_minimal(cli_logged_out: CommandLine) -> None:
     loaded = loaded_by(cli_logged_out, "auth", "list")
     assert not {
-        "httpx", "rich", "zoneinfo", "email", "sqlite3", "random", "csv", "dateutil", "tzlocal",
+        "httpx", "rich", "zoneinfo", "email", "sqlite3", "random", "csv", "tzlocal",
     } & loaded  # fmt: skip

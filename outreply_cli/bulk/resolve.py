@@ -1,9 +1,8 @@
 """Resolution of rows into planned posts: one post on one page at one time."""
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,12 +14,12 @@ from outreply_cli.journal.models import FILES_FIELD
 from outreply_cli.media.files import MediaFile, MediaFileError, StorageLimits, inspect_file
 from outreply_cli.pages import find_page
 from outreply_cli.posts.content import Diagnostic, validate_content
-from outreply_cli.times import parse_time, parse_zone
+from outreply_cli.time_parser import DateOrderError, parse_time
+from outreply_cli.times import parse_zone
 
 BRAND_ZONE = "brand"
-DATE_ORDERS = ("dmy", "mdy", "ymd")
-_NUMERIC_DATE = re.compile(r"(\d{1,4})[/.\-](\d{1,2})[/.\-](\d{1,4})(?=\D|$)")
-_RELATIVE = re.compile(r"(?i)(\+|in |today|tomorrow|yesterday|next |mon|tue|wed|thu|fri|sat|sun)")
+# A run this much later reads another time, if the time is relative to the day of the run.
+_LATER = timedelta(days=400)
 
 
 # A NamedTuple, because thousands of them are made, and a dataclass is several times slower.
@@ -164,17 +163,28 @@ class _RowResolver:
             self._add(row, "timezone", _with_hint(error))
             return None
         try:
-            time = parse_time(_normalize_date(text, self._date_order), now=self._now, zone=zone)
-        except TimeError as error:
-            message = _with_hint(error)
-            if self._date_order is None and "/" in text and "--date-order" not in message:
-                message += ", or set --date-order dmy"
-            self._add(row, "scheduled_at", message)
+            time = self._read_time(text, zone, self._now)
+        except DateOrderError as error:
+            self._add(row, "scheduled_at", f"{_with_hint(error)}, or set --date-order dmy")
             return None
-        if not text[:1].isdigit() and _RELATIVE.match(text.strip()):
+        except TimeError as error:
+            self._add(row, "scheduled_at", _with_hint(error))
+            return None
+        if self._is_relative(text, zone, time):
             message = f"{text!r} is relative to the day of the run; write the date"
             self._add(row, "scheduled_at", message, is_warning=True)
         return time
+
+    def _read_time(self, text: str, zone: ZoneInfo, now: datetime) -> datetime:
+        return parse_time(text, now=now, zone=zone, date_order=self._date_order)
+
+    def _is_relative(self, text: str, zone: ZoneInfo, time: datetime) -> bool:
+        if text[:4].isdigit():
+            return False
+        try:
+            return self._read_time(text, zone, self._now + _LATER) != time
+        except TimeError:
+            return True
 
     def _needs_page(self, row: Row) -> bool:
         name = row.timezone or self._calendar.timezone
@@ -194,14 +204,3 @@ class _RowResolver:
 
 def _with_hint(error: OutReplyError) -> str:
     return f"{error.message}. {error.hint}" if error.hint else f"{error.message}."
-
-
-def _normalize_date(text: str, date_order: str | None) -> str:
-    match = _NUMERIC_DATE.match(text.strip()) if date_order else None
-    if match is None or date_order is None:
-        return text
-    # A date that starts with four digits starts with its year.
-    order = "ymd" if len(match[1]) == 4 else date_order
-    parts = dict(zip(order, match.groups(), strict=True))
-    year = parts["y"] if len(parts["y"]) == 4 else f"20{parts['y']:0>2}"
-    return f"{year}-{parts['m']:0>2}-{parts['d']:0>2}{text.strip()[match.end() :]}"

@@ -105,19 +105,44 @@ def test_columns_option_maps_columns(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("order", "date"),
-    [("dmy", "24/12/2026 18:00"), ("mdy", "12/24/2026 18:00"), ("ymd", "2026/12/24 18:00"),
-     ("dmy", "24.12.26 18:00"), ("dmy", "2026/12/24 18:00")],
+    [("dmy", "10/12/2026 18:00"), ("mdy", "12/10/2026 18:00"), ("ymd", "26/12/10 18:00"),
+     ("dmy", "10.12.26 18:00"), ("dmy", "10.12.2026, 18 Uhr")],
 )  # fmt: skip
-def test_slash_dates_require_date_order(
+def test_ambiguous_dates_require_date_order(
     cli: CommandLine, tmp_path: Path, order: str, date: str
 ) -> None:
     path = tmp_path / "c.csv"
-    path.write_text(f"page,scheduled_at,message\ninstagram:acme,{date},Hi\n")
+    path.write_text(f'page,scheduled_at,message\ninstagram:acme,"{date}",Hi\n')
     refused = cli.run("bulk", "schedule", str(path))
     assert refused.code == 2
+    assert "day first or month first" in refused.err
+    assert "--date-order dmy" in refused.err
     ran = cli.run("bulk", "schedule", str(path), "--date-order", order, "--json")
     assert get_summary(ran) == {"created": 1}
-    assert '"2026-12-24T17:00:00Z"' in ran.out
+    assert '"2026-12-10T17:00:00Z"' in ran.out
+
+
+@pytest.mark.parametrize(
+    ("date", "is_relative"),
+    [("Thu, 24 Dec 2026 18:00:00 +0100", False), ("thu 18:00", True), ("Dec 24 6pm", True),
+     ("24 Dec 2026 6pm", False), ("24.12.2026 18:00", False)],
+)  # fmt: skip
+def test_relative_dates_are_warned_about(
+    cli: CommandLine, tmp_path: Path, date: str, is_relative: bool
+) -> None:
+    path = tmp_path / "c.csv"
+    path.write_text(f'page,scheduled_at,message\ninstagram:acme,"{date}",Hi\n')
+    ran = cli.run("bulk", "schedule", str(path), "--dry-run")
+    assert ran.code == 0
+    assert ("relative to the day of the run" in ran.err) == is_relative
+
+
+def test_date_order_that_does_not_fit_is_named(cli: CommandLine, tmp_path: Path) -> None:
+    path = tmp_path / "c.csv"
+    path.write_text("page,scheduled_at,message\ninstagram:acme,12/24/2026 18:00,Hi\n")
+    ran = cli.run("bulk", "schedule", str(path), "--date-order", "dmy")
+    assert ran.code == 2
+    assert "not a date in the order dmy" in ran.err
 
 
 @pytest.mark.parametrize("order", ["dmy", "mdy", "ymd"])

@@ -13,7 +13,7 @@ from outreply_cli.api.client import Client
 from outreply_cli.bulk.calendar import Calendar
 from outreply_cli.bulk.executor import CancellationToken, InterruptibleClock
 from outreply_cli.bulk.remote_state import fetch_account
-from outreply_cli.bulk.resolve import BRAND_ZONE, DATE_ORDERS
+from outreply_cli.bulk.resolve import BRAND_ZONE
 from outreply_cli.bulk.service import (
     BulkOptions,
     BulkService,
@@ -27,6 +27,7 @@ from outreply_cli.context import Context
 from outreply_cli.errors import CalendarError, InvalidInputError, NotLoggedInError
 from outreply_cli.journal.journal import JOURNAL_FILE, Journal
 from outreply_cli.journal.locks import calendar_lock
+from outreply_cli.time_parser import DATE_ORDERS
 from outreply_cli.times import parse_duration
 
 _T = TypeVar("_T")

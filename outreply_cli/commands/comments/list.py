@@ -9,7 +9,7 @@ from outreply_cli.cli.options import command
 from outreply_cli.commands.comments.output import CommentView
 from outreply_cli.commands.comments.shared import SinceOption, comment_store, resolve_post
 from outreply_cli.context import Context
-from outreply_cli.times import parse_past_time
+from outreply_cli.time_parser import parse_past_time
 
 
 @command()

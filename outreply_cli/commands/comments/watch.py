@@ -9,7 +9,7 @@ from outreply_cli.cli.options import PollCount, command, parse_interval
 from outreply_cli.commands.comments.output import CommentView, comment_item
 from outreply_cli.commands.comments.shared import DaysOption, SinceOption, comment_store
 from outreply_cli.context import Context
-from outreply_cli.times import parse_past_time
+from outreply_cli.time_parser import parse_past_time
 
 _EXEC_SECONDS = 60.0
 

@@ -8,7 +8,8 @@ from outreply_cli.cli.options import command
 from outreply_cli.commands.emulator.shared import StateOption, running_emulator, time_column
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
-from outreply_cli.times import parse_duration, parse_time
+from outreply_cli.time_parser import parse_time
+from outreply_cli.times import parse_duration
 from outreply_cli.timestamps import format_timestamp, parse_timestamp
 from outreply_cli.ui.columns import Column
 

@@ -41,7 +41,8 @@ def run(
     from outreply_cli.commands.posts.calendar_period import Period
     from outreply_cli.commands.posts.output import post_columns
     from outreply_cli.posts.listing import list_calendar_posts
-    from outreply_cli.times import day_start, parse_day
+    from outreply_cli.time_parser import parse_day
+    from outreply_cli.times import day_start
 
     if week and month:
         raise InvalidInputError("specify only one of --week and --month")

@@ -17,7 +17,7 @@ from outreply_cli.commands.posts.options import (
 from outreply_cli.commands.posts.output import post_columns
 from outreply_cli.context import Context
 from outreply_cli.pages import find_page_id
-from outreply_cli.times import parse_past_time
+from outreply_cli.time_parser import parse_past_time
 from outreply_cli.ui.columns import Item
 
 

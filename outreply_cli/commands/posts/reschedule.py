@@ -12,7 +12,7 @@ from outreply_cli.errors import InvalidInputError
 from outreply_cli.pages import find_page
 from outreply_cli.posts.content import validate_time
 from outreply_cli.posts.service import PostService
-from outreply_cli.times import parse_time
+from outreply_cli.time_parser import parse_time
 
 
 @command()

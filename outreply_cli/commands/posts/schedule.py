@@ -8,7 +8,7 @@ from outreply_cli.cli.options import TimeZone, command
 from outreply_cli.commands.posts.options import DryRunOption, PageOption, PostOptions
 from outreply_cli.commands.posts.shared import resolve_pages, send_posts
 from outreply_cli.context import Context
-from outreply_cli.times import parse_time
+from outreply_cli.time_parser import parse_time
 
 
 @command()

@@ -43,7 +43,7 @@ def run(
     Example: outreply webhooks history --event 'post.*' --json
     """
     from outreply_cli.spec.events import check_pattern
-    from outreply_cli.times import parse_past_time
+    from outreply_cli.time_parser import parse_past_time
 
     now, zone = context.clock.now(), context.zone()
     with closing(open_store(context)) as store:

@@ -54,7 +54,7 @@ def run(
     """
     from outreply_cli.net.deliver import deliver, validate_url
     from outreply_cli.net.ssrf import reach_from_option
-    from outreply_cli.times import parse_past_time
+    from outreply_cli.time_parser import parse_past_time
     from outreply_cli.ui.editor import edit_message
     from outreply_cli.webhooks.fixtures import delivery_headers
 

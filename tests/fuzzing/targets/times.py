@@ -5,15 +5,13 @@ from zoneinfo import ZoneInfo
 
 from outreply_cli.commands.posts.calendar_period import month_weeks, week_days
 from outreply_cli.errors import TimeError
+from outreply_cli.time_parser import parse_day, parse_past_time, parse_time
 from outreply_cli.times import (
     day_start,
     format_duration,
     format_time,
     format_time_short,
-    parse_day,
     parse_duration,
-    parse_past_time,
-    parse_time,
     parse_zone,
 )
 from outreply_cli.timestamps import format_timestamp, parse_timestamp

@@ -1,0 +1,539 @@
+"""Parsing of times and days that people and programs write.
+
+A text is split into its parts: a date, a time of day, a weekday, an offset or zone. Each part may
+stand once, a weekday must match the date, and nothing is ignored: a text that is not understood in
+full, or that can be read in two ways, is rejected. Parsed times are aware, in UTC and without
+microseconds.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from datetime import UTC, date, datetime, time, timedelta, timezone
+from zoneinfo import ZoneInfo
+
+from outreply_cli.errors import TimeError
+from outreply_cli.times import local_time, parse_duration, parse_zone, to_utc_time
+
+DATE_ORDERS = ("dmy", "mdy", "ymd")
+_MAX_CHARACTERS = 200
+_PAST_HINT = "Accepted formats: 7d, '2h ago', 2026-11-01, 'yesterday 09:00'"
+_FORMATS_HINT = (
+    "Accepted formats: 2026-12-24 18:00, 2026-12-24T18:00+01:00, 'tomorrow 09:00', 'fri 17:30', "
+    "'in 2h', '+3d'"
+)
+# In English, German, French, Spanish and Portuguese, without accents.
+_MONTHS = {
+    word: number
+    for number, words in enumerate(
+        (
+            "jan january januar janner janvier janv enero ene janeiro",
+            "feb february februar fevrier fevr fev febrero fevereiro",
+            "mar march marz mrz mars marzo marco",
+            "apr april avril avr abril abr",
+            "may mai mayo maio",
+            "jun june juni juin junio junho",
+            "jul july juli juillet juil julio julho",
+            "aug august aout agosto ago",
+            "sep sept september septembre septiembre setiembre setembro set",
+            "oct october oktober okt octobre octubre outubro out",
+            "nov november novembre noviembre novembro",
+            "dec december dezember dez decembre diciembre dic dezembro",
+        ),
+        start=1,
+    )
+    for word in words.split()
+}
+# Without "mar", which is March in English, and Tuesday in French and Spanish.
+_WEEKDAYS = {
+    word: number
+    for number, words in enumerate(
+        (
+            "mon monday montag mo lundi lun lunes segunda-feira segunda seg",
+            "tue tues tuesday dienstag di mardi martes terca-feira terca ter",
+            "wed weds wednesday mittwoch mi mercredi mer miercoles mie quarta-feira quarta qua",
+            "thu thur thurs thursday donnerstag do jeudi jeu jueves jue quinta-feira quinta qui",
+            "fri friday freitag fr vendredi ven viernes vie sexta-feira sexta sex",
+            "sat saturday samstag sonnabend sa samedi sam sabado sab",
+            "sun sunday sonntag so dimanche dim domingo dom",
+        )
+    )
+    for word in words.split()
+}
+_WEEKDAY_NAMES = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_DAY_OFFSETS = {"yesterday": -1, "today": 0, "tomorrow": 1}
+# All offsets in use are whole hours from -12 to +14, or one of these, in minutes.
+_UNEVEN_OFFSETS = {-570, -210, -150, 210, 270, 330, 345, 390, 525, 570, 630, 765, 825}
+# RFC 2822, section 4.3; written here only to show the offset instead.
+_US_ZONES = {
+    "EST": "-05:00", "EDT": "-04:00", "CST": "-06:00", "CDT": "-05:00",
+    "MST": "-07:00", "MDT": "-06:00", "PST": "-08:00", "PDT": "-07:00",
+}  # fmt: skip
+_ISO = re.compile(
+    r"(\d{4}-\d\d-\d\d|\d{8}|\d{4}-?W\d\d-?\d)([Tt ])"
+    r"([01]\d|2[0-3])(:?\d\d(?::?\d\d(?:[.,]\d{1,9})?)?) ?([Zz]|[+-]\d\d(?::?\d\d)?)?",
+    re.ASCII,
+)
+
+
+def _alternatives(words: dict[str, int]) -> str:
+    longest_first = sorted(words, key=len, reverse=True)
+    return rf"(?:{'|'.join(map(re.escape, longest_first))})(?![a-z])"
+
+
+_MONTH = rf"(?P<month>{_alternatives(_MONTHS)})\.?"
+_DAY = r"(?P<day>\d{1,2})(?:st|nd|rd|th|er|º|°)?"
+# A year is not the beginning of an ISO date, a time or a longer number.
+_YEAR = r"(?P<year>\d{4})(?![\d:])"
+_PARTS = {
+    name: re.compile(pattern, re.ASCII | re.IGNORECASE)
+    for name, pattern in {
+        "zone": r"\[(?P<zone>[^\]\s]+)\]|(?P<name>[a-z_]+(?:/[a-z_-]+){1,2})(?![\w+-])",
+        "comment": r"\((?P<comment>[^()]*)\)",
+        "year_first": r"(?P<year>\d{4})(?P<separator>[-/.])(?P<month>\d{1,2})(?P=separator)"
+        r"(?P<day>\d{1,2})(?!\d)|(?P<digits>\d{8})(?!\d)",
+        "numeric": r"(?P<first>\d{1,2})(?P<separator>[-/.])\s?(?P<second>\d{1,2})(?P=separator)"
+        r"\s?(?P<third>\d{4}|\d{2})(?![\d:])",
+        "year_month_day": rf"{_YEAR}[\s/-]{_MONTH}[\s/-]{_DAY}(?![\d:])",
+        "day_month": rf"{_DAY}\.?(?:[\s/-]|de\b|of\b)*{_MONTH}"
+        rf"(?:(?:[\s/,-]|de\b|del\b|of\b)*{_YEAR}|(?![\s/-]?\d\d(?![\d:h.]|\s?[ap]\.?\s?m)))",
+        "month_day": rf"{_MONTH}[\s-]*{_DAY}(?![\d:.h]|\s?[ap]\.?\s?m)(?:(?:,\s?|\s){_YEAR})?",
+        "french_time": r"(?P<hour>\d{1,2})\s?h\s?(?P<minute>\d\d)(?!\d)",
+        "time": r"(?P<hour>\d{1,2})(?:(?P<colon>[:.])(?P<minute>\d\d)"
+        r"(?:(?P=colon)(?P<second>\d\d)(?:[.,]\d{1,9})?)?)?(?![\d:])"
+        r"(?:\s?(?P<half>[ap])\.?\s?m\b\.?)?(?P<unit>\s?(?:uhr|h)\b)?",
+        "noon": r"noon\b",
+        "offset": r"(?P<word>utc|gmt)?\s?"
+        r"(?P<sign>[+-])(?P<hours>\d\d)(?::?(?P<minutes>\d\d))?(?![\d:])",
+        "utc": r"(?:utc|gmt|ut|z)(?![\w+-])",
+        "day_word": rf"({'|'.join(_DAY_OFFSETS)})\b",
+        "weekday": rf"(?P<next>next\s)?(?P<weekday>{_alternatives(_WEEKDAYS)})\.?",
+        "year": _YEAR,
+    }.items()
+}
+_SEPARATOR = re.compile(
+    r"[\s,]+(?:(?:at|on|um|den|le|el|a las|as|a)\s(?=\d|noon\b))?|t(?=\d)", re.IGNORECASE
+)
+_ZONE_WORD = re.compile(
+    r"(?:utc|gmt|[a-z]{2,5})(?:[+-]\d{1,4})?(?![\w:/])", re.ASCII | re.IGNORECASE
+)
+# What `format_time` and `format_time_short` print.
+_DISPLAYED = re.compile(
+    r"([A-Z][a-z]{2} \d\d [A-Z][a-z]{2}(?: \d{4})? \d\d:\d\d(?::\d\d)?)(?: \S+)? "
+    r"\((?:(\d\d) [A-Z][a-z]{2} |([A-Z][a-z]{2}) )?(\d\d:\d\d(?::\d\d)?)(?: UTC|Z)\)"
+)
+
+
+# Patterns of the same part; "date" and "time" come from several.
+_KINDS = {
+    "year_first": "date", "numeric": "date", "year_month_day": "date", "day_month": "date",
+    "month_day": "date", "french_time": "time", "noon": "time", "utc": "offset",
+}  # fmt: skip
+_NEEDS_NO_SEPARATOR = {"offset", "zone"}
+_Found = tuple[str, re.Match[str]]
+
+
+class DateOrderError(TimeError):
+    """The day and the month of a numeric date could be swapped."""
+
+
+def parse_time(
+    text: str, *, now: datetime, zone: ZoneInfo, date_order: str | None = None
+) -> datetime:
+    """Parse a time.
+
+    Args:
+        text: ISO 8601, RFC 2822, `in 2h`, `+3d`, `tomorrow 09:00`, `fri 17:30`, a date in numbers
+            or words with a time, or a time as this program prints it. Days and weeks keep the time
+            of day; hours are exact. A time of day alone is today's.
+        now: Current time.
+        zone: Time zone of a time without an offset.
+        date_order: Order of day, month and year in numeric dates, such as `dmy`; without it, a date
+            is read only if it has one reading.
+
+    Raises:
+        DateOrderError: The order of day and month is not known.
+        TimeError: The text is not a time, lacks the time of day, is ambiguous, or is a local time
+            that a clock change skips or repeats.
+    """
+    return _parse(text, now, zone, date_order, is_past=False)
+
+
+def parse_past_time(text: str, *, now: datetime, zone: ZoneInfo) -> datetime:
+    """Parse a time of `--since`: a duration counts back from now, a date is its start.
+
+    Raises:
+        TimeError: The time is invalid or ambiguous.
+    """
+    words = text.strip().lower()
+    duration = words.removesuffix("ago").removeprefix("-").strip()
+    with suppress(TimeError):
+        try:
+            return (now - parse_duration(duration)).replace(microsecond=0)
+        except OverflowError:
+            raise TimeError(f"{text!r} is before the year 1") from None
+    if words in {"today", "yesterday"}:
+        words = f"{words} 00:00"
+    try:
+        day = date.fromisoformat(words)
+    except ValueError:
+        try:
+            return _parse(words, now, zone, None, is_past=True)
+        except TimeError as error:
+            raise error.replace(hint=error.hint and _PAST_HINT) from None
+    return local_time(day, time(0), zone)
+
+
+def parse_day(text: str, *, now: datetime, zone: ZoneInfo) -> date:
+    """Parse a day in `zone`: `2026-12-24`, `2026-12`, `today`, `tomorrow` or `+7d`.
+
+    Raises:
+        TimeError: The text is not a day.
+    """
+    today = now.astimezone(zone).date()
+    try:
+        day = _parse_day(text.strip().lower(), today)
+    except (ValueError, OverflowError, TimeError):
+        day = date.min
+    # Its whole week and month must be representable.
+    if date.min.year < day.year < date.max.year:
+        return day
+    raise TimeError(
+        f"invalid day {text!r}", hint="Accepted formats: 2026-12-24, 2026-12, tomorrow, +7d, -7d"
+    )
+
+
+def _parse_day(words: str, today: date) -> date:
+    if words in _DAY_OFFSETS:
+        return today + timedelta(days=_DAY_OFFSETS[words])
+    if words[:1] in {"+", "-"}:
+        duration = parse_duration(words[1:])
+        return today + (duration if words[0] == "+" else -duration)
+    return date.fromisoformat(f"{words}-01" if re.fullmatch(r"\d{4}-\d\d", words) else words)
+
+
+def _parse(
+    text: str, now: datetime, zone: ZoneInfo, date_order: str | None, *, is_past: bool
+) -> datetime:
+    # Nearly all times are ISO 8601.
+    if match := _ISO.fullmatch(text.strip()):
+        day, separator, hour, rest, offset = match.groups(default="")
+        with suppress(ValueError):
+            when = datetime.fromisoformat(f"{day}T{hour}{rest}{offset.upper()}")
+            if day.isdecimal() and separator in "Tt" and not offset:
+                raise TimeError(
+                    f"ambiguous time {text!r}: some programs read the T as a time zone",
+                    hint=f"Use {when:%Y-%m-%dT%H:%M:%S}.",
+                )
+            return _resolve(when.date(), when.time(), when.utcoffset(), zone, text)
+    # Browsers put marks of the direction into dates.
+    words = " ".join(text.replace("\u200e", "").replace("\u200f", "").split())
+    if not words:
+        raise TimeError("the time is empty", hint=_FORMATS_HINT)
+    if len(words) > _MAX_CHARACTERS:
+        raise TimeError(f"invalid time: {words[:20]!r}… is too long", hint=_FORMATS_HINT)
+    if words.lower().startswith(("+", "in ")):
+        return _add(now, words.lower().removeprefix("+").removeprefix("in ").strip(), zone)
+    if match := _DISPLAYED.fullmatch(words):
+        return _parse_displayed(match, now, is_past=is_past)
+    return _TimeText(words, now, zone, date_order, is_past=is_past).parse()
+
+
+def _add(now: datetime, text: str, zone: ZoneInfo) -> datetime:
+    duration = parse_duration(text)
+    try:
+        if re.fullmatch(r"(?:\d+\s*[dw][a-z]*\s*)+", text):
+            local = now.astimezone(zone) + timedelta(days=duration.days)
+            return local_time(local.date(), local.time(), zone)
+        return to_utc_time(now + duration, f"in {text}")
+    except OverflowError:
+        raise TimeError(f"'in {text}' is after the year 9999") from None
+
+
+def _parse_displayed(match: re.Match[str], now: datetime, *, is_past: bool) -> datetime:
+    """Parse a time with its UTC time in parentheses; a UTC day is shown where it differs."""
+    words, day, weekday, clock = match.groups()
+    utc_zone = ZoneInfo("UTC")
+    local = _TimeText(words, now, utc_zone, None, is_past=is_past).parse()
+    for days in (-1, 0, 1):
+        utc = datetime.combine(local.date(), time.fromisoformat(clock), tzinfo=UTC)
+        utc += timedelta(days=days)
+        is_day = f"{utc:%d}" == day or f"{utc:%a}" == weekday or (not day and not weekday)
+        if is_day and (days == 0) == (not day and not weekday) and _is_in_use(local - utc):
+            return utc
+    raise _invalid_time(match[0])
+
+
+class _TimeText:
+    """A text that holds an absolute time, or one relative to a day."""
+
+    def __init__(
+        self, text: str, now: datetime, zone: ZoneInfo, date_order: str | None, *, is_past: bool
+    ) -> None:
+        self._text = text
+        decomposed = unicodedata.normalize("NFD", text)
+        self._plain = "".join(char for char in decomposed if not unicodedata.combining(char))
+        self._now = now
+        self._zone = zone
+        self._date_order = date_order
+        self._is_past = is_past
+        self._parts: dict[str, _Found] = {}
+
+    def parse(self) -> datetime:
+        self._split()
+        time_of_day = self._read_time_of_day()
+        zone = self._read_zone() or self._zone
+        offset = self._read_offset()
+        now = self._now.astimezone(zone if offset is None else timezone(offset))
+        day = self._read_day(now.replace(tzinfo=None), time_of_day)
+        when = _resolve(day, time_of_day, offset, zone, self._text)
+        has_both = offset is not None and "zone" in self._parts
+        if has_both and when.astimezone(zone).utcoffset() != offset:
+            raise TimeError(f"the offset in {self._text!r} is not that of {zone.key}")
+        return when
+
+    def _split(self) -> None:
+        position, previous = 0, ""
+        while position < len(self._plain):
+            separator = _SEPARATOR.match(self._plain, position)
+            start = separator.end() if separator else position
+            is_apart = separator is not None or position == 0
+            for name, pattern in _PARTS.items():
+                kind = _KINDS.get(name, name)
+                match = pattern.match(self._plain, start)
+                if (
+                    match is not None
+                    and (is_apart or kind in _NEEDS_NO_SEPARATOR)
+                    and self._is_allowed(name, match, previous)
+                ):
+                    break
+            else:
+                raise self._unread(start)
+            if kind in self._parts:
+                raise TimeError(
+                    f"two readings of the {kind} in {self._text!r}: "
+                    f"{self._parts[kind][1][0]!r} and {match[0]!r}",
+                    hint="Remove one of them.",
+                )
+            self._parts[kind] = (name, match)
+            position, previous = match.end(), kind
+
+    def _is_allowed(self, name: str, match: re.Match[str], previous: str) -> bool:
+        if name == "time":
+            # A dot alone may be that of a date.
+            return bool(match["colon"] == ":" or match["half"] or match["unit"])
+        if name == "offset":
+            # "24-Dec-05" is not an offset, and "GMT+2" has the other sign in POSIX.
+            is_complete = match["minutes"] is not None or not match["word"]
+            return previous == "time" and is_complete
+        if name == "comment":
+            return previous == "offset"
+        if name == "year":
+            found = self._parts.get("date")
+            return found is not None and found[1].groupdict().get("year", "") is None
+        return True
+
+    def _read_time_of_day(self) -> time:
+        if "time" not in self._parts:
+            if "date" in self._parts:
+                self._read_date(self._now.date())
+            raise _no_time_of_day(self._text)
+        name, match = self._parts["time"]
+        if name == "noon":
+            return time(12)
+        groups = match.groupdict()
+        hour, half = int(match["hour"]), groups.get("half")
+        if half and 1 <= hour <= 12:
+            hour = hour % 12 + (12 if half in "pP" else 0)
+        elif half:
+            hour = 24
+        try:
+            return time(hour, int(match["minute"] or 0), int(groups.get("second") or 0))
+        except ValueError:
+            raise self._invalid_time_of_day(match[0]) from None
+
+    def _read_zone(self) -> ZoneInfo | None:
+        if "zone" not in self._parts:
+            return None
+        match = self._parts["zone"][1]
+        return parse_zone(match["zone"] or match["name"])
+
+    def _read_offset(self) -> timedelta | None:
+        if "offset" not in self._parts:
+            return None
+        name, match = self._parts["offset"]
+        if name == "utc":
+            return timedelta(0)
+        offset = timedelta(hours=int(match["hours"]), minutes=int(match["minutes"] or 0))
+        offset = -offset if match["sign"] == "-" else offset
+        if not _is_in_use(offset):
+            raise _unused_offset(self._text)
+        return offset
+
+    def _read_day(self, now: datetime, time_of_day: time) -> date:
+        """Return the day; `now` is the local time."""
+        today = now.date()
+        weekday = self._parts["weekday"][1] if "weekday" in self._parts else None
+        number = _WEEKDAYS[weekday["weekday"].lower()] if weekday else None
+        if "date" in self._parts:
+            days = self._read_date(today)
+        elif "day_word" in self._parts:
+            word = self._parts["day_word"][1][0].lower()
+            days = [today + timedelta(days=_DAY_OFFSETS[word])]
+        elif weekday is not None and number is not None:
+            first = today + timedelta(days=(number - today.weekday()) % 7)
+            if weekday["next"] and first == today:
+                raise TimeError(
+                    f"ambiguous day in {self._text!r}: today is a {_WEEKDAY_NAMES[number]}",
+                    hint=f"Use {first} {time_of_day:%H:%M} "
+                    f"or {first + timedelta(weeks=1)} {time_of_day:%H:%M}",
+                )
+            days = [first + timedelta(weeks=weeks) for weeks in (-1, 0, 1)]
+        elif self._is_past:
+            days = [today - timedelta(days=1), today]
+        elif now.time() < time_of_day:
+            days = [today]
+        else:
+            raise TimeError(
+                f"{self._text!r} is over today", hint=f"Add the day: 'tomorrow {self._text}'"
+            )
+        day = self._pick_day(days, now, time_of_day)
+        if number is not None and day.weekday() != number:
+            raise TimeError(
+                f"{day} is a {_WEEKDAY_NAMES[day.weekday()]}, not a {_WEEKDAY_NAMES[number]}: "
+                f"{self._text!r}",
+                hint="Correct the date, or leave out the weekday.",
+            )
+        return day
+
+    def _pick_day(self, days: list[date], now: datetime, time_of_day: time) -> date:
+        """Return the only day, or the one whose time is next (or the last one, in the past)."""
+        if len(days) == 1:
+            return days[0]
+        if self._is_past:
+            return max(day for day in days if datetime.combine(day, time_of_day) <= now)
+        return min(day for day in days if datetime.combine(day, time_of_day) > now)
+
+    def _read_date(self, today: date) -> list[date]:
+        """Return the date, or those of several years if it has no year."""
+        name, match = self._parts["date"]
+        if name == "numeric":
+            return [self._read_numeric_date(match)]
+        groups = match.groupdict()
+        if digits := groups.get("digits"):
+            groups = {"year": digits[:4], "month": digits[4:6], "day": digits[6:]}
+        month_word = groups["month"].lower()
+        month = _MONTHS.get(month_word) or int(month_word)
+        year = groups["year"]
+        if year is None and "year" in self._parts:
+            year = self._parts["year"][1]["year"]
+        years = (today.year - 1, today.year, today.year + 1) if year is None else (int(year),)
+        days = list(_valid_dates((number, month, groups["day"]) for number in years))
+        if not days:
+            raise _no_such_date(match[0])
+        return days
+
+    def _read_numeric_date(self, match: re.Match[str]) -> date:
+        numbers = (match["first"], match["second"], match["third"])
+        if self._date_order is not None:
+            orders = [self._date_order]
+        else:
+            orders = [order for order in DATE_ORDERS if order != "ymd" or len(match["third"]) == 2]
+        readings = [dict(zip(order, numbers, strict=True)) for order in orders]
+        days = {
+            day
+            for reading in readings
+            for day in _valid_dates([(_full_year(reading["y"]), reading["m"], reading["d"])])
+        }
+        if not days and self._date_order is not None:
+            raise TimeError(
+                f"{match[0]!r} is not a date in the order {self._date_order}",
+                hint="Use a date such as 2026-12-24.",
+            )
+        if not days:
+            raise _no_such_date(match[0])
+        if len(days) > 1:
+            texts = [self._text.replace(match[0], str(day)) for day in sorted(days)]
+            raise DateOrderError(
+                f"ambiguous date in {self._text!r}: day first or month first",
+                hint=f"Use year, month, day: {' or '.join(texts)}",
+            )
+        return days.pop()
+
+    def _unread(self, start: int) -> TimeError:
+        """Return the error for the text from `start` on."""
+        rest = self._plain[start:]
+        if rest.lower().startswith("midnight"):
+            return TimeError(
+                f"ambiguous time in {self._text!r}: midnight starts a day and ends a day",
+                hint="Use the date that starts, and 00:00.",
+            )
+        word = _ZONE_WORD.match(rest)
+        if word and "time" in self._parts and not _SEPARATOR.match(rest):
+            offset = _US_ZONES.get(word[0].upper(), "+HH:MM")
+            if sign := re.search(r"([+-])(\d{1,2})$", word[0]):
+                offset = f"{sign[1]}{sign[2]:0>2}:00"
+            return TimeError(
+                f"unsupported time zone {word[0]!r} in {self._text!r}",
+                hint=f"Use an offset: {self._format_local()}{offset}",
+            )
+        if rest[:1].isdigit() and self._parts and "time" not in self._parts:
+            return self._invalid_time_of_day(rest)
+        return _invalid_time(self._text)
+
+    def _format_local(self) -> str:
+        """Return the date and the time in ISO 8601, as far as they are known."""
+        with suppress(TimeError, KeyError, ValueError):
+            (day,) = self._read_date(self._now.date())
+            return f"{day}T{self._read_time_of_day():%H:%M}"
+        return "2026-12-24T18:00"
+
+    def _invalid_time_of_day(self, text: str) -> TimeError:
+        return TimeError(
+            f"invalid time of day {text!r} in {self._text!r}", hint="Accepted formats: 09:00, 5pm"
+        )
+
+
+def _resolve(
+    day: date, time_of_day: time, offset: timedelta | None, zone: ZoneInfo, text: str
+) -> datetime:
+    if offset is None:
+        return local_time(day, time_of_day, zone)
+    if not _is_in_use(offset):
+        raise _unused_offset(text)
+    return to_utc_time(datetime.combine(day, time_of_day, tzinfo=timezone(offset)), text)
+
+
+def _is_in_use(offset: timedelta) -> bool:
+    minutes, seconds = divmod(offset, timedelta(minutes=1))
+    is_whole = minutes % 60 == 0 and -12 * 60 <= minutes <= 14 * 60
+    return not seconds and (is_whole or minutes in _UNEVEN_OFFSETS)
+
+
+def _full_year(digits: str) -> int:
+    return int(digits) + (2000 if len(digits) < 4 else 0)
+
+
+def _valid_dates(candidates: Iterable[tuple[int, int | str, int | str]]) -> Iterator[date]:
+    for year, month, day in candidates:
+        with suppress(ValueError):
+            yield date(year, int(month), int(day))
+
+
+def _unused_offset(text: str) -> TimeError:
+    return TimeError(
+        f"invalid offset in {text!r}: no time zone has it", hint="Use an offset such as +01:00."
+    )
+
+
+def _no_such_date(text: str) -> TimeError:
+    return TimeError(f"no such date: {text!r}", hint="Use a date such as 2026-12-24.")
+
+
+def _invalid_time(text: str) -> TimeError:
+    return TimeError(f"invalid time {text!r}", hint=_FORMATS_HINT)
+
+
+def _no_time_of_day(text: str) -> TimeError:
+    return TimeError(f"{text!r} has no time of day", hint=f"Add the time: '{text} 09:00'")

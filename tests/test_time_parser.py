@@ -1,0 +1,378 @@
+"""Parsing of times and days."""
+
+from contextlib import suppress
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, strategies as st
+
+from outreply_cli.errors import TimeError
+from outreply_cli.time_parser import DateOrderError, parse_day, parse_past_time, parse_time
+from outreply_cli.times import format_time, format_time_short
+from outreply_cli.timestamps import format_timestamp
+from tests.time_strings import read_strings
+
+PARIS = ZoneInfo("Europe/Paris")
+NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)  # a Monday, 13:00 in Paris
+ZONES = [
+    "Europe/Paris",
+    "America/New_York",
+    "Australia/Lord_Howe",
+    "Africa/Casablanca",
+    "America/St_Johns",
+    "Pacific/Apia",
+    "Asia/Kathmandu",
+    "UTC",
+]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2026-12-24 18:00", "2026-12-24T17:00:00Z"),
+        ("2026-12-24T18:00", "2026-12-24T17:00:00Z"),
+        ("2026-12-24T18:00:30-05:00", "2026-12-24T23:00:30Z"),
+        ("2026-12-24T18:00:00Z", "2026-12-24T18:00:00Z"),
+        ("2026-12-24T18:00:00.250Z", "2026-12-24T18:00:00Z"),
+        ("2026-12-24 6pm", "2026-12-24T17:00:00Z"),
+        ("2026-12-24 at 18:00", "2026-12-24T17:00:00Z"),
+        ("2026-12-24 18:00 UTC", "2026-12-24T18:00:00Z"),
+        ("2026-12-24 18:00 +05:45", "2026-12-24T12:15:00Z"),
+        ("2026-12-4 9:05", "2026-12-04T08:05:00Z"),
+        ("in 2h", "2026-11-23T14:00:00Z"),
+        ("in 1h30m", "2026-11-23T13:30:00Z"),
+        ("in 90 minutes", "2026-11-23T13:30:00Z"),
+        ("+3d", "2026-11-26T12:00:00Z"),
+        ("+1w", "2026-11-30T12:00:00Z"),
+        ("tomorrow 09:00", "2026-11-24T08:00:00Z"),
+        ("Tomorrow at 9am", "2026-11-24T08:00:00Z"),
+        ("today 17:30", "2026-11-23T16:30:00Z"),
+        ("fri 17:30", "2026-11-27T16:30:00Z"),
+        ("Friday 17:30", "2026-11-27T16:30:00Z"),
+        ("wednesday 12am", "2026-11-24T23:00:00Z"),
+        ("mon 12:00", "2026-11-30T11:00:00Z"),
+        ("mon 14:00", "2026-11-23T13:00:00Z"),
+        ("24 Dec 2026 18:00", "2026-12-24T17:00:00Z"),
+        ("December 24, 2026 6pm", "2026-12-24T17:00:00Z"),
+        ("24 Dec 2026 18:00 UTC", "2026-12-24T18:00:00Z"),
+    ],
+)
+def test_parse_time(text: str, expected: str) -> None:
+    assert format_timestamp(parse_time(text, now=NOW, zone=PARIS)) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "empty"),
+        ("2026-12-24", "no time"),
+        ("20261224", "no time"),
+        ("24 Dec 2026", "no time"),
+        ("31/02/2026 18:00", "no such date"),
+        ("03.04.2026 18:00", "ambiguous date"),
+        ("2027-02-29 10:00", "no such date: '2027-02-29'"),
+        ("2026-13-01 10:00", "no such date: '2026-13-01'"),
+        ("0000-01-01 10:00", "no such date: '0000-01-01'"),
+        ("2027-02-29", "no such date: '2027-02-29'"),
+        ("2026-1-1", "no time"),
+        ("2026-12-31 24:00", "invalid time of day '24:00' in '2026-12-31 24:00'"),
+        ("2026-12-31 23:59:60", "invalid time of day"),
+        ("2026-12-31 10:00 CET", "unsupported time zone 'CET'"),
+        ("whenever", "invalid time '"),
+        ("tomorrow", "'tomorrow' has no time of day"),
+        ("Friday", "'Friday' has no time of day"),
+        ("next mon", "'next mon' has no time of day"),
+        ("tomorrow 25:00", "invalid time of day"),
+        ("tomorrow 9", "invalid time of day"),
+        ("fri 13pm", "invalid time of day"),
+        ("in two hours", "invalid duration"),
+        ("in 2h 2h", "invalid duration"),
+        ("in 999999w", "century"),
+        ("9999-12-31T23:59:00-10:00", "out of range"),
+        ("24 Dec 2026 18:00 XYZ", "unsupported time zone"),
+    ],
+)
+def test_parse_time_errors(text: str, message: str) -> None:
+    with pytest.raises(TimeError) as error:
+        parse_time(text, now=NOW, zone=PARIS)
+    assert message in error.value.message
+
+
+def test_parse_past_time_error_shows_past_formats() -> None:
+    for text in ("xx", "", "24 foo"):
+        with pytest.raises(TimeError) as error:
+            parse_past_time(text, now=NOW, zone=PARIS)
+        assert "2h ago" in str(error.value.hint)
+
+
+def test_repeated_local_time() -> None:
+    with pytest.raises(
+        TimeError, match="ambiguous time 2026-10-25 02:30: clocks in Europe/Paris go back"
+    ) as error:
+        parse_time("2026-10-25 02:30", now=NOW, zone=PARIS)
+    assert "2026-10-25T02:30:00+02:00 or 2026-10-25T02:30:00+01:00" in error.value.message
+    assert error.value.details["readings"] == ["2026-10-25T00:30:00Z", "2026-10-25T01:30:00Z"]
+
+
+def test_skipped_local_time() -> None:
+    with pytest.raises(
+        TimeError, match="nonexistent time 2026-03-08 02:30: clocks in America/New_York go forward"
+    ) as error:
+        parse_time("2026-03-08 02:30", now=NOW, zone=ZoneInfo("America/New_York"))
+    assert "2026-03-08T01:30:00-05:00 or 2026-03-08T03:30:00-04:00" in error.value.message
+
+
+def test_relative_times_over_clock_change() -> None:
+    before = datetime(2026, 10, 24, 10, 0, tzinfo=UTC)  # noon in Paris, the day before the change
+    assert format_timestamp(parse_time("+1d", now=before, zone=PARIS)) == "2026-10-25T11:00:00Z"
+    assert format_timestamp(parse_time("in 24h", now=before, zone=PARIS)) == "2026-10-25T10:00:00Z"
+    assert format_timestamp(parse_time("in 25h", now=before, zone=PARIS)) == "2026-10-25T11:00:00Z"
+
+
+@given(st.text(max_size=40))
+def test_parse_time_any_text(text: str) -> None:
+    try:
+        when = parse_time(text, now=NOW, zone=PARIS)
+    except TimeError as error:
+        assert error.message  # noqa: PT017
+    else:
+        assert when.utcoffset() == timedelta(0)
+
+
+def test_parse_past_time() -> None:
+    assert format_timestamp(parse_past_time("2h", now=NOW, zone=PARIS)) == "2026-11-23T10:00:00Z"
+    assert (
+        format_timestamp(parse_past_time("3 days ago", now=NOW, zone=PARIS))
+        == "2026-11-20T12:00:00Z"
+    )
+    assert (
+        format_timestamp(parse_past_time("2026-11-01", now=NOW, zone=PARIS))
+        == "2026-10-31T23:00:00Z"
+    )
+    assert (
+        format_timestamp(parse_past_time("yesterday", now=NOW, zone=PARIS))
+        == "2026-11-21T23:00:00Z"
+    )
+
+
+def test_parse_day() -> None:
+    for text, day in (
+        ("2026-12-24", date(2026, 12, 24)),
+        ("2026-12", date(2026, 12, 1)),
+        ("tomorrow", date(2026, 11, 24)),
+        ("+1w", date(2026, 11, 30)),
+        ("-7d", date(2026, 11, 16)),
+    ):
+        assert parse_day(text, now=NOW, zone=PARIS) == day
+    for bad in ("", "soon", "2026-13", "+", "+99999999w", "24/12/2026"):
+        with pytest.raises(TimeError, match="invalid day"):
+            parse_day(bad, now=NOW, zone=PARIS)
+
+
+@pytest.mark.parametrize("text", ["0001-01-01T00:00Z", "9999-12-31T23:59Z", "24Dec2026 18+9999"])
+def test_parse_time_at_calendar_end(text: str) -> None:
+    with pytest.raises(TimeError):
+        parse_time(text, now=NOW, zone=PARIS)
+
+
+def test_parse_time_huge_number() -> None:
+    with pytest.raises(TimeError):
+        parse_time("618:" + "9" * 30, now=NOW, zone=PARIS)
+
+
+@pytest.mark.parametrize("text", ["0001-01-01", "9999-12-31"])
+def test_parse_day_at_calendar_end(text: str) -> None:
+    with pytest.raises(TimeError, match="invalid day"):
+        parse_day(text, now=NOW, zone=PARIS)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        # An offset behind a zone word means what ISO 8601 and JavaScript mean.
+        ("24 Dec 2026 18:00 UTC+01:00", "2026-12-24T17:00:00Z"),
+        ("Dec 25 2026 18:00:00 GMT-0500", "2026-12-25T23:00:00Z"),
+        ("Thu, 31 Dec 2026 18:00:00 GMT+05:30", "2026-12-31T12:30:00Z"),
+        (
+            "Thu Dec 24 2026 18:00:00 GMT+0100 (Central European Standard Time)",
+            "2026-12-24T17:00:00Z",
+        ),
+        ("Thu, 24 Dec 2026 18:00:00 +0000", "2026-12-24T18:00:00Z"),
+        ("Thu, 24 Dec 2026 18:00:00 -0500 (EST)", "2026-12-24T23:00:00Z"),
+        ("2026-12-24 18:00 -0000", "2026-12-24T18:00:00Z"),
+        ("20261224T180000Z", "2026-12-24T18:00:00Z"),
+        ("2026-W52-4T18:00+01", "2026-12-24T17:00:00Z"),
+        # Zone names.
+        ("2026-12-24T18:00:00+01:00[Europe/Paris]", "2026-12-24T17:00:00Z"),
+        ("2026-12-24T18:00[America/New_York]", "2026-12-24T23:00:00Z"),
+        ("24 Dec 2026 18:00 Asia/Kathmandu", "2026-12-24T12:15:00Z"),
+        # A year first leaves one reading, and so does a day above 12.
+        ("2026/12/24 18:00", "2026-12-24T17:00:00Z"),
+        ("2026.12.25 18:00", "2026-12-25T17:00:00Z"),
+        ("24.12.2026 18:00", "2026-12-24T17:00:00Z"),
+        ("24. 12. 2026, 18:00", "2026-12-24T17:00:00Z"),
+        ("12/24/2026, 6:00:00\u202fPM", "2026-12-24T17:00:00Z"),
+        ("\u200e12\u200e/\u200e24\u200e/\u200e2026 18:00", "2026-12-24T17:00:00Z"),
+        ("2026-12-24, 6:00:00 p.m.", "2026-12-24T17:00:00Z"),
+        ("24/12/2026 6:00:00 p. m.", "2026-12-24T17:00:00Z"),
+        # Words of other languages.
+        ("24. Dezember 2026 um 18 Uhr", "2026-12-24T17:00:00Z"),
+        ("So, 27.12.2026 18:00 Uhr", "2026-12-27T17:00:00Z"),
+        ("24.12.2026 18.30 Uhr", "2026-12-24T17:30:00Z"),
+        ("jeudi 24 décembre 2026 à 18h00", "2026-12-24T17:00:00Z"),
+        ("1er janvier 2027 18 h 30", "2027-01-01T17:30:00Z"),
+        ("jueves, 24 de diciembre de 2026, 18:00", "2026-12-24T17:00:00Z"),
+        ("quinta-feira, 24 de dezembro de 2026 às 18:00", "2026-12-24T17:00:00Z"),
+        ("9 mar 2027 18h", "2027-03-09T17:00:00Z"),
+        ("24 de\u0301cembre 2026 18:00", "2026-12-24T17:00:00Z"),
+        # date(1), asctime, and a time first.
+        ("Thu Dec 24 18:00:00 UTC 2026", "2026-12-24T18:00:00Z"),
+        ("Thu Dec 24 18:00:00 2026", "2026-12-24T17:00:00Z"),
+        ("24-Dec-2026 18:00", "2026-12-24T17:00:00Z"),
+        ("Dec. 24th, 2026 at noon", "2026-12-24T11:00:00Z"),
+        ("18:00 24 Dec 2026", "2026-12-24T17:00:00Z"),
+        ("9am tomorrow", "2026-11-24T08:00:00Z"),
+        ("tomorrow noon", "2026-11-24T11:00:00Z"),
+        # Without a year or a day: the next one.
+        ("Dec 25 9am", "2026-12-25T08:00:00Z"),
+        ("25 Nov 9am", "2026-11-25T08:00:00Z"),
+        ("Jan 2 9am", "2027-01-02T08:00:00Z"),
+        ("17:30", "2026-11-23T16:30:00Z"),
+        ("next fri 17:30", "2026-11-27T16:30:00Z"),
+        # What this program prints.
+        ("Thu 24 Dec 2026 18:00 CET (17:00 UTC)", "2026-12-24T17:00:00Z"),
+        ("Fri 25 Dec 2026 00:30 CET (24 Dec 23:30 UTC)", "2026-12-24T23:30:00Z"),
+        ("Thu 24 Dec 18:00 (17:00Z)", "2026-12-24T17:00:00Z"),
+        ("Fri 25 Dec 00:30 (Thu 23:30Z)", "2026-12-24T23:30:00Z"),
+    ],
+)
+def test_parse_time_forms(text: str, expected: str) -> None:
+    assert format_timestamp(parse_time(text, now=NOW, zone=PARIS)) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "hint"),
+    [
+        ("24 Dec 2026 11:00 12:00", "two readings of the time", "Remove one"),
+        ("24 Dec 2026 25 Dec 2026 12:00", "two readings of the date", "Remove one"),
+        ("24 Dec 2026 6pm 18:00", "two readings of the time", "Remove one"),
+        ("2026-12-24 18:00 +01:00 UTC", "two readings of the offset", "Remove one"),
+        ("2026-12-24T18:00+23:00", "invalid offset", "+01:00"),
+        ("24 Dec 2026 18:00 +14:15", "invalid offset", "+01:00"),
+        ("2026-12-24 18:00 -12:30", "invalid offset", "+01:00"),
+        ("2026-12-24-05:00", "invalid time", "Accepted formats"),
+        ("24-Dec-05 18:00", "invalid time", "Accepted formats"),
+        ("24 Dec 26 18:00", "invalid time", "Accepted formats"),
+        ("Fri, 24 Dec 2026 18:00", "2026-12-24 is a Thursday, not a Friday", "leave out"),
+        ("Monday, December 30, 2026 6:00 PM", "2026-12-30 is a Wednesday, not a Monday", "leave"),
+        ("So, 26.12.2026 18:00", "is a Saturday, not a Sunday", "leave out"),
+        ("tomorrow fri 18:00", "2026-11-24 is a Tuesday, not a Friday", "leave out"),
+        ("next monday 9:00", "ambiguous day", "Use 2026-11-23 09:00 or 2026-11-30 09:00"),
+        ("Next Monday at 2pm", "ambiguous day", "Use 2026-11-23 14:00 or 2026-11-30 14:00"),
+        ("24 Dec 2026 midnight", "ambiguous time", "00:00"),
+        ("12:30", "over today", "'tomorrow 12:30'"),
+        ("2026-12-24 18:00 EST", "unsupported time zone 'EST'", "2026-12-24T18:00-05:00"),
+        ("2026-12-25 18:00 GMT+2", "unsupported time zone 'GMT+2'", "2026-12-25T18:00+02:00"),
+        ("Thu Dec 24 18:00:00 CET 2026", "unsupported time zone 'CET'", "offset"),
+        ("2026-12-24 18:00 Etc/GMT+2", "invalid time", "Accepted formats"),
+        ("2026-12-24T18:00+02:00[Europe/Paris]", "not that of Europe/Paris", None),
+        ("2026-12-24 18:00 right/Europe/Paris", "unknown time zone", "Europe/Paris"),
+        ("24/13/2026 18:00", "no such date", "2026-12-24"),
+        ("2026/13/24 18:00", "no such date", "2026-12-24"),
+        ("30 Feb 9am", "no such date", "2026-12-24"),
+        ("24.12 18:00", "invalid time", "Accepted formats"),
+        ("24 Dec 2026 18.30", "invalid time of day", "09:00"),
+        ("24 Dec 2026 18:00 foo", "unsupported time zone", "offset"),
+        ("24 Dec 2026 18:00 (evening)", "invalid time", "Accepted formats"),
+        ("24 Dec 2026 18:00 (17:00)", "invalid time", "Accepted formats"),
+        ("Thu 24 Dec 2026 18:00 CET (17:10 UTC)", "invalid time", "Accepted formats"),
+        ("Fri 24 Dec 2026 18:00 CET (17:00 UTC)", "is a Thursday", "leave out"),
+        ("20261224T1800", "some programs read the T", "2026-12-24T18:00:00"),
+        ("2026-12-24T24:00", "invalid time of day", "09:00"),
+        ("00:30 am tomorrow", "invalid time of day", "5pm"),
+        ("13:00 pm tomorrow", "invalid time of day", "5pm"),
+        ("1²:00 tomorrow", "invalid", None),
+    ],
+)
+def test_parse_time_rejects(text: str, message: str, hint: str | None) -> None:
+    with pytest.raises(TimeError) as error:
+        parse_time(text, now=NOW, zone=PARIS)
+    assert message in error.value.message
+    assert (hint or "") in str(error.value.hint)
+
+
+@pytest.mark.parametrize(
+    ("text", "order", "expected"),
+    [
+        ("05/06/2027 18:00", "dmy", "2027-06-05T16:00:00Z"),
+        ("05/06/2027 18:00", "mdy", "2027-05-06T16:00:00Z"),
+        ("5.6.27 18:00", "dmy", "2027-06-05T16:00:00Z"),
+        ("27-06-05 18:00", "ymd", "2027-06-05T16:00:00Z"),
+        ("2027/06/05 18:00", "dmy", "2027-06-05T16:00:00Z"),
+        ("12/24/2026, 6:00:00 PM", "mdy", "2026-12-24T17:00:00Z"),
+        ("So, 27.12.2026 18:00", "dmy", "2026-12-27T17:00:00Z"),
+    ],
+)
+def test_date_order(text: str, order: str, expected: str) -> None:
+    when = parse_time(text, now=NOW, zone=PARIS, date_order=order)
+    assert format_timestamp(when) == expected
+
+
+def test_date_order_that_does_not_fit() -> None:
+    for text, order in (("12/24/2026 18:00", "dmy"), ("24/12/2026 18:00", "ymd")):
+        with pytest.raises(TimeError, match=f"not a date in the order {order}"):
+            parse_time(text, now=NOW, zone=PARIS, date_order=order)
+
+
+@pytest.mark.parametrize("text", ["05/06/2026 18:00", "5.6.2026 18:00", "24/12/26 18:00"])
+def test_missing_date_order(text: str) -> None:
+    with pytest.raises(DateOrderError) as error:
+        parse_time(text, now=NOW, zone=PARIS)
+    assert "day first or month first" in error.value.message
+    assert str(error.value.hint).count("-") == 4
+
+
+def test_past_time_picks_last_one() -> None:
+    for text, expected in (
+        ("mon 12:00", "2026-11-23T11:00:00Z"),
+        ("mon 14:00", "2026-11-16T13:00:00Z"),
+        ("Dec 25 9am", "2025-12-25T08:00:00Z"),
+        ("17:30", "2026-11-22T16:30:00Z"),
+    ):
+        assert format_timestamp(parse_past_time(text, now=NOW, zone=PARIS)) == expected
+
+
+@given(
+    when=st.datetimes(datetime(2026, 1, 1), datetime(2027, 12, 1), timezones=st.just(UTC)),  # noqa: DTZ001
+    zone=st.sampled_from([*ZONES, "Europe/London", "Europe/Lisbon", "Antarctica/Troll"]),
+)
+def test_displayed_times_are_read(when: datetime, zone: str) -> None:
+    when = when.replace(microsecond=0)
+    local = ZoneInfo(zone)
+    for reader in (PARIS, ZoneInfo("America/New_York")):
+        assert parse_time(format_time(when, local), now=NOW, zone=reader) == when
+    minute = when.replace(second=0)
+    now = minute - timedelta(days=20)
+    assert parse_time(format_time_short(minute, local), now=now, zone=PARIS) == minute
+
+
+def test_readers_agree() -> None:
+    strings = read_strings()
+    assert len(strings) > 2_000
+    for string in strings:
+        with suppress(TimeError):
+            when = parse_time(string.text, now=NOW, zone=ZoneInfo("UTC"))
+            assert string.readings == {format_timestamp(when)}, string
+            assert string.meant, string
+
+
+@pytest.mark.parametrize("grammar", ["iso", "mail", "date", "javascript", "spreadsheet"])
+def test_most_strings_are_read(grammar: str) -> None:
+    strings = [string for string in read_strings() if string.grammar == grammar and string.meant]
+    assert len(strings) > 60
+    readings = []
+    for string in strings:
+        with suppress(TimeError):
+            readings.append(parse_time(string.text, now=NOW, zone=ZoneInfo("UTC")))
+    assert len(readings) > len(strings) / 2
