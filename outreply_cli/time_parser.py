@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta, timezone
+from functools import cache
 from zoneinfo import ZoneInfo
 
 from outreply_cli.errors import TimeError
@@ -87,30 +88,27 @@ _DAY = r"(?P<day>\d{1,2})(?:st|nd|rd|th|er|º|°)?"
 # A year is not the beginning of an ISO date, a time or a longer number.
 _YEAR = r"(?P<year>\d{4})(?![\d:])"
 _PARTS = {
-    name: re.compile(pattern, re.ASCII | re.IGNORECASE)
-    for name, pattern in {
-        "zone": r"\[(?P<zone>[^\]\s]+)\]|(?P<name>[a-z_]+(?:/[a-z_-]+){1,2})(?![\w+-])",
-        "comment": r"\((?P<comment>[^()]*)\)",
-        "year_first": r"(?P<year>\d{4})(?P<separator>[-/.])(?P<month>\d{1,2})(?P=separator)"
-        r"(?P<day>\d{1,2})(?!\d)|(?P<digits>\d{8})(?!\d)",
-        "numeric": r"(?P<first>\d{1,2})(?P<separator>[-/.])\s?(?P<second>\d{1,2})(?P=separator)"
-        r"\s?(?P<third>\d{4}|\d{2})(?![\d:])",
-        "year_month_day": rf"{_YEAR}[\s/-]{_MONTH}[\s/-]{_DAY}(?![\d:])",
-        "day_month": rf"{_DAY}\.?(?:[\s/-]|de\b|of\b)*{_MONTH}"
-        rf"(?:(?:[\s/,-]|de\b|del\b|of\b)*{_YEAR}|(?![\s/-]?\d\d(?![\d:h.]|\s?[ap]\.?\s?m)))",
-        "month_day": rf"{_MONTH}[\s-]*{_DAY}(?![\d:.h]|\s?[ap]\.?\s?m)(?:(?:,\s?|\s){_YEAR})?",
-        "french_time": r"(?P<hour>\d{1,2})\s?h\s?(?P<minute>\d\d)(?!\d)",
-        "time": r"(?P<hour>\d{1,2})(?:(?P<colon>[:.])(?P<minute>\d\d)"
-        r"(?:(?P=colon)(?P<second>\d\d)(?:[.,]\d{1,9})?)?)?(?![\d:])"
-        r"(?:\s?(?P<half>[ap])\.?\s?m\b\.?)?(?P<unit>\s?(?:uhr|h)\b)?",
-        "noon": r"noon\b",
-        "offset": r"(?P<word>utc|gmt)?\s?"
-        r"(?P<sign>[+-])(?P<hours>\d\d)(?::?(?P<minutes>\d\d))?(?![\d:])",
-        "utc": r"(?:utc|gmt|ut|z)(?![\w+-])",
-        "day_word": rf"({'|'.join(_DAY_OFFSETS)})\b",
-        "weekday": rf"(?P<next>next\s)?(?P<weekday>{_alternatives(_WEEKDAYS)})\.?",
-        "year": _YEAR,
-    }.items()
+    "zone": r"\[(?P<zone>[^\]\s]+)\]|(?P<name>[a-z_]+(?:/[a-z_-]+){1,2})(?![\w+-])",
+    "comment": r"\((?P<comment>[^()]*)\)",
+    "year_first": r"(?P<year>\d{4})(?P<separator>[-/.])(?P<month>\d{1,2})(?P=separator)"
+    r"(?P<day>\d{1,2})(?!\d)|(?P<digits>\d{8})(?!\d)",
+    "numeric": r"(?P<first>\d{1,2})(?P<separator>[-/.])\s?(?P<second>\d{1,2})(?P=separator)"
+    r"\s?(?P<third>\d{4}|\d{2})(?![\d:])",
+    "year_month_day": rf"{_YEAR}[\s/-]{_MONTH}[\s/-]{_DAY}(?![\d:])",
+    "day_month": rf"{_DAY}\.?(?:[\s/-]|de\b|of\b)*{_MONTH}"
+    rf"(?:(?:[\s/,-]|de\b|del\b|of\b)*{_YEAR}|(?![\s/-]?\d\d(?![\d:h.]|\s?[ap]\.?\s?m)))",
+    "month_day": rf"{_MONTH}[\s-]*{_DAY}(?![\d:.h]|\s?[ap]\.?\s?m)(?:(?:,\s?|\s){_YEAR})?",
+    "french_time": r"(?P<hour>\d{1,2})\s?h\s?(?P<minute>\d\d)(?!\d)",
+    "time": r"(?P<hour>\d{1,2})(?:(?P<colon>[:.])(?P<minute>\d\d)"
+    r"(?:(?P=colon)(?P<second>\d\d)(?:[.,]\d{1,9})?)?)?(?![\d:])"
+    r"(?:\s?(?P<half>[ap])\.?\s?m\b\.?)?(?P<unit>\s?(?:uhr|h)\b)?",
+    "noon": r"noon\b",
+    "offset": r"(?P<word>utc|gmt)?\s?"
+    r"(?P<sign>[+-])(?P<hours>\d\d)(?::?(?P<minutes>\d\d))?(?![\d:])",
+    "utc": r"(?:utc|gmt|ut|z)(?![\w+-])",
+    "day_word": rf"({'|'.join(_DAY_OFFSETS)})\b",
+    "weekday": rf"(?P<next>next\s)?(?P<weekday>{_alternatives(_WEEKDAYS)})\.?",
+    "year": _YEAR,
 }
 _SEPARATOR = re.compile(
     r"[\s,]+(?:(?:at|on|um|den|le|el|a las|as|a)\s(?=\d|noon\b))?|t(?=\d)", re.IGNORECASE
@@ -202,6 +200,12 @@ def parse_day(text: str, *, now: datetime, zone: ZoneInfo) -> date:
     raise TimeError(
         f"invalid day {text!r}", hint="Accepted formats: 2026-12-24, 2026-12, tomorrow, +7d, -7d"
     )
+
+
+@cache
+def _compile_parts() -> dict[str, re.Pattern[str]]:
+    # Compiled when needed, because it takes 10 ms.
+    return {name: re.compile(pattern, re.ASCII | re.IGNORECASE) for name, pattern in _PARTS.items()}
 
 
 def _parse_day(words: str, today: date) -> date:
@@ -299,7 +303,7 @@ class _TimeText:
             separator = _SEPARATOR.match(self._plain, position)
             start = separator.end() if separator else position
             is_apart = separator is not None or position == 0
-            for name, pattern in _PARTS.items():
+            for name, pattern in _compile_parts().items():
                 kind = _KINDS.get(name, name)
                 match = pattern.match(self._plain, start)
                 if (

@@ -107,8 +107,8 @@ def find_patterns() -> list[tuple[str, str, int, list[str]]]:
             if isinstance(call.args[0], ast.Name):
                 # The parts of a time come from a table.
                 patterns += [
-                    (f"{location} {name}", part.pattern, part.flags & re.IGNORECASE, ["match"])
-                    for name, part in time_parser._PARTS.items()
+                    (f"{location} {name}", pattern, re.IGNORECASE, ["match"])
+                    for name, pattern in time_parser._PARTS.items()
                 ]
                 continue
             methods = [method] if method != "compile" else find_methods(tree, name)
