@@ -98,7 +98,7 @@ def test_plan_bomb(cli_logged_out: CommandLine, tmp_path: Path) -> None:
 def find_patterns() -> list[tuple[str, str, int, list[str]]]:
     """Every regular expression of the package: location, pattern, flags and methods used."""
     root = Path(outreply_cli.__file__).parent
-    patterns = []
+    patterns: list[tuple[str, str, int, list[str]]] = []
     for path in sorted(root.rglob("*.py")):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         for call, name in find_re_calls(tree):
@@ -107,7 +107,7 @@ def find_patterns() -> list[tuple[str, str, int, list[str]]]:
             if isinstance(call.args[0], ast.Name):
                 # The parts of a time come from a table.
                 patterns += [
-                    (f"{location} {name}", pattern, re.IGNORECASE, ["match"])
+                    (f"{location} {name}", pattern, int(re.IGNORECASE), ["match"])
                     for name, pattern in time_parser._PARTS.items()
                 ]
                 continue

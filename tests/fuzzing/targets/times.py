@@ -112,12 +112,19 @@ _TIMES = (
     b"20261224T180000Z", b"2026-03-29 02:30", b"2026-10-25 02:30", b"2011-12-30 12:00", b"2h ago",
     b"yesterday", b"0001-01-01T00:00:00Z", b"9999-12-31T23:59:59Z", b"Thu, 24 Dec 2026 18:00 +0100",
     b"2018-11-04 00:30", b"2026-12-24T24:00", b"2026-12-24T18:00:00,123456+14:00",
+    b"Thu Dec 24 2026 18:00:00 GMT+0100 (CET)", b"Thu 24 Dec 2026 18:00 CET (17:00 UTC)",
+    b"Fri 25 Dec 00:30 (Thu 23:30Z)", b"24. Dezember 2026 um 18 Uhr", b"So, 27.12.2026 18:00",
+    b"jeudi 24 d\xc3\xa9cembre 2026 \xc3\xa0 18h00", b"2026/12/24 6 pm",
+    b"24 de dez. de 2026 18:00",
+    b"2026-12-24T18:00+01:00[Europe/Paris]", b"Thu Dec 24 18:00:00 UTC 2026", b"Dec 25 9am",
+    b"17:30", b"25/12/2026, 6:00:00\xe2\x80\xafPM", b"2026-12-24 18:00 EST",
 )  # fmt: skip
 _WORDS = (
     b"today ", b"tomorrow ", b"mon ", b"saturday ", b"noon", b"midnight", b" am", b"pm", b" UTC",
     b"Z", b"+14:00", b"-12:00", b"+23:59", b"+00:00:30", b"EST", b"Jan ", b"th ", b"AD", b" of ",
     b"9999", b"0001", b"999999w", b"h", b"m", b"s", b"w", b"24:00", b"23:59:60", b"W01", b"-366",
-    b"2026-12-24", b"00:00", b"1970",
+    b"2026-12-24", b"00:00", b"1970", b"GMT+", b"(UTC)", b"[UTC]", b"(", b")", b"Uhr", b"next ",
+    b"mar", b"do", b"Europe/Paris", b" de ", b"1er ", b"\xe2\x80\x8e", b".", b"/",
 )  # fmt: skip
 TARGETS = (
     Target(
