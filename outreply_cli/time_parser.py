@@ -119,7 +119,8 @@ _ZONE_WORD = re.compile(
 # What `format_time` and `format_time_short` print.
 _DISPLAYED = re.compile(
     r"([A-Z][a-z]{2} \d\d [A-Z][a-z]{2}(?: \d{4})? \d\d:\d\d(?::\d\d)?)(?: \S+)? "
-    r"\((?:(\d\d) [A-Z][a-z]{2} |([A-Z][a-z]{2}) )?(\d\d:\d\d(?::\d\d)?)(?: UTC|Z)\)"
+    r"\((?:(\d\d) [A-Z][a-z]{2} |([A-Z][a-z]{2}) )?"
+    r"((?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d)?)(?: UTC|Z)\)"
 )
 
 

@@ -293,6 +293,8 @@ def test_parse_time_forms(text: str, expected: str) -> None:
         ("00:30 am tomorrow", "invalid time of day", "5pm"),
         ("13:00 pm tomorrow", "invalid time of day", "5pm"),
         ("1²:00 tomorrow", "invalid", None),
+        ("Thu 24 Dec 2026 18:00 (57:00 UTC)", "invalid time", "Accepted formats"),
+        ("0001-05-01T00:00:00+12:33:04", "invalid time", "Accepted formats"),
     ],
 )
 def test_parse_time_rejects(text: str, message: str, hint: str | None) -> None:

@@ -40,7 +40,9 @@ def _check_time(data: bytes) -> None:
     assert not when.microsecond
     assert parse_timestamp(format_timestamp(when)) == when
     assert parse_time(format_timestamp(when), now=_NOW, zone=zone) == when
-    assert parse_time(when.astimezone(zone).isoformat(), now=_NOW, zone=zone) == when
+    # Earlier offsets, which no zone has today, are rejected.
+    if when.year > 1990:
+        assert parse_time(when.astimezone(zone).isoformat(), now=_NOW, zone=zone) == when
     for other in _ZONES:
         assert format_time(when, other).isprintable()
         assert format_time_short(when, other)
