@@ -1,9 +1,8 @@
 """Parsing of times and days that people and programs write.
 
-A text is split into its parts: a date, a time of day, a weekday, an offset or zone. Each part may
-stand once, a weekday must match the date, and nothing is ignored: a text that is not understood in
-full, or that can be read in two ways, is rejected. Parsed times are aware, in UTC and without
-microseconds.
+A text is split into its parts: a date, a time of day, a weekday, an offset or zone. Each part
+occurs at most once, a weekday must match the date, and no part is ignored: an ambiguous text, or one
+with an unknown word, is rejected. Parsed times are aware, in UTC and without microseconds.
 """
 
 import re
@@ -232,7 +231,7 @@ def _parse(
                     hint=f"Use {when:%Y-%m-%dT%H:%M:%S}.",
                 )
             return _resolve(when.date(), when.time(), when.utcoffset(), zone, text)
-    # Browsers put marks of the direction into dates.
+    # Browsers insert bidirectional control characters.
     words = " ".join(text.replace("\u200e", "").replace("\u200f", "").split())
     if not words:
         raise TimeError("the time is empty", hint=_FORMATS_HINT)
@@ -267,7 +266,7 @@ def _parse_displayed(match: re.Match[str], now: datetime, *, is_past: bool) -> d
         is_day = f"{utc:%d}" == day or f"{utc:%a}" == weekday or (not day and not weekday)
         if is_day and (days == 0) == (not day and not weekday) and _is_in_use(local - utc):
             return utc
-    raise _invalid_time(match[0])
+    raise _time_error(match[0])
 
 
 class _TimeText:
@@ -287,15 +286,15 @@ class _TimeText:
 
     def parse(self) -> datetime:
         self._split()
-        time_of_day = self._read_time_of_day()
-        zone = self._read_zone() or self._zone
-        offset = self._read_offset()
+        time_of_day = self._parse_time_of_day()
+        zone = self._parse_zone() or self._zone
+        offset = self._parse_offset()
         now = self._now.astimezone(zone if offset is None else timezone(offset))
-        day = self._read_day(now.replace(tzinfo=None), time_of_day)
+        day = self._parse_day_part(now.replace(tzinfo=None), time_of_day)
         when = _resolve(day, time_of_day, offset, zone, self._text)
         has_both = offset is not None and "zone" in self._parts
         if has_both and when.astimezone(zone).utcoffset() != offset:
-            raise TimeError(f"the offset in {self._text!r} is not that of {zone.key}")
+            raise TimeError(f"the offset in {self._text!r} does not match {zone.key}")
         return when
 
     def _split(self) -> None:
@@ -314,11 +313,10 @@ class _TimeText:
                 ):
                     break
             else:
-                raise self._unread(start)
+                raise self._leftover_error(start)
             if kind in self._parts:
                 raise TimeError(
-                    f"two readings of the {kind} in {self._text!r}: "
-                    f"{self._parts[kind][1][0]!r} and {match[0]!r}",
+                    f"two {kind}s in {self._text!r}: {self._parts[kind][1][0]!r} and {match[0]!r}",
                     hint="Remove one of them.",
                 )
             self._parts[kind] = (name, match)
@@ -339,11 +337,11 @@ class _TimeText:
             return found is not None and found[1].groupdict().get("year", "") is None
         return True
 
-    def _read_time_of_day(self) -> time:
+    def _parse_time_of_day(self) -> time:
         if "time" not in self._parts:
             if "date" in self._parts:
-                self._read_date(self._now.date())
-            raise _no_time_of_day(self._text)
+                self._parse_date(self._now.date())
+            raise _missing_time_error(self._text)
         name, match = self._parts["time"]
         if name == "noon":
             return time(12)
@@ -356,15 +354,15 @@ class _TimeText:
         try:
             return time(hour, int(match["minute"] or 0), int(groups.get("second") or 0))
         except ValueError:
-            raise self._invalid_time_of_day(match[0]) from None
+            raise self._time_of_day_error(match[0]) from None
 
-    def _read_zone(self) -> ZoneInfo | None:
+    def _parse_zone(self) -> ZoneInfo | None:
         if "zone" not in self._parts:
             return None
         match = self._parts["zone"][1]
         return parse_zone(match["zone"] or match["name"])
 
-    def _read_offset(self) -> timedelta | None:
+    def _parse_offset(self) -> timedelta | None:
         if "offset" not in self._parts:
             return None
         name, match = self._parts["offset"]
@@ -373,16 +371,16 @@ class _TimeText:
         offset = timedelta(hours=int(match["hours"]), minutes=int(match["minutes"] or 0))
         offset = -offset if match["sign"] == "-" else offset
         if not _is_in_use(offset):
-            raise _unused_offset(self._text)
+            raise _offset_error(self._text)
         return offset
 
-    def _read_day(self, now: datetime, time_of_day: time) -> date:
+    def _parse_day_part(self, now: datetime, time_of_day: time) -> date:
         """Return the day; `now` is the local time."""
         today = now.date()
         weekday = self._parts["weekday"][1] if "weekday" in self._parts else None
         number = _WEEKDAYS[weekday["weekday"].lower()] if weekday else None
         if "date" in self._parts:
-            days = self._read_date(today)
+            days = self._parse_date(today)
         elif "day_word" in self._parts:
             word = self._parts["day_word"][1][0].lower()
             days = [today + timedelta(days=_DAY_OFFSETS[word])]
@@ -401,7 +399,8 @@ class _TimeText:
             days = [today]
         else:
             raise TimeError(
-                f"{self._text!r} is over today", hint=f"Add the day: 'tomorrow {self._text}'"
+                f"{self._text!r} has already passed today",
+                hint=f"Add the day: 'tomorrow {self._text}'",
             )
         day = self._pick_day(days, now, time_of_day)
         if number is not None and day.weekday() != number:
@@ -420,11 +419,11 @@ class _TimeText:
             return max(day for day in days if datetime.combine(day, time_of_day) <= now)
         return min(day for day in days if datetime.combine(day, time_of_day) > now)
 
-    def _read_date(self, today: date) -> list[date]:
+    def _parse_date(self, today: date) -> list[date]:
         """Return the date, or those of several years if it has no year."""
         name, match = self._parts["date"]
         if name == "numeric":
-            return [self._read_numeric_date(match)]
+            return [self._parse_numeric_date(match)]
         groups = match.groupdict()
         if digits := groups.get("digits"):
             groups = {"year": digits[:4], "month": digits[4:6], "day": digits[6:]}
@@ -436,10 +435,10 @@ class _TimeText:
         years = (today.year - 1, today.year, today.year + 1) if year is None else (int(year),)
         days = list(_valid_dates((number, month, groups["day"]) for number in years))
         if not days:
-            raise _no_such_date(match[0])
+            raise _date_error(match[0])
         return days
 
-    def _read_numeric_date(self, match: re.Match[str]) -> date:
+    def _parse_numeric_date(self, match: re.Match[str]) -> date:
         numbers = (match["first"], match["second"], match["third"])
         if self._date_order is not None:
             orders = [self._date_order]
@@ -457,7 +456,7 @@ class _TimeText:
                 hint="Use a date such as 2026-12-24.",
             )
         if not days:
-            raise _no_such_date(match[0])
+            raise _date_error(match[0])
         if len(days) > 1:
             texts = [self._text.replace(match[0], str(day)) for day in sorted(days)]
             raise DateOrderError(
@@ -466,13 +465,13 @@ class _TimeText:
             )
         return days.pop()
 
-    def _unread(self, start: int) -> TimeError:
+    def _leftover_error(self, start: int) -> TimeError:
         """Return the error for the text from `start` on."""
         rest = self._plain[start:]
         if rest.lower().startswith("midnight"):
             return TimeError(
-                f"ambiguous time in {self._text!r}: midnight starts a day and ends a day",
-                hint="Use the date that starts, and 00:00.",
+                f"ambiguous time in {self._text!r}: midnight is the start or the end of a day",
+                hint="Use 00:00 with the day that starts then.",
             )
         word = _ZONE_WORD.match(rest)
         if word and "time" in self._parts and not _SEPARATOR.match(rest):
@@ -484,17 +483,17 @@ class _TimeText:
                 hint=f"Use an offset: {self._format_local()}{offset}",
             )
         if rest[:1].isdigit() and self._parts and "time" not in self._parts:
-            return self._invalid_time_of_day(rest)
-        return _invalid_time(self._text)
+            return self._time_of_day_error(rest)
+        return _time_error(self._text)
 
     def _format_local(self) -> str:
         """Return the date and the time in ISO 8601, as far as they are known."""
         with suppress(TimeError, KeyError, ValueError):
-            (day,) = self._read_date(self._now.date())
-            return f"{day}T{self._read_time_of_day():%H:%M}"
+            (day,) = self._parse_date(self._now.date())
+            return f"{day}T{self._parse_time_of_day():%H:%M}"
         return "2026-12-24T18:00"
 
-    def _invalid_time_of_day(self, text: str) -> TimeError:
+    def _time_of_day_error(self, text: str) -> TimeError:
         return TimeError(
             f"invalid time of day {text!r} in {self._text!r}", hint="Accepted formats: 09:00, 5pm"
         )
@@ -506,7 +505,7 @@ def _resolve(
     if offset is None:
         return local_time(day, time_of_day, zone)
     if not _is_in_use(offset):
-        raise _unused_offset(text)
+        raise _offset_error(text)
     return to_utc_time(datetime.combine(day, time_of_day, tzinfo=timezone(offset)), text)
 
 
@@ -526,19 +525,20 @@ def _valid_dates(candidates: Iterable[tuple[int, int | str, int | str]]) -> Iter
             yield date(year, int(month), int(day))
 
 
-def _unused_offset(text: str) -> TimeError:
+def _offset_error(text: str) -> TimeError:
     return TimeError(
-        f"invalid offset in {text!r}: no time zone has it", hint="Use an offset such as +01:00."
+        f"invalid UTC offset in {text!r}: not used by any time zone",
+        hint="Use an offset such as +01:00.",
     )
 
 
-def _no_such_date(text: str) -> TimeError:
+def _date_error(text: str) -> TimeError:
     return TimeError(f"no such date: {text!r}", hint="Use a date such as 2026-12-24.")
 
 
-def _invalid_time(text: str) -> TimeError:
+def _time_error(text: str) -> TimeError:
     return TimeError(f"invalid time {text!r}", hint=_FORMATS_HINT)
 
 
-def _no_time_of_day(text: str) -> TimeError:
+def _missing_time_error(text: str) -> TimeError:
     return TimeError(f"{text!r} has no time of day", hint=f"Add the time: '{text} 09:00'")

@@ -254,13 +254,13 @@ def test_parse_time_forms(text: str, expected: str) -> None:
 @pytest.mark.parametrize(
     ("text", "message", "hint"),
     [
-        ("24 Dec 2026 11:00 12:00", "two readings of the time", "Remove one"),
-        ("24 Dec 2026 25 Dec 2026 12:00", "two readings of the date", "Remove one"),
-        ("24 Dec 2026 6pm 18:00", "two readings of the time", "Remove one"),
-        ("2026-12-24 18:00 +01:00 UTC", "two readings of the offset", "Remove one"),
-        ("2026-12-24T18:00+23:00", "invalid offset", "+01:00"),
-        ("24 Dec 2026 18:00 +14:15", "invalid offset", "+01:00"),
-        ("2026-12-24 18:00 -12:30", "invalid offset", "+01:00"),
+        ("24 Dec 2026 11:00 12:00", "two times in", "Remove one"),
+        ("24 Dec 2026 25 Dec 2026 12:00", "two dates in", "Remove one"),
+        ("24 Dec 2026 6pm 18:00", "two times in", "Remove one"),
+        ("2026-12-24 18:00 +01:00 UTC", "two offsets in", "Remove one"),
+        ("2026-12-24T18:00+23:00", "invalid UTC offset", "+01:00"),
+        ("24 Dec 2026 18:00 +14:15", "invalid UTC offset", "+01:00"),
+        ("2026-12-24 18:00 -12:30", "invalid UTC offset", "+01:00"),
         ("2026-12-24-05:00", "invalid time", "Accepted formats"),
         ("24-Dec-05 18:00", "invalid time", "Accepted formats"),
         ("24 Dec 26 18:00", "invalid time", "Accepted formats"),
@@ -271,12 +271,12 @@ def test_parse_time_forms(text: str, expected: str) -> None:
         ("next monday 9:00", "ambiguous day", "Use 2026-11-23 09:00 or 2026-11-30 09:00"),
         ("Next Monday at 2pm", "ambiguous day", "Use 2026-11-23 14:00 or 2026-11-30 14:00"),
         ("24 Dec 2026 midnight", "ambiguous time", "00:00"),
-        ("12:30", "over today", "'tomorrow 12:30'"),
+        ("12:30", "already passed today", "'tomorrow 12:30'"),
         ("2026-12-24 18:00 EST", "unsupported time zone 'EST'", "2026-12-24T18:00-05:00"),
         ("2026-12-25 18:00 GMT+2", "unsupported time zone 'GMT+2'", "2026-12-25T18:00+02:00"),
         ("Thu Dec 24 18:00:00 CET 2026", "unsupported time zone 'CET'", "offset"),
         ("2026-12-24 18:00 Etc/GMT+2", "invalid time", "Accepted formats"),
-        ("2026-12-24T18:00+02:00[Europe/Paris]", "not that of Europe/Paris", None),
+        ("2026-12-24T18:00+02:00[Europe/Paris]", "does not match Europe/Paris", None),
         ("2026-12-24 18:00 right/Europe/Paris", "unknown time zone", "Europe/Paris"),
         ("24/13/2026 18:00", "no such date", "2026-12-24"),
         ("2026/13/24 18:00", "no such date", "2026-12-24"),
@@ -359,19 +359,19 @@ def test_displayed_times_are_read(when: datetime, zone: str) -> None:
     assert parse_time(format_time_short(minute, local), now=now, zone=PARIS) == minute
 
 
-def test_readers_agree() -> None:
+def test_parsers_agree() -> None:
     strings = read_strings()
     assert len(strings) > 2_000
     for string in strings:
         with suppress(TimeError):
             when = parse_time(string.text, now=NOW, zone=ZoneInfo("UTC"))
             assert string.readings == {format_timestamp(when)}, string
-            assert string.meant, string
+            assert string.expected, string
 
 
 @pytest.mark.parametrize("grammar", ["iso", "mail", "date", "javascript", "spreadsheet"])
 def test_most_strings_are_read(grammar: str) -> None:
-    strings = [string for string in read_strings() if string.grammar == grammar and string.meant]
+    strings = [string for string in read_strings() if string.grammar == grammar and string.expected]
     assert len(strings) > 60
     readings = []
     for string in strings:

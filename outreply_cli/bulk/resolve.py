@@ -18,7 +18,7 @@ from outreply_cli.time_parser import DateOrderError, parse_time
 from outreply_cli.times import parse_zone
 
 BRAND_ZONE = "brand"
-# A run this much later reads another time, if the time is relative to the day of the run.
+# A time that differs in a run this much later is relative.
 _LATER = timedelta(days=400)
 
 
@@ -163,7 +163,7 @@ class _RowResolver:
             self._add(row, "timezone", _with_hint(error))
             return None
         try:
-            time = self._read_time(text, zone, self._now)
+            time = self._parse_time_text(text, zone, self._now)
         except DateOrderError as error:
             self._add(row, "scheduled_at", f"{_with_hint(error)}, or set --date-order dmy")
             return None
@@ -175,14 +175,14 @@ class _RowResolver:
             self._add(row, "scheduled_at", message, is_warning=True)
         return time
 
-    def _read_time(self, text: str, zone: ZoneInfo, now: datetime) -> datetime:
+    def _parse_time_text(self, text: str, zone: ZoneInfo, now: datetime) -> datetime:
         return parse_time(text, now=now, zone=zone, date_order=self._date_order)
 
     def _is_relative(self, text: str, zone: ZoneInfo, time: datetime) -> bool:
         if text[:4].isdigit():
             return False
         try:
-            return self._read_time(text, zone, self._now + _LATER) != time
+            return self._parse_time_text(text, zone, self._now + _LATER) != time
         except TimeError:
             return True
 

@@ -1,4 +1,4 @@
-"""Times in the forms of standards, programs and spreadsheets, and how other readers read them.
+"""Times in the forms of standards, programs and spreadsheets, and how other parsers read them.
 
 `strings.tsv` is generated: `python -m tests.time_strings` writes it again. It requires GNU date and
 Node.js; the tests only read it. All texts are read in UTC.
@@ -12,21 +12,21 @@ FILE = Path(__file__).with_name("strings.tsv")
 
 
 class TimeString(NamedTuple):
-    """A text, the time that it was made from, and the times that other readers read.
+    """A text, the time that it was made from, and the times that other parsers return.
 
-    Times are ISO 8601; empty if a reader rejects the text, or if the text has no correct reading.
+    Times are ISO 8601; empty if a parser rejects the text, or if the text has no correct reading.
     """
 
     grammar: str
     text: str
-    meant: str
+    expected: str
     gnu: str
     node: str
     email: str
 
     @property
     def readings(self) -> set[str]:
-        """All readings; more than one means that readers disagree."""
+        """All readings; more than one means that parsers disagree."""
         return {reading for reading in self[2:] if reading}
 
 

@@ -62,8 +62,10 @@ def main() -> None:
     strings = dict.fromkeys(_generate())
     texts = [text for _, text, _ in strings]
     rows = [
-        TimeString(grammar, text, meant, gnu, node, _read_email(text) if grammar == "mail" else "")
-        for (grammar, text, meant), gnu, node in zip(
+        TimeString(
+            grammar, text, expected, gnu, node, _read_email(text) if grammar == "mail" else ""
+        )
+        for (grammar, text, expected), gnu, node in zip(
             strings, _read_gnu(texts), _read_node(texts), strict=True
         )
     ]
@@ -73,13 +75,13 @@ def main() -> None:
 
 
 def _generate() -> Iterator[tuple[str, str, str]]:
-    """Return the grammar, the text, and the time that is meant."""
+    """Return the grammar, the text, and the time that is expected."""
     for when in TIMES[:2]:
         yield from _make_iso(when)
     for when in TIMES:
-        meant = _format(when)
+        expected = _format(when)
         yield from _make_mail(when)
-        yield from _make_date_command(when, meant)
+        yield from _make_date_command(when, expected)
     for time, grammar, text in json.loads(
         _run(["node", "-e", _NODE_FORMS, json.dumps([[_format(when) for when in TIMES], LOCALES])])
     ):
@@ -103,8 +105,8 @@ def _make_iso(when: datetime) -> Iterator[tuple[str, str, str]]:
                 for separator in ("T", " "):
                     for clock in ("%H:%M", "%H:%M:%S", "%H:%M:%S.250", "%H%M", "%H%M%S"):
                         text = local.strftime(day) + separator + local.strftime(clock) + offset
-                        meant = when if "%S" in clock else when.replace(second=0)
-                        yield "iso", text, _format(meant)
+                        expected = when if "%S" in clock else when.replace(second=0)
+                        yield "iso", text, _format(expected)
     for offset in UNUSED_OFFSETS:
         yield "iso", f"{when:%Y-%m-%dT%H:%M}{offset}", ""
 
@@ -115,17 +117,17 @@ def _make_mail(when: datetime) -> Iterator[tuple[str, str, str]]:
         words = [f"{local:%z}"] + (["GMT", "UT", "-0000", "Z"] if minutes == 0 else [])
         words += ["EST", "+0000 (UTC)"] if minutes == 0 else [f"{local:%z} (a comment)"]
         for word in words:
-            meant = when + timedelta(hours=5) if word == "EST" else when
+            expected = when + timedelta(hours=5) if word == "EST" else when
             for form in (
                 "%a, %d %b %Y %H:%M:%S", "%d %b %Y %H:%M:%S", "%a, %-d %b %Y %H:%M:%S",
                 "%A, %d-%b-%y %H:%M:%S", "%a %b %d %H:%M:%S %Y",
             ):  # fmt: skip
-                yield "mail", f"{local.strftime(form)} {word}", _format(meant)
+                yield "mail", f"{local.strftime(form)} {word}", _format(expected)
     wrong = when + timedelta(days=1)
     yield "mail", f"{wrong:%a}, {when:%d %b %Y %H:%M:%S} +0000", ""
 
 
-def _make_date_command(when: datetime, meant: str) -> Iterator[tuple[str, str, str]]:
+def _make_date_command(when: datetime, expected: str) -> Iterator[tuple[str, str, str]]:
     for form in (
         "%a %b %e %H:%M:%S UTC %Y", "%a %d %b %Y %I:%M:%S %p UTC", "%c", "%Y-%m-%d %H:%M:%S",
         "%Y/%m/%d %H:%M:%S", "%m/%d/%Y %H:%M:%S", "%d.%m.%Y %H:%M:%S", "%d/%m/%Y %H:%M:%S",
@@ -141,14 +143,18 @@ def _make_date_command(when: datetime, meant: str) -> Iterator[tuple[str, str, s
                 timezone(timedelta(hours=2 if when.month == 3 and when.day > 28 else 1))
             )
             text = local.strftime(form)
-        yield "date", text, meant
+        yield "date", text, expected
     for minutes in OFFSETS:
         local = when.astimezone(timezone(timedelta(minutes=minutes)))
         zone = f"{local:%z}"
         for form in ("%d %b %Y %H:%M:%S", "%b %d %Y %H:%M:%S", "%Y-%m-%d %H:%M:%S"):
             for word in ("UTC", "GMT", " UTC", " "):
-                yield "date", f"{local.strftime(form)} {word.strip()}{zone[:3]}:{zone[3:]}", meant
-                yield "date", f"{local.strftime(form)} {word.strip()}{zone}", meant
+                yield (
+                    "date",
+                    f"{local.strftime(form)} {word.strip()}{zone[:3]}:{zone[3:]}",
+                    expected,
+                )
+                yield "date", f"{local.strftime(form)} {word.strip()}{zone}", expected
         yield "date", f"{local:%d %b %Y %H:%M:%S} GMT{zone[0]}{int(zone[1:3])}", ""
     yield "date", f"{when:%d %b %Y %H:%M:%S} {when:%H}:30", ""
     wrong = when + timedelta(days=2)
