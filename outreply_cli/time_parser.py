@@ -1,8 +1,8 @@
 """Parsing of times and days that people and programs write.
 
 A text is split into its parts: a date, a time of day, a weekday, an offset or zone. Each part
-occurs at most once, a weekday must match the date, and no part is ignored: an ambiguous text, or one
-with an unknown word, is rejected. Parsed times are aware, in UTC and without microseconds.
+occurs at most once, a weekday must match the date, and no part is ignored: an ambiguous text, or
+one with an unknown word, is rejected. Parsed times are aware, in UTC and without microseconds.
 """
 
 import re
