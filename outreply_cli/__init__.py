@@ -6,7 +6,7 @@ Layers, each importing only from those below it:
     commands/       one folder per group, one file per command: options, one service call, output
     cli/            the command tree, help pages, man pages; the only code that knows Typer
     context         passed to commands: streams, options, account, clock
-    demo, doctor/   services that use all others
+    demo, doctor/, overview   services that use all others
     bulk/, quota/, completion/
     comments/
     posts/          content, guardrails, sending, listing

@@ -22,6 +22,7 @@ from outreply_cli.ui.streams import (
 # the command is used.
 COMMANDS = {
     "auth": "Sign in and out, and switch between accounts.",
+    "status": "Show what needs attention today.",
     "brands": "List and view brands.",
     "pages": "List and view pages.",
     "posts": "Schedule, publish, list and cancel posts.",

@@ -22,7 +22,7 @@ from outreply_cli.spec.token import Token
 from outreply_cli.timestamps import format_timestamp
 from outreply_cli.webhooks.receiver import Received, ReceiverConfig
 from outreply_cli.webhooks.server import WebhookServer
-from outreply_cli.webhooks.store import DeliveryStore
+from outreply_cli.webhooks.store import DELIVERIES_FILE, DeliveryStore
 
 ZONE = ZoneInfo("Europe/Paris")
 CALENDAR_NAME = "spring-launch.yaml"
@@ -106,7 +106,7 @@ class Demo:
 
     def receive_webhooks(self) -> None:
         """Start a receiver and subscribe it to published posts."""
-        store = DeliveryStore(self.directory / "webhooks.db")
+        store = DeliveryStore(self.directory / DELIVERIES_FILE)
         self._exit_stack.callback(store.close)
         secrets: list[str] = []
         server = WebhookServer(

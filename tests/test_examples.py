@@ -20,6 +20,7 @@ from outreply_cli.app import main
 from outreply_cli.clock import SystemClock
 from outreply_cli.commands.help import TOPICS
 from outreply_cli.context import Context
+from outreply_cli.emulator.daemon import STATE_FILE
 from tests.command_line import CommandLine, command_tree
 from tests.media.sample_files import jpeg, png
 
@@ -166,6 +167,13 @@ def prepare(workspace: Workspace, example: str) -> str:
         # The receiver rejects deliveries that are not JSON, which `webhooks check` sends.
         with closing(sqlite3.connect(workspace.directory / "state" / "webhooks.db")) as db, db:
             db.execute("DELETE FROM deliveries WHERE status = 400")
+    if "posts retry" in example:
+        new = ("--page", "instagram:acme", "--at", "+15m", "-m", "Fails", "--key", "fails")
+        workspace.run("posts", "schedule", *new)
+        workspace.run("emulator", "advance", "1h")
+        path = workspace.directory / "state" / "emulator" / STATE_FILE
+        with closing(sqlite3.connect(path)) as db, db:
+            db.execute("UPDATE posts SET status = 'failed' WHERE message = 'Fails'")
     if "posts wait" in example:
         # Substitute the id now, because the post becomes due later.
         for command in re.findall(r"\$\(outreply (.*?)\)", example):

@@ -20,7 +20,7 @@ LAYERS = (
     {"commands"},
     {"cli"},
     {"context"},
-    {"demo", "doctor"},
+    {"demo", "doctor", "overview"},
     {"bulk", "quota", "completion"},
     {"comments"},
     {"posts"},

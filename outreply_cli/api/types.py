@@ -97,6 +97,7 @@ class Post(TypedDict, total=False):
     remote_id: str
     permalink: str
     metrics: dict[str, int]
+    error: str | None
 
 
 class Author(TypedDict, total=False):

@@ -50,6 +50,10 @@ _REPLY_TYPES = {
 }  # fmt: skip
 
 
+# Name of the file in the state directory.
+COMMENTS_FILE = "comments.db"
+
+
 @dataclass(frozen=True)
 class SentReply:
     """A reply that was sent, or may have been.

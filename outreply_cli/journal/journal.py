@@ -229,6 +229,14 @@ class Journal:
             (account, now.isoformat()),
         )
 
+    def due_entries(self, account: str, since: datetime, until: datetime) -> list[JournalEntry]:
+        """Return the entries of all calendars with a post due after `since`, until `until`."""
+        return self._read(
+            "SELECT * FROM entries WHERE account = ? AND state = 'done' "
+            "AND scheduled_at > ? AND scheduled_at <= ? ORDER BY scheduled_at",
+            (account, since.isoformat(), until.isoformat()),
+        )
+
     def list_unsettled(
         self, account: str | None = None, calendar: str | None = None
     ) -> list[JournalEntry]:

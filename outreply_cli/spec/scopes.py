@@ -12,10 +12,12 @@ _SENDING = (*_POSTS, "write:posts")
 COMMAND_SCOPES = MappingProxyType(
     {
         "auth status": (),
+        "status": (),
         "brands list": ("read:brands",),
         "brands show": ("read:brands",),
         "pages list": ("read:pages",),
         "pages show": ("read:pages",),
+        "pages check": ("read:pages",),
         "posts schedule": ("read:pages", "write:posts"),
         "posts publish": ("read:pages", "write:posts"),
         "posts list": _POSTS,
@@ -23,6 +25,7 @@ COMMAND_SCOPES = MappingProxyType(
         "posts cancel": ("write:posts",),
         "posts reschedule": _SENDING,
         "posts wait": _POSTS,
+        "posts retry": _SENDING,
         "posts calendar": _POSTS,
         "posts export": _POSTS,
         "bulk schedule": _SENDING,

@@ -56,6 +56,10 @@ SELECT event FROM names WHERE event GLOB ?
 """
 
 
+# Name of the file in the state directory.
+DELIVERIES_FILE = "webhooks.db"
+
+
 class DeliveryNotFoundError(OutReplyError):
     """No stored delivery has that ID or number."""
 

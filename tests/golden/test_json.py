@@ -172,6 +172,22 @@ def record_post_commands(recorder: Recorder, folder: Path) -> None:
         recorder.record("posts show", post)
 
 
+def record_failed_posts(recorder: Recorder, server: EmulatorServer) -> None:
+    words = ("--page", "facebook:acme", "--at", "+2h", "-m", "Fails", "--key", "f", "-q")
+    failed_id = recorder.run("posts schedule", *words).strip()
+    recorder.run("posts schedule", "--page", "facebook:acme", "--at", "+2d", "-m", "Waits")
+    server.state.connection.execute("UPDATE pages SET expired = 1 WHERE platform = 'facebook'")
+    recorder.run("emulator advance", "3h")
+    recorder.record("pages check", code=1)
+    recorder.record("posts list", "--failed")
+    recorder.record("status")
+    server.state.connection.execute("UPDATE pages SET expired = 0")
+    recorder.record("pages check")
+    recorder.record("posts retry", failed_id, "--dry-run", "--yes")
+    recorder.record("posts retry", failed_id, "--yes")
+    recorder.record("status")
+
+
 def record_media_commands(recorder: Recorder, folder: Path) -> None:
     picture, text = folder / "new.png", folder / "notes.jpg"
     picture.write_bytes(png(b"new"))
@@ -281,6 +297,7 @@ def recorder(tmp_path_factory: pytest.TempPathFactory) -> Recorder:
     with start_emulator(cli) as server, run_receiver(cli, "-o", "jsonl") as receiver:
         record_account_commands(recorder, server)
         record_post_commands(recorder, folder)
+        record_failed_posts(recorder, server)
         record_media_commands(recorder, folder)
         record_bulk_commands(recorder, folder)
         record_comment_commands(recorder)
@@ -352,8 +369,8 @@ def test_quiet_prints_only_ids(recorder: Recorder) -> None:
 
 
 def test_confirmation_without_terminal_names_yes_flag(recorder: Recorder) -> None:
-    asking = {"posts publish", "media delete", "media prune", "bulk cancel", "webhooks delete",
-              "emulator reset", "emulator snapshot load"}  # fmt: skip
+    asking = {"posts publish", "posts retry", "media delete", "media prune", "bulk cancel",
+              "webhooks delete", "emulator reset", "emulator snapshot load"}  # fmt: skip
     assert recorder.unconfirmed.keys() == asking
     for command, result in recorder.unconfirmed.items():
         assert result.code == 2, command

@@ -110,10 +110,10 @@ def describe_scopes(granted: Sequence[str]) -> list[str]:
 def _group(commands: Sequence[str]) -> str:
     verbs_by_group: dict[str, list[str]] = {}
     for name in commands:
-        group, verb = name.split()
+        group, _, verb = name.partition(" ")
         verbs_by_group.setdefault(group, []).append(verb)
     sizes = Counter(name.split()[0] for name in COMMAND_SCOPES)
     return "; ".join(
-        group if len(verbs) == sizes[group] > 1 else f"{group} {', '.join(verbs)}"
+        group if len(verbs) == sizes[group] > 1 else f"{group} {', '.join(verbs)}".rstrip()
         for group, verbs in verbs_by_group.items()
     )

@@ -27,10 +27,10 @@ DaysOption = Annotated[
 @contextmanager
 def comment_store(context: Context, client: "Client") -> "Iterator[CommentStore]":
     """Open the comments database of the client's account; raises StorageError."""
-    from outreply_cli.comments.store import CommentStore
+    from outreply_cli.comments.store import COMMENTS_FILE, CommentStore
     from outreply_cli.journal.account import account_fingerprint
 
-    path = context.state_dir / "comments.db"
+    path = context.state_dir / COMMENTS_FILE
     with closing(CommentStore(path, account_fingerprint(client))) as store:
         yield store
 

@@ -3,4 +3,5 @@
 COMMANDS = (
     "list",
     "show",
+    "check",
 )

@@ -8,6 +8,7 @@ COMMANDS = (
     "reschedule",
     "cancel",
     "wait",
+    "retry",
     "calendar",
     "export",
 )

@@ -52,7 +52,7 @@ def run(
 
     Example: outreply posts export --csv posts.csv --page instagram:acme
     """
-    check_exclusive(scheduled=scheduled, published=published, all_posts=all_posts)
+    check_exclusive(scheduled=scheduled, published=published, all=all_posts)
     if csv is not None and (published or all_posts):
         raise InvalidInputError(
             "--csv exports scheduled posts only: published ones cannot be scheduled again",

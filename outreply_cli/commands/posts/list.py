@@ -1,7 +1,9 @@
 """`outreply posts list`."""
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 import typer
 
@@ -9,6 +11,7 @@ from outreply_cli.api.client import post_time
 from outreply_cli.cli.options import DisplayZone, command
 from outreply_cli.commands.posts.options import (
     AllFilter,
+    FailedFilter,
     PageFilter,
     PublishedFilter,
     ScheduledFilter,
@@ -16,9 +19,13 @@ from outreply_cli.commands.posts.options import (
 )
 from outreply_cli.commands.posts.output import post_columns
 from outreply_cli.context import Context
-from outreply_cli.pages import find_page_id
+from outreply_cli.pages import Page, find_page_id
+from outreply_cli.posts.failed import list_failed_posts
 from outreply_cli.time_parser import parse_past_time
-from outreply_cli.ui.columns import Item
+from outreply_cli.ui.columns import Column, Item
+from outreply_cli.webhooks.post_failures import read_post_failures
+
+_FAILED_SINCE = timedelta(days=30)
 
 
 @command()
@@ -26,6 +33,7 @@ def run(
     context: Context,
     scheduled: ScheduledFilter = False,
     published: PublishedFilter = False,
+    failed: FailedFilter = False,
     all_posts: AllFilter = False,
     page: PageFilter = None,
     since: Annotated[
@@ -44,15 +52,23 @@ def run(
 ) -> None:
     """List posts, by default the scheduled ones.
 
+    The API lists no failed posts. --failed shows those of the last 30 days that are in the journal
+    of this machine, or in post.failed events that serve-webhook received.
+
     Example: outreply posts list --published --since 7d
+
+    Example: outreply posts list --failed
 
     Example: outreply posts list --all --page instagram:acme --json
     """
-    check_exclusive(scheduled=scheduled, published=published, all_posts=all_posts)
+    check_exclusive(scheduled=scheduled, published=published, failed=failed, all=all_posts)
     client, zone = context.client(), context.zone(tz)
     after = parse_past_time(since, now=client.now(), zone=zone) if since else None
     pages = client.pages().items if page or context.options.output == "table" else []
     page_id = find_page_id(pages, page)
+    if failed:
+        _list_failed(context, pages or client.pages().items, page_id, after, limit, zone)
+        return
     posts: list[Item] = []
     truncated = False
     if not published:
@@ -68,6 +84,26 @@ def run(
     context.output.print_list(posts, columns)
     if truncated:
         context.warn("the API lists at most 100 posts; there may be more")
+
+
+def _list_failed(
+    context: Context,
+    pages: Sequence[Page],
+    page_id: str | None,
+    after: datetime | None,
+    limit: int | None,
+    zone: ZoneInfo,
+) -> None:
+    client = context.client()
+    since = after or client.now() - _FAILED_SINCE
+    listing = list_failed_posts(
+        client, context.state_dir, pages, since=since, page_id=page_id,
+        errors=read_post_failures(context.state_dir, since),
+    )  # fmt: skip
+    columns = [*post_columns(zone, pages), Column("Error", "error", shrinkable=True)]
+    context.output.print_list(listing.items[:limit], columns)
+    if listing.truncated:
+        context.warn("only the newest 50 posts that may have failed were read; use --since")
 
 
 def _is_after(post: Item, after: datetime) -> bool:

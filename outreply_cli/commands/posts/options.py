@@ -15,6 +15,7 @@ from outreply_cli.posts.content import PostContent
 from outreply_cli.ui.editor import edit_message
 
 PostIdArgument = Annotated[str, typer.Argument(metavar="ID", help="Post ID.")]
+PostIdsArgument = Annotated[list[str], typer.Argument(metavar="ID...", help="Post IDs.")]
 PageOption = Annotated[
     list[str],
     typer.Option(
@@ -36,6 +37,9 @@ ScheduledFilter = Annotated[
     bool, typer.Option("--scheduled", help="Select scheduled posts (default).")
 ]
 PublishedFilter = Annotated[bool, typer.Option("--published", help="Select published posts.")]
+FailedFilter = Annotated[
+    bool, typer.Option("--failed", help="Select posts that were not published, as far as known.")
+]
 AllFilter = Annotated[bool, typer.Option("--all", help="Select scheduled and published posts.")]
 
 _MEDIA_PREFIX = "media:"
@@ -117,10 +121,11 @@ def option_for(field: str) -> str:
     return _OPTIONS.get(field, "--" + field.replace("_", "-"))
 
 
-def check_exclusive(*, scheduled: bool, published: bool, all_posts: bool) -> None:
-    """Raise InvalidInputError if more than one filter is given."""
-    if scheduled + published + all_posts > 1:
-        raise InvalidInputError("specify only one of --scheduled, --published and --all")
+def check_exclusive(**filters: bool) -> None:
+    """Raise InvalidInputError if more than one filter is given, each by the option's name."""
+    if sum(filters.values()) > 1:
+        *first, last = (f"--{name}" for name in filters)
+        raise InvalidInputError(f"specify only one of {', '.join(first)} and {last}")
 
 
 def read_message(

@@ -1,6 +1,6 @@
 """Code that the commands of `outreply posts` share."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -11,7 +11,7 @@ from outreply_cli.commands.posts.output import post_columns, report_posts
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.media.files import MediaFile
-from outreply_cli.pages import find_page, page_alias
+from outreply_cli.pages import Page, find_page, page_alias
 from outreply_cli.posts.content import PostContent, validate_posts
 from outreply_cli.posts.service import PostService
 from outreply_cli.ui.progress import upload_bars
@@ -75,10 +75,15 @@ def resolve_pages(client: Client, names: Sequence[str]) -> list[dict[str, Any]]:
     """Return the pages called `names`, each once; raises InvalidInputError for expired ones."""
     all_pages = client.pages().items
     pages = {str(page["id"]): dict(page) for page in (find_page(all_pages, name) for name in names)}
-    expired = [page_alias(page) for page in pages.values() if page.get("expired")]
+    check_connected(pages.values())
+    return list(pages.values())
+
+
+def check_connected(pages: Iterable[Page]) -> None:
+    """Raise InvalidInputError if a page's connection has expired."""
+    expired = dict.fromkeys(page_alias(page) for page in pages if page.get("expired"))
     if expired:
         raise InvalidInputError(
             f"the connection of {', '.join(expired)} has expired",
             hint="Reconnect the page in the dashboard first.",
         )
-    return list(pages.values())

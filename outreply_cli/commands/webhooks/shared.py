@@ -69,9 +69,9 @@ def read_bytes(context: Context, name: str) -> bytes:
 
 def open_store(context: Context) -> "DeliveryStore":
     """The deliveries received on this machine; raises StorageError."""
-    from outreply_cli.webhooks.store import DeliveryStore
+    from outreply_cli.webhooks.store import DELIVERIES_FILE, DeliveryStore
 
-    return DeliveryStore(context.state_dir / "webhooks.db")
+    return DeliveryStore(context.state_dir / DELIVERIES_FILE)
 
 
 def webhook_secrets(

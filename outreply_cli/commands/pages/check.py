@@ -1,0 +1,45 @@
+"""`outreply pages check`."""
+
+from outreply_cli.cli.options import DisplayZone, command
+from outreply_cli.context import Context
+from outreply_cli.errors import OutReplyError
+from outreply_cli.ui.columns import Column
+
+
+class ExpiredPagesError(OutReplyError):
+    """The connection of a page has expired."""
+
+    code = "PAGES_EXPIRED"
+
+
+@command()
+def run(context: Context, tz: DisplayZone = None) -> None:
+    """Check that no page has expired, for cron.
+
+    Exits 1 if one has, and shows how many scheduled posts wait for it.
+
+    Example: outreply pages check -q
+
+    Example: outreply pages check --json
+    """
+    from outreply_cli.overview import find_expired_pages
+    from outreply_cli.times import format_api_time
+
+    client, zone = context.client(), context.zone(tz)
+    pages = client.pages().items
+    items = find_expired_pages(client, pages)
+    if items or context.options.output != "table":
+        context.output.print_list(items, [
+            Column("Page", "page"),
+            Column("ID", "id"),
+            Column("Posts waiting", "posts_waiting"),
+            Column("Next post", "next_at",
+                   lambda it: format_api_time(it["next_at"], zone) if it["next_at"] else ""),
+        ])  # fmt: skip
+    if items:
+        names = ", ".join(item["page"] for item in items)
+        raise ExpiredPagesError(
+            f"the connection of {names} has expired",
+            hint="Reconnect in the dashboard; the scheduled posts of the page fail until then.",
+        )
+    context.info(f"All {len(pages)} pages are connected.")

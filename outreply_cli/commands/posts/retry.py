@@ -1,0 +1,87 @@
+"""`outreply posts retry`."""
+
+from typing import Annotated
+
+import typer
+
+from outreply_cli.cli.options import TimeZone, Yes, command
+from outreply_cli.commands.posts.options import DryRunOption, PostIdsArgument
+from outreply_cli.commands.posts.output import post_columns, report_posts
+from outreply_cli.commands.posts.shared import check_connected
+from outreply_cli.context import Context
+from outreply_cli.errors import InvalidInputError
+from outreply_cli.pages import find_page, page_alias
+from outreply_cli.posts.content import content_from_api, validate_time
+from outreply_cli.posts.failed import RETRY_KEY
+from outreply_cli.posts.service import PostService
+from outreply_cli.time_parser import parse_time
+
+
+@command()
+def run(
+    context: Context,
+    post_ids: PostIdsArgument,
+    at: Annotated[
+        str | None,
+        typer.Option("--at", metavar="TIME", help="Schedule for this time (default: publish now)."),
+    ] = None,
+    tz: TimeZone = None,
+    dry_run: DryRunOption = False,
+    yes: Yes = False,
+) -> None:
+    """Publish failed posts again, as new posts.
+
+    A post is sent again only once, however often the command runs.
+
+    Example: outreply posts retry $(outreply posts list --failed -q) --yes
+
+    Example: outreply posts retry $(outreply posts list --failed -q --limit 1) --at 'tomorrow 09:00' --yes
+    """  # noqa: E501 - a line that can be pasted
+    client = context.client()
+    posts = [client.scheduled_post(post_id) for post_id in dict.fromkeys(post_ids)]
+    for post in posts:
+        if post.get("status") != "failed":
+            raise InvalidInputError(
+                f"post {post['id']} has not failed: its status is {post.get('status')}",
+                hint="To post it a second time, use: outreply posts publish",
+            )
+    pages = client.pages().items
+    targets = [find_page(pages, str(post.get("page_id"))) for post in posts]
+    check_connected(targets)
+    if tz == "brand":
+        zones = [context.zone(client.brand_zone(str(page["brand_id"]))) for page in targets]
+    else:
+        zones = [context.zone(tz)] * len(targets)
+    now = client.now()
+    times = [parse_time(at, now=now, zone=zone) if at is not None else None for zone in zones]
+    for time in times:
+        problem = validate_time(time, now) if time is not None else None
+        if problem is not None:
+            raise InvalidInputError(f"--at: {problem.message}")
+    contents = []
+    for post in posts:
+        content, warning = content_from_api(post, client.post_media)
+        contents.append(content)
+        if warning:
+            context.warn(warning)
+    columns = post_columns(zones[0], pages)
+    if dry_run:
+        bodies = [
+            content.body(str(page["id"]), time)
+            for page, content, time in zip(targets, contents, times, strict=True)
+        ]
+        context.output.print_list(bodies, columns, id_field=None)
+        context.info("Dry run: nothing was sent.")
+        return
+    if not yes:
+        context.notes.print_list(posts, columns)
+        aliases = ", ".join(dict.fromkeys(page_alias(page) for page in targets))
+        action = "Publish" if at is None else "Schedule"
+        context.confirm(f"{action} again on {aliases}?", yes=False)
+    service = PostService(client, context.state_dir, context.info)
+    service.recover_pending()
+    results = [
+        service.post(page, content, scheduled_at=time, dedupe_key=f"{RETRY_KEY}{post['id']}")
+        for post, page, content, time in zip(posts, targets, contents, times, strict=True)
+    ]
+    report_posts(context, results, zones[0], pages)

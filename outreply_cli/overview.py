@@ -1,0 +1,201 @@
+"""What needs attention in an account: today's posts, failures, expired pages, comments, limits."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from outreply_cli.api.client import Client, post_time
+from outreply_cli.api.errors import NotFoundError, PermissionDeniedError
+from outreply_cli.comments.inbox import fetch_inbox, fetch_recent_posts
+from outreply_cli.comments.store import COMMENTS_FILE, CommentStore
+from outreply_cli.errors import OutReplyError
+from outreply_cli.journal.account import account_fingerprint
+from outreply_cli.journal.journal import JOURNAL_FILE, Journal
+from outreply_cli.pages import Page, page_alias
+from outreply_cli.posts.failed import list_failed_posts
+from outreply_cli.posts.listing import list_calendar_posts
+from outreply_cli.quota.check import find_used_quotas
+from outreply_cli.quota.quota import Quota
+from outreply_cli.times import day_start
+from outreply_cli.timestamps import format_timestamp
+from outreply_cli.webhooks.post_failures import read_post_failures
+
+RECENT = timedelta(days=7)
+# A read per post: the newest posts have nearly all new comments.
+_COMMENTED_POSTS_MAX = 20
+_USED_SHARE = 0.8
+
+Items = list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Overview:
+    """The sections of an overview, each a list of JSON-ready objects, in reading order.
+
+    Attributes:
+        sections: Objects by the name of the section; without those that failed.
+        errors: Errors by the name of the section that could not be read.
+        is_truncated: Whether a list was longer than what the API returns.
+    """
+
+    sections: Mapping[str, Items]
+    errors: Mapping[str, OutReplyError]
+    is_truncated: bool
+
+
+def find_expired_pages(client: Client, pages: Sequence[Page]) -> Items:
+    """Return the expired pages, with the number of posts that wait for each and the next time.
+
+    Both are None if the token may not read posts.
+    """
+    return [_describe_expired(client, page) for page in pages if page.get("expired")]
+
+
+def fetch_overview(client: Client, state_dir: Path, zone: ZoneInfo) -> Overview:
+    """Fetch the overview; a section that fails does not fail the others.
+
+    Raises:
+        OutReplyError: The first error, if every section that calls the API failed.
+    """
+    source = _Source(client, state_dir, zone)
+    readers: dict[str, Callable[[], Items]] = {
+        "today": source.read_today,
+        "failed": source.read_failed,
+        "expired_pages": source.read_expired,
+        "unanswered_comments": source.read_comments,
+        "limits": source.read_limits,
+    }
+    sections: dict[str, Items] = {}
+    errors: dict[str, OutReplyError] = {}
+    for name, read in readers.items():
+        try:
+            sections[name] = read()
+        except OutReplyError as error:
+            errors[name] = error
+    if not sections:
+        raise errors["today"]
+    try:
+        sections["unknown"] = source.read_unknown()
+    except OutReplyError as error:
+        errors["unknown"] = error
+    return Overview(sections, errors, source.is_truncated)
+
+
+class _Source:
+    """The account and this machine's state, read once each."""
+
+    def __init__(self, client: Client, state_dir: Path, zone: ZoneInfo) -> None:
+        self._client, self._state_dir, self._zone = client, state_dir, zone
+        self._now = client.now()
+        self.is_truncated = False
+
+    @cached_property
+    def pages(self) -> list[Page]:
+        return list(self._client.pages().items)
+
+    def read_today(self) -> Items:
+        """Return the posts that are due or were published today, by time."""
+        start = day_start(self._now.astimezone(self._zone).date(), self._zone)
+        end = day_start((start + timedelta(hours=36)).astimezone(self._zone).date(), self._zone)
+        listing = list_calendar_posts(self._client, self.pages, published_since=start)
+        self.is_truncated |= listing.truncated
+        return [
+            {**post.post, "page": post.alias, "at": format_timestamp(post.at)}
+            for post in listing.items
+            if start <= post.at < end
+        ]
+
+    def read_failed(self) -> Items:
+        """Return the posts that failed in the last days."""
+        since = self._now - RECENT
+        errors = read_post_failures(self._state_dir, since)
+        listing = list_failed_posts(
+            self._client, self._state_dir, self.pages, since=since, errors=errors
+        )
+        self.is_truncated |= listing.truncated
+        return [{**post, "page": self._alias(str(post.get("page_id")))} for post in listing.items]
+
+    def read_expired(self) -> Items:
+        """Return the expired pages."""
+        return find_expired_pages(self._client, self.pages)
+
+    def read_comments(self) -> Items:
+        """Return the posts with comments that need a reply, with their number."""
+        recent = fetch_recent_posts(self._client, self._now - RECENT)
+        self.is_truncated |= recent.truncated or len(recent.posts) > _COMMENTED_POSTS_MAX
+        recent = replace(recent, posts=recent.posts[:_COMMENTED_POSTS_MAX])
+        path = self._state_dir / COMMENTS_FILE
+        with closing(CommentStore(path, account_fingerprint(self._client))) as store:
+            groups = fetch_inbox(self._client, store, recent, only_new=False)
+        return [
+            {
+                "post_id": group.post.get("id"),
+                "page": group.alias,
+                "unanswered": group.unanswered_count,
+                "message": group.post.get("message"),
+            }
+            for group in groups
+            if group.unanswered_count
+        ]
+
+    def read_limits(self) -> Items:
+        """Return the monthly quotas and the storage of which more than 80% is used."""
+        quota = Quota.from_account(self._client.account())
+        storage = quota.storage
+        buckets = find_used_quotas(quota, _USED_SHARE)
+        if storage is not None and storage.share is not None and storage.share >= _USED_SHARE:
+            buckets.append(storage)
+        return [
+            {
+                "name": bucket.name,
+                "used": bucket.used,
+                "limit": bucket.limit,
+                "remaining": bucket.remaining,
+                "percent": int((bucket.share or 0) * 100),
+            }
+            for bucket in buckets
+        ]
+
+    def read_unknown(self) -> Items:
+        """Return the requests of this account whose outcome is unknown."""
+        path = self._state_dir / JOURNAL_FILE
+        if not path.exists():
+            return []
+        with closing(Journal(path)) as journal:
+            if not journal.has_unsettled:
+                return []
+            entries = journal.list_unsettled(account_fingerprint(self._client))
+        return [
+            {
+                "page_id": entry.page_id,
+                "page": self._alias(entry.page_id),
+                "scheduled_at": format_timestamp(entry.scheduled_at),
+                "message": entry.body.get("message"),
+            }
+            for entry in entries
+        ]
+
+    def _alias(self, page_id: str) -> str:
+        with suppress(OutReplyError):
+            for page in self.pages:
+                if page.get("id") == page_id:
+                    return page_alias(page)
+        return page_id
+
+
+def _describe_expired(client: Client, page: Page) -> dict[str, Any]:
+    times: list[datetime] | None = None
+    with suppress(PermissionDeniedError, NotFoundError):
+        posts = client.scheduled_posts(page_id=str(page.get("id"))).items
+        times = sorted(at for post in posts if (at := post_time(post)) is not None)
+    return {
+        "id": page.get("id"),
+        "page": page_alias(page),
+        "posts_waiting": None if times is None else len(times),
+        "next_at": format_timestamp(times[0]) if times else None,
+    }

@@ -1,0 +1,78 @@
+"""Scheduled posts that failed, as far as this machine knows them.
+
+The API shows a failed post by its ID (reference: GET /posts/scheduled/:postId), and lists it
+nowhere. So its ID comes from the journal, or from a `post.failed` event that was received
+(`webhooks.post_failures`).
+"""
+
+from collections.abc import Iterable, Mapping
+from contextlib import closing, suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from outreply_cli.api.client import Client, ListResult
+from outreply_cli.api.errors import NotFoundError
+from outreply_cli.api.resend import LIST_LAG
+from outreply_cli.api.types import Post
+from outreply_cli.journal.account import account_fingerprint
+from outreply_cli.journal.journal import JOURNAL_FILE, Journal
+from outreply_cli.journal.models import EntryState
+from outreply_cli.pages import Page
+from outreply_cli.posts.listing import list_all_published
+from outreply_cli.posts.service import KEY_CALENDAR
+
+# Idempotency key of the post that replaces a failed one, before its ID.
+RETRY_KEY = "retry of "
+_READS_MAX = 50
+
+
+def list_failed_posts(
+    client: Client,
+    state_dir: Path,
+    pages: Iterable[Page],
+    *,
+    since: datetime,
+    errors: Mapping[str, str | None],
+    page_id: str | None = None,
+) -> ListResult[Post]:
+    """List the failed posts that were due after `since`, newest first, with their `error`.
+
+    `errors` are those of received events by post ID. Posts that `posts retry` sent again are left
+    out. It costs a read per post that may have failed, and reads the newest 50 of them.
+    """
+    candidates = dict.fromkeys(errors)
+    retried: set[str] = set()
+    journal_path = state_dir / JOURNAL_FILE
+    if journal_path.exists():
+        with closing(Journal(journal_path)) as journal:
+            account = account_fingerprint(client)
+            due = journal.due_entries(account, since, client.now() - LIST_LAG)
+            candidates |= dict.fromkeys(str(entry.post_id) for entry in reversed(due))
+            retried = {post_id for post_id in candidates if _is_retried(journal, account, post_id)}
+    page_ids = [str(page.get("id")) for page in pages]
+    published = list_all_published(client, page_ids, since)
+    published_ids = {str(post.get("id")) for post in published.items}
+    ids = [post_id for post_id in candidates if post_id not in published_ids | retried]
+    failed = []
+    for post_id in ids[:_READS_MAX]:
+        with suppress(NotFoundError):
+            post = client.scheduled_post(post_id)
+            if post.get("status") == "failed" and page_id in {None, post.get("page_id")}:
+                failed.append(_with_error(post, errors.get(post_id)))
+    failed.sort(key=lambda post: str(post.get("scheduled_at")), reverse=True)
+    return ListResult(failed, truncated=len(ids) > _READS_MAX)
+
+
+def _is_retried(journal: Journal, account: str, post_id: str) -> bool:
+    histories = journal.rows(account, f"{KEY_CALENDAR}{RETRY_KEY}{post_id}")
+    return any(
+        history.active is not None and history.active.state == EntryState.DONE
+        for history in histories
+    )
+
+
+def _with_error(post: Post, error: str | None) -> Post:
+    known: Any = post.get("error") or post.get("failure_reason") or error
+    failed: Post = {**post, "error": known}
+    return failed

@@ -1,0 +1,216 @@
+"""`outreply status`, `pages check`, `posts list --failed` and `posts retry`, on the emulator."""
+
+import json
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from outreply_cli.api.client import Client
+from outreply_cli.emulator.server import EmulatorServer
+from outreply_cli.webhooks.models import IncomingDelivery
+from outreply_cli.webhooks.store import DELIVERIES_FILE, DeliveryStore
+from tests.clocks import ManualClock
+from tests.command_line import CommandLine
+from tests.commands.test_quota_commands import set_used
+
+FACEBOOK = ("--page", "facebook:acme")
+
+
+def expire(emulator: EmulatorServer, *, expired: bool = True) -> None:
+    emulator.state.connection.execute(
+        "UPDATE pages SET expired = ? WHERE platform = 'facebook'", (expired,)
+    )
+
+
+def schedule_with_key(cli: CommandLine, text: str, *, at: str = "+1h") -> str:
+    words = ("posts", "schedule", *FACEBOOK, "--at", at, "-m", text, "--key", text, "-q")
+    return cli.run(*words).out.strip()
+
+
+@pytest.fixture
+def failed_id(cli: CommandLine, emulator: EmulatorServer, emulator_clock: ManualClock) -> str:
+    """ID of a post that failed because its page had expired, and is connected again."""
+    post_id = schedule_with_key(cli, "Sale today")
+    expire(emulator)
+    emulator_clock.advance(timedelta(hours=2).total_seconds())
+    cli.run("posts", "list")
+    expire(emulator, expired=False)
+    return post_id
+
+
+def list_failed(cli: CommandLine, *options: str) -> list[dict[str, Any]]:
+    ran = cli.run("posts", "list", "--failed", "--json", *options)
+    assert ran.code == 0, ran.err
+    posts: list[dict[str, Any]] = json.loads(ran.out)
+    return posts
+
+
+def list_published_texts(client: Client) -> list[str]:
+    return [str(post["message"]) for post in client.published_posts().items]
+
+
+def test_failed_post_of_journal_is_listed(cli: CommandLine, failed_id: str) -> None:
+    (post,) = list_failed(cli)
+    assert (post["id"], post["status"], post["message"]) == (failed_id, "failed", "Sale today")
+    assert "error" in post
+    assert list_failed(cli, "--page", "instagram:acme") == []
+    assert list_failed(cli, "--since", "1h") == []
+    assert cli.run("posts", "list", "--failed", "-q").out == f"{failed_id}\n"
+    assert cli.run("posts", "list", "--failed", "--all").code == 2
+
+
+def test_published_and_cancelled_posts_are_not_failed(
+    cli: CommandLine, emulator_clock: ManualClock
+) -> None:
+    schedule_with_key(cli, "Fine")
+    cancelled = schedule_with_key(cli, "Cancelled", at="+3h")
+    cli.run("posts", "cancel", cancelled)
+    emulator_clock.advance(timedelta(hours=4).total_seconds())
+    assert list_failed(cli) == []
+
+
+def store_event(cli: CommandLine, post: dict[str, Any], *, is_verified: bool = True) -> None:
+    state_dir = Path(cli.environ["OUTREPLY_STATE_DIR"])
+    state_dir.mkdir(parents=True, exist_ok=True)
+    body = json.dumps({"event": "post.failed", "data": {"post": post}}).encode()
+    with closing(DeliveryStore(state_dir / DELIVERIES_FILE)) as store:
+        store.store([
+            IncomingDelivery(
+                id=str(post.get("id")), received_at=cli.clock.now().timestamp(),
+                event="post.failed", is_verified=is_verified, reason=None, status=200,
+                headers=[], body=body,
+            )
+        ])  # fmt: skip
+
+
+def test_failed_post_of_event_is_listed(cli: CommandLine, failed_id: str) -> None:
+    journal = Path(cli.environ["OUTREPLY_STATE_DIR"]) / "journal.db"
+    journal.unlink()
+    assert list_failed(cli) == []
+    store_event(cli, {"id": failed_id, "error": "the page has expired"}, is_verified=False)
+    assert list_failed(cli) == []
+    store_event(cli, {"id": failed_id, "error": "the page has expired"})
+    store_event(cli, {"id": "of another account"})
+    store_event(cli, {})
+    (post,) = list_failed(cli)
+    assert (post["id"], post["error"]) == (failed_id, "the page has expired")
+
+
+def test_retry_sends_once(cli: CommandLine, client: Client, failed_id: str) -> None:
+    first = cli.run("posts", "retry", failed_id, "--yes", "--json")
+    assert first.code == 0, first.err
+    (post,) = json.loads(first.out)
+    second = cli.run("posts", "retry", failed_id, "--yes", "--json")
+    assert json.loads(second.out)[0]["id"] == post["id"]
+    assert "already exists; nothing was sent" in second.err
+    later = cli.run("posts", "retry", failed_id, "--at", "+2h", "--json", "--yes")
+    assert "already exists; nothing was sent" in later.err
+    assert list_published_texts(client).count("Sale today") == 1
+    assert not [post for post in client.scheduled_posts().items if post["message"] == "Sale today"]
+    assert list_failed(cli) == []
+
+
+def test_retry_at_a_time(cli: CommandLine, client: Client, failed_id: str) -> None:
+    ran = cli.run("posts", "retry", failed_id, "--at", "tomorrow 09:00", "--yes")
+    assert ran.code == 0, ran.err
+    (post,) = [post for post in client.scheduled_posts().items if post["message"] == "Sale today"]
+    assert post["scheduled_at"].endswith("T08:00:00.000Z")
+
+
+def test_retry_requires_confirmation(cli: CommandLine, client: Client, failed_id: str) -> None:
+    ran = cli.run("posts", "retry", failed_id)
+    assert ran.code == 2
+    assert "Confirmation required" in ran.err
+    assert "Sale today" in ran.err
+    dry = cli.run("posts", "retry", failed_id, "--dry-run", "--json")
+    assert [body["message"] for body in json.loads(dry.out)] == ["Sale today"]
+    assert "Sale today" not in list_published_texts(client)
+
+
+def test_retry_of_other_posts_is_refused(
+    cli: CommandLine, emulator: EmulatorServer, failed_id: str
+) -> None:
+    pending = schedule_with_key(cli, "Pending")
+    ran = cli.run("posts", "retry", failed_id, pending, "--yes")
+    assert ran.code == 2
+    assert "has not failed: its status is scheduled" in ran.err
+    assert cli.run("posts", "retry", "0" * 24, "--yes").code == 5
+    past = cli.run("posts", "retry", failed_id, "--at", "2020-01-01 09:00", "--yes")
+    assert past.code == 2
+    expire(emulator)
+    expired = cli.run("posts", "retry", failed_id, "--yes")
+    assert expired.code == 2
+    assert "facebook:acme has expired" in expired.err
+    assert len(list_failed(cli)) == 1
+
+
+def test_pages_check(cli: CommandLine, emulator: EmulatorServer) -> None:
+    ran = cli.run("pages", "check")
+    assert (ran.code, ran.out) == (0, "")
+    assert "All 6 pages are connected." in ran.err
+    quiet = cli.run("pages", "check", "-q")
+    assert (quiet.code, quiet.out, quiet.err) == (0, "", "")
+    assert cli.run("pages", "check", "--json").out == "[]\n"
+    schedule_with_key(cli, "Waits", at="2026-12-24 18:00")
+    expire(emulator)
+    expired = cli.run("pages", "check", "--json")
+    assert expired.code == 1
+    (page,) = json.loads(expired.out)
+    assert (page["page"], page["posts_waiting"]) == ("facebook:acme", 1)
+    assert page["next_at"] == "2026-12-24T17:00:00Z"
+    assert json.loads(expired.err)["error"]["code"] == "PAGES_EXPIRED"
+    table = cli.run("pages", "check")
+    assert "Thu 24 Dec 2026 18:00 CET (17:00 UTC)" in table.out
+    assert "Reconnect in the dashboard" in table.err
+
+
+def test_pages_check_without_posts_scope(cli: CommandLine, emulator: EmulatorServer) -> None:
+    expire(emulator)
+    emulator.state.connection.execute("""UPDATE tokens SET scopes = '["read:pages"]'""")
+    (page,) = json.loads(cli.run("pages", "check", "--json").out)
+    assert (page["posts_waiting"], page["next_at"]) == (None, None)
+
+
+def test_status(cli: CommandLine, emulator: EmulatorServer, failed_id: str) -> None:
+    schedule_with_key(cli, "Tonight", at="today 20:00")
+    schedule_with_key(cli, "Tomorrow", at="tomorrow 20:00")
+    expire(emulator)
+    ran = cli.run("status", "--json")
+    assert ran.code == 0, ran.err
+    status = json.loads(ran.out)
+    assert "Tonight" in [post["message"] for post in status["today"]]
+    assert "Tomorrow" not in [post["message"] for post in status["today"]]
+    assert [post["id"] for post in status["failed"]] == [failed_id]
+    assert [page["posts_waiting"] for page in status["expired_pages"]] == [2]
+    assert sum(post["unanswered"] for post in status["unanswered_comments"]) > 0
+    assert (status["limits"], status["unknown"], status["errors"]) == ([], [], {})
+
+
+def test_status_shows_limits_running_short(cli: CommandLine, emulator: EmulatorServer) -> None:
+    account = json.loads(cli.run("quota", "show", "--json").out)
+    limit = account["quota"]["monthly"]["replies"]["limit"]
+    set_used(emulator, "replies", limit - 1)
+    (item,) = json.loads(cli.run("status", "--json").out)["limits"]
+    assert (item["name"], item["remaining"]) == ("replies", 1)
+
+
+def test_status_survives_missing_scopes(cli: CommandLine, emulator: EmulatorServer) -> None:
+    emulator.state.connection.execute("""UPDATE tokens SET scopes = '["read:pages"]'""")
+    ran = cli.run("status", "--json")
+    assert ran.code == 0
+    status = json.loads(ran.out)
+    assert status["expired_pages"] == []
+    assert status["errors"].keys() >= {"today", "unanswered_comments", "limits"}
+    assert status["errors"]["today"]["code"] == "MISSING_SCOPE"
+    assert "Warning: Unanswered comments" in ran.err
+    cli.environ["OUTREPLY_API_KEY"] = "outreply_live_" + "0" * 48
+    assert cli.run("status", "--json").code == 4
+
+
+def test_status_in_a_pipe_names_the_section(cli: CommandLine, failed_id: str) -> None:
+    lines = cli.run("status").out.splitlines()
+    assert any(line.startswith("failed\t") and failed_id in line for line in lines)
+    assert any(line.startswith("unanswered_comments\t") for line in lines)
