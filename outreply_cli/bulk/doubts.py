@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from outreply_cli.api.client import post_time
 from outreply_cli.api.types import Post
@@ -28,12 +29,14 @@ class Doubt:
     Attributes:
         similar: IDs of candidates with the time or nearly the text of the row.
         is_exact: Whether the only candidate has the row's page, time and text.
+        old: Entry of the post that the row's current one replaces, if it may not be cancelled yet.
     """
 
     reason: str
     candidates: tuple[Post, ...] = ()
     similar: frozenset[str] = frozenset()
     is_exact: bool = False
+    old: JournalEntry | None = None
 
 
 def find_doubts(
@@ -92,6 +95,35 @@ def find_doubts(
             doubt = Doubt(_TRUNCATED)
         if doubt is not None:
             doubts[index] = doubt
+    return doubts
+
+
+def find_uncancelled(
+    rows: Sequence[MatchedRow],
+    cancelling: Iterable[JournalEntry],
+    statuses: Mapping[int, PostStatus],
+    now: datetime,
+) -> dict[int, Doubt]:
+    """Return the doubts about rows whose current post replaces another one, by index.
+
+    `cancelling` are entries of posts that have to be cancelled: they may be scheduled, or may have
+    been published.
+    """
+    by_name: dict[int | str | None, JournalEntry] = {}
+    for it in cancelling:
+        by_name[it.id] = by_name[it.row] = it
+    doubts: dict[int, Doubt] = {}
+    for index, row in enumerate(rows):
+        entry = row.entry
+        old = None if entry is None else by_name.get(entry.replaces) or by_name.get(entry.row)
+        if entry is None or old is None or entry.state != EntryState.DONE:
+            continue
+        if old.scheduled_at <= now and statuses.get(entry.id) == PostStatus.PUBLISHED:
+            # Neither of them can be cancelled any more.
+            continue
+        posts = _post_of(old), _post_of(entry)
+        reason = f"replaces {_describe(posts[0])}, which may not be cancelled yet"
+        doubts[index] = Doubt(reason, posts, old=old)
     return doubts
 
 
@@ -169,6 +201,15 @@ def _find_doubt(
     return Doubt(
         f"{relation} {shown}", tuple(candidates), frozenset(str(post["id"]) for post in similar)
     )
+
+
+def _post_of(entry: JournalEntry) -> Post:
+    return {
+        "id": str(entry.post_id),
+        "page_id": entry.page_id,
+        "scheduled_at": format_timestamp(entry.scheduled_at),
+        "message": entry.body.get("message"),
+    }
 
 
 def _describe(post: Post) -> str:

@@ -8,6 +8,7 @@ from outreply_cli.api.types import Post
 from outreply_cli.bulk.doubts import Doubt, find_leftovers
 from outreply_cli.bulk.matching import MatchedRow
 from outreply_cli.bulk.remote_state import LIVE_STATUSES, PostStatus
+from outreply_cli.journal.models import JournalEntry
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,7 @@ class RowInDoubt:
         is_exact: Whether the only candidate has the row's page, time and text.
         unique: The only candidate that is similar, if no other row has it as a candidate.
         is_live: Whether the row's current post is scheduled.
+        old: Entry of the post that the row's current one replaces, if it may not be cancelled yet.
     """
 
     row: MatchedRow
@@ -27,17 +29,23 @@ class RowInDoubt:
     is_exact: bool = False
     unique: Post | None = None
     is_live: bool = False
+    old: JournalEntry | None = None
+
+    @property
+    def own_id(self) -> str | None:
+        """ID of the row's current post."""
+        return None if self.row.entry is None else self.row.entry.post_id
 
 
 @dataclass(frozen=True)
 class Pairs:
-    """The rows in doubt, and the posts of the account that no row claims, by ID.
+    """The rows in doubt, and the posts that they may have, by ID: candidates and unclaimed ones.
 
     `leftovers` are those that may be earlier versions of rows that have a post.
     """
 
     rows: list[RowInDoubt]
-    unclaimed: dict[str, Post]
+    posts: dict[str, Post]
     leftovers: list[tuple[MatchedRow, Post]]
 
 
@@ -80,10 +88,11 @@ def find_pairs(
                     # The row's own post is an alternative.
                     unique=similar[0] if is_unique and status not in LIVE_STATUSES else None,
                     is_live=status in LIVE_STATUSES,
+                    old=doubt.old,
                 )
             )
         elif status == PostStatus.UNKNOWN:
             found.append(RowInDoubt(row, "unknown whether it was sent"))
-    in_doubt = {str(post.get("id")) for posts in candidates.values() for post in posts}
+    in_doubt = {str(post.get("id")): post for posts in candidates.values() for post in posts}
     leftovers = find_leftovers(rows, unclaimed, in_doubt)
-    return Pairs(found, {str(post.get("id")): post for post in unclaimed}, leftovers)
+    return Pairs(found, {str(post.get("id")): post for post in unclaimed} | in_doubt, leftovers)

@@ -18,7 +18,7 @@ from outreply_cli.bulk.checks import (
     check_storage,
     check_times,
 )
-from outreply_cli.bulk.doubts import Doubt, find_conflicts, find_doubts
+from outreply_cli.bulk.doubts import Doubt, find_conflicts, find_doubts, find_uncancelled
 from outreply_cli.bulk.executor import (
     CancellationToken,
     PlanExecutor,
@@ -29,7 +29,7 @@ from outreply_cli.bulk.executor import (
 )
 from outreply_cli.bulk.identity import CalendarIdentity, find_calendar, identify_calendar
 from outreply_cli.bulk.matching import MatchedRow, match_rows
-from outreply_cli.bulk.pairs import Pairs, find_pairs
+from outreply_cli.bulk.pairs import Pairs, RowInDoubt, find_pairs
 from outreply_cli.bulk.plan import Action, ActionType, Plan, make_plan, schedule_cancels_first
 from outreply_cli.bulk.remote_state import (
     LIVE_STATUSES,
@@ -49,7 +49,7 @@ from outreply_cli.media.files import StorageLimits
 from outreply_cli.media.uploader import Uploader
 from outreply_cli.posts.content import Diagnostic
 from outreply_cli.posts.guardrails import GuardrailLimits
-from outreply_cli.posts.sender import Sender
+from outreply_cli.posts.sender import OutcomeUnknownError, Sender
 
 _MAX_CANCEL = 10
 _MAX_CANCEL_DIVISOR = 5
@@ -228,6 +228,9 @@ class BulkService:
         )
         if reconcile and not doubts:
             self._journal.record_all_known(account, name)
+        unsettled = self._journal.list_unsettled(account, name if reconcile else identity.known_id)
+        cancelling = [entry for entry in unsettled if entry.state == EntryState.CANCELLING]
+        doubts |= find_uncancelled(adopted, cancelling, statuses, now)
         if self._options.adopt:
             for index in [index for index, doubt in doubts.items() if doubt.is_exact]:
                 (post,) = doubts.pop(index).candidates
@@ -319,9 +322,19 @@ class BulkService:
         unclaimed = [post for post in diff.remote.posts if str(post.get("id")) not in claimed]
         return find_pairs(diff.rows, diff.doubts, diff.statuses, unclaimed)
 
-    def pair(self, row: MatchedRow, post: Post) -> JournalEntry:
-        """Record that `post` is the post of a row in doubt, and cancel an earlier one."""
-        return self._adopt(row, post, dry_run=False)
+    def pair(self, doubt: RowInDoubt, post: Post) -> None:
+        """Record that `post` is the post of a row in doubt, and cancel another one.
+
+        Raises:
+            OutReplyError: The other one is still scheduled, and cannot be cancelled.
+        """
+        post_id = str(post["id"])
+        if doubt.old is not None and post_id == doubt.old.post_id:
+            self._sender.keep_old(doubt.old)
+        elif doubt.old is not None and post_id == doubt.own_id:
+            self._drop_old(doubt.old)
+        else:
+            self._adopt(doubt.row, post, dry_run=False)
 
     def _adopt(self, row: MatchedRow, post: Post, *, dry_run: bool) -> JournalEntry:
         entry, post_id = row.entry, str(post["id"])
@@ -338,10 +351,19 @@ class BulkService:
         self._sender.reconcile(self._journal.entry(entry.id))
         return adopted
 
-    def mark_new(self, row: MatchedRow, *, is_live: bool) -> None:
-        """Record that a row in doubt is a new post; one whose post `is_live` just changes."""
-        entry = row.entry
-        if is_live or (entry is not None and entry.state == EntryState.CANCELLING):
+    def mark_new(self, doubt: RowInDoubt) -> None:
+        """Record that no candidate is the post of a row in doubt.
+
+        The row becomes a new post. If it has one that is scheduled, that one is kept.
+
+        Raises:
+            OutReplyError: The post that it replaces is still scheduled, and cannot be cancelled.
+        """
+        row, entry = doubt.row, doubt.row.entry
+        if doubt.old is not None:
+            self._drop_old(doubt.old)
+            return
+        if doubt.is_live or (entry is not None and entry.state == EntryState.CANCELLING):
             return
         if entry is not None and entry.state == EntryState.SENT:
             self._journal.mark_unsent(entry)
@@ -349,6 +371,14 @@ class BulkService:
         if entry is not None:
             self._journal.mark_cancelled(entry)
         self._journal.record_planned([row.draft])
+
+    def _drop_old(self, old: JournalEntry) -> None:
+        """Record that a replaced post is gone, unless the server says otherwise."""
+        error = self._sender.reconcile(old).error
+        if isinstance(error, OutcomeUnknownError):
+            self._journal.mark_cancelled(old)
+        elif error is not None:
+            raise error
 
     def mark_separate(self, row: MatchedRow, post_ids: Iterable[str]) -> None:
         """Record that posts are not those of a row."""
@@ -374,9 +404,11 @@ class BulkService:
             if history.active and history.active.scheduled_at > now
         ]
         statuses = fetch_statuses(self._client, remote, pending, now)
+        # Also the old posts of rows whose new post exists.
+        unsettled = self._journal.list_unsettled(self.account.fingerprint, calendar_id)
         return (
             [entry for entry in pending if statuses[entry.id] in LIVE_STATUSES],
-            [entry for entry in pending if statuses[entry.id] == PostStatus.UNKNOWN],
+            [entry for entry in unsettled if entry.scheduled_at > now],
         )
 
     def apply(

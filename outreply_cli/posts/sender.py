@@ -114,6 +114,20 @@ class Sender:
             return SendResult(self._journal.entry(entry.id))
         return SendResult(entry, self._unknown(entry, reason))
 
+    def keep_old(self, entry: JournalEntry) -> None:
+        """Record that the post of `entry` was not cancelled, and cancel the one that replaces it.
+
+        If the cancellation fails, the replacement's entry remains `cancelling`.
+        """
+        successor = self._journal.get_replacement(entry)
+        if successor is None or successor.state != EntryState.DONE:
+            self._journal.mark_published(entry)
+            return
+        # In this order, a crash in between leaves nothing that looks settled.
+        self._journal.mark_cancelling(successor)
+        self._journal.mark_published(entry)
+        self._finish_cancelling(self._journal.entry(successor.id))
+
     def find_existing(self, entry: JournalEntry) -> JournalEntry | None:
         """Return `entry` as done if the server has its post and no other entry claims it."""
         post_id, _, _ = self._look(entry)
@@ -272,12 +286,8 @@ class Sender:
             # Cancelled already: elsewhere, or by a request whose response was lost.
             self._journal.mark_cancelled(entry)
             return SendResult(self._journal.entry(entry.id))
-        self._journal.mark_published(entry)
-        successor = self._journal.get_replacement(entry)
-        if successor is not None and successor.state == EntryState.DONE:
-            # The old post was published while the new one was created: keep one of them.
-            self._journal.mark_cancelling(successor)
-            self._finish_cancelling(self._journal.entry(successor.id))
+        # The old post was published while the new one was created: keep one of them.
+        self.keep_old(entry)
         return SendResult(
             self._journal.entry(entry.id),
             error.replace(

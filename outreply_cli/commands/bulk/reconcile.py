@@ -89,7 +89,8 @@ def run(
 
     A post with the page, time and text of a row is used for it. A post with the same page and time,
     or with nearly the same text, requires a confirmation; --yes confirms pairs without an
-    alternative. Nothing is sent, except to settle requests of an interrupted run.
+    alternative. Nothing is sent, except to settle requests of an interrupted run and to cancel the
+    other post of a changed row.
 
     Example: outreply bulk reconcile launch.csv --dry-run
 
@@ -157,20 +158,20 @@ def _check_decisions(decisions: _Decisions, pairs: Pairs, service: BulkService) 
         )
     chosen: dict[str, str] = {}
     for line, post_id in decisions.pairs:
-        post = pairs.unclaimed.get(post_id) or service.fetch_unclaimed(post_id)
+        post = pairs.posts.get(post_id) or service.fetch_unclaimed(post_id)
         rows = [
             doubt.row.draft.row
             for doubt in pairs.rows
             if doubt.row.post.row.line == line
             and post is not None
-            and post.get("page_id") == doubt.row.post.page_id
+            and (post in doubt.candidates or post.get("page_id") == doubt.row.post.page_id)
         ]
         if post is None or not rows:
             raise InvalidInputError(
                 f"--pair: post {post_id} is not a post of the row's page without a row",
                 hint="List the posts with: outreply posts list",
             )
-        pairs.unclaimed[post_id] = post
+        pairs.posts[post_id] = post
         chosen[rows[0]] = post_id
     return chosen
 
@@ -189,13 +190,14 @@ def _decide(
     for doubt in pairs.rows:
         name, line = doubt.row.draft.row, doubt.row.post.row.line
         available = [post for post in doubt.candidates if str(post["id"]) not in taken]
+        ids = {str(post["id"]) for post in available}
         unique = doubt.unique if doubt.unique in available else None
         if name in chosen:
             yield _Outcome(doubt, "pair", chosen[name])
         elif line in decisions.new_lines:
             yield _Outcome(doubt, "new")
-        elif doubt.candidates and not available and decisions.separate:
-            # All candidates are set apart: the row is a new one.
+        elif decisions.separate and doubt.candidates and ids <= {doubt.own_id}:
+            # All others are set apart: the row is a new one, or keeps its post.
             yield _Outcome(doubt, "new")
         elif available and (doubt.is_exact or (yes and unique is not None)):
             post = unique or available[0]
@@ -229,9 +231,9 @@ def _record(
         row, post_id = outcome.doubt.row, outcome.post_id
         candidates = {str(post["id"]) for post in outcome.doubt.candidates}
         if outcome.action == "pair" and post_id is not None:
-            service.pair(row, pairs.unclaimed[post_id])
+            service.pair(outcome.doubt, pairs.posts[post_id])
         elif outcome.action == "new":
-            service.mark_new(row, is_live=outcome.doubt.is_live)
+            service.mark_new(outcome.doubt)
         # The other candidates of a row that is settled are not its posts.
         refused = candidates if outcome.action != "hold" else candidates & decisions.separate
         service.mark_separate(row, refused - {post_id})

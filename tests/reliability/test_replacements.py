@@ -1,0 +1,207 @@
+"""The new version of a row is scheduled, and its old post could not be cancelled yet."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.bulk.calendars import CalendarRow
+from tests.clocks import ManualClock
+from tests.command_line import CommandLine
+from tests.reliability.machines import (
+    FIRST,
+    HOUR,
+    World,
+    assert_clean,
+    assert_held,
+    edited,
+    get_rows,
+    reconcile,
+    rows_of_all_pages,
+    schedule,
+    settle,
+    without_guardrails,
+    without_keys,
+)
+from tests.reliability.proxy import lose_answer, refuse
+
+BUSY = refuse(503, {"error": "busy", "code": "SERVER_ERROR"})
+PAGE = "youtube:bluebirdathome"
+
+Change = Callable[[list[CalendarRow]], list[CalendarRow]]
+
+
+def moved(rows: list[CalendarRow]) -> list[CalendarRow]:
+    """Return `rows` 45 minutes later."""
+    return [replace(row, scheduled_at=row.scheduled_at + timedelta(minutes=45)) for row in rows]
+
+
+def on_another_page(rows: list[CalendarRow]) -> list[CalendarRow]:
+    """Return `rows` on one page that none of them has."""
+    return [replace(row, page=PAGE) for row in rows]
+
+
+def get_post_ids(world: World) -> list[str]:
+    """Return the IDs of the scheduled and published posts of a test, oldest first."""
+    rows = world.emulator.state.connection.execute(
+        "SELECT id FROM posts WHERE status IN ('scheduled', 'published') "
+        "AND message LIKE 'Row %' ORDER BY number"
+    )
+    return [str(row["id"]) for row in rows]
+
+
+class TestFailedCancellation:
+    """The server refuses to cancel for a while."""
+
+    @pytest.fixture
+    def rows(self) -> list[CalendarRow]:
+        return rows_of_all_pages(2)
+
+    @pytest.fixture(params=["time", "time, no key", "page"])
+    def calendar(
+        self,
+        request: pytest.FixtureRequest,
+        world: World,
+        machine: CommandLine,
+        rows: list[CalendarRow],
+    ) -> Path:
+        """A calendar with one changed row, both of whose versions are scheduled."""
+        if request.param == "time, no key":
+            rows[:] = without_keys(rows)
+        calendar = world.calendar(rows)
+        assert schedule(machine, calendar).code == 0
+        change: Change = on_another_page if request.param == "page" else moved
+        rows[:1] = change(rows[:1])
+        world.calendar(rows)
+        world.proxy.on("DELETE", "*", BUSY)
+        assert schedule(machine, calendar).code == 3
+        assert sum(world.live().values()) == 3
+        return calendar
+
+    def test_row_is_unknown_until_old_post_is_cancelled(
+        self, world: World, machine: CommandLine, rows: list[CalendarRow], calendar: Path
+    ) -> None:
+        ran = schedule(machine, calendar)
+        assert_held(ran)
+        assert [row["status"] for row in get_rows(ran)] == ["unknown", "done"]
+        world.proxy.recover()
+        assert_clean(schedule(machine, calendar))
+        world.assert_each_once(rows)
+
+    def test_status_shows_row(self, machine: CommandLine, calendar: Path) -> None:
+        ran = machine.run("bulk", "status", str(calendar), "--json")
+        assert [row["status"] for row in json.loads(ran.out) if row["line"]] == [
+            "unknown",
+            "in sync",
+        ]
+
+    def test_reconcile_settles_row(
+        self, world: World, machine: CommandLine, rows: list[CalendarRow], calendar: Path
+    ) -> None:
+        world.proxy.recover()
+        settle(machine, calendar)
+        world.assert_each_once(rows)
+
+    def test_edited_again_is_held(
+        self, world: World, machine: CommandLine, rows: list[CalendarRow], calendar: Path
+    ) -> None:
+        """No third version is made while the first one may be scheduled."""
+        rows[:1] = edited(rows[:1], ", edited again")
+        world.calendar(rows)
+        assert_held(schedule(machine, calendar))
+        assert sum(world.live().values()) == 3
+        world.proxy.recover()
+        assert_clean(schedule(machine, calendar))
+        world.assert_each_once(rows)
+
+    def test_no_decision_leaves_scheduled_post_behind(
+        self, world: World, machine: CommandLine, rows: list[CalendarRow], calendar: Path
+    ) -> None:
+        """The old post is known to be scheduled: saying that it is gone does not help."""
+        assert reconcile(machine, calendar, "--new", "2").code != 0
+        assert_held(schedule(machine, calendar))
+        world.proxy.recover()
+        assert_clean(schedule(machine, calendar))
+        world.assert_each_once(rows)
+
+    def test_cancelled_calendar_names_old_post(
+        self, world: World, machine: CommandLine, calendar: Path
+    ) -> None:
+        """Of the two versions, only the new one can be cancelled."""
+        old_id = get_post_ids(world)[0]
+        world.proxy.recover()
+        world.proxy.on("DELETE", f"/posts/scheduled/{old_id}", BUSY)
+        ran = machine.run("bulk", "cancel", str(calendar), "--yes")
+        assert get_post_ids(world) == [old_id]
+        assert ran.code == 3
+        world.proxy.recover()
+        assert machine.run("bulk", "cancel", str(calendar), "--yes").code == 0
+        assert get_post_ids(world) == []
+
+
+class TestUnknownPublication:
+    """The old post became due meanwhile, and 100 later posts hide whether it was published."""
+
+    @pytest.fixture(autouse=True)
+    def no_guardrails(self) -> Iterator[None]:
+        with without_guardrails():
+            yield
+
+    @pytest.fixture(params=["k0", ""], ids=["key", "no key"])
+    def rows(self, request: pytest.FixtureRequest) -> list[CalendarRow]:
+        return [CalendarRow(request.param, PAGE, FIRST + timedelta(days=3), "Row 0")]
+
+    @pytest.fixture
+    def calendar(
+        self,
+        world: World,
+        machine: CommandLine,
+        rows: list[CalendarRow],
+        emulator_clock: ManualClock,
+    ) -> Path:
+        """The calendar of a moved row; the machine slept for a day after the new post was made."""
+        (row,) = rows
+        calendar = world.calendar([replace(row, scheduled_at=FIRST)])
+        assert schedule(machine, calendar).code == 0
+        world.calendar(rows)
+        world.add_other_posts("youtube", 120, FIRST + timedelta(minutes=1))
+        emulator_clock.current = FIRST - timedelta(hours=1)
+        sleep = lose_answer(lambda: emulator_clock.advance(25 * HOUR))
+        world.proxy.on("POST", "/posts/schedule", sleep, numbers=[1])
+        assert_held(schedule(machine, calendar))
+        return calendar
+
+    def test_row_stays_unknown(self, world: World, machine: CommandLine, calendar: Path) -> None:
+        assert_held(schedule(machine, calendar))
+        ran = reconcile(machine, calendar)
+        assert ran.code == 3
+        (row,) = get_rows(ran)
+        assert [post["id"] for post in row["candidates"]] == get_post_ids(world)
+        assert_held(schedule(machine, calendar))
+
+    def test_published_post_is_kept(
+        self, world: World, machine: CommandLine, calendar: Path, rows: list[CalendarRow]
+    ) -> None:
+        old_id, new_id = get_post_ids(world)
+        ran = reconcile(machine, calendar, "--pair", f"2={old_id}")
+        assert ran.code == 0, ran.err
+        assert get_post_ids(world) == [old_id]
+        assert_clean(schedule(machine, calendar))
+        # A row without a key is a new one at its new time, once its earlier post is out.
+        assert len(get_post_ids(world)) == (1 if rows[0].key else 2)
+        assert new_id not in get_post_ids(world)
+
+    @pytest.mark.parametrize("decision", ["--new", "--pair", "--separate"])
+    def test_new_post_is_kept(
+        self, world: World, machine: CommandLine, calendar: Path, decision: str
+    ) -> None:
+        posts = get_post_ids(world)
+        values = {"--new": "2", "--pair": f"2={posts[1]}", "--separate": posts[0]}
+        ran = reconcile(machine, calendar, decision, values[decision])
+        assert ran.code == 0, ran.err
+        assert_clean(schedule(machine, calendar))
+        assert get_post_ids(world) == posts
+        assert "The outcome of every post is known" in machine.run("store", "status").err
