@@ -20,7 +20,8 @@ import httpx
 from outreply_cli.api import client as api_client, transport as api_transport
 from outreply_cli.app import main
 from outreply_cli.bulk import executor
-from outreply_cli.bulk.service import BulkService, PlannedCalendar
+from outreply_cli.bulk.plan import Action
+from outreply_cli.bulk.service import BulkService
 from outreply_cli.cli.typer_adapter import LazyGroup
 from outreply_cli.clock import Clock
 from outreply_cli.context import Context
@@ -82,7 +83,7 @@ class ExitReport:
 @contextmanager
 def replaced_parts(current: Callable[[], Process], list_limit: int) -> Iterator[None]:
     """Replace connection, threads and journal hooks; `current` returns the run that is active."""
-    change, apply = Journal._change, BulkService.apply
+    change, apply_actions = Journal._change, BulkService.apply_actions
 
     @contextmanager
     def change_with_pauses(journal: Journal) -> Iterator[Any]:
@@ -91,15 +92,13 @@ def replaced_parts(current: Callable[[], Process], list_limit: int) -> Iterator[
             yield db
         current().after_write()
 
-    def apply_planned(service: BulkService, planned: PlannedCalendar, *args: Any) -> Any:
+    def apply_planned(service: BulkService, actions: Sequence[Action], *args: Any) -> Any:
         current().plan(
             frozenset(
-                action.line
-                for action in planned.plan.actions
-                if action.cancel_first and action.line is not None
+                action.line for action in actions if action.cancel_first and action.line is not None
             )
         )
-        return apply(service, planned, *args)
+        return apply_actions(service, actions, *args)
 
     def build_http_client(*_: object) -> httpx.Client:
         return httpx.Client(transport=_Connection(current()), trust_env=False)
@@ -107,7 +106,7 @@ def replaced_parts(current: Callable[[], Process], list_limit: int) -> Iterator[
     with ExitStack() as stack:
         for target, name, replacement in (
             (Journal, "_change", change_with_pauses),
-            (BulkService, "apply", apply_planned),
+            (BulkService, "apply_actions", apply_planned),
             (api_transport, "build_http_client", build_http_client),
             (api_client, "LIST_LIMIT_MAX", list_limit),
             (executor, "ThreadPoolExecutor", lambda size, **_: _Pool(current(), size)),
