@@ -50,6 +50,7 @@ from tests.reliability.simulation.server import (
 START = datetime(2026, 11, 23, 12, 0, tzinfo=UTC).timestamp()
 _MINUTE, _HOUR = 60.0, 3600.0
 _RESPONSE_TIMEOUT = 60.0
+_INSTANT = 0.001
 _MIN_EVENTS = 100
 _MIN_ROUNDS, _MAX_ROUNDS = 7, 60
 _LAST_ROUNDS = 5
@@ -715,6 +716,8 @@ class World:
         return pending[-1] if pending else None
 
     def _cancel_elsewhere(self, post_id: str) -> None:
+        # Histories order events by time alone: a run may have written at this very instant.
+        self.scheduler.pause(_INSTANT)
         self.server.cancel_elsewhere(post_id)
         self.log("cancelled elsewhere", post=post_id)
         self._is_distant = True
