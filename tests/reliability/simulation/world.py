@@ -653,10 +653,8 @@ class World:
                 self._save_version(calendar, calendar.add(self.scheduler.now))
         self._wants_adoption = report.names("--adopt")
         if report.error.get("code") == "AMBIGUOUS_CALENDAR":
-            known = report.error["details"]["calendars"][0]
-            # Of several calendars, nobody knows what the product calls them.
-            name = known if len(self.calendars) == 1 else calendar.name
-            run.machine.names[calendar.number] = name
+            # Calendars have no row in common: all that it might be are earlier versions of it.
+            run.machine.names[calendar.number] = report.error["details"]["calendars"][0]
         if report.names("bulk reconcile"):
             self._reconcile(run.machine, calendar)
 
