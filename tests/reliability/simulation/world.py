@@ -16,7 +16,7 @@ import hashlib
 import json
 import random
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -666,7 +666,8 @@ class World:
         decisions: list[str] = []
         for line, row in report.rows.items():
             if row["action"] == "hold":
-                post = self._choose_post(calendar.rows[line - 2].name)
+                shown = {candidate["id"] for candidate in row["candidates"]}
+                post = self._choose_post(calendar.rows[line - 2].name, shown)
                 decisions += [f"--pair={line}={post.id}" if post else f"--new={line}"]
         if not decisions:
             return
@@ -699,16 +700,21 @@ class World:
         assert run.report is not None
         return run.report
 
-    def _choose_post(self, row: str) -> StoredPost | None:
-        """Return the post of a row; if a killed run left two, the older one is cancelled."""
+    def _choose_post(self, row: str, shown: Collection[str]) -> StoredPost | None:
+        """Return the post of a row: one of those `shown` if it is out, else a pending one.
+
+        If a killed run left two pending posts, the older one is cancelled.
+        """
         now = self.scheduler.now
-        pending = [
+        live = [
             post
             for post in self.server.posts.values()
-            if post.cancelled_at is None
-            and post.scheduled_at > now
-            and parse_marker(post.message)[0] == row
+            if post.cancelled_at is None and parse_marker(post.message)[0] == row
         ]
+        for post in live:
+            if post.published_at is not None and post.id in shown:
+                return post
+        pending = [post for post in live if post.scheduled_at > now]
         for post in pending[:-1]:
             self._cancel_elsewhere(post.id)
         return pending[-1] if pending else None
