@@ -127,6 +127,24 @@ def find_uncancelled(
     return doubts
 
 
+def find_missed(
+    rows: Sequence[MatchedRow], statuses: Mapping[int, PostStatus], now: datetime
+) -> dict[int, Doubt]:
+    """Return the doubts about unchanged rows whose post was not published, by index.
+
+    Such a row cannot be sent any more: its post was cancelled, here or elsewhere.
+    """
+    reason = "its post was cancelled, and its time is over"
+    return {
+        index: Doubt(reason)
+        for index, row in enumerate(rows)
+        if row.entry is not None
+        and row.is_unchanged
+        and row.entry.scheduled_at <= now
+        and statuses.get(row.entry.id) == PostStatus.MISSING
+    }
+
+
 def find_leftovers(
     rows: Sequence[MatchedRow], unclaimed: Iterable[Post], taken: Collection[str]
 ) -> list[tuple[MatchedRow, Post]]:

@@ -12,7 +12,7 @@ from outreply_cli.api.types import Account, Page, Post
 from outreply_cli.journal.account import account_fingerprint
 from outreply_cli.journal.models import EntryState, JournalEntry
 from outreply_cli.posts.listing import list_all_scheduled
-from outreply_cli.posts.sender import is_same_time
+from outreply_cli.posts.sender import is_same_time, matches_entry
 from outreply_cli.spec.text import normalize_text
 
 _SINGLE_READS_MAX = 200
@@ -71,11 +71,18 @@ class RemoteState:
     scheduled: list[Post]
     published: list[Post]
     truncated_pages: frozenset[str] = frozenset()
+    is_published_truncated: bool = False
 
     @property
     def posts(self) -> list[Post]:
         """Scheduled and published posts."""
         return [*self.scheduled, *self.published]
+
+    def is_unpublished(self, entry: JournalEntry, now: datetime) -> bool:
+        """Return whether a post whose time is over would be listed if it had been published."""
+        if self.is_published_truncated or not LIST_LAG <= now - entry.scheduled_at < _DAY:
+            return False
+        return not any(matches_entry(post, entry) for post in self.published)
 
 
 def fetch_account(client: Client) -> RemoteAccount:
@@ -92,8 +99,10 @@ def fetch_remote_state(client: Client, page_ids: Iterable[str], now: datetime) -
     """Fetch the posts of the account; a truncated list is read again for each of `page_ids`."""
     page_ids = set(page_ids)
     scheduled = list_all_scheduled(client, page_ids)
-    published = client.published_posts(since=now - _DAY).items
-    return RemoteState(scheduled.items, published, scheduled.truncated_pages)
+    published = client.published_posts(since=now - _DAY)
+    return RemoteState(
+        scheduled.items, published.items, scheduled.truncated_pages, published.truncated
+    )
 
 
 def fetch_statuses(
@@ -110,7 +119,9 @@ def fetch_statuses(
             statuses[entry.id] = PostStatus.UNKNOWN
         elif post is not None:
             statuses[entry.id] = _scheduled_status(post, entry)
-        elif entry.scheduled_at <= now or str(entry.post_id) in published:
+        elif str(entry.post_id) in published or (
+            entry.scheduled_at <= now and not remote.is_unpublished(entry, now)
+        ):
             statuses[entry.id] = PostStatus.PUBLISHED
         else:
             unlisted.append(entry)

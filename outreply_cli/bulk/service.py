@@ -18,7 +18,13 @@ from outreply_cli.bulk.checks import (
     check_storage,
     check_times,
 )
-from outreply_cli.bulk.doubts import Doubt, find_conflicts, find_doubts, find_uncancelled
+from outreply_cli.bulk.doubts import (
+    Doubt,
+    find_conflicts,
+    find_doubts,
+    find_missed,
+    find_uncancelled,
+)
 from outreply_cli.bulk.executor import (
     CancellationToken,
     PlanExecutor,
@@ -238,6 +244,7 @@ class BulkService:
                 adopted[index] = adopted[index].with_entry(entry)
                 is_out = "published_at" in post
                 statuses[entry.id] = PostStatus.PUBLISHED if is_out else PostStatus.SCHEDULED
+        doubts = find_missed(adopted, statuses, now) | doubts
         histories = [
             *histories,
             *(

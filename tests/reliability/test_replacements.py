@@ -19,8 +19,10 @@ from tests.reliability.machines import (
     assert_held,
     edited,
     get_rows,
+    get_statuses,
     reconcile,
     rows_of_all_pages,
+    rows_of_one_page,
     schedule,
     settle,
     without_guardrails,
@@ -140,6 +142,95 @@ class TestFailedCancellation:
         world.proxy.recover()
         assert machine.run("bulk", "cancel", str(calendar), "--yes").code == 0
         assert get_post_ids(world) == []
+
+
+class TestCancelledByAnotherMachine:
+    """A run on another machine cancels the old post of a row first, and its new one is refused."""
+
+    @pytest.fixture
+    def row(self) -> CalendarRow:
+        return rows_of_one_page(1)[0]
+
+    @pytest.fixture
+    def calendar(
+        self,
+        world: World,
+        machine: CommandLine,
+        row: CalendarRow,
+        emulator_clock: ManualClock,
+    ) -> Path:
+        """The calendar of a row without a post, whose time is over."""
+        calendar = world.calendar([row])
+        assert schedule(machine, calendar).code == 0
+        other = world.machine("other")
+        assert_clean(schedule(other, calendar))
+        world.calendar(edited([row]))
+        world.proxy.on("POST", "/posts/schedule", BUSY)
+        assert schedule(other, calendar).code != 0
+        assert not world.live()
+        world.proxy.recover()
+        world.calendar([row])
+        emulator_clock.current = FIRST + timedelta(hours=2)
+        return calendar
+
+    def test_row_is_not_reported_done(
+        self, world: World, machine: CommandLine, calendar: Path
+    ) -> None:
+        ran = schedule(machine, calendar)
+        assert_held(ran)
+        assert f"{calendar}:2: unknown: its post was cancelled, and its time is over" in ran.err
+        assert not world.live()
+
+    def test_other_rows_are_sent(
+        self, world: World, machine: CommandLine, row: CalendarRow, calendar: Path
+    ) -> None:
+        later = rows_of_one_page(3)[2]
+        world.calendar([row, later])
+        ran = schedule(machine, calendar)
+        assert get_statuses(ran) == {"unknown": 1, "done": 1}
+        world.assert_each_once([later])
+
+    def test_row_that_is_new_needs_another_time(
+        self, world: World, machine: CommandLine, row: CalendarRow, calendar: Path
+    ) -> None:
+        assert reconcile(machine, calendar).code == 3
+        assert reconcile(machine, calendar, "--new", "2").code == 0
+        ran = schedule(machine, calendar)
+        assert ran.code == 2
+        assert "in the past" in ran.err
+        later = replace(row, scheduled_at=FIRST + timedelta(days=1))
+        world.calendar([later])
+        assert_clean(schedule(machine, calendar))
+        world.assert_each_once([later])
+
+    def test_equal_post_of_another_machine_is_used(
+        self, world: World, machine: CommandLine, row: CalendarRow, emulator_clock: ManualClock
+    ) -> None:
+        """Published posts are recognized even if the journal does not know their ID."""
+        calendar = world.calendar([row])
+        assert schedule(machine, calendar).code == 0
+        other = world.machine("other")
+        assert_clean(schedule(other, calendar))
+        assert other.run("bulk", "cancel", str(calendar), "--yes").code == 0
+        assert_clean(schedule(other, calendar))
+        emulator_clock.current = FIRST + timedelta(hours=2)
+        assert_clean(schedule(machine, calendar))
+        world.assert_each_once([row])
+
+    @pytest.mark.parametrize("hours", [0.001, 2, 30])
+    def test_published_row_is_done(
+        self,
+        world: World,
+        machine: CommandLine,
+        row: CalendarRow,
+        emulator_clock: ManualClock,
+        hours: float,
+    ) -> None:
+        calendar = world.calendar([row])
+        assert schedule(machine, calendar).code == 0
+        emulator_clock.current = FIRST + timedelta(hours=hours)
+        assert_clean(schedule(machine, calendar))
+        world.assert_each_once([row])
 
 
 class TestUnknownPublication:
