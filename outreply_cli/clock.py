@@ -17,7 +17,7 @@ class Clock(Protocol):
         ...
 
     def monotonic(self) -> float:
-        """Seconds since an arbitrary start; never decreases, and counts the machine's sleep."""
+        """Seconds since an arbitrary start; never decreases, and includes time asleep."""
         ...
 
     def sleep(self, seconds: float) -> None:
@@ -37,7 +37,7 @@ class SystemClock:
         return datetime.now(UTC)
 
     def monotonic(self) -> float:
-        """Seconds since an arbitrary start; never decreases, and counts the machine's sleep."""
+        """Seconds since an arbitrary start; never decreases, and includes time asleep."""
         return time.monotonic() if _CLOCK_ID is None else time.clock_gettime(_CLOCK_ID)
 
     def sleep(self, seconds: float) -> None:

@@ -1,14 +1,14 @@
 """The rule for a write that may have been carried out: send, repeat or hold. Pure functions.
 
 The API returns the first response for the same key from the same token within 24 hours (reference:
-Idempotency). It grants nothing to another token or after that time, and its lists hold up to 100
-objects of a page, possibly seconds late. So the rule, for every write:
+Idempotency). There is no such guarantee for another token or after that time, and lists hold up to
+100 objects of a page, possibly seconds late. So the rule, for every write:
 
 1. What was never sent is sent.
 2. What may have been carried out is looked for. If it is found, it is done.
-3. It is as if never sent if a complete list proves that it was not carried out.
+3. It is sent if a complete list proves that it was not carried out.
 4. It is repeated with the same key while the server surely remembers the key of this token.
-5. Otherwise it is held: only a person can decide.
+5. Otherwise nothing is sent, and the outcome is reported as unknown.
 """
 
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ class Step(StrEnum):
 
 @dataclass(frozen=True)
 class Attempts:
-    """What is known of a write that may have been carried out.
+    """The attempts of a write that may have been carried out.
 
     Attributes:
         first_at: Time of the first attempt, by the server's clock.
@@ -58,7 +58,7 @@ class Attempts:
 
 @dataclass(frozen=True)
 class Look:
-    """What the lists show of a write.
+    """The result of searching the lists for a write.
 
     Attributes:
         is_found: Whether its object is listed.

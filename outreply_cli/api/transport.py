@@ -54,7 +54,7 @@ _CERTIFICATE_HINT = (
 _LOCAL_SERVER_HINT = (
     "Start the emulator: outreply emulator start, or use another account: outreply auth switch NAME"
 )
-_MAYBE_APPLIED_HINT = "The request may have been carried out; check before you run it again."
+_MAYBE_APPLIED_HINT = "The request may have succeeded; check the result before you run it again."
 
 
 # Returns the server's object of a write whose response was lost, or None if it is not listed.
@@ -97,7 +97,7 @@ class Upload:
 
 @dataclass(frozen=True)
 class _Repeat:
-    """When a request may be sent again.
+    """Conditions for sending a request again.
 
     `has_key` means that the server deduplicates it by its `Idempotency-Key`; `before_attempt` is
     called before each attempt, and may return the object that another process has created.
@@ -176,7 +176,7 @@ class Transport:
         self._timeout = timeout
         self._is_stopped = is_stopped
         self._http = build_http_client(self.base_url, timeout)
-        # The server's time at a monotonic time: the machine's clock may be set at any moment.
+        # The server's time at a monotonic time: the machine's clock may be set at any time.
         self._server_time: tuple[datetime, float] | None = None
         self._look = threading.local()
         self._first_request_at: float | None = None
@@ -328,7 +328,7 @@ class Transport:
             self._record(request, outcome, started_at, received, delay)
             if delay is None:
                 found = None
-                # The last chance to learn of the outcome.
+                # Search once more before the error becomes final.
                 with suppress(OutReplyError):
                     found = self._find(state, repeat)
                 if found is not None:

@@ -31,11 +31,11 @@ def adopt_exported(
     for index, row in enumerate(rows):
         post = _find_exported_post(row, posts) if row.entry is None else None
         if post is not None:
-            adopted[index] = row.with_entry(record(draft_of_post(row, post), str(post["id"])))
+            adopted[index] = row.with_entry(record(draft_from_post(row, post), str(post["id"])))
     return adopted
 
 
-def draft_of_post(row: MatchedRow, post: Post) -> JournalEntryDraft:
+def draft_from_post(row: MatchedRow, post: Post) -> JournalEntryDraft:
     """Return the draft of a row's entry for a post that the account already has."""
     draft = row.draft
     if matches_entry(post, draft):

@@ -24,7 +24,7 @@ _SIMILAR_TEXT = 0.6
 
 @dataclass(frozen=True)
 class Doubt:
-    """Why a row may have been scheduled already, and the posts that may be it.
+    """A reason to assume that a row is already scheduled, and the candidate posts.
 
     Attributes:
         similar: IDs of candidates with the time or nearly the text of the row.
@@ -76,7 +76,7 @@ def find_doubts(
             if (row.draft.row, str(post.get("id"))) not in separate
         ]
 
-    # A post that is identical to a row is no candidate of another one.
+    # A post that is identical to a row is not a candidate for another row.
     for index, row, _ in sent:
         exact = next((post for post in get_posts(row) if matches_entry(post, row.draft)), None)
         if exact is not None:
@@ -134,7 +134,7 @@ def find_missed(
 
     Such a row cannot be sent any more: its post was cancelled, here or elsewhere.
     """
-    reason = "its post was cancelled, and its time is over"
+    reason = "the row's post was cancelled, and its time has passed"
     return {
         index: Doubt(reason)
         for index, row in enumerate(rows)
@@ -168,7 +168,7 @@ def find_leftovers(
 def find_conflicts(
     rows: Sequence[MatchedRow], entries: Iterable[JournalEntry], calendar: str
 ) -> list[Diagnostic]:
-    """Return an error for each row without a post whose place another calendar's post has.
+    """Return an error for each row without a post whose time another calendar's post takes.
 
     `entries` are those of the account at the times of the rows.
     """
@@ -215,10 +215,12 @@ def _find_doubt(
     if not candidates:
         return None
     shown = ", ".join(_describe(post) for post in (similar or candidates)[:3])
-    relation = "similar to" if similar else "its post was cancelled, and it may be replaced by"
-    return Doubt(
-        f"{relation} {shown}", tuple(candidates), frozenset(str(post["id"]) for post in similar)
+    reason = (
+        f"similar to {shown}"
+        if similar
+        else f"the row's post was cancelled; {shown} may replace it"
     )
+    return Doubt(reason, tuple(candidates), frozenset(str(post["id"]) for post in similar))
 
 
 def _post_of(entry: JournalEntry) -> Post:

@@ -1,7 +1,7 @@
-"""Which calendar of the journal a file belongs to.
+"""Identification of the calendar that a file belongs to.
 
 A calendar is identified by its name, or by the rows that a file shares with it; never by the name
-or the place of a file.
+or the path of a file.
 """
 
 import hashlib
@@ -75,7 +75,7 @@ def identify_calendar(
                 entries = [history.active for history in histories if history.active]
                 similar |= _find_similar(posts, entries, at_path)
             if similar - at_path:
-                raise _doubtful(calendar, known, similar)
+                raise _ambiguous_error(calendar, known, similar)
             shared = similar
     if len(shared) > 1:
         names = [calendar_label(known_id) for known_id in sorted(shared)]
@@ -199,13 +199,13 @@ def _find_similar(
     }
 
 
-def _doubtful(
+def _ambiguous_error(
     calendar: Calendar, known: Mapping[str, str], similar: Collection[str]
 ) -> AmbiguousCalendarError:
     names = [calendar_label(known_id) for known_id in sorted(similar)]
     return AmbiguousCalendarError(
-        f"{calendar.name} may be a new version of {_describe(known, similar)}: it has the same "
-        "texts or keys at other times",
+        f"{calendar.name} has the same texts or keys as {_describe(known, similar)}, at other "
+        "times; it may be a new version of it",
         hint=f"To replace that calendar's posts, use --name '{names[0]}'. For a separate "
         "calendar, use --name with a new name.",
         details={"calendars": names},

@@ -55,7 +55,7 @@ def find_pairs(
     statuses: Mapping[int, PostStatus],
     unclaimed: Sequence[Post],
 ) -> Pairs:
-    """Return the rows in doubt; an exact candidate of one row is no candidate of another."""
+    """Return the rows in doubt; an exact candidate of a row is not one of another row."""
     taken: set[str] = set()
     for doubt in doubts.values():
         if doubt.is_exact:
@@ -92,7 +92,7 @@ def find_pairs(
                 )
             )
         elif status == PostStatus.UNKNOWN:
-            found.append(RowInDoubt(row, "unknown whether it was sent"))
+            found.append(RowInDoubt(row, "the outcome of an earlier request is not known"))
     in_doubt = {str(post.get("id")): post for posts in candidates.values() for post in posts}
     leftovers = find_leftovers(rows, unclaimed, in_doubt)
     return Pairs(found, {str(post.get("id")): post for post in unclaimed} | in_doubt, leftovers)

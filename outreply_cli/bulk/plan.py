@@ -36,7 +36,7 @@ class Action(NamedTuple):
         draft: Journal entry to write for a new post.
         entry: Journal entry of the current post, if there is one.
         cancel_first: Whether the old post must be cancelled before the new one is created.
-        unresolved: Whether the row is held back, because only the server knows of its post.
+        unresolved: Whether nothing is sent for the row because its outcome is unknown.
     """
 
     kind: ActionType
@@ -173,7 +173,7 @@ def _decide(row: MatchedRow, statuses: Mapping[int, PostStatus]) -> Action:
         return Action.for_row(ActionType.CREATE, row)
     status = statuses.get(entry.id, PostStatus.UNKNOWN)
     if status == PostStatus.UNKNOWN:
-        reason = "unknown whether it was sent"
+        reason = "the outcome of an earlier request is not known"
         return Action.for_row(ActionType.KEEP, row, reason, unresolved=True)
     if status in {PostStatus.PUBLISHED, PostStatus.FAILED}:
         return Action.for_row(ActionType.KEEP, row, "" if row.is_unchanged else ALREADY_PUBLISHED)

@@ -125,10 +125,10 @@ def file_digest(path: Path) -> str:
 
 
 def locate_calendar(saved: SavedPlan, plan: Path) -> Path:
-    """Return the calendar of a saved plan: at its path, or beside the plan file.
+    """Return the calendar of a saved plan: at its path, or next to the plan file.
 
     Raises:
-        InvalidInputError: The calendar is in neither place.
+        InvalidInputError: The calendar is at neither path.
     """
     path = Path(saved.calendar)
     for candidate in (path, plan.parent / path.name):
@@ -145,8 +145,8 @@ def find_drift(
 ) -> Iterator[str]:
     """Yield the differences between a saved plan and the current one.
 
-    A step that was applied already is none: a row that is in sync, or a post that was cancelled,
-    whose ID is then in `applied`.
+    A step that is already applied is not a difference: a row that is in sync, or a post that was
+    cancelled, whose ID is then in `applied`.
     """
     if saved.account != account:
         yield "the plan was created for another account"

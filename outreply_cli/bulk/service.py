@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from outreply_cli.api.client import Client, Resource
 from outreply_cli.api.errors import NotFoundError
 from outreply_cli.api.types import Post
-from outreply_cli.bulk.adopt import adopt_exported, draft_of_post
+from outreply_cli.bulk.adopt import adopt_exported, draft_from_post
 from outreply_cli.bulk.calendar import Calendar, sort_diagnostics
 from outreply_cli.bulk.checks import (
     check_guardrails,
@@ -214,7 +214,7 @@ class BulkService:
         entries = [row.entry for row in adopted if row.entry is not None] + orphaned
         statuses = fetch_statuses(self._client, remote, entries, now)
         for row in adopted:
-            # Only an edited row needs to know whether its post is really out.
+            # Only edited rows require the exact status of a due post.
             if row.entry is None or row.is_unchanged:
                 continue
             if statuses[row.entry.id] == PostStatus.PUBLISHED:
@@ -345,7 +345,7 @@ class BulkService:
 
     def _adopt(self, row: MatchedRow, post: Post, *, dry_run: bool) -> JournalEntry:
         entry, post_id = row.entry, str(post["id"])
-        draft = draft_of_post(row, post)
+        draft = draft_from_post(row, post)
         if dry_run:
             return self._journal.preview(draft, post_id)
         if entry is not None and entry.state == EntryState.SENT:

@@ -46,7 +46,7 @@ _COMMANDS_OF_OTHER_TOOLS = {
         "schedule": "posts schedule", "publish": "posts publish", "post": "posts publish",
         "import": "bulk schedule", "sync": "bulk schedule", "apply": "bulk apply",
         "plan": "bulk plan", "upload": "media upload", "listen": "serve-webhook",
-        "trigger": "webhooks trigger", "version": "--version",
+        "trigger": "webhooks trigger", "version": "--version", "inbox": "comments inbox",
     },
     "outreply bulk": {
         "upload": "bulk schedule", "import": "bulk schedule", "sync": "bulk schedule",
@@ -54,6 +54,7 @@ _COMMANDS_OF_OTHER_TOOLS = {
     },
     "outreply posts": {"create": "posts schedule", "delete": "posts cancel"},
     "outreply webhooks": {"listen": "serve-webhook"},
+    "outreply auth": {"whoami": "auth status"},
 }  # fmt: skip
 
 

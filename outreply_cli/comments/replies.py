@@ -176,7 +176,7 @@ class ReplyService:
 
 @dataclass(frozen=True)
 class _ReplyLook:
-    """A look for a reply: its object, the result, and why the lists are no proof of absence."""
+    """A search for a reply: its object, and the reason why the lists do not prove its absence."""
 
     reply: dict[str, Any] | None
     result: Look

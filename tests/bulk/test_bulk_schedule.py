@@ -369,7 +369,7 @@ def test_file_is_checked_without_account(cli_logged_out: CommandLine, calendar: 
     assert cli_logged_out.run("bulk", "schedule", str(calendar)).code == 4
 
 
-def test_report_is_escape_formula(
+def test_report_escapes_formulas(
     cli: CommandLine, calendar: Path, tmp_path: Path, emulator: EmulatorServer
 ) -> None:
     write_csv(calendar, [row("=cmd|' /C calc'!A0", "2026-12-01 09:00", "One")])

@@ -43,7 +43,7 @@ _FILES = ("calendar.csv", "report.csv")
 
 
 class ServerClock(ManualClock):
-    """A clock that can be set back, while rate limits go on."""
+    """A clock that can be set back, while rate limits continue."""
 
     def __init__(self) -> None:
         super().__init__(_START)
@@ -163,7 +163,7 @@ class BulkWorld:
     def run_case(self, name: str, fault: Fault, point: int) -> Outcome:
         """Let the run fail at a point, run it again until it is done, and compare the posts.
 
-        Every second case goes on when the server has forgotten its keys.
+        Every second case continues when the server has forgotten its keys.
         """
         scenario = BULK_SCENARIOS[name]
         self._prepare(scenario)

@@ -1,4 +1,4 @@
-"""Check of a history: no row has two posts at any instant, and none loses its post.
+"""Check of a history: no row has two posts at any time, and none loses its post.
 
 A history says what happened on the server and what the product reported. Which row a post belongs
 to is known from a marker in its text, never from the product.
@@ -43,7 +43,7 @@ class PostRecord:
 
     @property
     def end(self) -> float:
-        """When the post ceases to be live; a published post stays live."""
+        """End of the time in which the post is live; a published post stays live."""
         return math.inf if self.cancelled_at is None else self.cancelled_at
 
     def is_out(self, at: float) -> bool:
@@ -67,7 +67,7 @@ class RunRecord:
         cancels_first: Rows whose post is cancelled before the new one is made, as a guardrail
             requires and the report says.
         is_cancellation: Whether the user asked to cancel all posts.
-        planned_at: When it had read the account and decided what to do.
+        planned_at: Time at which its plan was complete.
     """
 
     id: str
@@ -83,7 +83,7 @@ class RunRecord:
 
 @dataclass(frozen=True)
 class History:
-    """What happened.
+    """A history of posts and runs.
 
     Attributes:
         is_settled: Whether the world is quiet again, and the last run finished everything.
@@ -138,7 +138,7 @@ class _Checker:
             run = self._runs.get(post.created_by or "")
             if run is None or self._content(run, row) == post.content:
                 continue
-            # A run may finish what an earlier one began.
+            # A run may finish what an earlier one started.
             if all(version.rows.get(row) != post.content for version in self._versions_until(run)):
                 detail = f"{post.id} is {post.content}"
                 yield Violation("created what no row says", row, post.created_at, detail)
@@ -202,7 +202,7 @@ class _Checker:
         }
         if not contents - {earlier.content}:
             return False
-        # Once it is out, a row keeps its post, unless the run had begun before.
+        # Once it is out, a row keeps its post, unless the run had started before.
         return not earlier.is_out(later.created_at) or not earlier.is_out(new.started_at)
 
     def _check_cancelled(self, row: str, post: PostRecord) -> Iterator[Violation]:

@@ -160,7 +160,7 @@ class Author:
         at = FIRST + timedelta(hours=6 * self._random.randint(0, 8) + 2, minutes=self._next(page))
         return CalendarRow("", page, at, "")
 
-    def text_of_other(self) -> tuple[str, str]:
+    def make_foreign_text(self) -> tuple[str, str]:
         """Return a page and a text of somebody else: a new one, or one like that of a row."""
         item = self._random.choice(self.items)
         page, text = item.row.page, item.row.message.strip()
@@ -221,7 +221,7 @@ def make_other_calendar(author: Author, random: Random) -> list[CalendarRow]:
     """Return a calendar of another client on the same pages, with some of the same keys."""
     rows = []
     for number in range(random.randint(2, 5)):
-        page, _ = author.text_of_other()
+        page, _ = author.make_foreign_text()
         at = author.free_slot(page).scheduled_at + timedelta(hours=1)
         key = f"k{number}" if random.random() < 0.5 else ""
         rows.append(CalendarRow(key, page, at, f"Mountain railway, timetable {number}"))
@@ -352,12 +352,12 @@ def forget_calendars(state: Path, copies: Copies, random: Random) -> None:
         database.execute("DELETE FROM calendars")
 
 
-def of_other_calendar(state: Path, copies: Copies, random: Random) -> None:
+def swap_calendar_journal(state: Path, copies: Copies, random: Random) -> None:
     """Put the journal of another calendar in place."""
     _replace(state, copies.foreign)
 
 
-def of_other_account(state: Path, copies: Copies, random: Random) -> None:
+def swap_account_journal(state: Path, copies: Copies, random: Random) -> None:
     """Put a journal of another account in place."""
     _replace(state, random.choice((copies.last, copies.foreign)))
     with open_journal(state) as database:
@@ -383,8 +383,8 @@ DAMAGES: Mapping[str, Damage] = {
     "states planned": _set_state("planned"),
     "states cancelling": _set_state("cancelling"),
     "calendars deleted": forget_calendars,
-    "of another calendar": of_other_calendar,
-    "of another account": of_other_account,
+    "of another calendar": swap_calendar_journal,
+    "of another account": swap_account_journal,
     "intact": restore_nothing,
 }
 
@@ -407,7 +407,7 @@ def add_posts_of_others(
     """Insert posts of somebody else into the server, and return their IDs."""
     ids = []
     for number in range(count):
-        page, text = author.text_of_other()
+        page, text = author.make_foreign_text()
         at = author.free_slot(page).scheduled_at
         ids.append(f"{number:04d}{'0' * 20}")
         database.execute(

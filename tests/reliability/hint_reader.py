@@ -46,7 +46,7 @@ class Reading:
         is_separate_possible: Whether a new name is named, for a separate calendar.
         says_again: Whether the same command is to be run again.
         says_yes: Whether `--yes` is named.
-        asks_decisions: Whether decisions about rows and posts are asked for.
+        requires_decisions: Whether decisions about rows and posts are asked for.
         says_without: Whether the command is to be run without its decisions.
         moves_away: Whether the journal is to be moved away.
         changes_state: Whether another state directory is named.
@@ -58,7 +58,7 @@ class Reading:
     is_separate_possible: bool
     says_again: bool
     says_yes: bool
-    asks_decisions: bool
+    requires_decisions: bool
     says_without: bool
     moves_away: bool
     changes_state: bool
@@ -68,8 +68,8 @@ class Reading:
     def is_empty(self) -> bool:
         """Whether nothing is named."""
         return not (
-            self.commands or self.names or self.says_again or self.says_yes or self.asks_decisions
-            or self.changes_state or self.max_cancel
+            self.commands or self.names or self.says_again or self.says_yes
+            or self.requires_decisions or self.changes_state or self.max_cancel
         )  # fmt: skip
 
 
@@ -92,7 +92,7 @@ def read(result: Result, file: str) -> Reading:
         is_separate_possible="separate calendar" in text,
         says_again=_AGAIN.search(text) is not None,
         says_yes="--yes" in text,
-        asks_decisions=any(option in text for option in _DECISIONS),
+        requires_decisions=any(option in text for option in _DECISIONS),
         says_without="Without the option" in text,
         moves_away="move it away" in text,
         changes_state="OUTREPLY_STATE_DIR" in text,

@@ -1,4 +1,4 @@
-"""Damaged, rolled-back and foreign journals, with every hint obeyed literally.
+"""Damaged, rolled-back and foreign journals, with every hint followed literally.
 
 A calendar is scheduled and edited, its journal is damaged, and `bulk schedule` is run. Whatever a
 message names is done as written: commands, options, placeholders filled in by somebody who knows
@@ -59,7 +59,7 @@ from tests.reliability.hint_reader import (
 )
 from tests.reliability.machines import World
 from tests.reliability.outcomes import find_traceback
-from tests.reliability.proxy import Exchange, Request, RuleProxy, changed_text
+from tests.reliability.proxy import Exchange, Request, RuleProxy, change_text
 
 CASES = 200
 _START = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -69,7 +69,7 @@ _MAX_COMMANDS = 30
 _MAX_ROUNDS = 4
 _SHOWN_NOTES = 12
 _NEW_NAME = "another"
-_MEMORY = Path("/dev/shm")  # noqa: S108 - a directory of its own in there
+_MEMORY = Path("/dev/shm")  # noqa: S108 - a separate directory in it
 _ENTRIES = (
     "SELECT calendar, row, generation, fingerprint, state, post_id FROM entries "
     "ORDER BY calendar, row, generation"
@@ -79,7 +79,7 @@ _PAIRED = re.compile(r"paired with (\S+)")
 
 
 class CaseClock(ManualClock):
-    """A clock that can be set back, while rate limits go on."""
+    """A clock that can be set back, while rate limits continue."""
 
     def __init__(self) -> None:
         super().__init__(_START)
@@ -96,7 +96,7 @@ class CaseClock(ManualClock):
 
 @dataclass
 class Outcome:
-    """What a case has shown.
+    """Findings of a case.
 
     Attributes:
         commands: Number of commands that were run.
@@ -172,7 +172,7 @@ class Server:
         self.has_guardrails = setting.guardrails
         self.proxy.recover()
         self.proxy.received.clear()
-        self.proxy.request_filters[:] = [changed_text(str.strip)] if setting.trims else []
+        self.proxy.request_filters[:] = [change_text(str.strip)] if setting.trims else []
 
     def restore(self, account: Snapshot, now: datetime) -> None:
         """Put an account back."""
@@ -190,7 +190,7 @@ class Server:
 
 
 class Saved(NamedTuple):
-    """A state of the world, to go on from it several times."""
+    """A state of the world, to continue from it several times."""
 
     account: Snapshot
     files: dict[str, bytes]
@@ -250,7 +250,7 @@ class Case:
         return "run" in self.setting.damage
 
     def run(self) -> Outcome:
-        """Make the calendar and the damage, then obey every hint."""
+        """Make the calendar and the damage, then follow every hint."""
         self._prepare()
         self._visit(Step(self._base), 0)
         return self.outcome
@@ -379,7 +379,7 @@ class Case:
             return
         self._seen.add(key)
         if not steps:
-            self._fault(f"nothing to obey after exit code {result.code}")
+            self._fault(f"nothing to follow after exit code {result.code}")
         if not steps or depth >= _MAX_DEPTH or self.outcome.commands >= self._max_commands:
             self._end()
             return
@@ -422,7 +422,7 @@ class Case:
         steps = self._named_commands(result, words)
         if reading.says_yes and "--yes" not in words:
             steps.append(Step((*words, "--yes")))
-        if reading.asks_decisions:
+        if reading.requires_decisions:
             plain = _without_decisions(words)
             decided = [Step((*plain, *decisions)) for decisions in self._decisions(words)]
             # Rows whose candidates were paired with other rows are no longer in doubt.
@@ -505,13 +505,13 @@ class Case:
         # A row in doubt may have its post already: only the candidates are decided about.
         known = {row["line"]: row["id"] for row in json.loads(status.out)}
         own: dict[int, str] = {}
-        strangers: set[str] = set()
+        foreign_ids: set[str] = set()
         present = {item.number for item in self._author.items}
         for post, number in self._live_posts():
             if number in present:
                 own.setdefault(number, post["id"])
             else:
-                strangers.add(post["id"])
+                foreign_ids.add(post["id"])
         lines = self._author.lines()
         pairs, new, separate, changed = [], [], [], []
         for row in json.loads(result.out)["rows"]:
@@ -524,7 +524,7 @@ class Case:
                 pairs.append(f"{row['line']}={post_id}")
             else:
                 new.append(str(row["line"]))
-            separate += [it["id"] for it in row["candidates"] if it["id"] in strangers]
+            separate += [it["id"] for it in row["candidates"] if it["id"] in foreign_ids]
         return Decisions(pairs, new, list(dict.fromkeys(separate)), changed)
 
     # The end: reconcile leads out.

@@ -6,7 +6,7 @@ without faults. No row may be posted twice or lost, no acknowledged delivery may
 error must name a file.
 
 After a power loss, the directory holds what was synced, by the promises of POSIX alone, or with
-torn parts of the rest. Half of the bulk runs go on when the server has forgotten its keys.
+torn parts of the rest. Half of the bulk runs continue when the server has forgotten its keys.
 """
 
 import argparse
@@ -153,7 +153,7 @@ def list_cases(worlds: Worlds, report: Report) -> list[Case]:
 
 
 def run_cases(cases: Sequence[Case]) -> list[Outcome]:
-    """Run cases in worlds of their own."""
+    """Run cases in a separate world each."""
     with open_worlds() as worlds:
         return [worlds.run(case) for case in cases]
 

@@ -112,14 +112,14 @@ class World:
         assert [post for post, count in self.live().items() if count > 1] == []
 
 
-def rows_of_one_page(count: int, page: str = "instagram:acme") -> list[CalendarRow]:
+def make_rows_on_one_page(count: int, page: str = "instagram:acme") -> list[CalendarRow]:
     """Return rows of one page, six hours apart."""
     return [
         CalendarRow(f"k{n}", page, FIRST + timedelta(hours=6 * n), f"Row {n}") for n in range(count)
     ]
 
 
-def rows_of_all_pages(count: int) -> list[CalendarRow]:
+def make_rows_on_all_pages(count: int) -> list[CalendarRow]:
     """Return rows over all pages, hours apart on each."""
     return make_rows(count, FIRST)
 

@@ -1,4 +1,4 @@
-"""What a case has shown."""
+"""Findings of a case."""
 
 import re
 from dataclasses import dataclass, field, fields

@@ -40,7 +40,7 @@ def repeat_by_another_token() -> Iterator[None]:
 
 @contextmanager
 def trust_cut_off_lists() -> Iterator[None]:
-    """What a list that was cut off does not show does not exist."""
+    """Posts missing from a truncated list are treated as nonexistent."""
     find, fetch = sender.find_created_post, remote_state.fetch_remote_state
 
     def find_anyway(*args: Any) -> tuple[str | None, bool]:
@@ -155,7 +155,7 @@ PLANTED_BUGS: dict[str, PlantedBug] = {
 
 
 @contextmanager
-def planted(name: str | None) -> Iterator[None]:
+def plant_bug(name: str | None) -> Iterator[None]:
     """Plant a bug while the block runs; none for None."""
     with ExitStack() as stack:
         if name is not None:

@@ -1,7 +1,7 @@
-"""What a disk holds after a power loss, rebuilt from the log of shim.c.
+"""Contents of a disk after a power loss, rebuilt from the log of shim.c.
 
-POSIX promises little: a file's content is on disk once the file is synced, and its name once its
-directory is. `Disk.lose_power` keeps exactly that. `Disk.tear` keeps some of the rest too: any
+POSIX guarantees only that a file's content is on disk once the file is synced, and its name once
+its directory is. `Disk.lose_power` keeps exactly that. `Disk.tear` keeps some of the rest too: any
 sectors of the unsynced writes, and the first of the unsynced changes to directories. A file system
 with a journal writes all of these before it has synced any file.
 """
@@ -36,7 +36,7 @@ class LogRecord(NamedTuple):
 class Point(NamedTuple):
     """An I/O point: the call, its path, and whether it needs space on the disk.
 
-    Reads have numbers of their own.
+    Reads are numbered separately.
     """
 
     number: int

@@ -20,7 +20,7 @@ _TIMES = ("created_at", "published_at")
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     """A response of the emulator."""
 
     status: int
@@ -32,7 +32,7 @@ class Answer:
         """The body, parsed."""
         return json.loads(self.body)
 
-    def with_json(self, body: Any) -> "Answer":
+    def with_json(self, body: Any) -> "Response":
         """Return a copy with another body."""
         return replace(self, body=json.dumps(body).encode())
 
@@ -68,7 +68,7 @@ class Exchange:
     def __init__(self, proxy: "RuleProxy", connection: socket.socket) -> None:
         self.proxy, self._connection = proxy, connection
 
-    def forward(self, request: Request) -> Answer:
+    def forward(self, request: Request) -> Response:
         """Forward `request`, changed by all filters of the proxy, and return the response."""
         return self.proxy.forward(request)
 
@@ -88,7 +88,7 @@ class Exchange:
 
 @dataclass
 class Rule:
-    """What happens to requests with a method and a path; the first rule that answers decides.
+    """Responses to requests with a method and a path; the first rule with a response decides.
 
     Attributes:
         path: Pattern of the path, such as `/posts/*`.
@@ -112,7 +112,7 @@ class RuleProxy:
         is_down: Whether every connection is closed without a response.
         rules: Rules in the order they are tried.
         request_filters: Changes of forwarded requests, as a server would change what it stores.
-        answer_filters: Changes of responses.
+        response_filters: Changes of responses.
         received: All requests so far.
     """
 
@@ -120,7 +120,7 @@ class RuleProxy:
     is_down: bool = False
     rules: list[Rule] = field(default_factory=list)
     request_filters: list[Callable[[Request], Request]] = field(default_factory=list)
-    answer_filters: list[Callable[[Request, Answer], Answer]] = field(default_factory=list)
+    response_filters: list[Callable[[Request, Response], Response]] = field(default_factory=list)
     received: list[Request] = field(default_factory=list)
 
     def __enter__(self) -> Self:
@@ -160,7 +160,7 @@ class RuleProxy:
             if request.method != "GET" and fnmatch.fnmatchcase(request.path, path)
         ]
 
-    def forward(self, request: Request) -> Answer:
+    def forward(self, request: Request) -> Response:
         """Forward `request` through the filters, and return the filtered response."""
         sent = request
         for change in self.request_filters:
@@ -174,10 +174,10 @@ class RuleProxy:
         body = received.read()
         upstream.close()
         names = {name.lower(): value for name, value in received.getheaders()}
-        answer = Answer(received.status, names, body)
-        for filter_answer in self.answer_filters:
-            answer = filter_answer(request, answer)
-        return answer
+        response = Response(received.status, names, body)
+        for filter_response in self.response_filters:
+            response = filter_response(request, response)
+        return response
 
     def _accept(self) -> None:
         while True:
@@ -213,7 +213,7 @@ class RuleProxy:
         return self.forward(request).to_bytes()
 
 
-def lose_answer(then: Callable[[], None] = lambda: None) -> Action:
+def lose_response(then: Callable[[], None] = lambda: None) -> Action:
     """Carry the request out and close the connection without a response, after `then`."""
 
     def act(request: Request, exchange: Exchange) -> bytes:
@@ -237,9 +237,9 @@ def outage(request: Request, exchange: Exchange) -> bytes:
     return DROP
 
 
-def lose_answers_and_lists(proxy: RuleProxy, path: str) -> None:
+def lose_responses_and_lists(proxy: RuleProxy, path: str) -> None:
     """Carry out each POST to `path` and lose its response; from the first on, nothing is read."""
-    lost = proxy.on("POST", path, lose_answer())
+    lost = proxy.on("POST", path, lose_response())
 
     def refuse_after_write(request: Request, exchange: Exchange) -> bytes | None:
         del request, exchange
@@ -272,7 +272,7 @@ def error_response(status: int, body: Mapping[str, Any], **headers: str) -> byte
     """Return the bytes of an error; underscores in header names become dashes."""
     names = {name.replace("_", "-"): value for name, value in headers.items()}
     content = {"content-type": "application/json", **names}
-    return Answer(status, content, json.dumps(body).encode()).to_bytes()
+    return Response(status, content, json.dumps(body).encode()).to_bytes()
 
 
 def stay_silent(seconds: float) -> Action:
@@ -292,8 +292,8 @@ def trickle(seconds: float, on_byte: Callable[[], None] = lambda: None) -> Actio
     """Carry the request out and send a byte every 50 ms for `seconds`; it never completes."""
 
     def act(request: Request, exchange: Exchange) -> bytes:
-        answer = exchange.forward(request)
-        content = replace(answer, body=answer.body + b" " * 100_000).to_bytes()
+        response = exchange.forward(request)
+        content = replace(response, body=response.body + b" " * 100_000).to_bytes()
         head, _, body = content.partition(b"\r\n\r\n")
         exchange.send(head + b"\r\n\r\n")
         for number in range(int(seconds / 0.05)):
@@ -306,13 +306,13 @@ def trickle(seconds: float, on_byte: Callable[[], None] = lambda: None) -> Actio
     return act
 
 
-def delayed(seconds: float) -> Action:
+def delay(seconds: float) -> Action:
     """Carry the request out and respond after `seconds`."""
 
     def act(request: Request, exchange: Exchange) -> bytes:
-        answer = exchange.forward(request)
+        response = exchange.forward(request)
         exchange.proxy.stopped.wait(seconds)
-        return answer.to_bytes()
+        return response.to_bytes()
 
     return act
 
@@ -323,7 +323,7 @@ def without_idempotency(request: Request) -> Request:
     return replace(request, headers=headers)
 
 
-def changed_text(change: Callable[[str], str]) -> Callable[[Request], Request]:
+def change_text(change: Callable[[str], str]) -> Callable[[Request], Request]:
     """Return the filter of a server that stores a changed text."""
 
     def apply(request: Request) -> Request:
@@ -337,15 +337,15 @@ def changed_text(change: Callable[[str], str]) -> Callable[[Request], Request]:
     return apply
 
 
-def lagging_lists(clock: ManualClock, seconds: float) -> Callable[[Request, Answer], Answer]:
+def lagging_lists(clock: ManualClock, seconds: float) -> Callable[[Request, Response], Response]:
     """Return the filter of a server whose lists lack what is newer than `seconds`."""
 
-    def apply(request: Request, answer: Answer) -> Answer:
-        if request.method != "GET" or answer.status != 200:
-            return answer
+    def apply(request: Request, response: Response) -> Response:
+        if request.method != "GET" or response.status != 200:
+            return response
         newest = clock.now() - timedelta(seconds=seconds)
-        body = answer.json
-        return answer.with_json(
+        body = response.json
+        return response.with_json(
             {
                 name: [item for item in value if _created_at(item) <= newest]
                 if isinstance(value, list)
@@ -357,37 +357,39 @@ def lagging_lists(clock: ManualClock, seconds: float) -> Callable[[Request, Answ
     return apply
 
 
-def short_lists(size: int) -> Callable[[Request, Answer], Answer]:
+def short_lists(size: int) -> Callable[[Request, Response], Response]:
     """Return the filter of a server that lists at most `size` posts, without a cursor."""
 
-    def apply(request: Request, answer: Answer) -> Answer:
+    def apply(request: Request, response: Response) -> Response:
         if request.method != "GET" or not request.path.startswith("/posts/"):
-            return answer
-        body = answer.json
-        return answer.with_json(
+            return response
+        body = response.json
+        return response.with_json(
             {k: value[:size] if isinstance(value, list) else value for k, value in body.items()}
         )
 
     return apply
 
 
-def changed_answer(path: str, change: Callable[[Any], None]) -> Callable[[Request, Answer], Answer]:
+def change_response(
+    path: str, change: Callable[[Any], None]
+) -> Callable[[Request, Response], Response]:
     """Return a filter that changes the JSON of successful responses to `path` in place."""
 
-    def apply(request: Request, answer: Answer) -> Answer:
-        if not fnmatch.fnmatchcase(request.path, path) or answer.status >= 300:
-            return answer
-        body = answer.json
+    def apply(request: Request, response: Response) -> Response:
+        if not fnmatch.fnmatchcase(request.path, path) or response.status >= 300:
+            return response
+        body = response.json
         change(body)
-        return answer.with_json(body)
+        return response.with_json(body)
 
     return apply
 
 
-def without_date(request: Request, answer: Answer) -> Answer:
+def without_date(request: Request, response: Response) -> Response:
     """Filter of a server that sends no `Date`."""
     del request
-    return replace(answer, headers={k: v for k, v in answer.headers.items() if k != "date"})
+    return replace(response, headers={k: v for k, v in response.headers.items() if k != "date"})
 
 
 def _created_at(item: Any) -> datetime:

@@ -22,7 +22,7 @@ _FLAGS = ("-shared", "-fPIC", "-O1", "-U_FORTIFY_SOURCE", "-pthread")
 
 
 class Fault(Enum):
-    """What happens at an I/O point.
+    """The effect of an I/O point.
 
     Attributes:
         title: Name in tables.

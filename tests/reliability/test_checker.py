@@ -87,7 +87,7 @@ def without(name: str) -> Callable[[History], History]:
     )
 
 
-def all_of(*changes: Callable[[History], History]) -> Callable[[History], History]:
+def combine(*changes: Callable[[History], History]) -> Callable[[History], History]:
     """Return several changes together."""
 
     def doctor(history: History) -> History:
@@ -108,7 +108,7 @@ DOCTORED: dict[str, tuple[Callable[[History], History], str]] = {
         "two posts",
     ),
     "a second post of another machine": (
-        all_of(
+        combine(
             with_extra(PostRecord("extra", "b", "b1", 2_000, 60, "run y", 150, None)),
             lambda history: replace(
                 history, runs=[*history.runs, RunRecord("run y", 0, "m2", 55, 70)]
@@ -140,7 +140,7 @@ DOCTORED: dict[str, tuple[Callable[[History], History], str]] = {
         with_post("post a1", cancelled_at=110),
         "no post while it is replaced",
     ),
-    "the old post is cancelled at the instant before": (
+    "the old post is cancelled just before": (
         with_post("post a2", created_at=112.001),
         "no post while it is replaced",
     ),
@@ -166,7 +166,7 @@ DOCTORED: dict[str, tuple[Callable[[History], History], str]] = {
         "done without a post",
     ),
     "a row is reported done with its old text": (
-        all_of(without("post a2"), with_post("post a1", cancelled_at=211, cancelled_by="run 4")),
+        combine(without("post a2"), with_post("post a1", cancelled_at=211, cancelled_by="run 4")),
         "done with an old post",
     ),
     "a post that no row asks for": (
@@ -178,7 +178,7 @@ DOCTORED: dict[str, tuple[Callable[[History], History], str]] = {
         "no post in the end",
     ),
     "an old text in the end": (
-        all_of(
+        combine(
             without("post b2"),
             with_post("post b1", cancelled_at=None, cancelled_by=None),
             with_run("run 4", reports={"a": "done", "b": "unknown", "d": "done"}),
@@ -202,7 +202,7 @@ def test_a_doctored_history_is_rejected(name: str) -> None:
 
 def test_unknown_rows_may_lack_a_post_but_not_have_two() -> None:
     reports = {"a": "done", "b": "done", "d": "unknown"}
-    unknown = all_of(
+    unknown = combine(
         without("post d1"),
         without("post d2"),
         with_run("run 4", reports=reports),
@@ -210,7 +210,7 @@ def test_unknown_rows_may_lack_a_post_but_not_have_two() -> None:
         lambda history: replace(history, is_settled=False),
     )
     assert check(unknown(VALID)) == []
-    twice = all_of(
+    twice = combine(
         with_run("run 4", reports=reports),
         with_run("run 5", reports=reports),
         with_post("post d1", cancelled_at=None),
@@ -219,7 +219,7 @@ def test_unknown_rows_may_lack_a_post_but_not_have_two() -> None:
 
 
 def test_both_posts_may_be_out_if_no_run_could_cancel_one() -> None:
-    crashed = all_of(
+    crashed = combine(
         with_post("post a2", cancelled_at=None, cancelled_by=None, published_at=209),
         with_post("post a3", published_at=209.5),
     )
@@ -227,7 +227,7 @@ def test_both_posts_may_be_out_if_no_run_could_cancel_one() -> None:
 
 
 def test_another_machine_need_not_know_of_a_killed_run() -> None:
-    other = all_of(
+    other = combine(
         with_run("run 3", journal="m9"),
         with_post("post a2", cancelled_at=None, cancelled_by=None),
         with_run("run 4", reports={"a": "unknown", "b": "done", "d": "done"}),
@@ -237,7 +237,7 @@ def test_another_machine_need_not_know_of_a_killed_run() -> None:
 
 
 def test_a_row_that_is_moved_after_it_is_out_is_another_row() -> None:
-    moved = all_of(
+    moved = combine(
         lambda history: replace(
             history,
             versions=[

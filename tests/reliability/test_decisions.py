@@ -100,7 +100,7 @@ def test_unknown_separate_post_is_an_error(cli: CommandLine, calendar: Path) -> 
 
 
 @pytest.mark.parametrize("keys", [("a1", "b1"), ("", "")], ids=["keys", "no keys"])
-def test_shared_slot_alone_is_no_shared_row(
+def test_shared_slot_alone_is_not_a_shared_row(
     cli: CommandLine, calendar: Path, tmp_path: Path, client: Client, keys: tuple[str, str]
 ) -> None:
     def make(key: str, at: str, text: str) -> dict[str, str]:
@@ -119,7 +119,7 @@ def test_shared_slot_alone_is_no_shared_row(
     assert [message for _, message in get_posts(client)] == ["Launch day", "The day after"]
 
 
-def test_repeated_text_is_no_shared_row(
+def test_repeated_text_is_not_a_shared_row(
     cli: CommandLine, calendar: Path, tmp_path: Path, client: Client
 ) -> None:
     write_csv(calendar, [row_without_key("2026-12-04 09:00", "Happy Friday!"),

@@ -21,19 +21,19 @@ from tests.reliability.machines import (
     assert_harmless,
     get_rows,
     get_statuses,
-    rows_of_all_pages,
-    rows_of_one_page,
+    make_rows_on_all_pages,
+    make_rows_on_one_page,
     schedule,
     settle,
     without_guardrails,
     without_keys,
 )
 from tests.reliability.proxy import (
-    changed_answer,
+    change_response,
     lagging_lists,
-    lose_answer,
-    lose_answers_and_lists,
     lose_request,
+    lose_response,
+    lose_responses_and_lists,
     outage,
     refuse,
     respond_after_commit,
@@ -110,7 +110,7 @@ class TestOtherToken:
     """A response is lost, and the command is run again with another token of the account."""
 
     def test_publish_with_key_once(self, world: World, machine: CommandLine) -> None:
-        lose_answers_and_lists(world.proxy, "/posts/publish")
+        lose_responses_and_lists(world.proxy, "/posts/publish")
         assert publish(machine, "--key", "launch").code == 7
         world.proxy.recover()
         use_token(machine, world.new_token())
@@ -120,7 +120,7 @@ class TestOtherToken:
 
     @pytest.mark.usefixtures("guardrails")
     def test_schedule_with_key_once(self, world: World, machine: CommandLine) -> None:
-        lose_answers_and_lists(world.proxy, "/posts/schedule")
+        lose_responses_and_lists(world.proxy, "/posts/schedule")
         assert schedule_post(machine, "--key", "launch").code == 7
         world.proxy.recover()
         use_token(machine, world.new_token())
@@ -133,7 +133,7 @@ class TestOtherToken:
         self, world: World, machine: CommandLine, comment_id: str, key: tuple[str, ...]
     ) -> None:
         assert machine.run("comments", "inbox", "--all").code == 0
-        lose_answers_and_lists(world.proxy, "/comments/reply")
+        lose_responses_and_lists(world.proxy, "/comments/reply")
         assert reply(machine, comment_id, *key).code == 7
         world.proxy.recover()
         use_token(machine, world.new_token())
@@ -144,7 +144,7 @@ class TestOtherToken:
     def test_reply_to_unseen_comment_once(
         self, world: World, machine: CommandLine, comment_id: str
     ) -> None:
-        lose_answers_and_lists(world.proxy, "/comments/reply")
+        lose_responses_and_lists(world.proxy, "/comments/reply")
         assert reply(machine, comment_id).code == 7
         world.proxy.recover()
         use_token(machine, world.new_token())
@@ -152,7 +152,7 @@ class TestOtherToken:
         assert replies(world, comment_id) == ["Thanks!"]
 
     def test_upload_once(self, world: World, machine: CommandLine, image: Path) -> None:
-        lose_answers_and_lists(world.proxy, "/media/upload")
+        lose_responses_and_lists(world.proxy, "/media/upload")
         assert upload(machine, image).code != 0
         world.proxy.recover()
         use_token(machine, world.new_token())
@@ -168,9 +168,9 @@ class TestOtherToken:
         machine: CommandLine,
         change: Callable[[list[CalendarRow]], list[CalendarRow]],
     ) -> None:
-        rows = change(rows_of_all_pages(6))
+        rows = change(make_rows_on_all_pages(6))
         calendar = world.calendar(rows)
-        lose_answers_and_lists(world.proxy, "/posts/schedule")
+        lose_responses_and_lists(world.proxy, "/posts/schedule")
         assert schedule(machine, calendar).code != 0
         sent = sum(world.texts().values())
         assert 0 < sent < 6
@@ -182,9 +182,9 @@ class TestOtherToken:
         assert_clean(schedule(machine, calendar))
 
     def test_bulk_on_one_page_once(self, world: World, machine: CommandLine) -> None:
-        rows = rows_of_one_page(6)
+        rows = make_rows_on_one_page(6)
         calendar = world.calendar(rows)
-        lose_answers_and_lists(world.proxy, "/posts/schedule")
+        lose_responses_and_lists(world.proxy, "/posts/schedule")
         assert schedule(machine, calendar).code != 0
         world.proxy.recover()
         use_token(machine, world.new_token())
@@ -195,7 +195,7 @@ class TestOtherToken:
     def test_reschedule_once(self, world: World, machine: CommandLine) -> None:
         assert schedule_post(machine).code == 0
         post_id = world.live_ids()["Row 0"]
-        lose_answers_and_lists(world.proxy, "/posts/schedule")
+        lose_responses_and_lists(world.proxy, "/posts/schedule")
         words = ("posts", "reschedule", post_id, "--at", "2026-12-02T09:00:00Z")
         assert machine.run(*words).code == 7
         assert world.texts() == {"Row 0": 2}, "the old post stays until the new one is known"
@@ -208,12 +208,12 @@ class TestOtherToken:
 
     @pytest.mark.usefixtures("guardrails")
     def test_edited_row_once(self, world: World, machine: CommandLine) -> None:
-        rows = rows_of_all_pages(2)
+        rows = make_rows_on_all_pages(2)
         calendar = world.calendar(rows)
         assert schedule(machine, calendar).code == 0
         new_rows = [replace(row, message=f"{row.message}, edited") for row in rows]
         world.calendar(new_rows)
-        lose_answers_and_lists(world.proxy, "/posts/schedule")
+        lose_responses_and_lists(world.proxy, "/posts/schedule")
         assert schedule(machine, calendar).code != 0
         world.proxy.recover()
         use_token(machine, world.new_token())
@@ -222,7 +222,7 @@ class TestOtherToken:
 
     def test_first_token_again_once(self, world: World, machine: CommandLine) -> None:
         first = machine.environ["OUTREPLY_API_KEY"]
-        lose_answers_and_lists(world.proxy, "/posts/publish")
+        lose_responses_and_lists(world.proxy, "/posts/publish")
         assert publish(machine, "--key", "launch").code == 7
         use_token(machine, world.new_token())
         assert publish(machine, "--key", "launch").code == 7
@@ -295,7 +295,7 @@ class TestLostRequests:
         emulator_clock: ManualClock,
         doubt: Callable[[], None],
     ) -> None:
-        rows = rows_of_all_pages(6)
+        rows = make_rows_on_all_pages(6)
         calendar = world.calendar(rows)
         world.proxy.on("POST", "/posts/schedule", lose_request)
         assert schedule(machine, calendar, "--max-wait", "1s").code != 0
@@ -330,7 +330,7 @@ class TestTwoTokensAtOnce:
         assert world.texts() == {"Row 0": 1}
 
     def test_bulk_once(self, world: World, machine: CommandLine, other: CommandLine) -> None:
-        rows = rows_of_all_pages(6)
+        rows = make_rows_on_all_pages(6)
         calendar = world.calendar(rows)
         with ThreadPoolExecutor(2) as pool:
             runs = list(pool.map(lambda it: schedule(it, calendar), (machine, other)))
@@ -351,7 +351,7 @@ class TestTwoTokensAtOnce:
 class TestSleep:
     """A response is lost while the machine sleeps for 25 hours; keys live for 24."""
 
-    @pytest.fixture(autouse=True, params=["clock goes on", "clock stands still", "no Date"])
+    @pytest.fixture(autouse=True, params=["clock continues", "clock stands still", "no Date"])
     def sleep(
         self,
         request: pytest.FixtureRequest,
@@ -363,8 +363,8 @@ class TestSleep:
         if request.param == "clock stands still":
             machine.clock = ManualClock(emulator_clock.now())
         elif request.param == "no Date":
-            world.proxy.answer_filters.append(without_date)
-        action = lose_answer(lambda: emulator_clock.advance(SLEEP))
+            world.proxy.response_filters.append(without_date)
+        action = lose_response(lambda: emulator_clock.advance(SLEEP))
         world.proxy.on("POST", "*", action, numbers=[1])
 
     @pytest.fixture(autouse=True)
@@ -406,7 +406,7 @@ class TestSleep:
         assert ran.code == 0, ran.err
 
     def test_bulk_once(self, world: World, machine: CommandLine) -> None:
-        rows = rows_of_all_pages(6)
+        rows = make_rows_on_all_pages(6)
         calendar = world.calendar(rows)
         schedule(machine, calendar)
         settle(machine, calendar)
@@ -415,7 +415,7 @@ class TestSleep:
     def test_bulk_row_published_meanwhile_once(
         self, world: World, machine: CommandLine, emulator_clock: ManualClock
     ) -> None:
-        (row,) = rows_of_one_page(1)
+        (row,) = make_rows_on_one_page(1)
         soon = replace(row, scheduled_at=emulator_clock.now().replace(hour=20))
         calendar = world.calendar([soon])
         schedule(machine, calendar)
@@ -429,17 +429,17 @@ class TestSleep:
 
 
 class TestWaits:
-    """A server asks to wait."""
+    """A server sends Retry-After."""
 
     @pytest.fixture
     def committed(self, world: World) -> None:
-        """The first post is created, and the response is a 503 that asks to wait for 25 hours."""
+        """The first post is created, and the response is a 503 with a Retry-After of 25 hours."""
         action = respond_after_commit(503, {"error": "Later"}, retry_after="90000")
         world.proxy.on("POST", "/posts/schedule", action, numbers=[1])
 
     @pytest.mark.usefixtures("guardrails", "committed")
     def test_bulk_503_after_commit_once(self, world: World, machine: CommandLine) -> None:
-        rows = rows_of_all_pages(6)
+        rows = make_rows_on_all_pages(6)
         calendar = world.calendar(rows)
         schedule(machine, calendar)
         settle(machine, calendar)
@@ -449,14 +449,14 @@ class TestWaits:
     def test_bulk_wait_of_a_day_is_announced(
         self, world: World, machine: CommandLine, emulator_clock: ManualClock
     ) -> None:
-        calendar = world.calendar(rows_of_all_pages(6))
+        calendar = world.calendar(make_rows_on_all_pages(6))
         started_at = emulator_clock.now()
         ran = schedule(machine, calendar)
         waited = (emulator_clock.now() - started_at).total_seconds()
         assert waited < 30 or "retrying in" in ran.err
 
     def test_bulk_long_wait_is_announced(self, world: World, machine: CommandLine) -> None:
-        rows = rows_of_all_pages(2)
+        rows = make_rows_on_all_pages(2)
         calendar = world.calendar(rows)
         busy = refuse(429, {"error": "Slow down", "code": "RATE_LIMITED"}, retry_after="45")
         world.proxy.on("POST", "/posts/schedule", busy, numbers=[1])
@@ -468,7 +468,7 @@ class TestWaits:
     def test_bulk_wait_past_time_of_row_gives_it_up(
         self, world: World, machine: CommandLine, emulator_clock: ManualClock
     ) -> None:
-        soon, later = rows_of_all_pages(2)
+        soon, later = make_rows_on_all_pages(2)
         soon = replace(soon, scheduled_at=emulator_clock.now().replace(hour=14))
         calendar = world.calendar([soon, later])
         busy = refuse(503, {"error": "Later"}, retry_after="10800")
@@ -492,13 +492,13 @@ class TestServerWithoutKeys:
             yield
 
     def test_publish_once(self, world: World, machine: CommandLine) -> None:
-        world.proxy.on("POST", "/posts/publish", lose_answer(), numbers=[1])
+        world.proxy.on("POST", "/posts/publish", lose_response(), numbers=[1])
         ran = publish(machine)
         assert world.texts() == {"Row 0": 1}
         assert ran.code == 0, ran.err
 
     def test_publish_with_key_once(self, world: World, machine: CommandLine) -> None:
-        lose_answers_and_lists(world.proxy, "/posts/publish")
+        lose_responses_and_lists(world.proxy, "/posts/publish")
         publish(machine, "--key", "launch")
         world.proxy.recover()
         again = publish(machine, "--key", "launch")
@@ -506,27 +506,27 @@ class TestServerWithoutKeys:
         assert again.code == 0, again.err
 
     def test_schedule_once(self, world: World, machine: CommandLine) -> None:
-        world.proxy.on("POST", "/posts/schedule", lose_answer(), numbers=[1])
+        world.proxy.on("POST", "/posts/schedule", lose_response(), numbers=[1])
         ran = schedule_post(machine)
         assert world.texts() == {"Row 0": 1}
         assert ran.code == 0, ran.err
 
     def test_reply_once(self, world: World, machine: CommandLine, comment_id: str) -> None:
         assert machine.run("comments", "inbox", "--all").code == 0
-        world.proxy.on("POST", "/comments/reply", lose_answer(), numbers=[1])
+        world.proxy.on("POST", "/comments/reply", lose_response(), numbers=[1])
         ran = reply(machine, comment_id)
         assert replies(world, comment_id) == ["Thanks!"]
         assert ran.code == 0, ran.err
 
     def test_upload_once(self, world: World, machine: CommandLine, image: Path) -> None:
-        world.proxy.on("POST", "/media/upload", lose_answer(), numbers=[1])
+        world.proxy.on("POST", "/media/upload", lose_response(), numbers=[1])
         ran = upload(machine, image)
         assert count_media(world) == 1
         assert ran.code == 0, ran.err
 
     def test_reschedule_once(self, world: World, machine: CommandLine) -> None:
         assert schedule_post(machine).code == 0
-        world.proxy.on("POST", "/posts/schedule", lose_answer(), numbers=[1])
+        world.proxy.on("POST", "/posts/schedule", lose_response(), numbers=[1])
         post_id = world.live_ids()["Row 0"]
         ran = machine.run("posts", "reschedule", post_id, "--at", "2026-12-02T09:00:00Z")
         assert world.texts() == {"Row 0": 1}
@@ -535,13 +535,13 @@ class TestServerWithoutKeys:
     def test_cancel(self, world: World, machine: CommandLine) -> None:
         """The repeated cancellation is a 404, and the post is cancelled."""
         assert schedule_post(machine).code == 0
-        world.proxy.on("DELETE", "*", lose_answer(), numbers=[1])
+        world.proxy.on("DELETE", "*", lose_response(), numbers=[1])
         ran = machine.run("posts", "cancel", world.live_ids()["Row 0"])
         assert not world.live()
         assert ran.code == 0, ran.err
 
     def test_webhook_once(self, world: World, machine: CommandLine) -> None:
-        world.proxy.on("POST", "/webhooks", lose_answer(), numbers=[1])
+        world.proxy.on("POST", "/webhooks", lose_response(), numbers=[1])
         machine.run("webhooks", "create", "--url", "http://127.0.0.1:9/", "--json")
         assert count_hooks(world) == 1
 
@@ -552,7 +552,7 @@ class TestServerWithoutKeys:
             f"  message: Row 0\n  media_files: [{image.name}]\n",
             encoding="utf-8",
         )
-        world.proxy.on("POST", "*", lose_answer(), numbers=[1, 3])
+        world.proxy.on("POST", "*", lose_response(), numbers=[1, 3])
         schedule(machine, calendar)
         settle(machine, calendar)
         assert world.texts() == {"Row 0": 1}
@@ -560,18 +560,18 @@ class TestServerWithoutKeys:
 
     @pytest.mark.parametrize("numbers", [[1], [2, 4], range(1, 100)], ids=["one", "two", "all"])
     def test_bulk_once(self, world: World, machine: CommandLine, numbers: list[int]) -> None:
-        rows = rows_of_all_pages(6)
+        rows = make_rows_on_all_pages(6)
         calendar = world.calendar(rows)
-        world.proxy.on("POST", "/posts/schedule", lose_answer(), numbers=numbers)
+        world.proxy.on("POST", "/posts/schedule", lose_response(), numbers=numbers)
         schedule(machine, calendar)
         world.proxy.recover()
         settle(machine, calendar)
         world.assert_each_once(rows)
 
     def test_bulk_after_outage_once(self, world: World, machine: CommandLine) -> None:
-        rows = rows_of_all_pages(6)
+        rows = make_rows_on_all_pages(6)
         calendar = world.calendar(rows)
-        lose_answers_and_lists(world.proxy, "/posts/schedule")
+        lose_responses_and_lists(world.proxy, "/posts/schedule")
         schedule(machine, calendar)
         world.proxy.recover()
         settle(machine, calendar)
@@ -579,10 +579,10 @@ class TestServerWithoutKeys:
 
     def test_bulk_with_equal_texts_once(self, world: World, machine: CommandLine) -> None:
         """Two rows of a page have the same text; the post of one is not that of the other."""
-        first, second = without_keys(rows_of_one_page(2))
+        first, second = without_keys(make_rows_on_one_page(2))
         rows = [first, replace(second, message=first.message)]
         calendar = world.calendar(rows)
-        world.proxy.on("POST", "/posts/schedule", lose_answer(), numbers=[1, 2])
+        world.proxy.on("POST", "/posts/schedule", lose_response(), numbers=[1, 2])
         schedule(machine, calendar)
         world.proxy.recover()
         settle(machine, calendar)
@@ -603,7 +603,7 @@ class TestLaggingLists:
         world.proxy.on("POST", "/posts/publish", outage, numbers=[1])
         assert publish(machine, "--key", "launch", "--max-wait", "1s").code == 7
         world.proxy.recover()
-        world.proxy.answer_filters.append(lagging_lists(emulator_clock, 15))
+        world.proxy.response_filters.append(lagging_lists(emulator_clock, 15))
         use_token(machine, world.new_token())
         publish(machine, "--key", "launch", "--max-wait", "1s")
         assert world.texts() == {"Row 0": 1}
@@ -615,12 +615,12 @@ class TestLaggingLists:
     def test_bulk_and_other_token_once(
         self, world: World, machine: CommandLine, emulator_clock: ManualClock
     ) -> None:
-        rows = rows_of_all_pages(6)
+        rows = make_rows_on_all_pages(6)
         calendar = world.calendar(rows)
         world.proxy.on("POST", "/posts/schedule", outage, numbers=[1])
         assert schedule(machine, calendar, "--max-wait", "1s").code != 0
         world.proxy.recover()
-        world.proxy.answer_filters.append(lagging_lists(emulator_clock, 15))
+        world.proxy.response_filters.append(lagging_lists(emulator_clock, 15))
         use_token(machine, world.new_token())
         schedule(machine, calendar, "--max-wait", "1s")
         world.assert_none_twice()
@@ -632,10 +632,10 @@ class TestLaggingLists:
         self, world: World, machine: CommandLine, emulator_clock: ManualClock
     ) -> None:
         """The same token sends the same keys, whatever the lists show."""
-        rows = rows_of_all_pages(6)
+        rows = make_rows_on_all_pages(6)
         calendar = world.calendar(rows)
         assert schedule(machine, calendar).code == 0
-        world.proxy.answer_filters.append(lagging_lists(emulator_clock, 15))
+        world.proxy.response_filters.append(lagging_lists(emulator_clock, 15))
         schedule(world.machine("laptop"), calendar)
         world.assert_each_once(rows)
 
@@ -650,7 +650,7 @@ class TestLaggingLists:
         world.proxy.on("POST", "/comments/reply", outage, numbers=[1])
         assert reply(machine, comment_id, "--max-wait", "1s").code == 7
         world.proxy.recover()
-        world.proxy.answer_filters.append(lagging_lists(emulator_clock, 15))
+        world.proxy.response_filters.append(lagging_lists(emulator_clock, 15))
         use_token(machine, world.new_token())
         reply(machine, comment_id, "--max-wait", "1s")
         assert replies(world, comment_id) == ["Thanks!"]
@@ -663,8 +663,8 @@ class TestLaggingLists:
         self, world: World, machine: CommandLine, emulator_clock: ManualClock, image: Path
     ) -> None:
         """Servers ignore the keys of uploads: only the list shows whether one arrived."""
-        world.proxy.answer_filters.append(lagging_lists(emulator_clock, 15))
-        world.proxy.on("POST", "/media/upload", lose_answer(), numbers=[1])
+        world.proxy.response_filters.append(lagging_lists(emulator_clock, 15))
+        world.proxy.on("POST", "/media/upload", lose_response(), numbers=[1])
         ran = upload(machine, image)
         assert count_media(world) == 1
         assert ran.code == 0, ran.err
@@ -693,7 +693,7 @@ class TestLongLists:
         world.clock.advance(300)
 
     def test_publish_with_key_is_held(self, world: World, machine: CommandLine) -> None:
-        lose_answers_and_lists(world.proxy, "/posts/publish")
+        lose_responses_and_lists(world.proxy, "/posts/publish")
         assert publish(machine, "--key", "launch", "--max-wait", "1s").code == 7
         world.proxy.recover()
         self.add_newer(world, "posts")
@@ -708,7 +708,7 @@ class TestLongLists:
         assert world.texts() == {"Row 0": 1}
 
     def test_upload_is_held(self, world: World, machine: CommandLine, image: Path) -> None:
-        lose_answers_and_lists(world.proxy, "/media/upload")
+        lose_responses_and_lists(world.proxy, "/media/upload")
         assert upload(machine, image, "--max-wait", "1s").code == 7
         world.proxy.recover()
         self.add_newer(world, "media")
@@ -726,7 +726,7 @@ class TestLongLists:
 
     def test_reply_is_held(self, world: World, machine: CommandLine, comment_id: str) -> None:
         assert machine.run("comments", "inbox", "--all").code == 0
-        lose_answers_and_lists(world.proxy, "/comments/reply")
+        lose_responses_and_lists(world.proxy, "/comments/reply")
         assert reply(machine, comment_id, "--max-wait", "1s").code == 7
         world.proxy.recover()
         self.add_newer(world, "comments")
@@ -747,7 +747,7 @@ class TestRefusals:
     def test_guardrail_of_one_row_does_not_end_run(
         self, world: World, machine: CommandLine
     ) -> None:
-        rows = rows_of_all_pages(6)
+        rows = make_rows_on_all_pages(6)
         calendar = world.calendar(rows)
         world.proxy.on("POST", "/posts/schedule", refuse(429, GUARDRAIL), numbers=[1])
         ran = schedule(machine, calendar, "--concurrency", "1")
@@ -762,7 +762,7 @@ class TestRefusals:
         self, world: World, machine: CommandLine
     ) -> None:
         """The guardrail that refuses the repeated request says nothing about the first one."""
-        rows = rows_of_all_pages(6)
+        rows = make_rows_on_all_pages(6)
         calendar = world.calendar(rows)
         world.proxy.on("POST", "/posts/schedule", outage, numbers=[1])
         assert schedule(machine, calendar, "--concurrency", "1").code != 0
@@ -779,7 +779,7 @@ class TestRefusals:
     def test_exhausted_publishes_are_an_error(
         self, world: World, machine: CommandLine, remaining: int
     ) -> None:
-        rows = rows_of_all_pages(2)
+        rows = make_rows_on_all_pages(2)
         november = [
             replace(row, scheduled_at=row.scheduled_at.replace(month=11, day=28)) for row in rows
         ]
@@ -788,7 +788,7 @@ class TestRefusals:
         def exhaust(account: dict[str, object]) -> None:
             account["quota"]["monthly"]["publishes"]["remaining"] = remaining  # type: ignore[index]
 
-        world.proxy.answer_filters.append(changed_answer("/account", exhaust))
+        world.proxy.response_filters.append(change_response("/account", exhaust))
         ran = schedule(machine, calendar)
         assert ran.code == 2, ran.err
         assert_harmless(ran)
@@ -799,13 +799,13 @@ class TestRefusals:
     def test_exhausted_publishes_warn_about_later_months(
         self, world: World, machine: CommandLine, remaining: int
     ) -> None:
-        rows = rows_of_all_pages(2)
+        rows = make_rows_on_all_pages(2)
         calendar = world.calendar(rows)
 
         def exhaust(account: dict[str, object]) -> None:
             account["quota"]["monthly"]["publishes"]["remaining"] = remaining  # type: ignore[index]
 
-        world.proxy.answer_filters.append(changed_answer("/account", exhaust))
+        world.proxy.response_filters.append(change_response("/account", exhaust))
         ran = schedule(machine, calendar)
         assert ran.code == 0, ran.err
         world.assert_each_once(rows)
@@ -815,7 +815,7 @@ class TestOrder:
     """Nearest posts are sent first."""
 
     def test_rows_are_sent_nearest_first(self, world: World, machine: CommandLine) -> None:
-        rows = rows_of_all_pages(6)
+        rows = make_rows_on_all_pages(6)
         calendar = world.calendar([rows[n] for n in (3, 0, 5, 1, 4, 2)])
         world.proxy.on("POST", "/posts/schedule", refuse(429, GUARDRAIL), numbers=[2])
         schedule(machine, calendar, "--concurrency", "1")
@@ -830,7 +830,7 @@ class TestExpiredPages:
     def test_later_runs_work(
         self, world: World, machine: CommandLine, emulator_clock: ManualClock, change: str
     ) -> None:
-        out, later = rows_of_all_pages(2)
+        out, later = make_rows_on_all_pages(2)
         later = replace(later, scheduled_at=later.scheduled_at.replace(day=20))
         calendar = world.calendar([out, later])
         assert schedule(machine, calendar).code == 0
@@ -847,7 +847,7 @@ class TestExpiredPages:
             if change == "gone":
                 body["pages"] = [page for page in body["pages"] if page["id"] != page_id]
 
-        world.proxy.answer_filters.append(changed_answer("/pages", apply))
+        world.proxy.response_filters.append(change_response("/pages", apply))
         new = replace(later, key="new", message="Row new", page="tiktok:bluebirdcoffee")
         world.calendar([out, later, new])
         ran = schedule(machine, calendar)
@@ -857,7 +857,7 @@ class TestExpiredPages:
     def test_row_without_key_on_expired_page(
         self, world: World, machine: CommandLine, emulator_clock: ManualClock
     ) -> None:
-        out, later = without_keys(rows_of_all_pages(2))
+        out, later = without_keys(make_rows_on_all_pages(2))
         later = replace(later, scheduled_at=later.scheduled_at.replace(day=20))
         calendar = world.calendar([out, later])
         assert schedule(machine, calendar).code == 0
@@ -873,7 +873,7 @@ class TestExpiredPages:
     def test_pending_row_on_expired_page_is_an_error(
         self, world: World, machine: CommandLine
     ) -> None:
-        rows = rows_of_all_pages(2)
+        rows = make_rows_on_all_pages(2)
         calendar = world.calendar(rows[1:])
         with world.emulator.state.transaction() as db:
             db.execute("UPDATE pages SET expired = 1 WHERE platform = 'facebook'")

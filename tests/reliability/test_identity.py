@@ -32,10 +32,10 @@ from tests.reliability.machines import (
     get_statuses,
     get_summary,
     lose_state,
+    make_rows_on_all_pages,
+    make_rows_on_one_page,
     reconcile,
     restore_state,
-    rows_of_all_pages,
-    rows_of_one_page,
     save_state,
     schedule,
     settle,
@@ -45,9 +45,9 @@ from tests.reliability.machines import (
 from tests.reliability.proxy import (
     Exchange,
     Request,
-    changed_text,
-    lose_answer,
-    lose_answers_and_lists,
+    change_text,
+    lose_response,
+    lose_responses_and_lists,
     refuse,
 )
 
@@ -73,7 +73,7 @@ class TestRestoredState:
     def test_edited_rows_are_settled_once(
         self, world: World, machine: CommandLine, change: Change, edit: Change
     ) -> None:
-        rows = change(rows_of_all_pages(6))
+        rows = change(make_rows_on_all_pages(6))
         calendar = world.calendar(rows)
         assert schedule(machine, calendar).code == 0
         backup = save_state(machine)
@@ -88,7 +88,7 @@ class TestRestoredState:
     def test_no_option_doubles(
         self, world: World, machine: CommandLine, options: tuple[str, ...]
     ) -> None:
-        rows = rows_of_all_pages(6)
+        rows = make_rows_on_all_pages(6)
         calendar = world.calendar(rows)
         assert schedule(machine, calendar).code == 0
         backup = save_state(machine)
@@ -101,7 +101,7 @@ class TestRestoredState:
         world.assert_each_once(edited(rows))
 
     def test_edited_again_is_settled_once(self, world: World, machine: CommandLine) -> None:
-        rows = rows_of_all_pages(3)
+        rows = make_rows_on_all_pages(3)
         calendar = world.calendar(rows)
         assert schedule(machine, calendar).code == 0
         backup = save_state(machine)
@@ -114,7 +114,7 @@ class TestRestoredState:
         world.assert_each_once(again)
 
     def test_added_rows_are_settled_once(self, world: World, machine: CommandLine) -> None:
-        rows = rows_of_all_pages(12)
+        rows = make_rows_on_all_pages(12)
         calendar = world.calendar(rows[:6])
         assert schedule(machine, calendar).code == 0
         backup = save_state(machine)
@@ -129,7 +129,7 @@ class TestRestoredState:
         self, world: World, machine: CommandLine, emulator_clock: ManualClock, later: float
     ) -> None:
         """The copied journal says that rows were planned and not sent."""
-        rows = rows_of_all_pages(6)
+        rows = make_rows_on_all_pages(6)
         calendar = world.calendar(rows)
         copy = copy_state_at_first_post(world, machine)
         assert schedule(machine, calendar, "--concurrency", "1").code == 0
@@ -141,7 +141,7 @@ class TestRestoredState:
     def test_state_copied_during_run_and_other_token(
         self, world: World, machine: CommandLine
     ) -> None:
-        rows = rows_of_all_pages(6)
+        rows = make_rows_on_all_pages(6)
         calendar = world.calendar(rows)
         copy = copy_state_at_first_post(world, machine)
         assert schedule(machine, calendar, "--concurrency", "1").code == 0
@@ -152,7 +152,7 @@ class TestRestoredState:
 
     @pytest.mark.parametrize("cut", [1000, 5000, 9000])
     def test_torn_log_is_settled_once(self, world: World, machine: CommandLine, cut: int) -> None:
-        rows = rows_of_all_pages(12)
+        rows = make_rows_on_all_pages(12)
         calendar = world.calendar(rows)
         assert schedule(machine, calendar).code == 0
         world.calendar(edited(rows))
@@ -188,7 +188,7 @@ class TestLostState:
     def test_unchanged_rows_are_settled_once(
         self, world: World, machine: CommandLine, change: Change
     ) -> None:
-        rows = change(rows_of_all_pages(6))
+        rows = change(make_rows_on_all_pages(6))
         calendar = world.calendar(rows)
         assert schedule(machine, calendar).code == 0
         lose_state(machine)
@@ -208,7 +208,7 @@ class TestLostState:
         edit: Change,
         options: tuple[str, ...],
     ) -> None:
-        rows = change(rows_of_all_pages(6))
+        rows = change(make_rows_on_all_pages(6))
         calendar = world.calendar(rows)
         assert schedule(machine, calendar).code == 0
         lose_state(machine)
@@ -223,7 +223,7 @@ class TestLostState:
         world.assert_each_once(edit(rows))
 
     def test_edited_row_is_shown_as_unknown(self, world: World, machine: CommandLine) -> None:
-        rows = rows_of_all_pages(2)
+        rows = make_rows_on_all_pages(2)
         calendar = world.calendar(rows)
         assert schedule(machine, calendar).code == 0
         lose_state(machine)
@@ -235,7 +235,7 @@ class TestLostState:
     def test_other_rows_are_done_while_one_is_held(
         self, world: World, machine: CommandLine
     ) -> None:
-        rows = rows_of_all_pages(6)
+        rows = make_rows_on_all_pages(6)
         calendar = world.calendar(rows[:1])
         assert schedule(machine, calendar).code == 0
         lose_state(machine)
@@ -250,7 +250,7 @@ class TestLostState:
     ) -> None:
         """Posts of another program that resemble no row hold nothing."""
         world.add_other_posts("youtube", 3, FIRST)
-        rows = rows_of_one_page(3, "youtube:bluebirdathome")
+        rows = make_rows_on_one_page(3, "youtube:bluebirdathome")
         calendar = world.calendar(moved(rows))
         assert_clean(schedule(machine, calendar))
         world.assert_each_once(rows)
@@ -269,8 +269,8 @@ class TestLostState:
         self, world: World, machine: CommandLine, change: Callable[[str], str]
     ) -> None:
         text = "Row 0, café, cafe\u0301\nSecond line \n"
-        world.proxy.request_filters.append(changed_text(change))
-        (row,) = rows_of_one_page(1)
+        world.proxy.request_filters.append(change_text(change))
+        (row,) = make_rows_on_one_page(1)
         calendar = world.calendar([replace(row, message=text)])
         assert_clean(schedule(machine, calendar))
         assert_clean(schedule(machine, calendar))
@@ -283,7 +283,7 @@ class TestLostState:
     def test_post_with_key_and_text_trimmed_by_server_once(
         self, world: World, machine: CommandLine, *, other_token: bool
     ) -> None:
-        world.proxy.request_filters.append(changed_text(str.strip))
+        world.proxy.request_filters.append(change_text(str.strip))
         words = ("posts", "schedule", "--page", "instagram:acme", "--at", "2026-12-01T09:00:00Z")
         words_with_key = (*words, "-m", "Row 0 ", "--key", "launch")
         assert machine.run(*words_with_key).code == 0
@@ -297,10 +297,10 @@ class TestLostState:
     def test_text_trimmed_by_server_after_lost_answer(
         self, world: World, machine: CommandLine, emulator_clock: ManualClock
     ) -> None:
-        world.proxy.request_filters.append(changed_text(str.strip))
-        (row,) = rows_of_one_page(1)
+        world.proxy.request_filters.append(change_text(str.strip))
+        (row,) = make_rows_on_one_page(1)
         calendar = world.calendar([replace(row, message="Row 0\n")])
-        sleep = lose_answer(lambda: emulator_clock.advance(25 * HOUR))
+        sleep = lose_response(lambda: emulator_clock.advance(25 * HOUR))
         world.proxy.on("POST", "/posts/schedule", sleep, numbers=[1])
         schedule(machine, calendar)
         settle(machine, calendar)
@@ -314,7 +314,7 @@ class TestLongLists:
     def rows(self) -> list[CalendarRow]:
         return [
             replace(row, scheduled_at=row.scheduled_at + timedelta(days=30))
-            for row in rows_of_one_page(5, "youtube:bluebirdathome")
+            for row in make_rows_on_one_page(5, "youtube:bluebirdathome")
         ]
 
     @pytest.fixture
@@ -369,7 +369,7 @@ class TestLongLists:
     def test_rows_of_second_calendar_are_known(
         self, world: World, machine: CommandLine, calendar: Path, rows: list[CalendarRow]
     ) -> None:
-        """The journal answers for other calendars of the account too."""
+        """The journal is searched for other calendars of the account too."""
         second = calendar.with_name("copy.csv")
         shutil.copy(calendar, second)
         ran = schedule(machine, second, "--name", "another")
@@ -402,7 +402,7 @@ class TestLongLists:
     ) -> None:
         """A page whose list is complete is not held because of another page."""
         lose_state(machine)
-        other = rows_of_one_page(2)
+        other = make_rows_on_one_page(2)
         world.calendar([*rows, *[replace(row, key=f"o{row.key}") for row in other]])
         ran = schedule(machine, calendar)
         assert_held(ran)
@@ -420,7 +420,7 @@ class TestLongLists:
             rows[0], key="new", message="Row new", scheduled_at=FIRST + timedelta(days=40)
         )
         world.calendar([*rows, new])
-        sleep = lose_answer(lambda: emulator_clock.advance(25 * HOUR))
+        sleep = lose_response(lambda: emulator_clock.advance(25 * HOUR))
         world.proxy.on("POST", "/posts/schedule", sleep, numbers=[1])
         schedule(machine, calendar)
         ran = schedule(machine, calendar)
@@ -431,7 +431,7 @@ class TestLongLists:
         world.assert_each_once([*rows, new])
 
 
-class TestPlaces:
+class TestPaths:
     """The calendar file has another path or name, or comes from stdin."""
 
     @pytest.fixture(autouse=True)
@@ -444,7 +444,7 @@ class TestPlaces:
     def test_moved_file_stays_the_same_calendar(
         self, world: World, machine: CommandLine, change: Change, name: str
     ) -> None:
-        rows = change(rows_of_all_pages(6))
+        rows = change(make_rows_on_all_pages(6))
         calendar = world.calendar(rows)
         assert schedule(machine, calendar).code == 0
         path = calendar.parent / name
@@ -472,7 +472,7 @@ class TestPlaces:
     def test_moved_and_edited_file_stays_the_same_calendar(
         self, world: World, machine: CommandLine, change: Change
     ) -> None:
-        rows = change(rows_of_all_pages(6))
+        rows = change(make_rows_on_all_pages(6))
         calendar = world.calendar(rows)
         assert schedule(machine, calendar).code == 0
         calendar.unlink()
@@ -487,7 +487,7 @@ class TestPlaces:
     def test_stdin_is_the_same_calendar(
         self, world: World, machine: CommandLine, change: Change
     ) -> None:
-        rows = change(rows_of_all_pages(6))
+        rows = change(make_rows_on_all_pages(6))
         calendar = world.calendar(rows)
 
         def pipe() -> Result:
@@ -504,7 +504,7 @@ class TestPlaces:
         world.assert_each_once(edited(rows))
 
     def test_stdin_after_lost_state_is_settled(self, world: World, machine: CommandLine) -> None:
-        rows = rows_of_all_pages(3)
+        rows = make_rows_on_all_pages(3)
         calendar = world.calendar(rows)
         assert schedule(machine, calendar).code == 0
         lose_state(machine)
@@ -517,7 +517,7 @@ class TestPlaces:
         world.assert_each_once(edited(rows))
 
     def test_moved_file_is_cancelled(self, world: World, machine: CommandLine) -> None:
-        rows = rows_of_all_pages(3)
+        rows = make_rows_on_all_pages(3)
         calendar = world.calendar(rows)
         assert schedule(machine, calendar).code == 0
         renamed = calendar.rename(calendar.with_name("renamed.csv"))
@@ -527,7 +527,7 @@ class TestPlaces:
         assert not world.live()
 
     def test_status_of_moved_file(self, world: World, machine: CommandLine) -> None:
-        calendar = world.calendar(rows_of_all_pages(3))
+        calendar = world.calendar(make_rows_on_all_pages(3))
         assert schedule(machine, calendar).code == 0
         renamed = calendar.rename(calendar.with_name("renamed.csv"))
         ran = machine.run("bulk", "status", str(renamed), "--json")
@@ -535,7 +535,7 @@ class TestPlaces:
         assert {row["status"] for row in json.loads(ran.out)} == {"in sync"}
 
     def test_path_is_not_part_of_keys(self, world: World, machine: CommandLine) -> None:
-        rows = rows_of_all_pages(6)
+        rows = make_rows_on_all_pages(6)
         invalid = refuse(400, {"error": "Malformed timestamp", "code": "INVALID_DATE"})
         world.proxy.on("POST", "/posts/schedule", invalid)
         schedule(machine, world.calendar(rows))
@@ -550,10 +550,10 @@ class TestPlaces:
         self, world: World, machine: CommandLine
     ) -> None:
         """Two directories hold a `calendar.csv`, and their rows have the same keys."""
-        acme = rows_of_one_page(6, "instagram:acme")
+        acme = make_rows_on_one_page(6, "instagram:acme")
         bluebird = [
             replace(row, message=f"{row.message} of Bluebird")
-            for row in rows_of_one_page(6, "x:bluebird")
+            for row in make_rows_on_one_page(6, "x:bluebird")
         ]
         expected = [*acme, *(replace(row, page="twitter:bluebird") for row in bluebird)]
         first = world.calendar(acme, "acme/calendar.csv")
@@ -566,7 +566,7 @@ class TestPlaces:
     def test_file_replaced_by_another_calendar_prunes_nothing(
         self, world: World, machine: CommandLine
     ) -> None:
-        acme = rows_of_one_page(6, "instagram:acme")
+        acme = make_rows_on_one_page(6, "instagram:acme")
         bluebird = [
             replace(row, message=f"Row {n} of Bluebird", page="twitter:bluebird")
             for n, row in enumerate(moved(acme))
@@ -581,7 +581,7 @@ class TestPlaces:
     def test_file_that_shares_rows_with_two_calendars_needs_name(
         self, world: World, machine: CommandLine
     ) -> None:
-        rows = without_keys(rows_of_all_pages(6))
+        rows = without_keys(make_rows_on_all_pages(6))
         assert schedule(machine, world.calendar(rows[:3], "one.csv"), "--name", "one").code == 0
         assert schedule(machine, world.calendar(rows[3:], "two.csv"), "--name", "two").code == 0
         both = world.calendar(rows, "both.csv")
@@ -592,7 +592,7 @@ class TestPlaces:
         world.assert_each_once(rows)
 
     def test_name_identifies_calendar(self, world: World, machine: CommandLine) -> None:
-        rows = rows_of_all_pages(6)
+        rows = make_rows_on_all_pages(6)
         new_rows = edited(moved(rows))
         first = world.calendar(rows, "one.csv")
         second = world.calendar(new_rows, "two.csv")
@@ -614,7 +614,7 @@ class TestPlaces:
         assert world.texts() == {"Row 0, edited": 1}
 
     def test_second_machine_with_same_name(self, world: World, machine: CommandLine) -> None:
-        rows = rows_of_all_pages(3)
+        rows = make_rows_on_all_pages(3)
         calendar = world.calendar(rows)
         assert schedule(machine, calendar, "--name", "launch").code == 0
         laptop = world.machine("laptop")
@@ -647,7 +647,7 @@ class TestTwoMachines:
         self, world: World, machine: CommandLine, change: Change, path: str
     ) -> None:
         """Both machines have seen an account without posts; keys make their posts the same."""
-        rows = change(rows_of_all_pages(12))
+        rows = change(make_rows_on_all_pages(12))
         calendar, other = world.calendar(rows), world.calendar(rows, path)
         laptop = world.machine("laptop")
         results = self.run_during_post(world, 1, lambda: schedule(laptop, other))
@@ -664,7 +664,7 @@ class TestTwoMachines:
         self, world: World, machine: CommandLine, path: str
     ) -> None:
         """The second machine finds half of the posts, which its journal does not know."""
-        rows = rows_of_all_pages(12)
+        rows = make_rows_on_all_pages(12)
         calendar, other = world.calendar(rows), world.calendar(rows, path)
         laptop = world.machine("laptop")
         results = self.run_during_post(world, 6, lambda: schedule(laptop, other))
@@ -681,7 +681,7 @@ class TestTwoMachines:
     @pytest.mark.parametrize("number", [1, 12])
     def test_other_token_once(self, world: World, machine: CommandLine, number: int) -> None:
         """The server refuses the second post of a row because of the minimum gap."""
-        rows = rows_of_all_pages(24)
+        rows = make_rows_on_all_pages(24)
         calendar = world.calendar(rows)
         laptop = world.machine("laptop", token=world.new_token())
         results = self.run_during_post(world, number, lambda: schedule(laptop, calendar))
@@ -697,7 +697,7 @@ class TestTwoMachines:
 
     def test_edited_by_both_once(self, world: World, machine: CommandLine) -> None:
         """Both replace the same post: the second replacement must not leave two."""
-        rows = rows_of_all_pages(6)
+        rows = make_rows_on_all_pages(6)
         calendar = world.calendar(rows)
         laptop = world.machine("laptop")
         for one in (machine, laptop):
@@ -712,7 +712,7 @@ class TestTwoMachines:
 
     @pytest.mark.usefixtures("guardrails")
     def test_one_after_the_other_once(self, world: World, machine: CommandLine) -> None:
-        rows = rows_of_all_pages(6)
+        rows = make_rows_on_all_pages(6)
         calendar = world.calendar(rows)
         laptop = world.machine("laptop", token=world.new_token())
         assert schedule(machine, calendar).code == 0
@@ -732,7 +732,7 @@ class TestRevisions:
     def test_edited_back_and_forth(
         self, world: World, machine: CommandLine, *, with_journal: bool
     ) -> None:
-        rows = rows_of_all_pages(3)
+        rows = make_rows_on_all_pages(3)
         calendar = world.calendar(rows)
         for revision in (rows, edited(rows), rows, edited(rows), rows):
             world.calendar(revision)
@@ -745,7 +745,7 @@ class TestRevisions:
                 lose_state(machine)
 
     def test_cancelled_and_scheduled_again(self, world: World, machine: CommandLine) -> None:
-        rows = rows_of_all_pages(3)
+        rows = make_rows_on_all_pages(3)
         calendar = world.calendar(rows)
         for _ in range(3):
             assert schedule(machine, calendar).code == 0
@@ -756,8 +756,8 @@ class TestRevisions:
     def test_cancelled_elsewhere_and_scheduled_on_another_machine(
         self, world: World, machine: CommandLine
     ) -> None:
-        """The server replays the response of a post that no longer stands."""
-        rows = rows_of_all_pages(3)
+        """The server replays the response of a post that no longer exists."""
+        rows = make_rows_on_all_pages(3)
         calendar = world.calendar(rows)
         assert schedule(machine, calendar).code == 0
         assert machine.run("bulk", "cancel", str(calendar), "--yes").code == 0
@@ -768,7 +768,7 @@ class TestRevisions:
     def test_cancelled_in_dashboard_and_scheduled_on_another_machine(
         self, world: World, machine: CommandLine
     ) -> None:
-        rows = rows_of_all_pages(3)
+        rows = make_rows_on_all_pages(3)
         calendar = world.calendar(rows)
         assert schedule(machine, calendar).code == 0
         with world.emulator.state.transaction() as db:
@@ -789,7 +789,7 @@ class TestRevisions:
 
 
 class TestReconcile:
-    """`bulk reconcile` leads out of every doubt."""
+    """`bulk reconcile` settles every doubt."""
 
     @pytest.fixture(autouse=True)
     def no_guardrails(self) -> Iterator[None]:
@@ -799,7 +799,7 @@ class TestReconcile:
     @pytest.fixture
     def held(self, world: World, machine: CommandLine) -> Path:
         """A calendar of two edited rows, whose journal is lost."""
-        rows = rows_of_all_pages(2)
+        rows = make_rows_on_all_pages(2)
         calendar = world.calendar(rows)
         assert schedule(machine, calendar).code == 0
         lose_state(machine)
@@ -811,7 +811,7 @@ class TestReconcile:
         assert ran.code == 0, ran.err
         json.loads(ran.out)
         assert get_rows(schedule(machine, held)) == get_rows(before)
-        world.assert_each_once(rows_of_all_pages(2))
+        world.assert_each_once(make_rows_on_all_pages(2))
 
     def test_confirmation_is_required(self, world: World, machine: CommandLine, held: Path) -> None:
         ran = machine.run("bulk", "reconcile", str(held), "--json")
@@ -820,7 +820,7 @@ class TestReconcile:
         assert_held(schedule(machine, held))
 
     def test_exact_pairs_need_no_confirmation(self, world: World, machine: CommandLine) -> None:
-        rows = rows_of_all_pages(2)
+        rows = make_rows_on_all_pages(2)
         calendar = world.calendar(rows)
         assert schedule(machine, calendar).code == 0
         lose_state(machine)
@@ -837,7 +837,7 @@ class TestReconcile:
     def test_separate_post_is_left_alone(
         self, world: World, machine: CommandLine, held: Path
     ) -> None:
-        rows = rows_of_all_pages(2)
+        rows = make_rows_on_all_pages(2)
         words = [word for post_id in world.live_ids().values() for word in ("--separate", post_id)]
         assert reconcile(machine, held, *words).code == 0
         # The posts are no longer in doubt, and so are in the way.
@@ -848,7 +848,7 @@ class TestReconcile:
 
     def test_ambiguous_pairs_are_held(self, world: World, machine: CommandLine) -> None:
         """Two posts might be the row's: neither is taken without being named."""
-        (row,) = rows_of_one_page(1)
+        (row,) = make_rows_on_one_page(1)
         texts = [f"Row 0: the doors open at nine{end}" for end in ("!", "?", ".")]
         hour = timedelta(hours=1)
         first, second, new = (
@@ -872,9 +872,9 @@ class TestReconcile:
     def test_status_lists_held_rows(
         self, world: World, machine: CommandLine, emulator_clock: ManualClock
     ) -> None:
-        rows = rows_of_all_pages(2)
+        rows = make_rows_on_all_pages(2)
         calendar = world.calendar(rows)
-        lose_answers_and_lists(world.proxy, "/posts/schedule")
+        lose_responses_and_lists(world.proxy, "/posts/schedule")
         schedule(machine, calendar)
         world.proxy.recover()
         for words in (("store", "status"), ("bulk", "status", str(calendar))):
@@ -928,7 +928,7 @@ class TestOldJournals:
             db.commit()
 
     def test_rows_are_unchanged(self, world: World, machine: CommandLine) -> None:
-        rows = rows_of_all_pages(6)
+        rows = make_rows_on_all_pages(6)
         calendar = world.calendar(rows)
         assert schedule(world.machine("earlier"), calendar).code == 0
         self.write_old_journal(world, machine, calendar)
@@ -941,7 +941,7 @@ class TestOldJournals:
         world.assert_each_once([*edited(rows[:2]), *rows[2:5]])
 
     def test_moved_file_is_unchanged(self, world: World, machine: CommandLine) -> None:
-        rows = rows_of_all_pages(6)
+        rows = make_rows_on_all_pages(6)
         calendar = world.calendar(rows)
         assert schedule(world.machine("earlier"), calendar).code == 0
         self.write_old_journal(world, machine, calendar)

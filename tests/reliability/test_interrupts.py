@@ -14,8 +14,8 @@ import pytest
 
 from tests.bulk.calendars import CalendarRow
 from tests.command_line import CommandLine
-from tests.reliability.machines import World, rows_of_all_pages, settle
-from tests.reliability.proxy import Action, delayed, refuse, stay_silent, trickle
+from tests.reliability.machines import World, make_rows_on_all_pages, settle
+from tests.reliability.proxy import Action, delay, refuse, stay_silent, trickle
 
 # "Within seconds", on a busy machine.
 _SECONDS = 10.0
@@ -23,14 +23,14 @@ _PAUSE = 0.3
 
 SLOW = pytest.mark.parametrize(
     "fault",
-    [delayed(1), stay_silent(60), trickle(60)],
+    [delay(1), stay_silent(60), trickle(60)],
     ids=["slow server", "silent server", "trickling server"],
 )
 
 
 @pytest.fixture
 def rows() -> list[CalendarRow]:
-    return rows_of_all_pages(12)
+    return make_rows_on_all_pages(12)
 
 
 @pytest.fixture

@@ -13,19 +13,19 @@ from tests.reliability.machines import (
     edited,
     get_statuses,
     get_summary,
-    rows_of_all_pages,
+    make_rows_on_all_pages,
     schedule,
 )
 from tests.reliability.proxy import (
     Exchange,
     Request,
-    lose_answer,
-    lose_answers_and_lists,
+    lose_response,
+    lose_responses_and_lists,
     outage,
     refuse,
 )
 
-ROWS = rows_of_all_pages(6)
+ROWS = make_rows_on_all_pages(6)
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ def test_apply_after_outage_resumes(
 def test_apply_after_lost_answers_and_other_token_resumes(
     world: World, machine: CommandLine, plan: Path
 ) -> None:
-    lose_answers_and_lists(world.proxy, "/posts/schedule")
+    lose_responses_and_lists(world.proxy, "/posts/schedule")
     assert apply(machine, plan).code != 0
     world.proxy.recover()
     machine.environ["OUTREPLY_API_KEY"] = world.new_token()
@@ -126,7 +126,7 @@ def test_apply_after_lost_answer_of_cancellation_resumes(
     assert schedule(machine, calendar).code == 0
     world.calendar(ROWS[:5])
     plan = save_plan(world, machine, calendar, "--prune")
-    world.proxy.on("DELETE", "*", lose_answer())
+    world.proxy.on("DELETE", "*", lose_response())
     apply(machine, plan)
     world.proxy.recover()
     ran = apply(machine, plan)
@@ -182,7 +182,7 @@ def test_plan_finished_on_another_machine_once(
 
 
 @pytest.mark.usefixtures("guardrails")
-def test_plan_applied_on_two_machines_at_once_once(
+def test_plan_applied_concurrently_on_two_machines(
     world: World, machine: CommandLine, plan: Path
 ) -> None:
     laptop = world.machine("laptop")

@@ -20,15 +20,15 @@ from tests.reliability.machines import (
     edited,
     get_rows,
     get_statuses,
+    make_rows_on_all_pages,
+    make_rows_on_one_page,
     reconcile,
-    rows_of_all_pages,
-    rows_of_one_page,
     schedule,
     settle,
     without_guardrails,
     without_keys,
 )
-from tests.reliability.proxy import lose_answer, refuse
+from tests.reliability.proxy import lose_response, refuse
 
 BUSY = refuse(503, {"error": "busy", "code": "SERVER_ERROR"})
 PAGE = "youtube:bluebirdathome"
@@ -60,7 +60,7 @@ class TestFailedCancellation:
 
     @pytest.fixture
     def rows(self) -> list[CalendarRow]:
-        return rows_of_all_pages(2)
+        return make_rows_on_all_pages(2)
 
     @pytest.fixture(params=["time", "time, no key", "page"])
     def calendar(
@@ -149,7 +149,7 @@ class TestCancelledByAnotherMachine:
 
     @pytest.fixture
     def row(self) -> CalendarRow:
-        return rows_of_one_page(1)[0]
+        return make_rows_on_one_page(1)[0]
 
     @pytest.fixture
     def calendar(
@@ -178,13 +178,13 @@ class TestCancelledByAnotherMachine:
     ) -> None:
         ran = schedule(machine, calendar)
         assert_held(ran)
-        assert f"{calendar}:2: unknown: its post was cancelled, and its time is over" in ran.err
+        assert f"{calendar}:2: unknown: the row's post was cancelled, and its time has passed" in ran.err
         assert not world.live()
 
     def test_other_rows_are_sent(
         self, world: World, machine: CommandLine, row: CalendarRow, calendar: Path
     ) -> None:
-        later = rows_of_one_page(3)[2]
+        later = make_rows_on_one_page(3)[2]
         world.calendar([row, later])
         ran = schedule(machine, calendar)
         assert get_statuses(ran) == {"unknown": 1, "done": 1}
@@ -260,7 +260,7 @@ class TestUnknownPublication:
         world.calendar(rows)
         world.add_other_posts("youtube", 120, FIRST + timedelta(minutes=1))
         emulator_clock.current = FIRST - timedelta(hours=1)
-        sleep = lose_answer(lambda: emulator_clock.advance(25 * HOUR))
+        sleep = lose_response(lambda: emulator_clock.advance(25 * HOUR))
         world.proxy.on("POST", "/posts/schedule", sleep, numbers=[1])
         assert_held(schedule(machine, calendar))
         return calendar
@@ -295,4 +295,4 @@ class TestUnknownPublication:
         assert ran.code == 0, ran.err
         assert_clean(schedule(machine, calendar))
         assert get_post_ids(world) == posts
-        assert "The outcome of every post is known" in machine.run("store", "status").err
+        assert "The journal has no request with an unknown outcome" in machine.run("store", "status").err

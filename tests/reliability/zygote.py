@@ -1,7 +1,7 @@
 """Runs command lines under shim.c, each in a fork of a process that has imported everything.
 
-The zygote reads commands from stdin, as lines of JSON, and answers each with a line. A run gets its
-own root directory, environment, clock and fault; see `tests.reliability.shim.Zygote`.
+The zygote reads commands from stdin, as lines of JSON, and responds to each with one line. A run
+gets its own root directory, environment, clock and fault; see `tests.reliability.shim.Zygote`.
 """
 
 import ctypes
@@ -36,8 +36,8 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     for line in sys.stdin:
         request = json.loads(line)
-        answer = _ACTIONS[request.pop("action")](shim, request)
-        sys.stdout.write(f"{json.dumps(answer)}\n")
+        response = _ACTIONS[request.pop("action")](shim, request)
+        sys.stdout.write(f"{json.dumps(response)}\n")
         sys.stdout.flush()
 
 
@@ -126,7 +126,7 @@ def _run(
 
 
 def _replace_clock(now: datetime) -> None:
-    """Let the run's clock begin at `now`, and advance only by sleeping."""
+    """Start the run's clock at `now`, and advance only by sleeping."""
     clock = ManualClock(now)
     for name in ("now", "monotonic", "sleep"):
         setattr(SystemClock, name, staticmethod(getattr(clock, name)))

@@ -34,7 +34,7 @@ _HELD_HINT = (
 
 @dataclass(frozen=True)
 class _Decisions:
-    """What the options say: posts by line, lines of new rows, posts that belong to no row."""
+    """Decisions given by the options: posts by line, lines of new rows, and excluded posts."""
 
     pairs: list[tuple[int, str]]
     new_lines: frozenset[int]
@@ -43,7 +43,7 @@ class _Decisions:
 
 @dataclass(frozen=True)
 class _Outcome:
-    """What became of a row in doubt: `pair`, `new` or `hold`, with the ID of its post."""
+    """The outcome of a row in doubt: `pair`, `new` or `hold`, with the ID of its post."""
 
     doubt: RowInDoubt
     action: str
@@ -68,7 +68,7 @@ def run(
     separate: Annotated[
         list[str] | None,
         typer.Option(
-            "--separate", metavar="POST", help="Leave this post alone: it belongs to no row "
+            "--separate", metavar="POST", help="Do not pair this post with any row "
             "(repeatable).",
         ),
     ] = None,
@@ -111,8 +111,9 @@ def run(
     _print(context, file, bulk.service, outcomes)
     for row, post in pairs.leftovers:
         context.warn(
-            f"{file}:{row.post.row.line}: post {post['id']} is similar to this row, and belongs to "
-            f"no row; if it is an earlier version: outreply posts cancel {post['id']}"
+            f"{file}:{row.post.row.line}: post {post['id']} is similar to this row but is not "
+            "paired with any row. To cancel an outdated version: "
+            f"outreply posts cancel {post['id']}"
         )
     if dry_run:
         context.info("Dry run: nothing was recorded.")
@@ -168,7 +169,7 @@ def _check_decisions(decisions: _Decisions, pairs: Pairs, service: BulkService) 
         ]
         if post is None or not rows:
             raise InvalidInputError(
-                f"--pair: post {post_id} is not a post of the row's page without a row",
+                f"--pair: post {post_id} is not an unpaired post on this row's page",
                 hint="List the posts with: outreply posts list",
             )
         pairs.posts[post_id] = post

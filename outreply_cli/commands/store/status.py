@@ -21,9 +21,9 @@ _DETAILS = {
 
 @command(api=False)
 def run(context: Context, tz: TimeZone = None) -> None:
-    """List posts whose outcome is unknown, over all accounts and calendars.
+    """List requests with an unknown outcome, in all accounts and calendars.
 
-    Each comes with the command that settles it. Nothing is sent.
+    Each has the next step that settles it. Nothing is sent.
 
     Example: outreply store status
 
@@ -47,7 +47,7 @@ def run(context: Context, tz: TimeZone = None) -> None:
         Column("Settle with", "command"),
     ])  # fmt: skip
     if not items:
-        context.info("The outcome of every post is known.")
+        context.info("The journal has no request with an unknown outcome.")
 
 
 def _to_dict(entry: JournalEntry, path: str | None) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
-from tests.reliability.planted_bugs import PLANTED_BUGS, planted
+from tests.reliability.planted_bugs import PLANTED_BUGS, plant_bug
 from tests.reliability.simulation.world import Outcome, World
 
 _SEEDS = 10_000
@@ -71,7 +71,7 @@ def simulate(seed: int, bug: str | None = None) -> Outcome:
     parent = _MEMORY if _MEMORY.is_dir() else None
     directory = Path(tempfile.mkdtemp(prefix="outreply-simulation-", dir=parent))
     try:
-        with planted(bug):
+        with plant_bug(bug):
             return World(seed, directory).live()
     finally:
         shutil.rmtree(directory)

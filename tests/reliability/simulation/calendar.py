@@ -2,7 +2,7 @@
 
 Each text names its row and version, so that a post shows what it was made from.
 
-An edit leaves something to recognise a row by: its time, or nearly its text. So a row has either
+An edit leaves something to recognize a row by: its time, or nearly its text. So a row has either
 texts that stay nearly the same and times that change, or any text and one time; and between two
 runs that finish everything, its text or its time changes, not both.
 """

@@ -53,12 +53,12 @@ class Process(Protocol):
         """Wait until a thread of this run calls `notify`."""
 
     def notify(self) -> None:
-        """Let the waiting thread go on."""
+        """Let the waiting thread continue."""
 
 
 @dataclass(frozen=True)
 class ExitReport:
-    """What a finished command reported.
+    """The report of a finished command.
 
     Attributes:
         code: Exit code.
@@ -81,7 +81,7 @@ class ExitReport:
 
 
 @contextmanager
-def replaced_parts(current: Callable[[], Process], list_limit: int) -> Iterator[None]:
+def replace_parts(current: Callable[[], Process], list_limit: int) -> Iterator[None]:
     """Replace connection, threads and journal hooks; `current` returns the run that is active."""
     change, apply_actions = Journal._change, BulkService.apply_actions
 

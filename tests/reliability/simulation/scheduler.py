@@ -1,7 +1,7 @@
 """Virtual time for many threads of which one runs at a time.
 
-A thread runs until it pauses, parks or ends; then the one with the earliest wake-up goes on. So the
-order of everything depends only on the lengths of the pauses.
+A thread runs until it pauses, parks or ends; then the one with the earliest wake-up continues. So
+the order of everything depends only on the lengths of the pauses.
 """
 
 import heapq
@@ -21,7 +21,7 @@ class Task:
 
     Attributes:
         owner: Machine that the task runs on.
-        error: Exception that the task raises when it goes on.
+        error: Exception that the task raises when it continues.
         failure: Exception that ended the task.
         is_done: Whether the task has ended.
     """
@@ -79,7 +79,7 @@ class Scheduler:
         self._switch()
 
     def wake(self, task: Task) -> None:
-        """Let a parked task go on."""
+        """Let a parked task continue."""
         self._push(task, self.now)
 
     def interrupt(self, task: Task, error: BaseException) -> None:

@@ -173,11 +173,11 @@ class SimulatedServer:
         if response.status != 200:
             return response
         items = self._delay(json.loads(response.body)[name], name, values.get("page_id"))
-        answer: dict[str, Any] = {name: items[start : start + size]}
+        page: dict[str, Any] = {name: items[start : start + size]}
         if self.rules.has_cursors:
-            answer["has_more"] = start + size < len(items)
-            answer["cursor"] = str(start + size) if answer["has_more"] else None
-        return response._replace(body=json.dumps(answer).encode())
+            page["has_more"] = start + size < len(items)
+            page["cursor"] = str(start + size) if page["has_more"] else None
+        return response._replace(body=json.dumps(page).encode())
 
     def _delay(
         self, items: list[dict[str, Any]], name: str, page_id: str | None
@@ -227,7 +227,7 @@ class SimulatedServer:
 
 
 class _NoNames:
-    """A resolver that is never asked."""
+    """A resolver that is never called."""
 
     def resolve(self, hosts: list[str], seconds: float) -> dict[str, None]:
         return dict.fromkeys(hosts)

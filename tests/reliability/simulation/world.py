@@ -35,7 +35,7 @@ from tests.reliability.checker import (
 from tests.reliability.simulation.calendar import SimulatedCalendar, format_content, parse_marker
 from tests.reliability.simulation.product import (
     ExitReport,
-    replaced_parts,
+    replace_parts,
     run_command,
 )
 from tests.reliability.simulation.scheduler import Scheduler, Sleeper, Task
@@ -77,7 +77,7 @@ class KilledError(BaseException):
 
 @dataclass(frozen=True)
 class Setting:
-    """What a seed chose for the whole of its history.
+    """Choices of a seed for its whole history.
 
     Attributes:
         machines: Number of machines.
@@ -268,7 +268,7 @@ class Run(Sleeper):
 
     @property
     def suspended_until(self) -> float:  # type: ignore[override]
-        """When its machine goes on."""
+        """When its machine continues."""
         return self.machine.suspended_until
 
     def to_record(self) -> RunRecord:
@@ -303,7 +303,7 @@ class Run(Sleeper):
         if self.steps == self.suspended_at_step:
             self._suspend()
         if self.steps > _MAX_STEPS:
-            detail = f"{self.id} goes on for ever"
+            detail = f"{self.id} continues for ever"
             self._world.bugs.append(Violation("no end", "", scheduler.now, detail))
             self.kill()
             raise KilledError
@@ -378,7 +378,7 @@ class Run(Sleeper):
         self._world.scheduler.park()
 
     def notify(self) -> None:
-        """Let the waiting thread go on."""
+        """Let the waiting thread continue."""
         for task in self._parked:
             self._world.scheduler.wake(task)
         self._parked.clear()
@@ -485,7 +485,7 @@ class World:
         self.log("setting", **_plain(self.setting))
         for calendar in self.calendars:
             self._save_version(calendar, "write")
-        with replaced_parts(self.current_run, self.setting.rules.list_limit):
+        with replace_parts(self.current_run, self.setting.rules.list_limit):
             rounds = 0
             while rounds < _MAX_ROUNDS and (len(self.events) < _MIN_EVENTS or rounds < _MIN_ROUNDS):
                 self._play_round()
@@ -549,7 +549,7 @@ class World:
             self._wait(hours * _HOUR)
         machine = self.random.choice(self._machines)
         if self._is_distant or (self._runs and self._runs[-1].machine is not machine):
-            # Lists lag by seconds; people and other machines come later.
+            # Wait longer than lists lag.
             self._wait(self.setting.rules.lag + self.random.uniform(5, 300))
         self._is_distant = False
         run = self._start(machine, self.random.choice(self.calendars))
@@ -560,7 +560,7 @@ class World:
             self._is_distant = self._is_distant or other.machine is not machine
 
     def _interfere(self, run: Run) -> Run | None:
-        """Do something while a run goes on: start another one, or edit."""
+        """Do something while a run continues: start another one, or edit."""
         self.scheduler.pause(self.random.uniform(0, 3))
         machine = self.random.choice(self._machines)
         if machine is run.machine:
@@ -680,7 +680,7 @@ class World:
             self._wait(self.setting.rules.lag + _MINUTE)
             lines = [decision.split("=")[1] for decision in decisions]
             self._run_reconcile(machine, calendar, [f"--new={line}" for line in lines])
-        # A decision holds for the moment: another machine may send the row next.
+        # A decision is valid for one run: another machine may send the row next.
         self.scheduler.join(self._start(machine, calendar).task)
 
     def _run_reconcile(
