@@ -156,12 +156,12 @@ class Author:
         self.items = items or self.items
 
     def free_slot(self, page: str) -> CalendarRow:
-        """Return a row of somebody else on a page, at a time that no row ever has."""
+        """Return a row of another client on a page, at a time that no row ever has."""
         at = FIRST + timedelta(hours=6 * self._random.randint(0, 8) + 2, minutes=self._next(page))
         return CalendarRow("", page, at, "")
 
     def make_foreign_text(self) -> tuple[str, str]:
-        """Return a page and a text of somebody else: a new one, or one like that of a row."""
+        """Return a page and a text of another client: a new one, or one like that of a row."""
         item = self._random.choice(self.items)
         page, text = item.row.page, item.row.message.strip()
         kind = self._random.choice(("new", "similar", "similar", "equal"))
@@ -404,7 +404,7 @@ def _replace(state: Path, copy: Path) -> None:
 def add_posts_of_others(
     database: sqlite3.Connection, author: Author, count: int, page_ids: Mapping[str, str]
 ) -> list[str]:
-    """Insert posts of somebody else into the server, and return their IDs."""
+    """Insert posts of another client into the server, and return their IDs."""
     ids = []
     for number in range(count):
         page, text = author.make_foreign_text()
@@ -418,7 +418,7 @@ def add_posts_of_others(
     return ids
 
 
-def expected(rows: Iterable[CalendarRow]) -> set[tuple[str, str, float]]:
+def list_expected_posts(rows: Iterable[CalendarRow]) -> set[tuple[str, str, float]]:
     """Return page, text and time of each row."""
     return {(row.page, row.message.strip(), row.scheduled_at.timestamp()) for row in rows}
 

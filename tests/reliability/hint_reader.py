@@ -1,4 +1,4 @@
-"""Reads messages for the commands and options that they name, as somebody who obeys them would."""
+"""Reads messages for the commands and options that they name, as a user who follows them would."""
 
 import json
 import re
@@ -18,7 +18,7 @@ _COMMAND = re.compile(
 _NAME = re.compile(r"--name ('[^']*'|\S+)")
 _AGAIN = re.compile(r"\b[Rr]un the (same )?command again")
 _MAX_CANCEL = re.compile(r"--max-cancel (\d+)")
-# An offer for somebody who wants the posts back.
+# An offer for a user who wants the posts back.
 _UNDO = "To schedule the cancelled posts again"
 _DECISIONS = ("--pair LINE=POST", "--new LINE", "--separate POST")
 _FORBIDDEN = ("--spread", "--adopt")

@@ -1,9 +1,9 @@
 """Damaged, rolled-back and foreign journals, with every hint followed literally.
 
 A calendar is scheduled and edited, its journal is damaged, and `bulk schedule` is run. Whatever a
-message names is done as written: commands, options, placeholders filled in by somebody who knows
+message names is done as written: commands, options, placeholders filled in by a user who knows
 which post belongs to which row, in every order that the messages allow. After each command no row
-may have two posts, none may have lost its post, and no post of somebody else may be cancelled that
+may have two posts, none may have lost its post, and no post of another client may be cancelled that
 was not paired. From wherever that leads, `bulk reconcile` leads to a clean `bulk schedule`.
 """
 
@@ -42,7 +42,7 @@ from tests.reliability.hint_cases import (
     Setting,
     add_posts_of_others,
     describe,
-    expected,
+    list_expected_posts,
     make_other_calendar,
     make_setting,
     open_journal,
@@ -459,7 +459,7 @@ class Case:
             if post["id"] == post_id and number is not None and number in rows:
                 row = rows[number]
                 version = (post["page"], post["message"].strip(), post["scheduled_at"])
-                return version not in expected([row])
+                return version not in list_expected_posts([row])
         return False
 
     def _names(self, result: Result) -> list[str]:
@@ -474,7 +474,7 @@ class Case:
         return {*self._own_ids, self.setting.name, _NEW_NAME} - {""}
 
     def _decisions(self, words: Sequence[str]) -> Iterator[tuple[str, ...]]:
-        """Yield options by which somebody who knows the truth decides: all, or some at first."""
+        """Yield options by which a user who knows the truth decides: all, or some at first."""
         pairs, new, separate, changed = self._decide(words)
         groups = [
             tuple(word for item in items for word in (option, item))
@@ -602,12 +602,12 @@ class Case:
             for post in self._server.posts()
             if post["status"] in {"scheduled", "published"} and post["id"] not in self._others
         )
-        rows = expected(self._author.rows)
+        rows = list_expected_posts(self._author.rows)
         missing = sorted(row for row in rows if not posts[row])
         surplus = sorted(row for row in rows if posts[row] > 1)
         live = self._count_live()
         surplus_numbers = sorted(n for n in self._numbers() if live[n] > 1)
-        # A post of somebody else that was paired by a person and has the row's content.
+        # A post of another client that was paired by a person and has the row's content.
         missing = [row for row in missing if not self._has_paired(row)]
         if missing:
             self.outcome.lost += len(missing)

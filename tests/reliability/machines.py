@@ -129,7 +129,7 @@ def without_keys(rows: Iterable[CalendarRow]) -> list[CalendarRow]:
     return [replace(row, key="") for row in rows]
 
 
-def edited(rows: Iterable[CalendarRow], suffix: str = ", edited") -> list[CalendarRow]:
+def edit_texts(rows: Iterable[CalendarRow], suffix: str = ", edited") -> list[CalendarRow]:
     """Return `rows` with longer texts."""
     return [replace(row, message=row.message + suffix) for row in rows]
 

@@ -69,15 +69,15 @@ def keys_without_revision() -> Iterator[None]:
 
 @contextmanager
 def keys_with_path() -> Iterator[None]:
-    """The key of a row depends on the place of its file."""
-    open_calendar, place = service.BulkService.open, threading.local()
+    """The key of a row depends on the path of its file."""
+    open_calendar, local = service.BulkService.open, threading.local()
 
     def open_here(self: service.BulkService, calendar: Calendar) -> service.OpenCalendar:
-        place.path = str(calendar.path)
+        local.path = str(calendar.path)
         return open_calendar(self, calendar)
 
     def make_key(account: str, calendar: str, row: str, fingerprint: str, generation: int) -> str:
-        there = f"{row} in {place.path}"
+        there = f"{row} in {local.path}"
         return sender.idempotency_key(account, calendar, there, fingerprint, generation)
 
     with patch.object(service.BulkService, "open", open_here), patch(_KEYS, make_key):
@@ -86,7 +86,7 @@ def keys_with_path() -> Iterator[None]:
 
 @contextmanager
 def ignore_lag() -> Iterator[None]:
-    """What a list does not show a second later does not exist."""
+    """A post missing from a list a second later is treated as nonexistent."""
     with (
         patch.object(resend, "LIST_LAG", timedelta(0)),
         patch.object(sender, "LIST_LAG", timedelta(0)),

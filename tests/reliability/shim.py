@@ -163,7 +163,7 @@ class Zygote:
             environ: Environment variables.
             now: Time at the start, of a clock that only advances by sleeping; None for the
                 machine's clock.
-            fault: What happens at a point.
+            fault: Fault at a point.
             point: Number of the point, from 1.
             bug: Name of a bug to plant; see zygote.py.
             modules: File for the names of all modules that the run has imported.

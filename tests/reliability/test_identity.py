@@ -27,7 +27,7 @@ from tests.reliability.machines import (
     assert_clean,
     assert_harmless,
     assert_held,
-    edited,
+    edit_texts,
     get_rows,
     get_statuses,
     get_summary,
@@ -59,7 +59,7 @@ ADVICE = pytest.mark.parametrize(
 )
 
 
-def moved(rows: list[CalendarRow]) -> list[CalendarRow]:
+def move_rows(rows: list[CalendarRow]) -> list[CalendarRow]:
     """Return `rows` 45 minutes later."""
     return [replace(row, scheduled_at=row.scheduled_at + timedelta(minutes=45)) for row in rows]
 
@@ -69,7 +69,7 @@ class TestRestoredState:
     """The state directory is put back from before an edit."""
 
     @KEYED
-    @pytest.mark.parametrize("edit", [edited, moved])
+    @pytest.mark.parametrize("edit", [edit_texts, move_rows])
     def test_edited_rows_are_settled_once(
         self, world: World, machine: CommandLine, change: Change, edit: Change
     ) -> None:
@@ -92,23 +92,23 @@ class TestRestoredState:
         calendar = world.calendar(rows)
         assert schedule(machine, calendar).code == 0
         backup = save_state(machine)
-        world.calendar(edited(rows))
+        world.calendar(edit_texts(rows))
         assert schedule(machine, calendar).code == 0
         restore_state(machine, backup)
         schedule(machine, calendar, *options)
-        world.assert_each_once(edited(rows))
+        world.assert_each_once(edit_texts(rows))
         settle(machine, calendar)
-        world.assert_each_once(edited(rows))
+        world.assert_each_once(edit_texts(rows))
 
     def test_edited_again_is_settled_once(self, world: World, machine: CommandLine) -> None:
         rows = make_rows_on_all_pages(3)
         calendar = world.calendar(rows)
         assert schedule(machine, calendar).code == 0
         backup = save_state(machine)
-        world.calendar(edited(rows))
+        world.calendar(edit_texts(rows))
         assert schedule(machine, calendar).code == 0
         restore_state(machine, backup)
-        again = edited(rows, ", edited twice")
+        again = edit_texts(rows, ", edited twice")
         world.calendar(again)
         settle(machine, calendar)
         world.assert_each_once(again)
@@ -155,7 +155,7 @@ class TestRestoredState:
         rows = make_rows_on_all_pages(12)
         calendar = world.calendar(rows)
         assert schedule(machine, calendar).code == 0
-        world.calendar(edited(rows))
+        world.calendar(edit_texts(rows))
         copy = copy_state_at_first_post(world, machine)
         assert schedule(machine, calendar, "--concurrency", "1").code == 0
         log = copy / "journal.db-wal"
@@ -165,7 +165,7 @@ class TestRestoredState:
         (copy / "journal.db-shm").unlink(missing_ok=True)
         restore_state(machine, copy)
         settle(machine, calendar)
-        world.assert_each_once(edited(rows))
+        world.assert_each_once(edit_texts(rows))
 
 
 def copy_state_at_first_post(world: World, machine: CommandLine) -> Path:
@@ -196,7 +196,7 @@ class TestLostState:
         world.assert_each_once(rows)
 
     @KEYED
-    @pytest.mark.parametrize("edit", [edited, moved])
+    @pytest.mark.parametrize("edit", [edit_texts, move_rows])
     @pytest.mark.parametrize(
         "options", [(), ("--adopt",), ("--spread",)], ids=["no option", "--adopt", "--spread"]
     )
@@ -227,7 +227,7 @@ class TestLostState:
         calendar = world.calendar(rows)
         assert schedule(machine, calendar).code == 0
         lose_state(machine)
-        world.calendar([rows[0], *edited(rows[1:])])
+        world.calendar([rows[0], *edit_texts(rows[1:])])
         ran = schedule(machine, calendar)
         assert_held(ran)
         assert [row["status"] for row in get_rows(ran)] == ["done", "unknown"]
@@ -239,7 +239,7 @@ class TestLostState:
         calendar = world.calendar(rows[:1])
         assert schedule(machine, calendar).code == 0
         lose_state(machine)
-        world.calendar([*edited(rows[:1]), *rows[1:]])
+        world.calendar([*edit_texts(rows[:1]), *rows[1:]])
         ran = schedule(machine, calendar)
         assert_held(ran)
         assert get_statuses(ran) == {"unknown": 1, "done": 5}
@@ -251,7 +251,7 @@ class TestLostState:
         """Posts of another program that resemble no row hold nothing."""
         world.add_other_posts("youtube", 3, FIRST)
         rows = make_rows_on_one_page(3, "youtube:bluebirdathome")
-        calendar = world.calendar(moved(rows))
+        calendar = world.calendar(move_rows(rows))
         assert_clean(schedule(machine, calendar))
         world.assert_each_once(rows)
 
@@ -476,7 +476,7 @@ class TestPaths:
         calendar = world.calendar(rows)
         assert schedule(machine, calendar).code == 0
         calendar.unlink()
-        new_rows = [*edited(rows[:2]), *rows[2:5]]
+        new_rows = [*edit_texts(rows[:2]), *rows[2:5]]
         moved_file = world.calendar(new_rows, "renamed.csv")
         ran = schedule(machine, moved_file, "--prune")
         assert_clean(ran)
@@ -499,22 +499,22 @@ class TestPaths:
         assert get_summary(ran) == {"created": 6}
         assert get_summary(pipe()) == {"unchanged": 6}
         assert get_summary(schedule(machine, calendar)) == {"unchanged": 6}
-        world.calendar(edited(rows))
+        world.calendar(edit_texts(rows))
         assert get_summary(pipe()) == {"changed": 6}
-        world.assert_each_once(edited(rows))
+        world.assert_each_once(edit_texts(rows))
 
     def test_stdin_after_lost_state_is_settled(self, world: World, machine: CommandLine) -> None:
         rows = make_rows_on_all_pages(3)
         calendar = world.calendar(rows)
         assert schedule(machine, calendar).code == 0
         lose_state(machine)
-        text = world.calendar(edited(rows)).read_text(encoding="utf-8")
+        text = world.calendar(edit_texts(rows)).read_text(encoding="utf-8")
         ran = machine.run("bulk", "schedule", "-", "--json", stdin=text)
         assert_held(ran)
         reconciled = machine.run("bulk", "reconcile", "-", "--yes", "--json", stdin=text)
         assert reconciled.code == 0, reconciled.err
         assert_clean(machine.run("bulk", "schedule", "-", "--json", stdin=text))
-        world.assert_each_once(edited(rows))
+        world.assert_each_once(edit_texts(rows))
 
     def test_moved_file_is_cancelled(self, world: World, machine: CommandLine) -> None:
         rows = make_rows_on_all_pages(3)
@@ -569,7 +569,7 @@ class TestPaths:
         acme = make_rows_on_one_page(6, "instagram:acme")
         bluebird = [
             replace(row, message=f"Row {n} of Bluebird", page="twitter:bluebird")
-            for n, row in enumerate(moved(acme))
+            for n, row in enumerate(move_rows(acme))
         ]
         calendar = world.calendar(acme)
         assert schedule(machine, calendar).code == 0
@@ -593,7 +593,7 @@ class TestPaths:
 
     def test_name_identifies_calendar(self, world: World, machine: CommandLine) -> None:
         rows = make_rows_on_all_pages(6)
-        new_rows = edited(moved(rows))
+        new_rows = edit_texts(move_rows(rows))
         first = world.calendar(rows, "one.csv")
         second = world.calendar(new_rows, "two.csv")
         assert schedule(machine, first, "--name", "launch").code == 0
@@ -691,8 +691,8 @@ class TestTwoMachines:
             assert_harmless(ran)
             assert ran.code in {0, 3}, ran.err
             assert "failed" not in get_statuses(ran)
-        for one in (machine, laptop):
-            settle(one, calendar)
+        for member in (machine, laptop):
+            settle(member, calendar)
         world.assert_each_once(rows)
 
     def test_edited_by_both_once(self, world: World, machine: CommandLine) -> None:
@@ -700,15 +700,15 @@ class TestTwoMachines:
         rows = make_rows_on_all_pages(6)
         calendar = world.calendar(rows)
         laptop = world.machine("laptop")
-        for one in (machine, laptop):
-            settle(one, calendar)
-        world.calendar(edited(rows))
+        for member in (machine, laptop):
+            settle(member, calendar)
+        world.calendar(edit_texts(rows))
         results = self.run_during_post(world, 1, lambda: schedule(laptop, calendar))
         results.append(schedule(machine, calendar, "--concurrency", "1"))
-        world.assert_each_once(edited(rows))
-        for one in (machine, laptop):
-            settle(one, calendar)
-        world.assert_each_once(edited(rows))
+        world.assert_each_once(edit_texts(rows))
+        for member in (machine, laptop):
+            settle(member, calendar)
+        world.assert_each_once(edit_texts(rows))
 
     @pytest.mark.usefixtures("guardrails")
     def test_one_after_the_other_once(self, world: World, machine: CommandLine) -> None:
@@ -718,11 +718,11 @@ class TestTwoMachines:
         assert schedule(machine, calendar).code == 0
         settle(laptop, calendar)
         world.assert_each_once(rows)
-        world.calendar(edited(rows))
+        world.calendar(edit_texts(rows))
         settle(laptop, calendar)
-        world.assert_each_once(edited(rows))
+        world.assert_each_once(edit_texts(rows))
         settle(machine, calendar)
-        world.assert_each_once(edited(rows))
+        world.assert_each_once(edit_texts(rows))
 
 
 class TestRevisions:
@@ -734,7 +734,7 @@ class TestRevisions:
     ) -> None:
         rows = make_rows_on_all_pages(3)
         calendar = world.calendar(rows)
-        for revision in (rows, edited(rows), rows, edited(rows), rows):
+        for revision in (rows, edit_texts(rows), rows, edit_texts(rows), rows):
             world.calendar(revision)
             if with_journal:
                 assert_clean(schedule(machine, calendar))
@@ -803,7 +803,7 @@ class TestReconcile:
         calendar = world.calendar(rows)
         assert schedule(machine, calendar).code == 0
         lose_state(machine)
-        return world.calendar(edited(rows))
+        return world.calendar(edit_texts(rows))
 
     def test_dry_run_changes_nothing(self, world: World, machine: CommandLine, held: Path) -> None:
         before = schedule(machine, held)
@@ -935,10 +935,10 @@ class TestOldJournals:
         ran = schedule(machine, calendar)
         assert_clean(ran)
         assert get_summary(ran) == {"unchanged": 6}
-        world.calendar([*edited(rows[:2]), *rows[2:5]])
+        world.calendar([*edit_texts(rows[:2]), *rows[2:5]])
         ran = schedule(machine, calendar, "--prune")
         assert get_summary(ran) == {"changed": 2, "unchanged": 3, "cancelled": 1}
-        world.assert_each_once([*edited(rows[:2]), *rows[2:5]])
+        world.assert_each_once([*edit_texts(rows[:2]), *rows[2:5]])
 
     def test_moved_file_is_unchanged(self, world: World, machine: CommandLine) -> None:
         rows = make_rows_on_all_pages(6)

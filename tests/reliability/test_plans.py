@@ -10,7 +10,7 @@ from tests.reliability.machines import (
     World,
     assert_clean,
     assert_harmless,
-    edited,
+    edit_texts,
     get_statuses,
     get_summary,
     make_rows_on_all_pages,
@@ -106,7 +106,7 @@ def test_apply_after_refusal_of_one_row_resumes(
 def test_apply_of_edits_resumes(world: World, machine: CommandLine) -> None:
     calendar = world.calendar(ROWS)
     assert schedule(machine, calendar).code == 0
-    new_rows = [*edited(ROWS[:3]), *ROWS[3:5]]
+    new_rows = [*edit_texts(ROWS[:3]), *ROWS[3:5]]
     world.calendar(new_rows)
     plan = save_plan(world, machine, calendar, "--prune")
     world.proxy.on("POST", "/posts/schedule", outage, numbers=[2])
@@ -135,7 +135,7 @@ def test_apply_after_lost_answer_of_cancellation_resumes(
 
 
 def test_apply_of_edited_file_is_refused(world: World, machine: CommandLine, plan: Path) -> None:
-    world.calendar(edited(ROWS))
+    world.calendar(edit_texts(ROWS))
     assert apply(machine, plan).code == 2
     assert not world.live()
 
@@ -144,10 +144,10 @@ def test_apply_after_edit_of_applied_file_is_refused(
     world: World, machine: CommandLine, plan: Path
 ) -> None:
     assert apply(machine, plan).code == 0
-    calendar = world.calendar(edited(ROWS))
+    calendar = world.calendar(edit_texts(ROWS))
     assert schedule(machine, calendar).code == 0
     assert apply(machine, plan).code == 2
-    world.assert_each_once(edited(ROWS))
+    world.assert_each_once(edit_texts(ROWS))
 
 
 @pytest.mark.usefixtures("guardrails")

@@ -17,7 +17,7 @@ from tests.reliability.machines import (
     World,
     assert_clean,
     assert_held,
-    edited,
+    edit_texts,
     get_rows,
     get_statuses,
     make_rows_on_all_pages,
@@ -36,7 +36,7 @@ PAGE = "youtube:bluebirdathome"
 Change = Callable[[list[CalendarRow]], list[CalendarRow]]
 
 
-def moved(rows: list[CalendarRow]) -> list[CalendarRow]:
+def move_rows(rows: list[CalendarRow]) -> list[CalendarRow]:
     """Return `rows` 45 minutes later."""
     return [replace(row, scheduled_at=row.scheduled_at + timedelta(minutes=45)) for row in rows]
 
@@ -75,7 +75,7 @@ class TestFailedCancellation:
             rows[:] = without_keys(rows)
         calendar = world.calendar(rows)
         assert schedule(machine, calendar).code == 0
-        change: Change = on_another_page if request.param == "page" else moved
+        change: Change = on_another_page if request.param == "page" else move_rows
         rows[:1] = change(rows[:1])
         world.calendar(rows)
         world.proxy.on("DELETE", "*", BUSY)
@@ -111,7 +111,7 @@ class TestFailedCancellation:
         self, world: World, machine: CommandLine, rows: list[CalendarRow], calendar: Path
     ) -> None:
         """No third version is made while the first one may be scheduled."""
-        rows[:1] = edited(rows[:1], ", edited again")
+        rows[:1] = edit_texts(rows[:1], ", edited again")
         world.calendar(rows)
         assert_held(schedule(machine, calendar))
         assert sum(world.live().values()) == 3
@@ -164,7 +164,7 @@ class TestCancelledByAnotherMachine:
         assert schedule(machine, calendar).code == 0
         other = world.machine("other")
         assert_clean(schedule(other, calendar))
-        world.calendar(edited([row]))
+        world.calendar(edit_texts([row]))
         world.proxy.on("POST", "/posts/schedule", BUSY)
         assert schedule(other, calendar).code != 0
         assert not world.live()
@@ -178,7 +178,10 @@ class TestCancelledByAnotherMachine:
     ) -> None:
         ran = schedule(machine, calendar)
         assert_held(ran)
-        assert f"{calendar}:2: unknown: the row's post was cancelled, and its time has passed" in ran.err
+        assert (
+            f"{calendar}:2: unknown: the row's post was cancelled, and its time has passed"
+            in ran.err
+        )
         assert not world.live()
 
     def test_other_rows_are_sent(
@@ -295,4 +298,7 @@ class TestUnknownPublication:
         assert ran.code == 0, ran.err
         assert_clean(schedule(machine, calendar))
         assert get_post_ids(world) == posts
-        assert "The journal has no request with an unknown outcome" in machine.run("store", "status").err
+        assert (
+            "The journal has no request with an unknown outcome"
+            in machine.run("store", "status").err
+        )

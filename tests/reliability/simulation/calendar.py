@@ -67,7 +67,7 @@ class SimulatedRow:
 
     @property
     def content(self) -> str:
-        """What the row's post should be."""
+        """Content of the row's post."""
         return format_content(self.version, self.at)
 
 
@@ -112,7 +112,7 @@ class SimulatedCalendar:
 
     @property
     def contents(self) -> Mapping[str, str]:
-        """What each row's post should be."""
+        """Content of each row's post."""
         return {row.name: row.content for row in self.rows}
 
     def to_csv(self) -> str:

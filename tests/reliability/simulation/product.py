@@ -141,10 +141,10 @@ _commands: dict[tuple[str, str], Any] = {}
 
 
 def _get_command(group: LazyGroup, context: Any, name: str) -> Any:
-    place = group._package, name
-    if place not in _commands:
-        _commands[place] = _make_command(group, context, name)
-    return _commands[place]
+    key = group._package, name
+    if key not in _commands:
+        _commands[key] = _make_command(group, context, name)
+    return _commands[key]
 
 
 def _parse(code: int, output: str, notes: str) -> ExitReport:

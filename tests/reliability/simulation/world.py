@@ -59,7 +59,7 @@ _LIST_LIMIT = 100
 # How the product says that it is too late for a row.
 _TOO_LATE = ("in the past", "minutes are required")
 _RETRY_AFTER = (None, "1", "30", "3600", "90000")
-# What may happen to a request, with its share; a write's response matters most.
+# Faults of requests, with their shares; a write's response matters most.
 _FAULTS = {
     "refused": 1,
     "request lost": 2,
@@ -114,7 +114,7 @@ class Setting:
 
 
 _ACCIDENTS = ("token", "clock", "backup", "restore", "lost", "renamed", "cancelled elsewhere")
-# What a seed is about: changes of its setting and rules, so that rare things happen together.
+# Themes of seeds: changes of its setting and rules, so that rare things happen together.
 _THEMES: tuple[tuple[dict[str, Any], dict[str, Any]], ...] = (
     ({}, {}),
     ({}, {}),
@@ -196,7 +196,7 @@ class Machine(Sleeper):
         self.directory = world.directory / self.name
         names = ("launch", "season") if world.setting.is_named else (None, None)
         # The files of the calendars, and the names that runs give them.
-        self.files = [self.directory / place / "calendar.csv" for place in ("work", "home")]
+        self.files = [self.directory / name / "calendar.csv" for name in ("work", "home")]
         self.names: list[str | None] = [*names]
         self.token = TOKENS[0]
         self.skew = 0.0
@@ -233,7 +233,7 @@ class Run(Sleeper):
     """A run of the product on a machine.
 
     Attributes:
-        report: What it reported; None until then, or if it was killed.
+        report: Report of the run; None until then, or if it was killed.
         steps, commits: Numbers of pauses, and of writes that the server carried out, so far.
     """
 
@@ -771,14 +771,14 @@ class World:
     def _settle(self) -> bool:
         """Run on every machine until everything is done, while nothing goes wrong any more."""
         self._is_calm = True
-        places = list(dict.fromkeys((run.machine, run.calendar) for run in self._runs))
+        pairs = list(dict.fromkeys((run.machine, run.calendar) for run in self._runs))
         for calendar in self.calendars:
-            if all(calendar is not other for _, other in places):
-                places.append((self.random.choice(self._machines), calendar))
-        self.random.shuffle(places)
+            if all(calendar is not other for _, other in pairs):
+                pairs.append((self.random.choice(self._machines), calendar))
+        self.random.shuffle(pairs)
         for _ in range(_LAST_ROUNDS):
             reports = []
-            for machine, calendar in places:
+            for machine, calendar in pairs:
                 self._wait(self.setting.rules.lag + 2 * _MINUTE)
                 run = self._start(machine, calendar)
                 self._finish(run)
