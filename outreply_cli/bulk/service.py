@@ -367,10 +367,12 @@ class BulkService:
             OutReplyError: The post that it replaces is still scheduled, and cannot be cancelled.
         """
         row, entry = doubt.row, doubt.row.entry
-        if doubt.old is not None:
-            self._drop_old(doubt.old)
+        is_cancelling = entry is not None and entry.state == EntryState.CANCELLING
+        old = entry if is_cancelling else doubt.old
+        if old is not None:
+            self._drop_old(old)
             return
-        if doubt.is_live or (entry is not None and entry.state == EntryState.CANCELLING):
+        if doubt.is_live:
             return
         if entry is not None and entry.state == EntryState.SENT:
             self._journal.mark_unsent(entry)

@@ -178,10 +178,8 @@ class TestCancelledByAnotherMachine:
     ) -> None:
         ran = schedule(machine, calendar)
         assert_held(ran)
-        assert (
-            f"{calendar}:2: unknown: the row's post was cancelled, and its time has passed"
-            in ran.err
-        )
+        reason = "the row's post was cancelled, and its time has passed"
+        assert f"{calendar}:2: unknown: {reason}" in ran.err
         assert not world.live()
 
     def test_other_rows_are_sent(
@@ -298,7 +296,29 @@ class TestUnknownPublication:
         assert ran.code == 0, ran.err
         assert_clean(schedule(machine, calendar))
         assert get_post_ids(world) == posts
-        assert (
-            "The journal has no request with an unknown outcome"
-            in machine.run("store", "status").err
-        )
+        status = machine.run("store", "status")
+        assert "The journal has no request with an unknown outcome" in status.err
+
+    def test_post_cancelled_first_is_gone(
+        self,
+        world: World,
+        machine: CommandLine,
+        rows: list[CalendarRow],
+        emulator_clock: ManualClock,
+    ) -> None:
+        """A decision ends the doubt also if the new post was not created yet."""
+        calendar = world.calendar([replace(rows[0], key="k0", scheduled_at=FIRST)])
+        assert schedule(machine, calendar).code == 0
+        world.calendar(edit_texts([replace(rows[0], key="k0", scheduled_at=FIRST)]))
+        world.add_other_posts("youtube", 120, FIRST + timedelta(minutes=1))
+        emulator_clock.current = FIRST - timedelta(hours=1)
+        sleep = lose_response(lambda: emulator_clock.advance(25 * HOUR))
+        world.proxy.on("DELETE", "*", sleep, numbers=[1])
+        schedule(machine, calendar)
+        later = edit_texts([replace(rows[0], key="k0")])
+        world.calendar(later)
+        assert_held(schedule(machine, calendar))
+        assert reconcile(machine, calendar).code == 3
+        assert reconcile(machine, calendar, "--new", "2").code == 0
+        assert_clean(schedule(machine, calendar))
+        world.assert_each_once(later)
