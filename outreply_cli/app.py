@@ -140,11 +140,14 @@ def run() -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             configure_encoding(stream, os.environ)
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        # Text typed in another encoding must not end in a traceback.
+        sys.stdin.reconfigure(errors="surrogateescape")
     # Typer writes to sys.stdout and sys.stderr itself. A stream that was closed is None.
     if sys.stdout is None or isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout = SafeStdout(sys.stdout)
     if sys.stderr is None or isinstance(sys.stderr, io.TextIOWrapper):
-        sys.stderr = SafeStderr(sys.stderr)
+        sys.stderr = SafeStderr(sys.stderr, sys.stdout)
     return main(sys.argv[1:], Context(environ=pop_secrets(os.environ)))
 
 

@@ -27,7 +27,7 @@ from outreply_cli.ui.files import read_text_file
 from outreply_cli.ui.options import GlobalOptions
 from outreply_cli.ui.output import FORMATS, Output
 from outreply_cli.ui.sanitize import sanitize
-from outreply_cli.ui.streams import is_terminal, terminal_width
+from outreply_cli.ui.streams import is_terminal, terminal_width, use_utf8
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -82,6 +82,9 @@ class Context:
         if options.fields is not None and not parse_fields(options.fields):
             raise InvalidInputError("--fields is empty", hint="For example: --fields id,message")
         self.options, self.is_configured = options, True
+        if options.output != "table" and isinstance(self.stdout, io.TextIOWrapper):
+            # Programs read these formats, on a terminal too: `script`, an editor's shell.
+            use_utf8(self.stdout)
 
     @property
     def wants_json(self) -> bool:
@@ -359,7 +362,7 @@ class Context:
 
     def read_text(self, name: str) -> str:
         """Read a text file, or stdin for `-`; raises InvalidInputError."""
-        return read_text_file(name, self.stdin)
+        return read_text_file(name, self.stdin_bytes)
 
     def log_request(self, record: "RequestRecord") -> None:
         """Print a request on stderr, for `--verbose`."""

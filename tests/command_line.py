@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 import typer
 
@@ -62,12 +62,22 @@ class CommandLine:
             **self.environ,
         }
 
-    def run(self, *words: str, stdin: str = "", env: Mapping[str, str] | None = None) -> Result:
-        """Run a command line in this process, with the test's clock."""
+    def run(
+        self, *words: str, stdin: str | bytes = "", env: Mapping[str, str] | None = None
+    ) -> Result:
+        """Run a command line in this process, with the test's clock.
+
+        Bytes for stdin come through a stream with the encoding of another locale.
+        """
+        stream: TextIO = (
+            io.StringIO(stdin)
+            if isinstance(stdin, str)
+            else io.TextIOWrapper(io.BytesIO(stdin), encoding="cp1252")
+        )
         out, err = io.StringIO(), io.StringIO()
         context = Context(
             environ={**self.environ, **(env or {})},
-            stdin=io.StringIO(stdin),
+            stdin=stream,
             stdout=out,
             stderr=err,
             clock=self.clock,

@@ -1,6 +1,5 @@
 """CSV calendars in the dialects that spreadsheets save."""
 
-import codecs
 import csv
 import io
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,13 +15,9 @@ from outreply_cli.bulk.calendar import (
     split_urls,
     unknown_field_message,
 )
+from outreply_cli.formats.text import TextEncodingError, decode_text
 
 _DELIMITERS = (",", ";", "\t")
-_ENCODINGS = (
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
 _ZIP = b"PK\x03\x04"
 _OLD_EXCEL = b"\xd0\xcf\x11\xe0"
 _SAVE_AS = "in the spreadsheet, choose 'Save as' and 'CSV UTF-8'"
@@ -39,8 +34,10 @@ def read_csv(calendar: Calendar, content: bytes, columns: Mapping[str, str]) -> 
     if content.startswith((_ZIP, _OLD_EXCEL)):
         calendar.add_error(0, "", f"the file is a spreadsheet, not CSV; {_SAVE_AS}")
         return
-    text = _decode(calendar, content)
-    if text is None:
+    try:
+        text = decode_text(content)
+    except TextEncodingError as problem:
+        calendar.add_error(problem.line, "", f"the file {problem}; {_SAVE_AS}")
         return
     csv.field_size_limit(_CELL_MAX_CHARACTERS)
     header = text.lstrip("\r\n").split("\n", 1)[0]
@@ -77,22 +74,6 @@ def _records(calendar: Calendar, reader: Any) -> Iterator[tuple[int, list[str]]]
     except csv.Error as problem:
         message = f"invalid CSV from here on: {problem}; check the quotation marks"
         calendar.add_error(next_line, "", message)
-
-
-def _decode(calendar: Calendar, content: bytes) -> str | None:
-    encoding = next((name for mark, name in _ENCODINGS if content.startswith(mark)), "utf-8")
-    try:
-        text = content.decode(encoding)
-    except UnicodeDecodeError as problem:
-        line = content[: problem.start].count(b"\n") + 1
-        calendar.add_error(line, "", f"the file is not UTF-8 text; {_SAVE_AS}")
-        return None
-    if "\x00" in text:
-        line = text[: text.index("\x00")].count("\n") + 1
-        message = f"NUL characters, perhaps UTF-16 without a byte order mark; {_SAVE_AS}"
-        calendar.add_error(line, "", message)
-        return None
-    return text
 
 
 def _parse_header(

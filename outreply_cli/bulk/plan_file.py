@@ -8,6 +8,7 @@ from typing import Any
 
 from outreply_cli.bulk.plan import Action, ActionType, Plan
 from outreply_cli.errors import InvalidInputError, StorageError
+from outreply_cli.formats.text import decode_text
 from outreply_cli.timestamps import format_timestamp
 
 _VERSION = 1
@@ -79,7 +80,7 @@ def save_plan(
         document, sort_keys=False, allow_unicode=True, width=100
     )
     try:
-        path.write_text(text, encoding="utf-8")
+        path.write_text(text, encoding="utf-8", newline="")
     except OSError as failure:
         raise StorageError(f"cannot write the plan {path}: {failure.strerror}") from None
 
@@ -91,7 +92,7 @@ def load_plan(path: Path) -> SavedPlan:
     from outreply_cli.bulk.yaml_reader import DocumentTooComplexError, reject_yaml_bombs
 
     try:
-        text = path.read_text(encoding="utf-8")
+        text = decode_text(path.read_bytes())
         reject_yaml_bombs(text)
         document = yaml.safe_load(text)
         if document["version"] != _VERSION:

@@ -13,6 +13,7 @@ from outreply_cli.bulk.calendar import (
     normalize_field,
     unknown_field_message,
 )
+from outreply_cli.formats.text import TextEncodingError, decode_text
 
 # The C loader is about ten times faster, but not built everywhere.
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -93,12 +94,11 @@ def reject_yaml_bombs(text: str) -> None:
 
 def _compose(calendar: Calendar, content: bytes) -> yaml.Node | None:
     try:
-        text = content.decode("utf-8-sig")
+        text = decode_text(content)
         reject_yaml_bombs(text)
         return yaml.compose(text, Loader=_Loader)
-    except UnicodeDecodeError as problem:
-        line = content[: problem.start].count(b"\n") + 1
-        calendar.add_error(line, "", "the file is not UTF-8 text; save it as UTF-8")
+    except TextEncodingError as problem:
+        calendar.add_error(problem.line, "", f"the file {problem}; save it as UTF-8")
     except DocumentTooComplexError as problem:
         calendar.add_error(0, "", str(problem))
     except yaml.YAMLError as problem:

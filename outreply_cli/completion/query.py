@@ -9,6 +9,7 @@ Only values seen recently are offered. When they are stale, a background process
 the next time.
 """
 
+import io
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -50,6 +51,9 @@ def complete(words: Sequence[str], environ: Mapping[str, str], now: float) -> No
     try:
         *line, typed = words
         candidates, directive = _complete(line, typed, environ, now)
+        # Shells pass the words on as bytes; the locale may lack a page's characters.
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(encoding="utf-8", errors="replace", newline="\n")
         sys.stdout.writelines(
             f"{value}\t{meaning}\n" if meaning else f"{value}\n" for value, meaning in candidates
         )

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from outreply_cli.errors import InvalidInputError
+from outreply_cli.formats.text import TextEncodingError, decode_text
 from outreply_cli.subprocesses import split_command, strip_secrets
 
 
@@ -33,7 +34,12 @@ def edit_message(environ: Mapping[str, str], draft: str = "") -> str:
             raise InvalidInputError(
                 f"the editor exited with {completed.returncode}; nothing was sent"
             )
-        text = path.read_text(encoding="utf-8-sig").rstrip()
+        try:
+            text = decode_text(path.read_bytes()).rstrip()
+        except TextEncodingError as error:
+            raise InvalidInputError(
+                f"the message {error}; nothing was sent", hint="Set the editor to UTF-8."
+            ) from None
     finally:
         path.unlink(missing_ok=True)
     if not text:

@@ -1,23 +1,27 @@
 """Text files named on the command line, with `-` for the standard streams."""
 
 from pathlib import Path
-from typing import TextIO
+from typing import BinaryIO
 
 from outreply_cli.errors import InvalidInputError, StorageError
+from outreply_cli.formats.text import TextEncodingError, decode_text
 
 
-def read_text_file(name: str, stdin: TextIO) -> str:
-    """Read a UTF-8 text file, or stdin for `-`.
+def read_text_file(name: str, stdin: BinaryIO) -> str:
+    """Read a text file, or stdin for `-`: UTF-8, or UTF-16 with a byte order mark.
 
     Raises:
-        InvalidInputError: The file cannot be read or is not UTF-8.
+        InvalidInputError: The file cannot be read or is not such text.
     """
     try:
-        return stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8-sig")
+        return decode_text(stdin.read() if name == "-" else Path(name).read_bytes())
     except OSError as error:
         raise InvalidInputError(f"cannot read {name}: {error.strerror or error}") from None
-    except UnicodeDecodeError:
-        raise InvalidInputError(f"{name} is not UTF-8 text") from None
+    except TextEncodingError as error:
+        raise InvalidInputError(
+            f"{'stdin' if name == '-' else name} {error} (line {error.line})",
+            hint="Save the text as UTF-8.",
+        ) from None
 
 
 def write_text_file(path: Path, text: str) -> None:

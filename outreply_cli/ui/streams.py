@@ -30,14 +30,14 @@ def terminal_width(stream: TextIO, environ: Mapping[str, str]) -> int:
 
 
 def configure_encoding(stream: io.TextIOWrapper, environ: Mapping[str, str]) -> None:
-    """Make `stream` replace characters that its encoding lacks instead of failing.
+    """Write UTF-8 unless a terminal reads `stream`, whatever the locale and PYTHONIOENCODING are.
 
-    Pipes get escapes; terminals get characters of the same width. A terminal with the C locale gets
-    ASCII, although Python uses UTF-8 there. A missing locale means nothing: containers and crontabs
-    have none.
+    Terminals get characters of the same width for those that they lack. A terminal with the C
+    locale gets ASCII, although Python uses UTF-8 there. A missing locale means nothing: containers
+    and crontabs have none.
     """
     if not is_terminal(stream):
-        stream.reconfigure(errors="backslashreplace")
+        use_utf8(stream)
         return
     encoding = "ascii" if _locale(environ) in {"C", "POSIX"} else stream.encoding
     if "utf" in encoding.lower():
@@ -49,6 +49,11 @@ def configure_encoding(stream: io.TextIOWrapper, environ: Mapping[str, str]) -> 
 
     codecs.register_error(NAME, ascii_fallback)
     stream.reconfigure(encoding=encoding, errors=NAME)
+
+
+def use_utf8(stream: io.TextIOWrapper) -> None:
+    """Write UTF-8 to `stream`; escapes stand for bytes that are not text."""
+    stream.reconfigure(encoding="utf-8", errors="backslashreplace")
 
 
 def _locale(environ: Mapping[str, str]) -> str:
@@ -91,7 +96,12 @@ class SafeStdout(io.TextIOWrapper):
     def __init__(self, target: io.TextIOWrapper | None) -> None:
         self._raw_writer = _RawWriter(target)
         self._is_reported = False
-        super().__init__(io.BufferedWriter(self._raw_writer), **_text_settings(target))
+        super().__init__(
+            io.BufferedWriter(self._raw_writer),
+            # Whatever PYTHONUNBUFFERED says.
+            line_buffering=self._raw_writer.isatty(),
+            **_text_settings(target),
+        )
 
     @property
     def write_error(self) -> OutputWriteError | None:
@@ -106,16 +116,30 @@ class SafeStdout(io.TextIOWrapper):
             self._is_reported = True
             raise self.write_error
 
+    def send(self) -> None:
+        """Write what is buffered; a failure waits for `flush`."""
+        super().flush()
+
 
 class SafeStderr(io.TextIOWrapper):
-    """A stderr whose writes never fail.
+    """A stderr whose writes never fail, and appear at once and after earlier ones to stdout.
 
     Args:
         target: The stream to write to; None if it was closed before the start.
+        stdout: The stream that may go to the same file.
     """
 
-    def __init__(self, target: io.TextIOWrapper | None) -> None:
+    def __init__(self, target: io.TextIOWrapper | None, stdout: TextIO | None = None) -> None:
+        self._stdout = stdout
         super().__init__(io.BufferedWriter(_RawWriter(target)), **_text_settings(target))
+
+    def write(self, text: str, /) -> int:
+        """Write `text` at once."""
+        if isinstance(self._stdout, SafeStdout):
+            self._stdout.send()
+        written = super().write(text)
+        self.flush()
+        return written
 
 
 class _RawWriter(io.RawIOBase):
@@ -153,6 +177,6 @@ def _text_settings(target: io.TextIOWrapper | None) -> dict[str, Any]:
     return {
         "encoding": target.encoding if target is not None else "utf-8",
         "errors": target.errors if target is not None else "backslashreplace",
-        "line_buffering": target is not None and target.line_buffering,
-        "write_through": target is not None and target.write_through,
+        # Programs read the same bytes on every platform, and iCalendar has its own line ends.
+        "newline": "\n",
     }

@@ -360,10 +360,3 @@ def test_exit_code_interrupted(cli_logged_out: CommandLine) -> None:
         _, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "Traceback" not in err
-
-
-@pytest.mark.parametrize("encoding", ["ascii", "iso8859-1", "utf-8"])
-def test_output_escapes_unencodable_characters(cli: CommandLine, encoding: str) -> None:
-    result = cli.spawn("posts", "list", "--published", env={"PYTHONIOENCODING": encoding})
-    assert result.code == 0
-    assert ("\\u2615" in result.out) == (encoding != "utf-8")

@@ -49,7 +49,7 @@ def _check(data: bytes, parse: Callable[[Calendar, bytes], None]) -> None:
 
 
 def check_content(content: PostContent) -> None:
-    """Check that valid content can be sent as JSON, exported and loaded unchanged."""
+    """Check that valid content can be sent as JSON, exported and loaded, with LF at line ends."""
     body = content.body("1", _WHEN)
     json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
     reloaded = Calendar("again", _NOWHERE)
@@ -60,8 +60,16 @@ def check_content(content: PostContent) -> None:
     urls = tuple(url.replace(";", "%3B") for url in content.media_urls)
     assert row.content.media_urls in {content.media_urls, urls}
     assert row.content == content._replace(
-        media_urls=row.content.media_urls, tiktok_settings=content.tiktok_settings or None
+        message=_with_lf(content.message),
+        first_comment=_with_lf(content.first_comment),
+        link=_with_lf(content.link),
+        media_urls=row.content.media_urls,
+        tiktok_settings=content.tiktok_settings or None,
     )
+
+
+def _with_lf(text: str | None) -> str | None:
+    return text and text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _entry(content: PostContent) -> JournalEntry:

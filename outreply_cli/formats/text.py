@@ -1,0 +1,32 @@
+"""Text that comes in, from files and from stdin alike."""
+
+import codecs
+
+_UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_MARK = "\ufeff"
+
+
+class TextEncodingError(ValueError):
+    """Bytes that are neither UTF-8 nor UTF-16; `line` is the first invalid one."""
+
+    def __init__(self, message: str, line: int) -> None:
+        super().__init__(message)
+        self.line = line
+
+
+def decode_text(content: bytes) -> str:
+    """Decode UTF-8, or UTF-16 with a byte order mark; drop the mark, and end lines with LF.
+
+    Raises:
+        TextEncodingError: The bytes are neither; its message is a predicate, such as "is not …".
+    """
+    try:
+        text = content.decode("utf-16" if content.startswith(_UTF16_MARKS) else "utf-8")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise TextEncodingError("is not UTF-8 text", line) from None
+    if "\x00" in text:
+        line = text.count("\n", 0, text.index("\x00")) + 1
+        message = "contains NUL characters, perhaps UTF-16 without a byte order mark"
+        raise TextEncodingError(message, line)
+    return text.lstrip(_MARK).replace("\r\n", "\n").replace("\r", "\n")
