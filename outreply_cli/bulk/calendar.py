@@ -9,7 +9,9 @@ from pathlib import Path, PureWindowsPath
 from typing import Any, NamedTuple
 
 from outreply_cli.formats.json import parse_json
+from outreply_cli.formats.text import TextEncodingError, decode_text
 from outreply_cli.posts.content import Diagnostic, PostContent
+from outreply_cli.storage.file_scope import FileRefusedError, FileScope, check_regular
 
 # The name of a calendar that is read from stdin, and its path.
 STDIN = "-"
@@ -28,7 +30,7 @@ _SYNONYMS = {
 }
 _URL_SEPARATOR = re.compile(r";(?=\s*[A-Za-z][A-Za-z0-9+.-]*:)|\n")
 _KEY_MAX_CHARACTERS = 200
-_MESSAGE_FILE_MAX_CHARACTERS = 100_000
+_MESSAGE_FILE_MAX_BYTES = 400_000
 
 
 class Row(NamedTuple):
@@ -62,6 +64,7 @@ class Calendar:
         path: Resolved path; `-` for stdin.
         timezone: Zone of times without one.
         calendar_name: Name of the calendar, over all its files; None if it has none.
+        files: The files that its rows may name.
     """
 
     name: str
@@ -70,6 +73,7 @@ class Calendar:
     calendar_name: str | None = None
     rows: list[Row] = field(default_factory=list)
     problems: list[Diagnostic] = field(default_factory=list)
+    files: FileScope = field(default_factory=FileScope)
 
     def add_error(self, line: int, field_name: str, message: str) -> None:
         """Add a problem of the file."""
@@ -184,19 +188,17 @@ def _resolve_path(calendar: Calendar, name: str) -> Path:
 def _read_message(calendar: Calendar, line: int, name: str) -> str | None:
     path = _resolve_path(calendar, name)
     try:
-        # Reading a pipe or a device may never end.
-        if path.exists() and not path.is_file():
-            calendar.add_error(line, "message_file", f"{path} is not a file")
-            return None
-        with path.open(encoding="utf-8-sig") as stream:
-            text = stream.read(_MESSAGE_FILE_MAX_CHARACTERS + 1)
-        if len(text) <= _MESSAGE_FILE_MAX_CHARACTERS:
-            return text.rstrip("\n")
+        with os.fdopen(calendar.files.open(path, check_regular), "rb") as stream:
+            content = stream.read(_MESSAGE_FILE_MAX_BYTES + 1)
+        if len(content) <= _MESSAGE_FILE_MAX_BYTES:
+            return decode_text(content).rstrip("\n")
         calendar.add_error(line, "message_file", f"{path} is too long for a message")
     except FileNotFoundError:
         calendar.add_error(line, "message_file", f"file not found: {path}")
-    except UnicodeDecodeError:
-        calendar.add_error(line, "message_file", f"{path} is not UTF-8 text")
+    except FileRefusedError as error:
+        calendar.add_error(line, "message_file", f"{name} {error.message}")
+    except TextEncodingError as error:
+        calendar.add_error(line, "message_file", f"{path} {error}; save it as UTF-8")
     except (OSError, ValueError) as failure:
         reason = getattr(failure, "strerror", None) or failure
         calendar.add_error(line, "message_file", f"cannot read {path}: {reason}")

@@ -1,6 +1,6 @@
 """Loading of calendar files."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -13,8 +13,10 @@ from outreply_cli.bulk.calendar import (
 )
 from outreply_cli.bulk.csv_reader import read_csv
 from outreply_cli.errors import InvalidInputError
+from outreply_cli.formats.text import TextEncodingError, decode_text
 from outreply_cli.paths import to_path
 from outreply_cli.spec.text import is_unicode
+from outreply_cli.storage.file_scope import FileScope
 
 _YAML_ENDINGS = {".yaml", ".yml"}
 _SPREADSHEETS = {".xlsx", ".xls", ".ods", ".numbers"}
@@ -22,18 +24,27 @@ _FILE_MAX_BYTES = 64 * 1024 * 1024
 
 
 def load_calendar(
-    name: str, columns: Mapping[str, str] | None = None, stdin: BinaryIO | None = None
+    name: str,
+    columns: Mapping[str, str] | None = None,
+    stdin: BinaryIO | None = None,
+    *,
+    private: Sequence[Path] = (),
+    allow_outside: bool = False,
 ) -> Calendar:
     """Return the calendar in the file called `name`, with all problems found in the file.
 
     Files that end in .yaml or .yml are YAML, others CSV. `-` stands for `stdin`: it is YAML if its
-    first line is not a header with a separator. `columns` maps column names to fields.
+    first line is not a header with a separator. `columns` maps column names to fields. The files
+    that its rows name must be below the directory of the calendar (of the file itself, if `name` is
+    a link), or anywhere with `allow_outside`, but never in a `private` directory.
 
     Raises:
         InvalidInputError: The file cannot be read.
     """
     if name == STDIN and stdin is not None:
-        return _parse(Calendar(name, Path(name)), stdin.read(_FILE_MAX_BYTES + 1), columns)
+        calendar = Calendar(name, Path(name))
+        calendar.files = _make_scope(calendar.path, private, allow_outside=allow_outside)
+        return _parse(calendar, stdin.read(_FILE_MAX_BYTES + 1), columns)
     path = to_path(name).absolute()
     calendar = Calendar(name, path)
     ending = path.suffix.lower()
@@ -46,7 +57,8 @@ def load_calendar(
             calendar.add_error(0, "", "not a file; use a CSV or YAML file")
             return calendar
         calendar.path = calendar_path(name)
-        with path.open("rb") as stream:
+        calendar.files = _make_scope(calendar.path, private, allow_outside=allow_outside)
+        with calendar.path.open("rb") as stream:
             content = stream.read(_FILE_MAX_BYTES + 1)
     except InvalidInputError as problem:
         calendar.add_error(0, "", problem.message)
@@ -55,6 +67,12 @@ def load_calendar(
         reason = getattr(failure, "strerror", "") or failure
         raise InvalidInputError(f"cannot read {name}: {reason}") from None
     return _parse(calendar, content, columns, is_yaml=ending in _YAML_ENDINGS)
+
+
+def _make_scope(calendar: Path, private: Sequence[Path], *, allow_outside: bool) -> FileScope:
+    # Resolved now, not when a file is opened: the directory may be swapped in between.
+    directory = None if allow_outside else calendar.parent.resolve()
+    return FileScope(directory, tuple(private))
 
 
 def _parse(
@@ -68,8 +86,7 @@ def _parse(
         calendar.add_error(0, "", "the file is larger than 64 MB; split it")
         return calendar
     if is_yaml is None:
-        lines = [line for line in content.splitlines() if line.strip() and line[:1] != b"#"]
-        is_yaml = not lines or not any(mark in lines[0] for mark in (b",", b";", b"\t"))
+        is_yaml = _looks_like_yaml(content)
     if is_yaml:
         from outreply_cli.bulk.yaml_reader import read_yaml
 
@@ -79,6 +96,16 @@ def _parse(
     if not calendar.rows and not calendar.problems:
         calendar.add_error(0, "", "the calendar has no posts")
     return calendar
+
+
+def _looks_like_yaml(content: bytes) -> bool:
+    try:
+        text = decode_text(content)
+    except TextEncodingError:
+        # Each reader reports that.
+        return False
+    lines = (line for line in text.split("\n") if line.strip() and line[:1] != "#")
+    return not any(mark in next(lines, "") for mark in ",;\t")
 
 
 def calendar_path(name: str) -> Path:

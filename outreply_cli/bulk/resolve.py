@@ -14,6 +14,7 @@ from outreply_cli.journal.models import FILES_FIELD
 from outreply_cli.media.files import MediaFile, MediaFileError, StorageLimits, inspect_file
 from outreply_cli.pages import find_page
 from outreply_cli.posts.content import Diagnostic, validate_content
+from outreply_cli.storage.file_scope import FileRefusedError
 from outreply_cli.time_parser import DateOrderError, parse_time
 from outreply_cli.times import parse_zone
 
@@ -141,16 +142,22 @@ class _RowResolver:
         for path in row.media_files:
             try:
                 if path not in self._files:
-                    self._files[path] = inspect_file(path, self._storage)
+                    self._files[path] = inspect_file(path, self._storage, self._calendar.files)
                 files.append(self._files[path])
             except MediaFileError as error:
                 self._add(row, "media_files", f"{path.name}: {error.message}")
+            except FileRefusedError as error:
+                self._add(row, "media_files", f"{path.name} {error.message}")
         return tuple(files)
 
     def _validate(self, row: Row, platform: str) -> None:
         if row.has_invalid_content:
             return
-        for problem in validate_content(row.content, platform, has_files=bool(row.media_files)):
+        for problem in validate_content(
+            row.content,
+            platform,
+            has_files=bool(row.media_files),
+        ):
             self._add(row, problem.field, problem.message, is_warning=problem.is_warning)
 
     def _parse_time(self, row: Row, page: Mapping[str, Any]) -> datetime | None:

@@ -12,8 +12,10 @@ from outreply_cli.errors import InvalidInputError
 from outreply_cli.formats.sizes import format_size
 from outreply_cli.media.sniff import describe_unsupported, find_corruption
 from outreply_cli.spec.media_types import HEAD_BYTES, detect_mime
+from outreply_cli.storage.file_scope import FileScope
 
 _CHUNK_BYTES = 1024 * 1024
+_ANYWHERE = FileScope()
 _SPECIAL_KINDS = (
     (stat.S_ISDIR, "a directory"),
     (stat.S_ISFIFO, "a named pipe"),
@@ -64,20 +66,17 @@ class MediaFile(InspectedFile):
     sha256: str
 
 
-def inspect(path: Path, limits: StorageLimits) -> InspectedFile:
+def inspect(path: Path, limits: StorageLimits, scope: FileScope = _ANYWHERE) -> InspectedFile:
     """Detect the type of the file at `path` from its first and last bytes.
 
     Raises:
         MediaFileError: The file cannot be read, is not media, is damaged, or is too large.
+        FileRefusedError: The file is outside of `scope`.
     """
     try:
-        # Checked before opening: opening some devices has side effects.
-        _check_status(path.stat(), limits)
-        # Non-blocking: a named pipe that replaced the file would block forever.
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+        descriptor = scope.open(path, lambda status: _check_status(status, limits))
         with os.fdopen(descriptor, "rb") as stream:
             status = os.fstat(stream.fileno())
-            _check_status(status, limits)
             head = stream.read(HEAD_BYTES)
             mime = detect_mime(head)
             if mime is None:
@@ -100,9 +99,9 @@ def hash_file(file: InspectedFile) -> MediaFile:
         return stream.get_hashed_file()
 
 
-def inspect_file(path: Path, limits: StorageLimits) -> MediaFile:
+def inspect_file(path: Path, limits: StorageLimits, scope: FileScope = _ANYWHERE) -> MediaFile:
     """Inspect and hash the file at `path`."""
-    return hash_file(inspect(path, limits))
+    return hash_file(inspect(path, limits, scope))
 
 
 class VerifiedReader:
@@ -124,7 +123,7 @@ class VerifiedReader:
         self._position = 0
         self._digest = hashlib.sha256()
         try:
-            self._stream: IO[bytes] = file.path.open("rb")
+            self._stream: IO[bytes] = os.fdopen(_ANYWHERE.open(file.path, lambda _: None), "rb")
         except OSError as error:
             raise _unreadable(error) from None
         self._check()

@@ -8,6 +8,7 @@ import typer
 
 from outreply_cli.cli.options import command
 from outreply_cli.commands.bulk.options import (
+    AllowOutside,
     Concurrency,
     PlanOptions,
     ReadOptions,
@@ -29,6 +30,7 @@ def run(
     concurrency: Concurrency = 4,
     report: ReportFile = None,
     wait_lock: WaitLock = "30s",
+    allow_outside: AllowOutside = False,
 ) -> None:
     """Apply a plan saved by `bulk plan`.
 
@@ -50,7 +52,10 @@ def run(
     values = dict(saved.options)
     read_names = {field.name for field in fields(ReadOptions)}
     try:
-        reading = ReadOptions(**{name: values.pop(name) for name in read_names & values.keys()})
+        reading = ReadOptions(
+            **{name: values.pop(name) for name in read_names & values.keys()},
+            allow_outside=allow_outside,
+        )
         planning = PlanOptions(**values)
     except TypeError:
         raise InvalidInputError(f"{plan} has options that outreply does not know") from None

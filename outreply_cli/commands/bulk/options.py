@@ -58,6 +58,13 @@ WaitLock = Annotated[
     typer.Option(metavar="DURATION", help="Wait this long for another run of the same calendar."),
 ]
 
+AllowOutside = Annotated[
+    bool,
+    typer.Option(
+        "--allow-outside", help="Accept files outside the calendar's directory, also by links."
+    ),
+]
+
 
 @dataclass(frozen=True, kw_only=True)
 class ReadOptions:
@@ -85,14 +92,19 @@ class ReadOptions:
             "calendar that it shares rows with).",
         ),
     ] = None
+    allow_outside: AllowOutside = False
 
     @property
     def words(self) -> str:
         """The options that are set, as the words of a command line."""
-        return "".join(
-            f" --{option.name.replace('_', '-')} {shlex.quote(value)}"
+        set_options = {
+            f" --{option.name.replace('_', '-')}": getattr(self, option.name)
             for option in fields(self)
-            if (value := getattr(self, option.name)) is not None
+            if getattr(self, option.name)
+        }
+        return "".join(
+            flag if value is True else f"{flag} {shlex.quote(value)}"
+            for flag, value in set_options.items()
         )
 
 

@@ -29,7 +29,16 @@ def load_calendars(context: Context, names: Sequence[str], reading: ReadOptions)
     # Rows are many small objects that all stay, so frequent garbage collection only costs time.
     gc.set_threshold(_GC_THRESHOLD)
     fields = parse_columns(reading.columns)
-    calendars = [load_calendar(name, fields, context.stdin_bytes) for name in dict.fromkeys(names)]
+    calendars = [
+        load_calendar(
+            name,
+            fields,
+            context.stdin_bytes,
+            private=(context.config_dir, context.state_dir),
+            allow_outside=reading.allow_outside,
+        )
+        for name in dict.fromkeys(names)
+    ]
     for calendar in calendars:
         calendar.calendar_name = reading.name or calendar.calendar_name
     return calendars
