@@ -25,12 +25,23 @@ def run() -> int:
     if first == ["__refresh"]:
         _set_timeout()
         del sys.argv[1]
+    _disable_core_files()
     try:
         from outreply_cli.app import run as run_app
 
         return run_app()
     except KeyboardInterrupt:
         return 130
+
+
+def _disable_core_files() -> None:
+    """Keep secrets out of core files, also out of those of commands that outreply starts."""
+    try:
+        import resource
+    except ImportError:
+        # Windows has no core files.
+        return
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def _print_version() -> int:

@@ -38,7 +38,7 @@ from outreply_cli.api.retry import (
 )
 from outreply_cli.clock import Clock
 from outreply_cli.errors import InterruptedRunError, InvalidInputError, OutReplyError
-from outreply_cli.spec.token import Token
+from outreply_cli.spec.token import LEAK_PROBLEM, Token, holds_secret
 
 _WRITES = {"POST", "PUT", "PATCH", "DELETE"}
 _MAX_RESPONSE_BYTES = 32 * 1024 * 1024
@@ -53,6 +53,9 @@ _CERTIFICATE_HINT = (
 )
 _LOCAL_SERVER_HINT = (
     "Start the emulator: outreply emulator start, or use another account: outreply auth switch NAME"
+)
+_LEAK_HINT = (
+    "Nothing was sent. If others have seen the secret, rotate it in the dashboard under API."
 )
 _MAYBE_APPLIED_HINT = "The request may have succeeded; check the result before you run it again."
 
@@ -195,6 +198,10 @@ class Transport:
             return ""
         return hashlib.sha256(self._token.reveal().encode()).hexdigest()[:16]
 
+    def holds_secret(self, value: object) -> bool:
+        """Whether a text in a JSON value contains the token, or anything of a token's shape."""
+        return holds_secret(value, self._token)
+
     def close(self) -> None:
         """Close all connections."""
         self._http.close()
@@ -229,9 +236,12 @@ class Transport:
             ApiError: The API responded with 400 or above.
             NetworkError: No complete response was received.
             InvalidResponseError: The response does not come from the API.
-            InvalidInputError: The body contains text that cannot be sent; nothing was sent.
+            InvalidInputError: The body contains text that cannot be sent, or a token or webhook
+                secret; nothing was sent.
         """
         is_write = method in _WRITES
+        if is_write:
+            self._refuse_secrets(body)
         sent_headers = dict(headers or {})
         if is_write:
             sent_headers["Idempotency-Key"] = idempotency_key or str(uuid.uuid4())
@@ -266,6 +276,15 @@ class Transport:
 
         repeat = _Repeat(find=upload.find, is_allowed=upload.find is not None)
         return self._exchange(build, repeat=repeat)
+
+    def _refuse_secrets(self, body: object) -> None:
+        if not self.holds_secret(body):
+            return
+        fields = body if isinstance(body, Mapping) else {}
+        names = [name for name in fields if self.holds_secret(fields[name])]
+        is_shown = bool(names) and not self.holds_secret(names)
+        where = f"`{names[0]}`" if is_shown else "the body"
+        raise InvalidInputError(f"{where} {LEAK_PROBLEM}", hint=_LEAK_HINT)
 
     def _build(
         self, method: str, path: str, headers: Mapping[str, str], **content: Any

@@ -64,15 +64,16 @@ def resolve_rows(
     now: datetime,
     date_order: str | None,
     storage: StorageLimits,
+    has_secret: Callable[[object], bool],
 ) -> tuple[list[PlannedPost], list[Diagnostic]]:
     """Return the posts in `calendar`, and all problems of its rows.
 
     Rows without a zone are in `zone`, or in that of each page's brand if it is None; `brand_zone`
     returns the zone of a brand by its ID. `date_order` is that of dates such as `24/12/2026`; None
-    rejects them.
+    rejects them. `has_secret` returns whether a field contains one.
     """
     brand_zone = lru_cache(maxsize=None)(brand_zone)
-    resolver = _RowResolver(calendar, pages, zone, brand_zone, now, date_order, storage)
+    resolver = _RowResolver(calendar, pages, zone, brand_zone, now, date_order, storage, has_secret)
     for row in calendar.rows:
         resolver.add(row)
     return resolver.posts, resolver.problems
@@ -87,6 +88,7 @@ class _RowResolver:
     _now: datetime
     _date_order: str | None
     _storage: StorageLimits
+    _has_secret: Callable[[object], bool]
     posts: list[PlannedPost] = field(default_factory=list)
     problems: list[Diagnostic] = field(default_factory=list)
     _valid_pages: dict[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -157,6 +159,7 @@ class _RowResolver:
             row.content,
             platform,
             has_files=bool(row.media_files),
+            has_secret=self._has_secret,
         ):
             self._add(row, problem.field, problem.message, is_warning=problem.is_warning)
 

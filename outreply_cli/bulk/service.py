@@ -163,6 +163,7 @@ class BulkService:
             now=now,
             date_order=self._options.date_order,
             storage=self._storage,
+            has_secret=self._client.transport.holds_secret,
         )
         problems = [*calendar.problems, *problems]
         if calendar.problems and not posts:

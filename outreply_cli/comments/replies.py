@@ -18,6 +18,7 @@ from outreply_cli.comments.threads import Comment, get_author, get_created_at
 from outreply_cli.errors import InvalidInputError, OutReplyError
 from outreply_cli.spec.limits import MESSAGE_MAX_CHARACTERS
 from outreply_cli.spec.text import normalize_text, text_problem
+from outreply_cli.spec.token import LEAK_PROBLEM, holds_secret
 
 _PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([^{}]*)\}")
 _CLOCK_TOLERANCE = timedelta(seconds=10)
@@ -187,7 +188,7 @@ def check_reply(message: str) -> None:
     """Raise InvalidInputError for a text that is not a valid reply."""
     if not message.strip():
         raise InvalidInputError("the reply is empty", hint="Use -m, -F or --edit.")
-    problem = text_problem(message)
+    problem = LEAK_PROBLEM if holds_secret(message) else text_problem(message)
     if problem is not None:
         raise InvalidInputError(f"invalid reply: {problem}")
     if len(message) > MESSAGE_MAX_CHARACTERS:

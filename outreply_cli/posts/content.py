@@ -11,6 +11,7 @@ from outreply_cli.media.urls import find_media_url_problem, find_media_url_warni
 from outreply_cli.spec.limits import MESSAGE_MAX_CHARACTERS, SCHEDULE_EARLIEST, SCHEDULE_LATEST
 from outreply_cli.spec.platforms import PLATFORMS, Platform, find_platform
 from outreply_cli.spec.text import text_problem
+from outreply_cli.spec.token import LEAK_PROBLEM, holds_secret
 from outreply_cli.times import format_duration
 from outreply_cli.timestamps import format_timestamp
 
@@ -86,33 +87,44 @@ def validate_posts(
     now: datetime,
     *,
     has_files: bool = False,
+    has_secret: Callable[[object], bool] = holds_secret,
 ) -> list[Diagnostic]:
-    """Return all problems of posts, given by their page, content and time (UTC), if any."""
+    """Return all problems of posts, given by their page, content and time (UTC), if any.
+
+    Other arguments as for `validate_content`.
+    """
     problems: list[Diagnostic] = []
     for page, content, scheduled_at in posts:
-        problems += validate_content(content, str(page.get("platform") or ""), has_files=has_files)
+        platform = str(page.get("platform") or "")
+        problems += validate_content(content, platform, has_files=has_files, has_secret=has_secret)
         if scheduled_at is not None and (problem := validate_time(scheduled_at, now)) is not None:
             problems.append(problem)
     return list(dict.fromkeys(problems))
 
 
 def validate_content(
-    content: PostContent, platform_name: str, *, has_files: bool = False
+    content: PostContent,
+    platform_name: str,
+    *,
+    has_files: bool = False,
+    has_secret: Callable[[object], bool] = holds_secret,
 ) -> Iterator[Diagnostic]:
     """Yield all problems of `content` on a platform; an unknown platform has no special rules.
 
-    `has_files` means that files which are not uploaded yet will be attached.
+    `has_files` means that files which are not uploaded yet will be attached; `has_secret` returns
+    whether a field contains a token or a webhook secret.
     """
+    secret_fields = [name for name in PostContent._fields if has_secret(getattr(content, name))]
+    for name in secret_fields:
+        yield Diagnostic(name, LEAK_PROBLEM)
     if _is_plain(content):
         return
     platform = find_platform(platform_name)
     yield from _message_problems(content, platform, has_files=has_files)
     yield from _other_text_problems(content)
-    for url in content.media_urls:
-        if reason := find_media_url_problem(url):
-            yield Diagnostic("media_urls", f"{url!r} {reason}")
-        elif warning := find_media_url_warning(url):
-            yield Diagnostic("media_urls", f"{url!r} {warning}", is_warning=True)
+    # These messages quote the URLs.
+    if "media_urls" not in secret_fields:
+        yield from _url_problems(content)
     if content.first_comment is not None:
         if platform is not None and not platform.first_comment:
             yield Diagnostic(
@@ -209,6 +221,14 @@ def _other_text_problems(content: PostContent) -> Iterator[Diagnostic]:
     for field, text in texts:
         if reason := text_problem(text):
             yield Diagnostic(field, reason)
+
+
+def _url_problems(content: PostContent) -> Iterator[Diagnostic]:
+    for url in content.media_urls:
+        if reason := find_media_url_problem(url):
+            yield Diagnostic("media_urls", f"{url!r} {reason}")
+        elif warning := find_media_url_warning(url):
+            yield Diagnostic("media_urls", f"{url!r} {warning}", is_warning=True)
 
 
 def _too_long(length: int) -> str:

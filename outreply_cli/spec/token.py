@@ -1,10 +1,22 @@
 """API tokens that do not leak into output (reference: Authentication)."""
 
+import re
+from collections.abc import Mapping
+
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.spec.limits import SANDBOX_PREFIX, TOKEN_PREFIXES
 
 _SHOWN_CHARACTERS = 5
 _SHORT_SECRET_CHARACTERS = 20
+_WEBHOOK_PREFIX = "whsec_"
+_PREFIXES = "|".join(map(re.escape, (*TOKEN_PREFIXES, _WEBHOOK_PREFIX)))
+# The reference's token has 48 characters after its prefix. `outreply_live_…` is no token.
+SECRET_SHAPE = re.compile(rf"({_PREFIXES})[A-Za-z0-9_-]{{16,}}")
+LEAK_PROBLEM = (
+    "contains an API token or a webhook secret; remove it, or write an example as outreply_live_…"
+)
+# A shorter value could be a word of the text.
+SECRET_MIN_CHARACTERS = 6
 
 
 class Token:
@@ -60,3 +72,20 @@ class Token:
 
     def __hash__(self) -> int:
         return hash(self._text)
+
+
+def holds_secret(value: object, token: Token | None = None) -> bool:
+    """Whether a text in a JSON value contains `token`, or anything of a token's shape."""
+    secret = token.reveal() if token is not None else ""
+    rest = [value]
+    while rest:
+        item = rest.pop()
+        if isinstance(item, str):
+            is_named = len(secret) >= SECRET_MIN_CHARACTERS and secret in item
+            if is_named or SECRET_SHAPE.search(item) is not None:
+                return True
+        elif isinstance(item, Mapping):
+            rest += [*item.keys(), *item.values()]
+        elif isinstance(item, (list, tuple)):
+            rest += item
+    return False

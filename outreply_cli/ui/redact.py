@@ -1,17 +1,11 @@
 """Redaction of secrets in everything that is printed."""
 
 import json
-import re
 from collections.abc import Iterable
 
-from outreply_cli.spec.limits import TOKEN_PREFIXES
+from outreply_cli.spec.token import SECRET_MIN_CHARACTERS, SECRET_SHAPE
 
-_WEBHOOK_PREFIX = "whsec_"
-_PREFIXES = "|".join(map(re.escape, (*TOKEN_PREFIXES, _WEBHOOK_PREFIX)))
-_SECRET = re.compile(rf"({_PREFIXES})[A-Za-z0-9_-]{{16,}}")
 _HIDDEN = "(hidden)"
-# A shorter value could be a word of the text.
-_MIN_LENGTH = 6
 
 
 def redact(text: str, secrets: Iterable[str]) -> str:
@@ -23,6 +17,6 @@ def redact(text: str, secrets: Iterable[str]) -> str:
             token or a webhook secret is hidden too: a token typed in the wrong place is not known.
     """
     for secret in secrets:
-        if len(secret) >= _MIN_LENGTH:
+        if len(secret) >= SECRET_MIN_CHARACTERS:
             text = text.replace(secret, _HIDDEN).replace(json.dumps(secret)[1:-1], _HIDDEN)
-    return _SECRET.sub(rf"\1{_HIDDEN}", text)
+    return SECRET_SHAPE.sub(rf"\1{_HIDDEN}", text)

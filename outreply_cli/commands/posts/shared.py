@@ -36,7 +36,10 @@ def send_posts(
     """
     pages = [page for page, _ in targets]
     problems = validate_posts(
-        [(page, content, at) for page, at in targets], client.now(), has_files=bool(files)
+        [(page, content, at) for page, at in targets],
+        client.now(),
+        has_files=bool(files),
+        has_secret=client.transport.holds_secret,
     )
     for problem in problems:
         if problem.is_warning:
