@@ -276,7 +276,7 @@ def test_failed_write_may_be_applied(clock: ManualClock, key: str | None) -> Non
         with pytest.raises(AuthenticationError) as caught:
             make_transport(server, clock).request("POST", "/x", body={}, idempotency_key=key)
     assert caught.value.maybe_applied
-    assert ("may have been carried out" in str(caught.value.hint)) == (key is None)
+    assert ("may have succeeded" in str(caught.value.hint)) == (key is None)
 
 
 def test_rejected_write_is_not_applied(clock: ManualClock) -> None:

@@ -256,7 +256,7 @@ def test_ambiguous_write_hint(
     emulator.handle.request("fault", add="drop-after", options={"path": "/webhooks", "times": 100})
     result = cli.run(*words)
     assert result.code == 7
-    assert ("check before you run it again" in result.err) == is_doubtful
+    assert ("check the result before you run it again" in result.err) == is_doubtful
 
 
 def build_words(command: Command, metavar: str, value: str) -> list[str]:
