@@ -13,7 +13,7 @@ Layers, each importing only from those below it:
     media/          recognition, upload, library
     emulator/, webhooks/
     pages, journal/ page lookup; the log of what was sent, with its outcome
-    accounts/       profiles, credentials, login
+    accounts/, ids  profiles, credentials, login; shortened IDs
     api/            client, transport, retry, rate limit
     ui/             output formats, tables, streams, progress; knows no feature
     net/, storage/  delivery client, SSRF guard, local server, HTML; SQLite, private files

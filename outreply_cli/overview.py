@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from outreply_cli.api.client import Client, post_time
 from outreply_cli.api.errors import NotFoundError, PermissionDeniedError
-from outreply_cli.comments.inbox import fetch_inbox, fetch_recent_posts
+from outreply_cli.comments.inbox import fetch_inbox, fetch_recent_posts, is_unanswered
 from outreply_cli.comments.store import COMMENTS_FILE, CommentStore
 from outreply_cli.errors import OutReplyError
 from outreply_cli.journal.account import account_fingerprint
@@ -131,16 +131,20 @@ class _Source:
         recent = replace(recent, posts=recent.posts[:_COMMENTED_POSTS_MAX])
         path = self._state_dir / COMMENTS_FILE
         with closing(CommentStore(path, account_fingerprint(self._client))) as store:
-            groups = fetch_inbox(self._client, store, recent, only_new=False)
+            groups = fetch_inbox(self._client, store, recent)
+            unanswered = [
+                (group, count)
+                for group in groups
+                if (count := sum(is_unanswered(store, comment) for comment in group.threads))
+            ]
         return [
             {
                 "post_id": group.post.get("id"),
                 "page": group.alias,
-                "unanswered": group.unanswered_count,
+                "unanswered": count,
                 "message": group.post.get("message"),
             }
-            for group in groups
-            if group.unanswered_count
+            for group, count in unanswered
         ]
 
     def read_limits(self) -> Items:

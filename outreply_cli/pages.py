@@ -4,7 +4,10 @@ import difflib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from outreply_cli.api.client import Client
+from outreply_cli.api.errors import PermissionDeniedError
 from outreply_cli.errors import ExitCode, InvalidInputError
+from outreply_cli.ids import AmbiguousIdError, expand_id, expand_ids, is_whole_id
 from outreply_cli.spec.platforms import find_platform, long_name
 
 Page = Mapping[str, Any]
@@ -32,11 +35,12 @@ def page_alias(page: Page) -> str:
 
 
 def find_page(pages: Sequence[Page], name: str) -> Page:
-    """Return the page called `name`: an ID, `platform:username`, or an exact name.
+    """Return the page called `name`: an ID or its beginning, `platform:username`, or its name.
 
     Raises:
         UnknownPageError: No page has this name; similar names are in the hint.
         AmbiguousPageError: Several pages have this name.
+        AmbiguousIdError: The IDs of several pages begin with it.
     """
     text = name.strip()
     if not text:
@@ -57,6 +61,30 @@ def find_page_id(pages: Sequence[Page], name: str | None) -> str | None:
     return str(find_page(pages, name)["id"]) if name else None
 
 
+def find_brand_id(client: Client, name: str) -> str:
+    """Return the ID of a brand: the ID itself, its beginning, or the exact name.
+
+    A name that no brand has is returned as it is: the API reports it.
+
+    Raises:
+        AmbiguousIdError: Several brands have this name, or an ID that begins with it.
+    """
+    if is_whole_id(name):
+        return name
+    try:
+        brands = client.brands()
+    except PermissionDeniedError:
+        return name
+    named = [str(brand["id"]) for brand in brands.items if brand.get("name") == name]
+    if len(named) > 1:
+        raise AmbiguousIdError(
+            f"{len(named)} brands are called {name!r}: {', '.join(named)}",
+            hint="Use the ID of the brand.",
+            details={"candidates": named},
+        )
+    return named[0] if named else expand_ids([name], "brand", lambda: brands)[0]
+
+
 def _find_matches(pages: Sequence[Page], text: str) -> list[Page]:
     by_id = [page for page in pages if page.get("id") == text]
     if by_id:
@@ -71,7 +99,11 @@ def _find_matches(pages: Sequence[Page], text: str) -> list[Page]:
             if long_name(str(page.get("platform"))) == platform.name
             and str(page.get("username") or "").lower() == username
         ]
-    return [page for page in pages if page.get("name") == text]
+    named = [page for page in pages if page.get("name") == text]
+    if named:
+        return named
+    page_id = expand_id(text, {str(page.get("id")): page_alias(page) for page in pages}, "page")
+    return [page for page in pages if page.get("id") == page_id]
 
 
 def _suggestion(pages: Sequence[Page], text: str) -> str:

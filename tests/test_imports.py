@@ -27,7 +27,7 @@ LAYERS = (
     {"media"},
     {"emulator", "webhooks"},
     {"pages", "journal"},
-    {"accounts"},
+    {"accounts", "ids"},
     {"api"},
     {"ui"},
     {"net", "storage"},

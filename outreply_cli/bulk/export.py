@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from outreply_cli.api.client import Client, post_time
 from outreply_cli.api.errors import NotFoundError
@@ -11,6 +12,7 @@ from outreply_cli.formats.csv import csv_lines
 from outreply_cli.journal.models import JournalEntry
 from outreply_cli.pages import page_alias
 from outreply_cli.posts.content import PostContent, content_from_api
+from outreply_cli.posts.listing import explain_missing, list_all_scheduled
 from outreply_cli.timestamps import format_timestamp
 
 COLUMNS = (
@@ -19,13 +21,32 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def export_calendar(client: Client, page_id: str | None) -> tuple[str, int, bool]:
-    """Return the scheduled posts as CSV, their number, and whether the list was truncated.
+@dataclass(frozen=True)
+class CalendarExport:
+    """Scheduled posts as CSV.
+
+    Attributes:
+        text: The CSV.
+        count: Number of posts in it.
+        warnings: Parts of posts that the API does not return.
+        missing: Reasons that other posts may be missing.
+    """
+
+    text: str
+    count: int
+    warnings: Sequence[str]
+    missing: Sequence[str]
+
+
+def export_calendar(client: Client, page_id: str | None) -> CalendarExport:
+    """Return the scheduled posts of a page, or of all pages, as CSV.
 
     Each post is fetched separately, because lists leave out first comments and media.
     """
     aliases = {str(page["id"]): page_alias(page) for page in client.pages().items}
-    listing = client.scheduled_posts(page_id=page_id)
+    listing = list_all_scheduled(client, [page_id] if page_id else aliases, page_id=page_id)
+    missing = explain_missing(listing, aliases)
+    warnings: list[str] = []
     rows = []
     for listed in listing.items:
         try:
@@ -34,11 +55,13 @@ def export_calendar(client: Client, page_id: str | None) -> tuple[str, int, bool
             continue
         at = post_time(post)
         if at is None:
+            missing.append(f"post {post['id']} has no valid time")
             continue
-        content, _ = content_from_api(post, client.post_media)
+        content, warning = content_from_api(post, client.post_media)
+        warnings += [f"post {post['id']}: {warning}"] if warning else []
         page = aliases.get(str(post.get("page_id")), str(post.get("page_id")))
         rows.append(_row(f"{EXPORTED_KEY}{post['id']}", page, format_timestamp(at), content))
-    return "".join(csv_lines([COLUMNS, *rows])), len(rows), listing.truncated
+    return CalendarExport("".join(csv_lines([COLUMNS, *rows])), len(rows), warnings, missing)
 
 
 def undo_calendar(entries: Iterable[JournalEntry]) -> str:

@@ -8,7 +8,7 @@ one file to check.
 import importlib
 import inspect
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -44,9 +44,10 @@ _COMMANDS_OF_OTHER_TOOLS = {
     "outreply": {
         "login": "auth login", "logout": "auth logout", "whoami": "auth status",
         "schedule": "posts schedule", "publish": "posts publish", "post": "posts publish",
-        "import": "bulk schedule", "sync": "bulk schedule", "apply": "bulk apply",
-        "plan": "bulk plan", "upload": "media upload", "listen": "serve-webhook",
-        "trigger": "webhooks trigger", "version": "--version", "inbox": "comments inbox",
+        "import": "bulk schedule", "sync": "bulk schedule", "plan": "bulk plan",
+        "validate": "bulk schedule --dry-run", "cancel": "posts cancel",
+        "inbox": "comments inbox", "export": "bulk export", "listen": "serve-webhook",
+        "version": "--version",
     },
     "outreply bulk": {
         "upload": "bulk schedule", "import": "bulk schedule", "sync": "bulk schedule",
@@ -152,8 +153,8 @@ class LazyGroup(TyperGroup):
         if args[0] in self._names or args[0].startswith("-"):
             return super().resolve_command(ctx, args)
         raise UnknownCommandError(
-            f"unknown command: {ctx.command_path} {args[0]}",
-            hint=_command_hint(ctx.command_path, args[0], list(self._names)),
+            f'unknown command "{args[0]}" for {ctx.command_path}',
+            hint=_command_hint(ctx.command_path, args[0], self._names),
         )
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
@@ -248,13 +249,27 @@ def _help_text(command: Any, ctx: Any) -> str:
     return help_page(to_command(command, ctx.command_path.split()[1:], ctx), ctx.obj.output)
 
 
-def _command_hint(path: str, typed: str, names: Sequence[str]) -> str:
+def _command_hint(path: str, typed: str, names: Iterable[str]) -> str:
     import difflib
 
-    if path in _COMMANDS_OF_OTHER_TOOLS and typed in _COMMANDS_OF_OTHER_TOOLS[path]:
-        return f"Use: outreply {_COMMANDS_OF_OTHER_TOOLS[path][typed]}"
-    near = difflib.get_close_matches(typed, names, n=1)
-    return f"Did you mean: {path} {near[0]}" if near else f"See: {path} --help"
+    known = {name: f"{path} {name}" for name in names}
+    for word, words in _COMMANDS_OF_OTHER_TOOLS.get(path, {}).items():
+        known.setdefault(word, f"outreply {words}")
+    word = typed.lower()
+    # A verb without its group.
+    verbs = [] if word in known else _commands_with_verb(path, word)
+    if len(verbs) == 1:
+        return f"Did you mean: {verbs[0]}"
+    near = difflib.get_close_matches(word, known, n=1)
+    return f"Did you mean: {known[near[0]]}" if near else f"See: {path} --help"
+
+
+def _commands_with_verb(path: str, verb: str) -> list[str]:
+    from outreply_cli.completion.spec import load_spec
+
+    commands = [f"outreply {command}" for command in load_spec()["commands"] if command]
+    below = re.compile(rf"{re.escape(path)} \S+ {re.escape(verb)}")
+    return [command for command in commands if below.fullmatch(command)]
 
 
 def _option_hint(ctx: Any, option: str, path: str) -> str | None:

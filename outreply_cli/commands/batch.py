@@ -10,14 +10,21 @@ from outreply_cli.ui.columns import Column, Item
 def act_on_each(
     context: Context,
     ids: Sequence[str],
-    act: Callable[[str], object],
+    act: Callable[[str], Item | None],
     *,
     done: str,
+    describe: Callable[[Item], str] | None = None,
     id_field: str = "id",
 ) -> None:
     """Call `act` with each of `ids` once, and print those that it succeeded for.
 
-    `done` is what happened to them, such as `Deleted`.
+    Args:
+        context: The context of the command.
+        ids: The IDs.
+        act: Does it, and may return facts about the object.
+        done: What happened to them, such as `Deleted`.
+        describe: Returns an object in words, from those facts.
+        id_field: Name of the ID in the output.
 
     Raises:
         OutReplyError: The error of the only ID.
@@ -28,13 +35,14 @@ def act_on_each(
     failures: list[tuple[str, OutReplyError]] = []
     for item_id in unique_ids:
         try:
-            act(item_id)
-            succeeded.append({id_field: item_id, "success": True})
+            facts = act(item_id)
+            succeeded.append({**(facts or {}), id_field: item_id, "success": True})
         except OutReplyError as error:
             failures.append((item_id, error))
     if context.options.output == "table" and not context.options.quiet:
         for item in succeeded:
-            context.output.print_line(f"{done} {item[id_field]}")
+            details = describe(item) if describe is not None else ""
+            context.output.print_line(f"{done} {item[id_field]}{': ' * bool(details)}{details}")
     elif succeeded or len(unique_ids) > 1:
         columns = [Column("ID", id_field), Column("Success", "success")]
         context.output.print_list(succeeded, columns, id_field=id_field)

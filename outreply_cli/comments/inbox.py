@@ -5,13 +5,13 @@ Reference: GET /posts/published, GET /comments.
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from outreply_cli.api.client import Client, Resource
 from outreply_cli.clock import Clock
 from outreply_cli.comments.store import CommentStore, SentReply
-from outreply_cli.comments.threads import ThreadedComment, build_threads, get_created_at, get_id
+from outreply_cli.comments.threads import ThreadedComment, build_threads, get_created_at
 from outreply_cli.pages import Page, page_alias
 from outreply_cli.posts.listing import list_all_published
 
@@ -53,25 +53,17 @@ def fetch_recent_posts(client: Client, since: datetime) -> RecentPosts:
 
 def fetch_comments(
     client: Client,
-    store: CommentStore,
     post: Resource,
     page: Page,
     *,
     sent: Sequence[SentReply],
     since: datetime | None = None,
-    only_new: bool = False,
 ) -> PostComments:
     """Fetch the comments of one post: one read, and one for each further hundred comments.
 
-    `page` is empty when unknown; `sent` are the replies sent from this machine. `only_new` leaves
-    out the page's own comments and those seen before.
+    `page` is empty when unknown; `sent` are the replies sent from this machine.
     """
-    post_id = str(post.get("id"))
-    newest = store.newest_timestamp(post_id) if only_new else None
-    if newest is not None:
-        latest = datetime.fromtimestamp(newest, UTC) - _OVERLAP
-        since = latest if since is None else max(since, latest)
-    listing = client.comments(post_id, since=since)
+    listing = client.comments(str(post.get("id")), since=since)
     delivered = [reply for reply in sent if reply.reply is not None]
     threads = build_threads(
         listing.items,
@@ -79,9 +71,6 @@ def fetch_comments(
         answered_ids={reply.comment_id for reply in delivered},
         own_ids={str((reply.reply or {}).get("id")) for reply in delivered},
     )
-    if only_new:
-        new_ids = {get_id(comment) for comment in store.filter_unseen(listing.items)}
-        threads = [comment for comment in threads if comment.id in new_ids and not comment.is_own]
     alias = page_alias(page) if page else str(post.get("page_id"))
     return PostComments(post, alias, threads, listing.truncated)
 
@@ -92,7 +81,6 @@ def fetch_inbox(
     recent: RecentPosts,
     *,
     since: datetime | None = None,
-    only_new: bool = True,
     step: Callable[[], None] = lambda: None,
 ) -> list[PostComments]:
     """Fetch the comments of recent posts as `fetch_comments` does, and call `step` after each post.
@@ -102,11 +90,43 @@ def fetch_inbox(
     groups, sent = [], store.replies()
     for post in recent.posts:
         page = recent.pages.get(str(post.get("page_id")), {})
-        group = fetch_comments(client, store, post, page, sent=sent, since=since, only_new=only_new)
+        group = fetch_comments(client, post, page, sent=sent, since=since)
         step()
         if group.threads:
             groups.append(group)
     return sorted(groups, key=lambda group: -group.unanswered_count)
+
+
+def is_unanswered(store: CommentStore, comment: ThreadedComment) -> bool:
+    """Return whether a comment needs a reply and was not skipped in triage."""
+    return comment.needs_reply and not store.is_skipped(comment.id)
+
+
+def select_open(store: CommentStore, groups: Sequence[PostComments]) -> list[PostComments]:
+    """Return the posts with comments that are unanswered or new, and only those comments."""
+    unseen = {comment.id for comment in find_new(store, groups)}
+    selected = [
+        replace(
+            group,
+            threads=[
+                comment
+                for comment in group.threads
+                if comment.id in unseen or is_unanswered(store, comment)
+            ],
+        )
+        for group in groups
+    ]
+    return [group for group in selected if group.threads]
+
+
+def find_new(store: CommentStore, groups: Sequence[PostComments]) -> list[ThreadedComment]:
+    """Return other people's comments that no earlier command showed."""
+    return [
+        comment
+        for group in groups
+        for comment in group.threads
+        if not comment.is_own and not store.is_seen(comment.id)
+    ]
 
 
 def watch_comments(
@@ -130,7 +150,7 @@ def watch_comments(
         recent = fetch_recent_posts(client, client.now() - timedelta(days=days))
         arrived = [
             (group, comment)
-            for group in fetch_inbox(client, store, recent, since=since - _OVERLAP, only_new=False)
+            for group in fetch_inbox(client, store, recent, since=since - _OVERLAP)
             for comment in group.threads
             if not comment.is_own and get_created_at(comment.comment) > since
         ]

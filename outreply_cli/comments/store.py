@@ -95,17 +95,15 @@ class CommentStore:
         """Close the file."""
         self._db.close()
 
-    def newest_timestamp(self, post_id: str) -> float | None:
-        """Return the Unix time of the newest comment seen on a post, or None."""
-        (row,) = self._execute(
-            "SELECT max(written_at) FROM comments WHERE account = ? AND post_id = ?", post_id
-        )
-        timestamp: float | None = row[0]
-        return timestamp
+    def is_seen(self, comment_id: str) -> bool:
+        """Return whether a comment was seen before."""
+        return self._comment_row(comment_id) is not None
 
-    def filter_unseen(self, comments: Iterable[Comment]) -> list[Comment]:
-        """Return the comments that were not seen before."""
-        return [comment for comment in comments if self._comment_row(get_id(comment)) is None]
+    def comments(self) -> list[Comment]:
+        """Return all comments as they were last seen."""
+        rows = self._execute("SELECT body FROM comments WHERE account = ?")
+        with self._storage_errors(), wrap_corruption():
+            return [_object(row["body"]) for row in rows]
 
     def mark_seen(self, post_id: str, comments: Iterable[Comment]) -> None:
         """Store comments of a post as seen."""

@@ -11,8 +11,11 @@ from outreply_cli.comments.threads import ThreadedComment
 class Triage:
     """Progress of a triage.
 
-    Each reply is queued until the next action. Skipped comments are left out of the next triage
-    unless it is made with `include_skipped`.
+    Each reply is queued until the next action, which confirms it. Skipped comments are left out of
+    the next triage unless it is made with `include_skipped`.
+
+    Attributes:
+        is_sending: Whether a confirmed reply is being sent; still set if that was interrupted.
     """
 
     def __init__(
@@ -32,6 +35,7 @@ class Triage:
         ]
         self._index = 0
         self._queued: tuple[str, str] | None = None
+        self.is_sending = False
         self.sent = 0
         self.skipped = 0
 
@@ -39,6 +43,11 @@ class Triage:
     def current(self) -> tuple[PostComments, ThreadedComment] | None:
         """The comment to decide on and its post; None at the end."""
         return self._comments[self._index] if self.remaining else None
+
+    @property
+    def queued_comment(self) -> ThreadedComment | None:
+        """The comment whose reply is queued, or None."""
+        return self._comments[self._index - 1][1] if self._queued is not None else None
 
     @property
     def remaining(self) -> int:
@@ -81,6 +90,8 @@ class Triage:
         """
         if self._queued is None:
             return
+        self.is_sending = True
         self._replies.send(*self._queued)
+        self.is_sending = False
         self._queued = None
         self.sent += 1

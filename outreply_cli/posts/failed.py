@@ -35,11 +35,13 @@ def list_failed_posts(
     since: datetime,
     errors: Mapping[str, str | None],
     page_id: str | None = None,
+    include_retried: bool = False,
 ) -> ListResult[Post]:
     """List the failed posts that were due after `since`, newest first, with their `error`.
 
     `errors` are those of received events by post ID. Posts that `posts retry` sent again are left
-    out. It costs a read per post that may have failed, and reads the newest 50 of them.
+    out unless `include_retried`. It costs a read per post that may have failed, and reads the
+    newest 50 of them.
     """
     candidates = dict.fromkeys(errors)
     retried: set[str] = set()
@@ -49,7 +51,10 @@ def list_failed_posts(
             account = account_fingerprint(client)
             due = journal.due_entries(account, since, client.now() - LIST_LAG)
             candidates |= dict.fromkeys(str(entry.post_id) for entry in reversed(due))
-            retried = {post_id for post_id in candidates if _is_retried(journal, account, post_id)}
+            if not include_retried:
+                retried = {
+                    post_id for post_id in candidates if _is_retried(journal, account, post_id)
+                }
     page_ids = [str(page.get("id")) for page in pages]
     published = list_all_published(client, page_ids, since)
     published_ids = {str(post.get("id")) for post in published.items}

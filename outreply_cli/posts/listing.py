@@ -1,6 +1,6 @@
 """Complete lists of posts: a truncated list is read again page by page."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -9,6 +9,7 @@ from typing import Any
 from outreply_cli.api.client import Client, ListResult, post_time
 from outreply_cli.api.types import Post
 from outreply_cli.pages import Page, page_alias
+from outreply_cli.spec.limits import LIST_LIMIT_MAX
 
 _ListPosts = Callable[..., ListResult[Post]]
 
@@ -28,20 +29,44 @@ class CalendarPost:
 
 
 @dataclass(frozen=True)
+class CalendarPosts(ListResult[CalendarPost]):
+    """Posts by time; `missing` are the reasons that others may be missing."""
+
+    missing: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
 class PostList(ListResult[Post]):
     """Posts of all pages; `truncated_pages` are the IDs of those that may have more."""
 
     truncated_pages: frozenset[str] = frozenset()
 
 
-def list_all_scheduled(client: Client, page_ids: Iterable[str]) -> PostList:
-    """List scheduled posts; those of `page_ids` page by page if one list is truncated."""
-    return _list_all(client.scheduled_posts, page_ids)
+def list_all_scheduled(
+    client: Client, page_ids: Iterable[str], *, page_id: str | None = None
+) -> PostList:
+    """List scheduled posts; those of `page_ids` page by page if one list is truncated.
+
+    With `page_id`, only the posts of that page are listed.
+    """
+    return _list_all(client.scheduled_posts, page_ids, page_id)
 
 
 def list_all_published(client: Client, page_ids: Iterable[str], since: datetime) -> PostList:
     """List posts published after `since`; page by page if one list is truncated."""
     return _list_all(partial(client.published_posts, since=since), page_ids)
+
+
+def list_posts(client: Client, *, scheduled: bool = True, published: bool = True) -> PostList:
+    """List the posts of all pages; page by page where one list is truncated."""
+    sources: list[_ListPosts] = [client.scheduled_posts] if scheduled else []
+    sources += [client.published_posts] if published else []
+    listings = [_list_all(source, _page_ids(client)) for source in sources]
+    return PostList(
+        [post for listing in listings for post in listing.items],
+        truncated=any(listing.truncated for listing in listings),
+        truncated_pages=frozenset().union(*(listing.truncated_pages for listing in listings)),
+    )
 
 
 def list_calendar_posts(
@@ -51,7 +76,7 @@ def list_calendar_posts(
     page_id: str | None = None,
     scheduled: bool = True,
     published_since: datetime | None = None,
-) -> ListResult[CalendarPost]:
+) -> CalendarPosts:
     """List the posts of an account or of one page by time.
 
     Published posts are listed from `published_since` on, and left out if it is None.
@@ -66,8 +91,7 @@ def list_calendar_posts(
     if published_since is not None:
         sources.append(("published", partial(client.published_posts, since=published_since)))
     listings = [
-        (status, list_posts(page_id=page_id) if page_id else _list_all(list_posts, pages_by_id))
-        for status, list_posts in sources
+        (status, _list_all(list_posts, pages_by_id, page_id)) for status, list_posts in sources
     ]
     posts = [
         _calendar_post(at, {"status": status, **post}, pages_by_id)
@@ -76,20 +100,56 @@ def list_calendar_posts(
         if (at := post_time(post)) is not None
     ]
     posts.sort(key=lambda post: (post.at, post.alias))
-    return ListResult(posts, any(listing.truncated for _, listing in listings))
+    missing = [
+        reason for _, listing in listings for reason in explain_missing(listing, pages_by_id)
+    ]
+    missing += [
+        f"post {post.get('id')} has no valid time"
+        for _, listing in listings
+        for post in listing.items
+        if post_time(post) is None
+    ]
+    return CalendarPosts(
+        posts, any(listing.truncated for _, listing in listings), list(dict.fromkeys(missing))
+    )
 
 
-def _list_all(list_posts: _ListPosts, page_ids: Iterable[str]) -> PostList:
-    listing = list_posts(page_id=None)
+def explain_missing(listing: PostList, aliases: Mapping[str, Any]) -> list[str]:
+    """Return why posts may be missing from a list; `aliases` of pages, or the pages, by ID."""
+    if not listing.truncated:
+        return []
+
+    def alias(page_id: str) -> str:
+        page = aliases.get(page_id, page_id)
+        return page if isinstance(page, str) else page_alias(page)
+
+    pages = ", ".join(map(alias, sorted(listing.truncated_pages)))
+    return [f"the API lists at most {LIST_LIMIT_MAX} posts of a page, and {pages} may have more"]
+
+
+def _page_ids(client: Client) -> Iterator[str]:
+    # Requested only if the IDs are needed.
+    for page in client.pages().items:
+        yield str(page["id"])
+
+
+def _list_all(
+    list_posts: _ListPosts, page_ids: Iterable[str], page_id: str | None = None
+) -> PostList:
+    listing = list_posts(page_id=page_id)
     if not listing.truncated:
         return PostList(listing.items, truncated=False)
+    if page_id is not None:
+        return PostList(listing.items, truncated=True, truncated_pages=frozenset({page_id}))
     posts = {str(post.get("id")): post for post in listing.items}
     truncated_pages = set()
-    for page_id in sorted(set(page_ids)):
-        listing = list_posts(page_id=page_id)
+    # A page of a listed post may be missing from the list of pages.
+    listed = {str(post["page_id"]) for post in listing.items if post.get("page_id")}
+    for listed_id in sorted({*page_ids} | listed):
+        listing = list_posts(page_id=listed_id)
         posts |= {str(post.get("id")): post for post in listing.items}
         if listing.truncated:
-            truncated_pages.add(page_id)
+            truncated_pages.add(listed_id)
     return PostList(
         list(posts.values()),
         truncated=bool(truncated_pages),

@@ -32,6 +32,7 @@ from outreply_cli.ui.progress import UploadProgress
 _LOCK_SECONDS = 30.0
 # Calendars under which the journal keeps the posts of these commands.
 KEY_CALENDAR = "posts --key "
+_CANCELLED_FIELDS = ("page_id", "scheduled_at", "message")
 _RESCHEDULE_CALENDAR = "posts reschedule"
 
 
@@ -121,18 +122,30 @@ class PostService:
             with suppress(OutReplyError):
                 self._client.delete_media(media_id)
 
-    def cancel(self, post_id: str) -> None:
-        """Cancel a scheduled post; raises NotFoundError if it is not (or no longer) scheduled."""
+    def cancel(self, post_id: str) -> Resource:
+        """Cancel a scheduled post and return what is known of it: page, time and message.
+
+        Raises:
+            NotFoundError: The post is not (or no longer) scheduled.
+        """
+        try:
+            post: Resource = self._client.scheduled_post(post_id)
+        except NotFoundError:
+            raise
+        except OutReplyError:
+            # Reading it needs another scope, and only tells what is cancelled.
+            post = {}
+        facts = _select(post)
         if self._journal_path.exists():
             with self._open_journal() as journal:
                 entry = journal.by_post_id(account_fingerprint(self._client), post_id)
                 if entry is not None and entry.state == EntryState.DONE:
-                    self._client.scheduled_post(post_id)
                     result = Sender(self._client, journal).cancel(entry)
                     if result.error is not None:
                         raise result.error
-                    return
+                    return {**_select(entry.body), **facts}
         self._client.cancel(post_id, find=partial(self._find_cancelled, post_id))
+        return facts
 
     def _find_cancelled(self, post_id: str) -> Resource | None:
         """Return an empty object if a post is neither scheduled nor published any more."""
@@ -354,6 +367,10 @@ def _normalize(post: Resource, page: Resource) -> Resource:
         **post,
         "platform": long_name(str(post.get("platform"))),
     }
+
+
+def _select(post: Resource) -> dict[str, Any]:
+    return {name: post[name] for name in _CANCELLED_FIELDS if post.get(name)}
 
 
 def _without_time(body: dict[str, Any]) -> dict[str, Any]:

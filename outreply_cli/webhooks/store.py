@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from outreply_cli.errors import ExitCode, OutReplyError
+from outreply_cli.ids import expand_id
 from outreply_cli.storage.sqlite import open_database, transaction, wrap_storage_errors
 from outreply_cli.webhooks.models import (
     Delivery,
@@ -305,9 +306,10 @@ class DeliveryStore:
         ).fetchall()
 
     def find(self, delivery_id: str) -> Delivery:
-        """The first delivery with an ID, or the delivery with a number such as `12` or `#12`.
+        """The first delivery with an ID or its beginning, or with a number such as `12` or `#12`.
 
         Raises:
+            AmbiguousIdError: The IDs of several deliveries begin with it.
             DeliveryNotFoundError: No delivery has that ID or number.
         """
         with self._lock_store():
@@ -318,15 +320,26 @@ class DeliveryStore:
                     "SELECT * FROM deliveries WHERE number = ?", (int(digits),)
                 ).fetchone()
             if row is None:
-                row = self._db.execute(
-                    "SELECT * FROM deliveries WHERE id = ? ORDER BY verified DESC, number LIMIT 1",
-                    (delivery_id,),
-                ).fetchone()
+                row = self._first(delivery_id) or self._first(self._expand(delivery_id))
             if row is not None:
                 return delivery_from_row(row)
         raise DeliveryNotFoundError(
             f"delivery not found: {delivery_id}", hint="See: outreply webhooks history"
         )
+
+    def _first(self, delivery_id: str) -> sqlite3.Row | None:
+        row: sqlite3.Row | None = self._db.execute(
+            "SELECT * FROM deliveries WHERE id = ? ORDER BY verified DESC, number LIMIT 1",
+            (delivery_id,),
+        ).fetchone()
+        return row
+
+    def _expand(self, word: str) -> str:
+        rows = self._db.execute(
+            "SELECT DISTINCT id, event FROM deliveries WHERE substr(id, 1, ?) = ?",
+            (len(word), word),
+        )
+        return expand_id(word, {row["id"]: f"({row['event']})" for row in rows}, "delivery")
 
     def _forwards(self, number: int) -> list[dict[str, Any]]:
         rows = self._db.execute(

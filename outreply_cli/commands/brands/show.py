@@ -7,14 +7,16 @@ import typer
 from outreply_cli.cli.options import command
 from outreply_cli.commands.brands.shared import COLUMNS
 from outreply_cli.context import Context
-from outreply_cli.pages import page_alias
+from outreply_cli.pages import find_brand_id, page_alias
 from outreply_cli.ui.columns import Column
 
 
 @command()
 def run(
     context: Context,
-    brand_id: Annotated[str, typer.Argument(metavar="BRAND", help="ID of the brand.")],
+    brand_id: Annotated[
+        str, typer.Argument(metavar="BRAND", help="ID or exact name of the brand.")
+    ],
 ) -> None:
     """Show a brand and its pages.
 
@@ -22,8 +24,9 @@ def run(
 
     Example: outreply brands show $(outreply brands list -q | head -n 1) --json
     """
+    client = context.client()
     context.output.print_one(
-        context.client().brand(brand_id),
+        client.brand(find_brand_id(client, brand_id)),
         [
             *COLUMNS,
             Column(

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from outreply_cli.cli.options import command
+from outreply_cli.commands.posts.output import report_export_gaps
 from outreply_cli.context import Context
 from outreply_cli.pages import find_page_id
 from outreply_cli.ui.files import write_text_file
@@ -22,7 +23,7 @@ def run(
 ) -> None:
     """Export scheduled posts as a calendar file.
 
-    Running `bulk schedule` on the file changes nothing.
+    Running `bulk schedule` on the file changes nothing. Exits with 3 if posts may be missing.
 
     Example: outreply bulk export --file now.csv
 
@@ -32,12 +33,11 @@ def run(
 
     client = context.client(max_wait=None)
     page_id = find_page_id(client.pages().items, page) if page else None
-    text, count, truncated = export_calendar(client, page_id)
+    export = export_calendar(client, page_id)
     if file is None or str(file) == "-":
-        context.output.write_document(text)
+        context.output.write_document(export.text)
     else:
-        write_text_file(file, text)
-        note = f"Exported {count} post{'s' * (count != 1)} to {file}."
-        context.report({"file": str(file), "posts": count}, note)
-    if truncated:
-        context.warn("the API lists at most 100 posts; export each page with --page")
+        write_text_file(file, export.text)
+        note = f"Exported {export.count} post{'s' * (export.count != 1)} to {file}."
+        context.report({"file": str(file), "posts": export.count}, note)
+    report_export_gaps(context, export.warnings, export.missing)

@@ -18,18 +18,25 @@ def run(
     days: DaysOption = 7,
     since: SinceOption = None,
     show_all: Annotated[
-        bool, typer.Option("--all", help="Include comments already seen (default: only new ones).")
+        bool, typer.Option("--all", help="Include answered comments that were shown before.")
     ] = False,
 ) -> None:
-    """Show new comments on all recent posts, unanswered ones first.
+    """Show new and unanswered comments on all recent posts.
 
-    Hides comments that an earlier run showed. Uses one read of the quota per post.
+    A comment stays until it is answered, or skipped in `comments triage`. Uses one read of the
+    quota per post.
 
     Example: outreply comments inbox --all
 
     Example: outreply comments inbox --days 30 --json
     """
-    from outreply_cli.comments.inbox import fetch_inbox, fetch_recent_posts
+    from outreply_cli.comments.inbox import (
+        fetch_inbox,
+        fetch_recent_posts,
+        find_new,
+        is_unanswered,
+        select_open,
+    )
     from outreply_cli.ui.progress import progress
 
     client, zone = context.client(max_wait=None), context.zone()
@@ -38,19 +45,22 @@ def run(
     with comment_store(context, client) as store:
         recent = fetch_recent_posts(client, now - timedelta(days=days))
         with progress(context.notes, "Reading", len(recent.posts)) as bar:
-            groups = fetch_inbox(
-                client, store, recent, since=start, only_new=not show_all, step=bar.step
-            )
+            groups = fetch_inbox(client, store, recent, since=start, step=bar.step)
+        new = len(find_new(store, groups))
+        unanswered = sum(
+            is_unanswered(store, comment) for group in groups for comment in group.threads
+        )
+        if not show_all:
+            groups = select_open(store, groups)
         CommentView(context.output, zone, now).show(groups)
         context.stdout.flush()
         # Marked after they are shown: a killed run shows them again.
         for group in groups:
             store.mark_seen(str(group.post["id"]), [threaded.comment for threaded in group.threads])
-    count, posts = sum(len(group.threads) for group in groups), len(recent.posts)
-    unanswered = sum(group.unanswered_count for group in groups)
+    posts = len(recent.posts)
     context.info(
-        f"{count} {'' if show_all else 'new '}comment{'s' * (count != 1)} "
-        f"({unanswered} unanswered) on {posts} post{'s' * (posts != 1)}."
+        f"{unanswered} unanswered comment{'s' * (unanswered != 1)} ({new} new) "
+        f"on {posts} post{'s' * (posts != 1)}."
     )
     if recent.truncated or any(group.truncated for group in groups):
         context.warn("there may be more comments than the API lists; narrow with --days")

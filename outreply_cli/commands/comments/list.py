@@ -38,7 +38,7 @@ def run(
     pages = {str(page.get("id")): page for page in client.pages().items}
     page = pages.get(str(resource.get("page_id")), {})
     with comment_store(context, client) as store:
-        group = fetch_comments(client, store, resource, page, sent=store.replies(), since=start)
+        group = fetch_comments(client, resource, page, sent=store.replies(), since=start)
         text = (contains or "").casefold()
         threads = [
             threaded

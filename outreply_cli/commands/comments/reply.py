@@ -6,7 +6,7 @@ import typer
 
 from outreply_cli.cli.options import Yes, command
 from outreply_cli.commands.comments.output import quote
-from outreply_cli.commands.comments.shared import comment_store
+from outreply_cli.commands.comments.shared import comment_store, resolve_comment
 from outreply_cli.commands.posts.options import EditOption, FileOption, read_message
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
@@ -57,6 +57,7 @@ def run(
         text = context.read_text(template).rstrip("\n")
     client = context.client()
     with comment_store(context, client) as store:
+        comment = resolve_comment(client, store, comment)
         if template is not None:
             seen = store.comment(comment)
             if seen is None:

@@ -2,17 +2,24 @@
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
+from outreply_cli.ids import expand_ids
+from outreply_cli.posts.listing import list_posts
 
 if TYPE_CHECKING:
     from outreply_cli.api.client import Client, Resource
     from outreply_cli.comments.store import CommentStore
+    from outreply_cli.comments.threads import Comment
 
+# `comments inbox` lists the comments of as many days by default.
+_LISTED_DAYS = 7
 SinceOption = Annotated[
     str | None,
     typer.Option(
@@ -42,6 +49,7 @@ def resolve_post(client: "Client", name: str) -> "Resource":
         InvalidInputError: No published post has that URL.
     """
     if "://" not in name:
+        (name,) = expand_ids([name], "post", partial(list_posts, client, scheduled=False))
         return client.find_published(name) or {"id": name}
     url = name.strip().rstrip("/")
     for post in client.published_posts().items:
@@ -51,3 +59,24 @@ def resolve_post(client: "Client", name: str) -> "Resource":
         f"published post not found: {name}",
         hint="Use a post ID; see: outreply posts list --published",
     )
+
+
+def resolve_comment(client: "Client", store: "CommentStore", word: str) -> str:
+    """Return the ID of the comment that begins with `word`; raises AmbiguousIdError.
+
+    Known are the comments of recent posts, at one read per post, and those seen on this machine.
+    """
+    from outreply_cli.api.client import ListResult
+    from outreply_cli.comments.inbox import fetch_inbox, fetch_recent_posts
+
+    def list_comments() -> "ListResult[Comment]":
+        recent = fetch_recent_posts(client, client.now() - timedelta(days=_LISTED_DAYS))
+        groups = fetch_inbox(client, store, recent)
+        listed = [threaded.comment for group in groups for threaded in group.threads]
+        return ListResult(
+            [*listed, *store.comments()],
+            truncated=recent.truncated or any(group.truncated for group in groups),
+        )
+
+    (comment_id,) = expand_ids([word], "comment", list_comments)
+    return comment_id

@@ -10,7 +10,7 @@ from outreply_cli.cli.options import command
 from outreply_cli.commands.comments.output import CommentView, comment_item, format_author
 from outreply_cli.commands.comments.shared import DaysOption, comment_store
 from outreply_cli.context import Context
-from outreply_cli.errors import InvalidInputError, OutReplyError
+from outreply_cli.errors import InterruptedRunError, InvalidInputError, OutReplyError
 from outreply_cli.ui.sanitize import sanitize
 
 if TYPE_CHECKING:
@@ -31,8 +31,8 @@ def run(
 ) -> None:
     """Go through unanswered comments and reply to, skip or open each.
 
-    A reply is sent after your next action and can be undone until then. The next triage
-    continues where this one stopped.
+    A reply is sent after your next action, q included, and can be undone until then. Ctrl-C
+    and Ctrl-D discard it. The next triage continues where this one stopped.
 
     Example: outreply comments triage --days 30
 
@@ -53,15 +53,36 @@ def run(
     with comment_store(context, client) as store:
         recent = fetch_recent_posts(client, now - timedelta(days=days))
         with progress(context.notes, "Reading", len(recent.posts)) as bar:
-            groups = fetch_inbox(client, store, recent, only_new=False, step=bar.step)
+            groups = fetch_inbox(client, store, recent, step=bar.step)
         for group in groups:
             store.mark_seen(str(group.post["id"]), [threaded.comment for threaded in group.threads])
         triage = Triage(ReplyService(client, store), store, groups, include_skipped=skipped)
         try:
             _run_triage(context, triage, CommentView(context.output, context.zone(), now))
-        finally:
             _send_queued(context, triage)
-    context.info(f"{triage.sent} sent, {triage.skipped} skipped, {triage.remaining} left.")
+        except KeyboardInterrupt:
+            context.echo_err("\n")
+            context.info(_summary(triage))
+            raise _interruption(triage) from None
+    context.info(_summary(triage))
+
+
+def _summary(triage: "Triage") -> str:
+    return f"{triage.sent} sent, {triage.skipped} skipped, {triage.remaining} left."
+
+
+def _interruption(triage: "Triage") -> InterruptedRunError:
+    """The error of an interrupted triage, which sends nothing more."""
+    comment = triage.queued_comment
+    if comment is None:
+        outcome = "no reply was left to send"
+    else:
+        doubt = "may have been sent" if triage.is_sending else "was not sent"
+        outcome = f"the last reply, to {format_author(comment.comment) or comment.id}, {doubt}"
+    return InterruptedRunError(
+        f"interrupted; {outcome}",
+        hint="Run outreply comments triage again: it goes on with the unanswered comments.",
+    )
 
 
 def _run_triage(context: Context, triage: "Triage", view: CommentView) -> None:
@@ -72,7 +93,10 @@ def _run_triage(context: Context, triage: "Triage", view: CommentView) -> None:
             _show(context, view, group, threaded, triage.remaining)
             shown = threaded.id
         typed = context.prompt(_PROMPT)
-        letter = "q" if typed is None else typed.lower()[:1]
+        if typed is None:
+            # The terminal is gone, or Ctrl-D: as little a confirmation as Ctrl-C.
+            raise KeyboardInterrupt
+        letter = typed.lower()[:1]
         if letter == "q":
             return
         try:

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from outreply_cli.cli.options import Yes, command
-from outreply_cli.commands.media.output import delete_items
+from outreply_cli.commands.media.output import delete_items, resolve_media
 from outreply_cli.context import Context
 
 
@@ -23,7 +23,7 @@ def run(
 
     Example: outreply media delete $(outreply media list --unused -q) --yes
     """
-    unique_ids = list(dict.fromkeys(media_ids))
     client = context.client()
+    unique_ids = resolve_media(client, media_ids)
     context.confirm(f"Delete {', '.join(unique_ids)}?", yes=yes)
     delete_items(context, client, unique_ids)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
+from pathlib import Path
 from typing import Any, NoReturn
 from zoneinfo import ZoneInfo
 
@@ -17,6 +18,7 @@ from outreply_cli.errors import (
     PartialFailureError,
 )
 from outreply_cli.formats.sizes import format_size
+from outreply_cli.ids import expand_ids
 from outreply_cli.media.batch import BatchReport, FileResult, UploadStatus, ValidatedUploads
 from outreply_cli.media.files import MediaFile
 from outreply_cli.media.library import created_at, delete_media, media_size
@@ -30,7 +32,7 @@ _UPLOAD_COLUMNS = (
     Column("Status", "status"),
     Column("Type", "mime_type"),
     Column("Size", "size_bytes", lambda item: format_size(media_size(item))),
-    Column("File", "file", shrinkable=True),
+    Column("File", "file", short=lambda item: Path(item["file"]).name, shrinkable=True),
 )
 
 
@@ -60,6 +62,11 @@ def media_columns(now: datetime, zone: ZoneInfo, item: Item | None = None) -> li
         if item.get("url"):
             columns.append(Column("URL", "url"))
     return columns
+
+
+def resolve_media(client: Client, words: Sequence[str]) -> list[str]:
+    """Return the IDs of media whose beginnings are `words`; raises AmbiguousIdError."""
+    return expand_ids(words, "media", client.media, id_field=ID_FIELD)
 
 
 def summarize(items: Sequence[Item]) -> str:

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from outreply_cli.cli.options import DisplayZone, command
-from outreply_cli.commands.media.output import ID_FIELD, media_columns
+from outreply_cli.commands.media.output import ID_FIELD, media_columns, resolve_media
 from outreply_cli.context import Context
 
 
@@ -22,6 +22,7 @@ def run(
     Example: outreply media show $(outreply media list -q | head -n 1) --json
     """
     client = context.client()
+    (media_id,) = resolve_media(client, [media_id])
     item = client.media_item(media_id)
     columns = media_columns(client.now(), context.zone(tz), item)
     context.output.print_one(item, columns, id_field=ID_FIELD)

@@ -8,6 +8,7 @@ from outreply_cli.cli.options import command
 from outreply_cli.commands.pages.shared import COLUMNS
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
+from outreply_cli.pages import find_brand_id
 from outreply_cli.spec.platforms import PLATFORMS, find_platform
 
 
@@ -18,7 +19,7 @@ def run(
         str | None, typer.Option(metavar="PLATFORM", help="Filter by platform, such as instagram.")
     ] = None,
     brand: Annotated[
-        str | None, typer.Option(metavar="BRAND", help="Filter by the ID of a brand.")
+        str | None, typer.Option(metavar="BRAND", help="Filter by brand (ID or exact name).")
     ] = None,
 ) -> None:
     """List the pages you can post to.
@@ -33,7 +34,9 @@ def run(
         raise InvalidInputError(
             f"--platform: unknown platform {platform!r}", hint=f"Use one of: {names}"
         )
-    listing = context.client().pages(platform=found.name if found else None, brand_id=brand)
+    client = context.client()
+    brand_id = find_brand_id(client, brand) if brand else None
+    listing = client.pages(platform=found.name if found else None, brand_id=brand_id)
     context.output.print_list(listing.items, COLUMNS)
     expired = sum(bool(page.get("expired")) for page in listing.items)
     if expired:

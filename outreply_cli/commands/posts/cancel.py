@@ -6,6 +6,8 @@ import typer
 
 from outreply_cli.cli.options import command
 from outreply_cli.commands.batch import act_on_each
+from outreply_cli.commands.posts.output import post_describer
+from outreply_cli.commands.posts.shared import resolve_posts
 from outreply_cli.context import Context
 from outreply_cli.posts.service import PostService
 
@@ -21,6 +23,10 @@ def run(
 
     Example: outreply posts cancel $(outreply posts list -q --page instagram:acme)
     """
-    service = PostService(context.client(), context.state_dir, context.info)
+    client = context.client()
+    service = PostService(client, context.state_dir, context.info)
     service.recover_pending()
-    act_on_each(context, post_ids, service.cancel, done="Cancelled")
+    ids = resolve_posts(client, post_ids, published=False)
+    act_on_each(
+        context, ids, service.cancel, done="Cancelled", describe=post_describer(context, client)
+    )

@@ -14,7 +14,7 @@ from outreply_cli.commands.posts.options import (
     ScheduledFilter,
     check_exclusive,
 )
-from outreply_cli.commands.posts.shared import TRUNCATED
+from outreply_cli.commands.posts.output import report_export_gaps
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.pages import find_page_id
@@ -47,6 +47,7 @@ def run(
     Times in iCalendar are in UTC; calendar apps convert them to local time.
     Each post keeps its UID, so that importing a file again updates its events.
     Running `bulk schedule` on an exported calendar file changes nothing.
+    Exits with 3 if posts may be missing.
 
     Example: outreply posts export --all --ics posts.ics
 
@@ -61,13 +62,16 @@ def run(
     client = context.client(max_wait=None)
     pages = client.pages().items
     page_id = find_page_id(pages, page)
-    truncated = False
+    warnings: list[str] = []
+    missing: list[str] = []
     results = []
     if csv is not None:
         from outreply_cli.bulk.export import export_calendar
 
-        text, count, truncated = export_calendar(client, page_id)
-        results.append(_write(context, csv, text, count))
+        export = export_calendar(client, page_id)
+        warnings += export.warnings
+        missing += export.missing
+        results.append(_write(context, csv, export.text, export.count))
     if ics is not None or csv is None:
         from outreply_cli.posts.ical import render_ical
         from outreply_cli.posts.listing import list_calendar_posts
@@ -78,11 +82,10 @@ def run(
         )  # fmt: skip
         text = render_ical(listing.items, client.now())
         results.append(_write(context, ics or _STDOUT, text, len(listing.items)))
-        truncated = truncated or listing.truncated
+        missing += listing.missing
     if context.options.output != "table":
         context.output.write_json(results)
-    if truncated:
-        context.warn(TRUNCATED)
+    report_export_gaps(context, warnings, list(dict.fromkeys(missing)))
 
 
 def _write(context: Context, path: Path, text: str, count: int) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """`outreply posts list`."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
@@ -18,14 +18,13 @@ from outreply_cli.commands.posts.options import (
     check_exclusive,
 )
 from outreply_cli.commands.posts.output import post_columns
+from outreply_cli.commands.posts.shared import FAILED_SINCE
 from outreply_cli.context import Context
 from outreply_cli.pages import Page, find_page_id
 from outreply_cli.posts.failed import list_failed_posts
 from outreply_cli.time_parser import parse_past_time
 from outreply_cli.ui.columns import Column, Item
 from outreply_cli.webhooks.post_failures import read_post_failures
-
-_FAILED_SINCE = timedelta(days=30)
 
 
 @command()
@@ -95,7 +94,7 @@ def _list_failed(
     zone: ZoneInfo,
 ) -> None:
     client = context.client()
-    since = after or client.now() - _FAILED_SINCE
+    since = after or client.now() - FAILED_SINCE
     listing = list_failed_posts(
         client, context.state_dir, pages, since=since, page_id=page_id,
         errors=read_post_failures(context.state_dir, since),

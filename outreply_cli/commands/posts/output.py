@@ -6,8 +6,9 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from outreply_cli.api.client import Client, post_time
+from outreply_cli.commands.comments.output import quote
 from outreply_cli.context import Context
-from outreply_cli.errors import PartialFailureError
+from outreply_cli.errors import OutReplyError, PartialFailureError
 from outreply_cli.pages import page_alias
 from outreply_cli.posts.service import PostResult
 from outreply_cli.spec.platforms import long_name
@@ -63,6 +64,39 @@ def post_columns(
     return columns
 
 
+def post_describer(context: Context, client: Client) -> Callable[[Item], str]:
+    """Return a function that describes a post on one line: page, time and first words."""
+    zone, aliases = context.zone(), _PageAliases(client)
+
+    def describe(post: Item) -> str:
+        time = post_time(post)
+        parts = [
+            aliases.get(str(post.get("page_id") or "")),
+            format_time_short(time, zone) if time is not None else "",
+            quote(str(post.get("message") or "")),
+        ]
+        return ", ".join(filter(None, parts))
+
+    return describe
+
+
+class _PageAliases:
+    """The aliases of pages, read when the first one is needed; IDs without permission to read."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._aliases: dict[str, str] | None = None
+
+    def get(self, page_id: str) -> str:
+        if self._aliases is None:
+            try:
+                pages = self._client.pages().items
+            except OutReplyError:
+                pages = []
+            self._aliases = {str(page["id"]): page_alias(page) for page in pages}
+        return self._aliases.get(page_id, page_id)
+
+
 def print_post(context: Context, client: Client, post: Item, tz: str | None) -> None:
     """Print one post with all its fields."""
     pages = client.pages().items if context.options.output == "table" else []
@@ -98,6 +132,18 @@ def report_posts(
                     {"page_id": page.get("id"), "code": error.code} for page, error in failures
                 ]
             },
+        )
+
+
+def report_export_gaps(context: Context, warnings: Sequence[str], missing: Sequence[str]) -> None:
+    """Print what an export lacks; raises PartialFailureError if posts may be missing."""
+    for warning in warnings:
+        context.warn(warning)
+    if missing:
+        raise PartialFailureError(
+            f"the export is incomplete: {'; '.join(missing)}",
+            hint="What was read is in the export. Do not use it to replace a complete one.",
+            details={"missing": list(missing)},
         )
 
 

@@ -7,6 +7,7 @@ import typer
 from outreply_cli.cli.options import TimeZone, command
 from outreply_cli.commands.posts.options import PostIdArgument
 from outreply_cli.commands.posts.output import post_columns, report_existing
+from outreply_cli.commands.posts.shared import resolve_posts
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.pages import find_page
@@ -31,6 +32,7 @@ def run(
     Example: outreply posts reschedule $(outreply posts list -q --limit 1) --at 'tomorrow 10:30' --tz brand
     """  # noqa: E501 - a line that can be pasted
     client = context.client()
+    (post_id,) = resolve_posts(client, [post_id], published=False)
     post = client.scheduled_post(post_id)
     pages = client.pages().items
     if tz == "brand":

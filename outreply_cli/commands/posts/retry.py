@@ -7,7 +7,7 @@ import typer
 from outreply_cli.cli.options import TimeZone, Yes, command
 from outreply_cli.commands.posts.options import DryRunOption, PostIdsArgument
 from outreply_cli.commands.posts.output import post_columns, report_posts
-from outreply_cli.commands.posts.shared import check_connected
+from outreply_cli.commands.posts.shared import check_connected, resolve_failed_posts
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.pages import find_page, page_alias
@@ -38,7 +38,10 @@ def run(
     Example: outreply posts retry $(outreply posts list --failed -q --limit 1) --at 'tomorrow 09:00' --yes
     """  # noqa: E501 - a line that can be pasted
     client = context.client()
-    posts = [client.scheduled_post(post_id) for post_id in dict.fromkeys(post_ids)]
+    posts = [
+        client.scheduled_post(post_id)
+        for post_id in resolve_failed_posts(context, client, post_ids)
+    ]
     for post in posts:
         if post.get("status") != "failed":
             raise InvalidInputError(

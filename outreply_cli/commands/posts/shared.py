@@ -1,21 +1,29 @@
 """Code that the commands of `outreply posts` share."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from outreply_cli.api.client import Client
+from outreply_cli.api.client import Client, ListResult
+from outreply_cli.api.types import Post
 from outreply_cli.commands.posts.options import PostOptions, option_for
 from outreply_cli.commands.posts.output import post_columns, report_posts
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
+from outreply_cli.ids import expand_ids
 from outreply_cli.media.files import MediaFile
 from outreply_cli.pages import Page, find_page, page_alias
 from outreply_cli.posts.content import PostContent, validate_posts
+from outreply_cli.posts.failed import list_failed_posts
+from outreply_cli.posts.listing import list_posts
 from outreply_cli.posts.service import PostService
 from outreply_cli.ui.progress import upload_bars
+from outreply_cli.webhooks.post_failures import read_post_failures
 
+# Time that failed posts are listed.
+FAILED_SINCE = timedelta(days=30)
 TRUNCATED = "the API lists at most 100 posts of a page; there may be more"
 
 
@@ -35,6 +43,8 @@ def send_posts(
     Unless `--keep-media` is given, uploaded `files` are deleted if no post is created.
     """
     pages = [page for page, _ in targets]
+    media_ids = expand_ids(content.media_ids, "media", client.media, id_field="media_id")
+    content = content._replace(media_ids=tuple(media_ids))
     problems = validate_posts(
         [(page, content, at) for page, at in targets],
         client.now(),
@@ -72,6 +82,29 @@ def send_posts(
     ):
         service.delete_uploads(new_media)
     report_posts(context, results, zone, pages)
+
+
+def resolve_posts(
+    client: Client, words: Sequence[str], *, scheduled: bool = True, published: bool = True
+) -> list[str]:
+    """Return the IDs of posts whose beginnings are `words`, each once; raises AmbiguousIdError."""
+    listing = partial(list_posts, client, scheduled=scheduled, published=published)
+    return expand_ids(words, "post", listing)
+
+
+def resolve_failed_posts(context: Context, client: Client, words: Sequence[str]) -> list[str]:
+    """Return the IDs of failed posts whose beginnings are `words`; raises AmbiguousIdError."""
+
+    def list_failed() -> ListResult[Post]:
+        since = client.now() - FAILED_SINCE
+        errors = read_post_failures(context.state_dir, since)
+        pages = client.pages().items
+        # A post that was sent again keeps its beginning, so that no other post takes it over.
+        return list_failed_posts(
+            client, context.state_dir, pages, since=since, errors=errors, include_retried=True
+        )
+
+    return expand_ids(words, "failed post", list_failed)
 
 
 def resolve_pages(client: Client, names: Sequence[str]) -> list[dict[str, Any]]:

@@ -3,6 +3,7 @@
 from outreply_cli.cli.options import DisplayZone, command
 from outreply_cli.commands.posts.options import PostIdArgument
 from outreply_cli.commands.posts.output import print_post
+from outreply_cli.commands.posts.shared import resolve_posts
 from outreply_cli.context import Context
 
 
@@ -15,4 +16,5 @@ def run(context: Context, post_id: PostIdArgument, tz: DisplayZone = None) -> No
     Example: outreply posts show $(outreply posts list -q --limit 1) --json
     """
     client = context.client()
+    (post_id,) = resolve_posts(client, [post_id])
     print_post(context, client, client.post(post_id), tz)

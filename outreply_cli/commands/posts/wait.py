@@ -7,6 +7,7 @@ import typer
 from outreply_cli.cli.options import DisplayZone, command
 from outreply_cli.commands.posts.options import PostIdArgument
 from outreply_cli.commands.posts.output import print_post
+from outreply_cli.commands.posts.shared import resolve_posts
 from outreply_cli.context import Context
 from outreply_cli.posts.wait import wait_until_published
 from outreply_cli.times import parse_duration
@@ -31,5 +32,6 @@ def run(
     """
     client = context.client()
     seconds = parse_duration(timeout).total_seconds()
+    (post_id,) = resolve_posts(client, [post_id])
     post = wait_until_published(client, context.clock, post_id, timeout=seconds)
     print_post(context, client, post, tz)

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from outreply_cli.cli.options import Yes, command
+from outreply_cli.commands.webhooks.shared import resolve_webhook
 from outreply_cli.context import Context
 
 
@@ -20,6 +21,8 @@ def run(
 
     Example: outreply webhooks list -q | xargs -n 1 outreply webhooks delete --yes
     """
+    client = context.client()
+    webhook = resolve_webhook(client, webhook)
     context.confirm(f"Delete webhook {webhook}?", yes=yes)
-    context.client().delete_webhook(webhook)
+    client.delete_webhook(webhook)
     context.report({"id": webhook, "deleted": True}, f"Deleted webhook {webhook}.")

@@ -12,8 +12,10 @@ from outreply_cli.api.errors import NotFoundError
 from outreply_cli.context import Context
 from outreply_cli.env import WEBHOOK_SECRET_VARIABLE
 from outreply_cli.errors import ExitCode, InvalidInputError, OutReplyError
+from outreply_cli.ids import expand_ids
 
 if TYPE_CHECKING:
+    from outreply_cli.api.client import Client
     from outreply_cli.webhooks.store import DeliveryStore
 
 DEFAULT_URL = "http://127.0.0.1:8484/"
@@ -57,6 +59,12 @@ def wrap_not_found() -> Iterator[None]:
             "this account's webhooks are managed in the dashboard",
             hint="Open Dashboard → API → Webhooks, then set OUTREPLY_WEBHOOK_SECRET.",
         ) from None
+
+
+def resolve_webhook(client: "Client", word: str) -> str:
+    """The ID of the webhook that begins with `word`; raises AmbiguousIdError."""
+    (webhook_id,) = expand_ids([word], "webhook", client.webhooks)
+    return webhook_id
 
 
 def read_bytes(context: Context, name: str) -> bytes:

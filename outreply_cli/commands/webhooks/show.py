@@ -6,6 +6,7 @@ import typer
 
 from outreply_cli.cli.options import command
 from outreply_cli.commands.webhooks.output import WEBHOOK_COLUMNS
+from outreply_cli.commands.webhooks.shared import resolve_webhook
 from outreply_cli.context import Context
 
 
@@ -19,4 +20,5 @@ def run(
 
     Example: outreply webhooks show $(outreply webhooks list -q | head -n 1) --json
     """
-    context.output.print_one(context.client().webhook(webhook), WEBHOOK_COLUMNS)
+    client = context.client()
+    context.output.print_one(client.webhook(resolve_webhook(client, webhook)), WEBHOOK_COLUMNS)

@@ -58,7 +58,7 @@ def _use_deliveries(path: Path) -> None:
 def _use_comments(path: Path) -> None:
     store = CommentStore(path, "a")
     try:
-        store.newest_timestamp("post")
+        store.comments()
         store.comment("c1")
         store.is_skipped("c1")
         store.replies()

@@ -1,0 +1,110 @@
+"""IDs that a user may shorten to a unique beginning."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Protocol
+
+from outreply_cli.api.errors import PermissionDeniedError
+from outreply_cli.errors import InvalidInputError
+
+MIN_CHARACTERS = 6
+# IDs of the API and of the platforms: nothing is listed for them.
+_WHOLE = re.compile(r"(?:[a-z]+_)?[0-9a-f]{24,}|[0-9]{15,}|.{30,}")
+_MAX_CANDIDATES = 10
+_NAME_FIELDS = ("name", "url", "filename", "message")
+_NAME_MAX_CHARACTERS = 30
+
+
+class AmbiguousIdError(InvalidInputError):
+    """Several IDs begin with the word that was given, or unlisted ones may."""
+
+    code = "AMBIGUOUS_ID"
+
+
+class _Listing(Protocol):
+    @property
+    def items(self) -> Sequence[Mapping[str, Any]]: ...
+
+    @property
+    def truncated(self) -> bool: ...
+
+
+def is_whole_id(word: str) -> bool:
+    """Return whether `word` has the form of a whole ID."""
+    return _WHOLE.fullmatch(word) is not None
+
+
+def expand_ids(
+    words: Iterable[str], kind: str, list_items: Callable[[], _Listing], *, id_field: str = "id"
+) -> list[str]:
+    """Return the IDs that begin with `words`, each once; the list is read only if one is short.
+
+    A word that is not the beginning of a listed ID is returned as it is: the API knows best.
+
+    Args:
+        words: IDs as the user wrote them.
+        kind: Name of the objects in messages, such as `post`.
+        list_items: Lists the objects; without permission to, words are returned as they are.
+        id_field: Field of the objects that has the ID.
+
+    Raises:
+        AmbiguousIdError: Several listed IDs begin with a word, or the list is incomplete.
+        OutReplyError: The objects cannot be listed.
+    """
+    unique = list(dict.fromkeys(words))
+    if not any(map(_may_be_short, unique)):
+        return unique
+    try:
+        listing = list_items()
+    except PermissionDeniedError:
+        return unique
+    names: dict[str, str] = {}
+    for item in listing.items:
+        names.setdefault(str(item.get(id_field)), _name(item))
+    expanded = [
+        expand_id(word, names, kind, is_list_complete=not listing.truncated) for word in unique
+    ]
+    return list(dict.fromkeys(expanded))
+
+
+def expand_id(
+    word: str, names: Mapping[str, str], kind: str, *, is_list_complete: bool = True
+) -> str:
+    """Return the ID among `names` that begins with `word`, or `word` if there is none.
+
+    Raises:
+        AmbiguousIdError: Several do, or unlisted ones may.
+    """
+    if word in names or not _may_be_short(word):
+        return word
+    found = [item_id for item_id in names if item_id.startswith(word)]
+    if not found:
+        return word
+    if len(found) > 1:
+        shown = [f"{item_id} {names[item_id]}".strip() for item_id in found[:_MAX_CANDIDATES]]
+        more = len(found) - len(shown)
+        shown += [f"and {more} more"] if more else []
+        raise AmbiguousIdError(
+            f"{len(found)} {kind} IDs begin with {word}: {', '.join(shown)}",
+            hint="Use more characters of the ID.",
+            details={"candidates": found},
+        )
+    if not is_list_complete:
+        raise AmbiguousIdError(
+            f"{word} is the beginning of {found[0]}, but the API does not list every {kind}; "
+            "others may begin so too",
+            hint="Use the whole ID.",
+            details={"candidates": found},
+        )
+    return found[0]
+
+
+def _may_be_short(word: str) -> bool:
+    return len(word) >= MIN_CHARACTERS and not is_whole_id(word)
+
+
+def _name(item: Mapping[str, Any]) -> str:
+    text = next((str(item[name]) for name in _NAME_FIELDS if item.get(name)), "")
+    text = " ".join(text[: 4 * _NAME_MAX_CHARACTERS].split())
+    is_long = len(text) > _NAME_MAX_CHARACTERS
+    return f"({text[:_NAME_MAX_CHARACTERS]}{'…' * is_long})" if text else ""
