@@ -34,6 +34,12 @@ def page_alias(page: Page) -> str:
     return f"{long_name(str(page.get('platform')))}:{username}"
 
 
+def short_page_alias(page: Page) -> str:
+    """Return the alias with the code of the platform, such as `IG:acme`."""
+    platform, alias = find_platform(str(page.get("platform"))), page_alias(page)
+    return alias.replace(f"{platform.name}:", f"{platform.code}:", 1) if platform else alias
+
+
 def find_page(pages: Sequence[Page], name: str) -> Page:
     """Return the page called `name`: an ID or its beginning, `platform:username`, or its name.
 

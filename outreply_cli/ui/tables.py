@@ -10,10 +10,10 @@ from rich.text import Text
 from outreply_cli.ui.columns import Column, Item
 
 _GAP = 2
-_MIN_WIDTH = 8
+_MIN_WIDTH = 6
 _WIDE = 110
-# Minimum cells of a name and of a longer text, and the length that makes a text long.
-_MIN_NAME_WIDTH, _MIN_TEXT_WIDTH, _LONG = 12, 16, 24
+# Cells that a text gets at least on a line of its own.
+_LONG = 24
 # The lines of a row, each with the indexes and widths of its columns.
 Layout = Sequence[Sequence[tuple[int, int]]]
 
@@ -109,13 +109,7 @@ def arrange(rows: Sequence[Sequence[str]], *, flexible: Sequence[bool], width: i
     """
     natural = [max((cell_len(row[i]) for row in rows), default=0) for i in range(len(flexible))]
     fitted = fit_widths(rows, flexible=flexible, width=width)
-    minimum = [
-        _min_width(full) if shrinks else full
-        for full, shrinks in zip(natural, flexible, strict=True)
-    ]
-    if _line_width(list(enumerate(fitted))) <= width and all(
-        actual >= min_width for actual, min_width in zip(fitted, minimum, strict=True)
-    ):
+    if _line_width(list(enumerate(fitted))) <= width:
         return [list(enumerate(fitted))]
     lines: list[list[int]] = [[]]
     for index, full in enumerate(natural):
@@ -130,10 +124,6 @@ def arrange(rows: Sequence[Sequence[str]], *, flexible: Sequence[bool], width: i
                  strict=True))
         for number, line in enumerate(lines)
     ]  # fmt: skip
-
-
-def _min_width(natural: int) -> int:
-    return min(natural, _MIN_NAME_WIDTH if natural <= _LONG else _MIN_TEXT_WIDTH)
 
 
 def _fit_line(

@@ -268,7 +268,8 @@ def test_wait(cli: CommandLine, emulator: EmulatorServer, emulator_clock: Manual
 def test_cancel(cli: CommandLine, client: Client, posts: PostService) -> None:
     post = schedule(cli)
     ran = cli.run("posts", "cancel", post["id"], "--json")
-    assert json.loads(ran.out) == [{"id": post["id"], "success": True}]
+    facts = {name: post[name] for name in ("page_id", "scheduled_at", "message")}
+    assert json.loads(ran.out) == [{**facts, "id": post["id"], "success": True}]
     assert ran.code == 0
     assert scheduled_times(client) == []
     assert cli.run("posts", "cancel", post["id"]).code == 5

@@ -59,7 +59,7 @@ def run(
             store.mark_seen(str(group.post["id"]), [threaded.comment for threaded in group.threads])
     posts = len(recent.posts)
     context.info(
-        f"{unanswered} unanswered comment{'s' * (unanswered != 1)} ({new} new) "
+        f"{unanswered} unanswered, {new} new comment{'s' * (new != 1)} "
         f"on {posts} post{'s' * (posts != 1)}."
     )
     if recent.truncated or any(group.truncated for group in groups):

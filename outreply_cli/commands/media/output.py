@@ -54,7 +54,12 @@ def media_columns(now: datetime, zone: ZoneInfo, item: Item | None = None) -> li
         Column("Type", "mime_type"),
         Column("Size", "size_bytes", lambda item: format_size(media_size(item))),
         Column("Age", "created_at", format_age),
-        Column("Post", "scheduled_post_id", lambda item: str(item.get("scheduled_post_id") or "")),
+        Column(
+            "Post",
+            "scheduled_post_id",
+            lambda item: str(item.get("scheduled_post_id") or ""),
+            shrinkable=True,
+        ),
         Column("Name", "filename", shrinkable=True),
     ]
     if item is not None:

@@ -9,7 +9,7 @@ from outreply_cli.api.client import Client, post_time
 from outreply_cli.commands.comments.output import quote
 from outreply_cli.context import Context
 from outreply_cli.errors import OutReplyError, PartialFailureError
-from outreply_cli.pages import page_alias
+from outreply_cli.pages import page_alias, short_page_alias
 from outreply_cli.posts.service import PostResult
 from outreply_cli.spec.platforms import long_name
 from outreply_cli.times import format_api_time, format_time, format_time_short
@@ -24,10 +24,11 @@ def post_columns(
     with_status: bool = True,
 ) -> list[Column]:
     """Return the columns of a list of posts, or of the only `post` with all its fields."""
-    aliases = {page.get("id"): page_alias(page) for page in pages}
+    pages_by_id = {page.get("id"): page for page in pages}
 
-    def format_page(post: Item) -> str:
-        return aliases.get(post.get("page_id")) or long_name(str(post.get("platform") or ""))
+    def format_page(post: Item, alias: Callable[[Mapping[str, Any]], str] = page_alias) -> str:
+        page = pages_by_id.get(post.get("page_id"))
+        return alias(page) if page else long_name(str(post.get("platform") or ""))
 
     def format_post_time(
         post: Item, style: Callable[[datetime, ZoneInfo], str] = format_time
@@ -41,10 +42,17 @@ def post_columns(
             "When",
             "scheduled_at",
             format_post_time,
-            short=lambda post: format_post_time(post, format_time_short),
+            # Without the day of the week.
+            short=lambda post: format_post_time(post, format_time_short).partition(" ")[2],
         ),
         *([Column("Published", "published_at", csv_only=True)] if with_status else []),
-        Column("Page", "page_id", format_page, shrinkable=True),
+        Column(
+            "Page",
+            "page_id",
+            format_page,
+            shrinkable=True,
+            short=lambda post: format_page(post, short_page_alias),
+        ),
         *([Column("Status", "status", style=_status_style)] if with_status else []),
         Column("Message", "message", shrinkable=True),
     ]
