@@ -5,6 +5,8 @@ from collections.abc import Iterable, Iterator
 
 ACCEPT_ENCODING = "gzip"
 _GZIP_WINDOW = 31
+# Members are decoded from small pieces: what follows a member is copied once for each of them.
+_PIECE_BYTES = 4096
 
 
 class DecodingError(Exception):
@@ -18,8 +20,8 @@ class ResponseTooLargeError(Exception):
 def decompress(chunks: Iterable[bytes], encoding: str, *, max_bytes: int) -> bytes:
     """Return the decoded content of a response.
 
-    Only a single layer of gzip is decoded, and never past `max_bytes`: a compression bomb
-    expands a few bytes to gigabytes.
+    Only a single layer of gzip is decoded, of one or more members (RFC 1952), and never past
+    `max_bytes`: a compression bomb expands a few bytes to gigabytes.
 
     Raises:
         DecodingError: The gzip data is invalid, or another encoding is used.
@@ -30,19 +32,31 @@ def decompress(chunks: Iterable[bytes], encoding: str, *, max_bytes: int) -> byt
         return b"".join(_limit(chunks, max_bytes))
     if encoding not in {ACCEPT_ENCODING, "x-gzip"}:
         raise DecodingError
-    decoder, content, is_empty = zlib.decompressobj(_GZIP_WINDOW), bytearray(), True
+    decoder, content = None, bytearray()
     try:
-        for chunk in _limit(chunks, max_bytes):
-            is_empty = is_empty and not chunk
-            content += decoder.decompress(chunk, max_bytes + 1 - len(content))
-            if len(content) > max_bytes:
-                raise ResponseTooLargeError
+        for piece in _pieces(_limit(chunks, max_bytes)):
+            rest = piece
+            while rest:
+                if decoder is None:
+                    decoder = zlib.decompressobj(_GZIP_WINDOW)
+                content += decoder.decompress(rest, max_bytes + 1 - len(content))
+                if len(content) > max_bytes:
+                    raise ResponseTooLargeError
+                rest = decoder.unused_data
+                if decoder.eof:
+                    decoder = None
     except zlib.error:
         raise DecodingError from None
     # A response without content may still name an encoding.
-    if not is_empty and (not decoder.eof or decoder.unused_data):
+    if decoder is not None:
         raise DecodingError
     return bytes(content)
+
+
+def _pieces(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    for chunk in chunks:
+        for start in range(0, len(chunk), _PIECE_BYTES):
+            yield chunk[start : start + _PIECE_BYTES]
 
 
 def _limit(chunks: Iterable[bytes], max_bytes: int) -> Iterator[bytes]:

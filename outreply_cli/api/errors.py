@@ -19,6 +19,8 @@ from outreply_cli.errors import ExitCode, OutReplyError
 from outreply_cli.spec.errors import fix_for
 
 _CODE = re.compile(r"[A-Z][A-Z0-9_]{1,60}")
+# Keys whose value is the text of an error, or holds it.
+_TEXT_KEYS = ("error", "message", "errors", "detail", "msg", "title")
 _STANDARD_KEYS = {"error", "message", "code", "request_id", "retry_after_seconds"}
 
 
@@ -27,7 +29,8 @@ class ApiError(OutReplyError):
 
     Args:
         status: HTTP status.
-        body: Error object; keys other than text, code and request ID are kept in `details`.
+        body: Error object as from `flatten_error`; keys other than text, code and request ID are
+            kept in `details`.
         path: Path of the request below the base URL, for a hint about what was not found.
         request_id: Request ID of the response header, used if the body has none.
         retry_after_seconds: Seconds to wait, requested by the server.
@@ -49,7 +52,7 @@ class ApiError(OutReplyError):
         # Only codes are pasted into a command; the live catalog may know newer ones.
         explain = f"See: outreply errors {self.code}" if _CODE.fullmatch(str(code)) else None
         super().__init__(
-            str(body.get("error") or body.get("message") or f"the API responded with {status}"),
+            body.get("error") or f"the API responded with {status}",
             hint=fix_for(self.code, status, path) or explain,
             details={key: value for key, value in body.items() if key not in _STANDARD_KEYS},
         )
@@ -137,6 +140,40 @@ class InvalidResponseError(OutReplyError):
         self.code = code
         self.status = status
         self.request_id = request_id
+
+
+def flatten_error(body: Any) -> dict[str, Any]:
+    """The error object of a response body of any shape: `error` is its text, if it has any.
+
+    Frameworks and gateways nest errors, as `{"error": {"message": …, "code": …}}`, or list them.
+    """
+    text = _find_text(body)
+    flat = dict(body) if isinstance(body, dict) else {}
+    for key in _TEXT_KEYS:
+        nested = flat.get(key)
+        if isinstance(nested, list) and nested:
+            nested = nested[0]
+        if isinstance(nested, dict):
+            flat |= {name: value for name, value in nested.items() if name not in _TEXT_KEYS}
+    if "code" not in flat and text is not None and _CODE.fullmatch(text):
+        flat["code"] = flat.pop("error", text)
+        text = _find_text(flat)
+    rest = {
+        key: value
+        for key, value in flat.items()
+        if key not in _TEXT_KEYS or _find_text(value) not in {None, text}
+    }
+    return {**rest, "error": text}
+
+
+def _find_text(value: Any) -> str | None:
+    if isinstance(value, str):
+        return value.strip() or None
+    if isinstance(value, dict):
+        return next(filter(None, (_find_text(value.get(key)) for key in _TEXT_KEYS)), None)
+    if isinstance(value, list):
+        return "; ".join(filter(None, map(_find_text, value))) or None
+    return None
 
 
 _BY_STATUS: dict[int, type[ApiError]] = {

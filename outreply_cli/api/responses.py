@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from outreply_cli.api.errors import ApiError, InvalidResponseError, error_class
-from outreply_cli.api.retry import retry_after
+from outreply_cli.api.errors import ApiError, InvalidResponseError, error_class, flatten_error
+from outreply_cli.api.retry import is_lasting_limit, retry_after
 from outreply_cli.formats.json import parse_json
 
 
@@ -36,7 +36,9 @@ def parse_error(
         body = _parse_body(content, host, status, request_id)
     except InvalidResponseError as error:
         body = {"error": f"the server responded with {status}: {error.message}"}
-    body = body if isinstance(body, dict) else {"error": f"the server responded with {status}"}
+    body = flatten_error(body)
+    # The reset of the limit per minute says nothing about another limit that is reached.
+    is_rate_limit = status == 429 and not is_lasting_limit(body.get("code"))
     return error_class(status)(
         status,
         body,
@@ -45,7 +47,8 @@ def parse_error(
         retry_after_seconds=retry_after(
             retry_after=headers.get("retry-after"),
             in_body=body.get("retry_after_seconds"),
-            reset=headers.get("x-ratelimit-reset") if status == 429 else None,
+            resets_at=body.get("resets_at"),
+            reset=headers.get("x-ratelimit-reset") if is_rate_limit else None,
             date=headers.get("date"),
             now=now,
         ),

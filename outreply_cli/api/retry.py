@@ -11,7 +11,7 @@ from outreply_cli.api.errors import (
     ServerError,
 )
 from outreply_cli.errors import OutReplyError
-from outreply_cli.timestamps import to_utc
+from outreply_cli.timestamps import parse_timestamp, to_utc
 
 _INITIAL_BACKOFF = 0.5
 # Servers round the end of a window up to the next second, so a wait for a whole minute is
@@ -20,6 +20,8 @@ _ROUNDING_SECONDS = 1.0
 _MAX_BACKOFF = 20.0
 # The year 2096 as a timestamp; as a delay, still accepted by time.sleep.
 _MAX_SECONDS = 4e9
+# A server that requests a longer wait is broken, or means another limit than the one per minute.
+_MAX_REQUESTED_SECONDS = 24 * 3600.0
 # Date headers have whole seconds and are delayed by the network.
 _CLOCK_TOLERANCE = timedelta(seconds=10)
 
@@ -68,12 +70,14 @@ class RetryState:
     Attributes:
         started_at: Monotonic time of the start.
         sent_at: Monotonic time of the first attempt that may have been carried out.
+        last_error: Error of the last attempt.
     """
 
     started_at: float = 0.0
     failures: int = 0
     rate_limited: int = 0
     sent_at: float | None = None
+    last_error: OutReplyError | None = None
 
     @property
     def maybe_applied(self) -> bool:
@@ -86,9 +90,13 @@ def is_rate_limited(error: OutReplyError) -> bool:
     return (
         isinstance(error, LimitExceededError)
         and error.status == 429
-        and error.code not in _NOT_RETRYABLE
-        and not error.code.endswith("_GUARDRAIL")
+        and not is_lasting_limit(error.code)
     )
+
+
+def is_lasting_limit(code: object) -> bool:
+    """Whether an error code names a limit that lasts longer than minutes."""
+    return isinstance(code, str) and (code in _NOT_RETRYABLE or code.endswith("_GUARDRAIL"))
 
 
 def is_ambiguous(error: OutReplyError) -> bool:
@@ -140,6 +148,8 @@ def retry_delay(
         if state.failures >= policy.failures:
             return None
     requested = error.retry_after_seconds if isinstance(error, ApiError) else None
+    if requested is not None and requested > _MAX_REQUESTED_SECONDS:
+        return None
     attempts = state.rate_limited if rate_limited else state.failures
     backoff = min(_MAX_BACKOFF, _INITIAL_BACKOFF * 2.0 ** min(attempts, 10))
     # Jitter on top of a requested delay keeps clients from returning together.
@@ -148,14 +158,21 @@ def retry_delay(
 
 
 def retry_after(
-    *, retry_after: str | None, in_body: object, reset: str | None, date: str | None, now: datetime
+    *,
+    retry_after: str | None,
+    in_body: object,
+    resets_at: object,
+    reset: str | None,
+    date: str | None,
+    now: datetime,
 ) -> float | None:
-    """Return the seconds to wait that the server requests, if any.
+    """Return the seconds to wait that the server requests, if any; at most 4 billion.
 
     Args:
         retry_after: `Retry-After` header: seconds, or an HTTP date.
         in_body: `retry_after_seconds` of the body.
-        reset: `X-RateLimit-Reset` header, a Unix timestamp.
+        resets_at: `resets_at` of the body, an ISO 8601 time or a Unix timestamp.
+        reset: `X-RateLimit-Reset` header, a Unix timestamp; None if another limit is reached.
         date: `Date` header. Dates are relative to it, since the local clock may be wrong.
         now: Local time, used without a `Date`.
     """
@@ -163,14 +180,17 @@ def retry_after(
     if retry_after is not None:
         seconds = _parse_seconds(retry_after)
         if seconds is not None:
-            return seconds
-        until = parse_http_date(retry_after)
+            return min(seconds, _MAX_SECONDS)
+        until = _parse_date(retry_after)
         if until is not None:
-            return max(0.0, (until - server_now).total_seconds())
-    if isinstance(in_body, (int, float)) and not isinstance(in_body, bool):
-        return _parse_seconds(str(in_body))
-    reset_at = _parse_seconds(reset) if reset is not None else None
-    return None if reset_at is None else max(0.0, reset_at - server_now.timestamp())
+            return _seconds_until(until.timestamp(), server_now)
+    seconds = _parse_seconds(in_body)
+    if seconds is not None:
+        return min(seconds, _MAX_SECONDS)
+    for at in (_parse_time(resets_at), _parse_seconds(reset)):
+        if at is not None and at < _MAX_SECONDS:
+            return _seconds_until(at, server_now)
+    return None
 
 
 def clock_difference(server_now: datetime | None, now: datetime) -> timedelta:
@@ -180,22 +200,42 @@ def clock_difference(server_now: datetime | None, now: datetime) -> timedelta:
     return server_now - now
 
 
-def _parse_seconds(text: str) -> float | None:
+def _seconds_until(timestamp: float, now: datetime) -> float:
+    return min(max(0.0, timestamp - now.timestamp()), _MAX_SECONDS)
+
+
+def _parse_time(value: object) -> float | None:
     try:
-        seconds = float(text)
+        return parse_timestamp(value).timestamp()
     except ValueError:
+        return _parse_seconds(value)
+
+
+def _parse_seconds(value: object) -> float | None:
+    if not isinstance(value, (str, int, float)) or isinstance(value, bool):
         return None
-    return seconds if 0 <= seconds < _MAX_SECONDS else None
+    try:
+        seconds = float(value)
+    except (ValueError, OverflowError):
+        return None
+    # Not a number is not greater than or equal to 0 either.
+    return seconds if seconds >= 0 else None
 
 
 def parse_http_date(text: str | None) -> datetime | None:
     """Return the time of a `Date` header, or None if absent or invalid."""
-    if text is None:
+    parsed = _parse_date(text) if text is not None else None
+    try:
+        return to_utc(parsed) if parsed is not None else None
+    except ValueError:
         return None
+
+
+def _parse_date(text: str) -> datetime | None:
     from email.utils import parsedate_to_datetime
 
     try:
         parsed = parsedate_to_datetime(text)
-        return to_utc(parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC))
     except (ValueError, IndexError, TypeError, OverflowError):
         return None
+    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)

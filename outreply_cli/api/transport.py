@@ -342,6 +342,7 @@ class Transport:
         except OutReplyError as error:
             if is_ambiguous(error) and state.sent_at is None:
                 state.sent_at = started_at
+            state.last_error = error
             delay = self._retry_delay(error, state, repeat)
             outcome = error.code if received is None else f"{received.status_code} {error.code}"
             self._record(request, outcome, started_at, received, delay)
@@ -431,11 +432,7 @@ class Transport:
             raise InterruptedRunError("the run was stopped")
         until = self._until(state)
         if until is not None and self._clock.monotonic() >= until:
-            raise NetworkError(
-                "CONNECTION_FAILED",
-                "no time is left for a request",
-                hint="Use a longer --max-wait.",
-            )
+            raise state.last_error or _out_of_time()
         if state.sent_at is None or not repeat.has_key:
             return
         if not is_key_remembered(self._age(state.sent_at)):
@@ -608,6 +605,16 @@ class Transport:
                 retry_in=retry_in,
             )
         )
+
+
+def _out_of_time() -> NetworkError:
+    error = NetworkError(
+        "TIMED_OUT",
+        "the time given by --max-wait is over",
+        hint="Use a longer --max-wait.",
+    )
+    error.sent = False
+    return error
 
 
 def _connect_error(error: httpx.TransportError, url: httpx.URL) -> NetworkError:

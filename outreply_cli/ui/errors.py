@@ -89,6 +89,10 @@ def _reason(error: OutReplyError) -> str:
     return "; ".join(parts)
 
 
+def _to_text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
 def _shorten(value: Any) -> str:
-    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    text = ", ".join(map(_to_text, value)) if isinstance(value, list) else _to_text(value)
     return text if len(text) <= _MAX_DETAIL_LENGTH else text[: _MAX_DETAIL_LENGTH - 1] + "…"

@@ -28,6 +28,7 @@ from outreply_cli.api.retry import RetryPolicy
 from outreply_cli.api.transport import RequestRecord, Transport
 from outreply_cli.errors import ExitCode, InvalidInputError
 from outreply_cli.spec.token import Token
+from outreply_cli.ui.errors import format_error
 from tests.clocks import ManualClock
 from tests.scripted_server import DROP, ScriptedServer, response
 
@@ -382,7 +383,7 @@ def test_huge_header_values(clock: ManualClock, tmp_path: Path) -> None:
         "x_ratelimit_limit": "1e300", "x_ratelimit_remaining": "1e300",
         "x_ratelimit_reset": "1e300", "date": "Mon, 23 Nov 2026 12:00:00 +99999999999",
     }  # fmt: skip
-    rejection = response(429, {"code": "RATE_LIMITED"}, retry_after="99999999999", **headers)
+    rejection = response(429, {"code": "RATE_LIMITED"}, **headers)
     with ScriptedServer([response(200, {"x": 1}, **headers), rejection, response(200)]) as server:
         limiter = SharedRateLimiter(tmp_path / "limits.db", Token(SECRET), server.url, clock)
         sender = make_transport(server, clock, rate_limiter=limiter)
@@ -429,3 +430,177 @@ def test_circular_causes_of_a_failed_connection(
         monkeypatch.setattr(httpx.Client, "send", refuse)
         with pytest.raises(NetworkError, match="refused"):
             sender.request("GET", "/me")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        gzip.compress(b'{"a": ') + gzip.compress(b"1}"),
+        b"".join(gzip.compress(b'{"a": 1}'[i : i + 1]) for i in range(8)),
+        gzip.compress(b"") + gzip.compress(b'{"a": 1}') + gzip.compress(b""),
+        gzip.compress(b'{"a": ' + b" " * 200_000) + gzip.compress(b"1}"),
+    ],
+)
+def test_gzip_of_several_members(clock: ManualClock, content: bytes) -> None:
+    with ScriptedServer([response(201, None, content, content_encoding="gzip")]) as server:
+        result = make_transport(server, clock).request("POST", "/x", body={})
+        assert len(server.received) == 1
+    assert result.body == {"a": 1}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        gzip.compress(b'{"a": 1}') + b"garbage",
+        gzip.compress(b'{"a": ') + gzip.compress(b"1}")[:-4],
+        gzip.compress(b'{"a": 1}') + b"\x1f",
+        gzip.compress(b'{"a": 1}')[:-9],
+    ],
+)
+def test_damaged_gzip_is_a_lost_response(clock: ManualClock, content: bytes) -> None:
+    policy = RetryPolicy(failures=1)
+    with ScriptedServer([response(200, None, content, content_encoding="gzip")]) as server:
+        with pytest.raises(NetworkError, match="content encoding"):
+            make_transport(server, clock, retry_policy=policy).request("GET", "/x")
+
+
+def test_gzip_of_many_members_is_limited(clock: ManualClock) -> None:
+    bomb = gzip.compress(b" " * 8_000_000) * 5
+    policy = RetryPolicy(failures=1)
+    with ScriptedServer([response(200, None, bomb, content_encoding="gzip")]) as server:
+        with pytest.raises(InvalidResponseError) as caught:
+            make_transport(server, clock, retry_policy=policy).request("GET", "/x")
+    assert caught.value.code == "RESPONSE_TOO_LARGE"
+
+
+@pytest.mark.parametrize(
+    "seconds",
+    ["3600", "999999999999", "1e300", "1e999", "9" * 400, "inf", "Fri, 31 Dec 9999 23:59:59 GMT"],
+)
+@pytest.mark.parametrize("status", [429, 503])
+def test_long_retry_after_ends_at_once(clock: ManualClock, seconds: str, status: int) -> None:
+    with ScriptedServer([response(status, {"code": "X"}, retry_after=seconds)]) as server:
+        with pytest.raises(ApiError) as caught:
+            make_transport(server, clock).request("GET", "/x")
+        assert len(server.received) == 1
+    assert clock.sleeps == []
+    assert 3600 <= (caught.value.retry_after_seconds or 0) <= 1e12
+
+
+def test_retry_after_beyond_reason_ends_without_max_wait(clock: ManualClock) -> None:
+    policy = RetryPolicy(max_wait=None)
+    reply = response(429, {"code": "RATE_LIMITED", "retry_after_seconds": 999999999999})
+    with ScriptedServer([reply]) as server:
+        with pytest.raises(LimitExceededError):
+            make_transport(server, clock, retry_policy=policy).request("GET", "/x")
+        assert len(server.received) == 1
+
+
+@pytest.mark.parametrize("seconds", ["nan", "-1", "-inf", "soon", ""])
+def test_invalid_retry_after_is_ignored(clock: ManualClock, seconds: str) -> None:
+    script = [response(429, {"code": "RATE_LIMITED"}, retry_after=seconds), response(200)]
+    with ScriptedServer(script) as server:
+        make_transport(server, clock).request("GET", "/x")
+    assert clock.sleeps == [0.5]
+
+
+def limit_error(clock: ManualClock, body: dict[str, Any], **headers: str) -> LimitExceededError:
+    headers.setdefault("x_ratelimit_reset", str(int(clock.now().timestamp()) + 16))
+    with ScriptedServer([response(429, body, **headers)]) as server:
+        with pytest.raises(LimitExceededError) as caught:
+            make_transport(server, clock, retry_policy=RetryPolicy(max_wait=0)).request("GET", "/x")
+        assert len(server.received) == 1
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["MONTHLY_QUOTA_EXCEEDED", "DAILY_LIMIT_EXCEEDED", "PAGE_PUBLISH_GUARDRAIL", "NEW_GUARDRAIL"],
+)
+def test_reset_of_the_minute_is_not_that_of_another_limit(clock: ManualClock, code: str) -> None:
+    assert limit_error(clock, {"error": "no", "code": code}).retry_after_seconds is None
+    in_an_hour = (clock.now() + timedelta(hours=1)).isoformat()
+    for body in (
+        {"error": "no", "code": code, "resets_at": in_an_hour},
+        {"error": "no", "code": code, "resets_at": int(clock.now().timestamp()) + 3600},
+        {"error": {"message": "no", "code": code, "resets_at": in_an_hour}},
+    ):
+        assert limit_error(clock, body).retry_after_seconds == 3600
+    for invalid in ("soon", None, {}, True, -5, "9999-12-31T23:59:59Z", 10**400):
+        body = {"error": "no", "code": code, "resets_at": invalid}
+        seconds = limit_error(clock, body).retry_after_seconds
+        assert seconds is None or seconds > 1e9
+
+
+def test_resets_at_in_the_past_means_now(clock: ManualClock) -> None:
+    body = {"error": "no", "code": "MONTHLY_QUOTA_EXCEEDED", "resets_at": "2020-01-01T00:00:00Z"}
+    assert limit_error(clock, body).retry_after_seconds == 0
+
+
+@pytest.mark.parametrize(
+    ("body", "message", "code"),
+    [
+        ({"error": {"message": "the words", "code": "MEDIA_GONE"}}, "the words", "MEDIA_GONE"),
+        ({"error": {"message": "the words"}, "code": "MEDIA_GONE"}, "the words", "MEDIA_GONE"),
+        ({"message": {"error": {"detail": "the words"}}}, "the words", "HTTP_404"),
+        ({"errors": [{"message": "a", "code": "X_1"}, {"message": "b"}]}, "a; b", "X_1"),
+        ({"errors": ["a", None, "b"]}, "a; b", "HTTP_404"),
+        ({"error": "MEDIA_GONE", "message": "the words"}, "the words", "MEDIA_GONE"),
+        ({"error": "MEDIA_GONE"}, "the API responded with 404", "MEDIA_GONE"),
+        ({"detail": [{"loc": ["body", 0], "msg": "the words"}]}, "the words", "HTTP_404"),
+        ({"type": "about:blank", "title": "No", "detail": "words"}, "words", "HTTP_404"),
+        ({"error": None, "message": None, "code": None}, "the API responded with 404", "HTTP_404"),
+        ({"error": {"x": 1}, "code": 404}, "the API responded with 404", "HTTP_404"),
+        ({"error": True}, "the API responded with 404", "HTTP_404"),
+        ({"error": []}, "the API responded with 404", "HTTP_404"),
+        (["a", "b"], "a; b", "HTTP_404"),
+        ("the words", "the words", "HTTP_404"),
+        (404, "the API responded with 404", "HTTP_404"),
+        ([], "the API responded with 404", "HTTP_404"),
+    ],
+)  # fmt: skip
+def test_error_bodies_of_any_shape(clock: ManualClock, body: Any, message: str, code: str) -> None:
+    with ScriptedServer([response(404, None, json.dumps(body).encode())]) as server:
+        with pytest.raises(NotFoundError) as caught:
+            make_transport(server, clock).request("GET", "/x")
+    assert (caught.value.message, caught.value.code) == (message, code)
+    shown = format_error(caught.value, as_json=False)
+    assert not set("{}[]'") & set(shown), shown
+    assert "None" not in shown
+    assert "True" not in shown
+
+
+def test_details_of_an_error_are_shown_as_json() -> None:
+    body = {"error": "no", "code": "X", "missing": [{"id": 1}, True], "is_final": False}
+    shown = format_error(NotFoundError(404, body), as_json=False)
+    assert 'missing: {"id": 1}, true; is final: false' in shown
+
+
+def test_end_of_max_wait_reports_the_last_error(clock: ManualClock) -> None:
+    clock.next_random = 0.6
+    policy = RetryPolicy(max_wait=4, cuts_attempts=True, is_per_command=False)
+    with ScriptedServer([response(503, {"error": "down", "code": "X"})]) as server:
+        sender = make_transport(server, clock, retry_policy=policy)
+        with pytest.raises(ServerError, match="down"):
+            sender.request("GET", "/x")
+        with pytest.raises(ServerError, match="down") as caught:
+            sender.request("POST", "/x", body={})
+    assert caught.value.maybe_applied
+
+
+def test_end_of_max_wait_before_the_first_attempt(clock: ManualClock, tmp_path: Path) -> None:
+    reset = str(int(clock.now().timestamp()) + 4)
+    headers = {"x_ratelimit_limit": "1", "x_ratelimit_remaining": "0", "x_ratelimit_reset": reset}
+    policy = RetryPolicy(max_wait=3.5, cuts_attempts=True, is_per_command=False)
+    with ScriptedServer([response(200, **headers)]) as server:
+        limiter = SharedRateLimiter(tmp_path / "limits.db", Token(SECRET), server.url, clock)
+        sender = make_transport(server, clock, rate_limiter=limiter, retry_policy=policy)
+        sender.request("GET", "/x")
+        with pytest.raises(NetworkError, match="--max-wait") as caught:
+            sender.request("POST", "/x", body={})
+        sender.close()
+        assert len(server.received) == 1
+    assert caught.value.code == "TIMED_OUT"
+    assert caught.value.exit_code == ExitCode.NETWORK
+    assert "--max-wait" in str(caught.value.hint)
+    assert not caught.value.maybe_applied
