@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 
+from outreply_cli.env import TOKEN_VARIABLES
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.spec.limits import SANDBOX_PREFIX, TOKEN_PREFIXES
 
@@ -17,6 +18,7 @@ LEAK_PROBLEM = (
 )
 # A shorter value could be a word of the text.
 SECRET_MIN_CHARACTERS = 6
+_QUOTES = "\"'`\u201c\u201d\u201e\u2018\u2019\u201a\u00ab\u00bb<>"
 
 
 class Token:
@@ -28,9 +30,16 @@ class Token:
         """Strip `text`.
 
         Raises:
-            InvalidInputError: The token is empty or contains characters not allowed in headers.
+            InvalidInputError: The token is empty, contains characters not allowed in headers, or
+                has quotation marks or other text around it.
         """
         stripped = text.strip()
+        addition = _find_addition(stripped)
+        if addition is not None:
+            raise InvalidInputError(
+                f"the token has {addition}",
+                hint=f"Use only the token itself: {TOKEN_PREFIXES[0]} and what follows it.",
+            )
         if not stripped or not all("!" <= character <= "~" for character in stripped):
             raise InvalidInputError(
                 "the token is empty or contains spaces, line breaks or non-ASCII characters",
@@ -89,3 +98,17 @@ def holds_secret(value: object, token: Token | None = None) -> bool:
         elif isinstance(item, (list, tuple)):
             rest += item
     return False
+
+
+def _find_addition(text: str) -> str | None:
+    """Describe what surrounds a token, without quoting any of it; None if nothing does."""
+    if text.strip(_QUOTES) != text:
+        # `docker run --env-file` keeps the quotation marks of a shell's syntax.
+        return "quotation marks around it"
+    if any(text.startswith(f"{name}=") for name in TOKEN_VARIABLES):
+        return "the name of its variable in front of it"
+    if text[:7].lower() == "bearer ":
+        return "the word Bearer in front of it"
+    if not text.startswith(TOKEN_PREFIXES) and any(prefix in text for prefix in TOKEN_PREFIXES):
+        return "other text in front of it"
+    return None

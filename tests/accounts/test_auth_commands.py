@@ -272,3 +272,37 @@ def test_plain_http_is_refused(cli: CommandLine) -> None:
     result = cli.run("pages", "list", env={"OUTREPLY_BASE_URL": "http://api.outreply.com/api/v1"})
     assert result.code == 2
     assert "plain http" in result.err
+
+
+@pytest.mark.parametrize(
+    ("around", "problem"),
+    [
+        ('"{}"', "quotation marks"),
+        ("'{}'", "quotation marks"),
+        ("“{}”", "quotation marks"),
+        ('{}"', "quotation marks"),
+        ("<{}>", "quotation marks"),
+        ("OUTREPLY_API_KEY={}", "the name of its variable"),
+        ("OUTREPLY_TOKEN='{}", "the name of its variable"),
+        ("Bearer {}", "the word Bearer"),
+        ("export KEY={}", "other text"),
+        ("API_KEY: {}", "other text"),
+    ],
+)
+def test_text_around_a_token_is_reported(
+    cli_logged_out: CommandLine, around: str, problem: str
+) -> None:
+    secret = "a1b2c3d4" * 5
+    text = around.format(f"outreply_live_{secret}")
+    with ScriptedServer([response(200, {"pages": []})]) as server:
+        env = {"OUTREPLY_BASE_URL": server.url}
+        results = [
+            cli_logged_out.run("pages", "list", env={**env, "OUTREPLY_API_KEY": text}),
+            cli_logged_out.run("auth", "login", "--with-token", "--yes", stdin=text, env=env),
+        ]
+        assert server.received == []
+    for result in results:
+        assert result.code == 2
+        assert problem in result.err
+        assert secret not in result.err
+    assert results[0].err.startswith("Error: OUTREPLY_API_KEY: the token has ")
