@@ -1,5 +1,6 @@
 """A time limit for a whole attempt: httpx limits only the time between two bytes."""
 
+import math
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -144,7 +145,10 @@ class _Stream(httpcore.NetworkStream):
         left = deadline.seconds_left(is_read=False)
         if left <= 0:
             raise httpcore.WriteTimeout
-        self._stream.write(buffer, left if timeout is None else min(left, timeout))
+        if timeout is not None:
+            left = min(left, timeout)
+        # A SOCKS handshake has no timeout of its own.
+        self._stream.write(buffer, left if math.isfinite(left) else None)
         deadline.mark_sent()
 
     def close(self) -> None:

@@ -22,7 +22,7 @@ from outreply_cli.api.errors import (
     NetworkError,
     PermissionDeniedError,
 )
-from outreply_cli.api.http_client import build_http_client
+from outreply_cli.api.http_client import build_http_client, proxy_for, socks_errors
 from outreply_cli.api.rate_limit import SharedRateLimiter
 from outreply_cli.api.resend import LIST_LAG, is_key_remembered
 from outreply_cli.api.responses import Response, parse_error, parse_response
@@ -38,6 +38,8 @@ from outreply_cli.api.retry import (
 )
 from outreply_cli.clock import Clock
 from outreply_cli.errors import InterruptedRunError, InvalidInputError, OutReplyError
+from outreply_cli.net.proxy import Proxy
+from outreply_cli.net.tls import describe_tls_error
 from outreply_cli.spec.token import LEAK_PROBLEM, Token, holds_secret
 
 _WRITES = {"POST", "PUT", "PATCH", "DELETE"}
@@ -47,10 +49,6 @@ _MAX_REDIRECTS = 5
 _RESPONSE_TIMEOUT = 60.0
 _MIN_ATTEMPT_SECONDS = 1.0
 _RATE_LIMIT_REACHED = "rate limit reached"
-_CERTIFICATE_HINT = (
-    "The connection may be intercepted. If a proxy or server of your organization signs its own "
-    "certificates, set SSL_CERT_FILE to its CA certificate."
-)
 _LOCAL_SERVER_HINT = (
     "Start the emulator: outreply emulator start, or use another account: outreply auth switch NAME"
 )
@@ -150,6 +148,7 @@ class Transport:
         server_ahead: Seconds that the server's clock is ahead, by its last `Date`; zero if
             both agree within seconds.
         requests_left: Remaining requests of this minute, as last reported.
+        proxy: The proxy of all requests; None if they go to the base URL directly.
         tls: `ssl.SSLObject` of the last response, while it is open; None over plain http.
     """
 
@@ -178,7 +177,8 @@ class Transport:
         self._rate_limiter = rate_limiter
         self._timeout = timeout
         self._is_stopped = is_stopped
-        self._http = build_http_client(self.base_url, timeout)
+        self.proxy = proxy_for(self.base_url)
+        self._http = build_http_client(self.base_url, timeout, self.proxy)
         # The server's time at a monotonic time: the machine's clock may be set at any time.
         self._server_time: tuple[datetime, float] | None = None
         self._look = threading.local()
@@ -528,12 +528,22 @@ class Transport:
             status = response.status_code
             raise InvalidResponseError("RESPONSE_TOO_LARGE", message, status=status) from None
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-            raise _connect_error(error, request.url) from None
+            raise _connect_error(error, request.url, self.proxy) from None
         except httpx.TimeoutException:
             raise NetworkError("TIMED_OUT", f"{host} did not respond in time") from None
         except httpx.ProxyError as error:
-            message = f"the proxy rejected the connection: {error}"
-            raise NetworkError("CONNECTION_FAILED", message) from None
+            raise NetworkError(
+                "CONNECTION_FAILED",
+                f"the proxy rejected the connection: {error}",
+                hint=_proxy_hint(self.proxy, host),
+            ) from None
+        except socks_errors():
+            # The request may have been sent, as far as the type of the error shows.
+            raise NetworkError(
+                "CONNECTION_LOST",
+                "the proxy does not respond with SOCKS5",
+                hint=_proxy_hint(self.proxy, host),
+            ) from None
         except DecodingError:
             message = f"the response of {host} does not match its content encoding"
             raise NetworkError("CONNECTION_LOST", message) from None
@@ -617,20 +627,32 @@ def _out_of_time() -> NetworkError:
     return error
 
 
-def _connect_error(error: httpx.TransportError, url: httpx.URL) -> NetworkError:
+def _connect_error(
+    error: httpx.TransportError, url: httpx.URL, proxy: Proxy | None
+) -> NetworkError:
     cause: BaseException | None = error
     # Causes and contexts may form a circle.
     seen: set[int] = set()
     while cause is not None and id(cause) not in seen:
         seen.add(id(cause))
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            message = f"the certificate of {url.host} is not trusted: {cause.verify_message}"
-            return NetworkError("CERTIFICATE_NOT_TRUSTED", message, hint=_CERTIFICATE_HINT)
+        if isinstance(cause, ssl.SSLError):
+            message, hint = describe_tls_error(cause, url.host)
+            if isinstance(cause, ssl.SSLCertVerificationError):
+                return NetworkError("CERTIFICATE_NOT_TRUSTED", message, hint=hint)
+            return NetworkError("CONNECTION_FAILED", message)
         cause = cause.__cause__ or cause.__context__
     # "[Errno 111] Connection refused" without its number.
     text = str(error).partition("] ")[2] if str(error).startswith("[Errno ") else str(error)
     reason = text[:1].lower() + text[1:] or type(error).__name__
+    if proxy is not None:
+        message = f"cannot connect to the proxy {proxy.redacted_url}: {reason}"
+        return NetworkError("CONNECTION_FAILED", message, hint=_proxy_hint(proxy, url.host))
     if is_loopback(url.host):
         message = f"cannot connect to {url.netloc.decode('ascii')}: {reason}"
         return NetworkError("CONNECTION_FAILED", message, hint=_LOCAL_SERVER_HINT)
     return NetworkError("CONNECTION_FAILED", f"cannot connect to {url.host}: {reason}")
+
+
+def _proxy_hint(proxy: Proxy | None, host: str) -> str:
+    variable = proxy.variable if proxy is not None else "HTTPS_PROXY"
+    return f"Check {variable}. To connect without a proxy, add {host} to NO_PROXY."

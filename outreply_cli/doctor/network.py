@@ -1,6 +1,5 @@
 """Checks of the connection to the API: proxy, DNS, TLS, response, clock."""
 
-import importlib
 import queue
 import socket
 import ssl
@@ -15,6 +14,8 @@ from outreply_cli.api.transport import Transport
 from outreply_cli.doctor.context import DoctorContext
 from outreply_cli.doctor.result import CheckResult, failure, ok, skipped, warning
 from outreply_cli.errors import OutReplyError
+from outreply_cli.net.proxy import Proxy
+from outreply_cli.net.tls import describe_tls_error
 from outreply_cli.times import format_duration
 
 _DNS_TIMEOUT = 5.0
@@ -29,9 +30,9 @@ def check_network(context: DoctorContext) -> Iterator[CheckResult]:
         yield failure("api", str(error), (error and error.hint) or "Set OUTREPLY_BASE_URL.")
         return
     url = urlsplit(transport.base_url)
-    proxy = proxy_for(transport.base_url, context.environ)
-    yield _proxy(proxy, context.environ)
-    yield skipped("dns", "the proxy resolves names") if proxy else _dns(url.hostname or "")
+    yield _proxy(transport.proxy, context.environ)
+    is_direct = transport.proxy is None
+    yield _dns(url.hostname or "") if is_direct else skipped("dns", "the proxy resolves names")
     yield _tls(transport, error, url.scheme, context.clock.now())
     if error is not None:
         yield failure("api", error.message, _api_hint(error, transport.base_url))
@@ -41,35 +42,10 @@ def check_network(context: DoctorContext) -> Iterator[CheckResult]:
     yield _clock(transport.server_ahead)
 
 
-def proxy_for(base_url: str, environ: Mapping[str, str]) -> str | None:
-    """Return the proxy that `environ` sets for `base_url`, without its password."""
-    url = urlsplit(base_url)
-    if is_local_url(base_url):
-        return None
-    no_proxy = environ.get("no_proxy") or environ.get("NO_PROXY") or ""
-    # Imported by name: the type stubs of `urllib.request` lack the function.
-    bypasses = importlib.import_module("urllib.request").proxy_bypass_environment
-    if bypasses(url.hostname or "", {"no": no_proxy}):
-        return None
-    for name in (f"{url.scheme}_proxy", "all_proxy"):
-        proxy = environ.get(name) or environ.get(name.upper())
-        if proxy:
-            return without_password(proxy)
-    return None
-
-
-def without_password(url: str) -> str:
-    """Return `url` with its user name and password hidden."""
-    scheme, separator, rest = url.partition("://") if "://" in url else ("", "", url)
-    # A password may contain any character, also a slash; the host of a proxy contains no @.
-    _, at, host = rest.rpartition("@")
-    return f"{scheme}{separator}{'(hidden)@' if at else ''}{host}"
-
-
-def _proxy(proxy: str | None, environ: Mapping[str, str]) -> CheckResult:
+def _proxy(proxy: Proxy | None, environ: Mapping[str, str]) -> CheckResult:
     variables = [name for name in _CERTIFICATE_VARIABLES if environ.get(name)]
     trust = f"; trusting certificates from {', '.join(variables)}" if variables else ""
-    return ok("proxy", (f"using {proxy}" if proxy else "no proxy") + trust)
+    return ok("proxy", (f"using {proxy.redacted_url}" if proxy else "no proxy") + trust)
 
 
 def _dns(host: str) -> CheckResult:
@@ -107,16 +83,9 @@ def _tls(
     if scheme != "https":
         return ok("tls", "not used for a local server")
     tls_error = next((cause for cause in _causes(error) if isinstance(cause, ssl.SSLError)), None)
-    if isinstance(tls_error, ssl.SSLCertVerificationError):
-        return failure(
-            "tls",
-            f"the server's certificate is not trusted: {tls_error.verify_message}",
-            "If a proxy intercepts TLS, set SSL_CERT_FILE to its CA certificate. Otherwise check "
-            "this machine's clock.",
-        )
     if tls_error is not None:
-        reason = tls_error.reason or tls_error
-        return failure("tls", f"TLS handshake failed: {reason}", "Check the proxy.")
+        host = urlsplit(transport.base_url).hostname or ""
+        return failure("tls", *describe_tls_error(tls_error, host))
     if transport.tls is None:
         return skipped("tls", "requires a connection")
     version, certificate = transport.tls.version(), transport.tls.getpeercert()

@@ -19,6 +19,7 @@ from outreply_cli.net.ssrf import (
     parse_http_url,
     resolve_allowed,
 )
+from outreply_cli.net.tls import describe_tls_error, load_context
 
 TIMEOUT_SECONDS = 10.0
 _MAX_RESPONSE_BYTES = 64 * 1024
@@ -38,18 +39,24 @@ class DeliveryResult:
         status: The HTTP status; None without a response.
         error: Reason for the missing response; None if there was one.
         milliseconds: The duration of the attempt.
-        is_connected: Whether something accepted the connection.
+        is_connected: Whether something accepted the connection and the TLS handshake.
+        hint: How to get a response; None for no advice.
     """
 
     status: int | None
     error: str | None
     milliseconds: float
     is_connected: bool = True
+    hint: str | None = None
 
     @property
     def is_accepted(self) -> bool:
         """Whether the receiver accepted it: any 2xx (reference: Retries & auto-disable)."""
         return self.status is not None and 200 <= self.status < 300
+
+
+class _HandshakeError(Exception):
+    """The TLS handshake failed, for a reason and with a hint."""
 
 
 class UnreachableError(OutReplyError):
@@ -70,7 +77,8 @@ def validate_url(url: str, option: str, *, reach: Reach = Reach.PRIVATE) -> str:
         reach: The allowed reach of a delivery.
 
     Raises:
-        InvalidInputError: The URL is not http(s), holds a password, or is blocked.
+        InvalidInputError: The URL is not http(s), holds a password, or is blocked; or a variable
+            names unusable certificates.
     """
     text = url if "://" in url else f"http://{url}"
     if not is_http_url(text) or not text.isascii():
@@ -87,6 +95,8 @@ def validate_url(url: str, option: str, *, reach: Reach = Reach.PRIVATE) -> str:
         raise InvalidInputError(
             f"{option}: refusing to send to {url}: the host {error}", hint=hint
         ) from None
+    if parsed.is_secure:
+        load_context()
     return text
 
 
@@ -111,7 +121,7 @@ def deliver(
     """
     started_at = time.monotonic()
     deadline = started_at + timeout
-    status, error, is_connected = None, None, False
+    status, error, hint, is_connected = None, None, None, False
     try:
         parsed = parse_http_url(url)
         addresses = resolve_allowed(
@@ -125,11 +135,17 @@ def deliver(
         status = _post(parsed, connection, body, list(pairs), deadline)
     except BlockedAddressError as refusal:
         error = f"not sent: the URL {refusal}"
+    except InvalidInputError as refusal:
+        error, hint = f"not sent: {refusal.message}", refusal.hint
+    except _HandshakeError as failure:
+        error, hint = failure.args
+        is_connected = time.monotonic() >= deadline
     except (OSError, http.client.HTTPException, ValueError) as failure:
         error = _describe(failure)
     if is_connected and time.monotonic() >= deadline:
-        status, error = None, "timed out"
-    return DeliveryResult(status, error, (time.monotonic() - started_at) * 1000, is_connected)
+        status, error, hint = None, "timed out", None
+    milliseconds = (time.monotonic() - started_at) * 1000
+    return DeliveryResult(status, error, milliseconds, is_connected, hint)
 
 
 def _post(
@@ -148,11 +164,14 @@ def _post(
     timer.start()
     try:
         if url.is_secure:
-            secure = ssl.create_default_context().wrap_socket(
+            secure = load_context().wrap_socket(
                 sock, server_hostname=url.host, do_handshake_on_connect=False
             )
             open_sockets[0] = secure
-            secure.do_handshake()
+            try:
+                secure.do_handshake()
+            except ssl.SSLError as error:
+                raise _HandshakeError(*describe_tls_error(error, url.host)) from None
         connection.sock = open_sockets[0]
         connection.putrequest("POST", url.path, skip_accept_encoding=True)
         for name, value in headers:
@@ -176,11 +195,11 @@ def _connect(addresses: Sequence[Address], port: int, deadline: float) -> socket
     A name could resolve to another address when it is looked up again.
     """
     failure: OSError = socket.gaierror("unknown host")
-    for address in addresses:
+    for index, address in enumerate(addresses):
+        # An address that never responds leaves time for the others.
+        timeout = (deadline - time.monotonic()) / (len(addresses) - index)
         try:
-            return socket.create_connection(
-                (str(address), port), timeout=max(0.01, deadline - time.monotonic())
-            )
+            return socket.create_connection((str(address), port), timeout=max(0.01, timeout))
         except OSError as error:
             failure = error
     raise failure
@@ -199,8 +218,6 @@ def _describe(failure: Exception) -> str:
         return "connection refused"
     if isinstance(failure, (socket.gaierror, UnicodeError)):
         return "unknown host"
-    if isinstance(failure, ssl.SSLError):
-        return "TLS failed"
     if isinstance(failure, (ConnectionError, http.client.RemoteDisconnected)):
         return "connection closed without a response"
     if isinstance(failure, ValueError):

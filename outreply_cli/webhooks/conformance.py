@@ -153,7 +153,7 @@ class HandlerConformance:
         if not result.is_connected and not self._was_connected:
             raise UnreachableError(
                 f"cannot connect to {self._url}: {result.error}",
-                hint="Start your handler, then run the command again.",
+                hint=result.hint or "Start your handler, then run the command again.",
             )
         self._was_connected = True
         return result

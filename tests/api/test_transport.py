@@ -520,13 +520,15 @@ def limit_error(clock: ManualClock, body: dict[str, Any], **headers: str) -> Lim
 def test_reset_of_the_minute_is_not_that_of_another_limit(clock: ManualClock, code: str) -> None:
     assert limit_error(clock, {"error": "no", "code": code}).retry_after_seconds is None
     in_an_hour = (clock.now() + timedelta(hours=1)).isoformat()
+    body: dict[str, Any]
     for body in (
         {"error": "no", "code": code, "resets_at": in_an_hour},
         {"error": "no", "code": code, "resets_at": int(clock.now().timestamp()) + 3600},
         {"error": {"message": "no", "code": code, "resets_at": in_an_hour}},
     ):
         assert limit_error(clock, body).retry_after_seconds == 3600
-    for invalid in ("soon", None, {}, True, -5, "9999-12-31T23:59:59Z", 10**400):
+    values: tuple[object, ...] = ("soon", None, {}, True, -5, "9999-12-31T23:59:59Z", 10**400)
+    for invalid in values:
         body = {"error": "no", "code": code, "resets_at": invalid}
         seconds = limit_error(clock, body).retry_after_seconds
         assert seconds is None or seconds > 1e9

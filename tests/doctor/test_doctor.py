@@ -18,7 +18,7 @@ import pytest
 import yaml
 
 from outreply_cli.api.transport import Transport
-from outreply_cli.doctor.network import _tls, proxy_for, without_password
+from outreply_cli.doctor.network import _tls
 from outreply_cli.doctor.result import CheckStatus
 from outreply_cli.emulator.server import EmulatorServer
 from outreply_cli.spec.limits import SCOPES
@@ -308,24 +308,6 @@ def test_command_scopes_are_sufficient_and_needed(
 def test_missing_scopes_of_full_token() -> None:
     assert missing_scopes(["*"]) == missing_scopes(SCOPES) == {}
     assert set(missing_scopes([])) == set(SCOPES)
-
-
-@pytest.mark.parametrize(
-    ("environ", "proxy"),
-    [
-        ({}, None),
-        ({"https_proxy": "http://me:secret@proxy:3128"}, "http://(hidden)@proxy:3128"),
-        ({"HTTPS_PROXY": "proxy:3128"}, "proxy:3128"),
-        ({"ALL_PROXY": "socks5://proxy"}, "socks5://proxy"),
-        ({"HTTPS_PROXY": "http://proxy", "NO_PROXY": "example.com"}, None),
-        ({"HTTPS_PROXY": "http://proxy", "NO_PROXY": "*"}, None),
-        ({"http_proxy": "http://proxy"}, None),
-    ],
-)
-def test_proxy_for(environ: dict[str, str], proxy: str | None) -> None:
-    result = proxy_for("https://api.example.com/api/v1", environ)
-    assert (None if result is None else without_password(result)) == proxy
-    assert proxy_for("http://127.0.0.1:8787", environ) is None
 
 
 @pytest.fixture(params=[10, 365])

@@ -21,7 +21,7 @@ from outreply_cli.api.errors import InvalidResponseError, NetworkError
 from outreply_cli.api.retry import RetryPolicy
 from outreply_cli.api.transport import Transport
 from outreply_cli.cli.tree import Command
-from outreply_cli.doctor.network import without_password
+from outreply_cli.net.proxy import Proxy
 from outreply_cli.spec.token import Token
 from tests.clocks import ManualClock
 from tests.command_line import CommandLine, command_tree
@@ -155,14 +155,14 @@ def test_proxy_sees_host_but_not_token(
      "http://me:hunter2@proxy:port", "http://me:hun@ter2@proxy:1"],
 )  # fmt: skip
 def test_proxy_password_is_redacted(proxy: str) -> None:
-    assert "hun" not in without_password(proxy)
-    assert "ter2" not in without_password(proxy)
+    assert "hun" not in Proxy(proxy, "HTTPS_PROXY").redacted_url
+    assert "ter2" not in Proxy(proxy, "HTTPS_PROXY").redacted_url
 
 
 @pytest.mark.parametrize(
     ("variable", "value", "message"),
     [("HTTPS_PROXY", "http://me:hunter/2@proxy:1", "Invalid proxy"),
-     ("ALL_PROXY", "socks5://me:hunter2@proxy:1", "Invalid proxy"),
+     ("ALL_PROXY", "gopher://me:hunter2@proxy:1", "Invalid proxy in ALL_PROXY"),
      ("SSL_CERT_FILE", "/nonexistent", "Cannot load SSL_CERT_FILE"),
      ("SSL_CERT_FILE", "/etc/passwd", "Cannot load SSL_CERT_FILE")],
 )  # fmt: skip

@@ -57,8 +57,10 @@ def result_to_dict(event: str, url: str, result: "DeliveryResult", **ids: Any) -
     }
 
 
-def print_results(context: Context, items: Sequence[Mapping[str, Any]]) -> None:
-    """Print deliveries that were sent.
+def print_results(
+    context: Context, items: Sequence[Mapping[str, Any]], *, hint: str | None = None
+) -> None:
+    """Print deliveries that were sent; `hint` is about a missing response.
 
     Raises:
         UnreachableError: None got a response.
@@ -78,7 +80,7 @@ def print_results(context: Context, items: Sequence[Mapping[str, Any]]) -> None:
     if items and all(item["status"] is None for item in items):
         raise UnreachableError(
             f"no response from {items[0]['to']}: {items[0]['error']}",
-            hint="Start the handler, or use another URL with --to.",
+            hint=hint or "Start the handler, or use another URL with --to.",
         )
     if failed:
         cause = failed[0]["error"] or f"HTTP {failed[0]['status']}"

@@ -1,7 +1,7 @@
 """`outreply webhooks replay`."""
 
 from contextlib import closing
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -71,7 +71,8 @@ def run(
             start = parse_past_time(since, now=now, zone=context.zone()) if since else None
             entries = store.history(limit=10_000, only_failed=failed, since=start)
             deliveries += [entry["delivery"] for entry in reversed(entries)]
-        items = []
+        items: list[dict[str, Any]] = []
+        hint = None
         for delivery in deliveries:
             body, headers = delivery.body, list(delivery.headers)
             if edit:
@@ -80,9 +81,10 @@ def run(
             if secret is not None:
                 headers = delivery_headers(body, delivery.event, secret, now)
             result = deliver(url, body, headers, reach=reach)
+            hint = hint or result.hint
             if result.is_accepted and not edit:
                 store.mark_delivered(delivery.number, url, result.status or 200)
             items.append(
                 result_to_dict(delivery.event, url, result, id=delivery.id, number=delivery.number)
             )
-    print_results(context, items)
+    print_results(context, items, hint=hint)

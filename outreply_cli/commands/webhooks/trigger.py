@@ -59,4 +59,4 @@ def run(
         is_rotated=rotate, is_stale=stale, is_forged=bad_signature,
     )  # fmt: skip
     result = deliver(url, body, headers, reach=reach)
-    print_results(context, [result_to_dict(event, url, result, id=payload["id"])])
+    print_results(context, [result_to_dict(event, url, result, id=payload["id"])], hint=result.hint)

@@ -1,0 +1,183 @@
+"""The delivery client against servers on real sockets."""
+
+import ipaddress
+import socket
+import ssl
+import subprocess
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from outreply_cli.errors import InvalidInputError
+from outreply_cli.net.deliver import deliver, validate_url
+from outreply_cli.net.dns import Address
+from outreply_cli.net.tls import describe_tls_error
+from tests.command_line import CommandLine
+from tests.scripted_server import ScriptedServer, response
+
+# Nothing on this machine listens there.
+UNUSED = [ipaddress.ip_address(text) for text in ("::1", "127.77.77.77", "127.66.66.66")]
+LOCALHOST = ipaddress.ip_address("127.0.0.1")
+
+
+def make_certificate(
+    directory: Path, *options: str, subject: str = "/CN=localhost"
+) -> tuple[Path, Path]:
+    cert, key = directory / "cert.pem", directory / "key.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+         "-nodes", "-keyout", str(key), "-out", str(cert), "-days", "365", "-subj",
+         subject, "-addext", "subjectAltName=DNS:localhost", *options],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    return cert, key
+
+
+@contextmanager
+def tls_server(certificate: tuple[Path, Path]) -> Iterator[int]:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificate)
+
+    def serve() -> None:
+        while True:
+            try:
+                sock, _ = listener.accept()
+            except OSError:
+                return
+            with sock, suppress(OSError), context.wrap_socket(sock, server_side=True) as secure:
+                secure.recv(65536)
+                secure.sendall(response(204))
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=serve, daemon=True).start()
+        yield listener.getsockname()[1]
+        listener.shutdown(socket.SHUT_RDWR)
+
+
+@contextmanager
+def plain_server() -> Iterator[int]:
+    """A server that responds to anything as HTTP servers respond to a TLS handshake."""
+
+    def serve() -> None:
+        while True:
+            try:
+                sock, _ = listener.accept()
+            except OSError:
+                return
+            with sock:
+                sock.recv(65536)
+                sock.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=serve, daemon=True).start()
+        yield listener.getsockname()[1]
+        listener.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    return make_certificate(tmp_path_factory.mktemp("tls"))
+
+
+@pytest.mark.parametrize(
+    "addresses", [[*UNUSED, LOCALHOST], [UNUSED[0], LOCALHOST], [LOCALHOST, UNUSED[0]]]
+)
+def test_every_address_is_tried(addresses: Sequence[Address]) -> None:
+    with ScriptedServer([response(204)]) as server:
+        url = f"http://app.test:{server.port}/hooks"
+        result = deliver(url, b"{}", {}, lookup=lambda _host, _seconds: addresses)
+    assert (result.status, result.error) == (204, None)
+
+
+def test_all_addresses_refuse() -> None:
+    result = deliver("http://app.test:9/", b"", {}, lookup=lambda _host, _seconds: UNUSED)
+    assert (result.status, result.error, result.is_connected) == (None, "connection refused", False)
+
+
+def test_silent_address_leaves_time_for_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    timeouts = []
+
+    def connect(address: tuple[str, int], timeout: float) -> socket.socket:
+        timeouts.append(timeout)
+        raise TimeoutError
+
+    monkeypatch.setattr(socket, "create_connection", connect)
+    result = deliver("http://a.test/", b"", {}, timeout=90, lookup=lambda _host, _seconds: UNUSED)
+    assert result.error == "timed out"
+    assert [round(timeout) for timeout in timeouts] == [30, 45, 90]
+
+
+def test_untrusted_certificate(certificate: tuple[Path, Path]) -> None:
+    with tls_server(certificate) as port:
+        result = deliver(f"https://localhost:{port}/", b"{}", {})
+    assert result.error == "the certificate of localhost is not trusted: self-signed certificate"
+    assert "SSL_CERT_FILE" in str(result.hint)
+    assert not result.is_connected
+
+
+def test_trusted_certificate(
+    certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
+    with tls_server(certificate) as port:
+        assert deliver(f"https://localhost:{port}/", b"{}", {}).status == 204
+
+
+def test_certificate_for_other_name(
+    certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
+    with tls_server(certificate) as port:
+        result = deliver(f"https://127.0.0.1:{port}/", b"{}", {})
+    assert "127.0.0.1" in str(result.error)
+    assert "name" in str(result.hint)
+
+
+def test_server_without_tls() -> None:
+    with plain_server() as port:
+        result = deliver(f"https://127.0.0.1:{port}/", b"{}", {})
+    assert result.error == "127.0.0.1 does not respond with TLS"
+    assert result.hint == "Use http:// instead of https://."
+
+
+def test_missing_certificate_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "nowhere.pem"))
+    with pytest.raises(InvalidInputError, match=r"SSL_CERT_FILE=.*nowhere\.pem: No such file"):
+        validate_url("https://localhost:9/", "--to")
+    result = deliver("https://localhost:9/", b"", {}, lookup=lambda _host, _seconds: [LOCALHOST])
+    assert result.status is None
+
+
+def test_rules_that_python_3_13_checks(certificate: tuple[Path, Path], tmp_path: Path) -> None:
+    # As proxies issue them that sign in the place of a server.
+    issued = make_certificate(
+        tmp_path, "-CA", str(certificate[0]), "-CAkey", str(certificate[1]), "-addext",
+        "authorityKeyIdentifier=none", subject="/CN=issued",
+    )  # fmt: skip
+    context = ssl.create_default_context(cafile=str(certificate[0]))
+    context.verify_flags |= ssl.VERIFY_X509_STRICT
+    with (
+        tls_server(issued) as port,
+        socket.create_connection(("127.0.0.1", port)) as sock,
+        pytest.raises(ssl.SSLCertVerificationError) as raised,
+        context.wrap_socket(sock, server_hostname="localhost"),
+    ):
+        pass
+    reason, hint = describe_tls_error(raised.value, "localhost")
+    assert "breaks a rule that this version of Python checks" in reason
+    assert "issue it again" in hint
+
+
+@pytest.mark.parametrize("words", ["webhooks trigger post.published --to", "webhooks check"])
+def test_commands_explain_failed_tls(cli_logged_out: CommandLine, words: str) -> None:
+    with plain_server() as port:
+        result = cli_logged_out.run(
+            *words.split(),
+            f"https://127.0.0.1:{port}/",
+            env={"OUTREPLY_WEBHOOK_SECRET": "s"},
+        )
+    assert result.code == 7
+    assert "does not respond with TLS\n  Use http:// instead" in result.err

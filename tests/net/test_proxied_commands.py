@@ -1,0 +1,96 @@
+"""Commands behind a proxy that refuses every request."""
+
+import socket
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from tests.command_line import CommandLine
+
+TOKEN = "outreply_live_" + "a" * 48
+HOST = "api.outreply.test"
+WORDS = ("pages", "list", "--max-wait", "0s")
+
+
+class RefusingProxy:
+    def __init__(self, listener: socket.socket) -> None:
+        self.listener = listener
+        self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        self.requests: list[str] = []
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                sock, _ = self.listener.accept()
+            except OSError:
+                return
+            with sock:
+                self.requests.append(sock.recv(4096).decode().partition("\r\n")[0])
+                sock.sendall(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n")
+
+
+@pytest.fixture
+def proxy() -> Iterator[RefusingProxy]:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield RefusingProxy(listener)
+        listener.shutdown(socket.SHUT_RDWR)
+
+
+def environment(**variables: str) -> dict[str, str]:
+    base_url = f"https://{HOST}/api/v1"
+    return {"OUTREPLY_API_KEY": TOKEN, "OUTREPLY_BASE_URL": base_url, **variables}
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"ALL_PROXY": "socks5h://127.0.0.1:9"},
+        {"HTTP_PROXY": "gopher://nonsense"},
+        {"NO_PROXY": "fd07:b51a:cc66:f0::/64"},
+        {"NO_PROXY": "[::1]"},
+        {"NO_PROXY": "localhost,127.0.0.1,::1,[::1]"},
+        {"NO_PROXY": "[2001:db8::1]:443"},
+        {"NO_PROXY": "myhost:*"},
+    ],
+)
+def test_https_proxy_is_used(
+    cli_logged_out: CommandLine, proxy: RefusingProxy, variables: dict[str, str]
+) -> None:
+    env = environment(HTTPS_PROXY=proxy.url, **variables)
+    result = cli_logged_out.spawn(*WORDS, env=env)
+    assert result.code == 7, result.err
+    assert "502 Bad Gateway" in result.err
+    assert set(proxy.requests) == {f"CONNECT {HOST}:443 HTTP/1.1"}
+
+
+@pytest.mark.parametrize(
+    ("host", "no_proxy"),
+    [
+        ("127.0.0.2", ""),
+        ("[::1]", ""),
+        ("api.corp.invalid", "*.corp.invalid"),
+        ("255.255.255.255", "255.0.0.0/8"),
+        ("[fd00:1::1]", "[fd00:1::]/32"),
+    ],
+)
+def test_proxy_is_bypassed(
+    cli_logged_out: CommandLine, proxy: RefusingProxy, host: str, no_proxy: str
+) -> None:
+    env = environment(
+        HTTPS_PROXY=proxy.url, NO_PROXY=no_proxy, OUTREPLY_BASE_URL=f"https://{host}:1/api/v1"
+    )
+    result = cli_logged_out.spawn(*WORDS, env=env)
+    assert result.code == 7, result.err
+    assert "the proxy" not in result.err
+    assert not proxy.requests
+
+
+def test_unreachable_proxy_is_named(cli_logged_out: CommandLine) -> None:
+    env = environment(HTTPS_PROXY="http://me:hunter2@127.0.0.1:1")
+    result = cli_logged_out.spawn(*WORDS, env=env)
+    assert result.code == 7
+    assert "the proxy http://(hidden)@127.0.0.1:1: connection refused" in result.err
+    assert "Check HTTPS_PROXY" in result.err
+    assert "hunter2" not in result.err
