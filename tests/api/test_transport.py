@@ -205,7 +205,7 @@ def test_error_without_json_body(
         (response(200, None, b"[" * 100_000), "INVALID_JSON_RESPONSE"),
         (response(200, None, b'{"a": 1', content_length="99"), "CONNECTION_LOST"),
         (response(200, None, b"xx", content_encoding="gzip"), "CONNECTION_LOST"),
-        (response(200, None, gzip.compress(b" " * 40_000_000), content_encoding="gzip"),
+        (response(200, None, gzip.compress(b" " * 40_000_000, mtime=0), content_encoding="gzip"),
          "RESPONSE_TOO_LARGE"),
         (b"HTTP/1.1 200\x00garbage\r\n\r\n", "CONNECTION_LOST"),
         (DROP, "CONNECTION_LOST"),
@@ -435,11 +435,14 @@ def test_circular_causes_of_a_failed_connection(
 @pytest.mark.parametrize(
     "content",
     [
-        gzip.compress(b'{"a": ') + gzip.compress(b"1}"),
-        b"".join(gzip.compress(b'{"a": 1}'[i : i + 1]) for i in range(8)),
-        gzip.compress(b"") + gzip.compress(b'{"a": 1}') + gzip.compress(b""),
-        gzip.compress(b'{"a": ' + b" " * 200_000) + gzip.compress(b"1}"),
+        gzip.compress(b'{"a": ', mtime=0) + gzip.compress(b"1}", mtime=0),
+        b"".join(gzip.compress(b'{"a": 1}'[i : i + 1], mtime=0) for i in range(8)),
+        gzip.compress(b"", mtime=0)
+        + gzip.compress(b'{"a": 1}', mtime=0)
+        + gzip.compress(b"", mtime=0),
+        gzip.compress(b'{"a": ' + b" " * 200_000, mtime=0) + gzip.compress(b"1}", mtime=0),
     ],
+    ids=["two", "one per byte", "with empty ones", "large"],
 )
 def test_gzip_of_several_members(clock: ManualClock, content: bytes) -> None:
     with ScriptedServer([response(201, None, content, content_encoding="gzip")]) as server:
@@ -451,11 +454,12 @@ def test_gzip_of_several_members(clock: ManualClock, content: bytes) -> None:
 @pytest.mark.parametrize(
     "content",
     [
-        gzip.compress(b'{"a": 1}') + b"garbage",
-        gzip.compress(b'{"a": ') + gzip.compress(b"1}")[:-4],
-        gzip.compress(b'{"a": 1}') + b"\x1f",
-        gzip.compress(b'{"a": 1}')[:-9],
+        gzip.compress(b'{"a": 1}', mtime=0) + b"garbage",
+        gzip.compress(b'{"a": ', mtime=0) + gzip.compress(b"1}", mtime=0)[:-4],
+        gzip.compress(b'{"a": 1}', mtime=0) + b"\x1f",
+        gzip.compress(b'{"a": 1}', mtime=0)[:-9],
     ],
+    ids=["garbage after it", "second one cut off", "a byte after it", "cut off"],
 )
 def test_damaged_gzip_is_a_lost_response(clock: ManualClock, content: bytes) -> None:
     policy = RetryPolicy(failures=1)
@@ -465,7 +469,7 @@ def test_damaged_gzip_is_a_lost_response(clock: ManualClock, content: bytes) -> 
 
 
 def test_gzip_of_many_members_is_limited(clock: ManualClock) -> None:
-    bomb = gzip.compress(b" " * 8_000_000) * 5
+    bomb = gzip.compress(b" " * 8_000_000, mtime=0) * 5
     policy = RetryPolicy(failures=1)
     with ScriptedServer([response(200, None, bomb, content_encoding="gzip")]) as server:
         with pytest.raises(InvalidResponseError) as caught:

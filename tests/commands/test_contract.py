@@ -215,7 +215,7 @@ _PAGE = {"id": "p1", "platform": "mastodon", "name": "A", "username": "a", **_NE
         (("pages", "list"), [{"pages": [_PAGE]}]),
         (("pages", "show", "p1"), [{"pages": [_PAGE]}, {"page": _PAGE}]),
         (("brands", "list"), [{"data": [{"id": "b1", **_NEW}], "has_more": False}]),
-        (("brands", "show", "b1"), [{"brand": {"id": "b1", "pages": [], **_NEW}}]),
+        (("brands", "show", "b" * 24), [{"brand": {"id": "b1", "pages": [], **_NEW}}]),
         (("posts", "list"), [{"scheduled_posts": [{"id": "s1", **_NEW}]}]),
         (("posts", "show", "s1"), [{"scheduled_post": {"id": "s1", **_NEW}}]),
         (("posts", "list", "--published"), [{"published_posts": [{"id": "o1", **_NEW}]}]),
