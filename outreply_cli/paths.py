@@ -18,6 +18,51 @@ def to_path(name: "str | Path") -> "Path":
     return Path(os.path.expanduser(name))
 
 
+def find_same_name(path: "Path") -> "Path":
+    """Return `path`, or the only existing one whose name is the same text in Unicode.
+
+    macOS writes `ü` as two characters, so an archive from there has other names than it shows.
+    """
+    if str(path).isascii() or os.path.lexists(path):
+        return path
+    found = type(path)(path.anchor)
+    for name in path.relative_to(path.anchor).parts:
+        names = [name]
+        if not os.path.lexists(found / name):
+            names = [it for it in _list_names(found) if _compose(it) == _compose(name)]
+        if len(names) != 1:
+            return path
+        found /= names[0]
+    return found
+
+
+def suggest_near_file(path: "Path") -> str:
+    """Return a suggestion for a missing file, such as `; did you mean 'Photo.PNG'?`, or ""."""
+    import difflib
+
+    missing = path
+    while not os.path.lexists(missing.parent) and missing != missing.parent:
+        missing = missing.parent
+    if missing != path and missing.name.startswith("~"):
+        return "; ~ is not expanded here: write the whole path"
+    names = {_compose(name).casefold(): name for name in _list_names(missing.parent)}
+    near = difflib.get_close_matches(_compose(missing.name).casefold(), names, n=1, cutoff=0.7)
+    return f"; did you mean {names[near[0]]!r}?" if near else ""
+
+
+def _compose(name: str) -> str:
+    from unicodedata import normalize
+
+    return normalize("NFC", name)
+
+
+def _list_names(directory: "Path") -> list[str]:
+    try:
+        return os.listdir(directory)
+    except (OSError, ValueError):
+        return []
+
+
 def config_path(environ: Mapping[str, str]) -> str:
     """The directory of profiles: `OUTREPLY_CONFIG_DIR`, else the platform's default.
 

@@ -10,25 +10,43 @@ from typing import Any, NamedTuple
 
 from outreply_cli.formats.json import parse_json
 from outreply_cli.formats.text import TextEncodingError, decode_text
+from outreply_cli.paths import find_same_name, suggest_near_file
 from outreply_cli.posts.content import Diagnostic, PostContent
+from outreply_cli.spec.text import normalize_line_ends
 from outreply_cli.storage.file_scope import FileRefusedError, FileScope, check_regular
 
 # The name of a calendar that is read from stdin, and its path.
 STDIN = "-"
 FIELDS = (
-    "key", "page", "scheduled_at", "timezone", "message", "message_file", "media_files",
-    "media_ids", "media_urls", "first_comment", "link", "tiktok_settings",
+    "key", "page", "scheduled_at", "date", "time", "timezone", "message", "message_file",
+    "media_files", "media_ids", "media_urls", "first_comment", "link", "tiktok_settings",
 )  # fmt: skip
 LIST_FIELDS = frozenset({"page", "media_files", "media_ids", "media_urls"})
 _ALIASES = {"page_id": "page", "pages": "page"}
 # Names that other programs use.
 _SYNONYMS = {
-    **dict.fromkeys(("date", "time", "when"), "scheduled_at"),
-    **dict.fromkeys(("text", "caption", "copy"), "message"),
-    **dict.fromkeys(("account", "channel", "profile"), "page"),
-    **dict.fromkeys(("image", "media", "picture"), "media_files"),
-}
-_URL_SEPARATOR = re.compile(r";(?=\s*[A-Za-z][A-Za-z0-9+.-]*:)|\n")
+    **dict.fromkeys(
+        ("date", "time", "when", "datetime", "date_time", "post_date", "publish_date",
+         "scheduled_date", "scheduled_time", "schedule"),
+        "scheduled_at",
+    ),
+    **dict.fromkeys(
+        ("text", "caption", "copy", "content", "body", "post", "post_text"), "message"
+    ),
+    **dict.fromkeys(("account", "channel", "profile", "handle", "username"), "page"),
+    **dict.fromkeys(
+        ("image", "images", "media", "picture", "pictures", "photo", "photos", "video", "file"),
+        "media_files",
+    ),
+    **dict.fromkeys(
+        ("image_url", "image_urls", "media_url", "picture_url", "photo_url", "video_url"),
+        "media_urls",
+    ),
+    **dict.fromkeys(("url", "link_url"), "link"),
+    **dict.fromkeys(("tz", "time_zone"), "timezone"),
+}  # fmt: skip
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_URL_SEPARATOR = re.compile(r";(?=\s*[A-Za-z][A-Za-z0-9+.-]*:)|,(?=\s*https?://)|\n", re.IGNORECASE)
 _KEY_MAX_CHARACTERS = 200
 _MESSAGE_FILE_MAX_BYTES = 400_000
 
@@ -84,21 +102,31 @@ def normalize_field(name: str) -> str | None:
     """Return the field that a column or key called `name` holds, or None."""
     if name in FIELDS:
         return name
-    normalized = "_".join(name.strip().lower().replace("-", " ").replace("_", " ").split())
+    normalized = _normalize(name)
     normalized = _ALIASES.get(normalized, normalized)
     return normalized if normalized in FIELDS else None
 
 
-def unknown_field_message(name: str, *, is_column: bool = False) -> str:
-    """Return the message for an unknown field, with the field that was probably meant."""
-    name = name.strip()
-    near = difflib.get_close_matches(name.lower(), [*FIELDS, *_ALIASES], n=1, cutoff=0.6)
-    meant = _SYNONYMS.get(name.lower()) or (near[0] if near else None)
-    if meant is not None:
-        option = f" Map it with --columns '{name}={meant}'." if is_column else ""
-        return f"unknown field {name!r}; did you mean {meant!r}?{option}"
-    option = f"; ignore it with --columns '{name}='" if is_column else ""
-    return f"unknown field {name!r}; the fields are {', '.join(FIELDS)}{option}"
+def guess_field(name: str, value: str = "") -> str | None:
+    """Return the field that an unknown `name` probably means; `value` is one of its values."""
+    meant = _SYNONYMS.get(_normalize(name))
+    if meant is None:
+        names = [*FIELDS, *_ALIASES]
+        near = difflib.get_close_matches(name.strip().lower(), names, n=1, cutoff=0.6)
+        meant = near[0] if near else None
+    return "media_urls" if meant == "media_files" and is_url(value) else meant
+
+
+def is_url(text: str) -> bool:
+    """Whether `text` starts like an absolute URL."""
+    return _URL.match(text.strip()) is not None
+
+
+def unknown_field_message(name: str, meant: str | None) -> str:
+    """Return the message for an unknown field; `meant` is the field that was probably meant."""
+    if meant:
+        return f"unknown field {name!r}; did you mean {meant!r}?"
+    return f"unknown field {name!r}; the fields are {', '.join(FIELDS)}"
 
 
 def make_row(calendar: Calendar, line: int, values: Mapping[str, Any]) -> Row:
@@ -108,12 +136,10 @@ def make_row(calendar: Calendar, line: int, values: Mapping[str, Any]) -> Row:
     are left out.
     """
     get = values.get
-    pages, scheduled_at, key = get("page") or (), get("scheduled_at"), get("key")
+    pages, key = get("page") or (), get("key")
     if not pages:
         calendar.add_error(line, "page", "`page` is required (for example instagram:acme)")
-    if not scheduled_at:
-        example = "`scheduled_at` is required (for example 2026-12-24 18:00)"
-        calendar.add_error(line, "scheduled_at", example)
+    scheduled_at = _join_time(calendar, line, get("scheduled_at"), get("date"), get("time"))
     if key is not None and len(key) > _KEY_MAX_CHARACTERS:
         calendar.add_error(line, "key", f"longer than {_KEY_MAX_CHARACTERS} characters")
     problem_count = len(calendar.problems)
@@ -125,38 +151,45 @@ def make_row(calendar: Calendar, line: int, values: Mapping[str, Any]) -> Row:
             message = _read_message(calendar, line, values["message_file"])
     if isinstance(settings, str):
         settings = _parse_settings(calendar, line, settings)
+    first_comment = get("first_comment")
     content = PostContent(
-        message,
+        normalize_line_ends(message) if message else message,
         tuple(get("media_ids") or ()),
         tuple(get("media_urls") or ()),
-        get("first_comment"),
+        normalize_line_ends(first_comment) if first_comment else first_comment,
         get("link"),
         settings,
     )
+    media_files = _media_paths(calendar, line, get("media_files") or ())
     return Row(
         calendar.name,
         line,
         key,
         tuple(pages),
-        scheduled_at or "",
+        scheduled_at,
         get("timezone"),
         content,
-        tuple(_resolve_path(calendar, name) for name in get("media_files") or ()),
+        media_files,
         len(calendar.problems) > problem_count,
     )
 
 
-def split_list(text: str) -> list[str]:
-    """Split a CSV cell at `;` and line breaks."""
-    if ";" not in text and "\n" not in text:
-        return [text.strip()]
-    parts = (part.strip() for part in text.replace("\n", ";").split(";"))
-    return [part for part in parts if part]
+def split_cell(calendar: Calendar, field_name: str, text: str) -> list[str]:
+    """Split a CSV cell of one of LIST_FIELDS at `;`, line breaks and, where it is clear, commas."""
+    if field_name == "media_urls":
+        return split_urls(text)
+    separated = text.replace("\n", ";")
+    if field_name == "media_ids":
+        separated = separated.replace(",", ";")
+    names = [part for part in map(str.strip, separated.split(";")) if part]
+    if field_name != "media_files":
+        return names
+    return [part for name in names for part in _split_file_names(calendar, name)]
 
 
 def split_urls(text: str) -> list[str]:
-    """Split a CSV cell of URLs; a `;` belongs to the URL unless another URL follows it."""
-    parts = (part.strip().rstrip(";").rstrip() for part in _URL_SEPARATOR.split(text))
+    """Split a CSV cell of URLs; a `;` or comma belongs to the URL unless another URL follows it."""
+    parts = (part.strip().rstrip(";, ") for part in _URL_SEPARATOR.split(text))
     return [part for part in parts if part]
 
 
@@ -177,12 +210,60 @@ def sort_diagnostics(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
     return sorted(dict.fromkeys(diagnostics), key=lambda it: (it.file, it.line))
 
 
+def _normalize(name: str) -> str:
+    return "_".join(name.strip().lower().replace("-", " ").replace("_", " ").split())
+
+
+def _join_time(
+    calendar: Calendar, line: int, scheduled_at: str | None, date: str | None, time: str | None
+) -> str:
+    if date is None and time is None:
+        if not scheduled_at:
+            message = "`scheduled_at` is required (for example 2026-12-24 18:00)"
+            calendar.add_error(line, "scheduled_at", message)
+        return scheduled_at or ""
+    if scheduled_at:
+        message = "conflicts with `date` and `time`; keep one of them"
+        calendar.add_error(line, "scheduled_at", message)
+    elif date is None:
+        calendar.add_error(line, "date", "`time` requires `date` too (for example 2026-12-24)")
+    elif time is None:
+        calendar.add_error(line, "time", "`date` requires `time` too (for example 18:00)")
+    else:
+        return f"{date} {time}"
+    return ""
+
+
+def _split_file_names(calendar: Calendar, name: str) -> list[str]:
+    parts = [part for part in map(str.strip, name.split(",")) if part]
+    # A comma may belong to a name: only files that exist, or URLs, are several.
+    is_list = len(set(parts)) == len(parts) and all(
+        is_url(part) or _exists(_resolve_path(calendar, part)) for part in parts
+    )
+    return parts if is_list and not _exists(_resolve_path(calendar, name)) else [name]
+
+
+def _media_paths(calendar: Calendar, line: int, names: Iterable[str]) -> tuple[Path, ...]:
+    paths = []
+    for name in names:
+        if is_url(name):
+            message = f"{name!r} is a URL; move it to media_urls"
+            calendar.add_error(line, "media_files", message)
+        else:
+            paths.append(_resolve_path(calendar, name))
+    return tuple(paths)
+
+
 def _resolve_path(calendar: Calendar, name: str) -> Path:
     path = calendar.path.parent / name
-    if "\\" in name and not os.path.exists(path):  # noqa: PTH110 - pathlib's own raises
+    if "\\" in name and not _exists(path):
         # Calendars from Windows have backslashes in paths.
-        return calendar.path.parent / PureWindowsPath(name).as_posix()
-    return path
+        path = calendar.path.parent / PureWindowsPath(name).as_posix()
+    return find_same_name(path)
+
+
+def _exists(path: Path) -> bool:
+    return os.path.exists(path)  # noqa: PTH110 - pathlib's own raises
 
 
 def _read_message(calendar: Calendar, line: int, name: str) -> str | None:
@@ -194,7 +275,8 @@ def _read_message(calendar: Calendar, line: int, name: str) -> str | None:
             return decode_text(content).rstrip("\n")
         calendar.add_error(line, "message_file", f"{path} is too long for a message")
     except FileNotFoundError:
-        calendar.add_error(line, "message_file", f"file not found: {path}")
+        message = f"file not found: {path}{suggest_near_file(path)}"
+        calendar.add_error(line, "message_file", message)
     except FileRefusedError as error:
         calendar.add_error(line, "message_file", f"{name} {error.message}")
     except TextEncodingError as error:

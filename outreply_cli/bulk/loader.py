@@ -8,6 +8,7 @@ from outreply_cli.bulk.calendar import (
     FIELDS,
     STDIN,
     Calendar,
+    guess_field,
     normalize_field,
     unknown_field_message,
 )
@@ -140,6 +141,6 @@ def parse_columns(text: str | None) -> dict[str, str]:
                 hint=f"The fields are: {', '.join(FIELDS)}",
             )
         if field is None:
-            raise InvalidInputError(f"--columns: {unknown_field_message(name)}")
+            raise InvalidInputError(f"--columns: {unknown_field_message(name, guess_field(name))}")
         fields[column.lower()] = field
     return fields

@@ -146,8 +146,13 @@ class _RowResolver:
                 if path not in self._files:
                     self._files[path] = inspect_file(path, self._storage, self._calendar.files)
                 files.append(self._files[path])
+                if warning := self._files[path].warning:
+                    self._add(row, "media_files", f"{path.name}: {warning}", is_warning=True)
             except MediaFileError as error:
-                self._add(row, "media_files", f"{path.name}: {error.message}")
+                message = f"{path.name}: {error.message}"
+                if "," in path.name and not path.exists():
+                    message += "; separate several names with ; (in YAML, write a list)"
+                self._add(row, "media_files", message)
             except FileRefusedError as error:
                 self._add(row, "media_files", f"{path.name} {error.message}")
         return tuple(files)

@@ -279,7 +279,9 @@ class BulkService:
         others = self._journal.entries_at(account, slots)
         problems = [*problems, *find_conflicts(rows, others, identity.known_id)]
         done = _settled_lines(rows, statuses)
-        problems = [problem for problem in problems if problem.line not in done]
+        problems = [
+            problem for problem in problems if (problem.row_line or problem.line) not in done
+        ]
         return CalendarDiff(remote, rows, orphaned, statuses, problems, doubts)
 
     def plan(self, opened: OpenCalendar, *, reconcile: bool) -> PlannedCalendar:

@@ -1,6 +1,8 @@
 """YAML calendars."""
 
 import math
+import re
+from dataclasses import replace
 from typing import Any
 
 import yaml
@@ -9,6 +11,7 @@ from outreply_cli.bulk.calendar import (
     LIST_FIELDS,
     Calendar,
     check_duplicate_keys,
+    guess_field,
     make_row,
     normalize_field,
     unknown_field_message,
@@ -29,44 +32,36 @@ _SCALARS: dict[str, Any] = {
     "tag:yaml.org,2002:float": _Constructor.construct_yaml_float,
 }
 _TOP_LEVEL = ("name", "timezone", "defaults", "posts")
+_TEXTS = frozenset({"message", "first_comment"})
+# What follows a value, and is text to people but a comment to YAML.
+_COMMENT = re.compile(r"[ \t]*(?P<text>#(?P<hashtag>[^\s#])?[^\n]*)")
+_COMMENT_BELOW = re.compile(r"[ \t]*\n(?P<indent>[ \t]*)(?P<text>#[^\s#][^\n]*)")
+_FIELD_LINE = re.compile(r"\s*(?:- +)?[\w -]+: +(?P<value>\S)")
 _EXPECTED = "write `posts:` with a list of posts, each with page, scheduled_at and message"
 
 Nodes = dict[str, tuple[yaml.Node, yaml.Node]]
 
 
 class DocumentTooComplexError(Exception):
-    """A document that is nested, aliased or long beyond what a calendar needs."""
+    """A document that is nested, aliased or long beyond what a calendar needs, at `line`."""
+
+    def __init__(self, message: str, line: int = 0) -> None:
+        super().__init__(message)
+        self.line = line
 
 
 def read_yaml(calendar: Calendar, content: bytes) -> None:
     """Add the rows and problems of a YAML file to `calendar`."""
-    root = _compose(calendar, content)
-    if calendar.problems:
+    try:
+        text = decode_text(content)
+    except TextEncodingError as problem:
+        calendar.add_error(problem.line, "", f"the file {problem}; save it as UTF-8")
         return
-    if not isinstance(root, yaml.MappingNode):
+    root = _compose(calendar, text)
+    if isinstance(root, yaml.MappingNode):
+        _read_root(calendar, text, root)
+    elif not calendar.problems:
         calendar.add_error(1, "", f"the file is not a calendar; {_EXPECTED}")
-        return
-    top = _mapping(calendar, root, "")
-    for name, (key, _) in top.items():
-        if name not in _TOP_LEVEL:
-            message = f"unknown key {name!r}; use only {', '.join(_TOP_LEVEL)}"
-            calendar.add_error(_line(key), name, message)
-    if "name" in top:
-        calendar.calendar_name = _text(calendar, top["name"][1], "name")
-    if "timezone" in top:
-        calendar.timezone = _text(calendar, top["timezone"][1], "timezone")
-    defaults = _values(calendar, top["defaults"][1], "defaults") if "defaults" in top else {}
-    posts = top["posts"][1] if "posts" in top else None
-    if not isinstance(posts, yaml.SequenceNode):
-        message = f"`posts` is missing or not a list; {_EXPECTED}"
-        calendar.add_error(_line(posts or root), "posts", message)
-        return
-    for node in posts.value:
-        values = _values(calendar, node, "posts")
-        if values is not None and defaults is not None:
-            merged = _merge_defaults(values, defaults)
-            calendar.rows.append(make_row(calendar, _line(node), merged))
-    check_duplicate_keys(calendar)
 
 
 def reject_yaml_bombs(text: str) -> None:
@@ -87,38 +82,124 @@ def reject_yaml_bombs(text: str) -> None:
             depth -= 1
         elif isinstance(event, yaml.AliasEvent):
             raise DocumentTooComplexError(
-                f"the document uses an anchor (*{event.anchor}); write the value out, or use "
-                "defaults:"
+                f"the document uses an anchor (*{event.anchor}); write the value out, use "
+                "defaults:, or put text that starts with * in quotation marks",
+                event.start_mark.line + 1,
             )
 
 
-def _compose(calendar: Calendar, content: bytes) -> yaml.Node | None:
+def _read_root(calendar: Calendar, text: str, root: yaml.MappingNode) -> None:
+    top = _mapping(calendar, root, "")
+    for name, (key, _) in top.items():
+        if name not in _TOP_LEVEL:
+            message = f"unknown key {name!r}; use only {', '.join(_TOP_LEVEL)}"
+            calendar.add_error(_line(key), name, message)
+    if "name" in top:
+        calendar.calendar_name = _text(calendar, top["name"][1], "name")
+    if "timezone" in top:
+        calendar.timezone = _text(calendar, top["timezone"][1], "timezone")
+    defaults = _values(calendar, text, top["defaults"][1], "defaults") if "defaults" in top else {}
+    posts = top["posts"][1] if "posts" in top else None
+    if not isinstance(posts, yaml.SequenceNode):
+        message = f"`posts` is missing or not a list; {_EXPECTED}"
+        calendar.add_error(_line(posts or root), "posts", message)
+        return
+    for node in posts.value:
+        known = len(calendar.problems)
+        values = _values(calendar, text, node, "posts")
+        calendar.problems[known:] = [
+            replace(problem, row_line=_line(node)) for problem in calendar.problems[known:]
+        ]
+        if values is not None and defaults is not None:
+            merged = _merge_defaults(values, defaults)
+            calendar.rows.append(make_row(calendar, _line(node), merged))
+    check_duplicate_keys(calendar)
+
+
+def _compose(calendar: Calendar, text: str) -> yaml.Node | None:
     try:
-        text = decode_text(content)
         reject_yaml_bombs(text)
         return yaml.compose(text, Loader=_Loader)
-    except TextEncodingError as problem:
-        calendar.add_error(problem.line, "", f"the file {problem}; save it as UTF-8")
     except DocumentTooComplexError as problem:
-        calendar.add_error(0, "", str(problem))
+        calendar.add_error(problem.line, "", str(problem))
     except yaml.YAMLError as problem:
-        mark = getattr(problem, "problem_mark", None)
         reason = getattr(problem, "problem", None) or "unreadable"
-        hint = "; indent with spaces, not tabs" if "\\t" in str(reason) else ""
-        calendar.add_error(mark.line + 1 if mark else 1, "", f"invalid YAML: {reason}{hint}")
+        line, advice = _explain(problem, text)
+        calendar.add_error(line, "", f"invalid YAML: {reason}; {advice}")
+    return None
+
+
+def _explain(problem: yaml.YAMLError, text: str) -> tuple[int, str]:
+    """Return the line of a syntax error, and what to do."""
+    mark = getattr(problem, "problem_mark", None)
+    context = str(getattr(problem, "context", None))
+    if mark is None:
+        return 1, "save the file as UTF-8 text"
+    line = mark.line + 1
+    content = text.split("\n")[mark.line] if mark.line <= text.count("\n") else ""
+    if "\t" in content[: len(content) - len(content.lstrip())]:
+        return line, "indent with spaces, not tabs"
+    opened = getattr(problem, "context_mark", None)
+    if "block scalar" in context:
+        return line, "start the text on the next line, indented"
+    if "quoted scalar" in context and opened is not None:
+        if "escape" in str(getattr(problem, "problem", "")):
+            return line, r"write \ as \\, or use single quotation marks"
+        return opened.line + 1, "close the quotation mark that opens on this line"
+    match = _FIELD_LINE.match(content)
+    if match is None:
+        return line, "indent the line like its neighbors; text of several lines goes below `|`"
+    if match["value"] in "'\"":
+        return line, "put the whole text in quotation marks; inside '…', write ' twice"
+    return line, "put the text in quotation marks, or indent the line like its neighbors"
+
+
+def _check_lost_text(
+    calendar: Calendar, text: str, key: yaml.Node, node: yaml.Node, field: str
+) -> None:
+    """Add an error for each part of a value that YAML takes for its own syntax."""
+    if isinstance(node, yaml.CollectionNode):
+        for child in node.value:
+            for part in child if isinstance(child, tuple) else (child,):
+                _check_lost_text(calendar, text, key, part, field)
+        return
+    written = text[node.start_mark.index : node.end_mark.index]
+    if written[:1] in {"&", "!"} and not written.startswith("!!"):
+        message = f"YAML drops {written.split()[0]!r}; put the text in quotation marks"
+        calendar.add_error(_line(node), field, message)
+    comment = _find_lost_comment(text, key, node, field)
+    if comment is not None:
+        message = (
+            f"YAML drops {comment.rstrip()!r} as a comment; put the text in quotation marks, or "
+            "the comment on its own line"
+        )
+        calendar.add_error(node.end_mark.line + 1, field, message)
+
+
+def _find_lost_comment(text: str, key: yaml.Node, node: yaml.Node, field: str) -> str | None:
+    """Return a comment behind a value that people mean as text; not all comments are."""
+    is_plain = node.style in {None, ""}
+    end = node.end_mark.index
+    if (is_plain or field in _TEXTS) and (comment := _COMMENT.match(text, end)):
+        is_lost = comment["hashtag"] or (is_plain and field in _TEXTS)
+        return comment["text"] if is_lost else None
+    if is_plain and field in _TEXTS and (comment := _COMMENT_BELOW.match(text, end)):
+        return comment["text"] if len(comment["indent"]) > key.start_mark.column else None
     return None
 
 
 def _merge_defaults(values: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
     merged = {**defaults, **values}
-    # A row's message, in either form, replaces a default in the other form.
-    for form, other in (("message", "message_file"), ("message_file", "message")):
-        if form in values and other not in values:
-            merged.pop(other, None)
+    # What a row has in one form replaces a default in the other form.
+    for forms in (("message",), ("message_file",)), (("scheduled_at",), ("date", "time")):
+        for form, other in (forms, forms[::-1]):
+            if values.keys() & form and not values.keys() & other:
+                for name in other:
+                    merged.pop(name, None)
     return {name: value for name, value in merged.items() if value is not None}
 
 
-def _values(calendar: Calendar, node: yaml.Node, parent: str) -> dict[str, Any] | None:
+def _values(calendar: Calendar, text: str, node: yaml.Node, parent: str) -> dict[str, Any] | None:
     if not isinstance(node, yaml.MappingNode):
         message = "not a mapping of fields (for example page: instagram:acme)"
         calendar.add_error(_line(node), parent, message)
@@ -127,10 +208,12 @@ def _values(calendar: Calendar, node: yaml.Node, parent: str) -> dict[str, Any] 
     for name, (key, value) in _mapping(calendar, node, parent).items():
         field = normalize_field(name)
         if field is None:
-            calendar.add_error(_line(key), name, unknown_field_message(name))
+            message = unknown_field_message(name, guess_field(name))
+            calendar.add_error(_line(key), name, message)
         elif field in values:
             calendar.add_error(_line(key), name, f"duplicate field {field}; keep one of them")
         else:
+            _check_lost_text(calendar, text, key, value, field)
             values[field] = _value(calendar, value, field)
     return values
 
@@ -186,7 +269,8 @@ def _text(calendar: Calendar, node: yaml.Node, field: str) -> str | None:
     if isinstance(node, yaml.ScalarNode):
         return None if node.tag == _NULL or not node.value.strip() else str(node.value)
     kind = "a list" if isinstance(node, yaml.SequenceNode) else "a mapping"
-    calendar.add_error(_line(node), field, f"must be text, not {kind}")
+    message = f"must be text, not {kind}; put text that starts with [ or {{ in quotation marks"
+    calendar.add_error(_line(node), field, message)
     return None
 
 

@@ -4,13 +4,14 @@ import hashlib
 import os
 import stat
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Self
 
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.formats.sizes import format_size
 from outreply_cli.media.sniff import describe_unsupported, find_corruption
+from outreply_cli.paths import suggest_near_file
 from outreply_cli.spec.media_types import HEAD_BYTES, detect_mime
 from outreply_cli.storage.file_scope import FileScope
 
@@ -50,13 +51,15 @@ class StorageLimits:
 class InspectedFile:
     """A file that can be uploaded, by its first and last bytes.
 
-    `stat_signature` is its identity, size and modification time, to detect changes.
+    `stat_signature` is its identity, size and modification time, to detect changes. `warning` is a
+    problem that does not prevent an upload.
     """
 
     path: Path
     mime: str
     size: int
     stat_signature: str
+    warning: str | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -82,11 +85,14 @@ def inspect(path: Path, limits: StorageLimits, scope: FileScope = _ANYWHERE) -> 
             if mime is None:
                 raise MediaFileError(describe_unsupported(head))
             problem = find_corruption(stream, mime, status.st_size)
-            if problem is not None:
-                raise MediaFileError(problem)
+            if problem is not None and not problem.is_warning:
+                raise MediaFileError(problem.message)
+    except FileNotFoundError:
+        raise MediaFileError(f"file not found: {path}{suggest_near_file(path)}") from None
     except (OSError, ValueError) as error:
         raise _unreadable(error) from None
-    return InspectedFile(path, mime, status.st_size, _stat_signature(status))
+    warning = problem.message if problem is not None else None
+    return InspectedFile(path, mime, status.st_size, _stat_signature(status), warning=warning)
 
 
 def hash_file(file: InspectedFile) -> MediaFile:

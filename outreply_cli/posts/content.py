@@ -28,6 +28,7 @@ class Diagnostic:
         is_warning: Whether the post may be sent despite it.
         file: File name as the user wrote it.
         line: Line number from 1; 0 for the whole file.
+        row_line: First line of the row, if that is another one.
     """
 
     field: str
@@ -35,6 +36,7 @@ class Diagnostic:
     is_warning: bool = False
     file: str = ""
     line: int = 0
+    row_line: int = 0
 
     @property
     def text(self) -> str:

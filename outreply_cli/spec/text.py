@@ -20,7 +20,12 @@ def text_problem(text: str) -> str | None:
     return None
 
 
+def normalize_line_ends(text: str) -> str:
+    """Return `text` with LF line ends."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
 def normalize_text(text: object) -> str:
     """Return `text` without what a server may change: outer blanks, line ends, Unicode form."""
-    lines = str(text or "").replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    lines = normalize_line_ends(str(text or "")).split("\n")
     return unicodedata.normalize("NFC", "\n".join(line.rstrip() for line in lines).strip())

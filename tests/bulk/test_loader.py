@@ -178,7 +178,7 @@ def test_deeply_nested_yaml_is_rejected(tmp_path: Path) -> None:
             3,
             "`scheduled_at` is required",
         ),
-        ("a: &a [1]\nposts: *a\n", 0, "anchor"),
+        ("a: &a [1]\nposts: *a\n", 2, "anchor"),
         ("posts: [" * 50 + "]" * 50, 0, "nested"),
         ("defaults: 3\nposts: [{page: a, scheduled_at: b}]\n", 1, "not a mapping of fields"),
         ("posts:\n  - page: !!python/object:os.system x\n    scheduled_at: b\n", 2, ""),
