@@ -16,9 +16,11 @@ from outreply_cli.journal.models import (
 )
 from outreply_cli.posts.content import fingerprint
 from outreply_cli.posts.sender import idempotency_key
+from outreply_cli.spec.text import normalize_line_ends
 from outreply_cli.timestamps import format_timestamp
 
 _KEYED = "key:"
+_TEXTS = ("message", "first_comment")
 # Keys of `bulk export` start with this, followed by the ID of the post.
 EXPORTED_KEY = "post:"
 
@@ -37,7 +39,7 @@ class MatchedRow(NamedTuple):
     @property
     def is_unchanged(self) -> bool:
         """Whether the row's current post was created from the same content and time."""
-        return self.entry is not None and self.entry.fingerprint == self.draft.fingerprint
+        return self.entry is not None and _entry_digest(self.entry) == self.draft.fingerprint
 
     def with_entry(self, entry: JournalEntry) -> "MatchedRow":
         """Return the row with `entry`, which took the draft's generation, as its post."""
@@ -87,7 +89,7 @@ def match_rows(
         lambda e: key_from_name(e.row),
         lambda e: _has_key(e) and e.scheduled_at > now,
     )
-    pairing.pair(unkeyed, lambda i: digests[i], lambda e: e.fingerprint, lambda e: not _has_key(e))
+    pairing.pair(unkeyed, lambda i: digests[i], _entry_digest, lambda e: not _has_key(e))
     pairing.pair(
         unkeyed, lambda i: content_digest(bodies[i]), lambda e: content_digest(e.body), is_pending
     )
@@ -201,8 +203,36 @@ def _is_pending(entry: JournalEntry, now: datetime) -> bool:
     return entry.scheduled_at > now or entry.state != EntryState.DONE
 
 
+def with_line_feeds(body: dict[str, Any]) -> dict[str, Any]:
+    """Return a request body whose texts have LF line ends."""
+    changed = {
+        name: normalize_line_ends(body[name]) for name in _TEXTS if "\r" in (body.get(name) or "")
+    }
+    return {**body, **changed} if changed else body
+
+
 def content_digest(body: dict[str, Any]) -> str:
     """Return a digest of a request body that is equal at any time of the post."""
+    body = with_line_feeds(body)
     # Media IDs differ after each upload: compare the digests of the files instead.
     ignored = {"scheduled_at", "media_ids"} if FILES_FIELD in body else {"scheduled_at"}
     return fingerprint({key: value for key, value in body.items() if key not in ignored})
+
+
+def _entry_digest(entry: JournalEntry) -> str:
+    """Return the fingerprint of an entry as if its texts had been read with LF line ends.
+
+    Earlier versions kept those of the file.
+    """
+    body = with_line_feeds(entry.body)
+    if body is entry.body:
+        return entry.fingerprint
+    # Uploads are added to a body after its fingerprint is made.
+    media_ids = list(body.get("media_ids") or ())
+    own = media_ids[: len(media_ids) - len(body.get(FILES_FIELD) or ())]
+    original = {name: value for name, value in entry.body.items() if name != "media_ids" or own}
+    if own:
+        original["media_ids"] = own
+    if fingerprint(original) != entry.fingerprint:
+        return entry.fingerprint
+    return fingerprint(with_line_feeds(original))

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from outreply_cli.api.client import Resource, post_time
-from outreply_cli.bulk.matching import MatchedRow
+from outreply_cli.bulk.matching import MatchedRow, with_line_feeds
 from outreply_cli.bulk.remote_state import PostStatus
 from outreply_cli.bulk.resolve import PlannedPost
 from outreply_cli.journal.models import FILES_FIELD, JournalEntry, JournalEntryDraft
@@ -187,11 +187,11 @@ def _decide(row: MatchedRow, statuses: Mapping[int, PostStatus]) -> Action:
 
 
 def _describe_change(body: Mapping[str, Any], entry: JournalEntry) -> str:
+    before = with_line_feeds(entry.body)
     names = [
         name
-        for name in dict.fromkeys([*body, *entry.body])
-        if not (name == "media_ids" and FILES_FIELD in body)
-        and body.get(name) != entry.body.get(name)
+        for name in dict.fromkeys([*body, *before])
+        if not (name == "media_ids" and FILES_FIELD in body) and body.get(name) != before.get(name)
     ]
     if "scheduled_at" in names:
         names[names.index("scheduled_at")] = f"moved from {format_timestamp(entry.scheduled_at)}"

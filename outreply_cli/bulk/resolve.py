@@ -1,6 +1,6 @@
 """Resolution of rows into planned posts: one post on one page at one time."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -19,6 +19,7 @@ from outreply_cli.time_parser import DateOrderError, parse_time
 from outreply_cli.times import parse_zone
 
 BRAND_ZONE = "brand"
+_LAST_ZONE = "Etc/GMT+12"
 # A time that differs in a run this much later is relative.
 _LATER = timedelta(days=400)
 
@@ -97,8 +98,9 @@ class _RowResolver:
     def add(self, row: Row) -> None:
         pages = self._find_pages(row)
         if not pages:
-            # Validate the rest of the row too, unless its zone depends on the page.
-            time = None if self._needs_page(row) else self._parse_time(row, {})
+            # Validate the rest of the row too. Where its zone depends on the page, a time is past
+            # if it is so in the last zone of the day.
+            time = self._parse_time(row, {})
             if time is not None and time <= self._now:
                 self._ignore_past_row(row)
                 return
@@ -114,7 +116,7 @@ class _RowResolver:
         if len(row.pages) == 1 and row.pages[0] in self._valid_pages:
             return [self._valid_pages[row.pages[0]]]
         pages: dict[str, Mapping[str, Any]] = {}
-        for name in row.pages:
+        for name in self._split_pages(row.pages):
             try:
                 page = find_page(self._pages, name)
             except InvalidInputError as error:
@@ -129,6 +131,12 @@ class _RowResolver:
                 self._add(row, "page", f"duplicate page {name}; keep one of them")
             pages[str(page["id"])] = page
         return list(pages.values())
+
+    def _split_pages(self, names: Sequence[str]) -> Iterator[str]:
+        for name in names:
+            # A comma may belong to the name of a page.
+            is_list = "," in name and all(page.get("name") != name for page in self._pages)
+            yield from filter(None, map(str.strip, name.split(","))) if is_list else (name,)
 
     def _ignore_past_row(self, row: Row) -> None:
         # The page may have been removed after the row's post was published.
@@ -210,7 +218,7 @@ class _RowResolver:
         if name is None and self._default_zone is not None:
             return self._default_zone
         if name is None or self._needs_page(row):
-            name = self._brand_zone(str(page.get("brand_id")))
+            name = self._brand_zone(str(page.get("brand_id"))) if page else _LAST_ZONE
         return parse_zone(name)
 
     def _add(self, row: Row, field_name: str, message: str, *, is_warning: bool = False) -> None:

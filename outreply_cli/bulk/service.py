@@ -1,6 +1,6 @@
 """Planning and applying of calendars."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -57,6 +57,9 @@ from outreply_cli.posts.content import Diagnostic
 from outreply_cli.posts.guardrails import GuardrailLimits
 from outreply_cli.posts.sender import OutcomeUnknownError, Sender
 
+# Nothing about rows whose posts are all out is judged again.
+_SETTLED = frozenset({PostStatus.PUBLISHED, PostStatus.FAILED})
+_SENT = _SETTLED | {PostStatus.SCHEDULED}
 _MAX_CANCEL = 10
 _MAX_CANCEL_DIVISOR = 5
 
@@ -278,9 +281,17 @@ class BulkService:
         slots = [(row.post.page_id, row.post.scheduled_at) for row in rows if row.entry is None]
         others = self._journal.entries_at(account, slots)
         problems = [*problems, *find_conflicts(rows, others, identity.known_id)]
-        done = _settled_lines(rows, statuses)
+        done = _lines_with(rows, statuses, _SETTLED)
         problems = [
             problem for problem in problems if (problem.row_line or problem.line) not in done
+        ]
+        # An expired page blocks only rows that are still to be sent to it.
+        kept = _lines_with(rows, statuses, _SENT, is_unchanged=True)
+        problems = [
+            replace(problem, is_warning=True)
+            if problem.field == "page" and problem.line in kept
+            else problem
+            for problem in problems
         ]
         return CalendarDiff(remote, rows, orphaned, statuses, problems, doubts)
 
@@ -518,15 +529,21 @@ def _with_media(action: Action, uploader: Uploader) -> Action:
     return action._replace(draft=draft)
 
 
-def _settled_lines(rows: Sequence[MatchedRow], statuses: Mapping[int, PostStatus]) -> set[int]:
-    """Return the lines of rows whose posts are all out: nothing about them is judged again."""
-    settled = {PostStatus.PUBLISHED, PostStatus.FAILED}
+def _lines_with(
+    rows: Sequence[MatchedRow],
+    statuses: Mapping[int, PostStatus],
+    wanted: Collection[PostStatus],
+    *,
+    is_unchanged: bool = False,
+) -> set[int]:
+    """Return the lines of rows whose posts all have a `wanted` status."""
     lines: dict[int, bool] = {}
     for row in rows:
-        is_out = row.entry is not None and statuses.get(row.entry.id) in settled
+        has_status = row.entry is not None and statuses.get(row.entry.id) in wanted
+        matches = has_status and (row.is_unchanged or not is_unchanged)
         line = row.post.row.line
-        lines[line] = lines.get(line, True) and is_out
-    return {line for line, is_out in lines.items() if is_out}
+        lines[line] = lines.get(line, True) and matches
+    return {line for line, matches in lines.items() if matches}
 
 
 def calendar_error(problems: Sequence[Diagnostic]) -> CalendarError:

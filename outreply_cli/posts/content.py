@@ -189,7 +189,9 @@ def _is_plain(content: PostContent) -> bool:
     message = content.message
     if not message or content[1:] != _NOTHING_ELSE or len(message) > _SHORT_MESSAGE:
         return False
-    return message.isascii() and not message.isspace() and "\x00" not in message
+    # X counts a short URL as 23 characters.
+    is_text = message.isascii() and message.isprintable() and not message.isspace()
+    return is_text and "://" not in message
 
 
 def _message_problems(
@@ -204,10 +206,15 @@ def _message_problems(
         yield Diagnostic("message", _too_long(len(message)))
     elif reason := text_problem(message):
         yield Diagnostic("message", reason)
-    elif platform is not None and len(message) > (platform.max_characters or len(message)):
+    elif (
+        platform is not None
+        and platform.max_characters is not None
+        and (length := platform.count(message)) > platform.max_characters
+    ):
+        counted = "" if length == len(message) else f" as {platform.label} counts them"
         yield Diagnostic(
             "message",
-            f"{len(message):,} characters, but {platform.label} usually allows "
+            f"{length:,} characters{counted}, but {platform.label} usually allows "
             f"{platform.max_characters:,}",
             is_warning=True,
         )

@@ -1,5 +1,7 @@
 """Media types and their detection by magic bytes (reference: POST /media/upload)."""
 
+from types import MappingProxyType
+
 IMAGE_TYPES = ("image/jpeg", "image/png", "image/gif", "image/webp")
 VIDEO_TYPES = ("video/mp4", "video/quicktime", "video/webm")
 MEDIA_TYPES = (*IMAGE_TYPES, *VIDEO_TYPES)
@@ -15,7 +17,22 @@ EXTENSIONS = {
 HEAD_BYTES = 64
 
 _QUICKTIME_BRANDS = (b"qt  ",)
-_STILL_BRANDS = (b"heic", b"heix", b"heif", b"hevc", b"mif1", b"msf1", b"avif", b"avis")
+# Major brands of ISO media files that are not videos, and what they are.
+OTHER_BRANDS = MappingProxyType(
+    {
+        **dict.fromkeys(
+            (b"heic", b"heix", b"heif", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs",
+             b"mif1", b"mif2", b"msf1", b"miaf"),
+            "a HEIC photo",
+        ),
+        **dict.fromkeys((b"avif", b"avis", b"avio"), "an AVIF image"),
+        **dict.fromkeys((b"avci", b"avcs", b"jxl ", b"jpeg", b"jpgs", b"jp2 ", b"jpx ", b"jpm "),
+                        "a photo"),
+        b"crx ": "a Canon raw photo",
+        **dict.fromkeys((b"M4A ", b"M4B ", b"M4P ", b"F4A ", b"F4B ", b"aax ", b"aaxc"),
+                        "an audio file"),
+    }
+)  # fmt: skip
 
 
 def detect_mime(head: bytes) -> str | None:
@@ -32,7 +49,7 @@ def detect_mime(head: bytes) -> str | None:
         return "video/webm"
     if head[4:8] == b"ftyp":
         brand = head[8:12]
-        if brand in _STILL_BRANDS:
+        if brand in OTHER_BRANDS:
             return None
         return "video/quicktime" if brand in _QUICKTIME_BRANDS else "video/mp4"
     if head[4:8] in {b"moov", b"mdat", b"wide", b"free"}:

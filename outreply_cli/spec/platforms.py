@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from outreply_cli.spec.text import count_for_x
+
 
 @dataclass(frozen=True)
 class Platform:
@@ -24,6 +26,10 @@ class Platform:
     per_day: int | None
     max_characters: int | None
     first_comment: bool
+
+    def count(self, text: str) -> int:
+        """Return the length of `text` as the platform counts it."""
+        return count_for_x(text) if self.name == "twitter" else len(text)
 
 
 PLATFORMS: tuple[Platform, ...] = (

@@ -1,11 +1,13 @@
 """Files that only their owner may read, written atomically."""
 
+import codecs
 import errno
 import os
 import stat
 from pathlib import Path
 
 from outreply_cli.errors import StorageError
+from outreply_cli.formats.text import TextEncodingError, decode_text
 
 # False on Windows.
 _HAS_OWNERS = hasattr(os, "geteuid")
@@ -157,7 +159,7 @@ def is_writable_by_others(path: Path) -> bool:
 
 def _read(path: Path, refused: int, remedy: str) -> str | None:
     try:
-        with path.open(encoding="utf-8") as stream:
+        with path.open("rb") as stream:
             status = os.fstat(stream.fileno())
             if _HAS_OWNERS and not _is_trusted(status.st_uid):
                 raise StorageError(
@@ -169,13 +171,17 @@ def _read(path: Path, refused: int, remedy: str) -> str | None:
                     f"permissions {mode:04o} for {path} are too open",
                     hint=f"Run: {remedy} '{path}'",
                 )
-            return stream.read()
+            content = stream.read()
     except FileNotFoundError:
         return None
-    except UnicodeDecodeError:
-        raise StorageError(f"{path} is not UTF-8 text", hint="Fix or delete the file.") from None
     except OSError as error:
         raise _unusable(path, error) from None
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise StorageError(f"{path} is UTF-16 text", hint="Save the file as UTF-8.")
+    try:
+        return decode_text(content)
+    except TextEncodingError as error:
+        raise StorageError(f"{path} {error}", hint="Fix or delete the file.") from None
 
 
 def _refuse_shared(path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import traceback
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from outreply_cli.times import format_duration
 from outreply_cli.ui.sanitize import escape_control_json, sanitize
 
 _MAX_DETAIL_LENGTH = 200
+_EQUAL_PROBLEMS_MAX = 5
 
 
 class InternalError(OutReplyError):
@@ -43,10 +45,31 @@ def format_error(error: OutReplyError, *, as_json: bool) -> str:
         return escape_control_json(json.dumps(error_object(error), ensure_ascii=False)) + "\n"
     lines = []
     if isinstance(error, CalendarError):
-        lines = [sanitize(str(problem["text"])) for problem in error.problems]
+        lines = [sanitize(text) for text in merge_problems(error.problems)]
     lines.append(f"Error: {sanitize(_capitalize(error.message))}")
     lines += [f"  {sanitize(line)}" for line in (_reason(error), error.hint) if line]
     return "\n".join(lines) + "\n"
+
+
+def merge_problems(problems: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the texts of problems: many that differ only in their line are one, at the first."""
+    lines: dict[tuple[str, ...], list[str]] = {}
+    for problem in problems:
+        lines.setdefault(_kind(problem), []).append(str(problem["line"]))
+    texts = []
+    for problem in problems:
+        text, equal = str(problem["text"]), lines[_kind(problem)]
+        if len(equal) <= _EQUAL_PROBLEMS_MAX:
+            texts.append(text)
+        elif equal[0] == str(problem["line"]):
+            others = ", ".join(equal[1:_EQUAL_PROBLEMS_MAX])
+            more = len(equal) - _EQUAL_PROBLEMS_MAX
+            texts.append(f"{text} (also on lines {others} and {more} more)")
+    return texts
+
+
+def _kind(problem: Mapping[str, Any]) -> tuple[str, ...]:
+    return str(problem["file"]), str(problem["field"]), str(problem["message"])
 
 
 def internal_error(error: BaseException) -> InternalError:

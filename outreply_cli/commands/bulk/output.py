@@ -19,6 +19,7 @@ from outreply_cli.context import Context
 from outreply_cli.errors import PartialFailureError
 from outreply_cli.pages import page_alias
 from outreply_cli.storage.private_files import write_private
+from outreply_cli.ui.errors import merge_problems
 from outreply_cli.ui.output import Output
 from outreply_cli.ui.sanitize import sanitize
 
@@ -47,9 +48,9 @@ def show_plans(context: Context, plans: Sequence[PlannedCalendar], tz: str | Non
     """Show each plan and its warnings."""
     zone = context.zone(None if tz == BRAND_ZONE else tz)
     for planned in plans:
-        for problem in planned.warnings:
-            context.warn(problem.text)
         warnings = [problem.to_dict() for problem in planned.warnings]
+        for text in merge_problems(warnings):
+            context.warn(text)
         annotate_problems(context, warnings, level="warning")
         if context.options.output == "table" and not context.options.quiet:
             show_plan(context.output, planned, zone)

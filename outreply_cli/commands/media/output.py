@@ -80,8 +80,11 @@ def summarize(items: Sequence[Item]) -> str:
     return f"{len(items)} {'file' if len(items) == 1 else 'files'}, {total}"
 
 
-def report_skipped(context: Context, checked: ValidatedUploads) -> None:
-    """Print the files of a directory that are not media."""
+def report_checked(context: Context, checked: ValidatedUploads) -> None:
+    """Print warnings, and the files of a directory that are not media."""
+    for index, file in checked.files.items():
+        if file.warning:
+            context.warn(f"{checked.names[index]}: {file.warning}")
     if checked.skipped:
         context.info(f"Skipped, not an image or video: {', '.join(checked.skipped)}")
 

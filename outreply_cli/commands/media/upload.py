@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from outreply_cli.cli.options import command
-from outreply_cli.commands.media.output import report_skipped, report_uploads
+from outreply_cli.commands.media.output import report_checked, report_uploads
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.journal.account import account_fingerprint
@@ -55,7 +55,7 @@ def run(
         uploader = Uploader(client, journal, account_fingerprint(client, account))
         batch = UploadBatch(uploader, limits, skip_existing=skip_existing)
         checked = batch.check(candidates)
-        report_skipped(context, checked)
+        report_checked(context, checked)
         if not checked.names:
             raise InvalidInputError("no images or videos found")
         with upload_bars(context.notes, [file.size for file in checked.files.values()]) as bars:

@@ -54,6 +54,9 @@ def send_posts(
     for problem in problems:
         if problem.is_warning:
             context.warn(f"{option_for(problem.field)}: {problem.message}")
+    for file in files:
+        if file.warning:
+            context.warn(f"--media {file.path}: {file.warning}")
     errors = [
         f"{option_for(problem.field)}: {problem.message}"
         for problem in problems
