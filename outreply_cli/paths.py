@@ -40,6 +40,9 @@ def suggest_near_file(path: "Path") -> str:
     """Return a suggestion for a missing file, such as `; did you mean 'Photo.PNG'?`, or ""."""
     import difflib
 
+    if os.path.lexists(path):
+        # A link to a missing file.
+        return ""
     missing = path
     while not os.path.lexists(missing.parent) and missing != missing.parent:
         missing = missing.parent

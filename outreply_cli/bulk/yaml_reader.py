@@ -84,7 +84,7 @@ def reject_yaml_bombs(text: str) -> None:
             raise DocumentTooComplexError(
                 f"the document uses an anchor (*{event.anchor}); write the value out, use "
                 "defaults:, or put text that starts with * in quotation marks",
-                event.start_mark.line + 1,
+                event.start_mark.line + 1 if event.start_mark else 0,
             )
 
 
@@ -162,6 +162,7 @@ def _check_lost_text(
         for child in node.value:
             for part in child if isinstance(child, tuple) else (child,):
                 _check_lost_text(calendar, text, key, part, field)
+    if not isinstance(node, yaml.ScalarNode):
         return
     written = text[node.start_mark.index : node.end_mark.index]
     if written[:1] in {"&", "!"} and not written.startswith("!!"):
@@ -176,7 +177,7 @@ def _check_lost_text(
         calendar.add_error(node.end_mark.line + 1, field, message)
 
 
-def _find_lost_comment(text: str, key: yaml.Node, node: yaml.Node, field: str) -> str | None:
+def _find_lost_comment(text: str, key: yaml.Node, node: yaml.ScalarNode, field: str) -> str | None:
     """Return a comment behind a value that people mean as text; not all comments are."""
     is_plain = node.style in {None, ""}
     end = node.end_mark.index

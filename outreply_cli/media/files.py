@@ -87,8 +87,9 @@ def inspect(path: Path, limits: StorageLimits, scope: FileScope = _ANYWHERE) -> 
             problem = find_corruption(stream, mime, status.st_size)
             if problem is not None and not problem.is_warning:
                 raise MediaFileError(problem.message)
-    except FileNotFoundError:
-        raise MediaFileError(f"file not found: {path}{suggest_near_file(path)}") from None
+    except FileNotFoundError as error:
+        reason = f"{error.strerror} ({path}){suggest_near_file(path)}"
+        raise MediaFileError(f"cannot be read: {reason}") from None
     except (OSError, ValueError) as error:
         raise _unreadable(error) from None
     warning = problem.message if problem is not None else None

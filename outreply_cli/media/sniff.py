@@ -172,7 +172,9 @@ def _measure_gif(stream: IO[bytes], size: int) -> _Extent:
         elif kind == b",":
             local = _read_at(stream, position + 9, 1)
             position += 11 + (_color_table_bytes(local[0]) if local else 0)
-        elif kind or blocks == 0:
+        elif blocks == 0:
+            return _Extent(0)
+        elif kind:
             return _Extent(start + (kind == b";"))
         else:
             return _Extent(start, is_truncated=position > size, lacks_end=position == size)

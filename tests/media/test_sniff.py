@@ -5,12 +5,12 @@ import io
 import pytest
 from hypothesis import given, strategies as st
 
-from outreply_cli.media.sniff import describe_unsupported, find_corruption
+from outreply_cli.media.sniff import MediaProblem, describe_unsupported, find_corruption
 from outreply_cli.spec.media_types import HEAD_BYTES, detect_mime
-from tests.media.sample_files import WHOLE, jpeg, png
+from tests.media.sample_files import WHOLE, gif, jpeg, mp4, png, webp
 
 
-def find_problem(content: bytes) -> str | None:
+def find_problem(content: bytes) -> MediaProblem | None:
     mime = detect_mime(content[:HEAD_BYTES])
     assert mime is not None
     return find_corruption(io.BytesIO(content), mime, len(content))
@@ -30,7 +30,33 @@ def test_truncated_file(mime: str, share: float) -> None:
     cut = max(HEAD_BYTES // 2, int(len(content) * share))
     problem = find_problem(content[:cut])
     assert problem is not None
-    assert "truncated" in problem
+    assert "truncated" in problem.message
+
+
+@pytest.mark.parametrize(
+    ("content", "is_warning"),
+    [
+        (jpeg()[:-2], True),
+        (jpeg()[:-60], True),
+        (jpeg()[:30], False),
+        (png()[:-12], True),
+        (png()[:-13], False),
+        (png()[:-1], False),
+        (png()[:33], False),
+        (gif()[:-1], True),
+        (gif()[:-3], False),
+        (mp4()[:-1], False),
+    ],
+)
+def test_missing_end_marker_is_a_warning(content: bytes, is_warning: bool) -> None:
+    problem = find_problem(content)
+    assert problem is not None
+    assert problem.is_warning == is_warning
+
+
+def test_webp_without_its_padding() -> None:
+    assert find_problem(webp()[:-1]) is None
+    assert find_problem(webp()[:-2]) is not None
 
 
 @pytest.mark.parametrize("content", [jpeg()[:10], jpeg()[:3], png()[:9], png()[:20]])
@@ -41,20 +67,58 @@ def test_truncated_header(content: bytes) -> None:
 @pytest.mark.parametrize(
     "content",
     [
-        jpeg(b"<html><script>alert(1)</script>"),
+        b"\xff\xd8\xff<html><script>alert(1)</script>",
+        b"\x89PNG\r\n\x1a\n<svg onload=alert(1)>",
+        b"GIF89a<script>alert(1)</script>",
+        b"\x00\x00\x00\x10ftypmp42" + bytes(4) + b"<html >",
         jpeg() + b"\n<!DOCTYPE html><body>",
         jpeg() + b"<SCRIPT src=//example.com>",
-        png(b"<svg onload=alert(1)>"),
+        png() + b"<svg onload=alert(1)>",
     ],
 )
 def test_hidden_web_page(content: bytes) -> None:
-    assert "web page hidden" in str(find_problem(content))
+    problem = find_problem(content)
+    assert problem is not None
+    assert "web page hidden" in problem.message
+    assert "export it again" in problem.message
+    assert not problem.is_warning
 
 
-def test_xmp_metadata_is_not_a_web_page() -> None:
-    packet = b"<?xpacket begin=''?><x:xmpmeta xmlns:x='adobe:ns:meta/'><rdf:RDF/></x:xmpmeta>"
-    assert find_problem(jpeg(packet)) is None
-    assert find_problem(png(packet)) is None
+@pytest.mark.parametrize(
+    "comment",
+    [
+        b"<?xpacket begin=''?><x:xmpmeta xmlns:x='adobe:ns:meta/'><rdf:RDF/></x:xmpmeta>",
+        b'<svg width="10">logo</svg> exported from the design tool',
+        b" made by our <body > paint team",
+        b"<html><script>alert(1)</script>",
+        b"<!DOCTYPE html>" * 1_000,
+    ],
+)
+def test_markup_in_a_comment_is_not_a_web_page(comment: bytes) -> None:
+    assert find_problem(jpeg(comment)) is None
+    assert find_problem(png(comment)) is None
+    assert find_problem(mp4() + b"\x00\x00\x40\x00udta" + comment.ljust(0x3FF8)) is None
+    content = gif()[:-1] + b"!\xfe" + bytes([len(comment[:255])]) + comment[:255] + b"\x00;"
+    assert find_problem(content) is None
+
+
+@pytest.mark.parametrize(
+    ("brand", "kind"),
+    [
+        (b"M4A ", "audio"), (b"M4B ", "audio"), (b"M4P ", "audio"), (b"F4A ", "audio"),
+        (b"crx ", "Canon raw"), (b"heim", "HEIC"), (b"heis", "HEIC"), (b"heic", "HEIC"),
+        (b"mif1", "HEIC"), (b"avif", "AVIF"), (b"avcs", "photo"), (b"jxl ", "photo"),
+    ],
+)  # fmt: skip
+def test_brands_that_are_not_videos(brand: bytes, kind: str) -> None:
+    head = mp4(brand)[:HEAD_BYTES]
+    assert detect_mime(head) is None
+    assert kind in describe_unsupported(head)
+
+
+@pytest.mark.parametrize("brand", [b"isom", b"mp41", b"avc1", b"M4V ", b"3gp4", b"dash", b"f4v "])
+def test_brands_of_videos(brand: bytes) -> None:
+    assert detect_mime(mp4(brand)[:HEAD_BYTES]) == "video/mp4"
 
 
 @pytest.mark.parametrize("mime", WHOLE)

@@ -5,7 +5,7 @@ import struct
 import zlib
 from collections.abc import Callable
 
-from outreply_cli.media.sniff import EDGE_BYTES, describe_unsupported, find_corruption
+from outreply_cli.media.sniff import describe_unsupported, find_corruption
 from outreply_cli.spec.media_types import EXTENSIONS, HEAD_BYTES, MEDIA_TYPES, detect_mime
 from tests.fuzzing.target import Target
 
@@ -42,12 +42,8 @@ def _check(data: bytes) -> None:
     assert _SIGNATURES[mime](data)
     stream = _CountingReader(data)
     problem = find_corruption(stream, mime, len(data))
-    assert problem is None or problem.isprintable()
+    assert problem is None or problem.message.isprintable()
     assert stream.reads <= len(data) + 20
-    edges = data[:EDGE_BYTES] + b" " + data[-EDGE_BYTES:]
-    if problem is None:
-        assert b"<script>" not in edges.lower()
-        assert b"<html>" not in edges.lower()
     # The result is deterministic.
     assert find_corruption(io.BytesIO(data), mime, len(data)) == problem
 
