@@ -1,0 +1,642 @@
+"""Text that a format would swallow is read, or rejected with the way out; none is lost."""
+
+import codecs
+import json
+from pathlib import Path
+
+import pytest
+
+from outreply_cli.api.client import Client
+from outreply_cli.bulk.calendar import Calendar
+from outreply_cli.bulk.loader import load_calendar, parse_columns
+from outreply_cli.emulator.server import EmulatorServer
+from outreply_cli.journal.journal import JOURNAL_FILE, Journal
+from outreply_cli.posts.content import fingerprint
+from tests.bulk.test_bulk_schedule import get_report, get_summary
+from tests.clocks import ManualClock
+from tests.command_line import CommandLine
+from tests.media.sample_files import jpeg, png
+
+HEADER = "page,scheduled_at,message\n"
+ROW = "facebook:acme,2026-12-24 18:00,"
+
+
+def read(
+    tmp_path: Path, text: str | bytes, name: str = "c.csv", columns: str | None = None
+) -> Calendar:
+    path = tmp_path / name
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
+    return load_calendar(str(path), parse_columns(columns))
+
+
+def get_messages(calendar: Calendar) -> list[str | None]:
+    assert calendar.problems == []
+    return [row.content.message for row in calendar.rows]
+
+
+def get_texts(calendar: Calendar) -> list[str]:
+    return [problem.text.removeprefix("".join(calendar.name)) for problem in calendar.problems]
+
+
+def get_only_text(calendar: Calendar) -> str:
+    (text,) = get_texts(calendar)
+    return text
+
+
+@pytest.mark.parametrize(
+    ("cell", "message"),
+    [
+        (' "Hello world"', "Hello world"),
+        (' "Hello, world"', "Hello, world"),
+        ('   "Hello"', "Hello"),
+        (' "two\nlines, three"', "two\nlines, three"),
+        (' """Hi"", he said"', '"Hi", he said'),
+    ],
+)
+def test_blank_before_a_quotation_mark(tmp_path: Path, cell: str, message: str) -> None:
+    row = f"facebook:acme, 2026-12-24 18:00,{cell}\n"
+    assert get_messages(read(tmp_path, HEADER + row)) == [message]
+    assert get_messages(read(tmp_path, (HEADER + row).replace("\n", "\r\n"))) == [message]
+
+
+@pytest.mark.parametrize(
+    "cell",
+    ['" leading, ""x"""', '"ends with, "', '"a, """', '"one\n ""two"""', '" ,"", "'],
+)
+def test_blanks_inside_quotation_marks_are_kept(tmp_path: Path, cell: str) -> None:
+    text = f"{HEADER}{ROW}{cell}\n{ROW}  as is\n"
+    first, second = get_messages(read(tmp_path, text))
+    assert first == cell[1:-1].replace('""', '"')
+    assert second == "  as is"
+
+
+def test_text_after_a_closing_quotation_mark(tmp_path: Path) -> None:
+    text = get_only_text(read(tmp_path, f'{HEADER}{ROW}"Hello" world\n'))
+    assert "c.csv:2: invalid CSV" in text
+    assert "each mark inside it is doubled" in text
+
+
+@pytest.mark.parametrize(
+    ("first_line", "delimiter"),
+    [("sep=;", ";"), ("sep=,", ","), ('"sep=;"', ";"), ("SEP=\t", "\t"), ("sep=|", "|")],
+)
+def test_separator_line(tmp_path: Path, first_line: str, delimiter: str) -> None:
+    table = (HEADER + ROW).replace(",", delimiter)
+    for end in ("\n", "\r\n"):
+        text = f"{first_line}\n{table}Hello\n".replace("\n", end)
+        calendar = read(tmp_path, text)
+        assert get_messages(calendar) == ["Hello"]
+        assert calendar.rows[0].line == 3
+    calendar = read(tmp_path, codecs.BOM_UTF8 + f"{first_line}\n{table}Hello\n".encode())
+    assert get_messages(calendar) == ["Hello"]
+
+
+@pytest.mark.parametrize("marks", [1, 2, 3])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le", "utf-16-be"])
+def test_repeated_byte_order_marks(tmp_path: Path, marks: int, encoding: str) -> None:
+    content = ("\ufeff" * marks + HEADER + ROW + "Hello\n").encode(encoding)
+    assert get_messages(read(tmp_path, content)) == ["Hello"]
+    yaml = "posts: [{page: facebook:acme, scheduled_at: 2026-12-24 18:00, message: Hello}]"
+    content = ("\ufeff" * marks + yaml).encode(encoding)
+    assert get_messages(read(tmp_path, content, "c.yaml")) == ["Hello"]
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["#NAME?", "#REF!", " #N/A ", "#DIV/0!", "#BEZUG!", "#NV", "#VALEUR!", "#¡REF!", "#NOME?",
+     "#ERROR!", "Err:502", "########"],
+)  # fmt: skip
+def test_spreadsheet_errors_are_not_text(tmp_path: Path, value: str) -> None:
+    text = get_only_text(read(tmp_path, f"{HEADER}{ROW}{value}\n"))
+    assert f"c.csv:2: message: {value.strip()} is an error of the spreadsheet" in text
+    rows = f"page,scheduled_at,message,link\n{ROW}Hi,{value}\n"
+    assert "c.csv:2: link:" in get_only_text(read(tmp_path, rows))
+
+
+@pytest.mark.parametrize("value", ["#name", "#NAME? again", "#WOW!", "Err:", "#1", "# #"])
+def test_hashtags_are_not_spreadsheet_errors(tmp_path: Path, value: str) -> None:
+    assert get_messages(read(tmp_path, f"{HEADER}{ROW}{value}\n")) == [value]
+
+
+@pytest.mark.parametrize(
+    ("header", "row"),
+    [
+        ("page,scheduled_at,message,,", f"{ROW}Hello, world, buy now,"),
+        ("page,scheduled_at,message, ", f"{ROW}Hello, world"),
+        ("page,,scheduled_at,message", "facebook:acme,lost,2026-12-24 18:00,Hello"),
+        (",page,scheduled_at,message", "lost,facebook:acme,2026-12-24 18:00,Hello"),
+    ],
+)
+def test_text_in_a_nameless_column(tmp_path: Path, header: str, row: str) -> None:
+    text = get_only_text(read(tmp_path, f"{header}\n{row}\n"))
+    assert text.startswith(f"{tmp_path}/c.csv:2: text in a column without a name")
+    assert "quote cells" in text
+    blank = row.replace(" world", " ").replace(" buy now", "").replace("lost", " ")
+    assert len(get_messages(read(tmp_path, f"{header}\n{blank}\n"))) == 1
+
+
+@pytest.mark.parametrize(
+    ("column", "cell", "values"),
+    [
+        ("media_urls", "https://e.com/a.jpg,https://e.com/b.jpg", 2),
+        ("media_urls", "https://e.com/a.jpg, HTTPS://e.com/b.jpg,", 2),
+        ("media_urls", "https://e.com/a,b.jpg", 1),
+        ("media_urls", "https://e.com/a.jpg;https://e.com/b.jpg,https://e.com/c.jpg", 3),
+        ("media_ids", "m1, m2;m3", 3),
+        ("media_files", "a.png, b.png", 2),
+        ("media_files", "a, b.png", 1),
+        ("media_files", "a.png,b.png;c.png", 3),
+    ],
+)
+def test_comma_lists_of_media(tmp_path: Path, column: str, cell: str, values: int) -> None:
+    for name in ("a.png", "b.png", "c.png", "a, b.png"):
+        (tmp_path / name).write_bytes(png())
+    calendar = read(tmp_path, f'page,scheduled_at,message,{column}\n{ROW}Hi,"{cell}"\n')
+    assert get_messages(calendar) == ["Hi"]
+    (row,) = calendar.rows
+    found = row.media_files if column == "media_files" else getattr(row.content, column)
+    assert len(found) == values
+    if column == "media_files":
+        assert all(path.exists() for path in row.media_files)
+
+
+def test_exported_urls_with_commas_are_read_back(
+    cli: CommandLine, client: Client, tmp_path: Path
+) -> None:
+    url = "https://img.example.com/fit,https://e.com/a.jpg"
+    for words in (("--media", url), ("--media", "https://e.com/a,")):
+        done = cli.run("posts", "schedule", "--page", "facebook:acme", "--at", "in 2d",
+                       "-m", words[1], *words)  # fmt: skip
+        assert done.code == 0, done.err
+    export = cli.run("bulk", "export").out
+    rows = read(tmp_path, export).rows
+    assert all(len(row.content.media_urls) == 1 for row in rows)
+    assert "%2C" in export
+
+
+def test_pages_separated_by_commas(
+    cli: CommandLine, tmp_path: Path, emulator: EmulatorServer
+) -> None:
+    path = tmp_path / "c.csv"
+    pages = "facebook:acme, instagram:acme"
+    path.write_text(f'page,scheduled_at,message\n"{pages}",2026-12-24 18:00,Hi\n')
+    assert get_summary(cli.run("bulk", "schedule", str(path), "--json")) == {"created": 2}
+    with emulator.state.transaction() as db:
+        db.execute("UPDATE pages SET name = 'Acme, Inc.' WHERE platform = 'linkedin'")
+    path.write_text('page,scheduled_at,message\n"Acme, Inc.",2026-12-25 18:00,Hi\n')
+    assert get_summary(cli.run("bulk", "schedule", str(path), "--json")) == {"created": 1}
+
+
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [("Bu\u0308ro.png", "B\u00fcro.png"), ("B\u00fcro.png", "Bu\u0308ro.png")],
+)
+def test_file_name_in_another_unicode_form(tmp_path: Path, written: str, name: str) -> None:
+    directory = tmp_path / written.removesuffix(".png")
+    directory.mkdir()
+    (directory / written).write_bytes(png())
+    (tmp_path / f"{written}.txt").write_text("From a file", encoding="utf-8")
+    text = (
+        "page,scheduled_at,message_file,media_files\n"
+        f"{ROW}{name}.txt,{name.removesuffix('.png')}/{name}\n"
+    )
+    calendar = read(tmp_path, text)
+    assert get_messages(calendar) == ["From a file"]
+    assert calendar.rows[0].media_files == (directory / written,)
+
+
+@pytest.mark.parametrize(
+    ("cell", "advice"),
+    [
+        ("photo.png", "/photo.png); did you mean 'Photo.PNG'?"),
+        ("Photo.pgn", "did you mean 'Photo.PNG'?"),
+        ("Picts/a.png", "did you mean 'pics'?"),
+        ("bu\u0308ro.png", "did you mean 'B\u00fcro.png'?"),
+        ("~/Photo.PNG", "~ is not expanded here: write the whole path"),
+        ("https://cdn.example.com/a.jpg", "is a URL; move it to media_urls"),
+        ('"Photo.PNG, Photo.PNG"', "separate several names with ;"),
+        ('"Photo.PNG, nope.png"', "separate several names with ;"),
+        ("other.png", "No such file or directory"),
+    ],
+)
+def test_near_file_names(cli: CommandLine, tmp_path: Path, cell: str, advice: str) -> None:
+    (tmp_path / "Photo.PNG").write_bytes(png())
+    (tmp_path / "B\u00fcro.png").write_bytes(png())
+    (tmp_path / "pics").mkdir()
+    path = tmp_path / "c.csv"
+    text = f"page,scheduled_at,message,media_files\n{ROW}Hi,{cell}\n"
+    path.write_text(text, encoding="utf-8")
+    ran = cli.run("bulk", "schedule", str(path), "--dry-run")
+    assert ran.code == 2
+    assert advice in ran.err
+    assert "c.csv:2: media_files:" in ran.err
+
+
+def test_near_message_file(tmp_path: Path) -> None:
+    (tmp_path / "Text.txt").write_text("Hi")
+    text = f"page,scheduled_at,message_file\n{ROW}text.txt\n"
+    assert "did you mean 'Text.txt'?" in get_only_text(read(tmp_path, text))
+
+
+def test_near_name_of_an_upload(cli: CommandLine, tmp_path: Path) -> None:
+    (tmp_path / "Photo.PNG").write_bytes(png())
+    ran = cli.run("media", "upload", str(tmp_path / "photo.png"))
+    assert ran.code == 2
+    assert "did you mean 'Photo.PNG'?" in ran.err
+
+
+@pytest.mark.parametrize("text", ["\u200b\u200d", "\u00ad", "\u3164", "\ufe0f \u2800", "\x01\x02"])
+def test_invisible_texts_are_rejected(cli: CommandLine, tmp_path: Path, text: str) -> None:
+    path = tmp_path / "c.csv"
+    path.write_text(f"{HEADER}{ROW}{text}\n", encoding="utf-8")
+    ran = cli.run("bulk", "schedule", str(path))
+    assert ran.code == 2
+    assert "c.csv:2: message: has only blanks and invisible characters" in ran.err
+    rows = f"page,scheduled_at,message,first_comment,media_urls\n{ROW}Hi,{text},https://e.com/a\n"
+    path.write_text(rows, encoding="utf-8")
+    assert "c.csv:2: first_comment: has only" in cli.run("bulk", "schedule", str(path)).err
+    ran = cli.run("posts", "schedule", "--page", "facebook:acme", "--at", "in 2h", "-m", text)
+    assert ran.code == 2
+
+
+@pytest.mark.parametrize(
+    "text", ["\U0001f468\u200d\U0001f469", "\u200bA", "\u0627", "\u2764\ufe0f"]
+)
+def test_visible_texts_with_joiners(cli: CommandLine, tmp_path: Path, text: str) -> None:
+    path = tmp_path / "c.csv"
+    path.write_text(f"{HEADER}{ROW}{text}\n", encoding="utf-8")
+    assert cli.run("bulk", "schedule", str(path)).code == 0
+
+
+def yaml_post(*lines: str) -> str:
+    fields = "\n".join(f"  {line}" for line in lines)
+    return f"posts:\n- page: facebook:acme\n  scheduled_at: 2026-12-24 18:00\n{fields}\n"
+
+
+@pytest.mark.parametrize(
+    ("lines", "line", "lost"),
+    [
+        (["message: Big news #launch #day"], 4, "'#launch #day' as a comment"),
+        (["message: Hi", "first_comment: See you #soon"], 5, "'#soon' as a comment"),
+        (["message: Hi # or Hello?"], 4, "'# or Hello?' as a comment"),
+        (["message: Grüße 🚲\t#launch"], 4, "'#launch' as a comment"),
+        (["message: one", "   two #launch"], 5, "'#launch' as a comment"),
+        (["message: one", "   #launch"], 4, "'#launch' as a comment"),
+        (["message: #launch", "link: https://example.com"], 4, "'#launch' as a comment"),
+        (["message: 'Big news' #launch"], 4, "'#launch' as a comment"),
+        (["message: &Friends come"], 4, "drops '&Friends'"),
+        (["message: ! read this"], 4, "drops '!'"),
+        (["message: !important news"], 4, "drops '!important'"),
+        (["message: Hi", "key: launch #1"], 5, "'#1' as a comment"),
+        (["message: Hi", "media_files: [a.png, photo #1.png", "  ]"], 5, "'#1.png' as a comment"),
+        (["message: Hi", "media_files:", "- photo #1.png"], 6, "'#1.png' as a comment"),
+        (["tiktok_settings: {", "  title: New #beans", "  }"], 5, "'#beans' as a comment"),
+    ],
+)
+def test_yaml_text_lost_to_syntax(tmp_path: Path, lines: list[str], line: int, lost: str) -> None:
+    texts = get_texts(read(tmp_path, yaml_post(*lines), "c.yaml"))
+    (text,) = [text for text in texts if "YAML drops" in text]
+    assert f"c.yaml:{line}: " in text
+    assert lost in text
+    assert "put the text in quotation marks" in text
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["message: 'Big news #launch'"],
+        ['message: "Big news" # for Christmas'],
+        ["message: Big news", "# launch", "link: https://example.com/#launch"],
+        ["message: |", "  Big news #launch", "  #day"],
+        ["message: | # the text", "  Big news #launch"],
+        ["message: C#", "key: a#b"],
+        ["message: Hi", "timezone: UTC # winter"],
+        ["message: Hi", "#link: https://example.com"],
+        ["message: !!str 123"],
+        ["tiktok_settings: {disable_duet: true} # no duets", "message: Hi"],
+    ],
+)
+def test_yaml_comments_and_quoted_text(tmp_path: Path, lines: list[str]) -> None:
+    assert read(tmp_path, yaml_post(*lines), "c.yaml").problems == []
+
+
+def test_yaml_text_lost_in_defaults(tmp_path: Path) -> None:
+    text = "defaults:\n  first_comment: More #below\n" + yaml_post("message: Hi")
+    assert "c.yaml:2: first_comment: YAML drops" in get_only_text(read(tmp_path, text, "c.yaml"))
+
+
+QUOTE = "put the text in quotation marks"
+
+
+@pytest.mark.parametrize(
+    ("line", "advice"),
+    [
+        ("message: Tonight: live music", QUOTE),
+        ("message: @acme is here", QUOTE),
+        ("message: *New* beans", QUOTE),
+        ("message: *New", "put text that starts with * in quotation marks"),
+        ("message: `code`", QUOTE),
+        ("message: %off", QUOTE),
+        ("message: [NEW] beans", QUOTE),
+        ("message: [NEW]", "put text that starts with [ or { in quotation marks"),
+        ("message: - item", QUOTE),
+        ("message: 'It's here'", "inside '…', write ' twice"),
+        ('message: "Beans" are back', "put the whole text in quotation marks"),
+        ('message: "open', "close the quotation mark that opens on this line"),
+        (r'message: "C:\q"', r"write \ as \\"),
+        ("message: | Hello", "start the text on the next line, indented"),
+        ("message: Hi\nsecond line", "text of several lines goes below `|`"),
+        ("\tmessage: Hi", "indent with spaces, not tabs"),
+    ],
+)
+def test_yaml_errors_say_what_to_do(tmp_path: Path, line: str, advice: str) -> None:
+    text = get_only_text(read(tmp_path, yaml_post(line), "c.yaml"))
+    assert advice in text
+    assert "c.yaml:4: " in text or "second" in line
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "columns"),
+    [
+        ("page,Date,Time,message", "facebook:acme,24/12/2026,18:00,Hi",
+         "Date=scheduled_at,Time=scheduled_at"),
+        ("page,Date,Time,message", "facebook:acme,24/12/2026,18:00,Hi", None),
+        ("time,page,date,message", "18:00,facebook:acme,24/12/2026,Hi", None),
+        ("Start time,page,Day,message", "18:00,facebook:acme,24/12/2026,Hi",
+         "Day=scheduled_at,Start time=scheduled_at"),
+        ("page,Datum,Uhrzeit,message", "facebook:acme,24/12/2026,18:00,Hi",
+         "Datum=date,Uhrzeit=time"),
+    ],
+)  # fmt: skip
+def test_date_and_time_columns(
+    cli: CommandLine, tmp_path: Path, header: str, row: str, columns: str | None
+) -> None:
+    path = tmp_path / "c.csv"
+    path.write_text(f"{header}\n{row}\n")
+    options = ["--columns", columns] if columns else []
+    ran = cli.run("bulk", "schedule", str(path), "--dry-run", "--tz", "UTC", "--date-order", "dmy",
+                  "--json", *options)  # fmt: skip
+    assert ran.code == 0, ran.err
+    assert [row["scheduled_at"] for row in get_report(ran)["rows"]] == ["2026-12-24T18:00:00Z"]
+
+
+@pytest.mark.parametrize(
+    ("cells", "problem"),
+    [
+        ("2026-12-24,", "c.csv:2: time: `date` requires `time` too"),
+        (",18:00", "c.csv:2: date: `time` requires `date` too"),
+        (",", "c.csv:2: scheduled_at: `scheduled_at` is required"),
+    ],
+)
+def test_date_without_a_time(tmp_path: Path, cells: str, problem: str) -> None:
+    text = f"page,date,time,message\nfacebook:acme,{cells},Hi\n"
+    assert problem in get_only_text(read(tmp_path, text))
+
+
+def test_yaml_date_and_time(tmp_path: Path) -> None:
+    text = (
+        "defaults: {page: facebook:acme, time: 09:00}\n"
+        "posts:\n- {date: 2026-12-24, message: a}\n- {date: 2026-12-25, time: 18:00, message: b}\n"
+        "- {scheduled_at: 2026-12-26 10:00, message: c}\n"
+    )
+    calendar = read(tmp_path, text, "c.yaml")
+    assert get_messages(calendar) == ["a", "b", "c"]
+    times = [row.scheduled_at for row in calendar.rows]
+    assert times == ["2026-12-24 09:00", "2026-12-25 18:00", "2026-12-26 10:00"]
+    text = text.replace("{scheduled_at", "{date: 2026-12-26, time: 08:00, scheduled_at")
+    assert "conflicts with `date` and `time`" in get_only_text(read(tmp_path, text, "c.yaml"))
+
+
+EXCEL = "Date,Caption,Image,Channel"
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "option"),
+    [
+        (EXCEL, "2026-12-24 18:00,Hi,a.jpg,facebook:acme",
+         "Date=scheduled_at,Caption=message,Image=media_files,Channel=page"),
+        (EXCEL, "2026-12-24 18:00,Hi,https://e.com/a.jpg,facebook:acme",
+         "Date=scheduled_at,Caption=message,Image=media_urls,Channel=page"),
+        ("Post Date,Post Text,Photo URL,Account,Notes",
+         "2026-12-24 18:00,Hi,https://e.com/a.jpg,facebook:acme,x",
+         "Post Date=scheduled_at,Post Text=message,Photo URL=media_urls,Account=page,Notes="),
+        ("Date,Time,Caption,Channel", "2026-12-24,18:00,Hi,facebook:acme",
+         "Caption=message,Channel=page"),
+    ],
+)  # fmt: skip
+def test_headers_of_other_programs(
+    cli: CommandLine, tmp_path: Path, header: str, row: str, option: str
+) -> None:
+    (tmp_path / "a.jpg").write_bytes(jpeg())
+    path = tmp_path / "c.csv"
+    rows = [row.replace("12-24", f"12-{1 + n // 24:02}").replace("18:00", f"{n % 24:02}:00")
+            for n in range(600)]  # fmt: skip
+    path.write_text("\n".join([header, *rows]))
+    ran = cli.run("bulk", "schedule", str(path), "--dry-run")
+    assert ran.code == 2
+    assert len(ran.err.splitlines()) == 3
+    assert f"--columns '{option}'" in ran.err
+    path.write_text("\n".join([header, *rows[:2]]))
+    ran = cli.run("bulk", "schedule", str(path), "--dry-run", "--columns", option)
+    assert ran.code == 0, ran.err
+
+
+def test_advised_option_keeps_the_given_one(tmp_path: Path) -> None:
+    text = "Seite,Wann,Caption,Notes\nfacebook:acme,2026-12-24 18:00,Hi,x\n"
+    columns = "Seite=page,Wann=scheduled_at"
+    problem = get_only_text(read(tmp_path, text, columns=columns))
+    option = "seite=page,wann=scheduled_at,Caption=message,Notes="
+    assert f"--columns '{option}'" in problem
+    assert get_messages(read(tmp_path, text, columns=option)) == ["Hi"]
+
+
+def test_column_names_that_the_option_cannot_map(tmp_path: Path) -> None:
+    text = '"Text, short",page,scheduled_at,message\nx,facebook:acme,2026-12-24 18:00,Hi\n'
+    assert "another name in the file" in get_only_text(read(tmp_path, text))
+
+
+def test_text_of_two_columns_is_not_dropped(tmp_path: Path) -> None:
+    text = "page,scheduled_at,Caption,Text\nfacebook:acme,2026-12-24 18:00,Hi,Ho\n"
+    problem = get_only_text(read(tmp_path, text))
+    assert "'Text'" in problem
+    assert "Caption=message" in problem
+
+
+def test_many_equal_problems_are_one_line(cli: CommandLine, tmp_path: Path) -> None:
+    path = tmp_path / "c.csv"
+    rows = [f"instagram:nobody,2026-12-24 18:00,Row {n}" for n in range(100)]
+    rows.append("facebook:acme,soon,x")
+    path.write_text(HEADER + "\n".join(rows))
+    ran = cli.run("bulk", "schedule", str(path))
+    assert ran.code == 2
+    first, second, summary, _ = ran.err.splitlines()
+    assert "c.csv:2: page: page not found: instagram:nobody" in first
+    assert first.endswith("(also on lines 3, 4, 5, 6 and 95 more)")
+    assert "c.csv:102: scheduled_at:" in second
+    assert "101 problems" in summary
+    ran = cli.run("bulk", "schedule", str(path), "--json")
+    problems = json.loads(ran.err.splitlines()[-1])["error"]["details"]["problems"]
+    assert [problem["line"] for problem in problems] == list(range(2, 103))
+
+
+LINES = "Line one\nLine two\n\nLine four"
+
+
+def line_end_files(key: str) -> dict[str, str]:
+    text = f'key,page,scheduled_at,message\n{key},facebook:acme,2026-12-24 18:00,"{LINES}"\n'
+    return {end: text.replace("\n", end) for end in ("\n", "\r\n", "\r")}
+
+
+@pytest.mark.parametrize("key", ["", "k1"])
+@pytest.mark.parametrize("end", ["\r\n", "\r"])
+def test_other_line_ends_change_nothing(
+    cli: CommandLine, client: Client, tmp_path: Path, key: str, end: str
+) -> None:
+    files = line_end_files(key)
+    path = tmp_path / "c.csv"
+    path.write_bytes(files["\n"].encode())
+    assert get_summary(cli.run("bulk", "schedule", str(path), "--json")) == {"created": 1}
+    path.write_bytes(files[end].encode())
+    assert get_summary(cli.run("bulk", "schedule", str(path), "--json")) == {"unchanged": 1}
+    assert [post["message"] for post in client.scheduled_posts().items] == [LINES]
+    empty = {"OUTREPLY_STATE_DIR": str(tmp_path / "empty")}
+    ran = cli.run("bulk", "schedule", str(path), "--adopt", "--json", env=empty)
+    assert get_summary(ran) == {"unchanged": 1}
+
+
+def test_yaml_escapes_of_line_ends(cli: CommandLine, client: Client, tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text(yaml_post(r'message: "Line one\r\nLine two"'))
+    assert cli.run("bulk", "schedule", str(path)).code == 0
+    assert [post["message"] for post in client.scheduled_posts().items] == ["Line one\nLine two"]
+
+
+@pytest.mark.parametrize("key", ["", "k1"])
+@pytest.mark.parametrize("media", [(), ("a.png", "b.png")])
+def test_journals_with_the_line_ends_of_a_file_stay_valid(
+    cli: CommandLine, client: Client, tmp_path: Path, key: str, media: tuple[str, ...]
+) -> None:
+    for name in media:
+        (tmp_path / name).write_bytes(png(name.encode()))
+    path = tmp_path / "c.csv"
+    header = "key,page,scheduled_at,message,first_comment,media_files,media_urls\n"
+    urls = "https://example.com/c.jpg"
+    row = f'{key},facebook:acme,2026-12-24 18:00,"{LINES}","a\nb",{";".join(media)},{urls}\n'
+    path.write_text(header + row)
+    assert cli.run("bulk", "schedule", str(path)).code == 0
+    make_journal_older(tmp_path / "home" / "state" / JOURNAL_FILE)
+    ran = cli.run("bulk", "schedule", str(path), "--json")
+    assert get_summary(ran) == {"unchanged": 1}
+    # A row that is edited is the same row, and only what was edited is a change.
+    path.write_text(header + row.replace("c.jpg", "d.jpg"))
+    ran = cli.run("bulk", "schedule", str(path))
+    assert "[media urls]" in ran.out
+    assert "Done: 1 changed." in ran.err
+    assert len(client.scheduled_posts().items) == 1
+
+
+def make_journal_older(path: Path) -> None:
+    """Write the only entry of a journal as versions did that kept the line ends of a file."""
+    journal = Journal(path)
+    with journal.transaction() as db:
+        row = db.execute("SELECT id, body FROM entries").fetchone()
+        body = json.loads(row["body"])
+        for name in ("message", "first_comment"):
+            body[name] = body[name].replace("\n", "\r\n")
+        digested = dict(body)
+        uploaded = len(body.get("media_files") or ())
+        if uploaded:
+            digested["media_ids"] = body["media_ids"][:-uploaded]
+            if not digested["media_ids"]:
+                del digested["media_ids"]
+        db.execute(
+            "UPDATE entries SET body = ?, fingerprint = ? WHERE id = ?",
+            (json.dumps(body), fingerprint(digested), row["id"]),
+        )
+    journal.close()
+
+
+def rename_page(emulator: EmulatorServer, name: str = "acme-renamed") -> None:
+    with emulator.state.transaction() as db:
+        db.execute(
+            "UPDATE pages SET username = ?, name = ? WHERE platform = 'facebook'", (name, name)
+        )
+
+
+def expire_page(emulator: EmulatorServer) -> None:
+    with emulator.state.transaction() as db:
+        db.execute("UPDATE pages SET expired = 1 WHERE platform = 'facebook'")
+
+
+OUT = "k1,facebook:acme,2026-12-01 09:00,OUT\n"
+NEXT = "k2,instagram:acme,2027-01-10 18:00,NEXT\n"
+
+
+@pytest.mark.parametrize("change", [rename_page, expire_page])
+@pytest.mark.parametrize("zone", ["UTC", "brand", "Asia/Tokyo"])
+@pytest.mark.parametrize("key", ["k1", ""])
+def test_page_that_is_gone_does_not_block_other_rows(
+    cli: CommandLine, emulator: EmulatorServer, emulator_clock: ManualClock, tmp_path: Path,
+    change: object, zone: str, key: str,
+) -> None:  # fmt: skip
+    path = tmp_path / "c.csv"
+    row = OUT.replace("k1", key)
+    path.write_text(f"key,{HEADER}{row}")
+    assert cli.run("bulk", "schedule", str(path), "--tz", zone).code == 0
+    emulator_clock.advance(9 * 86_400)
+    assert callable(change)
+    change(emulator)
+    path.write_text(f"key,{HEADER}{row}{NEXT}")
+    ran = cli.run("bulk", "schedule", str(path), "--tz", zone, "--prune")
+    assert ran.code == 0, ran.err
+    assert "1 created" in ran.err
+
+
+def test_expired_page_blocks_rows_that_are_still_to_be_sent(
+    cli: CommandLine, emulator: EmulatorServer, tmp_path: Path
+) -> None:
+    path = tmp_path / "c.csv"
+    path.write_text(f"key,{HEADER}{OUT}")
+    assert cli.run("bulk", "schedule", str(path)).code == 0
+    expire_page(emulator)
+    path.write_text(f"key,{HEADER}{OUT}{NEXT}")
+    ran = cli.run("bulk", "schedule", str(path))
+    assert ran.code == 0, ran.err
+    assert "c.csv:2: page: the connection of facebook:acme has expired" in ran.err
+    assert "1 created, 1 unchanged" in ran.err
+    path.write_text(f"key,{HEADER}{OUT.replace('OUT', 'edited')}{NEXT}")
+    ran = cli.run("bulk", "schedule", str(path))
+    assert ran.code == 2
+    assert "has expired; reconnect it" in ran.err
+
+
+def test_nothing_about_a_row_that_is_out_is_judged_again(
+    cli: CommandLine, emulator_clock: ManualClock, tmp_path: Path
+) -> None:
+    path = tmp_path / "c.yaml"
+    post = yaml_post("message: Big news").replace("12-24", "12-01")
+    path.write_text(post)
+    assert cli.run("bulk", "schedule", str(path)).code == 0
+    emulator_clock.advance(9 * 86_400)
+    path.write_text(post.replace("Big news", "Big news #launch"))
+    ran = cli.run("bulk", "schedule", str(path), "--json")
+    assert ran.code == 0, ran.err
+    assert get_summary(ran) == {"unchanged": 1}
+
+
+def test_missing_end_marker_is_a_warning(cli: CommandLine, tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(jpeg()[:-2])
+    path = tmp_path / "c.csv"
+    path.write_text(f"page,scheduled_at,message,media_files\n{ROW}Hi,a.jpg\n")
+    ran = cli.run("bulk", "schedule", str(path))
+    assert ran.code == 0
+    assert "Warning: " in ran.err
+    assert "c.csv:2: media_files: a.jpg: the file has no end marker" in ran.err
+    for words in (
+        ("media", "upload", str(tmp_path / "a.jpg")),
+        ("posts", "schedule", "--page", "facebook:acme", "--at", "in 3d", "-m", "Hi",
+         "--media", str(tmp_path / "a.jpg")),
+    ):  # fmt: skip
+        ran = cli.run(*words)
+        assert ran.code == 0
+        assert "the file has no end marker" in ran.err
