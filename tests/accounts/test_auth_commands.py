@@ -268,6 +268,36 @@ def test_damaged_config(cli_logged_out: CommandLine, text: str) -> None:
     assert "Traceback" not in result.err
 
 
+@pytest.mark.parametrize("start", ["\ufeff", "\ufeff\ufeff", "# comment\n"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_config_of_other_editors(cli_logged_out: CommandLine, start: str, end: str) -> None:
+    config = write_config(cli_logged_out, "", "utf-8")
+    text = f'{start}[profiles.default]\ntimezone = "Asia/Tokyo"\nstorage = "file"\n'
+    config.write_bytes(text.replace("\n", end).encode())
+    result = cli_logged_out.run("auth", "list", "--json")
+    assert [profile["name"] for profile in json.loads(result.out)] == ["default"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be-sig", "latin-1"])
+def test_config_that_is_not_utf_8(cli_logged_out: CommandLine, encoding: str) -> None:
+    text = '# é\n[profiles.default]\nstorage = "file"\n'
+    if encoding == "utf-16-be-sig":
+        text, encoding = "\ufeff" + text, "utf-16-be"
+    write_config(cli_logged_out, text, encoding)
+    result = cli_logged_out.run("auth", "list")
+    assert result.code == 1
+    assert "config.toml is " + ("not UTF-8" if encoding == "latin-1" else "UTF-16") in result.err
+    assert "UTF-8" in result.err
+
+
+def write_config(cli: CommandLine, text: str, encoding: str) -> Path:
+    path = cli.home / "config" / "config.toml"
+    path.parent.mkdir(parents=True, mode=0o700, exist_ok=True)
+    path.write_bytes(text.encode(encoding))
+    path.chmod(0o600)
+    return path
+
+
 def test_plain_http_is_refused(cli: CommandLine) -> None:
     result = cli.run("pages", "list", env={"OUTREPLY_BASE_URL": "http://api.outreply.com/api/v1"})
     assert result.code == 2

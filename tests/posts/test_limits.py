@@ -7,6 +7,7 @@ import pytest
 
 from outreply_cli.posts.content import PostContent, validate_content, validate_time
 from outreply_cli.posts.guardrails import GuardrailLimits, brand_violations, page_violations
+from outreply_cli.spec.text import count_for_x
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -35,6 +36,51 @@ def test_message_limit_counts_characters() -> None:
     for character in ("x", "é", "\N{SPARKLES}"):
         assert problem_fields(PostContent(message=character * 5_000)) == []
         assert problem_fields(PostContent(message=character * 5_001)) == ["message"]
+
+
+@pytest.mark.parametrize(
+    ("text", "length"),
+    [
+        ("a" * 280, 280),
+        ("日" * 141, 282),
+        ("hello " * 41 + "okay https://example.com/" + "a" * 280, 274),
+        ("http://a.b http://c.d", 47),
+        ("(https://example.com/a).", 26),
+        ("https://example.com/a日本", 27),
+        ("ßéÜж", 4),
+        ("e\N{COMBINING ACUTE ACCENT}", 1),
+        ("\N{LEFT DOUBLE QUOTATION MARK}a\N{EM DASH}\N{HORIZONTAL ELLIPSIS}", 5),
+        ("カ", 2),
+        ("\N{SPARKLES}", 2),
+        ("\U0001f468\u200d\U0001f469\u200d\U0001f467", 2),
+        ("\U0001f44d\U0001f3fd", 2),
+        ("\u2764\ufe0f", 2),
+        ("\U0001f1eb\U0001f1f7\U0001f1e9\U0001f1ea", 4),
+        ("1\ufe0f\u20e3", 2),
+        ("", 0),
+    ],
+)
+def test_length_as_x_counts(text: str, length: int) -> None:
+    assert count_for_x(text) == length
+
+
+@pytest.mark.parametrize(
+    ("message", "is_long"),
+    [
+        ("日" * 140, False),
+        ("日" * 141, True),
+        ("hello " * 41 + "okay https://example.com/" + "a" * 280, False),
+        ("a" * 250 + " http://a.b", False),
+        ("a" * 257 + " http://a.b", True),
+        ("\U0001f468\u200d\U0001f469" * 140, False),
+        ("a" * 281, True),
+    ],
+)
+def test_long_posts_for_x(message: str, *, is_long: bool) -> None:
+    for platform in ("x", "twitter", "TW"):
+        fields = problem_fields(PostContent(message=message), platform, warnings=True)
+        assert fields == (["message"] if is_long else [])
+    assert problem_fields(PostContent(message="日" * 3_000), "linkedin", warnings=True) == []
 
 
 def test_message_or_media_is_required() -> None:
