@@ -162,9 +162,7 @@ def test_comma_lists_of_media(tmp_path: Path, column: str, cell: str, values: in
         assert all(path.exists() for path in row.media_files)
 
 
-def test_exported_urls_with_commas_are_read_back(
-    cli: CommandLine, tmp_path: Path
-) -> None:
+def test_exported_urls_with_commas_are_read_back(cli: CommandLine, tmp_path: Path) -> None:
     url = "https://img.example.com/fit,https://e.com/a.jpg"
     for at, media in (("in 2d", url), ("in 3d", "https://e.com/a,")):
         done = cli.run("posts", "schedule", "--page", "facebook:acme", "--at", at,
