@@ -34,7 +34,7 @@ from outreply_cli.storage.sqlite import (
 from outreply_cli.timestamps import parse_timestamp
 
 JOURNAL_FILE = "journal.db"
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS entries (
     id INTEGER PRIMARY KEY,
@@ -87,7 +87,12 @@ UPDATE entries SET attempted_at = sent_at;
 INSERT INTO calendars SELECT DISTINCT account, calendar, calendar, 1 FROM entries
     WHERE calendar NOT LIKE 'posts --key %' AND calendar <> 'posts reschedule'
 """
-_UPGRADES = {1: _SCHEMA_2 + _UPGRADE_1}
+_SCHEMA_3 = """
+CREATE TABLE IF NOT EXISTS media_names (
+    media_id TEXT PRIMARY KEY, name TEXT NOT NULL
+) WITHOUT ROWID;
+"""
+_UPGRADES = {1: _SCHEMA_2 + _UPGRADE_1, 2: _SCHEMA_3}
 _SLOTS_PER_QUERY = 400
 _COLUMN_TYPES = {
     **dict.fromkeys(
@@ -136,7 +141,7 @@ class Journal:
             # An intent must be on disk before its request is sent.
             self._db = open_database(
                 path,
-                _SCHEMA + _SCHEMA_2,
+                _SCHEMA + _SCHEMA_2 + _SCHEMA_3,
                 version=SCHEMA_VERSION,
                 durable=True,
                 upgrades=_UPGRADES,
@@ -416,6 +421,15 @@ class Journal:
             ).fetchall()
         return {row["media_id"] for row in rows}
 
+    def media_names(self) -> dict[str, str]:
+        """Return the names that uploaded files have on this machine, by media ID."""
+        with self._access():
+            rows = self._db.execute("SELECT media_id, name FROM media_names").fetchall()
+            with wrap_corruption():
+                for row in rows:
+                    check_types(row, {"media_id": str, "name": str})
+        return {row["media_id"]: row["name"] for row in rows}
+
     def mark_upload(
         self,
         account: str,
@@ -423,14 +437,17 @@ class Journal:
         now: datetime,
         media_id: str | None = None,
         *,
+        name: str = "",
         replaces: str | None = None,
     ) -> None:
         """Record that an upload has started at `now`, or has finished with `media_id`.
 
         `sha256` may be another name of the content while its digest is unknown; `replaces` is such
-        an earlier name.
+        an earlier name. `name` is that of the file.
         """
         with self._change() as db:
+            if media_id is not None:
+                db.execute("INSERT OR REPLACE INTO media_names VALUES (?, ?)", (media_id, name))
             db.execute("DELETE FROM uploads WHERE account = ? AND sha256 = ?", (account, replaces))
             # Keep the media ID of an earlier copy of the same content.
             db.execute(

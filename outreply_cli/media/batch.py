@@ -22,7 +22,7 @@ from outreply_cli.media.files import (
     hash_file,
     inspect,
 )
-from outreply_cli.media.sources import Candidate
+from outreply_cli.media.sources import STDIN, Candidate
 from outreply_cli.media.uploader import Uploader
 from outreply_cli.ui.progress import UploadProgress
 
@@ -157,7 +157,7 @@ class UploadBatch:
                     message=f"not uploaded: {self._stopped_by.message}"
                 )
                 return FileResult(name, UploadStatus.FAILED, file, error=error)
-            progress.start(index, name, file.size)
+            progress.start(index, file.path.name if name != STDIN else name, file.size)
             media = self._uploader.store(file, reuse=self._skip_existing, on_sent=on_sent)
         except OutReplyError as error:
             if _is_fatal(error):

@@ -12,12 +12,19 @@ from outreply_cli.errors import OutReplyError
 from outreply_cli.timestamps import parse_timestamp
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
+
+
+def media_name(item: Mapping[str, Any]) -> str:
+    """Return the name of `item` on this machine if known, else the server's."""
+    return str(item.get("file") or item.get("filename") or "")
+
+
 # Sort keys of `--sort`: the oldest, the largest and used items come first.
 ORDERS: Mapping[str, Callable[[Resource], Any]] = MappingProxyType(
     {
         "age": lambda item: created_at(item) or _NEVER,
         "size": lambda item: -media_size(item),
-        "name": lambda item: str(item.get("filename") or ""),
+        "name": media_name,
         "post": lambda item: (
             not item.get("scheduled_post_id"),
             str(item.get("scheduled_post_id")),

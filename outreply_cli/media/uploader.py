@@ -1,5 +1,6 @@
 """Uploads of media, each content only once, even after a lost response."""
 
+import os
 import threading
 from collections import defaultdict
 from collections.abc import Callable
@@ -133,8 +134,11 @@ class Uploader:
     def _record(self, file: MediaFile, started_at: datetime, item: Media) -> UploadedMedia:
         media_id = str(item["media_id"])
         self._journal.mark_upload(
-            self._account, file.sha256, started_at, media_id, replaces=_stat_name(file)
-        )
+            self._account, file.sha256, started_at, media_id,
+            # The name of a file may be any bytes.
+            name=os.fsencode(file.path.name).decode("utf-8", "replace"),
+            replaces=_stat_name(file),
+        )  # fmt: skip
         with self._lock:
             if self._media is not None:
                 self._media[media_id] = {**item, "size_bytes": file.size}

@@ -5,7 +5,13 @@ from typing import Annotated
 import typer
 
 from outreply_cli.cli.options import DisplayZone, command
-from outreply_cli.commands.media.output import ID_FIELD, media_columns, summarize, warn_if_truncated
+from outreply_cli.commands.media.output import (
+    ID_FIELD,
+    add_own_names,
+    media_columns,
+    summarize,
+    warn_if_truncated,
+)
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.media.library import ORDERS, find_unused
@@ -35,7 +41,9 @@ def run(
         raise InvalidInputError(f"invalid --sort {sort!r}", hint=f"Use one of: {', '.join(ORDERS)}")
     client = context.client()
     listing = client.media()
-    items = find_unused(listing.items) if only_unused else listing.items
+    items = add_own_names(context, listing.items)
+    if only_unused:
+        items = find_unused(items)
     if sort is not None:
         items = sorted(items, key=ORDERS[sort])
     columns = media_columns(client.now(), context.zone(tz))

@@ -1,13 +1,14 @@
 """Output of the commands of `outreply media`."""
 
 from collections.abc import Sequence
+from contextlib import closing, suppress
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 from zoneinfo import ZoneInfo
 
-from outreply_cli.api.client import Client, ListResult
+from outreply_cli.api.client import Client, ListResult, Resource
 from outreply_cli.api.types import Media
 from outreply_cli.commands.batch import act_on_each
 from outreply_cli.context import Context
@@ -19,9 +20,10 @@ from outreply_cli.errors import (
 )
 from outreply_cli.formats.sizes import format_size
 from outreply_cli.ids import expand_ids
+from outreply_cli.journal.journal import JOURNAL_FILE, Journal
 from outreply_cli.media.batch import BatchReport, FileResult, UploadStatus, ValidatedUploads
 from outreply_cli.media.files import MediaFile
-from outreply_cli.media.library import created_at, delete_media, media_size
+from outreply_cli.media.library import created_at, delete_media, media_name, media_size
 from outreply_cli.times import format_duration, format_time
 from outreply_cli.ui.columns import Column, Item
 from outreply_cli.ui.sanitize import sanitize
@@ -60,13 +62,26 @@ def media_columns(now: datetime, zone: ZoneInfo, item: Item | None = None) -> li
             lambda item: str(item.get("scheduled_post_id") or ""),
             shrinkable=True,
         ),
-        Column("Name", "filename", shrinkable=True),
+        Column("Name", "filename", media_name, shrinkable=True),
     ]
     if item is not None:
         columns[3] = Column("Uploaded", "created_at", format_upload_time)
         if item.get("url"):
             columns.append(Column("URL", "url"))
     return columns
+
+
+def add_own_names(context: Context, items: Sequence[Media]) -> list[Resource]:
+    """Return media with the names of their files on this machine as `file`, where known."""
+    path, names = context.state_dir / JOURNAL_FILE, {}
+    if path.exists():
+        # The server's names are shown if the journal cannot be read.
+        with suppress(OutReplyError), closing(Journal(path)) as journal:
+            names = journal.media_names()
+    return [
+        {**item, "file": names[item["media_id"]]} if names.get(item["media_id"]) else item
+        for item in items
+    ]
 
 
 def resolve_media(client: Client, words: Sequence[str]) -> list[str]:

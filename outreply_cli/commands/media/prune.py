@@ -7,6 +7,7 @@ import typer
 from outreply_cli.cli.options import DisplayZone, Yes, command
 from outreply_cli.commands.media.output import (
     ID_FIELD,
+    add_own_names,
     delete_items,
     media_columns,
     summarize,
@@ -45,7 +46,7 @@ def run(
         before = now - age if age is not None else None
     except OverflowError:
         raise InvalidInputError("--older-than is too long") from None
-    items = find_unused(listing.items, before=before)
+    items = find_unused(add_own_names(context, listing.items), before=before)
     warn_if_truncated(context, listing)
     columns = media_columns(now, context.zone(tz))
     summary = f"{summarize(items)}, not used by a scheduled post"

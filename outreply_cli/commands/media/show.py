@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from outreply_cli.cli.options import DisplayZone, command
-from outreply_cli.commands.media.output import ID_FIELD, media_columns, resolve_media
+from outreply_cli.commands.media.output import ID_FIELD, add_own_names, media_columns, resolve_media
 from outreply_cli.context import Context
 
 
@@ -23,6 +23,6 @@ def run(
     """
     client = context.client()
     (media_id,) = resolve_media(client, [media_id])
-    item = client.media_item(media_id)
+    (item,) = add_own_names(context, [client.media_item(media_id)])
     columns = media_columns(client.now(), context.zone(tz), item)
     context.output.print_one(item, columns, id_field=ID_FIELD)
