@@ -260,7 +260,7 @@ def _command_hint(path: str, typed: str, names: Iterable[str]) -> str:
     verbs = [] if word in known else _commands_with_verb(path, word)
     if len(verbs) == 1:
         return f"Did you mean: {verbs[0]}"
-    near = difflib.get_close_matches(word, known, n=1)
+    near = [] if verbs else difflib.get_close_matches(word, known, n=1)
     return f"Did you mean: {known[near[0]]}" if near else f"See: {path} --help"
 
 

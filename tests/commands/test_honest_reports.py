@@ -1,0 +1,293 @@
+"""What commands say they did is what they did: cancelled, sent, exported, shown."""
+
+import csv
+import io
+import json
+import signal
+from typing import Any
+
+import pexpect
+import pytest
+
+from outreply_cli.emulator.server import EmulatorServer
+from tests.clocks import ManualClock
+from tests.command_line import CommandLine
+from tests.commands.test_comment_commands import add_comment, replies
+from tests.media.sample_files import jpeg
+
+
+def run_json(cli: CommandLine, *words: str) -> Any:
+    ran = cli.run(*words, "--json")
+    assert ran.code == 0, ran.err
+    return json.loads(ran.out)
+
+
+def add_scheduled(emulator: EmulatorServer, page_id: str, count: int, at: float) -> None:
+    with emulator.state.transaction() as db:
+        for number in range(count):
+            db.execute(
+                "INSERT INTO posts (id, page_id, status, created_at, scheduled_at, message, media) "
+                "VALUES (?, ?, 'scheduled', 0, ?, ?, '[]')",
+                (f"{page_id[:8]}{number:016}", page_id, at + 60 * number, f"Post {number}"),
+            )
+
+
+def pages(cli: CommandLine) -> dict[str, str]:
+    return {page["platform"]: page["id"] for page in run_json(cli, "pages", "list")}
+
+
+@pytest.fixture
+def post(cli: CommandLine) -> str:
+    return str(run_json(cli, "posts", "list", "--published")[0]["id"])
+
+
+@pytest.mark.parametrize("key", [(), ("--key", "launch")])
+def test_cancel_says_what_it_cancelled(cli: CommandLine, key: tuple[str, ...]) -> None:
+    words = ("--page", "instagram:acme", "--at", "2026-12-24 18:00", "-m", "Merry\nChristmas")
+    post_id = cli.run("posts", "schedule", *words, "-q", *key).out.strip()
+    ran = cli.run("posts", "cancel", post_id)
+    expected = 'instagram:acme, Thu 24 Dec 18:00 (17:00Z), "Merry Christmas"'
+    assert ran.out == f"Cancelled {post_id}: {expected}\n"
+
+
+def test_cancel_escapes_text_of_others(cli: CommandLine) -> None:
+    words = ("--page", "x:bluebird", "--at", "+1d", "-m", "a\x1b[2Jb")
+    post_id = cli.run("posts", "schedule", *words, "-q").out.strip()
+    assert "\x1b" not in cli.run("posts", "cancel", post_id).out
+
+
+def test_cancel_of_several_says_each_and_what_failed(cli: CommandLine) -> None:
+    ids = [
+        cli.run("posts", "schedule", "--page", "x:bluebird", "--at", at, "-m", at, "-q").out.strip()
+        for at in ("+1d", "+2d")
+    ]
+    ran = cli.run("posts", "cancel", *ids, "68a100000000000000000001")
+    assert ran.code == 3
+    assert ['"+1d"' in ran.out, '"+2d"' in ran.out, len(ran.out.splitlines())] == [True, True, 2]
+
+
+def start_triage(cli: CommandLine) -> "pexpect.spawn[str]":
+    child = cli.at_terminal("comments", "triage", "--days", "365", columns=100)
+    child.expect("uit\\? ")
+    return child
+
+
+def queue_reply(child: "pexpect.spawn[str]") -> None:
+    child.sendline("r")
+    child.expect("Reply: ")
+    child.sendline("Not sure yet")
+    child.expect("uit\\? ")
+
+
+@pytest.fixture
+def two_questions(
+    cli: CommandLine, emulator: EmulatorServer, emulator_clock: ManualClock, post: str
+) -> list[str]:
+    """The IDs of the only unanswered comments."""
+    emulator.state.connection.execute("DELETE FROM comments")
+    first = add_comment(emulator, post, "First question?")
+    emulator_clock.advance(60)
+    return [first, add_comment(emulator, post, "Second question?")]
+
+
+@pytest.mark.parametrize("end", ["interrupt", "eof", "terminate"])
+def test_interrupted_triage_sends_nothing_unconfirmed(
+    cli: CommandLine, post: str, two_questions: list[str], end: str
+) -> None:
+    child = start_triage(cli)
+    queue_reply(child)
+    if end == "interrupt":
+        child.sendintr()
+    elif end == "eof":
+        child.sendeof()
+    else:
+        child.kill(signal.SIGHUP)
+    child.expect(pexpect.EOF)
+    child.close()
+    if end != "terminate":
+        assert child.exitstatus == 130
+        assert "interrupted; the last reply, to @jane.doe, was not sent" in str(child.before)
+        assert "0 sent, 0 skipped, 1 left." in str(child.before)
+    assert replies(cli, post, two_questions[0]) == []
+
+
+def test_interrupt_in_a_reply_sends_nothing(
+    cli: CommandLine, post: str, two_questions: list[str]
+) -> None:
+    child = start_triage(cli)
+    child.sendline("r")
+    child.expect("Reply: ")
+    child.send("Half a rep")
+    child.sendintr()
+    child.expect("no reply was left to send")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 130
+    assert replies(cli, post, two_questions[0]) == []
+
+
+def test_interrupt_after_confirmed_reply_keeps_it(
+    cli: CommandLine, post: str, two_questions: list[str]
+) -> None:
+    child = start_triage(cli)
+    queue_reply(child)
+    child.sendline("o")
+    child.expect("uit\\? ")
+    child.sendline("s")
+    child.expect("1 sent, 1 skipped, 0 left")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert replies(cli, post, two_questions[0]) == ["Not sure yet"]
+
+
+def test_skipped_comment_is_not_counted_as_unanswered(
+    cli: CommandLine, two_questions: list[str]
+) -> None:
+    assert two_questions
+    child = start_triage(cli)
+    child.sendline("s")
+    child.expect("uit\\? ")
+    child.sendline("q")
+    child.expect(pexpect.EOF)
+    child.close()
+    inbox = cli.run("comments", "inbox", "--days", "365", "--json")
+    assert [item["id"] for item in json.loads(inbox.out)] == two_questions[1:]
+    assert "1 unanswered, 0 new comments on" in inbox.err
+    assert sum(item["unanswered"] for item in run_json(cli, "status")["unanswered_comments"]) == 1
+
+
+EXPORTS = [
+    ("bulk", "export"),
+    ("posts", "export", "--csv", "-"),
+    ("posts", "export", "--ics", "-"),
+]
+
+
+def count_posts(text: str) -> int:
+    if text.startswith("BEGIN:VCALENDAR"):
+        return text.count("BEGIN:VEVENT")
+    return len(list(csv.DictReader(io.StringIO(text))))
+
+
+@pytest.mark.parametrize("words", EXPORTS, ids=" ".join)
+def test_export_holds_more_than_one_list(
+    cli: CommandLine, emulator: EmulatorServer, emulator_clock: ManualClock, words: tuple[str, ...]
+) -> None:
+    at = emulator_clock.now().timestamp() + 86_400
+    by_platform = pages(cli)
+    for platform in ("instagram", "facebook"):
+        add_scheduled(emulator, by_platform[platform], 60, at)
+    before = len(run_json(cli, "posts", "list"))
+    assert before == 100
+    ran = cli.run(*words)
+    assert ran.code == 0, ran.err
+    assert count_posts(ran.out) == 120
+
+
+@pytest.mark.parametrize("words", EXPORTS, ids=" ".join)
+@pytest.mark.parametrize("page", [(), ("--page", "instagram:acme")], ids=["all", "page"])
+def test_incomplete_export_fails_with_reason(
+    cli: CommandLine,
+    emulator: EmulatorServer,
+    emulator_clock: ManualClock,
+    words: tuple[str, ...],
+    page: tuple[str, ...],
+) -> None:
+    at = emulator_clock.now().timestamp() + 86_400
+    add_scheduled(emulator, pages(cli)["instagram"], 130, at)
+    ran = cli.run(*words, *page)
+    assert ran.code == 3
+    assert count_posts(ran.out) == 100
+    assert "incomplete: the API lists at most 100 posts of a page" in ran.err
+    assert "instagram:acme may have more" in ran.err
+    assert "PARTIAL_FAILURE" in cli.run(*words, *page, "--json").err
+
+
+def test_export_names_what_the_api_does_not_return(cli: CommandLine) -> None:
+    words = ("--page", "tiktok:bluebirdcoffee", "--at", "+1d", "-m", "Dance")
+    settings = ("--tiktok", '{"privacy_level": "PUBLIC"}')
+    post_id = cli.run("posts", "schedule", *words, *settings, "-q").out.strip()
+    ran = cli.run("bulk", "export")
+    assert ran.code == 0
+    exported = list(csv.DictReader(io.StringIO(ran.out)))
+    assert exported[0]["tiktok_settings"] or post_id in ran.err
+
+
+@pytest.mark.parametrize(
+    ("word", "command"),
+    [
+        ("login", "auth login"), ("logout", "auth logout"), ("whoami", "auth status"),
+        ("schedule", "posts schedule"), ("publish", "posts publish"), ("inbox", "comments inbox"),
+        ("import", "bulk schedule"), ("upload", "media upload"), ("reply", "comments reply"),
+        ("retry", "posts retry"), ("triage", "comments triage"), ("Login", "auth login"),
+        ("lgoin", "auth login"), ("statsu", "status"), ("cancel", "posts cancel"),
+    ],
+)  # fmt: skip
+def test_words_of_other_tools_lead_to_the_command(
+    cli_logged_out: CommandLine, word: str, command: str
+) -> None:
+    ran = cli_logged_out.run(word)
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err == (
+        f'Error: Unknown command "{word}" for outreply\n  Did you mean: outreply {command}\n'
+    )
+    error = json.loads(cli_logged_out.run(word, "--json").err)["error"]
+    assert error["hint"] == f"Did you mean: outreply {command}"
+
+
+@pytest.mark.parametrize("word", ["list", "show", "delete", "zzz"])
+def test_word_without_one_meaning_leads_to_help(cli_logged_out: CommandLine, word: str) -> None:
+    ran = cli_logged_out.run(word)
+    assert ran.code == 2
+    assert "See: outreply --help" in ran.err
+
+
+@pytest.mark.parametrize("zone", ["Europe/Paris", "America/New_York", "Asia/Tokyo"])
+def test_one_line_a_row_at_80_columns(cli: CommandLine, zone: str) -> None:
+    cli.environ["OUTREPLY_TIMEZONE"] = zone
+    # In one of the zones, 02:00 UTC is on another day.
+    words = (
+        "--page",
+        "youtube:bluebirdathome",
+        "--at",
+        "+14h",
+        "-m",
+        "A message of many words " * 4,
+    )
+    shown = draw(cli, zone, "posts", "schedule", *words)
+    assert len(shown) == 3
+    posts = run_json(cli, "posts", "list", "--all")
+    assert len(draw(cli, zone, "posts", "list", "--all")) == len(posts) + 2
+    assert len(draw(cli, zone, "pages", "list")) == 6 + 2
+
+
+def draw(cli: CommandLine, zone: str, *words: str) -> list[str]:
+    child = cli.at_terminal(*words, "--no-color", columns=80, env={"OUTREPLY_TIMEZONE": zone})
+    child.expect(pexpect.EOF)
+    child.close()
+    lines = str(child.before).replace("\r", "").splitlines()
+    assert max(map(len, lines)) <= 80
+    return lines
+
+
+def test_media_show_own_file_names(cli: CommandLine) -> None:
+    folder = cli.home / "a-folder-with-a-name-that-is-longer-than-the-column-of-the-file"
+    folder.mkdir(parents=True)
+    picture = folder / "hero of the day.jpg"
+    picture.write_bytes(jpeg())
+    child = cli.at_terminal("media", "upload", str(picture), "--no-color", columns=80)
+    child.expect(pexpect.EOF)
+    child.close()
+    assert str(folder) not in str(child.before)
+    assert "  hero of the day.jpg\r\n" in str(child.before)
+    (item,) = run_json(cli, "media", "list")
+    assert item["file"] == "hero of the day.jpg"
+    assert item["filename"].startswith("api_")
+    assert "hero of the day.jpg" in cli.run("media", "list").out
+    assert run_json(cli, "media", "show", item["media_id"])["file"] == "hero of the day.jpg"
+    assert "hero of the day.jpg" in cli.run("media", "prune", "--dry-run").out
+    elsewhere = {"OUTREPLY_STATE_DIR": str(cli.home / "elsewhere")}
+    assert "api_" in cli.run("media", "list", env=elsewhere).out
+    # Without the journal, the list is still shown.
+    (cli.home / "state" / "journal.db").write_bytes(b"damaged" * 1000)
+    assert "api_" in cli.run("media", "list").out
