@@ -250,7 +250,7 @@ def test_stdout_and_stderr_keep_their_order(
     log = tmp_path / "out.log"
     for words, before, after in (
         (("bulk", "schedule", str(calendar), "--dry-run", "-v"), "Hi", "Dry run: nothing"),
-        (("comments", "inbox", "--all", "--days", "60"), "jane.doe", "comments ("),
+        (("comments", "inbox", "--all", "--days", "60"), "jane.doe", " unanswered, "),
     ):
         with log.open("wb") as file:
             done = subprocess.run(
