@@ -36,7 +36,7 @@ _TEXTS = frozenset({"message", "first_comment"})
 # What follows a value, and is text to people but a comment to YAML.
 _COMMENT = re.compile(r"[ \t]*(?P<text>#(?P<hashtag>[^\s#])?[^\n]*)")
 _COMMENT_BELOW = re.compile(r"[ \t]*\n(?P<indent>[ \t]*)(?P<text>#[^\s#][^\n]*)")
-_FIELD_LINE = re.compile(r"\s*(?:- +)?\w[\w -]*: +(?P<value>\S)")
+_FIELD_LINE = re.compile(r"[\s\w-]+:\s+(?P<value>\S)")
 _EXPECTED = "write `posts:` with a list of posts, each with page, scheduled_at and message"
 
 Nodes = dict[str, tuple[yaml.Node, yaml.Node]]
