@@ -22,7 +22,7 @@ from outreply_cli.errors import (
     TimeError,
 )
 from outreply_cli.paths import config_dir, state_dir
-from outreply_cli.ui.fields import parse_fields
+from outreply_cli.ui.fields import check_fields, parse_fields
 from outreply_cli.ui.files import read_text_file
 from outreply_cli.ui.options import GlobalOptions
 from outreply_cli.ui.output import FORMATS, Output
@@ -65,6 +65,8 @@ class Context:
     clock: Clock = field(default_factory=SystemClock)
     options: GlobalOptions = field(default_factory=GlobalOptions)
     is_configured: bool = False
+    _schema: Mapping[str, Any] | None = None
+    _checks_fields: bool = True
     _account: "Account | None" = None
     _client: "Client | None" = None
     _clients: "list[Client]" = field(default_factory=list)
@@ -85,6 +87,24 @@ class Context:
         if options.output != "table" and isinstance(self.stdout, io.TextIOWrapper):
             # Programs read these formats, on a terminal too: `script`, an editor's shell.
             use_utf8(self.stdout)
+
+    def declare_result(self, schema: Mapping[str, Any], *, is_open: bool) -> None:
+        """Check `--fields` against the JSON Schema of the result.
+
+        Args:
+            schema: The schema.
+            is_open: Whether the objects may have further fields, so that an unknown field is an
+                error only if no printed object has it.
+
+        Raises:
+            InvalidInputError: A field is unknown.
+        """
+        if self.options.output != "json" and "rows" in schema.get("properties", {}):
+            # Other formats print the rows only.
+            schema = schema["properties"]["rows"]
+        if self.options.fields is not None and not is_open:
+            check_fields(parse_fields(self.options.fields), schema)
+        self._schema, self._checks_fields = schema, is_open
 
     @property
     def wants_json(self) -> bool:
@@ -132,6 +152,8 @@ class Context:
             stream=self.stdout,
             format=self.options.output,
             fields=None if fields is None else parse_fields(fields),
+            schema=self._schema,
+            checks_fields=self._checks_fields,
             quiet=self.options.quiet,
             is_terminal=on_terminal,
             color=on_terminal and self._allows_color,

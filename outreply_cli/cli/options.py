@@ -4,14 +4,14 @@ import dataclasses
 import inspect
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
 import typer
 
 from outreply_cli.cli.typer_adapter import CommandSpec
 from outreply_cli.context import Context
-from outreply_cli.errors import InvalidInputError, TimeError
+from outreply_cli.errors import InterruptedRunError, InvalidInputError, TimeError
 from outreply_cli.spec.text import is_unicode
 from outreply_cli.ui.options import GlobalOptions
 
@@ -116,6 +116,8 @@ def command(
                     hint="Use -o jsonl.",
                 )
             _check_values(ctx)
+            if context.options.fields is not None:
+                _check_fields(context, ctx.command_path.split()[1:])
             for name, group in groups.items():
                 fields = [field.name for field in dataclasses.fields(group)]
                 values[name] = group(**{field: values.pop(field) for field in fields})
@@ -123,6 +125,11 @@ def command(
                 function(context, **values)
             except TimeError as error:
                 raise _with_option_name(ctx, error) from None
+            except KeyboardInterrupt:
+                # People know what they pressed; a program reads the error.
+                if context.wants_json:
+                    raise InterruptedRunError("interrupted") from None
+                raise
 
         keyword = inspect.Parameter.KEYWORD_ONLY
         parameters = [
@@ -141,6 +148,15 @@ def command(
         return CommandSpec(run, settings)
 
     return declare
+
+
+def _check_fields(context: Context, path: Sequence[str]) -> None:
+    from outreply_cli.cli.reference import OPEN_RESULTS, result_schema
+
+    name = " ".join(path)
+    schema = result_schema(name)
+    if schema is not None:
+        context.declare_result(schema, is_open=name in OPEN_RESULTS)
 
 
 def _expand(parameter: inspect.Parameter) -> list[inspect.Parameter]:

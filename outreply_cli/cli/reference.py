@@ -14,18 +14,32 @@ _API_EXIT_CODES = {ExitCode.AUTH, ExitCode.NOT_FOUND, ExitCode.LIMIT_EXCEEDED, E
 # Commands that act on several things, some of which may fail.
 _BATCHES = frozenset({
     "posts schedule", "posts publish", "posts cancel", "bulk schedule", "bulk apply", "bulk cancel",
-    "posts retry", "posts export", "bulk export",
+    "posts retry", "posts export", "bulk export", "bulk reconcile",
     "media upload", "media delete", "media prune", "comments triage", "webhooks trigger",
     "webhooks check", "webhooks replay", "demo",
 })  # fmt: skip
+# Commands that show objects of the API, which may have fields that no schema knows, and change
+# nothing: an unknown `--fields` is an error only after the fact, if no object has it.
+OPEN_RESULTS = frozenset({
+    "api", "brands list", "brands show", "comments inbox", "comments list", "comments watch",
+    "errors", "media list", "media show", "pages list", "pages show", "posts calendar",
+    "posts list", "posts show", "posts wait", "quota show", "quota watch", "webhooks list",
+    "webhooks show",
+})  # fmt: skip
+# Commands that name something on this machine and do not call the API.
+_LOCAL_NAMES = frozenset({"auth switch"})
 # Commands that wait for something that may not come in time.
 _WAITS = frozenset({"posts wait", "serve-webhook"})
 
 
 def tree_as_json(command: Command) -> dict[str, Any]:
     """A command and everything below it, with exit codes, scopes and result schemas."""
-    schemas = json.loads(SCHEMAS_PATH.read_text(encoding="utf-8"))
-    return _as_json(command, schemas)
+    return _as_json(command, _schemas())
+
+
+def result_schema(name: str) -> dict[str, Any] | None:
+    """The JSON Schema of what a command such as `posts list` prints; None if it prints none."""
+    return _schemas().get(name.replace(" ", "-"))
 
 
 def exit_codes(command: Command) -> list[int]:
@@ -38,11 +52,18 @@ def exit_codes(command: Command) -> list[int]:
         codes |= {ExitCode.NOT_FOUND, ExitCode.NETWORK}
     if name in _BATCHES:
         codes |= {ExitCode.PARTIAL}
+    if name in _LOCAL_NAMES:
+        codes |= {ExitCode.NOT_FOUND}
     if command.path[:1] in {("webhooks",), ("serve-webhook",)}:
         codes |= {ExitCode.NOT_FOUND, ExitCode.NETWORK}
     if name in _WAITS:
         codes |= {ExitCode.TIMEOUT}
     return sorted(int(code) for code in codes)
+
+
+def _schemas() -> dict[str, Any]:
+    schemas: dict[str, Any] = json.loads(SCHEMAS_PATH.read_text(encoding="utf-8"))
+    return schemas
 
 
 def _as_json(command: Command, schemas: dict[str, Any]) -> dict[str, Any]:

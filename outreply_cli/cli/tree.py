@@ -45,7 +45,7 @@ class Parameter:
         """The parameter as `outreply help --json` prints it."""
         return {
             "name": self.flags[0] if self.flags else self.name,
-            "flags": list(self.flags),
+            **({"flags": list(self.flags)} if self.flags else {}),
             "metavar": self.metavar,
             "help": self.help,
             "default": self.default or None,

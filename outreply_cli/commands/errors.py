@@ -40,19 +40,17 @@ def run(
     Example: outreply errors --fields code,fix -o csv
     """
     entries = _catalog(context)
-    if code is None:
-        context.output.print_list(entries, _COLUMNS, id_field="code")
-        return
-    code = code.strip().upper()
-    matches = [entry for entry in entries if str(entry.get("code")).upper() == code]
-    if not matches:
+    wanted = None if code is None else code.strip().upper()
+    # A code may have several meanings, one for each status.
+    matches = [entry for entry in entries if wanted in {None, str(entry.get("code")).upper()}]
+    if wanted is not None and not matches:
         codes = [str(entry.get("code")) for entry in entries]
-        close = difflib.get_close_matches(code, codes, n=1)
+        close = difflib.get_close_matches(wanted, codes, n=1)
         raise InvalidInputError(
-            f"unknown error code {code!r}",
+            f"unknown error code {wanted!r}",
             hint=f"Did you mean {close[0]}?" if close else "See all codes: outreply errors",
         )
-    if len(matches) == 1:
+    if context.options.output == "table" and wanted is not None and len(matches) == 1:
         context.output.print_one(matches[0], _COLUMNS, id_field="code")
     else:
         context.output.print_list(matches, _COLUMNS, id_field="code")

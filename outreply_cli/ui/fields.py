@@ -1,7 +1,9 @@
 """Values inside objects by dotted paths, for `--fields` and for columns."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
+
+from outreply_cli.errors import InvalidInputError
 
 _MISSING = object()
 # Python refuses to convert very long numbers, and no list has that many items.
@@ -22,6 +24,43 @@ def get_field(item: Any, path: str) -> Any:
 def has_field(item: Any, path: str) -> bool:
     """Whether an object has a value, also null, at a dotted path."""
     return _find(item, path) is not _MISSING
+
+
+def check_fields(
+    paths: Iterable[str],
+    schema: Mapping[str, Any] | None,
+    items: Sequence[Any] = (),
+    names: Iterable[str] = (),
+) -> None:
+    """Check the paths of `--fields`.
+
+    Args:
+        paths: The dotted paths.
+        schema: The JSON Schema of the result, where it is known.
+        items: The objects to print, which may have more fields than the schema.
+        names: Further known fields.
+
+    Raises:
+        InvalidInputError: A path is in neither; the hint names the nearest field.
+    """
+    # The fields of a list are those of its objects.
+    schemas = [] if not schema else [schema, schema.get("items", schema)]
+    known = {*names, *(known for schema in schemas for known in _paths(schema))}
+    known |= {str(name) for item in items if isinstance(item, Mapping) for name in item}
+    for path in paths:
+        steps = path.split(".")
+        if path in known or any(has_field(item, path) for item in items):
+            continue
+        if any(_has_path(schema, steps) for schema in schemas):
+            continue
+        import difflib
+
+        near = difflib.get_close_matches(path, sorted(known), n=1)
+        top = ", ".join(sorted(name for name in known if "." not in name))
+        raise InvalidInputError(
+            f"--fields: unknown field {path!r}",
+            hint=f"Did you mean: {near[0]}" if near else f"Fields: {top}" if top else None,
+        )
 
 
 def select_fields(item: Any, paths: Iterable[str]) -> dict[str, Any]:
@@ -51,3 +90,26 @@ def _find(item: Any, path: str) -> Any:
         else:
             return _MISSING
     return value
+
+
+def _has_path(schema: Mapping[str, Any], steps: Sequence[str]) -> bool:
+    """Whether a value of the schema may have a value at a path."""
+    if not steps:
+        return True
+    step, following = steps[0], steps[1:]
+    if "items" in schema and step.isdecimal() and _has_path(schema["items"], following):
+        return True
+    properties = schema.get("properties")
+    if not properties:
+        # The schema says nothing about the fields of such an object.
+        return "object" in schema.get("type", ["object"])
+    below = properties.get(step, schema.get("additionalProperties"))
+    return below is not None and _has_path(below, following)
+
+
+def _paths(schema: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    for name, below in schema.get("properties", {}).items():
+        yield prefix + name
+        yield from _paths(below, f"{prefix}{name}.")
+    if "items" in schema:
+        yield from _paths(schema["items"], f"{prefix}0.")

@@ -5,9 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TextIO
 
-from outreply_cli.errors import InvalidInputError
 from outreply_cli.ui.columns import Column, Item
-from outreply_cli.ui.fields import as_text, get_field, has_field, select_fields
+from outreply_cli.ui.fields import as_text, check_fields, get_field, select_fields
 from outreply_cli.ui.sanitize import escape_control_json, sanitize
 
 if TYPE_CHECKING:
@@ -24,6 +23,8 @@ class Output:
         stream: stdout.
         format: One of FORMATS.
         fields: The paths of `--fields` in order; None for all.
+        schema: The JSON Schema of the result, for `--fields`; None if unknown.
+        checks_fields: Whether to check `fields` against the printed objects as well.
         quiet: Whether to print only IDs.
         is_terminal: Whether the stream is a terminal.
         color: Whether to use color.
@@ -34,6 +35,8 @@ class Output:
     stream: TextIO
     format: str = "table"
     fields: Sequence[str] | None = None
+    schema: Mapping[str, Any] | None = None
+    checks_fields: bool = True
     quiet: bool = False
     is_terminal: bool = False
     color: bool = False
@@ -147,33 +150,21 @@ class Output:
             return
         self._check_fields(value if isinstance(value, list) else [value], [])
         if isinstance(value, list) and self.format == "jsonl":
-            self._lines(self._json(self._reduce(item)) for item in value)
+            self._lines(self._json(self.select(item)) for item in value)
         elif self.format == "yaml":
-            self._print_yaml(self._reduce(value))
+            self._print_yaml(self.select(value))
         elif self.format in {"csv", "tsv"}:
             rows = value if isinstance(value, list) else [value]
             objects = [row if isinstance(row, Mapping) else {"value": row} for row in rows]
             self._print_separated(objects, self._select([]) or _columns_for(objects))
         else:
-            self._lines([self._json(self._reduce(value), indented=self.format != "jsonl")])
+            self._lines([self._json(self.select(value), indented=self.format != "jsonl")])
 
     def _check_fields(self, items: Sequence[Any], columns: Sequence[Column]) -> None:
-        # The fields of an empty list are unknown.
-        if self.fields is None or not items:
-            return
-        known = {column.field for column in columns}
-        known |= {str(name) for item in items if isinstance(item, Mapping) for name in item}
-        for path in self.fields:
-            if path not in known and not any(has_field(item, path) for item in items):
-                import difflib
-
-                near = difflib.get_close_matches(path, sorted(known), n=1)
-                raise InvalidInputError(
-                    f"--fields: unknown field {path!r}",
-                    hint=f"Did you mean: {near[0]}"
-                    if near
-                    else f"Fields: {', '.join(sorted(known))}",
-                )
+        # The fields of an empty list are unknown without its schema.
+        if self.fields is not None and self.checks_fields and (items or self.schema):
+            names = (column.field for column in columns)
+            check_fields(self.fields, self.schema, items, names)
 
     def _select(self, columns: Sequence[Column]) -> Sequence[Column]:
         if self.fields is None:
@@ -196,7 +187,7 @@ class Output:
         if self.format in {"csv", "tsv"}:
             self._print_separated(items, self._select(columns))
             return
-        reduced = [self._reduce(item) for item in items]
+        reduced = [self.select(item) for item in items]
         if self.format == "jsonl":
             self._lines(self._json(item) for item in reduced)
         elif self.format == "yaml":
@@ -204,11 +195,12 @@ class Output:
         else:
             self._lines([self._json(reduced[0] if single else reduced, indented=True)])
 
-    def _reduce(self, value: Any) -> Any:
+    def select(self, value: Any) -> Any:
+        """The fields that `--fields` names, of an object or of each object of a list."""
         if self.fields is None:
             return value
         if isinstance(value, list):
-            return [self._reduce(item) for item in value]
+            return [self.select(item) for item in value]
         return select_fields(value, self.fields)
 
     def _json(self, value: Any, *, indented: bool = False) -> str:

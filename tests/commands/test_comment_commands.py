@@ -57,7 +57,7 @@ def test_list_filters_and_addresses(cli: CommandLine, emulator: EmulatorServer, 
     assert len(run_json(cli, "comments", "list", address)) == len(comments)
     assert cli.run("comments", "reply", added, "-m", "Yes!").code == 0
     assert added not in ids(run_json(cli, "comments", "list", post, "--unanswered"))
-    assert cli.run("comments", "list", "https://nowhere.example/p").code == 2
+    assert cli.run("comments", "list", "https://nowhere.example/p").code == 5
     assert cli.run("comments", "list", "unknown").code == 5
 
 

@@ -194,7 +194,7 @@ def test_errors_uses_live_catalog_or_builtin_copy(
     cli_logged_out.environ["OUTREPLY_API_KEY"] = "outreply_live_x"
     with ScriptedServer([response(200, {"errors": [live]})]) as server:
         env = {"OUTREPLY_BASE_URL": server.url}
-        assert json.loads(cli_logged_out.run("errors", "new_one", "--json", env=env).out) == live
+        assert json.loads(cli_logged_out.run("errors", "new_one", "--json", env=env).out) == [live]
         (request,) = server.received
     assert (request.path, "authorization" in request.headers) == ("/api/v1/errors", False)
     offline = cli_logged_out.run(

@@ -256,4 +256,4 @@ def test_invalid_input(cli_with_emulator: CommandLine, tmp_path: Path) -> None:
     for name, reason in (("missing", "No such file or directory"), (".", "Is a directory")):
         load = cli_with_emulator.run("emulator", "snapshot", "load", str(tmp_path / name), "--yes")
         assert f"annot load the snapshot {tmp_path / name}: {reason}\n" in load.err
-        assert load.code == 1
+        assert load.code == 2

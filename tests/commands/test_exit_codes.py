@@ -350,13 +350,19 @@ def test_exit_code_partial_failure(cli: CommandLine) -> None:
     assert "1 of 2" in result.err
 
 
-def test_exit_code_interrupted(cli_logged_out: CommandLine) -> None:
+@pytest.mark.parametrize("is_json", [False, True])
+def test_exit_code_interrupted(cli_logged_out: CommandLine, *, is_json: bool) -> None:
     slow = response(503, {"error": "Later"}, retry_after="30")
     with ScriptedServer([slow]) as server:
         env = {"OUTREPLY_API_KEY": "outreply_live_x", "OUTREPLY_BASE_URL": server.url}
-        process = cli_logged_out.start("pages", "list", "--verbose", env=env)
+        words = ("pages", "list", "--verbose", *(["--json"] if is_json else []))
+        process = cli_logged_out.start(*words, env=env)
         wait_for_line(process, "retrying in")
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=60)
-    assert process.returncode == 130
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (130, "")
     assert "Traceback" not in err
+    if is_json:
+        assert parse_error(err)["code"] == "INTERRUPTED"
+    else:
+        assert "Error" not in err

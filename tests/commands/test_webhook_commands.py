@@ -152,7 +152,7 @@ def test_serve_webhook_passes_check(developer: CommandLine) -> None:
     with run_receiver(developer) as receiver:
         ran = developer.run("webhooks", "check", receiver.url, "--json")
         assert ran.code == 0, ran.out
-        assert all(check["passed"] for check in json.loads(ran.out))
+        assert all(check["status"] == "ok" for check in json.loads(ran.out))
 
 
 def test_create_list_show_delete(cli: CommandLine) -> None:
@@ -170,7 +170,7 @@ def test_create_list_show_delete(cli: CommandLine) -> None:
     assert "--yes" in unconfirmed.err
     deleted = cli.run("webhooks", "delete", hook["id"], "--yes", "--json")
     assert deleted.code == 0
-    assert json.loads(deleted.out) == {"id": hook["id"], "deleted": True}
+    assert json.loads(deleted.out) == {"id": hook["id"], "success": True}
     assert deleted.err == ""
     assert cli.run("webhooks", "show", hook["id"]).code == 5
     typo = cli.run("webhooks", "create", "--url", url, "--events", "post.publish")

@@ -11,7 +11,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-_ID_KEY = re.compile(r"[0-9a-f]{24}")
+# IDs and platforms as keys.
+_ID_KEY = re.compile(r"[0-9a-f]{24}|[A-Z]{2}")
+# What others define: the data of an event, the options of a platform, a JSON Schema; and what is
+# like the object around it.
+_OPEN_FIELDS = {"commands", "data", "result", "tiktok_settings"}
 _KINDS = {str: "string", bool: "boolean", int: "integer", float: "number", type(None): "null"}
 _ONE_OF = "one of"
 
@@ -39,12 +43,12 @@ def infer_shape(value: Any, depth: int = 20) -> Shape:
         shape = Shape({"object"})
         for name, inner in value.items() if depth else ():
             key = "*" if _ID_KEY.fullmatch(name) else name
-            inferred = infer_shape(inner, depth - 1)
+            inferred = infer_shape(inner, 0 if name in _OPEN_FIELDS else depth - 1)
             previous = shape.fields.get(key)
             shape.fields[key] = inferred if previous is None else _merge(previous, inferred)
         return shape
     if isinstance(value, list):
-        items = (infer_shape(item, depth - 1) for item in value if depth)
+        items = (infer_shape(item, max(0, depth - 1)) for item in value)
         return Shape({"array"}, items=merge_shapes(items))
     return Shape({_KINDS[type(value)]})
 
@@ -94,6 +98,19 @@ def find_breaking_changes(pinned: Shape, current: Shape, path: str = "") -> Iter
         yield f"{path}[] has no items"
 
 
+def find_gaps(shape: Shape, path: str = "") -> Iterator[str]:
+    """Find values of which only null was seen, and arrays of which no item was seen."""
+    label = path or "value"
+    if shape.kinds == {"null"}:
+        yield f"{label} is always null"
+    if "array" in shape.kinds and shape.items is None:
+        yield f"{label}[] has no items"
+    for name, inner in shape.fields.items():
+        yield from find_gaps(inner, f"{path}.{name}".lstrip("."))
+    if shape.items is not None:
+        yield from find_gaps(shape.items, f"{path}[]")
+
+
 def shape_to_json(shape: Shape) -> Any:
     """Convert a shape to JSON."""
     forms: list[Any] = []
@@ -117,15 +134,22 @@ def shape_to_schema(shape: Shape) -> dict[str, Any]:
     schema: dict[str, Any] = {"type": sorted(shape.kinds)}
     if len(shape.kinds) == 1:
         (schema["type"],) = shape.kinds
-    if "object" in shape.kinds:
+    if shape.fields:
         named = {name: inner for name, inner in sorted(shape.fields.items()) if name != "*"}
-        schema["properties"] = {name: shape_to_schema(inner) for name, inner in named.items()}
+        schema["properties"] = {
+            name: _with_format(name, shape_to_schema(inner)) for name, inner in named.items()
+        }
         schema["required"] = sorted(named.keys() - shape.optional)
         if "*" in shape.fields:
             schema["additionalProperties"] = shape_to_schema(shape.fields["*"])
     if shape.items is not None:
         schema["items"] = shape_to_schema(shape.items)
     return schema
+
+
+def _with_format(name: str, schema: dict[str, Any]) -> dict[str, Any]:
+    is_time = name.endswith("_at") or name in {"at", "now"}
+    return {**schema, "format": "date-time"} if is_time and "string" in schema["type"] else schema
 
 
 def shape_from_json(document: Any) -> Shape:

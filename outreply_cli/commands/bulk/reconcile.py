@@ -295,7 +295,7 @@ def _to_dict(file: str, outcome: _Outcome) -> dict[str, Any]:
         "scheduled_at": format_timestamp(row.scheduled_at),
         "action": outcome.action,
         "id": outcome.post_id,
-        "reason": outcome.doubt.reason,
+        "detail": outcome.doubt.reason,
         "candidates": [
             {name: post.get(name) for name in ("id", "scheduled_at", "message")}
             for post in outcome.doubt.candidates

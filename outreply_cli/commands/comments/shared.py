@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from outreply_cli.context import Context
-from outreply_cli.errors import InvalidInputError
+from outreply_cli.errors import ExitCode, InvalidInputError
 from outreply_cli.ids import expand_ids
 from outreply_cli.posts.listing import list_posts
 
@@ -31,6 +31,13 @@ DaysOption = Annotated[
 ]
 
 
+class UnknownPostError(InvalidInputError):
+    """No published post has the URL."""
+
+    code = "UNKNOWN_POST"
+    exit_code = ExitCode.NOT_FOUND
+
+
 @contextmanager
 def comment_store(context: Context, client: "Client") -> "Iterator[CommentStore]":
     """Open the comments database of the client's account; raises StorageError."""
@@ -46,7 +53,7 @@ def resolve_post(client: "Client", name: str) -> "Resource":
     """Return the published post with an ID (the API's or the platform's) or URL.
 
     Raises:
-        InvalidInputError: No published post has that URL.
+        UnknownPostError: No published post has that URL.
     """
     if "://" not in name:
         (name,) = expand_ids([name], "post", partial(list_posts, client, scheduled=False))
@@ -55,7 +62,7 @@ def resolve_post(client: "Client", name: str) -> "Resource":
     for post in client.published_posts().items:
         if str(post.get("permalink") or "").rstrip("/") == url:
             return post
-    raise InvalidInputError(
+    raise UnknownPostError(
         f"published post not found: {name}",
         hint="Use a post ID; see: outreply posts list --published",
     )

@@ -43,9 +43,9 @@ def run(
     from outreply_cli.comments.triage import Triage
     from outreply_cli.ui.progress import progress
 
-    if not context.is_interactive:
+    if not context.is_interactive or context.options.output != "table":
         raise InvalidInputError(
-            "comments triage requires a terminal",
+            "comments triage requires a terminal, and has no other output format",
             hint="Use: outreply comments inbox --json, and outreply comments reply",
         )
     client = context.client(max_wait=None)

@@ -37,22 +37,23 @@ def run(
     secret = require_secrets(context, secret_env).values[0]
     conformance = HandlerConformance(target, secret, context.clock.now(), reach=reach)
     items = [
-        {"check": check.name, "expected": check.expected, "response": check.response,
-         "passed": check.passed, "hint": None if check.passed else check.hint,
+        {"check": check.name, "status": "ok" if check.passed else "failure",
+         "expected": check.expected, "detail": check.response,
+         "hint": None if check.passed else check.hint,
          "latency_ms": round(check.milliseconds, 3)}
         for check in conformance.run()
     ]  # fmt: skip
     context.output.print_list(
         items,
         [
-            Column("", "passed", lambda item: "ok" if item["passed"] else "FAILED",
-                   style=lambda item: "green" if item["passed"] else "bold red"),
+            Column("Status", "status",
+                   style=lambda item: "green" if item["status"] == "ok" else "bold red"),
             Column("Check", "check"), Column("Expected", "expected"),
-            Column("Response", "response", shrinkable=True), duration_column(),
+            Column("Response", "detail", shrinkable=True), duration_column(),
         ],
         id_field="check",
     )  # fmt: skip
-    failed = [item for item in items if not item["passed"]]
+    failed = [item for item in items if item["status"] == "failure"]
     for hint in dict.fromkeys(item["hint"] for item in failed):
         context.info(f"- {hint}")
     if failed:

@@ -25,4 +25,4 @@ def run(
     webhook = resolve_webhook(client, webhook)
     context.confirm(f"Delete webhook {webhook}?", yes=yes)
     client.delete_webhook(webhook)
-    context.report({"id": webhook, "deleted": True}, f"Deleted webhook {webhook}.")
+    context.report({"id": webhook, "success": True}, f"Deleted webhook {webhook}.")

@@ -110,6 +110,7 @@ def history_entry_to_dict(entry: Mapping[str, Any], *, verbose: bool) -> dict[st
     item = {
         "number": delivery.number,
         **delivery_to_dict(delivery),
+        "state": delivery_state(delivery.reason, is_duplicate=delivery.is_duplicate),
         "forwards": [
             {
                 "target": forward["target"],
@@ -143,7 +144,6 @@ def history_columns(zone: ZoneInfo) -> list[Column]:
         Column("ID", "id"),
         Column(
             "State", "state",
-            lambda item: delivery_state(item["reason"], is_duplicate=item["duplicate"]),
             shrinkable=True,
         ),
         Column("Response", "status"),
@@ -305,7 +305,7 @@ class DeliveryReport:
             item["forward"] = forwards[0]
         if len(forwards) > 1:
             item["forwards"] = forwards
-        self._write(json.dumps(item, ensure_ascii=True))
+        self._write(json.dumps(self.output.select(item), ensure_ascii=True))
 
     def _write(self, line: str) -> None:
         self.output.stream.write(line + "\n")

@@ -8,6 +8,7 @@ import typer
 from outreply_cli.cli.options import Yes, command
 from outreply_cli.commands.emulator.shared import StateOption, running_emulator, save_and_show
 from outreply_cli.context import Context
+from outreply_cli.errors import InvalidInputError
 from outreply_cli.paths import to_path
 
 
@@ -24,7 +25,15 @@ def run(
 
     Example: outreply emulator snapshot load before-launch.db --yes --json
     """
+    path = to_path(file).absolute()
+    try:
+        path.open("rb").close()
+    except OSError as error:
+        raise InvalidInputError(
+            f"cannot load the snapshot {path}: {error.strerror}",
+            hint="Use a file written by: outreply emulator snapshot save",
+        ) from None
     handle = running_emulator(context, state)
     context.confirm("Replace all data in the emulator?", yes=yes)
-    status = handle.request("snapshot", load=str(to_path(file).absolute()))
+    status = handle.request("snapshot", load=str(path))
     save_and_show(context, handle, status)
