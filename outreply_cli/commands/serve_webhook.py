@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from outreply_cli.webhooks.event_stream import EventStream
     from outreply_cli.webhooks.forward import ForwardAttempt, ForwardTarget
     from outreply_cli.webhooks.receiver import Received
+    from outreply_cli.webhooks.server import WebhookServer
     from outreply_cli.webhooks.store import DeliveryStore
 
 _forwarding = partial(typer.Option, rich_help_panel="Forwarding")
@@ -39,7 +40,7 @@ def run(
                      "port)."),
     ] = 8484,
     host: Annotated[
-        str, typer.Option(metavar="ADDRESS", help="Address to bind to.")
+        str, typer.Option(metavar="ADDRESS", help="Address or name to bind to (* for all).")
     ] = "127.0.0.1",
     path: Annotated[
         str, typer.Option(metavar="PATH", help="Path that deliveries are posted to.")
@@ -217,7 +218,7 @@ def run(
                 accepted[0], emulator_port = stack.enter_context(
                     _emulator_webhook(context, server.url, patterns)
                 )
-            _announce(context, server.url, host, emulator_port, has_inspector=not no_inspect)
+            _announce(context, server, emulator_port, has_inspector=not no_inspect)
             for item in stream:
                 _show(context, report, item)
 
@@ -268,12 +269,11 @@ def _emulator_webhook(
     running = running_emulator(context, None)
     token = Token(str(running.request("status")["tokens"][0]["token"]))
     client = context.client_for(token, running.base_url)
-    address = url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
     for hook in client.webhooks().items:
         # Left behind by a run that was killed.
-        if hook.get("url") == address:
+        if hook.get("url") == url:
             client.delete_webhook(str(hook["id"]))
-    hook = client.create_webhook(address, [name for name in EVENTS if matches(name, events)])
+    hook = client.create_webhook(url, [name for name in EVENTS if matches(name, events)])
     try:
         yield str(hook["secret"]), running.port
     finally:
@@ -296,13 +296,15 @@ def _show(context: Context, report: "DeliveryReport", item: "Received | ForwardA
 
 
 def _announce(
-    context: Context, url: str, host: str, emulator_port: int | None, *, has_inspector: bool
+    context: Context, server: "WebhookServer", emulator_port: int | None, *, has_inspector: bool
 ) -> None:
     from outreply_cli.api.base_url import is_loopback
 
-    root = "/".join(url.split("/")[:3])
+    root = "/".join(server.url.split("/")[:3])
     inspect = f"; inspect deliveries at {root}/_inspect" if has_inspector else ""
-    context.info(f"Receiving at {url}{inspect}. Press Ctrl-C to stop.")
+    context.info(f"Receiving at {server.url}{inspect}. Press Ctrl-C to stop.")
+    if len(server.addresses) > 1:
+        context.info(f"Listening on {' and '.join(server.addresses)}.")
     if emulator_port is not None:
         context.info(
             f"Registered with the emulator on port {emulator_port} until this command exits; only "
@@ -310,10 +312,10 @@ def _announce(
         )
     else:
         context.info(
-            f"To register it: outreply webhooks create --url {url}  (or use the dashboard)"
+            f"To register it: outreply webhooks create --url {server.url}  (or use the dashboard)"
         )
-    if not is_loopback(host):
-        context.warn(f"other machines can connect to {host}")
+    if not all(map(is_loopback, server.addresses)):
+        context.warn(f"other machines can connect to port {server.port}")
     elif emulator_port is None:
         context.info("From the internet: run a tunnel to this port and register the tunnel's URL.")
 

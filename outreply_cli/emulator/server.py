@@ -58,11 +58,10 @@ class EmulatorServer:
             )
             self._exit_stack = stack.pop_all()
         self.port = self._server.port
-        # A server that listens on all addresses is reached through loopback.
-        address = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)  # noqa: S104
-        netloc = f"[{address}]" if ":" in address else address
-        self.base_url = f"http://{netloc}:{self.port}{API_ROOT}"
-        self.handle = EmulatorHandle(os.getpid(), address, self.port, self.base_url, admin_key)
+        self.base_url = f"http://{self._server.netloc}{API_ROOT}"
+        self.handle = EmulatorHandle(
+            os.getpid(), self._server.host, self.port, self.base_url, admin_key
+        )
 
     def run(self) -> None:
         """Serve until `stop` is called from another thread; open requests are finished."""

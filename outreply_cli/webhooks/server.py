@@ -29,7 +29,7 @@ class WebhookServer:
     """A receiver that listens; use it in a `with` block.
 
     `on_received` and `on_forwarded` are called from any thread. Port 0 picks a free one; the
-    attribute `port` is the one in use.
+    attribute `port` is the one in use, and `addresses` are all that the server listens on.
 
     Raises:
         StorageError: The port is in use.
@@ -71,8 +71,8 @@ class WebhookServer:
             raise
         self._thread = threading.Thread(target=self._server.run, name="receiver", daemon=True)
         self.port = self._server.port
-        shown = f"[{host}]" if ":" in host else host
-        self.url = f"http://{shown}:{self.port}{config.path}"
+        self.addresses = self._server.addresses
+        self.url = f"http://{self._server.netloc}{config.path}"
 
     def __enter__(self) -> Self:
         for forwarder in self._forwarders:

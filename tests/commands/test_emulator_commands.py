@@ -164,7 +164,8 @@ def test_openapi_without_emulator(cli_logged_out: CommandLine) -> None:
 @pytest.mark.parametrize(
     ("host", "base_url", "warns"),
     [("0.0.0.0", "http://127.0.0.1:", True), ("::1", "http://[::1]:", False),  # noqa: S104
-     ("::", "http://[::1]:", True)],
+     ("::", "http://[::1]:", True), ("[::1]", "http://[::1]:", False),
+     ("*", "http://127.0.0.1:", True)],
 )  # fmt: skip
 def test_start_host(cli_logged_out: CommandLine, host: str, base_url: str, warns: bool) -> None:
     started = cli_logged_out.spawn("emulator", "start", "--port", "0", "--host", host, "--json")

@@ -3,6 +3,7 @@
 import http.client
 import json
 import signal
+import socket
 import threading
 from datetime import datetime
 from urllib.parse import urlsplit
@@ -248,6 +249,45 @@ def test_emulator_registration(cli_logged_out: CommandLine) -> None:
         assert json.loads(cli_logged_out.spawn("webhooks", "list", "--json").out) == []
     finally:
         cli_logged_out.spawn("emulator", "stop")
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("localhost", "http://localhost:"),
+        ("127.0.0.1", "http://127.0.0.1:"),
+        ("[127.0.0.1]", "http://127.0.0.1:"),
+        ("[::1]", "http://[::1]:"),
+        ("::1", "http://[::1]:"),
+    ],
+)
+def test_hosts(cli_logged_out: CommandLine, host: str, url: str) -> None:
+    if "::1" in host and not has_ipv6():
+        pytest.skip("this machine has no IPv6")
+    with run_receiver(cli_logged_out, "--host", host) as receiver:
+        assert receiver.url.startswith(url)
+        assert send(receiver.url, event_body()) == 200
+        assert "other machines" not in "".join(receiver.startup_lines)
+        assert receiver.stop().code == 0
+
+
+@pytest.mark.parametrize("host", ["*", "0.0.0.0"])  # noqa: S104
+def test_all_addresses(cli_logged_out: CommandLine, host: str) -> None:
+    ran = cli_logged_out.run(
+        "serve-webhook", "--port", "0", "--host", host, "--timeout", "1s",
+        env={"OUTREPLY_WEBHOOK_SECRET": SECRET},
+    )  # fmt: skip
+    assert ran.code == 0, ran.err
+    assert "Receiving at http://127.0.0.1:" in ran.err
+    assert "other machines can connect to port" in ran.err
+
+
+def has_ipv6() -> bool:
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        return False
+    return True
 
 
 def test_unknown_host(cli_logged_out: CommandLine) -> None:

@@ -331,6 +331,43 @@ def test_localhost_listens_on_all_addresses() -> None:
     thread.join(10)
 
 
+@pytest.mark.parametrize(
+    ("host", "found", "addresses", "netloc"),
+    [
+        ("app.test", ["192.0.2.1", "127.0.0.1"], ["127.0.0.1"], "app.test"),
+        ("app.test", ["127.0.0.1", "192.0.2.1"], ["127.0.0.1"], "app.test"),
+        ("app.test", ["127.0.0.3", "127.0.0.2"], ["127.0.0.3", "127.0.0.2"], "app.test"),
+        ("*", ["0.0.0.0"], ["0.0.0.0"], "127.0.0.1"),  # noqa: S104
+        ("[127.0.0.1]", ["127.0.0.1"], ["127.0.0.1"], "127.0.0.1"),
+    ],
+)
+def test_host_that_stands_for_addresses(
+    monkeypatch: pytest.MonkeyPatch, host: str, found: list[str], addresses: list[str], netloc: str
+) -> None:
+    names = []
+
+    def getaddrinfo(name: str | None, port: int, **_: object) -> list[object]:
+        names.append(name)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (item, port)) for item in found]
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    server = LocalServer(Echo(), host=host, port=0, limits=LIMITS)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    server.stop()
+    thread.join(10)
+    assert server.addresses == addresses
+    assert server.netloc == f"{netloc}:{server.port}"
+    assert names == [None if host == "*" else host.strip("[]")]
+
+
+def test_no_address_is_available(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("192.0.2.1", 0))]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+    with pytest.raises(StorageError, match="cannot listen on app"):
+        LocalServer(Echo(), host="app.test", port=0, limits=LIMITS)
+
+
 def test_run_restores_the_gc_threshold() -> None:
     before = gc.get_threshold()
     try:

@@ -27,7 +27,9 @@ def run(
     ] = 8787,
     state: StateOption = None,
     foreground: Annotated[bool, typer.Option("--foreground", help="Run in this terminal.")] = False,
-    host: Annotated[str, typer.Option(metavar="ADDRESS", help="Address to bind to.")] = "127.0.0.1",
+    host: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="Address or name to bind to (* for all).")
+    ] = "127.0.0.1",
     behavior: BehaviorOptions,
     allow_external: Annotated[
         bool, typer.Option("--allow-external", help="Allow webhooks to other machines.")

@@ -39,6 +39,10 @@ _READ_BYTES = 256 * 1024
 _SPOOL_BYTES = 512 * 1024
 _SWEEP_SECONDS = 0.25
 _BACKLOG = 1_024
+# A server that listens on all addresses is reached through loopback.
+_WILDCARDS = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
+# A name may have an address of a protocol that this machine does not use.
+_UNAVAILABLE = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
 # CPython's defaults; `__main__` raises them for short commands.
 _GC_THRESHOLD = (700, 10, 10)
 
@@ -74,13 +78,17 @@ class LocalServer:
         app: The WSGI application; one that raises `ConnectionDropped` has its connection closed.
         handler: Called first with each request, in the loop's thread; must not block. Returns
             whether it takes the request over.
-        host: The address to listen on.
+        host: The name or address to listen on, with or without brackets; a name stands for all
+            of its addresses, and `*` for all of this machine.
         port: The port; 0 picks a free one.
         limits: Limits on requests.
         refuse: Returns the response to a request that is not HTTP or too large, by its status.
 
     Attributes:
         port: The port that the server listens on.
+        addresses: The addresses that the server listens on.
+        host: The host that reaches the server from this machine.
+        netloc: `host` and `port` as in a URL.
 
     Raises:
         StorageError: The port is in use, or the address is not this machine's.
@@ -100,6 +108,8 @@ class LocalServer:
         self._pool = WorkerPool(limits.threads)
         self.refuse = refuse or _plain_refusal
         self.connections: set[_Connection] = set()
+        host = host.strip().removeprefix("[").removesuffix("]")
+        host = "" if host == "*" else host
         try:
             self._listeners = _listen(host, port)
         except StorageError:
@@ -107,6 +117,11 @@ class LocalServer:
             raise
         self.port = int(self._listeners[0].getsockname()[1])
         self.server_name = host
+        self.addresses = [str(listener.getsockname()[0]) for listener in self._listeners]
+        self.host = _WILDCARDS.get(host, host)
+        self.netloc = (
+            f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        )
         self._loop = asyncio.SelectorEventLoop()
         self._stopping = asyncio.Event()
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -462,17 +477,26 @@ def _from_wsgi(status: str, headers: Iterable[tuple[str, str]], body: bytes) -> 
 
 
 def _listen(host: str, port: int) -> list[socket.socket]:
-    """Listening sockets on every address of `host`, all with the same port."""
+    """Listening sockets on every available address of `host`, all with the same port."""
     listeners: list[socket.socket] = []
+    unavailable: OSError | None = None
     try:
         found = socket.getaddrinfo(
             host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )
         for family, address in dict.fromkeys((item[0], item[4][0]) for item in found):
             chosen = listeners[0].getsockname()[1] if listeners else port
-            listener = socket.create_server((address, chosen), family=family, backlog=_BACKLOG)
+            try:
+                listener = socket.create_server((address, chosen), family=family, backlog=_BACKLOG)
+            except OSError as error:
+                if error.errno not in _UNAVAILABLE:
+                    raise
+                unavailable = error
+                continue
             listener.settimeout(0)
             listeners.append(listener)
+        if not listeners and unavailable is not None:
+            raise unavailable
     except (OSError, UnicodeError, OverflowError) as error:
         for listener in listeners:
             listener.close()
