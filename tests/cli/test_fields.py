@@ -70,6 +70,14 @@ def test_unknown_field_of_an_empty_list(cli: CommandLine, field: str, hint: str 
         assert hint is None or hint in result.err
 
 
+def test_unknown_field_of_a_command_that_runs_on(cli: CommandLine) -> None:
+    for command in (("comments", "watch"), ("quota", "watch"), ("serve-webhook",)):
+        error = parse_error(cli.run(*command, "--fields", "nope", "-o", "jsonl"))
+        assert error["message"] == "--fields: unknown field 'nope'"
+    words = ("comments", "watch", "--count", "1", "--since", "1m", "-o", "jsonl")
+    assert cli.run(*words, "--fields", "author.name").code == 0
+
+
 @pytest.mark.parametrize("field", ["scheduled_at", "metrics.likes", "media.0.src", "link"])
 def test_known_field_of_an_empty_list(cli: CommandLine, field: str) -> None:
     assert cli.run("posts", "list", "--fields", field, "--json").out == "[]\n"
