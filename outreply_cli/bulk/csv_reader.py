@@ -23,7 +23,7 @@ from outreply_cli.formats.text import TextEncodingError, decode_text
 _DELIMITERS = (",", ";", "\t")
 # Excel's own line before the header.
 _SEPARATOR_LINE = re.compile(
-    r'\n*"?sep=(?P<delimiter>[^"\w\s]|\t| )"?[ \t]*(?:\n|$)', re.IGNORECASE
+    r'\n*"?sep=(?P<delimiter>[^"\w\s]|\t| )"?(?P=delimiter)*[ \t]*(?:\n|$)', re.IGNORECASE
 )
 # The errors of Excel, LibreOffice and Google Sheets, also in German, French, Spanish and Italian.
 _ERROR = re.compile(
@@ -63,12 +63,8 @@ def read_csv(calendar: Calendar, content: bytes, columns: Mapping[str, str]) -> 
     else:
         header = text.lstrip("\n").split("\n", 1)[0]
         delimiter = max(_DELIMITERS, key=header.count)
-    reader = csv.reader(
-        io.StringIO(text, newline=""),
-        delimiter=delimiter,
-        skipinitialspace=_has_blanks_before_quotes(text, delimiter),
-        strict=True,
-    )
+    text = _remove_blanks_around_quotes(text, delimiter)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     records = _records(calendar, reader)
     line, names = next(records, (1, []))
     if not names:
@@ -84,11 +80,18 @@ def read_csv(calendar: Calendar, content: bytes, columns: Mapping[str, str]) -> 
     check_duplicate_keys(calendar)
 
 
-def _has_blanks_before_quotes(text: str, delimiter: str) -> bool:
-    # Inside quotation marks, marks are doubled, and the closing one is followed by a delimiter.
-    before = rf"(?:^|{re.escape(delimiter)}) +"
-    after = rf'[^"\n{re.escape(delimiter)}]'
-    return re.search(rf'{before}"(?:"")*{after}', text, re.MULTILINE) is not None
+def _remove_blanks_around_quotes(text: str, delimiter: str) -> str:
+    """Return CSV without the blanks between a delimiter and a cell in quotation marks."""
+    if not any(pair in text for pair in (' "', '" ', '\t"', '"\t')):
+        return text
+    edge = re.escape(delimiter)
+    # Each such cell is matched as a whole: blanks inside of it stay.
+    return re.sub(
+        rf'(\A|\n|{edge})(?:(?!{edge})[ \t])*+("[^"]*+(?:""[^"]*+)*+")'
+        rf"(?:(?!{edge})[ \t])*+(?=\Z|\n|{edge})",
+        r"\1\2",
+        text,
+    )
 
 
 def _records(calendar: Calendar, reader: Any) -> Iterator[tuple[int, list[str]]]:

@@ -106,7 +106,8 @@ def _looks_like_yaml(content: bytes) -> bool:
         # Each reader reports that.
         return False
     lines = (line for line in text.split("\n") if line.strip() and line[:1] != "#")
-    return not any(mark in next(lines, "") for mark in ",;\t")
+    header = next(lines, "")
+    return not any(mark in header for mark in (",", ";", "\t", "sep="))
 
 
 def calendar_path(name: str) -> Path:

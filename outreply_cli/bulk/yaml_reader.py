@@ -14,6 +14,7 @@ from outreply_cli.bulk.calendar import (
     guess_field,
     make_row,
     normalize_field,
+    split_cell,
     unknown_field_message,
 )
 from outreply_cli.formats.text import TextEncodingError, decode_text
@@ -241,8 +242,12 @@ def _value(calendar: Calendar, node: yaml.Node, field: str) -> Any:
             return None
     if field in LIST_FIELDS:
         nodes = node.value if isinstance(node, yaml.SequenceNode) else [node]
-        entries = [_text(calendar, entry, field) for entry in nodes]
-        return [entry.strip() for entry in entries if entry] or None
+        entries = [entry for it in nodes if (entry := _text(calendar, it, field))]
+        if field.startswith("media_") and isinstance(node, yaml.ScalarNode):
+            return [
+                part for entry in entries for part in split_cell(calendar, field, entry)
+            ] or None
+        return [entry.strip() for entry in entries] or None
     text = _text(calendar, node, field)
     return text if text is None or field == "message" else text.strip()
 

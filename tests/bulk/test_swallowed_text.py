@@ -72,6 +72,36 @@ def test_blanks_inside_quotation_marks_are_kept(tmp_path: Path, cell: str) -> No
     assert second == "  as is"
 
 
+@pytest.mark.parametrize(
+    ("before", "after"), [(" ", ""), ("\t ", ""), ("", " "), ("", "\t"), ("  ", "  ")]
+)
+@pytest.mark.parametrize("delimiter", [",", ";"])
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Hello, world; again",
+        ' , "x" , ',
+        'a\n "b" \nc',
+        '"',
+        '" ,"',
+        "  indented",
+        ', ""',
+        '"" ; ""',
+    ],
+)
+def test_blanks_around_quotation_marks(
+    tmp_path: Path, before: str, after: str, delimiter: str, message: str
+) -> None:
+    cells = ("facebook:acme", "2026-12-24 18:00", message)
+    quoted = (f'"{cell.replace(chr(34), chr(34) * 2)}"' for cell in cells)
+    row = delimiter.join(f"{before}{cell}{after}" for cell in quoted)
+    header = HEADER.replace(",", delimiter)
+    plain = f"{ROW}  as is\n".replace(",", delimiter)
+    calendar = read(tmp_path, f"{header}{row}\n{plain}")
+    assert get_messages(calendar) == [message, "  as is"]
+    assert (calendar.rows[0].pages, calendar.rows[0].scheduled_at) == (cells[:1], cells[1])
+
+
 def test_text_after_a_closing_quotation_mark(tmp_path: Path) -> None:
     text = get_only_text(read(tmp_path, f'{HEADER}{ROW}"Hello" world\n'))
     assert "c.csv:2: invalid CSV" in text
@@ -80,7 +110,15 @@ def test_text_after_a_closing_quotation_mark(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("first_line", "delimiter"),
-    [("sep=;", ";"), ("sep=,", ","), ('"sep=;"', ";"), ("SEP=\t", "\t"), ("sep=|", "|")],
+    [
+        ("sep=;", ";"),
+        ("sep=;;;", ";"),
+        ("sep=,,", ","),
+        ("sep=,", ","),
+        ('"sep=;"', ";"),
+        ("SEP=\t", "\t"),
+        ("sep=|", "|"),
+    ],
 )
 def test_separator_line(tmp_path: Path, first_line: str, delimiter: str) -> None:
     table = (HEADER + ROW).replace(",", delimiter)
@@ -137,6 +175,12 @@ def test_text_in_a_nameless_column(tmp_path: Path, header: str, row: str) -> Non
     assert len(get_messages(read(tmp_path, f"{header}\n{blank}\n"))) == 1
 
 
+def test_separator_line_on_stdin(cli: CommandLine) -> None:
+    text = "sep=|\r\npage|scheduled_at|message\r\nfacebook:acme|2026-12-24 18:00|Hello\r\n"
+    ran = cli.run("bulk", "schedule", "-", "--json", stdin=text)
+    assert get_summary(ran) == {"created": 1}
+
+
 @pytest.mark.parametrize(
     ("column", "cell", "values"),
     [
@@ -160,6 +204,9 @@ def test_comma_lists_of_media(tmp_path: Path, column: str, cell: str, values: in
     assert len(found) == values
     if column == "media_files":
         assert all(path.exists() for path in row.media_files)
+    text = f"posts:\n- page: a\n  scheduled_at: b\n  {column}: '{cell}'\n"
+    (same,) = read(tmp_path, text, "c.yaml").rows
+    assert (same.media_files, same.content[1:]) == (row.media_files, row.content[1:])
 
 
 def test_exported_urls_with_commas_are_read_back(cli: CommandLine, tmp_path: Path) -> None:
@@ -235,6 +282,21 @@ def test_near_message_file(tmp_path: Path) -> None:
     (tmp_path / "Text.txt").write_text("Hi")
     text = f"page,scheduled_at,message_file\n{ROW}text.txt\n"
     assert "did you mean 'Text.txt'?" in get_only_text(read(tmp_path, text))
+
+
+@pytest.mark.parametrize(
+    "names", [("B\u00fcro.png", "Bu\u0308ro.png"), ("Bu\u0308ro.png", "B\u00fcro.png")]
+)
+def test_named_files_in_another_unicode_form(
+    cli: CommandLine, tmp_path: Path, names: tuple[str, str]
+) -> None:
+    written, name = names
+    (tmp_path / written).write_bytes(png())
+    uploaded = cli.run("media", "upload", str(tmp_path / name))
+    assert uploaded.code == 0, uploaded.err
+    words = ("--page", "facebook:acme", "--at", "in 2h", "-m", "Hi")
+    posted = cli.run("posts", "schedule", *words, "--media", str(tmp_path / name))
+    assert posted.code == 0, posted.err
 
 
 def test_near_name_of_an_upload(cli: CommandLine, tmp_path: Path) -> None:

@@ -246,6 +246,12 @@ def test_enable_unknown_webhook(cli_with_emulator: CommandLine) -> None:
     assert "outreply webhooks list" in result.err
 
 
+@pytest.mark.parametrize("words", [("2030-01-01T10:00:00Z",), ("--to", "2030-01-01T10:00:00Z")])
+def test_advance_to_a_date(cli_with_emulator: CommandLine, words: tuple[str, ...]) -> None:
+    advanced = cli_with_emulator.run("emulator", "advance", *words, "--json")
+    assert json.loads(advanced.out)["now"].startswith("2030-01-01T10:00:0")
+
+
 def test_invalid_input(cli_with_emulator: CommandLine, tmp_path: Path) -> None:
     scope = cli_with_emulator.run("emulator", "token", "--scopes", "read:post")
     assert (scope.code, "read:posts" in scope.err) == (2, True)

@@ -1,5 +1,6 @@
 """`outreply emulator advance`."""
 
+import re
 from typing import Annotated
 
 import typer
@@ -13,13 +14,15 @@ from outreply_cli.times import parse_duration
 from outreply_cli.timestamps import format_timestamp, parse_timestamp
 from outreply_cli.ui.columns import Column
 
+_DATE = re.compile(r"\d{4}-\d\d-\d\d")
+
 
 @command(api=False)
 def run(
     context: Context,
     duration: Annotated[
         str | None,
-        typer.Argument(metavar="[DURATION]", help="Advance by this duration, such as 2h."),
+        typer.Argument(metavar="[DURATION]", help="Advance by this duration, or to this date."),
     ] = None,
     to: Annotated[
         str | None, typer.Option("--to", metavar="TIME", help="Advance to this time.")
@@ -32,6 +35,8 @@ def run(
 
     Example: outreply emulator advance --to 'tomorrow 18:00'
     """
+    if duration is not None and to is None and _DATE.match(duration):
+        duration, to = None, duration
     if (duration is None) == (to is None):
         hint = "Run: outreply emulator advance 2h"
         raise InvalidInputError("exactly one of DURATION and --to is required", hint=hint)

@@ -10,7 +10,7 @@ from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.formats.json import parse_json
 from outreply_cli.media.files import MediaFile, MediaFileError, StorageLimits, inspect_file
-from outreply_cli.paths import to_path
+from outreply_cli.paths import find_same_name, to_path
 from outreply_cli.posts.content import PostContent
 from outreply_cli.ui.editor import edit_message
 
@@ -110,7 +110,7 @@ class PostOptions:
         limits, files = StorageLimits.from_account(client.account_or_none()), []
         for path in paths:
             try:
-                files.append(inspect_file(to_path(path), limits))
+                files.append(inspect_file(find_same_name(to_path(path)), limits))
             except MediaFileError as error:
                 raise InvalidInputError(f"--media {path}: {error.message}") from None
         return files
