@@ -56,8 +56,8 @@ def check_content(content: PostContent) -> None:
     read_csv(reloaded, undo_calendar([_entry(content)]).encode(), {})
     assert [problem.text for problem in reloaded.problems] == []
     (row,) = reloaded.rows
-    # The export escapes a `;` in a URL that could be read as a separator.
-    urls = tuple(url.replace(";", "%3B") for url in content.media_urls)
+    # The export escapes what could be read as a separator of URLs.
+    urls = tuple(url.replace(";", "%3B").replace(",", "%2C") for url in content.media_urls)
     assert row.content.media_urls in {content.media_urls, urls}
     assert row.content == content._replace(
         message=_with_lf(content.message),
@@ -124,10 +124,14 @@ TARGETS = (
         [
             _CSV, _ALL_CSV, codecs.BOM_UTF8 + _CSV, _CSV.replace(b",", b"\t"),
             _ALL_CSV.replace(b";", b" ").replace(b",", b";"), _CSV.decode().encode("utf-16"),
-            _CSV.replace(b"\n", b"\r\n"), _CSV.replace(b"\n", b"\r"),
+            _CSV.replace(b"\n", b"\r\n"), _CSV.replace(b"\n", b"\r"), b"sep=,\n" + _CSV,
+            _CSV.replace(b",", b", "),
+            b"page,date,time,message,\na,2026-12-24,18:00,Hi,\n",
+            b"Date,Caption,Image,Channel\n2026-12-24 18:00,Hi,https://e.com/a,x:a\n",
         ],
         [*_FIELDS, b'""', b'",', b"page_id", b"https://e.com/a;b.jpg", b'{"a": NaN}',
-         b'"{""a"": ""\\ud800""}"', b"\n\n", b",,"],
+         b'"{""a"": ""\\ud800""}"', b"\n\n", b",,",
+         b', "', b"#NAME?", b"sep=;\n", codecs.BOM_UTF8, b"https://e.com/a,https://e.com/b"],
     ),
     Target(
         "calendar-yaml",
@@ -136,6 +140,7 @@ TARGETS = (
         [*_FIELDS, b"&a ", b"*a", b"<<: ", b"!!int ", b"!!float ", b"!!bool ", b"!!timestamp ",
          b"!!binary ", b"!!set ", b"!!omap ", b"!!python/object:os.system ", b"|\n  ", b"? ",
          b"--- ", b"...\n", b"'\\0'", b'"\\ud800"', b'"\\0"', b".nan", b".inf", b"~", b"- ",
-         b"%YAML 1.1\n", b'"https://e.com/a;b.jpg"', b"2026-99-99", b"[" * 30],
+         b"%YAML 1.1\n", b'"https://e.com/a;b.jpg"', b"2026-99-99", b"[" * 30,
+         b" #launch", b"\n   #launch", b"! "],
     ),
 )  # fmt: skip
