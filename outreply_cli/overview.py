@@ -118,7 +118,9 @@ class _Source:
             self._client, self._state_dir, self.pages, since=since, errors=errors
         )
         self.is_truncated |= listing.truncated
-        return [{**post, "page": self._alias(str(post.get("page_id")))} for post in listing.items]
+        return [
+            {**post, "page": self._alias(str(post.get("page_id") or ""))} for post in listing.items
+        ]
 
     def read_expired(self) -> Items:
         """Return the expired pages."""

@@ -36,7 +36,7 @@ def page_alias(page: Page) -> str:
 
 def short_page_alias(page: Page) -> str:
     """Return the alias with the code of the platform, such as `IG:acme`."""
-    platform, alias = find_platform(str(page.get("platform"))), page_alias(page)
+    platform, alias = find_platform(str(page.get("platform") or "")), page_alias(page)
     return alias.replace(f"{platform.name}:", f"{platform.code}:", 1) if platform else alias
 
 
@@ -102,7 +102,7 @@ def _find_matches(pages: Sequence[Page], text: str) -> list[Page]:
         return [
             page
             for page in pages
-            if long_name(str(page.get("platform"))) == platform.name
+            if long_name(str(page.get("platform") or "")) == platform.name
             and str(page.get("username") or "").lower() == username
         ]
     named = [page for page in pages if page.get("name") == text]
@@ -119,7 +119,7 @@ def _suggestion(pages: Sequence[Page], text: str) -> str:
         page_alias(page) for page in pages if str(page.get("username") or "").lower() == username
     ]
     if not username or not near:
-        names = [*map(page_alias, pages), *(str(page.get("name")) for page in pages)]
+        names = [*map(page_alias, pages), *(str(page.get("name") or "") for page in pages)]
         by_lower = {name.lower(): name for name in names}
         close = difflib.get_close_matches(text.lower(), by_lower, n=2, cutoff=0.5)
         near = [by_lower[name] for name in close]

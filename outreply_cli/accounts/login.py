@@ -70,8 +70,8 @@ def log_in(
     user, key = me.get("authenticated_as") or {}, me.get("api_key") or {}
     return {
         "profile": profile.name,
-        "email": str(user.get("email")),
-        "key_name": str(key.get("name")),
+        "email": user.get("email"),
+        "key_name": key.get("name"),
         "scopes": [str(scope) for scope in key.get("scopes") or []],
         "expires_at": key.get("expires_at"),
         "token_location": location,

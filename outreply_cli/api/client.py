@@ -20,7 +20,7 @@ from outreply_cli.api.types import (
     TokenInfo,
     Webhook,
 )
-from outreply_cli.api.validation import find_invalid_field, id_field, is_id
+from outreply_cli.api.validation import find_invalid_field, id_field, is_id, normalize
 from outreply_cli.spec.limits import LIST_LIMIT_MAX
 from outreply_cli.timestamps import format_timestamp, parse_timestamp
 
@@ -113,7 +113,7 @@ class Client:
 
     def brand_zone(self, brand_id: str) -> str:
         """Name of a brand's time zone; UTC if it has none (`read:brands`)."""
-        return str(self.brand(brand_id).get("timezone") or "UTC")
+        return str(self.brand(brand_id).get("timezone") or "UTC") if brand_id else "UTC"
 
     def pages(
         self, *, platform: str | None = None, brand_id: str | None = None
@@ -235,7 +235,16 @@ class Client:
 
     def upload(self, upload: "Upload") -> Media:
         """`POST /media/upload` (`write:media`)."""
-        return _unwrap(self.transport.upload("/media/upload", upload), "media", Media)
+        response = self.transport.upload("/media/upload", upload)
+        try:
+            return _unwrap(response, "media", Media)
+        except InvalidResponseError as error:
+            # The upload is done, whatever the response says.
+            raise error.replace(
+                message="the file was uploaded, but the API's response has no ID",
+                hint="Find the ID with: outreply media list",
+                maybe_applied=True,
+            ) from None
 
     def delete_media(self, media_id: str) -> None:
         """`DELETE /media/:mediaId`; raises ApiError `MEDIA_IN_USE` while a post needs it."""
@@ -410,12 +419,19 @@ def _validate(response: Response, body: Resource, kind: type[_T]) -> _T:
     path = find_invalid_field(body, kind)
     if path is not None:
         raise _invalid_response(response, f"a valid {path!r}")
-    return cast("_T", body)
+    return cast("_T", normalize(body, kind))
 
 
 def _unwrap(response: Response, name: str, kind: type[_T]) -> _T:
     body = _as_object(response)
-    body = next((body[key] for key in (name, "data") if isinstance(body.get(key), dict)), body)
+    for key in (name, "data"):
+        value = body.get(key)
+        if isinstance(value, list) and len(value) == 1:
+            value = value[0]
+        if isinstance(value, dict):
+            body = value
+            break
+    body = normalize(body, kind)
     if is_id(body.get(id_field(kind))):
         return _validate(response, body, kind)
     raise _invalid_response(response, f"an object {name!r} with {id_field(kind)!r}")
@@ -426,6 +442,7 @@ def _items(response: Response, name: str, kind: type[_T]) -> list[_T]:
     for envelope in (name, "data"):
         items = body.get(envelope)
         if isinstance(items, list) and all(isinstance(item, dict) for item in items):
+            items = [normalize(item, kind) for item in items]
             if not all(is_id(item.get(id_name)) for item in items):
                 raise _invalid_response(response, f"{id_name!r} in all items of {name!r}")
             return [_validate(response, item, kind) for item in items]

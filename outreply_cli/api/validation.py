@@ -3,7 +3,17 @@
 from collections.abc import Mapping
 from typing import Any, TypeGuard
 
-from outreply_cli.api.types import Account, Brand, ErrorEntry, Media, TokenInfo
+from outreply_cli.api.types import (
+    Account,
+    Brand,
+    Comment,
+    ErrorEntry,
+    Media,
+    Page,
+    Post,
+    TokenInfo,
+    Webhook,
+)
 
 _KEY = {"api_key": dict, "api_key.scopes": list, "api_key.expires_at": str}
 # Types by dotted path; any field may be absent or null (reference: GET /account).
@@ -23,6 +33,31 @@ _FIELD_TYPES: Mapping[type, Mapping[str, type]] = {
 }
 # Types with another ID field than `id`.
 _ID_FIELDS: Mapping[type, str] = {Media: "media_id", ErrorEntry: "code"}
+# What servers also call the ID of these types.
+_ID_ALIASES: Mapping[type, str] = {
+    Media: "id", Brand: "brand_id", Comment: "comment_id", Page: "page_id", Post: "post_id",
+    Webhook: "webhook_id",
+}  # fmt: skip
+
+
+def normalize(body: Mapping[str, Any], kind: type) -> dict[str, Any]:
+    """Return `body` with the ID field of `kind`, and all IDs in it as strings."""
+    result: dict[str, Any] = _stringify_ids(dict(body))
+    name, alias = id_field(kind), _ID_ALIASES.get(kind)
+    if alias is not None and result.get(name) is None and is_id(result.get(alias)):
+        result[name] = result[alias]
+    return result
+
+
+def _stringify_ids(value: Any, *, is_identifier: bool = False) -> Any:
+    if isinstance(value, dict):
+        return {
+            key: _stringify_ids(item, is_identifier=key == "id" or key.endswith(("_id", "_ids")))
+            for key, item in value.items()
+        }
+    if isinstance(value, list):
+        return [_stringify_ids(item, is_identifier=is_identifier) for item in value]
+    return str(value) if is_identifier and isinstance(value, int) and is_id(value) else value
 
 
 def find_invalid_field(body: Mapping[str, Any], kind: type) -> str | None:

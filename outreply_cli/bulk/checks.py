@@ -70,7 +70,7 @@ def check_guardrails(
     for post in posts:
         at = post_time(post)
         if at is not None and post.get("id") not in replaced:
-            pages[str(post.get("page_id"))].append(_Slot(at, None, str(post.get("id") or "")))
+            pages[str(post.get("page_id") or "")].append(_Slot(at, None, str(post.get("id") or "")))
     for planned in new:
         pages[planned.page_id].append(_Slot(planned.scheduled_at, planned))
     platforms = {planned.page_id: planned.platform for planned in new}

@@ -59,7 +59,7 @@ def export_calendar(client: Client, page_id: str | None) -> CalendarExport:
             continue
         content, warning = content_from_api(post, client.post_media)
         warnings += [f"post {post['id']}: {warning}"] if warning else []
-        page = aliases.get(str(post.get("page_id")), str(post.get("page_id")))
+        page = aliases.get(str(post.get("page_id") or ""), str(post.get("page_id") or ""))
         rows.append(_row(f"{EXPORTED_KEY}{post['id']}", page, format_timestamp(at), content))
     return CalendarExport("".join(csv_lines([COLUMNS, *rows])), len(rows), warnings, missing)
 

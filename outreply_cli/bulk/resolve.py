@@ -107,7 +107,7 @@ class _RowResolver:
             self._validate(row, "")
         files = self._inspect_files(row)
         for page in pages:
-            self._validate(row, str(page.get("platform")))
+            self._validate(row, str(page.get("platform") or ""))
             scheduled_at = self._parse_time(row, page)
             if scheduled_at is not None:
                 self.posts.append(PlannedPost(row, page, str(page["id"]), scheduled_at, files))
@@ -218,7 +218,7 @@ class _RowResolver:
         if name is None and self._default_zone is not None:
             return self._default_zone
         if name is None or self._needs_page(row):
-            name = self._brand_zone(str(page.get("brand_id"))) if page else _LAST_ZONE
+            name = self._brand_zone(str(page.get("brand_id") or "")) if page else _LAST_ZONE
         return parse_zone(name)
 
     def _add(self, row: Row, field_name: str, message: str, *, is_warning: bool = False) -> None:

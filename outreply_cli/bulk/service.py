@@ -478,7 +478,7 @@ class BulkService:
 
     def _check(self, plan: Plan, posts: Sequence[Resource]) -> list[Diagnostic]:
         now, account = self._client.now(), self.account
-        brand_ids = {str(page["id"]): str(page.get("brand_id")) for page in account.pages}
+        brand_ids = {str(page["id"]): str(page.get("brand_id") or "") for page in account.pages}
         uploader = Uploader(self._client, self._journal, account.fingerprint)
         return [
             *check_times(plan, now),

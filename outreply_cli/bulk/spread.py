@@ -66,7 +66,7 @@ def apply_spread(
     for post in posts:
         at = post_time(post)
         if at is not None and post.get("id") not in own:
-            fixed[str(post.get("page_id"))].append(at)
+            fixed[str(post.get("page_id") or "")].append(at)
     by_page: dict[str, list[int]] = defaultdict(list)
     for index, row in enumerate(rows):
         if index in fixed_rows:

@@ -71,7 +71,7 @@ def fetch_comments(
         answered_ids={reply.comment_id for reply in delivered},
         own_ids={str((reply.reply or {}).get("id")) for reply in delivered},
     )
-    alias = page_alias(page) if page else str(post.get("page_id"))
+    alias = page_alias(page) if page else str(post.get("page_id") or "")
     return PostComments(post, alias, threads, listing.truncated)
 
 
@@ -89,7 +89,7 @@ def fetch_inbox(
     """
     groups, sent = [], store.replies()
     for post in recent.posts:
-        page = recent.pages.get(str(post.get("page_id")), {})
+        page = recent.pages.get(str(post.get("page_id") or ""), {})
         group = fetch_comments(client, post, page, sent=sent, since=since)
         step()
         if group.threads:

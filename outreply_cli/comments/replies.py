@@ -67,7 +67,7 @@ class ReplyService:
         listed = self._client.comments(str(comment["post_id"])).items
         return sorted(
             (
-                ExistingReply(str(reply.get("message")), get_created_at(reply))
+                ExistingReply(str(reply.get("message") or ""), get_created_at(reply))
                 for reply in listed
                 if reply.get("parent_id") == comment_id
             ),

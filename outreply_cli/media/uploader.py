@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from outreply_cli.api.client import Client
-from outreply_cli.api.errors import PermissionDeniedError
+from outreply_cli.api.errors import InvalidResponseError, PermissionDeniedError
 from outreply_cli.api.resend import LIST_LAG
 from outreply_cli.api.types import Media
 from outreply_cli.errors import OutReplyError
@@ -128,7 +128,15 @@ class Uploader:
             except OutReplyError as error:
                 if not error.maybe_applied:
                     self._journal.forget_upload(self._account, _journal_name(file))
-                raise
+                if not isinstance(error, InvalidResponseError):
+                    raise
+                # A response without an ID: only the list has it.
+                with self._lock:
+                    self._media = None
+                lost = self._find_lost(file, started_at, media_before)
+                if lost is None:
+                    raise
+                item = lost
             return self._record(stream.get_hashed_file(), started_at, item)
 
     def _record(self, file: MediaFile, started_at: datetime, item: Media) -> UploadedMedia:

@@ -160,7 +160,7 @@ def _list_all(
 def _calendar_post(
     at: datetime, post: Mapping[str, Any], pages: Mapping[str, Page]
 ) -> CalendarPost:
-    page = pages.get(str(post.get("page_id")), {})
+    page = pages.get(str(post.get("page_id") or ""), {})
     return CalendarPost(
         at=at,
         alias=page_alias(page) if page else str(post.get("page_id") or ""),

@@ -365,7 +365,7 @@ def _normalize(post: Resource, page: Resource) -> Resource:
         "id": post.get("id") or post.get("post_id"),
         "page_id": page.get("id"),
         **post,
-        "platform": long_name(str(post.get("platform"))),
+        "platform": long_name(str(post.get("platform") or "")),
     }
 
 

@@ -73,18 +73,18 @@ def guardrail_usage(
     for post in posts:
         time = post_time(post)
         if time is not None and post.get("status") != "failed":
-            page_times[str(post.get("page_id"))].append(time)
+            page_times[str(post.get("page_id") or "")].append(time)
     usages = []
     brand_names: dict[str, str] = {}
     brand_times: dict[str, list[datetime]] = defaultdict(list)
     for page in pages:
-        page_id, brand_id = str(page.get("id")), str(page.get("brand_id"))
+        page_id, brand_id = str(page.get("id")), str(page.get("brand_id") or "")
         brand_names[brand_id] = str(page.get("brand_name") or brand_id)
         brand_times[brand_id] += page_times[page_id]
         times = sorted(page_times[page_id])
         windows = tuple(
             window_usage(times, now, length, limit)
-            for length, limit in limits.windows_for(str(page.get("platform")))
+            for length, limit in limits.windows_for(str(page.get("platform") or ""))
         )
         if windows:
             usages.append(GuardrailUsage(page_alias(page), page_id, windows))

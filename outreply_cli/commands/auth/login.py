@@ -84,7 +84,8 @@ def run(
     reset_cache(context.completion_cache_path(name), allow_refresh=not token.is_sandbox)
     context.report(
         login,
-        f"Signed in as {login['email']} with the key {login['key_name']!r} "
+        f"Signed in as {login['email'] or 'a user without an email address'} with the key "
+        f"{(login['key_name'] or '(unnamed)')!r} "
         f"(profile {name!r}, token in {login['token_location']}).",
     )
     for line in describe_scopes(login["scopes"]):

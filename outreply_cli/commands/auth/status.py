@@ -1,5 +1,6 @@
 """`outreply auth status`."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from outreply_cli.cli.options import command
@@ -36,11 +37,11 @@ def run(context: Context) -> None:
     context.output.print_one(
         item,
         [
-            Column("Account", "email", lambda item: f"{item['name']} <{item['email']}>".strip()),
+            Column("Account", "email", _format_user),
             Column("Profile", "profile", lambda item: str(item["profile"] or "none")),
             Column("API", "base_url"),
             Column("Key", "key_name"),
-            Column("Token", "prefix", lambda item: f"{item['prefix']}…"),
+            Column("Token", "prefix", lambda item: f"{item['prefix'] or ''}…"),
             Column("Source", "token_location",
                    lambda item: f"{item['token_source']}: {item['token_location']}"),
             Column("Scopes", "scopes", lambda item: ", ".join(map(str, item["scopes"]))),
@@ -52,3 +53,8 @@ def run(context: Context) -> None:
         id_field=None,
     )  # fmt: skip
     note_sandbox(context, credential.token)
+
+
+def _format_user(item: Mapping[str, Any]) -> str:
+    email = f"<{item['email']}>" if item["email"] else ""
+    return f"{item['name']} {email}".strip() or str(item["user_id"] or "unknown")

@@ -36,7 +36,7 @@ def run(
     start = parse_past_time(since, now=client.now(), zone=zone) if since else None
     resource = resolve_post(client, post)
     pages = {str(page.get("id")): page for page in client.pages().items}
-    page = pages.get(str(resource.get("page_id")), {})
+    page = pages.get(str(resource.get("page_id") or ""), {})
     with comment_store(context, client) as store:
         group = fetch_comments(client, resource, page, sent=store.replies(), since=start)
         text = (contains or "").casefold()

@@ -36,7 +36,7 @@ def run(
     post = client.scheduled_post(post_id)
     pages = client.pages().items
     if tz == "brand":
-        tz = client.brand_zone(str(find_page(pages, str(post.get("page_id")))["brand_id"]))
+        tz = client.brand_zone(str(find_page(pages, str(post.get("page_id") or ""))["brand_id"]))
     zone = context.zone(tz)
     new_time = parse_time(at, now=client.now(), zone=zone)
     problem = validate_time(new_time, client.now())

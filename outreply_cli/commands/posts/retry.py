@@ -49,7 +49,7 @@ def run(
                 hint="To post it a second time, use: outreply posts publish",
             )
     pages = client.pages().items
-    targets = [find_page(pages, str(post.get("page_id"))) for post in posts]
+    targets = [find_page(pages, str(post.get("page_id") or "")) for post in posts]
     check_connected(targets)
     if tz == "brand":
         zones = [context.zone(client.brand_zone(str(page["brand_id"]))) for page in targets]
