@@ -4,6 +4,10 @@ import gc
 import os
 import sys
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import FrameType
+
 # A background refresh of the completion cache must not outlive the network.
 _REFRESH_TIMEOUT_SECONDS = 15.0
 
@@ -22,6 +26,7 @@ def run() -> int:
         return _print_version()
     if first == ["__complete"]:
         return _complete()
+    _end_on_sigterm()
     if first == ["__refresh"]:
         _set_timeout()
         del sys.argv[1]
@@ -86,6 +91,21 @@ def _exit(code: int) -> None:
         except (OSError, ValueError):
             sys.exit(code)
     os._exit(code)
+
+
+def _end_on_sigterm() -> None:
+    """Let SIGTERM do what Ctrl-C does; Linux has no default action for it in process 1."""
+    import signal
+
+    def interrupt(_signal: int, frame: "FrameType | None") -> None:
+        handler = signal.getsignal(signal.SIGINT)
+        # Jobs of a shell that run in the background ignore Ctrl-C.
+        if not callable(handler):
+            raise KeyboardInterrupt
+        handler(signal.SIGINT, frame)
+
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, interrupt)
 
 
 def _set_timeout() -> None:

@@ -32,6 +32,7 @@ from outreply_cli.ui.streams import is_terminal, terminal_width, use_utf8
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
+    from outreply_cli.accounts.keyring import KeyringStore
     from outreply_cli.accounts.resolve import Account
     from outreply_cli.api.client import Client, ClientObserver
     from outreply_cli.api.transport import RequestRecord
@@ -190,11 +191,20 @@ class Context:
         if self._account is None:
             from outreply_cli.accounts.resolve import resolve_account
 
-            account = resolve_account(self.config_dir, self.environ, self.options.profile)
+            account = resolve_account(
+                self.config_dir, self.environ, self.options.profile, self.keyring()
+            )
             if account.credential.source == "environment":
                 self.confirm_unrecognized_token(account.credential.token, account.base_url)
             self._account = account
         return self._account
+
+    def keyring(self, hint: str | None = None) -> "KeyringStore":
+        """The system's keyring; at a terminal, it waits for a person to unlock it."""
+        from outreply_cli.accounts.keyring import KeyringStore
+
+        on_wait = self._report_keyring if is_terminal(self.stderr) else None
+        return KeyringStore(on_wait=on_wait, **({} if hint is None else {"hint": hint}))
 
     def client(
         self,
@@ -420,6 +430,12 @@ class Context:
         flag = profile or self.options.profile
         current = "" if flag else self.profiles.current
         return Path(account_file(self.state_dir, self.environ, flag=flag, current=current))
+
+    def _report_keyring(self) -> None:
+        self.info(
+            "Waiting for the system's keyring, which may ask for a password in another window. "
+            "Press Ctrl-C to stop."
+        )
 
     def close(self) -> None:
         """Close the clients and save what completion may offer next time."""

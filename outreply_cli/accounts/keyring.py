@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from keyring.backend import KeyringBackend
 
 KEYRING_TIMEOUT = 3.0
+# A person may first have to find the dialog that asks for a password.
+_DIALOG_SECONDS = 60.0
 _SERVICE = "outreply-cli"
 _LOGIN_HINT = (
     "Store the token in a file that only you can read: "
@@ -28,13 +30,22 @@ class KeyringError(StorageError):
 
 
 class KeyringStore:
-    """Tokens in the keyring by profile; `timeout` is in seconds.
+    """Tokens in the keyring by profile; every method raises KeyringError with the `hint`.
 
-    Every method raises KeyringError with the `hint`.
+    Args:
+        timeout: Seconds to wait for a response.
+        hint: The next step if the keyring cannot be used.
+        on_wait: Called after `timeout`, if a person may be asked to unlock the keyring; a minute
+            is left then. None if nobody can be asked.
     """
 
-    def __init__(self, timeout: float = KEYRING_TIMEOUT, hint: str = _LOGIN_HINT) -> None:
-        self._timeout, self._hint = timeout, hint
+    def __init__(
+        self,
+        timeout: float = KEYRING_TIMEOUT,
+        hint: str = _LOGIN_HINT,
+        on_wait: Callable[[], None] | None = None,
+    ) -> None:
+        self._timeout, self._hint, self._on_wait = timeout, hint, on_wait
 
     def read(self, profile: str) -> str | None:
         """Return the token of `profile`, or None."""
@@ -85,10 +96,15 @@ class KeyringStore:
         thread = threading.Thread(target=target, name="keyring", daemon=True)
         thread.start()
         thread.join(self._timeout)
+        waited = self._timeout
+        if thread.is_alive() and self._on_wait is not None:
+            self._on_wait()
+            thread.join(_DIALOG_SECONDS)
+            waited += _DIALOG_SECONDS
         if errors:
             raise self._unavailable(_describe(errors[0]))
         if not results:
-            raise self._unavailable(f"no response within {self._timeout:g} seconds")
+            raise self._unavailable(f"no response within {waited:g} seconds")
         return results[0]
 
     def _unavailable(self, reason: str) -> KeyringError:

@@ -3,6 +3,7 @@
 import json
 import os
 import stat
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pexpect
 import pytest
 
+from outreply_cli.accounts.keyring import KeyringError, KeyringStore
 from outreply_cli.emulator.server import EmulatorServer
 from tests.command_line import CommandLine
 from tests.scripted_server import ScriptedServer, response
@@ -35,6 +37,16 @@ class Hanging(KeyringBackend):
     def get_password(self, *words):
         time.sleep(3600)
     set_password = delete_password = get_password
+
+class Locked(Working):
+    def get_password(self, service, username):
+        unlocked = pathlib.Path(os.environ["KEYRING_PATH"]).with_name("unlocked")
+        while not unlocked.exists():
+            time.sleep(0.01)
+        return super().get_password(service, username)
+    def set_password(self, service, username, password):
+        self.get_password(service, username)
+        super().set_password(service, username, password)
 
 class Leaky(KeyringBackend):
     priority = 1
@@ -123,6 +135,67 @@ def test_hanging_keyring_times_out(login_cli: CommandLine, emulator: EmulatorSer
     assert result.code == 1
     assert "no response within 3 seconds" in result.err
     assert time.monotonic() - started_at < 30
+
+
+def test_keyring_waits_for_a_person_at_a_terminal(
+    login_cli: CommandLine, emulator: EmulatorServer, tmp_path: Path
+) -> None:
+    login_cli.environ["PYTHON_KEYRING_BACKEND"] = "test_backends.Locked"
+    for words, end in (("auth login", "Signed in as"), ("auth token", emulator.token)):
+        (tmp_path / "unlocked").unlink(missing_ok=True)
+        child = login_cli.at_terminal(*words.split())
+        if words == "auth login":
+            child.expect("API token: ")
+            child.sendline(emulator.token)
+        child.expect("Waiting for the system's keyring")
+        (tmp_path / "unlocked").touch()
+        child.expect(end)
+        child.expect(pexpect.EOF)
+        child.close()
+        assert child.exitstatus == 0
+
+
+def test_keyring_dialog_without_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("outreply_cli.accounts.keyring._DIALOG_SECONDS", 0.02)
+    answered = threading.Event()
+    monkeypatch.setattr("outreply_cli.accounts.keyring._backend", answered.wait)
+    notes: list[str] = []
+    store = KeyringStore(timeout=0.01, on_wait=lambda: notes.append("waiting"))
+    with pytest.raises(KeyringError, match=r"no response within 0\.03 seconds"):
+        store.read("default")
+    answered.set()
+    assert notes == ["waiting"]
+
+
+@pytest.mark.parametrize(
+    ("template", "problem"),
+    [
+        ('"{}"', "quotation marks"),
+        ("'{}'", "quotation marks"),
+        ("“{}”", "quotation marks"),
+        ("`{}`", "quotation marks"),
+        ('{}"', "quotation marks"),
+        ("OUTREPLY_API_KEY={}", "in front of it"),
+        ("export OUTREPLY_API_KEY={}", "in front of it"),
+        ("Bearer {}", "in front of it"),
+        ("token: {}", "in front of it"),
+    ],
+)
+@pytest.mark.parametrize("variable", ["OUTREPLY_API_KEY", "OUTREPLY_TOKEN"])
+def test_token_with_other_text(
+    cli_logged_out: CommandLine, template: str, problem: str, variable: str
+) -> None:
+    token = "outreply_live_" + "a" * 48
+    with ScriptedServer([response(200, {"pages": []})]) as server:
+        env = {variable: template.format(token), "OUTREPLY_BASE_URL": server.url}
+        ran = cli_logged_out.run("pages", "list", env=env)
+        login = cli_logged_out.run("auth", "login", "--with-token", stdin=template.format(token))
+        assert not server.received
+    assert (ran.code, login.code) == (2, 2)
+    assert f"{variable}: the token" in ran.err
+    assert problem in ran.err
+    assert problem in login.err
+    assert token not in ran.err + login.err
 
 
 def test_keyring_error_does_not_leak_token(

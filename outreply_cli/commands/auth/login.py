@@ -71,7 +71,7 @@ def run(
         context.client_for(token, base_url),
         token,
         profiles=profiles,
-        credentials=Credentials(context.environ, context.config_dir),
+        credentials=Credentials(context.environ, context.config_dir, context.keyring()),
         profile=Profile(name, base_url, parse_zone(tz).key if tz else None),
         insecure_storage=insecure_storage,
         confirm_file_storage=lambda error: (

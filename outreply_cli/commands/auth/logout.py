@@ -23,7 +23,7 @@ def run(context: Context) -> None:
             "no account is stored on this machine", hint="There is nothing to sign out of."
         )
     profile = profiles.get(context.profile_name)
-    Credentials(context.environ, context.config_dir).delete(profile)
+    Credentials(context.environ, context.config_dir, context.keyring()).delete(profile)
     profiles.stored[profile.name] = replace(profile, storage=None)
     profiles.save()
     context.completion_cache_path(profile.name).unlink(missing_ok=True)

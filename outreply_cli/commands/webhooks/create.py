@@ -32,7 +32,6 @@ def run(
 
     Example: outreply webhooks create --url http://127.0.0.1:8484/hooks --json
     """
-    from outreply_cli.accounts.keyring import KeyringStore
     from outreply_cli.net.ssrf import is_http_url
     from outreply_cli.spec.events import check_event
     from outreply_cli.spec.limits import EVENTS
@@ -45,7 +44,7 @@ def run(
     names = [part.strip() for part in events.split(",")] if events else list(EVENTS)
     for name in names:
         check_event(name, "--events")
-    keyring = KeyringStore(hint="Remove --save-secret to print the secret instead.")
+    keyring = context.keyring(hint="Remove --save-secret to print the secret instead.")
     entry = keyring_name(context.profile_name)
     if save_secret:
         # Checked before the webhook exists, because its secret is returned only once.

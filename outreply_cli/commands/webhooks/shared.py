@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, NamedTuple
 
 import typer
 
-from outreply_cli.accounts.keyring import KeyringError, KeyringStore
+from outreply_cli.accounts.keyring import KeyringError
 from outreply_cli.api.errors import NotFoundError
 from outreply_cli.context import Context
 from outreply_cli.env import WEBHOOK_SECRET_VARIABLE
@@ -102,7 +102,7 @@ def webhook_secrets(
     secret = None
     if uses_keyring and not names:
         with suppress(KeyringError):
-            secret = KeyringStore().read(keyring_name(context.profile_name))
+            secret = context.keyring().read(keyring_name(context.profile_name))
     if secret:
         return WebhookSecrets([secret], ["the keyring"])
     return WebhookSecrets([environ[name].strip() for name in names], names)
