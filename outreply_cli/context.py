@@ -204,7 +204,7 @@ class Context:
         from outreply_cli.accounts.keyring import KeyringStore
 
         on_wait = self._report_keyring if is_terminal(self.stderr) else None
-        return KeyringStore(on_wait=on_wait, **({} if hint is None else {"hint": hint}))
+        return KeyringStore(hint=hint, on_wait=on_wait)
 
     def client(
         self,

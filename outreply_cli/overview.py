@@ -132,7 +132,8 @@ class _Source:
         self.is_truncated |= recent.truncated or len(recent.posts) > _COMMENTED_POSTS_MAX
         recent = replace(recent, posts=recent.posts[:_COMMENTED_POSTS_MAX])
         path = self._state_dir / COMMENTS_FILE
-        with closing(CommentStore(path, account_fingerprint(self._client))) as store:
+        account = account_fingerprint(self._client)
+        with closing(CommentStore(path, account, may_be_readonly=True)) as store:
             groups = fetch_inbox(self._client, store, recent)
             unanswered = [
                 (group, count)
@@ -172,7 +173,7 @@ class _Source:
         path = self._state_dir / JOURNAL_FILE
         if not path.exists():
             return []
-        with closing(Journal(path)) as journal:
+        with closing(Journal(path, may_be_readonly=True)) as journal:
             if not journal.has_unsettled:
                 return []
             entries = journal.list_unsettled(account_fingerprint(self._client))

@@ -34,7 +34,7 @@ class KeyringStore:
 
     Args:
         timeout: Seconds to wait for a response.
-        hint: The next step if the keyring cannot be used.
+        hint: The next step if the keyring cannot be used; a file for the token by default.
         on_wait: Called after `timeout`, if a person may be asked to unlock the keyring; a minute
             is left then. None if nobody can be asked.
     """
@@ -42,10 +42,10 @@ class KeyringStore:
     def __init__(
         self,
         timeout: float = KEYRING_TIMEOUT,
-        hint: str = _LOGIN_HINT,
+        hint: str | None = None,
         on_wait: Callable[[], None] | None = None,
     ) -> None:
-        self._timeout, self._hint, self._on_wait = timeout, hint, on_wait
+        self._timeout, self._hint, self._on_wait = timeout, hint or _LOGIN_HINT, on_wait
 
     def read(self, profile: str) -> str | None:
         """Return the token of `profile`, or None."""

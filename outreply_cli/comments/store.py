@@ -17,6 +17,7 @@ from outreply_cli.api.resend import Attempts
 from outreply_cli.comments.threads import Comment, get_created_at, get_id
 from outreply_cli.storage.sqlite import (
     check_types,
+    is_readonly,
     open_database,
     transaction,
     wrap_corruption,
@@ -83,13 +84,22 @@ class SentReply:
 class CommentStore:
     """Comments seen and replies sent by one account; several processes may have it open.
 
-    Every method raises StorageError when the file is unusable.
+    Every method raises StorageError when the file is unusable. With `may_be_readonly`, a file that
+    cannot be written can be read, and a missing one is empty.
     """
 
-    def __init__(self, path: Path, account: str) -> None:
+    def __init__(self, path: Path, account: str, *, may_be_readonly: bool = False) -> None:
         self._path, self._account = path, account
         with self._storage_errors():
-            self._db = open_database(path, _SCHEMA, version=2, durable=True, upgrades=_UPGRADES)
+            self._db = open_database(
+                path, _SCHEMA, version=2, durable=True, upgrades=_UPGRADES,
+                may_be_readonly=may_be_readonly,
+            )  # fmt: skip
+
+    @property
+    def is_readonly(self) -> bool:
+        """Whether nothing can be stored."""
+        return is_readonly(self._db)
 
     def close(self) -> None:
         """Close the file."""

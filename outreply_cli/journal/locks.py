@@ -9,7 +9,7 @@ from pathlib import Path
 
 from outreply_cli.errors import OutReplyError, StorageError
 from outreply_cli.storage.private_files import make_private_dir, write_private
-from outreply_cli.storage.sqlite import file_lock
+from outreply_cli.storage.sqlite import describe_error, file_lock
 
 
 class CalendarBusyError(OutReplyError):
@@ -38,7 +38,7 @@ def calendar_lock(state_dir: Path, account: str, calendar: str, *, wait: float) 
         except (OSError, sqlite3.Error) as error:
             if "locked" not in str(error):
                 raise StorageError(
-                    f"the lock {path} cannot be used: {error}",
+                    f"the lock {path} cannot be used: {describe_error(error)}",
                     hint="Fix its permissions, or set OUTREPLY_STATE_DIR to another directory.",
                 ) from None
             pid = owner.read_text() if owner.exists() else "unknown"

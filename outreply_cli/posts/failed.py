@@ -47,7 +47,7 @@ def list_failed_posts(
     retried: set[str] = set()
     journal_path = state_dir / JOURNAL_FILE
     if journal_path.exists():
-        with closing(Journal(journal_path)) as journal:
+        with closing(Journal(journal_path, may_be_readonly=True)) as journal:
             account = account_fingerprint(client)
             due = journal.due_entries(account, since, client.now() - LIST_LAG)
             candidates |= dict.fromkeys(str(entry.post_id) for entry in reversed(due))

@@ -1,5 +1,6 @@
 """SQLite databases: private files, write-ahead logging, schema versions."""
 
+import errno
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -11,6 +12,7 @@ from outreply_cli.errors import StorageError
 from outreply_cli.storage.private_files import ensure_private, make_private_dir, sync_directory
 
 _BUSY_SECONDS = 30.0
+_READONLY_ERRORS = {errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOSPC}
 
 
 class OlderVersionError(StorageError):
@@ -33,6 +35,7 @@ def open_database(
     durable: bool,
     upgrades: Mapping[int, str] = MappingProxyType({}),
     check: bool = False,
+    may_be_readonly: bool = False,
 ) -> sqlite3.Connection:
     """Open the database at `path` in autocommit mode, and create or upgrade it if needed.
 
@@ -43,12 +46,41 @@ def open_database(
         durable: Whether commits are synced to disk.
         upgrades: Statements that upgrade a version to the next one.
         check: Whether to look for damage.
+        may_be_readonly: Whether a file that cannot be written is opened for reading; a missing one
+            that cannot be created is then empty.
 
     Raises:
         NewerVersionError: The schema version is higher than `version`.
         OlderVersionError: The schema version is lower and cannot be upgraded.
         OSError, sqlite3.Error: The file cannot be opened.
     """
+    try:
+        return _open_writable(
+            path, schema, version=version, durable=durable, upgrades=upgrades, check=check
+        )
+    except (OSError, sqlite3.OperationalError) as error:
+        if not may_be_readonly or not _is_readonly(error):
+            raise
+        database = _open_for_reading(path, schema, version)
+        if database is None:
+            raise
+        return database
+
+
+def is_readonly(database: sqlite3.Connection) -> bool:
+    """Whether `open_database` opened the database for reading."""
+    return bool(database.execute("PRAGMA query_only").fetchone()[0])
+
+
+def _open_writable(
+    path: Path,
+    schema: str,
+    *,
+    version: int,
+    durable: bool,
+    upgrades: Mapping[int, str],
+    check: bool,
+) -> sqlite3.Connection:
     make_private_dir(path.parent)
     ensure_private(path)
     database = sqlite3.connect(
@@ -72,6 +104,48 @@ def open_database(
     return database
 
 
+def _is_readonly(error: OSError | sqlite3.OperationalError) -> bool:
+    """Whether a file or directory cannot be written, for a reason other than untrusted links."""
+    if isinstance(error, OSError):
+        # Refusals of `private_files` have no file name.
+        return error.errno in _READONLY_ERRORS and error.filename is not None
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    return code in {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}
+
+
+def _open_for_reading(path: Path, schema: str, version: int) -> sqlite3.Connection | None:
+    """Open an existing database of this version, or an empty one; None if neither is possible."""
+    if path.exists():
+        database = _connect_readonly(path)
+        if database.execute("PRAGMA user_version").fetchone()[0] != version:
+            database.close()
+            return None
+    else:
+        database = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+        database.executescript(schema)
+    database.row_factory = sqlite3.Row
+    database.execute("PRAGMA query_only = ON")
+    return database
+
+
+def _connect_readonly(path: Path) -> sqlite3.Connection:
+    """Connect without writing, also where the files beside a database cannot be created."""
+    for mode in ("mode=ro", "mode=ro&immutable=1"):
+        database = sqlite3.connect(
+            f"{path.absolute().as_uri()}?{mode}", uri=True, timeout=1, isolation_level=None,
+            check_same_thread=False,
+        )  # fmt: skip
+        try:
+            database.execute("PRAGMA user_version").fetchone()
+        except sqlite3.OperationalError as error:
+            database.close()
+            if not _is_readonly(error):
+                raise
+        else:
+            return database
+    raise sqlite3.OperationalError(f"unable to open {path}")
+
+
 @contextmanager
 def open_readonly(path: Path) -> Iterator[sqlite3.Connection]:
     """Open the database at `path` for reading and check its integrity.
@@ -79,8 +153,7 @@ def open_readonly(path: Path) -> Iterator[sqlite3.Connection]:
     Raises:
         sqlite3.Error: The file is unreadable or damaged.
     """
-    uri = f"{path.absolute().as_uri()}?mode=ro"
-    with closing(sqlite3.connect(uri, uri=True, timeout=1)) as database, wrap_corruption():
+    with closing(_connect_readonly(path)) as database, wrap_corruption():
         database.row_factory = sqlite3.Row
         _check(database, "integrity_check")
         yield database
@@ -121,7 +194,13 @@ def wrap_storage_errors(name: str, *, hint: str) -> Iterator[None]:
         yield
     # A damaged file, and SQLite's messages about it, may contain invalid UTF-8.
     except (OSError, sqlite3.Error, UnicodeDecodeError) as error:
-        raise StorageError(f"{name} cannot be used: {error}", hint=hint) from None
+        message = f"{name} cannot be used: {describe_error(error)}"
+        raise StorageError(message, hint=hint) from None
+
+
+def describe_error(error: Exception) -> str:
+    """The reason why a file cannot be used, without the number and the name of the file."""
+    return getattr(error, "strerror", None) or str(error)
 
 
 @contextmanager

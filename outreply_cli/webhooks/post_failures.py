@@ -16,7 +16,7 @@ def read_post_failures(state_dir: Path, since: datetime) -> dict[str, str | None
     path = state_dir / DELIVERIES_FILE
     if not path.exists():
         return {}
-    with closing(DeliveryStore(path)) as store:
+    with closing(DeliveryStore(path, may_be_readonly=True)) as store:
         history = store.history(limit=_EVENTS_MAX, event="post.failed", since=since)
     errors: dict[str, str | None] = {}
     for item in history:

@@ -71,15 +71,18 @@ class DeliveryNotFoundError(OutReplyError):
 class DeliveryStore:
     """The deliveries received on this machine; safe for several threads and processes.
 
-    Every method raises StorageError if the file, which is created if missing, cannot be used.
+    Every method raises StorageError if the file, which is created if missing, cannot be used. With
+    `may_be_readonly`, a file that cannot be written can be read, and a missing one is empty.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, may_be_readonly: bool = False) -> None:
         self._path = path
         self._lock = threading.Lock()
         self._since_prune = 0
         with self._lock_store():
-            self._db = open_database(path, _SCHEMA, version=1, durable=True)
+            self._db = open_database(
+                path, _SCHEMA, version=1, durable=True, may_be_readonly=may_be_readonly
+            )
 
     def close(self) -> None:
         """Close the file when no thread is using it."""

@@ -224,7 +224,9 @@ def bulk_context(
         annotate_problems(context, error.problems)
         raise error from None
     with ExitStack() as stack:
-        journal = stack.enter_context(closing(Journal(context.state_dir / JOURNAL_FILE)))
+        journal = stack.enter_context(
+            closing(Journal(context.state_dir / JOURNAL_FILE, may_be_readonly=wait_lock is None))
+        )
         account = fetch_account(client)
 
         def lock(calendar_id: str) -> None:

@@ -7,7 +7,12 @@ import typer
 
 from outreply_cli.cli.options import command
 from outreply_cli.commands.comments.output import CommentView
-from outreply_cli.commands.comments.shared import DaysOption, SinceOption, comment_store
+from outreply_cli.commands.comments.shared import (
+    DaysOption,
+    SinceOption,
+    comment_store,
+    mark_seen,
+)
 from outreply_cli.context import Context
 from outreply_cli.time_parser import parse_past_time
 
@@ -42,7 +47,7 @@ def run(
     client, zone = context.client(max_wait=None), context.zone()
     now = client.now()
     start = parse_past_time(since, now=now, zone=zone) if since else None
-    with comment_store(context, client) as store:
+    with comment_store(context, client, may_be_readonly=True) as store:
         recent = fetch_recent_posts(client, now - timedelta(days=days))
         with progress(context.notes, "Reading", len(recent.posts)) as bar:
             groups = fetch_inbox(client, store, recent, since=start, step=bar.step)
@@ -55,8 +60,7 @@ def run(
         CommentView(context.output, zone, now).show(groups)
         context.stdout.flush()
         # Marked after they are shown: a killed run shows them again.
-        for group in groups:
-            store.mark_seen(str(group.post["id"]), [threaded.comment for threaded in group.threads])
+        mark_seen(context, store, groups)
     posts = len(recent.posts)
     context.info(
         f"{unanswered} unanswered, {new} new comment{'s' * (new != 1)} "

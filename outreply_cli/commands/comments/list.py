@@ -7,7 +7,12 @@ import typer
 
 from outreply_cli.cli.options import command
 from outreply_cli.commands.comments.output import CommentView
-from outreply_cli.commands.comments.shared import SinceOption, comment_store, resolve_post
+from outreply_cli.commands.comments.shared import (
+    SinceOption,
+    comment_store,
+    mark_seen,
+    resolve_post,
+)
 from outreply_cli.context import Context
 from outreply_cli.time_parser import parse_past_time
 
@@ -37,7 +42,7 @@ def run(
     resource = resolve_post(client, post)
     pages = {str(page.get("id")): page for page in client.pages().items}
     page = pages.get(str(resource.get("page_id") or ""), {})
-    with comment_store(context, client) as store:
+    with comment_store(context, client, may_be_readonly=True) as store:
         group = fetch_comments(client, resource, page, sent=store.replies(), since=start)
         text = (contains or "").casefold()
         threads = [
@@ -48,6 +53,6 @@ def run(
         ]
         shown = [replace(group, threads=threads)] if threads else []
         CommentView(context.output, zone, client.now()).show(shown)
-        store.mark_seen(str(resource["id"]), [threaded.comment for threaded in group.threads])
+        mark_seen(context, store, [group])
     if group.truncated:
         context.warn("the post may have more comments than the API lists; narrow with --since")

@@ -1,6 +1,6 @@
 """Options and helpers that the commands of `outreply comments` share."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import timedelta
 from functools import partial
@@ -15,6 +15,7 @@ from outreply_cli.posts.listing import list_posts
 
 if TYPE_CHECKING:
     from outreply_cli.api.client import Client, Resource
+    from outreply_cli.comments.inbox import PostComments
     from outreply_cli.comments.store import CommentStore
     from outreply_cli.comments.threads import Comment
 
@@ -39,14 +40,29 @@ class UnknownPostError(InvalidInputError):
 
 
 @contextmanager
-def comment_store(context: Context, client: "Client") -> "Iterator[CommentStore]":
+def comment_store(
+    context: Context, client: "Client", *, may_be_readonly: bool = False
+) -> "Iterator[CommentStore]":
     """Open the comments database of the client's account; raises StorageError."""
     from outreply_cli.comments.store import COMMENTS_FILE, CommentStore
     from outreply_cli.journal.account import account_fingerprint
 
     path = context.state_dir / COMMENTS_FILE
-    with closing(CommentStore(path, account_fingerprint(client))) as store:
+    account = account_fingerprint(client)
+    with closing(CommentStore(path, account, may_be_readonly=may_be_readonly)) as store:
         yield store
+
+
+def mark_seen(context: Context, store: "CommentStore", groups: "Sequence[PostComments]") -> None:
+    """Store comments as seen, or warn that they cannot be stored."""
+    if store.is_readonly:
+        context.warn(
+            f"{context.state_dir} cannot be written, so these comments stay new; set "
+            "OUTREPLY_STATE_DIR to another directory"
+        )
+        return
+    for group in groups:
+        store.mark_seen(str(group.post["id"]), [threaded.comment for threaded in group.threads])
 
 
 def resolve_post(client: "Client", name: str) -> "Resource":

@@ -76,7 +76,7 @@ def add_own_names(context: Context, items: Sequence[Media]) -> list[Resource]:
     path, names = context.state_dir / JOURNAL_FILE, {}
     if path.exists():
         # The server's names are shown if the journal cannot be read.
-        with suppress(OutReplyError), closing(Journal(path)) as journal:
+        with suppress(OutReplyError), closing(Journal(path, may_be_readonly=True)) as journal:
             names = journal.media_names()
     return [
         {**item, "file": names[item["media_id"]]} if names.get(item["media_id"]) else item

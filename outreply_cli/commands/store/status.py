@@ -32,7 +32,7 @@ def run(context: Context, tz: TimeZone = None) -> None:
     path = context.state_dir / JOURNAL_FILE
     items: list[dict[str, Any]] = []
     if path.exists():
-        with closing(Journal(path)) as journal:
+        with closing(Journal(path, may_be_readonly=True)) as journal:
             for entry in journal.list_unsettled():
                 paths = journal.calendars(entry.account)
                 items.append(_to_dict(entry, paths.get(entry.calendar)))

@@ -46,7 +46,7 @@ def run(
     from outreply_cli.time_parser import parse_past_time
 
     now, zone = context.clock.now(), context.zone()
-    with closing(open_store(context)) as store:
+    with closing(open_store(context, may_be_readonly=True)) as store:
         entries = store.history(
             limit=limit, event=event, only_failed=failed, only_invalid=invalid,
             since=parse_past_time(since, now=now, zone=zone) if since else None,

@@ -75,11 +75,11 @@ def read_bytes(context: Context, name: str) -> bytes:
         raise InvalidInputError(f"cannot read {name}: {error.strerror or error}") from None
 
 
-def open_store(context: Context) -> "DeliveryStore":
+def open_store(context: Context, *, may_be_readonly: bool = False) -> "DeliveryStore":
     """The deliveries received on this machine; raises StorageError."""
     from outreply_cli.webhooks.store import DELIVERIES_FILE, DeliveryStore
 
-    return DeliveryStore(context.state_dir / DELIVERIES_FILE)
+    return DeliveryStore(context.state_dir / DELIVERIES_FILE, may_be_readonly=may_be_readonly)
 
 
 def webhook_secrets(

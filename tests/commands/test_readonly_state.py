@@ -1,0 +1,167 @@
+"""Commands whose state directory cannot be written."""
+
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from outreply_cli.emulator.server import EmulatorServer
+from outreply_cli.errors import StorageError
+from outreply_cli.journal.journal import JOURNAL_FILE, Journal
+from outreply_cli.storage.private_files import make_private_dir
+from tests.command_line import CommandLine, Result
+
+CALENDAR = "page,scheduled_at,message\ntwitter:bluebird,2026-12-24 18:00,Hello\n"
+IS_ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
+READERS = [
+    "bulk schedule {calendar} --dry-run --tz UTC",
+    "bulk status {calendar} --tz UTC",
+    "bulk reconcile {calendar} --dry-run --tz UTC",
+    "comments inbox --days 60",
+    "webhooks history",
+    "store status",
+    "posts list",
+    "posts list --failed",
+    "media list",
+    "status",
+    "pages list",
+    "quota show",
+]
+WRITERS = [
+    "bulk schedule {calendar} --tz UTC",
+    "posts schedule --page twitter:bluebird --at 2027-01-01T09:00:00Z -m Hi --key k",
+    "comments reply c_1 -m Hi",
+    "webhooks replay --failed",
+    "serve-webhook --no-verify --port 0",
+]
+
+
+WRITE_AFTER_READ = """
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from outreply_cli.errors import StorageError
+from outreply_cli.journal.journal import Journal
+
+journal = Journal(Path(sys.argv[1]), may_be_readonly=True)
+assert journal.list_unsettled() == []
+try:
+    journal.mark_upload("account", "digest", datetime.now(UTC))
+except StorageError as error:
+    assert "OUTREPLY_STATE_DIR" in error.hint
+    print("refused")
+"""
+
+
+def can_mount() -> bool:
+    unshare = shutil.which("unshare")
+    return unshare is not None and (
+        subprocess.run([unshare, "-m", "true"], capture_output=True, check=False).returncode == 0
+    )
+
+
+# Root can write to every directory, except on a read-only file system.
+pytestmark = pytest.mark.skipif(
+    os.name == "nt" or (IS_ROOT and not can_mount()), reason="requires unshare, or another user"
+)
+
+
+@contextmanager
+def unwritable(directory: Path) -> Iterator[None]:
+    modes = {path: path.stat().st_mode for path in [directory, *directory.rglob("*")]}
+    for path, mode in modes.items():
+        path.chmod(mode & ~0o222)
+    try:
+        yield
+    finally:
+        for path, mode in modes.items():
+            path.chmod(mode)
+
+
+def run_readonly(directory: Path, command: Sequence[str], environ: Mapping[str, str]) -> Result:
+    """Run a command while a directory is on a read-only file system."""
+    if IS_ROOT:
+        script = 'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && exec "$@"'
+        command = ["unshare", "-m", "sh", "-c", script, str(directory), *command]
+    with unwritable(directory):
+        done = subprocess.run(
+            command, env=environ, capture_output=True, text=True, timeout=60, check=False
+        )
+    return Result(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.fixture
+def calendar(tmp_path: Path) -> Path:
+    path = tmp_path / "calendar.csv"
+    path.write_text(CALENDAR)
+    return path
+
+
+@pytest.fixture
+def reader(cli: CommandLine, emulator: EmulatorServer) -> CommandLine:
+    cli.home.mkdir(exist_ok=True)
+    cli.environ |= {"OUTREPLY_API_KEY": emulator.token, "OUTREPLY_BASE_URL": emulator.base_url}
+    return cli
+
+
+@pytest.mark.parametrize("words", READERS)
+@pytest.mark.parametrize("has_state", [False, True])
+def test_readers_respond(reader: CommandLine, calendar: Path, words: str, has_state: bool) -> None:
+    state = reader.home / "state"
+    if has_state:
+        for name in ("bulk schedule", "comments inbox", "webhooks history"):
+            extra = [str(calendar), "--tz", "UTC"] if name.startswith("bulk") else []
+            assert reader.run(*name.split(), *extra).code == 0
+        # As another program leaves them; SQLite would have to create them.
+        for path in [*state.glob("*-wal"), *state.glob("*-shm")]:
+            path.unlink()
+    else:
+        shutil.rmtree(state, ignore_errors=True)
+    ran = run_readonly(
+        reader.home, reader.words(*words.format(calendar=calendar).split()), reader.environ
+    )
+    assert ran.code == 0, ran.err
+    assert "Traceback" not in ran.err
+    if words.startswith("bulk status"):
+        assert ("in sync" in ran.out) is has_state
+    if words.startswith("comments"):
+        assert "OUTREPLY_STATE_DIR" in ran.err
+
+
+@pytest.mark.parametrize("words", WRITERS)
+def test_writers_name_the_variable(reader: CommandLine, calendar: Path, words: str) -> None:
+    shutil.rmtree(reader.home / "state", ignore_errors=True)
+    ran = run_readonly(
+        reader.home, reader.words(*words.format(calendar=calendar).split()), reader.environ
+    )
+    assert ran.code == 1, ran.out
+    assert ran.err.count("Error: ") == 1
+    assert "OUTREPLY_STATE_DIR" in ran.err
+    assert "[Errno" not in ran.err
+    assert json.loads(reader.run("posts", "list", "--json").out) == []
+
+
+def test_journal_opened_for_reading_refuses_writes(tmp_path: Path) -> None:
+    path = tmp_path / "state" / JOURNAL_FILE
+    with closing(Journal(path)):
+        pass
+    command = [sys.executable, "-c", WRITE_AFTER_READ, str(path)]
+    ran = run_readonly(tmp_path, command, {**os.environ, "PYTHONPATH": str(Path.cwd())})
+    assert (ran.code, ran.out) == (0, "refused\n"), ran.err
+
+
+def test_directory_of_others_is_not_read(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    make_private_dir(state)
+    with closing(sqlite3.connect(state / JOURNAL_FILE)):
+        pass
+    state.chmod(0o777)
+    with pytest.raises(StorageError, match="writable by other users"):
+        Journal(state / JOURNAL_FILE, may_be_readonly=True)
