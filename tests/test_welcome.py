@@ -67,7 +67,7 @@ def test_login_describes_missing_scopes(
 
 def test_describe_scopes_covers_all_commands() -> None:
     lines = describe_scopes(["read:pages"])
-    assert lines[0].startswith("This token can run: auth status; pages;")
+    assert lines[0].startswith("This token can run: auth status; status; pages;")
     text = "\n".join(lines)
     groups = {command.split()[0] for command in COMMAND_SCOPES}
     assert all(group in text for group in groups)
