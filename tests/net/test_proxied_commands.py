@@ -2,15 +2,15 @@
 
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.command_line import CommandLine
+from tests.command_line import CommandLine, Result
 
 TOKEN = "outreply_live_" + "a" * 48
 HOST = "api.outreply.test"
-WORDS = ("pages", "list", "--max-wait", "0s")
+ListPages = Callable[[dict[str, str]], Result]
 
 
 class RefusingProxy:
@@ -43,6 +43,21 @@ def environment(**variables: str) -> dict[str, str]:
     return {"OUTREPLY_API_KEY": TOKEN, "OUTREPLY_BASE_URL": base_url, **variables}
 
 
+@pytest.fixture
+def list_pages(cli_logged_out: CommandLine, monkeypatch: pytest.MonkeyPatch) -> ListPages:
+    """Runs `pages list` with environment variables, of this process too, and the test's clock."""
+
+    def run(variables: dict[str, str]) -> Result:
+        for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
+            monkeypatch.delenv(name, raising=False)
+            monkeypatch.delenv(name.lower(), raising=False)
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        return cli_logged_out.run("pages", "list", env=variables)
+
+    return run
+
+
 @pytest.mark.parametrize(
     "variables",
     [
@@ -56,10 +71,10 @@ def environment(**variables: str) -> dict[str, str]:
     ],
 )
 def test_https_proxy_is_used(
-    cli_logged_out: CommandLine, proxy: RefusingProxy, variables: dict[str, str]
+    list_pages: ListPages, proxy: RefusingProxy, variables: dict[str, str]
 ) -> None:
     env = environment(HTTPS_PROXY=proxy.url, **variables)
-    result = cli_logged_out.spawn(*WORDS, env=env)
+    result = list_pages(env)
     assert result.code == 7, result.err
     assert "502 Bad Gateway" in result.err
     assert set(proxy.requests) == {f"CONNECT {HOST}:443 HTTP/1.1"}
@@ -76,20 +91,20 @@ def test_https_proxy_is_used(
     ],
 )
 def test_proxy_is_bypassed(
-    cli_logged_out: CommandLine, proxy: RefusingProxy, host: str, no_proxy: str
+    list_pages: ListPages, proxy: RefusingProxy, host: str, no_proxy: str
 ) -> None:
     env = environment(
         HTTPS_PROXY=proxy.url, NO_PROXY=no_proxy, OUTREPLY_BASE_URL=f"https://{host}:1/api/v1"
     )
-    result = cli_logged_out.spawn(*WORDS, env=env)
+    result = list_pages(env)
     assert result.code == 7, result.err
     assert "the proxy" not in result.err
     assert not proxy.requests
 
 
-def test_unreachable_proxy_is_named(cli_logged_out: CommandLine) -> None:
+def test_unreachable_proxy_is_named(list_pages: ListPages) -> None:
     env = environment(HTTPS_PROXY="http://me:hunter2@127.0.0.1:1")
-    result = cli_logged_out.spawn(*WORDS, env=env)
+    result = list_pages(env)
     assert result.code == 7
     assert "the proxy http://(hidden)@127.0.0.1:1: connection refused" in result.err
     assert "Check HTTPS_PROXY" in result.err
