@@ -140,6 +140,26 @@ def test_interrupt_after_confirmed_reply_keeps_it(
     assert replies(cli, post, two_questions[0]) == ["Not sure yet"]
 
 
+def test_interrupt_while_a_confirmed_reply_is_sent_is_in_doubt(
+    cli: CommandLine, emulator: EmulatorServer, post: str, two_questions: list[str]
+) -> None:
+    options = {"method": "POST", "path": "/comments/reply", "times": 1}
+    emulator.handle.request("fault", add="rate-limit:60", options=options)
+    child = start_triage(cli)
+    queue_reply(child)
+    # The confirmed reply waits to be sent again when the interrupt arrives.
+    child.sendline("s")
+    child.expect("retrying in")
+    child.sendintr()
+    child.expect("the last reply, to @jane.doe, may have been sent")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 130
+    # The same reply is sent once, whatever became of the first request.
+    assert cli.run("comments", "reply", two_questions[0], "-m", "Not sure yet").code == 0
+    assert replies(cli, post, two_questions[0]) == ["Not sure yet"]
+
+
 def test_skipped_comment_is_not_counted_as_unanswered(
     cli: CommandLine, two_questions: list[str]
 ) -> None:
