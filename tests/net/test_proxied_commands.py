@@ -87,7 +87,7 @@ def test_https_proxy_is_used(
         ("[::1]", ""),
         ("api.corp.invalid", "*.corp.invalid"),
         ("255.255.255.255", "255.0.0.0/8"),
-        ("[fd00:1::1]", "[fd00:1::]/32"),
+        ("[::1]", "[::]/64"),
     ],
 )
 def test_proxy_is_bypassed(

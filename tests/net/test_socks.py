@@ -1,8 +1,8 @@
 """Requests through SOCKS proxies on real sockets."""
 
-import importlib.util
 import socket
 import struct
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -15,8 +15,6 @@ from outreply_cli.net.proxy import Proxy
 from tests.command_line import CommandLine
 from tests.scripted_server import ScriptedServer, response
 
-HAS_SOCKS = importlib.util.find_spec("socksio") is not None
-needs_socks = pytest.mark.skipif(not HAS_SOCKS, reason="requires the extra `socks`")
 TOKEN = "outreply_live_" + "a" * 48
 
 
@@ -54,7 +52,6 @@ def socks_server(target: int, reply: bytes | None = None) -> Iterator[tuple[int,
         listener.shutdown(socket.SHUT_RDWR)
 
 
-@needs_socks
 @pytest.mark.parametrize("scheme", ["socks5", "socks5h"])
 def test_request_through_socks(scheme: str) -> None:
     with ScriptedServer([response(200, {"pages": []})]) as server:
@@ -66,7 +63,6 @@ def test_request_through_socks(scheme: str) -> None:
     assert names == [b"api.test"]
 
 
-@needs_socks
 @pytest.mark.parametrize("reply", [b"HTTP/1.1 400 Bad Request\r\n", b"", b"\x05", b"\x05\xff"])
 def test_proxy_without_socks(cli_logged_out: CommandLine, reply: bytes) -> None:
     with socks_server(9, reply) as (port, _):
@@ -78,20 +74,17 @@ def test_proxy_without_socks(cli_logged_out: CommandLine, reply: bytes) -> None:
     assert "Check ALL_PROXY." in result.err
 
 
-@pytest.mark.skipif(HAS_SOCKS, reason="the extra `socks` is installed")
-def test_socks_without_extra(cli_logged_out: CommandLine) -> None:
-    env = {"OUTREPLY_API_KEY": TOKEN, "ALL_PROXY": "socks5h://me:hunter2@127.0.0.1:9"}
-    result = cli_logged_out.spawn("pages", "list", env=env)
-    assert result.code == 2
-    assert "ALL_PROXY is a SOCKS proxy" in result.err
-    assert "outreply-cli[socks]" in result.err
-    assert "hunter2" not in result.err
+def test_socks_without_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "socksio", None)
+    proxy = Proxy("socks5h://me:hunter2@127.0.0.1:9", "ALL_PROXY")
+    with pytest.raises(InvalidInputError) as error:
+        build_http_client("https://api.test", 5, proxy)
+    assert "ALL_PROXY is a SOCKS proxy" in error.value.message
+    assert "outreply-cli[socks]" in str(error.value.hint)
+    assert "hunter2" not in f"{error.value.message} {error.value.hint}"
+    assert socks_errors() == ()
 
 
 def test_unknown_socks_version() -> None:
     with pytest.raises(InvalidInputError, match="invalid proxy in ALL_PROXY"):
         build_http_client("https://api.test", 5, Proxy("socks4://127.0.0.1:9", "ALL_PROXY"))
-
-
-def test_socks_errors_without_socks() -> None:
-    assert HAS_SOCKS or socks_errors() == ()
