@@ -84,14 +84,15 @@ def _remove_blanks_around_quotes(text: str, delimiter: str) -> str:
     """Return CSV without the blanks between a delimiter and a cell in quotation marks."""
     if not any(pair in text for pair in (' "', '" ', '\t"', '"\t')):
         return text
-    edge = re.escape(delimiter)
-    # Each such cell is matched as a whole: blanks inside of it stay.
-    return re.sub(
-        rf'(\A|\n|{edge})(?:(?!{edge})[ \t])*+("[^"]*+(?:""[^"]*+)*+")'
-        rf"(?:(?!{edge})[ \t])*+(?=\Z|\n|{edge})",
-        r"\1\2",
-        text,
-    )
+    edge, blanks = re.escape(delimiter), " \t".replace(delimiter, "")
+
+    def strip(match: re.Match[str]) -> str:
+        rest = text[match.end() : match.end() + 1]
+        return match[1] + match[2] if rest in {"", "\n", delimiter} else match[0]
+
+    # Each such cell is matched as a whole, closed or not: blanks inside of it stay.
+    cell = rf'(\A|\n|{edge})[{blanks}]*("[^"]*(?:""[^"]*)*"?)[{blanks}]*'
+    return re.sub(cell, strip, text)
 
 
 def _records(calendar: Calendar, reader: Any) -> Iterator[tuple[int, list[str]]]:

@@ -7,6 +7,7 @@ from tests.fuzzing.targets import (
     commands,
     databases,
     deliveries,
+    environment,
     icalendars,
     media,
     option_values,
@@ -21,7 +22,7 @@ from tests.fuzzing.targets import (
 
 _MODULES = (
     calendars, times, option_values, posts, signatures, responses, commands, settings_files,
-    databases, screens, media, output_formats, icalendars, annotations, deliveries,
+    databases, screens, media, output_formats, icalendars, annotations, deliveries, environment,
 )  # fmt: skip
 TARGETS: dict[str, Target] = {
     target.name: target for module in _MODULES for target in module.TARGETS
