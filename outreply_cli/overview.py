@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from outreply_cli.api.client import Client, post_time
 from outreply_cli.api.errors import NotFoundError, PermissionDeniedError
+from outreply_cli.api.types import Post
 from outreply_cli.comments.inbox import fetch_inbox, fetch_recent_posts, is_unanswered
 from outreply_cli.comments.store import COMMENTS_FILE, CommentStore
 from outreply_cli.errors import OutReplyError
@@ -49,9 +50,9 @@ class Overview:
 
 
 def find_expired_pages(client: Client, pages: Sequence[Page]) -> Items:
-    """Return the expired pages, with the number of posts that wait for each and the next time.
+    """Return the expired pages, with the posts that wait for each, their number and the next time.
 
-    Both are None if the token may not read posts.
+    All are None if the token may not read posts.
     """
     return [_describe_expired(client, page) for page in pages if page.get("expired")]
 
@@ -196,13 +197,14 @@ class _Source:
 
 
 def _describe_expired(client: Client, page: Page) -> dict[str, Any]:
-    times: list[datetime] | None = None
+    posts: list[Post] | None = None
     with suppress(PermissionDeniedError, NotFoundError):
         posts = client.scheduled_posts(page_id=str(page.get("id"))).items
-        times = sorted(at for post in posts if (at := post_time(post)) is not None)
+    times = sorted(at for post in posts or [] if (at := post_time(post)) is not None)
     return {
         "id": page.get("id"),
         "page": page_alias(page),
-        "posts_waiting": None if times is None else len(times),
+        "posts_waiting": None if posts is None else len(posts),
         "next_at": format_timestamp(times[0]) if times else None,
+        "posts": posts,
     }

@@ -160,10 +160,11 @@ def test_pages_check(cli: CommandLine, emulator: EmulatorServer) -> None:
     assert expired.code == 1
     (page,) = json.loads(expired.out)
     assert (page["page"], page["posts_waiting"]) == ("facebook:acme", 1)
+    assert [post["message"] for post in page["posts"]] == ["Waits"]
     assert page["next_at"] == "2026-12-24T17:00:00Z"
     assert json.loads(expired.err)["error"]["code"] == "PAGES_EXPIRED"
     table = cli.run("pages", "check")
-    assert "Thu 24 Dec 2026 18:00 CET (17:00 UTC)" in table.out
+    assert "Thu 24 Dec 2026 18:00 CET (17:00 UTC)\tWaits" in table.out
     assert "Reconnect in the dashboard" in table.err
 
 
@@ -171,7 +172,8 @@ def test_pages_check_without_posts_scope(cli: CommandLine, emulator: EmulatorSer
     expire(emulator)
     emulator.state.connection.execute("""UPDATE tokens SET scopes = '["read:pages"]'""")
     (page,) = json.loads(cli.run("pages", "check", "--json").out)
-    assert (page["posts_waiting"], page["next_at"]) == (None, None)
+    assert (page["posts_waiting"], page["next_at"], page["posts"]) == (None, None, None)
+    assert cli.run("pages", "check").out.split() == ["facebook:acme"]
 
 
 def test_status(cli: CommandLine, emulator: EmulatorServer, failed_id: str) -> None:

@@ -16,7 +16,7 @@ class ExpiredPagesError(OutReplyError):
 def run(context: Context, tz: DisplayZone = None) -> None:
     """Check that no page has expired, for cron.
 
-    Exits 1 if one has, and shows how many scheduled posts wait for it.
+    Exits 1 if one has, and shows the scheduled posts that wait for it.
 
     Example: outreply pages check -q
 
@@ -28,13 +28,17 @@ def run(context: Context, tz: DisplayZone = None) -> None:
     client, zone = context.client(), context.zone(tz)
     pages = client.pages().items
     items = find_expired_pages(client, pages)
-    if items or context.options.output != "table":
-        context.output.print_list(items, [
+    if context.options.output != "table" or context.options.quiet:
+        context.output.print_list(items, [Column("ID", "id"), Column("Page", "page")])
+    elif items:
+        # A line per post, or one for a page without any.
+        rows = [{"page": item["page"], **post} for item in items for post in item["posts"] or [{}]]
+        context.output.print_list(rows, [
             Column("Page", "page"),
-            Column("ID", "id"),
-            Column("Posts waiting", "posts_waiting"),
-            Column("Next post", "next_at",
-                   lambda it: format_api_time(it["next_at"], zone) if it["next_at"] else ""),
+            Column("Waiting post", "id"),
+            Column("When", "scheduled_at",
+                   lambda row: format_api_time(row["scheduled_at"], zone) if "id" in row else ""),
+            Column("Message", "message", shrinkable=True),
         ])  # fmt: skip
     if items:
         names = ", ".join(item["page"] for item in items)
