@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
@@ -36,6 +37,13 @@ def make_certificate(
     return cert, key
 
 
+def iter_headers(request: BinaryIO) -> Iterator[bytes]:
+    """Yield the header lines of a request, after its request line."""
+    request.readline()
+    while line := request.readline().strip():
+        yield line
+
+
 @contextmanager
 def tls_server(certificate: tuple[Path, Path]) -> Iterator[int]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -48,7 +56,10 @@ def tls_server(certificate: tuple[Path, Path]) -> Iterator[int]:
             except OSError:
                 return
             with sock, suppress(OSError), context.wrap_socket(sock, server_side=True) as secure:
-                secure.recv(65536)
+                # All of the request: closing with unread data resets the connection.
+                request = secure.makefile("rb")
+                headers = dict(line.lower().split(b": ") for line in iter_headers(request))
+                request.read(int(headers[b"content-length"]))
                 secure.sendall(response(204))
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
