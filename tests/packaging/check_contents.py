@@ -15,7 +15,7 @@ from outreply_cli.completion.stubs import STUBS
 from tests.packaging.conftest import Packages, build
 from tests.packaging.environments import ROOT
 
-_MAX_WHEEL_BYTES = 600_000
+_MAX_WHEEL_BYTES = 700_000
 _MAX_SDIST_BYTES = 900_000
 _COMPLETIONS = {
     "share/bash-completion/completions/outreply": "completions/outreply.bash",
