@@ -30,8 +30,8 @@ def page_alias(page: Page) -> str:
     """Return `platform:username`, or the ID of a page without a user name."""
     username = page.get("username")
     if not username:
-        return str(page.get("id"))
-    return f"{long_name(str(page.get('platform')))}:{username}"
+        return str(page.get("id") or "")
+    return f"{long_name(str(page.get('platform') or ''))}:{username}"
 
 
 def short_page_alias(page: Page) -> str:

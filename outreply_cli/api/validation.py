@@ -1,7 +1,9 @@
 """Checks of the fields that code relies on in the API's objects."""
 
+import json
 from collections.abc import Mapping
-from typing import Any, TypeGuard
+from functools import cache
+from typing import Any, TypeGuard, get_args, get_origin, get_type_hints, is_typeddict
 
 from outreply_cli.api.types import (
     Account,
@@ -41,9 +43,13 @@ _ID_ALIASES: Mapping[type, str] = {
 
 
 def normalize(body: Mapping[str, Any], kind: type) -> dict[str, Any]:
-    """Return `body` with the ID field of `kind`, and all IDs in it as strings."""
-    result: dict[str, Any] = _stringify_ids(dict(body))
+    """Return `body` with the ID field of `kind`, and all IDs and texts in it as strings."""
+    ids: dict[str, Any] = _stringify_ids(dict(body))
+    result: dict[str, Any] = _stringify_texts(ids, kind)
     name, alias = id_field(kind), _ID_ALIASES.get(kind)
+    if name in ids:
+        # What is not an ID stays invalid.
+        result[name] = ids[name]
     if alias is not None and result.get(name) is None and is_id(result.get(alias)):
         result[name] = result[alias]
     return result
@@ -58,6 +64,23 @@ def _stringify_ids(value: Any, *, is_identifier: bool = False) -> Any:
     if isinstance(value, list):
         return [_stringify_ids(item, is_identifier=is_identifier) for item in value]
     return str(value) if is_identifier and isinstance(value, int) and is_id(value) else value
+
+
+def _stringify_texts(value: Any, kind: Any) -> Any:
+    """Return `value` with JSON in place of what is not text in the text fields of `kind`."""
+    if is_typeddict(kind) and isinstance(value, dict):
+        fields = _fields(kind)
+        return {name: _stringify_texts(item, fields.get(name)) for name, item in value.items()}
+    if get_origin(kind) is list and isinstance(value, list):
+        return [_stringify_texts(item, *get_args(kind)) for item in value]
+    if kind in {str, str | None} and isinstance(value, (dict, list, bool)):
+        return json.dumps(value, ensure_ascii=False)
+    return value
+
+
+@cache
+def _fields(kind: type) -> Mapping[str, Any]:
+    return get_type_hints(kind)
 
 
 def find_invalid_field(body: Mapping[str, Any], kind: type) -> str | None:

@@ -46,7 +46,7 @@ class PlannedPost(NamedTuple):
     @property
     def platform(self) -> str:
         """Platform of the page."""
-        return str(self.page.get("platform"))
+        return str(self.page.get("platform") or "")
 
     def body(self) -> dict[str, Any]:
         """Return the request body (reference: POST /posts/schedule), files as their digests."""

@@ -90,8 +90,8 @@ def _api_key(response: TokenInfo) -> ApiKey:
 
 def _token(name: str, response: TokenInfo, now: datetime, *, is_sandbox: bool) -> CheckResult:
     key = _api_key(response)
-    email = (response.get("authenticated_as") or {}).get("email")
-    detail = f"{name}: {email}, key {key.get('name')!r}"
+    email = (response.get("authenticated_as") or {}).get("email") or "unknown user"
+    detail = f"{name}: {email}" + (f", key {key['name']!r}" if key.get("name") else "")
     if is_sandbox:
         return warning(
             "token",

@@ -44,7 +44,7 @@ def created_at(item: Mapping[str, Any]) -> datetime | None:
 def media_size(item: Mapping[str, Any]) -> int:
     """Return the size of `item` in bytes; 0 if unknown."""
     size = item.get("size_bytes")
-    return size if isinstance(size, int) else 0
+    return size if isinstance(size, int) and not isinstance(size, bool) else 0
 
 
 def find_unused(items: Iterable[Resource], *, before: datetime | None = None) -> list[Resource]:

@@ -282,3 +282,40 @@ def test_write_with_gzip_members_is_sent_once() -> None:
     with ScriptedServer([response(201, None, members, content_encoding="gzip")]) as server:
         assert make_client(server).schedule({"page_id": "1"}).post["id"] == "p1"
         assert len(server.received) == 1
+
+
+@pytest.mark.parametrize("value", [None, 5, [1], [{"a": 1}], {"a": 1}, True, "", "x"])
+def test_values_of_other_types(cli_logged_out: CommandLine, value: object) -> None:
+    texts = dict.fromkeys(("platform", "name", "username", "brand_name", "message"), value)
+    post = {"id": "p1", **texts, "page_id": value, "remote_id": value, "permalink": value}
+    me = {"authenticated_as": {"email": value}, "api_key": {"name": value, "scopes": ["*"]}}
+    replies = {
+        "pages list": [{"pages": [{"id": "6711", **texts}]}],
+        "brands show 7": [{"brand": {"id": "7", **texts, "pages": [texts]}}],
+        "webhooks list": [{"webhooks": [{"id": "1", "url": value, "events": value}]}],
+        "media list": [{"media": [{"media_id": "1", "filename": value, "size_bytes": value}]}],
+        "posts list --published": [
+            {"pages": [{"id": "6711", **texts}]},
+            {"published_posts": [{**post, "metrics": {"likes": value}}]},
+        ],
+        "posts show p1": [
+            {"scheduled_post": {**post, "metrics": value, "media": value}},
+            {"pages": [{"id": "6711", **texts}]},
+        ],
+        "doctor": [{}, me, me],
+    }
+    for words, bodies in replies.items():
+        with ScriptedServer([response(200, body) for body in bodies]) as server:
+            for extra in ((), ("-o", "csv")):
+                result = cli_logged_out.run(*words.split(), *extra, env=environment(server))
+                shown = result.out + result.err
+                assert "internal error" not in shown.lower(), (words, shown)
+                for python in ("None", "True", "{'", "['", "[{'"):
+                    assert python not in shown, (words, shown)
+
+
+def test_text_of_another_type_is_json() -> None:
+    page = {"id": "1", "name": {"text": "Bluebird"}, "unknown": {"kept": [True]}, "expired": False}
+    with ScriptedServer([response(200, {"pages": [page]})]) as server:
+        (read,) = make_client(server).pages().items
+    assert read == {**page, "name": '{"text": "Bluebird"}'}

@@ -14,6 +14,7 @@ from outreply_cli.posts.service import PostResult
 from outreply_cli.spec.platforms import long_name
 from outreply_cli.times import format_api_time, format_time, format_time_short
 from outreply_cli.ui.columns import Column, Item
+from outreply_cli.ui.fields import as_text
 
 
 def post_columns(
@@ -166,8 +167,14 @@ def _status_style(post: Item) -> str:
 
 
 def _format_media(post: Item) -> str:
-    return ", ".join(str(item.get("src")) for item in post["media"] if isinstance(item, dict))
+    media = post["media"] if isinstance(post["media"], list) else [post["media"]]
+    return ", ".join(as_text(item.get("src") if isinstance(item, dict) else item) for item in media)
 
 
 def _format_metrics(post: Item) -> str:
-    return ", ".join(f"{value} {name}" for name, value in dict(post["metrics"]).items())
+    metrics = post["metrics"]
+    if not isinstance(metrics, dict):
+        return as_text(metrics)
+    return ", ".join(
+        f"{as_text(value)} {name}" for name, value in metrics.items() if value is not None
+    )

@@ -13,6 +13,7 @@ from outreply_cli.errors import PartialFailureError
 from outreply_cli.formats.json import indent_json
 from outreply_cli.timestamps import format_timestamp
 from outreply_cli.ui.columns import Column
+from outreply_cli.ui.fields import as_text
 from outreply_cli.ui.output import Output
 from outreply_cli.ui.sanitize import sanitize
 from outreply_cli.webhooks.event import summarize
@@ -29,14 +30,17 @@ WEBHOOK_COLUMNS = [
     Column("ID", "id"),
     Column("URL", "url", shrinkable=True),
     Column(
-        "Events", "events", lambda hook: ", ".join(map(str, hook.get("events") or [])),
-        shrinkable=True,
+        "Events", "events", lambda hook: _format_events(hook.get("events")), shrinkable=True,
     ),
     Column(
         "Status", "active", lambda hook: "disabled" if hook.get("active") is False else "active"
     ),
 ]  # fmt: skip
 _GOOD, _BAD, _DIM = "green", "red", "dim"
+
+
+def _format_events(events: Any) -> str:
+    return ", ".join(map(str, events)) if isinstance(events, list) else as_text(events)
 
 
 def duration_column() -> Column:
