@@ -1,7 +1,7 @@
 """Concurrent uploads of several files, all of them checked first."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from enum import StrEnum
@@ -80,12 +80,27 @@ class BatchReport:
 
 
 class UploadBatch:
-    """The uploads of one command; with `skip_existing`, known content is not sent again."""
+    """The uploads of one command.
 
-    def __init__(self, uploader: Uploader, limits: StorageLimits, *, skip_existing: bool) -> None:
+    Args:
+        uploader: Uploads one file.
+        limits: Limits of the account.
+        skip_existing: Whether known content is not sent again.
+        on_interrupt: Called on Ctrl-C, to end requests in progress and waits.
+    """
+
+    def __init__(
+        self,
+        uploader: Uploader,
+        limits: StorageLimits,
+        *,
+        skip_existing: bool,
+        on_interrupt: Callable[[OutReplyError], None],
+    ) -> None:
         self._uploader = uploader
         self._limits = limits
         self._skip_existing = skip_existing
+        self._on_interrupt = on_interrupt
         self._lock = threading.Lock()
         self._stopped_by: OutReplyError | None = None
         self._storage_left: int | None = None
@@ -126,6 +141,7 @@ class UploadBatch:
                 pass
         except KeyboardInterrupt:
             self._stopped_by = InterruptedRunError("interrupted; uploads in progress were aborted")
+            self._on_interrupt(self._stopped_by)
             wait(futures.values())
         finally:
             pool.shutdown()

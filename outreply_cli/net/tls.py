@@ -37,8 +37,10 @@ def load_context(create: Callable[[], ssl.SSLContext] | None = None) -> ssl.SSLC
         )
     except OSError as error:
         variable = f"SSL_CERT_FILE={file}" if file else f"SSL_CERT_DIR={directory}"
+        is_read = isinstance(error, ssl.SSLError)
+        reason = "no usable certificate found" if is_read else error.strerror or error
         raise InvalidInputError(
-            f"cannot load {variable}: {error.strerror or error}",
+            f"cannot load {variable}: {reason}",
             hint="Set SSL_CERT_FILE to a PEM file of CA certificates, or unset it.",
         ) from None
 

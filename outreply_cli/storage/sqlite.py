@@ -129,7 +129,11 @@ def _open_for_reading(path: Path, schema: str, version: int) -> sqlite3.Connecti
 
 
 def _connect_readonly(path: Path) -> sqlite3.Connection:
-    """Connect without writing, also where the files beside a database cannot be created."""
+    """Connect without writing, also where the files beside a database cannot be created.
+
+    Raises:
+        sqlite3.OperationalError: The database cannot be read without writing.
+    """
     for mode in ("mode=ro", "mode=ro&immutable=1"):
         database = sqlite3.connect(
             f"{path.absolute().as_uri()}?{mode}", uri=True, timeout=1, isolation_level=None,
@@ -141,6 +145,12 @@ def _connect_readonly(path: Path) -> sqlite3.Connection:
             database.close()
             if not _is_readonly(error):
                 raise
+            log = path.with_name(f"{path.name}-wal")
+            if log.exists() and log.stat().st_size > 0:
+                # An immutable database is read without its log: what was written last is missing.
+                raise sqlite3.OperationalError(
+                    "its write-ahead log cannot be read in a read-only directory"
+                ) from None
         else:
             return database
     raise sqlite3.OperationalError(f"unable to open {path}")

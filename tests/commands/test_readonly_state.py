@@ -157,6 +157,23 @@ def test_journal_opened_for_reading_refuses_writes(tmp_path: Path) -> None:
     assert (ran.code, ran.out) == (0, "refused\n"), ran.err
 
 
+def test_log_that_cannot_be_read_is_not_ignored(reader: CommandLine, tmp_path: Path) -> None:
+    with closing(Journal(tmp_path / "other" / JOURNAL_FILE)) as journal:
+        pass
+    state = reader.home / "state"
+    make_private_dir(state)
+    with closing(Journal(journal.path)) as journal:
+        journal.record_calendar("account", "id", "calendar.csv")
+        # As a backup of a running machine holds them; without the file of shared memory, SQLite
+        # would have to write to read the log.
+        for name in (JOURNAL_FILE, f"{JOURNAL_FILE}-wal"):
+            shutil.copy(journal.path.with_name(name), state / name)
+    ran = run_readonly(reader.home, reader.words("store", "status"), reader.environ)
+    assert ran.code == 1, ran.out
+    assert "log" in ran.err
+    assert "OUTREPLY_STATE_DIR" in ran.err
+
+
 def test_directory_of_others_is_not_read(tmp_path: Path) -> None:
     state = tmp_path / "state"
     make_private_dir(state)

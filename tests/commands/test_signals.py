@@ -3,14 +3,18 @@
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
+import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from outreply_cli import __main__ as entry_point
 from tests.command_line import CommandLine, wait_for_line
+from tests.media.sample_files import png
 from tests.scripted_server import ScriptedServer, response
 
 TOKEN = "outreply_live_" + "a" * 48
@@ -85,3 +89,41 @@ def test_handler_of_the_parent_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
         assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGTERM, previous)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_upload_without_a_response_ends(
+    cli_logged_out: CommandLine, tmp_path: Path, number: signal.Signals
+) -> None:
+    (tmp_path / "image.png").write_bytes(png())
+    is_uploaded, held = threading.Event(), []
+
+    def serve(listener: socket.socket) -> None:
+        with suppress(OSError):
+            while True:
+                sock, _ = listener.accept()
+                if sock.recv(65536).startswith(b"POST"):
+                    held.append(sock)
+                    is_uploaded.set()
+                else:
+                    sock.sendall(response(200, {"media": []}))
+                    sock.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve, args=(listener,))
+        thread.start()
+        env = {
+            "OUTREPLY_API_KEY": TOKEN,
+            "OUTREPLY_BASE_URL": f"http://127.0.0.1:{listener.getsockname()[1]}",
+        }
+        process = cli_logged_out.start("media", "upload", str(tmp_path / "image.png"), env=env)
+        assert is_uploaded.wait(60)
+        process.send_signal(number)
+        # Without the signal, a response is waited for for a minute.
+        _, err = process.communicate(timeout=20)
+        listener.shutdown(socket.SHUT_RDWR)
+    thread.join(10)
+    for sock in held:
+        sock.close()
+    assert process.returncode == 130, err
+    assert "interrupted" in err

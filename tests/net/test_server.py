@@ -368,6 +368,14 @@ def test_no_address_is_available(monkeypatch: pytest.MonkeyPatch) -> None:
         LocalServer(Echo(), host="app.test", port=0, limits=LIMITS)
 
 
+@pytest.mark.parametrize("host", ["", " ", "[", "[]", "a b", "\x00"])
+def test_host_without_an_address(host: str) -> None:
+    # An empty variable must not open the server to other machines.
+    with pytest.raises(StorageError, match="cannot listen on") as caught:
+        LocalServer(Echo(), host=host, port=0, limits=LIMITS)
+    assert "--host" in str(caught.value.hint)
+
+
 def test_run_restores_the_gc_threshold() -> None:
     before = gc.get_threshold()
     try:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from outreply_cli.bulk.executor import CancellationToken, InterruptibleClock
 from outreply_cli.cli.options import command
 from outreply_cli.commands.media.output import report_checked, report_uploads
 from outreply_cli.context import Context
@@ -45,7 +46,9 @@ def run(
 
     Example: outreply media upload images --recursive --json
     """
-    client = context.client()
+    stop = CancellationToken()
+    clock = InterruptibleClock(context.clock, stop)
+    client = context.client(clock=clock, is_stopped=lambda: stop.is_set)
     account = client.account_or_none()
     limits = StorageLimits.from_account(account)
     with (
@@ -53,7 +56,7 @@ def run(
         closing(Journal(context.state_dir / JOURNAL_FILE)) as journal,
     ):
         uploader = Uploader(client, journal, account_fingerprint(client, account))
-        batch = UploadBatch(uploader, limits, skip_existing=skip_existing)
+        batch = UploadBatch(uploader, limits, skip_existing=skip_existing, on_interrupt=stop.set)
         checked = batch.check(candidates)
         report_checked(context, checked)
         if not checked.names:

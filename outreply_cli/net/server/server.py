@@ -40,7 +40,7 @@ _SPOOL_BYTES = 512 * 1024
 _SWEEP_SECONDS = 0.25
 _BACKLOG = 1_024
 # A server that listens on all addresses is reached through loopback.
-_WILDCARDS = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
+_WILDCARDS = {"*": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
 # A name may have an address of a protocol that this machine does not use.
 _UNAVAILABLE = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
 # CPython's defaults; `__main__` raises them for short commands.
@@ -109,7 +109,6 @@ class LocalServer:
         self.refuse = refuse or _plain_refusal
         self.connections: set[_Connection] = set()
         host = host.strip().removeprefix("[").removesuffix("]")
-        host = "" if host == "*" else host
         try:
             self._listeners = _listen(host, port)
         except StorageError:
@@ -482,7 +481,10 @@ def _listen(host: str, port: int) -> list[socket.socket]:
     unavailable: OSError | None = None
     try:
         found = socket.getaddrinfo(
-            host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+            None if host == "*" else host,
+            port,
+            type=socket.SOCK_STREAM,
+            flags=socket.AI_PASSIVE,
         )
         for family, address in dict.fromkeys((item[0], item[4][0]) for item in found):
             chosen = listeners[0].getsockname()[1] if listeners else port
