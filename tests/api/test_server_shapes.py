@@ -289,7 +289,7 @@ def test_values_of_other_types(cli_logged_out: CommandLine, value: object) -> No
     texts = dict.fromkeys(("platform", "name", "username", "brand_name", "message"), value)
     post = {"id": "p1", **texts, "page_id": value, "remote_id": value, "permalink": value}
     me = {"authenticated_as": {"email": value}, "api_key": {"name": value, "scopes": ["*"]}}
-    replies = {
+    replies: dict[str, list[dict[str, Any]]] = {
         "pages list": [{"pages": [{"id": "6711", **texts}]}],
         "brands show 7": [{"brand": {"id": "7", **texts, "pages": [texts]}}],
         "webhooks list": [{"webhooks": [{"id": "1", "url": value, "events": value}]}],
