@@ -38,7 +38,7 @@ def find_proxy(url: str, environ: Mapping[str, str]) -> Proxy | None:
     """Return the proxy for requests to `url`, or None.
 
     `HTTPS_PROXY` or `HTTP_PROXY` wins over `ALL_PROXY`, and lowercase names win over uppercase
-    ones; an empty variable sets none. Without any, macOS and Windows have a system setting.
+    ones. An empty variable counts as not set. Without any, macOS and Windows have a system setting.
     """
     parts = urlsplit(url)
     port = parts.port or (443 if parts.scheme == "https" else 80)
@@ -105,8 +105,8 @@ def _addresses(host: str) -> list[Address]:
 
 
 def _get(environ: Mapping[str, str], name: str) -> tuple[str, str]:
-    """The name and value of a variable in lowercase, else in uppercase."""
-    variable = name if name in environ else name.upper()
+    """The name and value of a variable in lowercase, or in uppercase if that one is empty."""
+    variable = name if environ.get(name, "").strip() else name.upper()
     return variable, environ.get(variable, "").strip()
 
 

@@ -118,6 +118,9 @@ def test_dead_entries_exclude_nothing(dead: list[str], host: str) -> None:
         ({"HTTPS_PROXY": "http://p", "ALL_PROXY": "socks5://q"}, "http://p", "HTTPS_PROXY"),
         ({"https_proxy": "http://p", "HTTPS_PROXY": "http://q"}, "http://p", "https_proxy"),
         ({"HTTPS_PROXY": "", "ALL_PROXY": "http://q"}, "http://q", "ALL_PROXY"),
+        # curl and Go take an empty variable for one that is not set.
+        ({"https_proxy": "", "HTTPS_PROXY": "http://p"}, "http://p", "HTTPS_PROXY"),
+        ({"https_proxy": "", "all_proxy": " ", "ALL_PROXY": "http://q"}, "http://q", "ALL_PROXY"),
     ],
 )  # fmt: skip
 def test_find_proxy(environ: dict[str, str], redacted_url: str, variable: str) -> None:
@@ -132,7 +135,7 @@ def test_find_proxy(environ: dict[str, str], redacted_url: str, variable: str) -
     [
         {},
         {"HTTP_PROXY": "http://p"},
-        {"https_proxy": "", "HTTPS_PROXY": "http://p"},
+        {"https_proxy": "", "HTTPS_PROXY": " "},
         {"HTTPS_PROXY": "http://p", "NO_PROXY": "example.com"},
         {"HTTPS_PROXY": "http://p", "ALL_PROXY": "http://p", "no_proxy": "*"},
     ],
