@@ -6,7 +6,9 @@ Layers, each importing only from those below it:
     commands/       one folder per group, one file per command: options, one service call, output
     cli/            the command tree, help pages, man pages; the only code that knows Typer
     context         passed to commands: streams, options, account, clock
-    demo, doctor/, overview   services that use all others
+    demo, doctor/, overview
+                    services that use all others
+    failed_posts    posts that failed, by the journal and by events
     bulk/, quota/, completion/
     comments/
     posts/          content, guardrails, sending, listing
@@ -17,7 +19,7 @@ Layers, each importing only from those below it:
     api/            client, transport, retry, rate limit
     ui/             output formats, tables, streams, progress; knows no feature
     net/, storage/  delivery client, SSRF guard, local server, HTML; SQLite, private files
-    spec/, time_parser, formats/, paths, subprocesses
+    spec/, time_parser, formats/, paths, subprocesses, cancellation
     times
     clock, errors, timestamps, env
 

@@ -11,10 +11,11 @@ from zoneinfo import ZoneInfo
 from outreply_cli.api.client import Client
 from outreply_cli.api.transport import Transport
 from outreply_cli.api.types import Post
-from outreply_cli.bulk.executor import CancellationToken, RunReport
+from outreply_cli.bulk.executor import RunReport
 from outreply_cli.bulk.loader import load_calendar
 from outreply_cli.bulk.remote_state import fetch_account
 from outreply_cli.bulk.service import BulkOptions, BulkService, PlannedCalendar
+from outreply_cli.cancellation import CancellationToken
 from outreply_cli.clock import Clock
 from outreply_cli.emulator.server import EmulatorServer
 from outreply_cli.journal.journal import Journal

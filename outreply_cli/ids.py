@@ -4,8 +4,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
-from outreply_cli.api.errors import PermissionDeniedError
 from outreply_cli.errors import InvalidInputError
+from outreply_cli.formats.text import shorten
 
 MIN_CHARACTERS = 6
 # IDs of the API and of the platforms: nothing is listed for them.
@@ -54,6 +54,8 @@ def expand_ids(
     unique = list(dict.fromkeys(words))
     if not any(map(_may_be_short, unique)):
         return unique
+    from outreply_cli.api.errors import PermissionDeniedError
+
     try:
         listing = list_items()
     except PermissionDeniedError:
@@ -105,6 +107,4 @@ def _may_be_short(word: str) -> bool:
 
 def _name(item: Mapping[str, Any]) -> str:
     text = next((str(item[name]) for name in _NAME_FIELDS if item.get(name)), "")
-    text = " ".join(text[: 4 * _NAME_MAX_CHARACTERS].split())
-    is_long = len(text) > _NAME_MAX_CHARACTERS
-    return f"({text[:_NAME_MAX_CHARACTERS]}{'…' * is_long})" if text else ""
+    return f"({shorten(text, _NAME_MAX_CHARACTERS)})" if text.strip() else ""

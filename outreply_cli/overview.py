@@ -15,16 +15,15 @@ from outreply_cli.api.types import Post
 from outreply_cli.comments.inbox import fetch_inbox, fetch_recent_posts, is_unanswered
 from outreply_cli.comments.store import COMMENTS_FILE, CommentStore
 from outreply_cli.errors import OutReplyError
+from outreply_cli.failed_posts import list_failed_posts
 from outreply_cli.journal.account import account_fingerprint
 from outreply_cli.journal.journal import JOURNAL_FILE, Journal
 from outreply_cli.pages import Page, page_alias
-from outreply_cli.posts.failed import list_failed_posts
 from outreply_cli.posts.listing import list_calendar_posts
 from outreply_cli.quota.check import find_used_quotas
 from outreply_cli.quota.quota import Quota
 from outreply_cli.times import day_start
 from outreply_cli.timestamps import format_timestamp
-from outreply_cli.webhooks.post_failures import read_post_failures
 
 RECENT = timedelta(days=7)
 # A read per post: the newest posts have nearly all new comments.
@@ -113,10 +112,8 @@ class _Source:
 
     def read_failed(self) -> Items:
         """Return the posts that failed in the last days."""
-        since = self._now - RECENT
-        errors = read_post_failures(self._state_dir, since)
         listing = list_failed_posts(
-            self._client, self._state_dir, self.pages, since=since, errors=errors
+            self._client, self._state_dir, self.pages, since=self._now - RECENT
         )
         self.is_truncated |= listing.truncated
         return [

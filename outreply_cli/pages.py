@@ -2,13 +2,14 @@
 
 import difflib
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from outreply_cli.api.client import Client
-from outreply_cli.api.errors import PermissionDeniedError
 from outreply_cli.errors import ExitCode, InvalidInputError
 from outreply_cli.ids import AmbiguousIdError, expand_id, expand_ids, is_whole_id
 from outreply_cli.spec.platforms import find_platform, long_name
+
+if TYPE_CHECKING:
+    from outreply_cli.api.client import Client
 
 Page = Mapping[str, Any]
 
@@ -67,7 +68,7 @@ def find_page_id(pages: Sequence[Page], name: str | None) -> str | None:
     return str(find_page(pages, name)["id"]) if name else None
 
 
-def find_brand_id(client: Client, name: str) -> str:
+def find_brand_id(client: "Client", name: str) -> str:
     """Return the ID of a brand: the ID itself, its beginning, or the exact name.
 
     A name that no brand has is returned as it is: the API reports it.
@@ -75,6 +76,8 @@ def find_brand_id(client: Client, name: str) -> str:
     Raises:
         AmbiguousIdError: Several brands have this name, or an ID that begins with it.
     """
+    from outreply_cli.api.errors import PermissionDeniedError
+
     if is_whole_id(name):
         return name
     try:

@@ -12,6 +12,8 @@ from zoneinfo import ZoneInfo
 from outreply_cli.errors import TimeError
 from outreply_cli.timestamps import format_timestamp, parse_timestamp, to_utc
 
+# The name that stands for the time zone of a page's brand.
+BRAND_ZONE = "brand"
 _UNITS = {
     "s": "seconds", "sec": "seconds", "second": "seconds", "seconds": "seconds",
     "m": "minutes", "min": "minutes", "minute": "minutes", "minutes": "minutes",

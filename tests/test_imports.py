@@ -21,6 +21,7 @@ LAYERS = (
     {"cli"},
     {"context"},
     {"demo", "doctor", "overview"},
+    {"failed_posts"},
     {"bulk", "quota", "completion"},
     {"comments"},
     {"posts"},
@@ -31,7 +32,7 @@ LAYERS = (
     {"api"},
     {"ui"},
     {"net", "storage"},
-    {"spec", "time_parser", "formats", "paths", "subprocesses"},
+    {"spec", "time_parser", "formats", "paths", "subprocesses", "cancellation"},
     {"times"},
     {"clock", "errors", "timestamps", "env"},
 )

@@ -35,8 +35,8 @@ class KeyringStore:
     Args:
         timeout: Seconds to wait for a response.
         hint: The next step if the keyring cannot be used; a file for the token by default.
-        on_wait: Called after `timeout`, if a person may be asked to unlock the keyring; a minute
-            is left then. None if nobody can be asked.
+        on_wait: Called after `timeout`, before another minute in which the user may unlock the
+            keyring; None if the user cannot be asked.
     """
 
     def __init__(

@@ -1,10 +1,8 @@
 """Execution of a plan: concurrent, nearest posts first, each row exactly once."""
 
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -15,13 +13,12 @@ from outreply_cli.api.errors import (
     NetworkError,
 )
 from outreply_cli.bulk.plan import Action, ActionType
-from outreply_cli.clock import Clock
+from outreply_cli.cancellation import CancellationToken
 from outreply_cli.errors import InterruptedRunError, OutReplyError
 from outreply_cli.journal.journal import Journal
 from outreply_cli.journal.models import JournalEntry
 from outreply_cli.posts.sender import Sender, SendResult
 
-_WAKE_SECONDS = 0.2
 # Errors that every other row would get too.
 _FATAL_CODES = frozenset(
     {"MONTHLY_QUOTA_EXCEEDED", "DAILY_LIMIT_EXCEEDED", "SANDBOX_EXHAUSTED", "MISSING_SCOPE",
@@ -54,60 +51,6 @@ class RunReport:
 
     results: list[RowResult]
     stopped_by: OutReplyError | None = None
-
-
-class CancellationToken:
-    """Cancels a run; the first cause is kept."""
-
-    def __init__(self) -> None:
-        self._event = threading.Event()
-        # Reentrant, because a signal handler may set it at any point.
-        self._lock = threading.RLock()
-        self.cause: OutReplyError | None = None
-
-    @property
-    def is_set(self) -> bool:
-        """Whether the run is cancelled."""
-        return self._event.is_set()
-
-    @property
-    def is_interrupted(self) -> bool:
-        """Whether the user cancelled the run: requests in flight end within seconds."""
-        return isinstance(self.cause, InterruptedRunError)
-
-    def set(self, cause: OutReplyError) -> None:
-        """Cancel the run because of `cause`."""
-        with self._lock:
-            self.cause = self.cause or cause
-            self._event.set()
-
-
-class InterruptibleClock:
-    """A clock whose waits end when the run is stopped."""
-
-    def __init__(self, clock: Clock, stop: CancellationToken) -> None:
-        self._clock = clock
-        self._stop = stop
-
-    def now(self) -> datetime:
-        """Return the current time, in UTC."""
-        return self._clock.now()
-
-    def monotonic(self) -> float:
-        """Return monotonic seconds."""
-        return self._clock.monotonic()
-
-    def random(self) -> float:
-        """Return a random number from 0 up to, not including, 1."""
-        return self._clock.random()
-
-    def sleep(self, seconds: float) -> None:
-        """Wait for `seconds`; raises InterruptedRunError when the run is stopped meanwhile."""
-        until = self._clock.monotonic() + seconds
-        while (left := until - self._clock.monotonic()) > 0:
-            if self._stop.is_set:
-                raise InterruptedRunError("the run was stopped while it waited")
-            self._clock.sleep(min(left, _WAKE_SECONDS))
 
 
 class PlanExecutor:

@@ -16,9 +16,8 @@ from outreply_cli.pages import find_page
 from outreply_cli.posts.content import Diagnostic, validate_content
 from outreply_cli.storage.file_scope import FileRefusedError
 from outreply_cli.time_parser import DateOrderError, parse_time
-from outreply_cli.times import parse_zone
+from outreply_cli.times import BRAND_ZONE, parse_zone
 
-BRAND_ZONE = "brand"
 _LAST_ZONE = "Etc/GMT+12"
 # A time that differs in a run this much later is relative.
 _LATER = timedelta(days=400)

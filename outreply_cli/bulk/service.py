@@ -25,14 +25,7 @@ from outreply_cli.bulk.doubts import (
     find_missed,
     find_uncancelled,
 )
-from outreply_cli.bulk.executor import (
-    CancellationToken,
-    PlanExecutor,
-    RowResult,
-    RowStatus,
-    RunReport,
-    is_fatal,
-)
+from outreply_cli.bulk.executor import PlanExecutor, RowResult, RowStatus, RunReport, is_fatal
 from outreply_cli.bulk.identity import CalendarIdentity, find_calendar, identify_calendar
 from outreply_cli.bulk.matching import MatchedRow, match_rows
 from outreply_cli.bulk.pairs import Pairs, RowInDoubt, find_pairs
@@ -47,6 +40,7 @@ from outreply_cli.bulk.remote_state import (
     fetch_statuses,
 )
 from outreply_cli.bulk.resolve import PlannedPost, resolve_rows
+from outreply_cli.cancellation import CancellationToken
 from outreply_cli.errors import CalendarError, InvalidInputError, OutReplyError
 from outreply_cli.journal.journal import Journal
 from outreply_cli.journal.locks import CalendarBusyError

@@ -1,9 +1,10 @@
-"""Text that comes in, from files and from stdin alike."""
+"""Decoding of text from files and stdin, and its start on one line."""
 
 import codecs
 
 _UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _MARK = "\ufeff"
+_QUOTED_CHARACTERS = 50
 
 
 class TextEncodingError(ValueError):
@@ -30,3 +31,19 @@ def decode_text(content: bytes) -> str:
         message = "contains NUL characters, perhaps UTF-16 without a byte order mark"
         raise TextEncodingError(message, line)
     return text.lstrip(_MARK).replace("\r\n", "\n").replace("\r", "\n")
+
+
+def shorten(text: str, limit: int) -> str:
+    """Return the start of a text on one line: `limit` characters, and an ellipsis where it is cut.
+
+    Blanks are squeezed.
+    """
+    # Only the start is split: a text may be long.
+    line = " ".join(text[: 4 * limit].split())
+    return line if len(line) <= limit else line[:limit].rstrip() + "…"
+
+
+def quote(text: str, limit: int = _QUOTED_CHARACTERS) -> str:
+    """Return the start of a text in quotation marks; nothing for a blank text."""
+    start = shorten(text, limit)
+    return f'"{start}"' if start else ""

@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-from outreply_cli.spec.text import count_for_x
-
 
 @dataclass(frozen=True)
 class Platform:
@@ -29,7 +27,11 @@ class Platform:
 
     def count(self, text: str) -> int:
         """Return the length of `text` as the platform counts it."""
-        return count_for_x(text) if self.name == "twitter" else len(text)
+        if self.name != "twitter":
+            return len(text)
+        from outreply_cli.spec.x_length import count_for_x
+
+        return count_for_x(text)
 
 
 PLATFORMS: tuple[Platform, ...] = (

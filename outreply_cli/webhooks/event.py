@@ -8,6 +8,7 @@ from typing import Any, TypeGuard
 
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.formats.json import parse_json
+from outreply_cli.formats.text import quote
 from outreply_cli.spec.platforms import find_platform
 
 _MAX_QUOTE_CHARACTERS = 40
@@ -115,9 +116,5 @@ def _on_platform(item: Mapping[str, Any]) -> str:
 
 
 def _quote(text: Any) -> str:
-    if not isinstance(text, str) or not text:
-        return ""
-    limit = _MAX_QUOTE_CHARACTERS
-    line = " ".join(text[: 4 * limit].split())
-    short = line if len(line) <= limit else line[:limit].rstrip() + "…"
-    return f': "{short}"'
+    quoted = quote(text, _MAX_QUOTE_CHARACTERS) if isinstance(text, str) else ""
+    return f": {quoted}" if quoted else ""

@@ -26,10 +26,10 @@ from outreply_cli.api.client import Client
 from outreply_cli.api.rate_limit import SharedRateLimiter
 from outreply_cli.api.retry import RetryPolicy
 from outreply_cli.api.transport import RequestRecord, Transport
-from outreply_cli.bulk.executor import CancellationToken
 from outreply_cli.bulk.loader import load_calendar
 from outreply_cli.bulk.remote_state import fetch_account
 from outreply_cli.bulk.service import BulkOptions, BulkService
+from outreply_cli.cancellation import CancellationToken
 from outreply_cli.clock import Clock, SystemClock
 from outreply_cli.emulator.server import EmulatorServer
 from outreply_cli.journal.journal import Journal

@@ -11,10 +11,11 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from outreply_cli.api.transport import Transport
-from outreply_cli.bulk.executor import CancellationToken, RunReport
+from outreply_cli.bulk.executor import RunReport
 from outreply_cli.bulk.loader import load_calendar
 from outreply_cli.bulk.remote_state import fetch_account
 from outreply_cli.bulk.service import BulkOptions, BulkService
+from outreply_cli.cancellation import CancellationToken
 from outreply_cli.journal.locks import calendar_lock
 from outreply_cli.spec.token import Token
 from tests.clocks import ManualClock

@@ -14,10 +14,10 @@ from hypothesis import HealthCheck, settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from outreply_cli.api.transport import Transport
-from outreply_cli.bulk.executor import CancellationToken
 from outreply_cli.bulk.loader import load_calendar
 from outreply_cli.bulk.remote_state import fetch_account
 from outreply_cli.bulk.service import BulkOptions, BulkService
+from outreply_cli.cancellation import CancellationToken
 from outreply_cli.emulator.server import EmulatorServer
 from outreply_cli.spec.token import Token
 from tests.bulk.calendars import (

@@ -7,7 +7,7 @@ import pytest
 
 from outreply_cli.posts.content import PostContent, validate_content, validate_time
 from outreply_cli.posts.guardrails import GuardrailLimits, brand_violations, page_violations
-from outreply_cli.spec.text import count_for_x
+from outreply_cli.spec.x_length import count_for_x
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)

@@ -96,7 +96,7 @@ def run(
 
 
 def _read_token(context: Context) -> str:
-    # At a terminal, nobody ends the input.
+    # At a terminal, the input ends with a line.
     if is_terminal(context.stdin):
         return context.stdin.readline()
     return context.read_text("-").partition("\n")[0]

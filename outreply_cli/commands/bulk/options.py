@@ -11,9 +11,7 @@ import typer
 
 from outreply_cli.api.client import Client
 from outreply_cli.bulk.calendar import Calendar
-from outreply_cli.bulk.executor import CancellationToken, InterruptibleClock
 from outreply_cli.bulk.remote_state import fetch_account
-from outreply_cli.bulk.resolve import BRAND_ZONE
 from outreply_cli.bulk.service import (
     BulkOptions,
     BulkService,
@@ -21,6 +19,7 @@ from outreply_cli.bulk.service import (
     calendar_error,
     merge_calendar_errors,
 )
+from outreply_cli.cancellation import CancellationToken, InterruptibleClock
 from outreply_cli.cli.options import TimeZone
 from outreply_cli.commands.bulk.github_actions import annotate_problems
 from outreply_cli.context import Context
@@ -28,7 +27,7 @@ from outreply_cli.errors import CalendarError, InvalidInputError, NotLoggedInErr
 from outreply_cli.journal.journal import JOURNAL_FILE, Journal
 from outreply_cli.journal.locks import calendar_lock
 from outreply_cli.time_parser import DATE_ORDERS
-from outreply_cli.times import parse_duration
+from outreply_cli.times import BRAND_ZONE, parse_duration
 
 _T = TypeVar("_T")
 _Result = TypeVar("_Result")

@@ -8,17 +8,18 @@ from datetime import date, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from outreply_cli.bulk.executor import CancellationToken, RowStatus
+from outreply_cli.bulk.executor import RowStatus
 from outreply_cli.bulk.plan import Action, ActionType, Plan
 from outreply_cli.bulk.reports import Results, build_report, write_report
-from outreply_cli.bulk.resolve import BRAND_ZONE
 from outreply_cli.bulk.service import PlannedCalendar
+from outreply_cli.cancellation import CancellationToken
 from outreply_cli.commands.bulk.github_actions import annotate_problems, annotate_results
 from outreply_cli.commands.bulk.options import ReadOptions
 from outreply_cli.context import Context
 from outreply_cli.errors import PartialFailureError
 from outreply_cli.pages import page_alias
 from outreply_cli.storage.private_files import write_private
+from outreply_cli.times import BRAND_ZONE
 from outreply_cli.ui.errors import merge_problems
 from outreply_cli.ui.output import Output
 from outreply_cli.ui.sanitize import sanitize

@@ -8,10 +8,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from outreply_cli.bulk.calendar import Calendar
-from outreply_cli.bulk.executor import CancellationToken, RowResult
+from outreply_cli.bulk.executor import RowResult
 from outreply_cli.bulk.loader import load_calendar, parse_columns
 from outreply_cli.bulk.plan import ActionType
 from outreply_cli.bulk.service import PlannedCalendar
+from outreply_cli.cancellation import CancellationToken
 from outreply_cli.commands.bulk.github_actions import annotate_problems
 from outreply_cli.commands.bulk.options import BulkContext, ReadOptions, collect_errors
 from outreply_cli.context import Context

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+from outreply_cli.formats.text import quote
 from outreply_cli.times import format_duration, format_time_short
 from outreply_cli.timestamps import parse_timestamp
 from outreply_cli.ui.columns import Column, Item
@@ -14,8 +15,6 @@ from outreply_cli.ui.sanitize import sanitize
 if TYPE_CHECKING:
     from outreply_cli.comments.inbox import PostComments
     from outreply_cli.comments.threads import ThreadedComment
-
-_QUOTE_MAX_CHARACTERS = 50
 
 
 class CommentView:
@@ -119,15 +118,6 @@ def format_author(item: Item) -> str:
     if not isinstance(author, dict):
         return ""
     return f"@{author['username']}" if author.get("username") else str(author.get("name") or "")
-
-
-def quote(message: str) -> str:
-    """Return the start of a text in quotation marks; nothing for an empty one."""
-    text = " ".join(message[: 4 * _QUOTE_MAX_CHARACTERS].split())
-    if not text:
-        return ""
-    is_long = len(text) > _QUOTE_MAX_CHARACTERS
-    return f'"{text[:_QUOTE_MAX_CHARACTERS]}{"…" * is_long}"'
 
 
 def _replies(item: Item) -> str:

@@ -5,11 +5,11 @@ from typing import Annotated
 import typer
 
 from outreply_cli.cli.options import Yes, command
-from outreply_cli.commands.comments.output import quote
 from outreply_cli.commands.comments.shared import comment_store, resolve_comment
 from outreply_cli.commands.posts.options import EditOption, FileOption, read_message
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
+from outreply_cli.formats.text import quote
 from outreply_cli.times import format_time_short
 from outreply_cli.ui.columns import Column
 

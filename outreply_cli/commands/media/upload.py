@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from outreply_cli.bulk.executor import CancellationToken, InterruptibleClock
+from outreply_cli.cancellation import CancellationToken, InterruptibleClock
 from outreply_cli.cli.options import command
 from outreply_cli.commands.media.output import report_checked, report_uploads
 from outreply_cli.context import Context

@@ -21,10 +21,7 @@ from outreply_cli.commands.posts.output import post_columns
 from outreply_cli.commands.posts.shared import FAILED_SINCE
 from outreply_cli.context import Context
 from outreply_cli.pages import Page, find_page_id
-from outreply_cli.posts.failed import list_failed_posts
-from outreply_cli.time_parser import parse_past_time
 from outreply_cli.ui.columns import Column, Item
-from outreply_cli.webhooks.post_failures import read_post_failures
 
 
 @command()
@@ -62,7 +59,11 @@ def run(
     """
     check_exclusive(scheduled=scheduled, published=published, failed=failed, all=all_posts)
     client, zone = context.client(), context.zone(tz)
-    after = parse_past_time(since, now=client.now(), zone=zone) if since else None
+    after = None
+    if since is not None:
+        from outreply_cli.time_parser import parse_past_time
+
+        after = parse_past_time(since, now=client.now(), zone=zone)
     pages = client.pages().items if page or context.options.output == "table" else []
     page_id = find_page_id(pages, page)
     if failed:
@@ -93,12 +94,11 @@ def _list_failed(
     limit: int | None,
     zone: ZoneInfo,
 ) -> None:
+    from outreply_cli.failed_posts import list_failed_posts
+
     client = context.client()
     since = after or client.now() - FAILED_SINCE
-    listing = list_failed_posts(
-        client, context.state_dir, pages, since=since, page_id=page_id,
-        errors=read_post_failures(context.state_dir, since),
-    )  # fmt: skip
+    listing = list_failed_posts(client, context.state_dir, pages, since=since, page_id=page_id)
     columns = [*post_columns(zone, pages), Column("Error", "error", shrinkable=True)]
     context.output.print_list(listing.items[:limit], columns)
     if listing.truncated:

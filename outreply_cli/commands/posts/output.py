@@ -1,14 +1,16 @@
 """Output of the commands of `outreply posts`."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
+from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from outreply_cli.api.client import Client, post_time
-from outreply_cli.commands.comments.output import quote
 from outreply_cli.context import Context
 from outreply_cli.errors import OutReplyError, PartialFailureError
+from outreply_cli.formats.text import quote
 from outreply_cli.pages import page_alias, short_page_alias
 from outreply_cli.posts.service import PostResult
 from outreply_cli.spec.platforms import long_name
@@ -75,35 +77,25 @@ def post_columns(
 
 def post_describer(context: Context, client: Client) -> Callable[[Item], str]:
     """Return a function that describes a post on one line: page, time and first words."""
-    zone, aliases = context.zone(), _PageAliases(client)
+    zone = context.zone()
+
+    @cache
+    def read_aliases() -> dict[str, str]:
+        # Cancelling needs no permission to read pages: their IDs are shown then.
+        with suppress(OutReplyError):
+            return {str(page["id"]): page_alias(page) for page in client.pages().items}
+        return {}
 
     def describe(post: Item) -> str:
-        time = post_time(post)
+        time, page_id = post_time(post), str(post.get("page_id") or "")
         parts = [
-            aliases.get(str(post.get("page_id") or "")),
+            read_aliases().get(page_id, page_id),
             format_time_short(time, zone) if time is not None else "",
             quote(str(post.get("message") or "")),
         ]
         return ", ".join(filter(None, parts))
 
     return describe
-
-
-class _PageAliases:
-    """The aliases of pages, read when the first one is needed; IDs without permission to read."""
-
-    def __init__(self, client: Client) -> None:
-        self._client = client
-        self._aliases: dict[str, str] | None = None
-
-    def get(self, page_id: str) -> str:
-        if self._aliases is None:
-            try:
-                pages = self._client.pages().items
-            except OutReplyError:
-                pages = []
-            self._aliases = {str(page["id"]): page_alias(page) for page in pages}
-        return self._aliases.get(page_id, page_id)
 
 
 def print_post(context: Context, client: Client, post: Item, tz: str | None) -> None:

@@ -7,13 +7,14 @@ import typer
 from outreply_cli.cli.options import TimeZone, command
 from outreply_cli.commands.posts.options import PostIdArgument
 from outreply_cli.commands.posts.output import post_columns, report_existing
-from outreply_cli.commands.posts.shared import resolve_posts
+from outreply_cli.commands.posts.shared import resolve_posts, resolve_zones
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.pages import find_page
 from outreply_cli.posts.content import validate_time
 from outreply_cli.posts.service import PostService
 from outreply_cli.time_parser import parse_time
+from outreply_cli.times import BRAND_ZONE
 
 
 @command()
@@ -35,9 +36,8 @@ def run(
     (post_id,) = resolve_posts(client, [post_id], published=False)
     post = client.scheduled_post(post_id)
     pages = client.pages().items
-    if tz == "brand":
-        tz = client.brand_zone(str(find_page(pages, str(post.get("page_id") or ""))["brand_id"]))
-    zone = context.zone(tz)
+    page = find_page(pages, str(post.get("page_id") or "")) if tz == BRAND_ZONE else {}
+    (zone,) = resolve_zones(context, client, [page], tz)
     new_time = parse_time(at, now=client.now(), zone=zone)
     problem = validate_time(new_time, client.now())
     if problem is not None:

@@ -7,12 +7,17 @@ import typer
 from outreply_cli.cli.options import TimeZone, Yes, command
 from outreply_cli.commands.posts.options import DryRunOption, PostIdsArgument
 from outreply_cli.commands.posts.output import post_columns, report_posts
-from outreply_cli.commands.posts.shared import check_connected, resolve_failed_posts
+from outreply_cli.commands.posts.shared import (
+    check_connected,
+    print_dry_run,
+    resolve_failed_posts,
+    resolve_zones,
+)
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
+from outreply_cli.failed_posts import RETRY_KEY
 from outreply_cli.pages import find_page, page_alias
 from outreply_cli.posts.content import content_from_api, validate_time
-from outreply_cli.posts.failed import RETRY_KEY
 from outreply_cli.posts.service import PostService
 from outreply_cli.time_parser import parse_time
 
@@ -51,10 +56,7 @@ def run(
     pages = client.pages().items
     targets = [find_page(pages, str(post.get("page_id") or "")) for post in posts]
     check_connected(targets)
-    if tz == "brand":
-        zones = [context.zone(client.brand_zone(str(page["brand_id"]))) for page in targets]
-    else:
-        zones = [context.zone(tz)] * len(targets)
+    zones = resolve_zones(context, client, targets, tz)
     now = client.now()
     times = [parse_time(at, now=now, zone=zone) if at is not None else None for zone in zones]
     for time in times:
@@ -73,8 +75,7 @@ def run(
             content.body(str(page["id"]), time)
             for page, content, time in zip(targets, contents, times, strict=True)
         ]
-        context.output.print_list(bodies, columns, id_field=None)
-        context.info("Dry run: nothing was sent.")
+        print_dry_run(context, bodies, zones[0], pages)
         return
     if not yes:
         context.notes.print_list(posts, columns)

@@ -6,7 +6,7 @@ import typer
 
 from outreply_cli.cli.options import TimeZone, command
 from outreply_cli.commands.posts.options import DryRunOption, PageOption, PostOptions
-from outreply_cli.commands.posts.shared import resolve_pages, send_posts
+from outreply_cli.commands.posts.shared import resolve_pages, resolve_zones, send_posts
 from outreply_cli.context import Context
 from outreply_cli.time_parser import parse_time
 
@@ -33,10 +33,7 @@ def run(
     client = context.client()
     pages = resolve_pages(client, page)
     files = post.inspect_files(client)
-    if tz == "brand":
-        zones = [context.zone(client.brand_zone(str(target["brand_id"]))) for target in pages]
-    else:
-        zones = [context.zone(tz)] * len(pages)
+    zones = resolve_zones(context, client, pages, tz)
     times = [parse_time(at, now=client.now(), zone=zone) for zone in zones]
     # A table has one time zone: that of the times if they share one.
     zone = zones[0] if len(set(zones)) == 1 else context.zone()

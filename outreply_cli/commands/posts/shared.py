@@ -16,11 +16,11 @@ from outreply_cli.ids import expand_ids
 from outreply_cli.media.files import MediaFile
 from outreply_cli.pages import Page, find_page, page_alias
 from outreply_cli.posts.content import PostContent, validate_posts
-from outreply_cli.posts.failed import list_failed_posts
 from outreply_cli.posts.listing import list_posts
 from outreply_cli.posts.service import PostService
+from outreply_cli.times import BRAND_ZONE
+from outreply_cli.ui.columns import Item
 from outreply_cli.ui.progress import upload_bars
-from outreply_cli.webhooks.post_failures import read_post_failures
 
 # Time that failed posts are listed.
 FAILED_SINCE = timedelta(days=30)
@@ -69,8 +69,7 @@ def send_posts(
         )
     if dry_run:
         bodies = [content.body(str(page["id"]), at) for page, at in targets]
-        context.output.print_list(bodies, post_columns(zone, pages), id_field=None)
-        context.info("Dry run: nothing was sent.")
+        print_dry_run(context, bodies, zone, pages)
         return
     service = PostService(client, context.state_dir, context.info)
     service.recover_pending()
@@ -97,14 +96,14 @@ def resolve_posts(
 
 def resolve_failed_posts(context: Context, client: Client, words: Sequence[str]) -> list[str]:
     """Return the IDs of failed posts whose beginnings are `words`; raises AmbiguousIdError."""
+    from outreply_cli.failed_posts import list_failed_posts
 
     def list_failed() -> ListResult[Post]:
         since = client.now() - FAILED_SINCE
-        errors = read_post_failures(context.state_dir, since)
         pages = client.pages().items
         # A post that was sent again keeps its beginning, so that no other post takes it over.
         return list_failed_posts(
-            client, context.state_dir, pages, since=since, errors=errors, include_retried=True
+            client, context.state_dir, pages, since=since, include_retried=True
         )
 
     return expand_ids(words, "failed post", list_failed)
@@ -116,6 +115,23 @@ def resolve_pages(client: Client, names: Sequence[str]) -> list[dict[str, Any]]:
     pages = {str(page["id"]): dict(page) for page in (find_page(all_pages, name) for name in names)}
     check_connected(pages.values())
     return list(pages.values())
+
+
+def resolve_zones(
+    context: Context, client: Client, pages: Iterable[Page], tz: str | None
+) -> list[ZoneInfo]:
+    """Return the time zone of each page's local times: its brand's for `brand`, else `tz`."""
+    if tz != BRAND_ZONE:
+        return [context.zone(tz) for _ in pages]
+    return [context.zone(client.brand_zone(str(page["brand_id"]))) for page in pages]
+
+
+def print_dry_run(
+    context: Context, bodies: Sequence[Item], zone: ZoneInfo, pages: Sequence[Page]
+) -> None:
+    """Print the posts that would be sent."""
+    context.output.print_list(bodies, post_columns(zone, pages), id_field=None)
+    context.info("Dry run: nothing was sent.")
 
 
 def check_connected(pages: Iterable[Page]) -> None:

@@ -1,11 +1,10 @@
 """Scheduled posts that failed, as far as this machine knows them.
 
 The API shows a failed post by its ID (reference: GET /posts/scheduled/:postId), and lists it
-nowhere. So its ID comes from the journal, or from a `post.failed` event that was received
-(`webhooks.post_failures`).
+nowhere. So its ID comes from the journal, or from a `post.failed` event that was received.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import closing, suppress
 from datetime import datetime
 from pathlib import Path
@@ -21,10 +20,13 @@ from outreply_cli.journal.models import EntryState
 from outreply_cli.pages import Page
 from outreply_cli.posts.listing import list_all_published
 from outreply_cli.posts.service import KEY_CALENDAR
+from outreply_cli.webhooks.event import EventError, parse_event
+from outreply_cli.webhooks.store import DELIVERIES_FILE, DeliveryStore
 
 # Idempotency key of the post that replaces a failed one, before its ID.
 RETRY_KEY = "retry of "
 _READS_MAX = 50
+_EVENTS_MAX = 1_000
 
 
 def list_failed_posts(
@@ -33,16 +35,15 @@ def list_failed_posts(
     pages: Iterable[Page],
     *,
     since: datetime,
-    errors: Mapping[str, str | None],
     page_id: str | None = None,
     include_retried: bool = False,
 ) -> ListResult[Post]:
     """List the failed posts that were due after `since`, newest first, with their `error`.
 
-    `errors` are those of received events by post ID. Posts that `posts retry` sent again are left
-    out unless `include_retried`. It costs a read per post that may have failed, and reads the
-    newest 50 of them.
+    Posts that `posts retry` sent again are left out unless `include_retried`. It costs a read per
+    post that may have failed, and reads the newest 50 of them.
     """
+    errors = _read_failures(state_dir, since)
     candidates = dict.fromkeys(errors)
     retried: set[str] = set()
     journal_path = state_dir / JOURNAL_FILE
@@ -67,6 +68,23 @@ def list_failed_posts(
                 failed.append(_with_error(post, errors.get(post_id)))
     failed.sort(key=lambda post: str(post.get("scheduled_at")), reverse=True)
     return ListResult(failed, truncated=len(ids) > _READS_MAX)
+
+
+def _read_failures(state_dir: Path, since: datetime) -> dict[str, str | None]:
+    """Return the errors of verified events received after `since` by post ID, newest first."""
+    path = state_dir / DELIVERIES_FILE
+    if not path.exists():
+        return {}
+    with closing(DeliveryStore(path, may_be_readonly=True)) as store:
+        history = store.history(limit=_EVENTS_MAX, event="post.failed", since=since)
+    errors: dict[str, str | None] = {}
+    for item in history:
+        with suppress(EventError):
+            post: Any = parse_event(item["delivery"].body).data.get("post")
+            if item["delivery"].is_verified and isinstance(post, dict) and post.get("id"):
+                error = post.get("error") or post.get("failure_reason")
+                errors.setdefault(str(post["id"]), None if error is None else str(error))
+    return errors
 
 
 def _is_retried(journal: Journal, account: str, post_id: str) -> bool:
