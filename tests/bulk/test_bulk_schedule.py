@@ -113,7 +113,7 @@ def test_all_errors_are_reported_before_sending(
             {"key": "d", "page": "facebook:acme", "scheduled_at": "2027-02-11T12:00:00Z",
              "message": "far"},
             {"key": "e", "page": "facebook:acme", "scheduled_at": good, "message": "x" * 5001},
-            {"key": "f", "page": "instagram:nobody", "scheduled_at": good, "message": "x"},
+            {"key": "f", "page": "instagram:missing", "scheduled_at": good, "message": "x"},
             {"key": "a", "page": "youtube:bluebirdathome", "scheduled_at": good, "message": "x"},
             {"key": "g", "page": "tiktok:bluebirdcoffee", "scheduled_at": "2026-12-24",
              "message": "x"},

@@ -525,13 +525,13 @@ def test_text_of_two_columns_is_not_dropped(tmp_path: Path) -> None:
 
 def test_many_equal_problems_are_one_line(cli: CommandLine, tmp_path: Path) -> None:
     path = tmp_path / "c.csv"
-    rows = [f"instagram:nobody,2026-12-24 18:00,Row {n}" for n in range(100)]
+    rows = [f"instagram:missing,2026-12-24 18:00,Row {n}" for n in range(100)]
     rows.append("facebook:acme,soon,x")
     path.write_text(HEADER + "\n".join(rows))
     ran = cli.run("bulk", "schedule", str(path))
     assert ran.code == 2
     first, second, summary, _ = ran.err.splitlines()
-    assert "c.csv:2: page: page not found: instagram:nobody" in first
+    assert "c.csv:2: page: page not found: instagram:missing" in first
     assert first.endswith("(also on lines 3, 4, 5, 6 and 95 more)")
     assert "c.csv:102: scheduled_at:" in second
     assert "101 problems" in summary
