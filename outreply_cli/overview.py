@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from outreply_cli.api.client import Client, post_time
+from outreply_cli.api.client import Client, get_page_id, post_time
 from outreply_cli.api.errors import NotFoundError, PermissionDeniedError
 from outreply_cli.api.types import Post
 from outreply_cli.comments.inbox import fetch_inbox, fetch_recent_posts, is_unanswered
@@ -116,9 +116,7 @@ class _Source:
             self._client, self._state_dir, self.pages, since=self._now - RECENT
         )
         self.is_truncated |= listing.truncated
-        return [
-            {**post, "page": self._alias(str(post.get("page_id") or ""))} for post in listing.items
-        ]
+        return [{**post, "page": self._alias(get_page_id(post))} for post in listing.items]
 
     def read_expired(self) -> Items:
         """Return the expired pages."""

@@ -377,6 +377,11 @@ def find_post(post_id: str, posts: Sequence[Post]) -> Post | None:
     return None
 
 
+def get_page_id(post: Mapping[str, Any]) -> str:
+    """Return the ID of a post's page; empty if it has none."""
+    return str(post.get("page_id") or "")
+
+
 def post_time(post: Mapping[str, Any]) -> datetime | None:
     """Return `scheduled_at`, else `published_at`, or None if neither is a valid time."""
     for name in ("scheduled_at", "published_at"):

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from outreply_cli.api.client import Resource, post_time
+from outreply_cli.api.client import Resource, get_page_id, post_time
 from outreply_cli.bulk.plan import ALREADY_PUBLISHED, ActionType, Plan
 from outreply_cli.bulk.resolve import PlannedPost
 from outreply_cli.formats.sizes import format_size
@@ -70,7 +70,7 @@ def check_guardrails(
     for post in posts:
         at = post_time(post)
         if at is not None and post.get("id") not in replaced:
-            pages[str(post.get("page_id") or "")].append(_Slot(at, None, str(post.get("id") or "")))
+            pages[get_page_id(post)].append(_Slot(at, None, str(post.get("id") or "")))
     for planned in new:
         pages[planned.page_id].append(_Slot(planned.scheduled_at, planned))
     platforms = {planned.page_id: planned.platform for planned in new}

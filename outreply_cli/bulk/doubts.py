@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from outreply_cli.api.client import post_time
+from outreply_cli.api.client import get_page_id, post_time
 from outreply_cli.api.types import Post
 from outreply_cli.bulk.identity import calendar_label
 from outreply_cli.bulk.matching import MatchedRow
@@ -57,7 +57,7 @@ def find_doubts(
     unclaimed: dict[str, list[Post]] = defaultdict(list)
     for post in remote.posts:
         if str(post.get("id")) not in claimed:
-            unclaimed[str(post.get("page_id") or "")].append(post)
+            unclaimed[get_page_id(post)].append(post)
     unsent = {history.row: history.unsent for history in histories}
     # Where a list is truncated, only a journal that is not out of date shows that a row is new.
     doubtful_pages = remote.truncated_pages & set(outdated_pages)
@@ -160,7 +160,7 @@ def find_leftovers(
     for post in unclaimed:
         if "published_at" in post or str(post.get("id")) in taken:
             continue
-        page_rows = by_page[str(post.get("page_id") or "")]
+        page_rows = by_page[get_page_id(post)]
         found += [(row, post) for row in page_rows if texts.is_similar(post, row)][:1]
     return found
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from outreply_cli.api.client import Client, post_time
+from outreply_cli.api.client import Client, get_page_id, post_time
 from outreply_cli.api.errors import NotFoundError
 from outreply_cli.bulk.calendar import split_urls
 from outreply_cli.bulk.matching import EXPORTED_KEY
@@ -59,7 +59,8 @@ def export_calendar(client: Client, page_id: str | None) -> CalendarExport:
             continue
         content, warning = content_from_api(post, client.post_media)
         warnings += [f"post {post['id']}: {warning}"] if warning else []
-        page = aliases.get(str(post.get("page_id") or ""), str(post.get("page_id") or ""))
+        own_page_id = get_page_id(post)
+        page = aliases.get(own_page_id, own_page_id)
         rows.append(_row(f"{EXPORTED_KEY}{post['id']}", page, format_timestamp(at), content))
     return CalendarExport("".join(csv_lines([COLUMNS, *rows])), len(rows), warnings, missing)
 

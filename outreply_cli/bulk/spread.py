@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from outreply_cli.api.client import Resource, post_time
+from outreply_cli.api.client import Resource, get_page_id, post_time
 from outreply_cli.bulk.matching import MatchedRow
 from outreply_cli.bulk.resolve import PlannedPost
 from outreply_cli.posts.content import Diagnostic
@@ -66,7 +66,7 @@ def apply_spread(
     for post in posts:
         at = post_time(post)
         if at is not None and post.get("id") not in own:
-            fixed[str(post.get("page_id") or "")].append(at)
+            fixed[get_page_id(post)].append(at)
     by_page: dict[str, list[int]] = defaultdict(list)
     for index, row in enumerate(rows):
         if index in fixed_rows:

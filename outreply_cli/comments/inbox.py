@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from outreply_cli.api.client import Client, Resource
+from outreply_cli.api.client import Client, Resource, get_page_id
 from outreply_cli.clock import Clock
 from outreply_cli.comments.store import CommentStore, SentReply
 from outreply_cli.comments.threads import ThreadedComment, build_threads, get_created_at
@@ -71,7 +71,7 @@ def fetch_comments(
         answered_ids={reply.comment_id for reply in delivered},
         own_ids={str((reply.reply or {}).get("id")) for reply in delivered},
     )
-    alias = page_alias(page) if page else str(post.get("page_id") or "")
+    alias = page_alias(page) if page else get_page_id(post)
     return PostComments(post, alias, threads, listing.truncated)
 
 
@@ -89,7 +89,7 @@ def fetch_inbox(
     """
     groups, sent = [], store.replies()
     for post in recent.posts:
-        page = recent.pages.get(str(post.get("page_id") or ""), {})
+        page = recent.pages.get(get_page_id(post), {})
         group = fetch_comments(client, post, page, sent=sent, since=since)
         step()
         if group.threads:

@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from outreply_cli.api.client import Client, ListResult, post_time
+from outreply_cli.api.client import Client, ListResult, get_page_id, post_time
 from outreply_cli.api.types import Post
 from outreply_cli.pages import Page, page_alias
 from outreply_cli.spec.limits import LIST_LIMIT_MAX
@@ -160,10 +160,10 @@ def _list_all(
 def _calendar_post(
     at: datetime, post: Mapping[str, Any], pages: Mapping[str, Page]
 ) -> CalendarPost:
-    page = pages.get(str(post.get("page_id") or ""), {})
+    page = pages.get(get_page_id(post), {})
     return CalendarPost(
         at=at,
-        alias=page_alias(page) if page else str(post.get("page_id") or ""),
+        alias=page_alias(page) if page else get_page_id(post),
         platform=str(page.get("platform") or post.get("platform") or ""),
         brand=str(page.get("brand_name") or ""),
         post=post,

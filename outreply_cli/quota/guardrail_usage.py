@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from outreply_cli.api.client import Client, Resource, post_time
+from outreply_cli.api.client import Client, Resource, get_page_id, post_time
 from outreply_cli.api.errors import PermissionDeniedError
 from outreply_cli.pages import page_alias
 from outreply_cli.posts.guardrails import GuardrailLimits
@@ -73,7 +73,7 @@ def guardrail_usage(
     for post in posts:
         time = post_time(post)
         if time is not None and post.get("status") != "failed":
-            page_times[str(post.get("page_id") or "")].append(time)
+            page_times[get_page_id(post)].append(time)
     usages = []
     brand_names: dict[str, str] = {}
     brand_times: dict[str, list[datetime]] = defaultdict(list)

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from outreply_cli.api.client import get_page_id
 from outreply_cli.cli.options import command
 from outreply_cli.commands.comments.output import CommentView
 from outreply_cli.commands.comments.shared import (
@@ -41,7 +42,7 @@ def run(
     start = parse_past_time(since, now=client.now(), zone=zone) if since else None
     resource = resolve_post(client, post)
     pages = {str(page.get("id")): page for page in client.pages().items}
-    page = pages.get(str(resource.get("page_id") or ""), {})
+    page = pages.get(get_page_id(resource), {})
     with comment_store(context, client, may_be_readonly=True) as store:
         group = fetch_comments(client, resource, page, sent=store.replies(), since=start)
         text = (contains or "").casefold()

@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from outreply_cli.api.client import Client, post_time
+from outreply_cli.api.client import Client, get_page_id, post_time
 from outreply_cli.context import Context
 from outreply_cli.errors import OutReplyError, PartialFailureError
 from outreply_cli.formats.text import quote
@@ -87,7 +87,7 @@ def post_describer(context: Context, client: Client) -> Callable[[Item], str]:
         return {}
 
     def describe(post: Item) -> str:
-        time, page_id = post_time(post), str(post.get("page_id") or "")
+        time, page_id = post_time(post), get_page_id(post)
         parts = [
             read_aliases().get(page_id, page_id),
             format_time_short(time, zone) if time is not None else "",

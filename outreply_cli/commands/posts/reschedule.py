@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from outreply_cli.api.client import get_page_id
 from outreply_cli.cli.options import TimeZone, command
 from outreply_cli.commands.posts.options import PostIdArgument
 from outreply_cli.commands.posts.output import post_columns, report_existing
@@ -36,7 +37,7 @@ def run(
     (post_id,) = resolve_posts(client, [post_id], published=False)
     post = client.scheduled_post(post_id)
     pages = client.pages().items
-    page = find_page(pages, str(post.get("page_id") or "")) if tz == BRAND_ZONE else {}
+    page = find_page(pages, get_page_id(post)) if tz == BRAND_ZONE else {}
     (zone,) = resolve_zones(context, client, [page], tz)
     new_time = parse_time(at, now=client.now(), zone=zone)
     problem = validate_time(new_time, client.now())

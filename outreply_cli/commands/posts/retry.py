@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from outreply_cli.api.client import get_page_id
 from outreply_cli.cli.options import TimeZone, Yes, command
 from outreply_cli.commands.posts.options import DryRunOption, PostIdsArgument
 from outreply_cli.commands.posts.output import post_columns, report_posts
@@ -54,7 +55,7 @@ def run(
                 hint="To post it a second time, use: outreply posts publish",
             )
     pages = client.pages().items
-    targets = [find_page(pages, str(post.get("page_id") or "")) for post in posts]
+    targets = [find_page(pages, get_page_id(post)) for post in posts]
     check_connected(targets)
     zones = resolve_zones(context, client, targets, tz)
     now = client.now()
