@@ -17,6 +17,7 @@ from unittest.mock import patch
 
 import httpx
 
+from outreply_cli import cancellation
 from outreply_cli.api import client as api_client, transport as api_transport
 from outreply_cli.app import main
 from outreply_cli.bulk import executor
@@ -114,7 +115,7 @@ def replace_parts(current: Callable[[], Process], list_limit: int) -> Iterator[N
             # Typer would take longer than a request to make a command.
             (LazyGroup, "get_command", _get_command),
             # A wait is one pause, however long.
-            (executor, "_WAKE_SECONDS", _WHOLE_SLEEP),
+            (cancellation, "_WAKE_SECONDS", _WHOLE_SLEEP),
         ):
             stack.enter_context(patch.object(target, name, replacement))
         yield
