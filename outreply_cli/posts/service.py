@@ -56,6 +56,7 @@ class PostService:
         self._client = client
         self._state_dir = state_dir
         self._note = note
+        self._recovered: dict[str | None, JournalEntry] = {}
 
     def post(
         self,
@@ -128,6 +129,9 @@ class PostService:
         Raises:
             NotFoundError: The post is not (or no longer) scheduled.
         """
+        recovered = self._recovered.get(post_id)
+        if recovered is not None and recovered.state == EntryState.CANCELLED:
+            return _select(recovered.body)
         try:
             post: Resource = self._client.scheduled_post(post_id)
         except NotFoundError:
@@ -160,7 +164,8 @@ class PostService:
     def reschedule(self, post_id: str, new_time: datetime) -> PostResult:
         """Move a scheduled post: create the new one, then cancel the old one.
 
-        If the process dies in between, the next command that writes finishes the move.
+        If the process dies in between, the next command that writes finishes the move. The same
+        move again returns the post.
 
         Raises:
             InvalidInputError: The move is shorter than the minimum gap between posts of a page.
@@ -170,6 +175,11 @@ class PostService:
         account = account_fingerprint(self._client)
         with self._open_journal() as journal:
             entry = journal.by_post_id(account, post_id)
+            if entry is not None and entry.state == EntryState.CANCELLED:
+                # The command is repeated: its response was lost, or it was killed.
+                new = journal.get_replacement(entry)
+                if new and (new.state, new.scheduled_at) == (EntryState.DONE, new_time):
+                    return PostResult({"id": new.page_id}, self._fetch_post(new))
             calendar = entry.calendar if entry is not None else _RESCHEDULE_CALENDAR
             with self._lock(account, calendar):
                 return self._move(journal, account, post_id, new_time)
@@ -194,6 +204,7 @@ class PostService:
                         f"{result.error.message}"
                     )
                 else:
+                    self._recovered[result.entry.post_id] = result.entry
                     self._note(f"Finished an interrupted command ({entry.calendar}).")
 
     def _finder(

@@ -11,7 +11,7 @@ from outreply_cli.commands.posts.output import post_columns, report_existing
 from outreply_cli.commands.posts.shared import resolve_posts, resolve_zones
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
-from outreply_cli.pages import find_page
+from outreply_cli.pages import Page, find_page
 from outreply_cli.posts.content import validate_time
 from outreply_cli.posts.service import PostService
 from outreply_cli.time_parser import parse_time
@@ -35,9 +35,10 @@ def run(
     """  # noqa: E501 - a line that can be pasted
     client = context.client()
     (post_id,) = resolve_posts(client, [post_id], published=False)
-    post = client.scheduled_post(post_id)
     pages = client.pages().items
-    page = find_page(pages, get_page_id(post)) if tz == BRAND_ZONE else {}
+    page: Page = {}
+    if tz == BRAND_ZONE:
+        page = find_page(pages, get_page_id(client.scheduled_post(post_id)))
     (zone,) = resolve_zones(context, client, [page], tz)
     new_time = parse_time(at, now=client.now(), zone=zone)
     problem = validate_time(new_time, client.now())

@@ -1,11 +1,14 @@
 """`outreply store status`."""
 
+import itertools
+import json
 import shlex
 from contextlib import closing
 from typing import Any
 
 from outreply_cli.cli.options import TimeZone, command
 from outreply_cli.context import Context
+from outreply_cli.failed_posts import RETRY_KEY
 from outreply_cli.journal.journal import JOURNAL_FILE, Journal
 from outreply_cli.journal.models import EntryState, JournalEntry
 from outreply_cli.posts.service import KEY_CALENDAR
@@ -23,7 +26,7 @@ _DETAILS = {
 def run(context: Context, tz: TimeZone = None) -> None:
     """List requests with an unknown outcome, in all accounts and calendars.
 
-    Each has the next step that settles it. Nothing is sent.
+    Each has the command that settles it. Nothing is sent.
 
     Example: outreply store status
 
@@ -33,9 +36,7 @@ def run(context: Context, tz: TimeZone = None) -> None:
     items: list[dict[str, Any]] = []
     if path.exists():
         with closing(Journal(path, may_be_readonly=True)) as journal:
-            for entry in journal.list_unsettled():
-                paths = journal.calendars(entry.account)
-                items.append(_to_dict(entry, paths.get(entry.calendar)))
+            items = [_to_dict(journal, entry) for entry in journal.list_unsettled()]
     zone = context.zone(tz)
     context.output.print_list(items, [
         Column("Calendar", "calendar", shrinkable=True),
@@ -50,14 +51,19 @@ def run(context: Context, tz: TimeZone = None) -> None:
         context.info("The journal has no request with an unknown outcome.")
 
 
-def _to_dict(entry: JournalEntry, path: str | None) -> dict[str, Any]:
+def _to_dict(journal: Journal, entry: JournalEntry) -> dict[str, Any]:
+    path = journal.calendars(entry.account).get(entry.calendar)
+    new = entry if entry.replaces is not None else journal.get_replacement(entry)
     if path is not None:
-        settle = f"outreply bulk reconcile {shlex.quote(path)}"
-    elif entry.calendar.startswith(KEY_CALENDAR):
-        key = shlex.quote(entry.calendar.removeprefix(KEY_CALENDAR))
-        settle = f"the same command with --key {key}"
+        # A damaged journal may have lost the path.
+        words = ["bulk", "reconcile", path or "FILE"]
+    elif new is not None and new.replaces is not None:
+        old_id = str(journal.entry(new.replaces).post_id)
+        words = ["posts", "reschedule", old_id, "--at", format_timestamp(new.scheduled_at)]
+    elif entry.state == EntryState.CANCELLING:
+        words = ["posts", "cancel", str(entry.post_id)]
     else:
-        settle = "the same outreply posts reschedule command"
+        words = _repeat_post(entry, entry.calendar.removeprefix(KEY_CALENDAR))
     return {
         "calendar": entry.calendar,
         "row": entry.row,
@@ -68,5 +74,27 @@ def _to_dict(entry: JournalEntry, path: str | None) -> dict[str, Any]:
         "sent_at": format_timestamp(entry.sent_at) if entry.sent_at else None,
         "id": entry.post_id,
         "message": entry.body.get("message"),
-        "command": settle,
+        "command": shlex.join(["outreply", *words]),
     }
+
+
+def _repeat_post(entry: JournalEntry, key: str) -> list[str]:
+    """Return the command that sent a post with `--key`; again, it finds the post or sends it."""
+    body = entry.body
+    time = ["--at", str(body["scheduled_at"])] if body.get("scheduled_at") else []
+    if key.startswith(RETRY_KEY):
+        return ["posts", "retry", key.removeprefix(RETRY_KEY), *time, "--yes"]
+    options = {
+        "--key": [key],
+        "--media": [
+            *(f"media:{media_id}" for media_id in body.get("media_ids") or ()),
+            *(body.get("media_urls") or ()),
+        ],
+        "--first-comment": [body.get("first_comment")],
+        "--link": [body.get("link")],
+        "--tiktok": [json.dumps(body["tiktok_settings"])] if body.get("tiktok_settings") else [],
+        "-m": [body.get("message")],
+    }
+    verb = ["schedule", *time] if time else ["publish", "--yes"]
+    given = [(option, value) for option, values in options.items() for value in values if value]
+    return ["posts", *verb, "--page", entry.page_id, *itertools.chain.from_iterable(given)]
