@@ -31,10 +31,12 @@ def pytest_runtest_makereport(
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _stop_ignoring_sigint() -> None:
-    """Let tests interrupt commands: the background jobs of a shell script ignore SIGINT."""
+def _stop_ignoring_signals() -> None:
+    """Let tests stop commands: background jobs of a script ignore SIGINT, nohup ignores SIGHUP."""
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture
