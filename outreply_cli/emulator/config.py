@@ -13,6 +13,7 @@ class EmulatorConfig:
         failure_rate: The fraction of scheduled posts, 0 to 1, that fail when they become due.
         comments_per_post: The number of comments received in the day after a post is published.
         allow_external: Whether webhooks may go to other machines.
+        is_lenient: Whether platforms take every post that the API accepts.
     """
 
     seed: int | None = None
@@ -20,3 +21,4 @@ class EmulatorConfig:
     failure_rate: float = 0.0
     comments_per_post: int = 0
     allow_external: bool = False
+    is_lenient: bool = False
