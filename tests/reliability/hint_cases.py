@@ -338,9 +338,9 @@ def _set_state(name: str) -> Damage:
                 database.execute(sql, (entry,))
                 if name == "sent":
                     database.execute(
-                        "UPDATE entries SET sent_at = sent_at - ?1, attempted_at = "
-                        "attempted_at - ?1, token = coalesce(?2, token) WHERE id = ?3",
-                        (age, token, entry),
+                        "UPDATE entries SET sent_at = sent_at - ?, attempted_at = "
+                        "attempted_at - ?, token = coalesce(?, token) WHERE id = ?",
+                        (age, age, token, entry),
                     )
 
     return change
