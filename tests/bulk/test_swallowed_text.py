@@ -312,7 +312,7 @@ def test_invisible_texts_are_rejected(cli: CommandLine, tmp_path: Path, text: st
     path.write_text(f"{HEADER}{ROW}{text}\n", encoding="utf-8")
     ran = cli.run("bulk", "schedule", str(path))
     assert ran.code == 2
-    assert "c.csv:2: message: has only blanks and invisible characters" in ran.err
+    assert "c.csv:2: message: has only whitespace and invisible characters" in ran.err
     rows = f"page,scheduled_at,message,first_comment,media_urls\n{ROW}Hi,{text},https://e.com/a\n"
     path.write_text(rows, encoding="utf-8")
     assert "c.csv:2: first_comment: has only" in cli.run("bulk", "schedule", str(path)).err

@@ -50,7 +50,7 @@ from pathlib import Path
 from outreply_cli.errors import StorageError
 from outreply_cli.journal.journal import Journal
 
-journal = Journal(Path(sys.argv[1]), may_be_readonly=True)
+journal = Journal(Path(sys.argv[1]), allow_readonly=True)
 assert journal.list_unsettled() == []
 try:
     journal.mark_upload("account", "digest", datetime.now(UTC))
@@ -181,4 +181,4 @@ def test_directory_of_others_is_not_read(tmp_path: Path) -> None:
         pass
     state.chmod(0o777)
     with pytest.raises(StorageError, match="writable by other users"):
-        Journal(state / JOURNAL_FILE, may_be_readonly=True)
+        Journal(state / JOURNAL_FILE, allow_readonly=True)
