@@ -127,15 +127,15 @@ def figures(quick: bool) -> Iterator[Figure]:
             (f"`GET {path}`", few.get(path), many.get(path), bare.get(path)) for path in PATHS
         ]
         cases.append(("`POST /posts/schedule`", few.post, many.post, bare.post))
-        for name, of_few, of_many, of_bare in cases:
+        for name, send_few, send_many, send_bare in cases:
             few_port, many_port = few.server.port, many.server.port
             yield Figure(
                 f"the emulator's {name}, requests per second",
-                compare((few_port, of_few), (port, of_bare)),
+                compare((few_port, send_few), (port, send_bare)),
                 "a bare application on the same server",
                 0.3, "at least",
                 Growth(
-                    compare((few_port, of_few), (many_port, of_many)),
+                    compare((few_port, send_few), (many_port, send_many)),
                     f"10 to {posts:,} posts of each kind",
                 ),
             )  # fmt: skip

@@ -16,4 +16,4 @@ def run(context: Context) -> None:
     """
     from outreply_cli.emulator.openapi import document
 
-    context.output.write_json(document())
+    context.output.print_data(document())
