@@ -141,7 +141,11 @@ class Server:
             patch("outreply_cli.emulator.posts.check_guardrails", check_if_any)
         )
         self.emulator = self._stack.enter_context(
-            EmulatorServer(directory / "emulator.db", self.clock, config=EmulatorConfig(seed=1))
+            EmulatorServer(
+                directory / "emulator.db",
+                self.clock,
+                config=EmulatorConfig(seed=1, is_lenient=True),
+            )
         )
         self.proxy = self._stack.enter_context(RuleProxy(self.emulator.port))
         self.tokens = [
