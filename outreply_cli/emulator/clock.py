@@ -29,6 +29,10 @@ class EmulatorClock:
         """The emulated time in UTC."""
         return self._frozen or self._system.now() + self._shift
 
+    def machine_time(self) -> datetime:
+        """The machine's time in UTC, whatever the emulated time is."""
+        return self._system.now()
+
     @property
     def is_frozen(self) -> bool:
         """Whether the time changes only by `set_time`."""

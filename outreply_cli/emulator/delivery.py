@@ -111,7 +111,8 @@ class DeliveryWorker:
             "Content-Type": "application/json",
             "User-Agent": f"OutReply-Emulator/{__version__}",
             "X-OutReply-Signature": signature_header(body, row, now),
-            "X-OutReply-Timestamp": str(int(now.timestamp())),
+            # Receivers compare it with their own clock, which the emulator's may be ahead of.
+            "X-OutReply-Timestamp": str(int(self._state.clock.machine_time().timestamp())),
             "X-OutReply-Event": row["event"],
             "X-OutReply-Delivery": row["id"],
         }
