@@ -215,8 +215,7 @@ def _read_marker(node: pytest.Item) -> dict[str, Any]:
         unknown = [*map(repr, marker.args), *(set(marker.kwargs) - {*_ARGUMENTS})]
         if unknown:
             pytest.fail(
-                f"unknown argument of the marker {_MARKER}: {unknown[0]}; "
-                f"use: {', '.join(f'{name}=' for name in _ARGUMENTS)}",
+                f"unknown argument of the marker: {unknown[0]}; use: {', '.join(_ARGUMENTS)}",
                 pytrace=False,
             )
         arguments |= marker.kwargs
