@@ -215,7 +215,8 @@ def _read_marker(node: pytest.Item) -> dict[str, Any]:
         unknown = [*map(repr, marker.args), *(set(marker.kwargs) - {*_ARGUMENTS})]
         if unknown:
             pytest.fail(
-                f"unknown argument of the marker: {unknown[0]}; use: {', '.join(_ARGUMENTS)}",
+                f"unknown argument of the marker {_MARKER}: {unknown[0]}\n"
+                f"Use: {', '.join(_ARGUMENTS)}",
                 pytrace=False,
             )
         arguments |= marker.kwargs

@@ -296,7 +296,8 @@ def test_wrong_uses_are_reported_at_the_line_of_the_test(project: Project) -> No
     for line in (
         f"cannot read {project.directory / 'no' / 'such.yaml'}: No such file or directory",
         f"{project.directory / 'invalid.yaml'}:2: tier: must be one of: free, pro, elite",
-        "unknown argument of the marker: seed_fil; use: seed_file, now, seed, failure_rate, comments",
+        "unknown argument of the marker outreply_emulator: seed_fil",
+        "Use: seed_file, now, seed, failure_rate, comments",
         "the argument now of the marker outreply_emulator is invalid: 'noon'",
         "E       outreply_cli.errors.InvalidInputError: the emulator's clock only moves forward",
         "E       outreply_cli.errors.TimeError: invalid duration 'soon'",
