@@ -166,7 +166,7 @@ def _start_figures(rounds: int) -> Iterator[Figure]:
     times = [(run("pass"), run(_FIRST_START), start_again()) for _ in range(rounds)]
     base, first, again = (median(column) for column in zip(*times, strict=True))
     baseline = "`python -c pass`"
-    yield Figure("first emulator of a process, with imports", first / base, baseline, 16.0)
+    yield Figure("first emulator of a process, with imports", first / base, baseline, 20.0)
     yield Figure("each further emulator, such as of a test", again / base, baseline, 3.0)
 
 
