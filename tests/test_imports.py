@@ -16,7 +16,7 @@ ROOT = Path(outreply_cli.__file__).parent
 # A package may import packages of lower layers, and itself.
 LAYERS = (
     {"__main__"},
-    {"app"},
+    {"app", "pytest_plugin"},
     {"commands"},
     {"cli"},
     {"context"},

@@ -34,8 +34,8 @@ class EmulatorClock:
         """The emulated time in UTC, in whole milliseconds: the precision that the API shows."""
         return truncate(self._frozen or self._system.now() + self._shift)
 
-    def real_now(self) -> datetime:
-        """The machine's time in UTC."""
+    def machine_time(self) -> datetime:
+        """The machine's time in UTC, whatever the emulated time is."""
         return self._system.now()
 
     @property

@@ -1,6 +1,7 @@
 """The behavior of an emulator, chosen when it starts."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 
 @dataclass(frozen=True)
@@ -14,6 +15,7 @@ class EmulatorConfig:
         comments_per_post: The number of comments received in the day after a post is published.
         allow_external: Whether webhooks may go to other machines.
         is_lenient: Whether platforms take every post that the API accepts.
+        starts_at: The time of the clock of a new state; None for the machine's time.
     """
 
     seed: int | None = None
@@ -22,3 +24,4 @@ class EmulatorConfig:
     comments_per_post: int = 0
     allow_external: bool = False
     is_lenient: bool = False
+    starts_at: datetime | None = None

@@ -123,8 +123,8 @@ class DeliveryWorker:
             "Content-Type": "application/json",
             "User-Agent": f"OutReply-Emulator/{__version__}",
             "X-OutReply-Signature": signature_header(body, row, now),
-            # Compared with the receiver's own clock, so the machine's time.
-            "X-OutReply-Timestamp": str(int(self._state.clock.real_now().timestamp())),
+            # Receivers compare it with their own clock, which the emulator's may be ahead of.
+            "X-OutReply-Timestamp": str(int(self._state.clock.machine_time().timestamp())),
             "X-OutReply-Event": row["event"],
             "X-OutReply-Delivery": row["id"],
         }

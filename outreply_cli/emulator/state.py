@@ -145,9 +145,8 @@ class State:
         self.config = config or EmulatorConfig()
         try:
             self.clock = EmulatorClock(system, self.connection)
-            if self.config.is_frozen:
-                with self.transaction():
-                    self.clock.freeze()
+            with self.transaction():
+                self._start_clock()
         except BaseException:
             self.connection.close()
             raise
@@ -210,8 +209,13 @@ class State:
         for table in _TABLES:
             self.connection.execute(f"DELETE FROM {table}")  # noqa: S608
         self.clock.reset()
+        self._start_clock()
+
+    def _start_clock(self) -> None:
         if self.config.is_frozen:
             self.clock.freeze()
+        if self.config.starts_at is not None and self.is_empty:
+            self.clock.set_time(self.config.starts_at)
 
     def insert(self, table: str, **values: object) -> sqlite3.Row:
         """Insert a row with these columns, and return it; the caller commits."""

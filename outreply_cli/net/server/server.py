@@ -43,8 +43,8 @@ _BACKLOG = 1_024
 _WILDCARDS = {"*": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
 # A name may have an address of a protocol that this machine does not use.
 _UNAVAILABLE = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
-# CPython's defaults; `__main__` raises them for short commands.
-_GC_THRESHOLD = (700, 10, 10)
+# CPython's defaults; `__main__` raises them for short commands. Other programs keep theirs.
+_GC_THRESHOLD, _RAISED_GC_THRESHOLD = (700, 10, 10), 50_000
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,8 @@ class LocalServer:
 
     def run(self) -> None:
         """Serve until `stop` is called from another thread; responses in progress are finished."""
-        gc.set_threshold(*_GC_THRESHOLD)
+        if gc.get_threshold()[0] == _RAISED_GC_THRESHOLD:
+            gc.set_threshold(*_GC_THRESHOLD)
         self.thread_id = threading.get_ident()
         try:
             self._loop.run_until_complete(self._serve())
