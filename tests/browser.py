@@ -68,6 +68,7 @@ class Browser:
         for number in (commands, responses, *high):
             os.close(number)
         self._buffer, self._last_id = b"", 0
+        self._target: str | None = None
         self.requests: list[str] = []
         self.navigations: list[str] = []
         self.messages: list[str] = []
@@ -89,9 +90,14 @@ class Browser:
             self._process.kill()
             self._process.wait()
 
-    def open(self, url: str, *, scripts: bool = True, width: int = 1400, dark: bool = False) -> "Tab":
-        """Open a tab and wait until the page is loaded."""
+    def open(
+        self, url: str, *, scripts: bool = True, width: int = 1400, dark: bool = False
+    ) -> "Tab":
+        """Load a page in a new tab, which replaces the previous one."""
         target = self.send("Target.createTarget", url="about:blank")["targetId"]
+        if self._target is not None:
+            self.send("Target.closeTarget", targetId=self._target)
+        self._target = target
         session = self.send("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         tab = Tab(self, session)
         for domain in ("Page", "Network", "Runtime", "Log"):
@@ -185,10 +191,13 @@ class Tab:
         return str(self.evaluate(f"document.querySelector({json.dumps(selector)}).textContent"))
 
     def press(self, key: str) -> None:
-        """Press a key."""
+        """Press Tab or Enter."""
+        code, text = {"Tab": (9, ""), "Enter": (13, "\r")}[key]
         for kind in ("keyDown", "keyUp"):
-            self.send("Input.dispatchKeyEvent", type=kind, key=key, code=key,
-                      windowsVirtualKeyCode={"Tab": 9, "Enter": 13}[key])  # fmt: skip
+            self.send(
+                "Input.dispatchKeyEvent", type=kind, key=key, code=key, text=text,
+                windowsVirtualKeyCode=code,
+            )  # fmt: skip
 
     def screenshot(self, path: Path) -> None:
         """Save the whole page as a PNG."""

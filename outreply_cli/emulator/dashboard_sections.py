@@ -52,15 +52,16 @@ def list_sections(state: State, requests: Iterable[LoggedRequest]) -> dict[str, 
     """The values that the templates show; the caller holds the transaction."""
     now = state.clock.now()
     scheduled = _list_posts(state, "scheduled")
+    brands = state.connection.execute(
+        "SELECT id, name FROM brands ORDER BY created_at, id LIMIT ?", (MAX_ROWS,)
+    )
     return {
         "now": _time(now.timestamp()),
         "is_frozen": state.clock.is_frozen,
         "next_due": scheduled[0] if scheduled else None,
         "accounts": _list_accounts(state, now),
         "tokens": _list_tokens(state, now),
-        "brands": state.connection.execute(
-            "SELECT id, name FROM brands ORDER BY created_at, id LIMIT ?", (MAX_ROWS,)
-        ).fetchall(),
+        "brands": {row["id"]: row["name"] for row in brands},
         "calendar": _get_calendar(state.connection, now),
         "posts": {
             "Scheduled": scheduled,
@@ -260,7 +261,7 @@ def _list_deliveries(state: State) -> list[dict[str, Any]]:
             "result": row["status"] or row["error"] or "pending",
             "next": _time(row["due_at"]),
             "attempts": [
-                (attempt["at"][11:19], attempt["status"] or attempt["error"],
+                (attempt["at"][:19].replace("T", " "), attempt["status"] or attempt["error"],
                  f"{attempt['milliseconds'] or 0:.0f} ms")
                 for attempt in list_attempts(state, row["id"])
             ],
