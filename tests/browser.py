@@ -16,9 +16,12 @@ import pytest
 
 CHROMIUM = shutil.which("chromium")
 needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed here")
+# A site whose name leads to this machine, as in a DNS rebinding attack.
+REBOUND_HOST = "rebound.example"
 _FLAGS = (
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-extensions",
     "--disable-background-networking", "--no-first-run",
+    f"--host-resolver-rules=MAP {REBOUND_HOST} 127.0.0.1",
 )  # fmt: skip
 # Chromium reads commands from descriptor 3 and writes responses to 4.
 _EXEC = (

@@ -12,6 +12,7 @@ from werkzeug.wrappers import Request
 
 from outreply_cli.emulator.dashboard import Dashboard
 from outreply_cli.emulator.faults import Faults
+from outreply_cli.emulator.request import ErrorResponse
 from outreply_cli.emulator.server import EmulatorServer
 from outreply_cli.net.server.host_check import is_allowed_host
 from tests.clocks import ManualClock
@@ -159,6 +160,30 @@ def test_page_reaches_few_operations(emulator: EmulatorServer, operation: str) -
 def test_actions_are_posted(emulator: EmulatorServer, method: str) -> None:
     assert act(emulator, "freeze", method).status_code == 404
     assert emulator.handle.request("status")["frozen"] is False
+
+
+def test_other_machines_get_no_actions(emulator: EmulatorServer) -> None:
+    dashboard = Dashboard(emulator.state, Faults())
+
+    def request(address: str, **headers: str) -> Request:
+        environ = {"REMOTE_ADDR": address}
+        builder = EnvironBuilder(
+            "/_page/freeze",
+            method="POST",
+            json={},
+            headers=[*headers.items()],
+            environ_overrides=environ,
+        )
+        return Request(builder.get_environ())
+
+    proof = read_proof(dashboard.render(request("127.0.0.1")).body.decode())
+    page = dashboard.render(request("192.0.2.7")).body.decode()
+    assert proof not in page
+    assert "<button type" not in page
+    headers = {"X-Page-Proof": proof}
+    assert dashboard.parse_action(request("127.0.0.1", **headers)) == ("freeze", {})
+    with pytest.raises(ErrorResponse, match="PAGE_REQUIRED"):
+        dashboard.parse_action(request("192.0.2.7", **headers))
 
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site"])

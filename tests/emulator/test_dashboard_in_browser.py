@@ -5,13 +5,12 @@ import json
 import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
 import pytest
 
 from outreply_cli.emulator.server import EmulatorServer
-from tests.browser import Browser, needs_browser
+from tests.browser import REBOUND_HOST, Browser, needs_browser
 from tests.emulator.hostile import HOSTILE, insert_hostile_text
 
 pytestmark = [needs_browser, pytest.mark.slow]
@@ -339,6 +338,13 @@ def test_other_site_cannot_act_or_read(
     assert emulator.handle.request("status")["now"] == "2026-11-23T12:00:00.000Z"
 
 
+def test_rebound_name_is_refused(browser: Browser, url: str) -> None:
+    tab = browser.open(url.replace("127.0.0.1", REBOUND_HOST))
+    assert "HOST_NOT_ALLOWED" in tab.text("body")
+    response = "fetch('/_page/fragment').then((response) => response.text())"
+    assert "HOST_NOT_ALLOWED" in tab.evaluate(response)
+
+
 def test_page_of_an_earlier_run_is_refused(browser: Browser, url: str) -> None:
     tab = browser.open(url)
     tab.evaluate("document.querySelector('main').dataset.proof = 'old'")
@@ -347,8 +353,7 @@ def test_page_of_an_earlier_run_is_refused(browser: Browser, url: str) -> None:
     assert tab.text("#now").startswith("2026-11-23 12:00")
 
 
-def test_stopped_emulator_is_noticed(browser: Browser, tmp_path: Path, url: str,
-                                     emulator: EmulatorServer) -> None:  # fmt: skip
+def test_stopped_emulator_is_noticed(browser: Browser, url: str, emulator: EmulatorServer) -> None:
     tab = browser.open(url)
     emulator.stop()
     tab.wait("document.getElementById('message').textContent === 'The emulator does not respond.'")
