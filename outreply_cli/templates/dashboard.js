@@ -2,11 +2,13 @@
 
 const content = document.querySelector("main");
 const message = document.getElementById("message");
+const updates = document.getElementById("updates");
 const secret = document.getElementById("secret");
 // The HTML of each section as it was last received, by its ID.
 const received = new Map();
 let version = content.dataset.version;
 let isOffline = false;
+let timer;
 let queue = Promise.resolve();
 
 // Change `old` into `fresh`. What the reader does stays: focus, typed text, open details.
@@ -69,7 +71,7 @@ async function fetchChanges() {
       morph(document.getElementById(section.id), section);
     }
     version = response.headers.get("ETag");
-    if (names.length) say(`Updated: ${names.join(", ")}.`, true);
+    if (names.length) updates.textContent = `Updated: ${names.join(", ")}.`;
   }
   document.getElementById("now").textContent = response.headers.get("X-Emulator-Time");
   if (isOffline) say("");
@@ -85,9 +87,11 @@ function update() {
   return queue;
 }
 
-function say(text, isQuiet = false) {
-  message.classList.toggle("quiet", isQuiet);
+// Show a message until the next one, or for ten seconds.
+function say(text) {
   message.textContent = text;
+  clearTimeout(timer);
+  timer = setTimeout(() => { message.textContent = ""; }, 10_000);
 }
 
 async function act(source, label, operation, params) {
