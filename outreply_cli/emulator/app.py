@@ -1,16 +1,16 @@
 """The emulator as a WSGI application: the API, the admin API, the dashboard and faults."""
 
 import hmac
-from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from werkzeug.http import http_date
 from werkzeug.wrappers import Request
 
 from outreply_cli.emulator.admin import AdminApi
-from outreply_cli.emulator.dashboard import MAX_ROWS, LoggedRequest, render_dashboard
+from outreply_cli.emulator.dashboard import PAGE_ROOT, Dashboard
+from outreply_cli.emulator.dashboard_sections import LoggedRequest
 from outreply_cli.emulator.delivery import DeliveryWorker
 from outreply_cli.emulator.endpoints import ApiRequest, Endpoints
 from outreply_cli.emulator.faults import FAULT_HEADER, Faults, apply_fault
@@ -53,8 +53,7 @@ class Emulator:
     ) -> None:
         self._state, self._admin_key, self._host = state, admin_key, host
         self._faults, rate = Faults(), RateWindows()
-        # The latest requests, newest first, as the dashboard shows them.
-        self._log: deque[LoggedRequest] = deque(maxlen=MAX_ROWS)
+        self._dashboard = Dashboard(state, self._faults)
         network = NetworkAccess(resolver, state.config.allow_external)
         self._endpoints = Endpoints(state, rate, network)
         self._admin = AdminApi(state, worker, self._faults, rate)
@@ -84,8 +83,9 @@ class Emulator:
         if request.path.startswith(API_ROOT):
             milliseconds = (self._state.clock.monotonic() - started_at) * 1000
             at = self._state.clock.now().timestamp()
-            line = LoggedRequest(at, request.method, request.path, response.status, milliseconds)
-            self._log.appendleft(line)
+            self._dashboard.log(
+                LoggedRequest(at, request.method, request.path, response.status, milliseconds)
+            )
         return response(environ, start_response)
 
     def _dispatch(self, request: Request, headers: dict[str, str]) -> Response:
@@ -93,7 +93,9 @@ class Emulator:
         if not is_allowed_host(request.host, self._host):
             raise ErrorResponse(403, "HOST_NOT_ALLOWED", "The emulator accepts local requests only")
         if request.path == "/" and request.method in {"GET", "HEAD"}:
-            return render_dashboard(self._state, self._log.copy())
+            return self._dashboard.render(request)
+        if request.path.startswith(PAGE_ROOT):
+            return self._dispatch_page(request, headers)
         if request.path.startswith("/_emulator/"):
             return self._dispatch_admin(request, headers)
         path = request.path.removeprefix(API_ROOT) or "/"
@@ -116,12 +118,19 @@ class Emulator:
             return json_response(200, PUBLIC_ROUTES[path].handler(), headers)
         return self._endpoints.handle(request, headers)
 
+    def _dispatch_page(self, request: Request, headers: dict[str, str]) -> Response:
+        if request.path == f"{PAGE_ROOT}fragment" and request.method in {"GET", "HEAD"}:
+            return self._dashboard.render_fragment(request)
+        return self._run(*self._dashboard.parse_action(request), headers)
+
     def _dispatch_admin(self, request: Request, headers: dict[str, str]) -> Response:
         key = request.headers.get("X-Emulator-Key", "")
         if not hmac.compare_digest(key.encode(), self._admin_key.encode()):
             raise ErrorResponse(403, "ADMIN_KEY_REQUIRED", "The admin key is missing or invalid")
         operation = request.path.removeprefix("/_emulator/")
-        params = parse_object(request.get_data() or b"{}")
+        return self._run(operation, parse_object(request.get_data() or b"{}"), headers)
+
+    def _run(self, operation: str, params: Mapping[str, Any], headers: dict[str, str]) -> Response:
         try:
             return json_response(200, self._admin.handle(operation, params), headers)
         except OutReplyError as error:

@@ -1,105 +1,112 @@
-"""The HTML dashboard: quotas, scheduled and published posts, deliveries and requests."""
+"""The emulator's page at `/`: it shows the state, updates itself, and sends actions.
 
-import sqlite3
-from collections.abc import Iterable
-from typing import Any, NamedTuple
+Its script polls `/_page/fragment` and posts actions to `/_page/OPERATION`.
+"""
 
-from outreply_cli.emulator.account import get_usage
-from outreply_cli.emulator.auth import get_tier
-from outreply_cli.emulator.posts import OWNED_POSTS
-from outreply_cli.emulator.request import format_unix_time
+import hashlib
+import hmac
+import secrets
+from collections import deque
+from typing import Any
+
+from werkzeug.wrappers import Request
+
+from outreply_cli.emulator.dashboard_sections import MAX_ROWS, LoggedRequest, list_sections
+from outreply_cli.emulator.faults import KINDS, Faults
+from outreply_cli.emulator.request import ErrorResponse, parse_object
 from outreply_cli.emulator.state import State
-from outreply_cli.net.html import render_page
+from outreply_cli.net.html import render_fragment, render_page
 from outreply_cli.net.server.response import Response
 
-MAX_ROWS = 25
-_MESSAGE_CHARACTERS = 120
+PAGE_ROOT = "/_page/"
+# The operations of the admin API that the page may call. None returns a secret, other than one
+# that it has just made, or reads a file.
+_OPERATIONS = frozenset({
+    "advance", "freeze", "fault", "comment", "enable", "rotate", "edit-token", "rotate-token",
+    "revoke-token", "collaborator",
+})  # fmt: skip
+_PROOF_HEADER = "X-Page-Proof"
+_LOOPBACK = ("127.", "::1")
 
 
-class LoggedRequest(NamedTuple):
-    """A request in the log; `at` is a Unix time."""
+class Dashboard:
+    """The page, with all text escaped and no external resources.
 
-    at: float
-    method: str
-    path: str
-    status: int
-    milliseconds: float
+    Only clients on this machine get the proof that an action requires.
+    """
 
+    def __init__(self, state: State, faults: Faults) -> None:
+        self._state, self._faults = state, faults
+        # The latest requests, newest first.
+        self._log: deque[LoggedRequest] = deque(maxlen=MAX_ROWS)
+        self._proof = secrets.token_urlsafe(24)
 
-def render_dashboard(state: State, requests: Iterable[LoggedRequest]) -> Response:
-    """The dashboard, with all text escaped and no external resources."""
-    with state.transaction():
-        values: dict[str, Any] = {
-            "time": _time(state.clock.now().timestamp()),
-            "is_frozen": state.clock.is_frozen,
-            "accounts": _accounts(state),
-            "scheduled": _list_scheduled(state),
-            "published": _list_published(state),
-            "deliveries": _deliveries(state),
-            "requests": [
-                (_time(at), method, path, status, f"{milliseconds:.1f} ms")
-                for at, method, path, status, milliseconds in requests
-            ],
+    def log(self, request: LoggedRequest) -> None:
+        """Add a request to the log."""
+        self._log.appendleft(request)
+
+    def render(self, request: Request) -> Response:
+        """The whole page."""
+        version = self._get_version()
+        return render_page("dashboard.html", version=version, **self._get_values(request))
+
+    def render_fragment(self, request: Request) -> Response:
+        """The sections for the page's script; 304 if they have not changed."""
+        _require_own_site(request)
+        version, now = self._get_version(), self._state.clock.now()
+        if request.headers.get("If-None-Match") == version:
+            response = Response(304, b"", {})
+        else:
+            response = render_fragment("dashboard_sections.html", **self._get_values(request))
+        response.headers |= {"ETag": version, "X-Emulator-Time": f"{now:%Y-%m-%d %H:%M:%S}"}
+        return response
+
+    def parse_action(self, request: Request) -> tuple[str, dict[str, Any]]:
+        """The operation and the parameters of an action.
+
+        Raises:
+            ErrorResponse: 403 for a request that did not come from the page; 404 for an operation
+                that the page does not offer.
+        """
+        _require_own_site(request)
+        proof = request.headers.get(_PROOF_HEADER, "")
+        if not hmac.compare_digest(proof.encode(), self._proof.encode()):
+            raise ErrorResponse(403, "PAGE_EXPIRED", "The emulator was restarted. Reload the page.")
+        operation = request.path.removeprefix(PAGE_ROOT)
+        if request.method != "POST" or operation not in _OPERATIONS:
+            raise ErrorResponse(404, "NOT_FOUND", f"Not an action of the page: {operation}")
+        if not _is_local(request) or request.mimetype != "application/json":
+            raise ErrorResponse(
+                403, "PAGE_REQUIRED", "Actions are sent by the emulator's page only"
+            )
+        return operation, parse_object(request.get_data())
+
+    def _get_version(self) -> str:
+        """A number that changes with what the page shows, and every minute."""
+        clock = self._state.clock
+        shown = (
+            self._proof, self._state.connection.total_changes, self._faults.list(),
+            list(self._log)[:1], int(clock.now().timestamp() // 60),
+        )  # fmt: skip
+        return f'"{hashlib.sha256(repr(shown).encode()).hexdigest()[:32]}"'
+
+    def _get_values(self, request: Request) -> dict[str, Any]:
+        with self._state.transaction():
+            sections = list_sections(self._state, self._log.copy())
+        return sections | {
+            "proof": self._proof if _is_local(request) else "",
+            "faults": self._faults.list(),
+            "kinds": KINDS,
         }
-    return render_page("dashboard.html", refresh_seconds=2, **values)
 
 
-def _accounts(state: State) -> list[dict[str, Any]]:
-    now = state.clock.now()
-    accounts = []
-    for user in state.connection.execute("SELECT * FROM users ORDER BY id").fetchall():
-        usage, tier = get_usage(state.connection, user["id"], now), get_tier(user)
-        rows = [(name, usage.get(name, 0), limit) for name, limit in tier.monthly.items()]
-        accounts.append({"email": user["email"], "tier": user["tier"], "usage": rows})
-    return accounts
+def _is_local(request: Request) -> bool:
+    return (request.remote_addr or "").startswith(_LOOPBACK)
 
 
-def _list_scheduled(state: State) -> list[tuple[object, ...]]:
-    rows = state.connection.execute(
-        OWNED_POSTS + "WHERE posts.status = 'scheduled' ORDER BY scheduled_at LIMIT ?", (MAX_ROWS,)
-    )
-    return [(_time(row["scheduled_at"]), _page(row), _short(row["message"])) for row in rows]
-
-
-def _list_published(state: State) -> list[tuple[object, ...]]:
-    # One query per index: sorting both together would read every post.
-    latest = [
-        row
-        for status, time in (("published", "published_at"), ("failed", "scheduled_at"))
-        for row in state.connection.execute(
-            OWNED_POSTS + f"WHERE posts.status = ? ORDER BY posts.{time} DESC LIMIT ?",
-            (status, MAX_ROWS),
-        )
-    ]
-    latest.sort(key=lambda row: row["published_at"] or row["scheduled_at"], reverse=True)
-    return [
-        (_time(row["published_at"] or row["scheduled_at"]), _page(row), row["status"],
-         _short(row["message"]))
-        for row in latest[:MAX_ROWS]
-    ]  # fmt: skip
-
-
-def _deliveries(state: State) -> list[tuple[object, ...]]:
-    rows = state.connection.execute(
-        "SELECT deliveries.*, hooks.url FROM deliveries JOIN hooks ON hooks.id = hook_id "
-        "ORDER BY deliveries.number DESC LIMIT ?",
-        (MAX_ROWS,),
-    )
-    return [
-        (_time(row["created_at"]), row["event"], row["url"],
-         row["status"] or row["error"] or "pending", row["attempts"], _time(row["due_at"]))
-        for row in rows
-    ]  # fmt: skip
-
-
-def _page(row: sqlite3.Row) -> str:
-    return f"{row['platform']}:{row['username']}"
-
-
-def _short(text: str | None) -> str:
-    text = text or ""
-    return text if len(text) <= _MESSAGE_CHARACTERS else text[:_MESSAGE_CHARACTERS] + "…"
-
-
-def _time(timestamp: float | None) -> str:
-    return (format_unix_time(timestamp) or "").replace("T", " ").replace(".000Z", " UTC")
+def _require_own_site(request: Request) -> None:
+    """Raise 403 for a request that a browser sent for another site."""
+    site = request.headers.get("Sec-Fetch-Site", "same-origin")
+    origin = request.headers.get("Origin", f"http://{request.host}")
+    if site != "same-origin" or origin != f"http://{request.host}":
+        raise ErrorResponse(403, "ORIGIN_NOT_ALLOWED", "The request came from another site")

@@ -1,5 +1,6 @@
-"""HTML pages from the package's templates: escaped, without scripts or external resources."""
+"""HTML pages from the package's templates: escaped, without external resources."""
 
+import secrets
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -8,27 +9,37 @@ from outreply_cli.net.server.response import Response
 if TYPE_CHECKING:
     from jinja2 import Environment
 
+_CONTENT = "text/html; charset=utf-8"
 _HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; "
-    "frame-ancestors 'none'; base-uri 'none'",
     "X-Content-Type-Options": "nosniff",
+    "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
 }
 
 
 def render_page(template: str, *, status: int = 200, **values: Any) -> Response:
-    """A page.
+    """A page; only its own style sheet and script, which carry its nonce, apply.
 
     Args:
         template: The file in `outreply_cli/templates`.
         status: The HTTP status.
         values: The variables of the template; escaped where they are shown.
     """
-    document = _environment().get_template(template).render(**values)
-    return Response(
-        status, document.encode("utf-8", "replace"), dict(_HEADERS), "text/html; charset=utf-8"
+    nonce = secrets.token_urlsafe(16)
+    response = render_fragment(template, nonce=nonce, **values)
+    response.status = status
+    response.headers["Content-Security-Policy"] = (
+        f"default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; "
+        "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
     )
+    return response
+
+
+def render_fragment(template: str, **values: Any) -> Response:
+    """A part of a page, for the page's own script."""
+    document = _environment().get_template(template).render(**values)
+    return Response(200, document.encode("utf-8", "replace"), dict(_HEADERS), _CONTENT)
 
 
 @lru_cache(maxsize=1)

@@ -1,15 +1,25 @@
-"""The dashboard: escaping, display in a browser, and requests from other origins."""
+"""The dashboard: escaping, what its actions require, and its cost."""
 
 import http.client
-from pathlib import Path
+import json
+import re
+import time
 
+import httpx
 import pytest
+from werkzeug.test import EnvironBuilder
+from werkzeug.wrappers import Request
 
+from outreply_cli.emulator.dashboard import Dashboard
+from outreply_cli.emulator.faults import Faults
+from outreply_cli.emulator.request import ErrorResponse
 from outreply_cli.emulator.server import EmulatorServer
 from outreply_cli.net.server.host_check import is_allowed_host
-from tests.browser import dump_dom, needs_browser
+from tests.clocks import ManualClock
+from tests.emulator.hostile import insert_hostile_text
 
-HOSTILE = "<script>document.title='taken'</script><img src=x onerror=document.title='taken'>"
+REQUEST = {"Content-Type": "application/json", "Sec-Fetch-Site": "same-origin"}
+SECRET = re.compile("outreply_(live|test)_[0-9a-f]{48}|whsec_[0-9a-f]{48}")
 
 
 def request(emulator: EmulatorServer, host: str, method: str = "GET", path: str = "/") -> tuple[
@@ -25,19 +35,29 @@ def request(emulator: EmulatorServer, host: str, method: str = "GET", path: str 
         connection.close()
 
 
-def insert_hostile_text(emulator: EmulatorServer) -> None:
-    with emulator.state.transaction() as db:
-        db.execute("UPDATE users SET email = ?", (HOSTILE,))
-        db.execute("UPDATE posts SET message = ?", (HOSTILE,))
-        db.execute("UPDATE pages SET username = ?", (HOSTILE,))
-        user = db.execute("SELECT id FROM users").fetchone()[0]
-        db.execute(
-            "INSERT INTO hooks (id, user_id, url, events, secret, created_at) "
-            "VALUES ('h', ?, ?, '[\"comment.received\"]', 's', 0)",
-            (user, "http://127.0.0.1:9/" + HOSTILE),
-        )
-        post = db.execute("SELECT id FROM posts").fetchone()[0]
-    emulator.handle.request("comment", post_id=post, message="Hi", name="J", username="j")
+def act(
+    emulator: EmulatorServer,
+    operation: str,
+    method: str = "POST",
+    body: object = None,
+    **headers: str,
+) -> httpx.Response:
+    """Send an action as the page does; a header without a value is left out."""
+    url = f"http://127.0.0.1:{emulator.port}"
+    proof = read_proof(httpx.get(url, trust_env=False).text)
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    sent = {"Origin": url, "X-Page-Proof": proof, **REQUEST, **named}
+    sent = {name: value for name, value in sent.items() if value}
+    content = json.dumps(body or {})
+    return httpx.request(
+        method, f"{url}/_page/{operation}", content=content, headers=sent, trust_env=False
+    )
+
+
+def read_proof(page: str) -> str:
+    found = re.search('data-proof="([^"]*)"', page)
+    assert found
+    return found[1]
 
 
 def test_dashboard_escapes_text(emulator: EmulatorServer) -> None:
@@ -45,7 +65,9 @@ def test_dashboard_escapes_text(emulator: EmulatorServer) -> None:
     request(emulator, "localhost", path="/api/v1/<b>seen")
     status, headers, page = request(emulator, f"127.0.0.1:{emulator.port}")
     assert status == 200
-    assert "<script" not in page
+    nonces = re.findall(r"<script[^>]*>", page)
+    nonce = re.findall("script-src 'nonce-([^']+)'", headers["content-security-policy"])[0]
+    assert nonces == [f'<script nonce="{nonce}">']
     assert "<img" not in page
     assert "<b>" not in page
     assert page.count("&lt;script&gt;") >= 4
@@ -55,18 +77,145 @@ def test_dashboard_escapes_text(emulator: EmulatorServer) -> None:
     assert "access-control-allow-origin" not in headers
 
 
-@needs_browser
-def test_dashboard_in_browser(emulator: EmulatorServer, tmp_path: Path) -> None:
+def test_page_shows_no_secret(emulator: EmulatorServer) -> None:
     insert_hostile_text(emulator)
-    document = dump_dom(f"http://127.0.0.1:{emulator.port}/", tmp_path / "profile")
-    assert "<title>OutReply emulator</title>" in document
-    for heading in ("Scheduled", "Published and failed", "Deliveries", "Requests"):
-        assert f"<h2>{heading}</h2>" in document
-    assert "comment.received" in document
+    emulator.handle.request("token", name="second")
+    page = httpx.get(f"http://127.0.0.1:{emulator.port}/", trust_env=False).text
+    assert not SECRET.search(page)
+
+
+def test_fragment_is_sent_when_something_changed(emulator: EmulatorServer) -> None:
+    def poll(version: str) -> httpx.Response:
+        headers = {"If-None-Match": version}
+        url = f"http://127.0.0.1:{emulator.port}/_page/fragment"
+        return httpx.get(url, headers=headers, trust_env=False)
+
+    first = poll("")
+    assert first.status_code == 200
+    version = first.headers["ETag"]
+    assert poll(version).status_code == 304
+    emulator.handle.request("fault", add="status:503")
+    changed = poll(version)
+    assert changed.status_code == 200
+    assert "status:503" in changed.text
+    assert "<script" not in changed.text
+    assert poll(changed.headers["ETag"]).status_code == 304
+    emulator.handle.request("advance", seconds=3600)
+    later = poll(changed.headers["ETag"])
+    assert later.headers["X-Emulator-Time"] == "2026-11-23 13:00:00"
+    assert later.status_code == 200
+
+
+def test_page_and_polls_are_no_api_requests(emulator: EmulatorServer) -> None:
+    before = emulator.state.connection.total_changes
+    for path in ("/", "/_page/fragment", "/", "/_page/fragment"):
+        page = httpx.get(f"http://127.0.0.1:{emulator.port}{path}", trust_env=False)
+        assert page.status_code == 200
+    assert emulator.state.connection.total_changes == before
+    assert "/_page" not in page.text
+
+
+def test_action_from_the_page(emulator: EmulatorServer, emulator_clock: ManualClock) -> None:
+    response = act(emulator, "advance", body={"seconds": 60})
+    assert response.status_code == 200
+    assert response.json()["now"] == "2026-11-23T12:01:00.000Z"
+    assert act(emulator, "advance", Sec_Fetch_Site="", Origin="").status_code == 400
+    refused = act(emulator, "fault", body={"add": "nonsense"})
+    assert refused.status_code == 400
+    assert "nonsense" in refused.json()["error"]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"X_Page_Proof": ""}, {"X_Page_Proof": "wrong"},
+        {"Origin": "http://evil.example"}, {"Origin": "null"}, {"Origin": "http://127.0.0.1:1"},
+        {"Origin": "https://127.0.0.1"}, {"Sec_Fetch_Site": "cross-site"},
+        {"Sec_Fetch_Site": "same-site"}, {"Sec_Fetch_Site": "none"}, {"Host": "evil.example"},
+        {"Host": "localhost"}, {"Content_Type": "text/plain"}, {"Content_Type": ""},
+        {"Content_Type": "application/x-www-form-urlencoded"},
+    ],
+)  # fmt: skip
+def test_action_is_refused(emulator: EmulatorServer, headers: dict[str, str]) -> None:
+    response = act(emulator, "advance", body={"seconds": 60}, **headers)
+    assert response.status_code == 403
+    assert emulator.handle.request("status")["now"] == "2026-11-23T12:00:00.000Z"
+    assert not any(name.startswith("access-control-") for name in response.headers)
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        "status", "token", "tokens", "seed", "export", "snapshot", "reset", "deliveries", "audit",
+        "fragment", "", "../_emulator/status",
+    ],
+)  # fmt: skip
+def test_page_reaches_few_operations(emulator: EmulatorServer, operation: str) -> None:
+    response = act(emulator, operation)
+    assert response.status_code in {403, 404}
+    assert not SECRET.search(response.text)
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "OPTIONS"])
+def test_actions_are_posted(emulator: EmulatorServer, method: str) -> None:
+    assert act(emulator, "freeze", method).status_code == 404
+    assert emulator.handle.request("status")["frozen"] is False
+
+
+def test_other_machines_get_no_actions(emulator: EmulatorServer) -> None:
+    dashboard = Dashboard(emulator.state, Faults())
+
+    def request(address: str, **headers: str) -> Request:
+        environ = {"REMOTE_ADDR": address}
+        builder = EnvironBuilder(
+            "/_page/freeze",
+            method="POST",
+            json={},
+            headers=[*headers.items()],
+            environ_overrides=environ,
+        )
+        return Request(builder.get_environ())
+
+    proof = read_proof(dashboard.render(request("127.0.0.1")).body.decode())
+    page = dashboard.render(request("192.0.2.7")).body.decode()
+    assert proof not in page
+    assert "<button type" not in page
+    headers = {"X-Page-Proof": proof}
+    assert dashboard.parse_action(request("127.0.0.1", **headers)) == ("freeze", {})
+    with pytest.raises(ErrorResponse, match="PAGE_REQUIRED"):
+        dashboard.parse_action(request("192.0.2.7", **headers))
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_fragment_is_refused_to_other_sites(emulator: EmulatorServer, site: str) -> None:
+    headers = {"Sec-Fetch-Site": site}
+    url = f"http://127.0.0.1:{emulator.port}/_page/fragment"
+    assert httpx.get(url, headers=headers, trust_env=False).status_code == 403
+
+
+def test_rendering_is_fast_with_10_000_posts(emulator: EmulatorServer) -> None:
+    with emulator.state.transaction() as db:
+        page = db.execute("SELECT id FROM pages").fetchone()[0]
+        start = emulator.state.clock.now().timestamp() - 22 * 86_400
+        db.executemany(
+            "INSERT INTO posts (id, page_id, status, scheduled_at, published_at, message, "
+            "permalink, created_at, media) VALUES (?, ?, ?, ?, ?, 'A post', '', 0, '[]')",
+            [
+                (f"{status}{number}", page, status, start + 860 * number, start + 860 * number)
+                for number in range(3_400) for status in ("scheduled", "published", "failed")
+            ],
+        )  # fmt: skip
+    dashboard, seconds = Dashboard(emulator.state, Faults()), []
+    request = Request(EnvironBuilder().get_environ())
+    for _ in range(10):
+        started_at = time.thread_time()
+        dashboard.render(request)
+        seconds.append(time.thread_time() - started_at)
+    assert min(seconds) < 0.02
 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:8787", "127.0.0.1.evil.example"])
-@pytest.mark.parametrize("path", ["/", "/api/v1/pages", "/_emulator/status"])
+@pytest.mark.parametrize("path", ["/", "/_page/fragment", "/api/v1/pages", "/_emulator/status"])
 def test_foreign_host_header_is_rejected(emulator: EmulatorServer, host: str, path: str) -> None:
     status, headers, body = request(emulator, host, path=path)
     assert status == 403
