@@ -14,6 +14,7 @@ from jsonschema import Draft202012Validator
 
 from outreply_cli.emulator.config import EmulatorConfig
 from outreply_cli.emulator.openapi import document
+from outreply_cli.emulator.schemas import error_component
 from outreply_cli.emulator.server import EmulatorServer
 from outreply_cli.spec.errors import CATALOG
 from outreply_cli.spec.limits import EVENTS, TOKEN_PREFIXES
@@ -269,9 +270,10 @@ def test_error_matches_reference(api: Api, row: dict[str, Any]) -> None:
     assert all(name in response.headers for name in row.get("headers", ()))
     if "retry_after_seconds" in body:
         assert body["retry_after_seconds"] > 0
-    schemas = document()["components"]
-    Draft202012Validator({**schemas["schemas"][row["code"]], "components": schemas}).validate(body)
-    assert set(body) <= set(schemas["schemas"][row["code"]]["properties"])
+    components = document(api.server.base_url)["components"]
+    schema = components["schemas"][error_component(row["code"])]
+    Draft202012Validator({**schema, "components": components}).validate(body)
+    assert set(body) <= set(schema["properties"])
     assert any(entry.code == row["code"] and entry.status == row["status"] for entry in CATALOG)
 
 
