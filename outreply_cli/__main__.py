@@ -8,7 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
 
-# A background refresh of the completion cache must not outlive the network.
+# Kills a background refresh that hangs on the network.
 _REFRESH_TIMEOUT_SECONDS = 15.0
 
 
@@ -26,9 +26,9 @@ def run() -> int:
         return _print_version()
     if first == ["__complete"]:
         return _complete()
-    _end_on_sigterm()
+    _interrupt_on_sigterm()
     if first == ["__refresh"]:
-        _set_timeout()
+        _exit_after_timeout()
         del sys.argv[1]
     _disable_core_files()
     try:
@@ -93,8 +93,8 @@ def _exit(code: int) -> None:
     os._exit(code)
 
 
-def _end_on_sigterm() -> None:
-    """Let SIGTERM do what Ctrl-C does; Linux has no default action for it in process 1."""
+def _interrupt_on_sigterm() -> None:
+    """Handle SIGTERM like Ctrl-C; Linux has no default action for it in process 1."""
     import signal
 
     def interrupt(_signal: int, frame: "FrameType | None") -> None:
@@ -108,7 +108,7 @@ def _end_on_sigterm() -> None:
         signal.signal(signal.SIGTERM, interrupt)
 
 
-def _set_timeout() -> None:
+def _exit_after_timeout() -> None:
     import threading
 
     timer = threading.Timer(_REFRESH_TIMEOUT_SECONDS, os._exit, [0])

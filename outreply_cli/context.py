@@ -345,7 +345,7 @@ class Context:
         if self.options.output == "table":
             self.info(note)
         else:
-            self.output.write_json(item)
+            self.output.print_data(item)
 
     def warn(self, text: str) -> None:
         """Print a warning on stderr."""
@@ -445,7 +445,7 @@ class Context:
             return
         now = self.clock.now().timestamp()
         is_sandbox = self._account.credential.token.is_sandbox
-        # The cache only helps to type: a full disk must not fail the command.
+        # Best effort: a failed save does not fail the command.
         with suppress(OutReplyError):
             self._cache_update.save(now, allow_refresh=not is_sandbox)
 

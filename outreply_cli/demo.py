@@ -98,7 +98,7 @@ class Demo:
         account = fetch_account(self.client)
         service = BulkService(self.client, self._journal, account, BulkOptions(zone=ZONE))
         calendar = load_calendar(str(path))
-        calendar.name = CALENDAR_NAME
+        calendar.file_name = CALENDAR_NAME
         return service, service.plan(service.open(calendar), reconcile=True)
 
     def apply(self, service: BulkService, planned: PlannedCalendar) -> RunReport:

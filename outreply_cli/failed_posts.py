@@ -48,7 +48,7 @@ def list_failed_posts(
     retried: set[str] = set()
     journal_path = state_dir / JOURNAL_FILE
     if journal_path.exists():
-        with closing(Journal(journal_path, may_be_readonly=True)) as journal:
+        with closing(Journal(journal_path, allow_readonly=True)) as journal:
             account = account_fingerprint(client)
             due = journal.due_entries(account, since, client.now() - LIST_LAG)
             candidates |= dict.fromkeys(str(entry.post_id) for entry in reversed(due))
@@ -75,7 +75,7 @@ def _read_failures(state_dir: Path, since: datetime) -> dict[str, str | None]:
     path = state_dir / DELIVERIES_FILE
     if not path.exists():
         return {}
-    with closing(DeliveryStore(path, may_be_readonly=True)) as store:
+    with closing(DeliveryStore(path, allow_readonly=True)) as store:
         history = store.history(limit=_EVENTS_MAX, event="post.failed", since=since)
     errors: dict[str, str | None] = {}
     for item in history:

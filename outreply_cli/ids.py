@@ -1,4 +1,4 @@
-"""IDs that a user may shorten to a unique beginning."""
+"""IDs that a user may shorten to a unique prefix."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -16,7 +16,7 @@ _NAME_MAX_CHARACTERS = 30
 
 
 class AmbiguousIdError(InvalidInputError):
-    """Several IDs begin with the word that was given, or unlisted ones may."""
+    """Several IDs start with the word that was given, or unlisted ones may."""
 
     code = "AMBIGUOUS_ID"
 
@@ -37,9 +37,10 @@ def is_whole_id(word: str) -> bool:
 def expand_ids(
     words: Iterable[str], kind: str, list_items: Callable[[], _Listing], *, id_field: str = "id"
 ) -> list[str]:
-    """Return the IDs that begin with `words`, each once; the list is read only if one is short.
+    """Return the IDs that start with `words`, each once; the list is read only if one is short.
 
-    A word that is not the beginning of a listed ID is returned as it is: the API knows best.
+    A word that is not a prefix of a listed ID is returned unchanged; the API reports an error if it
+    is unknown.
 
     Args:
         words: IDs as the user wrote them.
@@ -48,7 +49,7 @@ def expand_ids(
         id_field: Field of the objects that has the ID.
 
     Raises:
-        AmbiguousIdError: Several listed IDs begin with a word, or the list is incomplete.
+        AmbiguousIdError: Several listed IDs start with a word, or the list is incomplete.
         OutReplyError: The objects cannot be listed.
     """
     unique = list(dict.fromkeys(words))
@@ -72,7 +73,7 @@ def expand_ids(
 def expand_id(
     word: str, names: Mapping[str, str], kind: str, *, is_list_complete: bool = True
 ) -> str:
-    """Return the ID among `names` that begins with `word`, or `word` if there is none.
+    """Return the ID among `names` that starts with `word`, or `word` if there is none.
 
     Raises:
         AmbiguousIdError: Several do, or unlisted ones may.
@@ -87,14 +88,14 @@ def expand_id(
         more = len(found) - len(shown)
         shown += [f"and {more} more"] if more else []
         raise AmbiguousIdError(
-            f"{len(found)} {kind} IDs begin with {word}: {', '.join(shown)}",
+            f"{len(found)} {kind} IDs start with {word}: {', '.join(shown)}",
             hint="Use more characters of the ID.",
             details={"candidates": found},
         )
     if not is_list_complete:
         raise AmbiguousIdError(
-            f"{word} is the beginning of {found[0]}, but the API does not list every {kind}; "
-            "others may begin so too",
+            f"{word} is a prefix of {found[0]}, but the API does not list every {kind}; "
+            "other IDs may start with it too",
             hint="Use the whole ID.",
             details={"candidates": found},
         )

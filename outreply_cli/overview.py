@@ -1,4 +1,4 @@
-"""What needs attention in an account: today's posts, failures, expired pages, comments, limits."""
+"""The overview of `outreply status`: today's posts, failures, expired pages, comments, limits."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
@@ -64,11 +64,11 @@ def fetch_overview(client: Client, state_dir: Path, zone: ZoneInfo) -> Overview:
     """
     source = _Source(client, state_dir, zone)
     readers: dict[str, Callable[[], Items]] = {
-        "today": source.read_today,
-        "failed": source.read_failed,
-        "expired_pages": source.read_expired,
-        "unanswered_comments": source.read_comments,
-        "limits": source.read_limits,
+        "today": source.fetch_today,
+        "failed": source.fetch_failed,
+        "expired_pages": source.fetch_expired,
+        "unanswered_comments": source.fetch_comments,
+        "limits": source.fetch_limits,
     }
     sections: dict[str, Items] = {}
     errors: dict[str, OutReplyError] = {}
@@ -98,7 +98,7 @@ class _Source:
     def pages(self) -> list[Page]:
         return list(self._client.pages().items)
 
-    def read_today(self) -> Items:
+    def fetch_today(self) -> Items:
         """Return the posts that are due or were published today, by time."""
         start = day_start(self._now.astimezone(self._zone).date(), self._zone)
         end = day_start((start + timedelta(hours=36)).astimezone(self._zone).date(), self._zone)
@@ -110,7 +110,7 @@ class _Source:
             if start <= post.at < end
         ]
 
-    def read_failed(self) -> Items:
+    def fetch_failed(self) -> Items:
         """Return the posts that failed in the last days."""
         listing = list_failed_posts(
             self._client, self._state_dir, self.pages, since=self._now - RECENT
@@ -118,18 +118,18 @@ class _Source:
         self.is_truncated |= listing.truncated
         return [{**post, "page": self._alias(get_page_id(post))} for post in listing.items]
 
-    def read_expired(self) -> Items:
+    def fetch_expired(self) -> Items:
         """Return the expired pages."""
         return find_expired_pages(self._client, self.pages)
 
-    def read_comments(self) -> Items:
+    def fetch_comments(self) -> Items:
         """Return the posts with comments that need a reply, with their number."""
         recent = fetch_recent_posts(self._client, self._now - RECENT)
         self.is_truncated |= recent.truncated or len(recent.posts) > _COMMENTED_POSTS_MAX
         recent = replace(recent, posts=recent.posts[:_COMMENTED_POSTS_MAX])
         path = self._state_dir / COMMENTS_FILE
         account = account_fingerprint(self._client)
-        with closing(CommentStore(path, account, may_be_readonly=True)) as store:
+        with closing(CommentStore(path, account, allow_readonly=True)) as store:
             groups = fetch_inbox(self._client, store, recent)
             unanswered = [
                 (group, count)
@@ -146,7 +146,7 @@ class _Source:
             for group, count in unanswered
         ]
 
-    def read_limits(self) -> Items:
+    def fetch_limits(self) -> Items:
         """Return the monthly quotas and the storage of which more than 80% is used."""
         quota = Quota.from_account(self._client.account())
         storage = quota.storage
@@ -169,7 +169,7 @@ class _Source:
         path = self._state_dir / JOURNAL_FILE
         if not path.exists():
             return []
-        with closing(Journal(path, may_be_readonly=True)) as journal:
+        with closing(Journal(path, allow_readonly=True)) as journal:
             if not journal.has_unsettled:
                 return []
             entries = journal.list_unsettled(account_fingerprint(self._client))

@@ -41,13 +41,13 @@ def short_page_alias(page: Page) -> str:
     return alias.replace(f"{platform.name}:", f"{platform.code}:", 1) if platform else alias
 
 
-def find_page(pages: Sequence[Page], name: str) -> Page:
-    """Return the page called `name`: an ID or its beginning, `platform:username`, or its name.
+def resolve_page(pages: Sequence[Page], name: str) -> Page:
+    """Return the page called `name`: an ID or a prefix of one, `platform:username`, or its name.
 
     Raises:
         UnknownPageError: No page has this name; similar names are in the hint.
         AmbiguousPageError: Several pages have this name.
-        AmbiguousIdError: The IDs of several pages begin with it.
+        AmbiguousIdError: The IDs of several pages start with it.
     """
     text = name.strip()
     if not text:
@@ -63,18 +63,18 @@ def find_page(pages: Sequence[Page], name: str) -> Page:
     raise UnknownPageError(f"page not found: {name}", hint=_suggestion(pages, text))
 
 
-def find_page_id(pages: Sequence[Page], name: str | None) -> str | None:
-    """Return the ID of the page called `name`, None without a name; raises as `find_page`."""
-    return str(find_page(pages, name)["id"]) if name else None
+def resolve_page_id(pages: Sequence[Page], name: str | None) -> str | None:
+    """Return the ID of the page called `name`, None without a name; raises as `resolve_page`."""
+    return str(resolve_page(pages, name)["id"]) if name else None
 
 
-def find_brand_id(client: "Client", name: str) -> str:
-    """Return the ID of a brand: the ID itself, its beginning, or the exact name.
+def resolve_brand_id(client: "Client", name: str) -> str:
+    """Return the ID of a brand called `name`: its ID, a prefix of it, or the exact name.
 
     A name that no brand has is returned as it is: the API reports it.
 
     Raises:
-        AmbiguousIdError: Several brands have this name, or an ID that begins with it.
+        AmbiguousIdError: Several brands have this name, or an ID that starts with it.
     """
     from outreply_cli.api.errors import PermissionDeniedError
 

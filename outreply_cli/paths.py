@@ -29,7 +29,7 @@ def find_same_name(path: "Path") -> "Path":
     for name in path.relative_to(path.anchor).parts:
         names = [name]
         if not os.path.lexists(found / name):
-            names = [it for it in _list_names(found) if _compose(it) == _compose(name)]
+            names = [entry for entry in _list_names(found) if _compose(entry) == _compose(name)]
         if len(names) != 1:
             return path
         found /= names[0]

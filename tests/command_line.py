@@ -92,7 +92,7 @@ class CommandLine:
         env: Mapping[str, str] | None = None,
         seconds: float = 60,
     ) -> Result:
-        """Run a command line in a separate process, as people do."""
+        """Run a command line in a separate process, as users do."""
         done = subprocess.run(
             self.words(*words),
             input=stdin,

@@ -8,6 +8,7 @@ import pytest
 
 from outreply_cli.api.client import Client
 from outreply_cli.api.transport import Transport
+from outreply_cli.emulator.config import EmulatorConfig
 from outreply_cli.emulator.server import EmulatorServer
 from outreply_cli.spec.token import Token
 from tests.clocks import ManualClock
@@ -31,10 +32,12 @@ def pytest_runtest_makereport(
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _stop_ignoring_sigint() -> None:
-    """Let tests interrupt commands: the background jobs of a shell script ignore SIGINT."""
+def _stop_ignoring_signals() -> None:
+    """Let tests stop commands: background jobs of a script ignore SIGINT, nohup ignores SIGHUP."""
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture
@@ -44,7 +47,9 @@ def emulator_clock() -> ManualClock:
 
 @pytest.fixture
 def emulator(tmp_path: Path, emulator_clock: ManualClock) -> Iterator[EmulatorServer]:
-    with EmulatorServer(tmp_path / "emulator.db", emulator_clock) as server:
+    # Most tests send text only, which some platforms refuse.
+    config = EmulatorConfig(is_lenient=True)
+    with EmulatorServer(tmp_path / "emulator.db", emulator_clock, config=config) as server:
         yield server
 
 

@@ -28,7 +28,7 @@ NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 _POSTS = {"POST": "New beans", "THREAD": "Meet the new workshop"}
 # Progress bars, from their first frame until they are erased.
 _PROGRESS = re.compile(r"\x1b\[\?25l.*\x1b\[1A\x1b\[2K", re.DOTALL)
-# Random whatever the seed.
+# Random even with a fixed seed.
 _REQUEST = re.compile(r"req_[0-9a-f]{16}")
 _PORT = re.compile(r"127\.0\.0\.1:\d{5}")
 _RICH_VARIABLES = (

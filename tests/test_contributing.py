@@ -86,7 +86,7 @@ def outreply(copy: Path, words: Sequence[str], **environ: str) -> str:
     return done.stdout
 
 
-def access_to(emulator: EmulatorServer) -> dict[str, str]:
+def get_environ(emulator: EmulatorServer) -> dict[str, str]:
     return {"OUTREPLY_API_KEY": emulator.token, "OUTREPLY_BASE_URL": emulator.base_url}
 
 
@@ -105,7 +105,7 @@ def test_recipe_for_a_command(copy: Path, emulator: EmulatorServer) -> None:
     assert "test_api_commands_have_scopes" in forgotten.stdout
     assert "test_spec_is_current" in forgotten.stdout
     apply(scopes, copy)
-    shown = outreply(copy, ["pages", "count", "--json"], **access_to(emulator))
+    shown = outreply(copy, ["pages", "count", "--json"], **get_environ(emulator))
     assert json.loads(shown) == {"pages": 6}
     pytest_in(copy, scripts, UPDATE_GOLDEN="1")
     checked = pytest_in(copy, *guards)
@@ -118,7 +118,7 @@ def test_recipe_for_an_output_format(copy: Path, emulator: EmulatorServer) -> No
     for block in recipe("An output format"):
         apply(block, copy)
     words = ["pages", "list", "-o", "markdown", "--fields", "platform,username"]
-    lines = outreply(copy, words, **access_to(emulator)).splitlines()
+    lines = outreply(copy, words, **get_environ(emulator)).splitlines()
     assert lines[:3] == ["| Platform | Username |", "| --- | --- |", "| facebook | acme |"]
 
 

@@ -4,7 +4,9 @@ import configparser
 import json
 import os
 import re
+import shutil
 import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -297,3 +299,22 @@ def test_announce_script(host: Host) -> None:
         result = host.run(line, "/bin/sh -c", env)
     assert result.code == 6
     assert "Run it again later" in result.err
+
+
+@pytest.mark.parametrize(
+    ("name", "program"),
+    [("test_posts.py", sys.executable), ("test.sh", "curl"), ("posts.test.mjs", "node")],
+)
+def test_testing_page(host: Host, name: str, program: str) -> None:
+    path = shutil.which(program)
+    if path is None:
+        pytest.skip(f"{program} is not installed")
+    page = (EXAMPLES / "testing.md").read_text(encoding="utf-8")
+    commands = {"test_posts.py": f"{sys.executable} -m pytest -q -p no:hypothesispytest"}
+    for block in re.findall(r"^```\w+\n(.*?)^```", page, re.MULTILINE | re.DOTALL):
+        file, command = re.findall(r"^(?:#|//) ([a-z_.]+)(?:: (.*))?", block)[0]
+        (host.home / "repository" / file).write_text(block, encoding="utf-8")
+        commands.setdefault(file, command)
+    programs = f"{host.home / 'bin'}:{Path(path).parent}:/usr/bin:/bin"
+    result = host.run(commands[name], "/bin/sh -c", {"PATH": programs})
+    assert result.code == 0, result.out + result.err

@@ -360,7 +360,7 @@ class Client:
             has_more = response.body.get("has_more") is True and isinstance(cursor, str) and cursor
             if limit is not None and len(items) >= limit:
                 return ListResult(items[:limit], truncated=False)
-            # A repeated cursor would never end.
+            # A repeated cursor would loop forever.
             if not has_more or cursor in seen_cursors:
                 is_unknown = has_limit and "has_more" not in response.body and len(page) >= size
                 is_shifted = bool(seen_cursors) and self._may_have_shifted(items, started_at)

@@ -15,8 +15,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from outreply_cli.api.hints import hint_for
 from outreply_cli.errors import ExitCode, OutReplyError
-from outreply_cli.spec.errors import fix_for
 
 _CODE = re.compile(r"[A-Z][A-Z0-9_]{1,60}")
 # Keys whose value is the text of an error, or holds it.
@@ -53,7 +53,7 @@ class ApiError(OutReplyError):
         explain = f"See: outreply errors {self.code}" if _CODE.fullmatch(str(code)) else None
         super().__init__(
             body.get("error") or f"the API responded with {status}",
-            hint=fix_for(self.code, status, path) or explain,
+            hint=hint_for(self.code, status, path) or explain,
             details={key: value for key, value in body.items() if key not in _STANDARD_KEYS},
         )
         self.status = status

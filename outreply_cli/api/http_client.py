@@ -67,7 +67,7 @@ def build_http_client(base_url: str, timeout: float, proxy: Proxy | None) -> htt
 
 
 def socks_errors() -> tuple[type[Exception], ...]:
-    """What httpcore raises for a SOCKS proxy that breaks the protocol."""
+    """Return the exceptions that httpcore raises for a SOCKS proxy that breaks the protocol."""
     socksio = sys.modules.get("socksio")
     return () if socksio is None else (socksio.exceptions.SOCKSError, AssertionError)
 

@@ -4,11 +4,11 @@ The API returns the first response for the same key from the same token within 2
 Idempotency). There is no such guarantee for another token or after that time, and lists hold up to
 100 objects of a page, possibly seconds late. So the rule, for every write:
 
-1. What was never sent is sent.
-2. What may have been carried out is looked for. If it is found, it is done.
-3. It is sent if a complete list proves that it was not carried out.
-4. It is repeated with the same key while the server surely remembers the key of this token.
-5. Otherwise nothing is sent, and the outcome is reported as unknown.
+1. Send a write that was never sent.
+2. Search the lists for one that may have been carried out. If it is found, it is done.
+3. Send it if a complete list proves that it was not carried out.
+4. Repeat it with the same key while the server surely remembers the key of this token.
+5. Otherwise send nothing, and report the outcome as unknown.
 """
 
 from dataclasses import dataclass
@@ -57,13 +57,13 @@ class Attempts:
 
 
 @dataclass(frozen=True)
-class Look:
+class SearchResult:
     """The result of searching the lists for a write.
 
     Attributes:
         is_found: Whether its object is listed.
         is_complete: Whether the lists were read, were not truncated, and hold all objects.
-        at: Time of the look, by the server's clock.
+        at: Time of the search, by the server's clock.
     """
 
     is_found: bool
@@ -71,23 +71,23 @@ class Look:
     at: datetime
 
 
-def next_step(attempts: Attempts, look: Look, *, now: datetime, token: str) -> Step:
+def next_step(attempts: Attempts, search: SearchResult, *, now: datetime, token: str) -> Step:
     """Return the next step of a write that may have been carried out.
 
     Args:
         attempts: The attempts so far.
-        look: A look at the lists after the last attempt.
+        search: A search of the lists after the last attempt.
         now: The current time, by the server's clock.
         token: Digest of the token that would send it.
     """
-    if look.is_found:
+    if search.is_found:
         return Step.RECORD
-    since_last = look.at - attempts.last_at
-    if look.is_complete and since_last >= _SUSPENDED:
+    since_last = search.at - attempts.last_at
+    if search.is_complete and since_last >= _SUSPENDED:
         return Step.SEND
     if attempts.token == token != "" and is_key_remembered(now - attempts.first_at):
         return Step.REPEAT
-    if look.is_complete and since_last >= LIST_LAG:
+    if search.is_complete and since_last >= LIST_LAG:
         return Step.SEND
     return Step.HOLD
 

@@ -218,7 +218,7 @@ def _parse_seconds(value: object) -> float | None:
         seconds = float(value)
     except (ValueError, OverflowError):
         return None
-    # Not a number is not greater than or equal to 0 either.
+    # NaN fails this comparison too.
     return seconds if seconds >= 0 else None
 
 

@@ -181,7 +181,7 @@ class Transport:
         self._http = build_http_client(self.base_url, timeout, self.proxy)
         # The server's time at a monotonic time: the machine's clock may be set at any time.
         self._server_time: tuple[datetime, float] | None = None
-        self._look = threading.local()
+        self._search = threading.local()
         self._first_request_at: float | None = None
 
     def now(self) -> datetime:
@@ -264,8 +264,8 @@ class Transport:
 
         Raises:
             OutReplyError: An error of the stream.
-            ApiError, NetworkError, InvalidResponseError: As `request`; with `maybe_applied` if the
-                file may have been uploaded.
+            ApiError, NetworkError, InvalidResponseError: Same as for `request`; `maybe_applied` is
+                set if the file may have been uploaded.
         """
         headers = {"Idempotency-Key": str(uuid.uuid4())}
 
@@ -370,7 +370,7 @@ class Transport:
                 raise
             except OutReplyError as error:
                 if isinstance(error, PermissionDeniedError) and repeat.has_key:
-                    # Without a look, only the key makes a repeat harmless.
+                    # Without a search, only the key makes a repeat harmless.
                     return None
                 delay = self._retry_delay(error, state, repeat)
                 if delay is None:
@@ -380,11 +380,11 @@ class Transport:
     def _find(self, state: RetryState, repeat: "_Repeat") -> Mapping[str, Any] | None:
         if not state.maybe_applied or repeat.find is None:
             return None
-        self._look.state = state
+        self._search.state = state
         try:
             return repeat.find()
         finally:
-            self._look.state = None
+            self._search.state = None
 
     def _retry_delay(
         self, error: OutReplyError, state: RetryState, repeat: "_Repeat"
@@ -453,7 +453,7 @@ class Transport:
         return timedelta(seconds=self._clock.monotonic() - since)
 
     def _elapsed(self, state: RetryState) -> float:
-        # A look for a lost response is part of the request that lost it.
+        # The search for a lost response is part of the request that lost it.
         return self._clock.monotonic() - self._started_at(state)
 
     def _started_at(self, state: RetryState) -> float:
@@ -466,7 +466,7 @@ class Transport:
     @property
     def _outer_state(self) -> RetryState | None:
         """State of the request whose lost response this thread looks for."""
-        outer: RetryState | None = getattr(self._look, "state", None)
+        outer: RetryState | None = getattr(self._search, "state", None)
         return outer
 
     def _until(self, state: RetryState) -> float | None:

@@ -35,7 +35,7 @@ _FIELD_TYPES: Mapping[type, Mapping[str, type]] = {
 }
 # Types with another ID field than `id`.
 _ID_FIELDS: Mapping[type, str] = {Media: "media_id", ErrorEntry: "code"}
-# What servers also call the ID of these types.
+# Other names that servers use for the ID.
 _ID_ALIASES: Mapping[type, str] = {
     Media: "id", Brand: "brand_id", Comment: "comment_id", Page: "page_id", Post: "post_id",
     Webhook: "webhook_id",
@@ -48,7 +48,7 @@ def normalize(body: Mapping[str, Any], kind: type) -> dict[str, Any]:
     result: dict[str, Any] = _stringify_texts(ids, kind)
     name, alias = id_field(kind), _ID_ALIASES.get(kind)
     if name in ids:
-        # What is not an ID stays invalid.
+        # Keep an invalid ID as received, so that validation rejects it.
         result[name] = ids[name]
     if alias is not None and result.get(name) is None and is_id(result.get(alias)):
         result[name] = result[alias]

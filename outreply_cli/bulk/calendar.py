@@ -12,7 +12,7 @@ from outreply_cli.formats.json import parse_json
 from outreply_cli.formats.text import TextEncodingError, decode_text
 from outreply_cli.paths import find_same_name, suggest_near_file
 from outreply_cli.posts.content import Diagnostic, PostContent
-from outreply_cli.spec.text import normalize_line_ends
+from outreply_cli.spec.text import normalize_line_endings
 from outreply_cli.storage.file_scope import FileRefusedError, FileScope, check_regular
 
 # The name of a calendar that is read from stdin, and its path.
@@ -78,24 +78,24 @@ class Calendar:
     """A calendar file.
 
     Attributes:
-        name: Name of the file, as the user wrote it.
+        file_name: Name of the file, as the user wrote it.
         path: Resolved path; `-` for stdin.
         timezone: Zone of times without one.
-        calendar_name: Name of the calendar, over all its files; None if it has none.
+        name: Name of the calendar, over all its files; None if it has none.
         files: The files that its rows may name.
     """
 
-    name: str
+    file_name: str
     path: Path
     timezone: str | None = None
-    calendar_name: str | None = None
+    name: str | None = None
     rows: list[Row] = field(default_factory=list)
     problems: list[Diagnostic] = field(default_factory=list)
     files: FileScope = field(default_factory=FileScope)
 
     def add_error(self, line: int, field_name: str, message: str) -> None:
         """Add a problem of the file."""
-        self.problems.append(Diagnostic(field_name, message, file=self.name, line=line))
+        self.problems.append(Diagnostic(field_name, message, file=self.file_name, line=line))
 
 
 def normalize_field(name: str) -> str | None:
@@ -153,16 +153,16 @@ def make_row(calendar: Calendar, line: int, values: Mapping[str, Any]) -> Row:
         settings = _parse_settings(calendar, line, settings)
     first_comment = get("first_comment")
     content = PostContent(
-        normalize_line_ends(message) if message else message,
+        normalize_line_endings(message) if message else message,
         tuple(get("media_ids") or ()),
         tuple(get("media_urls") or ()),
-        normalize_line_ends(first_comment) if first_comment else first_comment,
+        normalize_line_endings(first_comment) if first_comment else first_comment,
         get("link"),
         settings,
     )
     media_files = _media_paths(calendar, line, get("media_files") or ())
     return Row(
-        calendar.name,
+        calendar.file_name,
         line,
         key,
         tuple(pages),
@@ -207,7 +207,9 @@ def check_duplicate_keys(calendar: Calendar) -> None:
 
 def sort_diagnostics(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
     """Return `diagnostics` by file and line, without duplicates."""
-    return sorted(dict.fromkeys(diagnostics), key=lambda it: (it.file, it.line))
+    return sorted(
+        dict.fromkeys(diagnostics), key=lambda diagnostic: (diagnostic.file, diagnostic.line)
+    )
 
 
 def _normalize(name: str) -> str:

@@ -42,7 +42,7 @@ _ROWS_AND_PROBLEMS_MAX = 200_000
 _COLUMNS_MAX = 1_000
 
 
-def read_csv(calendar: Calendar, content: bytes, columns: Mapping[str, str]) -> None:
+def parse_csv(calendar: Calendar, content: bytes, columns: Mapping[str, str]) -> None:
     """Add the rows and problems of a CSV file, in UTF-8 or (with a byte order mark) UTF-16.
 
     `columns` maps lower-case column names to fields, as `--columns` does; "" ignores a column.
@@ -63,7 +63,7 @@ def read_csv(calendar: Calendar, content: bytes, columns: Mapping[str, str]) -> 
     else:
         header = text.lstrip("\n").split("\n", 1)[0]
         delimiter = max(_DELIMITERS, key=header.count)
-    text = _remove_blanks_around_quotes(text, delimiter)
+    text = _remove_whitespace_around_quotes(text, delimiter)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     records = _records(calendar, reader)
     line, names = next(records, (1, []))
@@ -80,18 +80,18 @@ def read_csv(calendar: Calendar, content: bytes, columns: Mapping[str, str]) -> 
     check_duplicate_keys(calendar)
 
 
-def _remove_blanks_around_quotes(text: str, delimiter: str) -> str:
-    """Return CSV without the blanks between a delimiter and a cell in quotation marks."""
+def _remove_whitespace_around_quotes(text: str, delimiter: str) -> str:
+    """Return CSV without the whitespace between a delimiter and a cell in quotation marks."""
     if not any(pair in text for pair in (' "', '" ', '\t"', '"\t')):
         return text
-    edge, blanks = re.escape(delimiter), " \t".replace(delimiter, "")
+    edge, whitespace = re.escape(delimiter), " \t".replace(delimiter, "")
 
     def strip(match: re.Match[str]) -> str:
         rest = text[match.end() : match.end() + 1]
         return match[1] + match[2] if rest in {"", "\n", delimiter} else match[0]
 
-    # Each such cell is matched as a whole, closed or not: blanks inside of it stay.
-    cell = rf'(\A|\n|{edge})[{blanks}]*("[^"]*(?:""[^"]*)*"?)[{blanks}]*'
+    # Each such cell is matched as a whole, closed or not: whitespace inside of it stays.
+    cell = rf'(\A|\n|{edge})[{whitespace}]*("[^"]*(?:""[^"]*)*"?)[{whitespace}]*'
     return re.sub(cell, strip, text)
 
 

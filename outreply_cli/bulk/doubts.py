@@ -110,8 +110,8 @@ def find_uncancelled(
     been published.
     """
     by_name: dict[int | str | None, JournalEntry] = {}
-    for it in cancelling:
-        by_name[it.id] = by_name[it.row] = it
+    for replaced in cancelling:
+        by_name[replaced.id] = by_name[replaced.row] = replaced
     doubts: dict[int, Doubt] = {}
     for index, row in enumerate(rows):
         entry = row.entry
@@ -121,7 +121,7 @@ def find_uncancelled(
         if old.scheduled_at <= now and statuses.get(entry.id) == PostStatus.PUBLISHED:
             # Neither of them can be cancelled any more.
             continue
-        posts = _post_of(old), _post_of(entry)
+        posts = _post_from_entry(old), _post_from_entry(entry)
         reason = f"replaces {_describe(posts[0])}, which may not be cancelled yet"
         doubts[index] = Doubt(reason, posts, old=old)
     return doubts
@@ -200,7 +200,7 @@ def _is_sent(row: MatchedRow, status: PostStatus | None) -> bool:
 def _find_doubt(
     row: MatchedRow, status: PostStatus | None, unclaimed: Sequence[Post], texts: "_Texts"
 ) -> Doubt | None:
-    # A row with a key is done once its post is out, whatever its time is now.
+    # A row with a key is done once its post is published, whatever its time is now.
     message = normalize_text(row.draft.body.get("message"))
     candidates = [
         post
@@ -223,7 +223,7 @@ def _find_doubt(
     return Doubt(reason, tuple(candidates), frozenset(str(post["id"]) for post in similar))
 
 
-def _post_of(entry: JournalEntry) -> Post:
+def _post_from_entry(entry: JournalEntry) -> Post:
     return {
         "id": str(entry.post_id),
         "page_id": entry.page_id,

@@ -56,11 +56,11 @@ def identify_calendar(
             repeats texts or keys of a calendar without sharing a row with it.
     """
     known = journal.calendars(account)
-    name = calendar.calendar_name
+    name = calendar.name
     if name is not None:
         return _identify_by_name(journal, account, name, posts, known)
     path = str(calendar.path)
-    at_path = {it for it, known_path in known.items() if known_path == path != STDIN}
+    at_path = {known_id for known_id, known_path in known.items() if known_path == path != STDIN}
     shared = _find_shared(journal, account, posts, known, at_path)
     if not shared:
         pending = [
@@ -80,7 +80,7 @@ def identify_calendar(
     if len(shared) > 1:
         names = [calendar_label(known_id) for known_id in sorted(shared)]
         raise AmbiguousCalendarError(
-            f"{calendar.name} shares rows with several calendars: {_describe(known, shared)}",
+            f"{calendar.file_name} shares rows with several calendars: {_describe(known, shared)}",
             hint=f"Name the calendar that it belongs to, for example: --name '{names[0]}'",
             details={"calendars": names},
         )
@@ -156,7 +156,9 @@ def _find_shared(
     if equal:
         return equal & live or equal
     half = len(by_slot) / 2
-    return {it for it, slots in other.items() if len(slots) >= half or it in at_path}
+    return {
+        known_id for known_id, slots in other.items() if len(slots) >= half or known_id in at_path
+    }
 
 
 def _find_moved_pages(posts: Sequence[PlannedPost], pending: Sequence[JournalEntry]) -> set[str]:
@@ -204,7 +206,7 @@ def _ambiguous_error(
 ) -> AmbiguousCalendarError:
     names = [calendar_label(known_id) for known_id in sorted(similar)]
     return AmbiguousCalendarError(
-        f"{calendar.name} has the same texts or keys as {_describe(known, similar)}, at other "
+        f"{calendar.file_name} has the same texts or keys as {_describe(known, similar)}, at other "
         "times; it may be a new version of it",
         hint=f"To replace that calendar's posts, use --name '{names[0]}'. For a separate "
         "calendar, use --name with a new name.",

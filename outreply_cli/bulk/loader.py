@@ -12,14 +12,14 @@ from outreply_cli.bulk.calendar import (
     normalize_field,
     unknown_field_message,
 )
-from outreply_cli.bulk.csv_reader import read_csv
+from outreply_cli.bulk.csv_reader import parse_csv
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.formats.text import TextEncodingError, decode_text
 from outreply_cli.paths import to_path
 from outreply_cli.spec.text import is_unicode
 from outreply_cli.storage.file_scope import FileScope
 
-_YAML_ENDINGS = {".yaml", ".yml"}
+_YAML_SUFFIXES = {".yaml", ".yml"}
 _SPREADSHEETS = {".xlsx", ".xls", ".ods", ".numbers"}
 _FILE_MAX_BYTES = 64 * 1024 * 1024
 
@@ -48,8 +48,8 @@ def load_calendar(
         return _parse(calendar, stdin.read(_FILE_MAX_BYTES + 1), columns)
     path = to_path(name).absolute()
     calendar = Calendar(name, path)
-    ending = path.suffix.lower()
-    if ending in _SPREADSHEETS:
+    suffix = path.suffix.lower()
+    if suffix in _SPREADSHEETS:
         message = "the file is a spreadsheet; choose 'Save as' and 'CSV UTF-8', and use that file"
         calendar.add_error(0, "", message)
         return calendar
@@ -67,7 +67,7 @@ def load_calendar(
     except (OSError, ValueError) as failure:
         reason = getattr(failure, "strerror", "") or failure
         raise InvalidInputError(f"cannot read {name}: {reason}") from None
-    return _parse(calendar, content, columns, is_yaml=ending in _YAML_ENDINGS)
+    return _parse(calendar, content, columns, is_yaml=suffix in _YAML_SUFFIXES)
 
 
 def _make_scope(calendar: Path, private: Sequence[Path], *, allow_outside: bool) -> FileScope:
@@ -89,11 +89,11 @@ def _parse(
     if is_yaml is None:
         is_yaml = _looks_like_yaml(content)
     if is_yaml:
-        from outreply_cli.bulk.yaml_reader import read_yaml
+        from outreply_cli.bulk.yaml_reader import parse_yaml
 
-        read_yaml(calendar, content)
+        parse_yaml(calendar, content)
     else:
-        read_csv(calendar, content, columns or {})
+        parse_csv(calendar, content, columns or {})
     if not calendar.rows and not calendar.problems:
         calendar.add_error(0, "", "the calendar has no posts")
     return calendar

@@ -16,7 +16,7 @@ from outreply_cli.journal.models import (
 )
 from outreply_cli.posts.content import fingerprint
 from outreply_cli.posts.sender import idempotency_key
-from outreply_cli.spec.text import normalize_line_ends
+from outreply_cli.spec.text import normalize_line_endings
 from outreply_cli.timestamps import format_timestamp
 
 _KEYED = "key:"
@@ -101,11 +101,11 @@ def match_rows(
     )
     # A row that was paired with an edited version of itself has neither its time nor its text.
     pairing.pair(unkeyed, lambda i: f"{_stem(posts[i])}#0", lambda e: e.row, is_pending)
-    revisions = {history.row: history.revision for history in histories}
+    next_generations = {history.row: history.next_generation for history in histories}
     rows = []
     names = pairing.row_names(posts)
     for i, (post, body, digest, name) in enumerate(zip(posts, bodies, digests, names, strict=True)):
-        generation = revisions.get(name, 1)
+        generation = next_generations.get(name, 1)
         draft = JournalEntryDraft(
             account=account,
             calendar=calendar,
@@ -204,9 +204,11 @@ def _is_pending(entry: JournalEntry, now: datetime) -> bool:
 
 
 def with_line_feeds(body: dict[str, Any]) -> dict[str, Any]:
-    """Return a request body whose texts have LF line ends."""
+    """Return a request body whose texts have LF line endings."""
     changed = {
-        name: normalize_line_ends(body[name]) for name in _TEXTS if "\r" in (body.get(name) or "")
+        name: normalize_line_endings(body[name])
+        for name in _TEXTS
+        if "\r" in (body.get(name) or "")
     }
     return {**body, **changed} if changed else body
 
@@ -220,7 +222,7 @@ def content_digest(body: dict[str, Any]) -> str:
 
 
 def _entry_digest(entry: JournalEntry) -> str:
-    """Return the fingerprint of an entry as if its texts had been read with LF line ends.
+    """Return the fingerprint of an entry as if its texts had been read with LF line endings.
 
     Earlier versions kept those of the file.
     """

@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 from outreply_cli.bulk.calendar import Calendar, Row
 from outreply_cli.errors import InvalidInputError, OutReplyError, TimeError
 from outreply_cli.journal.models import FILES_FIELD
-from outreply_cli.media.files import MediaFile, MediaFileError, StorageLimits, inspect_file
-from outreply_cli.pages import find_page
+from outreply_cli.media.files import MediaFile, MediaFileError, StorageLimits, inspect_and_hash
+from outreply_cli.pages import resolve_page
 from outreply_cli.posts.content import Diagnostic, validate_content
 from outreply_cli.storage.file_scope import FileRefusedError
 from outreply_cli.time_parser import DateOrderError, parse_time
@@ -117,7 +117,7 @@ class _RowResolver:
         pages: dict[str, Mapping[str, Any]] = {}
         for name in self._split_pages(row.pages):
             try:
-                page = find_page(self._pages, name)
+                page = resolve_page(self._pages, name)
             except InvalidInputError as error:
                 self._add(row, "page", _with_hint(error))
                 continue
@@ -151,7 +151,7 @@ class _RowResolver:
         for path in row.media_files:
             try:
                 if path not in self._files:
-                    self._files[path] = inspect_file(path, self._storage, self._calendar.files)
+                    self._files[path] = inspect_and_hash(path, self._storage, self._calendar.files)
                 files.append(self._files[path])
                 if warning := self._files[path].warning:
                     self._add(row, "media_files", f"{path.name}: {warning}", is_warning=True)

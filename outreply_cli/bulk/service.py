@@ -51,9 +51,9 @@ from outreply_cli.posts.content import Diagnostic
 from outreply_cli.posts.guardrails import GuardrailLimits
 from outreply_cli.posts.sender import OutcomeUnknownError, Sender
 
-# Nothing about rows whose posts are all out is judged again.
-_SETTLED = frozenset({PostStatus.PUBLISHED, PostStatus.FAILED})
-_SENT = _SETTLED | {PostStatus.SCHEDULED}
+# Diagnostics are dropped for rows whose posts have all been published or failed.
+_FINAL_STATUSES = frozenset({PostStatus.PUBLISHED, PostStatus.FAILED})
+_ON_SERVER = _FINAL_STATUSES | {PostStatus.SCHEDULED}
 _MAX_CANCEL = 10
 _MAX_CANCEL_DIVISOR = 5
 
@@ -178,7 +178,7 @@ class BulkService:
         identity = identify_calendar(self._journal, account, opened.calendar, opened.posts, now)
         if identity.known_id != opened.identity.known_id:
             raise CalendarBusyError(
-                f"another run has changed the calendar of {opened.calendar.name}",
+                f"another run has changed the calendar of {opened.calendar.file_name}",
                 hint="Run the command again.",
             )
         return replace(opened, identity=identity)
@@ -198,7 +198,7 @@ class BulkService:
         if reconcile:
             self._record(opened)
             self._reconcile(name)
-        self._sender.looked_at = self._client.now()
+        self._sender.searched_at = self._client.now()
         remote = fetch_remote_state(self._client, (post.page_id for post in posts), now)
         histories = self._journal.rows(account, name if reconcile else identity.known_id)
         window = self._options.spread_window
@@ -240,8 +240,8 @@ class BulkService:
                 (post,) = doubts.pop(index).candidates
                 entry = self._adopt(adopted[index], post, dry_run=not reconcile)
                 adopted[index] = adopted[index].with_entry(entry)
-                is_out = "published_at" in post
-                statuses[entry.id] = PostStatus.PUBLISHED if is_out else PostStatus.SCHEDULED
+                is_published = "published_at" in post
+                statuses[entry.id] = PostStatus.PUBLISHED if is_published else PostStatus.SCHEDULED
         doubts = find_missed(adopted, statuses, now) | doubts
         histories = [
             *histories,
@@ -275,12 +275,12 @@ class BulkService:
         slots = [(row.post.page_id, row.post.scheduled_at) for row in rows if row.entry is None]
         others = self._journal.entries_at(account, slots)
         problems = [*problems, *find_conflicts(rows, others, identity.known_id)]
-        done = _lines_with(rows, statuses, _SETTLED)
+        done = _lines_with(rows, statuses, _FINAL_STATUSES)
         problems = [
             problem for problem in problems if (problem.row_line or problem.line) not in done
         ]
         # An expired page blocks only rows that are still to be sent to it.
-        kept = _lines_with(rows, statuses, _SENT, is_unchanged=True)
+        kept = _lines_with(rows, statuses, _ON_SERVER, is_unchanged=True)
         problems = [
             replace(problem, is_warning=True)
             if problem.field == "page" and problem.line in kept
@@ -517,7 +517,7 @@ def _with_media(action: Action, uploader: Uploader) -> Action:
     """Upload the files of a new post, and return its action with their IDs in the draft."""
     assert action.post is not None
     assert action.draft is not None
-    uploaded = [uploader.store(file, reuse=True).media_id for file in action.post.media_files]
+    uploaded = [uploader.upload(file, reuse=True).media_id for file in action.post.media_files]
     media_ids = [*action.post.row.content.media_ids, *uploaded]
     draft = replace(action.draft, body={**action.draft.body, "media_ids": media_ids})
     return action._replace(draft=draft)

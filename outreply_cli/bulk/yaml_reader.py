@@ -34,7 +34,7 @@ _SCALARS: dict[str, Any] = {
 }
 _TOP_LEVEL = ("name", "timezone", "defaults", "posts")
 _TEXTS = frozenset({"message", "first_comment"})
-# What follows a value, and is text to people but a comment to YAML.
+# A YAML comment after a value that the user may have meant as text.
 _COMMENT = re.compile(r"[ \t]*(?P<text>#(?P<hashtag>[^\s#])?[^\n]*)")
 _COMMENT_BELOW = re.compile(r"[ \t]*\n(?P<indent>[ \t]*)(?P<text>#[^\s#][^\n]*)")
 _FIELD_LINE = re.compile(r"[\s\w-]+:\s+(?P<value>\S)")
@@ -51,7 +51,7 @@ class DocumentTooComplexError(Exception):
         self.line = line
 
 
-def read_yaml(calendar: Calendar, content: bytes) -> None:
+def parse_yaml(calendar: Calendar, content: bytes) -> None:
     """Add the rows and problems of a YAML file to `calendar`."""
     try:
         text = decode_text(content)
@@ -60,7 +60,7 @@ def read_yaml(calendar: Calendar, content: bytes) -> None:
         return
     root = _compose(calendar, text)
     if isinstance(root, yaml.MappingNode):
-        _read_root(calendar, text, root)
+        _parse_root(calendar, text, root)
     elif not calendar.problems:
         calendar.add_error(1, "", f"the file is not a calendar; {_EXPECTED}")
 
@@ -89,14 +89,14 @@ def reject_yaml_bombs(text: str) -> None:
             )
 
 
-def _read_root(calendar: Calendar, text: str, root: yaml.MappingNode) -> None:
+def _parse_root(calendar: Calendar, text: str, root: yaml.MappingNode) -> None:
     top = _mapping(calendar, root, "")
     for name, (key, _) in top.items():
         if name not in _TOP_LEVEL:
             message = f"unknown key {name!r}; use only {', '.join(_TOP_LEVEL)}"
             calendar.add_error(_line(key), name, message)
     if "name" in top:
-        calendar.calendar_name = _text(calendar, top["name"][1], "name")
+        calendar.name = _text(calendar, top["name"][1], "name")
     if "timezone" in top:
         calendar.timezone = _text(calendar, top["timezone"][1], "timezone")
     defaults = _values(calendar, text, top["defaults"][1], "defaults") if "defaults" in top else {}
@@ -179,7 +179,7 @@ def _check_lost_text(
 
 
 def _find_lost_comment(text: str, key: yaml.Node, node: yaml.ScalarNode, field: str) -> str | None:
-    """Return a comment behind a value that people mean as text; not all comments are."""
+    """Return a comment after a value that users mean as text; not all comments are."""
     is_plain = node.style in {None, ""}
     end = node.end_mark.index
     if (is_plain or field in _TEXTS) and (comment := _COMMENT.match(text, end)):
@@ -192,7 +192,7 @@ def _find_lost_comment(text: str, key: yaml.Node, node: yaml.ScalarNode, field: 
 
 def _merge_defaults(values: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
     merged = {**defaults, **values}
-    # What a row has in one form replaces a default in the other form.
+    # A row's `message` replaces a default `message_file`, and so on.
     for forms in (("message",), ("message_file",)), (("scheduled_at",), ("date", "time")):
         for form, other in (forms, forms[::-1]):
             if values.keys() & form and not values.keys() & other:
@@ -242,7 +242,7 @@ def _value(calendar: Calendar, node: yaml.Node, field: str) -> Any:
             return None
     if field in LIST_FIELDS:
         nodes = node.value if isinstance(node, yaml.SequenceNode) else [node]
-        entries = [entry for it in nodes if (entry := _text(calendar, it, field))]
+        entries = [entry for item in nodes if (entry := _text(calendar, item, field))]
         if field.startswith("media_") and isinstance(node, yaml.ScalarNode):
             return [
                 part for entry in entries for part in split_cell(calendar, field, entry)

@@ -34,7 +34,9 @@ def build_spec(root: Command) -> dict[str, Any]:
                 options.append(entry)
             indexes.append(options.index(entry))
         commands[" ".join(command.path)] = {
-            "commands": {below.path[-1]: below.summary for below in command.commands},
+            "commands": {
+                subcommand.path[-1]: subcommand.summary for subcommand in command.commands
+            },
             "options": indexes,
             "arguments": [
                 [value_kind(command, argument.name), argument.multiple]

@@ -39,7 +39,7 @@ class _Page:
         for paragraph in filter(None, command.description.split("\n\n")):
             yield ""
             yield from self._paragraph(paragraph)
-        rows = [(below.path[-1], below.summary) for below in command.commands]
+        rows = [(subcommand.path[-1], subcommand.summary) for subcommand in command.commands]
         yield from self._section("Commands", rows)
         yield from self._section("Arguments", [_row(argument) for argument in command.arguments])
         for group in dict.fromkeys(["", *(option.group for option in command.options)]):

@@ -48,9 +48,9 @@ def _overview(root: Command, topic: Callable[[str], str]) -> Iterator[str]:
     yield ".SH COMMANDS"
     for command in root.commands:
         yield from (".TP", rf"\fB{_text(command.path[0])}\fR", _text(command.summary))
-        for below in command.walk():
-            if below is not command:
-                name, summary = _text(below.full_name), _text(below.summary)
+        for subcommand in command.walk():
+            if subcommand is not command:
+                name, summary = _text(subcommand.full_name), _text(subcommand.summary)
                 yield from (".RS", ".TP", rf"\fB{name}\fR", summary, ".RE")
     for command in root.commands:
         if not command.commands:

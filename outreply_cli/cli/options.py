@@ -84,8 +84,7 @@ def command(
     A parameter whose type is a dataclass is an option group: each field is an option.
 
     Args:
-        api: Whether the command calls the API and so takes the options of every such command;
-            others take those about output only.
+        api: Whether the command calls the API; otherwise it takes the output options only.
         streams: Whether the command runs until it is stopped, so that it prints no single value.
         settings: Further settings for Typer.
     """
@@ -126,7 +125,7 @@ def command(
             except TimeError as error:
                 raise _with_option_name(ctx, error) from None
             except KeyboardInterrupt:
-                # People know what they pressed; a program reads the error.
+                # In JSON output Ctrl-C is reported as an error; otherwise nothing is printed.
                 if context.wants_json:
                     raise InterruptedRunError("interrupted") from None
                 raise

@@ -43,7 +43,7 @@ def result_schema(name: str) -> dict[str, Any] | None:
 
 
 def exit_codes(command: Command) -> list[int]:
-    """The exit codes that a command can end with, in ascending order."""
+    """The exit codes that a command can exit with, in ascending order."""
     name = " ".join(command.path)
     codes = set(_COMMON_EXIT_CODES)
     if any(option.name == "profile" for option in command.options):
@@ -76,7 +76,7 @@ def _as_json(command: Command, schemas: dict[str, Any]) -> dict[str, Any]:
         "examples": list(command.examples),
         "arguments": [argument.as_json() for argument in command.arguments],
         "options": [option.as_json() for option in command.options],
-        "commands": [_as_json(below, schemas) for below in command.commands],
+        "commands": [_as_json(subcommand, schemas) for subcommand in command.commands],
     }
     if not command.commands:
         entry["exit_codes"] = exit_codes(command)

@@ -116,8 +116,8 @@ class Command:
         """The command that `words` name from here, or None."""
         found: Command | None = self
         for word in words:
-            below = found.commands if found is not None else ()
-            found = next((command for command in below if command.path[-1] == word), None)
+            subcommands = found.commands if found is not None else ()
+            found = next((command for command in subcommands if command.path[-1] == word), None)
         return found
 
 
@@ -132,9 +132,9 @@ def root_command(help_text: str, summaries: Mapping[str, str]) -> Command:
         summaries: The summary of each command by name, in reading order.
     """
     summary, _, description = help_text.partition("\n\n")
-    below = tuple(Command((name,), line) for name, line in summaries.items())
+    subcommands = tuple(Command((name,), line) for name, line in summaries.items())
     version = Parameter("version", ("--version",), "", "Show the version.")
-    return Command((), summary, description, parameters=(version,), commands=below)
+    return Command((), summary, description, parameters=(version,), commands=subcommands)
 
 
 def command_from_typer(command: Any, path: Sequence[str]) -> Command:
@@ -163,12 +163,12 @@ def tree_from_typer(command: Any, ctx: Any, path: Sequence[str] = ()) -> Command
     converted = command_from_typer(command, path)
     if not hasattr(command, "list_commands"):
         return converted
-    below = [
+    subcommands = [
         tree_from_typer(found, ctx, (*path, name))
         for name in command.list_commands(ctx)
         if not (found := command.get_command(ctx, name)).hidden
     ]
-    return replace(converted, commands=tuple(below))
+    return replace(converted, commands=tuple(subcommands))
 
 
 def _parameter_from_typer(parameter: Any) -> Parameter:

@@ -195,10 +195,10 @@ def to_command(command: Any, path: Sequence[str], ctx: Any) -> "Command":
     converted = command_from_typer(command, path)
     if not isinstance(command, LazyGroup):
         return converted
-    below = tuple(
+    subcommands = tuple(
         Command((*path, name), command.summary(ctx, name)) for name in command.list_commands(ctx)
     )
-    return dataclasses.replace(converted, commands=below)
+    return dataclasses.replace(converted, commands=subcommands)
 
 
 def is_missing_command(error: Exception) -> bool:
@@ -268,8 +268,8 @@ def _commands_with_verb(path: str, verb: str) -> list[str]:
     from outreply_cli.completion.spec import load_spec
 
     commands = [f"outreply {command}" for command in load_spec()["commands"] if command]
-    below = re.compile(rf"{re.escape(path)} \S+ {re.escape(verb)}")
-    return [command for command in commands if below.fullmatch(command)]
+    pattern = re.compile(rf"{re.escape(path)} \S+ {re.escape(verb)}")
+    return [command for command in commands if pattern.fullmatch(command)]
 
 
 def _option_hint(ctx: Any, option: str, path: str) -> str | None:

@@ -21,9 +21,9 @@ def act_on_each(
     Args:
         context: The context of the command.
         ids: The IDs.
-        act: Does it, and may return facts about the object.
-        done: What happened to them, such as `Deleted`.
-        describe: Returns an object in words, from those facts.
+        act: Performs the action on one ID; may return fields of the object.
+        done: Past-tense verb for the output, such as `Deleted`.
+        describe: Formats those fields as text.
         id_field: Name of the ID in the output.
 
     Raises:
@@ -35,8 +35,8 @@ def act_on_each(
     failures: list[tuple[str, OutReplyError]] = []
     for item_id in unique_ids:
         try:
-            facts = act(item_id)
-            succeeded.append({**(facts or {}), id_field: item_id, "success": True})
+            fields = act(item_id)
+            succeeded.append({**(fields or {}), id_field: item_id, "success": True})
         except OutReplyError as error:
             failures.append((item_id, error))
     if context.options.output == "table" and not context.options.quiet:

@@ -83,7 +83,7 @@ def _print(context: Context, overview: "Overview", zone: ZoneInfo) -> None:
 def _columns(zone: ZoneInfo) -> dict[str, list[Column]]:
     """Return the columns of each section."""
 
-    def column_of(field: str) -> Column:
+    def time_column(field: str) -> Column:
         def format_field(item: Item) -> str:
             return format_time_short(parse_timestamp(item[field]), zone) if item[field] else ""
 
@@ -91,15 +91,15 @@ def _columns(zone: ZoneInfo) -> dict[str, list[Column]]:
 
     page, text = Column("Page", "page", shrinkable=True), Column("Text", "message", shrinkable=True)
     return {
-        "today": [column_of("at"), page, Column("Status", "status"), text],
-        "failed": [column_of("scheduled_at"), page, Column("ID", "id"),
+        "today": [time_column("at"), page, Column("Status", "status"), text],
+        "failed": [time_column("scheduled_at"), page, Column("ID", "id"),
                    Column("Error", "error", shrinkable=True)],
         "expired_pages": [page, Column("Posts waiting", "posts_waiting", _format_waiting),
-                          column_of("next_at")],
+                          time_column("next_at")],
         "unanswered_comments": [page, Column("Comments", "unanswered"), Column("Post", "post_id"),
                                 text],
         "limits": [Column("Limit", "name"), Column("Remaining", "remaining", _format_remaining)],
-        "unknown": [column_of("scheduled_at"), page, text],
+        "unknown": [time_column("scheduled_at"), page, text],
     }  # fmt: skip
 
 

@@ -141,7 +141,7 @@ def watch_comments(
 ) -> Iterator[tuple[PostComments, ThreadedComment]]:
     """Yield other people's comments created after `since` as they arrive, oldest first.
 
-    Polls the posts of the last `days` every `interval` seconds, `count` times or without end.
+    Polls the posts of the last `days` every `interval` seconds, `count` times or indefinitely.
     """
     seen: set[str] = set()
     for poll in itertools.count() if count is None else range(count):

@@ -12,7 +12,7 @@ from typing import Any
 
 from outreply_cli.api.client import Client
 from outreply_cli.api.errors import PermissionDeniedError
-from outreply_cli.api.resend import Look, Step, next_step
+from outreply_cli.api.resend import SearchResult, Step, next_step
 from outreply_cli.comments.store import CommentStore, SentReply
 from outreply_cli.comments.threads import Comment, get_author, get_created_at
 from outreply_cli.errors import InvalidInputError, OutReplyError
@@ -103,18 +103,18 @@ class ReplyService:
             earlier = self._store.reply_for(comment_id, dedupe_key) or first
         if earlier.reply is not None:
             return ReplyResult(earlier.reply, existed=True)
-        look = self._look(earlier)
-        match next_step(earlier.attempts, look.result, now=now, token=token):
-            case Step.RECORD if look.reply is not None:
-                self._store.record_reply(comment_id, dedupe_key, look.reply)
-                return ReplyResult(look.reply, existed=True)
+        search = self._search(earlier)
+        match next_step(earlier.attempts, search.result, now=now, token=token):
+            case Step.RECORD if search.reply is not None:
+                self._store.record_reply(comment_id, dedupe_key, search.reply)
+                return ReplyResult(search.reply, existed=True)
             case Step.REPEAT:
                 # Sent unchanged: the server deduplicates only identical requests.
                 return self._send(earlier, dedupe_key, is_repeat=True)
             case Step.SEND:
                 return self._send(replace(first, message=earlier.message), dedupe_key)
         raise AmbiguousReplyError(
-            f"cannot determine whether an earlier reply to {comment_id} was sent: {look.reason}",
+            f"cannot determine whether an earlier reply to {comment_id} was sent: {search.reason}",
             hint="List the comments of its post: outreply comments list POST. To send another "
             "reply, use another text or --key.",
         )
@@ -127,7 +127,7 @@ class ReplyService:
             self._store.record_intent(replace(reply, attempted_at=at), dedupe_key)
 
         def find() -> Comment | None:
-            found = self._look(reply).reply
+            found = self._search(reply).reply
             if found is None:
                 record_attempt()
             return found
@@ -149,17 +149,19 @@ class ReplyService:
         self._store.record_reply(comment_id, dedupe_key, sent)
         return ReplyResult(sent, existed=False)
 
-    def _look(self, sent: SentReply) -> "_ReplyLook":
+    def _search(self, sent: SentReply) -> "_ReplySearch":
         now = self._client.now()
         comment = self._store.comment(sent.comment_id)
         if comment is None:
-            return _ReplyLook(None, Look(is_found=False, is_complete=False, at=now), _UNSEEN)
+            return _ReplySearch(
+                None, SearchResult(is_found=False, is_complete=False, at=now), _UNSEEN
+            )
         try:
             listing = self._client.comments(str(comment["post_id"]))
         except PermissionDeniedError as error:
-            # Without a look, only the key makes a repeat harmless.
-            incomplete = Look(is_found=False, is_complete=False, at=now)
-            return _ReplyLook(None, incomplete, error.message)
+            # Without a search, only the key makes a repeat harmless.
+            incomplete = SearchResult(is_found=False, is_complete=False, at=now)
+            return _ReplySearch(None, incomplete, error.message)
         wanted = normalize_text(sent.message)
         # Replies are no older than the first request, apart from the clocks' difference.
         earliest = sent.attempts.first_at - _CLOCK_TOLERANCE
@@ -169,18 +171,20 @@ class ReplyService:
                 and normalize_text(reply.get("message")) == wanted
                 and get_created_at(reply) >= earliest
             ):
-                return _ReplyLook(dict(reply), Look(is_found=True, is_complete=True, at=now), "")
+                return _ReplySearch(
+                    dict(reply), SearchResult(is_found=True, is_complete=True, at=now), ""
+                )
         reason = "the server lists only 100 comments of the post" if listing.truncated else _LATE
-        result = Look(is_found=False, is_complete=not listing.truncated, at=now)
-        return _ReplyLook(None, result, reason)
+        result = SearchResult(is_found=False, is_complete=not listing.truncated, at=now)
+        return _ReplySearch(None, result, reason)
 
 
 @dataclass(frozen=True)
-class _ReplyLook:
+class _ReplySearch:
     """A search for a reply: its object, and the reason why the lists do not prove its absence."""
 
     reply: dict[str, Any] | None
-    result: Look
+    result: SearchResult
     reason: str
 
 

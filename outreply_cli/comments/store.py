@@ -84,16 +84,16 @@ class SentReply:
 class CommentStore:
     """Comments seen and replies sent by one account; several processes may have it open.
 
-    Every method raises StorageError when the file is unusable. With `may_be_readonly`, a file that
+    Every method raises StorageError when the file is unusable. With `allow_readonly`, a file that
     cannot be written can be read, and a missing one is empty.
     """
 
-    def __init__(self, path: Path, account: str, *, may_be_readonly: bool = False) -> None:
+    def __init__(self, path: Path, account: str, *, allow_readonly: bool = False) -> None:
         self._path, self._account = path, account
         with self._storage_errors():
             self._db = open_database(
                 path, _SCHEMA, version=2, durable=True, upgrades=_UPGRADES,
-                may_be_readonly=may_be_readonly,
+                allow_readonly=allow_readonly,
             )  # fmt: skip
 
     @property

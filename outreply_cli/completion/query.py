@@ -47,11 +47,11 @@ def complete(words: Sequence[str], environ: Mapping[str, str], now: float) -> No
         environ: The environment variables.
         now: Seconds since 1970.
     """
-    _set_timeout()
+    _exit_after_timeout()
     try:
         *line, typed = words
         candidates, directive = _complete(line, typed, environ, now)
-        # Shells pass the words on as bytes; the locale may lack a page's characters.
+        # Shells pass words as bytes; the locale may lack a page's characters.
         if isinstance(sys.stdout, io.TextIOWrapper):
             sys.stdout.reconfigure(encoding="utf-8", errors="replace", newline="\n")
         sys.stdout.writelines(
@@ -244,7 +244,7 @@ def _refresh(path: str, kind: str, line: Sequence[str], now: float) -> None:
     )  # fmt: skip
 
 
-def _set_timeout() -> None:
+def _exit_after_timeout() -> None:
     import signal
 
     if not hasattr(signal, "setitimer"):

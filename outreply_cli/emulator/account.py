@@ -17,6 +17,7 @@ from outreply_cli.emulator.request import (
     invalid_field,
 )
 from outreply_cli.emulator.state import State
+from outreply_cli.emulator.tokens import get_prefix
 from outreply_cli.emulator.webhooks import emit
 from outreply_cli.spec.limits import BRAND_PUBLISHES_PER_DAY, PAGE_MIN_GAP
 from outreply_cli.spec.platforms import PLATFORMS
@@ -230,11 +231,10 @@ def _page_view(row: sqlite3.Row) -> dict[str, Any]:
 
 def _key_view(caller: Principal) -> dict[str, Any]:
     row = caller.token
-    head, _, secret = row["secret"].rpartition("_")
     return {
         "id": row["id"],
         "name": row["name"],
-        "prefix": f"{head}_{secret[:5]}",
+        "prefix": get_prefix(row),
         "scopes": json.loads(row["scopes"]),
         "brand_ids": list(caller.brand_ids),
         "expires_at": format_unix_time(row["expires_at"]),

@@ -8,24 +8,32 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from outreply_cli.emulator.delivery import DeliveryWorker
+from outreply_cli.emulator.audit import list_audit
+from outreply_cli.emulator.delivery import DeliveryWorker, list_attempts
 from outreply_cli.emulator.faults import Faults
 from outreply_cli.emulator.incoming_comments import add_incoming_comment
 from outreply_cli.emulator.rate import RateWindows
 from outreply_cli.emulator.request import ErrorResponse, find_row, format_unix_time
 from outreply_cli.emulator.scheduler import next_due_at, process_due
-from outreply_cli.emulator.seed import create_token, load_default_seed, load_seed
+from outreply_cli.emulator.seed import load_default_seed, load_seed
 from outreply_cli.emulator.seed_export import export_seed
 from outreply_cli.emulator.seed_file import parse_seed
 from outreply_cli.emulator.snapshots import load_snapshot, save_snapshot
 from outreply_cli.emulator.state import State
+from outreply_cli.emulator.tokens import (
+    change_collaborator,
+    create_token,
+    edit_token,
+    list_tokens,
+    revoke_token,
+    rotate_token,
+    token_view,
+)
 from outreply_cli.emulator.webhooks import new_secret
 from outreply_cli.errors import InvalidInputError
-from outreply_cli.spec.limits import EVERY_SCOPE, SCOPES
 
 _MAX_YEAR = 9_000
 _ROWS_MAX = 1_000
-_AGE_MAX = 100 * 366 * 86_400.0
 _NUMBER_MAX = 1e12
 
 
@@ -57,6 +65,12 @@ class AdminApi:
             "enable": self._enable,
             "deliveries": self._deliveries,
             "token": self._token,
+            "tokens": lambda _: {"tokens": list_tokens(self._state)},
+            "edit-token": self._edit_token,
+            "rotate-token": self._rotate_token,
+            "revoke-token": self._revoke_token,
+            "collaborator": self._collaborator,
+            "audit": self._audit,
             "reset": self._reset,
             "seed": self._seed,
             "export": lambda _: {"seed": export_seed(self._state)},
@@ -169,39 +183,45 @@ class AdminApi:
         )
 
     def _deliveries(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        limit = max(1, min(int(_number(params, "limit", 50)), _ROWS_MAX))
         rows = self._state.connection.execute(
             "SELECT id, hook_id AS webhook_id, event, attempts, status, error, "
             "due_at AS next_attempt_at, created_at FROM deliveries ORDER BY number DESC LIMIT ?",
-            (limit,),
-        )
+            (_limit(params),),
+        ).fetchall()
         times = ("next_attempt_at", "created_at")
         return {
             "deliveries": [
-                dict(row) | {name: format_unix_time(row[name]) for name in times} for row in rows
+                dict(row)
+                | {name: format_unix_time(row[name]) for name in times}
+                | {"attempt_log": list_attempts(self._state, row["id"])}
+                for row in rows
             ]
         }
 
     def _token(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        scopes = params.get("scopes") or [EVERY_SCOPE]
-        if not isinstance(scopes, list):
-            raise InvalidInputError("scopes must be a list")
-        unknown = [scope for scope in scopes if scope not in (*SCOPES, EVERY_SCOPE)]
-        if unknown:
-            raise InvalidInputError(
-                f"unknown scope {unknown[0]!r}", hint=f"Use one of: {', '.join(SCOPES)}, *"
-            )
-        db, sql = self._state.connection, "SELECT id FROM users LIMIT 1"
-        user = find_row(db, "The emulator has no account", sql, ())
-        expires_at = None
-        if params.get("expires_in") is not None:
-            seconds = min(_number(params, "expires_in"), _AGE_MAX)
-            expires_at = self._state.clock.now().timestamp() + seconds
-        row = create_token(
-            self._state, user["id"], name=_text(params, "name", "created on request"),
-            scopes=scopes, expires_at=expires_at,
-        )  # fmt: skip
-        return {"name": row["name"], "token": row["secret"], "scopes": list(scopes)}
+        return _with_secret(create_token(self._state, params))
+
+    def _edit_token(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        row = edit_token(self._state, _text(params, "token"), params)
+        return token_view(row, self._state.clock.now())
+
+    def _rotate_token(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        return _with_secret(rotate_token(self._state, _text(params, "token")))
+
+    def _revoke_token(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        row = revoke_token(self._state, _text(params, "token"))
+        return token_view(row, self._state.clock.now())
+
+    def _collaborator(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        rows = change_collaborator(self._state, _text(params, "id"), _text(params, "action"))
+        now = self._state.clock.now()
+        return {"tokens": [token_view(row, now) for row in rows]}
+
+    def _audit(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        event = None if params.get("event") is None else _text(params, "event")
+        denied = params.get("denied") is True
+        entries = list_audit(self._state, limit=_limit(params), event=event, denied=denied)
+        return {"entries": entries}
 
     def _reset(self, _: Mapping[str, Any]) -> dict[str, Any]:
         self._state.clear()
@@ -259,6 +279,15 @@ def _text(params: Mapping[str, Any], name: str, default: str | None = None) -> s
     if not isinstance(value, str):
         raise InvalidInputError(f"{name} must be a string")
     return value
+
+
+def _with_secret(row: sqlite3.Row) -> dict[str, Any]:
+    scopes = json.loads(row["scopes"])
+    return {"id": row["id"], "name": row["name"], "token": row["secret"], "scopes": scopes}
+
+
+def _limit(params: Mapping[str, Any]) -> int:
+    return max(1, min(int(_number(params, "limit", 50)), _ROWS_MAX))
 
 
 def _number(params: Mapping[str, Any], name: str, default: float | None = None) -> float:

@@ -6,6 +6,11 @@ from datetime import UTC, datetime, timedelta
 from outreply_cli.clock import Clock
 
 
+def truncate(at: datetime) -> datetime:
+    """Drop the microseconds that the API does not show."""
+    return at.replace(microsecond=at.microsecond // 1000 * 1000)
+
+
 class EmulatorClock:
     """The machine's clock with an offset, or a frozen time.
 
@@ -26,8 +31,12 @@ class EmulatorClock:
         self._frozen = None if frozen is None else datetime.fromtimestamp(float(frozen), UTC)
 
     def now(self) -> datetime:
-        """The emulated time in UTC."""
-        return self._frozen or self._system.now() + self._shift
+        """The emulated time in UTC, in whole milliseconds: the precision that the API shows."""
+        return truncate(self._frozen or self._system.now() + self._shift)
+
+    def machine_time(self) -> datetime:
+        """The machine's time in UTC, whatever the emulated time is."""
+        return self._system.now()
 
     @property
     def is_frozen(self) -> bool:

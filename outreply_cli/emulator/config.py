@@ -1,6 +1,7 @@
 """The behavior of an emulator, chosen when it starts."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 
 @dataclass(frozen=True)
@@ -13,6 +14,8 @@ class EmulatorConfig:
         failure_rate: The fraction of scheduled posts, 0 to 1, that fail when they become due.
         comments_per_post: The number of comments received in the day after a post is published.
         allow_external: Whether webhooks may go to other machines.
+        is_lenient: Whether platforms take every post that the API accepts.
+        starts_at: The time of the clock of a new state; None for the machine's time.
     """
 
     seed: int | None = None
@@ -20,3 +23,5 @@ class EmulatorConfig:
     failure_rate: float = 0.0
     comments_per_post: int = 0
     allow_external: bool = False
+    is_lenient: bool = False
+    starts_at: datetime | None = None

@@ -9,11 +9,13 @@ import sqlite3
 import threading
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from outreply_cli import __version__
 from outreply_cli.emulator.account import spend
 from outreply_cli.emulator.auth import get_tier
 from outreply_cli.emulator.log import log_exception
+from outreply_cli.emulator.request import format_unix_time
 from outreply_cli.emulator.scheduler import process_due
 from outreply_cli.emulator.state import State
 from outreply_cli.net.deliver import DeliveryResult, deliver
@@ -44,6 +46,16 @@ def signature_header(body: bytes, row: sqlite3.Row, now: datetime) -> str:
         keys.append(row["previous_secret"])
     digests = [hmac.new(key.encode(), body, hashlib.sha256).hexdigest() for key in keys]
     return ", ".join(f"sha256={digest}" for digest in digests)
+
+
+def list_attempts(state: State, delivery_id: str) -> list[dict[str, Any]]:
+    """The attempts of a delivery, oldest first."""
+    rows = state.connection.execute(
+        "SELECT at, status, error, milliseconds FROM attempts WHERE delivery_id = ? "
+        "ORDER BY number",
+        (delivery_id,),
+    )
+    return [dict(row) | {"at": format_unix_time(row["at"])} for row in rows]
 
 
 class DeliveryWorker:
@@ -111,7 +123,8 @@ class DeliveryWorker:
             "Content-Type": "application/json",
             "User-Agent": f"OutReply-Emulator/{__version__}",
             "X-OutReply-Signature": signature_header(body, row, now),
-            "X-OutReply-Timestamp": str(int(now.timestamp())),
+            # Receivers compare it with their own clock, which the emulator's may be ahead of.
+            "X-OutReply-Timestamp": str(int(self._state.clock.machine_time().timestamp())),
             "X-OutReply-Event": row["event"],
             "X-OutReply-Delivery": row["id"],
         }
@@ -140,8 +153,17 @@ class DeliveryWorker:
                 "milliseconds = ?, last_at = ? WHERE id = ?",
                 (attempt, due_at, result.status, result.error, result.milliseconds, now, row["id"]),
             )
-            expired = "DELETE FROM deliveries WHERE created_at < ? AND due_at IS NULL"
-            db.execute(expired, (now - _LOG_SECONDS,))
+            self._state.insert(
+                "attempts", delivery_id=row["id"], at=now, status=result.status,
+                error=result.error, milliseconds=result.milliseconds,
+            )  # fmt: skip
+            expired = "FROM deliveries WHERE created_at < ? AND due_at IS NULL"
+            log_start = (now - _LOG_SECONDS,)
+            db.execute(
+                f"DELETE FROM attempts WHERE delivery_id IN (SELECT id {expired})",  # noqa: S608
+                log_start,
+            )
+            db.execute(f"DELETE {expired}", log_start)
             if result.is_accepted:
                 db.execute("UPDATE hooks SET failures = 0 WHERE id = ?", (hook_id,))
                 return

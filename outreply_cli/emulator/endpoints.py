@@ -11,6 +11,7 @@ from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request
 
 from outreply_cli.emulator.account import count_usage
+from outreply_cli.emulator.audit import log_request
 from outreply_cli.emulator.auth import (
     authenticate,
     count_request,
@@ -82,6 +83,21 @@ class Endpoints:
 
     def handle(self, request: Request, headers: dict[str, str]) -> Response:
         """Handle a request and fill `headers`; raises ErrorResponse."""
+        started_at = self._state.clock.monotonic()
+        try:
+            return self._handle(request, headers, started_at)
+        except ErrorResponse as error:
+            # In a transaction of its own: that of a rejected request is rolled back.
+            with self._state.transaction() as db:
+                caller = identify_caller(db, request)
+                if caller is not None:
+                    log_request(
+                        self._state, caller, request, error.status,
+                        started_at=started_at, error=error.body,
+                    )  # fmt: skip
+            raise
+
+    def _handle(self, request: Request, headers: dict[str, str], started_at: float) -> Response:
         # Done before the state is locked, so that slow clients and lookups block no other request.
         body, match = _read_body(request), self._match(request)
         invalid_urls = self._check_urls(match, body)
@@ -103,6 +119,7 @@ class Endpoints:
                 # Raised after the block, so that usage and due posts are committed.
                 response_error = error
             else:
+                log_request(self._state, caller, request, status, started_at=started_at)
                 return json_response(status, result, headers)
         raise response_error
 

@@ -87,6 +87,7 @@ class Fault:
     _random: random.Random = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
+        self.method = self.method and self.method.upper()
         self._random = random.Random(self.seed)  # noqa: S311 - reproducible, not secret
 
     def matches(self, method: str, path: str) -> bool:

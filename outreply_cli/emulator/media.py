@@ -76,11 +76,11 @@ def upload_media(context: RequestContext) -> dict[str, Any]:
 
 
 def list_media(context: RequestContext) -> dict[str, Any]:
-    """`GET /media`: active media, newest first."""
+    """`GET /media`: all active media, newest first."""
     rows = context.db.execute(
         f"SELECT * FROM media WHERE user_id = ? AND {_ACTIVE} "  # noqa: S608
-        "ORDER BY created_at DESC, number DESC LIMIT ?",
-        (context.caller.user["id"], context.limit()),
+        "ORDER BY created_at DESC, number DESC",
+        (context.caller.user["id"],),
     ).fetchall()
     return {
         "media": [_view(context.db, row) for row in rows],

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from outreply_cli import __version__
-from outreply_cli.api.base_url import DEFAULT_BASE_URL
+from outreply_cli.emulator.catalog import EMULATOR_CODES, ENTRIES
 from outreply_cli.emulator.routes import ROUTES, Route
 from outreply_cli.emulator.schemas import (
     COMPONENTS,
@@ -22,7 +22,6 @@ from outreply_cli.emulator.schemas import (
     error_example,
     error_schema,
 )
-from outreply_cli.spec.errors import CATALOG, entries_for
 from outreply_cli.spec.limits import (
     EVENTS,
     IDEMPOTENCY_KEY_MAX_CHARACTERS,
@@ -30,11 +29,9 @@ from outreply_cli.spec.limits import (
     LIST_LIMIT_MAX,
 )
 
-# Error codes of the emulator that the reference does not list, with their HTTP status.
-EMULATOR_CODES = {"INVALID_FIELD": 400, "INVALID_JSON": 400, "INVALID_FAULT": 400,
-                  "HOST_NOT_ALLOWED": 403, "METHOD_NOT_ALLOWED": 405}  # fmt: skip
 _EMULATOR_ONLY = {"x-emulator-only": True}
-_PUBLIC_ERRORS = ("HOST_NOT_ALLOWED", "INVALID_FAULT", "METHOD_NOT_ALLOWED", "SERVER_ERROR")
+_STATUSES = {entry.code: entry.status for entry in ENTRIES}
+_PUBLIC_ERRORS = ("METHOD_NOT_ALLOWED", "SERVER_ERROR", *sorted(EMULATOR_CODES))
 _COMMON_ERRORS = (
     "MISSING_TOKEN", "INVALID_TOKEN", "TOKEN_REVOKED", "TOKEN_EXPIRED", "SANDBOX_EXHAUSTED",
     "IP_NOT_ALLOWED", "BRAND_NOT_AUTHORIZED", "COLLABORATOR_INSUFFICIENT",
@@ -89,12 +86,11 @@ _SIGNATURE_HEADERS: dict[str, tuple[str, dict[str, Any], str]] = {
 _EMULATOR_DELIVERY_HEADERS = {"X-OutReply-Event": "event", "X-OutReply-Delivery": "id"}
 
 
-def document(emulator_url: str | None = None) -> dict[str, Any]:
-    """The OpenAPI document of the API, or of the emulator with the base URL `emulator_url`.
+def document(base_url: str, *, emulator: bool = False) -> dict[str, Any]:
+    """The OpenAPI document of the API, or of the emulator.
 
     The emulator's has more error codes and headers, marked with `x-emulator-only`.
     """
-    emulator = emulator_url is not None
     paths: dict[str, dict[str, Any]] = {}
     for path, public in PUBLIC_ROUTES.items():
         paths.setdefault(path or "/", {})["get"] = {
@@ -111,11 +107,12 @@ def document(emulator_url: str | None = None) -> dict[str, Any]:
     for route in ROUTES:
         path = _PATH_PARAMETER.sub(r"{\1}", route.path)
         paths.setdefault(path, {})[route.method.lower()] = _operation(route, emulator=emulator)
-    codes = {entry.code for entry in CATALOG} - set(EMULATOR_CODES)
-    schemas = {error_component(code): error_schema(code) for code in sorted(codes)}
-    if emulator:
-        for code in EMULATOR_CODES:
-            schemas[error_component(code)] = {**error_schema(code), **_EMULATOR_ONLY}
+    errors = {}
+    for code in sorted({entry.code for entry in ENTRIES}):
+        if code not in EMULATOR_CODES:
+            errors[error_component(code)] = error_schema(code)
+        elif emulator:
+            errors[error_component(code)] = {**error_schema(code), **_EMULATOR_ONLY}
     served_by = f" Served by the emulator of outreply-cli {__version__}." if emulator else ""
     return {
         "openapi": "3.1.0",
@@ -126,7 +123,7 @@ def document(emulator_url: str | None = None) -> dict[str, Any]:
             "contact": {"name": "OutReply", "email": "api@outreply.com"},
             "license": {"name": "MIT", "identifier": "MIT"},
         },
-        "servers": [{"url": emulator_url or DEFAULT_BASE_URL}],
+        "servers": [{"url": base_url}],
         "tags": [{"name": name, "description": text} for name, text in _TAGS.items()],
         "security": [{"bearer": []}, {"apiKey": []}],
         "paths": paths,
@@ -139,7 +136,7 @@ def document(emulator_url: str | None = None) -> dict[str, Any]:
                 "bearer": {"type": "http", "scheme": "bearer"},
                 "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
             },
-            "schemas": {**COMPONENTS, **schemas},
+            "schemas": {**COMPONENTS, **errors},
         },
     }
 
@@ -159,13 +156,19 @@ def _get_status(_: str) -> dict[str, Any]:
 
 
 def _list_errors(_: str) -> dict[str, Any]:
-    return {"errors": [asdict(entry) for entry in CATALOG]}
+    return {"errors": [asdict(entry) for entry in ENTRIES]}
+
+
+def _get_openapi(base_url: str) -> dict[str, Any]:
+    return document(base_url, emulator=True)
 
 
 PUBLIC_ROUTES: dict[str, PublicRoute] = {
     "": PublicRoute("getStatus", _get_status, "Show that the API is up.", "StatusResponse"),
     "/errors": PublicRoute("listErrors", _list_errors, "List the error codes.", "ErrorCatalog"),
-    "/openapi.json": PublicRoute("getOpenApi", document, "Show this document.", "OpenApiDocument"),
+    "/openapi.json": PublicRoute(
+        "getOpenApi", _get_openapi, "Show this document.", "OpenApiDocument"
+    ),
 }
 
 
@@ -262,8 +265,7 @@ def _error_responses(codes: Iterable[str], *, emulator: bool) -> dict[str, Any]:
     by_status: dict[int, list[str]] = {}
     for code in sorted(set(codes)):
         if emulator or code not in EMULATOR_CODES:
-            status = EMULATOR_CODES.get(code) or entries_for(code)[0].status
-            by_status.setdefault(status, []).append(code)
+            by_status.setdefault(_STATUSES[code], []).append(code)
     responses = {}
     for status, of_status in sorted(by_status.items()):
         schemas = [component(error_component(code)) for code in of_status]

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from outreply_cli.emulator.account import count_usage, get_own_page, require_brand
 from outreply_cli.emulator.auth import get_tier
+from outreply_cli.emulator.clock import truncate
 from outreply_cli.emulator.guardrails import check_guardrails
 from outreply_cli.emulator.incoming_comments import add_random_comments
 from outreply_cli.emulator.media import attach, get_attachments, release_media
@@ -23,6 +24,7 @@ from outreply_cli.emulator.request import (
     missing_field,
     parse_time_parameter,
 )
+from outreply_cli.emulator.state import State
 from outreply_cli.spec.limits import MESSAGE_MAX_CHARACTERS, SCHEDULE_EARLIEST, SCHEDULE_LATEST
 from outreply_cli.spec.platforms import find_platform
 
@@ -48,7 +50,7 @@ def schedule_post(context: RequestContext) -> dict[str, Any]:
     value = context.body.get("scheduled_at")
     if value is None or value == "":
         raise missing_field("scheduled_at")
-    scheduled_at = parse_time_parameter("scheduled_at", value)
+    scheduled_at = truncate(parse_time_parameter("scheduled_at", value))
     if scheduled_at < context.now + SCHEDULE_EARLIEST:
         text = "scheduled_at must be at least 10 minutes in the future"
         raise ErrorResponse(400, "INVALID_DATE", text)
@@ -59,11 +61,18 @@ def schedule_post(context: RequestContext) -> dict[str, Any]:
 
 
 def publish_post(context: RequestContext) -> dict[str, Any]:
-    """`POST /posts/publish`: published before the response is sent."""
+    """`POST /posts/publish`: published before the response is sent.
+
+    Raises:
+        ErrorResponse: 422 PLATFORM_REJECTED if the platform does not take the post; the reference
+            has no code for this.
+    """
     page = get_own_page(context, context.text("page_id", required=True) or "")
     row, now = _add_post(context, page, None), context.now.timestamp()
-    mark_published(context.db, row, context.state.new_remote_id(), now)
-    add_random_comments(context.state, row["id"], now)
+    reason = find_refusal(context.state, row)
+    if reason is not None:
+        raise ErrorResponse(422, "PLATFORM_REJECTED", reason, platform=row["platform"])
+    publish(context.state, row, now)
     row = _get_own_post(context, row["id"])
     platform = find_platform(row["platform"])
     return {
@@ -107,6 +116,24 @@ def list_published_posts(context: RequestContext) -> dict[str, Any]:
     return {"published_posts": [_published_view(context.db, row) for row in rows]}
 
 
+def find_refusal(state: State, row: sqlite3.Row) -> str | None:
+    """Why the platform refuses the post `row`, by its own rules; None if it takes it."""
+    if row["page_expired"]:
+        return "The page's connection has expired"
+    platform = find_platform(row["platform"])
+    if platform is None or state.config.is_lenient:
+        return None
+    media = json.loads(row["media"])
+    return platform.find_refusal(row["message"], [item["type"] for item in media])
+
+
+def publish(state: State, row: sqlite3.Row, at: float) -> None:
+    """Publish the post `row` at a Unix time, with its first comment and the random ones."""
+    mark_published(state.connection, row, state.new_remote_id(), at)
+    add_first_comment(state, row, at)
+    add_random_comments(state, row["id"], at)
+
+
 def mark_published(
     db: sqlite3.Connection, row: sqlite3.Row, remote_id: str, published_at: float
 ) -> None:
@@ -119,6 +146,22 @@ def mark_published(
         (published_at, remote_id, permalink, row["id"]),
     )
     release_media(db, row["id"], published_at)
+
+
+def add_first_comment(state: State, row: sqlite3.Row, at: float) -> None:
+    """Add the page's `first_comment`, on a platform that supports it, unless it is there."""
+    platform, text = find_platform(row["platform"]), row["first_comment"]
+    if not text or platform is None or not platform.first_comment:
+        return
+    posted = state.connection.execute(
+        "SELECT 1 FROM comments WHERE post_id = ? AND author_username = ? AND message = ?",
+        (row["id"], row["username"], text),
+    ).fetchone()
+    if posted is None:
+        state.insert(
+            "comments", id=f"c_{state.new_id()}", post_id=row["id"], message=text, created_at=at,
+            author_name=row["page_name"], author_username=row["username"],
+        )  # fmt: skip
 
 
 def media_from_urls(urls: Sequence[str]) -> list[dict[str, str]]:

@@ -12,10 +12,10 @@ from typing import Any
 
 from werkzeug.datastructures import FileStorage
 
+from outreply_cli.emulator.catalog import find_entry
 from outreply_cli.emulator.media_urls import LOOKUP_SECONDS
 from outreply_cli.emulator.state import State
 from outreply_cli.net.dns import Address, Resolver
-from outreply_cli.spec.errors import entries_for
 from outreply_cli.spec.limits import EVERY_SCOPE, LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX
 
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
@@ -38,10 +38,10 @@ class ErrorResponse(Exception):  # noqa: N818 - a response of the emulated API
         **extra: Any,
     ) -> None:
         super().__init__(code)
-        entries = entries_for(code)
+        entry = find_entry(code)
         self.status = status
         self.headers = dict(headers or {})
-        error = text or (entries[0].message if entries else code)
+        error = text or (entry.message if entry else code)
         self.body = {"error": error, "code": code, **extra}
 
 
@@ -137,7 +137,7 @@ class RequestContext:
         return int(value)
 
     def since(self) -> float | None:
-        """The query parameter `since` as a Unix time, or None."""
+        """The query parameter `since` as a Unix time, or None; times after it are listed."""
         value = self.query.get("since")
         return None if value is None else parse_time_parameter("since", value).timestamp()
 

@@ -4,20 +4,18 @@ import sqlite3
 from datetime import UTC, datetime
 
 from outreply_cli.emulator.comments import comment_view
-from outreply_cli.emulator.incoming_comments import add_random_comments
-from outreply_cli.emulator.posts import OWNED_POSTS, mark_published, post_view
+from outreply_cli.emulator.posts import OWNED_POSTS, find_refusal, post_view, publish
 from outreply_cli.emulator.state import State
 from outreply_cli.emulator.webhooks import emit
 
-_PAGE_EXPIRED = "The page's connection has expired"
 _REFUSED = "The platform refused the post"
 
 
 def process_due(state: State, now: datetime) -> int:
     """Process everything that is due; returns the number of published posts.
 
-    A post fails if its page's connection has expired, or at random by the failure rate. Events
-    have the due time as their time. The caller holds the transaction.
+    A post fails if its page's connection has expired, by the rules of its platform, or at random
+    by the failure rate. Events have the due time as their time. The caller holds the transaction.
     """
     published = 0
     # Queried again after each: a published post may add comments that are due.
@@ -54,12 +52,11 @@ def _process_post(state: State, number: int) -> bool:
     db, query = state.connection, OWNED_POSTS + "WHERE posts.number = ?"
     row = db.execute(query, (number,)).fetchone()
     due = row["scheduled_at"]
-    reason = _PAGE_EXPIRED if row["page_expired"] else None
+    reason = find_refusal(state, row)
     if reason is None and state.random_for(row["id"]) < state.config.failure_rate:
         reason = _REFUSED
     if reason is None:
-        mark_published(db, row, state.new_remote_id(), due)
-        add_random_comments(state, row["id"], due)
+        publish(state, row, due)
     else:
         db.execute("UPDATE posts SET status = 'failed' WHERE id = ?", (row["id"],))
     post = post_view(db.execute(query, (number,)).fetchone(), reason)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from outreply_cli.spec.errors import entries_for
+from outreply_cli.emulator.catalog import ENTRIES
 from outreply_cli.spec.limits import EVENTS, EVERY_SCOPE, MESSAGE_MAX_CHARACTERS, SCOPES, TIERS
 from outreply_cli.spec.platforms import PLATFORMS
 
@@ -389,12 +389,9 @@ PARAMETERS: dict[str, Any] = {
     "since": "2026-05-01T09:00:00Z",
 }  # fmt: skip
 
-_TEXTS = {
+_TEXTS = {entry.code: entry.message for entry in ENTRIES} | {
     "INVALID_FIELD": "limit must be a whole number from 1 to 100",
-    "INVALID_JSON": "The request body is not valid JSON",
     "INVALID_FAULT": "unknown fault 'boom'",
-    "HOST_NOT_ALLOWED": "The emulator accepts local requests only",
-    "METHOD_NOT_ALLOWED": "Method not allowed",
     "MISSING_FIELD": "Missing required field: page_id",
     "MISSING_SCOPE": "This API token is missing the required scope: write:posts",
 }
@@ -407,6 +404,7 @@ _ERROR_KEYS: dict[str, dict[str, tuple[Schema, Any]]] = {
     "INVALID_FILE_CONTENT": {"declared_mime": (STRING, "image/png")},
     "MISSING_SCOPE": {"required_scope": (_SCOPE, "write:posts"),
                       "your_scopes": (_array(_SCOPE), ["read:posts"])},
+    "PLATFORM_REJECTED": {"platform": (_PLATFORM, "instagram")},
     "IP_NOT_ALLOWED": {"ip": (STRING, "127.0.0.1")},
     "BRAND_NOT_AUTHORIZED": {"brand_id": (ID, _BRAND_ID)},
     "NOT_FOUND": {"media_id": (ID, None)},
@@ -446,7 +444,6 @@ def error_schema(code: str) -> Schema:
 
 def error_example(code: str) -> dict[str, Any]:
     """An example of an error with this code."""
-    text = _TEXTS.get(code) or entries_for(code)[0].message
     examples = {name: example for name, (_, example) in _ERROR_KEYS.get(code, {}).items()}
     given = {name: example for name, example in examples.items() if example is not None}
-    return {"error": text, "code": code, **given}
+    return {"error": _TEXTS[code], "code": code, **given}

@@ -3,14 +3,19 @@
 import hashlib
 import json
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from importlib import resources
 from typing import TypeVar
 
 from outreply_cli.emulator.incoming_comments import add_incoming_comment
 from outreply_cli.emulator.media import ASSETS, attach
-from outreply_cli.emulator.posts import OWNED_POSTS, mark_published, media_from_urls
+from outreply_cli.emulator.posts import (
+    OWNED_POSTS,
+    add_first_comment,
+    mark_published,
+    media_from_urls,
+)
 from outreply_cli.emulator.seed_file import (
     Field,
     parse_allowlist,
@@ -21,7 +26,9 @@ from outreply_cli.emulator.seed_file import (
     parse_token,
 )
 from outreply_cli.emulator.state import State
+from outreply_cli.emulator.tokens import add_token, check_key_limit, check_lifetime
 from outreply_cli.emulator.webhooks import check_webhook_url, new_secret
+from outreply_cli.errors import InvalidInputError
 from outreply_cli.spec.limits import (
     EVENTS,
     EVERY_SCOPE,
@@ -59,25 +66,6 @@ def load_seed(state: State, seed: Field) -> None:
         _AccountLoader(state, account).load()
 
 
-def create_token(
-    state: State,
-    user_id: str,
-    *,
-    name: str,
-    scopes: Sequence[str] = (EVERY_SCOPE,),
-    prefix: str = "outreply_live_",
-    **columns: object,
-) -> sqlite3.Row:
-    """Create a token for a user; `columns` are further values, such as its `secret`."""
-    token_id = state.new_id()
-    if "secret" not in columns:
-        columns["secret"] = prefix + state.new_hex(48)
-    return state.insert(
-        "tokens", user_id=user_id, name=name, scopes=json.dumps(list(scopes)),
-        **({"id": token_id} | columns),
-    )  # fmt: skip
-
-
 class _AccountLoader:
     """Loads an account of a seed."""
 
@@ -111,7 +99,12 @@ class _AccountLoader:
             for item in _items(fields, name):
                 load(item)
         if "tokens" not in fields:
-            create_token(self._state, self._user_id, name="emulator")
+            add_token(self._state, self._user_id, name="emulator")
+        user = self._db.execute("SELECT * FROM users WHERE id = ?", (self._user_id,)).fetchone()
+        try:
+            check_key_limit(self._db, user, self._now)
+        except InvalidInputError as error:
+            raise fields["tokens"].error(str(error)) from None
         if "usage" in fields:
             buckets = ("publishes", "replies", "reads", "webhooks", "writes", "requests")
             for bucket, used in fields["usage"].fields(*buckets).items():
@@ -164,8 +157,14 @@ class _AccountLoader:
             given["id"] = fields["id"].text(max_length=100)
         revoked = _read(fields, "revoked", Field.boolean, default=False)
         brands = [self._get_brand_id(brand) for brand in _items(fields, "brands")]
+        expires_at = self._time(fields, "expires_at")
+        if expires_at is not None:
+            try:
+                check_lifetime(expires_at, self._now)
+            except InvalidInputError as error:
+                raise fields["expires_at"].error(str(error)) from None
         try:
-            row = create_token(
+            row = add_token(
                 self._state, self._user_id, name=_read(fields, "name", Field.text, "seeded"),
                 scopes=scopes or (SANDBOX_SCOPES if sandbox else (EVERY_SCOPE,)),
                 prefix=SANDBOX_PREFIX if sandbox else "outreply_live_",
@@ -173,7 +172,7 @@ class _AccountLoader:
                 request_count=_count(fields, "request_count"),
                 brand_ids=json.dumps(brands),
                 ip_allowlist=json.dumps(_read(fields, "ip_allowlist", parse_allowlist, [])),
-                expires_at=self._time(fields, "expires_at"),
+                expires_at=expires_at,
                 revoked_at=self._now.timestamp() if revoked else None,
                 issued_by_collaborator_id=_read(fields, "collaborator", Field.text, None),
                 has_full_access=_read(fields, "full_access", Field.boolean, default=True),
@@ -238,16 +237,18 @@ class _AccountLoader:
             self._db.execute("UPDATE posts SET status = 'failed' WHERE id = ?", (post_id,))
         if times == ["published_at"]:
             self._publish(fields, post_id, timestamp)
-        for comment in _items(fields, "comments"):
-            if times != ["published_at"]:
+        else:
+            for comment in _items(fields, "comments"):
                 raise comment.error("only a published post may have comments")
-            self._load_comment(comment, post_id, None)
 
     def _publish(self, fields: Mapping[str, Field], post_id: str, timestamp: float) -> None:
         row = self._db.execute(OWNED_POSTS + "WHERE posts.id = ?", (post_id,)).fetchone()
         given = fields.get("remote_id")
         remote_id = given.text(max_length=100) if given else self._state.new_remote_id()
         mark_published(self._db, row, remote_id, timestamp)
+        for comment in _items(fields, "comments"):
+            self._load_comment(comment, post_id, None)
+        add_first_comment(self._state, row, timestamp)
 
     def _load_comment(self, item: Field, post_id: str, parent_id: str | None) -> None:
         fields = item.fields("id", "name", "username", "message", "at", "replies")

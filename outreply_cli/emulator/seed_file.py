@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from outreply_cli.emulator.auth import parse_network
+from outreply_cli.emulator.clock import truncate
 from outreply_cli.emulator.errors import SeedError
 from outreply_cli.errors import InvalidInputError, TimeError
 from outreply_cli.spec.limits import SANDBOX_PREFIX, TOKEN_PREFIXES, Tier
@@ -94,8 +95,8 @@ class Field:
             try:
                 if value[:1] in {"+", "-"}:
                     span = parse_duration(value[1:])
-                    return (now + (span if value[0] == "+" else -span)).timestamp()
-                at = datetime.fromisoformat(value)
+                    return truncate(now + (span if value[0] == "+" else -span)).timestamp()
+                at = truncate(datetime.fromisoformat(value))
                 return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
             except (ValueError, OverflowError, InvalidInputError):
                 pass

@@ -14,7 +14,21 @@ from outreply_cli.emulator.clock import EmulatorClock
 from outreply_cli.emulator.config import EmulatorConfig
 from outreply_cli.storage.sqlite import open_database, transaction, wrap_storage_errors
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
+# The tables of version 4.
+_LOGS = """
+CREATE TABLE IF NOT EXISTS attempts (
+    number INTEGER PRIMARY KEY, delivery_id TEXT NOT NULL, at REAL NOT NULL, status INTEGER,
+    error TEXT, milliseconds REAL
+);
+CREATE INDEX IF NOT EXISTS attempts_of_delivery ON attempts (delivery_id);
+CREATE TABLE IF NOT EXISTS audit (
+    number INTEGER PRIMARY KEY, at REAL NOT NULL, event TEXT NOT NULL, token_id TEXT NOT NULL,
+    token_name TEXT NOT NULL, actor TEXT, brand_id TEXT, method TEXT, path TEXT, status INTEGER,
+    code TEXT, ip TEXT, milliseconds REAL, denied_scope TEXT
+);
+CREATE INDEX IF NOT EXISTS audit_age ON audit (at);
+"""
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS users (
@@ -96,13 +110,16 @@ CREATE TABLE IF NOT EXISTS usage (
 ) WITHOUT ROWID;
 """
 
-_UPGRADES = {2: "CREATE INDEX posts_published_of_page ON posts (page_id, status, published_at)"}
+_UPGRADES = {
+    2: "CREATE INDEX posts_published_of_page ON posts (page_id, status, published_at)",
+    3: _LOGS,
+}
 # The key in a copy's `meta` table that holds its creation time.
 _COPIED_AT = "copied_at"
 # In the order of deletion: tables before those that they reference.
 _TABLES = (
-    "deliveries", "hooks", "arrivals", "comments", "post_media", "media", "posts", "pages",
-    "brands", "tokens", "users", "usage", "idempotency", "meta",
+    "audit", "attempts", "deliveries", "hooks", "arrivals", "comments", "post_media", "media",
+    "posts", "pages", "brands", "tokens", "users", "usage", "idempotency", "meta",
 )  # fmt: skip
 
 
@@ -111,7 +128,7 @@ def open_state(path: Path) -> sqlite3.Connection:
     hint = "Use another --state directory, or delete the file."
     with wrap_storage_errors(f"the emulator's state in {path}", hint=hint):
         return open_database(
-            path, _SCHEMA, version=SCHEMA_VERSION, durable=False, upgrades=_UPGRADES
+            path, _SCHEMA + _LOGS, version=SCHEMA_VERSION, durable=False, upgrades=_UPGRADES
         )
 
 
@@ -128,9 +145,8 @@ class State:
         self.config = config or EmulatorConfig()
         try:
             self.clock = EmulatorClock(system, self.connection)
-            if self.config.is_frozen:
-                with self.transaction():
-                    self.clock.freeze()
+            with self.transaction():
+                self._start_clock()
         except BaseException:
             self.connection.close()
             raise
@@ -193,8 +209,13 @@ class State:
         for table in _TABLES:
             self.connection.execute(f"DELETE FROM {table}")  # noqa: S608
         self.clock.reset()
+        self._start_clock()
+
+    def _start_clock(self) -> None:
         if self.config.is_frozen:
             self.clock.freeze()
+        if self.config.starts_at is not None and self.is_empty:
+            self.clock.set_time(self.config.starts_at)
 
     def insert(self, table: str, **values: object) -> sqlite3.Row:
         """Insert a row with these columns, and return it; the caller commits."""

@@ -58,6 +58,10 @@ def get_webhook(context: RequestContext) -> dict[str, Any]:
 def delete_webhook(context: RequestContext) -> dict[str, Any]:
     """`DELETE /webhooks/:id`: also drops its pending deliveries."""
     row = _get_own(context, context.path["webhook_id"])
+    context.db.execute(
+        "DELETE FROM attempts WHERE delivery_id IN (SELECT id FROM deliveries WHERE hook_id = ?)",
+        (row["id"],),
+    )
     context.db.execute("DELETE FROM deliveries WHERE hook_id = ?", (row["id"],))
     context.db.execute("DELETE FROM hooks WHERE id = ?", (row["id"],))
     return {"success": True, "id": row["id"]}
@@ -113,6 +117,7 @@ def emit(state: State, user_id: str, name: str, data: Mapping[str, Any], at: dat
         payload = {
             "id": delivery_id,
             "event": name,
+            "type": name,
             "created_at": format_unix_time(timestamp),
             "data": {"userId": user_id, **data},
         }

@@ -131,11 +131,11 @@ def journal_health(path: Path) -> JournalHealth:
 class Journal:
     """The journal of one state directory; several processes may have it open.
 
-    Every method raises StorageError if the file cannot be read or written. With `may_be_readonly`,
+    Every method raises StorageError if the file cannot be read or written. With `allow_readonly`,
     a file that cannot be written can be read, and a missing one is empty.
     """
 
-    def __init__(self, path: Path, *, may_be_readonly: bool = False) -> None:
+    def __init__(self, path: Path, *, allow_readonly: bool = False) -> None:
         self.path = path
         self._lock = threading.RLock()
         with self._access():
@@ -147,7 +147,7 @@ class Journal:
                 durable=True,
                 upgrades=_UPGRADES,
                 check=True,
-                may_be_readonly=may_be_readonly,
+                allow_readonly=allow_readonly,
             )
 
     def close(self) -> None:

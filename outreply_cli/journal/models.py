@@ -82,13 +82,13 @@ class RowHistory:
 
     Attributes:
         active: The entry whose post exists, or may exist.
-        revision: The generation of the row's next post.
+        next_generation: The generation of the row's next post.
         unsent: The newest entry, if its post was never created.
     """
 
     row: str
     active: JournalEntry | None
-    revision: int
+    next_generation: int
     unsent: JournalEntry | None = None
 
     @classmethod
@@ -102,6 +102,6 @@ class RowHistory:
         return cls(
             row=newest.row,
             active=max(active, key=lambda entry: entry.generation) if active else None,
-            revision=newest.generation + is_used,
+            next_generation=newest.generation + is_used,
             unsent=newest if newest.state in {EntryState.PLANNED, EntryState.FAILED} else None,
         )

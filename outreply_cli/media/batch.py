@@ -86,7 +86,7 @@ class UploadBatch:
         uploader: Uploads one file.
         limits: Limits of the account.
         skip_existing: Whether known content is not sent again.
-        on_interrupt: Called on Ctrl-C, to end requests in progress and waits.
+        on_interrupt: Called on Ctrl-C, to abort requests in progress and waits.
     """
 
     def __init__(
@@ -174,7 +174,7 @@ class UploadBatch:
                 )
                 return FileResult(name, UploadStatus.FAILED, file, error=error)
             progress.start(index, file.path.name if name != STDIN else name, file.size)
-            media = self._uploader.store(file, reuse=self._skip_existing, on_sent=on_sent)
+            media = self._uploader.upload(file, reuse=self._skip_existing, on_sent=on_sent)
         except OutReplyError as error:
             if _is_fatal(error):
                 self._stopped_by = self._stopped_by or error

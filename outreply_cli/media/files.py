@@ -106,7 +106,7 @@ def hash_file(file: InspectedFile) -> MediaFile:
         return stream.get_hashed_file()
 
 
-def inspect_file(path: Path, limits: StorageLimits, scope: FileScope = _ANYWHERE) -> MediaFile:
+def inspect_and_hash(path: Path, limits: StorageLimits, scope: FileScope = _ANYWHERE) -> MediaFile:
     """Inspect and hash the file at `path`."""
     return hash_file(inspect(path, limits, scope))
 

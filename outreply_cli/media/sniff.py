@@ -76,7 +76,7 @@ class _Extent(NamedTuple):
 
     Attributes:
         end: Position up to which the structure is understood.
-        is_truncated: Whether the structure goes on behind the end of the file.
+        is_truncated: Whether the structure goes on after the end of the file.
         lacks_end: Whether only the marker of the end is missing.
     """
 
@@ -92,7 +92,7 @@ _NO_END = MediaProblem(
     "the file has no end marker and may be truncated; check that it opens", is_warning=True
 )
 _WEB_PAGE = MediaProblem(
-    "the file has a web page hidden behind the first bytes of an image or video; if it is a real "
+    "the file has a web page hidden after the first bytes of an image or video; if it is a real "
     "one, open it in an editor and export it again"
 )
 
@@ -106,7 +106,7 @@ def find_corruption(stream: IO[bytes], mime: str, size: int) -> MediaProblem | N
     extent = _MEASURES[mime](stream, size)
     if extent.is_truncated:
         return _TRUNCATED
-    # Markup in a comment of a picture is no web page.
+    # Markup inside an image comment does not make the file a web page.
     edges = [_read_at(stream, extent.end, EDGE_BYTES)]
     edges.append(_read_at(stream, max(extent.end, size - EDGE_BYTES), EDGE_BYTES))
     if any(_MARKUP.search(edge) for edge in edges):
@@ -258,7 +258,7 @@ def _as_ascii(head: bytes) -> bytes:
 
 
 def _find_after(stream: IO[bytes], position: int, wanted: bytes) -> int | None:
-    """Return the position behind the first `wanted` from `position` on, or None."""
+    """Return the position after the first `wanted` from `position` on, or None."""
     stream.seek(position)
     before = b""
     while chunk := stream.read(_CHUNK_BYTES):

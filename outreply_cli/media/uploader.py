@@ -69,7 +69,7 @@ class Uploader:
         sizes = {item.get("size_bytes") for item in self._list_media().values()}
         return file.size in sizes or not self._is_list_complete
 
-    def store(
+    def upload(
         self, file: InspectedFile, *, reuse: bool, on_sent: Callable[[int], None] = lambda _: None
     ) -> UploadedMedia:
         """Upload `file`; it is hashed first only if that may save the upload.

@@ -5,7 +5,7 @@ import re
 from urllib.parse import urlsplit
 
 _LOCAL_NAMES = ("localhost", "localhost.localdomain", "ip6-localhost", "ip6-loopback")
-_LOCAL_ENDINGS = (".localhost", ".local", ".internal", ".home.arpa")
+_LOCAL_SUFFIXES = (".localhost", ".local", ".internal", ".home.arpa")
 _NUMBER = re.compile(r"0[xX][0-9a-fA-F]*|\d+")
 
 
@@ -30,7 +30,7 @@ def find_media_url_problem(url: str) -> str | None:
     name = host.rstrip(".").lower()
     if not name:
         return "has no host; use a public https URL"
-    if name in _LOCAL_NAMES or name.endswith(_LOCAL_ENDINGS):
+    if name in _LOCAL_NAMES or name.endswith(_LOCAL_SUFFIXES):
         return "points to a private machine, which OutReply cannot reach; use a public https URL"
     address = _address(name)
     if address is not None and not _is_public(address):

@@ -40,7 +40,7 @@ class DeliveryResult:
         error: Reason for the missing response; None if there was one.
         milliseconds: The duration of the attempt.
         is_connected: Whether something accepted the connection and the TLS handshake.
-        hint: How to get a response; None for no advice.
+        hint: Suggested fix; None if there is none.
     """
 
     status: int | None
@@ -190,9 +190,9 @@ def _post(
 
 
 def _connect(addresses: Sequence[Address], port: int, deadline: float) -> socket.socket:
-    """A connection to the first of `addresses` that accepts one: they were checked, names were not.
+    """A connection to the first of `addresses` that accepts one.
 
-    A name could resolve to another address when it is looked up again.
+    Connects by address, not name: only the addresses were checked.
     """
     failure: OSError = socket.gaierror("unknown host")
     for index, address in enumerate(addresses):

@@ -13,7 +13,7 @@ from typing import Any
 
 from outreply_cli.api.client import Client, CreatedPost, ListResult, find_post, post_time
 from outreply_cli.api.errors import NotFoundError, PermissionDeniedError
-from outreply_cli.api.resend import LIST_LAG, Look, Step, next_step
+from outreply_cli.api.resend import LIST_LAG, SearchResult, Step, next_step
 from outreply_cli.api.retry import is_definitive
 from outreply_cli.api.types import Post
 from outreply_cli.errors import OutReplyError
@@ -25,7 +25,7 @@ _PUBLISHED_WITHIN = timedelta(hours=26)
 # A server may store a time without fractions of a second.
 _TIME_TOLERANCE = timedelta(seconds=1)
 _CLOCK_TOLERANCE = timedelta(seconds=10)
-_LOOK_LIFETIME = timedelta(minutes=15)
+_SEARCH_LIFETIME = timedelta(minutes=15)
 _MARK_LIFETIME = timedelta(seconds=10)
 _MAX_REPLAYS = 20
 
@@ -48,12 +48,12 @@ class Sender:
     """Sends and cancels the posts of journal entries; safe to share between threads.
 
     Attributes:
-        looked_at: Time of the look that showed which posts are missing, by the server's clock. Once
-            it is old, because the run is long or the machine slept, pages are looked at again.
+        searched_at: Time of the search that showed which posts are missing, by the server's clock.
+            Once it is old, because the run is long or the machine slept, pages are searched again.
     """
 
     def __init__(self, client: Client, journal: Journal) -> None:
-        self.looked_at: datetime | None = None
+        self.searched_at: datetime | None = None
         self._client = client
         self._journal = journal
         self._token = client.transport.token_digest
@@ -93,17 +93,17 @@ class Sender:
         if entry.attempts is None:
             return SendResult(entry)
         try:
-            post_id, look, reason = self._look(entry)
+            post_id, search, reason = self._search(entry)
         except PermissionDeniedError as error:
-            # Without a look, only the key makes a repeat harmless.
-            post_id, look, reason = (
+            # Without a search, only the key makes a repeat harmless.
+            post_id, search, reason = (
                 None,
-                Look(is_found=False, is_complete=False, at=self._client.now()),
+                SearchResult(is_found=False, is_complete=False, at=self._client.now()),
                 error.message,
             )
         except OutReplyError as error:
             return SendResult(entry, error.replace(maybe_applied=True))
-        step = next_step(entry.attempts, look, now=self._client.now(), token=self._token)
+        step = next_step(entry.attempts, search, now=self._client.now(), token=self._token)
         if step == Step.RECORD and post_id is not None:
             return self._record_post(entry, post_id)
         if step == Step.REPEAT:
@@ -130,16 +130,16 @@ class Sender:
 
     def find_existing(self, entry: JournalEntry) -> JournalEntry | None:
         """Return `entry` as done if the server has its post and no other entry claims it."""
-        post_id, _, _ = self._look(entry)
+        post_id, _, _ = self._search(entry)
         return self._record_post(entry, post_id).entry if post_id is not None else None
 
     def _find_again(self, entry: JournalEntry) -> str | None:
-        """Return the ID of the entry's post if another machine sent it after an old look."""
+        """Return the ID of the entry's post if another machine sent it after an old search."""
         now = self._client.now()
-        if self.looked_at is None or now - self.looked_at < _LOOK_LIFETIME:
+        if self.searched_at is None or now - self.searched_at < _SEARCH_LIFETIME:
             return None
         listed_at, posts = self._lists.get(entry.page_id, (None, []))
-        if listed_at is None or now - listed_at >= _LOOK_LIFETIME:
+        if listed_at is None or now - listed_at >= _SEARCH_LIFETIME:
             scheduled, published = _list_posts(self._client, entry)
             posts = [*scheduled.items, *published.items]
             self._lists[entry.page_id] = (now, posts)
@@ -174,7 +174,7 @@ class Sender:
             last_marked_at = now
 
         def find() -> Post | None:
-            post_id, _, _ = self._look(entry)
+            post_id, _, _ = self._search(entry)
             if post_id is not None:
                 return {"id": post_id}
             # About to be repeated.
@@ -235,7 +235,7 @@ class Sender:
         if error.code.endswith("_GUARDRAIL") and not error.maybe_applied:
             # Another machine may have sent the same row in the meantime.
             with suppress(OutReplyError):
-                post_id, _, _ = self._look(entry)
+                post_id, _, _ = self._search(entry)
                 if post_id is not None:
                     return self._record_post(entry, post_id)
         # The next attempt must not get another key: the server has a post with this one.
@@ -296,14 +296,18 @@ class Sender:
             ),
         )
 
-    def _look(self, entry: JournalEntry) -> tuple[str | None, Look, str]:
-        """Return the ID of the entry's post, the look at the lists, and why it is incomplete."""
+    def _search(self, entry: JournalEntry) -> tuple[str | None, SearchResult, str]:
+        """Return the ID of the entry's post, the search of the lists, and why it is incomplete."""
         at = self._client.now()
         post_id, truncated = find_created_post(
             self._client, entry, self._journal.post_ids(entry.account)
         )
         reason = "the server lists only 100 posts of the page" if truncated else "lists may be late"
-        return post_id, Look(is_found=post_id is not None, is_complete=not truncated, at=at), reason
+        return (
+            post_id,
+            SearchResult(is_found=post_id is not None, is_complete=not truncated, at=at),
+            reason,
+        )
 
     def _unknown(
         self, entry: JournalEntry, reason: str, doubt: str = "was sent"

@@ -104,7 +104,7 @@ class PostService:
             try:
                 for index, file in enumerate(files):
                     progress.start(index, file.path.name, file.size)
-                    media = uploader.store(
+                    media = uploader.upload(
                         file, reuse=True, on_sent=partial(progress.update, index)
                     )
                     progress.finish(index)
@@ -137,7 +137,7 @@ class PostService:
         except NotFoundError:
             raise
         except OutReplyError:
-            # Reading it needs another scope, and only tells what is cancelled.
+            # Reading the post needs another scope; the result is only used in the message.
             post = {}
         facts = _select(post)
         if self._journal_path.exists():
@@ -253,7 +253,7 @@ class PostService:
         (new,) = journal.record_planned(
             [
                 _make_draft(
-                    account, old.calendar, row=old.row, generation=history.revision,
+                    account, old.calendar, row=old.row, generation=history.next_generation,
                     scheduled_at=new_time, body=body, replaces=old.id,
                 )
             ]
@@ -297,7 +297,7 @@ class PostService:
             if history.active is not None:
                 return self._existing(page, history.active, body)
             draft = _make_draft(
-                account, calendar, row=row, generation=history.revision,
+                account, calendar, row=row, generation=history.next_generation,
                 scheduled_at=scheduled_at or self._client.now(), body=body,
                 # Other content with the same key is not a second post.
                 key_digest="",

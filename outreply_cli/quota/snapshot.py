@@ -21,7 +21,7 @@ class QuotaSnapshot:
 def poll_account(
     client: Client, clock: Clock, *, interval: float, count: int | None
 ) -> Iterator[QuotaSnapshot]:
-    """Poll the account every `interval` seconds, `count` times or without end."""
+    """Poll the account every `interval` seconds, `count` times or indefinitely."""
     for poll in itertools.count() if count is None else range(count):
         if poll > 0:
             clock.sleep(interval)

@@ -32,21 +32,21 @@ _ROWS = (
     (400, "validation", "INVALID_IDEMPOTENCY_KEY", "Idempotency-Key is missing or > 120 chars",
      "Use a key of 1 to 120 characters."),
     (401, "authentication", "MISSING_TOKEN", "No token in request",
-     "Sign in with: outreply auth login"),
+     "Send the token in the header Authorization: Bearer TOKEN."),
     (401, "authentication", "INVALID_TOKEN", "Token is malformed or not found",
-     "Copy the token again from the dashboard, then: outreply auth login"),
+     "Copy the token again from the dashboard; it starts with outreply_live_."),
     (401, "authentication", "TOKEN_REVOKED", "Token was revoked",
-     "Create a new token in the dashboard, then: outreply auth login"),
+     "Create a new token in the dashboard."),
     (401, "authentication", "TOKEN_EXPIRED", "Token past its expiry date",
-     "Create a new token in the dashboard, then: outreply auth login"),
+     "Create a new token in the dashboard."),
     (402, "limit", "SANDBOX_EXHAUSTED", "Sandbox token hit its 100-request lifetime cap",
-     "Create a live token in the dashboard, then: outreply auth login"),
+     "Create a live token in the dashboard; see upgrade_url."),
     (403, "authorization", "MISSING_SCOPE", "Token lacks required scope",
      "Create a token with that scope in the dashboard."),
     (403, "authorization", "IP_NOT_ALLOWED", "Request IP not in token's allowlist",
      "Add this machine's address to the token's allowlist, or use another token."),
     (403, "authorization", "BRAND_NOT_AUTHORIZED", "Token can't reach the requested brand",
-     "Use a token for the brand; see: outreply brands list"),
+     "Use a token that may reach the brand; GET /brands lists those of this one."),
     (403, "authorization", "COLLABORATOR_INSUFFICIENT",
      "The issuing collaborator no longer has full access",
      "Ask the brand's owner to restore full access, or use the owner's token."),
@@ -82,36 +82,7 @@ CATALOG: tuple[CatalogEntry, ...] = tuple(
 )
 
 
-# Hints for NOT_FOUND by the start of the path.
-_NOT_FOUND_FIXES = (
-    ("/brands/", "Check the brand's ID; see: outreply brands list"),
-    ("/pages/", "Check the page's ID; see: outreply pages list"),
-    ("/pages", "Check the brand's ID; see: outreply brands list"),
-    ("/posts/scheduled/", "Check the post's ID; see: outreply posts list --all"),
-    ("/posts/", "Check the page and the media; see: outreply pages list, outreply media list"),
-    ("/comments/reply", "Check the comment's ID; see: outreply comments inbox --all"),
-    ("/comments", "Check the post's ID; see: outreply posts list --published"),
-    ("/media/", "Check the media ID; see: outreply media list"),
-    ("/webhooks/", "Check the webhook's ID; see: outreply webhooks list"),
-)  # fmt: skip
-
-
 def entries_for(code: str) -> tuple[CatalogEntry, ...]:
     """The entries of `code` in any case; a code may have two statuses."""
     code = code.strip().upper()
     return tuple(entry for entry in CATALOG if entry.code == code)
-
-
-def fix_for(code: str, status: int, path: str = "") -> str | None:
-    """Return the fix for an error code; None if the catalog lacks it.
-
-    The `path` of the request is the one below the base URL.
-    """
-    if (code, status) == ("QUOTA_EXCEEDED", 429):
-        # With 413 the storage is full; with 429 (used by the SDKs) a monthly bucket is.
-        code = "MONTHLY_QUOTA_EXCEEDED"
-    if code == "NOT_FOUND":
-        for prefix, fix in _NOT_FOUND_FIXES:
-            if path.startswith(prefix):
-                return fix
-    return next((entry.fix for entry in entries_for(code)), None)

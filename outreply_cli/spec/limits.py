@@ -13,6 +13,8 @@ LIST_LIMIT_MAX = 100
 LIST_LIMIT_DEFAULT = 50
 IDEMPOTENCY_KEY_MAX_CHARACTERS = 120
 IDEMPOTENCY_KEY_LIFETIME = timedelta(hours=24)
+# Two years, the longer of the two that may hold a leap day.
+TOKEN_LIFETIME_MAX = timedelta(days=731)
 
 TOKEN_PREFIXES = ("outreply_live_", "orply_live_", "outreply_test_")
 SANDBOX_PREFIX = "outreply_test_"
@@ -35,6 +37,7 @@ class Tier:
     per_minute: int
     storage_bytes: int
     max_file_bytes: int
+    active_keys: int
 
     @property
     def monthly(self) -> dict[str, int]:
@@ -49,9 +52,9 @@ class Tier:
 
 TIERS = MappingProxyType(
     {
-        "free": Tier(60, 200, 10_000, 2_000, 10, 100 * MEGABYTE, 25 * MEGABYTE),
-        "pro": Tier(500, 3_000, 100_000, 50_000, 60, 1024 * MEGABYTE, 100 * MEGABYTE),
-        "elite": Tier(3_000, 20_000, 1_000_000, 500_000, 300, 5120 * MEGABYTE, 250 * MEGABYTE),
+        "free": Tier(60, 200, 10_000, 2_000, 10, 100 * MEGABYTE, 25 * MEGABYTE, 10),
+        "pro": Tier(500, 3_000, 100_000, 50_000, 60, 1024 * MEGABYTE, 100 * MEGABYTE, 10),
+        "elite": Tier(3_000, 20_000, 1_000_000, 500_000, 300, 5120 * MEGABYTE, 250 * MEGABYTE, 25),
     }
 )
 

@@ -25,7 +25,7 @@ def text_problem(text: str) -> str | None:
     if "\x00" in text:
         return "contains a NUL character; remove it"
     if text and not is_visible(text):
-        return "has only blanks and invisible characters; write a text, or leave it out"
+        return "has only whitespace and invisible characters; write a text, or leave it out"
     return None
 
 
@@ -37,12 +37,12 @@ def is_visible(text: str) -> bool:
     )
 
 
-def normalize_line_ends(text: str) -> str:
-    """Return `text` with LF line ends."""
+def normalize_line_endings(text: str) -> str:
+    """Return `text` with LF line endings."""
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def normalize_text(text: object) -> str:
-    """Return `text` without what a server may change: outer blanks, line ends, Unicode form."""
-    lines = normalize_line_ends(str(text or "")).split("\n")
+    """Normalize what servers may change: outer whitespace, line endings, Unicode form."""
+    lines = normalize_line_endings(str(text or "")).split("\n")
     return unicodedata.normalize("NFC", "\n".join(line.rstrip() for line in lines).strip())

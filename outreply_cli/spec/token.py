@@ -11,7 +11,7 @@ _SHOWN_CHARACTERS = 5
 _SHORT_SECRET_CHARACTERS = 20
 _WEBHOOK_PREFIX = "whsec_"
 _PREFIXES = "|".join(map(re.escape, (*TOKEN_PREFIXES, _WEBHOOK_PREFIX)))
-# The reference's token has 48 characters after its prefix. `outreply_live_…` is no token.
+# The reference's token has 48 characters after its prefix. `outreply_live_…` is not a token.
 SECRET_SHAPE = re.compile(rf"({_PREFIXES})[A-Za-z0-9_-]{{16,}}")
 LEAK_PROBLEM = (
     "contains an API token or a webhook secret; remove it, or write an example as outreply_live_…"

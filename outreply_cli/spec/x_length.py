@@ -25,7 +25,9 @@ def count_for_x(text: str) -> int:
     """Return the length of `text` as X counts it."""
     text = _URL.sub(_shorten_url, unicodedata.normalize("NFC", text))
     text = _EMOJI.sub(_DOUBLE, text)
-    return sum(1 if any(ord(it) in single for single in _SINGLE_RANGES) else 2 for it in text)
+    return sum(
+        1 if any(ord(character) in single for single in _SINGLE_RANGES) else 2 for character in text
+    )
 
 
 def _shorten_url(match: re.Match[str]) -> str:

@@ -1,4 +1,4 @@
-"""Files that a calendar names: opened only below its directory, and never from our own."""
+"""Files that a calendar names: only below its directory, never from outreply's own directories."""
 
 import errno
 import os
@@ -29,7 +29,7 @@ class FileScope:
     """The files that may be opened.
 
     Attributes:
-        directory: Only files below this directory, which is resolved; None for all.
+        directory: Resolved directory that files must be in; None for any.
         private: Directories whose files are never opened.
     """
 
@@ -50,7 +50,7 @@ class FileScope:
         """
         if self.directory is None and not self.private:
             check(path.stat())
-            return _checked(os.open(path, _READ), check)
+            return _check_or_close(os.open(path, _READ), check)
         resolved = Path(os.path.realpath(path))
         private = [Path(os.path.realpath(directory)) for directory in self.private]
         for directory in private:
@@ -68,12 +68,14 @@ def _open_without_links(path: Path, private: Iterable[Path], check: _Check) -> i
     if not directories:
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     # The same directory may have several paths, such as `A` and `a`.
-    refused = {_identity(it.stat()): it for it in private if it.exists()}
+    refused = {
+        _identity(directory.stat()): directory for directory in private if directory.exists()
+    }
     if not _HAS_DIRECTORY_DESCRIPTORS:
         for ancestor in path.parents:
             _refuse(ancestor.stat(), refused)
         check(path.lstat())
-        return _checked(os.open(path, _READ), check)
+        return _check_or_close(os.open(path, _READ), check)
     parent = os.open(directories[0], _DIRECTORY)
     try:
         for directory in directories[1:]:
@@ -82,12 +84,12 @@ def _open_without_links(path: Path, private: Iterable[Path], check: _Check) -> i
             parent = child
             _refuse(os.fstat(parent), refused)
         check(os.stat(name, dir_fd=parent, follow_symlinks=False))
-        return _checked(os.open(name, _READ | _NO_LINK, dir_fd=parent), check)
+        return _check_or_close(os.open(name, _READ | _NO_LINK, dir_fd=parent), check)
     finally:
         os.close(parent)
 
 
-def _checked(descriptor: int, check: _Check) -> int:
+def _check_or_close(descriptor: int, check: _Check) -> int:
     try:
         check(os.fstat(descriptor))
     except BaseException:

@@ -35,7 +35,7 @@ def open_database(
     durable: bool,
     upgrades: Mapping[int, str] = MappingProxyType({}),
     check: bool = False,
-    may_be_readonly: bool = False,
+    allow_readonly: bool = False,
 ) -> sqlite3.Connection:
     """Open the database at `path` in autocommit mode, and create or upgrade it if needed.
 
@@ -46,7 +46,7 @@ def open_database(
         durable: Whether commits are synced to disk.
         upgrades: Statements that upgrade a version to the next one.
         check: Whether to look for damage.
-        may_be_readonly: Whether a file that cannot be written is opened for reading; a missing one
+        allow_readonly: Whether a file that cannot be written is opened for reading; a missing one
             that cannot be created is then empty.
 
     Raises:
@@ -59,7 +59,7 @@ def open_database(
             path, schema, version=version, durable=durable, upgrades=upgrades, check=check
         )
     except (OSError, sqlite3.OperationalError) as error:
-        if not may_be_readonly or not _is_readonly(error):
+        if not allow_readonly or not _is_readonly(error):
             raise
         database = _open_for_reading(path, schema, version)
         if database is None:

@@ -103,13 +103,13 @@ def _has_path(schema: Mapping[str, Any], steps: Sequence[str]) -> bool:
     if not properties:
         # The schema says nothing about the fields of such an object.
         return "object" in schema.get("type", ["object"])
-    below = properties.get(step, schema.get("additionalProperties"))
-    return below is not None and _has_path(below, following)
+    child = properties.get(step, schema.get("additionalProperties"))
+    return child is not None and _has_path(child, following)
 
 
 def _paths(schema: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
-    for name, below in schema.get("properties", {}).items():
+    for name, child in schema.get("properties", {}).items():
         yield prefix + name
-        yield from _paths(below, f"{prefix}{name}.")
+        yield from _paths(child, f"{prefix}{name}.")
     if "items" in schema:
         yield from _paths(schema["items"], f"{prefix}0.")

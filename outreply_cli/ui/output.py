@@ -133,14 +133,14 @@ class Output:
         if self.format == "table" and self.fields is None:
             self.print_text(text)
         else:
-            self.write_json(item)
+            self.print_data(item)
 
     def write_document(self, text: str) -> None:
         """Print a document: as it is, sanitized on a terminal; as `{"content": …}` in JSON."""
         shown = sanitize(text, keep_lines=True) if self.is_terminal else text
         self.print_value(shown, {"content": text})
 
-    def write_json(self, value: Any) -> None:
+    def print_data(self, value: Any) -> None:
         """Print a JSON value of any shape; the table format prints JSON, `-q` nothing.
 
         Raises:
@@ -204,7 +204,7 @@ class Output:
         return select_fields(value, self.fields)
 
     def _json(self, value: Any, *, indented: bool = False) -> str:
-        # Indented JSON takes several times as long, and only people need it.
+        # Indent on a terminal only; it takes several times as long.
         indent = 2 if indented and self.is_terminal else None
         document = json.dumps(value, ensure_ascii=False, indent=indent)
         return escape_control_json(document) if self.is_terminal else document

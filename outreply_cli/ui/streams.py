@@ -33,8 +33,8 @@ def configure_encoding(stream: io.TextIOWrapper, environ: Mapping[str, str]) -> 
     """Write UTF-8 unless a terminal reads `stream`, whatever the locale and PYTHONIOENCODING are.
 
     Terminals get characters of the same width for those that they lack. A terminal with the C
-    locale gets ASCII, although Python uses UTF-8 there. A missing locale means nothing: containers
-    and crontabs have none.
+    locale gets ASCII, although Python uses UTF-8 there. No locale set does not mean C: containers
+    and crontabs set none.
     """
     if not is_terminal(stream):
         use_utf8(stream)
@@ -98,7 +98,7 @@ class SafeStdout(io.TextIOWrapper):
         self._is_reported = False
         super().__init__(
             io.BufferedWriter(self._raw_writer),
-            # Whatever PYTHONUNBUFFERED says.
+            # Independent of PYTHONUNBUFFERED.
             line_buffering=self._raw_writer.isatty(),
             **_text_settings(target),
         )
@@ -177,6 +177,6 @@ def _text_settings(target: io.TextIOWrapper | None) -> dict[str, Any]:
     return {
         "encoding": target.encoding if target is not None else "utf-8",
         "errors": target.errors if target is not None else "backslashreplace",
-        # Programs read the same bytes on every platform, and iCalendar has its own line ends.
+        # Programs read the same bytes on every platform, and iCalendar has its own line endings.
         "newline": "\n",
     }

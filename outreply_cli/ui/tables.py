@@ -12,8 +12,8 @@ from outreply_cli.ui.columns import Column, Item
 _GAP = 2
 _MIN_WIDTH = 6
 _WIDE = 110
-# Cells that a text gets at least on a line of its own.
-_LONG = 24
+# Minimum width of a flexible column on a wrapped line.
+_MIN_WRAPPED_WIDTH = 24
 # The lines of a row, each with the indexes and widths of its columns.
 Layout = Sequence[Sequence[tuple[int, int]]]
 
@@ -113,9 +113,11 @@ def arrange(rows: Sequence[Sequence[str]], *, flexible: Sequence[bool], width: i
         return [list(enumerate(fitted))]
     lines: list[list[int]] = [[]]
     for index, full in enumerate(natural):
-        min_width = min(full, _LONG) if flexible[index] else full
+        min_width = min(full, _MIN_WRAPPED_WIDTH) if flexible[index] else full
         available = width - (_GAP if len(lines) > 1 else 0)
-        used = sum(min(natural[i], _LONG) if flexible[i] else natural[i] for i in lines[-1])
+        used = sum(
+            min(natural[i], _MIN_WRAPPED_WIDTH) if flexible[i] else natural[i] for i in lines[-1]
+        )
         if lines[-1] and used + _GAP * len(lines[-1]) + min_width > available:
             lines.append([])
         lines[-1].append(index)
@@ -138,7 +140,7 @@ def fit_widths(rows: Sequence[Sequence[str]], *, flexible: Sequence[bool], width
     """The width of each column in terminal cells, so that a line fits `width`.
 
     The widest flexible column shrinks first. Other columns keep their width even if the line gets
-    too long, because a cut ID is useless.
+    too long, so that IDs stay complete.
     """
     widths = [max((cell_len(row[i]) for row in rows), default=0) for i in range(len(flexible))]
     spare = width - sum(widths) - _GAP * (len(widths) - 1)

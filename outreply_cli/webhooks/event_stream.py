@@ -52,14 +52,14 @@ class EventStream:
         self._queue.put(item)
 
     def close(self) -> None:
-        """End the stream; safe to call from any thread and from a signal handler."""
+        """Close the stream; safe to call from any thread and from a signal handler."""
         self._queue.put(None)
 
     def __iter__(self) -> Iterator[Received | ForwardAttempt]:
         """The items until the stream ends.
 
         Raises:
-            EventTimeoutError: The timeout ended before the awaited event arrived.
+            EventTimeoutError: The timeout expired before the awaited event arrived.
             InterruptedRunError: The stream was closed before the awaited event arrived.
         """
         self.started = True

@@ -72,16 +72,16 @@ class DeliveryStore:
     """The deliveries received on this machine; safe for several threads and processes.
 
     Every method raises StorageError if the file, which is created if missing, cannot be used. With
-    `may_be_readonly`, a file that cannot be written can be read, and a missing one is empty.
+    `allow_readonly`, a file that cannot be written can be read, and a missing one is empty.
     """
 
-    def __init__(self, path: Path, *, may_be_readonly: bool = False) -> None:
+    def __init__(self, path: Path, *, allow_readonly: bool = False) -> None:
         self._path = path
         self._lock = threading.Lock()
         self._since_prune = 0
         with self._lock_store():
             self._db = open_database(
-                path, _SCHEMA, version=1, durable=True, may_be_readonly=may_be_readonly
+                path, _SCHEMA, version=1, durable=True, allow_readonly=allow_readonly
             )
 
     def close(self) -> None:
@@ -309,10 +309,10 @@ class DeliveryStore:
         ).fetchall()
 
     def find(self, delivery_id: str) -> Delivery:
-        """The first delivery with an ID or its beginning, or with a number such as `12` or `#12`.
+        """The first delivery with an ID or a prefix of it, or with a number such as `12` or `#12`.
 
         Raises:
-            AmbiguousIdError: The IDs of several deliveries begin with it.
+            AmbiguousIdError: The IDs of several deliveries start with it.
             DeliveryNotFoundError: No delivery has that ID or number.
         """
         with self._lock_store():

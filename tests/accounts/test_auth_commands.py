@@ -155,7 +155,7 @@ def test_keyring_waits_for_a_person_at_a_terminal(
         assert child.exitstatus == 0
 
 
-def test_keyring_dialog_without_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_keyring_dialog_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("outreply_cli.accounts.keyring._DIALOG_SECONDS", 0.02)
     answered = threading.Event()
     monkeypatch.setattr("outreply_cli.accounts.keyring._backend", answered.wait)
@@ -371,7 +371,7 @@ def write_config(cli: CommandLine, text: str, encoding: str) -> Path:
     return path
 
 
-def test_plain_http_is_refused(cli: CommandLine) -> None:
+def test_plain_http_is_rejected(cli: CommandLine) -> None:
     result = cli.run("pages", "list", env={"OUTREPLY_BASE_URL": "http://api.outreply.com/api/v1"})
     assert result.code == 2
     assert "plain http" in result.err

@@ -35,7 +35,7 @@ def test_post_lifecycle(client: Client, emulator_clock: ManualClock) -> None:
 
 
 @pytest.mark.parametrize("post_id", ["../me", "..", "a/b", "x?y=1", "né", "a b"])
-def test_id_is_one_path_segment(client: Client, post_id: str) -> None:
+def test_id_is_percent_encoded(client: Client, post_id: str) -> None:
     with pytest.raises(NotFoundError):
         client.scheduled_post(post_id)
 

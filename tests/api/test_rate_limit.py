@@ -115,7 +115,7 @@ def test_server_clock_skew(clock: ManualClock, make_limiter: MakeLimiter, ahead:
 def test_no_window_is_longer_than_the_default_max_wait(
     clock: ManualClock, make_limiter: MakeLimiter, seconds: int
 ) -> None:
-    """A reset that looks late, because the clock moved during the response, ends no command."""
+    """A reset that a clock change makes look late does not abort a command."""
     limiter = make_limiter()
     now = clock.now().timestamp()
     limiter.update(headers(10, 0, now + seconds), now)

@@ -8,7 +8,7 @@ from outreply_cli.api.resend import (
     KEY_SAFELY_REMEMBERED,
     LIST_LAG,
     Attempts,
-    Look,
+    SearchResult,
     Step,
     is_key_remembered,
     next_step,
@@ -22,38 +22,44 @@ ATTEMPTS = st.builds(
     lambda first, later, token: Attempts(NOW - first, NOW - first + abs(later), token),
     AGES, AGES, TOKENS,
 )  # fmt: skip
-LOOKS = st.builds(
-    lambda found, complete, age: Look(is_found=found, is_complete=complete, at=NOW - abs(age)),
+SEARCHES = st.builds(
+    lambda found, complete, age: SearchResult(
+        is_found=found, is_complete=complete, at=NOW - abs(age)
+    ),
     st.booleans(), st.booleans(), AGES,
 )  # fmt: skip
 
 
-@given(ATTEMPTS, LOOKS, TOKENS)
-def test_found_write_is_never_sent(attempts: Attempts, look: Look, token: str) -> None:
-    step = next_step(attempts, look, now=NOW, token=token)
-    assert (step == Step.RECORD) == look.is_found
+@given(ATTEMPTS, SEARCHES, TOKENS)
+def test_found_write_is_never_sent(attempts: Attempts, search: SearchResult, token: str) -> None:
+    step = next_step(attempts, search, now=NOW, token=token)
+    assert (step == Step.RECORD) == search.is_found
 
 
-@given(ATTEMPTS, LOOKS, TOKENS)
-def test_repeat_needs_token_and_remembered_key(attempts: Attempts, look: Look, token: str) -> None:
-    if next_step(attempts, look, now=NOW, token=token) == Step.REPEAT:
+@given(ATTEMPTS, SEARCHES, TOKENS)
+def test_repeat_needs_token_and_remembered_key(
+    attempts: Attempts, search: SearchResult, token: str
+) -> None:
+    if next_step(attempts, search, now=NOW, token=token) == Step.REPEAT:
         assert token == attempts.token != ""
         age = NOW - attempts.first_at
         assert timedelta(0) <= abs(age) <= IDEMPOTENCY_KEY_LIFETIME - timedelta(hours=2)
 
 
-@given(ATTEMPTS, LOOKS, TOKENS)
-def test_new_send_needs_proof_of_absence(attempts: Attempts, look: Look, token: str) -> None:
-    if next_step(attempts, look, now=NOW, token=token) == Step.SEND:
-        assert look.is_complete
-        assert not look.is_found
-        assert look.at >= attempts.last_at + LIST_LAG
+@given(ATTEMPTS, SEARCHES, TOKENS)
+def test_new_send_needs_proof_of_absence(
+    attempts: Attempts, search: SearchResult, token: str
+) -> None:
+    if next_step(attempts, search, now=NOW, token=token) == Step.SEND:
+        assert search.is_complete
+        assert not search.is_found
+        assert search.at >= attempts.last_at + LIST_LAG
 
 
 @given(ATTEMPTS, TOKENS)
-def test_incomplete_look_of_other_token_is_held(attempts: Attempts, token: str) -> None:
-    look = Look(is_found=False, is_complete=False, at=NOW)
-    step = next_step(attempts, look, now=NOW, token=f"{token}-other")
+def test_incomplete_search_of_other_token_is_held(attempts: Attempts, token: str) -> None:
+    search = SearchResult(is_found=False, is_complete=False, at=NOW)
+    step = next_step(attempts, search, now=NOW, token=f"{token}-other")
     assert step == Step.HOLD
 
 

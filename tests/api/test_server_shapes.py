@@ -83,7 +83,7 @@ JSON = st.recursive(
 
 
 @given(body=JSON)
-def test_any_error_body_has_words(body: Any) -> None:
+def test_any_error_body_yields_message(body: Any) -> None:
     from outreply_cli.api.responses import parse_error
     from outreply_cli.ui.errors import format_error
 
@@ -126,7 +126,7 @@ def test_quota_resets(status: int) -> None:
 
 @pytest.mark.parametrize("resets_at", [None, "soon", {}, ""])
 @pytest.mark.parametrize("code", ["MONTHLY_QUOTA_EXCEEDED", "DAILY_LIMIT_EXCEEDED", "X_GUARDRAIL"])
-def test_minute_is_not_the_end_of_a_quota(code: str, resets_at: object) -> None:
+def test_quota_without_reset_has_no_retry_after(code: str, resets_at: object) -> None:
     body = {"error": "used up", "code": code, "resets_at": resets_at}
     reset = str(int(ManualClock().now().timestamp()) + 16)
     error = get_error(response(429, body, x_ratelimit_reset=reset))
@@ -144,7 +144,7 @@ def test_passed_reset_is_now(code: str) -> None:
     "value",
     ["999999999999", "9" * 400, "1e300", "4000000001", "90000", "Fri, 31 Dec 9999 23:59:59 GMT"],
 )
-def test_retry_after_beyond_reason(value: str, max_wait: float | None) -> None:
+def test_huge_retry_after(value: str, max_wait: float | None) -> None:
     reply = response(429, {"error": "slow down", "code": "RATE_LIMITED"}, retry_after=value)
     with ScriptedServer([reply]) as server:
         client = make_client(server, RetryPolicy(max_wait=max_wait))
@@ -214,7 +214,9 @@ def test_post_ids(body: dict[str, Any]) -> None:
         {"data": {"media_id": "77"}},
     ],
 )
-def test_upload_is_done(cli_logged_out: CommandLine, tmp_path: Path, body: dict[str, Any]) -> None:
+def test_upload_response_shapes(
+    cli_logged_out: CommandLine, tmp_path: Path, body: dict[str, Any]
+) -> None:
     (tmp_path / "a.png").write_bytes(png())
     listed, me = response(200, {"media": []}), response(200, {"authenticated_as": {"user_id": 5}})
     with ScriptedServer([me, me, listed, response(201, body)]) as server:

@@ -491,7 +491,7 @@ def test_long_retry_after_ends_at_once(clock: ManualClock, seconds: str, status:
     assert 3600 <= (caught.value.retry_after_seconds or 0) <= 1e12
 
 
-def test_retry_after_beyond_reason_ends_without_max_wait(clock: ManualClock) -> None:
+def test_huge_retry_after_ends_without_max_wait(clock: ManualClock) -> None:
     policy = RetryPolicy(max_wait=None)
     reply = response(429, {"code": "RATE_LIMITED", "retry_after_seconds": 999999999999})
     with ScriptedServer([reply]) as server:
@@ -521,7 +521,7 @@ def limit_error(clock: ManualClock, body: dict[str, Any], **headers: str) -> Lim
     "code",
     ["MONTHLY_QUOTA_EXCEEDED", "DAILY_LIMIT_EXCEEDED", "PAGE_PUBLISH_GUARDRAIL", "NEW_GUARDRAIL"],
 )
-def test_reset_of_the_minute_is_not_that_of_another_limit(clock: ManualClock, code: str) -> None:
+def test_rate_limit_reset_is_not_used_for_quotas(clock: ManualClock, code: str) -> None:
     assert limit_error(clock, {"error": "no", "code": code}).retry_after_seconds is None
     in_an_hour = (clock.now() + timedelta(hours=1)).isoformat()
     body: dict[str, Any]

@@ -1,10 +1,11 @@
-"""Request rate of the emulator, compared to a bare application on the same server.
+"""Request rate and start of the emulator, compared to a bare application and to Python's start.
 
 `python -m tests.benchmarks.emulator`
 """
 
 import http.client
 import json
+import subprocess
 import sys
 import tempfile
 import threading
@@ -32,6 +33,14 @@ SECONDS = 1.5
 ROUNDS = 5
 _MINUTE = 60
 Send = Callable[[http.client.HTTPConnection], int]
+# Imports the emulator, then starts and stops it, as the pytest fixture does in its first test.
+_FIRST_START = """
+import pathlib, tempfile
+from outreply_cli.clock import SystemClock
+from outreply_cli.emulator.server import EmulatorServer
+with tempfile.TemporaryDirectory() as d, EmulatorServer(pathlib.Path(d, "e.db"), SystemClock()):
+    pass
+"""
 # Port, and function that sends a request.
 Measured = tuple[int, Send]
 PATHS = ("/pages", "/posts/scheduled?limit=10", "/posts/published?page_id=page1")
@@ -107,10 +116,11 @@ def emulator() -> Iterator[Sender]:
 
 
 def figures(quick: bool) -> Iterator[Figure]:
-    """Ratios of request rates, and their growth with the number of posts.
+    """Ratios of start times and request rates, and growth with the number of posts.
 
     Both sides of a ratio are measured alternately, so that other load affects both.
     """
+    yield from _start_figures(1 if quick else 15)
     seconds, rounds, posts = (0.1, 1, 100) if quick else (SECONDS, ROUNDS, 10_000)
     body = json.dumps({"pages": ["x" * 400]}).encode()
     with emulator() as few, emulator() as many, bare_server(body) as port:
@@ -127,18 +137,37 @@ def figures(quick: bool) -> Iterator[Figure]:
             (f"`GET {path}`", few.get(path), many.get(path), bare.get(path)) for path in PATHS
         ]
         cases.append(("`POST /posts/schedule`", few.post, many.post, bare.post))
-        for name, of_few, of_many, of_bare in cases:
+        for name, send_few, send_many, send_bare in cases:
             few_port, many_port = few.server.port, many.server.port
             yield Figure(
                 f"the emulator's {name}, requests per second",
-                compare((few_port, of_few), (port, of_bare)),
+                compare((few_port, send_few), (port, send_bare)),
                 "a bare application on the same server",
                 0.3, "at least",
                 Growth(
-                    compare((few_port, of_few), (many_port, of_many)),
+                    compare((few_port, send_few), (many_port, send_many)),
                     f"10 to {posts:,} posts of each kind",
                 ),
             )  # fmt: skip
+
+
+def _start_figures(rounds: int) -> Iterator[Figure]:
+    def run(program: str) -> float:
+        started_at = time.perf_counter()
+        subprocess.run([sys.executable, "-c", program], check=True)
+        return time.perf_counter() - started_at
+
+    def start_again() -> float:
+        started_at = time.perf_counter()
+        with tempfile.TemporaryDirectory() as directory:
+            with EmulatorServer(Path(directory) / "e.db", SystemClock()):
+                return time.perf_counter() - started_at
+
+    times = [(run("pass"), run(_FIRST_START), start_again()) for _ in range(rounds)]
+    base, first, again = (median(column) for column in zip(*times, strict=True))
+    baseline = "`python -c pass`"
+    yield Figure("first emulator of a process, with imports", first / base, baseline, 20.0)
+    yield Figure("each further emulator, such as of a test", again / base, baseline, 3.0)
 
 
 def _fill(server: EmulatorServer, posts: int) -> None:

@@ -351,12 +351,12 @@ def test_renamed_file_is_not_sent_again(cli: CommandLine, calendar: Path, client
 def test_several_files_are_checked_together(
     cli: CommandLine, tmp_path: Path, client: Client
 ) -> None:
-    one, two = tmp_path / "one.csv", tmp_path / "two.csv"
-    write_csv(one, [row("a", "2026-12-01 09:00:00", "One")])
-    write_csv(two, [row("a", "2026-12-01 09:00:30", "Two")])
-    ran = cli.run("bulk", "schedule", str(one), str(two))
+    first, second = tmp_path / "one.csv", tmp_path / "two.csv"
+    write_csv(first, [row("a", "2026-12-01 09:00:00", "One")])
+    write_csv(second, [row("a", "2026-12-01 09:00:30", "Two")])
+    ran = cli.run("bulk", "schedule", str(first), str(second))
     assert ran.code == 2
-    assert f"{two}:2:" in ran.err
+    assert f"{second}:2:" in ran.err
     assert get_posts(client) == []
 
 

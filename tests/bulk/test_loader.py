@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from outreply_cli.bulk.calendar import Calendar
-from outreply_cli.bulk.csv_reader import read_csv
+from outreply_cli.bulk.csv_reader import parse_csv
 from outreply_cli.bulk.loader import load_calendar, parse_columns
-from outreply_cli.bulk.yaml_reader import read_yaml
+from outreply_cli.bulk.yaml_reader import parse_yaml
 from outreply_cli.errors import InvalidInputError
 from tests.bulk.test_bulk_schedule import get_summary
 from tests.command_line import CommandLine
@@ -214,9 +214,9 @@ def test_readers_accept_any_bytes(content: bytes) -> None:
     for name in ("csv", "yaml"):
         calendar = Calendar("x", Path("/nonexistent/x"))
         if name == "csv":
-            read_csv(calendar, content, {})
+            parse_csv(calendar, content, {})
         else:
-            read_yaml(calendar, content)
+            parse_yaml(calendar, content)
         assert all(problem.message for problem in calendar.problems)
 
 
@@ -231,7 +231,7 @@ def test_unreadable_paths_are_reported(tmp_path: Path) -> None:
 def test_yaml_tiktok_settings_become_json() -> None:
     calendar = Calendar("c", Path("/nowhere/c"))
     row = b"posts: [{page: a, scheduled_at: b, tiktok_settings: {d: 2026-01-02, n: [1, yes, 1.5]}}]"
-    read_yaml(calendar, row)
+    parse_yaml(calendar, row)
     assert calendar.problems == []
     assert calendar.rows[0].content.tiktok_settings == {"d": "2026-01-02", "n": [1, True, 1.5]}
 
@@ -240,7 +240,7 @@ def test_yaml_tiktok_settings_become_json() -> None:
 def test_yaml_settings_invalid_as_json(value: str) -> None:
     calendar = Calendar("c", Path("/nowhere/c"))
     row = f"posts: [{{page: a, scheduled_at: b, tiktok_settings: {{n: {value}}}}}]"
-    read_yaml(calendar, row.encode())
+    parse_yaml(calendar, row.encode())
     assert [problem.field for problem in calendar.problems] == ["tiktok_settings"]
 
 

@@ -18,6 +18,7 @@ from outreply_cli.bulk.loader import load_calendar
 from outreply_cli.bulk.remote_state import fetch_account
 from outreply_cli.bulk.service import BulkOptions, BulkService
 from outreply_cli.cancellation import CancellationToken
+from outreply_cli.emulator.config import EmulatorConfig
 from outreply_cli.emulator.server import EmulatorServer
 from outreply_cli.spec.token import Token
 from tests.bulk.calendars import (
@@ -43,7 +44,9 @@ class CalendarLife(RuleBasedStateMachine):
         self._directory = tempfile.TemporaryDirectory()
         root = Path(self._directory.name)
         self.clock = ManualClock()
-        self.server = EmulatorServer(root / "emulator.db", self.clock)
+        self.server = EmulatorServer(
+            root / "emulator.db", self.clock, config=EmulatorConfig(is_lenient=True)
+        )
         self.server.__enter__()
         self.server.state.connection.execute("UPDATE users SET tier = 'elite'")
         self.path = root / "calendar.csv"

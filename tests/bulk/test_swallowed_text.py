@@ -1,4 +1,4 @@
-"""Text that a format would swallow is read, or rejected with the way out; none is lost."""
+"""Text that CSV or YAML syntax would drop is read, or rejected with a fix."""
 
 import codecs
 import json
@@ -312,7 +312,7 @@ def test_invisible_texts_are_rejected(cli: CommandLine, tmp_path: Path, text: st
     path.write_text(f"{HEADER}{ROW}{text}\n", encoding="utf-8")
     ran = cli.run("bulk", "schedule", str(path))
     assert ran.code == 2
-    assert "c.csv:2: message: has only blanks and invisible characters" in ran.err
+    assert "c.csv:2: message: has only whitespace and invisible characters" in ran.err
     rows = f"page,scheduled_at,message,first_comment,media_urls\n{ROW}Hi,{text},https://e.com/a\n"
     path.write_text(rows, encoding="utf-8")
     assert "c.csv:2: first_comment: has only" in cli.run("bulk", "schedule", str(path)).err
@@ -574,7 +574,7 @@ def test_yaml_escapes_of_line_ends(cli: CommandLine, client: Client, tmp_path: P
 
 @pytest.mark.parametrize("key", ["", "k1"])
 @pytest.mark.parametrize("media", [(), ("a.png", "b.png")])
-def test_journals_with_the_line_ends_of_a_file_stay_valid(
+def test_old_journal_with_crlf_still_matches(
     cli: CommandLine, client: Client, tmp_path: Path, key: str, media: tuple[str, ...]
 ) -> None:
     for name in media:
@@ -597,7 +597,7 @@ def test_journals_with_the_line_ends_of_a_file_stay_valid(
 
 
 def make_journal_older(path: Path) -> None:
-    """Write the only entry of a journal as versions did that kept the line ends of a file."""
+    """Write the only entry of a journal as older versions did, with CRLF line endings."""
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         db.row_factory = sqlite3.Row
         row = db.execute("SELECT id, body FROM entries").fetchone()
@@ -626,7 +626,7 @@ def expire_page(emulator: EmulatorServer) -> None:
         db.execute("UPDATE pages SET expired = 1 WHERE platform = 'facebook'")
 
 
-OUT = "k1,facebook:acme,2026-12-01 09:00,OUT\n"
+PUBLISHED = "k1,facebook:acme,2026-12-01 09:00,PUBLISHED\n"
 NEXT = "k2,instagram:acme,2027-01-10 18:00,NEXT\n"
 
 
@@ -637,12 +637,12 @@ def test_page_that_is_gone_does_not_block_other_rows(
     change: Callable[[EmulatorServer], None], zone: str,
 ) -> None:  # fmt: skip
     path = tmp_path / "c.csv"
-    unkeyed = OUT.replace("k1", "").replace("09:00", "10:00")
-    path.write_text(f"key,{HEADER}{OUT}{unkeyed}")
+    unkeyed = PUBLISHED.replace("k1", "").replace("09:00", "10:00")
+    path.write_text(f"key,{HEADER}{PUBLISHED}{unkeyed}")
     assert cli.run("bulk", "schedule", str(path), "--tz", zone).code == 0
     cli.clock.advance(9 * 86_400)
     change(emulator)
-    path.write_text(f"key,{HEADER}{OUT}{unkeyed}{NEXT}")
+    path.write_text(f"key,{HEADER}{PUBLISHED}{unkeyed}{NEXT}")
     ran = cli.run("bulk", "schedule", str(path), "--tz", zone, "--prune")
     assert ran.code == 0, ran.err
     assert "1 created" in ran.err
@@ -652,21 +652,21 @@ def test_expired_page_blocks_rows_that_are_still_to_be_sent(
     cli: CommandLine, emulator: EmulatorServer, tmp_path: Path
 ) -> None:
     path = tmp_path / "c.csv"
-    path.write_text(f"key,{HEADER}{OUT}")
+    path.write_text(f"key,{HEADER}{PUBLISHED}")
     assert cli.run("bulk", "schedule", str(path)).code == 0
     expire_page(emulator)
-    path.write_text(f"key,{HEADER}{OUT}{NEXT}")
+    path.write_text(f"key,{HEADER}{PUBLISHED}{NEXT}")
     ran = cli.run("bulk", "schedule", str(path))
     assert ran.code == 0, ran.err
     assert "c.csv:2: page: the connection of facebook:acme has expired" in ran.err
     assert "1 created, 1 unchanged" in ran.err
-    path.write_text(f"key,{HEADER}{OUT.replace('OUT', 'edited')}{NEXT}")
+    path.write_text(f"key,{HEADER}{PUBLISHED.replace('PUBLISHED', 'edited')}{NEXT}")
     ran = cli.run("bulk", "schedule", str(path))
     assert ran.code == 2
     assert "has expired; reconnect it" in ran.err
 
 
-def test_nothing_about_a_row_that_is_out_is_judged_again(cli: CommandLine, tmp_path: Path) -> None:
+def test_published_row_is_not_validated_again(cli: CommandLine, tmp_path: Path) -> None:
     path = tmp_path / "c.yaml"
     post = yaml_post("message: Big news").replace("12-24", "12-01")
     path.write_text(post)

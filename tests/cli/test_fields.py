@@ -41,7 +41,7 @@ def count_requests(emulator: EmulatorServer) -> int:
         (("comments", "reply", "c1", "-m", "Hi"), "message"),
     ],
 )
-def test_unknown_field_is_refused_before_anything_is_sent(
+def test_unknown_field_is_rejected_before_anything_is_sent(
     cli: CommandLine, emulator: EmulatorServer, calendar: str, words: tuple[str, ...], near: str
 ) -> None:
     words = tuple(calendar if word == "CALENDAR" else word for word in words)
@@ -70,7 +70,7 @@ def test_unknown_field_of_an_empty_list(cli: CommandLine, field: str, hint: str 
         assert hint is None or hint in result.err
 
 
-def test_unknown_field_of_a_command_that_runs_on(cli: CommandLine) -> None:
+def test_unknown_field_of_streaming_command(cli: CommandLine) -> None:
     for command in (("comments", "watch"), ("quota", "watch"), ("serve-webhook",)):
         error = parse_error(cli.run(*command, "--fields", "nope", "-o", "jsonl"))
         assert error["message"] == "--fields: unknown field 'nope'"

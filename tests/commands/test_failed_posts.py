@@ -130,7 +130,7 @@ def test_retry_requires_confirmation(cli: CommandLine, client: Client, failed_id
     assert "Sale today" not in list_published_texts(client)
 
 
-def test_retry_of_other_posts_is_refused(
+def test_retry_of_other_posts_is_rejected(
     cli: CommandLine, emulator: EmulatorServer, failed_id: str
 ) -> None:
     pending = schedule_with_key(cli, "Pending")

@@ -1,4 +1,4 @@
-"""What commands say they did is what they did: cancelled, sent, exported, shown."""
+"""Reported effects match actual effects: cancelled, sent, exported, shown."""
 
 import csv
 import io
@@ -50,7 +50,7 @@ def test_cancel_says_what_it_cancelled(cli: CommandLine, key: tuple[str, ...]) -
     assert ran.out == f"Cancelled {post_id}: {expected}\n"
 
 
-def test_cancel_escapes_text_of_others(cli: CommandLine) -> None:
+def test_cancel_escapes_control_characters(cli: CommandLine) -> None:
     words = ("--page", "x:bluebird", "--at", "+1d", "-m", "a\x1b[2Jb")
     post_id = cli.run("posts", "schedule", *words, "-q").out.strip()
     assert "\x1b" not in cli.run("posts", "cancel", post_id).out
@@ -90,21 +90,21 @@ def two_questions(
     return [first, add_comment(emulator, post, "Second question?")]
 
 
-@pytest.mark.parametrize("end", ["interrupt", "eof", "terminate"])
+@pytest.mark.parametrize("exit_by", ["interrupt", "eof", "hangup"])
 def test_interrupted_triage_sends_nothing_unconfirmed(
-    cli: CommandLine, post: str, two_questions: list[str], end: str
+    cli: CommandLine, post: str, two_questions: list[str], exit_by: str
 ) -> None:
     child = start_triage(cli)
     queue_reply(child)
-    if end == "interrupt":
+    if exit_by == "interrupt":
         child.sendintr()
-    elif end == "eof":
+    elif exit_by == "eof":
         child.sendeof()
     else:
         child.kill(signal.SIGHUP)
     child.expect(pexpect.EOF)
     child.close()
-    if end != "terminate":
+    if exit_by != "hangup":
         assert child.exitstatus == 130
         assert "interrupted; the last reply, to @jane.doe, was not sent" in str(child.before)
         assert "0 sent, 0 skipped, 1 left." in str(child.before)
@@ -126,7 +126,7 @@ def test_interrupt_in_a_reply_sends_nothing(
     assert replies(cli, post, two_questions[0]) == []
 
 
-def test_interrupt_after_confirmed_reply_keeps_it(
+def test_triage_sends_confirmed_reply(
     cli: CommandLine, post: str, two_questions: list[str]
 ) -> None:
     child = start_triage(cli)
@@ -155,7 +155,7 @@ def test_interrupt_while_a_confirmed_reply_is_sent_is_in_doubt(
     child.expect(pexpect.EOF)
     child.close()
     assert child.exitstatus == 130
-    # The same reply is sent once, whatever became of the first request.
+    # The same reply is sent once, even if the first request was carried out.
     assert cli.run("comments", "reply", two_questions[0], "-m", "Not sure yet").code == 0
     assert replies(cli, post, two_questions[0]) == ["Not sure yet"]
 

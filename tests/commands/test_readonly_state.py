@@ -50,7 +50,7 @@ from pathlib import Path
 from outreply_cli.errors import StorageError
 from outreply_cli.journal.journal import Journal
 
-journal = Journal(Path(sys.argv[1]), may_be_readonly=True)
+journal = Journal(Path(sys.argv[1]), allow_readonly=True)
 assert journal.list_unsettled() == []
 try:
     journal.mark_upload("account", "digest", datetime.now(UTC))
@@ -74,7 +74,7 @@ pytestmark = pytest.mark.skipif(
 
 
 @contextmanager
-def unwritable(directory: Path) -> Iterator[None]:
+def make_readonly(directory: Path) -> Iterator[None]:
     modes = {path: path.stat().st_mode for path in [directory, *directory.rglob("*")]}
     for path, mode in modes.items():
         path.chmod(mode & ~0o222)
@@ -90,7 +90,7 @@ def run_readonly(directory: Path, command: Sequence[str], environ: Mapping[str, 
     if IS_ROOT:
         script = 'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && exec "$@"'
         command = ["unshare", "-m", "sh", "-c", script, str(directory), *command]
-    with unwritable(directory):
+    with make_readonly(directory):
         done = subprocess.run(
             command, env=environ, capture_output=True, text=True, timeout=60, check=False
         )
@@ -119,7 +119,7 @@ def test_readers_respond(reader: CommandLine, calendar: Path, words: str, has_st
         for name in ("bulk schedule", "comments inbox", "webhooks history"):
             extra = [str(calendar), "--tz", "UTC"] if name.startswith("bulk") else []
             assert reader.run(*name.split(), *extra).code == 0
-        # As another program leaves them; SQLite would have to create them.
+        # Remove -wal and -shm, as another program would; SQLite cannot recreate them here.
         for path in [*state.glob("*-wal"), *state.glob("*-shm")]:
             path.unlink()
     else:
@@ -164,8 +164,7 @@ def test_log_that_cannot_be_read_is_not_ignored(reader: CommandLine, tmp_path: P
     make_private_dir(state)
     with closing(Journal(journal.path)) as journal:
         journal.record_calendar("account", "id", "calendar.csv")
-        # As a backup of a running machine holds them; without the file of shared memory, SQLite
-        # would have to write to read the log.
+        # Like a backup of a running machine: without -shm, SQLite must write to read the WAL.
         for name in (JOURNAL_FILE, f"{JOURNAL_FILE}-wal"):
             shutil.copy(journal.path.with_name(name), state / name)
     ran = run_readonly(reader.home, reader.words("store", "status"), reader.environ)
@@ -174,11 +173,11 @@ def test_log_that_cannot_be_read_is_not_ignored(reader: CommandLine, tmp_path: P
     assert "OUTREPLY_STATE_DIR" in ran.err
 
 
-def test_directory_of_others_is_not_read(tmp_path: Path) -> None:
+def test_world_writable_state_dir_is_rejected(tmp_path: Path) -> None:
     state = tmp_path / "state"
     make_private_dir(state)
     with closing(sqlite3.connect(state / JOURNAL_FILE)):
         pass
     state.chmod(0o777)
     with pytest.raises(StorageError, match="writable by other users"):
-        Journal(state / JOURNAL_FILE, may_be_readonly=True)
+        Journal(state / JOURNAL_FILE, allow_readonly=True)

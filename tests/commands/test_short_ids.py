@@ -1,4 +1,4 @@
-"""IDs cut to a beginning that is unique among what is listed."""
+"""IDs abbreviated to a unique prefix."""
 
 import json
 from contextlib import closing
@@ -32,7 +32,7 @@ def set_id(emulator: EmulatorServer, table: str, old: str, new: str) -> None:
 
 @pytest.fixture
 def scheduled(cli: CommandLine, emulator: EmulatorServer) -> list[str]:
-    """The IDs of three scheduled posts, of which two have the same beginning."""
+    """The IDs of three scheduled posts, of which two share a prefix."""
     for number, post_id in enumerate((FIRST, SECOND, OTHER), 1):
         words = ("--page", "instagram:acme", "--at", f"+{number}d", "-m", f"Post {number}", "-q")
         made = cli.run("posts", "schedule", *words).out.strip()
@@ -87,7 +87,7 @@ def test_one_ambiguous_id_of_several_changes_nothing(
 
 
 @pytest.mark.parametrize("word", ["99a1b2c3", "77a1b", "a1b2c3d4"])
-def test_id_that_begins_no_listed_one_is_not_found(
+def test_unmatched_prefix_is_not_found(
     cli: CommandLine, scheduled: list[str], client: Client, word: str
 ) -> None:
     for words in (["show", word], ["cancel", word], ["reschedule", word, "--at", "+9d"]):
@@ -101,7 +101,7 @@ def test_cancel_reaches_scheduled_posts_only(cli: CommandLine, scheduled: list[s
     assert cli.run("posts", "cancel", published[:12]).code == 5
 
 
-def test_whole_id_that_begins_another_one_means_itself(
+def test_exact_id_wins_over_prefix(
     cli: CommandLine, emulator: EmulatorServer, scheduled: list[str], client: Client
 ) -> None:
     set_id(emulator, "posts", FIRST, "68a1b2c3")
@@ -110,7 +110,7 @@ def test_whole_id_that_begins_another_one_means_itself(
     assert sorted(scheduled_ids(client)) == scheduled[1:]
 
 
-def test_whole_ids_cost_no_request(cli: CommandLine, scheduled: list[str]) -> None:
+def test_full_id_needs_no_lookup(cli: CommandLine, scheduled: list[str]) -> None:
     def requests(*words: str) -> list[str]:
         lines = cli.run(*words, "-v", "--json").err.splitlines()
         return [" ".join(line.split()[:2]) for line in lines if "/api/v1/" in line]
@@ -126,7 +126,7 @@ def test_whole_ids_cost_no_request(cli: CommandLine, scheduled: list[str]) -> No
     assert requests("media", "delete", missing, "--yes") == [f"DELETE /api/v1/media/{missing}"]
 
 
-def test_short_id_is_refused_where_the_list_is_incomplete(
+def test_short_id_with_truncated_list_is_rejected(
     cli: CommandLine, emulator: EmulatorServer, client: Client
 ) -> None:
     page = run_json(cli, "pages", "show", "instagram:acme")["id"]
@@ -144,7 +144,7 @@ def test_short_id_is_refused_where_the_list_is_incomplete(
     assert cli.run("posts", "cancel", "05aaaa0000aaaa0000aaaa0000").code == 0
 
 
-def test_token_that_may_not_list_needs_whole_ids(
+def test_token_without_read_scope_requires_full_id(
     cli: CommandLine, emulator: EmulatorServer, scheduled: list[str], client: Client
 ) -> None:
     before = cli.environ["OUTREPLY_API_KEY"]
@@ -166,8 +166,8 @@ def test_media_by_short_id(cli: CommandLine, emulator: EmulatorServer, client: C
     words = ("--page", "instagram:acme", "--at", "+1d", "-m", "Hi", "--media", "media:68a1b2")
     (body,) = run_json(cli, "posts", "schedule", *words, "--dry-run")
     assert body["media_ids"] == [FIRST]
-    asked = cli.run("media", "delete", "68a1b2")
-    assert (asked.code, FIRST in asked.err) == (2, True)
+    unconfirmed = cli.run("media", "delete", "68a1b2")
+    assert (unconfirmed.code, FIRST in unconfirmed.err) == (2, True)
     assert cli.run("media", "delete", "68a1b2", "--yes").code == 0
     assert client.media().items == []
 
@@ -181,8 +181,8 @@ def test_webhook_by_short_id(cli: CommandLine, emulator: EmulatorServer, client:
     assert cli.run("webhooks", "show", "68a1b2").code == 2
     assert cli.run("webhooks", "delete", "68a1b2", "--yes").code == 2
     assert run_json(cli, "webhooks", "show", FIRST[:-1])["id"] == FIRST
-    asked = cli.run("webhooks", "delete", FIRST[:22])
-    assert f"Delete webhook {FIRST}?" in asked.err
+    unconfirmed = cli.run("webhooks", "delete", FIRST[:22])
+    assert f"Delete webhook {FIRST}?" in unconfirmed.err
     assert cli.run("webhooks", "delete", FIRST[:22], "--yes").code == 0
     assert [hook["id"] for hook in client.webhooks().items] == [SECOND]
 

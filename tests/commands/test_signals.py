@@ -85,7 +85,7 @@ def test_sigterm_ends_a_job_that_ignores_ctrl_c(cli_logged_out: CommandLine) -> 
 def test_handler_of_the_parent_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     previous = signal.signal(signal.SIGTERM, signal.SIG_IGN)
     try:
-        entry_point._end_on_sigterm()
+        entry_point._interrupt_on_sigterm()
         assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGTERM, previous)

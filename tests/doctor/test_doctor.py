@@ -132,8 +132,8 @@ def test_missing_scope_names_commands(cli: CommandLine, emulator: EmulatorServer
 def test_token_expires_soon(
     cli: CommandLine, emulator: EmulatorServer, emulator_clock: ManualClock
 ) -> None:
-    ends = (emulator_clock.now() + timedelta(days=3)).timestamp()
-    emulator.state.connection.execute("UPDATE tokens SET expires_at = ?", (ends,))
+    expires_at = (emulator_clock.now() + timedelta(days=3)).timestamp()
+    emulator.state.connection.execute("UPDATE tokens SET expires_at = ?", (expires_at,))
     item = parse_results(cli.run("doctor", "--json"))["token"][0]
     assert item["status"] == "warning"
     assert "expires in 3d" in item["detail"]

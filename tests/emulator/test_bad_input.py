@@ -49,7 +49,7 @@ def test_invalid_json_number(http: httpx.Client, number: str) -> None:
 
 @pytest.mark.parametrize("limit", ["0" * 5000 + "1", "9" * 5000, "0", "101", "-1", "²", "1e1"])
 def test_invalid_limit(http: httpx.Client, limit: str) -> None:
-    check(http.get("/media", params={"limit": limit}), 400, "INVALID_FIELD")
+    check(http.get("/posts/scheduled", params={"limit": limit}), 400, "INVALID_FIELD")
 
 
 def test_oversized_form_is_upload_error(

@@ -11,7 +11,7 @@ from outreply_cli.emulator.server import EmulatorServer
 START = 1_795_435_200 + 30 * 86_400
 
 
-class Meter:
+class StepCounter:
     """Counts the SQLite steps of requests to the emulator."""
 
     def __init__(self, emulator: EmulatorServer) -> None:
@@ -22,7 +22,7 @@ class Meter:
         self.busy, self.quiet = (row[0] for row in rows.fetchmany(2))
         self.day = 0
 
-    def steps(self, send: Callable[["Meter"], httpx.Response]) -> int:
+    def steps(self, send: Callable[["StepCounter"], httpx.Response]) -> int:
         steps = 0
 
         def count() -> int:
@@ -62,37 +62,40 @@ class Meter:
 
 
 @pytest.fixture
-def meter(emulator: EmulatorServer) -> Iterator[Meter]:
-    meter = Meter(emulator)
-    yield meter
-    meter.http.close()
+def counter(emulator: EmulatorServer) -> Iterator[StepCounter]:
+    counter = StepCounter(emulator)
+    yield counter
+    counter.http.close()
 
 
 @pytest.mark.parametrize(
     "send",
     [
-        pytest.param(lambda meter: meter.http.get("/pages"), id="GET /pages"),
-        pytest.param(lambda meter: meter.http.get("/posts/scheduled"), id="GET /posts/scheduled"),
+        pytest.param(lambda counter: counter.http.get("/pages"), id="GET /pages"),
         pytest.param(
-            lambda meter: meter.http.get("/posts/published", params={"page_id": meter.quiet}),
+            lambda counter: counter.http.get("/posts/scheduled"), id="GET /posts/scheduled"
+        ),
+        pytest.param(
+            lambda counter: counter.http.get("/posts/published", params={"page_id": counter.quiet}),
             id="GET /posts/published?page_id=",
         ),
         pytest.param(
-            lambda meter: meter.http.get("/posts/scheduled", params={"page_id": meter.quiet}),
+            lambda counter: counter.http.get("/posts/scheduled", params={"page_id": counter.quiet}),
             id="GET /posts/scheduled?page_id=",
         ),
-        pytest.param(lambda meter: meter.schedule(), id="POST /posts/schedule"),
+        pytest.param(lambda counter: counter.schedule(), id="POST /posts/schedule"),
         pytest.param(
-            lambda meter: meter.http.get(f"http://127.0.0.1:{meter.emulator.port}/"), id="dashboard"
+            lambda counter: counter.http.get(f"http://127.0.0.1:{counter.emulator.port}/"),
+            id="dashboard",
         ),
     ],
 )
 def test_cost_does_not_grow_with_posts(
-    meter: Meter, send: Callable[[Meter], httpx.Response]
+    counter: StepCounter, send: Callable[[StepCounter], httpx.Response]
 ) -> None:
-    meter.fill(100)
-    baseline = meter.steps(send)
-    with meter.emulator.state.transaction() as db:
-        db.execute("DELETE FROM posts WHERE page_id = ?", (meter.busy,))
-    meter.fill(3_400)
-    assert meter.steps(send) <= 1.2 * baseline
+    counter.fill(100)
+    baseline = counter.steps(send)
+    with counter.emulator.state.transaction() as db:
+        db.execute("DELETE FROM posts WHERE page_id = ?", (counter.busy,))
+    counter.fill(3_400)
+    assert counter.steps(send) <= 1.2 * baseline

@@ -70,7 +70,7 @@ def test_load_invalid_snapshot_changes_nothing(
             handle.request("snapshot", load=str(tmp_path / name))
         assert handle.request("export")["seed"] == before, name
     with pytest.raises(EmulatorError, match="cannot write"):
-        handle.request("snapshot", save=str(tmp_path / "no" / "such" / "place"))
+        handle.request("snapshot", save=str(tmp_path / "no" / "such" / "directory"))
 
 
 def test_older_state_and_snapshot_are_migrated(

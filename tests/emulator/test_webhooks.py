@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
 from typing import Any
@@ -36,6 +36,8 @@ class Receiver(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.requests: list[tuple[dict[str, str], bytes]] = []
         self.status = 200
+        # Called for each request.
+        self.on_request: Callable[[], None] = lambda: None
         self.drips = 0
         self.paused = threading.Event()
         self.dripped = 0
@@ -49,6 +51,7 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["content-length"]))
         headers = {name.lower(): value for name, value in self.headers.items()}
         self.server.requests.append((headers, body))
+        self.server.on_request()
         self.send_response_only(self.server.status)
         with suppress(OSError):
             self.flush_headers()
@@ -149,14 +152,24 @@ def test_failed_delivery_is_retried(
 
 
 def test_advance_runs_each_retry_at_its_time(
-    sdk: OutReply, handle: EmulatorHandle, receiver: Receiver
+    sdk: OutReply, emulator: EmulatorServer, receiver: Receiver
 ) -> None:
     sdk.webhooks.create(url=receiver.url, events=EVENTS)
-    receiver.status = 503
+    times: list[datetime] = []
+    receiver.status, receiver.on_request = 503, lambda: times.append(emulator.state.clock.now())
     schedule(sdk)
-    assert handle.request("advance", seconds=86_400)["deliveries"] == 6
-    times = [int(headers["x-outreply-timestamp"]) for headers, _ in receiver.requests]
-    assert [b - a for a, b in pairwise(times)] == [30, 120, 600, 1800, 7200]
+    assert emulator.handle.request("advance", seconds=86_400)["deliveries"] == 6
+    assert [(b - a).total_seconds() for a, b in pairwise(times)] == [30, 120, 600, 1800, 7200]
+
+
+def test_timestamp_is_the_machines_time(
+    sdk: OutReply, handle: EmulatorHandle, receiver: Receiver, emulator_clock: ManualClock
+) -> None:
+    sdk.webhooks.create(url=receiver.url, events=EVENTS)
+    schedule(sdk)
+    handle.request("advance", seconds=86_400)
+    ((headers, _),) = receiver.requests
+    assert int(headers["x-outreply-timestamp"]) == emulator_clock.current.timestamp()
 
 
 def test_webhook_is_disabled_after_20_failures(

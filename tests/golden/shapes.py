@@ -13,8 +13,7 @@ from typing import Any
 
 # IDs and platforms as keys.
 _ID_KEY = re.compile(r"[0-9a-f]{24}|[A-Z]{2}")
-# What others define: the data of an event, the options of a platform, a JSON Schema; and what is
-# like the object around it.
+# Free-form fields (event data, platform options, JSON Schema) and recursive fields.
 _OPEN_FIELDS = {"commands", "data", "result", "tiktok_settings"}
 _KINDS = {str: "string", bool: "boolean", int: "integer", float: "number", type(None): "null"}
 _ONE_OF = "one of"

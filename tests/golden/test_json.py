@@ -1,6 +1,6 @@
 """The JSON of every command keeps its shape: fields may be added, but not removed or retyped.
 
-Commands are also run with `-q`, and without `--yes` where they ask.
+Commands are also run with `-q`, and without `--yes` where they prompt.
 """
 
 import json
@@ -41,7 +41,7 @@ GOLDEN = Path(__file__).parent / "json"
 # Prints what the command that it runs prints.
 PASS_THROUGH = {"emulator exec"}
 TERMINAL_ONLY = {"comments triage"}
-# Commands that run on, and print one object per line.
+# Streaming commands: one object per line.
 STREAMING = {"comments watch", "quota watch", "serve-webhook"}
 # Commands that return the same when repeated.
 READ_COMMANDS = {
@@ -78,7 +78,7 @@ IMPOSSIBLE = {
     # One document for each format that was requested.
     "posts export": {"empty"},
     "webhooks trigger": {"empty", "plural"},
-    # A post that is not there ends the command.
+    # A missing post aborts the command.
     "posts retry": {"empty"},
 }
 TOKEN = "outreply_live_" + "golden" * 6
@@ -95,7 +95,7 @@ JSON_COMMANDS = [
 
 
 @dataclass(frozen=True)
-class Answer:
+class RecordedRun:
     """A command line, its exit code and the value it printed, if any."""
 
     command: str
@@ -117,7 +117,7 @@ class Recorder:
     """Runs commands and records their JSON.
 
     Attributes:
-        answers: Values that commands printed.
+        runs: Runs that printed a value.
         failures: Runs that ended with an error.
         quiet: Output with `-q` next to the JSON value, by command.
         csv: Column names with `-o csv`, by command.
@@ -125,8 +125,8 @@ class Recorder:
     """
 
     cli: CommandLine
-    answers: list[Answer] = field(default_factory=list)
-    failures: list[Answer] = field(default_factory=list)
+    runs: list[RecordedRun] = field(default_factory=list)
+    failures: list[RecordedRun] = field(default_factory=list)
     quiet: dict[str, list[tuple[str, Any]]] = field(default_factory=lambda: defaultdict(list))
     csv: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     unconfirmed: dict[str, Result] = field(default_factory=dict)
@@ -138,7 +138,7 @@ class Recorder:
         return self._run(command, *words, stdin=stdin, code=code).out
 
     def record(self, command: str, *words: str, stdin: str = "", code: int = 0) -> Any:
-        """Run a command with `--json` and record its answer, and its error if it has one."""
+        """Run a command with `--json` and record the output, and the error if it has one."""
         # A new command has no schema yet.
         if command not in NO_FIELDS and (result_schema(command) or not UPDATE_GOLDEN):
             self.fail(command, *words, "--fields", "no_such", stdin=stdin, code=2)
@@ -155,7 +155,7 @@ class Recorder:
 
     def record_output(self, command: str, out: str, *words: str, code: int = 0) -> Any:
         value = json.loads(out)
-        self.answers.append(Answer(command, words, code, value))
+        self.runs.append(RecordedRun(command, words, code, value))
         return value
 
     def record_lines(self, command: str, *words: str) -> None:
@@ -187,7 +187,7 @@ class Recorder:
 
     def _record_error(self, err: str, command: str, *words: str, code: int) -> dict[str, Any]:
         error = parse_error(err.splitlines()[-1])
-        self.failures.append(Answer(command, words, code, error))
+        self.failures.append(RecordedRun(command, words, code, error))
         return error
 
 
@@ -621,12 +621,12 @@ def golden_path(command: str) -> Path:
 def current_shapes(recorder: Recorder) -> dict[str, Shape]:
     """The shape of everything that each command printed."""
     shapes: dict[str, Shape] = {}
-    for answer in recorder.answers:
-        if answer.command in ANY_VALUE:
+    for run in recorder.runs:
+        if run.command in ANY_VALUE:
             continue
-        shape = infer_shape(answer.value, MAX_DEPTHS.get(answer.command, 20))
-        known = shapes.get(answer.command)
-        shapes[answer.command] = merge_shapes([shape, *([known] if known else [])]) or shape
+        shape = infer_shape(run.value, MAX_DEPTHS.get(run.command, 20))
+        known = shapes.get(run.command)
+        shapes[run.command] = merge_shapes([shape, *([known] if known else [])]) or shape
     rows = merge_shapes(shapes[command].fields["rows"] for command in ROW_COMMANDS)
     assert rows is not None
     for command in ROW_COMMANDS:
@@ -642,7 +642,7 @@ def test_json_shapes_are_unchanged(recorder: Recorder) -> None:
         changes = [f"{path.name} is missing"]
         if pinned is not None:
             changes = list(find_breaking_changes(pinned, current))
-        # What other runs have seen is kept, such as values that are null at times.
+        # Keep types seen in earlier runs, such as values that are sometimes null.
         known = [pinned] if pinned is not None and not changes else []
         merged = shape_to_json(merge_shapes([current, *known]) or current)
         if pinned is not None and not changes and merged != shape_to_json(pinned):
@@ -654,11 +654,11 @@ def test_json_shapes_are_unchanged(recorder: Recorder) -> None:
 
 def test_every_json_command_is_covered(recorder: Recorder) -> None:
     names = {" ".join(command.path) for command in JSON_COMMANDS} - {*PASS_THROUGH}
-    answered = {answer.command for answer in recorder.answers}
-    assert answered == names - TERMINAL_ONLY
-    failed = {answer.command for answer in recorder.failures}
+    covered = {run.command for run in recorder.runs}
+    assert covered == names - TERMINAL_ONLY
+    failed = {run.command for run in recorder.failures}
     assert names - failed <= TERMINAL_ONLY
-    files = {golden_path(name).name for name in answered - ANY_VALUE}
+    files = {golden_path(name).name for name in covered - ANY_VALUE}
     for path in GOLDEN.iterdir():
         if UPDATE_GOLDEN and path.name not in files:
             path.unlink()
@@ -668,12 +668,12 @@ def test_every_json_command_is_covered(recorder: Recorder) -> None:
 def test_every_form_is_covered(recorder: Recorder) -> None:
     """Commands that print arrays: none, one and several; commands with --dry-run: that, too."""
     forms: dict[str, set[str]] = defaultdict(set)
-    for answer in recorder.answers:
-        if answer.items is not None and answer.command not in STREAMING:
-            form = {0: "empty", 1: "single"}.get(len(answer.items), "plural")
-            forms[answer.command].add(form)
-        if "--dry-run" in answer.words:
-            forms[answer.command].add("dry run")
+    for run in recorder.runs:
+        if run.items is not None and run.command not in STREAMING:
+            form = {0: "empty", 1: "single"}.get(len(run.items), "plural")
+            forms[run.command].add(form)
+        if "--dry-run" in run.words:
+            forms[run.command].add("dry run")
     missing = {
         command: wanted - found
         for command, found in forms.items()
@@ -690,7 +690,7 @@ def test_every_form_is_covered(recorder: Recorder) -> None:
 
 def test_schemas_are_current(recorder: Recorder) -> None:
     """`outreply help --json` describes results by schemas generated from the shapes."""
-    assert recorder.answers
+    assert recorder.runs
     schemas = {
         path.stem: shape_to_schema(shape_from_json(json.loads(path.read_text(encoding="utf-8"))))
         for path in sorted(GOLDEN.iterdir())
@@ -715,7 +715,7 @@ def published_tree(cli: CommandLine) -> dict[str, dict[str, Any]]:
     return dict(walk(json.loads(cli.run("help", "--json").out), ()))
 
 
-def test_answers_match_published_schemas(recorder: Recorder, cli: CommandLine) -> None:
+def test_output_matches_published_schemas(recorder: Recorder, cli: CommandLine) -> None:
     checker = jsonschema.FormatChecker(formats=())
     checker.checks("date-time")(lambda text: not isinstance(text, str) or is_iso(text))
     commands = published_tree(cli)
@@ -726,11 +726,11 @@ def test_answers_match_published_schemas(recorder: Recorder, cli: CommandLine) -
     }
     for validator in validators.values():
         validator.check_schema(validator.schema)
-    for answer in recorder.answers:
-        errors = [error.message for error in validators[answer.command].iter_errors(answer.value)]
-        assert errors == [], f"{answer.command} {answer.words}"
-    for answer in recorder.answers + recorder.failures:
-        assert answer.code in commands[answer.command]["exit_codes"], answer
+    for run in recorder.runs:
+        errors = [error.message for error in validators[run.command].iter_errors(run.value)]
+        assert errors == [], f"{run.command} {run.words}"
+    for run in recorder.runs + recorder.failures:
+        assert run.code in commands[run.command]["exit_codes"], run
 
 
 def is_iso(text: str) -> bool:
@@ -749,17 +749,17 @@ def test_schemas_name_every_type() -> None:
 
 def test_schemas_notice_a_missing_or_renamed_field(recorder: Recorder, cli: CommandLine) -> None:
     commands = published_tree(cli)
-    for answer in recorder.answers:
-        items = answer.items if isinstance(answer.value, list) else [answer.value]
-        if not items or answer.command in {"help", "emulator openapi"}:
+    for run in recorder.runs:
+        items = run.items if isinstance(run.value, list) else [run.value]
+        if not items or run.command in {"help", "emulator openapi"}:
             continue
-        schema = commands[answer.command]["result"]
-        if answer.command in ANY_VALUE:
+        schema = commands[run.command]["result"]
+        if run.command in ANY_VALUE:
             continue
-        schema = schema["items"] if isinstance(answer.value, list) else schema
+        schema = schema["items"] if isinstance(run.value, list) else schema
         for name in schema["required"]:
-            renamed = {f"{key}_" if key == name else key: it for key, it in items[0].items()}
-            assert not jsonschema.Draft202012Validator(schema).is_valid(renamed), answer
+            renamed = {f"{key}_" if key == name else key: value for key, value in items[0].items()}
+            assert not jsonschema.Draft202012Validator(schema).is_valid(renamed), run
 
 
 def test_tree_has_the_documented_keys(cli: CommandLine) -> None:
@@ -802,10 +802,10 @@ def test_quiet_prints_only_ids(recorder: Recorder) -> None:
 
 
 def test_confirmation_without_terminal_names_yes_flag(recorder: Recorder) -> None:
-    asking = {"posts publish", "posts retry", "media delete", "media prune", "bulk cancel",
+    prompting = {"posts publish", "posts retry", "media delete", "media prune", "bulk cancel",
               "webhooks delete", "emulator reset", "emulator seed",
               "emulator snapshot load"}  # fmt: skip
-    assert recorder.unconfirmed.keys() == asking
+    assert recorder.unconfirmed.keys() == prompting
     for command, result in recorder.unconfirmed.items():
         assert result.code == 2, command
         assert "--yes" in result.err

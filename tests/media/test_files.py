@@ -8,7 +8,7 @@ import pytest
 
 from outreply_cli.api.client import Client
 from outreply_cli.emulator.server import EmulatorServer
-from outreply_cli.media.files import MediaFileError, StorageLimits, inspect_file
+from outreply_cli.media.files import MediaFileError, StorageLimits, inspect_and_hash
 from tests.bulk.test_bulk_schedule import get_summary, row_without_key, write_csv
 from tests.command_line import CommandLine
 from tests.faulty_proxy import FAULTS, Fault, FaultyProxy
@@ -41,7 +41,7 @@ def stored_media(emulator: EmulatorServer) -> list[tuple[str, int]]:
 def test_type_is_detected_from_content(tmp_path: Path, content: bytes, mime: str) -> None:
     path = tmp_path / "holiday.pdf"
     path.write_bytes(content)
-    assert inspect_file(path, StorageLimits()).mime == mime
+    assert inspect_and_hash(path, StorageLimits()).mime == mime
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_unsupported_type_is_named(tmp_path: Path, content: bytes, expected: str
     path = tmp_path / "a.png"
     path.write_bytes(content)
     with pytest.raises(MediaFileError, match=expected):
-        inspect_file(path, StorageLimits())
+        inspect_and_hash(path, StorageLimits())
 
 
 def test_unreadable_file(tmp_path: Path) -> None:
@@ -71,7 +71,7 @@ def test_unreadable_file(tmp_path: Path) -> None:
     os.mkfifo(pipe)
     for path in (tmp_path / "missing", tmp_path, loop, pipe, tmp_path / ("x" * 300)):
         with pytest.raises(MediaFileError):
-            inspect_file(path, StorageLimits())
+            inspect_and_hash(path, StorageLimits())
 
 
 def test_post_with_file_uploads_it_once(

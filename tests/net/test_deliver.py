@@ -56,7 +56,7 @@ def tls_server(certificate: tuple[Path, Path]) -> Iterator[int]:
             except OSError:
                 return
             with sock, suppress(OSError), context.wrap_socket(sock, server_side=True) as secure:
-                # All of the request: closing with unread data resets the connection.
+                # Read the whole request: closing with unread data resets the connection.
                 request = secure.makefile("rb")
                 headers = dict(line.lower().split(b": ") for line in iter_headers(request))
                 request.read(int(headers[b"content-length"]))
@@ -163,7 +163,7 @@ def test_missing_certificate_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_rules_that_python_3_13_checks(certificate: tuple[Path, Path], tmp_path: Path) -> None:
-    # As proxies issue them that sign in the place of a server.
+    # A certificate like those of TLS-inspecting proxies.
     issued = make_certificate(
         tmp_path, "-CA", str(certificate[0]), "-CAkey", str(certificate[1]), "-addext",
         "authorityKeyIdentifier=none", subject="/CN=issued",

@@ -13,7 +13,7 @@ LABEL = st.text(string.ascii_lowercase + string.digits, min_size=1, max_size=5)
 NAME = st.lists(LABEL, min_size=1, max_size=4).map(".".join).filter(lambda name: name[-1].isalpha())
 ADDRESS = st.one_of(st.ip_addresses(v=4), st.ip_addresses(v=6))
 # Entries that no host of these tests is on.
-DEAD_ENTRY = st.one_of(
+NON_MATCHING_ENTRY = st.one_of(
     st.text(string.punctuation.replace("*", "").replace(",", "").replace(".", ""), max_size=8),
     st.sampled_from([
         "fd07:b51a:cc66:f0::/64", "[::1]", "[2001:db8::1]:443", "myhost:*", "[", "]:",
@@ -93,7 +93,12 @@ def test_networks(
     assert is_excluded(str(address), 443, entry) == expected
 
 
-@given(name=NAME, other=NAME, dead=st.lists(DEAD_ENTRY), port=st.sampled_from(["", ":443", ":80"]))
+@given(
+    name=NAME,
+    other=NAME,
+    dead=st.lists(NON_MATCHING_ENTRY),
+    port=st.sampled_from(["", ":443", ":80"]),
+)
 def test_names_among_dead_entries(name: str, other: str, dead: list[str], port: str) -> None:
     for entry, expected in (
         (other, name == other or name.endswith("." + other)),
@@ -104,7 +109,10 @@ def test_names_among_dead_entries(name: str, other: str, dead: list[str], port: 
         assert is_excluded(name, 443, ",".join(entries)) == (expected and port != ":80")
 
 
-@given(dead=st.lists(DEAD_ENTRY), host=st.sampled_from(["api.example.com", "10.1.2.3", "fe00::7"]))
+@given(
+    dead=st.lists(NON_MATCHING_ENTRY),
+    host=st.sampled_from(["api.example.com", "10.1.2.3", "fe00::7"]),
+)
 def test_dead_entries_exclude_nothing(dead: list[str], host: str) -> None:
     assert not is_excluded(host, 443, ",".join(dead))
 
@@ -118,7 +126,7 @@ def test_dead_entries_exclude_nothing(dead: list[str], host: str) -> None:
         ({"HTTPS_PROXY": "http://p", "ALL_PROXY": "socks5://q"}, "http://p", "HTTPS_PROXY"),
         ({"https_proxy": "http://p", "HTTPS_PROXY": "http://q"}, "http://p", "https_proxy"),
         ({"HTTPS_PROXY": "", "ALL_PROXY": "http://q"}, "http://q", "ALL_PROXY"),
-        # curl and Go take an empty variable for one that is not set.
+        # curl and Go treat an empty variable as unset.
         ({"https_proxy": "", "HTTPS_PROXY": "http://p"}, "http://p", "HTTPS_PROXY"),
         ({"https_proxy": "", "all_proxy": " ", "ALL_PROXY": "http://q"}, "http://q", "ALL_PROXY"),
     ],

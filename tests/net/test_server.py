@@ -184,7 +184,7 @@ def _no_data() -> Iterator[None]:
         (b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 400),
     ],
 )
-def test_invalid_request_is_refused_and_closed(sent: bytes, status: int) -> None:
+def test_invalid_request_is_rejected_and_closed(sent: bytes, status: int) -> None:
     with serving(Echo()) as port, connect(port) as sock, connect(port) as other:
         sock.sendall(sent)
         assert responses(sock, 1)[0][0] == status
@@ -239,7 +239,7 @@ def test_http_1_0_closes_after_the_response() -> None:
         assert received.endswith(b"/a 0")
 
 
-def test_client_may_close_its_side_before_the_response() -> None:
+def test_half_close_before_response() -> None:
     app = Echo()
     with serving(app) as port, connect(port) as sock:
         sock.sendall(request("/slow"))
@@ -249,7 +249,7 @@ def test_client_may_close_its_side_before_the_response() -> None:
         assert responses(sock, 1) == [(200, "/slow 0")]
 
 
-def test_connection_closes_after_the_response_to_a_client_that_closed_its_side() -> None:
+def test_half_closed_connection_closes_after_response() -> None:
     app = Echo()
     with serving(app) as port, connect(port) as link:
         link.sendall(request("/slow"))

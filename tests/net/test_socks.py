@@ -23,7 +23,8 @@ TOKEN = "outreply_live_" + "a" * 48
 def socks_server(target: int, reply: bytes | None = None) -> Iterator[tuple[int, list[bytes]]]:
     """A SOCKS5 proxy that connects every name to the port `target` of this machine.
 
-    It sends `reply` instead of the first answer, if given. Yields its port and the names.
+    It sends `reply` instead of its greeting, if given. Yields its port and the requested host
+    names.
     """
     names: list[bytes] = []
 

@@ -50,8 +50,8 @@ class Tools:
 
     def with_emulator(self, *words: object, environ: Mapping[str, str] | None = None) -> str:
         """The output of a command run with a fresh emulator."""
-        start = (self.bin / "outreply", "emulator", "exec", "--seed-file", _SEED_FILE, "--")
-        return run(*start, *words, environ=environ)
+        start = (self.bin / "outreply", "emulator", "exec", "--lenient", "--seed-file", _SEED_FILE)
+        return run(*start, "--", *words, environ=environ)
 
     def openapi_spec_validator(self) -> str:
         run(self.bin / "openapi-spec-validator", *self.documents)

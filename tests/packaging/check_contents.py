@@ -101,7 +101,10 @@ def test_metadata(metadata: Message, wheel: dict[str, bytes]) -> None:
     urls = dict(url.split(", ", 1) for url in metadata.get_all("Project-URL", []))
     assert urls["Homepage"].startswith("https://")
     entry_points = wheel[f"outreply_cli-{__version__}.dist-info/entry_points.txt"].decode()
-    assert entry_points == "[console_scripts]\noutreply = outreply_cli.__main__:main\n"
+    assert entry_points == (
+        "[console_scripts]\noutreply = outreply_cli.__main__:main\n"
+        "\n[pytest11]\noutreply = outreply_cli.pytest_plugin\n"
+    )
 
 
 def test_sdist_has_all_tracked_files(packages: Packages) -> None:

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Self
 from unittest.mock import patch
 
+from outreply_cli.emulator.config import EmulatorConfig
 from outreply_cli.emulator.server import EmulatorServer
 from tests.bulk.calendars import (
     CalendarRow,
@@ -124,7 +125,9 @@ class BulkWorld:
             patch("outreply_cli.emulator.posts.check_guardrails", lambda *_, **__: None)
         )
         self._server = self._stack.enter_context(
-            EmulatorServer(directory / "emulator.db", self._clock)
+            EmulatorServer(
+                directory / "emulator.db", self._clock, config=EmulatorConfig(is_lenient=True)
+            )
         )
         self._zygote = self._stack.enter_context(Zygote(directory / "zygote"))
         self._environ = {

@@ -42,17 +42,17 @@ class PostRecord:
     published_at: float | None = None
 
     @property
-    def end(self) -> float:
+    def live_until(self) -> float:
         """End of the time in which the post is live; a published post stays live."""
         return math.inf if self.cancelled_at is None else self.cancelled_at
 
-    def is_out(self, at: float) -> bool:
+    def is_published_at(self, at: float) -> bool:
         """Whether the post is published at `at`."""
         return self.published_at is not None and self.published_at <= at
 
     def is_live(self, at: float) -> bool:
         """Whether the post is scheduled or published at `at`."""
-        return self.created_at <= at < self.end
+        return self.created_at <= at < self.live_until
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class RunRecord:
     Attributes:
         version: Index of the version of the calendar that it read.
         journal: Name of the journal that it used: of a machine, until it is lost or restored.
-        ended_at: None if it was killed, and so reported nothing.
+        ended_at: End of the run; None if it was killed.
         reports: Status that it reported for each row.
         cancels_first: Rows whose post is cancelled before the new one is made, as a guardrail
             requires and the report says.
@@ -141,26 +141,26 @@ class _Checker:
             # A run may finish what an earlier one started.
             if all(version.rows.get(row) != post.content for version in self._versions_until(run)):
                 detail = f"{post.id} is {post.content}"
-                yield Violation("created what no row says", row, post.created_at, detail)
+                yield Violation("created a post that matches no row", row, post.created_at, detail)
 
     def _check_pair(self, row: str, earlier: PostRecord, later: PostRecord) -> Iterator[Violation]:
-        since, until = later.created_at, min(earlier.end, later.end)
+        since, until = later.created_at, min(earlier.live_until, later.live_until)
         if since >= until or self._is_new_row(earlier, later):
             return
         names = f"{earlier.id} and {later.id}"
         if not self._replaces(row, earlier, later):
             yield Violation("two posts", row, since, names)
             return
-        for run in self._find_guilty_runs(row, later):
+        for run in self._find_responsible_runs(row, later):
             assert run.ended_at is not None
-            if earlier.is_out(run.ended_at) and later.is_out(run.ended_at):
-                # Too late: no run was there when the old one should have been cancelled.
+            if earlier.is_published_at(run.ended_at) and later.is_published_at(run.ended_at):
+                # No run was active before both were published.
                 return
             if run.ended_at < until:
                 yield Violation("two posts of a row that is done", row, run.ended_at, names)
                 return
 
-    def _find_guilty_runs(self, row: str, post: PostRecord) -> list[RunRecord]:
+    def _find_responsible_runs(self, row: str, post: PostRecord) -> list[RunRecord]:
         """Return the runs that knew of a new post, and reported its row as done, by their end."""
         maker = self._runs.get(post.created_by or "")
         found = [
@@ -175,7 +175,7 @@ class _Checker:
         return sorted(found, key=lambda run: run.ended_at or 0.0)
 
     def _is_new_row(self, earlier: PostRecord, later: PostRecord) -> bool:
-        """Whether the row was given another time after its post was out: that is another post."""
+        """Whether the row was given another time after its post was published: another post."""
         run = self._runs.get(later.created_by or "")
         return (
             earlier.published_at is not None
@@ -202,8 +202,10 @@ class _Checker:
         }
         if not contents - {earlier.content}:
             return False
-        # Once it is out, a row keeps its post, unless the run had started before.
-        return not earlier.is_out(later.created_at) or not earlier.is_out(new.started_at)
+        # Once it is published, a row keeps its post, unless the run had started before.
+        return not earlier.is_published_at(later.created_at) or not earlier.is_published_at(
+            new.started_at
+        )
 
     def _check_cancelled(self, row: str, post: PostRecord) -> Iterator[Violation]:
         at, run = post.cancelled_at, self._runs.get(post.cancelled_by or "")
@@ -240,7 +242,7 @@ class _Checker:
                 if not self._is_given_up(row, at):
                     yield Violation("done without a post", row, at, run.id)
             elif not any(
-                post.content == self._content(run, row) or post.is_out(at) for post in live
+                post.content == self._content(run, row) or post.is_published_at(at) for post in live
             ):
                 names = ", ".join(f"{post.id} {post.content}" for post in live)
                 yield Violation("done with an old post", row, at, f"{run.id}: {names}")
@@ -249,7 +251,7 @@ class _Checker:
         """Whether something else changed the row's posts while the run went on."""
         assert run.ended_at is not None
         for post in self._posts[row]:
-            is_cancelled = run.started_at <= post.end <= run.ended_at
+            is_cancelled = run.started_at <= post.live_until <= run.ended_at
             if is_cancelled and post.cancelled_by != run.id:
                 return True
             if run.started_at <= post.created_at <= run.ended_at and post.created_by != run.id:
@@ -262,7 +264,7 @@ class _Checker:
         """Whether a person cancelled the row's last post, and its time is over."""
         if not self._posts[row]:
             return False
-        last = max(self._posts[row], key=lambda post: post.end)
+        last = max(self._posts[row], key=lambda post: post.live_until)
         run = self._runs.get(last.cancelled_by or "")
         is_wanted = run is None or run.is_cancellation
         return last.cancelled_at is not None and is_wanted and last.due_at <= at
@@ -281,10 +283,10 @@ class _Checker:
                     if not any(self._is_new_row(post, other) for other in live[index + 1 :])
                 ]
                 names = ", ".join(f"{post.id} {post.content}" for post in current)
-                if all(post.is_out(at) for post in current):
+                if all(post.is_published_at(at) for post in current):
                     continue
                 if len(current) > 1:
-                    if any(self._find_guilty_runs(row, post) for post in current[1:]):
+                    if any(self._find_responsible_runs(row, post) for post in current[1:]):
                         yield Violation("two posts in the end", row, at, names)
                 elif current[0].content != content:
                     yield Violation("an old post in the end", row, at, names)

@@ -30,7 +30,7 @@ _SHORT, _LONG = 40.0, 25 * HOUR
 
 @dataclass(frozen=True)
 class Item:
-    """A row of a calendar; `number` is what it is to its author, whatever its text or time."""
+    """A row of a calendar; `number` identifies the row across edits."""
 
     number: int
     row: CalendarRow
@@ -46,7 +46,7 @@ class Setting:
         name: Name of the calendar, given as `--name`; "" for none.
         is_renamed: Whether the file has another name than when it was scheduled.
         other_token: Whether another token of the account is used from then on.
-        others: Number of posts of others on the same pages.
+        others: Number of foreign posts on the same pages.
         trims: Whether the server trims texts.
         guardrails: Whether the server rejects a second post of a page within 60 seconds.
         prune: Whether posts of removed rows are cancelled.
@@ -73,7 +73,7 @@ class Setting:
             *(["named"] if self.name else []),
             *(["renamed"] if self.is_renamed else []),
             *(["other token"] if self.other_token else []),
-            *([f"{self.others} posts of others"] if self.others else []),
+            *([f"{self.others} foreign posts"] if self.others else []),
             *(["trims"] if self.trims else []),
             *(["guardrails"] if self.guardrails else []),
             *(["prune"] if self.prune else []),
@@ -185,7 +185,9 @@ class Author:
         text = f"Tip {number} of the season from our shop" if self._alike else subject
         # Servers may trim the line break.
         end = random.choice(("", "", "", "\n", " "))
-        return self._own(Item(number, CalendarRow(key, page, at, f"{text}, #{number}{end}")))
+        return self._record_owner(
+            Item(number, CalendarRow(key, page, at, f"{text}, #{number}{end}"))
+        )
 
     def _change(self, item: Item, kind: str) -> Item:
         row = item.row
@@ -198,7 +200,7 @@ class Author:
         if "move" in kind:
             minutes = self._random.choice((45, 50, 55, -45))
             row = replace(row, scheduled_at=row.scheduled_at + timedelta(minutes=minutes))
-        return self._own(Item(item.number, row))
+        return self._record_owner(Item(item.number, row))
 
     def _swap_times(self, items: list[Item]) -> None:
         page = self._random.choice(self._pages)
@@ -206,13 +208,14 @@ class Author:
         if len(there) < 2:
             return
         first, second = self._random.sample(there, 2)
-        one, two = items[first].row, items[second].row
+        first_row, second_row = items[first].row, items[second].row
+        first_at, second_at = first_row.scheduled_at, second_row.scheduled_at
         before = {item.row.message.strip() for item in self.items}
-        if {one.message.strip(), two.message.strip()} <= before:
-            items[first] = Item(items[first].number, replace(one, scheduled_at=two.scheduled_at))
-            items[second] = Item(items[second].number, replace(two, scheduled_at=one.scheduled_at))
+        if {first_row.message.strip(), second_row.message.strip()} <= before:
+            items[first] = Item(items[first].number, replace(first_row, scheduled_at=second_at))
+            items[second] = Item(items[second].number, replace(second_row, scheduled_at=first_at))
 
-    def _own(self, item: Item) -> Item:
+    def _record_owner(self, item: Item) -> Item:
         self.owners[item.row.page, item.row.message.strip()] = item.number
         return item
 
@@ -233,10 +236,10 @@ class Copies:
     """Copies of the state directory that a damage may use.
 
     Attributes:
-        first: After the first run.
-        last: After the last run.
-        during: At a request of the last run.
-        foreign: Of another calendar of the account.
+        first: Copy made after the first run.
+        last: Copy made after the last run.
+        during: Copy made during a request of the last run.
+        foreign: Copy of another calendar's state.
     """
 
     first: Path
@@ -338,9 +341,9 @@ def _set_state(name: str) -> Damage:
                 database.execute(sql, (entry,))
                 if name == "sent":
                     database.execute(
-                        "UPDATE entries SET sent_at = sent_at - ?1, attempted_at = "
-                        "attempted_at - ?1, token = coalesce(?2, token) WHERE id = ?3",
-                        (age, token, entry),
+                        "UPDATE entries SET sent_at = sent_at - ?, attempted_at = "
+                        "attempted_at - ?, token = coalesce(?, token) WHERE id = ?",
+                        (age, age, token, entry),
                     )
 
     return change
@@ -401,7 +404,7 @@ def _replace(state: Path, copy: Path) -> None:
     shutil.copytree(copy, state)
 
 
-def add_posts_of_others(
+def add_foreign_posts(
     database: sqlite3.Connection, author: Author, count: int, page_ids: Mapping[str, str]
 ) -> list[str]:
     """Insert posts of another client into the server, and return their IDs."""

@@ -37,7 +37,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Reading:
+class Advice:
     """What the messages of a command name.
 
     Attributes:
@@ -46,7 +46,7 @@ class Reading:
         is_separate_possible: Whether a new name is named, for a separate calendar.
         says_again: Whether the same command is to be run again.
         says_yes: Whether `--yes` is named.
-        requires_decisions: Whether decisions about rows and posts are asked for.
+        requires_decisions: Whether decisions about rows and posts are required.
         says_without: Whether the command is to be run without its decisions.
         moves_away: Whether the journal is to be moved away.
         changes_state: Whether another state directory is named.
@@ -73,7 +73,7 @@ class Reading:
         )  # fmt: skip
 
 
-def read(result: Result, file: str) -> Reading:
+def parse_messages(result: Result, file: str) -> Advice:
     """Return what the messages of a command name; `file` stands for FILE."""
     text = "\n".join(line for line in _messages(result) if not line.startswith(_UNDO))
     commands = []
@@ -84,7 +84,7 @@ def read(result: Result, file: str) -> Reading:
             commands.append(tuple(words))
     text = _COMMAND.sub("", text)
     max_cancel = _MAX_CANCEL.search(text)
-    return Reading(
+    return Advice(
         commands=tuple(dict.fromkeys(commands)),
         names=tuple(dict.fromkeys(
             word for match in _NAME.finditer(text) if (word := shlex.split(match[1])[0]) != "with"
@@ -146,4 +146,4 @@ def commands_in_table(result: Result, file: str) -> tuple[tuple[str, ...], ...]:
         pass
     else:
         text = "\n".join(str(item.get("command")) for item in items if isinstance(item, dict))
-    return read(Result(0, "", text), file).commands
+    return parse_messages(Result(0, "", text), file).commands

@@ -4,7 +4,7 @@ A calendar is scheduled and edited, its journal is damaged, and `bulk schedule` 
 message names is done as written: commands, options, placeholders filled in by a user who knows
 which post belongs to which row, in every order that the messages allow. After each command no row
 may have two posts, none may have lost its post, and no post of another client may be cancelled that
-was not paired. From wherever that leads, `bulk reconcile` leads to a clean `bulk schedule`.
+was not paired. From every resulting state, `bulk reconcile` must lead to a clean `bulk schedule`.
 """
 
 import argparse
@@ -40,7 +40,7 @@ from tests.reliability.hint_cases import (
     Author,
     Copies,
     Setting,
-    add_posts_of_others,
+    add_foreign_posts,
     describe,
     list_expected_posts,
     make_other_calendar,
@@ -54,7 +54,7 @@ from tests.reliability.hint_reader import (
     all_messages,
     commands_in_table,
     find_forbidden,
-    read,
+    parse_messages,
     title,
 )
 from tests.reliability.machines import World
@@ -103,7 +103,7 @@ class Outcome:
         endings: Number of states from which `reconcile` was tried.
         doubled: Rows that had two posts at some time.
         lost: Rows that lost their post, or had none in the end.
-        cancelled: Posts of others that were cancelled, though never paired.
+        cancelled: Foreign posts that were cancelled, though never paired.
         stuck: Endings from which no clean run was reached.
         faults: Tracebacks, forbidden hints and hints that lead nowhere.
     """
@@ -141,7 +141,11 @@ class Server:
             patch("outreply_cli.emulator.posts.check_guardrails", check_if_any)
         )
         self.emulator = self._stack.enter_context(
-            EmulatorServer(directory / "emulator.db", self.clock, config=EmulatorConfig(seed=1))
+            EmulatorServer(
+                directory / "emulator.db",
+                self.clock,
+                config=EmulatorConfig(seed=1, is_lenient=True),
+            )
         )
         self.proxy = self._stack.enter_context(RuleProxy(self.emulator.port))
         self.tokens = [
@@ -228,7 +232,7 @@ class Case:
         self._author = Author(self._random)
         self._others: set[str] = set()
         self._paired: set[str] = set()
-        self._own_ids: set[str] = set()
+        self._calendar_ids_before: set[str] = set()
         self._seen: set[str] = set()
         self._path: list[str] = []
         self._has_failed = False
@@ -268,11 +272,11 @@ class Case:
             self._copy_during_next_run(during)
             self._schedule_before(author.rows)
             copies.append(self._copy_state(f"after-{number}"))
-        self._own_ids = self._calendar_ids(copies[-1])
+        self._calendar_ids_before = self._calendar_ids(copies[-1])
         if not during.exists():
             during = copies[0]
         with server.emulator.state.transaction() as db:
-            self._others.update(add_posts_of_others(db, author, setting.others, server.page_ids))
+            self._others.update(add_foreign_posts(db, author, setting.others, server.page_ids))
         author.edit()
         path = self._world.calendar(author.rows, self._file)
         if setting.is_renamed:
@@ -362,7 +366,7 @@ class Case:
             rows = database.execute("SELECT id FROM calendars").fetchall()
         return {str(row[0]).removeprefix("name:") for row in rows}
 
-    # Obeying.
+    # Following hints.
 
     def _visit(self, step: Step, depth: int) -> None:
         """Do a step, then every step that its messages name, each from the same state."""
@@ -381,7 +385,7 @@ class Case:
         if not steps:
             self._fault(f"nothing to follow after exit code {result.code}")
         if not steps or depth >= _MAX_DEPTH or self.outcome.commands >= self._max_commands:
-            self._end()
+            self._recover_with_reconcile()
             return
         saved = self._save()
         try:
@@ -418,23 +422,23 @@ class Case:
 
     def _steps(self, result: Result, words: tuple[str, ...]) -> list[Step]:
         """Return what the messages of a command allow to do next."""
-        reading = read(result, self._path_of_file)
+        advice = parse_messages(result, self._path_of_file)
         steps = self._named_commands(result, words)
-        if reading.says_yes and "--yes" not in words:
+        if advice.says_yes and "--yes" not in words:
             steps.append(Step((*words, "--yes")))
-        if reading.requires_decisions:
+        if advice.requires_decisions:
             plain = _without_decisions(words)
             decided = [Step((*plain, *decisions)) for decisions in self._decisions(words)]
             # Rows whose candidates were paired with other rows are no longer in doubt.
             steps += decided or [Step(self._base)]
-        if reading.says_without:
+        if advice.says_without:
             steps.append(Step(_without_decisions(words)))
         steps += [Step((*_without_name(words), "--name", name)) for name in self._names(result)]
-        if reading.max_cancel is not None:
-            steps.append(Step((*words, "--max-cancel", reading.max_cancel)))
-        if reading.changes_state:
+        if advice.max_cancel is not None:
+            steps.append(Step((*words, "--max-cancel", advice.max_cancel)))
+        if advice.changes_state:
             steps.append(Step(words, NEW_STATE))
-        if reading.says_again:
+        if advice.says_again:
             steps.append(Step(words))
         is_settled = words[:2] != ("bulk", "schedule") and result.code == 0
         if is_settled and not (words[1] == "status" and steps):
@@ -442,12 +446,12 @@ class Case:
         return list(dict.fromkeys(steps))
 
     def _named_commands(self, result: Result, words: tuple[str, ...]) -> list[Step]:
-        reading = read(result, self._path_of_file)
-        commands = list(reading.commands)
+        advice = parse_messages(result, self._path_of_file)
+        commands = list(advice.commands)
         if words[:2] == ("store", "status"):
             commands += commands_in_table(result, self._path_of_file)
         return [
-            Step(command, MOVE_AWAY if reading.moves_away and command[0] == "bulk" else "")
+            Step(command, MOVE_AWAY if advice.moves_away and command[0] == "bulk" else "")
             for command in commands
             if command[:2] != ("posts", "cancel") or self._is_earlier_version(command[2])
         ]
@@ -464,14 +468,14 @@ class Case:
 
     def _names(self, result: Result) -> list[str]:
         """Return the names that a message offers, as far as they are true."""
-        reading = read(result, self._path_of_file)
-        own = [name for name in reading.names if name in self._known_own_ids()]
-        if own or not reading.names:
-            return own
-        return [_NEW_NAME] if reading.is_separate_possible else list(reading.names)
+        advice = parse_messages(result, self._path_of_file)
+        valid = [name for name in advice.names if name in self._valid_names()]
+        if valid or not advice.names:
+            return valid
+        return [_NEW_NAME] if advice.is_separate_possible else list(advice.names)
 
-    def _known_own_ids(self) -> set[str]:
-        return {*self._own_ids, self.setting.name, _NEW_NAME} - {""}
+    def _valid_names(self) -> set[str]:
+        return {*self._calendar_ids_before, self.setting.name, _NEW_NAME} - {""}
 
     def _decisions(self, words: Sequence[str]) -> Iterator[tuple[str, ...]]:
         """Yield options by which a user who knows the truth decides: all, or some at first."""
@@ -504,12 +508,12 @@ class Case:
             return Decisions([], [], [], [])
         # A row in doubt may have its post already: only the candidates are decided about.
         known = {row["line"]: row["id"] for row in json.loads(status.out)}
-        own: dict[int, str] = {}
+        row_posts: dict[int, str] = {}
         foreign_ids: set[str] = set()
         present = {item.number for item in self._author.items}
         for post, number in self._live_posts():
             if number in present:
-                own.setdefault(number, post["id"])
+                row_posts.setdefault(number, post["id"])
             else:
                 foreign_ids.add(post["id"])
         lines = self._author.lines()
@@ -517,19 +521,19 @@ class Case:
         for row in json.loads(result.out)["rows"]:
             if row["action"] != "hold":
                 continue
-            post_id = own.get(lines[row["line"]].number)
+            post_id = row_posts.get(lines[row["line"]].number)
             if post_id is not None and known.get(row["line"]) == post_id:
                 changed.append(str(row["line"]))
             elif post_id is not None:
                 pairs.append(f"{row['line']}={post_id}")
             else:
                 new.append(str(row["line"]))
-            separate += [it["id"] for it in row["candidates"] if it["id"] in foreign_ids]
+            separate += [post["id"] for post in row["candidates"] if post["id"] in foreign_ids]
         return Decisions(pairs, new, list(dict.fromkeys(separate)), changed)
 
-    # The end: reconcile leads out.
+    # Recovery with reconcile.
 
-    def _end(self) -> None:
+    def _recover_with_reconcile(self) -> None:
         self.outcome.endings += 1
         plain = ("bulk", "reconcile", self._path_of_file)
         result: Result | None = None
@@ -537,9 +541,9 @@ class Case:
             settled = self._settle((*plain, *(("--yes",) if number == 1 else ())))
             if settled is not None and settled.code == 3:
                 pairs, new, separate, _ = self._decide(plain)
-                options = [w for it in pairs for w in ("--pair", it)]
-                options += [w for it in new for w in ("--new", it)]
-                options += [w for it in separate for w in ("--separate", it)]
+                options = [w for pair in pairs for w in ("--pair", pair)]
+                options += [w for line in new for w in ("--new", line)]
+                options += [w for post in separate for w in ("--separate", post)]
                 # The first round shows what is held, the next one confirms what it can.
                 if number:
                     settled = self._settle((*plain, *options))
@@ -559,14 +563,14 @@ class Case:
             result = self._do(step)
             if self._has_failed:
                 return None
-            reading = read(result, self._path_of_file)
+            advice = parse_messages(result, self._path_of_file)
             names = self._names(result)
-            if reading.moves_away:
+            if advice.moves_away:
                 step = Step(step.words, MOVE_AWAY)
             elif names:
                 step = Step((*_without_name(step.words), "--name", names[0]))
-            elif reading.max_cancel is not None:
-                step = Step((*step.words, "--max-cancel", reading.max_cancel))
+            elif advice.max_cancel is not None:
+                step = Step((*step.words, "--max-cancel", advice.max_cancel))
             else:
                 break
         return result
@@ -587,7 +591,7 @@ class Case:
         for post_id in self._others - self._paired:
             if statuses[post_id] not in {"scheduled", "published"}:
                 self.outcome.cancelled += 1
-                self._note("cancelled", f"post {post_id} of others is {statuses[post_id]}")
+                self._note("cancelled", f"foreign post {post_id} is {statuses[post_id]}")
         traceback = find_traceback(result.err + result.out)
         if traceback is not None:
             self._fault(traceback)
@@ -757,7 +761,7 @@ def run_case(
 ) -> Outcome:
     """Run one case in a new directory below `directory`.
 
-    Once `max_commands` were run, no step is added to a way, and no way after twice as many.
+    After `max_commands`, paths are not extended; after twice as many, no new path starts.
     """
     with tempfile.TemporaryDirectory(dir=directory) as name:
         return Case(server, Path(name), seed, max_commands).run()
@@ -775,7 +779,9 @@ def run_all(seeds: Sequence[int], workers: int) -> list[Outcome]:
         return run_cases(seeds)
     with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
         parts = pool.map(run_cases, [seeds[first::workers] for first in range(workers)])
-        return sorted((it for part in parts for it in part), key=lambda it: it.seed)
+        return sorted(
+            (outcome for part in parts for outcome in part), key=lambda outcome: outcome.seed
+        )
 
 
 def print_report(outcomes: Sequence[Outcome]) -> bool:

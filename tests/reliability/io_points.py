@@ -1,9 +1,9 @@
 """Every I/O point of a bulk run and of the webhook receiver, with every fault.
 
-A point is a write, sync, rename, removal or creation below the home directory. At each of them, the
-process meets each of `FAULTS`, and at some of them one of `VARIANTS`; then it is started again
-without faults. No row may be posted twice or lost, no acknowledged delivery may be lost, and every
-error must name a file.
+A point is a write, sync, rename, removal or creation below the home directory. At each of them,
+each of `FAULTS` is injected, and at some of them one of `VARIANTS`; then the process is started
+again without faults. No row may be posted twice or lost, no acknowledged delivery may be lost, and
+every error must name a file.
 
 After a power loss, the directory holds what was synced, by the promises of POSIX alone, or with
 torn parts of the rest. Half of the bulk runs continue when the server has forgotten its keys.
@@ -127,7 +127,7 @@ SCENARIOS = (*BULK_SCENARIOS, *RECEIVER_SCENARIOS)
 def list_cases(worlds: Worlds, report: Report) -> list[Case]:
     """Count the points of all scenarios, and return a case for each fault at each of them.
 
-    A full disk fails only calls that need space. Variants of faults meet every fourth point.
+    A full disk fails only calls that need space. Variants are injected at every fourth point.
     """
     cases = []
     for scenario in SCENARIOS:
@@ -209,7 +209,7 @@ def spread(cases: Sequence[Case], count: int) -> list[Case]:
     share = max(1, count // len(groups))
     chosen = []
     for number, group in enumerate(groups.values()):
-        # Groups have the same points: each begins at another one.
+        # Groups have the same points: each starts at a different one.
         first = number / len(groups)
         chosen += [group[int((i + first) * len(group) / share)] for i in range(share)]
     return chosen

@@ -20,8 +20,8 @@ class Outcome:
         unsettled: Cases in which no run succeeded in the end.
         refused: Runs after the fault that were refused; their advice was followed.
         acknowledged: Deliveries that the receiver acknowledged.
-        acknowledged_lost: Those that are not in the store.
-        forwards_lost: Those that never reached the target that they are forwarded to.
+        acknowledged_lost: Acknowledged deliveries missing from the store.
+        forwards_lost: Deliveries that never reached the forward target.
     """
 
     cases: int = 1

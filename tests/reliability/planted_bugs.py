@@ -58,7 +58,7 @@ def trust_cut_off_lists() -> Iterator[None]:
 
 @contextmanager
 def keys_without_revision() -> Iterator[None]:
-    """The key of a row is the same when it returns to an earlier text, and replays count."""
+    """The key of a row is the same when it returns to an earlier text, and replays are accepted."""
 
     def make_key(account: str, calendar: str, row: str, fingerprint: str, _: int) -> str:
         return sender.idempotency_key(account, calendar, row, fingerprint, 1)
@@ -77,8 +77,8 @@ def keys_with_path() -> Iterator[None]:
         return open_calendar(self, calendar)
 
     def make_key(account: str, calendar: str, row: str, fingerprint: str, generation: int) -> str:
-        there = f"{row} in {local.path}"
-        return sender.idempotency_key(account, calendar, there, fingerprint, generation)
+        row_with_path = f"{row} in {local.path}"
+        return sender.idempotency_key(account, calendar, row_with_path, fingerprint, generation)
 
     with patch.object(service.BulkService, "open", open_here), patch(_KEYS, make_key):
         yield
@@ -156,7 +156,7 @@ PLANTED_BUGS: dict[str, PlantedBug] = {
 
 @contextmanager
 def plant_bug(name: str | None) -> Iterator[None]:
-    """Plant a bug while the block runs; none for None."""
+    """Plant a bug while the block runs; nothing if `name` is None."""
     with ExitStack() as stack:
         if name is not None:
             stack.enter_context(PLANTED_BUGS[name]())

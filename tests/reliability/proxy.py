@@ -196,9 +196,9 @@ class RuleProxy:
             if request is None or self.is_down:
                 return
             self.received.append(request)
-            connection.sendall(self._answer(request, Exchange(self, connection)))
+            connection.sendall(self._respond(request, Exchange(self, connection)))
 
-    def _answer(self, request: Request, exchange: Exchange) -> bytes:
+    def _respond(self, request: Request, exchange: Exchange) -> bytes:
         for rule in list(self.rules):
             if rule.method not in {"*", request.method}:
                 continue

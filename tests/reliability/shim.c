@@ -1,9 +1,9 @@
-/* Faults at the Nth I/O point of a process: preloaded, it stands between the program and the kernel.
+/* Faults at the Nth I/O point of a process: preloaded between program and libc.
 
 A point is a call that changes or syncs a file or a directory below `root`: creation, write,
 truncation, sync, rename, link and removal. Each one is recorded in a log, from which
 tests/reliability/power_loss.py rebuilds what a disk would hold after a power loss. Nothing is
-synced in fact. Reads are counted apart.
+actually synced. Reads are counted separately.
 
 A record: kind, two numbers, the lengths of two strings, the strings. Numbers have the byte order
 of the machine. */
@@ -279,7 +279,7 @@ static int sync_file(int fd, long number) {
   int is_last, error = reach(S_ISDIR(status.st_mode) ? "sync of directory" : "sync", path,
                              S_ISREG(status.st_mode), &is_last);
   if (error) {
-    /* Linux reports an error once and then takes the pages for clean. */
+    /* Linux reports an error once and then treats the pages as clean. */
     record('F', status.st_ino, 0, "", 0, NULL);
     return fail(error);
   }

@@ -1,4 +1,4 @@
-"""The checker accepts a valid history, and rejects each of 20 doctored ones."""
+"""The checker accepts a valid history, and rejects each of 20 corrupted ones."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -52,27 +52,27 @@ VALID = History(
 def with_post(name: str, **changes: object) -> Callable[[History], History]:
     """Return a change of one post."""
 
-    def doctor(history: History) -> History:
+    def corrupt(history: History) -> History:
         posts = [
             replace(post, **changes) if post.id == name else post  # type: ignore[arg-type]
             for post in history.posts
         ]
         return replace(history, posts=posts)
 
-    return doctor
+    return corrupt
 
 
 def with_run(name: str, **changes: object) -> Callable[[History], History]:
     """Return a change of one run."""
 
-    def doctor(history: History) -> History:
+    def corrupt(history: History) -> History:
         runs = [
             replace(run, **changes) if run.id == name else run  # type: ignore[arg-type]
             for run in history.runs
         ]
         return replace(history, runs=runs)
 
-    return doctor
+    return corrupt
 
 
 def with_extra(post: PostRecord) -> Callable[[History], History]:
@@ -90,15 +90,15 @@ def without(name: str) -> Callable[[History], History]:
 def combine(*changes: Callable[[History], History]) -> Callable[[History], History]:
     """Return several changes together."""
 
-    def doctor(history: History) -> History:
+    def corrupt(history: History) -> History:
         for change in changes:
             history = change(history)
         return history
 
-    return doctor
+    return corrupt
 
 
-DOCTORED: dict[str, tuple[Callable[[History], History], str]] = {
+CORRUPTED: dict[str, tuple[Callable[[History], History], str]] = {
     "a second post of the same run": (
         with_extra(PostRecord("extra", "a", "a1", 2_000, 13, "run 1", 60, None)),
         "two posts",
@@ -132,7 +132,7 @@ DOCTORED: dict[str, tuple[Callable[[History], History], str]] = {
         with_post("post a2", cancelled_at=None, cancelled_by=None),
         "two posts in the end",
     ),
-    "a second post after the first one is out": (
+    "a second post after the first one is published": (
         with_extra(PostRecord("extra", "c", "c1", 150, 160, "run 2")),
         "two posts",
     ),
@@ -169,9 +169,9 @@ DOCTORED: dict[str, tuple[Callable[[History], History], str]] = {
         combine(without("post a2"), with_post("post a1", cancelled_at=211, cancelled_by="run 4")),
         "done with an old post",
     ),
-    "a post that no row asks for": (
+    "a post that matches no row": (
         with_post("post b1", content="b9"),
-        "created what no row says",
+        "created a post that matches no row",
     ),
     "a row without a post in the end": (
         with_post("post d2", cancelled_at=990, cancelled_by=None),
@@ -189,15 +189,15 @@ DOCTORED: dict[str, tuple[Callable[[History], History], str]] = {
 }
 
 
-def test_a_valid_history_is_accepted() -> None:
+def test_valid_history_is_accepted() -> None:
     assert check(VALID) == []
-    assert len(DOCTORED) == 20
+    assert len(CORRUPTED) == 20
 
 
-@pytest.mark.parametrize("name", DOCTORED)
-def test_a_doctored_history_is_rejected(name: str) -> None:
-    doctor, rule = DOCTORED[name]
-    assert rule in {found.rule for found in check(doctor(VALID))}
+@pytest.mark.parametrize("name", CORRUPTED)
+def test_corrupted_history_is_rejected(name: str) -> None:
+    corrupt, rule = CORRUPTED[name]
+    assert rule in {found.rule for found in check(corrupt(VALID))}
 
 
 def test_unknown_rows_may_lack_a_post_but_not_have_two() -> None:
@@ -218,7 +218,7 @@ def test_unknown_rows_may_lack_a_post_but_not_have_two() -> None:
     assert "two posts" in {found.rule for found in check(twice(VALID))}
 
 
-def test_both_posts_may_be_out_if_no_run_could_cancel_one() -> None:
+def test_both_posts_may_be_published_if_no_run_could_cancel_one() -> None:
     crashed = combine(
         with_post("post a2", cancelled_at=None, cancelled_by=None, published_at=209),
         with_post("post a3", published_at=209.5),
@@ -236,7 +236,7 @@ def test_another_machine_need_not_know_of_a_killed_run() -> None:
     assert check(other(VALID)) == []
 
 
-def test_a_row_that_is_moved_after_it_is_out_is_another_row() -> None:
+def test_row_moved_after_publication_is_another_row() -> None:
     moved = combine(
         lambda history: replace(
             history,

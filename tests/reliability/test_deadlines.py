@@ -41,7 +41,7 @@ def test_list_ends_in_time(world: World, machine: CommandLine, fault: Action) ->
 
 
 @FAULTS
-def test_publish_ends_in_time_and_names_doubt(
+def test_publish_ends_in_time_and_reports_unknown_outcome(
     world: World, machine: CommandLine, fault: Action
 ) -> None:
     world.proxy.on("POST", "/posts/publish", fault)

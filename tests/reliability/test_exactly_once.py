@@ -233,10 +233,10 @@ class TestOtherToken:
 
 
 class TestLostRequests:
-    """A request did not arrive, which only a later look at the lists can show."""
+    """A request did not arrive, which only a later lookup in the lists can show."""
 
     @pytest.fixture(autouse=True, params=["other token", "a day later"])
-    def doubt(
+    def make_retry_unsafe(
         self,
         request: pytest.FixtureRequest,
         world: World,
@@ -259,11 +259,11 @@ class TestLostRequests:
         world: World,
         machine: CommandLine,
         emulator_clock: ManualClock,
-        doubt: Callable[[], None],
+        make_retry_unsafe: Callable[[], None],
     ) -> None:
         world.proxy.on("POST", "/posts/publish", lose_request)
         assert publish(machine, "--key", "launch", "--max-wait", "1s").code == 7
-        doubt()
+        make_retry_unsafe()
         publish(machine, "--key", "launch")
         emulator_clock.advance(HOUR)
         again = publish(machine, "--key", "launch")
@@ -276,12 +276,12 @@ class TestLostRequests:
         machine: CommandLine,
         emulator_clock: ManualClock,
         comment_id: str,
-        doubt: Callable[[], None],
+        make_retry_unsafe: Callable[[], None],
     ) -> None:
         assert machine.run("comments", "inbox", "--all").code == 0
         world.proxy.on("POST", "/comments/reply", lose_request)
         assert reply(machine, comment_id, "--max-wait", "1s").code == 7
-        doubt()
+        make_retry_unsafe()
         reply(machine, comment_id)
         emulator_clock.advance(HOUR)
         again = reply(machine, comment_id)
@@ -293,13 +293,13 @@ class TestLostRequests:
         world: World,
         machine: CommandLine,
         emulator_clock: ManualClock,
-        doubt: Callable[[], None],
+        make_retry_unsafe: Callable[[], None],
     ) -> None:
         rows = make_rows_on_all_pages(6)
         calendar = world.calendar(rows)
         world.proxy.on("POST", "/posts/schedule", lose_request)
         assert schedule(machine, calendar, "--max-wait", "1s").code != 0
-        doubt()
+        make_retry_unsafe()
         schedule(machine, calendar)
         emulator_clock.advance(HOUR)
         assert_clean(schedule(machine, calendar))
@@ -325,7 +325,9 @@ class TestTwoTokensAtOnce:
         self, world: World, machine: CommandLine, other: CommandLine
     ) -> None:
         with ThreadPoolExecutor(2) as pool:
-            runs = list(pool.map(lambda it: publish(it, "--key", "launch"), (machine, other)))
+            runs = list(
+                pool.map(lambda computer: publish(computer, "--key", "launch"), (machine, other))
+            )
         assert [run.code for run in runs] == [0, 0], [run.err for run in runs]
         assert world.texts() == {"Row 0": 1}
 
@@ -333,7 +335,7 @@ class TestTwoTokensAtOnce:
         rows = make_rows_on_all_pages(6)
         calendar = world.calendar(rows)
         with ThreadPoolExecutor(2) as pool:
-            runs = list(pool.map(lambda it: schedule(it, calendar), (machine, other)))
+            runs = list(pool.map(lambda computer: schedule(computer, calendar), (machine, other)))
         assert [run.code for run in runs] == [0, 0], [run.err for run in runs]
         world.assert_each_once(rows)
 
@@ -341,7 +343,7 @@ class TestTwoTokensAtOnce:
         self, world: World, machine: CommandLine, other: CommandLine, comment_id: str
     ) -> None:
         with ThreadPoolExecutor(2) as pool:
-            list(pool.map(lambda it: reply(it, comment_id), (machine, other)))
+            list(pool.map(lambda computer: reply(computer, comment_id), (machine, other)))
         assert replies(world, comment_id) == ["Thanks!"]
         assert reply(machine, comment_id).code == 0
         assert reply(other, comment_id).code == 0
@@ -671,7 +673,7 @@ class TestLaggingLists:
 
 
 class TestLongLists:
-    """The look for a lost request shows only 100 items, and more are newer."""
+    """The lookup of a lost request shows only 100 items, and more are newer."""
 
     def add_newer(self, world: World, table: str) -> None:
         """Copy the newest row of a table 120 times, with later times and another text."""
@@ -712,7 +714,7 @@ class TestLongLists:
         assert upload(machine, image, "--max-wait", "1s").code == 7
         world.proxy.recover()
         self.add_newer(world, "media")
-        # Of another size, so that they cannot be mistaken for the upload.
+        # A different size, so that they cannot be mistaken for the upload.
         with world.emulator.state.transaction() as db:
             db.execute("UPDATE media SET size_bytes = 7 WHERE id LIKE 'newer%'")
         held = upload(machine, image)
@@ -812,7 +814,7 @@ class TestRefusals:
 
 
 class TestOrder:
-    """Nearest posts are sent first."""
+    """Posts due soonest are sent first."""
 
     def test_rows_are_sent_nearest_first(self, world: World, machine: CommandLine) -> None:
         rows = make_rows_on_all_pages(6)
@@ -830,9 +832,9 @@ class TestExpiredPages:
     def test_later_runs_work(
         self, world: World, machine: CommandLine, emulator_clock: ManualClock, change: str
     ) -> None:
-        out, later = make_rows_on_all_pages(2)
+        published, later = make_rows_on_all_pages(2)
         later = replace(later, scheduled_at=later.scheduled_at.replace(day=20))
-        calendar = world.calendar([out, later])
+        calendar = world.calendar([published, later])
         assert schedule(machine, calendar).code == 0
         emulator_clock.advance(9 * DAY)
         assert_clean(schedule(machine, calendar))
@@ -849,17 +851,17 @@ class TestExpiredPages:
 
         world.proxy.response_filters.append(change_response("/pages", apply))
         new = replace(later, key="new", message="Row new", page="tiktok:bluebirdcoffee")
-        world.calendar([out, later, new])
+        world.calendar([published, later, new])
         ran = schedule(machine, calendar)
         assert ran.code == 0, ran.err
-        world.assert_each_once([out, later, new])
+        world.assert_each_once([published, later, new])
 
     def test_row_without_key_on_expired_page(
         self, world: World, machine: CommandLine, emulator_clock: ManualClock
     ) -> None:
-        out, later = without_keys(make_rows_on_all_pages(2))
+        published, later = without_keys(make_rows_on_all_pages(2))
         later = replace(later, scheduled_at=later.scheduled_at.replace(day=20))
-        calendar = world.calendar([out, later])
+        calendar = world.calendar([published, later])
         assert schedule(machine, calendar).code == 0
         emulator_clock.advance(9 * DAY)
         # The emulator publishes what is due when it is called.
@@ -868,7 +870,7 @@ class TestExpiredPages:
             db.execute("UPDATE pages SET expired = 1 WHERE platform = 'facebook'")
         ran = schedule(machine, calendar)
         assert ran.code == 0, ran.err
-        world.assert_each_once([out, later])
+        world.assert_each_once([published, later])
 
     def test_pending_row_on_expired_page_is_an_error(
         self, world: World, machine: CommandLine

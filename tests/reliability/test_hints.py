@@ -28,7 +28,9 @@ def server(directory: Path) -> Iterator[Server]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("damage", [name for name in DAMAGES if name not in _SKIPPED])
-def test_obeyed_hints_double_and_lose_nothing(server: Server, directory: Path, damage: str) -> None:
+def test_following_hints_neither_duplicates_nor_loses_posts(
+    server: Server, directory: Path, damage: str
+) -> None:
     outcome = run_case(server, directory, _SEEDS[damage], _MAX_COMMANDS)
     assert outcome.damage == damage
     assert outcome.is_success, "\n\n".join(outcome.notes)

@@ -85,7 +85,7 @@ class TestRestoredState:
         world.assert_each_once(edit(rows))
 
     @ADVICE
-    def test_no_option_doubles(
+    def test_options_create_no_duplicates(
         self, world: World, machine: CommandLine, options: tuple[str, ...]
     ) -> None:
         rows = make_rows_on_all_pages(6)
@@ -245,10 +245,10 @@ class TestLostState:
         assert get_statuses(ran) == {"unknown": 1, "done": 5}
         world.assert_each_once(rows)
 
-    def test_rows_after_posts_of_others_are_created(
+    def test_rows_after_unrelated_posts_are_created(
         self, world: World, machine: CommandLine
     ) -> None:
-        """Posts of another program that resemble no row hold nothing."""
+        """Unrelated posts of another program do not hold rows."""
         world.add_other_posts("youtube", 3, FIRST)
         rows = make_rows_on_one_page(3, "youtube:bluebirdathome")
         calendar = world.calendar(move_rows(rows))
@@ -294,7 +294,7 @@ class TestLostState:
         assert world.texts() == {"Row 0": 1}
         assert ran.code == 0, ran.err
 
-    def test_text_trimmed_by_server_after_lost_answer(
+    def test_text_trimmed_by_server_after_lost_response(
         self, world: World, machine: CommandLine, emulator_clock: ManualClock
     ) -> None:
         world.proxy.request_filters.append(change_text(str.strip))
@@ -408,7 +408,7 @@ class TestLongLists:
         assert_held(ran)
         assert get_statuses(ran) == {"unknown": 5, "done": 2}
 
-    def test_lost_answer_is_held(
+    def test_lost_response_is_held(
         self,
         world: World,
         machine: CommandLine,
@@ -539,10 +539,10 @@ class TestPaths:
         invalid = refuse(400, {"error": "Malformed timestamp", "code": "INVALID_DATE"})
         world.proxy.on("POST", "/posts/schedule", invalid)
         schedule(machine, world.calendar(rows))
-        first = {it.headers["idempotency-key"] for it in world.proxy.writes()}
+        first = {request.headers["idempotency-key"] for request in world.proxy.writes()}
         world.proxy.received.clear()
         schedule(world.machine("laptop"), world.calendar(rows, "elsewhere/other.csv"))
-        second = {it.headers["idempotency-key"] for it in world.proxy.writes()}
+        second = {request.headers["idempotency-key"] for request in world.proxy.writes()}
         assert len(first) == 6
         assert first == second
 
@@ -654,8 +654,8 @@ class TestTwoMachines:
         results.append(schedule(machine, calendar, "--concurrency", "1"))
         world.assert_each_once(rows)
         assert [ran.code for ran in results] == [0, 0], [ran.err for ran in results]
-        for one, file in ((machine, calendar), (laptop, other)):
-            assert_clean(schedule(one, file))
+        for computer, file in ((machine, calendar), (laptop, other)):
+            assert_clean(schedule(computer, file))
         world.assert_each_once(rows)
 
     @pytest.mark.usefixtures("guardrails")
@@ -674,8 +674,8 @@ class TestTwoMachines:
             assert_harmless(ran)
             assert ran.code in {0, 3}, ran.err
             assert "failed" not in get_statuses(ran)
-        for one, file in ((machine, calendar), (laptop, other)):
-            settle(one, file)
+        for computer, file in ((machine, calendar), (laptop, other)):
+            settle(computer, file)
         world.assert_each_once(rows)
 
     @pytest.mark.parametrize("number", [1, 12])

@@ -126,7 +126,7 @@ def test_bulk_interrupted_again_ends_at_once(
     assert process.returncode in {130, -signal.SIGINT}, err
     assert "Traceback" not in err
     assert "Exception ignored" not in err
-    # What is printed is whole.
+    # The printed JSON is complete.
     if out:
         assert len(json.loads(out)["rows"]) == 12
     if report.exists():
@@ -159,7 +159,9 @@ def test_bulk_interrupted_while_planning_ends_soon(
 ) -> None:
     world.proxy.on("GET", "/posts/*", stay_silent(60))
     process = start(machine, *schedule_words(calendar, world.directory / "report.csv"))
-    wait_until(lambda: [it for it in world.proxy.received if it.path.startswith("/posts/")])
+    wait_until(
+        lambda: [request for request in world.proxy.received if request.path.startswith("/posts/")]
+    )
     _, err = interrupt(process)
     assert process.returncode == 130, err
     assert "Traceback" not in err

@@ -41,7 +41,7 @@ def failures(worlds: Worlds, cases: list[Case]) -> list[tuple[Case, Outcome]]:
     return [(case, outcome) for case, outcome in outcomes if not outcome.is_success]
 
 
-def test_there_are_a_thousand_cases(cases: list[Case]) -> None:
+def test_case_count(cases: list[Case]) -> None:
     assert len(cases) >= 1_000
     assert {case.scenario for case in cases} == set(SCENARIOS)
 
@@ -78,7 +78,7 @@ def test_failed_sync_of_a_directory_is_an_error(
 @pytest.mark.parametrize(
     ("bug", "scenario", "fault", "count"),
     [
-        ("no intent and no looks", "first run", Fault.TORN_POWER_LOSS, "twice"),
+        ("no intent and no lookups", "first run", Fault.TORN_POWER_LOSS, "twice"),
         ("no syncs", "receiver, next start", Fault.POWER_LOSS, "acknowledged_lost"),
     ],
 )

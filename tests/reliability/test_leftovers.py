@@ -16,7 +16,7 @@ def lose_state(cli: CommandLine) -> None:
     shutil.rmtree(cli.environ["OUTREPLY_STATE_DIR"])
 
 
-def test_row_is_not_in_doubt_because_of_a_post_that_another_row_gets(
+def test_post_claimed_by_other_row_leaves_no_doubt(
     cli: CommandLine, emulator: EmulatorServer, tmp_path: Path
 ) -> None:
     calendar = tmp_path / "calendar.csv"
@@ -36,7 +36,7 @@ def test_row_is_not_in_doubt_because_of_a_post_that_another_row_gets(
 def test_unclaimed_post_with_the_text_of_a_row_is_named(
     cli: CommandLine, client: Client, emulator: EmulatorServer, tmp_path: Path
 ) -> None:
-    # As after a crash between the new post of a moved row and the cancellation of its old one.
+    # The state after a crash between creating a moved row's new post and cancelling its old one.
     page = next(str(page["id"]) for page in client.pages().items if page["platform"] == "facebook")
     posts = [
         client.schedule({"page_id": page, "message": "Row 0", "scheduled_at": f"{at:%FT%TZ}"})

@@ -78,7 +78,7 @@ def test_apply_after_outage_resumes(
 
 
 @pytest.mark.usefixtures("guardrails")
-def test_apply_after_lost_answers_and_other_token_resumes(
+def test_apply_after_lost_responses_and_other_token_resumes(
     world: World, machine: CommandLine, plan: Path
 ) -> None:
     lose_responses_and_lists(world.proxy, "/posts/schedule")
@@ -119,7 +119,7 @@ def test_apply_of_edits_resumes(world: World, machine: CommandLine) -> None:
     world.assert_each_once(new_rows)
 
 
-def test_apply_after_lost_answer_of_cancellation_resumes(
+def test_apply_after_lost_response_to_cancellation_resumes(
     world: World, machine: CommandLine
 ) -> None:
     calendar = world.calendar(ROWS)
@@ -134,13 +134,13 @@ def test_apply_after_lost_answer_of_cancellation_resumes(
     world.assert_each_once(ROWS[:5])
 
 
-def test_apply_of_edited_file_is_refused(world: World, machine: CommandLine, plan: Path) -> None:
+def test_apply_of_edited_file_is_rejected(world: World, machine: CommandLine, plan: Path) -> None:
     world.calendar(edit_texts(ROWS))
     assert apply(machine, plan).code == 2
     assert not world.live()
 
 
-def test_apply_after_edit_of_applied_file_is_refused(
+def test_apply_after_edit_of_applied_file_is_rejected(
     world: World, machine: CommandLine, plan: Path
 ) -> None:
     assert apply(machine, plan).code == 0

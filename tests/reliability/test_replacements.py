@@ -42,7 +42,7 @@ def move_rows(rows: list[CalendarRow]) -> list[CalendarRow]:
 
 
 def on_another_page(rows: list[CalendarRow]) -> list[CalendarRow]:
-    """Return `rows` on one page that none of them has."""
+    """Return `rows` moved to another page."""
     return [replace(row, page=PAGE) for row in rows]
 
 
@@ -282,7 +282,7 @@ class TestUnknownPublication:
         assert ran.code == 0, ran.err
         assert get_post_ids(world) == [old_id]
         assert_clean(schedule(machine, calendar))
-        # A row without a key is a new one at its new time, once its earlier post is out.
+        # A row without a key is a new one at its new time, once its earlier post is published.
         assert len(get_post_ids(world)) == (1 if rows[0].key else 2)
         assert new_id not in get_post_ids(world)
 

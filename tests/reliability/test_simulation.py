@@ -14,7 +14,7 @@ def test_nothing_is_posted_twice_or_lost() -> None:
     assert min(outcome.events for outcome in outcomes) >= 100
 
 
-def test_a_seed_always_gives_the_same_history() -> None:
+def test_simulation_is_deterministic() -> None:
     assert [simulate(seed).log for seed in range(1, 4)] == [
         simulate(seed).log for seed in range(1, 4)
     ]
@@ -24,5 +24,5 @@ def test_a_seed_always_gives_the_same_history() -> None:
 @pytest.mark.parametrize(
     "bug", ["keys_without_revision", "cancel_before_create", "create_beside_similar_posts"]
 )
-def test_a_planted_bug_is_found(bug: str) -> None:
+def test_planted_bug_is_found(bug: str) -> None:
     assert find_bug(bug, SEEDS) is not None

@@ -46,12 +46,12 @@ def _start(shim: ctypes.CDLL, request: Mapping[str, Any]) -> int:
     pid = os.fork()
     if pid:
         return pid
-    # Nothing outlives the zygote, however it ends.
+    # Kill the fork when the zygote dies.
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     try:
         _run(shim, **request)
     finally:
-        # Nothing of the zygote may run in its fork.
+        # Skip the zygote's cleanup in the fork.
         os._exit(1)
 
 
@@ -141,8 +141,8 @@ def _skip_syncs() -> None:
         )
 
 
-def _skip_intent_and_looks() -> None:
-    """Plant a bug: no request is announced in the journal, and no list is believed."""
+def _skip_intent_and_lookups() -> None:
+    """Plant a bug: no request is announced in the journal, and lists are treated as empty."""
     Journal.mark_sent = lambda *_, **__: None  # type: ignore[method-assign]
     for name in ("scheduled_posts", "published_posts"):
         setattr(Client, name, lambda *_, **__: ListResult([], truncated=False))
@@ -150,7 +150,7 @@ def _skip_intent_and_looks() -> None:
 
 _BUGS: dict[str, Callable[[], None]] = {
     "no syncs": _skip_syncs,
-    "no intent and no looks": _skip_intent_and_looks,
+    "no intent and no lookups": _skip_intent_and_lookups,
 }
 _ACTIONS: dict[str, Callable[[ctypes.CDLL, Mapping[str, Any]], int]] = {
     "start": _start,

@@ -1,4 +1,4 @@
-"""Files that a calendar names: only those below its directory, and never our own."""
+"""Files that a calendar names: only those below its directory, and never outreply's files."""
 
 import os
 from collections.abc import Callable
@@ -21,7 +21,7 @@ OWN = "where outreply keeps its own files"
 
 @pytest.fixture
 def directory(tmp_path: Path) -> Path:
-    """A client's directory, beside files that are none of the client's business."""
+    """A client's directory, next to files outside it."""
     directory = tmp_path / "client"
     (directory / "sub").mkdir(parents=True)
     (directory / "ok.txt").write_text("Fine\n")
@@ -72,7 +72,7 @@ WAYS_OUT: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("way", WAYS_OUT)
-def test_message_file_outside_directory_is_refused(
+def test_message_file_outside_directory_is_rejected(
     cli: CommandLine, directory: Path, way: str
 ) -> None:
     path = write_calendar(directory, WAYS_OUT[way](directory))
@@ -98,7 +98,7 @@ def test_no_command_reads_files_outside(
 
 
 @pytest.mark.parametrize("name", ["../secret.png", "{parent}/secret.png", "link.png"])
-def test_media_file_outside_directory_is_refused(
+def test_media_file_outside_directory_is_rejected(
     cli: CommandLine, directory: Path, name: str
 ) -> None:
     link(directory / "link.png", "../secret.png")
@@ -149,7 +149,7 @@ def test_allow_outside_on_every_command(cli: CommandLine, directory: Path) -> No
     assert planned.code == 0, planned.err
     assert "Apply it with: outreply bulk apply" in planned.err
     assert planned.err.rstrip().endswith("--allow-outside")
-    # Whoever applies the plan of someone else decides for themselves.
+    # A plan does not carry `--allow-outside`.
     check_refused(cli.run("bulk", "apply", plan), REFUSED)
     forged = Path(plan).read_text().replace("options:\n", "options:\n  allow_outside: true\n")
     (directory / "forged.plan").write_text(forged)
@@ -201,7 +201,7 @@ def test_own_files_below_calendar_are_never_read(cli: CommandLine, directory: Pa
 
 
 def test_directory_under_another_path_is_recognized(tmp_path: Path) -> None:
-    # As on a system that ignores case, or with a bind mount: resolving does not show it.
+    # Simulates a case-insensitive file system or a bind mount.
     private = tmp_path / "private"
     private.mkdir()
     (tmp_path / "x").mkdir()
@@ -214,7 +214,7 @@ def test_directory_under_another_path_is_recognized(tmp_path: Path) -> None:
 def test_system_without_directory_descriptors(
     directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # As on Windows.
+    # Simulates Windows.
     monkeypatch.setattr(file_scope, "_HAS_DIRECTORY_DESCRIPTORS", False)
     scope = FileScope(directory.resolve(), (directory / "sub",))
     link(directory / "a.txt", "../secret.txt")

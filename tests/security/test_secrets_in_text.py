@@ -34,12 +34,12 @@ EXAMPLES = [
 POST = ("--page", "instagram:acme", "--at", "in 3h")
 
 
-def check_refused(cli: CommandLine, result: Result, secret: str, *places: str) -> None:
+def check_refused(cli: CommandLine, result: Result, secret: str, *locations: str) -> None:
     assert result.code == 2, result.out + result.err
     assert PROBLEM in result.err
     assert secret not in result.out + result.err
-    for place in places:
-        assert f"{place} {PROBLEM}" in result.err or f"{place}: {PROBLEM}" in result.err
+    for location in locations:
+        assert f"{location} {PROBLEM}" in result.err or f"{location}: {PROBLEM}" in result.err
     assert cli.run("posts", "list", "-q").out == ""
 
 
@@ -58,7 +58,7 @@ def test_every_field_of_a_calendar_is_checked(
     ]
     fields = list(dict.fromkeys(field for field, _ in rows))
     lines: list[str] = []
-    places: list[str] = []
+    locations: list[str] = []
     for secret in secrets:
         for number, (field, make) in enumerate(rows):
             text = make(secret)
@@ -71,14 +71,16 @@ def test_every_field_of_a_calendar_is_checked(
             quoted = ",".join('"' + cell.replace('"', '""') + '"' for cell in cells)
             lines.append(f"{page},2026-12-{number + 1:02} 0{len(lines) % 9}:00,{quoted}\n")
             name = "message" if field == "message_file" else field
-            places.append(f"launch.csv:{len(lines) + 1}: {name}")
+            locations.append(f"launch.csv:{len(lines) + 1}: {name}")
     calendar = tmp_path / "launch.csv"
     calendar.write_text(f"page,scheduled_at,{','.join(fields)}\n{''.join(lines)}")
     for words in ((), ("--dry-run",), ("--json",)):
         result = cli.run("bulk", "schedule", str(calendar), *words)
         for secret in secrets:
-            # Equal problems share a line for people.
-            check_refused(cli, result, secret, *(places if words == ("--json",) else places[:1]))
+            # Equal problems share a line in text output.
+            check_refused(
+                cli, result, secret, *(locations if words == ("--json",) else locations[:1])
+            )
     for name in ("status", "reconcile"):
         result = cli.run("bulk", name, str(calendar))
         assert PROBLEM in result.err
@@ -100,7 +102,7 @@ def test_every_option_of_a_post_is_checked(
     settings = tmp_path / "settings.json"
     settings.write_text(json.dumps({"a": [{"b": secret}]}).replace("_", "\\u005f"))
     tiktok = ("--page", "tiktok:bluebirdcoffee", "--at", "in 3h")
-    for words, place in (
+    for words, location in (
         ((*POST, "-m", f"x {secret}"), "--message"),
         ((*POST, "-F", str(file)), "--message"),
         ((*POST, "-F", "-"), "--message"),
@@ -113,7 +115,7 @@ def test_every_option_of_a_post_is_checked(
         ((*POST, "-m", secret, "--json"), "--message"),
     ):
         result = cli.run("posts", "schedule", *words, stdin=secret)
-        check_refused(cli, result, secret, place)
+        check_refused(cli, result, secret, location)
     result = cli.run("posts", "publish", "--page", "x:bluebird", "-m", secret, "--yes")
     check_refused(cli, result, secret, "--message")
     assert cli.run("posts", "list", "--published", "-q").out.count("\n") == 4
@@ -129,7 +131,7 @@ def test_replies_and_raw_requests_are_checked(
         result = cli.run("comments", "reply", comment, *words, "--yes", stdin=f"Hi {secret}")
         check_refused(cli, result, secret)
     for method in ("POST", "PUT", "PATCH"):
-        for words, place in (
+        for words, location in (
             (("-f", f"text={secret}"), "`text`"),
             (("-F", f"text=[{json.dumps(secret)}]"), "`text`"),
             (("-f", f"{secret}=1"), "The body"),
@@ -139,7 +141,7 @@ def test_replies_and_raw_requests_are_checked(
                 "api", method, "/posts/schedule", *words, "-v", stdin=json.dumps([secret])
             )
             assert "posts/schedule" not in result.err
-            check_refused(cli, result, secret, place)
+            check_refused(cli, result, secret, location)
     result = cli.run("webhooks", "create", "--url", f"https://example.com/{secret}")
     check_refused(cli, result, secret, "`url`")
 

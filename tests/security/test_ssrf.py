@@ -58,7 +58,7 @@ def test_is_blocked_allows_regular_addresses(text: str) -> None:
 
 
 @pytest.mark.parametrize("allow_external", [False, True])
-def test_host_resolving_to_metadata_address_is_refused(*, allow_external: bool) -> None:
+def test_host_resolving_to_metadata_address_is_rejected(*, allow_external: bool) -> None:
     addresses = [ipaddress.ip_address("127.0.0.1"), ipaddress.ip_address("169.254.169.254")]
     with pytest.raises(ValueError, match="link-local or metadata"):
         check_webhook_url(

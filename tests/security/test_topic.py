@@ -32,6 +32,6 @@ def test_every_claim_names_existing_tests() -> None:
 
 def test_every_security_test_is_named() -> None:
     named = set(re.findall(r"\btest_\w+", TOPIC.read_text(encoding="utf-8")))
-    own = defined_tests(TESTS / "security")
-    own -= {name for name in own if name.startswith("test_every_")}
-    assert own <= named, own - named
+    security_tests = defined_tests(TESTS / "security")
+    security_tests -= {name for name in security_tests if name.startswith("test_every_")}
+    assert security_tests <= named, security_tests - named

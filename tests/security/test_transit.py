@@ -209,7 +209,7 @@ def test_netrc_is_ignored(cli_logged_out: CommandLine) -> None:
 @pytest.mark.parametrize("target", ["https://127.0.0.1:{0}/", "//localhost:{0}/", "ftp://x/",
                                     "http://127.0.0.1:1/", "http://127.0.0.1@evil.example/",
                                     "http://127.0.0.1.evil.example:{0}/"])  # fmt: skip
-def test_redirect_to_other_origin_is_refused(target: str, status: int) -> None:
+def test_redirect_to_other_origin_is_rejected(target: str, status: int) -> None:
     with ScriptedServer([response(status)]) as server:
         server.script = [response(status, location=target.format(server.port))]
         with pytest.raises(InvalidResponseError) as caught:

@@ -63,10 +63,10 @@ def main() -> None:
     texts = [text for _, text, _ in strings]
     rows = [
         TimeString(
-            grammar, text, expected, gnu, node, _read_email(text) if grammar == "mail" else ""
+            grammar, text, expected, gnu, node, _parse_email(text) if grammar == "mail" else ""
         )
         for (grammar, text, expected), gnu, node in zip(
-            strings, _read_gnu(texts), _read_node(texts), strict=True
+            strings, _parse_with_gnu(texts), _parse_with_node(texts), strict=True
         )
     ]
     with FILE.open("w", encoding="utf-8", newline="") as file:
@@ -161,7 +161,7 @@ def _make_date_command(when: datetime, expected: str) -> Iterator[tuple[str, str
     yield "date", f"{wrong:%A} {when:%d %b %Y %H:%M:%S}", ""
 
 
-def _read_gnu(texts: list[str]) -> list[str]:
+def _parse_with_gnu(texts: list[str]) -> list[str]:
     readings = []
     for text in texts:
         command = ["date", "--utc", "--date", text, "+%Y-%m-%dT%H:%M:%SZ"]
@@ -172,12 +172,12 @@ def _read_gnu(texts: list[str]) -> list[str]:
     return readings
 
 
-def _read_node(texts: list[str]) -> list[str]:
+def _parse_with_node(texts: list[str]) -> list[str]:
     readings: list[str] = json.loads(_run(["node", "-e", _NODE_READ], json.dumps(texts)))
     return readings
 
 
-def _read_email(text: str) -> str:
+def _parse_email(text: str) -> str:
     try:
         when = parsedate_to_datetime(text)
     except ValueError:

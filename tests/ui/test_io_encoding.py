@@ -18,7 +18,7 @@ from tests.commands.receiver_process import run_receiver
 
 TEXT = "Zwei Räder 🚲"
 POST = ("posts", "schedule", "--page", "twitter:bluebird", "--tz", "UTC", "--at")
-# A redirected stdout on Windows; old Unix locales; and what people try.
+# Windows redirection, C locale, and PYTHONIOENCODING values that users set.
 LOCALES = [
     {"PYTHONIOENCODING": "cp1252"},
     {"PYTHONIOENCODING": "ascii:strict"},
@@ -107,7 +107,7 @@ def test_completion_is_utf8(cli: CommandLine) -> None:
 def test_terminal_output(cli: CommandLine) -> None:
     assert cli.run(*POST, "2026-12-24 18:00", "-F", "-", stdin=TEXT.encode()).code == 0
     for locale in ({"LANG": "C"}, {"PYTHONIOENCODING": "ascii"}):
-        # People see a replacement; programs that run the command on a terminal get UTF-8.
+        # Users see a replacement; programs that run the command on a terminal get UTF-8.
         child = cli.at_terminal("posts", "list", env={**locale, "NO_COLOR": "1"})
         child.expect(r"Zwei R.der \?\?")
         child.expect(pexpect.EOF)

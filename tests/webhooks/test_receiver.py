@@ -160,21 +160,21 @@ def test_slow_clients_are_disconnected(
         drip = socket.create_connection(address)
         drip.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n")
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        started_at, ended_at = time.monotonic(), None
+        started_at, disconnected_at = time.monotonic(), None
         drip.settimeout(0.5)
         while time.monotonic() - started_at < 25:
             assert receiver.send(event_body())[0] == 200
             try:
                 drip.sendall(b"x")
                 if drip.recv(100) == b"":
-                    ended_at = time.monotonic()
+                    disconnected_at = time.monotonic()
                     break
             except TimeoutError:
                 continue
             except OSError:
-                ended_at = time.monotonic()
+                disconnected_at = time.monotonic()
                 break
-        assert ended_at is not None
+        assert disconnected_at is not None
         assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 30_000
         for sock in [*idle, drip]:
             sock.close()

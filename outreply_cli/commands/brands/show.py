@@ -7,7 +7,7 @@ import typer
 from outreply_cli.cli.options import command
 from outreply_cli.commands.brands.shared import COLUMNS
 from outreply_cli.context import Context
-from outreply_cli.pages import find_brand_id, page_alias
+from outreply_cli.pages import page_alias, resolve_brand_id
 from outreply_cli.ui.columns import Column
 
 
@@ -26,7 +26,7 @@ def run(
     """
     client = context.client()
     context.output.print_one(
-        client.brand(find_brand_id(client, brand_id)),
+        client.brand(resolve_brand_id(client, brand_id)),
         [
             *COLUMNS,
             Column(

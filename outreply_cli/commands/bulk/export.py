@@ -8,7 +8,7 @@ import typer
 from outreply_cli.cli.options import command
 from outreply_cli.commands.posts.output import report_export_gaps
 from outreply_cli.context import Context
-from outreply_cli.pages import find_page_id
+from outreply_cli.pages import resolve_page_id
 from outreply_cli.ui.files import write_text_file
 
 
@@ -32,7 +32,7 @@ def run(
     from outreply_cli.bulk.export import export_calendar
 
     client = context.client(max_wait=None)
-    page_id = find_page_id(client.pages().items, page) if page else None
+    page_id = resolve_page_id(client.pages().items, page) if page else None
     export = export_calendar(client, page_id)
     if file is None or str(file) == "-":
         context.output.write_document(export.text)

@@ -93,9 +93,8 @@ class ReadOptions:
     ] = None
     allow_outside: AllowOutside = False
 
-    @property
-    def words(self) -> str:
-        """The options that are set, as the words of a command line."""
+    def to_flags(self) -> str:
+        """Return the options that are set, as the words of a command line."""
         set_options = {
             f" --{option.name.replace('_', '-')}": getattr(self, option.name)
             for option in fields(self)
@@ -224,7 +223,7 @@ def bulk_context(
         raise error from None
     with ExitStack() as stack:
         journal = stack.enter_context(
-            closing(Journal(context.state_dir / JOURNAL_FILE, may_be_readonly=wait_lock is None))
+            closing(Journal(context.state_dir / JOURNAL_FILE, allow_readonly=wait_lock is None))
         )
         account = fetch_account(client)
 

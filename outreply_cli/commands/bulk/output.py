@@ -67,9 +67,9 @@ def show_results(
     if context.options.quiet:
         context.output.print_list([row for row in document["rows"] if row["id"]], [])
     elif context.options.output == "json":
-        context.output.write_json(document)
+        context.output.print_data(document)
     elif context.options.output != "table":
-        context.output.write_json(document["rows"])
+        context.output.print_data(document["rows"])
     for file, result in results:
         reason = result.action.reason if result.action.unresolved else ""
         if result.error is not None or reason:
@@ -100,7 +100,7 @@ def finish_run(
             file for file, result in results if result.status == RowStatus.UNKNOWN
         )
         commands = " and ".join(
-            f"outreply bulk reconcile {shlex.quote(file)}{reading.words}" for file in files
+            f"outreply bulk reconcile {shlex.quote(file)}{reading.to_flags()}" for file in files
         )
         reconcile_hint = f"Settle the unknown rows with: {commands}"
     if stop.cause is not None:
@@ -168,7 +168,7 @@ def _save_undo_file(context: Context, results: Results) -> None:
 def _plan_lines(planned: PlannedCalendar, zone: ZoneInfo) -> Iterator[_Line]:
     plan = planned.plan
     aliases = {str(page["id"]): sanitize(page_alias(page)) for page in planned.account.pages}
-    yield _Line("bold", f"{sanitize(planned.calendar.name)}: {plan_summary(plan)}")
+    yield _Line("bold", f"{sanitize(planned.calendar.file_name)}: {plan_summary(plan)}")
     shown = sorted(
         (action for action in plan.actions if action.kind != ActionType.KEEP or action.unresolved),
         key=lambda action: (action.scheduled_at, aliases.get(action.page_id, "")),

@@ -53,11 +53,13 @@ def run(
         (planned,) = plan_calendars(context, bulk, calendars, reconcile=False)
     show_plans(context, [planned], tz)
     saved = {**asdict(planning), **asdict(reading)}
-    # Whoever applies the plan decides that: the plan may come from someone else.
+    # Not saved: a plan is untrusted input, so `bulk apply` takes its own --allow-outside.
     del saved["allow_outside"]
     apply = f"outreply bulk apply {output}{' --allow-outside' if reading.allow_outside else ''}"
     save_plan(output, planned.calendar.path, planned.account.fingerprint, saved, planned.plan)
     if context.wants_json:
-        results = [(planned.calendar.name, result) for result in results_from_plan(planned.plan)]
-        context.output.write_json({"file": str(output), **build_report(results)})
+        results = [
+            (planned.calendar.file_name, result) for result in results_from_plan(planned.plan)
+        ]
+        context.output.print_data({"file": str(output), **build_report(results)})
     context.info(f"Saved the plan to {output}. Apply it with: {apply}")

@@ -247,9 +247,9 @@ def _print(context: Context, file: str, service: BulkService, outcomes: list[_Ou
         summary[names[outcome.action]] += 1
     if context.options.output == "json":
         rows = [_to_dict(file, outcome) for outcome in outcomes]
-        context.output.write_json({"summary": summary, "rows": rows})
+        context.output.print_data({"summary": summary, "rows": rows})
     elif context.options.output != "table":
-        context.output.write_json([_to_dict(file, outcome) for outcome in outcomes])
+        context.output.print_data([_to_dict(file, outcome) for outcome in outcomes])
     else:
         aliases = {str(page["id"]): page_alias(page) for page in service.account.pages}
         for outcome in outcomes:

@@ -58,7 +58,7 @@ def run(
         show_plans(context, plans, reading.tz)
         if dry_run:
             results = [
-                (planned.calendar.name, result)
+                (planned.calendar.file_name, result)
                 for planned in plans
                 for result in results_from_plan(planned.plan)
             ]

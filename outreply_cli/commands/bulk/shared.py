@@ -41,7 +41,7 @@ def load_calendars(context: Context, names: Sequence[str], reading: ReadOptions)
         for name in dict.fromkeys(names)
     ]
     for calendar in calendars:
-        calendar.calendar_name = reading.name or calendar.calendar_name
+        calendar.name = reading.name or calendar.name
     return calendars
 
 
@@ -72,13 +72,13 @@ def apply_plans(
             progress(context.notes, "Scheduling", total, bulk.requests_left) as bar,
         ):
             report = bulk.service.apply(planned, bulk.stop, bar.step)
-        results += [(planned.calendar.name, result) for result in report.results]
+        results += [(planned.calendar.file_name, result) for result in report.results]
     return results
 
 
 @contextmanager
 def interruptible(context: Context, stop: CancellationToken) -> Iterator[None]:
-    """Let Ctrl-C stop the run in the block within seconds, and a second Ctrl-C end it at once."""
+    """Let Ctrl-C stop the run in the block within seconds, and a second Ctrl-C exit immediately."""
 
     def interrupt(_signal: int, _frame: object) -> None:
         if stop.is_interrupted:

@@ -36,15 +36,15 @@ def run(context: Context, file: File, reading: ReadOptions) -> None:
         Column("Line", "line"),
         Column("Key", "key", shrinkable=True),
         Column("When", "scheduled_at",
-               lambda it: format_time(parse_timestamp(it["scheduled_at"]), zone),
-               short=lambda it: format_time_short(parse_timestamp(it["scheduled_at"]), zone)),
-        Column("Page", "page_id", lambda it: aliases.get(it["page_id"]) or str(it["page_id"]),
+               lambda row: format_time(parse_timestamp(row["scheduled_at"]), zone),
+               short=lambda row: format_time_short(parse_timestamp(row["scheduled_at"]), zone)),
+        Column("Page", "page_id", lambda row: aliases.get(row["page_id"]) or str(row["page_id"]),
                shrinkable=True),
-        Column("Status", "status", style=lambda it: "" if it["status"] == IN_SYNC else "yellow"),
+        Column("Status", "status", style=lambda row: "" if row["status"] == IN_SYNC else "yellow"),
     ])  # fmt: skip
     if any(item["status"] == UNKNOWN for item in statuses):
         for item in statuses:
             if item["detail"]:
                 context.info(f"{file}:{item['line']}: {item['detail']}")
-        words = f"{shlex.quote(file)}{reading.words}"
+        words = f"{shlex.quote(file)}{reading.to_flags()}"
         context.info(f"Settle the unknown rows with: outreply bulk reconcile {words}")

@@ -47,7 +47,7 @@ def run(
     client, zone = context.client(max_wait=None), context.zone()
     now = client.now()
     start = parse_past_time(since, now=now, zone=zone) if since else None
-    with comment_store(context, client, may_be_readonly=True) as store:
+    with comment_store(context, client, allow_readonly=True) as store:
         recent = fetch_recent_posts(client, now - timedelta(days=days))
         with progress(context.notes, "Reading", len(recent.posts)) as bar:
             groups = fetch_inbox(client, store, recent, since=start, step=bar.step)

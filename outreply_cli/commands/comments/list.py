@@ -43,7 +43,7 @@ def run(
     resource = resolve_post(client, post)
     pages = {str(page.get("id")): page for page in client.pages().items}
     page = pages.get(get_page_id(resource), {})
-    with comment_store(context, client, may_be_readonly=True) as store:
+    with comment_store(context, client, allow_readonly=True) as store:
         group = fetch_comments(client, resource, page, sent=store.replies(), since=start)
         text = (contains or "").casefold()
         threads = [

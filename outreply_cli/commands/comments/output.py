@@ -46,7 +46,7 @@ class CommentView:
             cells = [column.text(item) for column in self._columns()]
             self._output.print_text(("  " if self._output.is_terminal else "\t").join(cells))
         else:
-            self._output.write_json(dict(item))
+            self._output.print_data(dict(item))
         self._output.stream.flush()
 
     def heading(self, group: "PostComments") -> str:

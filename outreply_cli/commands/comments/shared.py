@@ -41,7 +41,7 @@ class UnknownPostError(InvalidInputError):
 
 @contextmanager
 def comment_store(
-    context: Context, client: "Client", *, may_be_readonly: bool = False
+    context: Context, client: "Client", *, allow_readonly: bool = False
 ) -> "Iterator[CommentStore]":
     """Open the comments database of the client's account; raises StorageError."""
     from outreply_cli.comments.store import COMMENTS_FILE, CommentStore
@@ -49,7 +49,7 @@ def comment_store(
 
     path = context.state_dir / COMMENTS_FILE
     account = account_fingerprint(client)
-    with closing(CommentStore(path, account, may_be_readonly=may_be_readonly)) as store:
+    with closing(CommentStore(path, account, allow_readonly=allow_readonly)) as store:
         yield store
 
 
@@ -85,9 +85,9 @@ def resolve_post(client: "Client", name: str) -> "Resource":
 
 
 def resolve_comment(client: "Client", store: "CommentStore", word: str) -> str:
-    """Return the ID of the comment that begins with `word`; raises AmbiguousIdError.
+    """Return the ID of the comment that starts with `word`; raises AmbiguousIdError.
 
-    Known are the comments of recent posts, at one read per post, and those seen on this machine.
+    Searches comments of recent posts (one read per post) and those seen on this machine.
     """
     from outreply_cli.api.client import ListResult
     from outreply_cli.comments.inbox import fetch_inbox, fetch_recent_posts

@@ -94,7 +94,7 @@ def _run_triage(context: Context, triage: "Triage", view: CommentView) -> None:
             shown = threaded.id
         typed = context.prompt(_PROMPT)
         if typed is None:
-            # The terminal is gone, or Ctrl-D: as little a confirmation as Ctrl-C.
+            # End of input (Ctrl-D) is handled like Ctrl-C: the queued reply is discarded.
             raise KeyboardInterrupt
         letter = typed.lower()[:1]
         if letter == "q":

@@ -15,13 +15,35 @@ from outreply_cli.emulator.config import EmulatorConfig
 from outreply_cli.emulator.errors import EmulatorNotRunningError
 from outreply_cli.paths import to_path
 from outreply_cli.spec.token import Token
-from outreply_cli.times import format_api_time
+from outreply_cli.times import format_api_time, parse_duration
 from outreply_cli.ui.columns import Column, Item
 
 PROFILE = "emulator"
 
 StateOption = Annotated[
     Path | None, typer.Option("--state", metavar="DIR", help="State directory of the emulator.")
+]
+TokenArgument = Annotated[str, typer.Argument(metavar="TOKEN", help="Name or ID of the token.")]
+ScopesOption = Annotated[
+    str | None, typer.Option("--scopes", metavar="SCOPE,...", help="Scopes (default: all).")
+]
+ExpiresInOption = Annotated[
+    str | None,
+    typer.Option("--expires-in", metavar="DURATION", help="Lifetime of at most 2 years, or never."),
+]
+BrandsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--brands", metavar="BRAND,...", help="Restrict the token to these brands, or all."
+    ),
+]
+AllowIpOption = Annotated[
+    str | None,
+    typer.Option(
+        "--allow-ip",
+        metavar="ADDRESS,...",
+        help="Restrict the token to these addresses and CIDR ranges, or any.",
+    ),
 ]
 WebhookArgument = Annotated[str, typer.Argument(metavar="ID", help="Webhook ID.")]
 FAULT_COLUMNS = [
@@ -53,19 +75,23 @@ class BehaviorOptions:
         typer.Option(
             metavar="COUNT", min=0, max=100, help="Number of comments received on each new post."
         ),
-    ] = 0  # fmt: skip
+    ] = 0
+    lenient: Annotated[
+        bool,
+        typer.Option("--lenient", help="Publish posts that a platform would refuse, such as text."),
+    ] = False
 
     def to_config(self, *, allow_external: bool = False) -> EmulatorConfig:
         """The configuration of the emulator."""
         return EmulatorConfig(
-            self.seed, self.frozen, self.failure_rate, self.comments, allow_external
+            self.seed, self.frozen, self.failure_rate, self.comments, allow_external, self.lenient
         )
 
     def to_flags(self) -> list[str]:
         """The same options on a command line."""
         flags = [f"--failure-rate={self.failure_rate}", f"--comments={self.comments}"]
         flags += [f"--seed={self.seed}"] if self.seed is not None else []
-        return flags + ["--frozen"] * self.frozen
+        return flags + ["--frozen"] * self.frozen + ["--lenient"] * self.lenient
 
 
 def state_directory(context: Context, state: Path | None) -> Path:
@@ -127,6 +153,44 @@ def show_emulator(context: Context, handle: EmulatorHandle, status: dict[str, An
         ],
         id_field="base_url",
     )  # fmt: skip
+
+
+def token_settings(
+    scopes: str | None, expires_in: str | None, brands: str | None, allow_ip: str | None
+) -> dict[str, Any]:
+    """The settings of a token for the admin API, without those that are not given."""
+    settings: dict[str, Any] = {}
+    if scopes is not None:
+        settings["scopes"] = _split(scopes)
+    if brands is not None:
+        settings["brands"] = [] if brands == "all" else _split(brands)
+    if allow_ip is not None:
+        settings["ip_allowlist"] = [] if allow_ip == "any" else _split(allow_ip)
+    if expires_in is not None:
+        never = expires_in == "never"
+        settings["expires_in"] = None if never else parse_duration(expires_in).total_seconds()
+    return settings
+
+
+def _split(text: str) -> list[str]:
+    return [item.strip() for item in text.split(",") if item.strip()]
+
+
+def token_columns(context: Context) -> list[Column]:
+    """The columns of a token."""
+    zone = context.zone()
+    return [
+        Column("ID", "id"),
+        Column("Name", "name"),
+        Column("Status", "status"),
+        Column("Scopes", "scopes", lambda item: ",".join(item["scopes"]), shrinkable=True),
+        Column("Brands", "brand_ids", lambda item: ",".join(item["brand_ids"]) or "all"),
+        Column("Addresses", "ip_allowlist", lambda item: ",".join(item["ip_allowlist"]) or "any"),
+        Column(
+            "Expires", "expires_at", lambda item: format_api_time(item["expires_at"] or "", zone)
+        ),
+        Column("Collaborator", "collaborator"),
+    ]
 
 
 def show_clock(context: Context, item: Item) -> None:

@@ -76,7 +76,7 @@ def add_own_names(context: Context, items: Sequence[Media]) -> list[Resource]:
     path, names = context.state_dir / JOURNAL_FILE, {}
     if path.exists():
         # The server's names are shown if the journal cannot be read.
-        with suppress(OutReplyError), closing(Journal(path, may_be_readonly=True)) as journal:
+        with suppress(OutReplyError), closing(Journal(path, allow_readonly=True)) as journal:
             names = journal.media_names()
     return [
         {**item, "file": names[item["media_id"]]} if names.get(item["media_id"]) else item
@@ -85,7 +85,7 @@ def add_own_names(context: Context, items: Sequence[Media]) -> list[Resource]:
 
 
 def resolve_media(client: Client, words: Sequence[str]) -> list[str]:
-    """Return the IDs of media whose beginnings are `words`; raises AmbiguousIdError."""
+    """Expand prefixes of the IDs of media; raises AmbiguousIdError."""
     return expand_ids(words, "media", client.media, id_field=ID_FIELD)
 
 

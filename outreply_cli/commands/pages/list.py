@@ -8,7 +8,7 @@ from outreply_cli.cli.options import command
 from outreply_cli.commands.pages.shared import COLUMNS
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
-from outreply_cli.pages import find_brand_id
+from outreply_cli.pages import resolve_brand_id
 from outreply_cli.spec.platforms import PLATFORMS, find_platform
 
 
@@ -35,7 +35,7 @@ def run(
             f"--platform: unknown platform {platform!r}", hint=f"Use one of: {names}"
         )
     client = context.client()
-    brand_id = find_brand_id(client, brand) if brand else None
+    brand_id = resolve_brand_id(client, brand) if brand else None
     listing = client.pages(platform=found.name if found else None, brand_id=brand_id)
     context.output.print_list(listing.items, COLUMNS)
     expired = sum(bool(page.get("expired")) for page in listing.items)

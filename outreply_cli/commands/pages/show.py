@@ -7,7 +7,7 @@ import typer
 from outreply_cli.cli.options import command
 from outreply_cli.commands.pages.shared import COLUMNS
 from outreply_cli.context import Context
-from outreply_cli.pages import find_page
+from outreply_cli.pages import resolve_page
 from outreply_cli.ui.columns import Column
 
 
@@ -25,7 +25,7 @@ def run(
     Example: outreply pages show x:bluebird --fields username,followers
     """
     client = context.client()
-    page_id = str(find_page(client.pages().items, page)["id"])
+    page_id = str(resolve_page(client.pages().items, page)["id"])
     context.output.print_one(
         client.page(page_id),
         [

@@ -10,7 +10,7 @@ from outreply_cli.commands.posts.options import PageFilter
 from outreply_cli.commands.posts.shared import TRUNCATED
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
-from outreply_cli.pages import find_page_id
+from outreply_cli.pages import resolve_page_id
 
 
 @command()
@@ -48,7 +48,7 @@ def run(
         raise InvalidInputError("specify only one of --week and --month")
     client, zone = context.client(), context.zone(tz)
     pages = client.pages().items
-    page_id = find_page_id(pages, page)
+    page_id = resolve_page_id(pages, page)
     now = client.now()
     day = parse_day(from_ or "today", now=now, zone=zone)
     period = Period.containing(day, today=now.astimezone(zone).date(), whole_month=month)

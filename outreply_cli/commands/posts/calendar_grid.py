@@ -158,10 +158,10 @@ def _agenda(
     period: Period, posts: Sequence[CalendarPost], entries: Sequence[CellPost], width: int
 ) -> Iterator[Text]:
     pairs = zip(posts, entries, strict=True)
-    for day, pairs_of_day in groupby(pairs, key=lambda pair: pair[1].day):
+    for day, day_pairs in groupby(pairs, key=lambda pair: pair[1].day):
         today = " (today)" if day == period.today else ""
         yield Text(f"{day:%a} {day.day} {day:%b %Y}{today}", style="bold")
-        for post, entry in pairs_of_day:
+        for post, entry in day_pairs:
             status = "" if entry.status == "scheduled" else f" {sanitize(entry.status)}"
             line = f"  {entry.time_text} {sanitize(post.alias)}{status}  {entry.message}"
             yield Text(fit(line, width))

@@ -17,7 +17,7 @@ from outreply_cli.commands.posts.options import (
 from outreply_cli.commands.posts.output import report_export_gaps
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
-from outreply_cli.pages import find_page_id
+from outreply_cli.pages import resolve_page_id
 from outreply_cli.ui.files import write_text_file
 
 _STDOUT = Path("-")
@@ -61,7 +61,7 @@ def run(
         )
     client = context.client(max_wait=None)
     pages = client.pages().items
-    page_id = find_page_id(pages, page)
+    page_id = resolve_page_id(pages, page)
     warnings: list[str] = []
     missing: list[str] = []
     results = []
@@ -84,7 +84,7 @@ def run(
         results.append(_write(context, ics or _STDOUT, text, len(listing.items)))
         missing += listing.missing
     if context.options.output != "table":
-        context.output.write_json(results)
+        context.output.print_data(results)
     report_export_gaps(context, warnings, list(dict.fromkeys(missing)))
 
 

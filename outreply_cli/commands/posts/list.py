@@ -18,9 +18,9 @@ from outreply_cli.commands.posts.options import (
     check_exclusive,
 )
 from outreply_cli.commands.posts.output import post_columns
-from outreply_cli.commands.posts.shared import FAILED_SINCE
+from outreply_cli.commands.posts.shared import FAILED_WINDOW
 from outreply_cli.context import Context
-from outreply_cli.pages import Page, find_page_id
+from outreply_cli.pages import Page, resolve_page_id
 from outreply_cli.ui.columns import Column, Item
 
 
@@ -65,7 +65,7 @@ def run(
 
         after = parse_past_time(since, now=client.now(), zone=zone)
     pages = client.pages().items if page or context.options.output == "table" else []
-    page_id = find_page_id(pages, page)
+    page_id = resolve_page_id(pages, page)
     if failed:
         _list_failed(context, pages or client.pages().items, page_id, after, limit, zone)
         return
@@ -97,7 +97,7 @@ def _list_failed(
     from outreply_cli.failed_posts import list_failed_posts
 
     client = context.client()
-    since = after or client.now() - FAILED_SINCE
+    since = after or client.now() - FAILED_WINDOW
     listing = list_failed_posts(client, context.state_dir, pages, since=since, page_id=page_id)
     columns = [*post_columns(zone, pages), Column("Error", "error", shrinkable=True)]
     context.output.print_list(listing.items[:limit], columns)

@@ -9,7 +9,7 @@ from outreply_cli.api.client import Client
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.formats.json import parse_json
-from outreply_cli.media.files import MediaFile, MediaFileError, StorageLimits, inspect_file
+from outreply_cli.media.files import MediaFile, MediaFileError, StorageLimits, inspect_and_hash
 from outreply_cli.paths import find_same_name, to_path
 from outreply_cli.posts.content import PostContent
 from outreply_cli.ui.editor import edit_message
@@ -78,7 +78,7 @@ class PostOptions:
         bool, typer.Option("--keep-media", help="Keep uploaded files if the post fails.")
     ] = False
 
-    def parse_content(self, context: Context) -> PostContent:
+    def read_content(self, context: Context) -> PostContent:
         """Return the content, without local files; raises InvalidInputError."""
         text = read_message(context, self.message, self.file, edit=self.edit)
         media = self.media or []
@@ -110,7 +110,7 @@ class PostOptions:
         limits, files = StorageLimits.from_account(client.account_or_none()), []
         for path in paths:
             try:
-                files.append(inspect_file(find_same_name(to_path(path)), limits))
+                files.append(inspect_and_hash(find_same_name(to_path(path)), limits))
             except MediaFileError as error:
                 raise InvalidInputError(f"--media {path}: {error.message}") from None
         return files

@@ -80,7 +80,7 @@ def post_describer(context: Context, client: Client) -> Callable[[Item], str]:
     zone = context.zone()
 
     @cache
-    def read_aliases() -> dict[str, str]:
+    def fetch_aliases() -> dict[str, str]:
         # Cancelling needs no permission to read pages: their IDs are shown then.
         with suppress(OutReplyError):
             return {str(page["id"]): page_alias(page) for page in client.pages().items}
@@ -89,7 +89,7 @@ def post_describer(context: Context, client: Client) -> Callable[[Item], str]:
     def describe(post: Item) -> str:
         time, page_id = post_time(post), get_page_id(post)
         parts = [
-            read_aliases().get(page_id, page_id),
+            fetch_aliases().get(page_id, page_id),
             format_time_short(time, zone) if time is not None else "",
             quote(str(post.get("message") or "")),
         ]

@@ -21,7 +21,7 @@ def run(
 
     Example: outreply posts publish --page linkedin:acme-co -F post.txt --key v1.2 --yes
     """
-    content = post.parse_content(context)
+    content = post.read_content(context)
     client = context.client()
     pages = resolve_pages(client, page)
     if not dry_run:

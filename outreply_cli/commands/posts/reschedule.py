@@ -11,7 +11,7 @@ from outreply_cli.commands.posts.output import post_columns, report_existing
 from outreply_cli.commands.posts.shared import resolve_posts, resolve_zones
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
-from outreply_cli.pages import Page, find_page
+from outreply_cli.pages import Page, resolve_page
 from outreply_cli.posts.content import validate_time
 from outreply_cli.posts.service import PostService
 from outreply_cli.time_parser import parse_time
@@ -38,7 +38,7 @@ def run(
     pages = client.pages().items
     page: Page = {}
     if tz == BRAND_ZONE:
-        page = find_page(pages, get_page_id(client.scheduled_post(post_id)))
+        page = resolve_page(pages, get_page_id(client.scheduled_post(post_id)))
     (zone,) = resolve_zones(context, client, [page], tz)
     new_time = parse_time(at, now=client.now(), zone=zone)
     problem = validate_time(new_time, client.now())

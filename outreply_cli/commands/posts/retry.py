@@ -17,7 +17,7 @@ from outreply_cli.commands.posts.shared import (
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.failed_posts import RETRY_KEY
-from outreply_cli.pages import find_page, page_alias
+from outreply_cli.pages import page_alias, resolve_page
 from outreply_cli.posts.content import content_from_api, validate_time
 from outreply_cli.posts.service import PostService
 from outreply_cli.time_parser import parse_time
@@ -55,7 +55,7 @@ def run(
                 hint="To post it a second time, use: outreply posts publish",
             )
     pages = client.pages().items
-    targets = [find_page(pages, get_page_id(post)) for post in posts]
+    targets = [resolve_page(pages, get_page_id(post)) for post in posts]
     check_connected(targets)
     zones = resolve_zones(context, client, targets, tz)
     now = client.now()

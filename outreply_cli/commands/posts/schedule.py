@@ -29,7 +29,7 @@ def run(
 
     Example: outreply posts schedule --page instagram:acme --page facebook:acme --at +3d -F post.txt
     """
-    content = post.parse_content(context)
+    content = post.read_content(context)
     client = context.client()
     pages = resolve_pages(client, page)
     files = post.inspect_files(client)

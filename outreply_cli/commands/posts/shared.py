@@ -14,7 +14,7 @@ from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.ids import expand_ids
 from outreply_cli.media.files import MediaFile
-from outreply_cli.pages import Page, find_page, page_alias
+from outreply_cli.pages import Page, page_alias, resolve_page
 from outreply_cli.posts.content import PostContent, validate_posts
 from outreply_cli.posts.listing import list_posts
 from outreply_cli.posts.service import PostService
@@ -23,7 +23,7 @@ from outreply_cli.ui.columns import Item
 from outreply_cli.ui.progress import upload_bars
 
 # Time that failed posts are listed.
-FAILED_SINCE = timedelta(days=30)
+FAILED_WINDOW = timedelta(days=30)
 TRUNCATED = "the API lists at most 100 posts of a page; there may be more"
 
 
@@ -89,19 +89,19 @@ def send_posts(
 def resolve_posts(
     client: Client, words: Sequence[str], *, scheduled: bool = True, published: bool = True
 ) -> list[str]:
-    """Return the IDs of posts whose beginnings are `words`, each once; raises AmbiguousIdError."""
+    """Expand prefixes of the IDs of posts, each once; raises AmbiguousIdError."""
     listing = partial(list_posts, client, scheduled=scheduled, published=published)
     return expand_ids(words, "post", listing)
 
 
 def resolve_failed_posts(context: Context, client: Client, words: Sequence[str]) -> list[str]:
-    """Return the IDs of failed posts whose beginnings are `words`; raises AmbiguousIdError."""
+    """Expand prefixes of the IDs of failed posts; raises AmbiguousIdError."""
     from outreply_cli.failed_posts import list_failed_posts
 
     def list_failed() -> ListResult[Post]:
-        since = client.now() - FAILED_SINCE
+        since = client.now() - FAILED_WINDOW
         pages = client.pages().items
-        # A post that was sent again keeps its beginning, so that no other post takes it over.
+        # Include retried posts, so that their prefix does not resolve to another post.
         return list_failed_posts(
             client, context.state_dir, pages, since=since, include_retried=True
         )
@@ -112,7 +112,9 @@ def resolve_failed_posts(context: Context, client: Client, words: Sequence[str])
 def resolve_pages(client: Client, names: Sequence[str]) -> list[dict[str, Any]]:
     """Return the pages called `names`, each once; raises InvalidInputError for expired ones."""
     all_pages = client.pages().items
-    pages = {str(page["id"]): dict(page) for page in (find_page(all_pages, name) for name in names)}
+    pages = {
+        str(page["id"]): dict(page) for page in (resolve_page(all_pages, name) for name in names)
+    }
     check_connected(pages.values())
     return list(pages.values())
 

@@ -79,4 +79,4 @@ def run(
     if context.options.output != "table":
         remaining = {bucket.name: bucket.remaining for bucket in quota.buckets}
         names = [bucket.name for bucket in warnings]
-        context.output.write_json({"enough": True, "remaining": remaining, "warnings": names})
+        context.output.print_data({"enough": True, "remaining": remaining, "warnings": names})

@@ -28,7 +28,7 @@ def run(context: Context) -> None:
     usages = fetch_guardrail_usage(client, account)
     if context.options.output != "table" or context.options.fields:
         usage = None if usages is None else [usage_object(usage) for usage in usages]
-        context.output.write_json({**account, "guardrail_usage": usage})
+        context.output.print_data({**account, "guardrail_usage": usage})
         return
     quota = Quota.from_account(account)
     meters = quota_meters(quota, usages or [], client.transport.requests_left, zone)

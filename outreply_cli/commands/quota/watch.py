@@ -44,7 +44,7 @@ def run(
         return
     for snapshot in snapshots:
         if output.format == "jsonl" or output.fields is not None:
-            output.write_json({"at": format_timestamp(snapshot.at), **snapshot.account})
+            output.print_data({"at": format_timestamp(snapshot.at), **snapshot.account})
         else:
             output.print_text(_line(snapshot))
         context.stdout.flush()

@@ -35,15 +35,15 @@ def run(context: Context, tz: TimeZone = None) -> None:
     path = context.state_dir / JOURNAL_FILE
     items: list[dict[str, Any]] = []
     if path.exists():
-        with closing(Journal(path, may_be_readonly=True)) as journal:
+        with closing(Journal(path, allow_readonly=True)) as journal:
             items = [_to_dict(journal, entry) for entry in journal.list_unsettled()]
     zone = context.zone(tz)
     context.output.print_list(items, [
         Column("Calendar", "calendar", shrinkable=True),
         Column("Page", "page_id", shrinkable=True),
         Column("When", "scheduled_at",
-               lambda it: format_time(parse_timestamp(it["scheduled_at"]), zone),
-               short=lambda it: format_time_short(parse_timestamp(it["scheduled_at"]), zone)),
+               lambda item: format_time(parse_timestamp(item["scheduled_at"]), zone),
+               short=lambda item: format_time_short(parse_timestamp(item["scheduled_at"]), zone)),
         Column("Detail", "detail"),
         Column("Settle with", "command"),
     ])  # fmt: skip

@@ -27,7 +27,7 @@ def run(
 
     now = context.clock.now()
     if event is not None:
-        context.output.write_json(sample_event(event, now))
+        context.output.print_data(sample_event(event, now))
         return
     items = []
     for name, description in EVENTS.items():
@@ -46,4 +46,6 @@ def run(
 def _paths(value: object, path: str) -> list[str]:
     if not isinstance(value, dict):
         return [path]
-    return [below for key, child in value.items() for below in _paths(child, f"{path}.{key}")]
+    return [
+        child_path for key, child in value.items() for child_path in _paths(child, f"{path}.{key}")
+    ]

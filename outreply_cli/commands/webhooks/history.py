@@ -46,7 +46,7 @@ def run(
     from outreply_cli.time_parser import parse_past_time
 
     now, zone = context.clock.now(), context.zone()
-    with closing(open_store(context, may_be_readonly=True)) as store:
+    with closing(open_store(context, allow_readonly=True)) as store:
         entries = store.history(
             limit=limit, event=event, only_failed=failed, only_invalid=invalid,
             since=parse_past_time(since, now=now, zone=zone) if since else None,
@@ -56,6 +56,6 @@ def run(
         check_pattern(event, "--event")
     items = [history_entry_to_dict(entry, verbose=verbose) for entry in entries]
     if verbose and context.options.output == "table" and not context.options.quiet:
-        context.output.write_json(items)
+        context.output.print_data(items)
     else:
         context.output.print_list(items, history_columns(zone))

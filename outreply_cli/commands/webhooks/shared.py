@@ -62,7 +62,7 @@ def wrap_not_found() -> Iterator[None]:
 
 
 def resolve_webhook(client: "Client", word: str) -> str:
-    """The ID of the webhook that begins with `word`; raises AmbiguousIdError."""
+    """The ID of the webhook that starts with `word`; raises AmbiguousIdError."""
     (webhook_id,) = expand_ids([word], "webhook", client.webhooks)
     return webhook_id
 
@@ -75,11 +75,11 @@ def read_bytes(context: Context, name: str) -> bytes:
         raise InvalidInputError(f"cannot read {name}: {error.strerror or error}") from None
 
 
-def open_store(context: Context, *, may_be_readonly: bool = False) -> "DeliveryStore":
+def open_store(context: Context, *, allow_readonly: bool = False) -> "DeliveryStore":
     """The deliveries received on this machine; raises StorageError."""
     from outreply_cli.webhooks.store import DELIVERIES_FILE, DeliveryStore
 
-    return DeliveryStore(context.state_dir / DELIVERIES_FILE, may_be_readonly=may_be_readonly)
+    return DeliveryStore(context.state_dir / DELIVERIES_FILE, allow_readonly=allow_readonly)
 
 
 def webhook_secrets(

@@ -65,4 +65,4 @@ def run(
     if context.options.output == "table":
         context.output.print_line("verified: " + "; ".join(findings))
     else:
-        context.output.write_json({"verified": True, "findings": findings})
+        context.output.print_data({"verified": True, "findings": findings})

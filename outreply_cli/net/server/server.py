@@ -43,8 +43,8 @@ _BACKLOG = 1_024
 _WILDCARDS = {"*": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
 # A name may have an address of a protocol that this machine does not use.
 _UNAVAILABLE = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
-# CPython's defaults; `__main__` raises them for short commands.
-_GC_THRESHOLD = (700, 10, 10)
+# CPython's defaults; `__main__` raises them for short commands. Other programs keep theirs.
+_GC_THRESHOLD, _RAISED_GC_THRESHOLD = (700, 10, 10), 50_000
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,8 @@ class LocalServer:
 
     def run(self) -> None:
         """Serve until `stop` is called from another thread; responses in progress are finished."""
-        gc.set_threshold(*_GC_THRESHOLD)
+        if gc.get_threshold()[0] == _RAISED_GC_THRESHOLD:
+            gc.set_threshold(*_GC_THRESHOLD)
         self.thread_id = threading.get_ident()
         try:
             self._loop.run_until_complete(self._serve())
@@ -191,7 +192,7 @@ class LocalServer:
             await asyncio.sleep(0.01)
         for connection in [*self.connections]:
             connection.abort()
-        # Transports report their end in the next iterations of the event loop.
+        # Transports call connection_lost in the next iterations of the event loop.
         await asyncio.sleep(0)
         await asyncio.sleep(0)
 
@@ -343,7 +344,7 @@ class _Connection(asyncio.Protocol):
             return
         try:
             self._server.dispatch(environ, respond)
-        except Exception as error:  # noqa: BLE001 - one request must not end the server
+        except Exception as error:  # noqa: BLE001 - one request must not stop the server
             _report(error, environ)
             self._respond(self._serial, _plain_refusal(500))
 
@@ -369,12 +370,12 @@ class _Connection(asyncio.Protocol):
             self._body.close()
         self._request = self._body = None
         self._deadline = self._server.now() + self._limits.request_seconds
-        pipelined, is_ended = self._http.trailing_data
+        pipelined, is_eof = self._http.trailing_data
         self._http = self._new_parser()
         self._transport.resume_reading()
         if pipelined:
             self.data_received(pipelined)
-        if is_ended and not self.eof_received():
+        if is_eof and not self.eof_received():
             self.close_when_idle()
 
     def _new_parser(self) -> h11.Connection:
@@ -460,7 +461,7 @@ def call_app(app: "WSGIApplication", environ: "WSGIEnvironment") -> Response | N
         return _from_wsgi(started[0], started[1], body)
     except ConnectionDropped:
         return None
-    except Exception as error:  # noqa: BLE001 - a bug in one request must not end the server
+    except Exception as error:  # noqa: BLE001 - a bug in one request must not stop the server
         _report(error, environ)
         return _plain_refusal(500)
 

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from outreply_cli.bulk.calendar import FIELDS, Calendar
-from outreply_cli.bulk.csv_reader import read_csv
+from outreply_cli.bulk.csv_reader import parse_csv
 from outreply_cli.bulk.export import undo_calendar
-from outreply_cli.bulk.yaml_reader import read_yaml
+from outreply_cli.bulk.yaml_reader import parse_yaml
 from outreply_cli.commands.bulk.template import template
 from outreply_cli.journal.models import EntryState, JournalEntry
 from outreply_cli.posts.content import PostContent, validate_content
@@ -21,11 +21,11 @@ _ROWS_CHECKED = 50
 
 
 def _check_csv(data: bytes) -> None:
-    _check(data, lambda calendar, content: read_csv(calendar, content, {"text": "message"}))
+    _check(data, lambda calendar, content: parse_csv(calendar, content, {"text": "message"}))
 
 
 def _check_yaml(data: bytes) -> None:
-    _check(data, read_yaml)
+    _check(data, parse_yaml)
 
 
 def _check(data: bytes, parse: Callable[[Calendar, bytes], None]) -> None:
@@ -53,7 +53,7 @@ def check_content(content: PostContent) -> None:
     body = content.body("1", _WHEN)
     json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
     reloaded = Calendar("again", _NOWHERE)
-    read_csv(reloaded, undo_calendar([_entry(content)]).encode(), {})
+    parse_csv(reloaded, undo_calendar([_entry(content)]).encode(), {})
     assert [problem.text for problem in reloaded.problems] == []
     (row,) = reloaded.rows
     # The export escapes what could be read as a separator of URLs.

@@ -49,7 +49,7 @@ def _use_deliveries(path: Path) -> None:
         store.history(limit=10, event="post.*", only_failed=True)
         store.next_pending("t")
         store.pending_counts()
-        # SQLite takes a file of one byte for an empty database.
+        # SQLite treats a file of one byte as an empty database.
         with suppress(DeliveryNotFoundError):
             store.find("#1")
         store.store([_delivery("new")])

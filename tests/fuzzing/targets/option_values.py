@@ -20,7 +20,7 @@ from outreply_cli.errors import InvalidInputError
 from outreply_cli.media.urls import find_media_url_problem, find_media_url_warning
 from outreply_cli.net.deliver import validate_url
 from outreply_cli.net.ssrf import parse_http_url
-from outreply_cli.pages import find_page
+from outreply_cli.pages import resolve_page
 from outreply_cli.quota.check import parse_share
 from outreply_cli.spec.token import Token
 from outreply_cli.subprocesses import split_command
@@ -178,7 +178,7 @@ def _profile(text: str) -> None:
 
 def _page(text: str) -> None:
     with expect_errors(InvalidInputError):
-        page = find_page(_PAGES, text)
+        page = resolve_page(_PAGES, text)
     assert page in _PAGES
 
 

@@ -36,7 +36,7 @@ class SimulatedRow:
     Attributes:
         at: Time as a Unix time.
         can_move: Whether times change; otherwise the whole text may.
-        texts, times: Earlier versions and times, for a person who changes her mind.
+        texts, times: Earlier versions and times, to revert to.
         seen: Versions and times that runs have read since everything was done.
     """
 
@@ -162,7 +162,7 @@ class SimulatedCalendar:
             row.latest += 1
             version = row.latest
         if any(version != seen[0] and at != seen[1] for seen in row.seen):
-            return f"think about {row.name}"
+            return f"no change to {row.name}"
         row.texts, row.times, row.version, row.at = texts, times, version, at
         return f"edit {row.name} {row.content}"
 

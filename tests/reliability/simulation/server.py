@@ -243,7 +243,7 @@ def _emulator() -> tuple[State, Emulator]:
     connection = _connect()
     connection.executescript(emulated_state._SCHEMA)
     with patch.object(emulated_state, "open_state", lambda _: connection):
-        state = State(Path("memory"), _START, EmulatorConfig(seed=1))
+        state = State(Path("memory"), _START, EmulatorConfig(seed=1, is_lenient=True))
     # Nothing is delivered, and no name is looked up.
     return state, Emulator(state, _NO_WORKER, _NO_NAMES, admin_key="")
 
@@ -254,7 +254,7 @@ def _account() -> sqlite3.Connection:
     connection = _connect()
     connection.executescript(emulated_state._SCHEMA)
     with patch.object(emulated_state, "open_state", lambda _: connection):
-        state = State(Path("memory"), _START, EmulatorConfig(seed=1))
+        state = State(Path("memory"), _START, EmulatorConfig(seed=1, is_lenient=True))
     tokens = ", ".join(f'{{token: {token}, scopes: ["*"]}}' for token in TOKENS)
     with state.transaction():
         load_seed(state, parse_seed(_SEED.format(tokens), "simulation"))

@@ -4,7 +4,7 @@ A person edits a calendar and runs the product on several machines. Machines cra
 their clocks and tokens change, their journals get lost or restored; requests and responses get
 lost.
 
-What no client can withstand does not happen:
+Excluded, because no client can handle it:
 
 - two runs at once on machines that do not have the same past, file and token (see `_may_overlap`);
 - another machine's run, or one with an older journal, within the seconds for which lists are late;
@@ -50,7 +50,7 @@ from tests.reliability.simulation.server import (
 START = datetime(2026, 11, 23, 12, 0, tzinfo=UTC).timestamp()
 _MINUTE, _HOUR = 60.0, 3600.0
 _RESPONSE_TIMEOUT = 60.0
-_INSTANT = 0.001
+_TICK_SECONDS = 0.001
 _MIN_EVENTS = 100
 _MIN_ROUNDS, _MAX_ROUNDS = 7, 60
 _LAST_ROUNDS = 5
@@ -59,7 +59,7 @@ _LIST_LIMIT = 100
 # How the product says that it is too late for a row.
 _TOO_LATE = ("in the past", "minutes are required")
 _RETRY_AFTER = (None, "1", "30", "3600", "90000")
-# Faults of requests, with their shares; a write's response matters most.
+# Faults of requests, with their weights; lost responses are the most frequent.
 _FAULTS = {
     "refused": 1,
     "request lost": 2,
@@ -268,7 +268,7 @@ class Run(Sleeper):
 
     @property
     def suspended_until(self) -> float:  # type: ignore[override]
-        """When its machine continues."""
+        """Time at which its machine resumes."""
         return self.machine.suspended_until
 
     def to_record(self) -> RunRecord:
@@ -391,7 +391,7 @@ class Run(Sleeper):
             raise KilledError
         if self.commits == self.suspended_at_commit:
             self._suspend()
-            # No connection outlives hours of sleep.
+            # The connection drops while the machine sleeps.
             return "response lost"
         return None
 
@@ -631,7 +631,7 @@ class World:
         return run
 
     def _finish(self, run: Run) -> None:
-        """Wait for a run, and do what its report asks for."""
+        """Wait for a run, and act on its report."""
         self.scheduler.join(run.task)
         report = run.report
         if report is None:
@@ -701,7 +701,7 @@ class World:
         return run.report
 
     def _choose_post(self, row: str, shown: Collection[str]) -> StoredPost | None:
-        """Return the post of a row: one of those `shown` if it is out, else a pending one.
+        """Return the post of a row: one of those `shown` if it is published, else a pending one.
 
         If a killed run left two pending posts, the older one is cancelled.
         """
@@ -720,8 +720,8 @@ class World:
         return pending[-1] if pending else None
 
     def _cancel_elsewhere(self, post_id: str) -> None:
-        # Histories order events by time alone: a run may have written at this very instant.
-        self.scheduler.pause(_INSTANT)
+        # Events are ordered by timestamp only; do not share one with a run's write.
+        self.scheduler.pause(_TICK_SECONDS)
         self.server.cancel_elsewhere(post_id)
         self.log("cancelled elsewhere", post=post_id)
         self._is_distant = True
@@ -822,7 +822,7 @@ class World:
 
 
 class _ServerClock:
-    """The server's clock, which is right."""
+    """The server's clock, without skew."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -834,7 +834,7 @@ class _ServerClock:
         return self._world.scheduler.now
 
     def sleep(self, seconds: float) -> None:
-        """Return at once: the server is never slow by itself."""
+        """Return immediately."""
 
     def random(self) -> float:
         return 0.5

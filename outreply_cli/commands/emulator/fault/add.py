@@ -54,7 +54,7 @@ def run(
     Example: outreply emulator fault add delay:2 --path /pages --times 1
     """
     options = {
-        "method": method.upper() if method else None, "path": path, "every": every,
+        "method": method, "path": path, "every": every,
         "probability": probability, "seed": seed, "times": times,
     }  # fmt: skip
     fault = running_emulator(context, state).request("fault", add=kind, options=options)

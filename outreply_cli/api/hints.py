@@ -1,0 +1,40 @@
+"""What to do about an error of the API, in terms of this command (reference: Errors)."""
+
+from outreply_cli.spec.errors import entries_for
+
+# Where the catalog's advice is for users of the API, and a command does it here.
+_HINTS = {
+    "MISSING_TOKEN": "Sign in with: outreply auth login",
+    "INVALID_TOKEN": "Copy the token again from the dashboard, then: outreply auth login",
+    "TOKEN_REVOKED": "Create a new token in the dashboard, then: outreply auth login",
+    "TOKEN_EXPIRED": "Create a new token in the dashboard, then: outreply auth login",
+    "SANDBOX_EXHAUSTED": "Create a live token in the dashboard, then: outreply auth login",
+    "BRAND_NOT_AUTHORIZED": "Use a token for the brand; see: outreply brands list",
+}
+# Hints for NOT_FOUND by the start of the path.
+_NOT_FOUND_HINTS = (
+    ("/brands/", "Check the brand's ID; see: outreply brands list"),
+    ("/pages/", "Check the page's ID; see: outreply pages list"),
+    ("/pages", "Check the brand's ID; see: outreply brands list"),
+    ("/posts/scheduled/", "Check the post's ID; see: outreply posts list --all"),
+    ("/posts/", "Check the page and the media; see: outreply pages list, outreply media list"),
+    ("/comments/reply", "Check the comment's ID; see: outreply comments inbox --all"),
+    ("/comments", "Check the post's ID; see: outreply posts list --published"),
+    ("/media/", "Check the media ID; see: outreply media list"),
+    ("/webhooks/", "Check the webhook's ID; see: outreply webhooks list"),
+)  # fmt: skip
+
+
+def hint_for(code: str, status: int, path: str = "") -> str | None:
+    """The next step after an error; None if the catalog lacks its code.
+
+    The `path` of the request is the one below the base URL.
+    """
+    if (code, status) == ("QUOTA_EXCEEDED", 429):
+        # With 413 the storage is full; with 429 (used by the SDKs) a monthly bucket is.
+        code = "MONTHLY_QUOTA_EXCEEDED"
+    if code == "NOT_FOUND":
+        for prefix, hint in _NOT_FOUND_HINTS:
+            if path.startswith(prefix):
+                return hint
+    return _HINTS.get(code) or next((entry.fix for entry in entries_for(code)), None)

@@ -1,0 +1,51 @@
+"""`outreply emulator audit`."""
+
+from typing import Annotated
+
+import typer
+
+from outreply_cli.cli.options import command
+from outreply_cli.commands.emulator.shared import StateOption, running_emulator
+from outreply_cli.context import Context
+from outreply_cli.times import format_api_time
+from outreply_cli.ui.columns import Column
+
+
+@command(api=False)
+def run(
+    context: Context,
+    limit: Annotated[
+        int, typer.Option(metavar="COUNT", min=1, max=1000, help="Show at most COUNT entries.")
+    ] = 50,
+    event: Annotated[
+        str | None,
+        typer.Option(metavar="EVENT", help="Filter by event, such as request or token.revoked."),
+    ] = None,
+    denied: Annotated[
+        bool, typer.Option("--denied", help="Filter by requests refused with 401 or 403.")
+    ] = False,
+    state: StateOption = None,
+) -> None:
+    """List authenticated requests and changes of tokens in the last 30 days, newest first.
+
+    Example: outreply emulator audit
+
+    Example: outreply emulator audit --denied --json
+    """
+    response = running_emulator(context, state).request(
+        "audit", limit=limit, event=event, denied=denied
+    )
+    context.output.print_list(
+        response["entries"],
+        [
+            Column("Time", "at", lambda item: format_api_time(item["at"], context.zone())),
+            Column("Event", "event"),
+            Column("Token", "token_name"),
+            Column("Method", "method"),
+            Column("Path", "path", shrinkable=True),
+            Column("Status", "status"),
+            Column("Code", "code"),
+            Column("IP", "ip"),
+        ],
+        id_field="token_id",
+    )

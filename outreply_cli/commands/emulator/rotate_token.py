@@ -1,0 +1,19 @@
+"""`outreply emulator rotate-token`."""
+
+from outreply_cli.cli.options import command
+from outreply_cli.commands.emulator.shared import StateOption, TokenArgument, running_emulator
+from outreply_cli.context import Context
+
+
+@command(api=False)
+def run(context: Context, token: TokenArgument, state: StateOption = None) -> None:
+    """Replace the secret of a token, and print the new one.
+
+    The previous secret is invalid from now on, also for the profile of the emulator.
+
+    Example: outreply emulator rotate-token emulator
+
+    Example: outreply emulator rotate-token emulator --json
+    """
+    rotated = running_emulator(context, state).request("rotate-token", token=token)
+    context.output.print_value(str(rotated["token"]), rotated)

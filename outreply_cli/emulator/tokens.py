@@ -1,0 +1,274 @@
+"""API tokens as the dashboard manages them: created, changed, rotated and revoked.
+
+Reference: Security controls, Tiers & limits, Collaborator-issued tokens.
+"""
+
+import json
+import sqlite3
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from outreply_cli.emulator.audit import log_token_change
+from outreply_cli.emulator.auth import get_tier, parse_network
+from outreply_cli.emulator.errors import EmulatorNotFoundError
+from outreply_cli.emulator.request import format_unix_time
+from outreply_cli.emulator.state import State
+from outreply_cli.errors import InvalidInputError
+from outreply_cli.spec.limits import EVERY_SCOPE, SANDBOX_PREFIX, SCOPES, TOKEN_LIFETIME_MAX
+
+_LIVE_PREFIX = "outreply_live_"
+_ACTIVE = "revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?)"
+
+
+def add_token(
+    state: State,
+    user_id: str,
+    *,
+    name: str,
+    scopes: Sequence[str] = (EVERY_SCOPE,),
+    prefix: str = _LIVE_PREFIX,
+    **columns: object,
+) -> sqlite3.Row:
+    """Insert a token without checks; `columns` are further values, such as its `secret`."""
+    token_id = state.new_id()
+    if "secret" not in columns:
+        columns["secret"] = prefix + state.new_hex(48)
+    return state.insert(
+        "tokens", user_id=user_id, name=name, scopes=json.dumps(list(scopes)),
+        **({"id": token_id} | columns),
+    )  # fmt: skip
+
+
+def create_token(state: State, params: Mapping[str, Any]) -> sqlite3.Row:
+    """Create a token with the `name`, `collaborator` and settings in `params`.
+
+    Raises:
+        InvalidInputError: A setting is invalid, or the tier allows no more active keys.
+    """
+    db = state.connection
+    user = db.execute("SELECT * FROM users LIMIT 1").fetchone()
+    if user is None:
+        raise EmulatorNotFoundError("the emulator has no account")
+    columns = _parse_settings(state, user, params)
+    collaborator = params.get("collaborator")
+    if collaborator is not None:
+        brands = json.loads(columns.pop("brand_ids", "[]"))
+        if not isinstance(collaborator, str) or not collaborator or len(brands) != 1:
+            raise InvalidInputError("a token of a collaborator requires exactly one brand")
+        columns |= {"issued_by_collaborator_id": collaborator, "on_behalf_of_brand_id": brands[0]}
+    check_key_limit(db, user, state.clock.now(), new=1)
+    scopes = json.loads(columns.pop("scopes", f'["{EVERY_SCOPE}"]'))
+    name = params.get("name") or "created on request"
+    if not isinstance(name, str):
+        raise InvalidInputError("name must be a string")
+    row = add_token(state, user["id"], name=name, scopes=scopes, **columns)
+    log_token_change(state, row, "token.created")
+    return row
+
+
+def edit_token(state: State, token: str, params: Mapping[str, Any]) -> sqlite3.Row:
+    """Change the settings of a token, found by name or ID; those not in `params` are kept.
+
+    Raises:
+        EmulatorNotFoundError: The token does not exist.
+        InvalidInputError: A setting is invalid.
+    """
+    row = find_token(state, token)
+    user = state.connection.execute(
+        "SELECT * FROM users WHERE id = ?", (row["user_id"],)
+    ).fetchone()
+    columns = _parse_settings(state, user, params)
+    if "brand_ids" in columns and row["on_behalf_of_brand_id"] is not None:
+        raise InvalidInputError("a token of a collaborator is bound to its brand")
+    if not columns:
+        raise InvalidInputError(
+            "nothing to change", hint="See: outreply emulator edit-token --help"
+        )
+    return _update(state, row, "token.changed", columns)
+
+
+def rotate_token(state: State, token: str) -> sqlite3.Row:
+    """Replace the secret of a token; the previous one is invalid from now on (Rotation)."""
+    row = find_token(state, token)
+    if row["revoked_at"] is not None:
+        raise InvalidInputError(f"the token {row['name']!r} is revoked")
+    prefix = SANDBOX_PREFIX if row["secret"].startswith(SANDBOX_PREFIX) else _LIVE_PREFIX
+    return _update(state, row, "token.rotated", {"secret": prefix + state.new_hex(48)})
+
+
+def revoke_token(state: State, token: str) -> sqlite3.Row:
+    """Revoke a token; its requests fail with 401 TOKEN_REVOKED."""
+    row = find_token(state, token)
+    if row["revoked_at"] is not None:
+        return row
+    return _update(state, row, "token.revoked", {"revoked_at": state.clock.now().timestamp()})
+
+
+def change_collaborator(state: State, collaborator: str, action: str) -> list[sqlite3.Row]:
+    """Apply an action to all tokens that a collaborator issued (Collaborator-issued tokens).
+
+    Args:
+        state: The emulator's state.
+        collaborator: The ID of the collaborator.
+        action: `remove` revokes the tokens; `downgrade` and `restore` take and give back full
+            access, without which requests fail with 403 COLLABORATOR_INSUFFICIENT.
+    """
+    rows = state.connection.execute(
+        "SELECT * FROM tokens WHERE issued_by_collaborator_id = ? ORDER BY rowid", (collaborator,)
+    ).fetchall()
+    if not rows:
+        raise EmulatorNotFoundError(
+            f"no token was issued by the collaborator {collaborator!r}",
+            hint="See: outreply emulator tokens",
+        )
+    if action == "remove":
+        return [revoke_token(state, row["id"]) for row in rows]
+    if action not in {"downgrade", "restore"}:
+        raise InvalidInputError("action must be one of: remove, downgrade, restore")
+    full_access = {"has_full_access": int(action == "restore")}
+    return [_update(state, row, f"collaborator.{action}d", full_access) for row in rows]
+
+
+def find_token(state: State, token: str) -> sqlite3.Row:
+    """The token with this ID or name; raises EmulatorNotFoundError or InvalidInputError."""
+    rows = state.connection.execute(
+        "SELECT * FROM tokens WHERE ? IN (id, name) ORDER BY id != ?, rowid", (token, token)
+    ).fetchall()
+    if not rows:
+        raise EmulatorNotFoundError(
+            f"token not found: {token}", hint="See: outreply emulator tokens"
+        )
+    if len(rows) > 1 and rows[0]["id"] != token:
+        ids = ", ".join(row["id"] for row in rows)
+        raise InvalidInputError(f"several tokens are named {token!r}", hint=f"Use an ID: {ids}")
+    found: sqlite3.Row = rows[0]
+    return found
+
+
+def list_tokens(state: State) -> list[dict[str, Any]]:
+    """All tokens, oldest first, without their secrets."""
+    rows = state.connection.execute("SELECT * FROM tokens ORDER BY rowid").fetchall()
+    return [token_view(row, state.clock.now()) for row in rows]
+
+
+def token_view(row: sqlite3.Row, now: datetime) -> dict[str, Any]:
+    """A token as the admin API shows it, without its secret."""
+    status = "active"
+    if row["revoked_at"] is not None:
+        status = "revoked"
+    elif row["expires_at"] is not None and row["expires_at"] <= now.timestamp():
+        status = "expired"
+    elif row["issued_by_collaborator_id"] is not None and not row["has_full_access"]:
+        status = "downgraded"
+    brand = row["on_behalf_of_brand_id"]
+    return {
+        "id": row["id"],
+        "name": row["name"],
+        "prefix": get_prefix(row),
+        "status": status,
+        "scopes": json.loads(row["scopes"]),
+        "brand_ids": json.loads(row["brand_ids"]) if brand is None else [brand],
+        "ip_allowlist": json.loads(row["ip_allowlist"]),
+        "collaborator": row["issued_by_collaborator_id"],
+        "expires_at": format_unix_time(row["expires_at"]),
+        "last_used_at": format_unix_time(row["last_used_at"]),
+        "request_count": row["request_count"],
+    }
+
+
+def get_prefix(row: sqlite3.Row) -> str:
+    """The start of a token's secret, as the API shows it."""
+    head, _, secret = row["secret"].rpartition("_")
+    return f"{head}_{secret[:5]}"
+
+
+def check_key_limit(
+    db: sqlite3.Connection, user: sqlite3.Row, now: datetime, *, new: int = 0
+) -> None:
+    """Raise InvalidInputError if a user's active keys and `new` ones exceed the tier's limit.
+
+    Sandbox tokens are issued with the account and do not count.
+    """
+    active = db.execute(
+        f"SELECT count(*) FROM tokens WHERE user_id = ? AND {_ACTIVE} "  # noqa: S608
+        "AND secret NOT LIKE ? || '%'",
+        (user["id"], now.timestamp(), SANDBOX_PREFIX),
+    ).fetchone()[0]
+    limit = get_tier(user).active_keys
+    if active + new > limit:
+        raise InvalidInputError(
+            f"the tier {user['tier']!r} allows {limit} active keys",
+            hint="Revoke one with: outreply emulator revoke-token NAME",
+        )
+
+
+def check_lifetime(expires_at: float, now: datetime) -> None:
+    """Raise InvalidInputError for an expiry date more than two years ahead."""
+    if expires_at > (now + TOKEN_LIFETIME_MAX).timestamp():
+        raise InvalidInputError("a token expires after at most 2 years")
+
+
+def _parse_settings(state: State, user: sqlite3.Row, params: Mapping[str, Any]) -> dict[str, Any]:
+    """The columns for the settings of a token in `params`; raises InvalidInputError."""
+    columns: dict[str, Any] = {}
+    now = state.clock.now()
+    if "expires_in" in params:
+        seconds = params["expires_in"]
+        columns["expires_at"] = None
+        if seconds is not None:
+            if type(seconds) not in {int, float} or not 0 <= seconds < 1e12:
+                raise InvalidInputError("expires_in must be a number of seconds, or null")
+            columns["expires_at"] = now.timestamp() + seconds
+            check_lifetime(columns["expires_at"], now)
+    if params.get("scopes") is not None:
+        scopes = _strings(params, "scopes")
+        unknown = [scope for scope in scopes if scope not in (*SCOPES, EVERY_SCOPE)]
+        if unknown or not scopes:
+            raise InvalidInputError(
+                f"unknown scope {unknown[0]!r}" if unknown else "scopes must not be empty",
+                hint=f"Use one of: {', '.join(SCOPES)}, *",
+            )
+        columns["scopes"] = json.dumps(scopes)
+    if params.get("brands") is not None:
+        columns["brand_ids"] = json.dumps(
+            [_find_brand(state, user, brand) for brand in _strings(params, "brands")]
+        )
+    if params.get("ip_allowlist") is not None:
+        entries = _strings(params, "ip_allowlist")
+        invalid = [entry for entry in entries if parse_network(entry) is None]
+        if invalid:
+            raise InvalidInputError(f"invalid IP address or CIDR range {invalid[0]!r}")
+        columns["ip_allowlist"] = json.dumps(entries)
+    return columns
+
+
+def _find_brand(state: State, user: sqlite3.Row, brand: str) -> str:
+    row = state.connection.execute(
+        "SELECT id FROM brands WHERE user_id = ? AND ? IN (id, name) ORDER BY id != ?",
+        (user["id"], brand, brand),
+    ).fetchone()
+    if row is None:
+        raise EmulatorNotFoundError(
+            f"brand not found: {brand}", hint="See: outreply brands list --profile emulator"
+        )
+    return str(row["id"])
+
+
+def _strings(params: Mapping[str, Any], name: str) -> list[str]:
+    value = params[name]
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise InvalidInputError(f"{name} must be a list of strings")
+    return value
+
+
+def _update(
+    state: State, row: sqlite3.Row, event: str, columns: Mapping[str, object]
+) -> sqlite3.Row:
+    changes = ", ".join(f"{name} = ?" for name in columns)
+    updated: sqlite3.Row = state.connection.execute(
+        f"UPDATE tokens SET {changes} WHERE id = ? RETURNING *",  # noqa: S608
+        (*columns.values(), row["id"]),
+    ).fetchone()
+    log_token_change(state, updated, event)
+    return updated
