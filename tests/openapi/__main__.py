@@ -81,7 +81,7 @@ class Tools:
 
     def redocly(self) -> str:
         for path in self.documents:
-            words = ("lint", "--config", "redocly.yaml", "--format", "json", path)
+            words = ("lint", "--extends", "recommended", "--format", "json", path)
             output = self._node("redocly", *words)
             totals = json.loads(output[output.index("{") :])["totals"]
             if totals["errors"] or totals["warnings"]:
@@ -123,7 +123,7 @@ class Tools:
         if int(version.removeprefix("v").split(".")[0]) < _NODE_VERSION:
             return f"Node.js {version} is too old"
         self.npm.mkdir()
-        for name in ("package.json", "tsconfig.json", "client.ts", "redocly.yaml", "spectral.yaml"):
+        for name in ("package.json", "tsconfig.json", "client.ts", "spectral.yaml"):
             shutil.copy(HERE / name, self.npm)
         words = ("install", "--ignore-scripts", "--no-audit", "--no-fund", "--silent")
         run("npm", *words, cwd=self.npm)
