@@ -133,7 +133,7 @@ class OutReplyEmulator:
 
         | operation | parameters |
         |---|---|
-        | `token` | `scopes`, `brands`, `ip_allowlist`, `expires_in` in seconds, `name`: creates a token |
+        | `token` | `name`, `scopes`, `brands`, `ip_allowlist`, `expires_in`: creates a token |
         | `edit-token` | `token`, its name or ID, and what changes, as for `token` |
         | `rotate-token`, `revoke-token` | `token`: gives it a new secret, or revokes it |
         | `audit` | `limit`, `event`, `denied`: lists authenticated requests and token changes |
@@ -175,8 +175,8 @@ def outreply_emulator(
     seed_file: a seed to load, relative to the test's file. now: the time at the start, by default
     the machine's; the `now` of a seed overrides it. seed: a number that makes IDs, tokens and
     failures the same in every run. failure_rate: the fraction of posts that fail, 0 to 1.
-    comments: the number of comments received on each new post. lenient: whether platforms take every
-    post that the API accepts, such as text alone on Instagram.
+    comments: the number of comments received on each new post. lenient: whether platforms take
+    every post that the API accepts, such as text alone on Instagram.
     """
     import tempfile
 

@@ -26,6 +26,7 @@ from tests.media.sample_files import jpeg, png
 
 PACKAGE = Path(outreply_cli.__file__).parent
 SECRET = "whsec_of_these_tests"
+PICTURE = "https://cdn.example.com/hero.jpg"
 # Examples that need a shell or a separate process.
 _NEEDS_SHELL = re.compile(r"[|<>$&;=]|^outreply (auth|demo|serve-webhook|emulator (start|exec))")
 
@@ -86,8 +87,9 @@ class Workspace:
         self.run("emulator", "fault", "clear")
         self.run("emulator", "fault", "add", "garbage", "--path", "/nowhere")
         (self.directory / "token.txt").write_text(self.run("emulator", "token"))
-        at = ("--at", "in 2h", "--page", "instagram:acme")
+        at = ("--at", "in 2h", "--page", "instagram:acme", "--media", PICTURE)
         self.run("posts", "schedule", *at, "-m", "Soon", "-q")
+        self.run("emulator", "token", "--collaborator", "sam", "--brands", "Acme Co.")
         hook = ("--url", f"http://127.0.0.1:{self.receiver_port}/hooks")
         self.run("webhooks", "create", *hook, "-q")
         self.run("media", "upload", str(self.directory / "hero.jpg"), "-q")
@@ -169,7 +171,7 @@ def prepare(workspace: Workspace, example: str) -> str:
             db.execute("DELETE FROM deliveries WHERE status = 400")
     if "posts retry" in example:
         new = ("--page", "instagram:acme", "--at", "+15m", "-m", "Fails", "--key", "fails")
-        workspace.run("posts", "schedule", *new)
+        workspace.run("posts", "schedule", *new, "--media", PICTURE)
         workspace.run("emulator", "advance", "1h")
         path = workspace.directory / "state" / "emulator" / STATE_FILE
         with closing(sqlite3.connect(path)) as db, db:

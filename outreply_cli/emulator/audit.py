@@ -73,8 +73,8 @@ def list_audit(
     )
     return [
         {
+            **dict(row),
             "at": format_unix_time(row["at"]),
-            **{name: row[name] for name in row.keys() if name not in {"number", "at"}},  # noqa: SIM118
         }
         for row in rows
     ]

@@ -29,11 +29,11 @@ CREATE TABLE IF NOT EXISTS audit (
 );
 CREATE INDEX IF NOT EXISTS audit_age ON audit (at);
 """
-_SCHEMA = """
+_SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS users (
     id TEXT PRIMARY KEY, email TEXT NOT NULL, firstname TEXT NOT NULL, lastname TEXT NOT NULL,
-    tier TEXT NOT NULL, credits INTEGER NOT NULL, limits TEXT NOT NULL DEFAULT '{}'
+    tier TEXT NOT NULL, credits INTEGER NOT NULL, limits TEXT NOT NULL DEFAULT '{{}}'
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS tokens (
     id TEXT PRIMARY KEY, user_id TEXT NOT NULL REFERENCES users(id), secret TEXT NOT NULL UNIQUE,
@@ -108,7 +108,7 @@ CREATE TABLE IF NOT EXISTS usage (
     user_id TEXT NOT NULL, month TEXT NOT NULL, bucket TEXT NOT NULL, used INTEGER NOT NULL,
     PRIMARY KEY (user_id, month, bucket)
 ) WITHOUT ROWID;
-"""
+{_LOGS}"""
 
 _UPGRADES = {
     2: "CREATE INDEX posts_published_of_page ON posts (page_id, status, published_at)",
@@ -128,7 +128,7 @@ def open_state(path: Path) -> sqlite3.Connection:
     hint = "Use another --state directory, or delete the file."
     with wrap_storage_errors(f"the emulator's state in {path}", hint=hint):
         return open_database(
-            path, _SCHEMA + _LOGS, version=SCHEMA_VERSION, durable=False, upgrades=_UPGRADES
+            path, _SCHEMA, version=SCHEMA_VERSION, durable=False, upgrades=_UPGRADES
         )
 
 

@@ -11,12 +11,12 @@ from typing import Any
 
 from outreply_cli.emulator.audit import log_token_change
 from outreply_cli.emulator.auth import get_tier, parse_network
-from outreply_cli.emulator.errors import EmulatorNotFoundError
-from outreply_cli.emulator.request import format_unix_time
+from outreply_cli.emulator.request import ErrorResponse, find_row, format_unix_time
 from outreply_cli.emulator.state import State
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.spec.limits import EVERY_SCOPE, SANDBOX_PREFIX, SCOPES, TOKEN_LIFETIME_MAX
 
+_SEE_TOKENS = "See: outreply emulator tokens"
 _LIVE_PREFIX = "outreply_live_"
 _ACTIVE = "revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?)"
 
@@ -47,15 +47,19 @@ def create_token(state: State, params: Mapping[str, Any]) -> sqlite3.Row:
         InvalidInputError: A setting is invalid, or the tier allows no more active keys.
     """
     db = state.connection
-    user = db.execute("SELECT * FROM users LIMIT 1").fetchone()
-    if user is None:
-        raise EmulatorNotFoundError("the emulator has no account")
+    user = find_row(db, "The emulator has no account", "SELECT * FROM users LIMIT 1", ())
     columns = _parse_settings(state, user, params)
     collaborator = params.get("collaborator")
     if collaborator is not None:
         brands = json.loads(columns.pop("brand_ids", "[]"))
         if not isinstance(collaborator, str) or not collaborator or len(brands) != 1:
             raise InvalidInputError("a token of a collaborator requires exactly one brand")
+        downgraded = db.execute(
+            "SELECT 1 FROM tokens WHERE issued_by_collaborator_id = ? AND NOT has_full_access",
+            (collaborator,),
+        ).fetchone()
+        if downgraded is not None:
+            raise InvalidInputError(f"the collaborator {collaborator!r} has no full access")
         columns |= {"issued_by_collaborator_id": collaborator, "on_behalf_of_brand_id": brands[0]}
     check_key_limit(db, user, state.clock.now(), new=1)
     scopes = json.loads(columns.pop("scopes", f'["{EVERY_SCOPE}"]'))
@@ -71,13 +75,12 @@ def edit_token(state: State, token: str, params: Mapping[str, Any]) -> sqlite3.R
     """Change the settings of a token, found by name or ID; those not in `params` are kept.
 
     Raises:
-        EmulatorNotFoundError: The token does not exist.
+        ErrorResponse: The token does not exist.
         InvalidInputError: A setting is invalid.
     """
     row = find_token(state, token)
-    user = state.connection.execute(
-        "SELECT * FROM users WHERE id = ?", (row["user_id"],)
-    ).fetchone()
+    sql = "SELECT * FROM users WHERE id = ?"
+    user = state.connection.execute(sql, (row["user_id"],)).fetchone()
     columns = _parse_settings(state, user, params)
     if "brand_ids" in columns and row["on_behalf_of_brand_id"] is not None:
         raise InvalidInputError("a token of a collaborator is bound to its brand")
@@ -118,10 +121,8 @@ def change_collaborator(state: State, collaborator: str, action: str) -> list[sq
         "SELECT * FROM tokens WHERE issued_by_collaborator_id = ? ORDER BY rowid", (collaborator,)
     ).fetchall()
     if not rows:
-        raise EmulatorNotFoundError(
-            f"no token was issued by the collaborator {collaborator!r}",
-            hint="See: outreply emulator tokens",
-        )
+        text = f"No token was issued by the collaborator {collaborator}"
+        raise ErrorResponse(404, "NOT_FOUND", text, hint=_SEE_TOKENS)
     if action == "remove":
         return [revoke_token(state, row["id"]) for row in rows]
     if action not in {"downgrade", "restore"}:
@@ -131,14 +132,12 @@ def change_collaborator(state: State, collaborator: str, action: str) -> list[sq
 
 
 def find_token(state: State, token: str) -> sqlite3.Row:
-    """The token with this ID or name; raises EmulatorNotFoundError or InvalidInputError."""
+    """The token with this ID or name; raises ErrorResponse or InvalidInputError."""
     rows = state.connection.execute(
         "SELECT * FROM tokens WHERE ? IN (id, name) ORDER BY id != ?, rowid", (token, token)
     ).fetchall()
     if not rows:
-        raise EmulatorNotFoundError(
-            f"token not found: {token}", hint="See: outreply emulator tokens"
-        )
+        raise ErrorResponse(404, "NOT_FOUND", f"Token not found: {token}", hint=_SEE_TOKENS)
     if len(rows) > 1 and rows[0]["id"] != token:
         ids = ", ".join(row["id"] for row in rows)
         raise InvalidInputError(f"several tokens are named {token!r}", hint=f"Use an ID: {ids}")
@@ -244,14 +243,13 @@ def _parse_settings(state: State, user: sqlite3.Row, params: Mapping[str, Any]) 
 
 
 def _find_brand(state: State, user: sqlite3.Row, brand: str) -> str:
-    row = state.connection.execute(
+    row = find_row(
+        state.connection,
+        f"Brand not found: {brand}",
         "SELECT id FROM brands WHERE user_id = ? AND ? IN (id, name) ORDER BY id != ?",
         (user["id"], brand, brand),
-    ).fetchone()
-    if row is None:
-        raise EmulatorNotFoundError(
-            f"brand not found: {brand}", hint="See: outreply brands list --profile emulator"
-        )
+        hint="See: outreply brands list --profile emulator",
+    )
     return str(row["id"])
 
 

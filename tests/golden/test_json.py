@@ -46,7 +46,8 @@ STREAMING = {"comments watch", "quota watch", "serve-webhook"}
 # Commands that return the same when repeated.
 READ_COMMANDS = {
     "api", "auth list", "auth status", "brands list", "brands show", "bulk status", "comments list",
-    "emulator deliveries", "emulator fault list", "emulator openapi", "errors", "media list",
+    "emulator audit", "emulator deliveries", "emulator fault list", "emulator tokens",
+    "emulator openapi", "errors", "media list",
     "media show", "pages list", "pages show", "posts calendar", "posts list", "posts show",
     "posts wait", "quota check", "quota forecast", "quota show", "webhooks events",
     "webhooks history", "webhooks list", "webhooks show",
@@ -78,6 +79,8 @@ IMPOSSIBLE = {
     # One document for each format that was requested.
     "posts export": {"empty"},
     "webhooks trigger": {"empty", "plural"},
+    # A collaborator without tokens is an error.
+    "emulator edit-collaborator": {"empty"},
     # A missing post aborts the command.
     "posts retry": {"empty"},
 }
@@ -514,6 +517,7 @@ def record_webhook_commands(
     recorder.record("webhooks replay", first, second, "--to", "127.0.0.1:9", code=7)
     recorder.fail("webhooks replay", "#12345", "--to", receiver.url, code=5)
     recorder.record("emulator deliveries")
+    recorder.run("webhooks create", "--url", "http://127.0.0.1:9/")
     recorder.run("posts schedule", "--page", "x:bluebird", "--at", "+1h", "-m", "Soon")
     recorder.run("posts schedule", "--page", "facebook:acme", "--at", "+1h", "-m", "Soon")
     recorder.record("emulator advance", "2h")
@@ -526,6 +530,48 @@ def record_webhook_commands(
         for line in process.stop().out.splitlines():
             recorder.record_output("serve-webhook", line)
     recorder.fail("serve-webhook", "--fields", "no_such", code=2, output=("-o", "jsonl"))
+
+
+def record_tokens(recorder: Recorder) -> None:
+    recorder.record("emulator audit")
+    recorder.record("emulator tokens")
+    sam = ("--collaborator", "sam", "--brands", "Acme Co.")
+    local = ("--allow-ip", "127.0.0.1,192.0.2.0/24")
+    token = recorder.record("emulator token", "--name", "One", *sam, *local)["token"]
+    recorder.record("emulator audit")
+    recorder.record("emulator edit-collaborator", "sam", "downgrade")
+    recorder.record("emulator edit-collaborator", "sam", "restore")
+    recorder.record("emulator token", "--name", "Two", "--expires-in", "30d", *sam)
+    environ = recorder.cli.environ
+    previous, environ["OUTREPLY_API_KEY"] = environ["OUTREPLY_API_KEY"], token
+    recorder.record("pages list")
+    recorder.record("emulator edit-token", "One", "--scopes", "read:account")
+    recorder.fail("pages list", code=4)
+    recorder.record("emulator edit-token", "One", "--allow-ip", "192.0.2.0/24")
+    recorder.fail("pages list", code=4)
+    environ["OUTREPLY_API_KEY"] = previous
+    recorder.record("emulator edit-token", "Two", "--allow-ip", "any", "--expire")
+    recorder.record("emulator rotate-token", "Two")
+    recorder.record("emulator tokens")
+    recorder.record("emulator revoke-token", "One")
+    recorder.record("emulator revoke-token", "Two")
+    recorder.record("emulator edit-collaborator", "sam", "remove")
+    recorder.record("emulator audit")
+    recorder.record("emulator audit", "--denied")
+    for command in ("edit-token", "rotate-token", "revoke-token"):
+        options = ("--expire",) if command == "edit-token" else ()
+        recorder.fail(f"emulator {command}", "nope", *options, code=5)
+    recorder.fail("emulator edit-token", "One", "--expires-in", "900d", code=2)
+    recorder.fail("emulator edit-collaborator", "nope", "remove", code=5)
+    recorder.run("emulator seed", write_empty_seed(recorder), "--yes")
+    recorder.record("emulator tokens")
+    recorder.run("emulator reset", "--yes")
+
+
+def write_empty_seed(recorder: Recorder) -> str:
+    path = recorder.cli.home / "empty.yaml"
+    path.write_text("accounts: []\n")
+    return str(path)
 
 
 def record_emulator_commands(recorder: Recorder, folder: Path) -> None:
@@ -549,9 +595,12 @@ def record_emulator_commands(recorder: Recorder, folder: Path) -> None:
     recorder.record("emulator freeze")
     recorder.record("emulator unfreeze")
     recorder.record("emulator reset", "--yes")
+    record_tokens(recorder)
     for command, words in (
         ("status", ()), ("stop", ()), ("token", ()), ("freeze", ()), ("unfreeze", ()),
-        ("reset", ("--yes",)), ("advance", ("1h",)), ("deliveries", ()), ("fault list", ()),
+        ("reset", ("--yes",)), ("advance", ("1h",)), ("deliveries", ()), ("audit", ()),
+        ("tokens", ()), ("edit-token", ("x", "--expire")), ("rotate-token", ("x",)),
+        ("revoke-token", ("x",)), ("edit-collaborator", ("x", "remove")), ("fault list", ()),
         ("fault add", ("garbage",)), ("seed", ("--export",)), ("snapshot save", (snapshot,)),
     ):  # fmt: skip
         recorder.fail(f"emulator {command}", *words, "--state", str(folder / "none"), code=1)

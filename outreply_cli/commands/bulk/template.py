@@ -9,9 +9,10 @@ from outreply_cli.cli.options import command
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
 
+_PICTURE = "https://cdn.example.com/doors.jpg"
 _CSV = """\
 key,page,scheduled_at,timezone,message,media_urls,first_comment
-welcome,instagram:acme,{day1} 09:00,,Good morning! The doors are open.,,Tell us what you think
+welcome,instagram:acme,{day1} 09:00,,Good morning! The doors are open.,{picture},Who is coming?
 offer,instagram:acme;facebook:acme,{day2} 17:30,Europe/Paris,"Two lines,
 one post.",https://cdn.example.com/offer.jpg,
 """
@@ -28,7 +29,8 @@ posts:
   - key: welcome
     scheduled_at: {day1} 09:00
     message: Good morning! The doors are open.
-    first_comment: Tell us what you think
+    media_urls: {picture}
+    first_comment: Who is coming?
 
   - key: offer
     page: [instagram:acme, facebook:acme]
@@ -59,4 +61,4 @@ def run(
 def template(kind: str, now: datetime) -> str:
     """Return a calendar template, `csv` or `yaml`, with times in the days after `now`."""
     days = {f"day{days}": f"{now + timedelta(days=days):%Y-%m-%d}" for days in (1, 2)}
-    return (_CSV if kind == "csv" else _YAML).format(**days)
+    return (_CSV if kind == "csv" else _YAML).format(**days, picture=_PICTURE)

@@ -38,6 +38,7 @@ def run(
     context.output.print_list(
         response["entries"],
         [
+            Column("Number", "number"),
             Column("Time", "at", lambda item: format_api_time(item["at"], context.zone())),
             Column("Event", "event"),
             Column("Token", "token_name"),
@@ -47,5 +48,5 @@ def run(
             Column("Code", "code"),
             Column("IP", "ip"),
         ],
-        id_field="token_id",
+        id_field="number",
     )

@@ -25,10 +25,10 @@ def run(
 ) -> None:
     """Schedule a post on one or more pages.
 
-    Example: outreply posts schedule --page instagram:acme --at 'tomorrow 09:00' -m 'Good morning'
+    Example: outreply posts schedule --page facebook:acme --at 'tomorrow 09:00' -m 'Good morning'
 
-    Example: outreply posts schedule --page instagram:acme --page facebook:acme --at +3d -F post.txt
-    """
+    Example: outreply posts schedule --page instagram:acme --page facebook:acme --at +3d -F post.txt --media hero.jpg
+    """  # noqa: E501 - a line that can be pasted
     content = post.read_content(context)
     client = context.client()
     pages = resolve_pages(client, page)
