@@ -115,7 +115,8 @@ class Emulator:
         path = request.path.removeprefix(API_ROOT).rstrip("/")
         if request.method in {"GET", "HEAD"} and path in PUBLIC_ROUTES:
             self._endpoints.set_headers(request, headers, rate=True)
-            return json_response(200, PUBLIC_ROUTES[path].handler(), headers)
+            base_url = request.host_url.rstrip("/") + API_ROOT
+            return json_response(200, PUBLIC_ROUTES[path].handler(base_url), headers)
         return self._endpoints.handle(request, headers)
 
     def _dispatch_page(self, request: Request, headers: dict[str, str]) -> Response:

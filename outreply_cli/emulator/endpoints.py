@@ -69,12 +69,13 @@ class Endpoints:
 
     def __init__(self, state: State, rate: RateWindows, network: NetworkAccess) -> None:
         self._state, self._rate, self._network = state, rate, network
-        # Routes without path parameters are looked up without werkzeug's matcher.
-        self._fixed: dict[tuple[str, str], Match] = {
-            (route.method, API_ROOT + route.path): (route, {})
-            for route in ROUTES
-            if "<" not in route.path
-        }
+        # The methods of paths without parameters, which also match no other path: a `/media/upload`
+        # is not a `/media/<media_id>`.
+        self._fixed: dict[str, dict[str, Match]] = {}
+        for route in ROUTES:
+            if "<" not in route.path:
+                methods = self._fixed.setdefault(API_ROOT + route.path, {})
+                methods[route.method] = (route, {})
         rules = [
             Rule(API_ROOT + route.path, methods=[route.method], endpoint=route) for route in ROUTES
         ]
@@ -212,9 +213,10 @@ class Endpoints:
         return route.status, body
 
     def _match(self, request: Request) -> Match | ErrorResponse:
-        fixed = self._fixed.get((request.method, request.path))
+        fixed = self._fixed.get(request.path)
         if fixed is not None:
-            return fixed
+            method = "GET" if request.method == "HEAD" else request.method
+            return fixed.get(method) or _method_not_allowed(set(fixed))
         try:
             route, path = self._map.match(request.path, request.method)
         except MethodNotAllowed as error:

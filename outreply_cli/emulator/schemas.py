@@ -1,9 +1,9 @@
 """JSON Schemas (2020-12) and examples of requests and responses (reference: Endpoint reference)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from outreply_cli.spec.errors import entries_for
+from outreply_cli.emulator.catalog import ENTRIES
 from outreply_cli.spec.limits import EVENTS, EVERY_SCOPE, MESSAGE_MAX_CHARACTERS, SCOPES, TIERS
 from outreply_cli.spec.platforms import PLATFORMS
 
@@ -11,20 +11,25 @@ Schema = dict[str, Any]
 
 STRING: Schema = {"type": "string"}
 COUNT: Schema = {"type": "integer", "minimum": 0}
+ID: Schema = {"type": "string", "minLength": 1}
+_BYTES: Schema = {"type": "integer", "format": "int64", "minimum": 0}
 _BOOLEAN: Schema = {"type": "boolean"}
-_TIMESTAMP: Schema = {"type": "string", "format": "date-time"}
-_STRING_OR_NULL: Schema = {"type": ["string", "null"]}
-_TIMESTAMP_OR_NULL: Schema = {"type": ["string", "null"], "format": "date-time"}
-PLATFORM: Schema = {"type": "string", "enum": [platform.name for platform in PLATFORMS]}
-_CODE: Schema = {"type": "string", "enum": [platform.code for platform in PLATFORMS]}
-_EVENT: Schema = {"type": "string", "enum": list(EVENTS)}
-_SCOPE: Schema = {"type": "string", "enum": [*SCOPES, EVERY_SCOPE]}
-_TIER: Schema = {"type": "string", "enum": list(TIERS)}
+_URI: Schema = {"type": "string", "format": "uri"}
+_EMAIL: Schema = {"type": "string", "format": "email"}
+TIMESTAMP: Schema = {"type": "string", "format": "date-time"}
 
 
 def component(name: str) -> Schema:
     """A reference to a component."""
     return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _enum(values: Iterable[str]) -> Schema:
+    return {"type": "string", "enum": list(values)}
+
+
+def _nullable(schema: Schema) -> Schema:
+    return {**schema, "type": [schema["type"], "null"]}
 
 
 def _array(item: Schema) -> Schema:
@@ -39,120 +44,182 @@ def _object(required: Mapping[str, Schema], optional: Mapping[str, Schema] | Non
     }
 
 
-_NAMES = {"email": STRING, "firstname": STRING, "lastname": STRING}
-_KEY = {"id": STRING, "name": STRING, "prefix": STRING, "scopes": _array(_SCOPE),
-        "expires_at": _TIMESTAMP_OR_NULL}  # fmt: skip
-_BUCKET = _object({"used": COUNT, "limit": {"type": ["integer", "null"]},
-                   "remaining": {"type": ["integer", "null"]}})  # fmt: skip
-_PAGE = {"id": STRING, "brand_id": STRING, "platform": PLATFORM, "name": STRING, "username": STRING,
+_PLATFORM, _SCOPE, _TIER = component("Platform"), component("Scope"), component("Tier")
+_NAMES = {"email": _EMAIL, "firstname": STRING, "lastname": STRING}
+_KEY = {"id": ID, "name": STRING, "prefix": STRING, "scopes": _array(_SCOPE),
+        "expires_at": _nullable(TIMESTAMP)}  # fmt: skip
+_STORAGE_SIZES = {"used_bytes": _BYTES, "limit_bytes": _BYTES, "remaining_bytes": _BYTES}
+_PAGE = {"id": ID, "brand_id": ID, "platform": _PLATFORM, "name": STRING, "username": STRING,
          "followers": COUNT, "expired": _BOOLEAN}  # fmt: skip
-_BRAND = {"id": STRING, "name": STRING, "logo": _STRING_OR_NULL, "timezone": STRING}
+_BRAND = {"id": ID, "name": STRING, "logo": _nullable(_URI), "timezone": STRING}
 _MESSAGE: Schema = {"type": "string", "maxLength": MESSAGE_MAX_CHARACTERS}
 _POST_BODY = {
     "message": {**_MESSAGE, "description": "Post text; required unless there is a media item."},
-    "media_ids": {**_array(STRING), "description": "IDs of uploaded media."},
-    "media_urls": {**_array(STRING), "description": "Public https URLs."},
+    "media_ids": {**_array(ID), "description": "IDs of uploaded media."},
+    "media_urls": {**_array(_URI), "description": "Public https URLs."},
     "first_comment": {
         **STRING,
         "description": "Posted right after the post is published (Instagram, Facebook).",
     },
-    "tiktok_settings": {"type": "object", "description": "TikTok options."},
+    "tiktok_settings": component("TikTokSettings"),
     "link": STRING,
 }
-_MEDIA = {"media_id": STRING, "filename": STRING, "size_bytes": COUNT,
-          "type": {"type": "string", "enum": ["photo", "video"]}, "mime_type": STRING}  # fmt: skip
-_WEBHOOK = {"id": STRING, "url": STRING, "events": _array(_EVENT), "active": _BOOLEAN,
-         "consecutive_failures": COUNT, "created_at": _TIMESTAMP}  # fmt: skip
-_TRUE: Schema = {"type": "boolean", "const": True}
+# Inside `allOf`: generators read `anyOf` beside `properties` as a choice of types.
+_TEXT_OR_MEDIA = {"allOf": [{"anyOf": [
+    {"required": ["message"], "properties": {"message": {"pattern": r"\S"}}},
+    {"required": ["media_ids"], "properties": {"media_ids": {"minItems": 1}}},
+    {"required": ["media_urls"], "properties": {"media_urls": {"minItems": 1}}},
+]}]}  # fmt: skip
+_PENDING = {"id": ID, "page_id": ID, "platform": _PLATFORM, "scheduled_at": TIMESTAMP,
+            "message": _nullable(STRING)}  # fmt: skip
+_CONTENT = {"media": _array(component("PostMedia")), "first_comment": _nullable(STRING),
+            "created_at": TIMESTAMP}  # fmt: skip
+_POST = {**_PENDING, **_CONTENT}
+_POST_OPTIONS = {"tiktok_settings": component("TikTokSettings"), "link": STRING}
+_PUBLICATION = {"remote_id": ID, "permalink": _URI, "published_at": TIMESTAMP}
+_MEDIA = {"media_id": ID, "filename": STRING, "size_bytes": _BYTES,
+          "type": component("MediaType"), "mime_type": STRING}  # fmt: skip
+_MEDIA_ITEM = {**_MEDIA, "scheduled_post_id": _nullable(ID), "created_at": TIMESTAMP}
+_WEBHOOK = {"id": ID, "url": _URI, "events": _array(component("EventName")), "active": _BOOLEAN,
+            "consecutive_failures": COUNT, "created_at": TIMESTAMP}  # fmt: skip
+
+
+def _event(name: str, data: Mapping[str, Schema]) -> Schema:
+    """The body of a delivery of the event `name` (reference: Payload shape)."""
+    return _object(
+        {"event": _enum([name]), "created_at": TIMESTAMP, "data": _object({"userId": ID, **data})},
+        {"id": {**ID, "description": "The same in every attempt."}, "type": _enum([name])},
+    )
+
 
 COMPONENTS: dict[str, Schema] = {
-    "ApiKey": _object({**_KEY, "brand_ids": _array(STRING), "last_used_at": _TIMESTAMP_OR_NULL,
-                    "request_count": COUNT}),
+    "Platform": _enum(platform.name for platform in PLATFORMS),
+    "PlatformCode": _enum(platform.code for platform in PLATFORMS),
+    "Tier": _enum(TIERS),
+    "Scope": _enum([*SCOPES, EVERY_SCOPE]),
+    "MediaType": _enum(["photo", "video"]),
+    "EventName": _enum(EVENTS),
+    "CurrentUser": _object({"user_id": ID, **_NAMES}),
+    "CurrentApiKey": _object(_KEY),
     "Me": _object({
-        "authenticated_as": _object({"user_id": STRING, **_NAMES}), "api_key": _object(_KEY),
+        "authenticated_as": component("CurrentUser"), "api_key": component("CurrentApiKey")}),
+    "User": _object({"id": ID, **_NAMES}),
+    "ApiKey": _object({**_KEY, "brand_ids": _array(ID), "last_used_at": _nullable(TIMESTAMP),
+                       "request_count": COUNT}),
+    "Storage": _object(_STORAGE_SIZES),
+    "AccountStorage": _object({**_STORAGE_SIZES, "max_file_bytes": _BYTES}),
+    "MonthlyBucket": _object(
+        {"used": COUNT, "limit": _nullable(COUNT), "remaining": _nullable(COUNT)}),
+    "MonthlyUsage": _object({
+        "year_month": {**STRING, "pattern": r"^\d{4}-\d{2}$"}, "resets_at": TIMESTAMP,
+        **dict.fromkeys(("publishes", "replies", "reads", "webhooks", "writes"),
+                        component("MonthlyBucket")),
+        "total_requests": COUNT,
     }),
-    "Storage": _object({"used_bytes": COUNT, "limit_bytes": COUNT, "remaining_bytes": COUNT}),
+    "PageGuardrail": _object({"perHour": COUNT, "per24h": COUNT}),
+    "PublishGuardrails": _object({
+        "perPage": {"type": "object", "additionalProperties": component("PageGuardrail")},
+        "minGapBetweenSchedulesMs": COUNT, "perBrandPer24hSafetyNet": COUNT,
+    }),
+    "RateLimit": _object({"per_minute": COUNT, "per_day": COUNT}),
+    "Quota": _object({
+        "storage": component("AccountStorage"), "rate_limit": component("RateLimit"),
+        "monthly": component("MonthlyUsage"), "publish_guardrails": component("PublishGuardrails"),
+    }),
+    "Credits": _object({"remaining": COUNT, "plan": _TIER}),
     "Account": _object({
-        "user": _object({"id": STRING, **_NAMES}),
-        "credits": _object({"remaining": COUNT, "plan": _TIER}),
-        "tier": _TIER,
-        "api_key": component("ApiKey"),
-        "quota": _object({
-            "storage": {**component("Storage"), "properties": {"max_file_bytes": COUNT},
-                        "required": ["max_file_bytes"]},
-            "rate_limit": _object({"per_minute": COUNT, "per_day": COUNT}),
-            "monthly": _object({
-                "year_month": STRING, "resets_at": _TIMESTAMP,
-                **dict.fromkeys(("publishes", "replies", "reads", "webhooks", "writes"), _BUCKET),
-                "total_requests": COUNT,
-            }),
-            "publish_guardrails": _object({
-                "perPage": {"type": "object", "additionalProperties":
-                            _object({"perHour": COUNT, "per24h": COUNT})},
-                "minGapBetweenSchedulesMs": COUNT, "perBrandPer24hSafetyNet": COUNT,
-            }),
-        }),
+        "user": component("User"), "credits": component("Credits"), "tier": _TIER,
+        "api_key": component("ApiKey"), "quota": component("Quota"),
     }),
     "Page": _object({**_PAGE, "brand_name": STRING}),
     "PageList": _object({"pages": _array(component("Page"))}),
-    "PageResponse": _object({"page": _object({
-        **_PAGE, "profile_picture": _STRING_OR_NULL, "created_at": _TIMESTAMP})}),
-    "BrandList": _object({"brands": _array(_object({
-        **_BRAND, "created_at": _TIMESTAMP, "pages_count": COUNT}))}),
-    "BrandResponse": _object({"brand": _object({**_BRAND, "pages": _array(component("Page"))})}),
-    "ScheduleRequest": _object({"page_id": STRING, "scheduled_at": _TIMESTAMP}, _POST_BODY),
-    "PublishRequest": _object({"page_id": STRING}, _POST_BODY),
-    "PostMedia": _object({"src": STRING, "type": STRING}),
-    "ScheduledPost": _object(
-        {"id": STRING, "page_id": STRING, "platform": PLATFORM, "scheduled_at": _TIMESTAMP_OR_NULL,
-         "status": {"type": "string", "enum": ["scheduled", "failed"]}, "message": _STRING_OR_NULL,
-         "media": _array(component("PostMedia")), "first_comment": _STRING_OR_NULL,
-         "created_at": _TIMESTAMP},
-        {"tiktok_settings": {"type": "object"}, "link": STRING},
-    ),
+    "PageDetails": _object({
+        **_PAGE, "profile_picture": _nullable(_URI), "created_at": TIMESTAMP}),
+    "PageResponse": _object({"page": component("PageDetails")}),
+    "Brand": _object({**_BRAND, "created_at": TIMESTAMP, "pages_count": COUNT}),
+    "BrandList": _object({"brands": _array(component("Brand"))}),
+    "BrandDetails": _object({**_BRAND, "pages": _array(component("Page"))}),
+    "BrandResponse": _object({"brand": component("BrandDetails")}),
+    "ScheduleRequest": {**_object({"page_id": ID, "scheduled_at": TIMESTAMP}, _POST_BODY),
+                        **_TEXT_OR_MEDIA},
+    "PublishRequest": {**_object({"page_id": ID}, _POST_BODY), **_TEXT_OR_MEDIA},
+    "TikTokSettings": {
+        "type": "object", "additionalProperties": True,
+        "description": "Options of TikTok: privacy, duet and stitch, commercial content, etc."},
+    "PostMedia": _object({"src": _URI, "type": component("MediaType")}),
+    "ScheduledPost": _object({**_POST, "status": _enum(["scheduled", "failed"])}, _POST_OPTIONS),
     "ScheduledPostResponse": _object({"scheduled_post": component("ScheduledPost")}),
-    "ScheduledPostList": _object({"scheduled_posts": _array(component("ScheduledPost"))}),
+    # The reference lists fewer fields than it shows of a single post.
+    "PendingPost": _object(
+        {**_PENDING, "status": _enum(["scheduled"])}, {**_CONTENT, **_POST_OPTIONS}),
+    "ScheduledPostList": _object({"scheduled_posts": _array(component("PendingPost"))}),
     "PublishResponse": _object({
-        "post_id": STRING, "platform": _CODE, "published_at": _TIMESTAMP,
-        "message": _STRING_OR_NULL, "permalink": STRING,
-        "status": {"type": "string", "const": "published"}}),
-    "PublishedPostList": _object({"published_posts": _array(_object({
-        "id": STRING, "page_id": STRING, "platform": PLATFORM, "remote_id": STRING,
-        "permalink": STRING, "published_at": _TIMESTAMP, "message": _STRING_OR_NULL,
-        "metrics": _object({"likes": COUNT, "comments": COUNT, "shares": COUNT}),
-    }))}),
-    "DeleteResponse": _object({"success": _TRUE, "id": STRING}),
-    "CommentList": _object({"comments": _array(_object({
-        "id": STRING, "post_id": STRING, "platform": PLATFORM,
-        "author": _object({"name": STRING, "username": STRING, "profile_picture": STRING}),
-        "message": STRING, "created_at": _TIMESTAMP, "replies_count": COUNT,
-        "parent_id": _STRING_OR_NULL,
-    }))}),
-    "ReplyRequest": _object({"comment_id": STRING, "message": {**_MESSAGE, "minLength": 1}}),
-    "ReplyResponse": _object({"reply": _object({
-        "id": STRING, "parent_id": STRING, "message": STRING, "created_at": _TIMESTAMP})}),
+        "post_id": ID, "platform": component("PlatformCode"), "published_at": TIMESTAMP,
+        "message": _nullable(STRING), "permalink": _URI, "status": _enum(["published"])}),
+    "PostMetrics": _object({"likes": COUNT, "comments": COUNT, "shares": COUNT}),
+    "PublishedPost": _object({
+        "id": ID, "page_id": ID, "platform": _PLATFORM, **_PUBLICATION,
+        "message": _nullable(STRING), "metrics": component("PostMetrics")}),
+    "PublishedPostList": _object({"published_posts": _array(component("PublishedPost"))}),
+    "DeleteResponse": _object({"success": _BOOLEAN, "id": ID}),
+    "CommentAuthor": _object({"name": STRING, "username": STRING, "profile_picture": _URI}),
+    "Comment": _object({
+        "id": ID, "post_id": ID, "platform": _PLATFORM, "author": component("CommentAuthor"),
+        "message": STRING, "created_at": TIMESTAMP, "replies_count": COUNT,
+        "parent_id": _nullable(ID)}),
+    "CommentList": _object({"comments": _array(component("Comment"))}),
+    "ReplyRequest": _object({"comment_id": ID, "message": {**_MESSAGE, "minLength": 1}}),
+    "Reply": _object({"id": ID, "parent_id": ID, "message": STRING, "created_at": TIMESTAMP}),
+    "ReplyResponse": _object({"reply": component("Reply")}),
+    "UploadRequest": _object({"file": {"type": "string", "format": "binary",
+                                       "description": "The image or video."}}),
     "UploadResponse": _object({
-        **_MEDIA, "url": STRING, "tier": _TIER, "quota": component("Storage")}),
-    "MediaItem": _object({
-        **_MEDIA, "scheduled_post_id": _STRING_OR_NULL, "created_at": _TIMESTAMP}),
+        **_MEDIA, "url": _URI, "tier": _TIER, "quota": component("Storage")}),
+    "MediaItem": _object(_MEDIA_ITEM),
     "MediaList": _object({
         "media": _array(component("MediaItem")), "tier": _TIER, "quota": component("Storage")}),
-    "MediaResponse": _object({"media": {**component("MediaItem"), "properties": {"url": STRING}}}),
-    "DeleteMediaResponse": _object({"success": _TRUE, "media_id": STRING}),
-    "CreateWebhookRequest": _object({"url": {**STRING, "maxLength": 2_000},
-                         "events": {**_array(_EVENT), "minItems": 1}}),
+    "MediaDetails": _object({**_MEDIA_ITEM, "url": _URI}),
+    "MediaResponse": _object({"media": component("MediaDetails")}),
+    "DeleteMediaResponse": _object({"success": _BOOLEAN, "media_id": ID}),
+    "CreateWebhookRequest": _object({"url": {**_URI, "minLength": 1, "maxLength": 2_000},
+                                     "events": {**_array(component("EventName")), "minItems": 1}}),
     "Webhook": _object(_WEBHOOK),
     "WebhookList": _object({"webhooks": _array(component("Webhook"))}),
-    "WebhookResponse": _object({"webhook": component("Webhook")}),
-    "CreatedWebhookResponse": _object({"webhook": _object({**_WEBHOOK, "secret": STRING})}),
+    # The SDKs read the fields at the top level.
+    "WebhookResponse": _object(_WEBHOOK, {"webhook": component("Webhook")}),
+    "CreatedWebhook": _object({**_WEBHOOK, "secret": ID}),
+    "CreatedWebhookResponse": _object(
+        {**_WEBHOOK, "secret": ID}, {"webhook": component("CreatedWebhook")}),
+    "EventPublishedPost": _object(
+        {**_POST, "status": _enum(["published"])}, {**_POST_OPTIONS, **_PUBLICATION}),
+    "EventFailedPost": _object(
+        {**_POST, "status": _enum(["failed"])},
+        {**_POST_OPTIONS, "error": {**STRING, "description": "Why the post failed."}}),
+    "PostPublishedEvent": _event(
+        "post.published", {"brandId": ID, "post": component("EventPublishedPost")}),
+    "PostFailedEvent": _event("post.failed", {"brandId": ID, "post": component("EventFailedPost")}),
+    "CommentReceivedEvent": _event(
+        "comment.received", {"brandId": ID, "comment": component("Comment")}),
+    "CommentRepliedEvent": _event(
+        "comment.replied", {"brandId": ID, "post_id": ID, "reply": component("Reply")}),
+    "QuotaWarningEvent": _event("account.quota.warning", {
+        "bucket": _enum(["publishes", "replies", "reads", "webhooks"]), "used": COUNT,
+        "limit": COUNT, "percent": COUNT}),
     "StatusResponse": _object({"name": STRING, "version": STRING, "status": STRING}),
-    "ErrorCatalog": _object({"errors": _array(_object({
-        "code": STRING, "status": COUNT, "category": STRING, "message": STRING, "fix": STRING}))}),
-    "OpenApiDocument": {"type": "object"},
+    "ErrorEntry": _object(
+        {"code": STRING, "status": COUNT, "category": STRING, "message": STRING, "fix": STRING}),
+    "ErrorCatalog": _object({"errors": _array(component("ErrorEntry"))}),
+    "OpenApiDocument": {"type": "object", "additionalProperties": True},
 }  # fmt: skip
+# The component of each event's body.
+EVENT_COMPONENTS = {
+    schema["properties"]["event"]["enum"][0]: name
+    for name, schema in COMPONENTS.items()
+    if name.endswith("Event")
+}
 
 # Examples, those of the reference where it has one.
-_USER, _BRAND_ID, _PAGE_ID, _POST = (
+_USER, _BRAND_ID, _PAGE_ID, _POST_ID = (
     "6501c0de5a7b3c1f2e4d6a01", "65f1d0a8c3f24e5b9a7d1e01", "6711d0a8c3f24e5b9a7d1e02",
     "68a1d0a8c3f24e5b9a7d1e03",
 )  # fmt: skip
@@ -169,21 +236,40 @@ _PAGE_ITEM = {
 _BRAND_ITEM = {"id": _BRAND_ID, "name": "Acme Co.", "logo": "https://cdn.example.com/logo.png",
                "timezone": "Europe/Paris"}  # fmt: skip
 _SCHEDULED = {
-    "id": _POST, "page_id": _PAGE_ID, "platform": "instagram", "scheduled_at": _SCHEDULED_AT,
+    "id": _POST_ID, "page_id": _PAGE_ID, "platform": "instagram", "scheduled_at": _SCHEDULED_AT,
     "status": "scheduled", "message": "Launching tomorrow 🚀",
     "media": [{"src": "https://cdn.example.com/hero.jpg", "type": "photo"}],
     "first_comment": "More details at acme.com", "created_at": "2026-04-18T12:00:00.000Z",
 }  # fmt: skip
+_PUBLISHED = {"remote_id": "17891234567890123", "published_at": _PUBLISHED_AT,
+              "permalink": "https://www.instagram.com/p/C9x/"}  # fmt: skip
 _UPLOADED = {"media_id": _MEDIA_ID, "filename": _FILE, "size_bytes": 2_345_678, "type": "photo",
              "mime_type": "image/jpeg"}  # fmt: skip
 _URL = f"https://api.outreply.com/assets/media/posts/uploads/{_FILE}"
-_MEDIA_ITEM = {**_UPLOADED, "scheduled_post_id": None, "created_at": "2026-04-18T12:00:00.000Z"}
+_MEDIA_EXAMPLE = {**_UPLOADED, "scheduled_post_id": None, "created_at": "2026-04-18T12:00:00.000Z"}
 _WEBHOOK_ITEM = {"id": _WEBHOOK_ID, "url": "http://127.0.0.1:8484/", "events": ["post.published"],
               "active": True, "consecutive_failures": 0, "created_at": _SCHEDULED_AT}  # fmt: skip
+_CREATED_WEBHOOK = {**_WEBHOOK_ITEM, "secret": "whsec_" + "5" * 48}
+_COMMENT = {
+    "id": "c_abc123", "post_id": _POST_ID, "platform": "instagram",
+    "author": {"name": "Jane Doe", "username": "jane.doe",
+               "profile_picture": "https://cdn.example.com/people/jane.doe.jpg"},
+    "message": "Love this!", "created_at": "2026-05-01T09:15:00.000Z", "replies_count": 0,
+    "parent_id": None,
+}  # fmt: skip
+_REPLY = {"id": "c_xyz789", "parent_id": "c_abc123", "message": "Thanks 💚",
+          "created_at": "2026-05-01T09:16:30.000Z"}  # fmt: skip
 
 
 def _bucket(used: int, limit: int) -> dict[str, int]:
     return {"used": used, "limit": limit, "remaining": limit - used}
+
+
+def _event_example(name: str, created_at: str, data: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "id": "evt_6a03d0a8c3f24e5b9a7d1e06", "type": name, "event": name,
+        "created_at": created_at, "data": {"userId": _USER, **data},
+    }  # fmt: skip
 
 
 EXAMPLES: dict[str, Any] = {
@@ -255,27 +341,19 @@ EXAMPLES: dict[str, Any] = {
         "status": "published",
     },
     "PublishedPostList": {"published_posts": [{
-        "id": _POST, "page_id": _PAGE_ID, "platform": "instagram", "remote_id": "17891234567890123",
-        "permalink": "https://www.instagram.com/p/C9x/", "published_at": _PUBLISHED_AT,
+        "id": _POST_ID, "page_id": _PAGE_ID, "platform": "instagram", **_PUBLISHED,
         "message": "Launching tomorrow 🚀", "metrics": {"likes": 42, "comments": 3, "shares": 1},
     }]},
-    "DeleteResponse": {"success": True, "id": _POST},
-    "CommentList": {"comments": [{
-        "id": "c_abc123", "post_id": _POST, "platform": "instagram",
-        "author": {"name": "Jane Doe", "username": "jane.doe",
-                   "profile_picture": "https://cdn.example.com/people/jane.doe.jpg"},
-        "message": "Love this!", "created_at": "2026-05-01T09:15:00.000Z", "replies_count": 0,
-        "parent_id": None,
-    }]},
-    "ReplyResponse": {"reply": {"id": "c_xyz789", "parent_id": "c_abc123", "message": "Thanks 💚",
-                        "created_at": "2026-05-01T09:16:30.000Z"}},
+    "DeleteResponse": {"success": True, "id": _POST_ID},
+    "CommentList": {"comments": [_COMMENT]},
+    "ReplyResponse": {"reply": _REPLY},
     "UploadResponse": {**_UPLOADED, "url": _URL, "tier": "pro", "quota": _STORAGE},
-    "MediaList": {"media": [_MEDIA_ITEM], "tier": "pro", "quota": _STORAGE},
-    "MediaResponse": {"media": {**_MEDIA_ITEM, "url": _URL}},
+    "MediaList": {"media": [_MEDIA_EXAMPLE], "tier": "pro", "quota": _STORAGE},
+    "MediaResponse": {"media": {**_MEDIA_EXAMPLE, "url": _URL}},
     "DeleteMediaResponse": {"success": True, "media_id": _MEDIA_ID},
     "WebhookList": {"webhooks": [_WEBHOOK_ITEM]},
-    "WebhookResponse": {"webhook": _WEBHOOK_ITEM},
-    "CreatedWebhookResponse": {"webhook": {**_WEBHOOK_ITEM, "secret": "whsec_" + "5" * 48}},
+    "WebhookResponse": {**_WEBHOOK_ITEM, "webhook": _WEBHOOK_ITEM},
+    "CreatedWebhookResponse": {**_CREATED_WEBHOOK, "webhook": _CREATED_WEBHOOK},
     "StatusResponse": {"name": "OutReply API", "version": "v1", "status": "ok"},
     "ErrorCatalog": {"errors": [{
         "code": "MISSING_SCOPE", "status": 403, "category": "authorization",
@@ -285,21 +363,35 @@ EXAMPLES: dict[str, Any] = {
     "OpenApiDocument": {"openapi": "3.1.0", "info": {"title": "OutReply API", "version": "1.0.0"},
                  "paths": {}},
     # A multipart form.
-    "file": {"file": "the bytes of hero.jpg"},
+    "UploadRequest": {"file": "the bytes of hero.jpg"},
+    "PostPublishedEvent": _event_example("post.published", _PUBLISHED_AT, {
+        "brandId": _BRAND_ID,
+        "post": {**_SCHEDULED, "status": "published", **_PUBLISHED},
+    }),
+    "PostFailedEvent": _event_example("post.failed", _SCHEDULED_AT, {
+        "brandId": _BRAND_ID,
+        "post": {**_SCHEDULED, "status": "failed", "error": "The platform refused the post"},
+    }),
+    "CommentReceivedEvent": _event_example(
+        "comment.received", "2026-05-01T09:15:00.000Z",
+        {"brandId": _BRAND_ID, "comment": _COMMENT}),
+    "CommentRepliedEvent": _event_example(
+        "comment.replied", "2026-05-01T09:16:30.000Z",
+        {"brandId": _BRAND_ID, "post_id": _POST_ID, "reply": _REPLY}),
+    "QuotaWarningEvent": _event_example(
+        "account.quota.warning", _SCHEDULED_AT,
+        {"bucket": "publishes", "used": 400, "limit": 500, "percent": 80}),
 }  # fmt: skip
 
 PARAMETERS: dict[str, Any] = {
-    "brand_id": _BRAND_ID, "page_id": _PAGE_ID, "post_id": _POST, "media_id": _MEDIA_ID,
+    "brand_id": _BRAND_ID, "page_id": _PAGE_ID, "post_id": _POST_ID, "media_id": _MEDIA_ID,
     "webhook_id": _WEBHOOK_ID, "platform": "instagram", "limit": 50,
     "since": "2026-05-01T09:00:00Z",
 }  # fmt: skip
 
-_TEXTS = {
+_TEXTS = {entry.code: entry.message for entry in ENTRIES} | {
     "INVALID_FIELD": "limit must be a whole number from 1 to 100",
-    "INVALID_JSON": "The request body is not valid JSON",
     "INVALID_FAULT": "unknown fault 'boom'",
-    "HOST_NOT_ALLOWED": "The emulator accepts local requests only",
-    "METHOD_NOT_ALLOWED": "Method not allowed",
     "MISSING_FIELD": "Missing required field: page_id",
     "MISSING_SCOPE": "This API token is missing the required scope: write:posts",
 }
@@ -312,25 +404,33 @@ _ERROR_KEYS: dict[str, dict[str, tuple[Schema, Any]]] = {
     "INVALID_FILE_CONTENT": {"declared_mime": (STRING, "image/png")},
     "MISSING_SCOPE": {"required_scope": (_SCOPE, "write:posts"),
                       "your_scopes": (_array(_SCOPE), ["read:posts"])},
+    "PLATFORM_REJECTED": {"platform": (_PLATFORM, "instagram")},
     "IP_NOT_ALLOWED": {"ip": (STRING, "127.0.0.1")},
-    "BRAND_NOT_AUTHORIZED": {"brand_id": (STRING, _BRAND_ID)},
-    "NOT_FOUND": {"media_id": (STRING, None)},
-    "MEDIA_IN_USE": {"scheduled_post_id": (STRING, _POST)},
-    "FILE_TOO_LARGE": {"max_file_bytes": (COUNT, 104_857_600), "size_bytes": (COUNT, 104_857_601)},
+    "BRAND_NOT_AUTHORIZED": {"brand_id": (ID, _BRAND_ID)},
+    "NOT_FOUND": {"media_id": (ID, None)},
+    "MEDIA_IN_USE": {"scheduled_post_id": (ID, _POST_ID)},
+    "FILE_TOO_LARGE": {
+        "max_file_bytes": (_BYTES, 104_857_600), "size_bytes": (_BYTES, 104_857_601),
+    },
     "QUOTA_EXCEEDED": {"quota": (component("Storage"), _STORAGE)},
-    "SANDBOX_EXHAUSTED": {"upgrade_url": (STRING, "https://outreply.com/dashboard/api")},
+    "SANDBOX_EXHAUSTED": {"upgrade_url": (_URI, "https://outreply.com/dashboard/api")},
     "RATE_LIMITED": {"retry_after_seconds": (COUNT, 17)},
     "DAILY_LIMIT_EXCEEDED": {"retry_after_seconds": (COUNT, 3_600)},
     "PAGE_PUBLISH_GUARDRAIL": {"retry_after_seconds": (COUNT, 840)},
     "BRAND_PUBLISH_GUARDRAIL": {"retry_after_seconds": (COUNT, 840)},
     "MONTHLY_QUOTA_EXCEEDED": {
         "quota": (STRING, "publishes"), "tier": (_TIER, "pro"), "limit": (COUNT, 500),
-        "used": (COUNT, 500), "resets_at": (_TIMESTAMP, "2026-06-01T00:00:00.000Z"),
-        "upgrade_url": (STRING, "https://outreply.com/pricing"),
+        "used": (COUNT, 500), "resets_at": (TIMESTAMP, "2026-06-01T00:00:00.000Z"),
+        "upgrade_url": (_URI, "https://outreply.com/pricing"),
     },
 }  # fmt: skip
 # The codes whose keys are not in every response.
 _OPTIONAL_KEYS = {"INVALID_DATE", "NOT_FOUND", "FILE_TOO_LARGE"}
+
+
+def error_component(code: str) -> str:
+    """The name of the schema of an error: `MissingFieldError` for `MISSING_FIELD`."""
+    return code.title().replace("_", "").removesuffix("Error") + "Error"
 
 
 def error_schema(code: str) -> Schema:
@@ -344,7 +444,6 @@ def error_schema(code: str) -> Schema:
 
 def error_example(code: str) -> dict[str, Any]:
     """An example of an error with this code."""
-    text = _TEXTS.get(code) or entries_for(code)[0].message
     examples = {name: example for name, (_, example) in _ERROR_KEYS.get(code, {}).items()}
     given = {name: example for name, example in examples.items() if example is not None}
-    return {"error": text, "code": code, **given}
+    return {"error": _TEXTS[code], "code": code, **given}

@@ -37,7 +37,8 @@ def create_webhook(context: RequestContext) -> dict[str, Any]:
         events=json.dumps(list(dict.fromkeys(events))), secret=new_secret(context.state),
         created_at=context.now.timestamp(),
     )  # fmt: skip
-    return {"webhook": {**_view(row), "secret": row["secret"]}}
+    view = {**_view(row), "secret": row["secret"]}
+    return {**view, "webhook": view}
 
 
 def list_webhooks(context: RequestContext) -> dict[str, Any]:
@@ -50,7 +51,8 @@ def list_webhooks(context: RequestContext) -> dict[str, Any]:
 
 def get_webhook(context: RequestContext) -> dict[str, Any]:
     """`GET /webhooks/:id`."""
-    return {"webhook": _view(_get_own(context, context.path["webhook_id"]))}
+    view = _view(_get_own(context, context.path["webhook_id"]))
+    return {**view, "webhook": view}
 
 
 def delete_webhook(context: RequestContext) -> dict[str, Any]:

@@ -108,6 +108,14 @@ def test_published_event_has_valid_signature(
         construct_event(body + b" ", headers["x-outreply-signature"], webhook["secret"])
 
 
+def test_fields_are_at_the_top_level(sdk: OutReply) -> None:
+    created = sdk.webhooks.create(url="http://127.0.0.1:9/", events=["post.failed"])
+    assert created == {**created["webhook"], "webhook": created["webhook"]}
+    shown = sdk.webhooks.retrieve(created["id"])
+    assert shown == {**shown["webhook"], "webhook": shown["webhook"]}
+    assert set(created) - set(shown) == {"secret"}
+
+
 def test_secret_is_not_listed(sdk: OutReply, receiver: Receiver) -> None:
     webhook = sdk.webhooks.create(url=receiver.url, events=["post.failed"])["webhook"]
     (listed,) = sdk.webhooks.list()["webhooks"]

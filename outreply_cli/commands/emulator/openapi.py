@@ -14,6 +14,7 @@ def run(context: Context) -> None:
 
     Example: outreply emulator openapi -o yaml
     """
+    from outreply_cli.api.base_url import DEFAULT_BASE_URL
     from outreply_cli.emulator.openapi import document
 
-    context.output.print_data(document())
+    context.output.print_data(document(DEFAULT_BASE_URL))
