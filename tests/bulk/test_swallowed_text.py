@@ -148,7 +148,7 @@ def test_repeated_byte_order_marks(tmp_path: Path, marks: int, encoding: str) ->
 )  # fmt: skip
 def test_spreadsheet_errors_are_not_text(tmp_path: Path, value: str) -> None:
     text = get_only_text(read(tmp_path, f"{HEADER}{ROW}{value}\n"))
-    assert f"c.csv:2: message: {value.strip()} is an error of the spreadsheet" in text
+    assert f"c.csv:2: message: {value.strip()} is a spreadsheet error; correct" in text
     rows = f"page,scheduled_at,message,link\n{ROW}Hi,{value}\n"
     assert "c.csv:2: link:" in get_only_text(read(tmp_path, rows))
 
@@ -312,7 +312,7 @@ def test_invisible_texts_are_rejected(cli: CommandLine, tmp_path: Path, text: st
     path.write_text(f"{HEADER}{ROW}{text}\n", encoding="utf-8")
     ran = cli.run("bulk", "schedule", str(path))
     assert ran.code == 2
-    assert "c.csv:2: message: has only whitespace and invisible characters" in ran.err
+    assert "c.csv:2: message: contains only whitespace and invisible characters" in ran.err
     rows = f"page,scheduled_at,message,first_comment,media_urls\n{ROW}Hi,{text},https://e.com/a\n"
     path.write_text(rows, encoding="utf-8")
     assert "c.csv:2: first_comment: has only" in cli.run("bulk", "schedule", str(path)).err
