@@ -178,7 +178,7 @@ def test_rules_that_python_3_13_checks(certificate: tuple[Path, Path], tmp_path:
     ):
         pass
     reason, hint = describe_tls_error(raised.value, "localhost")
-    assert "breaks a rule that this version of Python checks" in reason
+    assert "violates a rule that this Python version enforces" in reason
     assert "issue it again" in hint
 
 
