@@ -161,7 +161,8 @@ def test_post_with_unknown_outcome_keeps_media(
 
 
 @pytest.mark.parametrize(
-    ("name", "expected"), [("media:", "'media:' requires an ID"), ("~unknown-user/a.png", "No such file")]
+    ("name", "expected"),
+    [("media:", "'media:' requires an ID"), ("~unknown-user/a.png", "No such file")],
 )
 def test_invalid_media_option(cli: CommandLine, name: str, expected: str) -> None:
     words = ("posts", "schedule", "--page", "instagram:acme", "--at", "in 2h", "--media", name)
