@@ -20,6 +20,7 @@ from outreply_cli.errors import (
     NotLoggedInError,
     OutReplyError,
     TimeError,
+    unknown_choice_error,
 )
 from outreply_cli.paths import config_dir, state_dir
 from outreply_cli.ui.fields import check_fields, parse_fields
@@ -78,10 +79,7 @@ class Context:
     def configure(self, options: GlobalOptions) -> None:
         """Apply the global options; raises InvalidInputError for an invalid value."""
         if options.output not in FORMATS:
-            raise InvalidInputError(
-                f"--output: unknown format {options.output!r}",
-                hint=f"Choose: {', '.join(FORMATS)}",
-            )
+            raise unknown_choice_error("format", options.output, FORMATS, option="--output")
         if options.fields is not None and not parse_fields(options.fields):
             raise InvalidInputError("--fields is empty", hint="For example: --fields id,message")
         self.options, self.is_configured = options, True

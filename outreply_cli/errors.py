@@ -11,7 +11,7 @@ OutReplyError
 └── api.errors.ApiError, NetworkError and InvalidResponseError
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import IntEnum
 from typing import Any, ClassVar, Self
 
@@ -135,6 +135,23 @@ class InterruptedRunError(OutReplyError):
 
     code = "INTERRUPTED"
     exit_code = ExitCode.INTERRUPTED
+
+
+def malformed_value_error(
+    option: str, value: str, form: str, *, hint: str | None = None
+) -> InvalidInputError:
+    """Return the error of a value that does not have the form of its option, such as KEY=VALUE."""
+    return InvalidInputError(f"{option}: {value!r} is not {form}", hint=hint)
+
+
+def unknown_choice_error(
+    kind: str, value: str, choices: Iterable[str], *, option: str | None = None
+) -> InvalidInputError:
+    """Return the error of a value that is not one of `choices`; an argument has no `option`."""
+    start = f"{option}: " if option is not None else ""
+    return InvalidInputError(
+        f"{start}unknown {kind} {value!r}", hint=f"Use one of: {', '.join(choices)}"
+    )
 
 
 def raise_for_failures(failures: Sequence[tuple[str, OutReplyError]], requested: int) -> None:

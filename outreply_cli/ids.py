@@ -76,7 +76,7 @@ def expand_id(
     """Return the ID among `names` that starts with `word`, or `word` if there is none.
 
     Raises:
-        AmbiguousIdError: Several do, or unlisted ones may.
+        AmbiguousIdError: Several IDs begin with `word`, or unlisted ones may.
     """
     if word in names or not _may_be_short(word):
         return word
@@ -93,10 +93,10 @@ def expand_id(
             details={"candidates": found},
         )
     if not is_list_complete:
+        plural = kind if kind == "media" else f"{kind}s"
         raise AmbiguousIdError(
-            f"{word} is a prefix of {found[0]}, but the API does not list every {kind}; "
-            "other IDs may start with it too",
-            hint="Use the whole ID.",
+            f"{word} matches {found[0]}, but may also match {plural} that the API does not list",
+            hint="Use the full ID.",
             details={"candidates": found},
         )
     return found[0]

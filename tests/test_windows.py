@@ -86,9 +86,9 @@ def test_drive_letter_is_not_url_scheme(cli: CommandLine, name: str) -> None:
     at = ("--page", "instagram:acme", "--at", "+2d", "-m", "Hi")
     result = cli.run("posts", "schedule", *at, "--media", name)
     assert result.code == 2
-    assert f"--media {name}: cannot be read" in result.err
+    assert f"--media: cannot read {name}: " in result.err
     result = cli.run("media", "upload", name)
-    assert f"{name}: cannot be read" in result.err
+    assert f"Cannot read {name}: " in result.err
 
 
 def test_file_name_with_backslash(cli: CommandLine, tmp_path: Path) -> None:

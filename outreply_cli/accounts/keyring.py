@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from keyring.backend import KeyringBackend
 
 KEYRING_TIMEOUT = 3.0
-# A person may first have to find the dialog that asks for a password.
+# Time for the user to answer the keyring's unlock dialog.
 _DIALOG_SECONDS = 60.0
 _SERVICE = "outreply-cli"
 _LOGIN_HINT = (

@@ -12,6 +12,8 @@ CONFIG_FILE = "config.toml"
 DEFAULT_PROFILE = "default"
 Storage = Literal["file", "keyring"]
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_INVALID_NAME = "invalid profile name {!r}"
+_NAME_HINT = "Use up to 64 letters, digits, dots, dashes and underscores."
 _SETTINGS = ("base_url", "timezone", "storage")
 
 
@@ -85,12 +87,12 @@ class Profiles:
         """Return a profile by name; raises UnknownProfileError."""
         if name in self.stored:
             return self.stored[name]
+        names = ", ".join(sorted(self.stored))
+        if not _NAME.fullmatch(name):
+            hint = f"Use one of: {names}." if names else _NAME_HINT
+            raise UnknownProfileError(_INVALID_NAME.format(name), hint=hint)
         login = f"outreply auth login --profile {name}"
-        if self.stored:
-            names = ", ".join(sorted(self.stored))
-            hint = f"Use one of: {names}. To add {name!r}, run: {login}"
-        else:
-            hint = f"Run: {login}"
+        hint = f"Use one of: {names}. To add {name!r}, run: {login}" if names else f"Run: {login}"
         raise UnknownProfileError(f"profile not found: {name!r}", hint=hint)
 
     def save(self) -> None:
@@ -112,10 +114,7 @@ def check_profile_name(name: str) -> str:
     """Return `name` if it is a valid name for a profile; raises InvalidInputError otherwise."""
     if _NAME.fullmatch(name):
         return name
-    raise InvalidInputError(
-        f"invalid profile name {name!r}",
-        hint="Use up to 64 letters, digits, dots, dashes and underscores.",
-    )
+    raise InvalidInputError(_INVALID_NAME.format(name), hint=_NAME_HINT)
 
 
 def _get_text(path: Path, table: dict[str, Any], key: str) -> str | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from outreply_cli.api.responses import Response
-from outreply_cli.errors import InvalidInputError
+from outreply_cli.errors import InvalidInputError, malformed_value_error, unknown_choice_error
 from outreply_cli.formats.json import parse_json
 from outreply_cli.spec.limits import IDEMPOTENCY_KEY_MAX_CHARACTERS as _KEY_MAX
 
@@ -48,16 +48,14 @@ def parse_request(
     """
     verb = method.strip().upper()
     if verb not in METHODS:
-        raise InvalidInputError(
-            f"unknown method {method!r}", hint=f"Use one of: {', '.join(METHODS)}"
-        )
+        raise unknown_choice_error("method", method, METHODS)
     if "://" in path or path.startswith("//"):
         raise InvalidInputError(
-            "the path must be below the base URL", hint="Use for example /pages, without https://"
+            "the path must be below the base URL", hint="Use a path such as /pages."
         )
-    fields: dict[str, Any] = dict(_split(field, "=", "-f") for field in raw_fields)
+    fields: dict[str, Any] = dict(_split(field, "KEY=VALUE", "-f") for field in raw_fields)
     for field in typed_fields:
-        key, value = _split(field, "=", "-F")
+        key, value = _split(field, "KEY=VALUE", "-F")
         fields[key] = read_file(value[1:]) if value.startswith("@") else _json_or_text(value)
     if body_text is not None and fields:
         raise InvalidInputError(
@@ -111,10 +109,10 @@ def merge_pages(pages: Sequence[Any]) -> Any:
     return {name: [item for page in pages for item in page.get(name) or []], **rest}
 
 
-def _split(text: str, separator: str, option: str) -> tuple[str, str]:
-    key, found, value = text.partition(separator)
+def _split(text: str, form: str, option: str) -> tuple[str, str]:
+    key, found, value = text.partition("=" if "=" in form else ":")
     if not found or not key.strip():
-        raise InvalidInputError(f"{option} {text!r} is not KEY{separator}VALUE")
+        raise malformed_value_error(option, text, form)
     return key.strip(), value
 
 
@@ -134,11 +132,11 @@ def _parse_body(text: str) -> Any:
 
 def _parse_headers(headers: Sequence[str]) -> Iterator[tuple[str, str]]:
     for header in headers:
-        name, value = _split(header, ":", "-H")
+        name, value = _split(header, "NAME:VALUE", "-H")
         if name.lower() in _RESERVED_HEADERS:
-            raise InvalidInputError(f"-H cannot set {name}; outreply sets it")
+            raise InvalidInputError(f"-H: {name} cannot be set; outreply sets it")
         if name.lower() == "idempotency-key" and not 0 < len(value.strip()) <= _KEY_MAX:
-            raise InvalidInputError(f"-H Idempotency-Key must have 1 to {_KEY_MAX} characters")
+            raise InvalidInputError(f"-H: Idempotency-Key must have 1 to {_KEY_MAX} characters")
         if not _HEADER_NAME.fullmatch(name) or not value.isprintable() or not value.isascii():
-            raise InvalidInputError(f"-H {name!r} contains characters not allowed in headers")
+            raise InvalidInputError(f"-H: {name!r} contains characters not allowed in headers")
         yield name, value.strip()

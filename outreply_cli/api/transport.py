@@ -620,7 +620,7 @@ class Transport:
 def _out_of_time() -> NetworkError:
     error = NetworkError(
         "TIMED_OUT",
-        "the time given by --max-wait is over",
+        "timed out: --max-wait exceeded",
         hint="Use a longer --max-wait.",
     )
     error.sent = False

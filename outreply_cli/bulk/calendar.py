@@ -141,7 +141,7 @@ def make_row(calendar: Calendar, line: int, values: Mapping[str, Any]) -> Row:
         calendar.add_error(line, "page", "`page` is required (for example instagram:acme)")
     scheduled_at = _join_time(calendar, line, get("scheduled_at"), get("date"), get("time"))
     if key is not None and len(key) > _KEY_MAX_CHARACTERS:
-        calendar.add_error(line, "key", f"longer than {_KEY_MAX_CHARACTERS} characters")
+        calendar.add_error(line, "key", f"`key` is longer than {_KEY_MAX_CHARACTERS} characters")
     problem_count = len(calendar.problems)
     message, settings = get("message"), get("tiktok_settings")
     if "message_file" in values:
@@ -200,7 +200,9 @@ def check_duplicate_keys(calendar: Calendar) -> None:
         if row.key is None:
             continue
         if row.key in lines:
-            message = f"duplicate key {row.key!r}, also on line {lines[row.key]}; use another key"
+            message = (
+                f"duplicate key {row.key!r}, also on line {lines[row.key]}; use a different key"
+            )
             calendar.add_error(row.line, "key", message)
         lines.setdefault(row.key, row.line)
 

@@ -44,8 +44,8 @@ def check_times(plan: Plan, now: datetime) -> list[Diagnostic]:
         row = action.post.row
         if action.kind == ActionType.KEEP and action.reason == ALREADY_PUBLISHED:
             message = (
-                "the post is already published and stays unchanged; for another post, use another "
-                "key or row"
+                "the post is already published and stays unchanged; for another post, use a "
+                "different key or row"
             )
             problems.append(row.diagnostic("", message, is_warning=True))
         elif action.kind in {ActionType.CREATE, ActionType.CHANGE}:

@@ -102,15 +102,17 @@ def _records(calendar: Calendar, reader: Any) -> Iterator[tuple[int, list[str]]]
         for cells in reader:
             line, next_line = next_line, reader.line_num + 1
             if len(calendar.rows) + len(calendar.problems) >= _ROWS_AND_PROBLEMS_MAX:
-                message = f"more than {_ROWS_AND_PROBLEMS_MAX} rows and problems; split the file"
+                message = (
+                    f"the file has more than {_ROWS_AND_PROBLEMS_MAX} rows and problems; split it"
+                )
                 calendar.add_error(line, "", message)
                 return
             if any(cells) and not "".join(cells).isspace():
                 yield line, cells
     except csv.Error as problem:
         message = (
-            f"invalid CSV from here on: {problem}; a cell in quotation marks ends at the second "
-            "one, and each mark inside it is doubled"
+            f"invalid CSV from this line: {problem}; close the quoted cell, and double quotation "
+            "marks inside it"
         )
         calendar.add_error(next_line, "", message)
 
@@ -133,7 +135,10 @@ def _parse_header(
 ) -> _Header | None:
     """Return the columns, or None if rows cannot be read without more information."""
     if len(names) > _COLUMNS_MAX:
-        message = f"{len(names)} columns, but the limit is {_COLUMNS_MAX}; remove unknown columns"
+        message = (
+            f"the file has {len(names)} columns; the limit is {_COLUMNS_MAX}; remove unknown "
+            "columns"
+        )
         calendar.add_error(line, "", message)
         return None
     names = [name.strip() for name in names]
@@ -190,7 +195,7 @@ def _report_unknown_columns(
     if any(mark in name for name in unknown for mark in ",="):
         advice = "another name in the file"
     if len(unknown) > 1:
-        ignored = "" if all(unknown.values()) else ", which ignores those without a field"
+        ignored = "" if all(unknown.values()) else "; an empty field ignores the column"
         names = ", ".join(map(repr, unknown))
         calendar.add_error(line, "", f"unknown columns {names}; map them with {advice}{ignored}")
         return
@@ -221,7 +226,7 @@ def _add_row(calendar: Calendar, line: int, header: _Header, cells: list[str]) -
         if not cell or cell.isspace():
             continue
         if cell[:1] in _ERROR_STARTS and _ERROR.fullmatch(cell.strip()):
-            message = f"{cell.strip()} is an error of the spreadsheet, not a value; {_CORRECT_CELL}"
+            message = f"{cell.strip()} is a spreadsheet error; {_CORRECT_CELL}"
             calendar.add_error(line, name, message)
         if name == "message":
             values[name] = cell

@@ -17,7 +17,9 @@ from outreply_cli.spec.limits import LIST_LIMIT_MAX
 from outreply_cli.spec.text import normalize_text
 from outreply_cli.timestamps import format_timestamp
 
-_TRUNCATED = f"may be scheduled already: the API lists only {LIST_LIMIT_MAX} posts of a page"
+_TRUNCATED = (
+    f"the row may already be scheduled: the API lists only {LIST_LIMIT_MAX} posts of a page"
+)
 # Texts with at least this share of equal trigrams (Sørensen-Dice) may be versions of each other.
 _SIMILAR_TEXT = 0.6
 
@@ -80,7 +82,9 @@ def find_doubts(
     for index, row, _ in sent:
         exact = next((post for post in get_posts(row) if matches_entry(post, row.draft)), None)
         if exact is not None:
-            doubts[index] = Doubt(f"identical to post {exact.get('id')}", (exact,), is_exact=True)
+            doubts[index] = Doubt(
+                f"the row is identical to post {exact.get('id')}", (exact,), is_exact=True
+            )
             unclaimed[row.post.page_id].remove(exact)
     for index, row, status in sent:
         if index in doubts:
@@ -122,7 +126,7 @@ def find_uncancelled(
             # Neither of them can be cancelled any more.
             continue
         posts = _post_from_entry(old), _post_from_entry(entry)
-        reason = f"replaces {_describe(posts[0])}, which may not be cancelled yet"
+        reason = f"the row's new post replaces {_describe(posts[0])}, which may still be scheduled"
         doubts[index] = Doubt(reason, posts, old=old)
     return doubts
 
@@ -216,7 +220,7 @@ def _find_doubt(
         return None
     shown = ", ".join(_describe(post) for post in (similar or candidates)[:3])
     reason = (
-        f"similar to {shown}"
+        f"the row is similar to {shown}"
         if similar
         else f"the row's post was cancelled; {shown} may replace it"
     )

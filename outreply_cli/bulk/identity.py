@@ -206,8 +206,8 @@ def _ambiguous_error(
 ) -> AmbiguousCalendarError:
     names = [calendar_label(known_id) for known_id in sorted(similar)]
     return AmbiguousCalendarError(
-        f"{calendar.file_name} has the same texts or keys as {_describe(known, similar)}, at other "
-        "times; it may be a new version of it",
+        f"{calendar.file_name} has the same text or keys as calendar {_describe(known, similar)} "
+        "at different times, and may be a new version of that calendar",
         hint=f"To replace that calendar's posts, use --name '{names[0]}'. For a separate "
         "calendar, use --name with a new name.",
         details={"calendars": names},

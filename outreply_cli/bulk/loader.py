@@ -13,7 +13,7 @@ from outreply_cli.bulk.calendar import (
     unknown_field_message,
 )
 from outreply_cli.bulk.csv_reader import parse_csv
-from outreply_cli.errors import InvalidInputError
+from outreply_cli.errors import InvalidInputError, malformed_value_error
 from outreply_cli.formats.text import TextEncodingError, decode_text
 from outreply_cli.paths import to_path
 from outreply_cli.spec.text import is_unicode
@@ -137,8 +137,10 @@ def parse_columns(text: str | None) -> dict[str, str]:
         column, equals, name = (piece.strip() for piece in part.partition("="))
         field = normalize_field(name) if name else ""
         if not equals or not column:
-            raise InvalidInputError(
-                f"--columns: {part.strip()!r} is not COLUMN=FIELD",
+            raise malformed_value_error(
+                "--columns",
+                part.strip(),
+                "COLUMN=FIELD",
                 hint=f"The fields are: {', '.join(FIELDS)}",
             )
         if field is None:

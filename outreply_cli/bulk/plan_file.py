@@ -191,7 +191,7 @@ def _describe(step: Mapping[str, Any]) -> str:
 
 def _describe_change(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     if now.get("unknown"):
-        return "may be scheduled already; settle it with: outreply bulk reconcile FILE"
+        return "the row may already be scheduled; resolve it with: outreply bulk reconcile FILE"
     return ", ".join(
         f"{name.replace('_', ' ')} was {before.get(name, 'empty')!r} and is now "
         f"{now.get(name, 'empty')!r}"

@@ -156,7 +156,7 @@ class _RowResolver:
                 if warning := self._files[path].warning:
                     self._add(row, "media_files", f"{path.name}: {warning}", is_warning=True)
             except MediaFileError as error:
-                message = f"{path.name}: {error.message}"
+                message = error.describe(path.name)
                 if "," in path.name and not path.exists():
                     message += "; separate several names with ; (in YAML, write a list)"
                 self._add(row, "media_files", message)

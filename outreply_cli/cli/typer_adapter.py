@@ -211,7 +211,7 @@ def to_input_error(error: Any) -> InvalidInputError:
     ctx = getattr(error, "ctx", None)
     path = ctx.command_path if ctx is not None else "outreply"
     message, hint = error.format_message(), f"See: {path} --help"
-    message = _rephrase(message.removesuffix("."))
+    message = _rephrase(message.removesuffix("."), path)
     option = getattr(error, "option_name", None)
     if option is not None and message.startswith("No such option"):
         message = f"unknown option {option} for {path}"
@@ -219,22 +219,31 @@ def to_input_error(error: Any) -> InvalidInputError:
     return CommandLineError(message, hint=hint)
 
 
-def _rephrase(message: str) -> str:
+def _rephrase(message: str, path: str) -> str:
     """Rephrase Typer's message about a value, such as `--limit: 0 is less than 1`."""
+    extra = re.fullmatch(r"Got unexpected extra argument\(s\) \((.*)\)", message, re.DOTALL)
+    if extra is not None:
+        # Several are joined by spaces.
+        return f"unexpected argument {extra[1]!r} for {path}"
     names = re.findall(r"'(.*?)'", message)
     if message.startswith("Missing "):
-        return f"{max(names, key=len).removeprefix('-- ').rstrip('.…')} is required"
+        return f"{_strip_metavar(max(names, key=len).removeprefix('-- '))} is required"
     if message.endswith("requires an argument"):
         return f"{names[0]} requires a value"
     if message.startswith("Invalid value for "):
         flags = message.removeprefix("Invalid value for ").partition(": ")[0]
-        name = max(re.findall(r"'(.*?)'", flags), key=len)
+        name = _strip_metavar(max(re.findall(r"'(.*?)'", flags), key=len))
         message = f"{name}: {message.partition(': ')[2]}"
     message = re.sub(r"is not in the range x>=(\S+)$", r"is less than \1", message)
     message = re.sub(r"is not in the range (\S+?)<=x<=(\S+)$", r"is not between \1 and \2", message)
     return re.sub(
         r"is not a valid (int|float)\w*( range)?$", lambda found: _NUMBER_ERRORS[found[1]], message
     )
+
+
+def _strip_metavar(name: str) -> str:
+    """Return the name of an option, or that of an argument such as `[ID...]` as `ID`."""
+    return name.strip("[].…")
 
 
 class CommandLineError(InvalidInputError):

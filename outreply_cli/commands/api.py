@@ -13,7 +13,7 @@ from outreply_cli.context import Context
 def run(
     context: Context,
     method: Annotated[
-        str, typer.Argument(metavar="METHOD", help="GET, POST, PUT, PATCH or DELETE.")
+        str, typer.Argument(metavar="METHOD", help="HTTP method: GET, POST, PUT, PATCH or DELETE.")
     ],
     path: Annotated[
         str, typer.Argument(metavar="PATH", help="Path below the base URL, such as /pages.")

@@ -6,13 +6,15 @@ import typer
 
 from outreply_cli.cli.options import command
 from outreply_cli.context import Context
-from outreply_cli.errors import InvalidInputError
+from outreply_cli.errors import unknown_choice_error
 
 
 @command(api=False)
 def run(
     context: Context,
-    shell: Annotated[str, typer.Argument(metavar="SHELL", help="bash, zsh, fish or powershell.")],
+    shell: Annotated[
+        str, typer.Argument(metavar="SHELL", help="Shell: bash, zsh, fish or powershell.")
+    ],
 ) -> None:
     """Generate shell completion scripts.
 
@@ -35,5 +37,5 @@ def run(
     from outreply_cli.completion.stubs import STUBS, read_stub
 
     if shell not in STUBS:
-        raise InvalidInputError(f"unknown shell {shell!r}", hint=f"Use one of: {', '.join(STUBS)}")
+        raise unknown_choice_error("shell", shell, STUBS)
     context.output.write_document(read_stub(shell))

@@ -25,7 +25,7 @@ _COLUMNS = [Column(name.capitalize(), name) for name in ("status", "check", "det
 def run(context: Context) -> None:
     """Diagnose problems with your setup, account and network connection.
 
-    The status of a check is ok, warning, failure or skipped. Exits 1 if any check failed, else 0.
+    The status of a check is ok, warning, failure or skipped. Exits with 1 if any check failed.
     The output contains no secrets and can be shared.
 
     Example: outreply doctor

@@ -99,7 +99,8 @@ def run(
                          "simultaneously.")
     ] = 4,
     exec_timeout: Annotated[
-        str, _forwarding(metavar="DURATION", help="Stop a command that runs longer.")
+        str, _forwarding(metavar="DURATION", help="Kill a command that runs longer than "
+                         "this.")
     ] = "60s",
     max_events: Annotated[
         int | None, _stopping(metavar="COUNT", min=1, help="Stop after COUNT events.")
@@ -153,7 +154,7 @@ def run(
     from outreply_cli.webhooks.signature import Tolerance
 
     if not _PLAIN_PATH.fullmatch(path) or path.startswith(("/_inspect", "/healthz")):
-        raise InvalidInputError(f"--path: invalid path {path!r}", hint="Use a path such as /hooks")
+        raise InvalidInputError(f"--path: invalid path {path!r}", hint="Use a path such as /hooks.")
     script = ResponseScript(
         parse_script(respond), delay=_parse_seconds(delay) or 0.0, drops=drop,
         fail_rate=fail_rate, seed=seed,
@@ -238,8 +239,10 @@ def _summary(
             context.info(f"Received: {report.summary()}.")
             for name, count in store.pending_counts().items():
                 queued = "1 delivery is" if count == 1 else f"{count} deliveries are"
+                sent = "it" if count == 1 else "them"
                 context.info(
-                    f"{queued} still queued for {name}, until a receiver forwards to it again."
+                    f"{queued} still queued for {name}; the next serve-webhook that forwards there "
+                    f"sends {sent}."
                 )
 
 

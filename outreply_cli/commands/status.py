@@ -18,7 +18,7 @@ _HEADINGS = {
     "failed": "Failed in the last 7 days",
     "expired_pages": "Expired pages",
     "unanswered_comments": "Unanswered comments",
-    "limits": "Limits running short",
+    "limits": "Limits running low",
     "unknown": "Requests with an unknown outcome",
 }
 # The next step for a section that is not empty.
@@ -36,7 +36,7 @@ def run(context: Context, tz: DisplayZone = None) -> None:
     """Show what needs attention today.
 
     Shows today's posts, posts that failed in the last 7 days, expired pages, comments without a
-    reply, limits that run short, and requests whose outcome is unknown. Uses one read of the
+    reply, limits running low, and requests whose outcome is unknown. Uses one read of the monthly
     quota per post of the last 7 days, for the newest 20 posts.
 
     Example: outreply status

@@ -116,7 +116,7 @@ class ReplyService:
         raise AmbiguousReplyError(
             f"cannot determine whether an earlier reply to {comment_id} was sent: {search.reason}",
             hint="List the comments of its post: outreply comments list POST. To send another "
-            "reply, use another text or --key.",
+            "reply, use different text or a different --key.",
         )
 
     def _send(self, reply: SentReply, dedupe_key: str, *, is_repeat: bool = False) -> ReplyResult:

@@ -31,6 +31,22 @@ class MediaFileError(InvalidInputError):
 
     code = "INVALID_MEDIA_FILE"
 
+    def describe(self, name: str) -> str:
+        """Return the message with the name of the file."""
+        return f"{name}: {self.message}"
+
+
+class UnreadableMediaFileError(MediaFileError):
+    """A file that cannot be read, for `reason`."""
+
+    def __init__(self, reason: object) -> None:
+        super().__init__(f"cannot read the file: {reason}")
+        self._reason = reason
+
+    def describe(self, name: str) -> str:
+        """Return the message with the name of the file."""
+        return f"cannot read {name}: {self._reason}"
+
 
 @dataclass(frozen=True)
 class StorageLimits:
@@ -89,7 +105,7 @@ def inspect(path: Path, limits: StorageLimits, scope: FileScope = _ANYWHERE) -> 
                 raise MediaFileError(problem.message)
     except FileNotFoundError as error:
         reason = f"{error.strerror} ({path}){suggest_near_file(path)}"
-        raise MediaFileError(f"cannot be read: {reason}") from None
+        raise UnreadableMediaFileError(reason) from None
     except (OSError, ValueError) as error:
         raise _unreadable(error) from None
     warning = problem.message if problem is not None else None
@@ -205,4 +221,4 @@ def _file_changed_error() -> MediaFileError:
 
 
 def _unreadable(error: OSError | ValueError) -> MediaFileError:
-    return MediaFileError(f"cannot be read: {getattr(error, 'strerror', None) or error}")
+    return UnreadableMediaFileError(getattr(error, "strerror", None) or error)

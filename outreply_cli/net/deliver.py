@@ -23,7 +23,7 @@ from outreply_cli.net.tls import describe_tls_error, load_context
 
 TIMEOUT_SECONDS = 10.0
 _MAX_RESPONSE_BYTES = 64 * 1024
-_EXAMPLE_URL = "Use a URL such as http://127.0.0.1:3000/webhooks"
+_EXAMPLE_URL = "Use a URL such as http://127.0.0.1:3000/webhooks."
 # Headers that describe the connection; this client sets them.
 _CONNECTION_HEADERS = frozenset(
     {"host", "content-length", "connection", "transfer-encoding", "expect", "te", "upgrade",

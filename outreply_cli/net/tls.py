@@ -53,11 +53,11 @@ def describe_tls_error(error: ssl.SSLError, host: str) -> tuple[str, str]:
     reason = f"the certificate of {host} is not trusted: {text}"
     if code in _STRICT_CODES:
         reason = (
-            f"the certificate of {host} breaks a rule that this version of Python checks: {text}"
+            f"the certificate of {host} violates a rule that this Python version enforces: {text}"
         )
         hint = (
-            "The issuer of the certificate, or of its CA, has to issue it again: the operator of "
-            f"{host}, or of a proxy that signs in its place. Python 3.12 does not check the rule."
+            "The issuer of the certificate, or of its CA, must reissue it: the operator of "
+            f"{host}, or of a proxy that signs in its place. Python 3.12 does not enforce the rule."
         )
     elif code in _DATE_CODES:
         hint = f"Check this machine's clock; if it is right, {host} needs a new certificate."

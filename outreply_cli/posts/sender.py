@@ -226,8 +226,8 @@ class Sender:
         is_mismatch = error.code == "IDEMPOTENCY_KEY_MISMATCH"
         if is_mismatch:
             error = error.replace(
-                hint="The API knows this row's key with other content, sent by another program or "
-                "before the journal was restored. Run: outreply bulk reconcile FILE"
+                hint="The API knows this row's key with different content, sent by another program "
+                "or before the journal was restored. Run: outreply bulk reconcile FILE"
             )
         definitive = is_definitive(error)
         if error.maybe_applied or (maybe_sent and not definitive):

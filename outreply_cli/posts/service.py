@@ -310,9 +310,9 @@ class PostService:
                 return PostResult(page, self._fetch_post(result.entry))
             if result.error.code == "IDEMPOTENCY_KEY_MISMATCH":
                 raise result.error.replace(
-                    message=f"a post with --key {key!r} already exists, with other content",
+                    message=f"a post with --key {key!r} already exists with different content",
                     hint="Nothing was posted. See: outreply posts list; "
-                    "for another post use another --key.",
+                    "for a different post, use a different --key.",
                 )
             raise result.error
 
@@ -323,7 +323,10 @@ class PostService:
                 hint="Run the same command again later. See: outreply store status",
             )
         if _without_time(entry.body) != _without_time(body):
-            self._note("A post with this --key exists, with other content; it is left unchanged.")
+            self._note(
+                "A post with this --key already exists with different content; the existing post "
+                "is left unchanged."
+            )
         return PostResult(page, self._fetch_post(entry), existed=True)
 
     def _fetch_post(self, entry: JournalEntry) -> Resource:

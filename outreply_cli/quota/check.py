@@ -57,5 +57,5 @@ def parse_share(text: str) -> float:
     except ValueError:
         percent = -1.0
     if not 0 < percent <= 100:
-        raise InvalidInputError(f"invalid percentage {text!r}", hint="Use 80% or 80.")
+        raise InvalidInputError(f"--warn-at: invalid percentage {text!r}", hint="Use 80% or 80.")
     return percent / 100

@@ -25,7 +25,7 @@ def text_problem(text: str) -> str | None:
     if "\x00" in text:
         return "contains a NUL character; remove it"
     if text and not is_visible(text):
-        return "has only whitespace and invisible characters; write a text, or leave it out"
+        return "contains only whitespace and invisible characters; enter text"
     return None
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from outreply_cli.errors import ExitCode, InterruptedRunError, InvalidInputError, OutReplyError
+from outreply_cli.errors import ExitCode, InterruptedRunError, OutReplyError, malformed_value_error
 from outreply_cli.spec.events import check_event
 from outreply_cli.webhooks.forward import ForwardAttempt
 from outreply_cli.webhooks.receiver import Received
@@ -120,8 +120,10 @@ def parse_conditions(text: str) -> dict[str, str]:
     for part in text.split(","):
         path, equals, value = part.partition("=")
         if not equals or not path.strip() or not value.strip():
-            raise InvalidInputError(
-                f"--until: {part!r} is not PATH=VALUE",
+            raise malformed_value_error(
+                "--until",
+                part,
+                "PATH=VALUE",
                 hint="Use for example: --until event=post.published,data.post.id=68a1",
             )
         conditions[path.strip()] = value.strip()

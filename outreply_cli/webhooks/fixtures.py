@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from outreply_cli import __version__
-from outreply_cli.errors import InvalidInputError
+from outreply_cli.errors import InvalidInputError, malformed_value_error
 from outreply_cli.formats.json import parse_json
 from outreply_cli.spec.events import check_event
 from outreply_cli.timestamps import format_timestamp
@@ -121,22 +121,21 @@ def delivery_headers(
 def _set(payload: dict[str, Any], setting: str) -> None:
     path, equals, text = setting.partition("=")
     if not equals or not _PATH.fullmatch(path):
-        raise InvalidInputError(
-            f"--set {setting!r} is not PATH=VALUE",
-            hint="Use for example: --set data.post.message=Hello",
+        raise malformed_value_error(
+            "--set", setting, "PATH=VALUE", hint="Use for example: --set data.post.message=Hello"
         )
     *parents, last = path.split(".")
     fields = payload
     for name in parents:
         child = fields.setdefault(name, {})
         if not isinstance(child, dict):
-            raise InvalidInputError(f"--set {setting!r}: {name} is not an object")
+            raise InvalidInputError(f"--set: {name!r} is not an object")
         fields = child
     try:
         value = parse_json(text)
         encode_body(value)
     except UnicodeEncodeError:
-        raise InvalidInputError(f"--set {path}: value is not valid Unicode text") from None
+        raise InvalidInputError(f"--set: the value of {path} is not valid Unicode text") from None
     except (ValueError, RecursionError):
         value = text
     fields[last] = value

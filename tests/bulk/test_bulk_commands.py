@@ -97,7 +97,8 @@ def test_apply_refuses_drift(
     doubtful = cli.run("bulk", "apply", str(path))
     assert doubtful.code == 2
     assert (
-        "line 2: may be scheduled already; settle it with: outreply bulk reconcile" in doubtful.err
+        "line 2: the row may already be scheduled; resolve it with: outreply bulk reconcile"
+        in doubtful.err
     )
     client.cancel(same["id"])
     emulator_clock.advance(8 * 86_400)

@@ -331,7 +331,7 @@ def test_adopt_uses_existing_post(cli: CommandLine, calendar: Path, client: Clie
     write_csv(calendar, [row("a", "2026-12-01 09:00", "Existing")])
     held = cli.run("bulk", "schedule", str(calendar), "--no-adopt")
     assert held.code == 3
-    assert f"unknown: identical to post {existing['id']}" in held.err
+    assert f"unknown: the row is identical to post {existing['id']}" in held.err
     ran = cli.run("bulk", "schedule", str(calendar), "--adopt", "--json")
     assert get_summary(ran) == {"unchanged": 1}
     assert get_report(ran)["rows"][0]["id"] == existing["id"]

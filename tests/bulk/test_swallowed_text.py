@@ -105,7 +105,7 @@ def test_blanks_around_quotation_marks(
 def test_text_after_a_closing_quotation_mark(tmp_path: Path) -> None:
     text = get_only_text(read(tmp_path, f'{HEADER}{ROW}"Hello" world\n'))
     assert "c.csv:2: invalid CSV" in text
-    assert "each mark inside it is doubled" in text
+    assert "double quotation marks inside it" in text
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_repeated_byte_order_marks(tmp_path: Path, marks: int, encoding: str) ->
 )  # fmt: skip
 def test_spreadsheet_errors_are_not_text(tmp_path: Path, value: str) -> None:
     text = get_only_text(read(tmp_path, f"{HEADER}{ROW}{value}\n"))
-    assert f"c.csv:2: message: {value.strip()} is an error of the spreadsheet" in text
+    assert f"c.csv:2: message: {value.strip()} is a spreadsheet error; correct" in text
     rows = f"page,scheduled_at,message,link\n{ROW}Hi,{value}\n"
     assert "c.csv:2: link:" in get_only_text(read(tmp_path, rows))
 
@@ -312,10 +312,10 @@ def test_invisible_texts_are_rejected(cli: CommandLine, tmp_path: Path, text: st
     path.write_text(f"{HEADER}{ROW}{text}\n", encoding="utf-8")
     ran = cli.run("bulk", "schedule", str(path))
     assert ran.code == 2
-    assert "c.csv:2: message: has only whitespace and invisible characters" in ran.err
+    assert "c.csv:2: message: contains only whitespace and invisible characters" in ran.err
     rows = f"page,scheduled_at,message,first_comment,media_urls\n{ROW}Hi,{text},https://e.com/a\n"
     path.write_text(rows, encoding="utf-8")
-    assert "c.csv:2: first_comment: has only" in cli.run("bulk", "schedule", str(path)).err
+    assert "c.csv:2: first_comment: contains only" in cli.run("bulk", "schedule", str(path)).err
     ran = cli.run("posts", "schedule", "--page", "facebook:acme", "--at", "in 2h", "-m", text)
     assert ran.code == 2
 

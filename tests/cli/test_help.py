@@ -132,6 +132,17 @@ def test_no_suggestion_for_unrelated_words(cli_logged_out: CommandLine, words: l
         (["posts", "list", "--limit", "0"], "--limit: 0 is less than 1"),
         (["posts", "list", "--limit"], "--limit requires a value"),
         (["posts", "list", "-o"], "-o requires a value"),
+        (["pages", "list", "extra"], "Unexpected argument 'extra' for outreply pages list"),
+        (["pages", "list", "a", "b"], "Unexpected argument 'a b' for outreply pages list"),
+        (["emulator", "fault", "clear", "x"], "Error: NUMBER: 'x' is not a whole number"),
+        (["api", "GET", "/me", "-f", "x"], "-f: 'x' is not KEY=VALUE"),
+        (["api", "GET", "/me", "-F", "x"], "-F: 'x' is not KEY=VALUE"),
+        (["api", "GET", "/me", "-H", "a"], "-H: 'a' is not NAME:VALUE"),
+        (["webhooks", "trigger", "post.failed", "--set", "a"], "--set: 'a' is not PATH=VALUE"),
+        (["serve-webhook", "--until", "x"], "--until: 'x' is not PATH=VALUE"),
+        (["bulk", "schedule", "-", "--columns", "x"], "--columns: 'x' is not COLUMN=FIELD"),
+        (["bulk", "reconcile", "-", "--pair", "x"], "--pair: 'x' is not LINE=POST"),
+        (["quota", "check", "--warn-at", "x"], "--warn-at: invalid percentage 'x'"),
         (["posts", "show"], "ID is required"),
         (["emulator", "exec"], "COMMAND is required"),
         (["posts", "cancel"], "ID is required"),
@@ -166,6 +177,36 @@ def test_invalid_value_messages(cli: CommandLine, words: list[str], message: str
     result = cli.run(*words)
     assert result.code == 2
     assert message in result.err.splitlines()[0]
+
+
+@pytest.mark.parametrize(
+    ("words", "message", "hint"),
+    [
+        (["pages", "list", "-o", "xml"], "--output: unknown format 'xml'", "table, json"),
+        (["pages", "list", "--platform", "x1"], "--platform: unknown platform 'x1'", "instagram"),
+        (["media", "list", "--sort", "x"], "--sort: unknown order 'x'", "age"),
+        (["bulk", "status", "-", "--date-order", "x"], "--date-order: unknown order 'x'", "dmy"),
+        (["bulk", "template", "x"], "Unknown calendar format 'x'", "yaml, csv"),
+        (["completion", "x"], "Unknown shell 'x'", "bash"),
+        (["api", "X", "/me"], "Unknown method 'X'", "GET, POST"),
+    ],
+)
+def test_unknown_choices_are_listed(
+    cli: CommandLine, words: list[str], message: str, hint: str
+) -> None:
+    result = cli.run(*words)
+    assert result.code == 2
+    assert f"Error: {message}" in result.err
+    (line,) = (line for line in result.err.splitlines() if line.startswith("  Use one of: "))
+    assert hint in line
+
+
+def test_help_shows_the_switch_that_changes_the_default(cli_logged_out: CommandLine) -> None:
+    lines = cli_logged_out.run("help", "bulk", "schedule").out.splitlines()
+    (line,) = (line for line in lines if "adopt" in line)
+    assert line.split(maxsplit=1) == [
+        "--no-adopt", "Do not pair rows with identical existing posts.",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("words", ["serve-webhook", "comments watch", "quota watch"])

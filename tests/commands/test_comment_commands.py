@@ -186,7 +186,10 @@ def test_list_sanitizes_terminal_output_only(
 def test_triage_replies_skips_undoes_and_resumes(
     cli: CommandLine, emulator: EmulatorServer, post: str, emulator_clock: ManualClock
 ) -> None:
-    assert cli.run("comments", "triage").code == 2
+    refused = cli.run("comments", "triage")
+    assert refused.code == 2
+    assert "`comments triage` requires a terminal" in refused.err
+    assert "does not support -o json" in cli.run("comments", "triage", "--json").err
     for comment in run_json(cli, "comments", "inbox", "--days", "365", "--all"):
         if comment["needs_reply"]:
             cli.run("comments", "reply", comment["id"], "-m", "Thanks", "--yes")

@@ -67,6 +67,7 @@ def test_exit_code_not_found(cli: CommandLine) -> None:
     [
         (("pages", "show", "instagram:nope"), "Page not found: instagram:nope"),
         (("pages", "list", "-p", "unknown"), "Profile not found: 'unknown'"),
+        (("pages", "list", "-p", "a/b"), "Invalid profile name 'a/b'\n  Use "),
         (
             ("posts", "schedule", "--page", "x:nope", "--at", "in 2h", "-m", "x"),
             "Page not found: x:nope",

@@ -167,7 +167,7 @@ def test_same_key_on_new_machine_makes_one_post(
         "--key", "launch",
     )  # fmt: skip
     assert other_time.code == 1
-    assert "already exists, with other content" in other_time.err
+    assert "already exists with different content" in other_time.err
     assert len(scheduled_times(client)) == 1
 
 

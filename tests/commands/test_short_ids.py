@@ -140,7 +140,8 @@ def test_short_id_with_truncated_list_is_rejected(
             )
     ran = cli.run("posts", "cancel", "05aaaa00")
     assert (ran.code, ran.out) == (2, "")
-    assert "Use the whole ID" in ran.err
+    assert "may also match posts that the API does not list" in ran.err
+    assert "Use the full ID" in ran.err
     assert cli.run("posts", "cancel", "05aaaa0000aaaa0000aaaa0000").code == 0
 
 

@@ -161,7 +161,8 @@ def test_post_with_unknown_outcome_keeps_media(
 
 
 @pytest.mark.parametrize(
-    ("name", "expected"), [("media:", "has no ID"), ("~unknown-user/a.png", "No such file")]
+    ("name", "expected"),
+    [("media:", "'media:' requires an ID"), ("~unknown-user/a.png", "No such file")],
 )
 def test_invalid_media_option(cli: CommandLine, name: str, expected: str) -> None:
     words = ("posts", "schedule", "--page", "instagram:acme", "--at", "in 2h", "--media", name)
@@ -199,7 +200,7 @@ def test_rows_share_one_upload(
     write_csv(calendar, [{**rows[0], "media_files": "gone.png"}, {**rows[1], "media_files": ""}])
     wrong = cli.run("bulk", "schedule", str(calendar))
     assert wrong.code == 2
-    assert f"{calendar}:2: media_files: gone.png" in wrong.err
+    assert f"{calendar}:2: media_files: cannot read gone.png: " in wrong.err
     assert f"{calendar}:3: message" in wrong.err
 
 

@@ -178,8 +178,8 @@ def test_rules_that_python_3_13_checks(certificate: tuple[Path, Path], tmp_path:
     ):
         pass
     reason, hint = describe_tls_error(raised.value, "localhost")
-    assert "breaks a rule that this version of Python checks" in reason
-    assert "issue it again" in hint
+    assert "violates a rule that this Python version enforces" in reason
+    assert "must reissue it" in hint
 
 
 @pytest.mark.parametrize("words", ["webhooks trigger post.published --to", "webhooks check"])

@@ -143,7 +143,7 @@ def test_nearly_used() -> None:
 def test_parse_share() -> None:
     assert parse_share("80%") == parse_share(" 80") == 0.8
     for invalid in ("", "x", "0", "101%", "-5", "nan"):
-        with pytest.raises(InvalidInputError):
+        with pytest.raises(InvalidInputError, match="--warn-at: "):
             parse_share(invalid)
 
 

@@ -149,7 +149,7 @@ def test_hint_repeats_the_options_for_reading(
     calendar.write_text(calendar.read_text().replace("bread", "breads"))
     held = schedule(cli, calendar, *words)
     assert held.code == 3
-    hint = held.err.split("Settle the unknown rows with: outreply ")[1].split('"')[0]
+    hint = held.err.split("Resolve the unknown rows with: outreply ")[1].split('"')[0]
     assert cli.run(*hint.split(), "--yes").code == 0
     assert get_summary(schedule(cli, calendar, *words)) == {"changed": 1}
     assert len(get_posts(client)) == 1

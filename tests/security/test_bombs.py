@@ -72,9 +72,9 @@ def test_calendar_bombs_in_bounded_memory(tmp_path: Path) -> None:
     for path in names:
         Path(path).unlink()
     assert "more than 200000 rows" in messages["rows.csv"]
-    assert "invalid CSV from here on" in messages["field.csv"]
+    assert "invalid CSV from this line" in messages["field.csv"]
     assert "cells, but the header has 3" in messages["cells.csv"]
-    assert "columns, but the limit is" in messages["columns.csv"]
+    assert "columns; the limit is" in messages["columns.csv"]
     assert "uses an anchor" in messages["aliases.yaml"]
     assert "uses an anchor" in messages["merges.yaml"]
     assert "nesting depth" in messages["deep.yaml"]

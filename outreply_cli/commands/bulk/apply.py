@@ -34,8 +34,8 @@ def run(
 ) -> None:
     """Apply a plan saved by `bulk plan`.
 
-    Fails if the plan is stale because the file, the account or the time has changed. A plan that
-    was interrupted is continued; a plan that is applied already changes nothing.
+    Fails if the plan is stale because the file, the account or the time has changed. An interrupted
+    plan is resumed; applying a plan twice changes nothing.
 
     Example: outreply bulk apply launch.plan
 

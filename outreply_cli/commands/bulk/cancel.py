@@ -69,6 +69,6 @@ def run(
 def _check_unknown(file: str, count: int) -> None:
     if count:
         raise PartialFailureError(
-            f"{count} posts of {file} may have been sent, and are not cancelled",
+            f"{count} posts of {file} may have been sent, and were not cancelled",
             hint="List them with: outreply store status",
         )

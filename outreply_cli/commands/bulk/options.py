@@ -23,7 +23,7 @@ from outreply_cli.cancellation import CancellationToken, InterruptibleClock
 from outreply_cli.cli.options import TimeZone
 from outreply_cli.commands.bulk.github_actions import annotate_problems
 from outreply_cli.context import Context
-from outreply_cli.errors import CalendarError, InvalidInputError, NotLoggedInError
+from outreply_cli.errors import CalendarError, NotLoggedInError, unknown_choice_error
 from outreply_cli.journal.journal import JOURNAL_FILE, Journal
 from outreply_cli.journal.locks import calendar_lock
 from outreply_cli.time_parser import DATE_ORDERS
@@ -36,11 +36,9 @@ Files = Annotated[
     list[str], typer.Argument(metavar="FILE...", help="CSV or YAML calendars; - for stdin.")
 ]
 File = Annotated[str, typer.Argument(metavar="FILE", help="CSV or YAML calendar; - for stdin.")]
-Adopt = Annotated[
+NoAdopt = Annotated[
     bool,
-    typer.Option(
-        "--adopt/--no-adopt", help="Pair rows with identical posts that the account already has."
-    ),
+    typer.Option("--no-adopt/--adopt", help="Do not pair rows with identical existing posts."),
 ]
 NoUpload = Annotated[
     bool, typer.Option("--no-upload", help="Reject rows whose files are not uploaded yet.")
@@ -60,7 +58,8 @@ WaitLock = Annotated[
 AllowOutside = Annotated[
     bool,
     typer.Option(
-        "--allow-outside", help="Accept files outside the calendar's directory, also by links."
+        "--allow-outside",
+        help="Accept files outside the calendar's directory, including through symbolic links.",
     ),
 ]
 
@@ -72,7 +71,7 @@ class ReadOptions:
     columns: Annotated[
         str | None,
         typer.Option(
-            metavar="COLUMN=FIELD,…",
+            metavar="COLUMN=FIELD,...",
             help="Map columns to fields, such as 'Text=message'; 'Notes=' ignores a column.",
         ),
     ] = None
@@ -179,10 +178,7 @@ def parse_options(
     """Return the options of a run; raises InvalidInputError."""
     planning = planning or PlanOptions()
     if reading.date_order is not None and reading.date_order not in DATE_ORDERS:
-        raise InvalidInputError(
-            f"invalid --date-order {reading.date_order!r}",
-            hint=f"Use one of: {', '.join(DATE_ORDERS)}",
-        )
+        raise unknown_choice_error("order", reading.date_order, DATE_ORDERS, option="--date-order")
     return BulkOptions(
         zone=None if reading.tz == BRAND_ZONE else context.zone(reading.tz),
         date_order=reading.date_order,

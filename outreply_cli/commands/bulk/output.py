@@ -102,7 +102,7 @@ def finish_run(
         commands = " and ".join(
             f"outreply bulk reconcile {shlex.quote(file)}{reading.to_flags()}" for file in files
         )
-        reconcile_hint = f"Settle the unknown rows with: {commands}"
+        reconcile_hint = f"Resolve the unknown rows with: {commands}"
     if stop.cause is not None:
         rows = f"{summary['pending']} of {len(results)} rows are pending."
         hint = f"{rows} Run the same command again to continue. {reconcile_hint}".strip()
@@ -113,7 +113,7 @@ def finish_run(
         rows = f"{sum(unfinished.values())} of {len(results)} rows"
         codes = {result.error.code for _, result in results if result.error is not None}
         raise PartialFailureError(
-            f"{rows} are not done: {counts}",
+            f"{rows} did not complete: {counts}",
             hint=reconcile_hint or "Run the same command again; finished rows are skipped.",
             details={**unfinished, "codes": sorted(codes)},
         )

@@ -20,7 +20,7 @@ from outreply_cli.commands.bulk.options import (
 )
 from outreply_cli.commands.bulk.shared import load_calendars
 from outreply_cli.context import Context
-from outreply_cli.errors import InvalidInputError, PartialFailureError
+from outreply_cli.errors import InvalidInputError, PartialFailureError, malformed_value_error
 from outreply_cli.pages import page_alias
 from outreply_cli.times import format_time
 from outreply_cli.timestamps import format_timestamp
@@ -80,17 +80,17 @@ def run(
         ),
     ] = None,
     yes: Annotated[
-        bool, typer.Option("--yes", "-y", help="Accept pairs without an alternative.")
+        bool, typer.Option("--yes", "-y", help="Accept unambiguous pairs.")
     ] = False,
     reading: ReadOptions,
     wait_lock: WaitLock = "30s",
 ) -> None:  # fmt: skip
-    """Pair rows that may have been scheduled already with posts of the account.
+    """Pair rows that may already be scheduled with existing posts.
 
-    A post with the page, time and text of a row is used for it. A post with the same page and time,
-    or with nearly the same text, requires a confirmation; --yes confirms pairs without an
-    alternative. Nothing is sent, except to settle requests of an interrupted run and to cancel the
-    other post of a changed row.
+    A post with the same page, time and text as a row is paired automatically. A post with the same
+    page and time, or with nearly the same text, requires a confirmation; --yes confirms unambiguous
+    pairs. Nothing is sent, except to resolve requests of an interrupted run and to cancel the other
+    post of a changed row.
 
     Example: outreply bulk reconcile launch.csv --dry-run
 
@@ -132,8 +132,8 @@ def _parse_decisions(pairs: list[str], separate: list[str], new: list[int]) -> _
     for text in pairs:
         line, equals, post_id = (part.strip() for part in text.partition("="))
         if not equals or not line.isdecimal() or not post_id:
-            raise InvalidInputError(
-                f"--pair: {text!r} is not LINE=POST", hint="For example: --pair 12=post_8f3a"
+            raise malformed_value_error(
+                "--pair", text, "LINE=POST", hint="For example: --pair 12=post_8f3a"
             )
         if any(post_id == other for _, other in parsed):
             raise InvalidInputError(f"--pair: post {post_id} is named twice")
@@ -148,14 +148,14 @@ def _check_decisions(decisions: _Decisions, pairs: Pairs, service: BulkService) 
     for option, wanted in (("--pair", named), ("--new", decisions.new_lines)):
         for line in sorted(wanted - lines):
             raise InvalidInputError(
-                f"{option}: the row on line {line} is not in doubt",
-                hint="Without the option, the command lists the rows in doubt.",
+                f"{option}: no row on line {line} has an unknown outcome",
+                hint="Without the option, the command lists the rows whose outcome is unknown.",
             )
     candidates = {str(post["id"]) for doubt in pairs.rows for post in doubt.candidates}
     for post_id in sorted(decisions.separate - candidates):
         raise InvalidInputError(
-            f"--separate: post {post_id} is not similar to a row in doubt",
-            hint="Without the option, the command lists the rows in doubt and their posts.",
+            f"--separate: post {post_id} is not similar to a row whose outcome is unknown",
+            hint="Without the option, the command lists these rows and their posts.",
         )
     chosen: dict[str, str] = {}
     for line, post_id in decisions.pairs:
@@ -255,7 +255,7 @@ def _print(context: Context, file: str, service: BulkService, outcomes: list[_Ou
         for outcome in outcomes:
             context.output.print_line(_line(outcome, aliases, context))
     counts = ", ".join(f"{count} {name}" for name, count in summary.items() if count)
-    context.info(f"Rows in doubt: {counts or 'none'}.")
+    context.info(f"Rows whose outcome is unknown: {counts or 'none'}.")
 
 
 def _line(outcome: _Outcome, aliases: dict[str, str], context: Context) -> str:

@@ -7,9 +7,9 @@ import typer
 from outreply_cli.bulk.reports import results_from_plan
 from outreply_cli.cli.options import command
 from outreply_cli.commands.bulk.options import (
-    Adopt,
     Concurrency,
     Files,
+    NoAdopt,
     NoUpload,
     PlanOptions,
     ReadOptions,
@@ -32,7 +32,7 @@ def run(
         bool, typer.Option("--dry-run", help="Show the plan without sending anything.")
     ] = False,
     planning: PlanOptions,
-    adopt: Adopt = True,
+    no_adopt: NoAdopt = False,
     no_upload: NoUpload = False,
     concurrency: Concurrency = 4,
     reading: ReadOptions,
@@ -49,7 +49,7 @@ def run(
     Example: outreply bulk schedule launch.csv --prune --report done.csv
     """
     options = parse_options(
-        context, reading, planning, adopt=adopt, concurrency=concurrency, no_upload=no_upload
+        context, reading, planning, adopt=not no_adopt, concurrency=concurrency, no_upload=no_upload
     )
     calendars = load_calendars(context, files, reading)
     lock = None if dry_run else wait_lock

@@ -47,4 +47,4 @@ def run(context: Context, file: File, reading: ReadOptions) -> None:
             if item["detail"]:
                 context.info(f"{file}:{item['line']}: {item['detail']}")
         words = f"{shlex.quote(file)}{reading.to_flags()}"
-        context.info(f"Settle the unknown rows with: outreply bulk reconcile {words}")
+        context.info(f"Resolve the unknown rows with: outreply bulk reconcile {words}")

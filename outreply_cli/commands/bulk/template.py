@@ -7,7 +7,7 @@ import typer
 
 from outreply_cli.cli.options import command
 from outreply_cli.context import Context
-from outreply_cli.errors import InvalidInputError
+from outreply_cli.errors import unknown_choice_error
 
 _PICTURE = "https://cdn.example.com/doors.jpg"
 _CSV = """\
@@ -45,7 +45,7 @@ posts:
 @command(api=False)
 def run(
     context: Context,
-    kind: Annotated[str, typer.Argument(metavar="yaml|csv", help="Format.")] = "yaml",
+    kind: Annotated[str, typer.Argument(metavar="yaml|csv", help="Template format.")] = "yaml",
 ) -> None:
     """Print a calendar template.
 
@@ -54,7 +54,7 @@ def run(
     Example: outreply bulk template yaml > launch.yaml
     """
     if kind not in {"yaml", "csv"}:
-        raise InvalidInputError(f"unknown calendar format {kind!r}", hint="Use yaml or csv.")
+        raise unknown_choice_error("calendar format", kind, ("yaml", "csv"))
     context.output.write_document(template(kind, context.clock.now()))
 
 

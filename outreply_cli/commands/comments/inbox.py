@@ -29,7 +29,7 @@ def run(
     """Show new and unanswered comments on all recent posts.
 
     A comment stays until it is answered, or skipped in `comments triage`. Uses one read of the
-    quota per post.
+    monthly quota per post.
 
     Example: outreply comments inbox --all
 

@@ -44,8 +44,10 @@ def run(
     from outreply_cli.ui.progress import progress
 
     if not context.is_interactive or context.options.output != "table":
+        output = context.options.output
+        reason = "requires a terminal" if output == "table" else f"does not support -o {output}"
         raise InvalidInputError(
-            "comments triage requires a terminal, and has no other output format",
+            f"`comments triage` {reason}",
             hint="Use: outreply comments inbox --json, and outreply comments reply",
         )
     client = context.client(max_wait=None)
@@ -81,7 +83,7 @@ def _interruption(triage: "Triage") -> InterruptedRunError:
         outcome = f"the last reply, to {format_author(comment.comment) or comment.id}, {doubt}"
     return InterruptedRunError(
         f"interrupted; {outcome}",
-        hint="Run outreply comments triage again: it goes on with the unanswered comments.",
+        hint="To continue, run: outreply comments triage",
     )
 
 

@@ -32,7 +32,7 @@ def run(
 ) -> None:  # fmt: skip
     """Show comments as they arrive.
 
-    Each poll uses one read of the quota per post.
+    Each poll uses one read of the monthly quota per post.
 
     Example: outreply comments watch --since 1d --count 1
 

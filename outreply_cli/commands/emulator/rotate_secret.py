@@ -10,7 +10,7 @@ from outreply_cli.ui.columns import Column
 def run(context: Context, webhook: WebhookArgument, state: StateOption = None) -> None:
     """Rotate the signing secret of a webhook and print the new one.
 
-    The previous secret also signs for 24 hours.
+    The previous secret stays valid for 24 hours; deliveries carry both signatures.
 
     Example: outreply emulator rotate-secret $(outreply webhooks list -q | head -n 1)
 

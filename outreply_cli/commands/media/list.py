@@ -13,7 +13,7 @@ from outreply_cli.commands.media.output import (
     warn_if_truncated,
 )
 from outreply_cli.context import Context
-from outreply_cli.errors import InvalidInputError
+from outreply_cli.errors import unknown_choice_error
 from outreply_cli.media.library import ORDERS, find_unused
 
 
@@ -38,7 +38,7 @@ def run(
     Example: outreply media list --unused -q
     """
     if sort is not None and sort not in ORDERS:
-        raise InvalidInputError(f"invalid --sort {sort!r}", hint=f"Use one of: {', '.join(ORDERS)}")
+        raise unknown_choice_error("order", sort, ORDERS, option="--sort")
     client = context.client()
     listing = client.media()
     items = add_own_names(context, listing.items)

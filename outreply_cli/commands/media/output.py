@@ -22,7 +22,7 @@ from outreply_cli.formats.sizes import format_size
 from outreply_cli.ids import expand_ids
 from outreply_cli.journal.journal import JOURNAL_FILE, Journal
 from outreply_cli.media.batch import BatchReport, FileResult, UploadStatus, ValidatedUploads
-from outreply_cli.media.files import MediaFile
+from outreply_cli.media.files import MediaFile, MediaFileError
 from outreply_cli.media.library import created_at, delete_media, media_name, media_size
 from outreply_cli.times import format_duration, format_time
 from outreply_cli.ui.columns import Column, Item
@@ -149,6 +149,11 @@ def _to_item(result: FileResult) -> dict[str, Any]:
     }
 
 
+def _describe(name: str, error: OutReplyError) -> str:
+    """Return the error of a file with the file's name."""
+    return error.describe(name) if isinstance(error, MediaFileError) else f"{name}: {error.message}"
+
+
 def _raise_failures(
     context: Context, report: BatchReport, failures: Sequence[tuple[str, OutReplyError]]
 ) -> NoReturn:
@@ -157,9 +162,9 @@ def _raise_failures(
         raise report.stopped_by
     if total == 1:
         name, error = failures[0]
-        raise error.replace(message=f"{name}: {error.message}")
+        raise error.replace(message=_describe(name, error))
     for name, error in failures:
-        context.echo_err(f"{sanitize(name)}: {sanitize(error.message)}\n")
+        context.echo_err(f"{sanitize(_describe(name, error))}\n")
     details = {"failed": [{"file": name, "code": error.code} for name, error in failures]}
     if len(failures) == total and all(isinstance(e, InvalidInputError) for _, e in failures):
         raise InvalidInputError(

@@ -14,9 +14,9 @@ class ExpiredPagesError(OutReplyError):
 
 @command()
 def run(context: Context, tz: DisplayZone = None) -> None:
-    """Check that no page has expired, for cron.
+    """Check for expired pages.
 
-    Exits 1 if one has, and shows the scheduled posts that wait for it.
+    Exits with 1 and lists their scheduled posts if any page has expired.
 
     Example: outreply pages check -q
 

@@ -7,7 +7,7 @@ import typer
 from outreply_cli.cli.options import command
 from outreply_cli.commands.pages.shared import COLUMNS
 from outreply_cli.context import Context
-from outreply_cli.errors import InvalidInputError
+from outreply_cli.errors import unknown_choice_error
 from outreply_cli.pages import resolve_brand_id
 from outreply_cli.spec.platforms import PLATFORMS, find_platform
 
@@ -30,10 +30,8 @@ def run(
     """
     found = find_platform(platform) if platform else None
     if platform and found is None:
-        names = ", ".join(known.name for known in PLATFORMS)
-        raise InvalidInputError(
-            f"--platform: unknown platform {platform!r}", hint=f"Use one of: {names}"
-        )
+        names = [known.name for known in PLATFORMS]
+        raise unknown_choice_error("platform", platform, names, option="--platform")
     client = context.client()
     brand_id = resolve_brand_id(client, brand) if brand else None
     listing = client.pages(platform=found.name if found else None, brand_id=brand_id)

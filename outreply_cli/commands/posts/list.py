@@ -48,8 +48,8 @@ def run(
 ) -> None:
     """List posts, by default the scheduled ones.
 
-    The API lists no failed posts. --failed shows those of the last 30 days that are in the journal
-    of this machine, or in post.failed events that serve-webhook received.
+    The API does not list failed posts. --failed shows those of the last 30 days that are in the
+    journal of this machine, or in post.failed events that serve-webhook received.
 
     Example: outreply posts list --published --since 7d
 
@@ -102,7 +102,7 @@ def _list_failed(
     columns = [*post_columns(zone, pages), Column("Error", "error", shrinkable=True)]
     context.output.print_list(listing.items[:limit], columns)
     if listing.truncated:
-        context.warn("only the newest 50 posts that may have failed were read; use --since")
+        context.warn("only the newest 50 posts that may have failed were checked; use --since")
 
 
 def _is_after(post: Item, after: datetime) -> bool:

@@ -37,9 +37,7 @@ ScheduledFilter = Annotated[
     bool, typer.Option("--scheduled", help="Select scheduled posts (default).")
 ]
 PublishedFilter = Annotated[bool, typer.Option("--published", help="Select published posts.")]
-FailedFilter = Annotated[
-    bool, typer.Option("--failed", help="Select posts that were not published, as far as known.")
-]
+FailedFilter = Annotated[bool, typer.Option("--failed", help="Select posts known to have failed.")]
 AllFilter = Annotated[bool, typer.Option("--all", help="Select scheduled and published posts.")]
 
 _MEDIA_PREFIX = "media:"
@@ -84,7 +82,10 @@ class PostOptions:
         media = self.media or []
         ids = [item.removeprefix(_MEDIA_PREFIX) for item in media if item.startswith(_MEDIA_PREFIX)]
         if not all(media_id.strip() for media_id in ids):
-            raise InvalidInputError("--media media: has no ID", hint="See: outreply media list")
+            raise InvalidInputError(
+                "--media: 'media:' requires an ID, such as media:68a1b2",
+                hint="See: outreply media list",
+            )
         return PostContent(
             message=text,
             media_ids=tuple(ids),
@@ -112,7 +113,7 @@ class PostOptions:
             try:
                 files.append(inspect_and_hash(find_same_name(to_path(path)), limits))
             except MediaFileError as error:
-                raise InvalidInputError(f"--media {path}: {error.message}") from None
+                raise InvalidInputError(f"--media: {error.describe(path)}") from None
         return files
 
 

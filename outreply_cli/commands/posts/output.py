@@ -143,7 +143,7 @@ def report_export_gaps(context: Context, warnings: Sequence[str], missing: Seque
     if missing:
         raise PartialFailureError(
             f"the export is incomplete: {'; '.join(missing)}",
-            hint="What was read is in the export. Do not use it to replace a complete one.",
+            hint="The export is partial; do not replace a complete export with it.",
             details={"missing": list(missing)},
         )
 

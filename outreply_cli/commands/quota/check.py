@@ -34,8 +34,8 @@ def run(
 ) -> None:
     """Check that enough monthly quota remains.
 
-    Prints nothing and exits 0 if so, and exits 6 otherwise. Without a --min option, each quota
-    must have at least 1 remaining. --warn-at warnings do not change the exit code.
+    Prints nothing and exits with 0 if so, and exits with 6 otherwise. Without a --min option, each
+    quota must have at least 1 remaining. --warn-at warnings do not change the exit code.
 
     Example: outreply quota check --min-publishes 20 --warn-at 80%
 

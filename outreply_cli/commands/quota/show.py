@@ -13,8 +13,8 @@ from outreply_cli.ui.columns import Column
 def run(context: Context) -> None:
     """Show monthly quotas, storage, rate limits and guardrails.
 
-    The usage of a guardrail is the maximum number of posts, published or scheduled, in any hour
-    or any 24 hours that include the present.
+    The usage of a guardrail is the maximum number of posts, published or scheduled, in any rolling
+    hour or 24-hour window that includes now.
 
     Example: outreply quota show
 

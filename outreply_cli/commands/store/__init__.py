@@ -1,3 +1,3 @@
-"""Show what this machine sent and what is unknown."""
+"""Show requests with an unknown outcome."""
 
 COMMANDS = ("status",)

@@ -26,7 +26,7 @@ _DETAILS = {
 def run(context: Context, tz: TimeZone = None) -> None:
     """List requests with an unknown outcome, in all accounts and calendars.
 
-    Each has the command that settles it. Nothing is sent.
+    Each has the command that resolves it. Nothing is sent.
 
     Example: outreply store status
 
@@ -45,7 +45,7 @@ def run(context: Context, tz: TimeZone = None) -> None:
                lambda item: format_time(parse_timestamp(item["scheduled_at"]), zone),
                short=lambda item: format_time_short(parse_timestamp(item["scheduled_at"]), zone)),
         Column("Detail", "detail"),
-        Column("Settle with", "command"),
+        Column("Resolve with", "command"),
     ])  # fmt: skip
     if not items:
         context.info("The journal has no request with an unknown outcome.")

@@ -39,7 +39,7 @@ def run(
     if not is_http_url(url):
         raise InvalidInputError(
             f"--url: {url!r} is not an http or https URL",
-            hint="Use a URL such as https://example.com/webhooks",
+            hint="Use a URL such as https://example.com/webhooks.",
         )
     names = [part.strip() for part in events.split(",")] if events else list(EVENTS)
     for name in names:

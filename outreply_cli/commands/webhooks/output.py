@@ -67,8 +67,8 @@ def print_results(
     """Print deliveries that were sent; `hint` is about a missing response.
 
     Raises:
-        UnreachableError: None got a response.
-        PartialFailureError: Some were not accepted.
+        UnreachableError: No delivery got a response.
+        PartialFailureError: Some deliveries were not accepted.
     """
     from outreply_cli.net.deliver import UnreachableError
 

@@ -62,7 +62,7 @@ def run(
     url = validate_url(to, "--to", reach=reach)
     if not ids and not failed and since is None:
         raise InvalidInputError(
-            "no deliveries selected", hint="Give their IDs, or use --failed or --since 2h."
+            "no deliveries selected", hint="Specify delivery IDs, or use --failed or --since 2h."
         )
     secret = require_secrets(context, secret_env).values[0] if resign or edit else None
     with closing(open_store(context)) as store:
