@@ -14,11 +14,15 @@ from typing import Any
 
 import httpx
 import pytest
+from jsonschema import Draft202012Validator
 
 from outreply_cli.emulator import delivery
 from outreply_cli.emulator.config import EmulatorConfig
+from outreply_cli.emulator.openapi import document
+from outreply_cli.emulator.schemas import error_component
 from outreply_cli.emulator.server import EmulatorServer
 from outreply_cli.errors import InvalidInputError
+from outreply_cli.net.deliver import DeliveryResult
 from tests.clocks import ManualClock
 from tests.emulator.test_webhooks import Receiver, run_receiver
 from tests.media import sample_files
@@ -152,9 +156,7 @@ def run_send(api: Api, step: dict[str, Any]) -> None:
     if "admin" in step:
         api.handle.request(step["admin"], **step["params"])
         return
-    body = step.get("body")
-    if body == "{post}":
-        body = POST
+    body: Any = POST if step.get("body") == "{post}" else step.get("body")
     if "at" in step:
         number, unit = int(step["at"][1:-1]), step["at"][-1]
         at = NOW + (timedelta(days=number) if unit == "d" else timedelta(minutes=number))
@@ -174,6 +176,12 @@ def run_send(api: Api, step: dict[str, Any]) -> None:
     for path, value in step.get("has", {}).items():
         found = get_path(received, path)
         assert isinstance(found, str) if value == "<string>" else found == value, path
+
+
+def run_steps(api: Api, steps: list[dict[str, Any]]) -> None:
+    """Send several requests."""
+    for step in steps:
+        run_send(api, step)
 
 
 _GRANTS = {
@@ -223,10 +231,13 @@ def run_tier(api: Api, tier: str, field: str) -> None:
     quota = api.send("GET /account").json()["quota"]
     if field in {"publishes", "replies", "reads"}:
         assert quota["monthly"][field]["limit"] == limit
-        line = {"publishes": "POST /posts/schedule", "replies": "POST /comments/reply"}
+        first, second = {
+            "publishes": ("POST /posts/schedule", "POST /posts/publish"),
+            "replies": ("POST /comments/reply",) * 2, "reads": ("GET /pages",) * 2,
+        }[field]  # fmt: skip
         api.use_up(field, limit - 1)
-        assert call(api, line.get(field, "GET /pages"), "everything").is_success
-        error = call(api, line.get(field, "GET /pages"), "everything").json()
+        assert call(api, first, "everything").is_success
+        error = call(api, second, "everything").json()
         assert (error["code"], error["limit"]) == ("MONTHLY_QUOTA_EXCEEDED", limit)
     elif field == "webhooks":
         assert quota["monthly"][field]["limit"] == limit
@@ -349,7 +360,7 @@ def run_example(api: Api, statement: dict[str, Any], path: str, expected: Any) -
         assert isinstance(found, dict)
     else:
         assert type(found) is type(expected), path
-    if "publish_guardrails" in path or path.endswith(("status", "success", "platform")):
+    if "publish_guardrails" in path or path.endswith(("status", "success")):
         assert found == expected
 
 
@@ -709,7 +720,12 @@ def idempotent_curl(api: Api) -> None:
     assert first.json() == second.json()
 
 
-def reply(api: Api, token: str = "everything", key: str = "key", text: str = "x") -> httpx.Response:
+def reply(
+    api: Api,
+    token: str = "everything",  # noqa: S107 - a name
+    key: str = "key",
+    text: str = "x",
+) -> httpx.Response:
     body = {"comment_id": "c_abc123", "message": text}
     headers = {"Idempotency-Key": key}
     return api.send("POST /comments/reply", token=token, body=body, headers=headers)
@@ -873,7 +889,7 @@ def slow_receiver_is_retried(api: Api) -> None:
 
     def deliver(*_: object, timeout: float, **__: object) -> Any:
         timeouts.append(timeout)
-        return delivery.DeliveryResult(status=None, error="timed out", milliseconds=0.0)
+        return DeliveryResult(status=None, error="timed out", milliseconds=0.0)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(delivery, "deliver", deliver)
@@ -969,6 +985,11 @@ def fill_storage(api: Api) -> httpx.Response:
     return api.upload()
 
 
+def upload_too_large(api: Api) -> httpx.Response:
+    api.set_tier("free")
+    return api.upload(JPEG + b"\0" * 25 * 1024 * 1024)
+
+
 def exceed_rate(api: Api) -> httpx.Response:
     return [api.send("GET /me") for _ in range(61)][-1]
 
@@ -1006,9 +1027,7 @@ ERRORS: dict[str, Callable[[Api], httpx.Response]] = {
     "COLLABORATOR_INSUFFICIENT": send_with("GET /me", token="downgraded"),
     "NOT_FOUND": send_with("DELETE /posts/scheduled/nope"),
     "MEDIA_IN_USE": send_with("DELETE /media/m2"),
-    "FILE_TOO_LARGE": lambda api: (
-        api.set_tier("free"), api.upload(JPEG + b"\0" * 25 * 1024 * 1024)
-    )[1],
+    "FILE_TOO_LARGE": upload_too_large,
     "QUOTA_EXCEEDED": fill_storage,
     "RATE_LIMITED": exceed_rate,
     "DAILY_LIMIT_EXCEEDED": use_up_day,
@@ -1037,6 +1056,10 @@ def run_error(api: Api, row: str) -> None:
     body = response.json()
     assert (response.status_code, body["code"]) == (status, code), body
     assert body["error"]
+    components = document(api.server.base_url, emulator=True)["components"]
+    schema = components["schemas"][error_component(code)]
+    Draft202012Validator({**schema, "components": components}).validate(body)
+    assert set(body) <= set(schema["properties"])
     if code == "RATE_LIMITED":
         assert int(response.headers["Retry-After"]) > 0
     if code == "SANDBOX_EXHAUSTED":
@@ -1078,9 +1101,15 @@ def _limit_max(key: str, api: Api) -> None:
     assert len(api.send(f"GET {_LISTS[key]}limit=100").json()[key]) == 100
 
 
+def _limit_one(key: str, api: Api) -> None:
+    api.fill_rows(key, 3)
+    assert len(api.send(f"GET {_LISTS[key]}limit=1").json()[key]) == 1
+
+
 for _list in _LISTS:
     CHECKS[f"limit_default_{_list}"] = partial(_limit_default, _list)
     CHECKS[f"limit_max_{_list}"] = partial(_limit_max, _list)
+    CHECKS[f"limit_one_{_list}"] = partial(_limit_one, _list)
 
 
 @check

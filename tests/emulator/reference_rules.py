@@ -5,25 +5,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
+from importlib import import_module
 from typing import Any
 
 import pytest
 
-from outreply_cli.emulator import (
-    account,
-    admin,
-    app,
-    auth,
-    comments,
-    delivery,
-    endpoints,
-    media,
-    posts,
-    scheduler,
-    tokens,
-    webhooks,
-)
-from outreply_cli.emulator import audit as audit_log
 from outreply_cli.emulator.request import ErrorResponse, Principal, RequestContext
 from outreply_cli.emulator.state import State
 from outreply_cli.errors import InvalidInputError
@@ -31,6 +17,20 @@ from outreply_cli.errors import InvalidInputError
 Patch = pytest.MonkeyPatch
 Rule = Callable[[Patch], None]
 _EMULATOR = "outreply_cli.emulator."
+# Any: rules also replace the names that modules import, and private ones.
+account: Any = import_module(_EMULATOR + "account")
+admin: Any = import_module(_EMULATOR + "admin")
+app: Any = import_module(_EMULATOR + "app")
+audit_log: Any = import_module(_EMULATOR + "audit")
+auth: Any = import_module(_EMULATOR + "auth")
+comments: Any = import_module(_EMULATOR + "comments")
+delivery: Any = import_module(_EMULATOR + "delivery")
+endpoints: Any = import_module(_EMULATOR + "endpoints")
+media: Any = import_module(_EMULATOR + "media")
+posts: Any = import_module(_EMULATOR + "posts")
+scheduler: Any = import_module(_EMULATOR + "scheduler")
+tokens: Any = import_module(_EMULATOR + "tokens")
+webhooks: Any = import_module(_EMULATOR + "webhooks")
 RULES: dict[str, Rule] = {}
 
 
@@ -123,17 +123,19 @@ def drop_payload_field(patch: Patch, path: str) -> None:
 
 
 def raise_tier(patch: Patch, field: str) -> None:
-    """Allow one more of a limit of every tier."""
-    original = auth._tier
-    patch.setattr(
-        auth, "_tier", lambda *args: (t := original(*args), replace(t, **{field: getattr(t, field) + 1}))[1]
-    )  # fmt: skip
+    """Raise a limit of every tier: by one, or by some bytes."""
+    original, more = auth._tier, 1_000 if field.endswith("bytes") else 1
+
+    def get_tier(*args: Any) -> Any:
+        tier = original(*args)
+        return replace(tier, **{field: getattr(tier, field) + more})
+
+    patch.setattr(auth, "_tier", get_tier)
 
 
 def raise_guardrail(patch: Patch, window: str) -> None:
     """Allow one more publish of every platform in an hour or a day."""
-    from outreply_cli.emulator import guardrails
-
+    guardrails: Any = import_module(_EMULATOR + "guardrails")
     original, field = guardrails.find_platform, f"per_{window}"
 
     def find(name: str) -> Any:
@@ -194,7 +196,7 @@ def _change_caller(patch: Patch, **columns: object) -> None:
     """Change columns of every token that authenticates."""
     original = auth.identify_caller
 
-    def identify(*args: Any) -> Principal | None:
+    def identify(*args: Any) -> Any:
         caller = original(*args)
         token: Any = caller and dict(caller.token) | columns
         return caller and replace(caller, token=token)
@@ -366,7 +368,7 @@ def one_bucket(patch: Patch) -> None:
 def no_month(patch: Patch) -> None:
     original = State.count_use
 
-    def count_use(self: State, user_id: str, period: str, *buckets: str) -> int:
+    def count_use(self: State, user_id: str, period: str, *buckets: str) -> Any:
         return original(self, user_id, "2026-11" if len(period) == 7 else period, *buckets)
 
     patch.setattr(State, "count_use", count_use)
@@ -390,10 +392,12 @@ def free_storage(patch: Patch) -> None:
 @rule
 def urls_take_storage(patch: Patch) -> None:
     original = media.used_bytes
-    patch.setattr(
-        media, "used_bytes",
-        lambda db, user: original(db, user) + db.execute("SELECT count(*) FROM posts").fetchone()[0],
-    )  # fmt: skip
+
+    def used(db: Any, user_id: str) -> Any:
+        posts_count = db.execute("SELECT count(*) FROM posts").fetchone()[0]
+        return original(db, user_id) + posts_count
+
+    patch.setattr(media, "used_bytes", used)
 
 
 @rule
@@ -430,7 +434,7 @@ def sandbox_counts(patch: Patch) -> None:
 def warn_always(patch: Patch) -> None:
     original = account.spend
 
-    def spend(state: State, user_id: str, names: Any, limit: int, now: Any) -> bool:
+    def spend(state: State, user_id: str, names: Any, limit: int, now: Any) -> Any:
         webhooks.emit(state, user_id, "account.quota.warning", {}, now)
         return original(state, user_id, names, limit, now)
 
@@ -534,7 +538,11 @@ def no_videos(patch: Patch) -> None:
 
 @rule
 def original_filename(patch: Patch) -> None:
-    patch.setattr(State, "new_hex", lambda *_: "hero")
+    original = State.new_hex
+    patch.setattr(
+        State, "new_hex",
+        lambda self, digits: "hero" if digits == 32 else original(self, digits),
+    )  # fmt: skip
 
 
 @rule
@@ -606,9 +614,7 @@ RULES["publish-refuses-media"] = _refuse_content(lambda values: values["media"] 
 @rule
 def shifted_times(patch: Patch) -> None:
     original = posts.parse_time_parameter
-    patch.setattr(
-        posts, "parse_time_parameter", lambda *args: original(*args) + timedelta(hours=1)
-    )
+    patch.setattr(posts, "parse_time_parameter", lambda *args: original(*args) + timedelta(hours=1))
 
 
 @rule
@@ -674,9 +680,7 @@ def no_platform_filter(patch: Patch) -> None:
 @rule
 def no_brand_filter(patch: Patch) -> None:
     original = account._pages
-    patch.setattr(
-        account, "_pages", lambda context, _, platform: original(context, None, platform)
-    )
+    patch.setattr(account, "_pages", lambda context, _, platform: original(context, None, platform))
 
 
 @rule
@@ -766,9 +770,7 @@ def wrong_signature(patch: Patch) -> None:
 @rule
 def one_signature(patch: Patch) -> None:
     original = delivery.signature_header
-    patch.setattr(
-        delivery, "signature_header", lambda *args: original(*args).partition(",")[0]
-    )
+    patch.setattr(delivery, "signature_header", lambda *args: original(*args).partition(",")[0])
 
 
 @rule
@@ -795,10 +797,9 @@ def patient(patch: Patch) -> None:
 @rule
 def short_catalog(patch: Patch) -> None:
     route = app.PUBLIC_ROUTES["/errors"]
-    short = replace(route, handler=lambda: {"errors": route.handler()["errors"][:3]})
+    short = replace(route, handler=lambda *args: {"errors": route.handler(*args)["errors"][:3]})
     patch.setattr(app, "PUBLIC_ROUTES", {**app.PUBLIC_ROUTES, "/errors": short})
 
 
 for _name in ("code", "category", "status", "message", "fix"):
     RULES[f"no-catalog-{_name}"] = partial(drop_field, path=f"errors.{_name}")
-
