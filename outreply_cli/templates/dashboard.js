@@ -51,6 +51,17 @@ function morphChildren(old, fresh) {
   }
 }
 
+// Keep what is focused, or else in the middle of the window, where the reader sees it.
+function keepPosition(change) {
+  const focused = document.activeElement;
+  const anchor = focused === document.body
+    ? document.elementFromPoint(innerWidth / 2, innerHeight / 2) : focused;
+  const top = anchor?.getBoundingClientRect().top;
+  change();
+  if (!scrollY || !anchor?.isConnected) return;
+  scrollBy({top: anchor.getBoundingClientRect().top - top, behavior: "instant"});
+}
+
 function getKey(node) {
   return node.dataset?.key;
 }
@@ -68,7 +79,7 @@ async function fetchChanges() {
       if (received.get(section.id) === html) continue;
       if (received.has(section.id) && !("quiet" in section.dataset)) names.push(section.id);
       received.set(section.id, html);
-      morph(document.getElementById(section.id), section);
+      keepPosition(() => morph(document.getElementById(section.id), section));
     }
     version = response.headers.get("ETag");
     if (names.length) updates.textContent = `Updated: ${names.join(", ")}.`;
