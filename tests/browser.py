@@ -131,7 +131,7 @@ class Browser:
             ready, _, _ = select.select([self._responses], [], [], deadline - time.monotonic())
             assert ready, "Chromium does not respond"
             data = os.read(self._responses, 1 << 20)
-            assert data, "Chromium has ended"
+            assert data, "Chromium exited"
             self._buffer += data
         line, _, self._buffer = self._buffer.partition(b"\0")
         message: dict[str, Any] = json.loads(line)

@@ -147,7 +147,7 @@ class _Stream(httpcore.NetworkStream):
             raise httpcore.WriteTimeout
         if timeout is not None:
             left = min(left, timeout)
-        # A SOCKS handshake has no timeout of its own.
+        # A SOCKS handshake has no separate timeout.
         self._stream.write(buffer, left if math.isfinite(left) else None)
         deadline.mark_sent()
 

@@ -1,8 +1,8 @@
-"""What to do about an error of the API, in terms of this command (reference: Errors)."""
+"""Hints for API errors, in terms of the commands of outreply (reference: Errors)."""
 
 from outreply_cli.spec.errors import entries_for
 
-# Where the catalog's advice is for users of the API, and a command does it here.
+# Codes for which a command does what the catalog advises to users of the API.
 _HINTS = {
     "MISSING_TOKEN": "Sign in with: outreply auth login",
     "INVALID_TOKEN": "Copy the token again from the dashboard, then: outreply auth login",

@@ -585,7 +585,7 @@ class Transport:
         server_now = parse_http_date(headers.get("date"))
         self.requests_left = headers.get("x-ratelimit-remaining", self.requests_left)
         self.server_ahead = clock_difference(server_now, now)
-        # A gateway that responds in the API's place has a clock of its own.
+        # A gateway that responds instead of the API has a different clock.
         if server_now is not None and response.status_code < 500:
             self._server_time = (now + self.server_ahead, self._clock.monotonic())
         if self._rate_limiter is not None:

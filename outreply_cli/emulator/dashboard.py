@@ -74,7 +74,7 @@ class Dashboard:
             raise ErrorResponse(403, "PAGE_EXPIRED", "The emulator was restarted. Reload the page.")
         operation = request.path.removeprefix(PAGE_ROOT)
         if request.method != "POST" or operation not in _OPERATIONS:
-            raise ErrorResponse(404, "NOT_FOUND", f"Not an action of the page: {operation}")
+            raise ErrorResponse(404, "NOT_FOUND", f"Unknown action: {operation}")
         if not _is_local(request) or request.mimetype != "application/json":
             raise ErrorResponse(
                 403, "PAGE_REQUIRED", "Actions are sent by the emulator's page only"

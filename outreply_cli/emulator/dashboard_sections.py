@@ -1,4 +1,4 @@
-"""What the emulator's page shows: a bounded number of rows, each found by an index."""
+"""Sections of the emulator's page: a bounded number of rows, each found by an index."""
 
 import calendar
 import json
@@ -271,12 +271,12 @@ def _list_deliveries(state: State) -> list[dict[str, Any]]:
 
 
 def _format_entry(entry: Mapping[str, Any]) -> tuple[object, ...]:
-    what = entry["event"]
-    if what == "request":
-        what = f"{entry['method']} {entry['path']}"
+    event = entry["event"]
+    if event == "request":
+        event = f"{entry['method']} {entry['path']}"
     result = " ".join(str(entry[name]) for name in ("status", "code") if entry[name] is not None)
-    who = entry["token_name"] + (f" ({entry['actor']})" if entry["actor"] else "")
-    return entry["at"][:19].replace("T", " "), who, what, result, entry["ip"] or ""
+    token = entry["token_name"] + (f" ({entry['actor']})" if entry["actor"] else "")
+    return entry["at"][:19].replace("T", " "), token, event, result, entry["ip"] or ""
 
 
 def _get_label(platform: str) -> str:

@@ -87,7 +87,7 @@ class Endpoints:
         try:
             return self._handle(request, headers, started_at)
         except ErrorResponse as error:
-            # In a transaction of its own: that of a rejected request is rolled back.
+            # In a separate transaction: that of a rejected request is rolled back.
             with self._state.transaction() as db:
                 caller = identify_caller(db, request)
                 if caller is not None:

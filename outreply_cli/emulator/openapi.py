@@ -47,9 +47,9 @@ _DESCRIPTIONS = {
     "post_id": "ID of a post.",
     "media_id": "ID of a media item.",
     "webhook_id": "ID of a webhook.",
-    "platform": "Only pages of this platform.",
+    "platform": "Filter by platform.",
     "limit": "Maximum number of items.",
-    "since": "Only items after this time.",
+    "since": "Include items after this time only.",
 }
 _TAGS = {
     "account": "The user, the token and the quotas.",
@@ -239,9 +239,9 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
     in_path = [(name, "path", True) for name in _PATH_PARAMETER.findall(route.path)]
     in_query = [(name.rstrip("!"), "query", name.endswith("!")) for name in route.query]
     return [
-        {"name": name, "in": place, "required": required, "description": _DESCRIPTIONS[name],
+        {"name": name, "in": location, "required": required, "description": _DESCRIPTIONS[name],
          "schema": _PARAMETER_SCHEMAS.get(name, ID), "example": PARAMETERS[name]}
-        for name, place, required in in_path + in_query
+        for name, location, required in in_path + in_query
     ]  # fmt: skip
 
 

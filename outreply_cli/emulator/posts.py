@@ -117,7 +117,7 @@ def list_published_posts(context: RequestContext) -> dict[str, Any]:
 
 
 def find_refusal(state: State, row: sqlite3.Row) -> str | None:
-    """Why the platform refuses the post `row`, by its own rules; None if it takes it."""
+    """The reason why the platform refuses the post `row`, by its own rules; None if it takes it."""
     if row["page_expired"]:
         return "The page's connection has expired"
     platform = find_platform(row["platform"])

@@ -30,7 +30,7 @@ class Platform:
     required_media: str | None = None
 
     def find_refusal(self, message: str | None, media_types: Iterable[str]) -> str | None:
-        """Why the platform refuses a post that the API accepts; None if it takes it.
+        """The reason why the platform refuses a post that the API accepts; None if it takes it.
 
         Args:
             message: The post's text.

@@ -28,7 +28,7 @@ class StopCondition:
 
     Attributes:
         max_events: Number of new valid events.
-        timeout: Seconds.
+        timeout: Seconds after which the stream stops.
         until: Values that an event must have, by dotted path.
     """
 

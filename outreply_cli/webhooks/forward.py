@@ -85,7 +85,7 @@ class ForwardAttempt:
     """An attempt to forward a delivery.
 
     Attributes:
-        attempt: 1 for the first.
+        attempt: Number of the attempt, from 1.
         retry_in: Seconds until the next attempt; None for no further attempt.
     """
 

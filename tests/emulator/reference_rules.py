@@ -282,13 +282,13 @@ def full_access(patch: Patch) -> None:
 
 
 @rule
-def unbound(patch: Patch) -> None:
+def unbind_collaborator_keys(patch: Patch) -> None:
     _change_caller(patch)
     patch.setattr(account, "_can_reach", lambda *_: True)
 
 
 @rule
-def unstamped(patch: Patch) -> None:
+def drop_collaborator_stamp(patch: Patch) -> None:
     original = tokens.token_view
     patch.setattr(tokens, "token_view", lambda *args: original(*args) | {"collaborator": None})
 

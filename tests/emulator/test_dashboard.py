@@ -44,7 +44,7 @@ def act(
 ) -> httpx.Response:
     """Send an action as the page does; a header without a value is left out."""
     url = f"http://127.0.0.1:{emulator.port}"
-    proof = read_proof(httpx.get(url, trust_env=False).text)
+    proof = parse_proof(httpx.get(url, trust_env=False).text)
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     sent = {"Origin": url, "X-Page-Proof": proof, **REQUEST, **named}
     sent = {name: value for name, value in sent.items() if value}
@@ -54,7 +54,7 @@ def act(
     )
 
 
-def read_proof(page: str) -> str:
+def parse_proof(page: str) -> str:
     found = re.search('data-proof="([^"]*)"', page)
     assert found
     return found[1]
@@ -176,7 +176,7 @@ def test_other_machines_get_no_actions(emulator: EmulatorServer) -> None:
         )
         return Request(builder.get_environ())
 
-    proof = read_proof(dashboard.render(request("127.0.0.1")).body.decode())
+    proof = parse_proof(dashboard.render(request("127.0.0.1")).body.decode())
     page = dashboard.render(request("192.0.2.7")).body.decode()
     assert proof not in page
     assert "<button type" not in page

@@ -1,4 +1,6 @@
-"""What `@outreply/node` sends and expects, as the API reference and the SDK's source document it.
+"""Requests that `@outreply/node` sends, and responses that it expects.
+
+They are documented by the API reference and the SDK's source.
 
 Reference: Official SDKs. These are the SDK's requests, sent without it.
 """
@@ -192,8 +194,8 @@ def test_verifiers_accept_deliveries_also_in_a_rotation_window(
     hook = sdk.call("POST", "/webhooks", json=new)["webhook"]
     secrets = [hook["secret"]]
     for hours in (1, 2, 30):
-        new_one = new_post(outreply_emulator, sdk, hours)
-        sdk.call("POST", "/posts/schedule", json=new_one)
+        post = new_post(outreply_emulator, sdk, hours)
+        sdk.call("POST", "/posts/schedule", json=post)
     outreply_emulator.advance("1h")
     secrets.append(outreply_emulator.request("rotate", id=hook["id"])["secret"])
     outreply_emulator.advance("1h")

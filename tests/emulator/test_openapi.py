@@ -54,16 +54,16 @@ def operations(openapi: dict[str, Any], key: str) -> Iterator[tuple[str, dict[st
             yield f"{method.upper()} {path}", operation
 
 
-def walk(value: Any, place: str = "#") -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every object in a document, with its place, except in examples."""
+def walk(value: Any, pointer: str = "#") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every object in a document, with its JSON pointer, except in examples."""
     if isinstance(value, dict):
-        yield place, value
+        yield pointer, value
         for name, item in value.items():
             if name not in {"example", "examples"}:
-                yield from walk(item, f"{place}/{name}")
+                yield from walk(item, f"{pointer}/{name}")
     elif isinstance(value, list):
         for number, item in enumerate(value):
-            yield from walk(item, f"{place}/{number}")
+            yield from walk(item, f"{pointer}/{number}")
 
 
 def documented_codes(openapi: dict[str, Any]) -> set[str]:
@@ -128,8 +128,8 @@ def test_operations_are_described(operation: dict[str, Any]) -> None:
 
 @DOCUMENTS
 def test_operation_ids(openapi: dict[str, Any]) -> None:
-    every = [*operations(openapi, "paths"), *operations(openapi, "webhooks")]
-    ids = [operation["operationId"] for _, operation in every]
+    all_operations = [*operations(openapi, "paths"), *operations(openapi, "webhooks")]
+    ids = [operation["operationId"] for _, operation in all_operations]
     assert len(set(ids)) == len(ids)
     assert all(re.fullmatch(r"[a-z]+([A-Z][a-z]+)*", name) for name in ids)
     chosen = {"getMe", "listPages", "schedulePost", "publishPost", "listScheduledPosts",
@@ -146,26 +146,26 @@ def test_paths_name_their_parameters(openapi: dict[str, Any]) -> None:
 
 @DOCUMENTS
 def test_references_stand_alone(openapi: dict[str, Any]) -> None:
-    for place, value in walk(openapi):
+    for pointer, value in walk(openapi):
         if isinstance(value.get("$ref"), str):
-            assert list(value) == ["$ref"], place
+            assert list(value) == ["$ref"], pointer
             name = value["$ref"].removeprefix("#/components/schemas/")
-            assert name in openapi["components"]["schemas"], place
+            assert name in openapi["components"]["schemas"], pointer
 
 
 @DOCUMENTS
 def test_alternatives_are_several(openapi: dict[str, Any]) -> None:
-    for place, value in walk(openapi):
+    for pointer, value in walk(openapi):
         for keyword in ALTERNATIVES:
             if isinstance(value.get(keyword), list):
-                assert len(value[keyword]) > 1, place
+                assert len(value[keyword]) > 1, pointer
 
 
 @DOCUMENTS
 def test_no_boolean_is_constant(openapi: dict[str, Any]) -> None:
-    for place, value in walk(openapi["components"]["schemas"]):
+    for pointer, value in walk(openapi["components"]["schemas"]):
         if value.get("type") == "boolean":
-            assert not {"const", "enum"} & set(value), place
+            assert not {"const", "enum"} & set(value), pointer
 
 
 @DOCUMENTS
@@ -179,8 +179,8 @@ def test_formats() -> None:
     assert schemas["UploadRequest"]["properties"]["file"]["format"] == "binary"
     sizes = [
         value
-        for place, value in walk(API)
-        if place.endswith("_bytes") and place.split("/")[-2] == "properties"
+        for pointer, value in walk(API)
+        if pointer.endswith("_bytes") and pointer.split("/")[-2] == "properties"
     ]
     assert sizes
     assert all(size["format"] == "int64" for size in sizes)
@@ -216,7 +216,9 @@ def test_error_codes_are_documented() -> None:
 def test_emulator_only_parts_are_kept_apart() -> None:
     assert documented_codes(API) == CODES - EMULATOR_CODES
     assert not any("x-emulator-only" in value for _, value in walk(API))
-    marked = {place.split("/")[-1] for place, value in walk(EMULATOR) if "x-emulator-only" in value}
+    marked = {
+        pointer.split("/")[-1] for pointer, value in walk(EMULATOR) if "x-emulator-only" in value
+    }
     assert {error_component(code) for code in EMULATOR_CODES} <= marked
     assert "X-Request-Id" in marked
     names = {*API["components"]["schemas"], *map(error_component, EMULATOR_CODES)}

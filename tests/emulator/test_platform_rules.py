@@ -1,4 +1,4 @@
-"""What platforms refuse: posts fail when they are due, or are not published."""
+"""Platform rules: refused posts fail when they are due, or are not published."""
 
 from collections.abc import Iterator
 from datetime import timedelta

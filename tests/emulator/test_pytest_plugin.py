@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import textwrap
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,13 +18,10 @@ from outreply_cli.errors import InvalidInputError
 from outreply_cli.pytest_plugin import OutReplyEmulator
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
-THREE_LINES = """
-    from outreply import OutReply
-
-    def test_pages(outreply_emulator):
-        with OutReply(outreply_emulator.token, base_url=outreply_emulator.base_url) as client:
-            assert len(client.pages.list()["pages"]) == 6
-"""
+README = Path(__file__).parents[2] / "README.md"
+# The block of the README, with its import.
+(_README_BLOCK,) = re.findall(r"```python\n(.*?)```", README.read_text("utf-8"), re.DOTALL)
+THREE_LINES = textwrap.indent(f"from outreply import OutReply\n\n\n{_README_BLOCK}", "    ")
 HTTP_CLIENTS = """
     import json
     import urllib.request

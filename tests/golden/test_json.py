@@ -108,7 +108,7 @@ class RecordedRun:
 
     @property
     def items(self) -> list[Any] | None:
-        """What a command prints that can name several things."""
+        """Items of the output."""
         if isinstance(self.value, dict):
             rows: list[Any] | None = self.value.get("rows")
             return rows

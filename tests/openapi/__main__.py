@@ -155,13 +155,13 @@ def main() -> int:
             "redocly": tools.redocly,
             "spectral": tools.spectral,
         }
-        every = {
+        tools_by_name = {
             "openapi-spec-validator": tools.openapi_spec_validator,
             "openapi-python-client": tools.openapi_python_client,
             **on_node,
             "schemathesis": tools.schemathesis,
         }
-        names = sys.argv[1:] or list(every)
+        names = sys.argv[1:] or list(tools_by_name)
         if any(name in on_node for name in names):
             reason = tools.install_node_packages()
         for name in names:
@@ -169,7 +169,7 @@ def main() -> int:
                 print(f"{name}: skipped: {reason}")
                 continue
             try:
-                print(f"{name}: {every[name]()}", flush=True)
+                print(f"{name}: {tools_by_name[name]()}", flush=True)
             except (ToolError, subprocess.TimeoutExpired) as error:
                 failed = True
                 print(f"{name}: failed\n{error}", flush=True)

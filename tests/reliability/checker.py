@@ -62,7 +62,7 @@ class RunRecord:
     Attributes:
         version: Index of the version of the calendar that it read.
         journal: Name of the journal that it used: of a machine, until it is lost or restored.
-        ended_at: End of the run; None if it was killed.
+        stopped_at: End of the run; None if it was killed.
         reports: Status that it reported for each row.
         cancels_first: Rows whose post is cancelled before the new one is made, as a guardrail
             requires and the report says.
@@ -74,7 +74,7 @@ class RunRecord:
     version: int
     journal: str
     started_at: float
-    ended_at: float | None = None
+    stopped_at: float | None = None
     reports: Mapping[str, str] = field(default_factory=dict)
     cancels_first: frozenset[str] = frozenset()
     is_cancellation: bool = False
@@ -87,14 +87,14 @@ class History:
 
     Attributes:
         is_settled: Whether the world is quiet again, and the last run finished everything.
-        ended_at: Time of the last event.
+        last_event_at: Time of the last event.
     """
 
     versions: Sequence[CalendarVersion]
     posts: Sequence[PostRecord]
     runs: Sequence[RunRecord]
     is_settled: bool = False
-    ended_at: float = math.inf
+    last_event_at: float = math.inf
 
 
 class Violation(NamedTuple):
@@ -152,12 +152,12 @@ class _Checker:
             yield Violation("two posts", row, since, names)
             return
         for run in self._find_responsible_runs(row, later):
-            assert run.ended_at is not None
-            if earlier.is_published_at(run.ended_at) and later.is_published_at(run.ended_at):
+            assert run.stopped_at is not None
+            if earlier.is_published_at(run.stopped_at) and later.is_published_at(run.stopped_at):
                 # No run was active before both were published.
                 return
-            if run.ended_at < until:
-                yield Violation("two posts of a row that is done", row, run.ended_at, names)
+            if run.stopped_at < until:
+                yield Violation("two posts of a row that is done", row, run.stopped_at, names)
                 return
 
     def _find_responsible_runs(self, row: str, post: PostRecord) -> list[RunRecord]:
@@ -168,11 +168,11 @@ class _Checker:
             for run in self._history.runs
             if maker is not None
             and run.journal == maker.journal
-            and run.ended_at is not None
-            and run.ended_at >= post.created_at
+            and run.stopped_at is not None
+            and run.stopped_at >= post.created_at
             and run.reports.get(row) == DONE
         ]
-        return sorted(found, key=lambda run: run.ended_at or 0.0)
+        return sorted(found, key=lambda run: run.stopped_at or 0.0)
 
     def _is_new_row(self, earlier: PostRecord, later: PostRecord) -> bool:
         """Whether the row was given another time after its post was published: another post."""
@@ -231,7 +231,7 @@ class _Checker:
             yield Violation("no post while it is replaced", row, at, post.id)
 
     def _check_reports(self, run: RunRecord) -> Iterator[Violation]:
-        at = run.ended_at
+        at = run.stopped_at
         if at is None or run.is_cancellation:
             return
         for row, status in run.reports.items():
@@ -249,12 +249,12 @@ class _Checker:
 
     def _is_disturbed(self, run: RunRecord, row: str) -> bool:
         """Whether something else changed the row's posts while the run went on."""
-        assert run.ended_at is not None
+        assert run.stopped_at is not None
         for post in self._posts[row]:
-            is_cancelled = run.started_at <= post.live_until <= run.ended_at
+            is_cancelled = run.started_at <= post.live_until <= run.stopped_at
             if is_cancelled and post.cancelled_by != run.id:
                 return True
-            if run.started_at <= post.created_at <= run.ended_at and post.created_by != run.id:
+            if run.started_at <= post.created_at <= run.stopped_at and post.created_by != run.id:
                 other = self._runs.get(post.created_by or "")
                 if other is None or self._content(other, row) != self._content(run, row):
                     return True
@@ -270,7 +270,7 @@ class _Checker:
         return last.cancelled_at is not None and is_wanted and last.due_at <= at
 
     def _check_end(self) -> Iterator[Violation]:
-        at = self._history.ended_at
+        at = self._history.last_event_at
         latest = {version.calendar: version for version in self._history.versions}
         for version in latest.values():
             for row, content in version.rows.items():

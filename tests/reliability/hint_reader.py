@@ -38,7 +38,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Advice:
-    """What the messages of a command name.
+    """Commands and options that the messages of a command name.
 
     Attributes:
         commands: Commands, with FILE filled in.

@@ -204,7 +204,7 @@ class Saved(NamedTuple):
 
 
 class Decisions(NamedTuple):
-    """What is true of rows in doubt and of posts.
+    """The true decisions about rows in doubt and posts.
 
     Attributes:
         pairs: Lines and the posts that are theirs, as `--pair` takes them.

@@ -201,7 +201,7 @@ class ReceiverWorld:
                 match = _PORT.search(process.err.read_text("utf-8"))
                 if match is not None:
                     return int(match[1])
-            if self._zygote.has_ended(process):
+            if self._zygote.has_exited(process):
                 return None
             time.sleep(_POLL_SECONDS)
         raise TimeoutError("the receiver did not start")

@@ -190,11 +190,11 @@ class Zygote:
 
     def poll(self, process: Process) -> Result | None:
         """Return the result of a process, or None if it has not ended."""
-        return self.wait(process) if self.has_ended(process) else None
+        return self.wait(process) if self.has_exited(process) else None
 
-    def has_ended(self, process: Process) -> bool:
+    def has_exited(self, process: Process) -> bool:
         """Whether a process has ended; its result is still to be taken."""
-        return bool(self._ask("has_ended", pid=process.pid))
+        return bool(self._ask("has_exited", pid=process.pid))
 
     def preload(self, modules: Path) -> None:
         """Import the modules that a run has imported, so that later runs start faster."""

@@ -45,7 +45,7 @@ VALID = History(
         RunRecord("run 5", 2, "m0", 235, 250, {"a": "done", "b": "done", "d": "done"}),
     ),
     is_settled=True,
-    ended_at=1_000,
+    last_event_at=1_000,
 )
 
 

@@ -1,4 +1,4 @@
-"""What `bulk reconcile` says after the journal was lost, about posts and rows without a pair."""
+"""Messages of `bulk reconcile` after the journal was lost, about posts and rows without a pair."""
 
 import shutil
 from datetime import UTC, datetime, timedelta

@@ -60,7 +60,7 @@ def _wait(shim: ctypes.CDLL, request: Mapping[str, Any]) -> int:
     return os.waitstatus_to_exitcode(status)
 
 
-def _has_ended(shim: ctypes.CDLL, request: Mapping[str, Any]) -> int:
+def _has_exited(shim: ctypes.CDLL, request: Mapping[str, Any]) -> int:
     # The process stays a zombie for `_wait`.
     flags = os.WEXITED | os.WNOHANG | os.WNOWAIT
     return int(os.waitid(os.P_PID, request["pid"], flags) is not None)
@@ -155,7 +155,7 @@ _BUGS: dict[str, Callable[[], None]] = {
 _ACTIONS: dict[str, Callable[[ctypes.CDLL, Mapping[str, Any]], int]] = {
     "start": _start,
     "wait": _wait,
-    "has_ended": _has_ended,
+    "has_exited": _has_exited,
     "preload": _preload,
 }
 

@@ -1,4 +1,4 @@
-"""What comes from outside the program: proxy variables, text on stdin, IDs, and secrets in text."""
+"""Input from outside the program: proxy variables, text on stdin, IDs, and secrets in text."""
 
 from outreply_cli.errors import InvalidInputError, OutReplyError
 from outreply_cli.formats.text import TextEncodingError, decode_text

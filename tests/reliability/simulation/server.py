@@ -47,7 +47,7 @@ _NO_GUARDRAILS = {
 
 @dataclass(frozen=True)
 class ServerRules:
-    """How the server of a seed behaves where the reference leaves it open.
+    """Behavior of a seed's server where the reference leaves it open.
 
     Attributes:
         lag: Seconds for which lists show posts as they were.

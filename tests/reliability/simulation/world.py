@@ -249,7 +249,7 @@ class Run(Sleeper):
         self.machine, self.calendar, self.words = machine, calendar, words
         self.version = world.find_version(calendar)
         self.journal = f"{machine.name} {machine.journals}"
-        self.started_at, self.ended_at = world.scheduler.now, 0.0
+        self.started_at, self.stopped_at = world.scheduler.now, 0.0
         self.report: ExitReport | None = None
         self.cancels_first: frozenset[str] = frozenset()
         self.planned_at: float | None = None
@@ -279,7 +279,7 @@ class Run(Sleeper):
             self.version,
             self.journal,
             self.started_at,
-            self.ended_at if self.report is not None else None,
+            self.stopped_at if self.report is not None else None,
             {
                 self._lines[line]: str(row["status"])
                 for line, row in rows.items()
@@ -420,12 +420,12 @@ class Run(Sleeper):
         except KilledError:
             return
         finally:
-            self.ended_at = world.scheduler.now
+            self.stopped_at = world.scheduler.now
         rows = {line: row.get("status") or row["action"] for line, row in self.report.rows.items()}
         code = self.report.error.get("code")
         if code == "INTERNAL_ERROR":
             detail = f"{self.id}: {self.report.error['message']}"
-            world.bugs.append(Violation("internal error", "", self.ended_at, detail))
+            world.bugs.append(Violation("internal error", "", self.stopped_at, detail))
         world.log("reported", run=self.id, code=self.report.code, error=code, rows=rows)
 
 
@@ -647,8 +647,8 @@ class World:
             if any(words in problem["message"] for words in _TOO_LATE)
         ]
         if late and is_current:
-            for what in calendar.remove_lines(late):
-                self._save_version(calendar, what)
+            for change in calendar.remove_lines(late):
+                self._save_version(calendar, change)
             if not calendar.rows:
                 self._save_version(calendar, calendar.add(self.scheduler.now))
         self._wants_adoption = report.names("--adopt")
@@ -795,10 +795,10 @@ class World:
         calendar = self.random.choice(self.calendars)
         self._save_version(calendar, calendar.edit(self.scheduler.now))
 
-    def _save_version(self, calendar: SimulatedCalendar, what: str) -> None:
+    def _save_version(self, calendar: SimulatedCalendar, change: str) -> None:
         now = self.scheduler.now
         self.versions.append(CalendarVersion(now, calendar.contents, calendar.name))
-        self.log("calendar", what=what)
+        self.log("calendar", change=change)
 
     def _history(self, *, is_settled: bool) -> History:
         posts = []

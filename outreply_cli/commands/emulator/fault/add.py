@@ -16,8 +16,8 @@ def run(
         str,
         typer.Argument(
             metavar="FAULT",
-            help="drop-before, drop-after, delay:SECONDS, status:CODE, garbage, truncate, "
-            "rate-limit[:SECONDS] or skew:SECONDS.",
+            help="Fault to inject: drop-before, drop-after, delay:SECONDS, status:CODE, garbage, "
+            "truncate, rate-limit[:SECONDS] or skew:SECONDS.",
         ),
     ],
     method: Annotated[
