@@ -13,8 +13,11 @@ from outreply_cli.emulator.request import Principal, format_unix_time
 from outreply_cli.emulator.state import State
 
 _LOG_SECONDS = 30 * 86_400.0
-# Expired rows are deleted once in this many rows.
-_PURGE_INTERVAL = 1_000
+_REQUEST_COLUMNS = ("method", "path", "status", "code", "ip", "milliseconds", "denied_scope")
+_INSERT = (
+    "INSERT INTO audit (at, event, token_id, token_name, actor, brand_id, method, path, status, "
+    "code, ip, milliseconds, denied_scope) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
 
 
 def log_request(
@@ -60,16 +63,12 @@ def list_audit(
         event: Include only this event, such as `request` or `token.revoked`.
         denied: Include only requests that were refused with 401 or 403.
     """
-    clauses, values = ["at >= ?"], [state.clock.now().timestamp() - _LOG_SECONDS]
-    filters: list[object] = []
-    if event is not None:
-        clauses.append("event = ?")
-        filters.append(event)
-    if denied:
-        clauses.append("status IN (401, 403)")
+    save_audit(state)
+    statuses = "AND status IN (401, 403) " if denied else ""
     rows = state.connection.execute(
-        f"SELECT * FROM audit WHERE {' AND '.join(clauses)} ORDER BY number DESC LIMIT ?",  # noqa: S608
-        (*values, *filters, limit),
+        f"SELECT * FROM audit WHERE event = coalesce(?, event) {statuses}"  # noqa: S608
+        "ORDER BY number DESC LIMIT ?",
+        (event, limit),
     )
     return [
         {
@@ -80,11 +79,18 @@ def list_audit(
     ]
 
 
+def save_audit(state: State) -> None:
+    """Write recent entries to the state, and delete expired ones; the caller commits."""
+    state.insert_deferred()
+    state.connection.execute(
+        "DELETE FROM audit WHERE number < coalesce((SELECT min(number) FROM audit WHERE at >= ?), "
+        "(SELECT max(number) + 1 FROM audit))",
+        (state.clock.now().timestamp() - _LOG_SECONDS,),
+    )
+
+
 def _insert(state: State, token: sqlite3.Row, event: str, **values: object) -> None:
-    now = state.clock.now().timestamp()
-    row = state.insert(
-        "audit", at=now, event=event, token_id=token["id"], token_name=token["name"],
-        actor=token["issued_by_collaborator_id"], brand_id=token["on_behalf_of_brand_id"], **values,
-    )  # fmt: skip
-    if row["number"] % _PURGE_INTERVAL == 0:
-        state.connection.execute("DELETE FROM audit WHERE at < ?", (now - _LOG_SECONDS,))
+    at = state.clock.now().timestamp()
+    issuer, brand = token["issued_by_collaborator_id"], token["on_behalf_of_brand_id"]
+    row = (at, event, token["id"], token["name"], issuer, brand)
+    state.insert_later(_INSERT, (*row, *map(values.get, _REQUEST_COLUMNS)))

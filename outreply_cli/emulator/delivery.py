@@ -13,6 +13,7 @@ from typing import Any
 
 from outreply_cli import __version__
 from outreply_cli.emulator.account import spend
+from outreply_cli.emulator.audit import save_audit
 from outreply_cli.emulator.auth import get_tier
 from outreply_cli.emulator.log import log_exception
 from outreply_cli.emulator.request import format_unix_time
@@ -104,6 +105,7 @@ class DeliveryWorker:
         """The next delivery that is due, counted in the monthly quota; None if none is due."""
         with self._state.transaction() as db:
             now = self._state.clock.now()
+            save_audit(self._state)
             process_due(self._state, now)
             while (row := db.execute(_DUE, (now.timestamp(),)).fetchone()) is not None:
                 user = db.execute("SELECT * FROM users WHERE id = ?", (row["user_id"],)).fetchone()

@@ -4,7 +4,7 @@ import hashlib
 import secrets
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,7 +27,6 @@ CREATE TABLE IF NOT EXISTS audit (
     token_name TEXT NOT NULL, actor TEXT, brand_id TEXT, method TEXT, path TEXT, status INTEGER,
     code TEXT, ip TEXT, milliseconds REAL, denied_scope TEXT
 );
-CREATE INDEX IF NOT EXISTS audit_age ON audit (at);
 """
 _SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -116,6 +115,7 @@ _UPGRADES = {
 }
 # The key in a copy's `meta` table that holds its creation time.
 _COPIED_AT = "copied_at"
+_DEFERRED_ROWS = 100
 # In the order of deletion: tables before those that they reference.
 _TABLES = (
     "audit", "attempts", "deliveries", "hooks", "arrivals", "comments", "post_media", "media",
@@ -141,6 +141,7 @@ class State:
 
     def __init__(self, path: Path, system: Clock, config: EmulatorConfig | None = None) -> None:
         self._lock = threading.RLock()
+        self._deferred: list[tuple[str, Sequence[object]]] = []
         self.connection = open_state(path)
         self.config = config or EmulatorConfig()
         try:
@@ -162,9 +163,23 @@ class State:
                 self.clock.reload()
                 raise
 
+    def insert_later(self, sql: str, values: Sequence[object]) -> None:
+        """Insert a row together with others, within a second: a commit for each is slow."""
+        self._deferred.append((sql, values))
+        if len(self._deferred) >= _DEFERRED_ROWS:
+            self.insert_deferred()
+
+    def insert_deferred(self) -> None:
+        """Insert the rows of `insert_later`; the caller commits."""
+        with self._lock:
+            rows, self._deferred = self._deferred, []
+            for sql, values in rows:
+                self.connection.execute(sql, values)
+
     def copy_to(self, target: sqlite3.Connection) -> None:
         """Replace the database `target` with a consistent copy."""
         with self._lock:
+            self.insert_deferred()
             self.connection.backup(target)
             target.execute("PRAGMA journal_mode = DELETE")
             copied_at = self.clock.now().timestamp()
@@ -179,6 +194,7 @@ class State:
         with self._lock:
             self.connection.execute("ATTACH ? AS copied", (str(path),))
             try:
+                self._deferred.clear()
                 with self.transaction() as db:
                     for table in reversed(_TABLES):
                         self._copy_table(table)
@@ -206,6 +222,7 @@ class State:
 
     def clear(self) -> None:
         """Delete everything and reset the clock; the caller commits."""
+        self._deferred.clear()
         for table in _TABLES:
             self.connection.execute(f"DELETE FROM {table}")  # noqa: S608
         self.clock.reset()
@@ -263,4 +280,5 @@ class State:
     def close(self) -> None:
         """Close the file after the current transaction."""
         with self._lock:
+            self.insert_deferred()
             self.connection.close()
