@@ -3,7 +3,6 @@
 import http.server
 import json
 import threading
-import time
 from collections.abc import Iterator
 
 import httpx
@@ -120,16 +119,18 @@ def test_changes_of_others_appear(browser: Browser, url: str, http: httpx.Client
 
 def test_hidden_page_does_not_poll(browser: Browser, url: str) -> None:
     tab = browser.open(url)
-    tab.evaluate("Object.defineProperty(document, 'hidden', {value: true, configurable: true})")
-    time.sleep(0.2)
-    tab.evaluate("1")
+    # Without the pauses between polls.
+    tab.evaluate(
+        "polls = 0; wait = setTimeout; window.setTimeout = (callback, ...rest) => "
+        "{ polls += 1; return wait(callback, 0) }; "
+        "Object.defineProperty(document, 'hidden', {value: true, configurable: true})"
+    )
+    tab.wait("polls > 3")
     requests = len(browser.requests)
-    time.sleep(1.5)
-    tab.evaluate("1")
+    tab.wait("polls > 100")
     assert len(browser.requests) == requests
-    tab.evaluate("delete document.hidden; document.dispatchEvent(new Event('visibilitychange'))")
-    time.sleep(0.2)
-    tab.evaluate("1")
+    tab.evaluate("delete document.hidden; seen = polls")
+    tab.wait("polls > seen + 3")
     assert len(browser.requests) > requests
 
 
