@@ -231,6 +231,7 @@ class Context:
                 clock=clock,
                 observer=self._cache_update,
                 is_stopped=is_stopped,
+                sign_in=account.sign_in(self.profiles.current),
             )
         return self._client
 
@@ -243,10 +244,15 @@ class Context:
         clock: Clock | None = None,
         observer: "ClientObserver | None" = None,
         is_stopped: Callable[[], bool] | None = None,
+        sign_in: str | None = None,
     ) -> "Client":
-        """A client for a token and a base URL; it is closed with the context."""
+        """A client for a token and a base URL; it is closed with the context.
+
+        `sign_in` is the command or variable that replaces the token, for hints.
+        """
         from outreply_cli.api.base_url import DEFAULT_BASE_URL
         from outreply_cli.api.client import Client
+        from outreply_cli.api.hints import SIGN_IN
         from outreply_cli.api.rate_limit import SharedRateLimiter
         from outreply_cli.api.retry import RetryPolicy
         from outreply_cli.api.transport import Transport
@@ -272,6 +278,7 @@ class Context:
                 on_wait=partial(self.report_wait, is_short_shown=max_wait is not None),
                 rate_limiter=limiter,
                 is_stopped=is_stopped,
+                sign_in=sign_in or SIGN_IN,
             ),
             observer,
         )

@@ -8,10 +8,11 @@
 The clock is frozen: only `advance` moves it, publishes what becomes due and delivers webhooks.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import pytest
 
@@ -27,6 +28,12 @@ _LOG_ROWS = 1_000
 # The arguments of the marker that are fields of EmulatorConfig.
 _CONFIG_FIELDS = {"seed": "seed", "failure_rate": "failure_rate", "comments": "comments_per_post",
                   "lenient": "is_lenient"}  # fmt: skip
+_CHECKS: dict[str, Callable[[Any], bool]] = {
+    "seed": lambda value: value is None or type(value) is int,
+    "failure_rate": lambda value: type(value) in {int, float} and 0 <= value <= 1,
+    "comments": lambda value: type(value) is int and 0 <= value <= 100,
+    "lenient": lambda value: type(value) is bool,
+}
 _ARGUMENTS = ("seed_file", "now", *_CONFIG_FIELDS)
 
 
@@ -78,6 +85,8 @@ class OutReplyEmulator:
         from outreply_cli.times import parse_duration
 
         __tracebackhide__ = True
+        if isinstance(by, float) and not math.isfinite(by):
+            raise InvalidInputError(f"the number of seconds is invalid: {by}")
         if (by is None) == (to is None):
             raise InvalidInputError('use either advance("2h") or advance(to=TIME)')
         if to is not None:
@@ -135,6 +144,7 @@ class OutReplyEmulator:
         |---|---|
         | `token` | `name`, `scopes`, `brands`, `ip_allowlist`, `expires_in`: creates a token |
         | `edit-token` | `token`, its name or ID, and what changes, as for `token` |
+        | `collaborator` | `id`, and `action`: `remove`, `downgrade` or `restore` |
         | `rotate-token`, `revoke-token` | `token`: gives it a new secret, or revokes it |
         | `audit` | `limit`, `event`, `denied`: lists authenticated requests and token changes |
         | `comment` | `post_id`, `message`, `name`, `username`: adds a comment to a published post |
@@ -236,12 +246,19 @@ def _to_config(arguments: dict[str, Any]) -> "EmulatorConfig":
     try:
         starts_at = now if isinstance(now, datetime) else datetime.fromisoformat(now)
     except (TypeError, ValueError):
-        pytest.fail(f"the argument now of the marker {_MARKER} is invalid: {now!r}", pytrace=False)
+        _fail("now", now)
+    for name, is_valid in _CHECKS.items():
+        if name in arguments and not is_valid(arguments[name]):
+            _fail(name, arguments[name])
     return EmulatorConfig(
         is_frozen=True,
         starts_at=starts_at if starts_at.tzinfo else starts_at.replace(tzinfo=UTC),
         **{field: arguments[name] for name, field in _CONFIG_FIELDS.items() if name in arguments},
     )
+
+
+def _fail(name: str, value: object) -> NoReturn:
+    pytest.fail(f"the argument {name} of the marker {_MARKER} is invalid: {value!r}", pytrace=False)
 
 
 def _read(path: Path) -> tuple[str, str]:

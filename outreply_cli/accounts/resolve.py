@@ -6,7 +6,13 @@ from pathlib import Path
 
 from outreply_cli.accounts.credentials import Credential, Credentials
 from outreply_cli.accounts.keyring import KeyringStore
-from outreply_cli.accounts.profiles import CONFIG_FILE, Profile, Profiles, UnknownProfileError
+from outreply_cli.accounts.profiles import (
+    CONFIG_FILE,
+    DEFAULT_PROFILE,
+    Profile,
+    Profiles,
+    UnknownProfileError,
+)
 from outreply_cli.env import TOKEN_VARIABLES, select_profile, select_token_variable
 from outreply_cli.errors import NotLoggedInError, StorageError
 
@@ -24,6 +30,17 @@ class Account:
     profile: Profile | None
     credential: Credential
     base_url: str | None
+
+    def sign_in(self, current: str = "") -> str:
+        """The command that replaces the token in use, or the variable to set.
+
+        `current` is the profile that `auth login` stores by default, if known.
+        """
+        if self.credential.source == "environment":
+            return f"set {self.credential.location} to it"
+        name = self.profile.name if self.profile else DEFAULT_PROFILE
+        option = "" if name == current else f" --profile {name}"
+        return f"run: outreply auth login{option}"
 
 
 def resolve_profile(

@@ -2,13 +2,16 @@
 
 from outreply_cli.spec.errors import entries_for
 
+SIGN_IN = "run: outreply auth login"
 # Codes for which a command does what the catalog advises to users of the API.
 _HINTS = {
-    "MISSING_TOKEN": "Sign in with: outreply auth login",
-    "INVALID_TOKEN": "Copy the token again from the dashboard, then: outreply auth login",
-    "TOKEN_REVOKED": "Create a new token in the dashboard, then: outreply auth login",
-    "TOKEN_EXPIRED": "Create a new token in the dashboard, then: outreply auth login",
-    "SANDBOX_EXHAUSTED": "Create a live token in the dashboard, then: outreply auth login",
+    "MISSING_TOKEN": "Create a token in the dashboard, then {sign_in}",
+    "INVALID_TOKEN": "Copy the token again from the dashboard, then {sign_in}",
+    "TOKEN_REVOKED": "Create a new token in the dashboard, then {sign_in}",
+    "TOKEN_EXPIRED": "Create a new token in the dashboard, then {sign_in}",
+    "SANDBOX_EXHAUSTED": "Create a live token in the dashboard, then {sign_in}",
+    # A code of the emulator.
+    "PLATFORM_REJECTED": "Change the post as the message says.",
     "BRAND_NOT_AUTHORIZED": "Use a token for the brand; see: outreply brands list",
 }
 # Hints for NOT_FOUND by the start of the path.
@@ -25,10 +28,14 @@ _NOT_FOUND_HINTS = (
 )  # fmt: skip
 
 
-def hint_for(code: str, status: int, path: str = "") -> str | None:
+def hint_for(code: str, status: int, path: str = "", sign_in: str = SIGN_IN) -> str | None:
     """The next step after an error; None if the catalog lacks its code.
 
-    The `path` of the request is the one below the base URL.
+    Args:
+        code: The error code.
+        status: The HTTP status.
+        path: The path of the request, below the base URL.
+        sign_in: The command or variable that replaces the token in use.
     """
     if (code, status) == ("QUOTA_EXCEEDED", 429):
         # With 413 the storage is full; with 429 (used by the SDKs) a monthly bucket is.
@@ -37,4 +44,6 @@ def hint_for(code: str, status: int, path: str = "") -> str | None:
         for prefix, hint in _NOT_FOUND_HINTS:
             if path.startswith(prefix):
                 return hint
-    return _HINTS.get(code) or next((entry.fix for entry in entries_for(code)), None)
+    if code in _HINTS:
+        return _HINTS[code].format(sign_in=sign_in)
+    return next((entry.fix for entry in entries_for(code)), None)

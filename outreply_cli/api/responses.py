@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from outreply_cli.api.errors import ApiError, InvalidResponseError, error_class, flatten_error
+from outreply_cli.api.hints import SIGN_IN
 from outreply_cli.api.retry import is_lasting_limit, retry_after
 from outreply_cli.formats.json import parse_json
 
@@ -28,9 +29,19 @@ def parse_response(status: int, headers: Mapping[str, str], content: bytes, host
 
 
 def parse_error(
-    status: int, headers: Mapping[str, str], content: bytes, host: str, *, path: str, now: datetime
+    status: int,
+    headers: Mapping[str, str],
+    content: bytes,
+    host: str,
+    *,
+    path: str,
+    now: datetime,
+    sign_in: str = SIGN_IN,
 ) -> ApiError:
-    """Parse an error response (status 400 and above) to the request of `path`."""
+    """Parse an error response (status 400 and above) to the request of `path`.
+
+    `sign_in` is the command or variable that replaces the token in use.
+    """
     request_id = headers.get("x-request-id")
     try:
         body = _parse_body(content, host, status, request_id)
@@ -43,6 +54,7 @@ def parse_error(
         status,
         body,
         path=path,
+        sign_in=sign_in,
         request_id=request_id,
         retry_after_seconds=retry_after(
             retry_after=headers.get("retry-after"),

@@ -22,6 +22,7 @@ from outreply_cli.api.errors import (
     NetworkError,
     PermissionDeniedError,
 )
+from outreply_cli.api.hints import SIGN_IN
 from outreply_cli.api.http_client import build_http_client, proxy_for, socks_errors
 from outreply_cli.api.rate_limit import SharedRateLimiter
 from outreply_cli.api.resend import LIST_LAG, is_key_remembered
@@ -143,6 +144,7 @@ class Transport:
         rate_limiter: Decides when to send; None to send immediately.
         timeout: Seconds from the end of the request to the end of the response.
         is_stopped: Whether the run was stopped: no attempt starts, and one in flight ends soon.
+        sign_in: Command or variable that replaces the token, for hints.
 
     Attributes:
         server_ahead: Seconds that the server's clock is ahead, by its last `Date`; zero if
@@ -164,6 +166,7 @@ class Transport:
         rate_limiter: SharedRateLimiter | None = None,
         timeout: float = _RESPONSE_TIMEOUT,
         is_stopped: Callable[[], bool] | None = None,
+        sign_in: str = SIGN_IN,
     ) -> None:
         self.base_url = check_base_url(base_url)
         self.retry_policy = retry_policy or RetryPolicy()
@@ -177,6 +180,7 @@ class Transport:
         self._rate_limiter = rate_limiter
         self._timeout = timeout
         self._is_stopped = is_stopped
+        self._sign_in = sign_in
         self.proxy = proxy_for(self.base_url)
         self._http = build_http_client(self.base_url, timeout, self.proxy)
         # The server's time at a monotonic time: the machine's clock may be set at any time.
@@ -593,7 +597,9 @@ class Transport:
         status, host = response.status_code, response.request.url.host
         if status < 400:
             return parse_response(status, headers, response.content, host)
-        raise parse_error(status, headers, response.content, host, path=path, now=now)
+        raise parse_error(
+            status, headers, response.content, host, path=path, now=now, sign_in=self._sign_in
+        )
 
     def _record(
         self,

@@ -69,7 +69,7 @@ def _request_me(context: DoctorContext, account: Account) -> tuple[CheckResult, 
     if context.api.error is not None:
         return skipped("token", f"{name}; the API is unavailable"), None
     try:
-        response = context.open_client(token).me()
+        response = context.open_client(token, account.sign_in()).me()
     except ApiError as error:
         default = (
             "Sign in again: outreply auth login"

@@ -17,6 +17,7 @@ from outreply_cli.accounts.resolve import (
 from outreply_cli.api.base_url import DEFAULT_BASE_URL
 from outreply_cli.api.client import Client
 from outreply_cli.api.errors import ApiError
+from outreply_cli.api.hints import SIGN_IN
 from outreply_cli.api.retry import RetryPolicy
 from outreply_cli.api.transport import RequestRecord, Transport
 from outreply_cli.clock import Clock
@@ -110,8 +111,11 @@ class DoctorContext:
             secrets.append(self.account.credential.token.reveal())
         return [secret for secret in secrets if secret]
 
-    def open_client(self, token: Token | None = None) -> Client:
-        """Return a client that does not retry; raises InvalidInputError for a bad base URL."""
+    def open_client(self, token: Token | None = None, sign_in: str = SIGN_IN) -> Client:
+        """Return a client that does not retry; raises InvalidInputError for a bad base URL.
+
+        `sign_in` is the command or variable that replaces the token, for hints.
+        """
         base_url = resolve_base_url(self.profile, self.profile_option, self.environ)
         client = Client(
             Transport(
@@ -121,6 +125,7 @@ class DoctorContext:
                 retry_policy=RetryPolicy(max_wait=0, failures=1, rate_limited=1),
                 on_request=self.on_request,
                 timeout=_RESPONSE_TIMEOUT,
+                sign_in=sign_in,
             )
         )
         self._clients.append(client)

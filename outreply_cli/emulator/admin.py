@@ -8,10 +8,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from outreply_cli.emulator.audit import list_audit
-from outreply_cli.emulator.delivery import DeliveryWorker, list_attempts
+from outreply_cli.emulator.audit import AUDIT_EVENTS, list_audit
+from outreply_cli.emulator.auth import is_allowed_address
+from outreply_cli.emulator.delivery import DeliveryWorker, delete_expired, list_attempts
 from outreply_cli.emulator.faults import Faults
-from outreply_cli.emulator.incoming_comments import add_incoming_comment
+from outreply_cli.emulator.incoming_comments import (
+    COMMENT_MAX_CHARACTERS,
+    add_incoming_comment,
+)
 from outreply_cli.emulator.rate import RateWindows
 from outreply_cli.emulator.request import ErrorResponse, find_row, format_unix_time
 from outreply_cli.emulator.scheduler import next_due_at, process_due
@@ -21,6 +25,7 @@ from outreply_cli.emulator.seed_file import parse_seed
 from outreply_cli.emulator.snapshots import load_snapshot, save_snapshot
 from outreply_cli.emulator.state import State
 from outreply_cli.emulator.tokens import (
+    SHORT_ID_CHARACTERS,
     change_collaborator,
     create_token,
     edit_token,
@@ -95,19 +100,18 @@ class AdminApi:
     def _status(self, _: Mapping[str, Any]) -> dict[str, Any]:
         db = self._state.connection
         counts = dict(db.execute("SELECT status, count(*) FROM posts GROUP BY status").fetchall())
-        tokens = db.execute(
-            "SELECT name, secret, scopes FROM tokens WHERE revoked_at IS NULL "
-            "AND (expires_at IS NULL OR expires_at > ?) ORDER BY scopes != '[\"*\"]', rowid",
-            (self._state.clock.now().timestamp(),),
-        )
+        rows = db.execute("SELECT * FROM tokens ORDER BY scopes != '[\"*\"]', rowid").fetchall()
+        now = self._state.clock.now()
         return {
             "pid": os.getpid(),
-            "now": format_unix_time(self._state.clock.now().timestamp()),
+            "now": format_unix_time(now.timestamp()),
             "frozen": self._state.clock.is_frozen,
             "posts": {name: counts.get(name, 0) for name in ("scheduled", "published", "failed")},
             "tokens": [
                 {"name": row["name"], "token": row["secret"], "scopes": json.loads(row["scopes"])}
-                for row in tokens
+                for row in rows
+                if token_view(row, now)["status"] == "active"
+                and is_allowed_address("127.0.0.1", row)
             ],
         }
 
@@ -178,11 +182,20 @@ class AdminApi:
             self._state.connection,
             f"Webhook not found: {_text(params, 'id')}",
             f"UPDATE hooks SET {changes} WHERE id = ? RETURNING *",  # noqa: S608
-            (*values, _text(params, "id")),
+            (*values, self._expand_id("hooks", _text(params, "id"))),
             hint="See: outreply webhooks list --profile emulator",
         )
 
+    def _expand_id(self, table: str, text: str) -> str:
+        """The only ID in a table that starts with `text`, or `text` itself."""
+        rows = self._state.connection.execute(
+            f"SELECT id FROM {table} WHERE length(?) >= ? AND instr(id, ?) = 1 LIMIT 2",  # noqa: S608
+            (text, SHORT_ID_CHARACTERS, text),
+        ).fetchall()
+        return str(rows[0]["id"]) if len(rows) == 1 else text
+
     def _deliveries(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        delete_expired(self._state)
         rows = self._state.connection.execute(
             "SELECT id, hook_id AS webhook_id, event, attempts, status, error, "
             "due_at AS next_attempt_at, created_at FROM deliveries ORDER BY number DESC LIMIT ?",
@@ -219,6 +232,9 @@ class AdminApi:
 
     def _audit(self, params: Mapping[str, Any]) -> dict[str, Any]:
         event = None if params.get("event") is None else _text(params, "event")
+        if event not in {None, *AUDIT_EVENTS}:
+            hint = f"Use one of: {', '.join(AUDIT_EVENTS)}"
+            raise InvalidInputError(f"unknown event {event!r}", hint=hint)
         denied = params.get("denied") is True
         entries = list_audit(self._state, limit=_limit(params), event=event, denied=denied)
         return {"entries": entries}
@@ -250,11 +266,14 @@ class AdminApi:
             db,
             f"Published post not found: {_text(params, 'post_id')}",
             "SELECT id FROM posts WHERE status = 'published' AND ? IN (id, remote_id)",
-            (_text(params, "post_id"),),
+            (self._expand_id("posts", _text(params, "post_id")),),
             hint="See: outreply posts list --published --profile emulator",
         )
         author = (_text(params, "name", ""), _text(params, "username", ""))
-        comment = (*author, _text(params, "message"))
+        message = _text(params, "message")
+        if not message.strip() or len(message) > COMMENT_MAX_CHARACTERS:
+            raise InvalidInputError(f"message must have 1 to {COMMENT_MAX_CHARACTERS:,} characters")
+        comment = (*author, message)
         add_incoming_comment(self._state, post["id"], comment, now.timestamp())
         process_due(self._state, now)
         row = db.execute("SELECT id FROM comments ORDER BY number DESC LIMIT 1").fetchone()

@@ -12,6 +12,10 @@ from werkzeug.wrappers import Request
 from outreply_cli.emulator.request import Principal, format_unix_time
 from outreply_cli.emulator.state import State
 
+AUDIT_EVENTS = (
+    "request", "token.created", "token.changed", "token.rotated", "token.revoked",
+    "collaborator.downgraded", "collaborator.restored",
+)  # fmt: skip
 _LOG_SECONDS = 30 * 86_400.0
 _REQUEST_COLUMNS = ("method", "path", "status", "code", "ip", "milliseconds", "denied_scope")
 _INSERT = (

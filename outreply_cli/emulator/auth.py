@@ -47,12 +47,17 @@ def authenticate(db: sqlite3.Connection, request: Request, now: datetime) -> Pri
         raise ErrorResponse(401, "TOKEN_REVOKED")
     if token["expires_at"] is not None and token["expires_at"] <= now.timestamp():
         raise ErrorResponse(401, "TOKEN_EXPIRED")
-    networks = [parse_network(entry) for entry in _parse_list(token["ip_allowlist"])]
-    if networks and not _is_in(request.remote_addr or "", networks):
+    if not is_allowed_address(request.remote_addr or "", token):
         raise ErrorResponse(403, "IP_NOT_ALLOWED", ip=request.remote_addr)
     if token["issued_by_collaborator_id"] is not None and not token["has_full_access"]:
         raise ErrorResponse(403, "COLLABORATOR_INSUFFICIENT")
     return caller
+
+
+def is_allowed_address(address: str, token: sqlite3.Row) -> bool:
+    """Whether the allowlist of a token contains an IP address, or is empty."""
+    networks = [parse_network(entry) for entry in _parse_list(token["ip_allowlist"])]
+    return not networks or _is_in(address, networks)
 
 
 def identify_caller(db: sqlite3.Connection, request: Request) -> Principal | None:

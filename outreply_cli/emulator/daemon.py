@@ -2,11 +2,12 @@
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from outreply_cli.clock import Clock
@@ -17,10 +18,12 @@ from outreply_cli.emulator.server import EmulatorServer
 from outreply_cli.env import TOKEN_VARIABLES
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.storage.private_files import create_private, make_private_dir
+from outreply_cli.storage.sqlite import describe_error, file_lock
 from outreply_cli.subprocesses import strip_secrets
 
 STATE_FILE = "emulator.db"
 _LOG_FILE = "emulator.log"
+_LOCK_FILE = "emulator.lock"
 _START_SECONDS = 20.0
 _STOP_SECONDS = 10.0
 _POLL_SECONDS = 0.05
@@ -33,22 +36,25 @@ def serve(
     port: int,
     host: str,
     config: EmulatorConfig,
+    stop_hint: str,
     on_ready: Callable[[EmulatorHandle], None],
 ) -> None:
     """Serve in this process until SIGTERM or Ctrl-C; `on_ready` is called once it listens.
+
+    `stop_hint` is the advice if another emulator uses the directory.
 
     Raises:
         EmulatorError: An emulator already uses this directory.
         StorageError: The port is in use, or the state is unusable.
     """
-    _ensure_not_running(directory)
-    stopped = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda _signal, _frame: stopped.set())
-    with _running(directory, clock, port=port, host=host, config=config) as handle:
-        on_ready(handle)
-        while not stopped.wait(0.5):
-            pass
+    with _lock(directory, stop_hint):
+        stopped = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda _signal, _frame: stopped.set())
+        with _running(directory, clock, port=port, host=host, config=config) as handle:
+            on_ready(handle)
+            while not stopped.wait(0.5):
+                pass
 
 
 def run_with_emulator(
@@ -118,16 +124,20 @@ def start_daemon(
     port: int,
     host: str,
     options: Sequence[str],
+    stop_hint: str,
     environ: Mapping[str, str],
 ) -> EmulatorHandle:
     """Start an emulator that outlives this process, and return once it responds.
 
-    `options` are further options of `emulator start`.
+    `options` are further options of `emulator start`; `stop_hint` is the advice if another
+    emulator uses the directory.
 
     Raises:
         EmulatorError: An emulator already uses this directory, or the new one failed to start.
     """
-    _ensure_not_running(directory)
+    # The new process holds the lock; this only reports the running one in few words.
+    with _lock(directory, stop_hint):
+        pass
     log = directory / _LOG_FILE
     start = ["emulator", "start", "--foreground", "--port", str(port), "--host", host, *options]
     try:
@@ -135,9 +145,11 @@ def start_daemon(
         # Unlinked, not truncated: a symlink there would lead to another file.
         log.unlink(missing_ok=True)
         stream = os.fdopen(create_private(log), "wb")
+        # Not by its name later: another start may have replaced the file.
+        output = log.open("rb")
     except OSError as error:
         raise EmulatorError(f"cannot write {log}: {error.strerror}") from None
-    with stream:
+    with stream, output:
         process = subprocess.Popen(  # noqa: S603 - this program
             [sys.executable, "-P", "-m", "outreply_cli", *start, "--state", str(directory)],
             stdin=subprocess.DEVNULL,
@@ -147,17 +159,17 @@ def start_daemon(
             # Other processes can read the environment of a daemon for as long as it runs.
             env=strip_secrets(environ),
         )
-    waited = 0.0
-    while waited < _START_SECONDS:
-        handle = find_running(directory)
-        if handle is not None and handle.pid == process.pid:
-            process.returncode = 0  # Prevents the ResourceWarning about a running child.
-            return handle
-        if process.poll() is not None:
-            output = log.read_text(encoding="utf-8", errors="replace").strip()
-            raise EmulatorError(f"the emulator failed to start: {output or 'no output'}")
-        clock.sleep(_POLL_SECONDS)
-        waited += _POLL_SECONDS
+        waited = 0.0
+        while waited < _START_SECONDS:
+            handle = find_running(directory)
+            if handle is not None and handle.pid == process.pid:
+                process.returncode = 0  # Prevents the ResourceWarning about a running child.
+                return handle
+            if process.poll() is not None:
+                text = output.read().decode("utf-8", "replace").strip()
+                raise EmulatorError(f"the emulator failed to start: {text or 'no output'}")
+            clock.sleep(_POLL_SECONDS)
+            waited += _POLL_SECONDS
     process.kill()
     raise EmulatorError(f"the emulator did not respond within {_START_SECONDS:.0f} s; see {log}")
 
@@ -173,10 +185,19 @@ def stop(handle: EmulatorHandle, directory: Path, clock: Clock) -> None:
         waited += _POLL_SECONDS
 
 
-def _ensure_not_running(directory: Path) -> None:
-    other = find_running(directory)
-    if other is not None:
-        raise EmulatorError(
-            f"an emulator is already running: {other.base_url} (pid {other.pid})",
-            hint="Run: outreply emulator stop, or use another --state directory.",
-        )
+@contextmanager
+def _lock(directory: Path, stop_hint: str) -> Iterator[None]:
+    """Hold the state directory; raises EmulatorError if another emulator does."""
+    with ExitStack() as stack:
+        try:
+            make_private_dir(directory)
+            stack.enter_context(file_lock(directory / _LOCK_FILE, wait=0))
+        except (OSError, sqlite3.Error) as error:
+            if "locked" not in str(error):
+                raise EmulatorError(f"cannot use {directory}: {describe_error(error)}") from None
+            other = find_running(directory)
+            address = f"{other.base_url} (pid {other.pid})" if other else f"in {directory}"
+            raise EmulatorError(
+                f"an emulator is already running: {address}", hint=stop_hint
+            ) from None
+        yield

@@ -59,6 +59,22 @@ def list_attempts(state: State, delivery_id: str) -> list[dict[str, Any]]:
     return [dict(row) | {"at": format_unix_time(row["at"])} for row in rows]
 
 
+def delete_expired(state: State) -> None:
+    """Delete the deliveries that the log keeps no longer; the caller commits."""
+    before = state.clock.now().timestamp() - _LOG_SECONDS
+    # In the order of their numbers, so that the cost does not grow with the log.
+    expired = (
+        "FROM deliveries WHERE due_at IS NULL AND number < coalesce("
+        "(SELECT min(number) FROM deliveries WHERE created_at >= ?), "
+        "(SELECT max(number) + 1 FROM deliveries))"
+    )
+    state.connection.execute(
+        f"DELETE FROM attempts WHERE delivery_id IN (SELECT id {expired})",  # noqa: S608
+        (before,),
+    )
+    state.connection.execute(f"DELETE {expired}", (before,))
+
+
 class DeliveryWorker:
     """Processes what is due and sends the deliveries, in a thread while the emulator serves.
 
@@ -89,6 +105,9 @@ class DeliveryWorker:
         """Process and send everything that is due; returns the number of delivery attempts."""
         attempts = 0
         with self.lock:
+            with self._state.transaction():
+                save_audit(self._state)
+                delete_expired(self._state)
             while not self._stopped.is_set() and (row := self._next_delivery()) is not None:
                 self._attempt(row)
                 attempts += 1
@@ -105,7 +124,6 @@ class DeliveryWorker:
         """The next delivery that is due, counted in the monthly quota; None if none is due."""
         with self._state.transaction() as db:
             now = self._state.clock.now()
-            save_audit(self._state)
             process_due(self._state, now)
             while (row := db.execute(_DUE, (now.timestamp(),)).fetchone()) is not None:
                 user = db.execute("SELECT * FROM users WHERE id = ?", (row["user_id"],)).fetchone()
@@ -159,13 +177,6 @@ class DeliveryWorker:
                 "attempts", delivery_id=row["id"], at=now, status=result.status,
                 error=result.error, milliseconds=result.milliseconds,
             )  # fmt: skip
-            expired = "FROM deliveries WHERE created_at < ? AND due_at IS NULL"
-            log_start = (now - _LOG_SECONDS,)
-            db.execute(
-                f"DELETE FROM attempts WHERE delivery_id IN (SELECT id {expired})",  # noqa: S608
-                log_start,
-            )
-            db.execute(f"DELETE {expired}", log_start)
             if result.is_accepted:
                 db.execute("UPDATE hooks SET failures = 0 WHERE id = ?", (hook_id,))
                 return

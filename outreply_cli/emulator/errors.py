@@ -14,8 +14,8 @@ class EmulatorNotRunningError(EmulatorError):
 
     code = "EMULATOR_NOT_RUNNING"
 
-    def __init__(self) -> None:
-        super().__init__("no emulator is running", hint="Run: outreply emulator start")
+    def __init__(self, options: str = "") -> None:
+        super().__init__("no emulator is running", hint=f"Run: outreply emulator start{options}")
 
 
 class EmulatorNotFoundError(EmulatorError):

@@ -8,7 +8,10 @@ from datetime import timedelta
 from importlib import resources
 from typing import TypeVar
 
-from outreply_cli.emulator.incoming_comments import add_incoming_comment
+from outreply_cli.emulator.incoming_comments import (
+    COMMENT_MAX_CHARACTERS,
+    add_incoming_comment,
+)
 from outreply_cli.emulator.media import ASSETS, attach
 from outreply_cli.emulator.posts import (
     OWNED_POSTS,
@@ -150,6 +153,10 @@ class _AccountLoader:
         )  # fmt: skip
         sandbox = _read(fields, "sandbox", Field.boolean, default=False)
         scopes = _read(fields, "scopes", lambda field: field.choices((*SCOPES, EVERY_SCOPE)), None)
+        if scopes == []:
+            raise fields["scopes"].error("must not be empty")
+        if "collaborator" in fields and "on_behalf_of" not in fields:
+            raise item.error("a token of a collaborator requires on_behalf_of, its brand")
         given: dict[str, object] = {}
         if "token" in fields:
             given["secret"] = parse_token(fields["token"], sandbox=sandbox)
@@ -255,7 +262,7 @@ class _AccountLoader:
         at = _require_field(item, fields, "at").timestamp(self._now)
         name = _read(fields, "name", Field.text, "Someone")
         username = _read(fields, "username", Field.text, "someone")
-        message = _require_field(item, fields, "message").text(max_length=100_000)
+        message = _require_field(item, fields, "message").text(max_length=COMMENT_MAX_CHARACTERS)
         if at > self._now.timestamp():
             if "replies" in fields:
                 raise fields["replies"].error("a comment in the future must not have replies")
@@ -272,7 +279,7 @@ class _AccountLoader:
     def _load_webhook(self, item: Field) -> None:
         fields = item.fields(
             "id", "url", "events", "secret", "previous_secret", "rotated_at", "disabled_at",
-            "consecutive_failures", "created_at",
+            "consecutive_failures", "created_at", "brands",
         )  # fmt: skip
         secret = fields["secret"].text(max_length=200) if "secret" in fields else None
         url = _require_field(item, fields, "url")
@@ -291,6 +298,7 @@ class _AccountLoader:
             "disabled_at": self._time(fields, "disabled_at"),
             "failures": _count(fields, "consecutive_failures"),
             "created_at": self._time(fields, "created_at", self._now.timestamp()),
+            "brand_ids": json.dumps([self._get_brand_id(b) for b in _items(fields, "brands")]),
         }, fields)  # fmt: skip
 
     def _add_usage(self, period: str, bucket: str, used: int) -> None:

@@ -79,6 +79,7 @@ def _hook(row: sqlite3.Row) -> dict[str, Any]:
         "id": row["id"], "url": row["url"], "events": json.loads(row["events"]),
         "secret": row["secret"], "previous_secret": row["previous_secret"],
         "rotated_at": _format(row["rotated_at"]), "disabled_at": _format(row["disabled_at"]),
+        "brands": json.loads(row["brand_ids"]),
         "consecutive_failures": row["failures"] or None, "created_at": _format(row["created_at"]),
     })  # fmt: skip
 

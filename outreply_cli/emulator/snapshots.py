@@ -12,6 +12,14 @@ from outreply_cli.emulator.state import State, open_state
 from outreply_cli.errors import StorageError
 from outreply_cli.storage.private_files import create_private
 
+_INVALID_JSON = tuple(
+    f"SELECT 1 FROM {table} WHERE NOT json_valid({column}) LIMIT 1"  # noqa: S608
+    for table, columns in {
+        "users": ("limits",), "tokens": ("scopes", "brand_ids", "ip_allowlist"),
+        "posts": ("media",), "hooks": ("events",),
+    }.items()
+    for column in columns
+)  # fmt: skip
 _HINT = "Use a file written by: outreply emulator snapshot save"
 
 
@@ -64,5 +72,7 @@ def _check(path: Path) -> None:
             raise ValueError("not an emulator snapshot")
         if database.execute("PRAGMA integrity_check").fetchone()[0] != "ok":
             raise ValueError("the file is corrupted")
+        if any(database.execute(sql).fetchone() for sql in _INVALID_JSON):
+            raise ValueError("the file is corrupted: a value is not JSON")
         if database.execute("PRAGMA foreign_key_check").fetchone() is not None:
             raise ValueError("the file is corrupted: rows are missing")

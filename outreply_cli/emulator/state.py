@@ -89,7 +89,8 @@ CREATE INDEX IF NOT EXISTS posts_of_media ON post_media (media_id);
 CREATE TABLE IF NOT EXISTS hooks (
     number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, user_id TEXT NOT NULL REFERENCES users(id),
     url TEXT NOT NULL, events TEXT NOT NULL, secret TEXT NOT NULL, previous_secret TEXT,
-    rotated_at REAL, disabled_at REAL, failures INTEGER NOT NULL DEFAULT 0, created_at REAL NOT NULL
+    rotated_at REAL, disabled_at REAL, failures INTEGER NOT NULL DEFAULT 0,
+    created_at REAL NOT NULL, brand_ids TEXT NOT NULL DEFAULT '[]'
 );
 CREATE TABLE IF NOT EXISTS deliveries (
     number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, hook_id TEXT NOT NULL REFERENCES hooks(id),
@@ -111,7 +112,7 @@ CREATE TABLE IF NOT EXISTS usage (
 
 _UPGRADES = {
     2: "CREATE INDEX posts_published_of_page ON posts (page_id, status, published_at)",
-    3: _LOGS,
+    3: _LOGS + "ALTER TABLE hooks ADD COLUMN brand_ids TEXT NOT NULL DEFAULT '[]';",
 }
 # The key in a copy's `meta` table that holds its creation time.
 _COPIED_AT = "copied_at"
@@ -196,8 +197,10 @@ class State:
             try:
                 self._deferred.clear()
                 with self.transaction() as db:
+                    last_id = self._last_id()
                     for table in reversed(_TABLES):
                         self._copy_table(table)
+                    self._keep_last_id(last_id)
                     self.clock.reload()
                     deleted = "DELETE FROM meta WHERE key = ? RETURNING value"
                     for row in db.execute(deleted, (_COPIED_AT,)).fetchall():
@@ -223,8 +226,10 @@ class State:
     def clear(self) -> None:
         """Delete everything and reset the clock; the caller commits."""
         self._deferred.clear()
+        last_id = self._last_id()
         for table in _TABLES:
             self.connection.execute(f"DELETE FROM {table}")  # noqa: S608
+        self._keep_last_id(last_id)
         self.clock.reset()
         self._start_clock()
 
@@ -252,6 +257,15 @@ class State:
         ).fetchall()
         used: int = rows[-1]["used"]
         return used
+
+    def _last_id(self) -> int:
+        row = self.connection.execute("SELECT value FROM meta WHERE key = 'ids'").fetchone()
+        return 0 if row is None else int(row[0])
+
+    def _keep_last_id(self, last_id: int) -> None:
+        """Never generate an ID again: clients remember those of posts that are gone."""
+        if last_id > self._last_id():
+            self.connection.execute("INSERT OR REPLACE INTO meta VALUES ('ids', ?)", (last_id,))
 
     def new_id(self) -> str:
         """Generate an ID of 24 hexadecimal digits, as the API does."""

@@ -17,6 +17,10 @@ from outreply_cli.errors import InvalidInputError
 from outreply_cli.spec.limits import EVERY_SCOPE, SANDBOX_PREFIX, SCOPES, TOKEN_LIFETIME_MAX
 
 _SEE_TOKENS = "See: outreply emulator tokens"
+_SETTINGS = ("scopes", "brands", "ip_allowlist", "expires_in")
+_NAME_CHARACTERS = 200
+# An ID may be cut to a unique prefix of this length.
+SHORT_ID_CHARACTERS = 6
 _LIVE_PREFIX = "outreply_live_"
 _ACTIVE = "revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?)"
 
@@ -47,7 +51,8 @@ def create_token(state: State, params: Mapping[str, Any]) -> sqlite3.Row:
         InvalidInputError: A setting is invalid, or the tier allows no more active keys.
     """
     db = state.connection
-    user = find_row(db, "The emulator has no account", "SELECT * FROM users LIMIT 1", ())
+    _check_names(params, "name", "collaborator")
+    user = _find_user(state, params)
     columns = _parse_settings(state, user, params)
     collaborator = params.get("collaborator")
     if collaborator is not None:
@@ -64,8 +69,8 @@ def create_token(state: State, params: Mapping[str, Any]) -> sqlite3.Row:
     check_key_limit(db, user, state.clock.now(), new=1)
     scopes = json.loads(columns.pop("scopes", f'["{EVERY_SCOPE}"]'))
     name = params.get("name") or "created on request"
-    if not isinstance(name, str):
-        raise InvalidInputError("name must be a string")
+    if not isinstance(name, str) or len(name) > _NAME_CHARACTERS:
+        raise InvalidInputError(f"name must be a string of at most {_NAME_CHARACTERS} characters")
     row = add_token(state, user["id"], name=name, scopes=scopes, **columns)
     log_token_change(state, row, "token.created")
     return row
@@ -78,7 +83,10 @@ def edit_token(state: State, token: str, params: Mapping[str, Any]) -> sqlite3.R
         ErrorResponse: The token does not exist.
         InvalidInputError: A setting is invalid.
     """
+    _check_names(params, "token")
     row = find_token(state, token)
+    if row["revoked_at"] is not None:
+        raise InvalidInputError(f"the token {row['name']!r} is revoked")
     sql = "SELECT * FROM users WHERE id = ?"
     user = state.connection.execute(sql, (row["user_id"],)).fetchone()
     columns = _parse_settings(state, user, params)
@@ -88,7 +96,9 @@ def edit_token(state: State, token: str, params: Mapping[str, Any]) -> sqlite3.R
         raise InvalidInputError(
             "nothing to change", hint="See: outreply emulator edit-token --help"
         )
-    return _update(state, row, "token.changed", columns)
+    updated = _update(state, row, "token.changed", columns)
+    check_key_limit(state.connection, user, state.clock.now())
+    return updated
 
 
 def rotate_token(state: State, token: str) -> sqlite3.Row:
@@ -117,6 +127,8 @@ def change_collaborator(state: State, collaborator: str, action: str) -> list[sq
         action: `remove` revokes the tokens; `downgrade` and `restore` take and give back full
             access, without which requests fail with 403 COLLABORATOR_INSUFFICIENT.
     """
+    if action not in {"remove", "downgrade", "restore"}:
+        raise InvalidInputError("action must be one of: remove, downgrade, restore")
     rows = state.connection.execute(
         "SELECT * FROM tokens WHERE issued_by_collaborator_id = ? ORDER BY rowid", (collaborator,)
     ).fetchall()
@@ -125,22 +137,27 @@ def change_collaborator(state: State, collaborator: str, action: str) -> list[sq
         raise ErrorResponse(404, "NOT_FOUND", text, hint=_SEE_TOKENS)
     if action == "remove":
         return [revoke_token(state, row["id"]) for row in rows]
-    if action not in {"downgrade", "restore"}:
-        raise InvalidInputError("action must be one of: remove, downgrade, restore")
-    full_access = {"has_full_access": int(action == "restore")}
-    return [_update(state, row, f"collaborator.{action}d", full_access) for row in rows]
+    is_restored = action == "restore"
+    return [
+        row
+        if row["revoked_at"] is not None or bool(row["has_full_access"]) == is_restored
+        else _update(state, row, f"collaborator.{action}d", {"has_full_access": int(is_restored)})
+        for row in rows
+    ]
 
 
 def find_token(state: State, token: str) -> sqlite3.Row:
     """The token with this ID or name; raises ErrorResponse or InvalidInputError."""
     rows = state.connection.execute(
-        "SELECT * FROM tokens WHERE ? IN (id, name) ORDER BY id != ?, rowid", (token, token)
+        "SELECT * FROM tokens WHERE ? IN (id, name) OR (length(?) >= ? AND instr(id, ?) = 1) "
+        "ORDER BY id != ?, rowid",
+        (token, token, SHORT_ID_CHARACTERS, token, token),
     ).fetchall()
     if not rows:
         raise ErrorResponse(404, "NOT_FOUND", f"Token not found: {token}", hint=_SEE_TOKENS)
     if len(rows) > 1 and rows[0]["id"] != token:
         ids = ", ".join(row["id"] for row in rows)
-        raise InvalidInputError(f"several tokens are named {token!r}", hint=f"Use an ID: {ids}")
+        raise InvalidInputError(f"several tokens match {token!r}", hint=f"Use an ID: {ids}")
     found: sqlite3.Row = rows[0]
     return found
 
@@ -198,7 +215,7 @@ def check_key_limit(
     if active + new > limit:
         raise InvalidInputError(
             f"the tier {user['tier']!r} allows {limit} active keys",
-            hint="Revoke one with: outreply emulator revoke-token NAME",
+            hint="Revoke another token first.",
         )
 
 
@@ -228,7 +245,7 @@ def _parse_settings(state: State, user: sqlite3.Row, params: Mapping[str, Any]) 
                 f"unknown scope {unknown[0]!r}" if unknown else "scopes must not be empty",
                 hint=f"Use one of: {', '.join(SCOPES)}, *",
             )
-        columns["scopes"] = json.dumps(scopes)
+        columns["scopes"] = json.dumps(list(dict.fromkeys(scopes)))
     if params.get("brands") is not None:
         columns["brand_ids"] = json.dumps(
             [_find_brand(state, user, brand) for brand in _strings(params, "brands")]
@@ -240,6 +257,26 @@ def _parse_settings(state: State, user: sqlite3.Row, params: Mapping[str, Any]) 
             raise InvalidInputError(f"invalid IP address or CIDR range {invalid[0]!r}")
         columns["ip_allowlist"] = json.dumps(entries)
     return columns
+
+
+def _find_user(state: State, params: Mapping[str, Any]) -> sqlite3.Row:
+    """The account of the brands in `params`, else the first one."""
+    brands = params.get("brands")
+    brand = brands[0] if isinstance(brands, list) and brands else None
+    return find_row(
+        state.connection,
+        "The emulator has no account" if brand is None else f"Brand not found: {brand}",
+        "SELECT users.* FROM users LEFT JOIN brands ON brands.user_id = users.id "
+        "WHERE ? IS NULL OR ? IN (brands.id, brands.name) "
+        "ORDER BY (SELECT min(rowid) FROM tokens WHERE user_id = users.id) LIMIT 1",
+        (brand, brand),
+    )
+
+
+def _check_names(params: Mapping[str, Any], *names: str) -> None:
+    for name in params:
+        if name not in (*names, *_SETTINGS):
+            raise InvalidInputError(f"unknown parameter {name!r}")
 
 
 def _find_brand(state: State, user: sqlite3.Row, brand: str) -> str:

@@ -10,7 +10,9 @@ from datetime import datetime
 from typing import Any
 
 from outreply_cli.emulator.request import (
+    ErrorResponse,
     NetworkAccess,
+    Principal,
     RequestContext,
     find_row,
     format_unix_time,
@@ -35,7 +37,7 @@ def create_webhook(context: RequestContext) -> dict[str, Any]:
     row = context.state.insert(
         "hooks", id=context.state.new_id(), user_id=context.caller.user["id"], url=url,
         events=json.dumps(list(dict.fromkeys(events))), secret=new_secret(context.state),
-        created_at=context.now.timestamp(),
+        created_at=context.now.timestamp(), brand_ids=json.dumps(list(context.caller.brand_ids)),
     )  # fmt: skip
     view = {**_view(row), "secret": row["secret"]}
     return {**view, "webhook": view}
@@ -46,7 +48,7 @@ def list_webhooks(context: RequestContext) -> dict[str, Any]:
     rows = context.db.execute(
         "SELECT * FROM hooks WHERE user_id = ? ORDER BY number", (context.caller.user["id"],)
     )
-    return {"webhooks": [_view(row) for row in rows]}
+    return {"webhooks": [_view(row) for row in rows if _may_manage(context.caller, row)]}
 
 
 def get_webhook(context: RequestContext) -> dict[str, Any]:
@@ -106,12 +108,14 @@ def new_secret(state: State) -> str:
 def emit(state: State, user_id: str, name: str, data: Mapping[str, Any], at: datetime) -> None:
     """Queue a delivery of the event `name` for every active webhook that subscribes to it.
 
-    `data` is that of the payload, without `userId`.
+    `data` is that of the payload, without `userId`. A webhook that was created with a token for
+    certain brands gets the events of these brands only.
     """
     sql = "SELECT * FROM hooks WHERE user_id = ? AND disabled_at IS NULL"
     timestamp = at.timestamp()
     for row in state.connection.execute(sql, (user_id,)).fetchall():
-        if name not in json.loads(row["events"]):
+        brands = json.loads(row["brand_ids"])
+        if name not in json.loads(row["events"]) or (brands and data.get("brandId") not in brands):
             continue
         delivery_id = f"evt_{state.new_id()}"
         payload = {
@@ -128,8 +132,16 @@ def emit(state: State, user_id: str, name: str, data: Mapping[str, Any], at: dat
 
 
 def _get_own(context: RequestContext, hook_id: str) -> sqlite3.Row:
-    sql = "SELECT * FROM hooks WHERE id = ? AND user_id = ?"
-    return find_row(context.db, "Webhook not found", sql, (hook_id, context.caller.user["id"]))
+    text, sql = "Webhook not found", "SELECT * FROM hooks WHERE id = ? AND user_id = ?"
+    row = find_row(context.db, text, sql, (hook_id, context.caller.user["id"]))
+    if not _may_manage(context.caller, row):
+        raise ErrorResponse(404, "NOT_FOUND", text)
+    return row
+
+
+def _may_manage(caller: Principal, row: sqlite3.Row) -> bool:
+    brands = json.loads(row["brand_ids"])
+    return not caller.brand_ids or (bool(brands) and set(brands) <= set(caller.brand_ids))
 
 
 def _view(row: sqlite3.Row) -> dict[str, Any]:

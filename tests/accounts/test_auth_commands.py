@@ -409,3 +409,65 @@ def test_text_around_a_token_is_reported(
         assert problem in result.err
         assert secret not in result.err
     assert results[0].err.startswith("Error: OUTREPLY_API_KEY: the token has ")
+
+
+@pytest.fixture
+def two_accounts(cli_logged_out: CommandLine, emulator: EmulatorServer) -> CommandLine:
+    """The profiles `default` and `agency`, each with a token of the emulator."""
+    cli = cli_logged_out
+    for name in ("default", "agency"):
+        token = emulator.handle.request("token", name=name)["token"]
+        login = ("auth", "login", "--with-token", "--insecure-storage", "--profile", name)
+        result = cli.run(*login, "--base-url", emulator.base_url, stdin=token)
+        assert result.code == 0, result.err
+    return cli
+
+
+@pytest.mark.parametrize("change", ["revoke-token", "rotate-token"])
+def test_advice_about_a_token_keeps_other_accounts(
+    two_accounts: CommandLine, emulator: EmulatorServer, change: str
+) -> None:
+    cli = two_accounts
+    emulator.handle.request(change, token="agency")
+    refused = cli.run("pages", "list", "-p", "agency")
+    assert refused.code == 4
+    advice = "outreply auth login --profile agency"
+    assert f"then run: {advice}\n" in refused.err
+    # Followed to the letter, in the form for scripts.
+    token = emulator.handle.request("token", name="new")["token"]
+    options = ("--with-token", "--insecure-storage")
+    assert cli.run(*advice.split()[1:], *options, stdin=token).code == 0
+    assert cli.run("pages", "list", "-p", "agency").code == 0
+    me = cli.run("api", "GET", "/me", "-p", "default", "--fields", "api_key.name")
+    assert json.loads(me.out) == {"api_key.name": "default"}
+
+
+def test_advice_about_a_token_in_the_environment_names_the_variable(
+    cli: CommandLine, emulator: EmulatorServer
+) -> None:
+    emulator.handle.request("revoke-token", token="emulator")
+    refused = cli.run("pages", "list")
+    assert "Create a new token in the dashboard, then set OUTREPLY_API_KEY to it" in refused.err
+    assert "auth login" not in refused.err
+    doctor = cli.run("doctor")
+    assert "set OUTREPLY_API_KEY to it" in doctor.out
+
+
+def test_advice_about_the_current_profile_needs_no_option(
+    two_accounts: CommandLine, emulator: EmulatorServer
+) -> None:
+    emulator.handle.request("revoke-token", token="default")
+    refused = two_accounts.run("pages", "list")
+    assert "then run: outreply auth login\n" in refused.err
+
+
+def test_login_keeps_the_base_url_of_a_profile(
+    two_accounts: CommandLine, emulator: EmulatorServer
+) -> None:
+    token = emulator.handle.request("token", name="new")["token"]
+    login = ("auth", "login", "--with-token", "--insecure-storage", "--profile", "agency")
+    assert two_accounts.run(*login, stdin=token).code == 0
+    listed = json.loads(two_accounts.run("auth", "list", "--json").out)
+    assert {row["name"]: row["base_url"] for row in listed}["agency"] == emulator.base_url
+    two_accounts.environ["OUTREPLY_BASE_URL"] = "http://127.0.0.1:9/api/v1"
+    assert two_accounts.run(*login, stdin=token).code == 0

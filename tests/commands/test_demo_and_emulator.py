@@ -2,9 +2,11 @@
 
 import json
 import os
+import shlex
 import signal
 import stat
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -62,6 +64,77 @@ def test_start_status_stop(cli_with_emulator: CommandLine) -> None:
     assert not_running.code == 1
     assert json.loads(not_running.err)["error"]["code"] == "EMULATOR_NOT_RUNNING"
     assert cli_with_emulator.spawn("emulator", "stop").code == 1
+
+
+def test_one_emulator_for_each_state_directory(cli_logged_out: CommandLine) -> None:
+    words = ("emulator", "start", "--port", "0", "--json")
+    with ThreadPoolExecutor(4) as pool:
+        results = [*pool.map(lambda _: cli_logged_out.spawn(*words), range(4))]
+    try:
+        assert sorted(result.code for result in results) == [0, 1, 1, 1]
+        for result in results:
+            if result.code:
+                message = json.loads(result.err)["error"]["message"]
+                assert "emulator is already running" in message
+                assert "outreply_live_" not in message
+    finally:
+        assert cli_logged_out.spawn("emulator", "stop").code == 0
+    assert cli_logged_out.spawn("emulator", "stop").code == 1
+
+
+def test_unresponsive_emulator_keeps_its_directory(cli_with_emulator: CommandLine) -> None:
+    pid = json.loads(cli_with_emulator.spawn("emulator", "status", "--json").out)["pid"]
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        # Asking the running emulator takes ten seconds; its lock is seen at once.
+        second = cli_with_emulator.spawn("emulator", "start", "--port", "0")
+        assert second.code == 1
+        assert "An emulator is already running" in second.err
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def test_advice_names_the_state_directory(cli_with_emulator: CommandLine, tmp_path: Path) -> None:
+    other = str(tmp_path / "a directory")
+    missing = cli_with_emulator.spawn("emulator", "status", "--state", other)
+    assert f"Run: outreply emulator start --state '{other}'" in missing.err
+    assert cli_with_emulator.spawn("emulator", "start", "--port", "0", "--state", other).code == 0
+    second = cli_with_emulator.spawn("emulator", "start", "--port", "0", "--state", other)
+    advice = f"outreply emulator stop --state '{other}'"
+    assert f"Run: {advice}, or" in second.err
+    assert cli_with_emulator.spawn(*shlex.split(advice)[1:]).code == 0
+    # The first one still runs.
+    assert cli_with_emulator.spawn("emulator", "status").code == 0
+
+
+@pytest.mark.parametrize("change", ["rotate-token", "revoke-token"])
+def test_profile_gets_a_working_token_again(cli_with_emulator: CommandLine, change: str) -> None:
+    listed = ("pages", "list", "-p", "emulator")
+    assert cli_with_emulator.spawn("emulator", change, "emulator").code == 0
+    refused = cli_with_emulator.spawn(*listed)
+    assert refused.code == 4
+    assert "outreply auth login --profile emulator" in refused.err
+    if change == "revoke-token":
+        assert cli_with_emulator.spawn("emulator", "token", "--name", "new").code == 0
+    status = cli_with_emulator.spawn("emulator", "status")
+    assert status.code == 0
+    assert cli_with_emulator.spawn(*listed).code == 0
+    # Nothing is stored again.
+    assert "Stored" not in cli_with_emulator.spawn("emulator", "status").err
+
+
+def test_profile_token_works_from_this_machine(
+    cli_with_emulator: CommandLine, tmp_path: Path
+) -> None:
+    seed = tmp_path / "seed.yaml"
+    seed.write_text(
+        "accounts: [{brands: [{name: B}], tokens: ["
+        "{name: elsewhere, ip_allowlist: [192.0.2.1]}, "
+        "{name: downgraded, collaborator: sam, on_behalf_of: B, full_access: false}, "
+        "{name: reader, scopes: ['read:pages']}]}]"
+    )
+    assert cli_with_emulator.spawn("emulator", "seed", str(seed), "--yes").code == 0
+    assert cli_with_emulator.spawn("pages", "list", "-p", "emulator").code == 0
 
 
 def test_advance_publishes_due_posts(cli_with_emulator: CommandLine) -> None:

@@ -14,9 +14,12 @@ from tests.clocks import ManualClock
 
 
 def make_older(path: Path) -> None:
-    """Downgrade a state file to version 2, which lacks an index."""
+    """Downgrade a state file to version 2, which lacks an index, two tables and a column."""
     with closing(sqlite3.connect(path)) as db, db:
-        db.executescript("DROP INDEX posts_published_of_page; PRAGMA user_version = 2")
+        db.executescript(
+            "DROP INDEX posts_published_of_page; DROP TABLE audit; DROP TABLE attempts; "
+            "ALTER TABLE hooks DROP COLUMN brand_ids; PRAGMA user_version = 2"
+        )
 
 
 def has_index(path: Path) -> bool:

@@ -8,9 +8,11 @@ from typing import Any
 
 import httpx
 import pytest
+import yaml
 
 from outreply_cli.emulator.client import EmulatorHandle
-from outreply_cli.emulator.errors import EmulatorNotFoundError
+from outreply_cli.emulator.config import EmulatorConfig
+from outreply_cli.emulator.errors import EmulatorError, EmulatorNotFoundError
 from outreply_cli.emulator.server import EmulatorServer
 from outreply_cli.errors import InvalidInputError
 from tests.clocks import ManualClock
@@ -235,7 +237,10 @@ def test_state_of_an_older_version_gets_logs(tmp_path: Path) -> None:
     with EmulatorServer(path, ManualClock()):
         pass
     with closing(sqlite3.connect(path)) as db, db:
-        db.executescript("DROP TABLE audit; DROP TABLE attempts; PRAGMA user_version = 3")
+        db.executescript(
+            "DROP TABLE audit; DROP TABLE attempts; ALTER TABLE hooks DROP COLUMN brand_ids; "
+            "PRAGMA user_version = 3"
+        )
     with EmulatorServer(path, ManualClock()) as emulator:
         assert get_code(emulator, emulator.token) == ""
         assert len(emulator.handle.request("audit")["entries"]) == 1
@@ -253,3 +258,121 @@ def test_snapshot_keeps_tokens_and_audit(
     handle.request("snapshot", load=str(tmp_path / "s.db"))
     assert handle.request("audit") == before
     assert get_code(emulator, token) == ""
+
+
+def test_extended_token_counts_as_a_key(handle: EmulatorHandle) -> None:
+    handle.request("edit-token", token="emulator", expires_in=0)
+    for number in range(10):
+        create(handle, name=f"key {number}")
+    with pytest.raises(InvalidInputError, match="10 active keys"):
+        handle.request("edit-token", token="emulator", expires_in=None)
+    assert handle.request("tokens")["tokens"][0]["status"] == "expired"
+
+
+def test_account_of_a_token_is_that_of_its_brand(handle: EmulatorHandle) -> None:
+    accounts = [
+        f"{{email: {name}@example.com, brands: [{{name: {name}}}], tokens: [{{}}]}}"
+        for name in ("a", "b")
+    ]
+    handle.request("seed", text=f"accounts: [{', '.join(accounts)}]", name="s.yaml")
+    before = {row["id"] for row in handle.request("tokens")["tokens"]}
+    for brand in ("a", "b"):
+        create(handle, name=brand, brands=[brand])
+    rows = [row for row in handle.request("tokens")["tokens"] if row["id"] not in before]
+    assert [row["name"] for row in rows] == ["a", "b"]
+    assert rows[0]["brand_ids"] != rows[1]["brand_ids"]
+
+
+@pytest.mark.parametrize(
+    ("token", "message"),
+    [
+        ("{scopes: []}", "scopes: must not be empty"),
+        ("{collaborator: sam}", "requires on_behalf_of, its brand"),
+        ("{collaborator: sam, scopes: [read:pages]}", "requires on_behalf_of, its brand"),
+    ],
+)
+def test_seed_token_without_limits_is_rejected(
+    handle: EmulatorHandle, token: str, message: str
+) -> None:
+    with pytest.raises(InvalidInputError, match=message):
+        handle.request("seed", text=f"accounts: [{{tokens: [{token}]}}]", name="s.yaml")
+
+
+def test_short_id_finds_token_and_webhook(emulator: EmulatorServer, handle: EmulatorHandle) -> None:
+    create(handle, name="t")
+    token_id = handle.request("tokens")["tokens"][-1]["id"]
+    assert handle.request("revoke-token", token=token_id[:6])["id"] == token_id
+    with pytest.raises(EmulatorNotFoundError):
+        handle.request("revoke-token", token=token_id[:5])
+    body = {"url": "http://127.0.0.1:9/", "events": ["post.failed"]}
+    headers = {"X-API-Key": emulator.token}
+    url = f"{emulator.base_url}/webhooks"
+    hook = httpx.post(url, json=body, headers=headers, trust_env=False).json()["id"]
+    assert handle.request("enable", id=hook[:6])["id"] == hook
+
+
+def test_ids_are_not_reused_after_reset_and_load(tmp_path: Path) -> None:
+    config = EmulatorConfig(seed=7)
+    with EmulatorServer(tmp_path / "seeded.db", ManualClock(), config=config) as seeded:
+        handle = seeded.handle
+        snapshot = str(tmp_path / "s.db")
+        handle.request("snapshot", save=snapshot)
+        seen: set[str] = set()
+        for operation, params in (
+            ("reset", {}), ("snapshot", {"load": snapshot}), ("reset", {}),
+        ):  # fmt: skip
+            new = {handle.request("token", name="t")["id"]}
+            assert not new & seen
+            seen |= new | {row["id"] for row in handle.request("tokens")["tokens"]}
+            handle.request(operation, **params)
+
+
+@pytest.mark.parametrize("scopes", [["read:account"], ["*"]])
+def test_webhook_of_a_restricted_token_gets_its_brands_only(
+    emulator: EmulatorServer, handle: EmulatorHandle, scopes: list[str]
+) -> None:
+    token = create(handle, name="acme", brands=[BRAND], scopes=scopes)
+    body = {"url": "http://127.0.0.1:9/", "events": ["post.published"]}
+    with httpx.Client(base_url=emulator.base_url, trust_env=False) as http:
+        full, narrow = {"X-API-Key": emulator.token}, {"X-API-Key": token}
+        other = http.post("/webhooks", json=body, headers=full).json()["id"]
+        own = http.post("/webhooks", json=body, headers=narrow).json()["id"]
+        listed = http.get("/webhooks", headers=narrow).json()["webhooks"]
+        assert [webhook["id"] for webhook in listed] == [own]
+        assert http.get(f"/webhooks/{other}", headers=narrow).status_code == 404
+        assert http.delete(f"/webhooks/{other}", headers=narrow).status_code == 404
+        for page in http.get("/pages", headers=full).json()["pages"]:
+            post = {"page_id": page["id"], "message": "x",
+                    "scheduled_at": "2026-11-24T12:00:00Z"}  # fmt: skip
+            assert http.post("/posts/schedule", json=post, headers=full).is_success
+    handle.request("advance", seconds=2 * 86_400)
+    rows = emulator.state.connection.execute(
+        "SELECT hook_id, count(*) AS n FROM deliveries GROUP BY hook_id"
+    ).fetchall()
+    assert {row["hook_id"]: row["n"] for row in rows} == {other: 6, own: 3}
+
+
+def test_snapshot_with_invalid_json_is_rejected(
+    emulator: EmulatorServer, handle: EmulatorHandle, tmp_path: Path
+) -> None:
+    path = tmp_path / "s.db"
+    handle.request("snapshot", save=str(path))
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("UPDATE tokens SET scopes = 'nope'")
+    with pytest.raises(EmulatorError, match="a value is not JSON"):
+        handle.request("snapshot", load=str(path))
+    assert get_code(emulator, emulator.token) == ""
+
+
+@pytest.mark.parametrize("message", ["", " ", "x" * 100_001])
+def test_invalid_comment_is_rejected(handle: EmulatorHandle, message: str) -> None:
+    post_id = published(handle)
+    with pytest.raises(InvalidInputError, match="1 to 100,000 characters"):
+        handle.request("comment", post_id=post_id, message=message)
+
+
+def published(handle: EmulatorHandle) -> str:
+    """The ID of a published post."""
+    seed = handle.request("export")["seed"]
+    (account,) = yaml.safe_load(seed)["accounts"]
+    return next(str(post["id"]) for post in account["posts"] if "published_at" in post)

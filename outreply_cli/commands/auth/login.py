@@ -53,6 +53,7 @@ def run(
     from outreply_cli.accounts.credentials import Credentials
     from outreply_cli.accounts.login import log_in
     from outreply_cli.accounts.profiles import Profile, check_profile_name
+    from outreply_cli.accounts.resolve import resolve_base_url
     from outreply_cli.completion.cache_writer import reset_cache
     from outreply_cli.spec.token import Token
     from outreply_cli.times import format_api_time, parse_zone
@@ -65,7 +66,8 @@ def run(
     token = Token(_read_token(context) if with_token else context.prompt_secret("API token: "))
     profiles = context.profiles
     name = check_profile_name(select_profile(profile, context.environ) or profiles.current)
-    base_url = base_url or context.environ.get("OUTREPLY_BASE_URL") or None
+    if base_url is None:
+        base_url = resolve_base_url(profiles.stored.get(name), profile, context.environ)
     context.confirm_unrecognized_token(token, base_url, accepted=yes)
     login = log_in(
         context.client_for(token, base_url),

@@ -104,10 +104,11 @@ def finish_run(
         )
         reconcile_hint = f"Resolve the unknown rows with: {commands}"
     if stop.cause is not None:
+        # In the order in which they are to be done, each on a line: a command may end one.
         rows = f"{summary['pending']} of {len(results)} rows are pending."
-        hint = f"{rows} Run the same command again to continue. {reconcile_hint}".strip()
-        detail = stop.cause.hint if stop.cause.hint and stop.cause.hint not in hint else ""
-        raise stop.cause.replace(hint=f"{hint} {detail}".strip())
+        again = "Run the same command again to continue."
+        steps = [stop.cause.hint, reconcile_hint, f"{rows} {again}" if summary["pending"] else ""]
+        raise stop.cause.replace(hint="\n".join(step for step in steps if step))
     if any(unfinished.values()):
         counts = ", ".join(f"{count} {name}" for name, count in unfinished.items() if count)
         rows = f"{sum(unfinished.values())} of {len(results)} rows"

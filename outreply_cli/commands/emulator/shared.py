@@ -1,5 +1,6 @@
 """Options and helpers of the `emulator` commands."""
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -25,7 +26,7 @@ StateOption = Annotated[
 ]
 TokenArgument = Annotated[str, typer.Argument(metavar="TOKEN", help="Name or ID of the token.")]
 ScopesOption = Annotated[
-    str | None, typer.Option("--scopes", metavar="SCOPE,...", help="Scopes (default: all).")
+    str | None, typer.Option("--scopes", metavar="SCOPE,...", help="Scopes of the token.")
 ]
 ExpiresInOption = Annotated[
     str | None,
@@ -105,8 +106,13 @@ def running_emulator(context: Context, state: Path | None) -> EmulatorHandle:
     """The running emulator; raises EmulatorNotRunningError."""
     handle = find_running(state_directory(context, state))
     if handle is None:
-        raise EmulatorNotRunningError
+        raise EmulatorNotRunningError(state_flag(context, state))
     return handle
+
+
+def state_flag(context: Context, state: Path | None) -> str:
+    """The option `--state` for advice, with a space before it; empty if it is not required."""
+    return f" --state {shlex.quote(str(state_directory(context, state)))}" if state else ""
 
 
 def print_started(context: Context, handle: EmulatorHandle) -> None:
@@ -128,6 +134,28 @@ def save_and_show(context: Context, handle: EmulatorHandle, status: dict[str, An
     profiles.stored[PROFILE] = profile
     profiles.save()
     show_emulator(context, handle, status)
+
+
+def update_profile(
+    context: Context, handle: EmulatorHandle, status: Mapping[str, Any]
+) -> str | None:
+    """Store an active token in the profile `emulator` if its own works no more, and return it.
+
+    Returns None if the emulator has no active token; the profile of another emulator is kept.
+    """
+    profile = context.profiles.stored.get(PROFILE)
+    token = active_token(status)
+    if profile is None or profile.base_url != handle.base_url or token is None:
+        return token
+    credentials = Credentials(context.environ, context.config_dir)
+    stored = credentials.load(profile)
+    if stored is not None:
+        for active in status["tokens"]:
+            if active["token"] == stored.token.reveal():
+                return str(active["token"])
+    credentials.save(PROFILE, Token(token), "file")
+    context.info(f"Stored another token in the profile {PROFILE!r}; its own is not active.")
+    return token
 
 
 def active_token(status: Mapping[str, Any]) -> str | None:

@@ -11,6 +11,7 @@ from outreply_cli.commands.emulator.shared import (
     StateOption,
     print_started,
     state_directory,
+    state_flag,
 )
 from outreply_cli.context import Context
 
@@ -51,13 +52,29 @@ def run(
             f"{host} is reachable from other machines; the emulator is open to all of them"
         )
     directory = state_directory(context, state)
+    stop = f"outreply emulator stop{state_flag(context, state)}"
+    stop_hint = f"Run: {stop}, or use another --state directory."
     if foreground:
         config = behavior.to_config(allow_external=allow_external)
         on_ready = partial(print_started, context)
-        serve(directory, context.clock, port=port, host=host, config=config, on_ready=on_ready)
+        serve(
+            directory,
+            context.clock,
+            port=port,
+            host=host,
+            config=config,
+            stop_hint=stop_hint,
+            on_ready=on_ready,
+        )
         return
     options = behavior.to_flags() + ["--allow-external"] * allow_external
     handle = start_daemon(
-        directory, context.clock, port=port, host=host, options=options, environ=context.environ
+        directory,
+        context.clock,
+        port=port,
+        host=host,
+        options=options,
+        stop_hint=stop_hint,
+        environ=context.environ,
     )
     print_started(context, handle)

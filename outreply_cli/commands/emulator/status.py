@@ -6,6 +6,7 @@ from outreply_cli.commands.emulator.shared import (
     running_emulator,
     show_emulator,
     state_directory,
+    update_profile,
 )
 from outreply_cli.context import Context
 
@@ -20,4 +21,5 @@ def run(context: Context, state: StateOption = None) -> None:
     """
     handle = running_emulator(context, state)
     status = {**handle.request("status"), "state": str(state_directory(context, state))}
+    update_profile(context, handle, status)
     show_emulator(context, handle, status)

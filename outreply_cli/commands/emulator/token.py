@@ -13,6 +13,7 @@ from outreply_cli.commands.emulator.shared import (
     StateOption,
     running_emulator,
     token_settings,
+    update_profile,
 )
 from outreply_cli.context import Context
 from outreply_cli.emulator.errors import EmulatorError
@@ -44,10 +45,13 @@ def run(
     handle = running_emulator(context, state)
     settings = token_settings(scopes, expires_in, brands, allow_ip)
     if not settings and collaborator is None and name is None:
-        token = next(iter(handle.request("status")["tokens"]), None)
-        if token is None:
+        status = handle.request("status")
+        secret = update_profile(context, handle, status)
+        if secret is None:
             hint = "Run: outreply emulator token --name NAME"
             raise EmulatorError("the emulator has no active token", hint=hint)
+        token = next(token for token in status["tokens"] if token["token"] == secret)
     else:
         token = handle.request("token", name=name, collaborator=collaborator, **settings)
+        update_profile(context, handle, handle.request("status"))
     context.output.print_value(str(token["token"]), {**token, "base_url": handle.base_url})
