@@ -22,12 +22,12 @@ from outreply_cli.errors import (
     TimeError,
     unknown_choice_error,
 )
+from outreply_cli.formats.sanitize import sanitize
 from outreply_cli.paths import config_dir, state_dir
 from outreply_cli.ui.fields import check_fields, parse_fields
 from outreply_cli.ui.files import read_text_file
 from outreply_cli.ui.options import GlobalOptions
 from outreply_cli.ui.output import FORMATS, Output
-from outreply_cli.ui.sanitize import sanitize
 from outreply_cli.ui.streams import is_terminal, terminal_width, use_utf8
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from outreply_cli.cli.options import command
 from outreply_cli.context import Context
+from outreply_cli.formats.sanitize import sanitize
 from outreply_cli.ui.columns import Column, Item
 from outreply_cli.ui.output import Output
-from outreply_cli.ui.sanitize import sanitize
 
 if TYPE_CHECKING:
     from rich.text import Text

@@ -167,7 +167,11 @@ def start_daemon(
                 return handle
             if process.poll() is not None:
                 text = output.read().decode("utf-8", "replace").strip()
-                raise EmulatorError(f"the emulator failed to start: {text or 'no output'}")
+                message, _, hint = text.removeprefix("Error: ").partition("\n")
+                raise EmulatorError(
+                    f"the emulator failed to start: {message or 'no output'}",
+                    hint=" ".join(hint.split()) or None,
+                )
             clock.sleep(_POLL_SECONDS)
             waited += _POLL_SECONDS
     process.kill()

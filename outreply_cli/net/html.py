@@ -4,6 +4,7 @@ import secrets
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from outreply_cli.formats.sanitize import sanitize
 from outreply_cli.net.server.response import Response
 
 if TYPE_CHECKING:
@@ -42,6 +43,11 @@ def render_fragment(template: str, **values: Any) -> Response:
     return Response(200, document.encode("utf-8", "replace"), dict(_HEADERS), _CONTENT)
 
 
+def _sanitize(value: object) -> object:
+    """Escape control, bidirectional and invisible characters of text; markup is already escaped."""
+    return sanitize(value, keep_lines=True) if type(value) is str else value
+
+
 @lru_cache(maxsize=1)
 def _environment() -> "Environment":
     from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -49,6 +55,7 @@ def _environment() -> "Environment":
     return Environment(
         loader=PackageLoader("outreply_cli"),
         autoescape=True,
+        finalize=_sanitize,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from outreply_cli.formats.sanitize import sanitize
 from outreply_cli.ui.fields import as_text, get_field
-from outreply_cli.ui.sanitize import sanitize
 
 Item = Mapping[str, Any]
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from outreply_cli.errors import CalendarError, OutReplyError
+from outreply_cli.formats.sanitize import escape_control_json, sanitize
 from outreply_cli.times import format_duration
-from outreply_cli.ui.sanitize import escape_control_json, sanitize
 
 _MAX_DETAIL_LENGTH = 200
 _EQUAL_PROBLEMS_MAX = 5

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TextIO
 
+from outreply_cli.formats.sanitize import escape_control_json, sanitize
 from outreply_cli.ui.columns import Column, Item
 from outreply_cli.ui.fields import as_text, check_fields, get_field, select_fields
-from outreply_cli.ui.sanitize import escape_control_json, sanitize
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
+from outreply_cli.formats.sanitize import sanitize
 from outreply_cli.ui.output import Output
-from outreply_cli.ui.sanitize import sanitize
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress, TaskID

@@ -4,7 +4,7 @@ from typing import Any
 
 import yaml
 
-from outreply_cli.ui.sanitize import is_unsafe, json_escape
+from outreply_cli.formats.sanitize import is_unsafe, json_escape
 
 
 def yaml_text(value: Any) -> str:

@@ -76,6 +76,16 @@ def test_dashboard_escapes_text(emulator: EmulatorServer) -> None:
     assert "access-control-allow-origin" not in headers
 
 
+@pytest.mark.parametrize("character", ["\u202e", "\x1b", "\u2066", "\x07", "\u200b"])
+def test_page_shows_control_characters_as_text(emulator: EmulatorServer, character: str) -> None:
+    with emulator.state.transaction() as db:
+        db.execute("UPDATE posts SET message = ?", (f"a{character}b\nc",))
+        db.execute("UPDATE brands SET name = ?", (f"a{character}b",))
+    _, _, page = request(emulator, f"127.0.0.1:{emulator.port}")
+    assert character not in page
+    assert f"a{character.encode('unicode_escape').decode()}b\nc" in page
+
+
 def test_page_shows_no_secret(emulator: EmulatorServer) -> None:
     insert_hostile_text(emulator)
     emulator.handle.request("token", name="second")

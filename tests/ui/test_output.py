@@ -9,9 +9,9 @@ import pytest
 import yaml
 from hypothesis import given, strategies as st
 
+from outreply_cli.formats.sanitize import escape_control_json, sanitize
 from outreply_cli.ui.columns import Column
 from outreply_cli.ui.output import Output
-from outreply_cli.ui.sanitize import escape_control_json, sanitize
 from outreply_cli.ui.tables import arrange, fit_widths
 
 ITEMS: list[dict[str, Any]] = [

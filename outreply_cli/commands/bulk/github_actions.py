@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from outreply_cli.context import Context
-from outreply_cli.ui.sanitize import sanitize
+from outreply_cli.formats.sanitize import sanitize
 
 _ROWS_MAX = 200
 _HEAD = (

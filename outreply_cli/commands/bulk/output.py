@@ -17,12 +17,12 @@ from outreply_cli.commands.bulk.github_actions import annotate_problems, annotat
 from outreply_cli.commands.bulk.options import ReadOptions
 from outreply_cli.context import Context
 from outreply_cli.errors import PartialFailureError
+from outreply_cli.formats.sanitize import sanitize
 from outreply_cli.pages import page_alias
 from outreply_cli.storage.private_files import write_private
 from outreply_cli.times import BRAND_ZONE
 from outreply_cli.ui.errors import merge_problems
 from outreply_cli.ui.output import Output
-from outreply_cli.ui.sanitize import sanitize
 
 # Sign, style and text.
 _ACTION_STYLES = {

@@ -21,10 +21,10 @@ from outreply_cli.commands.bulk.options import (
 from outreply_cli.commands.bulk.shared import load_calendars
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError, PartialFailureError, malformed_value_error
+from outreply_cli.formats.sanitize import sanitize
 from outreply_cli.pages import page_alias
 from outreply_cli.times import format_time
 from outreply_cli.timestamps import format_timestamp
-from outreply_cli.ui.sanitize import sanitize
 
 _HELD_HINT = (
     "--yes accepts unambiguous pairs. To decide about one row, use --pair LINE=POST, "

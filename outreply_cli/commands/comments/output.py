@@ -5,12 +5,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+from outreply_cli.formats.sanitize import sanitize
 from outreply_cli.formats.text import quote
 from outreply_cli.times import format_duration, format_time_short
 from outreply_cli.timestamps import parse_timestamp
 from outreply_cli.ui.columns import Column, Item
 from outreply_cli.ui.output import Output
-from outreply_cli.ui.sanitize import sanitize
 
 if TYPE_CHECKING:
     from outreply_cli.comments.inbox import PostComments

@@ -11,7 +11,7 @@ from outreply_cli.commands.comments.output import CommentView, comment_item, for
 from outreply_cli.commands.comments.shared import DaysOption, comment_store
 from outreply_cli.context import Context
 from outreply_cli.errors import InterruptedRunError, InvalidInputError, OutReplyError
-from outreply_cli.ui.sanitize import sanitize
+from outreply_cli.formats.sanitize import sanitize
 
 if TYPE_CHECKING:
     from outreply_cli.comments.inbox import PostComments

@@ -18,6 +18,7 @@ from outreply_cli.errors import (
     OutReplyError,
     PartialFailureError,
 )
+from outreply_cli.formats.sanitize import sanitize
 from outreply_cli.formats.sizes import format_size
 from outreply_cli.ids import expand_ids
 from outreply_cli.journal.journal import JOURNAL_FILE, Journal
@@ -26,7 +27,6 @@ from outreply_cli.media.files import MediaFile, MediaFileError
 from outreply_cli.media.library import created_at, delete_media, media_name, media_size
 from outreply_cli.times import format_duration, format_time
 from outreply_cli.ui.columns import Column, Item
-from outreply_cli.ui.sanitize import sanitize
 
 ID_FIELD = "media_id"
 _UPLOAD_COLUMNS = (

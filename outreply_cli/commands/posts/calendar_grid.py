@@ -17,11 +17,11 @@ from outreply_cli.commands.posts.calendar_layout import (
     lay_out,
 )
 from outreply_cli.commands.posts.calendar_period import Period
+from outreply_cli.formats.sanitize import sanitize
 from outreply_cli.posts.listing import CalendarPost
 from outreply_cli.spec.platforms import find_platform
 from outreply_cli.ui.cells import fit, pad
 from outreply_cli.ui.output import Output
-from outreply_cli.ui.sanitize import sanitize
 
 _MIN_GRID_WIDTH = 60
 _MONTH_LINES = 5

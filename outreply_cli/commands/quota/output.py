@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from outreply_cli.commands.quota.meters import NOW, Meter
+from outreply_cli.formats.sanitize import sanitize
 from outreply_cli.spec.limits import MEGABYTE
 from outreply_cli.times import format_time_short
 from outreply_cli.timestamps import format_timestamp
-from outreply_cli.ui.sanitize import sanitize
 
 if TYPE_CHECKING:
     from outreply_cli.quota.forecast import QuotaForecast

@@ -11,11 +11,11 @@ from zoneinfo import ZoneInfo
 from outreply_cli.context import Context
 from outreply_cli.errors import PartialFailureError
 from outreply_cli.formats.json import indent_json
+from outreply_cli.formats.sanitize import sanitize
 from outreply_cli.timestamps import format_timestamp
 from outreply_cli.ui.columns import Column
 from outreply_cli.ui.fields import as_text
 from outreply_cli.ui.output import Output
-from outreply_cli.ui.sanitize import sanitize
 from outreply_cli.webhooks.event import summarize
 from outreply_cli.webhooks.mock_responses import RetrySimulator
 from outreply_cli.webhooks.models import delivery_state

@@ -11,12 +11,12 @@ from outreply_cli.commands.doctor import show_results
 from outreply_cli.commands.posts.calendar_grid import print_calendar
 from outreply_cli.commands.posts.calendar_period import Period
 from outreply_cli.errors import OutReplyError
+from outreply_cli.formats.sanitize import escape_control_json, sanitize
 from outreply_cli.posts.listing import CalendarPost
 from outreply_cli.ui.cells import fit
 from outreply_cli.ui.columns import Column
 from outreply_cli.ui.errors import format_error, format_traceback, internal_error
 from outreply_cli.ui.output import Output
-from outreply_cli.ui.sanitize import escape_control_json, sanitize
 from tests.fuzzing.target import InputReader, Target, as_text
 
 _NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)

@@ -5,7 +5,7 @@ from typing import Any
 
 from outreply.webhooks import verify_webhook_signature
 
-from outreply_cli.ui.sanitize import sanitize
+from outreply_cli.formats.sanitize import sanitize
 from outreply_cli.webhooks import EventError, parse_event, sign, verify
 from outreply_cli.webhooks.diagnose import diagnose
 from outreply_cli.webhooks.event import summarize
