@@ -60,6 +60,11 @@ def load_snapshot(state: State, path: Path) -> None:
     except (OSError, sqlite3.Error, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise StorageError(f"cannot load the snapshot {path}: {reason}", hint=_HINT) from None
+    except StorageError as error:
+        # Names the copy: its version is higher than this program's, or too low.
+        raise StorageError(
+            f"cannot load the snapshot {path}: {error.message.replace(str(copy), 'it')}", hint=_HINT
+        ) from None
 
 
 def _check(path: Path) -> None:

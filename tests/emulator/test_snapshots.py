@@ -76,6 +76,19 @@ def test_load_invalid_snapshot_changes_nothing(
         handle.request("snapshot", save=str(tmp_path / "no" / "such" / "directory"))
 
 
+@pytest.mark.parametrize(("version", "reason"), [(99, "a newer version"), (1, "an older version")])
+def test_snapshot_of_another_version_is_named(
+    handle: EmulatorHandle, tmp_path: Path, version: int, reason: str
+) -> None:
+    path = tmp_path / "s.db"
+    handle.request("snapshot", save=str(path))
+    with closing(sqlite3.connect(path)) as db, db:
+        db.executescript(f"PRAGMA user_version = {version}")
+    with pytest.raises(EmulatorError) as error:
+        handle.request("snapshot", load=str(path))
+    assert f"cannot load the snapshot {path}: it was written by {reason}" in str(error.value)
+
+
 def test_older_state_and_snapshot_are_migrated(
     emulator: EmulatorServer, handle: EmulatorHandle, tmp_path: Path
 ) -> None:
