@@ -24,11 +24,11 @@ class ExitCode(IntEnum):
         ERROR: The API rejected the request, or an unexpected error occurred.
         USAGE: Wrong usage or invalid input; nothing was sent.
         PARTIAL: A batch finished and some items failed.
-        AUTH: Not signed in, or not allowed.
+        AUTH: The user is not signed in, or the token does not allow the request.
         NOT_FOUND: The API or this machine does not have the named thing.
         LIMIT_EXCEEDED: A rate limit, quota, guardrail or storage limit is reached.
         NETWORK: The network or the server failed after retries.
-        TIMEOUT: Timed out waiting.
+        TIMEOUT: A wait timed out.
         INTERRUPTED: Ctrl-C.
     """
 

@@ -76,7 +76,8 @@ class OutReplyEmulator:
             to: The new time instead, also in ISO 8601; UTC if it has no offset.
 
         Returns:
-            The new time as `now`, the number of posts `published` and of attempted `deliveries`.
+            The new time as `now`, and the number of posts `published` and `failed`, and of
+            attempted `deliveries`.
 
         Raises:
             InvalidInputError: The time is invalid, or before the current one.

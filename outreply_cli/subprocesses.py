@@ -85,7 +85,7 @@ def run_command(
             list(words), stdin=subprocess.PIPE, env=dict(environ), start_new_session=True
         )
     except (OSError, ValueError) as error:
-        return False, f"cannot be run: {getattr(error, 'strerror', None) or error}"
+        return False, f"cannot run the command: {getattr(error, 'strerror', None) or error}"
     try:
         process.communicate(stdin, timeout=min(timeout, _MAX_WAIT_SECONDS))
     except subprocess.TimeoutExpired:

@@ -56,7 +56,7 @@ class CreatedPost(NamedTuple):
 
 
 class ClientObserver(Protocol):
-    """Notified of the objects that a client lists, creates and deletes."""
+    """Receives the objects that a client lists, creates and deletes."""
 
     def on_list(
         self, list_name: str, items: Sequence[Mapping[str, Any]], *, is_complete: bool

@@ -3,6 +3,7 @@
 import json
 import os
 import sqlite3
+from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -137,17 +138,18 @@ class AdminApi:
 
     def _advance(self, target: datetime) -> dict[str, Any]:
         clock = self._state.clock
-        published, delivered = 0, self._worker.deliver_due()
+        posts, delivered = Counter[str](), self._worker.deliver_due()
         # Steps from one due time to the next, so that everything happens at its own time.
         while (due_at := self._next_due_at()) is not None and due_at <= target.timestamp():
             self._set_time(max(clock.now(), _round_up(due_at)))
-            published += self._process_due()
+            posts += self._process_due()
             delivered += self._worker.deliver_due()
         self._set_time(max(clock.now(), target))
-        published += self._process_due()
+        posts += self._process_due()
         delivered += self._worker.deliver_due()
         now = format_unix_time(clock.now().timestamp())
-        return {"now": now, "published": published, "deliveries": delivered}
+        counts = {name: posts[name] for name in ("published", "failed")}
+        return {"now": now, **counts, "deliveries": delivered}
 
     def _next_due_at(self) -> float | None:
         with self._state.transaction() as db:
@@ -160,7 +162,7 @@ class AdminApi:
             self._rate.advance((at - self._state.clock.now()).total_seconds())
             self._state.clock.set_time(at)
 
-    def _process_due(self) -> int:
+    def _process_due(self) -> Counter[str]:
         with self._state.transaction():
             return process_due(self._state, self._state.clock.now())
 

@@ -79,7 +79,7 @@ class DeliveryWorker:
     """Processes what is due and sends the deliveries, in a thread while the emulator serves.
 
     Attributes:
-        lock: Held while anything is processed or sent.
+        lock: Lock held while anything is processed or sent.
     """
 
     def __init__(self, state: State, resolver: Resolver) -> None:

@@ -1,6 +1,7 @@
 """The scheduler: publishes posts and receives comments that are due."""
 
 import sqlite3
+from collections import Counter
 from datetime import UTC, datetime
 
 from outreply_cli.emulator.comments import comment_view
@@ -11,20 +12,20 @@ from outreply_cli.emulator.webhooks import emit
 _REFUSED = "The platform refused the post"
 
 
-def process_due(state: State, now: datetime) -> int:
-    """Process everything that is due; returns the number of published posts.
+def process_due(state: State, now: datetime) -> Counter[str]:
+    """Process everything that is due; returns the number of posts that were published or failed.
 
     A post fails if its page's connection has expired, by the rules of its platform, or at random
     by the failure rate. Events have the due time as their time. The caller holds the transaction.
     """
-    published = 0
+    posts: Counter[str] = Counter()
     # Queried again after each: a published post may add comments that are due.
     while (row := _get_earliest(state.connection, now.timestamp())) is not None:
         if row["kind"] == "post":
-            published += _process_post(state, row["number"])
+            posts[_process_post(state, row["number"])] += 1
         else:
             _receive_comment(state, row["number"])
-    return published
+    return posts
 
 
 def next_due_at(db: sqlite3.Connection) -> float | None:
@@ -48,7 +49,7 @@ def _get_earliest(db: sqlite3.Connection, timestamp: float) -> sqlite3.Row | Non
     return row
 
 
-def _process_post(state: State, number: int) -> bool:
+def _process_post(state: State, number: int) -> str:
     db, query = state.connection, OWNED_POSTS + "WHERE posts.number = ?"
     row = db.execute(query, (number,)).fetchone()
     due = row["scheduled_at"]
@@ -61,9 +62,9 @@ def _process_post(state: State, number: int) -> bool:
         db.execute("UPDATE posts SET status = 'failed' WHERE id = ?", (row["id"],))
     post = post_view(db.execute(query, (number,)).fetchone(), reason)
     data = {"brandId": row["brand_id"], "post": post}
-    name = "post.published" if reason is None else "post.failed"
-    emit(state, row["user_id"], name, data, datetime.fromtimestamp(due, UTC))
-    return reason is None
+    status = "published" if reason is None else "failed"
+    emit(state, row["user_id"], f"post.{status}", data, datetime.fromtimestamp(due, UTC))
+    return status
 
 
 def _receive_comment(state: State, number: int) -> None:

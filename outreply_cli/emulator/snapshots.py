@@ -61,9 +61,10 @@ def load_snapshot(state: State, path: Path) -> None:
         reason = getattr(error, "strerror", None) or error
         raise StorageError(f"cannot load the snapshot {path}: {reason}", hint=_HINT) from None
     except StorageError as error:
-        # Names the copy: its version is higher than this program's, or too low.
+        # The message names the copy.
         raise StorageError(
-            f"cannot load the snapshot {path}: {error.message.replace(str(copy), 'it')}", hint=_HINT
+            f"cannot load the snapshot {path}: {error.message.replace(str(copy), 'the file')}",
+            hint=_HINT,
         ) from None
 
 

@@ -294,5 +294,7 @@ class State:
     def close(self) -> None:
         """Close the file after the current transaction."""
         with self._lock:
-            self.insert_deferred()
-            self.connection.close()
+            try:
+                self.insert_deferred()
+            finally:
+                self.connection.close()

@@ -129,7 +129,7 @@ def ensure_private(path: Path) -> None:
         os.close(create_private(path))
     except FileExistsError:
         if path.is_symlink():
-            raise OSError(errno.ELOOP, "is a symbolic link", str(path)) from None
+            raise OSError(errno.ELOOP, "the file is a symbolic link", str(path)) from None
 
 
 def is_accessible_to_others(path: Path) -> bool:

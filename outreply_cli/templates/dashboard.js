@@ -130,9 +130,9 @@ async function act(source, label, operation, params) {
   }
 }
 
-function describe(label, {now, published, deliveries}) {
+function describe(label, {published, failed, deliveries}) {
   if (published === undefined) return `${label}: done.`;
-  return `${label}: published ${published}, delivered ${deliveries}.`;
+  return `${label}: published ${published}, failed ${failed}, delivered ${deliveries}.`;
 }
 
 function read(form) {

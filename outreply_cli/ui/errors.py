@@ -47,9 +47,7 @@ def format_error(error: OutReplyError, *, as_json: bool) -> str:
     if isinstance(error, CalendarError):
         lines = [sanitize(text) for text in merge_problems(error.problems)]
     lines.append(f"Error: {sanitize(_capitalize(error.message))}")
-    # A hint may have several lines, one for each step.
-    hints = (error.hint or "").splitlines()
-    lines += [f"  {sanitize(line)}" for line in (_reason(error), *hints) if line]
+    lines += [f"  {sanitize(line)}" for line in (_reason(error), error.hint) if line]
     return "\n".join(lines) + "\n"
 
 

@@ -16,7 +16,7 @@ _POLL_SECONDS = 0.2
 
 
 class EventTimeoutError(OutReplyError):
-    """Timed out before the awaited event arrived."""
+    """The timeout expired before the awaited event arrived."""
 
     code = "TIMEOUT"
     exit_code = ExitCode.TIMEOUT

@@ -86,7 +86,7 @@ def test_unresponsive_emulator_keeps_its_directory(cli_with_emulator: CommandLin
     pid = json.loads(cli_with_emulator.spawn("emulator", "status", "--json").out)["pid"]
     os.kill(pid, signal.SIGSTOP)
     try:
-        # Asking the running emulator takes ten seconds; its lock is seen at once.
+        # A request to the running emulator takes ten seconds; its lock is seen at once.
         second = cli_with_emulator.spawn("emulator", "start", "--port", "0")
         assert second.code == 1
         assert "An emulator is already running" in second.err

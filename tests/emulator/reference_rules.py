@@ -205,7 +205,7 @@ def _change_caller(patch: Patch, **columns: object) -> None:
 
 
 class _Anything(tuple):  # type: ignore[type-arg]
-    """Equal to everything, and contains everything."""
+    """An object that equals and contains everything."""
 
     __slots__ = ()
     __hash__ = None  # type: ignore[assignment]
@@ -393,11 +393,11 @@ def free_storage(patch: Patch) -> None:
 def urls_take_storage(patch: Patch) -> None:
     original = media.used_bytes
 
-    def used(db: Any, user_id: str) -> Any:
+    def count_used_bytes(db: Any, user_id: str) -> Any:
         posts_count = db.execute("SELECT count(*) FROM posts").fetchone()[0]
         return original(db, user_id) + posts_count
 
-    patch.setattr(media, "used_bytes", used)
+    patch.setattr(media, "used_bytes", count_used_bytes)
 
 
 @rule

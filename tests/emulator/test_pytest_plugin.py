@@ -316,7 +316,12 @@ def test_clock_is_frozen_and_moves_by_advance_only(outreply_emulator: OutReplyEm
         assert emulator.advance(by)["published"] == 0
     assert emulator.now == NOON + timedelta(hours=2, minutes=50)
     result = emulator.advance(to=datetime(2026, 11, 23, 15))  # noqa: DTZ001 - UTC
-    assert result == {"now": "2026-11-23T15:00:00.000Z", "published": 1, "deliveries": 0}
+    assert result == {
+        "now": "2026-11-23T15:00:00.000Z",
+        "published": 1,
+        "failed": 0,
+        "deliveries": 0,
+    }
     emulator.advance(to="2026-11-23T16:30+01:00")
     assert emulator.now == NOON + timedelta(hours=3, minutes=30)
     with get_sdk(emulator) as sdk:

@@ -86,7 +86,7 @@ def test_snapshot_of_another_version_is_named(
         db.executescript(f"PRAGMA user_version = {version}")
     with pytest.raises(EmulatorError) as error:
         handle.request("snapshot", load=str(path))
-    assert f"cannot load the snapshot {path}: it was written by {reason}" in str(error.value)
+    assert f"cannot load the snapshot {path}: the file was written by {reason}" in str(error.value)
 
 
 def test_older_state_and_snapshot_are_migrated(

@@ -366,12 +366,12 @@ def test_snapshot_with_invalid_json_is_rejected(
 
 @pytest.mark.parametrize("message", ["", " ", "x" * 100_001])
 def test_invalid_comment_is_rejected(handle: EmulatorHandle, message: str) -> None:
-    post_id = published(handle)
+    post_id = get_published_id(handle)
     with pytest.raises(InvalidInputError, match="1 to 100,000 characters"):
         handle.request("comment", post_id=post_id, message=message)
 
 
-def published(handle: EmulatorHandle) -> str:
+def get_published_id(handle: EmulatorHandle) -> str:
     """The ID of a published post."""
     seed = handle.request("export")["seed"]
     (account,) = yaml.safe_load(seed)["accounts"]

@@ -1,4 +1,4 @@
-"""`python -m tests.endurance [--hours 24] [--seed N]`: an emulated day in minutes.
+"""`python -m tests.endurance [--hours HOURS] [--seed SEED]`: an emulated day in minutes.
 
 The exit code is 1 if something is duplicated or lost, or if memory or open files grow.
 """

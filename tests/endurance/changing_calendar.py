@@ -72,7 +72,7 @@ class ChangingCalendar:
                 if row.picture:
                     self.pictures.add(self._directory / row.picture)
 
-    def expected(self) -> Counter[tuple[str, str, str]]:
+    def list_expected_posts(self) -> Counter[tuple[str, str, str]]:
         """Expected posts: page, time and text."""
         return Counter(
             (row.page, f"{row.when.astimezone(UTC):%FT%T}", row.message) for row in self.rows

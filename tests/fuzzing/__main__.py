@@ -1,4 +1,4 @@
-"""`python -m tests.fuzzing [TARGET...] [--seconds N] [--seed S] [--findings DIR]`.
+"""`python -m tests.fuzzing [TARGET...] [--seconds SECONDS] [--seed SEED] [--findings DIR]`.
 
 Prints one line per target; the exit code is 1 if there are findings.
 """

@@ -216,7 +216,7 @@ def test_exec_failure_timeout_and_missing_program(tmp_path: Path) -> None:
     cases = [
         (f"{sys.executable} -c 'raise SystemExit(3)'", 60, "exit code 3"),
         (f"{sys.executable} -c 'import time; time.sleep(3600)'", 0.5, "killed after 0.5 s"),
-        (str(program), 60, "cannot be run"),
+        (str(program), 60, "cannot run the command"),
     ]
     targets = [
         (CommandTarget(line, {}, concurrency=1, timeout=timeout), error)

@@ -104,11 +104,13 @@ def finish_run(
         )
         reconcile_hint = f"Resolve the unknown rows with: {commands}"
     if stop.cause is not None:
-        # In the order in which they are to be done, each on a line: a command may end one.
-        rows = f"{summary['pending']} of {len(results)} rows are pending."
-        again = "Run the same command again to continue."
-        steps = [stop.cause.hint, reconcile_hint, f"{rows} {again}" if summary["pending"] else ""]
-        raise stop.cause.replace(hint="\n".join(step for step in steps if step))
+        pending = f"{summary['pending']} of {len(results)} rows are pending. "
+        # In the order in which to do them; a semicolon ends a command.
+        again = "Run the same command again to continue"
+        first, *rest = filter(None, (stop.cause.hint, reconcile_hint, again))
+        later = [f"; then {step[:1].lower()}{step[1:]}" for step in rest]
+        advice = "".join([first.removesuffix("."), *later])
+        raise stop.cause.replace(hint=f"{pending if summary['pending'] else ''}{advice}.")
     if any(unfinished.values()):
         counts = ", ".join(f"{count} {name}" for name, count in unfinished.items() if count)
         rows = f"{sum(unfinished.values())} of {len(results)} rows"

@@ -48,5 +48,9 @@ def run(
         now = parse_timestamp(handle.request("status")["now"])
         target = parse_time(str(to), now=now, zone=context.zone())
         result = handle.request("advance", to=format_timestamp(target))
-    columns = [time_column(context), Column("Published", "published")]
+    columns = [
+        time_column(context),
+        Column("Published", "published"),
+        Column("Failed", "failed"),
+    ]
     context.output.print_one(result, columns, id_field=None)

@@ -215,7 +215,11 @@ def token_columns(context: Context) -> list[Column]:
         Column("Brands", "brand_ids", lambda item: ",".join(item["brand_ids"]) or "all"),
         Column("Addresses", "ip_allowlist", lambda item: ",".join(item["ip_allowlist"]) or "any"),
         Column(
-            "Expires", "expires_at", lambda item: format_api_time(item["expires_at"] or "", zone)
+            "Expires",
+            "expires_at",
+            lambda item: (
+                format_api_time(item["expires_at"], zone) if item["expires_at"] else "never"
+            ),
         ),
         Column("Collaborator", "collaborator"),
     ]
