@@ -60,7 +60,7 @@ class KeyringStore:
             return bool(backend.get_password(_SERVICE, profile) == token)
 
         if not self._run(write):
-            raise self._unavailable("the stored token could not be read back")
+            raise self._unavailable_error("the stored token could not be read back")
 
     def delete(self, profile: str) -> None:
         """Delete the token of `profile`, if any."""
@@ -102,12 +102,12 @@ class KeyringStore:
             thread.join(_DIALOG_SECONDS)
             waited += _DIALOG_SECONDS
         if errors:
-            raise self._unavailable(_describe(errors[0]))
+            raise self._unavailable_error(_describe(errors[0]))
         if not results:
-            raise self._unavailable(f"no response within {waited:g} seconds")
+            raise self._unavailable_error(f"no response within {waited:g} seconds")
         return results[0]
 
-    def _unavailable(self, reason: str) -> KeyringError:
+    def _unavailable_error(self, reason: str) -> KeyringError:
         return KeyringError(f"the system's keyring cannot be used: {reason}", hint=self._hint)
 
 

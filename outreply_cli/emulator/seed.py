@@ -87,12 +87,12 @@ class _AccountLoader:
         )  # fmt: skip
         self._user_id = self._id(fields)
         self._insert("users", {
-            "id": self._user_id, "email": _read(fields, "email", Field.text, "alex@example.com"),
-            "firstname": _read(fields, "firstname", Field.text, "Alex"),
-            "lastname": _read(fields, "lastname", Field.text, "Doe"),
-            "tier": _read(fields, "tier", lambda field: field.choice(tuple(TIERS)), "pro"),
+            "id": self._user_id, "email": _get(fields, "email", Field.text, "alex@example.com"),
+            "firstname": _get(fields, "firstname", Field.text, "Alex"),
+            "lastname": _get(fields, "lastname", Field.text, "Doe"),
+            "tier": _get(fields, "tier", lambda field: field.choice(tuple(TIERS)), "pro"),
             "credits": _count(fields, "credits"),
-            "limits": _read(fields, "limits", parse_limits, "{}"),
+            "limits": _get(fields, "limits", parse_limits, "{}"),
         }, fields)  # fmt: skip
         for name, load in (
             ("brands", self._load_brand), ("tokens", self._load_token),
@@ -119,8 +119,8 @@ class _AccountLoader:
         self._brands[name] = self._brands[brand_id] = brand_id
         self._insert("brands", {
             "id": brand_id, "user_id": self._user_id, "name": name,
-            "logo": _read(fields, "logo", _long_text, None),
-            "timezone": _read(fields, "timezone", parse_timezone, "UTC"),
+            "logo": _get(fields, "logo", _long_text, None),
+            "timezone": _get(fields, "timezone", parse_timezone, "UTC"),
             "created_at": self._get_created_at(fields),
         }, fields)  # fmt: skip
         for page in _items(fields, "pages"):
@@ -138,10 +138,10 @@ class _AccountLoader:
         picture = f"https://cdn.example.com/pages/{username}.jpg"
         self._insert("pages", {
             "id": page_id, "brand_id": brand_id, "platform": platform, "username": username,
-            "name": _read(fields, "name", Field.text, username),
+            "name": _get(fields, "name", Field.text, username),
             "followers": _count(fields, "followers"),
-            "expired": _read(fields, "expired", Field.boolean, default=False),
-            "profile_picture": _read(fields, "profile_picture", Field.text, picture),
+            "expired": _get(fields, "expired", Field.boolean, default=False),
+            "profile_picture": _get(fields, "profile_picture", Field.text, picture),
             "created_at": self._get_created_at(fields),
         }, fields)  # fmt: skip
 
@@ -151,8 +151,8 @@ class _AccountLoader:
             "sandbox", "collaborator", "full_access", "on_behalf_of", "last_used_at",
             "request_count", "requests_today",
         )  # fmt: skip
-        sandbox = _read(fields, "sandbox", Field.boolean, default=False)
-        scopes = _read(fields, "scopes", lambda field: field.choices((*SCOPES, EVERY_SCOPE)), None)
+        sandbox = _get(fields, "sandbox", Field.boolean, default=False)
+        scopes = _get(fields, "scopes", lambda field: field.choices((*SCOPES, EVERY_SCOPE)), None)
         if scopes == []:
             raise fields["scopes"].error("must not be empty")
         if "collaborator" in fields and "on_behalf_of" not in fields:
@@ -162,7 +162,7 @@ class _AccountLoader:
             given["secret"] = parse_token(fields["token"], sandbox=sandbox)
         if "id" in fields:
             given["id"] = fields["id"].text(max_length=100)
-        revoked = _read(fields, "revoked", Field.boolean, default=False)
+        revoked = _get(fields, "revoked", Field.boolean, default=False)
         brands = [self._get_brand_id(brand) for brand in _items(fields, "brands")]
         expires_at = self._time(fields, "expires_at")
         if expires_at is not None:
@@ -172,18 +172,18 @@ class _AccountLoader:
                 raise fields["expires_at"].error(str(error)) from None
         try:
             row = add_token(
-                self._state, self._user_id, name=_read(fields, "name", Field.text, "seeded"),
+                self._state, self._user_id, name=_get(fields, "name", Field.text, "seeded"),
                 scopes=scopes or (SANDBOX_SCOPES if sandbox else (EVERY_SCOPE,)),
                 prefix=SANDBOX_PREFIX if sandbox else "outreply_live_",
                 last_used_at=self._time(fields, "last_used_at"),
                 request_count=_count(fields, "request_count"),
                 brand_ids=json.dumps(brands),
-                ip_allowlist=json.dumps(_read(fields, "ip_allowlist", parse_allowlist, [])),
+                ip_allowlist=json.dumps(_get(fields, "ip_allowlist", parse_allowlist, [])),
                 expires_at=expires_at,
                 revoked_at=self._now.timestamp() if revoked else None,
-                issued_by_collaborator_id=_read(fields, "collaborator", Field.text, None),
-                has_full_access=_read(fields, "full_access", Field.boolean, default=True),
-                on_behalf_of_brand_id=_read(fields, "on_behalf_of", self._get_brand_id, None),
+                issued_by_collaborator_id=_get(fields, "collaborator", Field.text, None),
+                has_full_access=_get(fields, "full_access", Field.boolean, default=True),
+                on_behalf_of_brand_id=_get(fields, "on_behalf_of", self._get_brand_id, None),
                 **given,
             )  # fmt: skip
         except sqlite3.IntegrityError as error:
@@ -198,7 +198,7 @@ class _AccountLoader:
         media_id = self._id(fields)
         mime = _require_field(item, fields, "mime_type").choice(MEDIA_TYPES)
         default = f"api_{hashlib.sha256(media_id.encode()).hexdigest()[:32]}{EXTENSIONS[mime]}"
-        name = _read(fields, "filename", lambda field: field.text(max_length=200), default)
+        name = _get(fields, "filename", lambda field: field.text(max_length=200), default)
         self._media[media_id] = {"src": ASSETS + name, "type": media_type(mime)}
         self._insert("media", {
             "id": media_id, "user_id": self._user_id,
@@ -226,7 +226,7 @@ class _AccountLoader:
             if media_id.text() not in self._media:
                 raise media_id.error(f"media not found in this account: {media_id.text()}")
         uploads = [self._media[media_id.text()] for media_id in media_ids]
-        settings = _read(fields, "tiktok_settings", _to_json, None)
+        settings = _get(fields, "tiktok_settings", _to_json, None)
         post_id = self._id(fields)
         created_at = min(timestamp, self._now.timestamp()) - 86_400
         self._insert("posts", {
@@ -234,7 +234,7 @@ class _AccountLoader:
             "scheduled_at": timestamp,
             "created_at": self._time(fields, "created_at", created_at),
             "media": json.dumps(uploads + media_from_urls(urls)),
-            **{name: _read(fields, name, _long_text, None) for name in
+            **{name: _get(fields, name, _long_text, None) for name in
                ("message", "first_comment", "link")},
             "tiktok_settings": None if settings is None else json.dumps(settings),
             "likes": _count(fields, "likes"), "shares": _count(fields, "shares"),
@@ -260,8 +260,8 @@ class _AccountLoader:
     def _load_comment(self, item: Field, post_id: str, parent_id: str | None) -> None:
         fields = item.fields("id", "name", "username", "message", "at", "replies")
         at = _require_field(item, fields, "at").timestamp(self._now)
-        name = _read(fields, "name", Field.text, "Someone")
-        username = _read(fields, "username", Field.text, "someone")
+        name = _get(fields, "name", Field.text, "Someone")
+        username = _get(fields, "username", Field.text, "someone")
         message = _require_field(item, fields, "message").text(max_length=COMMENT_MAX_CHARACTERS)
         if at > self._now.timestamp():
             if "replies" in fields:
@@ -293,7 +293,7 @@ class _AccountLoader:
             "id": self._id(fields), "user_id": self._user_id, "url": url.text(),
             "events": json.dumps(_require_field(item, fields, "events").choices(tuple(EVENTS))),
             "secret": secret or new_secret(self._state),
-            "previous_secret": _read(fields, "previous_secret", _long_text, None),
+            "previous_secret": _get(fields, "previous_secret", _long_text, None),
             "rotated_at": self._time(fields, "rotated_at"),
             "disabled_at": self._time(fields, "disabled_at"),
             "failures": _count(fields, "consecutive_failures"),
@@ -317,7 +317,7 @@ class _AccountLoader:
     def _time(
         self, fields: Mapping[str, Field], name: str, default: float | None = None
     ) -> float | None:
-        return _read(fields, name, lambda field: field.timestamp(self._now), default)
+        return _get(fields, name, lambda field: field.timestamp(self._now), default)
 
     def _get_created_at(self, fields: Mapping[str, Field]) -> float | None:
         # Lists are sorted by creation time; the default keeps the order of the seed.
@@ -340,18 +340,18 @@ def _require_field(item: Field, fields: Mapping[str, Field], name: str) -> Field
     return fields[name]
 
 
-def _read(
+def _get(
     fields: Mapping[str, Field], name: str, read: Callable[[Field], Value], default: Default
 ) -> Value | Default:
     return read(fields[name]) if name in fields else default
 
 
 def _items(fields: Mapping[str, Field], name: str) -> list[Field]:
-    return _read(fields, name, Field.items, [])
+    return _get(fields, name, Field.items, [])
 
 
 def _count(fields: Mapping[str, Field], name: str) -> int:
-    return _read(fields, name, Field.number, 0)
+    return _get(fields, name, Field.number, 0)
 
 
 def _long_text(field: Field) -> str:

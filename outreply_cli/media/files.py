@@ -107,7 +107,7 @@ def inspect(path: Path, limits: StorageLimits, scope: FileScope = _ANYWHERE) -> 
         reason = f"{error.strerror} ({path}){suggest_near_file(path)}"
         raise UnreadableMediaFileError(reason) from None
     except (OSError, ValueError) as error:
-        raise _unreadable(error) from None
+        raise _unreadable_error(error) from None
     warning = problem.message if problem is not None else None
     return InspectedFile(path, mime, status.st_size, _stat_signature(status), warning=warning)
 
@@ -135,7 +135,7 @@ class VerifiedReader:
     bytes read from the start.
 
     Raises:
-        MediaFileError: On opening and from `read`: the file has changed, or cannot be read.
+        MediaFileError: The file has changed, or cannot be read; raised on opening and by `read`.
     """
 
     def __init__(
@@ -148,7 +148,7 @@ class VerifiedReader:
         try:
             self._stream: IO[bytes] = os.fdopen(_ANYWHERE.open(file.path, lambda _: None), "rb")
         except OSError as error:
-            raise _unreadable(error) from None
+            raise _unreadable_error(error) from None
         self._check()
 
     def __enter__(self) -> Self:
@@ -165,7 +165,7 @@ class VerifiedReader:
         try:
             chunk = self._stream.read(left if size < 0 else min(size, left))
         except OSError as error:
-            raise _unreadable(error) from None
+            raise _unreadable_error(error) from None
         if not chunk:
             raise _file_changed_error()
         if len(chunk) == left:
@@ -220,5 +220,5 @@ def _file_changed_error() -> MediaFileError:
     return MediaFileError("the file changed while it was read; try again once it is complete")
 
 
-def _unreadable(error: OSError | ValueError) -> MediaFileError:
+def _unreadable_error(error: OSError | ValueError) -> MediaFileError:
     return UnreadableMediaFileError(getattr(error, "strerror", None) or error)

@@ -39,7 +39,7 @@ def write_private(path: Path, text: str, *, is_durable: bool = True) -> None:
         finally:
             temporary.unlink(missing_ok=True)
     except OSError as error:
-        raise _unusable(path, error) from None
+        raise _unusable_error(path, error) from None
 
 
 def read_private(path: Path) -> str | None:
@@ -175,7 +175,7 @@ def _read(path: Path, refused: int, remedy: str) -> str | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise _unusable(path, error) from None
+        raise _unusable_error(path, error) from None
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         raise StorageError(f"{path} is UTF-16 text", hint="Save the file as UTF-8.")
     try:
@@ -194,7 +194,7 @@ def _is_trusted(owner: int) -> bool:
     return owner in {os.geteuid(), 0} or os.geteuid() == 0
 
 
-def _unusable(path: Path, error: OSError) -> StorageError:
+def _unusable_error(path: Path, error: OSError) -> StorageError:
     return StorageError(
         f"{path} cannot be used: {error.strerror or error}",
         hint="Check its permissions, or set OUTREPLY_CONFIG_DIR and OUTREPLY_STATE_DIR to other "

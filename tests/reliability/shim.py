@@ -173,7 +173,7 @@ class Zygote:
         for path in paths:
             path.unlink(missing_ok=True)
         log, out, err = paths
-        pid = self._ask(
+        pid = self._request(
             "start", words=list(words), root=str(root), environ=dict(environ),
             now=None if now is None else now.timestamp(), fault=fault.number, point=point,
             log=str(log), stdout=str(out), stderr=str(err), bug=bug,
@@ -184,7 +184,7 @@ class Zygote:
 
     def wait(self, process: Process) -> Result:
         """Wait for the end of a process."""
-        code = self._ask("wait", pid=process.pid)
+        code = self._request("wait", pid=process.pid)
         self._running.remove(process.pid)
         return self._result(process, code)
 
@@ -194,17 +194,17 @@ class Zygote:
 
     def has_exited(self, process: Process) -> bool:
         """Whether a process has ended; its result is still to be taken."""
-        return bool(self._ask("has_exited", pid=process.pid))
+        return bool(self._request("has_exited", pid=process.pid))
 
     def preload(self, modules: Path) -> None:
         """Import the modules that a run has imported, so that later runs start faster."""
-        self._ask("preload", modules=json.loads(modules.read_text("utf-8")))
+        self._request("preload", modules=json.loads(modules.read_text("utf-8")))
 
     def _result(self, process: Process, code: int) -> Result:
         out, err = process.out.read_text("utf-8"), process.err.read_text("utf-8")
         return Result(code, out, err, process.log)
 
-    def _ask(self, action: str, **values: Any) -> int:
+    def _request(self, action: str, **values: Any) -> int:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(f"{json.dumps({'action': action, **values})}\n")
