@@ -16,6 +16,7 @@ from outreply_cli.emulator.faults import KINDS, Faults
 from outreply_cli.emulator.request import ErrorResponse, parse_object
 from outreply_cli.emulator.state import State
 from outreply_cli.net.html import render_fragment, render_page
+from outreply_cli.net.server.peer import is_other_user
 from outreply_cli.net.server.response import Response
 
 PAGE_ROOT = "/_page/"
@@ -32,7 +33,7 @@ _LOOPBACK = ("127.", "::1")
 class Dashboard:
     """The page, with all text escaped and no external resources.
 
-    Only clients on this machine get the proof that an action requires.
+    Only this user's clients on this machine get the proof that an action requires.
     """
 
     def __init__(self, state: State, faults: Faults) -> None:
@@ -101,7 +102,11 @@ class Dashboard:
 
 
 def _is_local(request: Request) -> bool:
-    return (request.remote_addr or "").startswith(_LOOPBACK)
+    if not (request.remote_addr or "").startswith(_LOOPBACK):
+        return False
+    environ = request.environ
+    ports = int(environ.get("REMOTE_PORT", 0)), int(environ["SERVER_PORT"])
+    return not is_other_user(*ports)
 
 
 def _require_own_site(request: Request) -> None:

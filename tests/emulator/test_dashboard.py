@@ -2,7 +2,11 @@
 
 import http.client
 import json
+import os
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import httpx
 import pytest
@@ -193,6 +197,32 @@ def test_other_machines_get_no_actions(emulator: EmulatorServer) -> None:
     assert dashboard.parse_action(request("127.0.0.1", **headers)) == ("freeze", {})
     with pytest.raises(ErrorResponse, match="PAGE_REQUIRED"):
         dashboard.parse_action(request("192.0.2.7", **headers))
+
+
+@pytest.mark.skipif(
+    not sys.platform.startswith("linux") or os.getuid() != 0, reason="needs root on Linux"
+)
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
+def test_other_user_gets_no_actions(tmp_path: Path, address: str) -> None:
+    host = f"[{address}]" if ":" in address else address
+    with EmulatorServer(tmp_path / "e.db", ManualClock(), host=address) as emulator:
+        url = f"http://{host}:{emulator.port}/"
+        # Imported first: the interpreter may be out of the other user's reach.
+        script = (
+            "import encodings.idna, http.client, os, sys, urllib.request; "
+            "os.setuid(int(sys.argv[2])); "
+            "print(urllib.request.urlopen(sys.argv[1]).read().decode())"
+        )
+        pages = [
+            subprocess.run(
+                [sys.executable, "-c", script, url, user],
+                capture_output=True, text=True, check=True, env={},
+            ).stdout
+            for user in ("0", "65534")
+        ]  # fmt: skip
+        assert parse_proof(pages[0])
+        assert 'data-proof=""' in pages[1]
+        assert "<button type" not in pages[1]
 
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site"])

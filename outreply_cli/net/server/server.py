@@ -234,7 +234,7 @@ class _Connection(asyncio.Protocol):
         self._limits = server.limits
         self._http = self._new_parser()
         self._transport: asyncio.Transport | None = None
-        self._client = ""
+        self._client = ("", 0)
         self._request: h11.Request | None = None
         self._body: io.BytesIO | Any = None
         self._size = 0
@@ -248,7 +248,8 @@ class _Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
-        self._client = str(transport.get_extra_info("peername")[0])
+        address, port, *_ = transport.get_extra_info("peername")
+        self._client = (str(address), int(port))
         if self._is_closing:
             transport.close()
 
@@ -545,7 +546,7 @@ def _variable(name: bytes) -> str:
 
 
 def _environ(
-    request: h11.Request, body: Any, server: LocalServer, client: str
+    request: h11.Request, body: Any, server: LocalServer, client: tuple[str, int]
 ) -> "WSGIEnvironment":
     """The WSGI environment of a request; raises ValueError for a target that is not a path."""
     target, _, query = request.target.partition(b"?")
@@ -558,7 +559,8 @@ def _environ(
         "SCRIPT_NAME": "",
         "PATH_INFO": unquote_to_bytes(target).decode("latin-1"),
         "QUERY_STRING": query.decode("latin-1"),
-        "REMOTE_ADDR": client,
+        "REMOTE_ADDR": client[0],
+        "REMOTE_PORT": str(client[1]),
         "SERVER_NAME": server.server_name,
         "SERVER_PORT": str(server.port),
         "SERVER_PROTOCOL": f"HTTP/{request.http_version.decode('ascii')}",
