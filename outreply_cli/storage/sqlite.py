@@ -132,7 +132,7 @@ def _connect_readonly(path: Path) -> sqlite3.Connection:
     """Connect without writing, also where the files beside a database cannot be created.
 
     Raises:
-        sqlite3.OperationalError: The database cannot be read without writing.
+        sqlite3.Error: The file is damaged, or cannot be read without writing.
     """
     for mode in ("mode=ro", "mode=ro&immutable=1"):
         database = sqlite3.connect(
@@ -141,9 +141,9 @@ def _connect_readonly(path: Path) -> sqlite3.Connection:
         )  # fmt: skip
         try:
             database.execute("PRAGMA user_version").fetchone()
-        except sqlite3.OperationalError as error:
+        except sqlite3.Error as error:
             database.close()
-            if not _is_readonly(error):
+            if not isinstance(error, sqlite3.OperationalError) or not _is_readonly(error):
                 raise
             log = path.with_name(f"{path.name}-wal")
             if log.exists() and log.stat().st_size > 0:

@@ -214,6 +214,32 @@ def test_journal_unsettled_and_damaged(cli: CommandLine) -> None:
     assert (result.code, statuses(parse_results(result), "journal")) == (1, ["failure"])
 
 
+@pytest.mark.parametrize(
+    "content",
+    [b"no database" * 1000, b"", b"SQLite format 3\0", b"SQLite format 3\0" + b"x" * 9_000],
+)
+def test_damaged_journal_is_closed(
+    cli: CommandLine, monkeypatch: pytest.MonkeyPatch, content: bytes
+) -> None:
+    journal = cli.home / "state" / "journal.db"
+    journal.parent.mkdir(parents=True, mode=0o700)
+    journal.write_bytes(content)
+    journal.chmod(0o600)
+    opened: list[sqlite3.Connection] = []
+    connect = sqlite3.connect
+
+    def record(*args: Any, **kwargs: Any) -> sqlite3.Connection:
+        opened.append(connect(*args, **kwargs))
+        return opened[-1]
+
+    monkeypatch.setattr(sqlite3, "connect", record)
+    cli.run("doctor", "--json")
+    assert opened
+    for connection in opened:
+        with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+            connection.execute("SELECT 1")
+
+
 @pytest.fixture
 def keyrings(cli: CommandLine, tmp_path: Path) -> CommandLine:
     backends = tmp_path / "backends"
