@@ -63,11 +63,8 @@ class Emulator:
     ) -> Iterable[bytes]:
         """Handle a request."""
         request = ApiRequest(environ)
-        started_at = self._state.clock.monotonic()
-        headers = {
-            "X-Request-Id": request_id(),
-            "Date": _date(int(self._state.clock.now().timestamp())),
-        }
+        started_at, at = self._state.clock.monotonic(), self._state.clock.now().timestamp()
+        headers = {"X-Request-Id": request_id(), "Date": _date(int(at))}
         try:
             response = self._dispatch(request, headers)
         except ErrorResponse as error:
@@ -82,7 +79,6 @@ class Emulator:
             request.close()
         if request.path.startswith(API_ROOT):
             milliseconds = (self._state.clock.monotonic() - started_at) * 1000
-            at = self._state.clock.now().timestamp()
             self._dashboard.log(
                 LoggedRequest(at, request.method, request.path, response.status, milliseconds)
             )

@@ -4,6 +4,7 @@ import hashlib
 import secrets
 import sqlite3
 import threading
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -142,7 +143,8 @@ class State:
 
     def __init__(self, path: Path, system: Clock, config: EmulatorConfig | None = None) -> None:
         self._lock = threading.RLock()
-        self._deferred: list[tuple[str, Sequence[object]]] = []
+        # The rows to insert, by statement.
+        self._deferred: defaultdict[str, list[Sequence[object]]] = defaultdict(list)
         self.connection = open_state(path)
         self.config = config or EmulatorConfig()
         try:
@@ -166,16 +168,17 @@ class State:
 
     def insert_later(self, sql: str, values: Sequence[object]) -> None:
         """Insert a row together with others, within a second: a commit for each is slow."""
-        self._deferred.append((sql, values))
-        if len(self._deferred) >= _DEFERRED_ROWS:
+        rows = self._deferred[sql]
+        rows.append(values)
+        if len(rows) >= _DEFERRED_ROWS:
             self.insert_deferred()
 
     def insert_deferred(self) -> None:
         """Insert the rows of `insert_later`; the caller commits."""
         with self._lock:
-            rows, self._deferred = self._deferred, []
-            for sql, values in rows:
-                self.connection.execute(sql, values)
+            deferred, self._deferred = self._deferred, defaultdict(list)
+            for sql, rows in deferred.items():
+                self.connection.executemany(sql, rows)
 
     def copy_to(self, target: sqlite3.Connection) -> None:
         """Replace the database `target` with a consistent copy."""
