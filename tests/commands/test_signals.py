@@ -44,7 +44,7 @@ def test_sigterm_ends_a_wait(cli_logged_out: CommandLine, words: str) -> None:
         process = cli_logged_out.start(*words.split(), "-v", env=environment(server))
         wait_for_line(process, "retrying in")
         process.send_signal(signal.SIGTERM)
-        _, err = process.communicate(timeout=20)
+        _, err = process.communicate(timeout=50)
     assert process.returncode == 130, err
     assert "Traceback" not in err
 
@@ -62,7 +62,7 @@ def test_sigterm_ends_process_1(cli_logged_out: CommandLine, words: str) -> None
         wait_for_line(process, "retrying in")
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text()
         os.kill(int(children), signal.SIGTERM)
-        _, err = process.communicate(timeout=20)
+        _, err = process.communicate(timeout=50)
     assert process.returncode == 130, err
     assert "Traceback" not in err
 
@@ -78,7 +78,7 @@ def test_sigterm_ends_a_job_that_ignores_ctrl_c(cli_logged_out: CommandLine) -> 
         )  # fmt: skip
         wait_for_line(process, "retrying in")
         process.send_signal(signal.SIGTERM)
-        _, err = process.communicate(timeout=20)
+        _, err = process.communicate(timeout=50)
     assert process.returncode == 130, err
 
 
@@ -120,7 +120,7 @@ def test_upload_without_a_response_ends(
         assert is_uploaded.wait(60)
         process.send_signal(number)
         # Without the signal, a response is waited for for a minute.
-        _, err = process.communicate(timeout=20)
+        _, err = process.communicate(timeout=50)
         listener.shutdown(socket.SHUT_RDWR)
     thread.join(10)
     for sock in held:
