@@ -17,7 +17,8 @@ AUDIT_EVENTS = (
     "collaborator.downgraded", "collaborator.restored",
 )  # fmt: skip
 _LOG_SECONDS = 30 * 86_400.0
-_REQUEST_COLUMNS = ("method", "path", "status", "code", "ip", "milliseconds", "denied_scope")
+# The method and the columns after it, of an entry that is not about a request.
+_NO_REQUEST = (None,) * 7
 _INSERT = (
     "INSERT INTO audit (at, event, token_id, token_name, actor, brand_id, method, path, status, "
     "code, ip, milliseconds, denied_scope) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -43,17 +44,15 @@ def log_request(
         started_at: The monotonic time at which the request arrived.
         error: The body of an error response.
     """
-    error = error or {}
-    _insert(
-        state, caller.token, "request", method=request.method, path=request.path, status=status,
-        code=error.get("code"), ip=request.remote_addr, denied_scope=error.get("required_scope"),
-        milliseconds=(state.clock.monotonic() - started_at) * 1000,
-    )  # fmt: skip
+    code, denied_scope = (error.get("code"), error.get("required_scope")) if error else (None, None)
+    milliseconds = (state.clock.monotonic() - started_at) * 1000
+    details = (request.method, request.path, status, code, request.remote_addr, milliseconds)
+    _insert(state, caller.token, "request", (*details, denied_scope))
 
 
 def log_token_change(state: State, token: sqlite3.Row, event: str) -> None:
     """Log that a token was created, changed, rotated or revoked; the caller commits."""
-    _insert(state, token, event)
+    _insert(state, token, event, _NO_REQUEST)
 
 
 def list_audit(
@@ -93,8 +92,9 @@ def save_audit(state: State) -> None:
     )
 
 
-def _insert(state: State, token: sqlite3.Row, event: str, **values: object) -> None:
+def _insert(
+    state: State, token: sqlite3.Row, event: str, request: tuple[str | float | None, ...]
+) -> None:
     at = state.clock.now().timestamp()
     issuer, brand = token["issued_by_collaborator_id"], token["on_behalf_of_brand_id"]
-    row = (at, event, token["id"], token["name"], issuer, brand)
-    state.insert_later(_INSERT, (*row, *map(values.get, _REQUEST_COLUMNS)))
+    state.insert_later(_INSERT, (at, event, token["id"], token["name"], issuer, brand, *request))

@@ -483,13 +483,12 @@ def multipart_keys(patch: Patch) -> None:
 
 def _drop_audit(name: str) -> Rule:
     def switch(patch: Patch) -> None:
-        original = audit_log._insert
+        original = audit_log.list_audit
 
-        def insert(*args: Any, **values: Any) -> None:
-            values.pop(name, None)
-            original(*args, **values)
+        def list_audit(*args: Any, **options: Any) -> list[dict[str, Any]]:
+            return [{**entry, name: None} for entry in original(*args, **options)]
 
-        patch.setattr(audit_log, "_insert", insert)
+        patch.setattr(admin, "list_audit", list_audit)
 
     return switch
 
