@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -29,6 +30,7 @@ _EXEC = (
     "os.execv(sys.argv[3], sys.argv[3:])"
 )
 _TIMEOUT_SECONDS = 30.0
+_REPLACED = "Inspected target navigated or closed"
 
 
 def dump_dom(url: str, profile: Path) -> str:
@@ -122,6 +124,8 @@ class Browser:
         os.write(self._commands, json.dumps(command).encode() + b"\0")
         while (message := self._read()).get("id") != self._last_id:
             self._note(message)
+        if message.get("error", {}).get("message") == _REPLACED:
+            raise PageReplacedError
         assert "error" not in message, message
         return message["result"]
 
@@ -150,6 +154,10 @@ class Browser:
                 self.messages.append(json.dumps(params["exceptionDetails"]))
 
 
+class PageReplacedError(Exception):
+    """Another page replaced the one that a command was sent to."""
+
+
 class Tab:
     """A tab of a browser."""
 
@@ -176,10 +184,13 @@ class Tab:
     def wait(self, expression: str) -> Any:
         """Wait until a JavaScript expression is true; returns its value."""
         deadline = time.monotonic() + _TIMEOUT_SECONDS
-        while not (value := self.evaluate(expression)):
+        while True:
+            # A page that is replaced meanwhile gives no value; the next one is asked.
+            with suppress(PageReplacedError):
+                if value := self.evaluate(expression):
+                    return value
             assert time.monotonic() < deadline, f"still false: {expression}"
             time.sleep(0.05)
-        return value
 
     def click(self, text: str, within: str = "body") -> None:
         """Click the button or summary that has a text, in the element of a selector."""

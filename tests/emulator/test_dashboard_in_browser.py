@@ -334,7 +334,7 @@ def test_other_site_cannot_act_or_read(
     assert any("frame-ancestors" in message for message in browser.messages)
     form = ("form = Object.assign(document.createElement('form'), {method: 'post', enctype: "
             f"'text/plain', action: '{url}_page/advance'}}); document.body.append(form); "
-            "form.submit()")  # fmt: skip
+            "setTimeout(() => form.submit())")  # fmt: skip
     tab.evaluate(form)
     tab.wait("document.body.textContent.includes('ORIGIN_NOT_ALLOWED')")
     assert emulator.handle.request("status")["now"] == "2026-11-23T12:00:00.000Z"
