@@ -18,7 +18,7 @@ from outreply_cli.emulator.incoming_comments import (
     add_incoming_comment,
 )
 from outreply_cli.emulator.rate import RateWindows
-from outreply_cli.emulator.request import ErrorResponse, find_row, format_unix_time
+from outreply_cli.emulator.request import ErrorResponse, find_row, format_unix_time, round_up_time
 from outreply_cli.emulator.scheduler import next_due_at, process_due
 from outreply_cli.emulator.seed import load_default_seed, load_seed
 from outreply_cli.emulator.seed_export import export_seed
@@ -141,7 +141,7 @@ class AdminApi:
         posts, delivered = Counter[str](), self._worker.deliver_due()
         # Steps from one due time to the next, so that everything happens at its own time.
         while (due_at := self._next_due_at()) is not None and due_at <= target.timestamp():
-            self._set_time(max(clock.now(), _round_up(due_at)))
+            self._set_time(max(clock.now(), round_up_time(due_at)))
             posts += self._process_due()
             delivered += self._worker.deliver_due()
         self._set_time(max(clock.now(), target))
@@ -316,9 +316,3 @@ def _number(params: Mapping[str, Any], name: str, default: float | None = None) 
     if type(value) not in {int, float} or not abs(value) <= _NUMBER_MAX:
         raise InvalidInputError(f"{name} must be a number of at most {_NUMBER_MAX:.0e}")
     return float(value)
-
-
-def _round_up(timestamp: float) -> datetime:
-    # Rounding a float down to whole microseconds would give a time at which nothing is due yet.
-    at = datetime.fromtimestamp(timestamp, UTC)
-    return at if at.timestamp() >= timestamp else at + timedelta(microseconds=1)

@@ -11,12 +11,12 @@ from werkzeug.wrappers import Request
 
 from outreply_cli.emulator.request import Principal, format_unix_time
 from outreply_cli.emulator.state import State
+from outreply_cli.spec.limits import LOG_RETENTION
 
 AUDIT_EVENTS = (
     "request", "token.created", "token.changed", "token.rotated", "token.revoked",
     "collaborator.downgraded", "collaborator.restored",
 )  # fmt: skip
-_LOG_SECONDS = 30 * 86_400.0
 # The method and the columns after it, of an entry that is not about a request.
 _NO_REQUEST = (None,) * 7
 _INSERT = (
@@ -88,7 +88,7 @@ def save_audit(state: State) -> None:
     state.connection.execute(
         "DELETE FROM audit WHERE number < coalesce((SELECT min(number) FROM audit WHERE at >= ?), "
         "(SELECT max(number) + 1 FROM audit))",
-        (state.clock.now().timestamp() - _LOG_SECONDS,),
+        ((state.clock.now() - LOG_RETENTION).timestamp(),),
     )
 
 

@@ -13,6 +13,7 @@ from outreply_cli.emulator.auth import get_tier
 from outreply_cli.emulator.delivery import list_attempts
 from outreply_cli.emulator.media import used_bytes
 from outreply_cli.emulator.posts import OWNED_POSTS, find_refusal
+from outreply_cli.emulator.request import round_up_time
 from outreply_cli.emulator.state import State
 from outreply_cli.emulator.tokens import token_view
 from outreply_cli.formats.sizes import format_size
@@ -183,7 +184,7 @@ def _get_card(state: State, row: sqlite3.Row) -> dict[str, Any]:
         "letter": row["page_name"].strip()[:1].upper() or "?",
         "at": _time(at),
         # Rounded up: moving the clock to it must make the post due.
-        "due": f"{_round_up(at).isoformat()}" if row["status"] == "scheduled" else None,
+        "due": round_up_time(at).isoformat() if row["status"] == "scheduled" else None,
         "text": text[:_TEXT_CHARACTERS],
         "start": _cut(text, platform),
         "media": [
@@ -261,7 +262,7 @@ def _list_deliveries(state: State) -> list[dict[str, Any]]:
             "result": row["status"] or row["error"] or "pending",
             "next": _time(row["due_at"]),
             "attempts": [
-                (attempt["at"][:19].replace("T", " "), attempt["status"] or attempt["error"],
+                (_shorten_time(attempt["at"]), attempt["status"] or attempt["error"],
                  f"{attempt['milliseconds'] or 0:.0f} ms")
                 for attempt in list_attempts(state, row["id"])
             ],
@@ -276,7 +277,7 @@ def _format_entry(entry: Mapping[str, Any]) -> tuple[object, ...]:
         event = f"{entry['method']} {entry['path']}"
     result = " ".join(str(entry[name]) for name in ("status", "code") if entry[name] is not None)
     token = entry["token_name"] + (f" ({entry['actor']})" if entry["actor"] else "")
-    return entry["at"][:19].replace("T", " "), token, event, result, entry["ip"] or ""
+    return _shorten_time(entry["at"]), token, event, result, entry["ip"] or ""
 
 
 def _get_label(platform: str) -> str:
@@ -284,8 +285,8 @@ def _get_label(platform: str) -> str:
     return found.label if found else platform
 
 
-def _round_up(timestamp: float) -> datetime:
-    return datetime.fromtimestamp(-(-timestamp * 1000 // 1) / 1000, UTC)
+def _shorten_time(at: str) -> str:
+    return at[:19].replace("T", " ")
 
 
 def _time(timestamp: float | None) -> str:

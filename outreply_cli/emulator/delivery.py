@@ -22,6 +22,7 @@ from outreply_cli.emulator.state import State
 from outreply_cli.net.deliver import DeliveryResult, deliver
 from outreply_cli.net.dns import Address, Resolver
 from outreply_cli.net.ssrf import Reach
+from outreply_cli.spec.limits import LOG_RETENTION
 from outreply_cli.spec.webhooks import (
     FAILURES_BEFORE_DISABLING,
     RESPONSE_TIMEOUT_SECONDS,
@@ -29,7 +30,6 @@ from outreply_cli.spec.webhooks import (
     ROTATION_SECONDS,
 )
 
-_LOG_SECONDS = 30 * 86_400.0
 _POLL_SECONDS = 0.2
 _RECOVERY_SECONDS = 5.0
 _DUE = (
@@ -61,7 +61,7 @@ def list_attempts(state: State, delivery_id: str) -> list[dict[str, Any]]:
 
 def delete_expired(state: State) -> None:
     """Delete the deliveries that the log keeps no longer; the caller commits."""
-    before = state.clock.now().timestamp() - _LOG_SECONDS
+    before = (state.clock.now() - LOG_RETENTION).timestamp()
     # In the order of their numbers, so that the cost does not grow with the log.
     expired = (
         "FROM deliveries WHERE due_at IS NULL AND number < coalesce("

@@ -6,7 +6,7 @@ import re
 import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
@@ -202,6 +202,12 @@ def format_unix_time(timestamp: float | None) -> str | None:
     if timestamp is None:
         return None
     return datetime.fromtimestamp(timestamp, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+
+
+def round_up_time(timestamp: float) -> datetime:
+    """The first time in whole microseconds that is not before a Unix time."""
+    at = datetime.fromtimestamp(timestamp, UTC)
+    return at if at.timestamp() >= timestamp else at + timedelta(microseconds=1)
 
 
 def _refuse_constant(name: str) -> float:

@@ -84,9 +84,7 @@ def edit_token(state: State, token: str, params: Mapping[str, Any]) -> sqlite3.R
         InvalidInputError: A setting is invalid.
     """
     _check_names(params, "token")
-    row = find_token(state, token)
-    if row["revoked_at"] is not None:
-        raise InvalidInputError(f"the token {row['name']!r} is revoked")
+    row = _find_unrevoked(state, token)
     sql = "SELECT * FROM users WHERE id = ?"
     user = state.connection.execute(sql, (row["user_id"],)).fetchone()
     columns = _parse_settings(state, user, params)
@@ -103,9 +101,7 @@ def edit_token(state: State, token: str, params: Mapping[str, Any]) -> sqlite3.R
 
 def rotate_token(state: State, token: str) -> sqlite3.Row:
     """Replace the secret of a token; the previous one is invalid from now on (Rotation)."""
-    row = find_token(state, token)
-    if row["revoked_at"] is not None:
-        raise InvalidInputError(f"the token {row['name']!r} is revoked")
+    row = _find_unrevoked(state, token)
     prefix = SANDBOX_PREFIX if row["secret"].startswith(SANDBOX_PREFIX) else _LIVE_PREFIX
     return _update(state, row, "token.rotated", {"secret": prefix + state.new_hex(48)})
 
@@ -160,6 +156,13 @@ def find_token(state: State, token: str) -> sqlite3.Row:
         raise InvalidInputError(f"several tokens match {token!r}", hint=f"Use an ID: {ids}")
     found: sqlite3.Row = rows[0]
     return found
+
+
+def _find_unrevoked(state: State, token: str) -> sqlite3.Row:
+    row = find_token(state, token)
+    if row["revoked_at"] is not None:
+        raise InvalidInputError(f"the token {row['name']!r} is revoked")
+    return row
 
 
 def list_tokens(state: State) -> list[dict[str, Any]]:
