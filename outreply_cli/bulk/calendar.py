@@ -3,11 +3,12 @@
 import difflib
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PureWindowsPath
 from typing import Any, NamedTuple
 
+from outreply_cli.bulk.headers import Scheduler
 from outreply_cli.formats.json import parse_json
 from outreply_cli.formats.text import TextEncodingError, decode_text
 from outreply_cli.paths import find_same_name, suggest_near_file
@@ -17,45 +18,48 @@ from outreply_cli.storage.file_scope import FileRefusedError, FileScope, check_r
 
 # The name of a calendar that is read from stdin, and its path.
 STDIN = "-"
+# The field with the text for each platform, in place of `message`.
+PLATFORM_MESSAGES = {
+    "facebook": "message_facebook",
+    "instagram": "message_instagram",
+    "linkedin": "message_linkedin",
+    "tiktok": "message_tiktok",
+    "twitter": "message_x",
+    "youtube": "message_youtube",
+}
 FIELDS = (
-    "key", "page", "scheduled_at", "date", "time", "timezone", "message", "message_file",
-    "media_files", "media_ids", "media_urls", "first_comment", "link", "tiktok_settings",
+    "key", "page", "scheduled_at", "date", "time", "timezone", "message",
+    *PLATFORM_MESSAGES.values(), "message_file", "media_files", "media_ids", "media_urls",
+    "first_comment", "link", "tiktok_settings",
 )  # fmt: skip
 LIST_FIELDS = frozenset({"page", "media_files", "media_ids", "media_urls"})
-_ALIASES = {"page_id": "page", "pages": "page"}
-# Names that other programs use.
-_SYNONYMS = {
-    **dict.fromkeys(
-        ("date", "time", "when", "datetime", "date_time", "post_date", "publish_date",
-         "scheduled_date", "scheduled_time", "schedule"),
-        "scheduled_at",
-    ),
-    **dict.fromkeys(
-        ("text", "caption", "copy", "content", "body", "post", "post_text"), "message"
-    ),
-    **dict.fromkeys(("account", "channel", "profile", "handle", "username"), "page"),
-    **dict.fromkeys(
-        ("image", "images", "media", "picture", "pictures", "photo", "photos", "video", "file"),
-        "media_files",
-    ),
-    **dict.fromkeys(
-        ("image_url", "image_urls", "media_url", "picture_url", "photo_url", "video_url"),
-        "media_urls",
-    ),
-    **dict.fromkeys(("url", "link_url"), "link"),
-    **dict.fromkeys(("tz", "time_zone"), "timezone"),
-}  # fmt: skip
+_ALIASES = {"page_id": "page", "pages": "page", "message_twitter": "message_x"}
+_FIELD_NAMES = frozenset(FIELDS)
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _URL_SEPARATOR = re.compile(r";(?=\s*[A-Za-z][A-Za-z0-9+.-]*:)|,(?=\s*https?://)|\n", re.IGNORECASE)
+_NO_MESSAGES: Mapping[str, str] = {}
 _KEY_MAX_CHARACTERS = 200
 _MESSAGE_FILE_MAX_BYTES = 400_000
+
+
+class Sheet(NamedTuple):
+    """A sheet of a workbook: its name, and the column letters of the fields."""
+
+    name: str
+    letters: Mapping[str, str] = {}
+
+    def cell(self, line: int, field_name: str) -> str:
+        """Return the address of a field: `Plan:C7`, or `Plan:7` for a field without a column."""
+        return f"{self.name}:{self.letters.get(field_name, '')}{line or ''}".rstrip(":")
 
 
 class Row(NamedTuple):
     """A row as written in its file.
 
-    `key` is its identity over runs. A row with `has_invalid_content` cannot be validated, because
-    its content could not be read.
+    Attributes:
+        key: Its identity over runs.
+        messages: The texts for single platforms, by the platform's name.
+        has_invalid_content: Whether its content could not be read, and cannot be validated.
     """
 
     file: str
@@ -66,11 +70,40 @@ class Row(NamedTuple):
     timezone: str | None
     content: PostContent
     media_files: tuple[Path, ...] = ()
+    messages: Mapping[str, str] = {}
     has_invalid_content: bool = False
+    sheet: Sheet | None = None
 
     def diagnostic(self, field: str, message: str, *, is_warning: bool = False) -> Diagnostic:
         """Return a problem of one field, or of the whole row for ""."""
-        return Diagnostic(field, message, is_warning, self.file, self.line)
+        cell = self.sheet.cell(self.line, field) if self.sheet is not None else ""
+        return Diagnostic(field, message, is_warning, self.file, self.line, cell=cell)
+
+    def for_platform(self, platform: str) -> "Row":
+        """Return the row with its text for a platform."""
+        if platform not in self.messages:
+            return self
+        return self._replace(content=self.content._replace(message=self.messages[platform]))
+
+
+@dataclass(frozen=True)
+class ReadSettings:
+    """How a calendar file is read, beyond what the file says.
+
+    Attributes:
+        columns: Fields by lower-case column name; "" ignores a column, and `*` stands for all
+            unknown ones.
+        page_names: Pages by the lower-case name that the file uses for them; "" leaves it out.
+        pages: Pages of rows that name none.
+        scheduler: The scheduler that wrote the file; None to recognize it.
+        sheet: Name of the sheet in a workbook; None for the only one with rows.
+    """
+
+    columns: Mapping[str, str] = field(default_factory=dict)
+    page_names: Mapping[str, str] = field(default_factory=dict)
+    pages: tuple[str, ...] = ()
+    scheduler: Scheduler | None = None
+    sheet: str | None = None
 
 
 @dataclass
@@ -80,41 +113,55 @@ class Calendar:
     Attributes:
         file_name: Name of the file, as the user wrote it.
         path: Resolved path; `-` for stdin.
+        settings: How it is read.
         timezone: Zone of times without one.
         name: Name of the calendar, over all its files; None if it has none.
         files: The files that its rows may name.
+        sheet: The sheet that was read, if the file is a workbook.
+        scheduler: The scheduler that wrote the file, if it is one that is known.
+        header: The column names as written, in a file with columns.
+        records: The cells of each row by its line, in a file with columns.
+        notes: How the file was understood, for the user.
     """
 
     file_name: str
     path: Path
+    settings: ReadSettings = ReadSettings()
     timezone: str | None = None
     name: str | None = None
     rows: list[Row] = field(default_factory=list)
     problems: list[Diagnostic] = field(default_factory=list)
     files: FileScope = field(default_factory=FileScope)
+    sheet: Sheet | None = None
+    scheduler: Scheduler | None = None
+    header: list[str] = field(default_factory=list)
+    records: dict[int, list[str]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
-    def add_error(self, line: int, field_name: str, message: str) -> None:
-        """Add a problem of the file."""
-        self.problems.append(Diagnostic(field_name, message, file=self.file_name, line=line))
+    def add_error(
+        self, line: int, field_name: str, message: str, *, is_warning: bool = False
+    ) -> None:
+        """Add a problem of the file, or a warning."""
+        cell = self.sheet.cell(line, field_name) if self.sheet is not None else ""
+        self.problems.append(
+            Diagnostic(field_name, message, is_warning, self.file_name, line, cell=cell)
+        )
 
 
 def normalize_field(name: str) -> str | None:
     """Return the field that a column or key called `name` holds, or None."""
-    if name in FIELDS:
+    if name in _FIELD_NAMES:
         return name
     normalized = _normalize(name)
     normalized = _ALIASES.get(normalized, normalized)
     return normalized if normalized in FIELDS else None
 
 
-def guess_field(name: str, value: str = "") -> str | None:
-    """Return the field that an unknown `name` probably means; `value` is one of its values."""
-    meant = _SYNONYMS.get(_normalize(name))
-    if meant is None:
-        names = [*FIELDS, *_ALIASES]
-        near = difflib.get_close_matches(name.strip().lower(), names, n=1, cutoff=0.6)
-        meant = near[0] if near else None
-    return "media_urls" if meant == "media_files" and is_url(value) else meant
+def guess_field(name: str) -> str | None:
+    """Return the field that an unknown `name` probably means."""
+    names = [*FIELDS, *_ALIASES]
+    near = difflib.get_close_matches(name.strip().lower(), names, n=1, cutoff=0.6)
+    return near[0] if near else None
 
 
 def is_url(text: str) -> bool:
@@ -129,16 +176,19 @@ def unknown_field_message(name: str, meant: str | None) -> str:
     return f"unknown field {name!r}; the fields are {', '.join(FIELDS)}"
 
 
-def make_row(calendar: Calendar, line: int, values: Mapping[str, Any]) -> Row:
-    """Return the row with `values`, and add its problems to `calendar`.
+def add_row(calendar: Calendar, line: int, values: Mapping[str, Any]) -> None:
+    """Add the row with `values`, and its problems, to `calendar`.
 
     Values are text, lists of text for LIST_FIELDS, and an object for `tiktok_settings`; empty ones
     are left out.
     """
     get = values.get
-    pages, key = get("page") or (), get("key")
-    if not pages:
-        calendar.add_error(line, "page", "`page` is required (for example instagram:acme)")
+    pages, key = _map_pages(calendar, line, get("page") or ()), get("key")
+    if not pages and get("page"):
+        left_out = ", ".join(values["page"])
+        reason = f"the row is left out: --pages maps {left_out} to no page"
+        calendar.add_error(line, "page", reason, is_warning=True)
+        return
     scheduled_at = _join_time(calendar, line, get("scheduled_at"), get("date"), get("time"))
     if key is not None and len(key) > _KEY_MAX_CHARACTERS:
         calendar.add_error(line, "key", f"`key` is longer than {_KEY_MAX_CHARACTERS} characters")
@@ -161,16 +211,25 @@ def make_row(calendar: Calendar, line: int, values: Mapping[str, Any]) -> Row:
         settings,
     )
     media_files = _media_paths(calendar, line, get("media_files") or ())
-    return Row(
-        calendar.file_name,
-        line,
-        key,
-        tuple(pages),
-        scheduled_at,
-        get("timezone"),
-        content,
-        media_files,
-        len(calendar.problems) > problem_count,
+    messages = {
+        platform: normalize_line_endings(values[name])
+        for platform, name in PLATFORM_MESSAGES.items()
+        if name in values
+    }
+    calendar.rows.append(
+        Row(
+            calendar.file_name,
+            line,
+            key,
+            pages,
+            scheduled_at,
+            get("timezone"),
+            content,
+            media_files,
+            messages or _NO_MESSAGES,
+            len(calendar.problems) > problem_count,
+            calendar.sheet,
+        )
     )
 
 
@@ -212,6 +271,26 @@ def sort_diagnostics(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
     return sorted(
         dict.fromkeys(diagnostics), key=lambda diagnostic: (diagnostic.file, diagnostic.line)
     )
+
+
+def _map_pages(calendar: Calendar, line: int, names: Sequence[str]) -> tuple[str, ...]:
+    """Return the pages of a row, as `--pages` and `--page` map them."""
+    settings = calendar.settings
+    if not names:
+        if not settings.pages:
+            message = "`page` is required (for example instagram:acme), or set --page"
+            calendar.add_error(line, "page", message)
+        return settings.pages
+    if not settings.page_names:
+        return tuple(names)
+    known, mapped = settings.page_names, []
+    for name in names:
+        parts = [part.strip() for part in name.split(",")]
+        # A comma may belong to a name.
+        if name.strip().lower() in known or known.keys().isdisjoint(map(str.lower, parts)):
+            parts = [name.strip()]
+        mapped += [known.get(part.lower(), part) for part in parts]
+    return tuple(dict.fromkeys(name for name in mapped if name))
 
 
 def _normalize(name: str) -> str:

@@ -1,6 +1,7 @@
 """Loading of calendar files."""
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -8,25 +9,32 @@ from outreply_cli.bulk.calendar import (
     FIELDS,
     STDIN,
     Calendar,
+    ReadSettings,
     guess_field,
     normalize_field,
     unknown_field_message,
 )
 from outreply_cli.bulk.csv_reader import parse_csv
+from outreply_cli.bulk.table_reader import ANY_COLUMN
 from outreply_cli.errors import InvalidInputError, malformed_value_error
+from outreply_cli.formats.json import parse_json
+from outreply_cli.formats.mapping import parse_mapping
 from outreply_cli.formats.text import TextEncodingError, decode_text
 from outreply_cli.paths import to_path
 from outreply_cli.spec.text import is_unicode
 from outreply_cli.storage.file_scope import FileScope
 
-_YAML_SUFFIXES = {".yaml", ".yml"}
-_SPREADSHEETS = {".xlsx", ".xls", ".ods", ".numbers"}
+_FORMATS = {
+    **dict.fromkeys((".yaml", ".yml", ".json"), "yaml"),
+    **dict.fromkeys((".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"), "workbook"),
+}
+_WORKBOOK_STARTS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 _FILE_MAX_BYTES = 64 * 1024 * 1024
 
 
 def load_calendar(
     name: str,
-    columns: Mapping[str, str] | None = None,
+    settings: ReadSettings | None = None,
     stdin: BinaryIO | None = None,
     *,
     private: Sequence[Path] = (),
@@ -34,40 +42,41 @@ def load_calendar(
 ) -> Calendar:
     """Return the calendar in the file called `name`, with all problems found in the file.
 
-    Files that end in .yaml or .yml are YAML, others CSV. `-` stands for `stdin`: it is YAML if its
-    first line is not a header with a separator. `columns` maps column names to fields. The files
-    that its rows name must be below the directory of the calendar (of the file itself, if `name` is
-    a link), or anywhere with `allow_outside`, but never in a `private` directory.
+    The format is that of the content for a workbook, else that of the suffix: YAML for .yaml, .yml
+    and .json, CSV for others. `-` stands for `stdin`: it is YAML if its first line is not a header
+    with a separator. The files that its rows name must be below the directory of the calendar (of
+    the file itself, if `name` is a link), or anywhere with `allow_outside`, but never in a
+    `private` directory.
 
     Raises:
         InvalidInputError: The file cannot be read.
     """
+    settings = settings or ReadSettings()
     if name == STDIN and stdin is not None:
-        calendar = Calendar(name, Path(name))
+        calendar = Calendar(name, Path(name), settings)
         calendar.files = _make_scope(calendar.path, private, allow_outside=allow_outside)
-        return _parse(calendar, stdin.read(_FILE_MAX_BYTES + 1), columns)
+        return _parse(calendar, stdin.read(_FILE_MAX_BYTES + 1))
     path = to_path(name).absolute()
-    calendar = Calendar(name, path)
-    suffix = path.suffix.lower()
-    if suffix in _SPREADSHEETS:
-        message = "the file is a spreadsheet; choose 'Save as' and 'CSV UTF-8', and use that file"
-        calendar.add_error(0, "", message)
-        return calendar
+    calendar = Calendar(name, path, settings)
     try:
         if not path.is_file() and path.exists():
-            calendar.add_error(0, "", "not a file; use a CSV or YAML file")
+            calendar.add_error(0, "", "not a file; use a calendar file")
             return calendar
         calendar.path = calendar_path(name)
         calendar.files = _make_scope(calendar.path, private, allow_outside=allow_outside)
         with calendar.path.open("rb") as stream:
             content = stream.read(_FILE_MAX_BYTES + 1)
-    except InvalidInputError as problem:
-        calendar.add_error(0, "", problem.message)
+    except InvalidInputError as error:
+        calendar.add_error(0, "", error.message)
         return calendar
     except (OSError, ValueError) as failure:
         reason = getattr(failure, "strerror", "") or failure
         raise InvalidInputError(f"cannot read {name}: {reason}") from None
-    return _parse(calendar, content, columns, is_yaml=suffix in _YAML_SUFFIXES)
+    suffix = path.suffix.lower()
+    if suffix == ".json" and (problem := _find_json_problem(content)) is not None:
+        calendar.add_error(*problem)
+        return calendar
+    return _parse(calendar, content, _FORMATS.get(suffix, "csv"))
 
 
 def _make_scope(calendar: Path, private: Sequence[Path], *, allow_outside: bool) -> FileScope:
@@ -76,27 +85,39 @@ def _make_scope(calendar: Path, private: Sequence[Path], *, allow_outside: bool)
     return FileScope(directory, tuple(private))
 
 
-def _parse(
-    calendar: Calendar,
-    content: bytes,
-    columns: Mapping[str, str] | None,
-    *,
-    is_yaml: bool | None = None,
-) -> Calendar:
+def _parse(calendar: Calendar, content: bytes, file_format: str | None = None) -> Calendar:
     if len(content) > _FILE_MAX_BYTES:
         calendar.add_error(0, "", "the file is larger than 64 MB; split it")
         return calendar
-    if is_yaml is None:
-        is_yaml = _looks_like_yaml(content)
-    if is_yaml:
+    if content.startswith(_WORKBOOK_STARTS):
+        file_format = "workbook"
+    elif file_format is None:
+        file_format = "yaml" if _looks_like_yaml(content) else "csv"
+    if file_format == "workbook":
+        from outreply_cli.bulk.workbook_reader import parse_workbook
+
+        parse_workbook(calendar, content)
+    elif file_format == "yaml":
         from outreply_cli.bulk.yaml_reader import parse_yaml
 
         parse_yaml(calendar, content)
     else:
-        parse_csv(calendar, content, columns or {})
-    if not calendar.rows and not calendar.problems:
+        parse_csv(calendar, content)
+    if not calendar.rows and all(problem.is_warning for problem in calendar.problems):
         calendar.add_error(0, "", "the calendar has no posts")
     return calendar
+
+
+def _find_json_problem(content: bytes) -> tuple[int, str, str] | None:
+    try:
+        parse_json(decode_text(content))
+    except TextEncodingError as problem:
+        return problem.line, "", f"the file {problem}; save it as UTF-8"
+    except json.JSONDecodeError as problem:
+        return problem.lineno, "", f"invalid JSON: {problem.msg} (column {problem.colno})"
+    except ValueError as problem:
+        return 1, "", f"invalid JSON: {problem}"
+    return None
 
 
 def _looks_like_yaml(content: bytes) -> bool:
@@ -107,6 +128,8 @@ def _looks_like_yaml(content: bytes) -> bool:
         return False
     lines = (line for line in text.split("\n") if line.strip() and line[:1] != "#")
     header = next(lines, "")
+    if header.lstrip()[:1] in {"[", "{"}:
+        return True
     return not any(mark in header for mark in (",", ";", "\t", "sep="))
 
 
@@ -125,25 +148,41 @@ def calendar_path(name: str) -> Path:
 
 
 def parse_columns(text: str | None) -> dict[str, str]:
-    """Parse `Text=message,Notes=` into fields by lower-case column name.
+    """Parse `Text=message,"Notes, internal"=` into fields by lower-case column name.
+
+    `*=` stands for all unknown columns.
 
     Raises:
         InvalidInputError: The text is not such a list, or names an unknown field.
     """
+    names = _parse_option("--columns", text, "COLUMN=FIELD", f"The fields are: {', '.join(FIELDS)}")
     fields: dict[str, str] = {}
-    for part in (text or "").split(","):
-        if not part.strip():
-            continue
-        column, equals, name = (piece.strip() for piece in part.partition("="))
+    for column, name in names.items():
         field = normalize_field(name) if name else ""
-        if not equals or not column:
-            raise malformed_value_error(
-                "--columns",
-                part.strip(),
-                "COLUMN=FIELD",
-                hint=f"The fields are: {', '.join(FIELDS)}",
-            )
         if field is None:
             raise InvalidInputError(f"--columns: {unknown_field_message(name, guess_field(name))}")
+        if field and column == ANY_COLUMN:
+            raise InvalidInputError(
+                f"--columns: {ANY_COLUMN}={name} maps all columns to one field",
+                hint=f"Ignore all unknown columns with: --columns '{ANY_COLUMN}='",
+            )
         fields[column.lower()] = field
     return fields
+
+
+def parse_page_names(text: str | None) -> dict[str, str]:
+    """Parse `NAME=PAGE,...` into pages by the lower-case name that a file uses.
+
+    Raises:
+        InvalidInputError: The text is not such a list.
+    """
+    hint = "For example: --pages 'Acme Co.=facebook:acme'; an empty page leaves the name out."
+    names = _parse_option("--pages", text, "NAME=PAGE", hint)
+    return {name.lower(): page for name, page in names.items()}
+
+
+def _parse_option(option: str, text: str | None, kind: str, hint: str) -> dict[str, str]:
+    pairs = parse_mapping(text or "")
+    if pairs is None:
+        raise malformed_value_error(option, text or "", kind, hint=hint)
+    return pairs

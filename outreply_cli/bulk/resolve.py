@@ -12,8 +12,9 @@ from outreply_cli.bulk.calendar import Calendar, Row
 from outreply_cli.errors import InvalidInputError, OutReplyError, TimeError
 from outreply_cli.journal.models import FILES_FIELD
 from outreply_cli.media.files import MediaFile, MediaFileError, StorageLimits, inspect_and_hash
-from outreply_cli.pages import resolve_page
+from outreply_cli.pages import UnknownPageError, resolve_page
 from outreply_cli.posts.content import Diagnostic, validate_content
+from outreply_cli.spec.platforms import find_platform, long_name
 from outreply_cli.storage.file_scope import FileRefusedError
 from outreply_cli.time_parser import DateOrderError, parse_time
 from outreply_cli.times import BRAND_ZONE, parse_zone
@@ -103,13 +104,14 @@ class _RowResolver:
             if time is not None and time <= self._now:
                 self._ignore_past_row(row)
                 return
-            self._validate(row, "")
+            self._validate(row.for_platform(next(iter(row.messages), "")), "")
         files = self._inspect_files(row)
         for page in pages:
-            self._validate(row, str(page.get("platform") or ""))
+            post_row = row.for_platform(str(page.get("platform") or "")) if row.messages else row
+            self._validate(post_row, str(page.get("platform") or ""))
             scheduled_at = self._parse_time(row, page)
             if scheduled_at is not None:
-                self.posts.append(PlannedPost(row, page, str(page["id"]), scheduled_at, files))
+                self.posts.append(PlannedPost(post_row, page, str(page["id"]), scheduled_at, files))
 
     def _find_pages(self, row: Row) -> list[Mapping[str, Any]]:
         if len(row.pages) == 1 and row.pages[0] in self._valid_pages:
@@ -117,9 +119,15 @@ class _RowResolver:
         pages: dict[str, Mapping[str, Any]] = {}
         for name in self._split_pages(row.pages):
             try:
-                page = resolve_page(self._pages, name)
+                page = self._resolve_page(name)
             except InvalidInputError as error:
-                self._add(row, "page", _with_hint(error))
+                message = _with_hint(error)
+                if self._calendar.scheduler is not None and isinstance(error, UnknownPageError):
+                    message = (
+                        f"{error.message}; map it with --pages '{name}=PAGE', or leave it out with "
+                        f"--pages '{name}='"
+                    )
+                self._add(row, "page", message)
                 continue
             if page.get("expired"):
                 message = f"the connection of {name} has expired; reconnect it in the dashboard"
@@ -130,6 +138,24 @@ class _RowResolver:
                 self._add(row, "page", f"duplicate page {name}; keep one of them")
             pages[str(page["id"])] = page
         return list(pages.values())
+
+    def _resolve_page(self, name: str) -> Mapping[str, Any]:
+        """Return the page called `name`, or the only page of a platform."""
+        platform = find_platform(name)
+        if platform is None or any(page.get("name") == name for page in self._pages):
+            return resolve_page(self._pages, name)
+        pages = [
+            page
+            for page in self._pages
+            if long_name(str(page.get("platform") or "")) == platform.name
+        ]
+        if len(pages) == 1:
+            return pages[0]
+        count = f"{len(pages)} pages are" if pages else "no page is"
+        raise InvalidInputError(
+            f"{name!r} is a platform, and {count} on it",
+            hint=f"Set the page with: --pages '{name}=PAGE'",
+        )
 
     def _split_pages(self, names: Sequence[str]) -> Iterator[str]:
         for name in names:
@@ -198,7 +224,15 @@ class _RowResolver:
         return time
 
     def _parse_time_text(self, text: str, zone: ZoneInfo, now: datetime) -> datetime:
-        return parse_time(text, now=now, zone=zone, date_order=self._date_order)
+        try:
+            return parse_time(text, now=now, zone=zone, date_order=self._date_order)
+        except TimeError:
+            scheduler = self._calendar.scheduler
+            if scheduler is None or not scheduler.skips_today or "next " not in text.lower():
+                raise
+            return parse_time(
+                text, now=now + timedelta(days=1), zone=zone, date_order=self._date_order
+            )
 
     def _is_relative(self, text: str, zone: ZoneInfo, time: datetime) -> bool:
         if text[:4].isdigit():

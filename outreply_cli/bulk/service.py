@@ -163,7 +163,7 @@ class BulkService:
             has_secret=self._client.transport.holds_secret,
         )
         problems = [*calendar.problems, *problems]
-        if calendar.problems and not posts:
+        if not posts and not all(problem.is_warning for problem in calendar.problems):
             raise calendar_error(problems)
         identity = identify_calendar(self._journal, self.account.fingerprint, calendar, posts, now)
         return OpenCalendar(calendar, identity, posts, problems)

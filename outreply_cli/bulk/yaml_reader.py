@@ -1,5 +1,6 @@
-"""YAML calendars."""
+"""YAML calendars, and JSON ones: the same document in another notation."""
 
+import difflib
 import math
 import re
 from dataclasses import replace
@@ -9,15 +10,17 @@ import yaml
 
 from outreply_cli.bulk.calendar import (
     LIST_FIELDS,
+    PLATFORM_MESSAGES,
     Calendar,
+    add_row,
     check_duplicate_keys,
     guess_field,
-    make_row,
     normalize_field,
     split_cell,
     unknown_field_message,
 )
 from outreply_cli.formats.text import TextEncodingError, decode_text
+from outreply_cli.spec.platforms import find_platform
 
 # The C loader is about ten times faster, but not built everywhere.
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -32,8 +35,19 @@ _SCALARS: dict[str, Any] = {
     "tag:yaml.org,2002:int": _Constructor.construct_yaml_int,
     "tag:yaml.org,2002:float": _Constructor.construct_yaml_float,
 }
-_TOP_LEVEL = ("name", "timezone", "defaults", "posts")
-_TEXTS = frozenset({"message", "first_comment"})
+_TOP_LEVEL = ("name", "timezone", "variables", "defaults", "posts")
+_MESSAGES = frozenset({"message", *PLATFORM_MESSAGES.values()})
+_TEXTS = _MESSAGES | {"first_comment"}
+# Fields in which variables are replaced.
+_TEMPLATES = _TEXTS | {"link"}
+_VARIABLE_NAME = re.compile(r"[^\W\d]\w*")
+# A variable, or doubled braces that stand for themselves.
+_VARIABLE = re.compile(r"\{\{\{\{|\}\}\}\}|\{\{[ \t]*(?P<name>[^\W\d]\w*)[ \t]*\}\}")
+_DEFAULT_MESSAGE = "default"
+# JSON writes characters beyond the basic plane as two escapes, which YAML does not join.
+_SURROGATES = re.compile(
+    r"(?<!\\)((?:\\\\)*)\\u(d[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2})", re.IGNORECASE
+)
 # A YAML comment after a value that the user may have meant as text.
 _COMMENT = re.compile(r"[ \t]*(?P<text>#(?P<hashtag>[^\s#])?[^\n]*)")
 _COMMENT_BELOW = re.compile(r"[ \t]*\n(?P<indent>[ \t]*)(?P<text>#[^\s#][^\n]*)")
@@ -58,8 +72,12 @@ def parse_yaml(calendar: Calendar, content: bytes) -> None:
     except TextEncodingError as problem:
         calendar.add_error(problem.line, "", f"the file {problem}; save it as UTF-8")
         return
+    if text.lstrip()[:1] in {"{", "["}:
+        text = _SURROGATES.sub(_join_surrogates, text)
     root = _compose(calendar, text)
-    if isinstance(root, yaml.MappingNode):
+    if isinstance(root, yaml.SequenceNode):
+        _Reader(calendar, text).add_posts(root)
+    elif isinstance(root, yaml.MappingNode):
         _parse_root(calendar, text, root)
     elif not calendar.problems:
         calendar.add_error(1, "", f"the file is not a calendar; {_EXPECTED}")
@@ -99,22 +117,17 @@ def _parse_root(calendar: Calendar, text: str, root: yaml.MappingNode) -> None:
         calendar.name = _text(calendar, top["name"][1], "name")
     if "timezone" in top:
         calendar.timezone = _text(calendar, top["timezone"][1], "timezone")
-    defaults = _values(calendar, text, top["defaults"][1], "defaults") if "defaults" in top else {}
+    reader = _Reader(calendar, text)
+    if "variables" in top:
+        reader.read_variables(top["variables"][1])
+    if "defaults" in top:
+        reader.read_defaults(top["defaults"][1])
     posts = top["posts"][1] if "posts" in top else None
     if not isinstance(posts, yaml.SequenceNode):
         message = f"`posts` is missing or not a list; {_EXPECTED}"
         calendar.add_error(_line(posts or root), "posts", message)
         return
-    for node in posts.value:
-        known = len(calendar.problems)
-        values = _values(calendar, text, node, "posts")
-        calendar.problems[known:] = [
-            replace(problem, row_line=_line(node)) for problem in calendar.problems[known:]
-        ]
-        if values is not None and defaults is not None:
-            merged = _merge_defaults(values, defaults)
-            calendar.rows.append(make_row(calendar, _line(node), merged))
-    check_duplicate_keys(calendar)
+    reader.add_posts(posts)
 
 
 def _compose(calendar: Calendar, text: str) -> yaml.Node | None:
@@ -198,26 +211,134 @@ def _merge_defaults(values: dict[str, Any], defaults: dict[str, Any]) -> dict[st
             if values.keys() & form and not values.keys() & other:
                 for name in other:
                     merged.pop(name, None)
+    if values.keys() & {"message", "message_file"}:
+        for name in PLATFORM_MESSAGES.values():
+            if name not in values:
+                merged.pop(name, None)
     return {name: value for name, value in merged.items() if value is not None}
 
 
-def _values(calendar: Calendar, text: str, node: yaml.Node, parent: str) -> dict[str, Any] | None:
-    if not isinstance(node, yaml.MappingNode):
-        message = "not a mapping of fields (for example page: instagram:acme)"
-        calendar.add_error(_line(node), parent, message)
-        return None
-    values: dict[str, Any] = {}
-    for name, (key, value) in _mapping(calendar, node, parent).items():
-        field = normalize_field(name)
-        if field is None:
-            message = unknown_field_message(name, guess_field(name))
-            calendar.add_error(_line(key), name, message)
-        elif field in values:
-            calendar.add_error(_line(key), name, f"duplicate field {field}; keep one of them")
-        else:
-            _check_lost_text(calendar, text, key, value, field)
-            values[field] = _value(calendar, value, field)
-    return values
+class _Reader:
+    """Reads the posts of a document, with its variables and defaults."""
+
+    def __init__(self, calendar: Calendar, text: str) -> None:
+        self._calendar = calendar
+        self._text = text
+        self._variables: dict[str, str] = {}
+        self._defaults: dict[str, Any] | None = {}
+
+    def read_variables(self, node: yaml.Node) -> None:
+        """Read the variables of the document."""
+        calendar = self._calendar
+        if not isinstance(node, yaml.MappingNode):
+            message = "not a mapping of names to texts (for example city: Paris)"
+            calendar.add_error(_line(node), "variables", message)
+            return
+        for name, (key, value) in _mapping(calendar, node, "variables").items():
+            if _VARIABLE_NAME.fullmatch(name) is None:
+                message = f"{name!r} is not a variable name; use letters, digits and _"
+                calendar.add_error(_line(key), "variables", message)
+            _check_lost_text(calendar, self._text, key, value, "message")
+            self._variables[name] = _text(calendar, value, f"variables: {name}") or ""
+
+    def read_defaults(self, node: yaml.Node) -> None:
+        """Read the values of all posts."""
+        self._defaults = self._read_values(node, "defaults")
+
+    def add_posts(self, posts: yaml.SequenceNode) -> None:
+        """Add the rows and problems of the posts to the calendar."""
+        calendar = self._calendar
+        for node in posts.value:
+            known = len(calendar.problems)
+            values = self._read_values(node, "posts")
+            calendar.problems[known:] = [
+                replace(problem, row_line=_line(node)) for problem in calendar.problems[known:]
+            ]
+            if values is not None and self._defaults is not None:
+                add_row(calendar, _line(node), _merge_defaults(values, self._defaults))
+        check_duplicate_keys(calendar)
+
+    def _read_values(self, node: yaml.Node, parent: str) -> dict[str, Any] | None:
+        calendar = self._calendar
+        if not isinstance(node, yaml.MappingNode):
+            message = "not a mapping of fields (for example page: instagram:acme)"
+            calendar.add_error(_line(node), parent, message)
+            return None
+        values: dict[str, Any] = {}
+        for name, (key, value) in _mapping(calendar, node, parent).items():
+            field = normalize_field(name)
+            if field is None:
+                message = unknown_field_message(name, guess_field(name))
+                calendar.add_error(_line(key), name, message)
+                continue
+            _check_lost_text(calendar, self._text, key, value, field)
+            if field == "message" and isinstance(value, yaml.MappingNode):
+                found = self._read_messages(value)
+            else:
+                found = {field: self._read_value(value, field)}
+            for found_field, found_value in found.items():
+                if found_field in values:
+                    message = f"duplicate field {found_field}; keep one of them"
+                    calendar.add_error(_line(key), name, message)
+                else:
+                    values[found_field] = found_value
+        return values
+
+    def _read_messages(self, node: yaml.MappingNode) -> dict[str, Any]:
+        """Return the fields of a message with texts for single platforms."""
+        calendar = self._calendar
+        found: dict[str, Any] = {}
+        for name, (key, value) in _mapping(calendar, node, "message").items():
+            platform = find_platform(name)
+            if name != _DEFAULT_MESSAGE and platform is None:
+                platforms = ", ".join(PLATFORM_MESSAGES)
+                message = f"unknown platform {name!r}; use {_DEFAULT_MESSAGE}, {platforms}"
+                calendar.add_error(_line(key), "message", message)
+                continue
+            field = PLATFORM_MESSAGES[platform.name] if platform is not None else "message"
+            if field in found:
+                message = f"duplicate platform {name!r}; keep one of them"
+                calendar.add_error(_line(key), "message", message)
+            found[field] = self._read_value(value, field)
+        return found
+
+    def _read_value(self, node: yaml.Node, field: str) -> Any:
+        calendar = self._calendar
+        if field == "tiktok_settings" and isinstance(node, yaml.MappingNode):
+            try:
+                return _to_json(node)
+            except ValueError as problem:
+                calendar.add_error(_line(node), field, f"not valid as JSON: {problem}")
+                return None
+        if field in LIST_FIELDS:
+            nodes = node.value if isinstance(node, yaml.SequenceNode) else [node]
+            entries = [entry for item in nodes if (entry := _text(calendar, item, field))]
+            if field.startswith("media_") and isinstance(node, yaml.ScalarNode):
+                return [
+                    part for entry in entries for part in split_cell(calendar, field, entry)
+                ] or None
+            return [entry.strip() for entry in entries] or None
+        text = _text(calendar, node, field)
+        if text is not None and field in _TEMPLATES and "{{" in text:
+            text = self._replace_variables(text, node, field)
+        return text if text is None or field in _MESSAGES else text.strip()
+
+    def _replace_variables(self, text: str, node: yaml.Node, field: str) -> str:
+        def find(match: re.Match[str]) -> str:
+            name = match["name"]
+            if name is None:
+                return match[0][:2]
+            if name not in self._variables:
+                # The text of a block starts on the next line.
+                is_block = isinstance(node, yaml.ScalarNode) and node.style in {"|", ">"}
+                line = _line(node) + is_block + text.count("\n", 0, match.start())
+                near = difflib.get_close_matches(name, self._variables, n=1)
+                advice = f"did you mean {near[0]!r}?" if near else "add it to `variables`"
+                message = f"unknown variable {name!r}; {advice}"
+                self._calendar.add_error(line, field, message)
+            return self._variables.get(name, "")
+
+        return _VARIABLE.sub(find, text)
 
 
 def _mapping(calendar: Calendar, node: yaml.MappingNode, parent: str) -> Nodes:
@@ -231,25 +352,6 @@ def _mapping(calendar: Calendar, node: yaml.MappingNode, parent: str) -> Nodes:
         else:
             nodes[key.value] = (key, value)
     return nodes
-
-
-def _value(calendar: Calendar, node: yaml.Node, field: str) -> Any:
-    if field == "tiktok_settings" and isinstance(node, yaml.MappingNode):
-        try:
-            return _to_json(node)
-        except ValueError as problem:
-            calendar.add_error(_line(node), field, f"not valid as JSON: {problem}")
-            return None
-    if field in LIST_FIELDS:
-        nodes = node.value if isinstance(node, yaml.SequenceNode) else [node]
-        entries = [entry for item in nodes if (entry := _text(calendar, item, field))]
-        if field.startswith("media_") and isinstance(node, yaml.ScalarNode):
-            return [
-                part for entry in entries for part in split_cell(calendar, field, entry)
-            ] or None
-        return [entry.strip() for entry in entries] or None
-    text = _text(calendar, node, field)
-    return text if text is None or field == "message" else text.strip()
 
 
 def _to_json(node: yaml.Node) -> Any:
@@ -278,6 +380,11 @@ def _text(calendar: Calendar, node: yaml.Node, field: str) -> str | None:
     message = f"must be text, not {kind}; put text that starts with [ or {{ in quotation marks"
     calendar.add_error(_line(node), field, message)
     return None
+
+
+def _join_surrogates(match: re.Match[str]) -> str:
+    high, low = int(match[2], 16), int(match[3], 16)
+    return f"{match[1]}\\U{0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00):08X}"
 
 
 def _line(node: yaml.Node) -> int:

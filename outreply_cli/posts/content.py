@@ -29,6 +29,7 @@ class Diagnostic:
         file: File name as the user wrote it.
         line: Line number from 1; 0 for the whole file.
         row_line: First line of the row, if that is another one.
+        cell: Sheet and cell in a workbook, such as `Plan:C7`.
     """
 
     field: str
@@ -37,16 +38,21 @@ class Diagnostic:
     file: str = ""
     line: int = 0
     row_line: int = 0
+    cell: str = ""
 
     @property
     def text(self) -> str:
-        """`FILE:LINE: field: what, and what to do`."""
+        """`FILE:LINE: field: what, and what to do`; `FILE!SHEET:CELL` for a workbook."""
         location = f"{self.file}:{self.line}" if self.line else self.file
+        if self.cell:
+            location = f"{self.file}!{self.cell}"
         return ": ".join(part for part in (location, self.field, self.message) if part)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON-ready form."""
         position = {"file": self.file, "line": self.line}
+        if self.cell:
+            position["cell"] = self.cell
         return {**position, "field": self.field, "message": self.message, "text": self.text}
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from outreply_cli.bulk.calendar import Calendar
+from outreply_cli.bulk.calendar import Calendar, ReadSettings
 from outreply_cli.bulk.csv_reader import parse_csv
 from outreply_cli.bulk.loader import load_calendar, parse_columns
 from outreply_cli.bulk.yaml_reader import parse_yaml
@@ -20,7 +20,7 @@ TEXT = "page,scheduled_at,message\ninstagram:acme,2026-12-01 09:00,Héllo\n"
 def read(tmp_path: Path, name: str, content: bytes, columns: str | None = None) -> Calendar:
     path = tmp_path / name
     path.write_bytes(content)
-    return load_calendar(str(path), parse_columns(columns))
+    return load_calendar(str(path), ReadSettings(columns=parse_columns(columns)))
 
 
 def get_problems(calendar: Calendar) -> list[str]:
@@ -68,15 +68,20 @@ def test_csv_line_numbers_with_quoted_newlines(tmp_path: Path) -> None:
         (b"", 1, "empty"),
         (b"\n\n,,\n", 1, "empty"),
         (b"page,scheduled_at\n", 0, "has no posts"),
-        (b"PK\x03\x04rest", 0, "spreadsheet"),
-        (b"\xd0\xcf\x11\xe0rest", 0, "spreadsheet"),
+        (b"PK\x03\x04rest", 0, "the workbook is damaged"),
+        (b"\xd0\xcf\x11\xe0rest", 0, "the workbook is damaged"),
         (b"page,scheduled_at,message\na,b,c\nx,y,\xe9\n", 3, "not UTF-8"),
         (b"page,scheduled_at\na\x00,b\n", 2, "NUL"),
         (b'page,scheduled_at\n"a"x,b\n', 2, "invalid CSV"),
         (b"page,scheduled_at\na,b,c\n", 2, "3 cells, but the header has 2"),
-        (b"page,when\na,b\n", 1, "scheduled_at"),
+        (b"page,wehn\na,b\n", 1, "missing column 'scheduled_at'"),
+        (b"scheduled_at,message\na,b\n", 1, "add it, or set the page of all rows with --page"),
         (b"page,scheduled_at,mesage\na,b,c\n", 1, "did you mean 'message'"),
-        (b"page,Date\na,b\n", 1, "did you mean 'scheduled_at'? Map it with --columns 'Date=sch"),
+        (
+            b"page,shedule\na,b\n",
+            1,
+            "did you mean 'scheduled_at'? Map it with --columns 'shedule=s",
+        ),
         (b"page,scheduled_at,Notes\na,b,c\n", 1, "ignore it with --columns 'Notes='"),
         (b"page,scheduled_at,page_id\na,b,c\n", 1, "two columns map to page"),
         (b"page,scheduled_at,tiktok_settings\na,b,[1]\n", 2, "JSON object"),
@@ -89,8 +94,8 @@ def test_csv_errors_have_lines(tmp_path: Path, content: bytes, line: int, word: 
     assert any(p.startswith(f"{line}: ") and word in p for p in problems), problems
 
 
-def test_spreadsheet_file_suggests_csv(tmp_path: Path) -> None:
-    assert "CSV UTF-8" in get_problems(read(tmp_path, "c.xlsx", b"x"))[0]
+def test_file_that_is_not_a_workbook(tmp_path: Path) -> None:
+    assert "the workbook is damaged" in get_problems(read(tmp_path, "c.xlsx", b"x"))[0]
 
 
 def test_columns_option_maps_columns(tmp_path: Path) -> None:
@@ -162,10 +167,11 @@ def test_deeply_nested_yaml_is_rejected(tmp_path: Path) -> None:
     ("text", "line", "word"),
     [
         ("", 1, "not a calendar"),
-        ("- a\n", 1, "not a calendar"),
+        ("a\n", 1, "not a calendar"),
+        ("- a\n", 1, "not a mapping of fields"),
         ("posts: 3\n", 1, "posts"),
         ("timezone: UTC\n", 1, "posts"),
-        ("post: []\n", 1, "use only name, timezone, defaults, posts"),
+        ("post: []\n", 1, "use only name, timezone, variables, defaults, posts"),
         ("posts:\n\t- page: a\n", 2, "invalid YAML"),
         ("posts:\n  - page: a\n    page: b\n", 3, "also on line 2"),
         ("posts:\n  - page: a\n    page_id: b\n", 3, "duplicate field page"),
@@ -214,7 +220,7 @@ def test_readers_accept_any_bytes(content: bytes) -> None:
     for name in ("csv", "yaml"):
         calendar = Calendar("x", Path("/nonexistent/x"))
         if name == "csv":
-            parse_csv(calendar, content, {})
+            parse_csv(calendar, content)
         else:
             parse_yaml(calendar, content)
         assert all(problem.message for problem in calendar.problems)

@@ -2,6 +2,7 @@
 
 import codecs
 import json
+import re
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -10,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from outreply_cli.api.client import Client
-from outreply_cli.bulk.calendar import Calendar
+from outreply_cli.bulk.calendar import Calendar, ReadSettings
 from outreply_cli.bulk.loader import load_calendar, parse_columns
 from outreply_cli.emulator.server import EmulatorServer
+from outreply_cli.errors import InvalidInputError
 from outreply_cli.journal.journal import JOURNAL_FILE
 from outreply_cli.posts.content import fingerprint
 from tests.bulk.test_bulk_schedule import get_report, get_summary
@@ -28,7 +30,7 @@ def read(
 ) -> Calendar:
     path = tmp_path / name
     path.write_bytes(text.encode() if isinstance(text, str) else text)
-    return load_calendar(str(path), parse_columns(columns))
+    return load_calendar(str(path), ReadSettings(columns=parse_columns(columns)))
 
 
 def get_messages(calendar: Calendar) -> list[str | None]:
@@ -472,55 +474,76 @@ EXCEL = "Date,Caption,Image,Channel"
 
 
 @pytest.mark.parametrize(
-    ("header", "row", "option"),
+    ("header", "row"),
     [
-        (EXCEL, "2026-12-24 18:00,Hi,a.jpg,facebook:acme",
-         "Date=scheduled_at,Caption=message,Image=media_files,Channel=page"),
-        (EXCEL, "2026-12-24 18:00,Hi,https://e.com/a.jpg,facebook:acme",
-         "Date=scheduled_at,Caption=message,Image=media_urls,Channel=page"),
-        ("Post Date,Post Text,Photo URL,Account,Notes",
-         "2026-12-24 18:00,Hi,https://e.com/a.jpg,facebook:acme,x",
-         "Post Date=scheduled_at,Post Text=message,Photo URL=media_urls,Account=page,Notes="),
-        ("Date,Time,Caption,Channel", "2026-12-24,18:00,Hi,facebook:acme",
-         "Caption=message,Channel=page"),
+        (EXCEL, "2026-12-24 18:00,Hi,a.jpg,facebook:acme"),
+        (EXCEL, "2026-12-24 18:00,Hi,https://e.com/a.jpg,facebook:acme"),
+        ("Post Date,Post Text,Photo URL,Account", "2026-12-24 18:00,Hi,a.jpg,facebook:acme"),
+        ("Date,Time,Caption,Channel", "2026-12-24,18:00,Hi,facebook:acme"),
+        ("Datum,Uhrzeit,Beitrag,Bild,Kanal", "2026-12-24,18:00,Hi,a.jpg,facebook:acme"),
+        ("Date,Heure,Légende,Visuel,Compte", "2026-12-24,18:00,Hi,a.jpg,facebook:acme"),
+        ("Fecha,Hora,Texto,Imagen,Cuenta", "2026-12-24,18:00,Hi,a.jpg,facebook:acme"),
+        ("Data,Hora,Legenda,Imagem,Conta", "2026-12-24,18:00,Hi,a.jpg,facebook:acme"),
+        ("Day,Date,Time,Platform,Account,Copy", "Thu,2026-12-24,18:00,Facebook,@acme,Hi"),
     ],
 )  # fmt: skip
-def test_headers_of_other_programs(
-    cli: CommandLine, tmp_path: Path, header: str, row: str, option: str
-) -> None:
+def test_headers_of_other_programs(cli: CommandLine, tmp_path: Path, header: str, row: str) -> None:
     (tmp_path / "a.jpg").write_bytes(jpeg())
     path = tmp_path / "c.csv"
-    rows = [row.replace("12-24", f"12-{1 + n // 24:02}").replace("18:00", f"{n % 24:02}:00")
-            for n in range(600)]  # fmt: skip
-    path.write_text("\n".join([header, *rows]))
+    path.write_text(f"{header}\n{row}\n")
+    ran = cli.run("bulk", "schedule", str(path), "--dry-run", "--json", "--tz", "UTC")
+    assert ran.code == 0, ran.err
+    assert [row["scheduled_at"] for row in get_report(ran)["rows"]] == ["2026-12-24T18:00:00Z"]
+    assert "c.csv: read column " in ran.err
+    calendar = read(tmp_path, f"{header}\n{row}\n")
+    (found,) = calendar.rows
+    has_media = bool(found.media_files or found.content.media_urls)
+    assert (found.content.message, found.pages) == ("Hi", ("facebook:acme",))
+    assert has_media == (".jpg" in row)
+
+
+def test_weekday_column_that_contradicts_the_date(cli: CommandLine, tmp_path: Path) -> None:
+    path = tmp_path / "c.csv"
+    path.write_text("Day,Date,page,Text\nFri,2026-12-24 18:00,facebook:acme,Hi\n")
     ran = cli.run("bulk", "schedule", str(path), "--dry-run")
     assert ran.code == 2
-    assert len(ran.err.splitlines()) == 3
-    assert f"--columns '{option}'" in ran.err
-    path.write_text("\n".join([header, *rows[:2]]))
-    ran = cli.run("bulk", "schedule", str(path), "--dry-run", "--columns", option)
-    assert ran.code == 0, ran.err
+    assert "2026-12-24 is a Thursday, not a Friday" in ran.err
 
 
 def test_advised_option_keeps_the_given_one(tmp_path: Path) -> None:
     text = "Seite,Wann,Caption,Notes\nfacebook:acme,2026-12-24 18:00,Hi,x\n"
     columns = "Seite=page,Wann=scheduled_at"
     problem = get_only_text(read(tmp_path, text, columns=columns))
-    option = "seite=page,wann=scheduled_at,Caption=message,Notes="
+    option = "seite=page,wann=scheduled_at,Notes="
     assert f"--columns '{option}'" in problem
     assert get_messages(read(tmp_path, text, columns=option)) == ["Hi"]
 
 
-def test_column_names_that_the_option_cannot_map(tmp_path: Path) -> None:
-    text = '"Text, short",page,scheduled_at,message\nx,facebook:acme,2026-12-24 18:00,Hi\n'
-    assert "another name in the file" in get_only_text(read(tmp_path, text))
+@pytest.mark.parametrize("name", ["Text, short", 'The "real" text', "a=b", "=1"])
+def test_advised_option_quotes_column_names(tmp_path: Path, name: str) -> None:
+    quoted = name.replace('"', '""')
+    text = f'"{quoted}",page,scheduled_at,message\nx,facebook:acme,2026-12-24 18:00,Hi\n'
+    (option,) = re.findall("--columns '(.*)'", get_only_text(read(tmp_path, text)))
+    assert get_messages(read(tmp_path, text, columns=option)) == ["Hi"]
+    option = option.removesuffix("=") + "=first_comment"
+    (row,) = read(tmp_path, text, columns=option).rows
+    assert row.content.first_comment == "x"
+
+
+def test_all_unknown_columns_are_ignored(tmp_path: Path) -> None:
+    text = "a,b,page,scheduled_at,message\nx,y,facebook:acme,2026-12-24 18:00,Hi\n"
+    assert get_messages(read(tmp_path, text, columns="*=")) == ["Hi"]
+    with pytest.raises(InvalidInputError, match="maps all columns to one field"):
+        read(tmp_path, text, columns="*=message")
 
 
 def test_text_of_two_columns_is_not_dropped(tmp_path: Path) -> None:
     text = "page,scheduled_at,Caption,Text\nfacebook:acme,2026-12-24 18:00,Hi,Ho\n"
     problem = get_only_text(read(tmp_path, text))
-    assert "'Text'" in problem
-    assert "Caption=message" in problem
+    assert "c.csv:1: Text: may hold the message like 'Caption'" in problem
+    (option,) = re.findall("--columns '(.*)'", problem)
+    assert get_messages(read(tmp_path, text, columns=option)) == ["Hi"]
+    assert get_messages(read(tmp_path, text, columns="Caption=,Text=message")) == ["Ho"]
 
 
 def test_many_equal_problems_are_one_line(cli: CommandLine, tmp_path: Path) -> None:

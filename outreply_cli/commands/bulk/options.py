@@ -10,7 +10,9 @@ from typing import Annotated, TypeVar
 import typer
 
 from outreply_cli.api.client import Client
-from outreply_cli.bulk.calendar import Calendar
+from outreply_cli.bulk.calendar import Calendar, ReadSettings
+from outreply_cli.bulk.headers import SCHEDULERS, find_scheduler_by_name
+from outreply_cli.bulk.loader import parse_columns, parse_page_names
 from outreply_cli.bulk.remote_state import fetch_account
 from outreply_cli.bulk.service import (
     BulkOptions,
@@ -33,9 +35,12 @@ _T = TypeVar("_T")
 _Result = TypeVar("_Result")
 
 Files = Annotated[
-    list[str], typer.Argument(metavar="FILE...", help="CSV or YAML calendars; - for stdin.")
+    list[str],
+    typer.Argument(metavar="FILE...", help="Calendar files or https:// addresses; - for stdin."),
 ]
-File = Annotated[str, typer.Argument(metavar="FILE", help="CSV or YAML calendar; - for stdin.")]
+File = Annotated[
+    str, typer.Argument(metavar="FILE", help="Calendar file or https:// address; - for stdin.")
+]
 NoAdopt = Annotated[
     bool,
     typer.Option("--no-adopt/--adopt", help="Do not pair rows with identical existing posts."),
@@ -72,8 +77,37 @@ class ReadOptions:
         str | None,
         typer.Option(
             metavar="COLUMN=FIELD,...",
-            help="Map columns to fields, such as 'Text=message'; 'Notes=' ignores a column.",
+            help="Map columns to fields, such as 'Text=message'; 'Notes=' ignores a column, '*=' "
+            "all unknown ones. Remembered for the file.",
         ),
+    ] = None
+    page: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PAGE",
+            help="Post rows that name no page on this page (repeatable). Remembered for the file.",
+        ),
+    ] = None
+    pages: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME=PAGE,...",
+            help="Map the file's names of accounts or platforms to pages; 'NAME=' leaves one out. "
+            "Remembered for the file.",
+        ),
+    ] = None
+    from_: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="TOOL",
+            help="Read a file for another scheduler: "
+            f"{', '.join(scheduler.name for scheduler in SCHEDULERS)} (default: recognize it).",
+        ),
+    ] = None
+    sheet: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Read this sheet of a workbook."),
     ] = None
     date_order: Annotated[
         str | None,
@@ -94,14 +128,28 @@ class ReadOptions:
 
     def to_flags(self) -> str:
         """Return the options that are set, as the words of a command line."""
-        set_options = {
-            f" --{option.name.replace('_', '-')}": getattr(self, option.name)
-            for option in fields(self)
-            if getattr(self, option.name)
-        }
-        return "".join(
-            flag if value is True else f"{flag} {shlex.quote(value)}"
-            for flag, value in set_options.items()
+        words = []
+        for option in fields(self):
+            flag = f" --{option.name.strip('_').replace('_', '-')}"
+            value = getattr(self, option.name)
+            values = value if isinstance(value, list) else [value]
+            words += [
+                flag if item is True else f"{flag} {shlex.quote(item)}" for item in values if item
+            ]
+        return "".join(words)
+
+    def to_settings(self) -> ReadSettings:
+        """Return how the file is read; raises InvalidInputError."""
+        scheduler = find_scheduler_by_name(self.from_) if self.from_ is not None else None
+        if self.from_ is not None and scheduler is None:
+            names = [scheduler.name for scheduler in SCHEDULERS]
+            raise unknown_choice_error("scheduler", self.from_, names, option="--from")
+        return ReadSettings(
+            columns=parse_columns(self.columns),
+            page_names=parse_page_names(self.pages),
+            pages=tuple(self.page or ()),
+            scheduler=scheduler,
+            sheet=self.sheet,
         )
 
 
@@ -212,7 +260,7 @@ def bulk_context(
         client = context.client(max_wait=None, clock=clock, is_stopped=lambda: stop.is_interrupted)
     except NotLoggedInError:
         problems = [problem for calendar in calendars for problem in calendar.problems]
-        if not problems:
+        if all(problem.is_warning for problem in problems):
             raise
         error = calendar_error(problems)
         annotate_problems(context, error.problems)

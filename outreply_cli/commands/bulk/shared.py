@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from outreply_cli.bulk.calendar import Calendar
 from outreply_cli.bulk.executor import RowResult
-from outreply_cli.bulk.loader import load_calendar, parse_columns
+from outreply_cli.bulk.loader import load_calendar
 from outreply_cli.bulk.plan import ActionType
 from outreply_cli.bulk.service import PlannedCalendar
 from outreply_cli.cancellation import CancellationToken
@@ -29,11 +29,11 @@ def load_calendars(context: Context, names: Sequence[str], reading: ReadOptions)
     """Return the calendars in the files called `names`, without duplicates."""
     # Rows are many small objects that all stay, so frequent garbage collection only costs time.
     gc.set_threshold(_GC_THRESHOLD)
-    fields = parse_columns(reading.columns)
+    settings = reading.to_settings()
     calendars = [
         load_calendar(
             name,
-            fields,
+            settings,
             context.stdin_bytes,
             private=(context.config_dir, context.state_dir),
             allow_outside=reading.allow_outside,
@@ -42,6 +42,8 @@ def load_calendars(context: Context, names: Sequence[str], reading: ReadOptions)
     ]
     for calendar in calendars:
         calendar.name = reading.name or calendar.name
+        for note in calendar.notes:
+            context.info(f"{calendar.file_name}: {note}.")
     return calendars
 
 

@@ -21,7 +21,7 @@ _ROWS_CHECKED = 50
 
 
 def _check_csv(data: bytes) -> None:
-    _check(data, lambda calendar, content: parse_csv(calendar, content, {"text": "message"}))
+    _check(data, parse_csv)
 
 
 def _check_yaml(data: bytes) -> None:
@@ -53,7 +53,7 @@ def check_content(content: PostContent) -> None:
     body = content.body("1", _WHEN)
     json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
     reloaded = Calendar("again", _NOWHERE)
-    parse_csv(reloaded, undo_calendar([_entry(content)]).encode(), {})
+    parse_csv(reloaded, undo_calendar([_entry(content)]).encode())
     assert [problem.text for problem in reloaded.problems] == []
     (row,) = reloaded.rows
     # The export escapes what could be read as a separator of URLs.

@@ -1,0 +1,445 @@
+"""Rows of calendars that have columns: CSV files and workbooks."""
+
+import itertools
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from outreply_cli.bulk.calendar import (
+    LIST_FIELDS,
+    PLATFORM_MESSAGES,
+    Calendar,
+    add_row,
+    check_duplicate_keys,
+    guess_field,
+    is_url,
+    normalize_field,
+    split_cell,
+    split_urls,
+    unknown_field_message,
+)
+from outreply_cli.bulk.headers import HEADERLESS, TIME_PARTS, Scheduler, find_scheduler, get_target
+from outreply_cli.formats.mapping import format_mapping
+from outreply_cli.spec.platforms import find_platform
+
+Record = tuple[int, list[str]]
+
+# Stands for every unknown column in `ReadSettings.columns`.
+ANY_COLUMN = "*"
+# The errors of Excel, LibreOffice and Google Sheets, also in German, French, Spanish and Italian.
+_ERROR = re.compile(
+    r"#(?:NULL!|DIV/0!|VALUE!|REF!|NAME\?|NUM!|N/A|SPILL!|CALC!|FIELD!|BLOCKED!|CONNECT!|BUSY!"
+    r"|UNKNOWN!|ERROR!|GETTING_DATA|WERT!|BEZUG!|ZAHL!|NV|ÜBERLAUF!|VALEUR!|NOM\?|NOMBRE!"
+    r"|PROPAGATION!|¡VALOR!|¡REF!|¡NUM!|¡DIV/0!|¡NULO!|¿NOMBRE\?|¡DESBORDAMIENTO!|N/D|VALORE!|RIF!"
+    r"|NOME\?|ESPANSIONE!)|Err:\d{3}|#{3,}"
+)
+_ERROR_STARTS = frozenset("#E \n")
+_CORRECT_CELL = "correct the cell (text that starts with =, +, - or @ needs a ' before it)"
+_COLUMNS_MAX = 1_000
+# A date and a time, which no column is called.
+_TIMESTAMP = re.compile(r"\s*\d{1,4}([-/.])\d{1,2}\1\d{1,4}[ T]\d{1,2}:\d\d")
+# Rows with one cell above the header, such as a title.
+_TITLES_MAX = 20
+_NAMED_MAX = 12
+_TEXTS = frozenset({"message", *PLATFORM_MESSAGES.values()})
+# What several columns may hold.
+_SEVERAL = frozenset({"media", "media_urls", "network"})
+# Parts of fields, which are put together once a row is read.
+_PARTS = frozenset({"media", "platform", "weekday", "draft", "comments", *TIME_PARTS})
+# A row with nothing else is not a post, but an empty line of a plan, or a note.
+_FRAME = frozenset({"key", "scheduled_at", "date", "time", "timezone", "weekday", *TIME_PARTS})
+_YES = frozenset({"true", "yes", "y", "x", "1", "wahr", "ja", "vrai", "oui", "verdadero", "si",
+                  "sí", "verdadeiro", "sim"})  # fmt: skip
+_NO = frozenset({"", "false", "no", "n", "0", "falsch", "nein", "faux", "non", "falso", "não",
+                 "nao"})  # fmt: skip
+
+
+def add_records(calendar: Calendar, records: Iterator[Record]) -> None:
+    """Add the rows and problems of `records`, cells with their line; the first one is the header.
+
+    Rows above the header that have one cell are titles.
+    """
+    columns: _Columns | None
+    scheduler = calendar.settings.scheduler
+    if scheduler is not None and scheduler.columns_in_order:
+        columns, records = _skip_header(calendar, scheduler, records)
+    else:
+        columns, records = _read_header(calendar, records)
+    if columns is not None:
+        reader = _RowReader(calendar, columns)
+        for line, cells in records:
+            reader.add(line, cells)
+        reader.add_notes()
+    check_duplicate_keys(calendar)
+
+
+@dataclass(frozen=True)
+class _Columns:
+    """The columns of a file.
+
+    Attributes:
+        names: The names as written.
+        fields: Indexes with a field, or a part of one.
+        networks: Indexes of columns that say whether a row goes to a platform.
+        nameless: Indexes of columns without a name.
+        left_out: Indexes of columns that the scheduler has, and the API does not.
+    """
+
+    names: list[str]
+    fields: list[tuple[int, str]]
+    networks: tuple[int, ...] = ()
+    nameless: tuple[int, ...] = ()
+    left_out: tuple[int, ...] = ()
+
+
+def _skip_header(
+    calendar: Calendar, scheduler: Scheduler, records: Iterator[Record]
+) -> tuple[_Columns, Iterator[Record]]:
+    """Return the columns of a file without a header row; one that was added has no date."""
+    first = next(records, None)
+    if first is not None and _TIMESTAMP.match(first[1][0]):
+        records = itertools.chain([first], records)
+    calendar.header = list(scheduler.columns_in_order)
+    _note_scheduler(calendar, scheduler)
+    return _Columns(calendar.header, list(enumerate(calendar.header))), records
+
+
+def _read_header(
+    calendar: Calendar, records: Iterator[Record]
+) -> tuple[_Columns | None, Iterator[Record]]:
+    """Return the columns, or None if rows cannot be read without more information."""
+    titles: list[Record] = []
+    found: Record | None = None
+    for record in itertools.islice(records, _TITLES_MAX):
+        filled = [cell for cell in record[1] if cell.strip()]
+        if len(filled) > 1 or (normalize_field(filled[0]) or get_target(filled[0])) is not None:
+            found = record
+            break
+        titles.append(record)
+    if found is None:
+        # Every row has one cell: the first one is the header.
+        found, titles, records = (
+            (titles[0], [], itertools.chain(titles[1:], records)) if titles else (None, [], records)
+        )
+    if found is None:
+        if not calendar.problems:
+            message = "the file is empty; start with a header row: page,scheduled_at,message"
+            calendar.add_error(1, "", message)
+        return None, records
+    if _TIMESTAMP.match(found[1][0]) and len(found[1]) <= len(HEADERLESS.columns_in_order):
+        return _skip_header(calendar, HEADERLESS, itertools.chain([found], records))
+    if titles:
+        lines = _join_lines([line for line, _ in titles])
+        calendar.notes.append(f"{lines} above the header row ignored")
+    return _parse_header(calendar, *found), records
+
+
+def _parse_header(calendar: Calendar, line: int, names: list[str]) -> _Columns | None:
+    if len(names) > _COLUMNS_MAX:
+        message = (
+            f"the file has {len(names)} columns; the limit is {_COLUMNS_MAX}; remove unknown "
+            "columns"
+        )
+        calendar.add_error(line, "", message)
+        return None
+    calendar.header = names = [name.strip() for name in names]
+    settings = calendar.settings
+    calendar.scheduler = scheduler = settings.scheduler or find_scheduler(names)
+    explicit = [settings.columns.get(name.lower()) for name in names]
+    mapped = _map_columns(names, explicit, scheduler)
+    _pair_date_and_time(names, mapped, explicit)
+    if "page" not in mapped and "platform" in mapped:
+        mapped[mapped.index("platform")] = "page"
+    unknown = [index for index, name in enumerate(names) if name and mapped[index] is None]
+    left_out: list[int] = []
+    if scheduler is not None:
+        left_out = unknown
+    elif unknown and settings.columns.get(ANY_COLUMN) is None:
+        unknown_names = [names[index] for index in unknown]
+        _report_unknown_columns(calendar, line, unknown_names, names, mapped)
+    for index, target in enumerate(mapped):
+        if target and target in mapped[:index] and target not in _SEVERAL:
+            message = f"two columns map to {target}; keep one of them"
+            calendar.add_error(line, names[index], message)
+    columns = _Columns(
+        names,
+        [(index, target) for index, target in enumerate(mapped) if target and target != "network"],
+        tuple(index for index, target in enumerate(mapped) if target == "network"),
+        tuple(index for index, name in enumerate(names) if not name and mapped[index] is None),
+        tuple(left_out),
+    )
+    if calendar.sheet is not None:
+        calendar.sheet = calendar.sheet._replace(letters=_get_letters(columns))
+    _note_columns(calendar, names, mapped)
+    return None if _report_missing(calendar, line, mapped) else columns
+
+
+def _map_columns(
+    names: Sequence[str], explicit: Sequence[str | None], scheduler: Scheduler | None
+) -> list[str | None]:
+    """Return what each column stands for; None if that is unknown, or another column has it."""
+    mapped = list(explicit)
+    # Our own names take precedence over other words for the same field.
+    for find in (normalize_field, get_target) if scheduler is None else (scheduler.get_target,):
+        for index, name in enumerate(names):
+            target = find(name) if mapped[index] is None else None
+            if find == get_target and target in mapped and target not in _SEVERAL:
+                target = None
+            mapped[index] = mapped[index] if target is None else target
+    return mapped
+
+
+def _report_missing(calendar: Calendar, line: int, mapped: Sequence[str | None]) -> bool:
+    """Add an error for each column that every calendar has; return whether one is missing."""
+    missing = []
+    if not calendar.settings.pages and not {"page", "network"} & set(mapped):
+        missing.append("page")
+    if not any(
+        fields <= set(mapped) for fields in ({"scheduled_at"}, {"date", "time"}, set(TIME_PARTS))
+    ):
+        missing.append("scheduled_at")
+    for name in missing:
+        advice = "start with: page,scheduled_at,message"
+        if name == "page" and "message" in mapped:
+            advice = "add it, or set the page of all rows with --page"
+        calendar.add_error(line, name, f"missing column {name!r}; {advice}")
+    return bool(missing)
+
+
+def _pair_date_and_time(
+    names: Sequence[str], mapped: list[str | None], explicit: Sequence[str | None]
+) -> None:
+    """Make two columns of one time `date` and `time`, and the only one `scheduled_at`."""
+    times = [index for index, target in enumerate(mapped) if target == "scheduled_at"]
+    if len(times) == 2:
+        times.sort(key=lambda index: "time" in names[index].lower())
+        mapped[times[0]], mapped[times[1]] = "date", "time"
+    elif not {"date", "time"} <= set(mapped):
+        for index, target in enumerate(mapped):
+            if target in {"date", "time"} and explicit[index] is None:
+                mapped[index] = None if "scheduled_at" in mapped else "scheduled_at"
+    if "weekday" in mapped and not {"date", "scheduled_at"} & set(mapped):
+        mapped[mapped.index("weekday")] = None
+
+
+def _report_unknown_columns(
+    calendar: Calendar,
+    line: int,
+    unknown: Sequence[str],
+    names: Sequence[str],
+    mapped: Sequence[str | None],
+) -> None:
+    """Add one error for the columns in `unknown`, with the option that maps or ignores them."""
+    guesses: dict[str, str] = {}
+    rivals: dict[str, str] = {}
+    for name in unknown:
+        guess = get_target(name) or guess_field(name) or ""
+        if guess in mapped and get_target(name) == guess:
+            rivals[name] = names[mapped.index(guess)]
+            guesses[rivals[name]] = guess
+        is_free = guess not in mapped and guess not in guesses.values()
+        guesses[name] = guess if is_free and normalize_field(guess) else ""
+    # The option replaces the one that was given.
+    option = format_mapping({**calendar.settings.columns, **guesses})
+    advice = "--columns '" + option.replace("'", "'\"'\"'") + "'"
+    if len(unknown) > 1:
+        ignored = "" if all(guesses.values()) else "; an empty field ignores the column"
+        message = (
+            f"unknown columns {', '.join(map(repr, unknown))}; map them with {advice}{ignored}"
+        )
+        calendar.add_error(line, "", message)
+        return
+    (name,) = unknown
+    if name in rivals:
+        field = guesses[rivals[name]]
+        message = f"may hold the {field} like {rivals[name]!r}; choose one of them with {advice}"
+    else:
+        verb = " Map it with" if guesses[name] else "; ignore it with"
+        message = f"{unknown_field_message(name, guesses[name] or None)}{verb} {advice}"
+    calendar.add_error(line, name, message)
+
+
+def _note_columns(calendar: Calendar, names: Sequence[str], mapped: Sequence[str | None]) -> None:
+    """Note which scheduler wrote the file, or which columns have another name than their field."""
+    if calendar.scheduler is not None:
+        _note_scheduler(calendar, calendar.scheduler)
+        return
+    renamed = [
+        f"{name} as {target}"
+        for name, target in zip(names, mapped, strict=True)
+        if target
+        and normalize_field(name) is None
+        and name.lower() not in calendar.settings.columns
+    ]
+    if renamed:
+        calendar.notes.append(f"read column {', '.join(renamed)}")
+
+
+def _note_scheduler(calendar: Calendar, scheduler: Scheduler) -> None:
+    calendar.scheduler = scheduler
+    columns = "" if scheduler.signature else f": {', '.join(scheduler.columns_in_order)}, no header"
+    calendar.notes.append(f"read as a file for {scheduler.label}{columns}")
+
+
+def _get_letters(columns: _Columns) -> dict[str, str]:
+    letters: dict[str, str] = {}
+    for index, target in columns.fields:
+        letter = column_letter(index)
+        for name in ("media_files", "media_urls") if target == "media" else (target,):
+            letters.setdefault(name, letter)
+        if target in {"date", *TIME_PARTS}:
+            letters.setdefault("scheduled_at", letter)
+    for index in columns.networks:
+        letters.setdefault("page", column_letter(index))
+    return letters
+
+
+class _RowReader:
+    """Reads the rows of a file whose columns are known."""
+
+    def __init__(self, calendar: Calendar, columns: _Columns) -> None:
+        self._calendar = calendar
+        self._columns = columns
+        self._frames: list[int] = []
+        self._used = dict.fromkeys(columns.left_out, False)
+
+    def add(self, line: int, cells: list[str]) -> None:
+        """Add a row of the file."""
+        calendar, columns = self._calendar, self._columns
+        calendar.records[line] = cells
+        if len(cells) > len(columns.names) and any(
+            cell.strip() for cell in cells[len(columns.names) :]
+        ):
+            message = (
+                f"the row has {len(cells)} cells, but the header has {len(columns.names)}; quote "
+                "cells that contain a delimiter"
+            )
+            calendar.add_error(line, "", message)
+            return
+        if any(cells[index].strip() for index in columns.nameless if index < len(cells)):
+            message = (
+                "text in a column without a name; quote cells that contain a delimiter, or name "
+                "the column"
+            )
+            calendar.add_error(line, "", message)
+            return
+        values = self._read_fields(line, cells)
+        if values.keys() <= _FRAME:
+            self._frames.append(line)
+        elif [*map(str.strip, cells)] != columns.names:
+            # Else it is the header row again, as above each month.
+            self._count_left_out(cells)
+            if _PARTS.isdisjoint(values) or self._join_parts(line, values):
+                add_row(calendar, line, values)
+
+    def add_notes(self) -> None:
+        """Add notes on what was not read."""
+        notes = self._calendar.notes
+        if self._frames:
+            lines = _join_lines(self._frames)
+            notes.append(f"{lines} without a page, text or media ignored")
+        names = [self._columns.names[index] for index, is_used in self._used.items() if is_used]
+        if names:
+            fields = "a field for it" if len(names) == 1 else "fields for them"
+            notes.append(f"left out {_join_names(names)}: the API does not have {fields}")
+
+    def _read_fields(self, line: int, cells: Sequence[str]) -> dict[str, Any]:
+        """Return the fields of a row, and parts of fields."""
+        calendar = self._calendar
+        values: dict[str, Any] = {}
+        for index, name in self._columns.fields:
+            cell = cells[index] if index < len(cells) else ""
+            if not cell or cell.isspace():
+                continue
+            if cell[:1] in _ERROR_STARTS and _ERROR.fullmatch(cell.strip()):
+                message = f"{cell.strip()} is a spreadsheet error; {_CORRECT_CELL}"
+                calendar.add_error(line, name, message)
+            if name in _TEXTS:
+                values[name] = cell
+            elif name in LIST_FIELDS:
+                values[name] = [*values.get(name, ()), *split_cell(calendar, name, cell)]
+            elif name == "media":
+                self._add_media(values, cell)
+            else:
+                values[name] = cell.strip()
+        if self._columns.networks:
+            self._add_networks(line, values, cells)
+        return values
+
+    def _count_left_out(self, cells: Sequence[str]) -> None:
+        for index in self._used:
+            if index < len(cells) and cells[index].strip().lower() not in _NO:
+                self._used[index] = True
+
+    def _add_media(self, values: dict[str, Any], cell: str) -> None:
+        if is_url(cell):
+            values["media_urls"] = [*values.get("media_urls", ()), *split_urls(cell)]
+            return
+        for name in split_cell(self._calendar, "media_files", cell):
+            field = "media_urls" if is_url(name) else "media_files"
+            values[field] = [*values.get(field, ()), name]
+
+    def _add_networks(self, line: int, values: dict[str, Any], cells: Sequence[str]) -> None:
+        for index in self._columns.networks:
+            answer = cells[index].strip().lower() if index < len(cells) else ""
+            name = self._columns.names[index]
+            if answer in _YES:
+                values["page"] = [*values.get("page", ()), name]
+            elif answer not in _NO:
+                self._calendar.add_error(line, name, f"{answer!r} is not TRUE or FALSE")
+
+    def _join_parts(self, line: int, values: dict[str, Any]) -> bool:
+        """Replace parts of fields by the fields; return whether the row is a post."""
+        calendar = self._calendar
+        draft = values.pop("draft", "").lower()
+        if draft in _YES:
+            calendar.add_error(line, "", "the row is a draft and left out", is_warning=True)
+            return False
+        if draft not in _NO:
+            calendar.add_error(line, "draft", f"{draft!r} is not TRUE or FALSE")
+        if "comments" in values:
+            first, *others = map(str.strip, values.pop("comments").split("||"))
+            values["first_comment"] = first
+            if others:
+                message = f"only the first of {1 + len(others)} comments can be posted"
+                calendar.add_error(line, "first_comment", message, is_warning=True)
+        if any(part in values for part in TIME_PARTS):
+            year, month, day, hour, minute = (values.pop(part, "") for part in TIME_PARTS)
+            values["scheduled_at"] = f"{year}-{month:0>2}-{day:0>2} {hour:0>2}:{minute or 0:0>2}"
+        weekday = values.pop("weekday", None)
+        for name in ("date", "scheduled_at"):
+            # The parser refuses a weekday that contradicts the date.
+            if weekday is not None and name in values:
+                values[name] = f"{weekday} {values[name]}"
+                break
+        platform = values.pop("platform", None)
+        if platform is not None:
+            known = find_platform(platform)
+            names = values.get("page") or [platform]
+            values["page"] = [
+                f"{known.name}:{name.lstrip('@')}"
+                if known is not None and ":" not in name and name != platform
+                else name
+                for name in names
+            ]
+        return True
+
+
+def column_letter(index: int) -> str:
+    """Return the letters of the column at `index` in a spreadsheet: A, B … Z, AA."""
+    letters = ""
+    index += 1
+    while index:
+        index, rest = divmod(index - 1, 26)
+        letters = chr(ord("A") + rest) + letters
+    return letters
+
+
+def _join_lines(lines: Sequence[int]) -> str:
+    return f"line{'s' * (len(lines) > 1)} {_join_names([str(line) for line in lines])}"
+
+
+def _join_names(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMED_MAX} more" if len(names) > _NAMED_MAX else ""
+    return ", ".join(names[:_NAMED_MAX]) + more

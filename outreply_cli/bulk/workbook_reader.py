@@ -1,0 +1,206 @@
+"""Calendars in workbooks: .xlsx, .xls and .ods (extra `[xlsx]`)."""
+
+import io
+import re
+import zipfile
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime, time, timedelta
+from typing import Any
+from xml.etree import ElementTree as ET
+
+from outreply_cli.bulk.calendar import Calendar, Sheet
+from outreply_cli.bulk.headers import get_target
+from outreply_cli.bulk.table_reader import Record, add_records
+from outreply_cli.errors import InvalidInputError
+
+SIGNATURES = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
+_UNPACKED_MAX_BYTES = 512 * 1024 * 1024
+_ROWS_MAX = 200_000
+_SHEETS_NAMED_MAX = 10
+_ROW_ADDRESS = re.compile(r"([A-Z]+)(\d+)")
+# A cell with an error, or with a formula that no program has calculated yet.
+_BROKEN_CELL = re.compile(
+    rb'<c r="(?P<address>[A-Z]+\d+)"(?P<attributes>[^>]*)>(?P<content>.*?)</c>', re.DOTALL
+)
+_NO_VALUE = re.compile(rb"<f[ />](?!.*<v>[^<])", re.DOTALL)
+_ERROR_VALUE = re.compile(rb"<v>([^<]{1,40})</v>")
+_RELATION = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
+
+
+def parse_workbook(calendar: Calendar, content: bytes) -> None:
+    """Add the rows and problems of a workbook to `calendar`.
+
+    Dates and times are typed cells; merged cells of one column have the same value.
+
+    Raises:
+        InvalidInputError: The package that reads workbooks is not installed.
+    """
+    try:
+        import python_calamine as calamine
+    except ImportError:
+        raise InvalidInputError(
+            f"{calendar.file_name} is a workbook, which requires another package",
+            hint="Install outreply-cli[xlsx] instead of outreply-cli, or save the sheet as CSV.",
+        ) from None
+    if not _is_bounded(content):
+        calendar.add_error(0, "", "the workbook is larger than 512 MB when unpacked; split it")
+        return
+    try:
+        with calamine.CalamineWorkbook.from_filelike(io.BytesIO(content)) as workbook:
+            sheet = _choose_sheet(calendar, workbook, calamine.SheetVisibleEnum.Visible)
+            if sheet is None:
+                return
+            rows = sheet.to_python(skip_empty_area=False)
+            _fill_merged(rows, sheet.merged_cell_ranges or ())
+            name = sheet.name
+    except calamine.PasswordError:
+        calendar.add_error(0, "", "the workbook has a password; save it without one")
+        return
+    except calamine.CalamineError as error:
+        calendar.add_error(0, "", f"the workbook is damaged, or of an unknown kind: {error}")
+        return
+    calendar.sheet = Sheet(name)
+    _mark_broken_cells(content, name, rows)
+    add_records(calendar, _records(calendar, rows))
+
+
+def _is_bounded(content: bytes) -> bool:
+    """Return whether the parts of a workbook have no more than the allowed size."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            return sum(part.file_size for part in archive.infolist()) <= _UNPACKED_MAX_BYTES
+    except (zipfile.BadZipFile, OSError, ValueError):
+        # An .xls file, or a damaged one.
+        return True
+
+
+def _choose_sheet(calendar: Calendar, workbook: Any, visible: Any) -> Any:
+    """Return the sheet to read; None if that is unclear."""
+    wanted, names = calendar.settings.sheet, workbook.sheet_names
+    if wanted is not None:
+        matches = [name for name in names if name.casefold() == wanted.casefold()]
+        if matches:
+            return workbook.get_sheet_by_name(matches[0])
+        calendar.add_error(0, "", f"sheet not found: {wanted!r}; the sheets are {_list(names)}")
+        return None
+    shown = [meta.name for meta in workbook.sheets_metadata if meta.visible == visible]
+    sheets = [workbook.get_sheet_by_name(name) for name in shown]
+    filled = [sheet for sheet in sheets if sheet.height]
+    calendars = [sheet for sheet in filled if _has_header(sheet)] or filled
+    if len(calendars) == 1:
+        return calendars[0]
+    if not calendars:
+        calendar.add_error(0, "", "the workbook is empty; start with a header row")
+    else:
+        names = [sheet.name for sheet in calendars]
+        message = f"several sheets may be the calendar: {_list(names)}; choose one with --sheet"
+        calendar.add_error(0, "", message)
+    return None
+
+
+def _has_header(sheet: Any) -> bool:
+    """Return whether one of the first rows has the headers of a time and of a text or media."""
+    for row in sheet.to_python(nrows=20):
+        targets = {get_target(cell) for cell in row if isinstance(cell, str)}
+        has_time = not targets.isdisjoint({"scheduled_at", "date", "year"})
+        if has_time and not targets.isdisjoint({"message", "media"}):
+            return True
+    return False
+
+
+def _fill_merged(rows: list[list[Any]], ranges: Sequence[Any]) -> None:
+    """Give all cells of a merged range of one column the value of the first."""
+    for (top, left), (bottom, right) in ranges:
+        if left != right or top >= len(rows) or left >= len(rows[top]):
+            continue
+        for row in rows[top + 1 : bottom + 1]:
+            row[left] = rows[top][left]
+
+
+def _records(calendar: Calendar, rows: Sequence[Sequence[Any]]) -> Iterator[Record]:
+    for line, row in enumerate(rows, start=1):
+        if len(calendar.rows) + len(calendar.problems) >= _ROWS_MAX:
+            message = f"the sheet has more than {_ROWS_MAX} rows and problems; split it"
+            calendar.add_error(line, "", message)
+            return
+        cells = [_to_text(cell) for cell in row]
+        while cells and not cells[-1].strip():
+            cells.pop()
+        if cells:
+            yield line, cells
+
+
+def _to_text(cell: Any) -> str:
+    """Return a cell as a CSV file would have it."""
+    if isinstance(cell, str):
+        return cell.replace("\r\n", "\n").replace("\r", "\n")
+    if isinstance(cell, bool):
+        return "TRUE" if cell else "FALSE"
+    if isinstance(cell, float):
+        return str(int(cell)) if cell.is_integer() else repr(cell)
+    if isinstance(cell, datetime):
+        # A workbook stores times as fractions of a day.
+        cell = (cell + timedelta(microseconds=500_000)).replace(microsecond=0)
+        return f"{cell:%Y-%m-%d %H:%M:%S}".removesuffix(":00")
+    if isinstance(cell, date):
+        return f"{cell:%Y-%m-%d}"
+    if isinstance(cell, time):
+        moment = datetime.combine(date(2000, 1, 1), cell) + timedelta(microseconds=500_000)
+        return f"{moment:%H:%M:%S}".removesuffix(":00")
+    return str(cell)
+
+
+def _mark_broken_cells(content: bytes, sheet: str, rows: list[list[Any]]) -> None:
+    """Write the errors of an .xlsx sheet into `rows`: the reader leaves their cells empty."""
+    xml = _read_sheet_xml(content, sheet)
+    if b't="e"' not in xml and b"<f" not in xml:
+        return
+    for match in _BROKEN_CELL.finditer(xml):
+        cell = match["content"]
+        if b't="e"' in match["attributes"]:
+            found = _ERROR_VALUE.search(cell)
+            value = found[1].decode("utf-8", "replace") if found else "#N/A"
+        elif b"<f" in cell and _NO_VALUE.search(cell):
+            value = "#N/A"
+        else:
+            continue
+        address = _ROW_ADDRESS.fullmatch(match["address"].decode())
+        if address is None:
+            continue
+        row, column = int(address[2]) - 1, _column_index(address[1])
+        if row < len(rows) and column < len(rows[row]) and rows[row][column] == "":
+            rows[row][column] = value
+
+
+def _read_sheet_xml(content: bytes, sheet: str) -> bytes:
+    """Return the XML of a sheet of an .xlsx file; nothing for other files."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            workbook = ET.fromstring(archive.read("xl/workbook.xml"))  # noqa: S314
+            relations = ET.fromstring(  # noqa: S314
+                archive.read("xl/_rels/workbook.xml.rels")
+            )
+            targets = {item.get("Id"): item.get("Target") or "" for item in relations}
+            for item in workbook.iter():
+                if item.tag.endswith("}sheet") and item.get("name") == sheet:
+                    target = targets[item.get(_RELATION)]
+                    return archive.read(
+                        target.lstrip("/") if target.startswith("/") else f"xl/{target}"
+                    )
+    except (zipfile.BadZipFile, KeyError, OSError, ValueError, ET.ParseError):
+        # Calamine has read it: only the check for broken cells is left out.
+        pass
+    return b""
+
+
+def _column_index(letters: str) -> int:
+    index = 0
+    for letter in letters:
+        index = 26 * index + ord(letter) - ord("A") + 1
+    return index - 1
+
+
+def _list(names: Sequence[str]) -> str:
+    more = len(names) - _SHEETS_NAMED_MAX
+    shown = ", ".join(map(repr, names[:_SHEETS_NAMED_MAX]))
+    return f"{shown} and {more} more" if more > 0 else shown
