@@ -97,6 +97,8 @@ class ReadSettings:
         pages: Pages of rows that name none.
         scheduler: The scheduler that wrote the file; None to recognize it.
         sheet: Name of the sheet in a workbook; None for the only one with rows.
+        date_order: Order of dates such as `24/12/2026`; None rejects them.
+        utm: Templates of the parameters that links get.
     """
 
     columns: Mapping[str, str] = field(default_factory=dict)
@@ -104,6 +106,8 @@ class ReadSettings:
     pages: tuple[str, ...] = ()
     scheduler: Scheduler | None = None
     sheet: str | None = None
+    date_order: str | None = None
+    utm: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -114,6 +118,7 @@ class Calendar:
         file_name: Name of the file, as the user wrote it.
         path: Resolved path; `-` for stdin.
         settings: How it is read.
+        options: The options that say so, to be remembered.
         timezone: Zone of times without one.
         name: Name of the calendar, over all its files; None if it has none.
         files: The files that its rows may name.
@@ -127,6 +132,7 @@ class Calendar:
     file_name: str
     path: Path
     settings: ReadSettings = ReadSettings()
+    options: Mapping[str, Any] = field(default_factory=dict)
     timezone: str | None = None
     name: str | None = None
     rows: list[Row] = field(default_factory=list)
@@ -137,6 +143,16 @@ class Calendar:
     header: list[str] = field(default_factory=list)
     records: dict[int, list[str]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether the file was fetched from an address."""
+        return is_address(self.file_name)
+
+    @property
+    def source(self) -> str:
+        """Path or address of the file; `-` for stdin."""
+        return self.file_name if self.is_remote else str(self.path)
 
     def add_error(
         self, line: int, field_name: str, message: str, *, is_warning: bool = False
@@ -162,6 +178,11 @@ def guess_field(name: str) -> str | None:
     names = [*FIELDS, *_ALIASES]
     near = difflib.get_close_matches(name.strip().lower(), names, n=1, cutoff=0.6)
     return near[0] if near else None
+
+
+def is_address(name: str) -> bool:
+    """Whether the calendar called `name` is on the web, not in a file."""
+    return name.lower().startswith(("https://", "http://"))
 
 
 def is_url(text: str) -> bool:
@@ -194,7 +215,9 @@ def add_row(calendar: Calendar, line: int, values: Mapping[str, Any]) -> None:
         calendar.add_error(line, "key", f"`key` is longer than {_KEY_MAX_CHARACTERS} characters")
     problem_count = len(calendar.problems)
     message, settings = get("message"), get("tiktok_settings")
-    if "message_file" in values:
+    if calendar.is_remote:
+        _refuse_local_files(calendar, line, values)
+    elif "message_file" in values:
         if message is not None:
             calendar.add_error(line, "message_file", "conflicts with `message`; keep one of them")
         else:
@@ -210,7 +233,8 @@ def add_row(calendar: Calendar, line: int, values: Mapping[str, Any]) -> None:
         get("link"),
         settings,
     )
-    media_files = _media_paths(calendar, line, get("media_files") or ())
+    names = () if calendar.is_remote else get("media_files") or ()
+    media_files = _media_paths(calendar, line, names)
     messages = {
         platform: normalize_line_endings(values[name])
         for platform, name in PLATFORM_MESSAGES.items()
@@ -273,6 +297,14 @@ def sort_diagnostics(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
     )
 
 
+def _refuse_local_files(calendar: Calendar, line: int, values: Mapping[str, Any]) -> None:
+    """Add an error for each field with files: an address must not reach into this machine."""
+    for name, instead in (("message_file", "message"), ("media_files", "media_urls")):
+        if name in values:
+            message = f"a calendar from an address cannot use local files; use {instead}"
+            calendar.add_error(line, name, message)
+
+
 def _map_pages(calendar: Calendar, line: int, names: Sequence[str]) -> tuple[str, ...]:
     """Return the pages of a row, as `--pages` and `--page` map them."""
     settings = calendar.settings
@@ -319,6 +351,8 @@ def _join_time(
 
 def _split_file_names(calendar: Calendar, name: str) -> list[str]:
     parts = [part for part in map(str.strip, name.split(",")) if part]
+    if calendar.is_remote:
+        return parts
     # A comma may belong to a name: only files that exist, or URLs, are several.
     is_list = len(set(parts)) == len(parts) and all(
         is_url(part) or _exists(_resolve_path(calendar, part)) for part in parts

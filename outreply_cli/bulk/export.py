@@ -91,14 +91,15 @@ def _row(key: str, page: str, scheduled_at: str, content: PostContent) -> list[s
         scheduled_at,
         content.message or "",
         ";".join(content.media_ids),
-        _join_urls(content.media_urls),
+        join_urls(content.media_urls),
         content.first_comment or "",
         content.link or "",
         json.dumps(settings, ensure_ascii=False) if settings else "",
     ]
 
 
-def _join_urls(urls: Sequence[str]) -> str:
+def join_urls(urls: Sequence[str]) -> str:
+    """Return `urls` as a cell that `split_urls` splits."""
     text = ";".join(urls)
     if split_urls(text) == [url.strip() for url in urls]:
         return text

@@ -59,7 +59,7 @@ def identify_calendar(
     name = calendar.name
     if name is not None:
         return _identify_by_name(journal, account, name, posts, known)
-    path = str(calendar.path)
+    path = calendar.source
     at_path = {known_id for known_id, known_path in known.items() if known_path == path != STDIN}
     shared = _find_shared(journal, account, posts, known, at_path)
     if not shared:

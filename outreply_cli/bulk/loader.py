@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
+from urllib.parse import urlsplit
 
 from outreply_cli.bulk.calendar import (
     FIELDS,
@@ -11,6 +12,7 @@ from outreply_cli.bulk.calendar import (
     Calendar,
     ReadSettings,
     guess_field,
+    is_address,
     normalize_field,
     unknown_field_message,
 )
@@ -38,6 +40,7 @@ def load_calendar(
     stdin: BinaryIO | None = None,
     *,
     private: Sequence[Path] = (),
+    cache_dir: Path = Path(),
     allow_outside: bool = False,
 ) -> Calendar:
     """Return the calendar in the file called `name`, with all problems found in the file.
@@ -46,16 +49,24 @@ def load_calendar(
     and .json, CSV for others. `-` stands for `stdin`: it is YAML if its first line is not a header
     with a separator. The files that its rows name must be below the directory of the calendar (of
     the file itself, if `name` is a link), or anywhere with `allow_outside`, but never in a
-    `private` directory.
+    `private` directory. An address is fetched, and its content kept below `cache_dir`.
 
     Raises:
         InvalidInputError: The file cannot be read.
+        FetchError: The address cannot be fetched.
     """
     settings = settings or ReadSettings()
     if name == STDIN and stdin is not None:
         calendar = Calendar(name, Path(name), settings)
         calendar.files = _make_scope(calendar.path, private, allow_outside=allow_outside)
         return _parse(calendar, stdin.read(_FILE_MAX_BYTES + 1))
+    if is_address(name):
+        from outreply_cli.bulk.published_sheet import fetch_sheet
+
+        suffix = Path(urlsplit(name).path).suffix.lower()
+        file_format = _FORMATS.get(suffix, "csv" if suffix == ".csv" else None)
+        calendar = Calendar(name, Path(name), settings)
+        return _parse(calendar, fetch_sheet(name, cache_dir), file_format)
     path = to_path(name).absolute()
     calendar = Calendar(name, path, settings)
     try:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from outreply_cli.bulk.calendar import Calendar, Row
+from outreply_cli.bulk.utm import MissingValueError, fill_templates, tag_content
 from outreply_cli.errors import InvalidInputError, OutReplyError, TimeError
 from outreply_cli.journal.models import FILES_FIELD
 from outreply_cli.media.files import MediaFile, MediaFileError, StorageLimits, inspect_and_hash
@@ -56,6 +57,14 @@ class PlannedPost(NamedTuple):
         return body
 
 
+class ResolvedRows(NamedTuple):
+    """The posts of a calendar, the problems of its rows, and notes for the user."""
+
+    posts: list[PlannedPost]
+    problems: list[Diagnostic]
+    notes: list[str]
+
+
 def resolve_rows(
     calendar: Calendar,
     pages: Sequence[Mapping[str, Any]],
@@ -63,21 +72,19 @@ def resolve_rows(
     zone: ZoneInfo | None,
     brand_zone: Callable[[str], str],
     now: datetime,
-    date_order: str | None,
     storage: StorageLimits,
     has_secret: Callable[[object], bool],
-) -> tuple[list[PlannedPost], list[Diagnostic]]:
+) -> ResolvedRows:
     """Return the posts in `calendar`, and all problems of its rows.
 
     Rows without a zone are in `zone`, or in that of each page's brand if it is None; `brand_zone`
-    returns the zone of a brand by its ID. `date_order` is that of dates such as `24/12/2026`; None
-    rejects them. `has_secret` returns whether a field contains one.
+    returns the zone of a brand by its ID. `has_secret` returns whether a field contains one.
     """
     brand_zone = lru_cache(maxsize=None)(brand_zone)
-    resolver = _RowResolver(calendar, pages, zone, brand_zone, now, date_order, storage, has_secret)
+    resolver = _RowResolver(calendar, pages, zone, brand_zone, now, storage, has_secret)
     for row in calendar.rows:
         resolver.add(row)
-    return resolver.posts, resolver.problems
+    return ResolvedRows(resolver.posts, resolver.problems, list(resolver.notes()))
 
 
 @dataclass
@@ -87,13 +94,13 @@ class _RowResolver:
     _default_zone: ZoneInfo | None
     _brand_zone: Callable[[str], str]
     _now: datetime
-    _date_order: str | None
     _storage: StorageLimits
     _has_secret: Callable[[object], bool]
     posts: list[PlannedPost] = field(default_factory=list)
     problems: list[Diagnostic] = field(default_factory=list)
     _valid_pages: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     _files: dict[Path, MediaFile] = field(default_factory=dict)
+    _tagged: int = 0
 
     def add(self, row: Row) -> None:
         pages = self._find_pages(row)
@@ -108,10 +115,36 @@ class _RowResolver:
         files = self._inspect_files(row)
         for page in pages:
             post_row = row.for_platform(str(page.get("platform") or "")) if row.messages else row
+            if self._calendar.settings.utm:
+                post_row = self._tag_links(post_row, page)
             self._validate(post_row, str(page.get("platform") or ""))
             scheduled_at = self._parse_time(row, page)
             if scheduled_at is not None:
                 self.posts.append(PlannedPost(post_row, page, str(page["id"]), scheduled_at, files))
+
+    def notes(self) -> Iterator[str]:
+        """Yield what was changed in the rows."""
+        if self._tagged:
+            yield f"--utm added parameters to {self._tagged} link{'s' * (self._tagged > 1)}"
+
+    def _tag_links(self, row: Row, page: Mapping[str, Any]) -> Row:
+        values = {
+            "platform": long_name(str(page.get("platform") or "")),
+            "page": str(page.get("username") or ""),
+            "key": row.key or "",
+            "calendar": self._calendar.name or "",
+        }
+        try:
+            parameters = fill_templates(self._calendar.settings.utm, values)
+        except MissingValueError as error:
+            # Only a row with a link needs it.
+            if tag_content(row.content, {"utm_source": "x"})[1]:
+                message = f"--utm requires a {error} for its links; add one, or leave it out"
+                self._add(row, str(error) if str(error) in {"key", "page"} else "", message)
+            return row
+        content, count = tag_content(row.content, parameters)
+        self._tagged += count
+        return row._replace(content=content)
 
     def _find_pages(self, row: Row) -> list[Mapping[str, Any]]:
         if len(row.pages) == 1 and row.pages[0] in self._valid_pages:
@@ -211,7 +244,7 @@ class _RowResolver:
             self._add(row, "timezone", _with_hint(error))
             return None
         try:
-            time = self._parse_time_text(text, zone, self._now)
+            time = parse_row_time(self._calendar, text, zone, self._now)
         except DateOrderError as error:
             self._add(row, "scheduled_at", f"{_with_hint(error)}, or set --date-order dmy")
             return None
@@ -223,22 +256,11 @@ class _RowResolver:
             self._add(row, "scheduled_at", message, is_warning=True)
         return time
 
-    def _parse_time_text(self, text: str, zone: ZoneInfo, now: datetime) -> datetime:
-        try:
-            return parse_time(text, now=now, zone=zone, date_order=self._date_order)
-        except TimeError:
-            scheduler = self._calendar.scheduler
-            if scheduler is None or not scheduler.skips_today or "next " not in text.lower():
-                raise
-            return parse_time(
-                text, now=now + timedelta(days=1), zone=zone, date_order=self._date_order
-            )
-
     def _is_relative(self, text: str, zone: ZoneInfo, time: datetime) -> bool:
         if text[:4].isdigit():
             return False
         try:
-            return self._parse_time_text(text, zone, self._now + _LATER) != time
+            return parse_row_time(self._calendar, text, zone, self._now + _LATER) != time
         except TimeError:
             return True
 
@@ -256,6 +278,17 @@ class _RowResolver:
 
     def _add(self, row: Row, field_name: str, message: str, *, is_warning: bool = False) -> None:
         self.problems.append(row.diagnostic(field_name, message, is_warning=is_warning))
+
+
+def parse_row_time(calendar: Calendar, text: str, zone: ZoneInfo, now: datetime) -> datetime:
+    """Return the time of a row of `calendar` in UTC; raises TimeError."""
+    date_order, scheduler = calendar.settings.date_order, calendar.scheduler
+    try:
+        return parse_time(text, now=now, zone=zone, date_order=date_order)
+    except TimeError:
+        if scheduler is None or not scheduler.skips_today or "next " not in text.lower():
+            raise
+        return parse_time(text, now=now + timedelta(days=1), zone=zone, date_order=date_order)
 
 
 def _with_hint(error: OutReplyError) -> str:

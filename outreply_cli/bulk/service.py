@@ -70,7 +70,6 @@ class BulkOptions:
 
     Attributes:
         zone: Default zone of local times; None for that of each page's brand.
-        date_order: Order of dates such as `24/12/2026`; None rejects them.
         prune: Whether posts whose rows were removed are cancelled.
         adopt: Whether identical posts that the account already has are adopted.
         concurrency: Maximum requests in flight.
@@ -80,7 +79,6 @@ class BulkOptions:
     """
 
     zone: ZoneInfo | None
-    date_order: str | None = None
     prune: bool = False
     adopt: bool = True
     concurrency: int = 4
@@ -97,6 +95,7 @@ class OpenCalendar:
     identity: CalendarIdentity
     posts: list[PlannedPost]
     problems: list[Diagnostic]
+    notes: list[str]
 
 
 @dataclass(frozen=True)
@@ -119,12 +118,13 @@ class CalendarDiff:
 
 @dataclass(frozen=True)
 class PlannedCalendar:
-    """A calendar that is ready to be applied, and problems that do not prevent that."""
+    """A calendar that is ready to be applied, and what does not prevent that."""
 
     calendar: Calendar
     account: RemoteAccount
     plan: Plan
     warnings: list[Diagnostic]
+    notes: list[str]
 
 
 class BulkService:
@@ -152,21 +152,20 @@ class BulkService:
             OutReplyError: The account cannot be read.
         """
         now = self._client.now()
-        posts, problems = resolve_rows(
+        resolved = resolve_rows(
             calendar,
             self.account.pages,
             zone=self._options.zone,
             brand_zone=self._client.brand_zone,
             now=now,
-            date_order=self._options.date_order,
             storage=self._storage,
             has_secret=self._client.transport.holds_secret,
         )
-        problems = [*calendar.problems, *problems]
+        posts, problems = resolved.posts, [*calendar.problems, *resolved.problems]
         if not posts and not all(problem.is_warning for problem in calendar.problems):
             raise calendar_error(problems)
         identity = identify_calendar(self._journal, self.account.fingerprint, calendar, posts, now)
-        return OpenCalendar(calendar, identity, posts, problems)
+        return OpenCalendar(calendar, identity, posts, problems, resolved.notes)
 
     def identify_again(self, opened: OpenCalendar) -> OpenCalendar:
         """Return the calendar as the journal identifies it now, once its lock is held.
@@ -311,7 +310,7 @@ class BulkService:
             for action in plan.filter_actions(ActionType.CREATE, ActionType.CHANGE)
             if action.draft is not None
         ]
-        return PlannedCalendar(opened.calendar, self.account, plan, problems)
+        return PlannedCalendar(opened.calendar, self.account, plan, problems, opened.notes)
 
     def fetch_unclaimed(self, post_id: str) -> Post | None:
         """Return a scheduled post that no row claims and that lists may leave out, or None."""
@@ -486,7 +485,7 @@ class BulkService:
         identity, account = opened.identity, self.account.fingerprint
         if identity.former_id is not None:
             self._journal.rename_calendar(account, identity.former_id, identity.id)
-        self._journal.record_calendar(account, identity.id, str(opened.calendar.path))
+        self._journal.record_calendar(account, identity.id, opened.calendar.source)
 
     def _reconcile(self, calendar_id: str) -> None:
         for entry in self._journal.list_unsettled(self.account.fingerprint, calendar_id):

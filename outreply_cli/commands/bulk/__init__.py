@@ -1,3 +1,13 @@
 """Schedule posts from a calendar file."""
 
-COMMANDS = ("schedule", "plan", "apply", "status", "reconcile", "cancel", "export", "template")
+COMMANDS = (
+    "schedule",
+    "plan",
+    "apply",
+    "status",
+    "reconcile",
+    "cancel",
+    "export",
+    "template",
+    "convert",
+)

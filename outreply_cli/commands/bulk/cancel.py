@@ -1,6 +1,6 @@
 """`outreply bulk cancel`."""
 
-from outreply_cli.bulk.calendar import STDIN
+from outreply_cli.bulk.calendar import STDIN, is_address
 from outreply_cli.bulk.loader import calendar_path
 from outreply_cli.bulk.plan import Action
 from outreply_cli.cli.options import Yes, command
@@ -36,7 +36,8 @@ def run(
     """
     options = parse_options(context, reading)
     path = calendar_path(file)
-    calendars = load_calendars(context, [file], reading) if path.exists() or file == STDIN else []
+    is_calendar = path.exists() or file == STDIN or is_address(file)
+    calendars = load_calendars(context, [file], reading) if is_calendar else []
     with bulk_context(context, options, calendars, wait_lock=wait_lock) as bulk:
         if calendars:
             calendar_id = bulk.open_calendars(calendars)[0].identity.known_id

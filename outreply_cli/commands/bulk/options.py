@@ -21,6 +21,7 @@ from outreply_cli.bulk.service import (
     calendar_error,
     merge_calendar_errors,
 )
+from outreply_cli.bulk.utm import parse_utm
 from outreply_cli.cancellation import CancellationToken, InterruptibleClock
 from outreply_cli.cli.options import TimeZone
 from outreply_cli.commands.bulk.github_actions import annotate_problems
@@ -30,6 +31,9 @@ from outreply_cli.journal.journal import JOURNAL_FILE, Journal
 from outreply_cli.journal.locks import calendar_lock
 from outreply_cli.time_parser import DATE_ORDERS
 from outreply_cli.times import BRAND_ZONE, parse_duration
+
+# The options that decide what a calendar's rows mean.
+REMEMBERED = ("columns", "page", "pages", "from_", "sheet", "date_order", "utm")
 
 _T = TypeVar("_T")
 _Result = TypeVar("_Result")
@@ -102,17 +106,21 @@ class ReadOptions:
             "--from",
             metavar="TOOL",
             help="Read a file for another scheduler: "
-            f"{', '.join(scheduler.name for scheduler in SCHEDULERS)} (default: recognize it).",
+            f"{', '.join(scheduler.name for scheduler in SCHEDULERS)} (default: recognize it). "
+            "Remembered for the file.",
         ),
     ] = None
     sheet: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Read this sheet of a workbook."),
+        typer.Option(
+            metavar="NAME", help="Read this sheet of a workbook. Remembered for the file."
+        ),
     ] = None
     date_order: Annotated[
         str | None,
         typer.Option(
-            metavar="dmy|mdy|ymd", help="Read numeric dates such as 24/12/2026 in this order."
+            metavar="dmy|mdy|ymd",
+            help="Read numeric dates such as 24/12/2026 in this order. Remembered for the file.",
         ),
     ] = None
     tz: TimeZone = None
@@ -122,6 +130,14 @@ class ReadOptions:
             metavar="CALENDAR",
             help="Name of the calendar that the file belongs to (default: its `name`, or the "
             "calendar that it shares rows with).",
+        ),
+    ] = None
+    utm: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PARAMETER=VALUE,...",
+            help="Add UTM parameters to links, such as 'source={platform},campaign={key}'. "
+            "Remembered for the file.",
         ),
     ] = None
     allow_outside: AllowOutside = False
@@ -140,16 +156,20 @@ class ReadOptions:
 
     def to_settings(self) -> ReadSettings:
         """Return how the file is read; raises InvalidInputError."""
-        scheduler = find_scheduler_by_name(self.from_) if self.from_ is not None else None
-        if self.from_ is not None and scheduler is None:
+        if self.date_order and self.date_order not in DATE_ORDERS:
+            raise unknown_choice_error("order", self.date_order, DATE_ORDERS, option="--date-order")
+        scheduler = find_scheduler_by_name(self.from_) if self.from_ else None
+        if self.from_ and scheduler is None:
             names = [scheduler.name for scheduler in SCHEDULERS]
             raise unknown_choice_error("scheduler", self.from_, names, option="--from")
         return ReadSettings(
             columns=parse_columns(self.columns),
             page_names=parse_page_names(self.pages),
-            pages=tuple(self.page or ()),
+            pages=tuple(filter(None, self.page or ())),
             scheduler=scheduler,
-            sheet=self.sheet,
+            sheet=self.sheet or None,
+            date_order=self.date_order or None,
+            utm=parse_utm(self.utm) if self.utm else {},
         )
 
 
@@ -225,11 +245,8 @@ def parse_options(
 ) -> BulkOptions:
     """Return the options of a run; raises InvalidInputError."""
     planning = planning or PlanOptions()
-    if reading.date_order is not None and reading.date_order not in DATE_ORDERS:
-        raise unknown_choice_error("order", reading.date_order, DATE_ORDERS, option="--date-order")
     return BulkOptions(
         zone=None if reading.tz == BRAND_ZONE else context.zone(reading.tz),
-        date_order=reading.date_order,
         prune=planning.prune,
         adopt=adopt,
         concurrency=concurrency,

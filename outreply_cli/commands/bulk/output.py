@@ -53,6 +53,8 @@ def show_plans(context: Context, plans: Sequence[PlannedCalendar], tz: str | Non
         for text in merge_problems(warnings):
             context.warn(text)
         annotate_problems(context, warnings, level="warning")
+        for note in planned.notes:
+            context.info(f"{planned.calendar.file_name}: {note}.")
         if context.options.output == "table" and not context.options.quiet:
             show_plan(context.output, planned, zone)
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from outreply_cli.bulk.calendar import STDIN
+from outreply_cli.bulk.calendar import STDIN, is_address
 from outreply_cli.bulk.reports import build_report, results_from_plan
 from outreply_cli.cli.options import command
 from outreply_cli.commands.bulk.options import (
@@ -17,7 +17,7 @@ from outreply_cli.commands.bulk.options import (
     parse_options,
 )
 from outreply_cli.commands.bulk.output import show_plans
-from outreply_cli.commands.bulk.shared import load_calendars, plan_calendars
+from outreply_cli.commands.bulk.shared import load_calendars, plan_calendars, recall
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
 
@@ -42,11 +42,11 @@ def run(
     """
     from outreply_cli.bulk.plan_file import save_plan
 
-    if file == STDIN:
+    if file == STDIN or is_address(file):
         raise InvalidInputError("FILE: a plan requires a file", hint="Save the calendar to a file.")
     tz = reading.tz
     # The plan must not depend on the time zone of the machine that applies it.
-    reading = replace(reading, tz=tz or context.zone().key)
+    reading = replace(recall(context, file, reading), tz=tz or context.zone().key)
     options = parse_options(context, reading, planning)
     calendars = load_calendars(context, [file], reading)
     with bulk_context(context, options, calendars) as bulk:

@@ -6,15 +6,17 @@ import signal
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
-from outreply_cli.bulk.calendar import Calendar
+from outreply_cli.bulk.calendar import STDIN, Calendar, is_address
 from outreply_cli.bulk.executor import RowResult
-from outreply_cli.bulk.loader import load_calendar
+from outreply_cli.bulk.loader import calendar_path, load_calendar
 from outreply_cli.bulk.plan import ActionType
+from outreply_cli.bulk.remembered import recall_options, remember_options
 from outreply_cli.bulk.service import PlannedCalendar
 from outreply_cli.cancellation import CancellationToken
 from outreply_cli.commands.bulk.github_actions import annotate_problems
-from outreply_cli.commands.bulk.options import BulkContext, ReadOptions, collect_errors
+from outreply_cli.commands.bulk.options import REMEMBERED, BulkContext, ReadOptions, collect_errors
 from outreply_cli.context import Context
 from outreply_cli.errors import CalendarError, ExitCode, InterruptedRunError
 from outreply_cli.ui.progress import progress
@@ -29,22 +31,41 @@ def load_calendars(context: Context, names: Sequence[str], reading: ReadOptions)
     """Return the calendars in the files called `names`, without duplicates."""
     # Rows are many small objects that all stay, so frequent garbage collection only costs time.
     gc.set_threshold(_GC_THRESHOLD)
-    settings = reading.to_settings()
-    calendars = [
-        load_calendar(
+    calendars = []
+    for name in dict.fromkeys(names):
+        effective = recall(context, name, reading)
+        calendar = load_calendar(
             name,
-            settings,
+            effective.to_settings(),
             context.stdin_bytes,
             private=(context.config_dir, context.state_dir),
+            cache_dir=context.state_dir,
             allow_outside=reading.allow_outside,
         )
-        for name in dict.fromkeys(names)
-    ]
-    for calendar in calendars:
+        calendar.options = {
+            option: value for option in REMEMBERED if (value := getattr(effective, option))
+        }
         calendar.name = reading.name or calendar.name
         for note in calendar.notes:
             context.info(f"{calendar.file_name}: {note}.")
+        calendars.append(calendar)
     return calendars
+
+
+def recall(context: Context, name: str, reading: ReadOptions) -> ReadOptions:
+    """Return `reading` with the options that are remembered for the calendar called `name`."""
+    if name == STDIN:
+        return reading
+    source = name if is_address(name) else str(calendar_path(name))
+    remembered = {
+        option: value
+        for option, value in recall_options(context.state_dir, source).items()
+        if option in REMEMBERED and getattr(reading, option) is None
+    }
+    if remembered:
+        flags = ReadOptions(**remembered).to_flags()
+        context.info(f"{name}: using the remembered options{flags}.")
+    return replace(reading, **remembered)
 
 
 def plan_calendars(
@@ -66,6 +87,8 @@ def apply_plans(
     """Apply each plan with a progress bar, and return the results by file."""
     results: list[tuple[str, RowResult]] = []
     for planned in plans:
+        if planned.calendar.source != STDIN:
+            remember_options(context.state_dir, planned.calendar.source, planned.calendar.options)
         total = len(
             planned.plan.filter_actions(ActionType.CREATE, ActionType.CHANGE, ActionType.CANCEL)
         )
