@@ -40,7 +40,7 @@ LAYERS = (
 CONFINED = {
     "typer": {"commands", "cli"},
     "rich": {"ui", "commands"},
-    "httpx": {"api.transport", "api.http_client", "api.deadline"},
+    "httpx": {"api.transport", "api.http_client", "api.deadline", "api.download"},
     "httpcore": {"api.deadline"},
     "keyring": {"accounts.keyring"},
     "h11": {"net.server"},

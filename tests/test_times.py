@@ -33,7 +33,7 @@ ZONES = [
 
 
 @given(
-    naive=st.datetimes(datetime(2020, 1, 1), datetime(2037, 1, 1)),  # noqa: DTZ001
+    naive=st.datetimes(datetime(2020, 1, 1), datetime(2037, 1, 1)),
     zone=st.sampled_from(ZONES),
 )
 def test_local_time_requires_one_reading(naive: datetime, zone: str) -> None:
@@ -58,7 +58,7 @@ def test_local_time_requires_one_reading(naive: datetime, zone: str) -> None:
             local_time(naive.date(), naive.time(), tz)
 
 
-@given(st.datetimes(datetime(2000, 1, 1), datetime(2090, 1, 1), timezones=st.just(UTC)))  # noqa: DTZ001
+@given(st.datetimes(datetime(2000, 1, 1), datetime(2090, 1, 1), timezones=st.just(UTC)))
 def test_timestamp_roundtrip(when: datetime) -> None:
     whole = when.replace(microsecond=0)
     assert parse_timestamp(format_timestamp(whole)) == whole

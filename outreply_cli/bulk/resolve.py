@@ -1,5 +1,6 @@
 """Resolution of rows into planned posts: one post on one page at one time."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -20,6 +21,8 @@ from outreply_cli.storage.file_scope import FileRefusedError
 from outreply_cli.time_parser import DateOrderError, parse_time
 from outreply_cli.times import BRAND_ZONE, parse_zone
 
+# How a spreadsheet shows the time of a cell without a date format.
+_NUMBER = re.compile(r"\d{5}(?:[.,]\d+)?")
 _LAST_ZONE = "Etc/GMT+12"
 # A time that differs in a run this much later is relative.
 _LATER = timedelta(days=400)
@@ -249,7 +252,11 @@ class _RowResolver:
             self._add(row, "scheduled_at", f"{_with_hint(error)}, or set --date-order dmy")
             return None
         except TimeError as error:
-            self._add(row, "scheduled_at", _with_hint(error))
+            if _NUMBER.fullmatch(text):
+                message = f"{text} is a number; format the cell as a date with a time"
+                self._add(row, "scheduled_at", message)
+            else:
+                self._add(row, "scheduled_at", _with_hint(error))
             return None
         if self._is_relative(text, zone, time):
             message = f"{text!r} is relative to the day of the run; write the date"

@@ -8,7 +8,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 from xml.etree import ElementTree as ET
 
-from outreply_cli.bulk.calendar import Calendar, Sheet
+from outreply_cli.bulk.calendar import Calendar, Sheet, normalize_field
 from outreply_cli.bulk.headers import get_target
 from outreply_cli.bulk.table_reader import Record, add_records
 from outreply_cli.errors import InvalidInputError
@@ -101,9 +101,9 @@ def _choose_sheet(calendar: Calendar, workbook: Any, visible: Any) -> Any:
 def _has_header(sheet: Any) -> bool:
     """Return whether one of the first rows has the headers of a time and of a text or media."""
     for row in sheet.to_python(nrows=20):
-        targets = {get_target(cell) for cell in row if isinstance(cell, str)}
-        has_time = not targets.isdisjoint({"scheduled_at", "date", "year"})
-        if has_time and not targets.isdisjoint({"message", "media"}):
+        names = [cell for cell in row if isinstance(cell, str)]
+        targets = {normalize_field(name) or get_target(name) for name in names}
+        if targets & {"scheduled_at", "date", "year"} and targets & {"message", "media"}:
             return True
     return False
 

@@ -315,7 +315,7 @@ def test_clock_is_frozen_and_moves_by_advance_only(outreply_emulator: OutReplyEm
     for by in (timedelta(hours=1), 3600, 1800.0, "+20m"):
         assert emulator.advance(by)["published"] == 0
     assert emulator.now == NOON + timedelta(hours=2, minutes=50)
-    result = emulator.advance(to=datetime(2026, 11, 23, 15))  # noqa: DTZ001 - UTC
+    result = emulator.advance(to=datetime(2026, 11, 23, 15))
     assert result == {
         "now": "2026-11-23T15:00:00.000Z",
         "published": 1,

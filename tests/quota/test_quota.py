@@ -23,7 +23,7 @@ HOUR = timedelta(hours=1)
 LIMITS = GuardrailLimits.from_account(None)
 
 counts = st.integers(0, 5_000)
-november = st.datetimes(datetime(2026, 11, 1), datetime(2026, 11, 30, 23)).map(  # noqa: DTZ001
+november = st.datetimes(datetime(2026, 11, 1), datetime(2026, 11, 30, 23)).map(
     lambda time: time.replace(tzinfo=UTC)
 )
 times_around_now = st.lists(

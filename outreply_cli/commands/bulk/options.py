@@ -140,6 +140,9 @@ class ReadOptions:
             "Remembered for the file.",
         ),
     ] = None
+    forget: Annotated[
+        bool, typer.Option("--forget", help="Do not use the options remembered for the file.")
+    ] = False
     allow_outside: AllowOutside = False
 
     def to_flags(self) -> str:

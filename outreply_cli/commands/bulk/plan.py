@@ -46,7 +46,7 @@ def run(
         raise InvalidInputError("FILE: a plan requires a file", hint="Save the calendar to a file.")
     tz = reading.tz
     # The plan must not depend on the time zone of the machine that applies it.
-    reading = replace(recall(context, file, reading), tz=tz or context.zone().key)
+    reading = replace(recall(context, file, reading), tz=tz or context.zone().key, forget=True)
     options = parse_options(context, reading, planning)
     calendars = load_calendars(context, [file], reading)
     with bulk_context(context, options, calendars) as bulk:

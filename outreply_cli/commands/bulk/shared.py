@@ -54,7 +54,7 @@ def load_calendars(context: Context, names: Sequence[str], reading: ReadOptions)
 
 def recall(context: Context, name: str, reading: ReadOptions) -> ReadOptions:
     """Return `reading` with the options that are remembered for the calendar called `name`."""
-    if name == STDIN:
+    if name == STDIN or reading.forget:
         return reading
     source = name if is_address(name) else str(calendar_path(name))
     remembered = {
@@ -64,7 +64,7 @@ def recall(context: Context, name: str, reading: ReadOptions) -> ReadOptions:
     }
     if remembered:
         flags = ReadOptions(**remembered).to_flags()
-        context.info(f"{name}: using the remembered options{flags}.")
+        context.info(f"{name}: using the remembered options{flags} (--forget drops them).")
     return replace(reading, **remembered)
 
 

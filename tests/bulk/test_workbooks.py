@@ -1,0 +1,203 @@
+"""Calendars in workbooks: typed cells, sheets, and problems by their cell."""
+
+import io
+import json
+import zipfile
+from collections.abc import Sequence
+from datetime import date, datetime, time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from outreply_cli.bulk.calendar import Calendar, ReadSettings
+from outreply_cli.bulk.loader import load_calendar
+from tests.bulk.test_bulk_schedule import get_report, get_summary
+from tests.bulk.workbooks import workbook
+from tests.command_line import CommandLine
+
+HEADER = ("page", "scheduled_at", "message")
+ROW = ("facebook:acme", datetime(2026, 12, 24, 18, 0), "Hi")
+Sheets = dict[str, Sequence[Sequence[Any]]]
+
+
+def write(tmp_path: Path, content: bytes, name: str = "plan.xlsx") -> str:
+    path = tmp_path / name
+    path.write_bytes(content)
+    return str(path)
+
+
+def read(
+    tmp_path: Path,
+    rows: Sequence[Sequence[Any]],
+    settings: ReadSettings | None = None,
+    **options: Any,
+) -> Calendar:
+    return load_calendar(write(tmp_path, workbook({"Plan": rows}, **options)), settings)
+
+
+def get_texts(calendar: Calendar) -> list[str]:
+    return [problem.text.removeprefix(f"{calendar.path.parent}/") for problem in calendar.problems]
+
+
+@pytest.mark.parametrize(
+    ("cell", "text"),
+    [
+        (datetime(2026, 12, 24, 18, 0), "2026-12-24 18:00"),
+        (datetime(2026, 12, 24, 18, 0, 30), "2026-12-24 18:00:30"),
+        # The format of the cell does not say whether it has a time.
+        (datetime(2026, 12, 24), "2026-12-24"),
+        (datetime(2026, 12, 24, 17, 59, 59, 999_990), "2026-12-24 18:00"),
+        ("2026-12-24 18:00", "2026-12-24 18:00"),
+        ("tomorrow 09:00", "tomorrow 09:00"),
+    ],
+)
+def test_cell_with_a_time(tmp_path: Path, cell: object, text: str) -> None:
+    calendar = read(tmp_path, [HEADER, ("facebook:acme", cell, "Hi")])
+    assert [row.scheduled_at for row in calendar.rows] == [text]
+
+
+def test_date_and_time_cells(cli: CommandLine, tmp_path: Path) -> None:
+    rows = [
+        ("Kanal", "Datum", "Uhrzeit", "Text"),
+        ("facebook:acme", date(2026, 12, 24), time(18, 0), "Hi"),
+        ("facebook:acme", date(2026, 12, 25), time(17, 30), "Ho"),
+    ]
+    path = write(tmp_path, workbook({"Plan": rows}))
+    ran = cli.run("bulk", "schedule", path, "--tz", "UTC", "--dry-run", "--json")
+    assert ran.code == 0, ran.err
+    times = [row["scheduled_at"] for row in get_report(ran)["rows"]]
+    assert times == ["2026-12-24T18:00:00Z", "2026-12-25T17:30:00Z"]
+
+
+def test_numbers_and_booleans_are_text(tmp_path: Path) -> None:
+    rows = [("key", *HEADER, "link"), (7, *ROW[:2], 2027, True), (1.5, *ROW[:2], "x", False)]
+    first, second = read(tmp_path, rows).rows
+    assert (first.key, first.content.message, first.content.link) == ("7", "2027", "TRUE")
+    assert (second.key, second.content.link) == ("1.5", "FALSE")
+
+
+def test_number_is_not_a_date(cli: CommandLine, tmp_path: Path) -> None:
+    path = write(tmp_path, workbook({"Plan": [HEADER, ("facebook:acme", 46380.75, "Hi")]}))
+    ran = cli.run("bulk", "schedule", path, "--dry-run")
+    assert ran.code == 2
+    assert "plan.xlsx!Plan:B2: scheduled_at:" in ran.err
+    assert "format the cell as a date" in ran.err
+
+
+def test_problems_name_the_cell(cli: CommandLine, tmp_path: Path) -> None:
+    rows = [
+        ("Content plan 2027",),
+        (),
+        ("message", "notes", "page", "scheduled_at"),
+        ("Hi", None, "facebook:acme", "soon"),
+        ("Ho", None, "facebook:nobody", datetime(2026, 12, 24, 18, 0)),
+        (None, None, "facebook:acme", datetime(2026, 12, 25, 18, 0)),
+    ]
+    path = write(tmp_path, workbook({"Q1 2027": rows}))
+    ran = cli.run("bulk", "schedule", path, "--columns", "notes=", "--dry-run", "--json")
+    assert ran.code == 2
+    problems = json.loads(ran.err.splitlines()[-1])["error"]["details"]["problems"]
+    assert [(problem["line"], problem["cell"]) for problem in problems] == [
+        (4, "Q1 2027:D4"), (5, "Q1 2027:C5"), (6, "Q1 2027:A6"),
+    ]  # fmt: skip
+    assert problems[0]["text"].startswith(f"{path}!Q1 2027:D4: scheduled_at: invalid time")
+
+
+def test_error_cells_are_not_empty(tmp_path: Path) -> None:
+    content = workbook({"Plan": [(*HEADER, "first_comment"), (*ROW, "=VLOOKUP(A1,B:B,2)")]})
+    (problem,) = get_texts(load_calendar(write(tmp_path, content)))
+    assert problem.startswith("plan.xlsx!Plan:D2: first_comment: #N/A is a spreadsheet error")
+    # As Excel stores an error that it has calculated.
+    source = zipfile.ZipFile(io.BytesIO(content))
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w") as archive:
+        for part in source.infolist():
+            xml = source.read(part)
+            if part.filename.endswith("sheet1.xml"):
+                xml = xml.replace(b'<c r="D2"', b'<c r="D2" t="e"')
+                xml = xml.replace(b"<v />", b"<v>#REF!</v>").replace(b"<v></v>", b"<v>#REF!</v>")
+            archive.writestr(part, xml)
+    (problem,) = get_texts(load_calendar(write(tmp_path, target.getvalue())))
+    assert problem.startswith("plan.xlsx!Plan:D2: first_comment: #REF! is a spreadsheet error")
+
+
+def test_merged_cells_have_one_value(tmp_path: Path) -> None:
+    rows = [("scheduled_at", "page", "message"), (ROW[1], "facebook:acme", "a"),
+            (None, "instagram:acme", "b")]  # fmt: skip
+    calendar = read(tmp_path, rows, merged=["A2:A3"])
+    assert [row.scheduled_at for row in calendar.rows] == ["2026-12-24 18:00"] * 2
+
+
+SETTINGS: Sheets = {"Lists": [("Pages",), ("facebook:acme",)], "Plan": [HEADER, ROW], "Empty": []}
+
+
+def test_sheet_with_the_calendar_is_found(tmp_path: Path) -> None:
+    calendar = load_calendar(write(tmp_path, workbook(SETTINGS)))
+    assert [row.content.message for row in calendar.rows] == ["Hi"]
+
+
+def test_sheet_is_chosen_by_name(cli: CommandLine, tmp_path: Path) -> None:
+    sheets: Sheets = {"Jan": [HEADER, ROW], "Feb": [HEADER, (*ROW[:2], "Ho")], "Old": [HEADER, ROW]}
+    path = write(tmp_path, workbook(sheets, hidden=["Old"]))
+    ran = cli.run("bulk", "schedule", path, "--dry-run")
+    assert ran.code == 2
+    assert "several sheets may be the calendar: 'Jan', 'Feb'; choose one with --sheet" in ran.err
+    calendar = load_calendar(path, ReadSettings(sheet="feb"))
+    assert [row.content.message for row in calendar.rows] == ["Ho"]
+    ran = cli.run("bulk", "schedule", path, "--sheet", "Mar", "--dry-run")
+    assert ran.code == 2
+    assert "sheet not found: 'Mar'; the sheets are 'Jan', 'Feb', 'Old'" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"PK\x03\x04", "the workbook is damaged"),
+        (workbook({"Plan": []}), "the workbook is empty"),
+        (workbook({"Plan": [HEADER]}), "the calendar has no posts"),
+        (workbook({"Plan": [HEADER, ROW]})[:3000], "the workbook is damaged"),
+    ],
+)
+def test_unusable_workbooks(tmp_path: Path, content: bytes, words: str) -> None:
+    (text,) = get_texts(load_calendar(write(tmp_path, content)))
+    assert words in text
+
+
+def test_workbook_that_unpacks_to_too_much(tmp_path: Path) -> None:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        for number in range(33):
+            archive.writestr(f"xl/{number}.xml", b" " * 16 * 1024 * 1024)
+    (text,) = get_texts(load_calendar(write(tmp_path, stream.getvalue())))
+    assert "larger than 512 MB when unpacked" in text
+
+
+def test_workbook_from_stdin(cli: CommandLine) -> None:
+    content = workbook({"Plan": [HEADER, ROW]})
+    ran = cli.run("bulk", "schedule", "-", "--dry-run", "--json", stdin=content)
+    assert get_summary(ran) == {"created": 1}
+
+
+def test_workbook_with_another_suffix(tmp_path: Path) -> None:
+    path = write(tmp_path, workbook({"Plan": [HEADER, ROW]}), "plan.csv")
+    assert [row.content.message for row in load_calendar(path).rows] == ["Hi"]
+
+
+def test_rerun_sends_nothing(cli: CommandLine, tmp_path: Path) -> None:
+    path = write(tmp_path, workbook({"Plan": [HEADER, ROW]}))
+    assert get_summary(cli.run("bulk", "schedule", path, "--json")) == {"created": 1}
+    csv = tmp_path / "plan.csv"
+    csv.write_text("page,scheduled_at,message\nfacebook:acme,2026-12-24 18:00,Hi\n")
+    for again in (path, str(csv)):
+        assert get_summary(cli.run("bulk", "schedule", again, "--json")) == {"unchanged": 1}
+
+
+def test_missing_package_is_named(
+    cli: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "python_calamine", None)
+    path = write(tmp_path, workbook({"Plan": [HEADER, ROW]}))
+    ran = cli.run("bulk", "schedule", path, "--dry-run")
+    assert ran.code == 2
+    assert "outreply-cli[xlsx]" in ran.err
