@@ -13,6 +13,7 @@ from outreply_cli.formats.json import parse_json
 from outreply_cli.formats.text import TextEncodingError, decode_text
 from outreply_cli.paths import find_same_name, suggest_near_file
 from outreply_cli.posts.content import Diagnostic, PostContent
+from outreply_cli.spec.platforms import PLATFORMS
 from outreply_cli.spec.text import normalize_line_endings
 from outreply_cli.storage.file_scope import FileRefusedError, FileScope, check_regular
 
@@ -27,18 +28,54 @@ PLATFORM_MESSAGES = {
     "twitter": "message_x",
     "youtube": "message_youtube",
 }
-FIELDS = (
-    "key", "page", "scheduled_at", "date", "time", "timezone", "message",
-    *PLATFORM_MESSAGES.values(), "message_file", "media_files", "media_ids", "media_urls",
-    "first_comment", "link", "tiktok_settings",
+
+
+class Field(NamedTuple):
+    """A field of a row, for readers, help and the JSON Schema.
+
+    `kind` is `text`, `list` or `object`; `example` is a value in YAML.
+    """
+
+    name: str
+    help: str
+    example: str
+    kind: str = "text"
+
+
+FIELD_TABLE = (
+    Field("key", "identifies the row: edit the rest, and its post is replaced", "launch"),
+    Field("page", "ID, platform:username or name; separate several with ; in CSV",
+          "instagram:acme", "list"),
+    Field("scheduled_at", "a time; see: outreply help times", "2026-12-24 18:00"),
+    Field("date", "the day, with `time` instead of `scheduled_at`", "2026-12-24"),
+    Field("time", "the time of `date`", "18:00"),
+    Field("timezone", "time zone of this row", "Europe/Paris"),
+    Field("message", "the text", "Good morning!"),
+    *(
+        Field(name, f"the text for {platform.label} instead of `message`", "Good morning!")
+        for platform in PLATFORMS
+        for name in [PLATFORM_MESSAGES[platform.name]]
+    ),
+    Field("message_file", "a file with the text, instead of `message`", "texts/launch.txt"),
+    Field("media_files", "images and videos, relative to the calendar; uploaded once",
+          "images/hero.jpg", "list"),
+    Field("media_ids", "uploaded media; see: outreply media list",
+          "69b2f0c1a2b3c4d5e6f70812", "list"),
+    Field("media_urls", "media on the web", "https://cdn.example.com/hero.jpg", "list"),
+    Field("first_comment", "Instagram and Facebook only", "Who is coming?"),
+    Field("link", "a link to attach", "https://example.com"),
+    Field("tiktok_settings", "TikTok settings as JSON", '{"privacy_level": "SELF_ONLY"}',
+          "object"),
 )  # fmt: skip
-LIST_FIELDS = frozenset({"page", "media_files", "media_ids", "media_urls"})
-_ALIASES = {"page_id": "page", "pages": "page", "message_twitter": "message_x"}
+FIELDS = tuple(entry.name for entry in FIELD_TABLE)
+LIST_FIELDS = frozenset(entry.name for entry in FIELD_TABLE if entry.kind == "list")
+ALIASES = {"page_id": "page", "pages": "page", "message_twitter": "message_x"}
+KEY_MAX_CHARACTERS = 200
+URL_START = r"[A-Za-z][A-Za-z0-9+.-]*://"
 _FIELD_NAMES = frozenset(FIELDS)
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_URL = re.compile(URL_START)
 _URL_SEPARATOR = re.compile(r";(?=\s*[A-Za-z][A-Za-z0-9+.-]*:)|,(?=\s*https?://)|\n", re.IGNORECASE)
 _NO_MESSAGES: Mapping[str, str] = {}
-_KEY_MAX_CHARACTERS = 200
 _MESSAGE_FILE_MAX_BYTES = 400_000
 
 
@@ -169,13 +206,13 @@ def normalize_field(name: str) -> str | None:
     if name in _FIELD_NAMES:
         return name
     normalized = _normalize(name)
-    normalized = _ALIASES.get(normalized, normalized)
+    normalized = ALIASES.get(normalized, normalized)
     return normalized if normalized in FIELDS else None
 
 
 def guess_field(name: str) -> str | None:
     """Return the field that an unknown `name` probably means."""
-    names = [*FIELDS, *_ALIASES]
+    names = [*FIELDS, *ALIASES]
     near = difflib.get_close_matches(name.strip().lower(), names, n=1, cutoff=0.6)
     return near[0] if near else None
 
@@ -211,8 +248,8 @@ def add_row(calendar: Calendar, line: int, values: Mapping[str, Any]) -> None:
         calendar.add_error(line, "page", reason, is_warning=True)
         return
     scheduled_at = _join_time(calendar, line, get("scheduled_at"), get("date"), get("time"))
-    if key is not None and len(key) > _KEY_MAX_CHARACTERS:
-        calendar.add_error(line, "key", f"`key` is longer than {_KEY_MAX_CHARACTERS} characters")
+    if key is not None and len(key) > KEY_MAX_CHARACTERS:
+        calendar.add_error(line, "key", f"`key` is longer than {KEY_MAX_CHARACTERS} characters")
     problem_count = len(calendar.problems)
     message, settings = get("message"), get("tiktok_settings")
     if calendar.is_remote:

@@ -110,7 +110,8 @@ def reject_yaml_bombs(text: str) -> None:
 def _parse_root(calendar: Calendar, text: str, root: yaml.MappingNode) -> None:
     top = _mapping(calendar, root, "")
     for name, (key, _) in top.items():
-        if name not in _TOP_LEVEL:
+        # Editors find the schema of a JSON file by `$schema`.
+        if name not in {*_TOP_LEVEL, "$schema"}:
             message = f"unknown key {name!r}; use only {', '.join(_TOP_LEVEL)}"
             calendar.add_error(_line(key), name, message)
     if "name" in top:

@@ -85,7 +85,25 @@ def _show_topic(context: Context, name: str) -> None:
 
 
 def _read_topic(name: str) -> str:
-    return (_DIRECTORY / f"{name}.txt").read_text(encoding="utf-8")
+    text = (_DIRECTORY / f"{name}.txt").read_text(encoding="utf-8")
+    if name != "calendar":
+        return text
+    from outreply_cli.bulk.calendar import FIELD_TABLE, PLATFORM_MESSAGES
+
+    # One line for the texts of all platforms.
+    shown = "message_x"
+    listed = [
+        field
+        for field in FIELD_TABLE
+        if field.name == shown or field.name not in PLATFORM_MESSAGES.values()
+    ]
+    width = max(len(field.name) for field in listed)
+    fields = "\n".join(
+        f"  {field.name:<{width}}  {field.help}"
+        + ("; also message_linkedin and so on" if field.name == shown else "")
+        for field in listed
+    )
+    return text.replace("{fields}", fields)
 
 
 def _command_page(context: Context, root: Any, words: list[str]) -> str:

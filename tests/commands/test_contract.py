@@ -50,6 +50,8 @@ bulk status FILE
 bulk cancel FILE -y --yes
 bulk export
 bulk template [FORMAT]
+bulk schema
+bulk check FILE... --strict
 comments list POST --since=
 comments reply COMMENT -m= -F=
 comments inbox --since=

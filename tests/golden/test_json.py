@@ -411,6 +411,7 @@ def record_bulk_commands(recorder: Recorder, folder: Path) -> None:
     recorder.record("bulk status", str(calendar))
     recorder.record("bulk status", str(single))
     recorder.record("bulk template")
+    recorder.record("bulk schema")
     recorder.record("bulk export")
     recorder.record("bulk export", "--file", str(folder / "now.csv"))
     edited = CALENDAR.replace("One", "Another")

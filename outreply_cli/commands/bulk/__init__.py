@@ -10,4 +10,5 @@ COMMANDS = (
     "export",
     "template",
     "convert",
+    "schema",
 )

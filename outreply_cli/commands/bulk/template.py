@@ -16,7 +16,11 @@ welcome,instagram:acme,{day1} 09:00,,Good morning! The doors are open.,{picture}
 offer,instagram:acme;facebook:acme,{day2} 17:30,Europe/Paris,"Two lines,
 one post.",https://cdn.example.com/offer.jpg,
 """
+_SCHEMA_FILE = "outreply-calendar.schema.json"
 _YAML = """\
+# yaml-language-server: $schema={schema}
+# Editors complete and check the fields once you run: outreply bulk schema > {schema}
+
 # Time zone of local times. A row may set its own, or use an offset such as +01:00.
 timezone: Europe/Paris
 
@@ -61,4 +65,4 @@ def run(
 def template(kind: str, now: datetime) -> str:
     """Return a calendar template, `csv` or `yaml`, with times in the days after `now`."""
     days = {f"day{days}": f"{now + timedelta(days=days):%Y-%m-%d}" for days in (1, 2)}
-    return (_CSV if kind == "csv" else _YAML).format(**days, picture=_PICTURE)
+    return (_CSV if kind == "csv" else _YAML).format(**days, picture=_PICTURE, schema=_SCHEMA_FILE)
