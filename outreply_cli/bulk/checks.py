@@ -62,7 +62,6 @@ def check_guardrails(
 
     `brand_ids` maps the IDs of pages to those of their brands.
     """
-    new = plan.new_posts
     replaced = {
         action.post_id for action in plan.filter_actions(ActionType.CHANGE, ActionType.CANCEL)
     }
@@ -71,23 +70,35 @@ def check_guardrails(
         at = post_time(post)
         if at is not None and post.get("id") not in replaced:
             pages[get_page_id(post)].append(_Slot(at, None, str(post.get("id") or "")))
-    for planned in new:
-        pages[planned.page_id].append(_Slot(planned.scheduled_at, planned))
-    platforms = {planned.page_id: planned.platform for planned in new}
+    problems = check_page_guardrails(plan.new_posts, limits, pages)
     brands: dict[str, list[_Slot]] = defaultdict(list)
-    problems: list[Diagnostic] = []
     for page_id, slots in pages.items():
         brands[brand_ids.get(page_id, "")] += slots
-        if page_id in platforms:
-            slots.sort(key=lambda slot: slot.at)
-            times = [slot.at for slot in slots]
-            violations = page_violations(times, platforms[page_id], limits)
-            problems += _to_diagnostics(violations, slots)
     for brand_id, slots in brands.items():
         if brand_id and len(slots) > limits.per_brand_day:
             slots.sort(key=lambda slot: slot.at)
             violations = brand_violations([slot.at for slot in slots], limits)
             problems += _to_diagnostics(violations, slots)
+    return problems
+
+
+def check_page_guardrails(
+    new: Sequence[PlannedPost],
+    limits: GuardrailLimits,
+    pages: dict[str, list[_Slot]] | None = None,
+) -> list[Diagnostic]:
+    """Return the guardrails of single pages that `new` posts violate.
+
+    `pages` holds the other posts by page; `new` is added to it.
+    """
+    pages = {} if pages is None else pages
+    for planned in new:
+        pages.setdefault(planned.page_id, []).append(_Slot(planned.scheduled_at, planned))
+    problems: list[Diagnostic] = []
+    for page_id, platform in {planned.page_id: planned.platform for planned in new}.items():
+        slots = sorted(pages[page_id], key=lambda slot: slot.at)
+        violations = page_violations([slot.at for slot in slots], platform, limits)
+        problems += _to_diagnostics(violations, slots)
     return problems
 
 
@@ -176,7 +187,7 @@ def _to_diagnostics(
             parts.append(f"existing post{'s' * (len(others) > 1)} {_join(names)}")
         where = f" ({' and '.join(parts)})" if parts else ""
         # `--spread` would not help a row whose post is there already.
-        advice = "move the row" if others else "move the row, or use --spread"
+        advice = "move the row" if others else "move the row, or schedule with --spread"
         message = f"{violation.rule}{where}; {advice}"
         yield rows[-1].diagnostic("scheduled_at", message)
 

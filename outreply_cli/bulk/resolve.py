@@ -23,7 +23,8 @@ from outreply_cli.times import BRAND_ZONE, parse_zone
 
 # How a spreadsheet shows the time of a cell without a date format.
 _NUMBER = re.compile(r"\d{5}(?:[.,]\d+)?")
-_LAST_ZONE = "Etc/GMT+12"
+# Where a day ends last.
+LAST_ZONE = "Etc/GMT+12"
 # A time that differs in a run this much later is relative.
 _LATER = timedelta(days=400)
 
@@ -88,6 +89,12 @@ def resolve_rows(
     for row in calendar.rows:
         resolver.add(row)
     return ResolvedRows(resolver.posts, resolver.problems, list(resolver.notes()))
+
+
+def is_in_brand_zone(row: Row, calendar: Calendar, default: ZoneInfo | None) -> bool:
+    """Whether the time of `row` is in the zone of the page's brand; None as `default` is so too."""
+    name = row.timezone or calendar.timezone
+    return default is None if name is None else name.strip().lower() == BRAND_ZONE
 
 
 @dataclass
@@ -271,16 +278,12 @@ class _RowResolver:
         except TimeError:
             return True
 
-    def _needs_page(self, row: Row) -> bool:
-        name = row.timezone or self._calendar.timezone
-        return self._default_zone is None if name is None else name.strip().lower() == BRAND_ZONE
-
     def _get_zone(self, row: Row, page: Mapping[str, Any]) -> ZoneInfo:
         name = row.timezone or self._calendar.timezone
         if name is None and self._default_zone is not None:
             return self._default_zone
-        if name is None or self._needs_page(row):
-            name = self._brand_zone(str(page.get("brand_id") or "")) if page else _LAST_ZONE
+        if name is None or is_in_brand_zone(row, self._calendar, self._default_zone):
+            name = self._brand_zone(str(page.get("brand_id") or "")) if page else LAST_ZONE
         return parse_zone(name)
 
     def _add(self, row: Row, field_name: str, message: str, *, is_warning: bool = False) -> None:

@@ -412,6 +412,9 @@ def record_bulk_commands(recorder: Recorder, folder: Path) -> None:
     recorder.record("bulk status", str(single))
     recorder.record("bulk template")
     recorder.record("bulk schema")
+    warned = folder / "warned.csv"
+    warned.write_text("page,scheduled_at,message\nfacebook:acme,tomorrow 9:00,Hi\n")
+    recorder.record("bulk check", str(warned))
     recorder.record("bulk export")
     recorder.record("bulk export", "--file", str(folder / "now.csv"))
     edited = CALENDAR.replace("One", "Another")

@@ -7,6 +7,7 @@ COMMANDS = (
     "status",
     "reconcile",
     "cancel",
+    "check",
     "export",
     "template",
     "convert",

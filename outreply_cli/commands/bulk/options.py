@@ -278,10 +278,11 @@ def bulk_context(
     try:
         clock = InterruptibleClock(context.clock, stop)
         client = context.client(max_wait=None, clock=clock, is_stopped=lambda: stop.is_interrupted)
-    except NotLoggedInError:
+    except NotLoggedInError as failure:
         problems = [problem for calendar in calendars for problem in calendar.problems]
         if all(problem.is_warning for problem in problems):
-            raise
+            check = "`outreply bulk check` checks a calendar without an account"
+            raise failure.replace(hint=f"{failure.hint}; {check}") from None
         error = calendar_error(problems)
         annotate_problems(context, error.problems)
         raise error from None

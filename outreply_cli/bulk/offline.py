@@ -1,0 +1,93 @@
+"""Checks of a calendar without an account."""
+
+import difflib
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+from outreply_cli.bulk.calendar import Calendar, Row, sort_diagnostics
+from outreply_cli.bulk.checks import check_page_guardrails
+from outreply_cli.bulk.resolve import LAST_ZONE, is_in_brand_zone, resolve_rows
+from outreply_cli.media.files import StorageLimits
+from outreply_cli.posts.content import Diagnostic
+from outreply_cli.posts.guardrails import GuardrailLimits
+from outreply_cli.spec.platforms import PLATFORMS, find_platform
+from outreply_cli.spec.token import holds_secret
+
+
+class OfflineCheck(NamedTuple):
+    """The problems of a calendar, and how many of its rows are in the past."""
+
+    problems: list[Diagnostic]
+    past_rows: int
+
+
+def check_offline(calendar: Calendar, *, zone: ZoneInfo | None, now: datetime) -> OfflineCheck:
+    """Return the problems of `calendar` that can be found without an account; arguments as usual.
+
+    A page is known by its name only: `platform:username` tells its platform. Rows in the past have
+    no problems, as a published row has none in a run; nor is a time too far ahead for now. So a
+    file that is correct stays so.
+    """
+    resolved = resolve_rows(
+        calendar,
+        _pages(calendar),
+        zone=zone,
+        brand_zone=lambda _: LAST_ZONE,
+        now=now,
+        storage=StorageLimits(),
+        has_secret=holds_secret,
+    )
+    posts, problems = resolved.posts, [*calendar.problems, *resolved.problems]
+    problems += [problem for row in calendar.rows for problem in _page_problems(row)]
+    limits = GuardrailLimits.from_account(None)
+    # How far a time in the zone of a brand is from others is unknown.
+    in_brand_zone = [is_in_brand_zone(post.row, calendar, zone) for post in posts]
+    for kind in (False, True):
+        group = [post for post, flag in zip(posts, in_brand_zone, strict=True) if flag == kind]
+        problems += check_page_guardrails(group, limits)
+    current = {post.row.line for post in posts if post.scheduled_at > now}
+    past = {post.row.line for post in posts} - current
+    kept = [problem for problem in problems if (problem.row_line or problem.line) not in past]
+    return OfflineCheck(sort_diagnostics(kept), len(past))
+
+
+def _pages(calendar: Calendar) -> list[Mapping[str, Any]]:
+    """Return pages with the names in `calendar`; names of one page are the same page."""
+    pages = [_make_page(name) for row in calendar.rows for name in _names(row)]
+    return list({page["id"]: page for page in pages}.values())
+
+
+def _names(row: Row) -> Iterator[str]:
+    for text in row.pages:
+        yield from filter(None, map(str.strip, text.split(",")))
+
+
+def _make_page(name: str) -> dict[str, str]:
+    platform, username = _split_alias(name)
+    if platform is None:
+        # The name of a platform stands for its only page.
+        only = find_platform(name)
+        return {"id": name, "name": name, "platform": only.name if only is not None else ""}
+    return {"id": f"{platform}:{username}", "platform": platform, "username": username}
+
+
+def _split_alias(name: str) -> tuple[str | None, str]:
+    """Return the platform and user name of `platform:username`; None if it is another name."""
+    prefix, colon, username = name.partition(":")
+    platform = find_platform(prefix) if colon else None
+    return platform and platform.name, username.strip().removeprefix("@").lower()
+
+
+def _page_problems(row: Row) -> Iterator[Diagnostic]:
+    for name in _names(row):
+        platform, username = _split_alias(name)
+        prefix, colon, rest = name.partition(":")
+        if platform is not None and not username:
+            yield row.diagnostic("page", f"{name!r} has no user name; write {prefix}:NAME")
+        elif platform is None and colon:
+            names = [platform.name for platform in PLATFORMS]
+            for near in difflib.get_close_matches(prefix.strip().lower(), names, n=1, cutoff=0.75):
+                message = f"unknown platform {prefix!r}; did you mean {near}:{rest}?"
+                yield row.diagnostic("page", message, is_warning=True)

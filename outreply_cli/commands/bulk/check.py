@@ -1,0 +1,83 @@
+"""`outreply bulk check`."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+
+from outreply_cli.cli.options import command
+from outreply_cli.commands.bulk.github_actions import annotate_problems
+from outreply_cli.commands.bulk.options import Files, ReadOptions, parse_options
+from outreply_cli.commands.bulk.shared import load_calendars
+from outreply_cli.context import Context
+from outreply_cli.errors import InvalidInputError
+from outreply_cli.ui.errors import merge_problems
+
+
+class CheckFailedError(InvalidInputError):
+    """A checked calendar has errors."""
+
+    code = "INVALID_CALENDAR"
+
+
+@command(api=False)
+def run(
+    context: Context,
+    files: Files,
+    strict: Annotated[bool, typer.Option("--strict", help="Treat warnings as errors.")] = False,
+    *,
+    reading: ReadOptions,
+) -> None:
+    """Check calendar files without an account or network.
+
+    Prints each problem as FILE:LINE, and exits with 2 if there are errors. It checks times, texts,
+    media files, URLs, keys, and the guardrails of pages within each file, but cannot know whether a
+    page exists or what is already scheduled: `bulk schedule --dry-run` does. Rows in the past are
+    skipped, and times may be more than 75 days ahead.
+
+    Example: outreply bulk check launch.csv
+
+    Example: outreply bulk check launch.csv --strict --json
+    """
+    from outreply_cli.bulk.offline import check_offline
+
+    options = parse_options(context, reading)
+    calendars = load_calendars(context, files, reading)
+    now = context.clock.now()
+    checks = [check_offline(calendar, zone=options.zone, now=now) for calendar in calendars]
+    problems = [
+        {
+            **problem.to_dict(),
+            "severity": "warning" if problem.is_warning and not strict else "error",
+        }
+        for check in checks
+        for problem in check.problems
+    ]
+    errors = [problem for problem in problems if problem["severity"] == "error"]
+    warnings = [problem for problem in problems if problem["severity"] == "warning"]
+    _show(context, problems)
+    annotate_problems(context, errors)
+    annotate_problems(context, warnings, level="warning")
+    if errors:
+        count = f"{len(errors)} problem{'s' * (len(errors) != 1)}"
+        names = ", ".join(dict.fromkeys(problem["file"] for problem in errors))
+        raise CheckFailedError(
+            f"{count} in {names}", hint="Correct the file and run the command again."
+        )
+    rows = sum(len(calendar.rows) for calendar in calendars)
+    past = sum(check.past_rows for check in checks)
+    skipped = f"; skipped {past} in the past" if past else ""
+    context.info(f"Checked {rows - past} row{'s' * (rows - past != 1)}{skipped}.")
+
+
+def _show(context: Context, problems: Sequence[dict[str, Any]]) -> None:
+    if context.options.output != "table":
+        context.output.print_data(problems)
+        return
+    for text in merge_problems([
+        {**problem, "text": f"{problem['text']} (warning)"}
+        if problem["severity"] == "warning"
+        else problem
+        for problem in problems
+    ]):  # fmt: skip
+        context.output.print_line(text)
