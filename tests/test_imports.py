@@ -46,6 +46,7 @@ CONFINED = {
     "h11": {"net.server"},
     "jinja2": {"net.html"},
     "werkzeug": {"emulator"},
+    "openpyxl": {"bulk.workbook_writer"},
     "tzlocal": {"times"},
     "yaml": {
         "emulator.seed_file",

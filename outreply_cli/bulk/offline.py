@@ -77,7 +77,7 @@ def _split_alias(name: str) -> tuple[str | None, str]:
     """Return the platform and user name of `platform:username`; None if it is another name."""
     prefix, colon, username = name.partition(":")
     platform = find_platform(prefix) if colon else None
-    return platform and platform.name, username.strip().removeprefix("@").lower()
+    return platform.name if platform else None, username.strip().removeprefix("@").lower()
 
 
 def _page_problems(row: Row) -> Iterator[Diagnostic]:

@@ -105,7 +105,7 @@ _BY_COMMAND = {
     ("bulk status", "tz"): _INPUT_ZONE,
     ("posts wait", "post_id"): _SCHEDULED,
     ("bulk plan", "output"): FILES,
-    ("bulk template", "kind"): _words("yaml", "csv"),
+    ("bulk template", "kind"): _words("yaml", "csv", "xlsx"),
     ("emulator fault add", "kind"): _words(
         "drop-before", "drop-after", "delay:", "status:", "garbage", "truncate", "rate-limit",
         "skew:",

@@ -35,6 +35,7 @@ COMMAND_SCOPES = MappingProxyType(
         "bulk reconcile": _POSTS,
         "bulk cancel": ("read:pages", "write:posts"),
         "bulk export": _POSTS,
+        "bulk template": (),
         "comments list": ("read:pages", "read:posts", "read:comments"),
         "comments reply": ("write:comments",),
         "comments inbox": ("read:pages", "read:posts", "read:comments"),

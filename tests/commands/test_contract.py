@@ -49,7 +49,7 @@ bulk apply PLAN
 bulk status FILE
 bulk cancel FILE -y --yes
 bulk export
-bulk template [FORMAT]
+bulk template [FORMAT] --file=
 bulk schema
 bulk check FILE... --strict
 comments list POST --since=

@@ -61,10 +61,9 @@ def test_hook_selects_calendars() -> None:
 
 
 def test_hook_installs_reader_of_workbooks() -> None:
-    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    assert set(load_hooks()[0]["additional_dependencies"]) <= {
-        requirement for requirement in extras["optional-dependencies"]["xlsx"]
-    }
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extra = project["optional-dependencies"]["xlsx"]
+    assert set(load_hooks()[0]["additional_dependencies"]) <= set(extra)
 
 
 @HOOKS

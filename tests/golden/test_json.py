@@ -411,6 +411,7 @@ def record_bulk_commands(recorder: Recorder, folder: Path) -> None:
     recorder.record("bulk status", str(calendar))
     recorder.record("bulk status", str(single))
     recorder.record("bulk template")
+    recorder.record("bulk template", "xlsx", "--file", str(folder / "plan.xlsx"))
     recorder.record("bulk schema")
     warned = folder / "warned.csv"
     warned.write_text("page,scheduled_at,message\nfacebook:acme,tomorrow 9:00,Hi\n")

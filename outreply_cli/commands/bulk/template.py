@@ -1,14 +1,24 @@
 """`outreply bulk template`."""
 
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from outreply_cli.cli.options import command
 from outreply_cli.context import Context
-from outreply_cli.errors import unknown_choice_error
+from outreply_cli.errors import (
+    InvalidInputError,
+    NotLoggedInError,
+    OutReplyError,
+    StorageError,
+    unknown_choice_error,
+)
+from outreply_cli.pages import page_alias
+from outreply_cli.ui.streams import is_terminal
 
+KINDS = ("yaml", "csv", "xlsx")
 _PICTURE = "https://cdn.example.com/doors.jpg"
 _CSV = """\
 key,page,scheduled_at,timezone,message,media_urls,first_comment
@@ -46,20 +56,76 @@ posts:
 """
 
 
-@command(api=False)
+@command()
 def run(
     context: Context,
-    kind: Annotated[str, typer.Argument(metavar="yaml|csv", help="Template format.")] = "yaml",
+    kind: Annotated[str, typer.Argument(metavar="yaml|csv|xlsx", help="Template format.")] = "yaml",
+    file: Annotated[
+        Path | None,
+        typer.Option("--file", metavar="FILE", help="Write to a new file (default: stdout)."),
+    ] = None,
 ) -> None:
     """Print a calendar template.
 
+    A workbook (xlsx) offers lists of time zones and, if you are signed in, of your pages.
+
     Example: outreply bulk template csv > launch.csv
 
-    Example: outreply bulk template yaml > launch.yaml
+    Example: outreply bulk template xlsx --file plan.xlsx
     """
-    if kind not in {"yaml", "csv"}:
-        raise unknown_choice_error("calendar format", kind, ("yaml", "csv"))
-    context.output.write_document(template(kind, context.clock.now()))
+    if kind not in KINDS:
+        raise unknown_choice_error("calendar format", kind, KINDS)
+    now = context.clock.now()
+    if kind == "xlsx":
+        _write_workbook(context, file, now)
+        return
+    text = template(kind, now)
+    if file is None:
+        context.output.write_document(text)
+    else:
+        _write_new_file(context, file, text.encode())
+
+
+def _write_workbook(context: Context, file: Path | None, now: datetime) -> None:
+    from outreply_cli.bulk.workbook_writer import check_can_write, template_workbook
+
+    if file is None and (is_terminal(context.stdout) or context.options.output != "table"):
+        raise InvalidInputError(
+            "a workbook is binary, and can be written to a file or a pipe only",
+            hint="Use: outreply bulk template xlsx --file plan.xlsx",
+        )
+    check_can_write()
+    content = template_workbook(_read_pages(context), now)
+    if file is None:
+        context.stdout.buffer.write(content)
+    else:
+        _write_new_file(context, file, content)
+
+
+def _read_pages(context: Context) -> list[str]:
+    """Return the pages of the account; none if there is no account, or it cannot be read."""
+    try:
+        pages = context.client().pages().items
+    except NotLoggedInError:
+        context.info("The template has no list of your pages, because you are not signed in.")
+    except OutReplyError as error:
+        context.warn(f"the template has no list of your pages: {error.message}")
+    else:
+        return [page_alias(page) for page in pages]
+    return []
+
+
+def _write_new_file(context: Context, file: Path, content: bytes) -> None:
+    try:
+        with file.open("xb") as stream:
+            stream.write(content)
+    except FileExistsError:
+        raise InvalidInputError(
+            f"{file} exists already", hint="Use another name, or delete the file first."
+        ) from None
+    except OSError as error:
+        raise StorageError(f"cannot write {file}: {error.strerror}") from None
+    context.report({"file": str(file)}, f"Wrote the template to {file}.")
 
 
 def template(kind: str, now: datetime) -> str:
