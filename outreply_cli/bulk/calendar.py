@@ -44,7 +44,7 @@ class Field(NamedTuple):
 
 FIELD_TABLE = (
     Field("key", "identifies the row: edit the rest, and its post is replaced", "launch"),
-    Field("page", "ID, platform:username or name; separate several with ; in CSV",
+    Field("page", "ID, platform:username or name; several with ; in a cell",
           "instagram:acme", "list"),
     Field("scheduled_at", "a time; see: outreply help times", "2026-12-24 18:00"),
     Field("date", "the day, with `time` instead of `scheduled_at`", "2026-12-24"),

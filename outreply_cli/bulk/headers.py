@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+# What `--report` adds to the columns of a calendar.
+REPORT_COLUMNS = ("outreply id", "outreply status", "outreply error", "outreply link")
 TIME_PARTS = ("year", "month", "day", "hour", "minute")
 _WORD = re.compile(r"[^\W_]+")
 _NUMBERED = re.compile(r"(?P<name>.*\D) \d{1,2}")

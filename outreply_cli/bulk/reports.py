@@ -1,13 +1,23 @@
-"""Reports of bulk runs as JSON and CSV."""
+"""Reports of bulk runs as JSON, CSV and workbooks."""
 
+import codecs
 import csv
-from collections.abc import Iterator, Sequence
+import io
+import os
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
+from outreply_cli.bulk.calendar import STDIN, Calendar
 from outreply_cli.bulk.executor import RowResult, RowStatus
+from outreply_cli.bulk.headers import REPORT_COLUMNS
 from outreply_cli.bulk.plan import ActionType, Plan
-from outreply_cli.errors import StorageError
+from outreply_cli.bulk.workbook_writer import CELL_MAX_CHARACTERS, check_can_write, write_table
+from outreply_cli.errors import InvalidInputError, StorageError
+from outreply_cli.formats.csv import escape_formula
+from outreply_cli.pages import page_alias
 from outreply_cli.timestamps import format_timestamp
 
 # Pairs of a calendar file and the result of a row.
@@ -19,8 +29,7 @@ _SUMMARY_KEYS = {
     ActionType.KEEP: "unchanged",
     ActionType.CANCEL: "cancelled",
 }
-# Some spreadsheets evaluate full-width signs too.
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+_SUFFIXES = (".csv", ".xlsx")
 COLUMNS = ("file", "line", "key", "page_id", "scheduled_at", "action", "status", "id", "error")
 
 
@@ -49,25 +58,136 @@ def summary_key(result: RowResult) -> str:
     return _SUMMARY_KEYS[result.action.kind]
 
 
-def write_report(path: Path, results: Results) -> None:
-    """Write the rows as CSV, safe to open in a spreadsheet.
+@dataclass(frozen=True)
+class ReportFile:
+    """The file for the results of a run, as CSV or as a workbook.
 
-    Raises:
-        StorageError: The file cannot be written.
+    The results of a file with columns are next to its own columns, one line for each of its rows;
+    those of other calendars, and of several, have columns of their own.
     """
+
+    path: Path
+    calendar: Calendar | None
+
+    @classmethod
+    def check(cls, path: Path, calendars: Sequence[Calendar]) -> Self:
+        """Return the report of `calendars`; raises InvalidInputError if it cannot be written."""
+        if path.suffix.lower() not in _SUFFIXES:
+            raise InvalidInputError(
+                f"--report: {path} is neither a .csv nor a .xlsx file",
+                hint="Use a name such as done.csv or done.xlsx.",
+            )
+        if any(_is_same_file(path, calendar.path) for calendar in calendars):
+            raise InvalidInputError(
+                f"--report: {path} is the calendar itself", hint="Use another name."
+            )
+        if path.is_dir() or not path.absolute().parent.is_dir():
+            reason = "it is a directory" if path.is_dir() else "its directory does not exist"
+            raise InvalidInputError(f"--report: cannot write {path}: {reason}")
+        own = [item for item in calendars if item.header and item.file_name != STDIN]
+        report = cls(path, own[0] if len(own) == len(calendars) == 1 else None)
+        if report._is_workbook:
+            check_can_write()
+            report._check_cells()
+        return report
+
+    @property
+    def _is_workbook(self) -> bool:
+        return self.path.suffix.lower() == ".xlsx"
+
+    def write(self, results: Results, links: Mapping[str, str]) -> None:
+        """Replace the file by the results, with the `links` of posts by their ID.
+
+        Raises:
+            StorageError: The file cannot be written.
+        """
+        if self.calendar is not None:
+            header, rows = _own_columns(self.calendar, results, links)
+        else:
+            header, rows = COLUMNS, ([*_cells(_row(file, result))] for file, result in results)
+        table = [header, *rows]
+        content = write_table(table) if self._is_workbook else _csv_bytes(table)
+        # A link to a file stays one.
+        path = self.path.resolve()
+        temporary = path.with_name(f".{path.name}.{os.urandom(6).hex()}")
+        try:
+            try:
+                temporary.write_bytes(content)
+                temporary.replace(path)
+            finally:
+                temporary.unlink(missing_ok=True)
+        except OSError as failure:
+            raise StorageError(f"cannot write the report {self.path}: {failure.strerror}") from None
+
+    def _check_cells(self) -> None:
+        for line, cells in (self.calendar.records if self.calendar is not None else {}).items():
+            if any(len(cell) > CELL_MAX_CHARACTERS for cell in cells):
+                raise InvalidInputError(
+                    f"--report: line {line} has a cell of more than {CELL_MAX_CHARACTERS:,} "
+                    "characters, which a workbook cannot hold",
+                    hint="Write the report as .csv.",
+                )
+
+
+def _is_same_file(path: Path, other: Path) -> bool:
     try:
-        # Lone surrogates in a server's text are written as escapes.
-        with path.open("w", encoding="utf-8-sig", errors="backslashreplace", newline="") as stream:
-            writer = csv.writer(stream)
-            writer.writerow(COLUMNS)
-            writer.writerows(_cells(_row(file, result)) for file, result in results)
-    except OSError as failure:
-        raise StorageError(f"cannot write the report {path}: {failure.strerror}") from None
+        return path.samefile(other)
+    except OSError:
+        return path.resolve() == other
 
 
-def escape_formula(text: str) -> str:
-    """Return `text` as a spreadsheet shows it instead of evaluating it."""
-    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
+def _own_columns(
+    calendar: Calendar, results: Results, links: Mapping[str, str]
+) -> tuple[Sequence[str], Iterator[Sequence[str]]]:
+    by_line: dict[int | None, list[RowResult]] = defaultdict(list)
+    for _, result in results:
+        by_line[result.action.line].append(result)
+    # A report of a report has the new results only.
+    kept = [index for index, name in enumerate(calendar.header) if name not in REPORT_COLUMNS]
+
+    def make_row(line: int, cells: Sequence[str]) -> list[str]:
+        own = [cells[index] if index < len(cells) else "" for index in kept]
+        if [cell.strip() for cell in cells] == calendar.header:
+            # The header row again.
+            return [*own, *REPORT_COLUMNS]
+        return [*own, *_added_cells(by_line[line], links)]
+
+    header = [*(calendar.header[index] for index in kept), *REPORT_COLUMNS]
+    return header, (make_row(line, cells) for line, cells in calendar.records.items())
+
+
+def _added_cells(results: Sequence[RowResult], links: Mapping[str, str]) -> Iterator[str]:
+    """Yield the cells of REPORT_COLUMNS: the posts of a row on several pages are in one cell."""
+    ids = [result.post_id or "" for result in results]
+    statuses = [result.status.value for result in results]
+    yield _join(ids)
+    # One word where all posts have the same status.
+    yield _join(statuses if len(set(statuses)) > 1 else statuses[:1])
+    yield _join(_explain(result, with_page=len(results) > 1) for result in results)
+    yield _join(links.get(post_id, "") for post_id in ids)
+
+
+def _join(texts: Iterable[str]) -> str:
+    return "; ".join(filter(None, texts))
+
+
+def _explain(result: RowResult, *, with_page: bool) -> str:
+    text = result.action.reason if result.action.unresolved else ""
+    if result.error is not None:
+        text = f"{result.error.code}: {result.error.message}"
+    if text and with_page and result.action.post is not None:
+        return f"{page_alias(result.action.post.page)}: {text}"
+    return text
+
+
+def _csv_bytes(table: Sequence[Sequence[str]]) -> bytes:
+    # The separator of the header row is the one that is most frequent in it.
+    names = "".join(table[0])
+    stream = io.StringIO()
+    writer = csv.writer(stream, delimiter=max(",", ";", "\t", key=names.count))
+    writer.writerows([escape_formula(cell) for cell in cells] for cells in table)
+    # Lone surrogates in a server's text are written as escapes.
+    return codecs.BOM_UTF8 + stream.getvalue().encode(errors="backslashreplace")
 
 
 def _row(file: str, result: RowResult) -> dict[str, Any]:
@@ -90,4 +210,4 @@ def _cells(row: dict[str, Any]) -> Iterator[str]:
         value = row[column]
         if isinstance(value, dict):
             value = f"{value['code']}: {value['message']}"
-        yield escape_formula("" if value is None else str(value))
+        yield "" if value is None else str(value)

@@ -118,13 +118,17 @@ class CalendarDiff:
 
 @dataclass(frozen=True)
 class PlannedCalendar:
-    """A calendar that is ready to be applied, and what does not prevent that."""
+    """A calendar that is ready to be applied, and what does not prevent that.
+
+    `links` are the addresses of posts that were published lately, by the post's ID.
+    """
 
     calendar: Calendar
     account: RemoteAccount
     plan: Plan
     warnings: list[Diagnostic]
     notes: list[str]
+    links: Mapping[str, str]
 
 
 class BulkService:
@@ -310,7 +314,12 @@ class BulkService:
             for action in plan.filter_actions(ActionType.CREATE, ActionType.CHANGE)
             if action.draft is not None
         ]
-        return PlannedCalendar(opened.calendar, self.account, plan, problems, opened.notes)
+        links = {
+            str(post["id"]): post["permalink"]
+            for post in diff.remote.published
+            if post.get("permalink")
+        }
+        return PlannedCalendar(opened.calendar, self.account, plan, problems, opened.notes, links)
 
     def fetch_unclaimed(self, post_id: str) -> Post | None:
         """Return a scheduled post that no row claims and that lists may leave out, or None."""

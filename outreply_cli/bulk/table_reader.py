@@ -19,12 +19,21 @@ from outreply_cli.bulk.calendar import (
     split_urls,
     unknown_field_message,
 )
-from outreply_cli.bulk.headers import HEADERLESS, TIME_PARTS, Scheduler, find_scheduler, get_target
+from outreply_cli.bulk.headers import (
+    HEADERLESS,
+    REPORT_COLUMNS,
+    TIME_PARTS,
+    Scheduler,
+    find_scheduler,
+    get_target,
+)
+from outreply_cli.formats.csv import unescape_formula
 from outreply_cli.formats.mapping import format_mapping
 from outreply_cli.spec.platforms import find_platform
 
 Record = tuple[int, list[str]]
 
+_REPORT_COLUMNS = frozenset(REPORT_COLUMNS)
 # Stands for every unknown column in `ReadSettings.columns`.
 ANY_COLUMN = "*"
 # The errors of Excel, LibreOffice and Google Sheets, also in German, French, Spanish and Italian.
@@ -143,10 +152,16 @@ def _parse_header(calendar: Calendar, line: int, names: list[str]) -> _Columns |
         )
         calendar.add_error(line, "", message)
         return None
-    calendar.header = names = [name.strip() for name in names]
+    names = [name.strip() for name in names]
+    if not _REPORT_COLUMNS.isdisjoint(names):
+        names = [unescape_formula(name) for name in names]
+    calendar.header = names
     settings = calendar.settings
     calendar.scheduler = scheduler = settings.scheduler or find_scheduler(names)
-    explicit = [settings.columns.get(name.lower()) for name in names]
+    explicit = [
+        settings.columns.get(name.lower(), "" if name in _REPORT_COLUMNS else None)
+        for name in names
+    ]
     mapped = _map_columns(names, explicit, scheduler)
     _pair_date_and_time(names, mapped, explicit)
     if "page" not in mapped and "platform" in mapped:
@@ -301,12 +316,15 @@ class _RowReader:
     def __init__(self, calendar: Calendar, columns: _Columns) -> None:
         self._calendar = calendar
         self._columns = columns
+        self._is_report = not _REPORT_COLUMNS.isdisjoint(columns.names)
         self._frames: list[int] = []
         self._used = dict.fromkeys(columns.left_out, False)
 
     def add(self, line: int, cells: list[str]) -> None:
         """Add a row of the file."""
         calendar, columns = self._calendar, self._columns
+        if self._is_report:
+            cells = [unescape_formula(cell) for cell in cells]
         calendar.records[line] = cells
         if len(cells) > len(columns.names) and any(
             cell.strip() for cell in cells[len(columns.names) :]

@@ -1,4 +1,4 @@
-"""Workbooks: a template of a calendar (extra `[xlsx]`)."""
+"""Workbooks of tables, and as the template of a calendar (extra `[xlsx]`)."""
 
 import io
 import re
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from outreply_cli.bulk.calendar import FIELD_TABLE
 from outreply_cli.errors import InvalidInputError
+from outreply_cli.formats.csv import escape_formula
 
 if TYPE_CHECKING:
     from openpyxl.worksheet.worksheet import Worksheet
@@ -18,7 +19,11 @@ _TEMPLATE_WIDTHS = {
     "key": 14, "page": 24, "scheduled_at": 18, "timezone": 18, "message": 50, "media_files": 26,
     "media_urls": 36, "first_comment": 26, "link": 26,
 }  # fmt: skip
+CELL_MAX_CHARACTERS = 32_767
 _DATE_FORMAT = "yyyy-mm-dd hh:mm"
+# What spreadsheets read as a character, such as `_x0041_` for A, and an underscore so written.
+_ESCAPE = re.compile(r"_(?=x[0-9A-Fa-f]{4}_)")
+_UNDERSCORE = "_x005F_"
 # Rows below the examples in which cells offer lists.
 _ROWS_MAX = 5_000
 _HELP_WIDTHS = (18, 66, 34, 4, 30, 30)
@@ -35,6 +40,32 @@ def check_can_write() -> None:
             hint="Run: pip install 'outreply-cli[xlsx]', or: uv tool install 'outreply-cli[xlsx]'. "
             "Or use CSV.",
         ) from None
+
+
+def write_table(table: Sequence[Sequence[str]]) -> bytes:
+    """Return a workbook with the rows of `table` as text, the first of which is its header."""
+    check_can_write()
+    from openpyxl import Workbook
+    from openpyxl.cell import WriteOnlyCell
+    from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
+
+    workbook = Workbook(write_only=True)
+    sheet = workbook.create_sheet("Calendar")
+    sheet.freeze_panes = "A2"
+
+    def make_cell(text: str) -> Any:
+        text = escape_formula(text, is_typed=True).encode(errors="backslashreplace").decode()
+        text = _ESCAPE.sub(_UNDERSCORE, ILLEGAL_CHARACTERS_RE.sub("\ufffd", text))
+        cell = WriteOnlyCell(sheet, text)
+        # Never a formula.
+        cell.data_type = "s"
+        return cell
+
+    for row in table:
+        sheet.append([make_cell(text) if text else None for text in row])
+    stream = io.BytesIO()
+    workbook.save(stream)
+    return stream.getvalue()
 
 
 def template_workbook(pages: Sequence[str], now: datetime) -> bytes:

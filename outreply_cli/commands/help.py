@@ -100,7 +100,7 @@ def _read_topic(name: str) -> str:
     width = max(len(field.name) for field in listed)
     fields = "\n".join(
         f"  {field.name:<{width}}  {field.help}"
-        + ("; also message_linkedin and so on" if field.name == shown else "")
+        + ("; or message_linkedin, …" if field.name == shown else "")
         for field in listed
     )
     return text.replace("{fields}", fields)

@@ -207,8 +207,10 @@ def test_check_uses_no_account_and_no_network(cli_logged_out: CommandLine, tmp_p
         [sys.executable, "-c", SPY, path], env=environ, capture_output=True, text=True,
         timeout=60, check=False,
     )  # fmt: skip
-    # Only the time zone of the profile is read.
-    assert done.stdout.split() == ["config/config.toml", "code=0"], done
+    # Only the profile's time zone is read, and the options that are remembered for the file.
+    config, remembered, code = done.stdout.split()
+    assert (config, code) == ("config/config.toml", "code=0"), done
+    assert remembered.startswith("state/calendars/")
 
 
 @pytest.mark.parametrize("words", [("--dry-run",), ()])

@@ -93,7 +93,7 @@ def test_bulk_interrupted_once_reports_every_row(
     assert sum(document["summary"].values()) == 12
     assert document["summary"]["pending"] > 0
     lines = list(csv.DictReader(io.StringIO(report.read_text(encoding="utf-8-sig"))))
-    assert Counter(line["status"] for line in lines) == Counter(
+    assert Counter(line["outreply status"] for line in lines) == Counter(
         row["status"] for row in document["rows"]
     )
     # The lock is free.

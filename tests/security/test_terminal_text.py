@@ -11,9 +11,9 @@ import pytest
 import yaml
 
 from outreply_cli.app import main
-from outreply_cli.bulk.reports import escape_formula
 from outreply_cli.context import Context
 from outreply_cli.emulator.server import EmulatorServer
+from outreply_cli.formats.csv import escape_formula, unescape_formula
 from outreply_cli.webhooks.models import IncomingDelivery
 from outreply_cli.webhooks.store import DeliveryStore
 from tests.command_line import CommandLine, Result
@@ -172,3 +172,6 @@ def test_report_escapes_formulas(start: str) -> None:
     (cell,) = next(csv.reader(io.StringIO(stream.getvalue(), newline="")))
     assert cell == f"'{start}cmd|' /C calc'!A0"
     assert escape_formula("Good = morning") == "Good = morning"
+    for text in (f"{start}1", f"'{start}1", f"''{start}1"):
+        for is_typed in (False, True):
+            assert unescape_formula(escape_formula(text, is_typed=is_typed)) == text

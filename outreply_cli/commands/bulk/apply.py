@@ -6,13 +6,14 @@ from typing import Annotated
 
 import typer
 
+from outreply_cli.bulk.reports import ReportFile
 from outreply_cli.cli.options import command
 from outreply_cli.commands.bulk.options import (
     AllowOutside,
     Concurrency,
     PlanOptions,
     ReadOptions,
-    ReportFile,
+    ReportName,
     WaitLock,
     bulk_context,
     parse_options,
@@ -28,7 +29,7 @@ def run(
     context: Context,
     plan: Annotated[Path, typer.Argument(metavar="PLAN", help="Plan saved by `bulk plan`.")],
     concurrency: Concurrency = 4,
-    report: ReportFile = None,
+    report: ReportName = None,
     wait_lock: WaitLock = "30s",
     allow_outside: AllowOutside = False,
 ) -> None:
@@ -62,6 +63,7 @@ def run(
     options = parse_options(context, reading, planning, concurrency=concurrency)
     calendar = locate_calendar(saved, plan)
     calendars = load_calendars(context, [str(calendar)], reading)
+    report_file = ReportFile.check(report, calendars) if report is not None else None
     with bulk_context(context, options, calendars, wait_lock=wait_lock) as bulk:
         (planned,) = plan_calendars(context, bulk, calendars, reconcile=True)
         differences = list(
@@ -76,4 +78,4 @@ def run(
         if differences:
             raise StalePlanError(differences)
         results = apply_plans(context, bulk, [planned])
-    finish_run(context, results, bulk.stop, reading, report)
+    finish_run(context, results, bulk.stop, reading, report_file, [planned])

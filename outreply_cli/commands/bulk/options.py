@@ -56,8 +56,12 @@ Concurrency = Annotated[
     int,
     typer.Option(metavar="COUNT", min=1, max=32, help="Send at most this many requests at a time."),
 ]
-ReportFile = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="Write the result of each row as CSV.")
+ReportName = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Write the result of each row to a .csv or .xlsx file, next to the row's own columns.",
+    ),
 ]
 WaitLock = Annotated[
     str,

@@ -5,12 +5,11 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from outreply_cli.bulk.executor import RowStatus
 from outreply_cli.bulk.plan import Action, ActionType, Plan
-from outreply_cli.bulk.reports import Results, build_report, write_report
+from outreply_cli.bulk.reports import ReportFile, Results, build_report
 from outreply_cli.bulk.service import PlannedCalendar
 from outreply_cli.cancellation import CancellationToken
 from outreply_cli.commands.bulk.github_actions import annotate_problems, annotate_results
@@ -59,12 +58,8 @@ def show_plans(context: Context, plans: Sequence[PlannedCalendar], tz: str | Non
             show_plan(context.output, planned, zone)
 
 
-def show_results(
-    context: Context, results: Results, report: Path | None = None
-) -> Mapping[str, int]:
-    """Show the results, write the CSV report to `report`, and return the count by status."""
-    if report is not None:
-        write_report(report, results)
+def show_results(context: Context, results: Results) -> Mapping[str, int]:
+    """Show the results, and return the count by status."""
     document = build_report(results)
     if context.options.quiet:
         context.output.print_list([row for row in document["rows"] if row["id"]], [])
@@ -88,13 +83,22 @@ def finish_run(
     results: Results,
     stop: CancellationToken,
     reading: ReadOptions,
-    report: Path | None = None,
+    report: ReportFile | None = None,
+    plans: Sequence[PlannedCalendar] = (),
 ) -> None:
-    """Show results and summary; raises the error that stopped the run, or PartialFailureError."""
-    summary = show_results(context, results, report)
+    """Show results and summary, and write them to `report`.
+
+    Raises:
+        PartialFailureError: Some rows did not complete.
+        StorageError: The report cannot be written.
+        OutReplyError: The error that stopped the run.
+    """
+    summary = show_results(context, results)
     counts = ", ".join(f"{count} {name}" for name, count in summary.items() if count)
     context.info(f"Done: {counts or 'nothing to do'}.")
     _save_undo_file(context, results)
+    if report is not None:
+        write_report(report, results, plans)
     unfinished = {name: summary[name] for name in ("failed", "pending", "unknown")}
     reconcile_hint = ""
     if summary["unknown"]:
@@ -122,6 +126,11 @@ def finish_run(
             hint=reconcile_hint or "Run the same command again; finished rows are skipped.",
             details={**unfinished, "codes": sorted(codes)},
         )
+
+
+def write_report(report: ReportFile, results: Results, plans: Sequence[PlannedCalendar]) -> None:
+    """Write the results, with the links of published posts; raises StorageError."""
+    report.write(results, {key: link for planned in plans for key, link in planned.links.items()})
 
 
 def show_plan(output: Output, planned: PlannedCalendar, zone: ZoneInfo) -> None:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from outreply_cli.bulk.reports import results_from_plan
+from outreply_cli.bulk.reports import ReportFile, results_from_plan
 from outreply_cli.cli.options import command
 from outreply_cli.commands.bulk.options import (
     Concurrency,
@@ -13,12 +13,12 @@ from outreply_cli.commands.bulk.options import (
     NoUpload,
     PlanOptions,
     ReadOptions,
-    ReportFile,
+    ReportName,
     WaitLock,
     bulk_context,
     parse_options,
 )
-from outreply_cli.commands.bulk.output import finish_run, show_plans, show_results
+from outreply_cli.commands.bulk.output import finish_run, show_plans, show_results, write_report
 from outreply_cli.commands.bulk.shared import apply_plans, load_calendars, plan_calendars
 from outreply_cli.context import Context
 
@@ -36,7 +36,7 @@ def run(
     no_upload: NoUpload = False,
     concurrency: Concurrency = 4,
     reading: ReadOptions,
-    report: ReportFile = None,
+    report: ReportName = None,
     wait_lock: WaitLock = "30s",
 ) -> None:
     """Sync an account's scheduled posts with a calendar file.
@@ -52,6 +52,7 @@ def run(
         context, reading, planning, adopt=not no_adopt, concurrency=concurrency, no_upload=no_upload
     )
     calendars = load_calendars(context, files, reading)
+    report_file = ReportFile.check(report, calendars) if report is not None else None
     lock = None if dry_run else wait_lock
     with bulk_context(context, options, calendars, wait_lock=lock) as bulk:
         plans = plan_calendars(context, bulk, calendars, reconcile=not dry_run)
@@ -62,8 +63,10 @@ def run(
                 for planned in plans
                 for result in results_from_plan(planned.plan)
             ]
-            show_results(context, results, report)
+            show_results(context, results)
+            if report_file is not None:
+                write_report(report_file, results, plans)
             context.info("Dry run: nothing was sent.")
             return
         results = apply_plans(context, bulk, plans)
-    finish_run(context, results, bulk.stop, reading, report)
+    finish_run(context, results, bulk.stop, reading, report_file, plans)
