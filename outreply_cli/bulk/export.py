@@ -69,15 +69,7 @@ def undo_calendar(entries: Iterable[JournalEntry]) -> str:
     """Return cancelled posts as CSV, to schedule them again."""
     rows = []
     for entry in entries:
-        body = entry.body
-        content = PostContent(
-            message=body.get("message"),
-            media_ids=tuple(body.get("media_ids") or ()),
-            media_urls=tuple(body.get("media_urls") or ()),
-            first_comment=body.get("first_comment"),
-            link=body.get("link"),
-            tiktok_settings=body.get("tiktok_settings"),
-        )
+        content = PostContent.from_body(entry.body)
         scheduled_at = format_timestamp(entry.scheduled_at)
         rows.append(_row(f"undo:{entry.post_id}", entry.page_id, scheduled_at, content))
     return "".join(csv_lines([COLUMNS, *rows]))

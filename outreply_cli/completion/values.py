@@ -97,6 +97,7 @@ _BY_NAME = {
 # By command and parameter name, where the name means something else.
 _BY_COMMAND = {
     ("auth switch", "name"): ValueSource(query="profile"),
+    ("posts edit", "clear"): _words("message", "media", "first-comment", "link", "tiktok"),
     ("posts reschedule", "post_id"): _SCHEDULED,
     ("posts schedule", "tz"): _INPUT_ZONE,
     ("posts reschedule", "tz"): _INPUT_ZONE,

@@ -8,6 +8,10 @@ An entry is one post of one row of one calendar. Its states:
 
 `sent` means that the request may have arrived; only the server knows. The transaction that makes
 an entry `done` makes the entry that it replaces `cancelling`.
+
+Two posts of a page cannot have the same time: an edited post is cancelled first. Its entry stays
+`cancelling`, and that of its new version is `sent`, at first without the time of a request, until
+the new version is `done`.
 """
 
 import hashlib
@@ -249,11 +253,14 @@ class Journal:
     ) -> list[JournalEntry]:
         """Return entries whose outcome only the server knows, oldest first.
 
-        None stands for all accounts, or for all calendars.
+        None stands for all accounts, or for all calendars. Of a post that is cancelled before its
+        new version is sent, only the new version is listed.
         """
         return self._read(
             "SELECT * FROM entries WHERE state IN ('sent', 'cancelling') "
-            "AND account = coalesce(?, account) AND calendar = coalesce(?, calendar) ORDER BY id",
+            "AND account = coalesce(?, account) AND calendar = coalesce(?, calendar) "
+            "AND id NOT IN (SELECT replaces FROM entries WHERE state IN ('sent', 'cancelling') "
+            "AND state = 'sent' AND replaces IS NOT NULL) ORDER BY id",
             (account, calendar),
         )
 
@@ -315,32 +322,39 @@ class Journal:
 
     def record_planned(self, drafts: Sequence[JournalEntryDraft]) -> list[JournalEntry]:
         """Write entries as planned, all or none; replace those that are planned or failed."""
-        ids = []
         with self._change() as db:
-            for draft in drafts:
-                cursor = db.execute(
-                    "INSERT INTO entries (account, calendar, row, generation, page_id, "
-                    "scheduled_at, body, fingerprint, idempotency_key, state, replaces) "
-                    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'planned', ?) "
-                    "ON CONFLICT (account, calendar, row, generation) DO UPDATE SET "
-                    "page_id = excluded.page_id, scheduled_at = excluded.scheduled_at, "
-                    "body = excluded.body, fingerprint = excluded.fingerprint, "
-                    "idempotency_key = excluded.idempotency_key, state = 'planned', "
-                    "replaces = excluded.replaces, sent_at = NULL, attempted_at = NULL, "
-                    "token = NULL, error = NULL, error_code = NULL "
-                    "WHERE state IN ('planned', 'failed') RETURNING id",
-                    (draft.account, draft.calendar, draft.row, draft.generation, draft.page_id,
-                     draft.scheduled_at.isoformat(), json.dumps(draft.body), draft.fingerprint,
-                     draft.idempotency_key, draft.replaces),
-                )  # fmt: skip
-                row = cursor.fetchone()
-                if row is None:
-                    raise StorageError(
-                        f"{self.path}: another process has sent {draft.row} in the meantime",
-                        hint="Run the command again.",
-                    )
-                ids.append(row["id"])
+            ids = [self._insert(db, draft) for draft in drafts]
         return [self.entry(entry_id) for entry_id in ids]
+
+    def _insert(self, db: sqlite3.Connection, draft: JournalEntryDraft) -> int:
+        cursor = db.execute(
+            "INSERT INTO entries (account, calendar, row, generation, page_id, "
+            "scheduled_at, body, fingerprint, idempotency_key, state, replaces) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'planned', ?) "
+            "ON CONFLICT (account, calendar, row, generation) DO UPDATE SET "
+            "page_id = excluded.page_id, scheduled_at = excluded.scheduled_at, "
+            "body = excluded.body, fingerprint = excluded.fingerprint, "
+            "idempotency_key = excluded.idempotency_key, state = 'planned', "
+            "replaces = excluded.replaces, sent_at = NULL, attempted_at = NULL, "
+            "token = NULL, error = NULL, error_code = NULL "
+            "WHERE state IN ('planned', 'failed') RETURNING id",
+            (draft.account, draft.calendar, draft.row, draft.generation, draft.page_id,
+             draft.scheduled_at.isoformat(), json.dumps(draft.body), draft.fingerprint,
+             draft.idempotency_key, draft.replaces),
+        )  # fmt: skip
+        row = cursor.fetchone()
+        if row is None:
+            raise StorageError(
+                f"{self.path}: another process has sent {draft.row} in the meantime",
+                hint="Run the command again.",
+            )
+        return int(row["id"])
+
+    def mark_replacing(self, entry: JournalEntry) -> None:
+        """Record that the post which a planned `entry` replaces is cancelled, and its own sent."""
+        with self._change() as db:
+            db.execute("UPDATE entries SET state = 'cancelling' WHERE id = ?", (entry.replaces,))
+            db.execute("UPDATE entries SET state = 'sent' WHERE id = ?", (entry.id,))
 
     def mark_sent(self, entry: JournalEntry, now: datetime, token: str) -> None:
         """Record that the request is about to be sent by `token` (its digest).
@@ -357,11 +371,14 @@ class Journal:
     def mark_unsent(self, entry: JournalEntry, key: str | None = None) -> None:
         """Record that the request had no effect: the entry is planned again.
 
-        `key` replaces its idempotency key.
+        It stays `sent`, without the time of a request, while the post that it replaces is being
+        cancelled. `key` replaces its idempotency key.
         """
         self._set(
             entry,
-            "state = 'planned', sent_at = NULL, attempted_at = NULL, token = NULL, "
+            "state = CASE (SELECT old.state FROM entries AS old WHERE old.id = entries.replaces) "
+            "WHEN 'cancelling' THEN 'sent' ELSE 'planned' END, "
+            "sent_at = NULL, attempted_at = NULL, token = NULL, "
             "idempotency_key = coalesce(?, idempotency_key)",
             key,
         )
@@ -379,9 +396,23 @@ class Journal:
                 (entry.replaces,),
             )
 
-    def mark_failed(self, entry: JournalEntry, code: str, error: str) -> None:
-        """Record that the server rejected the post."""
-        self._set(entry, "state = 'failed', error_code = ?, error = ?", code, error)
+    def mark_failed(
+        self,
+        entry: JournalEntry,
+        code: str,
+        error: str,
+        *,
+        instead: JournalEntryDraft | None = None,
+    ) -> None:
+        """Record that the server rejected the post, and that `instead` has to be sent."""
+        with self._change() as db:
+            db.execute(
+                "UPDATE entries SET state = 'failed', error_code = ?, error = ? WHERE id = ?",
+                (code, error, entry.id),
+            )
+            if instead is not None:
+                entry_id = self._insert(db, instead)
+                db.execute("UPDATE entries SET state = 'sent' WHERE id = ?", (entry_id,))
 
     def mark_cancelling(self, entry: JournalEntry) -> None:
         """Record that the post has to be cancelled."""
@@ -391,9 +422,20 @@ class Journal:
         """Record that the post is cancelled."""
         self._set(entry, "state = 'cancelled'")
 
-    def mark_published(self, entry: JournalEntry) -> None:
-        """Record that the post was published before it could be cancelled."""
+    def mark_kept(self, entry: JournalEntry) -> None:
+        """Record that the post still exists: it was published, or the server did not cancel it."""
         self._set(entry, "state = 'done'")
+
+    def record_content(
+        self, entry: JournalEntry, body: dict[str, Any], fingerprint: str, scheduled_at: datetime
+    ) -> JournalEntry:
+        """Record that the post has other content, or another time, on the server."""
+        self._set(
+            entry,
+            "body = ?, fingerprint = ?, scheduled_at = ?",
+            json.dumps(body), fingerprint, scheduled_at.isoformat(),
+        )  # fmt: skip
+        return self.entry(entry.id)
 
     def adopt(self, draft: JournalEntryDraft, post_id: str) -> JournalEntry:
         """Write an entry for a post that the server already has."""

@@ -69,6 +69,11 @@ class JournalEntry(JournalEntryDraft):
     error: str | None
 
     @property
+    def is_unsent(self) -> bool:
+        """Whether it is still to be sent: no request of it had an effect."""
+        return self.state in {EntryState.PLANNED, EntryState.SENT} and self.attempts is None
+
+    @property
     def attempts(self) -> Attempts | None:
         """The requests that may have been carried out."""
         if self.state != EntryState.SENT or self.sent_at is None:

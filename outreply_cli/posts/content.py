@@ -66,6 +66,31 @@ class PostContent(NamedTuple):
     link: str | None = None
     tiktok_settings: dict[str, Any] | None = None
 
+    @classmethod
+    def from_body(cls, body: Mapping[str, Any]) -> "PostContent":
+        """Return the content of a request body."""
+        return cls(
+            message=body.get("message"),
+            media_ids=tuple(body.get("media_ids") or ()),
+            media_urls=tuple(body.get("media_urls") or ()),
+            first_comment=body.get("first_comment"),
+            link=body.get("link"),
+            tiktok_settings=body.get("tiktok_settings"),
+        )
+
+    def to_flags(self) -> list[str]:
+        """Return the options of `posts schedule` that set the content."""
+        media = [*(f"media:{media_id}" for media_id in self.media_ids), *self.media_urls]
+        settings = json.dumps(self.tiktok_settings) if self.tiktok_settings else None
+        given = [
+            *(("--media", item) for item in media),
+            ("--first-comment", self.first_comment),
+            ("--link", self.link),
+            ("--tiktok", settings),
+            ("-m", self.message),
+        ]
+        return [word for option, value in given if value for word in (option, value)]
+
     def body(self, page_id: str, scheduled_at: datetime | None = None) -> dict[str, Any]:
         """Return the request body; without `scheduled_at`, that of `/posts/publish`."""
         body: dict[str, Any] = {"page_id": page_id}

@@ -5,9 +5,10 @@ earlier run left open is reconciled first, by the rule of `api.resend`.
 """
 
 import hashlib
+import shlex
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,7 +20,9 @@ from outreply_cli.api.types import Post
 from outreply_cli.errors import OutReplyError
 from outreply_cli.journal.journal import Journal
 from outreply_cli.journal.models import FILES_FIELD, EntryState, JournalEntry, JournalEntryDraft
+from outreply_cli.posts.content import PostContent
 from outreply_cli.spec.text import normalize_text
+from outreply_cli.timestamps import format_timestamp
 
 _PUBLISHED_WITHIN = timedelta(hours=26)
 # A server may store a time without fractions of a second.
@@ -34,6 +37,12 @@ class OutcomeUnknownError(OutReplyError):
     """A post that may have been sent is not among the posts that the server lists."""
 
     code = "OUTCOME_UNKNOWN"
+
+
+class PostLostError(OutReplyError):
+    """A post was cancelled to be replaced, and cannot be scheduled again."""
+
+    code = "POST_LOST"
 
 
 @dataclass(frozen=True)
@@ -58,6 +67,8 @@ class Sender:
         self._journal = journal
         self._token = client.transport.token_digest
         self._lists: dict[str, tuple[datetime, list[Post]]] = {}
+        # IDs of entries whose posts do not exist any more.
+        self._deleted: set[int] = set()
 
     def send(self, entry: JournalEntry) -> SendResult:
         """Schedule the post of `entry`, then cancel the one that it replaces.
@@ -73,13 +84,20 @@ class Sender:
             return SendResult(entry, error)
         if post_id is not None:
             return self._record_post(entry, post_id)
-        for _ in range(_MAX_REPLAYS):
-            result = self._send(entry)
-            if result.entry.state != EntryState.PLANNED or result.error is not None:
-                return result
-            # The key belongs to a post that was cancelled since.
-            entry = result.entry
-        return result
+        return self._send_unsent(entry)
+
+    def replace(self, entry: JournalEntry) -> SendResult:
+        """Cancel the post that a planned `entry` replaces, then schedule the post of `entry`.
+
+        The API refuses a second post of a page at the same time, so that `send` is not possible.
+        If it refuses the new post, the old one is scheduled again. `reconcile` finishes what a
+        crash interrupted.
+
+        Raises:
+            StorageError: The journal cannot be written.
+        """
+        self._journal.mark_replacing(entry)
+        return self._finish_replacing(entry, is_first=True)
 
     def cancel(self, entry: JournalEntry) -> SendResult:
         """Cancel the post of `entry`; a published post is an error and leaves the entry `done`."""
@@ -88,8 +106,17 @@ class Sender:
 
     def reconcile(self, entry: JournalEntry) -> SendResult:
         """Settle an entry whose outcome only the server knows."""
+        # Settling another entry of the same row may have settled this one.
+        entry = self._journal.entry(entry.id)
         if entry.state == EntryState.CANCELLING:
             return self._finish_cancelling(entry)
+        if entry.state == EntryState.SENT and entry.replaces is not None:
+            old = self._journal.entry(entry.replaces)
+            if old.state == EntryState.CANCELLING or entry.attempts is None:
+                return self._finish_replacing(entry)
+        return self._settle(entry)
+
+    def _settle(self, entry: JournalEntry) -> SendResult:
         if entry.attempts is None:
             return SendResult(entry)
         try:
@@ -114,6 +141,64 @@ class Sender:
             return SendResult(self._journal.entry(entry.id))
         return SendResult(entry, self._unknown(entry, reason))
 
+    def _send_unsent(self, entry: JournalEntry) -> SendResult:
+        for _ in range(_MAX_REPLAYS):
+            result = self._send(entry)
+            if result.error is not None or not result.entry.is_unsent:
+                return result
+            # The key belongs to a post that was cancelled since.
+            entry = result.entry
+        return result
+
+    def _finish_replacing(self, entry: JournalEntry, *, is_first: bool = False) -> SendResult:
+        """Finish `replace`; unless `is_first`, the old post may have been cancelled already."""
+        entry = self._journal.entry(entry.id)
+        assert entry.replaces is not None
+        old = self._journal.entry(entry.replaces)
+        error = self._delete(old) if old.state == EntryState.CANCELLING else None
+        if error is not None and is_first and not error.maybe_applied:
+            self._journal.mark_kept(old)
+        old = self._journal.entry(old.id)
+        if old.state == EntryState.DONE:
+            # It was published, or the server did not cancel it.
+            self._journal.mark_unsent(entry)
+        if error is not None or old.state == EntryState.DONE:
+            return SendResult(self._journal.entry(entry.id), error)
+        result = SendResult(entry) if entry.is_unsent else self._settle(entry)
+        if result.error is None and result.entry.is_unsent:
+            result = self._send_unsent(result.entry)
+        if result.entry.state == EntryState.FAILED and result.error is not None:
+            return self._restore(old, result.entry, result.error)
+        return result
+
+    def _restore(self, old: JournalEntry, entry: JournalEntry, error: OutReplyError) -> SendResult:
+        """Schedule the cancelled post of `old` again, after the API refused that of `entry`."""
+        restored = self._journal.get_replacement(old)
+        if restored is None or restored.id == entry.id:
+            # The API has refused the old version as well.
+            self._journal.mark_cancelled(old)
+            words = ["outreply", "posts", "schedule", "--page", old.page_id, "--at"]
+            words += [
+                format_timestamp(old.scheduled_at),
+                *PostContent.from_body(old.body).to_flags(),
+            ]
+            lost = PostLostError(
+                f"post {old.post_id} is cancelled, and the API refuses to schedule it again: "
+                f"{error.message}",
+                hint=f"Schedule it again, at another time if necessary: {shlex.join(words)}",
+            )
+            return SendResult(entry, lost)
+        result = self._finish_replacing(restored)
+        if result.error is not None:
+            return result
+        return SendResult(
+            result.entry,
+            error.replace(
+                message=f"{error.message.rstrip('.')}; the post was scheduled again unchanged, as "
+                f"{result.entry.post_id}"
+            ),
+        )
+
     def keep_old(self, entry: JournalEntry) -> None:
         """Record that the post of `entry` was not cancelled, and cancel the one that replaces it.
 
@@ -121,11 +206,11 @@ class Sender:
         """
         successor = self._journal.get_replacement(entry)
         if successor is None or successor.state != EntryState.DONE:
-            self._journal.mark_published(entry)
+            self._journal.mark_kept(entry)
             return
         # In this order, a crash in between leaves nothing that looks settled.
         self._journal.mark_cancelling(successor)
-        self._journal.mark_published(entry)
+        self._journal.mark_kept(entry)
         self._finish_cancelling(self._journal.entry(successor.id))
 
     def find_existing(self, entry: JournalEntry) -> JournalEntry | None:
@@ -148,7 +233,7 @@ class Sender:
     def _send(self, entry: JournalEntry) -> SendResult:
         """Send a request of `entry`: planned again if the key belongs to a cancelled post."""
         # An earlier run may have sent it: an error now says nothing about that request.
-        maybe_sent = entry.state == EntryState.SENT
+        maybe_sent = entry.attempts is not None
         now = self._client.now()
         self._journal.mark_sent(entry, now, self._token)
         body = {name: value for name, value in entry.body.items() if name != FILES_FIELD}
@@ -240,10 +325,25 @@ class Sender:
                     return self._record_post(entry, post_id)
         # The next attempt must not get another key: the server has a post with this one.
         if (definitive and not is_mismatch) or error.code.endswith("_GUARDRAIL"):
-            self._journal.mark_failed(entry, error.code, error.message)
+            instead = self._draft_restored(entry)
+            self._journal.mark_failed(entry, error.code, error.message, instead=instead)
         else:
             self._journal.mark_unsent(entry)
         return SendResult(self._journal.entry(entry.id), error)
+
+    def _draft_restored(self, entry: JournalEntry) -> JournalEntryDraft | None:
+        """Return the draft of the cancelled post that a refused `entry` replaces, if any."""
+        if entry.replaces is None:
+            return None
+        old = self._journal.entry(entry.replaces)
+        if old.state != EntryState.CANCELLING or old.body == entry.body:
+            return None
+        generation = entry.generation + 1
+        draft = {field.name: getattr(old, field.name) for field in fields(JournalEntryDraft)}
+        key = idempotency_key(old.account, old.calendar, old.row, old.fingerprint, generation)
+        return JournalEntryDraft(
+            **{**draft, "generation": generation, "idempotency_key": key, "replaces": old.id}
+        )
 
     def _record_post(self, entry: JournalEntry, post_id: str) -> SendResult:
         self._journal.mark_done(entry, post_id)
@@ -255,45 +355,52 @@ class Sender:
         return SendResult(self._journal.entry(entry.id), error)
 
     def _finish_cancelling(self, entry: JournalEntry) -> SendResult:
-        if entry.post_id is not None:
-            try:
-                # A deterministic key: the server recognizes a repeat after a lost response.
-                self._client.cancel(
-                    entry.post_id, idempotency_key=_cancel_key(entry.account, entry.post_id)
-                )
-            except NotFoundError as error:
-                return self._handle_missing_post(entry, entry.post_id, error)
-            except OutReplyError as error:
-                return SendResult(entry, error)
-        self._journal.mark_cancelled(entry)
-        return SendResult(self._journal.entry(entry.id))
+        error = self._delete(entry)
+        if error is None:
+            self._journal.mark_cancelled(entry)
+        return SendResult(self._journal.entry(entry.id), error)
 
-    def _handle_missing_post(
+    def _delete(self, entry: JournalEntry) -> OutReplyError | None:
+        """Cancel the post of `entry`, and return the error if it may still exist."""
+        if entry.post_id is None or entry.id in self._deleted:
+            return None
+        try:
+            # A deterministic key: the server recognizes a repeat after a lost response.
+            self._client.cancel(
+                entry.post_id, idempotency_key=_cancel_key(entry.account, entry.post_id)
+            )
+        except NotFoundError as error:
+            failure = self._check_missing_post(entry, entry.post_id, error)
+            if failure is not None:
+                return failure
+        except OutReplyError as error:
+            return error
+        self._deleted.add(entry.id)
+        return None
+
+    def _check_missing_post(
         self, entry: JournalEntry, post_id: str, error: NotFoundError
-    ) -> SendResult:
+    ) -> OutReplyError | None:
+        """Return the error of a post that cannot be cancelled, unless it is cancelled already."""
         now = self._client.now()
         try:
             published = self._client.published_posts(
                 page_id=entry.page_id, since=entry.scheduled_at - _PUBLISHED_WITHIN
             )
         except OutReplyError as failure:
-            return SendResult(entry, failure)
+            return failure
         if find_post(post_id, published.items) is None:
             may_be_published = entry.scheduled_at <= now + LIST_LAG
             if may_be_published and (published.truncated or now - entry.scheduled_at < LIST_LAG):
                 reason = "the server may list it later"
-                return SendResult(entry, self._unknown(entry, reason, "was cancelled or published"))
+                return self._unknown(entry, reason, "was cancelled or published")
             # Cancelled already: elsewhere, or by a request whose response was lost.
-            self._journal.mark_cancelled(entry)
-            return SendResult(self._journal.entry(entry.id))
+            return None
         # The old post was published while the new one was created: keep one of them.
         self.keep_old(entry)
-        return SendResult(
-            self._journal.entry(entry.id),
-            error.replace(
-                message=f"post {post_id} was published before it could be cancelled",
-                hint="A published post cannot be changed here; edit it on the platform.",
-            ),
+        return error.replace(
+            message=f"post {post_id} was published before it could be cancelled",
+            hint="A published post cannot be changed here; edit it on the platform.",
         )
 
     def _search(self, entry: JournalEntry) -> tuple[str | None, SearchResult, str]:

@@ -1,9 +1,9 @@
 """Posts of one account: scheduled, published, cancelled and moved exactly once."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,18 +14,29 @@ from outreply_cli.errors import InvalidInputError, OutReplyError
 from outreply_cli.journal.account import account_fingerprint
 from outreply_cli.journal.journal import JOURNAL_FILE, Journal
 from outreply_cli.journal.locks import CalendarBusyError, calendar_lock
-from outreply_cli.journal.models import EntryState, JournalEntry, JournalEntryDraft, RowHistory
+from outreply_cli.journal.models import (
+    FILES_FIELD,
+    EntryState,
+    JournalEntry,
+    JournalEntryDraft,
+    RowHistory,
+)
 from outreply_cli.media.files import MediaFile
 from outreply_cli.media.uploader import Uploader
-from outreply_cli.posts.content import PostContent, content_from_api, fingerprint
+from outreply_cli.posts.content import PostContent, content_from_api, fingerprint, validate_time
+from outreply_cli.posts.edits import EditablePost, without_empty
 from outreply_cli.posts.sender import (
     OutcomeUnknownError,
+    PostLostError,
     Sender,
     find_created_post,
     idempotency_key,
+    is_same_time,
 )
-from outreply_cli.spec.limits import PAGE_MIN_GAP
+from outreply_cli.spec.limits import PAGE_MIN_GAP, SCHEDULE_EARLIEST
 from outreply_cli.spec.platforms import long_name
+from outreply_cli.spec.text import normalize_text
+from outreply_cli.times import format_duration
 from outreply_cli.timestamps import format_timestamp
 from outreply_cli.ui.progress import UploadProgress
 
@@ -33,7 +44,10 @@ _LOCK_SECONDS = 30.0
 # Calendars under which the journal keeps the posts of these commands.
 KEY_CALENDAR = "posts --key "
 _CANCELLED_FIELDS = ("page_id", "scheduled_at", "message")
-_RESCHEDULE_CALENDAR = "posts reschedule"
+_CHANGES_CALENDAR = "posts edit or reschedule"
+# Longest time between the cancellation of a post and the creation of its edited version: both
+# requests may wait for the rate limit.
+_EDIT_SECONDS = timedelta(minutes=2)
 
 
 @dataclass(frozen=True)
@@ -180,9 +194,122 @@ class PostService:
                 new = journal.get_replacement(entry)
                 if new and (new.state, new.scheduled_at) == (EntryState.DONE, new_time):
                     return PostResult({"id": new.page_id}, self._fetch_post(new))
-            calendar = entry.calendar if entry is not None else _RESCHEDULE_CALENDAR
+            calendar = entry.calendar if entry is not None else _CHANGES_CALENDAR
             with self._lock(account, calendar):
                 return self._move(journal, account, post_id, new_time)
+
+    def read_for_edit(self, posts: Sequence[Resource]) -> list[EditablePost]:
+        """Return scheduled posts with their whole content; those of the API lack parts of it.
+
+        Raises:
+            InvalidInputError: A post is not scheduled any more, or has no valid time.
+            OutReplyError: The media of a post cannot be read.
+        """
+        if not self._journal_path.exists():
+            return [self._read_for_edit(post, None) for post in posts]
+        account = account_fingerprint(self._client)
+        with self._open_journal() as journal:
+            return [
+                self._read_for_edit(post, journal.by_post_id(account, str(post["id"])))
+                for post in posts
+            ]
+
+    def find_replaced(self, post_id: str) -> tuple[EditablePost, str, dict[str, Any]] | None:
+        """Return a post that was replaced, and the ID and the request body of its replacement."""
+        if not self._journal_path.exists():
+            return None
+        with self._open_journal() as journal:
+            old = journal.by_post_id(account_fingerprint(self._client), post_id)
+            new = journal.get_replacement(old) if old is not None else None
+        if old is None or old.state != EntryState.CANCELLED or new is None or not new.post_id:
+            return None
+        body = without_empty(old.body)
+        post = EditablePost(post_id, old.page_id, "", old.scheduled_at, body, old)
+        return post, new.post_id, without_empty(new.body)
+
+    def find_earlier_content(self, entry: JournalEntry | None) -> dict[str, Any] | None:
+        """Return the body of a post before its last edit; None if the journal does not know it."""
+        if entry is None:
+            return None
+        with self._open_journal() as journal:
+            earlier = entry
+            while earlier.replaces is not None:
+                earlier = journal.entry(earlier.replaces)
+                if _without_time(earlier.body) != _without_time(entry.body):
+                    at = {"page_id": entry.page_id, "scheduled_at": entry.body["scheduled_at"]}
+                    return without_empty({**earlier.body, **at})
+        return None
+
+    def find_calendar_path(self, entry: JournalEntry | None) -> str | None:
+        """Return the path of the calendar file that the post of an entry comes from, if any."""
+        if entry is None:
+            return None
+        with self._open_journal() as journal:
+            return journal.calendars(entry.account).get(entry.calendar) or None
+
+    def edit(self, post: EditablePost, body: Mapping[str, Any]) -> str:
+        """Replace a scheduled post with one at the same time: cancel it, then create the new one.
+
+        If the process dies in between, the next command that writes finishes the edit. If the API
+        refuses the new post, the old one is scheduled again.
+
+        Args:
+            post: The post as it was read.
+            body: Request body of the new post.
+
+        Returns:
+            The ID of the new post.
+
+        Raises:
+            InvalidInputError: The post is due too soon.
+            NotFoundError: The post is not (or no longer) scheduled.
+            PostLostError: The post is cancelled, and the API refuses both versions.
+        """
+        account = account_fingerprint(self._client)
+        calendar = post.entry.calendar if post.entry is not None else _CHANGES_CALENDAR
+        with self._open_journal() as journal, self._lock(account, calendar):
+            current = self._read_for_edit(*self._read_settled(journal, account, post.post_id))
+            if current.body != post.body:
+                raise OutReplyError(
+                    f"post {post.post_id} was changed in the meantime; it was not edited",
+                    hint="Run the command again.",
+                )
+            problem = validate_edit_time(post.scheduled_at, self._client.now())
+            if problem is not None:
+                raise InvalidInputError(f"post {post.post_id}: {problem}")
+            old = current.entry or journal.adopt(
+                _make_draft(
+                    account, calendar, row=f"{post.page_id}/{post.post_id}", generation=1,
+                    scheduled_at=post.scheduled_at, body=dict(post.body),
+                ),
+                post.post_id,
+            )  # fmt: skip
+            if without_empty(old.body) != post.body:
+                # It was edited elsewhere.
+                content = dict(post.body)
+                old = journal.record_content(
+                    old, content, _fingerprint(content), current.scheduled_at
+                )
+            (new,) = journal.record_planned(
+                [
+                    _make_draft(
+                        account, calendar, row=old.row,
+                        generation=_next_generation(journal, old),
+                        scheduled_at=current.scheduled_at, body=dict(body), replaces=old.id,
+                    )
+                ]
+            )  # fmt: skip
+            result = Sender(self._client, journal).replace(new)
+            if result.error is None:
+                return str(result.entry.post_id)
+            if result.entry.state == EntryState.SENT:
+                raise result.error.replace(
+                    message=f"post {post.post_id} may be cancelled, and its new version is not "
+                    f"scheduled yet: {result.error.message}",
+                    hint="Run the command again to finish the edit. See: outreply store status",
+                    maybe_applied=True,
+                )
+            raise result.error
 
     def recover_pending(self) -> None:
         """Finish what earlier commands of this account left open when they were killed."""
@@ -198,7 +325,9 @@ class PostService:
                         result = Sender(self._client, journal).reconcile(journal.entry(entry.id))
                 except CalendarBusyError:
                     continue
-                if result.error is not None:
+                if isinstance(result.error, PostLostError):
+                    self._note(f"{result.error.message}. {result.error.hint}")
+                elif result.error is not None:
                     self._note(
                         f"An earlier command ({entry.calendar}) is unfinished: "
                         f"{result.error.message}"
@@ -227,12 +356,9 @@ class PostService:
 
     def _move(self, journal: Journal, account: str, post_id: str, new_time: datetime) -> PostResult:
         # Read under the lock: another command may have moved the post in the meantime.
-        post = self._client.scheduled_post(post_id)
-        old = journal.by_post_id(account, post_id)
+        post, old = self._read_settled(journal, account, post_id)
         if old is None:
             old = journal.adopt(self._draft_from_api(account, post), post_id)
-        if old.state != EntryState.DONE:
-            raise OutReplyError("another command is changing this post", hint="Try again.")
         if new_time == old.scheduled_at:
             return PostResult({"id": old.page_id}, post, existed=True)
         if abs(new_time - old.scheduled_at) < PAGE_MIN_GAP:
@@ -242,18 +368,11 @@ class PostService:
                 hint="The new post is created before the old one is cancelled. "
                 "Move the post by at least 60 seconds.",
             )
-        histories = journal.rows(account, old.calendar)
-        history = next(history for history in histories if history.row == old.row)
-        if history.active is not None and history.active.id != old.id:
-            raise OutcomeUnknownError(
-                f"the outcome of an earlier move of post {post_id} is unknown",
-                hint="Run the command again later. See: outreply store status",
-            )
         body = {**old.body, "scheduled_at": format_timestamp(new_time)}
         (new,) = journal.record_planned(
             [
                 _make_draft(
-                    account, old.calendar, row=old.row, generation=history.next_generation,
+                    account, old.calendar, row=old.row, generation=_next_generation(journal, old),
                     scheduled_at=new_time, body=body, replaces=old.id,
                 )
             ]
@@ -262,6 +381,75 @@ class PostService:
         if result.error is not None:
             raise result.error
         return PostResult({"id": new.page_id}, self._fetch_post(result.entry))
+
+    def _read_settled(
+        self, journal: Journal, account: str, post_id: str
+    ) -> tuple[Resource, JournalEntry | None]:
+        """Read a scheduled post and its entry, under the lock of its calendar.
+
+        Raises:
+            NotFoundError: The post is not (or no longer) scheduled.
+            OutReplyError: An earlier change of the post is not settled.
+        """
+        entry = journal.by_post_id(account, post_id)
+        if entry is not None and entry.state == EntryState.CANCELLING:
+            raise _earlier_change_unknown(entry)
+        post = self._client.scheduled_post(post_id)
+        if entry is not None and entry.state != EntryState.DONE:
+            raise OutReplyError("another command is changing this post", hint="Try again.")
+        return post, entry
+
+    def _read_for_edit(self, post: Resource, entry: JournalEntry | None) -> EditablePost:
+        post_id, page_id, scheduled_at = str(post["id"]), str(post["page_id"]), post_time(post)
+        if scheduled_at is None:
+            raise OutReplyError(f"post {post_id} has no valid time")
+        if post.get("status") == "failed":
+            raise InvalidInputError(
+                f"post {post_id} has failed; only scheduled posts can be edited",
+                hint=f"To send it again, use: outreply posts retry {post_id}",
+            )
+        if entry is None:
+            content, _ = content_from_api(post, self._client.post_media)
+            body = content.body(page_id, scheduled_at)
+        else:
+            body = self._merge_edited_elsewhere(entry.body, post)
+            if is_same_time(scheduled_at, entry.scheduled_at):
+                scheduled_at = entry.scheduled_at
+            else:
+                body["scheduled_at"] = format_timestamp(scheduled_at)
+        # The journal knows the settings of the posts that it sent.
+        is_known = entry is not None and entry.sent_at is not None
+        return EditablePost(
+            post_id=post_id,
+            page_id=page_id,
+            platform=str(post.get("platform") or ""),
+            scheduled_at=scheduled_at,
+            body=body,
+            entry=entry,
+            has_unknown_settings=post.get("platform") == "tiktok"
+            and "tiktok_settings" not in {*post, *body}
+            and not is_known,
+        )
+
+    def _merge_edited_elsewhere(self, body: Mapping[str, Any], post: Resource) -> dict[str, Any]:
+        """Return the body of the journal, with what the API shows to be different.
+
+        A server may change white space, and does not return all fields.
+        """
+        merged = dict(body)
+        for name in ("message", "first_comment"):
+            if name in post and normalize_text(post[name]) != normalize_text(body.get(name)):
+                merged[name] = post[name]
+        for name in ("link", "tiktok_settings"):
+            if post.get(name):
+                merged[name] = post[name]
+        media = post.get("media")
+        known = sum(len(body.get(name) or ()) for name in ("media_ids", "media_urls"))
+        if isinstance(media, list) and len(media) != known:
+            content, _ = content_from_api(post, self._client.post_media)
+            merged |= {"media_ids": list(content.media_ids), "media_urls": list(content.media_urls)}
+            merged.pop(FILES_FIELD, None)
+        return without_empty(merged)
 
     def _draft_from_api(self, account: str, post: Resource) -> JournalEntryDraft:
         page_id, post_id = str(post["page_id"]), str(post["id"])
@@ -272,7 +460,7 @@ class PostService:
         if warning:
             self._note(warning)
         return _make_draft(
-            account, _RESCHEDULE_CALENDAR, row=f"{page_id}/{post_id}", generation=1,
+            account, _CHANGES_CALENDAR, row=f"{page_id}/{post_id}", generation=1,
             scheduled_at=scheduled_at, body=content.body(page_id, scheduled_at),
         )  # fmt: skip
 
@@ -357,7 +545,7 @@ def _make_draft(
     replaces: int | None = None,
     key_digest: str | None = None,
 ) -> JournalEntryDraft:
-    digest = fingerprint(body)
+    digest = _fingerprint(body)
     key_digest = digest if key_digest is None else key_digest
     return JournalEntryDraft(
         account=account,
@@ -370,6 +558,52 @@ def _make_draft(
         fingerprint=digest,
         idempotency_key=idempotency_key(account, calendar, row, key_digest, generation),
         replaces=replaces,
+    )
+
+
+def _fingerprint(body: Mapping[str, Any]) -> str:
+    """Return the fingerprint as calendars have it: of the files instead of their uploads."""
+    uploads = len(body.get(FILES_FIELD) or ())
+    media_ids = list(body.get("media_ids") or ())
+    own = media_ids[: len(media_ids) - uploads]
+    return fingerprint(
+        {name: value for name, value in body.items() if name != "media_ids"}
+        | ({"media_ids": own} if own else {})
+    )
+
+
+def _next_generation(journal: Journal, entry: JournalEntry) -> int:
+    """Return the generation of the post that replaces that of `entry`.
+
+    Raises:
+        OutcomeUnknownError: Another post may replace it already.
+    """
+    histories = journal.rows(entry.account, entry.calendar)
+    history = next(history for history in histories if history.row == entry.row)
+    if history.active is not None and history.active.id != entry.id:
+        raise _earlier_change_unknown(entry)
+    return history.next_generation
+
+
+def _earlier_change_unknown(entry: JournalEntry) -> OutcomeUnknownError:
+    return OutcomeUnknownError(
+        f"the outcome of an earlier change of post {entry.post_id} is unknown",
+        hint="Run the command again later. See: outreply store status",
+    )
+
+
+def validate_edit_time(scheduled_at: datetime, now: datetime) -> str | None:
+    """Return why a post at `scheduled_at` cannot be edited, if it is due too soon.
+
+    It is created again, at least 10 minutes ahead, after it was cancelled.
+    """
+    problem = validate_time(scheduled_at, now + _EDIT_SECONDS)
+    if problem is None:
+        return None
+    duration = format_duration(scheduled_at - now)
+    return (
+        f"it is due in {duration}; an edited post is created again, which needs at least "
+        f"{format_duration(SCHEDULE_EARLIEST + _EDIT_SECONDS)}"
     )
 
 

@@ -23,6 +23,7 @@ COMMAND_SCOPES = MappingProxyType(
         "posts list": _POSTS,
         "posts show": _POSTS,
         "posts cancel": ("write:posts",),
+        "posts edit": _SENDING,
         "posts reschedule": _SENDING,
         "posts wait": _POSTS,
         "posts retry": _SENDING,

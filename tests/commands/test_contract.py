@@ -39,6 +39,8 @@ posts publish --page=... -m= -F= --edit --media=... --first-comment= --tiktok= -
 posts list --scheduled --published --all --page= --since= --limit=
 posts show ID
 posts cancel ID...
+posts edit [ID]... -m= -F= --edit --media=... --first-comment= --tiktok= --link= --replace=...
+    --clear=... --undo --all --page= --since= --until= --tz= --dry-run -y --yes
 posts reschedule ID --at= --tz=
 posts wait ID --timeout=15m
 posts calendar --week --month --page=

@@ -5,6 +5,7 @@ COMMANDS = (
     "show",
     "schedule",
     "publish",
+    "edit",
     "reschedule",
     "cancel",
     "wait",

@@ -32,6 +32,9 @@ EditOption = Annotated[bool, typer.Option("--edit", help="Write the text in $EDI
 DryRunOption = Annotated[
     bool, typer.Option("--dry-run", help="Validate and show the posts; send nothing.")
 ]
+KeepMediaOption = Annotated[
+    bool, typer.Option("--keep-media", help="Keep uploaded files if the post fails.")
+]
 PageFilter = Annotated[str | None, typer.Option("--page", metavar="PAGE", help="Filter by page.")]
 ScheduledFilter = Annotated[
     bool, typer.Option("--scheduled", help="Select scheduled posts (default).")
@@ -45,8 +48,8 @@ _OPTIONS = {"scheduled_at": "--at", "media_urls": "--media", "tiktok_settings": 
 
 
 @dataclass(frozen=True, kw_only=True)
-class PostOptions:
-    """The options of a post that is scheduled or published now."""
+class ContentOptions:
+    """The options for the content of a post."""
 
     message: Annotated[
         str | None, typer.Option("--message", "-m", metavar="TEXT", help="Text of the post.")
@@ -65,16 +68,6 @@ class PostOptions:
         str | None, typer.Option(metavar="JSON|@FILE", help="Use these TikTok settings.")
     ] = None
     link: Annotated[str | None, typer.Option(metavar="URL", help="Attach a link.")] = None
-    key: Annotated[
-        str | None,
-        typer.Option(
-            metavar="KEY",
-            help="Set an idempotency key; with the same key, nothing is posted twice.",
-        ),
-    ] = None
-    keep_media: Annotated[
-        bool, typer.Option("--keep-media", help="Keep uploaded files if the post fails.")
-    ] = False
 
     def read_content(self, context: Context) -> PostContent:
         """Return the content, without local files; raises InvalidInputError."""
@@ -115,6 +108,20 @@ class PostOptions:
             except MediaFileError as error:
                 raise InvalidInputError(f"--media: {error.describe(path)}") from None
         return files
+
+
+@dataclass(frozen=True, kw_only=True)
+class PostOptions(ContentOptions):
+    """The options of a post that is scheduled or published now."""
+
+    key: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KEY",
+            help="Set an idempotency key; with the same key, nothing is posted twice.",
+        ),
+    ] = None
+    keep_media: KeepMediaOption = False
 
 
 def option_for(field: str) -> str:

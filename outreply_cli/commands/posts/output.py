@@ -1,6 +1,7 @@
 """Output of the commands of `outreply posts`."""
 
-from collections.abc import Callable, Mapping, Sequence
+import difflib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from functools import cache
@@ -10,6 +11,7 @@ from zoneinfo import ZoneInfo
 from outreply_cli.api.client import Client, get_page_id, post_time
 from outreply_cli.context import Context
 from outreply_cli.errors import OutReplyError, PartialFailureError
+from outreply_cli.formats.sanitize import sanitize
 from outreply_cli.formats.text import quote
 from outreply_cli.pages import page_alias, short_page_alias
 from outreply_cli.posts.service import PostResult
@@ -17,6 +19,9 @@ from outreply_cli.spec.platforms import long_name
 from outreply_cli.times import format_api_time, format_time, format_time_short
 from outreply_cli.ui.columns import Column, Item
 from outreply_cli.ui.fields import as_text
+from outreply_cli.ui.output import Output
+
+_DIFF_STYLES = {"-": "red", "+": "green", " ": ""}
 
 
 def post_columns(
@@ -102,6 +107,54 @@ def print_post(context: Context, client: Client, post: Item, tz: str | None) -> 
     """Print one post with all its fields."""
     pages = client.pages().items if context.options.output == "table" else []
     context.output.print_one(post, post_columns(context.zone(tz), pages, post))
+
+
+def print_changes(output: Output, title: str, changes: Mapping[str, Mapping[str, Any]]) -> None:
+    """Print the fields that an edit changes, line by line, with signs and colors."""
+    lines = [("bold", title)]
+    for field, change in changes.items():
+        lines.append(("", f"  {field.replace('_', ' ')}:"))
+        lines += [
+            (_DIFF_STYLES[sign], f"  {sign} {text}")
+            for sign, text in _diff(change["before"], change["after"])
+        ]
+    if not output.is_terminal:
+        for _, text in lines:
+            output.print_line(text)
+        return
+    from rich.text import Text
+
+    console = output.console
+    for style, text in lines:
+        console.print(Text(sanitize(text), style=style), soft_wrap=True)
+
+
+def _diff(before: Any, after: Any) -> Iterator[tuple[str, str]]:
+    """Yield the sign and the text of each line that was removed, added, or is beside one."""
+    old, new = _value_lines(before), _value_lines(after)
+    if [sanitize(line) for line in old] == [sanitize(line) for line in new]:
+        # They differ in characters that cannot be seen.
+        old, new = [ascii(line) for line in old], [ascii(line) for line in new]
+    matcher = difflib.SequenceMatcher(None, old, new, autojunk=False)
+    for number, group in enumerate(matcher.get_grouped_opcodes(1)):
+        if number:
+            yield " ", "…"
+        for tag, old_start, old_end, new_start, new_end in group:
+            if tag == "equal":
+                yield from ((" ", line) for line in old[old_start:old_end])
+            else:
+                yield from (("-", line) for line in old[old_start:old_end])
+                yield from (("+", line) for line in new[new_start:new_end])
+
+
+def _value_lines(value: Any) -> list[str]:
+    if not value:
+        return []
+    if isinstance(value, str):
+        return value.split("\n")
+    if isinstance(value, dict):
+        return [f"{name}: {as_text(item)}" for name, item in value.items()]
+    return [as_text(item) for item in value]
 
 
 def report_posts(

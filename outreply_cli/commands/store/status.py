@@ -1,7 +1,5 @@
 """`outreply store status`."""
 
-import itertools
-import json
 import shlex
 from contextlib import closing
 from typing import Any
@@ -11,6 +9,7 @@ from outreply_cli.context import Context
 from outreply_cli.failed_posts import RETRY_KEY
 from outreply_cli.journal.journal import JOURNAL_FILE, Journal
 from outreply_cli.journal.models import EntryState, JournalEntry
+from outreply_cli.posts.content import PostContent
 from outreply_cli.posts.service import KEY_CALENDAR
 from outreply_cli.times import format_time, format_time_short
 from outreply_cli.timestamps import format_timestamp, parse_timestamp
@@ -70,7 +69,7 @@ def _to_dict(journal: Journal, entry: JournalEntry) -> dict[str, Any]:
         "page_id": entry.page_id,
         "scheduled_at": format_timestamp(entry.scheduled_at),
         "status": "unknown",
-        "detail": _DETAILS[entry.state],
+        "detail": "is still to be sent" if entry.is_unsent else _DETAILS[entry.state],
         "sent_at": format_timestamp(entry.sent_at) if entry.sent_at else None,
         "id": entry.post_id,
         "message": entry.body.get("message"),
@@ -84,17 +83,6 @@ def _repeat_post(entry: JournalEntry, key: str) -> list[str]:
     time = ["--at", str(body["scheduled_at"])] if body.get("scheduled_at") else []
     if key.startswith(RETRY_KEY):
         return ["posts", "retry", key.removeprefix(RETRY_KEY), *time, "--yes"]
-    options = {
-        "--key": [key],
-        "--media": [
-            *(f"media:{media_id}" for media_id in body.get("media_ids") or ()),
-            *(body.get("media_urls") or ()),
-        ],
-        "--first-comment": [body.get("first_comment")],
-        "--link": [body.get("link")],
-        "--tiktok": [json.dumps(body["tiktok_settings"])] if body.get("tiktok_settings") else [],
-        "-m": [body.get("message")],
-    }
     verb = ["schedule", *time] if time else ["publish", "--yes"]
-    given = [(option, value) for option, values in options.items() for value in values if value]
-    return ["posts", *verb, "--page", entry.page_id, *itertools.chain.from_iterable(given)]
+    content = PostContent.from_body(body).to_flags()
+    return ["posts", *verb, "--page", entry.page_id, "--key", key, *content]

@@ -1,0 +1,496 @@
+"""`outreply posts edit`."""
+
+import re
+import shlex
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, time
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+import typer
+
+from outreply_cli.api.client import Client, Resource, post_time
+from outreply_cli.api.errors import NotFoundError
+from outreply_cli.bulk.executor import is_fatal
+from outreply_cli.bulk.remote_state import RemoteAccount, fetch_account
+from outreply_cli.cli.options import DisplayZone, Yes, command
+from outreply_cli.commands.posts.options import (
+    ContentOptions,
+    DryRunOption,
+    KeepMediaOption,
+    option_for,
+)
+from outreply_cli.commands.posts.output import post_columns, print_changes
+from outreply_cli.commands.posts.shared import check_connected, resolve_posts
+from outreply_cli.context import Context
+from outreply_cli.errors import (
+    InterruptedRunError,
+    InvalidInputError,
+    OutReplyError,
+    TimeError,
+    malformed_value_error,
+    raise_for_failures,
+    unknown_choice_error,
+)
+from outreply_cli.ids import expand_ids
+from outreply_cli.media.files import MediaFile
+from outreply_cli.pages import Page, page_alias, resolve_page_id
+from outreply_cli.posts.content import PostContent, validate_posts
+from outreply_cli.posts.edits import ContentEdit, EditablePost, PostEdit
+from outreply_cli.posts.listing import explain_missing, list_all_scheduled
+from outreply_cli.posts.service import PostService, validate_edit_time
+from outreply_cli.time_parser import parse_day, parse_time
+from outreply_cli.times import format_time
+from outreply_cli.ui.columns import Column
+from outreply_cli.ui.editor import edit_message
+from outreply_cli.ui.progress import upload_bars
+
+_Failures = list[tuple[str, OutReplyError]]
+# Fields that each part of --clear removes.
+_PARTS = {
+    "message": ("message",),
+    "media": ("media_ids", "media_urls"),
+    "first-comment": ("first_comment",),
+    "link": ("link",),
+    "tiktok": ("tiktok_settings",),
+}
+_REPLACEMENT = re.compile(r"((?:\\=|[^=])+)=(.*)", re.DOTALL)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EditOptions(ContentOptions):
+    """The options for new content of scheduled posts."""
+
+    message: Annotated[
+        str | None, typer.Option("--message", "-m", metavar="TEXT", help="Replace the text.")
+    ] = None
+    edit: Annotated[bool, typer.Option("--edit", help="Edit the text in $EDITOR.")] = False
+    media: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FILE|URL|media:ID", help="Replace all images and videos (repeatable)."
+        ),
+    ] = None
+    first_comment: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TEXT", help="Replace the first comment (Instagram and Facebook only)."
+        ),
+    ] = None
+    tiktok: Annotated[
+        str | None, typer.Option(metavar="JSON|@FILE", help="Replace the TikTok settings.")
+    ] = None
+    link: Annotated[str | None, typer.Option(metavar="URL", help="Replace the link.")] = None
+    replace: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--replace",
+            metavar="OLD=NEW",
+            help="Replace OLD in the text and the first comment (repeatable); write an equals "
+            "sign in OLD as '\\='.",
+        ),
+    ] = None
+    clear: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PART",
+            help="Remove the message, media, first-comment, link or tiktok settings (repeatable).",
+        ),
+    ] = None
+    undo: Annotated[
+        bool, typer.Option("--undo", help="Restore the content before the last edit.")
+    ] = False
+    keep_media: KeepMediaOption = False
+
+    @property
+    def sets_text(self) -> bool:
+        """Whether the whole text is replaced."""
+        return self.message is not None or self.file is not None or self.edit
+
+    @property
+    def sets_content(self) -> bool:
+        """Whether a part of the content is set or removed."""
+        parts = (self.media, self.clear, self.first_comment, self.tiktok, self.link)
+        return self.sets_text or any(part is not None and part != [] for part in parts)
+
+    def read_edit(
+        self, context: Context, client: Client, files: Sequence[MediaFile]
+    ) -> ContentEdit:
+        """Return the edit, without the text from --edit.
+
+        Raises:
+            InvalidInputError: An option is invalid, or contradicts another one.
+        """
+        content = replace(self, edit=False).read_content(context)
+        fields = {name: value for name, value in content._asdict().items() if value is not None}
+        fields["media_ids"] = expand_ids(
+            content.media_ids, "media", client.media, id_field="media_id"
+        )
+        fields["media_urls"] = list(content.media_urls)
+        if not self.media:
+            del fields["media_ids"], fields["media_urls"]
+        for part, names in _PARTS.items():
+            is_blank = not str(fields.get(names[0], "-")).strip()
+            if is_blank:
+                raise InvalidInputError(
+                    f"{option_for(names[0])} is empty", hint=f"To remove it, use: --clear {part}"
+                )
+        for part in self.clear or ():
+            if part not in _PARTS:
+                raise unknown_choice_error("part", part, _PARTS, option="--clear")
+            if _PARTS[part][0] in fields or (part == "message" and self.edit):
+                raise InvalidInputError(f"--clear {part} contradicts another option")
+            fields |= dict.fromkeys(_PARTS[part])
+        replacements = [_parse_replacement(text) for text in self.replace or ()]
+        return ContentEdit(fields, replacements, [file.path.name for file in files])
+
+
+@dataclass(frozen=True, kw_only=True)
+class PostFilters:
+    """The options that select several scheduled posts."""
+
+    all_posts: Annotated[
+        bool, typer.Option("--all", help="Select all scheduled posts, for --replace.")
+    ] = False
+    page: Annotated[
+        str | None, typer.Option(metavar="PAGE", help="Select posts of a page, for --replace.")
+    ] = None
+    since: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Select posts due at TIME or later, for --replace."),
+    ] = None
+    until: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Select posts due at TIME or earlier, for --replace."),
+    ] = None
+
+    @property
+    def is_given(self) -> bool:
+        """Whether there is a filter."""
+        return self.all_posts or any(
+            text is not None for text in (self.page, self.since, self.until)
+        )
+
+    def find_posts(
+        self, context: Context, client: Client, pages: Sequence[Page], zone: ZoneInfo
+    ) -> list[Resource]:
+        """Return the selected posts; warns of posts that the API may not list."""
+        now, pages_by_id = client.now(), {str(page["id"]): page for page in pages}
+        first = _parse_bound(self.since, time.min, now, zone)
+        last = _parse_bound(self.until, time.max, now, zone)
+        page_id = resolve_page_id(pages, self.page)
+        listing = list_all_scheduled(client, pages_by_id, page_id=page_id)
+        for reason in explain_missing(listing, pages_by_id):
+            context.warn(reason)
+        ids = [
+            str(post["id"])
+            for post in listing.items
+            if (at := post_time(post)) is not None
+            and (first is None or first <= at)
+            and (last is None or at <= last)
+        ]
+        # Lists leave out first comments and media.
+        return _fetch_posts(client, ids)[0]
+
+
+@command()
+def run(
+    context: Context,
+    options: EditOptions,
+    filters: PostFilters,
+    post_ids: Annotated[
+        list[str] | None, typer.Argument(metavar="[ID...]", help="Post IDs.")
+    ] = None,
+    tz: DisplayZone = None,
+    dry_run: DryRunOption = False,
+    yes: Yes = False,
+) -> None:
+    """Edit scheduled posts: text, media, first comment.
+
+    The differences are shown first. The API cannot edit a post: it is cancelled, then created
+    again at the same time, with another ID. It must be due in 12 minutes or later. `bulk schedule`
+    changes the posts of a calendar back unless you edit the file, too.
+
+    Example: outreply posts edit $(outreply posts list -q --limit 1) -m 'Doors open at 10' --yes
+
+    Example: outreply posts edit --all --replace 'Black Friday=Cyber Monday' --dry-run
+    """
+    _check_options(options, post_ids or [], has_filter=filters.is_given)
+    client, zone = context.client(), context.zone(tz)
+    files = options.inspect_files(client)
+    edit = options.read_edit(context, client, files)
+    service = PostService(client, context.state_dir, context.info)
+    if not dry_run:
+        service.recover_pending()
+    account = fetch_account(client)
+
+    def make_edit(post: EditablePost) -> PostEdit:
+        return PostEdit(post, _edit_for(context, service, options, edit, post))
+
+    missing: _Failures = []
+    if filters.is_given:
+        found = filters.find_posts(context, client, account.pages, zone)
+    else:
+        ids = resolve_posts(client, post_ids or [], published=False)
+        found, missing = _fetch_posts(client, ids)
+    requested = len(found) + len(missing)
+    replaced, failures = _find_replaced(service, missing, options, make_edit)
+    edits = [item for item in map(make_edit, service.read_for_edit(found)) if item.changes]
+    if edits:
+        _check_edits(context, client, account, edits, files)
+        if context.options.output == "table" or not (yes or dry_run):
+            for item in edits:
+                title = _title(item, account.pages, zone)
+                print_changes(context.notes, title, item.changes)
+        _note_calendars(context, service, edits)
+    elif not missing:
+        texts = " or ".join(repr(old) for old, _ in edit.replacements)
+        reason = f"No post contains {texts}" if texts else "Nothing differs"
+        context.info(f"{reason}; nothing was sent.")
+    columns = [Column("ID", "id"), Column("Replaces", "replaces")]
+    columns += post_columns(zone, account.pages, with_status=False)[1:]
+    if dry_run:
+        context.output.print_list([item.to_dict(None) for item in edits], columns, id_field=None)
+        context.info("Dry run: nothing was sent.")
+    else:
+        if edits:
+            posts = f"{len(edits)} posts" if len(edits) > 1 else f"post {edits[0].post.post_id}"
+            context.confirm(f"Replace {posts}?", yes=yes)
+        done, failed = _replace_posts(context, service, edits, files, options)
+        context.output.print_list([*replaced, *done], columns)
+        _print_undo(context, [item["id"] for item in done])
+        failures = [*failures, *failed]
+        for _, error in failures:
+            if isinstance(error, InterruptedRunError):
+                raise error
+    raise_for_failures(failures, requested)
+
+
+def _check_options(options: EditOptions, ids: Sequence[str], *, has_filter: bool) -> None:
+    if has_filter == bool(ids):
+        raise InvalidInputError(
+            "specify either post IDs, or a filter: --all, --page, --since or --until",
+            hint="List the posts with: outreply posts list",
+        )
+    given = [options.undo, options.sets_content, bool(options.replace)]
+    if not any(given):
+        raise InvalidInputError(
+            "nothing to edit; specify -m, -F, --edit, --replace, --media, --first-comment, --link, "
+            "--tiktok, --clear or --undo"
+        )
+    if options.undo and sum(given) > 1:
+        raise InvalidInputError("--undo cannot be combined with other changes")
+    if options.sets_text and options.replace:
+        raise InvalidInputError("specify only one of --replace, -m, -F and --edit")
+    if has_filter and (options.undo or options.sets_content):
+        raise InvalidInputError(
+            "filters select posts for --replace only, so that different posts do not get the same "
+            "content",
+            hint="To give several posts the same content, specify their IDs.",
+        )
+
+
+def _parse_replacement(text: str) -> tuple[str, str]:
+    match = _REPLACEMENT.fullmatch(text)
+    if match is None:
+        raise malformed_value_error("--replace", text, "OLD=NEW")
+    return match[1].replace("\\=", "="), match[2]
+
+
+def _parse_bound(
+    text: str | None, day_time: time, now: datetime, zone: ZoneInfo
+) -> datetime | None:
+    """Parse a time, or a day that stands for its first or last moment, `day_time`."""
+    if text is None:
+        return None
+    try:
+        return parse_time(text, now=now, zone=zone)
+    except TimeError as error:
+        try:
+            day = parse_day(text, now=now, zone=zone)
+        except TimeError:
+            raise error from None
+    return datetime.combine(day, day_time, zone).astimezone(UTC)
+
+
+def _fetch_posts(client: Client, ids: Iterable[str]) -> tuple[list[Resource], _Failures]:
+    """Return the scheduled posts, and the errors of those that are not scheduled."""
+    found: list[Resource] = []
+    missing: _Failures = []
+    for post_id in ids:
+        try:
+            found.append(client.scheduled_post(post_id))
+        except NotFoundError as error:
+            missing.append((post_id, error))
+    return found, missing
+
+
+def _edit_for(
+    context: Context,
+    service: PostService,
+    options: EditOptions,
+    edit: ContentEdit,
+    post: EditablePost,
+) -> ContentEdit:
+    """Return the edit of one post: with the text from the editor, or its earlier content."""
+    if options.undo:
+        earlier = service.find_earlier_content(post.entry)
+        if earlier is None:
+            raise InvalidInputError(
+                f"no earlier content of post {post.post_id} is in the journal of this machine"
+            )
+        return ContentEdit.restoring(earlier)
+    if options.edit:
+        current = str(post.body.get("message") or "")
+        text = edit_message(context.environ, current)
+        if text != current.rstrip():
+            return replace(edit, fields={**edit.fields, "message": text})
+    return edit
+
+
+def _find_replaced(
+    service: PostService,
+    missing: _Failures,
+    options: EditOptions,
+    make_edit: Callable[[EditablePost], PostEdit],
+) -> tuple[list[dict[str, Any]], _Failures]:
+    """Return missing posts that the same edit replaced earlier, and the errors of the others."""
+    replaced: list[dict[str, Any]] = []
+    failures: _Failures = []
+    for post_id, error in missing:
+        found = service.find_replaced(post_id)
+        if found is None:
+            failures.append((post_id, error))
+            continue
+        old, new_id, body = found
+        item = None if options.edit else make_edit(old)
+        if item is not None and item.body == body:
+            replaced.append(item.to_dict(new_id))
+        else:
+            failures.append((post_id, error.replace(hint=f"It was replaced by post {new_id}.")))
+    return replaced, failures
+
+
+def _check_edits(
+    context: Context,
+    client: Client,
+    account: RemoteAccount,
+    edits: Sequence[PostEdit],
+    files: Sequence[MediaFile],
+) -> None:
+    """Print warnings; raise InvalidInputError with all problems."""
+    pages = {str(page["id"]): page for page in account.pages}
+    check_connected(pages.get(item.post.page_id, {}) for item in edits)
+    errors: dict[str, None] = {}
+    for item in edits:
+        post, prefix = item.post, f"post {item.post.post_id}: " if len(edits) > 1 else ""
+        page = pages.get(post.page_id, {"platform": post.platform})
+        for problem in validate_posts(
+            [(page, PostContent.from_body(item.body), None)],
+            client.now(),
+            has_files=bool(files),
+            has_secret=client.transport.holds_secret,
+        ):
+            text = f"{prefix}{option_for(problem.field)}: {problem.message}"
+            if problem.is_warning:
+                context.warn(text)
+            else:
+                errors[text] = None
+        if reason := validate_edit_time(post.scheduled_at, client.now()):
+            errors[f"post {post.post_id}: {reason}"] = None
+        if post.has_unknown_settings and "tiktok_settings" not in item.edit.fields:
+            errors[
+                f"post {post.post_id}: its TikTok settings would be lost, because the API does not "
+                "return them; add --tiktok JSON, or --clear tiktok if it has none"
+            ] = None
+    for file in files:
+        if file.warning:
+            context.warn(f"--media {file.path}: {file.warning}")
+    left = account.publishes_left
+    if left is not None and left < len(edits):
+        errors[
+            f"the edit needs {len(edits)} publishes, because the API counts a replaced post again, "
+            f"but only {max(0, left)} remain this month"
+        ] = None
+    if errors:
+        raise InvalidInputError("; ".join(errors), hint="Nothing was sent.")
+
+
+def _title(item: PostEdit, pages: Sequence[Page], zone: ZoneInfo) -> str:
+    post = item.post
+    aliases = [page_alias(page) for page in pages if page.get("id") == post.page_id]
+    at = format_time(post.scheduled_at, zone)
+    return f"Post {post.post_id}, {(aliases or [post.page_id])[0]}, {at}"
+
+
+def _note_calendars(context: Context, service: PostService, edits: Sequence[PostEdit]) -> None:
+    paths: dict[str, int] = {}
+    for item in edits:
+        path = service.find_calendar_path(item.post.entry)
+        if path is not None:
+            paths[path] = paths.get(path, 0) + 1
+    for path, count in paths.items():
+        posts = "1 post comes" if count == 1 else f"{count} posts come"
+        context.info(
+            f"{posts} from the calendar {path}. Edit the file, too; otherwise the next "
+            "`outreply bulk schedule` changes them back."
+        )
+
+
+def _replace_posts(
+    context: Context,
+    service: PostService,
+    edits: Sequence[PostEdit],
+    files: Sequence[MediaFile],
+    options: EditOptions,
+) -> tuple[list[dict[str, Any]], _Failures]:
+    """Upload files and replace posts; return the new posts, and the failures by the old IDs."""
+    new_media: list[str] = []
+    if edits and files:
+        content = PostContent(media_ids=tuple(edits[0].edit.fields["media_ids"]))
+        with upload_bars(context.notes, [file.size for file in files]) as bars:
+            content, new_media = service.upload(
+                content, files, keep=options.keep_media, progress=bars
+            )
+        edits = [_with_uploads(item, content.media_ids) for item in edits]
+    done: list[dict[str, Any]] = []
+    failures: _Failures = []
+    for item in edits:
+        if failures and _stops(failures[-1][1]):
+            error = OutReplyError("not edited, because the edit before it failed")
+            failures.append((item.post.post_id, error))
+            continue
+        try:
+            done.append(item.to_dict(service.edit(item.post, item.body)))
+        except OutReplyError as error:
+            failures.append((item.post.post_id, error))
+        except KeyboardInterrupt:
+            interrupted = InterruptedRunError(
+                f"interrupted while post {item.post.post_id} was being edited",
+                hint="Run the command again to finish.",
+                maybe_applied=True,
+            )
+            failures.append((item.post.post_id, interrupted))
+    # A post whose outcome is unknown may use the media.
+    is_unused = not done and not any(error.maybe_applied for _, error in failures)
+    if is_unused and not options.keep_media:
+        service.delete_uploads(new_media)
+    return done, failures
+
+
+def _stops(error: OutReplyError) -> bool:
+    """Whether posts after one with `error` are left alone: they could be cancelled for nothing."""
+    return is_fatal(error) or error.maybe_applied
+
+
+def _with_uploads(item: PostEdit, media_ids: Sequence[str]) -> PostEdit:
+    fields: Mapping[str, Any] = {**item.edit.fields, "media_ids": list(media_ids)}
+    return replace(item, edit=replace(item.edit, fields=fields, files=()))
+
+
+def _print_undo(context: Context, ids: Sequence[str]) -> None:
+    if ids:
+        profile = ["--profile", context.options.profile] if context.options.profile else []
+        words = ["outreply", "posts", "edit", *ids, "--undo", *profile]
+        context.info(f"To undo: {shlex.join(words)}")

@@ -1,0 +1,106 @@
+"""Edits of scheduled posts: what they change, before anything is sent."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from outreply_cli.journal.models import FILES_FIELD, JournalEntry
+from outreply_cli.posts.content import PostContent
+
+_TEXTS = ("message", "first_comment")
+_MEDIA = ("media_ids", "media_urls")
+
+
+@dataclass(frozen=True)
+class EditablePost:
+    """A scheduled post, with all that is needed to create it again.
+
+    Attributes:
+        body: Request body that creates it.
+        entry: Its journal entry, if it has one.
+        has_unknown_settings: Whether it may have TikTok settings, which the API does not return.
+    """
+
+    post_id: str
+    page_id: str
+    platform: str
+    scheduled_at: datetime
+    body: Mapping[str, Any]
+    entry: JournalEntry | None
+    has_unknown_settings: bool = False
+
+
+@dataclass(frozen=True)
+class ContentEdit:
+    """Changes to the content of a post.
+
+    Attributes:
+        fields: New values of fields; an empty one removes the field.
+        replacements: Old and new texts; each is replaced, in this order, wherever the message and
+            the first comment have it.
+        files: Names of files to upload, which then belong to `media_ids`.
+    """
+
+    fields: Mapping[str, Any]
+    replacements: Sequence[tuple[str, str]] = ()
+    files: Sequence[str] = ()
+
+    @classmethod
+    def restoring(cls, body: Mapping[str, Any]) -> "ContentEdit":
+        """Return the edit that gives a post the content of an earlier request body."""
+        return cls({name: body.get(name) for name in (*PostContent._fields, FILES_FIELD)})
+
+    def apply(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the edited request body; until they are uploaded, with the names of the files."""
+        edited = {**body, **self.fields}
+        if any(name in self.fields for name in _MEDIA) and FILES_FIELD not in self.fields:
+            edited[FILES_FIELD] = list(self.files)
+        for name in _TEXTS:
+            for old, new in self.replacements:
+                if edited.get(name):
+                    edited[name] = edited[name].replace(old, new)
+        return without_empty(edited)
+
+
+@dataclass(frozen=True)
+class PostEdit:
+    """The edit of one post."""
+
+    post: EditablePost
+    edit: ContentEdit
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """Request body of the new post."""
+        return self.edit.apply(self.post.body)
+
+    @property
+    def changes(self) -> dict[str, dict[str, Any]]:
+        """The fields that differ, each with its values `before` and `after`."""
+        before, after = self.post.body, self.body
+        changes = {
+            name: {"before": before.get(name), "after": after.get(name)}
+            for name in PostContent._fields
+            if before.get(name) != after.get(name)
+        }
+        if self.edit.files:
+            changes[FILES_FIELD] = {"before": None, "after": list(self.edit.files)}
+        return changes
+
+    def to_dict(self, new_id: str | None) -> dict[str, Any]:
+        """Return the JSON-ready form; `new_id` is None as long as there is no new post."""
+        body = self.body
+        return {
+            "id": new_id,
+            "replaces": self.post.post_id,
+            "page_id": self.post.page_id,
+            "scheduled_at": body["scheduled_at"],
+            "message": body.get("message"),
+            "changes": self.changes,
+        }
+
+
+def without_empty(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a request body without empty fields, which mean the same as missing ones."""
+    return {name: value for name, value in body.items() if value not in (None, "", [], {})}
