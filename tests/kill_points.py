@@ -8,7 +8,7 @@ from typing import Any
 from outreply_cli.api.client import Client, CreatedPost
 from outreply_cli.api.transport import Find, Transport
 from outreply_cli.journal.journal import Journal
-from outreply_cli.journal.models import JournalEntry
+from outreply_cli.journal.models import JournalEntry, JournalEntryDraft
 
 OnStep = Callable[[str], None]
 
@@ -30,10 +30,22 @@ class SteppingJournal(Journal):
         super().mark_unsent(entry, key)
         self._on_step("after unsent")
 
-    def mark_failed(self, entry: JournalEntry, code: str, error: str) -> None:
+    def mark_failed(
+        self,
+        entry: JournalEntry,
+        code: str,
+        error: str,
+        *,
+        instead: JournalEntryDraft | None = None,
+    ) -> None:
         self._on_step("before failed")
-        super().mark_failed(entry, code, error)
+        super().mark_failed(entry, code, error, instead=instead)
         self._on_step("after failed")
+
+    def mark_replacing(self, entry: JournalEntry) -> None:
+        self._on_step("before replacing")
+        super().mark_replacing(entry)
+        self._on_step("after replacing")
 
     def mark_done(self, entry: JournalEntry, post_id: str) -> None:
         super().mark_done(entry, post_id)

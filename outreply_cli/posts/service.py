@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +61,12 @@ class PostResult:
     post: Resource | None = None
     existed: bool = False
     error: OutReplyError | None = None
+
+
+class PostChangedError(OutReplyError):
+    """A post was changed after it was read."""
+
+    code = "POST_CHANGED"
 
 
 class PostService:
@@ -207,7 +213,7 @@ class PostService:
         """
         if not self._journal_path.exists():
             return [self._read_for_edit(post, None) for post in posts]
-        account = account_fingerprint(self._client)
+        account = self._account
         with self._open_journal() as journal:
             return [
                 self._read_for_edit(post, journal.by_post_id(account, str(post["id"])))
@@ -219,7 +225,7 @@ class PostService:
         if not self._journal_path.exists():
             return None
         with self._open_journal() as journal:
-            old = journal.by_post_id(account_fingerprint(self._client), post_id)
+            old = journal.by_post_id(self._account, post_id)
             new = journal.get_replacement(old) if old is not None else None
         if old is None or old.state != EntryState.CANCELLED or new is None or not new.post_id:
             return None
@@ -263,14 +269,15 @@ class PostService:
         Raises:
             InvalidInputError: The post is due too soon.
             NotFoundError: The post is not (or no longer) scheduled.
+            PostChangedError: The post differs from `post`.
             PostLostError: The post is cancelled, and the API refuses both versions.
         """
-        account = account_fingerprint(self._client)
+        account = self._account
         calendar = post.entry.calendar if post.entry is not None else _CHANGES_CALENDAR
         with self._open_journal() as journal, self._lock(account, calendar):
             current = self._read_for_edit(*self._read_settled(journal, account, post.post_id))
             if current.body != post.body:
-                raise OutReplyError(
+                raise PostChangedError(
                     f"post {post.post_id} was changed in the meantime; it was not edited",
                     hint="Run the command again.",
                 )
@@ -389,14 +396,15 @@ class PostService:
 
         Raises:
             NotFoundError: The post is not (or no longer) scheduled.
-            OutReplyError: An earlier change of the post is not settled.
+            OutcomeUnknownError: An earlier change of the post is not settled.
+            PostChangedError: Another command is changing it.
         """
         entry = journal.by_post_id(account, post_id)
         if entry is not None and entry.state == EntryState.CANCELLING:
             raise _earlier_change_unknown(entry)
         post = self._client.scheduled_post(post_id)
         if entry is not None and entry.state != EntryState.DONE:
-            raise OutReplyError("another command is changing this post", hint="Try again.")
+            raise PostChangedError("another command is changing this post", hint="Try again.")
         return post, entry
 
     def _read_for_edit(self, post: Resource, entry: JournalEntry | None) -> EditablePost:
@@ -522,6 +530,10 @@ class PostService:
             return self._client.post(str(entry.post_id))
         except NotFoundError:
             return {"id": entry.post_id, "status": "unknown", **entry.body}
+
+    @cached_property
+    def _account(self) -> str:
+        return account_fingerprint(self._client)
 
     @property
     def _journal_path(self) -> Path:

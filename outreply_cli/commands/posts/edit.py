@@ -12,7 +12,6 @@ import typer
 
 from outreply_cli.api.client import Client, Resource, post_time
 from outreply_cli.api.errors import NotFoundError
-from outreply_cli.bulk.executor import is_fatal
 from outreply_cli.bulk.remote_state import RemoteAccount, fetch_account
 from outreply_cli.cli.options import DisplayZone, Yes, command
 from outreply_cli.commands.posts.options import (
@@ -34,12 +33,13 @@ from outreply_cli.errors import (
     unknown_choice_error,
 )
 from outreply_cli.ids import expand_ids
+from outreply_cli.journal.locks import CalendarBusyError
 from outreply_cli.media.files import MediaFile
 from outreply_cli.pages import Page, page_alias, resolve_page_id
 from outreply_cli.posts.content import PostContent, validate_posts
 from outreply_cli.posts.edits import ContentEdit, EditablePost, PostEdit
 from outreply_cli.posts.listing import explain_missing, list_all_scheduled
-from outreply_cli.posts.service import PostService, validate_edit_time
+from outreply_cli.posts.service import PostChangedError, PostService, validate_edit_time
 from outreply_cli.time_parser import parse_day, parse_time
 from outreply_cli.times import format_time
 from outreply_cli.ui.columns import Column
@@ -55,6 +55,8 @@ _PARTS = {
     "link": ("link",),
     "tiktok": ("tiktok_settings",),
 }
+# Errors of posts that were not cancelled.
+_UNTOUCHED = (NotFoundError, InvalidInputError, PostChangedError, CalendarBusyError)
 _REPLACEMENT = re.compile(r"((?:\\=|[^=])+)=(.*)", re.DOTALL)
 
 
@@ -142,7 +144,7 @@ class EditOptions(ContentOptions):
             if _PARTS[part][0] in fields or (part == "message" and self.edit):
                 raise InvalidInputError(f"--clear {part} contradicts another option")
             fields |= dict.fromkeys(_PARTS[part])
-        replacements = [_parse_replacement(text) for text in self.replace or ()]
+        replacements = [parse_replacement(text) for text in self.replace or ()]
         return ContentEdit(fields, replacements, [file.path.name for file in files])
 
 
@@ -172,10 +174,10 @@ class PostFilters:
             text is not None for text in (self.page, self.since, self.until)
         )
 
-    def find_posts(
+    def find_ids(
         self, context: Context, client: Client, pages: Sequence[Page], zone: ZoneInfo
-    ) -> list[Resource]:
-        """Return the selected posts; warns of posts that the API may not list."""
+    ) -> list[str]:
+        """Return the IDs of the selected posts; warns of posts that the API may not list."""
         now, pages_by_id = client.now(), {str(page["id"]): page for page in pages}
         first = _parse_bound(self.since, time.min, now, zone)
         last = _parse_bound(self.until, time.max, now, zone)
@@ -183,15 +185,13 @@ class PostFilters:
         listing = list_all_scheduled(client, pages_by_id, page_id=page_id)
         for reason in explain_missing(listing, pages_by_id):
             context.warn(reason)
-        ids = [
+        return [
             str(post["id"])
             for post in listing.items
             if (at := post_time(post)) is not None
             and (first is None or first <= at)
             and (last is None or at <= last)
         ]
-        # Lists leave out first comments and media.
-        return _fetch_posts(client, ids)[0]
 
 
 @command()
@@ -228,42 +228,43 @@ def run(
     def make_edit(post: EditablePost) -> PostEdit:
         return PostEdit(post, _edit_for(context, service, options, edit, post))
 
-    missing: _Failures = []
     if filters.is_given:
-        found = filters.find_posts(context, client, account.pages, zone)
+        ids = filters.find_ids(context, client, account.pages, zone)
     else:
         ids = resolve_posts(client, post_ids or [], published=False)
-        found, missing = _fetch_posts(client, ids)
+    # Lists leave out first comments and media.
+    found, missing = _fetch_posts(client, ids)
+    if filters.is_given:
+        # Lists may be late: a post that is not scheduled any more was not selected.
+        missing.clear()
     requested = len(found) + len(missing)
     replaced, failures = _find_replaced(service, missing, options, make_edit)
+    if requested == 1 and failures:
+        raise failures[0][1]
     edits = [item for item in map(make_edit, service.read_for_edit(found)) if item.changes]
-    if edits:
-        _check_edits(context, client, account, edits, files)
-        if context.options.output == "table" or not (yes or dry_run):
-            for item in edits:
-                title = _title(item, account.pages, zone)
-                print_changes(context.notes, title, item.changes)
-        _note_calendars(context, service, edits)
-    elif not missing:
-        texts = " or ".join(repr(old) for old, _ in edit.replacements)
-        reason = f"No post contains {texts}" if texts else "Nothing differs"
-        context.info(f"{reason}; nothing was sent.")
+    _check_edits(context, client, account, edits, files)
+    _show_edits(context, edits, account.pages, zone, is_asked=not (yes or dry_run))
+    _note_calendars(context, service, edits)
+    if not edits and not missing:
+        context.info(f"{_describe_unchanged(edit)}; nothing was sent.")
     columns = [Column("ID", "id"), Column("Replaces", "replaces")]
     columns += post_columns(zone, account.pages, with_status=False)[1:]
     if dry_run:
-        context.output.print_list([item.to_dict(None) for item in edits], columns, id_field=None)
+        items = [item.to_dict(None) for item in edits]
+        context.output.print_list(items, columns[1:], id_field=None)
         context.info("Dry run: nothing was sent.")
-    else:
-        if edits:
-            posts = f"{len(edits)} posts" if len(edits) > 1 else f"post {edits[0].post.post_id}"
-            context.confirm(f"Replace {posts}?", yes=yes)
-        done, failed = _replace_posts(context, service, edits, files, options)
-        context.output.print_list([*replaced, *done], columns)
-        _print_undo(context, [item["id"] for item in done])
-        failures = [*failures, *failed]
-        for _, error in failures:
-            if isinstance(error, InterruptedRunError):
-                raise error
+        raise_for_failures(failures, requested)
+        return
+    posts = "1 post" if len(edits) == 1 else f"{len(edits)} posts"
+    context.confirm(f"Replace {posts}?", yes=yes or not edits)
+    done, failed, interrupted = _replace_posts(context, service, edits, files, options)
+    failures += failed
+    done = [*replaced, *done]
+    if done or requested > 1 or not failures:
+        context.output.print_list(done, columns)
+    _print_undo(context, [item["id"] for item in done])
+    if interrupted is not None:
+        raise interrupted
     raise_for_failures(failures, requested)
 
 
@@ -281,8 +282,9 @@ def _check_options(options: EditOptions, ids: Sequence[str], *, has_filter: bool
         )
     if options.undo and sum(given) > 1:
         raise InvalidInputError("--undo cannot be combined with other changes")
-    if options.sets_text and options.replace:
-        raise InvalidInputError("specify only one of --replace, -m, -F and --edit")
+    texts = (options.message is not None, options.file is not None, options.edit)
+    if sum(texts) + bool(options.replace) > 1:
+        raise InvalidInputError("specify only one of -m, -F, --edit and --replace")
     if has_filter and (options.undo or options.sets_content):
         raise InvalidInputError(
             "filters select posts for --replace only, so that different posts do not get the same "
@@ -291,7 +293,8 @@ def _check_options(options: EditOptions, ids: Sequence[str], *, has_filter: bool
         )
 
 
-def _parse_replacement(text: str) -> tuple[str, str]:
+def parse_replacement(text: str) -> tuple[str, str]:
+    r"""Parse `OLD=NEW`, where OLD has its equals signs as `\=`; raises InvalidInputError."""
     match = _REPLACEMENT.fullmatch(text)
     if match is None:
         raise malformed_value_error("--replace", text, "OLD=NEW")
@@ -417,11 +420,28 @@ def _check_edits(
         raise InvalidInputError("; ".join(errors), hint="Nothing was sent.")
 
 
-def _title(item: PostEdit, pages: Sequence[Page], zone: ZoneInfo) -> str:
-    post = item.post
-    aliases = [page_alias(page) for page in pages if page.get("id") == post.page_id]
-    at = format_time(post.scheduled_at, zone)
-    return f"Post {post.post_id}, {(aliases or [post.page_id])[0]}, {at}"
+def _show_edits(
+    context: Context,
+    edits: Sequence[PostEdit],
+    pages: Sequence[Page],
+    zone: ZoneInfo,
+    *,
+    is_asked: bool,
+) -> None:
+    """Print the differences for people; for programs, only if a question follows."""
+    if not is_asked and (context.options.output != "table" or context.options.quiet):
+        return
+    aliases = {str(page.get("id")): page_alias(page) for page in pages}
+    for item in edits:
+        post = item.post
+        at = format_time(post.scheduled_at, zone)
+        title = f"Post {post.post_id}, {aliases.get(post.page_id, post.page_id)}, {at}"
+        print_changes(context.notes, title, item.changes)
+
+
+def _describe_unchanged(edit: ContentEdit) -> str:
+    texts = " or ".join(repr(old) for old, _ in edit.replacements)
+    return f"No post contains {texts}" if texts else "Nothing differs"
 
 
 def _note_calendars(context: Context, service: PostService, edits: Sequence[PostEdit]) -> None:
@@ -444,8 +464,8 @@ def _replace_posts(
     edits: Sequence[PostEdit],
     files: Sequence[MediaFile],
     options: EditOptions,
-) -> tuple[list[dict[str, Any]], _Failures]:
-    """Upload files and replace posts; return the new posts, and the failures by the old IDs."""
+) -> tuple[list[dict[str, Any]], _Failures, OutReplyError | None]:
+    """Upload files and replace posts; return the new posts, the failures, and an interruption."""
     new_media: list[str] = []
     if edits and files:
         content = PostContent(media_ids=tuple(edits[0].edit.fields["media_ids"]))
@@ -456,32 +476,33 @@ def _replace_posts(
         edits = [_with_uploads(item, content.media_ids) for item in edits]
     done: list[dict[str, Any]] = []
     failures: _Failures = []
+    interrupted: OutReplyError | None = None
+    is_stopped = False
     for item in edits:
-        if failures and _stops(failures[-1][1]):
-            error = OutReplyError("not edited, because the edit before it failed")
+        if is_stopped:
+            error = OutReplyError("not edited, because an edit before it failed")
             failures.append((item.post.post_id, error))
             continue
         try:
             done.append(item.to_dict(service.edit(item.post, item.body)))
+        except InterruptedRunError as error:
+            interrupted = error
+            break
         except OutReplyError as error:
             failures.append((item.post.post_id, error))
+            # The API may refuse the other posts, too: they are not cancelled for nothing.
+            is_stopped = not isinstance(error, _UNTOUCHED)
         except KeyboardInterrupt:
             interrupted = InterruptedRunError(
                 f"interrupted while post {item.post.post_id} was being edited",
                 hint="Run the command again to finish.",
-                maybe_applied=True,
             )
-            failures.append((item.post.post_id, interrupted))
+            break
     # A post whose outcome is unknown may use the media.
     is_unused = not done and not any(error.maybe_applied for _, error in failures)
-    if is_unused and not options.keep_media:
+    if is_unused and interrupted is None and not options.keep_media:
         service.delete_uploads(new_media)
-    return done, failures
-
-
-def _stops(error: OutReplyError) -> bool:
-    """Whether posts after one with `error` are left alone: they could be cancelled for nothing."""
-    return is_fatal(error) or error.maybe_applied
+    return done, failures, interrupted
 
 
 def _with_uploads(item: PostEdit, media_ids: Sequence[str]) -> PostEdit:
