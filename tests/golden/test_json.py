@@ -307,7 +307,12 @@ def record_post_commands(recorder: Recorder, folder: Path) -> None:
     recorder.record("posts list", "--limit", "1")
     for post in (first, fourth):
         recorder.record("posts show", post["id"])
-    recorder.record("posts reschedule", first["id"], "--at", "+4d")
+    edit = ("--replace", "Hi=Hello", "--first-comment", "No", "--media", str(picture), "--yes")
+    recorder.record("posts edit", first["id"], *edit, "--dry-run")
+    (edited,) = recorder.record("posts edit", first["id"], *edit)
+    recorder.record("posts edit", "--all", "--replace", "no such text=x")
+    recorder.fail("posts edit", "nope", "-m", "Hi", "--yes", code=5)
+    recorder.record("posts reschedule", edited["id"], "--at", "+4d")
     recorder.record("posts cancel", second["id"])
     recorder.record("posts cancel", "nope", "gone", code=3)
     recorder.fail("posts cancel", "nope", code=5)

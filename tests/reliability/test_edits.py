@@ -2,6 +2,8 @@
 
 import json
 import shlex
+import signal
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
@@ -362,6 +364,37 @@ class TestRefused:
         assert world.texts() == {"Row 0": 2}
         assert ran.err.count("not edited") == 2
         assert len(world.proxy.writes(CANCEL_PATH)) == 1
+
+
+@pytest.mark.parametrize("method", ["DELETE", "POST"])
+def test_killed_process(world: World, machine: CommandLine, method: str) -> None:
+    post_id = make_post(machine)
+    processes: list[subprocess.Popen[str]] = []
+    path = CANCEL_PATH if method == "DELETE" else "/posts/schedule"
+    world.proxy.on(method, path, lose_response(lambda: processes[0].kill()))
+    processes.append(machine.start("posts", "edit", post_id, "-m", "Row 1", "--yes"))
+    processes[0].communicate(timeout=60)
+    assert processes[0].returncode == -signal.SIGKILL
+    world.proxy.recover()
+    assert run_any_writing_command(machine).code == 5
+    assert world.texts() == {"Row 1": 1}
+    assert list_unsettled(machine) == []
+
+
+def test_interrupted_process(world: World, machine: CommandLine) -> None:
+    """Ctrl-C between the two requests says what is left to do."""
+    ids = [make_post(machine, at=f"2026-12-0{day}T09:00:00Z") for day in (1, 2)]
+    processes: list[subprocess.Popen[str]] = []
+    interrupt = lose_response(lambda: processes[0].send_signal(signal.SIGINT))
+    world.proxy.on("DELETE", CANCEL_PATH, interrupt)
+    processes.append(machine.start("posts", "edit", *ids, "-m", "Row 1", "--yes"))
+    _, err = processes[0].communicate(timeout=60)
+    assert processes[0].returncode == 130
+    assert f"while post {ids[0]} was being edited" in err
+    assert "Run the command again to finish." in err
+    world.proxy.recover()
+    assert machine.run("posts", "edit", *ids, "-m", "Row 1", "--yes").code == 0
+    assert world.texts() == {"Row 1": 2}
 
 
 def test_server_goes_down(world: World, machine: CommandLine, post_id: str) -> None:

@@ -112,6 +112,7 @@ _COMMANDS = tuple(
         "webhooks create --url https://e.com/h --events post.published", "quota show",
         "quota check", "quota check --min-publishes 5", "quota forecast", "doctor",
         "errors MISSING_SCOPE", "api GET /account", "api GET /pages --paginate",
+        "posts edit s1 -m Hi --yes", "posts edit --all --replace a=b --yes",
     )
 )  # fmt: skip
 _FORMATS = ("table", "screen", "json", "csv", "yaml", "table")
