@@ -48,6 +48,7 @@ CONFINED = {
     "werkzeug": {"emulator"},
     "openpyxl": {"bulk.workbook_writer"},
     "tzlocal": {"times"},
+    "dateutil": {"bulk.series"},
     "yaml": {
         "emulator.seed_file",
         "emulator.seed_export",

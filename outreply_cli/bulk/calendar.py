@@ -9,6 +9,8 @@ from pathlib import Path, PureWindowsPath
 from typing import Any, NamedTuple
 
 from outreply_cli.bulk.headers import Scheduler
+from outreply_cli.bulk.series import Repeat, parse_repeat
+from outreply_cli.errors import TimeError
 from outreply_cli.formats.json import parse_json
 from outreply_cli.formats.text import TextEncodingError, decode_text
 from outreply_cli.paths import find_same_name, suggest_near_file
@@ -66,8 +68,13 @@ FIELD_TABLE = (
     Field("link", "a link to attach", "https://example.com"),
     Field("tiktok_settings", "TikTok settings as JSON", '{"privacy_level": "SELF_ONLY"}',
           "object"),
+    Field("repeat", "repeats the row as a series; see below", "every tue until 2027-03"),
+    Field("variants", "texts for the posts of a series, in turn; YAML only",
+          "[First text, Second text]", "variants"),
 )  # fmt: skip
 FIELDS = tuple(entry.name for entry in FIELD_TABLE)
+# Fields that each variant of a series may have.
+VARIANT_FIELDS = FIELDS[FIELDS.index("message") : FIELDS.index("repeat")]
 LIST_FIELDS = frozenset(entry.name for entry in FIELD_TABLE if entry.kind == "list")
 ALIASES = {"page_id": "page", "pages": "page", "message_twitter": "message_x"}
 KEY_MAX_CHARACTERS = 200
@@ -97,6 +104,8 @@ class Row(NamedTuple):
         key: Its identity over runs.
         messages: The texts for single platforms, by the platform's name.
         has_invalid_content: Whether its content could not be read, and cannot be validated.
+        repeat: When it is repeated; the other fields are those of each post.
+        variants: The row with the content of each post of a series, in turn.
     """
 
     file: str
@@ -110,6 +119,8 @@ class Row(NamedTuple):
     messages: Mapping[str, str] = {}
     has_invalid_content: bool = False
     sheet: Sheet | None = None
+    repeat: Repeat | None = None
+    variants: tuple["Row", ...] = ()
 
     def diagnostic(self, field: str, message: str, *, is_warning: bool = False) -> Diagnostic:
         """Return a problem of one field, or of the whole row for ""."""
@@ -251,6 +262,42 @@ def add_row(calendar: Calendar, line: int, values: Mapping[str, Any]) -> None:
     if key is not None and len(key) > KEY_MAX_CHARACTERS:
         calendar.add_error(line, "key", f"`key` is longer than {KEY_MAX_CHARACTERS} characters")
     problem_count = len(calendar.problems)
+    content, media_files, messages = _read_content(calendar, line, values)
+    variants = [
+        _read_content(calendar, line, variant) for variant in _read_variants(calendar, line, values)
+    ]
+    has_invalid_content = len(calendar.problems) > problem_count
+    repeat, is_valid = _read_repeat(calendar, line, values)
+    row = Row(
+        calendar.file_name,
+        line,
+        key,
+        pages,
+        # Not the time of a single post.
+        scheduled_at if is_valid else "",
+        get("timezone"),
+        content,
+        media_files,
+        messages,
+        has_invalid_content,
+        calendar.sheet,
+        repeat,
+    )
+    if variants:
+        row = row._replace(
+            variants=tuple(
+                row._replace(repeat=None, content=content, media_files=files, messages=messages)
+                for content, files, messages in variants
+            )
+        )
+    calendar.rows.append(row)
+
+
+def _read_content(
+    calendar: Calendar, line: int, values: Mapping[str, Any]
+) -> tuple[PostContent, tuple[Path, ...], Mapping[str, str]]:
+    """Return the content, the files, and the texts for single platforms."""
+    get = values.get
     message, settings = get("message"), get("tiktok_settings")
     if calendar.is_remote:
         _refuse_local_files(calendar, line, values)
@@ -277,21 +324,64 @@ def add_row(calendar: Calendar, line: int, values: Mapping[str, Any]) -> None:
         for platform, name in PLATFORM_MESSAGES.items()
         if name in values
     }
-    calendar.rows.append(
-        Row(
-            calendar.file_name,
-            line,
-            key,
-            pages,
-            scheduled_at,
-            get("timezone"),
-            content,
-            media_files,
-            messages or _NO_MESSAGES,
-            len(calendar.problems) > problem_count,
-            calendar.sheet,
-        )
-    )
+    return content, media_files, messages or _NO_MESSAGES
+
+
+def _read_repeat(
+    calendar: Calendar, line: int, values: Mapping[str, Any]
+) -> tuple[Repeat | None, bool]:
+    """Return `repeat`, and whether it is valid."""
+    text = values.get("repeat")
+    if text is None:
+        if values.get("variants"):
+            calendar.add_error(line, "variants", "`variants` requires `repeat`")
+        return None, True
+    try:
+        return parse_repeat(text), True
+    except TimeError as error:
+        calendar.add_error(line, "repeat", f"{error.message}. {error.hint}")
+        return None, False
+
+
+def _read_variants(
+    calendar: Calendar, line: int, values: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    """Return the values of each variant: its own, and those of the row that it does not replace."""
+    variants = values.get("variants") or []
+    if isinstance(variants, str):
+        variants = _parse_variants(calendar, line, variants)
+    texts = {"message", "message_file"}
+    all_texts = texts.union(PLATFORM_MESSAGES.values())
+    if variants and values.keys() & texts and all(texts & variant.keys() for variant in variants):
+        message = "not used, because each variant has a message; move it to `variants`"
+        calendar.add_error(line, "message", message)
+    other = {name: value for name, value in values.items() if name not in all_texts}
+    return [{**(other if texts & variant.keys() else values), **variant} for variant in variants]
+
+
+def _parse_variants(calendar: Calendar, line: int, text: str) -> list[dict[str, Any]]:
+    try:
+        items = parse_json(text)
+    except ValueError:
+        items = None
+    if isinstance(items, list) and items:
+        variants = [{"message": item} if isinstance(item, str) else item for item in items]
+        if all(
+            isinstance(item, dict) and all(map(_is_value, item, item.values())) for item in variants
+        ):
+            return variants
+    message = 'not a JSON list (for example ["Text one", {"message": "Text two"}])'
+    calendar.add_error(line, "variants", message)
+    return []
+
+
+def _is_value(name: str, value: object) -> bool:
+    """Return whether a variant may have `value` in the field `name`."""
+    if name in LIST_FIELDS and name in VARIANT_FIELDS:
+        return isinstance(value, list) and all(isinstance(item, str) for item in value)
+    if name == "tiktok_settings":
+        return isinstance(value, dict)
+    return name in VARIANT_FIELDS and isinstance(value, str) and bool(value.strip())
 
 
 def split_cell(calendar: Calendar, field_name: str, text: str) -> list[str]:

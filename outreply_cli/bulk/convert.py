@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from outreply_cli.bulk.calendar import FIELDS, PLATFORM_MESSAGES, Calendar, Row
@@ -51,34 +52,53 @@ def _fields(
     now: datetime,
     add_problem: Callable[[Diagnostic], None],
 ) -> Iterator[tuple[str, str]]:
-    content = row.content
     try:
         time, zone_name = _convert_time(calendar, row, zone, now)
     except TimeError as error:
         reason = f"{error.message}. {error.hint}" if error.hint else error.message
         add_problem(row.diagnostic("scheduled_at", reason))
         return
-    files = [os.path.relpath(path, calendar.path.parent) for path in row.media_files]
-    for path in files:
-        if ";" in path:
-            message = f"{path!r} has a semicolon, which separates names in CSV; rename the file"
-            add_problem(row.diagnostic("media_files", message))
-    settings = content.tiktok_settings
     values = {
         "key": row.key,
         "page": ";".join(row.pages),
         "scheduled_at": time,
         "timezone": zone_name,
+        "repeat": row.repeat.text if row.repeat is not None else None,
+    }
+    if row.variants:
+        variants = [_content(calendar, variant) for variant in row.variants]
+        values["variants"] = json.dumps(variants, ensure_ascii=False)
+    else:
+        fields = _content(calendar, row)
+        for path in fields.get("media_files", ()):
+            if ";" in path:
+                message = f"{path!r} has a semicolon, which separates names in CSV; rename the file"
+                add_problem(row.diagnostic("media_files", message))
+        values |= {name: _to_cell(name, value) for name, value in fields.items()}
+    yield from ((name, value) for name, value in values.items() if value)
+
+
+def _content(calendar: Calendar, row: Row) -> dict[str, Any]:
+    content = row.content
+    values = {
         "message": content.message,
         **{PLATFORM_MESSAGES[platform]: text for platform, text in row.messages.items()},
-        "media_files": ";".join(files),
-        "media_ids": ";".join(content.media_ids),
-        "media_urls": join_urls(content.media_urls),
+        "media_files": [os.path.relpath(path, calendar.path.parent) for path in row.media_files],
+        "media_ids": list(content.media_ids),
+        "media_urls": list(content.media_urls),
         "first_comment": content.first_comment,
         "link": content.link,
-        "tiktok_settings": json.dumps(settings, ensure_ascii=False) if settings else None,
+        "tiktok_settings": content.tiktok_settings,
     }
-    yield from ((name, value) for name, value in values.items() if value)
+    return {name: value for name, value in values.items() if value}
+
+
+def _to_cell(name: str, value: Any) -> str:
+    if name == "media_urls":
+        return join_urls(value)
+    if isinstance(value, list):
+        return ";".join(value)
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else str(value)
 
 
 def _convert_time(

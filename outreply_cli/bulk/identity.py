@@ -84,7 +84,7 @@ def identify_calendar(
             hint=f"Name the calendar that it belongs to, for example: --name '{names[0]}'",
             details={"calendars": names},
         )
-    return CalendarIdentity(shared.pop() if shared else _new_id(posts))
+    return CalendarIdentity(shared.pop() if shared else _new_id(calendar, posts))
 
 
 def find_calendar(journal: Journal, account: str, text: str, path: str) -> str | None:
@@ -224,10 +224,18 @@ def _describe(known: Mapping[str, str], ids: Collection[str]) -> str:
     return ", ".join(labels)
 
 
-def _new_id(posts: Sequence[PlannedPost]) -> str:
-    # Equal for the same file in two places: runs at the same time wait for each other.
-    rows = sorted(
-        f"{post.page_id}\n{format_timestamp(post.scheduled_at)}\n{post.key or ''}" for post in posts
-    )
+def _new_id(calendar: Calendar, posts: Sequence[PlannedPost]) -> str:
+    # Equal for the same file in two places: runs at the same time wait for each other. Which posts
+    # a series has depends on the time of the run.
+    rows = [
+        f"{post.page_id}\n{format_timestamp(post.scheduled_at)}\n{post.key or ''}"
+        for post in posts
+        if post.series_zone is None
+    ]
+    rows += [
+        f"{','.join(row.pages)}\n{row.scheduled_at}\n{row.key or ''}"
+        for row in calendar.rows
+        if row.repeat is not None
+    ]
     counted = "\n".join(f"{row}\n{count}" for row, count in sorted(Counter(rows).items()))
     return _UNNAMED + hashlib.sha256(counted.encode("utf-8", "surrogatepass")).hexdigest()[:12]

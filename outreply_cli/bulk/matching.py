@@ -1,10 +1,13 @@
 """Matching of planned posts with the rows of earlier runs."""
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
+from functools import partial
 from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
 
 from outreply_cli.bulk.resolve import PlannedPost
 from outreply_cli.journal.models import (
@@ -20,6 +23,7 @@ from outreply_cli.spec.text import normalize_line_endings
 from outreply_cli.timestamps import format_timestamp
 
 _KEYED = "key:"
+_DAY_OF_KEY = re.compile(r"/\d{4}-\d\d-\d\d\Z", re.ASCII)
 _TEXTS = ("message", "first_comment")
 # Keys of `bulk export` start with this, followed by the ID of the post.
 EXPORTED_KEY = "post:"
@@ -65,7 +69,9 @@ def match_rows(
     A row with a key is the row with that key. One without is, on its page, the row that is equal;
     else the pending one with the same content; else the pending one at the same time: so a row
     keeps its identity when its text or its time is edited, and when others are added or removed.
-    The same text at a later time is a new row once the earlier post is published.
+    The same text at a later time is a new row once the earlier post is published. An occurrence of
+    a series without a key is the row of its first time, else the pending one with the same content
+    on the same day: others of the series have the same content.
 
     Returns:
         The rows in the order of `posts`, and the pending entries without a row.
@@ -75,6 +81,8 @@ def match_rows(
     pairing = _Pairing(histories)
     keyed = [i for i, post in enumerate(posts) if post.key is not None]
     unkeyed = [i for i, post in enumerate(posts) if post.key is None]
+    series = [i for i in unkeyed if posts[i].series_zone is not None]
+    single = [i for i in unkeyed if posts[i].series_zone is None]
 
     def is_pending(entry: JournalEntry) -> bool:
         return not _has_key(entry) and _is_pending(entry, now)
@@ -89,9 +97,26 @@ def match_rows(
         lambda e: key_from_name(e.row),
         lambda e: _has_key(e) and e.scheduled_at > now,
     )
+    # A row that becomes a series keeps its post, and so does the occurrence that becomes a row.
+    pairing.pair(
+        [i for i in keyed if i not in pairing.entries],
+        lambda i: (_series_key(posts[i].key), posts[i].page_id, posts[i].scheduled_at),
+        lambda e: (_series_key(key_from_name(e.row)), e.page_id, e.scheduled_at),
+        _has_key,
+    )
     pairing.pair(unkeyed, lambda i: digests[i], _entry_digest, lambda e: not _has_key(e))
     pairing.pair(
-        unkeyed, lambda i: content_digest(bodies[i]), lambda e: content_digest(e.body), is_pending
+        series, lambda i: f"{_stem(posts[i])}#0", lambda e: e.row, lambda e: not _has_key(e)
+    )
+    for zone in dict.fromkeys(posts[i].series_zone for i in series):
+        pairing.pair(
+            [i for i in series if posts[i].series_zone == zone],
+            lambda i: (content_digest(bodies[i]), posts[i].series_day),
+            partial(_content_on_day, zone=zone),
+            is_pending,
+        )
+    pairing.pair(
+        single, lambda i: content_digest(bodies[i]), lambda e: content_digest(e.body), is_pending
     )
     pairing.pair(
         unkeyed,
@@ -100,7 +125,7 @@ def match_rows(
         is_pending,
     )
     # A row that was paired with an edited version of itself has neither its time nor its text.
-    pairing.pair(unkeyed, lambda i: f"{_stem(posts[i])}#0", lambda e: e.row, is_pending)
+    pairing.pair(single, lambda i: f"{_stem(posts[i])}#0", lambda e: e.row, is_pending)
     next_generations = {history.row: history.next_generation for history in histories}
     rows = []
     names = pairing.row_names(posts)
@@ -172,7 +197,13 @@ def _row_name(post: PlannedPost, entry: JournalEntry | None, used: set[str]) -> 
 
 
 def _stem(post: PlannedPost) -> str:
-    return f"{post.page_id}@{format_timestamp(post.scheduled_at)}"
+    # An occurrence keeps its name where `--spread` moves it.
+    at = post.scheduled_at if post.series_zone is None else post.moved_from or post.scheduled_at
+    return f"{post.page_id}@{format_timestamp(at)}"
+
+
+def _series_key(key: str | None) -> str:
+    return _DAY_OF_KEY.sub("", key or "")
 
 
 def name_from_key(post: PlannedPost) -> str:
@@ -189,6 +220,10 @@ def exported_post_id(post: PlannedPost) -> str | None:
 def key_from_name(row: str) -> str | None:
     """Return the key of a row by its name in the journal; None if it has none."""
     return row.removeprefix(_KEYED).rpartition("@")[0] if row.startswith(_KEYED) else None
+
+
+def _content_on_day(entry: JournalEntry, zone: ZoneInfo | None) -> tuple[str, date]:
+    return content_digest(entry.body), entry.scheduled_at.astimezone(zone).date()
 
 
 def _has_post(entry: JournalEntry) -> bool:

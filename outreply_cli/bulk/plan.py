@@ -12,6 +12,7 @@ from outreply_cli.bulk.matching import MatchedRow, with_line_feeds
 from outreply_cli.bulk.remote_state import PostStatus
 from outreply_cli.bulk.resolve import PlannedPost
 from outreply_cli.journal.models import FILES_FIELD, JournalEntry, JournalEntryDraft
+from outreply_cli.posts.content import Diagnostic, validate_time
 from outreply_cli.posts.guardrails import GuardrailLimits, page_violations
 from outreply_cli.times import format_duration
 from outreply_cli.timestamps import format_timestamp
@@ -79,7 +80,7 @@ class Action(NamedTuple):
 
     @property
     def key(self) -> str | None:
-        """Key of the row."""
+        """Key of the row, or of its occurrence."""
         return self.post.key if self.post is not None else None
 
     @property
@@ -134,6 +135,32 @@ def make_plan(
     if prune:
         actions += [Action.cancel(entry, "row removed") for entry in pending]
     return Plan(actions, [] if prune else pending)
+
+
+def leave_out_late(plan: Plan, now: datetime) -> tuple[Plan, list[Diagnostic]]:
+    """Return the plan without the posts of series that are too close, and a warning for each.
+
+    A series goes on: such a post is not created any more, or stays as it is.
+    """
+    actions: list[Action] = []
+    warnings: list[Diagnostic] = []
+    for action in plan.actions:
+        post = action.post
+        is_sent = action.kind in {ActionType.CREATE, ActionType.CHANGE}
+        if post is None or post.series_zone is None or not is_sent:
+            actions.append(action)
+            continue
+        problem = validate_time(action.scheduled_at, now)
+        if problem is None:
+            actions.append(action)
+            continue
+        is_new = action.kind == ActionType.CREATE
+        message = f"the post of {post.row.scheduled_at} {'is left out' if is_new else 'stays'}"
+        text = f"{message}: {problem.message}"
+        warnings.append(post.row.diagnostic("repeat", text, is_warning=True))
+        if not is_new:
+            actions.append(action._replace(kind=ActionType.KEEP, draft=None, reason=""))
+    return replace(plan, actions=actions), warnings
 
 
 def schedule_cancels_first(

@@ -3,13 +3,14 @@
 import hashlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from outreply_cli.bulk.plan import Action, ActionType, Plan
 from outreply_cli.errors import InvalidInputError, StorageError
 from outreply_cli.formats.text import decode_text
-from outreply_cli.timestamps import format_timestamp
+from outreply_cli.timestamps import format_timestamp, parse_timestamp
 
 _VERSION = 1
 _HEAD = """\
@@ -36,21 +37,24 @@ class StalePlanError(InvalidInputError):
 
 @dataclass(frozen=True)
 class SavedPlan:
-    """A saved plan; `digest` is the SHA-256 of its calendar file."""
+    """A saved plan, made at `made_at`; `digest` is the SHA-256 of its calendar file."""
 
     calendar: str
     digest: str
     account: str
     options: dict[str, Any]
     steps: list[dict[str, Any]]
+    made_at: datetime
 
 
 def serialize_action(action: Action) -> dict[str, Any]:
     """Return an action as a plan file shows it."""
+    day = action.post.series_day if action.post is not None else None
     step = {
         "action": action.kind.value,
         "line": action.line,
         "key": action.key,
+        "occurrence": None if day is None else day.isoformat(),
         "page_id": action.page_id,
         "scheduled_at": format_timestamp(action.scheduled_at),
         "message": action.message if action.post is not None else None,
@@ -62,9 +66,15 @@ def serialize_action(action: Action) -> dict[str, Any]:
 
 
 def save_plan(
-    path: Path, calendar: Path, account: str, options: Mapping[str, Any], plan: Plan
+    path: Path,
+    calendar: Path,
+    account: str,
+    options: Mapping[str, Any],
+    plan: Plan,
+    *,
+    now: datetime,
 ) -> None:
-    """Write `plan` to `path`; raises StorageError."""
+    """Write `plan`, made at `now`, to `path`; raises StorageError."""
     import yaml
 
     document = {
@@ -72,6 +82,7 @@ def save_plan(
         "calendar": str(calendar),
         "calendar_sha256": file_digest(calendar),
         "account": account,
+        "made_at": format_timestamp(now),
         "options": {name: value for name, value in options.items() if value is not None},
         "summary": {kind.value: len(plan.filter_actions(kind)) for kind in ActionType},
         "steps": [serialize_action(action) for action in plan.actions],
@@ -103,6 +114,7 @@ def load_plan(path: Path) -> SavedPlan:
             account=str(document["account"]),
             options=dict(document["options"] or {}),
             steps=[dict(step) for step in document["steps"] or []],
+            made_at=parse_timestamp(document["made_at"]),
         )
     except OSError as failure:
         raise InvalidInputError(f"cannot read the plan {path}: {failure.strerror}") from None
@@ -142,12 +154,18 @@ def locate_calendar(saved: SavedPlan, plan: Path) -> Path:
 
 
 def find_drift(
-    saved: SavedPlan, account: str, plan: Plan, calendar: Path, applied: Collection[str]
+    saved: SavedPlan,
+    account: str,
+    plan: Plan,
+    calendar: Path,
+    applied: Collection[str],
+    *,
+    now: datetime,
 ) -> Iterator[str]:
     """Yield the differences between a saved plan and the current one.
 
     A step that is already applied is not a difference: a row that is in sync, or a post that was
-    cancelled, whose ID is then in `applied`.
+    cancelled, whose ID is then in `applied`. Neither is a post of a series that is past.
     """
     if saved.account != account:
         yield "the plan was created for another account"
@@ -155,15 +173,17 @@ def find_drift(
     if saved.digest != file_digest(calendar):
         yield f"{calendar} was edited"
     before = _by_row(saved.steps)
-    now = _by_row([serialize_action(action) for action in plan.actions])
-    for row in dict.fromkeys([*before, *now]):
-        if row not in now:
-            if str(before[row].get("post_id")) not in applied:
+    after = _by_row([serialize_action(action) for action in plan.actions])
+    for row in dict.fromkeys([*before, *after]):
+        if row not in after:
+            scheduled_at = str(before[row].get("scheduled_at"))
+            is_past = "occurrence" in before[row] and scheduled_at <= format_timestamp(now)
+            if not is_past and str(before[row].get("post_id")) not in applied:
                 yield f"{_describe(before[row])} was removed"
         elif row not in before:
-            yield f"{_describe(now[row])} is new"
-        elif before[row] != now[row] and not _is_applied(before[row], now[row]):
-            yield f"{_describe(now[row])}: {_describe_change(before[row], now[row])}"
+            yield f"{_describe(after[row])} is new"
+        elif before[row] != after[row] and not _is_applied(before[row], after[row]):
+            yield f"{_describe(after[row])}: {_describe_change(before[row], after[row])}"
 
 
 def _is_applied(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
@@ -178,7 +198,9 @@ def _is_applied(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
 
 def _by_row(steps: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     return {
-        f"{step['line']}@{step['page_id']}" if "line" in step else _describe(step): step
+        f"{step['line']}@{step['page_id']}@{step.get('occurrence', '')}"
+        if "line" in step
+        else _describe(step): step
         for step in steps
     }
 

@@ -3,13 +3,14 @@
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
-from functools import lru_cache
+from datetime import date, datetime, timedelta
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from outreply_cli.bulk.calendar import Calendar, Row
+from outreply_cli.bulk.series import SERIES_MAX_AGE, Expansion, Repeat, expand_series
 from outreply_cli.bulk.utm import MissingValueError, fill_templates, tag_content
 from outreply_cli.errors import InvalidInputError, OutReplyError, TimeError
 from outreply_cli.journal.models import FILES_FIELD
@@ -33,7 +34,8 @@ _LATER = timedelta(days=400)
 class PlannedPost(NamedTuple):
     """A post in a calendar, at a time in UTC.
 
-    `moved_from` is the time that the file says, where `--spread` moved the post.
+    `moved_from` is the time that the file says, where `--spread` moved the post. `series_zone` is
+    the time zone of a series that the post is an occurrence of.
     """
 
     row: Row
@@ -42,6 +44,14 @@ class PlannedPost(NamedTuple):
     scheduled_at: datetime
     media_files: tuple[MediaFile, ...] = ()
     moved_from: datetime | None = None
+    series_zone: ZoneInfo | None = None
+
+    @property
+    def series_day(self) -> date | None:
+        """The local day of an occurrence of a series."""
+        if self.series_zone is None:
+            return None
+        return (self.moved_from or self.scheduled_at).astimezone(self.series_zone).date()
 
     @property
     def key(self) -> str | None:
@@ -62,7 +72,11 @@ class PlannedPost(NamedTuple):
 
 
 class ResolvedRows(NamedTuple):
-    """The posts of a calendar, the problems of its rows, and notes for the user."""
+    """The posts of a calendar, the problems of its rows, and notes for the user.
+
+    The posts of a series are those of all occurrences up to twice as far ahead as the API allows:
+    a post that an earlier run made is always the post of its occurrence.
+    """
 
     posts: list[PlannedPost]
     problems: list[Diagnostic]
@@ -78,16 +92,21 @@ def resolve_rows(
     now: datetime,
     storage: StorageLimits,
     has_secret: Callable[[object], bool],
+    latest: datetime,
 ) -> ResolvedRows:
     """Return the posts in `calendar`, and all problems of its rows.
 
     Rows without a zone are in `zone`, or in that of each page's brand if it is None; `brand_zone`
-    returns the zone of a brand by its ID. `has_secret` returns whether a field contains one.
+    returns the zone of a brand by its ID. `has_secret` returns whether a field contains one. Posts
+    of series after `latest` are left to later runs.
     """
     brand_zone = lru_cache(maxsize=None)(brand_zone)
-    resolver = _RowResolver(calendar, pages, zone, brand_zone, now, storage, has_secret)
+    resolver = _RowResolver(calendar, pages, zone, brand_zone, now, storage, has_secret, latest)
     for row in calendar.rows:
-        resolver.add(row)
+        if row.repeat is None:
+            resolver.add(row)
+        else:
+            resolver.add_series(row, row.repeat)
     return ResolvedRows(resolver.posts, resolver.problems, list(resolver.notes()))
 
 
@@ -106,11 +125,16 @@ class _RowResolver:
     _now: datetime
     _storage: StorageLimits
     _has_secret: Callable[[object], bool]
+    _latest: datetime
     posts: list[PlannedPost] = field(default_factory=list)
     problems: list[Diagnostic] = field(default_factory=list)
     _valid_pages: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     _files: dict[Path, MediaFile] = field(default_factory=dict)
     _tagged: int = 0
+    # Posts that are left to later runs: how many, whether these are all, and the day of the first.
+    _later_count: int = 0
+    _is_later_counted: bool = True
+    _first_later: date | None = None
 
     def add(self, row: Row) -> None:
         pages = self._find_pages(row)
@@ -121,19 +145,147 @@ class _RowResolver:
             if time is not None and time <= self._now:
                 self._ignore_past_row(row)
                 return
-            self._validate(row.for_platform(next(iter(row.messages), "")), "")
+            self._validate(self._fit_page(row, {}), "")
         files = self._inspect_files(row)
         for page in pages:
-            post_row = row.for_platform(str(page.get("platform") or "")) if row.messages else row
-            if self._calendar.settings.utm:
-                post_row = self._tag_links(post_row, page)
+            post_row = self._fit_page(row, page)
             self._validate(post_row, str(page.get("platform") or ""))
             scheduled_at = self._parse_time(row, page)
             if scheduled_at is not None:
                 self.posts.append(PlannedPost(post_row, page, str(page["id"]), scheduled_at, files))
 
+    def add_series(self, row: Row, repeat: Repeat) -> None:
+        pages = self._find_pages(row)
+        expanded: dict[str, Expansion | None] = {}
+        for page in pages or [{}]:
+            zone = self._find_zone(row, page)
+            if zone is None:
+                continue
+            if zone.key not in expanded:
+                expanded[zone.key] = self._expand(row, repeat, zone)
+            series = expanded[zone.key]
+            if series is None:
+                continue
+            variants = [self._fit_page(variant, page) for variant in row.variants or [row]]
+            used = (
+                {number % len(variants) for number, _, _ in series.coming}
+                if series.is_counted
+                else set(range(len(variants)))
+            )
+            if not used:
+                # The series is over: what it needed may be gone.
+                self._ignore_past_row(row)
+            for number in sorted(used):
+                self._validate(variants[number], str(page.get("platform") or ""))
+            files = {number: self._inspect_files(variants[number]) for number in sorted(used)}
+            if page:
+                self._add_occurrences(page, zone, series, variants, files)
+
+    def _add_occurrences(
+        self,
+        page: Mapping[str, Any],
+        zone: ZoneInfo,
+        series: Expansion,
+        variants: Sequence[Row],
+        files: Mapping[int, tuple[MediaFile, ...]],
+    ) -> None:
+        for number, local, at in series.occurrences:
+            turn = number % len(variants)
+            row = variants[turn]
+            row = row._replace(
+                key=self._derive_key(row, local.date()), scheduled_at=f"{local:%F %T}", repeat=None
+            )
+            media_files = files.get(turn, ())
+            self.posts.append(
+                PlannedPost(row, page, str(page["id"]), at, media_files, series_zone=zone)
+            )
+        if series.later:
+            self._later_count += len(series.later)
+            self._is_later_counted &= series.is_counted
+            first = series.later[0].local.date()
+            self._first_later = min(first, self._first_later or first)
+
+    def _fit_page(self, row: Row, page: Mapping[str, Any]) -> Row:
+        """Return the row with the text and the links for a page."""
+        platform = str(page.get("platform") or next(iter(row.messages), ""))
+        row = row.for_platform(platform) if row.messages else row
+        return self._tag_links(row, page) if page and self._calendar.settings.utm else row
+
+    def _expand(self, row: Row, repeat: Repeat, zone: ZoneInfo) -> Expansion | None:
+        """Return the occurrences of a row, or None if it has a problem."""
+        start = self._parse_start(row, repeat, zone)
+        if start is None:
+            return None
+        series = expand_series(repeat, start, zone, now=self._now, latest=self._latest)
+        for local, error in series.invalid:
+            reason = error.message.rpartition(";")[0]
+            message = f"{reason}; add `except {local.date()}`, or use another time of day"
+            self._add(row, "repeat", message)
+        if series.is_empty:
+            self._add(row, "repeat", "the series ends before its first post; correct the end")
+        for day in series.unmatched:
+            message = f"{day:%a} {day} is not a date of the series; remove it from `except`"
+            self._add(row, "repeat", message)
+        return series
+
+    def _parse_start(self, row: Row, repeat: Repeat, zone: ZoneInfo) -> datetime | None:
+        """Return the local time of the first occurrence, or None if it has a problem."""
+        text = row.scheduled_at
+        at = self._parse_time_in(row, zone) if text else None
+        if at is None:
+            return None
+        other = ZoneInfo("UTC" if zone.key == _LAST_ZONE else _LAST_ZONE)
+        message = ""
+        if self._is_relative(text, zone, at):
+            message = f"{text!r} is relative to the day of the run; write the date"
+        elif self._is_same_in(other, text, at):
+            message = (
+                f"{text!r} has its own offset, which a clock change would change; write the local "
+                "time, and its zone in `timezone`"
+            )
+        elif abs(at - self._now) > SERIES_MAX_AGE:
+            message = f"{text!r} is more than a century away; correct the year"
+        if message:
+            self._add(row, "scheduled_at", message)
+            return None
+        start = at.astimezone(zone).replace(tzinfo=None)
+        try:
+            repeat.check_start(start)
+        except TimeError as error:
+            self._add(row, "repeat", _with_hint(error))
+            return None
+        return start
+
+    def _is_same_in(self, zone: ZoneInfo, text: str, time: datetime) -> bool:
+        try:
+            return parse_row_time(self._calendar, text, zone, self._now) == time
+        except TimeError:
+            return False
+
+    def _derive_key(self, row: Row, day: date) -> str | None:
+        """Return the key of an occurrence."""
+        if row.key is None:
+            return None
+        key = f"{row.key}/{day}"
+        if key in self._lines:
+            message = f"its post of {day} has the key {key!r}, also on line {self._lines[key]}"
+            self._add(row, "key", f"{message}; use a different key")
+        return key
+
+    @cached_property
+    def _lines(self) -> dict[str, int]:
+        return {row.key: row.line for row in self._calendar.rows if row.key is not None}
+
     def notes(self) -> Iterator[str]:
-        """Yield what was changed in the rows."""
+        """Yield what was changed in the rows, and what is left to later runs."""
+        if self._first_later is not None:
+            day = self._first_later - timedelta(days=1)
+            posts = "later posts of the series are"
+            if self._is_later_counted:
+                posts = (
+                    f"{self._later_count} later post{'s are' if self._later_count > 1 else ' is'}"
+                )
+            yield f"{posts} made by later runs; run this again by {day}"
         if self._tagged:
             yield f"--utm added parameters to {self._tagged} link{'s' * (self._tagged > 1)}"
 
@@ -245,30 +397,38 @@ class _RowResolver:
             self._add(row, problem.field, problem.message, is_warning=problem.is_warning)
 
     def _parse_time(self, row: Row, page: Mapping[str, Any]) -> datetime | None:
+        zone = self._find_zone(row, page) if row.scheduled_at else None
+        time = None if zone is None else self._parse_time_in(row, zone)
+        if (
+            zone is not None
+            and time is not None
+            and self._is_relative(row.scheduled_at, zone, time)
+        ):
+            message = f"{row.scheduled_at!r} is relative to the day of the run; write the date"
+            self._add(row, "scheduled_at", message, is_warning=True)
+        return time
+
+    def _parse_time_in(self, row: Row, zone: ZoneInfo) -> datetime | None:
         text = row.scheduled_at
-        if not text:
-            return None
         try:
-            zone = self._get_zone(row, page)
+            return parse_row_time(self._calendar, text, zone, self._now)
+        except DateOrderError as error:
+            self._add(row, "scheduled_at", f"{_with_hint(error)}, or set --date-order dmy")
+        except TimeError as error:
+            message = _with_hint(error)
+            if _NUMBER.fullmatch(text):
+                message = f"{text} is a number; format the cell as a date with a time"
+            elif row.repeat is not None and "readings" in error.details:
+                message = f"{error.message.rpartition(';')[0]}; use another time of day"
+            self._add(row, "scheduled_at", message)
+        return None
+
+    def _find_zone(self, row: Row, page: Mapping[str, Any]) -> ZoneInfo | None:
+        try:
+            return self._get_zone(row, page)
         except TimeError as error:
             self._add(row, "timezone", _with_hint(error))
             return None
-        try:
-            time = parse_row_time(self._calendar, text, zone, self._now)
-        except DateOrderError as error:
-            self._add(row, "scheduled_at", f"{_with_hint(error)}, or set --date-order dmy")
-            return None
-        except TimeError as error:
-            if _NUMBER.fullmatch(text):
-                message = f"{text} is a number; format the cell as a date with a time"
-                self._add(row, "scheduled_at", message)
-            else:
-                self._add(row, "scheduled_at", _with_hint(error))
-            return None
-        if self._is_relative(text, zone, time):
-            message = f"{text!r} is relative to the day of the run; write the date"
-            self._add(row, "scheduled_at", message, is_warning=True)
-        return time
 
     def _is_relative(self, text: str, zone: ZoneInfo, time: datetime) -> bool:
         if text[:4].isdigit():

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from outreply_cli.api.client import Client, Resource
+from outreply_cli.api.client import Client, Resource, get_page_id, post_time
 from outreply_cli.api.errors import NotFoundError
 from outreply_cli.api.types import Post
 from outreply_cli.bulk.adopt import adopt_exported, draft_from_post
@@ -29,7 +29,14 @@ from outreply_cli.bulk.executor import PlanExecutor, RowResult, RowStatus, RunRe
 from outreply_cli.bulk.identity import CalendarIdentity, find_calendar, identify_calendar
 from outreply_cli.bulk.matching import MatchedRow, match_rows
 from outreply_cli.bulk.pairs import Pairs, RowInDoubt, find_pairs
-from outreply_cli.bulk.plan import Action, ActionType, Plan, make_plan, schedule_cancels_first
+from outreply_cli.bulk.plan import (
+    Action,
+    ActionType,
+    Plan,
+    leave_out_late,
+    make_plan,
+    schedule_cancels_first,
+)
 from outreply_cli.bulk.remote_state import (
     LIVE_STATUSES,
     PostStatus,
@@ -49,7 +56,8 @@ from outreply_cli.media.files import StorageLimits
 from outreply_cli.media.uploader import Uploader
 from outreply_cli.posts.content import Diagnostic
 from outreply_cli.posts.guardrails import GuardrailLimits
-from outreply_cli.posts.sender import OutcomeUnknownError, Sender
+from outreply_cli.posts.sender import OutcomeUnknownError, Sender, matches_entry
+from outreply_cli.spec.limits import SCHEDULE_LATEST
 
 # Diagnostics are dropped for rows whose posts have all been published or failed.
 _FINAL_STATUSES = frozenset({PostStatus.PUBLISHED, PostStatus.FAILED})
@@ -76,6 +84,8 @@ class BulkOptions:
         spread_window: Maximum shift of rows that violate a guardrail; None does not move them.
         max_cancel: Maximum posts to cancel; None for 10 or a fifth of the calendar.
         allow_upload: Whether files of rows may be uploaded.
+        planned_at: When a saved plan was made: posts of series that were too far ahead then still
+            are; None for now.
     """
 
     zone: ZoneInfo | None
@@ -85,17 +95,22 @@ class BulkOptions:
     spread_window: timedelta | None = None
     max_cancel: int | None = None
     allow_upload: bool = True
+    planned_at: datetime | None = None
 
 
 @dataclass(frozen=True)
 class OpenCalendar:
-    """A calendar file, the calendar of the journal that it belongs to, and its posts."""
+    """A calendar file, the calendar of the journal that it belongs to, and its posts.
+
+    `posts` are also those of series that are past, or after `latest`.
+    """
 
     calendar: Calendar
     identity: CalendarIdentity
     posts: list[PlannedPost]
     problems: list[Diagnostic]
     notes: list[str]
+    latest: datetime
 
 
 @dataclass(frozen=True)
@@ -156,6 +171,7 @@ class BulkService:
             OutReplyError: The account cannot be read.
         """
         now = self._client.now()
+        latest = min(now, self._options.planned_at or now) + SCHEDULE_LATEST
         resolved = resolve_rows(
             calendar,
             self.account.pages,
@@ -164,12 +180,13 @@ class BulkService:
             now=now,
             storage=self._storage,
             has_secret=self._client.transport.holds_secret,
+            latest=latest,
         )
         posts, problems = resolved.posts, [*calendar.problems, *resolved.problems]
         if not posts and not all(problem.is_warning for problem in calendar.problems):
             raise calendar_error(problems)
         identity = identify_calendar(self._journal, self.account.fingerprint, calendar, posts, now)
-        return OpenCalendar(calendar, identity, posts, problems, resolved.notes)
+        return OpenCalendar(calendar, identity, posts, problems, resolved.notes, latest)
 
     def identify_again(self, opened: OpenCalendar) -> OpenCalendar:
         """Return the calendar as the journal identifies it now, once its lock is held.
@@ -209,7 +226,8 @@ class BulkService:
         def match(posts: Sequence[PlannedPost]) -> tuple[list[MatchedRow], list[JournalEntry]]:
             return match_rows(posts, histories, account=account, calendar=name, now=now)
 
-        rows, orphaned = match(posts)
+        matched, orphaned = match(posts)
+        rows, lapsed = _split_lapsed(matched, now, opened.latest)
         # Before rows are spread: a row must not move away from its own post.
         adopted = adopt_exported(self._journal, rows, remote, dry_run=not reconcile)
         entries = [row.entry for row in adopted if row.entry is not None] + orphaned
@@ -225,7 +243,7 @@ class BulkService:
             remote,
             statuses,
             histories,
-            claimed=self._journal.post_ids(account),
+            claimed=self._journal.post_ids(account) | _find_own_posts(lapsed, remote),
             separate=self._journal.separate_posts(account),
             outdated_pages={
                 entry.page_id for entry in entries if statuses[entry.id] == PostStatus.MISSING
@@ -267,7 +285,8 @@ class BulkService:
                 fixed_rows=doubts.keys(),
             )
             problems = [*problems, *unplaced]
-            rows, orphaned = match(posts)
+            rows, orphaned = match([*posts, *(row.post for row in lapsed)])
+            rows = rows[: len(posts)]
         rows = [
             row._replace(doubt=doubts[index].reason) if index in doubts else row
             for index, row in enumerate(rows)
@@ -278,18 +297,7 @@ class BulkService:
         slots = [(row.post.page_id, row.post.scheduled_at) for row in rows if row.entry is None]
         others = self._journal.entries_at(account, slots)
         problems = [*problems, *find_conflicts(rows, others, identity.known_id)]
-        done = _lines_with(rows, statuses, _FINAL_STATUSES)
-        problems = [
-            problem for problem in problems if (problem.row_line or problem.line) not in done
-        ]
-        # An expired page blocks only rows that are still to be sent to it.
-        kept = _lines_with(rows, statuses, _ON_SERVER, is_unchanged=True)
-        problems = [
-            replace(problem, is_warning=True)
-            if problem.field == "page" and problem.line in kept
-            else problem
-            for problem in problems
-        ]
+        problems = _drop_settled(problems, rows, statuses)
         return CalendarDiff(remote, rows, orphaned, statuses, problems, doubts)
 
     def plan(self, opened: OpenCalendar, *, reconcile: bool) -> PlannedCalendar:
@@ -302,8 +310,9 @@ class BulkService:
         """
         diff = self.diff(opened, reconcile=reconcile)
         plan = make_plan(diff.rows, diff.orphaned, diff.statuses, prune=self._options.prune)
+        plan, late = leave_out_late(plan, self._client.now())
         posts = [*diff.remote.posts, *self._planned]
-        problems = sort_diagnostics([*diff.problems, *self._check(plan, posts)])
+        problems = sort_diagnostics([*diff.problems, *late, *self._check(plan, posts)])
         errors = [problem for problem in problems if not problem.is_warning]
         if errors:
             raise calendar_error(errors)
@@ -529,6 +538,55 @@ def _with_media(action: Action, uploader: Uploader) -> Action:
     media_ids = [*action.post.row.content.media_ids, *uploaded]
     draft = replace(action.draft, body={**action.draft.body, "media_ids": media_ids})
     return action._replace(draft=draft)
+
+
+def _split_lapsed(
+    rows: Sequence[MatchedRow], now: datetime, latest: datetime
+) -> tuple[list[MatchedRow], list[MatchedRow]]:
+    """Separate the occurrences of series that are past and settled, or after `latest`.
+
+    They are no rows of the run, but have been matched: their posts are not those of removed rows.
+    """
+    kept: list[MatchedRow] = []
+    lapsed: list[MatchedRow] = []
+    for row in rows:
+        is_settled = row.entry is None or row.entry.state == EntryState.DONE
+        is_out = is_settled and not now < row.post.scheduled_at <= latest
+        (lapsed if row.post.series_zone is not None and is_out else kept).append(row)
+    return kept, lapsed
+
+
+def _find_own_posts(lapsed: Iterable[MatchedRow], remote: RemoteState) -> set[str]:
+    """Return the IDs of the posts of occurrences that the journal has lost."""
+    lost = {
+        (row.post.page_id, row.post.scheduled_at): row.draft for row in lapsed if row.entry is None
+    }
+    posts = [(post, post_time(post)) for post in remote.posts] if lost else []
+    return {
+        str(post["id"])
+        for post, at in posts
+        if at is not None
+        and (draft := lost.get((get_page_id(post), at))) is not None
+        and matches_entry(post, draft)
+    }
+
+
+def _drop_settled(
+    problems: Iterable[Diagnostic], rows: Sequence[MatchedRow], statuses: Mapping[int, PostStatus]
+) -> list[Diagnostic]:
+    """Return the problems that still matter."""
+    # A series goes on after the posts that are done.
+    single = [row for row in rows if row.post.series_zone is None]
+    done = _lines_with(single, statuses, _FINAL_STATUSES)
+    # An expired page blocks only rows that are still to be sent to it.
+    kept = _lines_with(rows, statuses, _ON_SERVER, is_unchanged=True)
+    return [
+        replace(problem, is_warning=True)
+        if problem.field == "page" and problem.line in kept
+        else problem
+        for problem in problems
+        if (problem.row_line or problem.line) not in done
+    ]
 
 
 def _lines_with(

@@ -11,6 +11,7 @@ import yaml
 from outreply_cli.bulk.calendar import (
     LIST_FIELDS,
     PLATFORM_MESSAGES,
+    VARIANT_FIELDS,
     Calendar,
     add_row,
     check_duplicate_keys,
@@ -272,9 +273,16 @@ class _Reader:
                 message = unknown_field_message(name, guess_field(name))
                 calendar.add_error(_line(key), name, message)
                 continue
-            _check_lost_text(calendar, self._text, key, value, field)
+            if parent == "variants" and field not in VARIANT_FIELDS:
+                message = f"not a field of a variant; use only {', '.join(VARIANT_FIELDS)}"
+                calendar.add_error(_line(key), name, message)
+                continue
+            if field != "variants":
+                _check_lost_text(calendar, self._text, key, value, field)
             if field == "message" and isinstance(value, yaml.MappingNode):
                 found = self._read_messages(value)
+            elif field == "variants":
+                found = {field: self._read_variants(key, value)}
             else:
                 found = {field: self._read_value(value, field)}
             for found_field, found_value in found.items():
@@ -302,6 +310,26 @@ class _Reader:
                 calendar.add_error(_line(key), "message", message)
             found[field] = self._read_value(value, field)
         return found
+
+    def _read_variants(self, key: yaml.Node, node: yaml.Node) -> list[dict[str, Any]] | None:
+        """Return the fields of each variant; a text is its message."""
+        calendar = self._calendar
+        if not isinstance(node, yaml.SequenceNode) or not node.value:
+            message = "not a list of texts, or of mappings with message and media_files"
+            calendar.add_error(_line(node), "variants", message)
+            return None
+        variants: list[dict[str, Any]] = []
+        for item in node.value:
+            if isinstance(item, yaml.MappingNode):
+                fields = self._read_values(item, "variants") or {}
+            else:
+                _check_lost_text(calendar, self._text, key, item, "message")
+                fields = {"message": self._read_value(item, "message")}
+                if fields["message"] is None and isinstance(item, yaml.ScalarNode):
+                    message = "the variant is empty; write its message"
+                    calendar.add_error(_line(item), "variants", message)
+            variants.append({name: value for name, value in fields.items() if value is not None})
+        return variants
 
     def _read_value(self, node: yaml.Node, field: str) -> Any:
         calendar = self._calendar

@@ -1,6 +1,6 @@
 """`outreply bulk apply`."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -61,6 +61,7 @@ def run(
     except TypeError:
         raise InvalidInputError(f"{plan} has options that outreply does not know") from None
     options = parse_options(context, reading, planning, concurrency=concurrency)
+    options = replace(options, planned_at=saved.made_at)
     calendar = locate_calendar(saved, plan)
     calendars = load_calendars(context, [str(calendar)], reading)
     report_file = ReportFile.check(report, calendars) if report is not None else None
@@ -73,6 +74,7 @@ def run(
                 planned.plan,
                 calendar,
                 bulk.service.cancelled_posts(),
+                now=bulk.client.now(),
             )
         )
         if differences:

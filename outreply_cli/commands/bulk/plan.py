@@ -50,13 +50,16 @@ def run(
     options = parse_options(context, reading, planning)
     calendars = load_calendars(context, [file], reading)
     with bulk_context(context, options, calendars) as bulk:
+        now = bulk.client.now()
         (planned,) = plan_calendars(context, bulk, calendars, reconcile=False)
     show_plans(context, [planned], tz)
     saved = {**asdict(planning), **asdict(reading)}
     # Not saved: a plan is untrusted input, so `bulk apply` takes its own --allow-outside.
     del saved["allow_outside"]
     apply = f"outreply bulk apply {output}{' --allow-outside' if reading.allow_outside else ''}"
-    save_plan(output, planned.calendar.path, planned.account.fingerprint, saved, planned.plan)
+    save_plan(
+        output, planned.calendar.path, planned.account.fingerprint, saved, planned.plan, now=now
+    )
     if context.wants_json:
         results = [
             (planned.calendar.file_name, result) for result in results_from_plan(planned.plan)

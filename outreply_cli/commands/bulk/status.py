@@ -42,6 +42,8 @@ def run(context: Context, file: File, reading: ReadOptions) -> None:
                shrinkable=True),
         Column("Status", "status", style=lambda row: "" if row["status"] == IN_SYNC else "yellow"),
     ])  # fmt: skip
+    for note in opened.notes:
+        context.info(f"{file}: {note}.")
     if any(item["status"] == UNKNOWN for item in statuses):
         for item in statuses:
             if item["detail"]:
