@@ -187,6 +187,17 @@ def test_json_command_imports_are_minimal(cli: CommandLine, emulator: EmulatorSe
     } & loaded  # fmt: skip
 
 
+def test_calendar_without_series_imports_no_dateutil(
+    cli: CommandLine, emulator: EmulatorServer, tmp_path: Path
+) -> None:
+    path = tmp_path / "c.csv"
+    for repeat in ("", "every tue"):
+        row = f"instagram:acme,2026-12-01 09:00,Hi,{repeat}"
+        path.write_text(f"page,scheduled_at,message,repeat\n{row}\n")
+        loaded = get_loaded_modules(cli, "bulk", "schedule", str(path), "--dry-run")
+        assert ("dateutil" in loaded) == bool(repeat)
+
+
 def test_offline_commands_import_no_httpx(cli_logged_out: CommandLine) -> None:
     for words in (("auth", "list"), ("bulk", "template"), ("--help",)):
         assert "httpx" not in get_loaded_modules(cli_logged_out, *words), words

@@ -69,7 +69,7 @@ FIELD_TABLE = (
     Field("tiktok_settings", "TikTok settings as JSON", '{"privacy_level": "SELF_ONLY"}',
           "object"),
     Field("repeat", "repeats the row as a series; see below", "every tue until 2027-03"),
-    Field("variants", "texts for the posts of a series, in turn; YAML only",
+    Field("variants", "texts for the posts of a series, in turn",
           "[First text, Second text]", "variants"),
 )  # fmt: skip
 FIELDS = tuple(entry.name for entry in FIELD_TABLE)

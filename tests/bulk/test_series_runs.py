@@ -1,13 +1,16 @@
 """Calendars with series against the emulator: each occurrence is one post, over many runs."""
 
+import csv
 import json
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from dataclasses import replace
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -30,6 +33,7 @@ from tests.bulk.test_bulk_schedule import get_report, get_summary
 from tests.clocks import ManualClock
 from tests.command_line import CommandLine, Result
 from tests.kill_points import SteppingClient, SteppingJournal
+from tests.media.sample_files import png
 
 BERLIN = ZoneInfo("Europe/Berlin")
 DAY = 86_400
@@ -46,7 +50,7 @@ def write(
     *,
     start: str = "2026-12-01 09:00",
     key: str | None = "tip",
-    texts: Sequence[str] = ("Row",),
+    texts: Sequence[Any] = ("Row",),
     more: str = "",
 ) -> None:
     """Write a calendar with one series on one page."""
@@ -411,6 +415,162 @@ def test_errors_name_line_and_way_out(
 
 def make_run(emulator: EmulatorServer, path: Path, state: Path, now: datetime) -> RunConfig:
     return RunConfig(emulator.base_url, emulator.token, now, path, state, wait_lock=100)
+
+
+def test_unknown_outcome_of_a_past_post_is_held(
+    emulator: EmulatorServer, path: Path, tmp_path: Path, emulator_clock: ManualClock
+) -> None:
+    write(path, texts=["Row one"])
+    config = make_run(emulator, path, tmp_path / "state", emulator_clock.now())
+    with closing(Journal(tmp_path / "state" / "journal.db")) as journal:
+        run_here(config)
+        (entry,) = journal._read("SELECT * FROM entries WHERE row LIKE '%2026-12-01%'", ())
+        # Its response was lost, and the lists are cut off.
+        db = emulator.state.connection
+        db.execute("DELETE FROM posts WHERE id = ?", (entry.post_id,))
+        journal._set(entry, "state = 'sent', sent_at = 1, attempted_at = 1, post_id = NULL")
+        early = datetime(2026, 12, 9, 12, tzinfo=UTC).timestamp()
+        db.executemany(
+            "INSERT INTO posts (id, page_id, status, scheduled_at, created_at, message, media) "
+            "VALUES (?, ?, 'scheduled', ?, 0, 'other', '[]')",
+            [(f"other{n}", entry.page_id, early + 480 * n) for n in range(120)],
+        )
+        go_to(emulator_clock, "2026-12-08 12:00")
+        report = run_here(replace(config, now=emulator_clock.now()))
+        kinds = [(str(result.status), str(result.action.kind)) for result in report.results]
+        assert kinds == [("unknown", "keep"), *[("done", "keep")] * 8, *[("done", "create")] * 2]
+        assert journal.entry(entry.id).state == "sent"
+
+
+def test_spread_posts_keep_their_rows(
+    cli: CommandLine, path: Path, client: Client, emulator_clock: ManualClock
+) -> None:
+    # Around midnight, one of each two is moved to the day before.
+    other = (
+        "  - {page: facebook:acme, timezone: Europe/Berlin, scheduled_at: 2026-12-02 00:00:20,\n"
+    )
+    write(
+        path,
+        key=None,
+        start="2026-12-01 23:58",
+        more=f"{other}     message: Row x, repeat: every wed}}\n",
+    )
+    assert get_summary(run(cli, path, "--spread")) == {"created": 20}
+    before = scheduled(client)
+    assert any(" 23:58" in at for at in before)
+    assert get_summary(run(cli, path, "--spread", "--prune")) == {"unchanged": 20}
+    emulator_clock.advance(3 * DAY)
+    assert get_summary(run(cli, path, "--spread", "--prune")) == {"unchanged": 20, "created": 2}
+    assert before.items() <= scheduled(client).items()
+
+
+def test_series_count_for_guardrails_and_quota(
+    cli: CommandLine, path: Path, emulator: EmulatorServer
+) -> None:
+    other = (
+        "  - {page: facebook:acme, timezone: Europe/Berlin, scheduled_at: 2026-12-01 09:00:30,\n"
+    )
+    write(path, more=f"{other}     message: Row x, repeat: every tue}}\n")
+    ran = cli.run("bulk", "schedule", str(path))
+    assert ran.code == 2
+    assert "lines 2 and 3; move the row, or use --spread" in ran.err or "(lines 2, 3)" in ran.err
+
+
+def test_derived_key_of_another_row_is_an_error(cli: CommandLine, path: Path) -> None:
+    other = "  - {page: facebook:acme, scheduled_at: 2026-12-03 09:00, message: Row x,\n"
+    write(path, more=f"{other}     key: tip/2026-12-08}}\n")
+    ran = cli.run("bulk", "schedule", str(path))
+    assert ran.code == 2
+    assert "key: its post of 2026-12-08 has the key 'tip/2026-12-08', also on line 3" in ran.err
+
+
+def test_clock_change_blocks_the_run_until_it_is_excepted(
+    cli: CommandLine, path: Path, emulator_clock: ManualClock
+) -> None:
+    write(path, "every day", start="2027-01-01 02:30")
+    emulator_clock.advance(60 * DAY)
+    ran = cli.run("bulk", "schedule", str(path), "--dry-run")
+    assert ran.code == 2
+    assert f"{path}:2: repeat: nonexistent time 2027-03-28 02:30" in ran.err
+    assert "add `except 2027-03-28`, or use another time of day" in ran.err
+    write(path, "every day, except 2027-03-28", start="2027-01-01 02:30")
+    assert cli.run("bulk", "schedule", str(path), "--dry-run").code == 0
+
+
+def test_ended_series_needs_neither_page_nor_files(
+    cli: CommandLine, path: Path, client: Client, emulator_clock: ManualClock
+) -> None:
+    image = path.parent / "a.png"
+    image.write_bytes(png())
+    variants = [{"message": "Row A", "media_files": ["a.png"]}, "Row B"]
+    write(path, "every tue for 2 times", texts=variants)
+    assert get_summary(run(cli, path)) == {"created": 2}
+    image.unlink()
+    assert "a.png" in run(cli, path, "--dry-run").err
+    # The first one is over.
+    go_to(emulator_clock, "2026-12-02 09:00")
+    assert get_summary(run(cli, path, "--prune")) == {"unchanged": 1}
+    go_to(emulator_clock, "2026-12-09 09:00")
+    path.write_text(path.read_text().replace("facebook:acme", "facebook:gone"))
+    ran = run(cli, path, "--prune")
+    assert (ran.code, get_summary(ran)) == (0, {})
+
+
+def test_csv_has_variants_as_json(cli: CommandLine, tmp_path: Path, client: Client) -> None:
+    path = tmp_path / "c.csv"
+    cell = '"[""Row A"", {""message"": ""Row B"", ""link"": ""https://e.com/""}]"'
+    path.write_text(
+        "page,scheduled_at,timezone,repeat,variants\n"
+        f"facebook:acme,2026-12-01 09:00,Europe/Berlin,every tue for 3 times,{cell}\n"
+    )
+    assert get_summary(run(cli, path)) == {"created": 3}
+    assert list(scheduled(client).values()) == ["Row A", "Row B", "Row A"]
+
+
+@pytest.mark.parametrize(
+    "cell",
+    ["Row A", "[]", "[1]", "{}", '[{"page": "a"}]', '[{"message": 1}]', '[{"message": " "}]'],
+)
+def test_invalid_variants_of_csv(cli: CommandLine, tmp_path: Path, cell: str) -> None:
+    path = tmp_path / "c.csv"
+    with path.open("w") as stream:
+        csv.writer(stream).writerows(
+            [["page", "scheduled_at", "repeat", "variants"],
+             ["facebook:acme", "2026-12-01 09:00", "every tue", cell]]
+        )  # fmt: skip
+    ran = cli.run("bulk", "schedule", str(path))
+    assert ran.code == 2
+    assert f"{path}:2: variants: not a JSON list" in ran.err
+
+
+def test_converted_series_are_the_same(cli: CommandLine, path: Path, client: Client) -> None:
+    (path.parent / "a.png").write_bytes(png())
+    path.write_text(
+        "posts:\n"
+        "  - page: [facebook:acme, twitter:bluebird]\n"
+        "    key: tip\n    scheduled_at: 2026-12-01 09:00\n    timezone: Europe/Berlin\n"
+        "    repeat: every 2nd tue until 2027-03, except 2027-01-12\n    link: https://e.com/\n"
+        "    variants:\n      - Row A\n      - {message: Row B, media_files: [a.png]}\n"
+        "      - message: {default: Row C, x: Row X}\n"
+    )
+    converted = path.with_suffix(".csv")
+    result = cli.run("bulk", "convert", str(path))
+    assert result.code == 0, result.err
+    converted.write_text(result.out)
+    assert get_summary(run(cli, path)) == {"created": 8}
+    texts = [post["message"] for post in client.scheduled_posts().items if "Row" in post["message"]]
+    assert Counter(texts) == {"Row A": 2, "Row B": 4, "Row C": 1, "Row X": 1}
+    assert get_summary(run(cli, converted, "--prune")) == {"unchanged": 8}
+
+
+def test_tagged_links_of_series_stay(
+    cli: CommandLine, path: Path, emulator_clock: ManualClock
+) -> None:
+    write(path, texts=["Row A https://e.com/", "Row B"])
+    utm = ("--utm", "source={platform},campaign={key}")
+    assert get_summary(run(cli, path, *utm)) == {"created": 10}
+    emulator_clock.advance(30 * DAY)
+    assert get_summary(run(cli, path, *utm)) == {"unchanged": 6, "created": 4}
 
 
 @pytest.mark.parametrize("key", ["tip", None])
