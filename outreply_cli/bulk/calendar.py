@@ -70,7 +70,7 @@ FIELD_TABLE = (
           "object"),
     Field("repeat", "repeats the row as a series; see below", "every tue until 2027-03"),
     Field("variants", "texts for the posts of a series, in turn",
-          "[First text, Second text]", "variants"),
+          '["First text", "Second text"]', "variants"),
 )  # fmt: skip
 FIELDS = tuple(entry.name for entry in FIELD_TABLE)
 # Fields that each variant of a series may have.

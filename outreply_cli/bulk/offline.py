@@ -12,6 +12,7 @@ from outreply_cli.bulk.resolve import LAST_ZONE, is_in_brand_zone, resolve_rows
 from outreply_cli.media.files import StorageLimits
 from outreply_cli.posts.content import Diagnostic
 from outreply_cli.posts.guardrails import GuardrailLimits
+from outreply_cli.spec.limits import SCHEDULE_LATEST
 from outreply_cli.spec.platforms import PLATFORMS, find_platform
 from outreply_cli.spec.token import holds_secret
 
@@ -38,6 +39,7 @@ def check_offline(calendar: Calendar, *, zone: ZoneInfo | None, now: datetime) -
         now=now,
         storage=StorageLimits(),
         has_secret=holds_secret,
+        latest=now + SCHEDULE_LATEST,
     )
     posts, problems = resolved.posts, [*calendar.problems, *resolved.problems]
     problems += [problem for row in calendar.rows for problem in _page_problems(row)]

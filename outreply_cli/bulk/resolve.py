@@ -234,7 +234,7 @@ class _RowResolver:
         at = self._parse_time_in(row, zone) if text else None
         if at is None:
             return None
-        other = ZoneInfo("UTC" if zone.key == _LAST_ZONE else _LAST_ZONE)
+        other = ZoneInfo("UTC" if zone.key == LAST_ZONE else LAST_ZONE)
         message = ""
         if self._is_relative(text, zone, at):
             message = f"{text!r} is relative to the day of the run; write the date"

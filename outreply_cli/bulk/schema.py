@@ -10,6 +10,7 @@ from outreply_cli.bulk.calendar import (
     KEY_MAX_CHARACTERS,
     PLATFORM_MESSAGES,
     URL_START,
+    VARIANT_FIELDS,
     Field,
 )
 
@@ -79,6 +80,7 @@ def _row_schema() -> Schema:
         "type": "object",
         "properties": {name: {"$ref": f"#/$defs/{field}"} for name, field in names.items()},
         "additionalProperties": False,
+        "dependentRequired": {"variants": ["repeat"]},
         "allOf": [
             *({"not": {"required": list(pair)}} for pair in (*_EXCLUSIVE, *pairs)),
             # A mapping has the texts for all platforms.
@@ -100,6 +102,14 @@ def _field_schema(field: Field) -> Schema:
         schema["anyOf"] = [text, {"type": "array", "items": text}]
         if field.name in _NEVER_EMPTY:
             schema["anyOf"][1]["minItems"] = 1
+    elif field.kind == "variants":
+        variant = {
+            "type": "object",
+            "properties": {name: {"$ref": f"#/$defs/{name}"} for name in VARIANT_FIELDS},
+            "additionalProperties": False,
+        }
+        items = {"anyOf": [_FILLED, variant]}
+        schema["anyOf"] = [text, {"type": "array", "items": items}]
     elif field.kind == "object":
         schema["anyOf"] = [{"type": "object"}, {"type": ["string", "null"]}]
     else:

@@ -49,6 +49,8 @@ _DEFAULT_MESSAGE = "default"
 _SURROGATES = re.compile(
     r"(?<!\\)((?:\\\\)*)\\u(d[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2})", re.IGNORECASE
 )
+# What JSON has in strings, and YAML takes for line breaks or refuses.
+_NOT_IN_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufffe\uffff]")
 # A YAML comment after a value that the user may have meant as text.
 _COMMENT = re.compile(r"[ \t]*(?P<text>#(?P<hashtag>[^\s#])?[^\n]*)")
 _COMMENT_BELOW = re.compile(r"[ \t]*\n(?P<indent>[ \t]*)(?P<text>#[^\s#][^\n]*)")
@@ -75,6 +77,7 @@ def parse_yaml(calendar: Calendar, content: bytes) -> None:
         return
     if text.lstrip()[:1] in {"{", "["}:
         text = _SURROGATES.sub(_join_surrogates, text)
+        text = _NOT_IN_YAML.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
     root = _compose(calendar, text)
     if isinstance(root, yaml.SequenceNode):
         _Reader(calendar, text).add_posts(root)

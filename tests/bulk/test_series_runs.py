@@ -558,7 +558,9 @@ def test_converted_series_are_the_same(cli: CommandLine, path: Path, client: Cli
     assert result.code == 0, result.err
     converted.write_text(result.out)
     assert get_summary(run(cli, path)) == {"created": 8}
-    texts = [post["message"] for post in client.scheduled_posts().items if "Row" in post["message"]]
+    texts = [
+        post["message"] for post in client.scheduled_posts().items if "Row" in str(post["message"])
+    ]
     assert Counter(texts) == {"Row A": 2, "Row B": 4, "Row C": 1, "Row X": 1}
     assert get_summary(run(cli, converted, "--prune")) == {"unchanged": 8}
 
