@@ -5,6 +5,7 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from outreply_cli.api.client import Client
 from outreply_cli.api.transport import Transport
@@ -13,6 +14,10 @@ from outreply_cli.emulator.server import EmulatorServer
 from outreply_cli.spec.token import Token
 from tests.clocks import ManualClock
 from tests.command_line import CommandLine
+
+# Without limits in seconds, which a loaded machine exceeds.
+settings.register_profile("untimed", suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -214,7 +214,7 @@ def test_yaml_scalars_stay_text(tmp_path: Path) -> None:
     )  # fmt: skip
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.binary(max_size=400) | st.text(max_size=300).map(str.encode))
 def test_readers_accept_any_bytes(content: bytes) -> None:
     for name in ("csv", "yaml"):

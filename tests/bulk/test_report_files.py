@@ -9,7 +9,7 @@ from pathlib import Path
 
 import openpyxl
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from outreply_cli.api.client import Client
 from outreply_cli.bulk.calendar import Calendar, ReadSettings
@@ -273,7 +273,6 @@ CELLS = st.lists(
 NAMES = st.lists(st.sampled_from([*"=@',;ab ", "é"]), min_size=1, max_size=3).map("".join)
 
 
-@settings(deadline=None)
 @given(
     names=st.lists(NAMES.filter(lambda name: name.strip() != ""), max_size=3),
     rows=st.lists(st.lists(CELLS, min_size=3, max_size=3), min_size=1, max_size=3),

@@ -6,7 +6,7 @@ from itertools import takewhile
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from outreply_cli.bulk.series import Expansion, Repeat, expand_series, parse_repeat
 from outreply_cli.errors import TimeError
@@ -353,7 +353,6 @@ TIMES = st.builds(time, st.integers(0, 23), st.integers(0, 59))
 STARTS = st.dates(date(2024, 1, 1), date(2028, 12, 31))
 
 
-@settings(deadline=None)
 @given(
     repeats(), STARTS, st.tuples(TIMES, st.sampled_from(ZONES)), st.integers(-600, 200), st.data()
 )
@@ -396,7 +395,6 @@ def test_occurrences_agree_with_reading_day_by_day(
         assert len(offsets) == 2
 
 
-@settings(deadline=None)
 @given(
     repeats(), TIMES, st.sampled_from(ZONES),
     st.lists(st.integers(1, 75 * 24 * 60), min_size=2, max_size=12),
@@ -448,7 +446,6 @@ RULES = st.builds(
 )
 
 
-@settings(deadline=None)
 @given(RULES, STARTS)
 def test_any_rule_is_expanded_or_refused(rule: str, day: date) -> None:
     start = datetime.combine(day, time(9))

@@ -14,7 +14,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import HealthCheck, settings, strategies as st
+from hypothesis import settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from outreply_cli.api.client import Client
@@ -754,8 +754,6 @@ for life in (SeriesLife, UnkeyedSeriesLife):
     life.TestCase.settings = settings(
         max_examples=8,
         stateful_step_count=10,
-        deadline=None,
-        suppress_health_check=[HealthCheck.too_slow],
     )
 TestSeriesLife = SeriesLife.TestCase
 TestUnkeyedSeriesLife = UnkeyedSeriesLife.TestCase

@@ -25,7 +25,7 @@ def make_constraints(platform: str, fixed: list[int], hours: int = 24) -> SlotCo
     )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(platforms, st.lists(seconds | crowded, max_size=14), st.lists(seconds, max_size=3))
 def test_spread_violates_nothing_and_keeps_order(
     platform: str, wanted: list[int], fixed: list[int]
@@ -47,7 +47,7 @@ def test_spread_violates_nothing_and_keeps_order(
     assert spread(requests, constraints) == result
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(platforms, st.lists(seconds | crowded, max_size=12))
 def test_spread_again_moves_nothing(platform: str, wanted: list[int]) -> None:
     constraints = make_constraints(platform, [])
@@ -57,7 +57,7 @@ def test_spread_again_moves_nothing(platform: str, wanted: list[int]) -> None:
     assert spread(moved, constraints) == first
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(platforms, st.lists(seconds, max_size=12))
 def test_spread_keeps_rows_that_fit(platform: str, wanted: list[int]) -> None:
     times = sorted(START + timedelta(seconds=s) for s in wanted)
@@ -66,7 +66,7 @@ def test_spread_keeps_rows_that_fit(platform: str, wanted: list[int]) -> None:
     assert spread([SlotRequest(time) for time in times], make_constraints(platform, [])) == times
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(platforms, st.lists(seconds | crowded, max_size=20), seconds | crowded)
 def test_has_capacity_agrees_with_page_violations(
     platform: str, others: list[int], second: int

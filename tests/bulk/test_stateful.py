@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from hypothesis import HealthCheck, settings, strategies as st
+from hypothesis import settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from outreply_cli.api.transport import Transport
@@ -149,7 +149,5 @@ class CalendarLife(RuleBasedStateMachine):
 CalendarLife.TestCase.settings = settings(
     max_examples=12,
     stateful_step_count=12,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow],
 )
 TestCalendarLife = CalendarLife.TestCase
