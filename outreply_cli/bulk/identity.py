@@ -18,6 +18,7 @@ from outreply_cli.errors import InvalidInputError
 from outreply_cli.journal.journal import Journal
 from outreply_cli.journal.models import EntryState, JournalEntry
 from outreply_cli.posts.sender import NAMED_CALENDAR
+from outreply_cli.spec.limits import SCHEDULE_LATEST
 from outreply_cli.timestamps import format_timestamp
 
 _UNNAMED = "rows:"
@@ -58,22 +59,23 @@ def identify_calendar(
     known = journal.calendars(account)
     name = calendar.name
     if name is not None:
-        return _identify_by_name(journal, account, name, posts, known)
+        return _identify_by_name(journal, account, name, posts, known, now=now)
     path = calendar.source
     at_path = {known_id for known_id, known_path in known.items() if known_path == path != STDIN}
-    shared = _find_shared(journal, account, posts, known, at_path)
+    shared = _find_shared(journal, account, posts, known, at_path, now=now)
     if not shared:
         pending = [
             entry for entry in journal.pending_entries(account, now) if entry.calendar in known
         ]
         shared = _find_moved_pages(posts, pending)
         if not shared:
-            similar = _find_similar(posts, pending, at_path)
+            rows = [post for post in posts if _is_row(post, now)]
+            similar = _find_similar(rows, pending, at_path)
             # The same file, with every row moved or replaced.
             for known_id in at_path - similar:
                 histories = journal.rows(account, known_id)
                 entries = [history.active for history in histories if history.active]
-                similar |= _find_similar(posts, entries, at_path)
+                similar |= _find_similar(rows, entries, at_path)
             if similar - at_path:
                 raise _ambiguous_error(calendar, known, similar)
             shared = similar
@@ -108,6 +110,8 @@ def _identify_by_name(
     name: str,
     posts: Sequence[PlannedPost],
     known: Mapping[str, str],
+    *,
+    now: datetime,
 ) -> CalendarIdentity:
     named = NAMED_CALENDAR + name
     if named in known:
@@ -119,7 +123,7 @@ def _identify_by_name(
         for known_id, path in known.items()
         if not known_id.startswith(NAMED_CALENDAR)
     }
-    shared = _find_shared(journal, account, posts, unnamed)
+    shared = _find_shared(journal, account, posts, unnamed, now=now)
     return CalendarIdentity(named, shared.pop() if len(shared) == 1 else None)
 
 
@@ -129,6 +133,8 @@ def _find_shared(
     posts: Sequence[PlannedPost],
     known: Collection[str],
     at_path: Collection[str] = (),
+    *,
+    now: datetime,
 ) -> set[str]:
     """Return the calendars that share rows with `posts`.
 
@@ -149,16 +155,21 @@ def _find_shared(
             continue
         if is_equal or (key is not None and key == post.key):
             equal.add(entry.calendar)
-        elif key is None or post.key is None:
+        elif (key is None or post.key is None) and _is_row(post, now):
             other[entry.calendar].add(slot)
     live = {entry.calendar for entry in entries if entry.state != EntryState.CANCELLED}
     # The posts of a calendar that was cancelled count only if no other calendar has them.
     if equal:
         return equal & live or equal
-    half = len(by_slot) / 2
+    half = sum(_is_row(post, now) for post in by_slot.values()) / 2
     return {
         known_id for known_id, slots in other.items() if len(slots) >= half or known_id in at_path
     }
+
+
+def _is_row(post: PlannedPost, now: datetime) -> bool:
+    """Return whether a post is not an occurrence that is past or too far ahead."""
+    return post.series_zone is None or now < post.scheduled_at <= now + SCHEDULE_LATEST
 
 
 def _find_moved_pages(posts: Sequence[PlannedPost], pending: Sequence[JournalEntry]) -> set[str]:

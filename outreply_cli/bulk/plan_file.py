@@ -207,7 +207,8 @@ def _by_row(steps: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:
 
 def _describe(step: Mapping[str, Any]) -> str:
     if "line" in step:
-        return f"line {step['line']}"
+        occurrence = f" ({step['occurrence']})" if "occurrence" in step else ""
+        return f"line {step['line']}{occurrence}"
     return f"post {step['post_id']}" if "post_id" in step else f"a post of page {step['page_id']}"
 
 

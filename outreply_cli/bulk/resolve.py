@@ -28,6 +28,7 @@ _NUMBER = re.compile(r"\d{5}(?:[.,]\d+)?")
 LAST_ZONE = "Etc/GMT+12"
 # A time that differs in a run this much later is relative.
 _LATER = timedelta(days=400)
+_SERIES_POSTS_MAX = 200_000
 
 
 # A NamedTuple, because thousands of them are made, and a dataclass is several times slower.
@@ -74,7 +75,7 @@ class PlannedPost(NamedTuple):
 class ResolvedRows(NamedTuple):
     """The posts of a calendar, the problems of its rows, and notes for the user.
 
-    The posts of a series are those of all occurrences up to twice as far ahead as the API allows:
+    The posts of a series are also those of past occurrences, and of some that are too far ahead:
     a post that an earlier run made is always the post of its occurrence.
     """
 
@@ -155,6 +156,10 @@ class _RowResolver:
                 self.posts.append(PlannedPost(post_row, page, str(page["id"]), scheduled_at, files))
 
     def add_series(self, row: Row, repeat: Repeat) -> None:
+        if len(self.posts) > _SERIES_POSTS_MAX:
+            message = f"the calendar has more than {_SERIES_POSTS_MAX:,} posts; split it"
+            self._add(row, "repeat", message)
+            return
         pages = self._find_pages(row)
         expanded: dict[str, Expansion | None] = {}
         for page in pages or [{}]:
@@ -244,7 +249,7 @@ class _RowResolver:
                 "time, and its zone in `timezone`"
             )
         elif abs(at - self._now) > SERIES_MAX_AGE:
-            message = f"{text!r} is more than a century away; correct the year"
+            message = f"{text!r} is more than 20 years away; correct the year"
         if message:
             self._add(row, "scheduled_at", message)
             return None

@@ -5,7 +5,7 @@ The words of `repeat` become a rule of RFC 5545, which python-dateutil evaluates
 
 import re
 from calendar import monthrange
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
@@ -25,7 +25,9 @@ _FORMATS_HINT = (
     "RRULE:FREQ=WEEKLY;BYDAY=TU"
 )
 # A series that starts further away has a wrong year.
-SERIES_MAX_AGE = timedelta(days=36_525)
+SERIES_MAX_AGE = timedelta(days=20 * 365)
+# No post of an older occurrence is still scheduled, even if it was moved.
+_PAST_DAYS = 400
 _MAX_CHARACTERS = 2_000
 _COUNTED_MAX = 1_000
 _FREQUENCIES = {"day": "DAILY", "week": "WEEKLY", "month": "MONTHLY", "year": "YEARLY"}
@@ -64,6 +66,10 @@ _OF_THE_MONTH = re.compile(
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _MONTH = re.compile(r"(\d{4})-(\d\d)", re.ASCII)
 _NUMBERS = r"[+-]?\d{1,3}(?:,[+-]?\d{1,3}){0,399}"
+# python-dateutil fails, or searches in vain, for some numbers beyond these.
+_NUMBER_LIMITS = {
+    "BYMONTH": 12, "BYMONTHDAY": 31, "BYYEARDAY": 366, "BYWEEKNO": 53, "BYSETPOS": 366,
+}  # fmt: skip
 _WEEKDAY_CODE = rf"(?:{'|'.join(_CODES)})"
 # The parts of a rule that keep the time of day.
 _RULE_PARTS = {
@@ -76,10 +82,7 @@ _RULE_PARTS = {
         re.ASCII,
     ),
     "WKST": re.compile(_WEEKDAY_CODE),
-    **dict.fromkeys(
-        ("BYMONTH", "BYMONTHDAY", "BYYEARDAY", "BYWEEKNO", "BYSETPOS"),
-        re.compile(_NUMBERS, re.ASCII),
-    ),
+    **dict.fromkeys(_NUMBER_LIMITS, re.compile(_NUMBERS, re.ASCII)),
 }
 # The Gregorian calendar repeats every 400 years, weekdays included.
 _CYCLE = 400
@@ -168,7 +171,7 @@ class Expansion:
     """The occurrences of a series in one time zone, without excepted ones.
 
     Attributes:
-        occurrences: Those up to twice as far ahead as the API allows.
+        occurrences: Those of the last 400 days, and up to twice as far ahead as the API allows.
         coming: Those that are not past, as far as they are known.
         later: Those that are too far ahead to be scheduled, as far as they are known.
         is_counted: Whether `coming` and `later` are complete.
@@ -195,12 +198,15 @@ def expand_series(
     change skips or repeats is a problem only up to then.
     """
     reach = now + 2 * SCHEDULE_LATEST
+    first_day = now.date() - timedelta(days=_PAST_DAYS)
     last_day = min(max([reach.date(), *repeat.excepted]), (now + SERIES_MAX_AGE).date())
     found = Expansion()
     day, matched = date.min, set()
     for number, local in enumerate(repeat.occurrences(start, zone)):
         day = local.date()
         found.is_empty = False
+        if day < first_day:
+            continue
         if day in repeat.excepted:
             matched.add(day)
             continue
@@ -274,15 +280,7 @@ def _parse_rule(words: str, text: str) -> Repeat:
     frequency = parts.pop("FREQ", None)
     if frequency is None:
         raise TimeError(f"the rule {text!r} has no FREQ", hint=_FORMATS_HINT)
-    # Beyond these, python-dateutil fails.
-    limit = 0 if frequency in {"DAILY", "WEEKLY"} else 5
-    if frequency == "YEARLY" and "BYMONTH" not in parts:
-        limit = 53
-    if any(int(number) > limit for number in re.findall(r"\d+", parts.get("BYDAY", ""))):
-        raise TimeError(
-            f"{parts['BYDAY']!r} counts days that FREQ={frequency} does not have in {text!r}",
-            hint="Use, for example, 'FREQ=MONTHLY;BYDAY=2TU'.",
-        )
+    _check_numbers(frequency, parts, text)
     until = None
     if "UNTIL" in parts:
         if "COUNT" in parts:
@@ -295,6 +293,25 @@ def _parse_rule(words: str, text: str) -> Repeat:
     except (ValueError, TypeError) as problem:
         raise TimeError(f"invalid rule {text!r}: {problem}", hint=_FORMATS_HINT) from None
     return repeat
+
+
+def _check_numbers(frequency: str, parts: Mapping[str, str], text: str) -> None:
+    for name, limit in _NUMBER_LIMITS.items():
+        numbers = [int(number) for number in parts.get(name, "1").split(",")]
+        lowest = 1 if name == "BYMONTH" else -limit
+        if not all(lowest <= number <= limit and number for number in numbers):
+            raise TimeError(
+                f"{name}={parts[name]} is out of range in {text!r}",
+                hint=f"Use numbers from {lowest} to {limit}{', except 0' * (lowest < 0)}.",
+            )
+    limit = 0 if frequency in {"DAILY", "WEEKLY"} else 5
+    if frequency == "YEARLY" and "BYMONTH" not in parts:
+        limit = 53
+    if any(int(number) > limit for number in re.findall(r"\d+", parts.get("BYDAY", ""))):
+        raise TimeError(
+            f"{parts['BYDAY']!r} counts days that FREQ={frequency} does not have in {text!r}",
+            hint="Use, for example, 'FREQ=MONTHLY;BYDAY=2TU'.",
+        )
 
 
 def _parse_rule_until(value: str, text: str) -> datetime:

@@ -3,13 +3,19 @@
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import takewhile
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, strategies as st
 
+from outreply_cli.api.client import Client
+from outreply_cli.bulk.loader import load_calendar
+from outreply_cli.bulk.resolve import resolve_rows
 from outreply_cli.bulk.series import Expansion, Repeat, expand_series, parse_repeat
+from outreply_cli.emulator.server import EmulatorServer
 from outreply_cli.errors import TimeError
+from outreply_cli.media.files import StorageLimits
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 LATEST = timedelta(days=75)
@@ -140,7 +146,11 @@ def test_ends_and_exceptions(text: str, until: datetime | None, excepted: set[da
         ("FREQ=YEARLY;BYMONTH=12;BYDAY=-6TU", "'-6TU'"),
         ("FREQ=YEARLY;BYDAY=54TU", "'54TU'"),
         ("FREQ=MONTHLY;BYDAY=0TU", "invalid rule"),
-        ("FREQ=DAILY;BYSETPOS=0", "invalid rule"),
+        ("FREQ=DAILY;BYSETPOS=0", "BYSETPOS=0 is out of range"),
+        ("FREQ=YEARLY;BYMONTH=0;BYDAY=1MO", "BYMONTH=0 is out of range"),
+        ("FREQ=YEARLY;BYMONTH=-1", "from 1 to 12"),
+        ("FREQ=MONTHLY;BYMONTHDAY=1,32", "from -31 to 31, except 0"),
+        ("FREQ=YEARLY;BYWEEKNO=54", "from -53 to 53, except 0"),
         ("BYDAY=TU", "no FREQ"),
         ("DTSTART:20261201T090000 RRULE:FREQ=DAILY", "not supported"),
     ],
@@ -373,10 +383,12 @@ def test_occurrences_agree_with_reading_day_by_day(
         text += f" except {', '.join(map(str, excepted))}"
     series = expand(text, datetime.combine(start, time_of_day), zone, now)
     reach = now + 2 * LATEST
+    first_day = now.date() - timedelta(days=400)
     expected = [
         (number, day)
         for number, day in enumerate(days)
         if day not in excepted
+        and day >= first_day
         and datetime.combine(day, time_of_day, ZoneInfo(zone)).astimezone(UTC) <= reach
     ]
     invalid = {local.date() for local, _ in series.invalid}
@@ -457,3 +469,28 @@ def test_any_rule_is_expanded_or_refused(rule: str, day: date) -> None:
     series = expand_series(repeat, start, ZoneInfo("UTC"), now=NOW, latest=NOW + LATEST)
     assert all(occurrence.local >= start for occurrence in series.occurrences)
     assert not series.is_empty
+
+
+def test_number_of_posts_is_bounded(
+    emulator: EmulatorServer, client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("outreply_cli.bulk.resolve._SERIES_POSTS_MAX", 1_000)
+    path = tmp_path / "c.csv"
+    row = "facebook:acme,2025-01-01 09:00,Europe/Berlin,every day,Row\n"
+    path.write_text("page,scheduled_at,timezone,repeat,message\n" + row * 4)
+    resolved = resolve_rows(
+        load_calendar(str(path)),
+        client.pages().items,
+        zone=None,
+        brand_zone=client.brand_zone,
+        now=NOW,
+        storage=StorageLimits.from_account(None),
+        has_secret=lambda _: False,
+        latest=NOW + LATEST,
+    )
+    # 400 past days, and 150 to come.
+    assert 2 * 549 <= len(resolved.posts) <= 2 * 551
+    assert [(problem.line, problem.message) for problem in resolved.problems] == [
+        (4, "the calendar has more than 1,000 posts; split it"),
+        (5, "the calendar has more than 1,000 posts; split it"),
+    ]
