@@ -52,10 +52,11 @@ class ContentEdit:
         return cls({name: body.get(name) for name in (*PostContent._fields, FILES_FIELD)})
 
     def apply(self, body: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the edited request body; until they are uploaded, with the names of the files."""
+        """Return the edited request body, without files that are not uploaded yet."""
         edited = {**body, **self.fields}
         if any(name in self.fields for name in _MEDIA) and FILES_FIELD not in self.fields:
-            edited[FILES_FIELD] = list(self.files)
+            # They are the digests of the old files.
+            edited.pop(FILES_FIELD, None)
         for name in _TEXTS:
             for old, new in self.replacements:
                 if edited.get(name):
@@ -77,16 +78,18 @@ class PostEdit:
 
     @property
     def changes(self) -> dict[str, dict[str, Any]]:
-        """The fields that differ, each with its values `before` and `after`."""
-        before, after = self.post.body, self.body
-        changes = {
-            name: {"before": before.get(name), "after": after.get(name)}
-            for name in PostContent._fields
-            if before.get(name) != after.get(name)
+        """The fields that differ, each with its values `before` and `after`.
+
+        Media are as in `--media`: `media:ID`, a URL, or the name of a file to upload.
+        """
+        before = _describe_content(self.post.body)
+        after = _describe_content(self.body)
+        after["media"] += self.edit.files
+        return {
+            name: {"before": before[name], "after": after[name]}
+            for name in before
+            if before[name] != after[name]
         }
-        if self.edit.files:
-            changes[FILES_FIELD] = {"before": None, "after": list(self.edit.files)}
-        return changes
 
     def to_dict(self, new_id: str | None) -> dict[str, Any]:
         """Return the JSON-ready form; `new_id` is None as long as there is no new post."""
@@ -99,6 +102,17 @@ class PostEdit:
             "message": body.get("message"),
             "changes": self.changes,
         }
+
+
+def _describe_content(body: Mapping[str, Any]) -> dict[str, Any]:
+    content = PostContent.from_body(body)
+    return {
+        "message": content.message,
+        "media": [*(f"media:{media_id}" for media_id in content.media_ids), *content.media_urls],
+        "first_comment": content.first_comment,
+        "link": content.link,
+        "tiktok_settings": content.tiktok_settings,
+    }
 
 
 def without_empty(body: Mapping[str, Any]) -> dict[str, Any]:

@@ -90,8 +90,8 @@ def test_post_is_cancelled_before_it_is_created_again(cli: CommandLine) -> None:
         (("--clear", "first-comment"), {"first_comment": None}),
         (("--link", "https://example.com/"), {"link": "https://example.com/"}),
         (("--clear", "message"), {"message": None}),
-        (("-m", "New", "--clear", "media"), {"message": "New", "media_urls": None}),
-        (("--media", f"{IMAGE}?2"), {"media_urls": [f"{IMAGE}?2"]}),
+        (("-m", "New", "--clear", "media"), {"message": "New", "media": []}),
+        (("--media", f"{IMAGE}?2"), {"media": [f"{IMAGE}?2"]}),
         (("--replace", "9=10"), {"message": TEXT.replace("9", "10")}),
         (("--replace", "First=Last"), {"first_comment": "Last"}),
         (
@@ -480,7 +480,7 @@ class TestMedia:
     def test_file_replaces_media(self, cli: CommandLine, client: Client, picture: Path) -> None:
         ids = [schedule(cli, "--media", IMAGE), schedule(cli, page="facebook:acme")]
         dry = edit(cli, *ids, "--media", str(picture), "--dry-run", "--json")
-        assert [item["changes"]["media_files"]["after"] for item in json.loads(dry.out)] == [
+        assert [item["changes"]["media"]["after"] for item in json.loads(dry.out)] == [
             ["hero.png"], ["hero.png"],
         ]  # fmt: skip
         assert self.uploads(client) == []
@@ -488,14 +488,22 @@ class TestMedia:
         first, second = json.loads(ran.out)
         uploads = self.uploads(client)
         assert len(uploads) == 1, "the file is uploaded once"
-        assert first["changes"] == {
-            "media_ids": {"before": None, "after": uploads},
-            "media_urls": {"before": [IMAGE], "after": None},
-        }
-        assert second["changes"] == {"media_ids": {"before": None, "after": uploads}}
+        after = [f"media:{uploads[0]}"]
+        assert first["changes"] == {"media": {"before": [IMAGE], "after": after}}
+        assert second["changes"] == {"media": {"before": [], "after": after}}
         assert undo(cli, ran).code == 0
         assert [len(client.scheduled_post(str(post["id"]))["media"])
                 for post in client.scheduled_posts().items] == [1, 0]  # fmt: skip
+
+    def test_same_file_changes_nothing(
+        self, cli: CommandLine, client: Client, picture: Path
+    ) -> None:
+        post_id = schedule(cli, "--media", str(picture))
+        ran = edit(cli, post_id, "--media", str(picture), "--yes", "--json", "-v")
+        assert json.loads(ran.out) == []
+        assert "Nothing differs; nothing was sent." in ran.err
+        assert "DELETE" not in ran.err
+        assert len(self.uploads(client)) == 1
 
     @pytest.mark.parametrize(("options", "kept"), [((), 0), (("--keep-media",), 1)])
     def test_upload_of_refused_edit_is_deleted(

@@ -290,7 +290,7 @@ def record_post_commands(recorder: Recorder, folder: Path) -> None:
     second, third = recorder.record("posts schedule", *both, *new)
     settings = ("--tiktok", '{"privacy_level": "SELF_ONLY"}')
     tiktok = ("--page", "tiktok:bluebirdcoffee", "--media", str(clip), *settings)
-    recorder.record("posts schedule", *tiktok, "--at", "+3d")
+    (video,) = recorder.record("posts schedule", *tiktok, "--at", "+3d")
     link = ("--page", "linkedin:acme-co", "-m", "Read", "--link", "https://example.com/")
     (fourth,) = recorder.record("posts schedule", *link, "--at", "+3d")
     recorder.record("posts publish", "--page", "x:bluebird", "-m", "Now", "--yes")
@@ -307,11 +307,9 @@ def record_post_commands(recorder: Recorder, folder: Path) -> None:
     recorder.record("posts list", "--limit", "1")
     for post in (first, fourth):
         recorder.record("posts show", post["id"])
-    edit = ("--replace", "Hi=Hello", "--first-comment", "No", "--media", str(picture), "--yes")
-    recorder.record("posts edit", first["id"], *edit, "--dry-run")
-    (edited,) = recorder.record("posts edit", first["id"], *edit)
-    recorder.record("posts edit", "--all", "--replace", "no such text=x")
-    recorder.fail("posts edit", "nope", "-m", "Hi", "--yes", code=5)
+    edited, second, third = record_edits(recorder, first, second, third)
+    (video,) = recorder.record("posts edit", video["id"], "--clear", "tiktok", "--yes")
+    recorder.record("posts edit", video["id"], *settings, "--yes")
     recorder.record("posts reschedule", edited["id"], "--at", "+4d")
     recorder.record("posts cancel", second["id"])
     recorder.record("posts cancel", "nope", "gone", code=3)
@@ -336,6 +334,22 @@ def record_post_commands(recorder: Recorder, folder: Path) -> None:
     post = recorder.record("posts schedule", "--page", "facebook:acme", *new)[0]["id"]
     another = recorder.record("posts schedule", "--page", "x:bluebird", *new)[0]["id"]
     recorder.record("posts cancel", post, another)
+
+
+def record_edits(recorder: Recorder, first: Any, second: Any, third: Any) -> list[Any]:
+    """Edit posts, and return those that replace them."""
+    texts = ("--replace", "Hi=Hello", "--replace", "Yes=No")
+    recorder.record("posts edit", first["id"], *texts, "--dry-run")
+    (edited,) = recorder.record("posts edit", first["id"], *texts, "--yes")
+    parts = ("--clear", "message", "--clear", "first-comment", "--link", "https://example.com/")
+    urls = ("--media", "https://example.com/a.jpg")
+    (edited,) = recorder.record("posts edit", edited["id"], *parts, *urls, "--yes")
+    (edited,) = recorder.record("posts edit", edited["id"], "--undo", "--yes")
+    ids = (second["id"], third["id"])
+    others = recorder.record("posts edit", *ids, "-m", "Both", "--yes")
+    recorder.record("posts edit", "--all", "--replace", "no such text=x")
+    recorder.fail("posts edit", "nope", "-m", "Hi", code=5)
+    return [edited, *others]
 
 
 def record_failed_posts(recorder: Recorder, server: EmulatorServer, folder: Path) -> None:
@@ -864,8 +878,8 @@ def test_quiet_prints_only_ids(recorder: Recorder) -> None:
 
 
 def test_confirmation_without_terminal_names_yes_flag(recorder: Recorder) -> None:
-    prompting = {"posts publish", "posts retry", "media delete", "media prune", "bulk cancel",
-              "webhooks delete", "emulator reset", "emulator seed",
+    prompting = {"posts publish", "posts edit", "posts retry", "media delete", "media prune",
+              "bulk cancel", "webhooks delete", "emulator reset", "emulator seed",
               "emulator snapshot load"}  # fmt: skip
     assert recorder.unconfirmed.keys() == prompting
     for command, result in recorder.unconfirmed.items():

@@ -371,11 +371,7 @@ def test_killed_process(world: World, machine: CommandLine, method: str) -> None
     post_id = make_post(machine)
     processes: list[subprocess.Popen[str]] = []
     path = CANCEL_PATH if method == "DELETE" else "/posts/schedule"
-
-    def kill() -> None:
-        processes[0].kill()
-
-    world.proxy.on(method, path, lose_response(kill))
+    world.proxy.on(method, path, lose_response(lambda: processes[0].send_signal(signal.SIGKILL)))
     processes.append(machine.start("posts", "edit", post_id, "-m", "Row 1", "--yes"))
     processes[0].communicate(timeout=60)
     assert processes[0].returncode == -signal.SIGKILL

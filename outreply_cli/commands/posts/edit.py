@@ -474,6 +474,10 @@ def _replace_posts(
                 content, files, keep=options.keep_media, progress=bars
             )
         edits = [_with_uploads(item, content.media_ids) for item in edits]
+        # A post may have the same files already.
+        edits = [item for item in edits if item.changes]
+        if not edits:
+            context.info("Nothing differs; nothing was sent.")
     done: list[dict[str, Any]] = []
     failures: _Failures = []
     interrupted: OutReplyError | None = None
