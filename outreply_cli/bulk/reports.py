@@ -81,8 +81,15 @@ class ReportFile:
             raise InvalidInputError(
                 f"--report: {path} is the calendar itself", hint="Use another name."
             )
-        if path.is_dir() or not path.absolute().parent.is_dir():
-            reason = "it is a directory" if path.is_dir() else "its directory does not exist"
+        directory = path.resolve().parent
+        reason = None
+        if path.is_dir():
+            reason = "it is a directory"
+        elif not directory.is_dir():
+            reason = "its directory does not exist"
+        elif not os.access(directory, os.W_OK):
+            reason = "its directory is not writable"
+        if reason is not None:
             raise InvalidInputError(f"--report: cannot write {path}: {reason}")
         own = [item for item in calendars if item.header and item.file_name != STDIN]
         report = cls(path, own[0] if len(own) == len(calendars) == 1 else None)
