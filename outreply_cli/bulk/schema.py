@@ -109,7 +109,7 @@ def _field_schema(field: Field) -> Schema:
             "additionalProperties": False,
         }
         items = {"anyOf": [_FILLED, variant]}
-        schema["anyOf"] = [text, {"type": "array", "items": items}]
+        schema |= {"type": "array", "minItems": 1, "items": items}
     elif field.kind == "object":
         schema["anyOf"] = [{"type": "object"}, {"type": ["string", "null"]}]
     else:
