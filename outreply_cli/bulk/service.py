@@ -1,6 +1,6 @@
 """Planning and applying of calendars."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -121,6 +121,7 @@ class CalendarDiff:
         orphaned: Pending entries without a row.
         statuses: Status of each entry's post by the entry's ID.
         doubts: Rows that may have been scheduled already, by index.
+        later: New rows that are too far ahead to be scheduled, without those of series.
     """
 
     remote: RemoteState
@@ -129,6 +130,7 @@ class CalendarDiff:
     statuses: dict[int, PostStatus]
     problems: list[Diagnostic]
     doubts: dict[int, Doubt]
+    later: list[MatchedRow]
 
 
 @dataclass(frozen=True)
@@ -298,7 +300,8 @@ class BulkService:
         others = self._journal.entries_at(account, slots)
         problems = [*problems, *find_conflicts(rows, others, identity.known_id)]
         problems = _drop_settled(problems, rows, statuses)
-        return CalendarDiff(remote, rows, orphaned, statuses, problems, doubts)
+        later = [row for row in lapsed if row.post.series_zone is None]
+        return CalendarDiff(remote, rows, orphaned, statuses, problems, doubts, later)
 
     def plan(self, opened: OpenCalendar, *, reconcile: bool) -> PlannedCalendar:
         """Plan a calendar; arguments as for `diff`.
@@ -328,7 +331,8 @@ class BulkService:
             for post in diff.remote.published
             if post.get("permalink")
         }
-        return PlannedCalendar(opened.calendar, self.account, plan, problems, opened.notes, links)
+        notes = [*opened.notes, *_note_later(diff.later)]
+        return PlannedCalendar(opened.calendar, self.account, plan, problems, notes, links)
 
     def fetch_unclaimed(self, post_id: str) -> Post | None:
         """Return a scheduled post that no row claims and that lists may leave out, or None."""
@@ -543,17 +547,33 @@ def _with_media(action: Action, uploader: Uploader) -> Action:
 def _split_lapsed(
     rows: Sequence[MatchedRow], now: datetime, latest: datetime
 ) -> tuple[list[MatchedRow], list[MatchedRow]]:
-    """Separate the occurrences of series that are past and settled, or after `latest`.
+    """Separate new rows after `latest`, and occurrences of series that are past and settled.
 
-    They are no rows of the run, but have been matched: their posts are not those of removed rows.
+    They are not rows of the run, but have been matched: their posts are not those of removed rows.
     """
     kept: list[MatchedRow] = []
     lapsed: list[MatchedRow] = []
     for row in rows:
         is_settled = row.entry is None or row.entry.state == EntryState.DONE
-        is_out = is_settled and not now < row.post.scheduled_at <= latest
-        (lapsed if row.post.series_zone is not None and is_out else kept).append(row)
+        is_later = is_settled and row.post.scheduled_at > latest
+        if row.post.series_zone is None:
+            is_out = is_later and row.entry is None
+        else:
+            is_out = is_later or (is_settled and row.post.scheduled_at <= now)
+        (lapsed if is_out else kept).append(row)
     return kept, lapsed
+
+
+def _note_later(rows: Sequence[MatchedRow]) -> Iterator[str]:
+    if not rows:
+        return
+    first = min(row.post.scheduled_at for row in rows) - SCHEDULE_LATEST
+    day = f"{first + timedelta(days=1):%Y-%m-%d}"
+    ahead = f"more than {SCHEDULE_LATEST.days} days ahead; later runs schedule"
+    if len(rows) == 1:
+        yield f"1 row is {ahead} it, from {day} on"
+    else:
+        yield f"{len(rows):,} rows are {ahead} them, the first from {day} on"
 
 
 def _find_own_posts(lapsed: Iterable[MatchedRow], remote: RemoteState) -> set[str]:

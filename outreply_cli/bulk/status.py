@@ -11,6 +11,7 @@ from outreply_cli.timestamps import format_timestamp
 
 IN_SYNC = "in sync"
 UNKNOWN = "unknown"
+LATER = "later than 75 days"
 _TEXTS = {
     PostStatus.SCHEDULED: IN_SYNC,
     PostStatus.UNLISTED: "in sync (partial listing)",
@@ -27,8 +28,12 @@ def compare_rows(
     rows: Sequence[MatchedRow],
     orphaned: Sequence[JournalEntry],
     statuses: Mapping[int, PostStatus],
+    later: Sequence[MatchedRow],
 ) -> list[dict[str, Any]]:
-    """Return the JSON-ready status of each row of `file`, and of each post without a row."""
+    """Return the JSON-ready status of each row of `file`, and of each post without a row.
+
+    `later` are rows that are too far ahead to be scheduled.
+    """
     return [
         *(
             {
@@ -36,6 +41,10 @@ def compare_rows(
                 "detail": row.doubt,
             }
             for row in rows
+        ),
+        *(
+            {**_to_dict(file, row.post, None, LATER, row.post.row.line), "detail": ""}
+            for row in later
         ),
         *(
             {**_to_dict(file, entry, entry, "orphaned"), "detail": ""}

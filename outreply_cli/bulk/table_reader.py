@@ -139,7 +139,7 @@ def _read_header(
     if _TIMESTAMP.match(found[1][0]) and len(found[1]) <= len(HEADERLESS.columns_in_order):
         return _skip_header(calendar, HEADERLESS, itertools.chain([found], records))
     if titles:
-        lines = _join_lines([line for line, _ in titles])
+        lines = _join_lines(calendar, [line for line, _ in titles])
         calendar.notes.append(f"{lines} above the header row ignored")
     return _parse_header(calendar, *found), records
 
@@ -355,7 +355,7 @@ class _RowReader:
         """Add notes on what was not read."""
         notes = self._calendar.notes
         if self._frames:
-            lines = _join_lines(self._frames)
+            lines = _join_lines(self._calendar, self._frames)
             notes.append(f"{lines} without a page, text or media ignored")
         names = [self._columns.names[index] for index, is_used in self._used.items() if is_used]
         if names:
@@ -454,8 +454,9 @@ def column_letter(index: int) -> str:
     return letters
 
 
-def _join_lines(lines: Sequence[int]) -> str:
-    return f"line{'s' * (len(lines) > 1)} {_join_names([str(line) for line in lines])}"
+def _join_lines(calendar: Calendar, lines: Sequence[int]) -> str:
+    word = "line" if calendar.sheet is None else "row"
+    return f"{word}{'s' * (len(lines) > 1)} {_join_names([str(line) for line in lines])}"
 
 
 def _join_names(names: Sequence[str]) -> str:

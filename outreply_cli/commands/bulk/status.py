@@ -29,7 +29,7 @@ def run(context: Context, file: File, reading: ReadOptions) -> None:
         diff = bulk.service.diff(opened, reconcile=False)
     for problem in diff.problems:
         context.warn(problem.text)
-    statuses = compare_rows(file, diff.rows, diff.orphaned, diff.statuses)
+    statuses = compare_rows(file, diff.rows, diff.orphaned, diff.statuses, diff.later)
     zone = options.zone or context.zone()
     aliases = {str(page["id"]): page_alias(page) for page in bulk.service.account.pages}
     context.output.print_list(statuses, [
