@@ -80,7 +80,9 @@ def _row_schema() -> Schema:
         "type": "object",
         "properties": {name: {"$ref": f"#/$defs/{field}"} for name, field in names.items()},
         "additionalProperties": False,
-        "dependentRequired": {"variants": ["repeat"]},
+        "dependentSchemas": {
+            "variants": {"required": ["repeat"], "properties": {"repeat": _FILLED}},
+        },
         "allOf": [
             *({"not": {"required": list(pair)}} for pair in (*_EXCLUSIVE, *pairs)),
             # A mapping has the texts for all platforms.

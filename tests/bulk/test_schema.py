@@ -100,6 +100,7 @@ def test_calendars_of_the_corpus_are_accepted() -> None:
         ({"posts": [ROW], "variables": {"a b": "c"}}, "variables"),
         ({"posts": [ROW], "variables": {"a": ["c"]}}, "variables.a"),
         ({"posts": [{**ROW, "variants": ["a"]}]}, "posts.0"),
+        ({"posts": [{**SERIES, "repeat": "", "variants": ["a"]}]}, "posts.0.repeat"),
         ({"posts": [{**SERIES, "variants": "a"}]}, "posts.0.variants"),
         ({"posts": [{**SERIES, "variants": []}]}, "posts.0.variants"),
         ({"posts": [{**SERIES, "variants": [{"key": "a"}]}]}, "posts.0.variants.0"),
@@ -173,7 +174,11 @@ def test_reader_has_no_errors_where_schema_has_none(
     assume(VALIDATOR.is_valid(calendar))
     problems = read(json.dumps(calendar)).problems
     # What depends on several rows, or on rows and defaults.
-    known = ("duplicate key", "not used, because each variant has a message")
+    known = (
+        "duplicate key",
+        "not used, because each variant has a message",
+        "`variants` requires `repeat`",
+    )
     assert [problem.text for problem in problems if not problem.message.startswith(known)] == []
 
 
