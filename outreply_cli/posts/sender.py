@@ -195,7 +195,8 @@ class Sender:
             result.entry,
             error.replace(
                 message=f"{error.message.rstrip('.')}; the post was scheduled again unchanged, as "
-                f"{result.entry.post_id}"
+                f"{result.entry.post_id}",
+                details={**error.details, "id": result.entry.post_id},
             ),
         )
 

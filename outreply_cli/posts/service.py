@@ -276,7 +276,8 @@ class PostService:
         calendar = post.entry.calendar if post.entry is not None else _CHANGES_CALENDAR
         with self._open_journal() as journal, self._lock(account, calendar):
             current = self._read_for_edit(*self._read_settled(journal, account, post.post_id))
-            if current.body != post.body:
+            is_ours = current.entry is None or current.entry.calendar == calendar
+            if current.body != post.body or not is_ours:
                 raise PostChangedError(
                     f"post {post.post_id} was changed in the meantime; it was not edited",
                     hint="Run the command again.",

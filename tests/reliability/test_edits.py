@@ -279,7 +279,9 @@ class TestRefused:
         assert ran.code not in {0, 2, 7}
         assert live_posts(world) == [("Row 0", "First")]
         assert "This text is not allowed" in ran.err
-        assert f"scheduled again unchanged, as {world.live_ids()['Row 0']}" in ran.err
+        error = json.loads(ran.err.splitlines()[-1])["error"]
+        assert error["details"]["id"] == world.live_ids()["Row 0"]
+        assert f"scheduled again unchanged, as {world.live_ids()['Row 0']}" in error["message"]
         assert list_unsettled(machine) == []
         world.proxy.recover()
         assert edit(machine, world.live_ids()["Row 0"]).code == 0

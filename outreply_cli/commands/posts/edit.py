@@ -209,8 +209,8 @@ def run(
     """Edit scheduled posts: text, media, first comment.
 
     The differences are shown first. The API cannot edit a post: it is cancelled, then created
-    again at the same time, with another ID. It must be due in 12 minutes or later. `bulk schedule`
-    changes the posts of a calendar back unless you edit the file, too.
+    again at the same time, with another ID. Posts due in less than 12 minutes are refused. If a
+    post comes from a calendar, edit the file, too: bulk schedule would change the post back.
 
     Example: outreply posts edit $(outreply posts list -q --limit 1) -m 'Doors open at 10' --yes
 
