@@ -620,6 +620,23 @@ def test_calendar_row_with_file(cli: CommandLine, client: Client, tmp_path: Path
     assert "in sync" in cli.run("bulk", "status", str(calendar)).out
 
 
+def test_table_has_one_line_per_post(cli: CommandLine) -> None:
+    child = cli.at_terminal("posts", "edit", schedule(cli), "-m", "New " * 30, "--yes")
+    child.expect(pexpect.EOF)
+    *_, row, undo_line = str(child.before).splitlines()
+    assert "To undo: " in undo_line
+    assert "IG:acme" in row
+    assert len(row) <= 80
+
+
+def test_csv_names_old_and_new_post(cli: CommandLine) -> None:
+    post_id = schedule(cli)
+    ran = edit(cli, post_id, "-m", "New", "--yes", "-o", "csv")
+    header, row = ran.out.splitlines()
+    assert header == "id,replaces,scheduled_at,page_id,message"
+    assert row.split(",")[1] == post_id
+
+
 def test_short_id(cli: CommandLine, client: Client) -> None:
     edit(cli, schedule(cli)[:8], "-m", "New", "--yes")
     assert texts(client) == ["New"]

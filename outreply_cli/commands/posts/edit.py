@@ -247,8 +247,9 @@ def run(
     _note_calendars(context, service, edits)
     if not edits and not missing:
         context.info(f"{_describe_unchanged(edit)}; nothing was sent.")
-    columns = [Column("ID", "id"), Column("Replaces", "replaces")]
-    columns += post_columns(zone, account.pages, with_status=False)[1:]
+    # Two IDs would not leave room for the text; the differences name the old ones.
+    id_columns = [Column("ID", "id"), Column("Replaces", "replaces", csv_only=not dry_run)]
+    columns = [*id_columns, *post_columns(zone, account.pages, with_status=False)[1:]]
     if dry_run:
         items = [item.to_dict(None) for item in edits]
         context.output.print_list(items, columns[1:], id_field=None)
