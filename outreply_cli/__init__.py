@@ -20,8 +20,8 @@ Layers, each importing only from those below it:
     api/            client, transport, retry, rate limit
     ui/             output formats, tables, streams, progress; knows no feature
     net/, storage/  delivery client, SSRF guard, local server, HTML; SQLite, private files
-    spec/, time_parser, formats/, paths, subprocesses, cancellation
-    times
+    spec/, time_parser, paths, subprocesses, cancellation
+    times, formats/
     clock, errors, timestamps, env
 
 `topics/`, `examples/` and `templates/` hold package data.

@@ -32,8 +32,8 @@ LAYERS = (
     {"api"},
     {"ui"},
     {"net", "storage"},
-    {"spec", "time_parser", "formats", "paths", "subprocesses", "cancellation"},
-    {"times"},
+    {"spec", "time_parser", "paths", "subprocesses", "cancellation"},
+    {"times", "formats"},
     {"clock", "errors", "timestamps", "env"},
 )
 # Third-party libraries, and the only modules that may import them.
@@ -54,6 +54,7 @@ CONFINED = {
         "emulator.seed_export",
         "bulk.yaml_reader",
         "bulk.plan_file",
+        "posts.rules",
         "ui.yaml",
     },
 }

@@ -13,6 +13,7 @@ from outreply_cli.media.files import StorageLimits
 from outreply_cli.posts.content import Diagnostic
 from outreply_cli.posts.guardrails import GuardrailLimits
 from outreply_cli.spec.limits import SCHEDULE_LATEST
+from outreply_cli.spec.platform_rules import DEFAULT_RULES, RuleSet
 from outreply_cli.spec.platforms import PLATFORMS, find_platform
 from outreply_cli.spec.token import holds_secret
 
@@ -24,7 +25,9 @@ class OfflineCheck(NamedTuple):
     past_rows: int
 
 
-def check_offline(calendar: Calendar, *, zone: ZoneInfo | None, now: datetime) -> OfflineCheck:
+def check_offline(
+    calendar: Calendar, *, zone: ZoneInfo | None, now: datetime, rules: RuleSet = DEFAULT_RULES
+) -> OfflineCheck:
     """Return the problems of `calendar` that can be found without an account; arguments as usual.
 
     A page is known by its name only: `platform:username` tells its platform. Rows in the past have
@@ -40,6 +43,7 @@ def check_offline(calendar: Calendar, *, zone: ZoneInfo | None, now: datetime) -
         storage=StorageLimits(),
         has_secret=holds_secret,
         latest=now + SCHEDULE_LATEST,
+        rules=rules,
     )
     posts, problems = resolved.posts, [*calendar.problems, *resolved.problems]
     problems += [problem for row in calendar.rows for problem in _page_problems(row)]

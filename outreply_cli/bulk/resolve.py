@@ -17,7 +17,9 @@ from outreply_cli.journal.models import FILES_FIELD
 from outreply_cli.media.files import MediaFile, MediaFileError, StorageLimits, inspect_and_hash
 from outreply_cli.pages import UnknownPageError, resolve_page
 from outreply_cli.posts.content import Diagnostic, validate_content
+from outreply_cli.spec.platform_rules import DEFAULT_RULES, RuleSet
 from outreply_cli.spec.platforms import find_platform, long_name
+from outreply_cli.spec.rule_kinds import Media
 from outreply_cli.storage.file_scope import FileRefusedError
 from outreply_cli.time_parser import DateOrderError, parse_time
 from outreply_cli.times import BRAND_ZONE, parse_zone
@@ -94,15 +96,20 @@ def resolve_rows(
     storage: StorageLimits,
     has_secret: Callable[[object], bool],
     latest: datetime,
+    rules: RuleSet = DEFAULT_RULES,
+    is_strict: bool = False,
 ) -> ResolvedRows:
     """Return the posts in `calendar`, and all problems of its rows.
 
     Rows without a zone are in `zone`, or in that of each page's brand if it is None; `brand_zone`
     returns the zone of a brand by its ID. `has_secret` returns whether a field contains one. Posts
-    of series after `latest` are left to later runs.
+    of series after `latest` are left to later runs. A row that breaks one of the platforms' `rules`
+    has a warning, with `is_strict` an error.
     """
     brand_zone = lru_cache(maxsize=None)(brand_zone)
-    resolver = _RowResolver(calendar, pages, zone, brand_zone, now, storage, has_secret, latest)
+    resolver = _RowResolver(
+        calendar, pages, zone, brand_zone, now, storage, has_secret, latest, rules, is_strict
+    )
     for row in calendar.rows:
         if row.repeat is None:
             resolver.add(row)
@@ -127,6 +134,8 @@ class _RowResolver:
     _storage: StorageLimits
     _has_secret: Callable[[object], bool]
     _latest: datetime
+    _rules: RuleSet
+    _is_strict: bool
     posts: list[PlannedPost] = field(default_factory=list)
     problems: list[Diagnostic] = field(default_factory=list)
     _valid_pages: dict[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -146,11 +155,11 @@ class _RowResolver:
             if time is not None and time <= self._now:
                 self._ignore_past_row(row)
                 return
-            self._validate(self._fit_page(row, {}), "")
+            self._validate(self._fit_page(row, {}), "", ())
         files = self._inspect_files(row)
         for page in pages:
             post_row = self._fit_page(row, page)
-            self._validate(post_row, str(page.get("platform") or ""))
+            self._validate(post_row, str(page.get("platform") or ""), files)
             scheduled_at = self._parse_time(row, page)
             if scheduled_at is not None:
                 self.posts.append(PlannedPost(post_row, page, str(page["id"]), scheduled_at, files))
@@ -180,9 +189,10 @@ class _RowResolver:
             if not used:
                 # The series is over: what it needed may be gone.
                 self._ignore_past_row(row)
-            for number in sorted(used):
-                self._validate(variants[number], str(page.get("platform") or ""))
             files = {number: self._inspect_files(variants[number]) for number in sorted(used)}
+            for number, media_files in files.items():
+                platform = str(page.get("platform") or "")
+                self._validate(variants[number], platform, media_files)
             if page:
                 self._add_occurrences(page, zone, series, variants, files)
 
@@ -390,13 +400,18 @@ class _RowResolver:
                 self._add(row, "media_files", f"{path.name} {error.message}")
         return tuple(files)
 
-    def _validate(self, row: Row, platform: str) -> None:
+    def _validate(self, row: Row, platform: str, files: Sequence[MediaFile]) -> None:
         if row.has_invalid_content:
             return
+        media = [file.to_media() for file in files]
+        # A file that cannot be read is unknown to the rules.
+        media += [Media("media_files", "")] * (len(row.media_files) - len(files))
         for problem in validate_content(
             row.content,
             platform,
-            has_files=bool(row.media_files),
+            files=media,
+            rules=self._rules,
+            is_strict=self._is_strict,
             has_secret=self._has_secret,
         ):
             self._add(row, problem.field, problem.message, is_warning=problem.is_warning)

@@ -58,6 +58,7 @@ from outreply_cli.posts.content import Diagnostic
 from outreply_cli.posts.guardrails import GuardrailLimits
 from outreply_cli.posts.sender import OutcomeUnknownError, Sender, matches_entry
 from outreply_cli.spec.limits import SCHEDULE_LATEST
+from outreply_cli.spec.platform_rules import DEFAULT_RULES, RuleSet
 
 # Diagnostics are dropped for rows whose posts have all been published or failed.
 _FINAL_STATUSES = frozenset({PostStatus.PUBLISHED, PostStatus.FAILED})
@@ -86,6 +87,8 @@ class BulkOptions:
         allow_upload: Whether files of rows may be uploaded.
         planned_at: When a saved plan was made: posts of series that were too far ahead then still
             are; None for now.
+        rules: Rules of the platforms.
+        is_strict: Whether a row that breaks one of them is an error.
     """
 
     zone: ZoneInfo | None
@@ -96,6 +99,8 @@ class BulkOptions:
     max_cancel: int | None = None
     allow_upload: bool = True
     planned_at: datetime | None = None
+    rules: RuleSet = DEFAULT_RULES
+    is_strict: bool = False
 
 
 @dataclass(frozen=True)
@@ -183,6 +188,8 @@ class BulkService:
             storage=self._storage,
             has_secret=self._client.transport.holds_secret,
             latest=latest,
+            rules=self._options.rules,
+            is_strict=self._options.is_strict,
         )
         posts, problems = resolved.posts, [*calendar.problems, *resolved.problems]
         if not posts and not all(problem.is_warning for problem in calendar.problems):

@@ -16,6 +16,9 @@ from outreply_cli.spec.text import is_unicode
 from outreply_cli.ui.options import GlobalOptions
 
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Skip confirmation prompts.")]
+Strict = Annotated[
+    bool, typer.Option("--strict", help="Treat broken rules of a platform as errors.")
+]
 TimeZone = Annotated[
     str | None,
     typer.Option(

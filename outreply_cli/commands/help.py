@@ -2,8 +2,9 @@
 
 import difflib
 import json
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,9 +13,12 @@ from outreply_cli.cli.typer_adapter import CommandSpec, to_command
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
 
+if TYPE_CHECKING:
+    from outreply_cli.spec.platform_rules import Rule
+
 TOPICS = (
-    "times", "calendar", "reliability", "environment", "exit-codes", "output", "webhooks",
-    "security",
+    "times", "calendar", "platforms", "reliability", "environment", "exit-codes", "output",
+    "webhooks", "security",
 )  # fmt: skip
 _DIRECTORY = Path(__file__).parent.parent / "topics"
 
@@ -84,8 +88,30 @@ def _show_topic(context: Context, name: str) -> None:
         context.output.print_text('Use "outreply webhooks --help" for the commands.')
 
 
+def _list_rules() -> Iterator[str]:
+    """Yield the rules of the platforms as `platforms.yaml` would say them, below their sources."""
+    from itertools import groupby
+
+    from outreply_cli.spec.platform_rules import RULES
+    from outreply_cli.spec.platforms import platform_label
+
+    for platform, rules in groupby(RULES, lambda rule: rule.platform):
+        yield f"{platform_label(platform)}:"
+        for source, group in groupby(sorted(rules, key=_get_origin), _get_origin):
+            yield f"  {source}"
+            for rule in group:
+                value = json.dumps(rule.value).replace('"', "")
+                yield f"    {rule.name}: {value}"
+
+
+def _get_origin(rule: "Rule") -> str:
+    return f"{rule.source} ({rule.read_on})"
+
+
 def _read_topic(name: str) -> str:
     text = (_DIRECTORY / f"{name}.txt").read_text(encoding="utf-8")
+    if name == "platforms":
+        return text.replace("{rules}", "\n".join(_list_rules()))
     if name != "calendar":
         return text
     from outreply_cli.bulk.calendar import FIELD_TABLE, PLATFORM_MESSAGES

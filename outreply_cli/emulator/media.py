@@ -4,11 +4,13 @@ Reference: POST /media/upload, How storage works.
 """
 
 import hashlib
+import json
 import os
 import sqlite3
-from collections.abc import Sequence
-from pathlib import PurePath
+from collections.abc import Mapping, Sequence
+from pathlib import PurePath, PurePosixPath
 from typing import Any
+from urllib.parse import urlsplit
 
 from outreply_cli.emulator.auth import get_tier
 from outreply_cli.emulator.request import (
@@ -17,7 +19,9 @@ from outreply_cli.emulator.request import (
     find_row,
     format_unix_time,
 )
-from outreply_cli.spec.media_types import HEAD_BYTES, detect_mime, media_type
+from outreply_cli.formats.dimensions import Dimensions, read_dimensions
+from outreply_cli.spec.media_types import HEAD_BYTES, detect_mime, media_type, mime_from_name
+from outreply_cli.spec.rule_kinds import Media
 
 _ACTIVE = "deleted_at IS NULL"
 _EXTENSIONS = {
@@ -59,11 +63,13 @@ def upload_media(context: RequestContext) -> dict[str, Any]:
     used = used_bytes(context.db, context.caller.user["id"])
     if used + size > tier.storage_bytes:
         raise ErrorResponse(413, "QUOTA_EXCEEDED", quota=storage_view(context))
+    width, height, seconds = read_dimensions(file.stream, declared)
+    file.stream.seek(0)
     row = context.state.insert(
         "media", id=context.state.new_id(), user_id=context.caller.user["id"],
         filename=f"api_{context.state.new_hex(32)}{extension}", size_bytes=size, mime_type=declared,
         sha256=hashlib.file_digest(file.stream, "sha256").hexdigest(),  # type: ignore[arg-type]
-        created_at=context.now.timestamp(),
+        created_at=context.now.timestamp(), width=width, height=height, seconds=seconds,
     )  # fmt: skip
     view = _view(context.db, row)
     del view["scheduled_post_id"], view["created_at"]
@@ -110,6 +116,25 @@ def get_attachments(context: RequestContext, media_ids: Sequence[str]) -> list[d
     """The `media` of a post with the uploaded `media_ids`; raises 404 for one of another user."""
     rows = [_get_own(context, media_id) for media_id in media_ids]
     return [{"src": ASSETS + row["filename"], "type": media_type(row["mime_type"])} for row in rows]
+
+
+def get_media_facts(db: sqlite3.Connection, post: sqlite3.Row) -> list[Media]:
+    """What is known of the images and videos of the post `post`."""
+    items = json.loads(post["media"])
+    sql = "SELECT media.* FROM media JOIN post_media ON media_id = media.id WHERE post_id = ?"
+    rows = db.execute(sql, (post["id"],)).fetchall() if items else []
+    uploads = {ASSETS + row["filename"]: row for row in rows}
+    return [_get_facts(item, uploads.get(item["src"])) for item in items]
+
+
+def _get_facts(item: Mapping[str, str], upload: sqlite3.Row | None) -> Media:
+    name = PurePosixPath(urlsplit(item["src"]).path).name
+    if upload is None:
+        # The API takes a URL without a known extension for an image.
+        unknown = "video/" if item["type"] == "video" else "image/"
+        return Media("media_urls", name, mime_from_name(name) or unknown)
+    dimensions = Dimensions(upload["width"], upload["height"], upload["seconds"])
+    return Media("media_ids", name, upload["mime_type"], upload["size_bytes"], lambda: dimensions)
 
 
 def attach(db: sqlite3.Connection, post_id: str, media_ids: Sequence[str]) -> None:

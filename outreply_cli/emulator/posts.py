@@ -12,7 +12,7 @@ from outreply_cli.emulator.auth import get_tier
 from outreply_cli.emulator.clock import truncate
 from outreply_cli.emulator.guardrails import check_guardrails
 from outreply_cli.emulator.incoming_comments import add_random_comments
-from outreply_cli.emulator.media import attach, get_attachments, release_media
+from outreply_cli.emulator.media import attach, get_attachments, get_media_facts, release_media
 from outreply_cli.emulator.media_urls import find_blocked
 from outreply_cli.emulator.request import (
     ErrorResponse,
@@ -25,8 +25,10 @@ from outreply_cli.emulator.request import (
     parse_time_parameter,
 )
 from outreply_cli.emulator.state import State
+from outreply_cli.spec import platform_rules
 from outreply_cli.spec.limits import MESSAGE_MAX_CHARACTERS, SCHEDULE_EARLIEST, SCHEDULE_LATEST
 from outreply_cli.spec.platforms import find_platform
+from outreply_cli.spec.rule_kinds import PostFacts
 
 _PERMALINKS = {
     "facebook": "https://www.facebook.com/{username}/posts/{remote_id}",
@@ -123,8 +125,9 @@ def find_refusal(state: State, row: sqlite3.Row) -> str | None:
     platform = find_platform(row["platform"])
     if platform is None or state.config.is_lenient:
         return None
-    media = json.loads(row["media"])
-    return platform.find_refusal(row["message"], [item["type"] for item in media])
+    return platform_rules.find_refusal(
+        PostFacts(platform.name, row["message"], tuple(get_media_facts(state.connection, row)))
+    )
 
 
 def publish(state: State, row: sqlite3.Row, at: float) -> None:

@@ -15,7 +15,7 @@ from outreply_cli.emulator.clock import EmulatorClock
 from outreply_cli.emulator.config import EmulatorConfig
 from outreply_cli.storage.sqlite import open_database, transaction, wrap_storage_errors
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 # The tables of version 4.
 _LOGS = """
 CREATE TABLE IF NOT EXISTS attempts (
@@ -79,7 +79,8 @@ CREATE INDEX IF NOT EXISTS arrivals_due ON arrivals (due_at);
 CREATE TABLE IF NOT EXISTS media (
     number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, user_id TEXT NOT NULL REFERENCES users(id),
     filename TEXT NOT NULL, size_bytes INTEGER NOT NULL, mime_type TEXT NOT NULL,
-    sha256 TEXT NOT NULL, created_at REAL NOT NULL, deleted_at REAL
+    sha256 TEXT NOT NULL, created_at REAL NOT NULL, deleted_at REAL, width INTEGER, height INTEGER,
+    seconds REAL
 );
 CREATE INDEX IF NOT EXISTS media_of_user ON media (user_id, deleted_at, created_at);
 CREATE TABLE IF NOT EXISTS post_media (
@@ -114,6 +115,8 @@ CREATE TABLE IF NOT EXISTS usage (
 _UPGRADES = {
     2: "CREATE INDEX posts_published_of_page ON posts (page_id, status, published_at)",
     3: _LOGS + "ALTER TABLE hooks ADD COLUMN brand_ids TEXT NOT NULL DEFAULT '[]';",
+    4: "ALTER TABLE media ADD COLUMN width INTEGER; ALTER TABLE media ADD COLUMN height INTEGER; "
+    "ALTER TABLE media ADD COLUMN seconds REAL;",
 }
 # The key in a copy's `meta` table that holds its creation time.
 _COPIED_AT = "copied_at"

@@ -4,15 +4,18 @@ import hashlib
 import os
 import stat
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from functools import cached_property
 from pathlib import Path
 from typing import IO, Any, Self
 
 from outreply_cli.errors import InvalidInputError
+from outreply_cli.formats.dimensions import UNKNOWN, Dimensions, read_dimensions
 from outreply_cli.formats.sizes import format_size
 from outreply_cli.media.sniff import describe_unsupported, find_corruption
 from outreply_cli.paths import suggest_near_file
 from outreply_cli.spec.media_types import HEAD_BYTES, detect_mime
+from outreply_cli.spec.rule_kinds import Media
 from outreply_cli.storage.file_scope import FileScope
 
 _CHUNK_BYTES = 1024 * 1024
@@ -76,6 +79,21 @@ class InspectedFile:
     size: int
     stat_signature: str
     warning: str | None = field(default=None, kw_only=True)
+
+    def to_media(self) -> Media:
+        """Return what the rules of platforms may ask of the file."""
+        return Media("media_files", self.path.name, self.mime, self.size, lambda: self.dimensions)
+
+    @cached_property
+    def dimensions(self) -> Dimensions:
+        """Width, height and duration, as far as the file says so and is unchanged."""
+        try:
+            with os.fdopen(_ANYWHERE.open(self.path, lambda _: None), "rb") as stream:
+                if _stat_signature(os.fstat(stream.fileno())) != self.stat_signature:
+                    return UNKNOWN
+                return read_dimensions(stream, self.mime)
+        except OSError:
+            return UNKNOWN
 
 
 @dataclass(frozen=True)
@@ -191,7 +209,8 @@ class VerifiedReader:
 
     def get_hashed_file(self) -> MediaFile:
         """Return the file with its digest; only valid after the last byte was read."""
-        return MediaFile(**{**vars(self._file), "sha256": self._digest.hexdigest()})
+        known = {item.name: getattr(self._file, item.name) for item in fields(InspectedFile)}
+        return MediaFile(**known, sha256=self._digest.hexdigest())
 
     def _check(self) -> None:
         if _stat_signature(os.fstat(self._stream.fileno())) != self._file.stat_signature:

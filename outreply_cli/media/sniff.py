@@ -143,6 +143,10 @@ def _measure_jpeg(stream: IO[bytes], size: int) -> _Extent:
         head = _read_at(stream, position, 4)
         if len(head) < 4:
             return _Extent(position, is_truncated=trusted)
+        if head[:2] == b"\xff\xff":
+            # A fill byte.
+            position += 1
+            continue
         length = int.from_bytes(head[2:4], "big")
         if head[0] != 0xFF or head[1] < 0xC0 or length < 2:
             return _Extent(position)

@@ -6,11 +6,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 from outreply_cli.media.urls import find_media_url_problem, find_media_url_warning
 from outreply_cli.spec.limits import MESSAGE_MAX_CHARACTERS, SCHEDULE_EARLIEST, SCHEDULE_LATEST
-from outreply_cli.spec.platforms import PLATFORMS, Platform, find_platform
-from outreply_cli.spec.text import text_problem
+from outreply_cli.spec.media_types import mime_from_name
+from outreply_cli.spec.platform_rules import DEFAULT_RULES, Finding, RuleSet, judge
+from outreply_cli.spec.platforms import Platform, find_platform
+from outreply_cli.spec.rule_kinds import Media, PostFacts
+from outreply_cli.spec.text import is_unicode, text_problem
 from outreply_cli.spec.token import LEAK_PROBLEM, holds_secret
 from outreply_cli.times import format_duration
 from outreply_cli.timestamps import format_timestamp
@@ -105,8 +109,6 @@ class PostContent(NamedTuple):
         return body
 
 
-# A message up to this length breaks no platform's rule.
-_SHORT_MESSAGE = min(platform.max_characters or MESSAGE_MAX_CHARACTERS for platform in PLATFORMS)
 _NOTHING_ELSE = tuple(PostContent())[1:]
 
 
@@ -119,7 +121,9 @@ def validate_posts(
     posts: Sequence[tuple[Mapping[str, Any], PostContent, datetime | None]],
     now: datetime,
     *,
-    has_files: bool = False,
+    files: Sequence[Media] = (),
+    rules: RuleSet = DEFAULT_RULES,
+    is_strict: bool = False,
     has_secret: Callable[[object], bool] = holds_secret,
 ) -> list[Diagnostic]:
     """Return all problems of posts, given by their page, content and time (UTC), if any.
@@ -129,7 +133,14 @@ def validate_posts(
     problems: list[Diagnostic] = []
     for page, content, scheduled_at in posts:
         platform = str(page.get("platform") or "")
-        problems += validate_content(content, platform, has_files=has_files, has_secret=has_secret)
+        problems += validate_content(
+            content,
+            platform,
+            files=files,
+            rules=rules,
+            is_strict=is_strict,
+            has_secret=has_secret,
+        )
         if scheduled_at is not None and (problem := validate_time(scheduled_at, now)) is not None:
             problems.append(problem)
     return list(dict.fromkeys(problems))
@@ -139,37 +150,52 @@ def validate_content(
     content: PostContent,
     platform_name: str,
     *,
-    has_files: bool = False,
+    files: Sequence[Media] = (),
+    rules: RuleSet = DEFAULT_RULES,
+    is_strict: bool = False,
     has_secret: Callable[[object], bool] = holds_secret,
 ) -> Iterator[Diagnostic]:
     """Yield all problems of `content` on a platform; an unknown platform has no special rules.
 
-    `has_files` means that files which are not uploaded yet will be attached; `has_secret` returns
-    whether a field contains a token or a webhook secret.
+    `files` are not uploaded yet and will be attached. A post that breaks one of `rules` of the
+    platform gets a warning, or an error with `is_strict`. `has_secret` returns whether a field
+    contains a token or a webhook secret.
     """
     secret_fields = [name for name in PostContent._fields if has_secret(getattr(content, name))]
     for name in secret_fields:
         yield Diagnostic(name, LEAK_PROBLEM)
-    if _is_plain(content):
+    if not files and _is_plain(content, platform_name, rules):
         return
     platform = find_platform(platform_name)
-    yield from _message_problems(content, platform, has_files=has_files)
+    yield from _message_problems(content, has_files=bool(files))
     yield from _other_text_problems(content)
     # These messages quote the URLs.
     if "media_urls" not in secret_fields:
         yield from _url_problems(content)
-    if content.first_comment is not None:
-        if platform is not None and not platform.first_comment:
-            yield Diagnostic(
-                "first_comment",
-                f"not supported on {platform.label}, only on Instagram and Facebook; remove it",
-            )
-        if len(content.first_comment) > MESSAGE_MAX_CHARACTERS:
-            yield Diagnostic("first_comment", _too_long(len(content.first_comment)))
-        elif reason := text_problem(content.first_comment):
-            yield Diagnostic("first_comment", reason)
-    if content.tiktok_settings is not None and platform is not None and platform.name != "tiktok":
-        yield Diagnostic("tiktok_settings", f"not supported on {platform.label}; remove them")
+    yield from _support_problems(content, platform)
+    for finding in judge_content(content, platform_name, files=files, rules=rules):
+        # The message may quote a URL.
+        if finding.is_broken and finding.field not in secret_fields:
+            yield Diagnostic(finding.field, finding.message, is_warning=not is_strict)
+
+
+def judge_content(
+    content: PostContent, platform_name: str, *, files: Sequence[Media], rules: RuleSet
+) -> Iterator[Finding]:
+    """Yield what `content` makes of each of `rules` of a platform; see `validate_content`."""
+    active = rules.select(platform_name)
+    if not active:
+        return
+    message = content.message
+    if message is not None and (len(message) > MESSAGE_MAX_CHARACTERS or not is_unicode(message)):
+        # The API refuses it.
+        message = None
+    media = list(files)
+    for url in content.media_urls:
+        name = _get_file_name(url)
+        media.append(Media("media_urls", name, mime_from_name(name)))
+    media += [Media("media_ids", media_id) for media_id in content.media_ids]
+    yield from judge(active, PostFacts(active[0].platform, message, tuple(media)))
 
 
 def validate_time(scheduled_at: datetime, now: datetime) -> Diagnostic | None:
@@ -215,40 +241,24 @@ def content_from_api(
     return content, warning
 
 
-def _is_plain(content: PostContent) -> bool:
+def _is_plain(content: PostContent, platform: str, rules: RuleSet) -> bool:
     # Most posts are a short message and nothing else, which can have no problem.
     message = content.message
-    if not message or content[1:] != _NOTHING_ELSE or len(message) > _SHORT_MESSAGE:
+    if not message or content[1:] != _NOTHING_ELSE or len(message) > MESSAGE_MAX_CHARACTERS:
         return False
-    # X counts a short URL as 23 characters.
     is_text = message.isascii() and message.isprintable() and not message.isspace()
-    return is_text and "://" not in message
+    return is_text and rules.accepts_plain_text(message, platform)
 
 
-def _message_problems(
-    content: PostContent, platform: Platform | None, *, has_files: bool
-) -> Iterator[Diagnostic]:
+def _message_problems(content: PostContent, *, has_files: bool) -> Iterator[Diagnostic]:
     message = content.message
     if message is None or not message.strip():
         if not (content.media_ids or content.media_urls or has_files):
             yield Diagnostic("message", "a message or media is required")
-        return
-    if len(message) > MESSAGE_MAX_CHARACTERS:
+    elif len(message) > MESSAGE_MAX_CHARACTERS:
         yield Diagnostic("message", _too_long(len(message)))
     elif reason := text_problem(message):
         yield Diagnostic("message", reason)
-    elif (
-        platform is not None
-        and platform.max_characters is not None
-        and (length := platform.count(message)) > platform.max_characters
-    ):
-        counted = "" if length == len(message) else f" as {platform.label} counts them"
-        yield Diagnostic(
-            "message",
-            f"{length:,} characters{counted}, but {platform.label} usually allows "
-            f"{platform.max_characters:,}",
-            is_warning=True,
-        )
 
 
 def _other_text_problems(content: PostContent) -> Iterator[Diagnostic]:
@@ -263,12 +273,34 @@ def _other_text_problems(content: PostContent) -> Iterator[Diagnostic]:
             yield Diagnostic(field, reason)
 
 
+def _support_problems(content: PostContent, platform: Platform | None) -> Iterator[Diagnostic]:
+    if content.first_comment is not None:
+        if platform is not None and not platform.first_comment:
+            yield Diagnostic(
+                "first_comment",
+                f"not supported on {platform.label}, only on Instagram and Facebook; remove it",
+            )
+        if len(content.first_comment) > MESSAGE_MAX_CHARACTERS:
+            yield Diagnostic("first_comment", _too_long(len(content.first_comment)))
+        elif reason := text_problem(content.first_comment):
+            yield Diagnostic("first_comment", reason)
+    if content.tiktok_settings is not None and platform is not None and platform.name != "tiktok":
+        yield Diagnostic("tiktok_settings", f"not supported on {platform.label}; remove them")
+
+
 def _url_problems(content: PostContent) -> Iterator[Diagnostic]:
     for url in content.media_urls:
         if reason := find_media_url_problem(url):
             yield Diagnostic("media_urls", f"{url!r} {reason}")
         elif warning := find_media_url_warning(url):
             yield Diagnostic("media_urls", f"{url!r} {warning}", is_warning=True)
+
+
+def _get_file_name(url: str) -> str:
+    try:
+        return urlsplit(url).path.rpartition("/")[2] or url
+    except ValueError:
+        return url
 
 
 def _too_long(length: int) -> str:

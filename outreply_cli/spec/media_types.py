@@ -16,6 +16,13 @@ EXTENSIONS = {
 }
 HEAD_BYTES = 64
 
+_MIMES_BY_EXTENSION = {
+    **{extension: mime for mime, extension in EXTENSIONS.items()},
+    ".jpeg": "image/jpeg",
+    ".m4v": "video/mp4",
+    ".qt": "video/quicktime",
+}
+
 _QUICKTIME_BRANDS = (b"qt  ",)
 # Major brands of ISO media files that are not videos, and what they are.
 OTHER_BRANDS = MappingProxyType(
@@ -55,6 +62,12 @@ def detect_mime(head: bytes) -> str | None:
     if head[4:8] in {b"moov", b"mdat", b"wide", b"free"}:
         return "video/quicktime"
     return None
+
+
+def mime_from_name(name: str) -> str | None:
+    """Return the media type that the extension of a file name means, or None if unknown."""
+    _, dot, extension = name.rpartition(".")
+    return _MIMES_BY_EXTENSION.get(dot + extension.lower())
 
 
 def media_type(mime: str) -> str:

@@ -15,7 +15,11 @@ _INVISIBLE = frozenset(
 
 def is_unicode(text: str) -> bool:
     """Whether `text` has no lone surrogates, which stand for bytes that are not UTF-8."""
-    return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def text_problem(text: str) -> str | None:

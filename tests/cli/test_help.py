@@ -12,6 +12,7 @@ from outreply_cli.app import COMMANDS
 from outreply_cli.cli.tree import Command, root_command
 from outreply_cli.cli.welcome import ROOT_HELP
 from outreply_cli.commands.help import TOPICS
+from outreply_cli.spec.platform_rules import RULES
 from tests.command_line import CommandLine, command_tree
 
 COMMANDS_BELOW = [command for command in command_tree().walk() if command.path]
@@ -74,11 +75,20 @@ def test_help_wraps_to_terminal_width(
 def test_help_topic(cli_logged_out: CommandLine, topic: str) -> None:
     result = cli_logged_out.run("help", topic)
     assert result.code == 0
-    # The fields of calendars come from their table.
-    before, _, after = (TOPIC_FILES / f"{topic}.txt").read_text("utf-8").partition("{fields}")
-    assert result.out.startswith(before)
-    assert after in result.out
-    assert all(len(line) <= 80 for line in result.out.splitlines())
+    # The fields of calendars and the rules of platforms come from their tables.
+    text = (TOPIC_FILES / f"{topic}.txt").read_text("utf-8")
+    parts = re.split(r"{(?:fields|rules)}\n?", text)
+    assert result.out.startswith(parts[0])
+    assert parts[-1] in result.out
+    assert all(len(line) <= 80 or "://" in line for line in result.out.splitlines())
+
+
+def test_topic_lists_each_rule_with_its_source(cli_logged_out: CommandLine) -> None:
+    page = cli_logged_out.run("help", "platforms").out
+    for rule in RULES:
+        assert f"  {rule.source} ({rule.read_on})\n" in page
+        assert re.search(rf"^    {rule.name}: ", page, re.MULTILINE)
+    assert page.count("\n    ") > len(RULES)
 
 
 def test_topics_are_listed(cli_logged_out: CommandLine) -> None:

@@ -1,18 +1,22 @@
 """Platform rules: refused posts fail when they are due, or are not published."""
 
+import re
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given, strategies as st
 
 from outreply_cli.emulator.config import EmulatorConfig
 from outreply_cli.emulator.server import EmulatorServer
-from outreply_cli.spec.platforms import PLATFORMS, find_platform
+from outreply_cli.spec.limits import MEGABYTE
+from outreply_cli.spec.media_types import EXTENSIONS
 from tests.clocks import ManualClock
 from tests.command_line import CommandLine
 from tests.emulator.reference_checks import NOW, PICTURE, Api, create_webhook, open_api
+from tests.media.sized_files import jpeg, mp4, png, webm
 
 VIDEO = "https://cdn.example.com/clip.mp4"
 REFUSED = [
@@ -20,16 +24,51 @@ REFUSED = [
     ("tiktok", "x", [], "TikTok requires an image or a video"),
     ("youtube", "x", [], "YouTube requires a video"),
     ("youtube", "x", [PICTURE], "YouTube requires a video"),
-    ("twitter", "x" * 281, [], "the text has 281 characters, but X allows 280"),
-    ("linkedin", "x" * 3_001, [], "the text has 3,001 characters, but LinkedIn allows 3,000"),
+    ("twitter", "x" * 281, [], "the text has 281 characters, but X allows at most 280 characters"),
+    ("linkedin", "x" * 3_001, [], "the text has 3,001 characters, but LinkedIn allows at"),
     ("instagram", "x" * 2_201, [PICTURE], "the text has 2,201 characters"),
+    ("twitter", "日" * 141, [], "the text has 282 characters as X counts them, but X allows"),
+    ("tiktok", "x" * 2_201, [VIDEO], "TikTok allows at most 2,200 characters with a video"),
+    ("instagram", "x", [PICTURE] * 11, "the post has 11 images and videos, but Instagram allows"),
+    ("twitter", "x", [PICTURE] * 5, "the post has 5 images, but X allows at most 4 images"),
+    ("twitter", "x", [PICTURE, VIDEO], "X allows images or videos, not both"),
+    ("linkedin", "x", [VIDEO, VIDEO], "the post has 2 videos, but LinkedIn allows at most 1"),
+    ("tiktok", "x", ["https://cdn.example.com/a.png"], "a.png is PNG, but TikTok allows JPEG or"),
+    ("linkedin", "x", ["https://cdn.example.com/a.webm"], "a.webm is WebM, but LinkedIn allows"),
 ]  # fmt: skip
 ACCEPTED = [
     ("facebook", "x", []), ("linkedin", "x" * 3_000, []), ("twitter", "x" * 280, []),
     ("twitter", "https://example.com/" + "x" * 400, []), ("instagram", "x" * 2_200, [PICTURE]),
     ("instagram", "", [VIDEO]), ("tiktok", "x", [PICTURE]), ("youtube", "x", [VIDEO]),
-    ("youtube", "x", [PICTURE, VIDEO]),
+    ("youtube", "x", [PICTURE, VIDEO]), ("twitter", "see example.com " + "x" * 252, []),
+    ("tiktok", "x" * 2_201, [PICTURE]), ("instagram", "x", [PICTURE, VIDEO] * 5),
+    # Platforms ignore or cut these, or allow them to some accounts.
+    ("instagram", "#a " * 31 + "example.com", ["https://cdn.example.com/a.png"]),
+    ("facebook", "x", [PICTURE, VIDEO]), ("tiktok", "x", ["https://cdn.example.com/a?id=1"]),
 ]  # fmt: skip
+# Uploads with the reason why their platform refuses them, if it does.
+UPLOADS = [
+    ("instagram", "image/jpeg", jpeg(500, 500), None),
+    ("instagram", "image/jpeg", jpeg(500, 1500), "has 500 x 1,500 pixels, but Instagram requires"),
+    ("instagram", "image/jpeg", jpeg(500, 900, 6), None),
+    (
+        "instagram",
+        "image/png",
+        png(9, 9, 8 * MEGABYTE),
+        "has 8.0 MB, but Instagram allows at most 8 MB",
+    ),
+    ("instagram", "video/mp4", mp4(640, 360, 2), "lasts 2 s, but Instagram requires at least 3 s"),
+    ("instagram", "video/mp4", mp4(640, 360, 3), None),
+    ("instagram", "video/webm", webm(640, 360, 9), "is WebM, but Instagram allows MP4 or MOV"),
+    ("tiktok", "video/mp4", mp4(640, 300, 9), "has 640 x 300 pixels, but TikTok requires at least"),
+    ("tiktok", "image/png", png(9, 9), "is PNG, but TikTok allows JPEG or WebP images"),
+    ("twitter", "video/quicktime", mp4(400, 100, 9, brand=b"qt  "), "X allows at most 3:1"),
+    ("twitter", "video/mp4", mp4(640, 360, 200), None),
+    ("linkedin", "video/mp4", mp4(640, 360, 9), "LinkedIn requires at least 75 KB for a video"),
+    # A file that does not say it, and a damaged one.
+    ("instagram", "video/mp4", mp4(0, 0, 0, b""), None),
+    ("instagram", "image/jpeg", jpeg(500, 1500)[:40], None),
+]
 
 
 @pytest.fixture
@@ -97,20 +136,44 @@ def test_expired_page_is_refused_even_if_lenient(tmp_path: Path) -> None:
         assert response.json()["error"] == "The page's connection has expired"
 
 
-@given(
-    platform=st.sampled_from(PLATFORMS), message=st.none() | st.text(max_size=400),
-    types=st.lists(st.sampled_from(["photo", "video"]), max_size=3),
-)  # fmt: skip
-def test_refusal_depends_on_kinds_of_media_only(
-    platform: object, message: str | None, types: list[str]
+@pytest.mark.parametrize(("platform", "mime", "content", "reason"), UPLOADS)
+def test_uploaded_file_is_judged(
+    api: Api, platform: str, mime: str, content: bytes, reason: str | None
 ) -> None:
-    found = find_platform(getattr(platform, "name"))  # noqa: B009
-    assert found is not None
-    reason = found.find_refusal(message, types)
-    assert reason == found.find_refusal(message, [*types, *types])
-    # More media never make a platform refuse.
+    uploaded = api.upload(content, f"file{EXTENSIONS[mime]}", mime)
+    assert uploaded.is_success, uploaded.text
+    media_ids = [uploaded.json()["media_id"]]
+    body = {"page_id": f"p_{platform}", "message": "x", "media_ids": media_ids}
+    response = api.send("POST /posts/publish", body=body)
     if reason is None:
-        assert found.find_refusal(message, [*types, "video", "photo"]) is None
+        assert response.is_success, response.text
+    else:
+        assert (response.status_code, response.json()["code"]) == (422, "PLATFORM_REJECTED")
+        assert re.search(reason, response.json()["error"])
+
+
+def test_uploads_stay_judged_after_a_restart_and_from_an_older_state(tmp_path: Path) -> None:
+    with open_api(tmp_path) as api:
+        media_id = api.upload(jpeg(500, 1500)).json()["media_id"]
+        unknown = api.upload(jpeg(500, 1501)).json()["media_id"]
+        api.execute("UPDATE media SET width = NULL, height = NULL WHERE id = ?", unknown)
+        path = tmp_path / "e.db"
+    with EmulatorServer(path, ManualClock(NOW), config=EmulatorConfig()) as server:
+        api = Api(server, ManualClock(NOW))
+        body = {"page_id": "p_instagram", "message": "x"}
+        refused = api.send("POST /posts/publish", body={**body, "media_ids": [media_id]})
+        assert refused.status_code == 422
+        assert api.send("POST /posts/publish", body={**body, "media_ids": [unknown]}).is_success
+        api.http.close()
+    with closing(sqlite3.connect(path)) as database:
+        for name in ("width", "height", "seconds"):
+            database.execute(f"ALTER TABLE media DROP COLUMN {name}")
+        database.execute("PRAGMA user_version = 4")
+    with EmulatorServer(path, ManualClock(NOW), config=EmulatorConfig()) as server:
+        api = Api(server, ManualClock(NOW))
+        assert api.send("GET /media").json()["media"]
+        assert api.upload(jpeg(5, 5)).is_success
+        api.http.close()
 
 
 def test_command_reports_the_reason(cli: CommandLine, tmp_path: Path) -> None:

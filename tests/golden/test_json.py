@@ -48,8 +48,8 @@ READ_COMMANDS = {
     "api", "auth list", "auth status", "brands list", "brands show", "bulk status", "comments list",
     "emulator audit", "emulator deliveries", "emulator fault list", "emulator tokens",
     "emulator openapi", "errors", "media list",
-    "media show", "pages list", "pages show", "posts calendar", "posts list", "posts show",
-    "posts wait", "quota check", "quota forecast", "quota show", "webhooks events",
+    "media show", "pages list", "pages show", "posts calendar", "posts check", "posts list",
+    "posts show", "posts wait", "quota check", "quota forecast", "quota show", "webhooks events",
     "webhooks history", "webhooks list", "webhooks show",
 }  # fmt: skip
 ID_FIELDS = ("id", "media_id", "number", "code", "name", "event")
@@ -276,6 +276,13 @@ def record_quota_commands(recorder: Recorder) -> None:
     recorder.record("quota forecast")
 
 
+def record_checks(recorder: Recorder, clip: str) -> None:
+    for checked in (("--platform", "facebook"), ("--platform", "x"), ("--page", "instagram:acme")):
+        recorder.record("posts check", *checked, "-m", "Hi")
+    recorder.record("posts check", "-m", "Hi", "--media", clip, "--media", "media:m1")
+    recorder.fail("posts check", "--page", "x:nope", "-m", "Hi", code=5)
+
+
 def record_post_commands(recorder: Recorder, folder: Path) -> None:
     picture, clip = folder / "hero.jpg", folder / "clip.mp4"
     picture.write_bytes(jpeg())
@@ -285,6 +292,7 @@ def record_post_commands(recorder: Recorder, folder: Path) -> None:
     for pages in (("--page", "x:bluebird"), both):
         recorder.record("posts schedule", *pages, *new, "--dry-run")
         recorder.record("posts publish", *pages, "-m", "Hi", "--dry-run")
+    record_checks(recorder, str(clip))
     comment = ("--page", "instagram:acme", "--first-comment", "Yes", "--media", str(picture))
     (first,) = recorder.record("posts schedule", *comment, *new)
     second, third = recorder.record("posts schedule", *both, *new)

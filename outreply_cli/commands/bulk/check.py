@@ -31,9 +31,9 @@ def run(
     """Check calendar files without an account or network.
 
     Prints each problem as FILE:LINE, and exits with 2 if there are errors. It checks times, texts,
-    media files, URLs, keys, and the guardrails of pages within each file, but cannot know whether a
-    page exists or what is already scheduled: `bulk schedule --dry-run` does. Rows in the past are
-    skipped, and times may be more than 75 days ahead.
+    media files, URLs, keys, the rules of platforms, and the guardrails of pages within each file,
+    but cannot know whether a page exists or what is already scheduled: `bulk schedule --dry-run`
+    does. Rows in the past are skipped, and times may be more than 75 days ahead.
 
     Example: outreply bulk check launch.csv
 
@@ -44,7 +44,10 @@ def run(
     options = parse_options(context, reading)
     calendars = load_calendars(context, files, reading)
     now = context.clock.now()
-    checks = [check_offline(calendar, zone=options.zone, now=now) for calendar in calendars]
+    checks = [
+        check_offline(calendar, zone=options.zone, now=now, rules=options.rules)
+        for calendar in calendars
+    ]
     problems = [
         {
             **problem.to_dict(),

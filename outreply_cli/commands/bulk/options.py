@@ -23,12 +23,13 @@ from outreply_cli.bulk.service import (
 )
 from outreply_cli.bulk.utm import parse_utm
 from outreply_cli.cancellation import CancellationToken, InterruptibleClock
-from outreply_cli.cli.options import TimeZone
+from outreply_cli.cli.options import Strict, TimeZone
 from outreply_cli.commands.bulk.github_actions import annotate_problems
 from outreply_cli.context import Context
 from outreply_cli.errors import CalendarError, NotLoggedInError, unknown_choice_error
 from outreply_cli.journal.journal import JOURNAL_FILE, Journal
 from outreply_cli.journal.locks import calendar_lock
+from outreply_cli.posts.rules import load_rules
 from outreply_cli.time_parser import DATE_ORDERS
 from outreply_cli.times import BRAND_ZONE, parse_duration
 
@@ -205,6 +206,7 @@ class PlanOptions:
             "calendar if less).",
         ),
     ] = None
+    strict: Strict = False
 
 
 @dataclass(frozen=True)
@@ -260,6 +262,8 @@ def parse_options(
         spread_window=parse_duration(planning.spread_window) if planning.spread else None,
         max_cancel=planning.max_cancel,
         allow_upload=not no_upload,
+        rules=load_rules(context.config_dir),
+        is_strict=planning.strict,
     )
 
 

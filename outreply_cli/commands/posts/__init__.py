@@ -5,6 +5,7 @@ COMMANDS = (
     "show",
     "schedule",
     "publish",
+    "check",
     "edit",
     "reschedule",
     "cancel",

@@ -39,6 +39,7 @@ from outreply_cli.pages import Page, page_alias, resolve_page_id
 from outreply_cli.posts.content import PostContent, validate_posts
 from outreply_cli.posts.edits import ContentEdit, EditablePost, PostEdit
 from outreply_cli.posts.listing import explain_missing, list_all_scheduled
+from outreply_cli.posts.rules import load_rules
 from outreply_cli.posts.service import PostChangedError, PostService, validate_edit_time
 from outreply_cli.time_parser import parse_day, parse_time
 from outreply_cli.times import format_time
@@ -242,7 +243,7 @@ def run(
     if requested == 1 and failures:
         raise failures[0][1]
     edits = [item for item in map(make_edit, service.read_for_edit(found)) if item.changes]
-    _check_edits(context, client, account, edits, files)
+    _check_edits(context, client, account, edits, files, is_strict=options.strict)
     _show_edits(context, edits, account.pages, zone, is_asked=not (yes or dry_run))
     _note_calendars(context, service, edits)
     if not edits and not missing:
@@ -382,9 +383,12 @@ def _check_edits(
     account: RemoteAccount,
     edits: Sequence[PostEdit],
     files: Sequence[MediaFile],
+    *,
+    is_strict: bool,
 ) -> None:
     """Print warnings; raise InvalidInputError with all problems."""
     pages = {str(page["id"]): page for page in account.pages}
+    rules = load_rules(context.config_dir)
     check_connected(pages.get(item.post.page_id, {}) for item in edits)
     errors: dict[str, None] = {}
     for item in edits:
@@ -393,7 +397,9 @@ def _check_edits(
         for problem in validate_posts(
             [(page, PostContent.from_body(item.body), None)],
             client.now(),
-            has_files=bool(files),
+            files=[file.to_media() for file in files],
+            rules=rules,
+            is_strict=is_strict,
             has_secret=client.transport.holds_secret,
         ):
             text = f"{prefix}{option_for(problem.field)}: {problem.message}"

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from outreply_cli.api.client import Client
+from outreply_cli.cli.options import Strict
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.formats.json import parse_json
@@ -44,7 +45,11 @@ FailedFilter = Annotated[bool, typer.Option("--failed", help="Select posts known
 AllFilter = Annotated[bool, typer.Option("--all", help="Select scheduled and published posts.")]
 
 _MEDIA_PREFIX = "media:"
-_OPTIONS = {"scheduled_at": "--at", "media_urls": "--media", "tiktok_settings": "--tiktok"}
+_OPTIONS = {
+    "scheduled_at": "--at",
+    "tiktok_settings": "--tiktok",
+    **dict.fromkeys(("media_files", "media_ids", "media_urls"), "--media"),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +73,7 @@ class ContentOptions:
         str | None, typer.Option(metavar="JSON|@FILE", help="Use these TikTok settings.")
     ] = None
     link: Annotated[str | None, typer.Option(metavar="URL", help="Attach a link.")] = None
+    strict: Strict = False
 
     def read_content(self, context: Context) -> PostContent:
         """Return the content, without local files; raises InvalidInputError."""
@@ -88,8 +94,8 @@ class ContentOptions:
             tiktok_settings=_parse_tiktok(context, self.tiktok),
         )
 
-    def inspect_files(self, client: Client) -> list[MediaFile]:
-        """Inspect the local files among the values of --media.
+    def inspect_files(self, client: Client | None) -> list[MediaFile]:
+        """Inspect the local files among the values of --media; without an account, of any size.
 
         Raises:
             InvalidInputError: A file is not media, or larger than the account allows.
@@ -101,7 +107,8 @@ class ContentOptions:
         ]
         if not paths:
             return []
-        limits, files = StorageLimits.from_account(client.account_or_none()), []
+        account = client.account_or_none() if client is not None else None
+        limits, files = StorageLimits.from_account(account), []
         for path in paths:
             try:
                 files.append(inspect_and_hash(find_same_name(to_path(path)), limits))

@@ -17,6 +17,7 @@ from outreply_cli.media.files import MediaFile
 from outreply_cli.pages import Page, page_alias, resolve_page
 from outreply_cli.posts.content import PostContent, validate_posts
 from outreply_cli.posts.listing import list_posts
+from outreply_cli.posts.rules import load_rules
 from outreply_cli.posts.service import PostService
 from outreply_cli.times import BRAND_ZONE
 from outreply_cli.ui.columns import Item
@@ -48,7 +49,9 @@ def send_posts(
     problems = validate_posts(
         [(page, content, at) for page, at in targets],
         client.now(),
-        has_files=bool(files),
+        files=[file.to_media() for file in files],
+        rules=load_rules(context.config_dir),
+        is_strict=options.strict,
         has_secret=client.transport.holds_secret,
     )
     for problem in problems:

@@ -5,6 +5,7 @@ import struct
 import zlib
 from collections.abc import Callable
 
+from outreply_cli.formats.dimensions import read_dimensions
 from outreply_cli.media.sniff import describe_unsupported, find_corruption
 from outreply_cli.spec.media_types import EXTENSIONS, HEAD_BYTES, MEDIA_TYPES, detect_mime
 from tests.fuzzing.target import Target
@@ -44,6 +45,11 @@ def _check(data: bytes) -> None:
     problem = find_corruption(stream, mime, len(data))
     assert problem is None or problem.message.isprintable()
     assert stream.reads <= len(data) + 20
+    stream.reads = 0
+    width, height, seconds = read_dimensions(stream, mime)
+    assert (width is None) == (height is None)
+    assert seconds is None or seconds > 0
+    assert stream.reads <= 2_000
     # The result is deterministic.
     assert find_corruption(io.BytesIO(data), mime, len(data)) == problem
 
@@ -76,7 +82,9 @@ TARGETS = (
          b"\xff\xfe<\0s\0v\0g\0", b"\0\0\0\x18ftypheic", b"MZ", b"#!/bin/sh",
          b"\x1aE\xdf\xa3matroska"],
         [b"<script>", b"<HTML>", b"<svg ", b"ftyp", b"moov", b"mdat", b"IHDR", b"IEND", b"\xff\xda",
-         b"\xff\xd9", b"!", b",", b"\0\0\0\0", b"\xff" * 8, b"\0\0\0\x01", b"\x18S\x80g", b"webm",
+         b"mvhd", b"trak", b"tkhd",
+         b"\xff\xc0", b"\xff\xe1", b"\xff\xd9", b"!", b",", b"\0\0\0\0", b"\xff" * 8, b"\0\0\0\x01",
+         b"\x18S\x80g", b"webm",
          b"\0" * 5000],
         smoke=400,
     ),

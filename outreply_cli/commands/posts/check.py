@@ -1,0 +1,149 @@
+"""`outreply posts check`."""
+
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+import typer
+
+from outreply_cli.cli.options import command
+from outreply_cli.commands.posts.options import ContentOptions, option_for
+from outreply_cli.context import Context
+from outreply_cli.errors import InvalidInputError, unknown_choice_error
+from outreply_cli.pages import resolve_page
+from outreply_cli.posts.content import PostContent, judge_content, validate_content
+from outreply_cli.posts.rules import load_rules
+from outreply_cli.spec.platform_rules import RuleSet
+from outreply_cli.spec.platforms import PLATFORMS, find_platform, platform_label
+from outreply_cli.spec.rule_kinds import Media
+from outreply_cli.ui.columns import Column
+
+_STYLES = {"error": "red", "warning": "yellow", "unknown": "dim"}
+
+
+class BrokenRulesError(InvalidInputError):
+    """A post that breaks rules."""
+
+    code = "BROKEN_RULES"
+
+
+@command()
+def run(
+    context: Context,
+    page: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PAGE", help="Check for this page (repeatable)."),
+    ] = None,
+    platform: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PLATFORM", help="Check for this platform (repeatable; default: all)."
+        ),
+    ] = None,
+    *,
+    post: ContentOptions,
+) -> None:
+    """Check a post against the rules of platforms.
+
+    Sends nothing, and without --page requires no account and no network. Exits with 2 if the API
+    would refuse the post, or with --strict if it breaks a rule.
+
+    Example: outreply posts check --platform x -m 'We are open: example.com/shop'
+
+    Example: outreply posts check --page instagram:acme -F post.txt --media hero.jpg --strict
+    """
+    platforms = _find_platforms(context, page, platform)
+    content = post.read_content(context)
+    files = post.inspect_files(None)
+    if not (content.message or content.media_ids or content.media_urls or files):
+        raise InvalidInputError(
+            "a message or media is required", hint="Use -m, -F or --edit, or --media."
+        )
+    for file in files:
+        if file.warning:
+            context.warn(f"--media {file.path}: {file.warning}")
+    media = [file.to_media() for file in files]
+    rules = load_rules(context.config_dir)
+    rows = [
+        row
+        for name in platforms
+        for row in _check(content, name, media, rules, is_strict=post.strict)
+    ]
+    context.output.print_list(
+        rows,
+        [
+            Column("Platform", "platform", lambda row: platform_label(row["platform"])),
+            Column("Rule", "rule"),
+            Column("Status", "status", style=lambda row: _STYLES.get(row["status"], "")),
+            Column("Detail", "detail", shrinkable=True, short=lambda row: row["summary"]),
+            # On a narrow terminal, only the warnings name it.
+            Column("Source", "source", shrinkable=True, short=lambda _: ""),
+        ],
+        id_field=None,
+    )
+    for row in rows:
+        if row["status"] == "warning":
+            context.warn(_to_text(row))
+    errors = [_to_text(row) for row in rows if row["status"] == "error"]
+    if errors:
+        raise BrokenRulesError(
+            "; ".join(dict.fromkeys(errors)), hint="Correct the post and try again."
+        )
+
+
+def _to_text(row: dict[str, Any]) -> str:
+    origin = ", ".join(filter(None, (row["source"], row["read_on"])))
+    return f"{row['detail']} ({origin})" if origin else str(row["detail"])
+
+
+def _find_platforms(
+    context: Context, pages: list[str] | None, names: list[str] | None
+) -> list[str]:
+    if pages and names:
+        raise InvalidInputError("specify only one of --page and --platform")
+    if pages:
+        known_pages = context.client().pages().items
+        found = [str(resolve_page(known_pages, name).get("platform")) for name in pages]
+        return list(dict.fromkeys(found))
+    known = [platform.name for platform in PLATFORMS]
+    chosen = []
+    for name in names or known:
+        platform = find_platform(name)
+        if platform is None:
+            raise unknown_choice_error("platform", name, known, option="--platform")
+        chosen.append(platform.name)
+    return list(dict.fromkeys(chosen))
+
+
+def _check(
+    content: PostContent, platform: str, files: list[Media], rules: RuleSet, *, is_strict: bool
+) -> Iterator[dict[str, Any]]:
+    """Yield what the API and each rule of a platform make of a post."""
+    fields = set()
+    for problem in validate_content(content, platform, files=files, rules=RuleSet(())):
+        if not problem.is_warning:
+            fields.add(problem.field)
+        yield {
+            "platform": platform,
+            "rule": "api",
+            "status": "warning" if problem.is_warning else "error",
+            "detail": f"{option_for(problem.field)}: {problem.message}",
+            "summary": f"{option_for(problem.field)}: {problem.message}",
+            "source": None,
+            "read_on": None,
+        }
+    broken = "error" if is_strict else "warning"
+    for finding in judge_content(content, platform, files=files, rules=rules):
+        # Such a field may hold a secret, which a detail could quote.
+        if finding.field in fields:
+            continue
+        status = "unknown" if finding.is_broken is None else broken if finding.is_broken else "ok"
+        facts = (finding.measure.fact(), finding.rule.requirement)
+        yield {
+            "platform": platform,
+            "rule": finding.rule.name,
+            "status": status,
+            "detail": finding.reason if finding.is_broken else "; ".join(filter(None, facts)),
+            "summary": finding.summary,
+            "source": finding.rule.source,
+            "read_on": finding.rule.read_on or None,
+        }

@@ -1,0 +1,230 @@
+"""The rules of the platforms themselves, each with its source and the day it was read.
+
+A platform may refuse a post that the API accepts. The names of the rules and their values are also
+those of `platforms.yaml`, the user's own file.
+"""
+
+from collections.abc import Iterable, Iterator
+from math import inf
+from typing import Any, NamedTuple
+
+from outreply_cli.spec.platforms import long_name, platform_label
+from outreply_cli.spec.rule_kinds import KINDS, Measure, PostFacts, Value
+
+READ_ON = "2026-11-28"
+
+_META = "https://developers.facebook.com/docs"
+_INSTAGRAM_MEDIA = f"{_META}/instagram-platform/instagram-graph-api/reference/ig-user/media"
+_INSTAGRAM_PUBLISHING = f"{_META}/instagram-platform/content-publishing"
+_FACEBOOK_PHOTOS = f"{_META}/graph-api/reference/page/photos"
+_FACEBOOK_POSTS = f"{_META}/pages-api/posts"
+_X_LENGTH = "https://docs.x.com/fundamentals/counting-characters"
+_X_MEDIA = "https://docs.x.com/x-api/media/quickstart/best-practices"
+_LINKEDIN = "https://learn.microsoft.com/en-us/linkedin/marketing/community-management/shares"
+_TIKTOK = "https://developers.tiktok.com/doc/content-posting-api"
+_YOUTUBE_VIDEOS = "https://developers.google.com/youtube/v3/docs/videos"
+_YOUTUBE_LENGTH = "https://support.google.com/youtube/answer/71673"
+
+
+class Rule(NamedTuple):
+    """A rule of a platform.
+
+    Attributes:
+        platform: Long name, such as `instagram`.
+        name: Name of its kind, such as `max_hashtags`.
+        value: What the platform allows or requires.
+        source: Address of the platform's documentation, or the user's own file.
+        is_refused: Whether the platform surely refuses a post that breaks the rule. Otherwise it
+            may cut or ignore a part, or allow it to some accounts.
+        read_on: Day on which the source said so; "" for the user's own file.
+    """
+
+    platform: str
+    name: str
+    value: Value
+    source: str
+    is_refused: bool = True
+    read_on: str = READ_ON
+
+    @property
+    def requirement(self) -> str:
+        """What the rule says, such as `Instagram allows at most 30 hashtags`."""
+        return f"{platform_label(self.platform)} {KINDS[self.name].requirement(self.value)}"
+
+
+RULES = (
+    Rule("facebook", "max_images", 10, _FACEBOOK_POSTS, is_refused=False),
+    Rule("facebook", "mixed_media", value=False, source=_FACEBOOK_POSTS, is_refused=False),
+    Rule("facebook", "image_formats", ("JPEG", "PNG", "GIF"), _FACEBOOK_PHOTOS, is_refused=False),
+    Rule("facebook", "max_image_size", "4MB", _FACEBOOK_PHOTOS, is_refused=False),
+    Rule("instagram", "required_media", "image or video", _INSTAGRAM_PUBLISHING),
+    Rule("instagram", "max_characters", 2_200, _INSTAGRAM_MEDIA),
+    Rule("instagram", "max_hashtags", 30, _INSTAGRAM_MEDIA, is_refused=False),
+    Rule("instagram", "max_mentions", 20, _INSTAGRAM_MEDIA, is_refused=False),
+    Rule(
+        "instagram",
+        "clickable_links",
+        value=False,
+        source="https://help.instagram.com",
+        is_refused=False,
+    ),
+    Rule("instagram", "max_media", 10, _INSTAGRAM_PUBLISHING),
+    Rule("instagram", "image_formats", ("JPEG",), _INSTAGRAM_PUBLISHING, is_refused=False),
+    Rule("instagram", "max_image_size", "8MB", _INSTAGRAM_MEDIA),
+    Rule("instagram", "min_image_ratio", "4:5", _INSTAGRAM_MEDIA),
+    Rule("instagram", "max_image_ratio", "1.91:1", _INSTAGRAM_MEDIA),
+    Rule("instagram", "video_formats", ("MP4", "MOV"), _INSTAGRAM_MEDIA),
+    Rule("instagram", "max_video_size", "300MB", _INSTAGRAM_MEDIA, is_refused=False),
+    Rule("instagram", "min_video_seconds", 3, _INSTAGRAM_MEDIA),
+    Rule("instagram", "max_video_seconds", 900, _INSTAGRAM_MEDIA),
+    Rule("linkedin", "max_characters", 3_000, f"{_LINKEDIN}/posts-api"),
+    Rule("linkedin", "max_images", 20, f"{_LINKEDIN}/multiimage-post-api"),
+    Rule("linkedin", "max_videos", 1, f"{_LINKEDIN}/posts-api"),
+    Rule("linkedin", "mixed_media", value=False, source=f"{_LINKEDIN}/posts-api"),
+    Rule("linkedin", "image_formats", ("JPEG", "PNG", "GIF"), f"{_LINKEDIN}/images-api"),
+    Rule("linkedin", "max_image_pixels", 36_152_319, f"{_LINKEDIN}/images-api"),
+    Rule("linkedin", "video_formats", ("MP4",), f"{_LINKEDIN}/videos-api"),
+    Rule("linkedin", "min_video_size", "75KB", f"{_LINKEDIN}/videos-api"),
+    Rule("linkedin", "max_video_size", "500MB", f"{_LINKEDIN}/videos-api"),
+    Rule("linkedin", "min_video_seconds", 3, f"{_LINKEDIN}/videos-api"),
+    Rule("linkedin", "max_video_seconds", 1_800, f"{_LINKEDIN}/videos-api"),
+    Rule("tiktok", "required_media", "image or video", f"{_TIKTOK}-get-started"),
+    Rule("tiktok", "max_characters_with_video", 2_200, f"{_TIKTOK}-reference-direct-post"),
+    Rule("tiktok", "max_characters_with_images", 4_000, f"{_TIKTOK}-reference-photo-post"),
+    Rule("tiktok", "max_images", 35, f"{_TIKTOK}-reference-photo-post"),
+    Rule("tiktok", "max_videos", 1, f"{_TIKTOK}-reference-direct-post"),
+    Rule("tiktok", "mixed_media", value=False, source=f"{_TIKTOK}-reference-photo-post"),
+    Rule("tiktok", "image_formats", ("JPEG", "WebP"), f"{_TIKTOK}-media-transfer-guide"),
+    Rule("tiktok", "max_image_size", "20MB", f"{_TIKTOK}-media-transfer-guide"),
+    Rule("tiktok", "max_video_seconds", 600, f"{_TIKTOK}-media-transfer-guide"),
+    Rule("tiktok", "min_video_side", 360, f"{_TIKTOK}-media-transfer-guide"),
+    Rule("tiktok", "max_video_side", 4_096, f"{_TIKTOK}-media-transfer-guide"),
+    Rule("twitter", "max_characters", 280, _X_LENGTH),
+    Rule("twitter", "max_images", 4, _X_MEDIA),
+    Rule("twitter", "max_videos", 1, _X_MEDIA),
+    Rule("twitter", "mixed_media", value=False, source=_X_MEDIA),
+    Rule("twitter", "max_image_size", "5MB", _X_MEDIA),
+    Rule("twitter", "max_gif_size", "15MB", _X_MEDIA),
+    Rule("twitter", "max_video_size", "512MB", _X_MEDIA, is_refused=False),
+    Rule("twitter", "min_video_seconds", 0.5, _X_MEDIA),
+    Rule("twitter", "max_video_seconds", 140, _X_MEDIA, is_refused=False),
+    Rule("twitter", "min_video_ratio", "1:3", _X_MEDIA),
+    Rule("twitter", "max_video_ratio", "3:1", _X_MEDIA),
+    Rule("youtube", "required_media", "video", _YOUTUBE_VIDEOS),
+    Rule("youtube", "max_bytes", 5_000, _YOUTUBE_VIDEOS, is_refused=False),
+    Rule("youtube", "forbidden_characters", "<>", _YOUTUBE_VIDEOS, is_refused=False),
+    Rule("youtube", "max_videos", 1, _YOUTUBE_VIDEOS),
+    Rule("youtube", "max_video_seconds", 43_200, _YOUTUBE_LENGTH),
+)
+
+
+class Finding(NamedTuple):
+    """What a post makes of a rule; `is_broken` is None if that is unknown."""
+
+    rule: Rule
+    measure: Measure
+    is_broken: bool | None
+
+    @property
+    def field(self) -> str:
+        """Field of the post that decides it."""
+        return self.measure.field
+
+    @property
+    def reason(self) -> str:
+        """Why the platform refuses the post, such as `Instagram requires an image or a video`."""
+        fact = self.measure.fact()
+        return f"{fact}, but {self.rule.requirement}" if fact else self.rule.requirement
+
+    @property
+    def message(self) -> str:
+        """The reason, with the source of the rule and the day it was read."""
+        read_on = f", {self.rule.read_on}" if self.rule.read_on else ""
+        return f"{self.reason} ({self.rule.source}{read_on})"
+
+    @property
+    def summary(self) -> str:
+        """What the post has, in a few words, such as `31 of 30 hashtags`."""
+        kind, measure = KINDS[self.rule.name], self.measure
+        if kind.noun and measure.value is not None:
+            return f"{measure.value:,} of {self.rule.value:,} {kind.noun}{measure.note}"
+        return measure.fact() or kind.requirement(self.rule.value)
+
+
+def judge(rules: Iterable[Rule], post: PostFacts) -> Iterator[Finding]:
+    """Yield what a post makes of each of `rules` that concerns it."""
+    for rule in rules:
+        kind = KINDS[rule.name]
+        limit = kind.compare_as(rule.value)
+        for measure in kind.measure(post):
+            value = measure.value
+            yield Finding(rule, measure, None if value is None else kind.is_broken(value, limit))
+
+
+def find_refusal(post: PostFacts) -> str | None:
+    """The reason why a platform surely refuses a post that the API accepts; None if it takes it."""
+    rules = [rule for rule in RULES if rule.platform == post.platform and rule.is_refused]
+    return next((finding.reason for finding in judge(rules, post) if finding.is_broken), None)
+
+
+class _PlainLimits(NamedTuple):
+    """What a printable ASCII text without media may have and surely break no rule.
+
+    Attributes:
+        characters: Length of the text.
+        per_dot: Characters that a dot may add to the length, if it is part of a link.
+        occurrences: Characters, and how often each may occur.
+    """
+
+    characters: float
+    per_dot: int
+    occurrences: tuple[tuple[str, float], ...]
+
+
+class RuleSet:
+    """The rules that are active: those of the platforms, changed by the user's own file."""
+
+    def __init__(self, rules: Iterable[Rule] = RULES) -> None:
+        self._rules: dict[str, list[Rule]] = {}
+        for rule in rules:
+            self._rules.setdefault(rule.platform, []).append(rule)
+        self._plain: dict[str, _PlainLimits | None] = {}
+
+    def select(self, platform: str) -> list[Rule]:
+        """Return the rules of a platform, by any of its names."""
+        return self._rules.get(long_name(platform), [])
+
+    def accepts_plain_text(self, text: str, platform: str) -> bool:
+        """Whether a printable ASCII text without media surely breaks no rule; fast."""
+        if platform not in self._plain:
+            self._plain[platform] = self._get_plain_limits(platform)
+        limits = self._plain[platform]
+        if limits is None:
+            return False
+        characters, per_dot, occurrences = limits
+        if len(text) + per_dot * text.count(".") > characters:
+            return False
+        return not occurrences or all(text.count(item) <= limit for item, limit in occurrences)
+
+    def _get_plain_limits(self, platform: str) -> _PlainLimits | None:
+        values: dict[str, Any] = {rule.name: rule.value for rule in self.select(platform)}
+        if "required_media" in values:
+            return None
+        occurrences = [(character, 0) for character in values.get("forbidden_characters", "")]
+        occurrences += [
+            (character, values[name])
+            for character, name in (("#", "max_hashtags"), ("@", "max_mentions"))
+            if name in values
+        ]
+        if not values.get("clickable_links", True):
+            # Without a dot, a text has no link.
+            occurrences.append((".", 0))
+        return _PlainLimits(
+            min(values.get("max_characters", inf), values.get("max_bytes", inf)),
+            # A link counts 23, and the shortest one is t.co.
+            19 if long_name(platform) == "twitter" else 0,
+            tuple(occurrences),
+        )
+
+
+DEFAULT_RULES = RuleSet()

@@ -1,0 +1,250 @@
+"""Each rule of a platform, with a post on either side of it."""
+
+from collections.abc import Sequence
+from itertools import count
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from hypothesis import given, strategies as st
+
+from outreply_cli.media.files import StorageLimits, inspect
+from outreply_cli.spec.limits import MEGABYTE
+from outreply_cli.spec.platform_rules import (
+    DEFAULT_RULES,
+    RULES,
+    Rule,
+    RuleSet,
+    find_refusal,
+    judge,
+)
+from outreply_cli.spec.platforms import PLATFORMS
+from outreply_cli.spec.rule_kinds import KINDS, Media, PostFacts
+from tests.media.sized_files import ROTATED, gif, jpeg, movie_header, mp4, png, track, webm, webp
+
+# A text, or the media of a post: files, or the MIME types of what is only named.
+Post = str | Sequence[bytes | str]
+IMAGE, VIDEO = "image/jpeg", "video/mp4"
+_HASHTAGS = " ".join(f"#tag{number}" for number in range(31))
+_MENTIONS = " ".join(f"@user{number}" for number in range(21))
+_RULES = {(rule.platform, rule.name): rule for rule in RULES}
+
+
+def padded(size: int) -> bytes:
+    """A PNG of `size` bytes."""
+    return png(10, 10, padding=size - len(png(10, 10)))
+
+
+def video(size: int) -> bytes:
+    """The head of an MP4 of `size` bytes; the rest is written as a hole."""
+    head = mp4(10, 10, 10)
+    return mp4(10, 10, 10, size=size - len(head))
+
+
+def clip(seconds: float) -> bytes:
+    return mp4(640, 360, seconds)
+
+
+def frame(width: int, height: int) -> bytes:
+    return mp4(width, height, 10)
+
+
+# For each rule: posts that it allows, and posts that break it.
+CASES: dict[tuple[str, str], tuple[list[Post], list[Post]]] = {
+    ("facebook", "max_images"): ([[IMAGE] * 10], [[IMAGE] * 11]),
+    ("facebook", "mixed_media"): ([[IMAGE] * 2], [[IMAGE, VIDEO]]),
+    ("facebook", "image_formats"): ([[png(9, 9)], [gif(9, 9)]], [[webp(9, 9)]]),
+    ("facebook", "max_image_size"): ([[padded(4 * MEGABYTE)]], [[padded(4 * MEGABYTE + 1)]]),
+    ("instagram", "required_media"): ([[IMAGE], [VIDEO]], ["text"]),
+    ("instagram", "max_characters"): (["x" * 2_200], ["x" * 2_201]),
+    ("instagram", "max_hashtags"): ([_HASHTAGS.removesuffix("#tag30"), "# #1 a#b"], [_HASHTAGS]),
+    ("instagram", "max_mentions"): ([_MENTIONS.removesuffix("@user20")], [_MENTIONS]),
+    ("instagram", "clickable_links"): (["e.g. this", "3.5"], ["See example.com", "http://a.co"]),
+    ("instagram", "max_media"): ([[IMAGE, VIDEO] * 5], [[IMAGE] * 10 + [VIDEO]]),
+    ("instagram", "image_formats"): ([[jpeg(9, 9)]], [[png(9, 9)], [webp(9, 9)]]),
+    ("instagram", "max_image_size"): ([[padded(8 * MEGABYTE)]], [[padded(8 * MEGABYTE + 1)]]),
+    ("instagram", "min_image_ratio"): (
+        [[jpeg(1080, 1350)], [jpeg(1350, 1080, 6)]], [[jpeg(1080, 1920)], [jpeg(1920, 1080, 6)]]
+    ),
+    ("instagram", "max_image_ratio"): ([[jpeg(1080, 565)]], [[jpeg(1080, 540)]]),
+    ("instagram", "video_formats"): ([[clip(9)]], [[webm(9, 9, 9)]]),
+    ("instagram", "max_video_size"): ([[video(300 * MEGABYTE)]], [[video(300 * MEGABYTE + 1)]]),
+    ("instagram", "min_video_seconds"): ([[clip(3)]], [[clip(2.9)]]),
+    ("instagram", "max_video_seconds"): ([[clip(900)]], [[clip(900.5)]]),
+    ("linkedin", "max_characters"): (["日" * 3_000], ["x" * 3_001]),
+    ("linkedin", "max_images"): ([[IMAGE] * 20], [[IMAGE] * 21]),
+    ("linkedin", "max_videos"): ([[VIDEO]], [[VIDEO] * 2]),
+    ("linkedin", "mixed_media"): ([[IMAGE] * 2], [[IMAGE, VIDEO]]),
+    ("linkedin", "image_formats"): ([[png(9, 9)]], [[webp(9, 9)]]),
+    ("linkedin", "max_image_pixels"): ([[png(6_000, 6_025)]], [[png(6_000, 6_026)]]),
+    ("linkedin", "video_formats"): ([[clip(9)]], [[mp4(9, 9, 9, brand=b"qt  ")]]),
+    ("linkedin", "min_video_size"): ([[video(75 * 1024)]], [[video(75 * 1024 - 1)]]),
+    ("linkedin", "max_video_size"): ([[video(500 * MEGABYTE)]], [[video(500 * MEGABYTE + 1)]]),
+    ("linkedin", "min_video_seconds"): ([[clip(3)]], [[clip(2.9)]]),
+    ("linkedin", "max_video_seconds"): ([[clip(1_800)]], [[clip(1_801)]]),
+    ("tiktok", "required_media"): ([[IMAGE], [VIDEO]], ["text"]),
+    ("tiktok", "max_images"): ([[IMAGE] * 35], [[IMAGE] * 36]),
+    ("tiktok", "max_videos"): ([[VIDEO]], [[VIDEO] * 2]),
+    ("tiktok", "mixed_media"): ([[IMAGE] * 2], [[IMAGE, VIDEO]]),
+    ("tiktok", "image_formats"): ([[jpeg(9, 9)], [webp(9, 9)]], [[png(9, 9)]]),
+    ("tiktok", "max_image_size"): ([[padded(20 * MEGABYTE)]], [[padded(20 * MEGABYTE + 1)]]),
+    ("tiktok", "max_video_seconds"): ([[clip(600)]], [[webm(640, 360, 601)]]),
+    ("tiktok", "min_video_side"): ([[frame(640, 360)]], [[frame(640, 359)], [frame(359, 640)]]),
+    ("tiktok", "max_video_side"): ([[frame(4_096, 400)]], [[frame(4_097, 400)]]),
+    ("twitter", "max_characters"): (
+        ["日" * 140, "x" * 256 + " example.com"], ["日" * 141, "x" * 257 + " example.com"]
+    ),
+    ("twitter", "max_images"): ([[IMAGE] * 4], [[IMAGE] * 5]),
+    ("twitter", "max_videos"): ([[VIDEO]], [[VIDEO] * 2]),
+    ("twitter", "mixed_media"): ([[IMAGE] * 2], [[IMAGE, VIDEO]]),
+    ("twitter", "max_image_size"): ([[padded(5 * MEGABYTE)]], [[padded(5 * MEGABYTE + 1)]]),
+    ("twitter", "max_gif_size"): ([[gif(9, 9, 6 * MEGABYTE)]], [[gif(9, 9, 15 * MEGABYTE)]]),
+    ("twitter", "max_video_size"): ([[video(512 * MEGABYTE)]], [[video(512 * MEGABYTE + 1)]]),
+    ("twitter", "min_video_seconds"): ([[clip(0.5)]], [[clip(0.4)]]),
+    ("twitter", "max_video_seconds"): ([[clip(140)]], [[clip(140.5)]]),
+    ("twitter", "min_video_ratio"): ([[frame(100, 300)]], [[frame(100, 310)]]),
+    ("twitter", "max_video_ratio"): (
+        [[frame(300, 100)], [mp4(0, 0, 0, movie_header(9), track(100, 300, ROTATED))]],
+        [[frame(310, 100)]],
+    ),
+    ("youtube", "required_media"): ([[VIDEO], [IMAGE, VIDEO]], ["text", [IMAGE]]),
+    ("youtube", "max_bytes"): (["é" * 2_500], ["é" * 2_501]),
+    ("youtube", "forbidden_characters"): (["a and b"], ["a > b", "<b>"]),
+    ("youtube", "max_videos"): ([[VIDEO]], [[VIDEO] * 2]),
+    ("youtube", "max_video_seconds"): ([[clip(43_200)]], [[clip(43_201)]]),
+}  # fmt: skip
+# Both limit the text only together with media.
+WITH_MEDIA = {
+    ("tiktok", "max_characters_with_video"): (VIDEO, 2_200),
+    ("tiktok", "max_characters_with_images"): (IMAGE, 4_000),
+}
+
+
+def test_every_rule_has_a_case() -> None:
+    assert set(CASES) | set(WITH_MEDIA) == set(_RULES)
+    assert len(_RULES) == len(RULES)
+
+
+def test_every_kind_has_a_rule() -> None:
+    assert {rule.name for rule in RULES} == set(KINDS)
+
+
+def test_table_is_complete() -> None:
+    for rule in RULES:
+        assert rule.platform in {platform.name for platform in PLATFORMS}
+        assert urlsplit(rule.source).scheme == "https"
+        assert rule.read_on == "2026-11-28"
+        value = list(rule.value) if isinstance(rule.value, tuple) else rule.value
+        assert KINDS[rule.name].check(value) == rule.value
+
+
+def facts(platform: str, post: Post, directory: Path) -> PostFacts:
+    if isinstance(post, str):
+        return PostFacts(platform, post)
+    names = count()
+    return PostFacts(
+        platform,
+        None,
+        tuple(
+            Media("media_urls", f"file{next(names)}", item)
+            if isinstance(item, str)
+            else write(directory / f"file{next(names)}", item)
+            for item in post
+        ),
+    )
+
+
+def write(path: Path, content: bytes) -> Media:
+    with path.open("wb") as file:
+        file.write(content)
+        # The last box of a video announces the size of its data.
+        announced = int.from_bytes(content[-8:], "big") - 16
+        if content[-12:-8] == b"mdat" and announced > 0:
+            file.truncate(len(content) + announced)
+    return inspect(path, StorageLimits()).to_media()
+
+
+def find_broken(rule: Rule, post: PostFacts) -> list[bool | None]:
+    return [finding.is_broken for finding in judge([rule], post)]
+
+
+@pytest.mark.parametrize(("platform", "name"), CASES)
+def test_rule(platform: str, name: str, tmp_path: Path) -> None:
+    rule = _RULES[platform, name]
+    allowed, broken = CASES[platform, name]
+    for post in allowed:
+        found = find_broken(rule, facts(platform, post, tmp_path))
+        assert found
+        assert not any(found), post
+        assert None not in found
+    for post in broken:
+        known = facts(platform, post, tmp_path)
+        assert any(find_broken(rule, known)), post
+        reasons = [f.reason for f in judge([rule], known) if f.is_broken]
+        assert all(rule.requirement in reason for reason in reasons)
+        if rule.is_refused:
+            assert find_refusal(known) is not None
+
+
+@pytest.mark.parametrize(("platform", "name"), WITH_MEDIA)
+def test_rule_of_texts_with_media(platform: str, name: str) -> None:
+    mime, limit = WITH_MEDIA[platform, name]
+    media = (Media("media_urls", "file", mime),)
+    # Characters outside of the basic plane count twice.
+    for text, is_broken in (("x" * limit, False), ("x" * (limit - 1) + "\U0001f642", True)):
+        post = PostFacts(platform, text, media)
+        assert find_broken(_RULES[platform, name], post) == [is_broken]
+        assert (find_refusal(post) is not None) == is_broken
+    assert find_broken(_RULES[platform, name], PostFacts(platform, "x" * 9_000)) == []
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: f"{rule.platform} {rule.name}")
+def test_unknown_media_break_no_rule(rule: Rule) -> None:
+    unknown = (("m1", None), ("a", "video/"), ("a.mp4", VIDEO), ("a.jpg", IMAGE))
+    for media in (Media("media_urls", name, mime) for name, mime in unknown):
+        if rule.name == "required_media" and media.kind == "image":
+            continue
+        assert True not in find_broken(rule, PostFacts(rule.platform, None, (media,)))
+
+
+def test_soft_rules_are_no_refusals() -> None:
+    media = tuple(Media("media_urls", f"{number}.png", "image/png") for number in range(9))
+    for message in (_HASHTAGS, _MENTIONS, "See example.com"):
+        assert find_refusal(PostFacts("instagram", message, media)) is None
+
+
+def test_own_rules_replace_those_of_the_table() -> None:
+    own = RuleSet([Rule("twitter", "max_characters", 5, "platforms.yaml", read_on="")])
+    (finding,) = judge(own.select("X"), PostFacts("twitter", "longer"))
+    assert finding.message == (
+        "the text has 6 characters, but X allows at most 5 characters (platforms.yaml)"
+    )
+    assert own.select("facebook") == own.select("mastodon") == []
+
+
+@given(
+    text=st.text(
+        st.sampled_from("ab .#@/:<>") | st.characters(min_codepoint=32, max_codepoint=126),
+        max_size=120,
+    ).map(lambda text: text * 4),
+    platform=st.sampled_from([*(platform.name for platform in PLATFORMS), "x", "IG", "mastodon"]),
+    own=st.sampled_from([
+        DEFAULT_RULES,
+        RuleSet([Rule("twitter", "max_characters", 60, ""), Rule("facebook", "max_bytes", 50, ""),
+                 Rule("linkedin", "max_hashtags", 1, ""), Rule("linkedin", "max_mentions", 1, ""),
+                 Rule("tiktok", "clickable_links", value=False, source=""),
+                 Rule("youtube", "forbidden_characters", "a", "")]),
+    ]),
+)  # fmt: skip
+def test_fast_path_accepts_only_what_breaks_no_rule(text: str, platform: str, own: RuleSet) -> None:
+    if own.accepts_plain_text(text, platform):
+        rules = own.select(platform)
+        name = rules[0].platform if rules else platform
+        assert not any(finding.is_broken for finding in judge(rules, PostFacts(name, text)))
+
+
+def test_fast_path_accepts_short_texts() -> None:
+    for platform in ("facebook", "linkedin", "x", "mastodon"):
+        assert DEFAULT_RULES.accepts_plain_text("We are open. See example.com #now", platform)
+    for platform in ("instagram", "tiktok", "youtube"):
+        assert not DEFAULT_RULES.accepts_plain_text("We are open", platform)
