@@ -16,7 +16,7 @@ from tests.clocks import ManualClock
 from tests.command_line import CommandLine
 
 # Without limits in seconds, which a loaded machine exceeds.
-settings.register_profile("untimed", suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
 
 
