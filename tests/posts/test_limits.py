@@ -103,8 +103,8 @@ def test_first_comment_platforms(platform: str, *, is_supported: bool) -> None:
 
 def test_http_media_url_warning() -> None:
     content = PostContent(media_urls=("http://cdn.example.com/a.jpg",))
-    assert problem_fields(content) == []
-    assert problem_fields(content, warnings=True) == ["media_urls"]
+    assert problem_fields(content, "facebook") == []
+    assert problem_fields(content, "facebook", warnings=True) == ["media_urls"]
 
 
 def make_times(gap: timedelta, count: int) -> Sequence[datetime]:
