@@ -268,6 +268,8 @@ def add_row(calendar: Calendar, line: int, values: Mapping[str, Any]) -> None:
     ]
     has_invalid_content = len(calendar.problems) > problem_count
     repeat, is_valid = _read_repeat(calendar, line, values)
+    # Without `repeat`, its message may be in the variants only.
+    has_invalid_content |= bool(variants) and repeat is None
     row = Row(
         calendar.file_name,
         line,

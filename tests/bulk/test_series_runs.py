@@ -529,6 +529,22 @@ def test_ended_series_needs_neither_page_nor_files(
     assert (ran.code, get_summary(ran)) == (0, {})
 
 
+def test_invalid_series_with_variants_has_one_problem(cli: CommandLine, path: Path) -> None:
+    write(path, "every second tue", texts=["Row A", "Row B"])
+    assert "1 problem in" in cli.run("bulk", "schedule", str(path)).err
+    write(path, "", texts=["Row A", "Row B"])
+    assert "1 problem in" in cli.run("bulk", "schedule", str(path)).err
+
+
+def test_series_are_checked_without_account(cli_logged_out: CommandLine, path: Path) -> None:
+    write(path, "every tue", start="2026-12-02 09:00")
+    ran = cli_logged_out.run("bulk", "check", str(path))
+    assert ran.code == 2
+    assert "the series does not include its first post" in ran.out
+    write(path, "every tue", start="2020-12-01 09:00")
+    assert cli_logged_out.run("bulk", "check", str(path)).code == 0
+
+
 def test_csv_has_variants_as_json(cli: CommandLine, tmp_path: Path, client: Client) -> None:
     path = tmp_path / "c.csv"
     cell = '"[""Row A"", {""message"": ""Row B"", ""link"": ""https://e.com/""}]"'
