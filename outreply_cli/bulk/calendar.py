@@ -263,9 +263,12 @@ def add_row(calendar: Calendar, line: int, values: Mapping[str, Any]) -> None:
         calendar.add_error(line, "key", f"`key` is longer than {KEY_MAX_CHARACTERS} characters")
     problem_count = len(calendar.problems)
     content, media_files, messages = _read_content(calendar, line, values)
-    variants = [
-        _read_content(calendar, line, variant) for variant in _read_variants(calendar, line, values)
-    ]
+    variants = []
+    if "variants" in values:
+        variants = [
+            _read_content(calendar, line, variant)
+            for variant in _read_variants(calendar, line, values)
+        ]
     has_invalid_content = len(calendar.problems) > problem_count
     repeat, is_valid = _read_repeat(calendar, line, values)
     # Without `repeat`, its message may be in the variants only.

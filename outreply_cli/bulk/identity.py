@@ -174,6 +174,8 @@ def _is_row(post: PlannedPost, now: datetime) -> bool:
 
 def _find_moved_pages(posts: Sequence[PlannedPost], pending: Sequence[JournalEntry]) -> set[str]:
     """Return the calendars with a row of the same key, time and text on another page."""
+    if not pending:
+        return set()
 
     def identify(key: str, at: datetime, body: Mapping[str, Any]) -> tuple[str, datetime, str]:
         return key, at, content_digest({**body, "page_id": ""})
@@ -197,6 +199,8 @@ def _find_similar(
     They must be those of half of `posts`, or of most of the calendar's entries, or the calendar was
     last read from the same path.
     """
+    if not entries:
+        return set()
     contents = {content_digest(post.body()) for post in posts}
     names = {name_from_key(post) for post in posts if post.key is not None}
     counts = Counter(entry.calendar for entry in entries)

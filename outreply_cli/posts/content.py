@@ -201,16 +201,16 @@ def judge_content(
 def validate_time(scheduled_at: datetime, now: datetime) -> Diagnostic | None:
     """Return the problem of scheduling at `scheduled_at` (10 minutes to 75 days ahead), if any."""
     ahead = scheduled_at - now
+    if SCHEDULE_EARLIEST <= ahead <= SCHEDULE_LATEST:
+        return None
     duration = format_duration(ahead)
     if ahead.total_seconds() < 0:
         message = f"the time is {duration} in the past; choose a later time"
     elif ahead < SCHEDULE_EARLIEST:
         message = f"the time is only {duration} ahead; at least 10 minutes are required"
-    elif ahead > SCHEDULE_LATEST:
+    else:
         latest = format_timestamp(now + SCHEDULE_LATEST)
         message = f"the time is {duration} ahead; at most 75 days are allowed (until {latest})"
-    else:
-        return None
     return Diagnostic("scheduled_at", message)
 
 
