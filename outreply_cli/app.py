@@ -26,6 +26,7 @@ COMMANDS = {
     "brands": "List and view brands.",
     "pages": "List and view pages.",
     "posts": "Schedule, publish, list and cancel posts.",
+    "slots": "Set the posting times that `next-slot` takes.",
     "bulk": "Schedule posts from a calendar file.",
     "comments": "Read and reply to comments on your posts.",
     "media": "Upload, list and delete images and videos.",

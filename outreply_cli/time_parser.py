@@ -537,6 +537,11 @@ def _date_error(text: str) -> TimeError:
 
 
 def _time_error(text: str) -> TimeError:
+    if text.strip().lower() == "next-slot":
+        return TimeError(
+            f"{text!r} is for posts schedule and calendars only",
+            hint="Use the time of a free slot; see: outreply slots preview",
+        )
     return TimeError(f"invalid time {text!r}", hint=_FORMATS_HINT)
 
 

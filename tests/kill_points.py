@@ -1,6 +1,6 @@
 """A journal and a client that report each step of a post, so that tests can stop a run there."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,14 @@ class SteppingJournal(Journal):
     def __init__(self, path: Path, on_step: OnStep) -> None:
         super().__init__(path)
         self._on_step = on_step
+
+    def record_planned(
+        self, drafts: Sequence[JournalEntryDraft], *, claim: bool = False
+    ) -> list[JournalEntry]:
+        entries = super().record_planned(drafts, claim=claim)
+        if claim:
+            self._on_step("after claim")
+        return entries
 
     def mark_sent(self, entry: JournalEntry, now: datetime, token: str) -> None:
         self._on_step("before sent")

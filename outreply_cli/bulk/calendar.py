@@ -15,6 +15,7 @@ from outreply_cli.formats.json import parse_json
 from outreply_cli.formats.text import TextEncodingError, decode_text
 from outreply_cli.paths import find_same_name, suggest_near_file
 from outreply_cli.posts.content import Diagnostic, PostContent
+from outreply_cli.posts.slots import NEXT_SLOT
 from outreply_cli.spec.platforms import PLATFORMS
 from outreply_cli.spec.text import normalize_line_endings
 from outreply_cli.storage.file_scope import FileRefusedError, FileScope, check_regular
@@ -48,7 +49,8 @@ FIELD_TABLE = (
     Field("key", "identifies the row: edit the rest, and its post is replaced", "launch"),
     Field("page", "ID, platform:username or name; several with ; in a cell",
           "instagram:acme", "list"),
-    Field("scheduled_at", "a time; see: outreply help times", "2026-12-24 18:00"),
+    Field("scheduled_at", "a time, next-slot or nothing; see: outreply help slots",
+          "2026-12-24 18:00"),
     Field("date", "the day, with `time` instead of `scheduled_at`", "2026-12-24"),
     Field("time", "the time of `date`", "18:00"),
     Field("timezone", "time zone of this row", "Europe/Paris"),
@@ -102,6 +104,7 @@ class Row(NamedTuple):
 
     Attributes:
         key: Its identity over runs.
+        scheduled_at: Its time as written; NEXT_SLOT for a row without one.
         messages: The texts for single platforms, by the platform's name.
         has_invalid_content: Whether its content could not be read, and cannot be validated.
         repeat: When it is repeated; the other fields are those of each post.
@@ -273,6 +276,10 @@ def add_row(calendar: Calendar, line: int, values: Mapping[str, Any]) -> None:
     repeat, is_valid = _read_repeat(calendar, line, values)
     # Without `repeat`, its message may be in the variants only.
     has_invalid_content |= bool(variants) and repeat is None
+    if scheduled_at == NEXT_SLOT and repeat is not None:
+        message = "`repeat` requires the time of the first post (for example 2026-12-24 18:00)"
+        calendar.add_error(line, "scheduled_at", message)
+        is_valid = False
     row = Row(
         calendar.file_name,
         line,
@@ -465,10 +472,7 @@ def _join_time(
     calendar: Calendar, line: int, scheduled_at: str | None, date: str | None, time: str | None
 ) -> str:
     if date is None and time is None:
-        if not scheduled_at:
-            message = "`scheduled_at` is required (for example 2026-12-24 18:00)"
-            calendar.add_error(line, "scheduled_at", message)
-        return scheduled_at or ""
+        return NEXT_SLOT if (scheduled_at or NEXT_SLOT).lower() == NEXT_SLOT else scheduled_at or ""
     if scheduled_at:
         message = "conflicts with `date` and `time`; keep one of them"
         calendar.add_error(line, "scheduled_at", message)

@@ -14,6 +14,7 @@ from outreply_cli.bulk.resolve import parse_row_time
 from outreply_cli.errors import TimeError
 from outreply_cli.formats.csv import csv_lines
 from outreply_cli.posts.content import Diagnostic
+from outreply_cli.posts.slots import NEXT_SLOT
 from outreply_cli.times import BRAND_ZONE, parse_zone
 from outreply_cli.timestamps import format_timestamp
 
@@ -106,7 +107,9 @@ def _convert_time(
 ) -> tuple[str, str | None]:
     """Return the time and the zone of a row; raises TimeError."""
     name = row.timezone or calendar.timezone
-    if not row.scheduled_at or (name is not None and name.strip().lower() == BRAND_ZONE):
+    if row.scheduled_at in {"", NEXT_SLOT} or (
+        name is not None and name.strip().lower() == BRAND_ZONE
+    ):
         return row.scheduled_at, name
     zone = parse_zone(name) if name is not None else zone
     at = parse_row_time(calendar, row.scheduled_at, zone, now)

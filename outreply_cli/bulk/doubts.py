@@ -50,20 +50,23 @@ def find_doubts(
     claimed: Collection[str],
     separate: Collection[tuple[str, str]],
     outdated_pages: Collection[str],
+    unrecorded: Collection[tuple[int, str]] = (),
+    older: Iterable[Post] = (),
 ) -> dict[int, Doubt]:
     """Return the doubts about rows that would be created or changed, by index.
 
     `claimed` are the IDs of posts that belong to rows, `separate` pairs of rows and posts that the
     user refused, and `outdated_pages` the IDs of pages with posts that the journal may not know.
+    Any scheduled post of its page may be that of a row at one of the `unrecorded` positions, which
+    has neither a time nor an entry, and so may one of the `older` published posts that has nearly
+    its text.
     """
-    unclaimed: dict[str, list[Post]] = defaultdict(list)
-    for post in remote.posts:
-        if str(post.get("id")) not in claimed:
-            unclaimed[get_page_id(post)].append(post)
+    unclaimed = _group_unclaimed(remote.posts, claimed)
+    published = _group_unclaimed(older, claimed)
     unsent = {history.row: history.unsent for history in histories}
     # Where a list is truncated, only a journal that is not out of date shows that a row is new.
     doubtful_pages = remote.truncated_pages & set(outdated_pages)
-    texts = _Texts()
+    texts = Texts()
     doubts: dict[int, Doubt] = {}
     sent = [
         (index, row, None if row.entry is None else statuses.get(row.entry.id))
@@ -72,11 +75,7 @@ def find_doubts(
     sent = [(index, row, status) for index, row, status in sent if _is_sent(row, status)]
 
     def get_posts(row: MatchedRow) -> list[Post]:
-        return [
-            post
-            for post in unclaimed[row.post.page_id]
-            if (row.draft.row, str(post.get("id"))) not in separate
-        ]
+        return _without_separate(row, unclaimed[row.post.page_id], separate)
 
     # A post that is identical to a row is not a candidate for another row.
     for index, row, _ in sent:
@@ -89,7 +88,12 @@ def find_doubts(
     for index, row, status in sent:
         if index in doubts:
             continue
-        doubt = _find_doubt(row, status, get_posts(row), texts)
+        posts, is_unrecorded = get_posts(row), row.post.position in unrecorded
+        if is_unrecorded:
+            # A recent one may be in both lists.
+            old = _without_separate(row, published[row.post.page_id], separate)
+            posts = list({str(post.get("id")): post for post in [*posts, *old]}.values())
+        doubt = _find_doubt(row, status, posts, texts, is_unrecorded=is_unrecorded)
         planned = unsent.get(row.draft.row)
         # The API rejects a second post of a page at the same time.
         is_protected = status in LIVE_STATUSES or (
@@ -156,7 +160,7 @@ def find_leftovers(
 
     `taken` are the IDs of posts that are candidates of rows in doubt.
     """
-    texts = _Texts()
+    texts = Texts()
     by_page: dict[str, list[MatchedRow]] = defaultdict(list)
     for row in rows:
         by_page[row.post.page_id].append(row)
@@ -184,7 +188,9 @@ def find_conflicts(
     }
     problems = []
     for row in rows:
-        other = others.get((row.post.page_id, row.post.scheduled_at)) if row.entry is None else None
+        # A slot that another calendar takes at the same time is chosen again when it is claimed.
+        is_fixed = row.entry is None and not row.post.takes_slot
+        other = others.get((row.post.page_id, row.post.scheduled_at)) if is_fixed else None
         if other is not None:
             message = (
                 f"{calendar_label(other.calendar)!r} has a post on this page at this time "
@@ -192,6 +198,22 @@ def find_conflicts(
             )
             problems.append(row.post.row.diagnostic("", message))
     return problems
+
+
+def _group_unclaimed(
+    posts: Iterable[Post], claimed: Collection[str]
+) -> defaultdict[str, list[Post]]:
+    by_page: defaultdict[str, list[Post]] = defaultdict(list)
+    for post in posts:
+        if str(post.get("id")) not in claimed:
+            by_page[get_page_id(post)].append(post)
+    return by_page
+
+
+def _without_separate(
+    row: MatchedRow, posts: Iterable[Post], separate: Collection[tuple[str, str]]
+) -> list[Post]:
+    return [post for post in posts if (row.draft.row, str(post.get("id"))) not in separate]
 
 
 def _is_sent(row: MatchedRow, status: PostStatus | None) -> bool:
@@ -202,28 +224,38 @@ def _is_sent(row: MatchedRow, status: PostStatus | None) -> bool:
 
 
 def _find_doubt(
-    row: MatchedRow, status: PostStatus | None, unclaimed: Sequence[Post], texts: "_Texts"
+    row: MatchedRow,
+    status: PostStatus | None,
+    unclaimed: Sequence[Post],
+    texts: "Texts",
+    *,
+    is_unrecorded: bool,
 ) -> Doubt | None:
     # A row with a key is done once its post is published, whatever its time is now.
     message = normalize_text(row.draft.body.get("message"))
+
+    def may_be_published(post: Post) -> bool:
+        text = normalize_text(post.get("message"))
+        if is_unrecorded:
+            return texts.are_similar(text, message)
+        return row.post.key is not None and text == message != ""
+
     candidates = [
-        post
-        for post in unclaimed
-        if "published_at" not in post
-        or (row.post.key is not None and normalize_text(post.get("message")) == message != "")
+        post for post in unclaimed if "published_at" not in post or may_be_published(post)
     ]
     similar = [post for post in candidates if texts.is_similar(post, row)]
     # If the journal is out of date, or the post was cancelled elsewhere, any post may replace it.
-    if status != PostStatus.MISSING:
+    if status != PostStatus.MISSING and not is_unrecorded:
         candidates = similar
     if not candidates:
         return None
     shown = ", ".join(_describe(post) for post in (similar or candidates)[:3])
-    reason = (
-        f"the row is similar to {shown}"
-        if similar
-        else f"the row's post was cancelled; {shown} may replace it"
-    )
+    if similar:
+        reason = f"the row is similar to {shown}"
+    elif is_unrecorded:
+        reason = f"the row has no time, and {shown} may be its own"
+    else:
+        reason = f"the row's post was cancelled; {shown} may replace it"
     return Doubt(reason, tuple(candidates), frozenset(str(post["id"]) for post in similar))
 
 
@@ -241,7 +273,7 @@ def _describe(post: Post) -> str:
     return f"post {post.get('id')} at {format_timestamp(at)}" if at else f"post {post.get('id')}"
 
 
-class _Texts:
+class Texts:
     """Compares texts of posts and rows by their trigrams, which are kept."""
 
     def __init__(self) -> None:
@@ -253,11 +285,12 @@ class _Texts:
         versions = [row.draft] if row.entry is None else [row.draft, row.entry]
         return any(
             (at is not None and is_same_time(at, version.scheduled_at))
-            or self._is_similar_text(text, normalize_text(version.body.get("message")))
+            or self.are_similar(text, normalize_text(version.body.get("message")))
             for version in versions
         )
 
-    def _is_similar_text(self, text: str, other: str) -> bool:
+    def are_similar(self, text: str, other: str) -> bool:
+        """Return whether two normalized texts may be versions of each other."""
         if not text or not other:
             return False
         if text == other:

@@ -12,12 +12,18 @@ from datetime import datetime
 from typing import Any
 
 from outreply_cli.bulk.calendar import STDIN, Calendar
-from outreply_cli.bulk.matching import content_digest, key_from_name, name_from_key
+from outreply_cli.bulk.matching import (
+    content_digest,
+    key_from_name,
+    name_from_key,
+    name_slot_rows,
+)
 from outreply_cli.bulk.resolve import PlannedPost
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.journal.journal import Journal
 from outreply_cli.journal.models import EntryState, JournalEntry
 from outreply_cli.posts.sender import NAMED_CALENDAR
+from outreply_cli.posts.slots import NEXT_SLOT
 from outreply_cli.spec.limits import SCHEDULE_LATEST
 from outreply_cli.timestamps import format_timestamp
 
@@ -143,9 +149,21 @@ def _find_shared(
     """
     if not known:
         return set()
-    by_slot = {(post.page_id, post.scheduled_at): post for post in posts}
+    by_slot = {(post.page_id, post.scheduled_at): post for post in posts if not post.takes_slot}
     entries = [entry for entry in journal.entries_at(account, by_slot) if entry.calendar in known]
-    equal: set[str] = set()
+    # The content of a row without a time is in its name, or is compared.
+    by_name = {
+        name: content_digest(post.body())
+        for post, name in zip(posts, name_slot_rows(posts), strict=True)
+        if name
+    }
+    named = [
+        entry
+        for entry in journal.entries_of_rows(account, by_name)
+        if entry.calendar in known
+        and (key_from_name(entry.row) is None or content_digest(entry.body) == by_name[entry.row])
+    ]
+    equal = {entry.calendar for entry in named}
     other: dict[str, set[tuple[str, datetime]]] = defaultdict(set)
     for entry in entries:
         slot = entry.page_id, entry.scheduled_at
@@ -157,11 +175,12 @@ def _find_shared(
             equal.add(entry.calendar)
         elif (key is None or post.key is None) and _is_row(post, now):
             other[entry.calendar].add(slot)
+    entries += named
     live = {entry.calendar for entry in entries if entry.state != EntryState.CANCELLED}
     # The posts of a calendar that was cancelled count only if no other calendar has them.
     if equal:
         return equal & live or equal
-    half = sum(_is_row(post, now) for post in by_slot.values()) / 2
+    half = (sum(_is_row(post, now) for post in by_slot.values()) + len(by_name)) / 2
     return {
         known_id for known_id, slots in other.items() if len(slots) >= half or known_id in at_path
     }
@@ -181,7 +200,9 @@ def _find_moved_pages(posts: Sequence[PlannedPost], pending: Sequence[JournalEnt
         return key, at, content_digest({**body, "page_id": ""})
 
     rows = {
-        identify(post.key, post.scheduled_at, post.body()) for post in posts if post.key is not None
+        identify(post.key, post.scheduled_at, post.body())
+        for post in posts
+        if post.key is not None and not post.takes_slot
     }
     return {
         entry.calendar
@@ -243,7 +264,7 @@ def _new_id(calendar: Calendar, posts: Sequence[PlannedPost]) -> str:
     # Equal for the same file in two places: runs at the same time wait for each other. Which posts
     # a series has depends on the time of the run.
     rows = [
-        f"{post.page_id}\n{format_timestamp(post.scheduled_at)}\n{post.key or ''}"
+        f"{post.page_id}\n{_describe_time(post)}\n{post.key or ''}"
         for post in posts
         if post.series_zone is None
     ]
@@ -254,3 +275,9 @@ def _new_id(calendar: Calendar, posts: Sequence[PlannedPost]) -> str:
     ]
     counted = "\n".join(f"{row}\n{count}" for row, count in sorted(Counter(rows).items()))
     return _UNNAMED + hashlib.sha256(counted.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+
+
+def _describe_time(post: PlannedPost) -> str:
+    if post.takes_slot:
+        return f"{NEXT_SLOT} {content_digest(post.body())}"
+    return format_timestamp(post.scheduled_at)

@@ -1,7 +1,7 @@
 """Matching of planned posts with the rows of earlier runs."""
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 from datetime import date, datetime
@@ -49,9 +49,8 @@ class MatchedRow(NamedTuple):
         """Return the row with `entry`, which took the draft's generation, as its post."""
         draft = self.draft
         generation = draft.generation + 1
-        key = idempotency_key(
-            draft.account, draft.calendar, draft.row, draft.fingerprint, generation
-        )
+        digest = content_digest(draft.body) if self.post.takes_slot else draft.fingerprint
+        key = idempotency_key(draft.account, draft.calendar, draft.row, digest, generation)
         draft = replace(draft, generation=generation, idempotency_key=key)
         return self._replace(draft=draft, entry=entry)
 
@@ -78,6 +77,7 @@ def match_rows(
     """
     bodies = [post.body() for post in posts]
     digests = [fingerprint(body) for body in bodies]
+    slot_names = name_slot_rows(posts)
     pairing = _Pairing(histories)
     keyed = [i for i, post in enumerate(posts) if post.key is not None]
     unkeyed = [i for i, post in enumerate(posts) if post.key is None]
@@ -104,7 +104,12 @@ def match_rows(
         lambda e: (_series_key(key_from_name(e.row)), e.page_id, e.scheduled_at),
         _has_key,
     )
-    pairing.pair(unkeyed, lambda i: digests[i], _entry_digest, lambda e: not _has_key(e))
+    slots = [i for i in unkeyed if posts[i].takes_slot]
+    timed = [i for i in unkeyed if not posts[i].takes_slot]
+    pairing.pair(timed, lambda i: digests[i], _entry_digest, lambda e: not _has_key(e))
+    # A row without a time has the same name in every run, whatever its post's time is.
+    pairing.pair(slots, lambda i: slot_names[i], lambda e: e.row, lambda e: not _has_key(e))
+    pairing.pair(slots, lambda i: digests[i], _entry_digest, lambda e: not _has_key(e))
     pairing.pair(
         series, lambda i: f"{_stem(posts[i])}#0", lambda e: e.row, lambda e: not _has_key(e)
     )
@@ -131,6 +136,8 @@ def match_rows(
     names = pairing.row_names(posts)
     for i, (post, body, digest, name) in enumerate(zip(posts, bodies, digests, names, strict=True)):
         generation = next_generations.get(name, 1)
+        # The same for each time: machines that choose different slots do not both post.
+        keyed_digest = content_digest(body) if post.takes_slot else digest
         draft = JournalEntryDraft(
             account=account,
             calendar=calendar,
@@ -140,7 +147,7 @@ def match_rows(
             scheduled_at=post.scheduled_at,
             body=body,
             fingerprint=digest,
-            idempotency_key=idempotency_key(account, calendar, name, digest, generation),
+            idempotency_key=idempotency_key(account, calendar, name, keyed_digest, generation),
         )
         rows.append(MatchedRow(post, draft, pairing.entries.get(i)))
     return rows, [entry for entry in pairing.unpaired.values() if _is_pending(entry, now)]
@@ -197,6 +204,8 @@ def _row_name(post: PlannedPost, entry: JournalEntry | None, used: set[str]) -> 
 
 
 def _stem(post: PlannedPost) -> str:
+    if post.takes_slot:
+        return f"slot:{content_digest(post.body())}@{post.page_id}"
     # An occurrence keeps its name where `--spread` moves it.
     at = post.scheduled_at if post.series_zone is None else post.moved_from or post.scheduled_at
     return f"{post.page_id}@{format_timestamp(at)}"
@@ -204,6 +213,25 @@ def _stem(post: PlannedPost) -> str:
 
 def _series_key(key: str | None) -> str:
     return _DAY_OF_KEY.sub("", key or "")
+
+
+def name_slot_rows(posts: Sequence[PlannedPost]) -> list[str]:
+    """Return the name of the row of each post without a time, and "" for others.
+
+    It is equal in every run: made from the key, else from the content and the occurrence.
+    """
+    counts: Counter[str] = Counter()
+    names = []
+    for post in posts:
+        name = ""
+        if post.takes_slot and post.key is not None:
+            name = name_from_key(post)
+        elif post.takes_slot:
+            stem = _stem(post)
+            name = f"{stem}#{counts[stem]}"
+            counts[stem] += 1
+        names.append(name)
+    return names
 
 
 def name_from_key(post: PlannedPost) -> str:

@@ -51,7 +51,11 @@ def check_offline(
     # How far a time in the zone of a brand is from others is unknown.
     in_brand_zone = [is_in_brand_zone(post.row, calendar, zone) for post in posts]
     for kind in (False, True):
-        group = [post for post, flag in zip(posts, in_brand_zone, strict=True) if flag == kind]
+        group = [
+            post
+            for post, flag in zip(posts, in_brand_zone, strict=True)
+            if flag == kind and not post.takes_slot
+        ]
         problems += check_page_guardrails(group, limits)
     current = {post.row.line for post in posts if post.scheduled_at > now}
     past = {post.row.line for post in posts} - current

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,6 +17,7 @@ from outreply_cli.journal.models import FILES_FIELD
 from outreply_cli.media.files import MediaFile, MediaFileError, StorageLimits, inspect_and_hash
 from outreply_cli.pages import UnknownPageError, resolve_page
 from outreply_cli.posts.content import Diagnostic, validate_content
+from outreply_cli.posts.slots import NEXT_SLOT
 from outreply_cli.spec.platform_rules import DEFAULT_RULES, RuleSet
 from outreply_cli.spec.platforms import find_platform, long_name
 from outreply_cli.spec.rule_kinds import Media
@@ -31,6 +32,8 @@ LAST_ZONE = "Etc/GMT+12"
 # A time that differs in a run this much later is relative.
 _LATER = timedelta(days=400)
 _SERIES_POSTS_MAX = 200_000
+# The time of a post whose slot is not chosen yet.
+UNPLACED = datetime.max.replace(tzinfo=UTC, microsecond=0)
 
 
 # A NamedTuple, because thousands of them are made, and a dataclass is several times slower.
@@ -38,7 +41,8 @@ class PlannedPost(NamedTuple):
     """A post in a calendar, at a time in UTC.
 
     `moved_from` is the time that the file says, where `--spread` moved the post. `series_zone` is
-    the time zone of a series that the post is an occurrence of.
+    the time zone of a series that the post is an occurrence of. A post that `takes_slot` has no
+    time in the file; it is UNPLACED until `placement` chooses one.
     """
 
     row: Row
@@ -48,6 +52,7 @@ class PlannedPost(NamedTuple):
     media_files: tuple[MediaFile, ...] = ()
     moved_from: datetime | None = None
     series_zone: ZoneInfo | None = None
+    takes_slot: bool = False
 
     @property
     def series_day(self) -> date | None:
@@ -60,6 +65,11 @@ class PlannedPost(NamedTuple):
     def key(self) -> str | None:
         """Key of the row."""
         return self.row.key
+
+    @property
+    def position(self) -> tuple[int, str]:
+        """Line of the row, and ID of the page."""
+        return self.row.line, self.page_id
 
     @property
     def platform(self) -> str:
@@ -160,9 +170,12 @@ class _RowResolver:
         for page in pages:
             post_row = self._fit_page(row, page)
             self._validate(post_row, str(page.get("platform") or ""), files)
-            scheduled_at = self._parse_time(row, page)
+            page_id, takes_slot = str(page["id"]), row.scheduled_at == NEXT_SLOT
+            scheduled_at = UNPLACED if takes_slot else self._parse_time(row, page)
             if scheduled_at is not None:
-                self.posts.append(PlannedPost(post_row, page, str(page["id"]), scheduled_at, files))
+                self.posts.append(
+                    PlannedPost(post_row, page, page_id, scheduled_at, files, takes_slot=takes_slot)
+                )
 
     def add_series(self, row: Row, repeat: Repeat) -> None:
         if len(self.posts) > _SERIES_POSTS_MAX:
@@ -417,7 +430,8 @@ class _RowResolver:
             self._add(row, problem.field, problem.message, is_warning=problem.is_warning)
 
     def _parse_time(self, row: Row, page: Mapping[str, Any]) -> datetime | None:
-        zone = self._find_zone(row, page) if row.scheduled_at else None
+        has_time = row.scheduled_at not in {"", NEXT_SLOT}
+        zone = self._find_zone(row, page) if has_time else None
         time = None if zone is None else self._parse_time_in(row, zone)
         if (
             zone is not None

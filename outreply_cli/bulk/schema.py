@@ -20,7 +20,7 @@ Schema = dict[str, Any]
 _TEXT: Schema = {"type": ["string", "number", "boolean", "null"]}
 _FILLED: Schema = {"type": ["string", "number", "boolean"], "pattern": r"\S"}
 # A row without these has those of `defaults`, which an empty value would replace.
-_NEVER_EMPTY = frozenset({"page", "scheduled_at", "date", "time"})
+_NEVER_EMPTY = frozenset({"page", "date", "time"})
 _MESSAGE_PREFIX = "message_"
 # Pairs of which a row has one only.
 _EXCLUSIVE = (("scheduled_at", "date"), ("scheduled_at", "time"), ("message", "message_file"))
@@ -33,7 +33,7 @@ _CONSTRAINTS: dict[str, Schema] = {
 def calendar_schema() -> Schema:
     """Return the JSON Schema (2020-12) of calendars in YAML or JSON."""
     has_page, row = _has_any(_names_of("page")), {"$ref": "#/$defs/row"}
-    has_time = {"anyOf": [{"required": ["scheduled_at"]}, {"required": ["date", "time"]}]}
+    has_whole_time = {"dependentRequired": {"time": ["date"], "date": ["time"]}}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "outreply calendar",
@@ -41,7 +41,7 @@ def calendar_schema() -> Schema:
         "type": ["object", "array"],
         # A list has the posts only.
         "minItems": 1,
-        "items": {"allOf": [row, has_page, has_time]},
+        "items": {"allOf": [row, has_page, has_whole_time]},
         "properties": {
             "$schema": {"type": "string"},
             "name": {**_TEXT, "description": "Name of the calendar, over all its files."},
@@ -62,7 +62,6 @@ def calendar_schema() -> Schema:
         "additionalProperties": False,
         "allOf": [
             _unless_default(has_page, has_page),
-            _unless_default(has_time, _has_any(["scheduled_at", "date", "time"])),
             _unless_default(_has_any(["date"]), {"dependentRequired": {"time": ["date"]}}),
             _unless_default(_has_any(["time"]), {"dependentRequired": {"date": ["time"]}}),
         ],

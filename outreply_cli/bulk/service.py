@@ -29,6 +29,7 @@ from outreply_cli.bulk.executor import PlanExecutor, RowResult, RowStatus, RunRe
 from outreply_cli.bulk.identity import CalendarIdentity, find_calendar, identify_calendar
 from outreply_cli.bulk.matching import MatchedRow, match_rows
 from outreply_cli.bulk.pairs import Pairs, RowInDoubt, find_pairs
+from outreply_cli.bulk.placement import Placement, place_posts
 from outreply_cli.bulk.plan import (
     Action,
     ActionType,
@@ -57,6 +58,7 @@ from outreply_cli.media.uploader import Uploader
 from outreply_cli.posts.content import Diagnostic
 from outreply_cli.posts.guardrails import GuardrailLimits
 from outreply_cli.posts.sender import OutcomeUnknownError, Sender, matches_entry
+from outreply_cli.posts.slot_finder import SlotFinder
 from outreply_cli.spec.limits import SCHEDULE_LATEST
 from outreply_cli.spec.platform_rules import DEFAULT_RULES, RuleSet
 
@@ -126,7 +128,8 @@ class CalendarDiff:
         orphaned: Pending entries without a row.
         statuses: Status of each entry's post by the entry's ID.
         doubts: Rows that may have been scheduled already, by index.
-        later: New rows that are too far ahead to be scheduled, without those of series.
+        later: New rows that are too far ahead to be scheduled, without those of series, and those
+            that have no free slot.
     """
 
     remote: RemoteState
@@ -224,18 +227,20 @@ class BulkService:
         now = self._client.now()
         identity, posts, problems = opened.identity, opened.posts, opened.problems
         account, name = self.account.fingerprint, identity.id
+        known_id = name if reconcile else identity.known_id
         if reconcile:
             self._record(opened)
             self._reconcile(name)
         self._sender.searched_at = self._client.now()
         remote = fetch_remote_state(self._client, (post.page_id for post in posts), now)
-        histories = self._journal.rows(account, name if reconcile else identity.known_id)
+        histories = self._journal.rows(account, known_id)
         window = self._options.spread_window
 
         def match(posts: Sequence[PlannedPost]) -> tuple[list[MatchedRow], list[JournalEntry]]:
             return match_rows(posts, histories, account=account, calendar=name, now=now)
 
-        matched, orphaned = match(posts)
+        placement = self._place(posts, histories, known_id, remote, now)
+        matched, orphaned = match(placement.posts)
         rows, lapsed = _split_lapsed(matched, now, opened.latest)
         # Before rows are spread: a row must not move away from its own post.
         adopted = adopt_exported(self._journal, rows, remote, dry_run=not reconcile)
@@ -252,26 +257,23 @@ class BulkService:
             remote,
             statuses,
             histories,
-            claimed=self._journal.post_ids(account) | _find_own_posts(lapsed, remote),
+            claimed=self._claimed_posts(remote, known_id) | _find_own_posts(lapsed, remote),
             separate=self._journal.separate_posts(account),
             outdated_pages={
                 entry.page_id for entry in entries if statuses[entry.id] == PostStatus.MISSING
             }
-            if self._journal.knows_all_posts(account, name if reconcile else identity.known_id)
+            if self._journal.knows_all_posts(account, known_id)
             else remote.truncated_pages,
+            unrecorded=placement.unrecorded,
+            older=self._fetch_older({page_id for _, page_id in placement.unrecorded}, now),
         )
         if reconcile and not doubts:
             self._journal.record_all_known(account, name)
-        unsettled = self._journal.list_unsettled(account, name if reconcile else identity.known_id)
+        unsettled = self._journal.list_unsettled(account, known_id)
         cancelling = [entry for entry in unsettled if entry.state == EntryState.CANCELLING]
         doubts |= find_uncancelled(adopted, cancelling, statuses, now)
         if self._options.adopt:
-            for index in [index for index, doubt in doubts.items() if doubt.is_exact]:
-                (post,) = doubts.pop(index).candidates
-                entry = self._adopt(adopted[index], post, dry_run=not reconcile)
-                adopted[index] = adopted[index].with_entry(entry)
-                is_published = "published_at" in post
-                statuses[entry.id] = PostStatus.PUBLISHED if is_published else PostStatus.SCHEDULED
+            self._adopt_exact(adopted, doubts, statuses, dry_run=not reconcile)
         doubts = find_missed(adopted, statuses, now) | doubts
         histories = [
             *histories,
@@ -291,13 +293,15 @@ class BulkService:
                 self._limits,
                 now=now,
                 window=window,
-                fixed_rows=doubts.keys(),
+                fixed_rows={*doubts, *(i for i, row in enumerate(rows) if row.post.takes_slot)},
             )
             problems = [*problems, *unplaced]
             rows, orphaned = match([*posts, *(row.post for row in lapsed)])
             rows = rows[: len(posts)]
         rows = [
-            row._replace(doubt=doubts[index].reason) if index in doubts else row
+            _with_doubt(row, doubts[index], has_time=row.post.position not in placement.problems)
+            if index in doubts
+            else row
             for index, row in enumerate(rows)
         ]
         # A post that a row has is never the post of a removed row.
@@ -307,7 +311,13 @@ class BulkService:
         others = self._journal.entries_at(account, slots)
         problems = [*problems, *find_conflicts(rows, others, identity.known_id)]
         problems = _drop_settled(problems, rows, statuses)
+        # A row in doubt may need no slot.
+        slotless = {row.post.position for row in rows if not row.doubt} & placement.problems.keys()
+        reasons = [placement.problems[position] for position in sorted(slotless)]
+        problems += [reason for reason in reasons if reason is not None]
         later = [row for row in lapsed if row.post.series_zone is None]
+        later += [row for row in rows if row.post.position in slotless]
+        rows = [row for row in rows if row.post.position not in slotless]
         return CalendarDiff(remote, rows, orphaned, statuses, problems, doubts, later)
 
     def plan(self, opened: OpenCalendar, *, reconcile: bool) -> PlannedCalendar:
@@ -379,6 +389,22 @@ class BulkService:
         else:
             self._adopt(doubt.row, post, dry_run=False)
 
+    def _adopt_exact(
+        self,
+        rows: list[MatchedRow],
+        doubts: dict[int, Doubt],
+        statuses: dict[int, PostStatus],
+        *,
+        dry_run: bool,
+    ) -> None:
+        """Adopt the posts that are identical to `rows`, and remove the doubts about these."""
+        for index in [index for index, doubt in doubts.items() if doubt.is_exact]:
+            (post,) = doubts.pop(index).candidates
+            entry = self._adopt(rows[index], post, dry_run=dry_run)
+            rows[index] = rows[index].with_entry(entry)
+            is_published = "published_at" in post
+            statuses[entry.id] = PostStatus.PUBLISHED if is_published else PostStatus.SCHEDULED
+
     def _adopt(self, row: MatchedRow, post: Post, *, dry_run: bool) -> JournalEntry:
         entry, post_id = row.entry, str(post["id"])
         draft = draft_from_post(row, post)
@@ -415,7 +441,15 @@ class BulkService:
             return
         if entry is not None:
             self._journal.mark_cancelled(entry)
-        self._journal.record_planned([row.draft])
+        self._journal.record_planned([row.draft], claim=self._is_slot(row))
+
+    def _is_slot(self, row: MatchedRow) -> bool:
+        """Return whether a row's next post would take a slot; there may have been none for it."""
+        if not row.post.takes_slot:
+            return False
+        at = row.draft.scheduled_at
+        schedule = self._slot_finder((), self._client.now()).schedule_for(row.post.page)
+        return schedule is not None and next(schedule.after(at, at), None) is not None
 
     def _drop_old(self, old: JournalEntry) -> None:
         """Record that a replaced post is gone, unless the server says otherwise."""
@@ -456,13 +490,44 @@ class BulkService:
             [entry for entry in unsettled if entry.scheduled_at > now],
         )
 
+    def claim_slots(self, plans: Iterable[PlannedCalendar]) -> None:
+        """Record the times that new posts of `plans` take, so that no other command takes them.
+
+        Nothing is recorded if one of them is taken.
+
+        Raises:
+            SlotTakenError: Another command has taken one of them since it was planned.
+        """
+        drafts = [
+            action.draft
+            for planned in plans
+            for action in planned.plan.filter_actions(ActionType.CREATE, ActionType.CHANGE)
+            if action.draft is not None and action.post is not None and action.post.takes_slot
+        ]
+        if drafts:
+            self._journal.record_planned(drafts, claim=True)
+
+    def forget_plans(self) -> None:
+        """Forget earlier plans, so that the same calendars can be planned again."""
+        self._planned = []
+
+    def slot_zone(self, post: PlannedPost) -> ZoneInfo | None:
+        """Return the time zone of the slots of a post's page, if it has some."""
+        schedule = self._slot_finder((), self._client.now()).schedule_for(post.page)
+        return None if schedule is None else schedule.zone
+
     def apply(
         self,
         planned: PlannedCalendar,
         stop: CancellationToken,
         on_result: Callable[[RowResult], None],
     ) -> RunReport:
-        """Upload files and execute the plan; see PlanExecutor.run."""
+        """Claim slots, upload files and execute the plan; see PlanExecutor.run.
+
+        Raises:
+            SlotTakenError: Another command has taken a slot of the plan; nothing was sent.
+        """
+        self.claim_slots([planned])
         uploader = Uploader(self._client, self._journal, self.account.fingerprint)
         actions = list(planned.plan.actions)
         unsent: dict[int, RowResult] = {}
@@ -497,6 +562,65 @@ class BulkService:
             on_result=on_result,
         )
         return executor.run(actions, finished or {})
+
+    def _place(
+        self,
+        posts: Sequence[PlannedPost],
+        histories: Sequence[RowHistory],
+        calendar: str,
+        remote: RemoteState,
+        now: datetime,
+    ) -> Placement:
+        if not any(post.takes_slot for post in posts):
+            return Placement([*posts], set(), {})
+        account = self.account.fingerprint
+        claimed = self._claimed_posts(remote, calendar)
+        finder = self._slot_finder([*remote.posts, *self._planned], now)
+        return place_posts(
+            posts,
+            histories,
+            calendar=calendar,
+            finder=finder,
+            unclaimed=[post for post in remote.posts if str(post.get("id")) not in claimed],
+            separate=self._journal.separate_posts(account),
+            now=now,
+        )
+
+    def _claimed_posts(self, remote: RemoteState, calendar: str) -> set[str]:
+        """Return the IDs of posts that rows have, also of those that other runs send now."""
+        account = self.account.fingerprint
+        # Read first: an entry that is done in the meantime is in the second list.
+        sent = [
+            entry
+            for entry in self._journal.list_unsettled(account)
+            if entry.state == EntryState.SENT and entry.calendar != calendar
+        ]
+        return self._journal.post_ids(account) | {
+            str(post.get("id"))
+            for entry in sent
+            for post in remote.posts
+            if matches_entry(post, entry)
+        }
+
+    def _slot_finder(self, posts: Sequence[Resource], now: datetime) -> SlotFinder:
+        account = self.account
+        return SlotFinder(
+            self._journal,
+            account.fingerprint,
+            account.pages,
+            posts,
+            limits=self._limits,
+            now=now,
+        )
+
+    def _fetch_older(self, page_ids: Iterable[str], now: datetime) -> list[Post]:
+        """Return the published posts of pages, as far as the server lists them."""
+        since = now - SCHEDULE_LATEST
+        return [
+            post
+            for page_id in sorted(page_ids)
+            for post in self._client.published_posts(page_id=page_id, since=since).items
+        ]
 
     def _check(self, plan: Plan, posts: Sequence[Resource]) -> list[Diagnostic]:
         now, account = self._client.now(), self.account
@@ -564,7 +688,8 @@ def _split_lapsed(
         is_settled = row.entry is None or row.entry.state == EntryState.DONE
         is_later = is_settled and row.post.scheduled_at > latest
         if row.post.series_zone is None:
-            is_out = is_later and row.entry is None
+            # A row without a slot may still be in doubt.
+            is_out = is_later and row.entry is None and not row.post.takes_slot
         else:
             is_out = is_later or (is_settled and row.post.scheduled_at <= now)
         (lapsed if is_out else kept).append(row)
@@ -572,6 +697,15 @@ def _split_lapsed(
 
 
 def _note_later(rows: Sequence[MatchedRow]) -> Iterator[str]:
+    slotless = sum(row.post.takes_slot for row in rows)
+    if slotless:
+        plural = slotless > 1
+        yield (
+            f"{slotless:,} row{'s have' if plural else ' has'} no free slot within "
+            f"{SCHEDULE_LATEST.days} days; later runs schedule {'them' if plural else 'it'}, or "
+            "set more slots"
+        )
+    rows = [row for row in rows if not row.post.takes_slot]
     if not rows:
         return
     first = min(row.post.scheduled_at for row in rows) - SCHEDULE_LATEST
@@ -596,6 +730,14 @@ def _find_own_posts(lapsed: Iterable[MatchedRow], remote: RemoteState) -> set[st
         and (draft := lost.get((get_page_id(post), at))) is not None
         and matches_entry(post, draft)
     }
+
+
+def _with_doubt(row: MatchedRow, doubt: Doubt, *, has_time: bool) -> MatchedRow:
+    """Return a row in doubt; one without a time is shown at that of the post it may have."""
+    times = [at for post in doubt.candidates if (at := post_time(post)) is not None]
+    if not has_time and times:
+        row = row._replace(post=row.post._replace(scheduled_at=times[0]))
+    return row._replace(doubt=doubt.reason)
 
 
 def _drop_settled(

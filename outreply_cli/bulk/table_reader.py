@@ -210,10 +210,6 @@ def _report_missing(calendar: Calendar, line: int, mapped: Sequence[str | None])
     missing = []
     if not calendar.settings.pages and not {"page", "network"} & set(mapped):
         missing.append("page")
-    if not any(
-        fields <= set(mapped) for fields in ({"scheduled_at"}, {"date", "time"}, set(TIME_PARTS))
-    ):
-        missing.append("scheduled_at")
     for name in missing:
         advice = "start with: page,scheduled_at,message"
         if name == "page" and "message" in mapped:

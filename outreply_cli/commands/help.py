@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from outreply_cli.spec.platform_rules import Rule
 
 TOPICS = (
-    "times", "calendar", "platforms", "reliability", "environment", "exit-codes", "output",
-    "webhooks", "security",
+    "times", "calendar", "slots", "platforms", "reliability", "environment", "exit-codes",
+    "output", "webhooks", "security",
 )  # fmt: skip
 _DIRECTORY = Path(__file__).parent.parent / "topics"
 
@@ -83,9 +83,9 @@ def _show_topic(context: Context, name: str) -> None:
     from outreply_cli.cli.help_page import topic_page
 
     context.output.print_text(topic_page(_read_topic(name), context.output))
-    if name == "webhooks":
+    if name in {"slots", "webhooks"}:
         # The group of the same name has a help page too.
-        context.output.print_text('Use "outreply webhooks --help" for the commands.')
+        context.output.print_text(f'Use "outreply {name} --help" for the commands.')
 
 
 def _list_rules() -> Iterator[str]:

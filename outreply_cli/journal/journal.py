@@ -25,8 +25,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from outreply_cli.errors import StorageError
-from outreply_cli.journal.models import EntryState, JournalEntry, JournalEntryDraft, RowHistory
+from outreply_cli.errors import OutReplyError, StorageError
+from outreply_cli.journal.models import (
+    EntryState,
+    JournalEntry,
+    JournalEntryDraft,
+    RowHistory,
+    SlotClaim,
+    SlotText,
+)
 from outreply_cli.storage.sqlite import (
     check_types,
     open_database,
@@ -38,7 +45,7 @@ from outreply_cli.storage.sqlite import (
 from outreply_cli.timestamps import parse_timestamp
 
 JOURNAL_FILE = "journal.db"
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS entries (
     id INTEGER PRIMARY KEY,
@@ -96,7 +103,20 @@ CREATE TABLE IF NOT EXISTS media_names (
     media_id TEXT PRIMARY KEY, name TEXT NOT NULL
 ) WITHOUT ROWID;
 """
-_UPGRADES = {1: _SCHEMA_2 + _UPGRADE_1, 2: _SCHEMA_3}
+_SCHEMA_4 = """
+CREATE TABLE IF NOT EXISTS slot_schedules (
+    account TEXT NOT NULL, kind TEXT NOT NULL, id TEXT NOT NULL, slots TEXT NOT NULL,
+    timezone TEXT NOT NULL,
+    PRIMARY KEY (account, kind, id)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS slot_claims (
+    account TEXT NOT NULL, page_id TEXT NOT NULL, scheduled_at TEXT NOT NULL,
+    calendar TEXT NOT NULL, row TEXT NOT NULL,
+    PRIMARY KEY (account, page_id, scheduled_at)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS entries_of_row ON entries (account, row);
+"""
+_UPGRADES = {1: _SCHEMA_2 + _UPGRADE_1, 2: _SCHEMA_3, 3: _SCHEMA_4}
 _SLOTS_PER_QUERY = 400
 _COLUMN_TYPES = {
     **dict.fromkeys(
@@ -106,6 +126,12 @@ _COLUMN_TYPES = {
     "generation": int,
     "replaces": int | None,
 }
+
+
+class SlotTakenError(OutReplyError):
+    """Another process has claimed a slot in the meantime; nothing was recorded."""
+
+    code = "SLOT_TAKEN"
 
 
 @dataclass(frozen=True)
@@ -146,7 +172,7 @@ class Journal:
             # An intent must be on disk before its request is sent.
             self._db = open_database(
                 path,
-                _SCHEMA + _SCHEMA_2 + _SCHEMA_3,
+                _SCHEMA + _SCHEMA_2 + _SCHEMA_3 + _SCHEMA_4,
                 version=SCHEMA_VERSION,
                 durable=True,
                 upgrades=_UPGRADES,
@@ -212,7 +238,9 @@ class Journal:
     def rename_calendar(self, account: str, old: str, new: str) -> None:
         """Give a calendar another ID."""
         with self._change() as db:
-            for table, column in (("calendars", "id"), ("entries", "calendar")):
+            for table, column in (
+                ("calendars", "id"), ("entries", "calendar"), ("slot_claims", "calendar"),
+            ):  # fmt: skip
                 db.execute(
                     f"UPDATE {table} SET {column} = ? "  # noqa: S608 - constants
                     f"WHERE account = ? AND {column} = ?",
@@ -229,6 +257,19 @@ class Journal:
                 "SELECT * FROM entries WHERE account = ? AND (page_id, scheduled_at) IN "  # noqa: S608
                 f"(VALUES {', '.join(['(?, ?)'] * len(part))}) ORDER BY id",
                 (account, *(value for slot in part for value in slot)),
+            )
+        return entries
+
+    def entries_of_rows(self, account: str, rows: Iterable[str]) -> list[JournalEntry]:
+        """Return the entries of the rows with these names, in any calendar."""
+        entries: list[JournalEntry] = []
+        names = list(rows)
+        for start in range(0, len(names), _SLOTS_PER_QUERY):
+            part = names[start : start + _SLOTS_PER_QUERY]
+            entries += self._read(
+                "SELECT * FROM entries WHERE account = ? AND row IN "  # noqa: S608
+                f"({', '.join('?' * len(part))}) ORDER BY id",
+                (account, *part),
             )
         return entries
 
@@ -320,9 +361,20 @@ class Journal:
         )
         return entries[0] if entries else None
 
-    def record_planned(self, drafts: Sequence[JournalEntryDraft]) -> list[JournalEntry]:
-        """Write entries as planned, all or none; replace those that are planned or failed."""
+    def record_planned(
+        self, drafts: Sequence[JournalEntryDraft], *, claim: bool = False
+    ) -> list[JournalEntry]:
+        """Write entries as planned, all or none; replace those that are planned or failed.
+
+        With `claim`, their times are slots that no other row may take.
+
+        Raises:
+            SlotTakenError: Another row has claimed one of the slots.
+        """
         with self._change() as db:
+            if claim:
+                for draft in drafts:
+                    _claim_slot(db, draft)
             ids = [self._insert(db, draft) for draft in drafts]
         return [self.entry(entry_id) for entry_id in ids]
 
@@ -404,12 +456,21 @@ class Journal:
         *,
         instead: JournalEntryDraft | None = None,
     ) -> None:
-        """Record that the server rejected the post, and that `instead` has to be sent."""
+        """Record that the server rejected the post, and that `instead` has to be sent.
+
+        A slot that the post has claimed is free again.
+        """
         with self._change() as db:
             db.execute(
                 "UPDATE entries SET state = 'failed', error_code = ?, error = ? WHERE id = ?",
                 (code, error, entry.id),
             )
+            db.execute(
+                "DELETE FROM slot_claims WHERE account = ? AND page_id = ? AND scheduled_at = ? "
+                "AND calendar = ? AND row = ?",
+                (entry.account, entry.page_id, entry.scheduled_at.isoformat(), entry.calendar,
+                 entry.row),
+            )  # fmt: skip
             if instead is not None:
                 entry_id = self._insert(db, instead)
                 db.execute("UPDATE entries SET state = 'sent' WHERE id = ?", (entry_id,))
@@ -442,6 +503,68 @@ class Journal:
         (entry,) = self.record_planned([draft])
         self.mark_done(entry, post_id)
         return self.entry(entry.id)
+
+    def slot_schedules(self, account: str) -> dict[tuple[str, str], SlotText]:
+        """Return the slots of an account's pages and brands, by `page` or `brand` and ID."""
+        with self._access():
+            rows = self._db.execute(
+                "SELECT kind, id, slots, timezone FROM slot_schedules WHERE account = ? "
+                "ORDER BY kind DESC, id",
+                (account,),
+            ).fetchall()
+            with wrap_corruption():
+                for row in rows:
+                    check_types(row, dict.fromkeys(("kind", "id", "slots", "timezone"), str))
+        return {(row["kind"], row["id"]): SlotText(row["slots"], row["timezone"]) for row in rows}
+
+    def set_slots(self, account: str, kind: str, target_id: str, slots: SlotText) -> None:
+        """Record the slots of a page or brand."""
+        with self._change() as db:
+            db.execute(
+                "INSERT OR REPLACE INTO slot_schedules VALUES (?, ?, ?, ?, ?)",
+                (account, kind, target_id, slots.text, slots.timezone),
+            )
+
+    def clear_slots(self, account: str, kind: str, target_id: str) -> None:
+        """Remove the slots of a page or brand; what is claimed stays so."""
+        with self._change() as db:
+            db.execute(
+                "DELETE FROM slot_schedules WHERE account = ? AND kind = ? AND id = ?",
+                (account, kind, target_id),
+            )
+
+    def slot_claims(self, account: str, since: datetime) -> list[SlotClaim]:
+        """Return the times after `since` that no other post should take, oldest first.
+
+        They are those of claims, and of posts that were sent, even if they are cancelled now.
+        """
+        with self._access():
+            rows = self._db.execute(
+                # A row may have several entries at a time: its newest one counts.
+                "SELECT page_id, scheduled_at, calendar, row, max(is_claim) AS is_claim, "
+                "max(entry_id) AS entry_id FROM ("
+                "SELECT page_id, scheduled_at, calendar, row, 1 AS is_claim, NULL AS entry_id "
+                "FROM slot_claims WHERE account = :account AND scheduled_at > :since UNION ALL "
+                "SELECT page_id, scheduled_at, calendar, row, 0, id FROM entries "
+                "WHERE account = :account AND scheduled_at > :since AND (state IN "
+                "('sent', 'done', 'cancelling', 'cancelled') OR (account, page_id, scheduled_at, "
+                "calendar, row) IN (SELECT account, page_id, scheduled_at, calendar, row "
+                "FROM slot_claims))) "
+                "GROUP BY page_id, scheduled_at, calendar, row ORDER BY scheduled_at",
+                {"account": account, "since": since.isoformat()},
+            ).fetchall()
+            with wrap_corruption():
+                return [
+                    SlotClaim(
+                        row["page_id"],
+                        parse_timestamp(row["scheduled_at"]),
+                        row["calendar"],
+                        row["row"],
+                        is_claim=bool(row["is_claim"]),
+                        entry_id=row["entry_id"],
+                    )
+                    for row in rows
+                ]
 
     def find_upload(self, account: str, sha256: str) -> tuple[str | None, datetime] | None:
         """Return the media ID of a file's content, if known, and the start of its upload."""
@@ -554,6 +677,22 @@ class Journal:
         )
         with wrap_storage_errors(f"the journal {self.path}", hint=hint), self._lock:
             yield
+
+
+def _claim_slot(db: sqlite3.Connection, draft: JournalEntryDraft) -> None:
+    values = (draft.account, draft.page_id, draft.scheduled_at.isoformat())
+    holder = (draft.calendar, draft.row)
+    db.execute("INSERT OR IGNORE INTO slot_claims VALUES (?, ?, ?, ?, ?)", (*values, *holder))
+    row = db.execute(
+        "SELECT calendar, row FROM slot_claims "
+        "WHERE account = ? AND page_id = ? AND scheduled_at = ?",
+        values,
+    ).fetchone()
+    if tuple(row) != holder:
+        raise SlotTakenError(
+            f"another command has taken the slot at {draft.scheduled_at:%Y-%m-%d %H:%M} UTC",
+            hint="Nothing was sent. Run the command again.",
+        )
 
 
 def _entry(row: sqlite3.Row) -> JournalEntry:

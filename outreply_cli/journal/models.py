@@ -82,6 +82,31 @@ class JournalEntry(JournalEntryDraft):
 
 
 @dataclass(frozen=True)
+class SlotText:
+    """The slots of a page or brand as text, and the name of their time zone."""
+
+    text: str
+    timezone: str
+
+
+@dataclass(frozen=True)
+class SlotClaim:
+    """A time of a page that a row of a calendar holds, or held until its post was cancelled.
+
+    Attributes:
+        is_claim: Whether it was claimed as a slot.
+        entry_id: ID of the row's newest entry at the time, if it has one.
+    """
+
+    page_id: str
+    scheduled_at: datetime
+    calendar: str
+    row: str
+    is_claim: bool
+    entry_id: int | None
+
+
+@dataclass(frozen=True)
 class RowHistory:
     """The state of one row after all runs.
 
@@ -89,12 +114,14 @@ class RowHistory:
         active: The entry whose post exists, or may exist.
         next_generation: The generation of the row's next post.
         unsent: The newest entry, if its post was never created.
+        cancelled: The newest entry, if its post was cancelled.
     """
 
     row: str
     active: JournalEntry | None
     next_generation: int
     unsent: JournalEntry | None = None
+    cancelled: JournalEntry | None = None
 
     @classmethod
     def from_entries(cls, entries: Sequence[JournalEntry]) -> "RowHistory":
@@ -109,4 +136,5 @@ class RowHistory:
             active=max(active, key=lambda entry: entry.generation) if active else None,
             next_generation=newest.generation + is_used,
             unsent=newest if newest.state in {EntryState.PLANNED, EntryState.FAILED} else None,
+            cancelled=newest if newest.state == EntryState.CANCELLED else None,
         )

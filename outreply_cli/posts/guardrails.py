@@ -91,14 +91,25 @@ def has_capacity(
     neighbors = others[max(0, index - 1) : index + 1]
     if any(abs(time - other) < limits.min_gap for other in neighbors):
         return False
-    for length, limit in limits.windows_for(platform):
-        first = bisect_right(others, time - length)
-        last = bisect_left(others, time + length)
-        window = list(others[first:last])
-        insort(window, time)
-        if next(_window_violations(window, length, limit, ""), None) is not None:
-            return False
-    return True
+    return all(
+        _has_window_capacity(time, others, length, limit)
+        for length, limit in limits.windows_for(platform)
+    )
+
+
+def has_brand_capacity(time: datetime, others: Sequence[datetime], limits: GuardrailLimits) -> bool:
+    """Return whether a brand with posts at the sorted `others` may have another one at `time`."""
+    return _has_window_capacity(time, others, _DAY, limits.per_brand_day)
+
+
+def _has_window_capacity(
+    time: datetime, others: Sequence[datetime], length: timedelta, limit: int
+) -> bool:
+    first = bisect_right(others, time - length)
+    last = bisect_left(others, time + length)
+    window = list(others[first:last])
+    insort(window, time)
+    return next(_window_violations(window, length, limit, ""), None) is None
 
 
 def _window_violations(

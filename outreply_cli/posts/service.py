@@ -1,5 +1,6 @@
 """Posts of one account: scheduled, published, cancelled and moved exactly once."""
 
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, suppress
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from outreply_cli.api.client import Client, Resource, find_post, post_time
 from outreply_cli.api.errors import NotFoundError
 from outreply_cli.errors import InvalidInputError, OutReplyError
 from outreply_cli.journal.account import account_fingerprint
-from outreply_cli.journal.journal import JOURNAL_FILE, Journal
+from outreply_cli.journal.journal import JOURNAL_FILE, Journal, SlotTakenError
 from outreply_cli.journal.locks import CalendarBusyError, calendar_lock
 from outreply_cli.journal.models import (
     FILES_FIELD,
@@ -33,6 +34,8 @@ from outreply_cli.posts.sender import (
     idempotency_key,
     is_same_time,
 )
+from outreply_cli.posts.slot_finder import SLOT_KEY, SlotFinder
+from outreply_cli.posts.slots import no_free_slot_error, no_slots_error
 from outreply_cli.spec.limits import PAGE_MIN_GAP, SCHEDULE_EARLIEST
 from outreply_cli.spec.platforms import long_name
 from outreply_cli.spec.text import normalize_text
@@ -41,6 +44,8 @@ from outreply_cli.timestamps import format_timestamp
 from outreply_cli.ui.progress import UploadProgress
 
 _LOCK_SECONDS = 30.0
+# Slots that are chosen before a command gives up because others take them.
+_CLAIMS_MAX = 20
 # Calendars under which the journal keeps the posts of these commands.
 KEY_CALENDAR = "posts --key "
 _CANCELLED_FIELDS = ("page_id", "scheduled_at", "message")
@@ -48,6 +53,29 @@ _CHANGES_CALENDAR = "posts edit or reschedule"
 # Longest time between the cancellation of a post and the creation of its edited version: both
 # requests may wait for the rate limit.
 _EDIT_SECONDS = timedelta(minutes=2)
+
+
+@dataclass(frozen=True)
+class _KeyedPost:
+    """The post of a page with a key, and what the journal knows of it."""
+
+    account: str
+    calendar: str
+    history: RowHistory
+    body: dict[str, Any]
+
+    def draft(self, at: datetime, body: dict[str, Any]) -> JournalEntryDraft:
+        """Return the draft of its entry with a time (UTC) and a request body."""
+        return _make_draft(
+            self.account, self.calendar, row=self.history.row,
+            generation=self.history.next_generation, scheduled_at=at, body=body,
+            # Other content with the same key is not a second post.
+            key_digest="",
+        )  # fmt: skip
+
+    def draft_at_slot(self, at: datetime) -> JournalEntryDraft:
+        """Return the draft of its entry at a slot."""
+        return self.draft(at, {**self.body, "scheduled_at": format_timestamp(at)})
 
 
 @dataclass(frozen=True)
@@ -93,7 +121,8 @@ class PostService:
         body = content.body(str(page["id"]), scheduled_at)
         try:
             if dedupe_key is not None:
-                return self._post_with_key(page, body, dedupe_key, scheduled_at)
+                plan = partial(self._plan_at, scheduled_at)
+                return self._post_with_key(page, body, dedupe_key, plan)
             find = self._finder(body, scheduled_at)
             if scheduled_at is not None:
                 created = self._client.schedule(body, find=find, not_after=scheduled_at)
@@ -102,6 +131,26 @@ class PostService:
         except OutReplyError as error:
             if error.maybe_applied and not isinstance(error, OutcomeUnknownError):
                 return PostResult(page, error=_explain_unknown_outcome(error, dedupe_key))
+            return PostResult(page, error=error)
+
+    def post_at_next_slot(
+        self,
+        page: Resource,
+        content: PostContent,
+        fetch_slots: Callable[[Journal], SlotFinder],
+        *,
+        dedupe_key: str | None,
+    ) -> PostResult:
+        """Schedule a post at the next free slot of its page, claimed before anything is sent.
+
+        `fetch_slots` returns the slots as they are now. The post of the same `dedupe_key` is
+        created only once, and keeps its slot.
+        """
+        key = dedupe_key or f"{SLOT_KEY.removeprefix(KEY_CALENDAR)}{uuid.uuid4().hex[:12]}"
+        plan = partial(self._plan_at_next_slot, page, fetch_slots)
+        try:
+            return self._post_with_key(page, content.body(str(page["id"])), key, plan)
+        except OutReplyError as error:
             return PostResult(page, error=error)
 
     def upload(
@@ -474,8 +523,13 @@ class PostService:
         )  # fmt: skip
 
     def _post_with_key(
-        self, page: Resource, body: dict[str, Any], key: str, scheduled_at: datetime | None
+        self,
+        page: Resource,
+        body: dict[str, Any],
+        key: str,
+        plan: Callable[[Journal, _KeyedPost], JournalEntry],
     ) -> PostResult:
+        """Send the post of a key; `plan` records it as planned, at its time."""
         account = account_fingerprint(self._client)
         calendar, row = KEY_CALENDAR + key, str(page["id"])
         with self._lock(account, calendar), self._open_journal() as journal:
@@ -493,18 +547,17 @@ class PostService:
             history = histories[0] if histories else RowHistory(row, None, 1)
             if history.active is not None:
                 return self._existing(page, history.active, body)
-            draft = _make_draft(
-                account, calendar, row=row, generation=history.next_generation,
-                scheduled_at=scheduled_at or self._client.now(), body=body,
-                # Other content with the same key is not a second post.
-                key_digest="",
-            )  # fmt: skip
-            (entry,) = journal.record_planned([draft])
+            entry = plan(journal, _KeyedPost(account, calendar, history, body))
+            if entry.state == EntryState.DONE:
+                return self._existing(page, entry, body)
             if not histories and (existing := sender.find_existing(entry)) is not None:
                 return self._existing(page, existing, body)
             result = sender.send(entry)
             if result.error is None:
                 return PostResult(page, self._fetch_post(result.entry))
+            if result.entry.state == EntryState.PLANNED and calendar.startswith(SLOT_KEY):
+                # No later command has this key, and nothing was sent.
+                journal.mark_failed(result.entry, result.error.code, result.error.message)
             if result.error.code == "IDEMPOTENCY_KEY_MISMATCH":
                 raise result.error.replace(
                     message=f"a post with --key {key!r} already exists with different content",
@@ -512,6 +565,43 @@ class PostService:
                     "for a different post, use a different --key.",
                 )
             raise result.error
+
+    def _plan_at(
+        self, scheduled_at: datetime | None, journal: Journal, post: _KeyedPost
+    ) -> JournalEntry:
+        draft = post.draft(scheduled_at or self._client.now(), post.body)
+        (entry,) = journal.record_planned([draft])
+        return entry
+
+    def _plan_at_next_slot(
+        self,
+        page: Resource,
+        fetch_slots: Callable[[Journal], SlotFinder],
+        journal: Journal,
+        post: _KeyedPost,
+    ) -> JournalEntry:
+        """Claim the next free slot; the post of a key that the journal lost is adopted."""
+        for _ in range(_CLAIMS_MAX):
+            finder = fetch_slots(journal)
+            is_new = post.history.unsent is None and post.history.next_generation == 1
+            if is_new and not post.calendar.startswith(SLOT_KEY):
+                existing = finder.find_identical(post.body, journal.post_ids(post.account))
+                if existing is not None:
+                    scheduled_at, post_id = existing
+                    return journal.adopt(post.draft_at_slot(scheduled_at), post_id)
+            slots = finder.open(page)
+            if slots is None:
+                raise no_slots_error(page)
+            at = finder.find_own_slot(post.history, slots, post.calendar) or slots.next_free()
+            if at is None:
+                raise no_free_slot_error(page)
+            with suppress(SlotTakenError):
+                (entry,) = journal.record_planned([post.draft_at_slot(at)], claim=True)
+                return entry
+        raise SlotTakenError(
+            "other commands take slots faster than this one",
+            hint="Nothing was sent. Run the same command again.",
+        )
 
     def _existing(self, page: Resource, entry: JournalEntry, body: dict[str, Any]) -> PostResult:
         if entry.state != EntryState.DONE:

@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from multiprocessing import get_context
@@ -16,6 +17,7 @@ from outreply_cli.bulk.loader import load_calendar
 from outreply_cli.bulk.remote_state import fetch_account
 from outreply_cli.bulk.service import BulkOptions, BulkService
 from outreply_cli.cancellation import CancellationToken
+from outreply_cli.journal.journal import SlotTakenError
 from outreply_cli.journal.locks import calendar_lock
 from outreply_cli.spec.token import Token
 from tests.clocks import ManualClock
@@ -38,6 +40,7 @@ class RunConfig:
     wait_lock: float = 30.0
     concurrency: int = 4
     timeout: float = 60.0
+    name: str | None = None
 
 
 def run_here(run: RunConfig) -> RunReport:
@@ -64,11 +67,16 @@ def run_here(run: RunConfig) -> RunReport:
         options = BulkOptions(zone=ZoneInfo("UTC"), prune=True, concurrency=run.concurrency)
         account = fetch_account(client)
         bulk = BulkService(client, journal, account, options)
-        opened = bulk.open(load_calendar(str(run.calendar)))
+        calendar = load_calendar(str(run.calendar))
+        calendar.name = run.name
+        opened = bulk.open(calendar)
         calendar_id = opened.identity.known_id
         with calendar_lock(run.state, account.fingerprint, calendar_id, wait=run.wait_lock):
-            planned = bulk.plan(bulk.identify_again(opened), reconcile=True)
-            return bulk.apply(planned, CancellationToken(), lambda _: None)
+            while True:
+                planned = bulk.plan(bulk.identify_again(opened), reconcile=True)
+                with suppress(SlotTakenError):
+                    return bulk.apply(planned, CancellationToken(), lambda _: None)
+                bulk.forget_plans()
     finally:
         journal.close()
         transport.close()

@@ -180,9 +180,9 @@ def test_deeply_nested_yaml_is_rejected(tmp_path: Path) -> None:
         ("posts:\n  - page: a\n    scheduled_at: {a: b}\n", 3, "must be text"),
         ("posts:\n  - just text\n", 2, "not a mapping of fields"),
         (
-            "posts:\n  - {page: a, scheduled_at: b}\n  - {page: a}\n",
+            "posts:\n  - {page: a, scheduled_at: b}\n  - {scheduled_at: b}\n",
             3,
-            "`scheduled_at` is required",
+            "`page` is required",
         ),
         ("a: &a [1]\nposts: *a\n", 2, "anchor"),
         ("posts: [" * 50 + "]" * 50, 0, "nested"),

@@ -49,7 +49,8 @@ READ_COMMANDS = {
     "emulator audit", "emulator deliveries", "emulator fault list", "emulator tokens",
     "emulator openapi", "errors", "media list",
     "media show", "pages list", "pages show", "posts calendar", "posts check", "posts list",
-    "posts show", "posts wait", "quota check", "quota forecast", "quota show", "webhooks events",
+    "posts show", "posts wait", "slots list", "quota check", "quota forecast", "quota show",
+    "webhooks events",
     "webhooks history", "webhooks list", "webhooks show",
 }  # fmt: skip
 ID_FIELDS = ("id", "media_id", "number", "code", "name", "event")
@@ -358,6 +359,24 @@ def record_edits(recorder: Recorder, first: Any, second: Any, third: Any) -> lis
     recorder.record("posts edit", "--all", "--replace", "no such text=x")
     recorder.fail("posts edit", "nope", "-m", "Hi", code=5)
     return [edited, *others]
+
+
+def record_slot_commands(recorder: Recorder) -> None:
+    page = "linkedin:acme-co"
+    for command in ("slots list", "slots preview"):
+        recorder.record(command)
+    for target in (page, "brand:Acme Co."):
+        recorder.record("slots set", target, "daily 09:00")
+        recorder.record("slots list")
+    at_slot = ("--page", page, "--at", "next-slot", "-m", "Slot")
+    (freed,) = recorder.record("posts schedule", *at_slot)
+    (filled,) = recorder.record("posts schedule", *at_slot)
+    recorder.run("posts cancel", freed["id"])
+    for limit in ("1", "3"):
+        recorder.record("slots preview", page, "--limit", limit)
+    for target in (page, "brand:Acme Co."):
+        recorder.record("slots clear", target)
+    recorder.run("posts cancel", filled["id"])
 
 
 def record_failed_posts(recorder: Recorder, server: EmulatorServer, folder: Path) -> None:
@@ -686,6 +705,7 @@ def recorder(tmp_path_factory: pytest.TempPathFactory) -> Recorder:
     ):
         record_account_commands(recorder, server)
         record_tools(recorder)
+        record_slot_commands(recorder)
         record_post_commands(recorder, folder)
         record_failed_posts(recorder, server, folder)
         record_media_commands(recorder, folder)

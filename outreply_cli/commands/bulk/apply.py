@@ -22,6 +22,7 @@ from outreply_cli.commands.bulk.output import finish_run
 from outreply_cli.commands.bulk.shared import apply_plans, load_calendars, plan_calendars
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
+from outreply_cli.journal.journal import SlotTakenError
 
 
 @command()
@@ -79,5 +80,9 @@ def run(
         )
         if differences:
             raise StalePlanError(differences)
+        try:
+            bulk.service.claim_slots([planned])
+        except SlotTakenError as error:
+            raise StalePlanError([error.message]) from None
         results = apply_plans(context, bulk, [planned])
     finish_run(context, results, bulk.stop, reading, report_file, [planned])

@@ -19,7 +19,12 @@ from outreply_cli.commands.bulk.options import (
     parse_options,
 )
 from outreply_cli.commands.bulk.output import finish_run, show_plans, show_results, write_report
-from outreply_cli.commands.bulk.shared import apply_plans, load_calendars, plan_calendars
+from outreply_cli.commands.bulk.shared import (
+    apply_plans,
+    load_calendars,
+    plan_calendars,
+    write_slot_times,
+)
 from outreply_cli.context import Context
 
 
@@ -38,11 +43,20 @@ def run(
     reading: ReadOptions,
     report: ReportName = None,
     wait_lock: WaitLock = "30s",
+    write_times: Annotated[
+        bool | None,
+        typer.Option(
+            "--write-times/--no-write-times",
+            help="Write the times that rows without one got into a CSV file (default: ask on a "
+            "terminal).",
+        ),
+    ] = None,
 ) -> None:
     """Sync an account's scheduled posts with a calendar file.
 
     Run it again after editing the file: new rows are scheduled, edited rows replace their posts,
-    and unchanged rows are skipped.
+    and unchanged rows are skipped. A row without a time takes the next free slot of its page, and
+    keeps it in later runs; see: outreply help slots
 
     Example: outreply bulk schedule launch.csv --dry-run
 
@@ -55,7 +69,7 @@ def run(
     report_file = ReportFile.check(report, calendars) if report is not None else None
     lock = None if dry_run else wait_lock
     with bulk_context(context, options, calendars, wait_lock=lock) as bulk:
-        plans = plan_calendars(context, bulk, calendars, reconcile=not dry_run)
+        plans = plan_calendars(context, bulk, calendars, reconcile=not dry_run, claim=not dry_run)
         show_plans(context, plans, reading.tz)
         if dry_run:
             results = [
@@ -69,4 +83,8 @@ def run(
             context.info("Dry run: nothing was sent.")
             return
         results = apply_plans(context, bulk, plans)
+        if write_times is not False:
+            for calendar in calendars:
+                own = [result for name, result in results if name == calendar.file_name]
+                write_slot_times(context, bulk, calendar, own, yes=write_times is True)
     finish_run(context, results, bulk.stop, reading, report_file, plans)

@@ -7,24 +7,29 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import datetime
 
 from outreply_cli.bulk.calendar import STDIN, Calendar, is_address
-from outreply_cli.bulk.executor import RowResult
+from outreply_cli.bulk.executor import RowResult, RowStatus
 from outreply_cli.bulk.loader import calendar_path, load_calendar
 from outreply_cli.bulk.plan import ActionType
 from outreply_cli.bulk.remembered import recall_options, remember_options
+from outreply_cli.bulk.resolve import PlannedPost
 from outreply_cli.bulk.service import PlannedCalendar
 from outreply_cli.cancellation import CancellationToken
 from outreply_cli.commands.bulk.github_actions import annotate_problems
 from outreply_cli.commands.bulk.options import REMEMBERED, BulkContext, ReadOptions, collect_errors
 from outreply_cli.context import Context
 from outreply_cli.errors import CalendarError, ExitCode, InterruptedRunError
+from outreply_cli.journal.journal import SlotTakenError
 from outreply_cli.ui.progress import progress
 from outreply_cli.ui.streams import is_terminal
 
 # A progress bar hides the cursor.
 _SHOW_CURSOR = b"\x1b[?25h\n"
 _GC_THRESHOLD = 1_000_000
+# Plans that are made before a run gives up because others take their slots.
+_CLAIMS_MAX = 20
 
 
 def load_calendars(context: Context, names: Sequence[str], reading: ReadOptions) -> list[Calendar]:
@@ -69,13 +74,36 @@ def recall(context: Context, name: str, reading: ReadOptions) -> ReadOptions:
 
 
 def plan_calendars(
-    context: Context, bulk: BulkContext, calendars: Sequence[Calendar], *, reconcile: bool
+    context: Context,
+    bulk: BulkContext,
+    calendars: Sequence[Calendar],
+    *,
+    reconcile: bool,
+    claim: bool = False,
 ) -> list[PlannedCalendar]:
-    """Plan each calendar; raises CalendarError with the problems of all of them."""
+    """Plan each calendar; with `claim`, no other command can take the slots of the plans.
+
+    Raises:
+        CalendarError: With the problems of all calendars.
+        SlotTakenError: Other commands take slots faster than this one can plan.
+    """
     try:
         with interruptible(context, bulk.stop):
             opened = bulk.open_calendars(calendars)
-            return collect_errors(opened, lambda item: bulk.service.plan(item, reconcile=reconcile))
+            for attempt in range(_CLAIMS_MAX):
+                bulk.service.forget_plans()
+                plans = collect_errors(
+                    opened, lambda item: bulk.service.plan(item, reconcile=reconcile)
+                )
+                try:
+                    if claim:
+                        bulk.service.claim_slots(plans)
+                except SlotTakenError:
+                    if attempt + 1 == _CLAIMS_MAX:
+                        raise
+                else:
+                    break
+            return plans
     except CalendarError as error:
         annotate_problems(context, error.problems)
         raise
@@ -99,6 +127,76 @@ def apply_plans(
             report = bulk.service.apply(planned, bulk.stop, bar.step)
         results += [(planned.calendar.file_name, result) for result in report.results]
     return results
+
+
+def write_slot_times(
+    context: Context,
+    bulk: BulkContext,
+    calendar: Calendar,
+    results: Sequence[RowResult],
+    *,
+    yes: bool,
+) -> None:
+    """Write the times of rows that have none into their file, after asking unless `yes`.
+
+    Without a terminal nothing is asked; where the file cannot be edited, the store keeps the times.
+    """
+    is_new = any(
+        result.action.kind == ActionType.CREATE and result.status == RowStatus.DONE
+        for result in results
+        if result.action.post is not None and result.action.post.takes_slot
+    )
+    if not yes and not (is_new and context.is_interactive):
+        return
+    from outreply_cli.bulk.write_back import write_times
+
+    times = _slot_times(context, bulk, results)
+    edited = write_times(calendar, times) if times else None
+    if edited is None:
+        if yes and times:
+            context.info(f"{calendar.file_name} has no cells for the times; the store keeps them.")
+        return
+    if not yes and not context.prompt_yes_no(f"Write the chosen times into {calendar.file_name}?"):
+        return
+    try:
+        is_saved = edited.save()
+    except OSError as failure:
+        context.warn(
+            f"cannot write {calendar.file_name}: {failure.strerror}; the store keeps the times"
+        )
+        return
+    if is_saved:
+        context.info(f"Wrote the times of {len(times)} rows into {calendar.file_name}.")
+    else:
+        context.warn(f"{calendar.file_name} was changed; the store keeps the times")
+
+
+def _slot_times(
+    context: Context, bulk: BulkContext, results: Sequence[RowResult]
+) -> dict[int, str]:
+    """Return the times of rows that have none and whose posts all exist, by line.
+
+    A row with posts at several times is left out: it has one cell.
+    """
+    from outreply_cli.bulk.write_back import format_slot
+
+    found: dict[int, set[datetime | None]] = {}
+    posts: dict[int, PlannedPost] = {}
+    for result in results:
+        post = result.action.post
+        if post is not None and post.takes_slot:
+            is_done = result.status == RowStatus.DONE
+            found.setdefault(post.row.line, set()).add(post.scheduled_at if is_done else None)
+            posts[post.row.line] = post
+    by_page = {post.page_id: post for post in posts.values()}
+    zone = {
+        page_id: bulk.service.slot_zone(post) or context.zone() for page_id, post in by_page.items()
+    }
+    return {
+        line: format_slot(at, zone[posts[line].page_id])
+        for line, times in found.items()
+        if len(times) == 1 and (at := next(iter(times))) is not None and not at.microsecond
+    }
 
 
 @contextmanager

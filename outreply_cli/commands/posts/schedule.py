@@ -1,14 +1,27 @@
 """`outreply posts schedule`."""
 
-from typing import Annotated
+from collections.abc import Sequence
+from contextlib import closing
+from datetime import datetime
+from functools import partial
+from typing import Annotated, Any
 
 import typer
 
+from outreply_cli.api.client import Client
 from outreply_cli.cli.options import TimeZone, command
 from outreply_cli.commands.posts.options import DryRunOption, PageOption, PostOptions
 from outreply_cli.commands.posts.shared import resolve_pages, resolve_zones, send_posts
 from outreply_cli.context import Context
+from outreply_cli.journal.journal import JOURNAL_FILE, Journal
+from outreply_cli.media.files import MediaFile
+from outreply_cli.pages import Page, page_alias
+from outreply_cli.posts.content import PostContent
+from outreply_cli.posts.service import KEY_CALENDAR
+from outreply_cli.posts.slot_finder import SlotFinder, SlotStatus, fetch_slot_finder
+from outreply_cli.posts.slots import NEXT_SLOT, no_free_slot_error, no_slots_error
 from outreply_cli.time_parser import parse_time
+from outreply_cli.times import format_time
 
 
 @command()
@@ -17,13 +30,20 @@ def run(
     page: PageOption,
     at: Annotated[
         str,
-        typer.Option("--at", metavar="TIME", help="Schedule for this time, such as 'fri 17:30'."),
+        typer.Option(
+            "--at",
+            metavar="TIME",
+            help="Schedule for this time, such as 'fri 17:30', or for the page's next-slot.",
+        ),
     ],
     post: PostOptions,
     tz: TimeZone = None,
     dry_run: DryRunOption = False,
 ) -> None:
     """Schedule a post on one or more pages.
+
+    `--at next-slot` takes the next free slot of each page; see: outreply slots preview. It skips a
+    slot that was freed because its post was cancelled or moved; take that one by its time.
 
     Example: outreply posts schedule --page facebook:acme --at 'tomorrow 09:00' -m 'Good morning'
 
@@ -33,9 +53,73 @@ def run(
     client = context.client()
     pages = resolve_pages(client, page)
     files = post.inspect_files(client)
+    if at.strip().lower() == NEXT_SLOT:
+        _schedule_at_next_slot(context, client, pages, content, files, post, tz, dry_run=dry_run)
+        return
     zones = resolve_zones(context, client, pages, tz)
     times = [parse_time(at, now=client.now(), zone=zone) for zone in zones]
     # A table has one time zone: that of the times if they share one.
     zone = zones[0] if len(set(zones)) == 1 else context.zone()
     targets = list(zip(pages, times, strict=True))
     send_posts(context, client, targets, content, files, post, zone, dry_run=dry_run)
+
+
+def _schedule_at_next_slot(
+    context: Context,
+    client: Client,
+    pages: Sequence[dict[str, Any]],
+    content: PostContent,
+    files: Sequence[MediaFile],
+    post: PostOptions,
+    tz: str | None,
+    *,
+    dry_run: bool,
+) -> None:
+    fetch_slots = partial(fetch_slot_finder, client, client.pages().items)
+    path = context.state_dir / JOURNAL_FILE
+    with closing(Journal(path, allow_readonly=dry_run)) as journal:
+        finder = fetch_slots(journal)
+        schedules = [finder.schedule_for(page) for page in pages]
+        # A repeated command finds its posts, also if the slots were removed since.
+        known = journal.rows(finder.account, f"{KEY_CALENDAR}{post.key}") if post.key else ()
+        for page, schedule in zip(pages, schedules, strict=True):
+            if schedule is None and all(history.row != page["id"] for history in known):
+                raise no_slots_error(page)
+        times = [
+            _next_free(finder, page) if dry_run else _ask_for_freed(context, finder, page, journal)
+            for page in pages
+        ]
+    slot_zones = {schedule.zone for schedule in schedules if schedule is not None}
+    if tz is not None:
+        slot_zones = set(resolve_zones(context, client, pages, tz))
+    zone = slot_zones.pop() if len(slot_zones) == 1 else context.zone()
+    targets = list(zip(pages, times, strict=True))
+    send_posts(
+        context, client, targets, content, files, post, zone, dry_run=dry_run,
+        fetch_slots=fetch_slots,
+    )  # fmt: skip
+
+
+def _next_free(finder: SlotFinder, page: Page) -> datetime:
+    slots = finder.open(page)
+    at = slots.next_free() if slots is not None else None
+    if at is None:
+        raise no_free_slot_error(page)
+    return at
+
+
+def _ask_for_freed(
+    context: Context, finder: SlotFinder, page: Page, journal: Journal
+) -> datetime | None:
+    """Return the time of a freed slot before the next free one, if the user takes it."""
+    schedule = finder.schedule_for(page)
+    if not context.is_interactive or schedule is None:
+        return None
+    for slot in finder.preview(page, journal):
+        if slot.status == SlotStatus.FREE:
+            break
+        if slot.status == SlotStatus.FREED:
+            when = format_time(slot.at, schedule.zone)
+            if context.prompt_yes_no(f"{page_alias(page)}: take the slot freed on {when}?"):
+                return slot.at
+    return None

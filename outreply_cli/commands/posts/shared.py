@@ -1,6 +1,6 @@
 """Code that the commands of `outreply posts` share."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -13,12 +13,14 @@ from outreply_cli.commands.posts.output import post_columns, report_posts
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.ids import expand_ids
+from outreply_cli.journal.journal import Journal
 from outreply_cli.media.files import MediaFile
 from outreply_cli.pages import Page, page_alias, resolve_page
 from outreply_cli.posts.content import PostContent, validate_posts
 from outreply_cli.posts.listing import list_posts
 from outreply_cli.posts.rules import load_rules
 from outreply_cli.posts.service import PostService
+from outreply_cli.posts.slot_finder import SlotFinder
 from outreply_cli.times import BRAND_ZONE
 from outreply_cli.ui.columns import Item
 from outreply_cli.ui.progress import upload_bars
@@ -38,9 +40,11 @@ def send_posts(
     zone: ZoneInfo,
     *,
     dry_run: bool,
+    fetch_slots: Callable[[Journal], SlotFinder] | None = None,
 ) -> None:
     """Validate, send and print the same post on pages; one without a time is published now.
 
+    With `fetch_slots`, which returns the slots as they are now, it takes the next free one instead.
     Unless `--keep-media` is given, uploaded `files` are deleted if no post is created.
     """
     pages = [page for page, _ in targets]
@@ -79,7 +83,10 @@ def send_posts(
     with upload_bars(context.notes, [file.size for file in files]) as bars:
         content, new_media = service.upload(content, files, keep=options.keep_media, progress=bars)
     results = [
-        service.post(page, content, scheduled_at=at, dedupe_key=options.key) for page, at in targets
+        service.post_at_next_slot(page, content, fetch_slots, dedupe_key=options.key)
+        if at is None and fetch_slots is not None
+        else service.post(page, content, scheduled_at=at, dedupe_key=options.key)
+        for page, at in targets
     ]
     # A post whose outcome is unknown may exist and use the media.
     if not options.keep_media and all(

@@ -1,0 +1,133 @@
+"""`outreply slots preview`."""
+
+import shlex
+from collections.abc import Mapping
+from contextlib import closing
+from itertools import islice
+from typing import Annotated, Any
+
+import typer
+
+from outreply_cli.api.client import Client
+from outreply_cli.bulk.identity import calendar_label
+from outreply_cli.bulk.matching import key_from_name
+from outreply_cli.cli.options import TimeZone, command
+from outreply_cli.context import Context
+from outreply_cli.journal.journal import JOURNAL_FILE, Journal
+from outreply_cli.journal.models import JournalEntry
+from outreply_cli.pages import Page, page_alias, resolve_page, short_page_alias
+from outreply_cli.posts.slot_finder import (
+    PreviewedSlot,
+    SlotFinder,
+    SlotStatus,
+    fetch_slot_finder,
+)
+from outreply_cli.posts.slots import no_slots_error
+from outreply_cli.times import BRAND_ZONE, format_time, format_time_short, parse_zone
+from outreply_cli.timestamps import format_timestamp, parse_timestamp
+from outreply_cli.ui.columns import Column, Item
+
+_STYLES = {"free": "green", "claimed": "yellow", "freed": "yellow", "blocked": "red"}
+
+
+@command()
+def run(
+    context: Context,
+    page: Annotated[
+        str | None,
+        typer.Argument(metavar="PAGE", help="Page (default: all pages that have slots)."),
+    ] = None,
+    limit: Annotated[
+        int, typer.Option(metavar="COUNT", min=1, help="Show this many slots of each page.")
+    ] = 20,
+    tz: TimeZone = None,
+) -> None:
+    """Show the next slots of a page and what fills them.
+
+    A slot is `free`; `filled` by a post less than a minute away; `claimed` by a row or command
+    that has not sent its post yet, or whose outcome is unknown; `freed` when its post was
+    cancelled or moved; or `blocked` by a guardrail. `next-slot` takes free slots only. A freed
+    slot is taken by its time, with the command that is shown.
+
+    Example: outreply slots preview instagram:acme
+
+    Example: outreply slots preview --limit 5 --json
+    """
+    client = context.client()
+    pages = client.pages().items
+    with closing(Journal(context.state_dir / JOURNAL_FILE, allow_readonly=True)) as journal:
+        finder = fetch_slot_finder(client, pages, journal)
+        chosen = [resolve_page(pages, page)] if page is not None else pages
+        with_slots = [item for item in chosen if finder.schedule_for(item) is not None]
+        if page is not None and not with_slots:
+            raise no_slots_error(chosen[0])
+        items = [
+            _to_dict(item, slot)
+            for item in with_slots
+            for slot in islice(finder.preview(item, journal), limit)
+        ]
+    zones = {str(item["id"]): _zone(context, client, finder, item, tz) for item in with_slots}
+    by_id = {str(item["id"]): item for item in with_slots}
+
+    def when(item: Item, style: Any = format_time) -> str:
+        return str(style(parse_timestamp(item["scheduled_at"]), zones[item["page_id"]]))
+
+    context.output.print_list(items, [
+        Column("When", "scheduled_at", when, short=lambda item: when(item, format_time_short)),
+        Column("Page", "page", shrinkable=True,
+               short=lambda item: short_page_alias(by_id[item["page_id"]])),
+        Column("Slot", "status", style=lambda item: _STYLES.get(item["status"], "")),
+        Column("Post", "id", shrinkable=True),
+        Column("Detail", "detail", shrinkable=True),
+        Column("Command", "command", csv_only=True),
+    ], id_field=None)  # fmt: skip
+    if not items:
+        context.info("No slots are set. Set them with: outreply slots set PAGE 'mon-fri 09:00'")
+    for item in items:
+        if item["command"]:
+            context.info(f"Freed: {when(item)}. To take it: {item['command']}")
+
+
+def _zone(context: Context, client: Client, finder: SlotFinder, page: Page, tz: str | None) -> Any:
+    schedule = finder.schedule_for(page)
+    if tz is None and schedule is not None:
+        return schedule.zone
+    if tz == BRAND_ZONE:
+        return parse_zone(client.brand_zone(str(page.get("brand_id") or "")))
+    return context.zone(tz)
+
+
+def _to_dict(page: Page, slot: PreviewedSlot) -> dict[str, Any]:
+    post: Mapping[str, Any] = slot.post or {}
+    command = None
+    if slot.status == SlotStatus.FREED:
+        words = ["outreply", "posts", "schedule", "--page", page_alias(page), "--at",
+                 format_timestamp(slot.at), "--edit"]  # fmt: skip
+        command = shlex.join(words)
+    return {
+        "page_id": str(page["id"]),
+        "page": page_alias(page),
+        "scheduled_at": format_timestamp(slot.at),
+        "status": slot.status.value,
+        "id": str(post["id"]) if post else slot.entry.post_id if slot.entry else None,
+        "detail": str(post.get("message") or "(media)") if post else _describe(slot),
+        "command": command,
+    }
+
+
+def _describe(slot: PreviewedSlot) -> str | None:
+    match slot.status:
+        case SlotStatus.CLAIMED if slot.entry is not None:
+            return f"by {_describe_holder(slot.entry)}"
+        case SlotStatus.FREED if slot.entry is not None and slot.entry.post_id is not None:
+            return "its post was cancelled or moved"
+        case SlotStatus.FREED:
+            return "its post was not sent"
+        case SlotStatus.BLOCKED:
+            return "a guardrail allows no further post"
+    return None
+
+
+def _describe_holder(entry: JournalEntry) -> str:
+    key = key_from_name(entry.row)
+    return f"{calendar_label(entry.calendar)}, row {key}" if key else calendar_label(entry.calendar)
