@@ -93,6 +93,8 @@ class Workspace:
         hook = ("--url", f"http://127.0.0.1:{self.receiver_port}/hooks")
         self.run("webhooks", "create", *hook, "-q")
         self.run("media", "upload", str(self.directory / "hero.jpg"), "-q")
+        for target in ("instagram:acme", "brand:Acme Co."):
+            self.run("slots", "set", target, "daily 09:00")
         calendar = self.run("bulk", "template", "csv")
         (self.directory / "launch.csv").write_text(calendar)
         (self.directory / "export.csv").write_text(calendar.replace(",message,", ",Text,", 1))

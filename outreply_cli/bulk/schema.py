@@ -13,6 +13,7 @@ from outreply_cli.bulk.calendar import (
     VARIANT_FIELDS,
     Field,
 )
+from outreply_cli.posts.slots import NEXT_SLOT
 
 Schema = dict[str, Any]
 
@@ -20,7 +21,8 @@ Schema = dict[str, Any]
 _TEXT: Schema = {"type": ["string", "number", "boolean", "null"]}
 _FILLED: Schema = {"type": ["string", "number", "boolean"], "pattern": r"\S"}
 # A row without these has those of `defaults`, which an empty value would replace.
-_NEVER_EMPTY = frozenset({"page", "date", "time"})
+_NEVER_EMPTY = frozenset({"page", "scheduled_at", "date", "time"})
+_REPEATED: Schema = {"required": ["repeat"], "properties": {"repeat": _FILLED}}
 _MESSAGE_PREFIX = "message_"
 # Pairs of which a row has one only.
 _EXCLUSIVE = (("scheduled_at", "date"), ("scheduled_at", "time"), ("message", "message_file"))
@@ -34,6 +36,9 @@ def calendar_schema() -> Schema:
     """Return the JSON Schema (2020-12) of calendars in YAML or JSON."""
     has_page, row = _has_any(_names_of("page")), {"$ref": "#/$defs/row"}
     has_whole_time = {"dependentRequired": {"time": ["date"], "date": ["time"]}}
+    has_time = _has_any(["scheduled_at", "date", "time"])
+    is_time = {"properties": {"scheduled_at": {"not": {"const": NEXT_SLOT}}}}
+    has_start = {"if": _REPEATED, "then": {"allOf": [has_time, is_time]}}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "outreply calendar",
@@ -41,7 +46,7 @@ def calendar_schema() -> Schema:
         "type": ["object", "array"],
         # A list has the posts only.
         "minItems": 1,
-        "items": {"allOf": [row, has_page, has_whole_time]},
+        "items": {"allOf": [row, has_page, has_whole_time, has_start]},
         "properties": {
             "$schema": {"type": "string"},
             "name": {**_TEXT, "description": "Name of the calendar, over all its files."},
@@ -62,6 +67,18 @@ def calendar_schema() -> Schema:
         "additionalProperties": False,
         "allOf": [
             _unless_default(has_page, has_page),
+            # A row without a time takes a slot; a series needs the time of its first post.
+            _unless_default(has_time, has_start),
+            _if_default(
+                {**_REPEATED, "not": has_time}, _has_any(["scheduled_at", "date", "time", "repeat"])
+            ),
+            *(
+                _if_default(
+                    {"required": [one], "not": {"required": [other]}},
+                    _has_any(["scheduled_at", other]),
+                )
+                for one, other in (("date", "time"), ("time", "date"))
+            ),
             _unless_default(_has_any(["date"]), {"dependentRequired": {"time": ["date"]}}),
             _unless_default(_has_any(["time"]), {"dependentRequired": {"date": ["time"]}}),
         ],
@@ -133,6 +150,14 @@ def _names_of(field: str) -> list[str]:
 
 def _has_any(names: Iterable[str]) -> Schema:
     return {"anyOf": [{"required": [name]} for name in names]}
+
+
+def _if_default(default: Schema, rows: Schema) -> Schema:
+    """Return the schema of calendars all of whose rows match if their `defaults` do."""
+    return {
+        "if": {"required": ["defaults"], "properties": {"defaults": default}},
+        "then": {"properties": {"posts": {"items": rows}}},
+    }
 
 
 def _unless_default(default: Schema, rows: Schema) -> Schema:

@@ -311,13 +311,9 @@ class BulkService:
         others = self._journal.entries_at(account, slots)
         problems = [*problems, *find_conflicts(rows, others, identity.known_id)]
         problems = _drop_settled(problems, rows, statuses)
-        # A row in doubt may need no slot.
-        slotless = {row.post.position for row in rows if not row.doubt} & placement.problems.keys()
-        reasons = [placement.problems[position] for position in sorted(slotless)]
-        problems += [reason for reason in reasons if reason is not None]
-        later = [row for row in lapsed if row.post.series_zone is None]
-        later += [row for row in rows if row.post.position in slotless]
-        rows = [row for row in rows if row.post.position not in slotless]
+        rows, slotless = _split_slotless(rows, placement)
+        problems += filter(None, (placement.problems[row.post.position] for row in slotless))
+        later = [*(row for row in lapsed if row.post.series_zone is None), *slotless]
         return CalendarDiff(remote, rows, orphaned, statuses, problems, doubts, later)
 
     def plan(self, opened: OpenCalendar, *, reconcile: bool) -> PlannedCalendar:
@@ -730,6 +726,18 @@ def _find_own_posts(lapsed: Iterable[MatchedRow], remote: RemoteState) -> set[st
         and (draft := lost.get((get_page_id(post), at))) is not None
         and matches_entry(post, draft)
     }
+
+
+def _split_slotless(
+    rows: Sequence[MatchedRow], placement: Placement
+) -> tuple[list[MatchedRow], list[MatchedRow]]:
+    """Separate the rows that need a slot and have none; one in doubt may need none."""
+    kept: list[MatchedRow] = []
+    slotless: list[MatchedRow] = []
+    for row in rows:
+        is_slotless = row.post.position in placement.problems and not row.doubt
+        (slotless if is_slotless else kept).append(row)
+    return kept, slotless
 
 
 def _with_doubt(row: MatchedRow, doubt: Doubt, *, has_time: bool) -> MatchedRow:

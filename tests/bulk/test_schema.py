@@ -80,7 +80,8 @@ def test_calendars_of_the_corpus_are_accepted() -> None:
         ({"posts": [ROW], "defaults": {"mesage": "Hi"}}, "defaults"),
         ({"posts": []}, "posts"),
         ({}, ""),
-        ({"posts": [{"page": "x:a"}]}, "posts.0"),
+        ({"posts": [{**SERIES, "scheduled_at": "next-slot"}]}, "posts.0.scheduled_at"),
+        ({"posts": [{"page": "x:a", "repeat": "every tue until 2027-03"}]}, "posts.0"),
         ({"posts": [{"scheduled_at": "2026-12-24 18:00"}]}, "posts.0"),
         ({"posts": [{**ROW, "date": "2026-12-24"}]}, "posts.0"),
         ({"posts": [{"page": "x:a", "date": "2026-12-24"}]}, "posts.0"),
@@ -104,7 +105,7 @@ def test_calendars_of_the_corpus_are_accepted() -> None:
         ({"posts": [{**SERIES, "variants": "a"}]}, "posts.0.variants"),
         ({"posts": [{**SERIES, "variants": []}]}, "posts.0.variants"),
         ({"posts": [{**SERIES, "variants": [{"key": "a"}]}]}, "posts.0.variants.0"),
-        ([ROW, {"page": "x:a"}], "1"),
+        ([ROW, {"scheduled_at": "2026-12-24 18:00"}], "1"),
         ([], ""),
     ],
 )
