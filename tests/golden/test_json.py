@@ -465,6 +465,8 @@ def record_bulk_commands(recorder: Recorder, folder: Path) -> None:
     recorder.record("bulk check", str(warned))
     warned.write_text(warned.read_text() + "facebook:acme,tomorrow 10:00,Hi\n")
     recorder.record("bulk check", str(warned))
+    recorder.record("bulk convert", str(calendar))
+    recorder.fail("bulk convert", "missing.csv", code=2)
     recorder.record("bulk export")
     recorder.record("bulk export", "--file", str(folder / "now.csv"))
     edited = CALENDAR.replace("One", "Another")
