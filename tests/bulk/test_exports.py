@@ -283,4 +283,3 @@ def test_row_with_text_alone_is_not_ignored(cli: CommandLine, tmp_path: Path) ->
     ran = cli.run("bulk", "schedule", path, "--dry-run")
     assert ran.code == 2
     assert "c.csv:2: page: `page` is required" in ran.err
-    assert "c.csv:2: scheduled_at: `scheduled_at` is required" in ran.err
