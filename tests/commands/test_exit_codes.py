@@ -237,7 +237,7 @@ def test_exit_code_usage_error(cli: CommandLine, words: tuple[str, ...]) -> None
 
 
 def test_json_flag_as_option_value(cli: CommandLine) -> None:
-    words = ("posts", "schedule", "--page", "instagram:acme", "--at", "in 2m", "-m", "--json")
+    words = ("posts", "schedule", "--page", "facebook:acme", "--at", "in 2m", "-m", "--json")
     assert cli.run(*words).err.startswith("Error: ")
     parse_error(cli.run(*words, "-qo", "json").err)
 

@@ -273,6 +273,8 @@ def test_one_line_a_row_at_80_columns(cli: CommandLine, zone: str) -> None:
         "+14h",
         "-m",
         "A message of many words " * 4,
+        "--media",
+        "https://cdn.example.com/clip.mp4",
     )
     shown = draw(cli, zone, "posts", "schedule", *words)
     assert len(shown) == 3

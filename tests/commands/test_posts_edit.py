@@ -268,7 +268,7 @@ def test_terminal_shows_difference_and_asks(
 
 def test_difference_shows_neighboring_lines_only(cli: CommandLine) -> None:
     lines = [f"Line {n}" for n in range(12)]
-    post_id = schedule(cli, text="\n".join(lines))
+    post_id = schedule(cli, text="\n".join(lines), page="linkedin:acme-co")
     ran = edit(cli, post_id, "--replace", "Line 3=Three", "--replace", "Line 9=Nine", "--dry-run")
     assert ran.err.splitlines()[1:] == [
         "  message:", "    Line 2", "  - Line 3", "  + Three", "    Line 4", "    …", "    Line 8",
@@ -643,7 +643,8 @@ def test_short_id(cli: CommandLine, client: Client) -> None:
 
 
 def test_quiet_prints_new_ids(cli: CommandLine, client: Client) -> None:
-    ran = edit(cli, schedule(cli), "-m", "New", "--yes", "-q")
+    post_id = schedule(cli, page="linkedin:acme-co")
+    ran = edit(cli, post_id, "-m", "New", "--yes", "-q")
     assert ran.out.split() == [post["id"] for post in client.scheduled_posts().items]
     assert ran.err == ""
 
