@@ -31,7 +31,7 @@ def test_check_accepts_valid_calendar(cli_logged_out: CommandLine, tmp_path: Pat
     (tmp_path / "a.png").write_bytes(png())
     path = write(
         tmp_path,
-        "a,instagram:acme,2026-12-24 18:00,Hi,a.png,",
+        "a,facebook:acme,2026-12-24 18:00,Hi,a.png,",
         "b,Acme News;x:acme,2026-12-24 19:00,Hi,,https://e.com/a.jpg",
     )
     result = cli_logged_out.run("bulk", "check", path)
@@ -207,9 +207,11 @@ def test_check_uses_no_account_and_no_network(cli_logged_out: CommandLine, tmp_p
         [sys.executable, "-c", SPY, path], env=environ, capture_output=True, text=True,
         timeout=60, check=False,
     )  # fmt: skip
-    # Only the profile's time zone is read, and the options that are remembered for the file.
-    config, remembered, code = done.stdout.split()
-    assert (config, code) == ("config/config.toml", "code=0"), done
+    # Only the profile's time zone is read, the user's own rules, and the options remembered for the
+    # file.
+    config, rules, remembered, code = done.stdout.split()
+    assert (config, rules) == ("config/config.toml", "config/platforms.yaml"), done
+    assert code == "code=0"
     assert remembered.startswith("state/calendars/")
 
 

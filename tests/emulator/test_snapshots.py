@@ -14,11 +14,13 @@ from tests.clocks import ManualClock
 
 
 def make_older(path: Path) -> None:
-    """Downgrade a state file to version 2, which lacks an index, two tables and a column."""
+    """Downgrade a state file to version 2, which lacks an index, two tables and four columns."""
     with closing(sqlite3.connect(path)) as db, db:
         db.executescript(
             "DROP INDEX posts_published_of_page; DROP TABLE audit; DROP TABLE attempts; "
-            "ALTER TABLE hooks DROP COLUMN brand_ids; PRAGMA user_version = 2"
+            "ALTER TABLE hooks DROP COLUMN brand_ids; ALTER TABLE media DROP COLUMN width; "
+            "ALTER TABLE media DROP COLUMN height; ALTER TABLE media DROP COLUMN seconds; "
+            "PRAGMA user_version = 2"
         )
 
 

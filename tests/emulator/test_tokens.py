@@ -239,7 +239,8 @@ def test_state_of_an_older_version_gets_logs(tmp_path: Path) -> None:
     with closing(sqlite3.connect(path)) as db, db:
         db.executescript(
             "DROP TABLE audit; DROP TABLE attempts; ALTER TABLE hooks DROP COLUMN brand_ids; "
-            "PRAGMA user_version = 3"
+            "ALTER TABLE media DROP COLUMN width; ALTER TABLE media DROP COLUMN height; "
+            "ALTER TABLE media DROP COLUMN seconds; PRAGMA user_version = 3"
         )
     with EmulatorServer(path, ManualClock()) as emulator:
         assert get_code(emulator, emulator.token) == ""
