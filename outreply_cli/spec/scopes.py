@@ -20,6 +20,7 @@ COMMAND_SCOPES = MappingProxyType(
         "pages check": ("read:pages",),
         "posts schedule": ("read:pages", "write:posts"),
         "posts publish": ("read:pages", "write:posts"),
+        "posts check": (),
         "posts list": _POSTS,
         "posts show": _POSTS,
         "posts cancel": ("write:posts",),

@@ -30,7 +30,7 @@ _START = re.compile(
     rf"(?P<labels>(?:{_LABEL}\.)+)",
     re.IGNORECASE,
 )
-_ASCII_LABELS = re.compile(rf"(?:[-a-z0-9{_LATIN}]+\.)+", re.IGNORECASE)
+_ASCII_LABELS = re.compile(rf"(?<![-a-z0-9{_LATIN}])(?:[-a-z0-9{_LATIN}]+\.)+", re.IGNORECASE)
 _TLD = re.compile(f"{_IN_DOMAIN}{{1,24}}")
 _AFTER_TLD = re.compile("[0-9a-zA-Z@+-]")
 _PUNYCODE_TLD = re.compile("xn--[-0-9a-z]+", re.IGNORECASE)
@@ -111,14 +111,11 @@ def _find_bare_domains(
 ) -> Iterator[tuple[int, int]]:
     """Yield the domains without a protocol between `start` and `end`; the last one has the path."""
     found = []
-    for match in _ASCII_LABELS.finditer(text, start, end):
-        known = [
-            dot
-            for dot in _dots_in(text, match.start(), match.end())
-            if tlds.get(dot, end + 1) <= end
-        ]
+    for match in _ASCII_LABELS.finditer(text[start:end]):
+        dots = _dots_in(text, start + match.start(), start + match.end())
+        known = [dot for dot in dots if tlds.get(dot, end + 1) <= end]
         if known:
-            found.append((match.start(), tlds[known[-1]]))
+            found.append((start + match.start(), tlds[known[-1]]))
     for index, (first, last) in enumerate(found):
         has_path = index == len(found) - 1 and rest["path"]
         yield first, last + (rest.end() - end if has_path else 0)
