@@ -18,7 +18,6 @@ class RowInDoubt:
     Attributes:
         reason: The reason for the doubt.
         is_exact: Whether the only candidate has the row's page, time and text.
-        similar: IDs of candidates with the time or nearly the text of the row.
         unique: The only candidate that is similar, if no other row has it as a candidate.
         is_live: Whether the row's current post is scheduled.
         old: Entry of the post that the row's current one replaces, if it may not be cancelled yet.
@@ -28,7 +27,6 @@ class RowInDoubt:
     reason: str
     candidates: tuple[Post, ...] = ()
     is_exact: bool = False
-    similar: frozenset[str] = frozenset()
     unique: Post | None = None
     is_live: bool = False
     old: JournalEntry | None = None
@@ -87,7 +85,6 @@ def find_pairs(
                     doubt.reason,
                     posts,
                     is_exact=doubt.is_exact,
-                    similar=doubt.similar,
                     # The row's own post is an alternative.
                     unique=similar[0] if is_unique and status not in LIVE_STATUSES else None,
                     is_live=status in LIVE_STATUSES,
