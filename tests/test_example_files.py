@@ -24,7 +24,7 @@ from tests.scripted_server import ScriptedServer, response
 EXAMPLES = Path(outreply_cli.__file__).parent / "examples"
 INSTALL = "python -m pip install outreply-cli"
 ACTIONS = {"checkout@v4", "setup-python@v5", "cache/restore@v4", "cache/save@v4"}
-GOOD = "key,page,scheduled_at,message\na,instagram:acme,2026-12-01 09:00,Hello ☕\n"
+GOOD = "key,page,scheduled_at,message\na,facebook:acme,2026-12-01 09:00,Hello ☕\n"
 BROKEN = "key,page,scheduled_at,message\na,instagram:acme,2026-12-01 09:00,Hi\nb,x:nobody,soon,Hi\n"
 
 

@@ -97,6 +97,7 @@ class Workspace:
             self.run("slots", "set", target, "daily 09:00")
         calendar = self.run("bulk", "template", "csv")
         (self.directory / "launch.csv").write_text(calendar)
+        (self.directory / "launch.yaml").write_text(self.run("bulk", "template", "yaml"))
         (self.directory / "export.csv").write_text(calendar.replace(",message,", ",Text,", 1))
 
 

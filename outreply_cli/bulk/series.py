@@ -49,8 +49,8 @@ _ORDINALS = {
     "first": 1, "1st": 1, "second": 2, "2nd": 2, "third": 3, "3rd": 3, "fourth": 4, "4th": 4,
     "last": -1,
 }  # fmt: skip
-_KEYWORD = re.compile(r"[\s,;]*\b(until|for|except)\b(?!=)\s*")
-_SEPARATOR = re.compile(r"\s*(?:[,;]|\band\b)\s*(?:and\s+)?(?:the\s+)?")
+_KEYWORD = re.compile(r"(?<![\s,;])[\s,;]*\b(until|for|except)\b(?!=)\s*")
+_SEPARATOR = re.compile(r"(?<!\s)\s*(?:[,;]|\band\b)\s*(?:and\s+)?(?:the\s+)?")
 _EVERY_UNIT = re.compile(
     r"every\s+(?:(?P<interval>other|\d{1,3}|\d{1,3}(?:st|nd|rd|th))\s+)?"
     r"(?P<unit>day|week|month|year)s?(?:\s+on\s+(?:the\s+)?(?P<days>.+))?",

@@ -55,7 +55,7 @@ from outreply_cli.journal.locks import CalendarBusyError
 from outreply_cli.journal.models import EntryState, JournalEntry, RowHistory
 from outreply_cli.media.files import StorageLimits
 from outreply_cli.media.uploader import Uploader
-from outreply_cli.posts.content import Diagnostic
+from outreply_cli.posts.content import Diagnostic, PostContent
 from outreply_cli.posts.guardrails import GuardrailLimits
 from outreply_cli.posts.sender import OutcomeUnknownError, Sender, matches_entry
 from outreply_cli.posts.slot_finder import SlotFinder
@@ -65,6 +65,7 @@ from outreply_cli.spec.platform_rules import DEFAULT_RULES, RuleSet
 # Diagnostics are dropped for rows whose posts have all been published or failed.
 _FINAL_STATUSES = frozenset({PostStatus.PUBLISHED, PostStatus.FAILED})
 _ON_SERVER = _FINAL_STATUSES | {PostStatus.SCHEDULED}
+_CONTENT_FIELDS = frozenset({*PostContent._fields, "media_files"})
 _MAX_CANCEL = 10
 _MAX_CANCEL_DIVISOR = 5
 
@@ -755,7 +756,8 @@ def _drop_settled(
     # A series goes on after the posts that are done.
     single = [row for row in rows if row.post.series_zone is None]
     done = _lines_with(single, statuses, _FINAL_STATUSES)
-    # An expired page blocks only rows that are still to be sent to it.
+    # An expired page blocks only rows that are still to be sent to it, and what a platform may
+    # refuse has been said of those that are scheduled.
     kept = _lines_with(rows, statuses, _ON_SERVER, is_unchanged=True)
     return [
         replace(problem, is_warning=True)
@@ -763,6 +765,7 @@ def _drop_settled(
         else problem
         for problem in problems
         if (problem.row_line or problem.line) not in done
+        and not (problem.is_warning and problem.field in _CONTENT_FIELDS and problem.line in kept)
     ]
 
 

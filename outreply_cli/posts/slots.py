@@ -209,7 +209,7 @@ def _day_slots(day: date, times: Sequence[time], zone: ZoneInfo) -> Iterator[dat
 def _parse_part(part: str) -> tuple[set[int], set[time]]:
     days: set[int] = set()
     times: set[time] = set()
-    for word in filter(None, re.split(r"[,\s]+", re.sub(r"\s*-\s*", "-", part))):
+    for word in filter(None, re.split(r"[,\s]+", re.sub(r"(?<!\s)\s*-\s*", "-", part))):
         if word[:1].isdigit():
             times.add(_parse_time(word, part))
         elif times:

@@ -415,3 +415,19 @@ def test_unknown_home_directory_is_a_missing_file(cli: CommandLine) -> None:
         ran = cli.run(*words)
         assert ran.code in {1, 2}
         assert "bug in outreply" not in ran.err
+
+
+def test_platform_rules_are_reported_until_the_row_is_scheduled(
+    cli: CommandLine, tmp_path: Path
+) -> None:
+    path = tmp_path / "c.csv"
+    text = "key,page,scheduled_at,message\na,instagram:acme,2026-12-24 18:00,Hi\n"
+    path.write_text(text)
+    words = ("bulk", "schedule", str(path))
+    warning = "c.csv:2: media_files: Instagram requires an image or a video"
+    assert warning in cli.run(*words, "--dry-run").err
+    assert warning in cli.run(*words).err
+    assert "Warning" not in cli.run(*words).err
+    assert cli.run(*words, "--strict").code == 2
+    path.write_text(text.replace("Hi", "Ho"))
+    assert warning in cli.run(*words).err
