@@ -68,6 +68,7 @@ _ON_SERVER = _FINAL_STATUSES | {PostStatus.SCHEDULED}
 _CONTENT_FIELDS = frozenset({*PostContent._fields, "media_files"})
 _MAX_CANCEL = 10
 _MAX_CANCEL_DIVISOR = 5
+_NOTHING_SENT = "; nothing was sent"
 
 
 class TooManyCancelsError(InvalidInputError):
@@ -786,15 +787,20 @@ def _lines_with(
     return {line for line, matches in lines.items() if matches}
 
 
-def calendar_error(problems: Sequence[Diagnostic]) -> CalendarError:
+def calendar_error(
+    problems: Sequence[Diagnostic], *, outcome: str = _NOTHING_SENT
+) -> CalendarError:
     """Return the error of a calendar with `problems`, without its warnings."""
     return merge_calendar_errors(
-        [problem.to_dict() for problem in sort_diagnostics(problems) if not problem.is_warning]
+        [problem.to_dict() for problem in sort_diagnostics(problems) if not problem.is_warning],
+        outcome=outcome,
     )
 
 
-def merge_calendar_errors(problems: Sequence[Mapping[str, Any]]) -> CalendarError:
+def merge_calendar_errors(
+    problems: Sequence[Mapping[str, Any]], *, outcome: str = _NOTHING_SENT
+) -> CalendarError:
     """Return the error of calendars with `problems`."""
     count = f"{len(problems)} problem{'s' * (len(problems) != 1)}"
     files = ", ".join(dict.fromkeys(str(problem["file"]) for problem in problems))
-    return CalendarError(f"{count} in {files}; nothing was sent", problems=problems)
+    return CalendarError(f"{count} in {files}{outcome}", problems=problems)

@@ -90,6 +90,17 @@ def test_convert_needs_no_account(cli_logged_out: CommandLine, tmp_path: Path) -
     )
 
 
+def test_convert_keeps_the_zone_of_the_brand(cli: CommandLine, tmp_path: Path) -> None:
+    path, mine = tmp_path / "c.csv", tmp_path / "mine.csv"
+    path.write_text("page,scheduled_at,message\nfacebook:acme,2026-12-24 18:00,Hi\n")
+    ran = cli.run("bulk", "convert", str(path), "--tz", "brand")
+    assert ran.out == (
+        "page,scheduled_at,timezone,message\nfacebook:acme,2026-12-24 18:00,brand,Hi\n"
+    )
+    mine.write_text(ran.out, encoding="utf-8", newline="")
+    assert plan(cli, mine, ("--tz", "Asia/Tokyo")) == plan(cli, path, ("--tz", "brand"))
+
+
 def test_convert_reports_all_problems(cli: CommandLine, tmp_path: Path) -> None:
     path = tmp_path / "c.csv"
     path.write_text("page,scheduled_at,message\nfacebook:acme,soon,Hi\n,2026-12-24 18:00,Ho\n")
@@ -97,6 +108,7 @@ def test_convert_reports_all_problems(cli: CommandLine, tmp_path: Path) -> None:
     assert (ran.code, ran.out) == (2, "")
     assert "c.csv:2: scheduled_at: invalid time 'soon'" in ran.err
     assert "c.csv:3: page: `page` is required" in ran.err
+    assert "nothing was sent" not in ran.err
 
 
 def test_time_that_occurs_twice_keeps_its_reading(cli: CommandLine, tmp_path: Path) -> None:

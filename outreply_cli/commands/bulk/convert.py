@@ -20,11 +20,14 @@ def run(context: Context, file: File, reading: ReadOptions) -> None:
     Example: outreply bulk convert launch.yaml --tz Europe/Paris > launch.csv
     """
     (calendar,) = load_calendars(context, [file], reading)
+    if reading.tz == BRAND_ZONE:
+        # Without an account, the zone is not known.
+        calendar.timezone = calendar.timezone or BRAND_ZONE
     zone = context.zone(None if reading.tz == BRAND_ZONE else reading.tz)
     converted = convert_calendar(calendar, zone, context.clock.now())
     problems = [*calendar.problems, *converted.problems]
     if not all(problem.is_warning for problem in problems):
-        raise calendar_error(problems)
+        raise calendar_error(problems, outcome="")
     for problem in problems:
         context.warn(problem.text)
     context.output.write_document(converted.text)
