@@ -28,6 +28,8 @@ OPEN_RESULTS = frozenset({
 })  # fmt: skip
 # Commands that name something on this machine and do not call the API.
 _LOCAL_NAMES = frozenset({"auth switch"})
+# Commands that need no account, but fetch a calendar at an address.
+_FETCHES = frozenset({"bulk check", "bulk convert"})
 # Commands that wait for something that may not come in time.
 _WAITS = frozenset({"posts wait", "serve-webhook"})
 
@@ -56,6 +58,8 @@ def exit_codes(command: Command) -> list[int]:
         codes |= {ExitCode.NOT_FOUND}
     if command.path[:1] in {("webhooks",), ("serve-webhook",)}:
         codes |= {ExitCode.NOT_FOUND, ExitCode.NETWORK}
+    if name in _FETCHES:
+        codes |= {ExitCode.NETWORK}
     if name in _WAITS:
         codes |= {ExitCode.TIMEOUT}
     return sorted(int(code) for code in codes)

@@ -16,10 +16,11 @@ from outreply_cli.api import download
 from outreply_cli.api.download import FetchError
 from outreply_cli.bulk import published_sheet
 from outreply_cli.bulk.published_sheet import fetch_sheet
-from outreply_cli.errors import InvalidInputError
+from outreply_cli.cli.reference import exit_codes
+from outreply_cli.errors import ExitCode, InvalidInputError
 from outreply_cli.net.dns import Address
 from tests.bulk.test_bulk_schedule import get_summary
-from tests.command_line import CommandLine
+from tests.command_line import CommandLine, command_tree
 
 CSV = b"page,scheduled_at,message\nfacebook:acme,2026-12-24 18:00,Hi\n"
 
@@ -145,6 +146,16 @@ def test_addresses_without_a_calendar(
     ran = cli.run("bulk", "schedule", sheet.url, "--dry-run")
     assert (ran.code, ran.out) == (code, "")
     assert words in ran.err
+
+
+@pytest.mark.parametrize("verb", ["check", "convert"])
+def test_exit_code_of_a_failed_fetch_is_listed(cli: CommandLine, sheet: Sheet, verb: str) -> None:
+    sheet.status = 500
+    ran = cli.run("bulk", verb, sheet.url)
+    assert ran.code == ExitCode.NETWORK
+    command = command_tree().find(["bulk", verb])
+    assert command is not None
+    assert ran.code in exit_codes(command)
 
 
 def test_content_has_a_size_limit(

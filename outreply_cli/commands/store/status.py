@@ -4,7 +4,7 @@ import shlex
 from contextlib import closing
 from typing import Any
 
-from outreply_cli.cli.options import TimeZone, command
+from outreply_cli.cli.options import DisplayZone, command
 from outreply_cli.context import Context
 from outreply_cli.failed_posts import RETRY_KEY
 from outreply_cli.journal.journal import JOURNAL_FILE, Journal
@@ -22,7 +22,7 @@ _DETAILS = {
 
 
 @command(api=False)
-def run(context: Context, tz: TimeZone = None) -> None:
+def run(context: Context, tz: DisplayZone = None) -> None:
     """List requests with an unknown outcome, in all accounts and calendars.
 
     Each has the command that resolves it. Nothing is sent.
