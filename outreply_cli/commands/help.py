@@ -105,7 +105,7 @@ def _list_rules() -> Iterator[str]:
 
 
 def _get_origin(rule: "Rule") -> str:
-    return f"{rule.source} ({rule.read_on})"
+    return f"{rule.source} ({rule.entered_on})"
 
 
 def _read_topic(name: str) -> str:

@@ -182,7 +182,7 @@ def validate_content(
 def judge_content(
     content: PostContent, platform_name: str, *, files: Sequence[Media], rules: RuleSet
 ) -> Iterator[Finding]:
-    """Yield what `content` makes of each of `rules` of a platform; see `validate_content`."""
+    """Compare `content` with each of `rules` of a platform; see `validate_content`."""
     active = rules.select(platform_name)
     if not active:
         return

@@ -95,7 +95,7 @@ def _merge(path: Path, loader: Any, root: Any) -> dict[tuple[str, str], Rule]:
                 rules.pop(key, None)
                 continue
             try:
-                rules[key] = Rule(*key, KINDS[name].check(value), RULES_FILE, read_on="")
+                rules[key] = Rule(*key, KINDS[name].check(value), RULES_FILE, entered_on="")
             except ValueError as error:
                 message = f"{name}: must be {error}, or null to turn the rule off"
                 raise InvalidRulesError(path, _line(value_node), message) from None

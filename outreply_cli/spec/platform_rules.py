@@ -1,4 +1,4 @@
-"""The rules of the platforms themselves, each with its source and the day it was read.
+"""The rules of the platforms themselves, each with its source and the day it was entered here.
 
 A platform may refuse a post that the API accepts. The names of the rules and their values are also
 those of `platforms.yaml`, the user's own file.
@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from outreply_cli.spec.platforms import long_name, platform_label
 from outreply_cli.spec.rule_kinds import KINDS, Measure, PostFacts, Value
 
-READ_ON = "2026-11-28"
+ENTERED_ON = "2026-11-28"
 
 _META = "https://developers.facebook.com/docs"
 _INSTAGRAM_MEDIA = f"{_META}/instagram-platform/instagram-graph-api/reference/ig-user/media"
@@ -36,7 +36,8 @@ class Rule(NamedTuple):
         source: Address of the platform's documentation, or the user's own file.
         is_refused: Whether the platform surely refuses a post that breaks the rule. Otherwise it
             may cut or ignore a part, or allow it to some accounts.
-        read_on: Day on which the source said so; "" for the user's own file.
+        entered_on: Day on which the rule was entered in this table, which does not say that the
+            source still has it; "" for the user's own file.
     """
 
     platform: str
@@ -44,7 +45,7 @@ class Rule(NamedTuple):
     value: Value
     source: str
     is_refused: bool = True
-    read_on: str = READ_ON
+    entered_on: str = ENTERED_ON
 
     @property
     def requirement(self) -> str:
@@ -119,7 +120,7 @@ RULES = (
 
 
 class Finding(NamedTuple):
-    """What a post makes of a rule; `is_broken` is None if that is unknown."""
+    """A post compared with a rule; `is_broken` is None if that is unknown."""
 
     rule: Rule
     measure: Measure
@@ -138,9 +139,9 @@ class Finding(NamedTuple):
 
     @property
     def message(self) -> str:
-        """The reason, with the source of the rule and the day it was read."""
-        read_on = f", {self.rule.read_on}" if self.rule.read_on else ""
-        return f"{self.reason} ({self.rule.source}{read_on})"
+        """The reason, with the source of the rule and the day it was entered."""
+        entered_on = f", {self.rule.entered_on}" if self.rule.entered_on else ""
+        return f"{self.reason} ({self.rule.source}{entered_on})"
 
     @property
     def summary(self) -> str:
@@ -152,7 +153,7 @@ class Finding(NamedTuple):
 
 
 def judge(rules: Iterable[Rule], post: PostFacts) -> Iterator[Finding]:
-    """Yield what a post makes of each of `rules` that concerns it."""
+    """Compare a post with each of `rules` that concerns it."""
     for rule in rules:
         kind = KINDS[rule.name]
         limit = kind.compare_as(rule.value)

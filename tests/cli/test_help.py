@@ -86,7 +86,7 @@ def test_help_topic(cli_logged_out: CommandLine, topic: str) -> None:
 def test_topic_lists_each_rule_with_its_source(cli_logged_out: CommandLine) -> None:
     page = cli_logged_out.run("help", "platforms").out
     for rule in RULES:
-        assert f"  {rule.source} ({rule.read_on})\n" in page
+        assert f"  {rule.source} ({rule.entered_on})\n" in page
         assert re.search(rf"^    {rule.name}: ", page, re.MULTILINE)
     assert page.count("\n    ") > len(RULES)
 

@@ -47,11 +47,17 @@ def test_check_without_an_account(cli_logged_out: CommandLine) -> None:
         "detail": "the text has 31 characters as X counts them; X allows at most 280 characters",
         "summary": "31 of 280 characters as X counts them",
         "source": "https://docs.x.com/fundamentals/counting-characters",
-        "read_on": "2026-11-28",
+        "entered_on": "2026-11-28",
     }
     assert found["youtube", "required_media"]["status"] == "warning"
     assert found["instagram", "clickable_links"]["status"] == "warning"
     assert "Warning: YouTube requires a video (https://developers.google.com/" in result.err
+
+
+def test_check_says_when_no_rule_applies(cli_logged_out: CommandLine) -> None:
+    result = cli_logged_out.run("posts", "check", "--platform", "facebook", "-m", "Hi")
+    assert (result.code, result.out) == (0, "")
+    assert result.err == "No rules apply to this post.\n"
 
 
 @pytest.mark.parametrize(
@@ -129,7 +135,7 @@ def test_check_uses_own_rules(cli_logged_out: CommandLine) -> None:
     check = ("posts", "check", "--platform", "x", "-m", LONG, "--json")
     own_rules(cli_logged_out, "x:\n  max_characters: 25000\n")
     (row,) = rows(cli_logged_out.run(*check))
-    assert (row["status"], row["source"], row["read_on"]) == ("ok", "platforms.yaml", None)
+    assert (row["status"], row["source"], row["entered_on"]) == ("ok", "platforms.yaml", None)
     own_rules(cli_logged_out, "x:\n  max_characters: null\n")
     assert rows(cli_logged_out.run(*check)) == []
     own_rules(cli_logged_out, "x:\n  max_caracters: 5\n")
@@ -144,6 +150,15 @@ def test_check_for_people(cli_logged_out: CommandLine) -> None:
         "X\tmax_characters\tok\tthe text has 27 characters as X counts them; X allows at most 280 "
         "characters\thttps://docs.x.com/fundamentals/counting-characters\n"
     )
+
+
+def test_check_fits_a_terminal(cli_logged_out: CommandLine) -> None:
+    words = ("posts", "check", "--platform", "x", "-m", LONG)
+    child = cli_logged_out.at_terminal(*words, env={"NO_COLOR": "1"})
+    shown = str(child.read())
+    child.wait()
+    assert "282 of 280 characters as X counts them" in shown
+    assert "Source" not in shown
 
 
 @pytest.mark.parametrize(

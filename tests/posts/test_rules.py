@@ -57,7 +57,7 @@ facebook:
     assert values(tmp_path, "instagram")["image_formats"] == ("JPEG", "PNG")
     rules = load_rules(tmp_path)
     (added,) = [rule for rule in rules.select("facebook") if rule.name == "max_hashtags"]
-    assert (added.value, added.source, added.read_on) == (5, RULES_FILE, "")
+    assert (added.value, added.source, added.entered_on) == (5, RULES_FILE, "")
     assert rules.accepts_plain_text("x" * 4_000, "x")
     assert not rules.accepts_plain_text("#a #b #c #d #e #f", "facebook")
     # Other platforms keep their rules.

@@ -133,7 +133,7 @@ def test_table_is_complete() -> None:
     for rule in RULES:
         assert rule.platform in {platform.name for platform in PLATFORMS}
         assert urlsplit(rule.source).scheme == "https"
-        assert rule.read_on == "2026-11-28"
+        assert rule.entered_on == "2026-11-28"
         value = list(rule.value) if isinstance(rule.value, tuple) else rule.value
         assert KINDS[rule.name].check(value) == rule.value
 
@@ -214,7 +214,7 @@ def test_soft_rules_are_no_refusals() -> None:
 
 
 def test_own_rules_replace_those_of_the_table() -> None:
-    own = RuleSet([Rule("twitter", "max_characters", 5, "platforms.yaml", read_on="")])
+    own = RuleSet([Rule("twitter", "max_characters", 5, "platforms.yaml", entered_on="")])
     (finding,) = judge(own.select("X"), PostFacts("twitter", "longer"))
     assert finding.message == (
         "the text has 6 characters, but X allows at most 5 characters (platforms.yaml)"

@@ -44,7 +44,7 @@ def run(
 ) -> None:
     """Check a post against the rules of platforms.
 
-    Sends nothing, and without --page requires no account and no network. Exits with 2 if the API
+    Sends nothing, and requires no account or network without --page. Exits with 2 if the API
     would refuse the post, or with --strict if it breaks a rule.
 
     Example: outreply posts check --platform x -m 'We are open: example.com/shop'
@@ -75,11 +75,13 @@ def run(
             Column("Rule", "rule"),
             Column("Status", "status", style=lambda row: _STYLES.get(row["status"], "")),
             Column("Detail", "detail", shrinkable=True, short=lambda row: row["summary"]),
-            # On a narrow terminal, only the warnings name it.
-            Column("Source", "source", shrinkable=True, short=lambda _: ""),
+            # On a terminal, only the warnings name it.
+            Column("Source", "source", csv_only=context.output.is_terminal),
         ],
         id_field=None,
     )
+    if not rows:
+        context.info("No rules apply to this post.")
     for row in rows:
         if row["status"] == "warning":
             context.warn(_to_text(row))
@@ -91,7 +93,7 @@ def run(
 
 
 def _to_text(row: dict[str, Any]) -> str:
-    origin = ", ".join(filter(None, (row["source"], row["read_on"])))
+    origin = ", ".join(filter(None, (row["source"], row["entered_on"])))
     return f"{row['detail']} ({origin})" if origin else str(row["detail"])
 
 
@@ -117,7 +119,7 @@ def _find_platforms(
 def _check(
     content: PostContent, platform: str, files: list[Media], rules: RuleSet, *, is_strict: bool
 ) -> Iterator[dict[str, Any]]:
-    """Yield what the API and each rule of a platform make of a post."""
+    """Compare a post with the limits of the API and each rule of a platform."""
     fields = set()
     for problem in validate_content(content, platform, files=files, rules=RuleSet(())):
         if not problem.is_warning:
@@ -129,7 +131,7 @@ def _check(
             "detail": f"{option_for(problem.field)}: {problem.message}",
             "summary": f"{option_for(problem.field)}: {problem.message}",
             "source": None,
-            "read_on": None,
+            "entered_on": None,
         }
     broken = "error" if is_strict else "warning"
     for finding in judge_content(content, platform, files=files, rules=rules):
@@ -145,5 +147,5 @@ def _check(
             "detail": finding.reason if finding.is_broken else "; ".join(filter(None, facts)),
             "summary": finding.summary,
             "source": finding.rule.source,
-            "read_on": finding.rule.read_on or None,
+            "entered_on": finding.rule.entered_on or None,
         }
