@@ -32,7 +32,7 @@ def test_file_is_not_overwritten(cli_logged_out: CommandLine, tmp_path: Path) ->
     path.write_text("mine")
     result = cli_logged_out.run("bulk", "template", "csv", "--file", str(path))
     assert result.code == 2
-    assert f"{path} exists already" in result.err
+    assert f"{path} already exists" in result.err
     assert path.read_text() == "mine"
     missing = cli_logged_out.run("bulk", "template", "--file", str(tmp_path / "gone" / "a.yaml"))
     assert missing.code == 1

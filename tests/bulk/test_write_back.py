@@ -72,6 +72,7 @@ def test_other_delimiters_and_columns(slots: CommandLine, tmp_path: Path, delimi
     options = ("--columns", "Text=message,Wann=scheduled_at", "--write-times")
     ran = slots.run("bulk", "schedule", str(path), *options)
     assert ran.code == 0, ran.err
+    assert "Wrote the time of 1 row into" in ran.err
     assert path.read_text() == f"{header}\n{delimiter.join(('One, and', FIRST, PAGE))}\n"
 
 

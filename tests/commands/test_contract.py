@@ -145,8 +145,6 @@ def test_api_command_has_common_options(name: str) -> None:
 def test_exit_codes_are_documented(cli_logged_out: CommandLine) -> None:
     codes = {0, 1, 2, 3, 4, 5, 6, 7, 124, 130}
     assert set(ExitCode) == codes
-    readme = README.read_text(encoding="utf-8")
-    assert {int(code) for code in re.findall(r"^\| (\d+) \|", readme, re.MULTILINE)} == codes
     topic = cli_logged_out.run("help", "exit-codes").out
     assert {int(code) for code in re.findall(r"^  (\d+) ", topic, re.MULTILINE)} == codes
 

@@ -612,6 +612,7 @@ def test_calendar_row_with_file(cli: CommandLine, client: Client, tmp_path: Path
     (post,) = client.scheduled_posts().items
     ran = edit(cli, str(post["id"]), "-m", "New", "--yes")
     assert f"1 post comes from the calendar {calendar}." in ran.err
+    assert "changes it back" in ran.err
     assert "edited in the file" in cli.run("bulk", "status", str(calendar)).out
     write("New")
     assert "in sync" in cli.run("bulk", "status", str(calendar)).out

@@ -94,7 +94,7 @@ class ReadOptions:
         list[str] | None,
         typer.Option(
             metavar="PAGE",
-            help="Post rows that name no page on this page (repeatable). Remembered for the file.",
+            help="Page of rows without a page (repeatable). Remembered for the file.",
         ),
     ] = None
     pages: Annotated[
@@ -146,7 +146,11 @@ class ReadOptions:
         ),
     ] = None
     forget: Annotated[
-        bool, typer.Option("--forget", help="Do not use the options remembered for the file.")
+        bool,
+        typer.Option(
+            "--forget",
+            help="Ignore the options that earlier runs of `bulk schedule` remembered for the file.",
+        ),
     ] = False
     allow_outside: AllowOutside = False
 

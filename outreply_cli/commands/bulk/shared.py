@@ -69,7 +69,7 @@ def recall(context: Context, name: str, reading: ReadOptions) -> ReadOptions:
     }
     if remembered:
         flags = ReadOptions(**remembered).to_flags()
-        context.info(f"{name}: using the remembered options{flags} (--forget drops them).")
+        context.info(f"{name}: using the remembered options{flags} (--forget ignores them).")
     return replace(reading, **remembered)
 
 
@@ -166,7 +166,8 @@ def write_slot_times(
         )
         return
     if is_saved:
-        context.info(f"Wrote the times of {len(times)} rows into {calendar.file_name}.")
+        rows = "time of 1 row" if len(times) == 1 else f"times of {len(times)} rows"
+        context.info(f"Wrote the {rows} into {calendar.file_name}.")
     else:
         context.warn(f"{calendar.file_name} was changed; the store keeps the times")
 

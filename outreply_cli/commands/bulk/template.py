@@ -121,7 +121,7 @@ def _write_new_file(context: Context, file: Path, content: bytes) -> None:
             stream.write(content)
     except FileExistsError:
         raise InvalidInputError(
-            f"{file} exists already", hint="Use another name, or delete the file first."
+            f"{file} already exists", hint="Use another name, or delete the file first."
         ) from None
     except OSError as error:
         raise StorageError(f"cannot write {file}: {error.strerror}") from None

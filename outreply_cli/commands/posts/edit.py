@@ -98,7 +98,7 @@ class EditOptions(ContentOptions):
         list[str] | None,
         typer.Option(
             metavar="PART",
-            help="Remove the message, media, first-comment, link or tiktok settings (repeatable).",
+            help="Remove this part: message, media, first-comment, link or tiktok (repeatable).",
         ),
     ] = None
     undo: Annotated[
@@ -458,10 +458,10 @@ def _note_calendars(context: Context, service: PostService, edits: Sequence[Post
         if path is not None:
             paths[path] = paths.get(path, 0) + 1
     for path, count in paths.items():
-        posts = "1 post comes" if count == 1 else f"{count} posts come"
+        posts, them = ("1 post comes", "it") if count == 1 else (f"{count} posts come", "them")
         context.info(
             f"{posts} from the calendar {path}. Edit the file, too; otherwise the next "
-            "`outreply bulk schedule` changes them back."
+            f"`outreply bulk schedule` changes {them} back."
         )
 
 
