@@ -7,7 +7,7 @@ from datetime import datetime
 
 from outreply_cli.api.client import get_page_id, post_time
 from outreply_cli.api.types import Post
-from outreply_cli.bulk.identity import calendar_label
+from outreply_cli.bulk.identity import describe_calendar
 from outreply_cli.bulk.matching import MatchedRow
 from outreply_cli.bulk.remote_state import LIVE_STATUSES, PostStatus, RemoteState
 from outreply_cli.journal.models import EntryState, JournalEntry, RowHistory
@@ -174,11 +174,14 @@ def find_leftovers(
 
 
 def find_conflicts(
-    rows: Sequence[MatchedRow], entries: Iterable[JournalEntry], calendar: str
+    rows: Sequence[MatchedRow],
+    entries: Iterable[JournalEntry],
+    calendar: str,
+    known: Mapping[str, str],
 ) -> list[Diagnostic]:
     """Return an error for each row without a post whose time another calendar's post takes.
 
-    `entries` are those of the account at the times of the rows.
+    `entries` are those of the account at the times of the rows; `known` are its calendars.
     """
     live = {EntryState.SENT, EntryState.DONE, EntryState.CANCELLING}
     others = {
@@ -193,7 +196,7 @@ def find_conflicts(
         other = others.get((row.post.page_id, row.post.scheduled_at)) if is_fixed else None
         if other is not None:
             message = (
-                f"{calendar_label(other.calendar)!r} has a post on this page at this time "
+                f"{describe_calendar(known, other.calendar)} has a post on this page at this time "
                 f"({other.post_id or 'outcome unknown'}); remove the row from one of them"
             )
             problems.append(row.post.row.diagnostic("", message))

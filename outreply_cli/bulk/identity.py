@@ -250,14 +250,18 @@ def _ambiguous_error(
     )
 
 
+def describe_calendar(known: Mapping[str, str], calendar_id: str) -> str:
+    """Return the name of a calendar, with its path if it has no name.
+
+    `known` maps the IDs of calendars to their paths.
+    """
+    label, path = calendar_label(calendar_id), known.get(calendar_id) or STDIN
+    is_named = calendar_id.startswith(NAMED_CALENDAR) or path in {label, STDIN}
+    return label if is_named else f"{path} ({label})"
+
+
 def _describe(known: Mapping[str, str], ids: Collection[str]) -> str:
-    """Return the names of calendars, with the paths of unnamed ones."""
-    labels = []
-    for known_id in sorted(ids):
-        label, path = calendar_label(known_id), known[known_id]
-        is_named = known_id.startswith(NAMED_CALENDAR) or path in {label, STDIN}
-        labels.append(label if is_named else f"{path} ({label})")
-    return ", ".join(labels)
+    return ", ".join(describe_calendar(known, known_id) for known_id in sorted(ids))
 
 
 def _new_id(calendar: Calendar, posts: Sequence[PlannedPost]) -> str:

@@ -309,14 +309,19 @@ class BulkService:
         # A post that a row has is never the post of a removed row.
         own = {row.entry.post_id for row in rows if row.entry is not None and row.entry.post_id}
         orphaned = [entry for entry in orphaned if entry.post_id not in own]
-        slots = [(row.post.page_id, row.post.scheduled_at) for row in rows if row.entry is None]
-        others = self._journal.entries_at(account, slots)
-        problems = [*problems, *find_conflicts(rows, others, identity.known_id)]
+        problems = [*problems, *self._find_conflicts(rows, identity.known_id)]
         problems = _drop_settled(problems, rows, statuses)
         rows, slotless = _split_slotless(rows, placement)
         problems += filter(None, (placement.problems[row.post.position] for row in slotless))
         later = [*(row for row in lapsed if row.post.series_zone is None), *slotless]
         return CalendarDiff(remote, rows, orphaned, statuses, problems, doubts, later)
+
+    def _find_conflicts(self, rows: Sequence[MatchedRow], calendar_id: str) -> list[Diagnostic]:
+        account = self.account.fingerprint
+        slots = [(row.post.page_id, row.post.scheduled_at) for row in rows if row.entry is None]
+        others = self._journal.entries_at(account, slots)
+        known = self._journal.calendars(account) if others else {}
+        return find_conflicts(rows, others, calendar_id, known)
 
     def plan(self, opened: OpenCalendar, *, reconcile: bool) -> PlannedCalendar:
         """Plan a calendar; arguments as for `diff`.

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Protocol
 from outreply_cli.formats.sanitize import sanitize
 from outreply_cli.ui.output import Output
 
+# Faster than any account may send.
+_RATE_MAX = 10_000
+
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress, TaskID
 
@@ -76,7 +79,9 @@ def progress(
 
     class _Rate(ProgressColumn):
         def render(self, task: Task) -> Text:
-            speed = f"{task.speed * 60:.0f}/min" if task.speed else ""
+            # The first steps may take no time at all.
+            per_minute = (task.speed or 0) * 60
+            speed = f"{per_minute:.0f}/min" if 0 < per_minute < _RATE_MAX else ""
             return Text("  ".join(filter(None, (speed, status()))))
 
     bar = Bar(
