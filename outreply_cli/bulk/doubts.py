@@ -8,7 +8,7 @@ from datetime import datetime
 from outreply_cli.api.client import get_page_id, post_time
 from outreply_cli.api.types import Post
 from outreply_cli.bulk.identity import describe_calendar
-from outreply_cli.bulk.matching import MatchedRow
+from outreply_cli.bulk.matching import MatchedRow, Texts
 from outreply_cli.bulk.remote_state import LIVE_STATUSES, PostStatus, RemoteState
 from outreply_cli.journal.models import EntryState, JournalEntry, RowHistory
 from outreply_cli.posts.content import Diagnostic
@@ -20,8 +20,6 @@ from outreply_cli.timestamps import format_timestamp
 _TRUNCATED = (
     f"the row may already be scheduled: the API lists only {LIST_LIMIT_MAX} posts of a page"
 )
-# Texts with at least this share of equal trigrams (Sørensen-Dice) may be versions of each other.
-_SIMILAR_TEXT = 0.6
 
 
 @dataclass(frozen=True)
@@ -274,37 +272,3 @@ def _post_from_entry(entry: JournalEntry) -> Post:
 def _describe(post: Post) -> str:
     at = post_time(post)
     return f"post {post.get('id')} at {format_timestamp(at)}" if at else f"post {post.get('id')}"
-
-
-class Texts:
-    """Compares texts of posts and rows by their trigrams, which are kept."""
-
-    def __init__(self) -> None:
-        self._trigrams: dict[str, frozenset[str]] = {}
-
-    def is_similar(self, post: Post, row: MatchedRow) -> bool:
-        """Return whether a post has the time or nearly the text of a row or of its post."""
-        at, text = post_time(post), normalize_text(post.get("message"))
-        versions = [row.draft] if row.entry is None else [row.draft, row.entry]
-        return any(
-            (at is not None and is_same_time(at, version.scheduled_at))
-            or self.are_similar(text, normalize_text(version.body.get("message")))
-            for version in versions
-        )
-
-    def are_similar(self, text: str, other: str) -> bool:
-        """Return whether two normalized texts may be versions of each other."""
-        if not text or not other:
-            return False
-        if text == other:
-            return True
-        first, second = self._split(text), self._split(other)
-        return 2 * len(first & second) >= _SIMILAR_TEXT * (len(first) + len(second))
-
-    def _split(self, text: str) -> frozenset[str]:
-        trigrams = self._trigrams.get(text)
-        if trigrams is None:
-            padded = f"  {text.casefold()}  "
-            trigrams = frozenset(padded[i : i + 3] for i in range(len(padded) - 2))
-            self._trigrams[text] = trigrams
-        return trigrams

@@ -13,7 +13,9 @@ from typing import Any
 
 from outreply_cli.bulk.calendar import STDIN, Calendar
 from outreply_cli.bulk.matching import (
+    Texts,
     content_digest,
+    is_slot_row,
     key_from_name,
     name_from_key,
     name_slot_rows,
@@ -25,6 +27,7 @@ from outreply_cli.journal.models import EntryState, JournalEntry
 from outreply_cli.posts.sender import NAMED_CALENDAR
 from outreply_cli.posts.slots import NEXT_SLOT
 from outreply_cli.spec.limits import SCHEDULE_LATEST
+from outreply_cli.spec.text import normalize_text
 from outreply_cli.timestamps import format_timestamp
 
 _UNNAMED = "rows:"
@@ -74,6 +77,7 @@ def identify_calendar(
             entry for entry in journal.pending_entries(account, now) if entry.calendar in known
         ]
         shared = _find_moved_pages(posts, pending)
+        shared |= _find_edited(posts, [entry for entry in pending if entry.calendar in at_path])
         if not shared:
             rows = [post for post in posts if _is_row(post, now)]
             similar = _find_similar(rows, pending, at_path)
@@ -210,6 +214,24 @@ def _find_moved_pages(posts: Sequence[PlannedPost], pending: Sequence[JournalEnt
         if (key := key_from_name(entry.row)) is not None
         and identify(key, entry.scheduled_at, entry.body) in rows
     }
+
+
+def _find_edited(posts: Sequence[PlannedPost], pending: Sequence[JournalEntry]) -> set[str]:
+    """Return the calendars with an earlier version of a row that has neither a time nor a key."""
+    entries = [entry for entry in pending if is_slot_row(entry.row)]
+    by_page: dict[str, set[str]] = defaultdict(set)
+    for post in posts if entries else ():
+        if post.takes_slot and post.key is None:
+            by_page[post.page_id].add(normalize_text(post.row.content.message))
+    texts = Texts()
+    found: set[str] = set()
+    for entry in entries:
+        text = normalize_text(entry.body.get("message"))
+        if entry.calendar not in found and any(
+            texts.are_similar(text, other) for other in by_page[entry.page_id]
+        ):
+            found.add(entry.calendar)
+    return found
 
 
 def _find_similar(

@@ -9,6 +9,8 @@ from functools import partial
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
+from outreply_cli.api.client import post_time
+from outreply_cli.api.types import Post
 from outreply_cli.bulk.resolve import PlannedPost
 from outreply_cli.journal.models import (
     FILES_FIELD,
@@ -18,11 +20,16 @@ from outreply_cli.journal.models import (
     RowHistory,
 )
 from outreply_cli.posts.content import fingerprint
-from outreply_cli.posts.sender import idempotency_key
-from outreply_cli.spec.text import normalize_line_endings
+from outreply_cli.posts.sender import idempotency_key, is_same_time
+from outreply_cli.spec.text import normalize_line_endings, normalize_text
 from outreply_cli.timestamps import format_timestamp
 
 _KEYED = "key:"
+_SLOT = "slot:"
+# Texts with at least this share of equal trigrams (Sørensen-Dice) may be versions of each other.
+_SIMILAR_TEXT = 0.6
+# A parameter that `--utm` adds to links.
+_TAG = re.compile(r"[?&]utm_[a-z_]+=[^\s&#]*")
 _DAY_OF_KEY = re.compile(r"/\d{4}-\d\d-\d\d\Z", re.ASCII)
 _TEXTS = ("message", "first_comment")
 # Keys of `bulk export` start with this, followed by the ID of the post.
@@ -107,9 +114,10 @@ def match_rows(
     slots = [i for i in unkeyed if posts[i].takes_slot]
     timed = [i for i in unkeyed if not posts[i].takes_slot]
     pairing.pair(timed, lambda i: digests[i], _entry_digest, lambda e: not _has_key(e))
-    # A row without a time has the same name in every run, whatever its post's time is.
-    pairing.pair(slots, lambda i: slot_names[i], lambda e: e.row, lambda e: not _has_key(e))
+    # A row without a time has the same name in every run, whatever its post's time is; but a row
+    # whose text was edited keeps the name of its first text, which another may have now.
     pairing.pair(slots, lambda i: digests[i], _entry_digest, lambda e: not _has_key(e))
+    pairing.pair(slots, lambda i: slot_names[i], lambda e: e.row, lambda e: not _has_key(e))
     pairing.pair(
         series, lambda i: f"{_stem(posts[i])}#0", lambda e: e.row, lambda e: not _has_key(e)
     )
@@ -205,7 +213,7 @@ def _row_name(post: PlannedPost, entry: JournalEntry | None, used: set[str]) -> 
 
 def _stem(post: PlannedPost) -> str:
     if post.takes_slot:
-        return f"slot:{content_digest(post.body())}@{post.page_id}"
+        return f"{_SLOT}{content_digest(post.body())}@{post.page_id}"
     # An occurrence keeps its name where `--spread` moves it.
     at = post.scheduled_at if post.series_zone is None else post.moved_from or post.scheduled_at
     return f"{post.page_id}@{format_timestamp(at)}"
@@ -232,6 +240,11 @@ def name_slot_rows(posts: Sequence[PlannedPost]) -> list[str]:
             counts[stem] += 1
         names.append(name)
     return names
+
+
+def is_slot_row(row: str) -> bool:
+    """Return whether a row of the journal was made from one without a time and a key."""
+    return row.startswith(_SLOT)
 
 
 def name_from_key(post: PlannedPost) -> str:
@@ -301,3 +314,43 @@ def _entry_digest(entry: JournalEntry) -> str:
     if fingerprint(original) != entry.fingerprint:
         return entry.fingerprint
     return fingerprint(with_line_feeds(original))
+
+
+def untagged(text: str) -> str:
+    """Return a text without the parameters that `--utm` adds to its links."""
+    return _TAG.sub("", text)
+
+
+class Texts:
+    """Compares texts of posts and rows by their trigrams, which are kept."""
+
+    def __init__(self) -> None:
+        self._trigrams: dict[str, frozenset[str]] = {}
+
+    def is_similar(self, post: Post, row: MatchedRow) -> bool:
+        """Return whether a post has the time or nearly the text of a row or of its post."""
+        at, text = post_time(post), normalize_text(post.get("message"))
+        versions = [row.draft] if row.entry is None else [row.draft, row.entry]
+        return any(
+            (at is not None and is_same_time(at, version.scheduled_at))
+            or self.are_similar(text, normalize_text(version.body.get("message")))
+            for version in versions
+        )
+
+    def are_similar(self, text: str, other: str) -> bool:
+        """Return whether two normalized texts may be versions of each other."""
+        if not text or not other:
+            return False
+        text, other = untagged(text), untagged(other)
+        if text == other:
+            return True
+        first, second = self._split(text), self._split(other)
+        return 2 * len(first & second) >= _SIMILAR_TEXT * (len(first) + len(second))
+
+    def _split(self, text: str) -> frozenset[str]:
+        trigrams = self._trigrams.get(text)
+        if trigrams is None:
+            padded = f"  {text.casefold()}  "
+            trigrams = frozenset(padded[i : i + 3] for i in range(len(padded) - 2))
+            self._trigrams[text] = trigrams
+        return trigrams

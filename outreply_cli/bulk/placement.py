@@ -5,19 +5,20 @@ rows are returned, so that they are held while their page has a post that may be
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from outreply_cli.api.client import get_page_id, post_time
 from outreply_cli.api.types import Post
-from outreply_cli.bulk.doubts import Texts
 from outreply_cli.bulk.matching import (
+    Texts,
     content_digest,
     exported_post_id,
     key_from_name,
     name_from_key,
     name_slot_rows,
+    untagged,
 )
 from outreply_cli.bulk.resolve import UNPLACED, PlannedPost
 from outreply_cli.journal.models import JournalEntry, RowHistory
@@ -104,7 +105,14 @@ def _place_known(
             placed[index] = placed[index]._replace(scheduled_at=at)
         return [index for index, post in enumerate(placed) if post.scheduled_at == UNPLACED]
 
-    left = place(known.find_by_name(place([]), names))
+    left = place([])
+    keyed = [index for index in left if posts[index].key is not None]
+    unkeyed = [index for index in left if posts[index].key is None]
+    place(known.find_by_name(keyed, names))
+    # The name of a row without a key is made from its first text, which another may have now.
+    left = place(known.find_by_content(unkeyed, names))
+    left = place(known.find_by_name([index for index in left if posts[index].key is None], names))
+    left = place(known.find_by_content(left, names))
     left = place(known.find_by_text(left))
     new = {index: placed[index] for index in left if names[index] not in known.histories}
     place(_find_identical(new, names, unclaimed, separate))
@@ -151,38 +159,56 @@ class _Known:
             if at is not None:
                 yield index, at
 
-    def find_by_text(self, indexes: Sequence[int]) -> Iterator[tuple[int, datetime]]:
-        """Yield times of posts that rows without a known one have, by their text.
-
-        The post of an earlier version of a row is its own.
-        """
+    def find_by_content(
+        self, indexes: Sequence[int], names: Sequence[str]
+    ) -> Iterator[tuple[int, datetime]]:
+        """Yield times of posts with the content of rows, first those with the row's name."""
         by_content: dict[str, list[str]] = defaultdict(list)
         for name, entry in self._left.items():
             by_content[content_digest(entry.body)].append(name)
-        texts = Texts()
-        for index in indexes:
-            post, digest = self._posts[index], content_digest(self._posts[index].body())
-            names = [name for name in by_content[digest] if self._may_take(post, name)]
-            if names:
-                yield index, self._left.pop(names[0]).scheduled_at
-        for index in [index for index in indexes if self._posts[index].key is None]:
+        digests = {index: content_digest(self._posts[index].body()) for index in indexes}
+        own = {index for index in indexes if names[index] in by_content[digests[index]]}
+        for index in own:
+            yield index, self._left.pop(names[index]).scheduled_at
+        for index in [index for index in indexes if index not in own]:
             post = self._posts[index]
-            for name, entry in self._left.items():
-                if self._is_version(post, entry, texts):
-                    del self._left[name]
-                    yield index, entry.scheduled_at
-                    break
+            found = [name for name in by_content[digests[index]] if self._may_take(post, name)]
+            if found:
+                yield index, self._left.pop(found[0]).scheduled_at
+
+    def find_by_text(self, indexes: Sequence[int]) -> Iterator[tuple[int, datetime]]:
+        """Yield times of posts of earlier versions of rows, first those with other links only."""
+        texts, placed = Texts(), set[int]()
+        unkeyed = [index for index in indexes if self._posts[index].key is None]
+
+        def is_similar(text: str, other: str) -> bool:
+            return texts.are_similar(text, other)
+
+        def is_equal(text: str, other: str) -> bool:
+            return text != "" and untagged(text) == untagged(other)
+
+        for compare in (is_equal, is_similar):
+            for index in [index for index in unkeyed if index not in placed]:
+                post = self._posts[index]
+                for name, entry in self._left.items():
+                    if self._is_version(post, entry, compare):
+                        del self._left[name]
+                        placed.add(index)
+                        yield index, entry.scheduled_at
+                        break
 
     def _may_take(self, post: PlannedPost, name: str) -> bool:
         entry = self._left.get(name)
         return entry is not None and (post.key is None or entry.scheduled_at > self._now)
 
-    def _is_version(self, post: PlannedPost, entry: JournalEntry, texts: Texts) -> bool:
+    def _is_version(
+        self, post: PlannedPost, entry: JournalEntry, compare: Callable[[str, str], bool]
+    ) -> bool:
         return (
             entry.page_id == post.page_id
             and entry.scheduled_at > self._now
             and key_from_name(entry.row) is None
-            and texts.are_similar(_text(post), normalize_text(entry.body.get("message")))
+            and compare(_text(post), normalize_text(entry.body.get("message")))
         )
 
 

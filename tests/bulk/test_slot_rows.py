@@ -181,6 +181,67 @@ def test_edited_row_keeps_its_time(
     assert count_writes(emulator) == before
 
 
+@pytest.mark.parametrize("texts", [["Sale of thirty percent"], ["New", "Sale of thirty percent"]])
+def test_file_with_edited_texts_only_is_the_same_calendar(
+    slots: CommandLine, calendar: Path, client: Client, texts: list[str]
+) -> None:
+    write(calendar, [("", "Sale of twenty percent")])
+    schedule(slots, calendar)
+    write(calendar, [("", text) for text in texts])
+    assert schedule(slots, calendar).code == 0
+    assert times(client) == dict(zip(reversed(texts), TIMES, strict=False))
+
+
+def test_other_texts_in_the_same_file_are_another_calendar(
+    slots: CommandLine, calendar: Path, client: Client
+) -> None:
+    write(calendar, [("", "Sale of twenty percent")])
+    schedule(slots, calendar)
+    write(calendar, [("", "We are hiring a baker")])
+    assert get_summary(schedule(slots, calendar, "--prune")) == {"created": 1}
+    assert len(times(client)) == 2
+
+
+@pytest.mark.parametrize("key", ["", "k"])
+def test_tagged_links_keep_their_times(
+    slots: CommandLine, calendar: Path, client: Client, key: str
+) -> None:
+    texts = [f"{word} https://a.example/{word[0]}" for word in ("Yo", "Hi", "Ho")]
+    write(calendar, [(key and f"{key}{n}", text) for n, text in enumerate(texts)])
+    schedule(slots, calendar)
+    # A row that is removed must not shift the others.
+    write(calendar, [(key and f"{key}{n}", text) for n, text in enumerate(texts) if n])
+    tags = "source={platform},campaign=autumn-sale-2026"
+    ran = schedule(slots, calendar, "--utm", tags, "--prune", "--max-cancel", "1")
+    assert get_summary(ran) == {"changed": 2, "cancelled": 1}
+    suffix = "?utm_source=instagram&utm_campaign=autumn-sale-2026"
+    assert times(client) == {
+        f"{text}{suffix}": at for text, at in zip(texts[1:], TIMES[1:], strict=False)
+    }
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_new_row_with_an_earlier_text_of_another(
+    slots: CommandLine, calendar: Path, client: Client, is_first: bool
+) -> None:
+    write(calendar, [("", "Sale of twenty percent"), ("", "Fixed")])
+    schedule(slots, calendar)
+    edited = [("", "Sale of thirty percent"), ("", "Fixed")]
+    write(calendar, edited)
+    assert get_summary(schedule(slots, calendar)) == {"changed": 1, "unchanged": 1}
+    again = ("", "Sale of twenty percent")
+    rows = [again, *edited] if is_first else [*edited, again]
+    write(calendar, rows)
+    assert get_summary(schedule(slots, calendar)) == {"created": 1, "unchanged": 2}
+    names = ("Sale of thirty percent", "Fixed", "Sale of twenty percent")
+    assert times(client) == dict(zip(names, TIMES, strict=False))
+    assert get_summary(schedule(slots, calendar)) == {"unchanged": 3}
+    write(calendar, [again, edited[1]])
+    ran = schedule(slots, calendar, "--prune", "--max-cancel", "1")
+    assert get_summary(ran) == {"unchanged": 2, "cancelled": 1}
+    assert times(client) == dict(zip(names[1:], TIMES[1:], strict=False))
+
+
 def test_published_rows_are_done(
     slots: CommandLine, calendar: Path, emulator_clock: ManualClock, emulator: EmulatorServer
 ) -> None:
