@@ -71,6 +71,11 @@ class OutReplyError(Exception):
         self.details = dict(details or {})
         self.maybe_applied = maybe_applied
 
+    @property
+    def text(self) -> str:
+        """The message, and the hint if there is one, as sentences."""
+        return f"{self.message}. {self.hint}" if self.hint else f"{self.message}."
+
     def replace(self, **changes: Any) -> Self:
         """Return a copy with other attributes, such as `message` or `hint`, to raise instead."""
         copy = type(self).__new__(type(self), changes.get("message", self.message))

@@ -45,18 +45,29 @@ _MONTHS = {
     )
     for word in words.split()
 }
-# Without "mar", which is March in English, and Tuesday in French and Spanish.
-_WEEKDAYS = {
+# From Monday, 0, to Sunday, 6.
+WEEKDAYS = {
     word: number
     for number, words in enumerate(
         (
-            "mon monday montag mo lundi lun lunes segunda-feira segunda seg",
-            "tue tues tuesday dienstag di mardi martes terca-feira terca ter",
-            "wed weds wednesday mittwoch mi mercredi mer miercoles mie quarta-feira quarta qua",
-            "thu thur thurs thursday donnerstag do jeudi jeu jueves jue quinta-feira quinta qui",
-            "fri friday freitag fr vendredi ven viernes vie sexta-feira sexta sex",
-            "sat saturday samstag sonnabend sa samedi sam sabado sab",
-            "sun sunday sonntag so dimanche dim domingo dom",
+            "mon monday", "tue tues tuesday", "wed weds wednesday", "thu thur thurs thursday",
+            "fri friday", "sat saturday", "sun sunday",
+        )
+    )
+    for word in words.split()
+}  # fmt: skip
+# Without "mar", which is March in English, and Tuesday in French and Spanish.
+_WEEKDAYS = WEEKDAYS | {
+    word: number
+    for number, words in enumerate(
+        (
+            "montag mo lundi lun lunes segunda-feira segunda seg",
+            "dienstag di mardi martes terca-feira terca ter",
+            "mittwoch mi mercredi mer miercoles mie quarta-feira quarta qua",
+            "donnerstag do jeudi jeu jueves jue quinta-feira quinta qui",
+            "freitag fr vendredi ven viernes vie sexta-feira sexta sex",
+            "samstag sonnabend sa samedi sam sabado sab",
+            "sonntag so dimanche dim domingo dom",
         )
     )
     for word in words.split()
@@ -181,6 +192,16 @@ def parse_past_time(text: str, *, now: datetime, zone: ZoneInfo) -> datetime:
         except TimeError as error:
             raise error.replace(hint=error.hint and _PAST_HINT) from None
     return local_time(day, time(0), zone)
+
+
+def parse_weekdays(text: str) -> list[int] | None:
+    """Parse `mon`, or a range such as `mon-fri`, into numbers from 0; None if it is neither."""
+    first, dash, last = map(str.strip, text.partition("-"))
+    if first not in WEEKDAYS or (dash and last not in WEEKDAYS):
+        return None
+    start = WEEKDAYS[first]
+    length = (WEEKDAYS[last] - start) % 7 if dash else 0
+    return [(start + offset) % 7 for offset in range(length + 1)]
 
 
 def parse_day(text: str, *, now: datetime, zone: ZoneInfo) -> date:

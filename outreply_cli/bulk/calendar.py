@@ -31,6 +31,8 @@ PLATFORM_MESSAGES = {
     "twitter": "message_x",
     "youtube": "message_youtube",
 }
+# All fields with a text of a post.
+MESSAGE_FIELDS = frozenset({"message", *PLATFORM_MESSAGES.values()})
 
 
 class Field(NamedTuple):
@@ -351,7 +353,7 @@ def _read_repeat(
     try:
         return parse_repeat(text), True
     except TimeError as error:
-        calendar.add_error(line, "repeat", f"{error.message}. {error.hint}")
+        calendar.add_error(line, "repeat", error.text)
         return None, False
 
 
@@ -363,7 +365,7 @@ def _read_variants(
     if isinstance(variants, str):
         variants = _parse_variants(calendar, line, variants)
     texts = {"message", "message_file"}
-    all_texts = texts.union(PLATFORM_MESSAGES.values())
+    all_texts = texts | MESSAGE_FIELDS
     if variants and values.keys() & texts and all(texts & variant.keys() for variant in variants):
         message = "not used, because each variant has a message; move it to `variants`"
         calendar.add_error(line, "message", message)

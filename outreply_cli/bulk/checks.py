@@ -12,6 +12,7 @@ from outreply_cli.api.client import Resource, get_page_id, post_time
 from outreply_cli.bulk.plan import ALREADY_PUBLISHED, ActionType, Plan
 from outreply_cli.bulk.resolve import PlannedPost
 from outreply_cli.formats.sizes import format_size
+from outreply_cli.formats.text import join_names
 from outreply_cli.media.files import StorageLimits
 from outreply_cli.media.uploader import Uploader
 from outreply_cli.posts.content import Diagnostic, validate_time
@@ -23,8 +24,6 @@ from outreply_cli.posts.guardrails import (
 )
 from outreply_cli.spec.limits import SCHEDULE_EARLIEST
 from outreply_cli.timestamps import format_timestamp
-
-_NAMED_MAX = 10
 
 
 class _Slot(NamedTuple):
@@ -180,21 +179,16 @@ def _to_diagnostics(
         parts = []
         lines = sorted({row.line for row in rows})
         if len(lines) > 1:
-            parts.append(f"lines {_join([str(line) for line in lines])}")
+            parts.append(f"lines {join_names([str(line) for line in lines])}")
         others = [slot for slot in involved if slot.post is None]
         if others:
             names = [f"{slot.post_id} at {format_timestamp(slot.at)}".strip() for slot in others]
-            parts.append(f"existing post{'s' * (len(others) > 1)} {_join(names)}")
+            parts.append(f"existing post{'s' * (len(others) > 1)} {join_names(names)}")
         where = f" ({' and '.join(parts)})" if parts else ""
         # `--spread` would not help a row whose post is there already.
         advice = "move the row" if others else "move the row, or schedule with --spread"
         message = f"{violation.rule}{where}; {advice}"
         yield rows[-1].diagnostic("scheduled_at", message)
-
-
-def _join(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _NAMED_MAX} more" if len(names) > _NAMED_MAX else ""
-    return ", ".join(names[:_NAMED_MAX]) + more
 
 
 def _month(at: datetime) -> tuple[int, int]:

@@ -56,8 +56,7 @@ def _fields(
     try:
         time, zone_name = _convert_time(calendar, row, zone, now)
     except TimeError as error:
-        reason = f"{error.message}. {error.hint}" if error.hint else error.message
-        add_problem(row.diagnostic("scheduled_at", reason))
+        add_problem(row.diagnostic("scheduled_at", error.text))
         return
     values = {
         "key": row.key,

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from outreply_cli.bulk.calendar import Calendar, Row
 from outreply_cli.bulk.series import SERIES_MAX_AGE, Expansion, Repeat, expand_series
 from outreply_cli.bulk.utm import MissingValueError, fill_templates, tag_content
-from outreply_cli.errors import InvalidInputError, OutReplyError, TimeError
+from outreply_cli.errors import InvalidInputError, TimeError
 from outreply_cli.journal.models import FILES_FIELD
 from outreply_cli.media.files import MediaFile, MediaFileError, StorageLimits, inspect_and_hash
 from outreply_cli.pages import UnknownPageError, resolve_page
@@ -280,7 +280,7 @@ class _RowResolver:
         try:
             repeat.check_start(start)
         except TimeError as error:
-            self._add(row, "repeat", _with_hint(error))
+            self._add(row, "repeat", error.text)
             return None
         return start
 
@@ -344,7 +344,7 @@ class _RowResolver:
             try:
                 page = self._resolve_page(name)
             except InvalidInputError as error:
-                message = _with_hint(error)
+                message = error.text
                 if self._calendar.scheduler is not None and isinstance(error, UnknownPageError):
                     message = (
                         f"{error.message}; map it with --pages '{name}=PAGE', or leave it out with "
@@ -447,9 +447,9 @@ class _RowResolver:
         try:
             return parse_row_time(self._calendar, text, zone, self._now)
         except DateOrderError as error:
-            self._add(row, "scheduled_at", f"{_with_hint(error)}, or set --date-order dmy")
+            self._add(row, "scheduled_at", f"{error.text}, or set --date-order dmy")
         except TimeError as error:
-            message = _with_hint(error)
+            message = error.text
             if _NUMBER.fullmatch(text):
                 message = f"{text} is a number; format the cell as a date with a time"
             elif row.repeat is not None and "readings" in error.details:
@@ -461,7 +461,7 @@ class _RowResolver:
         try:
             return self._get_zone(row, page)
         except TimeError as error:
-            self._add(row, "timezone", _with_hint(error))
+            self._add(row, "timezone", error.text)
             return None
 
     def _is_relative(self, text: str, zone: ZoneInfo, time: datetime) -> bool:
@@ -493,7 +493,3 @@ def parse_row_time(calendar: Calendar, text: str, zone: ZoneInfo, now: datetime)
         if scheduler is None or not scheduler.skips_today or "next " not in text.lower():
             raise
         return parse_time(text, now=now + timedelta(days=1), zone=zone, date_order=date_order)
-
-
-def _with_hint(error: OutReplyError) -> str:
-    return f"{error.message}. {error.hint}" if error.hint else f"{error.message}."

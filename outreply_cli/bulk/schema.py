@@ -90,8 +90,7 @@ def _row_schema() -> Schema:
     names = {field.name: field.name for field in FIELD_TABLE} | ALIASES
     fields = dict.fromkeys(names.values())
     pairs = [pair for field in fields for pair in combinations(_names_of(field), 2)]
-    messages = [name for name in names if name.startswith(_MESSAGE_PREFIX)]
-    messages.remove("message_file")
+    messages = [name for name, field in names.items() if field in PLATFORM_MESSAGES.values()]
     return {
         "type": "object",
         "properties": {name: {"$ref": f"#/$defs/{field}"} for name, field in names.items()},

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from outreply_cli.errors import TimeError
 from outreply_cli.spec.limits import SCHEDULE_LATEST
+from outreply_cli.time_parser import WEEKDAYS, parse_weekdays
 from outreply_cli.times import local_time
 
 if TYPE_CHECKING:
@@ -35,16 +36,7 @@ _ADVERBS = {
     "daily": "every day", "weekly": "every week", "monthly": "every month",
     "yearly": "every year", "annually": "every year",
 }  # fmt: skip
-_WEEKDAYS = {
-    word: code
-    for code, words in {
-        "MO": "mon monday", "TU": "tue tues tuesday", "WE": "wed weds wednesday",
-        "TH": "thu thur thurs thursday", "FR": "fri friday", "SA": "sat saturday",
-        "SU": "sun sunday",
-    }.items()
-    for word in words.split()
-}  # fmt: skip
-_CODES = tuple(dict.fromkeys(_WEEKDAYS.values()))
+_CODES = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 _ORDINALS = {
     "first": 1, "1st": 1, "second": 2, "2nd": 2, "third": 3, "3rd": 3, "fourth": 4, "4th": 4,
     "last": -1,
@@ -377,13 +369,10 @@ def _parse_interval(words: str | None, text: str) -> str:
 def _parse_weekdays(words: str, text: str) -> str:
     codes: list[str] = []
     for part in _SEPARATOR.split(words):
-        first, dash, last = (name.strip() for name in part.partition("-"))
-        names = [first, last] if dash else [first]
-        if not all(name in _WEEKDAYS for name in names):
+        days = parse_weekdays(part)
+        if days is None:
             raise _repeat_error(part, text)
-        indexes = [_CODES.index(_WEEKDAYS[name]) for name in names]
-        length = (indexes[-1] - indexes[0]) % 7 + 1
-        codes += [_CODES[(indexes[0] + days) % 7] for days in range(length)]
+        codes += [_CODES[day] for day in days]
     return ",".join(dict.fromkeys(codes))
 
 
@@ -391,12 +380,12 @@ def _parse_month_days(words: str, text: str) -> str:
     """Return the part of a rule for `15th`, `last day`, or `1st and 3rd tue`."""
     *ordinals, last = _SEPARATOR.split(words)
     ordinal, _, weekday = last.partition(" ")
-    if weekday in _WEEKDAYS:
+    if weekday in WEEKDAYS:
         positions = [*ordinals, ordinal]
         if not all(position in _ORDINALS for position in positions):
             raise _repeat_error(words, text, "the first and third tue")
         return "BYDAY=" + ",".join(
-            f"{_ORDINALS[position]}{_WEEKDAYS[weekday]}" for position in positions
+            f"{_ORDINALS[position]}{_CODES[WEEKDAYS[weekday]]}" for position in positions
         )
     return "BYMONTHDAY=" + ",".join(str(_parse_month_day(part, text)) for part in [*ordinals, last])
 

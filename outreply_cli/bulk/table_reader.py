@@ -8,7 +8,7 @@ from typing import Any
 
 from outreply_cli.bulk.calendar import (
     LIST_FIELDS,
-    PLATFORM_MESSAGES,
+    MESSAGE_FIELDS,
     Calendar,
     add_row,
     check_duplicate_keys,
@@ -29,6 +29,7 @@ from outreply_cli.bulk.headers import (
 )
 from outreply_cli.formats.csv import unescape_formula
 from outreply_cli.formats.mapping import format_mapping
+from outreply_cli.formats.text import join_names
 from outreply_cli.spec.platforms import find_platform
 
 Record = tuple[int, list[str]]
@@ -50,8 +51,6 @@ _COLUMNS_MAX = 1_000
 _TIMESTAMP = re.compile(r"\s*\d{1,4}([-/.])\d{1,2}\1\d{1,4}[ T]\d{1,2}:\d\d")
 # Rows with one cell above the header, such as a title.
 _TITLES_MAX = 20
-_NAMED_MAX = 12
-_TEXTS = frozenset({"message", *PLATFORM_MESSAGES.values()})
 # What several columns may hold.
 _SEVERAL = frozenset({"media", "media_urls", "network"})
 # Parts of fields, which are put together once a row is read.
@@ -356,7 +355,7 @@ class _RowReader:
         names = [self._columns.names[index] for index, is_used in self._used.items() if is_used]
         if names:
             fields = "a field for it" if len(names) == 1 else "fields for them"
-            notes.append(f"left out {_join_names(names)}: the API does not have {fields}")
+            notes.append(f"left out {join_names(names)}: the API does not have {fields}")
 
     def _read_fields(self, line: int, cells: Sequence[str]) -> dict[str, Any]:
         """Return the fields of a row, and parts of fields."""
@@ -369,7 +368,7 @@ class _RowReader:
             if cell[:1] in _ERROR_STARTS and _ERROR.fullmatch(cell.strip()):
                 message = f"{cell.strip()} is a spreadsheet error; {_CORRECT_CELL}"
                 calendar.add_error(line, name, message)
-            if name in _TEXTS:
+            if name in MESSAGE_FIELDS:
                 values[name] = cell
             elif name in LIST_FIELDS:
                 values[name] = [*values.get(name, ()), *split_cell(calendar, name, cell)]
@@ -452,9 +451,4 @@ def column_letter(index: int) -> str:
 
 def _join_lines(calendar: Calendar, lines: Sequence[int]) -> str:
     word = "line" if calendar.sheet is None else "row"
-    return f"{word}{'s' * (len(lines) > 1)} {_join_names([str(line) for line in lines])}"
-
-
-def _join_names(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _NAMED_MAX} more" if len(names) > _NAMED_MAX else ""
-    return ", ".join(names[:_NAMED_MAX]) + more
+    return f"{word}{'s' * (len(lines) > 1)} {join_names([str(line) for line in lines])}"

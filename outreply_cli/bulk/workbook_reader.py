@@ -12,11 +12,10 @@ from outreply_cli.bulk.calendar import Calendar, Sheet, normalize_field
 from outreply_cli.bulk.headers import get_target
 from outreply_cli.bulk.table_reader import Record, add_records
 from outreply_cli.errors import InvalidInputError
+from outreply_cli.formats.text import join_names
 
-SIGNATURES = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 _UNPACKED_MAX_BYTES = 512 * 1024 * 1024
 _ROWS_MAX = 200_000
-_SHEETS_NAMED_MAX = 10
 _ROW_ADDRESS = re.compile(r"([A-Z]+)(\d+)")
 # A cell with an error, or with a formula that no program has calculated yet.
 _BROKEN_CELL = re.compile(
@@ -81,7 +80,9 @@ def _choose_sheet(calendar: Calendar, workbook: Any, visible: Any) -> Any:
         matches = [name for name in names if name.casefold() == wanted.casefold()]
         if matches:
             return workbook.get_sheet_by_name(matches[0])
-        calendar.add_error(0, "", f"sheet not found: {wanted!r}; the sheets are {_list(names)}")
+        calendar.add_error(
+            0, "", f"sheet not found: {wanted!r}; the sheets are {join_names([*map(repr, names)])}"
+        )
         return None
     shown = [meta.name for meta in workbook.sheets_metadata if meta.visible == visible]
     sheets = [workbook.get_sheet_by_name(name) for name in shown]
@@ -92,8 +93,8 @@ def _choose_sheet(calendar: Calendar, workbook: Any, visible: Any) -> Any:
     if not calendars:
         calendar.add_error(0, "", "the workbook is empty; start with a header row")
     else:
-        names = [sheet.name for sheet in calendars]
-        message = f"several sheets may be the calendar: {_list(names)}; choose one with --sheet"
+        listed = join_names([repr(sheet.name) for sheet in calendars])
+        message = f"several sheets may be the calendar: {listed}; choose one with --sheet"
         calendar.add_error(0, "", message)
     return None
 
@@ -198,9 +199,3 @@ def _column_index(letters: str) -> int:
     for letter in letters:
         index = 26 * index + ord(letter) - ord("A") + 1
     return index - 1
-
-
-def _list(names: Sequence[str]) -> str:
-    more = len(names) - _SHEETS_NAMED_MAX
-    shown = ", ".join(map(repr, names[:_SHEETS_NAMED_MAX]))
-    return f"{shown} and {more} more" if more > 0 else shown

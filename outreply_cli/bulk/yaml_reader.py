@@ -10,6 +10,7 @@ import yaml
 
 from outreply_cli.bulk.calendar import (
     LIST_FIELDS,
+    MESSAGE_FIELDS,
     PLATFORM_MESSAGES,
     VARIANT_FIELDS,
     Calendar,
@@ -37,8 +38,7 @@ _SCALARS: dict[str, Any] = {
     "tag:yaml.org,2002:float": _Constructor.construct_yaml_float,
 }
 _TOP_LEVEL = ("name", "timezone", "variables", "defaults", "posts")
-_MESSAGES = frozenset({"message", *PLATFORM_MESSAGES.values()})
-_TEXTS = _MESSAGES | {"first_comment"}
+_TEXTS = MESSAGE_FIELDS | {"first_comment"}
 # Fields in which variables are replaced.
 _TEMPLATES = _TEXTS | {"link"}
 _VARIABLE_NAME = re.compile(r"[^\W\d]\w*")
@@ -353,7 +353,7 @@ class _Reader:
         text = _text(calendar, node, field)
         if text is not None and field in _TEMPLATES and "{{" in text:
             text = self._replace_variables(text, node, field)
-        return text if text is None or field in _MESSAGES else text.strip()
+        return text if text is None or field in MESSAGE_FIELDS else text.strip()
 
     def _replace_variables(self, text: str, node: yaml.Node, field: str) -> str:
         def find(match: re.Match[str]) -> str:

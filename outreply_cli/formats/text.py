@@ -1,10 +1,12 @@
 """Decoding of text from files and stdin, and its start on one line."""
 
 import codecs
+from collections.abc import Sequence
 
 _UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _MARK = "\ufeff"
 _QUOTED_CHARACTERS = 50
+_NAMED_MAX = 10
 
 
 class TextEncodingError(ValueError):
@@ -47,3 +49,9 @@ def quote(text: str, limit: int = _QUOTED_CHARACTERS) -> str:
     """Return the start of a text in quotation marks; nothing for a blank text."""
     start = shorten(text, limit)
     return f'"{start}"' if start else ""
+
+
+def join_names(names: Sequence[str]) -> str:
+    """Return names with commas: the first ten, and how many more there are."""
+    more = f" and {len(names) - _NAMED_MAX} more" if len(names) > _NAMED_MAX else ""
+    return ", ".join(names[:_NAMED_MAX]) + more

@@ -383,7 +383,7 @@ class PostService:
                 except CalendarBusyError:
                     continue
                 if isinstance(result.error, PostLostError):
-                    self._note(f"{result.error.message}. {result.error.hint}")
+                    self._note(result.error.text)
                 elif result.error is not None:
                     self._note(
                         f"An earlier command ({entry.calendar}) is unfinished: "

@@ -16,22 +16,13 @@ from outreply_cli.errors import ExitCode, InvalidInputError, TimeError
 from outreply_cli.pages import Page, page_alias
 from outreply_cli.posts.guardrails import GuardrailLimits, has_brand_capacity, has_capacity
 from outreply_cli.spec.limits import SCHEDULE_EARLIEST, SCHEDULE_LATEST
+from outreply_cli.time_parser import parse_weekdays
 
 # The time that stands for the next free slot.
 NEXT_SLOT = "next-slot"
 # A post must still be ten minutes ahead when a long run sends it.
 SLOT_EARLIEST = SCHEDULE_EARLIEST + timedelta(minutes=5)
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_DAY_NAMES = {
-    word: number
-    for number, words in enumerate(
-        (
-            "mon monday", "tue tues tuesday", "wed weds wednesday", "thu thur thurs thursday",
-            "fri friday", "sat saturday", "sun sunday",
-        )
-    )
-    for word in words.split()
-}  # fmt: skip
 _DAY_GROUPS = {"daily": range(7), "weekdays": range(5), "weekends": range(5, 7)}
 _TIME = re.compile(r"(\d{1,2})(?::(\d{2}))?(am|pm)?")
 _EXAMPLE = "Write days and times, such as: 'mon-fri 09:00,17:30; sat 11:00'"
@@ -228,15 +219,13 @@ def _parse_part(part: str) -> tuple[set[int], set[time]]:
 def _parse_days(word: str, part: str) -> Iterable[int]:
     if word in _DAY_GROUPS:
         return _DAY_GROUPS[word]
-    first, dash, last = word.partition("-")
-    if first not in _DAY_NAMES or (dash and last not in _DAY_NAMES):
+    days = parse_weekdays(word)
+    if days is None:
         raise TimeError(
             f"unknown day {word!r} in {part!r}",
             hint="Use mon, tue, wed, thu, fri, sat, sun, a range such as mon-fri, or daily.",
         )
-    start = _DAY_NAMES[first]
-    length = (_DAY_NAMES[last] - start) % 7 if dash else 0
-    return [(start + offset) % 7 for offset in range(length + 1)]
+    return days
 
 
 def _parse_time(word: str, part: str) -> time:
