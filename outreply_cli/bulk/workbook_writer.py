@@ -2,7 +2,6 @@
 
 import io
 import re
-import zipfile
 from collections.abc import Sequence
 from datetime import datetime, time, timedelta
 from pathlib import Path
@@ -184,6 +183,8 @@ def _offer_list(sheet: "Worksheet", column: str, source: str, count: int, prompt
 
 def _pack(workbook: Any) -> bytes:
     """Return the file of a workbook, equal for equal content."""
+    import zipfile
+
     saved, packed = io.BytesIO(), io.BytesIO()
     workbook.save(saved)
     created = f">{workbook.properties.created:%Y-%m-%dT%H:%M:%SZ}</dcterms:modified>".encode()

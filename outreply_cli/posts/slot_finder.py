@@ -59,7 +59,6 @@ class SlotFinder:
 
     Attributes:
         account: Key of the account in the journal.
-        claims: Times that rows hold, or held until their posts were cancelled.
     """
 
     def __init__(
@@ -74,7 +73,11 @@ class SlotFinder:
         truncated_pages: Collection[str] = frozenset(),
     ) -> None:
         self.account = account
-        self.claims: list[SlotClaim] = journal.slot_claims(account, now)
+        # Times that rows hold, or held until their posts were cancelled, by page.
+        self._claims: dict[str, dict[datetime, list[SlotClaim]]] = {}
+        for claim in journal.slot_claims(account, now):
+            times = self._claims.setdefault(claim.page_id, {})
+            times.setdefault(claim.scheduled_at, []).append(claim)
         self._slots = journal.slot_schedules(account)
         self._cancelled = journal.cancelled_post_ids(account)
         self._pages = pages
@@ -106,14 +109,14 @@ class SlotFinder:
             str(page.get("platform") or ""),
             self._limits,
             now=self._now,
-            posts=self.times.get(page_id, ()),
+            posts=self._times.get(page_id, ()),
             brand_posts=[
                 at
-                for other, times in self.times.items()
+                for other, times in self._times.items()
                 if other != page_id and brand_id and self._brands.get(other) == brand_id
                 for at in times
             ],
-            taken=[claim.scheduled_at for claim in self.claims if claim.page_id == page_id],
+            taken=self._claims.get(page_id, ()),
         )
 
     def find_identical(
@@ -148,8 +151,8 @@ class SlotFinder:
         at = entry.scheduled_at
         holders = {
             (claim.calendar, claim.row)
-            for claim in self.claims
-            if claim.is_claim and (claim.page_id, claim.scheduled_at) == (entry.page_id, at)
+            for claim in self._claims.get(entry.page_id, {}).get(at, ())
+            if claim.is_claim
         }
         is_own = holders == {(calendar, entry.row)} or (
             not holders and entry.state == EntryState.CANCELLED
@@ -166,10 +169,7 @@ class SlotFinder:
             return
         posts = {at: post for post in self._posts if get_page_id(post) == page_id
                  and (at := self._time(post)) is not None}  # fmt: skip
-        claims: dict[datetime, list[SlotClaim]] = {}
-        for claim in self.claims:
-            if claim.page_id == page_id:
-                claims.setdefault(claim.scheduled_at, []).append(claim)
+        claims = self._claims.get(page_id, {})
         times, claimed = sorted(posts), sorted(claims)
         gap = self._limits.min_gap
         for at in schedule.after(slots.earliest, slots.latest):
@@ -204,7 +204,7 @@ class SlotFinder:
         return None if str(post.get("id")) in self._cancelled else post_time(post)
 
     @cached_property
-    def times(self) -> Mapping[str, list[datetime]]:
+    def _times(self) -> Mapping[str, list[datetime]]:
         """The times of posts by the ID of their page."""
         times: dict[str, list[datetime]] = {}
         for post in self._posts:
