@@ -192,23 +192,22 @@ class _Pairing:
     def row_names(self, posts: Sequence[PlannedPost]) -> list[str]:
         """Return the name of each post's row in the journal, all different."""
         used = {entry.row for entry in self.entries.values()} | set(self.unpaired)
+        # How many names with a stem were tried: none that is used becomes free.
+        counts: Counter[str] = Counter()
         names = []
         for index, post in enumerate(posts):
-            names.append(_row_name(post, self.entries.get(index), used))
-            used.add(names[-1])
+            entry = self.entries.get(index)
+            if post.key is not None:
+                name = name_from_key(post)
+            elif entry is not None:
+                name = entry.row
+            else:
+                stem = _stem(post)
+                while (name := f"{stem}#{counts[stem]}") in used:
+                    counts[stem] += 1
+                counts[stem] += 1
+            names.append(name)
         return names
-
-
-def _row_name(post: PlannedPost, entry: JournalEntry | None, used: set[str]) -> str:
-    if post.key is not None:
-        return name_from_key(post)
-    if entry is not None:
-        return entry.row
-    stem = _stem(post)
-    number = 0
-    while f"{stem}#{number}" in used:
-        number += 1
-    return f"{stem}#{number}"
 
 
 def _stem(post: PlannedPost) -> str:

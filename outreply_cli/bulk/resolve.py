@@ -157,13 +157,14 @@ class _RowResolver:
     _first_later: date | None = None
 
     def add(self, row: Row) -> None:
+        known = len(self.problems)
         pages = self._find_pages(row)
         if not pages:
             # Validate the rest of the row too. Where its zone depends on the page, a time is past
             # if it is so in the last zone of the day.
             time = self._parse_time(row, {})
             if time is not None and time <= self._now:
-                self._ignore_past_row(row)
+                self._ignore_page_problems(known)
                 return
             self._validate(self._fit_page(row, {}), "", ())
         files = self._inspect_files(row)
@@ -182,6 +183,7 @@ class _RowResolver:
             message = f"the calendar has more than {_SERIES_POSTS_MAX:,} posts; split it"
             self._add(row, "repeat", message)
             return
+        known = len(self.problems)
         pages = self._find_pages(row)
         expanded: dict[str, Expansion | None] = {}
         for page in pages or [{}]:
@@ -201,7 +203,7 @@ class _RowResolver:
             )
             if not used:
                 # The series is over: what it needed may be gone.
-                self._ignore_past_row(row)
+                self._ignore_page_problems(known)
             files = {number: self._inspect_files(variants[number]) for number in sorted(used)}
             for number, media_files in files.items():
                 platform = str(page.get("platform") or "")
@@ -386,13 +388,12 @@ class _RowResolver:
             is_list = "," in name and all(page.get("name") != name for page in self._pages)
             yield from filter(None, map(str.strip, name.split(","))) if is_list else (name,)
 
-    def _ignore_past_row(self, row: Row) -> None:
+    def _ignore_page_problems(self, start: int) -> None:
+        """Make the page problems from `start` on, those of a past row, warnings."""
         # The page may have been removed after the row's post was published.
-        self.problems = [
-            replace(problem, is_warning=True)
-            if (problem.line, problem.field) == (row.line, "page")
-            else problem
-            for problem in self.problems
+        self.problems[start:] = [
+            replace(problem, is_warning=True) if problem.field == "page" else problem
+            for problem in self.problems[start:]
         ]
 
     def _inspect_files(self, row: Row) -> tuple[MediaFile, ...]:

@@ -198,6 +198,35 @@ for text in json.load(sys.stdin):
             pass
 print("done")
 """
+ROWS = """
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from outreply_cli.bulk.calendar import Calendar
+from outreply_cli.bulk.csv_reader import parse_csv
+from outreply_cli.bulk.matching import match_rows
+from outreply_cli.bulk.resolve import resolve_rows
+from outreply_cli.media.files import StorageLimits
+from outreply_cli.times import parse_zone
+now = datetime(2026, 12, 1, tzinfo=UTC)
+page = {"id": "1", "platform": "facebook", "username": "acme", "name": "Acme"}
+for row in (
+    "facebook:gone,2026-01-01 09:00,Hello,",
+    "facebook:gone,2026-01-01 09:00,Hello,every day until 2026-02-01",
+    "facebook:acme,,Hello,",
+    "facebook:acme,2026-12-24 09:00,Hello,",
+):
+    calendar = Calendar("c.csv", Path("c.csv"))
+    lines = ["page,scheduled_at,message,repeat", *[row] * (500 if "every" in row else 20_000)]
+    parse_csv(calendar, "\\n".join(lines).encode())
+    resolved = resolve_rows(
+        calendar, [page], zone=parse_zone("UTC"), brand_zone=lambda _: "UTC", now=now,
+        storage=StorageLimits(), has_secret=lambda _: False, latest=now + timedelta(days=75),
+    )
+    assert all(problem.is_warning for problem in resolved.problems), resolved.problems[:1]
+    rows, _ = match_rows(resolved.posts, [], account="a", calendar="c", now=now)
+    assert len({row.draft.row for row in rows}) == len(rows)
+print("done")
+"""
 # Repeated, these make nested or adjacent quantifiers backtrack.
 PIECES = (
     "a", "1", " ", "\t", "0x", "<", "< ", "<!doctype ", "{", "{a", "}", "{{", "1d", "1 d", "1w ",
@@ -218,3 +247,7 @@ def test_no_regex_backtracking() -> None:
 
 def test_parsers_are_linear() -> None:
     assert run_bounded(PARSE_ALL, stdin=json.dumps(TEXTS)) == "done\n"
+
+
+def test_equal_rows_are_linear() -> None:
+    assert run_bounded(ROWS) == "done\n"
