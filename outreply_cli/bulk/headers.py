@@ -204,7 +204,7 @@ SCHEDULERS = (
 )
 
 
-def normalize_header(name: str) -> str:
+def _normalize(name: str) -> str:
     """Return a header in lower case, without accents and punctuation."""
     text = unicodedata.normalize("NFKD", name.casefold())
     return " ".join(_WORD.findall("".join(c for c in text if not unicodedata.combining(c))))
@@ -212,7 +212,7 @@ def normalize_header(name: str) -> str:
 
 def find_scheduler(names: Iterable[str]) -> Scheduler | None:
     """Return the scheduler whose columns are among the headers `names`."""
-    headers = {normalize_header(name) for name in names}
+    headers = {_normalize(name) for name in names}
     for scheduler in SCHEDULERS:
         if scheduler.signature and scheduler.signature <= headers:
             return scheduler
@@ -238,7 +238,7 @@ def get_target(name: str) -> str | None:
 
 
 def _find(name: str, targets: Mapping[str, str]) -> str | None:
-    header = normalize_header(name)
+    header = _normalize(name)
     if header in targets:
         return targets[header]
     numbered = _NUMBERED.fullmatch(header)

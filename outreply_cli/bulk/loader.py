@@ -18,7 +18,7 @@ from outreply_cli.bulk.calendar import (
 )
 from outreply_cli.bulk.csv_reader import parse_csv
 from outreply_cli.bulk.table_reader import ANY_COLUMN
-from outreply_cli.errors import InvalidInputError, malformed_value_error
+from outreply_cli.errors import InvalidInputError
 from outreply_cli.formats.json import parse_json
 from outreply_cli.formats.mapping import parse_mapping
 from outreply_cli.formats.text import TextEncodingError, decode_text
@@ -166,7 +166,8 @@ def parse_columns(text: str | None) -> dict[str, str]:
     Raises:
         InvalidInputError: The text is not such a list, or names an unknown field.
     """
-    names = _parse_option("--columns", text, "COLUMN=FIELD", f"The fields are: {', '.join(FIELDS)}")
+    hint = f"The fields are: {', '.join(FIELDS)}"
+    names = parse_mapping("--columns", text or "", "COLUMN=FIELD", hint=hint)
     fields: dict[str, str] = {}
     for column, name in names.items():
         field = normalize_field(name) if name else ""
@@ -188,12 +189,5 @@ def parse_page_names(text: str | None) -> dict[str, str]:
         InvalidInputError: The text is not such a list.
     """
     hint = "For example: --pages 'Acme Co.=facebook:acme'; an empty page leaves the name out."
-    names = _parse_option("--pages", text, "NAME=PAGE", hint)
+    names = parse_mapping("--pages", text or "", "NAME=PAGE", hint=hint)
     return {name.lower(): page for name, page in names.items()}
-
-
-def _parse_option(option: str, text: str | None, kind: str, hint: str) -> dict[str, str]:
-    pairs = parse_mapping(text or "")
-    if pairs is None:
-        raise malformed_value_error(option, text or "", kind, hint=hint)
-    return pairs

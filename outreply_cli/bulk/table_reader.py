@@ -295,13 +295,13 @@ def _note_scheduler(calendar: Calendar, scheduler: Scheduler) -> None:
 def _get_letters(columns: _Columns) -> dict[str, str]:
     letters: dict[str, str] = {}
     for index, target in columns.fields:
-        letter = column_letter(index)
+        letter = _column_letter(index)
         for name in ("media_files", "media_urls") if target == "media" else (target,):
             letters.setdefault(name, letter)
         if target in {"date", *TIME_PARTS}:
             letters.setdefault("scheduled_at", letter)
     for index in columns.networks:
-        letters.setdefault("page", column_letter(index))
+        letters.setdefault("page", _column_letter(index))
     return letters
 
 
@@ -439,7 +439,7 @@ class _RowReader:
         return True
 
 
-def column_letter(index: int) -> str:
+def _column_letter(index: int) -> str:
     """Return the letters of the column at `index` in a spreadsheet: A, B … Z, AA."""
     letters = ""
     index += 1

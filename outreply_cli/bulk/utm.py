@@ -21,16 +21,14 @@ class MissingValueError(ValueError):
     """A placeholder whose value a post does not have; its name."""
 
 
-def parse_utm(text: str) -> dict[str, str]:
+def parse_utm(text: str | None) -> dict[str, str]:
     """Parse `source={platform},campaign={key}` into templates by parameter.
 
     Raises:
         InvalidInputError: The text is not such a list, or names something unknown.
     """
     templates: dict[str, str] = {}
-    pairs = parse_mapping(text)
-    if not pairs:
-        raise InvalidInputError(f"--utm: {text!r} is not PARAMETER=VALUE", hint=_EXAMPLE)
+    pairs = parse_mapping("--utm", text or "", "PARAMETER=VALUE", hint=_EXAMPLE)
     for name, template in pairs.items():
         parameter = name.lower().removeprefix("utm_")
         if parameter not in PARAMETERS:

@@ -3,17 +3,25 @@
 import re
 from collections.abc import Mapping
 
+from outreply_cli.errors import malformed_value_error
+
 _QUOTED = r'"((?:[^"]|"")*)"'
 _PAIR = re.compile(
     rf'\s*(?:{_QUOTED}|([^",=\s][^,=]*))\s*=\s*(?:{_QUOTED}|([^",][^,]*)?)\s*(?:,\s*|$)'
 )
 
 
-def parse_mapping(text: str) -> dict[str, str] | None:
-    """Parse `NAME=VALUE` pairs; a name or value with a comma is in double quotation marks.
+def parse_mapping(option: str, text: str, form: str, *, hint: str) -> dict[str, str]:
+    """Parse the values by name in an option; one with a comma is in double quotation marks.
 
-    Returns:
-        The values by name; None if the text is not such a list.
+    Args:
+        option: The option, for the error.
+        text: Its value.
+        form: The form that it must have, such as `NAME=VALUE`.
+        hint: Advice for the error.
+
+    Raises:
+        InvalidInputError: The text is not such a list.
     """
     pairs: dict[str, str] = {}
     rest = text.strip().strip(",")
@@ -21,12 +29,14 @@ def parse_mapping(text: str) -> dict[str, str] | None:
     while position < len(rest):
         match = _PAIR.match(rest, position)
         if match is None:
-            return None
+            break
         quoted_name, name, quoted_value, value = match.groups()
         name = quoted_name.replace('""', '"') if name is None else name
         value = quoted_value.replace('""', '"') if quoted_value is not None else value or ""
         pairs[name.strip()] = value.strip()
         position = match.end()
+    if position < len(rest) or (text.strip() and not pairs):
+        raise malformed_value_error(option, text, form, hint=hint)
     return pairs
 
 

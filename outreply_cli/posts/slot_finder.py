@@ -6,14 +6,13 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cached_property
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from outreply_cli.api.client import Client, Resource, get_page_id, post_time
 from outreply_cli.api.resend import LIST_LAG
 from outreply_cli.errors import StorageError, TimeError
 from outreply_cli.journal.account import account_fingerprint
 from outreply_cli.journal.journal import Journal
-from outreply_cli.journal.models import EntryState, JournalEntry, RowHistory, SlotClaim
+from outreply_cli.journal.models import EntryState, JournalEntry, RowHistory, SlotClaim, SlotText
 from outreply_cli.pages import Page
 from outreply_cli.posts.guardrails import GuardrailLimits
 from outreply_cli.posts.listing import list_all_scheduled
@@ -96,7 +95,7 @@ class SlotFinder:
         slots = self._slots.get((PAGE, str(page["id"]))) or self._slots.get(
             (BRAND, str(page.get("brand_id") or ""))
         )
-        return None if slots is None else load_schedule(slots.text, slots.timezone)
+        return None if slots is None else _load(slots)
 
     def open(self, page: Page) -> PageSlots | None:
         """Return the free slots of a page; None for a page without slots."""
@@ -234,13 +233,11 @@ def fetch_slot_finder(client: Client, pages: Sequence[Page], journal: Journal) -
     )
 
 
-def load_schedule(text: str, timezone: str) -> SlotSchedule:
-    """Return stored slots; raises StorageError if they are damaged."""
+def _load(slots: SlotText) -> SlotSchedule:
     try:
-        zone: ZoneInfo = parse_zone(timezone)
-        return SlotSchedule.parse(text, zone)
+        return SlotSchedule.parse(slots.text, parse_zone(slots.timezone))
     except TimeError as error:
         raise StorageError(
-            f"the stored slots {text!r} ({timezone}) cannot be used: {error.message}",
+            f"the stored slots {slots.text!r} ({slots.timezone}) cannot be used: {error.message}",
             hint="Set them again with: outreply slots set",
         ) from None

@@ -181,7 +181,7 @@ class ReadOptions:
             scheduler=scheduler,
             sheet=self.sheet or None,
             date_order=self.date_order or None,
-            utm=parse_utm(self.utm) if self.utm else {},
+            utm=parse_utm(self.utm),
         )
 
 
