@@ -72,11 +72,13 @@ def count_for_x(text: str) -> int:
 def find_links(text: str) -> Iterator[tuple[int, int]]:
     """Yield the start and the end of each link in a normalized text."""
     # Where the top-level domain after a dot ends; without any, there is no link.
-    tlds = {dot: end for dot in _find_dots(text) if (end := _find_tld_end(text, dot + 1))}
+    tlds = {
+        dot: end for dot in _find_dots(text, 0, len(text)) if (end := _find_tld_end(text, dot + 1))
+    }
     position = 0
     while tlds and (match := _START.search(text, position)) is not None:
         # The longest domain; its last label before the top-level domain has no underscore.
-        dots = _dots_in(text, match.start("labels"), match.end())
+        dots = _find_dots(text, match.start("labels"), match.end())
         known = [
             dot
             for index, dot in enumerate(dots)
@@ -112,7 +114,7 @@ def _find_bare_domains(
     """Yield the domains without a protocol between `start` and `end`; the last one has the path."""
     found = []
     for match in _ASCII_LABELS.finditer(text[start:end]):
-        dots = _dots_in(text, start + match.start(), start + match.end())
+        dots = _find_dots(text, start + match.start(), start + match.end())
         known = [dot for dot in dots if tlds.get(dot, end + 1) <= end]
         if known:
             found.append((start + match.start(), tlds[known[-1]]))
@@ -121,15 +123,11 @@ def _find_bare_domains(
         yield first, last + (rest.end() - end if has_path else 0)
 
 
-def _find_dots(text: str) -> Iterator[int]:
-    dot = text.find(".")
-    while dot >= 0:
-        yield dot
-        dot = text.find(".", dot + 1)
-
-
-def _dots_in(text: str, start: int, end: int) -> list[int]:
-    return [index for index in range(start, end) if text[index] == "."]
+def _find_dots(text: str, start: int, end: int) -> list[int]:
+    dots = []
+    while (start := text.find(".", start, end) + 1) > 0:
+        dots.append(start - 1)
+    return dots
 
 
 def _label_start(match: re.Match[str], dots: list[int], index: int) -> int:

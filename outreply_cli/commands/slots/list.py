@@ -4,7 +4,7 @@ from contextlib import suppress
 
 from outreply_cli.api.errors import PermissionDeniedError
 from outreply_cli.cli.options import command
-from outreply_cli.commands.slots.shared import COLUMNS, Target, open_store
+from outreply_cli.commands.slots.shared import COLUMNS, NO_SLOTS, Target, open_store
 from outreply_cli.context import Context
 from outreply_cli.pages import page_alias
 
@@ -34,4 +34,4 @@ def run(context: Context) -> None:
     ]
     context.output.print_list(items, COLUMNS)
     if not items:
-        context.info("No slots are set. Set them with: outreply slots set PAGE 'mon-fri 09:00'")
+        context.info(NO_SLOTS)

@@ -12,6 +12,7 @@ from outreply_cli.api.client import Client
 from outreply_cli.bulk.identity import calendar_label
 from outreply_cli.bulk.matching import key_from_name
 from outreply_cli.cli.options import TimeZone, command
+from outreply_cli.commands.slots.shared import NO_SLOTS
 from outreply_cli.context import Context
 from outreply_cli.journal.journal import JOURNAL_FILE, Journal
 from outreply_cli.journal.models import JournalEntry
@@ -82,7 +83,7 @@ def run(
         Column("Command", "command", csv_only=True),
     ], id_field=None)  # fmt: skip
     if not items:
-        context.info("No slots are set. Set them with: outreply slots set PAGE 'mon-fri 09:00'")
+        context.info(NO_SLOTS)
     for item in items:
         if item["command"]:
             context.info(f"Freed: {when(item)}. To take it: {item['command']}")

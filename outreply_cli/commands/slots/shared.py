@@ -26,6 +26,7 @@ COLUMNS = (
     Column("Slots", "slots"),
     Column("Time zone", "timezone"),
 )
+NO_SLOTS = "No slots are set. Set them with: outreply slots set PAGE 'mon-fri 09:00'"
 _BRAND_PREFIX = "brand:"
 
 
