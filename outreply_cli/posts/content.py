@@ -161,7 +161,11 @@ def validate_content(
     platform gets a warning, or an error with `is_strict`. `has_secret` returns whether a field
     contains a token or a webhook secret.
     """
-    secret_fields = [name for name in PostContent._fields if has_secret(getattr(content, name))]
+    secret_fields = [
+        name
+        for name, value in zip(PostContent._fields, content, strict=True)
+        if value and has_secret(value)
+    ]
     for name in secret_fields:
         yield Diagnostic(name, LEAK_PROBLEM)
     if not files and _is_plain(content, platform_name, rules):
