@@ -14,6 +14,7 @@ PLACEHOLDERS = ("platform", "page", "key", "calendar")
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _URL = re.compile(r"https?://[^\s<>\"]+", re.IGNORECASE)
 _URL_END = ".,:;!?'\")]}…"
+_PAIRS = {")": "(", "]": "[", "}": "{"}
 _EXAMPLE = "For example: --utm 'source={platform},campaign={key}'"
 
 
@@ -66,19 +67,34 @@ def tag_content(content: PostContent, parameters: Mapping[str, str]) -> tuple[Po
     """
     count = 0
 
-    def tag(match: re.Match[str]) -> str:
+    def tag(url: str) -> str:
         nonlocal count
-        url = match[0].rstrip(_URL_END)
         tagged = _add_parameters(url, parameters)
         count += tagged != url
-        return tagged + match[0][len(url) :]
+        return tagged
+
+    def tag_in_text(match: re.Match[str]) -> str:
+        url = _trim(match[0])
+        return tag(url) + match[0][len(url) :]
 
     texts: dict[str, Any] = {
-        name: _URL.sub(tag, text)
-        for name in ("message", "first_comment", "link")
+        name: _URL.sub(tag_in_text, text)
+        for name in ("message", "first_comment")
         if (text := getattr(content, name))
     }
+    if content.link and _URL.fullmatch(content.link):
+        texts["link"] = tag(content.link)
     return content._replace(**texts), count
+
+
+def _trim(url: str) -> str:
+    """Return a URL in a text without the punctuation after it; `…/Mercury_(planet)` has none."""
+    while url.endswith(tuple(_URL_END)):
+        closing = url[-1]
+        if closing in _PAIRS and url.count(closing) <= url.count(_PAIRS[closing]):
+            break
+        url = url[:-1]
+    return url
 
 
 def _add_parameters(url: str, parameters: Mapping[str, str]) -> str:

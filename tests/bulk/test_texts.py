@@ -191,6 +191,8 @@ def test_csv_text_has_no_variables(tmp_path: Path) -> None:
         ("Seen https://e.com/a?", "Seen https://e.com/a?utm_source=x?"),
         ("https://e.com/a#top", "https://e.com/a?utm_source=x#top"),
         ("(https://e.com/a)", "(https://e.com/a?utm_source=x)"),
+        ("https://e.com/a_(b)", "https://e.com/a_(b)?utm_source=x"),
+        ("(see https://e.com/a_(b)).", "(see https://e.com/a_(b)?utm_source=x)."),
         ("https://e.com/a?utm_source=y", "https://e.com/a?utm_source=y"),
         ("https://e.com/a?utm_source=", "https://e.com/a?utm_source="),
         ("http://e.com, https://f.com!", "http://e.com?utm_source=x, https://f.com?utm_source=x!"),
@@ -214,6 +216,19 @@ def test_template_values_are_escaped() -> None:
         PostContent(link="https://e.com"), {"utm_campaign": "x/y z", "utm_term": "a&b"}
     )
     assert content.link == "https://e.com?utm_campaign=x%2Fy%20z&utm_term=a%26b"
+
+
+@pytest.mark.parametrize(
+    ("link", "expected"),
+    [
+        ("https://e.com/a_(b)", "https://e.com/a_(b)?utm_source=x"),
+        ("https://e.com/?", "https://e.com/?utm_source=x"),
+        ("https://e.com/a.", "https://e.com/a.?utm_source=x"),
+    ],
+)
+def test_link_is_tagged_as_a_whole(link: str, expected: str) -> None:
+    content, count = tag_content(PostContent(link=link), {"utm_source": "x"})
+    assert (content.link, count) == (expected, 1)
 
 
 UTM = "source={platform},campaign={key}"
