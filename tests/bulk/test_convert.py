@@ -1,6 +1,7 @@
 """`bulk convert`: the converted calendar plans the same posts."""
 
 import json
+import shlex
 import shutil
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -75,7 +76,7 @@ def test_converted_yaml_plans_the_same_posts(cli: CommandLine, tmp_path: Path) -
     path.write_text(YAML)
     ran = cli.run("bulk", "convert", str(path))
     assert ran.code == 0, ran.err
-    assert "set it with: --name 'launch'" in ran.err
+    assert "set it with: --name launch" in ran.err
     mine.write_text(ran.out, encoding="utf-8", newline="")
     assert plan(cli, mine, ("--name", "launch")) == plan(cli, path, ())
 
@@ -149,3 +150,12 @@ def test_round_trip_loses_no_text(rows: list[dict[str, str]]) -> None:
     assert [(row.key, row.content, row.messages) for row in before.rows] == [
         (row.key, row.content, row.messages) for row in after.rows
     ]
+
+
+def test_name_in_advice_is_quoted(cli: CommandLine, tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text("name: it's\nposts: [{page: facebook:acme, scheduled_at: 2026-12-24 18:00, "
+                    "message: Hi}]\n")  # fmt: skip
+    ran = cli.run("bulk", "convert", str(path))
+    name = shlex.quote("it's")
+    assert f"set it with: --name {name}" in ran.err

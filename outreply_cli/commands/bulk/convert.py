@@ -1,5 +1,7 @@
 """`outreply bulk convert`."""
 
+import shlex
+
 from outreply_cli.bulk.convert import convert_calendar
 from outreply_cli.bulk.service import calendar_error
 from outreply_cli.cli.options import command
@@ -32,6 +34,6 @@ def run(context: Context, file: File, reading: ReadOptions) -> None:
         context.warn(problem.text)
     context.output.write_document(converted.text)
     if calendar.name is not None:
-        context.info(f"The calendar has a name; set it with: --name '{calendar.name}'")
+        context.info(f"The calendar has a name; set it with: --name {shlex.quote(calendar.name)}")
     if reading.utm or calendar.settings.utm:
         context.info("UTM parameters are not in the file; set them with: --utm")
