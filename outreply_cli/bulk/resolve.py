@@ -13,6 +13,7 @@ from outreply_cli.bulk.calendar import Calendar, Row
 from outreply_cli.bulk.series import SERIES_MAX_AGE, Expansion, Repeat, expand_series
 from outreply_cli.bulk.utm import MissingValueError, fill_templates, tag_content
 from outreply_cli.errors import InvalidInputError, TimeError
+from outreply_cli.formats.mapping import quote_mapping
 from outreply_cli.journal.models import FILES_FIELD
 from outreply_cli.media.files import MediaFile, MediaFileError, StorageLimits, inspect_and_hash
 from outreply_cli.pages import UnknownPageError, resolve_page
@@ -349,8 +350,8 @@ class _RowResolver:
                 message = error.text
                 if self._calendar.scheduler is not None and isinstance(error, UnknownPageError):
                     message = (
-                        f"{error.message}; map it with --pages '{name}=PAGE', or leave it out with "
-                        f"--pages '{name}='"
+                        f"{error.message}; map it with {self._pages_option(name, 'PAGE')}, or "
+                        f"leave it out with {self._pages_option(name, '')}"
                     )
                 self._add(row, "page", message)
                 continue
@@ -379,8 +380,12 @@ class _RowResolver:
         count = f"{len(pages)} pages are" if pages else "no page is"
         raise InvalidInputError(
             f"{name!r} is a platform, and {count} on it",
-            hint=f"Set the page with: --pages '{name}=PAGE'",
+            hint=f"Set the page with: {self._pages_option(name, 'PAGE')}",
         )
+
+    def _pages_option(self, name: str, page: str) -> str:
+        # The option replaces the one that was given.
+        return f"--pages {quote_mapping({**self._calendar.settings.page_names, name: page})}"
 
     def _split_pages(self, names: Sequence[str]) -> Iterator[str]:
         for name in names:

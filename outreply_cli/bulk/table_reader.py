@@ -28,9 +28,9 @@ from outreply_cli.bulk.headers import (
     get_target,
 )
 from outreply_cli.formats.csv import unescape_formula
-from outreply_cli.formats.mapping import format_mapping
+from outreply_cli.formats.mapping import quote_mapping
 from outreply_cli.formats.text import join_names
-from outreply_cli.spec.platforms import find_platform
+from outreply_cli.spec.platforms import PLATFORMS, find_platform
 
 Record = tuple[int, list[str]]
 
@@ -104,9 +104,9 @@ class _Columns:
 def _skip_header(
     calendar: Calendar, scheduler: Scheduler, records: Iterator[Record]
 ) -> tuple[_Columns, Iterator[Record]]:
-    """Return the columns of a file without a header row; one that was added has no date."""
+    """Return the columns of a file without a header row, and its rows without an added one."""
     first = next(records, None)
-    if first is not None and _TIMESTAMP.match(first[1][0]):
+    if first is not None and not _is_field(first[1][0]):
         records = itertools.chain([first], records)
     calendar.header = list(scheduler.columns_in_order)
     _note_scheduler(calendar, scheduler)
@@ -121,7 +121,7 @@ def _read_header(
     found: Record | None = None
     for record in itertools.islice(records, _TITLES_MAX):
         filled = [cell for cell in record[1] if cell.strip()]
-        if len(filled) > 1 or (normalize_field(filled[0]) or get_target(filled[0])) is not None:
+        if len(filled) > 1 or _is_field(filled[0]):
             found = record
             break
         titles.append(record)
@@ -141,6 +141,10 @@ def _read_header(
         lines = _join_lines(calendar, [line for line, _ in titles])
         calendar.notes.append(f"{lines} above the header row ignored")
     return _parse_header(calendar, *found), records
+
+
+def _is_field(name: str) -> bool:
+    return (normalize_field(name) or get_target(name)) is not None
 
 
 def _parse_header(calendar: Calendar, line: int, names: list[str]) -> _Columns | None:
@@ -168,8 +172,10 @@ def _parse_header(calendar: Calendar, line: int, names: list[str]) -> _Columns |
     unknown = [index for index, name in enumerate(names) if name and mapped[index] is None]
     left_out: list[int] = []
     if scheduler is not None:
-        left_out = unknown
-    elif unknown and settings.columns.get(ANY_COLUMN) is None:
+        # A column that was added, and means the same as another one, is not left out.
+        left_out = [index for index in unknown if not _is_field(names[index])]
+        unknown = [index for index in unknown if _is_field(names[index])]
+    if unknown and settings.columns.get(ANY_COLUMN) is None:
         unknown_names = [names[index] for index in unknown]
         _report_unknown_columns(calendar, line, unknown_names, names, mapped)
     for index, target in enumerate(mapped):
@@ -194,14 +200,23 @@ def _map_columns(
 ) -> list[str | None]:
     """Return what each column stands for; None if that is unknown, or another column has it."""
     mapped = list(explicit)
-    # Our own names take precedence over other words for the same field.
-    for find in (normalize_field, get_target) if scheduler is None else (scheduler.get_target,):
+    # Our own names take precedence over other words for the same field; users add columns to the
+    # files of schedulers too.
+    own = () if scheduler is None else (scheduler.get_target,)
+    for find in (*own, normalize_field, get_target):
         for index, name in enumerate(names):
             target = find(name) if mapped[index] is None else None
             if find == get_target and target in mapped and target not in _SEVERAL:
-                target = None
+                # A date and its time, such as `Post date` and `Post time`, are a pair.
+                is_pair = target == "scheduled_at" and mapped.count(target) == 1
+                target = target if is_pair and _is_pair(names[mapped.index(target)], name) else None
             mapped[index] = mapped[index] if target is None else target
     return mapped
+
+
+def _is_pair(*names: str) -> bool:
+    words = [set(name.lower().split()) & {"date", "time"} for name in names]
+    return words in ([{"date"}, {"time"}], [{"time"}, {"date"}])
 
 
 def _report_missing(calendar: Calendar, line: int, mapped: Sequence[str | None]) -> bool:
@@ -251,8 +266,7 @@ def _report_unknown_columns(
         is_free = guess not in mapped and guess not in guesses.values()
         guesses[name] = guess if is_free and normalize_field(guess) else ""
     # The option replaces the one that was given.
-    option = format_mapping({**calendar.settings.columns, **guesses})
-    advice = "--columns '" + option.replace("'", "'\"'\"'") + "'"
+    advice = f"--columns {quote_mapping({**calendar.settings.columns, **guesses})}"
     if len(unknown) > 1:
         ignored = "" if all(guesses.values()) else "; an empty field ignores the column"
         message = (
@@ -427,16 +441,31 @@ class _RowReader:
                 values[name] = f"{weekday} {values[name]}"
                 break
         platform = values.pop("platform", None)
-        if platform is not None:
-            known = find_platform(platform)
-            names = values.get("page") or [platform]
-            values["page"] = [
-                f"{known.name}:{name.lstrip('@')}"
-                if known is not None and ":" not in name and name != platform
-                else name
-                for name in names
-            ]
+        if platform is not None and "page" in values:
+            values["page"] = [self._add_platform(line, platform, name) for name in values["page"]]
+        elif platform is not None:
+            values["page"] = split_cell(calendar, "page", platform)
         return True
+
+    def _add_platform(self, line: int, platform: str, name: str) -> str:
+        """Return the name of a page with the row's platform, which must not be another one."""
+        prefix, colon, _ = name.partition(":")
+        known, own = find_platform(platform), find_platform(prefix) if colon else None
+        if known is not None and not colon and name != platform:
+            return f"{known.name}:{name.lstrip('@')}"
+        if own is None and known is None and name != platform:
+            message = (
+                f"{platform!r} is not one of {', '.join(item.name for item in PLATFORMS)}; write "
+                "several pages as instagram:acme;facebook:acme, or ignore the column with --columns"
+            )
+            self._calendar.add_error(line, "page", message)
+        elif own is not None and own != known:
+            message = (
+                f"{name!r} is not on {platform!r}; correct one of them, or ignore the column with "
+                "--columns"
+            )
+            self._calendar.add_error(line, "page", message)
+        return name
 
 
 def _column_letter(index: int) -> str:

@@ -45,6 +45,11 @@ def format_mapping(pairs: Mapping[str, str]) -> str:
     return ",".join(f"{_quote(name)}={_quote(value)}" for name, value in pairs.items())
 
 
+def quote_mapping(pairs: Mapping[str, str]) -> str:
+    """Format values by name as one word of a command line."""
+    return "'" + format_mapping(pairs).replace("'", "'\"'\"'") + "'"
+
+
 def _quote(text: str) -> str:
     if not any(mark in text for mark in ',="'):
         return text

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import shutil
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -9,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from outreply_cli.bulk.headers import SCHEDULERS
+from outreply_cli.bulk.calendar import ReadSettings
+from outreply_cli.bulk.headers import HEADERLESS, SCHEDULERS
+from outreply_cli.bulk.loader import load_calendar
 from outreply_cli.emulator.server import EmulatorServer
 from tests.bulk.test_bulk_schedule import get_summary
 from tests.clocks import ManualClock
@@ -283,3 +286,39 @@ def test_row_with_text_alone_is_not_ignored(cli: CommandLine, tmp_path: Path) ->
     ran = cli.run("bulk", "schedule", path, "--dry-run")
     assert ran.code == 2
     assert "c.csv:2: page: `page` is required" in ran.err
+
+
+def test_added_columns_are_read(cli: CommandLine, tmp_path: Path) -> None:
+    rows = "Hi,2026-12-24 18:00,instagram:acme,https://e.com/a.jpg,Who?,x\n"
+    path = write(tmp_path, "b.csv", f"Text,Posting Time,Page,Image URL,First comment,Tags\n{rows}")
+    calendar = load_calendar(path, ReadSettings(pages=(FACEBOOK,)))
+    (row,) = calendar.rows
+    assert (row.pages, row.content.first_comment) == ((INSTAGRAM,), "Who?")
+    assert "left out Tags: the API does not have a field for it" in calendar.notes
+    path = write(
+        tmp_path, "d.csv", f"Text,Posting Time,Page,Image URL,First comment,Caption\n{rows}"
+    )
+    ran = cli.run("bulk", "schedule", path, "--dry-run")
+    assert ran.code == 2
+    assert "d.csv:1: Caption: may hold the message like 'Text'" in ran.err
+
+
+@pytest.mark.parametrize("first", ["24 Dec 2026 18:00", "tomorrow 09:00", "soon", ""])
+def test_first_row_of_a_headerless_file_is_a_post(tmp_path: Path, first: str) -> None:
+    path = write(tmp_path, "h.csv", f"{first},One\n2026-12-25 18:00,Two\n")
+    calendar = load_calendar(path, ReadSettings(scheduler=HEADERLESS, pages=(FACEBOOK,)))
+    assert [row.content.message for row in calendar.rows] == ["One", "Two"]
+
+
+def test_advised_mapping_keeps_the_given_one(cli: CommandLine, tmp_path: Path) -> None:
+    text = 'Text,Posting Time,page\nHi,2026-12-24 18:00,"Joe\'s;One"\n'
+    path = write(tmp_path, "b.csv", text)
+    words = ("bulk", "schedule", path, "--dry-run", "--json")
+    ran = cli.run(*words, "--pages", f"One={FACEBOOK}")
+    assert ran.code == 2
+    option = re.search(r"map it with --pages (.*), or leave", json.loads(ran.err.splitlines()[-1])
+                       ["error"]["details"]["problems"][0]["text"])  # fmt: skip
+    assert option is not None
+    (mapping,) = shlex.split(option[1])
+    ran = cli.run(*words, "--pages", mapping.replace("PAGE", INSTAGRAM))
+    assert "page not found" not in ran.err

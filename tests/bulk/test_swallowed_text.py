@@ -479,6 +479,8 @@ EXCEL = "Date,Caption,Image,Channel"
         (EXCEL, "2026-12-24 18:00,Hi,https://e.com/a.jpg,facebook:acme"),
         ("Post Date,Post Text,Photo URL,Account", "2026-12-24 18:00,Hi,a.jpg,facebook:acme"),
         ("Date,Time,Caption,Channel", "2026-12-24,18:00,Hi,facebook:acme"),
+        ("Post date,Post time,Caption,Channel", "2026-12-24,18:00,Hi,facebook:acme"),
+        ("Scheduled Time,Scheduled Date,Text,Page", "18:00,2026-12-24,Hi,facebook:acme"),
         ("Datum,Uhrzeit,Beitrag,Bild,Kanal", "2026-12-24,18:00,Hi,a.jpg,facebook:acme"),
         ("Date,Heure,Légende,Visuel,Compte", "2026-12-24,18:00,Hi,a.jpg,facebook:acme"),
         ("Fecha,Hora,Texto,Imagen,Cuenta", "2026-12-24,18:00,Hi,a.jpg,facebook:acme"),
@@ -507,6 +509,32 @@ def test_weekday_column_that_contradicts_the_date(cli: CommandLine, tmp_path: Pa
     ran = cli.run("bulk", "schedule", str(path), "--dry-run")
     assert ran.code == 2
     assert "2026-12-24 is a Thursday, not a Friday" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("platform", "account", "problem"),
+    [
+        ("Threads", "acme", "'Threads' is not one of facebook, instagram"),
+        ("Facebook, Instagram", "acme", "'Facebook, Instagram' is not one of facebook"),
+        ("Facebook", "instagram:acme", "'instagram:acme' is not on 'Facebook'"),
+        ("Instagram", "IG:acme", None),
+    ],
+)
+def test_platform_that_contradicts_the_page(
+    tmp_path: Path, platform: str, account: str, problem: str | None
+) -> None:
+    row = f'"{platform}",{account},2026-12-24 18:00,Hi'
+    calendar = read(tmp_path, f"Platform,Account,Date,Text\n{row}\n")
+    if problem is None:
+        assert calendar.problems == []
+    else:
+        (text,) = [item.text for item in calendar.problems]
+        assert f"c.csv:2: page: {problem}" in text
+
+
+def test_two_dates_are_not_a_date_and_a_time(tmp_path: Path) -> None:
+    text = "Post date,Publish date,Text,page\n2026-12-24 18:00,2026-12-25 18:00,Hi,facebook:acme\n"
+    assert "may hold the scheduled_at like 'Post date'" in get_only_text(read(tmp_path, text))
 
 
 def test_advised_option_keeps_the_given_one(tmp_path: Path) -> None:
