@@ -3,10 +3,12 @@
 import io
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time, timedelta
 from typing import Any
 from xml.etree import ElementTree as ET
+from xml.parsers import expat
 
 from outreply_cli.bulk.calendar import Calendar, Sheet, normalize_field
 from outreply_cli.bulk.headers import get_target
@@ -16,10 +18,14 @@ from outreply_cli.formats.text import join_names
 
 _UNPACKED_MAX_BYTES = 512 * 1024 * 1024
 _ROWS_MAX = 200_000
+_CELLS_MAX = 20_000_000
+# The filled cells of .xlsx files, and how often a cell or row of .ods files is repeated.
+_ADDRESS = re.compile(rb'<c\s[^>]*?\br="([A-Z]*)(\d+)"[^>]*(?<!/)>')
+_REPEATED = re.compile(rb'-repeated\s*=\s*["\'](\d+)["\']')
 _ROW_ADDRESS = re.compile(r"([A-Z]+)(\d+)")
 # A cell with an error, or with a formula that no program has calculated yet.
 _BROKEN_CELL = re.compile(
-    rb'<c r="(?P<address>[A-Z]+\d+)"(?P<attributes>[^>]*)>(?P<content>.*?)</c>', re.DOTALL
+    rb'<c r="(?P<address>[A-Z]+\d+)"(?P<attributes>[^>]*)(?<!/)>(?P<content>.*?)</c>', re.DOTALL
 )
 _NO_VALUE = re.compile(rb"<f[ />](?!.*<v>[^<])", re.DOTALL)
 _ERROR_VALUE = re.compile(rb"<v>([^<]{1,40})</v>")
@@ -41,8 +47,9 @@ def parse_workbook(calendar: Calendar, content: bytes) -> None:
             f"{calendar.file_name} is a workbook, which requires another package",
             hint="Install outreply-cli[xlsx] instead of outreply-cli, or save the sheet as CSV.",
         ) from None
-    if not _is_bounded(content):
-        calendar.add_error(0, "", "the workbook is larger than 512 MB when unpacked; split it")
+    problem = _find_excess(content)
+    if problem is not None:
+        calendar.add_error(0, "", problem)
         return
     try:
         with calamine.CalamineWorkbook.from_filelike(io.BytesIO(content)) as workbook:
@@ -58,19 +65,49 @@ def parse_workbook(calendar: Calendar, content: bytes) -> None:
     except calamine.CalamineError as error:
         calendar.add_error(0, "", f"the workbook is damaged, or of an unknown kind: {error}")
         return
+    except BaseException as error:
+        # Not an `Exception`, and its class cannot be imported.
+        if type(error).__name__ != "PanicException":
+            raise
+        calendar.add_error(0, "", "the workbook is damaged; open it, and save it again")
+        return
     calendar.sheet = Sheet(name)
     _mark_broken_cells(content, name, rows)
     add_records(calendar, _records(calendar, rows))
 
 
-def _is_bounded(content: bytes) -> bool:
-    """Return whether the parts of a workbook have no more than the allowed size."""
+def _find_excess(content: bytes) -> str | None:
+    """Return why the reader could not hold a workbook: it makes a table of all cells."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            return sum(part.file_size for part in archive.infolist()) <= _UNPACKED_MAX_BYTES
-    except (zipfile.BadZipFile, OSError, ValueError):
+            if sum(part.file_size for part in archive.infolist()) > _UNPACKED_MAX_BYTES:
+                return "the workbook is larger than 512 MB when unpacked; split it"
+            for name in archive.namelist():
+                if not name.endswith(".xml"):
+                    continue
+                if name.startswith("xl/worksheets/"):
+                    addresses = _ADDRESS.findall(archive.read(name))
+                    columns = {letters for letters, _ in addresses}
+                    width = max((_column_index(item.decode()) + 1 for item in columns), default=1)
+                    height = max((int(number) for _, number in addresses), default=1)
+                elif name == "content.xml":
+                    xml = archive.read(name)
+                    # The reader never ends with invalid XML.
+                    expat.ParserCreate().ParseFile(io.BytesIO(xml))
+                    width, height = 1, max(map(int, _REPEATED.findall(xml)), default=1)
+                else:
+                    continue
+                if width * height > _CELLS_MAX:
+                    return (
+                        "a sheet has a cell far from the others, or is damaged; copy the rows to a "
+                        "new workbook"
+                    )
+    except expat.ExpatError as error:
+        return f"the workbook is damaged: {error}"
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError):
         # An .xls file, or a damaged one.
-        return True
+        pass
+    return None
 
 
 def _choose_sheet(calendar: Calendar, workbook: Any, visible: Any) -> Any:

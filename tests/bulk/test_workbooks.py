@@ -8,14 +8,17 @@ from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import pytest
+from openpyxl.styles import Font
 
 from outreply_cli.bulk.calendar import Calendar, ReadSettings
 from outreply_cli.bulk.loader import load_calendar
 from tests.bulk.test_bulk_schedule import get_report, get_summary
-from tests.bulk.workbooks import workbook
+from tests.bulk.workbooks import ods_workbook, workbook
 from tests.command_line import CommandLine
 
+EXPORTS = Path(__file__).parent / "exports"
 HEADER = ("page", "scheduled_at", "message")
 ROW = ("facebook:acme", datetime(2026, 12, 24, 18, 0), "Hi")
 Sheets = dict[str, Sequence[Sequence[Any]]]
@@ -34,6 +37,15 @@ def read(
     **options: Any,
 ) -> Calendar:
     return load_calendar(write(tmp_path, workbook({"Plan": rows}, **options)), settings)
+
+
+def replace_in_ods(old: bytes, new: bytes) -> bytes:
+    """Return an .ods file with other content."""
+    source, target = zipfile.ZipFile(io.BytesIO(ods_workbook("Plan", [HEADER, ROW]))), io.BytesIO()
+    with zipfile.ZipFile(target, "w") as archive:
+        for part in source.infolist():
+            archive.writestr(part, source.read(part).replace(old, new))
+    return target.getvalue()
 
 
 def get_texts(calendar: Calendar) -> list[str]:
@@ -122,6 +134,42 @@ def test_error_cells_are_not_empty(tmp_path: Path) -> None:
     assert problem.startswith("plan.xlsx!Plan:D2: first_comment: #REF! is a spreadsheet error")
 
 
+def test_error_after_an_empty_cell_with_a_format(tmp_path: Path) -> None:
+    rows = [("page", "scheduled_at", "link", "first_comment", "message"),
+            ("facebook:acme", ROW[1], None, "=1/0", "Hi")]  # fmt: skip
+    book = openpyxl.load_workbook(io.BytesIO(workbook({"Plan": rows})))
+    book["Plan"]["C2"].font = Font(bold=True)
+    book.save(tmp_path / "plan.xlsx")
+    (problem,) = get_texts(load_calendar(str(tmp_path / "plan.xlsx")))
+    assert problem.startswith("plan.xlsx!Plan:D2: first_comment: #N/A is a spreadsheet error")
+
+
+def test_opendocument_and_old_excel_files(tmp_path: Path) -> None:
+    rows = [HEADER, ("facebook:acme", ROW[1], "Grüße aus dem Café")]
+    ods = load_calendar(write(tmp_path, ods_workbook("Plan", rows), "plan.ods"))
+    # Written by xlwt; the time is a typed cell.
+    xls = load_calendar(str(EXPORTS / "calendar.xls"))
+    for calendar in (ods, xls):
+        assert calendar.problems == []
+        (row,) = calendar.rows
+        assert (row.pages, row.scheduled_at) == (("facebook:acme",), "2026-12-24 18:00")
+        assert (row.content.message, row.sheet and row.sheet.name) == (rows[1][2], "Plan")
+
+
+@pytest.mark.parametrize("value", [None, "x"])
+def test_cell_far_from_the_others(tmp_path: Path, value: str | None) -> None:
+    book = openpyxl.load_workbook(io.BytesIO(workbook({"Plan": [HEADER, ROW]})))
+    cell = book["Plan"]["XFD1048576"]
+    cell.value, cell.font = value, Font(bold=True)
+    book.save(tmp_path / "plan.xlsx")
+    calendar = load_calendar(str(tmp_path / "plan.xlsx"))
+    if value is None:
+        assert [row.content.message for row in calendar.rows] == ["Hi"]
+    else:
+        (text,) = get_texts(calendar)
+        assert "a sheet has a cell far from the others" in text
+
+
 def test_merged_cells_have_one_value(tmp_path: Path) -> None:
     rows = [("scheduled_at", "page", "message"), (ROW[1], "facebook:acme", "a"),
             (None, "instagram:acme", "b")]  # fmt: skip
@@ -157,6 +205,8 @@ def test_sheet_is_chosen_by_name(cli: CommandLine, tmp_path: Path) -> None:
         (workbook({"Plan": []}), "the workbook is empty"),
         (workbook({"Plan": [HEADER]}), "the calendar has no posts"),
         (workbook({"Plan": [HEADER, ROW]})[:3000], "the workbook is damaged"),
+        (replace_in_ods(b"</table:table-cell>", b"</table:tab"), "the workbook is damaged"),
+        (replace_in_ods(b'="16384"', b'="16384000000"'), "or is damaged"),
     ],
 )
 def test_unusable_workbooks(tmp_path: Path, content: bytes, words: str) -> None:
