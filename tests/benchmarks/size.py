@@ -5,6 +5,7 @@
 Each run is a process, from start to exit; figures are medians.
 """
 
+import csv
 import os
 import statistics
 import sys
@@ -13,6 +14,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+
+import openpyxl
 
 from outreply_cli.clock import SystemClock
 from outreply_cli.emulator.server import EmulatorServer
@@ -44,6 +47,7 @@ class Costs:
     plain: Cost
     checking: Cost
     planning: Cost
+    workbook: Cost
 
 
 def write_rows(path: Path, rows: int) -> None:
@@ -58,6 +62,29 @@ def write_rows(path: Path, rows: int) -> None:
             stream.write(f'k{n},youtube:bluebirdathome,{at},Europe/Paris,"{message}",,\n')
 
 
+def write_workbook(path: Path, rows: int) -> None:
+    """Write the calendar of `write_rows` as a workbook with typed times."""
+    text = path.with_suffix(".csv")
+    write_rows(text, rows)
+    book = openpyxl.Workbook(write_only=True)
+    sheet = book.create_sheet("Plan")
+    with text.open(encoding="utf-8", newline="") as stream:
+        for number, cells in enumerate(csv.reader(stream)):
+            values: list[object] = [*cells]
+            if number:
+                values[2] = datetime.fromisoformat(cells[2]).replace(tzinfo=None)
+            sheet.append(values)
+    book.save(path)
+
+
+def _checking(path: Path) -> list[str]:
+    code = (
+        "from outreply_cli.bulk.loader import load_calendar; "
+        f"assert not load_calendar({str(path)!r}).problems"
+    )
+    return [sys.executable, "-c", code]
+
+
 def measure_process(words: Sequence[str], environ: dict[str, str], runs: int) -> Cost:
     """Measure a process."""
     seconds = [run(words, environ, _CODES).seconds for _ in range(runs)]
@@ -68,12 +95,10 @@ def measure_calendar(rows: int, runs: int) -> Costs:
     """Measure a calendar of `rows` rows in all ways."""
     with tempfile.TemporaryDirectory() as name:
         calendar = Path(name) / "calendar.csv"
-        write_rows(calendar, rows)
         plain = f"import csv; list(csv.DictReader(open({str(calendar)!r})))"
-        checking = (
-            "from outreply_cli.bulk.loader import load_calendar; "
-            f"assert not load_calendar({str(calendar)!r}).problems"
-        )
+        workbook = Path(name) / "calendar.xlsx"
+        # Writes the same rows as CSV too.
+        write_workbook(workbook, rows)
         with EmulatorServer(Path(name) / "emulator.db", SystemClock()) as server:
             server.state.connection.execute("UPDATE users SET tier = 'elite'")
             environ = {
@@ -84,8 +109,9 @@ def measure_calendar(rows: int, runs: int) -> Costs:
             planning = ["-m", "outreply_cli", "bulk", "schedule", str(calendar), "--dry-run"]
             return Costs(
                 measure_process([sys.executable, "-c", plain], environ, runs),
-                measure_process([sys.executable, "-c", checking], environ, runs),
+                measure_process(_checking(calendar), environ, runs),
                 measure_process([sys.executable, *planning], environ, runs),
+                measure_process(_checking(workbook), environ, runs),
             )
 
 
@@ -99,6 +125,12 @@ def figures(quick: bool) -> Iterator[Figure]:
         f"reading and checking {sizes[1]:,} rows", many.checking.seconds / many.plain.seconds,
         _BASELINE, 10.0, growth=Growth(many.checking.seconds / few.checking.seconds, amounts),
         peak_mb=many.checking.peak_mb,
+    )  # fmt: skip
+    yield Figure(
+        f"reading {sizes[1]:,} rows of .xlsx", many.workbook.seconds / many.checking.seconds,
+        "the same rows as CSV", 3.0, growth=Growth(many.workbook.seconds / few.workbook.seconds,
+                                                   amounts),
+        peak_mb=many.workbook.peak_mb,
     )  # fmt: skip
     yield Figure(
         f"{_PLANNING} of {sizes[1]:,} rows", many.planning.seconds / many.plain.seconds,
