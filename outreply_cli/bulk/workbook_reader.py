@@ -29,6 +29,8 @@ _BROKEN_CELL = re.compile(
 )
 _NO_VALUE = re.compile(rb"<f[ />](?!.*<v>[^<])", re.DOTALL)
 _ERROR_VALUE = re.compile(rb"<v>([^<]{1,40})</v>")
+_TABLE = "{urn:oasis:names:tc:opendocument:xmlns:table:1.0}"
+_ODS_TYPE = "{urn:org:documentfoundation:names:experimental:calc:xmlns:calcext:1.0}value-type"
 _RELATION = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
 
 
@@ -73,6 +75,7 @@ def parse_workbook(calendar: Calendar, content: bytes) -> None:
         return
     calendar.sheet = Sheet(name)
     _mark_broken_cells(content, name, rows)
+    _mark_broken_ods_cells(content, name, rows)
     add_records(calendar, _records(calendar, rows))
 
 
@@ -93,7 +96,7 @@ def _find_excess(content: bytes) -> str | None:
                 elif name == "content.xml":
                     xml = archive.read(name)
                     # The reader never ends with invalid XML.
-                    expat.ParserCreate().ParseFile(io.BytesIO(xml))
+                    expat.ParserCreate(namespace_separator=" ").ParseFile(io.BytesIO(xml))
                     width, height = 1, max(map(int, _REPEATED.findall(xml)), default=1)
                 else:
                     continue
@@ -102,7 +105,7 @@ def _find_excess(content: bytes) -> str | None:
                         "a sheet has a cell far from the others, or is damaged; copy the rows to a "
                         "new workbook"
                     )
-    except expat.ExpatError as error:
+    except (expat.ExpatError, LookupError) as error:
         return f"the workbook is damaged: {error}"
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError):
         # An .xls file, or a damaged one.
@@ -208,6 +211,32 @@ def _mark_broken_cells(content: bytes, sheet: str, rows: list[list[Any]]) -> Non
         row, column = int(address[2]) - 1, _column_index(address[1])
         if row < len(rows) and column < len(rows[row]) and rows[row][column] == "":
             rows[row][column] = value
+
+
+def _mark_broken_ods_cells(content: bytes, sheet: str, rows: list[list[Any]]) -> None:
+    """Write the errors of an .ods sheet into `rows`."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            xml = archive.read("content.xml")
+    except (zipfile.BadZipFile, KeyError):
+        return
+    if b'value-type="error"' not in xml:
+        return
+    tables = ET.fromstring(xml).iter(f"{_TABLE}table")  # noqa: S314
+    table = next((item for item in tables if item.get(f"{_TABLE}name") == sheet), None)
+    line = 0
+    for row in table.iter(f"{_TABLE}table-row") if table is not None else ():
+        column = 0
+        for cell in row:
+            if cell.get(_ODS_TYPE) == "error" and line < len(rows) and column < len(rows[line]):
+                rows[line][column] = "".join(cell.itertext()) or "#N/A"
+            column += _repeats(cell, "number-columns-repeated")
+        line += _repeats(row, "number-rows-repeated")
+
+
+def _repeats(item: ET.Element, name: str) -> int:
+    count = item.get(_TABLE + name, "1")
+    return int(count) if count.isdecimal() else 1
 
 
 def _read_sheet_xml(content: bytes, sheet: str) -> bytes:

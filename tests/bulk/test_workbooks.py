@@ -156,6 +156,15 @@ def test_opendocument_and_old_excel_files(tmp_path: Path) -> None:
         assert (row.content.message, row.sheet and row.sheet.name) == (rows[1][2], "Plan")
 
 
+def test_error_cells_of_opendocument_files(tmp_path: Path) -> None:
+    header, cell = (*HEADER, "link", "first_comment"), "#DIV/0!"
+    rows = [("Plan",), header, (*ROW, "", cell), (*ROW[:2], "Ho", cell)]
+    content = ods_workbook("Plan", rows)
+    first, second = get_texts(load_calendar(write(tmp_path, content, "plan.ods")))
+    assert first.startswith("plan.ods!Plan:E3: first_comment: #DIV/0! is a spreadsheet error")
+    assert second.startswith("plan.ods!Plan:D4: link: #DIV/0! is a spreadsheet error")
+
+
 @pytest.mark.parametrize("value", [None, "x"])
 def test_cell_far_from_the_others(tmp_path: Path, value: str | None) -> None:
     book = openpyxl.load_workbook(io.BytesIO(workbook({"Plan": [HEADER, ROW]})))
@@ -206,6 +215,8 @@ def test_sheet_is_chosen_by_name(cli: CommandLine, tmp_path: Path) -> None:
         (workbook({"Plan": [HEADER]}), "the calendar has no posts"),
         (workbook({"Plan": [HEADER, ROW]})[:3000], "the workbook is damaged"),
         (replace_in_ods(b"</table:table-cell>", b"</table:tab"), "the workbook is damaged"),
+        (replace_in_ods(b"<text:p>", b"<t:p>"), "the workbook is damaged"),
+        (replace_in_ods(b"UTF-8", b"UTF-99"), "the workbook is damaged"),
         (replace_in_ods(b'="16384"', b'="16384000000"'), "or is damaged"),
     ],
 )

@@ -39,6 +39,7 @@ _ODS = """\
 <?xml version="1.0" encoding="UTF-8"?>
 <office:document-content xmlns:office="urn:oasis:names:tc:opendocument:xmlns:office:1.0"
  xmlns:table="urn:oasis:names:tc:opendocument:xmlns:table:1.0"
+ xmlns:calcext="urn:org:documentfoundation:names:experimental:calc:xmlns:calcext:1.0"
  xmlns:text="urn:oasis:names:tc:opendocument:xmlns:text:1.0" office:version="1.2"><office:body>
 <office:spreadsheet><table:table table:name="{sheet}">{rows}
 <table:table-row table:number-rows-repeated="1048000"><table:table-cell
@@ -66,6 +67,8 @@ def ods_workbook(sheet: str, rows: Sequence[Sequence[Any]]) -> bytes:
 def _ods_cell(value: Any) -> str:
     if isinstance(value, datetime):
         kind = f'office:value-type="date" office:date-value="{value:%Y-%m-%dT%H:%M:%S}"'
+    elif str(value).startswith("#"):
+        kind = 'office:value-type="string" office:string-value="" calcext:value-type="error"'
     else:
         kind = 'office:value-type="string"'
     return f"<table:table-cell {kind}><text:p>{escape(str(value))}</text:p></table:table-cell>"
