@@ -40,6 +40,7 @@ _HEADERS = {
     "texto, mensaje, contenido, pie de foto, "
     "mensagem, legenda, conteudo",
     "page": "page, account, channel, profile, handle, username, social account, social profile, "
+    "page name, account name, channel name, profile name, "
     "kanal, konto, profil, seite, "
     "canal, compte, "
     "cuenta, perfil, pagina, "

@@ -295,6 +295,9 @@ def test_added_columns_are_read(cli: CommandLine, tmp_path: Path) -> None:
     (row,) = calendar.rows
     assert (row.pages, row.content.first_comment) == ((INSTAGRAM,), "Who?")
     assert "left out Tags: the API does not have a field for it" in calendar.notes
+    text = "Text,Posting Time,Account name\nHi,2026-12-24 18:00,instagram:acme\n"
+    (row,) = load_calendar(write(tmp_path, "e.csv", text), ReadSettings(pages=(FACEBOOK,))).rows
+    assert row.pages == (INSTAGRAM,)
     path = write(
         tmp_path, "d.csv", f"Text,Posting Time,Page,Image URL,First comment,Caption\n{rows}"
     )
