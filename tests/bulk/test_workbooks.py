@@ -225,6 +225,14 @@ def test_unusable_workbooks(tmp_path: Path, content: bytes, words: str) -> None:
     assert words in text
 
 
+def test_damaged_old_excel_file(tmp_path: Path) -> None:
+    content = bytearray((EXPORTS / "calendar.xls").read_bytes())
+    # The position of the sheet, beyond the end of the file.
+    content[1499] = 0xFF
+    (text,) = get_texts(load_calendar(write(tmp_path, bytes(content), "plan.xls")))
+    assert text == "plan.xls: the workbook is damaged; open it, and save it again"
+
+
 def test_workbook_that_unpacks_to_too_much(tmp_path: Path) -> None:
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
