@@ -194,6 +194,15 @@ def parse_past_time(text: str, *, now: datetime, zone: ZoneInfo) -> datetime:
     return local_time(day, time(0), zone)
 
 
+def find_weekday(text: str) -> str | None:
+    """Return the English name of a weekday in one of the languages of times, or None."""
+    word = "".join(c for c in unicodedata.normalize("NFD", text) if not unicodedata.combining(c))
+    word = word.strip(" .").lower()
+    # In a text with other words, it may be March.
+    number = 1 if word == "mar" else _WEEKDAYS.get(word)
+    return None if number is None else _WEEKDAY_NAMES[number]
+
+
 def parse_weekdays(text: str) -> list[int] | None:
     """Parse `mon`, or a range such as `mon-fri`, into numbers from 0; None if it is neither."""
     first, dash, last = map(str.strip, text.partition("-"))

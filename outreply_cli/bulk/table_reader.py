@@ -31,6 +31,7 @@ from outreply_cli.formats.csv import unescape_formula
 from outreply_cli.formats.mapping import quote_mapping
 from outreply_cli.formats.text import join_names
 from outreply_cli.spec.platforms import PLATFORMS, find_platform
+from outreply_cli.time_parser import find_weekday
 
 Record = tuple[int, list[str]]
 
@@ -241,11 +242,13 @@ def _pair_date_and_time(
         times.sort(key=lambda index: "time" in names[index].lower())
         mapped[times[0]], mapped[times[1]] = "date", "time"
     elif not {"date", "time"} <= set(mapped):
+        # `Mon` and `18:00` alone would be another day in each week.
+        has_date = not {"date", "scheduled_at"}.isdisjoint(mapped)
+        if "weekday" in mapped and not has_date:
+            mapped[mapped.index("weekday")] = None
         for index, target in enumerate(mapped):
             if target in {"date", "time"} and explicit[index] is None:
                 mapped[index] = None if "scheduled_at" in mapped else "scheduled_at"
-    if "weekday" in mapped and not {"date", "scheduled_at"} & set(mapped):
-        mapped[mapped.index("weekday")] = None
 
 
 def _report_unknown_columns(
@@ -416,6 +419,19 @@ class _RowReader:
             elif answer not in _NO:
                 self._calendar.add_error(line, name, f"{answer!r} is not TRUE or FALSE")
 
+    def _join_weekday(self, line: int, values: dict[str, Any]) -> None:
+        """Add the weekday to the date: the parser refuses one that contradicts it."""
+        weekday = values.pop("weekday")
+        known = find_weekday(weekday)
+        if known is None:
+            message = f"{weekday!r} is not a weekday; ignore the column with --columns"
+            self._calendar.add_error(line, "weekday", message)
+            return
+        for name in ("date", "scheduled_at"):
+            if name in values:
+                values[name] = f"{known} {values[name]}"
+                return
+
     def _join_parts(self, line: int, values: dict[str, Any]) -> bool:
         """Replace parts of fields by the fields; return whether the row is a post."""
         calendar = self._calendar
@@ -434,12 +450,8 @@ class _RowReader:
         if any(part in values for part in TIME_PARTS):
             year, month, day, hour, minute = (values.pop(part, "") for part in TIME_PARTS)
             values["scheduled_at"] = f"{year}-{month:0>2}-{day:0>2} {hour:0>2}:{minute or 0:0>2}"
-        weekday = values.pop("weekday", None)
-        for name in ("date", "scheduled_at"):
-            # The parser refuses a weekday that contradicts the date.
-            if weekday is not None and name in values:
-                values[name] = f"{weekday} {values[name]}"
-                break
+        if "weekday" in values:
+            self._join_weekday(line, values)
         platform = values.pop("platform", None)
         if platform is not None and "page" in values:
             values["page"] = [self._add_platform(line, platform, name) for name in values["page"]]

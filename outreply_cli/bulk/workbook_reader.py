@@ -74,6 +74,8 @@ def parse_workbook(calendar: Calendar, content: bytes) -> None:
         calendar.add_error(0, "", "the workbook is damaged; open it, and save it again")
         return
     calendar.sheet = Sheet(name)
+    if not content.startswith(b"PK"):
+        calendar.notes.append("cells with errors are read as empty; save it as .xlsx to find them")
     _mark_broken_cells(content, name, rows)
     _mark_broken_ods_cells(content, name, rows)
     add_records(calendar, _records(calendar, rows))

@@ -503,6 +503,27 @@ def test_headers_of_other_programs(cli: CommandLine, tmp_path: Path, header: str
     assert has_media == (".jpg" in row)
 
 
+@pytest.mark.parametrize(
+    ("header", "cells", "problem"),
+    [
+        ("Jour,Date", "mar,2026-12-22 18:00", None),
+        ("Wochentag,Datum", "Mo.,2026-12-21 18:00", None),
+        ("Tag,Datum", "promo,2026-12-21 18:00", "c.csv:2: weekday: 'promo' is not a weekday"),
+        ("Day,Date", "5,2026-12-21 18:00", "c.csv:2: weekday: '5' is not a weekday"),
+        ("Day,Time", "Mon,18:00", "c.csv:1: Day: unknown field 'Day'"),
+        ("Jour,Heure", "lundi,18:00", "c.csv:1: Jour: unknown field 'Jour'"),
+    ],
+)
+def test_weekday_column(
+    cli: CommandLine, tmp_path: Path, header: str, cells: str, problem: str | None
+) -> None:
+    path = tmp_path / "c.csv"
+    path.write_text(f"{header},page,message\n{cells},facebook:acme,Hi\n")
+    ran = cli.run("bulk", "schedule", str(path), "--dry-run", "--tz", "UTC", "--json")
+    assert ran.code == (0 if problem is None else 2), ran.err
+    assert problem is None or problem in ran.err
+
+
 def test_weekday_column_that_contradicts_the_date(cli: CommandLine, tmp_path: Path) -> None:
     path = tmp_path / "c.csv"
     path.write_text("Day,Date,page,Text\nFri,2026-12-24 18:00,facebook:acme,Hi\n")
