@@ -50,6 +50,7 @@ def find_doubts(
     outdated_pages: Collection[str],
     unrecorded: Collection[tuple[int, str]] = (),
     older: Iterable[Post] = (),
+    removed: Iterable[JournalEntry] = (),
 ) -> dict[int, Doubt]:
     """Return the doubts about rows that would be created or changed, by index.
 
@@ -57,10 +58,15 @@ def find_doubts(
     user refused, and `outdated_pages` the IDs of pages with posts that the journal may not know.
     Any scheduled post of its page may be that of a row at one of the `unrecorded` positions, which
     has neither a time nor an entry, and so may one of the `older` published posts that has nearly
-    its text.
+    its text. If the row has no key either, so may the post of a `removed` entry, which is past and
+    whose row is not in the file: the row's text may have been corrected since.
     """
     unclaimed = _group_unclaimed(remote.posts, claimed)
     published = _group_unclaimed(older, claimed)
+    past = [(_post_from_entry(entry), entry.scheduled_at) for entry in removed]
+    without_row = _group_unclaimed(
+        ({**post, "published_at": format_timestamp(at)} for post, at in past), ()
+    )
     unsent = {history.row: history.unsent for history in histories}
     # Where a list is truncated, only a journal that is not out of date shows that a row is new.
     doubtful_pages = remote.truncated_pages & set(outdated_pages)
@@ -89,7 +95,10 @@ def find_doubts(
         posts, is_unrecorded = get_posts(row), row.post.position in unrecorded
         if is_unrecorded:
             # A recent one may be in both lists.
-            old = _without_separate(row, published[row.post.page_id], separate)
+            old = published[row.post.page_id]
+            if row.post.key is None:
+                old = [*old, *without_row[row.post.page_id]]
+            old = _without_separate(row, old, separate)
             posts = list({str(post.get("id")): post for post in [*posts, *old]}.values())
         doubt = _find_doubt(row, status, posts, texts, is_unrecorded=is_unrecorded)
         planned = unsent.get(row.draft.row)

@@ -85,7 +85,7 @@ def identify_calendar(
             for known_id in at_path - similar:
                 histories = journal.rows(account, known_id)
                 entries = [history.active for history in histories if history.active]
-                similar |= _find_similar(rows, entries, at_path)
+                similar |= _find_similar(rows, entries, at_path) | _find_edited(rows, entries)
             if similar - at_path:
                 raise _ambiguous_error(calendar, known, similar)
             shared = similar
@@ -216,9 +216,9 @@ def _find_moved_pages(posts: Sequence[PlannedPost], pending: Sequence[JournalEnt
     }
 
 
-def _find_edited(posts: Sequence[PlannedPost], pending: Sequence[JournalEntry]) -> set[str]:
+def _find_edited(posts: Sequence[PlannedPost], entries: Sequence[JournalEntry]) -> set[str]:
     """Return the calendars with an earlier version of a row that has neither a time nor a key."""
-    entries = [entry for entry in pending if is_slot_row(entry.row)]
+    entries = [entry for entry in entries if is_slot_row(entry.row)]
     by_page: dict[str, set[str]] = defaultdict(set)
     for post in posts if entries else ():
         if post.takes_slot and post.key is None:

@@ -268,6 +268,9 @@ class BulkService:
             else remote.truncated_pages,
             unrecorded=placement.unrecorded,
             older=self._fetch_older({page_id for _, page_id in placement.unrecorded}, now),
+            removed=self._find_removed(matched, histories, remote, now)
+            if placement.unrecorded
+            else (),
         )
         if reconcile and not doubts:
             self._journal.record_all_known(account, name)
@@ -624,6 +627,26 @@ class BulkService:
             for page_id in sorted(page_ids)
             for post in self._client.published_posts(page_id=page_id, since=since).items
         ]
+
+    def _find_removed(
+        self,
+        rows: Sequence[MatchedRow],
+        histories: Iterable[RowHistory],
+        remote: RemoteState,
+        now: datetime,
+    ) -> list[JournalEntry]:
+        """Return the past entries without a row whose posts are not known to be cancelled."""
+        # A corrected row that was paired with a post has it, too.
+        own = {row.entry.post_id for row in rows if row.entry is not None}
+        removed = [
+            entry
+            for history in histories
+            if (entry := history.active) is not None
+            and entry.scheduled_at <= now
+            and entry.post_id not in {None, *own}
+        ]
+        statuses = fetch_statuses(self._client, remote, removed, now)
+        return [entry for entry in removed if statuses[entry.id] != PostStatus.MISSING]
 
     def _check(self, plan: Plan, posts: Sequence[Resource]) -> list[Diagnostic]:
         now, account = self._client.now(), self.account

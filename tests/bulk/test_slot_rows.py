@@ -24,6 +24,8 @@ TIMES = (
     "2026-11-23T16:30", "2026-11-24T08:00", "2026-11-24T16:30", "2026-11-25T08:00",
     "2026-11-25T16:30", "2026-11-26T08:00",
 )  # fmt: skip
+TEXT = "Our shop opens at nine on Saturday, wiht coffee for everyone"
+CORRECTED = TEXT.replace("wiht", "with")
 
 
 @pytest.fixture(autouse=True)
@@ -483,6 +485,92 @@ def test_old_journal_put_back(
     assert get_summary(schedule(slots, calendar)) == {"unchanged": 2, "unknown": 1}
     assert count_writes(emulator) == before
     assert len(times(client)) == 3
+
+
+@pytest.mark.parametrize("others", [[], [("", "Something else"), ("k", "With a key")]])
+@pytest.mark.parametrize("days", [1, 30])
+def test_text_corrected_after_publishing_is_held(
+    slots: CommandLine,
+    calendar: Path,
+    client: Client,
+    emulator: EmulatorServer,
+    *,
+    emulator_clock: ManualClock,
+    others: list[tuple[str, str]],
+    days: int,
+) -> None:
+    write(calendar, [("", TEXT), *others])
+    post_id = get_report(schedule(slots, calendar))["rows"][0]["id"]
+    emulator_clock.advance(days * 86_400)
+    writes = count_writes(emulator)
+    write(calendar, [("", CORRECTED), *others])
+    for _ in range(2):
+        ran = schedule(slots, calendar)
+        assert (ran.code, get_summary(ran).get("unknown")) == (3, 1), ran.err
+        assert f"{calendar}:2: unknown: the row is similar to post {post_id}" in ran.err
+        assert f"outreply bulk reconcile {calendar}" in ran.err
+    paired = slots.run("bulk", "reconcile", str(calendar), "--yes")
+    assert paired.code == 0, paired.err
+    for _ in range(2):
+        assert get_summary(schedule(slots, calendar)) == {"unchanged": 1 + len(others)}
+    assert count_writes(emulator) == writes
+    # The post has a row now: another row that is like it is a new one.
+    write(calendar, [("", CORRECTED), ("", f"{CORRECTED}!"), *others])
+    ran = schedule(slots, calendar)
+    assert get_summary(ran) == {"created": 1, "unchanged": 1 + len(others)}, ran.err
+    assert f"{CORRECTED}!" in times(client)
+
+
+def test_text_corrected_after_publishing_is_new_if_the_user_says_so(
+    slots: CommandLine, calendar: Path, client: Client, emulator_clock: ManualClock
+) -> None:
+    write(calendar, [("", TEXT)])
+    schedule(slots, calendar)
+    emulator_clock.advance(30 * 86_400)
+    write(calendar, [("", CORRECTED)])
+    assert get_summary(schedule(slots, calendar)) == {"unknown": 1}
+    assert slots.run("bulk", "reconcile", str(calendar), "--new", "2").code == 0
+    assert get_summary(schedule(slots, calendar)) == {"created": 1}
+    assert get_summary(schedule(slots, calendar)) == {"unchanged": 1}
+    assert list(times(client)) == [CORRECTED]
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [("", "Tomorrow we are closed"), ("", "Something else")],
+        [("", TEXT), ("", CORRECTED), ("", "Something else")],
+        [("", TEXT), ("", TEXT), ("", "Something else")],
+        [("k", CORRECTED), ("", "Something else")],
+    ],
+    ids=["another text", "like a row of the file", "equal to a row of the file", "key"],
+)
+def test_row_that_is_no_correction_of_a_published_one_is_new(
+    slots: CommandLine,
+    calendar: Path,
+    client: Client,
+    emulator_clock: ManualClock,
+    rows: list[tuple[str, str]],
+) -> None:
+    write(calendar, [("", TEXT), ("", "Something else")])
+    schedule(slots, calendar)
+    emulator_clock.advance(30 * 86_400)
+    write(calendar, rows)
+    ran = schedule(slots, calendar)
+    assert get_summary(ran) == {"created": 1, "unchanged": len(rows) - 1}, ran.err
+    assert len(times(client)) == 1
+
+
+def test_correction_of_a_cancelled_post_is_new(
+    slots: CommandLine, calendar: Path, client: Client, emulator_clock: ManualClock
+) -> None:
+    write(calendar, [("", TEXT), ("", "Something else")])
+    post_id = get_report(schedule(slots, calendar))["rows"][0]["id"]
+    assert slots.run("posts", "cancel", post_id).code == 0
+    emulator_clock.advance(30 * 86_400)
+    write(calendar, [("", CORRECTED), ("", "Something else")])
+    assert get_summary(schedule(slots, calendar)) == {"created": 1, "unchanged": 1}
+    assert list(times(client)) == [CORRECTED]
 
 
 def make_run(slots: CommandLine, emulator: EmulatorServer, calendar: Path) -> RunConfig:
