@@ -18,7 +18,9 @@ def handle(emulator: EmulatorServer) -> EmulatorHandle:
 @pytest.fixture
 def http(emulator: EmulatorServer) -> Iterator[httpx.Client]:
     headers = {"Authorization": f"Bearer {emulator.token}"}
-    with httpx.Client(base_url=emulator.base_url, headers=headers, trust_env=False) as client:
+    with httpx.Client(
+        base_url=emulator.base_url, headers=headers, trust_env=False, timeout=60
+    ) as client:
         yield client
 
 

@@ -14,7 +14,9 @@ from tests.clocks import ManualClock
 
 def get_me_status(emulator: EmulatorServer) -> int:
     headers = {"Authorization": f"Bearer {emulator.token}"}
-    return httpx.get(emulator.base_url + "/me", headers=headers, trust_env=False).status_code
+    return httpx.get(
+        emulator.base_url + "/me", headers=headers, trust_env=False, timeout=60
+    ).status_code
 
 
 @pytest.mark.parametrize(
@@ -45,7 +47,7 @@ def test_admin_invalid_params_are_rejected(
         handle.request(verb, **params)
     response = httpx.post(
         f"http://127.0.0.1:{emulator.port}/_emulator/{verb}",
-        headers={"X-Emulator-Key": emulator.handle.admin_key}, json=params,
+        headers={"X-Emulator-Key": emulator.handle.admin_key}, json=params, timeout=60,
     )  # fmt: skip
     assert error.value.exit_code == {400: 2, 404: 5}[response.status_code], response.text
     assert response.json()["error"]
@@ -56,6 +58,7 @@ def test_admin_invalid_json_body(emulator: EmulatorServer, raw: str) -> None:
     response = httpx.post(
         f"http://127.0.0.1:{emulator.port}/_emulator/token",
         headers={"X-Emulator-Key": emulator.handle.admin_key}, content=raw.encode("latin-1"),
+        timeout=60,
     )  # fmt: skip
     assert (response.status_code, response.json()["code"]) == (400, "INVALID_JSON")
 

@@ -121,7 +121,7 @@ def test_collaborator_token_lists_its_brand(emulator: EmulatorServer) -> None:
 
 def get(emulator: EmulatorServer, path: str, **headers: str) -> httpx.Response:
     sent = {name.replace("_", "-"): value for name, value in headers.items()}
-    return httpx.get(emulator.base_url + path, headers=sent, trust_env=False)
+    return httpx.get(emulator.base_url + path, headers=sent, trust_env=False, timeout=60)
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,12 @@ def test_usage_counts_failed_requests(emulator: EmulatorServer) -> None:
     assert usage() == {"requests": 5, "reads": 5}
     assert get(emulator, "/nowhere", **auth).status_code == 404
     assert usage() == {"requests": 6, "reads": 6}
-    httpx.post(emulator.base_url + "/posts/publish", headers={"X-API-Key": emulator.token}, json={})
+    httpx.post(
+        emulator.base_url + "/posts/publish",
+        headers={"X-API-Key": emulator.token},
+        json={},
+        timeout=60,
+    )
     assert usage() == {"requests": 7, "reads": 6, "writes": 1}
     emulator.state.connection.execute("UPDATE tokens SET scopes = '[\"read:media\"]'")
     assert get(emulator, "/pages", X_API_Key=get_secret(emulator)).status_code == 403

@@ -198,7 +198,9 @@ def test_token_actions(
     ):
         tab.click(label, row)
         tab.wait(f"document.querySelector(\"{row} .chip\").textContent === '{status}'")
-        response = httpx.get(f"{emulator.base_url}/brands", headers=headers, trust_env=False)
+        response = httpx.get(
+            f"{emulator.base_url}/brands", headers=headers, trust_env=False, timeout=60
+        )
         assert response.json().get("code") == code
     assert response.status_code == 401
     assert tab.evaluate(f'document.querySelector("{row} button")') is None

@@ -46,7 +46,9 @@ def test_acknowledged_writes_survive_kill(cli_logged_out: CommandLine, tmp_path:
     headers = {"Authorization": "Bearer outreply_live_roomyroomyroomyroomyroomyroomyroomyroomy"}
 
     def write(first: int) -> None:
-        with httpx.Client(base_url=running["base_url"], headers=headers, trust_env=False) as http:
+        with httpx.Client(
+            base_url=running["base_url"], headers=headers, trust_env=False, timeout=60
+        ) as http:
             for number in range(first, WRITES, 4):
                 at = (start_at + timedelta(minutes=3 * number)).isoformat()
                 body = {"page_id": "page1", "message": str(number), "scheduled_at": at}
@@ -78,7 +80,9 @@ def test_acknowledged_writes_survive_kill(cli_logged_out: CommandLine, tmp_path:
         assert set(acknowledged) <= post_ids
         # A post and its quota are committed together.
         assert used == len(post_ids) - 1
-        with httpx.Client(base_url=running["base_url"], headers=headers, trust_env=False) as http:
+        with httpx.Client(
+            base_url=running["base_url"], headers=headers, trust_env=False, timeout=60
+        ) as http:
             assert http.get(f"/posts/scheduled/{acknowledged[-1]}").status_code == 200
     finally:
         restarted.terminate()

@@ -230,7 +230,7 @@ def test_servers(emulator: EmulatorServer) -> None:
     assert API["servers"] == [{"url": DEFAULT_BASE_URL}]
     for host in ("127.0.0.1", "localhost"):
         url = emulator.base_url.replace("127.0.0.1", host)
-        served = httpx.get(f"{url}/openapi.json", trust_env=False).json()
+        served = httpx.get(f"{url}/openapi.json", trust_env=False, timeout=60).json()
         assert served == document(url, emulator=True)
         assert served["servers"] == [{"url": url}]
 
@@ -281,7 +281,10 @@ def test_deliveries_match_schemas(
 def test_method_not_allowed(emulator: EmulatorServer) -> None:
     for path in ("/", "/errors", "/openapi.json", "/pages"):
         response = httpx.request(
-            "DELETE", emulator.base_url + path, headers={"X-API-Key": emulator.token}
+            "DELETE",
+            emulator.base_url + path,
+            headers={"X-API-Key": emulator.token},
+            timeout=60,
         )
         assert (response.status_code, response.json()["code"]) == (405, "METHOD_NOT_ALLOWED")
         assert "GET" in response.headers["Allow"]

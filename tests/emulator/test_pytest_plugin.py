@@ -30,7 +30,7 @@ HTTP_CLIENTS = """
 
     def test_httpx(outreply_emulator):
         headers = {"Authorization": f"Bearer {outreply_emulator.token}"}
-        response = httpx.get(outreply_emulator.base_url + "/me", headers=headers)
+        response = httpx.get(outreply_emulator.base_url + "/me", headers=headers, timeout=60)
         assert response.json()["authenticated_as"]["email"] == "alex@example.com"
 
     def test_urllib(outreply_emulator):

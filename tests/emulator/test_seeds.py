@@ -157,7 +157,9 @@ def test_export_keeps_all_data(emulator: EmulatorServer, handle: EmulatorHandle)
     handle.request("freeze")
     handle.request("seed", text=REFERENCE, name="a.yaml")
     token = {"Authorization": "Bearer outreply_live_everything0000000000000"}
-    with httpx.Client(base_url=emulator.base_url, headers=token, trust_env=False) as http:
+    with httpx.Client(
+        base_url=emulator.base_url, headers=token, trust_env=False, timeout=60
+    ) as http:
         uploads = [
             http.post("/media/upload", files={"file": (name, data, kind)}).json()["media_id"]
             for name, data, kind in (
@@ -233,7 +235,9 @@ def test_random_seed_determines_secrets(servers: list[EmulatorServer]) -> None:
         text = "accounts:\n  - webhooks: [{url: 'http://127.0.0.1:9/', events: [post.failed]}]"
         token = handle.request("seed", text=text)["tokens"][0]["token"]
         headers = {"X-API-Key": token}
-        with httpx.Client(base_url=server.base_url, headers=headers, trust_env=False) as http:
+        with httpx.Client(
+            base_url=server.base_url, headers=headers, trust_env=False, timeout=60
+        ) as http:
             webhook = {"url": "http://127.0.0.1:9/", "events": ["post.failed"]}
             created = http.post("/webhooks", json=webhook).json()["webhook"]
             file = ("a.jpg", b"\xff\xd8\xff\xe0" + b"\0" * 100, "image/jpeg")

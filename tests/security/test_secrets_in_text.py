@@ -154,6 +154,7 @@ def test_moved_post_is_checked(cli: CommandLine, emulator: EmulatorServer) -> No
         f"{emulator.base_url}/posts/schedule",
         json=post,
         headers={"Authorization": f"Bearer {emulator.token}"},
+        timeout=60,
     )
     post_id = created.json()["scheduled_post"]["id"]
     result = cli.run("posts", "reschedule", post_id, "--at", "2026-12-25 18:00")
