@@ -28,11 +28,11 @@ class OfflineCheck(NamedTuple):
 def check_offline(
     calendar: Calendar, *, zone: ZoneInfo | None, now: datetime, rules: RuleSet = DEFAULT_RULES
 ) -> OfflineCheck:
-    """Return the problems of `calendar` that can be found without an account; arguments as usual.
+    """Return the problems of `calendar` that can be found without an account.
 
-    A page is known by its name only: `platform:username` tells its platform. Rows in the past have
-    no problems, as a published row has none in a run; nor is a time too far ahead for now. So a
-    file that is correct stays so.
+    A page is known by its name only: `platform:username` tells its platform. Rows in the past
+    are not checked, as published rows are not checked in a run, and no time is too far ahead. So a
+    correct file passes on any later day.
     """
     resolved = resolve_rows(
         calendar,

@@ -220,7 +220,7 @@ def _find_identical(
 ) -> Iterator[tuple[int, datetime]]:
     """Yield the times of scheduled posts that have a row's text, by the index of the row.
 
-    Where there are more such posts than rows, none is a row's for certain.
+    Where there are more such posts than rows, none of them is matched.
     """
     rows: dict[tuple[str, str], list[int]] = defaultdict(list)
     for index, post in posts.items():

@@ -18,6 +18,7 @@ from outreply_cli.bulk.workbook_writer import CELL_MAX_CHARACTERS, check_can_wri
 from outreply_cli.errors import InvalidInputError, StorageError
 from outreply_cli.formats.csv import escape_formula
 from outreply_cli.pages import page_alias
+from outreply_cli.storage.files import replace_file
 from outreply_cli.timestamps import format_timestamp
 
 # Pairs of a calendar file and the result of a row.
@@ -45,10 +46,15 @@ def results_from_plan(plan: Plan) -> list[RowResult]:
 
 def build_report(results: Results) -> dict[str, Any]:
     """Return the JSON report: a summary whose counts add up to the rows, and the rows."""
+    return {"summary": summarize(results), "rows": [_row(file, item) for file, item in results]}
+
+
+def summarize(results: Results) -> dict[str, int]:
+    """Return the count of rows by what happened to them."""
     summary = dict.fromkeys((*_SUMMARY_KEYS.values(), "failed", "pending", "unknown"), 0)
     for _, result in results:
         summary[summary_key(result)] += 1
-    return {"summary": summary, "rows": [_row(file, result) for file, result in results]}
+    return summary
 
 
 def summary_key(result: RowResult) -> str:
@@ -114,15 +120,8 @@ class ReportFile:
             header, rows = COLUMNS, ([*_cells(_row(file, result))] for file, result in results)
         table = [header, *rows]
         content = write_table(table) if self._is_workbook else _csv_bytes(table)
-        # A link to a file stays one.
-        path = self.path.resolve()
-        temporary = path.with_name(f".{path.name}.{os.urandom(6).hex()}")
         try:
-            try:
-                temporary.write_bytes(content)
-                temporary.replace(path)
-            finally:
-                temporary.unlink(missing_ok=True)
+            replace_file(self.path, content)
         except OSError as failure:
             raise StorageError(f"cannot write the report {self.path}: {failure.strerror}") from None
 

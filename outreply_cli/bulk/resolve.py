@@ -28,7 +28,7 @@ from outreply_cli.times import BRAND_ZONE, parse_zone
 
 # How a spreadsheet shows the time of a cell without a date format.
 _NUMBER = re.compile(r"\d{5}(?:[.,]\d+)?")
-# Where a day ends last.
+# The last time zone in which a day ends.
 LAST_ZONE = "Etc/GMT+12"
 # A time that differs in a run this much later is relative.
 _LATER = timedelta(days=400)
@@ -130,7 +130,10 @@ def resolve_rows(
 
 
 def is_in_brand_zone(row: Row, calendar: Calendar, default: ZoneInfo | None) -> bool:
-    """Whether the time of `row` is in the zone of the page's brand; None as `default` is so too."""
+    """Return whether the time of `row` is in the zone of the page's brand.
+
+    A `default` of None is that zone.
+    """
     name = row.timezone or calendar.timezone
     return default is None if name is None else name.strip().lower() == BRAND_ZONE
 

@@ -145,9 +145,9 @@ class CalendarDiff:
 
 @dataclass(frozen=True)
 class PlannedCalendar:
-    """A calendar that is ready to be applied, and what does not prevent that.
+    """A calendar that is ready to be applied, with its warnings and notes.
 
-    `links` are the addresses of posts that were published lately, by the post's ID.
+    `links` are the addresses of recently published posts, by the post's ID.
     """
 
     calendar: Calendar

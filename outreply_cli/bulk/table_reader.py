@@ -126,11 +126,10 @@ def _read_header(
             found = record
             break
         titles.append(record)
-    if found is None:
+    if found is None and titles:
         # Every row has one cell: the first one is the header.
-        found, titles, records = (
-            (titles[0], [], itertools.chain(titles[1:], records)) if titles else (None, [], records)
-        )
+        found, *rest = titles
+        titles, records = [], itertools.chain(rest, records)
     if found is None:
         if not calendar.problems:
             message = "the file is empty; start with a header row: page,scheduled_at,message"
@@ -193,7 +192,7 @@ def _parse_header(calendar: Calendar, line: int, names: list[str]) -> _Columns |
     if calendar.sheet is not None:
         calendar.sheet = calendar.sheet._replace(letters=_get_letters(columns))
     _note_columns(calendar, names, mapped)
-    return None if _report_missing(calendar, line, mapped) else columns
+    return None if _is_page_missing(calendar, line, mapped) else columns
 
 
 def _map_columns(
@@ -220,17 +219,15 @@ def _is_pair(*names: str) -> bool:
     return words in ([{"date"}, {"time"}], [{"time"}, {"date"}])
 
 
-def _report_missing(calendar: Calendar, line: int, mapped: Sequence[str | None]) -> bool:
-    """Add an error for each column that every calendar has; return whether one is missing."""
-    missing = []
-    if not calendar.settings.pages and not {"page", "network"} & set(mapped):
-        missing.append("page")
-    for name in missing:
-        advice = "start with: page,scheduled_at,message"
-        if name == "page" and "message" in mapped:
-            advice = "add it, or set the page of all rows with --page"
-        calendar.add_error(line, name, f"missing column {name!r}; {advice}")
-    return bool(missing)
+def _is_page_missing(calendar: Calendar, line: int, mapped: Sequence[str | None]) -> bool:
+    """Add an error if the column for the page is missing; return whether it is."""
+    if calendar.settings.pages or not {"page", "network"}.isdisjoint(mapped):
+        return False
+    advice = "start with: page,scheduled_at,message"
+    if "message" in mapped:
+        advice = "add it, or set the page of all rows with --page"
+    calendar.add_error(line, "page", f"missing column 'page'; {advice}")
+    return True
 
 
 def _pair_date_and_time(

@@ -4,12 +4,8 @@ A cell is replaced in place. The result is read again, and is refused unless it 
 calendar in these times only, so a file that this module does not understand stays as it is.
 """
 
-import os
 import re
-import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +15,7 @@ from outreply_cli.bulk.calendar import Calendar, normalize_field
 from outreply_cli.bulk.csv_reader import parse_csv
 from outreply_cli.bulk.headers import get_target
 from outreply_cli.posts.slots import NEXT_SLOT
+from outreply_cli.storage.files import replace_file
 
 _MARKS = (("\ufeff".encode(), "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
 _FIELD = "scheduled_at"
@@ -33,25 +30,12 @@ class EditedCalendar:
     after: bytes
 
     def save(self) -> bool:
-        """Replace the file at once; return False if it was changed in the meantime.
+        """Replace the file; return False if it has changed since it was read.
 
         Raises:
             OSError: The file cannot be written.
         """
-        handle, name = tempfile.mkstemp(dir=self.path.parent, prefix=f".{self.path.name}.")
-        try:
-            with os.fdopen(handle, "wb") as stream:
-                stream.write(self.after)
-                stream.flush()
-                os.fsync(stream.fileno())
-            shutil.copymode(self.path, name)
-            if self.path.read_bytes() != self.before:
-                return False
-            Path(name).replace(self.path)
-        finally:
-            with suppress(FileNotFoundError):
-                Path(name).unlink()
-        return True
+        return replace_file(self.path, self.after, expected=self.before)
 
 
 def format_slot(at: datetime, zone: ZoneInfo) -> str:

@@ -526,7 +526,7 @@ class Journal:
             )
 
     def clear_slots(self, account: str, kind: str, target_id: str) -> None:
-        """Remove the slots of a page or brand; what is claimed stays so."""
+        """Remove the slots of a page or brand; claimed times stay claimed."""
         with self._change() as db:
             db.execute(
                 "DELETE FROM slot_schedules WHERE account = ? AND kind = ? AND id = ?",

@@ -34,7 +34,7 @@ class Rule(NamedTuple):
         name: Name of its kind, such as `max_hashtags`.
         value: What the platform allows or requires.
         source: Address of the platform's documentation, or the user's own file.
-        is_refused: Whether the platform surely refuses a post that breaks the rule. Otherwise it
+        is_refused: Whether the platform certainly refuses a post that breaks the rule. Otherwise it
             may cut or ignore a part, or allow it to some accounts.
         entered_on: Day on which the rule was entered in this table, which does not say that the
             source still has it; "" for the user's own file.
@@ -163,13 +163,13 @@ def judge(rules: Iterable[Rule], post: PostFacts) -> Iterator[Finding]:
 
 
 def find_refusal(post: PostFacts) -> str | None:
-    """The reason why a platform surely refuses a post that the API accepts; None if it takes it."""
+    """The reason why a platform refuses a post that the API accepts; None if it takes it."""
     rules = [rule for rule in RULES if rule.platform == post.platform and rule.is_refused]
     return next((finding.reason for finding in judge(rules, post) if finding.is_broken), None)
 
 
 class _PlainLimits(NamedTuple):
-    """What a printable ASCII text without media may have and surely break no rule.
+    """What a printable ASCII text without media may have and certainly break no rule.
 
     Attributes:
         characters: Length of the text.
@@ -196,7 +196,7 @@ class RuleSet:
         return self._rules.get(long_name(platform), [])
 
     def accepts_plain_text(self, text: str, platform: str) -> bool:
-        """Whether a printable ASCII text without media surely breaks no rule; fast."""
+        """Whether a printable ASCII text without media certainly breaks no rule; fast."""
         if platform not in self._plain:
             self._plain[platform] = self._get_plain_limits(platform)
         limits = self._plain[platform]

@@ -79,7 +79,7 @@ class PostFacts:
         return len(text)
 
     def select(self, kind: str) -> list[Media]:
-        """Return the media that are surely of a kind."""
+        """Return the media that are certainly of a kind."""
         return [medium for medium in self.media if medium.kind == kind]
 
     @property

@@ -103,7 +103,7 @@ def test_problems_name_the_cell(cli: CommandLine, tmp_path: Path) -> None:
         (),
         ("message", "notes", "page", "scheduled_at"),
         ("Hi", None, "facebook:acme", "soon"),
-        ("Ho", None, "facebook:nobody", datetime(2026, 12, 24, 18, 0)),
+        ("Ho", None, "facebook:missing", datetime(2026, 12, 24, 18, 0)),
         (None, None, "facebook:acme", datetime(2026, 12, 25, 18, 0)),
     ]
     path = write(tmp_path, workbook({"Q1 2027": rows}))

@@ -78,10 +78,10 @@ def test_set_list_and_clear(slots: CommandLine, client: Client) -> None:
     [
         (("set", PAGE, "someday 9am"), 2, "SLOTS: unknown day 'someday'"),
         (("set", PAGE, "mon 9am", "--tz", "Nowhere"), 2, "unknown time zone 'Nowhere'"),
-        (("set", "instagram:nobody", "mon 9am"), 5, "page not found"),
+        (("set", "instagram:missing", "mon 9am"), 5, "page not found"),
         (("set", "brand:Nobody", "mon 9am"), 5, "not found"),
         (("preview", "facebook:acme"), 2, "facebook:acme has no slots"),
-        (("preview", "facebook:nobody"), 5, "page not found"),
+        (("preview", "facebook:missing"), 5, "page not found"),
     ],
 )
 def test_errors(slots: CommandLine, words: tuple[str, ...], code: int, text: str) -> None:

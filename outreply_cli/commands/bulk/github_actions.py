@@ -14,6 +14,11 @@ _HEAD = (
 )
 
 
+def is_github_actions(context: Context) -> bool:
+    """Return whether the command runs in a workflow of GitHub Actions."""
+    return context.environ.get("GITHUB_ACTIONS") == "true"
+
+
 def annotate_problems(
     context: Context, problems: Sequence[Mapping[str, Any]], *, level: str = "error"
 ) -> None:
@@ -21,7 +26,7 @@ def annotate_problems(
 
     `level` is `error` or `warning`.
     """
-    if context.environ.get("GITHUB_ACTIONS") != "true":
+    if not is_github_actions(context):
         return
     for problem in problems:
         text = ": ".join(filter(None, (str(problem["field"]), str(problem["message"]))))
@@ -30,7 +35,7 @@ def annotate_problems(
 
 def annotate_results(context: Context, report: Mapping[str, Any]) -> None:
     """Annotate the lines of failed rows, and write all rows of a report to the job summary."""
-    if context.environ.get("GITHUB_ACTIONS") != "true":
+    if not is_github_actions(context):
         return
     for row in report["rows"]:
         if row["error"] is not None:

@@ -9,10 +9,14 @@ from zoneinfo import ZoneInfo
 
 from outreply_cli.bulk.executor import RowStatus
 from outreply_cli.bulk.plan import Action, ActionType, Plan
-from outreply_cli.bulk.reports import ReportFile, Results, build_report
+from outreply_cli.bulk.reports import ReportFile, Results, build_report, summarize
 from outreply_cli.bulk.service import PlannedCalendar
 from outreply_cli.cancellation import CancellationToken
-from outreply_cli.commands.bulk.github_actions import annotate_problems, annotate_results
+from outreply_cli.commands.bulk.github_actions import (
+    annotate_problems,
+    annotate_results,
+    is_github_actions,
+)
 from outreply_cli.commands.bulk.options import ReadOptions
 from outreply_cli.context import Context
 from outreply_cli.errors import PartialFailureError
@@ -60,22 +64,22 @@ def show_plans(context: Context, plans: Sequence[PlannedCalendar], tz: str | Non
 
 def show_results(context: Context, results: Results) -> Mapping[str, int]:
     """Show the results, and return the count by status."""
-    document = build_report(results)
-    if context.options.quiet:
-        context.output.print_list([row for row in document["rows"] if row["id"]], [])
-    elif context.options.output == "json":
-        context.output.print_data(document)
-    elif context.options.output != "table":
-        context.output.print_data(document["rows"])
+    is_table = context.options.output == "table" and not context.options.quiet
+    if not is_table or is_github_actions(context):
+        report = build_report(results)
+        annotate_results(context, report)
+        if context.options.quiet:
+            context.output.print_list([row for row in report["rows"] if row["id"]], [])
+        elif not is_table:
+            is_json = context.options.output == "json"
+            context.output.print_data(report if is_json else report["rows"])
     for file, result in results:
         reason = result.action.reason if result.action.unresolved else ""
         if result.error is not None or reason:
             location = f"{file}:{result.action.line}" if result.action.line else file
             message = result.error.message if result.error is not None else reason
             context.info(f"{location}: {result.status.value}: {message}")
-    annotate_results(context, document)
-    summary: Mapping[str, int] = document["summary"]
-    return summary
+    return summarize(results)
 
 
 def finish_run(
