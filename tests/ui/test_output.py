@@ -25,6 +25,13 @@ COLUMNS = [
 ]
 
 
+@pytest.fixture(autouse=True)
+def color_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Rich reads these; the terminal that runs the tests may be a dumb one.
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+
+
 def render(format_: str = "table", **settings: Any) -> str:
     stream = io.StringIO()
     Output(stream, format=format_, **settings).print_list(ITEMS, COLUMNS)
