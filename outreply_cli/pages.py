@@ -1,6 +1,5 @@
 """Resolving the name of a page."""
 
-import difflib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -124,6 +123,8 @@ def _suggestion(pages: Sequence[Page], text: str) -> str:
     if not username or not near:
         names = [*map(page_alias, pages), *(str(page.get("name") or "") for page in pages)]
         by_lower = {name.lower(): name for name in names}
+        import difflib
+
         close = difflib.get_close_matches(text.lower(), by_lower, n=2, cutoff=0.5)
         near = [by_lower[name] for name in close]
     did_you_mean = f"Did you mean {' or '.join(near)}? " if near else ""

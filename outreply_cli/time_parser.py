@@ -260,7 +260,7 @@ def _parse(
                     f"ambiguous time {text!r}: some programs read the T as a time zone",
                     hint=f"Use {when:%Y-%m-%dT%H:%M:%S}.",
                 )
-            return _resolve(when.date(), when.time(), when.utcoffset(), zone, text)
+            return _resolve(when, zone, text)
     # Browsers insert bidirectional control characters.
     words = " ".join(text.replace("\u200e", "").replace("\u200f", "").split())
     if not words:
@@ -321,7 +321,8 @@ class _TimeText:
         offset = self._parse_offset()
         now = self._now.astimezone(zone if offset is None else timezone(offset))
         day = self._parse_day_part(now.replace(tzinfo=None), time_of_day)
-        when = _resolve(day, time_of_day, offset, zone, self._text)
+        tzinfo = None if offset is None else timezone(offset)
+        when = _resolve(datetime.combine(day, time_of_day, tzinfo), zone, self._text)
         has_both = offset is not None and "zone" in self._parts
         if has_both and when.astimezone(zone).utcoffset() != offset:
             raise TimeError(f"the offset in {self._text!r} does not match {zone.key}")
@@ -529,16 +530,17 @@ class _TimeText:
         )
 
 
-def _resolve(
-    day: date, time_of_day: time, offset: timedelta | None, zone: ZoneInfo, text: str
-) -> datetime:
+def _resolve(when: datetime, zone: ZoneInfo, text: str) -> datetime:
+    """Return the UTC time of a time with an offset, or of a local one in `zone`."""
+    offset = when.utcoffset()
     if offset is None:
-        return local_time(day, time_of_day, zone)
+        return local_time(when.date(), when.time(), zone)
     if not _is_in_use(offset):
         raise _offset_error(text)
-    return to_utc_time(datetime.combine(day, time_of_day, tzinfo=timezone(offset)), text)
+    return to_utc_time(when, text)
 
 
+@cache
 def _is_in_use(offset: timedelta) -> bool:
     minutes, seconds = divmod(offset, timedelta(minutes=1))
     is_whole = minutes % 60 == 0 and -12 * 60 <= minutes <= 14 * 60

@@ -101,7 +101,7 @@ def local_time(day: date, time_of_day: time, zone: ZoneInfo) -> datetime:
     Raises:
         TimeError: A clock change skips or repeats the local time; `details` has both readings.
     """
-    local = datetime.combine(day, time_of_day.replace(microsecond=0), tzinfo=zone)
+    local = datetime.combine(day, time_of_day, zone)
     first, second = (to_utc_time(local.replace(fold=fold), local) for fold in (0, 1))
     if first == second:
         return first
@@ -117,9 +117,10 @@ def local_time(day: date, time_of_day: time, zone: ZoneInfo) -> datetime:
 def to_utc_time(when: datetime, text: object) -> datetime:
     """Convert to UTC without microseconds; raises TimeError that shows `text` if out of range."""
     try:
-        return to_utc(when).replace(microsecond=0)
+        utc = to_utc(when)
     except ValueError:
         raise TimeError(f"'{text}' is out of range") from None
+    return utc.replace(microsecond=0) if utc.microsecond else utc
 
 
 def format_time(when: datetime, zone: ZoneInfo) -> str:

@@ -25,6 +25,8 @@ def adopt_exported(
     Returns:
         All rows, with the entries of adopted posts.
     """
+    if not remote.posts:
+        return list(rows)
     posts = {str(post.get("id")): post for post in remote.posts}
     record = journal.preview if dry_run else journal.adopt
     adopted = list(rows)

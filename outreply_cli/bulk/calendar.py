@@ -1,10 +1,10 @@
 """Calendars, their rows and fields, and diagnostics with file and line."""
 
-import difflib
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path, PureWindowsPath
 from typing import Any, NamedTuple
 
@@ -31,8 +31,9 @@ PLATFORM_MESSAGES = {
     "twitter": "message_x",
     "youtube": "message_youtube",
 }
+_PLATFORM_FIELDS = frozenset(PLATFORM_MESSAGES.values())
 # All fields with a text of a post.
-MESSAGE_FIELDS = frozenset({"message", *PLATFORM_MESSAGES.values()})
+MESSAGE_FIELDS = _PLATFORM_FIELDS | {"message"}
 
 
 class Field(NamedTuple):
@@ -197,7 +198,7 @@ class Calendar:
     records: dict[int, list[str]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
-    @property
+    @cached_property
     def is_remote(self) -> bool:
         """Whether the file was fetched from an address."""
         return is_address(self.file_name)
@@ -228,6 +229,8 @@ def normalize_field(name: str) -> str | None:
 
 def guess_field(name: str) -> str | None:
     """Return the field that an unknown `name` probably means."""
+    import difflib
+
     names = [*FIELDS, *ALIASES]
     near = difflib.get_close_matches(name.strip().lower(), names, n=1, cutoff=0.6)
     return near[0] if near else None
@@ -331,14 +334,16 @@ def _read_content(
         get("link"),
         settings,
     )
-    names = () if calendar.is_remote else get("media_files") or ()
-    media_files = _media_paths(calendar, line, names)
-    messages = {
-        platform: normalize_line_endings(values[name])
-        for platform, name in PLATFORM_MESSAGES.items()
-        if name in values
-    }
-    return content, media_files, messages or _NO_MESSAGES
+    names = None if calendar.is_remote else get("media_files")
+    media_files = _media_paths(calendar, line, names) if names else ()
+    messages = _NO_MESSAGES
+    if not _PLATFORM_FIELDS.isdisjoint(values):
+        messages = {
+            platform: normalize_line_endings(values[name])
+            for platform, name in PLATFORM_MESSAGES.items()
+            if name in values
+        }
+    return content, media_files, messages
 
 
 def _read_repeat(

@@ -131,7 +131,11 @@ def check_lead_time(plan: Plan, per_minute: int | None, now: datetime) -> list[D
     if per_minute is None:
         return []
     problems = []
-    for index, post in enumerate(sorted(plan.new_posts, key=lambda post: post.scheduled_at)):
+    posts = sorted(plan.new_posts, key=lambda post: post.scheduled_at)
+    all_sent = now + timedelta(minutes=len(posts) // per_minute)
+    for index, post in enumerate(posts):
+        if post.scheduled_at - all_sent >= SCHEDULE_EARLIEST:
+            break
         minutes = index // per_minute
         if post.scheduled_at - now - timedelta(minutes=minutes) < SCHEDULE_EARLIEST:
             message = (

@@ -53,7 +53,8 @@ def _find_delimiter(text: str) -> str:
 
 def _remove_whitespace_around_quotes(text: str, delimiter: str) -> str:
     """Return CSV without the whitespace between a delimiter and a cell in quotation marks."""
-    if not any(pair in text for pair in (' "', '" ', '\t"', '"\t')):
+    found = [space for space in " \t" if space in text]
+    if not any(f'{space}"' in text or f'"{space}' in text for space in found):
         return text
     edge, whitespace = re.escape(delimiter), " \t".replace(delimiter, "")
 
@@ -78,7 +79,7 @@ def _records(calendar: Calendar, reader: Any) -> Iterator[Record]:
                 )
                 calendar.add_error(line, "", message)
                 return
-            if any(cells) and not "".join(cells).isspace():
+            if any(map(str.strip, cells)):
                 yield line, cells
     except csv.Error as problem:
         message = (

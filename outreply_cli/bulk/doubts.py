@@ -101,12 +101,8 @@ def find_doubts(
             old = _without_separate(row, old, separate)
             posts = list({str(post.get("id")): post for post in [*posts, *old]}.values())
         doubt = _find_doubt(row, status, posts, texts, is_unrecorded=is_unrecorded)
-        planned = unsent.get(row.draft.row)
-        # The API rejects a second post of a page at the same time.
-        is_protected = status in LIVE_STATUSES or (
-            planned is not None and is_same_time(planned.scheduled_at, row.post.scheduled_at)
-        )
-        if doubt is None and row.post.page_id in doubtful_pages and not is_protected:
+        is_doubtful = row.post.page_id in doubtful_pages
+        if doubt is None and is_doubtful and not _is_protected(row, status, unsent):
             doubt = Doubt(_TRUNCATED)
         if doubt is not None:
             doubts[index] = doubt
@@ -223,7 +219,7 @@ def _group_unclaimed(
 def _without_separate(
     row: MatchedRow, posts: Iterable[Post], separate: Collection[tuple[str, str]]
 ) -> list[Post]:
-    return [post for post in posts if (row.draft.row, str(post.get("id"))) not in separate]
+    return [post for post in posts if (row.name, str(post.get("id"))) not in separate]
 
 
 def _is_sent(row: MatchedRow, status: PostStatus | None) -> bool:
@@ -231,6 +227,16 @@ def _is_sent(row: MatchedRow, status: PostStatus | None) -> bool:
     if row.entry is None or status == PostStatus.MISSING:
         return True
     return status in LIVE_STATUSES and (status == PostStatus.EDITED or not row.is_unchanged)
+
+
+def _is_protected(
+    row: MatchedRow, status: PostStatus | None, unsent: Mapping[str, JournalEntry | None]
+) -> bool:
+    # The API rejects a second post of a page at the same time.
+    planned = unsent.get(row.name)
+    return status in LIVE_STATUSES or (
+        planned is not None and is_same_time(planned.scheduled_at, row.post.scheduled_at)
+    )
 
 
 def _find_doubt(
@@ -241,6 +247,8 @@ def _find_doubt(
     *,
     is_unrecorded: bool,
 ) -> Doubt | None:
+    if not unclaimed:
+        return None
     # A row with a key is done once its post is published, whatever its time is now.
     message = normalize_text(row.draft.body.get("message"))
 

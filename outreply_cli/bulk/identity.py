@@ -28,7 +28,6 @@ from outreply_cli.posts.sender import NAMED_CALENDAR
 from outreply_cli.posts.slots import NEXT_SLOT
 from outreply_cli.spec.limits import SCHEDULE_LATEST
 from outreply_cli.spec.text import normalize_text
-from outreply_cli.timestamps import format_timestamp
 
 _UNNAMED = "rows:"
 
@@ -299,11 +298,12 @@ def _new_id(calendar: Calendar, posts: Sequence[PlannedPost]) -> str:
         for row in calendar.rows
         if row.repeat is not None
     ]
-    counted = "\n".join(f"{row}\n{count}" for row, count in sorted(Counter(rows).items()))
+    counts = Counter(rows)
+    counted = "\n".join([f"{row}\n{counts[row]}" for row in sorted(counts)])
     return _UNNAMED + hashlib.sha256(counted.encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
 
 def _describe_time(post: PlannedPost) -> str:
     if post.takes_slot:
         return f"{NEXT_SLOT} {content_digest(post.body())}"
-    return format_timestamp(post.scheduled_at)
+    return f"{post.scheduled_at.timestamp():.0f}"

@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 from datetime import date, datetime
-from functools import partial
+from functools import cache, partial
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -37,15 +37,24 @@ EXPORTED_KEY = "post:"
 
 
 class MatchedRow(NamedTuple):
-    """A planned post, the draft of its row's next post, and the entry of the row's current one.
+    """A planned post, and the entry of its row's current one.
 
-    `doubt` is why the row may have been scheduled already; "" if it was not.
+    Attributes:
+        name: Name of the row in the journal.
+        make_draft: Makes the draft of the row's next post, once; most dry runs need none.
+        doubt: Why the row may have been scheduled already; "" if it was not.
     """
 
     post: PlannedPost
-    draft: JournalEntryDraft
+    name: str
+    make_draft: Callable[[], JournalEntryDraft]
     entry: JournalEntry | None
     doubt: str = ""
+
+    @property
+    def draft(self) -> JournalEntryDraft:
+        """The draft of the row's next post."""
+        return self.make_draft()
 
     @property
     def is_unchanged(self) -> bool:
@@ -59,7 +68,7 @@ class MatchedRow(NamedTuple):
         digest = content_digest(draft.body) if self.post.takes_slot else draft.fingerprint
         key = idempotency_key(draft.account, draft.calendar, draft.row, digest, generation)
         draft = replace(draft, generation=generation, idempotency_key=key)
-        return self._replace(draft=draft, entry=entry)
+        return self._replace(make_draft=lambda: draft, entry=entry)
 
 
 def match_rows(
@@ -82,10 +91,48 @@ def match_rows(
     Returns:
         The rows in the order of `posts`, and the pending entries without a row.
     """
-    bodies = [post.body() for post in posts]
-    digests = [fingerprint(body) for body in bodies]
-    slot_names = name_slot_rows(posts)
+    body = cache(lambda i: posts[i].body())
+    digest = cache(lambda i: fingerprint(body(i)))
     pairing = _Pairing(histories)
+    if pairing.unpaired:
+        _pair_posts(pairing, posts, body, digest, now)
+    next_generations = {history.row: history.next_generation for history in histories}
+    names = pairing.row_names(posts)
+
+    @cache
+    def make_draft(i: int) -> JournalEntryDraft:
+        post, name = posts[i], names[i]
+        generation = next_generations.get(name, 1)
+        # The same for each time: machines that choose different slots do not both post.
+        keyed_digest = content_digest(body(i)) if post.takes_slot else digest(i)
+        return JournalEntryDraft(
+            account=account,
+            calendar=calendar,
+            row=name,
+            generation=generation,
+            page_id=post.page_id,
+            scheduled_at=post.scheduled_at,
+            body=body(i),
+            fingerprint=digest(i),
+            idempotency_key=idempotency_key(account, calendar, name, keyed_digest, generation),
+        )
+
+    rows = [
+        MatchedRow(post, names[i], partial(make_draft, i), pairing.entries.get(i))
+        for i, post in enumerate(posts)
+    ]
+    return rows, [entry for entry in pairing.unpaired.values() if _is_pending(entry, now)]
+
+
+def _pair_posts(
+    pairing: "_Pairing",
+    posts: Sequence[PlannedPost],
+    body: Callable[[int], dict[str, Any]],
+    digest: Callable[[int], str],
+    now: datetime,
+) -> None:
+    """Pair posts with entries; `body` and `digest` are those of the post at an index."""
+    slot_names = name_slot_rows(posts)
     keyed = [i for i, post in enumerate(posts) if post.key is not None]
     unkeyed = [i for i, post in enumerate(posts) if post.key is None]
     series = [i for i in unkeyed if posts[i].series_zone is not None]
@@ -113,10 +160,10 @@ def match_rows(
     )
     slots = [i for i in unkeyed if posts[i].takes_slot]
     timed = [i for i in unkeyed if not posts[i].takes_slot]
-    pairing.pair(timed, lambda i: digests[i], _entry_digest, lambda e: not _has_key(e))
+    pairing.pair(timed, digest, _entry_digest, lambda e: not _has_key(e))
     # A row without a time has the same name in every run, whatever its post's time is; but a row
     # whose text was edited keeps the name of its first text, which another may have now.
-    pairing.pair(slots, lambda i: digests[i], _entry_digest, lambda e: not _has_key(e))
+    pairing.pair(slots, digest, _entry_digest, lambda e: not _has_key(e))
     pairing.pair(slots, lambda i: slot_names[i], lambda e: e.row, lambda e: not _has_key(e))
     pairing.pair(
         series, lambda i: f"{_stem(posts[i])}#0", lambda e: e.row, lambda e: not _has_key(e)
@@ -124,12 +171,12 @@ def match_rows(
     for zone in dict.fromkeys(posts[i].series_zone for i in series):
         pairing.pair(
             [i for i in series if posts[i].series_zone == zone],
-            lambda i: (content_digest(bodies[i]), posts[i].series_day),
+            lambda i: (content_digest(body(i)), posts[i].series_day),
             partial(_content_on_day, zone=zone),
             is_pending,
         )
     pairing.pair(
-        single, lambda i: content_digest(bodies[i]), lambda e: content_digest(e.body), is_pending
+        single, lambda i: content_digest(body(i)), lambda e: content_digest(e.body), is_pending
     )
     pairing.pair(
         unkeyed,
@@ -139,26 +186,6 @@ def match_rows(
     )
     # A row that was paired with an edited version of itself has neither its time nor its text.
     pairing.pair(single, lambda i: f"{_stem(posts[i])}#0", lambda e: e.row, is_pending)
-    next_generations = {history.row: history.next_generation for history in histories}
-    rows = []
-    names = pairing.row_names(posts)
-    for i, (post, body, digest, name) in enumerate(zip(posts, bodies, digests, names, strict=True)):
-        generation = next_generations.get(name, 1)
-        # The same for each time: machines that choose different slots do not both post.
-        keyed_digest = content_digest(body) if post.takes_slot else digest
-        draft = JournalEntryDraft(
-            account=account,
-            calendar=calendar,
-            row=name,
-            generation=generation,
-            page_id=post.page_id,
-            scheduled_at=post.scheduled_at,
-            body=body,
-            fingerprint=digest,
-            idempotency_key=idempotency_key(account, calendar, name, keyed_digest, generation),
-        )
-        rows.append(MatchedRow(post, draft, pairing.entries.get(i)))
-    return rows, [entry for entry in pairing.unpaired.values() if _is_pending(entry, now)]
 
 
 class _Pairing:

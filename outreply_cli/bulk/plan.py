@@ -1,10 +1,11 @@
 """The plan of a calendar: what to do about each row."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 from outreply_cli.api.client import Resource, post_time
@@ -34,7 +35,7 @@ class Action(NamedTuple):
 
     Attributes:
         post: Post in the file; None for a post whose row was removed.
-        draft: Journal entry to write for a new post.
+        make_draft: Makes the journal entry to write for a new post.
         entry: Journal entry of the current post, if there is one.
         cancel_first: Whether the old post must be cancelled before the new one is created.
         unresolved: Whether nothing is sent for the row because its outcome is unknown.
@@ -44,7 +45,7 @@ class Action(NamedTuple):
     scheduled_at: datetime
     page_id: str
     post: PlannedPost | None
-    draft: JournalEntryDraft | None = None
+    make_draft: Callable[[], JournalEntryDraft] | None = None
     entry: JournalEntry | None = None
     reason: str = ""
     cancel_first: bool = False
@@ -55,15 +56,22 @@ class Action(NamedTuple):
         cls, kind: ActionType, row: MatchedRow, reason: str = "", *, unresolved: bool = False
     ) -> "Action":
         """Return an action on a row of the file."""
-        post, draft, entry = row.post, row.draft, row.entry
+        post, make_draft, entry = row.post, row.make_draft, row.entry
         if post.moved_from is not None and kind in {ActionType.CREATE, ActionType.CHANGE}:
             direction = "later" if post.scheduled_at > post.moved_from else "earlier"
             span = format_duration(post.scheduled_at - post.moved_from)
             reason = f"spread: {span} {direction} than {post.moved_from:%H:%MZ}"
         if kind == ActionType.CHANGE and entry is not None:
-            draft = replace(draft, replaces=entry.id)
+            make_draft = partial(replace, row.draft, replaces=entry.id)
         return cls(
-            kind, post.scheduled_at, post.page_id, post, draft, entry, reason, unresolved=unresolved
+            kind,
+            post.scheduled_at,
+            post.page_id,
+            post,
+            make_draft,
+            entry,
+            reason,
+            unresolved=unresolved,
         )
 
     @classmethod
@@ -72,6 +80,11 @@ class Action(NamedTuple):
         return cls(
             ActionType.CANCEL, entry.scheduled_at, entry.page_id, None, entry=entry, reason=reason
         )
+
+    @property
+    def draft(self) -> JournalEntryDraft | None:
+        """Journal entry to write for a new post."""
+        return None if self.make_draft is None else self.make_draft()
 
     @property
     def line(self) -> int | None:
@@ -110,7 +123,7 @@ class Plan:
         """Return the actions of some kinds."""
         return [action for action in self.actions if action.kind in kinds]
 
-    @property
+    @cached_property
     def new_posts(self) -> list[PlannedPost]:
         """Posts to create, also those that replace another one."""
         created = self.filter_actions(ActionType.CREATE, ActionType.CHANGE)
@@ -159,7 +172,7 @@ def leave_out_late(plan: Plan, now: datetime) -> tuple[Plan, list[Diagnostic]]:
         text = f"{message}: {problem.message}"
         warnings.append(post.row.diagnostic("repeat", text, is_warning=True))
         if not is_new:
-            actions.append(action._replace(kind=ActionType.KEEP, draft=None, reason=""))
+            actions.append(action._replace(kind=ActionType.KEEP, make_draft=None, reason=""))
     return replace(plan, actions=actions), warnings
 
 
@@ -184,6 +197,8 @@ def schedule_cancels_first(
         together = sorted([*times, *(post.scheduled_at for post in added)])
         if next(page_violations(together, added[0].platform, limits), None) is not None:
             early |= removed[page_id]
+    if not early:
+        return plan.actions
     return [
         action._replace(cancel_first=True)
         if action.kind == ActionType.CHANGE and action.entry and action.entry.id in early

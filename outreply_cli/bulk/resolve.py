@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -154,6 +154,7 @@ class _RowResolver:
     problems: list[Diagnostic] = field(default_factory=list)
     _valid_pages: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     _files: dict[Path, MediaFile] = field(default_factory=dict)
+    _zones: dict[tuple[str | None, str | None], ZoneInfo] = field(default_factory=dict)
     _tagged: int = 0
     # Posts that are left to later runs: how many, whether these are all, and the day of the first.
     _later_count: int = 0
@@ -171,7 +172,7 @@ class _RowResolver:
                 self._ignore_page_problems(known)
                 return
             self._validate(self._fit_page(row, {}), "", ())
-        files = self._inspect_files(row)
+        files = self._inspect_files(row) if row.media_files else ()
         for page in pages:
             post_row = self._fit_page(row, page)
             self._validate(post_row, str(page.get("platform") or ""), files)
@@ -241,8 +242,8 @@ class _RowResolver:
 
     def _fit_page(self, row: Row, page: Mapping[str, Any]) -> Row:
         """Return the row with the text and the links for a page."""
-        platform = str(page.get("platform") or next(iter(row.messages), ""))
-        row = row.for_platform(platform) if row.messages else row
+        if row.messages:
+            row = row.for_platform(str(page.get("platform") or next(iter(row.messages))))
         return self._tag_links(row, page) if page and self._calendar.settings.utm else row
 
     def _expand(self, row: Row, repeat: Repeat, zone: ZoneInfo) -> Expansion | None:
@@ -400,7 +401,7 @@ class _RowResolver:
         """Make the page problems from `start` on, those of a past row, warnings."""
         # The page may have been removed after the row's post was published.
         self.problems[start:] = [
-            replace(problem, is_warning=True) if problem.field == "page" else problem
+            problem._replace(is_warning=True) if problem.field == "page" else problem
             for problem in self.problems[start:]
         ]
 
@@ -425,9 +426,11 @@ class _RowResolver:
     def _validate(self, row: Row, platform: str, files: Sequence[MediaFile]) -> None:
         if row.has_invalid_content:
             return
-        media = [file.to_media() for file in files]
-        # A file that cannot be read is unknown to the rules.
-        media += [Media("media_files", "")] * (len(row.media_files) - len(files))
+        media: list[Media] = []
+        if row.media_files:
+            media += [file.to_media() for file in files]
+            # A file that cannot be read is unknown to the rules.
+            media += [Media("media_files", "")] * (len(row.media_files) - len(files))
         for problem in validate_content(
             row.content,
             platform,
@@ -467,11 +470,15 @@ class _RowResolver:
         return None
 
     def _find_zone(self, row: Row, page: Mapping[str, Any]) -> ZoneInfo | None:
-        try:
-            return self._get_zone(row, page)
-        except TimeError as error:
-            self._add(row, "timezone", error.text)
-            return None
+        # A page has one ID, and rows have the same few zones.
+        key = row.timezone, page.get("id")
+        zone = self._zones.get(key)
+        if zone is None:
+            try:
+                zone = self._zones[key] = self._get_zone(row, page)
+            except TimeError as error:
+                self._add(row, "timezone", error.text)
+        return zone
 
     def _is_relative(self, text: str, zone: ZoneInfo, time: datetime) -> bool:
         if text[:4].isdigit():

@@ -172,7 +172,7 @@ class BulkService:
         self._storage = StorageLimits.from_account(account.account)
         self._limits = GuardrailLimits.from_account(account.account)
         # Posts of earlier files of the command: guardrails hold for all files together.
-        self._planned: list[Resource] = []
+        self._planned: list[PlannedPost] = []
 
     def open(self, calendar: Calendar) -> OpenCalendar:
         """Read the rows of `calendar` and identify it; nothing is sent.
@@ -283,7 +283,7 @@ class BulkService:
         histories = [
             *histories,
             *(
-                RowHistory(row.draft.row, row.entry, row.draft.generation)
+                RowHistory(row.name, row.entry, row.draft.generation)
                 for row, before in zip(adopted, rows, strict=True)
                 if row.entry is not before.entry
             ),
@@ -294,7 +294,7 @@ class BulkService:
 
             posts, unplaced = apply_spread(
                 rows,
-                [*remote.posts, *self._planned],
+                [*remote.posts, *(post.body() for post in self._planned)],
                 self._limits,
                 now=now,
                 window=window,
@@ -323,8 +323,9 @@ class BulkService:
         account = self.account.fingerprint
         slots = [(row.post.page_id, row.post.scheduled_at) for row in rows if row.entry is None]
         others = self._journal.entries_at(account, slots)
-        known = self._journal.calendars(account) if others else {}
-        return find_conflicts(rows, others, calendar_id, known)
+        if not others:
+            return []
+        return find_conflicts(rows, others, calendar_id, self._journal.calendars(account))
 
     def plan(self, opened: OpenCalendar, *, reconcile: bool) -> PlannedCalendar:
         """Plan a calendar; arguments as for `diff`.
@@ -337,18 +338,14 @@ class BulkService:
         diff = self.diff(opened, reconcile=reconcile)
         plan = make_plan(diff.rows, diff.orphaned, diff.statuses, prune=self._options.prune)
         plan, late = leave_out_late(plan, self._client.now())
-        posts = [*diff.remote.posts, *self._planned]
+        posts = [*diff.remote.posts, *(post.body() for post in self._planned)]
         problems = sort_diagnostics([*diff.problems, *late, *self._check(plan, posts)])
         errors = [problem for problem in problems if not problem.is_warning]
         if errors:
             raise calendar_error(errors)
         plan = replace(plan, actions=schedule_cancels_first(plan, posts, self._limits))
         self._check_cancels(plan, len(diff.statuses))
-        self._planned += [
-            action.draft.body
-            for action in plan.filter_actions(ActionType.CREATE, ActionType.CHANGE)
-            if action.draft is not None
-        ]
+        self._planned += plan.new_posts
         links = {
             str(post["id"]): post["permalink"]
             for post in diff.remote.published
@@ -467,7 +464,7 @@ class BulkService:
 
     def mark_separate(self, row: MatchedRow, post_ids: Iterable[str]) -> None:
         """Record that posts are not those of a row."""
-        self._journal.mark_separate(self.account.fingerprint, row.draft.row, post_ids)
+        self._journal.mark_separate(self.account.fingerprint, row.name, post_ids)
 
     def find_calendar(self, name: str, path: str) -> str | None:
         """Return the ID of the known calendar with a name, ID or path, if there is exactly one."""
@@ -581,7 +578,8 @@ class BulkService:
             return Placement([*posts], set(), {})
         account = self.account.fingerprint
         claimed = self._claimed_posts(remote, calendar)
-        finder = self._slot_finder([*remote.posts, *self._planned], now)
+        planned = (post.body() for post in self._planned)
+        finder = self._slot_finder([*remote.posts, *planned], now)
         return place_posts(
             posts,
             histories,
@@ -698,7 +696,7 @@ def _with_media(action: Action, uploader: Uploader) -> Action:
     uploaded = [uploader.upload(file, reuse=True).media_id for file in action.post.media_files]
     media_ids = [*action.post.row.content.media_ids, *uploaded]
     draft = replace(action.draft, body={**action.draft.body, "media_ids": media_ids})
-    return action._replace(draft=draft)
+    return action._replace(make_draft=lambda: draft)
 
 
 def _split_lapsed(
@@ -782,6 +780,9 @@ def _drop_settled(
     problems: Iterable[Diagnostic], rows: Sequence[MatchedRow], statuses: Mapping[int, PostStatus]
 ) -> list[Diagnostic]:
     """Return the problems that still matter."""
+    problems = list(problems)
+    if not problems or all(row.entry is None for row in rows):
+        return problems
     # A series goes on after the posts that are done.
     single = [row for row in rows if row.post.series_zone is None]
     done = _lines_with(single, statuses, _FINAL_STATUSES)
@@ -789,7 +790,7 @@ def _drop_settled(
     # refuse has been said of those that are scheduled.
     kept = _lines_with(rows, statuses, _ON_SERVER, is_unchanged=True)
     return [
-        replace(problem, is_warning=True)
+        problem._replace(is_warning=True)
         if problem.field == "page" and problem.line in kept
         else problem
         for problem in problems

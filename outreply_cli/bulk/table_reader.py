@@ -344,7 +344,9 @@ class _RowReader:
             )
             calendar.add_error(line, "", message)
             return
-        if any(cells[index].strip() for index in columns.nameless if index < len(cells)):
+        if columns.nameless and any(
+            cells[index].strip() for index in columns.nameless if index < len(cells)
+        ):
             message = (
                 "text in a column without a name; quote cells that contain a delimiter, or name "
                 "the column"
@@ -354,9 +356,10 @@ class _RowReader:
         values = self._read_fields(line, cells)
         if values.keys() <= _FRAME:
             self._frames.append(line)
-        elif [*map(str.strip, cells)] != columns.names:
+        elif cells[0].strip() != columns.names[0] or [*map(str.strip, cells)] != columns.names:
             # Else it is the header row again, as above each month.
-            self._count_left_out(cells)
+            if self._used:
+                self._count_left_out(cells)
             if _PARTS.isdisjoint(values) or self._join_parts(line, values):
                 add_row(calendar, line, values)
 
@@ -375,11 +378,12 @@ class _RowReader:
         """Return the fields of a row, and parts of fields."""
         calendar = self._calendar
         values: dict[str, Any] = {}
+        count = len(cells)
         for index, name in self._columns.fields:
-            cell = cells[index] if index < len(cells) else ""
+            cell = cells[index] if index < count else ""
             if not cell or cell.isspace():
                 continue
-            if cell[:1] in _ERROR_STARTS and _ERROR.fullmatch(cell.strip()):
+            if cell[0] in _ERROR_STARTS and _ERROR.fullmatch(cell.strip()):
                 message = f"{cell.strip()} is a spreadsheet error; {_CORRECT_CELL}"
                 calendar.add_error(line, name, message)
             if name in MESSAGE_FIELDS:

@@ -3,7 +3,6 @@
 import difflib
 import math
 import re
-from dataclasses import replace
 from typing import Any
 
 import yaml
@@ -257,7 +256,7 @@ class _Reader:
             known = len(calendar.problems)
             values = self._read_values(node, "posts")
             calendar.problems[known:] = [
-                replace(problem, row_line=_line(node)) for problem in calendar.problems[known:]
+                problem._replace(row_line=_line(node)) for problem in calendar.problems[known:]
             ]
             if values is not None and self._defaults is not None:
                 add_row(calendar, _line(node), _merge_defaults(values, self._defaults))

@@ -250,6 +250,9 @@ class Journal:
     def entries_at(self, account: str, slots: Iterable[tuple[str, datetime]]) -> list[JournalEntry]:
         """Return the entries of all calendars at any of `slots` (page ID and time)."""
         entries: list[JournalEntry] = []
+        # The first calendar of an account may have thousands of rows.
+        if not self._read("SELECT * FROM entries WHERE account = ? LIMIT 1", (account,)):
+            return entries
         values = [(page_id, at.isoformat()) for page_id, at in slots]
         for start in range(0, len(values), _SLOTS_PER_QUERY):
             part = values[start : start + _SLOTS_PER_QUERY]

@@ -3,7 +3,6 @@
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -22,8 +21,7 @@ from outreply_cli.timestamps import format_timestamp
 _canonical_json = json.JSONEncoder(sort_keys=True, ensure_ascii=False).encode
 
 
-@dataclass(frozen=True)
-class Diagnostic:
+class Diagnostic(NamedTuple):
     """A problem with a post, and its position if the post is in a calendar.
 
     Attributes:
@@ -50,14 +48,15 @@ class Diagnostic:
         location = f"{self.file}:{self.line}" if self.line else self.file
         if self.cell:
             location = f"{self.file}!{self.cell}"
-        return ": ".join(part for part in (location, self.field, self.message) if part)
+        return ": ".join(filter(None, (location, self.field, self.message)))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON-ready form."""
-        position = {"file": self.file, "line": self.line}
+        item: dict[str, Any] = {"file": self.file, "line": self.line}
         if self.cell:
-            position["cell"] = self.cell
-        return {**position, "field": self.field, "message": self.message, "text": self.text}
+            item["cell"] = self.cell
+        item |= {"field": self.field, "message": self.message, "text": self.text}
+        return item
 
 
 class PostContent(NamedTuple):
@@ -161,6 +160,12 @@ def validate_content(
     platform gets a warning, or an error with `is_strict`. `has_secret` returns whether a field
     contains a token or a webhook secret.
     """
+    if not files and _is_plain(content) and not has_secret(content.message):
+        broken = rules.judge_plain_text(content.message or "", platform_name)
+        if broken is not None:
+            for name, reason in broken:
+                yield Diagnostic(name, reason, is_warning=not is_strict)
+            return
     secret_fields = [
         name
         for name, value in zip(PostContent._fields, content, strict=True)
@@ -168,8 +173,6 @@ def validate_content(
     ]
     for name in secret_fields:
         yield Diagnostic(name, LEAK_PROBLEM)
-    if not files and _is_plain(content, platform_name, rules):
-        return
     platform = find_platform(platform_name)
     yield from _message_problems(content, has_files=bool(files))
     yield from _other_text_problems(content)
@@ -245,13 +248,12 @@ def content_from_api(
     return content, warning
 
 
-def _is_plain(content: PostContent, platform: str, rules: RuleSet) -> bool:
-    # Most posts are a short message and nothing else, which can have no problem.
+def _is_plain(content: PostContent) -> bool:
+    # Most posts are a short message and nothing else, which the API accepts.
     message = content.message
     if not message or content[1:] != _NOTHING_ELSE or len(message) > MESSAGE_MAX_CHARACTERS:
         return False
-    is_text = message.isascii() and message.isprintable() and not message.isspace()
-    return is_text and rules.accepts_plain_text(message, platform)
+    return message.isascii() and message.isprintable() and not message.isspace()
 
 
 def _message_problems(content: PostContent, *, has_files: bool) -> Iterator[Diagnostic]:

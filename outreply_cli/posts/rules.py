@@ -1,6 +1,5 @@
 """The user's own platform rules: `platforms.yaml` in the configuration directory."""
 
-import difflib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -120,6 +119,8 @@ def _pairs(path: Path, node: Any, what: str) -> Iterable[tuple[Any, Any]]:
 
 
 def _unknown_name(path: Path, node: Any, kind: str, names: Iterable[str]) -> InvalidRulesError:
+    import difflib
+
     near = difflib.get_close_matches(node.value, list(names), n=1)
     advice = f"; did you mean {near[0]!r}?" if near else f"; use one of: {', '.join(names)}"
     return InvalidRulesError(path, _line(node), f"unknown {kind} {node.value!r}{advice}")

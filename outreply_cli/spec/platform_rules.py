@@ -169,14 +169,16 @@ def find_refusal(post: PostFacts) -> str | None:
 
 
 class _PlainLimits(NamedTuple):
-    """What a printable ASCII text without media may have and certainly break no rule.
+    """What a printable ASCII text without media may have and certainly break no other rule.
 
     Attributes:
+        broken: Field and message of each rule that every such text breaks.
         characters: Length of the text.
         per_dot: Characters that a dot may add to the length, if it is part of a link.
         occurrences: Characters, and how often each may occur.
     """
 
+    broken: tuple[tuple[str, str], ...]
     characters: float
     per_dot: int
     occurrences: tuple[tuple[str, float], ...]
@@ -189,28 +191,31 @@ class RuleSet:
         self._rules: dict[str, list[Rule]] = {}
         for rule in rules:
             self._rules.setdefault(rule.platform, []).append(rule)
-        self._plain: dict[str, _PlainLimits | None] = {}
+        self._plain: dict[str, _PlainLimits] = {}
 
     def select(self, platform: str) -> list[Rule]:
         """Return the rules of a platform, by any of its names."""
         return self._rules.get(long_name(platform), [])
 
-    def accepts_plain_text(self, text: str, platform: str) -> bool:
-        """Whether a printable ASCII text without media certainly breaks no rule; fast."""
-        if platform not in self._plain:
-            self._plain[platform] = self._get_plain_limits(platform)
-        limits = self._plain[platform]
-        if limits is None:
-            return False
-        characters, per_dot, occurrences = limits
-        if len(text) + per_dot * text.count(".") > characters:
-            return False
-        return not occurrences or all(text.count(item) <= limit for item, limit in occurrences)
+    def judge_plain_text(self, text: str, platform: str) -> tuple[tuple[str, str], ...] | None:
+        """Return field and message of each rule that a post with nothing but `text` breaks.
 
-    def _get_plain_limits(self, platform: str) -> _PlainLimits | None:
-        values: dict[str, Any] = {rule.name: rule.value for rule in self.select(platform)}
-        if "required_media" in values:
+        The text is printable ASCII. Returns None if only `judge` can answer; fast.
+        """
+        limits = self._plain.get(platform)
+        if limits is None:
+            limits = self._plain[platform] = self._get_plain_limits(platform)
+        broken, characters, per_dot, occurrences = limits
+        if len(text) + per_dot * text.count(".") > characters:
             return None
+        for item, limit in occurrences:
+            if text.count(item) > limit:
+                return None
+        return broken
+
+    def _get_plain_limits(self, platform: str) -> _PlainLimits:
+        rules = self.select(platform)
+        values: dict[str, Any] = {rule.name: rule.value for rule in rules}
         occurrences = [(character, 0) for character in values.get("forbidden_characters", "")]
         occurrences += [
             (character, values[name])
@@ -220,7 +225,10 @@ class RuleSet:
         if not values.get("clickable_links", True):
             # Without a dot, a text has no link.
             occurrences.append((".", 0))
+        # Every text without media breaks the rules on media that it breaks.
+        nothing = PostFacts(long_name(platform), None)
         return _PlainLimits(
+            tuple((item.field, item.message) for item in judge(rules, nothing) if item.is_broken),
             min(values.get("max_characters", inf), values.get("max_bytes", inf)),
             # A link counts 23, and the shortest one is t.co.
             19 if long_name(platform) == "twitter" else 0,

@@ -43,7 +43,7 @@ def is_visible(text: str) -> bool:
 
 def normalize_line_endings(text: str) -> str:
     """Return `text` with LF line endings."""
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+    return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
 
 
 def normalize_text(text: object) -> str:

@@ -53,23 +53,20 @@ def format_error(error: OutReplyError, *, as_json: bool) -> str:
 
 def merge_problems(problems: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return the texts of problems: many that differ only in their line are one, at the first."""
-    lines: dict[tuple[str, ...], list[str]] = {}
-    for problem in problems:
-        lines.setdefault(_kind(problem), []).append(str(problem["line"]))
+    kinds = [(problem["file"], problem["field"], problem["message"]) for problem in problems]
+    lines: dict[tuple[Any, ...], list[int]] = {}
+    for kind, problem in zip(kinds, problems, strict=True):
+        lines.setdefault(kind, []).append(problem["line"])
     texts = []
-    for problem in problems:
-        text, equal = str(problem["text"]), lines[_kind(problem)]
+    for kind, problem in zip(kinds, problems, strict=True):
+        equal = lines[kind]
         if len(equal) <= _EQUAL_PROBLEMS_MAX:
-            texts.append(text)
-        elif equal[0] == str(problem["line"]):
-            others = ", ".join(equal[1:_EQUAL_PROBLEMS_MAX])
+            texts.append(str(problem["text"]))
+        elif equal[0] == problem["line"]:
+            others = ", ".join(map(str, equal[1:_EQUAL_PROBLEMS_MAX]))
             more = len(equal) - _EQUAL_PROBLEMS_MAX
-            texts.append(f"{text} (also on lines {others} and {more} more)")
+            texts.append(f"{problem['text']} (also on lines {others} and {more} more)")
     return texts
-
-
-def _kind(problem: Mapping[str, Any]) -> tuple[str, ...]:
-    return str(problem["file"]), str(problem["field"]), str(problem["message"])
 
 
 def internal_error(error: BaseException) -> InternalError:

@@ -122,7 +122,7 @@ class Output:
     def print_line(self, text: str = "") -> None:
         """Print a line for people, in the table format only."""
         if self.format == "table" and not self.quiet:
-            self._lines([sanitize(text, keep_lines=True)])
+            self.stream.write(sanitize(text, keep_lines=True) + "\n")
 
     def print_text(self, text: str) -> None:
         """Print trusted text unchanged in every format: a token, a template."""

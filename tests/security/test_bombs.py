@@ -224,7 +224,7 @@ for row in (
     )
     assert all(problem.is_warning for problem in resolved.problems), resolved.problems[:1]
     rows, _ = match_rows(resolved.posts, [], account="a", calendar="c", now=now)
-    assert len({row.draft.row for row in rows}) == len(rows)
+    assert len({row.name for row in rows}) == len(rows)
 print("done")
 """
 # Repeated, these make nested or adjacent quantifiers backtrack.

@@ -236,15 +236,21 @@ def test_own_rules_replace_those_of_the_table() -> None:
                  Rule("youtube", "forbidden_characters", "a", "")]),
     ]),
 )  # fmt: skip
-def test_fast_path_accepts_only_what_breaks_no_rule(text: str, platform: str, own: RuleSet) -> None:
-    if own.accepts_plain_text(text, platform):
+def test_fast_path_finds_the_same_broken_rules(text: str, platform: str, own: RuleSet) -> None:
+    found = own.judge_plain_text(text, platform)
+    if found is not None:
         rules = own.select(platform)
         name = rules[0].platform if rules else platform
-        assert not any(finding.is_broken for finding in judge(rules, PostFacts(name, text)))
+        findings = judge(rules, PostFacts(name, text))
+        assert list(found) == [(item.field, item.message) for item in findings if item.is_broken]
 
 
-def test_fast_path_accepts_short_texts() -> None:
+def test_fast_path_knows_short_texts() -> None:
     for platform in ("facebook", "linkedin", "x", "mastodon"):
-        assert DEFAULT_RULES.accepts_plain_text("We are open. See example.com #now", platform)
+        assert DEFAULT_RULES.judge_plain_text("We are open. See example.com #now", platform) == ()
     for platform in ("instagram", "tiktok", "youtube"):
-        assert not DEFAULT_RULES.accepts_plain_text("We are open", platform)
+        ((field, message),) = DEFAULT_RULES.judge_plain_text("We are open", platform) or ()
+        assert field == "media_files"
+        assert "requires" in message
+    assert DEFAULT_RULES.judge_plain_text("x" * 281, "x") is None
+    assert DEFAULT_RULES.judge_plain_text("See example.com", "instagram") is None

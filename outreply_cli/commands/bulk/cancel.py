@@ -49,6 +49,7 @@ def run(
                     hint="Use the file that was scheduled, or the name of the calendar.",
                 )
             calendar_id = known
+            assert bulk.lock is not None
             bulk.lock(calendar_id)
         pending, unknown = bulk.service.pending_entries(calendar_id)
         if not pending:

@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, fields
+from functools import partial
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -217,13 +218,14 @@ class PlanOptions:
 class BulkContext:
     """A bulk run.
 
-    `lock` holds the lock of the calendar with an ID until the end of the run.
+    `lock` holds the lock of the calendar with an ID until the end of the run; None for a command
+    that writes nothing.
     """
 
     client: Client
     service: BulkService
     stop: CancellationToken
-    lock: Callable[[str], None]
+    lock: Callable[[str], None] | None
 
     def open_calendars(self, calendars: Sequence[Calendar]) -> list[OpenCalendar]:
         """Read the rows of `calendars`, identify them, and hold their locks.
@@ -234,6 +236,8 @@ class BulkContext:
             CalendarBusyError: Another process holds the lock of a calendar.
         """
         opened = collect_errors(calendars, self.service.open)
+        if self.lock is None:
+            return opened
         # A fixed order prevents deadlocks between runs.
         # A calendar that gets its name now has two IDs.
         ids = [(item.identity.id, item.identity.known_id) for item in opened]
@@ -304,14 +308,18 @@ def bulk_context(
         )
         account = fetch_account(client)
 
-        def lock(calendar_id: str) -> None:
-            if wait_lock is not None:
-                seconds = parse_duration(wait_lock).total_seconds()
-                stack.enter_context(
-                    calendar_lock(context.state_dir, account.fingerprint, calendar_id, wait=seconds)
-                )
+        def lock(calendar_id: str, wait: float) -> None:
+            stack.enter_context(
+                calendar_lock(context.state_dir, account.fingerprint, calendar_id, wait=wait)
+            )
 
-        yield BulkContext(client, BulkService(client, journal, account, options), stop, lock)
+        seconds = None if wait_lock is None else parse_duration(wait_lock).total_seconds()
+        yield BulkContext(
+            client,
+            BulkService(client, journal, account, options),
+            stop,
+            None if seconds is None else partial(lock, wait=seconds),
+        )
 
 
 def collect_errors(items: Iterable[_T], step: Callable[[_T], _Result]) -> list[_Result]:

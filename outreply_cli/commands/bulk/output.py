@@ -2,9 +2,10 @@
 
 import os
 import shlex
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from outreply_cli.bulk.executor import RowStatus
@@ -38,8 +39,7 @@ _ORPHANED_SHOWN_MAX = 5
 _PAGE_WIDTH_MAX = 28
 
 
-@dataclass(frozen=True)
-class _Line:
+class _Line(NamedTuple):
     """A line of a plan: a styled sign, and text whose part after `fixed` characters may shrink."""
 
     style: str
@@ -62,8 +62,8 @@ def show_plans(context: Context, plans: Sequence[PlannedCalendar], tz: str | Non
             show_plan(context.output, planned, zone)
 
 
-def show_results(context: Context, results: Results) -> Mapping[str, int]:
-    """Show the results, and return the count by status."""
+def show_results(context: Context, results: Results) -> None:
+    """Show the results."""
     is_table = context.options.output == "table" and not context.options.quiet
     if not is_table or is_github_actions(context):
         report = build_report(results)
@@ -79,7 +79,6 @@ def show_results(context: Context, results: Results) -> Mapping[str, int]:
             location = f"{file}:{result.action.line}" if result.action.line else file
             message = result.error.message if result.error is not None else reason
             context.info(f"{location}: {result.status.value}: {message}")
-    return summarize(results)
 
 
 def finish_run(
@@ -97,7 +96,8 @@ def finish_run(
         StorageError: The report cannot be written.
         OutReplyError: The error that stopped the run.
     """
-    summary = show_results(context, results)
+    show_results(context, results)
+    summary = summarize(results)
     counts = ", ".join(f"{count} {name}" for name, count in summary.items() if count)
     context.info(f"Done: {counts or 'nothing to do'}.")
     _save_undo_file(context, results)
@@ -157,12 +157,10 @@ def show_plan(output: Output, planned: PlannedCalendar, zone: ZoneInfo) -> None:
 
 def plan_summary(plan: Plan) -> str:
     """Return a summary such as `12 to create, 1 to change, 3 unchanged`."""
-    counts = [
-        (sum(not action.unresolved for action in plan.filter_actions(kind)), text)
-        for kind, (_, _, text) in _ACTION_STYLES.items()
-    ]
-    counts.append((sum(action.unresolved for action in plan.actions), "unknown"))
-    return ", ".join(f"{count} {text}" for count, text in counts if count) or "nothing"
+    counts = Counter(None if action.unresolved else action.kind for action in plan.actions)
+    texts = {kind: text for kind, (_, _, text) in _ACTION_STYLES.items()} | {None: "unknown"}
+    shown = [f"{counts[kind]} {text}" for kind, text in texts.items() if counts[kind]]
+    return ", ".join(shown) or "nothing"
 
 
 def _save_undo_file(context: Context, results: Results) -> None:
@@ -191,9 +189,8 @@ def _plan_lines(planned: PlannedCalendar, zone: ZoneInfo) -> Iterator[_Line]:
         (action for action in plan.actions if action.kind != ActionType.KEEP or action.unresolved),
         key=lambda action: (action.scheduled_at, aliases.get(action.page_id, "")),
     )
-    page_width = max(
-        (len(aliases.get(action.page_id, action.page_id)) for action in shown), default=0
-    )
+    page_ids = {action.page_id for action in shown}
+    page_width = max((len(aliases.get(page_id, page_id)) for page_id in page_ids), default=0)
     day: date | None = None
     for action in shown:
         local = action.scheduled_at.astimezone(zone)
@@ -216,7 +213,10 @@ def _action_line(
     action: Action, local: datetime, aliases: Mapping[str, str], page_width: int
 ) -> _Line:
     page = aliases.get(action.page_id, action.page_id)[:page_width]
-    start = f"{local:%H:%M} {action.scheduled_at:%H:%M}Z  {page:<{page_width}}  "
+    utc = action.scheduled_at
+    # Several times faster than strftime.
+    clocks = f"{local.hour:02}:{local.minute:02} {utc.hour:02}:{utc.minute:02}Z"
+    start = f"{clocks}  {page:<{page_width}}  "
     text = sanitize(action.message or "(media)")
     if action.reason:
         text = f"[{sanitize(action.reason)}] {text}"
