@@ -6,6 +6,8 @@ import signal
 import socket
 import threading
 from datetime import datetime
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -15,6 +17,16 @@ from outreply_cli.webhooks import sign
 from tests.command_line import CommandLine
 from tests.commands.receiver_process import SECRET, parse_lines, run_receiver
 from tests.webhooks.receiver_fixture import event_body
+
+
+class _AcceptAll(BaseHTTPRequestHandler):
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["content-length"]))
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *args: Any) -> None:
+        """Log nothing."""
 
 
 def send(url: str, body: bytes, signature: str | None = None, path: str | None = None) -> int:
@@ -315,10 +327,10 @@ def test_replay_number_out_of_range(cli_logged_out: CommandLine) -> None:
 def test_replay_clears_queue_and_failure(
     cli_logged_out: CommandLine,
 ) -> None:
-    with run_receiver(cli_logged_out) as app:
-        url = app.url
-        assert app.stop().code == 0
-    port = str(urlsplit(url).port)
+    # Refuses connections until it listens; nobody else can take its port.
+    app = HTTPServer(("127.0.0.1", 0), _AcceptAll, bind_and_activate=False)
+    app.server_bind()
+    url = f"http://127.0.0.1:{app.server_port}/"
     with run_receiver(cli_logged_out, "--forward-to", url) as receiver:
         assert send(receiver.url, event_body()) == 200
         while not cli_logged_out.run("webhooks", "history", "--failed", "-q").out:
@@ -328,11 +340,15 @@ def test_replay_clears_queue_and_failure(
     (forward,) = listed[0]["forwards"]
     assert list(forward) == ["target", "status", "error", "latency_ms", "attempts", "due_at"]
     assert datetime.fromisoformat(forward["due_at"])
-    other = CommandLine(cli_logged_out.home / "other", cli_logged_out.clock)
-    with run_receiver(other, "--port", port):
-        again = cli_logged_out.run("webhooks", "replay", "--failed", "--to", url)
-        assert again.code == 0, again.err
+    app.server_activate()
+    thread = threading.Thread(target=app.serve_forever)
+    thread.start()
+    again = cli_logged_out.run("webhooks", "replay", "--failed", "--to", url)
+    assert again.code == 0, again.err
     assert cli_logged_out.run("webhooks", "history", "--failed", "-q").out == ""
     with run_receiver(cli_logged_out, "--forward-to", url) as receiver:
         ran = receiver.stop()
     assert "still queued" not in ran.err
+    app.shutdown()
+    thread.join()
+    app.server_close()
