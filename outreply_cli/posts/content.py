@@ -48,7 +48,8 @@ class Diagnostic(NamedTuple):
         location = f"{self.file}:{self.line}" if self.line else self.file
         if self.cell:
             location = f"{self.file}!{self.cell}"
-        return ": ".join(filter(None, (location, self.field, self.message)))
+        start = f"{location}: " if location else ""
+        return f"{start}{self.field}: {self.message}" if self.field else start + self.message
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON-ready form."""
@@ -163,8 +164,7 @@ def validate_content(
     if not files and _is_plain(content) and not has_secret(content.message):
         broken = rules.judge_plain_text(content.message or "", platform_name)
         if broken is not None:
-            for name, reason in broken:
-                yield Diagnostic(name, reason, is_warning=not is_strict)
+            yield from [Diagnostic(*finding, not is_strict) for finding in broken]
             return
     secret_fields = [
         name
