@@ -34,7 +34,7 @@ COMMANDS = {
     "serve-webhook": "Receive webhooks locally and forward them.",
     "quota": "Show quotas and rate limits.",
     "emulator": "Run a local emulator of the OutReply API.",
-    "store": "Show requests with an unknown outcome.",
+    "store": "Show, back up and share the journal.",
     "api": "Make an authenticated request to any endpoint.",
     "errors": "Explain error codes.",
     "doctor": "Diagnose problems with your setup, account and network connection.",

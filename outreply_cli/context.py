@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 
 from outreply_cli.accounts.profiles import CONFIG_FILE, Profile, Profiles
 from outreply_cli.clock import Clock, SystemClock
-from outreply_cli.env import SECRET_VARIABLES
+from outreply_cli.env import SECRET_VARIABLES, STORE_URL_VARIABLE
 from outreply_cli.errors import (
     InvalidInputError,
     NotLoggedInError,
@@ -36,8 +36,11 @@ if TYPE_CHECKING:
     from outreply_cli.accounts.keyring import KeyringStore
     from outreply_cli.accounts.resolve import Account
     from outreply_cli.api.client import Client, ClientObserver
+    from outreply_cli.api.rate_limit import RateLimiter
     from outreply_cli.api.transport import RequestRecord
     from outreply_cli.completion.cache_writer import CacheUpdate
+    from outreply_cli.journal.models import Origin
+    from outreply_cli.journal.store import Store
     from outreply_cli.spec.token import Token
 
 DEFAULT_MAX_WAIT = 60.0
@@ -57,6 +60,7 @@ class Context:
         clock: Time, sleep and randomness.
         options: The values of the global options.
         is_configured: Whether the options were parsed.
+        command: The words of the command, such as `bulk schedule`.
     """
 
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
@@ -67,6 +71,7 @@ class Context:
     clock: Clock = field(default_factory=SystemClock)
     options: GlobalOptions = field(default_factory=GlobalOptions)
     is_configured: bool = False
+    command: str = ""
     _schema: Mapping[str, Any] | None = None
     _checks_fields: bool = True
     _account: "Account | None" = None
@@ -74,6 +79,7 @@ class Context:
     _clients: "list[Client]" = field(default_factory=list)
     _tokens: "list[Token]" = field(default_factory=list)
     _cache_update: "CacheUpdate | None" = None
+    _store: "Store | None" = None
     _reported_wait_end: float = -math.inf
 
     def configure(self, options: GlobalOptions) -> None:
@@ -119,6 +125,33 @@ class Context:
     def state_dir(self) -> Path:
         """The directory of the journal and other state."""
         return state_dir(self.environ)
+
+    @property
+    def store(self) -> "Store":
+        """The store of the journal: the one of OUTREPLY_STORE_URL, or of the profile."""
+        if self._store is None:
+            from outreply_cli.journal.store import Store, find_store_url
+
+            profile = None
+            # A token of the environment needs no profile, not even a valid one.
+            with suppress(InvalidInputError):
+                profile = self.profile
+            url = find_store_url(self.environ, profile)
+            self._store = Store(self.state_dir, url, self._origin, self.clock)
+        return self._store
+
+    @property
+    def _origin(self) -> "Origin":
+        import getpass
+        import platform
+
+        from outreply_cli.journal.models import Origin
+
+        user = ""
+        # A container's user may have no name.
+        with suppress(KeyError, OSError):
+            user = getpass.getuser()
+        return Origin(platform.node(), user, self.command)
 
     @property
     def profiles(self) -> Profiles:
@@ -253,14 +286,13 @@ class Context:
         from outreply_cli.api.base_url import DEFAULT_BASE_URL
         from outreply_cli.api.client import Client
         from outreply_cli.api.hints import SIGN_IN
-        from outreply_cli.api.rate_limit import SharedRateLimiter
         from outreply_cli.api.retry import RetryPolicy
         from outreply_cli.api.transport import Transport
 
         url, clock = base_url or DEFAULT_BASE_URL, clock or self.clock
-        limiter: SharedRateLimiter | None = None
+        limiter: RateLimiter | None = None
         if token is not None:
-            limiter = SharedRateLimiter(self.state_dir / "rate_limit.db", token, url, clock)
+            limiter = self._rate_limiter(token, url, clock)
             self._tokens.append(token)
         client = Client(
             Transport(
@@ -284,6 +316,15 @@ class Context:
         )
         self._clients.append(client)
         return client
+
+    def _rate_limiter(self, token: "Token", url: str, clock: Clock) -> "RateLimiter":
+        if self.store.url is not None:
+            from outreply_cli.api.team_rate_limit import TeamRateLimiter
+
+            return TeamRateLimiter(self.store.database(), token, url, clock)
+        from outreply_cli.api.rate_limit import SharedRateLimiter
+
+        return SharedRateLimiter(self.state_dir / "rate_limit.db", token, url, clock)
 
     def confirm_unrecognized_token(
         self, token: "Token", base_url: str | None, *, accepted: bool = False
@@ -459,6 +500,12 @@ class Context:
         secrets = [self.environ.get(name, "").strip() for name in SECRET_VARIABLES]
         if self._account is not None:
             secrets.append(self._account.credential.token.reveal())
+        if store_url := self.environ.get(STORE_URL_VARIABLE):
+            from urllib.parse import unquote, urlsplit
+
+            with suppress(ValueError):
+                password = urlsplit(store_url).password or ""
+                secrets += [password, unquote(password)]
         return secrets + [token.reveal() for token in self._tokens]
 
     def _max_wait(self, default: float | None) -> float | None:

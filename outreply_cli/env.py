@@ -5,7 +5,9 @@ from collections.abc import Mapping, MutableMapping
 # The first one that is set is used.
 TOKEN_VARIABLES = ("OUTREPLY_API_KEY", "OUTREPLY_TOKEN")
 WEBHOOK_SECRET_VARIABLE = "OUTREPLY_WEBHOOK_SECRET"  # noqa: S105 - a variable's name
-SECRET_VARIABLES = frozenset({*TOKEN_VARIABLES, WEBHOOK_SECRET_VARIABLE})
+# Its URL may hold a password.
+STORE_URL_VARIABLE = "OUTREPLY_STORE_URL"
+SECRET_VARIABLES = frozenset({*TOKEN_VARIABLES, WEBHOOK_SECRET_VARIABLE, STORE_URL_VARIABLE})
 
 
 def pop_secrets(environ: MutableMapping[str, str]) -> dict[str, str]:

@@ -15,8 +15,9 @@ from outreply_cli.api.errors import NotFoundError
 from outreply_cli.api.resend import LIST_LAG
 from outreply_cli.api.types import Post
 from outreply_cli.journal.account import account_fingerprint
-from outreply_cli.journal.journal import JOURNAL_FILE, Journal
+from outreply_cli.journal.journal import Journal
 from outreply_cli.journal.models import EntryState
+from outreply_cli.journal.store import Store
 from outreply_cli.pages import Page
 from outreply_cli.posts.listing import list_all_published
 from outreply_cli.posts.service import KEY_CALENDAR
@@ -31,7 +32,7 @@ _EVENTS_MAX = 1_000
 
 def list_failed_posts(
     client: Client,
-    state_dir: Path,
+    store: Store,
     pages: Iterable[Page],
     *,
     since: datetime,
@@ -43,12 +44,11 @@ def list_failed_posts(
     Posts that `posts retry` sent again are left out unless `include_retried`. It costs a read per
     post that may have failed, and reads the newest 50 of them.
     """
-    errors = _read_failures(state_dir, since)
+    errors = _read_failures(store.state_dir, since)
     candidates = dict.fromkeys(errors)
     retried: set[str] = set()
-    journal_path = state_dir / JOURNAL_FILE
-    if journal_path.exists():
-        with closing(Journal(journal_path, allow_readonly=True)) as journal:
+    if store.exists:
+        with closing(store.open(allow_readonly=True)) as journal:
             account = account_fingerprint(client)
             due = journal.due_entries(account, since, client.now() - LIST_LAG)
             candidates |= dict.fromkeys(str(entry.post_id) for entry in reversed(due))

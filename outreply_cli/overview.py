@@ -5,7 +5,6 @@ from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -17,7 +16,7 @@ from outreply_cli.comments.store import COMMENTS_FILE, CommentStore
 from outreply_cli.errors import OutReplyError
 from outreply_cli.failed_posts import list_failed_posts
 from outreply_cli.journal.account import account_fingerprint
-from outreply_cli.journal.journal import JOURNAL_FILE, Journal
+from outreply_cli.journal.store import Store
 from outreply_cli.pages import Page, page_alias
 from outreply_cli.posts.listing import list_calendar_posts
 from outreply_cli.quota.check import find_used_quotas
@@ -56,13 +55,13 @@ def find_expired_pages(client: Client, pages: Sequence[Page]) -> Items:
     return [_describe_expired(client, page) for page in pages if page.get("expired")]
 
 
-def fetch_overview(client: Client, state_dir: Path, zone: ZoneInfo) -> Overview:
+def fetch_overview(client: Client, store: Store, zone: ZoneInfo) -> Overview:
     """Fetch the overview; a section that fails does not fail the others.
 
     Raises:
         OutReplyError: The first error, if every section that calls the API failed.
     """
-    source = _Source(client, state_dir, zone)
+    source = _Source(client, store, zone)
     readers: dict[str, Callable[[], Items]] = {
         "today": source.fetch_today,
         "failed": source.fetch_failed,
@@ -89,8 +88,8 @@ def fetch_overview(client: Client, state_dir: Path, zone: ZoneInfo) -> Overview:
 class _Source:
     """The account and this machine's state, read once each."""
 
-    def __init__(self, client: Client, state_dir: Path, zone: ZoneInfo) -> None:
-        self._client, self._state_dir, self._zone = client, state_dir, zone
+    def __init__(self, client: Client, store: Store, zone: ZoneInfo) -> None:
+        self._client, self._store, self._zone = client, store, zone
         self._now = client.now()
         self.is_truncated = False
 
@@ -112,9 +111,7 @@ class _Source:
 
     def fetch_failed(self) -> Items:
         """Return the posts that failed in the last days."""
-        listing = list_failed_posts(
-            self._client, self._state_dir, self.pages, since=self._now - RECENT
-        )
+        listing = list_failed_posts(self._client, self._store, self.pages, since=self._now - RECENT)
         self.is_truncated |= listing.truncated
         return [{**post, "page": self._alias(get_page_id(post))} for post in listing.items]
 
@@ -127,7 +124,7 @@ class _Source:
         recent = fetch_recent_posts(self._client, self._now - RECENT)
         self.is_truncated |= recent.truncated or len(recent.posts) > _COMMENTED_POSTS_MAX
         recent = replace(recent, posts=recent.posts[:_COMMENTED_POSTS_MAX])
-        path = self._state_dir / COMMENTS_FILE
+        path = self._store.state_dir / COMMENTS_FILE
         account = account_fingerprint(self._client)
         with closing(CommentStore(path, account, allow_readonly=True)) as store:
             groups = fetch_inbox(self._client, store, recent)
@@ -166,10 +163,9 @@ class _Source:
 
     def read_unknown(self) -> Items:
         """Return the requests of this account whose outcome is unknown."""
-        path = self._state_dir / JOURNAL_FILE
-        if not path.exists():
+        if not self._store.exists:
             return []
-        with closing(Journal(path, allow_readonly=True)) as journal:
+        with closing(self._store.open(allow_readonly=True)) as journal:
             if not journal.has_unsettled:
                 return []
             entries = journal.list_unsettled(account_fingerprint(self._client))

@@ -1,5 +1,6 @@
 """Fixtures that many tests share: a clock, an emulator, a client and a command line."""
 
+import hashlib
 import signal
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from outreply_cli.emulator.server import EmulatorServer
 from outreply_cli.spec.token import Token
 from tests.clocks import ManualClock
 from tests.command_line import CommandLine
+from tests.postgres import make_database, start_server
 
 # Without limits in seconds, which a loaded machine exceeds.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -43,6 +45,24 @@ def _stop_ignoring_signals() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
         signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
+@pytest.fixture(scope="session")
+def postgres_server(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> str:
+    """The URL of a PostgreSQL server that all workers share."""
+    root = tmp_path_factory.getbasetemp()
+    is_worker = hasattr(request.config, "workerinput")
+    run = root.parent if is_worker else root
+    return start_server(hashlib.sha256(str(run).encode()).hexdigest()[:12])
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str) -> Iterator[str]:
+    """The URL of an empty database."""
+    with make_database(postgres_server) as url:
+        yield url
 
 
 @pytest.fixture

@@ -147,7 +147,10 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
         workspace.shell("exec outreply emulator stop").communicate(timeout=60)
 
 
-def prepare_snapshot_or_terminal(workspace: Workspace, example: str) -> str:
+def prepare_copy_or_terminal(workspace: Workspace, example: str) -> str:
+    if "store restore" in example:
+        workspace.run("store", "export", "--file", "backup.jsonl")
+        workspace.run_line("gzip --keep --force backup.jsonl")
     if "snapshot load" in example:
         workspace.run("emulator", "snapshot", "save", "before-launch.db", "--yes")
     if "snapshot save" in example:
@@ -157,7 +160,7 @@ def prepare_snapshot_or_terminal(workspace: Workspace, example: str) -> str:
 
 def prepare(workspace: Workspace, example: str) -> str:
     """Set up what an example needs; return it with free ports."""
-    example = prepare_snapshot_or_terminal(workspace, example)
+    example = prepare_copy_or_terminal(workspace, example)
     if "--profile agency" in example and "logout" in example:
         login = "outreply auth login --with-token --profile agency < token.txt"
         workspace.run_line(login)
@@ -204,10 +207,15 @@ def prepare(workspace: Workspace, example: str) -> str:
         for example in EXAMPLES
     ],
 )
-def test_example(workspace: Workspace, example: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_example(
+    workspace: Workspace, example: str, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(workspace.directory)
     workspace.reset()
     line = prepare(workspace, example)
+    if example.startswith(("outreply store mi", "outreply store mo")):
+        monkeypatch.setitem(workspace.environ, "OUTREPLY_STORE_URL", postgres_url)
+        workspace.run("store", "migrate")
     if not _NEEDS_SHELL.search(line) and "posts wait" not in line:
         workspace.run(*shlex.split(line)[1:])
         return

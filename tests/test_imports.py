@@ -44,6 +44,7 @@ CONFINED = {
     "httpcore": {"api.deadline"},
     "keyring": {"accounts.keyring"},
     "h11": {"net.server"},
+    "psycopg": {"storage.postgres", "api.team_rate_limit"},
     "jinja2": {"net.html"},
     "werkzeug": {"emulator"},
     "openpyxl": {"bulk.workbook_writer"},
@@ -197,6 +198,15 @@ def test_calendar_without_series_imports_no_dateutil(
         path.write_text(f"page,scheduled_at,message,repeat\n{row}\n")
         loaded = get_loaded_modules(cli, "bulk", "schedule", str(path), "--dry-run")
         assert ("dateutil" in loaded) == bool(repeat)
+
+
+def test_journal_of_a_machine_imports_no_database_driver(
+    cli: CommandLine, emulator: EmulatorServer, tmp_path: Path
+) -> None:
+    calendar = tmp_path / "one.csv"
+    calendar.write_text("page,scheduled_at,message\nfacebook:acme,2030-01-01 10:00,Hi\n")
+    for words in (("bulk", "schedule", str(calendar), "--dry-run"), ("store", "log"), ("doctor",)):
+        assert "psycopg" not in get_loaded_modules(cli, *words)
 
 
 def test_offline_commands_import_no_httpx(cli_logged_out: CommandLine) -> None:

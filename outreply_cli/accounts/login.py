@@ -1,6 +1,7 @@
 """Login: a token is verified with the API, then stored."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from outreply_cli.accounts.credentials import Credentials
@@ -63,9 +64,9 @@ def log_in(
         location = credentials.save(profile.name, token, storage)
     if not profiles.stored:
         profiles.current = profile.name
-    profiles.stored[profile.name] = Profile(
-        profile.name, profile.base_url, profile.timezone, storage
-    )
+    known = profiles.stored.get(profile.name)
+    store_url = known.store_url if known is not None else None
+    profiles.stored[profile.name] = replace(profile, storage=storage, store_url=store_url)
     profiles.save()
     user, key = me.get("authenticated_as") or {}, me.get("api_key") or {}
     return {

@@ -14,7 +14,7 @@ Storage = Literal["file", "keyring"]
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _INVALID_NAME = "invalid profile name {!r}"
 _NAME_HINT = "Use up to 64 letters, digits, dots, dashes and underscores."
-_SETTINGS = ("base_url", "timezone", "storage")
+_SETTINGS = ("base_url", "timezone", "storage", "store_url")
 
 
 class UnknownProfileError(InvalidInputError):
@@ -33,12 +33,14 @@ class Profile:
         base_url: Base URL of the API; None for the default.
         timezone: Time zone of local times; None for the machine's.
         storage: Storage of the token; None without a token.
+        store_url: URL of the team's database; None for the journal of this machine.
     """
 
     name: str
     base_url: str | None = None
     timezone: str | None = None
     storage: Storage | None = None
+    store_url: str | None = None
 
 
 @dataclass

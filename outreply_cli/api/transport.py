@@ -24,7 +24,7 @@ from outreply_cli.api.errors import (
 )
 from outreply_cli.api.hints import SIGN_IN
 from outreply_cli.api.http_client import build_http_client, proxy_for, socks_errors
-from outreply_cli.api.rate_limit import SharedRateLimiter
+from outreply_cli.api.rate_limit import RateLimiter
 from outreply_cli.api.resend import LIST_LAG, is_key_remembered
 from outreply_cli.api.responses import Response, parse_error, parse_response
 from outreply_cli.api.retry import (
@@ -163,7 +163,7 @@ class Transport:
         retry_policy: RetryPolicy | None = None,
         on_request: Callable[[RequestRecord], None] | None = None,
         on_wait: Callable[[float, str], None] | None = None,
-        rate_limiter: SharedRateLimiter | None = None,
+        rate_limiter: RateLimiter | None = None,
         timeout: float = _RESPONSE_TIMEOUT,
         is_stopped: Callable[[], bool] | None = None,
         sign_in: str = SIGN_IN,

@@ -110,6 +110,7 @@ def command(
             if options.pop("json", False):
                 options["output"] = "json"
             context: Context = ctx.obj
+            context.command = " ".join(ctx.command_path.split()[1:])
             context.configure(GlobalOptions(**options))
             if streams and context.options.output not in {"table", "jsonl"}:
                 raise InvalidInputError(

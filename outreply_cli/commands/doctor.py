@@ -37,13 +37,16 @@ def run(context: Context) -> None:
     from outreply_cli.doctor.environment import check_environment
     from outreply_cli.doctor.network import check_network
     from outreply_cli.doctor.result import ChecksFailedError, CheckStatus
+    from outreply_cli.doctor.store import check_store
     from outreply_cli.doctor.system import check_system
 
     doctor = DoctorContext(
         context.environ, context.config_dir, context.state_dir, context.clock,
         context.options.profile, context.log_request if context.options.verbose else None,
     )  # fmt: skip
-    checks = (check_system, check_environment, check_keyring, check_network, check_token)
+    checks = (
+        check_system, check_store, check_environment, check_keyring, check_network, check_token,
+    )  # fmt: skip
     with closing(doctor):
         found = [result for check in checks for result in check(doctor)]
         results = [result.redact(doctor.secrets) for result in found]

@@ -46,7 +46,7 @@ def run(context: Context, tz: DisplayZone = None) -> None:
     from outreply_cli.overview import fetch_overview
 
     zone = context.zone(tz)
-    overview = fetch_overview(context.client(), context.state_dir, zone)
+    overview = fetch_overview(context.client(), context.store, zone)
     if context.options.output != "table" or context.options.fields:
         errors = {
             name: {"code": error.code, "message": error.message}

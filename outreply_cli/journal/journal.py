@@ -18,18 +18,24 @@ import hashlib
 import json
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from outreply_cli.clock import Clock, SystemClock
 from outreply_cli.errors import OutReplyError, StorageError
+from outreply_cli.journal.locks import calendar_lock
 from outreply_cli.journal.models import (
     EntryState,
+    Event,
+    EventAction,
     JournalEntry,
     JournalEntryDraft,
+    Lease,
+    Origin,
     RowHistory,
     SlotClaim,
     SlotText,
@@ -45,7 +51,7 @@ from outreply_cli.storage.sqlite import (
 from outreply_cli.timestamps import parse_timestamp
 
 JOURNAL_FILE = "journal.db"
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS entries (
     id INTEGER PRIMARY KEY,
@@ -116,8 +122,31 @@ CREATE TABLE IF NOT EXISTS slot_claims (
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS entries_of_row ON entries (account, row);
 """
-_UPGRADES = {1: _SCHEMA_2 + _UPGRADE_1, 2: _SCHEMA_3, 3: _SCHEMA_4}
+_SCHEMA_5 = """
+CREATE TABLE IF NOT EXISTS events (
+    id INTEGER PRIMARY KEY,
+    at REAL NOT NULL,
+    action TEXT NOT NULL,
+    account TEXT NOT NULL,
+    entry_id INTEGER NOT NULL REFERENCES entries(id),
+    page_id TEXT NOT NULL,
+    scheduled_at TEXT NOT NULL,
+    post_id TEXT,
+    error_code TEXT,
+    host TEXT NOT NULL,
+    username TEXT NOT NULL,
+    command TEXT NOT NULL,
+    UNIQUE (entry_id, at, action)
+);
+CREATE INDEX IF NOT EXISTS events_at ON events (at);
+"""
+_UPGRADES = {1: _SCHEMA_2 + _UPGRADE_1, 2: _SCHEMA_3, 3: _SCHEMA_4, 4: _SCHEMA_5}
 _SLOTS_PER_QUERY = 400
+_EVENTS_MAX = 1_000_000
+# The states from which an entry may get into a state.
+_SENDABLE = frozenset({EntryState.PLANNED, EntryState.SENT})
+_RECORDABLE = _SENDABLE | {EntryState.FAILED, EntryState.DONE}
+_CANCELLABLE = frozenset({EntryState.SENT, EntryState.DONE, EntryState.CANCELLING})
 _COLUMN_TYPES = {
     **dict.fromkeys(
         ("account", "calendar", "row", "page_id", "fingerprint", "idempotency_key"), str
@@ -126,6 +155,12 @@ _COLUMN_TYPES = {
     "generation": int,
     "replaces": int | None,
 }
+
+
+class EntryChangedError(StorageError):
+    """Another process has changed an entry in the meantime; nothing was recorded."""
+
+    code = "ENTRY_CHANGED"
 
 
 class SlotTakenError(OutReplyError):
@@ -165,14 +200,26 @@ class Journal:
     a file that cannot be written can be read, and a missing one is empty.
     """
 
-    def __init__(self, path: Path, *, allow_readonly: bool = False) -> None:
+    # Locks the row that a statement reads; a writing transaction of SQLite locks the file.
+    _FOR_UPDATE = ""
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        allow_readonly: bool = False,
+        origin: Origin = Origin(),  # noqa: B008 - immutable
+        clock: Clock | None = None,
+    ) -> None:
         self.path = path
+        self._origin = origin
+        self._clock = clock or SystemClock()
         self._lock = threading.RLock()
-        with self._access():
+        with self._errors():
             # An intent must be on disk before its request is sent.
             self._db = open_database(
                 path,
-                _SCHEMA + _SCHEMA_2 + _SCHEMA_3 + _SCHEMA_4,
+                _SCHEMA + _SCHEMA_2 + _SCHEMA_3 + _SCHEMA_4 + _SCHEMA_5,
                 version=SCHEMA_VERSION,
                 durable=True,
                 upgrades=_UPGRADES,
@@ -183,6 +230,21 @@ class Journal:
     def close(self) -> None:
         """Close the file."""
         self._db.close()
+
+    def lock(self, account: str, calendar: str, *, wait: float) -> AbstractContextManager[None]:
+        """Hold the lock of a calendar while the block runs.
+
+        Raises:
+            CalendarBusyError: Another process held it for longer than `wait` seconds.
+        """
+        return calendar_lock(self.path.parent, account, calendar, wait=wait)
+
+    def leases(self) -> list[Lease]:
+        """Return the calendars that processes are working on; those of files are not known."""
+        return []
+
+    def _check_lease(self, db: Any, account: str, calendar: str) -> None:
+        """Raise LeaseLostError if another process has taken over a calendar; files have locks."""
 
     def rows(self, account: str, calendar: str) -> list[RowHistory]:
         """Return the rows of a calendar in the order they were first planned."""
@@ -196,8 +258,8 @@ class Journal:
 
     def calendars(self, account: str) -> dict[str, str]:
         """Return the calendars of an account: the path of each one's last file by its ID."""
-        with self._access():
-            rows = self._db.execute(
+        with self._access() as db:
+            rows = db.execute(
                 # A damaged database may have lost a calendar, but not its entries.
                 "SELECT id, path FROM calendars WHERE account = ? UNION "
                 "SELECT DISTINCT calendar, '' FROM entries WHERE account = ? "
@@ -221,8 +283,8 @@ class Journal:
 
     def knows_all_posts(self, account: str, calendar: str) -> bool:
         """Return whether the journal has had an entry of every post of a calendar."""
-        with self._access():
-            row = self._db.execute(
+        with self._access() as db:
+            row = db.execute(
                 "SELECT knows_all FROM calendars WHERE account = ? AND id = ?", (account, calendar)
             ).fetchone()
         return row is not None and bool(row["knows_all"])
@@ -310,8 +372,8 @@ class Journal:
 
     def separate_posts(self, account: str) -> set[tuple[str, str]]:
         """Return rows and IDs of posts that are not theirs, as the user decided."""
-        with self._access():
-            rows = self._db.execute(
+        with self._access() as db:
+            rows = db.execute(
                 "SELECT row, post_id FROM separate_posts WHERE account = ?", (account,)
             ).fetchall()
         return {(row["row"], row["post_id"]) for row in rows}
@@ -320,15 +382,15 @@ class Journal:
         """Record that posts are not those of a row."""
         with self._change() as db:
             db.executemany(
-                "INSERT OR IGNORE INTO separate_posts VALUES (?, ?, ?)",
+                "INSERT INTO separate_posts VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
                 [(account, row, post_id) for post_id in post_ids],
             )
 
     @property
     def has_unsettled(self) -> bool:
         """Whether an entry of any account has an outcome that only the server knows."""
-        with self._access():
-            row = self._db.execute(
+        with self._access() as db:
+            row = db.execute(
                 "SELECT 1 FROM entries WHERE state IN ('sent', 'cancelling') LIMIT 1"
             ).fetchone()
         return row is not None
@@ -353,9 +415,8 @@ class Journal:
 
     def entry(self, entry_id: int) -> JournalEntry:
         """Return the entry `entry_id`."""
-        entries = self._read("SELECT * FROM entries WHERE id = ?", (entry_id,))
-        with self._access(), wrap_corruption():
-            return entries[0]
+        with self._access() as db:
+            return self._load_all(db, [entry_id])[0]
 
     def get_replacement(self, entry: JournalEntry) -> JournalEntry | None:
         """Return the newest entry that replaces `entry`."""
@@ -375,53 +436,64 @@ class Journal:
             SlotTakenError: Another row has claimed one of the slots.
         """
         with self._change() as db:
+            for account, calendar in {(draft.account, draft.calendar) for draft in drafts}:
+                self._check_lease(db, account, calendar)
             if claim:
                 for draft in drafts:
                     _claim_slot(db, draft)
-            ids = [self._insert(db, draft) for draft in drafts]
-        return [self.entry(entry_id) for entry_id in ids]
+            ids = self._insert_all(db, drafts)
+            return self._load_all(db, ids)
 
-    def _insert(self, db: sqlite3.Connection, draft: JournalEntryDraft) -> int:
-        cursor = db.execute(
-            "INSERT INTO entries (account, calendar, row, generation, page_id, "
-            "scheduled_at, body, fingerprint, idempotency_key, state, replaces) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'planned', ?) "
-            "ON CONFLICT (account, calendar, row, generation) DO UPDATE SET "
-            "page_id = excluded.page_id, scheduled_at = excluded.scheduled_at, "
-            "body = excluded.body, fingerprint = excluded.fingerprint, "
-            "idempotency_key = excluded.idempotency_key, state = 'planned', "
-            "replaces = excluded.replaces, sent_at = NULL, attempted_at = NULL, "
-            "token = NULL, error = NULL, error_code = NULL "
-            "WHERE state IN ('planned', 'failed') RETURNING id",
-            (draft.account, draft.calendar, draft.row, draft.generation, draft.page_id,
-             draft.scheduled_at.isoformat(), json.dumps(draft.body), draft.fingerprint,
-             draft.idempotency_key, draft.replaces),
+    _INSERT = (
+        "INSERT INTO entries (account, calendar, row, generation, page_id, "
+        "scheduled_at, body, fingerprint, idempotency_key, state, replaces) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'planned', ?) "
+        "ON CONFLICT (account, calendar, row, generation) DO UPDATE SET "
+        "page_id = excluded.page_id, scheduled_at = excluded.scheduled_at, "
+        "body = excluded.body, fingerprint = excluded.fingerprint, "
+        "idempotency_key = excluded.idempotency_key, state = 'planned', "
+        "replaces = excluded.replaces, sent_at = NULL, attempted_at = NULL, "
+        "token = NULL, error = NULL, error_code = NULL "
+        "WHERE entries.state IN ('planned', 'failed') RETURNING id"
+    )
+
+    @staticmethod
+    def _to_values(draft: JournalEntryDraft) -> tuple[Any, ...]:
+        return (
+            draft.account, draft.calendar, draft.row, draft.generation, draft.page_id,
+            draft.scheduled_at.isoformat(), json.dumps(draft.body), draft.fingerprint,
+            draft.idempotency_key, draft.replaces,
         )  # fmt: skip
-        row = cursor.fetchone()
-        if row is None:
-            raise StorageError(
-                f"{self.path}: another process has sent {draft.row} in the meantime",
-                hint="Run the command again.",
-            )
-        return int(row["id"])
+
+    def _insert_all(self, db: Any, drafts: Sequence[JournalEntryDraft]) -> list[int]:
+        """Insert entries as planned and return their IDs; raises EntryChangedError."""
+        ids = []
+        for draft in drafts:
+            row = db.execute(self._INSERT, self._to_values(draft)).fetchone()
+            if row is None:
+                raise _changed_error(draft)
+            ids.append(int(row["id"]))
+        return ids
 
     def mark_replacing(self, entry: JournalEntry) -> None:
         """Record that the post which a planned `entry` replaces is cancelled, and its own sent."""
         with self._change() as db:
-            db.execute("UPDATE entries SET state = 'cancelling' WHERE id = ?", (entry.replaces,))
-            db.execute("UPDATE entries SET state = 'sent' WHERE id = ?", (entry.id,))
+            self._set(db, entry, _SENDABLE, "state = 'sent'")
+            (old,) = self._load_all(db, [entry.replaces])
+            self._set(db, old, _CANCELLABLE, "state = 'cancelling'")
 
     def mark_sent(self, entry: JournalEntry, now: datetime, token: str) -> None:
         """Record that the request is about to be sent by `token` (its digest).
 
         The time and the token of the first attempt are kept until `mark_unsent`.
         """
-        self._set(
-            entry,
-            "state = 'sent', sent_at = coalesce(sent_at, ?), token = coalesce(token, ?), "
-            "attempted_at = ?",
-            now.timestamp(), token, now.timestamp(),
-        )  # fmt: skip
+        with self._change() as db:
+            self._set(
+                db, entry, _SENDABLE,
+                "state = 'sent', sent_at = coalesce(sent_at, ?), token = coalesce(token, ?), "
+                "attempted_at = ?",
+                now.timestamp(), token, now.timestamp(),
+            )  # fmt: skip
 
     def mark_unsent(self, entry: JournalEntry, key: str | None = None) -> None:
         """Record that the request had no effect: the entry is planned again.
@@ -429,27 +501,20 @@ class Journal:
         It stays `sent`, without the time of a request, while the post that it replaces is being
         cancelled. `key` replaces its idempotency key.
         """
-        self._set(
-            entry,
-            "state = CASE (SELECT old.state FROM entries AS old WHERE old.id = entries.replaces) "
-            "WHEN 'cancelling' THEN 'sent' ELSE 'planned' END, "
-            "sent_at = NULL, attempted_at = NULL, token = NULL, "
-            "idempotency_key = coalesce(?, idempotency_key)",
-            key,
-        )
+        with self._change() as db:
+            self._set(
+                db, entry, _SENDABLE,
+                "state = CASE (SELECT old.state FROM entries AS old "
+                "WHERE old.id = entries.replaces) WHEN 'cancelling' THEN 'sent' ELSE 'planned' "
+                "END, sent_at = NULL, attempted_at = NULL, token = NULL, "
+                "idempotency_key = coalesce(?, idempotency_key)",
+                key,
+            )  # fmt: skip
 
     def mark_done(self, entry: JournalEntry, post_id: str) -> None:
         """Record that the server has the post; the one it replaces has to be cancelled now."""
         with self._change() as db:
-            db.execute(
-                "UPDATE entries SET state = 'done', post_id = ?, error = NULL, error_code = NULL "
-                "WHERE id = ?",
-                (post_id, entry.id),
-            )
-            db.execute(
-                "UPDATE entries SET state = 'cancelling' WHERE id = ? AND state = 'done'",
-                (entry.replaces,),
-            )
+            self._finish(db, entry, post_id, _done_action(entry))
 
     def mark_failed(
         self,
@@ -464,10 +529,10 @@ class Journal:
         A slot that the post has claimed is free again.
         """
         with self._change() as db:
-            db.execute(
-                "UPDATE entries SET state = 'failed', error_code = ?, error = ? WHERE id = ?",
-                (code, error, entry.id),
+            self._set(
+                db, entry, _SENDABLE, "state = 'failed', error_code = ?, error = ?", code, error
             )
+            self._log(db, entry, EventAction.REFUSED, None, code)
             db.execute(
                 "DELETE FROM slot_claims WHERE account = ? AND page_id = ? AND scheduled_at = ? "
                 "AND calendar = ? AND row = ?",
@@ -475,42 +540,51 @@ class Journal:
                  entry.row),
             )  # fmt: skip
             if instead is not None:
-                entry_id = self._insert(db, instead)
+                (entry_id,) = self._insert_all(db, [instead])
                 db.execute("UPDATE entries SET state = 'sent' WHERE id = ?", (entry_id,))
 
     def mark_cancelling(self, entry: JournalEntry) -> None:
         """Record that the post has to be cancelled."""
-        self._set(entry, "state = 'cancelling'")
+        with self._change() as db:
+            self._set(db, entry, _CANCELLABLE, "state = 'cancelling'")
 
     def mark_cancelled(self, entry: JournalEntry) -> None:
         """Record that the post is cancelled."""
-        self._set(entry, "state = 'cancelled'")
+        with self._change() as db:
+            before = self._set(
+                db, entry, _CANCELLABLE | {EntryState.CANCELLED}, "state = 'cancelled'"
+            )
+            if before == EntryState.CANCELLING:
+                self._log(db, entry, EventAction.CANCELLED, entry.post_id)
 
     def mark_kept(self, entry: JournalEntry) -> None:
         """Record that the post still exists: it was published, or the server did not cancel it."""
-        self._set(entry, "state = 'done'")
+        with self._change() as db:
+            self._set(db, entry, _CANCELLABLE, "state = 'done'")
 
     def record_content(
         self, entry: JournalEntry, body: dict[str, Any], fingerprint: str, scheduled_at: datetime
     ) -> JournalEntry:
         """Record that the post has other content, or another time, on the server."""
-        self._set(
-            entry,
-            "body = ?, fingerprint = ?, scheduled_at = ?",
-            json.dumps(body), fingerprint, scheduled_at.isoformat(),
-        )  # fmt: skip
+        with self._change() as db:
+            self._set(
+                db, entry, frozenset(EntryState), "body = ?, fingerprint = ?, scheduled_at = ?",
+                json.dumps(body), fingerprint, scheduled_at.isoformat(),
+            )  # fmt: skip
         return self.entry(entry.id)
 
     def adopt(self, draft: JournalEntryDraft, post_id: str) -> JournalEntry:
         """Write an entry for a post that the server already has."""
-        (entry,) = self.record_planned([draft])
-        self.mark_done(entry, post_id)
+        with self._change() as db:
+            self._check_lease(db, draft.account, draft.calendar)
+            (entry,) = self._load_all(db, self._insert_all(db, [draft]))
+            self._finish(db, entry, post_id, EventAction.ADOPTED)
         return self.entry(entry.id)
 
     def slot_schedules(self, account: str) -> dict[tuple[str, str], SlotText]:
         """Return the slots of an account's pages and brands, by `page` or `brand` and ID."""
-        with self._access():
-            rows = self._db.execute(
+        with self._access() as db:
+            rows = db.execute(
                 "SELECT kind, id, slots, timezone FROM slot_schedules WHERE account = ? "
                 "ORDER BY kind DESC, id",
                 (account,),
@@ -524,7 +598,9 @@ class Journal:
         """Record the slots of a page or brand."""
         with self._change() as db:
             db.execute(
-                "INSERT OR REPLACE INTO slot_schedules VALUES (?, ?, ?, ?, ?)",
+                "INSERT INTO slot_schedules VALUES (?, ?, ?, ?, ?) ON CONFLICT "
+                "(account, kind, id) DO UPDATE SET slots = excluded.slots, "
+                "timezone = excluded.timezone",
                 (account, kind, target_id, slots.text, slots.timezone),
             )
 
@@ -541,20 +617,20 @@ class Journal:
 
         They are those of claims, and of posts that were sent, even if they are cancelled now.
         """
-        with self._access():
-            rows = self._db.execute(
+        with self._access() as db:
+            rows = db.execute(
                 # A row may have several entries at a time: its newest one counts.
                 "SELECT page_id, scheduled_at, calendar, row, max(is_claim) AS is_claim, "
                 "max(entry_id) AS entry_id FROM ("
                 "SELECT page_id, scheduled_at, calendar, row, 1 AS is_claim, NULL AS entry_id "
-                "FROM slot_claims WHERE account = :account AND scheduled_at > :since UNION ALL "
+                "FROM slot_claims WHERE account = ? AND scheduled_at > ? UNION ALL "
                 "SELECT page_id, scheduled_at, calendar, row, 0, id FROM entries "
-                "WHERE account = :account AND scheduled_at > :since AND (state IN "
+                "WHERE account = ? AND scheduled_at > ? AND (state IN "
                 "('sent', 'done', 'cancelling', 'cancelled') OR (account, page_id, scheduled_at, "
                 "calendar, row) IN (SELECT account, page_id, scheduled_at, calendar, row "
                 "FROM slot_claims))) "
-                "GROUP BY page_id, scheduled_at, calendar, row ORDER BY scheduled_at",
-                {"account": account, "since": since.isoformat()},
+                "AS times GROUP BY page_id, scheduled_at, calendar, row ORDER BY scheduled_at",
+                (account, since.isoformat()) * 2,
             ).fetchall()
             with wrap_corruption():
                 return [
@@ -569,10 +645,33 @@ class Journal:
                     for row in rows
                 ]
 
+    def events(
+        self, *, since: datetime | None = None, page_id: str | None = None, limit: int | None = None
+    ) -> list[Event]:
+        """Return what was done to posts of all accounts after `since`, newest first."""
+        with self._access() as db:
+            rows = db.execute(
+                "SELECT events.*, entries.calendar, entries.row, entries.body FROM events "
+                "JOIN entries ON entries.id = events.entry_id WHERE at > ? "
+                "AND events.page_id = coalesce(?, events.page_id) "
+                "ORDER BY at DESC, events.id DESC LIMIT ?",
+                (0.0 if since is None else since.timestamp(), page_id, limit or _EVENTS_MAX),
+            ).fetchall()
+            with wrap_corruption():
+                return [_event(row) for row in rows]
+
+    def snapshot(self) -> AbstractContextManager[Any]:
+        """Read several tables as they are at one time."""
+        return self._change()
+
+    def rewrite(self) -> AbstractContextManager[Any]:
+        """Change several tables, all or none."""
+        return self._change()
+
     def find_upload(self, account: str, sha256: str) -> tuple[str | None, datetime] | None:
         """Return the media ID of a file's content, if known, and the start of its upload."""
-        with self._access():
-            row = self._db.execute(
+        with self._access() as db:
+            row = db.execute(
                 "SELECT media_id, started_at FROM uploads WHERE account = ? AND sha256 = ?",
                 (account, sha256),
             ).fetchone()
@@ -584,8 +683,8 @@ class Journal:
 
     def media_ids(self, account: str) -> set[str]:
         """Return the media IDs of all uploads in the journal."""
-        with self._access():
-            rows = self._db.execute(
+        with self._access() as db:
+            rows = db.execute(
                 "SELECT media_id FROM uploads WHERE account = ? AND media_id IS NOT NULL",
                 (account,),
             ).fetchall()
@@ -593,8 +692,8 @@ class Journal:
 
     def media_names(self) -> dict[str, str]:
         """Return the names that uploaded files have on this machine, by media ID."""
-        with self._access():
-            rows = self._db.execute("SELECT media_id, name FROM media_names").fetchall()
+        with self._access() as db:
+            rows = db.execute("SELECT media_id, name FROM media_names").fetchall()
             with wrap_corruption():
                 for row in rows:
                     check_types(row, {"media_id": str, "name": str})
@@ -617,16 +716,22 @@ class Journal:
         """
         with self._change() as db:
             if media_id is not None:
-                db.execute("INSERT OR REPLACE INTO media_names VALUES (?, ?)", (media_id, name))
+                db.execute(
+                    "INSERT INTO media_names VALUES (?, ?) "
+                    "ON CONFLICT (media_id) DO UPDATE SET name = excluded.name",
+                    (media_id, name),
+                )
             db.execute("DELETE FROM uploads WHERE account = ? AND sha256 = ?", (account, replaces))
             # Keep the media ID of an earlier copy of the same content.
             db.execute(
-                "UPDATE OR REPLACE uploads SET sha256 = sha256 || ' ' || media_id "
-                "WHERE account = ? AND sha256 = ? AND media_id IS NOT NULL AND media_id IS NOT ?",
+                "INSERT INTO uploads SELECT account, sha256 || ' ' || media_id, started_at, "
+                "media_id FROM uploads WHERE account = ? AND sha256 = ? "
+                "AND media_id <> coalesce(?, '') ON CONFLICT DO NOTHING",
                 (account, sha256, media_id),
             )
             db.execute(
-                "INSERT OR REPLACE INTO uploads VALUES (?, ?, ?, ?)",
+                "INSERT INTO uploads VALUES (?, ?, ?, ?) ON CONFLICT (account, sha256) "
+                "DO UPDATE SET started_at = excluded.started_at, media_id = excluded.media_id",
                 (account, sha256, now.timestamp(), media_id),
             )
 
@@ -651,54 +756,149 @@ class Journal:
         )
 
     def _select_post_ids(self, sql: str, account: str) -> set[str]:
-        with self._access():
-            rows = self._db.execute(sql, (account,)).fetchall()
+        with self._access() as db:
+            rows = db.execute(sql, (account,)).fetchall()
         return {row["post_id"] for row in rows if row["post_id"] is not None}
 
     def _read(self, sql: str, values: tuple[Any, ...]) -> list[JournalEntry]:
-        with self._access():
-            return [_entry(row) for row in self._db.execute(sql, values).fetchall()]
+        with self._access() as db:
+            return [_entry(row) for row in db.execute(sql, values).fetchall()]
 
-    def _set(self, entry: JournalEntry, assignments: str, *values: Any) -> None:
-        with self._change() as db:
-            db.execute(
-                f"UPDATE entries SET {assignments} WHERE id = ?",  # noqa: S608 - constants
-                (*values, entry.id),
-            )
+    def _load_all(self, db: Any, ids: Sequence[int | None]) -> list[JournalEntry]:
+        """Return the entries with `ids`, in this order."""
+        entries: dict[int | None, JournalEntry] = {}
+        for start in range(0, len(ids), _SLOTS_PER_QUERY):
+            part = ids[start : start + _SLOTS_PER_QUERY]
+            rows = db.execute(
+                f"SELECT * FROM entries WHERE id IN ({', '.join('?' * len(part))})",  # noqa: S608
+                part,
+            ).fetchall()
+            entries.update((row["id"], _entry(row)) for row in rows)
+        with wrap_corruption():
+            return [entries[entry_id] for entry_id in ids]
+
+    def _set(
+        self,
+        db: Any,
+        entry: JournalEntry,
+        states: Collection[EntryState],
+        assignments: str,
+        *values: Any,
+    ) -> EntryState:
+        """Change an entry that is in one of `states`, and return the state that it had.
+
+        Raises:
+            EntryChangedError: It is in another state.
+        """
+        self._check_lease(db, entry.account, entry.calendar)
+        row = db.execute(
+            f"SELECT state FROM entries WHERE id = ?{self._FOR_UPDATE}",  # noqa: S608 - constant
+            (entry.id,),
+        ).fetchone()
+        if row is None or row["state"] not in states:
+            raise _changed_error(entry)
+        db.execute(
+            f"UPDATE entries SET {assignments} WHERE id = ?",  # noqa: S608 - constants
+            (*values, entry.id),
+        )
+        return EntryState(row["state"])
+
+    def _finish(self, db: Any, entry: JournalEntry, post_id: str, action: EventAction) -> None:
+        before = self._set(
+            db, entry, _RECORDABLE,
+            "state = 'done', post_id = ?, error = NULL, error_code = NULL", post_id,
+        )  # fmt: skip
+        if before != EntryState.DONE:
+            self._log(db, entry, action, post_id)
+        db.execute(
+            "UPDATE entries SET state = 'cancelling' WHERE id = ? AND state = 'done'",
+            (entry.replaces,),
+        )
+
+    def _log(
+        self,
+        db: Any,
+        entry: JournalEntry,
+        action: EventAction,
+        post_id: str | None,
+        error_code: str | None = None,
+    ) -> None:
+        origin, now = self._origin, self._clock.now().timestamp()
+        db.execute(
+            "INSERT INTO events (at, action, account, entry_id, page_id, scheduled_at, post_id, "
+            "error_code, host, username, command) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (now, action, entry.account, entry.id, entry.page_id, entry.scheduled_at.isoformat(),
+             post_id, error_code, origin.host, origin.user, origin.command),
+        )  # fmt: skip
 
     @contextmanager
-    def _change(self) -> Iterator[sqlite3.Connection]:
-        with self._access(), transaction(self._db) as db:
+    def _change(self) -> Iterator[Any]:
+        with self._access() as db, transaction(db):
             yield db
 
     @contextmanager
-    def _access(self) -> Iterator[None]:
+    def _access(self) -> Iterator[Any]:
+        with self._errors(), self._lock:
+            yield self._db
+
+    def _errors(self) -> AbstractContextManager[None]:
         hint = (
             "Nothing more was sent. Set OUTREPLY_STATE_DIR to a directory you can write to, or "
             "free disk space. If the file is damaged, move it away and run: "
             "outreply bulk reconcile FILE"
         )
-        with wrap_storage_errors(f"the journal {self.path}", hint=hint), self._lock:
-            yield
+        return wrap_storage_errors(f"the journal {self.path}", hint=hint)
 
 
-def _claim_slot(db: sqlite3.Connection, draft: JournalEntryDraft) -> None:
+def _changed_error(entry: JournalEntryDraft) -> EntryChangedError:
+    return EntryChangedError(
+        f"another process has changed the post of {entry.row} in the meantime",
+        hint="Run the command again.",
+    )
+
+
+def _done_action(entry: JournalEntry) -> EventAction:
+    if entry.replaces is not None:
+        return EventAction.CHANGED
+    is_scheduled = "scheduled_at" in entry.body
+    return EventAction.SCHEDULED if is_scheduled else EventAction.PUBLISHED
+
+
+def _claim_slot(db: Any, draft: JournalEntryDraft) -> None:
     values = (draft.account, draft.page_id, draft.scheduled_at.isoformat())
     holder = (draft.calendar, draft.row)
-    db.execute("INSERT OR IGNORE INTO slot_claims VALUES (?, ?, ?, ?, ?)", (*values, *holder))
+    db.execute(
+        "INSERT INTO slot_claims VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        (*values, *holder),
+    )
     row = db.execute(
         "SELECT calendar, row FROM slot_claims "
         "WHERE account = ? AND page_id = ? AND scheduled_at = ?",
         values,
     ).fetchone()
-    if tuple(row) != holder:
+    if (row["calendar"], row["row"]) != holder:
         raise SlotTakenError(
             f"another command has taken the slot at {draft.scheduled_at:%Y-%m-%d %H:%M} UTC",
             hint="Nothing was sent. Run the command again.",
         )
 
 
-def _entry(row: sqlite3.Row) -> JournalEntry:
+def _event(row: Any) -> Event:
+    return Event(
+        datetime.fromtimestamp(row["at"], UTC),
+        EventAction(row["action"]),
+        row["calendar"],
+        row["row"],
+        row["page_id"],
+        parse_timestamp(row["scheduled_at"]),
+        row["post_id"],
+        row["error_code"],
+        json.loads(row["body"]).get("message"),
+        Origin(row["host"], row["username"], row["command"]),
+    )
+
+
+def _entry(row: Any) -> JournalEntry:
     values = dict(row)
     with wrap_corruption():
         check_types(values, _COLUMN_TYPES)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from outreply_cli.api.resend import Attempts
 
@@ -79,6 +79,52 @@ class JournalEntry(JournalEntryDraft):
         if self.state != EntryState.SENT or self.sent_at is None:
             return None
         return Attempts(self.sent_at, self.attempted_at or self.sent_at, self.token or "")
+
+
+class EventAction(StrEnum):
+    """What was done to a post; `REFUSED` by the server, `ADOPTED` into the journal."""
+
+    SCHEDULED = "scheduled"
+    PUBLISHED = "published"
+    CHANGED = "changed"
+    CANCELLED = "cancelled"
+    ADOPTED = "adopted"
+    REFUSED = "refused"
+
+
+class Origin(NamedTuple):
+    """Where an event of the journal comes from: a command of a user on a host."""
+
+    host: str = ""
+    user: str = ""
+    command: str = ""
+
+
+@dataclass(frozen=True)
+class Event:
+    """What was done to a post, with its text; `row` is its row in the journal."""
+
+    at: datetime
+    action: EventAction
+    calendar: str
+    row: str
+    page_id: str
+    scheduled_at: datetime
+    post_id: str | None
+    error_code: str | None
+    message: str | None
+    origin: Origin
+
+
+class Lease(NamedTuple):
+    """A calendar of a team that a process is working on, until `expires_at` unless it is renewed.
+
+    `holder` is its host and process.
+    """
+
+    calendar: str
+    holder: str
+    expires_at: datetime
 
 
 @dataclass(frozen=True)

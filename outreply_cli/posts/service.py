@@ -6,15 +6,14 @@ from contextlib import AbstractContextManager, closing, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property, partial
-from pathlib import Path
 from typing import Any
 
 from outreply_cli.api.client import Client, Resource, find_post, post_time
 from outreply_cli.api.errors import NotFoundError
 from outreply_cli.errors import InvalidInputError, OutReplyError
 from outreply_cli.journal.account import account_fingerprint
-from outreply_cli.journal.journal import JOURNAL_FILE, Journal, SlotTakenError
-from outreply_cli.journal.locks import CalendarBusyError, calendar_lock
+from outreply_cli.journal.journal import Journal, SlotTakenError
+from outreply_cli.journal.locks import CalendarBusyError
 from outreply_cli.journal.models import (
     FILES_FIELD,
     EntryState,
@@ -22,6 +21,7 @@ from outreply_cli.journal.models import (
     JournalEntryDraft,
     RowHistory,
 )
+from outreply_cli.journal.store import Store
 from outreply_cli.media.files import MediaFile
 from outreply_cli.media.uploader import Uploader
 from outreply_cli.posts.content import PostContent, content_from_api, fingerprint, validate_time
@@ -100,9 +100,9 @@ class PostChangedError(OutReplyError):
 class PostService:
     """Single posts of one account; `note` is called with notes for the user."""
 
-    def __init__(self, client: Client, state_dir: Path, note: Callable[[str], None]) -> None:
+    def __init__(self, client: Client, store: Store, note: Callable[[str], None]) -> None:
         self._client = client
-        self._state_dir = state_dir
+        self._store = store
         self._note = note
         self._recovered: dict[str | None, JournalEntry] = {}
 
@@ -209,7 +209,7 @@ class PostService:
             # Reading the post needs another scope; the result is only used in the message.
             post = {}
         facts = _select(post)
-        if self._journal_path.exists():
+        if self._store.exists:
             with self._open_journal() as journal:
                 entry = journal.by_post_id(account_fingerprint(self._client), post_id)
                 if entry is not None and entry.state == EntryState.DONE:
@@ -250,7 +250,7 @@ class PostService:
                 if new and (new.state, new.scheduled_at) == (EntryState.DONE, new_time):
                     return PostResult({"id": new.page_id}, self._fetch_post(new))
             calendar = entry.calendar if entry is not None else _CHANGES_CALENDAR
-            with self._lock(account, calendar):
+            with journal.lock(account, calendar, wait=_LOCK_SECONDS):
                 return self._move(journal, account, post_id, new_time)
 
     def read_for_edit(self, posts: Sequence[Resource]) -> list[EditablePost]:
@@ -260,7 +260,7 @@ class PostService:
             InvalidInputError: A post is not scheduled any more, or has no valid time.
             OutReplyError: The media of a post cannot be read.
         """
-        if not self._journal_path.exists():
+        if not self._store.exists:
             return [self._read_for_edit(post, None) for post in posts]
         account = self._account
         with self._open_journal() as journal:
@@ -271,7 +271,7 @@ class PostService:
 
     def find_replaced(self, post_id: str) -> tuple[EditablePost, str, dict[str, Any]] | None:
         """Return a post that was replaced, and the ID and the request body of its replacement."""
-        if not self._journal_path.exists():
+        if not self._store.exists:
             return None
         with self._open_journal() as journal:
             old = journal.by_post_id(self._account, post_id)
@@ -323,7 +323,10 @@ class PostService:
         """
         account = self._account
         calendar = post.entry.calendar if post.entry is not None else _CHANGES_CALENDAR
-        with self._open_journal() as journal, self._lock(account, calendar):
+        with (
+            self._open_journal() as journal,
+            journal.lock(account, calendar, wait=_LOCK_SECONDS),
+        ):
             current = self._read_for_edit(*self._read_settled(journal, account, post.post_id))
             is_ours = current.entry is None or current.entry.calendar == calendar
             if current.body != post.body or not is_ours:
@@ -370,7 +373,7 @@ class PostService:
 
     def recover_pending(self) -> None:
         """Finish what earlier commands of this account left open when they were killed."""
-        if not self._journal_path.exists():
+        if not self._store.exists:
             return
         with self._open_journal() as journal:
             if not journal.has_unsettled:
@@ -378,7 +381,7 @@ class PostService:
             account = account_fingerprint(self._client)
             for entry in journal.list_unsettled(account):
                 try:
-                    with calendar_lock(self._state_dir, account, entry.calendar, wait=0):
+                    with journal.lock(account, entry.calendar, wait=0):
                         result = Sender(self._client, journal).reconcile(journal.entry(entry.id))
                 except CalendarBusyError:
                     continue
@@ -403,7 +406,7 @@ class PostService:
 
         def find() -> Resource | None:
             claimed: set[str] = set()
-            if self._journal_path.exists():
+            if self._store.exists:
                 with self._open_journal() as journal:
                     claimed = journal.post_ids(account_fingerprint(self._client))
             post_id, _ = find_created_post(self._client, draft, claimed)
@@ -532,7 +535,10 @@ class PostService:
         """Send the post of a key; `plan` records it as planned, at its time."""
         account = account_fingerprint(self._client)
         calendar, row = KEY_CALENDAR + key, str(page["id"])
-        with self._lock(account, calendar), self._open_journal() as journal:
+        with (
+            self._open_journal() as journal,
+            journal.lock(account, calendar, wait=_LOCK_SECONDS),
+        ):
             sender = Sender(self._client, journal)
             for entry in journal.list_unsettled(account, calendar):
                 outcome = sender.reconcile(entry)
@@ -626,15 +632,8 @@ class PostService:
     def _account(self) -> str:
         return account_fingerprint(self._client)
 
-    @property
-    def _journal_path(self) -> Path:
-        return self._state_dir / JOURNAL_FILE
-
     def _open_journal(self) -> AbstractContextManager[Journal]:
-        return closing(Journal(self._journal_path))
-
-    def _lock(self, account: str, calendar: str) -> AbstractContextManager[None]:
-        return calendar_lock(self._state_dir, account, calendar, wait=_LOCK_SECONDS)
+        return closing(self._store.open())
 
 
 def _make_draft(

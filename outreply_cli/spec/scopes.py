@@ -52,6 +52,7 @@ COMMAND_SCOPES = MappingProxyType(
         "media show": ("read:media",),
         "media delete": ("write:media",),
         "media prune": ("read:media", "write:media"),
+        "store log": (),
         "quota show": ("read:account",),
         "quota check": ("read:account",),
         "quota watch": ("read:account",),

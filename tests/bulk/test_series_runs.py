@@ -441,7 +441,12 @@ def test_unknown_outcome_of_a_past_post_is_held(
         # Its response was lost, and the lists are cut off.
         db = emulator.state.connection
         db.execute("DELETE FROM posts WHERE id = ?", (entry.post_id,))
-        journal._set(entry, "state = 'sent', sent_at = 1, attempted_at = 1, post_id = NULL")
+        with journal._change() as journal_db:
+            journal_db.execute(
+                "UPDATE entries SET state = 'sent', sent_at = 1, attempted_at = 1, post_id = NULL "
+                "WHERE id = ?",
+                (entry.id,),
+            )
         early = datetime(2026, 12, 9, 12, tzinfo=UTC).timestamp()
         db.executemany(
             "INSERT INTO posts (id, page_id, status, scheduled_at, created_at, message, media) "

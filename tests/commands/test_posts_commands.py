@@ -12,6 +12,7 @@ import pytest
 from outreply_cli.api.client import Client
 from outreply_cli.emulator.server import EmulatorServer
 from outreply_cli.journal.journal import Journal
+from outreply_cli.journal.store import Store
 from outreply_cli.posts.content import PostContent
 from outreply_cli.posts.service import PostService
 from tests.clocks import ManualClock
@@ -217,7 +218,7 @@ class KilledError(BaseException):
 
 @pytest.fixture
 def posts(cli: CommandLine, client: Client) -> PostService:
-    return PostService(client, Path(cli.environ["OUTREPLY_STATE_DIR"]), lambda _: None)
+    return PostService(client, Store(Path(cli.environ["OUTREPLY_STATE_DIR"])), lambda _: None)
 
 
 @pytest.mark.parametrize("step", STEPS)
@@ -233,12 +234,12 @@ def test_killed_reschedule_is_finished_by_next_command(
     class DyingPosts(PostService):
         @contextmanager
         def _open_journal(self) -> Iterator[Journal]:
-            with closing(SteppingJournal(self._journal_path, die)) as journal:
+            with closing(SteppingJournal(self._store.path, die)) as journal:
                 yield journal
 
     state = Path(cli.environ["OUTREPLY_STATE_DIR"])
     new_time = client.now().replace(month=12, day=25, hour=17, minute=0)
-    dying = DyingPosts(SteppingClient(client.transport, die), state, lambda _: None)
+    dying = DyingPosts(SteppingClient(client.transport, die), Store(state), lambda _: None)
     with pytest.raises(KilledError):
         dying.reschedule(post["id"], new_time)
     assert scheduled_times(client), "the page always has its post"

@@ -36,6 +36,7 @@ from tests.golden.shapes import (
 )
 from tests.golden.update import UPDATE_GOLDEN, update_text
 from tests.media.sample_files import jpeg, mp4, png
+from tests.postgres import make_database
 
 GOLDEN = Path(__file__).parent / "json"
 # Prints what the command that it runs prints.
@@ -49,7 +50,8 @@ READ_COMMANDS = {
     "emulator audit", "emulator deliveries", "emulator fault list", "emulator tokens",
     "emulator openapi", "errors", "media list",
     "media show", "pages list", "pages show", "posts calendar", "posts check", "posts list",
-    "posts show", "posts wait", "slots list", "quota check", "quota forecast", "quota show",
+    "posts show", "posts wait", "slots list", "store log", "quota check", "quota forecast",
+    "quota show",
     "webhooks events",
     "webhooks history", "webhooks list", "webhooks show",
 }  # fmt: skip
@@ -482,6 +484,7 @@ def record_bulk_commands(recorder: Recorder, folder: Path) -> None:
 def record_doubtful_rows(recorder: Recorder, folder: Path) -> None:
     calendar, single = folder / "launch.csv", folder / "single.csv"
     (recorder.cli.home / "state" / "journal.db").unlink()
+    recorder.record("store log")
     recorder.record("bulk reconcile", str(calendar), "--dry-run")
     recorder.record("bulk reconcile", str(single), "--dry-run")
     recorder.cli.run("bulk", "reconcile", str(single), "--yes")
@@ -501,6 +504,27 @@ def record_doubtful_rows(recorder: Recorder, folder: Path) -> None:
     recorder.run("bulk schedule", str(calendar), "--name", "lost")
     lose_responses(recorder, "%")
     recorder.record("store status")
+
+
+def record_store_commands(recorder: Recorder, folder: Path, store_url: str) -> None:
+    add_fault(recorder, "/posts/schedule")
+    refused = ("--page", "x:bluebird", "--at", "in 3d", "-m", "Refused", "--key", "refused")
+    recorder.fail("posts schedule", *refused, code=1)
+    recorder.record("store log")
+    recorder.record("store log", "--limit", "1")
+    recorder.fail("store log", "--page", "x:nobody", code=5)
+    backup = folder / "backup.jsonl"
+    recorder.record("store export", "--file", str(backup))
+    recorder.record("store export")
+    recorder.fail("store export", "--file", str(folder), code=1)
+    recorder.record("store restore", str(backup))
+    recorder.fail("store restore", "missing.jsonl", code=2)
+    recorder.fail("store migrate", code=2)
+    recorder.fail("store move", code=2)
+    recorder.cli.environ["OUTREPLY_STORE_URL"] = store_url
+    recorder.record("store migrate")
+    recorder.record("store move")
+    del recorder.cli.environ["OUTREPLY_STORE_URL"]
 
 
 def add_fault(recorder: Recorder, path: str, times: int = 1) -> None:
@@ -696,7 +720,7 @@ def record_other_accounts(recorder: Recorder, folder: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def recorder(tmp_path_factory: pytest.TempPathFactory) -> Recorder:
+def recorder(tmp_path_factory: pytest.TempPathFactory, postgres_server: str) -> Recorder:
     folder = tmp_path_factory.mktemp("golden")
     cli = CommandLine(folder / "home", ManualClock())
     recorder = Recorder(cli)
@@ -713,6 +737,8 @@ def recorder(tmp_path_factory: pytest.TempPathFactory) -> Recorder:
         record_media_commands(recorder, folder)
         record_bulk_commands(recorder, folder)
         record_doubtful_rows(recorder, folder)
+        with make_database(postgres_server) as store_url:
+            record_store_commands(recorder, folder, store_url)
         record_comment_commands(recorder)
         record_webhook_commands(recorder, receiver, forwarder)
         record_emulator_commands(recorder, folder)
@@ -960,8 +986,8 @@ def test_errors_as_json(cli_logged_out: CommandLine) -> None:
             continue
         if command.path[0] in {"doctor", "errors"} or command.path[1:] == ("list",):
             continue
-        if command.path == ("bulk", "template"):
-            # An account only adds its pages to a workbook.
+        if command.path in {("bulk", "template"), ("store", "log")}:
+            # An account only adds its pages to a workbook, or their names to a filter.
             continue
         words = (*command.path, *required_words(command))
         result = cli_logged_out.run(*words, "--json")

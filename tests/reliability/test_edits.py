@@ -15,6 +15,7 @@ import pytest
 from outreply_cli.api.client import Client
 from outreply_cli.api.transport import Transport
 from outreply_cli.journal.journal import Journal
+from outreply_cli.journal.store import Store
 from outreply_cli.posts.edits import ContentEdit, PostEdit
 from outreply_cli.posts.service import PostService
 from outreply_cli.spec.token import Token
@@ -96,14 +97,16 @@ def kill_edit(
     class DyingPosts(PostService):
         @contextmanager
         def _open_journal(self) -> Iterator[Journal]:
-            with closing(SteppingJournal(self._journal_path, on_step)) as journal:
+            with closing(SteppingJournal(self._store.path, on_step)) as journal:
                 yield journal
 
     token = Token(machine.environ["OUTREPLY_API_KEY"])
     transport = Transport(base_url=world.proxy.url, token=token, clock=world.clock)
     with closing(transport):
         client: Client = SteppingClient(transport, on_step)
-        posts = DyingPosts(client, Path(machine.environ["OUTREPLY_STATE_DIR"]), lambda _: None)
+        posts = DyingPosts(
+            client, Store(Path(machine.environ["OUTREPLY_STATE_DIR"])), lambda _: None
+        )
         (post,) = posts.read_for_edit([client.scheduled_post(post_id)])
         item = PostEdit(post, ContentEdit({"message": "Row 1"}))
         with pytest.raises(KilledError):
@@ -161,7 +164,7 @@ class TestKilled:
             @contextmanager
             def _open_journal(self) -> Iterator[Journal]:
                 with closing(
-                    SteppingJournal(self._journal_path, die_at(second, is_recovery=True))
+                    SteppingJournal(self._store.path, die_at(second, is_recovery=True))
                 ) as journal:
                     yield journal
 
@@ -171,7 +174,7 @@ class TestKilled:
             client = SteppingClient(transport, die_at(second, is_recovery=True))
             state = Path(machine.environ["OUTREPLY_STATE_DIR"])
             try:
-                DyingPosts(client, state, lambda _: None).recover_pending()
+                DyingPosts(client, Store(state), lambda _: None).recover_pending()
             except KilledError:
                 assert len(live_posts(world)) <= 1
         assert edit(machine, post_id).code == 0

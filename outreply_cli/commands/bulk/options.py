@@ -28,8 +28,6 @@ from outreply_cli.cli.options import Strict, TimeZone
 from outreply_cli.commands.bulk.github_actions import annotate_problems
 from outreply_cli.context import Context
 from outreply_cli.errors import CalendarError, NotLoggedInError, unknown_choice_error
-from outreply_cli.journal.journal import JOURNAL_FILE, Journal
-from outreply_cli.journal.locks import calendar_lock
 from outreply_cli.posts.rules import load_rules
 from outreply_cli.time_parser import DATE_ORDERS
 from outreply_cli.times import BRAND_ZONE, parse_duration
@@ -303,15 +301,11 @@ def bulk_context(
         annotate_problems(context, error.problems)
         raise error from None
     with ExitStack() as stack:
-        journal = stack.enter_context(
-            closing(Journal(context.state_dir / JOURNAL_FILE, allow_readonly=wait_lock is None))
-        )
+        journal = stack.enter_context(closing(context.store.open(allow_readonly=wait_lock is None)))
         account = fetch_account(client)
 
         def lock(calendar_id: str, wait: float) -> None:
-            stack.enter_context(
-                calendar_lock(context.state_dir, account.fingerprint, calendar_id, wait=wait)
-            )
+            stack.enter_context(journal.lock(account.fingerprint, calendar_id, wait=wait))
 
         seconds = None if wait_lock is None else parse_duration(wait_lock).total_seconds()
         yield BulkContext(

@@ -21,7 +21,6 @@ from outreply_cli.errors import (
 from outreply_cli.formats.sanitize import sanitize
 from outreply_cli.formats.sizes import format_size
 from outreply_cli.ids import expand_ids
-from outreply_cli.journal.journal import JOURNAL_FILE, Journal
 from outreply_cli.media.batch import BatchReport, FileResult, UploadStatus, ValidatedUploads
 from outreply_cli.media.files import MediaFile, MediaFileError
 from outreply_cli.media.library import created_at, delete_media, media_name, media_size
@@ -73,10 +72,10 @@ def media_columns(now: datetime, zone: ZoneInfo, item: Item | None = None) -> li
 
 def add_own_names(context: Context, items: Sequence[Media]) -> list[Resource]:
     """Return media with the names of their files on this machine as `file`, where known."""
-    path, names = context.state_dir / JOURNAL_FILE, {}
-    if path.exists():
+    store, names = context.store, {}
+    if store.exists:
         # The server's names are shown if the journal cannot be read.
-        with suppress(OutReplyError), closing(Journal(path, allow_readonly=True)) as journal:
+        with suppress(OutReplyError), closing(store.open(allow_readonly=True)) as journal:
             names = journal.media_names()
     return [
         {**item, "file": names[item["media_id"]]} if names.get(item["media_id"]) else item

@@ -12,7 +12,6 @@ from outreply_cli.commands.media.output import report_checked, report_uploads
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.journal.account import account_fingerprint
-from outreply_cli.journal.journal import JOURNAL_FILE, Journal
 from outreply_cli.media.batch import UploadBatch
 from outreply_cli.media.files import StorageLimits
 from outreply_cli.media.sources import STDIN, Candidate, find_candidates, spool_stdin
@@ -53,7 +52,7 @@ def run(
     limits = StorageLimits.from_account(account)
     with (
         _open_candidates(context, names, limits.max_file_bytes, recursive=recursive) as candidates,
-        closing(Journal(context.state_dir / JOURNAL_FILE)) as journal,
+        closing(context.store.open()) as journal,
     ):
         uploader = Uploader(client, journal, account_fingerprint(client, account))
         batch = UploadBatch(uploader, limits, skip_existing=skip_existing, on_interrupt=stop.set)

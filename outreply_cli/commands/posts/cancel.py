@@ -24,7 +24,7 @@ def run(
     Example: outreply posts cancel $(outreply posts list -q --page instagram:acme)
     """
     client = context.client()
-    service = PostService(client, context.state_dir, context.info)
+    service = PostService(client, context.store, context.info)
     service.recover_pending()
     ids = resolve_posts(client, post_ids, published=False)
     act_on_each(

@@ -221,7 +221,7 @@ def run(
     client, zone = context.client(), context.zone(tz)
     files = options.inspect_files(client)
     edit = options.read_edit(context, client, files)
-    service = PostService(client, context.state_dir, context.info)
+    service = PostService(client, context.store, context.info)
     if not dry_run:
         service.recover_pending()
     account = fetch_account(client)

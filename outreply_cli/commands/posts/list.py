@@ -98,7 +98,7 @@ def _list_failed(
 
     client = context.client()
     since = after or client.now() - FAILED_WINDOW
-    listing = list_failed_posts(client, context.state_dir, pages, since=since, page_id=page_id)
+    listing = list_failed_posts(client, context.store, pages, since=since, page_id=page_id)
     columns = [*post_columns(zone, pages), Column("Error", "error", shrinkable=True)]
     context.output.print_list(listing.items[:limit], columns)
     if listing.truncated:

@@ -44,6 +44,6 @@ def run(
     problem = validate_time(new_time, client.now())
     if problem is not None:
         raise InvalidInputError(f"--at: {problem.message}")
-    result = PostService(client, context.state_dir, context.info).reschedule(post_id, new_time)
+    result = PostService(client, context.store, context.info).reschedule(post_id, new_time)
     context.output.print_one(result.post or {}, post_columns(zone, pages))
     report_existing(context, result)

@@ -83,7 +83,7 @@ def run(
         aliases = ", ".join(dict.fromkeys(page_alias(page) for page in targets))
         action = "Publish" if at is None else "Schedule"
         context.confirm(f"{action} again on {aliases}?", yes=False)
-    service = PostService(client, context.state_dir, context.info)
+    service = PostService(client, context.store, context.info)
     service.recover_pending()
     results = [
         service.post(page, content, scheduled_at=time, dedupe_key=f"{RETRY_KEY}{post['id']}")

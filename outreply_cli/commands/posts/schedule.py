@@ -13,7 +13,7 @@ from outreply_cli.cli.options import TimeZone, command
 from outreply_cli.commands.posts.options import DryRunOption, PageOption, PostOptions
 from outreply_cli.commands.posts.shared import resolve_pages, resolve_zones, send_posts
 from outreply_cli.context import Context
-from outreply_cli.journal.journal import JOURNAL_FILE, Journal
+from outreply_cli.journal.journal import Journal
 from outreply_cli.media.files import MediaFile
 from outreply_cli.pages import Page, page_alias
 from outreply_cli.posts.content import PostContent
@@ -76,8 +76,7 @@ def _schedule_at_next_slot(
     dry_run: bool,
 ) -> None:
     fetch_slots = partial(fetch_slot_finder, client, client.pages().items)
-    path = context.state_dir / JOURNAL_FILE
-    with closing(Journal(path, allow_readonly=dry_run)) as journal:
+    with closing(context.store.open(allow_readonly=dry_run)) as journal:
         finder = fetch_slots(journal)
         schedules = [finder.schedule_for(page) for page in pages]
         # A repeated command finds its posts, also if the slots were removed since.

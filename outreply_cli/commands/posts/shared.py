@@ -78,7 +78,7 @@ def send_posts(
         bodies = [content.body(str(page["id"]), at) for page, at in targets]
         print_dry_run(context, bodies, zone, pages)
         return
-    service = PostService(client, context.state_dir, context.info)
+    service = PostService(client, context.store, context.info)
     service.recover_pending()
     with upload_bars(context.notes, [file.size for file in files]) as bars:
         content, new_media = service.upload(content, files, keep=options.keep_media, progress=bars)
@@ -112,9 +112,7 @@ def resolve_failed_posts(context: Context, client: Client, words: Sequence[str])
         since = client.now() - FAILED_WINDOW
         pages = client.pages().items
         # Include retried posts, so that their prefix does not resolve to another post.
-        return list_failed_posts(
-            client, context.state_dir, pages, since=since, include_retried=True
-        )
+        return list_failed_posts(client, context.store, pages, since=since, include_retried=True)
 
     return expand_ids(words, "failed post", list_failed)
 

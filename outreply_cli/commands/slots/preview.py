@@ -14,7 +14,6 @@ from outreply_cli.bulk.matching import key_from_name
 from outreply_cli.cli.options import TimeZone, command
 from outreply_cli.commands.slots.shared import NO_SLOTS
 from outreply_cli.context import Context
-from outreply_cli.journal.journal import JOURNAL_FILE, Journal
 from outreply_cli.journal.models import JournalEntry
 from outreply_cli.pages import Page, page_alias, resolve_page, short_page_alias
 from outreply_cli.posts.slot_finder import (
@@ -56,7 +55,7 @@ def run(
     """
     client = context.client()
     pages = client.pages().items
-    with closing(Journal(context.state_dir / JOURNAL_FILE, allow_readonly=True)) as journal:
+    with closing(context.store.open(allow_readonly=True)) as journal:
         finder = fetch_slot_finder(client, pages, journal)
         chosen = [resolve_page(pages, page)] if page is not None else pages
         with_slots = [item for item in chosen if finder.schedule_for(item) is not None]

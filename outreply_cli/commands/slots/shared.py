@@ -10,7 +10,7 @@ import typer
 from outreply_cli.api.client import Client
 from outreply_cli.context import Context
 from outreply_cli.journal.account import account_fingerprint
-from outreply_cli.journal.journal import JOURNAL_FILE, Journal
+from outreply_cli.journal.journal import Journal
 from outreply_cli.journal.models import SlotText
 from outreply_cli.pages import page_alias, resolve_brand_id, resolve_page
 from outreply_cli.posts.slot_finder import BRAND, PAGE
@@ -70,6 +70,5 @@ def open_store(
     context: Context, client: Client, *, allow_readonly: bool = False
 ) -> Iterator[tuple[Journal, str]]:
     """Open the journal, and yield it with the key of the client's account."""
-    path = context.state_dir / JOURNAL_FILE
-    with closing(Journal(path, allow_readonly=allow_readonly)) as journal:
+    with closing(context.store.open(allow_readonly=allow_readonly)) as journal:
         yield journal, account_fingerprint(client)

@@ -1,3 +1,3 @@
-"""Show requests with an unknown outcome."""
+"""Show, back up and share the journal."""
 
-COMMANDS = ("status",)
+COMMANDS = ("status", "log", "export", "restore", "migrate", "move")

@@ -7,8 +7,8 @@ from typing import Any
 from outreply_cli.cli.options import DisplayZone, command
 from outreply_cli.context import Context
 from outreply_cli.failed_posts import RETRY_KEY
-from outreply_cli.journal.journal import JOURNAL_FILE, Journal
-from outreply_cli.journal.models import EntryState, JournalEntry
+from outreply_cli.journal.journal import Journal
+from outreply_cli.journal.models import EntryState, JournalEntry, Lease
 from outreply_cli.posts.content import PostContent
 from outreply_cli.posts.service import KEY_CALENDAR
 from outreply_cli.times import format_time, format_time_short
@@ -25,18 +25,23 @@ _DETAILS = {
 def run(context: Context, tz: DisplayZone = None) -> None:
     """List requests with an unknown outcome, in all accounts and calendars.
 
-    Each has the command that resolves it. Nothing is sent.
+    Each has the command that resolves it. In a team's store, the calendars that a command is
+    working on are listed too. Nothing is sent.
 
     Example: outreply store status
 
     Example: outreply store status --json
     """
-    path = context.state_dir / JOURNAL_FILE
+    store, zone = context.store, context.zone(tz)
     items: list[dict[str, Any]] = []
-    if path.exists():
-        with closing(Journal(path, allow_readonly=True)) as journal:
+    leases: list[Lease] = []
+    if store.exists:
+        with closing(store.open(allow_readonly=True)) as journal:
             items = [_to_dict(journal, entry) for entry in journal.list_unsettled()]
-    zone = context.zone(tz)
+            leases = journal.leases()
+    for lease in leases:
+        until = format_time(lease.expires_at, zone)
+        context.info(f"{lease.calendar}: held by {lease.holder} until {until}, then renewed.")
     context.output.print_list(items, [
         Column("Calendar", "calendar", shrinkable=True),
         Column("Page", "page_id", shrinkable=True),

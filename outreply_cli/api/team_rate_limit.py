@@ -1,0 +1,63 @@
+"""The rate limit of a token in a team's store."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import psycopg
+
+from outreply_cli.api.rate_limit import RateLimiter
+from outreply_cli.clock import Clock
+from outreply_cli.spec.token import Token
+from outreply_cli.storage.postgres import PostgresDatabase
+
+
+class TeamRateLimiter(RateLimiter):
+    """The rate limit of one token on all hosts of a team, by the clock of their database."""
+
+    _ERRORS = psycopg.Error
+    _FOR_UPDATE = " FOR UPDATE"
+
+    def __init__(
+        self, database: PostgresDatabase, token: Token, base_url: str, clock: Clock
+    ) -> None:
+        super().__init__(token, base_url, clock)
+        self._database = database
+
+    def close(self) -> None:
+        """Close the connection."""
+        with self._lock:
+            self._is_unusable = True
+            self._database.close()
+
+    def acquire(self) -> float:
+        """Count a request and return 0, or return the seconds to wait before the next call."""
+        with suppress(psycopg.Error), self._transaction() as db:
+            # One statement, unless the limit is reached or its window is over.
+            row = db.execute(
+                "UPDATE rate_limits SET remaining = remaining - 1, in_flight = in_flight + 1 "
+                "WHERE token = ? AND remaining > 0 AND resets_at BETWEEN "
+                "extract(epoch FROM clock_timestamp()) "
+                "AND extract(epoch FROM clock_timestamp()) + 120 RETURNING token",
+                (self._key,),
+            ).fetchone()
+            if row is not None:
+                return 0.0
+        return super().acquire()
+
+    def _now(self, db: Any) -> float:
+        row = db.execute("SELECT extract(epoch FROM clock_timestamp())::float8 AS now").fetchone()
+        return float(row["now"])
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Any]:
+        with self._lock:
+            if self._is_unusable:
+                raise psycopg.OperationalError("the store is unusable")
+            try:
+                with self._database.transaction() as db:
+                    yield db
+            except psycopg.Error:
+                # Each further request would wait for the connection.
+                self._is_unusable = True
+                raise

@@ -1,0 +1,46 @@
+"""`outreply store export`."""
+
+from contextlib import closing
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from outreply_cli.cli.options import command
+from outreply_cli.context import Context
+from outreply_cli.journal.transfer import TABLES, Rows, dump_lines, read_rows
+from outreply_cli.storage.private_files import write_private
+
+
+@command(api=False)
+def run(
+    context: Context,
+    file: Annotated[
+        Path | None,
+        typer.Option(
+            "--file",
+            metavar="FILE",
+            help="Write to a file that only you can read (default: stdout).",
+        ),
+    ] = None,
+) -> None:
+    """Write a backup of the journal as JSON Lines.
+
+    It has the texts of all posts, and no tokens. `store restore` reads it.
+
+    Example: outreply store export --file backup.jsonl
+
+    Example: outreply store export | gzip > backup.jsonl.gz
+    """
+    rows: Rows = {table: [] for table in TABLES}
+    if context.store.exists:
+        with closing(context.store.open(allow_readonly=True)) as journal:
+            rows = read_rows(journal)
+    text = "".join(f"{line}\n" for line in dump_lines(rows))
+    entries = len(rows["entries"])
+    if file is None or str(file) == "-":
+        context.output.write_document(text)
+        return
+    write_private(file, text)
+    note = f"Exported {entries:,} post{'s' * (entries != 1)} to {file}."
+    context.report({"file": str(file), "posts": entries}, note)

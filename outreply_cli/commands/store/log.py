@@ -1,0 +1,94 @@
+"""`outreply store log`."""
+
+from contextlib import closing
+from datetime import datetime
+from typing import Annotated, Any
+
+import typer
+
+from outreply_cli.cli.options import DisplayZone, command
+from outreply_cli.commands.posts.options import PageFilter
+from outreply_cli.context import Context
+from outreply_cli.journal.models import Event
+from outreply_cli.pages import resolve_page_id
+from outreply_cli.times import format_time, format_time_short
+from outreply_cli.timestamps import format_timestamp, parse_timestamp
+from outreply_cli.ui.columns import Column
+
+
+@command()
+def run(
+    context: Context,
+    page: PageFilter = None,
+    since: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Show only what was done since TIME, such as 7d."),
+    ] = None,
+    limit: Annotated[
+        int, typer.Option(metavar="COUNT", min=1, help="Show at most COUNT events.")
+    ] = 100,
+    tz: DisplayZone = None,
+) -> None:
+    """List what was done to posts: what, when, by whom, from which host and command.
+
+    The newest event comes first. Only posts of the journal are listed, those of other programs are
+    not.
+
+    Example: outreply store log --since 7d
+
+    Example: outreply store log --page instagram:acme --json
+    """
+    zone = context.zone(tz)
+    after = None
+    if since is not None:
+        from outreply_cli.time_parser import parse_past_time
+
+        after = parse_past_time(since, now=context.clock.now(), zone=zone)
+    pages = context.client().pages().items if page is not None else []
+    page_id = resolve_page_id(pages, page)
+    events: list[Event] = []
+    if context.store.exists:
+        with closing(context.store.open(allow_readonly=True)) as journal:
+            events = journal.events(since=after, page_id=page_id, limit=limit + 1)
+    if len(events) > limit:
+        context.info(f"Only the newest {limit} events are shown; use --limit to see more.")
+    items = [_to_dict(event) for event in events[:limit]]
+
+    def show(name: str) -> Column:
+        def format_item(item: Any) -> str:
+            return format_time(parse_timestamp(item[name]), zone)
+
+        def format_short(item: Any) -> str:
+            return format_time_short(parse_timestamp(item[name]), zone)
+
+        return Column("When" if name == "at" else "Post", name, format_item, short=format_short)
+
+    context.output.print_list(items, [
+        show("at"),
+        Column("Action", "action"),
+        Column("Page", "page_id", shrinkable=True),
+        show("scheduled_at"),
+        Column("ID", "id", shrinkable=True),
+        Column("User", "user"),
+        Column("Host", "host", shrinkable=True),
+        Column("Command", "command"),
+        Column("Message", "message", shrinkable=True),
+    ])  # fmt: skip
+
+
+def _to_dict(event: Event) -> dict[str, Any]:
+    at: datetime = event.at
+    return {
+        "at": format_timestamp(at),
+        "action": event.action.value,
+        "id": event.post_id,
+        "page_id": event.page_id,
+        "scheduled_at": format_timestamp(event.scheduled_at),
+        "calendar": event.calendar,
+        "row": event.row,
+        "message": event.message,
+        "error": event.error_code,
+        "user": event.origin.user,
+        "host": event.origin.host,
+        "command": event.origin.command,
+    }

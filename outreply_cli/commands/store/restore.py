@@ -1,0 +1,34 @@
+"""`outreply store restore`."""
+
+from contextlib import closing
+from typing import Annotated
+
+import typer
+
+from outreply_cli.cli.options import command
+from outreply_cli.commands.store.shared import report_copy
+from outreply_cli.context import Context
+from outreply_cli.journal.transfer import add_rows, parse_lines
+
+
+@command(api=False)
+def run(
+    context: Context,
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", help="Backup of store export, or - for stdin.")
+    ],
+) -> None:
+    """Add a backup to the journal.
+
+    What the journal has already stays as it is, so that the same backup can be restored again.
+    Posts that were sent since the backup are not in it: run `bulk reconcile` for each calendar
+    before you schedule it again.
+
+    Example: outreply store restore backup.jsonl
+
+    Example: gunzip -c backup.jsonl.gz | outreply store restore -
+    """
+    rows = parse_lines(file, context.read_text(file).splitlines())
+    with closing(context.store.open()) as journal:
+        report = add_rows(journal, rows)
+    report_copy(context, report, {"file": file})

@@ -1,0 +1,23 @@
+"""What the commands of `outreply store` share."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from outreply_cli.context import Context
+from outreply_cli.journal.transfer import CopyReport
+
+_DIFFERENT_SHOWN_MAX = 5
+
+
+def report_copy(context: Context, report: CopyReport, facts: Mapping[str, Any]) -> None:
+    """Report what was added to a store, and what differs from it; `facts` are for programs."""
+    added, present = report.added["entries"], report.present["entries"]
+    for name in report.different[:_DIFFERENT_SHOWN_MAX]:
+        context.warn(f"{name}: the store has this post in another state, and keeps its own")
+    hidden = len(report.different) - _DIFFERENT_SHOWN_MAX
+    if hidden > 0:
+        context.warn(f"{hidden} more posts are in another state in the store")
+    context.report(
+        {**facts, "added": added, "present": present, "different": len(report.different)},
+        f"Added {added:,} post{'s' * (added != 1)}; {present:,} were in the store already.",
+    )

@@ -1,0 +1,52 @@
+"""Check of a team's store."""
+
+from collections.abc import Iterator
+from contextlib import closing
+
+from outreply_cli.doctor.context import DoctorContext
+from outreply_cli.doctor.result import CheckResult, failure, ok, warning
+from outreply_cli.errors import OutReplyError
+from outreply_cli.journal.store import Store, find_store_url
+
+# The lease of a calendar lasts 30 seconds.
+_SLOW_MS = 500.0
+_CLOCK_TOLERANCE_SECONDS = 60.0
+
+
+def check_store(context: DoctorContext) -> Iterator[CheckResult]:
+    """Check the database of OUTREPLY_STORE_URL; nothing is checked without one."""
+    url = find_store_url(context.environ, context.profile)
+    if url is not None:
+        yield _check(context, Store(context.state_dir, url))
+
+
+def _check(context: DoctorContext, store: Store) -> CheckResult:
+    try:
+        database = store.database()
+        with closing(store.open()):
+            pass
+        from outreply_cli.storage.postgres import measure, wrap_postgres_errors
+
+        with closing(database), wrap_postgres_errors("the store", hint=""):
+            found = measure(database, context.clock)
+    except OutReplyError as error:
+        return failure("store", error.message, error.hint or "Check OUTREPLY_STORE_URL.")
+    pooled = ", through a pooler" if found.is_pooled else ""
+    detail = f"{database.name}, PostgreSQL {found.version}{pooled}, {found.latency_ms:.0f} ms"
+    if found.missing_privileges:
+        return failure(
+            "store",
+            f"{detail}; the role may not change {', '.join(found.missing_privileges)}",
+            "Grant SELECT, INSERT, UPDATE and DELETE on all tables of the schema outreply, and "
+            "USAGE on the schema, to the role.",
+        )
+    if abs(found.clock_offset) > _CLOCK_TOLERANCE_SECONDS:
+        return warning(
+            "store",
+            f"{detail}; its clock differs from this machine's by {found.clock_offset:.0f} s",
+            "Synchronize the clocks of both machines.",
+        )
+    if found.latency_ms > _SLOW_MS:
+        hint = "Each post takes several round trips; use a database that is nearer."
+        return warning("store", f"{detail}, which is slow", hint)
+    return ok("store", detail)

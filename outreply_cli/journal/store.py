@@ -1,0 +1,92 @@
+"""The store: the journal of this machine in a file, or that of a team in PostgreSQL."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from outreply_cli.accounts.profiles import Profile
+from outreply_cli.clock import Clock, SystemClock
+from outreply_cli.env import STORE_URL_VARIABLE
+from outreply_cli.errors import InvalidInputError
+from outreply_cli.journal.journal import JOURNAL_FILE, Journal
+from outreply_cli.journal.models import Origin
+
+if TYPE_CHECKING:
+    from outreply_cli.storage.postgres import PostgresDatabase
+
+_NOWHERE = Origin()
+_SCHEMES = ("postgresql://", "postgres://")
+
+
+def find_store_url(environ: Mapping[str, str], profile: Profile | None) -> str | None:
+    """Return the URL of OUTREPLY_STORE_URL, else of the profile, else None."""
+    from_profile = profile.store_url if profile is not None else None
+    return environ.get(STORE_URL_VARIABLE, "").strip() or from_profile or None
+
+
+@dataclass(frozen=True, repr=False)
+class Store:
+    """Where the journal is.
+
+    Attributes:
+        state_dir: Directory of this machine's journal.
+        url: URL of a team's database; None for this machine's journal.
+        origin: What the log of the journal shows for the command.
+        clock: Time of the log, and of waiting for a lock.
+    """
+
+    state_dir: Path
+    url: str | None = None
+    origin: Origin = _NOWHERE
+    clock: Clock = field(default_factory=SystemClock)
+
+    @property
+    def path(self) -> Path:
+        """Path of this machine's journal, even if a team's is used."""
+        return self.state_dir / JOURNAL_FILE
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is a journal that could have entries."""
+        return self.url is not None or self.path.exists()
+
+    def open(self, *, allow_readonly: bool = False) -> Journal:
+        """Open the journal; see `Journal`.
+
+        Raises:
+            StorageError: The file or database cannot be used.
+            InvalidInputError: The URL is invalid, or the driver is not installed.
+        """
+        if self.url is None:
+            return self.open_file(allow_readonly=allow_readonly)
+        database = self.database()
+        from outreply_cli.journal.postgres import PostgresJournal
+
+        return PostgresJournal(database, origin=self.origin, clock=self.clock)
+
+    def open_file(self, *, allow_readonly: bool = False) -> Journal:
+        """Open this machine's journal."""
+        return Journal(
+            self.path, allow_readonly=allow_readonly, origin=self.origin, clock=self.clock
+        )
+
+    def database(self) -> "PostgresDatabase":
+        """Return the team's database.
+
+        Raises:
+            InvalidInputError: No URL is set, it is invalid, or the driver is not installed.
+        """
+        if self.url is None:
+            raise InvalidInputError(
+                "no team's store is set",
+                hint="Set OUTREPLY_STORE_URL to postgresql://USER@HOST/DATABASE",
+            )
+        if not self.url.startswith(_SCHEMES):
+            raise InvalidInputError(
+                "the store URL does not start with postgresql://",
+                hint="Set OUTREPLY_STORE_URL to postgresql://USER@HOST/DATABASE",
+            )
+        from outreply_cli.storage.postgres import PostgresDatabase
+
+        return PostgresDatabase(self.url)

@@ -1,0 +1,211 @@
+"""A team's PostgreSQL database: its address, transactions and portable statements.
+
+Statements are those of SQLite, with `?` for values. All tables are in one schema, which is set in
+each transaction: a pooler such as PgBouncer may give each transaction another session.
+"""
+
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from outreply_cli.clock import Clock
+from outreply_cli.errors import InvalidInputError, StorageError
+
+try:
+    import psycopg
+    from psycopg.conninfo import conninfo_to_dict, make_conninfo
+    from psycopg.rows import DictRow, dict_row
+except ImportError as failure:
+    raise InvalidInputError(
+        f"OUTREPLY_STORE_URL requires the extra `postgres` ({failure})",
+        hint="Install it with: pip install 'outreply-cli[postgres]'",
+    ) from None
+
+SCHEMA = "outreply"
+_CONNECT_SECONDS = 10
+_STATEMENT_SECONDS = 30
+# A process that stops in a transaction holds locks; transactions take milliseconds.
+_IDLE_SECONDS = 10
+_SETTINGS: dict[str, Any] = {
+    # Finds a connection that is half open before a lease expires.
+    "keepalives_idle": 5,
+    "keepalives_interval": 5,
+    "keepalives_count": 2,
+    "tcp_user_timeout": 15_000,
+    "connect_timeout": _CONNECT_SECONDS,
+    "application_name": "outreply",
+}
+_BEGIN = (
+    f"BEGIN; SET LOCAL search_path TO {SCHEMA}; "
+    f"SET LOCAL statement_timeout TO '{_STATEMENT_SECONDS}s'; "
+    f"SET LOCAL idle_in_transaction_session_timeout TO '{_IDLE_SECONDS}s'"
+)
+
+
+class PostgresDatabase:
+    """A connection that is opened on first use, and again once it is lost; safe between threads.
+
+    Attributes:
+        name: Host and database, for messages.
+    """
+
+    def __init__(self, url: str, *, password: str | None = None) -> None:
+        """Check `url`; `password` replaces the one in it.
+
+        Raises:
+            InvalidInputError: The URL is invalid.
+        """
+        try:
+            settings: dict[str, Any] = dict(conninfo_to_dict(url))
+        except psycopg.ProgrammingError:
+            # The message of the driver may quote the password.
+            raise InvalidInputError(
+                "the store URL is invalid",
+                hint="Use the form: postgresql://USER@HOST/DATABASE",
+            ) from None
+        if password is not None:
+            settings["password"] = password
+        host = str(settings.get("host") or "localhost")
+        port = f":{settings['port']}" if settings.get("port") else ""
+        self.name = f"{host}{port}/{settings.get('dbname') or ''}"
+        self._conninfo = make_conninfo(**{**_SETTINGS, **settings})
+        self._connection: psycopg.Connection[DictRow] | None = None
+        self._lock = threading.RLock()
+        self._is_open = False
+
+    def close(self) -> None:
+        """Close the connection."""
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+            self._connection = None
+
+    @contextmanager
+    def transaction(self) -> Iterator["PostgresDatabase"]:
+        """Commit all writes of the block, or roll them back if it raises; blocks may be nested.
+
+        Raises:
+            psycopg.Error: The database cannot be used; whether a commit succeeded may be unknown.
+        """
+        with self._lock:
+            if self._is_open:
+                yield self
+                return
+            connection = self._begin()
+            self._is_open = True
+            try:
+                yield self
+            except BaseException:
+                with suppress(psycopg.Error):
+                    connection.execute("ROLLBACK")
+                raise
+            else:
+                connection.execute("COMMIT")
+            finally:
+                self._is_open = False
+
+    def execute(self, statement: str, values: Sequence[Any] = ()) -> "psycopg.Cursor[DictRow]":
+        """Execute a statement in the open transaction."""
+        assert self._connection is not None
+        return self._connection.execute(_translate(statement), tuple(values))
+
+    def executemany(
+        self, statement: str, values: Iterable[Sequence[Any]], *, returning: bool = False
+    ) -> list[DictRow]:
+        """Execute a statement for each of `values`; return one row of each if `returning`."""
+        assert self._connection is not None
+        rows: list[DictRow] = []
+        all_values = list(values)
+        if not all_values:
+            return rows
+        with self._connection.cursor() as cursor:
+            cursor.executemany(_translate(statement), all_values, returning=returning)
+            while returning:
+                rows += cursor.fetchall()[:1]
+                if not cursor.nextset():
+                    break
+        return rows
+
+    def _begin(self) -> "psycopg.Connection[DictRow]":
+        for attempt in range(2):
+            if self._connection is None or self._connection.closed:
+                self._connection = psycopg.connect(
+                    self._conninfo, autocommit=True, row_factory=dict_row, prepare_threshold=None
+                )
+            try:
+                self._connection.execute(_BEGIN)
+            except psycopg.OperationalError:
+                # The server has closed an idle connection; nothing was sent in it.
+                self._connection.close()
+                if attempt:
+                    raise
+            else:
+                break
+        assert self._connection is not None
+        return self._connection
+
+
+class Measurements(NamedTuple):
+    """What was measured of a database.
+
+    Attributes:
+        version: Version of the server.
+        latency_ms: Milliseconds of a round trip.
+        clock_offset: Seconds that its clock is ahead of this machine's.
+        is_pooled: Whether transactions get different sessions.
+        missing_privileges: Tables that the role may not change.
+    """
+
+    version: str
+    latency_ms: float
+    clock_offset: float
+    is_pooled: bool
+    missing_privileges: list[str]
+
+
+def measure(database: PostgresDatabase, clock: Clock) -> Measurements:
+    """Measure a database; raises psycopg.Error."""
+    sessions = set()
+    for _ in range(3):
+        with database.transaction() as db:
+            row = db.execute("SELECT pg_backend_pid() AS pid").fetchone()
+            sessions.add(row["pid"] if row else 0)
+    with database.transaction() as db:
+        tables = db.execute(
+            "SELECT tablename AS name FROM pg_tables WHERE schemaname = ? AND NOT "
+            "has_table_privilege(format('%I.%I', schemaname, tablename), "
+            "'SELECT, INSERT, UPDATE, DELETE') ORDER BY tablename",
+            (SCHEMA,),
+        ).fetchall()
+        started_at = clock.monotonic()
+        row = db.execute(
+            "SELECT extract(epoch FROM clock_timestamp())::float8 AS now, "
+            "current_setting('server_version') AS version"
+        ).fetchone()
+        latency = clock.monotonic() - started_at
+        assert row is not None
+        offset = float(row["now"]) - clock.now().timestamp() + latency / 2
+    return Measurements(
+        str(row["version"]).split()[0],
+        latency * 1000,
+        offset,
+        len(sessions) > 1,
+        [str(table["name"]) for table in tables],
+    )
+
+
+@contextmanager
+def wrap_postgres_errors(name: str, *, hint: str) -> Iterator[None]:
+    """Raise StorageError, with the `name` of the store, if the block cannot use the database."""
+    try:
+        yield
+    except (psycopg.Error, UnicodeError) as error:
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        raise StorageError(f"{name} cannot be used: {lines[0]}", hint=hint) from None
+
+
+@lru_cache(maxsize=256)
+def _translate(statement: str) -> bytes:
+    return statement.replace("%", "%%").replace("?", "%s").encode()

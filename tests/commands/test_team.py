@@ -1,0 +1,159 @@
+"""Machines that share a team's store."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from outreply_cli.api.client import Client
+from outreply_cli.emulator.server import EmulatorServer
+from tests.command_line import CommandLine
+from tests.commands.test_store_commands import CALENDAR, log, make_machine
+
+SECRET_URL = "postgresql://me:hunter2222@127.0.0.1:1/team"
+
+
+@pytest.fixture
+def team(cli: CommandLine, emulator: EmulatorServer, postgres_url: str) -> CommandLine:
+    # The rate limit is counted by the database's clock, which does not wait with the test's.
+    emulator.state.connection.execute("UPDATE users SET tier = 'elite'")
+    cli.environ["OUTREPLY_STORE_URL"] = postgres_url
+    assert cli.run("store", "migrate").code == 0
+    return cli
+
+
+@pytest.fixture
+def calendar(tmp_path: Path) -> Path:
+    path = tmp_path / "plan.csv"
+    path.write_text(CALENDAR)
+    return path
+
+
+def test_machines_share_calendars_uploads_and_slots(
+    team: CommandLine, client: Client, calendar: Path
+) -> None:
+    other = make_machine(team, "other")
+    before = len(client.scheduled_posts().items)
+    assert team.run("bulk", "schedule", str(calendar)).err.endswith("Done: 2 created.\n")
+    assert other.run("bulk", "schedule", str(calendar)).err.endswith("Done: 2 unchanged.\n")
+    calendar.write_text(CALENDAR.replace("Second", "Second text"))
+    changed = other.run("bulk", "schedule", str(calendar))
+    assert changed.err.endswith("Done: 1 changed, 1 unchanged.\n")
+    assert team.run("bulk", "schedule", str(calendar)).err.endswith("Done: 2 unchanged.\n")
+    assert len(client.scheduled_posts().items) == before + 2
+    team.run("slots", "set", "facebook:acme", "mon 09:00; tue 09:00", "--tz", "UTC")
+    taken = set()
+    for machine in (team, other, team):
+        words = ("--page", "facebook:acme", "-m", "Slot", "--at", "next-slot", "--json")
+        result = machine.run("posts", "schedule", *words)
+        assert result.code == 0, result.err
+        taken.add(json.loads(result.out)[0]["scheduled_at"])
+    assert len(taken) == 3
+    keyed = ("posts", "schedule", "--page", "facebook:acme", "-m", "Once", "--key", "k",
+             "--at", "2026-12-20 10:00")  # fmt: skip
+    assert team.run(*keyed).code == 0
+    assert "already exists; nothing was sent" in other.run(*keyed).err
+    assert not (other.home / "state" / "journal.db").exists()
+
+
+def test_move_of_a_machines_journal(team: CommandLine, client: Client, calendar: Path) -> None:
+    old = make_machine(team, "old")
+    url = old.environ.pop("OUTREPLY_STORE_URL")
+    old.run("bulk", "schedule", str(calendar))
+    posts = {str(post["id"]) for post in client.scheduled_posts().items}
+    old.environ["OUTREPLY_STORE_URL"] = url
+    first = old.run("store", "move", "--json")
+    assert first.code == 0, first.err
+    assert json.loads(first.out) | {"store": ""} == {
+        "store": "", "added": 2, "present": 0, "different": 0,
+    }  # fmt: skip
+    assert json.loads(old.run("store", "move", "--json").out)["present"] == 2
+    assert len(log(team)) == 2
+    assert team.run("bulk", "schedule", str(calendar)).err.endswith("Done: 2 unchanged.\n")
+    assert {str(post["id"]) for post in client.scheduled_posts().items} == posts
+
+
+def test_move_without_a_journal(team: CommandLine) -> None:
+    result = team.run("store", "move")
+    assert result.code == 2
+    assert "This machine has no journal" in result.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("bulk", "schedule", "{calendar}"),
+        ("posts", "schedule", "--page", "facebook:acme", "-m", "Hi", "--at", "2026-12-20 10:00",
+         "--key", "k"),
+        ("posts", "publish", "--page", "facebook:acme", "-m", "Hi", "--key", "k", "--yes"),
+        ("posts", "schedule", "--page", "facebook:acme", "-m", "Hi", "--at", "next-slot"),
+        ("store", "log"), ("store", "export"), ("store", "status"), ("store", "migrate"),
+    ],
+)  # fmt: skip
+def test_nothing_is_sent_without_the_database(
+    cli: CommandLine, client: Client, calendar: Path, words: tuple[str, ...]
+) -> None:
+    cli.environ["OUTREPLY_STORE_URL"] = SECRET_URL
+    before = len(client.scheduled_posts().items), len(client.published_posts().items)
+    result = cli.run(*(word.replace("{calendar}", str(calendar)) for word in words))
+    assert result.code == 1
+    assert "The store 127.0.0.1:1/team cannot be used: " in result.err
+    assert "hunter2222" not in result.err
+    assert before == (len(client.scheduled_posts().items), len(client.published_posts().items))
+
+
+def test_reading_commands_need_no_database(cli: CommandLine) -> None:
+    cli.environ["OUTREPLY_STORE_URL"] = SECRET_URL
+    assert cli.run("pages", "list").code == 0
+    assert cli.run("posts", "list").code == 0
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [("mysql://me:hunter2222@db/x", "does not start with postgresql://"),
+     ("postgresql://me:hunter2222@[db/x", "the store URL is invalid")],
+)  # fmt: skip
+def test_invalid_url(cli: CommandLine, url: str, reason: str) -> None:
+    cli.environ["OUTREPLY_STORE_URL"] = url
+    result = cli.run("store", "status")
+    assert result.code == 2
+    assert reason.lower() in result.err.lower()
+    assert "hunter2222" not in result.err
+
+
+def test_url_of_a_profile(cli: CommandLine, postgres_url: str, calendar: Path) -> None:
+    config = cli.home / "config" / "config.toml"
+    config.parent.mkdir(parents=True)
+    config.write_text(f'current = "work"\n[profiles.work]\nstore_url = "{postgres_url}"\n')
+    config.chmod(0o600)
+    assert "is not set up" in cli.run("bulk", "schedule", str(calendar)).err
+    assert cli.run("store", "migrate").code == 0
+    assert cli.run("bulk", "schedule", str(calendar)).code == 0
+    assert len(log(cli)) == 2
+    # A variable overrides the profile.
+    assert "cannot be used" in cli.run("store", "log", env={"OUTREPLY_STORE_URL": SECRET_URL}).err
+
+
+def test_login_keeps_the_store_of_a_profile(cli: CommandLine) -> None:
+    config = cli.home / "config" / "config.toml"
+    config.parent.mkdir(parents=True)
+    config.write_text('[profiles.work]\nstore_url = "postgresql://db/team"\n')
+    config.chmod(0o600)
+    words = ("auth", "login", "--profile", "work", "--with-token", "--insecure-storage")
+    assert cli.run(*words, stdin=cli.environ["OUTREPLY_API_KEY"]).code == 0
+    assert 'store_url = "postgresql://db/team"' in config.read_text()
+
+
+def test_doctor_checks_the_store(team: CommandLine) -> None:
+    def check() -> dict[str, str]:
+        checks = json.loads(team.run("doctor", "--json").out)
+        return next(item for item in checks if item["check"] == "store")
+
+    team.clock.current = datetime.now(UTC)
+    found = check()
+    assert (found["status"], "PostgreSQL 1" in found["detail"]) == ("ok", True), found
+    team.environ["OUTREPLY_STORE_URL"] = SECRET_URL
+    failed = check()
+    assert failed["status"] == "failure"
+    assert "hunter2222" not in json.dumps(failed)

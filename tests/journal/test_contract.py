@@ -1,0 +1,187 @@
+"""What a journal promises, in SQLite and in PostgreSQL."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from outreply_cli.journal.journal import EntryChangedError, Journal, SlotTakenError
+from outreply_cli.journal.locks import CalendarBusyError
+from outreply_cli.journal.models import EntryState, JournalEntry, JournalEntryDraft, SlotText
+
+NOW = datetime(2026, 12, 1, 9, tzinfo=UTC)
+AT = NOW + timedelta(days=1)
+DRAFT = JournalEntryDraft(
+    "account", "rows:1", "key:a@p1", 1, "p1", AT, {"message": "50 % off?", "scheduled_at": "x"},
+    "print", "outreply-a",
+)  # fmt: skip
+OTHER = replace(DRAFT, row="key:b@p1", scheduled_at=AT + timedelta(hours=1), idempotency_key="b")
+
+
+def plan(journal: Journal, draft: JournalEntryDraft = DRAFT) -> JournalEntry:
+    (entry,) = journal.record_planned([draft])
+    return entry
+
+
+def test_entry_is_read_as_it_was_written(journal: Journal) -> None:
+    first, second = journal.record_planned([DRAFT, OTHER])
+    assert (first.state, first.body, first.scheduled_at) == (EntryState.PLANNED, DRAFT.body, AT)
+    assert journal.entry(second.id) == second
+    assert first.id < second.id
+    (row, _) = journal.rows("account", "rows:1")
+    assert (row.row, row.active, row.next_generation, row.unsent) == (DRAFT.row, None, 1, first)
+    assert journal.rows("other", "rows:1") == []
+
+
+def test_life_of_an_entry(journal: Journal) -> None:
+    entry = plan(journal)
+    journal.mark_sent(entry, NOW, "token")
+    journal.mark_sent(entry, NOW + timedelta(minutes=1), "another")
+    sent = journal.entry(entry.id)
+    assert (sent.sent_at, sent.attempted_at, sent.token) == (
+        NOW, NOW + timedelta(minutes=1), "token",
+    )  # fmt: skip
+    assert journal.has_unsettled
+    assert journal.list_unsettled("account", "rows:1") == [sent]
+    assert journal.list_unsettled() == [sent]
+    assert journal.list_unsettled("account", "rows:2") == []
+    journal.mark_done(entry, "post-1")
+    assert journal.by_post_id("account", "post-1") == journal.entry(entry.id)
+    assert journal.post_ids("account") == {"post-1"}
+    assert [item.id for item in journal.pending_entries("account", NOW)] == [entry.id]
+    assert [item.id for item in journal.due_entries("account", NOW, AT)] == [entry.id]
+    journal.mark_cancelling(journal.entry(entry.id))
+    journal.mark_cancelled(journal.entry(entry.id))
+    assert journal.cancelled_post_ids("account") == {"post-1"}
+    assert not journal.has_unsettled
+
+
+def test_replacement(journal: Journal) -> None:
+    old = journal.adopt(DRAFT, "post-1")
+    new = plan(journal, replace(DRAFT, generation=2, idempotency_key="k2", replaces=old.id))
+    journal.mark_sent(new, NOW, "t")
+    journal.mark_done(new, "post-2")
+    assert journal.entry(old.id).state == EntryState.CANCELLING
+    assert journal.get_replacement(old) == journal.entry(new.id)
+    journal.mark_cancelled(journal.entry(old.id))
+    (history,) = journal.rows("account", "rows:1")
+    assert (history.active, history.next_generation) == (journal.entry(new.id), 3)
+
+
+def test_cancelled_first(journal: Journal) -> None:
+    old = journal.adopt(DRAFT, "post-1")
+    new = plan(journal, replace(DRAFT, generation=2, replaces=old.id))
+    journal.mark_replacing(new)
+    # Of both, only the new version is listed.
+    assert [entry.id for entry in journal.list_unsettled()] == [new.id]
+    journal.mark_unsent(journal.entry(new.id), "another key")
+    again = journal.entry(new.id)
+    assert (again.state, again.idempotency_key) == (EntryState.SENT, "another key")
+    journal.mark_sent(again, NOW, "t")
+    restored = replace(DRAFT, generation=3, replaces=old.id)
+    journal.mark_failed(again, "INVALID", "refused", instead=restored)
+    assert journal.entry(new.id).error_code == "INVALID"
+    newest = journal.get_replacement(old)
+    assert newest is not None
+    assert (newest.generation, newest.state) == (3, EntryState.SENT)
+
+
+def test_unsent_entry_is_planned_again(journal: Journal) -> None:
+    entry = plan(journal)
+    journal.mark_sent(entry, NOW, "t")
+    journal.mark_unsent(entry)
+    planned = journal.entry(entry.id)
+    assert (planned.state, planned.sent_at, planned.token) == (EntryState.PLANNED, None, None)
+
+
+@pytest.mark.parametrize("change", ["send", "plan", "fail", "unsend"])
+def test_settled_entry_is_not_changed(journal: Journal, change: str) -> None:
+    entry = plan(journal)
+    journal.mark_sent(entry, NOW, "t")
+    journal.mark_done(entry, "post-1")
+    changes: dict[str, Callable[[], object]] = {
+        "send": lambda: journal.mark_sent(entry, NOW, "t"),
+        "plan": lambda: journal.record_planned([OTHER, DRAFT]),
+        "fail": lambda: journal.mark_failed(entry, "CODE", "text"),
+        "unsend": lambda: journal.mark_unsent(entry),
+    }
+    before = journal.entry(entry.id)
+    with pytest.raises(EntryChangedError):
+        changes[change]()
+    assert journal.entry(entry.id) == before
+    # All or none.
+    assert len(journal.rows("account", "rows:1")) == 1
+
+
+def test_calendars(journal: Journal) -> None:
+    journal.record_calendar("account", "rows:1", "/a.csv")
+    journal.record_calendar("account", "rows:1", "/b.csv")
+    plan(journal, replace(DRAFT, calendar="posts --key k"))
+    assert journal.calendars("account") == {"rows:1": "/b.csv"}
+    assert not journal.knows_all_posts("account", "rows:1")
+    journal.record_all_known("account", "rows:1")
+    assert journal.knows_all_posts("account", "rows:1")
+    entry = plan(journal)
+    journal.rename_calendar("account", "rows:1", "name:launch")
+    assert journal.entry(entry.id).calendar == "name:launch"
+    assert set(journal.calendars("account")) == {"name:launch"}
+
+
+def test_entries_at_times_and_of_rows(journal: Journal) -> None:
+    assert journal.entries_at("account", [("p1", AT)]) == []
+    first, second = journal.record_planned([DRAFT, OTHER])
+    many = [("p1", AT + timedelta(days=n)) for n in range(900)]
+    assert journal.entries_at("account", [("p2", AT), *many]) == [first]
+    assert journal.entries_of_rows("account", [OTHER.row, "x"]) == [second]
+
+
+def test_separate_posts(journal: Journal) -> None:
+    journal.mark_separate("account", "row", ["post-1", "post-2"])
+    journal.mark_separate("account", "row", ["post-2"])
+    assert journal.separate_posts("account") == {("row", "post-1"), ("row", "post-2")}
+
+
+def test_slots(open_journal: Callable[[], Journal]) -> None:
+    first, second = open_journal(), open_journal()
+    first.set_slots("account", "page", "p1", SlotText("mon 09:00", "UTC"))
+    first.set_slots("account", "page", "p1", SlotText("tue 09:00", "UTC"))
+    assert second.slot_schedules("account") == {("page", "p1"): SlotText("tue 09:00", "UTC")}
+    first.clear_slots("account", "page", "p1")
+    assert second.slot_schedules("account") == {}
+    (entry,) = first.record_planned([DRAFT], claim=True)
+    with pytest.raises(SlotTakenError):
+        second.record_planned([replace(OTHER, scheduled_at=AT)], claim=True)
+    assert second.entries_of_rows("account", [OTHER.row]) == []
+    (claim,) = second.slot_claims("account", NOW)
+    assert (claim.row, claim.is_claim, claim.entry_id) == (DRAFT.row, True, entry.id)
+    first.mark_failed(entry, "CODE", "text")
+    assert second.slot_claims("account", NOW) == []
+
+
+def test_uploads(journal: Journal) -> None:
+    journal.mark_upload("account", "sha", NOW)
+    assert journal.find_upload("account", "sha") == (None, NOW)
+    journal.mark_upload("account", "sha", NOW, "media-1", name="a.jpg")
+    journal.mark_upload("account", "sha", NOW, "media-2", name="b.jpg")
+    assert journal.find_upload("account", "sha") == ("media-2", NOW)
+    assert journal.media_ids("account") == {"media-1", "media-2"}
+    assert journal.media_names() == {"media-1": "a.jpg", "media-2": "b.jpg"}
+    journal.mark_upload("account", "real", NOW, "media-3", name="c", replaces="sha")
+    assert journal.find_upload("account", "sha") is None
+    journal.forget_upload("account", "real")
+    assert journal.find_upload("account", "real") is None
+
+
+def test_lock_of_a_calendar(open_journal: Callable[[], Journal]) -> None:
+    first, second = open_journal(), open_journal()
+    with first.lock("account", "rows:1", wait=0), second.lock("account", "rows:2", wait=0):
+        with (
+            pytest.raises(CalendarBusyError, match="another process is working"),
+            second.lock("account", "rows:1", wait=0),
+        ):
+            pass
+        # What its holder does is not prevented.
+        plan(first)
+    with second.lock("account", "rows:1", wait=0):
+        pass

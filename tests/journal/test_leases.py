@@ -1,0 +1,268 @@
+"""Leases of calendars in a team's store, and lost connections."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg
+import pytest
+
+from outreply_cli.errors import InvalidInputError, StorageError
+from outreply_cli.journal import postgres
+from outreply_cli.journal.locks import CalendarBusyError
+from outreply_cli.journal.models import EntryState, JournalEntryDraft
+from outreply_cli.journal.postgres import (
+    LeaseLostError,
+    PostgresJournal,
+    StoreVersionError,
+    migrate,
+)
+from outreply_cli.storage.postgres import PostgresDatabase
+from tests.postgres import open_migrated
+
+NOW = datetime(2026, 12, 1, 9, tzinfo=UTC)
+DRAFT = JournalEntryDraft(
+    "account", "rows:1", "key:a@p1", 1, "p1", NOW + timedelta(days=1), {"message": "Hi"}, "f", "k"
+)
+
+
+@pytest.fixture
+def journals(postgres_url: str) -> Iterator[tuple[PostgresJournal, PostgresJournal]]:
+    with closing(open_migrated(postgres_url)) as first, closing(open_migrated(postgres_url)) as two:
+        yield first, two
+
+
+def run_sql(url: str, statement: str) -> list[tuple[Any, ...]]:
+    """Run a statement as an administrator of the database."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        cursor = connection.execute(statement.encode())
+        return cursor.fetchall() if cursor.description else []
+
+
+def expire(url: str) -> None:
+    run_sql(url, "UPDATE outreply.leases SET expires_at = clock_timestamp() - interval '1 s'")
+
+
+CHANGES: dict[str, Callable[[PostgresJournal, Any], object]] = {
+    "send": lambda journal, entry: journal.mark_sent(entry, NOW, "t"),
+    "done": lambda journal, entry: journal.mark_done(entry, "post-1"),
+    "failed": lambda journal, entry: journal.mark_failed(entry, "CODE", "text"),
+    "plan": lambda journal, _: journal.record_planned([replace(DRAFT, row="other")]),
+    "adopt": lambda journal, _: journal.adopt(replace(DRAFT, row="other"), "post-2"),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_stopped_holder_records_nothing_after_a_takeover(
+    journals: tuple[PostgresJournal, PostgresJournal], postgres_url: str, change: str
+) -> None:
+    first, second = journals
+    with first.lock("account", "rows:1", wait=0):
+        (entry,) = first.record_planned([DRAFT])
+        expire(postgres_url)
+        with second.lock("account", "rows:1", wait=0):
+            with pytest.raises(LeaseLostError, match="taken over"):
+                CHANGES[change](first, entry)
+            # The new holder works on.
+            second.mark_sent(second.entry(entry.id), NOW, "t")
+    assert second.entry(entry.id).state == EntryState.SENT
+    assert len(second.rows("account", "rows:1")) == 1
+    assert second.leases() == []
+
+
+def test_release_of_a_lost_lease_does_not_release_the_new_one(
+    journals: tuple[PostgresJournal, PostgresJournal], postgres_url: str
+) -> None:
+    first, second = journals
+    with first.lock("account", "rows:1", wait=0):
+        expire(postgres_url)
+        lock = second.lock("account", "rows:1", wait=0)
+        lock.__enter__()
+    (lease,) = second.leases()
+    assert lease.calendar == "rows:1"
+    assert lease.holder.endswith(f"pid {os.getpid()}")
+    lock.__exit__(None, None, None)
+
+
+def test_expired_lease_that_nobody_took_is_still_held(
+    journals: tuple[PostgresJournal, PostgresJournal], postgres_url: str
+) -> None:
+    first, _ = journals
+    with first.lock("account", "rows:1", wait=0):
+        expire(postgres_url)
+        first.record_planned([DRAFT])
+    assert len(first.rows("account", "rows:1")) == 1
+
+
+def test_lease_is_renewed(
+    journals: tuple[PostgresJournal, PostgresJournal],
+    postgres_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    first, second = journals
+    monkeypatch.setattr(postgres, "_RENEW_SECONDS", 0.01)
+    with first.lock("account", "rows:1", wait=0):
+        (before,) = second.leases()
+        run_sql(postgres_url, "UPDATE outreply.leases SET expires_at = expires_at - interval '9 s'")
+        while second.leases()[0].expires_at <= before.expires_at:
+            pass
+    assert second.leases() == []
+
+
+def test_waiting_for_a_lease(
+    journals: tuple[PostgresJournal, PostgresJournal], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = journals
+    monkeypatch.setattr(postgres, "_POLL_SECONDS", 0.01)
+    entered = threading.Event()
+
+    def take() -> None:
+        with second.lock("account", "rows:1", wait=60):
+            entered.set()
+
+    with first.lock("account", "rows:1", wait=0):
+        with (
+            pytest.raises(CalendarBusyError, match=r"another process is working .*pid \d+"),
+            second.lock("account", "rows:1", wait=0),
+        ):
+            pass
+        thread = threading.Thread(target=take)
+        thread.start()
+        assert not entered.is_set()
+    thread.join()
+    assert entered.is_set()
+
+
+def test_closed_connection_is_opened_again(
+    journals: tuple[PostgresJournal, PostgresJournal], postgres_url: str
+) -> None:
+    journal, _ = journals
+    with journal.lock("account", "rows:1", wait=0):
+        (entry,) = journal.record_planned([DRAFT])
+        terminate(postgres_url)
+        journal.mark_sent(entry, NOW, "t")
+        assert journal.entry(entry.id).state == EntryState.SENT
+
+
+def test_connection_lost_in_a_change_records_nothing(
+    journals: tuple[PostgresJournal, PostgresJournal], postgres_url: str
+) -> None:
+    journal, other = journals
+    (entry,) = journal.record_planned([DRAFT])
+
+    def change() -> None:
+        with journal.rewrite() as db:
+            db.execute("UPDATE entries SET state = 'sent' WHERE id = ?", (entry.id,))
+            terminate(postgres_url)
+            db.execute("UPDATE entries SET state = 'done' WHERE id = ?", (entry.id,))
+
+    with pytest.raises(StorageError, match="cannot be used"):
+        change()
+    assert other.entry(entry.id).state == EntryState.PLANNED
+
+
+def terminate(url: str) -> None:
+    run_sql(
+        url,
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND pid <> pg_backend_pid()",
+    )
+
+
+def test_store_that_is_not_set_up(postgres_url: str) -> None:
+    with pytest.raises(StoreVersionError, match="is not set up") as caught:
+        PostgresJournal(PostgresDatabase(postgres_url))
+    assert caught.value.hint == "Run: outreply store migrate"
+
+
+def test_migration_is_repeatable_and_refuses_newer_stores(postgres_url: str) -> None:
+    database = PostgresDatabase(postgres_url)
+    assert migrate(database) == (0, postgres.VERSION)
+    assert migrate(database) == (postgres.VERSION, postgres.VERSION)
+    # A newer version that this one can still use.
+    run_sql(postgres_url, "UPDATE outreply.schema_version SET version = version + 1")
+    PostgresJournal(database).close()
+    assert migrate(database) == (postgres.VERSION + 1, postgres.VERSION + 1)
+    run_sql(postgres_url, "UPDATE outreply.schema_version SET oldest_client = version")
+    for use in (migrate, PostgresJournal):
+        with pytest.raises(StoreVersionError, match="newer version of outreply"):
+            use(database)
+    run_sql(postgres_url, "UPDATE outreply.schema_version SET version = 0, oldest_client = 0")
+    with pytest.raises(StoreVersionError, match="schema of an older version"):
+        PostgresJournal(database)
+    database.close()
+
+
+def test_concurrent_migrations(postgres_url: str) -> None:
+    databases = [PostgresDatabase(postgres_url) for _ in range(6)]
+    found: list[tuple[int, int]] = []
+    threads = [
+        threading.Thread(target=lambda item=item: found.append(migrate(item))) for item in databases
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(found) == [(0, postgres.VERSION), *[(postgres.VERSION,) * 2] * 5]
+    for database in databases:
+        database.close()
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("postgresql://me:hunter22@127.0.0.1:1/team", "refused"),
+        ("postgresql://me:hunter22@[::1", "the store URL is invalid"),
+        ("postgresql://me:hunter22@127.0.0.1/team?nothing=1", "the store URL is invalid"),
+    ],
+)
+def test_password_is_not_in_errors(url: str, reason: str) -> None:
+    with pytest.raises((StorageError, InvalidInputError), match=reason) as caught:
+        PostgresJournal(PostgresDatabase(url))
+    assert "hunter22" not in f"{caught.value.text}{caught.value.details}{caught.value!r}"
+
+
+_HOLD = """
+import sys
+from outreply_cli.journal.postgres import PostgresJournal
+from outreply_cli.storage.postgres import PostgresDatabase
+journal = PostgresJournal(PostgresDatabase(sys.argv[1]))
+with journal.lock("account", "rows:1", wait=0):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@contextmanager
+def run_holder(url: str) -> Iterator["subprocess.Popen[str]"]:
+    """Run another process that holds the lease until its stdin ends."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", _HOLD, url], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    with process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        yield process
+        process.kill()
+
+
+def test_lease_of_a_killed_process_expires(postgres_url: str) -> None:
+    with closing(open_migrated(postgres_url)) as journal:
+        with run_holder(postgres_url) as holder:
+            holder.send_signal(signal.SIGKILL)
+            holder.wait()
+        with (
+            pytest.raises(CalendarBusyError, match=f"pid {holder.pid}"),
+            journal.lock("account", "rows:1", wait=0),
+        ):
+            pass
+        expire(postgres_url)
+        with journal.lock("account", "rows:1", wait=0):
+            pass
