@@ -130,15 +130,21 @@ class Context:
     def store(self) -> "Store":
         """The store of the journal: the one of OUTREPLY_STORE_URL, or of the profile."""
         if self._store is None:
-            from outreply_cli.journal.store import Store, find_store_url
+            from outreply_cli.journal.store import Store
 
-            profile = None
-            # A token of the environment needs no profile, not even a valid one.
-            with suppress(InvalidInputError):
-                profile = self.profile
-            url = find_store_url(self.environ, profile)
-            self._store = Store(self.state_dir, url, self._origin, self.clock)
+            self._store = Store(self.state_dir, self.store_url, self._origin, self.clock)
         return self._store
+
+    @property
+    def store_url(self) -> str | None:
+        """The URL of the team's store, if there is one."""
+        from outreply_cli.accounts.resolve import resolve_store_url
+
+        profile = None
+        # A token of the environment needs no profile, not even a valid one.
+        with suppress(InvalidInputError):
+            profile = self.profile
+        return resolve_store_url(profile, self.options.profile, self.environ)
 
     @property
     def _origin(self) -> "Origin":
@@ -148,8 +154,8 @@ class Context:
         from outreply_cli.journal.models import Origin
 
         user = ""
-        # A container's user may have no name.
-        with suppress(KeyError, OSError):
+        # A container's user may have no name, and Windows has no `pwd`.
+        with suppress(KeyError, OSError, ImportError):
             user = getpass.getuser()
         return Origin(platform.node(), user, self.command)
 
@@ -318,7 +324,7 @@ class Context:
         return client
 
     def _rate_limiter(self, token: "Token", url: str, clock: Clock) -> "RateLimiter":
-        if self.store.url is not None:
+        if self.store_url is not None:
             from outreply_cli.api.team_rate_limit import TeamRateLimiter
 
             return TeamRateLimiter(self.store.database(), token, url, clock)

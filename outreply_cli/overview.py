@@ -12,7 +12,7 @@ from outreply_cli.api.client import Client, get_page_id, post_time
 from outreply_cli.api.errors import NotFoundError, PermissionDeniedError
 from outreply_cli.api.types import Post
 from outreply_cli.comments.inbox import fetch_inbox, fetch_recent_posts, is_unanswered
-from outreply_cli.comments.store import COMMENTS_FILE, CommentStore
+from outreply_cli.comments.store import open_comments
 from outreply_cli.errors import OutReplyError
 from outreply_cli.failed_posts import list_failed_posts
 from outreply_cli.journal.account import account_fingerprint
@@ -124,9 +124,8 @@ class _Source:
         recent = fetch_recent_posts(self._client, self._now - RECENT)
         self.is_truncated |= recent.truncated or len(recent.posts) > _COMMENTED_POSTS_MAX
         recent = replace(recent, posts=recent.posts[:_COMMENTED_POSTS_MAX])
-        path = self._store.state_dir / COMMENTS_FILE
         account = account_fingerprint(self._client)
-        with closing(CommentStore(path, account, allow_readonly=True)) as store:
+        with closing(open_comments(self._store, account, allow_readonly=True)) as store:
             groups = fetch_inbox(self._client, store, recent)
             unanswered = [
                 (group, count)

@@ -47,8 +47,9 @@ def make_database(server: str) -> Iterator[str]:
 
 def open_migrated(url: str) -> "PostgresJournal":
     """Return a journal in the database at `url`, whose schema is made if it has none."""
-    from outreply_cli.journal.postgres import PostgresJournal, migrate
+    from outreply_cli.journal.postgres import PostgresJournal
     from outreply_cli.storage.postgres import PostgresDatabase
+    from outreply_cli.storage.team_schema import migrate
 
     database = PostgresDatabase(url)
     migrate(database)

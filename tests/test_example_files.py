@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,10 +20,13 @@ import outreply_cli
 from outreply_cli.api.client import Client
 from outreply_cli.emulator.server import EmulatorServer
 from tests.command_line import CommandLine, Result
+from tests.postgres import open_migrated
 from tests.scripted_server import ScriptedServer, response
 
 EXAMPLES = Path(outreply_cli.__file__).parent / "examples"
 INSTALL = "python -m pip install outreply-cli"
+INSTALL_FOR_A_TEAM = "python -m pip install 'outreply-cli[postgres]'"
+GITHUB_CALENDARS = ["github-calendar.yml", "github-calendar-cache.yml"]
 ACTIONS = {"checkout@v4", "setup-python@v5", "cache/restore@v4", "cache/save@v4"}
 GOOD = "key,page,scheduled_at,message\na,facebook:acme,2026-12-01 09:00,Hello ☕\n"
 BROKEN = "key,page,scheduled_at,message\na,instagram:acme,2026-12-01 09:00,Hi\nb,x:nobody,soon,Hi\n"
@@ -35,6 +39,7 @@ class Host:
     home: Path
     emulator: EmulatorServer
     client: Client
+    store_url: str
 
     def __post_init__(self) -> None:
         (self.home / "bin").mkdir(parents=True)
@@ -89,7 +94,9 @@ class Host:
             ):
                 continue
             env = {
-                variable: text.replace("${{ secrets.OUTREPLY_API_KEY }}", self.emulator.token)
+                variable: text.replace(
+                    "${{ secrets.OUTREPLY_API_KEY }}", self.emulator.token
+                ).replace("${{ secrets.OUTREPLY_STORE_URL }}", self.store_url)
                 for variable, text in {**job.get("env", {}), **step.get("env", {})}.items()
             }
             result = self.run(step["run"], "bash -euo pipefail -c", {**variables, **env})
@@ -99,14 +106,16 @@ class Host:
         assert not summary.exists() or self.emulator.token not in summary.read_text()
         return Result(0, out, err)
 
-    def pipeline(self, **variables: str) -> list[Result]:
-        """Run the jobs of the GitLab pipeline whose rules match."""
+    def pipeline(self, file: str, **variables: str) -> list[Result]:
+        """Run the jobs of a GitLab pipeline whose rules match."""
         env = {
             "CI": "true", "CI_PROJECT_DIR": str(self.home / "repository"),
             "CI_PROJECT_TITLE": "Shop", "CI_PROJECT_URL": "https://gitlab.com/acme/shop",
             "CI_DEFAULT_BRANCH": "main", "OUTREPLY_API_KEY": self.emulator.token, **variables,
         }  # fmt: skip
-        pipeline = load_yaml("gitlab-ci.yml")
+        if "cache" not in file:
+            env["OUTREPLY_STORE_URL"] = self.store_url
+        pipeline = load_yaml(file)
         for name, text in pipeline["variables"].items():
             env[name] = text.replace("$CI_PROJECT_DIR", env["CI_PROJECT_DIR"])
         return [
@@ -131,18 +140,20 @@ def matches(rule: str, variables: Mapping[str, str]) -> bool:
 
 
 @pytest.fixture
-def host(tmp_path: Path, emulator: EmulatorServer, client: Client) -> Host:
-    return Host(tmp_path / "runner", emulator, client)
+def host(tmp_path: Path, emulator: EmulatorServer, client: Client, postgres_url: str) -> Host:
+    with closing(open_migrated(postgres_url)):
+        return Host(tmp_path / "runner", emulator, client, postgres_url)
 
 
-@pytest.mark.parametrize("name", ["github-calendar.yml", "github-release.yml"])
+@pytest.mark.parametrize("name", [*GITHUB_CALENDARS, "github-release.yml"])
 def test_github_workflow(name: str) -> None:
     workflow = load_yaml(name)
     assert {"name", "on", "permissions", "jobs"} <= set(workflow)
     assert "write" not in str(workflow["permissions"])
     (job,) = workflow["jobs"].values()
     assert "OUTREPLY_API_KEY" not in job.get("env", {})
-    assert [step["run"] for step in job["steps"] if step.get("name") == "Install"] == [INSTALL]
+    install = INSTALL_FOR_A_TEAM if name == "github-calendar.yml" else INSTALL
+    assert [step["run"] for step in job["steps"] if step.get("name") == "Install"] == [install]
     for step in job["steps"]:
         assert ("uses" in step) != ("run" in step)
         if "uses" in step:
@@ -154,35 +165,37 @@ def test_github_workflow(name: str) -> None:
             assert has_token == ("outreply " in step["run"])
 
 
-def test_github_calendar_check_and_schedule(host: Host) -> None:
+@pytest.mark.parametrize("name", GITHUB_CALENDARS)
+def test_github_calendar_check_and_schedule(host: Host, name: str) -> None:
     before = host.posts
     host.calendar.write_text(GOOD)
-    check = host.workflow("github-calendar.yml", "pull_request", "7/merge")
+    check = host.workflow(name, "pull_request", "7/merge")
     assert (check.code, host.posts) == (0, before)
     assert "1 to create" in check.out
-    push = host.workflow("github-calendar.yml", "push", "main")
+    push = host.workflow(name, "push", "main")
     assert push.code == 0, push.err
     assert len(host.posts) == len(before) + 1
     assert "| 2 | a | 2026-12-01T08:00:00Z | create | done |" in (
         (host.home / "summary.md").read_text()
     )
     after_push = host.posts
-    assert "1 unchanged" in host.workflow("github-calendar.yml", "push", "main").out
+    assert "1 unchanged" in host.workflow(name, "push", "main").out
     assert host.posts == after_push
     (host.home / ".local").rename(host.home / "lost")
-    rerun = host.workflow("github-calendar.yml", "push", "main")
+    rerun = host.workflow(name, "push", "main")
     assert (rerun.code, host.posts) == (0, after_push), rerun.err
     host.calendar.write_text(GOOD.replace("Hello", "Good morning"))
-    assert host.workflow("github-calendar.yml", "push", "main").code == 0
+    assert host.workflow(name, "push", "main").code == 0
     assert len(host.posts) == len(after_push)
     assert any(text == "Good morning ☕" for _, text in host.posts)
 
 
-def test_github_calendar_annotations(host: Host) -> None:
+@pytest.mark.parametrize("name", GITHUB_CALENDARS)
+def test_github_calendar_annotations(host: Host, name: str) -> None:
     before = host.posts
     host.calendar.write_text(BROKEN)
     for event in ("pull_request", "push"):
-        result = host.workflow("github-calendar.yml", event, "main")
+        result = host.workflow(name, event, "main")
         assert result.code == 2
         annotations = re.findall(
             r"^::(\w+) file=(.*?),line=(\d+),title=\w+::(\w+): ", result.err, re.MULTILINE
@@ -236,26 +249,30 @@ def test_systemd_unit(cli_logged_out: CommandLine) -> None:
     assert "OUTREPLY_WEBHOOK_SECRET" in result.err
 
 
-def test_gitlab_pipeline(host: Host) -> None:
-    assert load_yaml("gitlab-ci.yml")["default"]["before_script"] == [INSTALL]
+@pytest.mark.parametrize(
+    ("name", "install"),
+    [("gitlab-ci.yml", INSTALL_FOR_A_TEAM), ("gitlab-ci-cache.yml", INSTALL)],
+)
+def test_gitlab_pipeline(host: Host, name: str, install: str) -> None:
+    assert load_yaml(name)["default"]["before_script"] == [install]
     before = host.posts
     host.calendar.write_text(BROKEN)
-    (result,) = host.pipeline(CI_PIPELINE_SOURCE="merge_request_event")
+    (result,) = host.pipeline(name, CI_PIPELINE_SOURCE="merge_request_event")
     assert result.code == 2
     assert "social/calendar.csv:3: page: " in result.err
     host.calendar.write_text(GOOD)
-    (result,) = host.pipeline(CI_PIPELINE_SOURCE="merge_request_event")
+    (result,) = host.pipeline(name, CI_PIPELINE_SOURCE="merge_request_event")
     assert (result.code, host.posts) == (0, before)
     merge = {"CI_PIPELINE_SOURCE": "push", "CI_COMMIT_BRANCH": "main"}
     counts = []
     for variables in (merge, merge, {"CI_COMMIT_TAG": "v1"}, {"CI_COMMIT_TAG": "v1"}):
-        (result,) = host.pipeline(**variables)
+        (result,) = host.pipeline(name, **variables)
         assert result.code == 0, result.err
         counts.append(len(host.posts) - len(before))
     assert counts == [1, 1, 2, 2]
     assert any(text == "Shop v1 is out: https://gitlab.com/acme/shop/-/releases/v1"
                for _, text in host.posts)  # fmt: skip
-    assert host.pipeline(CI_PIPELINE_SOURCE="push", CI_COMMIT_BRANCH="topic") == []
+    assert host.pipeline(name, CI_PIPELINE_SOURCE="push", CI_COMMIT_BRANCH="topic") == []
 
 
 def test_crontab_example_prints_nothing_on_success(host: Host) -> None:

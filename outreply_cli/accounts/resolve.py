@@ -13,7 +13,12 @@ from outreply_cli.accounts.profiles import (
     Profiles,
     UnknownProfileError,
 )
-from outreply_cli.env import TOKEN_VARIABLES, select_profile, select_token_variable
+from outreply_cli.env import (
+    STORE_URL_VARIABLE,
+    TOKEN_VARIABLES,
+    select_profile,
+    select_token_variable,
+)
 from outreply_cli.errors import NotLoggedInError, StorageError
 
 
@@ -69,8 +74,27 @@ def resolve_base_url(
     The environment wins over the profile unless `--profile` names the profile.
     """
     from_profile = profile.base_url if profile else None
-    from_environment = environ.get("OUTREPLY_BASE_URL") or None
-    return (from_profile or from_environment) if option else (from_environment or from_profile)
+    return _choose(option, from_profile, environ.get("OUTREPLY_BASE_URL"))
+
+
+def resolve_store_url(
+    profile: Profile | None, option: str | None, environ: Mapping[str, str]
+) -> str | None:
+    """Return the URL of the team's store; None for the journal of this machine.
+
+    The environment wins as for the base URL.
+    """
+    from_profile = profile.store_url if profile else None
+    return _choose(option, from_profile, environ.get(STORE_URL_VARIABLE, "").strip())
+
+
+def _choose(
+    option: str | None, from_profile: str | None, from_environment: str | None
+) -> str | None:
+    first, second = from_environment, from_profile
+    if option:
+        first, second = second, first
+    return first or second or None
 
 
 def is_logged_in(config_dir: Path, environ: Mapping[str, str]) -> bool:

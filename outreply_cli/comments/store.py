@@ -1,13 +1,12 @@
-"""The local database of comments seen and replies sent, in SQLite.
+"""The comments seen and the replies sent, in SQLite or in a team's store.
 
 The intent to reply is stored before the request is sent, so that a reply whose response was lost
 is reconciled instead of sent twice.
 """
 
 import json
-import sqlite3
-from collections.abc import Iterable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 
 from outreply_cli.api.resend import Attempts
 from outreply_cli.comments.threads import Comment, get_created_at, get_id
+from outreply_cli.journal.store import Store
 from outreply_cli.storage.sqlite import (
     check_types,
     is_readonly,
@@ -81,6 +81,20 @@ class SentReply:
         return Attempts(first, last, self.token)
 
 
+def open_comments(store: Store, account: str, *, allow_readonly: bool = False) -> "CommentStore":
+    """Open the comments and replies of an account, of this machine or of a team.
+
+    Raises:
+        StorageError: The file or database cannot be used.
+    """
+    if store.url is None:
+        path = store.state_dir / COMMENTS_FILE
+        return CommentStore(path, account, allow_readonly=allow_readonly)
+    from outreply_cli.comments.team_store import TeamCommentStore
+
+    return TeamCommentStore(store.database(), account)
+
+
 class CommentStore:
     """Comments seen and replies sent by one account; several processes may have it open.
 
@@ -117,10 +131,11 @@ class CommentStore:
 
     def mark_seen(self, post_id: str, comments: Iterable[Comment]) -> None:
         """Store comments of a post as seen."""
-        with self._storage_errors(), transaction(self._db) as db:
+        with self._change() as db:
             db.executemany(
                 "INSERT INTO comments (account, id, post_id, written_at, body) "
-                "VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET body = excluded.body",
+                "VALUES (?, ?, ?, ?, ?) "
+                "ON CONFLICT (account, id) DO UPDATE SET body = excluded.body",
                 [
                     (self._account, get_id(comment), post_id, get_created_at(comment).timestamp(),
                      json.dumps(comment))
@@ -175,15 +190,19 @@ class CommentStore:
     def record_intent(self, reply: SentReply, dedupe_key: str) -> None:
         """Store a reply that is about to be sent."""
         self._execute(
-            "INSERT OR REPLACE INTO replies VALUES (?, ?, ?, ?, ?, ?, NULL, ?, ?)",
+            "INSERT INTO replies VALUES (?, ?, ?, ?, ?, ?, NULL, ?, ?) "
+            "ON CONFLICT (account, comment_id, occasion) DO UPDATE SET "
+            "message = excluded.message, idempotency_key = excluded.idempotency_key, "
+            "sent_at = excluded.sent_at, reply = NULL, attempted_at = excluded.attempted_at, "
+            "token = excluded.token",
             reply.comment_id, dedupe_key, reply.message, reply.idempotency_key, reply.sent_at,
             reply.attempted_at, reply.token,
         )  # fmt: skip
 
     def record_reply(self, comment_id: str, dedupe_key: str, reply: Mapping[str, Any]) -> None:
         """Store the API's object of a reply that was sent."""
-        with self._storage_errors():
-            self._db.execute(
+        with self._change() as db:
+            db.execute(
                 "UPDATE replies SET reply = ? "
                 "WHERE account = ? AND comment_id = ? AND occasion = ?",
                 (json.dumps(reply), self._account, comment_id, dedupe_key),
@@ -196,14 +215,19 @@ class CommentStore:
             comment_id, dedupe_key,
         )  # fmt: skip
 
-    def _comment_row(self, comment_id: str) -> sqlite3.Row | None:
+    def _comment_row(self, comment_id: str) -> Any:
         rows = self._execute("SELECT * FROM comments WHERE account = ? AND id = ?", comment_id)
         return rows[0] if rows else None
 
-    def _execute(self, statement: str, *parameters: str | float | None) -> list[sqlite3.Row]:
+    def _execute(self, statement: str, *parameters: str | float | None) -> list[Any]:
         """Run a statement with the account as its first parameter."""
         with self._storage_errors():
             return self._db.execute(statement, (self._account, *parameters)).fetchall()
+
+    @contextmanager
+    def _change(self) -> Iterator[Any]:
+        with self._storage_errors(), transaction(self._db) as db:
+            yield db
 
     def _storage_errors(self) -> AbstractContextManager[None]:
         return wrap_storage_errors(
@@ -216,7 +240,7 @@ def _object(document: str) -> dict[str, Any]:
     return dict(json.loads(document))
 
 
-def _reply(row: sqlite3.Row) -> SentReply:
+def _reply(row: Any) -> SentReply:
     with wrap_corruption():
         check_types(row, _REPLY_TYPES)
         return SentReply(

@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from contextlib import closing
 
+from outreply_cli.accounts.resolve import resolve_store_url
 from outreply_cli.doctor.context import DoctorContext
 from outreply_cli.doctor.result import CheckResult, failure, ok, warning
 from outreply_cli.errors import OutReplyError
-from outreply_cli.journal.store import Store, find_store_url
+from outreply_cli.journal.store import Store
 
 # The lease of a calendar lasts 30 seconds.
 _SLOW_MS = 500.0
@@ -15,7 +16,7 @@ _CLOCK_TOLERANCE_SECONDS = 60.0
 
 def check_store(context: DoctorContext) -> Iterator[CheckResult]:
     """Check the database of OUTREPLY_STORE_URL; nothing is checked without one."""
-    url = find_store_url(context.environ, context.profile)
+    url = resolve_store_url(context.profile, context.profile_option, context.environ)
     if url is not None:
         yield _check(context, Store(context.state_dir, url))
 

@@ -1,13 +1,10 @@
 """The store: the journal of this machine in a file, or that of a team in PostgreSQL."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from outreply_cli.accounts.profiles import Profile
 from outreply_cli.clock import Clock, SystemClock
-from outreply_cli.env import STORE_URL_VARIABLE
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.journal.journal import JOURNAL_FILE, Journal
 from outreply_cli.journal.models import Origin
@@ -17,12 +14,6 @@ if TYPE_CHECKING:
 
 _NOWHERE = Origin()
 _SCHEMES = ("postgresql://", "postgres://")
-
-
-def find_store_url(environ: Mapping[str, str], profile: Profile | None) -> str | None:
-    """Return the URL of OUTREPLY_STORE_URL, else of the profile, else None."""
-    from_profile = profile.store_url if profile is not None else None
-    return environ.get(STORE_URL_VARIABLE, "").strip() or from_profile or None
 
 
 @dataclass(frozen=True, repr=False)

@@ -8,9 +8,9 @@ from time import time
 import pytest
 
 from outreply_cli.api.team_rate_limit import TeamRateLimiter
-from outreply_cli.journal.postgres import migrate
 from outreply_cli.spec.token import Token
 from outreply_cli.storage.postgres import PostgresDatabase
+from outreply_cli.storage.team_schema import migrate
 from tests.clocks import ManualClock
 
 TOKEN = Token("outreply_live_limited")

@@ -11,7 +11,7 @@ import pytest
 from outreply_cli.api.client import Client
 from outreply_cli.emulator.server import EmulatorServer
 from outreply_cli.journal.account import account_fingerprint
-from outreply_cli.journal.journal import Journal
+from outreply_cli.journal.journal import SCHEMA_VERSION, Journal
 from outreply_cli.posts.sender import Sender
 from tests.clocks import ManualClock
 from tests.command_line import CommandLine, Result
@@ -289,10 +289,12 @@ def test_older_journal_is_upgraded(slots: CommandLine, client: Client, tmp_path:
     db = journal._db
     db.executescript(
         "DROP TABLE slot_schedules; DROP TABLE slot_claims; DROP INDEX entries_of_row; "
+        "DROP TABLE events; "
         "PRAGMA user_version = 3"
     )
     journal.close()
     journal = Journal(path)
     assert journal.slot_schedules(account_fingerprint(client)) == {}
-    assert journal._db.execute("PRAGMA user_version").fetchone()[0] == 4
+    assert journal._db.execute("PRAGMA user_version").fetchone()[0] == SCHEMA_VERSION
+    assert journal.events() == []
     journal.close()

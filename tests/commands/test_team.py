@@ -57,6 +57,17 @@ def test_machines_share_calendars_uploads_and_slots(
     assert not (other.home / "state" / "journal.db").exists()
 
 
+def test_machines_share_comments_and_replies(team: CommandLine) -> None:
+    other = make_machine(team, "other")
+    (comment_id, *_) = team.run("comments", "inbox", "--all", "--days", "30", "-q").out.split()
+    words = ("comments", "reply", comment_id, "-m", "Come by on Friday!", "--json")
+    first, second = team.run(*words), other.run(*words)
+    assert (first.code, second.code) == (0, 0), first.err + second.err
+    assert json.loads(first.out)["id"] == json.loads(second.out)["id"]
+    # Comments that one machine has seen are not new on another one.
+    assert "0 new comments" in other.run("comments", "inbox", "--days", "30").err
+
+
 def test_move_of_a_machines_journal(team: CommandLine, client: Client, calendar: Path) -> None:
     old = make_machine(team, "old")
     url = old.environ.pop("OUTREPLY_STORE_URL")
@@ -131,8 +142,10 @@ def test_url_of_a_profile(cli: CommandLine, postgres_url: str, calendar: Path) -
     assert cli.run("store", "migrate").code == 0
     assert cli.run("bulk", "schedule", str(calendar)).code == 0
     assert len(log(cli)) == 2
-    # A variable overrides the profile.
-    assert "cannot be used" in cli.run("store", "log", env={"OUTREPLY_STORE_URL": SECRET_URL}).err
+    # A variable overrides the profile, unless it is named.
+    other = {"OUTREPLY_STORE_URL": SECRET_URL}
+    assert "cannot be used" in cli.run("store", "log", env=other).err
+    assert cli.run("store", "log", "--profile", "work", "--json", env=other).code == 0
 
 
 def test_login_keeps_the_store_of_a_profile(cli: CommandLine) -> None:

@@ -9,15 +9,23 @@ from hypothesis import given, strategies as st
 
 from outreply_cli.api.client import Client
 from outreply_cli.comments.replies import ReplyService, fill_template
-from outreply_cli.comments.store import CommentStore
+from outreply_cli.comments.store import CommentStore, open_comments
 from outreply_cli.emulator.server import EmulatorServer
 from outreply_cli.errors import InvalidInputError, OutReplyError
+from outreply_cli.journal.store import Store
+from outreply_cli.storage.postgres import PostgresDatabase
+from outreply_cli.storage.team_schema import migrate
 from tests.clocks import ManualClock
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[CommentStore]:
-    with closing(CommentStore(tmp_path / "comments" / "comments.db", "account")) as store:
+@pytest.fixture(params=["machine", "team"])
+def store(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[CommentStore]:
+    url = None
+    if request.param == "team":
+        url = request.getfixturevalue("postgres_url")
+        with closing(PostgresDatabase(url)) as database:
+            migrate(database)
+    with closing(open_comments(Store(tmp_path / "comments", url), "account")) as store:
         yield store
 
 

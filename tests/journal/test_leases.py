@@ -18,13 +18,9 @@ from outreply_cli.errors import InvalidInputError, StorageError
 from outreply_cli.journal import postgres
 from outreply_cli.journal.locks import CalendarBusyError
 from outreply_cli.journal.models import EntryState, JournalEntryDraft
-from outreply_cli.journal.postgres import (
-    LeaseLostError,
-    PostgresJournal,
-    StoreVersionError,
-    migrate,
-)
+from outreply_cli.journal.postgres import LeaseLostError, PostgresJournal
 from outreply_cli.storage.postgres import PostgresDatabase
+from outreply_cli.storage.team_schema import VERSION, StoreVersionError, migrate
 from tests.postgres import open_migrated
 
 NOW = datetime(2026, 12, 1, 9, tzinfo=UTC)
@@ -184,12 +180,12 @@ def test_store_that_is_not_set_up(postgres_url: str) -> None:
 
 def test_migration_is_repeatable_and_refuses_newer_stores(postgres_url: str) -> None:
     database = PostgresDatabase(postgres_url)
-    assert migrate(database) == (0, postgres.VERSION)
-    assert migrate(database) == (postgres.VERSION, postgres.VERSION)
+    assert migrate(database) == (0, VERSION)
+    assert migrate(database) == (VERSION, VERSION)
     # A newer version that this one can still use.
     run_sql(postgres_url, "UPDATE outreply.schema_version SET version = version + 1")
     PostgresJournal(database).close()
-    assert migrate(database) == (postgres.VERSION + 1, postgres.VERSION + 1)
+    assert migrate(database) == (VERSION + 1, VERSION + 1)
     run_sql(postgres_url, "UPDATE outreply.schema_version SET oldest_client = version")
     for use in (migrate, PostgresJournal):
         with pytest.raises(StoreVersionError, match="newer version of outreply"):
@@ -210,7 +206,7 @@ def test_concurrent_migrations(postgres_url: str) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(found) == [(0, postgres.VERSION), *[(postgres.VERSION,) * 2] * 5]
+    assert sorted(found) == [(0, VERSION), *[(VERSION,) * 2] * 5]
     for database in databases:
         database.close()
 

@@ -44,12 +44,11 @@ def comment_store(
     context: Context, client: "Client", *, allow_readonly: bool = False
 ) -> "Iterator[CommentStore]":
     """Open the comments database of the client's account; raises StorageError."""
-    from outreply_cli.comments.store import COMMENTS_FILE, CommentStore
+    from outreply_cli.comments.store import open_comments
     from outreply_cli.journal.account import account_fingerprint
 
-    path = context.state_dir / COMMENTS_FILE
     account = account_fingerprint(client)
-    with closing(CommentStore(path, account, allow_readonly=allow_readonly)) as store:
+    with closing(open_comments(context.store, account, allow_readonly=allow_readonly)) as store:
         yield store
 
 

@@ -18,7 +18,7 @@ def run(context: Context) -> None:
     Example: outreply store migrate --json
     """
     with closing(context.store.database()) as database:
-        from outreply_cli.journal.postgres import migrate
+        from outreply_cli.storage.team_schema import migrate
 
         before, after = migrate(database)
     note = f"The store {database.name} is up to date (version {after})."
