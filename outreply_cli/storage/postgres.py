@@ -106,6 +106,12 @@ class PostgresDatabase:
             finally:
                 self._is_open = False
 
+    @property
+    def process_id(self) -> int:
+        """ID of the process that the server named when the connection was opened."""
+        assert self._connection is not None
+        return self._connection.info.backend_pid
+
     def execute(self, statement: str, values: Sequence[Any] = ()) -> "psycopg.Cursor[DictRow]":
         """Execute a statement in the open transaction."""
         assert self._connection is not None
@@ -154,7 +160,7 @@ class Measurements(NamedTuple):
         version: Version of the server.
         latency_ms: Milliseconds of a round trip.
         clock_offset: Seconds that its clock is ahead of this machine's.
-        is_pooled: Whether transactions get different sessions.
+        is_pooled: Whether the connection is one to a pooler, such as PgBouncer.
         missing_privileges: Tables that the role may not change.
     """
 
@@ -167,11 +173,6 @@ class Measurements(NamedTuple):
 
 def measure(database: PostgresDatabase, clock: Clock) -> Measurements:
     """Measure a database; raises psycopg.Error."""
-    sessions = set()
-    for _ in range(3):
-        with database.transaction() as db:
-            row = db.execute("SELECT pg_backend_pid() AS pid").fetchone()
-            sessions.add(row["pid"] if row else 0)
     with database.transaction() as db:
         tables = db.execute(
             "SELECT tablename AS name FROM pg_tables WHERE schemaname = ? AND NOT "
@@ -182,7 +183,7 @@ def measure(database: PostgresDatabase, clock: Clock) -> Measurements:
         started_at = clock.monotonic()
         row = db.execute(
             "SELECT extract(epoch FROM clock_timestamp())::float8 AS now, "
-            "current_setting('server_version') AS version"
+            "current_setting('server_version') AS version, pg_backend_pid() AS pid"
         ).fetchone()
         latency = clock.monotonic() - started_at
         assert row is not None
@@ -191,7 +192,8 @@ def measure(database: PostgresDatabase, clock: Clock) -> Measurements:
         str(row["version"]).split()[0],
         latency * 1000,
         offset,
-        len(sessions) > 1,
+        # A pooler has process IDs of its own.
+        row["pid"] != database.process_id,
         [str(table["name"]) for table in tables],
     )
 
