@@ -36,7 +36,7 @@ from tests.golden.shapes import (
 )
 from tests.golden.update import UPDATE_GOLDEN, update_text
 from tests.media.sample_files import jpeg, mp4, png
-from tests.postgres import make_database
+from tests.postgres import make_database, open_migrated
 
 GOLDEN = Path(__file__).parent / "json"
 # Prints what the command that it runs prints.
@@ -524,6 +524,8 @@ def record_store_commands(recorder: Recorder, folder: Path, store_url: str) -> N
     recorder.cli.environ["OUTREPLY_STORE_URL"] = store_url
     recorder.record("store migrate")
     recorder.record("store move")
+    with closing(open_migrated(store_url)) as journal, journal.lock("a", "name:x", wait=0):
+        recorder.record("store status")
     del recorder.cli.environ["OUTREPLY_STORE_URL"]
 
 

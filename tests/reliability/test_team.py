@@ -163,5 +163,5 @@ def test_holder_is_shown(team: Team) -> None:
     with ended(running):
         running.send_signal(signal.SIGSTOP)
         status = team.machines[1].spawn("store", "status")
-        assert f"held by {os.uname().nodename}, pid {running.pid} until" in status.err
+        assert f"held by {os.uname().nodename}, pid {running.pid}" in status.out
         running.send_signal(signal.SIGCONT)

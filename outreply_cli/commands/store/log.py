@@ -69,8 +69,7 @@ def run(
         Column("Page", "page_id", shrinkable=True),
         show("scheduled_at"),
         Column("ID", "id", shrinkable=True),
-        Column("User", "user"),
-        Column("Host", "host", shrinkable=True),
+        Column("By", "user", lambda item: f"{item['user']}@{item['host']}", shrinkable=True),
         Column("Command", "command"),
         Column("Message", "message", shrinkable=True),
     ])  # fmt: skip

@@ -1,8 +1,11 @@
 """`outreply store status`."""
 
 import shlex
+from collections.abc import Callable
 from contextlib import closing
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from outreply_cli.cli.options import DisplayZone, command
 from outreply_cli.context import Context
@@ -13,7 +16,7 @@ from outreply_cli.posts.content import PostContent
 from outreply_cli.posts.service import KEY_CALENDAR
 from outreply_cli.times import format_time, format_time_short
 from outreply_cli.timestamps import format_timestamp, parse_timestamp
-from outreply_cli.ui.columns import Column
+from outreply_cli.ui.columns import Column, Item
 
 _DETAILS = {
     EntryState.SENT: "may have been sent",
@@ -34,25 +37,44 @@ def run(context: Context, tz: DisplayZone = None) -> None:
     """
     store, zone = context.store, context.zone(tz)
     items: list[dict[str, Any]] = []
-    leases: list[Lease] = []
+    held: list[dict[str, Any]] = []
     if store.exists:
         with closing(store.open(allow_readonly=True)) as journal:
             items = [_to_dict(journal, entry) for entry in journal.list_unsettled()]
-            leases = journal.leases()
-    for lease in leases:
-        until = format_time(lease.expires_at, zone)
-        context.info(f"{lease.calendar}: held by {lease.holder} until {until}, then renewed.")
-    context.output.print_list(items, [
+            held = [_lease_to_dict(lease) for lease in journal.leases()]
+    context.output.print_list([*held, *items], [
         Column("Calendar", "calendar", shrinkable=True),
         Column("Page", "page_id", shrinkable=True),
-        Column("When", "scheduled_at",
-               lambda item: format_time(parse_timestamp(item["scheduled_at"]), zone),
-               short=lambda item: format_time_short(parse_timestamp(item["scheduled_at"]), zone)),
+        Column("When", "scheduled_at", lambda item: _format(item, format_time, zone),
+               short=lambda item: _format(item, format_time_short, zone)),
         Column("Detail", "detail"),
         Column("Resolve with", "command"),
     ])  # fmt: skip
     if not items:
         context.info("The journal has no request with an unknown outcome.")
+
+
+def _format(item: Item, format_at: Callable[[datetime, ZoneInfo], str], zone: ZoneInfo) -> str:
+    """Return the time of a post, or the time until which a calendar is held."""
+    at = format_at(parse_timestamp(item["scheduled_at"] or item["expires_at"]), zone)
+    return at if item["scheduled_at"] else f"until {at}"
+
+
+def _lease_to_dict(lease: Lease) -> dict[str, Any]:
+    return {
+        "calendar": lease.calendar,
+        "row": None,
+        "page_id": None,
+        "scheduled_at": None,
+        "status": "held",
+        "detail": f"held by {lease.holder}",
+        "sent_at": None,
+        "id": None,
+        "message": None,
+        "command": None,
+        "holder": lease.holder,
+        "expires_at": format_timestamp(lease.expires_at),
+    }
 
 
 def _to_dict(journal: Journal, entry: JournalEntry) -> dict[str, Any]:
@@ -79,6 +101,8 @@ def _to_dict(journal: Journal, entry: JournalEntry) -> dict[str, Any]:
         "id": entry.post_id,
         "message": entry.body.get("message"),
         "command": shlex.join(["outreply", *words]),
+        "holder": None,
+        "expires_at": None,
     }
 
 
