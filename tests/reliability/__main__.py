@@ -7,10 +7,12 @@ import argparse
 import sys
 from types import ModuleType
 
-from tests.reliability import hints, io_points, simulation
+from tests.reliability import hints, io_points, simulation, team
 
 # Each part is a module with `add_arguments` and `run`.
-PARTS: dict[str, ModuleType] = {"hints": hints, "io-points": io_points, "simulation": simulation}
+PARTS: dict[str, ModuleType] = {
+    "hints": hints, "io-points": io_points, "simulation": simulation, "team": team,
+}  # fmt: skip
 
 
 def main() -> int:
