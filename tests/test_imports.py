@@ -44,7 +44,7 @@ CONFINED = {
     "httpcore": {"api.deadline"},
     "keyring": {"accounts.keyring"},
     "h11": {"net.server"},
-    "psycopg": {"storage.postgres", "api.team_rate_limit"},
+    "psycopg": {"storage.postgres"},
     "jinja2": {"net.html"},
     "werkzeug": {"emulator"},
     "openpyxl": {"bulk.workbook_writer"},

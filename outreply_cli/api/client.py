@@ -208,6 +208,7 @@ class Client:
         *,
         idempotency_key: str | None = None,
         find: "Find | None" = None,
+        before_attempt: "Find | None" = None,
     ) -> Comment:
         """`POST /comments/reply` (`write:comments`)."""
         response = self.transport.request(
@@ -216,6 +217,7 @@ class Client:
             body={"comment_id": comment_id, "message": message},
             idempotency_key=idempotency_key,
             find=find,
+            before_attempt=before_attempt,
         )
         return _unwrap(response, "reply", Comment)
 

@@ -1,21 +1,23 @@
 """The rate limit of a token in a team's store."""
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-import psycopg
-
 from outreply_cli.api.rate_limit import RateLimiter
 from outreply_cli.clock import Clock
 from outreply_cli.spec.token import Token
-from outreply_cli.storage.postgres import PostgresDatabase
+from outreply_cli.storage.postgres import PostgresDatabase, PostgresError
+
+# After an error; each further request would wait for the connection.
+_PAUSE_SECONDS = 60.0
 
 
 class TeamRateLimiter(RateLimiter):
     """The rate limit of one token on all hosts of a team, by the clock of their database."""
 
-    _ERRORS = psycopg.Error
+    _ERRORS = PostgresError
     _FOR_UPDATE = " FOR UPDATE"
 
     def __init__(
@@ -23,6 +25,7 @@ class TeamRateLimiter(RateLimiter):
     ) -> None:
         super().__init__(token, base_url, clock)
         self._database = database
+        self._usable_at = -math.inf
 
     def close(self) -> None:
         """Close the connection."""
@@ -32,7 +35,7 @@ class TeamRateLimiter(RateLimiter):
 
     def acquire(self) -> float:
         """Count a request and return 0, or return the seconds to wait before the next call."""
-        with suppress(psycopg.Error), self._transaction() as db:
+        with suppress(PostgresError), self._transaction() as db:
             # One statement, unless the limit is reached or its window is over.
             row = db.execute(
                 "UPDATE rate_limits SET remaining = remaining - 1, in_flight = in_flight + 1 "
@@ -52,12 +55,11 @@ class TeamRateLimiter(RateLimiter):
     @contextmanager
     def _transaction(self) -> Iterator[Any]:
         with self._lock:
-            if self._is_unusable:
-                raise psycopg.OperationalError("the store is unusable")
+            if self._is_unusable or self._clock.monotonic() < self._usable_at:
+                raise PostgresError("the store is unusable")
             try:
                 with self._database.transaction() as db:
                     yield db
-            except psycopg.Error:
-                # Each further request would wait for the connection.
-                self._is_unusable = True
+            except PostgresError:
+                self._usable_at = self._clock.monotonic() + _PAUSE_SECONDS
                 raise

@@ -22,6 +22,8 @@ from outreply_cli.spec.token import LEAK_PROBLEM, holds_secret
 
 _PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([^{}]*)\}")
 _CLOCK_TOLERANCE = timedelta(seconds=10)
+# Of a record that a request is about to be sent.
+_RECORD_LIFETIME = timedelta(seconds=10)
 _UNSEEN = "the post of the comment is not known; list its comments first"
 _LATE = "a list may be late; try again in a minute"
 
@@ -122,8 +124,12 @@ class ReplyService:
     def _send(self, reply: SentReply, dedupe_key: str, *, is_repeat: bool = False) -> ReplyResult:
         comment_id = reply.comment_id
 
+        recorded_at = self._client.now()
+
         def record_attempt() -> None:
-            at = self._client.now().timestamp()
+            nonlocal recorded_at
+            recorded_at = self._client.now()
+            at = recorded_at.timestamp()
             self._store.record_intent(replace(reply, attempted_at=at), dedupe_key)
 
         def find() -> Comment | None:
@@ -132,10 +138,19 @@ class ReplyService:
                 record_attempt()
             return found
 
+        def before_attempt() -> Comment | None:
+            # The request waited, or the machine slept: another process may have sent the reply.
+            is_old = self._client.now() - recorded_at > _RECORD_LIFETIME
+            return find() if is_old else None
+
         record_attempt()
         try:
             sent = self._client.reply(
-                comment_id, reply.message, idempotency_key=reply.idempotency_key, find=find
+                comment_id,
+                reply.message,
+                idempotency_key=reply.idempotency_key,
+                find=find,
+                before_attempt=before_attempt,
             )
         except OutReplyError as error:
             if error.maybe_applied:

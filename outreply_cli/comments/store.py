@@ -45,6 +45,13 @@ UPDATE replies SET attempted_at = sent_at
 """
 }
 
+COLUMNS = {
+    "comments": ("account", "id", "post_id", "written_at", "body", "skipped"),
+    "replies": (
+        "account", "comment_id", "occasion", "message", "idempotency_key", "sent_at", "reply",
+        "attempted_at", "token",
+    ),
+}  # fmt: skip
 _REPLY_TYPES = {
     "comment_id": str, "message": str, "idempotency_key": str, "sent_at": float,
     "attempted_at": float, "token": str,
@@ -214,6 +221,19 @@ class CommentStore:
             "DELETE FROM replies WHERE account = ? AND comment_id = ? AND occasion = ?",
             comment_id, dedupe_key,
         )  # fmt: skip
+
+    def copy_rows(self) -> dict[str, list[tuple[Any, ...]]]:
+        """Return the comments and replies of all accounts, by table."""
+        with self._storage_errors():
+            return {
+                table: [
+                    tuple(row)
+                    for row in self._db.execute(
+                        f"SELECT {', '.join(columns)} FROM {table}"  # noqa: S608 - constants
+                    )
+                ]
+                for table, columns in COLUMNS.items()
+            }
 
     def _comment_row(self, comment_id: str) -> Any:
         rows = self._execute("SELECT * FROM comments WHERE account = ? AND id = ?", comment_id)

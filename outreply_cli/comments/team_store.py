@@ -1,10 +1,10 @@
 """Comments seen and replies sent by a team, in PostgreSQL."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
-from outreply_cli.comments.store import CommentStore
+from outreply_cli.comments.store import COLUMNS, CommentStore
 from outreply_cli.storage.postgres import PostgresDatabase, wrap_postgres_errors
 from outreply_cli.storage.team_schema import check_version
 
@@ -35,6 +35,16 @@ class TeamCommentStore(CommentStore):
     def close(self) -> None:
         """Close the connection."""
         self._database.close()
+
+    def add_rows(self, rows: Mapping[str, Sequence[tuple[Any, ...]]]) -> None:
+        """Add comments and replies that the team does not have; raises StorageError."""
+        with self._change() as db:
+            for table, columns in COLUMNS.items():
+                db.executemany(
+                    f"INSERT INTO {table} ({', '.join(columns)}) "  # noqa: S608 - constants
+                    f"VALUES ({', '.join('?' * len(columns))}) ON CONFLICT DO NOTHING",
+                    rows[table],
+                )
 
     def _execute(self, statement: str, *parameters: str | float | None) -> list[Any]:
         with self._change() as db:

@@ -6,11 +6,11 @@ from contextlib import closing
 from outreply_cli.accounts.resolve import resolve_store_url
 from outreply_cli.doctor.context import DoctorContext
 from outreply_cli.doctor.result import CheckResult, failure, ok, warning
-from outreply_cli.errors import OutReplyError
+from outreply_cli.errors import OutReplyError, StorageError
 from outreply_cli.journal.store import Store
 
-# The lease of a calendar lasts 30 seconds.
-_SLOW_MS = 500.0
+# Each post takes several round trips.
+_SLOW_MS = 100.0
 _CLOCK_TOLERANCE_SECONDS = 60.0
 
 
@@ -31,7 +31,9 @@ def _check(context: DoctorContext, store: Store) -> CheckResult:
         with closing(database), wrap_postgres_errors("the store", hint=""):
             found = measure(database, context.clock)
     except OutReplyError as error:
-        return failure("store", error.message, error.hint or "Check OUTREPLY_STORE_URL.")
+        is_unreachable = type(error) is StorageError
+        hint = "Check OUTREPLY_STORE_URL, the network, and the log of the database."
+        return failure("store", error.message, hint if is_unreachable else error.hint or hint)
     pooled = ", through a pooler" if found.is_pooled else ""
     detail = f"{database.name}, PostgreSQL {found.version}{pooled}, {found.latency_ms:.0f} ms"
     if found.missing_privileges:

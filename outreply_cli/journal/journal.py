@@ -239,6 +239,9 @@ class Journal:
         """
         return calendar_lock(self.path.parent, account, calendar, wait=wait)
 
+    def check_lease(self, entry: JournalEntry) -> None:
+        """Raise LeaseLostError if another process has taken over the calendar of an entry."""
+
     def leases(self) -> list[Lease]:
         """Return the calendars that processes are working on; those of files are not known."""
         return []
@@ -300,6 +303,8 @@ class Journal:
     def rename_calendar(self, account: str, old: str, new: str) -> None:
         """Give a calendar another ID."""
         with self._change() as db:
+            for calendar in (old, new):
+                self._check_lease(db, account, calendar)
             for table, column in (
                 ("calendars", "id"), ("entries", "calendar"), ("slot_claims", "calendar"),
             ):  # fmt: skip
@@ -439,7 +444,8 @@ class Journal:
             for account, calendar in {(draft.account, draft.calendar) for draft in drafts}:
                 self._check_lease(db, account, calendar)
             if claim:
-                for draft in drafts:
+                # In the same order everywhere: two machines do not wait for each other.
+                for draft in sorted(drafts, key=lambda item: (item.page_id, item.scheduled_at)):
                     _claim_slot(db, draft)
             ids = self._insert_all(db, drafts)
             return self._load_all(db, ids)
@@ -528,6 +534,11 @@ class Journal:
 
         A slot that the post has claimed is free again.
         """
+        # PostgreSQL stores neither NUL nor lone surrogates.
+        code, error = (
+            text.replace("\x00", "").encode(errors="backslashreplace").decode()
+            for text in (code, error)
+        )
         with self._change() as db:
             self._set(
                 db, entry, _SENDABLE, "state = 'failed', error_code = ?, error = ?", code, error
@@ -660,9 +671,15 @@ class Journal:
             with wrap_corruption():
                 return [_event(row) for row in rows]
 
-    def snapshot(self) -> AbstractContextManager[Any]:
+    @contextmanager
+    def snapshot(self) -> Iterator[Any]:
         """Read several tables as they are at one time."""
-        return self._change()
+        with self._access() as db:
+            db.execute("BEGIN")
+            try:
+                yield db
+            finally:
+                db.execute("ROLLBACK")
 
     def rewrite(self) -> AbstractContextManager[Any]:
         """Change several tables, all or none."""
@@ -762,7 +779,7 @@ class Journal:
 
     def _read(self, sql: str, values: tuple[Any, ...]) -> list[JournalEntry]:
         with self._access() as db:
-            return [_entry(row) for row in db.execute(sql, values).fetchall()]
+            return [entry_from_row(row) for row in db.execute(sql, values).fetchall()]
 
     def _load_all(self, db: Any, ids: Sequence[int | None]) -> list[JournalEntry]:
         """Return the entries with `ids`, in this order."""
@@ -773,7 +790,7 @@ class Journal:
                 f"SELECT * FROM entries WHERE id IN ({', '.join('?' * len(part))})",  # noqa: S608
                 part,
             ).fetchall()
-            entries.update((row["id"], _entry(row)) for row in rows)
+            entries.update((row["id"], entry_from_row(row)) for row in rows)
         with wrap_corruption():
             return [entries[entry_id] for entry_id in ids]
 
@@ -867,14 +884,12 @@ def _done_action(entry: JournalEntry) -> EventAction:
 def _claim_slot(db: Any, draft: JournalEntryDraft) -> None:
     values = (draft.account, draft.page_id, draft.scheduled_at.isoformat())
     holder = (draft.calendar, draft.row)
-    db.execute(
-        "INSERT INTO slot_claims VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-        (*values, *holder),
-    )
     row = db.execute(
-        "SELECT calendar, row FROM slot_claims "
-        "WHERE account = ? AND page_id = ? AND scheduled_at = ?",
-        values,
+        # Returns the claim that is there, also if it was made in the meantime.
+        "INSERT INTO slot_claims VALUES (?, ?, ?, ?, ?) "
+        "ON CONFLICT (account, page_id, scheduled_at) DO UPDATE "
+        "SET calendar = slot_claims.calendar RETURNING calendar, row",
+        (*values, *holder),
     ).fetchone()
     if (row["calendar"], row["row"]) != holder:
         raise SlotTakenError(
@@ -898,7 +913,8 @@ def _event(row: Any) -> Event:
     )
 
 
-def _entry(row: Any) -> JournalEntry:
+def entry_from_row(row: Any) -> JournalEntry:
+    """Return the entry in a row of the table; raises sqlite3.DatabaseError if it is invalid."""
     values = dict(row)
     with wrap_corruption():
         check_types(values, _COLUMN_TYPES)

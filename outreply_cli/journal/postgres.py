@@ -6,6 +6,7 @@ any more. The clock of the database decides when a lease expires.
 """
 
 import os
+import secrets
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -17,13 +18,14 @@ from outreply_cli.clock import Clock, SystemClock
 from outreply_cli.errors import StorageError
 from outreply_cli.journal.journal import EntryChangedError, Journal
 from outreply_cli.journal.locks import CalendarBusyError
-from outreply_cli.journal.models import JournalEntryDraft, Lease, Origin
+from outreply_cli.journal.models import JournalEntry, JournalEntryDraft, Lease, Origin
 from outreply_cli.storage.postgres import PostgresDatabase, wrap_postgres_errors
 from outreply_cli.storage.team_schema import check_version
 
 LEASE_SECONDS = 30.0
 _RENEW_SECONDS = LEASE_SECONDS / 4
 _POLL_SECONDS = 0.5
+_FENCE_STEP_MAX = 1 << 32
 _HINT = (
     "Nothing more was sent. Check the database with: outreply doctor. Then run the command again."
 )
@@ -37,8 +39,9 @@ class LeaseLostError(EntryChangedError):
 
 @dataclass
 class _Lease:
+    """A lease of this process; once it has ended, its calendar cannot be changed any more."""
+
     fence: int
-    lost: bool = False
     released: threading.Event = field(default_factory=threading.Event)
 
 
@@ -89,11 +92,11 @@ class PostgresJournal(Journal):
             yield
         finally:
             lease.released.set()
-            del self._leases[key]
-            # If the database is away, the lease expires.
+            # If the database is away, the lease expires. The new fence stops the renewal, and
+            # threads that still work on the calendar.
             with suppress(StorageError), self._change() as db:
                 db.execute(
-                    "UPDATE leases SET expires_at = '-infinity' "
+                    "UPDATE leases SET expires_at = '-infinity', fence = fence + 1 "
                     "WHERE account = ? AND calendar = ? AND fence = ?",
                     (*key, lease.fence),
                 )
@@ -111,6 +114,11 @@ class PostgresJournal(Journal):
         with self._access() as db:
             db.execute("SET LOCAL statement_timeout TO 0")
             yield db
+
+    def check_lease(self, entry: JournalEntry) -> None:
+        """Raise LeaseLostError if another process has taken over the calendar of an entry."""
+        with self._change() as db:
+            self._check_lease(db, entry.account, entry.calendar)
 
     def leases(self) -> list[Lease]:
         """Return the leases that have not expired."""
@@ -133,11 +141,19 @@ class PostgresJournal(Journal):
                     (account, calendar),
                 )
                 row = db.execute(
-                    "UPDATE leases SET fence = fence + 1, holder = ?, "
+                    # A step of any size: a database that is restored to an older state must not
+                    # give a fence again that a process still has.
+                    "UPDATE leases SET fence = fence + ?, holder = ?, "
                     "expires_at = clock_timestamp() + make_interval(secs => ?) "
                     "WHERE account = ? AND calendar = ? AND expires_at < clock_timestamp() "
                     "RETURNING fence",
-                    (holder, LEASE_SECONDS, account, calendar),
+                    (
+                        1 + secrets.randbelow(_FENCE_STEP_MAX),
+                        holder,
+                        LEASE_SECONDS,
+                        account,
+                        calendar,
+                    ),
                 ).fetchone()
                 if row is not None:
                     return int(row["fence"])
@@ -157,24 +173,21 @@ class PostgresJournal(Journal):
         while not lease.released.wait(_RENEW_SECONDS):
             # If the database is away, each change of an entry fails as well.
             with suppress(StorageError), self._change() as db:
-                row = db.execute(
-                    "UPDATE leases SET expires_at = clock_timestamp() + make_interval(secs => ?) "
-                    "WHERE account = ? AND calendar = ? AND fence = ? RETURNING fence",
-                    (LEASE_SECONDS, *key, lease.fence),
-                ).fetchone()
-                if row is None:
+                if not self._extend(db, key, lease):
                     return
+
+    def _extend(self, db: Any, key: tuple[str, str], lease: _Lease) -> bool:
+        """Renew a lease, and lock it until the commit; return whether it is still held."""
+        row = db.execute(
+            "UPDATE leases SET expires_at = clock_timestamp() + make_interval(secs => ?) "
+            "WHERE account = ? AND calendar = ? AND fence = ? RETURNING fence",
+            (LEASE_SECONDS, *key, lease.fence),
+        ).fetchone()
+        return row is not None
 
     def _check_lease(self, db: Any, account: str, calendar: str) -> None:
         lease = self._leases.get((account, calendar))
-        if lease is None:
-            return
-        # Locks the row until the commit: nobody takes over in between.
-        row = db.execute(
-            "SELECT fence FROM leases WHERE account = ? AND calendar = ? FOR SHARE",
-            (account, calendar),
-        ).fetchone()
-        if row is None or row["fence"] != lease.fence:
+        if lease is not None and not self._extend(db, (account, calendar), lease):
             raise LeaseLostError(
                 "another process has taken over the calendar, because this one did not respond "
                 f"for {LEASE_SECONDS:.0f} seconds",

@@ -1,20 +1,28 @@
 """Copies of a journal: JSON lines for backups, and the move into a team's store.
 
-A copy is added to what a store has: an entry, a claim or an event that is there already stays as
-it is, so that a copy can be added again.
+A copy is added to what a store has: what is there already stays as it is, except that an entry with
+a post wins over one without. A copy that adds no entry adds nothing else either, so that it can be
+added again after slots and uploads have changed.
 """
 
 import json
+import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.formats.json import parse_json
-from outreply_cli.journal.journal import Journal
+from outreply_cli.journal.journal import Journal, entry_from_row
+from outreply_cli.journal.models import EntryState, EventAction
+from outreply_cli.spec.text import is_unicode
+from outreply_cli.timestamps import parse_timestamp
 
 _FORMAT = "outreply-store"
 _VERSION = 1
+_INTEGER_MAX = 1 << 62
+# States of an entry whose post was never made.
+_WITHOUT_POST = frozenset({EntryState.PLANNED, EntryState.FAILED})
 # The columns of each table with their types, in the order in which rows are added.
 TABLES: Mapping[str, Mapping[str, Any]] = {
     "calendars": {"account": str, "id": str, "path": str, "knows_all": int},
@@ -50,7 +58,7 @@ class CopyReport:
     Attributes:
         added: Rows that were added, by table.
         present: Rows that were there already, by table.
-        different: Entries that were there in another state, as `calendar: row`.
+        different: Entries that were there with another state or post, as `calendar: row`.
     """
 
     added: dict[str, int] = field(default_factory=dict)
@@ -96,7 +104,7 @@ def parse_lines(name: str, lines: Iterable[str]) -> Rows:
                 _check_header(item)
             else:
                 rows[item["table"]].append(_check_row(item["table"], item["row"]))
-        except (ValueError, TypeError, LookupError) as problem:
+        except (ValueError, TypeError, LookupError, sqlite3.DatabaseError) as problem:
             reason = str(problem) if isinstance(problem, _InvalidLineError) else "is not a row"
             raise InvalidInputError(
                 f"{name}:{number}: the line {reason}",
@@ -104,6 +112,14 @@ def parse_lines(name: str, lines: Iterable[str]) -> Rows:
             ) from None
     if not number:
         raise InvalidInputError(f"{name} is empty", hint="Use a file of `outreply store export`.")
+    ids = {row["id"] for row in rows["entries"]}
+    used = {row["replaces"] for row in rows["entries"]} - {None}
+    used |= {row["entry_id"] for row in rows["events"]}
+    if not used <= ids:
+        raise InvalidInputError(
+            f"{name} is not complete: post {min(used - ids)} is missing",
+            hint="Use a file that `outreply store export` has written.",
+        )
     return rows
 
 
@@ -123,8 +139,21 @@ def _check_row(table: str, row: Any) -> dict[str, Any]:
     if not isinstance(row, dict) or row.keys() != columns.keys():
         raise _InvalidLineError(f"does not have the columns of {table}")
     for name, expected in columns.items():
-        if not isinstance(row[name], expected) or isinstance(row[name], bool):
+        value = row[name]
+        is_valid = isinstance(value, expected) and not isinstance(value, bool)
+        if isinstance(value, str):
+            is_valid = is_valid and is_unicode(value) and "\x00" not in value
+        elif isinstance(value, int | float):
+            is_valid = is_valid and abs(value) < _INTEGER_MAX
+        if not is_valid:
             raise _InvalidLineError(f"has an invalid {name}")
+    # What the journal could not read again.
+    if table == "entries":
+        entry_from_row(row)
+    elif table == "events":
+        EventAction(row["action"])
+    if "scheduled_at" in row:
+        parse_timestamp(row["scheduled_at"])
     return row
 
 
@@ -133,37 +162,61 @@ def add_rows(journal: Journal, rows: Rows) -> CopyReport:
     report = CopyReport()
     with journal.rewrite() as db:
         ids = _add_entries(db, rows["entries"], report)
+        if rows["entries"] and not report.added["entries"]:
+            return report
+        # Posts that were sent since the copy was made are not in it.
+        calendars = [{**row, "knows_all": 0} for row in rows["calendars"]]
+        db.executemany(
+            "UPDATE calendars SET knows_all = 0 WHERE account = ? AND id = ?",
+            [(row["account"], row["id"]) for row in calendars],
+        )
+        events = [{**row, "entry_id": ids[row["entry_id"]]} for row in rows["events"]]
+        changed = {"calendars": calendars, "events": events}
         for table, columns in TABLES.items():
-            if table == "entries":
-                continue
-            items = rows[table]
-            if table == "events":
-                items = [{**row, "entry_id": ids[row["entry_id"]]} for row in items]
-            _insert(db, table, list(columns), items, report)
+            if table != "entries":
+                _insert(db, table, list(columns), changed.get(table, rows[table]), report)
     return report
 
 
 def _add_entries(db: Any, rows: list[dict[str, Any]], report: CopyReport) -> dict[int, int]:
     """Add entries, and return their IDs in the journal by those in `rows`."""
     columns = [name for name in TABLES["entries"] if name not in {"id", "replaces"}]
+    before = _known_entries(db)
     _insert(db, "entries", columns, rows, report)
-    known = {
-        _identity(row): row
-        for row in db.execute(
-            "SELECT id, account, calendar, row, generation, state, idempotency_key, replaces "
-            "FROM entries"
-        ).fetchall()
-    }
+    # A post that one of them has made exists, whatever the other one planned.
+    made = [
+        row
+        for row in rows
+        if row["state"] not in _WITHOUT_POST
+        and before.get(_identity(row), {"state": ""})["state"] in _WITHOUT_POST
+    ]
+    db.executemany(
+        f"UPDATE entries SET {', '.join(f'{name} = ?' for name in columns)} WHERE id = ?",  # noqa: S608
+        [(*(row[name] for name in columns), before[_identity(row)]["id"]) for row in made],
+    )
+    known = _known_entries(db)
     ids = {row["id"]: int(known[_identity(row)]["id"]) for row in rows}
     for row in rows:
         other = known[_identity(row)]
-        if (other["state"], other["idempotency_key"]) != (row["state"], row["idempotency_key"]):
+        if any(other[name] != row[name] for name in ("state", "idempotency_key", "post_id")):
             report.different.append(f"{row['calendar']}: {row['row']}")
     db.executemany(
-        "UPDATE entries SET replaces = ? WHERE id = ? AND replaces IS NULL",
-        [(ids[row["replaces"]], ids[row["id"]]) for row in rows if row["replaces"] is not None],
+        "UPDATE entries SET replaces = ? WHERE id = ?",
+        [
+            (ids[row["replaces"]], ids[row["id"]])
+            for row in rows
+            if row["replaces"] is not None and _identity(row) not in before
+        ],
     )
     return ids
+
+
+def _known_entries(db: Any) -> dict[tuple[str, str, str, int], Any]:
+    rows = db.execute(
+        "SELECT id, account, calendar, row, generation, state, idempotency_key, post_id "
+        "FROM entries"
+    ).fetchall()
+    return {_identity(row): row for row in rows}
 
 
 def _identity(row: Any) -> tuple[str, str, str, int]:

@@ -4,6 +4,7 @@ Statements are those of SQLite, with `?` for values. All tables are in one schem
 each transaction: a pooler such as PgBouncer may give each transaction another session.
 """
 
+import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -24,6 +25,8 @@ except ImportError as failure:
     ) from None
 
 SCHEMA = "outreply"
+# The driver's error, for modules that must not import it themselves.
+PostgresError = psycopg.Error
 _CONNECT_SECONDS = 10
 _STATEMENT_SECONDS = 30
 # A process that stops in a transaction holds locks; transactions take milliseconds.
@@ -35,6 +38,7 @@ _SETTINGS: dict[str, Any] = {
     "keepalives_count": 2,
     "tcp_user_timeout": 15_000,
     "connect_timeout": _CONNECT_SECONDS,
+    "client_encoding": "utf8",
     "application_name": "outreply",
 }
 _BEGIN = (
@@ -51,22 +55,13 @@ class PostgresDatabase:
         name: Host and database, for messages.
     """
 
-    def __init__(self, url: str, *, password: str | None = None) -> None:
-        """Check `url`; `password` replaces the one in it.
+    def __init__(self, url: str) -> None:
+        """Check `url`.
 
         Raises:
             InvalidInputError: The URL is invalid.
         """
-        try:
-            settings: dict[str, Any] = dict(conninfo_to_dict(url))
-        except psycopg.ProgrammingError:
-            # The message of the driver may quote the password.
-            raise InvalidInputError(
-                "the store URL is invalid",
-                hint="Use the form: postgresql://USER@HOST/DATABASE",
-            ) from None
-        if password is not None:
-            settings["password"] = password
+        settings = _parse_url(url)
         host = str(settings.get("host") or "localhost")
         port = f":{settings['port']}" if settings.get("port") else ""
         self.name = f"{host}{port}/{settings.get('dbname') or ''}"
@@ -74,13 +69,14 @@ class PostgresDatabase:
         self._connection: psycopg.Connection[DictRow] | None = None
         self._lock = threading.RLock()
         self._is_open = False
+        self._is_closed = False
 
     def close(self) -> None:
-        """Close the connection."""
+        """Close the connection; it is not opened again."""
         with self._lock:
             if self._connection is not None:
                 self._connection.close()
-            self._connection = None
+            self._connection, self._is_closed = None, True
 
     @contextmanager
     def transaction(self) -> Iterator["PostgresDatabase"]:
@@ -135,6 +131,8 @@ class PostgresDatabase:
         return rows
 
     def _begin(self) -> "psycopg.Connection[DictRow]":
+        if self._is_closed:
+            raise psycopg.OperationalError("the connection is closed")
         for attempt in range(2):
             if self._connection is None or self._connection.closed:
                 self._connection = psycopg.connect(
@@ -175,9 +173,10 @@ def measure(database: PostgresDatabase, clock: Clock) -> Measurements:
     """Measure a database; raises psycopg.Error."""
     with database.transaction() as db:
         tables = db.execute(
-            "SELECT tablename AS name FROM pg_tables WHERE schemaname = ? AND NOT "
-            "has_table_privilege(format('%I.%I', schemaname, tablename), "
-            "'SELECT, INSERT, UPDATE, DELETE') ORDER BY tablename",
+            "SELECT DISTINCT tablename AS name FROM pg_tables, "
+            "unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS privilege "
+            "WHERE schemaname = ? AND NOT has_table_privilege("
+            "format('%I.%I', schemaname, tablename), privilege) ORDER BY tablename",
             (SCHEMA,),
         ).fetchall()
         started_at = clock.monotonic()
@@ -203,9 +202,33 @@ def wrap_postgres_errors(name: str, *, hint: str) -> Iterator[None]:
     """Raise StorageError, with the `name` of the store, if the block cannot use the database."""
     try:
         yield
-    except (psycopg.Error, UnicodeError) as error:
+    # A stored value that is invalid raises the error of SQLite.
+    except (psycopg.Error, sqlite3.DatabaseError, UnicodeError) as error:
         lines = str(error).strip().splitlines() or [type(error).__name__]
         raise StorageError(f"{name} cannot be used: {lines[0]}", hint=hint) from None
+
+
+def _parse_url(url: str) -> dict[str, Any]:
+    """Return the settings in a URL; an error quotes none of them, because one is the password."""
+    form = "Use the form: postgresql://USER@HOST/DATABASE"
+    try:
+        settings: dict[str, Any] = dict(conninfo_to_dict(url))
+    except psycopg.ProgrammingError:
+        raise InvalidInputError("the store URL is invalid", hint=form) from None
+    host, port = str(settings.get("host") or ""), str(settings.get("port") or "")
+    names = host + str(settings.get("dbname") or "")
+    # Such a URL was split in the middle of its password.
+    if (
+        "@" in names
+        or ("/" in host and not host.startswith("/"))
+        or not port.isascii()
+        or (port and not port.replace(",", "").isdigit())
+    ):
+        raise InvalidInputError(
+            "the store URL is invalid",
+            hint=f"{form}; in the password, write @ as %40, / as %2F and : as %3A.",
+        )
+    return settings
 
 
 @lru_cache(maxsize=256)

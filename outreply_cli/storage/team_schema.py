@@ -101,11 +101,23 @@ def migrate(database: PostgresDatabase) -> tuple[int, int]:
     with wrap_postgres_errors(f"the store {database.name}", hint=hint), database.transaction():
         # Released at the end of the transaction, also by a pooler or when this process dies.
         database.execute("SELECT pg_advisory_xact_lock(?)", (_MIGRATION_LOCK,))
-        database.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
-        database.execute(
-            "CREATE TABLE IF NOT EXISTS schema_version "
-            "(version INTEGER NOT NULL, oldest_client INTEGER NOT NULL)"
-        )
+        # An index on a large table takes its time.
+        database.execute("SET LOCAL statement_timeout TO 0")
+        encoding = database.execute("SHOW server_encoding").fetchone()
+        if encoding is not None and encoding["server_encoding"] != "UTF8":
+            raise StoreVersionError(
+                f"the database {database.name} has the encoding {encoding['server_encoding']}",
+                hint="Create it with: CREATE DATABASE outreply ENCODING 'UTF8' TEMPLATE template0",
+            )
+        # A member of the team may run this again without the right to create schemas.
+        if not _has_schema(database):
+            database.execute(f"CREATE SCHEMA {SCHEMA}")
+        table = database.execute("SELECT to_regclass('schema_version') AS name").fetchone()
+        if table is None or table["name"] is None:
+            database.execute(
+                "CREATE TABLE schema_version "
+                "(version INTEGER NOT NULL, oldest_client INTEGER NOT NULL)"
+            )
         row = database.execute("SELECT version, oldest_client FROM schema_version").fetchone()
         before = 0 if row is None else int(row["version"])
         _check_newer(database.name, row)
@@ -126,12 +138,27 @@ def _check_newer(name: str, row: Any) -> None:
         )
 
 
+def _has_schema(database: PostgresDatabase) -> bool:
+    found = database.execute("SELECT 1 FROM pg_namespace WHERE nspname = ?", (SCHEMA,)).fetchone()
+    return found is not None
+
+
 def check_version(database: PostgresDatabase) -> None:
     """Check that this version of outreply can use a store; the caller holds a transaction.
 
     Raises:
         StoreVersionError: The store is not set up, or its version is another one.
     """
+    usage = database.execute(
+        "SELECT has_schema_privilege(oid, 'USAGE') AS granted FROM pg_namespace WHERE nspname = ?",
+        (SCHEMA,),
+    ).fetchone()
+    if usage is not None and not usage["granted"]:
+        raise StoreVersionError(
+            f"the role may not use the schema {SCHEMA} of the store {database.name}",
+            hint=f"As its owner, run: GRANT USAGE ON SCHEMA {SCHEMA} TO ROLE, and GRANT SELECT, "
+            f"INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {SCHEMA} TO ROLE",
+        )
     table = database.execute("SELECT to_regclass('schema_version') AS name").fetchone()
     row = None
     if table is not None and table["name"] is not None:

@@ -1,6 +1,8 @@
 """Machines that share a team's store."""
 
 import json
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -85,6 +87,19 @@ def test_move_of_a_machines_journal(team: CommandLine, client: Client, calendar:
     assert {str(post["id"]) for post in client.scheduled_posts().items} == posts
 
 
+def test_move_of_comments_and_replies(team: CommandLine) -> None:
+    old = make_machine(team, "old")
+    url = old.environ.pop("OUTREPLY_STORE_URL")
+    (comment_id, *_) = old.run("comments", "inbox", "--all", "--days", "30", "-q").out.split()
+    words = ("comments", "reply", comment_id, "-m", "Come by on Friday!", "--json")
+    first = json.loads(old.run(*words).out)
+    # The server has forgotten the key.
+    old.clock.advance(2 * 86_400)
+    old.environ["OUTREPLY_STORE_URL"] = url
+    assert old.run("store", "move").code == 0
+    assert json.loads(old.run(*words).out)["id"] == first["id"]
+
+
 def test_move_without_a_journal(team: CommandLine) -> None:
     result = team.run("store", "move")
     assert result.code == 2
@@ -131,6 +146,20 @@ def test_invalid_url(cli: CommandLine, url: str, reason: str) -> None:
     assert result.code == 2
     assert reason.lower() in result.err.lower()
     assert "hunter2222" not in result.err
+
+
+def test_missing_extra(cli: CommandLine) -> None:
+    program = (
+        "import sys; sys.modules['psycopg'] = None; "
+        "from outreply_cli.__main__ import run; sys.argv = ['outreply', 'pages', 'list']; "
+        "sys.exit(run())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60,
+        env={**cli.environ, "OUTREPLY_STORE_URL": SECRET_URL},
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "pip install 'outreply-cli[postgres]'" in done.stderr
 
 
 def test_url_of_a_profile(cli: CommandLine, postgres_url: str, calendar: Path) -> None:

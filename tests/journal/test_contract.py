@@ -3,12 +3,14 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from threading import Thread
 
 import pytest
 
 from outreply_cli.journal.journal import EntryChangedError, Journal, SlotTakenError
 from outreply_cli.journal.locks import CalendarBusyError
 from outreply_cli.journal.models import EntryState, JournalEntry, JournalEntryDraft, SlotText
+from outreply_cli.journal.transfer import add_rows, read_rows
 
 NOW = datetime(2026, 12, 1, 9, tzinfo=UTC)
 AT = NOW + timedelta(days=1)
@@ -157,6 +159,68 @@ def test_slots(open_journal: Callable[[], Journal]) -> None:
     assert (claim.row, claim.is_claim, claim.entry_id) == (DRAFT.row, True, entry.id)
     first.mark_failed(entry, "CODE", "text")
     assert second.slot_claims("account", NOW) == []
+
+
+def test_slots_claimed_in_any_order(open_journal: Callable[[], Journal]) -> None:
+    drafts = [replace(DRAFT, row=f"r{n}", scheduled_at=AT + timedelta(hours=n)) for n in range(40)]
+    errors: list[Exception] = []
+
+    def claim(name: str, wanted: list[JournalEntryDraft]) -> None:
+        try:
+            open_journal().record_planned(
+                [replace(draft, calendar=name) for draft in wanted], claim=True
+            )
+        except SlotTakenError as error:
+            errors.append(error)
+
+    threads = [
+        Thread(target=claim, args=("one", drafts)), Thread(target=claim, args=("two", drafts[::-1]))
+    ]  # fmt: skip
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(errors) == 1
+
+
+def test_text_that_a_database_cannot_store(journal: Journal) -> None:
+    entry = plan(journal)
+    journal.mark_failed(entry, "CODE", "bad\x00 \ud800 text")
+    assert journal.entry(entry.id).error == "bad \\ud800 text"
+
+
+def test_copy_keeps_the_post_that_one_of_both_has(open_journal: Callable[[], Journal]) -> None:
+    journal = open_journal()
+    journal.record_calendar("account", "rows:1", "/a.csv")
+    journal.record_all_known("account", "rows:1")
+    journal.adopt(DRAFT, "post-1")
+    failed, planned = journal.record_planned([OTHER, replace(DRAFT, row="planned")])
+    journal.mark_failed(failed, "CODE", "refused")
+    copy = read_rows(journal)
+    # Since then, here: one post was made, and another one has another ID.
+    journal.record_planned([OTHER])
+    journal.mark_done(journal.entry(failed.id), "post-2")
+    rows = {table: [dict(row) for row in items] for table, items in copy.items()}
+    entries = {row["id"]: row for row in rows["entries"]}
+    entries[planned.id] |= {"state": "done", "post_id": "post-3"}
+    rows["entries"].append({**entries[planned.id], "id": 99, "row": "new", "replaces": planned.id})
+    report = add_rows(journal, rows)
+    assert report.added["entries"] == 1
+    assert report.different == ["rows:1: key:b@p1"]
+    assert journal.post_ids("account") == {"post-1", "post-2", "post-3"}
+    # The journal does not know what was sent since the copy was made.
+    assert not journal.knows_all_posts("account", "rows:1")
+    (new,) = journal.entries_of_rows("account", ["new"])
+    assert new.replaces == planned.id
+
+
+def test_copy_that_adds_no_entry_adds_nothing(journal: Journal) -> None:
+    journal.adopt(DRAFT, "post-1")
+    journal.set_slots("account", "page", "p1", SlotText("mon 09:00", "UTC"))
+    copy = read_rows(journal)
+    journal.clear_slots("account", "page", "p1")
+    add_rows(journal, copy)
+    assert journal.slot_schedules("account") == {}
 
 
 def test_uploads(journal: Journal) -> None:

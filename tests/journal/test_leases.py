@@ -19,8 +19,9 @@ from outreply_cli.journal import postgres
 from outreply_cli.journal.locks import CalendarBusyError
 from outreply_cli.journal.models import EntryState, JournalEntryDraft
 from outreply_cli.journal.postgres import LeaseLostError, PostgresJournal
-from outreply_cli.storage.postgres import PostgresDatabase
+from outreply_cli.storage.postgres import PostgresDatabase, measure
 from outreply_cli.storage.team_schema import VERSION, StoreVersionError, migrate
+from tests.clocks import ManualClock
 from tests.postgres import open_migrated
 
 NOW = datetime(2026, 12, 1, 9, tzinfo=UTC)
@@ -95,6 +96,75 @@ def test_expired_lease_that_nobody_took_is_still_held(
         expire(postgres_url)
         first.record_planned([DRAFT])
     assert len(first.rows("account", "rows:1")) == 1
+
+
+def test_thread_that_goes_on_after_the_lock_records_nothing(
+    journals: tuple[PostgresJournal, PostgresJournal],
+) -> None:
+    first, second = journals
+    with first.lock("account", "rows:1", wait=0):
+        (entry,) = first.record_planned([DRAFT])
+    with pytest.raises(LeaseLostError):
+        first.mark_sent(entry, NOW, "t")
+    with second.lock("account", "rows:1", wait=0), pytest.raises(LeaseLostError):
+        first.check_lease(entry)
+    with first.lock("account", "rows:1", wait=0):
+        first.mark_sent(entry, NOW, "t")
+
+
+def test_fence_of_a_restored_database_is_another_one(
+    journals: tuple[PostgresJournal, PostgresJournal], postgres_url: str
+) -> None:
+    first, second = journals
+    with first.lock("account", "rows:1", wait=0):
+        (entry,) = first.record_planned([DRAFT])
+        run_sql(postgres_url, "UPDATE outreply.leases SET fence = 0, expires_at = '-infinity'")
+        with (
+            second.lock("account", "rows:1", wait=0),
+            pytest.raises(LeaseLostError),
+        ):
+            first.mark_sent(entry, NOW, "t")
+
+
+def test_closed_journal_is_not_opened_again(
+    journals: tuple[PostgresJournal, PostgresJournal],
+) -> None:
+    journal, _ = journals
+    journal.close()
+    with pytest.raises(StorageError, match="the connection is closed"):
+        journal.has_unsettled  # noqa: B018 - raises
+
+
+def test_invalid_stored_value_is_a_storage_error(
+    journals: tuple[PostgresJournal, PostgresJournal], postgres_url: str
+) -> None:
+    journal, _ = journals
+    journal.record_planned([DRAFT])
+    run_sql(postgres_url, "UPDATE outreply.entries SET body = 'not JSON'")
+    with pytest.raises(StorageError, match="a stored value is invalid"):
+        journal.rows("account", "rows:1")
+
+
+def test_role_without_rights(postgres_url: str) -> None:
+    open_migrated(postgres_url).close()
+    role = f"r{os.getpid()}"
+    run_sql(postgres_url, f"CREATE ROLE {role} LOGIN")
+    url = postgres_url.replace("postgres:@", f"{role}@")
+    try:
+        with pytest.raises(StoreVersionError, match="may not use the schema outreply"):
+            PostgresJournal(PostgresDatabase(url))
+        run_sql(postgres_url, f"GRANT USAGE ON SCHEMA outreply TO {role}")
+        run_sql(postgres_url, f"GRANT SELECT ON ALL TABLES IN SCHEMA outreply TO {role}")
+        with closing(PostgresDatabase(url)) as database:
+            # It may not create schemas, and need not.
+            assert migrate(database) == (VERSION, VERSION)
+            assert "entries" in measure(database, ManualClock()).missing_privileges
+        with closing(PostgresJournal(PostgresDatabase(url))) as journal:
+            with pytest.raises(StorageError, match="permission denied"):
+                journal.record_planned([DRAFT])
+    finally:
+        run_sql(postgres_url, f"DROP OWNED BY {role}")
+        run_sql(postgres_url, f"DROP ROLE {role}")
 
 
 def test_lease_is_renewed(
@@ -179,21 +249,27 @@ def test_store_that_is_not_set_up(postgres_url: str) -> None:
 
 
 def test_migration_is_repeatable_and_refuses_newer_stores(postgres_url: str) -> None:
-    database = PostgresDatabase(postgres_url)
+    with closing(PostgresDatabase(postgres_url)) as database:
+        check_versions(database, postgres_url)
+
+
+def check_versions(database: PostgresDatabase, postgres_url: str) -> None:
+    def open_again() -> PostgresJournal:
+        return PostgresJournal(PostgresDatabase(postgres_url))
+
     assert migrate(database) == (0, VERSION)
     assert migrate(database) == (VERSION, VERSION)
     # A newer version that this one can still use.
     run_sql(postgres_url, "UPDATE outreply.schema_version SET version = version + 1")
-    PostgresJournal(database).close()
+    open_again().close()
     assert migrate(database) == (VERSION + 1, VERSION + 1)
     run_sql(postgres_url, "UPDATE outreply.schema_version SET oldest_client = version")
-    for use in (migrate, PostgresJournal):
+    for use in (lambda: migrate(database), open_again):
         with pytest.raises(StoreVersionError, match="newer version of outreply"):
-            use(database)
+            use()
     run_sql(postgres_url, "UPDATE outreply.schema_version SET version = 0, oldest_client = 0")
     with pytest.raises(StoreVersionError, match="schema of an older version"):
-        PostgresJournal(database)
-    database.close()
+        open_again()
 
 
 def test_concurrent_migrations(postgres_url: str) -> None:
@@ -217,6 +293,10 @@ def test_concurrent_migrations(postgres_url: str) -> None:
         ("postgresql://me:hunter22@127.0.0.1:1/team", "refused"),
         ("postgresql://me:hunter22@[::1", "the store URL is invalid"),
         ("postgresql://me:hunter22@127.0.0.1/team?nothing=1", "the store URL is invalid"),
+        # Characters of a password that must be escaped.
+        ("postgresql://me:hunter22/x@127.0.0.1:1/team", "the store URL is invalid"),
+        ("postgresql://me:x@hunter22@127.0.0.1:1/team", "the store URL is invalid"),
+        ("postgresql://me:x/hunter22@127.0.0.1/team", "the store URL is invalid"),
     ],
 )
 def test_password_is_not_in_errors(url: str, reason: str) -> None:
@@ -228,7 +308,7 @@ def test_password_is_not_in_errors(url: str, reason: str) -> None:
 _HOLD = """
 import sys
 from outreply_cli.journal.postgres import PostgresJournal
-from outreply_cli.storage.postgres import PostgresDatabase
+from outreply_cli.storage.postgres import PostgresDatabase, measure
 journal = PostgresJournal(PostgresDatabase(sys.argv[1]))
 with journal.lock("account", "rows:1", wait=0):
     print("held", flush=True)

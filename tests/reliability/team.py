@@ -14,7 +14,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -195,6 +195,14 @@ def run_round(team: Team, random: Random, disturbances: int) -> Counter[str]:
     return done
 
 
+def _edit_again(rows: Sequence[CalendarRow], number: int) -> list[CalendarRow]:
+    """Return edited rows; the keys of added rows are not those that an earlier edit added."""
+    edited = edit_rows(rows)
+    count = len(rows) // 6
+    added = [replace(row, key=f"{row.key}-{number}") for row in edited[-count:]]
+    return [*edited[:-count], *added]
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this part."""
     parser.add_argument("--seeds", type=int, default=SEEDS, help="number of seeds")
@@ -216,7 +224,7 @@ def run(arguments: argparse.Namespace) -> bool:
             try:
                 for number in range(_ROUNDS):
                     if number:
-                        team.edit(edit_rows(team.rows))
+                        team.edit(_edit_again(team.rows, number))
                     done = run_round(team, random, disturbances=6)
                     most = max(total["most runs to settle"], done["most runs to settle"])
                     total += done

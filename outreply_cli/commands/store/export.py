@@ -26,7 +26,7 @@ def run(
 ) -> None:
     """Write a backup of the journal as JSON Lines.
 
-    It has the texts of all posts, and no tokens. `store restore` reads it.
+    It has the texts of all posts, but no comments, replies or tokens. `store restore` reads it.
 
     Example: outreply store export --file backup.jsonl
 

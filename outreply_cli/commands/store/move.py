@@ -11,22 +11,33 @@ from outreply_cli.journal.transfer import add_rows, read_rows
 
 @command(api=False)
 def run(context: Context) -> None:
-    """Add this machine's journal to the team's store.
+    """Add this machine's journal, comments and replies to the team's store.
 
-    The journal of this machine stays as it is. What the store has already is not added again, so
+    The files of this machine stay as they are. What the store has already is not added again, so
     that the command can be repeated.
 
     Example: outreply store move
 
     Example: outreply store move --json
     """
+    from outreply_cli.comments.store import COMMENTS_FILE, CommentStore
+
     store = context.store
     database = store.database()
-    if not store.path.exists():
+    comments = store.state_dir / COMMENTS_FILE
+    if not store.path.exists() and not comments.exists():
         raise InvalidInputError(
             f"this machine has no journal at {store.path}", hint="There is nothing to move."
         )
     with closing(store.open()) as journal, closing(store.open_file(allow_readonly=True)) as own:
         report = add_rows(journal, read_rows(own))
+    if comments.exists():
+        from outreply_cli.comments.team_store import TeamCommentStore
+
+        with (
+            closing(CommentStore(comments, "", allow_readonly=True)) as seen,
+            closing(TeamCommentStore(database, "")) as shared,
+        ):
+            shared.add_rows(seen.copy_rows())
     report_copy(context, report, {"store": database.name})
     context.info("Run every command with the same OUTREPLY_STORE_URL from now on.")
