@@ -9,11 +9,7 @@ import pytest
 
 from outreply_cli.emulator.server import EmulatorServer
 from tests.command_line import CommandLine
-
-CALENDAR = """key,page,scheduled_at,timezone,message
-a,facebook:acme,2026-12-01 10:00,UTC,First 50% off
-b,facebook:acme,2026-12-02 10:00,UTC,Second
-"""
+from tests.commands.team_machines import CALENDAR, log, make_machine
 
 
 @pytest.fixture(params=["machine", "team"])
@@ -22,27 +18,6 @@ def cli(cli: CommandLine, request: pytest.FixtureRequest) -> CommandLine:
         cli.environ["OUTREPLY_STORE_URL"] = request.getfixturevalue("postgres_url")
         assert cli.run("store", "migrate").code == 0
     return cli
-
-
-@pytest.fixture
-def calendar(tmp_path: Path) -> Path:
-    path = tmp_path / "plan.csv"
-    path.write_text(CALENDAR)
-    return path
-
-
-def make_machine(cli: CommandLine, name: str) -> CommandLine:
-    """Another machine with the same account, which uses the same team's store, if any."""
-    machine = CommandLine(cli.home / name, cli.clock)
-    names = ("OUTREPLY_API_KEY", "OUTREPLY_BASE_URL", "OUTREPLY_STORE_URL")
-    machine.environ |= {name: cli.environ[name] for name in names if name in cli.environ}
-    return machine
-
-
-def log(cli: CommandLine, *words: str) -> list[dict[str, str]]:
-    result = cli.run("store", "log", *words, "--json")
-    assert result.code == 0, result.err
-    return list(json.loads(result.out))
 
 
 def test_log_shows_what_was_done(cli: CommandLine, calendar: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from outreply_cli.api.client import Client
 from outreply_cli.emulator.server import EmulatorServer
 from tests.command_line import CommandLine
-from tests.commands.test_store_commands import CALENDAR, log, make_machine
+from tests.commands.team_machines import CALENDAR, log, make_machine
 
 SECRET_URL = "postgresql://me:hunter2222@127.0.0.1:1/team"
 
@@ -23,13 +23,6 @@ def team(cli: CommandLine, emulator: EmulatorServer, postgres_url: str) -> Comma
     cli.environ["OUTREPLY_STORE_URL"] = postgres_url
     assert cli.run("store", "migrate").code == 0
     return cli
-
-
-@pytest.fixture
-def calendar(tmp_path: Path) -> Path:
-    path = tmp_path / "plan.csv"
-    path.write_text(CALENDAR)
-    return path
 
 
 def test_machines_share_calendars_uploads_and_slots(
