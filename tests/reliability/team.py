@@ -1,8 +1,9 @@
 """Machines share a team's store while they are killed, stopped and cut off.
 
-After each edit of the calendar all machines run at once, and a random one is disturbed again and
-again. Then each machine must end well within two more runs, and each row must have one post. At no
-moment may the account have two posts with the same page, time and text.
+The database also loses its last commits, as when a copy of it takes over. After each edit of the
+calendar all machines run at once, and a random one is disturbed again and again. Then each machine
+must end well within two more runs, and each row must have one post. At no moment may the account
+have two posts with the same page, time and text.
 """
 
 import argparse
@@ -39,6 +40,8 @@ SEEDS = 10
 _ROUNDS = 3
 _WATCH_SECONDS = 0.05
 _PAUSE_SECONDS = 0.4
+# Leases are kept: a copy that is put back has a later clock.
+_TABLES = ("entries", "events", "calendars", "separate_posts", "slot_claims", "uploads")
 
 
 @dataclass
@@ -104,6 +107,27 @@ class Team:
             "WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
 
+    def save(self) -> None:
+        """Copy the tables."""
+        copies = "; ".join(
+            f"CREATE TABLE copy.{table} AS TABLE outreply.{table}" for table in _TABLES
+        )
+        self.sql(f"DROP SCHEMA IF EXISTS copy CASCADE; CREATE SCHEMA copy; {copies}")
+
+    def put_back(self) -> None:
+        """End all connections, and replace the tables by their copies."""
+        names = ", ".join(f"outreply.{table}" for table in _TABLES)
+        inserts = "; ".join(
+            f"INSERT INTO outreply.{table} SELECT * FROM copy.{table}"  # noqa: S608 - constants
+            for table in _TABLES
+        )
+        self.disconnect()
+        self.sql(
+            f"BEGIN; LOCK TABLE {names} IN ACCESS EXCLUSIVE MODE; "
+            f"SET LOCAL session_replication_role = replica; TRUNCATE {names}; {inserts}; COMMIT"
+        )
+        self.disconnect()
+
     def settle(self) -> int:
         """Run each machine until it ends well; return the most runs that one needed.
 
@@ -155,9 +179,9 @@ def _watch_for_doubles(emulator: EmulatorServer) -> Iterator[list[str]]:
 
 
 def _disturb(team: Team, processes: "Sequence[subprocess.Popen[str]]", random: Random) -> str:
-    """Kill, stop or cut off a random machine, and return what was done."""
+    """Kill, stop or cut off a random machine, or lose commits, and return what was done."""
     running = [process for process in processes if process.poll() is None]
-    kind = random.choice(("kill", "stop", "cut"))
+    kind = random.choice(("kill", "stop", "cut", "lose commits"))
     if not running:
         return "nothing"
     process = random.choice(running)
@@ -170,8 +194,12 @@ def _disturb(team: Team, processes: "Sequence[subprocess.Popen[str]]", random: R
         team.expire_leases()
         time.sleep(_PAUSE_SECONDS * random.random() * 4)
         process.send_signal(signal.SIGCONT)
-    else:
+    elif kind == "cut":
         team.disconnect()
+    else:
+        team.save()
+        time.sleep(_PAUSE_SECONDS * random.random() * 4)
+        team.put_back()
     return kind
 
 

@@ -58,13 +58,13 @@ def test_killed_machine_is_taken_over(team: Team, posts: int) -> None:
     team.settle()
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, 2, 3])
 def test_disturbed_machines(team: Team, seed: int) -> None:
     random = Random(seed)  # noqa: S311 - reproducible
     run_round(team, random, disturbances=5)
     team.edit(edit_rows(team.rows))
     done = run_round(team, random, disturbances=5)
-    assert done["kill"] + done["stop"] + done["cut"] + done["nothing"] == 5
+    assert sum(done.values()) - done["runs"] - done["most runs to settle"] == 5
 
 
 def test_holder_is_shown(team: Team) -> None:
