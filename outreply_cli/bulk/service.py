@@ -342,6 +342,8 @@ class BulkService:
         problems = sort_diagnostics([*diff.problems, *late, *self._check(plan, posts)])
         errors = [problem for problem in problems if not problem.is_warning]
         if errors:
+            # If another process has taken over, the lists of posts may be older than the journal.
+            self._journal.check_lease(self.account.fingerprint, opened.identity.id)
             raise calendar_error(errors)
         plan = replace(plan, actions=schedule_cancels_first(plan, posts, self._limits))
         self._check_cancels(plan, len(diff.statuses))

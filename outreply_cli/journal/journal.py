@@ -239,8 +239,8 @@ class Journal:
         """
         return calendar_lock(self.path.parent, account, calendar, wait=wait)
 
-    def check_lease(self, entry: JournalEntry) -> None:
-        """Raise LeaseLostError if another process has taken over the calendar of an entry."""
+    def check_lease(self, account: str, calendar: str) -> None:
+        """Raise LeaseLostError if another process has taken over a calendar."""
 
     def leases(self) -> list[Lease]:
         """Return the calendars that processes are working on; those of files are not known."""
@@ -460,7 +460,7 @@ class Journal:
         "idempotency_key = excluded.idempotency_key, state = 'planned', "
         "replaces = excluded.replaces, sent_at = NULL, attempted_at = NULL, "
         "token = NULL, error = NULL, error_code = NULL "
-        "WHERE entries.state IN ('planned', 'failed') RETURNING id"
+        "WHERE entries.state IN ('planned', 'failed') RETURNING id, calendar, row, generation"
     )
 
     @staticmethod
@@ -791,8 +791,11 @@ class Journal:
                 part,
             ).fetchall()
             entries.update((row["id"], entry_from_row(row)) for row in rows)
-        with wrap_corruption():
-            return [entries[entry_id] for entry_id in ids]
+        if not entries.keys() >= set(ids):
+            raise EntryChangedError(
+                "a post is not in the journal any more", hint="Run the command again."
+            )
+        return [entries[entry_id] for entry_id in ids]
 
     def _set(
         self,

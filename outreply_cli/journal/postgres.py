@@ -18,7 +18,7 @@ from outreply_cli.clock import Clock, SystemClock
 from outreply_cli.errors import StorageError
 from outreply_cli.journal.journal import EntryChangedError, Journal
 from outreply_cli.journal.locks import CalendarBusyError
-from outreply_cli.journal.models import JournalEntry, JournalEntryDraft, Lease, Origin
+from outreply_cli.journal.models import JournalEntryDraft, Lease, Origin
 from outreply_cli.storage.postgres import PostgresDatabase, wrap_postgres_errors
 from outreply_cli.storage.team_schema import check_version
 
@@ -104,21 +104,24 @@ class PostgresJournal(Journal):
     @contextmanager
     def snapshot(self) -> Iterator[Any]:
         """Read several tables as they are at one time."""
-        with self._access() as db:
-            db.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        with (
+            wrap_postgres_errors(self._name, hint=_HINT),
+            self._database.transaction(is_snapshot=True) as db,
+        ):
+            db.remove_timeouts()
             yield db
 
     @contextmanager
     def rewrite(self) -> Iterator[Any]:
         """Change several tables, all or none; it may take longer than other changes."""
         with self._access() as db:
-            db.execute("SET LOCAL statement_timeout TO 0")
+            db.remove_timeouts()
             yield db
 
-    def check_lease(self, entry: JournalEntry) -> None:
-        """Raise LeaseLostError if another process has taken over the calendar of an entry."""
+    def check_lease(self, account: str, calendar: str) -> None:
+        """Raise LeaseLostError if another process has taken over a calendar."""
         with self._change() as db:
-            self._check_lease(db, entry.account, entry.calendar)
+            self._check_lease(db, account, calendar)
 
     def leases(self) -> list[Lease]:
         """Return the leases that have not expired."""
@@ -195,16 +198,14 @@ class PostgresJournal(Journal):
             )
 
     def _insert_all(self, db: Any, drafts: Sequence[JournalEntryDraft]) -> list[int]:
-        # One round trip for many rows.
-        rows = db.executemany(
-            self._INSERT, [self._to_values(draft) for draft in drafts], returning=True
-        )
-        if len(rows) < len(drafts):
+        rows = db.insert(self._INSERT, [self._to_values(draft) for draft in drafts])
+        ids = {(row["calendar"], row["row"], row["generation"]): int(row["id"]) for row in rows}
+        if len(ids) < len(drafts):
             raise EntryChangedError(
                 "another process has sent posts of the calendar in the meantime",
                 hint="Run the command again.",
             )
-        return [int(row["id"]) for row in rows]
+        return [ids[draft.calendar, draft.row, draft.generation] for draft in drafts]
 
     def close(self) -> None:
         """Close the connection."""

@@ -365,7 +365,7 @@ class Sender:
         """Cancel the post of `entry`, and return the error if it may still exist."""
         if entry.post_id is None or entry.id in self._deleted:
             return None
-        self._journal.check_lease(entry)
+        self._journal.check_lease(entry.account, entry.calendar)
         try:
             # A deterministic key: the server recognizes a repeat after a lost response.
             self._client.cancel(

@@ -4,6 +4,7 @@ Statements are those of SQLite, with `?` for values. All tables are in one schem
 each transaction: a pooler such as PgBouncer may give each transaction another session.
 """
 
+import re
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
@@ -28,6 +29,10 @@ SCHEMA = "outreply"
 # The driver's error, for modules that must not import it themselves.
 PostgresError = psycopg.Error
 _CONNECT_SECONDS = 10
+# So few that they are sent at once: the server waits for the rest of what it has received in part.
+_ROWS_PER_INSERT = 50
+# The values of one row in a statement.
+_ROW = re.compile(r"VALUES (\([^()]*\))")
 _STATEMENT_SECONDS = 30
 # A process that stops in a transaction holds locks; transactions take milliseconds.
 _IDLE_SECONDS = 10
@@ -41,10 +46,17 @@ _SETTINGS: dict[str, Any] = {
     "client_encoding": "utf8",
     "application_name": "outreply",
 }
-_BEGIN = (
-    f"BEGIN; SET LOCAL search_path TO {SCHEMA}; "
+_SETTINGS_OF_TRANSACTION = (
+    f"SET LOCAL search_path TO {SCHEMA}; "
     f"SET LOCAL statement_timeout TO '{_STATEMENT_SECONDS}s'; "
-    f"SET LOCAL idle_in_transaction_session_timeout TO '{_IDLE_SECONDS}s'"
+    f"SET LOCAL idle_in_transaction_session_timeout TO '{_IDLE_SECONDS}s'; "
+    # From PostgreSQL 17 on, also if a part of a statement has arrived.
+    f"SELECT set_config('transaction_timeout', '{_STATEMENT_SECONDS}s', true) "
+    "WHERE current_setting('server_version_num')::int >= 170000"
+)
+_UNLIMITED = (
+    "SELECT set_config(name, '0', true) FROM pg_settings "
+    "WHERE name IN ('statement_timeout', 'transaction_timeout')"
 )
 
 
@@ -79,8 +91,10 @@ class PostgresDatabase:
             self._connection, self._is_closed = None, True
 
     @contextmanager
-    def transaction(self) -> Iterator["PostgresDatabase"]:
+    def transaction(self, *, is_snapshot: bool = False) -> Iterator["PostgresDatabase"]:
         """Commit all writes of the block, or roll them back if it raises; blocks may be nested.
+
+        With `is_snapshot`, all statements read the database as it is at one time.
 
         Raises:
             psycopg.Error: The database cannot be used; whether a commit succeeded may be unknown.
@@ -89,7 +103,7 @@ class PostgresDatabase:
             if self._is_open:
                 yield self
                 return
-            connection = self._begin()
+            connection = self._begin(is_snapshot=is_snapshot)
             self._is_open = True
             try:
                 yield self
@@ -102,6 +116,10 @@ class PostgresDatabase:
             finally:
                 self._is_open = False
 
+    def remove_timeouts(self) -> None:
+        """Let the open transaction take as long as it needs."""
+        self.execute(_UNLIMITED)
+
     @property
     def process_id(self) -> int:
         """ID of the process that the server named when the connection was opened."""
@@ -113,24 +131,37 @@ class PostgresDatabase:
         assert self._connection is not None
         return self._connection.execute(_translate(statement), tuple(values))
 
-    def executemany(
-        self, statement: str, values: Iterable[Sequence[Any]], *, returning: bool = False
-    ) -> list[DictRow]:
-        """Execute a statement for each of `values`; return one row of each if `returning`."""
-        assert self._connection is not None
+    def executemany(self, statement: str, values: Iterable[Sequence[Any]]) -> None:
+        """Execute a statement for each of `values`."""
+        if "DO NOTHING" in statement:
+            self.insert(statement, values)
+            return
+        for row in values:
+            self.execute(statement, row)
+
+    def insert(self, statement: str, values: Iterable[Sequence[Any]]) -> list[DictRow]:
+        """Insert many rows with few round trips, and return what the statement returns.
+
+        Without the pipeline of the driver: the server does not notice if a process is stopped in
+        it, and would keep its locks.
+        """
+        found = _ROW.search(statement)
+        assert found is not None
         rows: list[DictRow] = []
-        all_values = list(values)
-        if not all_values:
-            return rows
-        with self._connection.cursor() as cursor:
-            cursor.executemany(_translate(statement), all_values, returning=returning)
-            while returning:
-                rows += cursor.fetchall()[:1]
-                if not cursor.nextset():
-                    break
+        remaining = [tuple(row) for row in values]
+        while remaining:
+            part, remaining = remaining[:_ROWS_PER_INSERT], remaining[_ROWS_PER_INSERT:]
+            many = ", ".join([found[1]] * len(part))
+            cursor = self.execute(
+                f"{statement[: found.start(1)]}{many}{statement[found.end(1) :]}",
+                [value for row in part for value in row],
+            )
+            if cursor.description:
+                rows += cursor.fetchall()
         return rows
 
-    def _begin(self) -> "psycopg.Connection[DictRow]":
+    def _begin(self, *, is_snapshot: bool) -> "psycopg.Connection[DictRow]":
+        level = " ISOLATION LEVEL REPEATABLE READ" if is_snapshot else ""
         if self._is_closed:
             raise psycopg.OperationalError("the connection is closed")
         for attempt in range(2):
@@ -139,7 +170,7 @@ class PostgresDatabase:
                     self._conninfo, autocommit=True, row_factory=dict_row, prepare_threshold=None
                 )
             try:
-                self._connection.execute(_BEGIN)
+                self._connection.execute(f"BEGIN{level}; {_SETTINGS_OF_TRANSACTION}".encode())
             except psycopg.OperationalError:
                 # The server has closed an idle connection; nothing was sent in it.
                 self._connection.close()

@@ -102,7 +102,7 @@ def migrate(database: PostgresDatabase) -> tuple[int, int]:
         # Released at the end of the transaction, also by a pooler or when this process dies.
         database.execute("SELECT pg_advisory_xact_lock(?)", (_MIGRATION_LOCK,))
         # An index on a large table takes its time.
-        database.execute("SET LOCAL statement_timeout TO 0")
+        database.remove_timeouts()
         encoding = database.execute("SHOW server_encoding").fetchone()
         if encoding is not None and encoding["server_encoding"] != "UTF8":
             raise StoreVersionError(

@@ -107,7 +107,7 @@ def test_thread_that_goes_on_after_the_lock_records_nothing(
     with pytest.raises(LeaseLostError):
         first.mark_sent(entry, NOW, "t")
     with second.lock("account", "rows:1", wait=0), pytest.raises(LeaseLostError):
-        first.check_lease(entry)
+        first.check_lease("account", "rows:1")
     with first.lock("account", "rows:1", wait=0):
         first.mark_sent(entry, NOW, "t")
 
