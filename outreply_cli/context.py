@@ -506,12 +506,15 @@ class Context:
         secrets = [self.environ.get(name, "").strip() for name in SECRET_VARIABLES]
         if self._account is not None:
             secrets.append(self._account.credential.token.reveal())
-        if store_url := self.environ.get(STORE_URL_VARIABLE):
-            from urllib.parse import unquote, urlsplit
+        # The URL of a profile is known once the store is used.
+        store_url = self._store.url if self._store else self.environ.get(STORE_URL_VARIABLE)
+        if store_url:
+            from urllib.parse import parse_qs, unquote, urlsplit
 
             with suppress(ValueError):
-                password = urlsplit(store_url).password or ""
-                secrets += [password, unquote(password)]
+                parts = urlsplit(store_url)
+                password = parts.password or ""
+                secrets += [password, unquote(password), *parse_qs(parts.query).get("password", [])]
         return secrets + [token.reveal() for token in self._tokens]
 
     def _max_wait(self, default: float | None) -> float | None:

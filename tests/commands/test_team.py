@@ -170,6 +170,23 @@ def test_url_of_a_profile(cli: CommandLine, postgres_url: str, calendar: Path) -
     assert cli.run("store", "log", "--profile", "work", "--json", env=other).code == 0
 
 
+@pytest.mark.parametrize("query", [False, True])
+@pytest.mark.parametrize("is_stored", [False, True])
+def test_password_of_the_store_is_hidden(cli: CommandLine, is_stored: bool, query: bool) -> None:
+    url = "postgresql://me@127.0.0.1:1/team?password=hunter2222" if query else SECRET_URL
+    if is_stored:
+        config = cli.home / "config" / "config.toml"
+        config.parent.mkdir(parents=True)
+        config.write_text(f'current = "work"\n[profiles.work]\nstore_url = "{url}"\n')
+        config.chmod(0o600)
+    else:
+        cli.environ["OUTREPLY_STORE_URL"] = url
+    result = cli.run("posts", "list", "--page", "hunter2222")
+    assert result.code == 5
+    assert "(hidden)" in result.err
+    assert "hunter2222" not in result.err
+
+
 def test_login_keeps_the_store_of_a_profile(cli: CommandLine) -> None:
     config = cli.home / "config" / "config.toml"
     config.parent.mkdir(parents=True)

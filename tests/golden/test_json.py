@@ -510,9 +510,11 @@ def record_store_commands(recorder: Recorder, folder: Path, store_url: str) -> N
     add_fault(recorder, "/posts/schedule")
     refused = ("--page", "x:bluebird", "--at", "in 3d", "-m", "Refused", "--key", "refused")
     recorder.fail("posts schedule", *refused, code=1)
+    photo = ("--page", "instagram:acme", "--at", "in 3d", "--media", "https://example.com/a.jpg")
+    recorder.run("posts schedule", *photo, "--key", "photo")
     recorder.record("store log")
     recorder.record("store log", "--limit", "1")
-    recorder.fail("store log", "--page", "x:nobody", code=5)
+    recorder.fail("store log", "--page", "x:nope", code=5)
     backup = folder / "backup.jsonl"
     recorder.record("store export", "--file", str(backup))
     recorder.record("store export")
