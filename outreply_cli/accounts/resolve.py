@@ -91,10 +91,8 @@ def resolve_store_url(
 def _choose(
     option: str | None, from_profile: str | None, from_environment: str | None
 ) -> str | None:
-    first, second = from_environment, from_profile
-    if option:
-        first, second = second, first
-    return first or second or None
+    chosen = (from_profile or from_environment) if option else (from_environment or from_profile)
+    return chosen or None
 
 
 def is_logged_in(config_dir: Path, environ: Mapping[str, str]) -> bool:

@@ -19,7 +19,7 @@ from outreply_cli.errors import StorageError
 from outreply_cli.spec.token import Token
 from outreply_cli.storage.sqlite import open_database, transaction, wrap_corruption
 
-_WINDOW_SECONDS = 60.0
+WINDOW_SECONDS = 60.0
 # Resets further apart belong to different windows.
 _SAME_WINDOW_SECONDS = 3.0
 _MAX_NUMBER = 1e12
@@ -46,7 +46,6 @@ class RateLimiter:
         self._key = hashlib.sha256(f"{base_url}\n{token.reveal()}".encode()).hexdigest()[:24]
         self._clock = clock
         self._lock = threading.Lock()
-        self._is_unusable = False
 
     def close(self) -> None:
         """Close the database."""
@@ -61,8 +60,8 @@ class RateLimiter:
                 return 0.0
             limit, remaining, resets_at = row["max_requests"], row["remaining"], row["resets_at"]
             # The window is over, or the clock was set back since.
-            if now >= resets_at or resets_at - now > 2 * _WINDOW_SECONDS:
-                self._write(db, limit, limit - 1, 1, now + _WINDOW_SECONDS, is_guess=True)
+            if now >= resets_at or resets_at - now > 2 * WINDOW_SECONDS:
+                self._write(db, limit, limit - 1, 1, now + WINDOW_SECONDS, is_guess=True)
                 return 0.0
             if remaining <= 0:
                 return float(resets_at - now)
@@ -83,7 +82,7 @@ class RateLimiter:
         left = reset - (server_now if server_now is not None else self._clock.now().timestamp())
         with suppress(self._ERRORS), self._transaction() as db:
             # `Date` has no fractions, so a window may look a second longer than it is.
-            resets_at = self._now(db) + min(max(left, 0.0), _WINDOW_SECONDS + 1)
+            resets_at = self._now(db) + min(max(left, 0.0), WINDOW_SECONDS + 1)
             row = self._read(db)
             if row is None:
                 self._write(db, limit, remaining, 0, resets_at)
@@ -107,7 +106,7 @@ class RateLimiter:
     def throttle(self, seconds: float) -> None:
         """Send nothing for `seconds`: the server rejected a request."""
         with suppress(self._ERRORS), self._transaction() as db:
-            until = self._now(db) + min(seconds, 2 * _WINDOW_SECONDS)
+            until = self._now(db) + min(seconds, 2 * WINDOW_SECONDS)
             # The pause is newer than the known window.
             db.execute(
                 "UPDATE rate_limits SET remaining = 0, resets_at = ?, is_guess = 1 WHERE token = ?",
@@ -154,6 +153,7 @@ class SharedRateLimiter(RateLimiter):
         super().__init__(token, base_url, clock)
         self._path = path
         self._db: sqlite3.Connection | None = None
+        self._is_unusable = False
 
     def close(self) -> None:
         """Close the file."""

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from outreply_cli.api.rate_limit import RateLimiter
+from outreply_cli.api.rate_limit import WINDOW_SECONDS, RateLimiter
 from outreply_cli.clock import Clock
 from outreply_cli.spec.token import Token
 from outreply_cli.storage.postgres import PostgresDatabase, PostgresError
@@ -29,9 +29,7 @@ class TeamRateLimiter(RateLimiter):
 
     def close(self) -> None:
         """Close the connection."""
-        with self._lock:
-            self._is_unusable = True
-            self._database.close()
+        self._database.close()
 
     def acquire(self) -> float:
         """Count a request and return 0, or return the seconds to wait before the next call."""
@@ -41,8 +39,8 @@ class TeamRateLimiter(RateLimiter):
                 "UPDATE rate_limits SET remaining = remaining - 1, in_flight = in_flight + 1 "
                 "WHERE token = ? AND remaining > 0 AND resets_at BETWEEN "
                 "extract(epoch FROM clock_timestamp()) "
-                "AND extract(epoch FROM clock_timestamp()) + 120 RETURNING token",
-                (self._key,),
+                "AND extract(epoch FROM clock_timestamp()) + ? RETURNING token",
+                (self._key, 2 * WINDOW_SECONDS),
             ).fetchone()
             if row is not None:
                 return 0.0
@@ -55,7 +53,7 @@ class TeamRateLimiter(RateLimiter):
     @contextmanager
     def _transaction(self) -> Iterator[Any]:
         with self._lock:
-            if self._is_unusable or self._clock.monotonic() < self._usable_at:
+            if self._clock.monotonic() < self._usable_at:
                 raise PostgresError("the store is unusable")
             try:
                 with self._database.transaction() as db:

@@ -294,7 +294,7 @@ class BulkService:
 
             posts, unplaced = apply_spread(
                 rows,
-                [*remote.posts, *(post.body() for post in self._planned)],
+                self._with_planned(remote),
                 self._limits,
                 now=now,
                 window=window,
@@ -338,7 +338,7 @@ class BulkService:
         diff = self.diff(opened, reconcile=reconcile)
         plan = make_plan(diff.rows, diff.orphaned, diff.statuses, prune=self._options.prune)
         plan, late = leave_out_late(plan, self._client.now())
-        posts = [*diff.remote.posts, *(post.body() for post in self._planned)]
+        posts = self._with_planned(diff.remote)
         problems = sort_diagnostics([*diff.problems, *late, *self._check(plan, posts)])
         errors = [problem for problem in problems if not problem.is_warning]
         if errors:
@@ -580,8 +580,7 @@ class BulkService:
             return Placement([*posts], set(), {})
         account = self.account.fingerprint
         claimed = self._claimed_posts(remote, calendar)
-        planned = (post.body() for post in self._planned)
-        finder = self._slot_finder([*remote.posts, *planned], now)
+        finder = self._slot_finder(self._with_planned(remote), now)
         return place_posts(
             posts,
             histories,
@@ -627,6 +626,10 @@ class BulkService:
             for page_id in sorted(page_ids)
             for post in self._client.published_posts(page_id=page_id, since=since).items
         ]
+
+    def _with_planned(self, remote: RemoteState) -> list[Resource]:
+        """Return the posts of the account, and those planned by earlier files of the command."""
+        return [*remote.posts, *(post.body() for post in self._planned)]
 
     def _find_removed(
         self,

@@ -6,6 +6,7 @@ from typing import Any
 
 from outreply_cli.comments.store import COLUMNS, CommentStore
 from outreply_cli.storage.postgres import PostgresDatabase, wrap_postgres_errors
+from outreply_cli.storage.sqlite import insert_missing
 from outreply_cli.storage.team_schema import check_version
 
 
@@ -16,7 +17,7 @@ class TeamCommentStore(CommentStore):
         """Check the version of the schema.
 
         Raises:
-            StoreVersionError: The store is not set up, or its version is another one.
+            StoreSetupError: The store is not set up for this version of outreply.
             StorageError: The database cannot be used.
         """
         self._database, self._account = database, account
@@ -40,11 +41,7 @@ class TeamCommentStore(CommentStore):
         """Add comments and replies that the team does not have; raises StorageError."""
         with self._change() as db:
             for table, columns in COLUMNS.items():
-                db.executemany(
-                    f"INSERT INTO {table} ({', '.join(columns)}) "  # noqa: S608 - constants
-                    f"VALUES ({', '.join('?' * len(columns))}) ON CONFLICT DO NOTHING",
-                    rows[table],
-                )
+                insert_missing(db, table, columns, rows[table])
 
     def _execute(self, statement: str, *parameters: str | float | None) -> list[Any]:
         with self._change() as db:

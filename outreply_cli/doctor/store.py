@@ -6,7 +6,7 @@ from contextlib import closing
 from outreply_cli.accounts.resolve import resolve_store_url
 from outreply_cli.doctor.context import DoctorContext
 from outreply_cli.doctor.result import CheckResult, failure, ok, warning
-from outreply_cli.errors import OutReplyError, StorageError
+from outreply_cli.errors import OutReplyError
 from outreply_cli.journal.store import Store
 
 # Each post takes several round trips.
@@ -24,16 +24,19 @@ def check_store(context: DoctorContext) -> Iterator[CheckResult]:
 def _check(context: DoctorContext, store: Store) -> CheckResult:
     try:
         database = store.database()
-        with closing(store.open()):
-            pass
         from outreply_cli.storage.postgres import measure, wrap_postgres_errors
+        from outreply_cli.storage.team_schema import check_version
 
-        with closing(database), wrap_postgres_errors("the store", hint=""):
+        hint = "Check OUTREPLY_STORE_URL, the network, and the log of the database."
+        with (
+            closing(database),
+            wrap_postgres_errors(f"the store {database.name}", hint=hint),
+            database.transaction(),
+        ):
+            check_version(database)
             found = measure(database, context.clock)
     except OutReplyError as error:
-        is_unreachable = type(error) is StorageError
-        hint = "Check OUTREPLY_STORE_URL, the network, and the log of the database."
-        return failure("store", error.message, hint if is_unreachable else error.hint or hint)
+        return failure("store", error.message, error.hint or "")
     pooled = ", through a pooler" if found.is_pooled else ""
     detail = f"{database.name}, PostgreSQL {found.version}{pooled}, {found.latency_ms:.0f} ms"
     if found.missing_privileges:

@@ -141,7 +141,7 @@ CREATE TABLE IF NOT EXISTS events (
 CREATE INDEX IF NOT EXISTS events_at ON events (at);
 """
 _UPGRADES = {1: _SCHEMA_2 + _UPGRADE_1, 2: _SCHEMA_3, 3: _SCHEMA_4, 4: _SCHEMA_5}
-_SLOTS_PER_QUERY = 400
+_VALUES_PER_QUERY = 400
 _EVENTS_MAX = 1_000_000
 # The states from which an entry may get into a state.
 _SENDABLE = frozenset({EntryState.PLANNED, EntryState.SENT})
@@ -321,8 +321,8 @@ class Journal:
         if not self._read("SELECT * FROM entries WHERE account = ? LIMIT 1", (account,)):
             return entries
         values = [(page_id, at.isoformat()) for page_id, at in slots]
-        for start in range(0, len(values), _SLOTS_PER_QUERY):
-            part = values[start : start + _SLOTS_PER_QUERY]
+        for start in range(0, len(values), _VALUES_PER_QUERY):
+            part = values[start : start + _VALUES_PER_QUERY]
             entries += self._read(
                 "SELECT * FROM entries WHERE account = ? AND (page_id, scheduled_at) IN "  # noqa: S608
                 f"(VALUES {', '.join(['(?, ?)'] * len(part))}) ORDER BY id",
@@ -334,8 +334,8 @@ class Journal:
         """Return the entries of the rows with these names, in any calendar."""
         entries: list[JournalEntry] = []
         names = list(rows)
-        for start in range(0, len(names), _SLOTS_PER_QUERY):
-            part = names[start : start + _SLOTS_PER_QUERY]
+        for start in range(0, len(names), _VALUES_PER_QUERY):
+            part = names[start : start + _VALUES_PER_QUERY]
             entries += self._read(
                 "SELECT * FROM entries WHERE account = ? AND row IN "  # noqa: S608
                 f"({', '.join('?' * len(part))}) ORDER BY id",
@@ -784,8 +784,8 @@ class Journal:
     def _load_all(self, db: Any, ids: Sequence[int | None]) -> list[JournalEntry]:
         """Return the entries with `ids`, in this order."""
         entries: dict[int | None, JournalEntry] = {}
-        for start in range(0, len(ids), _SLOTS_PER_QUERY):
-            part = ids[start : start + _SLOTS_PER_QUERY]
+        for start in range(0, len(ids), _VALUES_PER_QUERY):
+            part = ids[start : start + _VALUES_PER_QUERY]
             rows = db.execute(
                 f"SELECT * FROM entries WHERE id IN ({', '.join('?' * len(part))})",  # noqa: S608
                 part,

@@ -60,14 +60,13 @@ class PostgresJournal(Journal):
         """Check the version of the schema.
 
         Raises:
-            StoreVersionError: The store is not set up, or its version is another one.
+            StoreSetupError: The store is not set up for this version of outreply.
             StorageError: The database cannot be used.
         """
         self._database = database
         self._db: Any = database
         self._origin = origin
         self._clock = clock or SystemClock()
-        self._lock = threading.RLock()
         self._leases: dict[tuple[str, str], _Lease] = {}
         self._name = f"the store {database.name}"
         try:
@@ -212,15 +211,8 @@ class PostgresJournal(Journal):
         self._database.close()
 
     @contextmanager
-    def _change(self) -> Iterator[Any]:
-        with self._access() as db:
+    def _access(self) -> Iterator[Any]:
+        with wrap_postgres_errors(self._name, hint=_HINT), self._database.transaction() as db:
             yield db
 
-    @contextmanager
-    def _access(self) -> Iterator[Any]:
-        with (
-            wrap_postgres_errors(self._name, hint=_HINT),
-            self._lock,
-            self._database.transaction() as db,
-        ):
-            yield db
+    _change = _access

@@ -16,6 +16,7 @@ from outreply_cli.formats.json import parse_json
 from outreply_cli.journal.journal import Journal, entry_from_row
 from outreply_cli.journal.models import EntryState, EventAction
 from outreply_cli.spec.text import is_unicode
+from outreply_cli.storage.sqlite import insert_missing
 from outreply_cli.timestamps import parse_timestamp
 
 _FORMAT = "outreply-store"
@@ -56,13 +57,13 @@ class CopyReport:
     """What `add_rows` did.
 
     Attributes:
-        added: Rows that were added, by table.
-        present: Rows that were there already, by table.
-        different: Entries that were there with another state or post, as `calendar: row`.
+        added: Entries that were added.
+        present: Entries that the journal already had.
+        different: Those that it had with another state or post, as `calendar: row`.
     """
 
-    added: dict[str, int] = field(default_factory=dict)
-    present: dict[str, int] = field(default_factory=dict)
+    added: int = 0
+    present: int = 0
     different: list[str] = field(default_factory=list)
 
 
@@ -162,7 +163,7 @@ def add_rows(journal: Journal, rows: Rows) -> CopyReport:
     report = CopyReport()
     with journal.rewrite() as db:
         ids = _add_entries(db, rows["entries"], report)
-        if rows["entries"] and not report.added["entries"]:
+        if rows["entries"] and not report.added:
             return report
         # Posts that were sent since the copy was made are not in it.
         calendars = [{**row, "knows_all": 0} for row in rows["calendars"]]
@@ -174,7 +175,7 @@ def add_rows(journal: Journal, rows: Rows) -> CopyReport:
         changed = {"calendars": calendars, "events": events}
         for table, columns in TABLES.items():
             if table != "entries":
-                _insert(db, table, list(columns), changed.get(table, rows[table]), report)
+                _insert(db, table, columns, changed.get(table, rows[table]))
     return report
 
 
@@ -182,7 +183,7 @@ def _add_entries(db: Any, rows: list[dict[str, Any]], report: CopyReport) -> dic
     """Add entries, and return their IDs in the journal by those in `rows`."""
     columns = [name for name in TABLES["entries"] if name not in {"id", "replaces"}]
     before = _known_entries(db)
-    _insert(db, "entries", columns, rows, report)
+    _insert(db, "entries", columns, rows)
     # A post that one of them has made exists, whatever the other one planned.
     made = [
         row
@@ -195,6 +196,8 @@ def _add_entries(db: Any, rows: list[dict[str, Any]], report: CopyReport) -> dic
         [(*(row[name] for name in columns), before[_identity(row)]["id"]) for row in made],
     )
     known = _known_entries(db)
+    report.added = len({_identity(row) for row in rows} - before.keys())
+    report.present = len(rows) - report.added
     ids = {row["id"]: int(known[_identity(row)]["id"]) for row in rows}
     for row in rows:
         other = known[_identity(row)]
@@ -223,15 +226,6 @@ def _identity(row: Any) -> tuple[str, str, str, int]:
     return row["account"], row["calendar"], row["row"], row["generation"]
 
 
-def _insert(
-    db: Any, table: str, columns: list[str], rows: list[dict[str, Any]], report: CopyReport
-) -> None:
-    count = f"SELECT count(*) AS number FROM {table}"  # noqa: S608 - a constant
-    before = db.execute(count).fetchone()["number"]
-    db.executemany(
-        f"INSERT INTO {table} ({', '.join(columns)}) "  # noqa: S608 - constants
-        f"VALUES ({', '.join('?' * len(columns))}) ON CONFLICT DO NOTHING",
-        [tuple(row[name] for name in columns) for row in rows],
-    )
-    added = db.execute(count).fetchone()["number"] - before
-    report.added[table], report.present[table] = added, len(rows) - added
+def _insert(db: Any, table: str, columns: Iterable[str], rows: list[dict[str, Any]]) -> None:
+    names = list(columns)
+    insert_missing(db, table, names, [tuple(row[name] for name in names) for row in rows])

@@ -133,6 +133,7 @@ class PostgresDatabase:
 
     def executemany(self, statement: str, values: Iterable[Sequence[Any]]) -> None:
         """Execute a statement for each of `values`."""
+        # A statement with many rows cannot update one twice; it can ignore it.
         if "DO NOTHING" in statement:
             self.insert(statement, values)
             return

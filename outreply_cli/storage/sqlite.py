@@ -2,7 +2,7 @@
 
 import errno
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from types import MappingProxyType
@@ -183,6 +183,17 @@ def file_lock(path: Path, *, wait: float) -> Iterator[None]:
     ) as lock:
         lock.execute("BEGIN EXCLUSIVE")
         yield
+
+
+def insert_missing(
+    database: Any, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]
+) -> None:
+    """Insert the rows whose keys a table does not have; also into PostgreSQL."""
+    database.executemany(
+        f"INSERT INTO {table} ({', '.join(columns)}) "  # noqa: S608 - constants
+        f"VALUES ({', '.join('?' * len(columns))}) ON CONFLICT DO NOTHING",
+        rows,
+    )
 
 
 @contextmanager

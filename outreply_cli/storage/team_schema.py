@@ -84,17 +84,17 @@ CREATE TABLE leases (
 }
 
 
-class StoreVersionError(StorageError):
-    """The schema of the store is not the one that this version of outreply uses."""
+class StoreSetupError(StorageError):
+    """The store is not set up for this version of outreply, or not for this role."""
 
-    code = "STORE_VERSION"
+    code = "STORE_SETUP"
 
 
 def migrate(database: PostgresDatabase) -> tuple[int, int]:
     """Bring the schema up to date, and return its version before and after.
 
     Raises:
-        StoreVersionError: A newer version of outreply has changed it already.
+        StoreSetupError: A newer version of outreply has changed it, or its encoding is not UTF-8.
         StorageError: The database cannot be used.
     """
     hint = "Check OUTREPLY_STORE_URL, and that its role may create a schema in the database."
@@ -105,22 +105,20 @@ def migrate(database: PostgresDatabase) -> tuple[int, int]:
         database.remove_timeouts()
         encoding = database.execute("SHOW server_encoding").fetchone()
         if encoding is not None and encoding["server_encoding"] != "UTF8":
-            raise StoreVersionError(
+            raise StoreSetupError(
                 f"the database {database.name} has the encoding {encoding['server_encoding']}",
                 hint="Create it with: CREATE DATABASE outreply ENCODING 'UTF8' TEMPLATE template0",
             )
         # A member of the team may run this again without the right to create schemas.
         if not _has_schema(database):
             database.execute(f"CREATE SCHEMA {SCHEMA}")
-        table = database.execute("SELECT to_regclass('schema_version') AS name").fetchone()
-        if table is None or table["name"] is None:
+        row = _read_version(database)
+        before = 0 if row is None else int(row["version"])
+        if row is None:
             database.execute(
-                "CREATE TABLE schema_version "
+                "CREATE TABLE IF NOT EXISTS schema_version "
                 "(version INTEGER NOT NULL, oldest_client INTEGER NOT NULL)"
             )
-        row = database.execute("SELECT version, oldest_client FROM schema_version").fetchone()
-        before = 0 if row is None else int(row["version"])
-        _check_newer(database.name, row)
         for version in range(before + 1, VERSION + 1):
             for statement in filter(str.strip, _MIGRATIONS[version].split(";\n")):
                 database.execute(statement)
@@ -130,12 +128,18 @@ def migrate(database: PostgresDatabase) -> tuple[int, int]:
     return before, max(before, VERSION)
 
 
-def _check_newer(name: str, row: Any) -> None:
+def _read_version(database: PostgresDatabase) -> Any:
+    """Return the version of the schema and its oldest client; None if there is no schema."""
+    table = database.execute("SELECT to_regclass('schema_version') AS name").fetchone()
+    if table is None or table["name"] is None:
+        return None
+    row = database.execute("SELECT version, oldest_client FROM schema_version").fetchone()
     if row is not None and row["oldest_client"] > VERSION:
-        raise StoreVersionError(
-            f"the store {name} was changed by a newer version of outreply",
+        raise StoreSetupError(
+            f"the store {database.name} was changed by a newer version of outreply",
             hint="Update outreply on this machine.",
         )
+    return row
 
 
 def _has_schema(database: PostgresDatabase) -> bool:
@@ -147,25 +151,21 @@ def check_version(database: PostgresDatabase) -> None:
     """Check that this version of outreply can use a store; the caller holds a transaction.
 
     Raises:
-        StoreVersionError: The store is not set up, or its version is another one.
+        StoreSetupError: It is not set up, its version is another one, or the role may not use it.
     """
     usage = database.execute(
         "SELECT has_schema_privilege(oid, 'USAGE') AS granted FROM pg_namespace WHERE nspname = ?",
         (SCHEMA,),
     ).fetchone()
     if usage is not None and not usage["granted"]:
-        raise StoreVersionError(
+        raise StoreSetupError(
             f"the role may not use the schema {SCHEMA} of the store {database.name}",
             hint=f"As its owner, run: GRANT USAGE ON SCHEMA {SCHEMA} TO ROLE, and GRANT SELECT, "
             f"INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {SCHEMA} TO ROLE",
         )
-    table = database.execute("SELECT to_regclass('schema_version') AS name").fetchone()
-    row = None
-    if table is not None and table["name"] is not None:
-        row = database.execute("SELECT version, oldest_client FROM schema_version").fetchone()
-    _check_newer(database.name, row)
+    row = _read_version(database)
     if row is None or row["version"] < VERSION:
         state = "is not set up" if row is None else "has the schema of an older version"
-        raise StoreVersionError(
+        raise StoreSetupError(
             f"the store {database.name} {state}", hint="Run: outreply store migrate"
         )

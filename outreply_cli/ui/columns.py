@@ -2,10 +2,13 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from outreply_cli.formats.sanitize import sanitize
 from outreply_cli.ui.fields import as_text, get_field
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
 
 Item = Mapping[str, Any]
 
@@ -36,3 +39,16 @@ class Column:
         """The text of a cell for people, sanitized, on one line."""
         format_cell = (self.short if narrow else None) or self.format
         return sanitize(format_cell(item) if format_cell else as_text(get_field(item, self.field)))
+
+
+def time_column(header: str, field: str, zone: "ZoneInfo") -> Column:
+    """Return a column of times in `zone`; the values are UTC times of the API's form."""
+    from outreply_cli.times import format_time, format_time_short
+    from outreply_cli.timestamps import parse_timestamp
+
+    return Column(
+        header,
+        field,
+        lambda item: format_time(parse_timestamp(item[field]), zone),
+        short=lambda item: format_time_short(parse_timestamp(item[field]), zone),
+    )

@@ -327,7 +327,7 @@ def test_replay_number_out_of_range(cli_logged_out: CommandLine) -> None:
 def test_replay_clears_queue_and_failure(
     cli_logged_out: CommandLine,
 ) -> None:
-    # Refuses connections until it listens; nobody else can take its port.
+    # Bound but not listening: it refuses connections, and its port stays reserved.
     app = HTTPServer(("127.0.0.1", 0), _AcceptAll, bind_and_activate=False)
     app.server_bind()
     url = f"http://127.0.0.1:{app.server_port}/"

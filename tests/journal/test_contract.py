@@ -205,7 +205,7 @@ def test_copy_keeps_the_post_that_one_of_both_has(open_journal: Callable[[], Jou
     entries[planned.id] |= {"state": "done", "post_id": "post-3"}
     rows["entries"].append({**entries[planned.id], "id": 99, "row": "new", "replaces": planned.id})
     report = add_rows(journal, rows)
-    assert report.added["entries"] == 1
+    assert report.added == 1
     assert report.different == ["rows:1: key:b@p1"]
     assert journal.post_ids("account") == {"post-1", "post-2", "post-3"}
     # The journal does not know what was sent since the copy was made.

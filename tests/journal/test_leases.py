@@ -20,7 +20,7 @@ from outreply_cli.journal.locks import CalendarBusyError
 from outreply_cli.journal.models import EntryState, JournalEntryDraft
 from outreply_cli.journal.postgres import LeaseLostError, PostgresJournal
 from outreply_cli.storage.postgres import PostgresDatabase, measure
-from outreply_cli.storage.team_schema import VERSION, StoreVersionError, migrate
+from outreply_cli.storage.team_schema import VERSION, StoreSetupError, migrate
 from tests.clocks import ManualClock
 from tests.postgres import open_migrated
 
@@ -88,7 +88,7 @@ def test_release_of_a_lost_lease_does_not_release_the_new_one(
     lock.__exit__(None, None, None)
 
 
-def test_expired_lease_that_nobody_took_is_still_held(
+def test_expired_lease_is_held_until_it_is_taken_over(
     journals: tuple[PostgresJournal, PostgresJournal], postgres_url: str
 ) -> None:
     first, _ = journals
@@ -151,7 +151,7 @@ def test_role_without_rights(postgres_url: str) -> None:
     run_sql(postgres_url, f"CREATE ROLE {role} LOGIN")
     url = postgres_url.replace("postgres:@", f"{role}@")
     try:
-        with pytest.raises(StoreVersionError, match="may not use the schema outreply"):
+        with pytest.raises(StoreSetupError, match="may not use the schema outreply"):
             PostgresJournal(PostgresDatabase(url))
         run_sql(postgres_url, f"GRANT USAGE ON SCHEMA outreply TO {role}")
         run_sql(postgres_url, f"GRANT SELECT ON ALL TABLES IN SCHEMA outreply TO {role}")
@@ -243,7 +243,7 @@ def terminate(url: str) -> None:
 
 
 def test_store_that_is_not_set_up(postgres_url: str) -> None:
-    with pytest.raises(StoreVersionError, match="is not set up") as caught:
+    with pytest.raises(StoreSetupError, match="is not set up") as caught:
         PostgresJournal(PostgresDatabase(postgres_url))
     assert caught.value.hint == "Run: outreply store migrate"
 
@@ -265,10 +265,10 @@ def check_versions(database: PostgresDatabase, postgres_url: str) -> None:
     assert migrate(database) == (VERSION + 1, VERSION + 1)
     run_sql(postgres_url, "UPDATE outreply.schema_version SET oldest_client = version")
     for use in (lambda: migrate(database), open_again):
-        with pytest.raises(StoreVersionError, match="newer version of outreply"):
+        with pytest.raises(StoreSetupError, match="newer version of outreply"):
             use()
     run_sql(postgres_url, "UPDATE outreply.schema_version SET version = 0, oldest_client = 0")
-    with pytest.raises(StoreVersionError, match="schema of an older version"):
+    with pytest.raises(StoreSetupError, match="schema of an older version"):
         open_again()
 
 

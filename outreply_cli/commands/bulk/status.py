@@ -7,9 +7,7 @@ from outreply_cli.commands.bulk.options import File, ReadOptions, bulk_context, 
 from outreply_cli.commands.bulk.shared import load_calendars
 from outreply_cli.context import Context
 from outreply_cli.pages import page_alias
-from outreply_cli.times import format_time, format_time_short
-from outreply_cli.timestamps import parse_timestamp
-from outreply_cli.ui.columns import Column
+from outreply_cli.ui.columns import Column, time_column
 
 
 @command()
@@ -35,9 +33,7 @@ def run(context: Context, file: File, reading: ReadOptions) -> None:
     context.output.print_list(statuses, [
         Column("Line", "line"),
         Column("Key", "key", shrinkable=True),
-        Column("When", "scheduled_at",
-               lambda row: format_time(parse_timestamp(row["scheduled_at"]), zone),
-               short=lambda row: format_time_short(parse_timestamp(row["scheduled_at"]), zone)),
+        time_column("When", "scheduled_at", zone),
         Column("Page", "page_id", lambda row: aliases.get(row["page_id"]) or str(row["page_id"]),
                shrinkable=True),
         Column("Status", "status", style=lambda row: "" if row["status"] == IN_SYNC else "yellow"),

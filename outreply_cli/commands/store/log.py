@@ -1,7 +1,6 @@
 """`outreply store log`."""
 
 from contextlib import closing
-from datetime import datetime
 from typing import Annotated, Any
 
 import typer
@@ -11,9 +10,8 @@ from outreply_cli.commands.posts.options import PageFilter
 from outreply_cli.context import Context
 from outreply_cli.journal.models import Event
 from outreply_cli.pages import resolve_page_id
-from outreply_cli.times import format_time, format_time_short
-from outreply_cli.timestamps import format_timestamp, parse_timestamp
-from outreply_cli.ui.columns import Column
+from outreply_cli.timestamps import format_timestamp
+from outreply_cli.ui.columns import Column, time_column
 
 
 @command()
@@ -31,8 +29,7 @@ def run(
 ) -> None:
     """List what was done to posts: what, when, by whom, from which host and command.
 
-    The newest event comes first. Only posts of the journal are listed, those of other programs are
-    not.
+    The newest event comes first. The log has only posts that outreply has sent or adopted.
 
     Example: outreply store log --since 7d
 
@@ -53,21 +50,11 @@ def run(
     if len(events) > limit:
         context.info(f"Only the newest {limit} events are shown; use --limit to see more.")
     items = [_to_dict(event) for event in events[:limit]]
-
-    def show(name: str) -> Column:
-        def format_item(item: Any) -> str:
-            return format_time(parse_timestamp(item[name]), zone)
-
-        def format_short(item: Any) -> str:
-            return format_time_short(parse_timestamp(item[name]), zone)
-
-        return Column("When" if name == "at" else "Post", name, format_item, short=format_short)
-
     context.output.print_list(items, [
-        show("at"),
+        time_column("When", "at", zone),
         Column("Action", "action"),
         Column("Page", "page_id", shrinkable=True),
-        show("scheduled_at"),
+        time_column("Post", "scheduled_at", zone),
         Column("ID", "id", shrinkable=True),
         Column("By", "user", lambda item: f"{item['user']}@{item['host']}", shrinkable=True),
         Column("Command", "command"),
@@ -76,9 +63,8 @@ def run(
 
 
 def _to_dict(event: Event) -> dict[str, Any]:
-    at: datetime = event.at
     return {
-        "at": format_timestamp(at),
+        "at": format_timestamp(event.at),
         "action": event.action.value,
         "id": event.post_id,
         "page_id": event.page_id,

@@ -23,5 +23,5 @@ def run(context: Context) -> None:
         before, after = migrate(database)
     note = f"The store {database.name} is up to date (version {after})."
     if before < after:
-        note = f"The store {database.name} has version {after} now."
+        note = f"The store {database.name} was updated to version {after}."
     context.report({"store": database.name, "before": before, "version": after}, note)

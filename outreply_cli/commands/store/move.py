@@ -13,8 +13,8 @@ from outreply_cli.journal.transfer import add_rows, read_rows
 def run(context: Context) -> None:
     """Add this machine's journal, comments and replies to the team's store.
 
-    The files of this machine stay as they are. What the store has already is not added again, so
-    that the command can be repeated.
+    The files of this machine stay as they are. Posts that are already in the store are not added
+    again, so you can repeat the command.
 
     Example: outreply store move
 

@@ -20,7 +20,7 @@ def run(
 ) -> None:
     """Add a backup to the journal.
 
-    What the journal has already stays as it is, so that the same backup can be restored again.
+    Posts that are already in the journal stay as they are, so you can restore a backup again.
     Posts that were sent since the backup are not in it: run `bulk reconcile` for each calendar
     before you schedule it again.
 

@@ -11,7 +11,7 @@ _DIFFERENT_SHOWN_MAX = 5
 
 def report_copy(context: Context, report: CopyReport, facts: Mapping[str, Any]) -> None:
     """Report what was added to a store, and what differs from it; `facts` are for programs."""
-    added, present = report.added["entries"], report.present["entries"]
+    added, present = report.added, report.present
     for name in report.different[:_DIFFERENT_SHOWN_MAX]:
         context.warn(f"{name}: the store has this post in another state, and keeps its own")
     hidden = len(report.different) - _DIFFERENT_SHOWN_MAX
