@@ -22,13 +22,33 @@ from outreply_cli.net.ssrf import (
 from outreply_cli.net.tls import describe_tls_error, load_context
 
 TIMEOUT_SECONDS = 10.0
-_MAX_RESPONSE_BYTES = 64 * 1024
+# As much of a response's body is kept.
+RESPONSE_BYTES_MAX = 64 * 1024
 _EXAMPLE_URL = "Use a URL such as http://127.0.0.1:3000/webhooks."
 # Headers that describe the connection; this client sets them.
 _CONNECTION_HEADERS = frozenset(
     {"host", "content-length", "connection", "transfer-encoding", "expect", "te", "upgrade",
      "keep-alive", "proxy-authorization", "proxy-connection", "trailer"}
 )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class HandlerResponse:
+    """What a receiver responded.
+
+    Attributes:
+        headers: The headers, in order.
+        body: The first 64 KiB of the body.
+        is_truncated: Whether the body is longer, or was cut off.
+        connect_ms: Milliseconds until the connection was made, with its TLS handshake.
+        first_byte_ms: Milliseconds until the headers had arrived, counted from the start.
+    """
+
+    headers: Sequence[tuple[str, str]] = ()
+    body: bytes = b""
+    is_truncated: bool = False
+    connect_ms: float = 0.0
+    first_byte_ms: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -41,6 +61,7 @@ class DeliveryResult:
         milliseconds: The duration of the attempt.
         is_connected: Whether something accepted the connection and the TLS handshake.
         hint: Suggested fix; None if there is none.
+        response: The rest of the response; None without one.
     """
 
     status: int | None
@@ -48,6 +69,7 @@ class DeliveryResult:
     milliseconds: float
     is_connected: bool = True
     hint: str | None = None
+    response: HandlerResponse | None = None
 
     @property
     def is_accepted(self) -> bool:
@@ -121,7 +143,7 @@ def deliver(
     """
     started_at = time.monotonic()
     deadline = started_at + timeout
-    status, error, hint, is_connected = None, None, None, False
+    status, error, hint, response, is_connected = None, None, None, None, False
     try:
         parsed = parse_http_url(url)
         addresses = resolve_allowed(
@@ -132,7 +154,9 @@ def deliver(
         connection = _connect(addresses, parsed.port, deadline)
         is_connected = True
         pairs = headers.items() if isinstance(headers, Mapping) else headers
-        status = _post(parsed, connection, body, list(pairs), deadline)
+        status, response = _post(
+            parsed, connection, body, list(pairs), started_at=started_at, deadline=deadline
+        )
     except BlockedAddressError as refusal:
         error = f"not sent: the URL {refusal}"
     except InvalidInputError as refusal:
@@ -143,9 +167,9 @@ def deliver(
     except (OSError, http.client.HTTPException, ValueError) as failure:
         error = _describe(failure)
     if is_connected and time.monotonic() >= deadline:
-        status, error, hint = None, "timed out", None
+        status, error, hint, response = None, "timed out", None, None
     milliseconds = (time.monotonic() - started_at) * 1000
-    return DeliveryResult(status, error, milliseconds, is_connected, hint)
+    return DeliveryResult(status, error, milliseconds, is_connected, hint, response)
 
 
 def _post(
@@ -153,8 +177,10 @@ def _post(
     sock: socket.socket,
     body: bytes,
     headers: Sequence[tuple[str, str]],
+    *,
+    started_at: float,
     deadline: float,
-) -> int:
+) -> tuple[int, HandlerResponse]:
     kind = http.client.HTTPSConnection if url.is_secure else http.client.HTTPConnection
     connection = kind(url.host, url.port)
     open_sockets = [sock]
@@ -173,6 +199,7 @@ def _post(
             except ssl.SSLError as error:
                 raise _HandshakeError(*describe_tls_error(error, url.host)) from None
         connection.sock = open_sockets[0]
+        connected_at = time.monotonic()
         connection.putrequest("POST", url.path, skip_accept_encoding=True)
         for name, value in headers:
             if name.lower() not in _CONNECTION_HEADERS:
@@ -181,12 +208,33 @@ def _post(
         connection.putheader("Connection", "close")
         connection.endheaders(body)
         response = connection.getresponse()
-        response.read(_MAX_RESPONSE_BYTES)
-        return response.status
+        responded_at = time.monotonic()
+        data, is_truncated = _read_start(response)
+        return response.status, HandlerResponse(
+            response.getheaders(), data, is_truncated,
+            (connected_at - started_at) * 1000, (responded_at - started_at) * 1000,
+        )  # fmt: skip
     finally:
         timer.cancel()
         connection.close()
         open_sockets[0].close()
+
+
+def _read_start(response: http.client.HTTPResponse) -> tuple[bytes, bool]:
+    """Return the start of a body, and whether it is not all of it."""
+    # A chunked response is read in parts, which may be short.
+    parts: list[bytes] = []
+    left = RESPONSE_BYTES_MAX + 1
+    try:
+        while left and (part := response.read(left)):
+            parts.append(part)
+            left -= len(part)
+    except http.client.IncompleteRead as error:
+        parts.append(error.partial)
+        return b"".join(parts)[:RESPONSE_BYTES_MAX], True
+    data = b"".join(parts)
+    # What Content-Length promised and did not arrive is left.
+    return data[:RESPONSE_BYTES_MAX], len(data) > RESPONSE_BYTES_MAX or bool(response.length)
 
 
 def _connect(addresses: Sequence[Address], port: int, deadline: float) -> socket.socket:

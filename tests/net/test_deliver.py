@@ -192,3 +192,31 @@ def test_commands_explain_failed_tls(cli_logged_out: CommandLine, words: str) ->
         )
     assert result.code == 7
     assert "does not respond with TLS\n  Use http:// instead" in result.err
+
+
+@pytest.mark.parametrize(
+    ("reply", "body", "is_truncated"),
+    [
+        (response(500, None, b"boom"), b"boom", False),
+        (response(200, None, b"x" * 65_536), b"x" * 65_536, False),
+        (response(200, None, b"x" * 65_537), b"x" * 65_536, True),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc", b"abc", True),
+        (
+            (
+                b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+                b"2\r\nab\r\n3\r\ncde\r\n0\r\n\r\n"
+            ),
+            b"abcde",
+            False,
+        ),
+        (b"HTTP/1.1 204 No Content\r\n\r\n", b"", False),
+    ],
+    ids=["short", "limit", "longer", "cut off", "chunked", "none"],
+)
+def test_response_is_kept(reply: bytes, body: bytes, is_truncated: bool) -> None:
+    with ScriptedServer([reply]) as server:
+        result = deliver(server.url, b"{}", [])
+    assert result.response is not None
+    assert (result.response.body, result.response.is_truncated) == (body, is_truncated)
+    times = [0, result.response.connect_ms, result.response.first_byte_ms, result.milliseconds]
+    assert times == sorted(times)
