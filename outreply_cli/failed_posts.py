@@ -80,8 +80,8 @@ def _read_failures(state_dir: Path, since: datetime) -> dict[str, str | None]:
     errors: dict[str, str | None] = {}
     for item in history:
         with suppress(EventError):
-            post: Any = parse_event(item["delivery"].body).data.get("post")
-            if item["delivery"].is_verified and isinstance(post, dict) and post.get("id"):
+            post: Any = parse_event(item.delivery.body).data.get("post")
+            if item.delivery.is_verified and isinstance(post, dict) and post.get("id"):
                 error = post.get("error") or post.get("failure_reason")
                 errors.setdefault(str(post["id"]), None if error is None else str(error))
     return errors

@@ -7,13 +7,17 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 
 from outreply_cli.env import SECRET_VARIABLES
 from outreply_cli.errors import InvalidInputError
 
 # Limit of the system's wait: 24 days.
 _MAX_WAIT_SECONDS = 2**31 / 1000 - 1
+_OUTPUT_BYTES_MAX = 64 * 1024
+_OUTPUT_SECONDS = 1.0
 
 
 def split_command(
@@ -69,36 +73,122 @@ def strip_secrets(environ: Mapping[str, str], hidden: Collection[str] = ()) -> d
     return {name: value for name, value in environ.items() if name not in secrets}
 
 
-def run_command(
-    words: Sequence[str], environ: Mapping[str, str], stdin: bytes, *, timeout: float
-) -> tuple[bool, str | None]:
-    """Run a command; return whether it was started, and its error, if any.
+@dataclass(frozen=True)
+class CommandResult:
+    """The result of a command.
+
+    Attributes:
+        error: Why it did not succeed; None if it did.
+        was_started: Whether it was started.
+        output: The start of what it wrote, to stdout or stderr.
+        is_truncated: Whether it wrote more.
+    """
+
+    error: str | None
+    was_started: bool = True
+    output: bytes = b""
+    is_truncated: bool = False
+
+
+class CommandRunner:
+    """Runs commands, from any thread, and can end all of them.
 
     Args:
-        words: The command.
-        environ: Complete environment of the command.
-        stdin: Input of the command.
-        timeout: Seconds until the command and its children are killed.
+        captures: Whether the output of the commands is kept; otherwise it is this process's.
     """
-    try:
-        process = subprocess.Popen(  # noqa: S603 - a command of the user
-            list(words), stdin=subprocess.PIPE, env=dict(environ), start_new_session=True
-        )
-    except (OSError, ValueError) as error:
-        return False, f"cannot run the command: {getattr(error, 'strerror', None) or error}"
-    try:
-        process.communicate(stdin, timeout=min(timeout, _MAX_WAIT_SECONDS))
-    except subprocess.TimeoutExpired:
-        _kill(process)
-        return True, f"killed after {timeout:g} s"
-    return True, f"exit code {process.returncode}" if process.returncode else None
+
+    def __init__(self, *, captures: bool = False) -> None:
+        self._captures = captures
+        self._lock = threading.Lock()
+        self._processes: set[subprocess.Popen[bytes]] = set()
+        self._is_closed = False
+
+    def run(
+        self, words: Sequence[str], environ: Mapping[str, str], stdin: bytes, *, timeout: float
+    ) -> CommandResult:
+        """Run a command.
+
+        Args:
+            words: The command.
+            environ: Complete environment of the command.
+            stdin: Input of the command.
+            timeout: Seconds until the command and its children are killed.
+        """
+        reader = _OutputReader() if self._captures else None
+        output = None if reader is None else reader.writable
+        try:
+            with self._lock:
+                if self._is_closed:
+                    return CommandResult("not run: the receiver stops", was_started=False)
+                process = subprocess.Popen(  # noqa: S603 - a command of the user
+                    list(words), stdin=subprocess.PIPE, stdout=output, stderr=output,
+                    env=dict(environ), start_new_session=True,
+                )  # fmt: skip
+                self._processes.add(process)
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
+            return CommandResult(f"cannot run the command: {reason}", was_started=False)
+        finally:
+            if reader is not None:
+                reader.start()
+        problem = None
+        try:
+            process.communicate(stdin, timeout=min(timeout, _MAX_WAIT_SECONDS))
+        except subprocess.TimeoutExpired:
+            _kill(process)
+            problem = f"killed after {timeout:g} s"
+        with self._lock:
+            self._processes.discard(process)
+            if self._is_closed and process.returncode < 0:
+                problem = "killed because the receiver stopped"
+        if problem is None and process.returncode:
+            problem = f"exit code {process.returncode}"
+        if reader is None:
+            return CommandResult(problem)
+        # A process that the command left behind may keep its output open.
+        reader.join(_OUTPUT_SECONDS)
+        return CommandResult(problem, output=bytes(reader.output), is_truncated=reader.is_truncated)
+
+    def kill_all(self) -> None:
+        """Kill the commands that run, with their children, and start no others."""
+        with self._lock:
+            self._is_closed = True
+            for process in self._processes:
+                _kill_group(process)
+
+
+class _OutputReader(threading.Thread):
+    """Keeps the start of what is written to a pipe, and reads the rest."""
+
+    def __init__(self) -> None:
+        super().__init__(name="command output", daemon=True)
+        self._readable, self.writable = os.pipe()
+        self.output = bytearray()
+        self.is_truncated = False
+
+    def start(self) -> None:
+        """Close this process's end for writing, so that the output ends with the command."""
+        os.close(self.writable)
+        super().start()
+
+    def run(self) -> None:
+        """Read until all ends for writing are closed."""
+        with os.fdopen(self._readable, "rb", buffering=0) as stream:
+            while part := stream.read(_OUTPUT_BYTES_MAX):
+                left = _OUTPUT_BYTES_MAX - len(self.output)
+                self.output += part[:left]
+                self.is_truncated |= len(part) > left
 
 
 def _kill(process: "subprocess.Popen[bytes]") -> None:
+    _kill_group(process)
+    process.wait()
+
+
+def _kill_group(process: "subprocess.Popen[bytes]") -> None:
     # The whole process group: children may hold the pipes.
     with contextlib.suppress(OSError):
         if hasattr(os, "killpg"):
             os.killpg(process.pid, signal.SIGKILL)
         else:
             process.kill()
-    process.wait()

@@ -7,7 +7,7 @@ from outreply_cli.commands.doctor import show_results
 from outreply_cli.commands.webhooks.output import DeliveryReport
 from outreply_cli.context import Context
 from outreply_cli.doctor.result import failure, ok, skipped, warning
-from outreply_cli.net.deliver import DeliveryResult
+from outreply_cli.net.delivery_result import DeliveryResult
 from outreply_cli.webhooks.event import parse_event
 from outreply_cli.webhooks.fixtures import encode_body, sample_event
 from outreply_cli.webhooks.models import IncomingDelivery

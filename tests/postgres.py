@@ -5,7 +5,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pytest
@@ -54,3 +54,12 @@ def open_migrated(url: str) -> "PostgresJournal":
     database = PostgresDatabase(url)
     migrate(database)
     return PostgresJournal(database)
+
+
+def run_sql(url: str, statement: str) -> list[tuple[Any, ...]]:
+    """Run a statement as an administrator of the database at `url`, and return its rows."""
+    import psycopg
+
+    with psycopg.connect(url, autocommit=True) as connection:
+        cursor = connection.execute(statement.encode())
+        return cursor.fetchall() if cursor.description else []

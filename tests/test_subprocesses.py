@@ -2,9 +2,11 @@
 
 import sys
 
-from outreply_cli.subprocesses import run_command
+from outreply_cli.subprocesses import CommandResult, CommandRunner
 
 
 def test_timeout_longer_than_system_limit() -> None:
     month = 31 * 86_400.0
-    assert run_command([sys.executable, "-c", ""], {}, b"x", timeout=month) == (True, None)
+    assert CommandRunner().run(
+        [sys.executable, "-c", ""], {}, b"x", timeout=month
+    ) == CommandResult(None)

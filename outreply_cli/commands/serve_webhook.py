@@ -2,7 +2,7 @@
 
 import re
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from functools import partial
 from secrets import token_hex
@@ -11,15 +11,21 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from outreply_cli.cli.options import command
-from outreply_cli.commands.webhooks.shared import ALLOW_PUBLIC_HELP, open_store, webhook_secrets
+from outreply_cli.commands.webhooks.shared import (
+    ALLOW_PUBLIC_HELP,
+    TeamOption,
+    open_store,
+    webhook_secrets,
+)
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError, OutReplyError
 from outreply_cli.times import parse_duration
 
 if TYPE_CHECKING:
     from outreply_cli.commands.webhooks.output import DeliveryReport
+    from outreply_cli.webhooks.conditions import Conditions
     from outreply_cli.webhooks.event_stream import EventStream
-    from outreply_cli.webhooks.forward import ForwardAttempt, ForwardTarget
+    from outreply_cli.webhooks.forward import ForwardReport, ForwardTarget
     from outreply_cli.webhooks.receiver import Received
     from outreply_cli.webhooks.server import WebhookServer
     from outreply_cli.webhooks.store import DeliveryStore
@@ -27,7 +33,10 @@ if TYPE_CHECKING:
 _forwarding = partial(typer.Option, rich_help_panel="Forwarding")
 _stopping = partial(typer.Option, rich_help_panel="Stop conditions")
 _simulation = partial(typer.Option, rich_help_panel="Simulated responses")
+# A delivery that was refused so often may never be accepted.
+_BLOCKING_ATTEMPTS = 3
 # Paths that servers see as typed: no query and nothing that clients escape.
+_RESERVED_PATHS = ("/_inspect", "/healthz", "/metrics")
 _PLAIN_PATH = re.compile(r"/[A-Za-z0-9._~!$&'()*+,;=:@/-]*")
 
 
@@ -67,6 +76,11 @@ def run(
         typer.Option(metavar="EVENT,...", help="Show and forward only these events, such as "
                      "'post.*'."),
     ] = None,
+    filter_text: Annotated[
+        str | None,
+        typer.Option("--filter", metavar="CONDITIONS", help="Show and forward only events with "
+                     "these values, such as data.post.platform=instagram."),
+    ] = None,
     emulator: Annotated[
         bool, typer.Option("--emulator", help="Register with the running emulator until this "
                            "command exits.")
@@ -74,12 +88,20 @@ def run(
     no_inspect: Annotated[
         bool, typer.Option("--no-inspect", help="Disable the web page at /_inspect.")
     ] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show bodies.")] = False,
+    team: TeamOption = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Show bodies, and what targets respond.")
+    ] = False,
     forward_to: Annotated[
         list[str] | None,
         _forwarding(metavar="URL", help="Forward deliveries to this URL, unchanged and in order, "
-                    "with retries (repeatable)."),
+                    "until it accepts them (repeatable; 'URL CONDITIONS' forwards only matching "
+                    "events)."),
     ] = None,
+    unordered: Annotated[
+        bool, _forwarding("--unordered", help="Do not wait for a delivery that a URL refuses: "
+                          "forward those behind it.")
+    ] = False,
     forward_duplicates: Annotated[
         bool, _forwarding("--forward-duplicates", help="Forward repeated deliveries too.")
     ] = False,
@@ -107,8 +129,8 @@ def run(
     ] = None,
     until: Annotated[
         str | None,
-        _stopping(metavar="PATH=VALUE,...", help="Stop at the first event with these values, such "
-                  "as event=post.published,data.post.id=ID."),
+        _stopping(metavar="CONDITIONS", help="Stop at the first event with these values, such as "
+                  "event=post.published,data.post.id=ID."),
     ] = None,
     timeout: Annotated[
         str | None,
@@ -135,8 +157,11 @@ def run(
 ) -> None:  # fmt: skip
     """Receive webhooks locally and forward them.
 
-    Each delivery is verified and stored before the 200 response. Show stored deliveries
-    with: outreply webhooks history
+    Each delivery is verified and stored before the 200 response. Show stored deliveries with:
+    outreply webhooks history
+
+    CONDITIONS are PATH=VALUE,PATH!=VALUE; an event must meet all of them. In a value, * matches
+    any characters.
 
     Example: outreply serve-webhook --emulator
 
@@ -144,25 +169,22 @@ def run(
     """
     from outreply_cli.commands.webhooks.output import DeliveryReport
     from outreply_cli.completion.cache import CompletionCache
-    from outreply_cli.net.ssrf import reach_from_option
-    from outreply_cli.spec.events import matches, parse_patterns
-    from outreply_cli.webhooks.event_stream import EventStream, StopCondition, parse_conditions
-    from outreply_cli.webhooks.forward import CommandTarget, UrlTarget
+    from outreply_cli.spec.events import parse_patterns
+    from outreply_cli.webhooks.conditions import parse_conditions
+    from outreply_cli.webhooks.event_stream import EventStream, StopCondition
+    from outreply_cli.webhooks.forward import CommandTarget
     from outreply_cli.webhooks.mock_responses import ResponseScript, parse_script
     from outreply_cli.webhooks.receiver import ReceiverConfig
     from outreply_cli.webhooks.server import WebhookServer
     from outreply_cli.webhooks.signature import Tolerance
 
-    if not _PLAIN_PATH.fullmatch(path) or path.startswith(("/_inspect", "/healthz")):
+    if not _PLAIN_PATH.fullmatch(path) or path.startswith(_RESERVED_PATHS):
         raise InvalidInputError(f"--path: invalid path {path!r}", hint="Use a path such as /hooks.")
     script = ResponseScript(
         parse_script(respond), delay=_parse_seconds(delay) or 0.0, drops=drop,
         fail_rate=fail_rate, seed=seed,
     )  # fmt: skip
-    targets: list[ForwardTarget] = [
-        UrlTarget(url, reach=reach_from_option(allow_public=allow_public))
-        for url in dict.fromkeys(forward_to or [])
-    ]
+    targets = _url_targets(forward_to or [], allow_public=allow_public, is_ordered=not unordered)
     if relay_status and not targets:
         raise InvalidInputError(
             "--relay-status requires --forward-to", hint="Add --forward-to URL."
@@ -178,14 +200,10 @@ def run(
             hidden=secret_env or [],
         ))  # fmt: skip
     patterns = parse_patterns(events, "--events") if events else []
-    conditions = parse_conditions(until) if until else None
-    awaited = conditions.get("event") if conditions else None
-    if awaited is not None and not matches(awaited, patterns):
-        raise InvalidInputError(
-            f"--until waits for {awaited}, which --events excludes",
-            hint="Remove --events, or add the event there.",
-        )
-    stop = StopCondition(max_events, _parse_seconds(timeout), conditions)
+    filters = parse_conditions(filter_text, "--filter") if filter_text is not None else ()
+    awaited = parse_conditions(until, "--until") if until is not None else None
+    _check_awaited(awaited or (), patterns)
+    stop = StopCondition(max_events, _parse_seconds(timeout), awaited)
     needs_secret = not emulator and not no_verify
     secrets = webhook_secrets(context, secret_env or [], uses_keyring=needs_secret)
     if needs_secret and not secrets.values:
@@ -195,33 +213,77 @@ def run(
         )
     cache_path = context.completion_cache_path("emulator" if emulator else None)
     report = DeliveryReport(
-        context.output, context.zone(), target_count=len(targets), show_bodies=verbose,
+        context.output, context.zone(), show_bodies=verbose,
         usernames=CompletionCache.load(cache_path).usernames(),
     )  # fmt: skip
     stream = EventStream(stop)
-    # With --emulator, a random secret rejects deliveries until the emulator's is known.
-    accepted = [token_hex(32)] if emulator else [] if no_verify else list(secrets.values)
+    accepted = [] if no_verify and not emulator else list(secrets.values)
+    if emulator:
+        # A random secret rejects deliveries until the emulator's is known.
+        accepted.insert(0, token_hex(32))
     config = ReceiverConfig(
-        secrets=accepted, path=path, events=patterns,
+        secrets=accepted, path=path, events=patterns, conditions=filters,
         tolerance=Tolerance(tolerance, is_required=require_timestamp),
         forwards_duplicates=forward_duplicates, relays_status=relay_status,
     )  # fmt: skip
-    with closing(open_store(context)) as store, _summary(context, stream, report, store):
+    with closing(open_store(context, team=team)) as store, _summary(context, stream, report, store):
         server = WebhookServer(
             store, config=config, clock=context.clock, on_received=stream.put,
-            on_forwarded=stream.put, host=host, port=port, script=script,
-            targets=targets, has_inspector=not no_inspect,
+            on_forwarded=stream.put, on_waiting=partial(_report_waiting, context), host=host,
+            port=port, script=script, targets=targets, has_inspector=not no_inspect,
         )  # fmt: skip
         # Signals are handled before the URL is announced.
-        with _close_on_signals(stream), server, ExitStack() as stack:
+        with _close_on_signals(stream, server.abort), server, ExitStack() as stack:
             emulator_port = None
             if emulator:
                 accepted[0], emulator_port = stack.enter_context(
                     _emulator_webhook(context, server.url, patterns)
                 )
-            _announce(context, server, emulator_port, has_inspector=not no_inspect)
+            _announce(
+                context, server, emulator_port, secrets.names if accepted else None,
+                has_inspector=not no_inspect,
+            )  # fmt: skip
             for item in stream:
                 _show(context, report, item)
+
+
+def _url_targets(
+    words: Sequence[str], *, allow_public: bool, is_ordered: bool
+) -> "list[ForwardTarget]":
+    """The targets of --forward-to, each with the conditions behind its URL."""
+    from outreply_cli.net.ssrf import reach_from_option
+    from outreply_cli.webhooks.conditions import parse_conditions
+    from outreply_cli.webhooks.forward import UrlTarget
+
+    targets: dict[str, ForwardTarget] = {}
+    for word in words:
+        url, _, text = word.strip().partition(" ")
+        target = UrlTarget(
+            url,
+            reach=reach_from_option(allow_public=allow_public),
+            is_ordered=is_ordered,
+            conditions=parse_conditions(text, "--forward-to") if text else (),
+        )
+        if targets.setdefault(target.name, target).conditions != target.conditions:
+            raise InvalidInputError(
+                f"--forward-to: {target.name} is given with different conditions",
+                hint="Name each URL once.",
+            )
+    return list(targets.values())
+
+
+def _check_awaited(awaited: "Conditions", patterns: Sequence[str]) -> None:
+    """Raise InvalidInputError if --until waits for an event that --events excludes."""
+    from outreply_cli.spec.events import matches
+
+    for condition in awaited:
+        name = condition.pattern
+        is_name = condition.path == "event" and not condition.is_negated and "*" not in name
+        if is_name and not matches(name, patterns):
+            raise InvalidInputError(
+                f"--until waits for {name}, which --events excludes",
+                hint="Remove --events, or add the event there.",
+            )
 
 
 @contextmanager
@@ -237,21 +299,37 @@ def _summary(
                 _show(context, report, item)
             report.close()
             context.info(f"Received: {report.summary()}.")
-            for name, count in store.pending_counts().items():
-                queued = "1 delivery is" if count == 1 else f"{count} deliveries are"
-                sent = "it" if count == 1 else "them"
+            for failed in report.given_up:
                 context.info(
-                    f"{queued} still queued for {name}; the next serve-webhook that forwards there "
-                    f"sends {sent}."
+                    f"Gave up {failed.delivery.id} for {failed.target} "
+                    f"({failed.result.error or failed.result.status}). To run it again: "
+                    f"outreply webhooks queue retry {failed.delivery.number}"
+                )
+            for queue in store.queue_lengths():
+                queued = "1 delivery is" if queue.count == 1 else f"{queue.count} deliveries are"
+                sent = "it" if queue.count == 1 else "them"
+                context.info(
+                    f"{queued} still queued for {queue.target}; the next serve-webhook that "
+                    f"forwards there sends {sent}."
                 )
 
 
+def _report_waiting(context: Context, count: int) -> None:
+    attempts = "1 attempt" if count == 1 else f"{count} attempts"
+    context.info(f"Finishing {attempts} to forward. Press Ctrl-C again to stop now.")
+
+
 @contextmanager
-def _close_on_signals(stream: "EventStream") -> Iterator[None]:
-    previous = {
-        number: signal.signal(number, lambda *_: stream.close())
-        for number in (signal.SIGTERM, signal.SIGINT)
-    }
+def _close_on_signals(stream: "EventStream", abort: Callable[[], None]) -> Iterator[None]:
+    """Close the stream at the first signal, and abort at the second."""
+
+    def handle(*_: object) -> None:
+        if stream.is_closed:
+            abort()
+        stream.close()
+
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    previous = {number: signal.signal(number, handle) for number in numbers}
     try:
         yield
     finally:
@@ -284,11 +362,23 @@ def _emulator_webhook(
             client.delete_webhook(str(hook["id"]))
 
 
-def _show(context: Context, report: "DeliveryReport", item: "Received | ForwardAttempt") -> None:
-    from outreply_cli.webhooks.forward import ForwardAttempt
+def _show(context: Context, report: "DeliveryReport", item: "Received | ForwardReport") -> None:
+    from outreply_cli.commands.webhooks.responses import print_response
+    from outreply_cli.webhooks.forward import ForwardAttempt, TargetTaken
 
+    if isinstance(item, TargetTaken):
+        context.info(
+            f"Another receiver forwards to {item.target}; this one takes over when it stops."
+        )
+        return
     if isinstance(item, ForwardAttempt):
         report.show_forwarded(item)
+        if report.shows_response(item):
+            print_response(context, item.result)
+        if item.waiting and item.attempt == _BLOCKING_ATTEMPTS:
+            context.info(
+                f"  To forward the others: outreply webhooks queue skip {item.delivery.number}"
+            )
         return
     report.show_received(item)
     if item.delivery.is_verified:
@@ -299,7 +389,12 @@ def _show(context: Context, report: "DeliveryReport", item: "Received | ForwardA
 
 
 def _announce(
-    context: Context, server: "WebhookServer", emulator_port: int | None, *, has_inspector: bool
+    context: Context,
+    server: "WebhookServer",
+    emulator_port: int | None,
+    secret_names: Sequence[str] | None,
+    *,
+    has_inspector: bool,
 ) -> None:
     from outreply_cli.api.base_url import is_loopback
 
@@ -308,11 +403,13 @@ def _announce(
     context.info(f"Receiving at {server.url}{inspect}. Press Ctrl-C to stop.")
     if len(server.addresses) > 1:
         context.info(f"Listening on {' and '.join(server.addresses)}.")
+    if secret_names is None:
+        context.info("Signatures are not verified.")
+    else:
+        names = [*(["the emulator's"] if emulator_port is not None else []), *secret_names]
+        context.info(f"Accepted secrets: {', '.join(names)}.")
     if emulator_port is not None:
-        context.info(
-            f"Registered with the emulator on port {emulator_port} until this command exits; only "
-            "its secret is accepted."
-        )
+        context.info(f"Registered with the emulator on port {emulator_port} until this exits.")
     else:
         context.info(
             f"To register it: outreply webhooks create --url {server.url}  (or use the dashboard)"

@@ -19,7 +19,8 @@ from outreply_cli.emulator.log import log_exception
 from outreply_cli.emulator.request import format_unix_time
 from outreply_cli.emulator.scheduler import process_due
 from outreply_cli.emulator.state import State
-from outreply_cli.net.deliver import DeliveryResult, deliver
+from outreply_cli.net.deliver import deliver
+from outreply_cli.net.delivery_result import DeliveryResult
 from outreply_cli.net.dns import Address, Resolver
 from outreply_cli.net.ssrf import Reach
 from outreply_cli.spec.limits import LOG_RETENTION

@@ -5,8 +5,6 @@ stopped for longer than its lease, and whose calendar another one has taken over
 any more. The clock of the database decides when a lease expires.
 """
 
-import os
-import secrets
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -19,13 +17,12 @@ from outreply_cli.errors import StorageError
 from outreply_cli.journal.journal import EntryChangedError, Journal
 from outreply_cli.journal.locks import CalendarBusyError
 from outreply_cli.journal.models import JournalEntryDraft, Lease, Origin
+from outreply_cli.storage.leases import LEASE_SECONDS, RENEW_SECONDS, LeaseTable, holder_name
 from outreply_cli.storage.postgres import PostgresDatabase, wrap_postgres_errors
 from outreply_cli.storage.team_schema import check_version
 
-LEASE_SECONDS = 30.0
-_RENEW_SECONDS = LEASE_SECONDS / 4
 _POLL_SECONDS = 0.5
-_FENCE_STEP_MAX = 1 << 32
+_LEASES = LeaseTable("leases", ("account", "calendar"))
 _HINT = (
     "Nothing more was sent. Check the database with: outreply doctor. Then run the command again."
 )
@@ -94,11 +91,7 @@ class PostgresJournal(Journal):
             # If the database is away, the lease expires. The new fence stops the renewal, and
             # threads that still work on the calendar.
             with suppress(StorageError), self._change() as db:
-                db.execute(
-                    "UPDATE leases SET expires_at = '-infinity', fence = fence + 1 "
-                    "WHERE account = ? AND calendar = ? AND fence = ?",
-                    (*key, lease.fence),
-                )
+                _LEASES.release(db, key, lease.fence)
 
     @contextmanager
     def snapshot(self) -> Iterator[Any]:
@@ -135,61 +128,31 @@ class PostgresJournal(Journal):
 
     def _acquire(self, account: str, calendar: str, wait: float) -> int:
         until = self._clock.monotonic() + wait
-        holder = f"{self._origin.host}, pid {os.getpid()}"
+        key, holder = (account, calendar), holder_name(self._origin.host)
         while True:
             with self._change() as db:
-                db.execute(
-                    "INSERT INTO leases VALUES (?, ?, 0, '', '-infinity') ON CONFLICT DO NOTHING",
-                    (account, calendar),
-                )
-                row = db.execute(
-                    # A step of any size: a database that is restored to an older state must not
-                    # give a fence again that a process still has.
-                    "UPDATE leases SET fence = fence + ?, holder = ?, "
-                    "expires_at = clock_timestamp() + make_interval(secs => ?) "
-                    "WHERE account = ? AND calendar = ? AND expires_at < clock_timestamp() "
-                    "RETURNING fence",
-                    (
-                        1 + secrets.randbelow(_FENCE_STEP_MAX),
-                        holder,
-                        LEASE_SECONDS,
-                        account,
-                        calendar,
-                    ),
-                ).fetchone()
-                if row is not None:
-                    return int(row["fence"])
-                other = db.execute(
-                    "SELECT holder FROM leases WHERE account = ? AND calendar = ?",
-                    (account, calendar),
-                ).fetchone()
+                fence = _LEASES.acquire(db, key, holder)
+                if fence is not None:
+                    return fence
+                other = _LEASES.holder(db, key)
             if self._clock.monotonic() >= until:
                 raise CalendarBusyError(
-                    f"another process is working on this calendar ({other['holder']})",
+                    f"another process is working on this calendar ({other})",
                     hint="Wait until it has finished, or wait longer with --wait-lock 10m.",
-                    details={"holder": other["holder"]},
+                    details={"holder": other},
                 )
             self._clock.sleep(_POLL_SECONDS)
 
     def _renew(self, key: tuple[str, str], lease: _Lease) -> None:
-        while not lease.released.wait(_RENEW_SECONDS):
+        while not lease.released.wait(RENEW_SECONDS):
             # If the database is away, each change of an entry fails as well.
             with suppress(StorageError), self._change() as db:
-                if not self._extend(db, key, lease):
+                if not _LEASES.extend(db, key, lease.fence):
                     return
-
-    def _extend(self, db: Any, key: tuple[str, str], lease: _Lease) -> bool:
-        """Renew a lease, and lock it until the commit; return whether it is still held."""
-        row = db.execute(
-            "UPDATE leases SET expires_at = clock_timestamp() + make_interval(secs => ?) "
-            "WHERE account = ? AND calendar = ? AND fence = ? RETURNING fence",
-            (LEASE_SECONDS, *key, lease.fence),
-        ).fetchone()
-        return row is not None
 
     def _check_lease(self, db: Any, account: str, calendar: str) -> None:
         lease = self._leases.get((account, calendar))
-        if lease is not None and not self._extend(db, (account, calendar), lease):
+        if lease is not None and not _LEASES.extend(db, (account, calendar), lease.fence):
             raise LeaseLostError(
                 "another process has taken over the calendar, because this one did not respond "
                 f"for {LEASE_SECONDS:.0f} seconds",

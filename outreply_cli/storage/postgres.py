@@ -28,6 +28,8 @@ except ImportError as failure:
 SCHEMA = "outreply"
 # The driver's error, for modules that must not import it themselves.
 PostgresError = psycopg.Error
+# Another transaction was faster; the same one may succeed if it is tried again.
+CONFLICT_ERRORS = (psycopg.errors.UniqueViolation, psycopg.errors.DeadlockDetected)
 _CONNECT_SECONDS = 10
 # So few that they are sent at once: the server waits for the rest of what it has received in part.
 _ROWS_PER_INSERT = 50

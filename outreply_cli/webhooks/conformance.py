@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from outreply_cli.net.deliver import DeliveryResult, UnreachableError, deliver
+from outreply_cli.net.deliver import UnreachableError, deliver
+from outreply_cli.net.delivery_result import DeliveryResult
 from outreply_cli.net.ssrf import Reach
 from outreply_cli.webhooks.fixtures import delivery_headers, encode_body, sample_event
 from outreply_cli.webhooks.signature import sign

@@ -10,6 +10,8 @@ from outreply_cli.errors import InvalidInputError
 from outreply_cli.formats.json import parse_json
 from outreply_cli.formats.text import quote
 from outreply_cli.spec.platforms import find_platform
+from outreply_cli.webhooks.conditions import Conditions, matches_all
+from outreply_cli.webhooks.models import Delivery
 
 _MAX_QUOTE_CHARACTERS = 40
 _MAX_KEY_CHARACTERS = 200
@@ -69,6 +71,16 @@ def parse_event(body: bytes | str) -> Event:
 def body_digest(body: bytes) -> str:
     """The key of a body without an `id`."""
     return f"sha256-{hashlib.sha256(body).hexdigest()[:24]}"
+
+
+def is_selected(delivery: Delivery, conditions: Conditions) -> bool:
+    """Whether a stored delivery is valid and its event meets all conditions."""
+    if not delivery.is_verified:
+        return False
+    try:
+        return matches_all(parse_event(delivery.body).payload, conditions)
+    except EventError:
+        return False
 
 
 def summarize(event: Event, usernames: Mapping[str, str] = MappingProxyType({})) -> str:

@@ -1,51 +1,89 @@
-"""Forwarding of deliveries: to URLs in order with retries, or to commands in parallel."""
+"""Forwarding of deliveries: to URLs in order until they accept them, or to commands once."""
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from outreply_cli.clock import Clock
 from outreply_cli.errors import StorageError
-from outreply_cli.net.deliver import DeliveryResult, deliver, validate_url
+from outreply_cli.net.deliver import deliver, validate_url
+from outreply_cli.net.delivery_result import DeliveryResult, HandlerResponse
 from outreply_cli.net.ssrf import Reach
-from outreply_cli.subprocesses import resolve_command, run_command, strip_secrets
-from outreply_cli.webhooks.models import Delivery, QueuedDelivery
-from outreply_cli.webhooks.store import DeliveryStore
+from outreply_cli.subprocesses import CommandRunner, resolve_command, strip_secrets
+from outreply_cli.ui.redact import redact
+from outreply_cli.webhooks.conditions import Conditions
+from outreply_cli.webhooks.models import Attempt, Delivery, ForwardState, QueuedDelivery
+from outreply_cli.webhooks.store import DeliveryStore, TargetLease
 
-RETRY_SECONDS = (1.0, 2.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0)
+# Seconds before each further attempt at a target that refused a delivery; the last one repeats.
+RETRY_SECONDS = (1.0, 2.0, 5.0, 15.0, 30.0, 60.0)
+# The same for a target that nothing listens at: an attempt costs little, and it may come back soon.
+UNREACHABLE_SECONDS = (1.0, 2.0, 5.0)
+_UNORDERED_CONCURRENCY = 8
 _POLL_SECONDS = 0.2
+_REMOTE_POLL_SECONDS = 1.0
+_LEASE_POLL_SECONDS = 0.5
+# Headers of responses whose values are secrets.
+_SECRET_HEADERS = frozenset(
+    {"set-cookie", "set-cookie2", "cookie", "authorization", "proxy-authorization",
+     "authentication-info", "proxy-authentication-info"}
+)  # fmt: skip
+_HIDDEN = "(hidden)"
 
 
 class ForwardTarget(Protocol):
-    """A receiver of forwarded deliveries, named in the queue and in messages."""
+    """A receiver of forwarded deliveries, named in the queue and in messages.
+
+    Attributes:
+        concurrency: Number of simultaneous attempts.
+        is_ordered: Whether a delivery waits until the one before it was accepted.
+        runs_once: Whether an attempt is recorded before it starts, and never repeated by itself.
+        conditions: Conditions of the events to forward.
+    """
 
     name: str
     concurrency: int
-    retry_seconds: Sequence[float]
+    is_ordered: bool
+    runs_once: bool
+    conditions: Conditions
 
     def send(self, delivery: Delivery) -> DeliveryResult:
         """Forward a delivery; failures of the target are returned, not raised."""
 
+    def abort(self) -> None:
+        """End attempts in progress if that is possible."""
+
 
 class UrlTarget:
-    """A URL that gets the raw body and the original headers, in order.
+    """A URL that gets the raw body and the original headers.
 
     Raises:
         InvalidInputError: The URL is invalid or not allowed.
     """
 
-    concurrency = 1
-    retry_seconds: Sequence[float] = RETRY_SECONDS
+    runs_once = False
 
-    def __init__(self, url: str, *, reach: Reach = Reach.PRIVATE) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        reach: Reach = Reach.PRIVATE,
+        is_ordered: bool = True,
+        conditions: Conditions = (),
+    ) -> None:
         self.name = validate_url(url, "--forward-to", reach=reach)
+        self.is_ordered, self.conditions = is_ordered, conditions
+        self.concurrency = 1 if is_ordered else _UNORDERED_CONCURRENCY
         self._reach = reach
 
     def send(self, delivery: Delivery) -> DeliveryResult:
         """Forward a delivery."""
         return deliver(self.name, delivery.body, delivery.headers, reach=self._reach)
+
+    def abort(self) -> None:
+        """Do nothing: an attempt ends by itself within seconds."""
 
 
 class CommandTarget:
@@ -55,7 +93,9 @@ class CommandTarget:
         InvalidInputError: The command cannot be run.
     """
 
-    retry_seconds: Sequence[float] = ()
+    is_ordered = False
+    runs_once = True
+    conditions: Conditions = ()
 
     def __init__(
         self, line: str, environ: Mapping[str, str], *, concurrency: int, timeout: float,
@@ -66,18 +106,26 @@ class CommandTarget:
         self.concurrency = concurrency
         self._timeout = timeout
         self._environ = strip_secrets(environ, hidden)
+        self._runner = CommandRunner(captures=True)
 
     def send(self, delivery: Delivery) -> DeliveryResult:
         """Run the command; exit code 0 counts as status 200, others as 500."""
         started_at = time.monotonic()
         variables = {"OUTREPLY_EVENT": delivery.event, "OUTREPLY_DELIVERY": delivery.id}
-        was_started, error = run_command(
+        result = self._runner.run(
             self._words, {**self._environ, **variables}, delivery.body, timeout=self._timeout
         )
-        if not was_started:
-            return DeliveryResult(None, error, 0.0)
+        if not result.was_started:
+            return DeliveryResult(None, result.error, 0.0)
         milliseconds = (time.monotonic() - started_at) * 1000
-        return DeliveryResult(200 if error is None else 500, error, milliseconds)
+        return DeliveryResult(
+            200 if result.error is None else 500, result.error, milliseconds,
+            response=HandlerResponse((), result.output, result.is_truncated),
+        )  # fmt: skip
+
+    def abort(self) -> None:
+        """Kill the commands that run."""
+        self._runner.kill_all()
 
 
 @dataclass(frozen=True)
@@ -87,6 +135,7 @@ class ForwardAttempt:
     Attributes:
         attempt: Number of the attempt, from 1.
         retry_in: Seconds until the next attempt; None for no further attempt.
+        waiting: Number of deliveries that wait until this one is accepted.
     """
 
     delivery: Delivery
@@ -94,22 +143,42 @@ class ForwardAttempt:
     result: DeliveryResult
     attempt: int
     retry_in: float | None
+    waiting: int = 0
+
+
+@dataclass(frozen=True)
+class TargetTaken:
+    """Another receiver forwards to a target; this one takes over when it stops."""
+
+    target: str
+
+
+ForwardReport = ForwardAttempt | TargetTaken
 
 
 class Forwarder:
-    """Background threads that send a target's queue; `report` is called from them."""
+    """Background threads that send a target's queue; `report` is called from them.
+
+    The `secrets` are hidden in the responses that are kept.
+    """
 
     def __init__(
         self,
         store: DeliveryStore,
         target: ForwardTarget,
         clock: Clock,
-        report: Callable[[ForwardAttempt], None],
+        report: Callable[[ForwardReport], None],
+        secrets: Sequence[str] = (),
     ) -> None:
         self._store, self._target, self._clock, self._report = store, target, clock, report
+        self._secrets = secrets
         self._stopped = threading.Event()
         self._wakeup = threading.Condition()
         self._in_flight: set[int] = set()
+        self._lease: TargetLease | None = None
+        self._next_acquisition = 0.0
+        self._is_taken = False
+        self._poll_seconds = _REMOTE_POLL_SECONDS if store.is_remote else _POLL_SECONDS
         self._threads = [
             threading.Thread(target=self._work, name=f"forward {target.name}", daemon=True)
             for _ in range(target.concurrency)
@@ -130,45 +199,123 @@ class Forwarder:
         self._stopped.set()
         self.wake()
 
+    def abort(self) -> None:
+        """End attempts in progress if that is possible."""
+        self._target.abort()
+
+    @property
+    def in_flight(self) -> int:
+        """The number of attempts in progress."""
+        return len(self._in_flight)
+
     def join(self, seconds: float) -> None:
-        """Wait up to `seconds` for attempts in flight."""
+        """Wait up to `seconds` for attempts in progress, then let others forward to the target."""
         deadline = time.monotonic() + seconds
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
+        # An attempt that goes on keeps the lease until the process ends.
+        if self._lease is not None and not any(thread.is_alive() for thread in self._threads):
+            self._lease.release()
+            self._lease = None
 
     def _work(self) -> None:
         while not self._stopped.is_set():
             with self._wakeup:
                 try:
-                    queued = self._claim()
+                    claimed = self._claim()
                 except StorageError:
                     # The queue cannot be read now; it is kept.
-                    queued = None
-                if queued is None:
-                    self._wakeup.wait(_POLL_SECONDS)
+                    claimed = None
+                if claimed is None:
+                    self._wakeup.wait(self._poll_seconds)
                     continue
+            queued, lease = claimed
             try:
-                self._attempt(queued)
+                self._attempt(queued, lease)
             except StorageError:
                 # The result was not recorded, so the delivery may be sent again.
                 self._stopped.wait(_POLL_SECONDS)
             finally:
                 with self._wakeup:
-                    self._in_flight.discard(queued.number)
+                    self._in_flight.discard(queued.forward.number)
 
-    def _claim(self) -> QueuedDelivery | None:
-        queued = self._store.next_pending(self._target.name, self._in_flight)
-        if queued is None or queued.due_at > self._clock.now().timestamp():
+    def _claim(self) -> tuple[QueuedDelivery, TargetLease] | None:
+        if self._stopped.is_set():
             return None
-        self._in_flight.add(queued.number)
-        return queued
+        lease = self._hold_lease()
+        if lease is None:
+            return None
+        now = self._clock.now().timestamp()
+        queued = self._store.next_pending(
+            self._target.name, now, in_flight=self._in_flight, is_ordered=self._target.is_ordered
+        )
+        if queued is None or (queued.forward.due_at or 0.0) > now:
+            return None
+        if self._target.runs_once and not self._store.start_forward(queued.forward, lease):
+            return None
+        self._in_flight.add(queued.forward.number)
+        return queued, lease
 
-    def _attempt(self, queued: QueuedDelivery) -> None:
-        result = self._target.send(queued.delivery)
-        delays = self._target.retry_seconds
-        will_retry = not result.is_accepted and queued.attempts < len(delays)
-        retry_in = delays[queued.attempts] if will_retry else None
+    def _hold_lease(self) -> TargetLease | None:
+        if self._lease is not None and self._lease.is_held():
+            return self._lease
+        self._lease = None
+        if self._clock.monotonic() < self._next_acquisition:
+            return None
+        self._next_acquisition = self._clock.monotonic() + _LEASE_POLL_SECONDS
+        lease = self._store.acquire_target(self._target.name)
+        if lease is None:
+            if not self._is_taken:
+                self._report(TargetTaken(self._target.name))
+            self._is_taken = True
+            return None
+        now = self._clock.now().timestamp()
+        try:
+            interrupted = self._store.resume(self._target.name, now, lease)
+        except BaseException:
+            lease.release()
+            raise
+        for queued in interrupted:
+            self._report(ForwardAttempt(
+                queued.delivery, self._target.name, DeliveryResult(None, queued.forward.error, 0.0),
+                queued.forward.attempts, None,
+            ))  # fmt: skip
+        self._lease, self._is_taken = lease, False
+        return lease
+
+    def _attempt(self, queued: QueuedDelivery, lease: TargetLease) -> None:
+        forward, target = queued.forward, self._target
+        started_at = self._clock.now().timestamp()
+        result = redact_response(target.send(queued.delivery), self._secrets)
+        retry_in = None
+        if result.is_accepted:
+            state = ForwardState.FORWARDED
+        elif target.runs_once:
+            state = ForwardState.FAILED
+        else:
+            state = ForwardState.QUEUED
+            delays = RETRY_SECONDS if result.is_connected else UNREACHABLE_SECONDS
+            retry_in = delays[min(forward.attempts, len(delays) - 1)]
         due_at = None if retry_in is None else self._clock.now().timestamp() + retry_in
-        self._store.record_forward(queued, result, due_at)
-        attempt = queued.attempts + 1
-        self._report(ForwardAttempt(queued.delivery, self._target.name, result, attempt, retry_in))
+        attempt = Attempt(target.name, started_at, result)
+        self._store.record_forward(forward, attempt, state, due_at, lease)
+        waits = target.is_ordered and retry_in is not None
+        self._report(ForwardAttempt(
+            queued.delivery, target.name, result, forward.attempts + 1, retry_in,
+            self._store.count_behind(forward) if waits else 0,
+        ))  # fmt: skip
+
+
+def redact_response(result: DeliveryResult, secrets: Iterable[str]) -> DeliveryResult:
+    """Hide secrets in what a target responded."""
+    response = result.response
+    if response is None:
+        return result
+    known = list(secrets)
+    # Each character stands for a byte, so that any body can be searched.
+    body = redact(response.body.decode("latin-1"), known).encode("latin-1")
+    headers = [
+        (name, _HIDDEN if name.lower() in _SECRET_HEADERS else redact(value, known))
+        for name, value in response.headers
+    ]
+    return replace(result, response=replace(response, headers=headers, body=body))

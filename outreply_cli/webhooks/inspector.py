@@ -13,7 +13,7 @@ from outreply_cli.net.html import render_page
 from outreply_cli.net.server.host_check import is_allowed_host
 from outreply_cli.net.server.response import Response
 from outreply_cli.webhooks.diagnose import diagnose
-from outreply_cli.webhooks.models import Delivery, delivery_state
+from outreply_cli.webhooks.models import Delivery, Forward, delivery_state
 from outreply_cli.webhooks.store import DeliveryNotFoundError, DeliveryStore
 
 if TYPE_CHECKING:
@@ -60,8 +60,8 @@ class Inspector:
     def _list_page(self) -> Response:
         deliveries = []
         for entry in self._store.history(limit=_MAX_ROWS):
-            delivery: Delivery = entry["delivery"]
-            forwards = ", ".join(_format_forward(forward) for forward in entry["forwards"])
+            delivery: Delivery = entry.delivery
+            forwards = ", ".join(_format_forward(forward) for forward in entry.forwards)
             deliveries.append({**_summary(delivery), "forwards": forwards})
         return render_page(
             "inspector_list.html", root=ROOT, deliveries=deliveries, refresh_seconds=2
@@ -120,7 +120,7 @@ def _summary(delivery: Delivery) -> dict[str, Any]:
     }
 
 
-def _format_forward(forward: dict[str, Any]) -> str:
-    if forward["due_at"] is not None:
-        return f"{forward['target']} queued"
-    return f"{forward['target']} {forward['error'] or forward['status']}"
+def _format_forward(forward: Forward) -> str:
+    if forward.due_at is not None:
+        return f"{forward.target} queued"
+    return f"{forward.target} {forward.error or forward.status}"

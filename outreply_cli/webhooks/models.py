@@ -1,14 +1,18 @@
 """Webhook deliveries as the store keeps them."""
 
 import json
-import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
 
+from outreply_cli.net.delivery_result import DeliveryResult, HandlerResponse
 from outreply_cli.storage.sqlite import check_types, wrap_corruption
 
-_COLUMN_TYPES = {"id": str, "event": str, "received_at": float, "reason": str | None, "status": int,
-                 "body": bytes}  # fmt: skip
+_DELIVERY_TYPES = {"id": str, "event": str, "received_at": float, "reason": str | None,
+                   "status": int, "body": bytes}  # fmt: skip
+_ATTEMPT_TYPES = {"target": str, "started_at": float, "milliseconds": float,
+                  "status": int | None, "error": str | None}  # fmt: skip
 
 
 @dataclass
@@ -42,6 +46,11 @@ class IncomingDelivery:
         """Whether the event was delivered before."""
         return self.times_seen > 0
 
+    @property
+    def is_forwarded(self) -> bool:
+        """Whether it is queued for its targets."""
+        return bool(self.targets) and (self.forward_if_duplicate or not self.is_duplicate)
+
 
 @dataclass(frozen=True)
 class Delivery:
@@ -64,14 +73,83 @@ class Delivery:
         return ", ".join(values) if values else None
 
 
+class ForwardState(StrEnum):
+    """State of a delivery at a forward target."""
+
+    QUEUED = "queued"
+    # A command that was started; recorded first, so that it is never run again by itself.
+    RUNNING = "running"
+    FORWARDED = "forwarded"
+    # Given up: the target cannot accept it, or a command failed.
+    FAILED = "failed"
+    # Given up by a person.
+    SKIPPED = "skipped"
+
+
+# States of deliveries that are still to be forwarded, and of those that were given up.
+OPEN_STATES = (ForwardState.QUEUED, ForwardState.RUNNING)
+GIVEN_UP_STATES = (ForwardState.FAILED, ForwardState.SKIPPED)
+
+
+@dataclass(frozen=True)
+class Forward:
+    """A delivery at a forward target.
+
+    Attributes:
+        number: Position in the queue of the target.
+        delivery: Number of the delivery.
+        attempts: Attempts so far.
+        due_at: When the next attempt is due; None if no further one is.
+        status, error, milliseconds: Result of the latest attempt; None without one.
+    """
+
+    number: int
+    delivery: int
+    target: str
+    state: ForwardState
+    attempts: int
+    due_at: float | None
+    status: int | None
+    error: str | None
+    milliseconds: float | None
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether it was given up, or the target did not accept the latest attempt."""
+        if self.state is ForwardState.FORWARDED:
+            return False
+        return self.state in GIVEN_UP_STATES or self.error is not None or self.status is not None
+
+
 @dataclass(frozen=True)
 class QueuedDelivery:
     """A delivery in a forward target's queue."""
 
-    number: int
-    attempts: int
-    due_at: float
+    forward: Forward
     delivery: Delivery
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A stored attempt to forward or replay a delivery."""
+
+    target: str
+    started_at: float
+    result: DeliveryResult
+
+
+@dataclass(frozen=True)
+class QueueLength:
+    """The deliveries that wait for a target.
+
+    Attributes:
+        count: Number of deliveries.
+        oldest_at: When the oldest one was received.
+    """
+
+    target: str
+    count: int
+    oldest_at: float
 
 
 def delivery_state(reason: str | None, *, is_duplicate: bool) -> str:
@@ -81,10 +159,10 @@ def delivery_state(reason: str | None, *, is_duplicate: bool) -> str:
     return "verified (duplicate)" if is_duplicate else "verified"
 
 
-def delivery_from_row(row: sqlite3.Row) -> Delivery:
+def delivery_from_row(row: Any) -> Delivery:
     """The delivery in a row of the store; raises sqlite3.DatabaseError if the row is damaged."""
     with wrap_corruption():
-        check_types(row, _COLUMN_TYPES)
+        check_types(row, _DELIVERY_TYPES)
         return Delivery(
             number=row["number"],
             id=row["id"],
@@ -94,6 +172,57 @@ def delivery_from_row(row: sqlite3.Row) -> Delivery:
             reason=row["reason"],
             is_duplicate=bool(row["duplicate"]),
             status=row["status"],
-            headers=[(str(name), str(value)) for name, value in json.loads(row["headers"])],
+            headers=_load_headers(row["headers"]),
             body=row["body"],
         )
+
+
+def forward_from_row(row: Any) -> Forward:
+    """The forward in a row of the store; raises sqlite3.DatabaseError if the row is damaged."""
+    with wrap_corruption():
+        return Forward(
+            number=int(row["number"]),
+            delivery=int(row["delivery"]),
+            target=str(row["target"]),
+            state=ForwardState(row["state"]),
+            attempts=int(row["attempts"]),
+            due_at=None if row["due_at"] is None else float(row["due_at"]),
+            status=None if row["status"] is None else int(row["status"]),
+            error=None if row["error"] is None else str(row["error"]),
+            milliseconds=None if row["milliseconds"] is None else float(row["milliseconds"]),
+        )
+
+
+def attempt_from_row(row: Any) -> Attempt:
+    """The attempt in a row of the store; raises sqlite3.DatabaseError if the row is damaged."""
+    with wrap_corruption():
+        check_types(row, _ATTEMPT_TYPES)
+        response = None
+        if row["headers"] is not None:
+            response = HandlerResponse(
+                _load_headers(row["headers"]), bytes(row["body"]), bool(row["truncated"]),
+                float(row["connect_ms"]), float(row["first_byte_ms"]),
+            )  # fmt: skip
+        result = DeliveryResult(row["status"], row["error"], row["milliseconds"], response=response)
+        return Attempt(row["target"], row["started_at"], result)
+
+
+def attempt_values(attempt: Attempt) -> Mapping[str, Any]:
+    """The columns of an attempt."""
+    response = attempt.result.response
+    return {
+        "target": attempt.target,
+        "started_at": attempt.started_at,
+        "milliseconds": float(attempt.result.milliseconds),
+        "status": attempt.result.status,
+        "error": attempt.result.error,
+        "headers": None if response is None else json.dumps(list(response.headers)),
+        "body": None if response is None else response.body,
+        "truncated": None if response is None else int(response.is_truncated),
+        "connect_ms": None if response is None else response.connect_ms,
+        "first_byte_ms": None if response is None else response.first_byte_ms,
+    }
+
+
+def _load_headers(text: str) -> list[tuple[str, str]]:
+    return [(str(name), str(value)) for name, value in json.loads(text)]

@@ -6,20 +6,24 @@ Reference: Signature verification, Retries & auto-disable.
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from outreply_cli.clock import Clock
 from outreply_cli.errors import StorageError
-from outreply_cli.net.deliver import DeliveryResult
+from outreply_cli.net.delivery_result import DeliveryResult
+from outreply_cli.net.server.host_check import is_from_private_network
 from outreply_cli.net.server.response import Response, json_response
 from outreply_cli.net.server.server import Respond, WorkerPool
 from outreply_cli.spec.events import matches
+from outreply_cli.webhooks.conditions import Conditions, matches_all
 from outreply_cli.webhooks.event import Event, EventError, body_digest, parse_event
-from outreply_cli.webhooks.forward import Forwarder, ForwardTarget
+from outreply_cli.webhooks.forward import Forwarder, ForwardTarget, redact_response
+from outreply_cli.webhooks.metrics import CONTENT_TYPE
 from outreply_cli.webhooks.mock_responses import ResponseScript, ScriptedResponse
-from outreply_cli.webhooks.models import IncomingDelivery
+from outreply_cli.webhooks.models import Attempt, IncomingDelivery
 from outreply_cli.webhooks.signature import Tolerance, verify_signature
 from outreply_cli.webhooks.store import DeliveryStore
 
@@ -40,7 +44,8 @@ class ReceiverConfig:
     Attributes:
         secrets: Signing secrets, any of which may have signed; empty to verify nothing.
         path: Path that deliveries are sent to.
-        events: Patterns of the events to forward; empty for all.
+        events: Patterns of the events to show and forward; empty for all.
+        conditions: Conditions of the events to show and forward.
         tolerance: Requirements on the timestamp.
         forwards_duplicates: Whether a redelivery is forwarded again.
         relays_status: Whether the sender gets the first target's response.
@@ -49,6 +54,7 @@ class ReceiverConfig:
     secrets: Sequence[str]
     path: str = "/"
     events: Sequence[str] = ()
+    conditions: Conditions = ()
     tolerance: Tolerance = field(default_factory=Tolerance)
     forwards_duplicates: bool = False
     relays_status: bool = False
@@ -63,7 +69,7 @@ class Received:
         event: The event; None if the delivery is invalid.
         status: HTTP status of the response; None if the connection was dropped.
         milliseconds: Time from the last byte of the request to the response.
-        matches_filter: Whether the event may be forwarded.
+        matches_filter: Whether the event is one to show and forward.
         forward: Target and result, where the sender got the target's response.
     """
 
@@ -84,6 +90,7 @@ class _Pending:
     event: Event | None
     scripted: ScriptedResponse | None
     matches_filter: bool
+    is_relayed: bool
     respond: Respond
 
 
@@ -94,7 +101,8 @@ class Receiver:
     WSGI application.
 
     `on_received` is called with each delivery once its response is known, from any thread.
-    `forwarders` are notified after each delivery. `inspect` handles requests below `/_inspect`.
+    `forwarders` are notified after each delivery. `inspect` handles requests below `/_inspect`,
+    and `measure` returns the metrics.
     """
 
     def __init__(
@@ -108,20 +116,26 @@ class Receiver:
         targets: Sequence[ForwardTarget] = (),
         forwarders: Sequence[Forwarder] = (),
         inspect: "Callable[[WSGIEnvironment], Response | None] | None" = None,
+        measure: Callable[[], str] | None = None,
     ) -> None:
         self._store, self._config, self._script = store, config, script
-        self._clock, self._on_received, self._inspect = clock, on_received, inspect
+        self._clock, self._on_received = clock, on_received
+        self._inspect, self._measure = inspect, measure
         # The sender waits for this target; the others have queues.
         self._relay_target = targets[0] if targets and config.relays_status else None
-        queued = targets[1:] if self._relay_target else targets
-        self._queued_names = [target.name for target in queued]
+        self._queued_targets = targets[1:] if self._relay_target else targets
         self._forwarders = forwarders
         self._batch: list[_Pending] = []
         self._slow = WorkerPool(_SLOW_THREADS)
+        # A file is written in the event loop: handing it to a thread would take longer.
+        self._writer = WorkerPool(1) if store.is_remote else None
+        self._is_writing = False
 
     def close(self) -> None:
         """Stop the threads."""
         self._slow.close()
+        if self._writer is not None:
+            self._writer.close()
 
     def accept(self, environ: "WSGIEnvironment", respond: Respond) -> bool:
         """Take over the request if it is a delivery; the response follows once it is stored."""
@@ -138,10 +152,24 @@ class Receiver:
         scripted = self._script.next() if is_valid else None
         if scripted is not None:
             delivery.status = scripted.status
-        matches_filter = is_valid and matches(delivery.event, self._config.events)
-        if matches_filter:
-            delivery.targets = self._queued_names
-        self._batch.append(_Pending(started_at, delivery, event, scripted, matches_filter, respond))
+        matches_filter = (
+            event is not None
+            and delivery.is_verified
+            and matches(delivery.event, self._config.events)
+            and matches_all(event.payload, self._config.conditions)
+        )
+        is_relayed = False
+        if matches_filter and event is not None:
+            delivery.targets = [
+                target.name
+                for target in self._queued_targets
+                if matches_all(event.payload, target.conditions)
+            ]
+            relay = self._relay_target
+            is_relayed = relay is not None and matches_all(event.payload, relay.conditions)
+        self._batch.append(
+            _Pending(started_at, delivery, event, scripted, matches_filter, is_relayed, respond)
+        )
         if len(self._batch) == 1:
             # A write to the disk costs the same for one delivery as for many: those that are read
             # in this iteration of the event loop and the next share one.
@@ -161,6 +189,11 @@ class Receiver:
             if method in {"GET", "HEAD"}:
                 return json_response(200, {"status": "ok"}, {})
             return _refusal(405, "Use GET", {"Allow": "GET, HEAD"})
+        if path == "/metrics" and self._measure is not None and is_from_private_network(environ):
+            if method in {"GET", "HEAD"}:
+                text = self._measure().encode()
+                return Response(200, text, {}, CONTENT_TYPE)
+            return _refusal(405, "Use GET", {"Allow": "GET, HEAD"})
         if path.startswith("/_inspect") and self._inspect is not None:
             response = self._inspect(environ)
             if response is not None:
@@ -179,7 +212,26 @@ class Receiver:
         return None
 
     def _store_batch(self) -> None:
+        if self._is_writing or not self._batch:
+            return
         batch, self._batch = self._batch, []
+        if self._writer is None:
+            self._store_and_respond(batch)
+            return
+        # What arrives meanwhile is the next batch.
+        self._is_writing = True
+        self._writer.submit(partial(self._write, batch, asyncio.get_running_loop()))
+
+    def _write(self, batch: Sequence[_Pending], loop: asyncio.AbstractEventLoop) -> None:
+        self._store_and_respond(batch)
+        with suppress(RuntimeError):  # the loop is closed already
+            loop.call_soon_threadsafe(self._write_next)
+
+    def _write_next(self) -> None:
+        self._is_writing = False
+        self._store_batch()
+
+    def _store_and_respond(self, batch: Sequence[_Pending]) -> None:
         error: StorageError | None = None
         try:
             self._store.store([pending.delivery for pending in batch])
@@ -196,12 +248,12 @@ class Receiver:
 
     def _is_slow(self, pending: _Pending) -> bool:
         is_delayed = pending.scripted is not None and pending.scripted.delay > 0
-        return is_delayed or (self._relay_target is not None and pending.matches_filter)
+        return is_delayed or pending.is_relayed
 
     def _finish_slow(self, pending: _Pending) -> None:
         delivery, scripted = pending.delivery, pending.scripted
         try:
-            forward = self._relay(delivery) if pending.matches_filter else None
+            forward = self._relay(delivery) if pending.is_relayed else None
         except StorageError as error:
             pending.respond(_refusal(503, str(error)))
             return
@@ -217,7 +269,7 @@ class Receiver:
             (time.perf_counter() - pending.started_at) * 1000, pending.matches_filter, forward,
         )  # fmt: skip
         self._on_received(received)
-        if pending.matches_filter and not delivery.is_duplicate:
+        if delivery.is_forwarded:
             for forwarder in self._forwarders:
                 forwarder.wake()
         pending.respond(None if is_dropped else _response_to(delivery))
@@ -259,11 +311,13 @@ class Receiver:
         if target is None:
             return None
         # A redelivery is forwarded too: the sender repeats because the target refused it.
+        started_at = self._clock.now().timestamp()
         result = target.send(self._store.find(f"#{delivery.number}"))
-        self._store.record_sync_forward(delivery.number, target.name, result)
+        attempt = Attempt(target.name, started_at, redact_response(result, self._config.secrets))
+        self._store.record_relay(delivery.number, attempt)
         delivery.status = result.status if result.status is not None else 502
         self._store.record_status(delivery.number, delivery.status)
-        return target.name, result
+        return target.name, attempt.result
 
 
 def request_headers(environ: Mapping[str, Any]) -> list[tuple[str, str]]:

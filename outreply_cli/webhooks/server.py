@@ -6,14 +6,22 @@ from typing import Self
 
 from outreply_cli.clock import Clock
 from outreply_cli.net.server.server import LocalServer, ServerLimits
-from outreply_cli.webhooks.forward import ForwardAttempt, Forwarder, ForwardTarget
+from outreply_cli.webhooks.forward import (
+    ForwardAttempt,
+    Forwarder,
+    ForwardReport,
+    ForwardTarget,
+)
 from outreply_cli.webhooks.inspector import Inspector
+from outreply_cli.webhooks.metrics import ReceiverMetrics, delivery_label
 from outreply_cli.webhooks.mock_responses import ResponseScript
 from outreply_cli.webhooks.receiver import BODY_BYTES_MAX, Received, Receiver, ReceiverConfig
 from outreply_cli.webhooks.store import DeliveryStore
 
 _SHUTDOWN_SECONDS = 1.3
-_FORWARD_SECONDS = 0.2
+_POLL_SECONDS = 0.05
+# What was aborted is recorded meanwhile.
+_ABORT_SECONDS = 2.0
 LIMITS = ServerLimits(
     # A client whose connection is cut while it sends may miss the response, so a body that is a
     # little too large is read before it is refused.
@@ -28,8 +36,9 @@ LIMITS = ServerLimits(
 class WebhookServer:
     """A receiver that listens; use it in a `with` block.
 
-    `on_received` and `on_forwarded` are called from any thread. Port 0 picks a free one; the
-    attribute `port` is the one in use, and `addresses` are all that the server listens on.
+    `on_received` and `on_forwarded` are called from any thread. When the block ends, attempts to
+    forward are finished first; `on_waiting` is then called with their number. Port 0 picks a free
+    one; the attribute `port` is the one in use, and `addresses` are all that the server listens on.
 
     Raises:
         StorageError: The port is in use.
@@ -42,7 +51,8 @@ class WebhookServer:
         config: ReceiverConfig,
         clock: Clock,
         on_received: Callable[[Received], None],
-        on_forwarded: Callable[[ForwardAttempt], None],
+        on_forwarded: Callable[[ForwardReport], None],
+        on_waiting: Callable[[int], None] | None = None,
         host: str = "127.0.0.1",
         port: int = 0,
         script: ResponseScript | None = None,
@@ -50,17 +60,38 @@ class WebhookServer:
         has_inspector: bool = True,
     ) -> None:
         queued = targets[1:] if config.relays_status else targets
-        self._forwarders = [Forwarder(store, target, clock, on_forwarded) for target in queued]
+        metrics = ReceiverMetrics()
+
+        def observe_received(received: Received) -> None:
+            delivery = received.delivery
+            label = delivery_label(
+                is_verified=delivery.is_verified, is_duplicate=delivery.is_duplicate
+            )
+            metrics.observe_delivery(label, received.milliseconds / 1000)
+            on_received(received)
+
+        def observe_forwarded(report: ForwardReport) -> None:
+            if isinstance(report, ForwardAttempt):
+                accepted = "accepted" if report.result.is_accepted else "failed"
+                metrics.observe_attempt(report.target, accepted)
+            on_forwarded(report)
+
+        self._on_waiting = on_waiting
+        self._aborted = threading.Event()
+        self._forwarders = [
+            Forwarder(store, target, clock, observe_forwarded, config.secrets) for target in queued
+        ]
         names = [target.name for target in queued]
         self._receiver = Receiver(
             store,
             config=config,
             script=script or ResponseScript(),
             clock=clock,
-            on_received=on_received,
+            on_received=observe_received,
             targets=targets,
             forwarders=self._forwarders,
             inspect=Inspector(store, config.secrets, names, clock) if has_inspector else None,
+            measure=lambda: metrics.render(store.queue_lengths(), clock.now().timestamp()),
         )
         try:
             self._server = LocalServer(
@@ -86,5 +117,22 @@ class WebhookServer:
         self._server.stop()
         self._thread.join(_SHUTDOWN_SECONDS)
         self._receiver.close()
+        self._finish_attempts()
+
+    def abort(self) -> None:
+        """End attempts to forward without waiting for them; safe to call from any thread."""
+        self._aborted.set()
+
+    def _finish_attempts(self) -> None:
+        count = sum(forwarder.in_flight for forwarder in self._forwarders)
+        if count and self._on_waiting is not None:
+            self._on_waiting(count)
+        while any(forwarder.in_flight for forwarder in self._forwarders):
+            if self._aborted.wait(_POLL_SECONDS):
+                break
+        is_aborted = self._aborted.is_set()
         for forwarder in self._forwarders:
-            forwarder.join(_FORWARD_SECONDS)
+            if is_aborted:
+                forwarder.abort()
+        for forwarder in self._forwarders:
+            forwarder.join(_ABORT_SECONDS if is_aborted else _SHUTDOWN_SECONDS)

@@ -1,33 +1,66 @@
-"""The store of webhook deliveries in SQLite: on disk before a delivery is acknowledged."""
+"""The store of webhook deliveries in SQLite: on disk before a delivery is acknowledged.
 
+Each forward target has a queue. One receiver at a time forwards to a target, however many share the
+store: it holds the lease of the target.
+"""
+
+import hashlib
 import json
 import sqlite3
 import threading
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from outreply_cli.errors import ExitCode, OutReplyError
 from outreply_cli.ids import expand_id
-from outreply_cli.storage.sqlite import open_database, transaction, wrap_storage_errors
+from outreply_cli.spec.events import matches
+from outreply_cli.storage.sqlite import (
+    file_lock,
+    open_database,
+    transaction,
+    wrap_storage_errors,
+)
 from outreply_cli.webhooks.models import (
+    GIVEN_UP_STATES,
+    OPEN_STATES,
+    Attempt,
     Delivery,
+    Forward,
+    ForwardState,
     IncomingDelivery,
     QueuedDelivery,
+    QueueLength,
+    attempt_from_row,
+    attempt_values,
     delivery_from_row,
+    forward_from_row,
 )
-
-if TYPE_CHECKING:
-    from outreply_cli.net.deliver import DeliveryResult
 
 RETENTION_SECONDS = 30 * 86_400.0
 MAX_REJECTED = 200
-QUEUE_MAX = 10_000
+# A target that is down for days is tried many times.
+MAX_ATTEMPTS_KEPT = 50
 _PRUNE_EVERY = 1_000
-_SCHEMA = """
+_PAGE_SIZE = 500
+_INTERRUPTED = "interrupted: the receiver stopped while the command ran"
+_ATTEMPTS = """
+CREATE TABLE attempts (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, delivery INTEGER NOT NULL, target TEXT NOT NULL,
+    started_at REAL NOT NULL, milliseconds REAL NOT NULL, status INTEGER, error TEXT,
+    headers TEXT, body BLOB, truncated INTEGER, connect_ms REAL, first_byte_ms REAL
+);
+CREATE INDEX attempts_of ON attempts (delivery, target, number);
+CREATE INDEX forwards_queued ON forwards (target, number) WHERE state IN ('queued', 'running');
+CREATE INDEX forwards_due ON forwards (target, due_at, number) WHERE state = 'queued';
+CREATE INDEX forwards_failed ON forwards (delivery)
+    WHERE state IN ('failed', 'skipped') OR (state = 'queued' AND attempts > 0);
+"""
+_SCHEMA = f"""
 CREATE TABLE deliveries (
     number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL, received_at REAL NOT NULL,
     event TEXT NOT NULL, verified INTEGER NOT NULL, reason TEXT, duplicate INTEGER NOT NULL,
@@ -39,13 +72,28 @@ CREATE INDEX deliveries_by_time ON deliveries (received_at);
 CREATE INDEX deliveries_refused ON deliveries (number) WHERE verified = 0;
 CREATE TABLE forwards (
     number INTEGER PRIMARY KEY AUTOINCREMENT, delivery INTEGER NOT NULL, target TEXT NOT NULL,
-    attempts INTEGER NOT NULL DEFAULT 0, due_at REAL, status INTEGER, error TEXT, milliseconds REAL
+    state TEXT NOT NULL, attempts INTEGER NOT NULL DEFAULT 0, due_at REAL, status INTEGER,
+    error TEXT, milliseconds REAL
 );
-CREATE INDEX forwards_due ON forwards (target, number) WHERE due_at IS NOT NULL;
 CREATE INDEX forwards_of ON forwards (delivery);
-CREATE INDEX forwards_failed ON forwards (delivery)
-    WHERE error IS NOT NULL OR status NOT BETWEEN 200 AND 299;
+{_ATTEMPTS}
 """
+_UPGRADES = {
+    1: """
+DROP INDEX forwards_due;
+DROP INDEX forwards_failed;
+ALTER TABLE forwards ADD COLUMN state TEXT NOT NULL DEFAULT 'queued';
+UPDATE forwards SET state = CASE
+    WHEN due_at IS NOT NULL THEN 'queued'
+    WHEN error IS NULL AND status BETWEEN 200 AND 299 THEN 'forwarded' ELSE 'failed' END;
+"""
+    + _ATTEMPTS
+}
+_OPEN = "('queued', 'running')"
+_HAS_FAILED = (
+    "number IN (SELECT delivery FROM forwards "
+    "WHERE state IN ('failed', 'skipped') OR (state = 'queued' AND attempts > 0))"
+)
 # One index lookup per event name, however many deliveries have it.
 _EVENT_NAMES = """
 WITH RECURSIVE names (event) AS (
@@ -53,8 +101,12 @@ WITH RECURSIVE names (event) AS (
     UNION ALL SELECT (SELECT min(event) FROM deliveries WHERE event > names.event) FROM names
     WHERE names.event IS NOT NULL
 )
-SELECT event FROM names WHERE event GLOB ?
+SELECT event FROM names WHERE event IS NOT NULL
 """
+_DELIVERY_COLUMNS = (
+    "id", "received_at", "event", "verified", "reason", "duplicate", "status", "headers", "body"
+)  # fmt: skip
+_FORWARD_COLUMNS = ("delivery", "target", "state", "due_at")
 
 
 # Name of the file in the state directory.
@@ -68,21 +120,60 @@ class DeliveryNotFoundError(OutReplyError):
     exit_code = ExitCode.NOT_FOUND
 
 
+class TargetLease(Protocol):
+    """The right to forward to a target, which one receiver has at a time."""
+
+    def is_held(self) -> bool:
+        """Whether this receiver may start an attempt."""
+        ...
+
+    def release(self) -> None:
+        """Let other receivers forward to the target."""
+        ...
+
+
+@dataclass(frozen=True)
+class HistoryEntry:
+    """A delivery, and its state at each forward target."""
+
+    delivery: Delivery
+    forwards: Sequence[Forward]
+
+
+class _FileLease:
+    """A lock file, which the operating system releases when the process ends."""
+
+    def __init__(self, lock: ExitStack) -> None:
+        self._lock = lock
+
+    def is_held(self) -> bool:
+        return True
+
+    def release(self) -> None:
+        self._lock.close()
+
+
 class DeliveryStore:
     """The deliveries received on this machine; safe for several threads and processes.
 
     Every method raises StorageError if the file, which is created if missing, cannot be used. With
     `allow_readonly`, a file that cannot be written can be read, and a missing one is empty.
+
+    Attributes:
+        is_remote: Whether each access is a round trip to another machine.
     """
+
+    is_remote = False
 
     def __init__(self, path: Path, *, allow_readonly: bool = False) -> None:
         self._path = path
         self._lock = threading.Lock()
         self._since_prune = 0
-        with self._lock_store():
-            self._db = open_database(
-                path, _SCHEMA, version=1, durable=True, allow_readonly=allow_readonly
-            )
+        with self._storage_errors(), self._lock:
+            self._db: Any = open_database(
+                path, _SCHEMA, version=2, durable=True, upgrades=_UPGRADES,
+                allow_readonly=allow_readonly,
+            )  # fmt: skip
 
     def close(self) -> None:
         """Close the file when no thread is using it."""
@@ -96,161 +187,255 @@ class DeliveryStore:
             StorageError: None of them could be stored.
         """
         if deliveries:
-            with self._lock_store(), transaction(self._db):
-                self._insert(deliveries)
-                self._prune(deliveries)
+            with self._change() as db:
+                self._insert(db, deliveries)
+                self._prune(db, deliveries)
 
-    def _insert(self, batch: Sequence[IncomingDelivery]) -> None:
-        # One statement for all: between statements other threads compete for the interpreter.
-        seen = self._times_seen({delivery.id for delivery in batch if delivery.is_verified})
-        for delivery in batch:
-            if delivery.is_verified:
-                delivery.times_seen = seen[delivery.id]
-                seen[delivery.id] += 1
-        inserted = self._db.execute(
-            "INSERT INTO deliveries (id, received_at, event, verified, reason, duplicate, "  # noqa: S608
-            f"status, headers, body) VALUES {_placeholders(len(batch), 9)}",
-            [
-                value
-                for delivery in batch
-                for value in (
-                    delivery.id, delivery.received_at, delivery.event, delivery.is_verified,
-                    delivery.reason, delivery.is_duplicate, delivery.status,
-                    json.dumps(list(delivery.headers)), delivery.body,
+    def acquire_target(self, target: str) -> TargetLease | None:
+        """Take the lease of a target; None if another receiver holds it."""
+        digest = hashlib.sha256(target.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+        with ExitStack() as stack, self._storage_errors():
+            try:
+                stack.enter_context(
+                    file_lock(self._path.with_name(f"{self._path.name}.{digest}.lock"), wait=0)
                 )
-            ],
-        )  # fmt: skip
-        # Numbers are consecutive within a transaction.
-        first = (inserted.lastrowid or 0) - len(batch) + 1
-        for number, delivery in enumerate(batch, first):
-            delivery.number = number
-        self._enqueue([
-            (delivery.number, target, delivery.received_at)
-            for delivery in batch
-            if delivery.forward_if_duplicate or not delivery.is_duplicate
-            for target in delivery.targets
-        ])  # fmt: skip
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error):
+                    raise
+                return None
+            return _FileLease(stack.pop_all())
+        return None
 
-    def _times_seen(self, ids: Collection[str]) -> Counter[str]:
-        rows = self._db.execute(
-            "SELECT id, count(*) FROM deliveries "  # noqa: S608 - placeholders only
-            f"WHERE verified = 1 AND id IN {_placeholders(1, len(ids))} GROUP BY id",
-            tuple(ids),
-        )
-        return Counter({row[0]: row[1] for row in rows})
+    def resume(self, target: str, now: float, lease: TargetLease) -> list[QueuedDelivery]:
+        """Prepare the queue of a target for a new holder of its lease.
 
-    def _enqueue(self, entries: Sequence[tuple[int, str, float]]) -> None:
-        if not entries:
-            return
-        pending = Counter(self._pending_counts())
-        rows = []
-        for number, target, due_at in entries:
-            is_full = pending[target] >= QUEUE_MAX
-            pending[target] += not is_full
-            error = "the queue is full" if is_full else None
-            rows += [number, target, None if is_full else due_at, error]
-        self._db.execute(
-            "INSERT INTO forwards (delivery, target, due_at, error) "  # noqa: S608 - placeholders only
-            f"VALUES {_placeholders(len(entries), 4)}",
-            rows,
-        )
-
-    def _pending_counts(self) -> dict[str, int]:
-        rows = self._db.execute(
-            "SELECT target, count(*) FROM forwards WHERE due_at IS NOT NULL GROUP BY target"
-        )
-        return dict(rows.fetchall())
-
-    def _prune(self, batch: Sequence[IncomingDelivery]) -> None:
-        if any(not delivery.is_verified for delivery in batch):
-            self._db.execute(
-                "DELETE FROM deliveries WHERE verified = 0 AND number <= (SELECT number FROM "
-                "deliveries WHERE verified = 0 ORDER BY number DESC LIMIT 1 OFFSET ?)",
-                (MAX_REJECTED,),
+        All deliveries are due. Commands that an earlier receiver started are given up, and
+        returned: whether they have finished is unknown, so that they must not run again by
+        themselves.
+        """
+        with self._change() as db:
+            self._check_lease(db, lease)
+            db.execute(
+                "UPDATE forwards SET due_at = ? "
+                "WHERE target = ? AND state = 'queued' AND due_at > ?",
+                (now, target, now),
             )
-        self._since_prune += len(batch)
-        if self._since_prune < _PRUNE_EVERY:
-            return
-        self._since_prune = 0
-        oldest = batch[-1].received_at - RETENTION_SECONDS
-        self._db.execute(
-            "DELETE FROM forwards WHERE delivery IN "
-            "(SELECT number FROM deliveries WHERE received_at < ?)",
-            (oldest,),
-        )
-        self._db.execute("DELETE FROM deliveries WHERE received_at < ?", (oldest,))
+            rows = db.execute(
+                "SELECT number, delivery FROM forwards WHERE target = ? AND state = 'running'",
+                (target,),
+            ).fetchall()
+            interrupted = []
+            for row in rows:
+                db.execute(
+                    "UPDATE forwards SET state = 'failed', error = ?, due_at = NULL, "
+                    "attempts = attempts + 1 WHERE number = ?",
+                    (_INTERRUPTED, row["number"]),
+                )
+                self._insert_note(db, row["delivery"], target, now, _INTERRUPTED)
+                forward = db.execute(
+                    "SELECT * FROM forwards WHERE number = ?", (row["number"],)
+                ).fetchone()
+                delivery = self._delivery(db, row["delivery"])
+                if delivery is not None:
+                    interrupted.append(QueuedDelivery(forward_from_row(forward), delivery))
+        return interrupted
 
-    @contextmanager
-    def _lock_store(self) -> Iterator[None]:
-        hint = "Set OUTREPLY_STATE_DIR to a directory you can write to."
-        with wrap_storage_errors(f"the webhook store {self._path}", hint=hint), self._lock:
-            yield
+    def next_pending(
+        self,
+        target: str,
+        now: float,
+        *,
+        in_flight: Collection[int] = (),
+        is_ordered: bool = True,
+    ) -> QueuedDelivery | None:
+        """The next delivery in the queue of `target`, except those `in_flight`.
 
-    def requeue(self, delivery: Delivery, target: str, now: float) -> None:
-        """Queue a stored delivery for `target` again."""
-        with self._lock_store():
-            self._enqueue([(delivery.number, target, now)])
-
-    def next_pending(self, target: str, in_flight: Collection[int] = ()) -> QueuedDelivery | None:
-        """The oldest delivery in the queue of `target`, due or not, except those `in_flight`."""
+        If the queue is ordered, it is the oldest, due or not; otherwise one that is due.
+        """
         placeholders = ", ".join("?" * len(in_flight))
-        with self._lock_store():
-            row = self._db.execute(
-                "SELECT number, attempts, due_at, delivery FROM forwards WHERE target = ? "  # noqa: S608
-                f"AND due_at IS NOT NULL AND number NOT IN ({placeholders}) "
-                "ORDER BY number LIMIT 1",
-                (target, *in_flight),
+        condition, order = ("", "number") if is_ordered else ("AND due_at <= ?", "due_at, number")
+        with self._read() as db:
+            row = db.execute(
+                "SELECT * FROM forwards WHERE target = ? AND state = 'queued' "  # noqa: S608
+                f"AND number NOT IN ({placeholders or '-1'}) {condition} "
+                "AND EXISTS (SELECT 1 FROM deliveries WHERE deliveries.number = delivery) "
+                f"ORDER BY {order} LIMIT 1",
+                (target, *in_flight, *([] if is_ordered else [now])),
             ).fetchone()
             if row is None:
                 return None
-            found = self._db.execute(
-                "SELECT * FROM deliveries WHERE number = ?", (row["delivery"],)
-            ).fetchone()
-            if found is None:
-                self._db.execute("DELETE FROM forwards WHERE number = ?", (row["number"],))
-                return None
-            return QueuedDelivery(
-                row["number"], row["attempts"], row["due_at"], delivery_from_row(found)
+            delivery = self._delivery(db, row["delivery"])
+        return None if delivery is None else QueuedDelivery(forward_from_row(row), delivery)
+
+    def start_forward(self, forward: Forward, lease: TargetLease) -> bool:
+        """Record that a command is about to start; False if it must not start any more."""
+        with self._change() as db:
+            self._check_lease(db, lease)
+            started = db.execute(
+                "UPDATE forwards SET state = ? WHERE number = ? AND state = ?",
+                (ForwardState.RUNNING, forward.number, ForwardState.QUEUED),
             )
+            return bool(started.rowcount)
 
     def record_forward(
-        self, queued: QueuedDelivery, result: "DeliveryResult", due_at: float | None
+        self,
+        forward: Forward,
+        attempt: Attempt,
+        state: ForwardState,
+        due_at: float | None,
+        lease: TargetLease,
     ) -> None:
-        """Record an attempt, and when the next one is due; None for no further attempt."""
-        with self._lock_store():
-            self._db.execute(
+        """Record an attempt, the new state, and when the next attempt is due."""
+        result = attempt.result
+        with self._change() as db:
+            self._check_lease(db, lease)
+            db.execute(
                 "UPDATE forwards SET attempts = attempts + 1, status = ?, error = ?, "
-                "milliseconds = ?, due_at = ? WHERE number = ?",
-                (result.status, result.error, result.milliseconds, due_at, queued.number),
+                "milliseconds = ? WHERE number = ?",
+                (result.status, result.error, float(result.milliseconds), forward.number),
             )
+            # A person may have skipped it in the meantime; what was accepted is forwarded.
+            is_open = "" if state is ForwardState.FORWARDED else f"AND state IN {_OPEN}"
+            db.execute(
+                f"UPDATE forwards SET state = ?, due_at = ? WHERE number = ? {is_open}",  # noqa: S608
+                (state, due_at, forward.number),
+            )
+            self._insert_attempt(db, forward.delivery, attempt)
+            if state is ForwardState.FORWARDED:
+                # The target is back: deliveries that it did not accept are due.
+                db.execute(
+                    "UPDATE forwards SET due_at = ? "
+                    "WHERE target = ? AND state = 'queued' AND due_at > ?",
+                    (attempt.started_at, forward.target, attempt.started_at),
+                )
 
-    def record_sync_forward(self, number: int, target: str, result: "DeliveryResult") -> None:
+    def record_relay(self, number: int, attempt: Attempt) -> None:
         """Record an attempt to forward a delivery while its sender waited."""
-        with self._lock_store():
-            self._db.execute(
-                "INSERT INTO forwards (delivery, target, attempts, status, error, milliseconds) "
-                "VALUES (?, ?, 1, ?, ?, ?)",
-                (number, target, result.status, result.error, result.milliseconds),
-            )
+        result = attempt.result
+        state = ForwardState.FORWARDED if result.is_accepted else ForwardState.FAILED
+        with self._change() as db:
+            db.execute(
+                "INSERT INTO forwards "
+                "(delivery, target, state, attempts, status, error, milliseconds) "
+                "VALUES (?, ?, ?, 1, ?, ?, ?)",
+                (number, attempt.target, state, result.status, result.error,
+                 float(result.milliseconds)),
+            )  # fmt: skip
+            self._insert_attempt(db, number, attempt)
 
-    def mark_delivered(self, number: int, target: str, status: int) -> None:
-        """Remove a delivery from the queue of `target`, which has accepted it."""
-        with self._lock_store():
-            self._db.execute(
-                "UPDATE forwards SET due_at = NULL, status = ?, error = NULL "
-                "WHERE delivery = ? AND target = ?",
-                (status, number, target),
-            )
+    def record_replay(self, number: int, attempt: Attempt, *, is_unchanged: bool) -> None:
+        """Record that a person sent a delivery to a target.
+
+        An unchanged delivery that was accepted needs no further attempt at the target.
+        """
+        with self._change() as db:
+            self._insert_attempt(db, number, attempt)
+            if attempt.result.is_accepted and is_unchanged:
+                db.execute(
+                    "UPDATE forwards SET state = 'forwarded', due_at = NULL, status = ?, "
+                    "error = NULL WHERE delivery = ? AND target = ?",
+                    (attempt.result.status, number, attempt.target),
+                )
 
     def record_status(self, number: int, status: int) -> None:
         """Record the response status of a stored delivery."""
-        with self._lock_store():
-            self._db.execute("UPDATE deliveries SET status = ? WHERE number = ?", (status, number))
+        with self._change() as db:
+            db.execute("UPDATE deliveries SET status = ? WHERE number = ?", (status, number))
 
-    def pending_counts(self) -> Mapping[str, int]:
-        """The number of queued deliveries by target."""
-        with self._lock_store():
-            return self._pending_counts()
+    def requeue(self, delivery: Delivery, target: str, now: float) -> None:
+        """Queue a stored delivery for `target` again."""
+        with self._change() as db:
+            self._enqueue(db, [(delivery.number, target, now)])
+
+    def skip(self, forwards: Sequence[Forward], now: float) -> int:
+        """Give up queued deliveries; return how many were still queued."""
+        return self._set_state(forwards, [ForwardState.QUEUED], ForwardState.SKIPPED, None, now)
+
+    def retry(self, forwards: Sequence[Forward], now: float) -> int:
+        """Make queued deliveries due now, and queue those again that were given up."""
+        states = [ForwardState.QUEUED, *GIVEN_UP_STATES]
+        return self._set_state(forwards, states, ForwardState.QUEUED, now, now)
+
+    def _set_state(
+        self,
+        forwards: Sequence[Forward],
+        old: Sequence[ForwardState],
+        state: ForwardState,
+        due_at: float | None,
+        now: float,
+    ) -> int:
+        count = 0
+        placeholders = ", ".join("?" * len(old))
+        with self._change() as db:
+            for forward in forwards:
+                changed = db.execute(
+                    "UPDATE forwards SET state = ?, due_at = ? "  # noqa: S608 - placeholders only
+                    f"WHERE number = ? AND state IN ({placeholders})",
+                    (state, due_at, forward.number, *old),
+                )
+                count += changed.rowcount
+                if changed.rowcount and state is ForwardState.SKIPPED:
+                    self._insert_note(db, forward.delivery, forward.target, now, "skipped")
+        return count
+
+    def queue(
+        self,
+        *,
+        target: str | None = None,
+        states: Sequence[ForwardState] = OPEN_STATES,
+        limit: int | None = None,
+    ) -> list[QueuedDelivery]:
+        """Deliveries in certain states at a target, or at all of them, in order."""
+        conditions = [f"state IN ({', '.join('?' * len(states))})"]
+        values: list[Any] = [*states]
+        if target is not None:
+            conditions.append("target = ?")
+            values.append(target)
+        limited = "" if limit is None else f" LIMIT {int(limit)}"
+        with self._read() as db:
+            rows = db.execute(
+                f"SELECT * FROM forwards WHERE {' AND '.join(conditions)} "  # noqa: S608
+                f"ORDER BY target, number{limited}",
+                values,
+            ).fetchall()
+            found = [(forward_from_row(row), self._delivery(db, row["delivery"])) for row in rows]
+        return [
+            QueuedDelivery(forward, delivery) for forward, delivery in found if delivery is not None
+        ]
+
+    def queue_lengths(self) -> list[QueueLength]:
+        """The queues that are not empty."""
+        with self._read() as db:
+            rows = db.execute(
+                "SELECT target, count(*) AS count, min(number) AS first FROM forwards "  # noqa: S608
+                f"WHERE state IN {_OPEN} GROUP BY target ORDER BY target"
+            ).fetchall()
+            return [
+                QueueLength(row["target"], int(row["count"]), self._received_at(db, row["first"]))
+                for row in rows
+            ]
+
+    def count_behind(self, forward: Forward) -> int:
+        """The number of deliveries that wait behind another one."""
+        with self._read() as db:
+            row = db.execute(
+                "SELECT count(*) AS count FROM forwards "
+                "WHERE target = ? AND state = 'queued' AND number > ?",
+                (forward.target, forward.number),
+            ).fetchone()
+            return int(row["count"])
+
+    def version(self) -> tuple[Any, ...]:
+        """A value that changes when a delivery, an attempt or a queue does."""
+        with self._read() as db:
+            row = db.execute(
+                "SELECT (SELECT max(number) FROM deliveries) AS delivery, "  # noqa: S608
+                "(SELECT max(number) FROM attempts) AS attempt, "
+                "(SELECT max(number) FROM forwards) AS forward, count(*) AS count, "
+                f"sum(due_at) AS due FROM forwards WHERE state IN {_OPEN}"
+            ).fetchone()
+            names = ("delivery", "attempt", "forward", "count", "due")
+            return tuple(row[name] for name in names)
 
     def history(
         self,
@@ -260,8 +445,9 @@ class DeliveryStore:
         since: datetime | None = None,
         only_failed: bool = False,
         only_invalid: bool = False,
-    ) -> list[dict[str, Any]]:
-        """Deliveries with their forward attempts, newest first.
+        selects: Callable[[Delivery], bool] | None = None,
+    ) -> list[HistoryEntry]:
+        """Deliveries with their forwards, newest first.
 
         Args:
             limit: Maximum number of deliveries.
@@ -269,6 +455,7 @@ class DeliveryStore:
             since: Earliest time of receipt.
             only_failed: Filter by a target that has not accepted the delivery.
             only_invalid: Filter by failed verification.
+            selects: A further filter, which reads all deliveries that the others leave.
         """
         conditions: list[str] = []
         values: list[str | float] = []
@@ -278,35 +465,48 @@ class DeliveryStore:
         if only_invalid:
             conditions.append("verified = 0")
         if only_failed:
-            conditions.append(
-                "number IN (SELECT delivery FROM forwards "
-                "WHERE error IS NOT NULL OR status NOT BETWEEN 200 AND 299)"
-            )
-        with self._lock_store():
-            if event is None:
-                rows = self._newest(conditions, values, limit)
-            else:
-                names = [row[0] for row in self._db.execute(_EVENT_NAMES, (event,))]
-                # The newest of each name, then of all: sorting all matches would take ever longer.
-                found = [
-                    row
-                    for name in names
-                    for row in self._newest(["event = ?", *conditions], [name, *values], limit)
-                ]
-                rows = sorted(found, key=lambda row: -int(row["number"]))[:limit]
-            return [
-                {"delivery": delivery_from_row(row), "forwards": self._forwards(row["number"])}
-                for row in rows
+            conditions.append(_HAS_FAILED)
+        if event is None:
+            found = self._newest(conditions, values, limit, selects)
+        else:
+            with self._read() as db:
+                names = [str(row["event"]) for row in db.execute(_EVENT_NAMES).fetchall()]
+            # The newest of each name, then of all: sorting all matches would take ever longer.
+            found = [
+                delivery
+                for name in names
+                if matches(name, [event])
+                for delivery in self._newest(
+                    ["event = ?", *conditions], [name, *values], limit, selects
+                )
             ]
+            found = sorted(found, key=lambda delivery: -delivery.number)[:limit]
+        return [HistoryEntry(delivery, self.forwards(delivery.number)) for delivery in found]
 
     def _newest(
-        self, conditions: Sequence[str], values: Sequence[str | float], limit: int
-    ) -> list[sqlite3.Row]:
-        return self._db.execute(
-            f"SELECT * FROM deliveries WHERE {' AND '.join(conditions or ['1'])} "  # noqa: S608 - fixed conditions
-            "ORDER BY number DESC LIMIT ?",
-            (*values, limit),
-        ).fetchall()
+        self,
+        conditions: Sequence[str],
+        values: Sequence[str | float],
+        limit: int,
+        selects: Callable[[Delivery], bool] | None,
+    ) -> list[Delivery]:
+        found: list[Delivery] = []
+        last: int | None = None
+        while len(found) < limit:
+            size = _PAGE_SIZE if selects is not None else min(_PAGE_SIZE, limit - len(found))
+            page = [*conditions] if last is None else [*conditions, "number < ?"]
+            with self._read() as db:
+                rows = db.execute(
+                    f"SELECT * FROM deliveries WHERE {' AND '.join(page or ['1 = 1'])} "  # noqa: S608
+                    f"ORDER BY number DESC LIMIT {size}",
+                    [*values, *([] if last is None else [last])],
+                ).fetchall()
+            deliveries = [delivery_from_row(row) for row in rows]
+            found += [item for item in deliveries if selects is None or selects(item)]
+            if len(rows) < size:
+                break
+            last = deliveries[-1].number
+        return found[:limit]
 
     def find(self, delivery_id: str) -> Delivery:
         """The first delivery with an ID or a prefix of it, or with a number such as `12` or `#12`.
@@ -315,42 +515,181 @@ class DeliveryStore:
             AmbiguousIdError: The IDs of several deliveries start with it.
             DeliveryNotFoundError: No delivery has that ID or number.
         """
-        with self._lock_store():
+        with self._read() as db:
             digits = delivery_id.removeprefix("#")
-            row = None
+            delivery = None
             if digits.isdecimal() and len(digits) < 19:
-                row = self._db.execute(
-                    "SELECT * FROM deliveries WHERE number = ?", (int(digits),)
-                ).fetchone()
-            if row is None:
-                row = self._first(delivery_id) or self._first(self._expand(delivery_id))
-            if row is not None:
-                return delivery_from_row(row)
+                delivery = self._delivery(db, int(digits))
+            if delivery is None:
+                row = self._first(db, delivery_id) or self._first(db, self._expand(db, delivery_id))
+                delivery = None if row is None else delivery_from_row(row)
+            if delivery is not None:
+                return delivery
         raise DeliveryNotFoundError(
             f"delivery not found: {delivery_id}", hint="See: outreply webhooks history"
         )
 
-    def _first(self, delivery_id: str) -> sqlite3.Row | None:
-        row: sqlite3.Row | None = self._db.execute(
+    def forwards(self, number: int) -> list[Forward]:
+        """The forwards of the delivery with a number."""
+        with self._read() as db:
+            rows = db.execute(
+                "SELECT * FROM forwards WHERE delivery = ? ORDER BY number", (number,)
+            ).fetchall()
+            return [forward_from_row(row) for row in rows]
+
+    def attempts(self, number: int) -> list[Attempt]:
+        """The latest attempts to forward or replay the delivery with a number, oldest first."""
+        with self._read() as db:
+            rows = db.execute(
+                "SELECT * FROM attempts WHERE delivery = ? ORDER BY number", (number,)
+            ).fetchall()
+            return [attempt_from_row(row) for row in rows]
+
+    def _insert(self, db: Any, batch: Sequence[IncomingDelivery]) -> None:
+        # One statement for all: between statements other threads compete for the interpreter.
+        seen = self._times_seen(db, {delivery.id for delivery in batch if delivery.is_verified})
+        for delivery in batch:
+            if delivery.is_verified:
+                delivery.times_seen = seen[delivery.id]
+                seen[delivery.id] += 1
+        numbers = self._insert_rows(
+            db, "deliveries", _DELIVERY_COLUMNS,
+            [
+                (
+                    delivery.id, delivery.received_at, delivery.event, int(delivery.is_verified),
+                    delivery.reason, int(delivery.is_duplicate), delivery.status,
+                    json.dumps(list(delivery.headers)), delivery.body,
+                )
+                for delivery in batch
+            ],
+        )  # fmt: skip
+        for number, delivery in zip(numbers, batch, strict=True):
+            delivery.number = number
+        self._enqueue(db, [
+            (delivery.number, target, delivery.received_at)
+            for delivery in batch
+            if delivery.is_forwarded
+            for target in delivery.targets
+        ])  # fmt: skip
+
+    def _insert_rows(
+        self, db: Any, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]
+    ) -> Sequence[int]:
+        """Insert rows, and return their numbers."""
+        inserted = db.execute(
+            f"INSERT INTO {table} ({', '.join(columns)}) "  # noqa: S608 - constants
+            f"VALUES {_placeholders(len(rows), len(columns))}",
+            [value for row in rows for value in row],
+        )
+        # Numbers are consecutive within a transaction.
+        last = inserted.lastrowid or 0
+        return range(last - len(rows) + 1, last + 1)
+
+    def _times_seen(self, db: Any, ids: Collection[str]) -> Counter[str]:
+        if not ids:
+            return Counter()
+        rows = db.execute(
+            "SELECT id, count(*) AS count FROM deliveries "  # noqa: S608 - placeholders only
+            f"WHERE verified = 1 AND id IN {_placeholders(1, len(ids))} GROUP BY id",
+            tuple(ids),
+        ).fetchall()
+        return Counter({row["id"]: row["count"] for row in rows})
+
+    def _enqueue(self, db: Any, entries: Sequence[tuple[int, str, float]]) -> None:
+        if entries:
+            self._insert_rows(
+                db, "forwards", _FORWARD_COLUMNS,
+                [
+                    (number, target, ForwardState.QUEUED, due_at)
+                    for number, target, due_at in entries
+                ],
+            )  # fmt: skip
+
+    def _insert_attempt(self, db: Any, delivery: int, attempt: Attempt) -> None:
+        values = attempt_values(attempt)
+        self._insert_rows(
+            db, "attempts", ("delivery", *values), [(delivery, *values.values())]
+        )  # fmt: skip
+        db.execute(
+            "DELETE FROM attempts WHERE delivery = ? AND target = ? AND number <= "
+            "(SELECT number FROM attempts WHERE delivery = ? AND target = ? "
+            "ORDER BY number DESC LIMIT 1 OFFSET ?)",
+            (delivery, attempt.target, delivery, attempt.target, MAX_ATTEMPTS_KEPT),
+        )
+
+    def _insert_note(self, db: Any, delivery: int, target: str, now: float, text: str) -> None:
+        self._insert_rows(
+            db, "attempts", ("delivery", "target", "started_at", "milliseconds", "error"),
+            [(delivery, target, now, 0.0, text)],
+        )  # fmt: skip
+
+    def _prune(self, db: Any, batch: Sequence[IncomingDelivery]) -> None:
+        if any(not delivery.is_verified for delivery in batch):
+            db.execute(
+                "DELETE FROM deliveries WHERE verified = 0 AND number <= (SELECT number FROM "
+                "deliveries WHERE verified = 0 ORDER BY number DESC LIMIT 1 OFFSET ?)",
+                (MAX_REJECTED,),
+            )
+        self._since_prune += len(batch)
+        if self._since_prune < _PRUNE_EVERY:
+            return
+        self._since_prune = 0
+        oldest = batch[-1].received_at - RETENTION_SECONDS
+        # What is still to be forwarded is kept, however old it is.
+        old = (
+            "SELECT number FROM deliveries WHERE received_at < ? AND number NOT IN "  # noqa: S608
+            f"(SELECT delivery FROM forwards WHERE state IN {_OPEN})"
+        )
+        for table, column in (
+            ("attempts", "delivery"),
+            ("forwards", "delivery"),
+            ("deliveries", "number"),
+        ):
+            db.execute(f"DELETE FROM {table} WHERE {column} IN ({old})", (oldest,))  # noqa: S608
+
+    def _delivery(self, db: Any, number: int) -> Delivery | None:
+        row = db.execute("SELECT * FROM deliveries WHERE number = ?", (number,)).fetchone()
+        return None if row is None else delivery_from_row(row)
+
+    def _received_at(self, db: Any, forward: int) -> float:
+        row = db.execute(
+            "SELECT received_at FROM deliveries "
+            "WHERE number = (SELECT delivery FROM forwards WHERE number = ?)",
+            (forward,),
+        ).fetchone()
+        return float(row["received_at"])
+
+    def _first(self, db: Any, delivery_id: str) -> Any:
+        return db.execute(
             "SELECT * FROM deliveries WHERE id = ? ORDER BY verified DESC, number LIMIT 1",
             (delivery_id,),
         ).fetchone()
-        return row
 
-    def _expand(self, word: str) -> str:
-        rows = self._db.execute(
+    def _expand(self, db: Any, word: str) -> str:
+        rows = db.execute(
             "SELECT DISTINCT id, event FROM deliveries WHERE substr(id, 1, ?) = ?",
             (len(word), word),
-        )
+        ).fetchall()
         return expand_id(word, {row["id"]: f"({row['event']})" for row in rows}, "delivery")
 
-    def _forwards(self, number: int) -> list[dict[str, Any]]:
-        rows = self._db.execute(
-            "SELECT target, attempts, status, error, milliseconds, due_at FROM forwards "
-            "WHERE delivery = ? ORDER BY number",
-            (number,),
+    def _check_lease(self, db: Any, lease: TargetLease) -> None:
+        """Raise StorageError if another receiver has taken over the target."""
+
+    @contextmanager
+    def _read(self) -> Iterator[Any]:
+        with self._storage_errors(), self._lock:
+            yield self._db
+
+    @contextmanager
+    def _change(self) -> Iterator[Any]:
+        with self._storage_errors(), self._lock, transaction(self._db) as db:
+            yield db
+
+    def _storage_errors(self) -> AbstractContextManager[None]:
+        return wrap_storage_errors(
+            f"the webhook store {self._path}",
+            hint="Set OUTREPLY_STATE_DIR to a directory you can write to.",
         )
-        return [dict(row) for row in rows]
 
 
 def _placeholders(rows: int, columns: int) -> str:

@@ -150,7 +150,7 @@ def measure_lookup(store: DeliveryStore) -> float:
         work()
         return time.perf_counter() - started_at
 
-    middle = store.history(limit=500)[-1]["delivery"].id
+    middle = store.history(limit=500)[-1].delivery.id
     return median(
         measure(lambda: (store.history(limit=20, event="post.*"), store.find(middle)))
         for _ in range(50)

@@ -1,14 +1,18 @@
 """`outreply serve-webhook` in a separate process."""
 
+import http.client
 import json
 import re
 import signal
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
+from outreply_cli.webhooks import sign
 from tests.command_line import CommandLine, Result
 
 SECRET = "whsec_of_these_tests"
@@ -32,12 +36,34 @@ class ReceiverProcess:
         return self.wait(seconds)
 
     def wait(self, seconds: float = 60) -> Result:
-        out, err = self.process.communicate(timeout=seconds)
-        return Result(self.process.returncode, out, "".join(self.startup_lines) + err)
+        """Wait for the process to end."""
+        assert self.process.stdout is not None
+        assert self.process.stderr is not None
+        # Not `communicate`, which would miss what was read ahead with the lines at startup.
+        with self.process, ThreadPoolExecutor(2) as pool:
+            out, err = (
+                pool.submit(pipe.read) for pipe in (self.process.stdout, self.process.stderr)
+            )
+            try:
+                code = self.process.wait(seconds)
+            finally:
+                self.process.kill()
+            return Result(code, out.result(), "".join(self.startup_lines) + err.result())
 
 
 def parse_lines(ran: Result) -> list[dict[str, Any]]:
     return [json.loads(line) for line in ran.out.splitlines()]
+
+
+def send(url: str, body: bytes, signature: str | None = None, path: str | None = None) -> int:
+    """Send a delivery, signed unless a signature is given, and return the status."""
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=20)
+    headers = {"X-OutReply-Signature": signature or sign(body, SECRET)}
+    connection.request("POST", path or parts.path, body, headers)
+    status = connection.getresponse().status
+    connection.close()
+    return status
 
 
 @contextmanager

@@ -1,6 +1,5 @@
 """`outreply serve-webhook`: its output, stop conditions and shutdown."""
 
-import http.client
 import json
 import signal
 import socket
@@ -13,9 +12,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from outreply_cli.completion.cache import CompletionCache
-from outreply_cli.webhooks import sign
 from tests.command_line import CommandLine
-from tests.commands.receiver_process import SECRET, parse_lines, run_receiver
+from tests.commands.receiver_process import SECRET, parse_lines, run_receiver, send
 from tests.webhooks.receiver_fixture import event_body
 
 
@@ -27,16 +25,6 @@ class _AcceptAll(BaseHTTPRequestHandler):
 
     def log_message(self, *args: Any) -> None:
         """Log nothing."""
-
-
-def send(url: str, body: bytes, signature: str | None = None, path: str | None = None) -> int:
-    parts = urlsplit(url)
-    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=20)
-    headers = {"X-OutReply-Signature": signature or sign(body, SECRET)}
-    connection.request("POST", path or parts.path, body, headers)
-    status = connection.getresponse().status
-    connection.close()
-    return status
 
 
 def test_missing_secret(cli_logged_out: CommandLine) -> None:
@@ -73,11 +61,12 @@ def test_startup_messages(
     cli_logged_out: CommandLine,
 ) -> None:
     with run_receiver(cli_logged_out, "--path", "/hooks") as receiver:
-        assert len(receiver.startup_lines) == 3
+        assert len(receiver.startup_lines) == 4
         assert receiver.url.endswith("/hooks")
         assert "/_inspect" in receiver.startup_lines[0]
-        assert f"webhooks create --url {receiver.url}" in receiver.startup_lines[1]
-        assert "tunnel" in receiver.startup_lines[2]
+        assert receiver.startup_lines[1] == "Accepted secrets: OUTREPLY_WEBHOOK_SECRET.\n"
+        assert f"webhooks create --url {receiver.url}" in receiver.startup_lines[2]
+        assert "tunnel" in receiver.startup_lines[3]
         assert send(receiver.url, event_body(), path="/") == 404
         assert receiver.stop().code == 0
 
@@ -240,9 +229,12 @@ def test_emulator_registration(cli_logged_out: CommandLine) -> None:
     cli_logged_out.environ["OUTREPLY_PROFILE"] = "emulator"
     try:
         with run_receiver(
-            cli_logged_out, "--emulator", "--max-events", "2", "-o", "jsonl"
+            cli_logged_out, "--emulator", "--max-events", "3", "-o", "jsonl"
         ) as receiver:
             assert receiver.startup_lines[-1].startswith("Registered with the emulator")
+            secrets = "Accepted secrets: the emulator's, OUTREPLY_WEBHOOK_SECRET.\n"
+            assert secrets in receiver.startup_lines
+            assert send(receiver.url, event_body("comment.replied")) == 200
             assert not any("To register it" in line for line in receiver.startup_lines)
             (hook,) = json.loads(cli_logged_out.spawn("webhooks", "list", "--json").out)
             assert hook["url"] == receiver.url
@@ -338,7 +330,15 @@ def test_replay_clears_queue_and_failure(
         receiver.stop(signal.SIGKILL)
     listed = json.loads(cli_logged_out.run("webhooks", "history", "--failed", "--json").out)
     (forward,) = listed[0]["forwards"]
-    assert list(forward) == ["target", "status", "error", "latency_ms", "attempts", "due_at"]
+    assert list(forward) == [
+        "target",
+        "state",
+        "status",
+        "error",
+        "latency_ms",
+        "attempts",
+        "due_at",
+    ]
     assert datetime.fromisoformat(forward["due_at"])
     app.server_activate()
     thread = threading.Thread(target=app.serve_forever)

@@ -23,7 +23,7 @@ from outreply_cli.emulator.openapi import document
 from outreply_cli.emulator.schemas import error_component
 from outreply_cli.emulator.server import EmulatorServer
 from outreply_cli.errors import InvalidInputError
-from outreply_cli.net.deliver import DeliveryResult
+from outreply_cli.net.delivery_result import DeliveryResult
 from tests.clocks import ManualClock
 from tests.emulator.test_webhooks import Receiver, run_receiver
 from tests.media import sample_files

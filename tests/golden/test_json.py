@@ -21,6 +21,9 @@ from outreply_cli.cli.reference import SCHEMAS_PATH, result_schema
 from outreply_cli.cli.tree import Command
 from outreply_cli.emulator.daemon import STATE_FILE
 from outreply_cli.emulator.server import EmulatorServer
+from outreply_cli.net.delivery_result import DeliveryResult
+from outreply_cli.webhooks.models import Attempt, ForwardState, IncomingDelivery
+from outreply_cli.webhooks.store import DELIVERIES_FILE, DeliveryStore
 from tests.clocks import ManualClock
 from tests.command_line import CommandLine, Result, command_tree
 from tests.commands.receiver_process import SECRET, ReceiverProcess, run_receiver
@@ -53,7 +56,7 @@ READ_COMMANDS = {
     "posts show", "posts wait", "slots list", "store log", "quota check", "quota forecast",
     "quota show",
     "webhooks events",
-    "webhooks history", "webhooks list", "webhooks show",
+    "webhooks history", "webhooks list", "webhooks queue list", "webhooks show",
 }  # fmt: skip
 ID_FIELDS = ("id", "media_id", "number", "code", "name", "event")
 # Levels of the OpenAPI document that are inspected.
@@ -81,6 +84,7 @@ IMPOSSIBLE = {
     "media upload": {"empty"},
     # One document for each format that was requested.
     "posts export": {"empty"},
+    "webhooks queue skip": {"empty"},
     "webhooks trigger": {"empty", "plural"},
     # A collaborator without tokens is an error.
     "emulator edit-collaborator": {"empty"},
@@ -600,6 +604,7 @@ def record_webhook_commands(
     recorder.record("webhooks replay", first, "--to", receiver.url)
     recorder.record("webhooks replay", first, second, "--to", "127.0.0.1:9", code=7)
     recorder.fail("webhooks replay", "#12345", "--to", receiver.url, code=5)
+    record_queue(recorder)
     recorder.record("emulator deliveries")
     recorder.run("webhooks create", "--url", "http://127.0.0.1:9/")
     recorder.run("posts schedule", "--page", "x:bluebird", "--at", "+1h", "-m", "Soon")
@@ -614,6 +619,48 @@ def record_webhook_commands(
         for line in process.stop().out.splitlines():
             recorder.record_output("serve-webhook", line)
     recorder.fail("serve-webhook", "--fields", "no_such", code=2, output=("-o", "jsonl"))
+
+
+def record_queue(recorder: Recorder) -> None:
+    queue = "webhooks queue"
+    recorder.record(f"{queue} list", "--to", "localhost:9/nothing")
+    recorder.record(f"{queue} clear", "--to", "localhost:9/nothing")
+    recorder.record(f"{queue} retry", "--failed", "--to", "localhost:9/nothing")
+    now = recorder.cli.clock.now().timestamp()
+    path = Path(recorder.cli.environ["OUTREPLY_STATE_DIR"]) / DELIVERIES_FILE
+    with closing(DeliveryStore(path)) as store:
+        deliveries = [
+            IncomingDelivery(
+                f"evt_queued_{number}", now, "post.published", is_verified=True, reason=None,
+                status=200, headers=[], body=b"{}", targets=["http://127.0.0.1:9/"],
+            )
+            for number in range(4)
+        ]  # fmt: skip
+        store.store(deliveries)
+        first, second, third, last = (delivery.id for delivery in deliveries)
+        lease = store.acquire_target("http://127.0.0.1:9/")
+        assert lease is not None
+        results = [DeliveryResult(None, "connection refused", 1.5), DeliveryResult(500, None, 1.5)]
+        for queued, result in zip(store.queue()[:2], results, strict=True):
+            attempt = Attempt("http://127.0.0.1:9/", now, result)
+            store.record_forward(queued.forward, attempt, ForwardState.QUEUED, now + 5, lease)
+        lease.release()
+    recorder.record(f"{queue} list")
+    recorder.record("webhooks history", "--limit", "4")
+    recorder.record(f"{queue} skip", first)
+    recorder.record(f"{queue} skip", second, third)
+    recorder.fail(f"{queue} skip", second, code=5)
+    recorder.fail(f"{queue} skip", code=2)
+    recorder.record(f"{queue} list")
+    recorder.record(f"{queue} list", "--failed")
+    recorder.record(f"{queue} retry", first)
+    recorder.record(f"{queue} retry", "--failed")
+    recorder.fail(f"{queue} retry", "evt_none", code=5)
+    recorder.fail(f"{queue} clear", code=2)
+    recorder.record(f"{queue} skip", first)
+    recorder.record(f"{queue} clear", "--yes")
+    recorder.record(f"{queue} retry", last)
+    recorder.record(f"{queue} clear", "--yes")
 
 
 def record_tokens(recorder: Recorder) -> None:
@@ -938,9 +985,11 @@ def test_quiet_prints_only_ids(recorder: Recorder) -> None:
 
 
 def test_confirmation_without_terminal_names_yes_flag(recorder: Recorder) -> None:
-    prompting = {"posts publish", "posts edit", "posts retry", "media delete", "media prune",
-              "bulk cancel", "webhooks delete", "emulator reset", "emulator seed",
-              "emulator snapshot load"}  # fmt: skip
+    prompting = {
+        "posts publish", "posts edit", "posts retry", "media delete", "media prune", "bulk cancel",
+        "webhooks delete", "webhooks queue clear", "emulator reset", "emulator seed",
+        "emulator snapshot load",
+    }  # fmt: skip
     assert recorder.unconfirmed.keys() == prompting
     for command, result in recorder.unconfirmed.items():
         assert result.code == 2, command

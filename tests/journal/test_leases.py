@@ -11,7 +11,6 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import psycopg
 import pytest
 
 from outreply_cli.errors import InvalidInputError, StorageError
@@ -22,7 +21,7 @@ from outreply_cli.journal.postgres import LeaseLostError, PostgresJournal
 from outreply_cli.storage.postgres import PostgresDatabase, measure
 from outreply_cli.storage.team_schema import VERSION, StoreSetupError, migrate
 from tests.clocks import ManualClock
-from tests.postgres import open_migrated
+from tests.postgres import open_migrated, run_sql
 
 NOW = datetime(2026, 12, 1, 9, tzinfo=UTC)
 DRAFT = JournalEntryDraft(
@@ -34,13 +33,6 @@ DRAFT = JournalEntryDraft(
 def journals(postgres_url: str) -> Iterator[tuple[PostgresJournal, PostgresJournal]]:
     with closing(open_migrated(postgres_url)) as first, closing(open_migrated(postgres_url)) as two:
         yield first, two
-
-
-def run_sql(url: str, statement: str) -> list[tuple[Any, ...]]:
-    """Run a statement as an administrator of the database."""
-    with psycopg.connect(url, autocommit=True) as connection:
-        cursor = connection.execute(statement.encode())
-        return cursor.fetchall() if cursor.description else []
 
 
 def expire(url: str) -> None:
@@ -173,7 +165,7 @@ def test_lease_is_renewed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     first, second = journals
-    monkeypatch.setattr(postgres, "_RENEW_SECONDS", 0.01)
+    monkeypatch.setattr(postgres, "RENEW_SECONDS", 0.01)
     with first.lock("account", "rows:1", wait=0):
         (before,) = second.leases()
         run_sql(postgres_url, "UPDATE outreply.leases SET expires_at = expires_at - interval '9 s'")

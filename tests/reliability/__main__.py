@@ -7,11 +7,12 @@ import argparse
 import sys
 from types import ModuleType
 
-from tests.reliability import hints, io_points, simulation, team
+from tests.reliability import hints, io_points, receivers, simulation, team
 
 # Each part is a module with `add_arguments` and `run`.
 PARTS: dict[str, ModuleType] = {
-    "hints": hints, "io-points": io_points, "simulation": simulation, "team": team,
+    "hints": hints, "io-points": io_points, "receivers": receivers,
+    "simulation": simulation, "team": team,
 }  # fmt: skip
 
 

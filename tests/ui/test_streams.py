@@ -8,8 +8,7 @@ import pytest
 
 from outreply_cli.emulator.server import EmulatorServer
 from tests.command_line import CommandLine
-from tests.commands.receiver_process import run_receiver
-from tests.commands.test_serve_webhook import send
+from tests.commands.receiver_process import run_receiver, send
 from tests.webhooks.receiver_fixture import event_body
 
 FULL = Path("/dev/full")

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from outreply_cli.clock import SystemClock
+from outreply_cli.clock import Clock, SystemClock
 from outreply_cli.webhooks import sign
 from outreply_cli.webhooks.fixtures import encode_body, sample_event
-from outreply_cli.webhooks.forward import ForwardAttempt
+from outreply_cli.webhooks.forward import ForwardAttempt, ForwardReport
 from outreply_cli.webhooks.receiver import Received, ReceiverConfig
 from outreply_cli.webhooks.server import WebhookServer
 from outreply_cli.webhooks.store import DeliveryStore
@@ -27,6 +27,7 @@ class RunningReceiver:
     store: DeliveryStore
     received: list[Received] = field(default_factory=list)
     forwarded: list[ForwardAttempt] = field(default_factory=list)
+    taken: list[str] = field(default_factory=list)
 
     def send(
         self,
@@ -56,7 +57,7 @@ class RunningReceiver:
             return sock.recv(65_536)
 
     def stored_ids(self) -> Sequence[str]:
-        return [entry["delivery"].id for entry in self.store.history(limit=100_000)]
+        return [entry.delivery.id for entry in self.store.history(limit=100_000)]
 
 
 def event_body(event: str = "post.published", *settings: str) -> bytes:
@@ -65,18 +66,32 @@ def event_body(event: str = "post.published", *settings: str) -> bytes:
 
 @contextmanager
 def run_receiver(
-    directory: Path, config: ReceiverConfig | None = None, **options: Any
+    directory: Path,
+    config: ReceiverConfig | None = None,
+    *,
+    store: DeliveryStore | None = None,
+    clock: Clock | None = None,
+    **options: Any,
 ) -> Iterator[RunningReceiver]:
-    store = DeliveryStore(directory / "receiver" / "webhooks.db")
+    store = store or DeliveryStore(directory / "receiver" / "webhooks.db")
     received: list[Received] = []
     forwarded: list[ForwardAttempt] = []
+
+    taken: list[str] = []
+
+    def on_forwarded(report: ForwardReport) -> None:
+        if isinstance(report, ForwardAttempt):
+            forwarded.append(report)
+        else:
+            taken.append(report.target)
+
     server = WebhookServer(
         store,
         config=config or ReceiverConfig(secrets=[SECRET]),
-        clock=SystemClock(),
+        clock=clock or SystemClock(),
         on_received=received.append,
-        on_forwarded=forwarded.append,
+        on_forwarded=on_forwarded,
         **options,
     )
     with closing(store), server:
-        yield RunningReceiver(server, store, received, forwarded)
+        yield RunningReceiver(server, store, received, forwarded, taken)

@@ -4,10 +4,7 @@ import json
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -17,65 +14,16 @@ from outreply_cli.clock import SystemClock
 from outreply_cli.errors import InvalidInputError, StorageError
 from outreply_cli.net.deliver import deliver, validate_url
 from outreply_cli.net.ssrf import Reach
-from outreply_cli.webhooks import verify
+from outreply_cli.webhooks import forward
+from outreply_cli.webhooks.conditions import parse_conditions
 from outreply_cli.webhooks.conformance import HandlerConformance
 from outreply_cli.webhooks.forward import CommandTarget, UrlTarget
 from outreply_cli.webhooks.models import QueuedDelivery
 from outreply_cli.webhooks.receiver import ReceiverConfig
 from outreply_cli.webhooks.store import DeliveryStore
+from tests.clocks import ManualClock
+from tests.webhooks.handler_server import run_handler, wait_for
 from tests.webhooks.receiver_fixture import SECRET, RunningReceiver, event_body, run_receiver
-
-
-class HandlerServer(ThreadingHTTPServer):
-    """A webhook handler: responds with the statuses in `script`, then verifies signatures."""
-
-    # Enough for twenty simultaneous clients.
-    request_queue_size = 128
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _RequestHandler)
-        self.requests: list[tuple[dict[str, str], bytes]] = []
-        self.script: list[int] = []
-        self.verifies = True
-        self.url = f"http://127.0.0.1:{self.server_address[1]}/hooks?x=1"
-
-
-class _RequestHandler(BaseHTTPRequestHandler):
-    server: HandlerServer
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["content-length"]))
-        headers = {key.lower(): value for key, value in self.headers.items()}
-        self.server.requests.append((headers, body))
-        status = self.server.script.pop(0) if self.server.script else 200
-        if self.server.verifies and not verify(body, headers.get("x-outreply-signature"), SECRET):
-            status = 401
-        self.send_response(status)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def log_message(self, *args: Any) -> None:
-        """Log nothing."""
-
-
-@contextmanager
-def run_handler() -> Iterator[HandlerServer]:
-    app = HandlerServer()
-    thread = threading.Thread(target=app.serve_forever)
-    thread.start()
-    try:
-        yield app
-    finally:
-        app.shutdown()
-        app.server_close()
-        thread.join()
-
-
-def wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def _has_forwarded(receiver: RunningReceiver, count: int) -> bool:
@@ -108,12 +56,17 @@ def test_redelivery_is_forwarded_on_request(tmp_path: Path) -> None:
                 assert len(app.requests) == expected + 1
 
 
+@pytest.fixture
+def fast_retries(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forward, "RETRY_SECONDS", (0.05,))
+    monkeypatch.setattr(forward, "UNREACHABLE_SECONDS", (0.05,))
+
+
+@pytest.mark.usefixtures("fast_retries")
 def test_retries_keep_the_order(tmp_path: Path) -> None:
     with run_handler() as app:
         app.script = [500, 500]
-        target = UrlTarget(app.url)
-        target.retry_seconds = (0.05, 0.05, 0.05)
-        with run_receiver(tmp_path, targets=[target]) as receiver:
+        with run_receiver(tmp_path, targets=[UrlTarget(app.url)]) as receiver:
             first, second = event_body(), event_body()
             receiver.send(first)
             receiver.send(second)
@@ -122,23 +75,160 @@ def test_retries_keep_the_order(tmp_path: Path) -> None:
             assert [attempt.attempt for attempt in receiver.forwarded] == [1, 2, 3, 1]
 
 
-def test_queue_survives_restart(tmp_path: Path) -> None:
+@pytest.mark.usefixtures("fast_retries")
+def test_refused_delivery_is_tried_until_it_is_accepted(tmp_path: Path) -> None:
+    with run_handler() as app:
+        app.script = [500] * 30
+        with run_receiver(tmp_path, targets=[UrlTarget(app.url)]) as receiver:
+            receiver.send(event_body())
+            wait_for(lambda: _has_forwarded(receiver, 31))
+            assert receiver.forwarded[-1].result.is_accepted
+            assert all(attempt.retry_in is not None for attempt in receiver.forwarded[:-1])
+            assert receiver.store.queue_lengths() == []
+
+
+def test_refused_delivery_does_not_block_unordered_queue(tmp_path: Path) -> None:
+    with run_handler() as app:
+        refused, accepted = event_body("post.failed"), event_body()
+        app.refuses = lambda body: body == refused
+        target = UrlTarget(app.url, is_ordered=False)
+        with run_receiver(tmp_path, targets=[target]) as receiver:
+            receiver.send(refused)
+            wait_for(lambda: _has_forwarded(receiver, 1))
+            receiver.send(accepted)
+            wait_for(lambda: accepted in [body for _, body in app.requests])
+            (queue,) = receiver.store.queue_lengths()
+            assert queue.count == 1
+
+
+def test_skipped_delivery_does_not_block_the_queue(tmp_path: Path) -> None:
+    with run_handler() as app:
+        refused, accepted = event_body("post.failed"), event_body()
+        app.refuses = lambda body: body == refused
+        with run_receiver(tmp_path, targets=[UrlTarget(app.url)]) as receiver:
+            receiver.send(refused)
+            receiver.send(accepted)
+            wait_for(lambda: bool(receiver.forwarded))
+            assert receiver.forwarded[0].waiting == 1
+            (first, _) = receiver.store.queue()
+            assert receiver.store.skip([first.forward], time.time()) == 1
+            wait_for(lambda: accepted in [body for _, body in app.requests])
+            (entry,) = receiver.store.history(limit=9, only_failed=True)
+            assert entry.forwards[0].state == "skipped"
+
+
+def test_retried_delivery_keeps_its_place(tmp_path: Path) -> None:
+    with run_handler() as app:
+        bodies = [event_body() for _ in range(3)]
+        app.refuses = lambda _body: True
+        with run_receiver(tmp_path, targets=[UrlTarget(app.url)]) as receiver:
+            for body in bodies:
+                receiver.send(body)
+            wait_for(lambda: bool(receiver.forwarded))
+            first = receiver.store.queue()[0].forward
+            receiver.store.skip([first], time.time())
+            app.refuses = lambda _body: False
+            app.requests.clear()
+            assert receiver.store.retry([first], time.time()) == 1
+            wait_for(lambda: len(app.requests) == 3)
+            assert [body for _, body in app.requests] == bodies
+
+
+def test_queue_survives_restart_and_is_due_at_once(tmp_path: Path) -> None:
     with run_handler() as app:
         url = app.url
-    target = UrlTarget(url)
-    target.retry_seconds = (60.0,)
-    with run_receiver(tmp_path, targets=[target]) as receiver:
-        body = event_body()
-        receiver.send(body)
+    with run_receiver(tmp_path, targets=[UrlTarget(url)]) as receiver:
+        bodies = [event_body() for _ in range(3)]
+        for body in bodies:
+            receiver.send(body)
         wait_for(lambda: bool(receiver.forwarded))
         assert receiver.forwarded[0].result.error == "connection refused"
-        assert receiver.store.pending_counts() == {target.name: 1}
-    with run_receiver(tmp_path, targets=[UrlTarget(url)]) as receiver:
-        with receiver.store._lock_store():
-            receiver.store._db.execute("UPDATE forwards SET due_at = 0 WHERE due_at IS NOT NULL")
+        (queue,) = receiver.store.queue_lengths()
+        assert (queue.target, queue.count) == (url, 3)
+    clock = ManualClock()
+    with run_receiver(tmp_path, targets=[UrlTarget(url)], clock=clock) as receiver:
         wait_for(lambda: bool(receiver.forwarded))
-        assert receiver.forwarded[0].delivery.body == body
-        assert receiver.forwarded[0].attempt == 2
+        assert receiver.forwarded[0].delivery.body == bodies[0]
+        assert receiver.forwarded[0].attempt > 1
+
+
+@pytest.mark.parametrize("has_crashed", [False, True])
+def test_one_receiver_forwards_to_a_target(tmp_path: Path, has_crashed: bool) -> None:
+    with run_handler() as app:
+        bodies = [event_body() for _ in range(20)]
+        targets = [UrlTarget(app.url)]
+        with run_receiver(tmp_path, targets=targets) as first:
+            first.send(bodies[0])
+            wait_for(lambda: _has_forwarded(first, 1))
+            with run_receiver(tmp_path, targets=targets) as second:
+                for index, body in enumerate(bodies[1:]):
+                    (first, second)[index % 2].send(body)
+                wait_for(lambda: _has_forwarded(first, 20))
+                assert second.forwarded == []
+                assert second.taken == [app.url]
+                assert sorted(body for _, body in app.requests) == sorted(bodies)
+                if has_crashed:
+                    # The operating system releases the lock of a process that died.
+                    for forwarder in first.server._forwarders:
+                        assert forwarder._lease is not None
+                        forwarder._lease.release()
+                        forwarder.stop()
+                else:
+                    first.server.__exit__()
+                second.send(event_body())
+                wait_for(lambda: _has_forwarded(second, 1))
+
+
+def test_target_gets_matching_events(tmp_path: Path) -> None:
+    with run_handler() as app:
+        conditions = parse_conditions("event=post.*,data.post.platform!=x", "--forward-to")
+        target = UrlTarget(app.url, conditions=conditions)
+        with run_receiver(tmp_path, targets=[target]) as receiver:
+            matching = event_body("post.published")
+            for body in (
+                event_body("comment.received"),
+                event_body("post.published", "data.post.platform=x"),
+                matching,
+            ):
+                assert receiver.send(body)[0] == 200
+            wait_for(lambda: _has_forwarded(receiver, 1))
+            assert [body for _, body in app.requests] == [matching]
+            assert len(receiver.received) == 3
+
+
+def test_response_is_stored_without_secrets(tmp_path: Path) -> None:
+    with run_handler() as app:
+        app.response_headers = {"Set-Cookie": "session=1", "X-Note": SECRET}
+        app.response_body = f"stored with {SECRET}".encode()
+        with run_receiver(tmp_path, targets=[UrlTarget(app.url)]) as receiver:
+            receiver.send(event_body())
+            wait_for(lambda: _has_forwarded(receiver, 1))
+            (attempt,) = receiver.store.attempts(1)
+            response = attempt.result.response
+            assert response is not None
+            headers = dict(response.headers)
+            assert (headers["Set-Cookie"], headers["X-Note"]) == ("(hidden)", "(hidden)")
+            assert response.body == b"stored with (hidden)"
+            assert SECRET.encode() not in (tmp_path / "receiver" / "webhooks.db").read_bytes()
+
+
+def test_attempt_in_progress_is_finished_at_the_end(tmp_path: Path) -> None:
+    with run_handler() as app:
+        gate = threading.Event()
+        app.gate = gate
+        waiting: list[int] = []
+
+        def on_waiting(count: int) -> None:
+            waiting.append(count)
+            gate.set()
+
+        with run_receiver(
+            tmp_path, targets=[UrlTarget(app.url)], on_waiting=on_waiting
+        ) as receiver:
+            receiver.send(event_body())
+            wait_for(lambda: bool(app.requests))
+        assert waiting == [1]
+        assert [attempt.result.status for attempt in receiver.forwarded] == [200]
 
 
 def test_forwarding_goes_on_after_the_store_could_not_be_read(
@@ -147,29 +237,16 @@ def test_forwarding_goes_on_after_the_store_could_not_be_read(
     read = DeliveryStore.next_pending
     failures = [StorageError("the disk failed")]
 
-    def next_pending(store: DeliveryStore, *args: Any) -> QueuedDelivery | None:
+    def next_pending(store: DeliveryStore, *args: Any, **kwargs: Any) -> QueuedDelivery | None:
         if failures:
             raise failures.pop()
-        return read(store, *args)
+        return read(store, *args, **kwargs)
 
     monkeypatch.setattr(DeliveryStore, "next_pending", next_pending)
     with run_handler() as app, run_receiver(tmp_path, targets=[UrlTarget(app.url)]) as receiver:
         receiver.send(event_body())
         wait_for(lambda: _has_forwarded(receiver, 1))
     assert len(app.requests) == 1
-
-
-def test_failed_delivery_after_last_retry(tmp_path: Path) -> None:
-    with run_handler() as app:
-        app.script = [500, 500]
-        target = UrlTarget(app.url)
-        target.retry_seconds = (0.01,)
-        with run_receiver(tmp_path, targets=[target]) as receiver:
-            receiver.send(event_body())
-            wait_for(lambda: len(receiver.forwarded) == 2)
-            assert receiver.forwarded[-1].retry_in is None
-            assert len(receiver.store.history(limit=9, only_failed=True)) == 1
-            assert receiver.store.pending_counts() == {}
 
 
 def test_relayed_status(tmp_path: Path) -> None:
@@ -181,7 +258,7 @@ def test_relayed_status(tmp_path: Path) -> None:
             assert [receiver.send(body)[0], receiver.send(body)[0]] == [418, 200]
             assert len(app.requests) == 2
             entries = receiver.store.history(limit=9)
-            assert [entry["delivery"].status for entry in entries] == [200, 418]
+            assert [entry.delivery.status for entry in entries] == [200, 418]
     with run_receiver(tmp_path, config, targets=[UrlTarget(app.url)]) as receiver:
         assert receiver.send(event_body())[0] == 502
 

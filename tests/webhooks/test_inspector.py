@@ -51,7 +51,6 @@ def test_remote_host_gets_404(tmp_path: Path) -> None:
 
 def test_replay_needs_csrf_token_and_origin(tmp_path: Path) -> None:
     target = UrlTarget("http://127.0.0.1:9/")
-    target.retry_seconds = ()
     with run_receiver(tmp_path, targets=[target]) as receiver:
         receiver.send(event_body())
         token = re.findall('name="csrf_token" value="([^"]+)"', fetch(receiver, "/_inspect/1")[1])[
@@ -64,9 +63,9 @@ def test_replay_needs_csrf_token_and_origin(tmp_path: Path) -> None:
         foreign = {"Origin": "http://evil.example", "Content_Type": kind}
         assert fetch(receiver, "/_inspect/1", "POST", form, **foreign)[0] == 403
         own = {"Origin": f"http://127.0.0.1:{receiver.server.port}", "Content_Type": kind}
-        before = len(receiver.store.history(limit=9)[0]["forwards"])
+        before = len(receiver.store.history(limit=9)[0].forwards)
         assert fetch(receiver, "/_inspect/1", "POST", form, **own)[0] == 303
-        assert len(receiver.store.history(limit=9)[0]["forwards"]) == before + 1
+        assert len(receiver.store.history(limit=9)[0].forwards) == before + 1
 
 
 @needs_browser

@@ -90,7 +90,7 @@ def test_acknowledged_deliveries_survive_sigkill(cli_logged_out: CommandLine) ->
     process.send_signal(signal.SIGTERM)
     assert process.wait(60) == 0
     store = DeliveryStore(Path(cli_logged_out.environ["OUTREPLY_STATE_DIR"]) / "webhooks.db")
-    stored = Counter(entry["delivery"].id for entry in store.history(limit=100_000))
+    stored = Counter(entry.delivery.id for entry in store.history(limit=100_000))
     store.close()
     assert len(acknowledged) >= DELIVERIES - KILLS * SENDERS
     assert acknowledged <= stored.keys()

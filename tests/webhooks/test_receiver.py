@@ -23,8 +23,8 @@ def test_valid_delivery_is_stored(tmp_path: Path) -> None:
         status, _ = receiver.send(body)
         assert status == 200
         (entry,) = receiver.store.history(limit=5)
-        assert entry["delivery"].body == body
-        assert entry["delivery"].is_verified
+        assert entry.delivery.body == body
+        assert entry.delivery.is_verified
         assert receiver.received[0].status == 200
 
 
@@ -51,7 +51,7 @@ def test_invalid_deliveries_are_capped(tmp_path: Path) -> None:
             receiver.send(b"%d" % number + b"x" * 100_000, signature="no")
         invalid = receiver.store.history(limit=1_000, only_invalid=True)
         assert len(invalid) == 200
-        assert max(len(entry["delivery"].body) for entry in invalid) == 64 * 1024
+        assert max(len(entry.delivery.body) for entry in invalid) == 64 * 1024
 
 
 @pytest.mark.parametrize(

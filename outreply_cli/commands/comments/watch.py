@@ -39,11 +39,12 @@ def run(
     Example: outreply comments watch --since 1d --count 2 --interval 1s -o jsonl
     """
     from outreply_cli.comments.inbox import watch_comments
-    from outreply_cli.subprocesses import resolve_command, run_command, strip_secrets
+    from outreply_cli.subprocesses import CommandRunner, resolve_command, strip_secrets
 
     seconds = parse_interval(interval)
     environ = strip_secrets(context.environ)
     words = resolve_command(exec_command, "--exec", environ) if exec_command is not None else None
+    runner = CommandRunner()
     client, zone = context.client(max_wait=None), context.zone()
     start = parse_past_time(since, now=client.now(), zone=zone) if since else client.now()
     with comment_store(context, client) as store:
@@ -54,9 +55,9 @@ def run(
             CommentView(context.output, zone, client.now()).show_new(item)
             if words is None:
                 continue
-            _, problem = run_command(
+            problem = runner.run(
                 words, {**environ, "OUTREPLY_COMMENT": threaded.id},
                 json.dumps(item).encode(), timeout=_EXEC_SECONDS,
-            )  # fmt: skip
+            ).error  # fmt: skip
             if problem is not None:
                 context.warn(f"--exec for {threaded.id}: {problem}")

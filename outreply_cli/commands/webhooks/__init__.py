@@ -12,4 +12,5 @@ COMMANDS = (
     "check",
     "history",
     "replay",
+    "queue",
 )

@@ -1,13 +1,14 @@
 """`outreply webhooks history`."""
 
 from contextlib import closing
+from functools import partial
 from typing import Annotated
 
 import typer
 
 from outreply_cli.cli.options import command
 from outreply_cli.commands.webhooks.output import history_columns, history_entry_to_dict
-from outreply_cli.commands.webhooks.shared import open_store
+from outreply_cli.commands.webhooks.shared import TeamOption, open_store
 from outreply_cli.context import Context
 
 
@@ -32,9 +33,16 @@ def run(
     invalid: Annotated[
         bool, typer.Option("--invalid", help="Show deliveries that failed verification.")
     ] = False,
+    filter_text: Annotated[
+        str | None,
+        typer.Option("--filter", metavar="CONDITIONS", help="Filter by values, such as "
+                     "data.post.platform=instagram."),
+    ] = None,
     verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="Include headers and bodies (prints JSON).")
+        bool, typer.Option("--verbose", "-v", help="Include headers, bodies and the responses of "
+                           "forward targets (prints JSON).")
     ] = False,
+    team: TeamOption = False,
 ) -> None:  # fmt: skip
     """Show deliveries that serve-webhook received, newest first.
 
@@ -44,17 +52,24 @@ def run(
     """
     from outreply_cli.spec.events import check_pattern
     from outreply_cli.time_parser import parse_past_time
+    from outreply_cli.webhooks.conditions import parse_conditions
+    from outreply_cli.webhooks.event import is_selected
 
     now, zone = context.clock.now(), context.zone()
-    with closing(open_store(context, allow_readonly=True)) as store:
+    conditions = parse_conditions(filter_text, "--filter") if filter_text is not None else None
+    with closing(open_store(context, team=team, allow_readonly=True)) as store:
         entries = store.history(
             limit=limit, event=event, only_failed=failed, only_invalid=invalid,
             since=parse_past_time(since, now=now, zone=zone) if since else None,
+            selects=None if conditions is None else partial(is_selected, conditions=conditions),
         )  # fmt: skip
+        items = [
+            history_entry_to_dict(entry, store.attempts(entry.delivery.number) if verbose else None)
+            for entry in entries
+        ]
     if event is not None and not entries:
         # Checked last: received events may be newer than this version.
         check_pattern(event, "--event")
-    items = [history_entry_to_dict(entry, verbose=verbose) for entry in entries]
     if verbose and context.options.output == "table" and not context.options.quiet:
         context.output.print_data(items)
     else:

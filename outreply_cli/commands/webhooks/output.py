@@ -1,6 +1,7 @@
 """Output of `outreply webhooks` and `outreply serve-webhook`."""
 
 import json
+import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,6 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+from outreply_cli.commands.webhooks.responses import response_to_dict
 from outreply_cli.context import Context
 from outreply_cli.errors import PartialFailureError
 from outreply_cli.formats.json import indent_json
@@ -21,10 +23,11 @@ from outreply_cli.webhooks.mock_responses import RetrySimulator
 from outreply_cli.webhooks.models import delivery_state
 
 if TYPE_CHECKING:
-    from outreply_cli.net.deliver import DeliveryResult
+    from outreply_cli.net.delivery_result import DeliveryResult
     from outreply_cli.webhooks.forward import ForwardAttempt
-    from outreply_cli.webhooks.models import Delivery, IncomingDelivery
+    from outreply_cli.webhooks.models import Attempt, Delivery, IncomingDelivery
     from outreply_cli.webhooks.receiver import Received
+    from outreply_cli.webhooks.store import HistoryEntry
 
 WEBHOOK_COLUMNS = [
     Column("ID", "id"),
@@ -36,6 +39,8 @@ WEBHOOK_COLUMNS = [
         "Status", "active", lambda hook: "disabled" if hook.get("active") is False else "active"
     ),
 ]  # fmt: skip
+# Of further attempts that fail in the same way, one a minute is shown.
+_ATTEMPTS_SHOWN = 3
 _GOOD, _BAD, _DIM = "green", "red", "dim"
 
 
@@ -58,6 +63,7 @@ def result_to_dict(event: str, url: str, result: "DeliveryResult", **ids: Any) -
         "error": result.error,
         "latency_ms": round(result.milliseconds, 3),
         "accepted": result.is_accepted,
+        "response": response_to_dict(result.response, result.status),
     }
 
 
@@ -97,7 +103,7 @@ def print_results(
 def delivery_to_dict(delivery: "Delivery | IncomingDelivery") -> dict[str, Any]:
     """The JSON object of a delivery that was received."""
     return {
-        "received_at": _iso(delivery.received_at),
+        "received_at": iso_time(delivery.received_at),
         "id": delivery.id,
         "event": delivery.event,
         "verified": delivery.is_verified,
@@ -108,28 +114,42 @@ def delivery_to_dict(delivery: "Delivery | IncomingDelivery") -> dict[str, Any]:
     }
 
 
-def history_entry_to_dict(entry: Mapping[str, Any], *, verbose: bool) -> dict[str, Any]:
-    """The JSON object of a delivery in the history, with headers and body if `verbose`."""
-    delivery: Delivery = entry["delivery"]
+def history_entry_to_dict(
+    entry: "HistoryEntry", attempts: "Sequence[Attempt] | None"
+) -> dict[str, Any]:
+    """The JSON object of a delivery in the history; with its attempts, headers and body too."""
+    delivery = entry.delivery
     item = {
         "number": delivery.number,
         **delivery_to_dict(delivery),
         "state": delivery_state(delivery.reason, is_duplicate=delivery.is_duplicate),
         "forwards": [
             {
-                "target": forward["target"],
-                "status": forward["status"],
-                "error": forward["error"],
-                "latency_ms": forward["milliseconds"],
-                "attempts": forward["attempts"],
-                "due_at": None if forward["due_at"] is None else _iso(forward["due_at"]),
+                "target": forward.target,
+                "state": str(forward.state),
+                "status": forward.status,
+                "error": forward.error,
+                "latency_ms": forward.milliseconds,
+                "attempts": forward.attempts,
+                "due_at": None if forward.due_at is None else iso_time(forward.due_at),
             }
-            for forward in entry["forwards"]
+            for forward in entry.forwards
         ],
     }
-    if verbose:
+    if attempts is not None:
         item["headers"] = [list(pair) for pair in delivery.headers]
         item["body"] = delivery.body.decode("utf-8", "backslashreplace")
+        item["attempts"] = [
+            {
+                "target": attempt.target,
+                "started_at": iso_time(attempt.started_at),
+                "status": attempt.result.status,
+                "error": attempt.result.error,
+                "latency_ms": round(attempt.result.milliseconds, 3),
+                "response": response_to_dict(attempt.result.response, attempt.result.status),
+            }
+            for attempt in attempts
+        ]
     return item
 
 
@@ -154,7 +174,7 @@ def history_columns(zone: ZoneInfo) -> list[Column]:
         Column(
             "Forwarded to", "forwards",
             lambda item: ", ".join(
-                f"{forward['target']} {forward['error'] or forward['status'] or 'queued'}"
+                f"{forward['target']} {_format_forward_state(forward)}"
                 for forward in item["forwards"]
             ),
             shrinkable=True,
@@ -162,22 +182,31 @@ def history_columns(zone: ZoneInfo) -> list[Column]:
     ]  # fmt: skip
 
 
+def _format_forward_state(forward: Mapping[str, Any]) -> str:
+    if forward["state"] == "forwarded":
+        return str(forward["status"])
+    if forward["attempts"] == 0 or forward["state"] == "skipped":
+        return str(forward["state"])
+    return f"{forward['state']}: {forward['error'] or forward['status']}"
+
+
 @dataclass
 class DeliveryReport:
     """Prints deliveries and forward attempts as they happen.
 
-    The JSON object of a delivery waits for one attempt at each of `target_count` targets;
-    `usernames` are by page ID.
+    The JSON object of a delivery waits for one attempt at each of its targets; `usernames` are by
+    page ID.
     """
 
     output: Output
     zone: ZoneInfo
-    target_count: int = 0
     show_bodies: bool = False
     usernames: Mapping[str, str] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
+    given_up: "list[ForwardAttempt]" = field(default_factory=list)
     retries: RetrySimulator = field(default_factory=RetrySimulator)
     _pending: dict[int, dict[str, Any]] = field(default_factory=dict)
+    _failures: dict[str, tuple[Any, float]] = field(default_factory=dict)
 
     def show_received(self, received: "Received") -> None:
         """Print a delivery; its JSON object follows once it is forwarded."""
@@ -197,11 +226,17 @@ class DeliveryReport:
 
     def show_forwarded(self, attempt: "ForwardAttempt") -> None:
         """Print a forward attempt."""
-        self._count(attempt.result)
+        if attempt.retry_in is None:
+            self._count(attempt.result)
+            if not attempt.result.is_accepted:
+                self.given_up.append(attempt)
         if self.output.quiet:
             return
         if self.output.format == "table":
             self._show_attempt(attempt)
+            return
+        if attempt.attempt > 1:
+            # Its object was printed after the first attempt.
             return
         number = attempt.delivery.number
         pending = self._pending.get(number)
@@ -209,7 +244,7 @@ class DeliveryReport:
             pending["forwards"].append(
                 _attempt_to_dict(attempt.target, attempt.result, attempt.attempt)
             )
-            if len(pending["forwards"]) >= self.target_count:
+            if len(pending["forwards"]) >= pending["expected"]:
                 self._finish(number)
 
     def close(self) -> None:
@@ -249,16 +284,41 @@ class DeliveryReport:
             self._write(sanitize(indent_json(delivery.body), keep_lines=True))
 
     def _show_attempt(self, attempt: "ForwardAttempt") -> None:
+        if self._is_repetition(attempt):
+            return
         text = self._format_forward(attempt.target, attempt.result)
         if attempt.retry_in is not None:
             text += f", retrying in {attempt.retry_in:g} s"
         elif not attempt.result.is_accepted:
             text += ", gave up"
+        if attempt.waiting:
+            text += f", {attempt.waiting} waiting"
         self._show_cells([
             (self._time(datetime.now(UTC).timestamp()), _DIM),
             (attempt.delivery.event, "bold"),
             (text, _GOOD if attempt.result.is_accepted else _BAD),
         ])  # fmt: skip
+
+    def shows_response(self, attempt: "ForwardAttempt") -> bool:
+        """Whether what the target responded is of interest: it failed, or --verbose was given."""
+        if self.output.quiet or self.output.format != "table" or attempt.result.response is None:
+            return False
+        failed = not attempt.result.is_accepted and attempt.attempt == 1
+        return failed or self.show_bodies or attempt.target.startswith("exec:")
+
+    def _is_repetition(self, attempt: "ForwardAttempt") -> bool:
+        """Whether the same attempt failed in the same way less than a minute ago."""
+        now = time.monotonic()
+        result = attempt.result
+        failure = attempt.delivery.number, result.error, result.status
+        last, shown_at = self._failures.get(attempt.target, (None, 0.0))
+        if result.is_accepted or attempt.retry_in is None:
+            self._failures.pop(attempt.target, None)
+            return False
+        if failure == last and attempt.attempt > _ATTEMPTS_SHOWN and now < shown_at + 60:
+            return True
+        self._failures[attempt.target] = failure, now
+        return False
 
     def _format_forward(self, target: str, result: "DeliveryResult") -> str:
         to = f"to {target}" if self.output.plain else f"→ {target}"
@@ -295,11 +355,11 @@ class DeliveryReport:
             "data": received.event.payload.get("data") if received.event is not None else None,
         }
         forwards = [_attempt_to_dict(*received.forward, 1)] if received.forward is not None else []
-        self._pending[delivery.number] = {"item": item, "forwards": forwards}
-        is_queued = bool(delivery.targets) and (
-            delivery.forward_if_duplicate or not delivery.is_duplicate
-        )
-        if not is_queued or len(forwards) >= self.target_count:
+        expected = len(forwards) + (len(delivery.targets) if delivery.is_forwarded else 0)
+        self._pending[delivery.number] = {
+            "item": item, "forwards": forwards, "expected": expected,
+        }  # fmt: skip
+        if len(forwards) >= expected:
             self._finish(delivery.number)
 
     def _finish(self, number: int) -> None:
@@ -329,5 +389,6 @@ def _attempt_to_dict(target: str, result: "DeliveryResult", attempt: int) -> dic
     }
 
 
-def _iso(timestamp: float) -> str:
+def iso_time(timestamp: float) -> str:
+    """A time of the store in ISO 8601."""
     return format_timestamp(datetime.fromtimestamp(timestamp, UTC))

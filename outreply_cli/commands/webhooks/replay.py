@@ -11,9 +11,11 @@ from outreply_cli.commands.webhooks.shared import (
     DEFAULT_URL,
     PublicOption,
     SecretOption,
+    TeamOption,
     ToOption,
     open_store,
     require_secrets,
+    webhook_secrets,
 )
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
@@ -24,7 +26,7 @@ def run(
     context: Context,
     ids: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[ID...]", help="Delivery IDs, or numbers such as '#12'."),
+        typer.Argument(metavar="[ID...]", help="Delivery IDs, or numbers such as 12."),
     ] = None,
     to: ToOption = DEFAULT_URL,
     failed: Annotated[
@@ -43,6 +45,7 @@ def run(
     ] = False,
     secret_env: SecretOption = None,
     allow_public: PublicOption = False,
+    team: TeamOption = False,
 ) -> None:
     """Send received deliveries again.
 
@@ -57,6 +60,8 @@ def run(
     from outreply_cli.time_parser import parse_past_time
     from outreply_cli.ui.editor import edit_message
     from outreply_cli.webhooks.fixtures import delivery_headers
+    from outreply_cli.webhooks.forward import redact_response
+    from outreply_cli.webhooks.models import Attempt
 
     reach, now = reach_from_option(allow_public=allow_public), context.clock.now()
     url = validate_url(to, "--to", reach=reach)
@@ -65,12 +70,13 @@ def run(
             "no deliveries selected", hint="Specify delivery IDs, or use --failed or --since 2h."
         )
     secret = require_secrets(context, secret_env).values[0] if resign or edit else None
-    with closing(open_store(context)) as store:
+    secrets = webhook_secrets(context, secret_env or []).values
+    with closing(open_store(context, team=team)) as store:
         deliveries = [store.find(delivery_id) for delivery_id in ids or []]
         if failed or since is not None:
             start = parse_past_time(since, now=now, zone=context.zone()) if since else None
             entries = store.history(limit=10_000, only_failed=failed, since=start)
-            deliveries += [entry["delivery"] for entry in reversed(entries)]
+            deliveries += [entry.delivery for entry in reversed(entries)]
         items: list[dict[str, Any]] = []
         hint = None
         for delivery in deliveries:
@@ -80,10 +86,12 @@ def run(
                 body = text.encode("utf-8", "surrogatepass")
             if secret is not None:
                 headers = delivery_headers(body, delivery.event, secret, now)
-            result = deliver(url, body, headers, reach=reach)
+            started_at = context.clock.now().timestamp()
+            result = redact_response(deliver(url, body, headers, reach=reach), secrets)
             hint = hint or result.hint
-            if result.is_accepted and not edit:
-                store.mark_delivered(delivery.number, url, result.status or 200)
+            store.record_replay(
+                delivery.number, Attempt(url, started_at, result), is_unchanged=not edit
+            )
             items.append(
                 result_to_dict(delivery.event, url, result, id=delivery.id, number=delivery.number)
             )

@@ -33,6 +33,11 @@ ToOption = Annotated[
 ]
 ALLOW_PUBLIC_HELP = "Allow URLs outside this machine and private networks."
 PublicOption = Annotated[bool, typer.Option("--allow-public", help=ALLOW_PUBLIC_HELP)]
+TeamOption = Annotated[
+    bool,
+    typer.Option("--team", help="Use the team's store (OUTREPLY_STORE_URL) instead of this "
+                 "machine's."),
+]  # fmt: skip
 
 
 class WebhookSecrets(NamedTuple):
@@ -75,10 +80,22 @@ def read_bytes(context: Context, name: str) -> bytes:
         raise InvalidInputError(f"cannot read {name}: {error.strerror or error}") from None
 
 
-def open_store(context: Context, *, allow_readonly: bool = False) -> "DeliveryStore":
-    """The deliveries received on this machine; raises StorageError."""
+def open_store(
+    context: Context, *, team: bool = False, allow_readonly: bool = False
+) -> "DeliveryStore":
+    """The deliveries received on this machine, or by all machines of a `team`.
+
+    Raises:
+        StorageError: They cannot be read or stored.
+        InvalidInputError: The team has no store, or its URL is invalid.
+    """
     from outreply_cli.webhooks.store import DELIVERIES_FILE, DeliveryStore
 
+    if team:
+        database = context.store.database()
+        from outreply_cli.webhooks.team_store import TeamDeliveryStore
+
+        return TeamDeliveryStore(database, context.clock)
     return DeliveryStore(context.state_dir / DELIVERIES_FILE, allow_readonly=allow_readonly)
 
 

@@ -1,6 +1,8 @@
-"""Allowed Host headers of a local server: the defense against DNS rebinding."""
+"""Where a request to a local server may come from: the defense against DNS rebinding."""
 
 import ipaddress
+from collections.abc import Mapping
+from typing import Any
 
 _LOCAL = frozenset({"127.0.0.1", "localhost", "[::1]"})
 
@@ -23,3 +25,14 @@ def is_allowed_host(header: str, listens_on: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def is_from_private_network(environ: Mapping[str, Any]) -> bool:
+    """Whether a request comes directly from a private network, not through a tunnel or proxy."""
+    if "HTTP_X_FORWARDED_FOR" in environ or "HTTP_FORWARDED" in environ:
+        return False
+    try:
+        address = ipaddress.ip_address(str(environ.get("REMOTE_ADDR", "")).partition("%")[0])
+    except ValueError:
+        return False
+    return address.is_private or address.is_loopback or address.is_link_local

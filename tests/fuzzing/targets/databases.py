@@ -47,8 +47,10 @@ def _use_deliveries(path: Path) -> None:
     try:
         store.history(limit=10)
         store.history(limit=10, event="post.*", only_failed=True)
-        store.next_pending("t")
-        store.pending_counts()
+        store.next_pending("t", 0.0)
+        store.queue()
+        store.queue_lengths()
+        store.attempts(1)
         # SQLite treats a file of one byte as an empty database.
         with suppress(DeliveryNotFoundError):
             store.find("#1")
@@ -111,7 +113,7 @@ def _make_comments(path: Path) -> None:
 
 _KINDS: tuple[tuple[Callable[[Path], None], Callable[[Path], None], tuple[str, ...]], ...] = (
     (_make_journal, _use_journal, ("entries", "uploads")),
-    (_make_deliveries, _use_deliveries, ("deliveries", "forwards")),
+    (_make_deliveries, _use_deliveries, ("deliveries", "forwards", "attempts")),
     (_make_comments, _use_comments, ("comments", "replies")),
     (_use_rate_limit, _use_rate_limit, ("rate_limits",)),
 )

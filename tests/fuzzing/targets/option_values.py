@@ -25,7 +25,7 @@ from outreply_cli.quota.check import parse_share
 from outreply_cli.spec.token import Token
 from outreply_cli.subprocesses import split_command
 from outreply_cli.ui.fields import as_text, get_field, parse_fields, select_fields
-from outreply_cli.webhooks.event_stream import matches, parse_conditions
+from outreply_cli.webhooks.conditions import matches_all, parse_conditions
 from outreply_cli.webhooks.mock_responses import ResponseScript, parse_script
 from tests.fuzzing.target import Target, as_argument, expect_errors
 
@@ -69,14 +69,18 @@ def _share(text: str) -> None:
 
 def _conditions(text: str) -> None:
     with expect_errors(InvalidInputError):
-        conditions = parse_conditions(text)
+        conditions = parse_conditions(text, "--until")
     assert conditions
-    assert parse_conditions(",".join(f"{k}={v}" for k, v in conditions.items())) == conditions
-    met = matches(_OBJECT, conditions)
+    words = [f"{c.path}{'!=' if c.is_negated else '='}{c.pattern}" for c in conditions]
+    assert parse_conditions(",".join(words), "--until") == conditions
+    if any("*" in condition.pattern for condition in conditions):
+        return
+    met = matches_all(_OBJECT, conditions)
     assert met == all(
-        expected == (value if isinstance(value, str) else json.dumps(value))
-        for path, expected in conditions.items()
-        for value in [_lookup(path)]
+        (condition.pattern == (value if isinstance(value, str) else json.dumps(value)))
+        is not condition.is_negated
+        for condition in conditions
+        for value in [_lookup(condition.path)]
     )
 
 

@@ -1,0 +1,3 @@
+"""Show and change the queues of deliveries to forward."""
+
+COMMANDS = ("list", "skip", "retry", "clear")

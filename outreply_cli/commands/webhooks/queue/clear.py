@@ -1,0 +1,36 @@
+"""`outreply webhooks queue clear`."""
+
+from contextlib import closing
+
+from outreply_cli.cli.options import Yes, command
+from outreply_cli.commands.webhooks.queue.shared import (
+    TargetOption,
+    change_forwards,
+    normalize_target,
+)
+from outreply_cli.commands.webhooks.shared import TeamOption, open_store
+from outreply_cli.context import Context
+
+
+@command(api=False)
+def run(
+    context: Context, to: TargetOption = None, yes: Yes = False, team: TeamOption = False
+) -> None:
+    """Give up all queued deliveries.
+
+    They stay in the history; queue retry --failed takes them back.
+
+    Example: outreply webhooks queue clear --to localhost:3000/hooks
+
+    Example: outreply webhooks queue clear --yes
+    """
+    from outreply_cli.webhooks.models import ForwardState
+
+    target = normalize_target(to)
+    with closing(open_store(context, team=team)) as store:
+        queued = store.queue(target=target, states=[ForwardState.QUEUED])
+        if queued:
+            noun = "delivery" if len(queued) == 1 else "deliveries"
+            where = "" if target is None else f" for {target}"
+            context.confirm(f"Give up {len(queued)} queued {noun}{where}?", yes=yes)
+        change_forwards(context, store, [item.forward for item in queued], store.skip, "Skipped")

@@ -1,0 +1,71 @@
+"""`outreply webhooks queue list`."""
+
+from contextlib import closing
+from typing import Annotated
+
+import typer
+
+from outreply_cli.cli.options import DisplayZone, command
+from outreply_cli.commands.webhooks.queue.shared import (
+    TargetOption,
+    normalize_target,
+    queued_to_dict,
+)
+from outreply_cli.commands.webhooks.shared import TeamOption, open_store
+from outreply_cli.context import Context
+
+
+@command(api=False)
+def run(
+    context: Context,
+    to: TargetOption = None,
+    failed: Annotated[
+        bool, typer.Option("--failed", help="Show deliveries that were given up instead.")
+    ] = False,
+    limit: Annotated[
+        int, typer.Option(metavar="COUNT", min=1, help="Show at most COUNT deliveries.")
+    ] = 100,
+    team: TeamOption = False,
+    tz: DisplayZone = None,
+) -> None:
+    """Show deliveries that wait to be forwarded, in order.
+
+    With --failed, show those that were given up: skipped by a person, or failed by a command.
+
+    Example: outreply webhooks queue list
+
+    Example: outreply webhooks queue list --failed --to localhost:3000/hooks
+    """
+    from outreply_cli.times import format_time_short
+    from outreply_cli.timestamps import parse_timestamp
+    from outreply_cli.ui.columns import Column
+    from outreply_cli.webhooks.models import GIVEN_UP_STATES, OPEN_STATES
+
+    zone = context.zone(tz)
+    with closing(open_store(context, team=team, allow_readonly=True)) as store:
+        states = GIVEN_UP_STATES if failed else OPEN_STATES
+        # One more shows whether there are further ones.
+        found = store.queue(target=normalize_target(to), states=states, limit=limit + 1)
+        items = [queued_to_dict(queued) for queued in found[:limit]]
+    context.output.print_list(
+        items,
+        [
+            Column("Number", "number"),
+            Column("Event", "event"),
+            Column("ID", "id"),
+            Column("Target", "target", shrinkable=True),
+            Column("State", "state"),
+            Column("Attempts", "attempts"),
+            Column(
+                "Next attempt", "due_at",
+                lambda item: "" if item["due_at"] is None
+                else format_time_short(parse_timestamp(item["due_at"]), zone),
+            ),
+            Column(
+                "Response", "status",
+                lambda item: str(item["error"] or item["status"] or ""), shrinkable=True,
+            ),
+        ],
+    )  # fmt: skip
+    if len(found) > limit:
+        context.info(f"There are more than {limit} deliveries; use --limit to see them.")

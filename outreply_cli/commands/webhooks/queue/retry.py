@@ -1,0 +1,53 @@
+"""`outreply webhooks queue retry`."""
+
+from contextlib import closing
+from typing import Annotated
+
+import typer
+
+from outreply_cli.cli.options import command
+from outreply_cli.commands.webhooks.queue.shared import (
+    DeliveriesArgument,
+    TargetOption,
+    change_forwards,
+    normalize_target,
+    select_forwards,
+)
+from outreply_cli.commands.webhooks.shared import TeamOption, open_store
+from outreply_cli.context import Context
+from outreply_cli.errors import InvalidInputError
+
+
+@command(api=False)
+def run(
+    context: Context,
+    ids: DeliveriesArgument = None,
+    to: TargetOption = None,
+    failed: Annotated[
+        bool, typer.Option("--failed", help="Retry all deliveries that were given up.")
+    ] = False,
+    team: TeamOption = False,
+) -> None:
+    """Forward deliveries as soon as possible.
+
+    Queued deliveries are due now, and those that were given up are queued again at their place.
+    A running serve-webhook forwards them, or the next one that forwards there.
+
+    Example: outreply webhooks queue retry 12
+
+    Example: outreply webhooks queue retry --failed --to localhost:3000/hooks
+    """
+    from outreply_cli.webhooks.models import GIVEN_UP_STATES, ForwardState
+
+    if not ids and not failed:
+        raise InvalidInputError(
+            "no deliveries selected", hint="Specify delivery IDs or numbers, or use --failed."
+        )
+    target = normalize_target(to)
+    with closing(open_store(context, team=team)) as store:
+        states = [ForwardState.QUEUED, *GIVEN_UP_STATES]
+        forwards = select_forwards(store, ids or [], target, states)
+        if failed:
+            found = store.queue(target=target, states=GIVEN_UP_STATES)
+            forwards += [queued.forward for queued in found]
+        change_forwards(context, store, forwards, store.retry, "Retrying")

@@ -1,0 +1,118 @@
+"""What the commands of `outreply webhooks queue` share."""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from outreply_cli.commands.webhooks.output import iso_time
+from outreply_cli.context import Context
+from outreply_cli.errors import ExitCode, OutReplyError
+
+if TYPE_CHECKING:
+    from outreply_cli.webhooks.models import Delivery, Forward, ForwardState, QueuedDelivery
+    from outreply_cli.webhooks.store import DeliveryStore
+
+TargetOption = Annotated[
+    str | None,
+    typer.Option("--to", metavar="TARGET", help="Only the queue of this target, as queue list "
+                 "shows it."),
+]  # fmt: skip
+DeliveriesArgument = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[ID...]", help="Delivery IDs, or numbers such as 12."),
+]
+
+
+class NotQueuedError(OutReplyError):
+    """A delivery is not in a queue, or not in a state that can be changed."""
+
+    code = "NOT_QUEUED"
+    exit_code = ExitCode.NOT_FOUND
+
+
+def queued_to_dict(queued: "QueuedDelivery") -> dict[str, Any]:
+    """The JSON object of a delivery in a queue."""
+    forward, delivery = queued.forward, queued.delivery
+    return {
+        **_changed_to_dict(forward, delivery),
+        "received_at": iso_time(delivery.received_at),
+        "attempts": forward.attempts,
+        "due_at": None if forward.due_at is None else iso_time(forward.due_at),
+        "status": forward.status,
+        "error": forward.error,
+    }
+
+
+def _changed_to_dict(forward: "Forward", delivery: "Delivery") -> dict[str, Any]:
+    return {
+        "number": delivery.number,
+        "id": delivery.id,
+        "event": delivery.event,
+        "target": forward.target,
+        "state": str(forward.state),
+    }
+
+
+def normalize_target(target: str | None) -> str | None:
+    """A target as the queue names it: a URL may be typed without its scheme."""
+    if target is None or "://" in target or target.startswith("exec:"):
+        return target
+    return f"http://{target}"
+
+
+def select_forwards(
+    store: "DeliveryStore",
+    ids: Sequence[str],
+    target: str | None,
+    states: "Sequence[ForwardState]",
+) -> "list[Forward]":
+    """The forwards of deliveries that are in certain states, at a target or at all of them.
+
+    Raises:
+        DeliveryNotFoundError: A delivery is not stored.
+        NotQueuedError: A delivery has no such forward.
+    """
+    selected = []
+    for name in ids:
+        delivery = store.find(name)
+        found = [
+            forward
+            for forward in store.forwards(delivery.number)
+            if target is None or forward.target == target
+        ]
+        matching = [forward for forward in found if forward.state in states]
+        if not matching:
+            where = "" if target is None else f" for {target}"
+            state = f"is {found[-1].state}" if found else "was not forwarded"
+            raise NotQueuedError(
+                f"delivery {name} is not queued{where}: it {state}",
+                hint="See: outreply webhooks queue list",
+            )
+        selected += matching
+    return selected
+
+
+def change_forwards(
+    context: Context,
+    store: "DeliveryStore",
+    forwards: "Sequence[Forward]",
+    change: "Callable[[Sequence[Forward], float], int]",
+    verb: str,
+) -> None:
+    """Change forwards, and print them as they are then."""
+    count = change(forwards, context.clock.now().timestamp())
+    changed = {forward.number for forward in forwards}
+    numbers = dict.fromkeys(forward.delivery for forward in forwards)
+    current = [
+        forward
+        for number in numbers
+        for forward in store.forwards(number)
+        if forward.number in changed
+    ]
+    if context.options.output == "table" and not context.options.quiet:
+        noun = "delivery" if count == 1 else "deliveries"
+        context.info(f"{verb} {count} {noun}.")
+        return
+    items = [_changed_to_dict(forward, store.find(f"#{forward.delivery}")) for forward in current]
+    context.output.print_list(items, [], id_field="id")

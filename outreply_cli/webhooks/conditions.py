@@ -1,0 +1,77 @@
+"""Conditions on events, such as `event=post.*,data.post.platform=instagram`."""
+
+import fnmatch
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from outreply_cli.errors import malformed_value_error
+from outreply_cli.spec.events import check_pattern
+
+EXAMPLE = "event=post.published,data.post.platform=instagram"
+_CONDITION = re.compile(r"\s*([^\s=!][^=!]*?)\s*(!?=)\s*(.*?)\s*", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A value that an event must have, or must not have.
+
+    Attributes:
+        path: Dotted path in the payload.
+        pattern: The value; `*` matches any characters.
+        is_negated: Whether the event must have another value, or none.
+    """
+
+    path: str
+    pattern: str
+    is_negated: bool = False
+
+    def matches(self, payload: Mapping[str, Any]) -> bool:
+        """Whether a payload meets the condition."""
+        text = _text_at(payload, self.path.split("."))
+        if text is None:
+            return self.is_negated
+        if "*" in self.pattern:
+            # Only `*` is special, not the other wildcards of file names.
+            escaped = self.pattern.replace("[", "[[]").replace("?", "[?]")
+            is_equal = fnmatch.fnmatchcase(text, escaped)
+        else:
+            is_equal = text == self.pattern
+        return is_equal is not self.is_negated
+
+
+Conditions = Sequence[Condition]
+
+
+def parse_conditions(text: str, option: str) -> Conditions:
+    """The conditions in `PATH=VALUE,PATH!=VALUE`, all of which an event must meet.
+
+    Raises:
+        InvalidInputError: A part is malformed, or the event is unknown.
+    """
+    conditions = []
+    for part in text.split(","):
+        found = _CONDITION.fullmatch(part)
+        if found is None or not found[3]:
+            raise malformed_value_error(
+                option, part, "PATH=VALUE", hint=f"Use for example: {option} {EXAMPLE}"
+            )
+        conditions.append(Condition(found[1], found[3], is_negated=found[2] == "!="))
+        if found[1] == "event":
+            check_pattern(found[3], option)
+    return conditions
+
+
+def matches_all(payload: Mapping[str, Any], conditions: Conditions) -> bool:
+    """Whether a payload meets all conditions."""
+    return all(condition.matches(payload) for condition in conditions)
+
+
+def _text_at(payload: Any, keys: Sequence[str]) -> str | None:
+    for key in keys:
+        if not isinstance(payload, dict) or key not in payload:
+            return None
+        payload = payload[key]
+    return payload if isinstance(payload, str) else json.dumps(payload)

@@ -1,0 +1,101 @@
+"""Metrics of a receiver in the text format of Prometheus, version 0.0.4."""
+
+import threading
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from urllib.parse import urlsplit
+
+from outreply_cli.webhooks.models import QueueLength
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+# Upper limits of the classes of response times, in seconds.
+_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+
+class ReceiverMetrics:
+    """Counts what a receiver does; safe to share between threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._deliveries: Counter[str] = Counter()
+        self._seconds: Counter[float] = Counter()
+        self._seconds_sum = 0.0
+        self._attempts: Counter[tuple[str, str]] = Counter()
+
+    def observe_delivery(self, state: str, seconds: float) -> None:
+        """Count a delivery by its state, such as `verified`, with the time of its response."""
+        bucket = next((limit for limit in _BUCKETS if seconds <= limit), float("inf"))
+        with self._lock:
+            self._deliveries[state] += 1
+            self._seconds[bucket] += 1
+            self._seconds_sum += seconds
+
+    def observe_attempt(self, target: str, result: str) -> None:
+        """Count an attempt to forward by its result, such as `accepted`."""
+        with self._lock:
+            self._attempts[target, result] += 1
+
+    def render(self, queues: Sequence[QueueLength], now: float) -> str:
+        """Return the metrics, with those of the queues at the time `now`."""
+        with self._lock:
+            lines = [*self._render(queues, now)]
+        return "".join(f"{line}\n" for line in lines)
+
+    def _render(self, queues: Sequence[QueueLength], now: float) -> Iterator[str]:
+        name = "outreply_webhook_deliveries_total"
+        yield from _head(name, "counter", "Deliveries received, by state.")
+        for state in ("verified", "duplicate", "invalid"):
+            yield _sample(name, self._deliveries[state], state=state)
+        name = "outreply_webhook_response_seconds"
+        yield from _head(name, "histogram", "Time to respond to a delivery.")
+        total = 0
+        for limit in (*_BUCKETS, float("inf")):
+            total += self._seconds[limit]
+            label = "+Inf" if limit == float("inf") else f"{limit:g}"
+            yield _sample(f"{name}_bucket", total, le=label)
+        yield _sample(f"{name}_sum", round(self._seconds_sum, 6))
+        yield _sample(f"{name}_count", total)
+        name = "outreply_webhook_forward_attempts_total"
+        yield from _head(name, "counter", "Attempts to forward, by target and result.")
+        for (target, result), count in sorted(self._attempts.items()):
+            yield _sample(name, count, target=_target_label(target), result=result)
+        for name, text, values in (
+            ("queued", "Deliveries that wait for a target.", {q.target: q.count for q in queues}),
+            (
+                "queue_age_seconds",
+                "Age of the oldest delivery that waits for a target.",
+                {q.target: round(max(0.0, now - q.oldest_at), 3) for q in queues},
+            ),
+        ):
+            yield from _head(f"outreply_webhook_{name}", "gauge", text)
+            for target, value in values.items():
+                yield _sample(f"outreply_webhook_{name}", value, target=_target_label(target))
+
+
+def _head(name: str, kind: str, text: str) -> Iterator[str]:
+    yield f"# HELP {name} {text}"
+    yield f"# TYPE {name} {kind}"
+
+
+def _sample(name: str, value: float, **labels: str) -> str:
+    pairs = ",".join(f'{label}="{_escape(text)}"' for label, text in labels.items())
+    return f"{name}{{{pairs}}} {value}" if pairs else f"{name} {value}"
+
+
+def _escape(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+
+
+def _target_label(target: str) -> str:
+    """Return a target without the parts that may hold a secret: a query, or arguments."""
+    if target.startswith("exec:"):
+        return target.split(maxsplit=1)[0]
+    parts = urlsplit(target)
+    return f"{parts.scheme}://{parts.netloc}{parts.path}"
+
+
+def delivery_label(*, is_verified: bool, is_duplicate: bool) -> str:
+    """The state of a delivery as a label."""
+    if not is_verified:
+        return "invalid"
+    return "duplicate" if is_duplicate else "verified"

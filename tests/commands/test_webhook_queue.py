@@ -1,0 +1,312 @@
+"""Queues of deliveries: `webhooks queue`, --exec, and what a receiver does at its end."""
+
+import http.client
+import json
+import shlex
+import signal
+import sys
+import threading
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from outreply_cli.webhooks import sign
+from tests.command_line import CommandLine
+from tests.commands.receiver_process import SECRET, run_receiver, send
+from tests.webhooks.handler_server import run_handler, wait_for
+from tests.webhooks.receiver_fixture import event_body
+
+# Appends its process ID and the event to a file, then waits for another file.
+JOB = (
+    "import os, pathlib, sys, time; out, gate = map(pathlib.Path, sys.argv[1:]); "
+    "out.open('a').write(os.environ['OUTREPLY_DELIVERY'] + '\\n'); "
+    "print('job started', flush=True);\n"
+    "while not gate.exists(): time.sleep(0.01)"
+)
+
+
+def queue(cli: CommandLine, *words: str) -> list[dict[str, Any]]:
+    ran = cli.run("webhooks", "queue", "list", "--json", *words)
+    assert ran.code == 0, ran.err
+    listed: list[dict[str, Any]] = json.loads(ran.out)
+    return listed
+
+
+def has_attempts(cli: CommandLine) -> bool:
+    return any(item["attempts"] for item in queue(cli))
+
+
+def connect(port: int | None) -> http.client.HTTPConnection:
+    return http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+
+
+def fetch(port: int | None, path: str, **headers: str) -> tuple[int, str]:
+    with closing(connect(port)) as connection:
+        connection.request("GET", path, headers=headers)
+        response = connection.getresponse()
+        return response.status, response.read().decode()
+
+
+def ids_of(*bodies: bytes) -> list[str]:
+    return [json.loads(body)["id"] for body in bodies]
+
+
+def test_refused_delivery_is_shown_and_skipped(cli_logged_out: CommandLine) -> None:
+    cli = cli_logged_out
+    with run_handler() as app:
+        app.verifies = False
+        refused, accepted = event_body("post.failed"), event_body()
+        app.refuses = lambda body: body == refused
+        app.response_body = b"unknown page"
+        with run_receiver(cli, "--forward-to", app.url) as receiver:
+            for body in (refused, accepted):
+                assert send(receiver.url, body) == 200
+            wait_for(lambda: has_attempts(cli))
+            first, second = queue(cli)
+            assert first["id"] == json.loads(refused)["id"]
+            assert (first["state"], first["status"], first["target"]) == ("queued", 500, app.url)
+            assert (second["attempts"], second["status"]) == (0, None)
+            shown = cli.run("webhooks", "queue", "list")
+            assert str(first["number"]) in shown.out
+            skipped = cli.run("webhooks", "queue", "skip", str(first["number"]))
+            assert (skipped.code, skipped.err) == (0, "Skipped 1 delivery.\n")
+            wait_for(lambda: accepted in [body for _, body in app.requests])
+            (failed,) = queue(cli, "--failed")
+            assert (failed["id"], failed["state"]) == (first["id"], "skipped")
+            (entry,) = json.loads(cli.run("webhooks", "history", "--failed", "--json").out)
+            assert entry["forwards"][0]["state"] == "skipped"
+            ran = receiver.stop()
+        assert "→ http" in ran.out or "to http" in ran.out
+        assert "unknown page" in ran.err
+        assert "1 forwarded" in ran.err
+
+
+def test_queue_retry_and_clear(cli_logged_out: CommandLine) -> None:
+    cli = cli_logged_out
+    with run_handler() as app:
+        app.verifies = False
+        app.refuses = lambda _body: True
+        bodies = [event_body() for _ in range(3)]
+        with run_receiver(cli, "--forward-to", app.url) as receiver:
+            for body in bodies:
+                send(receiver.url, body)
+            wait_for(lambda: has_attempts(cli))
+            receiver.stop()
+        refused = cli.run("webhooks", "queue", "clear")
+        assert refused.code == 2
+        assert "--yes" in refused.err
+        assert len(queue(cli)) == 3
+        cleared = cli.run("webhooks", "queue", "clear", "--to", app.url, "--yes")
+        assert (cleared.code, cleared.err) == (0, "Skipped 3 deliveries.\n")
+        assert queue(cli) == []
+        retried = cli.run("webhooks", "queue", "retry", "--failed", "-q")
+        assert retried.out.split() == ids_of(*bodies)
+        app.refuses = lambda _body: False
+        app.requests.clear()
+        with run_receiver(cli, "--forward-to", app.url):
+            wait_for(lambda: len(app.requests) == 3)
+        assert [body for _, body in app.requests] == bodies
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "text"),
+    [
+        (("skip",), 2, "no deliveries selected"),
+        (("retry",), 2, "no deliveries selected"),
+        (("skip", "99"), 5, "delivery not found: 99"),
+        (("skip", "1"), 5, "it was not forwarded"),
+        (("retry", "1", "--to", "localhost:9/"), 5, "for http://localhost:9/"),
+        (("list", "--limit", "0"), 2, "--limit"),
+        (("list", "--team"), 2, "OUTREPLY_STORE_URL"),
+    ],
+)
+def test_invalid_words_of_queue(
+    cli_logged_out: CommandLine, words: tuple[str, ...], code: int, text: str
+) -> None:
+    with run_receiver(cli_logged_out) as receiver:
+        send(receiver.url, event_body())
+        receiver.stop()
+    ran = cli_logged_out.run("webhooks", "queue", *words)
+    assert ran.code == code, ran.err
+    assert text.lower() in ran.err.lower()
+
+
+def test_number_of_history_is_accepted_by_replay(cli_logged_out: CommandLine) -> None:
+    with run_receiver(cli_logged_out) as receiver:
+        send(receiver.url, event_body())
+        (item,) = json.loads(cli_logged_out.run("webhooks", "history", "--json").out)
+        ran = cli_logged_out.run(
+            "webhooks", "replay", str(item["number"]), "--to", receiver.url, "--json"
+        )
+        assert ran.code == 0, ran.err
+        (result,) = json.loads(ran.out)
+        assert json.loads(result["response"]["body"])["received"] is True
+        verbose = json.loads(cli_logged_out.run("webhooks", "history", "-v").out)
+        assert [attempt["target"] for attempt in verbose[-1]["attempts"]] == [receiver.url]
+        assert verbose[-1]["attempts"][0]["response"]["status"] == 200
+
+
+def test_two_receivers_forward_once(cli_logged_out: CommandLine) -> None:
+    with run_handler() as app:
+        app.verifies = False
+        words = ("--forward-to", app.url)
+        bodies = [event_body() for _ in range(40)]
+        with (
+            run_receiver(cli_logged_out, *words) as first,
+            run_receiver(cli_logged_out, *words) as second,
+        ):
+            for index, body in enumerate(bodies):
+                assert send((first, second)[index % 2].url, body) == 200
+            # An attempt that was not recorded would be repeated.
+            wait_for(lambda: not queue(cli_logged_out))
+            first.stop(signal.SIGKILL)
+            bodies.append(event_body())
+            assert send(second.url, bodies[-1]) == 200
+            wait_for(lambda: len(app.requests) == 41)
+            ran = second.stop()
+        assert f"Another receiver forwards to {app.url}" in ran.err
+        assert [body for _, body in app.requests] == bodies
+
+
+def has_text(path: Path) -> bool:
+    return path.exists() and path.read_text() != ""
+
+
+def job_words(tmp_path: Path) -> tuple[str, Path, Path]:
+    out, gate = tmp_path / "out", tmp_path / "gate"
+    return shlex.join([sys.executable, "-c", JOB, str(out), str(gate)]), out, gate
+
+
+def test_ctrl_c_waits_for_command(cli_logged_out: CommandLine, tmp_path: Path) -> None:
+    words, out, gate = job_words(tmp_path)
+    with run_receiver(cli_logged_out, "--exec", words) as receiver:
+        send(receiver.url, event_body())
+        wait_for(lambda: has_text(out))
+        receiver.process.send_signal(signal.SIGINT)
+        assert receiver.process.stderr is not None
+        line = receiver.process.stderr.readline()
+        assert line == "Finishing 1 attempt to forward. Press Ctrl-C again to stop now.\n"
+        gate.touch()
+        ran = receiver.wait()
+    assert ran.code == 0
+    assert "1 forwarded" in ran.err
+    assert queue(cli_logged_out) == []
+    (item,) = json.loads(cli_logged_out.run("webhooks", "history", "-v").out)
+    assert item["attempts"][0]["response"]["body"] == "job started\n"
+
+
+def test_second_ctrl_c_ends_command(cli_logged_out: CommandLine, tmp_path: Path) -> None:
+    words, out, gate = job_words(tmp_path)
+    with run_receiver(cli_logged_out, "--exec", words) as receiver:
+        send(receiver.url, event_body())
+        wait_for(lambda: has_text(out))
+        receiver.process.send_signal(signal.SIGINT)
+        assert receiver.process.stderr is not None
+        receiver.process.stderr.readline()
+        ran = receiver.stop(signal.SIGINT)
+    assert ran.code == 0
+    assert "webhooks queue retry 1" in ran.err
+    (item,) = queue(cli_logged_out, "--failed")
+    assert item["error"] == "killed because the receiver stopped"
+    gate.touch()
+    with run_receiver(cli_logged_out, "--exec", words) as receiver:
+        other = event_body()
+        send(receiver.url, other)
+        wait_for(lambda: len(out.read_text().split()) == 2)
+        assert receiver.stop().code == 0
+    assert out.read_text().split()[1:] == ids_of(other)
+
+
+def test_command_of_killed_receiver_is_not_run_again(
+    cli_logged_out: CommandLine, tmp_path: Path
+) -> None:
+    words, out, gate = job_words(tmp_path)
+    with run_receiver(cli_logged_out, "--exec", words) as receiver:
+        body = event_body()
+        send(receiver.url, body)
+        wait_for(lambda: has_text(out))
+        (running,) = queue(cli_logged_out)
+        assert running["state"] == "running"
+        receiver.stop(signal.SIGKILL)
+    gate.touch()
+    with run_receiver(cli_logged_out, "--exec", words) as receiver:
+        wait_for(lambda: bool(queue(cli_logged_out, "--failed")))
+        assert out.read_text().split() == ids_of(body)
+        retried = cli_logged_out.run("webhooks", "queue", "retry", "1")
+        assert retried.code == 0, retried.err
+        wait_for(lambda: len(out.read_text().split()) == 2)
+        ran = receiver.stop()
+    assert "the receiver stopped while the command ran" in ran.out + ran.err
+    assert "webhooks queue retry 1" in ran.err
+
+
+def test_hanging_handlers_do_not_block_health_check(cli_logged_out: CommandLine) -> None:
+    with run_handler() as app:
+        app.verifies = False
+        gate = app.gate = threading.Event()
+        with run_receiver(cli_logged_out, "--forward-to", app.url, "--relay-status") as receiver:
+            port = urlsplit(receiver.url).port
+            with ExitStack() as stack:
+                senders = []
+                for _ in range(20):
+                    connection = stack.enter_context(closing(connect(port)))
+                    body = event_body()
+                    headers = {"X-OutReply-Signature": sign(body, SECRET)}
+                    connection.request("POST", "/", body, headers)
+                    senders.append(connection)
+                wait_for(lambda: len(app.requests) >= 8)
+                assert fetch(port, "/healthz")[0] == 200
+                gate.set()
+                assert {connection.getresponse().status for connection in senders} == {200}
+
+
+def test_filters(cli_logged_out: CommandLine) -> None:
+    with run_handler() as app:
+        app.verifies = False
+        words = (
+            "--filter", "data.post.platform!=x",
+            "--forward-to", f"{app.url} event=post.published", "--max-events", "2",
+        )  # fmt: skip
+        published, failed = event_body(), event_body("post.failed")
+        with run_receiver(cli_logged_out, *words, "-o", "jsonl") as receiver:
+            send(receiver.url, event_body("post.published", "data.post.platform=x"))
+            send(receiver.url, published)
+            send(receiver.url, failed)
+            ran = receiver.wait()
+        shown = [json.loads(line) for line in ran.out.splitlines()]
+        assert {item["id"] for item in shown} == set(ids_of(published, failed))
+        assert [body for _, body in app.requests] == [published]
+    listed = cli_logged_out.run("webhooks", "history", "--filter", "event=post.*", "-q")
+    assert len(listed.out.split()) == 3
+    listed = cli_logged_out.run("webhooks", "history", "--filter", "data.post.platform=x", "-q")
+    assert len(listed.out.split()) == 1
+
+
+def test_metrics(cli_logged_out: CommandLine) -> None:
+    with run_handler() as app:
+        url = f"{app.url}&token=secret"
+        app.verifies = False
+        with run_receiver(cli_logged_out, "--forward-to", url) as receiver:
+            body = event_body()
+            send(receiver.url, body)
+            send(receiver.url, body)
+            send(receiver.url, body, "sha256=" + "0" * 64)
+            wait_for(lambda: not queue(cli_logged_out))
+
+            port = urlsplit(receiver.url).port
+            status, text = fetch(port, "/metrics")
+            assert status == 200
+            lines = text.splitlines()
+            assert 'outreply_webhook_deliveries_total{state="duplicate"} 1' in lines
+            assert 'outreply_webhook_deliveries_total{state="verified"} 1' in lines
+            assert 'outreply_webhook_deliveries_total{state="invalid"} 1' in lines
+            assert "outreply_webhook_response_seconds_count 3" in lines
+            target = url.partition("?")[0]
+            attempts = 'outreply_webhook_forward_attempts_total{target="%s",result="accepted"} 1'
+            assert attempts % target in lines
+            assert "secret" not in text
+            # A tunnel adds this header.
+            assert fetch(port, "/metrics", **{"X-Forwarded-For": "203.0.113.7"})[0] == 404
