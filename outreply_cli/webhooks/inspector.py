@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, quote, unquote, urlsplit
 from outreply_cli.clock import Clock
 from outreply_cli.formats.json import indent_json
 from outreply_cli.net.html import render_page
-from outreply_cli.net.server.host_check import is_allowed_host
+from outreply_cli.net.server.host_check import is_allowed_host, is_forwarded
 from outreply_cli.net.server.response import Response
 from outreply_cli.webhooks.diagnose import diagnose
 from outreply_cli.webhooks.models import Delivery, Forward, delivery_state
@@ -42,9 +42,10 @@ class Inspector:
     def __call__(self, environ: "WSGIEnvironment") -> Response | None:
         """The response; None for remote clients, who must not know that the page exists."""
         address = str(environ.get("REMOTE_ADDR", ""))
-        # Requests through a tunnel come from loopback too, but with the tunnel's host name.
+        # Requests through a tunnel come from loopback too, but with the tunnel's host name or with
+        # the headers of a proxy.
         is_local = is_allowed_host(environ.get("HTTP_HOST", ""), "127.0.0.1")
-        if not address.startswith(_LOOPBACK) or not is_local:
+        if not address.startswith(_LOOPBACK) or not is_local or is_forwarded(environ):
             return None
         path, method = environ["PATH_INFO"], environ["REQUEST_METHOD"]
         if method in {"GET", "HEAD"} and path in {ROOT, f"{ROOT}/"}:

@@ -45,6 +45,10 @@ def test_remote_host_gets_404(tmp_path: Path) -> None:
     with run_receiver(tmp_path) as receiver:
         assert fetch(receiver, "/_inspect", Host="abc.tunnel.example")[0] == 404
         assert fetch(receiver, "/_inspect", Host="localhost:99")[0] == 200
+        # tailscale forwards the Host header of the client.
+        for header in ("X_Forwarded_For", "X_Forwarded_Host", "Forwarded", "CF_Connecting_IP"):
+            proxied = {"Host": "localhost", header: "203.0.113.7"}
+            assert fetch(receiver, "/_inspect", **proxied)[0] == 404
     with run_receiver(tmp_path, has_inspector=False) as receiver:
         assert fetch(receiver, "/_inspect")[0] == 404
 

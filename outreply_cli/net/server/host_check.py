@@ -1,10 +1,13 @@
-"""Where a request to a local server may come from: the defense against DNS rebinding."""
+"""Which requests to a local server may come from elsewhere: DNS rebinding, proxies, tunnels."""
 
 import ipaddress
 from collections.abc import Mapping
 from typing import Any
 
 _LOCAL = frozenset({"127.0.0.1", "localhost", "[::1]"})
+# Set by cloudflared, ngrok, tailscale and other reverse proxies.
+_FORWARDED = ("HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_HOST", "HTTP_FORWARDED",
+              "HTTP_CF_CONNECTING_IP")  # fmt: skip
 
 
 def is_allowed_host(header: str, listens_on: str) -> bool:
@@ -27,9 +30,17 @@ def is_allowed_host(header: str, listens_on: str) -> bool:
     return True
 
 
+def is_forwarded(environ: Mapping[str, Any]) -> bool:
+    """Whether a proxy or a tunnel of this machine forwarded a request.
+
+    Its sender can be anywhere and may name any host: tailscale forwards the Host header as sent.
+    """
+    return any(name in environ for name in _FORWARDED)
+
+
 def is_from_private_network(environ: Mapping[str, Any]) -> bool:
     """Whether a request comes directly from a private network, not through a tunnel or proxy."""
-    if "HTTP_X_FORWARDED_FOR" in environ or "HTTP_FORWARDED" in environ:
+    if is_forwarded(environ):
         return False
     try:
         address = ipaddress.ip_address(str(environ.get("REMOTE_ADDR", "")).partition("%")[0])
