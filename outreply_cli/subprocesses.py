@@ -1,4 +1,4 @@
-"""Commands given by the user, run without a shell and without secrets in their environment."""
+"""Programs of the user, run without a shell and without secrets in their environment."""
 
 import contextlib
 import os
@@ -8,8 +8,10 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from outreply_cli.env import SECRET_VARIABLES
 from outreply_cli.errors import InvalidInputError
@@ -18,6 +20,9 @@ from outreply_cli.errors import InvalidInputError
 _MAX_WAIT_SECONDS = 2**31 / 1000 - 1
 _OUTPUT_BYTES_MAX = 64 * 1024
 _OUTPUT_SECONDS = 1.0
+_POLL_SECONDS = 0.05
+# Zombies, whose parent has not asked for their exit code, and processes that are going away.
+_ENDED_STATES = frozenset("ZXx")
 
 
 def split_command(
@@ -192,3 +197,52 @@ def _kill_group(process: "subprocess.Popen[bytes]") -> None:
             os.killpg(process.pid, signal.SIGKILL)
         else:
             process.kill()
+
+
+def identify_process(pid: int) -> str | None:
+    """Return what distinguishes a running process from later ones with the same ID.
+
+    It is the process's start; None if it has ended, or if this system does not report it.
+    """
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return _identify_with_ps(pid) if not Path("/proc/self/stat").exists() else None
+    # The name, in parentheses, may contain spaces and parentheses.
+    fields = stat.rpartition(")")[2].split()
+    state, started = fields[0], fields[19]
+    return None if state in _ENDED_STATES else f"{boot} {started}"
+
+
+def end_process_group(pid: int, identity: str, *, timeout: float) -> bool:
+    """End a process of another run and its group; return whether it has ended.
+
+    Args:
+        pid: Process ID, also of the group.
+        identity: What `identify_process` returned for it; another process is left alone.
+        timeout: Seconds until it is killed.
+    """
+    for number in (signal.SIGTERM, getattr(signal, "SIGKILL", signal.SIGTERM)):
+        if identify_process(pid) != identity:
+            return True
+        with contextlib.suppress(OSError):
+            os.killpg(pid, number)
+        deadline = time.monotonic() + timeout
+        while identify_process(pid) == identity and time.monotonic() < deadline:
+            time.sleep(_POLL_SECONDS)
+    return identify_process(pid) != identity
+
+
+def _identify_with_ps(pid: int) -> str | None:
+    # macOS and BSD.
+    try:
+        text = subprocess.run(  # noqa: S603 - the system's own
+            ["ps", "-o", "stat=,lstart=", "-p", str(pid)],  # noqa: S607 - in the default path
+            env={"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}, capture_output=True,
+            timeout=10, check=False,
+        ).stdout.decode("ascii", "replace")  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    state, _, started = text.strip().partition(" ")
+    return None if not started or state[:1] in _ENDED_STATES else " ".join(started.split())

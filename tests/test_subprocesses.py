@@ -1,8 +1,23 @@
-"""Commands given by the user."""
+"""Programs of the user, and processes that an earlier run left behind."""
 
+import os
+import shutil
+import subprocess
 import sys
+from pathlib import Path
 
-from outreply_cli.subprocesses import CommandResult, CommandRunner
+import pytest
+
+from outreply_cli import subprocesses
+from outreply_cli.subprocesses import (
+    CommandResult,
+    CommandRunner,
+    end_process_group,
+    identify_process,
+)
+
+IGNORES_SIGTERM = "import signal; signal.signal(15, signal.SIG_IGN); print(flush=True); input()"
+needs_process_ids = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals")
 
 
 def test_timeout_longer_than_system_limit() -> None:
@@ -10,3 +25,34 @@ def test_timeout_longer_than_system_limit() -> None:
     assert CommandRunner().run(
         [sys.executable, "-c", ""], {}, b"x", timeout=month
     ) == CommandResult(None)
+
+
+@needs_process_ids
+@pytest.mark.parametrize("code", ["print(flush=True); input()", IGNORES_SIGTERM])
+def test_end_process_group(code: str) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        start_new_session=True,
+    )  # fmt: skip
+    with process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        identity = identify_process(process.pid)
+        assert identity is not None
+        assert end_process_group(process.pid, "of another process", timeout=0.2)
+        assert identify_process(process.pid) == identity
+        assert end_process_group(process.pid, identity, timeout=0.2)
+        # It has ended, although its parent has not asked for its exit code yet.
+        assert identify_process(process.pid) is None
+    assert process.returncode < 0
+
+
+@needs_process_ids
+def test_identify_process_with_ps(monkeypatch: pytest.MonkeyPatch) -> None:
+    if shutil.which("ps") is None:
+        pytest.skip("requires ps")
+    monkeypatch.setattr(subprocesses, "Path", lambda name: Path("/nonexistent") / name.lstrip("/"))
+    identity = identify_process(os.getpid())
+    assert identity is not None
+    assert identity == identify_process(os.getpid())
+    assert identify_process(2**22 + 1) is None
