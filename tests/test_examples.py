@@ -23,6 +23,7 @@ from outreply_cli.context import Context
 from outreply_cli.emulator.daemon import STATE_FILE
 from tests.command_line import CommandLine, command_tree
 from tests.media.sample_files import jpeg, png
+from tests.webhooks.tunnel_tools import StandIns
 
 PACKAGE = Path(outreply_cli.__file__).parent
 SECRET = "whsec_of_these_tests"
@@ -127,9 +128,10 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
         "OUTREPLY_WEBHOOK_SECRET": SECRET,
         "PYTHON_KEYRING_BACKEND": "tests.file_keyring.FileKeyring",
     }
+    StandIns.install(home, environ)
     port = free_port()
     workspace = Workspace(home, environ, port)
-    process = workspace.shell("exec outreply emulator start --port 0 --json")
+    process = workspace.shell("exec outreply emulator start --port 0 --allow-external --json")
     out, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
     environ["OUTREPLY_PROFILE"] = "emulator"

@@ -48,7 +48,7 @@ def exit_codes(command: Command) -> list[int]:
     """The exit codes that a command can exit with, in ascending order."""
     name = " ".join(command.path)
     codes = set(_COMMON_EXIT_CODES)
-    if any(option.name == "profile" for option in command.options):
+    if any(option.name in {"profile", "tunnel"} for option in command.options):
         codes |= _API_EXIT_CODES
     if command.path[:1] == ("emulator",):
         codes |= {ExitCode.NOT_FOUND, ExitCode.NETWORK}

@@ -3,7 +3,7 @@
 import re
 import signal
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, nullcontext, suppress
 from functools import partial
 from secrets import token_hex
 from typing import TYPE_CHECKING, Annotated
@@ -23,6 +23,7 @@ from outreply_cli.times import parse_duration
 
 if TYPE_CHECKING:
     from outreply_cli.commands.webhooks.output import DeliveryReport
+    from outreply_cli.commands.webhooks.tunnel_webhook import TunnelWebhook
     from outreply_cli.webhooks.conditions import Conditions
     from outreply_cli.webhooks.event_stream import EventStream
     from outreply_cli.webhooks.forward import ForwardReport, ForwardTarget
@@ -85,6 +86,12 @@ def run(
         bool, typer.Option("--emulator", help="Register with the running emulator until this "
                            "command exits.")
     ] = False,
+    tunnel: Annotated[
+        str | None,
+        typer.Option(metavar="TOOL", help="Open a tunnel from the internet with cloudflared, "
+                     "ngrok or tailscale, and register its URL until this command exits (tried "
+                     "only with stand-ins for these tools).")
+    ] = None,
     no_inspect: Annotated[
         bool, typer.Option("--no-inspect", help="Disable the web page at /_inspect.")
     ] = False,
@@ -166,6 +173,8 @@ def run(
     Example: outreply serve-webhook --emulator
 
     Example: OUTREPLY_WEBHOOK_SECRET=mine outreply serve-webhook --forward-to localhost:3000/hooks
+
+    Example: outreply serve-webhook --tunnel cloudflared --forward-to localhost:3000/hooks
     """
     from outreply_cli.commands.webhooks.output import DeliveryReport
     from outreply_cli.completion.cache import CompletionCache
@@ -204,9 +213,9 @@ def run(
     awaited = parse_conditions(until, "--until") if until is not None else None
     _check_awaited(awaited or (), patterns)
     stop = StopCondition(max_events, _parse_seconds(timeout), awaited)
-    needs_secret = not emulator and not no_verify
-    secrets = webhook_secrets(context, secret_env or [], uses_keyring=needs_secret)
-    if needs_secret and not secrets.values:
+    verifies = not emulator and not no_verify
+    secrets = webhook_secrets(context, secret_env or [], uses_keyring=verifies)
+    if verifies and tunnel is None and not secrets.values:
         raise InvalidInputError(
             "no webhook secret is set",
             hint="Set OUTREPLY_WEBHOOK_SECRET, or use --emulator or --no-verify.",
@@ -221,6 +230,10 @@ def run(
     if emulator:
         # A random secret rejects deliveries until the emulator's is known.
         accepted.insert(0, token_hex(32))
+    tunnel_webhook = _prepare_tunnel(
+        context, tunnel, patterns, accepted, hidden=secret_env or [], emulator=emulator,
+        no_verify=no_verify,
+    )  # fmt: skip
     config = ReceiverConfig(
         secrets=accepted, path=path, events=patterns, conditions=filters,
         tolerance=Tolerance(tolerance, is_required=require_timestamp),
@@ -239,9 +252,14 @@ def run(
                 accepted[0], emulator_port = stack.enter_context(
                     _emulator_webhook(context, server.url, patterns)
                 )
+            tunnel_note = stack.enter_context(
+                tunnel_webhook.open(server.url, accepted, lambda: stream.is_closed)
+                if tunnel_webhook is not None
+                else nullcontext()
+            )
             _announce(
                 context, server, emulator_port, secrets.names if accepted else None,
-                has_inspector=not no_inspect,
+                tunnel_note, has_inspector=not no_inspect,
             )  # fmt: skip
             for item in stream:
                 _show(context, report, item)
@@ -362,6 +380,40 @@ def _emulator_webhook(
             client.delete_webhook(str(hook["id"]))
 
 
+def _prepare_tunnel(
+    context: Context,
+    tool: str | None,
+    patterns: Sequence[str],
+    accepted: list[str],
+    *,
+    hidden: Sequence[str],
+    emulator: bool,
+    no_verify: bool,
+) -> "TunnelWebhook | None":
+    """Check that a tunnel is possible, and reserve the first of the accepted secrets for it."""
+    if tool is None:
+        return None
+    from outreply_cli.commands.webhooks.tunnel_webhook import TunnelWebhook
+    from outreply_cli.spec.events import matches
+    from outreply_cli.spec.limits import EVENTS
+
+    if emulator:
+        raise InvalidInputError(
+            "--tunnel cannot be used with --emulator, which sends from this machine",
+            hint="Remove --tunnel or --emulator.",
+        )
+    if no_verify:
+        raise InvalidInputError(
+            "--tunnel cannot be used with --no-verify: anyone on the internet could deliver",
+            hint="Remove --no-verify; the secret of the webhook is used.",
+        )
+    events = [name for name in EVENTS if matches(name, patterns)]
+    webhook = TunnelWebhook(context, tool, events, has_secret=bool(accepted), hidden=hidden)
+    # Random until the webhook's secret is known.
+    accepted.insert(0, token_hex(32))
+    return webhook
+
+
 def _show(context: Context, report: "DeliveryReport", item: "Received | ForwardReport") -> None:
     from outreply_cli.commands.webhooks.responses import print_response
     from outreply_cli.webhooks.forward import ForwardAttempt, TargetTaken
@@ -393,6 +445,7 @@ def _announce(
     server: "WebhookServer",
     emulator_port: int | None,
     secret_names: Sequence[str] | None,
+    tunnel_note: str | None,
     *,
     has_inspector: bool,
 ) -> None:
@@ -406,18 +459,26 @@ def _announce(
     if secret_names is None:
         context.info("Signatures are not verified.")
     else:
-        names = [*(["the emulator's"] if emulator_port is not None else []), *secret_names]
+        own = "the emulator's" if emulator_port is not None else "the new webhook's"
+        has_own = emulator_port is not None or tunnel_note is not None
+        names = [*([own] if has_own else []), *secret_names]
         context.info(f"Accepted secrets: {', '.join(names)}.")
     if emulator_port is not None:
         context.info(f"Registered with the emulator on port {emulator_port} until this exits.")
-    else:
+    elif tunnel_note is None:
         context.info(
             f"To register it: outreply webhooks create --url {server.url}  (or use the dashboard)"
         )
-    if not all(map(is_loopback, server.addresses)):
+    is_local = all(map(is_loopback, server.addresses))
+    if not is_local:
         context.warn(f"other machines can connect to port {server.port}")
-    elif emulator_port is None:
-        context.info("From the internet: run a tunnel to this port and register the tunnel's URL.")
+    if tunnel_note is not None:
+        context.info(tunnel_note)
+    elif is_local and emulator_port is None:
+        context.info(
+            "From the internet: add --tunnel cloudflared, ngrok or tailscale, or register the URL "
+            "of another tunnel to this port."
+        )
 
 
 def _parse_seconds(text: str | None) -> float | None:

@@ -82,6 +82,7 @@ _BY_NAME = {
     "date_order": _words("dmy", "mdy", "ymd"),
     "sort": _words("age", "size", "name", "post"),
     "shell": _words(*SHELLS),
+    "tunnel": _words("cloudflared", "ngrok", "tailscale"),
     "method": _words("GET", "POST", "PATCH", "PUT", "DELETE"),
     "media": ValueSource(paths="files", query="attachment"),
     "names": FILES,

@@ -36,7 +36,12 @@ class StopCondition:
 
 
 class EventStream:
-    """Stream of reports from the threads of receivers and forwarders, for a single reader."""
+    """Stream of reports from the threads of receivers and forwarders, for a single reader.
+
+    Attributes:
+        started: Whether the stream is being read.
+        is_closed: Whether `close` was called.
+    """
 
     def __init__(self, stop: StopCondition) -> None:
         self._stop = stop
