@@ -21,6 +21,8 @@ from outreply_cli.clock import SystemClock
 from outreply_cli.commands.help import TOPICS
 from outreply_cli.context import Context
 from outreply_cli.emulator.daemon import STATE_FILE
+from outreply_cli.webhooks.models import IncomingDelivery
+from outreply_cli.webhooks.store import DELIVERIES_FILE, DeliveryStore
 from tests.command_line import CommandLine, command_tree
 from tests.media.sample_files import jpeg, png
 from tests.webhooks.tunnel_tools import StandIns
@@ -100,6 +102,21 @@ class Workspace:
         (self.directory / "launch.csv").write_text(calendar)
         (self.directory / "launch.yaml").write_text(self.run("bulk", "template", "yaml"))
         (self.directory / "export.csv").write_text(calendar.replace(",message,", ",Text,", 1))
+        self._queue_delivery()
+
+    def _queue_delivery(self) -> None:
+        """Queue the delivery that examples call 12 for the handler that they name."""
+        now = SystemClock().now().timestamp()
+        path = Path(self.environ["OUTREPLY_STATE_DIR"]) / DELIVERIES_FILE
+        with closing(DeliveryStore(path)) as store:
+            store.store([
+                IncomingDelivery(
+                    f"evt_{number}_{now}", now, "post.published", is_verified=True, reason=None,
+                    status=200, headers=[], body=b"{}",
+                )
+                for number in range(12)
+            ])  # fmt: skip
+            store.requeue(store.find("12"), "http://localhost:3000/hooks", now)
 
 
 @pytest.fixture(scope="module")
