@@ -385,7 +385,7 @@ class Context:
         """Write `text` to stderr with all secrets redacted."""
         from outreply_cli.ui.redact import redact
 
-        self.stderr.write(redact(text, self._secrets))
+        self.stderr.write(redact(text, self.known_secrets))
 
     def info(self, text: str) -> None:
         """Print a note on stderr; `-q` suppresses it."""
@@ -502,7 +502,8 @@ class Context:
             self._cache_update.save(now, allow_refresh=not is_sandbox)
 
     @property
-    def _secrets(self) -> list[str]:
+    def known_secrets(self) -> list[str]:
+        """The secrets of the environment and of accounts, to hide in everything that is printed."""
         secrets = [self.environ.get(name, "").strip() for name in SECRET_VARIABLES]
         if self._account is not None:
             secrets.append(self._account.credential.token.reveal())

@@ -71,7 +71,7 @@ class ScriptedServer:
         if len(request_line) < 2:
             return
         headers = {}
-        while (line := stream.readline().decode().strip()) != "":
+        while (line := stream.readline().decode("latin-1").strip()) != "":
             name, _, value = line.partition(":")
             headers[name.lower()] = value.strip()
         body = stream.read(int(headers.get("content-length", 0)))

@@ -116,7 +116,8 @@ class Workspace:
                 )
                 for number in range(12)
             ])  # fmt: skip
-            store.requeue(store.find("12"), "http://localhost:3000/hooks", now)
+            target = f"http://localhost:{self.receiver_port}/hooks"
+            store.requeue(store.find("12"), target, now)
 
 
 @pytest.fixture(scope="module")

@@ -92,6 +92,7 @@ _BY_NAME = {
     "report": FILES,
     "ics": FILES,
     "csv": FILES,
+    "html": FILES,
     "body_file": FILES,
     "words": FILES,
     "state": DIRECTORIES,

@@ -39,8 +39,13 @@ def render_page(template: str, *, status: int = 200, **values: Any) -> Response:
 
 def render_fragment(template: str, **values: Any) -> Response:
     """A part of a page, for the page's own script."""
-    document = _environment().get_template(template).render(**values)
+    document = render_document(template, **values)
     return Response(200, document.encode("utf-8", "replace"), dict(_HEADERS), _CONTENT)
+
+
+def render_document(template: str, **values: Any) -> str:
+    """The text of a template, for a file."""
+    return _environment().get_template(template).render(**values)
 
 
 def _sanitize(value: object) -> object:

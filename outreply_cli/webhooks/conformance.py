@@ -4,34 +4,59 @@ Reference: Signature verification, Retries & auto-disable, Secret rotation.
 """
 
 import json
+import secrets as randomness
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from outreply_cli.net.deliver import UnreachableError, deliver
+from outreply_cli.net.deliver import TIMEOUT_SECONDS, UnreachableError, deliver
 from outreply_cli.net.delivery_result import DeliveryResult
 from outreply_cli.net.ssrf import Reach
 from outreply_cli.webhooks.fixtures import delivery_headers, encode_body, sample_event
 from outreply_cli.webhooks.signature import sign
 
+# A response that takes longer leaves too little time until the sender gives up.
+SLOW_SECONDS = 8.0
 _CONCURRENCY = 20
+# A race between two deliveries shows in some of several pairs.
+_PAIRS = 5
 _OVERSIZED_BYTES = 2 * 1024 * 1024
 _SIGNATURE = "X-OutReply-Signature"
+_EVENT_INTERVAL = timedelta(hours=1)
+_STORE_HINT = (
+    "Store the event, respond, then process it; "
+    f"the sender times out after {TIMEOUT_SECONDS:.0f} s."
+)
+_ROTATION_HINT = (
+    "Split the signature header at commas, trim the parts, and accept if any of them matches."
+)
 _Headers = Sequence[tuple[str, str]]
 
 
 @dataclass(frozen=True)
 class ConformanceCheck:
-    """The result of a check, named after what was sent, with a hint on how to fix the handler."""
+    """The result of a check, named after what was sent, with a hint on how to fix the handler.
+
+    Attributes:
+        name: What was sent.
+        expected: The expected response.
+        detail: The response, in short.
+        passed: Whether the handler passed.
+        hint: How to fix the handler.
+        milliseconds: The duration of the slowest delivery of the check.
+        result: The delivery that decided; of several that failed, the first.
+    """
 
     name: str
     expected: str
-    response: str
+    detail: str
     passed: bool
     hint: str
     milliseconds: float
+    result: DeliveryResult
 
 
 class HandlerConformance:
@@ -43,6 +68,7 @@ class HandlerConformance:
         self._url, self._secret, self._now = url, secret, now
         self._reach = reach
         self._was_connected = False
+        self._results: list[DeliveryResult] = []
 
     def run(self) -> Iterator[ConformanceCheck]:
         """Run the checks, one after the other.
@@ -59,10 +85,9 @@ class HandlerConformance:
             "repeated delivery", body, headers,
             "Respond 2xx to deliveries already seen; other responses are retried.",
         )  # fmt: skip
-        yield self._accepts(
-            "delivery during a secret rotation", *self._delivery(is_rotated=True),
-            "Accept a delivery if any of the comma-separated signatures matches.",
-        )  # fmt: skip
+        yield self._simultaneous_duplicates()
+        yield self._unordered_events()
+        yield from self._rotated_secret()
         pretty = json.dumps(self._payload(), indent=2, ensure_ascii=True).encode() + b"\n"
         yield self._accepts(
             "valid delivery, formatted differently", pretty, self._headers(pretty),
@@ -94,6 +119,58 @@ class HandlerConformance:
             is_expected=lambda result: result.status is not None and result.status < 500,
         )  # fmt: skip
         yield self._concurrent_deliveries()
+        yield slowest_response_check(self._results)
+
+    def _simultaneous_duplicates(self) -> ConformanceCheck:
+        """Send an event twice at once, several times."""
+        with ThreadPoolExecutor(2) as pool:
+            results = [result for _ in range(_PAIRS) for result in self._send_twice(pool)]
+        return _all_accepted(
+            "same event twice at once", results,
+            "Keep event IDs under a unique key, and respond 2xx to the delivery that comes second.",
+        )  # fmt: skip
+
+    def _send_twice(self, pool: ThreadPoolExecutor) -> Iterator[DeliveryResult]:
+        body, headers = self._delivery()
+        barrier = threading.Barrier(2)
+
+        def send(_: int) -> DeliveryResult:
+            barrier.wait()
+            return self._send(body, headers)
+
+        return pool.map(send, range(2))
+
+    def _unordered_events(self) -> ConformanceCheck:
+        """Send a comment, then its post's publication, then the failure before that."""
+        post_id = randomness.token_hex(12)
+        results = []
+        for index, (event, field) in enumerate((
+            ("comment.received", "comment.post_id"),
+            ("post.published", "post.id"),
+            ("post.failed", "post.id"),
+        )):  # fmt: skip
+            # Quoted: an ID of digits alone would be read as a number.
+            payload = sample_event(
+                event, self._now - index * _EVENT_INTERVAL, [f'data.{field}="{post_id}"']
+            )
+            body = encode_body(payload)
+            results.append(self._send(body, delivery_headers(body, event, self._secret, self._now)))
+        return _all_accepted(
+            "events of a post, newest first", results,
+            "Respond 2xx to an event that is older than what you know; compare created_at, and do "
+            "not depend on the order.",
+        )  # fmt: skip
+
+    def _rotated_secret(self) -> Iterator[ConformanceCheck]:
+        body = encode_body(self._payload())
+        new, old = sign(body, self._secret), sign(body, randomness.token_hex(16))
+        # The reference says "separated by a comma": with and without a space are both possible.
+        for name, signature in (
+            ("secret rotation: old signature first", f"{old}, {new}"),
+            ("secret rotation: new signature first", f"{new},{old}"),
+            ("after a secret rotation: one signature", new),
+        ):
+            yield self._accepts(name, *self._with_signature(body, signature), _ROTATION_HINT)
 
     def _invalid_deliveries(self, body: bytes, headers: _Headers) -> Iterator[ConformanceCheck]:
         tampered = body.replace(b"Launching", b"Lurching!")
@@ -105,20 +182,17 @@ class HandlerConformance:
             ("empty signature", "sha256="),
             ("malformed signature", "sha256=é, \x7f, " + "z" * 64),
             ("truncated signature", sign(body, self._secret)[:-1]),
+            (
+                "two signatures, both from other secrets",
+                ", ".join(sign(body, randomness.token_hex(16)) for _ in range(2)),
+            ),
         ):
-            yield self._rejects(name, body, [*unsigned, (_SIGNATURE, signature)])
+            yield self._rejects(name, *self._with_signature(body, signature))
 
     def _concurrent_deliveries(self) -> ConformanceCheck:
         with ThreadPoolExecutor(_CONCURRENCY) as pool:
             results = list(pool.map(lambda _: self._send(*self._delivery()), range(_CONCURRENCY)))
-        rejected = [result for result in results if not result.is_accepted]
-        return ConformanceCheck(
-            f"{_CONCURRENCY} concurrent deliveries", "2xx",
-            f"{_format_result(rejected[0])} ({len(rejected)} times)" if rejected else "2xx",
-            not rejected,
-            "Store the event, respond, then process it; the sender times out after 10 s.",
-            max(result.milliseconds for result in results),
-        )  # fmt: skip
+        return _all_accepted(f"{_CONCURRENCY} concurrent deliveries", results, _STORE_HINT)
 
     def _accepts(self, name: str, body: bytes, headers: _Headers, hint: str) -> ConformanceCheck:
         return self._check(
@@ -145,8 +219,9 @@ class HandlerConformance:
     ) -> ConformanceCheck:
         result = self._send(body, headers)
         return ConformanceCheck(
-            name, expected, _format_result(result), is_expected(result), hint, result.milliseconds
-        )
+            name, expected, _format_result(result), is_expected(result), hint,
+            result.milliseconds, result,
+        )  # fmt: skip
 
     def _send(self, body: bytes, headers: _Headers) -> DeliveryResult:
         result = deliver(self._url, body, headers, reach=self._reach)
@@ -157,6 +232,7 @@ class HandlerConformance:
                 hint=result.hint or "Start your handler, then run the command again.",
             )
         self._was_connected = True
+        self._results.append(result)
         return result
 
     def _payload(self) -> dict[str, Any]:
@@ -168,6 +244,47 @@ class HandlerConformance:
     def _delivery(self, **flaws: bool) -> tuple[bytes, _Headers]:
         body = encode_body(self._payload())
         return body, self._headers(body, **flaws)
+
+    def _with_signature(self, body: bytes, signature: str) -> tuple[bytes, _Headers]:
+        headers = delivery_headers(body, "post.published", None, self._now)
+        return body, [*headers, (_SIGNATURE, signature)]
+
+
+def slowest_response_check(results: Sequence[DeliveryResult]) -> ConformanceCheck:
+    """The check that a handler responded in time to each of its deliveries."""
+    slowest = max(results, key=lambda result: result.milliseconds)
+    seconds = slowest.milliseconds / 1000
+    detail = f"{seconds:.1f} s" if seconds >= 1 else f"{slowest.milliseconds:.0f} ms"
+    if slowest.status is None and seconds >= TIMEOUT_SECONDS:
+        detail = f"timed out after {TIMEOUT_SECONDS:g} s"
+    return ConformanceCheck(
+        "slowest response", f"within {SLOW_SECONDS:g} s", detail,
+        seconds <= SLOW_SECONDS, _STORE_HINT, slowest.milliseconds, slowest,
+    )  # fmt: skip
+
+
+def group_failures(checks: Sequence[ConformanceCheck]) -> list[list[ConformanceCheck]]:
+    """The failed checks, those with the same response together."""
+    groups: dict[object, list[ConformanceCheck]] = {}
+    for check in checks:
+        if not check.passed:
+            response = check.result.response
+            body = response.body if response is not None else None
+            key = (check.result.status, check.result.error, body)
+            groups.setdefault(key, []).append(check)
+    return list(groups.values())
+
+
+def _all_accepted(name: str, results: Sequence[DeliveryResult], hint: str) -> ConformanceCheck:
+    rejected = [result for result in results if not result.is_accepted]
+    deciding = rejected[0] if rejected else results[-1]
+    detail = "2xx"
+    if rejected:
+        detail = f"{_format_result(deciding)} ({len(rejected)} of {len(results)} times)"
+    return ConformanceCheck(
+        name, "2xx", detail, not rejected, hint,
+        max(result.milliseconds for result in results), deciding,
+    )  # fmt: skip
 
 
 def _format_result(result: DeliveryResult) -> str:

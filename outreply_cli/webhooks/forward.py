@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -12,9 +12,9 @@ from outreply_cli.net.deliver import deliver, validate_url
 from outreply_cli.net.delivery_result import DeliveryResult, HandlerResponse
 from outreply_cli.net.ssrf import Reach
 from outreply_cli.subprocesses import CommandRunner, resolve_command, strip_secrets
-from outreply_cli.ui.redact import redact
 from outreply_cli.webhooks.conditions import Conditions
 from outreply_cli.webhooks.models import Attempt, Delivery, ForwardState, QueuedDelivery
+from outreply_cli.webhooks.redaction import redact_response
 from outreply_cli.webhooks.store import DeliveryStore, TargetLease
 
 # Seconds before each further attempt at a target that refused a delivery; the last one repeats.
@@ -25,12 +25,6 @@ _UNORDERED_CONCURRENCY = 8
 _POLL_SECONDS = 0.2
 _REMOTE_POLL_SECONDS = 1.0
 _LEASE_POLL_SECONDS = 0.5
-# Headers of responses whose values are secrets.
-_SECRET_HEADERS = frozenset(
-    {"set-cookie", "set-cookie2", "cookie", "authorization", "proxy-authorization",
-     "authentication-info", "proxy-authentication-info"}
-)  # fmt: skip
-_HIDDEN = "(hidden)"
 
 
 class ForwardTarget(Protocol):
@@ -286,7 +280,7 @@ class Forwarder:
     def _attempt(self, queued: QueuedDelivery, lease: TargetLease) -> None:
         forward, target = queued.forward, self._target
         started_at = self._clock.now().timestamp()
-        result = redact_response(target.send(queued.delivery), self._secrets)
+        result = redact_result(target.send(queued.delivery), self._secrets)
         retry_in = None
         if result.is_accepted:
             state = ForwardState.FORWARDED
@@ -306,16 +300,8 @@ class Forwarder:
         ))  # fmt: skip
 
 
-def redact_response(result: DeliveryResult, secrets: Iterable[str]) -> DeliveryResult:
+def redact_result(result: DeliveryResult, secrets: Sequence[str]) -> DeliveryResult:
     """Hide secrets in what a target responded."""
-    response = result.response
-    if response is None:
+    if result.response is None:
         return result
-    known = list(secrets)
-    # Each character stands for a byte, so that any body can be searched.
-    body = redact(response.body.decode("latin-1"), known).encode("latin-1")
-    headers = [
-        (name, _HIDDEN if name.lower() in _SECRET_HEADERS else redact(value, known))
-        for name, value in response.headers
-    ]
-    return replace(result, response=replace(response, headers=headers, body=body))
+    return replace(result, response=redact_response(result.response, secrets))

@@ -20,7 +20,7 @@ from outreply_cli.net.server.server import Respond, WorkerPool
 from outreply_cli.spec.events import matches
 from outreply_cli.webhooks.conditions import Conditions, matches_all
 from outreply_cli.webhooks.event import Event, EventError, body_digest, parse_event
-from outreply_cli.webhooks.forward import Forwarder, ForwardTarget, redact_response
+from outreply_cli.webhooks.forward import Forwarder, ForwardTarget, redact_result
 from outreply_cli.webhooks.metrics import CONTENT_TYPE
 from outreply_cli.webhooks.mock_responses import ResponseScript, ScriptedResponse
 from outreply_cli.webhooks.models import Attempt, IncomingDelivery
@@ -313,7 +313,7 @@ class Receiver:
         # A redelivery is forwarded too: the sender repeats because the target refused it.
         started_at = self._clock.now().timestamp()
         result = target.send(self._store.find(f"#{delivery.number}"))
-        attempt = Attempt(target.name, started_at, redact_response(result, self._config.secrets))
+        attempt = Attempt(target.name, started_at, redact_result(result, self._config.secrets))
         self._store.record_relay(delivery.number, attempt)
         delivery.status = result.status if result.status is not None else 502
         self._store.record_status(delivery.number, delivery.status)

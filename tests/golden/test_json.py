@@ -40,6 +40,7 @@ from tests.golden.shapes import (
 from tests.golden.update import UPDATE_GOLDEN, update_text
 from tests.media.sample_files import jpeg, mp4, png
 from tests.postgres import make_database, open_migrated
+from tests.scripted_server import DROP, ScriptedServer
 
 GOLDEN = Path(__file__).parent / "json"
 # Prints what the command that it runs prints.
@@ -598,8 +599,11 @@ def record_webhook_commands(
     recorder.fail("webhooks trigger", "post.nope", "--to", receiver.url, code=2)
     recorder.record("webhooks check", receiver.url)
     recorder.record("webhooks check", f"{receiver.url}nope", code=3)
+    with ScriptedServer([DROP]) as server:
+        recorder.record("webhooks check", server.url, code=3)
     recorder.fail("webhooks check", "127.0.0.1:9", code=7)
-    recorder.record("webhooks history")
+    # With the deliveries before those of `webhooks check`.
+    recorder.record("webhooks history", "--limit", "200")
     first, second, *_ = recorder.run("webhooks history", "-q").split()
     recorder.record("webhooks replay", first, "--to", receiver.url)
     recorder.record("webhooks replay", first, second, "--to", "127.0.0.1:9", code=7)

@@ -1,60 +1,144 @@
 """`outreply webhooks check`."""
 
-from typing import Annotated
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from outreply_cli.cli.options import command
 from outreply_cli.commands.webhooks.output import duration_column
+from outreply_cli.commands.webhooks.responses import print_response, response_to_dict
 from outreply_cli.commands.webhooks.shared import PublicOption, SecretOption, require_secrets
 from outreply_cli.context import Context
-from outreply_cli.errors import PartialFailureError
+from outreply_cli.errors import InvalidInputError, PartialFailureError, StorageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from outreply_cli.webhooks.conformance import ConformanceCheck
+
+_STDOUT = Path("-")
 
 
 @command(api=False)
 def run(
     context: Context,
     url: Annotated[str, typer.Argument(metavar="URL", help="URL of your handler.")],
+    html: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write a report to hand on to this file (- for stdout)."),
+    ] = None,
     secret_env: SecretOption = None,
     allow_public: PublicOption = False,
 ) -> None:
     """Check a webhook handler.
 
-    Sends valid, invalid, repeated, late, oversized and concurrent deliveries. Exits with 3 if a
-    check fails.
+    Sends valid, invalid, repeated, simultaneous, unordered, late, oversized and concurrent
+    deliveries, and some as during a secret rotation. Exits with 3 if a check fails, or a response
+    took longer than 8 s.
 
     Example: outreply webhooks check localhost:3000/hooks
 
-    Example: outreply webhooks check localhost:3000/hooks --json
+    Example: outreply webhooks check localhost:3000/hooks --html report.html
     """
     from outreply_cli.net.deliver import validate_url
     from outreply_cli.net.ssrf import reach_from_option
     from outreply_cli.ui.columns import Column
-    from outreply_cli.webhooks.conformance import HandlerConformance
+    from outreply_cli.webhooks.conformance import HandlerConformance, group_failures
 
     reach = reach_from_option(allow_public=allow_public)
     target = validate_url(url, "URL", reach=reach)
-    secret = require_secrets(context, secret_env).values[0]
-    conformance = HandlerConformance(target, secret, context.clock.now(), reach=reach)
-    items = [
-        {"check": check.name, "status": "ok" if check.passed else "failure",
-         "expected": check.expected, "detail": check.response,
-         "hint": None if check.passed else check.hint,
-         "latency_ms": round(check.milliseconds, 3)}
-        for check in conformance.run()
-    ]  # fmt: skip
-    context.output.print_list(
-        items,
-        [
-            Column("Status", "status",
-                   style=lambda item: "green" if item["status"] == "ok" else "bold red"),
-            Column("Check", "check"), Column("Expected", "expected"),
-            Column("Response", "detail", shrinkable=True), duration_column(),
-        ],
-        id_field="check",
-    )  # fmt: skip
-    failed = [item for item in items if item["status"] == "failure"]
-    for hint in dict.fromkeys(item["hint"] for item in failed):
+    secret, *others = require_secrets(context, secret_env).values
+    hidden = [secret, *others, *context.known_secrets]
+    if html is not None:
+        _check_report_file(context, html)
+    zone = context.zone()
+    started_at = context.clock.now()
+    checks = list(HandlerConformance(target, secret, started_at, reach=reach).run())
+    groups = group_failures(checks)
+    items = [_to_dict(check, hidden) for check in checks]
+    if html != _STDOUT:
+        context.output.print_list(
+            items,
+            [
+                Column("Status", "status",
+                       style=lambda item: "green" if item["status"] == "ok" else "bold red"),
+                Column("Check", "check"), Column("Expected", "expected"),
+                Column("Response", "detail", shrinkable=True), duration_column(),
+            ],
+            id_field="check",
+        )  # fmt: skip
+    if html is not None:
+        from outreply_cli.webhooks.conformance_report import render_report
+
+        responses = [
+            ([check.name for check in group], group[0].result.error,
+             response_to_dict(group[0].result.response, group[0].result.status, hidden))
+            for group in groups
+        ]  # fmt: skip
+        document = render_report(
+            items, responses, url=target, checked_at=started_at, zone=zone, secrets=hidden
+        )
+        _write_report(context, html, document)
+    if context.options.output == "table":
+        for group in groups:
+            context.info(f"{', '.join(check.name for check in group)}:")
+            print_response(context, group[0].result, hidden)
+    failed = [check for check in checks if not check.passed]
+    for hint in dict.fromkeys(check.hint for check in failed):
         context.info(f"- {hint}")
     if failed:
-        raise PartialFailureError(f"{len(failed)} of {len(items)} checks failed at {target}")
+        raise PartialFailureError(f"{len(failed)} of {len(checks)} checks failed at {target}")
+
+
+def _to_dict(check: "ConformanceCheck", secrets: "Sequence[str]") -> "dict[str, Any]":
+    return {
+        "check": check.name,
+        "status": "ok" if check.passed else "failure",
+        "expected": check.expected,
+        "detail": check.detail,
+        "hint": None if check.passed else check.hint,
+        "latency_ms": round(check.milliseconds, 3),
+        "response": response_to_dict(check.result.response, check.result.status, secrets),
+    }
+
+
+def _check_report_file(context: Context, path: Path) -> None:
+    """Raise InvalidInputError if the report cannot be written, before anything is sent."""
+    if path == _STDOUT:
+        if context.options.output != "table":
+            raise InvalidInputError(
+                f"--html -: stdout already has the result as {context.options.output}",
+                hint="Write the report to a file.",
+            )
+        return
+    reason = None
+    try:
+        directory = path.resolve().parent
+        if path.is_dir():
+            reason = "it is a directory"
+        elif not directory.is_dir():
+            reason = "its directory does not exist"
+        elif not os.access(directory, os.W_OK):
+            reason = "its directory is not writable"
+    except OSError as error:
+        reason = error.strerror or str(error)
+    except RuntimeError:
+        reason = "it is a symbolic link to itself"
+    if reason is not None:
+        raise InvalidInputError(f"--html: cannot write {path}: {reason}")
+
+
+def _write_report(context: Context, path: Path, document: str) -> None:
+    from outreply_cli.storage.files import replace_file
+
+    if path == _STDOUT:
+        context.output.write_document(document)
+        return
+    try:
+        replace_file(path, document.encode())
+    except OSError as error:
+        raise StorageError(f"cannot write {path}: {error.strerror}") from None
+    context.info(f"Wrote the report to {path}.")

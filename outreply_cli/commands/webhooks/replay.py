@@ -60,7 +60,7 @@ def run(
     from outreply_cli.time_parser import parse_past_time
     from outreply_cli.ui.editor import edit_message
     from outreply_cli.webhooks.fixtures import delivery_headers
-    from outreply_cli.webhooks.forward import redact_response
+    from outreply_cli.webhooks.forward import redact_result
     from outreply_cli.webhooks.models import Attempt
 
     reach, now = reach_from_option(allow_public=allow_public), context.clock.now()
@@ -87,7 +87,7 @@ def run(
             if secret is not None:
                 headers = delivery_headers(body, delivery.event, secret, now)
             started_at = context.clock.now().timestamp()
-            result = redact_response(deliver(url, body, headers, reach=reach), secrets)
+            result = redact_result(deliver(url, body, headers, reach=reach), secrets)
             hint = hint or result.hint
             store.record_replay(
                 delivery.number, Attempt(url, started_at, result), is_unchanged=not edit

@@ -1,18 +1,14 @@
 """What a handler responded to a delivery, as JSON and as text."""
 
-import re
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from outreply_cli.context import Context
-from outreply_cli.ui.redact import redact
 
 if TYPE_CHECKING:
     from outreply_cli.net.delivery_result import DeliveryResult, HandlerResponse
 
-_HIDDEN = "(hidden)"
-_SECRET_HEADER = re.compile(r"authorization|cookie|token|secret|password|api-?key", re.IGNORECASE)
 _SHOWN_LINES = 8
 _SHOWN_CHARACTERS = 200
 
@@ -25,18 +21,17 @@ def response_to_dict(
     Args:
         response: The response.
         status: Its HTTP status.
-        secrets: Secrets to hide. The values of headers such as Set-Cookie are always hidden, and
-            so is whatever looks like a token or a webhook secret.
+        secrets: Secrets to hide, besides those that `redact_response` finds.
     """
     if response is None:
         return None
+    from outreply_cli.webhooks.redaction import redact_response
+
+    shown = redact_response(response, secrets)
     return {
         "status": status,
-        "headers": [
-            [name, _HIDDEN if _SECRET_HEADER.search(name) else redact(value, secrets)]
-            for name, value in response.headers
-        ],
-        "body": redact(response.body.decode("utf-8", "backslashreplace"), secrets),
+        "headers": [list(pair) for pair in shown.headers],
+        "body": shown.body.decode("utf-8", "backslashreplace"),
         "truncated": response.is_truncated,
         "connect_ms": round(response.connect_ms, 3),
         "first_byte_ms": round(response.first_byte_ms, 3),
@@ -44,8 +39,15 @@ def response_to_dict(
 
 
 def print_response(context: Context, result: "DeliveryResult", secrets: Sequence[str] = ()) -> None:
-    """Print the first lines of a response on stderr, indented, with `secrets` hidden."""
-    shown = response_to_dict(result.response, result.status, secrets)
+    """Print the first lines of a response on stderr, indented, without known secrets.
+
+    Args:
+        context: The context; its secrets are hidden.
+        result: The delivery.
+        secrets: Further secrets to hide.
+    """
+    hidden = [*secrets, *context.known_secrets]
+    shown = response_to_dict(result.response, result.status, hidden)
     if shown is None:
         context.info(f"  No response: {result.error}")
         return

@@ -1,0 +1,28 @@
+"""Redaction of secrets in what targets and handlers respond."""
+
+import re
+from collections.abc import Collection
+from dataclasses import replace
+
+from outreply_cli.net.delivery_result import HandlerResponse
+from outreply_cli.ui.redact import redact
+
+_HIDDEN = "(hidden)"
+_SECRET_HEADER = re.compile(r"authorization|cookie|token|secret|password|api-?key", re.IGNORECASE)
+
+
+def redact_response(response: HandlerResponse, secrets: Collection[str]) -> HandlerResponse:
+    """Hide secrets in a response.
+
+    Args:
+        response: The response.
+        secrets: Secrets to hide. The values of headers such as Set-Cookie are always hidden, and
+            so is whatever looks like a token or a webhook secret.
+    """
+    headers = [
+        (name, _HIDDEN if _SECRET_HEADER.search(name) else redact(value, secrets))
+        for name, value in response.headers
+    ]
+    # Each character stands for a byte, so that any body can be searched.
+    body = redact(response.body.decode("latin-1"), secrets).encode("latin-1")
+    return replace(response, headers=headers, body=body)
