@@ -19,7 +19,8 @@ import yaml
 import outreply_cli
 from outreply_cli.api.client import Client
 from outreply_cli.emulator.server import EmulatorServer
-from tests.command_line import CommandLine, Result
+from outreply_cli.times import parse_duration
+from tests.command_line import CommandLine, Result, command_tree
 from tests.postgres import open_migrated
 from tests.scripted_server import ScriptedServer, response
 
@@ -240,13 +241,31 @@ def test_examples_command_lists_and_prints(cli_logged_out: CommandLine) -> None:
 def test_systemd_unit(cli_logged_out: CommandLine) -> None:
     unit = configparser.ConfigParser(interpolation=None)
     unit.optionxform = str  # type: ignore[assignment,method-assign]
-    unit.read(EXAMPLES / "serve-webhook.service")
+    unit.read(EXAMPLES / "systemd.service")
     program, name, *words = unit["Service"]["ExecStart"].split()
     assert (program, name) == ("/usr/bin/env", "outreply")
     # The options are valid: only the secret is missing.
     result = cli_logged_out.run(*words)
     assert result.code == 2
     assert "OUTREPLY_WEBHOOK_SECRET" in result.err
+    # It is not started again without its secret, and otherwise always.
+    assert unit["Service"]["RestartPreventExitStatus"] == str(result.code)
+    assert unit["Service"]["Restart"] == "always"
+    options = next(c.options for c in command_tree().walk() if c.path == ("serve-webhook",))
+    timeout = next(option.default for option in options if "--exec-timeout" in option.flags)
+    assert parse_duration(timeout).total_seconds() < int(unit["Service"]["TimeoutStopSec"])
+
+
+@pytest.mark.skipif(
+    shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed here"
+)
+def test_systemd_accepts_unit(tmp_path: Path) -> None:
+    done = subprocess.run(
+        ["systemd-analyze", "--user", "verify", EXAMPLES / "systemd.service"],
+        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "XDG_RUNTIME_DIR": str(tmp_path)},
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 @pytest.mark.parametrize(
