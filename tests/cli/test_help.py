@@ -91,6 +91,31 @@ def test_topic_lists_each_rule_with_its_source(cli_logged_out: CommandLine) -> N
     assert page.count("\n    ") > len(RULES)
 
 
+def test_comparison_of_webhook_tools(cli_logged_out: CommandLine) -> None:
+    page = cli_logged_out.run("help", "webhooks").out
+    section = page.partition("Compared with other tools:\n")[2].partition("\nSee also")[0]
+    assert section.isascii()
+    assert all(len(line) <= 80 for line in section.splitlines())
+    table, _, listed = section.partition("\n  Sources:\n")
+    header, *rows = table.partition("\n\n")[2].splitlines()[2:]
+    tools = ["outreply", "ngrok", "Stripe", "Svix", "deck", ".site"]
+    assert header.split() == tools
+    starts = [header.index(tool) for tool in tools]
+    assert len(rows) > 30
+    cited: set[str] = set()
+    for row in rows:
+        ends = [*starts[1:], len(row)]
+        cells = [row[start:end].strip() for start, end in zip(starts, ends, strict=True)]
+        assert row[2 : starts[0]].strip()
+        assert cells[0], row
+        # Of the other tools, a cell says where a feature is documented, or that it is not.
+        assert all(re.fullmatch(r"\[\d+\]|-", cell) for cell in cells[1:]), row
+        cited.update(cell for cell in cells[1:] if cell != "-")
+    sources = re.findall(r"^  (\[\d+\]) +[^:]+:\s+https://\S+$", listed, re.MULTILINE)
+    assert sources == [f"[{number}]" for number in range(1, len(sources) + 1)]
+    assert set(sources) == cited
+
+
 def test_topics_are_listed(cli_logged_out: CommandLine) -> None:
     page = cli_logged_out.run("help").out
     assert all(re.search(rf"^  {topic} ", page, re.MULTILINE) for topic in TOPICS)
