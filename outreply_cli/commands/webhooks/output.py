@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from outreply_cli.commands.webhooks.responses import response_to_dict
+from outreply_cli.commands.webhooks.responses import print_response, response_to_dict
 from outreply_cli.context import Context
 from outreply_cli.errors import PartialFailureError
 from outreply_cli.formats.json import indent_json
@@ -41,6 +41,7 @@ WEBHOOK_COLUMNS = [
 ]  # fmt: skip
 # Of further attempts that fail in the same way, one a minute is shown.
 _ATTEMPTS_SHOWN = 3
+_RESPONSES_SHOWN = 3
 _GOOD, _BAD, _DIM = "green", "red", "dim"
 
 
@@ -68,9 +69,11 @@ def result_to_dict(event: str, url: str, result: "DeliveryResult", **ids: Any) -
 
 
 def print_results(
-    context: Context, items: Sequence[Mapping[str, Any]], *, hint: str | None = None
+    context: Context, results: "Sequence[tuple[Mapping[str, Any], DeliveryResult]]"
 ) -> None:
-    """Print deliveries that were sent; `hint` is about a missing response.
+    """Print deliveries that were sent, as JSON objects with their results.
+
+    In a table, the response to a single delivery follows; of several, those that failed.
 
     Raises:
         UnreachableError: No delivery got a response.
@@ -78,6 +81,7 @@ def print_results(
     """
     from outreply_cli.net.deliver import UnreachableError
 
+    items = [item for item, _ in results]
     context.output.print_list(
         items,
         [
@@ -86,14 +90,26 @@ def print_results(
             duration_column(),
         ],
     )  # fmt: skip
-    failed = [item for item in items if not item["accepted"]]
-    if items and all(item["status"] is None for item in items):
+    failed = [(item, result) for item, result in results if not result.is_accepted]
+    if context.options.output == "table":
+        shown = results if len(results) == 1 else failed
+        # The same response of a handler is shown once.
+        distinct = {
+            (result.status, result.response.body): result
+            for _, result in shown
+            if result.response is not None
+        }
+        for result in [*distinct.values()][:_RESPONSES_SHOWN]:
+            print_response(context, result)
+    if results and all(result.status is None for _, result in results):
+        item, result = results[0]
+        hints = [result.hint for _, result in results if result.hint is not None]
         raise UnreachableError(
-            f"no response from {items[0]['to']}: {items[0]['error']}",
-            hint=hint or "Start the handler, or use another URL with --to.",
+            f"no response from {item['to']}: {result.error}",
+            hint=[*hints, "Start the handler, or use another URL with --to."][0],
         )
     if failed:
-        cause = failed[0]["error"] or f"HTTP {failed[0]['status']}"
+        cause = failed[0][1].error or f"HTTP {failed[0][1].status}"
         raise PartialFailureError(
             f"{len(failed)} of {len(items)} deliveries not accepted (first: {cause})",
             hint="Check your handler with: outreply webhooks check URL",

@@ -1,7 +1,7 @@
 """`outreply webhooks replay`."""
 
 from contextlib import closing
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -77,8 +77,7 @@ def run(
             start = parse_past_time(since, now=now, zone=context.zone()) if since else None
             entries = store.history(limit=10_000, only_failed=failed, since=start)
             deliveries += [entry.delivery for entry in reversed(entries)]
-        items: list[dict[str, Any]] = []
-        hint = None
+        results = []
         for delivery in deliveries:
             body, headers = delivery.body, list(delivery.headers)
             if edit:
@@ -88,11 +87,11 @@ def run(
                 headers = delivery_headers(body, delivery.event, secret, now)
             started_at = context.clock.now().timestamp()
             result = redact_result(deliver(url, body, headers, reach=reach), secrets)
-            hint = hint or result.hint
             store.record_replay(
                 delivery.number, Attempt(url, started_at, result), is_unchanged=not edit
             )
-            items.append(
-                result_to_dict(delivery.event, url, result, id=delivery.id, number=delivery.number)
+            item = result_to_dict(
+                delivery.event, url, result, id=delivery.id, number=delivery.number
             )
-    print_results(context, items, hint=hint)
+            results.append((item, result))
+    print_results(context, results)

@@ -49,14 +49,16 @@ def run(
     from outreply_cli.net.deliver import deliver, validate_url
     from outreply_cli.net.ssrf import reach_from_option
     from outreply_cli.webhooks.fixtures import delivery_headers, encode_body, sample_event
+    from outreply_cli.webhooks.forward import redact_result
 
     reach, now = reach_from_option(allow_public=allow_public), context.clock.now()
     url = validate_url(to, "--to", reach=reach)
     payload = sample_event(event, now, settings or [])
     body = encode_body(payload)
+    secrets = require_secrets(context, secret_env).values
     headers = delivery_headers(
-        body, event, require_secrets(context, secret_env).values[0], now,
+        body, event, secrets[0], now,
         is_rotated=rotate, is_stale=stale, is_forged=bad_signature,
     )  # fmt: skip
-    result = deliver(url, body, headers, reach=reach)
-    print_results(context, [result_to_dict(event, url, result, id=payload["id"])], hint=result.hint)
+    result = redact_result(deliver(url, body, headers, reach=reach), secrets)
+    print_results(context, [(result_to_dict(event, url, result, id=payload["id"]), result)])
