@@ -113,7 +113,7 @@ class Demo:
         secrets: list[str] = []
         server = WebhookServer(
             store, config=ReceiverConfig(secrets), clock=self._clock,
-            on_received=self._received.put, on_forwarded=lambda _: None, has_inspector=False,
+            on_received=self._received.put, on_forwarded=lambda _: None,
         )  # fmt: skip
         self._exit_stack.enter_context(server)
         webhook = self.client.create_webhook(server.url, ["post.published"])

@@ -33,19 +33,6 @@ _TIMEOUT_SECONDS = 30.0
 _REPLACED = "Inspected target navigated or closed"
 
 
-def dump_dom(url: str, profile: Path) -> str:
-    """DOM of a page after its scripts have run."""
-    assert CHROMIUM is not None
-    done = subprocess.run(
-        [
-            CHROMIUM, *_FLAGS, f"--user-data-dir={profile}",
-            "--virtual-time-budget=1000", "--dump-dom", url,
-        ],
-        capture_output=True, text=True, timeout=60, check=True,
-    )  # fmt: skip
-    return done.stdout
-
-
 class Browser:
     """A Chromium that is driven by its DevTools protocol over a pipe; a context manager.
 
@@ -200,13 +187,34 @@ class Tab:
             f"button.textContent.trim().startsWith({json.dumps(text)})).click()"
         )
 
+    def links(self) -> list[str]:
+        """The addresses of all links, also without scripts."""
+        return [str(self._attribute(node, "href")) for node in self._query("a[href]")]
+
+    def submit(self, selector: str) -> None:
+        """Press the first button of a selector by a click, also without scripts."""
+        quads = self.send("DOM.getContentQuads", nodeId=self._query(selector)[0])["quads"]
+        x, y = quads[0][0] + 2, quads[0][1] + 2
+        for kind in ("mousePressed", "mouseReleased"):
+            self.send("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+
+    def _query(self, selector: str) -> list[int]:
+        document = self.send("DOM.getDocument")["root"]["nodeId"]
+        found = self.send("DOM.querySelectorAll", nodeId=document, selector=selector)
+        return list(found["nodeIds"])
+
+    def _attribute(self, node: int, name: str) -> str:
+        attributes = self.send("DOM.getAttributes", nodeId=node)["attributes"]
+        return str(dict(zip(attributes[::2], attributes[1::2], strict=True))[name])
+
     def text(self, selector: str) -> str:
         """The text of an element as it is in the document."""
         return str(self.evaluate(f"document.querySelector({json.dumps(selector)}).textContent"))
 
     def press(self, key: str) -> None:
-        """Press Tab or Enter."""
-        code, text = {"Tab": (9, ""), "Enter": (13, "\r")}[key]
+        """Press Tab, Enter, Escape or a letter."""
+        named = {"Tab": (9, ""), "Enter": (13, "\r"), "Escape": (27, "")}
+        code, text = named.get(key) or (ord(key.upper()), key)
         for kind in ("keyDown", "keyUp"):
             self.send(
                 "Input.dispatchKeyEvent", type=kind, key=key, code=key, text=text,

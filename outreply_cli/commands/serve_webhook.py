@@ -178,10 +178,12 @@ def run(
     """
     from outreply_cli.commands.webhooks.output import DeliveryReport
     from outreply_cli.completion.cache import CompletionCache
+    from outreply_cli.net.ssrf import reach_from_option
     from outreply_cli.spec.events import parse_patterns
     from outreply_cli.webhooks.conditions import parse_conditions
     from outreply_cli.webhooks.event_stream import EventStream, StopCondition
     from outreply_cli.webhooks.forward import CommandTarget
+    from outreply_cli.webhooks.inspector import InspectorSettings
     from outreply_cli.webhooks.mock_responses import ResponseScript, parse_script
     from outreply_cli.webhooks.receiver import ReceiverConfig
     from outreply_cli.webhooks.server import WebhookServer
@@ -213,23 +215,16 @@ def run(
     awaited = parse_conditions(until, "--until") if until is not None else None
     _check_awaited(awaited or (), patterns)
     stop = StopCondition(max_events, _parse_seconds(timeout), awaited)
-    verifies = not emulator and not no_verify
-    secrets = webhook_secrets(context, secret_env or [], uses_keyring=verifies)
-    if verifies and tunnel is None and not secrets.values:
-        raise InvalidInputError(
-            "no webhook secret is set",
-            hint="Set OUTREPLY_WEBHOOK_SECRET, or use --emulator or --no-verify.",
-        )
+    accepted, secret_names = _accepted_secrets(
+        context, secret_env or [], emulator=emulator, no_verify=no_verify,
+        has_tunnel=tunnel is not None,
+    )  # fmt: skip
     cache_path = context.completion_cache_path("emulator" if emulator else None)
     report = DeliveryReport(
         context.output, context.zone(), show_bodies=verbose,
         usernames=CompletionCache.load(cache_path).usernames(),
     )  # fmt: skip
     stream = EventStream(stop)
-    accepted = [] if no_verify and not emulator else list(secrets.values)
-    if emulator:
-        # A random secret rejects deliveries until the emulator's is known.
-        accepted.insert(0, token_hex(32))
     tunnel_webhook = _prepare_tunnel(
         context, tunnel, patterns, accepted, hidden=secret_env or [], emulator=emulator,
         no_verify=no_verify,
@@ -243,7 +238,11 @@ def run(
         server = WebhookServer(
             store, config=config, clock=context.clock, on_received=stream.put,
             on_forwarded=stream.put, on_waiting=partial(_report_waiting, context), host=host,
-            port=port, script=script, targets=targets, has_inspector=not no_inspect,
+            port=port, script=script, targets=targets,
+            inspector=None if no_inspect else InspectorSettings(
+                zone=context.zone(), secret_names=secret_names,
+                reach=reach_from_option(allow_public=allow_public),
+            ),
         )  # fmt: skip
         # Signals are handled before the URL is announced.
         with _close_on_signals(stream, server.abort), server, ExitStack() as stack:
@@ -258,7 +257,7 @@ def run(
                 else nullcontext()
             )
             _announce(
-                context, server, emulator_port, secrets.names if accepted else None,
+                context, server, emulator_port, secret_names if accepted else None,
                 tunnel_note, has_inspector=not no_inspect,
             )  # fmt: skip
             for item in stream:
@@ -288,6 +287,30 @@ def _url_targets(
                 hint="Name each URL once.",
             )
     return list(targets.values())
+
+
+def _accepted_secrets(
+    context: Context, variables: Sequence[str], *, emulator: bool, no_verify: bool, has_tunnel: bool
+) -> tuple[list[str], list[str]]:
+    """The secrets that may have signed, and their names.
+
+    The first one of the emulator or of a tunnel's webhook is random, so that it accepts nothing,
+    until the real one is known.
+
+    Raises:
+        InvalidInputError: Deliveries are verified, and no secret is set.
+    """
+    verifies = not emulator and not no_verify
+    secrets = webhook_secrets(context, variables, uses_keyring=verifies)
+    if verifies and not has_tunnel and not secrets.values:
+        raise InvalidInputError(
+            "no webhook secret is set",
+            hint="Set OUTREPLY_WEBHOOK_SECRET, or use --emulator or --no-verify.",
+        )
+    if emulator or has_tunnel:
+        name = "the emulator's" if emulator else "the tunnel's webhook"
+        return [token_hex(32), *secrets.values], [name, *secrets.names]
+    return ([], []) if no_verify else ([*secrets.values], [*secrets.names])
 
 
 def _check_awaited(awaited: "Conditions", patterns: Sequence[str]) -> None:
@@ -390,7 +413,7 @@ def _prepare_tunnel(
     emulator: bool,
     no_verify: bool,
 ) -> "TunnelWebhook | None":
-    """Check that a tunnel is possible, and reserve the first of the accepted secrets for it."""
+    """Check that a tunnel is possible; its webhook's secret will be the first accepted one."""
     if tool is None:
         return None
     from outreply_cli.commands.webhooks.tunnel_webhook import TunnelWebhook
@@ -408,10 +431,7 @@ def _prepare_tunnel(
             hint="Remove --no-verify; the secret of the webhook is used.",
         )
     events = [name for name in EVENTS if matches(name, patterns)]
-    webhook = TunnelWebhook(context, tool, events, has_secret=bool(accepted), hidden=hidden)
-    # Random until the webhook's secret is known.
-    accepted.insert(0, token_hex(32))
-    return webhook
+    return TunnelWebhook(context, tool, events, has_secret=len(accepted) > 1, hidden=hidden)
 
 
 def _show(context: Context, report: "DeliveryReport", item: "Received | ForwardReport") -> None:
@@ -459,10 +479,7 @@ def _announce(
     if secret_names is None:
         context.info("Signatures are not verified.")
     else:
-        own = "the emulator's" if emulator_port is not None else "the new webhook's"
-        has_own = emulator_port is not None or tunnel_note is not None
-        names = [*([own] if has_own else []), *secret_names]
-        context.info(f"Accepted secrets: {', '.join(names)}.")
+        context.info(f"Accepted secrets: {', '.join(secret_names)}.")
     if emulator_port is not None:
         context.info(f"Registered with the emulator on port {emulator_port} until this exits.")
     elif tunnel_note is None:

@@ -14,7 +14,8 @@ _CONTENT = "text/html; charset=utf-8"
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Cross-Origin-Resource-Policy": "same-origin",
-    "Referrer-Policy": "no-referrer",
+    # Without a referrer, forms would be sent with the origin `null`.
+    "Referrer-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
 

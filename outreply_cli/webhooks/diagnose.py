@@ -4,7 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,14 +18,33 @@ from outreply_cli.webhooks.signature import (
 )
 
 _SHOWN_DIGITS = 12
+_MAX_SIGNATURES = 5
+
+
+@dataclass(frozen=True)
+class SignatureMatch:
+    """A received signature, shortened, and the name of the secret that made it, if known."""
+
+    signature: str
+    secret: str | None
 
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """The result of a verification, and lines that explain it, such as `cause: …`."""
+    """The result of a verification, and what explains it.
+
+    Attributes:
+        findings: Lines such as `cause: …`.
+        received: The signatures that were received.
+        expected: The signature that each secret makes, shortened, by the name of the secret.
+        body_digest: SHA-256 of the bytes that were verified, in hexadecimal.
+    """
 
     result: VerificationResult
     findings: Sequence[str]
+    received: Sequence[SignatureMatch]
+    expected: Mapping[str, str]
+    body_digest: str
 
 
 def diagnose(
@@ -62,7 +81,22 @@ def diagnose(
     age = _age(timestamp, now)
     if age is not None:
         findings.append(f"timestamp is {abs(age):.0f} s {'old' if age >= 0 else 'in the future'}")
-    return Diagnosis(result, findings)
+    digests = {label: sign(body, secret) for label, secret in zip(labels, secrets, strict=False)}
+    received = [
+        SignatureMatch(
+            _shorten(candidate),
+            next((label for label, digest in digests.items() if digest == candidate), None),
+        )
+        for candidate in _received_signatures(signature)
+    ]
+    expected = {label: _shorten(digest) for label, digest in digests.items()}
+    digest = hashlib.sha256(body).hexdigest()
+    return Diagnosis(result, findings, received, expected, digest)
+
+
+def _received_signatures(signature: str | None) -> list[str]:
+    parts = [part.strip() for part in (signature or "").split(",")]
+    return [PREFIX + part.removeprefix(PREFIX).lower() for part in parts if part][:_MAX_SIGNATURES]
 
 
 def _match_notes(index: int, labels: Sequence[str], signature: str) -> Iterator[str]:

@@ -1,127 +1,358 @@
-"""The web page at `/_inspect`: recent deliveries, why each is valid or not, and a replay button."""
+"""The web page at `/_inspect`: deliveries as they arrive, what handlers responded, and the queue.
+
+It serves this machine only, under a local host name. What changes something requires a proof that
+the page holds, and comes from the page itself.
+"""
 
 import hmac
 import secrets as randomness
-from collections.abc import Sequence
-from datetime import UTC, datetime
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, tzinfo
+from functools import partial
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, quote, unquote, urlsplit
+from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 from outreply_cli.clock import Clock
-from outreply_cli.formats.json import indent_json
-from outreply_cli.net.html import render_page
+from outreply_cli.errors import InvalidInputError, OutReplyError, StorageError
+from outreply_cli.net.deliver import deliver, validate_url
+from outreply_cli.net.html import render_fragment, render_page
 from outreply_cli.net.server.host_check import is_allowed_host, is_forwarded
-from outreply_cli.net.server.response import Response
-from outreply_cli.webhooks.diagnose import diagnose
-from outreply_cli.webhooks.models import Delivery, Forward, delivery_state
-from outreply_cli.webhooks.store import DeliveryNotFoundError, DeliveryStore
+from outreply_cli.net.server.response import EventStream, EventStreamResponse, Response
+from outreply_cli.net.ssrf import Reach
+from outreply_cli.webhooks.conditions import parse_conditions
+from outreply_cli.webhooks.event import is_selected
+from outreply_cli.webhooks.fixtures import delivery_headers
+from outreply_cli.webhooks.forward import redact_result
+from outreply_cli.webhooks.inspector_view import (
+    delivery_details,
+    difference,
+    list_row,
+    queue_rows,
+)
+from outreply_cli.webhooks.models import Attempt, Delivery
+from outreply_cli.webhooks.store import DeliveryNotFoundError, DeliveryStore, HistoryEntry
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 ROOT = "/_inspect"
-_MAX_ROWS = 50
-_MAX_BODY_CHARACTERS = 64 * 1024
-_MAX_FORM_BYTES = 4_096
+EVENTS_PATH = f"{ROOT}/events"
+_PAGE_ROWS = 100
+_MAX_ROWS = 1_000
+_MAX_QUEUE_ROWS = 200
+_MAX_FORM_BYTES = 2 * 1024 * 1024
 _LOOPBACK = ("127.", "::1")
-_HIDDEN_HEADERS = frozenset({"Authorization", "Cookie"})
+_POLL_SECONDS = 0.5
+_KEEP_ALIVE_POLLS = 20
+_FILTERS = {"": "All", "failed": "Not forwarded", "invalid": "Invalid", "queue": "Queue"}
+
+
+@dataclass(frozen=True)
+class InspectorSettings:
+    """Settings of the inspector.
+
+    Attributes:
+        zone: Time zone of the page.
+        secret_names: Names of the receiver's secrets, in their order.
+        reach: Where the page may send deliveries to.
+    """
+
+    zone: tzinfo = UTC
+    secret_names: Sequence[str] = ()
+    reach: Reach = Reach.PRIVATE
 
 
 class Inspector:
-    """The application at `/_inspect`; it serves this machine only, under a local host name.
+    """The application at `/_inspect`.
 
-    The `secrets` diagnose signatures and are never shown; the button forwards to `targets`.
+    Args:
+        store: The deliveries.
+        secrets: Secrets that explain signatures and sign edited deliveries; they are never shown.
+        targets: Names of the forward targets.
+        clock: The time of replays.
+        settings: The settings.
     """
 
     def __init__(
-        self, store: DeliveryStore, secrets: Sequence[str], targets: Sequence[str], clock: Clock
+        self,
+        store: DeliveryStore,
+        secrets: Sequence[str],
+        targets: Sequence[str],
+        clock: Clock,
+        settings: InspectorSettings,
     ) -> None:
-        self._store, self._secrets, self._targets, self._clock = store, secrets, targets, clock
+        self._store, self._secrets, self._targets = store, secrets, targets
+        self._clock, self._secret_names = clock, settings.secret_names
+        self._zone, self._reach = settings.zone, settings.reach
         self._csrf_token = randomness.token_urlsafe(24)
+        self._feed = _ChangeFeed(store)
 
-    def __call__(self, environ: "WSGIEnvironment") -> Response | None:
-        """The response; None for remote clients, who must not know that the page exists."""
+    def close(self) -> None:
+        """Stop reporting changes."""
+        self._feed.close()
+
+    def wake(self) -> None:
+        """Report a change now; safe to call from any thread."""
+        self._feed.wake()
+
+    def allows(self, environ: "WSGIEnvironment") -> bool:
+        """Whether a request comes from a browser on this machine."""
         address = str(environ.get("REMOTE_ADDR", ""))
         # Requests through a tunnel come from loopback too, but with the tunnel's host name or with
         # the headers of a proxy.
         is_local = is_allowed_host(environ.get("HTTP_HOST", ""), "127.0.0.1")
-        if not address.startswith(_LOOPBACK) or not is_local or is_forwarded(environ):
+        return address.startswith(_LOOPBACK) and is_local and not is_forwarded(environ)
+
+    def open_stream(self) -> Response:
+        """A stream with an event for each change; it must not block."""
+        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        return EventStreamResponse(headers, self._feed.add)
+
+    def __call__(self, environ: "WSGIEnvironment") -> Response | None:
+        """The response; None for remote clients, who must not know that the page exists."""
+        if not self.allows(environ):
             return None
         path, method = environ["PATH_INFO"], environ["REQUEST_METHOD"]
-        if method in {"GET", "HEAD"} and path in {ROOT, f"{ROOT}/"}:
-            return self._list_page()
-        number = unquote(path.removeprefix(f"{ROOT}/"))
+        query = _parse_form(environ.get("QUERY_STRING", ""))
+        name = path.removeprefix(ROOT).strip("/")
         try:
             if method == "POST":
-                return self._replay(number, environ)
-            return self._delivery_page(self._store.find(f"#{number}"))
+                return self._change(name, environ)
+            return self._show(name, query)
         except DeliveryNotFoundError as error:
             return _message("Not found", error.message, 404)
+        except OutReplyError as error:
+            status = 500 if isinstance(error, StorageError) else 400
+            return _message("Failed", error.message, status)
 
-    def _list_page(self) -> Response:
-        deliveries = []
-        for entry in self._store.history(limit=_MAX_ROWS):
-            delivery: Delivery = entry.delivery
-            forwards = ", ".join(_format_forward(forward) for forward in entry.forwards)
-            deliveries.append({**_summary(delivery), "forwards": forwards})
+    def _show(self, name: str, query: Mapping[str, str]) -> Response:
+        fragment = query.get("fragment")
+        if fragment == "list":
+            return render_fragment("inspector_list.html", **self._list(query, name))
+        details = None if not name else {**self._frame(), **self._details(name, query)}
+        if fragment == "delivery" and details is not None:
+            return render_fragment("inspector_details.html", details=details)
         return render_page(
-            "inspector_list.html", root=ROOT, deliveries=deliveries, refresh_seconds=2
+            "inspector.html",
+            **self._list(query, name),
+            details=details,
+            events=sorted({*self._store.event_names()} - {""}),
         )
 
-    def _delivery_page(self, delivery: Delivery) -> Response:
-        diagnosis = diagnose(
-            delivery.body,
-            delivery.header("X-OutReply-Signature"),
-            self._secrets,
-            timestamp=delivery.header("X-OutReply-Timestamp"),
-            now=delivery.received_at,
-        )
-        return render_page(
-            "inspector_delivery.html",
-            **_summary(delivery),
-            root=ROOT,
-            targets=self._targets if delivery.is_verified else [],
-            csrf_token=self._csrf_token,
-            findings=diagnosis.findings,
-            headers=[
-                (name, "(hidden)" if name in _HIDDEN_HEADERS else value)
-                for name, value in delivery.headers
-            ],
-            body=indent_json(delivery.body)[:_MAX_BODY_CHARACTERS],
-        )
+    def _frame(self) -> dict[str, Any]:
+        targets = [target for target in self._targets if not target.startswith("exec:")]
+        return {
+            "root": ROOT,
+            "csrf_token": self._csrf_token,
+            "targets": self._targets,
+            "url_targets": targets,
+            "default_url": targets[0] if targets else "",
+            "can_sign": bool(self._secrets),
+        }
 
-    def _replay(self, number: str, environ: "WSGIEnvironment") -> Response:
+    def _list(self, query: Mapping[str, str], selected: str) -> dict[str, Any]:
+        text, event, kind = (query.get(name, "") for name in ("q", "event", "show"))
+        limit = min(int(query["limit"]) if query.get("limit", "").isdecimal() else _PAGE_ROWS,
+                    _MAX_ROWS)  # fmt: skip
+        problem = None
+        rows: list[dict[str, Any]] = []
+        queues: dict[str, list[dict[str, Any]]] = {}
+        if kind == "queue":
+            queues = queue_rows(self._store.queue(limit=_MAX_QUEUE_ROWS), self._zone)
+        else:
+            try:
+                selects = _parse_search(text)
+            except InvalidInputError as error:
+                problem, selects = error.message, None
+            entries = self._store.history(
+                limit=limit + 1, event=event or None, only_failed=kind == "failed",
+                only_invalid=kind == "invalid", selects=selects,
+            )  # fmt: skip
+            rows = [list_row(entry, self._zone) for entry in entries]
+        lengths = {queue.target: queue.count for queue in self._store.queue_lengths()}
+        return {
+            **self._frame(),
+            "rows": rows[:limit],
+            "more": min(limit * 2, _MAX_ROWS) if len(rows) > limit and limit < _MAX_ROWS else None,
+            "queues": queues,
+            "queue_lengths": lengths,
+            "queued_count": sum(lengths.values()),
+            "problem": problem,
+            "selected": selected,
+            "filters": _FILTERS,
+            "search": {"q": text, "event": event, "show": kind},
+            "query": urlencode({
+                name: query[name]
+                for name in ("q", "event", "show", "limit")
+                if query.get(name)
+            }),
+        }  # fmt: skip
+
+    def _details(self, name: str, query: Mapping[str, str]) -> dict[str, Any]:
+        delivery = self._store.find(f"#{name}")
+        entry = HistoryEntry(delivery, self._store.forwards(delivery.number))
+        details = delivery_details(
+            entry, self._store.attempts(delivery.number), self._zone,
+            secrets=self._secrets, secret_names=self._secret_names,
+        )  # fmt: skip
+        other, changes = query.get("compare", "").removeprefix("#"), None
+        if other:
+            changes = difference(self._store.find(f"#{other}"), delivery)
+        return {**details, "compare": other, "changes": changes}
+
+    def _change(self, name: str, environ: "WSGIEnvironment") -> Response:
         origin = environ.get("HTTP_ORIGIN")
         if origin is not None and not is_allowed_host(urlsplit(str(origin)).netloc, "127.0.0.1"):
             return _message("Refused", "The request came from another site.", 403)
-        form = parse_qs(environ["wsgi.input"].read(_MAX_FORM_BYTES).decode("utf-8", "replace"))
-        token = form.get("csrf_token", [""])[0]
+        form = _parse_form(
+            environ["wsgi.input"].read(_MAX_FORM_BYTES).decode("utf-8", "replace"), blanks=True
+        )
+        token = form.get("csrf_token", "")
         if not hmac.compare_digest(token.encode(), self._csrf_token.encode()):
             return _message("Refused", "The form has expired. Reload the page.", 403)
-        delivery = self._store.find(f"#{number}")
+        operation = form.get("operation", "")
+        now = self._clock.now().timestamp()
+        if name == "queue":
+            self._change_queue(operation, form, now)
+            return _redirect(f"{ROOT}?show=queue")
+        delivery = self._store.find(f"#{name}")
+        if operation == "forward":
+            self._forward(delivery, form.get("to", ""), now)
+        elif operation == "send":
+            self._send(delivery, form, now)
+        else:
+            return _message("Failed", "Unknown operation.", 400)
+        return _redirect(f"{ROOT}/{quote(name)}")
+
+    def _forward(self, delivery: Delivery, target: str, now: float) -> None:
         if not delivery.is_verified:
-            return _message("Refused", "Invalid deliveries are not forwarded.", 409)
-        for target in self._targets:
-            self._store.requeue(delivery, target, self._clock.now().timestamp())
-        return Response(303, b"", {"Location": f"{ROOT}/{quote(number)}"})
+            raise InvalidInputError("invalid deliveries are not forwarded")
+        if target not in self._targets:
+            raise InvalidInputError("this receiver does not forward to that target")
+        self._store.requeue(delivery, target, now)
+        self.wake()
+
+    def _send(self, delivery: Delivery, form: Mapping[str, str], now: float) -> None:
+        url = validate_url(form.get("to", ""), "URL", reach=self._reach)
+        body, headers = delivery.body, list(delivery.headers)
+        edited = form.get("body")
+        if edited is not None:
+            if not self._secrets:
+                raise InvalidInputError("no secret is known to sign the edited delivery with")
+            # Browsers send line breaks as CR LF.
+            body = edited.replace("\r\n", "\n").encode("utf-8", "surrogatepass")
+            headers = delivery_headers(body, delivery.event, self._secrets[0], self._clock.now())
+        result = redact_result(deliver(url, body, headers, reach=self._reach), self._secrets)
+        attempt = Attempt(url, now, result)
+        self._store.record_replay(delivery.number, attempt, is_unchanged=edited is None)
+        self.wake()
+
+    def _change_queue(self, operation: str, form: Mapping[str, str], now: float) -> None:
+        target, number = form.get("target", ""), form.get("number", "")
+        forwards = [
+            queued.forward
+            for queued in self._store.queue(target=target)
+            if operation == "clear" or str(queued.forward.number) == number
+        ]
+        changes: Mapping[str, Any] = {
+            "skip": self._store.skip,
+            "clear": self._store.skip,
+            "retry": self._store.retry,
+        }
+        if operation not in changes:
+            raise InvalidInputError("unknown operation")
+        changes[operation](forwards, now)
+        self.wake()
+
+
+class _ChangeFeed:
+    """Reports changes of a store to open streams, from a thread that runs while there are any."""
+
+    def __init__(self, store: DeliveryStore) -> None:
+        self._store = store
+        self._lock = threading.Lock()
+        self._streams: list[EventStream] = []
+        self._wakeup = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._is_closed = False
+
+    def add(self, stream: EventStream) -> None:
+        """Report changes to a stream until it is closed."""
+        with self._lock:
+            self._streams.append(stream)
+            if self._thread is None and not self._is_closed:
+                self._thread = threading.Thread(
+                    target=self._run, name="inspector changes", daemon=True
+                )
+                self._thread.start()
+        self._wakeup.set()
+
+    def wake(self) -> None:
+        """Look for changes now."""
+        if self._thread is not None:
+            self._wakeup.set()
+
+    def close(self) -> None:
+        """End the thread."""
+        self._is_closed = True
+        self._wakeup.set()
+
+    def _run(self) -> None:
+        version: Any = None
+        polls = 0
+        while not self._is_closed:
+            # Deliveries that arrive together are one change.
+            self._wakeup.wait(_POLL_SECONDS)
+            self._wakeup.clear()
+            with self._lock:
+                self._streams = [stream for stream in self._streams if not stream.is_closed]
+                streams = list(self._streams)
+                if not streams:
+                    self._thread = None
+                    return
+            current = version
+            with suppress(StorageError):
+                current = self._store.version()
+            polls += 1
+            for stream in streams:
+                if current != version:
+                    stream.send("change", str(current[0] or 0))
+                elif polls % _KEEP_ALIVE_POLLS == 0:
+                    stream.keep_alive()
+            version = current
+            if not self._is_closed:
+                self._wakeup.wait(_POLL_SECONDS / 5)
+
+
+def _parse_search(text: str) -> Callable[[Delivery], bool] | None:
+    """The filter in a search: conditions such as `event=post.*`, or any other text.
+
+    Raises:
+        InvalidInputError: A condition is malformed, or its event unknown.
+    """
+    text = text.strip()
+    if not text:
+        return None
+    if "=" in text:
+        return partial(is_selected, conditions=parse_conditions(text, "Search"))
+    return partial(_contains, text=text.casefold())
+
+
+def _contains(delivery: Delivery, text: str) -> bool:
+    searched = f"{delivery.id} {delivery.event} {delivery.body.decode('utf-8', 'replace')}"
+    return text in searched.casefold()
+
+
+def _parse_form(text: str, *, blanks: bool = False) -> dict[str, str]:
+    return {name: values[0] for name, values in parse_qs(text, keep_blank_values=blanks).items()}
+
+
+def _redirect(location: str) -> Response:
+    return Response(303, b"", {"Location": location})
 
 
 def _message(title: str, message: str, status: int) -> Response:
     return render_page("message.html", status=status, title=title, message=message)
-
-
-def _summary(delivery: Delivery) -> dict[str, Any]:
-    return {
-        "number": delivery.number,
-        "id": delivery.id,
-        "event": delivery.event,
-        "received": f"{datetime.fromtimestamp(delivery.received_at, UTC):%Y-%m-%d %H:%M:%S} UTC",
-        "state": delivery_state(delivery.reason, is_duplicate=delivery.is_duplicate),
-        "response": delivery.status,
-    }
-
-
-def _format_forward(forward: Forward) -> str:
-    if forward.due_at is not None:
-        return f"{forward.target} queued"
-    return f"{forward.target} {forward.error or forward.status}"

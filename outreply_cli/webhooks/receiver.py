@@ -21,6 +21,7 @@ from outreply_cli.spec.events import matches
 from outreply_cli.webhooks.conditions import Conditions, matches_all
 from outreply_cli.webhooks.event import Event, EventError, body_digest, parse_event
 from outreply_cli.webhooks.forward import Forwarder, ForwardTarget, redact_result
+from outreply_cli.webhooks.inspector import EVENTS_PATH, Inspector
 from outreply_cli.webhooks.metrics import CONTENT_TYPE
 from outreply_cli.webhooks.mock_responses import ResponseScript, ScriptedResponse
 from outreply_cli.webhooks.models import Attempt, IncomingDelivery
@@ -101,7 +102,7 @@ class Receiver:
     WSGI application.
 
     `on_received` is called with each delivery once its response is known, from any thread.
-    `forwarders` are notified after each delivery. `inspect` handles requests below `/_inspect`,
+    `forwarders` are notified after each delivery. `inspector` handles requests below `/_inspect`,
     and `measure` returns the metrics.
     """
 
@@ -115,12 +116,12 @@ class Receiver:
         on_received: Callable[[Received], None],
         targets: Sequence[ForwardTarget] = (),
         forwarders: Sequence[Forwarder] = (),
-        inspect: "Callable[[WSGIEnvironment], Response | None] | None" = None,
+        inspector: Inspector | None = None,
         measure: Callable[[], str] | None = None,
     ) -> None:
         self._store, self._config, self._script = store, config, script
         self._clock, self._on_received = clock, on_received
-        self._inspect, self._measure = inspect, measure
+        self._inspector, self._measure = inspector, measure
         # The sender waits for this target; the others have queues.
         self._relay_target = targets[0] if targets and config.relays_status else None
         self._queued_targets = targets[1:] if self._relay_target else targets
@@ -138,7 +139,15 @@ class Receiver:
             self._writer.close()
 
     def accept(self, environ: "WSGIEnvironment", respond: Respond) -> bool:
-        """Take over the request if it is a delivery; the response follows once it is stored."""
+        """Take over the request if it is a delivery; the response follows once it is stored.
+
+        The inspector's stream of changes is taken over too.
+        """
+        if environ["PATH_INFO"] == EVENTS_PATH and self._inspector is not None:
+            if environ["REQUEST_METHOD"] != "GET" or not self._inspector.allows(environ):
+                return False
+            respond(self._inspector.open_stream())
+            return True
         if environ["PATH_INFO"] != self._config.path or environ["REQUEST_METHOD"] != "POST":
             return False
         rejection = self._reject_early(environ)
@@ -194,8 +203,8 @@ class Receiver:
                 text = self._measure().encode()
                 return Response(200, text, {}, CONTENT_TYPE)
             return _refusal(405, "Use GET", {"Allow": "GET, HEAD"})
-        if path.startswith("/_inspect") and self._inspect is not None:
-            response = self._inspect(environ)
+        if path.startswith("/_inspect") and self._inspector is not None:
+            response = self._inspector(environ)
             if response is not None:
                 return response
         if path == self._config.path:

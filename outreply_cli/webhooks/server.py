@@ -12,7 +12,7 @@ from outreply_cli.webhooks.forward import (
     ForwardReport,
     ForwardTarget,
 )
-from outreply_cli.webhooks.inspector import Inspector
+from outreply_cli.webhooks.inspector import Inspector, InspectorSettings
 from outreply_cli.webhooks.metrics import ReceiverMetrics, delivery_label
 from outreply_cli.webhooks.mock_responses import ResponseScript
 from outreply_cli.webhooks.receiver import BODY_BYTES_MAX, Received, Receiver, ReceiverConfig
@@ -40,6 +40,8 @@ class WebhookServer:
     forward are finished first; `on_waiting` is then called with their number. Port 0 picks a free
     one; the attribute `port` is the one in use, and `addresses` are all that the server listens on.
 
+    Without settings of the `inspector`, there is no page at `/_inspect`.
+
     Raises:
         StorageError: The port is in use.
     """
@@ -57,10 +59,15 @@ class WebhookServer:
         port: int = 0,
         script: ResponseScript | None = None,
         targets: Sequence[ForwardTarget] = (),
-        has_inspector: bool = True,
+        inspector: InspectorSettings | None = None,
     ) -> None:
         queued = targets[1:] if config.relays_status else targets
         metrics = ReceiverMetrics()
+        names = [target.name for target in queued]
+        self._inspector = (
+            None if inspector is None
+            else Inspector(store, config.secrets, names, clock, inspector)
+        )  # fmt: skip
 
         def observe_received(received: Received) -> None:
             delivery = received.delivery
@@ -68,12 +75,16 @@ class WebhookServer:
                 is_verified=delivery.is_verified, is_duplicate=delivery.is_duplicate
             )
             metrics.observe_delivery(label, received.milliseconds / 1000)
+            if self._inspector is not None:
+                self._inspector.wake()
             on_received(received)
 
         def observe_forwarded(report: ForwardReport) -> None:
             if isinstance(report, ForwardAttempt):
                 accepted = "accepted" if report.result.is_accepted else "failed"
                 metrics.observe_attempt(report.target, accepted)
+            if self._inspector is not None:
+                self._inspector.wake()
             on_forwarded(report)
 
         self._on_waiting = on_waiting
@@ -81,7 +92,6 @@ class WebhookServer:
         self._forwarders = [
             Forwarder(store, target, clock, observe_forwarded, config.secrets) for target in queued
         ]
-        names = [target.name for target in queued]
         self._receiver = Receiver(
             store,
             config=config,
@@ -90,7 +100,7 @@ class WebhookServer:
             on_received=observe_received,
             targets=targets,
             forwarders=self._forwarders,
-            inspect=Inspector(store, config.secrets, names, clock) if has_inspector else None,
+            inspector=self._inspector,
             measure=lambda: metrics.render(store.queue_lengths(), clock.now().timestamp()),
         )
         try:
@@ -114,6 +124,8 @@ class WebhookServer:
     def __exit__(self, *_: object) -> None:
         for forwarder in self._forwarders:
             forwarder.stop()
+        if self._inspector is not None:
+            self._inspector.close()
         self._server.stop()
         self._thread.join(_SHUTDOWN_SECONDS)
         self._receiver.close()

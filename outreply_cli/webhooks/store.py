@@ -469,12 +469,10 @@ class DeliveryStore:
         if event is None:
             found = self._newest(conditions, values, limit, selects)
         else:
-            with self._read() as db:
-                names = [str(row["event"]) for row in db.execute(_EVENT_NAMES).fetchall()]
             # The newest of each name, then of all: sorting all matches would take ever longer.
             found = [
                 delivery
-                for name in names
+                for name in self.event_names()
                 if matches(name, [event])
                 for delivery in self._newest(
                     ["event = ?", *conditions], [name, *values], limit, selects
@@ -482,6 +480,11 @@ class DeliveryStore:
             ]
             found = sorted(found, key=lambda delivery: -delivery.number)[:limit]
         return [HistoryEntry(delivery, self.forwards(delivery.number)) for delivery in found]
+
+    def event_names(self) -> list[str]:
+        """The names of all events that were received; empty for an unknown one."""
+        with self._read() as db:
+            return [str(row["event"]) for row in db.execute(_EVENT_NAMES).fetchall()]
 
     def _newest(
         self,

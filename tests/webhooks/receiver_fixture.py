@@ -12,6 +12,7 @@ from outreply_cli.clock import Clock, SystemClock
 from outreply_cli.webhooks import sign
 from outreply_cli.webhooks.fixtures import encode_body, sample_event
 from outreply_cli.webhooks.forward import ForwardAttempt, ForwardReport
+from outreply_cli.webhooks.inspector import InspectorSettings
 from outreply_cli.webhooks.receiver import Received, ReceiverConfig
 from outreply_cli.webhooks.server import WebhookServer
 from outreply_cli.webhooks.store import DeliveryStore
@@ -85,6 +86,7 @@ def run_receiver(
         else:
             taken.append(report.target)
 
+    options.setdefault("inspector", InspectorSettings())
     server = WebhookServer(
         store,
         config=config or ReceiverConfig(secrets=[SECRET]),

@@ -1,27 +1,48 @@
-"""The web page at `/_inspect`: escaping, local access only, CSRF protection."""
+"""The web page at `/_inspect`: what it shows and changes, local access only, escaping."""
 
 import http.client
+import json
 import re
+import subprocess
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
 
+import pytest
+
+from outreply_cli.webhooks import sign
 from outreply_cli.webhooks.forward import UrlTarget
-from tests.browser import dump_dom, needs_browser
-from tests.webhooks.receiver_fixture import RunningReceiver, event_body, run_receiver
+from outreply_cli.webhooks.inspector import InspectorSettings
+from tests.browser import Browser, needs_browser
+from tests.webhooks.handler_server import HandlerServer, run_handler, wait_for
+from tests.webhooks.receiver_fixture import SECRET, RunningReceiver, event_body, run_receiver
 
 HOSTILE = "</pre><script>document.title='xss'</script><img src=x onerror=alert(1)>"
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
 def fetch(
     receiver: RunningReceiver, path: str, method: str = "GET", body: str = "", **headers: str
 ) -> tuple[int, str]:
-    connection = http.client.HTTPConnection("127.0.0.1", receiver.server.port)
+    connection = http.client.HTTPConnection("127.0.0.1", receiver.server.port, timeout=30)
     sent = {name.replace("_", "-"): value for name, value in headers.items()}
-    connection.request(method, path, body, sent)
-    response = connection.getresponse()
-    text = response.read().decode()
-    connection.close()
-    return response.status, text
+    with closing(connection):
+        connection.request(method, path, body, sent)
+        response = connection.getresponse()
+        return response.status, response.read().decode()
+
+
+def proof_of(receiver: RunningReceiver) -> str:
+    page = fetch(receiver, "/_inspect/1")[1]
+    return str(re.findall('name="csrf_token" value="([^"]+)"', page)[0])
+
+
+def post(receiver: RunningReceiver, path: str, **form: str) -> tuple[int, str]:
+    body = urlencode({"csrf_token": proof_of(receiver), **form})
+    return fetch(receiver, path, "POST", body, **FORM)
 
 
 def test_pages_are_escaped_without_secrets(tmp_path: Path) -> None:
@@ -29,57 +50,322 @@ def test_pages_are_escaped_without_secrets(tmp_path: Path) -> None:
         receiver.send(event_body("post.published", f"data.post.message={HOSTILE}"))
         headers = {"X-OutReply-Event": HOSTILE, "X-Other": HOSTILE, "Authorization": "Bearer t0k"}
         receiver.send(HOSTILE.encode(), signature="sha256=" + "0" * 64, headers=headers)
-        for path in ("/_inspect", "/_inspect/1", "/_inspect/2"):
+        for path in ("/_inspect", "/_inspect/1", "/_inspect/2", "/_inspect/2?compare=1"):
             status, page = fetch(receiver, path)
             assert status == 200
-            assert "<script" not in page
+            assert page.count("<script") == 1
             assert "<img" not in page
             assert "whsec_" not in page
             assert "t0k" not in page
         assert "signed with another secret" in fetch(receiver, "/_inspect/2")[1]
         assert "signed with secret 1" in fetch(receiver, "/_inspect/1")[1]
-        assert fetch(receiver, "/_inspect/99")[0] == 404
+        for path in ("/_inspect/99", "/_inspect/x", "/_inspect/1?compare=99"):
+            assert fetch(receiver, path)[0] == 404
 
 
-def test_remote_host_gets_404(tmp_path: Path) -> None:
+@pytest.mark.parametrize("path", ["/_inspect", "/_inspect/1", "/_inspect/events"])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Host": "abc.tunnel.example"},
+        {"X_Forwarded_For": "203.0.113.7"},
+        {"CF_Connecting_IP": "203.0.113.7"},
+    ],
+    ids=["host", "proxy", "cloudflared"],
+)
+def test_remote_client_gets_404(tmp_path: Path, path: str, headers: dict[str, str]) -> None:
     with run_receiver(tmp_path) as receiver:
-        assert fetch(receiver, "/_inspect", Host="abc.tunnel.example")[0] == 404
+        receiver.send(event_body())
+        assert fetch(receiver, path, **headers)[0] == 404
         assert fetch(receiver, "/_inspect", Host="localhost:99")[0] == 200
-        # tailscale forwards the Host header of the client.
-        for header in ("X_Forwarded_For", "X_Forwarded_Host", "Forwarded", "CF_Connecting_IP"):
-            proxied = {"Host": "localhost", header: "203.0.113.7"}
-            assert fetch(receiver, "/_inspect", **proxied)[0] == 404
-    with run_receiver(tmp_path, has_inspector=False) as receiver:
-        assert fetch(receiver, "/_inspect")[0] == 404
 
 
-def test_replay_needs_csrf_token_and_origin(tmp_path: Path) -> None:
+def test_page_can_be_disabled(tmp_path: Path) -> None:
+    with run_receiver(tmp_path, inspector=None) as receiver:
+        for path in ("/_inspect", "/_inspect/events"):
+            assert fetch(receiver, path)[0] == 404
+
+
+def test_changes_need_csrf_token_and_origin(tmp_path: Path) -> None:
     target = UrlTarget("http://127.0.0.1:9/")
     with run_receiver(tmp_path, targets=[target]) as receiver:
         receiver.send(event_body())
-        token = re.findall('name="csrf_token" value="([^"]+)"', fetch(receiver, "/_inspect/1")[1])[
-            0
-        ]
-        form = urlencode({"csrf_token": token})
-        kind = "application/x-www-form-urlencoded"
-        assert fetch(receiver, "/_inspect/1", "POST", "", Content_Type=kind)[0] == 403
-        assert fetch(receiver, "/_inspect/1", "POST", "csrf_token=x", Content_Type=kind)[0] == 403
-        foreign = {"Origin": "http://evil.example", "Content_Type": kind}
-        assert fetch(receiver, "/_inspect/1", "POST", form, **foreign)[0] == 403
-        own = {"Origin": f"http://127.0.0.1:{receiver.server.port}", "Content_Type": kind}
-        before = len(receiver.store.history(limit=9)[0].forwards)
+        words = {"operation": "forward", "to": target.name}
+        form = urlencode({"csrf_token": proof_of(receiver), **words})
+        for path in ("/_inspect/1", "/_inspect/queue"):
+            assert fetch(receiver, path, "POST", "", **FORM)[0] == 403
+            assert fetch(receiver, path, "POST", "csrf_token=x", **FORM)[0] == 403
+            foreign = {"Origin": "http://evil.example", **FORM}
+            assert fetch(receiver, path, "POST", form, **foreign)[0] == 403
+        own = {"Origin": f"http://127.0.0.1:{receiver.server.port}", **FORM}
+        before = len(receiver.store.forwards(1))
         assert fetch(receiver, "/_inspect/1", "POST", form, **own)[0] == 303
-        assert len(receiver.store.history(limit=9)[0].forwards) == before + 1
+        assert len(receiver.store.forwards(1)) == before + 1
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        ({"operation": "delete"}, "Unknown operation"),
+        ({"operation": "forward", "to": "http://8.8.8.8/"}, "does not forward to that target"),
+        ({"operation": "send", "to": "http://8.8.8.8/"}, "refusing to send"),
+        ({"operation": "send", "to": ""}, "not an http or https URL"),
+    ],
+)
+def test_invalid_change_is_refused(tmp_path: Path, words: dict[str, str], text: str) -> None:
+    with run_receiver(tmp_path) as receiver:
+        receiver.send(event_body())
+        status, page = post(receiver, "/_inspect/1", **words)
+        assert status == 400
+        assert text in page
+        assert receiver.store.attempts(1) == []
+
+
+def test_search_and_filters(tmp_path: Path) -> None:
+    with run_receiver(tmp_path) as receiver:
+        receiver.send(event_body("post.published", "data.post.message=Needle"))
+        receiver.send(event_body("comment.received"))
+        receiver.send(b"nonsense", signature="sha256=" + "0" * 64)
+
+        def rows(**query: str) -> list[str]:
+            page = fetch(receiver, f"/_inspect?{urlencode(query)}")[1]
+            return re.findall(r'data-number="(\d+)"', page)
+
+        assert rows() == ["3", "2", "1"]
+        assert rows(q="needle") == ["1"]
+        assert rows(q="data.post.platform=instagram") == ["1"]
+        assert rows(q="event!=comment.*") == ["1"]
+        assert rows(event="comment.received") == ["2"]
+        assert rows(show="invalid") == ["3"]
+        assert rows(show="failed") == []
+        assert rows(limit="2") == ["3", "2"]
+        assert "Show more" in fetch(receiver, "/_inspect?limit=2")[1]
+        assert "unknown event" in fetch(receiver, "/_inspect?q=event=post.nope")[1]
+
+
+def test_times_are_local(tmp_path: Path) -> None:
+    settings = InspectorSettings(ZoneInfo("Asia/Kathmandu"))
+    with run_receiver(tmp_path, inspector=settings) as receiver:
+        receiver.send(event_body())
+        page = fetch(receiver, "/_inspect/1")[1]
+        assert re.search(r"\d\d:\d\d:\d\d \+0545 \(.* UTC\)", page)
+
+
+def test_replay_shows_what_the_handler_responded(tmp_path: Path) -> None:
+    with run_handler() as app, run_receiver(tmp_path) as receiver:
+        app.response_body = b'{"note": "from the handler"}'
+        body = event_body()
+        receiver.send(body, headers={"X-OutReply-Event": "post.published"})
+        assert post(receiver, "/_inspect/1", operation="send", to=app.url)[0] == 303
+        assert app.requests[0][1] == body
+        page = fetch(receiver, "/_inspect/1")[1]
+        assert "from the handler" in page
+        assert app.url.replace("&", "&amp;") in page
+
+
+def test_edited_delivery_is_signed_again(tmp_path: Path) -> None:
+    with run_handler() as app, run_receiver(tmp_path) as receiver:
+        receiver.send(event_body())
+        edited = '{"event": "post.published",\r\n"data": {"edited": "ü"}}'
+        assert post(receiver, "/_inspect/1", operation="send", to=app.url, body=edited)[0] == 303
+        ((headers, body),) = app.requests
+        assert body == edited.replace("\r\n", "\n").encode()
+        assert headers["x-outreply-signature"] == sign(body, SECRET)
+        (attempt,) = receiver.store.attempts(1)
+        assert attempt.result.status == 200
+
+
+def test_queue_is_changed(tmp_path: Path) -> None:
+    with run_handler() as app:
+        app.refuses = lambda _body: True
+        with run_receiver(tmp_path, targets=[UrlTarget(app.url)]) as receiver:
+            for _ in range(3):
+                receiver.send(event_body())
+            wait_for(lambda: bool(receiver.forwarded))
+            page = fetch(receiver, "/_inspect?show=queue")[1]
+            numbers = re.findall('name="number" value="([^"]+)"', page)
+            assert len(numbers) == 6
+            words = {"target": app.url, "number": numbers[0]}
+            assert post(receiver, "/_inspect/queue", operation="skip", **words)[0] == 303
+            assert len(receiver.store.queue()) == 2
+            assert post(receiver, "/_inspect/queue", operation="nope", **words)[0] == 400
+            assert post(receiver, "/_inspect/queue", operation="clear", target=app.url)[0] == 303
+            assert receiver.store.queue() == []
+
+
+def test_curl_command_sends_the_same_delivery(tmp_path: Path) -> None:
+    bodies = [
+        event_body("post.published", "data.post.message=it's $HOME `x` \\"),
+        b'{"event": "post.published", "data": {}}\n',
+        b'{"event": "post.published", "data": {"x": "\xc2\x85"}}',
+    ]
+    with run_handler() as app, run_receiver(tmp_path) as receiver:
+        for number, body in enumerate(bodies, 1):
+            receiver.send(body, headers={"Content-Type": "application/json"})
+            page = fetch(receiver, f"/_inspect/{number}")[1]
+            (shown,) = re.findall(r'id="curl".*?<pre>(.*?)</pre>', page, re.DOTALL)
+            command = unescape(shown).replace("http://localhost:3000/", app.url)
+            subprocess.run(["bash", "-c", command], check=True, capture_output=True, timeout=30)
+            headers, received = app.requests[-1]
+            assert received == body
+            assert headers["content-type"] == "application/json"
+            assert headers["x-outreply-signature"] == sign(body, SECRET)
+
+
+def test_fixture_is_the_same_delivery(tmp_path: Path) -> None:
+    with run_receiver(tmp_path) as receiver:
+        body = event_body("post.published", "data.post.message=  'quoted' \"too\"")
+        receiver.send(body)
+        page = fetch(receiver, "/_inspect/1")[1]
+        (shown,) = re.findall(r'id="fixture".*?<pre>(.*?)</pre>', page, re.DOTALL)
+        values: dict[str, Any] = {}
+        exec(unescape(shown), values)  # noqa: S102 - the fixture itself
+        assert values["BODY"] == body
+        assert values["HEADERS"]["X-OutReply-Signature"] == sign(body, SECRET)
+
+
+def unescape(text: str) -> str:
+    import html
+
+    return html.unescape(text)
+
+
+def test_difference(tmp_path: Path) -> None:
+    with run_receiver(tmp_path) as receiver:
+        receiver.send(event_body("post.published", "data.post.message=One"))
+        receiver.send(event_body("post.published", "data.post.message=Two"))
+        page = fetch(receiver, "/_inspect/2?compare=1")[1]
+        lines = re.findall(r'<span class="(added|removed)">(.*?)</span>', page)
+        texts = {(kind, unescape(line)[1:].strip()) for kind, line in lines}
+        assert ("removed", '"message": "One",') in texts
+        assert ("added", '"message": "Two",') in texts
+        same = fetch(receiver, "/_inspect/2?compare=2")[1]
+        assert "Both are the same." in same
+
+
+def test_stream_reports_changes(tmp_path: Path) -> None:
+    with run_receiver(tmp_path) as receiver:
+        receiver.send(event_body())
+        connection = http.client.HTTPConnection("127.0.0.1", receiver.server.port, timeout=30)
+        with closing(connection):
+            connection.request("GET", "/_inspect/events")
+            response = connection.getresponse()
+            assert response.getheader("Content-Type") == "text/event-stream; charset=utf-8"
+            events = read_events(response)
+            assert next(events) == ("change", "1")
+            receiver.send(event_body())
+            assert next(events) == ("change", "2")
+            # Another process has changed the store.
+            with closing(type(receiver.store)(receiver.store._path)) as other:
+                other.requeue(other.find("1"), "http://127.0.0.1:9/", 0.0)
+            assert next(events) == ("change", "2")
+
+
+def read_events(response: http.client.HTTPResponse) -> Iterator[tuple[str, str]]:
+    event = ""
+    while line := response.readline().decode().rstrip("\n"):
+        name, _, value = line.partition(": ")
+        if name == "event":
+            event = value
+        elif name == "data":
+            yield event, value
+            response.readline()
+
+
+def test_open_stream_does_not_delay_the_end(tmp_path: Path) -> None:
+    with run_receiver(tmp_path) as receiver:
+        connection = http.client.HTTPConnection("127.0.0.1", receiver.server.port, timeout=30)
+        connection.request("GET", "/_inspect/events")
+        response = connection.getresponse()
+    assert response.read() in {b"", b"event: change\ndata: 0\n\n"}
+    connection.close()
+
+
+@contextmanager
+def run_page(tmp_path: Path) -> Iterator[tuple[RunningReceiver, HandlerServer, Browser, str]]:
+    with run_handler() as app:
+        target = UrlTarget(app.url)
+        with (
+            run_receiver(tmp_path, targets=[target]) as receiver,
+            Browser(tmp_path / "profile") as browser,
+        ):
+            yield receiver, app, browser, f"http://127.0.0.1:{receiver.server.port}/_inspect"
 
 
 @needs_browser
 def test_browser_runs_no_injected_script(tmp_path: Path) -> None:
-    with run_receiver(tmp_path) as receiver:
+    with run_page(tmp_path) as (receiver, _, browser, root):
         receiver.send(event_body("comment.received", f"data.comment.message={HOSTILE}"))
-        root = f"http://127.0.0.1:{receiver.server.port}/_inspect"
-        listed = dump_dom(root, tmp_path / "profile")
-        assert "<title>Webhooks</title>" in listed
-        assert "comment.received" in listed
-        detail = dump_dom(f"{root}/1", tmp_path / "profile")
-        assert "<h2>Verification</h2>" in detail
-        assert "<title>xss</title>" not in detail
+        tab = browser.open(f"{root}/1")
+        tab.wait("document.getElementById('live').textContent === 'Live'")
+        assert "onerror" in tab.text("#delivery")
+        assert tab.evaluate("document.title") == "comment.received - Webhooks"
+        assert browser.messages == []
+        assert {url.partition("?")[0] for url in browser.requests} <= {
+            root, f"{root}/1", f"{root}/events",
+        }  # fmt: skip
+
+
+@needs_browser
+def test_page_updates_and_follows_keys(tmp_path: Path) -> None:
+    with run_page(tmp_path) as (receiver, app, browser, root):
+        app.response_body = b"first answer"
+        tab = browser.open(root)
+        tab.wait("document.getElementById('live').textContent === 'Live'")
+        receiver.send(event_body())
+        tab.wait("document.querySelectorAll('#list a[data-number]').length === 1")
+        receiver.send(event_body("post.failed"))
+        tab.wait("document.querySelectorAll('#list a[data-number]').length === 2")
+        tab.press("j")
+        tab.wait("document.querySelector('article')?.dataset.number === '2'")
+        tab.wait("document.querySelector('#delivery').textContent.includes('first answer')")
+        tab.press("j")
+        tab.wait("document.querySelector('article')?.dataset.number === '1'")
+        assert tab.evaluate("location.pathname") == "/_inspect/1"
+        requests = len(app.requests)
+        tab.press("r")
+        wait_for(lambda: len(app.requests) == requests + 1)
+        tab.wait("document.querySelectorAll('.timeline > li').length === 2")
+        tab.press("e")
+        tab.wait("document.activeElement.name === 'body'")
+        tab.evaluate('document.activeElement.value = \'{"event": "post.published"}\'')
+        tab.click("Sign and send", within="#edit")
+        wait_for(lambda: app.requests[-1][1] == b'{"event": "post.published"}')
+        tab.wait("document.querySelectorAll('.timeline > li').length === 3")
+        tab.press("Escape")
+        tab.press("Escape")
+        tab.wait("location.pathname === '/_inspect'")
+        tab.evaluate("document.querySelector('[name=q]').value = 'event=post.failed'")
+        tab.click("Search", within="#search")
+        tab.wait("document.querySelectorAll('#list a[data-number]').length === 1")
+        assert browser.messages == []
+
+
+@needs_browser
+def test_page_works_without_scripts(tmp_path: Path) -> None:
+    with run_page(tmp_path) as (receiver, app, browser, root):
+        receiver.send(event_body())
+        wait_for(lambda: len(app.requests) == 1)
+        tab = browser.open(f"{root}?q=post", scripts=False)
+        assert "/_inspect/1?q=post" in json.dumps(tab.links())
+        tab = browser.open(f"{root}/1", scripts=False)
+        tab.submit(".forward")
+        wait_for(lambda: len(app.requests) == 2)
+
+
+@needs_browser
+@pytest.mark.parametrize("width", [390, 1400])
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_page_fits_the_window(tmp_path: Path, width: int, dark: bool) -> None:
+    with run_page(tmp_path) as (receiver, _, browser, root):
+        receiver.send(event_body("post.published", f"data.post.message={'x' * 500}"))
+        for path in ("", "/1", "?show=queue"):
+            tab = browser.open(root + path, width=width, dark=dark)
+            assert tab.evaluate("document.documentElement.scrollWidth") <= width
+            overflowing = (
+                "[...document.querySelectorAll('main *, header *')].filter((element) => "
+                "element.getBoundingClientRect().right > innerWidth + 1).length"
+            )
+            assert tab.evaluate(overflowing) == 0
+            background = tab.evaluate("getComputedStyle(document.body).backgroundColor")
+            assert (background == "rgb(18, 22, 27)") is dark

@@ -1,7 +1,7 @@
 """HTTP responses of the local server."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -58,6 +58,44 @@ class Response:
         """Send the response as a WSGI application."""
         start_response(f"{self.status} {self.reason}", self.header_list)
         return () if environ["REQUEST_METHOD"] == "HEAD" else (self.body,)
+
+
+class EventStream:
+    """An open response of server-sent events; safe to use from any thread.
+
+    Attributes:
+        is_closed: Whether the client has gone, or the server stops.
+    """
+
+    def __init__(self, write: Callable[[bytes], None]) -> None:
+        self._write = write
+        self.is_closed = False
+
+    def send(self, event: str, data: str) -> None:
+        """Send an event whose data is one line."""
+        self._write(f"event: {event}\ndata: {data}\n\n".encode())
+
+    def keep_alive(self) -> None:
+        """Send a comment, so that nothing on the way closes the connection."""
+        self._write(b":\n\n")
+
+
+class EventStreamResponse(Response):
+    """A response that stays open; `on_open` gets its stream.
+
+    A handler that takes a request over can send it, a WSGI application cannot.
+    """
+
+    __slots__ = ("on_open",)
+
+    def __init__(self, headers: dict[str, str], on_open: Callable[[EventStream], None]) -> None:
+        super().__init__(200, b"", headers, "text/event-stream; charset=utf-8")
+        self.on_open = on_open
+
+    @property
+    def header_list(self) -> list[tuple[str, str]]:
+        """All headers; the end of the connection ends the body."""
+        return [*self.headers.items(), ("Content-Type", self.content_type)]
 
 
 def json_response(status: int, body: Any, headers: dict[str, str]) -> Response:

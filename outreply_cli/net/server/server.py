@@ -27,7 +27,12 @@ from urllib.parse import unquote_to_bytes
 import h11
 
 from outreply_cli.errors import StorageError
-from outreply_cli.net.server.response import ConnectionDropped, Response
+from outreply_cli.net.server.response import (
+    ConnectionDropped,
+    EventStream,
+    EventStreamResponse,
+    Response,
+)
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
@@ -38,6 +43,8 @@ Handler = Callable[["WSGIEnvironment", Respond], bool]
 _READ_BYTES = 256 * 1024
 _SPOOL_BYTES = 512 * 1024
 _SWEEP_SECONDS = 0.25
+# A client that does not read its events is disconnected.
+_STREAM_BYTES_MAX = 64 * 1024
 _BACKLOG = 1_024
 # A server that listens on all addresses is reached through loopback.
 _WILDCARDS = {"*": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
@@ -242,6 +249,7 @@ class _Connection(asyncio.Protocol):
         # and its number.
         self._has_started = self._is_busy = False
         self._serial = 0
+        self._stream: EventStream | None = None
         self._is_closing = False
         self._deadline: float | None = server.now() + self._limits.request_seconds
 
@@ -256,6 +264,7 @@ class _Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         self._is_closing = True
         self._transport = None
+        self._close_stream()
         self._server.forget(self)
 
     def data_received(self, data: bytes) -> None:
@@ -276,7 +285,7 @@ class _Connection(asyncio.Protocol):
         # A client may close its side after a request and still read the response.
         self._http.receive_data(b"")
         if self._is_busy:
-            return True
+            return self._stream is None
         self._advance()
         return self._is_busy
 
@@ -286,8 +295,15 @@ class _Connection(asyncio.Protocol):
 
     def close_when_idle(self) -> None:
         self._is_closing = True
-        if not self._is_busy and self._transport is not None:
+        is_idle = not self._is_busy or self._stream is not None
+        self._close_stream()
+        if is_idle and self._transport is not None:
             self._transport.close()
+
+    def _close_stream(self) -> None:
+        if self._stream is not None:
+            self._stream.is_closed = True
+        self._stream = None
 
     def abort(self) -> None:
         self._is_closing = True
@@ -361,6 +377,11 @@ class _Connection(asyncio.Protocol):
         if response is None:
             self.abort()
             return
+        if isinstance(response, EventStreamResponse) and not self._is_closing:
+            self._send(response, must_close=True)
+            self._stream = EventStream(self._write_from_any_thread)
+            response.on_open(self._stream)
+            return
         must_close = self._is_closing or self._http.their_state is not h11.DONE
         self._send(response, must_close=must_close)
         if must_close or (response.body and response.length != len(response.body)):
@@ -408,6 +429,17 @@ class _Connection(asyncio.Protocol):
     def _write(self, data: bytes) -> None:
         if self._transport is not None:
             self._transport.write(data)
+
+    def _write_from_any_thread(self, data: bytes) -> None:
+        self._server.call_soon(partial(self._write_event, data))
+
+    def _write_event(self, data: bytes) -> None:
+        if self._transport is None or self._stream is None:
+            return
+        if self._transport.get_write_buffer_size() > _STREAM_BYTES_MAX:
+            self.abort()
+            return
+        self._write(data)
 
     def _finish(self) -> None:
         """Close the connection once everything written is sent."""
