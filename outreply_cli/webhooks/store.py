@@ -265,7 +265,7 @@ class DeliveryStore:
             if row is None:
                 return None
             delivery = self._delivery(db, row["delivery"])
-        return None if delivery is None else QueuedDelivery(forward_from_row(row), delivery)
+            return None if delivery is None else QueuedDelivery(forward_from_row(row), delivery)
 
     def start_forward(self, forward: Forward, lease: TargetLease) -> bool:
         """Record that a command is about to start; False if it must not start any more."""
@@ -504,7 +504,7 @@ class DeliveryStore:
                     f"ORDER BY number DESC LIMIT {size}",
                     [*values, *([] if last is None else [last])],
                 ).fetchall()
-            deliveries = [delivery_from_row(row) for row in rows]
+                deliveries = [delivery_from_row(row) for row in rows]
             found += [item for item in deliveries if selects is None or selects(item)]
             if len(rows) < size:
                 break

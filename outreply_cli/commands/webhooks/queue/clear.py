@@ -20,7 +20,7 @@ def run(
 
     They stay in the history; queue retry --failed takes them back.
 
-    Example: outreply webhooks queue clear --to localhost:3000/hooks
+    Example: outreply webhooks queue clear --to localhost:3000/hooks --yes
 
     Example: outreply webhooks queue clear --yes
     """
