@@ -10,7 +10,7 @@ import socket
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from statistics import median, quantiles
@@ -24,6 +24,7 @@ from outreply_cli.net.server.response import Response as PlainResponse
 from outreply_cli.net.server.server import LocalServer, Respond
 from outreply_cli.webhooks import sign
 from outreply_cli.webhooks.fixtures import encode_body, sample_event
+from outreply_cli.webhooks.forward import ForwardTarget, UrlTarget
 from outreply_cli.webhooks.receiver import ReceiverConfig
 from outreply_cli.webhooks.server import LIMITS, WebhookServer
 from outreply_cli.webhooks.store import DeliveryStore
@@ -36,6 +37,7 @@ SECRET = "whsec_benchmark"
 SENDERS = 8
 SECONDS = 3.0
 ROUNDS = 3
+HANGING = 8
 _TIMEOUT_SECONDS = 300
 
 
@@ -63,7 +65,7 @@ def bare_server(*, in_loop: bool = False) -> Iterator[int]:
 
 
 @contextmanager
-def receiver(directory: Path) -> Iterator[int]:
+def receiver(directory: Path, targets: Sequence[ForwardTarget] = ()) -> Iterator[int]:
     """The webhook receiver, with its store on disk."""
     store = DeliveryStore(directory / "store.db")
 
@@ -72,11 +74,21 @@ def receiver(directory: Path) -> Iterator[int]:
 
     server = WebhookServer(
         store, config=ReceiverConfig([SECRET]), clock=SystemClock(), on_received=ignore,
-        on_forwarded=ignore,
+        on_forwarded=ignore, targets=targets,
     )  # fmt: skip
     with server:
         yield server.port
+        # Attempts in progress are not waited for.
+        server.abort()
     store.close()
+
+
+@contextmanager
+def hanging_handlers() -> Iterator[list[ForwardTarget]]:
+    """Targets that accept a connection, and never respond."""
+    with socket.create_server(("127.0.0.1", 0), backlog=128) as listener:
+        port = listener.getsockname()[1]
+        yield [UrlTarget(f"http://127.0.0.1:{port}/{number}") for number in range(HANGING)]
 
 
 def build_requests(count: int) -> list[bytes]:
@@ -181,6 +193,13 @@ def figures(quick: bool) -> Iterator[Figure]:
         )  # fmt: skip
         p99 = quantiles(latencies, n=100)[98] / median(latencies)
         yield Figure("latency, 99th percentile", p99, "the median", 5.0)
+        with hanging_handlers() as targets, receiver(Path(name) / "hanging", targets) as port:
+            _, samples = load(port, seconds)
+        hanging_p99 = quantiles(samples, n=100)[98] / median(samples)
+        yield Figure(
+            f"latency, 99th percentile, with {HANGING} handlers hanging", hanging_p99,
+            "the median", 5.0,
+        )  # fmt: skip
         yield from _measure_long_history(Path(name) / "many", events)
 
 

@@ -13,11 +13,12 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from random import Random
+from typing import TextIO
 
 from outreply_cli.clock import SystemClock
 from outreply_cli.webhooks import sign
@@ -108,7 +109,8 @@ class Receivers:
     size: int
     kills: int = 0
     running: list[ReceiverProcess] = field(default_factory=list)
-    _contexts: list[object] = field(default_factory=list)
+    _readers: list[threading.Thread] = field(default_factory=list)
+    _processes: ExitStack = field(default_factory=ExitStack)
 
     def start(self, index: int) -> ReceiverProcess:
         """Start a receiver; hosts of a team have state directories of their own."""
@@ -119,9 +121,14 @@ class Receivers:
         if self.url is not None:
             words.append("--team")
             env["OUTREPLY_STORE_URL"] = self.url
-        context = run_receiver(cli, *words, **env)
-        self._contexts.append(context)
-        return context.__enter__()
+        receiver = self._processes.enter_context(run_receiver(cli, *words, **env))
+        # A full pipe would stop it.
+        for pipe in (receiver.process.stdout, receiver.process.stderr):
+            assert pipe is not None
+            reader = threading.Thread(target=_discard, args=(pipe,))
+            reader.start()
+            self._readers.append(reader)
+        return receiver
 
     def open_store(self) -> DeliveryStore:
         """Open the store that the receivers share."""
@@ -133,8 +140,7 @@ class Receivers:
         """Kill a receiver, and start another one in its place."""
         process = self.running[index].process
         process.kill()
-        with process:
-            process.wait()
+        process.wait()
         self.kills += 1
         if self.url is not None:
             self.expire_leases()
@@ -159,7 +165,18 @@ class Receivers:
     def close(self) -> None:
         """Stop the receivers."""
         for receiver in self.running:
-            receiver.stop()
+            receiver.process.terminate()
+        for receiver in self.running:
+            receiver.process.wait(60)
+        for reader in self._readers:
+            reader.join()
+        self._processes.close()
+
+
+def _discard(pipe: TextIO) -> None:
+    with pipe:
+        while pipe.read(65_536):
+            pass
 
 
 def _send(receivers: Receivers, bodies: "list[bytes]", random: Random) -> None:
