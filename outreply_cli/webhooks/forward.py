@@ -3,7 +3,9 @@
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol
 
 from outreply_cli.clock import Clock
@@ -15,7 +17,12 @@ from outreply_cli.subprocesses import CommandRunner, resolve_command, strip_secr
 from outreply_cli.webhooks.conditions import Conditions
 from outreply_cli.webhooks.models import Attempt, Delivery, ForwardState, QueuedDelivery
 from outreply_cli.webhooks.redaction import redact_response
-from outreply_cli.webhooks.store import DeliveryStore, TargetLease
+from outreply_cli.webhooks.store import (
+    DUE_SECONDS_MAX,
+    DeliveryStore,
+    TargetLease,
+    TargetTakenOverError,
+)
 
 # Seconds before each further attempt at a target that refused a delivery; the last one repeats.
 RETRY_SECONDS = (1.0, 2.0, 5.0, 15.0, 30.0, 60.0)
@@ -25,6 +32,7 @@ _UNORDERED_CONCURRENCY = 8
 _POLL_SECONDS = 0.2
 _REMOTE_POLL_SECONDS = 1.0
 _LEASE_POLL_SECONDS = 0.5
+_RECORD_SECONDS = 1.0
 
 
 class ForwardTarget(Protocol):
@@ -226,9 +234,6 @@ class Forwarder:
             queued, lease = claimed
             try:
                 self._attempt(queued, lease)
-            except StorageError:
-                # The result was not recorded, so the delivery may be sent again.
-                self._stopped.wait(_POLL_SECONDS)
             finally:
                 with self._wakeup:
                     self._in_flight.discard(queued.forward.number)
@@ -243,7 +248,7 @@ class Forwarder:
         queued = self._store.next_pending(
             self._target.name, now, in_flight=self._in_flight, is_ordered=self._target.is_ordered
         )
-        if queued is None or (queued.forward.due_at or 0.0) > now:
+        if queued is None or not queued.forward.is_due(now, DUE_SECONDS_MAX):
             return None
         if self._target.runs_once and not self._store.start_forward(queued.forward, lease):
             return None
@@ -292,12 +297,28 @@ class Forwarder:
             retry_in = delays[min(forward.attempts, len(delays) - 1)]
         due_at = None if retry_in is None else self._clock.now().timestamp() + retry_in
         attempt = Attempt(target.name, started_at, result)
-        self._store.record_forward(forward, attempt, state, due_at, lease)
-        waits = target.is_ordered and retry_in is not None
+        self._record(partial(self._store.record_forward, forward, attempt, state, due_at, lease))
+        waiting = 0
+        if target.is_ordered and retry_in is not None:
+            with suppress(StorageError):
+                waiting = self._store.count_behind(forward)
         self._report(ForwardAttempt(
-            queued.delivery, target.name, result, forward.attempts + 1, retry_in,
-            self._store.count_behind(forward) if waits else 0,
+            queued.delivery, target.name, result, forward.attempts + 1, retry_in, waiting
         ))  # fmt: skip
+
+    def _record(self, record: Callable[[], None]) -> None:
+        """Record an attempt, as soon as the store can be used: what was sent is not sent again."""
+        while True:
+            try:
+                record()
+            except TargetTakenOverError:
+                return
+            except StorageError:
+                # At the end, the next receiver sends it again.
+                if self._stopped.wait(_RECORD_SECONDS):
+                    return
+            else:
+                return
 
 
 def redact_result(result: DeliveryResult, secrets: Sequence[str]) -> DeliveryResult:

@@ -113,6 +113,17 @@ class Forward:
     error: str | None
     milliseconds: float | None
 
+    def is_due(self, now: float, max_delay: float) -> bool:
+        """Whether the next attempt is due at the time `now`.
+
+        Args:
+            now: Time of this machine; hosts that share the queue may have others.
+            max_delay: Seconds after which an attempt is due in any case.
+        """
+        if self.due_at is None or self.attempts == 0:
+            return True
+        return self.due_at <= now or self.due_at > now + max_delay
+
     @property
     def has_failed(self) -> bool:
         """Whether it was given up, or the target did not accept the latest attempt."""

@@ -16,7 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from outreply_cli.errors import ExitCode, OutReplyError
+from outreply_cli.errors import ExitCode, OutReplyError, StorageError
 from outreply_cli.ids import expand_id
 from outreply_cli.spec.events import matches
 from outreply_cli.storage.sqlite import (
@@ -43,6 +43,8 @@ from outreply_cli.webhooks.models import (
 
 RETENTION_SECONDS = 30 * 86_400.0
 MAX_REJECTED = 200
+# The next attempt is due sooner than that; a later time means that the clock was put back.
+DUE_SECONDS_MAX = 60.0
 # A target that is down for days is tried many times.
 MAX_ATTEMPTS_KEPT = 50
 _PRUNE_EVERY = 1_000
@@ -118,6 +120,12 @@ class DeliveryNotFoundError(OutReplyError):
 
     code = "NOT_FOUND"
     exit_code = ExitCode.NOT_FOUND
+
+
+class TargetTakenOverError(StorageError):
+    """Another receiver forwards to the target, because this one did not respond for too long."""
+
+    code = "TARGET_TAKEN_OVER"
 
 
 class TargetLease(Protocol):
@@ -250,17 +258,23 @@ class DeliveryStore:
     ) -> QueuedDelivery | None:
         """The next delivery in the queue of `target`, except those `in_flight`.
 
-        If the queue is ordered, it is the oldest, due or not; otherwise one that is due.
+        If the queue is ordered, it is the oldest, due or not; otherwise one that is due. A delivery
+        without an attempt is always due: clocks of hosts differ.
         """
         placeholders = ", ".join("?" * len(in_flight))
-        condition, order = ("", "number") if is_ordered else ("AND due_at <= ?", "due_at, number")
+        values: list[Any] = [target, *in_flight]
+        condition, order = "", "number"
+        if not is_ordered:
+            condition = "AND (attempts = 0 OR due_at <= ? OR due_at > ?)"
+            order = "due_at, number"
+            values += [now, now + DUE_SECONDS_MAX]
         with self._read() as db:
             row = db.execute(
                 "SELECT * FROM forwards WHERE target = ? AND state = 'queued' "  # noqa: S608
                 f"AND number NOT IN ({placeholders or '-1'}) {condition} "
                 "AND EXISTS (SELECT 1 FROM deliveries WHERE deliveries.number = delivery) "
                 f"ORDER BY {order} LIMIT 1",
-                (target, *in_flight, *([] if is_ordered else [now])),
+                values,
             ).fetchone()
             if row is None:
                 return None
@@ -676,7 +690,7 @@ class DeliveryStore:
         return expand_id(word, {row["id"]: f"({row['event']})" for row in rows}, "delivery")
 
     def _check_lease(self, db: Any, lease: TargetLease) -> None:
-        """Raise StorageError if another receiver has taken over the target."""
+        """Raise TargetTakenOverError if another receiver has taken over the target."""
 
     @contextmanager
     def _read(self) -> Iterator[Any]:

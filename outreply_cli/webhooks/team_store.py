@@ -16,7 +16,7 @@ from outreply_cli.storage.postgres import (
 )
 from outreply_cli.storage.team_schema import check_version
 from outreply_cli.webhooks.models import IncomingDelivery
-from outreply_cli.webhooks.store import DeliveryStore, TargetLease
+from outreply_cli.webhooks.store import DeliveryStore, TargetLease, TargetTakenOverError
 
 _LEASES = LeaseTable("targets", ["name"])
 # An attempt takes at most ten seconds; it ends before the lease does.
@@ -43,6 +43,10 @@ class _Lease:
         # If the database is away, the lease expires.
         with suppress(StorageError):
             self._store.release(self)
+
+    def drop(self) -> None:
+        """Note that another receiver has the lease."""
+        self._trusted_until = 0.0
 
     def _renew(self) -> None:
         while not self._released.wait(RENEW_SECONDS):
@@ -118,7 +122,8 @@ class TeamDeliveryStore(DeliveryStore):
     def _check_lease(self, db: Any, lease: TargetLease) -> None:
         assert isinstance(lease, _Lease)
         if not _LEASES.extend(db, [lease.target], lease.fence):
-            raise StorageError(
+            lease.drop()
+            raise TargetTakenOverError(
                 f"another receiver has taken over {lease.target}, because this one did not respond "
                 f"for {LEASE_SECONDS:.0f} seconds",
                 hint="Nothing more is sent there by this receiver until the other one stops.",

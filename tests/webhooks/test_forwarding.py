@@ -249,6 +249,45 @@ def test_forwarding_goes_on_after_the_store_could_not_be_read(
     assert len(app.requests) == 1
 
 
+def test_attempt_is_not_repeated_while_it_cannot_be_recorded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = DeliveryStore.record_forward
+    failures = [StorageError("the disk is full")] * 3
+    monkeypatch.setattr(forward, "_RECORD_SECONDS", 0.05)
+
+    def record_forward(store: DeliveryStore, *args: Any) -> None:
+        if failures:
+            raise failures.pop()
+        record(store, *args)
+
+    monkeypatch.setattr(DeliveryStore, "record_forward", record_forward)
+    with run_handler() as app, run_receiver(tmp_path, targets=[UrlTarget(app.url)]) as receiver:
+        receiver.send(event_body())
+        wait_for(lambda: _has_forwarded(receiver, 1))
+        assert receiver.store.queue() == []
+    assert failures == []
+    assert len(app.requests) == 1
+
+
+@pytest.mark.parametrize("is_ordered", [True, False], ids=["ordered", "unordered"])
+@pytest.mark.parametrize("hours", [-5, 5])
+def test_clock_that_was_moved_does_not_stop_the_queue(
+    tmp_path: Path, hours: int, is_ordered: bool
+) -> None:
+    clock = ManualClock()
+    with run_handler() as app:
+        app.script = [500]
+        target = UrlTarget(app.url, is_ordered=is_ordered)
+        with run_receiver(tmp_path, targets=[target], clock=clock) as receiver:
+            receiver.send(event_body())
+            wait_for(lambda: _has_forwarded(receiver, 1))
+            clock.advance(hours * 3_600)
+            wait_for(lambda: _has_forwarded(receiver, 2))
+            receiver.send(event_body())
+            wait_for(lambda: _has_forwarded(receiver, 3))
+
+
 def test_relayed_status(tmp_path: Path) -> None:
     with run_handler() as app:
         app.script = [418, 200]
