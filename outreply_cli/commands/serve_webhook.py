@@ -36,6 +36,7 @@ _stopping = partial(typer.Option, rich_help_panel="Stop conditions")
 _simulation = partial(typer.Option, rich_help_panel="Simulated responses")
 # A delivery that was refused so often may never be accepted.
 _BLOCKING_ATTEMPTS = 3
+_GIVEN_UP_SHOWN = 10
 # Paths that servers see as typed: no query and nothing that clients escape.
 _RESERVED_PATHS = ("/_inspect", "/healthz", "/metrics")
 _PLAIN_PATH = re.compile(r"/[A-Za-z0-9._~!$&'()*+,;=:@/-]*")
@@ -331,6 +332,7 @@ def _check_awaited(awaited: "Conditions", patterns: Sequence[str]) -> None:
 def _summary(
     context: Context, stream: "EventStream", report: "DeliveryReport", store: "DeliveryStore"
 ) -> Iterator[None]:
+    started_at = context.clock.now().timestamp()
     try:
         yield
     finally:
@@ -340,17 +342,24 @@ def _summary(
                 _show(context, report, item)
             report.close()
             context.info(f"Received: {report.summary()}.")
-            for failed in report.given_up:
+            given_up = store.given_up_since(started_at)
+            for queued in given_up[:_GIVEN_UP_SHOWN]:
+                forward = queued.forward
+                reason = "" if forward.error is None else f" ({forward.error})"
                 context.info(
-                    f"Gave up {failed.delivery.id} for {failed.target} "
-                    f"({failed.result.error or failed.result.status}). To run it again: "
-                    f"outreply webhooks queue retry {failed.delivery.number}"
+                    f"Gave up {queued.delivery.id} for {forward.target}: {forward.state}{reason}. "
+                    f"To queue it again: outreply webhooks queue retry {queued.delivery.number}"
+                )
+            if len(given_up) > _GIVEN_UP_SHOWN:
+                context.info(
+                    f"Gave up {len(given_up)} deliveries. To list them: "
+                    "outreply webhooks queue list --failed"
                 )
             for queue in store.queue_lengths():
-                queued = "1 delivery is" if queue.count == 1 else f"{queue.count} deliveries are"
+                count = "1 delivery is" if queue.count == 1 else f"{queue.count} deliveries are"
                 sent = "it" if queue.count == 1 else "them"
                 context.info(
-                    f"{queued} still queued for {queue.target}; the next serve-webhook that "
+                    f"{count} still queued for {queue.target}; the next serve-webhook that "
                     f"forwards there sends {sent}."
                 )
 
@@ -447,6 +456,10 @@ def _show(context: Context, report: "DeliveryReport", item: "Received | ForwardR
         report.show_forwarded(item)
         if report.shows_response(item):
             print_response(context, item.result)
+        if item.retry_in is None and not item.result.is_accepted:
+            context.info(
+                f"  To queue it again: outreply webhooks queue retry {item.delivery.number}"
+            )
         if item.waiting and item.attempt == _BLOCKING_ATTEMPTS:
             context.info(
                 f"  To forward the others: outreply webhooks queue skip {item.delivery.number}"

@@ -412,10 +412,18 @@ class DeliveryStore:
                 f"ORDER BY target, number{limited}",
                 values,
             ).fetchall()
-            found = [(forward_from_row(row), self._delivery(db, row["delivery"])) for row in rows]
-        return [
-            QueuedDelivery(forward, delivery) for forward, delivery in found if delivery is not None
-        ]
+            return self._with_deliveries(db, rows)
+
+    def given_up_since(self, since: float) -> list[QueuedDelivery]:
+        """Deliveries that were given up after a time, in order."""
+        with self._read() as db:
+            rows = db.execute(
+                "SELECT * FROM forwards WHERE state IN ('failed', 'skipped') AND EXISTS "
+                "(SELECT 1 FROM attempts WHERE attempts.delivery = forwards.delivery "
+                "AND attempts.target = forwards.target AND started_at >= ?) ORDER BY number",
+                (since,),
+            ).fetchall()
+            return self._with_deliveries(db, rows)
 
     def queue_lengths(self) -> list[QueueLength]:
         """The queues that are not empty."""
@@ -667,6 +675,12 @@ class DeliveryStore:
     def _delivery(self, db: Any, number: int) -> Delivery | None:
         row = db.execute("SELECT * FROM deliveries WHERE number = ?", (number,)).fetchone()
         return None if row is None else delivery_from_row(row)
+
+    def _with_deliveries(self, db: Any, rows: Sequence[Any]) -> list[QueuedDelivery]:
+        found = [(forward_from_row(row), self._delivery(db, row["delivery"])) for row in rows]
+        return [
+            QueuedDelivery(forward, delivery) for forward, delivery in found if delivery is not None
+        ]
 
     def _received_at(self, db: Any, forward: int) -> float:
         row = db.execute(

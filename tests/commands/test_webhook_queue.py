@@ -82,6 +82,7 @@ def test_refused_delivery_is_shown_and_skipped(cli_logged_out: CommandLine) -> N
         assert "→ http" in ran.out or "to http" in ran.out
         assert "unknown page" in ran.err
         assert "1 forwarded" in ran.err
+        assert f"Gave up {first['id']} for {app.url}: skipped. To queue it again" in ran.err
 
 
 def test_queue_retry_and_clear(cli_logged_out: CommandLine) -> None:

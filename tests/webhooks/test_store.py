@@ -219,6 +219,8 @@ def test_skip_retry_and_failed(store: DeliveryStore) -> None:
     assert [str(queued.forward.state) for queued in given_up] == ["skipped", "skipped", "failed"]
     failed = store.history(limit=9, only_failed=True)
     assert [entry.delivery.id for entry in failed] == ["evt_2", "evt_1", "evt_0"]
+    assert [q.delivery.id for q in store.given_up_since(NOW)] == ["evt_0", "evt_1", "evt_2"]
+    assert store.given_up_since(NOW + 1) == []
     assert store.retry([second.forward, third.forward], NOW + 5) == 2
     assert queued_ids(store) == ["evt_1", "evt_2"]
     assert next_pending(store).forward.due_at == NOW + 5

@@ -219,7 +219,6 @@ class DeliveryReport:
     show_bodies: bool = False
     usernames: Mapping[str, str] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
-    given_up: "list[ForwardAttempt]" = field(default_factory=list)
     retries: RetrySimulator = field(default_factory=RetrySimulator)
     _pending: dict[int, dict[str, Any]] = field(default_factory=dict)
     _failures: dict[str, tuple[Any, float]] = field(default_factory=dict)
@@ -244,8 +243,6 @@ class DeliveryReport:
         """Print a forward attempt."""
         if attempt.retry_in is None:
             self._count(attempt.result)
-            if not attempt.result.is_accepted:
-                self.given_up.append(attempt)
         if self.output.quiet:
             return
         if self.output.format == "table":
