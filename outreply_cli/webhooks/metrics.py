@@ -1,6 +1,7 @@
 """Metrics of a receiver in the text format of Prometheus, version 0.0.4."""
 
 import threading
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from urllib.parse import urlsplit
@@ -18,16 +19,16 @@ class ReceiverMetrics:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._deliveries: Counter[str] = Counter()
-        self._seconds: Counter[float] = Counter()
+        # How many responses took so long; the last class has no limit.
+        self._seconds = [0] * (len(_BUCKETS) + 1)
         self._seconds_sum = 0.0
         self._attempts: Counter[tuple[str, str]] = Counter()
 
     def observe_delivery(self, state: str, seconds: float) -> None:
         """Count a delivery by its state, such as `verified`, with the time of its response."""
-        bucket = next((limit for limit in _BUCKETS if seconds <= limit), float("inf"))
         with self._lock:
             self._deliveries[state] += 1
-            self._seconds[bucket] += 1
+            self._seconds[bisect_left(_BUCKETS, seconds)] += 1
             self._seconds_sum += seconds
 
     def observe_attempt(self, target: str, result: str) -> None:
@@ -49,9 +50,9 @@ class ReceiverMetrics:
         name = "outreply_webhook_response_seconds"
         yield from _head(name, "histogram", "Time to respond to a delivery.")
         total = 0
-        for limit in (*_BUCKETS, float("inf")):
-            total += self._seconds[limit]
-            label = "+Inf" if limit == float("inf") else f"{limit:g}"
+        labels = [*(f"{limit:g}" for limit in _BUCKETS), "+Inf"]
+        for label, count in zip(labels, self._seconds, strict=True):
+            total += count
             yield _sample(f"{name}_bucket", total, le=label)
         yield _sample(f"{name}_sum", round(self._seconds_sum, 6))
         yield _sample(f"{name}_count", total)
