@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from outreply_cli.accounts.keyring import KeyringStore
     from outreply_cli.accounts.resolve import Account
+    from outreply_cli.accounts.store_password import StorePassword
     from outreply_cli.api.client import Client, ClientObserver
     from outreply_cli.api.rate_limit import RateLimiter
     from outreply_cli.api.transport import RequestRecord
@@ -80,6 +81,7 @@ class Context:
     _tokens: "list[Token]" = field(default_factory=list)
     _cache_update: "CacheUpdate | None" = None
     _store: "Store | None" = None
+    _store_password: "StorePassword | None" = None
     _reported_wait_end: float = -math.inf
 
     def configure(self, options: GlobalOptions) -> None:
@@ -132,8 +134,19 @@ class Context:
         if self._store is None:
             from outreply_cli.journal.store import Store
 
-            self._store = Store(self.state_dir, self.store_url, self._origin, self.clock)
+            self._store = Store(
+                self.state_dir, self.store_url, self._origin, self.clock, self.store_password
+            )
         return self._store
+
+    @property
+    def store_password(self) -> "StorePassword":
+        """The password of the team's store in the system's keyring."""
+        if self._store_password is None:
+            from outreply_cli.accounts.store_password import KEYRING_HINT, StorePassword
+
+            self._store_password = StorePassword(self.keyring(hint=KEYRING_HINT))
+        return self._store_password
 
     @property
     def store_url(self) -> str | None:
@@ -420,7 +433,7 @@ class Context:
         """Read a line from the user without echoing it."""
         import getpass
 
-        return getpass.getpass(prompt, stream=self.stderr)
+        return getpass.getpass(sanitize(prompt), stream=self.stderr)
 
     def confirm(self, question: str, *, yes: bool) -> None:
         """Ask for a confirmation unless `yes`.
@@ -447,6 +460,12 @@ class Context:
     def read_text(self, name: str) -> str:
         """Read a text file, or stdin for `-`; raises InvalidInputError."""
         return read_text_file(name, self.stdin_bytes)
+
+    def read_line(self) -> str:
+        """Read the first line of stdin; at a terminal, the input ends with it."""
+        if is_terminal(self.stdin):
+            return self.stdin.readline().rstrip("\r\n")
+        return self.read_text("-").partition("\n")[0].rstrip("\r")
 
     def log_request(self, record: "RequestRecord") -> None:
         """Print a request on stderr, for `--verbose`."""
@@ -507,6 +526,9 @@ class Context:
         secrets = [self.environ.get(name, "").strip() for name in SECRET_VARIABLES]
         if self._account is not None:
             secrets.append(self._account.credential.token.reveal())
+        secrets.append(self.environ.get("PGPASSWORD", ""))
+        if self._store_password is not None:
+            secrets.append(self._store_password.known)
         # The URL of a profile is known once the store is used.
         store_url = self._store.url if self._store else self.environ.get(STORE_URL_VARIABLE)
         if store_url:

@@ -55,6 +55,21 @@ def make_database(server: str) -> Iterator[str]:
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
 
+def make_member(url: str) -> tuple[str, str]:
+    """Create a role that needs a password; return its URL of the database at `url`, without it."""
+    import psycopg
+
+    role, password = f"member_{uuid4().hex[:12]}", f"secret/{uuid4().hex} ü"
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(
+            f"DO $$ BEGIN CREATE ROLE {PASSWORD_GROUP}; "
+            "EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$; "
+            f"CREATE ROLE {role} LOGIN PASSWORD '{password}' IN ROLE {PASSWORD_GROUP}; "
+            f"GRANT CREATE ON DATABASE {connection.info.dbname} TO {role}".encode()
+        )
+    return url.replace("//postgres:@", f"//{role}@"), password
+
+
 def open_migrated(url: str) -> "PostgresJournal":
     """Return a journal in the database at `url`, whose schema is made if it has none."""
     from outreply_cli.journal.postgres import PostgresJournal

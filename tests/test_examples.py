@@ -25,13 +25,16 @@ from outreply_cli.webhooks.models import IncomingDelivery
 from outreply_cli.webhooks.store import DELIVERIES_FILE, DeliveryStore
 from tests.command_line import CommandLine, command_tree
 from tests.media.sample_files import jpeg, png
+from tests.postgres import make_member
 from tests.webhooks.tunnel_tools import StandIns
 
 PACKAGE = Path(outreply_cli.__file__).parent
 SECRET = "whsec_of_these_tests"
 PICTURE = "https://cdn.example.com/hero.jpg"
 # Examples that need a shell or a separate process.
-_NEEDS_SHELL = re.compile(r"[|<>$&;=]|^outreply (auth|demo|serve-webhook|emulator (start|exec))")
+_NEEDS_SHELL = re.compile(
+    r"[|<>$&;=]|^outreply (auth|demo|serve-webhook|emulator (start|exec)|store log(in|out))"
+)
 
 
 def topic_examples() -> Iterator[str]:
@@ -236,6 +239,13 @@ def test_example(
     if example.startswith(("outreply store mi", "outreply store mo")):
         monkeypatch.setitem(workspace.environ, "OUTREPLY_STORE_URL", postgres_url)
         workspace.run("store", "migrate")
+    if example.startswith(("outreply store login", "outreply store logout")):
+        url, password = make_member(postgres_url)
+        monkeypatch.setitem(workspace.environ, "OUTREPLY_STORE_URL", url)
+        (workspace.directory / "password.txt").write_text(password)
+        if line == "outreply store login":
+            # There is no terminal for its prompt.
+            line += " --with-password < password.txt"
     if not _NEEDS_SHELL.search(line) and "posts wait" not in line:
         workspace.run(*shlex.split(line)[1:])
         return

@@ -206,7 +206,17 @@ def test_journal_of_a_machine_imports_no_database_driver(
     calendar = tmp_path / "one.csv"
     calendar.write_text("page,scheduled_at,message\nfacebook:acme,2030-01-01 10:00,Hi\n")
     for words in (("bulk", "schedule", str(calendar), "--dry-run"), ("store", "log"), ("doctor",)):
-        assert "psycopg" not in get_loaded_modules(cli, *words)
+        loaded = get_loaded_modules(cli, *words)
+        assert "psycopg" not in loaded
+        assert "keyring" not in loaded or words == ("doctor",)
+
+
+def test_store_without_a_password_imports_no_keyring(
+    cli: CommandLine, emulator: EmulatorServer, postgres_url: str
+) -> None:
+    cli.environ["OUTREPLY_STORE_URL"] = postgres_url
+    assert cli.run("store", "migrate").code == 0
+    assert "keyring" not in get_loaded_modules(cli, "store", "log")
 
 
 def test_offline_commands_import_no_httpx(cli_logged_out: CommandLine) -> None:

@@ -30,7 +30,9 @@ class KeyringError(StorageError):
 
 
 class KeyringStore:
-    """Tokens in the keyring by profile; every method raises KeyringError with the `hint`.
+    """Secrets in the keyring by name; every method raises KeyringError with the `hint`.
+
+    The name of a token is that of its profile.
 
     Args:
         timeout: Seconds to wait for a response.
@@ -47,37 +49,37 @@ class KeyringStore:
     ) -> None:
         self._timeout, self._hint, self._on_wait = timeout, hint or _LOGIN_HINT, on_wait
 
-    def read(self, profile: str) -> str | None:
-        """Return the token of `profile`, or None."""
-        return self._run(lambda: _backend().get_password(_SERVICE, profile))
+    def read(self, name: str) -> str | None:
+        """Return the secret called `name`, or None."""
+        return self._run(lambda: _backend().get_password(_SERVICE, name))
 
-    def write(self, profile: str, token: str) -> None:
-        """Store the token of `profile`, and verify that it is readable."""
+    def write(self, name: str, secret: str) -> None:
+        """Store a secret, and verify that it is readable."""
 
         def write() -> bool:
             backend = _backend()
-            backend.set_password(_SERVICE, profile, token)
-            return bool(backend.get_password(_SERVICE, profile) == token)
+            backend.set_password(_SERVICE, name, secret)
+            return bool(backend.get_password(_SERVICE, name) == secret)
 
         if not self._run(write):
-            raise self._unavailable_error("the stored token could not be read back")
+            raise self._unavailable_error("what was stored could not be read back")
 
-    def delete(self, profile: str) -> None:
-        """Delete the token of `profile`, if any."""
+    def delete(self, name: str) -> None:
+        """Delete the secret called `name`, if any."""
 
         def delete() -> None:
             backend = _backend()
-            if backend.get_password(_SERVICE, profile) is not None:
-                backend.delete_password(_SERVICE, profile)
+            if backend.get_password(_SERVICE, name) is not None:
+                backend.delete_password(_SERVICE, name)
 
         self._run(delete)
 
-    def probe(self, profile: str) -> str:
-        """Read the token of `profile` and return the name of the keyring's backend."""
+    def probe(self, name: str) -> str:
+        """Read the secret called `name` and return the name of the keyring's backend."""
 
         def probe() -> str:
             backend = _backend()
-            backend.get_password(_SERVICE, profile)
+            backend.get_password(_SERVICE, name)
             return f"{type(backend).__module__}.{type(backend).__qualname__}"
 
         return self._run(probe)
@@ -118,7 +120,7 @@ def _backend() -> "KeyringBackend":
 
 
 def _describe(error: Exception) -> str:
-    # Never the backend's message, which may contain the token.
+    # Never the backend's message, which may contain the secret.
     name = type(error).__name__
     return (
         "no keyring on this machine"

@@ -111,6 +111,10 @@ class DoctorContext:
             secrets.append(self.account.credential.token.reveal())
         return [secret for secret in secrets if secret]
 
+    def open_keyring(self, hint: str) -> KeyringStore:
+        """Return the keyring, which does not wait for a person; `hint` is for its errors."""
+        return KeyringStore(_KEYRING_TIMEOUT, hint)
+
     def open_client(self, token: Token | None = None, sign_in: str = SIGN_IN) -> Client:
         """Return a client that does not retry; raises InvalidInputError for a bad base URL.
 

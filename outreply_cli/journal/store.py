@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from outreply_cli.accounts.store_password import STORE_LOGIN_HINT, StorePassword
 from outreply_cli.clock import Clock, SystemClock
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.journal.journal import JOURNAL_FILE, Journal
@@ -25,12 +26,14 @@ class Store:
         url: URL of a team's database; None for this machine's journal.
         origin: What the log of the journal shows for the command.
         clock: Time of the log, and of waiting for a lock.
+        password: Password of the database, if its URL has none.
     """
 
     state_dir: Path
     url: str | None = None
     origin: Origin = _NOWHERE
     clock: Clock = field(default_factory=SystemClock)
+    password: StorePassword | None = None
 
     @property
     def path(self) -> Path:
@@ -80,4 +83,5 @@ class Store:
             )
         from outreply_cli.storage.postgres import PostgresDatabase
 
-        return PostgresDatabase(self.url)
+        find_password = self.password.find if self.password is not None else None
+        return PostgresDatabase(self.url, find_password, STORE_LOGIN_HINT)

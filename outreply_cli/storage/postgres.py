@@ -7,8 +7,8 @@ each transaction: a pooler such as PgBouncer may give each transaction another s
 import re
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -17,6 +17,7 @@ from outreply_cli.errors import InvalidInputError, StorageError
 
 try:
     import psycopg
+    from psycopg import pq
     from psycopg.conninfo import conninfo_to_dict, make_conninfo
     from psycopg.rows import DictRow, dict_row
 except ImportError as failure:
@@ -31,6 +32,8 @@ PostgresError = psycopg.Error
 # Another transaction was faster; the same one may succeed if it is tried again.
 CONFLICT_ERRORS = (psycopg.errors.UniqueViolation, psycopg.errors.DeadlockDetected)
 _CONNECT_SECONDS = 10
+# Settings that decide which server and role a password belongs to.
+_ADDRESS = ("user", "host", "hostaddr", "port", "dbname", "service")
 # So few that they are sent at once: the server waits for the rest of what it has received in part.
 _ROWS_PER_INSERT = 50
 # The values of one row in a statement.
@@ -62,15 +65,36 @@ _UNLIMITED = (
 )
 
 
+class PasswordError(psycopg.OperationalError):
+    """The server asks for a password, and no usable one was found; `hint` is the next step."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
 class PostgresDatabase:
     """A connection that is opened on first use, and again once it is lost; safe between threads.
 
     Attributes:
         name: Host and database, for messages.
+        address: User, host and database; another password belongs to each.
+        has_password: Whether the URL has a password.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(
+        self,
+        url: str,
+        find_password: Callable[[str], str | None] | None = None,
+        password_hint: str = "",
+    ) -> None:
         """Check `url`.
+
+        Args:
+            url: The URL.
+            find_password: Returns the password of an address, or None; called if the server asks
+                for one, and the URL, PGPASSWORD and PGPASSFILE have none.
+            password_hint: The next step if there is none.
 
         Raises:
             InvalidInputError: The URL is invalid.
@@ -79,7 +103,12 @@ class PostgresDatabase:
         host = str(settings.get("host") or "localhost")
         port = f":{settings['port']}" if settings.get("port") else ""
         self.name = f"{host}{port}/{settings.get('dbname') or ''}"
+        self.address = _address(settings)
+        self.has_password = bool(settings.get("password"))
+        self._find_password, self._password_hint = find_password, password_hint
         self._conninfo = make_conninfo(**{**_SETTINGS, **settings})
+        # The one of the keyring, once it has worked.
+        self._password: str | None = None
         self._connection: psycopg.Connection[DictRow] | None = None
         self._lock = threading.RLock()
         self._is_open = False
@@ -91,6 +120,15 @@ class PostgresDatabase:
             if self._connection is not None:
                 self._connection.close()
             self._connection, self._is_closed = None, True
+
+    def asks_for(self, password: str) -> bool:
+        """Connect with a password, and return whether the server asked for it.
+
+        Raises:
+            psycopg.Error: The database cannot be used, or the password is wrong.
+        """
+        with closing(self._connect(password)) as connection:
+            return connection.pgconn.used_password
 
     @contextmanager
     def transaction(self, *, is_snapshot: bool = False) -> Iterator["PostgresDatabase"]:
@@ -169,9 +207,7 @@ class PostgresDatabase:
             raise psycopg.OperationalError("the connection is closed")
         for attempt in range(2):
             if self._connection is None or self._connection.closed:
-                self._connection = psycopg.connect(
-                    self._conninfo, autocommit=True, row_factory=dict_row, prepare_threshold=None
-                )
+                self._connection = self._open()
             try:
                 self._connection.execute(f"BEGIN{level}; {_SETTINGS_OF_TRANSACTION}".encode())
             except psycopg.OperationalError:
@@ -183,6 +219,44 @@ class PostgresDatabase:
                 break
         assert self._connection is not None
         return self._connection
+
+    def _open(self) -> "psycopg.Connection[DictRow]":
+        if self._password is not None:
+            return self._connect(self._password)
+        try:
+            return self._connect()
+        except psycopg.OperationalError as error:
+            if self._find_password is None or error.pgconn is None:
+                raise
+            if not error.pgconn.needs_password:
+                raise
+        try:
+            password = self._find_password(self.address)
+        except StorageError as error:
+            raise PasswordError(
+                f"it asks for a password, and {error.message}", error.hint or self._password_hint
+            ) from None
+        if password is None:
+            raise PasswordError(
+                "it asks for a password, and the keyring has none", self._password_hint
+            )
+        try:
+            connection = self._connect(password)
+        except psycopg.OperationalError as error:
+            if error.pgconn is not None and error.pgconn.used_password:
+                message = f"{_first_line(error)} (password of the keyring)"
+                raise PasswordError(message, self._password_hint) from None
+            raise
+        self._password = password
+        return connection
+
+    def _connect(self, password: str | None = None) -> "psycopg.Connection[DictRow]":
+        conninfo = self._conninfo
+        if password is not None:
+            conninfo = make_conninfo(conninfo, password=password)
+        return psycopg.connect(
+            conninfo, autocommit=True, row_factory=dict_row, prepare_threshold=None
+        )
 
 
 class Measurements(NamedTuple):
@@ -236,10 +310,30 @@ def wrap_postgres_errors(name: str, *, hint: str) -> Iterator[None]:
     """Raise StorageError, with the `name` of the store, if the block cannot use the database."""
     try:
         yield
+    except PasswordError as error:
+        raise StorageError(f"{name} cannot be used: {error}", hint=error.hint) from None
     # A stored value that is invalid raises the error of SQLite.
     except (psycopg.Error, sqlite3.DatabaseError, UnicodeError) as error:
-        lines = str(error).strip().splitlines() or [type(error).__name__]
-        raise StorageError(f"{name} cannot be used: {lines[0]}", hint=hint) from None
+        raise StorageError(f"{name} cannot be used: {_first_line(error)}", hint=hint) from None
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def _address(settings: Mapping[str, Any]) -> str:
+    """Return whose password it is: what the URL does not have comes from libpq's variables."""
+    defaults = {
+        option.keyword.decode(): (option.val or b"").decode(errors="replace")
+        for option in pq.Conninfo.get_defaults()
+    }
+    found = {name: str(settings.get(name) or defaults.get(name) or "") for name in _ADDRESS}
+    host = found["host"] or found["hostaddr"] or "localhost"
+    if found["hostaddr"] not in ("", host):
+        host += f" ({found['hostaddr']})"
+    service = f" of {found['service']}" if found["service"] else ""
+    database = found["dbname"] or found["user"]
+    return f"{found['user']}@{host}:{found['port']}/{database}{service}"
 
 
 def _parse_url(url: str) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from outreply_cli.webhooks.store import DELIVERIES_FILE, DeliveryStore
 from tests.clocks import ManualClock
 from tests.command_line import CommandLine, Result, command_tree
 from tests.commands.receiver_process import SECRET, ReceiverProcess, run_receiver
+from tests.file_keyring import FileKeyring
 from tests.golden.shapes import (
     Shape,
     find_breaking_changes,
@@ -39,7 +40,7 @@ from tests.golden.shapes import (
 )
 from tests.golden.update import UPDATE_GOLDEN, update_text
 from tests.media.sample_files import jpeg, mp4, png
-from tests.postgres import make_database, open_migrated
+from tests.postgres import make_database, make_member, open_migrated
 from tests.scripted_server import DROP, ScriptedServer
 
 GOLDEN = Path(__file__).parent / "json"
@@ -528,11 +529,19 @@ def record_store_commands(recorder: Recorder, folder: Path, store_url: str) -> N
     recorder.fail("store restore", "missing.jsonl", code=2)
     recorder.fail("store migrate", code=2)
     recorder.fail("store move", code=2)
+    recorder.fail("store logout", code=2)
     recorder.cli.environ["OUTREPLY_STORE_URL"] = store_url
     recorder.record("store migrate")
     recorder.record("store move")
     with closing(open_migrated(store_url)) as journal, journal.lock("a", "name:x", wait=0):
         recorder.record("store status")
+    recorder.cli.environ["OUTREPLY_STORE_URL"], password = make_member(store_url)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOME", str(folder))
+        patch.setattr("outreply_cli.accounts.keyring._backend", FileKeyring)
+        recorder.record("store login", "--with-password", stdin=password)
+        recorder.record("store logout")
+        recorder.fail("store login", "--with-password", stdin="wrong", code=1)
     del recorder.cli.environ["OUTREPLY_STORE_URL"]
 
 

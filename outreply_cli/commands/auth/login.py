@@ -12,7 +12,6 @@ from outreply_cli.context import Context
 from outreply_cli.env import select_profile
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.spec.scopes import COMMAND_SCOPES, get_allowed_commands, missing_scopes
-from outreply_cli.ui.streams import is_terminal
 
 
 @command()
@@ -63,7 +62,7 @@ def run(
             "a token is required when not running interactively",
             hint="Pass the token on stdin: outreply auth login --with-token < FILE",
         )
-    token = Token(_read_token(context) if with_token else context.prompt_secret("API token: "))
+    token = Token(context.read_line() if with_token else context.prompt_secret("API token: "))
     profiles = context.profiles
     name = check_profile_name(select_profile(profile, context.environ) or profiles.current)
     if base_url is None:
@@ -95,13 +94,6 @@ def run(
     if login["expires_at"]:
         context.info(f"The token expires {format_api_time(login['expires_at'], context.zone())}.")
     note_sandbox(context, token)
-
-
-def _read_token(context: Context) -> str:
-    # At a terminal, the input ends with a line.
-    if is_terminal(context.stdin):
-        return context.stdin.readline()
-    return context.read_text("-").partition("\n")[0]
 
 
 def describe_scopes(granted: Sequence[str]) -> list[str]:

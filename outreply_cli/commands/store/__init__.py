@@ -1,3 +1,3 @@
 """Show, back up and share the journal."""
 
-COMMANDS = ("status", "log", "export", "restore", "migrate", "move")
+COMMANDS = ("status", "log", "export", "restore", "migrate", "move", "login", "logout")
