@@ -1,8 +1,8 @@
 """Posts of one account: scheduled, published, cancelled and moved exactly once."""
 
 import uuid
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, closing, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property, partial
@@ -44,6 +44,9 @@ from outreply_cli.timestamps import format_timestamp
 from outreply_cli.ui.progress import UploadProgress
 
 _LOCK_SECONDS = 30.0
+_CANCEL_LOCK_SECONDS = 5.0
+# States of an entry whose post replaces a cancelled one.
+_REPLACING = (EntryState.PLANNED, EntryState.SENT, EntryState.DONE)
 # Slots that are chosen before a command gives up because others take them.
 _CLAIMS_MAX = 20
 # Calendars under which the journal keeps the posts of these commands.
@@ -197,6 +200,7 @@ class PostService:
 
         Raises:
             NotFoundError: The post is not (or no longer) scheduled.
+            PostChangedError: It is cancelled, and a command that is running will replace it.
         """
         recovered = self._recovered.get(post_id)
         if recovered is not None and recovered.state == EntryState.CANCELLED:
@@ -209,14 +213,36 @@ class PostService:
             # Reading the post needs another scope; the result is only used in the message.
             post = {}
         facts = _select(post)
-        if self._store.exists:
-            with self._open_journal() as journal:
-                entry = journal.by_post_id(account_fingerprint(self._client), post_id)
-                if entry is not None and entry.state == EntryState.DONE:
-                    result = Sender(self._client, journal).cancel(entry)
-                    if result.error is not None:
-                        raise result.error
-                    return {**_select(entry.body), **facts}
+        if not self._store.exists:
+            return self._cancel_unknown(post_id, facts)
+        with self._open_journal() as journal:
+            account = account_fingerprint(self._client)
+            try:
+                with self._lock_post(journal, account, post_id, _CANCEL_LOCK_SECONDS) as entry:
+                    return self._cancel(journal, entry, post_id, facts)
+            except CalendarBusyError:
+                # The run of a calendar may take an hour; nobody waits that long to stop a post.
+                entry = journal.by_post_id(account, post_id)
+                cancelled = self._cancel(journal, entry, post_id, facts)
+            new = journal.get_replacement(entry) if entry is not None else None
+            if new is not None and new.state in _REPLACING:
+                raise PostChangedError(
+                    f"post {post_id} is cancelled, but another command is about to replace it",
+                    hint="Once that has finished, look for the new post: outreply posts list",
+                )
+            return cancelled
+
+    def _cancel(
+        self, journal: Journal, entry: JournalEntry | None, post_id: str, facts: Resource
+    ) -> Resource:
+        if entry is None or entry.state != EntryState.DONE:
+            return self._cancel_unknown(post_id, facts)
+        result = Sender(self._client, journal).cancel(entry)
+        if result.error is not None:
+            raise result.error
+        return {**_select(entry.body), **facts}
+
+    def _cancel_unknown(self, post_id: str, facts: Resource) -> Resource:
         self._client.cancel(post_id, find=partial(self._find_cancelled, post_id))
         return facts
 
@@ -242,16 +268,36 @@ class PostService:
         """
         self.recover_pending()
         account = account_fingerprint(self._client)
-        with self._open_journal() as journal:
-            entry = journal.by_post_id(account, post_id)
+        with (
+            self._open_journal() as journal,
+            self._lock_post(journal, account, post_id, _LOCK_SECONDS) as entry,
+        ):
             if entry is not None and entry.state == EntryState.CANCELLED:
-                # The command is repeated: its response was lost, or it was killed.
+                # The command is repeated: its response was lost, it was killed, or another machine
+                # has done the same.
                 new = journal.get_replacement(entry)
                 if new and (new.state, new.scheduled_at) == (EntryState.DONE, new_time):
                     return PostResult({"id": new.page_id}, self._fetch_post(new))
+            return self._move(journal, account, post_id, new_time)
+
+    @contextmanager
+    def _lock_post(
+        self, journal: Journal, account: str, post_id: str, wait: float
+    ) -> Iterator[JournalEntry | None]:
+        """Hold the lock of the calendar that a post is in; the entry is read under it.
+
+        Raises:
+            CalendarBusyError: Another process held the lock for longer than `wait` seconds.
+        """
+        while True:
+            entry = journal.by_post_id(account, post_id)
             calendar = entry.calendar if entry is not None else _CHANGES_CALENDAR
-            with journal.lock(account, calendar, wait=_LOCK_SECONDS):
-                return self._move(journal, account, post_id, new_time)
+            with journal.lock(account, calendar, wait=wait):
+                entry = journal.by_post_id(account, post_id)
+                # Another command may have moved it to another calendar in the meantime.
+                if calendar == (entry.calendar if entry is not None else _CHANGES_CALENDAR):
+                    yield entry
+                    return
 
     def read_for_edit(self, posts: Sequence[Resource]) -> list[EditablePost]:
         """Return scheduled posts with their whole content; those of the API lack parts of it.
