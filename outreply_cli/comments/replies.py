@@ -24,6 +24,7 @@ _PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([^{}]*)\}")
 _CLOCK_TOLERANCE = timedelta(seconds=10)
 # Of a record that a request is about to be sent.
 _RECORD_LIFETIME = timedelta(seconds=10)
+_TIME_STEP = 1e-5
 _UNSEEN = "the post of the comment is not known; list its comments first"
 _LATE = "a list may be late; try again in a minute"
 
@@ -100,7 +101,7 @@ class ReplyService:
         )
         if earlier is None:
             if self._store.claim(first, dedupe_key):
-                return self._send(first, dedupe_key, is_repeat=False)
+                return self._send(first, dedupe_key, after=first.attempted_at)
             # Another process has just sent it.
             earlier = self._store.reply_for(comment_id, dedupe_key) or first
         if earlier.reply is not None:
@@ -112,38 +113,53 @@ class ReplyService:
                 return ReplyResult(search.reply, existed=True)
             case Step.REPEAT:
                 # Sent unchanged: the server deduplicates only identical requests.
-                return self._send(earlier, dedupe_key, is_repeat=True)
+                return self._send(earlier, dedupe_key, after=earlier.attempted_at, is_repeat=True)
             case Step.SEND:
-                return self._send(replace(first, message=earlier.message), dedupe_key)
+                again = replace(first, message=earlier.message)
+                return self._send(again, dedupe_key, after=earlier.attempted_at)
         raise AmbiguousReplyError(
             f"cannot determine whether an earlier reply to {comment_id} was sent: {search.reason}",
             hint="List the comments of its post: outreply comments list POST. To send another "
             "reply, use different text or a different --key.",
         )
 
-    def _send(self, reply: SentReply, dedupe_key: str, *, is_repeat: bool = False) -> ReplyResult:
+    def _send(
+        self, reply: SentReply, dedupe_key: str, *, after: float, is_repeat: bool = False
+    ) -> ReplyResult:
+        """Send a reply; `after` is the last attempt in its record, as this process knows it."""
         comment_id = reply.comment_id
-
         recorded_at = self._client.now()
 
-        def record_attempt() -> None:
-            nonlocal recorded_at
+        def record_attempt() -> Comment | None:
+            nonlocal recorded_at, after
             recorded_at = self._client.now()
-            at = recorded_at.timestamp()
-            self._store.record_intent(replace(reply, attempted_at=at), dedupe_key)
+            # Always later, by the precision of the databases at least: the time tells the records
+            # of two processes apart.
+            at = max(recorded_at.timestamp(), after + _TIME_STEP)
+            attempt = replace(reply, attempted_at=at)
+            if self._store.record_attempt(attempt, dedupe_key, after=after):
+                after = at
+                return None
+            other = self._store.reply_for(comment_id, dedupe_key)
+            if other is not None and other.reply is not None:
+                return other.reply
+            raise AmbiguousReplyError(
+                f"another process is sending this reply to {comment_id}",
+                hint="Run the same command again; it does not send the reply twice.",
+            )
 
         def find() -> Comment | None:
             found = self._search(reply).reply
-            if found is None:
-                record_attempt()
-            return found
+            return record_attempt() if found is None else found
 
         def before_attempt() -> Comment | None:
             # The request waited, or the machine slept: another process may have sent the reply.
             is_old = self._client.now() - recorded_at > _RECORD_LIFETIME
             return find() if is_old else None
 
-        record_attempt()
+        existing = record_attempt()
+        if existing is not None:
+            return ReplyResult(existing, existed=True)
         try:
             sent = self._client.reply(
                 comment_id,
@@ -159,7 +175,7 @@ class ReplyService:
                     hint="Run the same command again; it does not send the reply twice.",
                 ) from error
             if not is_repeat:
-                self._store.delete_reply(comment_id, dedupe_key)
+                self._store.delete_reply(comment_id, dedupe_key, after=after)
             raise
         self._store.record_reply(comment_id, dedupe_key, sent)
         return ReplyResult(sent, existed=False)

@@ -194,17 +194,21 @@ class CommentStore:
         )  # fmt: skip
         return bool(rows)
 
-    def record_intent(self, reply: SentReply, dedupe_key: str) -> None:
-        """Store a reply that is about to be sent."""
-        self._execute(
-            "INSERT INTO replies VALUES (?, ?, ?, ?, ?, ?, NULL, ?, ?) "
-            "ON CONFLICT (account, comment_id, occasion) DO UPDATE SET "
-            "message = excluded.message, idempotency_key = excluded.idempotency_key, "
-            "sent_at = excluded.sent_at, reply = NULL, attempted_at = excluded.attempted_at, "
-            "token = excluded.token",
-            reply.comment_id, dedupe_key, reply.message, reply.idempotency_key, reply.sent_at,
-            reply.attempted_at, reply.token,
-        )  # fmt: skip
+    def record_attempt(self, reply: SentReply, dedupe_key: str, *, after: float) -> bool:
+        """Store that a reply is about to be sent again.
+
+        False, and nothing is stored, if another process has sent it, or is about to: `after`, the
+        last attempt as this process knows it, is not the last one any more.
+        """
+        with self._change() as db:
+            cursor = db.execute(
+                "UPDATE replies SET attempted_at = ?, message = ?, idempotency_key = ?, "
+                "sent_at = ?, token = ? WHERE reply IS NULL AND attempted_at = ? "
+                "AND account = ? AND comment_id = ? AND occasion = ?",
+                (reply.attempted_at, reply.message, reply.idempotency_key, reply.sent_at,
+                 reply.token, after, self._account, reply.comment_id, dedupe_key),
+            )  # fmt: skip
+            return bool(cursor.rowcount)
 
     def record_reply(self, comment_id: str, dedupe_key: str, reply: Mapping[str, Any]) -> None:
         """Store the API's object of a reply that was sent."""
@@ -215,11 +219,12 @@ class CommentStore:
                 (json.dumps(reply), self._account, comment_id, dedupe_key),
             )
 
-    def delete_reply(self, comment_id: str, dedupe_key: str) -> None:
-        """Delete the intent of a reply that the API rejected."""
+    def delete_reply(self, comment_id: str, dedupe_key: str, *, after: float) -> None:
+        """Delete a reply that the API rejected, unless another process has sent it since."""
         self._execute(
-            "DELETE FROM replies WHERE account = ? AND comment_id = ? AND occasion = ?",
-            comment_id, dedupe_key,
+            "DELETE FROM replies WHERE account = ? AND comment_id = ? AND occasion = ? "
+            "AND attempted_at = ? AND reply IS NULL",
+            comment_id, dedupe_key, after,
         )  # fmt: skip
 
     def copy_rows(self) -> dict[str, list[tuple[Any, ...]]]:

@@ -1,14 +1,15 @@
 """Replies that are sent once."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, strategies as st
 
 from outreply_cli.api.client import Client
-from outreply_cli.comments.replies import ReplyService, fill_template
+from outreply_cli.comments.replies import AmbiguousReplyError, ReplyService, fill_template
 from outreply_cli.comments.store import CommentStore, open_comments
 from outreply_cli.emulator.server import EmulatorServer
 from outreply_cli.errors import InvalidInputError, OutReplyError
@@ -19,14 +20,26 @@ from tests.clocks import ManualClock
 
 
 @pytest.fixture(params=["machine", "team"])
-def store(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[CommentStore]:
+def stores(
+    tmp_path: Path, request: pytest.FixtureRequest
+) -> Iterator[tuple[CommentStore, CommentStore]]:
+    """The comments of one store, as two processes have them open."""
     url = None
     if request.param == "team":
         url = request.getfixturevalue("postgres_url")
         with closing(PostgresDatabase(url)) as database:
             migrate(database)
-    with closing(open_comments(Store(tmp_path / "comments", url), "account")) as store:
-        yield store
+    where = Store(tmp_path / "comments", url)
+    with (
+        closing(open_comments(where, "account")) as first,
+        closing(open_comments(where, "account")) as second,
+    ):
+        yield first, second
+
+
+@pytest.fixture
+def store(stores: tuple[CommentStore, CommentStore]) -> CommentStore:
+    return stores[0]
 
 
 @pytest.fixture
@@ -120,6 +133,90 @@ def test_rejected_reply_is_deleted(client: Client, store: CommentStore) -> None:
     with pytest.raises(OutReplyError):
         ReplyService(client, store).send("c_unknown", "Thanks")
     assert store.replies() == []
+
+
+class StoppedClient(Client):
+    """The client of a process that is stopped when it is about to send a reply."""
+
+    def __init__(self, client: Client, while_stopped: Callable[[], object]) -> None:
+        super().__init__(client.transport)
+        self._while_stopped = while_stopped
+
+    def reply(self, *words: Any, **options: Any) -> Any:
+        self._while_stopped()
+        return super().reply(*words, **options)
+
+
+class KilledError(BaseException):
+    """The end of a process."""
+
+
+def kill() -> None:
+    raise KilledError
+
+
+def test_stopped_process_does_not_send_what_another_one_has_sent(
+    client: Client,
+    stores: tuple[CommentStore, CommentStore],
+    emulator: EmulatorServer,
+    emulator_clock: ManualClock,
+    unanswered_id: str,
+) -> None:
+    first, second = stores
+    sent = []
+
+    def while_stopped() -> None:
+        sent.append(ReplyService(client, second).send(unanswered_id, "Thanks"))
+        emulator.state.connection.execute("DELETE FROM idempotency")
+        emulator_clock.advance(3_600)
+        client.me()
+
+    stopped = ReplyService(StoppedClient(client, while_stopped), first)
+    result = stopped.send(unanswered_id, "Thanks")
+    assert result.reply == sent[0].reply
+    assert stored_replies(emulator, unanswered_id) == ["Thanks"]
+    assert [record.reply for record in first.replies(unanswered_id)] == [result.reply]
+
+
+def test_stopped_process_sends_nothing_while_another_one_may_send(
+    client: Client,
+    stores: tuple[CommentStore, CommentStore],
+    emulator: EmulatorServer,
+    emulator_clock: ManualClock,
+    unanswered_id: str,
+) -> None:
+    first, second = stores
+
+    def while_stopped() -> None:
+        emulator_clock.advance(60)
+        client.me()
+        with pytest.raises(KilledError):
+            ReplyService(StoppedClient(client, kill), second).send(unanswered_id, "Thanks")
+
+    stopped = ReplyService(StoppedClient(client, while_stopped), first)
+    with pytest.raises(AmbiguousReplyError, match="another process is sending"):
+        stopped.send(unanswered_id, "Thanks")
+    assert stored_replies(emulator, unanswered_id) == []
+    ReplyService(client, first).send(unanswered_id, "Thanks")
+    assert stored_replies(emulator, unanswered_id) == ["Thanks"]
+
+
+def test_refused_process_keeps_the_record_of_another_one(
+    client: Client,
+    stores: tuple[CommentStore, CommentStore],
+    emulator: EmulatorServer,
+    unanswered_id: str,
+) -> None:
+    first, second = stores
+    sent = []
+
+    def refuse() -> None:
+        sent.append(ReplyService(client, second).send(unanswered_id, "Thanks"))
+        raise OutReplyError("refused")
+
+    with pytest.raises(OutReplyError, match="refused"):
+        ReplyService(StoppedClient(client, refuse), first).send(unanswered_id, "Thanks")
+    assert [record.reply for record in first.replies(unanswered_id)] == [sent[0].reply]
 
 
 @pytest.mark.parametrize("text", ["", "  \n", "x" * 5_001, "a\x00b", "a\ud800"])

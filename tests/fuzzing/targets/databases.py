@@ -106,7 +106,7 @@ def _make_deliveries(path: Path) -> None:
 def _make_comments(path: Path) -> None:
     store = CommentStore(path, "a")
     store.mark_seen("post", [_COMMENT])
-    store.record_intent(SentReply("c1", "Thanks", "k", 1.0, 1.0, "t"), "o")
+    store.claim(SentReply("c1", "Thanks", "k", 1.0, 1.0, "t"), "o")
     store.record_reply("c1", "o", {"id": "r1"})
     store.close()
 
