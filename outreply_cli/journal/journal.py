@@ -812,8 +812,10 @@ class Journal:
         """
         self._check_lease(db, entry.account, entry.calendar)
         row = db.execute(
-            f"SELECT state FROM entries WHERE id = ?{self._FOR_UPDATE}",  # noqa: S608 - constant
-            (entry.id,),
+            # A database that has lost commits may give the ID of a lost entry to another one.
+            "SELECT state FROM entries WHERE id = ? AND account = ? AND row = ? "  # noqa: S608
+            f"AND generation = ?{self._FOR_UPDATE}",
+            (entry.id, entry.account, entry.row, entry.generation),
         ).fetchone()
         if row is None or row["state"] not in states:
             raise _changed_error(entry)

@@ -15,6 +15,7 @@ import pytest
 
 from outreply_cli.errors import InvalidInputError, StorageError
 from outreply_cli.journal import postgres
+from outreply_cli.journal.journal import EntryChangedError
 from outreply_cli.journal.locks import CalendarBusyError
 from outreply_cli.journal.models import EntryState, JournalEntryDraft
 from outreply_cli.journal.postgres import LeaseLostError, PostgresJournal
@@ -64,6 +65,22 @@ def test_stopped_holder_records_nothing_after_a_takeover(
     assert second.entry(entry.id).state == EntryState.SENT
     assert len(second.rows("account", "rows:1")) == 1
     assert second.leases() == []
+
+
+@pytest.mark.parametrize("change", ["send", "done", "failed"])
+def test_entry_with_the_id_of_a_lost_one_stays_as_it_is(
+    journals: tuple[PostgresJournal, PostgresJournal], postgres_url: str, change: str
+) -> None:
+    first, second = journals
+    with first.lock("account", "rows:1", wait=0), second.lock("account", "rows:2", wait=0):
+        (entry,) = first.record_planned([DRAFT])
+        # As in a copy of the database that takes over.
+        run_sql(postgres_url, "TRUNCATE outreply.entries RESTART IDENTITY CASCADE")
+        (other,) = second.record_planned([replace(DRAFT, calendar="rows:2", row="key:b@p1")])
+        assert other.id == entry.id
+        with pytest.raises(EntryChangedError):
+            CHANGES[change](first, entry)
+    assert second.entry(other.id) == other
 
 
 def test_release_of_a_lost_lease_does_not_release_the_new_one(
