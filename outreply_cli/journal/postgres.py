@@ -127,21 +127,33 @@ class PostgresJournal(Journal):
         ]
 
     def _acquire(self, account: str, calendar: str, wait: float) -> int:
+        """Return the fence of a new lease."""
         until = self._clock.monotonic() + wait
-        key, holder = (account, calendar), holder_name(self._origin.host)
+        other: str | None = None
         while True:
-            with self._change() as db:
-                fence = _LEASES.acquire(db, key, holder)
+            try:
+                fence, other = self._try_acquire(account, calendar)
+            except StorageError:
+                # While others have the calendar, the database may be away: it restarts.
+                if other is None or self._clock.monotonic() >= until:
+                    raise
+            else:
                 if fence is not None:
                     return fence
-                other = _LEASES.holder(db, key)
-            if self._clock.monotonic() >= until:
-                raise CalendarBusyError(
-                    f"another process is working on this calendar ({other})",
-                    hint="Wait until it has finished, or wait longer with --wait-lock 10m.",
-                    details={"holder": other},
-                )
+                if self._clock.monotonic() >= until:
+                    raise CalendarBusyError(
+                        f"another process is working on this calendar ({other})",
+                        hint="Wait until it has finished, or wait longer with --wait-lock 10m.",
+                        details={"holder": other},
+                    )
             self._clock.sleep(_POLL_SECONDS)
+
+    def _try_acquire(self, account: str, calendar: str) -> tuple[int | None, str]:
+        """Return the fence of a new lease, or None and the holder of the present one."""
+        key, holder = (account, calendar), holder_name(self._origin.host)
+        with self._change() as db:
+            fence = _LEASES.acquire(db, key, holder)
+            return (fence, holder) if fence is not None else (None, _LEASES.holder(db, key))
 
     def _renew(self, key: tuple[str, str], lease: _Lease) -> None:
         while not lease.released.wait(RENEW_SECONDS):

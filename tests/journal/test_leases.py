@@ -22,7 +22,7 @@ from outreply_cli.journal.postgres import LeaseLostError, PostgresJournal
 from outreply_cli.storage.postgres import PostgresDatabase, measure
 from outreply_cli.storage.team_schema import VERSION, StoreSetupError, migrate
 from tests.clocks import ManualClock
-from tests.postgres import open_migrated, run_sql
+from tests.postgres import open_migrated, run_sql, start_own_server
 
 NOW = datetime(2026, 12, 1, 9, tzinfo=UTC)
 DRAFT = JournalEntryDraft(
@@ -81,6 +81,35 @@ def test_entry_with_the_id_of_a_lost_one_stays_as_it_is(
         with pytest.raises(EntryChangedError):
             CHANGES[change](first, entry)
     assert second.entry(other.id) == other
+
+
+class StepClock(ManualClock):
+    """A clock that takes one of some steps whenever a command waits."""
+
+    def __init__(self, *steps: Callable[[], object]) -> None:
+        super().__init__()
+        self._steps = list(steps)
+
+    def sleep(self, seconds: float) -> None:
+        self._steps.pop(0)()
+        super().sleep(seconds)
+
+
+def test_waiting_process_outlasts_a_restart_of_the_database() -> None:
+    server = start_own_server()
+    with closing(open_migrated(server.url)) as first:
+        clock = StepClock(server.stop, server.start, lambda: expire(server.url))
+        database = PostgresDatabase(server.url)
+        with (
+            closing(PostgresJournal(database, clock=clock)) as second,
+            first.lock("account", "rows:1", wait=0),
+        ):
+            with second.lock("account", "rows:1", wait=60):
+                pass
+            server.stop()
+            # It was not waiting yet.
+            with pytest.raises(StorageError), second.lock("account", "rows:1", wait=60):
+                pass
 
 
 def test_release_of_a_lost_lease_does_not_release_the_new_one(
