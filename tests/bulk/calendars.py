@@ -31,11 +31,14 @@ class CalendarRow:
     message: str
 
 
-def make_rows(count: int, first: datetime) -> list[CalendarRow]:
+def make_rows(count: int, first: datetime, pages: Sequence[str] = PAGES) -> list[CalendarRow]:
     """Return `count` rows over all pages, hours apart on each page."""
     return [
         CalendarRow(
-            f"k{n}", PAGES[n % 6], first + timedelta(hours=2 * (n // 6), minutes=n % 6), f"Row {n}"
+            f"k{n}",
+            pages[n % len(pages)],
+            first + timedelta(hours=2 * (n // len(pages)), minutes=n % len(pages)),
+            f"Row {n}",
         )
         for n in range(count)
     ]
@@ -81,11 +84,12 @@ def expected_posts(rows: Sequence[CalendarRow]) -> Counter[tuple[str, str, str]]
 
 def server_posts(emulator: EmulatorServer) -> Counter[tuple[str, str, str]]:
     """Return page, time and text of each scheduled or published post of the server."""
-    posts = emulator.state.connection.execute(
-        "SELECT platform || ':' || username AS page, scheduled_at, message FROM posts "
-        "JOIN pages ON pages.id = posts.page_id "
-        "WHERE status IN ('scheduled', 'published') AND scheduled_at > 0 AND message LIKE '%Row %'"
-    ).fetchall()
+    with emulator.state.transaction() as db:
+        posts = db.execute(
+            "SELECT platform || ':' || username AS page, scheduled_at, message FROM posts "
+            "JOIN pages ON pages.id = posts.page_id WHERE status IN ('scheduled', 'published') "
+            "AND scheduled_at > 0 AND message LIKE '%Row %'"
+        ).fetchall()
     return Counter(
         (row["page"], f"{datetime.fromtimestamp(row['scheduled_at'], UTC):%FT%T}", row["message"])
         for row in posts

@@ -1,234 +1,114 @@
 """Machines share a team's store while they are killed, stopped and cut off.
 
-The database also loses its last commits, as when a copy of it takes over. After each edit of the
-calendar all machines run at once, and a random one is disturbed again and again. Then each machine
-must end well within two more runs, and each row must have one post. At no moment may the account
-have two posts with the same page, time and text.
+After each edit of the calendar all machines run at once, and one of them, the database or the whole
+team is disturbed again and again. The server has no guardrails, and forgets keys after an hour.
+Then each machine must end well within two more runs, and each row must have one post. A checker
+judges the history at every instant.
 """
 
 import argparse
 import signal
-import subprocess
-import tempfile
-import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from random import Random
 
-from outreply_cli.clock import SystemClock
-from outreply_cli.emulator.config import EmulatorConfig
-from outreply_cli.emulator.server import EmulatorServer
-from tests.bulk.calendars import (
-    CalendarRow,
-    edit_rows,
-    expected_posts,
-    make_rows,
-    server_posts,
-    write_calendar,
+from tests.postgres import make_database, start_own_server
+from tests.reliability.checker import check
+from tests.reliability.team_world import (
+    Running,
+    Team,
+    edit_calendar,
+    make_calendar,
+    open_team,
 )
-from tests.clocks import ManualClock
-from tests.command_line import CommandLine
-from tests.postgres import make_database, start_server
-from tests.reliability.outcomes import find_traceback
 
-SEEDS = 10
-_ROUNDS = 3
-_WATCH_SECONDS = 0.05
-_PAUSE_SECONDS = 0.4
-# Leases are kept: a copy that is put back has a later clock.
-_TABLES = ("entries", "events", "calendars", "separate_posts", "slot_claims", "uploads")
-
-
-@dataclass
-class Team:
-    """Machines with state directories of their own, one account and one store."""
-
-    root: Path
-    url: str
-    emulator: EmulatorServer
-    rows: Sequence[CalendarRow]
-    size: int
-    machines: list[CommandLine] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.calendar = self.root / "plan.csv"
-        write_calendar(self.calendar, self.rows)
-        for number in range(self.size):
-            machine = CommandLine(self.root / f"machine{number}", ManualClock())
-            machine.environ |= {
-                "OUTREPLY_API_KEY": self.emulator.token,
-                "OUTREPLY_BASE_URL": self.emulator.base_url,
-                "OUTREPLY_STORE_URL": self.url,
-            }
-            self.machines.append(machine)
-        migrated = self.machines[0].spawn("store", "migrate")
-        assert migrated.code == 0, migrated.err
-
-    @property
-    def words(self) -> tuple[str, ...]:
-        """The command that each machine runs."""
-        return ("bulk", "schedule", str(self.calendar), "--prune", "--wait-lock", "5m",
-                "--max-cancel", "1000")  # fmt: skip
-
-    def start(self, number: int) -> "subprocess.Popen[str]":
-        """Start a run of a machine."""
-        return self.machines[number].start(*self.words)
-
-    def edit(self, rows: Sequence[CalendarRow]) -> None:
-        """Write another version of the calendar."""
-        self.rows = rows
-        write_calendar(self.calendar, rows)
-
-    def wait_for_posts(self, count: int) -> None:
-        """Wait until the server has so many posts of the calendar."""
-        while sum(server_posts(self.emulator).values()) < count:
-            pass
-
-    def sql(self, statement: str) -> None:
-        """Run a statement as an administrator of the database."""
-        import psycopg
-
-        with psycopg.connect(self.url, autocommit=True) as connection:
-            connection.execute(statement.encode())
-
-    def expire_leases(self) -> None:
-        """Make the leases as old as those of processes that have stopped."""
-        self.sql("UPDATE outreply.leases SET expires_at = clock_timestamp() - interval '1 s'")
-
-    def disconnect(self) -> None:
-        """End all connections, as a restart of the database does."""
-        self.sql(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        )
-
-    def save(self) -> None:
-        """Copy the tables."""
-        copies = "; ".join(
-            f"CREATE TABLE copy.{table} AS TABLE outreply.{table}" for table in _TABLES
-        )
-        self.sql(f"DROP SCHEMA IF EXISTS copy CASCADE; CREATE SCHEMA copy; {copies}")
-
-    def put_back(self) -> None:
-        """End all connections, and replace the tables by their copies."""
-        names = ", ".join(f"outreply.{table}" for table in _TABLES)
-        inserts = "; ".join(
-            f"INSERT INTO outreply.{table} SELECT * FROM copy.{table}"  # noqa: S608 - constants
-            for table in _TABLES
-        )
-        self.disconnect()
-        self.sql(
-            f"BEGIN; LOCK TABLE {names} IN ACCESS EXCLUSIVE MODE; "
-            f"SET LOCAL session_replication_role = replica; TRUNCATE {names}; {inserts}; COMMIT"
-        )
-        self.disconnect()
-
-    def settle(self) -> int:
-        """Run each machine until it ends well; return the most runs that one needed.
-
-        Raises:
-            AssertionError: A machine does not end well within two runs.
-        """
-        self.expire_leases()
-        most = 0
-        for machine in self.machines:
-            for attempt in range(1, 3):
-                result = machine.spawn(*self.words, seconds=600)
-                most = max(most, attempt)
-                assert find_traceback(result.err) is None
-                if result.code == 0:
-                    break
-            assert result.code == 0, f"exit code {result.code}: {result.err}"
-        assert server_posts(self.emulator) == expected_posts(self.rows)
-        return most
+SEEDS = 3
+_EDITS = 3
+_LATENCY_SECONDS = 0.1
+# Share of the requests that the rate limit may refuse.
+_REFUSED_MAX = 0.01
+# How long a machine is stopped or cut off at most: more than it takes to notice that.
+_STOP_SECONDS = 20.0
+_PAUSE_SECONDS = 2.0
+# Share of the disturbances that the holder of the lease gets, rather than any machine.
+_HOLDER_SHARE = 0.8
 
 
-@contextmanager
-def open_team(url: str, rows: Sequence[CalendarRow], size: int) -> Iterator[Team]:
-    """Run an emulator, and make machines that use the store at `url`."""
-    with tempfile.TemporaryDirectory() as name:
-        config = EmulatorConfig(is_lenient=True)
-        root = Path(name)
-        with EmulatorServer(root / "emulator.db", SystemClock(), config=config) as emulator:
-            emulator.state.connection.execute("UPDATE users SET tier = 'elite'")
-            yield Team(root, url, emulator, rows, size)
+def _let_others_work(team: Team, random: Random) -> None:
+    """Wait until another machine has taken over, and has sent some of its requests."""
+    team.wait_for_requests(random.randrange(len(team.rows) // 5), seconds=team.stop_seconds)
 
 
-@contextmanager
-def _watch_for_doubles(emulator: EmulatorServer) -> Iterator[list[str]]:
-    """Collect the posts that the account has twice at any moment of the block."""
-    found: list[str] = []
-    done = threading.Event()
-
-    def watch() -> None:
-        while not done.wait(_WATCH_SECONDS):
-            found.extend(str(post) for post, n in server_posts(emulator).items() if n > 1)
-
-    thread = threading.Thread(target=watch)
-    thread.start()
-    try:
-        yield found
-    finally:
-        done.set()
-        thread.join()
+def _kill(team: Team, one: Running, _: Random) -> None:
+    one.process.kill()
+    one.thread.join()
+    team.expire_leases()
 
 
-def _disturb(team: Team, processes: "Sequence[subprocess.Popen[str]]", random: Random) -> str:
-    """Kill, stop or cut off a random machine, or lose commits, and return what was done."""
-    running = [process for process in processes if process.poll() is None]
-    kind = random.choice(("kill", "stop", "cut", "lose commits"))
-    if not running:
-        return "nothing"
-    process = random.choice(running)
-    if kind == "kill":
-        process.kill()
-        process.wait()
-        team.expire_leases()
-    elif kind == "stop":
-        process.send_signal(signal.SIGSTOP)
-        team.expire_leases()
-        time.sleep(_PAUSE_SECONDS * random.random() * 4)
-        process.send_signal(signal.SIGCONT)
-    elif kind == "cut":
-        team.disconnect()
-    else:
-        team.save()
-        time.sleep(_PAUSE_SECONDS * random.random() * 4)
-        team.put_back()
-    return kind
+def _stop(team: Team, one: Running, random: Random) -> None:
+    one.process.send_signal(signal.SIGSTOP)
+    team.expire_leases()
+    _let_others_work(team, random)
+    one.process.send_signal(signal.SIGCONT)
 
 
-def run_round(team: Team, random: Random, disturbances: int) -> Counter[str]:
+def _cut(team: Team, one: Running, random: Random) -> None:
+    one.machine.network.cut()
+    team.expire_leases()
+    _let_others_work(team, random)
+    one.machine.network.join()
+
+
+def _crash(team: Team, _: Running, __: Random) -> None:
+    team.server.crash()
+    # The holder could not release its lease, and others need not wait for it.
+    team.expire_leases()
+
+
+DISTURBANCES: dict[str, Callable[[Team, Running, Random], None]] = {
+    "killed": _kill,
+    "stopped": _stop,
+    "half-open": _cut,
+    "disconnected": lambda team, _, __: team.disconnect(),
+    "database crashed": _crash,
+    "commits lost": lambda team, _, random: team.lose_commits(_PAUSE_SECONDS * random.random()),
+    "hour passed": lambda team, _, __: team.skip_hour(),
+}
+
+
+def run_round(team: Team, random: Random, kinds: Sequence[str]) -> Counter[str]:
     """Run all machines at once, disturb them, and let them settle; return what was done.
 
     Raises:
-        AssertionError: A post was there twice, is missing, or a machine did not end well.
+        AssertionError: A post is missing or too many, or a machine did not end well.
     """
-    done: Counter[str] = Counter(runs=team.size)
-    with _watch_for_doubles(team.emulator) as doubles:
-        processes = [team.start(number) for number in range(team.size)]
-        for _ in range(disturbances):
-            time.sleep(_PAUSE_SECONDS * random.random() * 2)
-            done[_disturb(team, processes, random)] += 1
-        for process in processes:
-            out, err = process.communicate(timeout=600)
-            assert "Traceback" not in err, out + err
-        done["most runs to settle"] = team.settle()
-    assert doubles == []
+    done: Counter[str] = Counter()
+    started: list[Running] = []
+    for kind in kinds:
+        # About evenly over the round.
+        if not team.wait_for_requests(random.randrange(len(team.rows) // len(kinds))):
+            # As a timer does, also after a database that was away has ended them all.
+            started += [team.start(machine) for machine in team.machines]
+            team.wait_for_requests(random.randrange(len(team.rows) // len(kinds)))
+        one = team.find_holder() if random.random() < _HOLDER_SHARE else None
+        candidates = team.active
+        if candidates:
+            DISTURBANCES[kind](team, one or random.choice(candidates), random)
+            done[kind] += 1
+    for running in started:
+        team.wait(running)
+    done["runs"] = len(started)
+    done["most runs to settle"] = team.settle()
     return done
 
 
-def _edit_again(rows: Sequence[CalendarRow], number: int) -> list[CalendarRow]:
-    """Return edited rows; the keys of added rows are not those that an earlier edit added."""
-    edited = edit_rows(rows)
-    count = len(rows) // 6
-    added = [replace(row, key=f"{row.key}-{number}") for row in edited[-count:]]
-    return [*edited[:-count], *added]
+def judge(team: Team) -> None:
+    """Check the whole history; raises AssertionError."""
+    violations = check(team.recorder.history())
+    assert not violations, "\n".join(map(str, violations))
+    share = team.recorder.refused / team.recorder.requests
+    assert share <= _REFUSED_MAX, f"the rate limit refused {share:.1%} of the requests"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -236,29 +116,52 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seeds", type=int, default=SEEDS, help="number of seeds")
     parser.add_argument("--seed", type=int, default=1, help="first seed")
     parser.add_argument("--machines", type=int, default=8, help="number of machines")
-    parser.add_argument("--rows", type=int, default=300, help="rows of the calendar")
+    parser.add_argument("--rows", type=int, default=1_000, help="rows of the calendar")
+    parser.add_argument("--pages", type=int, default=12, help="pages of the account")
+    parser.add_argument("--per-minute", type=int, default=1_200, help="rate limit of the account")
 
 
 def run(arguments: argparse.Namespace) -> bool:
     """Run all seeds; return whether nothing was posted twice or lost."""
-    server = start_server("reliability")
-    total: Counter[str] = Counter()
+    server = start_own_server()
     failures = 0
     for seed in range(arguments.seed, arguments.seed + arguments.seeds):
         random = Random(seed)  # noqa: S311 - reproducible
-        first = datetime.now(UTC).replace(microsecond=0) + timedelta(days=2)
-        rows = make_rows(arguments.rows, first)
-        with make_database(server) as url, open_team(url, rows, arguments.machines) as team:
+        started_at = time.monotonic()
+        done: Counter[str] = Counter()
+        with (
+            make_database(server.url) as url,
+            open_team(server, url, arguments.machines, random=random, pages=arguments.pages,
+                      per_minute=arguments.per_minute) as team,
+        ):  # fmt: skip
+            result = "0 twice, 0 lost"
             try:
-                for number in range(_ROUNDS):
-                    if number:
-                        team.edit(_edit_again(team.rows, number))
-                    done = run_round(team, random, disturbances=6)
-                    most = max(total["most runs to settle"], done["most runs to settle"])
-                    total += done
-                    total["most runs to settle"] = most
+                _run_seed(team, random, arguments, done)
             except AssertionError as failure:
                 failures += 1
-                print(f"seed {seed}: {failure}", flush=True)
-    print(f"team: {arguments.seeds} seeds, {dict(total)}, {failures} with a violation", flush=True)
+                result = f"FAILED: {failure}"
+            recorder = team.recorder
+            print(
+                f"seed {seed}: {result}; {time.monotonic() - started_at:.0f} s, "
+                f"{recorder.requests} requests, {recorder.refused} refused, {dict(done)}",
+                flush=True,
+            )
+    print(f"team: {arguments.seeds} seeds, {failures} with a violation", flush=True)
     return not failures
+
+
+def _run_seed(
+    team: Team, random: Random, arguments: argparse.Namespace, done: Counter[str]
+) -> None:
+    team.stop_seconds = _STOP_SECONDS
+    team.recorder.latency = _LATENCY_SECONDS
+    team.edit(make_calendar(arguments.rows, arguments.pages))
+    for number in range(_EDITS + 1):
+        if number:
+            team.edit(edit_calendar(team.rows, number))
+        kinds = random.sample(list(DISTURBANCES), len(DISTURBANCES))
+        round_done = run_round(team, random, kinds)
+        most = max(done["most runs to settle"], round_done["most runs to settle"])
+        done.update(round_done)
+        done["most runs to settle"] = most
+    judge(team)

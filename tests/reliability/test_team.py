@@ -1,77 +1,116 @@
 """Machines that work on one calendar in a team's store, and are stopped, killed and cut off."""
 
-import os
 import signal
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from random import Random
 
 import pytest
 
-from tests.bulk.calendars import edit_rows, expected_posts, make_rows, server_posts
-from tests.reliability.team import Team, open_team, run_round
+from tests.bulk.calendars import expected_posts, server_posts
+from tests.postgres import OwnServer, make_database, start_own_server
+from tests.reliability.checker import DONE
+from tests.reliability.team import DISTURBANCES, judge, run_round
+from tests.reliability.team_network import has_namespaces
+from tests.reliability.team_world import Team, edit_calendar, make_calendar, open_team
 
-ROWS = make_rows(60, datetime.now(UTC).replace(microsecond=0) + timedelta(days=2))
+
+@pytest.fixture(scope="module")
+def server() -> OwnServer:
+    return start_own_server()
 
 
 @pytest.fixture
-def team(postgres_url: str) -> Iterator[Team]:
-    with open_team(postgres_url, ROWS, 4) as team:
+def url(server: OwnServer) -> Iterator[str]:
+    with make_database(server.url) as url:
+        yield url
+
+
+@pytest.fixture
+def random() -> Random:
+    return Random(1)  # noqa: S311 - reproducible
+
+
+@pytest.fixture
+def team(server: OwnServer, url: str, random: Random) -> Iterator[Team]:
+    with open_team(server, url, 4, random=random, isolated=False) as team:
+        team.edit(make_calendar(60))
         yield team
 
 
 def test_machines_at_once(team: Team) -> None:
-    processes = [team.start(number) for number in range(team.size)]
-    for process in processes:
-        _, err = process.communicate(timeout=300)
-        assert process.returncode == 0, err
-    assert server_posts(team.emulator) == expected_posts(ROWS)
+    for running in [team.start(machine) for machine in team.machines]:
+        run = team.wait(running)
+        assert run.code == 0, run.err
+    assert server_posts(team.emulator) == expected_posts(team.rows)
     team.settle()
+    judge(team)
+    history = team.recorder.history()
+    assert {post.created_by for post in history.posts} <= {run.id for run in history.runs}
+    assert {len(run.reports) for run in history.runs} == {60}
+    assert {status for run in history.runs for status in run.reports.values()} == {DONE}
+
+
+def test_post_of_another_program_is_judged(team: Team) -> None:
+    team.settle()
+    team.emulator.state.connection.execute(
+        "INSERT INTO posts (id, page_id, status, scheduled_at, message, media, created_at) "
+        "SELECT 'copy', page_id, status, scheduled_at, message, media, created_at FROM posts "
+        "WHERE message LIKE '%[k1]'"
+    )
+    with pytest.raises(AssertionError, match=r"two posts.* row='k1'"):
+        judge(team)
 
 
 @pytest.mark.parametrize("posts", [1, 20, 45])
 def test_stopped_machine_is_taken_over(team: Team, posts: int) -> None:
-    stopped = team.start(0)
+    stopped = team.start(team.machines[0])
     team.wait_for_posts(posts)
-    stopped.send_signal(signal.SIGSTOP)
+    stopped.process.send_signal(signal.SIGSTOP)
     team.expire_leases()
-    other = team.machines[1].spawn(*team.words, seconds=300)
-    stopped.send_signal(signal.SIGCONT)
-    _, err = stopped.communicate(timeout=300)
+    other = team.spawn(team.machines[1], *team.words)
+    stopped.process.send_signal(signal.SIGCONT)
+    run = team.wait(stopped)
     assert other.code in {0, 3}, other.err
-    if stopped.returncode:
+    if run.code:
         # If it was stopped in a transaction, the database has ended that.
-        assert "taken over the calendar" in err or "cannot be used" in err
+        assert "taken over the calendar" in run.err or "cannot be used" in run.err
     team.settle()
 
 
 @pytest.mark.parametrize("posts", [1, 20, 45])
 def test_killed_machine_is_taken_over(team: Team, posts: int) -> None:
-    killed = team.start(0)
+    killed = team.start(team.machines[0])
     team.wait_for_posts(posts)
-    killed.kill()
-    killed.communicate()
+    killed.process.kill()
+    team.wait(killed)
     words = ("bulk", "schedule", str(team.calendar), "--wait-lock", "0s")
-    busy = team.machines[1].spawn(*words)
+    busy = team.spawn(team.machines[1], *words)
     assert busy.code == 1
-    assert f"pid {killed.pid}" in busy.err
+    assert f"host0, pid {killed.process.pid}" in busy.err
     team.settle()
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
-def test_disturbed_machines(team: Team, seed: int) -> None:
-    random = Random(seed)  # noqa: S311 - reproducible
-    run_round(team, random, disturbances=5)
-    team.edit(edit_rows(team.rows))
-    done = run_round(team, random, disturbances=5)
-    assert sum(done.values()) - done["runs"] - done["most runs to settle"] == 5
+@pytest.mark.parametrize("kind", DISTURBANCES)
+def test_disturbed_machines(team: Team, random: Random, kind: str) -> None:
+    run_round(team, random, [kind])
+    team.edit(edit_calendar(team.rows, 1))
+    run_round(team, random, [kind, kind])
+    judge(team)
+
+
+@pytest.mark.skipif(not has_namespaces(), reason="needs root on Linux, for network namespaces")
+def test_machines_in_namespaces(server: OwnServer, url: str, random: Random) -> None:
+    with open_team(server, url, 3, random=random, isolated=True) as team:
+        team.edit(make_calendar(60))
+        run_round(team, random, ["half-open", "commits lost"])
+        judge(team)
 
 
 def test_holder_is_shown(team: Team) -> None:
-    running = team.start(0)
+    running = team.start(team.machines[0])
     team.wait_for_posts(1)
-    running.send_signal(signal.SIGSTOP)
-    status = team.machines[1].spawn("store", "status")
-    running.send_signal(signal.SIGCONT)
-    running.communicate(timeout=300)
-    assert f"held by {os.uname().nodename}, pid {running.pid}" in status.out
+    running.process.send_signal(signal.SIGSTOP)
+    status = team.spawn(team.machines[1], "store", "status")
+    running.process.send_signal(signal.SIGCONT)
+    team.wait(running)
+    assert f"held by host0, pid {running.process.pid}" in status.out
