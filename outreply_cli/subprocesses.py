@@ -1,4 +1,4 @@
-"""Programs of the user, run without a shell and without secrets in their environment."""
+"""Programs that the user names, run without a shell and without secrets in the environment."""
 
 import contextlib
 import os
@@ -21,7 +21,7 @@ _MAX_WAIT_SECONDS = 2**31 / 1000 - 1
 _OUTPUT_BYTES_MAX = 64 * 1024
 _OUTPUT_SECONDS = 1.0
 _POLL_SECONDS = 0.05
-# Zombies, whose parent has not asked for their exit code, and processes that are going away.
+# Zombies, whose exit code their parent has not read, and processes that are dead.
 _ENDED_STATES = frozenset("ZXx")
 
 
@@ -72,9 +72,11 @@ def resolve_command(command: str, option: str, environ: Mapping[str, str]) -> li
     return words
 
 
-def strip_secrets(environ: Mapping[str, str], hidden: Collection[str] = ()) -> dict[str, str]:
-    """Return `environ` without the variables of secrets and without `hidden`."""
-    secrets = SECRET_VARIABLES | set(hidden)
+def strip_secrets(
+    environ: Mapping[str, str], secret_variables: Collection[str] = ()
+) -> dict[str, str]:
+    """Return `environ` without SECRET_VARIABLES and further `secret_variables`."""
+    secrets = SECRET_VARIABLES | set(secret_variables)
     return {name: value for name, value in environ.items() if name not in secrets}
 
 
@@ -85,8 +87,8 @@ class CommandResult:
     Attributes:
         error: Why it did not succeed; None if it did.
         was_started: Whether it was started.
-        output: The start of what it wrote, to stdout or stderr.
-        is_truncated: Whether it wrote more.
+        output: The start of its output, with stdout and stderr combined.
+        is_truncated: Whether there was more output.
     """
 
     error: str | None
@@ -124,7 +126,7 @@ class CommandRunner:
         try:
             with self._lock:
                 if self._is_closed:
-                    return CommandResult("not run: the receiver stops", was_started=False)
+                    return CommandResult("not run: outreply is stopping", was_started=False)
                 process = subprocess.Popen(  # noqa: S603 - a command of the user
                     list(words), stdin=subprocess.PIPE, stdout=output, stderr=output,
                     env=dict(environ), start_new_session=True,
@@ -145,7 +147,7 @@ class CommandRunner:
         with self._lock:
             self._processes.discard(process)
             if self._is_closed and process.returncode < 0:
-                problem = "killed because the receiver stopped"
+                problem = "killed because outreply stopped"
         if problem is None and process.returncode:
             problem = f"exit code {process.returncode}"
         if reader is None:
@@ -155,7 +157,7 @@ class CommandRunner:
         return CommandResult(problem, output=bytes(reader.output), is_truncated=reader.is_truncated)
 
     def kill_all(self) -> None:
-        """Kill the commands that run, with their children, and start no others."""
+        """Kill running commands and their children, and start no others."""
         with self._lock:
             self._is_closed = True
             for process in self._processes:
@@ -163,7 +165,7 @@ class CommandRunner:
 
 
 class _OutputReader(threading.Thread):
-    """Keeps the start of what is written to a pipe, and reads the rest."""
+    """Keeps the start of what is written to a pipe, and discards the rest."""
 
     def __init__(self) -> None:
         super().__init__(name="command output", daemon=True)
@@ -200,9 +202,9 @@ def _kill_group(process: "subprocess.Popen[bytes]") -> None:
 
 
 def identify_process(pid: int) -> str | None:
-    """Return what distinguishes a running process from later ones with the same ID.
+    """Return a value that distinguishes a process from later ones with the same ID.
 
-    It is the process's start; None if it has ended, or if this system does not report it.
+    It contains the start time; None if the process has ended, or this system does not report it.
     """
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
@@ -215,13 +217,13 @@ def identify_process(pid: int) -> str | None:
     return None if state in _ENDED_STATES else f"{boot} {started}"
 
 
-def end_process_group(pid: int, identity: str, *, timeout: float) -> bool:
-    """End a process of another run and its group; return whether it has ended.
+def stop_process_group(pid: int, identity: str, *, timeout: float) -> bool:
+    """Stop a process of another run and its group; return whether it has ended.
 
     Args:
         pid: Process ID, also of the group.
         identity: What `identify_process` returned for it; another process is left alone.
-        timeout: Seconds until it is killed.
+        timeout: Seconds to wait after SIGTERM, and again after SIGKILL.
     """
     for number in (signal.SIGTERM, getattr(signal, "SIGKILL", signal.SIGTERM)):
         if identify_process(pid) != identity:
@@ -237,7 +239,7 @@ def end_process_group(pid: int, identity: str, *, timeout: float) -> bool:
 def _identify_with_ps(pid: int) -> str | None:
     # macOS and BSD.
     try:
-        text = subprocess.run(  # noqa: S603 - the system's own
+        text = subprocess.run(  # noqa: S603 - a program of the system
             ["ps", "-o", "stat=,lstart=", "-p", str(pid)],  # noqa: S607 - in the default path
             env={"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}, capture_output=True,
             timeout=10, check=False,

@@ -1,4 +1,4 @@
-"""Programs of the user, and processes that an earlier run left behind."""
+"""Programs that the user names, and processes that an earlier run left behind."""
 
 import os
 import shutil
@@ -12,8 +12,8 @@ from outreply_cli import subprocesses
 from outreply_cli.subprocesses import (
     CommandResult,
     CommandRunner,
-    end_process_group,
     identify_process,
+    stop_process_group,
 )
 
 IGNORES_SIGTERM = "import signal; signal.signal(15, signal.SIG_IGN); print(flush=True); input()"
@@ -29,7 +29,7 @@ def test_timeout_longer_than_system_limit() -> None:
 
 @needs_process_ids
 @pytest.mark.parametrize("code", ["print(flush=True); input()", IGNORES_SIGTERM])
-def test_end_process_group(code: str) -> None:
+def test_stop_process_group(code: str) -> None:
     process = subprocess.Popen(
         [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         start_new_session=True,
@@ -39,9 +39,9 @@ def test_end_process_group(code: str) -> None:
         process.stdout.readline()
         identity = identify_process(process.pid)
         assert identity is not None
-        assert end_process_group(process.pid, "of another process", timeout=0.2)
+        assert stop_process_group(process.pid, "of another process", timeout=0.2)
         assert identify_process(process.pid) == identity
-        assert end_process_group(process.pid, identity, timeout=0.2)
+        assert stop_process_group(process.pid, identity, timeout=0.2)
         # It has ended, although its parent has not asked for its exit code yet.
         assert identify_process(process.pid) is None
     assert process.returncode < 0

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 _forwarding = partial(typer.Option, rich_help_panel="Forwarding")
 _stopping = partial(typer.Option, rich_help_panel="Stop conditions")
 _simulation = partial(typer.Option, rich_help_panel="Simulated responses")
-# A delivery that was refused so often may never be accepted.
+# A delivery rejected this many times may never be accepted: the command that skips it is shown.
 _BLOCKING_ATTEMPTS = 3
 _GIVEN_UP_SHOWN = 10
 # Paths that servers see as typed: no query and nothing that clients escape.
@@ -67,8 +67,8 @@ def run(
     tolerance: Annotated[
         float | None,
         typer.Option(metavar="SECONDS", min=0, help="Reject deliveries whose X-OutReply-Timestamp "
-                     "is further than this from now (default: off; timestamps are not signed, and "
-                     "late retries may carry old ones)."),
+                     "differs from the current time by more than this (default: off; timestamps "
+                     "are not signed, and late retries may have old ones)."),
     ] = None,
     require_timestamp: Annotated[
         bool, typer.Option("--require-timestamp", help="Reject deliveries without a timestamp.")
@@ -80,8 +80,8 @@ def run(
     ] = None,
     filter_text: Annotated[
         str | None,
-        typer.Option("--filter", metavar="CONDITIONS", help="Show and forward only events with "
-                     "these values, such as data.post.platform=instagram."),
+        typer.Option("--filter", metavar="CONDITIONS", help="Show and forward only events that "
+                     "match, such as data.post.platform=instagram."),
     ] = None,
     emulator: Annotated[
         bool, typer.Option("--emulator", help="Register with the running emulator until this "
@@ -90,7 +90,7 @@ def run(
     tunnel: Annotated[
         str | None,
         typer.Option(metavar="TOOL", help="Open a tunnel from the internet with cloudflared, "
-                     "ngrok or tailscale, and register its URL until this command exits (tried "
+                     "ngrok or tailscale, and register its URL until this command exits (tested "
                      "only with stand-ins for these tools).")
     ] = None,
     no_inspect: Annotated[
@@ -98,17 +98,17 @@ def run(
     ] = False,
     team: TeamOption = False,
     verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="Show bodies, and what targets respond.")
+        bool, typer.Option("--verbose", "-v", help="Show bodies and the responses of targets.")
     ] = False,
     forward_to: Annotated[
         list[str] | None,
         _forwarding(metavar="URL", help="Forward deliveries to this URL, unchanged and in order, "
-                    "until it accepts them (repeatable; 'URL CONDITIONS' forwards only matching "
-                    "events)."),
+                    "retrying until it accepts them (repeatable; 'URL CONDITIONS' forwards only "
+                    "matching events)."),
     ] = None,
     unordered: Annotated[
-        bool, _forwarding("--unordered", help="Do not wait for a delivery that a URL refuses: "
-                          "forward those behind it.")
+        bool, _forwarding("--unordered", help="Forward later deliveries without waiting for one "
+                          "that a target rejects.")
     ] = False,
     forward_duplicates: Annotated[
         bool, _forwarding("--forward-duplicates", help="Forward repeated deliveries too.")
@@ -137,7 +137,7 @@ def run(
     ] = None,
     until: Annotated[
         str | None,
-        _stopping(metavar="CONDITIONS", help="Stop at the first event with these values, such as "
+        _stopping(metavar="CONDITIONS", help="Stop at the first event that matches, such as "
                   "event=post.published,data.post.id=ID."),
     ] = None,
     timeout: Annotated[
@@ -156,8 +156,8 @@ def run(
         bool, _simulation("--drop", help="Close connections without a response.")
     ] = False,
     fail_rate: Annotated[
-        float, _simulation(metavar="RATE", min=0, max=1, help="Fraction of deliveries that get "
-                           "status 500, from 0 to 1.")
+        float, _simulation(metavar="RATE", min=0, max=1, help="Respond with 500 to this fraction "
+                           "of deliveries, from 0 to 1.")
     ] = 0.0,
     seed: Annotated[
         int, _simulation(metavar="NUMBER", help="Random seed for reproducible results.")
@@ -168,8 +168,8 @@ def run(
     Each delivery is verified and stored before the 200 response. Show stored deliveries with:
     outreply webhooks history
 
-    CONDITIONS are PATH=VALUE,PATH!=VALUE; an event must meet all of them. In a value, * matches
-    any characters.
+    CONDITIONS are PATH=VALUE or PATH!=VALUE, separated by commas; an event must meet all of them.
+    In a value, * matches any characters.
 
     Example: outreply serve-webhook --emulator
 
@@ -209,7 +209,7 @@ def run(
             )
         targets.append(CommandTarget(
             exec_command, context.environ, concurrency=exec_concurrency, timeout=seconds,
-            hidden=secret_env or [],
+            secret_variables=secret_env or [],
         ))  # fmt: skip
     patterns = parse_patterns(events, "--events") if events else []
     filters = parse_conditions(filter_text, "--filter") if filter_text is not None else ()
@@ -227,7 +227,7 @@ def run(
     )  # fmt: skip
     stream = EventStream(stop)
     tunnel_webhook = _prepare_tunnel(
-        context, tunnel, patterns, accepted, hidden=secret_env or [], emulator=emulator,
+        context, tunnel, patterns, accepted, secret_variables=secret_env or [], emulator=emulator,
         no_verify=no_verify,
     )  # fmt: skip
     config = ReceiverConfig(
@@ -268,7 +268,7 @@ def run(
 def _url_targets(
     words: Sequence[str], *, allow_public: bool, is_ordered: bool
 ) -> "list[ForwardTarget]":
-    """The targets of --forward-to, each with the conditions behind its URL."""
+    """The targets of --forward-to, each with the conditions that follow its URL."""
     from outreply_cli.net.ssrf import reach_from_option
     from outreply_cli.webhooks.conditions import parse_conditions
     from outreply_cli.webhooks.forward import UrlTarget
@@ -284,8 +284,8 @@ def _url_targets(
         )
         if targets.setdefault(target.name, target).conditions != target.conditions:
             raise InvalidInputError(
-                f"--forward-to: {target.name} is given with different conditions",
-                hint="Name each URL once.",
+                f"--forward-to: {target.name} is given twice with different conditions",
+                hint="Use each URL only once.",
             )
     return list(targets.values())
 
@@ -293,10 +293,10 @@ def _url_targets(
 def _accepted_secrets(
     context: Context, variables: Sequence[str], *, emulator: bool, no_verify: bool, has_tunnel: bool
 ) -> tuple[list[str], list[str]]:
-    """The secrets that may have signed, and their names.
+    """The secrets that deliveries may be signed with, and their names.
 
-    The first one of the emulator or of a tunnel's webhook is random, so that it accepts nothing,
-    until the real one is known.
+    With the emulator or a tunnel, the first one is a random placeholder, which matches no
+    signature, until the webhook is created and its secret is known.
 
     Raises:
         InvalidInputError: Deliveries are verified, and no secret is set.
@@ -309,7 +309,7 @@ def _accepted_secrets(
             hint="Set OUTREPLY_WEBHOOK_SECRET, or use --emulator or --no-verify.",
         )
     if emulator or has_tunnel:
-        name = "the emulator's" if emulator else "the tunnel's webhook"
+        name = "the emulator's webhook" if emulator else "the tunnel's webhook"
         return [token_hex(32), *secrets.values], [name, *secrets.names]
     return ([], []) if no_verify else ([*secrets.values], [*secrets.names])
 
@@ -347,12 +347,12 @@ def _summary(
                 forward = queued.forward
                 reason = "" if forward.error is None else f" ({forward.error})"
                 context.info(
-                    f"Gave up {queued.delivery.id} for {forward.target}: {forward.state}{reason}. "
-                    f"To queue it again: outreply webhooks queue retry {queued.delivery.number}"
+                    f"Gave up on {queued.delivery.id} for {forward.target}: {forward.state}{reason}"
+                    f". To queue it again: outreply webhooks queue retry {queued.delivery.number}"
                 )
             if len(given_up) > _GIVEN_UP_SHOWN:
                 context.info(
-                    f"Gave up {len(given_up)} deliveries. To list them: "
+                    f"Gave up on {len(given_up)} deliveries. To list them: "
                     "outreply webhooks queue list --failed"
                 )
             for queue in store.queue_lengths():
@@ -360,13 +360,13 @@ def _summary(
                 sent = "it" if queue.count == 1 else "them"
                 context.info(
                     f"{count} still queued for {queue.target}; the next serve-webhook that "
-                    f"forwards there sends {sent}."
+                    f"forwards there will send {sent}."
                 )
 
 
 def _report_waiting(context: Context, count: int) -> None:
-    attempts = "1 attempt" if count == 1 else f"{count} attempts"
-    context.info(f"Finishing {attempts} to forward. Press Ctrl-C again to stop now.")
+    attempts = "1 forward attempt" if count == 1 else f"{count} forward attempts"
+    context.info(f"Waiting for {attempts} to finish. Press Ctrl-C again to stop now.")
 
 
 @contextmanager
@@ -418,11 +418,11 @@ def _prepare_tunnel(
     patterns: Sequence[str],
     accepted: list[str],
     *,
-    hidden: Sequence[str],
+    secret_variables: Sequence[str],
     emulator: bool,
     no_verify: bool,
 ) -> "TunnelWebhook | None":
-    """Check that a tunnel is possible; its webhook's secret will be the first accepted one."""
+    """Check that a tunnel can be opened; its webhook's secret replaces the first in `accepted`."""
     if tool is None:
         return None
     from outreply_cli.commands.webhooks.tunnel_webhook import TunnelWebhook
@@ -436,20 +436,23 @@ def _prepare_tunnel(
         )
     if no_verify:
         raise InvalidInputError(
-            "--tunnel cannot be used with --no-verify: anyone on the internet could deliver",
-            hint="Remove --no-verify; the secret of the webhook is used.",
+            "--tunnel cannot be used with --no-verify: anyone on the internet could send "
+            "deliveries",
+            hint="Remove --no-verify; signatures are verified with the webhook's own secret.",
         )
     events = [name for name in EVENTS if matches(name, patterns)]
-    return TunnelWebhook(context, tool, events, has_secret=len(accepted) > 1, hidden=hidden)
+    return TunnelWebhook(
+        context, tool, events, has_secret=len(accepted) > 1, secret_variables=secret_variables
+    )
 
 
 def _show(context: Context, report: "DeliveryReport", item: "Received | ForwardReport") -> None:
     from outreply_cli.commands.webhooks.responses import print_response
-    from outreply_cli.webhooks.forward import ForwardAttempt, TargetTaken
+    from outreply_cli.webhooks.forward import ForwardAttempt, TargetBusy
 
-    if isinstance(item, TargetTaken):
+    if isinstance(item, TargetBusy):
         context.info(
-            f"Another receiver forwards to {item.target}; this one takes over when it stops."
+            f"Another receiver forwards to {item.target}. This one takes over when that one stops."
         )
         return
     if isinstance(item, ForwardAttempt):
@@ -462,7 +465,8 @@ def _show(context: Context, report: "DeliveryReport", item: "Received | ForwardR
             )
         if item.waiting and item.attempt == _BLOCKING_ATTEMPTS:
             context.info(
-                f"  To forward the others: outreply webhooks queue skip {item.delivery.number}"
+                "  To skip it and forward the rest: "
+                f"outreply webhooks queue skip {item.delivery.number}"
             )
         return
     report.show_received(item)
@@ -506,8 +510,8 @@ def _announce(
         context.info(tunnel_note)
     elif is_local and emulator_port is None:
         context.info(
-            "From the internet: add --tunnel cloudflared, ngrok or tailscale, or register the URL "
-            "of another tunnel to this port."
+            "To receive from the internet: add --tunnel cloudflared (or ngrok, tailscale), or "
+            "register the URL of another tunnel to this port."
         )
 
 

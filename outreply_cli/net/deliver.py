@@ -1,4 +1,4 @@
-"""The delivery client: one POST to an address that the SSRF guard allowed, no redirect."""
+"""The delivery client: one POST to an address that the SSRF guard allows, without redirects."""
 
 import http.client
 import socket
@@ -22,7 +22,7 @@ from outreply_cli.net.ssrf import (
 from outreply_cli.net.tls import describe_tls_error, load_context
 
 TIMEOUT_SECONDS = 10.0
-# As much of a response's body is kept.
+# The rest of the body of a response is dropped.
 RESPONSE_BYTES_MAX = 64 * 1024
 _EXAMPLE_URL = "Use a URL such as http://127.0.0.1:3000/webhooks."
 # Headers that describe the connection; this client sets them.
@@ -176,7 +176,7 @@ def _post(
 
 
 def _read_start(response: http.client.HTTPResponse) -> tuple[bytes, bool]:
-    """Return the start of a body, and whether it is not all of it."""
+    """Return the start of a body, and whether the rest is missing."""
     # A chunked response is read in parts, which may be short.
     parts: list[bytes] = []
     left = RESPONSE_BYTES_MAX + 1
@@ -188,7 +188,7 @@ def _read_start(response: http.client.HTTPResponse) -> tuple[bytes, bool]:
         parts.append(error.partial)
         return b"".join(parts)[:RESPONSE_BYTES_MAX], True
     data = b"".join(parts)
-    # What Content-Length promised and did not arrive is left.
+    # `length` is the number of announced bytes that did not arrive.
     return data[:RESPONSE_BYTES_MAX], len(data) > RESPONSE_BYTES_MAX or bool(response.length)
 
 

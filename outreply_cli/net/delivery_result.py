@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class HandlerResponse:
-    """What a receiver responded.
+    """The response of a handler.
 
     Attributes:
         headers: The headers, in order.
         body: The first 64 KiB of the body.
-        is_truncated: Whether the body is longer, or was cut off.
-        connect_ms: Milliseconds until the connection was made, with its TLS handshake.
-        first_byte_ms: Milliseconds until the headers had arrived, counted from the start.
+        is_truncated: Whether the rest of the body is missing.
+        connect_ms: Milliseconds until the connection was open, including the TLS handshake.
+        first_byte_ms: Milliseconds until the headers arrived, including `connect_ms`.
     """
 
     headers: Sequence[tuple[str, str]] = ()
@@ -45,5 +45,5 @@ class DeliveryResult:
 
     @property
     def is_accepted(self) -> bool:
-        """Whether the receiver accepted it: any 2xx (reference: Retries & auto-disable)."""
+        """Whether the handler accepted it: any 2xx (reference: Retries & auto-disable)."""
         return self.status is not None and 200 <= self.status < 300

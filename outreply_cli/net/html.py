@@ -45,7 +45,7 @@ def render_fragment(template: str, **values: Any) -> Response:
 
 
 def render_document(template: str, **values: Any) -> str:
-    """The text of a template, for a file."""
+    """A rendered template, for a file."""
     return _environment().get_template(template).render(**values)
 
 

@@ -1,7 +1,7 @@
-"""Leases in a team's database: one holder at a time, with a fence that grows with each holder.
+"""Leases in a team's database: one holder at a time, with a fencing token that grows with each one.
 
-The clock of the database decides when a lease expires. Its holder trusts it for less time than it
-lasts.
+The clock of the database decides when a lease expires. Its holder relies on it for less time than
+that.
 """
 
 import os
@@ -34,11 +34,11 @@ class LeaseTable:
         self._condition = " AND ".join(f"{name} = ?" for name in keys)
 
     def acquire(self, db: Any, key: Sequence[str], holder: str) -> int | None:
-        """Take a lease, and return its fence; None if another process holds it."""
+        """Take a lease, and return its fencing token; None if another process holds it."""
         self._insert(db, key)
         row = db.execute(
-            # A step of any size: a database that is restored to an older state must not give a
-            # fence again that a process still has.
+            # A random step: after a restore from a backup, the database must not issue a fencing
+            # token that a process still holds.
             f"UPDATE {self._table} SET fence = fence + ?, holder = ?, "  # noqa: S608 - constants
             "expires_at = clock_timestamp() + make_interval(secs => ?) "
             f"WHERE {self._condition} AND expires_at < clock_timestamp() RETURNING fence",
@@ -72,7 +72,7 @@ class LeaseTable:
         return row is not None
 
     def release(self, db: Any, key: Sequence[str], fence: int) -> None:
-        """Let others take a lease; the new fence stops threads that still rely on it."""
+        """Let others take a lease; the new fencing token stops threads that still rely on it."""
         db.execute(
             f"UPDATE {self._table} SET expires_at = '-infinity', fence = fence + 1 "  # noqa: S608
             f"WHERE {self._condition} AND fence = ?",

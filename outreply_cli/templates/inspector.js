@@ -44,7 +44,7 @@ async function updateList() {
 }
 
 async function updateDelivery() {
-  main.classList.toggle("one", selected !== "");
+  main.classList.toggle("has-delivery", selected !== "");
   if (!selected) return;
   const params = new URLSearchParams({fragment: "delivery"});
   if (comparison) params.set("compare", comparison);
@@ -57,9 +57,9 @@ async function updateDelivery() {
   }
 }
 
-// One after the other, so that an older response never replaces a newer one.
+// Updates run in sequence, so that an older response never replaces a newer one.
 function enqueue(work) {
-  queue = queue.then(work).catch(() => say("The receiver does not respond."));
+  queue = queue.then(work).catch(() => say("The receiver is not responding."));
   return queue;
 }
 

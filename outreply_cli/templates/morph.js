@@ -1,4 +1,4 @@
-// Change `old` into `fresh`. What the reader does stays: focus, typed text, open details.
+// Update `old` to match `fresh`, but keep what the user did: focus, typed text, open details.
 function morph(old, fresh) {
   if (old.nodeType !== Node.ELEMENT_NODE) {
     if (old.nodeValue !== fresh.nodeValue) old.nodeValue = fresh.nodeValue;
@@ -42,7 +42,7 @@ function getKey(node) {
   return node.dataset?.key;
 }
 
-// Keep what is focused, or else in the middle of the window, where the reader sees it.
+// Keep the focused element, or else the one in the middle of the window, where the user sees it.
 function keepPosition(change) {
   const focused = document.activeElement;
   const anchor = focused === document.body

@@ -34,7 +34,7 @@ class Condition:
         if text is None:
             return self.is_negated
         if "*" in self.pattern:
-            # Only `*` is special, not the other wildcards of file names.
+            # Only `*` is a wildcard here; `fnmatch` has others.
             escaped = self.pattern.replace("[", "[[]").replace("?", "[?]")
             is_equal = fnmatch.fnmatchcase(text, escaped)
         else:

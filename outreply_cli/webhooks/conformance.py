@@ -1,4 +1,4 @@
-"""Conformance checks of a webhook handler, against a running one.
+"""Conformance checks of a running webhook handler.
 
 Reference: Signature verification, Retries & auto-disable, Secret rotation.
 """
@@ -18,10 +18,10 @@ from outreply_cli.net.ssrf import Reach
 from outreply_cli.webhooks.fixtures import delivery_headers, encode_body, sample_event
 from outreply_cli.webhooks.signature import sign
 
-# A response that takes longer leaves too little time until the sender gives up.
+# A slower response comes too close to the timeout of the sender.
 SLOW_SECONDS = 8.0
 _CONCURRENCY = 20
-# A race between two deliveries shows in some of several pairs.
+# A race condition shows up in only some pairs of deliveries.
 _PAIRS = 5
 _OVERSIZED_BYTES = 2 * 1024 * 1024
 _SIGNATURE = "X-OutReply-Signature"
@@ -31,23 +31,24 @@ _STORE_HINT = (
     f"the sender times out after {TIMEOUT_SECONDS:.0f} s."
 )
 _ROTATION_HINT = (
-    "Split the signature header at commas, trim the parts, and accept if any of them matches."
+    "Split the signature header at commas, trim the parts, and accept the delivery if any part "
+    "matches."
 )
 _Headers = Sequence[tuple[str, str]]
 
 
 @dataclass(frozen=True)
 class ConformanceCheck:
-    """The result of a check, named after what was sent, with a hint on how to fix the handler.
+    """The result of a check.
 
     Attributes:
-        name: What was sent.
+        name: Name of the check, which describes the delivery that was sent.
         expected: The expected response.
         detail: The response, in short.
         passed: Whether the handler passed.
         hint: How to fix the handler.
         milliseconds: The duration of the slowest delivery of the check.
-        result: The delivery that decided; of several that failed, the first.
+        result: Result of the delivery that decided the check; of several that failed, the first.
     """
 
     name: str
@@ -127,7 +128,7 @@ class HandlerConformance:
             results = [result for _ in range(_PAIRS) for result in self._send_twice(pool)]
         return _all_accepted(
             "same event twice at once", results,
-            "Keep event IDs under a unique key, and respond 2xx to the delivery that comes second.",
+            "Store event IDs with a unique constraint, and respond 2xx to the second delivery.",
         )  # fmt: skip
 
     def _send_twice(self, pool: ThreadPoolExecutor) -> Iterator[DeliveryResult]:
@@ -141,7 +142,7 @@ class HandlerConformance:
         return pool.map(send, range(2))
 
     def _unordered_events(self) -> ConformanceCheck:
-        """Send a comment, then its post's publication, then the failure before that."""
+        """Send the events of a post from newest to oldest: comment, publication, failure."""
         post_id = randomness.token_hex(12)
         results = []
         for index, (event, field) in enumerate((
@@ -157,8 +158,8 @@ class HandlerConformance:
             results.append(self._send(body, delivery_headers(body, event, self._secret, self._now)))
         return _all_accepted(
             "events of a post, newest first", results,
-            "Respond 2xx to an event that is older than what you know; compare created_at, and do "
-            "not depend on the order.",
+            "Respond 2xx to events that arrive late, and compare created_at instead of relying on "
+            "the order of deliveries.",
         )  # fmt: skip
 
     def _rotated_secret(self) -> Iterator[ConformanceCheck]:
@@ -225,7 +226,7 @@ class HandlerConformance:
 
     def _send(self, body: bytes, headers: _Headers) -> DeliveryResult:
         result = deliver(self._url, body, headers, reach=self._reach)
-        # A handler that stops responding later has failed a check.
+        # Once connected, a failed connection is a failed check and does not end the run.
         if not result.is_connected and not self._was_connected:
             raise UnreachableError(
                 f"cannot connect to {self._url}: {result.error}",
@@ -251,7 +252,7 @@ class HandlerConformance:
 
 
 def slowest_response_check(results: Sequence[DeliveryResult]) -> ConformanceCheck:
-    """The check that a handler responded in time to each of its deliveries."""
+    """The check that a handler responded to every delivery in time."""
     slowest = max(results, key=lambda result: result.milliseconds)
     seconds = slowest.milliseconds / 1000
     detail = f"{seconds:.1f} s" if seconds >= 1 else f"{slowest.milliseconds:.0f} ms"

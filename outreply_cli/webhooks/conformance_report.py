@@ -1,4 +1,4 @@
-"""The report of `webhooks check` as an HTML file that can be handed on."""
+"""The report of `webhooks check` as an HTML file that can be shared."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -11,9 +11,9 @@ from outreply_cli.net.html import render_document
 from outreply_cli.times import format_time
 from outreply_cli.ui.redact import redact
 
-# Values of a query may be secrets, such as `?token=…`.
+# Values in a query may be secrets, such as `?token=…`.
 _QUERY_VALUE = re.compile(r"(?<==)[^&#]+")
-# The names of the checks, the reason for a missing response, and the response's JSON object.
+# The names of the checks, the reason if there is no response, and the response's JSON object.
 FailedResponse = tuple[Sequence[str], str | None, Mapping[str, Any] | None]
 
 
@@ -30,8 +30,8 @@ def render_report(
 
     Args:
         checks: The JSON objects of `webhooks check`.
-        responses: What the handler responded to failed checks.
-        url: The handler's URL; the values in its query are not shown.
+        responses: The responses of the handler to failed checks.
+        url: The handler's URL; the values in its query are hidden.
         checked_at: The start of the checks.
         zone: The time zone of local times.
         secrets: Secrets to hide in the URL.

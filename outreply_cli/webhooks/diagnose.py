@@ -23,7 +23,7 @@ _MAX_SIGNATURES = 5
 
 @dataclass(frozen=True)
 class SignatureMatch:
-    """A received signature, shortened, and the name of the secret that made it, if known."""
+    """A received signature, shortened, and the name of the secret that it matches, if any."""
 
     signature: str
     secret: str | None
@@ -31,12 +31,12 @@ class SignatureMatch:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """The result of a verification, and what explains it.
+    """The result of a verification, and its explanation.
 
     Attributes:
         findings: Lines such as `cause: …`.
         received: The signatures that were received.
-        expected: The signature that each secret makes, shortened, by the name of the secret.
+        expected: Names of the secrets, with the shortened signature that each one produces.
         body_digest: SHA-256 of the bytes that were verified, in hexadecimal.
     """
 

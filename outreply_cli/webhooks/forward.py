@@ -24,9 +24,9 @@ from outreply_cli.webhooks.store import (
     TargetTakenOverError,
 )
 
-# Seconds before each further attempt at a target that refused a delivery; the last one repeats.
+# Seconds before each retry at a target that rejected a delivery; the last one repeats.
 RETRY_SECONDS = (1.0, 2.0, 5.0, 15.0, 30.0, 60.0)
-# The same for a target that nothing listens at: an attempt costs little, and it may come back soon.
+# The same for an unreachable target: an attempt costs little, and the target may be back soon.
 UNREACHABLE_SECONDS = (1.0, 2.0, 5.0)
 _UNORDERED_CONCURRENCY = 8
 _POLL_SECONDS = 0.2
@@ -36,12 +36,13 @@ _RECORD_SECONDS = 1.0
 
 
 class ForwardTarget(Protocol):
-    """A receiver of forwarded deliveries, named in the queue and in messages.
+    """A destination that deliveries are forwarded to.
 
     Attributes:
+        name: Name in the queue and in messages: the URL, or `exec:` and the command.
         concurrency: Number of simultaneous attempts.
         is_ordered: Whether a delivery waits until the one before it was accepted.
-        runs_once: Whether an attempt is recorded before it starts, and never repeated by itself.
+        runs_once: Whether an attempt is recorded before it starts, and never retried automatically.
         conditions: Conditions of the events to forward.
     """
 
@@ -55,7 +56,7 @@ class ForwardTarget(Protocol):
         """Forward a delivery; failures of the target are returned, not raised."""
 
     def abort(self) -> None:
-        """End attempts in progress if that is possible."""
+        """Abort attempts in progress, if possible."""
 
 
 class UrlTarget:
@@ -85,7 +86,7 @@ class UrlTarget:
         return deliver(self.name, delivery.body, delivery.headers, reach=self._reach)
 
     def abort(self) -> None:
-        """Do nothing: an attempt ends by itself within seconds."""
+        """Do nothing: an attempt times out within seconds."""
 
 
 class CommandTarget:
@@ -101,13 +102,13 @@ class CommandTarget:
 
     def __init__(
         self, line: str, environ: Mapping[str, str], *, concurrency: int, timeout: float,
-        hidden: Sequence[str] = (),
+        secret_variables: Sequence[str] = (),
     ) -> None:  # fmt: skip
         self._words = resolve_command(line, "--exec", environ)
         self.name = f"exec:{line}"
         self.concurrency = concurrency
         self._timeout = timeout
-        self._environ = strip_secrets(environ, hidden)
+        self._environ = strip_secrets(environ, secret_variables)
         self._runner = CommandRunner(captures=True)
 
     def send(self, delivery: Delivery) -> DeliveryResult:
@@ -126,7 +127,7 @@ class CommandTarget:
         )  # fmt: skip
 
     def abort(self) -> None:
-        """Kill the commands that run."""
+        """Kill running commands."""
         self._runner.kill_all()
 
 
@@ -136,7 +137,7 @@ class ForwardAttempt:
 
     Attributes:
         attempt: Number of the attempt, from 1.
-        retry_in: Seconds until the next attempt; None for no further attempt.
+        retry_in: Seconds until the next attempt; None if there is none.
         waiting: Number of deliveries that wait until this one is accepted.
     """
 
@@ -149,19 +150,19 @@ class ForwardAttempt:
 
 
 @dataclass(frozen=True)
-class TargetTaken:
-    """Another receiver forwards to a target; this one takes over when it stops."""
+class TargetBusy:
+    """Another receiver forwards to a target; this one takes over when that one stops."""
 
     target: str
 
 
-ForwardReport = ForwardAttempt | TargetTaken
+ForwardReport = ForwardAttempt | TargetBusy
 
 
 class Forwarder:
-    """Background threads that send a target's queue; `report` is called from them.
+    """Background threads that forward the queue of a target; `report` is called from them.
 
-    The `secrets` are hidden in the responses that are kept.
+    The `secrets` are redacted in the responses that are stored.
     """
 
     def __init__(
@@ -179,7 +180,7 @@ class Forwarder:
         self._in_flight: set[int] = set()
         self._lease: TargetLease | None = None
         self._next_acquisition = 0.0
-        self._is_taken = False
+        self._is_busy = False
         self._poll_seconds = _REMOTE_POLL_SECONDS if store.is_remote else _POLL_SECONDS
         self._threads = [
             threading.Thread(target=self._work, name=f"forward {target.name}", daemon=True)
@@ -187,7 +188,7 @@ class Forwarder:
         ]
 
     def start(self) -> None:
-        """Start with what earlier runs left in the queue."""
+        """Start to forward, first what earlier runs left in the queue."""
         for thread in self._threads:
             thread.start()
 
@@ -202,7 +203,7 @@ class Forwarder:
         self.wake()
 
     def abort(self) -> None:
-        """End attempts in progress if that is possible."""
+        """Abort attempts in progress, if possible."""
         self._target.abort()
 
     @property
@@ -215,7 +216,7 @@ class Forwarder:
         deadline = time.monotonic() + seconds
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
-        # An attempt that goes on keeps the lease until the process ends.
+        # An attempt still in progress keeps the lease until the process ends.
         if self._lease is not None and not any(thread.is_alive() for thread in self._threads):
             self._lease.release()
             self._lease = None
@@ -226,7 +227,7 @@ class Forwarder:
                 try:
                     claimed = self._claim()
                 except StorageError:
-                    # The queue cannot be read now; it is kept.
+                    # Temporary: the deliveries stay in the queue.
                     claimed = None
                 if claimed is None:
                     self._wakeup.wait(self._poll_seconds)
@@ -264,9 +265,9 @@ class Forwarder:
         self._next_acquisition = self._clock.monotonic() + _LEASE_POLL_SECONDS
         lease = self._store.acquire_target(self._target.name)
         if lease is None:
-            if not self._is_taken:
-                self._report(TargetTaken(self._target.name))
-            self._is_taken = True
+            if not self._is_busy:
+                self._report(TargetBusy(self._target.name))
+            self._is_busy = True
             return None
         now = self._clock.now().timestamp()
         try:
@@ -279,7 +280,7 @@ class Forwarder:
                 queued.delivery, self._target.name, DeliveryResult(None, queued.forward.error, 0.0),
                 queued.forward.attempts, None,
             ))  # fmt: skip
-        self._lease, self._is_taken = lease, False
+        self._lease, self._is_busy = lease, False
         return lease
 
     def _attempt(self, queued: QueuedDelivery, lease: TargetLease) -> None:
@@ -307,14 +308,14 @@ class Forwarder:
         ))  # fmt: skip
 
     def _record(self, record: Callable[[], None]) -> None:
-        """Record an attempt, as soon as the store can be used: what was sent is not sent again."""
+        """Record an attempt, waiting for the store if needed: else it would be repeated."""
         while True:
             try:
                 record()
             except TargetTakenOverError:
                 return
             except StorageError:
-                # At the end, the next receiver sends it again.
+                # The receiver stops: the next one repeats the attempt.
                 if self._stopped.wait(_RECORD_SECONDS):
                     return
             else:
@@ -322,7 +323,7 @@ class Forwarder:
 
 
 def redact_result(result: DeliveryResult, secrets: Sequence[str]) -> DeliveryResult:
-    """Hide secrets in what a target responded."""
+    """Redact secrets in the response of a target."""
     if result.response is None:
         return result
     return replace(result, response=redact_response(result.response, secrets))

@@ -1,7 +1,7 @@
-"""The web page at `/_inspect`: deliveries as they arrive, what handlers responded, and the queue.
+"""The web page at `/_inspect`: deliveries as they arrive, responses of targets, and the queue.
 
-It serves this machine only, under a local host name. What changes something requires a proof that
-the page holds, and comes from the page itself.
+It is served only to browsers on this machine, under a local host name. Changes require the CSRF
+token of the page, and are refused from other origins.
 """
 
 import hmac
@@ -20,7 +20,7 @@ from outreply_cli.errors import InvalidInputError, OutReplyError, StorageError
 from outreply_cli.net.deliver import deliver, validate_url
 from outreply_cli.net.html import render_fragment, render_page
 from outreply_cli.net.server.host_check import is_allowed_host, is_forwarded
-from outreply_cli.net.server.response import EventStream, EventStreamResponse, Response
+from outreply_cli.net.server.response import Response, SseResponse, SseStream
 from outreply_cli.net.ssrf import Reach
 from outreply_cli.webhooks.conditions import parse_conditions
 from outreply_cli.webhooks.event import is_selected
@@ -72,7 +72,7 @@ class Inspector:
         store: The deliveries.
         secrets: Secrets that explain signatures and sign edited deliveries; they are never shown.
         targets: Names of the forward targets.
-        clock: The time of replays.
+        clock: Clock for the times of replays.
         settings: The settings.
     """
 
@@ -107,9 +107,9 @@ class Inspector:
         return address.startswith(_LOOPBACK) and is_local and not is_forwarded(environ)
 
     def open_stream(self) -> Response:
-        """A stream with an event for each change; it must not block."""
+        """A stream with an event for each change; must not block, as the event loop calls it."""
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        return EventStreamResponse(headers, self._feed.add)
+        return SseResponse(headers, self._feed.add)
 
     def __call__(self, environ: "WSGIEnvironment") -> Response | None:
         """The response; None for remote clients, who must not know that the page exists."""
@@ -229,7 +229,7 @@ class Inspector:
 
     def _forward(self, delivery: Delivery, target: str, now: float) -> None:
         if not delivery.is_verified:
-            raise InvalidInputError("invalid deliveries are not forwarded")
+            raise InvalidInputError("an invalid delivery cannot be forwarded")
         if target not in self._targets:
             raise InvalidInputError("this receiver does not forward to that target")
         self._store.requeue(delivery, target, now)
@@ -241,7 +241,9 @@ class Inspector:
         edited = form.get("body")
         if edited is not None:
             if not self._secrets:
-                raise InvalidInputError("no secret is known to sign the edited delivery with")
+                raise InvalidInputError(
+                    "cannot sign the edited delivery: this receiver has no secret"
+                )
             # Browsers send line breaks as CR LF.
             body = edited.replace("\r\n", "\n").encode("utf-8", "surrogatepass")
             headers = delivery_headers(body, delivery.event, self._secrets[0], self._clock.now())
@@ -274,12 +276,12 @@ class _ChangeFeed:
     def __init__(self, store: DeliveryStore) -> None:
         self._store = store
         self._lock = threading.Lock()
-        self._streams: list[EventStream] = []
+        self._streams: list[SseStream] = []
         self._wakeup = threading.Event()
         self._thread: threading.Thread | None = None
         self._is_closed = False
 
-    def add(self, stream: EventStream) -> None:
+    def add(self, stream: SseStream) -> None:
         """Report changes to a stream until it is closed."""
         with self._lock:
             self._streams.append(stream)
@@ -291,12 +293,12 @@ class _ChangeFeed:
         self._wakeup.set()
 
     def wake(self) -> None:
-        """Look for changes now."""
+        """Check for changes now."""
         if self._thread is not None:
             self._wakeup.set()
 
     def close(self) -> None:
-        """End the thread."""
+        """Stop the thread."""
         self._is_closed = True
         self._wakeup.set()
 

@@ -1,4 +1,4 @@
-"""What the inspector shows of a delivery: as values for its templates."""
+"""Deliveries and queues as values for the templates of the inspector."""
 
 import base64
 import difflib
@@ -26,8 +26,8 @@ _MAX_BODY_CHARACTERS = 64 * 1024
 _MAX_TREE_BYTES = 256 * 1024
 _MAX_DIFF_LINES = 5_000
 _HIDDEN_HEADERS = frozenset({"Authorization", "Cookie"})
-# Headers that describe the connection, or that a client sets itself.
-_OWN_HEADERS = frozenset(
+# Headers that describe the connection; HTTP clients set them.
+_CONNECTION_HEADERS = frozenset(
     {"Host", "Connection", "Content-Length", "Accept-Encoding", "Transfer-Encoding"}
 )
 
@@ -46,7 +46,7 @@ def list_row(entry: HistoryEntry, zone: tzinfo) -> dict[str, Any]:
 
 
 def delivery_summary(delivery: Delivery, zone: tzinfo) -> dict[str, Any]:
-    """The facts of a delivery that the list and the details share."""
+    """The values that the list and the details of a delivery share."""
     return {
         "number": delivery.number,
         "id": delivery.id,
@@ -68,7 +68,7 @@ def delivery_details(
     secrets: Sequence[str],
     secret_names: Sequence[str],
 ) -> dict[str, Any]:
-    """Everything about a delivery.
+    """All values for the page of a delivery.
 
     Args:
         entry: The delivery.
@@ -138,13 +138,13 @@ def forward_text(forward: Forward) -> str:
 
 def local_time(timestamp: float, zone: tzinfo) -> dict[str, str]:
     """A time as the page shows it: the local one, and the full one in UTC."""
-    moment = datetime.fromtimestamp(timestamp, UTC)
-    local = moment.astimezone(zone)
+    utc = datetime.fromtimestamp(timestamp, UTC)
+    local = utc.astimezone(zone)
     return {
-        "iso": format_timestamp(moment),
+        "iso": format_timestamp(utc),
         "date": f"{local:%a, %d %b %Y}",
         "time": f"{local:%H:%M:%S}",
-        "full": f"{local:%Y-%m-%d %H:%M:%S %Z} ({moment:%Y-%m-%d %H:%M:%S} UTC)",
+        "full": f"{local:%Y-%m-%d %H:%M:%S %Z} ({utc:%Y-%m-%d %H:%M:%S} UTC)",
     }
 
 
@@ -154,7 +154,7 @@ def curl_command(delivery: Delivery, url: str = "http://localhost:3000/") -> str
     for name, value in _sent_headers(delivery):
         words += ["-H", f"{name}: {value}"]
     text = delivery.body.decode("utf-8", "replace")
-    # The page and the shell show other bytes in another way.
+    # Other bytes do not survive copying from the page, or quoting in a shell.
     if text.isprintable() and text.encode() == delivery.body:
         return _join_lines([*words, "--data-raw", text])
     encoded = base64.b64encode(delivery.body).decode()
@@ -172,13 +172,13 @@ def python_fixture(delivery: Delivery) -> str:
 
 
 def difference(before: Delivery, after: Delivery) -> list[tuple[str, str]]:
-    """The lines of two deliveries that differ, with some around them: (kind, line)."""
+    """A unified diff of two deliveries, with the kind of each line: (kind, line)."""
     old, new = _text_lines(before), _text_lines(after)
     changes = [*difflib.unified_diff(old, new, lineterm="", n=3)]
     found = []
-    # The first two lines would name files.
+    # The first two lines are for file names.
     for line in changes[2:_MAX_DIFF_LINES]:
-        kind = {"+": "added", "-": "removed", "@": "place"}.get(line[:1], "same")
+        kind = {"+": "added", "-": "removed", "@": "hunk"}.get(line[:1], "same")
         found.append((kind, line))
     return found
 
@@ -191,7 +191,7 @@ def _text_lines(delivery: Delivery) -> list[str]:
 
 def _sent_headers(delivery: Delivery) -> Iterator[tuple[str, str]]:
     for name, value in delivery.headers:
-        if name not in _OWN_HEADERS and name not in _HIDDEN_HEADERS:
+        if name not in _CONNECTION_HEADERS and name not in _HIDDEN_HEADERS:
             yield name, value
 
 

@@ -1,4 +1,4 @@
-"""Metrics of a receiver in the text format of Prometheus, version 0.0.4."""
+"""Metrics of a receiver in the Prometheus text format, version 0.0.4."""
 
 import threading
 from bisect import bisect_left
@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from outreply_cli.webhooks.models import QueueLength
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-# Upper limits of the classes of response times, in seconds.
+# Upper bounds of the histogram buckets of response times, in seconds.
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
@@ -32,7 +32,7 @@ class ReceiverMetrics:
             self._seconds_sum += seconds
 
     def observe_attempt(self, target: str, result: str) -> None:
-        """Count an attempt to forward by its result, such as `accepted`."""
+        """Count a forward attempt by its result, such as `accepted`."""
         with self._lock:
             self._attempts[target, result] += 1
 
@@ -57,14 +57,14 @@ class ReceiverMetrics:
         yield _sample(f"{name}_sum", round(self._seconds_sum, 6))
         yield _sample(f"{name}_count", total)
         name = "outreply_webhook_forward_attempts_total"
-        yield from _head(name, "counter", "Attempts to forward, by target and result.")
+        yield from _head(name, "counter", "Forward attempts, by target and result.")
         for (target, result), count in sorted(self._attempts.items()):
             yield _sample(name, count, target=_target_label(target), result=result)
         for name, text, values in (
-            ("queued", "Deliveries that wait for a target.", {q.target: q.count for q in queues}),
+            ("queued", "Deliveries queued for a target.", {q.target: q.count for q in queues}),
             (
                 "queue_age_seconds",
-                "Age of the oldest delivery that waits for a target.",
+                "Age of the oldest delivery queued for a target.",
                 {q.target: round(max(0.0, now - q.oldest_at), 3) for q in queues},
             ),
         ):

@@ -1,4 +1,4 @@
-"""Webhook deliveries as the store keeps them."""
+"""Stored webhook deliveries, with their forwards and attempts."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -77,16 +77,16 @@ class ForwardState(StrEnum):
     """State of a delivery at a forward target."""
 
     QUEUED = "queued"
-    # A command that was started; recorded first, so that it is never run again by itself.
+    # A command is running. Recorded before it starts, so that it is never rerun automatically.
     RUNNING = "running"
     FORWARDED = "forwarded"
-    # Given up: the target cannot accept it, or a command failed.
+    # Not retried automatically: a command failed, or the sender got the response of the target.
     FAILED = "failed"
-    # Given up by a person.
+    # Skipped by a user.
     SKIPPED = "skipped"
 
 
-# States of deliveries that are still to be forwarded, and of those that were given up.
+# States of deliveries that still have to be forwarded, and of those not retried automatically.
 OPEN_STATES = (ForwardState.QUEUED, ForwardState.RUNNING)
 GIVEN_UP_STATES = (ForwardState.FAILED, ForwardState.SKIPPED)
 
@@ -117,8 +117,9 @@ class Forward:
         """Whether the next attempt is due at the time `now`.
 
         Args:
-            now: Time of this machine; hosts that share the queue may have others.
-            max_delay: Seconds after which an attempt is due in any case.
+            now: Time of this machine; the clocks of hosts that share the queue may differ.
+            max_delay: Longest delay in seconds; an attempt due later is due now, because a clock
+                was changed.
         """
         if self.due_at is None or self.attempts == 0:
             return True
@@ -126,7 +127,7 @@ class Forward:
 
     @property
     def has_failed(self) -> bool:
-        """Whether it was given up, or the target did not accept the latest attempt."""
+        """Whether it was skipped, or the target did not accept the latest attempt."""
         if self.state is ForwardState.FORWARDED:
             return False
         return self.state in GIVEN_UP_STATES or self.error is not None or self.status is not None

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 BODY_BYTES_MAX = 1024 * 1024
 _MAX_STORED_REJECTED_BYTES = 64 * 1024
 _MAX_NAME_LENGTH = 100
-# Deliveries whose response has to wait: for a simulated delay, or for a target's own response.
+# For responses that have to wait: for a simulated delay, or for the response of a target.
 _SLOW_THREADS = 12
 
 
@@ -227,7 +227,7 @@ class Receiver:
         if self._writer is None:
             self._store_and_respond(batch)
             return
-        # What arrives meanwhile is the next batch.
+        # Deliveries that arrive in the meantime form the next batch.
         self._is_writing = True
         self._writer.submit(partial(self._write, batch, asyncio.get_running_loop()))
 
@@ -319,7 +319,7 @@ class Receiver:
         target = self._relay_target
         if target is None:
             return None
-        # A redelivery is forwarded too: the sender repeats because the target refused it.
+        # A redelivery is forwarded too: the sender retries because the target rejected it.
         started_at = self._clock.now().timestamp()
         result = target.send(self._store.find(f"#{delivery.number}"))
         attempt = Attempt(target.name, started_at, redact_result(result, self._config.secrets))

@@ -1,4 +1,4 @@
-"""Redaction of secrets in what targets and handlers respond."""
+"""Redaction of secrets in the responses of targets and handlers."""
 
 import re
 from collections.abc import Collection
@@ -12,7 +12,7 @@ _SECRET_HEADER = re.compile(r"authorization|cookie|token|secret|password|api-?ke
 
 
 def redact_response(response: HandlerResponse, secrets: Collection[str]) -> HandlerResponse:
-    """Hide secrets in a response.
+    """Redact secrets in a response.
 
     Args:
         response: The response.

@@ -20,7 +20,7 @@ from outreply_cli.webhooks.store import DeliveryStore
 
 _SHUTDOWN_SECONDS = 1.3
 _POLL_SECONDS = 0.05
-# What was aborted is recorded meanwhile.
+# Aborted attempts are recorded in this time.
 _ABORT_SECONDS = 2.0
 LIMITS = ServerLimits(
     # A client whose connection is cut while it sends may miss the response, so a body that is a
@@ -36,9 +36,9 @@ LIMITS = ServerLimits(
 class WebhookServer:
     """A receiver that listens; use it in a `with` block.
 
-    `on_received` and `on_forwarded` are called from any thread. When the block ends, attempts to
-    forward are finished first; `on_waiting` is then called with their number. Port 0 picks a free
-    one; the attribute `port` is the one in use, and `addresses` are all that the server listens on.
+    `on_received` and `on_forwarded` are called from any thread. The end of the block waits for
+    forward attempts in progress; `on_waiting` is called first with their number. Port 0 picks a
+    free one; `port` is the port in use, and `addresses` are all that the server listens on.
 
     Without settings of the `inspector`, there is no page at `/_inspect`.
 
@@ -132,7 +132,7 @@ class WebhookServer:
         self._finish_attempts()
 
     def abort(self) -> None:
-        """End attempts to forward without waiting for them; safe to call from any thread."""
+        """Abort forward attempts in progress; safe to call from any thread."""
         self._aborted.set()
 
     def _finish_attempts(self) -> None:

@@ -1,7 +1,7 @@
 """The store of webhook deliveries in SQLite: on disk before a delivery is acknowledged.
 
-Each forward target has a queue. One receiver at a time forwards to a target, however many share the
-store: it holds the lease of the target.
+Each forward target has a queue. However many receivers share the store, only the one that holds the
+lease of a target forwards to it.
 """
 
 import hashlib
@@ -43,13 +43,13 @@ from outreply_cli.webhooks.models import (
 
 RETENTION_SECONDS = 30 * 86_400.0
 MAX_REJECTED = 200
-# The next attempt is due sooner than that; a later time means that the clock was put back.
+# No attempt is delayed this long: if one is due later, the clock was set back.
 DUE_SECONDS_MAX = 60.0
-# A target that is down for days is tried many times.
+# Per delivery and target: one that is down for days would fill the store.
 MAX_ATTEMPTS_KEPT = 50
 _PRUNE_EVERY = 1_000
 _PAGE_SIZE = 500
-_INTERRUPTED = "interrupted: the receiver stopped while the command ran"
+_INTERRUPTED = "interrupted: the receiver stopped while the command was running"
 _ATTEMPTS = """
 CREATE TABLE attempts (
     number INTEGER PRIMARY KEY AUTOINCREMENT, delivery INTEGER NOT NULL, target TEXT NOT NULL,
@@ -217,9 +217,8 @@ class DeliveryStore:
     def resume(self, target: str, now: float, lease: TargetLease) -> list[QueuedDelivery]:
         """Prepare the queue of a target for a new holder of its lease.
 
-        All deliveries are due. Commands that an earlier receiver started are given up, and
-        returned: whether they have finished is unknown, so that they must not run again by
-        themselves.
+        All queued deliveries become due. Commands that an earlier receiver left running are marked
+        as failed, and returned: they may have finished, so they are not rerun automatically.
         """
         with self._change() as db:
             self._check_lease(db, lease)
@@ -258,8 +257,8 @@ class DeliveryStore:
     ) -> QueuedDelivery | None:
         """The next delivery in the queue of `target`, except those `in_flight`.
 
-        If the queue is ordered, it is the oldest, due or not; otherwise one that is due. A delivery
-        without an attempt is always due: clocks of hosts differ.
+        In an ordered queue, this is the oldest one, due or not; otherwise the one that has been due
+        for longest. A delivery without attempts is always due, because the clocks of hosts differ.
         """
         placeholders = ", ".join("?" * len(in_flight))
         values: list[Any] = [target, *in_flight]
@@ -282,7 +281,7 @@ class DeliveryStore:
             return None if delivery is None else QueuedDelivery(forward_from_row(row), delivery)
 
     def start_forward(self, forward: Forward, lease: TargetLease) -> bool:
-        """Record that a command is about to start; False if it must not start any more."""
+        """Record that a command is about to start; False if its delivery is no longer queued."""
         with self._change() as db:
             self._check_lease(db, lease)
             started = db.execute(
@@ -308,7 +307,7 @@ class DeliveryStore:
                 "milliseconds = ? WHERE number = ?",
                 (result.status, result.error, float(result.milliseconds), forward.number),
             )
-            # A person may have skipped it in the meantime; what was accepted is forwarded.
+            # If it was skipped in the meantime, it stays so unless the target accepted it.
             is_open = "" if state is ForwardState.FORWARDED else f"AND state IN {_OPEN}"
             db.execute(
                 f"UPDATE forwards SET state = ?, due_at = ? WHERE number = ? {is_open}",  # noqa: S608
@@ -316,7 +315,7 @@ class DeliveryStore:
             )
             self._insert_attempt(db, forward.delivery, attempt)
             if state is ForwardState.FORWARDED:
-                # The target is back: deliveries that it did not accept are due.
+                # The target accepts deliveries again: those that wait for a retry become due.
                 db.execute(
                     "UPDATE forwards SET due_at = ? "
                     "WHERE target = ? AND state = 'queued' AND due_at > ?",
@@ -338,9 +337,9 @@ class DeliveryStore:
             self._insert_attempt(db, number, attempt)
 
     def record_replay(self, number: int, attempt: Attempt, *, is_unchanged: bool) -> None:
-        """Record that a person sent a delivery to a target.
+        """Record that a user replayed a delivery to a target.
 
-        An unchanged delivery that was accepted needs no further attempt at the target.
+        If it was sent unchanged and accepted, it is not forwarded to that target again.
         """
         with self._change() as db:
             self._insert_attempt(db, number, attempt)
@@ -362,11 +361,11 @@ class DeliveryStore:
             self._enqueue(db, [(delivery.number, target, now)])
 
     def skip(self, forwards: Sequence[Forward], now: float) -> int:
-        """Give up queued deliveries; return how many were still queued."""
+        """Skip queued deliveries; return how many were still queued."""
         return self._set_state(forwards, [ForwardState.QUEUED], ForwardState.SKIPPED, None, now)
 
     def retry(self, forwards: Sequence[Forward], now: float) -> int:
-        """Make queued deliveries due now, and queue those again that were given up."""
+        """Make queued deliveries due now, and requeue failed and skipped ones; return how many."""
         states = [ForwardState.QUEUED, *GIVEN_UP_STATES]
         return self._set_state(forwards, states, ForwardState.QUEUED, now, now)
 
@@ -399,7 +398,7 @@ class DeliveryStore:
         states: Sequence[ForwardState] = OPEN_STATES,
         limit: int | None = None,
     ) -> list[QueuedDelivery]:
-        """Deliveries in certain states at a target, or at all of them, in order."""
+        """Deliveries in one of `states`, for one target or for all of them, in order."""
         conditions = [f"state IN ({', '.join('?' * len(states))})"]
         values: list[Any] = [*states]
         if target is not None:
@@ -415,7 +414,7 @@ class DeliveryStore:
             return self._with_deliveries(db, rows)
 
     def given_up_since(self, since: float) -> list[QueuedDelivery]:
-        """Deliveries that were given up after a time, in order."""
+        """Deliveries that failed or were skipped since a time, in order."""
         with self._read() as db:
             rows = db.execute(
                 "SELECT * FROM forwards WHERE state IN ('failed', 'skipped') AND EXISTS "
@@ -438,7 +437,7 @@ class DeliveryStore:
             ]
 
     def count_behind(self, forward: Forward) -> int:
-        """The number of deliveries that wait behind another one."""
+        """The number of deliveries behind another one in the queue of its target."""
         with self._read() as db:
             row = db.execute(
                 "SELECT count(*) AS count FROM forwards "
@@ -475,9 +474,9 @@ class DeliveryStore:
             limit: Maximum number of deliveries.
             event: Event name to filter by; `*` matches any characters.
             since: Earliest time of receipt.
-            only_failed: Filter by a target that has not accepted the delivery.
-            only_invalid: Filter by failed verification.
-            selects: A further filter, which reads all deliveries that the others leave.
+            only_failed: Whether to leave out deliveries that all targets accepted.
+            only_invalid: Whether to leave out deliveries that passed verification.
+            selects: Additional filter, called for each delivery that passes the others.
         """
         conditions: list[str] = []
         values: list[str | float] = []
@@ -491,7 +490,7 @@ class DeliveryStore:
         if event is None:
             found = self._newest(conditions, values, limit, selects)
         else:
-            # The newest of each name, then of all: sorting all matches would take ever longer.
+            # The newest per event name, merged: sorting all matches would slow down as they grow.
             found = [
                 delivery
                 for name in self.event_names()
@@ -504,7 +503,7 @@ class DeliveryStore:
         return [HistoryEntry(delivery, self.forwards(delivery.number)) for delivery in found]
 
     def event_names(self) -> list[str]:
-        """The names of all events that were received; empty for an unknown one."""
+        """The names of all received events; an unknown event has an empty name."""
         with self._read() as db:
             return [str(row["event"]) for row in db.execute(_EVENT_NAMES).fetchall()]
 
@@ -660,7 +659,7 @@ class DeliveryStore:
             return
         self._since_prune = 0
         oldest = batch[-1].received_at - RETENTION_SECONDS
-        # What is still to be forwarded is kept, however old it is.
+        # Deliveries that still have to be forwarded are kept, however old they are.
         old = (
             "SELECT number FROM deliveries WHERE received_at < ? AND number NOT IN "  # noqa: S608
             f"(SELECT delivery FROM forwards WHERE state IN {_OPEN})"

@@ -40,7 +40,7 @@ class _Lease:
     def release(self) -> None:
         self._released.set()
         self._trusted_until = 0.0
-        # If the database is away, the lease expires.
+        # If the database is unreachable, the lease expires.
         with suppress(StorageError):
             self._store.release(self)
 
@@ -126,7 +126,7 @@ class TeamDeliveryStore(DeliveryStore):
             raise TargetTakenOverError(
                 f"another receiver has taken over {lease.target}, because this one did not respond "
                 f"for {LEASE_SECONDS:.0f} seconds",
-                hint="Nothing more is sent there by this receiver until the other one stops.",
+                hint="This receiver sends nothing there until the other one stops.",
             )
 
     def _insert_rows(
@@ -139,7 +139,7 @@ class TeamDeliveryStore(DeliveryStore):
         return [int(row["number"]) for row in db.insert(statement, rows)]
 
     def _enqueue(self, db: Any, entries: Sequence[tuple[int, str, float]]) -> None:
-        # Numbers are given before the commit. Without the lock, a forwarder could see a number
+        # Numbers are assigned before the commit. Without the lock, a forwarder could see a number
         # before a lower one of another receiver.
         for target in sorted({target for _, target, _ in entries}):
             _LEASES.lock(db, [target])

@@ -1,7 +1,7 @@
 """A tunnel from the internet to the receiver, through a tool that the user has installed.
 
-How each tool is started, where it prints its address and how it ends are taken from its
-documentation, and for cloudflared and tailscale from their source: no real tunnel was opened.
+The arguments of each tool, where it prints its URL and how it exits follow its documentation, and
+for cloudflared and tailscale their source code. None of it was tested with a real tunnel.
 """
 
 import json
@@ -27,7 +27,7 @@ from outreply_cli.errors import (
 )
 
 START_SECONDS = 30.0
-END_SECONDS = 5.0
+STOP_SECONDS = 5.0
 _STATUS_SECONDS = 10.0
 _POLL_SECONDS = 0.1
 _MAX_LINE_BYTES = 8_192
@@ -35,13 +35,13 @@ _MAX_SHOWN_CHARACTERS = 300
 _KEPT_LINES = 4
 _RESTART_SECONDS = 1.0
 _MAX_RESTART_SECONDS = 60.0
-# A tool that ran this long was fine: its next restart is not delayed by earlier ones.
+# A tool that ran this long is stable: earlier restarts no longer delay the next one.
 _STABLE_SECONDS = 60.0
 # Errors of cloudflared quote its API, https://api.trycloudflare.com.
 _CLOUDFLARE_URL = re.compile(r"https://(?!api\.)[a-z0-9-]+\.trycloudflare\.com(?=[\s|/]|$)")
 # Links that ask to enable Funnel are on login.tailscale.com.
 _TAILSCALE_URL = re.compile(r"^(https://[a-z0-9.-]+\.ts\.net(?::\d+)?)/?\s*$")
-# The ports that Funnel can use; the URL has none of the first.
+# The ports that Funnel can use. The first is the default, which URLs leave out.
 _FUNNEL_PORTS = (443, 8443, 10_000)
 
 
@@ -57,34 +57,34 @@ class TunnelTool:
 
     Attributes:
         name: Name of its executable.
-        page: Page of its documentation that says how to install it.
-        options: Returns its arguments for a URL of this machine; `query` runs it with others and
-            returns the output.
-        find_url: Returns the public URL in a line of its output, if there is one.
+        install_url: Page of its documentation that explains how to install it.
+        arguments: Returns its arguments for a tunnel to a URL of this machine. Its second argument
+            runs the tool with other arguments and returns the output.
+        find_url: Returns the public URL in a line of its output; None without one.
     """
 
     name: str
-    page: str
-    options: "Callable[[str, Callable[..., str]], list[str]]"
+    install_url: str
+    arguments: "Callable[[str, Callable[..., str]], list[str]]"
     find_url: Callable[[str], str | None]
 
 
-def _cloudflared_options(target: str, _query: Callable[..., str]) -> list[str]:
+def _cloudflared_arguments(target: str, _query: Callable[..., str]) -> list[str]:
     # Its own configuration, which may route elsewhere, does not apply to a quick tunnel.
     return ["tunnel", "--no-autoupdate", "--config", os.devnull, "--url", target]
 
 
-def _ngrok_options(target: str, _query: Callable[..., str]) -> list[str]:
+def _ngrok_arguments(target: str, _query: Callable[..., str]) -> list[str]:
     return ["http", target, "--log", "stdout", "--log-format", "json"]
 
 
-def _tailscale_options(target: str, query: Callable[..., str]) -> list[str]:
+def _tailscale_arguments(target: str, query: Callable[..., str]) -> list[str]:
     # Without --bg, the tunnel ends with the process, even if it is killed.
     return ["funnel", f"--https={_free_funnel_port(query('funnel', 'status', '--json'))}", target]
 
 
 def _free_funnel_port(status: str) -> int:
-    """The first port that no other tunnel or service of tailscale uses."""
+    """The first port that no other tunnel or service of tailscale uses, else the default."""
     used: set[str] = set()
     with suppress(ValueError, AttributeError, TypeError):
         config = json.loads(status) or {}
@@ -117,11 +117,11 @@ TOOLS = {
             "cloudflared",
             "https://developers.cloudflare.com/cloudflare-one/networks/connectors/"
             "cloudflare-tunnel/downloads/",
-            _cloudflared_options, _find_cloudflared_url,
+            _cloudflared_arguments, _find_cloudflared_url,
         ),
-        TunnelTool("ngrok", "https://ngrok.com/download", _ngrok_options, _find_ngrok_url),
+        TunnelTool("ngrok", "https://ngrok.com/download", _ngrok_arguments, _find_ngrok_url),
         TunnelTool(
-            "tailscale", "https://tailscale.com/kb/1223/funnel", _tailscale_options,
+            "tailscale", "https://tailscale.com/kb/1223/funnel", _tailscale_arguments,
             _find_tailscale_url,
         ),
     )
@@ -141,13 +141,13 @@ def find_tool(name: str, environ: Mapping[str, str]) -> tuple[TunnelTool, str]:
     if path is None:
         raise InvalidInputError(
             f"--tunnel: {name} is not installed, or not in PATH",
-            hint=f"Install it: {tool.page}",
+            hint=f"Install it: {tool.install_url}",
         )
     return tool, path
 
 
 class Tunnel:
-    """A tunnel to a server of this machine; its tool is started again when it exits.
+    """A tunnel to a server of this machine; its tool is restarted when it exits.
 
     Args:
         tool: The tool.
@@ -184,31 +184,31 @@ class Tunnel:
             TunnelError: The tool exits, or prints no URL in time.
             InterruptedRunError: `is_stopped` returned true.
         """
-        words = [self._path, *self._tool.options(self._target, self._query)]
+        words = [self._path, *self._tool.arguments(self._target, self._query)]
         self._process = process = _ToolProcess(self._tool, words, self._environ)
         try:
             self._on_start(process.pid)
             return process.wait_for_url(is_stopped)
         except BaseException:
-            process.end()
+            process.stop()
             raise
 
     def watch(self) -> None:
-        """Start to restart the tool when it exits."""
+        """Start restarting the tool whenever it exits."""
         self._thread = threading.Thread(target=self._watch, name="tunnel", daemon=True)
         self._thread.start()
 
     def stop_watching(self) -> None:
-        """Stop to restart the tool, and wait for a restart in progress."""
+        """Stop restarting the tool, and wait for a restart in progress."""
         self._stopping.set()
         if self._thread is not None:
             self._thread.join()
 
     def close(self) -> None:
-        """End the tool."""
+        """Stop the tool."""
         self.stop_watching()
         if self._process is not None:
-            self._process.end()
+            self._process.stop()
 
     def _query(self, *words: str) -> str:
         try:
@@ -231,7 +231,7 @@ class Tunnel:
             while problem is not None:
                 delay = min(_RESTART_SECONDS * 2**failures, _MAX_RESTART_SECONDS)
                 failures = min(failures + 1, 10)
-                self._on_warning(f"{problem}; trying again in {delay:g} s")
+                self._on_warning(f"{problem}; retrying in {delay:g} s")
                 if self._stopping.wait(delay):
                     return
                 problem = self._restart()
@@ -245,7 +245,7 @@ class Tunnel:
         return None if process is None else process.describe_exit()
 
     def _restart(self) -> str | None:
-        """Start the tool unless it runs, and pass its URL on; returns the problem, if any."""
+        """Start the tool unless it is running, and report its URL; returns the problem, if any."""
         process = self._process
         try:
             if process is not None and process.is_running and process.url is not None:
@@ -259,7 +259,7 @@ class Tunnel:
 
 
 class _ToolProcess:
-    """A started tool, with the end of its output and its public URL once it is printed."""
+    """A started tool, with the last lines of its output, and its public URL once printed."""
 
     def __init__(self, tool: TunnelTool, words: Sequence[str], environ: Mapping[str, str]) -> None:
         self._tool, self._words = tool, words
@@ -267,7 +267,7 @@ class _ToolProcess:
         self._found = threading.Event()
         self.url: str | None = None
         try:
-            # In a session of its own: Ctrl-C at the terminal ends the tool after its webhook.
+            # In its own session: Ctrl-C must not stop it before its webhook is deleted.
             self._process = subprocess.Popen(  # noqa: S603 - a tool that the user has chosen
                 list(words), env=dict(environ), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT, start_new_session=True,
@@ -298,15 +298,15 @@ class _ToolProcess:
 
     def describe_exit(self) -> str:
         code = self._process.returncode
-        reason = f"exited with code {code}" if code >= 0 else f"was ended by signal {-code}"
+        reason = f"exited with code {code}" if code >= 0 else f"was killed by signal {-code}"
         return f"{self._tool.name} {reason}"
 
-    def end(self) -> None:
-        """End the tool and its children, by force if it takes too long."""
+    def stop(self) -> None:
+        """Stop the tool and its children, and kill them if that takes too long."""
         if self.is_running:
             self._signal(signal.SIGTERM)
             try:
-                self._process.wait(END_SECONDS)
+                self._process.wait(STOP_SECONDS)
             except subprocess.TimeoutExpired:
                 self._signal(getattr(signal, "SIGKILL", signal.SIGTERM))
         self._process.wait()
@@ -336,13 +336,13 @@ class _ToolProcess:
         command = shlex.join([self._tool.name, *self._words[1:]])
         return TunnelError(
             f"the tunnel did not open: {message}; output: {' | '.join(lines) or 'none'}",
-            hint=f"Try it alone: {command}",
+            hint=f"Run it directly to find the cause: {command}",
             details={"output": lines},
         )
 
 
 def _shorten(line: str) -> str:
-    """The text of a line for an error; of a JSON record its message and reason only."""
+    """A line for an error message: of a JSON record only its message and reason."""
     record = _parse_object(line)
     parts = [str(record[name]) for name in ("msg", "err") if record.get(name)]
     return (": ".join(parts) or line)[:_MAX_SHOWN_CHARACTERS]

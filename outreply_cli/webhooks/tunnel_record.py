@@ -1,7 +1,7 @@
-"""What a run with a tunnel has to remove at its end, on disk in case it is killed.
+"""Records of what runs with a tunnel must clean up, on disk in case they are killed.
 
-Each run has a file of its own, and holds a lock beside it that the system releases when the run
-dies: a file without a holder is what a killed run left behind.
+Each run has its own file, and a lock file next to it that the operating system unlocks when the
+run's process ends: the unlocked file of a record is the leftover of a killed run.
 """
 
 import json
@@ -29,8 +29,8 @@ class TunnelRecord:
         profile: Profile whose token manages them; None for a token of the environment.
         token_digest: Digest of that token.
         pid: Process ID of the tool; None before it starts.
-        process_identity: What distinguishes the process from later ones with the same ID; None
-            if the system does not report it.
+        process_identity: Distinguishes the process from later ones with the same ID; None if the
+            system does not report it.
         webhook_ids: IDs of the webhooks that the run created.
         pending_url: URL of a webhook that is being created, whose ID is not known yet.
     """
@@ -46,7 +46,7 @@ class TunnelRecord:
 
 
 class RecordFile:
-    """The file of a record, held by this process."""
+    """The file of a record, locked by this process."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -56,13 +56,13 @@ class RecordFile:
         write_private(self.path, json.dumps(asdict(record)) + "\n")
 
     def remove(self) -> None:
-        """Remove the file: nothing is left to be removed."""
+        """Delete the file, because nothing is left to clean up."""
         self.path.unlink(missing_ok=True)
 
 
 @contextmanager
 def new_record_file(state_dir: Path) -> Iterator[RecordFile]:
-    """Hold the file of a new run, not written yet.
+    """Lock the file of a new run; `save` creates it.
 
     Raises:
         StorageError: The directory cannot be used.
@@ -85,7 +85,7 @@ def new_record_file(state_dir: Path) -> Iterator[RecordFile]:
 
 
 def claim_leftovers(state_dir: Path) -> Iterator[tuple[RecordFile, TunnelRecord]]:
-    """The records of runs that were killed, each held while the caller handles it.
+    """The records of killed runs, each locked while the caller handles it.
 
     Raises:
         StorageError: A file is unusable.
@@ -95,7 +95,7 @@ def claim_leftovers(state_dir: Path) -> Iterator[tuple[RecordFile, TunnelRecord]
             try:
                 stack.enter_context(file_lock(_lock_path(path), wait=0))
             except (OSError, sqlite3.Error):
-                # Its run is alive, or another start removes what it left behind.
+                # The run is still alive, or another process is cleaning up after it.
                 continue
             text = read_private(path)
             if text is not None:

@@ -79,7 +79,9 @@ def run_receiver(cli: CommandLine, *words: str, **env: str) -> Iterator[Receiver
             lines.append(line)
             match = re.search(r"Receiving at (\S+?)[;.] ", line)
             url = match[1] if match else url
-            if line.startswith(("From the internet", "Registered with the emulator")):
+            if line.startswith(
+                ("Public URL", "To receive from the internet", "Registered with the emulator")
+            ):
                 break
         assert url is not None, "".join(lines)
         yield ReceiverProcess(process, url, lines)

@@ -232,7 +232,7 @@ def test_emulator_registration(cli_logged_out: CommandLine) -> None:
             cli_logged_out, "--emulator", "--max-events", "3", "-o", "jsonl"
         ) as receiver:
             assert receiver.startup_lines[-1].startswith("Registered with the emulator")
-            secrets = "Accepted secrets: the emulator's, OUTREPLY_WEBHOOK_SECRET.\n"
+            secrets = "Accepted secrets: the emulator's webhook, OUTREPLY_WEBHOOK_SECRET.\n"
             assert secrets in receiver.startup_lines
             assert send(receiver.url, event_body("comment.replied")) == 200
             assert not any("To register it" in line for line in receiver.startup_lines)

@@ -1,4 +1,4 @@
-"""`outreply serve-webhook --tunnel`: the tool, the webhook, and what a killed run leaves behind."""
+"""`outreply serve-webhook --tunnel`: the tool, the webhook, and leftovers of killed runs."""
 
 import http.client
 import json
@@ -95,7 +95,7 @@ def read_until(receiver: ReceiverProcess, text: str) -> str:
 
 
 @pytest.mark.parametrize("tool", TOOLS)
-def test_tunnel_webhook_and_tool_end_with_the_command(
+def test_tunnel_and_webhook_are_removed_when_the_command_exits(
     cli: CommandLine, emulator: EmulatorServer, stand_ins: StandIns, tool: str
 ) -> None:
     words = ("--tunnel", tool, "--path", "/hooks", "--events", "post.*")
@@ -104,7 +104,7 @@ def test_tunnel_webhook_and_tool_end_with_the_command(
         assert hook["url"] == f"{FIRST_URLS[tool]}/hooks"
         assert all(name.startswith("post.") for name in json.loads(hook["events"]))
         assert receiver.startup_lines[-1] == (
-            f"From the internet: {hook['url']} ({tool}). Registered as webhook {hook['id']} until "
+            f"Public URL: {hook['url']} ({tool}). Registered as webhook {hook['id']} until "
             "this command exits.\n"
         )
         assert post(receiver.url, hook["url"], hook["secret"]) == 200
@@ -173,7 +173,7 @@ def test_tool_that_is_not_installed(cli: CommandLine, tool: str) -> None:
         (("--tunnel", "ngrok", "--no-verify"), "cannot be used with --no-verify"),
     ],
 )
-def test_refused_combinations(
+def test_invalid_combinations(
     cli: CommandLine, stand_ins: StandIns, words: tuple[str, ...], text: str
 ) -> None:
     ran = cli.run("serve-webhook", "--port", "0", *words)
@@ -197,7 +197,7 @@ def test_tool_that_exits_at_once(
     ran = cli.run(*words, env={"STAND_IN_MODE": "refused"})
     assert ran.code == 1
     assert text in ran.err
-    assert f"Try it alone: {tool} " in ran.err
+    assert f"Run it directly to find the cause: {tool} " in ran.err
     assert hooks(emulator) == []
     assert records(cli) == []
 
@@ -240,7 +240,7 @@ def test_tool_that_ignores_sigterm(
     stand_ins: StandIns,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("outreply_cli.webhooks.tunnel.END_SECONDS", 0.2)
+    monkeypatch.setattr("outreply_cli.webhooks.tunnel.STOP_SECONDS", 0.2)
     words = ("serve-webhook", "--port", "0", "--tunnel", "cloudflared", "--timeout", "1s")
     ran = cli.run(*words, env={"STAND_IN_MODE": "stubborn"})
     assert ran.code == 0, ran.err
@@ -248,15 +248,15 @@ def test_tool_that_ignores_sigterm(
     assert hooks(emulator) == []
 
 
-def test_tool_that_dies_is_restarted_with_a_new_webhook(
+def test_tool_that_exits_is_restarted_with_a_new_webhook(
     cli: CommandLine, emulator: EmulatorServer, stand_ins: StandIns
 ) -> None:
     with run_receiver(cli, "--tunnel", "cloudflared", **NO_SECRET) as receiver:
         (first,) = hooks(emulator)
         os.kill(stand_ins.running()[0], signal.SIGKILL)
         warning = read_until(receiver, "Warning")
-        assert "cloudflared was ended by signal 9; trying again in 1 s" in warning
-        line = read_until(receiver, "new address")
+        assert "cloudflared was killed by signal 9; retrying in 1 s" in warning
+        line = read_until(receiver, "new public URL")
         (second,) = hooks(emulator)
         assert second["url"] == "https://some-words-2.trycloudflare.com/"
         assert second["url"] in line
@@ -285,7 +285,7 @@ def test_same_address_after_a_restart_keeps_the_webhook(
 @pytest.mark.parametrize(
     ("tool", "mode"), [("cloudflared", ""), ("ngrok", "stubborn"), ("tailscale", "")]
 )
-def test_killed_run_is_removed_by_the_next_start(
+def test_leftovers_of_killed_run_are_removed_by_the_next_run(
     cli: CommandLine, emulator: EmulatorServer, stand_ins: StandIns, tool: str, mode: str
 ) -> None:
     with run_receiver(cli, "--tunnel", tool, STAND_IN_MODE=mode) as receiver:
@@ -294,7 +294,7 @@ def test_killed_run_is_removed_by_the_next_start(
     (pid,) = stand_ins.running()
     with run_receiver(cli, "--tunnel", tool, STAND_IN_MODE="") as receiver:
         removed = f"{tool} (process {pid}), webhook {left['id']}."
-        assert f"Removed what an earlier run left behind: {removed}\n" in receiver.startup_lines
+        assert f"Removed leftovers of an earlier run: {removed}\n" in receiver.startup_lines
         assert left["id"] not in {hook["id"] for hook in hooks(emulator)}
         assert identify_process(pid) is None
         assert receiver.stop().code == 0
@@ -303,12 +303,12 @@ def test_killed_run_is_removed_by_the_next_start(
 
 
 @pytest.mark.parametrize("tool", TOOLS)
-def test_two_runs_leave_each_other_alone(
+def test_concurrent_runs_leave_each_other_alone(
     cli: CommandLine, emulator: EmulatorServer, stand_ins: StandIns, tool: str
 ) -> None:
     with run_receiver(cli, "--tunnel", tool) as first:
         with run_receiver(cli, "--tunnel", tool) as second:
-            assert not any("left behind" in line for line in second.startup_lines)
+            assert not any("leftovers" in line for line in second.startup_lines)
             urls = [hook["url"] for hook in hooks(emulator)]
             assert len(set(urls)) == 2
             assert len(stand_ins.running()) == 2
@@ -343,7 +343,7 @@ def run_shortly(cli: CommandLine, tool: str = "cloudflared") -> str:
     return ran.err
 
 
-def test_reused_process_id_is_left_alone(
+def test_process_with_reused_id_is_left_alone(
     cli: CommandLine, emulator: EmulatorServer, stand_ins: StandIns
 ) -> None:
     other = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
@@ -353,7 +353,7 @@ def test_reused_process_id_is_left_alone(
         assert other.poll() is None
         other.communicate(b"\n", timeout=60)
     assert other.returncode == 0
-    assert "left behind" not in err
+    assert "leftovers" not in err
     assert records(cli) == []
 
 
@@ -383,7 +383,7 @@ def test_webhook_of_another_profile_is_deleted_with_its_token(
     assert records(cli) == []
 
 
-def test_webhook_whose_creation_was_cut_off(
+def test_webhook_whose_creation_was_interrupted(
     cli: CommandLine, emulator: EmulatorServer, stand_ins: StandIns
 ) -> None:
     digest = token_digest(cli, stand_ins)
@@ -392,9 +392,9 @@ def test_webhook_whose_creation_was_cut_off(
         assert cli.run("webhooks", "create", "--url", url).code == 0
         leave_record(cli, emulator.base_url, token_digest=digest, pending_url=url)
     err = run_shortly(cli)
-    # A random address is never given out again; others may belong to a webhook of the user.
+    # A random host name is never reused; another one may belong to a webhook of the user.
     (kept,) = hooks(emulator)
-    assert "Removed what an earlier run left behind: webhook" in err
+    assert "Removed leftovers of an earlier run: webhook" in err
     assert kept["url"] == urls[1]
     assert f"outreply webhooks delete {kept['id']}" in err
     assert records(cli) == []
@@ -445,7 +445,7 @@ def test_token_that_may_not_create_webhooks(
     assert records(cli_logged_out) == []
 
 
-def test_webhook_that_cannot_be_deleted_is_deleted_by_the_next_start(
+def test_webhook_that_cannot_be_deleted_is_deleted_by_the_next_run(
     cli: CommandLine, emulator: EmulatorServer, stand_ins: StandIns
 ) -> None:
     with run_receiver(cli, "--tunnel", "cloudflared") as receiver:
@@ -456,5 +456,5 @@ def test_webhook_that_cannot_be_deleted_is_deleted_by_the_next_start(
     assert f"webhook {left['id']} was not deleted" in ran.err
     assert stand_ins.running() == []
     emulator.handle.request("fault", clear=None)
-    assert f"Removed what an earlier run left behind: webhook {left['id']}" in run_shortly(cli)
+    assert f"Removed leftovers of an earlier run: webhook {left['id']}" in run_shortly(cli)
     assert hooks(emulator) == []

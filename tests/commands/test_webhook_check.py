@@ -1,4 +1,4 @@
-"""`outreply webhooks check`: what the handler responded, and the report."""
+"""`outreply webhooks check`: the responses of the handler, and the report."""
 
 import json
 import re
@@ -90,7 +90,7 @@ def test_first_lines_of_responses_are_printed(developer: CommandLine) -> None:
     assert "  | " not in quiet.err
 
 
-def test_no_response_is_printed(developer: CommandLine) -> None:
+def test_missing_response_is_reported(developer: CommandLine) -> None:
     with ScriptedServer([DROP]) as server:
         ran = developer.run("webhooks", "check", server.url, "--secret-env", "HANDLER_KEY")
     assert "  No response: connection closed without a response\n" in ran.err
@@ -143,11 +143,13 @@ def test_report_on_stdout(developer: CommandLine) -> None:
         count = len(server.received)
         refused = developer.run(*words, "--json")
         assert refused.code == 2
-        assert "stdout already has the result as json" in refused.err
+        assert "--html - and -o json both write to stdout" in refused.err
         assert len(server.received) == count
 
 
-def test_unwritable_report_is_found_first(developer: CommandLine, tmp_path: Path) -> None:
+def test_unwritable_report_is_rejected_before_sending(
+    developer: CommandLine, tmp_path: Path
+) -> None:
     with ScriptedServer([response(500)]) as server:
         words = ("webhooks", "check", server.url, "--secret-env", "HANDLER_KEY", "--html")
         directory = developer.run(*words, str(tmp_path))

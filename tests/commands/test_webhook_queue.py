@@ -1,4 +1,4 @@
-"""Queues of deliveries: `webhooks queue`, --exec, and what a receiver does at its end."""
+"""Queues of deliveries: `webhooks queue`, --exec, filters, metrics, and shutdown."""
 
 import http.client
 import json
@@ -50,11 +50,11 @@ def fetch(port: int | None, path: str, **headers: str) -> tuple[int, str]:
         return response.status, response.read().decode()
 
 
-def ids_of(*bodies: bytes) -> list[str]:
+def event_ids(*bodies: bytes) -> list[str]:
     return [json.loads(body)["id"] for body in bodies]
 
 
-def test_refused_delivery_is_shown_and_skipped(cli_logged_out: CommandLine) -> None:
+def test_rejected_delivery_is_shown_and_skipped(cli_logged_out: CommandLine) -> None:
     cli = cli_logged_out
     with run_handler() as app:
         app.verifies = False
@@ -82,7 +82,7 @@ def test_refused_delivery_is_shown_and_skipped(cli_logged_out: CommandLine) -> N
         assert "→ http" in ran.out or "to http" in ran.out
         assert "unknown page" in ran.err
         assert "1 forwarded" in ran.err
-        assert f"Gave up {first['id']} for {app.url}: skipped. To queue it again" in ran.err
+        assert f"Gave up on {first['id']} for {app.url}: skipped. To queue it again" in ran.err
 
 
 def test_queue_retry_and_clear(cli_logged_out: CommandLine) -> None:
@@ -104,7 +104,7 @@ def test_queue_retry_and_clear(cli_logged_out: CommandLine) -> None:
         assert (cleared.code, cleared.err) == (0, "Skipped 3 deliveries.\n")
         assert queue(cli) == []
         retried = cli.run("webhooks", "queue", "retry", "--failed", "-q")
-        assert retried.out.split() == ids_of(*bodies)
+        assert retried.out.split() == event_ids(*bodies)
         app.refuses = lambda _body: False
         app.requests.clear()
         with run_receiver(cli, "--forward-to", app.url):
@@ -124,7 +124,7 @@ def test_queue_retry_and_clear(cli_logged_out: CommandLine) -> None:
         (("list", "--team"), 2, "OUTREPLY_STORE_URL"),
     ],
 )
-def test_invalid_words_of_queue(
+def test_invalid_arguments_of_queue(
     cli_logged_out: CommandLine, words: tuple[str, ...], code: int, text: str
 ) -> None:
     with run_receiver(cli_logged_out) as receiver:
@@ -135,7 +135,7 @@ def test_invalid_words_of_queue(
     assert text.lower() in ran.err.lower()
 
 
-def test_number_of_history_is_accepted_by_replay(cli_logged_out: CommandLine) -> None:
+def test_replay_accepts_number_from_history(cli_logged_out: CommandLine) -> None:
     with run_receiver(cli_logged_out) as receiver:
         send(receiver.url, event_body())
         (item,) = json.loads(cli_logged_out.run("webhooks", "history", "--json").out)
@@ -150,7 +150,7 @@ def test_number_of_history_is_accepted_by_replay(cli_logged_out: CommandLine) ->
         assert verbose[-1]["attempts"][0]["response"]["status"] == 200
 
 
-def test_two_receivers_forward_once(cli_logged_out: CommandLine) -> None:
+def test_two_receivers_forward_each_delivery_once(cli_logged_out: CommandLine) -> None:
     with run_handler() as app:
         app.verifies = False
         words = ("--forward-to", app.url)
@@ -189,7 +189,7 @@ def test_ctrl_c_waits_for_command(cli_logged_out: CommandLine, tmp_path: Path) -
         receiver.process.send_signal(signal.SIGINT)
         assert receiver.process.stderr is not None
         line = receiver.process.stderr.readline()
-        assert line == "Finishing 1 attempt to forward. Press Ctrl-C again to stop now.\n"
+        assert line == "Waiting for 1 forward attempt to finish. Press Ctrl-C again to stop now.\n"
         gate.touch()
         ran = receiver.wait()
     assert ran.code == 0
@@ -199,7 +199,7 @@ def test_ctrl_c_waits_for_command(cli_logged_out: CommandLine, tmp_path: Path) -
     assert item["attempts"][0]["response"]["body"] == "job started\n"
 
 
-def test_second_ctrl_c_ends_command(cli_logged_out: CommandLine, tmp_path: Path) -> None:
+def test_second_ctrl_c_kills_command(cli_logged_out: CommandLine, tmp_path: Path) -> None:
     words, out, gate = job_words(tmp_path)
     with run_receiver(cli_logged_out, "--exec", words) as receiver:
         send(receiver.url, event_body())
@@ -211,17 +211,17 @@ def test_second_ctrl_c_ends_command(cli_logged_out: CommandLine, tmp_path: Path)
     assert ran.code == 0
     assert "webhooks queue retry 1" in ran.err
     (item,) = queue(cli_logged_out, "--failed")
-    assert item["error"] == "killed because the receiver stopped"
+    assert item["error"] == "killed because outreply stopped"
     gate.touch()
     with run_receiver(cli_logged_out, "--exec", words) as receiver:
         other = event_body()
         send(receiver.url, other)
         wait_for(lambda: len(out.read_text().split()) == 2)
         assert receiver.stop().code == 0
-    assert out.read_text().split()[1:] == ids_of(other)
+    assert out.read_text().split()[1:] == event_ids(other)
 
 
-def test_command_of_killed_receiver_is_not_run_again(
+def test_command_of_killed_receiver_is_not_rerun(
     cli_logged_out: CommandLine, tmp_path: Path
 ) -> None:
     words, out, gate = job_words(tmp_path)
@@ -235,12 +235,12 @@ def test_command_of_killed_receiver_is_not_run_again(
     gate.touch()
     with run_receiver(cli_logged_out, "--exec", words) as receiver:
         wait_for(lambda: bool(queue(cli_logged_out, "--failed")))
-        assert out.read_text().split() == ids_of(body)
+        assert out.read_text().split() == event_ids(body)
         retried = cli_logged_out.run("webhooks", "queue", "retry", "1")
         assert retried.code == 0, retried.err
         wait_for(lambda: len(out.read_text().split()) == 2)
         ran = receiver.stop()
-    assert "the receiver stopped while the command ran" in ran.out + ran.err
+    assert "the receiver stopped while the command was running" in ran.out + ran.err
     assert "webhooks queue retry 1" in ran.err
 
 
@@ -278,7 +278,7 @@ def test_filters(cli_logged_out: CommandLine) -> None:
             send(receiver.url, failed)
             ran = receiver.wait()
         shown = [json.loads(line) for line in ran.out.splitlines()]
-        assert {item["id"] for item in shown} == set(ids_of(published, failed))
+        assert {item["id"] for item in shown} == set(event_ids(published, failed))
         assert [body for _, body in app.requests] == [published]
     listed = cli_logged_out.run("webhooks", "history", "--filter", "event=post.*", "-q")
     assert len(listed.out.split()) == 3

@@ -1,9 +1,9 @@
-"""Receivers share a queue while they are killed and their target is down.
+"""Receivers that share a queue while they are killed and their target is down.
 
-Senders deliver until each event is acknowledged, as OutReply does. A random receiver is killed
-again and again, some of them while the target is down. Then the target must have accepted each
-event, in the order in which they were stored. Only an attempt in progress when its receiver was
-killed may reach the target twice: its response was not recorded.
+Senders retry each event until it is acknowledged, as OutReply does. Random receivers are killed,
+some of them while the target is down. In the end, the target must have accepted every event in the
+order in which they were stored. Only an attempt that was in progress when its receiver was killed
+may reach the target twice, because its response was not recorded.
 """
 
 import argparse
@@ -68,7 +68,7 @@ class _TargetHandler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         size = int(self.headers["Content-Length"])
         body = self.rfile.read(size)
-        # A handler that is down responds nothing.
+        # A handler that is down does not respond.
         if len(body) < size or self.server.is_down:
             self.close_connection = True
             return
@@ -113,7 +113,7 @@ class Receivers:
     _processes: ExitStack = field(default_factory=ExitStack)
 
     def start(self, index: int) -> ReceiverProcess:
-        """Start a receiver; hosts of a team have state directories of their own."""
+        """Start a receiver; each host of a team has its own state directory."""
         host = "shared" if self.url is None else f"host{index}"
         cli = CommandLine(self.root / host, ManualClock())
         words = ["--forward-to", self.target]
@@ -122,7 +122,7 @@ class Receivers:
             words.append("--team")
             env["OUTREPLY_STORE_URL"] = self.url
         receiver = self._processes.enter_context(run_receiver(cli, *words, **env))
-        # A full pipe would stop it.
+        # A full pipe would block the receiver.
         for pipe in (receiver.process.stdout, receiver.process.stderr):
             assert pipe is not None
             reader = threading.Thread(target=_discard, args=(pipe,))
@@ -137,7 +137,7 @@ class Receivers:
         return DeliveryStore(self.root / "shared" / "state" / DELIVERIES_FILE)
 
     def kill(self, index: int) -> None:
-        """Kill a receiver, and start another one in its place."""
+        """Kill a receiver, and start a new one instead."""
         process = self.running[index].process
         process.kill()
         process.wait()
@@ -147,7 +147,7 @@ class Receivers:
         self.running[index] = self.start(index)
 
     def expire_leases(self) -> None:
-        """Make the leases as old as those of processes that have stopped."""
+        """Expire all leases, so that the test does not wait for it."""
         from tests.postgres import run_sql
 
         assert self.url is not None
@@ -180,7 +180,7 @@ def _discard(pipe: TextIO) -> None:
 
 
 def _send(receivers: Receivers, bodies: "list[bytes]", random: Random) -> None:
-    """Deliver until each event is acknowledged."""
+    """Send each event until it is acknowledged."""
     while bodies:
         body = bodies.pop()
         is_acknowledged = False
@@ -243,7 +243,7 @@ def run_receivers(
             started_at = time.monotonic()
             for number in range(kills):
                 left = count - count * (number + 1) // (kills + 1)
-                assert _wait(lambda left=left: len(remaining) <= left, 600), "deliveries hang"  # type: ignore[misc]
+                assert _wait(lambda left=left: len(remaining) <= left, 600), "senders are stuck"  # type: ignore[misc]
                 if number == kills // 2:
                     # Some kills while it is down, the others while the queue is forwarded.
                     time.sleep(max(0.0, down_seconds - (time.monotonic() - started_at)))
@@ -286,7 +286,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> bool:
-    """Run all seeds; return whether no event was lost, repeated or out of order."""
+    """Run all seeds; return whether none of them failed."""
     failures = 0
     for kind in arguments.stores.split(","):
         for seed in range(arguments.seed, arguments.seed + arguments.seeds):

@@ -14,7 +14,7 @@ OpenStore = Callable[[], DeliveryStore]
 
 
 def open_team_store(url: str) -> DeliveryStore:
-    """Return a store in the database at `url`, whose schema is made if it has none."""
+    """Return a store in the database at `url`, which gets the schema if it has none."""
     from outreply_cli.storage.postgres import PostgresDatabase
     from outreply_cli.webhooks.team_store import TeamDeliveryStore
 
@@ -24,7 +24,7 @@ def open_team_store(url: str) -> DeliveryStore:
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[OpenStore]:
-    """Open a store of deliveries: each call is another receiver."""
+    """Open stores of deliveries: each call returns the store of another receiver."""
     with ExitStack() as stack:
         if request.param == "sqlite":
             path = tmp_path / "state" / "webhooks.db"

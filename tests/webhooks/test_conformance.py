@@ -1,4 +1,4 @@
-"""Conformance checks against handlers with one flaw each."""
+"""Conformance checks of correct and of flawed handlers."""
 
 import json
 import threading
@@ -20,7 +20,7 @@ from outreply_cli.webhooks.conformance import (
 )
 
 SECRET = "whsec_of_these_tests"
-# What a handler responds to the signature header and the body of a delivery.
+# Returns the status for the signature header and the body of a delivery.
 Respond = Callable[[str, bytes], int]
 
 
@@ -78,7 +78,7 @@ def test_correct_handler_passes_every_check() -> None:
         assert check.result.response.body == f"status {check.result.status}".encode()
 
 
-def test_duplicates_are_in_flight_at_once() -> None:
+def test_duplicates_are_concurrent() -> None:
     deliveries: dict[str, threading.Barrier] = {}
     lock = threading.Lock()
     count = 0
@@ -90,7 +90,7 @@ def test_duplicates_are_in_flight_at_once() -> None:
             # After a valid and a repeated delivery: five pairs.
             is_pair = 2 < count <= 12
             barrier = deliveries.setdefault(signature, threading.Barrier(2))
-        # Only two requests at once pass; the second one is an error, as of a unique key.
+        # Only concurrent requests pass; the second one fails, as with a unique constraint.
         if is_pair and barrier.wait(30) == 0:
             return 500
         return verified(signature, body)

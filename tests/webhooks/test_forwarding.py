@@ -76,7 +76,7 @@ def test_retries_keep_the_order(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("fast_retries")
-def test_refused_delivery_is_tried_until_it_is_accepted(tmp_path: Path) -> None:
+def test_rejected_delivery_is_retried_until_it_is_accepted(tmp_path: Path) -> None:
     with run_handler() as app:
         app.script = [500] * 30
         with run_receiver(tmp_path, targets=[UrlTarget(app.url)]) as receiver:
@@ -87,7 +87,7 @@ def test_refused_delivery_is_tried_until_it_is_accepted(tmp_path: Path) -> None:
             assert receiver.store.queue_lengths() == []
 
 
-def test_refused_delivery_does_not_block_unordered_queue(tmp_path: Path) -> None:
+def test_rejected_delivery_does_not_block_unordered_queue(tmp_path: Path) -> None:
     with run_handler() as app:
         refused, accepted = event_body("post.failed"), event_body()
         app.refuses = lambda body: body == refused
@@ -134,7 +134,7 @@ def test_retried_delivery_keeps_its_place(tmp_path: Path) -> None:
             assert [body for _, body in app.requests] == bodies
 
 
-def test_queue_survives_restart_and_is_due_at_once(tmp_path: Path) -> None:
+def test_queue_survives_restart_and_is_due_immediately(tmp_path: Path) -> None:
     with run_handler() as app:
         url = app.url
     with run_receiver(tmp_path, targets=[UrlTarget(url)]) as receiver:
@@ -153,7 +153,7 @@ def test_queue_survives_restart_and_is_due_at_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("has_crashed", [False, True])
-def test_one_receiver_forwards_to_a_target(tmp_path: Path, has_crashed: bool) -> None:
+def test_only_one_receiver_forwards_to_a_target(tmp_path: Path, has_crashed: bool) -> None:
     with run_handler() as app:
         bodies = [event_body() for _ in range(20)]
         targets = [UrlTarget(app.url)]
@@ -212,7 +212,7 @@ def test_response_is_stored_without_secrets(tmp_path: Path) -> None:
             assert SECRET.encode() not in (tmp_path / "receiver" / "webhooks.db").read_bytes()
 
 
-def test_attempt_in_progress_is_finished_at_the_end(tmp_path: Path) -> None:
+def test_attempt_in_progress_is_finished_before_exit(tmp_path: Path) -> None:
     with run_handler() as app:
         gate = threading.Event()
         app.gate = gate
@@ -231,7 +231,7 @@ def test_attempt_in_progress_is_finished_at_the_end(tmp_path: Path) -> None:
         assert [attempt.result.status for attempt in receiver.forwarded] == [200]
 
 
-def test_forwarding_goes_on_after_the_store_could_not_be_read(
+def test_forwarding_resumes_after_the_store_could_not_be_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read = DeliveryStore.next_pending
@@ -272,9 +272,7 @@ def test_attempt_is_not_repeated_while_it_cannot_be_recorded(
 
 @pytest.mark.parametrize("is_ordered", [True, False], ids=["ordered", "unordered"])
 @pytest.mark.parametrize("hours", [-5, 5])
-def test_clock_that_was_moved_does_not_stop_the_queue(
-    tmp_path: Path, hours: int, is_ordered: bool
-) -> None:
+def test_clock_change_does_not_stop_the_queue(tmp_path: Path, hours: int, is_ordered: bool) -> None:
     clock = ManualClock()
     with run_handler() as app:
         app.script = [500]
@@ -313,7 +311,7 @@ def test_exec_gets_body_but_no_secrets(tmp_path: Path) -> None:
     out = tmp_path / "out"
     environ = {"OUTREPLY_API_KEY": "t", "OUTREPLY_WEBHOOK_SECRET": "s", "MINE": "s", "PATH": ""}
     line = f"{sys.executable} -c {json.dumps(SCRIPT)} {out}"
-    target = CommandTarget(line, environ, concurrency=2, timeout=20, hidden=["MINE"])
+    target = CommandTarget(line, environ, concurrency=2, timeout=20, secret_variables=["MINE"])
     with run_receiver(tmp_path, targets=[target]) as receiver:
         bodies = [event_body() for _ in range(3)]
         for body in bodies:

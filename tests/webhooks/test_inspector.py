@@ -1,4 +1,4 @@
-"""The web page at `/_inspect`: what it shows and changes, local access only, escaping."""
+"""The web page at `/_inspect`: contents, changes, local access only, escaping."""
 
 import http.client
 import json
@@ -35,13 +35,13 @@ def fetch(
         return response.status, response.read().decode()
 
 
-def proof_of(receiver: RunningReceiver) -> str:
+def get_csrf_token(receiver: RunningReceiver) -> str:
     page = fetch(receiver, "/_inspect/1")[1]
     return str(re.findall('name="csrf_token" value="([^"]+)"', page)[0])
 
 
 def post(receiver: RunningReceiver, path: str, **form: str) -> tuple[int, str]:
-    body = urlencode({"csrf_token": proof_of(receiver), **form})
+    body = urlencode({"csrf_token": get_csrf_token(receiver), **form})
     return fetch(receiver, path, "POST", body, **FORM)
 
 
@@ -86,12 +86,12 @@ def test_page_can_be_disabled(tmp_path: Path) -> None:
             assert fetch(receiver, path)[0] == 404
 
 
-def test_changes_need_csrf_token_and_origin(tmp_path: Path) -> None:
+def test_changes_require_csrf_token_and_same_origin(tmp_path: Path) -> None:
     target = UrlTarget("http://127.0.0.1:9/")
     with run_receiver(tmp_path, targets=[target]) as receiver:
         receiver.send(event_body())
         words = {"operation": "forward", "to": target.name}
-        form = urlencode({"csrf_token": proof_of(receiver), **words})
+        form = urlencode({"csrf_token": get_csrf_token(receiver), **words})
         for path in ("/_inspect/1", "/_inspect/queue"):
             assert fetch(receiver, path, "POST", "", **FORM)[0] == 403
             assert fetch(receiver, path, "POST", "csrf_token=x", **FORM)[0] == 403
@@ -112,7 +112,7 @@ def test_changes_need_csrf_token_and_origin(tmp_path: Path) -> None:
         ({"operation": "send", "to": ""}, "not an http or https URL"),
     ],
 )
-def test_invalid_change_is_refused(tmp_path: Path, words: dict[str, str], text: str) -> None:
+def test_invalid_change_is_rejected(tmp_path: Path, words: dict[str, str], text: str) -> None:
     with run_receiver(tmp_path) as receiver:
         receiver.send(event_body())
         status, page = post(receiver, "/_inspect/1", **words)
@@ -151,7 +151,7 @@ def test_times_are_local(tmp_path: Path) -> None:
         assert re.search(r"\d\d:\d\d:\d\d \+0545 \(.* UTC\)", page)
 
 
-def test_replay_shows_what_the_handler_responded(tmp_path: Path) -> None:
+def test_replay_shows_the_response_of_the_handler(tmp_path: Path) -> None:
     with run_handler() as app, run_receiver(tmp_path) as receiver:
         app.response_body = b'{"note": "from the handler"}'
         body = event_body()
@@ -240,7 +240,7 @@ def test_difference(tmp_path: Path) -> None:
         assert ("removed", '"message": "One",') in texts
         assert ("added", '"message": "Two",') in texts
         same = fetch(receiver, "/_inspect/2?compare=2")[1]
-        assert "Both are the same." in same
+        assert "No differences." in same
 
 
 def test_stream_reports_changes(tmp_path: Path) -> None:
@@ -272,7 +272,7 @@ def read_events(response: http.client.HTTPResponse) -> Iterator[tuple[str, str]]
             response.readline()
 
 
-def test_open_stream_does_not_delay_the_end(tmp_path: Path) -> None:
+def test_open_stream_does_not_delay_shutdown(tmp_path: Path) -> None:
     with run_receiver(tmp_path) as receiver:
         connection = http.client.HTTPConnection("127.0.0.1", receiver.server.port, timeout=30)
         connection.request("GET", "/_inspect/events")
@@ -307,7 +307,7 @@ def test_browser_runs_no_injected_script(tmp_path: Path) -> None:
 
 
 @needs_browser
-def test_page_updates_and_follows_keys(tmp_path: Path) -> None:
+def test_page_updates_and_handles_keys(tmp_path: Path) -> None:
     with run_page(tmp_path) as (receiver, app, browser, root):
         app.response_body = b"first answer"
         tab = browser.open(root)

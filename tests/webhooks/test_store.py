@@ -1,4 +1,4 @@
-"""The store of deliveries: the same on both databases."""
+"""The store of deliveries, with the same tests on both databases."""
 
 import sqlite3
 import threading
@@ -61,7 +61,7 @@ def invalid(name: str) -> IncomingDelivery:
     )  # fmt: skip
 
 
-def lease_of(store: DeliveryStore, target: str = TARGET) -> TargetLease:
+def acquire_lease(store: DeliveryStore, target: str = TARGET) -> TargetLease:
     lease = store.acquire_target(target)
     assert lease is not None
     return lease
@@ -115,7 +115,7 @@ def test_repeated_delivery_is_queued_once(open_store: OpenStore) -> None:
     assert queued_ids(first) == ["evt_1", "evt_2"]
 
 
-def test_receivers_that_store_the_same_events_at_once_queue_each_once(
+def test_events_stored_by_two_receivers_at_once_are_queued_once(
     open_store: OpenStore,
 ) -> None:
     stores = [open_store() for _ in range(4)]
@@ -144,9 +144,9 @@ def test_receivers_that_store_the_same_events_at_once_queue_each_once(
     assert len(stores[0].history(limit=1_000)) == 400
 
 
-def test_queue_is_in_order_until_each_is_accepted(store: DeliveryStore) -> None:
+def test_ordered_queue_waits_for_the_oldest_delivery(store: DeliveryStore) -> None:
     store.store([incoming(f"evt_{number}") for number in range(3)])
-    lease = lease_of(store)
+    lease = acquire_lease(store)
     first = next_pending(store)
     record(store, first, REFUSED, lease, due_at=NOW + 60)
     again = next_pending(store)
@@ -159,9 +159,9 @@ def test_queue_is_in_order_until_each_is_accepted(store: DeliveryStore) -> None:
     assert store.next_pending(OTHER, NOW) is None
 
 
-def test_unordered_queue_offers_what_is_due(store: DeliveryStore) -> None:
+def test_unordered_queue_returns_due_deliveries(store: DeliveryStore) -> None:
     store.store([incoming(f"evt_{number}") for number in range(3)])
-    lease = lease_of(store)
+    lease = acquire_lease(store)
     first = next_pending(store, is_ordered=False)
     record(store, first, UNREACHABLE, lease, due_at=NOW + 60)
     second = next_pending(store, is_ordered=False)
@@ -177,10 +177,10 @@ def test_unordered_queue_offers_what_is_due(store: DeliveryStore) -> None:
     assert next_pending(store, NOW + 1, is_ordered=False).delivery.id == "evt_0"
 
 
-def test_attempts_are_kept_with_their_responses(store: DeliveryStore) -> None:
+def test_attempts_are_stored_with_responses(store: DeliveryStore) -> None:
     (delivery,) = batch = [incoming("evt_1")]
     store.store(batch)
-    lease = lease_of(store)
+    lease = acquire_lease(store)
     results = [UNREACHABLE, REFUSED, ACCEPTED]
     for result in results:
         queued = next_pending(store)
@@ -200,7 +200,7 @@ def test_attempts_are_kept_with_their_responses(store: DeliveryStore) -> None:
 def test_latest_attempts_are_kept(store: DeliveryStore) -> None:
     batch = [incoming("evt_1")]
     store.store(batch)
-    lease = lease_of(store)
+    lease = acquire_lease(store)
     for _ in range(MAX_ATTEMPTS_KEPT + 5):
         record(store, next_pending(store), UNREACHABLE, lease, due_at=NOW)
     assert len(store.attempts(batch[0].number)) == MAX_ATTEMPTS_KEPT
@@ -212,7 +212,7 @@ def test_skip_retry_and_failed(store: DeliveryStore) -> None:
     first, second, third = store.queue()
     assert store.skip([first.forward, second.forward], NOW) == 2
     assert store.skip([first.forward], NOW) == 0
-    lease = lease_of(store)
+    lease = acquire_lease(store)
     record(store, third, REFUSED, lease)
     assert queued_ids(store) == []
     given_up = store.queue(states=GIVEN_UP_STATES)
@@ -226,9 +226,9 @@ def test_skip_retry_and_failed(store: DeliveryStore) -> None:
     assert next_pending(store).forward.due_at == NOW + 5
 
 
-def test_skipped_delivery_that_was_in_progress(store: DeliveryStore) -> None:
+def test_delivery_skipped_while_in_progress(store: DeliveryStore) -> None:
     store.store([incoming("evt_1"), incoming("evt_2")])
-    lease = lease_of(store)
+    lease = acquire_lease(store)
     first, second = store.queue()
     store.skip([first.forward, second.forward], NOW)
     record(store, first, REFUSED, lease, due_at=NOW + 1)
@@ -239,26 +239,26 @@ def test_skipped_delivery_that_was_in_progress(store: DeliveryStore) -> None:
 
 def test_one_receiver_holds_the_lease(open_store: OpenStore) -> None:
     first, second = open_store(), open_store()
-    lease = lease_of(first)
+    lease = acquire_lease(first)
     assert lease.is_held()
     assert second.acquire_target(TARGET) is None
     assert second.acquire_target(OTHER) is not None
     lease.release()
-    taken = lease_of(second)
+    taken = acquire_lease(second)
     assert first.acquire_target(TARGET) is None
     taken.release()
 
 
-def test_lease_that_expired_records_nothing(postgres_url: str) -> None:
+def test_expired_lease_records_nothing(postgres_url: str) -> None:
     with (
         closing(open_team_store(postgres_url)) as stopped,
         closing(open_team_store(postgres_url)) as other,
     ):
         stopped.store([incoming("evt_1")])
-        lease = lease_of(stopped)
+        lease = acquire_lease(stopped)
         queued = next_pending(stopped)
         run_sql(postgres_url, "UPDATE outreply.targets SET expires_at = '-infinity'")
-        taken = lease_of(other)
+        taken = acquire_lease(other)
         with pytest.raises(StorageError, match=f"for {LEASE_SECONDS:.0f} seconds"):
             record(stopped, queued, ACCEPTED, lease)
         assert stopped.attempts(queued.delivery.number) == []
@@ -266,17 +266,17 @@ def test_lease_that_expired_records_nothing(postgres_url: str) -> None:
         assert queued_ids(other) == []
 
 
-def test_interrupted_command_is_given_up(open_store: OpenStore) -> None:
+def test_interrupted_command_is_not_rerun(open_store: OpenStore) -> None:
     store = open_store()
     store.store([incoming("evt_1"), incoming("evt_2")])
-    lease = lease_of(store)
+    lease = acquire_lease(store)
     queued = next_pending(store)
     assert store.start_forward(queued.forward, lease)
     assert not store.start_forward(queued.forward, lease)
     assert next_pending(store).delivery.id == "evt_2"
     lease.release()
     other = open_store()
-    taken = lease_of(other)
+    taken = acquire_lease(other)
     (interrupted,) = other.resume(TARGET, NOW, taken)
     assert interrupted.delivery.id == "evt_1"
     assert interrupted.forward.error is not None
@@ -287,7 +287,7 @@ def test_interrupted_command_is_given_up(open_store: OpenStore) -> None:
     assert queued_ids(other) == ["evt_1", "evt_2"]
 
 
-def test_replay_that_was_accepted_leaves_the_queue(store: DeliveryStore) -> None:
+def test_accepted_replay_leaves_the_queue(store: DeliveryStore) -> None:
     batch = [incoming("evt_1", targets=[TARGET, OTHER])]
     store.store(batch)
     number = batch[0].number
@@ -328,7 +328,7 @@ def test_history_filters(store: DeliveryStore) -> None:
     assert names(selects=lambda delivery: delivery.id == "evt_1") == ["evt_1"]
 
 
-def test_selected_deliveries_of_a_long_history(store: DeliveryStore) -> None:
+def test_filter_of_a_long_history(store: DeliveryStore) -> None:
     store.store([incoming(f"evt_{n}", targets=()) for n in range(1_200)])
     found = store.history(limit=3, selects=lambda d: int(d.id.removeprefix("evt_")) < 100)
     assert [entry.delivery.id for entry in found] == ["evt_99", "evt_98", "evt_97"]
@@ -338,7 +338,7 @@ def test_version_changes_with_deliveries_attempts_and_queues(store: DeliveryStor
     versions = [store.version()]
     store.store([incoming("evt_1"), incoming("evt_2")])
     versions.append(store.version())
-    lease = lease_of(store)
+    lease = acquire_lease(store)
     record(store, next_pending(store), REFUSED, lease, due_at=NOW + 60)
     versions.append(store.version())
     store.retry([store.queue()[0].forward], NOW + 1)
@@ -349,7 +349,7 @@ def test_version_changes_with_deliveries_attempts_and_queues(store: DeliveryStor
     assert store.version() == versions[-1]
 
 
-def test_old_deliveries_are_pruned_unless_they_are_queued(store: DeliveryStore) -> None:
+def test_old_deliveries_are_pruned_unless_queued(store: DeliveryStore) -> None:
     old = NOW - RETENTION_SECONDS - 1
     store.store([incoming("evt_queued", at=old), incoming("evt_done", at=old, targets=())])
     store.store([incoming(f"evt_{n}", targets=()) for n in range(1_000)])
@@ -367,7 +367,7 @@ def test_queue_has_no_limit(store: DeliveryStore) -> None:
     assert queue.count == 12_000
 
 
-def test_store_of_an_earlier_version_is_upgraded(tmp_path: Path) -> None:
+def test_store_of_earlier_version_is_upgraded(tmp_path: Path) -> None:
     path = tmp_path / "webhooks.db"
     with closing(sqlite3.connect(path)) as database:
         database.executescript("""

@@ -48,7 +48,7 @@ def test_find_url(tool: str, line: str, url: str | None) -> None:
     ],
 )
 def test_tailscale_port_in_use(status: str, port: int) -> None:
-    words = TOOLS["tailscale"].options("http://127.0.0.1:1", lambda *_: status)
+    words = TOOLS["tailscale"].arguments("http://127.0.0.1:1", lambda *_: status)
     assert words == ["funnel", f"--https={port}", "http://127.0.0.1:1"]
 
 

@@ -40,6 +40,6 @@ class StandIns:
         return [json.loads(path.read_text()) for path in paths]
 
     def running(self) -> list[int]:
-        """The process IDs of those that run."""
+        """The process IDs of those that are running."""
         pids = [start["pid"] for start in self.starts()]
         return [pid for pid in pids if identify_process(pid) is not None]

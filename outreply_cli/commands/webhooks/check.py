@@ -28,16 +28,16 @@ def run(
     url: Annotated[str, typer.Argument(metavar="URL", help="URL of your handler.")],
     html: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Write a report to hand on to this file (- for stdout)."),
+        typer.Option(metavar="FILE", help="Write an HTML report to this file (- for stdout)."),
     ] = None,
     secret_env: SecretOption = None,
     allow_public: PublicOption = False,
 ) -> None:
     """Check a webhook handler.
 
-    Sends valid, invalid, repeated, simultaneous, unordered, late, oversized and concurrent
-    deliveries, and some as during a secret rotation. Exits with 3 if a check fails, or a response
-    took longer than 8 s.
+    Sends valid, invalid, repeated, concurrent, out-of-order, late and oversized deliveries, and
+    deliveries signed as during a secret rotation. Exits with 3 if a check fails or a response
+    takes longer than 8 s.
 
     Example: outreply webhooks check localhost:3000/hooks
 
@@ -110,7 +110,7 @@ def _check_report_file(context: Context, path: Path) -> None:
     if path == _STDOUT:
         if context.options.output != "table":
             raise InvalidInputError(
-                f"--html -: stdout already has the result as {context.options.output}",
+                f"--html - and -o {context.options.output} both write to stdout",
                 hint="Write the report to a file.",
             )
         return

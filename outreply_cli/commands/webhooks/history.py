@@ -28,19 +28,19 @@ def run(
                      "'yesterday 09:00' or a date."),
     ] = None,
     failed: Annotated[
-        bool, typer.Option("--failed", help="Show deliveries that a forward target did not accept.")
+        bool, typer.Option("--failed", help="Show only deliveries that a target did not accept.")
     ] = False,
     invalid: Annotated[
-        bool, typer.Option("--invalid", help="Show deliveries that failed verification.")
+        bool, typer.Option("--invalid", help="Show only deliveries that failed verification.")
     ] = False,
     filter_text: Annotated[
         str | None,
-        typer.Option("--filter", metavar="CONDITIONS", help="Filter by values, such as "
-                     "data.post.platform=instagram."),
+        typer.Option("--filter", metavar="CONDITIONS", help="Filter by values of the payload, "
+                     "such as data.post.platform=instagram."),
     ] = None,
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Include headers, bodies and the responses of "
-                           "forward targets (prints JSON).")
+                           "targets (prints JSON).")
     ] = False,
     team: TeamOption = False,
 ) -> None:  # fmt: skip

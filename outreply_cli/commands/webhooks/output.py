@@ -39,7 +39,7 @@ WEBHOOK_COLUMNS = [
         "Status", "active", lambda hook: "disabled" if hook.get("active") is False else "active"
     ),
 ]  # fmt: skip
-# Of further attempts that fail in the same way, one a minute is shown.
+# After these, an attempt that fails in the same way as the one before is shown once per minute.
 _ATTEMPTS_SHOWN = 3
 _RESPONSES_SHOWN = 3
 _GOOD, _BAD, _DIM = "green", "red", "dim"
@@ -55,7 +55,7 @@ def duration_column() -> Column:
 
 
 def result_to_dict(event: str, url: str, result: "DeliveryResult", **ids: Any) -> dict[str, Any]:
-    """The JSON object of a delivery that was sent."""
+    """The JSON object of a delivery that was triggered or replayed."""
     return {
         **ids,
         "event": event,
@@ -71,9 +71,9 @@ def result_to_dict(event: str, url: str, result: "DeliveryResult", **ids: Any) -
 def print_results(
     context: Context, results: "Sequence[tuple[Mapping[str, Any], DeliveryResult]]"
 ) -> None:
-    """Print deliveries that were sent, as JSON objects with their results.
+    """Print the JSON objects of deliveries that were triggered or replayed.
 
-    In a table, the response to a single delivery follows; of several, those that failed.
+    A table is followed by the response to a single delivery, or by those of deliveries that failed.
 
     Raises:
         UnreachableError: No delivery got a response.
@@ -93,7 +93,7 @@ def print_results(
     failed = [(item, result) for item, result in results if not result.is_accepted]
     if context.options.output == "table":
         shown = results if len(results) == 1 else failed
-        # The same response of a handler is shown once.
+        # Identical responses are shown once.
         distinct = {
             (result.status, result.response.body): result
             for _, result in shown
@@ -133,7 +133,12 @@ def delivery_to_dict(delivery: "Delivery | IncomingDelivery") -> dict[str, Any]:
 def history_entry_to_dict(
     entry: "HistoryEntry", attempts: "Sequence[Attempt] | None"
 ) -> dict[str, Any]:
-    """The JSON object of a delivery in the history; with its attempts, headers and body too."""
+    """The JSON object of a delivery in the history.
+
+    Args:
+        entry: The delivery.
+        attempts: Attempts to include, with the headers and the body; None to leave them out.
+    """
     delivery = entry.delivery
     item = {
         "number": delivery.number,
@@ -210,8 +215,8 @@ def _format_forward_state(forward: Mapping[str, Any]) -> str:
 class DeliveryReport:
     """Prints deliveries and forward attempts as they happen.
 
-    The JSON object of a delivery waits for one attempt at each of its targets; `usernames` are by
-    page ID.
+    The JSON object of a delivery is printed after one attempt at each of its targets. `usernames`
+    maps page IDs to user names.
     """
 
     output: Output
@@ -313,7 +318,7 @@ class DeliveryReport:
         ])  # fmt: skip
 
     def shows_response(self, attempt: "ForwardAttempt") -> bool:
-        """Whether what the target responded is of interest: it failed, or --verbose was given."""
+        """Whether to print the response: of a command, of a first failure, or with --verbose."""
         if self.output.quiet or self.output.format != "table" or attempt.result.response is None:
             return False
         failed = not attempt.result.is_accepted and attempt.attempt == 1
@@ -403,5 +408,5 @@ def _attempt_to_dict(target: str, result: "DeliveryResult", attempt: int) -> dic
 
 
 def iso_time(timestamp: float) -> str:
-    """A time of the store in ISO 8601."""
+    """A stored timestamp in ISO 8601."""
     return format_timestamp(datetime.fromtimestamp(timestamp, UTC))

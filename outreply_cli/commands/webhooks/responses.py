@@ -1,4 +1,4 @@
-"""What a handler responded to a delivery, as JSON and as text."""
+"""The response of a handler to a delivery, as JSON and as text."""
 
 from collections.abc import Sequence
 from http import HTTPStatus

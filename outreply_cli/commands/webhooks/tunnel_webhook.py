@@ -11,8 +11,8 @@ from outreply_cli.api.errors import NotFoundError
 from outreply_cli.commands.webhooks.shared import WebhooksUnavailableError, wrap_not_found
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError, OutReplyError
-from outreply_cli.subprocesses import end_process_group, identify_process, strip_secrets
-from outreply_cli.webhooks.tunnel import END_SECONDS, Tunnel, find_tool
+from outreply_cli.subprocesses import identify_process, stop_process_group, strip_secrets
+from outreply_cli.webhooks.tunnel import STOP_SECONDS, Tunnel, find_tool
 from outreply_cli.webhooks.tunnel_record import (
     RecordFile,
     TunnelRecord,
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from outreply_cli.api.client import Client
 
 _MAX_WAIT_SECONDS = 10.0
-# Addresses under it are random and never given out again.
-_RANDOM_ADDRESSES = ".trycloudflare.com"
+# Host names in this domain are random and never reused.
+_RANDOM_HOSTS_DOMAIN = ".trycloudflare.com"
 
 
 class TunnelWebhook:
@@ -37,7 +37,7 @@ class TunnelWebhook:
         name: Name of the tool.
         events: Events of the webhook.
         has_secret: Whether the user has set a webhook secret.
-        hidden: Further variables with secrets, which the tool must not get.
+        secret_variables: Further variables with secrets, which the tool must not get.
 
     Raises:
         InvalidInputError: The tool is not installed, or the account's webhooks are managed in the
@@ -52,11 +52,11 @@ class TunnelWebhook:
         events: Sequence[str],
         *,
         has_secret: bool,
-        hidden: Collection[str],
+        secret_variables: Collection[str],
     ) -> None:
         self._context, self._events = context, events
         self._tool, self._path = find_tool(name, context.environ)
-        self._environ = strip_secrets(context.environ, hidden)
+        self._environ = strip_secrets(context.environ, secret_variables)
         self._is_stopped: Callable[[], bool] = lambda: False
         self._cleanup_deadline: float | None = None
         self._url = ""
@@ -77,14 +77,14 @@ class TunnelWebhook:
                 hint="Open Dashboard → API → Webhooks, then set OUTREPLY_WEBHOOK_SECRET.",
             )
         if account.credential.token.is_sandbox:
-            context.warn("requests with a sandbox token trigger no webhooks")
+            context.warn("requests with a sandbox token do not trigger webhooks")
 
     @contextmanager
     def open(self, url: str, secrets: list[str], is_stopped: Callable[[], bool]) -> Iterator[str]:
-        """Open the tunnel to `url` and create the webhook; yields the line that announces both.
+        """Open the tunnel to `url` and create the webhook; yields a line that announces both.
 
-        The webhook's secret replaces the first item of `secrets`, which the receiver reads. What
-        runs left behind that were killed is removed first; tunnel and webhook are removed at the
+        The webhook's secret replaces the first item of `secrets`, which the receiver reads.
+        Leftovers of killed runs are removed first; the tunnel and the webhook are removed at the
         end.
 
         Raises:
@@ -108,7 +108,7 @@ class TunnelWebhook:
                 public_url = tunnel.start(is_stopped) + parts.path
                 done = self._connect(public_url)
                 tunnel.watch()
-                yield f"From the internet: {public_url} ({self._tool.name}). {done}"
+                yield f"Public URL: {public_url} ({self._tool.name}). {done}"
             finally:
                 self._close(tunnel)
 
@@ -130,9 +130,9 @@ class TunnelWebhook:
     def _update(self, url: str) -> None:
         """Replace the webhook if the public URL has changed; called by the tunnel's thread."""
         if url == self._url:
-            self._context.info(f"The tunnel is open again: {url}")
+            self._context.info(f"The tunnel is open again at {url}.")
         else:
-            self._context.info(f"The tunnel has a new address: {url}. {self._connect(url)}")
+            self._context.info(f"The tunnel has a new public URL: {url}. {self._connect(url)}")
 
     def _connect(self, url: str) -> str:
         """Create a webhook for the public URL and delete older ones; returns what was done."""
@@ -140,7 +140,7 @@ class TunnelWebhook:
             self._url = url
             return (
                 "Register this URL in the dashboard: this account's webhooks cannot be managed "
-                "over the API."
+                "through the API."
             )
         if self._record.pending_url is not None:
             self._resolve_pending(self._record, self._client, self._record.pending_url)
@@ -149,7 +149,7 @@ class TunnelWebhook:
             if other not in older:
                 self._context.warn(
                     f"webhook {other} sends to the same URL; its deliveries are rejected unless "
-                    "its secret is set"
+                    "OUTREPLY_WEBHOOK_SECRET is its secret"
                 )
         self._record.pending_url = url
         self._file.save(self._record)
@@ -162,7 +162,7 @@ class TunnelWebhook:
         if not hook.get("secret"):
             raise OutReplyError(
                 f"the API returned no secret for webhook {webhook_id}",
-                hint="It is deleted again; run the command once more.",
+                hint="The webhook will be deleted. Run the command again.",
             )
         self._url, self._secrets[0] = url, str(hook["secret"])
         for old_id in older:
@@ -175,12 +175,14 @@ class TunnelWebhook:
         if left.pid is not None:
             process = f"{left.tool} (process {left.pid})"
             if left.process_identity is None:
-                self._context.warn(f"{process} of an earlier run may still be running")
+                self._context.warn(
+                    f"{process} of an earlier run may still be running; if so, stop it"
+                )
             elif identify_process(left.pid) == left.process_identity:
-                if end_process_group(left.pid, left.process_identity, timeout=END_SECONDS):
+                if stop_process_group(left.pid, left.process_identity, timeout=STOP_SECONDS):
                     removed.append(process)
                 else:
-                    self._context.warn(f"{process} of an earlier run cannot be ended")
+                    self._context.warn(f"{process} of an earlier run could not be stopped; kill it")
         left.pid = left.process_identity = None
         has_webhooks = bool(left.webhook_ids or left.pending_url)
         client = self._client_for(left) if has_webhooks else self._client
@@ -191,14 +193,14 @@ class TunnelWebhook:
             names = ", ".join(left.webhook_ids) or f"a webhook for {left.pending_url}"
             self._context.warn(
                 f"{names} at {left.base_url} may be left over from an earlier run, whose token is "
-                f"not available; delete it with that account, and then {file.path}"
+                f"not available; delete it with that account, then delete {file.path}"
             )
         if removed:
-            self._context.info(f"Removed what an earlier run left behind: {', '.join(removed)}.")
+            self._context.info(f"Removed leftovers of an earlier run: {', '.join(removed)}.")
         _save_or_remove(file, left)
 
     def _client_for(self, left: TunnelRecord) -> "Client | None":
-        """A client of the account that has a killed run's webhooks, if its token is available."""
+        """A client for the account that has a killed run's webhooks, if its token is available."""
         current = self._record
         if (left.base_url, left.token_digest) == (current.base_url, current.token_digest):
             return self._client
@@ -222,14 +224,14 @@ class TunnelWebhook:
         return [name for name in list(record.webhook_ids) if self._delete(record, client, name)]
 
     def _resolve_pending(self, record: TunnelRecord, client: "Client", url: str) -> None:
-        """Find the webhook whose creation was interrupted, if it certainly is of that run."""
+        """Find the webhook whose creation was interrupted, if it certainly belongs to that run."""
         try:
             found = _find_webhooks(client, url)
         except OutReplyError as error:
             self._context.warn(f"a webhook for {url} may be left over: {error.message}")
             return
         record.pending_url = None
-        if str(urlsplit(url).hostname).endswith(_RANDOM_ADDRESSES):
+        if str(urlsplit(url).hostname).endswith(_RANDOM_HOSTS_DOMAIN):
             record.webhook_ids += found
         elif found:
             self._context.warn(
@@ -244,7 +246,7 @@ class TunnelWebhook:
         except OutReplyError as error:
             self._context.warn(
                 f"webhook {webhook_id} was not deleted: {error.message}; the next serve-webhook "
-                "--tunnel deletes it"
+                "--tunnel will delete it"
             )
             return False
         record.webhook_ids.remove(webhook_id)

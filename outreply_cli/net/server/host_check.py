@@ -1,4 +1,7 @@
-"""Which requests to a local server may come from elsewhere: DNS rebinding, proxies, tunnels."""
+"""Detection of requests to a local server that other sites or machines caused.
+
+They arrive by DNS rebinding, or through a proxy or a tunnel.
+"""
 
 import ipaddress
 from collections.abc import Mapping

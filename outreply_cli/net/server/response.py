@@ -60,11 +60,11 @@ class Response:
         return () if environ["REQUEST_METHOD"] == "HEAD" else (self.body,)
 
 
-class EventStream:
-    """An open response of server-sent events; safe to use from any thread.
+class SseStream:
+    """An open stream of server-sent events; safe to use from any thread.
 
     Attributes:
-        is_closed: Whether the client has gone, or the server stops.
+        is_closed: Whether the client has disconnected, or the server is stopping.
     """
 
     def __init__(self, write: Callable[[bytes], None]) -> None:
@@ -76,25 +76,25 @@ class EventStream:
         self._write(f"event: {event}\ndata: {data}\n\n".encode())
 
     def keep_alive(self) -> None:
-        """Send a comment, so that nothing on the way closes the connection."""
+        """Send a comment, so that proxies keep the idle connection open."""
         self._write(b":\n\n")
 
 
-class EventStreamResponse(Response):
-    """A response that stays open; `on_open` gets its stream.
+class SseResponse(Response):
+    """A response of server-sent events, which stays open; `on_open` gets its stream.
 
-    A handler that takes a request over can send it, a WSGI application cannot.
+    Only a handler that takes over a request can send it, not a WSGI application.
     """
 
     __slots__ = ("on_open",)
 
-    def __init__(self, headers: dict[str, str], on_open: Callable[[EventStream], None]) -> None:
+    def __init__(self, headers: dict[str, str], on_open: Callable[[SseStream], None]) -> None:
         super().__init__(200, b"", headers, "text/event-stream; charset=utf-8")
         self.on_open = on_open
 
     @property
     def header_list(self) -> list[tuple[str, str]]:
-        """All headers; the end of the connection ends the body."""
+        """All headers; the body has no length and ends with the connection."""
         return [*self.headers.items(), ("Content-Type", self.content_type)]
 
 

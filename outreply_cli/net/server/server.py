@@ -29,9 +29,9 @@ import h11
 from outreply_cli.errors import StorageError
 from outreply_cli.net.server.response import (
     ConnectionDropped,
-    EventStream,
-    EventStreamResponse,
     Response,
+    SseResponse,
+    SseStream,
 )
 
 if TYPE_CHECKING:
@@ -249,7 +249,7 @@ class _Connection(asyncio.Protocol):
         # and its number.
         self._has_started = self._is_busy = False
         self._serial = 0
-        self._stream: EventStream | None = None
+        self._stream: SseStream | None = None
         self._is_closing = False
         self._deadline: float | None = server.now() + self._limits.request_seconds
 
@@ -377,9 +377,9 @@ class _Connection(asyncio.Protocol):
         if response is None:
             self.abort()
             return
-        if isinstance(response, EventStreamResponse) and not self._is_closing:
+        if isinstance(response, SseResponse) and not self._is_closing:
             self._send(response, must_close=True)
-            self._stream = EventStream(self._write_from_any_thread)
+            self._stream = SseStream(self._write_from_any_thread)
             response.on_open(self._stream)
             return
         must_close = self._is_closing or self._http.their_state is not h11.DONE

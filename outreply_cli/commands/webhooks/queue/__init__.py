@@ -1,3 +1,3 @@
-"""Show and change the queues of deliveries to forward."""
+"""List, skip and retry deliveries that wait to be forwarded."""
 
 COMMANDS = ("list", "skip", "retry", "clear")

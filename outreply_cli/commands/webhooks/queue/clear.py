@@ -16,9 +16,9 @@ from outreply_cli.context import Context
 def run(
     context: Context, to: TargetOption = None, yes: Yes = False, team: TeamOption = False
 ) -> None:
-    """Give up all queued deliveries.
+    """Skip all queued deliveries.
 
-    They stay in the history; queue retry --failed takes them back.
+    They stay in the history. To queue them again: outreply webhooks queue retry --failed
 
     Example: outreply webhooks queue clear --to localhost:3000/hooks --yes
 
@@ -32,5 +32,5 @@ def run(
         if queued:
             noun = "delivery" if len(queued) == 1 else "deliveries"
             where = "" if target is None else f" for {target}"
-            context.confirm(f"Give up {len(queued)} queued {noun}{where}?", yes=yes)
+            context.confirm(f"Skip {len(queued)} queued {noun}{where}?", yes=yes)
         change_forwards(context, store, [item.forward for item in queued], store.skip, "Skipped")

@@ -20,7 +20,7 @@ def run(
     context: Context,
     to: TargetOption = None,
     failed: Annotated[
-        bool, typer.Option("--failed", help="Show deliveries that were given up instead.")
+        bool, typer.Option("--failed", help="Show failed and skipped deliveries instead.")
     ] = False,
     limit: Annotated[
         int, typer.Option(metavar="COUNT", min=1, help="Show at most COUNT deliveries.")
@@ -30,7 +30,8 @@ def run(
 ) -> None:
     """Show deliveries that wait to be forwarded, in order.
 
-    With --failed, show those that were given up: skipped by a person, or failed by a command.
+    With --failed, show those that are not retried automatically: skipped by a user, or failed, such
+    as commands that exited with an error.
 
     Example: outreply webhooks queue list
 
@@ -44,7 +45,7 @@ def run(
     zone = context.zone(tz)
     with closing(open_store(context, team=team, allow_readonly=True)) as store:
         states = GIVEN_UP_STATES if failed else OPEN_STATES
-        # One more shows whether there are further ones.
+        # One more than shown, to know whether there are more.
         found = store.queue(target=normalize_target(to), states=states, limit=limit + 1)
         items = [queued_to_dict(queued) for queued in found[:limit]]
     context.output.print_list(
@@ -68,4 +69,4 @@ def run(
         ],
     )  # fmt: skip
     if len(found) > limit:
-        context.info(f"There are more than {limit} deliveries; use --limit to see them.")
+        context.info(f"Only the first {limit} deliveries are shown; use --limit to see more.")

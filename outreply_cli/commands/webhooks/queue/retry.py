@@ -24,14 +24,14 @@ def run(
     ids: DeliveriesArgument = None,
     to: TargetOption = None,
     failed: Annotated[
-        bool, typer.Option("--failed", help="Retry all deliveries that were given up.")
+        bool, typer.Option("--failed", help="Retry all failed and skipped deliveries.")
     ] = False,
     team: TeamOption = False,
 ) -> None:
-    """Forward deliveries as soon as possible.
+    """Retry deliveries now.
 
-    Queued deliveries are due now, and those that were given up are queued again at their place.
-    A running serve-webhook forwards them, or the next one that forwards there.
+    Queued deliveries become due, and failed or skipped ones return to their place in the queue. A
+    running serve-webhook sends them, or else the next one that forwards to the same target.
 
     Example: outreply webhooks queue retry 12
 

@@ -1,4 +1,4 @@
-"""What the commands of `outreply webhooks queue` share."""
+"""Options and helpers that the commands of `outreply webhooks queue` share."""
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 TargetOption = Annotated[
     str | None,
-    typer.Option("--to", metavar="TARGET", help="Only the queue of this target, as queue list "
-                 "shows it."),
+    typer.Option("--to", metavar="TARGET", help="Select the queue of this target, as shown by "
+                 "queue list."),
 ]  # fmt: skip
 DeliveriesArgument = Annotated[
     list[str] | None,
@@ -55,7 +55,7 @@ def _changed_to_dict(forward: "Forward", delivery: "Delivery") -> dict[str, Any]
 
 
 def normalize_target(target: str | None) -> str | None:
-    """A target as the queue names it: a URL may be typed without its scheme."""
+    """The name of a target in the queue: adds `http://` to a URL without a scheme."""
     if target is None or "://" in target or target.startswith("exec:"):
         return target
     return f"http://{target}"
@@ -67,7 +67,7 @@ def select_forwards(
     target: str | None,
     states: "Sequence[ForwardState]",
 ) -> "list[Forward]":
-    """The forwards of deliveries that are in certain states, at a target or at all of them.
+    """The forwards of deliveries that are in one of `states`, for one target or for all of them.
 
     Raises:
         DeliveryNotFoundError: A delivery is not stored.
@@ -84,7 +84,7 @@ def select_forwards(
         matching = [forward for forward in found if forward.state in states]
         if not matching:
             where = "" if target is None else f" for {target}"
-            state = f"is {found[-1].state}" if found else "was not forwarded"
+            state = f"is {found[-1].state}" if found else "was never queued"
             raise NotQueuedError(
                 f"delivery {name} is not queued{where}: it {state}",
                 hint="See: outreply webhooks queue list",
@@ -100,7 +100,7 @@ def change_forwards(
     change: "Callable[[Sequence[Forward], float], int]",
     verb: str,
 ) -> None:
-    """Change forwards, and print them as they are then."""
+    """Apply `change` to forwards, and print their new states."""
     count = change(forwards, context.clock.now().timestamp())
     changed = {forward.number for forward in forwards}
     numbers = dict.fromkeys(forward.delivery for forward in forwards)

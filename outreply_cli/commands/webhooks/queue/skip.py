@@ -22,9 +22,9 @@ def run(
     to: TargetOption = None,
     team: TeamOption = False,
 ) -> None:
-    """Give up queued deliveries, so that those behind them are forwarded.
+    """Skip queued deliveries, so that those behind them are forwarded.
 
-    They stay in the history; queue retry takes them back.
+    They stay in the history. To queue them again: outreply webhooks queue retry
 
     Example: outreply webhooks queue skip 12
 
