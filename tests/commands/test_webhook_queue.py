@@ -118,7 +118,7 @@ def test_queue_retry_and_clear(cli_logged_out: CommandLine) -> None:
         (("skip",), 2, "no deliveries selected"),
         (("retry",), 2, "no deliveries selected"),
         (("skip", "99"), 5, "delivery not found: 99"),
-        (("skip", "1"), 5, "it was not forwarded"),
+        (("skip", "1"), 5, "it was never queued"),
         (("retry", "1", "--to", "localhost:9/"), 5, "for http://localhost:9/"),
         (("list", "--limit", "0"), 2, "--limit"),
         (("list", "--team"), 2, "OUTREPLY_STORE_URL"),

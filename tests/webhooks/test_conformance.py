@@ -100,7 +100,7 @@ def test_duplicates_are_concurrent() -> None:
     check = next(check for check in checks if not check.passed)
     assert check.detail == "500 (5 of 10 times)"
     assert check.result.status == 500
-    assert "unique key" in check.hint
+    assert "unique constraint" in check.hint
 
 
 def test_events_arrive_newest_first() -> None:
