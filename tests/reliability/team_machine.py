@@ -3,12 +3,15 @@
 The machine has its own name, its own clock, which is wrong, and its own way to the API.
 """
 
+import ctypes
 import json
 import os
 import platform
+import signal
 import socket
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -22,6 +25,7 @@ from outreply_cli.bulk.service import BulkService
 from outreply_cli.clock import SystemClock
 
 _VARIABLE = "TEAM_MACHINE"
+_PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,9 @@ def write_skipped(path: Path, seconds: float) -> None:
 
 def main() -> None:
     """Run a command line with the settings of the environment."""
+    # Machines do not outlive a proof that is killed; only Linux has this.
+    with suppress(AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     settings = Settings(**json.loads(os.environ.pop(_VARIABLE)))
     patch.object(platform, "node", lambda: settings.name).start()
     patch.object(http_client, "__version__", f"{__version__} {settings.run}").start()
