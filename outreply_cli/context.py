@@ -135,7 +135,7 @@ class Context:
             from outreply_cli.journal.store import Store
 
             self._store = Store(
-                self.state_dir, self.store_url, self._origin, self.clock, self.store_password
+                self.state_dir, self.store_url, self.origin, self.clock, self.store_password
             )
         return self._store
 
@@ -160,7 +160,8 @@ class Context:
         return resolve_store_url(profile, self.options.profile, self.environ)
 
     @property
-    def _origin(self) -> "Origin":
+    def origin(self) -> "Origin":
+        """Who runs which command on which host, for the log of the store."""
         import getpass
         import platform
 

@@ -48,6 +48,7 @@ CONFINED = {
     "jinja2": {"net.html"},
     "werkzeug": {"emulator"},
     "openpyxl": {"bulk.workbook_writer"},
+    "PIL": {"posts.pictures"},
     "tzlocal": {"times"},
     "dateutil": {"bulk.series"},
     "yaml": {
@@ -217,6 +218,22 @@ def test_store_without_a_password_imports_no_keyring(
     cli.environ["OUTREPLY_STORE_URL"] = postgres_url
     assert cli.run("store", "migrate").code == 0
     assert "keyring" not in get_loaded_modules(cli, "store", "log")
+
+
+def test_only_previews_and_approvals_import_what_they_need(
+    cli: CommandLine, emulator: EmulatorServer, tmp_path: Path
+) -> None:
+    calendar, page = tmp_path / "one.csv", str(tmp_path / "one.html")
+    calendar.write_text("page,scheduled_at,message\nfacebook:acme,2026-12-01 10:00,Hi\n")
+    parts = {
+        "PIL", "jinja2", "outreply_cli.bulk.approval", "outreply_cli.bulk.preview",
+        "outreply_cli.posts.preview", "outreply_cli.spec.feeds",
+    }  # fmt: skip
+    for words in (("bulk", "schedule", str(calendar), "--dry-run"), ("posts", "check", "-m", "Hi"),
+                  ("bulk", "check", str(calendar)), ("store", "log")):  # fmt: skip
+        assert not parts & get_loaded_modules(cli, *words), words
+    assert not {"PIL", "jinja2"} & get_loaded_modules(cli, "bulk", "preview", str(calendar))
+    assert "jinja2" in get_loaded_modules(cli, "bulk", "preview", str(calendar), "--html", page)
 
 
 def test_offline_commands_import_no_httpx(cli_logged_out: CommandLine) -> None:

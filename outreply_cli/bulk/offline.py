@@ -36,7 +36,7 @@ def check_offline(
     """
     resolved = resolve_rows(
         calendar,
-        _pages(calendar),
+        pages_from_names(calendar),
         zone=zone,
         brand_zone=lambda _: LAST_ZONE,
         now=now,
@@ -63,7 +63,7 @@ def check_offline(
     return OfflineCheck(sort_diagnostics(kept), len(past))
 
 
-def _pages(calendar: Calendar) -> list[Mapping[str, Any]]:
+def pages_from_names(calendar: Calendar) -> list[Mapping[str, Any]]:
     """Return pages with the names in `calendar`; names of one page are the same page."""
     pages = [_make_page(name) for row in calendar.rows for name in _names(row)]
     return list({page["id"]: page for page in pages}.values())

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from outreply_cli.api.client import Client, Resource, get_page_id, post_time
@@ -62,6 +62,9 @@ from outreply_cli.posts.slot_finder import SlotFinder
 from outreply_cli.spec.limits import SCHEDULE_LATEST
 from outreply_cli.spec.platform_rules import DEFAULT_RULES, RuleSet
 
+if TYPE_CHECKING:
+    from outreply_cli.bulk.approval import Approval
+
 # Diagnostics are dropped for rows whose posts have all been published or failed.
 _FINAL_STATUSES = frozenset({PostStatus.PUBLISHED, PostStatus.FAILED})
 _ON_SERVER = _FINAL_STATUSES | {PostStatus.SCHEDULED}
@@ -93,6 +96,7 @@ class BulkOptions:
             are; None for now.
         rules: Rules of the platforms.
         is_strict: Whether a row that breaks one of them is an error.
+        approval: What may be sent; None for everything.
     """
 
     zone: ZoneInfo | None
@@ -105,6 +109,7 @@ class BulkOptions:
     planned_at: datetime | None = None
     rules: RuleSet = DEFAULT_RULES
     is_strict: bool = False
+    approval: "Approval | None" = None
 
 
 @dataclass(frozen=True)
@@ -147,7 +152,8 @@ class CalendarDiff:
 class PlannedCalendar:
     """A calendar that is ready to be applied, with its warnings and notes.
 
-    `links` are the addresses of recently published posts, by the post's ID.
+    `links` are the addresses of recently published posts, by the post's ID. `approved_posts` are
+    the IDs of posts that exist already as they were approved.
     """
 
     calendar: Calendar
@@ -156,6 +162,7 @@ class PlannedCalendar:
     warnings: list[Diagnostic]
     notes: list[str]
     links: Mapping[str, str]
+    approved_posts: Sequence[str] = ()
 
 
 class BulkService:
@@ -201,6 +208,19 @@ class BulkService:
             raise calendar_error(problems)
         identity = identify_calendar(self._journal, self.account.fingerprint, calendar, posts, now)
         return OpenCalendar(calendar, identity, posts, problems, resolved.notes, latest)
+
+    def check_approval(self, opened: Sequence[OpenCalendar]) -> None:
+        """Raise InvalidApprovalError if the approval is not one of these calendars."""
+        if self._options.approval is not None:
+            from outreply_cli.bulk.approval import InvalidApprovalError
+
+            posts = [post for item in opened for post in item.posts]
+            if not any(self._options.approval.judge(posts)):
+                raise InvalidApprovalError(
+                    f"--approved: it approves the calendar {self._options.approval.calendar!r}, "
+                    f"and no row of {', '.join(item.calendar.file_name for item in opened)}",
+                    hint="Nothing was sent. Use the approval that was saved for this calendar.",
+                )
 
     def identify_again(self, opened: OpenCalendar) -> OpenCalendar:
         """Return the calendar as the journal identifies it now, once its lock is held.
@@ -337,9 +357,17 @@ class BulkService:
         """
         diff = self.diff(opened, reconcile=reconcile)
         plan = make_plan(diff.rows, diff.orphaned, diff.statuses, prune=self._options.prune)
+        problems, notes = list(diff.problems), list(opened.notes)
+        approved_posts: list[str] = []
+        if self._options.approval is not None:
+            from outreply_cli.bulk.approval import restrict_plan
+
+            plan, warnings, more, approved_posts = restrict_plan(plan, self._options.approval)
+            problems += warnings
+            notes += more
         plan, late = leave_out_late(plan, self._client.now())
         posts = self._with_planned(diff.remote)
-        problems = sort_diagnostics([*diff.problems, *late, *self._check(plan, posts)])
+        problems = sort_diagnostics([*problems, *late, *self._check(plan, posts)])
         errors = [problem for problem in problems if not problem.is_warning]
         if errors:
             # If another process has taken over, the lists of posts may be older than the journal.
@@ -353,8 +381,10 @@ class BulkService:
             for post in diff.remote.published
             if post.get("permalink")
         }
-        notes = [*opened.notes, *_note_later(diff.later)]
-        return PlannedCalendar(opened.calendar, self.account, plan, problems, notes, links)
+        notes += _note_later(diff.later)
+        return PlannedCalendar(
+            opened.calendar, self.account, plan, problems, notes, links, approved_posts
+        )
 
     def fetch_unclaimed(self, post_id: str) -> Post | None:
         """Return a scheduled post that no row claims and that lists may leave out, or None."""
@@ -549,7 +579,22 @@ class BulkService:
                     stop.set(error)
                 status = RowStatus.PENDING if is_fatal(error) else RowStatus.FAILED
                 unsent[index] = RowResult(action, status, None, error)
-        return self.apply_actions(actions, stop, on_result, unsent)
+        report = self.apply_actions(actions, stop, on_result, unsent)
+        if (approval := self._options.approval) is not None:
+            sent = [
+                result.post_id
+                for result in report.results
+                if result.action.kind in {ActionType.CREATE, ActionType.CHANGE}
+                and result.status == RowStatus.DONE
+                and result.post_id is not None
+            ]
+            self._journal.record_approvals(
+                self.account.fingerprint,
+                [*planned.approved_posts, *sent],
+                approval.approved_by,
+                min(approval.approved_at, self._client.now()),
+            )
+        return report
 
     def apply_actions(
         self,

@@ -113,6 +113,8 @@ _BY_COMMAND = {
     ("bulk reconcile", "tz"): _INPUT_ZONE,
     ("bulk cancel", "tz"): _INPUT_ZONE,
     ("bulk check", "tz"): _INPUT_ZONE,
+    ("bulk preview", "tz"): _INPUT_ZONE,
+    ("bulk approve", "tz"): _INPUT_ZONE,
     ("bulk convert", "tz"): _INPUT_ZONE,
     ("posts wait", "post_id"): _SCHEDULED,
     ("bulk plan", "output"): FILES,

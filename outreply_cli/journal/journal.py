@@ -592,6 +592,23 @@ class Journal:
             self._finish(db, entry, post_id, EventAction.ADOPTED)
         return self.entry(entry.id)
 
+    def record_approvals(
+        self, account: str, post_ids: Sequence[str], approved_by: str, approved_at: datetime
+    ) -> None:
+        """Record once that posts of the journal are as somebody approved them."""
+        with self._change() as db:
+            for start in range(0, len(post_ids), _VALUES_PER_QUERY):
+                part = post_ids[start : start + _VALUES_PER_QUERY]
+                db.execute(
+                    "INSERT INTO events (at, action, account, entry_id, page_id, scheduled_at, "  # noqa: S608
+                    "post_id, error_code, host, username, command) "
+                    "SELECT ?, ?, account, id, page_id, scheduled_at, post_id, NULL, '', ?, ? "
+                    "FROM entries WHERE account = ? AND state = 'done' AND post_id IN "
+                    f"({', '.join('?' * len(part))}) ON CONFLICT DO NOTHING",
+                    (approved_at.timestamp(), EventAction.APPROVED.value, approved_by,
+                     self._origin.command, account, *part),
+                )  # fmt: skip
+
     def slot_schedules(self, account: str) -> dict[tuple[str, str], SlotText]:
         """Return the slots of an account's pages and brands, by `page` or `brand` and ID."""
         with self._access() as db:

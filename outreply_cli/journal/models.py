@@ -82,7 +82,10 @@ class JournalEntry(JournalEntryDraft):
 
 
 class EventAction(StrEnum):
-    """What was done to a post; `REFUSED` by the server, `ADOPTED` into the journal."""
+    """What was done to a post; `REFUSED` by the server, `ADOPTED` into the journal.
+
+    The user of `APPROVED` is the name that was typed, without a host.
+    """
 
     SCHEDULED = "scheduled"
     PUBLISHED = "published"
@@ -90,6 +93,7 @@ class EventAction(StrEnum):
     CANCELLED = "cancelled"
     ADOPTED = "adopted"
     REFUSED = "refused"
+    APPROVED = "approved"
 
 
 class Origin(NamedTuple):

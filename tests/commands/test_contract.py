@@ -45,7 +45,7 @@ posts reschedule ID --at= --tz=
 posts wait ID --timeout=15m
 posts calendar --week --month --page=
 posts export --ics=
-bulk schedule FILE... --dry-run --prune --spread --concurrency= --no-upload --tz=
+bulk schedule FILE... --dry-run --approved= --prune --spread --concurrency= --no-upload --tz=
 bulk plan FILE -o= --output=
 bulk apply PLAN
 bulk status FILE
@@ -54,6 +54,9 @@ bulk export
 bulk template [FORMAT] --file=
 bulk schema
 bulk check FILE... --strict
+bulk preview FILE --html= --terminal --tz=
+bulk approve FILE --by= --all --file= -y --yes
+posts preview --page=... --platform=... -m= -F= --media=... --html= --terminal
 comments list POST --since=
 comments reply COMMENT -m= -F=
 comments inbox --since=

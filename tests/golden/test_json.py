@@ -81,6 +81,8 @@ IMPOSSIBLE = {
     # A calendar without posts, and files without media, are errors.
     "bulk apply": {"empty"},
     "bulk plan": {"empty"},
+    "bulk preview": {"empty"},
+    "posts preview": {"empty"},
     "bulk schedule": {"empty"},
     "bulk status": {"empty"},
     "media upload": {"empty"},
@@ -290,6 +292,13 @@ def record_checks(recorder: Recorder, clip: str) -> None:
         recorder.record("posts check", *checked, "-m", "Hi")
     recorder.record("posts check", "-m", "Hi", "--media", clip, "--media", "media:m1")
     recorder.fail("posts check", "--page", "x:nope", "-m", "Hi", code=5)
+    recorder.record("posts preview", "--page", "instagram:acme", "-m", "Hi", "--media", clip)
+    settings = ("--tiktok", '{"privacy_level": "SELF_ONLY"}')
+    link = ("--link", "https://example.com/")
+    recorder.record("posts preview", "--platform", "tiktok", "--media", clip, *settings, *link)
+    comment = ("--first-comment", "Yes", "--platform", "facebook", "--platform", "instagram")
+    recorder.record("posts preview", "-m", "Hi", *comment)
+    recorder.fail("posts preview", "--page", "x:nope", "-m", "Hi", code=5)
 
 
 def record_post_commands(recorder: Recorder, folder: Path) -> None:
@@ -473,6 +482,19 @@ def record_bulk_commands(recorder: Recorder, folder: Path) -> None:
     recorder.record("bulk check", str(warned))
     warned.write_text(warned.read_text() + "facebook:acme,tomorrow 10:00,Hi\n")
     recorder.record("bulk check", str(warned))
+    rich = folder / "rich.csv"
+    rich.write_text(
+        "page,scheduled_at,message,media_urls,first_comment,link\n"
+        "instagram:acme,,,https://example.com/a.jpg,Yes,https://example.com/\n"
+        "instagram:acme,,Words only,,,\n"
+    )
+    for previewed in (calendar, single, rich):
+        recorder.record("bulk preview", str(previewed))
+    approval = str(folder / "all.approval.json")
+    recorder.record("bulk approve", str(calendar), "--file", approval, "--all", "--yes")
+    recorder.record("bulk schedule", str(calendar), "--approved", approval, "--dry-run")
+    for command in ("bulk preview", "bulk approve"):
+        recorder.fail(command, "missing.csv", code=2)
     recorder.record("bulk convert", str(calendar))
     recorder.fail("bulk convert", "missing.csv", code=2)
     recorder.record("bulk export")
@@ -999,9 +1021,9 @@ def test_quiet_prints_only_ids(recorder: Recorder) -> None:
 
 def test_confirmation_without_terminal_names_yes_flag(recorder: Recorder) -> None:
     prompting = {
-        "posts publish", "posts edit", "posts retry", "media delete", "media prune", "bulk cancel",
-        "webhooks delete", "webhooks queue clear", "emulator reset", "emulator seed",
-        "emulator snapshot load",
+        "posts publish", "posts edit", "posts retry", "media delete", "media prune",
+        "bulk approve", "bulk cancel", "webhooks delete", "webhooks queue clear", "emulator reset",
+        "emulator seed", "emulator snapshot load",
     }  # fmt: skip
     assert recorder.unconfirmed.keys() == prompting
     for command, result in recorder.unconfirmed.items():

@@ -9,7 +9,13 @@ import pytest
 
 from outreply_cli.journal.journal import EntryChangedError, Journal, SlotTakenError
 from outreply_cli.journal.locks import CalendarBusyError
-from outreply_cli.journal.models import EntryState, JournalEntry, JournalEntryDraft, SlotText
+from outreply_cli.journal.models import (
+    EntryState,
+    EventAction,
+    JournalEntry,
+    JournalEntryDraft,
+    SlotText,
+)
 from outreply_cli.journal.transfer import add_rows, read_rows
 
 NOW = datetime(2026, 12, 1, 9, tzinfo=UTC)
@@ -57,6 +63,18 @@ def test_life_of_an_entry(journal: Journal) -> None:
     journal.mark_cancelled(journal.entry(entry.id))
     assert journal.cancelled_post_ids("account") == {"post-1"}
     assert not journal.has_unsettled
+
+
+def test_approvals_are_recorded_once_for_posts_that_exist(journal: Journal) -> None:
+    journal.adopt(DRAFT, "post-1")
+    plan(journal, OTHER)
+    for _ in range(2):
+        journal.record_approvals("account", ["post-1", "post-2"], "Zoë O'Neil", NOW)
+    journal.record_approvals("other", ["post-1"], "Eve", NOW)
+    journal.record_approvals("account", [], "Eve", NOW)
+    (event,) = [event for event in journal.events() if event.action == EventAction.APPROVED]
+    assert (event.at, event.post_id, event.row) == (NOW, "post-1", DRAFT.row)
+    assert (event.origin.user, event.origin.host) == ("Zoë O'Neil", "")
 
 
 def test_replacement(journal: Journal) -> None:

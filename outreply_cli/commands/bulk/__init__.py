@@ -8,6 +8,8 @@ COMMANDS = (
     "reconcile",
     "cancel",
     "check",
+    "preview",
+    "approve",
     "export",
     "template",
     "convert",

@@ -1,5 +1,7 @@
 """`outreply bulk schedule`."""
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -37,6 +39,13 @@ def run(
         bool, typer.Option("--dry-run", help="Show the plan without sending anything.")
     ] = False,
     planning: PlanOptions,
+    approved: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Send only what this approval file approves; see: outreply help calendar",
+        ),
+    ] = None,
     no_adopt: NoAdopt = False,
     no_upload: NoUpload = False,
     concurrency: Concurrency = 4,
@@ -58,13 +67,23 @@ def run(
     and unchanged rows are skipped. A row without a time takes the next free slot of its page, and
     keeps it in later runs; see: outreply help slots
 
+    With --approved, a post that was edited after its approval is held, and named with its line.
+    Posts that are already scheduled stay as they are, unless an approved version replaces them.
+    --prune cancels nothing until every new post is approved.
+
     Example: outreply bulk schedule launch.csv --dry-run
 
     Example: outreply bulk schedule launch.csv --prune --report done.csv
+
+    Example: outreply bulk schedule launch.csv --approved launch.approval.json
     """
     options = parse_options(
         context, reading, planning, adopt=not no_adopt, concurrency=concurrency, no_upload=no_upload
     )
+    if approved is not None:
+        from outreply_cli.bulk.approval import load_approval
+
+        options = replace(options, approval=load_approval(approved))
     calendars = load_calendars(context, files, reading)
     report_file = ReportFile.check(report, calendars) if report is not None else None
     lock = None if dry_run else wait_lock

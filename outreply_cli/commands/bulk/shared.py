@@ -90,6 +90,7 @@ def plan_calendars(
     try:
         with interruptible(context, bulk.stop):
             opened = bulk.open_calendars(calendars)
+            bulk.service.check_approval(opened)
             for attempt in range(_CLAIMS_MAX):
                 bulk.service.forget_plans()
                 plans = collect_errors(

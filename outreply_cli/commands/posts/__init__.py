@@ -6,6 +6,7 @@ COMMANDS = (
     "schedule",
     "publish",
     "check",
+    "preview",
     "edit",
     "reschedule",
     "cancel",

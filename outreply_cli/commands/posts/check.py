@@ -51,7 +51,7 @@ def run(
 
     Example: outreply posts check --page instagram:acme -F post.txt --media hero.jpg --strict
     """
-    platforms = _find_platforms(context, page, platform)
+    platforms = find_platforms(context, page, platform)
     content = post.read_content(context)
     files = post.inspect_files(None)
     if not (content.message or content.media_ids or content.media_urls or files):
@@ -97,9 +97,8 @@ def _to_text(row: dict[str, Any]) -> str:
     return f"{row['detail']} ({origin})" if origin else str(row["detail"])
 
 
-def _find_platforms(
-    context: Context, pages: list[str] | None, names: list[str] | None
-) -> list[str]:
+def find_platforms(context: Context, pages: list[str] | None, names: list[str] | None) -> list[str]:
+    """Return the platforms of pages, those with these names, or all."""
     if pages and names:
         raise InvalidInputError("specify only one of --page and --platform")
     if pages:

@@ -11,7 +11,7 @@ from outreply_cli.context import Context
 from outreply_cli.journal.models import Event
 from outreply_cli.pages import resolve_page_id
 from outreply_cli.timestamps import format_timestamp
-from outreply_cli.ui.columns import Column, time_column
+from outreply_cli.ui.columns import Column, Item, time_column
 
 
 @command()
@@ -30,6 +30,7 @@ def run(
     """List what was done to posts: what, when, by whom, from which host and command.
 
     The newest event comes first. The log has only posts that outreply has sent or adopted.
+    `approved` is by the name and at the time that an approval file says, which is no proof.
 
     Example: outreply store log --since 7d
 
@@ -56,10 +57,14 @@ def run(
         Column("Page", "page_id", shrinkable=True),
         time_column("Post", "scheduled_at", zone),
         Column("ID", "id", shrinkable=True),
-        Column("By", "user", lambda item: f"{item['user']}@{item['host']}", shrinkable=True),
+        Column("By", "user", _format_origin, shrinkable=True),
         Column("Command", "command"),
         Column("Message", "message", shrinkable=True),
     ])  # fmt: skip
+
+
+def _format_origin(item: Item) -> str:
+    return f"{item['user']}@{item['host']}" if item["host"] else str(item["user"])
 
 
 def _to_dict(event: Event) -> dict[str, Any]:

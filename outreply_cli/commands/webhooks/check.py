@@ -1,25 +1,23 @@
 """`outreply webhooks check`."""
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from outreply_cli.cli.options import command
+from outreply_cli.commands.html_file import STDOUT, check_html_file, write_html_file
 from outreply_cli.commands.webhooks.output import duration_column
 from outreply_cli.commands.webhooks.responses import print_response, response_to_dict
 from outreply_cli.commands.webhooks.shared import PublicOption, SecretOption, require_secrets
 from outreply_cli.context import Context
-from outreply_cli.errors import InvalidInputError, PartialFailureError, StorageError
+from outreply_cli.errors import PartialFailureError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
     from outreply_cli.webhooks.conformance import ConformanceCheck
-
-_STDOUT = Path("-")
 
 
 @command(api=False)
@@ -53,13 +51,13 @@ def run(
     secret, *others = require_secrets(context, secret_env).values
     hidden = [secret, *others, *context.known_secrets]
     if html is not None:
-        _check_report_file(context, html)
+        check_html_file(context, html)
     zone = context.zone()
     started_at = context.clock.now()
     checks = list(HandlerConformance(target, secret, started_at, reach=reach).run())
     groups = group_failures(checks)
     items = [_to_dict(check, hidden) for check in checks]
-    if html != _STDOUT:
+    if html != STDOUT:
         context.output.print_list(
             items,
             [
@@ -81,7 +79,7 @@ def run(
         document = render_report(
             items, responses, url=target, checked_at=started_at, zone=zone, secrets=hidden
         )
-        _write_report(context, html, document)
+        write_html_file(context, html, document, "report")
     if context.options.output == "table":
         for group in groups:
             context.info(f"{', '.join(check.name for check in group)}:")
@@ -103,42 +101,3 @@ def _to_dict(check: "ConformanceCheck", secrets: "Sequence[str]") -> "dict[str, 
         "latency_ms": round(check.milliseconds, 3),
         "response": response_to_dict(check.result.response, check.result.status, secrets),
     }
-
-
-def _check_report_file(context: Context, path: Path) -> None:
-    """Raise InvalidInputError if the report cannot be written, before anything is sent."""
-    if path == _STDOUT:
-        if context.options.output != "table":
-            raise InvalidInputError(
-                f"--html - and -o {context.options.output} both write to stdout",
-                hint="Write the report to a file.",
-            )
-        return
-    reason = None
-    try:
-        directory = path.resolve().parent
-        if path.is_dir():
-            reason = "it is a directory"
-        elif not directory.is_dir():
-            reason = "its directory does not exist"
-        elif not os.access(directory, os.W_OK):
-            reason = "its directory is not writable"
-    except OSError as error:
-        reason = error.strerror or str(error)
-    except RuntimeError:
-        reason = "it is a symbolic link to itself"
-    if reason is not None:
-        raise InvalidInputError(f"--html: cannot write {path}: {reason}")
-
-
-def _write_report(context: Context, path: Path, document: str) -> None:
-    from outreply_cli.storage.files import replace_file
-
-    if path == _STDOUT:
-        context.output.write_document(document)
-        return
-    try:
-        replace_file(path, document.encode())
-    except OSError as error:
-        raise StorageError(f"cannot write {path}: {error.strerror}") from None
-    context.info(f"Wrote the report to {path}.")

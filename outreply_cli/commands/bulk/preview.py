@@ -1,0 +1,127 @@
+"""`outreply bulk preview`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from outreply_cli.cli.options import command
+from outreply_cli.commands.bulk.options import File, ReadOptions, parse_options
+from outreply_cli.commands.bulk.shared import load_calendars
+from outreply_cli.commands.html_file import check_html_file, write_html_file
+from outreply_cli.context import Context
+from outreply_cli.errors import InvalidInputError, NotLoggedInError
+from outreply_cli.times import BRAND_ZONE
+from outreply_cli.timestamps import format_timestamp
+
+if TYPE_CHECKING:
+    from outreply_cli.bulk.calendar import Calendar
+    from outreply_cli.bulk.preview import CalendarPreview
+
+
+@command()
+def run(
+    context: Context,
+    file: File,
+    html: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write a page to hand on to this file (- for stdout)."),
+    ] = None,
+    terminal: Annotated[
+        bool, typer.Option("--terminal", help="Print the posts as text (default without --html).")
+    ] = False,
+    *,
+    reading: ReadOptions,
+) -> None:
+    """Show a calendar as its posts will look, to be approved.
+
+    The page is one file that needs no network, to be mailed or printed. It shows the months and
+    each post in its feed: cut text, cropped pictures, link, first comment, lengths and warnings.
+    Who gets it can tick posts, comment on them, and save an approval for `bulk schedule
+    --approved`. It is a record and no signature: the name is what was typed.
+
+    No account is needed; with one, pages have their names. Posts in the past are left out.
+    Addresses are not fetched. Pictures are scaled down with outreply-cli[preview]; without it, only
+    those up to 200 kB are in the page, as they are, with their metadata.
+
+    Example: outreply bulk preview launch.csv --html launch.html
+
+    Example: outreply bulk preview launch.csv --terminal
+    """
+    from outreply_cli.bulk.approval import approval_file_name, calendar_title
+    from outreply_cli.commands.posts.preview_output import preview_to_dict, print_preview
+
+    if html is not None:
+        check_html_file(context, html)
+    (calendar,) = load_calendars(context, [file], reading)
+    if html is not None and html.resolve() == calendar.path:
+        raise InvalidInputError(f"--html: {html} is the calendar itself", hint="Use another name.")
+    preview = preview_file(context, calendar, reading)
+    if html is not None:
+        from outreply_cli.bulk.preview import group_by_month
+        from outreply_cli.posts.pictures import embed_pictures
+        from outreply_cli.posts.preview_page import render_preview
+
+        name = calendar.file_name.rpartition("/")[2]
+        document = render_preview(
+            [
+                {
+                    "post": row.post,
+                    "source": f"{name}:{row.line}",
+                    "scheduled_at": row.scheduled_at and format_timestamp(row.scheduled_at),
+                    "row": row.version.row,
+                    "hash": row.version.digest,
+                }
+                for row in preview.rows
+            ],
+            title=calendar_title(calendar),
+            zone=context.zone(None if reading.tz == BRAND_ZONE else reading.tz),
+            now=context.clock.now(),
+            pictures=embed_pictures(file for row in preview.rows for file in row.files),
+            months=group_by_month(preview.rows),
+            note=f"Left out as past: {preview.past}." if preview.past else "",
+            approval_file=approval_file_name(calendar),
+        )
+        write_html_file(context, html, document, "preview")
+    if context.options.output != "table":
+        items = [
+            {
+                "file": calendar.file_name,
+                "line": row.line,
+                "key": row.key,
+                "row": row.version.row,
+                "hash": row.version.digest,
+                "scheduled_at": row.scheduled_at and format_timestamp(row.scheduled_at),
+                **preview_to_dict(row.post),
+            }
+            for row in preview.rows
+        ]
+        context.output.print_data(items)
+    elif terminal or html is None:
+        for row in preview.rows:
+            print_preview(context, row.post, f"{calendar.file_name}:{row.line}")
+    if preview.past:
+        context.info(f"Left out {preview.past} post{'s' * (preview.past > 1)} in the past.")
+
+
+def preview_file(context: Context, calendar: "Calendar", reading: ReadOptions) -> "CalendarPreview":
+    """Return the preview of a calendar, with the account's pages if there is an account."""
+    from outreply_cli.api.errors import NetworkError
+    from outreply_cli.bulk.preview import preview_calendar
+
+    options = parse_options(context, reading)
+    zone = context.zone(None if reading.tz == BRAND_ZONE else reading.tz)
+    now = context.clock.now()
+    try:
+        client = context.client()
+        return preview_calendar(
+            calendar, client, zone=options.zone, shown_zone=zone, now=client.now(),
+            rules=options.rules,
+        )  # fmt: skip
+    except NotLoggedInError:
+        pass
+    except NetworkError as error:
+        context.warn(f"{error.message}; pages are shown as the file calls them")
+    return preview_calendar(
+        calendar, None, zone=options.zone, shown_zone=zone, now=now, rules=options.rules
+    )

@@ -1,0 +1,103 @@
+"""`outreply posts preview`."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from outreply_cli.cli.options import command
+from outreply_cli.commands.html_file import check_html_file, write_html_file
+from outreply_cli.commands.posts.check import find_platforms
+from outreply_cli.commands.posts.options import ContentOptions, option_for
+from outreply_cli.context import Context
+from outreply_cli.errors import InvalidInputError
+from outreply_cli.pages import resolve_page
+from outreply_cli.posts.content import validate_content
+from outreply_cli.posts.rules import load_rules
+
+
+@command()
+def run(
+    context: Context,
+    page: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PAGE", help="Show it on this page (repeatable)."),
+    ] = None,
+    platform: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PLATFORM", help="Show it on this platform (repeatable; default: all)."
+        ),
+    ] = None,
+    html: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write a page to look at to this file (- for stdout)."),
+    ] = None,
+    terminal: Annotated[
+        bool, typer.Option("--terminal", help="Print it as text (default without --html).")
+    ] = False,
+    *,
+    post: ContentOptions,
+) -> None:
+    """Show a post as the feeds of platforms show it.
+
+    Sends nothing, and requires no account or network without --page. Shows where a text is cut, how
+    a picture is cropped, and the warnings of `posts check`. The page is one file with its pictures,
+    scaled down with outreply-cli[preview]; without it, only those up to 200 kB are in it.
+
+    Example: outreply posts preview --platform instagram -F post.txt --media hero.jpg
+
+    Example: outreply posts preview -m 'We are open' --media hero.jpg --html post.html
+    """
+    from outreply_cli.commands.posts.preview_output import preview_to_dict, print_preview
+    from outreply_cli.posts.preview import preview_post
+
+    if html is not None:
+        check_html_file(context, html)
+    pages = _find_pages(context, page, platform)
+    content = post.read_content(context)
+    files = post.inspect_files(None)
+    rules = load_rules(context.config_dir)
+    media = [file.to_media() for file in files]
+    errors = [
+        f"{option_for(problem.field)}: {problem.message}"
+        for target in pages
+        for problem in validate_content(
+            content, str(target["platform"]), files=media, rules=rules, is_strict=post.strict
+        )
+        if not problem.is_warning
+    ]
+    if errors:
+        raise InvalidInputError(
+            "; ".join(dict.fromkeys(errors)), hint="Correct the post and try again."
+        )
+    previews = [
+        preview_post(content, target, at=None, files=files, rules=rules) for target in pages
+    ]
+    if html is not None:
+        from outreply_cli.posts.pictures import embed_pictures
+        from outreply_cli.posts.preview_page import render_preview
+
+        document = render_preview(
+            [{"post": preview, "source": "", "scheduled_at": None} for preview in previews],
+            title="Post",
+            zone=context.zone(),
+            now=context.clock.now(),
+            pictures=embed_pictures(files),
+        )
+        write_html_file(context, html, document, "preview")
+    if context.options.output != "table":
+        context.output.print_data([preview_to_dict(preview) for preview in previews])
+    elif terminal or html is None:
+        for preview in previews:
+            print_preview(context, preview)
+
+
+def _find_pages(
+    context: Context, pages: list[str] | None, platforms: list[str] | None
+) -> list[dict[str, Any]]:
+    """Return the pages, or one without a name for each platform."""
+    if pages and not platforms:
+        known = context.client().pages().items
+        return [dict(resolve_page(known, name)) for name in dict.fromkeys(pages)]
+    return [{"platform": name} for name in find_platforms(context, pages, platforms)]

@@ -1,0 +1,62 @@
+"""Small copies of pictures for previews, as `data:` URIs."""
+
+import base64
+import io
+from collections.abc import Iterable
+
+from outreply_cli.media.files import MediaFile, MediaFileError, VerifiedReader
+
+_SIDE_PIXELS = 560
+_QUALITY = 78
+_PIXELS_MAX = 100_000_000
+_FILE_MAX_BYTES = 64 * 1024 * 1024
+# Without Pillow, a picture is embedded as it is.
+_UNSCALED_MAX_BYTES = 200_000
+# What a mail takes.
+_TOTAL_MAX_BYTES = 20_000_000
+
+
+def embed_pictures(files: Iterable[MediaFile]) -> dict[str, str]:
+    """Return `data:` URIs of pictures by the digest of their file, at most 20 MB together.
+
+    Pictures that cannot be scaled down are left out: large ones without Pillow, damaged ones.
+    """
+    embedded: dict[str, str] = {}
+    left = _TOTAL_MAX_BYTES
+    for file in {file.sha256: file for file in files}.values():
+        picture = _read_small(file) if file.mime.startswith("image/") else None
+        if picture is not None and len(picture[1]) <= left:
+            mime, content = picture
+            left -= len(content)
+            embedded[file.sha256] = f"data:{mime};base64,{base64.b64encode(content).decode()}"
+    return embedded
+
+
+def _read_small(file: MediaFile) -> tuple[str, bytes] | None:
+    """Return the MIME type and the content of a small copy, if there can be one."""
+    pixels = (file.dimensions.width or 0) * (file.dimensions.height or 0)
+    if file.size > _FILE_MAX_BYTES or pixels > _PIXELS_MAX:
+        return None
+    try:
+        with VerifiedReader(file) as stream:
+            content = stream.read()
+    except MediaFileError:
+        return None
+    try:
+        from PIL import Image, ImageOps
+    except ImportError:
+        return (file.mime, content) if file.size <= _UNSCALED_MAX_BYTES else None
+    try:
+        with Image.open(io.BytesIO(content), formats=("JPEG", "PNG", "GIF", "WEBP")) as image:
+            image.draft("RGB", (_SIDE_PIXELS, _SIDE_PIXELS))
+            small = ImageOps.exif_transpose(image).convert("RGBA")
+            small.thumbnail((_SIDE_PIXELS, _SIDE_PIXELS))
+            flat = Image.new("RGB", small.size, "white")
+            flat.paste(small, mask=small)
+            out = io.BytesIO()
+            flat.save(out, "JPEG", quality=_QUALITY, optimize=True)
+    # A damaged picture makes the library fail in many ways.
+    except (OSError, ValueError, ArithmeticError, LookupError, TypeError, SyntaxError,
+            Image.DecompressionBombError):  # fmt: skip
+        return None
+    return "image/jpeg", out.getvalue()
