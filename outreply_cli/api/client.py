@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar, cast
-from urllib.parse import quote
 
+from outreply_cli.api import requests
 from outreply_cli.api.errors import InvalidResponseError, NotFoundError, PermissionDeniedError
+from outreply_cli.api.requests import path_segment
 from outreply_cli.api.resend import LIST_LAG
 from outreply_cli.api.responses import Response
 from outreply_cli.api.types import (
@@ -109,7 +110,7 @@ class Client:
 
     def brand(self, brand_id: str) -> Brand:
         """`GET /brands/:brandId` with its pages (`read:brands`)."""
-        return self._get(f"/brands/{_segment(brand_id)}", "brand", Brand)
+        return self._get(f"/brands/{path_segment(brand_id)}", "brand", Brand)
 
     def brand_zone(self, brand_id: str) -> str:
         """Name of a brand's time zone; UTC if it has none (`read:brands`)."""
@@ -123,7 +124,7 @@ class Client:
 
     def page(self, page_id: str) -> Page:
         """`GET /pages/:pageId` (`read:pages`)."""
-        return self._get(f"/pages/{_segment(page_id)}", "page", Page)
+        return self._get(f"/pages/{path_segment(page_id)}", "page", Page)
 
     def schedule(
         self,
@@ -135,8 +136,8 @@ class Client:
         not_after: datetime | None = None,
     ) -> CreatedPost:
         """`POST /posts/schedule` with the body `post` (`write:posts`)."""
-        response = self.transport.request(
-            "POST", "/posts/schedule", body=dict(post), idempotency_key=idempotency_key, find=find,
+        response = self.transport.send(
+            requests.schedule_post(post, idempotency_key), find=find,
             before_attempt=before_attempt, not_after=not_after,
         )  # fmt: skip
         created = _unwrap(response, "scheduled_post", Post)
@@ -153,10 +154,9 @@ class Client:
         before_attempt: "Find | None" = None,
     ) -> CreatedPost:
         """`POST /posts/publish` with the body `post` (`write:posts`)."""
-        response = self.transport.request(
-            "POST", "/posts/publish", body=dict(post), idempotency_key=idempotency_key, find=find,
-            before_attempt=before_attempt,
-        )  # fmt: skip
+        response = self.transport.send(
+            requests.publish_post(post, idempotency_key), find=find, before_attempt=before_attempt
+        )
         return CreatedPost(_validate(response, _as_object(response), Post), _is_replay(response))
 
     def scheduled_posts(
@@ -167,7 +167,7 @@ class Client:
 
     def scheduled_post(self, post_id: str) -> Post:
         """`GET /posts/scheduled/:postId` (`read:posts`)."""
-        return self._get(f"/posts/scheduled/{_segment(post_id)}", "scheduled_post", Post)
+        return self._get(f"/posts/scheduled/{path_segment(post_id)}", "scheduled_post", Post)
 
     def cancel(
         self, post_id: str, *, idempotency_key: str | None = None, find: "Find | None" = None
@@ -177,12 +177,7 @@ class Client:
         Raises:
             NotFoundError: The post is cancelled or published, or does not exist.
         """
-        self.transport.request(
-            "DELETE",
-            f"/posts/scheduled/{_segment(post_id)}",
-            idempotency_key=idempotency_key,
-            find=find,
-        )
+        self.transport.send(requests.cancel_post(post_id, idempotency_key), find=find)
         self._notify_deleted("scheduled_posts", post_id)
 
     def published_posts(
@@ -211,14 +206,8 @@ class Client:
         before_attempt: "Find | None" = None,
     ) -> Comment:
         """`POST /comments/reply` (`write:comments`)."""
-        response = self.transport.request(
-            "POST",
-            "/comments/reply",
-            body={"comment_id": comment_id, "message": message},
-            idempotency_key=idempotency_key,
-            find=find,
-            before_attempt=before_attempt,
-        )
+        request = requests.reply_to_comment(comment_id, message, idempotency_key)
+        response = self.transport.send(request, find=find, before_attempt=before_attempt)
         return _unwrap(response, "reply", Comment)
 
     def media(self) -> ListResult[Media]:
@@ -228,7 +217,7 @@ class Client:
     def media_item(self, media_id: str) -> Media:
         """`GET /media/:mediaId`, or from the list if the server lacks the endpoint."""
         try:
-            return self._get(f"/media/{_segment(media_id)}", "media", Media)
+            return self._get(f"/media/{path_segment(media_id)}", "media", Media)
         except NotFoundError:
             for item in self.media().items:
                 if item.get("media_id") == media_id:
@@ -255,7 +244,7 @@ class Client:
             ids = {str(item.get("media_id")) for item in self.media().items}
             return None if media_id in ids else {}
 
-        self.transport.request("DELETE", f"/media/{_segment(media_id)}", find=find)
+        self.transport.send(requests.delete_media(media_id), find=find)
         self._notify_deleted("media", media_id)
 
     def webhooks(self) -> ListResult[Webhook]:
@@ -264,14 +253,13 @@ class Client:
 
     def webhook(self, webhook_id: str) -> Webhook:
         """`GET /webhooks/:id` (used by the SDKs, not in the reference)."""
-        return self._get(f"/webhooks/{_segment(webhook_id)}", "webhook", Webhook)
+        return self._get(f"/webhooks/{path_segment(webhook_id)}", "webhook", Webhook)
 
     def create_webhook(self, url: str, events: Sequence[str]) -> Webhook:
         """`POST /webhooks` (used by the SDKs, not in the reference).
 
         Only the response has the `secret`: if it is lost, the returned webhook has none.
         """
-        body = {"url": url, "events": list(events)}
         earliest = self.now() - _CLOCK_TOLERANCE
 
         def find() -> Webhook | None:
@@ -281,12 +269,12 @@ class Client:
                     return hook
             return None
 
-        response = self.transport.request("POST", "/webhooks", body=body, find=find)
+        response = self.transport.send(requests.create_webhook(url, events), find=find)
         return _unwrap(response, "webhook", Webhook)
 
     def delete_webhook(self, webhook_id: str) -> None:
         """`DELETE /webhooks/:id` (used by the SDKs, not in the reference)."""
-        self.transport.request("DELETE", f"/webhooks/{_segment(webhook_id)}")
+        self.transport.send(requests.delete_webhook(webhook_id))
         self._notify_deleted("webhooks", webhook_id)
 
     def post_media(self, post_id: str) -> list[Media]:
@@ -405,15 +393,6 @@ def _created_at(item: Mapping[str, Any]) -> datetime | None:
 
 def _is_replay(response: Response) -> bool:
     return response.headers.get("idempotency-replayed", "").lower() == "true"
-
-
-def _segment(identifier: str) -> str:
-    # An ID from user input must stay one path segment.
-    return (
-        quote(identifier, safe="", errors="surrogateescape")
-        if identifier not in {".", ".."}
-        else "%2E"
-    )
 
 
 def _as_object(response: Response) -> Resource:

@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from outreply_cli.api.requests import ApiRequest
 from outreply_cli.api.responses import Response
 from outreply_cli.errors import InvalidInputError, malformed_value_error, unknown_choice_error
 from outreply_cli.formats.json import parse_json
@@ -20,17 +21,6 @@ _RESERVED_HEADERS = frozenset(
 )
 
 
-@dataclass(frozen=True)
-class RawRequest:
-    """A request to any endpoint: a GET or DELETE has a query, others a JSON body."""
-
-    method: str
-    path: str
-    query: dict[str, str]
-    body: Any
-    headers: dict[str, str]
-
-
 def parse_request(
     method: str,
     path: str,
@@ -40,7 +30,7 @@ def parse_request(
     body_text: str | None,
     headers: Sequence[str],
     read_file: Callable[[str], str],
-) -> RawRequest:
+) -> ApiRequest:
     """Parse the arguments of `outreply api`; raises InvalidInputError.
 
     `raw_fields` are `key=text`; `typed_fields` are `key=json`, or `key=@FILE` with a file that
@@ -62,32 +52,28 @@ def parse_request(
             "--input cannot be combined with -f or -F", hint="Put the fields into the body."
         )
     has_query = verb in {"GET", "DELETE"}
-    return RawRequest(
+    # Lowercase, so that no header is sent twice in different spellings.
+    given = {name.lower(): value for name, value in _parse_headers(headers)}
+    return ApiRequest(
         method=verb,
         path="/" + path.lstrip("/"),
         query={key: str(value) for key, value in fields.items()} if has_query else {},
         body=_parse_body(body_text) if body_text is not None else (None if has_query else fields),
-        headers=dict(_parse_headers(headers)),
+        idempotency_key=given.pop("idempotency-key", None),
+        headers=given,
     )
 
 
 def request_pages(
-    transport: "Transport", request: RawRequest, *, paginate: bool
+    transport: "Transport", request: ApiRequest, *, paginate: bool
 ) -> Iterator[Response]:
     """Send `request` and yield its response, and with `paginate` those of all further pages.
 
     Raises what `Transport.request` raises.
     """
-    query: dict[str, str | int] = dict(request.query)
     seen_cursors: set[str] = set()
-    # Lowercase, so that no header is sent twice in different spellings.
-    headers = {name.lower(): value for name, value in request.headers.items()}
-    key = headers.pop("idempotency-key", None)
     while True:
-        response = transport.request(
-            request.method, request.path, query=query, body=request.body, headers=headers,
-            idempotency_key=key,
-        )  # fmt: skip
+        response = transport.send(request)
         yield response
         body = response.body if isinstance(response.body, dict) else {}
         cursor = body.get("cursor")
@@ -95,7 +81,7 @@ def request_pages(
         if not has_more or not isinstance(cursor, str) or cursor in seen_cursors:
             return
         seen_cursors.add(cursor)
-        query["cursor"] = cursor
+        request = replace(request, query={**request.query, "cursor": cursor})
 
 
 def merge_pages(pages: Sequence[Any]) -> Any:

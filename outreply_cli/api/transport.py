@@ -25,6 +25,7 @@ from outreply_cli.api.errors import (
 from outreply_cli.api.hints import SIGN_IN
 from outreply_cli.api.http_client import build_http_client, proxy_for, socks_errors
 from outreply_cli.api.rate_limit import RateLimiter
+from outreply_cli.api.requests import ApiRequest
 from outreply_cli.api.resend import LIST_LAG, is_key_remembered
 from outreply_cli.api.responses import Response, parse_error, parse_response
 from outreply_cli.api.retry import (
@@ -43,7 +44,6 @@ from outreply_cli.net.proxy import Proxy
 from outreply_cli.net.tls import describe_tls_error
 from outreply_cli.spec.token import LEAK_PROBLEM, Token, holds_secret
 
-_WRITES = {"POST", "PUT", "PATCH", "DELETE"}
 _MAX_RESPONSE_BYTES = 32 * 1024 * 1024
 _MAX_REDIRECTS = 5
 # A publish responds once the platform has accepted the post, including its video.
@@ -225,11 +225,22 @@ class Transport:
         before_attempt: Find | None = None,
         not_after: datetime | None = None,
     ) -> Response:
+        """Send the request with these parts; see `send`."""
+        request = ApiRequest(method, path, body, query or {}, headers or {}, idempotency_key)
+        return self.send(request, find=find, before_attempt=before_attempt, not_after=not_after)
+
+    def send(
+        self,
+        request: ApiRequest,
+        *,
+        find: Find | None = None,
+        before_attempt: Find | None = None,
+        not_after: datetime | None = None,
+    ) -> Response:
         """Send a request, retry it where that is safe, and return the response.
 
         Each write carries an `Idempotency-Key` (reference: Idempotency), the same in all attempts:
-        a new UUIDv4 unless the caller passes one of 1 to 120 characters. The path is below the
-        base URL; `headers` cannot replace the token.
+        a new UUIDv4 unless the request has one. Its headers cannot replace the token.
 
         A write that may have been carried out is looked for with `find` before it is repeated, and
         repeated only while the server surely remembers its key (see `resend`). `before_attempt` is
@@ -243,22 +254,24 @@ class Transport:
             InvalidInputError: The body contains text that cannot be sent, or a token or webhook
                 secret; nothing was sent.
         """
-        is_write = method in _WRITES
-        if is_write:
-            self._refuse_secrets(body)
-        sent_headers = dict(headers or {})
-        if is_write:
-            sent_headers["Idempotency-Key"] = idempotency_key or str(uuid.uuid4())
+        headers = dict(request.headers)
+        if request.is_write:
+            self.refuse_secrets(request.body)
+            headers["Idempotency-Key"] = request.idempotency_key or str(uuid.uuid4())
 
         def build() -> httpx.Request:
-            return self._build(method, path, sent_headers, params=query or None, json=body)
+            return self._build(
+                request.method, request.path, headers, params=request.query or None,
+                json=request.body,
+            )  # fmt: skip
 
         # The next run of the command has another key.
-        hint = _MAYBE_APPLIED_HINT if is_write and idempotency_key is None else None
+        has_new_key = request.is_write and request.idempotency_key is None
+        hint = _MAYBE_APPLIED_HINT if has_new_key else None
         repeat = _Repeat(
-            has_key=is_write, find=find, before_attempt=before_attempt, not_after=not_after
+            has_key=request.is_write, find=find, before_attempt=before_attempt, not_after=not_after
         )
-        return self._exchange(build, path=path, repeat=repeat, maybe_applied_hint=hint)
+        return self._exchange(build, path=request.path, repeat=repeat, maybe_applied_hint=hint)
 
     def upload(self, path: str, upload: Upload) -> Response:
         """Send a file as `multipart/form-data`, streamed from disk.
@@ -281,7 +294,8 @@ class Transport:
         repeat = _Repeat(find=upload.find, is_allowed=upload.find is not None)
         return self._exchange(build, repeat=repeat)
 
-    def _refuse_secrets(self, body: object) -> None:
+    def refuse_secrets(self, body: object) -> None:
+        """Raise InvalidInputError for a body that contains a token or a webhook secret."""
         if not self.holds_secret(body):
             return
         fields = body if isinstance(body, Mapping) else {}

@@ -12,6 +12,7 @@ from typing import Any
 
 from outreply_cli.api.client import Client
 from outreply_cli.api.errors import PermissionDeniedError
+from outreply_cli.api.requests import ApiRequest, reply_to_comment
 from outreply_cli.api.resend import SearchResult, Step, next_step
 from outreply_cli.comments.store import CommentStore, SentReply
 from outreply_cli.comments.threads import Comment, get_author, get_created_at
@@ -87,14 +88,13 @@ class ReplyService:
             OutReplyError: Any error of `Client.reply`.
         """
         check_reply(message)
-        dedupe_key = f"key {key}" if key is not None else f"text {_digest(message)}"
+        dedupe_key = _dedupe_key(message, key)
         earlier = self._store.reply_for(comment_id, dedupe_key)
         now, token = self._client.now(), self._client.transport.token_digest
         first = SentReply(
             comment_id,
             message,
-            # Derived from comment and key alone: concurrent processes send the reply once.
-            f"outreply-reply-{_digest(comment_id, dedupe_key)}",
+            _idempotency_key(comment_id, dedupe_key),
             now.timestamp(),
             now.timestamp(),
             token,
@@ -122,6 +122,14 @@ class ReplyService:
             hint="List the comments of its post: outreply comments list POST. To send another "
             "reply, use different text or a different --key.",
         )
+
+    def build_request(self, comment_id: str, message: str, key: str | None = None) -> ApiRequest:
+        """Return the request that `send` would send, or has sent, with the same arguments."""
+        dedupe_key = _dedupe_key(message, key)
+        earlier = self._store.reply_for(comment_id, dedupe_key)
+        if earlier is not None:
+            return reply_to_comment(comment_id, earlier.message, earlier.idempotency_key)
+        return reply_to_comment(comment_id, message, _idempotency_key(comment_id, dedupe_key))
 
     def _send(
         self, reply: SentReply, dedupe_key: str, *, after: float, is_repeat: bool = False
@@ -260,6 +268,15 @@ def fill_template(template: str, comment: Comment, post: Mapping[str, Any]) -> s
         return values[match[1]]
 
     return _PLACEHOLDER.sub(substitute, template)
+
+
+def _dedupe_key(message: str, key: str | None) -> str:
+    return f"key {key}" if key is not None else f"text {_digest(message)}"
+
+
+def _idempotency_key(comment_id: str, dedupe_key: str) -> str:
+    # Derived from comment and key alone: concurrent processes send the reply once.
+    return f"outreply-reply-{_digest(comment_id, dedupe_key)}"
 
 
 def _digest(*parts: str) -> str:

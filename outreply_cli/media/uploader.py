@@ -119,9 +119,9 @@ class Uploader:
                     self._journal.mark_upload(self._account, _journal_name(file), now)
                 return item
 
-            # The real name may contain anything.
-            name = f"upload{EXTENSIONS[file.mime]}"
-            upload = Upload(name, file.mime, stream, find_lost if self._may_list else None)
+            upload = Upload(
+                upload_name(file.mime), file.mime, stream, find_lost if self._may_list else None
+            )
             self._journal.mark_upload(self._account, _journal_name(file), started_at)
             try:
                 item = self._client.upload(upload)
@@ -205,6 +205,11 @@ class Uploader:
 def _journal_name(file: InspectedFile) -> str:
     """Return the name of the content in the journal: its digest, once it is hashed."""
     return file.sha256 if isinstance(file, MediaFile) else _stat_name(file)
+
+
+def upload_name(mime: str) -> str:
+    """Return the file name for the server; the real name may contain anything."""
+    return f"upload{EXTENSIONS[mime]}"
 
 
 def _stat_name(file: InspectedFile) -> str:

@@ -97,15 +97,18 @@ class PostContent(NamedTuple):
 
     def body(self, page_id: str, scheduled_at: datetime | None = None) -> dict[str, Any]:
         """Return the request body; without `scheduled_at`, that of `/posts/publish`."""
+        # In the order of the SDKs: a server may compare the bytes of requests with the same key.
         body: dict[str, Any] = {"page_id": page_id}
+        if self.message is not None:
+            body["message"] = self.message
         if scheduled_at is not None:
             body["scheduled_at"] = format_timestamp(scheduled_at)
-        for name in ("message", "first_comment", "link", "tiktok_settings"):
-            if getattr(self, name) is not None:
-                body[name] = getattr(self, name)
         for name in ("media_ids", "media_urls"):
             if getattr(self, name):
                 body[name] = list(getattr(self, name))
+        for name in ("link", "first_comment", "tiktok_settings"):
+            if getattr(self, name) is not None:
+                body[name] = getattr(self, name)
         return body
 
 

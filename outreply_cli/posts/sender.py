@@ -14,6 +14,7 @@ from typing import Any
 
 from outreply_cli.api.client import Client, CreatedPost, ListResult, find_post, post_time
 from outreply_cli.api.errors import NotFoundError, PermissionDeniedError
+from outreply_cli.api.requests import ApiRequest, create_post
 from outreply_cli.api.resend import LIST_LAG, SearchResult, Step, next_step
 from outreply_cli.api.retry import is_definitive
 from outreply_cli.api.types import Post
@@ -237,9 +238,8 @@ class Sender:
         maybe_sent = entry.attempts is not None
         now = self._client.now()
         self._journal.mark_sent(entry, now, self._token)
-        body = {name: value for name, value in entry.body.items() if name != FILES_FIELD}
         try:
-            created = self._request(entry, body, now)
+            created = self._request(entry, now)
             post_id = str(created.post.get("id") or created.post.get("post_id"))
             if created.is_replay and not self._exists(entry, post_id):
                 digest = hashlib.sha256(entry.idempotency_key.encode()).hexdigest()[:48]
@@ -249,9 +249,7 @@ class Sender:
             return self._record_error(entry, error, maybe_sent=maybe_sent)
         return self._record_post(entry, post_id)
 
-    def _request(
-        self, entry: JournalEntry, body: Mapping[str, Any], marked_at: datetime
-    ) -> CreatedPost:
+    def _request(self, entry: JournalEntry, marked_at: datetime) -> CreatedPost:
         last_marked_at = marked_at
 
         def mark(now: datetime) -> None:
@@ -277,14 +275,15 @@ class Sender:
                 mark(now)
             return None
 
-        key = entry.idempotency_key
-        if "scheduled_at" not in body:
+        request = entry_request(entry)
+        if "scheduled_at" not in request.body:
             return self._client.publish(
-                body, idempotency_key=key, find=find, before_attempt=before_attempt
-            )
+                request.body, idempotency_key=request.idempotency_key, find=find,
+                before_attempt=before_attempt,
+            )  # fmt: skip
         return self._client.schedule(
-            body,
-            idempotency_key=key,
+            request.body,
+            idempotency_key=request.idempotency_key,
             find=find,
             before_attempt=before_attempt,
             not_after=entry.scheduled_at,
@@ -369,7 +368,7 @@ class Sender:
         try:
             # A deterministic key: the server recognizes a repeat after a lost response.
             self._client.cancel(
-                entry.post_id, idempotency_key=_cancel_key(entry.account, entry.post_id)
+                entry.post_id, idempotency_key=cancel_key(entry.account, entry.post_id)
             )
         except NotFoundError as error:
             failure = self._check_missing_post(entry, entry.post_id, error)
@@ -429,7 +428,14 @@ class Sender:
         )
 
 
-def _cancel_key(account: str, post_id: str) -> str:
+def entry_request(entry: JournalEntryDraft) -> ApiRequest:
+    """Return the request that creates the post of an entry."""
+    body = {name: value for name, value in entry.body.items() if name != FILES_FIELD}
+    return create_post(body, entry.idempotency_key)
+
+
+def cancel_key(account: str, post_id: str) -> str:
+    """Return the idempotency key of the cancellation of a post."""
     digest = hashlib.sha256(f"{account}\n{post_id}".encode()).hexdigest()[:48]
     return f"outreply-cancel-{digest}"
 

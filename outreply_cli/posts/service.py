@@ -1,5 +1,6 @@
 """Posts of one account: scheduled, published, cancelled and moved exactly once."""
 
+import shlex
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
@@ -10,6 +11,7 @@ from typing import Any
 
 from outreply_cli.api.client import Client, Resource, find_post, post_time
 from outreply_cli.api.errors import NotFoundError
+from outreply_cli.api.requests import ApiRequest, cancel_post, create_post
 from outreply_cli.errors import InvalidInputError, OutReplyError
 from outreply_cli.journal.account import account_fingerprint
 from outreply_cli.journal.journal import Journal, SlotTakenError
@@ -30,6 +32,8 @@ from outreply_cli.posts.sender import (
     OutcomeUnknownError,
     PostLostError,
     Sender,
+    cancel_key,
+    entry_request,
     find_created_post,
     idempotency_key,
     is_same_time,
@@ -194,6 +198,80 @@ class PostService:
         for media_id in media_ids:
             with suppress(OutReplyError):
                 self._client.delete_media(media_id)
+
+    def find_uploads(self, content: PostContent, files: Sequence[MediaFile]) -> PostContent:
+        """Return `content` with the media IDs of `files`, all of which were uploaded before.
+
+        Raises:
+            InvalidInputError: A file was not uploaded yet.
+        """
+        ids = []
+        for file in files:
+            with self._open_journal() as journal:
+                media_id = Uploader(self._client, journal, self._account).known_media_id(file)
+            if media_id is None:
+                raise InvalidInputError(
+                    f"--print: {file.path} is not uploaded yet, and the request needs its ID",
+                    hint=f"Run: outreply media upload {shlex.quote(str(file.path))}; then run this "
+                    "command again.",
+                )
+            ids.append(media_id)
+        return content._replace(media_ids=(*content.media_ids, *ids))
+
+    def build_request(
+        self,
+        page: Resource,
+        content: PostContent,
+        *,
+        scheduled_at: datetime | None,
+        dedupe_key: str | None,
+    ) -> ApiRequest:
+        """Return the request that `post` would send, or has sent, with the same arguments."""
+        body = content.body(str(page["id"]), scheduled_at)
+        if dedupe_key is None:
+            return create_post(body)
+        calendar, row = KEY_CALENDAR + dedupe_key, str(page["id"])
+        histories: list[RowHistory] = []
+        if self._store.exists:
+            with self._open_journal() as journal:
+                histories = journal.rows(self._account, calendar)
+        history = next((item for item in histories if item.row == row), RowHistory(row, None, 1))
+        if history.active is not None:
+            self._note("A post with this --key already exists; this is its request.")
+            return entry_request(history.active)
+        post = _KeyedPost(self._account, calendar, history, body)
+        return entry_request(post.draft(scheduled_at or self._client.now(), body))
+
+    def build_edit(self, post: EditablePost, body: Mapping[str, Any]) -> list[ApiRequest]:
+        """Return the requests that `edit` would send."""
+        old = post.entry or self._draft_before_edit(post)
+        with self._open_journal() as journal:
+            new = _draft_replacement(journal, old, dict(body), post.scheduled_at)
+        return [self._build_cancel(post.post_id), entry_request(new)]
+
+    def build_move(self, post_id: str, new_time: datetime) -> list[ApiRequest]:
+        """Return the requests that `reschedule` would send.
+
+        Raises:
+            InvalidInputError: The move is shorter than the minimum gap between posts of a page.
+            NotFoundError: The post is not (or no longer) scheduled.
+        """
+        with self._open_journal() as journal:
+            post, entry = self._read_settled(journal, self._account, post_id)
+            old = entry or self._draft_from_api(self._account, post)
+            _check_gap(old.scheduled_at, new_time)
+            new = _draft_move(journal, old, new_time)
+        return [entry_request(new), self._build_cancel(post_id)]
+
+    def _build_cancel(self, post_id: str) -> ApiRequest:
+        return cancel_post(post_id, cancel_key(self._account, post_id))
+
+    def _draft_before_edit(self, post: EditablePost) -> JournalEntryDraft:
+        """Return the draft of the entry of a post that the journal does not know."""
+        return _make_draft(
+            self._account, _CHANGES_CALENDAR, row=f"{post.page_id}/{post.post_id}", generation=1,
+            scheduled_at=post.scheduled_at, body=dict(post.body),
+        )  # fmt: skip
 
     def cancel(self, post_id: str) -> Resource:
         """Cancel a scheduled post and return what is known of it: page, time and message.
@@ -383,13 +461,7 @@ class PostService:
             problem = validate_edit_time(post.scheduled_at, self._client.now())
             if problem is not None:
                 raise InvalidInputError(f"post {post.post_id}: {problem}")
-            old = current.entry or journal.adopt(
-                _make_draft(
-                    account, calendar, row=f"{post.page_id}/{post.post_id}", generation=1,
-                    scheduled_at=post.scheduled_at, body=dict(post.body),
-                ),
-                post.post_id,
-            )  # fmt: skip
+            old = current.entry or journal.adopt(self._draft_before_edit(post), post.post_id)
             if without_empty(old.body) != post.body:
                 # It was edited elsewhere.
                 content = dict(post.body)
@@ -397,14 +469,8 @@ class PostService:
                     old, content, _fingerprint(content), current.scheduled_at
                 )
             (new,) = journal.record_planned(
-                [
-                    _make_draft(
-                        account, calendar, row=old.row,
-                        generation=_next_generation(journal, old),
-                        scheduled_at=current.scheduled_at, body=dict(body), replaces=old.id,
-                    )
-                ]
-            )  # fmt: skip
+                [_draft_replacement(journal, old, dict(body), current.scheduled_at)]
+            )
             result = Sender(self._client, journal).replace(new)
             if result.error is None:
                 return str(result.entry.post_id)
@@ -467,22 +533,8 @@ class PostService:
             old = journal.adopt(self._draft_from_api(account, post), post_id)
         if new_time == old.scheduled_at:
             return PostResult({"id": old.page_id}, post, existed=True)
-        if abs(new_time - old.scheduled_at) < PAGE_MIN_GAP:
-            raise InvalidInputError(
-                "the new time is less than 60 seconds from the old one, and the API requires 60 s "
-                "between two posts of a page",
-                hint="The new post is created before the old one is cancelled. "
-                "Move the post by at least 60 seconds.",
-            )
-        body = {**old.body, "scheduled_at": format_timestamp(new_time)}
-        (new,) = journal.record_planned(
-            [
-                _make_draft(
-                    account, old.calendar, row=old.row, generation=_next_generation(journal, old),
-                    scheduled_at=new_time, body=body, replaces=old.id,
-                )
-            ]
-        )  # fmt: skip
+        _check_gap(old.scheduled_at, new_time)
+        (new,) = journal.record_planned([_draft_move(journal, old, new_time)])
         result = Sender(self._client, journal).send(new)
         if result.error is not None:
             raise result.error
@@ -720,6 +772,23 @@ def _fingerprint(body: Mapping[str, Any]) -> str:
     )
 
 
+def _draft_move(journal: Journal, old: JournalEntryDraft, new_time: datetime) -> JournalEntryDraft:
+    body = {**old.body, "scheduled_at": format_timestamp(new_time)}
+    return _draft_replacement(journal, old, body, new_time)
+
+
+def _draft_replacement(
+    journal: Journal, old: JournalEntryDraft, body: dict[str, Any], scheduled_at: datetime
+) -> JournalEntryDraft:
+    """Return the draft of the post that replaces that of `old`, which may have no entry yet."""
+    entry = old if isinstance(old, JournalEntry) else None
+    return _make_draft(
+        old.account, old.calendar, row=old.row,
+        generation=_next_generation(journal, entry) if entry else old.generation + 1,
+        scheduled_at=scheduled_at, body=body, replaces=entry.id if entry else None,
+    )  # fmt: skip
+
+
 def _next_generation(journal: Journal, entry: JournalEntry) -> int:
     """Return the generation of the post that replaces that of `entry`.
 
@@ -738,6 +807,16 @@ def _earlier_change_unknown(entry: JournalEntry) -> OutcomeUnknownError:
         f"the outcome of an earlier change of post {entry.post_id} is unknown",
         hint="Run the command again later. See: outreply store status",
     )
+
+
+def _check_gap(old_time: datetime, new_time: datetime) -> None:
+    if abs(new_time - old_time) < PAGE_MIN_GAP:
+        raise InvalidInputError(
+            "the new time is less than 60 seconds from the old one, and the API requires 60 s "
+            "between two posts of a page",
+            hint="The new post is created before the old one is cancelled. "
+            "Move the post by at least 60 seconds.",
+        )
 
 
 def validate_edit_time(scheduled_at: datetime, now: datetime) -> str | None:

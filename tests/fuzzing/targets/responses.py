@@ -18,7 +18,8 @@ import httpx
 from outreply_cli.api.client import Client, ListResult, post_time
 from outreply_cli.api.errors import ApiError, InvalidResponseError, NetworkError
 from outreply_cli.api.rate_limit import SharedRateLimiter
-from outreply_cli.api.raw_request import RawRequest, merge_pages, request_pages
+from outreply_cli.api.raw_request import merge_pages, request_pages
+from outreply_cli.api.requests import ApiRequest
 from outreply_cli.api.retry import RetryPolicy
 from outreply_cli.api.transport import Transport
 from outreply_cli.errors import OutReplyError
@@ -40,7 +41,7 @@ _CALLS: tuple[Callable[[Client], Any], ...] = (
     lambda client: client.schedule({"message": "x"}),
     lambda client: client.cancel("1"),
     lambda client: merge_pages(
-        [a.body for a in request_pages(client.transport, RawRequest("GET", "/x", {}, None, {}),
+        [a.body for a in request_pages(client.transport, ApiRequest("GET", "/x"),
          paginate=True)]
     ),
 )  # fmt: skip
