@@ -24,6 +24,7 @@ from outreply_cli.errors import (
 )
 from outreply_cli.formats.sanitize import sanitize
 from outreply_cli.paths import config_dir, state_dir
+from outreply_cli.snippets import TOOLS
 from outreply_cli.ui.fields import check_fields, parse_fields
 from outreply_cli.ui.files import read_text_file
 from outreply_cli.ui.options import GlobalOptions
@@ -90,6 +91,14 @@ class Context:
             raise unknown_choice_error("format", options.output, FORMATS, option="--output")
         if options.fields is not None and not parse_fields(options.fields):
             raise InvalidInputError("--fields is empty", hint="For example: --fields id,message")
+        if options.print_as is not None:
+            if options.print_as not in TOOLS:
+                raise unknown_choice_error("tool", options.print_as, TOOLS, option="--print")
+            if options.output != "table" or options.fields or options.quiet:
+                raise InvalidInputError(
+                    "--print prints text for another tool, in no other format",
+                    hint="Remove --output, --json, --fields or --quiet.",
+                )
         self.options, self.is_configured = options, True
         if options.output != "table" and isinstance(self.stdout, io.TextIOWrapper):
             # Programs read these formats, on a terminal too: `script`, an editor's shell.

@@ -28,7 +28,7 @@ LAYERS = (
     {"media"},
     {"emulator", "webhooks"},
     {"pages", "journal"},
-    {"accounts", "ids"},
+    {"accounts", "ids", "snippets"},
     {"api"},
     {"ui"},
     {"net", "storage"},
@@ -234,6 +234,13 @@ def test_only_previews_and_approvals_import_what_they_need(
         assert not parts & get_loaded_modules(cli, *words), words
     assert not {"PIL", "jinja2"} & get_loaded_modules(cli, "bulk", "preview", str(calendar))
     assert "jinja2" in get_loaded_modules(cli, "bulk", "preview", str(calendar), "--html", page)
+
+
+def test_only_printed_requests_import_templates(cli: CommandLine, emulator: EmulatorServer) -> None:
+    words = ("posts", "schedule", "--page", "facebook:acme", "--at", "+1h", "-m", "Hi")
+    templates = {f"outreply_cli.snippets.{name}" for name in ("programs", "workflows", "shared")}
+    assert not templates & get_loaded_modules(cli, *words)
+    assert templates <= get_loaded_modules(cli, *words, "--print", "curl")
 
 
 def test_offline_commands_import_no_httpx(cli_logged_out: CommandLine) -> None:

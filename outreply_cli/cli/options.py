@@ -68,6 +68,13 @@ _API_OPTIONS: dict[str, Any] = {
         text="Maximum total time for attempts, retries and rate-limit waits.",
     ),
 }  # fmt: skip
+_PRINT_OPTION = Annotated[
+    str | None,
+    typer.Option(
+        "--print", metavar="TOOL",
+        help="Print the request for curl, python, node, n8n, make or zapier; send nothing.",
+    ),
+]  # fmt: skip
 # TEXT may be empty; so may SIGNATURE, because it is untrusted input to verify.
 _MAY_BE_EMPTY = frozenset({"TEXT", "SIGNATURE"})
 # A file name may be any bytes.
@@ -80,7 +87,7 @@ _DEFAULTS: dict[str, Any] = {
 
 
 def command(
-    *, api: bool = True, streams: bool = False, **settings: Any
+    *, api: bool = True, streams: bool = False, prints: bool = False, **settings: Any
 ) -> Callable[[Callable[..., None]], CommandSpec]:
     """Make a function a command: it gets the context first and its own options by name.
 
@@ -89,9 +96,11 @@ def command(
     Args:
         api: Whether the command calls the API; otherwise it takes the output options only.
         streams: Whether the command runs until it is stopped, so that it prints no single value.
+        prints: Whether it takes `--print`, and then calls `print_requests` instead of sending.
         settings: Further settings for Typer.
     """
     common = _API_OPTIONS if api else _OUTPUT_OPTIONS
+    common = {"print_as": _PRINT_OPTION, **common} if prints else common
 
     def declare(function: Callable[..., None]) -> CommandSpec:
         declared_parameters = list(inspect.signature(function).parameters.values())[1:]

@@ -6,10 +6,12 @@ from typing import Annotated
 import typer
 
 from outreply_cli.cli.options import command
+from outreply_cli.commands.print_requests import print_requests
 from outreply_cli.context import Context
+from outreply_cli.errors import InvalidInputError
 
 
-@command()
+@command(prints=True)
 def run(
     context: Context,
     method: Annotated[
@@ -61,6 +63,11 @@ def run(
         headers=header or [],
         read_file=context.read_text,
     )
+    if context.options.print_as:
+        if paginate:
+            raise InvalidInputError("--print cannot be combined with --paginate")
+        print_requests(context, context.client(), [request])
+        return
     responses = request_pages(context.client().transport, request, paginate=paginate)
     # An unknown --fields name exits 2 ("nothing was sent"), which would be wrong after a write.
     output = replace(context.output, checks_fields=request.method == "GET")

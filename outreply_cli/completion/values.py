@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from outreply_cli.snippets import TOOLS
 from outreply_cli.spec.errors import CATALOG
 from outreply_cli.spec.limits import EVENTS
 from outreply_cli.spec.platforms import PLATFORMS
@@ -95,6 +96,7 @@ _BY_NAME = {
     "html": FILES,
     "body_file": FILES,
     "words": FILES,
+    "print_as": _words(*TOOLS),
     "state": DIRECTORIES,
 }
 # By command and parameter name, where the name means something else.

@@ -15,3 +15,4 @@ class GlobalOptions:
     no_color: bool = False
     plain: bool = False
     max_wait: str | None = None
+    print_as: str | None = None

@@ -7,6 +7,7 @@ import typer
 from outreply_cli.cli.options import Yes, command
 from outreply_cli.commands.comments.shared import comment_store, resolve_comment
 from outreply_cli.commands.posts.options import EditOption, FileOption, read_message
+from outreply_cli.commands.print_requests import print_requests
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.formats.text import quote
@@ -14,7 +15,7 @@ from outreply_cli.times import format_time_short
 from outreply_cli.ui.columns import Column
 
 
-@command()
+@command(prints=True)
 def run(
     context: Context,
     comment: Annotated[str, typer.Argument(metavar="COMMENT", help="ID of the comment.")],
@@ -69,6 +70,9 @@ def run(
             text = fill_template(text, seen, post or {})
             check_reply(text)
         replies = ReplyService(client, store)
+        if context.options.print_as:
+            print_requests(context, client, [replies.build_request(comment, text, key)])
+            return
         existing = replies.existing_replies(comment) if key is None else []
         if existing and text not in [reply.message for reply in existing]:
             last = existing[-1]

@@ -4,12 +4,14 @@ from typing import Annotated
 
 import typer
 
+from outreply_cli.api.requests import delete_media
 from outreply_cli.cli.options import Yes, command
 from outreply_cli.commands.media.output import delete_items, resolve_media
+from outreply_cli.commands.print_requests import print_requests
 from outreply_cli.context import Context
 
 
-@command()
+@command(prints=True)
 def run(
     context: Context,
     media_ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Media IDs.")],
@@ -25,5 +27,9 @@ def run(
     """
     client = context.client()
     unique_ids = resolve_media(client, media_ids)
+    if context.options.print_as:
+        requests = [delete_media(media_id) for media_id in unique_ids]
+        print_requests(context, client, requests)
+        return
     context.confirm(f"Delete {', '.join(unique_ids)}?", yes=yes)
     delete_items(context, client, unique_ids)

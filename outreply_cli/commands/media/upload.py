@@ -6,21 +6,23 @@ from typing import Annotated
 
 import typer
 
+from outreply_cli.api.requests import FilePart, upload_media
 from outreply_cli.cancellation import CancellationToken, InterruptibleClock
 from outreply_cli.cli.options import command
 from outreply_cli.commands.media.output import report_checked, report_uploads
+from outreply_cli.commands.print_requests import print_requests
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.journal.account import account_fingerprint
-from outreply_cli.media.batch import UploadBatch
+from outreply_cli.media.batch import BatchReport, UploadBatch
 from outreply_cli.media.files import StorageLimits
 from outreply_cli.media.sources import STDIN, Candidate, find_candidates, spool_stdin
-from outreply_cli.media.uploader import Uploader
+from outreply_cli.media.uploader import Uploader, upload_name
 from outreply_cli.ui.progress import upload_bars
 from outreply_cli.ui.streams import is_terminal
 
 
-@command()
+@command(prints=True)
 def run(
     context: Context,
     names: Annotated[
@@ -45,6 +47,8 @@ def run(
 
     Example: outreply media upload images --recursive --json
     """
+    if context.options.print_as and STDIN in names:
+        raise InvalidInputError("--print: - is stdin, and the request needs the name of a file")
     stop = CancellationToken()
     clock = InterruptibleClock(context.clock, stop)
     client = context.client(clock=clock, is_stopped=lambda: stop.is_set)
@@ -60,6 +64,15 @@ def run(
         report_checked(context, checked)
         if not checked.names:
             raise InvalidInputError("no images or videos found")
+        if context.options.print_as:
+            if checked.failed:
+                report_uploads(context, BatchReport([*checked.failed.values()]), None)
+            requests = [
+                upload_media(FilePart(str(file.path), upload_name(file.mime), file.mime))
+                for file in checked.files.values()
+            ]
+            print_requests(context, client, requests)
+            return
         with upload_bars(context.notes, [file.size for file in checked.files.values()]) as bars:
             report = batch.run(checked, concurrency=concurrency, progress=bars)
     report_uploads(context, report, limits.remaining_bytes)

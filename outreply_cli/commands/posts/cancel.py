@@ -4,15 +4,17 @@ from typing import Annotated
 
 import typer
 
+from outreply_cli.api.requests import cancel_post
 from outreply_cli.cli.options import command
 from outreply_cli.commands.batch import act_on_each
 from outreply_cli.commands.posts.output import post_describer
 from outreply_cli.commands.posts.shared import resolve_posts
+from outreply_cli.commands.print_requests import print_requests
 from outreply_cli.context import Context
 from outreply_cli.posts.service import PostService
 
 
-@command()
+@command(prints=True)
 def run(
     context: Context,
     post_ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Post IDs.")],
@@ -25,8 +27,12 @@ def run(
     """
     client = context.client()
     service = PostService(client, context.store, context.info)
-    service.recover_pending()
+    if not context.options.print_as:
+        service.recover_pending()
     ids = resolve_posts(client, post_ids, published=False)
+    if context.options.print_as:
+        print_requests(context, client, [cancel_post(post_id) for post_id in ids])
+        return
     act_on_each(
         context, ids, service.cancel, done="Cancelled", describe=post_describer(context, client)
     )

@@ -22,6 +22,7 @@ from outreply_cli.commands.posts.options import (
 )
 from outreply_cli.commands.posts.output import post_columns, print_changes
 from outreply_cli.commands.posts.shared import check_connected, resolve_posts
+from outreply_cli.commands.print_requests import print_requests
 from outreply_cli.context import Context
 from outreply_cli.errors import (
     InterruptedRunError,
@@ -195,7 +196,7 @@ class PostFilters:
         ]
 
 
-@command()
+@command(prints=True)
 def run(
     context: Context,
     options: EditOptions,
@@ -222,7 +223,8 @@ def run(
     files = options.inspect_files(client)
     edit = options.read_edit(context, client, files)
     service = PostService(client, context.store, context.info)
-    if not dry_run:
+    is_sent = not (dry_run or context.options.print_as)
+    if is_sent:
         service.recover_pending()
     account = fetch_account(client)
 
@@ -244,17 +246,15 @@ def run(
         raise failures[0][1]
     edits = [item for item in map(make_edit, service.read_for_edit(found)) if item.changes]
     _check_edits(context, client, account, edits, files, is_strict=options.strict)
-    _show_edits(context, edits, account.pages, zone, is_asked=not (yes or dry_run))
+    _show_edits(context, edits, account.pages, zone, is_asked=is_sent and not yes)
     _note_calendars(context, service, edits)
     if not edits and not missing:
         context.info(f"{_describe_unchanged(edit)}; nothing was sent.")
     # Two IDs would not leave room for the text; the differences name the old ones.
     id_columns = [Column("ID", "id"), Column("Replaces", "replaces", csv_only=not dry_run)]
     columns = [*id_columns, *post_columns(zone, account.pages, with_status=False)[1:]]
-    if dry_run:
-        items = [item.to_dict(None) for item in edits]
-        context.output.print_list(items, columns[1:], id_field=None)
-        context.info("Dry run: nothing was sent.")
+    if not is_sent:
+        _print_unsent(context, client, service, edits, files, columns[1:])
         raise_for_failures(failures, requested)
         return
     posts = "1 post" if len(edits) == 1 else f"{len(edits)} posts"
@@ -268,6 +268,26 @@ def run(
     if interrupted is not None:
         raise interrupted
     raise_for_failures(failures, requested)
+
+
+def _print_unsent(
+    context: Context,
+    client: Client,
+    service: PostService,
+    edits: Sequence[PostEdit],
+    files: Sequence[MediaFile],
+    columns: Sequence[Column],
+) -> None:
+    """Print the requests of the edits for `--print`, else the edits."""
+    if context.options.print_as:
+        media_ids = service.find_uploads(PostContent(), files).media_ids
+        edits = [_with_uploads(item, media_ids) if files else item for item in edits]
+        requests = [part for item in edits for part in service.build_edit(item.post, item.body)]
+        print_requests(context, client, requests)
+        return
+    items = [item.to_dict(None) for item in edits]
+    context.output.print_list(items, columns, id_field=None)
+    context.info("Dry run: nothing was sent.")
 
 
 def _check_options(options: EditOptions, ids: Sequence[str], *, has_filter: bool) -> None:

@@ -7,7 +7,7 @@ from outreply_cli.context import Context
 from outreply_cli.pages import page_alias
 
 
-@command()
+@command(prints=True)
 def run(
     context: Context,
     page: PageOption,
@@ -24,7 +24,7 @@ def run(
     content = post.read_content(context)
     client = context.client()
     pages = resolve_pages(client, page)
-    if not dry_run:
+    if not (dry_run or context.options.print_as):
         aliases = ", ".join(page_alias(target) for target in pages)
         context.confirm(f"Publish on {aliases} now?", yes=yes)
     files = post.inspect_files(client)

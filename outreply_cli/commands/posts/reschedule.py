@@ -9,6 +9,7 @@ from outreply_cli.cli.options import TimeZone, command
 from outreply_cli.commands.posts.options import PostIdArgument
 from outreply_cli.commands.posts.output import post_columns, report_existing
 from outreply_cli.commands.posts.shared import resolve_posts, resolve_zones
+from outreply_cli.commands.print_requests import print_requests
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.pages import Page, resolve_page
@@ -18,7 +19,7 @@ from outreply_cli.time_parser import parse_time
 from outreply_cli.times import BRAND_ZONE
 
 
-@command()
+@command(prints=True)
 def run(
     context: Context,
     post_id: PostIdArgument,
@@ -44,6 +45,10 @@ def run(
     problem = validate_time(new_time, client.now())
     if problem is not None:
         raise InvalidInputError(f"--at: {problem.message}")
-    result = PostService(client, context.store, context.info).reschedule(post_id, new_time)
+    service = PostService(client, context.store, context.info)
+    if context.options.print_as:
+        print_requests(context, client, service.build_move(post_id, new_time))
+        return
+    result = service.reschedule(post_id, new_time)
     context.output.print_one(result.post or {}, post_columns(zone, pages))
     report_existing(context, result)

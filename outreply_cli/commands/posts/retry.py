@@ -14,6 +14,7 @@ from outreply_cli.commands.posts.shared import (
     resolve_failed_posts,
     resolve_zones,
 )
+from outreply_cli.commands.print_requests import print_requests
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.failed_posts import RETRY_KEY
@@ -23,7 +24,7 @@ from outreply_cli.posts.service import PostService
 from outreply_cli.time_parser import parse_time
 
 
-@command()
+@command(prints=True)
 def run(
     context: Context,
     post_ids: PostIdsArgument,
@@ -78,15 +79,26 @@ def run(
         ]
         print_dry_run(context, bodies, zones[0], pages)
         return
+    service = PostService(client, context.store, context.info)
+    parts = [
+        (page, content, time, f"{RETRY_KEY}{post['id']}")
+        for post, page, content, time in zip(posts, targets, contents, times, strict=True)
+    ]
+    if context.options.print_as:
+        requests = [
+            service.build_request(page, content, scheduled_at=time, dedupe_key=key)
+            for page, content, time, key in parts
+        ]
+        print_requests(context, client, requests)
+        return
     if not yes:
         context.notes.print_list(posts, columns)
         aliases = ", ".join(dict.fromkeys(page_alias(page) for page in targets))
         action = "Publish" if at is None else "Schedule"
         context.confirm(f"{action} again on {aliases}?", yes=False)
-    service = PostService(client, context.store, context.info)
     service.recover_pending()
     results = [
-        service.post(page, content, scheduled_at=time, dedupe_key=f"{RETRY_KEY}{post['id']}")
-        for post, page, content, time in zip(posts, targets, contents, times, strict=True)
+        service.post(page, content, scheduled_at=time, dedupe_key=key)
+        for page, content, time, key in parts
     ]
     report_posts(context, results, zones[0], pages)

@@ -24,7 +24,7 @@ from outreply_cli.time_parser import parse_time
 from outreply_cli.times import format_time
 
 
-@command()
+@command(prints=True)
 def run(
     context: Context,
     page: PageOption,
@@ -75,8 +75,9 @@ def _schedule_at_next_slot(
     *,
     dry_run: bool,
 ) -> None:
+    is_sent = not dry_run and not context.options.print_as
     fetch_slots = partial(fetch_slot_finder, client, client.pages().items)
-    with closing(context.store.open(allow_readonly=dry_run)) as journal:
+    with closing(context.store.open(allow_readonly=not is_sent)) as journal:
         finder = fetch_slots(journal)
         schedules = [finder.schedule_for(page) for page in pages]
         # A repeated command finds its posts, also if the slots were removed since.
@@ -85,7 +86,7 @@ def _schedule_at_next_slot(
             if schedule is None and all(history.row != page["id"] for history in known):
                 raise no_slots_error(page)
         times = [
-            _next_free(finder, page) if dry_run else _ask_for_freed(context, finder, page, journal)
+            _ask_for_freed(context, finder, page, journal) if is_sent else _next_free(finder, page)
             for page in pages
         ]
     slot_zones = {schedule.zone for schedule in schedules if schedule is not None}

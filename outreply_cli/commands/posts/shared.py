@@ -10,6 +10,7 @@ from outreply_cli.api.client import Client, ListResult
 from outreply_cli.api.types import Post
 from outreply_cli.commands.posts.options import PostOptions, option_for
 from outreply_cli.commands.posts.output import post_columns, report_posts
+from outreply_cli.commands.print_requests import print_requests
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.ids import expand_ids
@@ -79,6 +80,14 @@ def send_posts(
         print_dry_run(context, bodies, zone, pages)
         return
     service = PostService(client, context.store, context.info)
+    if context.options.print_as:
+        content = service.find_uploads(content, files)
+        requests = [
+            service.build_request(page, content, scheduled_at=at, dedupe_key=options.key)
+            for page, at in targets
+        ]
+        print_requests(context, client, requests)
+        return
     service.recover_pending()
     with upload_bars(context.notes, [file.size for file in files]) as bars:
         content, new_media = service.upload(content, files, keep=options.keep_media, progress=bars)

@@ -4,7 +4,9 @@ from typing import Annotated
 
 import typer
 
+from outreply_cli.api.requests import create_webhook
 from outreply_cli.cli.options import command
+from outreply_cli.commands.print_requests import print_requests
 from outreply_cli.commands.webhooks.output import WEBHOOK_COLUMNS
 from outreply_cli.commands.webhooks.shared import keyring_name, wrap_not_found
 from outreply_cli.context import Context
@@ -12,7 +14,7 @@ from outreply_cli.errors import InvalidInputError, OutReplyError
 from outreply_cli.ui.columns import Column
 
 
-@command()
+@command(prints=True)
 def run(
     context: Context,
     url: Annotated[str, typer.Option(metavar="URL", help="Send deliveries to this URL.")],
@@ -44,6 +46,10 @@ def run(
     names = [part.strip() for part in events.split(",")] if events else list(EVENTS)
     for name in names:
         check_event(name, "--events")
+    if context.options.print_as:
+        request = create_webhook(url, names)
+        print_requests(context, context.client(), [request])
+        return
     keyring = context.keyring(hint="Remove --save-secret to print the secret instead.")
     entry = keyring_name(context.profile_name)
     if save_secret:

@@ -4,12 +4,14 @@ from typing import Annotated
 
 import typer
 
+from outreply_cli.api.requests import delete_webhook
 from outreply_cli.cli.options import Yes, command
+from outreply_cli.commands.print_requests import print_requests
 from outreply_cli.commands.webhooks.shared import resolve_webhook
 from outreply_cli.context import Context
 
 
-@command()
+@command(prints=True)
 def run(
     context: Context,
     webhook: Annotated[str, typer.Argument(metavar="ID", help="Webhook ID.")],
@@ -23,6 +25,9 @@ def run(
     """
     client = context.client()
     webhook = resolve_webhook(client, webhook)
+    if context.options.print_as:
+        print_requests(context, client, [delete_webhook(webhook)])
+        return
     context.confirm(f"Delete webhook {webhook}?", yes=yes)
     client.delete_webhook(webhook)
     context.report({"id": webhook, "success": True}, f"Deleted webhook {webhook}.")
