@@ -263,6 +263,8 @@ def run(
             )  # fmt: skip
             for item in stream:
                 _show(context, report, item)
+            if not stream.is_interrupted:
+                server.drain()
 
 
 def _url_targets(

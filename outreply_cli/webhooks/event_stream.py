@@ -40,7 +40,8 @@ class EventStream:
 
     Attributes:
         started: Whether the stream is being read.
-        is_closed: Whether `close` was called.
+        is_closed: Whether the stream has ended, or `close` was called.
+        is_interrupted: Whether `close` was called.
     """
 
     def __init__(self, stop: StopCondition) -> None:
@@ -48,6 +49,7 @@ class EventStream:
         self._queue: queue.SimpleQueue[Received | ForwardReport | None] = queue.SimpleQueue()
         self.started = False
         self.is_closed = False
+        self.is_interrupted = False
         self._event_count = 0
         self._satisfied = stop.max_events is None and stop.until is None
 
@@ -57,7 +59,7 @@ class EventStream:
 
     def close(self) -> None:
         """Close the stream; safe to call from any thread and from a signal handler."""
-        self.is_closed = True
+        self.is_closed = self.is_interrupted = True
         self._queue.put(None)
 
     def __iter__(self) -> Iterator[Received | ForwardReport]:

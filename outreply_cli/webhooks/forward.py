@@ -211,6 +211,25 @@ class Forwarder:
         """The number of attempts in progress."""
         return len(self._in_flight)
 
+    def has_due(self) -> bool:
+        """Whether this receiver forwards a delivery now, or would start to.
+
+        A delivery that is due later, or at a target of another receiver, does not count.
+        """
+        with self._wakeup:
+            if self._in_flight:
+                return True
+            try:
+                if self._hold_lease() is None:
+                    return False
+                now = self._clock.now().timestamp()
+                queued = self._store.next_pending(
+                    self._target.name, now, is_ordered=self._target.is_ordered
+                )
+            except StorageError:
+                return False
+            return queued is not None and queued.forward.is_due(now, DUE_SECONDS_MAX)
+
     def join(self, seconds: float) -> None:
         """Wait up to `seconds` for attempts in progress, then let others forward to the target."""
         deadline = time.monotonic() + seconds

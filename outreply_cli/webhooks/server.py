@@ -131,6 +131,12 @@ class WebhookServer:
         self._receiver.close()
         self._finish_attempts()
 
+    def drain(self) -> None:
+        """Wait until no delivery that was received so far is due at a target, or for `abort`."""
+        while any(forwarder.has_due() for forwarder in self._forwarders):
+            if self._aborted.wait(_POLL_SECONDS):
+                return
+
     def abort(self) -> None:
         """Abort forward attempts in progress; safe to call from any thread."""
         self._aborted.set()

@@ -199,6 +199,33 @@ def test_ctrl_c_waits_for_command(cli_logged_out: CommandLine, tmp_path: Path) -
     assert item["attempts"][0]["response"]["body"] == "job started\n"
 
 
+def test_last_event_is_forwarded_before_the_end(
+    cli_logged_out: CommandLine, tmp_path: Path
+) -> None:
+    words, out, gate = job_words(tmp_path)
+    gate.touch()
+    with run_handler() as app:
+        app.verifies = False
+        targets = ("--exec", words, "--forward-to", app.url)
+        with run_receiver(cli_logged_out, *targets, "--max-events", "3") as receiver:
+            bodies = [event_body() for _ in range(3)]
+            for body in bodies:
+                send(receiver.url, body)
+            assert receiver.wait().code == 0
+        assert sorted(out.read_text().split()) == sorted(json.loads(body)["id"] for body in bodies)
+        assert [body for _, body in app.requests] == bodies
+    assert queue(cli_logged_out) == []
+
+
+def test_end_does_not_wait_for_a_target_that_is_down(cli_logged_out: CommandLine) -> None:
+    words = ("--forward-to", "127.0.0.1:9/", "--max-events", "1")
+    with run_receiver(cli_logged_out, *words) as receiver:
+        send(receiver.url, event_body())
+        ran = receiver.wait()
+    assert ran.code == 0
+    assert "1 delivery is still queued" in ran.err
+
+
 def test_second_ctrl_c_kills_command(cli_logged_out: CommandLine, tmp_path: Path) -> None:
     words, out, gate = job_words(tmp_path)
     with run_receiver(cli_logged_out, "--exec", words) as receiver:
