@@ -87,14 +87,16 @@ class CommandResult:
     Attributes:
         error: Why it did not succeed; None if it did.
         was_started: Whether it was started.
-        output: The start of its output, with stdout and stderr combined.
+        output: The start of its output, with stdout and stderr combined unless they are split.
         is_truncated: Whether there was more output.
+        errors: The start of what it wrote to stderr, if that was split.
     """
 
     error: str | None
     was_started: bool = True
     output: bytes = b""
     is_truncated: bool = False
+    errors: bytes = b""
 
 
 class CommandRunner:
@@ -102,10 +104,12 @@ class CommandRunner:
 
     Args:
         captures: Whether the output of the commands is kept; otherwise it is this process's.
+        splits_errors: Whether kept output is that of stdout alone, and that of stderr kept apart.
     """
 
-    def __init__(self, *, captures: bool = False) -> None:
+    def __init__(self, *, captures: bool = False, splits_errors: bool = False) -> None:
         self._captures = captures
+        self._splits_errors = splits_errors
         self._lock = threading.Lock()
         self._processes: set[subprocess.Popen[bytes]] = set()
         self._is_closed = False
@@ -123,12 +127,15 @@ class CommandRunner:
         """
         reader = _OutputReader() if self._captures else None
         output = None if reader is None else reader.writable
+        error_reader = _OutputReader() if self._splits_errors else None
+        errors = output if error_reader is None else error_reader.writable
+        readers = [item for item in (reader, error_reader) if item is not None]
         try:
             with self._lock:
                 if self._is_closed:
                     return CommandResult("not run: outreply is stopping", was_started=False)
                 process = subprocess.Popen(  # noqa: S603 - a command of the user
-                    list(words), stdin=subprocess.PIPE, stdout=output, stderr=output,
+                    list(words), stdin=subprocess.PIPE, stdout=output, stderr=errors,
                     env=dict(environ), start_new_session=True,
                 )  # fmt: skip
                 self._processes.add(process)
@@ -136,8 +143,8 @@ class CommandRunner:
             reason = getattr(error, "strerror", None) or error
             return CommandResult(f"cannot run the command: {reason}", was_started=False)
         finally:
-            if reader is not None:
-                reader.start()
+            for item in readers:
+                item.start()
         problem = None
         try:
             process.communicate(stdin, timeout=min(timeout, _MAX_WAIT_SECONDS))
@@ -153,8 +160,14 @@ class CommandRunner:
         if reader is None:
             return CommandResult(problem)
         # A process that the command left behind may keep its output open.
-        reader.join(_OUTPUT_SECONDS)
-        return CommandResult(problem, output=bytes(reader.output), is_truncated=reader.is_truncated)
+        for item in readers:
+            item.join(_OUTPUT_SECONDS)
+        return CommandResult(
+            problem,
+            output=bytes(reader.output),
+            is_truncated=reader.is_truncated,
+            errors=b"" if error_reader is None else bytes(error_reader.output),
+        )
 
     def kill_all(self) -> None:
         """Kill running commands and their children, and start no others."""

@@ -29,6 +29,7 @@ from outreply_cli.clock import Clock, SystemClock
 from outreply_cli.errors import OutReplyError, StorageError
 from outreply_cli.journal.locks import calendar_lock
 from outreply_cli.journal.models import (
+    ComposedText,
     EntryState,
     Event,
     EventAction,
@@ -51,7 +52,7 @@ from outreply_cli.storage.sqlite import (
 from outreply_cli.timestamps import parse_timestamp
 
 JOURNAL_FILE = "journal.db"
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS entries (
     id INTEGER PRIMARY KEY,
@@ -140,7 +141,16 @@ CREATE TABLE IF NOT EXISTS events (
 );
 CREATE INDEX IF NOT EXISTS events_at ON events (at);
 """
-_UPGRADES = {1: _SCHEMA_2 + _UPGRADE_1, 2: _SCHEMA_3, 3: _SCHEMA_4, 4: _SCHEMA_5}
+_SCHEMA_6 = """
+CREATE TABLE IF NOT EXISTS composed_texts (
+    account TEXT NOT NULL, calendar TEXT NOT NULL, row TEXT NOT NULL,
+    scheduled_at TEXT NOT NULL, content TEXT NOT NULL, text TEXT NOT NULL,
+    PRIMARY KEY (account, calendar, row)
+) WITHOUT ROWID;
+"""
+_UPGRADES = {
+    1: _SCHEMA_2 + _UPGRADE_1, 2: _SCHEMA_3, 3: _SCHEMA_4, 4: _SCHEMA_5, 5: _SCHEMA_6,
+}  # fmt: skip
 _VALUES_PER_QUERY = 400
 _EVENTS_MAX = 1_000_000
 # The states from which an entry may get into a state.
@@ -219,7 +229,7 @@ class Journal:
             # An intent must be on disk before its request is sent.
             self._db = open_database(
                 path,
-                _SCHEMA + _SCHEMA_2 + _SCHEMA_3 + _SCHEMA_4 + _SCHEMA_5,
+                _SCHEMA + _SCHEMA_2 + _SCHEMA_3 + _SCHEMA_4 + _SCHEMA_5 + _SCHEMA_6,
                 version=SCHEMA_VERSION,
                 durable=True,
                 upgrades=_UPGRADES,
@@ -307,6 +317,7 @@ class Journal:
                 self._check_lease(db, account, calendar)
             for table, column in (
                 ("calendars", "id"), ("entries", "calendar"), ("slot_claims", "calendar"),
+                ("composed_texts", "calendar"),
             ):  # fmt: skip
                 db.execute(
                     f"UPDATE {table} SET {column} = ? "  # noqa: S608 - constants
@@ -608,6 +619,45 @@ class Journal:
                     (approved_at.timestamp(), EventAction.APPROVED.value, approved_by,
                      self._origin.command, account, *part),
                 )  # fmt: skip
+
+    def composed_texts(self, account: str) -> list[ComposedText]:
+        """Return the texts that were composed for rows of all calendars, by time."""
+        with self._access() as db:
+            rows = db.execute(
+                "SELECT calendar, row, scheduled_at, content, text FROM composed_texts "
+                "WHERE account = ? ORDER BY scheduled_at, calendar, row",
+                (account,),
+            ).fetchall()
+            with wrap_corruption():
+                for row in rows:
+                    check_types(row, dict.fromkeys(ComposedText._fields, str))
+                return [
+                    ComposedText(
+                        **{**dict(row), "scheduled_at": parse_timestamp(row["scheduled_at"])}
+                    )
+                    for row in rows
+                ]
+
+    def keep_texts(
+        self,
+        account: str,
+        texts: Iterable[ComposedText],
+        *,
+        replaced: Iterable[ComposedText] = (),
+    ) -> None:
+        """Record composed texts, except for rows that have one, instead of `replaced` ones."""
+        with self._change() as db:
+            db.executemany(
+                "DELETE FROM composed_texts WHERE account = ? AND calendar = ? AND row = ?",
+                [(account, text.calendar, text.row) for text in replaced],
+            )
+            db.executemany(
+                "INSERT INTO composed_texts VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                [
+                    (account, *text._replace(scheduled_at=text.scheduled_at.isoformat()))  # type: ignore[arg-type]
+                    for text in texts
+                ],
+            )
 
     def slot_schedules(self, account: str) -> dict[tuple[str, str], SlotText]:
         """Return the slots of an account's pages and brands, by `page` or `brand` and ID."""

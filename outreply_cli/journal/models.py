@@ -131,6 +131,22 @@ class Lease(NamedTuple):
     expires_at: datetime
 
 
+class ComposedText(NamedTuple):
+    """A text that a program has composed for a row of a calendar without one.
+
+    Attributes:
+        row: Name of the row.
+        scheduled_at: Time of the row (UTC).
+        content: Digest of the row's other content.
+    """
+
+    calendar: str
+    row: str
+    scheduled_at: datetime
+    content: str
+    text: str
+
+
 @dataclass(frozen=True)
 class SlotText:
     """The slots of a page or brand as text, and the name of their time zone."""

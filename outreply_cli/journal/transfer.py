@@ -43,6 +43,10 @@ TABLES: Mapping[str, Mapping[str, Any]] = {
     "slot_claims": {
         "account": str, "page_id": str, "scheduled_at": str, "calendar": str, "row": str,
     },
+    "composed_texts": {
+        "account": str, "calendar": str, "row": str, "scheduled_at": str, "content": str,
+        "text": str,
+    },
     "events": {
         "at": float | int, "action": str, "account": str, "entry_id": int, "page_id": str,
         "scheduled_at": str, "post_id": str | None, "error_code": str | None, "host": str,

@@ -8,7 +8,7 @@ from typing import Any
 from outreply_cli.errors import StorageError
 from outreply_cli.storage.postgres import SCHEMA, PostgresDatabase, wrap_postgres_errors
 
-VERSION = 2
+VERSION = 3
 # The first version whose commands can use a store of this one.
 _OLDEST_CLIENT = 1
 # Any number that other applications do not use.
@@ -113,6 +113,13 @@ CREATE INDEX attempts_of ON attempts (delivery, target, number);
 CREATE TABLE targets (
     name {_TEXT} PRIMARY KEY, fence BIGINT NOT NULL, holder {_TEXT} NOT NULL,
     expires_at TIMESTAMPTZ NOT NULL
+);
+""",
+    3: f"""
+CREATE TABLE composed_texts (
+    account {_TEXT} NOT NULL, calendar {_TEXT} NOT NULL, row {_TEXT} NOT NULL,
+    scheduled_at {_TEXT} NOT NULL, content {_TEXT} NOT NULL, text {_TEXT} NOT NULL,
+    PRIMARY KEY (account, calendar, row)
 );
 """,
 }
