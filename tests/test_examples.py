@@ -8,6 +8,7 @@ import signal
 import socket
 import sqlite3
 import subprocess
+import textwrap
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -42,6 +43,12 @@ def topic_examples() -> Iterator[str]:
         for line in (PACKAGE / "topics" / f"{topic}.txt").read_text("utf-8").splitlines():
             if match := re.match(r"  (outreply .*?)(?:  .*)?$", line):
                 yield match[1]
+
+
+def topic_script(topic: str) -> str:
+    """Return the script in a topic."""
+    text = (PACKAGE / "topics" / f"{topic}.txt").read_text("utf-8")
+    return textwrap.dedent(text[text.index("  #!") : text.index("\n\nllm (")]) + "\n"
 
 
 EXAMPLES = list(
@@ -133,6 +140,8 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
     program.chmod(0o755)
     (home / "handle.sh").write_text("#!/bin/sh\ncat >/dev/null\n")
     (home / "handle.sh").chmod(0o755)
+    (home / "compose.py").write_text(topic_script("compose"))
+    (home / "compose.py").chmod(0o755)
     (home / "post.txt").write_text("From a file")
     (home / "reply.txt").write_text("From a file")
     (home / "body.json").write_text('{"id": "evt_1", "event": "post.published", "data": {}}')

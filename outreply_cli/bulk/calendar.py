@@ -112,6 +112,7 @@ class Row(NamedTuple):
         has_invalid_content: Whether its content could not be read, and cannot be validated.
         repeat: When it is repeated; the other fields are those of each post.
         variants: The row with the content of each post of a series, in turn.
+        is_composed: Whether its text is not in the file, but was composed for it.
     """
 
     file: str
@@ -127,6 +128,14 @@ class Row(NamedTuple):
     sheet: Sheet | None = None
     repeat: Repeat | None = None
     variants: tuple["Row", ...] = ()
+    is_composed: bool = False
+
+    @property
+    def lacks_text(self) -> bool:
+        """Whether a text can be composed for the row: it has a time, and no text."""
+        if self.messages or self.has_invalid_content or self.repeat is not None:
+            return False
+        return self.scheduled_at != NEXT_SLOT and not (self.content.message or "").strip()
 
     def diagnostic(self, field: str, message: str, *, is_warning: bool = False) -> Diagnostic:
         """Return a problem of one field, or of the whole row for ""."""

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from outreply_cli.api.client import get_page_id, post_time
@@ -249,19 +249,28 @@ def _find_doubt(
 ) -> Doubt | None:
     if not unclaimed:
         return None
-    # A row with a key is done once its post is published, whatever its time is now.
     message = normalize_text(row.draft.body.get("message"))
+
+    is_composed = row.post.lacks_text or row.post.row.is_composed
+
+    def has_lost_text(post: Post) -> bool:
+        # A program composes another text each time: the lost one cannot be compared.
+        body = {**row.draft.body, "message": post.get("message")}
+        return (
+            row.entry is None and is_composed and matches_entry(post, replace(row.draft, body=body))
+        )
 
     def may_be_published(post: Post) -> bool:
         text = normalize_text(post.get("message"))
         if is_unrecorded:
             return texts.are_similar(text, message)
-        return row.post.key is not None and text == message != ""
+        # A row with a key is done once its post is published, whatever its time is now.
+        return has_lost_text(post) or (row.post.key is not None and text == message != "")
 
     candidates = [
         post for post in unclaimed if "published_at" not in post or may_be_published(post)
     ]
-    similar = [post for post in candidates if texts.is_similar(post, row)]
+    similar = [post for post in candidates if texts.is_similar(post, row) or has_lost_text(post)]
     # If the journal is out of date, or the post was cancelled elsewhere, any post may replace it.
     if status != PostStatus.MISSING and not is_unrecorded:
         candidates = similar

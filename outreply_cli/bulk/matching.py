@@ -65,7 +65,7 @@ class MatchedRow(NamedTuple):
         """Return the row with `entry`, which took the draft's generation, as its post."""
         draft = self.draft
         generation = draft.generation + 1
-        digest = content_digest(draft.body) if self.post.takes_slot else draft.fingerprint
+        digest = _keyed_digest(self.post, draft.body, draft.fingerprint)
         key = idempotency_key(draft.account, draft.calendar, draft.row, digest, generation)
         draft = replace(draft, generation=generation, idempotency_key=key)
         return self._replace(make_draft=lambda: draft, entry=entry)
@@ -103,8 +103,7 @@ def match_rows(
     def make_draft(i: int) -> JournalEntryDraft:
         post, name = posts[i], names[i]
         generation = next_generations.get(name, 1)
-        # The same for each time: machines that choose different slots do not both post.
-        keyed_digest = content_digest(body(i)) if post.takes_slot else digest(i)
+        keyed_digest = _keyed_digest(post, body(i), digest(i))
         return JournalEntryDraft(
             account=account,
             calendar=calendar,
@@ -321,6 +320,22 @@ def content_digest(body: dict[str, Any]) -> str:
     # Media IDs differ after each upload: compare the digests of the files instead.
     ignored = {"scheduled_at", "media_ids"} if FILES_FIELD in body else {"scheduled_at"}
     return fingerprint({key: value for key, value in body.items() if key not in ignored})
+
+
+def _keyed_digest(post: PlannedPost, body: dict[str, Any], digest: str) -> str:
+    """Return the digest that a post's idempotency key is made from; `digest` is that of `body`.
+
+    It leaves out what machines may choose differently, so that they do not both post: the slot of
+    a row without a time, and the text of a row without one.
+    """
+    if post.takes_slot:
+        return content_digest(body)
+    return fingerprint(without_text(body)) if post.row.is_composed else digest
+
+
+def without_text(body: dict[str, Any]) -> dict[str, Any]:
+    """Return a request body without its message."""
+    return {name: value for name, value in body.items() if name != "message"}
 
 
 def _entry_digest(entry: JournalEntry) -> str:

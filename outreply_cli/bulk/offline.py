@@ -19,20 +19,26 @@ from outreply_cli.spec.token import holds_secret
 
 
 class OfflineCheck(NamedTuple):
-    """The problems of a calendar, and how many of its rows are in the past."""
+    """The problems of a calendar, and how many of its rows are past, or have to be composed."""
 
     problems: list[Diagnostic]
     past_rows: int
+    composed_rows: int
 
 
 def check_offline(
-    calendar: Calendar, *, zone: ZoneInfo | None, now: datetime, rules: RuleSet = DEFAULT_RULES
+    calendar: Calendar,
+    *,
+    zone: ZoneInfo | None,
+    now: datetime,
+    rules: RuleSet = DEFAULT_RULES,
+    composes: bool = False,
 ) -> OfflineCheck:
     """Return the problems of `calendar` that can be found without an account.
 
     A page is known by its name only: `platform:username` tells its platform. Rows in the past
     are not checked, as published rows are not checked in a run, and no time is too far ahead. So a
-    correct file passes on any later day.
+    correct file passes on any later day. If a program `composes` texts, rows may have none.
     """
     resolved = resolve_rows(
         calendar,
@@ -44,6 +50,7 @@ def check_offline(
         has_secret=holds_secret,
         latest=now + SCHEDULE_LATEST,
         rules=rules,
+        may_lack_text=composes,
     )
     posts, problems = resolved.posts, [*calendar.problems, *resolved.problems]
     problems += [problem for row in calendar.rows for problem in _page_problems(row)]
@@ -60,7 +67,8 @@ def check_offline(
     current = {post.row.line for post in posts if post.scheduled_at > now}
     past = {post.row.line for post in posts} - current
     kept = [problem for problem in problems if (problem.row_line or problem.line) not in past]
-    return OfflineCheck(sort_diagnostics(kept), len(past))
+    lines = {post.row.line for post in posts if composes and post.lacks_text}
+    return OfflineCheck(sort_diagnostics(kept), len(past), len(lines - past))
 
 
 def pages_from_names(calendar: Calendar) -> list[Mapping[str, Any]]:

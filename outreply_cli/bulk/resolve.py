@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property, lru_cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -73,6 +74,11 @@ class PlannedPost(NamedTuple):
         return self.row.line, self.page_id
 
     @property
+    def lacks_text(self) -> bool:
+        """Whether it has no text, and one can be composed for it."""
+        return self.series_zone is None and self.row.lacks_text
+
+    @property
     def platform(self) -> str:
         """Platform of the page."""
         return str(self.page.get("platform") or "")
@@ -109,17 +115,31 @@ def resolve_rows(
     latest: datetime,
     rules: RuleSet = DEFAULT_RULES,
     is_strict: bool = False,
+    texts: Mapping[int, str] = MappingProxyType({}),
+    may_lack_text: bool = False,
 ) -> ResolvedRows:
     """Return the posts in `calendar`, and all problems of its rows.
 
     Rows without a zone are in `zone`, or in that of each page's brand if it is None; `brand_zone`
     returns the zone of a brand by its ID. `has_secret` returns whether a field contains one. Posts
     of series after `latest` are left to later runs. A row that breaks one of the platforms' `rules`
-    has a warning, with `is_strict` an error.
+    has a warning, with `is_strict` an error. `texts` are those composed for posts without one, by
+    index; with `may_lack_text`, others are to be composed, and are no error.
     """
     brand_zone = lru_cache(maxsize=None)(brand_zone)
     resolver = _RowResolver(
-        calendar, pages, zone, brand_zone, now, storage, has_secret, latest, rules, is_strict
+        calendar,
+        pages,
+        zone,
+        brand_zone,
+        now,
+        storage,
+        has_secret,
+        latest,
+        rules,
+        is_strict,
+        texts,
+        may_lack_text,
     )
     for row in calendar.rows:
         if row.repeat is None:
@@ -150,6 +170,8 @@ class _RowResolver:
     _latest: datetime
     _rules: RuleSet
     _is_strict: bool
+    _texts: Mapping[int, str]
+    _may_lack_text: bool
     posts: list[PlannedPost] = field(default_factory=list)
     problems: list[Diagnostic] = field(default_factory=list)
     _valid_pages: dict[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -171,11 +193,13 @@ class _RowResolver:
             if time is not None and time <= self._now:
                 self._ignore_page_problems(known)
                 return
-            self._validate(self._fit_page(row, {}), "", ())
+            self._validate(self._fit_page(row, {}), "", (), may_lack_text=row.lacks_text)
         files = self._inspect_files(row) if row.media_files else ()
         for page in pages:
-            post_row = self._fit_page(row, page)
-            self._validate(post_row, str(page.get("platform") or ""), files)
+            text = self._texts.get(len(self.posts))
+            post_row = self._fit_page(row if text is None else _with_text(row, text), page)
+            platform = str(page.get("platform") or "")
+            self._validate(post_row, platform, files, may_lack_text=post_row.lacks_text)
             page_id, takes_slot = str(page["id"]), row.scheduled_at == NEXT_SLOT
             scheduled_at = UNPLACED if takes_slot else self._parse_time(row, page)
             if scheduled_at is not None:
@@ -271,7 +295,7 @@ class _RowResolver:
             return None
         other = ZoneInfo("UTC" if zone.key == LAST_ZONE else LAST_ZONE)
         message = ""
-        if self._is_relative(text, zone, at):
+        if is_relative(self._calendar, text, zone, self._now):
             message = f"{text!r} is relative to the day of the run; write the date"
         elif self._is_same_in(other, text, at):
             message = (
@@ -423,7 +447,9 @@ class _RowResolver:
                 self._add(row, "media_files", f"{path.name} {error.message}")
         return tuple(files)
 
-    def _validate(self, row: Row, platform: str, files: Sequence[MediaFile]) -> None:
+    def _validate(
+        self, row: Row, platform: str, files: Sequence[MediaFile], *, may_lack_text: bool = False
+    ) -> None:
         if row.has_invalid_content:
             return
         media: list[Media] = []
@@ -439,6 +465,8 @@ class _RowResolver:
             is_strict=self._is_strict,
             has_secret=self._has_secret,
         ):
+            if may_lack_text and self._may_lack_text and problem.field == "message":
+                continue
             self._add(row, problem.field, problem.message, is_warning=problem.is_warning)
 
     def _parse_time(self, row: Row, page: Mapping[str, Any]) -> datetime | None:
@@ -448,7 +476,7 @@ class _RowResolver:
         if (
             zone is not None
             and time is not None
-            and self._is_relative(row.scheduled_at, zone, time)
+            and is_relative(self._calendar, row.scheduled_at, zone, self._now)
         ):
             message = f"{row.scheduled_at!r} is relative to the day of the run; write the date"
             self._add(row, "scheduled_at", message, is_warning=True)
@@ -480,14 +508,6 @@ class _RowResolver:
                 self._add(row, "timezone", error.text)
         return zone
 
-    def _is_relative(self, text: str, zone: ZoneInfo, time: datetime) -> bool:
-        if text[:4].isdigit():
-            return False
-        try:
-            return parse_row_time(self._calendar, text, zone, self._now + _LATER) != time
-        except TimeError:
-            return True
-
     def _get_zone(self, row: Row, page: Mapping[str, Any]) -> ZoneInfo:
         name = row.timezone or self._calendar.timezone
         if name is None and self._default_zone is not None:
@@ -509,3 +529,18 @@ def parse_row_time(calendar: Calendar, text: str, zone: ZoneInfo, now: datetime)
         if scheduler is None or not scheduler.skips_today or "next " not in text.lower():
             raise
         return parse_time(text, now=now + timedelta(days=1), zone=zone, date_order=date_order)
+
+
+def is_relative(calendar: Calendar, text: str, zone: ZoneInfo, now: datetime) -> bool:
+    """Return whether the time of a row is another one in a later run."""
+    if text[:4].isdigit():
+        return False
+    try:
+        later = parse_row_time(calendar, text, zone, now + _LATER)
+        return later != parse_row_time(calendar, text, zone, now)
+    except TimeError:
+        return True
+
+
+def _with_text(row: Row, text: str) -> Row:
+    return row._replace(content=row.content._replace(message=text), is_composed=True)

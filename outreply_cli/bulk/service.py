@@ -18,6 +18,7 @@ from outreply_cli.bulk.checks import (
     check_storage,
     check_times,
 )
+from outreply_cli.bulk.composed_texts import describe_rows, find_texts
 from outreply_cli.bulk.doubts import (
     Doubt,
     find_conflicts,
@@ -47,12 +48,12 @@ from outreply_cli.bulk.remote_state import (
     fetch_remote_state,
     fetch_statuses,
 )
-from outreply_cli.bulk.resolve import PlannedPost, resolve_rows
+from outreply_cli.bulk.resolve import PlannedPost, ResolvedRows, resolve_rows
 from outreply_cli.cancellation import CancellationToken
 from outreply_cli.errors import CalendarError, InvalidInputError, OutReplyError
 from outreply_cli.journal.journal import Journal
 from outreply_cli.journal.locks import CalendarBusyError
-from outreply_cli.journal.models import EntryState, JournalEntry, RowHistory
+from outreply_cli.journal.models import ComposedText, EntryState, JournalEntry, RowHistory
 from outreply_cli.media.files import StorageLimits
 from outreply_cli.media.uploader import Uploader
 from outreply_cli.posts.content import Diagnostic, PostContent
@@ -97,6 +98,7 @@ class BulkOptions:
         rules: Rules of the platforms.
         is_strict: Whether a row that breaks one of them is an error.
         approval: What may be sent; None for everything.
+        composes: Whether rows without a text are composed, so that they are no error.
     """
 
     zone: ZoneInfo | None
@@ -110,13 +112,15 @@ class BulkOptions:
     rules: RuleSet = DEFAULT_RULES
     is_strict: bool = False
     approval: "Approval | None" = None
+    composes: bool = False
 
 
 @dataclass(frozen=True)
 class OpenCalendar:
     """A calendar file, the calendar of the journal that it belongs to, and its posts.
 
-    `posts` are also those of series that are past, or after `latest`.
+    `posts` are also those of series that are past, or after `latest`. `resolve` returns the rows
+    with the texts that were composed for posts without one, by index.
     """
 
     calendar: Calendar
@@ -125,6 +129,18 @@ class OpenCalendar:
     problems: list[Diagnostic]
     notes: list[str]
     latest: datetime
+    resolve: Callable[[Mapping[int, str]], ResolvedRows]
+
+    def with_texts(self, texts: Mapping[int, str]) -> "OpenCalendar":
+        """Return the calendar with texts that were composed for posts without one, by index."""
+        composed = {
+            index: post.row.content.message or ""
+            for index, post in enumerate(self.posts)
+            if post.row.is_composed
+        }
+        resolved = self.resolve({**composed, **texts})
+        problems = [*self.calendar.problems, *resolved.problems]
+        return replace(self, posts=resolved.posts, problems=problems, notes=resolved.notes)
 
 
 @dataclass(frozen=True)
@@ -191,23 +207,33 @@ class BulkService:
         """
         now = self._client.now()
         latest = min(now, self._options.planned_at or now) + SCHEDULE_LATEST
-        resolved = resolve_rows(
-            calendar,
-            self.account.pages,
-            zone=self._options.zone,
-            brand_zone=self._client.brand_zone,
-            now=now,
-            storage=self._storage,
-            has_secret=self._client.transport.holds_secret,
-            latest=latest,
-            rules=self._options.rules,
-            is_strict=self._options.is_strict,
-        )
+
+        def resolve(texts: Mapping[int, str]) -> ResolvedRows:
+            return resolve_rows(
+                calendar,
+                self.account.pages,
+                zone=self._options.zone,
+                brand_zone=self._client.brand_zone,
+                now=now,
+                storage=self._storage,
+                has_secret=self._client.transport.holds_secret,
+                latest=latest,
+                rules=self._options.rules,
+                is_strict=self._options.is_strict,
+                texts=texts,
+                may_lack_text=self._options.composes,
+            )
+
+        resolved = resolve({})
+        # Before the calendar is known: its rows are compared with their texts.
+        found = self._find_texts("", resolved.posts, now)
+        if found:
+            resolved = resolve({index: text.text for index, text in found.items()})
         posts, problems = resolved.posts, [*calendar.problems, *resolved.problems]
         if not posts and not all(problem.is_warning for problem in calendar.problems):
             raise calendar_error(problems)
         identity = identify_calendar(self._journal, self.account.fingerprint, calendar, posts, now)
-        return OpenCalendar(calendar, identity, posts, problems, resolved.notes, latest)
+        return OpenCalendar(calendar, identity, posts, problems, resolved.notes, latest, resolve)
 
     def check_approval(self, opened: Sequence[OpenCalendar]) -> None:
         """Raise InvalidApprovalError if the approval is not one of these calendars."""
@@ -247,6 +273,7 @@ class BulkService:
             OutReplyError: The account cannot be read.
         """
         now = self._client.now()
+        opened = self._with_kept_texts(opened, now, record=reconcile)
         identity, posts, problems = opened.identity, opened.posts, opened.problems
         account, name = self.account.fingerprint, identity.id
         known_id = name if reconcile else identity.known_id
@@ -318,7 +345,15 @@ class BulkService:
                 self._limits,
                 now=now,
                 window=window,
-                fixed_rows={*doubts, *(i for i, row in enumerate(rows) if row.post.takes_slot)},
+                # A lost text that was composed is looked for at the row's own time.
+                fixed_rows={
+                    *doubts,
+                    *(
+                        i
+                        for i, row in enumerate(rows)
+                        if row.post.takes_slot or row.post.lacks_text or row.post.row.is_composed
+                    ),
+                },
             )
             problems = [*problems, *unplaced]
             rows, orphaned = match([*posts, *(row.post for row in lapsed)])
@@ -347,8 +382,73 @@ class BulkService:
             return []
         return find_conflicts(rows, others, calendar_id, self._journal.calendars(account))
 
-    def plan(self, opened: OpenCalendar, *, reconcile: bool) -> PlannedCalendar:
+    def _find_texts(
+        self, calendar_id: str, posts: Sequence[PlannedPost], now: datetime
+    ) -> dict[int, ComposedText]:
+        """Return the kept texts of posts without one in the file, by index."""
+        rows = describe_rows(calendar_id, posts)
+        kept = self._journal.composed_texts(self.account.fingerprint) if rows else []
+        return find_texts(rows, kept, now)
+
+    def _with_kept_texts(
+        self, opened: OpenCalendar, now: datetime, *, record: bool
+    ) -> OpenCalendar:
+        """Return a calendar with the kept texts of its rows; `record` where rows were moved."""
+        known_id = opened.identity.known_id
+        rows = describe_rows(known_id, opened.posts)
+        found = self._find_texts(known_id, opened.posts, now)
+        moved = {
+            index: text
+            for index, text in found.items()
+            if text != rows[index]._replace(text=text.text, content=text.content)
+        }
+        if record and moved:
+            self._journal.keep_texts(
+                self.account.fingerprint,
+                [rows[index]._replace(text=text.text) for index, text in moved.items()],
+                replaced=[text for text in moved.values() if text.calendar == known_id],
+            )
+        new = {
+            index: text.text
+            for index, text in found.items()
+            if not opened.posts[index].row.is_composed
+        }
+        return opened.with_texts(new) if new else opened
+
+    def find_uncomposed(self, opened: OpenCalendar) -> dict[int, PlannedPost]:
+        """Return the posts that would be sent and have no text, by index.
+
+        A row that may have been scheduled already, or whose text is kept, is not one of them.
+
+        Raises:
+            CalendarError: The calendar has errors.
+            OutReplyError: The account cannot be read.
+        """
+        planned = self.plan(opened, reconcile=False, may_lack_text=True)
+        self.forget_plans()
+        wanted = {
+            (post.position, post.scheduled_at) for post in planned.plan.new_posts if post.lacks_text
+        }
+        return {
+            index: post
+            for index, post in enumerate(opened.posts)
+            if (post.position, post.scheduled_at) in wanted
+        }
+
+    def keep_texts(self, opened: OpenCalendar, texts: Mapping[int, str]) -> None:
+        """Keep the texts that were composed for posts, by index; raises StorageError."""
+        rows = describe_rows(opened.identity.known_id, opened.posts)
+        self._journal.keep_texts(
+            self.account.fingerprint,
+            [rows[index]._replace(text=text) for index, text in texts.items()],
+        )
+
+    def plan(
+        self, opened: OpenCalendar, *, reconcile: bool, may_lack_text: bool = False
+    ) -> PlannedCalendar:
         """Plan a calendar; arguments as for `diff`.
+
+        With `may_lack_text`, posts may have no text yet.
 
         Raises:
             CalendarError: The calendar has errors; all of them are listed.
@@ -368,6 +468,8 @@ class BulkService:
         plan, late = leave_out_late(plan, self._client.now())
         posts = self._with_planned(diff.remote)
         problems = sort_diagnostics([*problems, *late, *self._check(plan, posts)])
+        if not may_lack_text and all(problem.is_warning for problem in problems):
+            problems += _check_texts(plan, composes=self._options.composes)
         errors = [problem for problem in problems if not problem.is_warning]
         if errors:
             # If another process has taken over, the lists of posts may be older than the journal.
@@ -445,6 +547,12 @@ class BulkService:
         draft = draft_from_post(row, post)
         if dry_run:
             return self._journal.preview(draft, post_id)
+        text = str(draft.body.get("message") or "")
+        if text:
+            # The post has the text of a row that has none in the file.
+            for own in describe_rows(draft.calendar, [row.post]).values():
+                kept = own._replace(text=text)
+                self._journal.keep_texts(draft.account, [kept], replaced=[own])
         if entry is not None and entry.state == EntryState.SENT:
             self._journal.mark_done(entry, post_id)
             return self._journal.entry(entry.id)
@@ -734,6 +842,18 @@ class BulkService:
             )
 
 
+def _check_texts(plan: Plan, *, composes: bool) -> Iterator[Diagnostic]:
+    """Yield an error for each post without a text that would be sent.
+
+    If the calendar `composes`, media do not stand for a text.
+    """
+    for post in plan.new_posts:
+        content = post.row.content
+        has_media = post.media_files or content.media_ids or content.media_urls
+        if post.lacks_text and (composes or not has_media):
+            yield post.row.diagnostic("message", "the row has no text yet; run the command again")
+
+
 def _needs_upload(action: Action) -> bool:
     is_new = action.kind in {ActionType.CREATE, ActionType.CHANGE}
     return is_new and action.post is not None and bool(action.post.media_files)
@@ -830,7 +950,13 @@ def _drop_settled(
     problems: Iterable[Diagnostic], rows: Sequence[MatchedRow], statuses: Mapping[int, PostStatus]
 ) -> list[Diagnostic]:
     """Return the problems that still matter."""
-    problems = list(problems)
+    # What is held is not sent, and needs no text.
+    held = {row.post.row.line for row in rows if row.doubt and row.post.lacks_text}
+    problems = [
+        problem
+        for problem in problems
+        if problem.field != "message" or (problem.row_line or problem.line) not in held
+    ]
     if not problems or all(row.entry is None for row in rows):
         return problems
     # A series goes on after the posts that are done.

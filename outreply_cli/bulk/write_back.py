@@ -1,17 +1,19 @@
-"""Writing chosen times into a CSV calendar, which keeps every other byte.
+"""Writing chosen times and composed texts into a calendar, which keeps every other byte.
 
-A cell is replaced in place. The result is read again, and is refused unless it differs from the
-calendar in these times only, so a file that this module does not understand stays as it is.
+A cell of a CSV file is replaced in place; a YAML file gets a line. The result is read again, and is
+refused unless it differs from the calendar in these values only, so a file that this module does
+not understand stays as it is.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from outreply_cli.bulk.calendar import Calendar, normalize_field
+from outreply_cli.bulk.calendar import Calendar, Row, normalize_field
 from outreply_cli.bulk.csv_reader import parse_csv
 from outreply_cli.bulk.headers import get_target
 from outreply_cli.posts.slots import NEXT_SLOT
@@ -23,11 +25,15 @@ _FIELD = "scheduled_at"
 
 @dataclass(frozen=True)
 class EditedCalendar:
-    """The content of a calendar file, before and after times were written into it."""
+    """The content of a calendar file, before and after values were written into it.
+
+    `calendar` is the calendar that is read from the new content.
+    """
 
     path: Path
     before: bytes
     after: bytes
+    calendar: Calendar
 
     def save(self) -> bool:
         """Replace the file; return False if it has changed since it was read.
@@ -48,6 +54,35 @@ def write_times(calendar: Calendar, times: Mapping[int, str]) -> EditedCalendar 
 
     None if the file is not CSV, has no column for the times, or is not the one that was read.
     """
+    expected = [
+        row._replace(scheduled_at=times[row.line]) if row.line in times else row
+        for row in calendar.rows
+    ]
+    return _write(calendar, expected, partial(_edit_csv, field=_FIELD, values=times))
+
+
+def write_texts(calendar: Calendar, texts: Mapping[int, str]) -> EditedCalendar | None:
+    """Return the file of `calendar` with the messages `texts` by line, as `write_times` does.
+
+    A YAML file can be written, too, and a CSV file without a column for messages gets one.
+    """
+    expected = [
+        row._replace(content=row.content._replace(message=texts[row.line]))
+        if row.line in texts
+        else row
+        for row in calendar.rows
+    ]
+    edit_csv = partial(_edit_csv, field="message", values=texts)
+    return _write(calendar, expected, edit_csv, texts)
+
+
+def _write(
+    calendar: Calendar,
+    expected: Sequence[Row],
+    edit_csv: Callable[[str, str, Mapping[str, str]], str | None],
+    texts: Mapping[int, str] | None = None,
+) -> EditedCalendar | None:
+    """Return the edited file if it has the `expected` rows; a YAML file can have new `texts`."""
     if calendar.is_remote:
         return None
     try:
@@ -58,37 +93,86 @@ def write_times(calendar: Calendar, times: Mapping[int, str]) -> EditedCalendar 
         text = before[len(mark) :].decode(encoding)
     except (OSError, ValueError):
         return None
-    for delimiter in (",", ";", "\t"):
-        edited = _edit(text, delimiter, calendar.settings.columns, times)
+    if calendar.header:
+        edits = [
+            edit_csv(text, delimiter, calendar.settings.columns) for delimiter in (",", ";", "\t")
+        ]
+    elif texts is not None:
+        from outreply_cli.bulk.yaml_reader import insert_messages
+
+        edits = [insert_messages(text, texts)]
+    else:
+        return None
+    for edited in edits:
         if edited is None:
             continue
         after = mark + edited.encode(encoding)
-        if _has_only_times(calendar, after, times):
-            return EditedCalendar(calendar.path, before, after)
+        written = Calendar(
+            calendar.file_name, calendar.path, calendar.settings, files=calendar.files
+        )
+        if calendar.header:
+            parse_csv(written, after)
+        else:
+            from outreply_cli.bulk.yaml_reader import parse_yaml
+
+            parse_yaml(written, after)
+        # A text of several lines moves the rows below it.
+        has_rows = [*map(_without_line, written.rows)] == [*map(_without_line, expected)]
+        before_problems, problems = (
+            [problem._replace(line=0, row_line=0) for problem in item.problems]
+            for item in (calendar, written)
+        )
+        if has_rows and problems == before_problems:
+            return EditedCalendar(calendar.path, before, after, written)
     return None
 
 
-def _edit(
-    text: str, delimiter: str, columns: Mapping[str, str], times: Mapping[int, str]
+def _without_line(row: Row) -> Row:
+    return row._replace(line=0, variants=tuple(map(_without_line, row.variants)))
+
+
+def _edit_csv(
+    text: str, delimiter: str, columns: Mapping[str, str], field: str, values: Mapping[int, str]
 ) -> str | None:
-    """Return `text` with `times`; None if no line before them names the column of times."""
+    """Return `text` with `values` by line; None if no line before them is a header.
+
+    Messages get a column if there is none.
+    """
     parts, position, index = [], 0, None
-    for line, cells in _split(text, delimiter):
-        values = [text[start:end].strip().lower() for start, end in cells]
+    for line, cells, record_end in _split(text, delimiter):
+        written = [text[start:end].strip().lower() for start, end in cells]
         if index is None:
             fields = [
-                columns.get(name, normalize_field(name) or get_target(name)) for name in values
+                columns.get(name, normalize_field(name) or get_target(name)) for name in written
             ]
-            index = fields.index(_FIELD) if _FIELD in fields else None
-        elif line in times and index < len(cells) and values[index] in {"", NEXT_SLOT}:
+            index = fields.index(field) if field in fields else None
+            if index is None and field == "message" and "page" in fields:
+                parts += [text[:record_end], f"{delimiter}{field}"]
+                index, position = len(cells), record_end
+        elif line in values and index >= len(cells) and field == "message":
+            missing = delimiter * (index + 1 - len(cells))
+            value = _quote(values[line], delimiter)
+            parts += [text[position:record_end], missing, value]
+            position = record_end
+        elif line in values and index < len(cells) and written[index] in {"", NEXT_SLOT}:
             start, end = cells[index]
-            parts += [text[position:start], times[line]]
+            if text[start - 1 : start] == '"':
+                value = values[line].replace('"', '""')
+            else:
+                value = _quote(values[line], delimiter)
+            parts += [text[position:start], value]
             position = end
     return None if index is None else "".join([*parts, text[position:]])
 
 
-def _split(text: str, delimiter: str) -> Iterator[tuple[int, list[tuple[int, int]]]]:
-    """Yield the line of each record, and where its cells start and end inside their quotes."""
+def _quote(value: str, delimiter: str) -> str:
+    """Return a value as a cell."""
+    is_plain = value == value.strip() and not set(value) & {delimiter, '"', "\r", "\n"}
+    return value if is_plain else '"{}"'.format(value.replace('"', '""'))
+
+
+def _split(text: str, delimiter: str) -> Iterator[tuple[int, list[tuple[int, int]], int]]:
+    """Yield each record: its line, where its cells start and end in their quotes, and its end."""
     edge, whitespace = re.escape(delimiter), " \t".replace(delimiter, "")
     cell = re.compile(
         rf'[{whitespace}]*"(?P<quoted>[^"]*(?:""[^"]*)*)"[{whitespace}]*(?={edge}|[\r\n]|\Z)'
@@ -103,16 +187,6 @@ def _split(text: str, delimiter: str) -> Iterator[tuple[int, list[tuple[int, int
             cells.append(match.span("plain" if match["quoted"] is None else "quoted"))
             is_open = text.startswith(delimiter, match.end())
             position = match.end() + is_open
+        yield line, cells, position
         position += 2 if text.startswith("\r\n", position) else 1
-        yield line, cells
         line += len(re.findall(r"\r\n|\r|\n", text[start:position]))
-
-
-def _has_only_times(calendar: Calendar, content: bytes, times: Mapping[int, str]) -> bool:
-    edited = Calendar(calendar.file_name, calendar.path, calendar.settings, files=calendar.files)
-    parse_csv(edited, content)
-    expected = [
-        row._replace(scheduled_at=times[row.line]) if row.line in times else row
-        for row in calendar.rows
-    ]
-    return edited.rows == expected and edited.problems == calendar.problems

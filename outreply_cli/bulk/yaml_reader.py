@@ -1,8 +1,10 @@
 """YAML calendars, and JSON ones: the same document in another notation."""
 
 import difflib
+import json
 import math
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import yaml
@@ -84,6 +86,38 @@ def parse_yaml(calendar: Calendar, content: bytes) -> None:
         _parse_root(calendar, text, root)
     elif not calendar.problems:
         calendar.add_error(1, "", f"the file is not a calendar; {_EXPECTED}")
+
+
+def insert_messages(text: str, texts: Mapping[int, str]) -> str:
+    """Return a YAML or JSON document whose posts on the lines of `texts` have these messages."""
+    root = yaml.compose(text, Loader=yaml.SafeLoader)
+    posts = root
+    if isinstance(root, yaml.MappingNode):
+        posts = next((value for key, value in root.value if key.value == "posts"), None)
+    parts, position = [], 0
+    for post in posts.value if isinstance(posts, yaml.SequenceNode) else ():
+        message = texts.get(post.start_mark.line + 1)
+        if message is None:
+            continue
+        if "{{" in message:
+            message = message.replace("{{", "{{{{").replace("}}", "}}}}")
+        # Valid in YAML, too, also with the line breaks of Unicode.
+        value = _NOT_IN_YAML.sub(
+            lambda match: f"\\u{ord(match[0]):04x}", json.dumps(message, ensure_ascii=False)
+        )
+        own = next((value for key, value in post.value if key.value == "message"), None)
+        start = end = post.start_mark.index
+        if own is not None:
+            start, end = own.start_mark.index, own.end_mark.index
+            value = f" {value}" if text[start - 1 : start] == ":" else value
+        elif post.flow_style:
+            start = end = start + 1
+            value = f'"message": {value}, '
+        else:
+            value = f"message: {value}\n{' ' * post.start_mark.column}"
+        parts += [text[position:start], value]
+        position = end
+    return "".join([*parts, text[position:]])
 
 
 def reject_yaml_bombs(text: str) -> None:

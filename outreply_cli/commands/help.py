@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from outreply_cli.spec.platform_rules import Rule
 
 TOPICS = (
-    "times", "calendar", "slots", "platforms", "reliability", "team", "environment", "exit-codes",
-    "output", "webhooks", "security",
+    "times", "calendar", "slots", "platforms", "compose", "reliability", "team", "environment",
+    "exit-codes", "output", "webhooks", "security",
 )  # fmt: skip
 _DIRECTORY = Path(__file__).parent.parent / "topics"
 

@@ -78,6 +78,17 @@ class ReplyService:
             key=lambda reply: reply.at,
         )
 
+    def find_sent(self, comment_id: str, key: str | None = None) -> str | None:
+        """Return the text of the reply that was or may have been sent, with `key` or as the last.
+
+        None if no command has sent one from this store.
+        """
+        if key is not None:
+            reply = self._store.reply_for(comment_id, f"key {key}")
+            return None if reply is None else reply.message
+        replies = self._store.replies(comment_id)
+        return replies[-1].message if replies else None
+
     def send(self, comment_id: str, message: str, key: str | None = None) -> ReplyResult:
         """Reply to a comment.
 

@@ -3,7 +3,7 @@
 Reference: GET /comments. The page's own replies are comments with a `parent_id`.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -82,6 +82,26 @@ def build_threads(
         if get_id(comment) not in reached:
             append(comment, 0)
     return threaded
+
+
+def find_thread(
+    comments: Sequence[ThreadedComment], comment_id: str
+) -> tuple[ThreadedComment, list[ThreadedComment]] | None:
+    """Return a comment and all comments of its thread, its own replies included; None if missing.
+
+    `comments` are those of one post, as `build_threads` returns them.
+    """
+    thread: list[ThreadedComment] = []
+    found = None
+    for threaded in comments:
+        if threaded.depth == 0:
+            if found is not None:
+                break
+            thread = []
+        thread.append(threaded)
+        if threaded.id == comment_id:
+            found = threaded
+    return None if found is None else (found, thread)
 
 
 def get_id(comment: Comment) -> str:

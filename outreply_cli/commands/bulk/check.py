@@ -9,6 +9,7 @@ from outreply_cli.cli.options import command
 from outreply_cli.commands.bulk.github_actions import annotate_problems
 from outreply_cli.commands.bulk.options import Files, ReadOptions, parse_options
 from outreply_cli.commands.bulk.shared import load_calendars
+from outreply_cli.commands.composition import ComposeWith
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.ui.errors import merge_problems
@@ -26,6 +27,7 @@ def run(
     files: Files,
     strict: Annotated[bool, typer.Option("--strict", help="Treat warnings as errors.")] = False,
     *,
+    compose_with: ComposeWith = None,
     reading: ReadOptions,
 ) -> None:
     """Check calendar files without an account or network.
@@ -33,7 +35,8 @@ def run(
     Prints each problem as FILE:LINE, and exits with 2 if there are errors. It checks times, texts,
     media files, URLs, keys, the rules of platforms, and the guardrails of pages within each file,
     but cannot know whether a page exists or what is already scheduled: `bulk schedule --dry-run`
-    does. Rows in the past are skipped, and times may be more than 75 days ahead.
+    does. Rows in the past are skipped, and times may be more than 75 days ahead. With
+    --compose-with, rows may have no text; the program is not run.
 
     Example: outreply bulk check launch.csv
 
@@ -41,11 +44,13 @@ def run(
     """
     from outreply_cli.bulk.offline import check_offline
 
-    options = parse_options(context, reading)
+    options = parse_options(context, reading, composes=compose_with is not None)
     calendars = load_calendars(context, files, reading)
     now = context.clock.now()
     checks = [
-        check_offline(calendar, zone=options.zone, now=now, rules=options.rules)
+        check_offline(
+            calendar, zone=options.zone, now=now, rules=options.rules, composes=options.composes
+        )
         for calendar in calendars
     ]
     problems = [
@@ -70,6 +75,12 @@ def run(
     rows = sum(len(calendar.rows) for calendar in calendars)
     past = sum(check.past_rows for check in checks)
     skipped = f"; skipped {past} in the past" if past else ""
+    composed = sum(check.composed_rows for check in checks)
+    if composed:
+        context.info(
+            f"{composed} row{'s have' if composed > 1 else ' has'} no text; `bulk schedule "
+            f"--compose-with` composes {'them' if composed > 1 else 'it'}."
+        )
     context.info(f"Checked {rows - past} row{'s' * (rows - past != 1)}{skipped}.")
 
 

@@ -257,6 +257,7 @@ def parse_options(
     adopt: bool = True,
     concurrency: int = 4,
     no_upload: bool = False,
+    composes: bool = False,
 ) -> BulkOptions:
     """Return the options of a run; raises InvalidInputError."""
     planning = planning or PlanOptions()
@@ -270,6 +271,7 @@ def parse_options(
         allow_upload=not no_upload,
         rules=load_rules(context.config_dir),
         is_strict=planning.strict,
+        composes=composes,
     )
 
 

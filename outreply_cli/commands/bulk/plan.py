@@ -9,6 +9,7 @@ import typer
 from outreply_cli.bulk.calendar import STDIN, is_address
 from outreply_cli.bulk.reports import build_report, results_from_plan
 from outreply_cli.cli.options import command
+from outreply_cli.commands.bulk.compose import RowComposeOptions, compose_rows
 from outreply_cli.commands.bulk.options import (
     File,
     PlanOptions,
@@ -31,10 +32,12 @@ def run(
     ],
     planning: PlanOptions,
     reading: ReadOptions,
+    composing: RowComposeOptions,
 ) -> None:
     """Save the plan of `bulk schedule` for review.
 
-    Apply the saved plan with `bulk apply`.
+    Apply the saved plan with `bulk apply`. Texts from --compose-with are kept in the file or the
+    store, where `bulk apply` finds them.
 
     Example: outreply bulk plan launch.csv -o launch.plan
 
@@ -47,9 +50,11 @@ def run(
     tz = reading.tz
     # The plan must not depend on the time zone of the machine that applies it.
     reading = replace(recall(context, file, reading), tz=tz or context.zone().key, forget=True)
-    options = parse_options(context, reading, planning)
+    composes = composing.compose_with is not None
+    options = parse_options(context, reading, planning, composes=composes)
     calendars = load_calendars(context, [file], reading)
     with bulk_context(context, options, calendars) as bulk:
+        compose_rows(context, bulk, calendars, composing)
         now = bulk.client.now()
         (planned,) = plan_calendars(context, bulk, calendars, reconcile=False)
     show_plans(context, [planned], tz)

@@ -97,8 +97,8 @@ def run(
     Example: outreply bulk reconcile launch.csv --yes
     """
     decisions = _parse_decisions(pair or [], separate or [], new or [])
-    # Identical posts are shown as pairs, too.
-    options = parse_options(context, reading, adopt=False)
+    # Identical posts are shown as pairs, too, and a text may still have to be composed.
+    options = parse_options(context, reading, adopt=False, composes=True)
     calendars = load_calendars(context, [file], reading)
     lock = None if dry_run else wait_lock
     with bulk_context(context, options, calendars, wait_lock=lock) as bulk:

@@ -8,6 +8,7 @@ import typer
 
 from outreply_cli.bulk.reports import ReportFile, results_from_plan
 from outreply_cli.cli.options import command
+from outreply_cli.commands.bulk.compose import RowComposeOptions, compose_rows
 from outreply_cli.commands.bulk.options import (
     Concurrency,
     Files,
@@ -60,12 +61,14 @@ def run(
             "terminal).",
         ),
     ] = None,
+    composing: RowComposeOptions,
 ) -> None:
     """Sync an account's scheduled posts with a calendar file.
 
     Run it again after editing the file: new rows are scheduled, edited rows replace their posts,
     and unchanged rows are skipped. A row without a time takes the next free slot of its page, and
-    keeps it in later runs; see: outreply help slots
+    keeps it in later runs; see: outreply help slots. With --compose-with, the text of a row without
+    one is composed once, and kept in the file or the store; see: outreply help compose
 
     With --approved, a post that was edited after its approval is held, and named with its line.
     Posts that are already scheduled stay as they are, unless an approved version replaces them.
@@ -78,8 +81,9 @@ def run(
     Example: outreply bulk schedule launch.csv --approved launch.approval.json
     """
     options = parse_options(
-        context, reading, planning, adopt=not no_adopt, concurrency=concurrency, no_upload=no_upload
-    )
+        context, reading, planning, adopt=not no_adopt, concurrency=concurrency,
+        no_upload=no_upload, composes=composing.compose_with is not None,
+    )  # fmt: skip
     if approved is not None:
         from outreply_cli.bulk.approval import load_approval
 
@@ -88,6 +92,7 @@ def run(
     report_file = ReportFile.check(report, calendars) if report is not None else None
     lock = None if dry_run else wait_lock
     with bulk_context(context, options, calendars, wait_lock=lock) as bulk:
+        compose_rows(context, bulk, calendars, composing)
         plans = plan_calendars(context, bulk, calendars, reconcile=not dry_run, claim=not dry_run)
         show_plans(context, plans, reading.tz)
         if dry_run:

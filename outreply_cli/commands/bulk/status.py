@@ -20,7 +20,8 @@ def run(context: Context, file: File, reading: ReadOptions) -> None:
     """
     from outreply_cli.bulk.status import IN_SYNC, UNKNOWN, compare_rows
 
-    options = parse_options(context, reading)
+    # A text may still have to be composed.
+    options = parse_options(context, reading, composes=True)
     calendars = load_calendars(context, [file], reading)
     with bulk_context(context, options, calendars) as bulk:
         (opened,) = bulk.open_calendars(calendars)

@@ -1,11 +1,12 @@
 """`outreply comments reply`."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from outreply_cli.cli.options import Yes, command
-from outreply_cli.commands.comments.shared import comment_store, resolve_comment
+from outreply_cli.commands.comments.shared import comment_store, compose_reply, resolve_comment
+from outreply_cli.commands.composition import ComposeOptions, show_text
 from outreply_cli.commands.posts.options import EditOption, FileOption, read_message
 from outreply_cli.commands.print_requests import print_requests
 from outreply_cli.context import Context
@@ -13,6 +14,10 @@ from outreply_cli.errors import InvalidInputError
 from outreply_cli.formats.text import quote
 from outreply_cli.times import format_time_short
 from outreply_cli.ui.columns import Column
+
+if TYPE_CHECKING:
+    from outreply_cli.api.client import Client
+    from outreply_cli.comments.store import CommentStore
 
 
 @command(prints=True)
@@ -31,6 +36,8 @@ def run(
             help="Read the text from a template with {author}, {username} and {post}.",
         ),
     ] = None,
+    *,
+    composing: ComposeOptions,
     key: Annotated[
         str | None,
         typer.Option(
@@ -42,6 +49,7 @@ def run(
     """Reply to a comment.
 
     The same text is sent only once. Asks for confirmation when the comment already has a reply.
+    With --compose-with, a comment that has been answered from this store is not answered again.
 
     Example: outreply comments reply $(outreply comments inbox --all -q | head -n 1) -m 'Thank you!' --yes
 
@@ -49,13 +57,7 @@ def run(
     """  # noqa: E501 - examples that can be pasted
     from outreply_cli.comments.replies import ReplyService, check_reply, fill_template
 
-    if template is None:
-        text = read_message(context, message, file, edit=edit) or ""
-        check_reply(text)
-    elif message is not None or file is not None or edit:
-        raise InvalidInputError("specify only one of -m, -F, --edit and --template")
-    else:
-        text = context.read_text(template).rstrip("\n")
+    text = _read_text(context, message, file, template, edit=edit, composing=composing)
     client = context.client()
     with comment_store(context, client) as store:
         comment = resolve_comment(client, store, comment)
@@ -70,10 +72,18 @@ def run(
             text = fill_template(text, seen, post or {})
             check_reply(text)
         replies = ReplyService(client, store)
-        if context.options.print_as:
+        is_sent = not context.options.print_as
+        existing = replies.existing_replies(comment) if key is None and is_sent else []
+        if composing.compose_with is not None:
+            sent = replies.find_sent(comment, key)
+            text = sent or _compose(
+                context, client, store, comment, composing, is_answered=bool(existing),
+                yes=yes or not is_sent,
+            )  # fmt: skip
+            existing = []
+        if not is_sent:
             print_requests(context, client, [replies.build_request(comment, text, key)])
             return
-        existing = replies.existing_replies(comment) if key is None else []
         if existing and text not in [reply.message for reply in existing]:
             last = existing[-1]
             at = format_time_short(last.at, context.zone())
@@ -92,3 +102,69 @@ def run(
     )  # fmt: skip
     if result.existed:
         context.info("Nothing sent; the comment already has this reply.")
+
+
+def _read_text(
+    context: Context,
+    message: str | None,
+    file: str | None,
+    template: str | None,
+    *,
+    edit: bool,
+    composing: ComposeOptions,
+) -> str:
+    """Read the text of a reply or its template; empty if it is composed later."""
+    from outreply_cli.comments.replies import check_reply
+
+    texts = (message is not None, file is not None, edit, template is not None)
+    if composing.compose_with is not None:
+        if any(texts):
+            raise InvalidInputError(
+                "specify only one of -m, -F, --edit, --template and --compose-with"
+            )
+        return ""
+    if template is None:
+        text = read_message(context, message, file, edit=edit) or ""
+        check_reply(text)
+        return text
+    if sum(texts) > 1:
+        raise InvalidInputError("specify only one of -m, -F, --edit and --template")
+    return context.read_text(template).rstrip("\n")
+
+
+def _compose(
+    context: Context,
+    client: "Client",
+    store: "CommentStore",
+    comment_id: str,
+    composing: ComposeOptions,
+    *,
+    is_answered: bool,
+    yes: bool,
+) -> str:
+    """Return the confirmed text of a program; raises InvalidInputError."""
+    from outreply_cli.api.client import get_page_id
+    from outreply_cli.comments.inbox import fetch_comments
+
+    if is_answered:
+        # A program composes another text each time: no script must answer twice.
+        raise InvalidInputError(
+            f"comment {comment_id} already has a reply",
+            hint="To reply again, use -m, -F or --edit, or a --key.",
+        )
+    tools = composing.make_composer(context, client, yes=yes)
+    assert tools is not None
+    seen = store.comment(comment_id)
+    if seen is None:
+        raise InvalidInputError(
+            f"cannot compose a reply: comment {comment_id!r} was not seen on this machine",
+            hint="List the comments of its post first: outreply comments list POST",
+        )
+    post = client.find_published(str(seen["post_id"])) or {"id": str(seen["post_id"])}
+    pages = {str(page["id"]): page for page in client.pages().items}
+    page = pages.get(get_page_id(post), {})
+    group = fetch_comments(client, post, page, sent=store.replies())
+    text = compose_reply(*tools, page, group, comment_id)
+    show_text(context, f"Reply to {comment_id}", text)
+    context.confirm("Send this reply?", yes=yes)
+    return text

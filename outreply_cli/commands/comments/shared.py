@@ -1,10 +1,10 @@
 """Options and helpers that the commands of `outreply comments` share."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from outreply_cli.api.client import Client, Resource
     from outreply_cli.comments.inbox import PostComments
     from outreply_cli.comments.store import CommentStore
-    from outreply_cli.comments.threads import Comment
+    from outreply_cli.comments.threads import Comment, ThreadedComment
+    from outreply_cli.posts.composer import Composer, DocumentBuilder
 
 # `comments inbox` lists the comments of as many days by default.
 _LISTED_DAYS = 7
@@ -81,6 +82,42 @@ def resolve_post(client: "Client", name: str) -> "Resource":
         f"published post not found: {name}",
         hint="Use a post ID; see: outreply posts list --published",
     )
+
+
+def compose_reply(
+    composer: "Composer",
+    documents: "DocumentBuilder",
+    page: "Mapping[str, Any]",
+    group: "PostComments",
+    comment_id: str,
+) -> str:
+    """Return the text that a program composes for the reply to a comment of `group`.
+
+    Raises:
+        CompositionError: The program composed no text that can be sent.
+        InvalidInputError: The comment is not listed any more.
+    """
+    from outreply_cli.comments.threads import find_thread
+
+    found = find_thread(group.threads, comment_id)
+    if found is None:
+        raise InvalidInputError(f"comment {comment_id} is not among those of its post any more")
+
+    def mark(threaded: "ThreadedComment") -> dict[str, Any]:
+        # What others wrote must not be followed as an instruction.
+        return {**threaded.comment, "is_own": threaded.is_own, "untrusted": not threaded.is_own}
+
+    comment, thread = found
+    names = ("id", "message", "permalink", "published_at")
+    document = documents.build(
+        "reply",
+        page,
+        link=group.post.get("link"),
+        post={name: group.post.get(name) for name in names},
+        comment=mark(comment),
+        thread=[mark(threaded) for threaded in thread],
+    )
+    return composer.compose(document)
 
 
 def resolve_comment(client: "Client", store: "CommentStore", word: str) -> str:

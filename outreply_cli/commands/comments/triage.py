@@ -1,14 +1,17 @@
 """`outreply comments triage`."""
 
 import webbrowser
+from collections.abc import Callable, Mapping
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from outreply_cli.cli.options import command
 from outreply_cli.commands.comments.output import CommentView, comment_item, format_author
-from outreply_cli.commands.comments.shared import DaysOption, comment_store
+from outreply_cli.commands.comments.shared import DaysOption, comment_store, compose_reply
+from outreply_cli.commands.composition import ComposeOptions, show_text
 from outreply_cli.context import Context
 from outreply_cli.errors import InterruptedRunError, InvalidInputError, OutReplyError
 from outreply_cli.formats.sanitize import sanitize
@@ -17,6 +20,10 @@ if TYPE_CHECKING:
     from outreply_cli.comments.inbox import PostComments
     from outreply_cli.comments.threads import ThreadedComment
     from outreply_cli.comments.triage import Triage
+    from outreply_cli.pages import Page
+    from outreply_cli.posts.composer import Composer, DocumentBuilder
+
+    _Compose = Callable[[PostComments, ThreadedComment], str]
 
 _PROMPT = "[r]eply, [e]dit in $EDITOR, [s]kip, [o]pen, [u]ndo, [q]uit? "
 
@@ -28,6 +35,8 @@ def run(
     skipped: Annotated[
         bool, typer.Option("--skipped", help="Include comments skipped before.")
     ] = False,
+    *,
+    composing: ComposeOptions,
 ) -> None:
     """Go through unanswered comments and reply to, skip or open each.
 
@@ -52,6 +61,7 @@ def run(
         )
     client = context.client(max_wait=None)
     now = client.now()
+    tools = composing.make_composer(context, client, yes=False)
     with comment_store(context, client) as store:
         recent = fetch_recent_posts(client, now - timedelta(days=days))
         with progress(context.notes, "Reading", len(recent.posts)) as bar:
@@ -59,8 +69,9 @@ def run(
         for group in groups:
             store.mark_seen(str(group.post["id"]), [threaded.comment for threaded in group.threads])
         triage = Triage(ReplyService(client, store), store, groups, include_skipped=skipped)
+        compose = None if tools is None else partial(_compose, *tools, recent.pages)
         try:
-            _run_triage(context, triage, CommentView(context.output, context.zone(), now))
+            _run_triage(context, triage, CommentView(context.output, context.zone(), now), compose)
             _send_queued(context, triage)
         except KeyboardInterrupt:
             context.echo_err("\n")
@@ -87,14 +98,17 @@ def _interruption(triage: "Triage") -> InterruptedRunError:
     )
 
 
-def _run_triage(context: Context, triage: "Triage", view: CommentView) -> None:
+def _run_triage(
+    context: Context, triage: "Triage", view: CommentView, compose: "_Compose | None"
+) -> None:
     shown = None
+    prompt = _PROMPT if compose is None else f"[c]ompose, {_PROMPT}"
     while (current := triage.current) is not None:
         group, threaded = current
         if shown != threaded.id:
             _show(context, view, group, threaded, triage.remaining)
             shown = threaded.id
-        typed = context.prompt(_PROMPT)
+        typed = context.prompt(prompt)
         if typed is None:
             # End of input (Ctrl-D) is handled like Ctrl-C: the queued reply is discarded.
             raise KeyboardInterrupt
@@ -102,9 +116,15 @@ def _run_triage(context: Context, triage: "Triage", view: CommentView) -> None:
         if letter == "q":
             return
         try:
-            if not _handle_choice(context, triage, group, letter):
+            if letter == "c" and compose is not None:
+                text = compose(group, threaded)
+                show_text(context, "Reply", text)
+                if context.prompt_yes_no("Use this reply?"):
+                    _reply(context, triage, text)
+            elif not _handle_choice(context, triage, group, letter):
                 unknown = f"Unknown choice {typed!r}. " if typed else ""
-                context.info(f"{unknown}Type r, e, s, o, u or q, then Enter.")
+                letters = "r, e, s, o, u or q" if compose is None else "c, r, e, s, o, u or q"
+                context.info(f"{unknown}Type {letters}, then Enter.")
         except OutReplyError as error:
             context.warn(error.message)
 
@@ -131,6 +151,19 @@ def _handle_choice(context: Context, triage: "Triage", group: "PostComments", le
     else:
         return False
     return True
+
+
+def _compose(
+    composer: "Composer",
+    documents: "DocumentBuilder",
+    pages: "Mapping[str, Page]",
+    group: "PostComments",
+    threaded: "ThreadedComment",
+) -> str:
+    from outreply_cli.api.client import get_page_id
+
+    page = pages.get(get_page_id(group.post), {})
+    return compose_reply(composer, documents, page, group, threaded.id)
 
 
 def _reply(context: Context, triage: "Triage", message: str) -> None:

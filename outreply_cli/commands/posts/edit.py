@@ -5,7 +5,8 @@ import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time
-from typing import Annotated, Any
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any
 from zoneinfo import ZoneInfo
 
 import typer
@@ -14,6 +15,7 @@ from outreply_cli.api.client import Client, Resource, post_time
 from outreply_cli.api.errors import NotFoundError
 from outreply_cli.bulk.remote_state import RemoteAccount, fetch_account
 from outreply_cli.cli.options import DisplayZone, Yes, command
+from outreply_cli.commands.composition import ComposeOptions
 from outreply_cli.commands.posts.options import (
     ContentOptions,
     DryRunOption,
@@ -47,6 +49,9 @@ from outreply_cli.times import format_time
 from outreply_cli.ui.columns import Column
 from outreply_cli.ui.editor import edit_message
 from outreply_cli.ui.progress import upload_bars
+
+if TYPE_CHECKING:
+    from outreply_cli.posts.composer import Composer, DocumentBuilder
 
 _Failures = list[tuple[str, OutReplyError]]
 # Fields that each part of --clear removes.
@@ -201,6 +206,7 @@ def run(
     context: Context,
     options: EditOptions,
     filters: PostFilters,
+    composing: ComposeOptions,
     post_ids: Annotated[
         list[str] | None, typer.Argument(metavar="[ID...]", help="Post IDs.")
     ] = None,
@@ -218,7 +224,8 @@ def run(
 
     Example: outreply posts edit --all --replace 'Black Friday=Cyber Monday' --dry-run
     """
-    _check_options(options, post_ids or [], has_filter=filters.is_given)
+    is_composing = composing.compose_with is not None
+    _check_options(options, post_ids or [], has_filter=filters.is_given, is_composing=is_composing)
     client, zone = context.client(), context.zone(tz)
     files = options.inspect_files(client)
     edit = options.read_edit(context, client, files)
@@ -228,8 +235,11 @@ def run(
         service.recover_pending()
     account = fetch_account(client)
 
+    tools = composing.make_composer(context, client, yes=yes or dry_run)
+    compose = None if tools is None else partial(_compose, *tools, account.pages)
+
     def make_edit(post: EditablePost) -> PostEdit:
-        return PostEdit(post, _edit_for(context, service, options, edit, post))
+        return PostEdit(post, _edit_for(context, service, options, edit, post, compose))
 
     if filters.is_given:
         ids = filters.find_ids(context, client, account.pages, zone)
@@ -241,7 +251,9 @@ def run(
         # Lists may be late: a post that is not scheduled any more was not selected.
         missing.clear()
     requested = len(found) + len(missing)
-    replaced, failures = _find_replaced(service, missing, options, make_edit)
+    # The text from an editor or a program differs in each run.
+    is_repeatable = not (options.edit or is_composing)
+    replaced, failures = _find_replaced(service, missing, make_edit if is_repeatable else None)
     if requested == 1 and failures:
         raise failures[0][1]
     edits = [item for item in map(make_edit, service.read_for_edit(found)) if item.changes]
@@ -290,24 +302,29 @@ def _print_unsent(
     context.info("Dry run: nothing was sent.")
 
 
-def _check_options(options: EditOptions, ids: Sequence[str], *, has_filter: bool) -> None:
+def _check_options(
+    options: EditOptions, ids: Sequence[str], *, has_filter: bool, is_composing: bool
+) -> None:
     if has_filter == bool(ids):
         raise InvalidInputError(
             "specify either post IDs, or a filter: --all, --page, --since or --until",
             hint="List the posts with: outreply posts list",
         )
-    given = [options.undo, options.sets_content, bool(options.replace)]
+    sets_content = options.sets_content or is_composing
+    given = [options.undo, sets_content, bool(options.replace)]
     if not any(given):
         raise InvalidInputError(
-            "nothing to edit; specify -m, -F, --edit, --replace, --media, --first-comment, --link, "
-            "--tiktok, --clear or --undo"
+            "nothing to edit; specify -m, -F, --edit, --compose-with, --replace, --media, "
+            "--first-comment, --link, --tiktok, --clear or --undo"
         )
     if options.undo and sum(given) > 1:
         raise InvalidInputError("--undo cannot be combined with other changes")
-    texts = (options.message is not None, options.file is not None, options.edit)
+    texts = (options.message is not None, options.file is not None, options.edit, is_composing)
     if sum(texts) + bool(options.replace) > 1:
-        raise InvalidInputError("specify only one of -m, -F, --edit and --replace")
-    if has_filter and (options.undo or options.sets_content):
+        raise InvalidInputError("specify only one of -m, -F, --edit, --compose-with and --replace")
+    if is_composing and "message" in (options.clear or ()):
+        raise InvalidInputError("--clear message contradicts another option")
+    if has_filter and (options.undo or sets_content):
         raise InvalidInputError(
             "filters select posts for --replace only, so that different posts do not get the same "
             "content",
@@ -357,8 +374,9 @@ def _edit_for(
     options: EditOptions,
     edit: ContentEdit,
     post: EditablePost,
+    compose: Callable[[EditablePost, ContentEdit], str] | None,
 ) -> ContentEdit:
-    """Return the edit of one post: with the text from the editor, or its earlier content."""
+    """Return the edit of one post: with its text from the editor or a program, or undone."""
     if options.undo:
         earlier = service.find_earlier_content(post.entry)
         if earlier is None:
@@ -366,6 +384,8 @@ def _edit_for(
                 f"no earlier content of post {post.post_id} is in the journal of this machine"
             )
         return ContentEdit.restoring(earlier)
+    if compose is not None:
+        return replace(edit, fields={**edit.fields, "message": compose(post, edit)})
     if options.edit:
         current = str(post.body.get("message") or "")
         text = edit_message(context.environ, current)
@@ -374,11 +394,29 @@ def _edit_for(
     return edit
 
 
+def _compose(
+    composer: "Composer",
+    documents: "DocumentBuilder",
+    pages: Sequence[Page],
+    post: EditablePost,
+    edit: ContentEdit,
+) -> str:
+    """Return the new text of a post; raises CompositionError."""
+    page = next((page for page in pages if str(page["id"]) == post.page_id), {"id": post.page_id})
+    document = documents.build(
+        "edit",
+        page,
+        scheduled_at=post.scheduled_at,
+        link=edit.fields.get("link", post.body.get("link")),
+        current_message=post.body.get("message"),
+    )
+    return composer.compose(document)
+
+
 def _find_replaced(
     service: PostService,
     missing: _Failures,
-    options: EditOptions,
-    make_edit: Callable[[EditablePost], PostEdit],
+    make_edit: Callable[[EditablePost], PostEdit] | None,
 ) -> tuple[list[dict[str, Any]], _Failures]:
     """Return missing posts that the same edit replaced earlier, and the errors of the others."""
     replaced: list[dict[str, Any]] = []
@@ -389,7 +427,7 @@ def _find_replaced(
             failures.append((post_id, error))
             continue
         old, new_id, body = found
-        item = None if options.edit else make_edit(old)
+        item = None if make_edit is None else make_edit(old)
         if item is not None and item.body == body:
             replaced.append(item.to_dict(new_id))
         else:

@@ -1,8 +1,9 @@
 """`outreply posts publish`."""
 
 from outreply_cli.cli.options import Yes, command
+from outreply_cli.commands.composition import ComposeOptions
 from outreply_cli.commands.posts.options import DryRunOption, PageOption, PostOptions
-from outreply_cli.commands.posts.shared import resolve_pages, send_posts
+from outreply_cli.commands.posts.shared import compose_texts, resolve_pages, send_posts
 from outreply_cli.context import Context
 from outreply_cli.pages import page_alias
 
@@ -12,6 +13,7 @@ def run(
     context: Context,
     page: PageOption,
     post: PostOptions,
+    composing: ComposeOptions,
     dry_run: DryRunOption = False,
     yes: Yes = False,
 ) -> None:
@@ -24,9 +26,15 @@ def run(
     content = post.read_content(context)
     client = context.client()
     pages = resolve_pages(client, page)
-    if not (dry_run or context.options.print_as):
-        aliases = ", ".join(page_alias(target) for target in pages)
-        context.confirm(f"Publish on {aliases} now?", yes=yes)
+    question = f"Publish on {', '.join(map(page_alias, pages))} now?"
+    if not (dry_run or context.options.print_as) and composing.compose_with is None:
+        context.confirm(question, yes=yes)
     files = post.inspect_files(client)
     targets = [(target, None) for target in pages]
-    send_posts(context, client, targets, content, files, post, context.zone(), dry_run=dry_run)
+    composed = compose_texts(
+        context, client, targets, content, post, composing, question, yes=yes, dry_run=dry_run
+    )
+    send_posts(
+        context, client, targets, content, files, post, context.zone(), dry_run=dry_run,
+        composed=composed,
+    )  # fmt: skip

@@ -1,6 +1,6 @@
 """`outreply posts schedule`."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from datetime import datetime
 from functools import partial
@@ -9,9 +9,16 @@ from typing import Annotated, Any
 import typer
 
 from outreply_cli.api.client import Client
-from outreply_cli.cli.options import TimeZone, command
+from outreply_cli.cli.options import TimeZone, Yes, command
+from outreply_cli.commands.composition import ComposeOptions
 from outreply_cli.commands.posts.options import DryRunOption, PageOption, PostOptions
-from outreply_cli.commands.posts.shared import resolve_pages, resolve_zones, send_posts
+from outreply_cli.commands.posts.shared import (
+    ComposedTexts,
+    compose_texts,
+    resolve_pages,
+    resolve_zones,
+    send_posts,
+)
 from outreply_cli.context import Context
 from outreply_cli.journal.journal import Journal
 from outreply_cli.media.files import MediaFile
@@ -37,8 +44,10 @@ def run(
         ),
     ],
     post: PostOptions,
+    composing: ComposeOptions,
     tz: TimeZone = None,
     dry_run: DryRunOption = False,
+    yes: Yes = False,
 ) -> None:
     """Schedule a post on one or more pages.
 
@@ -53,15 +62,24 @@ def run(
     client = context.client()
     pages = resolve_pages(client, page)
     files = post.inspect_files(client)
+    compose = partial(
+        compose_texts, context, client, content=content, post=post, composing=composing,
+        question="Schedule?", yes=yes, dry_run=dry_run,
+    )  # fmt: skip
     if at.strip().lower() == NEXT_SLOT:
-        _schedule_at_next_slot(context, client, pages, content, files, post, tz, dry_run=dry_run)
+        _schedule_at_next_slot(
+            context, client, pages, content, files, post, tz, compose, dry_run=dry_run
+        )
         return
     zones = resolve_zones(context, client, pages, tz)
     times = [parse_time(at, now=client.now(), zone=zone) for zone in zones]
     # A table has one time zone: that of the times if they share one.
     zone = zones[0] if len(set(zones)) == 1 else context.zone()
     targets = list(zip(pages, times, strict=True))
-    send_posts(context, client, targets, content, files, post, zone, dry_run=dry_run)
+    send_posts(
+        context, client, targets, content, files, post, zone, dry_run=dry_run,
+        composed=compose(targets),
+    )  # fmt: skip
 
 
 def _schedule_at_next_slot(
@@ -72,6 +90,7 @@ def _schedule_at_next_slot(
     files: Sequence[MediaFile],
     post: PostOptions,
     tz: str | None,
+    compose: Callable[[Sequence[tuple[Page, datetime | None]]], ComposedTexts | None],
     *,
     dry_run: bool,
 ) -> None:
@@ -96,7 +115,7 @@ def _schedule_at_next_slot(
     targets = list(zip(pages, times, strict=True))
     send_posts(
         context, client, targets, content, files, post, zone, dry_run=dry_run,
-        fetch_slots=fetch_slots,
+        fetch_slots=fetch_slots, composed=compose(targets),
     )  # fmt: skip
 
 

@@ -1,6 +1,8 @@
 """Code that the commands of `outreply posts` share."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -8,19 +10,21 @@ from zoneinfo import ZoneInfo
 
 from outreply_cli.api.client import Client, ListResult
 from outreply_cli.api.types import Post
+from outreply_cli.commands.composition import ComposeOptions, show_text
 from outreply_cli.commands.posts.options import PostOptions, option_for
 from outreply_cli.commands.posts.output import post_columns, report_posts
 from outreply_cli.commands.print_requests import print_requests
 from outreply_cli.context import Context
 from outreply_cli.errors import InvalidInputError
 from outreply_cli.ids import expand_ids
+from outreply_cli.journal.account import account_fingerprint
 from outreply_cli.journal.journal import Journal
 from outreply_cli.media.files import MediaFile
 from outreply_cli.pages import Page, page_alias, resolve_page
-from outreply_cli.posts.content import PostContent, validate_posts
+from outreply_cli.posts.content import Diagnostic, PostContent, validate_posts
 from outreply_cli.posts.listing import list_posts
 from outreply_cli.posts.rules import load_rules
-from outreply_cli.posts.service import PostService
+from outreply_cli.posts.service import KEY_CALENDAR, PostService
 from outreply_cli.posts.slot_finder import SlotFinder
 from outreply_cli.times import BRAND_ZONE
 from outreply_cli.ui.columns import Item
@@ -29,6 +33,77 @@ from outreply_cli.ui.progress import upload_bars
 # Time that failed posts are listed.
 FAILED_WINDOW = timedelta(days=30)
 TRUNCATED = "the API lists at most 100 posts of a page; there may be more"
+
+
+@dataclass(frozen=True)
+class ComposedTexts:
+    """The texts that a program composed for a post, by page ID.
+
+    Attributes:
+        known: IDs of pages whose text an earlier command with the same key has sent.
+        question: What to ask before they are sent.
+        yes: Whether that is not asked.
+    """
+
+    texts: Mapping[str, str]
+    known: frozenset[str]
+    question: str
+    yes: bool
+
+    def confirm(self, context: Context, pages: Iterable[Page]) -> None:
+        """Show the texts, and ask for a confirmation; raises InvalidInputError."""
+        new = [page for page in pages if str(page["id"]) not in self.known]
+        for page in new:
+            show_text(context, f"Text for {page_alias(page)}", self.texts[str(page["id"])])
+        context.confirm(self.question, yes=self.yes or not new)
+
+
+def compose_texts(
+    context: Context,
+    client: Client,
+    targets: Sequence[tuple[Page, datetime | None]],
+    content: PostContent,
+    post: PostOptions,
+    composing: ComposeOptions,
+    question: str,
+    *,
+    yes: bool,
+    dry_run: bool,
+) -> ComposedTexts | None:
+    """Compose the text of a post for each of `targets`; None without `--compose-with`.
+
+    A page whose post of the same `--key` exists has that post's text.
+
+    Raises:
+        InvalidInputError: The text is given, too, or the program failed.
+    """
+    if composing.compose_with is None:
+        return None
+    if content.message is not None:
+        raise InvalidInputError("specify only one of -m, -F, --edit and --compose-with")
+    tools = composing.make_composer(context, client, yes=yes or dry_run)
+    assert tools is not None
+    composer, documents = tools
+    texts = known_texts(context, client, post.key) if post.key else {}
+    known = frozenset(texts)
+    for page, at in targets:
+        if str(page["id"]) not in texts:
+            document = documents.build("post", page, scheduled_at=at, link=content.link)
+            texts[str(page["id"])] = composer.compose(document)
+    return ComposedTexts(texts, known, question, yes)
+
+
+def known_texts(context: Context, client: Client, key: str) -> dict[str, str]:
+    """Return the texts that the posts of a key have or may have, by page ID."""
+    if not context.store.exists:
+        return {}
+    with closing(context.store.open(allow_readonly=True)) as journal:
+        histories = journal.rows(account_fingerprint(client), f"{KEY_CALENDAR}{key}")
+    return {
+        history.row: str(history.active.body.get("message") or "")
+        for history in histories
+        if history.active is not None
+    }
 
 
 def send_posts(
@@ -42,23 +117,67 @@ def send_posts(
     *,
     dry_run: bool,
     fetch_slots: Callable[[Journal], SlotFinder] | None = None,
+    composed: ComposedTexts | None = None,
 ) -> None:
     """Validate, send and print the same post on pages; one without a time is published now.
 
     With `fetch_slots`, which returns the slots as they are now, it takes the next free one instead.
+    The `composed` texts, which are shown and confirmed, replace that of `content`.
     Unless `--keep-media` is given, uploaded `files` are deleted if no post is created.
     """
     pages = [page for page, _ in targets]
     media_ids = expand_ids(content.media_ids, "media", client.media, id_field="media_id")
     content = content._replace(media_ids=tuple(media_ids))
+    texts = {} if composed is None else composed.texts
+
+    def content_for(page: Page) -> PostContent:
+        return content._replace(message=texts.get(str(page["id"]), content.message))
+
     problems = validate_posts(
-        [(page, content, at) for page, at in targets],
+        [(page, content_for(page), at) for page, at in targets],
         client.now(),
         files=[file.to_media() for file in files],
         rules=load_rules(context.config_dir),
         is_strict=options.strict,
         has_secret=client.transport.holds_secret,
     )
+    _report_problems(context, problems, files)
+    if dry_run:
+        bodies = [content_for(page).body(str(page["id"]), at) for page, at in targets]
+        print_dry_run(context, bodies, zone, pages)
+        return
+    service = PostService(client, context.store, context.info)
+    if context.options.print_as:
+        content = service.find_uploads(content, files)
+        requests = [
+            service.build_request(page, content_for(page), scheduled_at=at, dedupe_key=options.key)
+            for page, at in targets
+        ]
+        print_requests(context, client, requests)
+        return
+    if composed is not None:
+        composed.confirm(context, pages)
+    service.recover_pending()
+    with upload_bars(context.notes, [file.size for file in files]) as bars:
+        content, new_media = service.upload(content, files, keep=options.keep_media, progress=bars)
+    results = [
+        service.post_at_next_slot(page, content_for(page), fetch_slots, dedupe_key=options.key)
+        if at is None and fetch_slots is not None
+        else service.post(page, content_for(page), scheduled_at=at, dedupe_key=options.key)
+        for page, at in targets
+    ]
+    # A post whose outcome is unknown may exist and use the media.
+    if not options.keep_media and all(
+        result.error and not result.error.maybe_applied for result in results
+    ):
+        service.delete_uploads(new_media)
+    report_posts(context, results, zone, pages)
+
+
+def _report_problems(
+    context: Context, problems: Sequence[Diagnostic], files: Sequence[MediaFile]
+) -> None:
+    """Print the warnings; raises InvalidInputError if there are errors."""
     for problem in problems:
         if problem.is_warning:
             context.warn(f"{option_for(problem.field)}: {problem.message}")
@@ -75,34 +194,6 @@ def send_posts(
             "; ".join(dict.fromkeys(errors)),
             hint="Nothing was sent. Correct the post and try again.",
         )
-    if dry_run:
-        bodies = [content.body(str(page["id"]), at) for page, at in targets]
-        print_dry_run(context, bodies, zone, pages)
-        return
-    service = PostService(client, context.store, context.info)
-    if context.options.print_as:
-        content = service.find_uploads(content, files)
-        requests = [
-            service.build_request(page, content, scheduled_at=at, dedupe_key=options.key)
-            for page, at in targets
-        ]
-        print_requests(context, client, requests)
-        return
-    service.recover_pending()
-    with upload_bars(context.notes, [file.size for file in files]) as bars:
-        content, new_media = service.upload(content, files, keep=options.keep_media, progress=bars)
-    results = [
-        service.post_at_next_slot(page, content, fetch_slots, dedupe_key=options.key)
-        if at is None and fetch_slots is not None
-        else service.post(page, content, scheduled_at=at, dedupe_key=options.key)
-        for page, at in targets
-    ]
-    # A post whose outcome is unknown may exist and use the media.
-    if not options.keep_media and all(
-        result.error and not result.error.maybe_applied for result in results
-    ):
-        service.delete_uploads(new_media)
-    report_posts(context, results, zone, pages)
 
 
 def resolve_posts(

@@ -1,0 +1,81 @@
+"""The options of commands that compose texts, and what these commands share."""
+
+import textwrap
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from outreply_cli.api.client import Client
+from outreply_cli.context import Context
+from outreply_cli.errors import InvalidInputError
+from outreply_cli.formats.sanitize import sanitize
+from outreply_cli.times import parse_duration
+
+if TYPE_CHECKING:
+    from outreply_cli.posts.composer import Composer, DocumentBuilder
+
+ComposeWith = Annotated[
+    str | None,
+    typer.Option(
+        "--compose-with",
+        metavar="CMD",
+        help="Compose the text with this program; see: outreply help compose",
+    ),
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComposeOptions:
+    """The options of a program that composes texts."""
+
+    compose_with: ComposeWith = None
+    compose_timeout: Annotated[
+        str, typer.Option(metavar="DURATION", help="Kill the composing program after this time.")
+    ] = "120s"
+    examples: Annotated[
+        int,
+        typer.Option(
+            metavar="COUNT",
+            min=0,
+            max=100,
+            help="Give the composing program this many earlier posts of the page.",
+        ),
+    ] = 0
+
+    def make_composer(
+        self, context: Context, client: Client, *, yes: bool
+    ) -> "tuple[Composer, DocumentBuilder] | None":
+        """Return the program and what makes its documents, or None without `--compose-with`.
+
+        With `yes`, nobody has to be asked about its texts.
+
+        Raises:
+            InvalidInputError: The program is not found, or nobody can be asked.
+        """
+        if self.compose_with is None:
+            return None
+        from outreply_cli.posts.composer import OPTION, Composer, DocumentBuilder
+        from outreply_cli.posts.rules import load_rules
+        from outreply_cli.subprocesses import resolve_command, strip_secrets
+
+        environ = strip_secrets(context.environ)
+        words = resolve_command(self.compose_with, OPTION, environ)
+        timeout = parse_duration(self.compose_timeout).total_seconds()
+        if not yes and not context.is_interactive:
+            raise InvalidInputError(
+                "confirmation required: a composed text is shown before it is used",
+                hint="Use --yes to confirm.",
+            )
+        rules = load_rules(context.config_dir)
+        return (
+            Composer(words, environ, timeout, client.transport.holds_secret),
+            DocumentBuilder(client, rules, self.examples),
+        )
+
+
+def show_text(context: Context, title: str, text: str) -> None:
+    """Print a composed text in full on stderr; `-q` does not suppress it."""
+    # Indented, so that no line of it looks like a question of outreply.
+    lines = textwrap.indent(sanitize(text, keep_lines=True), "  ", lambda _: True)
+    context.echo_err(f"{sanitize(title)}:\n{lines}\n")
