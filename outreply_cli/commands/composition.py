@@ -13,7 +13,7 @@ from outreply_cli.formats.sanitize import sanitize
 from outreply_cli.times import parse_duration
 
 if TYPE_CHECKING:
-    from outreply_cli.posts.composer import Composer, DocumentBuilder
+    from outreply_cli.posts.composer import Composer
 
 ComposeWith = Annotated[
     str | None,
@@ -43,10 +43,8 @@ class ComposeOptions:
         ),
     ] = 0
 
-    def make_composer(
-        self, context: Context, client: Client, *, yes: bool
-    ) -> "tuple[Composer, DocumentBuilder] | None":
-        """Return the program and what makes its documents, or None without `--compose-with`.
+    def make_composer(self, context: Context, client: Client, *, yes: bool) -> "Composer | None":
+        """Return the program, or None without `--compose-with`.
 
         With `yes`, nobody has to be asked about its texts.
 
@@ -55,7 +53,7 @@ class ComposeOptions:
         """
         if self.compose_with is None:
             return None
-        from outreply_cli.posts.composer import OPTION, Composer, DocumentBuilder
+        from outreply_cli.posts.composer import OPTION, Composer
         from outreply_cli.posts.rules import load_rules
         from outreply_cli.subprocesses import resolve_command, strip_secrets
 
@@ -68,10 +66,7 @@ class ComposeOptions:
                 hint="Use --yes to confirm.",
             )
         rules = load_rules(context.config_dir)
-        return (
-            Composer(words, environ, timeout, client.transport.holds_secret),
-            DocumentBuilder(client, rules, self.examples),
-        )
+        return Composer(client, rules, words, environ, timeout, self.examples)
 
 
 def show_text(context: Context, title: str, text: str) -> None:

@@ -6,7 +6,7 @@ without secrets in its environment.
 
 import json
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -41,87 +41,23 @@ class Composer:
     """A program that composes texts.
 
     Attributes:
-        words: Its command.
+        rules: What platforms allow.
+        words: The command.
         environ: Its environment.
         timeout: Seconds until it is killed.
-        has_secret: Returns whether a text contains a token or a webhook secret.
-    """
-
-    words: Sequence[str]
-    environ: Mapping[str, str]
-    timeout: float
-    has_secret: Callable[[object], bool]
-
-    def compose(self, document: Mapping[str, Any]) -> str:
-        """Run the program with a document, and return its text.
-
-        Raises:
-            CompositionError: The program failed, or its output is not a text that can be sent.
-        """
-        runner = CommandRunner(captures=True, splits_errors=True)
-        stdin = json.dumps(document, ensure_ascii=True).encode()
-        try:
-            result = runner.run(self.words, self.environ, stdin, timeout=self.timeout)
-        except BaseException:
-            # Ctrl-C does not reach the program, which has a session of its own.
-            runner.kill_all()
-            raise
-        if result.error is not None:
-            lines = result.errors.decode("utf-8", "replace").split("\n")
-            said = " / ".join(
-                shorten(line, _ERROR_CHARACTERS) for line in lines[:_ERROR_LINES] if line.strip()
-            )
-            raise self._error(f"{result.error}{': ' * bool(said)}{said}")
-        if result.is_truncated:
-            raise self._error(f"the text has more than {MESSAGE_MAX_CHARACTERS:,} characters")
-        try:
-            text = decode_text(result.output).rstrip("\n")
-        except TextEncodingError as error:
-            raise self._error(f"its output {error}") from None
-        problem = self._find_problem(text)
-        if problem is not None:
-            raise self._error(problem)
-        return text
-
-    def _find_problem(self, text: str) -> str | None:
-        if not is_visible(text):
-            return "it wrote no text to stdout"
-        if len(text) > MESSAGE_MAX_CHARACTERS:
-            limit = f"the limit is {MESSAGE_MAX_CHARACTERS:,}"
-            return f"the text has {len(text):,} characters; {limit}"
-        if self.has_secret(text):
-            return f"the text {LEAK_PROBLEM}"
-        control = next((character for character in text if _is_control(character)), None)
-        if control is not None:
-            return f"the text contains the control character U+{ord(control):04X}"
-        return None
-
-    def _error(self, reason: str) -> CompositionError:
-        return CompositionError(
-            f"{OPTION} {self.words[0]}: {reason}",
-            hint="Nothing was sent. See: outreply help compose",
-        )
-
-
-def _is_control(character: str) -> bool:
-    return unicodedata.category(character) == "Cc" and character not in "\n\t"
-
-
-@dataclass
-class DocumentBuilder:
-    """Makes the documents that a composing program gets.
-
-    Attributes:
-        examples: How many earlier posts of the page a document has.
+        examples: How many earlier posts of the page it gets.
     """
 
     client: Client
     rules: RuleSet
-    examples: int = 0
+    words: Sequence[str]
+    environ: Mapping[str, str]
+    timeout: float
+    examples: int
     _brands: dict[str, Mapping[str, Any] | None] = field(default_factory=dict)
     _posts: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
-    def build(
+    def compose(
         self,
         task: str,
         page: Mapping[str, Any],
@@ -129,8 +65,8 @@ class DocumentBuilder:
         scheduled_at: datetime | None = None,
         link: str | None = None,
         **fields: Any,
-    ) -> dict[str, Any]:
-        """Return the document for a text of a page.
+    ) -> str:
+        """Return the text for a page that the program writes.
 
         Args:
             task: `post`, `edit` or `reply`.
@@ -138,6 +74,9 @@ class DocumentBuilder:
             scheduled_at: Time of the post (UTC).
             link: Link of the post.
             fields: What only this task has.
+
+        Raises:
+            CompositionError: The program failed, or its output is not a text that can be sent.
         """
         platform = str(page.get("platform") or "")
         limits = {rule.name: rule.value for rule in self.rules.select(platform)}
@@ -154,7 +93,48 @@ class DocumentBuilder:
         }
         if self.examples:
             document["examples"] = self._get_examples(str(page.get("id")))
-        return document
+        return self._run(json.dumps(document).encode())
+
+    def _run(self, document: bytes) -> str:
+        runner = CommandRunner(captures=True, splits_errors=True)
+        try:
+            result = runner.run(self.words, self.environ, document, timeout=self.timeout)
+        except BaseException:
+            # Ctrl-C does not reach the program, which has a session of its own.
+            runner.kill_all()
+            raise
+        if result.error is not None:
+            lines = result.errors.decode("utf-8", "replace").split("\n")[:_ERROR_LINES]
+            said = " / ".join(shorten(line, _ERROR_CHARACTERS) for line in lines if line.strip())
+            raise self._error(f"{result.error}{': ' * bool(said)}{said}")
+        if result.is_truncated:
+            raise self._error(f"the text has more than {MESSAGE_MAX_CHARACTERS:,} characters")
+        try:
+            text = decode_text(result.output).rstrip("\n")
+        except TextEncodingError as error:
+            raise self._error(f"its output {error}") from None
+        if problem := self._find_problem(text):
+            raise self._error(problem)
+        return text
+
+    def _find_problem(self, text: str) -> str | None:
+        if not is_visible(text):
+            return "it wrote no text to stdout"
+        if len(text) > MESSAGE_MAX_CHARACTERS:
+            limit = f"the limit is {MESSAGE_MAX_CHARACTERS:,}"
+            return f"the text has {len(text):,} characters; {limit}"
+        if self.client.transport.holds_secret(text):
+            return f"the text {LEAK_PROBLEM}"
+        control = next((character for character in text if _is_control(character)), None)
+        if control is not None:
+            return f"the text contains the control character U+{ord(control):04X}"
+        return None
+
+    def _error(self, reason: str) -> CompositionError:
+        return CompositionError(
+            f"{OPTION} {self.words[0]}: {reason}",
+            hint="Nothing was sent. See: outreply help compose",
+        )
 
     def _get_brand(self, brand_id: str) -> Mapping[str, Any] | None:
         if brand_id not in self._brands:
@@ -175,3 +155,7 @@ class DocumentBuilder:
                 )
             ]
         return self._posts[page_id]
+
+
+def _is_control(character: str) -> bool:
+    return unicodedata.category(character) == "Cc" and character not in "\n\t"

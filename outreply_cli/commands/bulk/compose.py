@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from zoneinfo import ZoneInfo
 
 import typer
@@ -20,6 +20,9 @@ from outreply_cli.errors import CalendarError
 from outreply_cli.formats.csv import escape_formula
 from outreply_cli.pages import page_alias
 from outreply_cli.posts.content import Diagnostic
+
+if TYPE_CHECKING:
+    from outreply_cli.posts.composer import Composer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,14 +51,16 @@ def compose_rows(
         CalendarError: A calendar has errors, or the program composed no text that can be sent.
         InvalidInputError: The user declined the texts, or cannot be asked.
     """
-    tools = options.make_composer(context, bulk.client, yes=options.yes)
-    if tools is None:
+    composer = options.make_composer(context, bulk.client, yes=options.yes)
+    if composer is None:
         return
     try:
         opened = collect_errors(calendars, bulk.service.open)
         wanted = [(item, item_posts) for item in opened
                   if (item_posts := bulk.service.find_uncomposed(item))]  # fmt: skip
-        composed = [(item, _compose(context, bulk, item, posts, *tools)) for item, posts in wanted]
+        composed = [
+            (item, _compose(context, bulk, item, posts, composer)) for item, posts in wanted
+        ]
     except CalendarError as error:
         annotate_problems(context, error.problems)
         raise
@@ -80,8 +85,7 @@ def _compose(
     bulk: BulkContext,
     opened: OpenCalendar,
     posts: Mapping[int, PlannedPost],
-    composer: Any,
-    documents: Any,
+    composer: "Composer",
 ) -> dict[int, str]:
     """Return the texts of posts by index; raises CalendarError."""
     from outreply_cli.posts.composer import CompositionError
@@ -100,15 +104,11 @@ def _compose(
     for number, (index, post) in enumerate(posts.items(), start=1):
         if len(posts) > 1:
             context.info(f"Composing text {number} of {len(posts)}.")
-        document = documents.build(
-            "post",
-            post.page,
-            scheduled_at=post.scheduled_at,
-            link=post.row.content.link,
-            row=_describe_row(calendar, post),
-        )
         try:
-            texts[index] = composer.compose(document)
+            texts[index] = composer.compose(
+                "post", post.page, scheduled_at=post.scheduled_at, link=post.row.content.link,
+                row=_describe_row(calendar, post),
+            )  # fmt: skip
         except CompositionError as error:
             raise calendar_error([post.row.diagnostic("message", error.message)]) from None
     checked = opened.with_texts(texts)
@@ -178,8 +178,7 @@ def _write_back(
     if not is_saved:
         context.warn(f"{name} was changed; the store keeps the texts")
         return frozenset()
-    calendar.rows, calendar.problems = edited.calendar.rows, edited.calendar.problems
-    calendar.records = edited.calendar.records
-    calendar.header = edited.calendar.header
+    for attribute in ("rows", "problems", "header", "records"):
+        setattr(calendar, attribute, getattr(edited.calendar, attribute))
     context.info(f"Wrote {len(by_line)} text{'s' * (len(by_line) > 1)} into {name}.")
     return frozenset(index for index in texts if opened.posts[index].row.line in by_line)

@@ -152,8 +152,8 @@ def _compose(
             f"comment {comment_id} already has a reply",
             hint="To reply again, use -m, -F or --edit, or a --key.",
         )
-    tools = composing.make_composer(context, client, yes=yes)
-    assert tools is not None
+    composer = composing.make_composer(context, client, yes=yes)
+    assert composer is not None
     seen = store.comment(comment_id)
     if seen is None:
         raise InvalidInputError(
@@ -164,7 +164,7 @@ def _compose(
     pages = {str(page["id"]): page for page in client.pages().items}
     page = pages.get(get_page_id(post), {})
     group = fetch_comments(client, post, page, sent=store.replies())
-    text = compose_reply(*tools, page, group, comment_id)
+    text = compose_reply(composer, page, group, comment_id)
     show_text(context, f"Reply to {comment_id}", text)
     context.confirm("Send this reply?", yes=yes)
     return text

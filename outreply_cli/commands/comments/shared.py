@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from outreply_cli.comments.inbox import PostComments
     from outreply_cli.comments.store import CommentStore
     from outreply_cli.comments.threads import Comment, ThreadedComment
-    from outreply_cli.posts.composer import Composer, DocumentBuilder
+    from outreply_cli.posts.composer import Composer
 
 # `comments inbox` lists the comments of as many days by default.
 _LISTED_DAYS = 7
@@ -86,7 +86,6 @@ def resolve_post(client: "Client", name: str) -> "Resource":
 
 def compose_reply(
     composer: "Composer",
-    documents: "DocumentBuilder",
     page: "Mapping[str, Any]",
     group: "PostComments",
     comment_id: str,
@@ -109,7 +108,7 @@ def compose_reply(
 
     comment, thread = found
     names = ("id", "message", "permalink", "published_at")
-    document = documents.build(
+    return composer.compose(
         "reply",
         page,
         link=group.post.get("link"),
@@ -117,7 +116,6 @@ def compose_reply(
         comment=mark(comment),
         thread=[mark(threaded) for threaded in thread],
     )
-    return composer.compose(document)
 
 
 def resolve_comment(client: "Client", store: "CommentStore", word: str) -> str:

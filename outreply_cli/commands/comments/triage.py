@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from outreply_cli.comments.threads import ThreadedComment
     from outreply_cli.comments.triage import Triage
     from outreply_cli.pages import Page
-    from outreply_cli.posts.composer import Composer, DocumentBuilder
+    from outreply_cli.posts.composer import Composer
 
     _Compose = Callable[[PostComments, ThreadedComment], str]
 
@@ -61,7 +61,7 @@ def run(
         )
     client = context.client(max_wait=None)
     now = client.now()
-    tools = composing.make_composer(context, client, yes=False)
+    composer = composing.make_composer(context, client, yes=False)
     with comment_store(context, client) as store:
         recent = fetch_recent_posts(client, now - timedelta(days=days))
         with progress(context.notes, "Reading", len(recent.posts)) as bar:
@@ -69,7 +69,7 @@ def run(
         for group in groups:
             store.mark_seen(str(group.post["id"]), [threaded.comment for threaded in group.threads])
         triage = Triage(ReplyService(client, store), store, groups, include_skipped=skipped)
-        compose = None if tools is None else partial(_compose, *tools, recent.pages)
+        compose = None if composer is None else partial(_compose, composer, recent.pages)
         try:
             _run_triage(context, triage, CommentView(context.output, context.zone(), now), compose)
             _send_queued(context, triage)
@@ -155,7 +155,6 @@ def _handle_choice(context: Context, triage: "Triage", group: "PostComments", le
 
 def _compose(
     composer: "Composer",
-    documents: "DocumentBuilder",
     pages: "Mapping[str, Page]",
     group: "PostComments",
     threaded: "ThreadedComment",
@@ -163,7 +162,7 @@ def _compose(
     from outreply_cli.api.client import get_page_id
 
     page = pages.get(get_page_id(group.post), {})
-    return compose_reply(composer, documents, page, group, threaded.id)
+    return compose_reply(composer, page, group, threaded.id)
 
 
 def _reply(context: Context, triage: "Triage", message: str) -> None:

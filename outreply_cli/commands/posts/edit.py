@@ -51,7 +51,7 @@ from outreply_cli.ui.editor import edit_message
 from outreply_cli.ui.progress import upload_bars
 
 if TYPE_CHECKING:
-    from outreply_cli.posts.composer import Composer, DocumentBuilder
+    from outreply_cli.posts.composer import Composer
 
 _Failures = list[tuple[str, OutReplyError]]
 # Fields that each part of --clear removes.
@@ -235,8 +235,8 @@ def run(
         service.recover_pending()
     account = fetch_account(client)
 
-    tools = composing.make_composer(context, client, yes=yes or dry_run)
-    compose = None if tools is None else partial(_compose, *tools, account.pages)
+    composer = composing.make_composer(context, client, yes=yes or dry_run)
+    compose = None if composer is None else partial(_compose, composer, account.pages)
 
     def make_edit(post: EditablePost) -> PostEdit:
         return PostEdit(post, _edit_for(context, service, options, edit, post, compose))
@@ -396,21 +396,19 @@ def _edit_for(
 
 def _compose(
     composer: "Composer",
-    documents: "DocumentBuilder",
     pages: Sequence[Page],
     post: EditablePost,
     edit: ContentEdit,
 ) -> str:
     """Return the new text of a post; raises CompositionError."""
     page = next((page for page in pages if str(page["id"]) == post.page_id), {"id": post.page_id})
-    document = documents.build(
+    return composer.compose(
         "edit",
         page,
         scheduled_at=post.scheduled_at,
         link=edit.fields.get("link", post.body.get("link")),
         current_message=post.body.get("message"),
     )
-    return composer.compose(document)
 
 
 def _find_replaced(

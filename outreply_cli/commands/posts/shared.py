@@ -81,15 +81,14 @@ def compose_texts(
         return None
     if content.message is not None:
         raise InvalidInputError("specify only one of -m, -F, --edit and --compose-with")
-    tools = composing.make_composer(context, client, yes=yes or dry_run)
-    assert tools is not None
-    composer, documents = tools
+    composer = composing.make_composer(context, client, yes=yes or dry_run)
+    assert composer is not None
     texts = known_texts(context, client, post.key) if post.key else {}
     known = frozenset(texts)
     for page, at in targets:
         if str(page["id"]) not in texts:
-            document = documents.build("post", page, scheduled_at=at, link=content.link)
-            texts[str(page["id"])] = composer.compose(document)
+            text = composer.compose("post", page, scheduled_at=at, link=content.link)
+            texts[str(page["id"])] = text
     return ComposedTexts(texts, known, question, yes)
 
 
