@@ -219,6 +219,21 @@ def test_two_machines_make_one_post(
     assert texts(client) == before
 
 
+def test_other_text_of_a_row_has_the_same_idempotency_key(
+    cli: CommandLine, calendar: Path, composer: Composer, client: Client
+) -> None:
+    other = make_machine(cli, "other")
+    assert cli.run("bulk", "schedule", str(calendar), *composer.words).code == 0
+    # Posts that lists do not show, as if they were late.
+    for post in client.scheduled_posts().items:
+        if str(post["message"]).startswith("Composed"):
+            client.cancel(str(post["id"]))
+    ran = other.run("bulk", "schedule", str(calendar), *composer.words, "--json")
+    codes = {row["error"]["code"] for row in get_report(ran)["rows"]}
+    assert (codes, len(composer.runs)) == ({"IDEMPOTENCY_KEY_MISMATCH"}, 4)
+    assert not texts(client)
+
+
 def test_team_has_one_text(
     cli: CommandLine, calendar: Path, composer: Composer, postgres_url: str
 ) -> None:
@@ -370,6 +385,16 @@ def test_rows_that_are_not_composed(cli: CommandLine, tmp_path: Path, composer: 
         ran = cli.run("bulk", "schedule", str(path), *composer.words)
         assert (ran.code, problem in ran.err) == (2, True), ran.err
     assert not composer.runs
+
+
+def test_spread_does_not_move_composed_rows(
+    cli: CommandLine, calendar: Path, composer: Composer
+) -> None:
+    # A lost post is looked for at the time in the file.
+    calendar.write_text(calendar.read_text().replace("2026-12-03 10:00", "2026-12-01 10:00:30"))
+    ran = cli.run("bulk", "schedule", str(calendar), *composer.words, "--spread")
+    assert (ran.code, composer.runs) == (2, [])
+    assert "60 s apart" in ran.err
 
 
 def test_rows_of_several_pages_and_platforms(

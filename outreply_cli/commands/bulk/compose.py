@@ -56,10 +56,12 @@ def compose_rows(
         return
     try:
         opened = collect_errors(calendars, bulk.service.open)
-        wanted = [(item, item_posts) for item in opened
-                  if (item_posts := bulk.service.find_uncomposed(item))]  # fmt: skip
+        # All calendars are checked before the first text is composed.
+        wanted = [(item, bulk.service.find_uncomposed(item)) for item in opened]
         composed = [
-            (item, _compose(context, bulk, item, posts, composer)) for item, posts in wanted
+            (item, _compose(context, bulk, item, posts, composer))
+            for item, posts in wanted
+            if posts
         ]
     except CalendarError as error:
         annotate_problems(context, error.problems)
