@@ -1,8 +1,10 @@
 """`--compose-with` on posts and comments: what the program gets, and what is done with its text."""
 
 import json
+import os
 import re
 import shlex
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -244,3 +246,22 @@ def test_no_shell_runs_the_program(cli: CommandLine, tmp_path: Path) -> None:
     assert "$HOME; touch" in ran.err
     assert not (tmp_path / "x").exists()
     assert sys.executable in composer.command
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals")
+def test_interrupt_ends_the_program(cli: CommandLine, tmp_path: Path, client: Client) -> None:
+    before = len(client.scheduled_posts().items)
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    # The program holds the pipe open until it ends.
+    code = f"import time; pipe = open({str(fifo)!r}, 'w'); print('x', file=pipe, flush=True); "
+    composer = Composer.make(tmp_path, code + "time.sleep(3600)")
+    words = ("posts", "schedule", *PAGE, "--at", "in 2d", *composer.words)
+    process = cli.start(*words)
+    with fifo.open() as pipe:
+        assert pipe.readline() == "x\n"
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=60) == 130
+        assert pipe.read() == ""
+    process.communicate()
+    assert len(client.scheduled_posts().items) == before

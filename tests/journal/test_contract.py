@@ -10,6 +10,7 @@ import pytest
 from outreply_cli.journal.journal import EntryChangedError, Journal, SlotTakenError
 from outreply_cli.journal.locks import CalendarBusyError
 from outreply_cli.journal.models import (
+    ComposedText,
     EntryState,
     EventAction,
     JournalEntry,
@@ -267,3 +268,17 @@ def test_lock_of_a_calendar(open_journal: Callable[[], Journal]) -> None:
         plan(first)
     with second.lock("account", "rows:1", wait=0):
         pass
+
+
+def test_composed_texts_are_kept_once(journal: Journal) -> None:
+    first = ComposedText("rows:1", "p1@x#0", AT, "digest", "First")
+    journal.keep_texts("account", [first])
+    journal.keep_texts("account", [first._replace(text="Second")])
+    assert journal.composed_texts("account") == [first]
+    assert journal.composed_texts("other") == []
+    moved = first._replace(row="p1@y#0", scheduled_at=NOW)
+    journal.keep_texts("account", [moved], replaced=[first])
+    assert journal.composed_texts("account") == [moved]
+    journal.rename_calendar("account", "rows:1", "name:june")
+    assert journal.composed_texts("account") == [moved._replace(calendar="name:june")]
+    assert read_rows(journal)["composed_texts"][0]["text"] == "First"
