@@ -10,6 +10,7 @@ Layers, each importing only from those below it:
     demo, doctor/, overview
                     services that use all others
     failed_posts    posts that failed, by the journal and by events
+    analytics/      snapshots of followers and metrics, and figures from them
     bulk/, quota/, completion/
     comments/
     posts/          content, guardrails, sending, listing

@@ -33,6 +33,7 @@ COMMANDS = {
     "webhooks": "Manage, verify, send and replay webhooks.",
     "serve-webhook": "Receive webhooks locally and forward them.",
     "quota": "Show quotas and rate limits.",
+    "analytics": "Measure followers and engagement over time.",
     "emulator": "Run a local emulator of the OutReply API.",
     "store": "Show, back up and share the journal.",
     "api": "Make an authenticated request to any endpoint.",

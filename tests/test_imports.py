@@ -21,7 +21,7 @@ LAYERS = (
     {"cli"},
     {"context"},
     {"demo", "doctor", "overview"},
-    {"failed_posts"},
+    {"failed_posts", "analytics"},
     {"bulk", "quota", "completion"},
     {"comments"},
     {"posts"},
@@ -49,6 +49,7 @@ CONFINED = {
     "werkzeug": {"emulator"},
     "openpyxl": {"bulk.workbook_writer"},
     "PIL": {"posts.pictures"},
+    "plotext": {"commands.analytics"},
     "tzlocal": {"times"},
     "dateutil": {"bulk.series"},
     "yaml": {

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from outreply_cli.emulator.auth import get_rate, get_tier, is_sandbox
+from outreply_cli.emulator.growth import get_followers
 from outreply_cli.emulator.media import storage_view
 from outreply_cli.emulator.request import (
     ErrorResponse,
@@ -114,7 +115,10 @@ def get_page(context: RequestContext) -> dict[str, Any]:
     """`GET /pages/:pageId`."""
     row = get_own_page(context, context.path["page_id"])
     created_at = format_unix_time(row["created_at"])
-    view = _page_view(row) | {"profile_picture": row["profile_picture"], "created_at": created_at}
+    view = _page_view(context, row) | {
+        "profile_picture": row["profile_picture"],
+        "created_at": created_at,
+    }
     del view["brand_name"]
     return {"page": view}
 
@@ -217,16 +221,21 @@ def _pages(
         "ORDER BY pages.created_at, pages.id",
         (context.caller.user["id"], brand_id, platform),
     )
-    return [_page_view(row) for row in rows if _can_reach(context.caller, row["brand_id"])]
+    return [_page_view(context, row) for row in rows if _can_reach(context.caller, row["brand_id"])]
 
 
 def _brand_view(row: sqlite3.Row) -> dict[str, Any]:
     return {name: row[name] for name in ("id", "name", "logo", "timezone")}
 
 
-def _page_view(row: sqlite3.Row) -> dict[str, Any]:
-    names = ("id", "brand_id", "brand_name", "platform", "name", "username", "followers")
-    return {**{name: row[name] for name in names}, "expired": bool(row["expired"])}
+def _page_view(context: RequestContext, row: sqlite3.Row) -> dict[str, Any]:
+    names = ("id", "brand_id", "brand_name", "platform", "name", "username")
+    followers = get_followers(context.state, row, context.now)
+    return {
+        **{name: row[name] for name in names},
+        "followers": followers,
+        "expired": bool(row["expired"]),
+    }
 
 
 def _key_view(caller: Principal) -> dict[str, Any]:

@@ -16,6 +16,7 @@ class EmulatorConfig:
         allow_external: Whether webhooks may go to other machines.
         is_lenient: Whether platforms take every post that the API accepts.
         starts_at: The time of the clock of a new state; None for the machine's time.
+        has_growth: Whether likes, shares and followers change with the clock.
     """
 
     seed: int | None = None
@@ -25,3 +26,4 @@ class EmulatorConfig:
     allow_external: bool = False
     is_lenient: bool = False
     starts_at: datetime | None = None
+    has_growth: bool = False

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from outreply_cli.emulator.account import count_usage, get_own_page, require_brand
 from outreply_cli.emulator.auth import get_tier
 from outreply_cli.emulator.clock import truncate
+from outreply_cli.emulator.growth import get_likes_and_shares
 from outreply_cli.emulator.guardrails import check_guardrails
 from outreply_cli.emulator.incoming_comments import add_random_comments
 from outreply_cli.emulator.media import attach, get_attachments, get_media_facts, release_media
@@ -115,7 +116,7 @@ def list_published_posts(context: RequestContext) -> dict[str, Any]:
     rows = _list_rows(
         context, "published", "posts.published_at DESC, posts.number DESC", context.since()
     )
-    return {"published_posts": [_published_view(context.db, row) for row in rows]}
+    return {"published_posts": [_published_view(context, row) for row in rows]}
 
 
 def find_refusal(state: State, row: sqlite3.Row) -> str | None:
@@ -298,12 +299,13 @@ def _scheduled_view(row: sqlite3.Row) -> dict[str, Any]:
     return view
 
 
-def _published_view(db: sqlite3.Connection, row: sqlite3.Row) -> dict[str, Any]:
+def _published_view(context: RequestContext, row: sqlite3.Row) -> dict[str, Any]:
     sql = "SELECT count(*) FROM comments WHERE post_id = ?"
-    comments = db.execute(sql, (row["id"],)).fetchone()[0]
+    comments = context.db.execute(sql, (row["id"],)).fetchone()[0]
+    likes, shares = get_likes_and_shares(context.state, row, context.now)
     return {
         **{name: row[name] for name in ("id", "page_id", "platform", "remote_id", "permalink")},
         "published_at": format_unix_time(row["published_at"]),
         "message": row["message"],
-        "metrics": {"likes": row["likes"], "comments": comments, "shares": row["shares"]},
+        "metrics": {"likes": likes, "comments": comments, "shares": shares},
     }

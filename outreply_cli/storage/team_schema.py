@@ -121,6 +121,26 @@ CREATE TABLE composed_texts (
     scheduled_at {_TEXT} NOT NULL, content {_TEXT} NOT NULL, text {_TEXT} NOT NULL,
     PRIMARY KEY (account, calendar, row)
 );
+CREATE TABLE analytics_pages (
+    account {_TEXT} NOT NULL, id {_TEXT} NOT NULL, platform {_TEXT} NOT NULL,
+    username {_TEXT} NOT NULL, name {_TEXT} NOT NULL, brand_id {_TEXT} NOT NULL,
+    brand_name {_TEXT} NOT NULL, PRIMARY KEY (account, id)
+);
+CREATE TABLE analytics_posts (
+    number BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, account {_TEXT} NOT NULL,
+    id {_TEXT} NOT NULL, page_id {_TEXT} NOT NULL, published_at DOUBLE PRECISION,
+    message {_TEXT} NOT NULL, UNIQUE (account, id)
+);
+CREATE INDEX analytics_posts_of_page ON analytics_posts (account, page_id);
+CREATE TABLE analytics_snapshots (
+    number BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, account {_TEXT} NOT NULL,
+    page_id {_TEXT} NOT NULL, day {_TEXT} NOT NULL, taken_at DOUBLE PRECISION NOT NULL,
+    followers BIGINT, truncated INTEGER NOT NULL, UNIQUE (account, page_id, day)
+);
+CREATE TABLE analytics_metrics (
+    post BIGINT NOT NULL, snapshot BIGINT NOT NULL, metric {_TEXT} NOT NULL, value BIGINT NOT NULL,
+    PRIMARY KEY (post, snapshot, metric)
+);
 """,
 }
 

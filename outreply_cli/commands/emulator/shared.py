@@ -81,18 +81,24 @@ class BehaviorOptions:
         bool,
         typer.Option("--lenient", help="Publish posts that a platform would refuse, such as text."),
     ] = False
+    growth: Annotated[
+        bool,
+        typer.Option("--growth", help="Let likes, shares and followers change with the clock."),
+    ] = False
 
     def to_config(self, *, allow_external: bool = False) -> EmulatorConfig:
         """The configuration of the emulator."""
         return EmulatorConfig(
-            self.seed, self.frozen, self.failure_rate, self.comments, allow_external, self.lenient
-        )
+            self.seed, self.frozen, self.failure_rate, self.comments, allow_external, self.lenient,
+            has_growth=self.growth,
+        )  # fmt: skip
 
     def to_flags(self) -> list[str]:
         """The same options on a command line."""
         flags = [f"--failure-rate={self.failure_rate}", f"--comments={self.comments}"]
         flags += [f"--seed={self.seed}"] if self.seed is not None else []
-        return flags + ["--frozen"] * self.frozen + ["--lenient"] * self.lenient
+        switches = {"frozen": self.frozen, "lenient": self.lenient, "growth": self.growth}
+        return flags + [f"--{name}" for name, is_on in switches.items() if is_on]
 
 
 def state_directory(context: Context, state: Path | None) -> Path:

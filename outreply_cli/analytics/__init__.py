@@ -1,0 +1,1 @@
+"""Snapshots of metrics and followers, and the figures computed from them."""

@@ -1,0 +1,110 @@
+"""Collection of snapshots: one read per page and day, within the monthly quota.
+
+Reference: GET /pages (followers), GET /posts/published (metrics).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from outreply_cli.analytics.store import AnalyticsStore
+from outreply_cli.api.client import Client
+from outreply_cli.api.errors import NotFoundError, PermissionDeniedError
+from outreply_cli.api.types import Page
+from outreply_cli.errors import OutReplyError
+from outreply_cli.quota.quota import Quota
+from outreply_cli.spec.limits import LIST_LIMIT_MAX
+
+
+@dataclass(frozen=True)
+class CollectedPage:
+    """The result for one page.
+
+    `status` is `collected`; `present` if the day had a snapshot before; `skipped` for lack of
+    quota; or `failed`, with the error. `posts` is the number of posts in the snapshot.
+    """
+
+    page: Page
+    status: str
+    day: date
+    posts: int | None = None
+    truncated: bool = False
+    error: OutReplyError | None = None
+
+
+class Collector:
+    """Takes the snapshots of an account.
+
+    Args:
+        client: Client of the account.
+        store: Where each snapshot is stored when its page has been read, so that a later run
+            continues an interrupted one.
+        zone: Time zone of days. A command that cron starts at the same local time has a new day
+            each time, also when clocks change.
+        account: The API's object of the account, which has the quota; None if it is unknown.
+        keep_reads: Reads of the monthly quota to leave to other commands.
+
+    Attributes:
+        is_short: Whether the quota did not suffice.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        store: AnalyticsStore,
+        zone: ZoneInfo,
+        account: Mapping[str, Any] | None,
+        keep_reads: int,
+    ) -> None:
+        self._client, self._store, self._zone = client, store, zone
+        bucket = Quota.from_account(account or {}).bucket("reads")
+        remaining = None if bucket is None else bucket.remaining
+        # Reads that this run may use; None without a limit.
+        self._reads = None if remaining is None else remaining - keep_reads
+        self.is_short = False
+
+    def list_pages(self) -> list[Page]:
+        """List the pages, those with the oldest snapshot first; none if the quota has no read."""
+        if not self._spend(1):
+            return []
+        last = self._store.last_days()
+        pages = self._client.pages().items
+        return sorted(pages, key=lambda page: last.get(page["id"], date.min))
+
+    def collect(self, page: Page) -> CollectedPage:
+        """Take the snapshot of a page, unless it has one today.
+
+        Raises:
+            OutReplyError: The API cannot be read, or the snapshot cannot be stored.
+        """
+        day = self._client.now().astimezone(self._zone).date()
+        # Looked up right before the read: another run may work on the same pages.
+        if self._store.last_days().get(page["id"]) == day:
+            return CollectedPage(page, "present", day)
+        if not self._spend(1):
+            return CollectedPage(page, "skipped", day)
+        try:
+            listing = self._client.published_posts(page_id=page["id"])
+        except (NotFoundError, PermissionDeniedError) as error:
+            # The page was removed, or taken from the token, since the pages were listed.
+            return CollectedPage(page, "failed", day, error=error)
+        # Those of further parts of the list.
+        self._spend(max(0, len(listing.items) - 1) // LIST_LIMIT_MAX)
+        taken_at = self._client.now().timestamp()
+        is_new = self._store.add(
+            page, listing.items, day=day, taken_at=taken_at, truncated=listing.truncated
+        )
+        if not is_new:
+            return CollectedPage(page, "present", day)
+        return CollectedPage(page, "collected", day, len(listing.items), listing.truncated)
+
+    def _spend(self, reads: int) -> bool:
+        """Count reads before they are sent; False if the quota does not have them."""
+        if self._reads is not None:
+            if self._reads < reads:
+                self.is_short = True
+                return False
+            self._reads -= reads
+        return True

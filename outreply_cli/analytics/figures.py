@@ -1,0 +1,211 @@
+"""Growth and engagement in a period, from snapshots; days without one are never filled in.
+
+What the figures mean is in the template of the report.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from statistics import fmean
+from zoneinfo import ZoneInfo
+
+from outreply_cli.analytics.store import METRICS, AnalyticsStore, Counts, MeasuredPost, Snapshot
+from outreply_cli.times import day_start
+
+DAY = timedelta(days=1)
+# The longest period.
+MAX_DAYS = 3_660
+
+
+@dataclass(frozen=True)
+class Period:
+    """Local days, from `first` to `last`."""
+
+    first: date
+    last: date
+    zone: ZoneInfo
+
+    @property
+    def days(self) -> list[date]:
+        """All days of the period."""
+        return [self.first + DAY * number for number in range((self.last - self.first).days + 1)]
+
+    @property
+    def before(self) -> "Period":
+        """The period of the same length right before."""
+        length = self.last - self.first + DAY
+        return replace(self, first=self.first - length, last=self.first - DAY)
+
+    def has(self, at: float | None) -> bool:
+        """Whether a Unix time is in the period."""
+        if at is None:
+            return False
+        return (
+            self.first <= datetime.fromtimestamp(at, UTC).astimezone(self.zone).date() <= self.last
+        )
+
+
+@dataclass(frozen=True)
+class PageHistory:
+    """The snapshots of a page by day, and the metrics of its posts by number and day."""
+
+    page: Mapping[str, str]
+    snapshots: Mapping[date, Snapshot]
+    posts: Sequence[MeasuredPost]
+    counts: Mapping[int, Mapping[date, Counts]]
+
+    def is_gap(self, day: date) -> bool:
+        """Whether a day has no snapshot, between the first and the last day that have one."""
+        return day not in self.snapshots and (
+            not self.snapshots or min(self.snapshots) < day < max(self.snapshots)
+        )
+
+    def select(self, post: MeasuredPost) -> "PageHistory":
+        """The history with one of the posts only."""
+        return replace(self, posts=[post])
+
+
+@dataclass(frozen=True)
+class Figures:
+    """The figures of a period; None where they are unknown.
+
+    Attributes:
+        followers: Followers at the last snapshot.
+        growth: Followers gained.
+        posts: Number of posts that were published in the period.
+        likes, comments, shares, engagement: What the posts gained in the period.
+        total_engagement: Engagement of all posts at their last snapshot in the period.
+        engagement_rate: Mean engagement of the posts that were published in the period, each at
+            its last snapshot and divided by the followers then.
+        days_measured: Number of days with a snapshot.
+        days_truncated: Number of days on which the API may have listed only some of the posts.
+    """
+
+    followers: int | None = None
+    growth: int | None = None
+    posts: int | None = None
+    likes: int | None = None
+    comments: int | None = None
+    shares: int | None = None
+    engagement: int | None = None
+    total_engagement: int | None = None
+    engagement_rate: float | None = None
+    days: int = 1
+    days_measured: int = 0
+    days_truncated: int = 0
+
+
+def read_history(store: AnalyticsStore, page: Mapping[str, str], period: Period) -> PageHistory:
+    """Read the history of a page in a period, and on the day before it."""
+    found = store.snapshots(page["id"], period.first - DAY)
+    snapshots = {snapshot.day: snapshot for snapshot in found if snapshot.day <= period.last}
+    days = {snapshot.number: day for day, snapshot in snapshots.items()}
+    counts: dict[int, dict[date, Counts]] = {}
+    for post, number, values in store.counts(page["id"], min(days)) if days else ():
+        if number in days:
+            counts.setdefault(post, {})[days[number]] = values
+    return PageHistory(page, snapshots, store.posts(page["id"]), counts)
+
+
+def period_figures(
+    histories: Sequence[PageHistory], period: Period, *, is_post: bool = False
+) -> Figures:
+    """The figures of a page, or of all pages of a brand, or of a post with `is_post`."""
+    days = period.days
+    ends = [found for history in histories if (found := _followers(history, days)) is not None]
+    gains: dict[str, list[int]] = {name: [] for name in METRICS}
+    totals: list[int] = []
+    rates: list[float] = []
+    published = 0
+    for history in histories:
+        for post in history.posts:
+            is_new = period.has(post.published_at)
+            published += is_new
+            values = history.counts.get(post.number, {})
+            measured = [day for day in days if day in values]
+            if not measured:
+                continue
+            base = _base(history, post, period)
+            for index, name in enumerate(METRICS):
+                known = [count for day in measured if (count := values[day][index]) is not None]
+                if known:
+                    start = base[index] if base[index] is not None else known[0]
+                    gains[name].append(known[-1] - (start or 0))
+            engagement = values[measured[-1]].engagement
+            followers = history.snapshots[measured[-1]].followers
+            if engagement is not None:
+                totals.append(engagement)
+                if followers and (is_new or is_post):
+                    rates.append(engagement / followers)
+    sums = {name: _sum(values) for name, values in gains.items()}
+    return Figures(
+        followers=_sum(end for _, end in ends),
+        growth=None if is_post else _sum(end - start for start, end in ends),
+        posts=None if is_post else published,
+        **sums,
+        engagement=_sum(value for value in sums.values() if value is not None),
+        total_engagement=_sum(totals),
+        engagement_rate=fmean(rates) if rates else None,
+        days=len(days),
+        days_measured=sum(_is_measured(histories, day) for day in days),
+        days_truncated=sum(
+            any(day in x.snapshots and x.snapshots[day].truncated for x in histories)
+            for day in days
+        ),
+    )
+
+
+def daily_figures(
+    histories: Sequence[PageHistory], period: Period, *, is_post: bool = False
+) -> dict[date, Figures]:
+    """The figures of each day; on a gap they are unknown, and on the day after it what was gained.
+
+    A day of a brand is a gap if it is one of a page.
+    """
+    figures = {}
+    for day in period.days:
+        figures[day] = Figures()
+        if _is_measured(histories, day):
+            one_day = replace(period, first=day, last=day)
+            figures[day] = period_figures(histories, one_day, is_post=is_post)
+            if not _is_measured(histories, day - DAY):
+                figures[day] = replace(
+                    figures[day], growth=None, likes=None, comments=None, shares=None,
+                    engagement=None,
+                )  # fmt: skip
+    return figures
+
+
+def _is_measured(histories: Sequence[PageHistory], day: date) -> bool:
+    return any(day in history.snapshots for history in histories) and not any(
+        history.is_gap(day) for history in histories
+    )
+
+
+def _followers(history: PageHistory, days: Sequence[date]) -> tuple[int, int] | None:
+    """The followers at the start and at the end of a period, if it has them."""
+    known = {
+        day: snapshot.followers
+        for day in (days[0] - DAY, *days)
+        if (snapshot := history.snapshots.get(day)) and snapshot.followers is not None
+    }
+    if not known or max(known) < days[0]:
+        return None
+    return known[min(known)], known[max(known)]
+
+
+def _base(history: PageHistory, post: MeasuredPost, period: Period) -> Sequence[int | None]:
+    """The metrics of a post at the start of a period; None where they are unknown."""
+    before = history.snapshots.get(period.first - DAY)
+    values = history.counts.get(post.number, {}).get(period.first - DAY)
+    if values is not None:
+        return values
+    start = before.taken_at if before else day_start(period.first, period.zone).timestamp()
+    is_new = post.published_at is not None and post.published_at >= start
+    return (0 if is_new else None,) * len(METRICS)
+
+
+def _sum(values: Iterable[int]) -> int | None:
+    """The sum; None if there are no values."""
+    known = list(values)
+    return sum(known) if known else None

@@ -1,0 +1,270 @@
+"""Snapshots of pages and posts, in SQLite or in a team's store.
+
+A snapshot is what the API said about one page and its posts. Each page has one a day, stored in one
+transaction, so that a run that died is continued by the next one.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from outreply_cli.journal.store import Store
+from outreply_cli.storage.sqlite import (
+    insert_missing,
+    is_readonly,
+    open_database,
+    transaction,
+    wrap_corruption,
+    wrap_storage_errors,
+)
+from outreply_cli.timestamps import parse_timestamp
+
+# Name of the file in the state directory.
+ANALYTICS_FILE = "analytics.db"
+# The metrics that count as engagement (reference: GET /posts/published).
+METRICS = ("likes", "comments", "shares")
+_SCHEMA = """
+CREATE TABLE analytics_pages (
+    account TEXT NOT NULL, id TEXT NOT NULL, platform TEXT NOT NULL, username TEXT NOT NULL,
+    name TEXT NOT NULL, brand_id TEXT NOT NULL, brand_name TEXT NOT NULL, PRIMARY KEY (account, id)
+) WITHOUT ROWID;
+CREATE TABLE analytics_posts (
+    number INTEGER PRIMARY KEY, account TEXT NOT NULL, id TEXT NOT NULL, page_id TEXT NOT NULL,
+    published_at REAL, message TEXT NOT NULL, UNIQUE (account, id)
+);
+CREATE INDEX analytics_posts_of_page ON analytics_posts (account, page_id);
+CREATE TABLE analytics_snapshots (
+    number INTEGER PRIMARY KEY, account TEXT NOT NULL, page_id TEXT NOT NULL, day TEXT NOT NULL,
+    taken_at REAL NOT NULL, followers INTEGER, truncated INTEGER NOT NULL,
+    UNIQUE (account, page_id, day)
+);
+CREATE TABLE analytics_metrics (
+    post INTEGER NOT NULL, snapshot INTEGER NOT NULL, metric TEXT NOT NULL, value INTEGER NOT NULL,
+    PRIMARY KEY (post, snapshot, metric)
+) WITHOUT ROWID;
+"""
+_PAGE_FIELDS = ("platform", "username", "name", "brand_id", "brand_name")
+_POST_COLUMNS = ("account", "id", "page_id", "published_at", "message")
+_METRIC_COLUMNS = ("post", "snapshot", "metric", "value")
+_SAVE_PAGE = (
+    f"INSERT INTO analytics_pages (account, id, {', '.join(_PAGE_FIELDS)}) "  # noqa: S608
+    f"VALUES (?, ?{', ?' * len(_PAGE_FIELDS)}) ON CONFLICT (account, id) DO UPDATE SET "
+    + ", ".join(f"{name} = excluded.{name}" for name in _PAGE_FIELDS)
+)
+# A metric that the API did not report has no row, and is None.
+_COUNTS = ", ".join(f"max(CASE WHEN metric = '{name}' THEN value END)" for name in METRICS)
+_MAX_COUNT = 2**63 - 1
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One look at a page; `truncated` if the API may have listed only some of its posts.
+
+    `taken_at` is a Unix time by the server's clock. `followers` is None if it was not reported.
+    """
+
+    number: int
+    day: date
+    taken_at: float
+    followers: int | None
+    truncated: bool
+
+
+@dataclass(frozen=True)
+class MeasuredPost:
+    """A post in at least one snapshot; `published_at` is a Unix time, None if unknown."""
+
+    number: int
+    id: str
+    page_id: str
+    published_at: float | None
+    message: str
+
+
+class Counts(NamedTuple):
+    """The metrics of a post in a snapshot; None where the API did not report one."""
+
+    likes: int | None
+    comments: int | None
+    shares: int | None
+
+    @property
+    def engagement(self) -> int | None:
+        """Sum of the reported metrics; None if there are none."""
+        reported = [value for value in self if value is not None]
+        return sum(reported) if reported else None
+
+
+def open_analytics(store: Store, account: str, *, allow_readonly: bool = False) -> "AnalyticsStore":
+    """Open the snapshots of an account, of this machine or of a team; raises StorageError."""
+    if store.url is None:
+        path = store.state_dir / ANALYTICS_FILE
+        return AnalyticsStore(path, account, allow_readonly=allow_readonly)
+    from outreply_cli.analytics.team_store import TeamAnalyticsStore
+
+    return TeamAnalyticsStore(store.database(), account)
+
+
+class AnalyticsStore:
+    """The snapshots of one account; several processes may have it open.
+
+    Every method raises StorageError when the file is unusable. With `allow_readonly`, a file that
+    cannot be written can be read, and a missing one is empty.
+    """
+
+    def __init__(self, path: Path, account: str, *, allow_readonly: bool = False) -> None:
+        self._path, self._account = path, account
+        with self._storage_errors():
+            self._db: Any = open_database(
+                path, _SCHEMA, version=1, durable=True, allow_readonly=allow_readonly
+            )
+
+    @property
+    def is_readonly(self) -> bool:
+        """Whether nothing can be stored."""
+        return is_readonly(self._db)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    def add(
+        self,
+        page: Mapping[str, Any],
+        posts: Sequence[Mapping[str, Any]],
+        *,
+        day: date,
+        taken_at: float,
+        truncated: bool,
+    ) -> bool:
+        """Store the snapshot of a page on a day; False if the day has one.
+
+        `page` and its published `posts` are the API's objects.
+        """
+        account, page_id = self._account, _text(page["id"])
+        with self._change() as db:
+            added = db.execute(
+                "INSERT INTO analytics_snapshots "
+                "(account, page_id, day, taken_at, followers, truncated) "
+                "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING number",
+                (account, page_id, day.isoformat(), taken_at, _count(page.get("followers")),
+                 int(truncated)),
+            ).fetchone()  # fmt: skip
+            if added is None:
+                return False
+            db.execute(_SAVE_PAGE, (account, page_id, *(_text(page.get(x)) for x in _PAGE_FIELDS)))
+            insert_missing(db, "analytics_posts", _POST_COLUMNS, [
+                (account, _text(post["id"]), page_id, _time(post.get("published_at")),
+                 _text(post.get("message")))
+                for post in posts
+            ])  # fmt: skip
+            rows = db.execute(
+                "SELECT id, number FROM analytics_posts WHERE account = ? AND page_id = ?",
+                (account, page_id),
+            )
+            numbers = {row["id"]: row["number"] for row in rows}
+            insert_missing(db, "analytics_metrics", _METRIC_COLUMNS, [
+                (numbers[post_id], added["number"], metric, value)
+                for post in posts
+                if (post_id := _text(post["id"])) in numbers
+                for metric, value in _metrics(post)
+            ])  # fmt: skip
+        return True
+
+    def last_days(self) -> dict[str, date]:
+        """Return the day of the last snapshot of each page, by ID."""
+        rows = self._rows(
+            "SELECT page_id, max(day) FROM analytics_snapshots WHERE account = ? GROUP BY page_id"
+        )
+        return {page_id: date.fromisoformat(day) for page_id, day in rows}
+
+    def pages(self) -> list[dict[str, str]]:
+        """Return all pages with snapshots, also those that the account does not have any more."""
+        rows = self._rows(
+            f"SELECT id, {', '.join(_PAGE_FIELDS)} FROM analytics_pages "  # noqa: S608 - constants
+            "WHERE account = ? ORDER BY brand_name, platform, username, id"
+        )
+        return [dict(zip(("id", *_PAGE_FIELDS), row, strict=True)) for row in rows]
+
+    def posts(self, page_id: str | None = None) -> list[MeasuredPost]:
+        """Return the posts of a page, or of all pages, newest first."""
+        rows = self._rows(
+            "SELECT number, id, page_id, published_at, message FROM analytics_posts "
+            "WHERE account = ? AND page_id = coalesce(?, page_id) "
+            "ORDER BY coalesce(published_at, 0) DESC, number",
+            page_id,
+        )
+        return [MeasuredPost(*row) for row in rows]
+
+    def snapshots(self, page_id: str, first: date = date.min) -> list[Snapshot]:
+        """Return the snapshots of a page from a day on, by day."""
+        rows = self._rows(
+            "SELECT number, day, taken_at, followers, truncated FROM analytics_snapshots "
+            "WHERE account = ? AND page_id = ? AND day >= ? ORDER BY day",
+            page_id, first.isoformat(),
+        )  # fmt: skip
+        return [
+            Snapshot(number, date.fromisoformat(day), taken_at, followers, bool(truncated))
+            for number, day, taken_at, followers, truncated in rows
+        ]
+
+    def counts(self, page_id: str, first_snapshot: int = 0) -> Iterator[tuple[int, int, Counts]]:
+        """Yield the number of a post, that of a snapshot, and the metrics of the post in it.
+
+        Snapshots with a lower number than `first_snapshot` are left out.
+        """
+        rows = self._rows(
+            f"SELECT post, snapshot, {_COUNTS} FROM analytics_metrics "  # noqa: S608 - constants
+            "WHERE post IN (SELECT number FROM analytics_posts WHERE account = ? AND page_id = ?) "
+            "AND snapshot >= ? GROUP BY post, snapshot",
+            page_id, first_snapshot,
+        )  # fmt: skip
+        return ((post, snapshot, Counts(*values)) for post, snapshot, *values in rows)
+
+    def _rows(self, statement: str, *parameters: str | int | None) -> list[tuple[Any, ...]]:
+        """Return the rows of a query that has the account as its first parameter."""
+        with self._storage_errors(), wrap_corruption():
+            return [tuple(row) for row in self._db.execute(statement, (self._account, *parameters))]
+
+    @contextmanager
+    def _change(self) -> Iterator[Any]:
+        with self._storage_errors(), transaction(self._db) as db:
+            yield db
+
+    def _storage_errors(self) -> AbstractContextManager[None]:
+        return wrap_storage_errors(
+            f"the analytics database {self._path}",
+            hint="Fix its permissions, or set OUTREPLY_STATE_DIR to another directory.",
+        )
+
+
+def _metrics(post: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
+    """Yield all counts that the API reported of a post, also those that METRICS does not have."""
+    metrics = post.get("metrics")
+    for name, value in metrics.items() if isinstance(metrics, Mapping) else ():
+        count = _count(value)
+        if count is not None:
+            yield _text(name), count
+
+
+def _count(value: Any) -> int | None:
+    """Return a whole number that both databases can store, or None."""
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    is_whole = is_number and abs(value) <= _MAX_COUNT and value == int(value)
+    return int(value) if is_whole else None
+
+
+def _text(value: Any) -> str:
+    # PostgreSQL stores neither null characters nor lone surrogates.
+    text = "" if value is None else str(value)
+    return text.replace("\0", "").encode("utf-8", "replace").decode()
+
+
+def _time(value: Any) -> float | None:
+    try:
+        return parse_timestamp(value).timestamp()
+    except ValueError:
+        return None

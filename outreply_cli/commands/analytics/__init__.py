@@ -1,0 +1,3 @@
+"""Measure followers and engagement over time."""
+
+COMMANDS = ("collect", "show", "report", "best-times")

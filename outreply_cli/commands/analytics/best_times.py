@@ -1,0 +1,54 @@
+"""`outreply analytics best-times`."""
+
+from typing import Annotated
+
+import typer
+
+from outreply_cli.cli.options import DisplayZone, command
+from outreply_cli.commands.analytics.output import bar_column, percent
+from outreply_cli.commands.analytics.shared import analytics_store
+from outreply_cli.context import Context
+from outreply_cli.ui.columns import Column
+
+
+@command()
+def run(
+    context: Context,
+    page: Annotated[
+        str | None, typer.Argument(metavar="[PAGE]", help="Page (default: all pages).")
+    ] = None,
+    tz: DisplayZone = None,
+) -> None:
+    """Compare the hours of the week at which posts were published.
+
+    By the median engagement rate of posts at their first snapshot 2 to 7 days after publication. A
+    page needs 20 such posts, and an hour 3; the table shows no others.
+
+    Example: outreply analytics best-times instagram:acme
+
+    Example: outreply analytics best-times --tz Europe/Paris --json
+    """
+    from outreply_cli.analytics.best_times import explain_shortage, find_best_times
+    from outreply_cli.pages import page_alias, resolve_page
+
+    zone, items = context.zone(tz), []
+    with analytics_store(context) as store:
+        pages = store.pages()
+        for chosen in pages if page is None else [resolve_page(pages, page)]:
+            hours = find_best_times(store, chosen, zone)
+            items += hours
+            shortage = explain_shortage(hours)
+            if shortage is not None:
+                context.info(f"{page_alias(chosen)}: {shortage}.")
+    output = context.output
+    if output.format == "table":
+        items = [item for item in items if item["ranked"]]
+    output.print_list(items, [
+        Column("Page", "page", shrinkable=True),
+        Column("Day", "weekday"),
+        Column("Hour", "hour", lambda item: f"{item['hour']:02}:00"),
+        Column("Posts", "posts"),
+        Column("Rate", "engagement_rate", lambda item: percent(item["engagement_rate"])),
+        *bar_column(output, "engagement_rate", items),
+        Column("Ranked", "ranked", csv_only=True),
+    ], id_field=None)  # fmt: skip

@@ -1,0 +1,80 @@
+"""`outreply analytics collect`."""
+
+from contextlib import closing
+from typing import Annotated
+
+import typer
+
+from outreply_cli.cli.options import DisplayZone, command
+from outreply_cli.context import Context
+from outreply_cli.errors import PartialFailureError
+from outreply_cli.pages import page_alias
+from outreply_cli.ui.columns import Column
+
+_STYLES = {"collected": "green", "skipped": "yellow", "failed": "bold red"}
+
+
+@command()
+def run(
+    context: Context,
+    keep_reads: Annotated[
+        int,
+        typer.Option(metavar="COUNT", min=0, help="Leave this much of the monthly quota of reads."),
+    ] = 100,
+    tz: DisplayZone = None,
+) -> None:
+    """Take today's snapshot of all pages: followers, and the metrics of published posts.
+
+    For cron. Uses one read per page, and two. A page has one snapshot per local day: a run that was
+    interrupted is continued by the next one, and a second run on a day changes nothing. Exits with
+    6 if the quota of reads does not suffice, and with 3 if a page cannot be read.
+
+    Example: outreply analytics collect
+
+    Example: outreply analytics collect --tz Europe/Paris --keep-reads 1000 --json
+    """
+    from outreply_cli.analytics.collect import Collector
+    from outreply_cli.analytics.store import open_analytics
+    from outreply_cli.journal.account import account_fingerprint
+    from outreply_cli.quota.check import InsufficientQuotaError
+    from outreply_cli.ui.progress import progress
+
+    client = context.client(max_wait=None)
+    account = client.account_or_none()
+    fingerprint = account_fingerprint(client, account)
+    with closing(open_analytics(context.store, fingerprint)) as store:
+        collector = Collector(client, store, context.zone(tz), account, keep_reads)
+        pages = collector.list_pages()
+        with progress(context.notes, "Reading", len(pages)) as bar:
+            results = []
+            for page in pages:
+                results.append(collector.collect(page))
+                bar.step()
+    items = [
+        {
+            "id": result.page["id"], "page": page_alias(result.page), "status": result.status,
+            "date": result.day.isoformat(), "followers": result.page.get("followers"),
+            "posts": result.posts, "truncated": result.truncated,
+            "error": result.error.message if result.error else None,
+        }
+        for result in results
+    ]  # fmt: skip
+    context.output.print_list(items, [
+        Column("Page", "page", shrinkable=True),
+        Column("Status", "status", style=lambda item: _STYLES.get(item["status"], "")),
+        Column("Date", "date"), Column("Followers", "followers"), Column("Posts", "posts"),
+    ])  # fmt: skip
+    for item in items:
+        if item["truncated"]:
+            context.warn(f"{item['page']} may have more posts: the API listed {item['posts']}")
+        if item["error"]:
+            context.warn(f"{item['page']}: {item['error']}")
+    counts = {status: sum(item["status"] == status for item in items) for status in _STYLES}
+    if collector.is_short:
+        raise InsufficientQuotaError(
+            f"{counts['skipped'] or 'all'} pages were not read: fewer than {keep_reads + 1} reads "
+            "of the monthly quota remain",
+            hint="Run it again after the reset (see: outreply quota show), or lower --keep-reads.",
+        )
+    if counts["failed"]:
+        raise PartialFailureError(f"{counts['failed']} of {len(items)} pages could not be read")

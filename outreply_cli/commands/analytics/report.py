@@ -1,0 +1,77 @@
+"""`outreply analytics report`."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from outreply_cli.cli.options import DisplayZone, command
+from outreply_cli.commands.analytics.shared import (
+    CompareOption,
+    SinceOption,
+    TargetArgument,
+    analytics_store,
+    parse_period,
+)
+from outreply_cli.context import Context
+from outreply_cli.errors import InvalidInputError
+from outreply_cli.ui.files import write_text_file
+
+_STDOUT = Path("-")
+
+
+@command()
+def run(
+    context: Context,
+    target: TargetArgument = None,
+    html: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write a page to hand on (- for stdout).")
+    ] = None,
+    csv: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write a line per page and day (- for stdout)."),
+    ] = None,
+    since: SinceOption = "30d",
+    compare: CompareOption = False,
+    tz: DisplayZone = None,
+) -> None:
+    """Write a report of pages and brands as an HTML page with charts, or as CSV.
+
+    The page needs no network and no script, can be printed, and defines its figures.
+
+    Example: outreply analytics report --html report.html --compare
+
+    Example: outreply analytics report instagram:acme --since 90d --csv report.csv
+    """
+    from outreply_cli.analytics.report import render_csv, render_html
+    from outreply_cli.analytics.summary import find_subjects
+
+    if html is None and csv is None:
+        raise InvalidInputError("--html or --csv is required")
+    period = parse_period(context, since, context.zone(tz))
+    results = []
+    with analytics_store(context) as store:
+        subjects = find_subjects(store, target, period, compare=compare)
+        # The posts of a page have no lines of their own.
+        subjects = subjects[:1] if target and subjects[0].kind != "brand" else subjects
+        items = [subject.to_dict(period, compare=compare) for subject in subjects]
+        if not items:
+            raise InvalidInputError("there is nothing to report")
+        if html is not None:
+            document = render_html(store, subjects, items, period, context.client().now())
+            results.append(write_report(context, html, document))
+    if csv is not None:
+        results.append(write_report(context, csv, render_csv(items)))
+    if context.options.output != "table":
+        context.output.print_data(results)
+
+
+def write_report(context: Context, path: Path, text: str) -> dict[str, Any]:
+    """Write a report to its file or, in the table format, to stdout; returns its JSON object."""
+    if path == _STDOUT:
+        if context.options.output == "table":
+            context.output.write_document(text)
+        return {"file": "-", "content": text}
+    write_text_file(path, text)
+    context.info(f"Wrote the report to {path}.")
+    return {"file": str(path), "content": None}

@@ -1,0 +1,56 @@
+"""Options and helpers that the commands of `outreply analytics` share."""
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from outreply_cli.context import Context
+from outreply_cli.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
+    from outreply_cli.analytics.figures import Period
+    from outreply_cli.analytics.store import AnalyticsStore
+
+TargetArgument = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[PAGE|POST|brand:NAME]", help="Page, post or brand (default: all pages)."
+    ),
+]
+SinceOption = Annotated[
+    str,
+    typer.Option(metavar="TIME", help="Start with the day of this time, such as 90d or 1 may."),
+]
+CompareOption = Annotated[
+    bool, typer.Option("--compare", help="Compare with the period of the same length before.")
+]
+
+
+@contextmanager
+def analytics_store(context: Context) -> "Iterator[AnalyticsStore]":
+    """Open the snapshots of the account for reading: one read, which names the account."""
+    from outreply_cli.analytics.store import open_analytics
+    from outreply_cli.journal.account import account_fingerprint
+
+    account = account_fingerprint(context.client())
+    with closing(open_analytics(context.store, account, allow_readonly=True)) as store:
+        if not store.last_days():
+            context.info("There are no snapshots yet. Take them with: outreply analytics collect")
+        yield store
+
+
+def parse_period(context: Context, since: str, zone: "ZoneInfo") -> "Period":
+    """Return the days from `--since` until today; raises InvalidInputError if it is too long."""
+    from outreply_cli.analytics.figures import MAX_DAYS, Period
+    from outreply_cli.time_parser import parse_past_time
+
+    now = context.client().now()
+    first = parse_past_time(since, now=now, zone=zone).astimezone(zone).date()
+    period = Period(first, now.astimezone(zone).date(), zone)
+    if (period.last - period.first).days >= MAX_DAYS:
+        raise InvalidInputError(f"--since: {since!r} is more than {MAX_DAYS:,} days ago")
+    return period
